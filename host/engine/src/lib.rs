@@ -1,0 +1,1 @@
+//! The template engine: Setup, CreateVolume, Sync and Shutdown of any runtime, in the seed's order.

@@ -1,0 +1,1 @@
+//! The JuiceFS runtime as a Wasser plugin.

@@ -1,0 +1,3 @@
+//! Developer commands: cluster, demo, test, bench, guests.
+
+fn main() {}
