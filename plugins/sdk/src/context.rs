@@ -1,0 +1,154 @@
+//! Everything that a method is told about the runtime that it is called for.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{DatasetSpec, Error, Result};
+
+/// The record `context` of the WIT, with its JSON documents still text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RawContext {
+    /// See [`Context::namespace`].
+    pub namespace: String,
+    /// See [`Context::name`].
+    pub name: String,
+    /// See [`Context::dataset_id`].
+    pub dataset_id: String,
+    /// See [`Context::runtime`].
+    pub runtime: String,
+    /// See [`Context::dataset`].
+    pub dataset: Option<String>,
+    /// See [`Context::mount_path`].
+    pub mount_path: String,
+    /// See [`Context::fuse_label`].
+    pub fuse_label: String,
+    /// See [`Context::images`].
+    pub images: Vec<(String, String)>,
+    /// See [`Context::settings`].
+    pub settings: Vec<(String, String)>,
+    /// See [`Context::installed`].
+    pub installed: Option<String>,
+    /// See [`Context::roles`].
+    pub roles: Vec<RoleStatus>,
+}
+
+/// Everything that a method is told about the runtime that it is called for. `S` is the type of the runtime's spec.
+#[derive(Debug, Clone)]
+pub struct Context<S> {
+    /// Namespace of the runtime and of its Dataset.
+    pub namespace: String,
+    /// Name of the runtime and of its Dataset.
+    pub name: String,
+    /// The value of the label `fluid.io/dataset-id`: `<namespace>-<name>`, or the Dataset's UID where that is too long.
+    pub dataset_id: String,
+    /// The runtime object.
+    pub runtime: Object<S>,
+    /// The Dataset of the same name; none once it is gone (only `shutdown` sees that).
+    pub dataset: Option<Object<DatasetSpec>>,
+    /// The absolute path on a node where the fuse process mounts the file system.
+    pub mount_path: String,
+    /// The node label that brings a fuse pod to a node, to be put into the fuse node selector with the value `true`.
+    pub fuse_label: String,
+    /// Images as the registration lists them.
+    pub images: BTreeMap<String, String>,
+    /// Settings of the installation, as the registration lists them.
+    pub settings: BTreeMap<String, String>,
+    /// The chart values of the release as it is installed now; none before the first installation.
+    pub installed: Option<Value>,
+    /// The roles' pods as last seen.
+    pub roles: Vec<RoleStatus>,
+}
+
+impl<S: DeserializeOwned> Context<S> {
+    /// Reads the documents of `raw`. A runtime or Dataset that does not fit its type is the user's to repair; values that do
+    /// not parse are not.
+    pub fn parse(raw: RawContext) -> Result<Self> {
+        Ok(Context {
+            runtime: object("the runtime", &raw.runtime)?,
+            dataset: raw.dataset.as_deref().map(|text| object("Dataset", text)).transpose()?,
+            installed: raw
+                .installed
+                .as_deref()
+                .map(serde_json::from_str)
+                .transpose()
+                .map_err(|e| Error::failed(format!("cannot read the installed values of {}/{}: {e}", raw.namespace, raw.name)))?,
+            namespace: raw.namespace,
+            name: raw.name,
+            dataset_id: raw.dataset_id,
+            mount_path: raw.mount_path,
+            fuse_label: raw.fuse_label,
+            images: raw.images.into_iter().collect(),
+            settings: raw.settings.into_iter().collect(),
+            roles: raw.roles,
+        })
+    }
+}
+
+impl<S> Context<S> {
+    /// The Dataset's spec, or the error that its absence is for every method but `shutdown`.
+    pub fn dataset(&self) -> Result<&DatasetSpec> {
+        let missing = || Error::failed(format!("Dataset {}/{} does not exist; create it, or delete the runtime", self.namespace, self.name));
+        self.dataset.as_ref().map(|d| &d.spec).ok_or_else(missing)
+    }
+
+    /// Whether a setting of the installation is `true`.
+    pub fn is_set(&self, setting: &str) -> bool {
+        self.settings.get(setting).is_some_and(|v| v == "true")
+    }
+
+    /// How many pods of a role were ready when the host last looked.
+    pub fn ready(&self, role: &str) -> u32 {
+        self.roles.iter().find(|r| r.name == role).map_or(0, |r| r.ready)
+    }
+}
+
+fn object<S: DeserializeOwned>(what: &str, text: &str) -> Result<Object<S>> {
+    serde_json::from_str(text).map_err(|e| Error::invalid(what, format!("has a field of another type than its CRD says: {e}")))
+}
+
+/// A Kubernetes object with the metadata that plugins read.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", bound = "S: DeserializeOwned")]
+pub struct Object<S> {
+    /// Group and version: `data.fluid.io/v1alpha1`.
+    #[serde(default)]
+    pub api_version: String,
+    /// The kind.
+    #[serde(default)]
+    pub kind: String,
+    /// Its metadata.
+    #[serde(default)]
+    pub metadata: Metadata,
+    /// What the user asks for.
+    pub spec: S,
+}
+
+/// The metadata of an object, as far as plugins read it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Metadata {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its UID.
+    pub uid: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its annotations.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// How many pods of a role there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleStatus {
+    /// The name of the role, as `describe` declares it.
+    pub name: String,
+    /// Pods that the workload asks for.
+    pub desired: u32,
+    /// Pods that are ready.
+    pub ready: u32,
+}

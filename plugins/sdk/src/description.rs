@@ -1,0 +1,94 @@
+//! What the host must know of a runtime before it sees one.
+
+/// The answer of [`Implement::describe`](crate::Implement::describe).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// The kind that the plugin serves, in the group `data.fluid.io`: `JuiceFSRuntime`.
+    pub kind: String,
+    /// The resource name of the kind: `juicefsruntimes`.
+    pub plural: String,
+    /// The runtime type in labels, events and statuses: `juicefs`. The values ConfigMap is called `<name>-<engine>-values`.
+    pub engine: String,
+    /// The parts of the system.
+    pub roles: Vec<Role>,
+    /// The client.
+    pub fuse: Fuse,
+    /// The capabilities that the plugin uses. One that is not named here is refused even where the registration grants it.
+    pub wants: Vec<Want>,
+}
+
+/// One part of the cache system: a workload that the chart renders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role {
+    /// `master`, `worker` or `fuse`; the status fields of the runtime are named after them.
+    pub name: String,
+    /// The kind of its workload: `StatefulSet` or `DaemonSet`.
+    pub workload: String,
+    /// What is appended to the runtime's name to give the workload's name: `-worker`.
+    pub suffix: String,
+    /// The container of its pods that a command reaches when the plugin names none.
+    pub container: String,
+    /// Whether at least one pod of the role must be ready before the Dataset becomes Bound.
+    pub needed_for_bound: bool,
+    /// Whether the chart installs the workload with no replicas, so that the host scales it up after placing it.
+    pub starts_at_zero: bool,
+    /// JSON pointer to the wanted number of replicas in the runtime object: `/spec/replicas`. None: the workload decides.
+    pub replicas: Option<String>,
+    /// Replicas where the pointer finds nothing.
+    pub default_replicas: u32,
+}
+
+impl Role {
+    /// Workers in a StatefulSet `<name>-worker`, as many as `/spec/replicas` says, placed and scaled by the host.
+    pub fn workers(container: &str) -> Self {
+        Role {
+            name: "worker".into(),
+            workload: "StatefulSet".into(),
+            suffix: "-worker".into(),
+            container: container.into(),
+            needed_for_bound: true,
+            starts_at_zero: true,
+            replicas: Some("/spec/replicas".into()),
+            default_replicas: 1,
+        }
+    }
+
+    /// Clients in a DaemonSet `<name>-fuse`, which come to a node with the first pod that mounts the volume there.
+    pub fn fuse(container: &str) -> Self {
+        Role {
+            name: "fuse".into(),
+            workload: "DaemonSet".into(),
+            suffix: "-fuse".into(),
+            container: container.into(),
+            needed_for_bound: false,
+            starts_at_zero: false,
+            replicas: None,
+            default_replicas: 0,
+        }
+    }
+}
+
+/// The client that mounts the file system on a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fuse {
+    /// The word that the mount's line in /proc/self/mountinfo contains: `JuiceFS`. Becomes the volume attribute `mount_type`.
+    pub mount_type: String,
+    /// The last element of the mount path: `juicefs-fuse`.
+    pub directory: String,
+}
+
+/// A capability that the plugin wants to use. It is effective only if the registration grants it as well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Want {
+    /// `exec`, `http`, `secrets`, `objects`, `ports`, `state`, `events`, `kinds` or `privileged`.
+    pub capability: String,
+    /// Roles for `exec`, `role:port` for `http`, kinds for `objects` and `kinds`; empty for the others.
+    pub scope: Vec<String>,
+}
+
+impl Want {
+    /// Wants `capability` for `scope`.
+    pub fn new(capability: &str, scope: &[&str]) -> Self {
+        Want { capability: capability.into(), scope: scope.iter().map(|s| s.to_string()).collect() }
+    }
+}
