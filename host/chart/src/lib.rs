@@ -1,1 +1,21 @@
 //! Renders Helm charts with Helm's own engine in WebAssembly, and keeps Helm 3 releases.
+//!
+//! Three parts that know nothing of each other's insides:
+//! * [`Renderer`] turns a [`Chart`] and values into [`Rendered`] objects, byte for byte what `helm template` prints;
+//! * [`Policy`] says whether a plugin may install those objects;
+//! * [`Releases`] applies them and keeps the records by which the `helm` command knows the release.
+
+mod chart;
+mod error;
+mod policy;
+mod releases;
+mod render;
+
+pub use chart::Chart;
+pub use error::{ChartError, RenderError, TemplateError};
+pub use policy::{Policy, Problem, Violation};
+pub use releases::{Release, ReleaseError, Releases, Status, is_unchanged};
+pub use render::{Hook, ReleaseMeta, Rendered, Renderer};
+
+/// The name under which Wasser owns fields of the objects that it applies.
+pub const FIELD_MANAGER: &str = "wasser";
