@@ -1,0 +1,42 @@
+//! Keys and values that do not depend on a Dataset.
+
+/// Which Dataset an object belongs to; the value is [`super::dataset_id`].
+pub const DATASET_ID: &str = "fluid.io/dataset-id";
+/// On worker pods: the Dataset whose cache they are. Anti-affinity between datasets goes by this.
+pub const DATASET: &str = "fluid.io/dataset";
+/// On worker pods: the placement that the Dataset asks for.
+pub const DATASET_PLACEMENT: &str = "fluid.io/dataset-placement";
+/// On nodes: how many datasets have a part of their cache there.
+pub const DATASET_NUM: &str = "fluid.io/dataset-num";
+/// On nodes: the Dataset that has the node for itself; the value is [`super::exclusive_value`].
+pub const EXCLUSIVE: &str = "fluid_exclusive";
+/// What [`super::common_label`] starts with; the webhook knows claims of datasets by it.
+pub const COMMON_PREFIX: &str = "fluid.io/s-";
+/// What [`super::storage_label`] starts with.
+pub const STORAGE_PREFIX: &str = "fluid.io/s-h-";
+/// What [`super::fuse_label`] starts with.
+pub const FUSE_PREFIX: &str = "fluid.io/f-";
+/// The value of labels that only say yes.
+pub const TRUE: &str = "true";
+
+/// Says that an object is taken care of by the control plane.
+pub const MANAGED_BY: &str = "fluid.io/managed-by";
+/// Value of [`MANAGED_BY`].
+pub const MANAGED_BY_VALUE: &str = "fluid";
+/// Annotation on volumes and claims that the control plane made; others of the same name are left alone.
+pub const CREATED_BY: &str = "CreatedBy";
+/// Value of [`CREATED_BY`].
+pub const CREATED_BY_VALUE: &str = "fluid";
+
+/// On fuse pods and the claim: counts the changes of the fuse image, so that old clients can be told from new ones.
+pub const FUSE_GENERATION: &str = "fuse.runtime.fluid.io/generation";
+/// Annotation on a Dataset: the capacity that volume and claim show.
+pub const PVC_STORAGE: &str = "pvc.fluid.io/resources.requests.storage";
+/// Annotation on a runtime: labels and annotations for the objects made for it, as a JSON list.
+pub const METADATA_LIST: &str = "data.fluid.io/metadataList";
+/// Annotation on a runtime: whether its fuse pods share the node's process namespace.
+pub const FUSE_HOST_PID: &str = "runtime.fluid.io/fuse.hostpid";
+/// Label or volume attribute: how the node plugin publishes a volume (`symlink`).
+pub const NODE_PUBLISH_METHOD: &str = "fluid.io/node-publish-method";
+/// Annotation or volume attribute: whose mount the node plugin does not wait for.
+pub const SKIP_CHECK_MOUNT_READY: &str = "fluid.io/skip-check-mount-ready-target";

@@ -1,0 +1,125 @@
+//! Names of the objects that belong to a Dataset and its runtime, and the rule that names must follow.
+
+use std::fmt;
+
+/// The longest name that a DNS label may have.
+const MAX_LENGTH: usize = 63;
+
+/// A name that the objects made from it can carry: an RFC 1035 label.
+///
+/// Services, and with them the pods' host names, take their names from the Dataset's, so it must start with a letter.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Dns1035Name(String);
+
+/// Why a name cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the name {name:?} cannot be used: it must be at most 63 characters of a-z, 0-9 and '-', start with a letter and end with a letter or digit; \
+     create the object under another name"
+)]
+pub struct InvalidName {
+    /// The name as the user wrote it.
+    pub name: String,
+}
+
+impl Dns1035Name {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Dns1035Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<&str> for Dns1035Name {
+    type Error = InvalidName;
+
+    fn try_from(name: &str) -> Result<Self, InvalidName> {
+        if is_dns1035(name) {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err(InvalidName { name: name.to_owned() })
+        }
+    }
+}
+
+/// Whether a name is an RFC 1035 label: at most 63 of `a-z0-9-`, a letter first, no hyphen last.
+pub fn is_dns1035(name: &str) -> bool {
+    name.len() <= MAX_LENGTH
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.ends_with(|last: char| last.is_ascii_lowercase() || last.is_ascii_digit())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+/// Checks a name. Same as `Dns1035Name::try_from`, where only the verdict is wanted.
+///
+/// # Errors
+/// The name is not an RFC 1035 label.
+pub fn check_dns1035(name: &str) -> Result<(), InvalidName> {
+    Dns1035Name::try_from(name).map(drop)
+}
+
+/// The PersistentVolume of a Dataset, which is also its volume handle: `<namespace>-<name>`.
+///
+/// Datasets `b` in `a-x` and `x-b` in `a` share this name; the second finds a volume that is not its own and says so.
+pub fn persistent_volume(namespace: &str, name: &str) -> String {
+    format!("{namespace}-{name}")
+}
+
+/// The PersistentVolumeClaim of a Dataset, in its namespace: the Dataset's own name.
+pub fn persistent_volume_claim(name: &str) -> String {
+    name.to_owned()
+}
+
+/// The ConfigMap with the installed chart values: `<name>-<engine>-values`. Its name is recorded in the runtime's `valueFile`.
+pub fn values_config_map(name: &str, engine: &str) -> String {
+    format!("{name}-{engine}-values")
+}
+
+/// The workload of a role: the runtime's name and the role's suffix (`-worker`).
+pub fn workload(name: &str, suffix: &str) -> String {
+    format!("{name}{suffix}")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("a", true)]
+    #[case("demo-1", true)]
+    #[case("1demo", false)]
+    #[case("demo-", false)]
+    #[case("-demo", false)]
+    #[case("Demo", false)]
+    #[case("de.mo", false)]
+    #[case("de_mo", false)]
+    #[case("", false)]
+    #[case("dätä", false)]
+    fn the_dns_rule(#[case] name: &str, #[case] valid: bool) {
+        assert_eq!(is_dns1035(name), valid);
+        assert_eq!(check_dns1035(name).is_ok(), valid);
+    }
+
+    #[test]
+    fn the_dns_rule_ends_at_63_characters() {
+        assert!(is_dns1035(&"a".repeat(63)));
+        assert!(!is_dns1035(&"a".repeat(64)));
+    }
+
+    proptest! {
+        #[test]
+        fn what_the_rule_describes_is_accepted(name in "[a-z]([a-z0-9-]{0,61}[a-z0-9])?") {
+            prop_assert_eq!(Dns1035Name::try_from(name.as_str()).map(|name| name.to_string()), Ok(name));
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Reasons: the one word that an event or a condition gives for itself.
+
+/// Reasons of events.
+pub mod events {
+    /// A runtime could not be processed. Warning.
+    pub const ERROR_PROCESS_RUNTIME: &str = "ErrorProcessRuntime";
+    /// A runtime's spec cannot be accepted. Warning.
+    pub const ERROR_VALIDATE_SPEC_FIELDS: &str = "ErrorValidateSpecFields";
+    /// The workers were scaled as asked. Normal.
+    pub const SUCCEED: &str = "Succeed";
+    /// The workers could not be scaled in. Warning.
+    pub const RUNTIME_SCALE_IN_FAILED: &str = "RuntimeScaleInFailed";
+    /// A runtime uses a field or an option that will go away. Warning.
+    pub const RUNTIME_DEPRECATED: &str = "RuntimeDeprecated";
+    /// A runtime uses a Secret in a way that is not supported. Warning.
+    pub const RUNTIME_WITH_SECRET_NOT_SUPPORTED: &str = "RuntimeWithSecretNotSupported";
+    /// A source could not be mounted into the cache. Warning.
+    pub const RUNTIME_MOUNT_UFS_FAILED: &str = "RuntimeMountUfsFailed";
+    /// A Dataset cannot be set up. Warning.
+    pub const ERROR_CREATE_DATASET: &str = "ErrorCreateDataset";
+    /// A Dataset cannot be deleted yet. Warning.
+    pub const ERROR_DELETE_DATASET: &str = "ErrorDeleteDataset";
+    /// A Dataset or a data operation could not be processed. Warning.
+    pub const ERROR_PROCESS_DATASET: &str = "ErrorProcessDataset";
+    /// The Dataset of an operation does not exist. Warning.
+    pub const TARGET_DATASET_NOT_FOUND: &str = "TargetDatasetNotFound";
+    /// The runtime of an operation does not serve yet. Normal.
+    pub const RUNTIME_NOT_READY: &str = "RuntimeNotReady";
+    /// The runtime has no such operation. Warning.
+    pub const DATA_OPERATION_NOT_SUPPORT: &str = "DataOperationNotSupport";
+    /// An operation could not be started. Warning.
+    pub const DATA_OPERATION_EXECUTION_FAILED: &str = "DataOperationExecutionFailed";
+    /// An operation ran and failed. Warning.
+    pub const DATA_OPERATION_FAILED: &str = "DataOperationFailed";
+    /// An operation is done. Normal.
+    pub const DATA_OPERATION_SUCCEED: &str = "DataOperationSucceed";
+    /// An operation's spec cannot be accepted. Warning.
+    pub const DATA_OPERATION_NOT_VALID: &str = "DataOperationNotValid";
+}
+
+/// Reasons of a Dataset's conditions.
+pub mod dataset {
+    /// The condition Ready, whatever its status.
+    pub const READY: &str = "DatasetReady";
+    /// The condition Updating.
+    pub const UPDATING: &str = "DatasetUpdating";
+    /// The cache is broken.
+    pub const FAILED: &str = "DatasetFailed";
+    /// The cache could not be set up.
+    pub const FAILED_TO_SETUP: &str = "DatasetFailedToSetup";
+}
+
+/// Reasons of a runtime's conditions: sentences, as Fluid's users know them.
+pub mod runtime {
+    /// Of the condition MasterInitialized.
+    pub const MASTER_INITIALIZED: &str = "Master is initialized";
+    /// Of the condition MasterReady.
+    pub const MASTER_READY: &str = "Master is ready";
+    /// Of the condition WorkersInitialized.
+    pub const WORKERS_INITIALIZED: &str = "Workers are initialized";
+    /// Of the condition WorkersReady.
+    pub const WORKERS_READY: &str = "Workers are ready";
+    /// Of the condition WorkersScaledIn.
+    pub const WORKERS_SCALED_IN: &str = "Workers scaled in";
+    /// Of the condition WorkersScaledOut.
+    pub const WORKERS_SCALED_OUT: &str = "Workers scaled out";
+    /// Of the condition FusesInitialized.
+    pub const FUSES_INITIALIZED: &str = "Fuses are initialized";
+    /// Of the condition FusesReady.
+    pub const FUSES_READY: &str = "Fuses are ready";
+    /// Of the condition FusesScaledIn.
+    pub const FUSES_SCALED_IN: &str = "Fuses scaled in";
+    /// Of the condition FusesScaledOut.
+    pub const FUSES_SCALED_OUT: &str = "Fuses scaled out";
+}
