@@ -1,0 +1,15 @@
+//! The Rust side of `wit/`, generated at compile time.
+//!
+//! Both worlds share these types: [`implement`] is required of every plugin, [`operations`] is looked up and may be absent.
+#![allow(missing_docs)]
+
+wasmtime::component::bindgen!({
+    path: "../../wit",
+    world: "wasser:runtime/runtime-with-operations",
+    imports: { default: async | trappable },
+    exports: { default: async },
+    additional_derives: [PartialEq, serde::Serialize],
+});
+
+pub use exports::wasser::runtime::{implement, operations};
+pub use wasser::runtime::{clock, events, http, log, objects, pods, ports, secrets, state, types};

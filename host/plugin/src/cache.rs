@@ -1,0 +1,175 @@
+//! Compiled components on disk, so that a start does not compile.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fs::{self, DirBuilder, File, Metadata};
+use std::hash::{Hash, Hasher};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use crate::digest::Digest;
+use crate::engine::HostError;
+
+/// Files that are kept; the oldest go first.
+const KEPT: usize = 64;
+const EXTENSION: &str = "cwasm";
+
+/// A directory of machine code. Whoever can write there can make this process run anything, so it must be ours alone.
+pub struct Cache {
+    directory: PathBuf,
+    /// Distinguishes wasmtime's version, its configuration, and the processor: code made for another must not be loaded.
+    compatibility: String,
+}
+
+impl Cache {
+    /// Opens the directory, making it where it does not exist.
+    pub fn open(directory: &Path, engine: &Engine) -> Result<Self, HostError> {
+        let refuse = |reason: String| HostError::Cache {
+            path: directory.to_owned(),
+            reason,
+        };
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
+            .map_err(|error| refuse(error.to_string()))?;
+        let metadata = fs::symlink_metadata(directory).map_err(|error| refuse(error.to_string()))?;
+        if !metadata.is_dir() {
+            return Err(refuse("it is not a directory".to_owned()));
+        }
+        ours_alone(&metadata).map_err(refuse)?;
+        let mut hasher = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        Ok(Self {
+            directory: directory.to_owned(),
+            compatibility: format!("{:016x}", hasher.finish()),
+        })
+    }
+
+    fn path(&self, digest: &Digest) -> PathBuf {
+        self.directory.join(format!("{}-{}.{EXTENSION}", digest.hex(), self.compatibility))
+    }
+
+    /// The compiled component, if it is here. A file that cannot be loaded is removed.
+    pub fn get(&self, engine: &Engine, digest: &Digest) -> Option<Component> {
+        let path = self.path(digest);
+        let metadata = fs::symlink_metadata(&path).ok()?;
+        let trusted = if metadata.is_file() {
+            ours_alone(&metadata)
+        } else {
+            Err("it is not a file".to_owned())
+        };
+        let loaded = trusted.and_then(|()| load(engine, &path).map_err(|error| format!("{error:#}")));
+        match loaded {
+            Ok(component) => Some(component),
+            Err(reason) => {
+                tracing::warn!(path = %path.display(), reason, "a compiled plugin in the cache cannot be used and is compiled again");
+                if let Err(error) = fs::remove_file(&path) {
+                    tracing::warn!(path = %path.display(), %error, "it could not be removed either");
+                }
+                None
+            }
+        }
+    }
+
+    /// Keeps compiled code and loads it from there, so that its memory is the file's. The file appears under its name only when it is
+    /// complete, whatever interrupts the writing.
+    pub fn put(&self, engine: &Engine, digest: &Digest, compiled: &[u8]) -> Result<Component, String> {
+        let path = self.path(digest);
+        let partial = self.partial(digest);
+        let write = || -> std::io::Result<()> {
+            let mut file = File::create(&partial)?;
+            file.write_all(compiled)?;
+            file.sync_all()?;
+            fs::rename(&partial, &path)
+        };
+        write().map_err(|error| format!("writing {}: {error}", path.display()))?;
+        self.prune();
+        load(engine, &path).map_err(|error| format!("{error:#}"))
+    }
+
+    /// Where a file is written before it has its name.
+    pub fn partial(&self, digest: &Digest) -> PathBuf {
+        self.directory.join(format!("{}.{}.partial", digest.hex(), std::process::id()))
+    }
+
+    /// Removes the oldest files. What goes wrong here costs disk space only.
+    fn prune(&self) {
+        let Ok(entries) = fs::read_dir(&self.directory) else { return };
+        let mut files: Vec<(SystemTime, PathBuf)> = entries
+            .filter_map(|entry| {
+                let entry = entry.ok()?;
+                let path = entry.path();
+                (path.extension()? == EXTENSION).then_some((entry.metadata().ok()?.modified().ok()?, path))
+            })
+            .collect();
+        files.sort();
+        let surplus = files.len().saturating_sub(KEPT);
+        for (_, path) in files.into_iter().take(surplus) {
+            if let Err(error) = fs::remove_file(&path) {
+                tracing::debug!(path = %path.display(), %error, "an old compiled plugin was not removed");
+            }
+        }
+    }
+}
+
+/// Whether nobody else may write here, and so nobody else wrote it.
+fn ours_alone(metadata: &Metadata) -> Result<(), String> {
+    let me = rustix::process::geteuid().as_raw();
+    if metadata.uid() != me {
+        return Err(format!("it belongs to user {}, and this process runs as user {me}", metadata.uid()));
+    }
+    if metadata.mode() & 0o022 != 0 {
+        return Err(format!(
+            "others may write to it (mode {:o}); make it `chmod go-w`",
+            metadata.mode() & 0o777
+        ));
+    }
+    Ok(())
+}
+
+#[allow(unsafe_code)]
+fn load(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
+    // SAFETY: the file must be what `precompile_component` made, unchanged, also while it is mapped. It lies in a directory that only this
+    // user can write to, was written by this process or an earlier one, and is replaced by renaming, never in place.
+    unsafe { Component::deserialize_file(engine, path) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_directory_that_others_can_write_to_is_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        let engine = Engine::default();
+        let directory = parent.path().join("deep/cache");
+        Cache::open(&directory, &engine).unwrap();
+        assert_eq!(fs::metadata(&directory).unwrap().mode() & 0o777, 0o700);
+
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o770)).unwrap();
+        let refused = Cache::open(&directory, &engine).err().unwrap().to_string();
+        assert!(refused.contains("others may write to it (mode 770)"), "{refused}");
+
+        let link = parent.path().join("link");
+        std::os::unix::fs::symlink(&directory, &link).unwrap();
+        assert!(Cache::open(&link, &engine).is_err());
+    }
+
+    #[test]
+    fn a_broken_file_is_removed() {
+        let parent = tempfile::tempdir().unwrap();
+        let engine = Engine::default();
+        let cache = Cache::open(&parent.path().join("cache"), &engine).unwrap();
+        let digest = Digest::of(b"x");
+        assert!(cache.put(&engine, &digest, b"not machine code").is_err());
+        assert!(cache.get(&engine, &digest).is_none());
+        assert!(!cache.path(&digest).exists());
+    }
+}

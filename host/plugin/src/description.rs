@@ -1,0 +1,213 @@
+//! What a plugin says about itself, and whether it can be true.
+
+use std::collections::BTreeSet;
+
+use crate::bindings::types::{Description, Role};
+use crate::grants::{GrantError, Grants};
+
+/// A description that the host cannot work with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DescriptionError {
+    /// The plugin serves another kind than the registration says.
+    #[error(
+        "the plugin serves {serves}, and plugin.yaml registers it for {registered}; correct `runtime` in plugin.yaml, or register another component"
+    )]
+    OtherKind {
+        /// What `describe` answers.
+        serves: String,
+        /// What the registration says.
+        registered: String,
+    },
+    /// A field that cannot be right.
+    #[error("the plugin's `describe` answers {field} = `{value}`, which must be {rule}")]
+    Field {
+        /// The field.
+        field: String,
+        /// Its value.
+        value: String,
+        /// What it must be.
+        rule: &'static str,
+    },
+    /// A capability that cannot be wanted.
+    #[error("the plugin's `describe` wants what it cannot have: {0}")]
+    Want(#[from] GrantError),
+}
+
+/// Checks a description, and gives what it declares.
+pub fn check(description: &Description, registered: &str) -> Result<Grants, DescriptionError> {
+    if description.kind != registered {
+        return Err(DescriptionError::OtherKind {
+            serves: description.kind.clone(),
+            registered: registered.to_owned(),
+        });
+    }
+    let must = |holds: bool, field: &str, value: &str, rule: &'static str| {
+        if holds {
+            Ok(())
+        } else {
+            Err(DescriptionError::Field {
+                field: field.to_owned(),
+                value: value.to_owned(),
+                rule,
+            })
+        }
+    };
+    must(
+        is_kind(&description.kind),
+        "kind",
+        &description.kind,
+        "a kind, like `JuiceFSRuntime`",
+    )?;
+    must(
+        is_label(&description.plural),
+        "plural",
+        &description.plural,
+        "the plural of the kind in lower case, like `juicefsruntimes`",
+    )?;
+    must(
+        is_label(&description.engine),
+        "engine",
+        &description.engine,
+        "a DNS label, like `juicefs`",
+    )?;
+    let fuse = &description.fuse;
+    must(is_word(&fuse.mount_type), "fuse.mount-type", &fuse.mount_type, "one word")?;
+    must(
+        is_label(&fuse.directory),
+        "fuse.directory",
+        &fuse.directory,
+        "the name of one directory, like `juicefs-fuse`",
+    )?;
+    let mut seen = BTreeSet::new();
+    for role in &description.roles {
+        check_role(role)?;
+        must(seen.insert(&role.name), "roles.name", &role.name, "the name of one role only")?;
+    }
+    let wanted = Grants::wanted(&description.wants)?;
+    for name in wanted
+        .exec
+        .iter()
+        .map(String::as_str)
+        .chain(wanted.http.iter().filter_map(|scope| Some(scope.split_once(':')?.0)))
+    {
+        must(
+            seen.iter().any(|role| role.as_str() == name),
+            "wants.scope",
+            name,
+            "a role of `roles`",
+        )?;
+    }
+    Ok(wanted)
+}
+
+fn check_role(role: &Role) -> Result<(), DescriptionError> {
+    let must = |holds: bool, field: &str, value: &str, rule: &'static str| {
+        let field = format!("roles[{}].{field}", role.name);
+        if holds {
+            Ok(())
+        } else {
+            Err(DescriptionError::Field {
+                field,
+                value: value.to_owned(),
+                rule,
+            })
+        }
+    };
+    must(
+        ["master", "worker", "fuse"].contains(&role.name.as_str()),
+        "name",
+        &role.name,
+        "`master`, `worker` or `fuse`",
+    )?;
+    must(
+        ["StatefulSet", "DaemonSet"].contains(&role.workload.as_str()),
+        "workload",
+        &role.workload,
+        "`StatefulSet` or `DaemonSet`",
+    )?;
+    let suffix = role.suffix.strip_prefix('-').unwrap_or_default();
+    must(is_label(suffix), "suffix", &role.suffix, "a `-` and a DNS label, like `-worker`")?;
+    must(is_label(&role.container), "container", &role.container, "the name of a container")?;
+    let pointer = role.replicas.as_deref();
+    must(
+        pointer.is_none_or(|pointer| pointer.starts_with('/')),
+        "replicas",
+        pointer.unwrap_or_default(),
+        "a JSON pointer, like `/spec/replicas`",
+    )
+}
+
+fn is_label(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = text.as_bytes();
+    bytes.len() <= 63
+        && bytes.first().copied().is_some_and(plain)
+        && bytes.last().copied().is_some_and(plain)
+        && bytes.iter().all(|byte| plain(*byte) || *byte == b'-')
+}
+
+fn is_kind(text: &str) -> bool {
+    text.len() <= 63 && text.starts_with(|c: char| c.is_ascii_uppercase()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 63 && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bindings::types::{Fuse, Want};
+
+    fn good() -> Description {
+        Description {
+            kind: "DemoRuntime".to_owned(),
+            plural: "demoruntimes".to_owned(),
+            engine: "demo".to_owned(),
+            roles: vec![Role {
+                name: "worker".to_owned(),
+                workload: "StatefulSet".to_owned(),
+                suffix: "-worker".to_owned(),
+                container: "demo".to_owned(),
+                needed_for_bound: true,
+                starts_at_zero: true,
+                replicas: Some("/spec/replicas".to_owned()),
+                default_replicas: 1,
+            }],
+            fuse: Fuse {
+                mount_type: "fuse.demo".to_owned(),
+                directory: "demo-fuse".to_owned(),
+            },
+            wants: vec![Want {
+                capability: "exec".to_owned(),
+                scope: vec!["worker".to_owned()],
+            }],
+        }
+    }
+
+    type Change = fn(&mut Description);
+
+    #[rstest::rstest]
+    #[case(|d| d.kind = "OtherRuntime".to_owned(), "the plugin serves OtherRuntime, and plugin.yaml registers it for DemoRuntime")]
+    #[case(|d| d.plural = "Demo Runtimes".to_owned(), "plural = `Demo Runtimes`, which must be the plural")]
+    #[case(|d| d.engine = "a/b".to_owned(), "engine = `a/b`, which must be a DNS label")]
+    #[case(|d| d.fuse.directory = "..".to_owned(), "fuse.directory = `..`, which must be the name of one directory")]
+    #[case(|d| d.roles[0].name = "queen".to_owned(), "roles[queen].name = `queen`, which must be `master`, `worker` or `fuse`")]
+    #[case(|d| d.roles[0].workload = "Pod".to_owned(), "roles[worker].workload = `Pod`")]
+    #[case(|d| d.roles[0].suffix = "worker".to_owned(), "roles[worker].suffix = `worker`")]
+    #[case(|d| d.roles[0].replicas = Some("spec".to_owned()), "roles[worker].replicas = `spec`")]
+    #[case(|d| d.roles.push(d.roles[0].clone()), "roles.name = `worker`, which must be the name of one role only")]
+    #[case(|d| d.wants[0].scope = vec!["fuse".to_owned()], "wants.scope = `fuse`, which must be a role of `roles`")]
+    #[case(|d| d.wants[0].capability = "root".to_owned(), "there is no capability `root`")]
+    fn what_cannot_be_true_is_refused(#[case] change: Change, #[case] message: &str) {
+        let mut description = good();
+        change(&mut description);
+        let refused = check(&description, "DemoRuntime").unwrap_err().to_string();
+        assert!(refused.contains(message), "{refused}");
+    }
+
+    #[test]
+    fn a_good_one_gives_its_wants() {
+        assert_eq!(check(&good(), "DemoRuntime").unwrap().to_string(), "exec [worker]");
+    }
+}

@@ -1,0 +1,299 @@
+//! The one wasmtime engine of the process, and everything that is made once per process.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use cap_std::fs::Dir;
+use tokio::sync::Semaphore;
+use wasmtime::component::Linker;
+use wasmtime::{Config, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use crate::cache::Cache;
+use crate::limits::MAX_MEMORY;
+use crate::store::StoreData;
+
+/// Instances that may be alive at the same time; further calls wait for one.
+const INSTANCES: u32 = 128;
+/// The precision of the limit on a guest's own time, and how long a guest may keep a worker thread to itself.
+const TICK: Duration = Duration::from_millis(10);
+/// Ticks without any call after which the ticker sleeps until the next one.
+const IDLE_TICKS: u32 = 100;
+/// Stack that a guest may use. The rest of a call's stack is for the host functions that it calls.
+const GUEST_STACK: usize = 512 << 10;
+const CALL_STACK: usize = 2 << 20;
+/// Memory that a returned slot of the pool keeps, to be cleared by writing zeros rather than by a system call.
+const KEEP_RESIDENT: usize = 64 << 10;
+
+/// What the host is told at its start.
+#[derive(Debug, Clone)]
+pub struct HostConfig {
+    /// Where compiled components are kept between starts. Made with mode 0700 where it does not exist; refused where others could write.
+    pub cache_dir: PathBuf,
+    /// The directory below which `path:` sources are found; none where there is no such directory.
+    pub plugin_dir: Option<PathBuf>,
+    /// The largest component or chart that is looked at, in bytes.
+    pub max_file: u64,
+    /// How long the compilation of one component may take.
+    pub compile_timeout: Duration,
+    /// A program and its first arguments, to which the paths of a component and of the output are appended: it calls [`precompile_file`].
+    /// Compiling in a process of its own keeps the compiler's memory out of this one. None: everything is compiled in this process.
+    ///
+    /// [`precompile_file`]: PluginHost::precompile_file
+    pub precompiler: Option<Vec<PathBuf>>,
+    /// Components of at least this many bytes are compiled by the `precompiler`, if there is one.
+    pub precompile_from: u64,
+}
+
+impl HostConfig {
+    /// The defaults, with this cache directory.
+    pub fn new(cache_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            cache_dir: cache_dir.into(),
+            plugin_dir: None,
+            max_file: 64 << 20,
+            compile_timeout: Duration::from_secs(60),
+            precompiler: None,
+            precompile_from: 1 << 20,
+        }
+    }
+}
+
+/// Why the host cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// wasmtime refused its configuration.
+    #[error("the WebAssembly engine could not be set up: {0}")]
+    Engine(String),
+    /// The cache directory cannot be used.
+    #[error("the cache directory {}, for compiled plugins, cannot be used: {reason}", path.display())]
+    Cache {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong with it, and the remedy.
+        reason: String,
+    },
+    /// The plugin directory cannot be opened.
+    #[error("the plugin directory {} cannot be opened: {reason}", path.display())]
+    PluginDir {
+        /// The directory.
+        path: PathBuf,
+        /// The system's words.
+        reason: std::io::Error,
+    },
+    /// Compiling a file failed.
+    #[error("{} could not be compiled: {reason}", path.display())]
+    Compile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// Loads plugins. Cheap to clone; all clones are the same host.
+#[derive(Clone)]
+pub struct PluginHost {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What all plugins share.
+pub struct Shared {
+    pub engine: Engine,
+    /// Every interface of the WIT; whatever else a component imports is added to a copy.
+    pub linker: Linker<StoreData>,
+    /// One permit for each slot of the pool.
+    pub slots: Arc<Semaphore>,
+    pub ticker: Ticker,
+    pub cache: Cache,
+    pub plugin_dir: Option<Dir>,
+    pub config: HostConfig,
+    /// One compilation at a time: they are long, and take many times the component's size in memory.
+    pub compiling: Semaphore,
+}
+
+impl PluginHost {
+    /// Sets up the engine. Takes a few milliseconds.
+    pub fn new(config: HostConfig) -> Result<Self, HostError> {
+        let engine = engine()?;
+        let failed = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
+        let linker = crate::host::linker(&engine).map_err(failed)?;
+        let cache = Cache::open(&config.cache_dir, &engine)?;
+        let plugin_dir = match &config.plugin_dir {
+            Some(path) => Some(
+                Dir::open_ambient_dir(path, cap_std::ambient_authority()).map_err(|reason| HostError::PluginDir {
+                    path: path.clone(),
+                    reason,
+                })?,
+            ),
+            None => None,
+        };
+        let shared = Shared {
+            ticker: Ticker::start(engine.weak()),
+            slots: Arc::new(Semaphore::new(INSTANCES as usize)),
+            compiling: Semaphore::new(1),
+            engine,
+            linker,
+            cache,
+            plugin_dir,
+            config,
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Instances that are alive now, for metrics.
+    pub fn instances(&self) -> usize {
+        (INSTANCES as usize).saturating_sub(self.shared.slots.available_permits())
+    }
+
+    /// Compiles the component in one file into another, with the configuration of every host of this version: the whole work of a
+    /// `precompiler`. The input has been checked by the host that asks for it.
+    pub fn precompile_file(component: &std::path::Path, output: &std::path::Path) -> Result<(), HostError> {
+        let failed = |reason: String| HostError::Compile {
+            path: component.to_owned(),
+            reason,
+        };
+        let bytes = std::fs::read(component).map_err(|error| failed(error.to_string()))?;
+        let compiled = engine()?
+            .precompile_component(&bytes)
+            .map_err(|error| failed(format!("{error:#}")))?;
+        std::fs::write(output, compiled).map_err(|error| failed(format!("writing {}: {error}", output.display())))
+    }
+}
+
+fn engine() -> Result<Engine, HostError> {
+    let failed = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
+    let mut config = config();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
+    match Engine::new(&config) {
+        Ok(engine) => Ok(engine),
+        Err(error) => {
+            // The pool reserves half a terabyte of address space, which a limit on it (`ulimit -v`) forbids.
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "no pool of instances; starting an instance takes longer"
+            );
+            config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+            Engine::new(&config).map_err(failed)
+        }
+    }
+}
+
+fn config() -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .max_wasm_stack(GUEST_STACK)
+        .async_stack_size(CALL_STACK)
+        // What no toolchain for this world produces is left out of what must be trusted.
+        .wasm_memory64(false)
+        .wasm_relaxed_simd(false)
+        .wasm_custom_page_sizes(false)
+        // Traps name functions; their offsets would double the size of compiled code in memory.
+        .generate_address_map(false)
+        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(8));
+    config
+}
+
+fn pool() -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(INSTANCES)
+        .total_core_instances(INSTANCES * 8)
+        .total_memories(INSTANCES)
+        .total_tables(INSTANCES * 4)
+        .total_stacks(INSTANCES)
+        .max_memory_size(usize::try_from(MAX_MEMORY).unwrap_or(usize::MAX))
+        .max_unused_warm_slots(16)
+        .linear_memory_keep_resident(KEEP_RESIDENT)
+        .table_keep_resident(KEEP_RESIDENT)
+        .async_stack_keep_resident(KEEP_RESIDENT);
+    pool
+}
+
+/// The thread that lets the engine's time pass. It ends with the engine, and sleeps while no guest runs.
+pub struct Ticker {
+    state: Arc<TickerState>,
+    thread: Option<Thread>,
+}
+
+struct TickerState {
+    active: AtomicUsize,
+    asleep: AtomicBool,
+}
+
+impl Ticker {
+    fn start(engine: EngineWeak) -> Self {
+        let state = Arc::new(TickerState {
+            active: AtomicUsize::new(0),
+            asleep: AtomicBool::new(false),
+        });
+        let theirs = state.clone();
+        let spawned = thread::Builder::new()
+            .name("wasm-ticker".to_owned())
+            .spawn(move || tick(&engine, &theirs));
+        let thread = match spawned {
+            Ok(handle) => Some(handle.thread().clone()),
+            Err(error) => {
+                tracing::error!(%error, "the ticker's thread did not start: the limit on plugins' time cannot be kept, only their deadline");
+                None
+            }
+        };
+        Self { state, thread }
+    }
+
+    /// Marks a call as running, until the result is dropped.
+    pub fn run(&self) -> Running<'_> {
+        self.state.active.fetch_add(1, Ordering::SeqCst);
+        if self.state.asleep.load(Ordering::SeqCst) {
+            self.wake();
+        }
+        Running { state: &self.state }
+    }
+
+    fn wake(&self) {
+        if let Some(thread) = &self.thread {
+            thread.unpark();
+        }
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        // Counts as a call, so that the thread wakes, finds no engine, and ends.
+        self.state.active.fetch_add(1, Ordering::SeqCst);
+        self.wake();
+    }
+}
+
+/// A call that is running.
+pub struct Running<'a> {
+    state: &'a TickerState,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.state.active.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+fn tick(engine: &EngineWeak, state: &TickerState) {
+    let mut idle = 0;
+    loop {
+        thread::sleep(TICK);
+        let Some(engine) = engine.upgrade() else { return };
+        engine.increment_epoch();
+        drop(engine);
+        idle = if state.active.load(Ordering::SeqCst) == 0 { idle + 1 } else { 0 };
+        if idle >= IDLE_TICKS {
+            state.asleep.store(true, Ordering::SeqCst);
+            // A call that began before the line above is seen here; one that begins after it wakes the thread.
+            while state.active.load(Ordering::SeqCst) == 0 {
+                thread::park();
+            }
+            state.asleep.store(false, Ordering::SeqCst);
+            idle = 0;
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Capabilities: what a plugin declares that it wants, what the administrator gives, and what therefore holds.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::bindings::types::Want;
+
+/// Names of the capabilities, for messages.
+const CAPABILITIES: &str = "exec, http, secrets, objects, ports, state, events, kinds, privileged";
+
+/// A set of capabilities. By default, none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Grants {
+    /// Roles in whose pods commands may be run.
+    pub exec: BTreeSet<String>,
+    /// `role:port` pairs that GET requests may be made to; the port may be `*`.
+    pub http: BTreeSet<String>,
+    /// Whether Secrets of the runtime's namespace may be read.
+    pub secrets: bool,
+    /// Kinds of objects of the runtime's namespace that may be read.
+    pub objects: BTreeSet<String>,
+    /// Whether host ports may be allocated.
+    pub ports: bool,
+    /// Whether a few KiB may be kept between calls.
+    pub state: bool,
+    /// Whether events may be published on the runtime.
+    pub events: bool,
+    /// Kinds of objects that the chart may render.
+    pub kinds: BTreeSet<String>,
+    /// Whether the chart may render privileged pods.
+    pub privileged: bool,
+}
+
+/// A capability that cannot be declared or given.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GrantError {
+    /// There is no such capability.
+    #[error("there is no capability `{0}`; the capabilities are {CAPABILITIES}")]
+    Unknown(String),
+    /// A scope of `http` that is not a role and a port.
+    #[error("`{0}` in `http` is not of the form `role:port`, with a number or `*` as the port")]
+    HttpScope(String),
+    /// Secrets can only be read through the capability that is named after them.
+    #[error("`objects` cannot name Secret: reading secrets is the capability `secrets`")]
+    SecretObject,
+}
+
+impl Grants {
+    /// What a description asks for.
+    pub fn wanted(wants: &[Want]) -> Result<Self, GrantError> {
+        let mut grants = Self::default();
+        for want in wants {
+            let scope = want.scope.iter().cloned();
+            match want.capability.as_str() {
+                "exec" => grants.exec.extend(scope),
+                "http" => grants.http.extend(scope),
+                "objects" => grants.objects.extend(scope),
+                "kinds" => grants.kinds.extend(scope),
+                "secrets" => grants.secrets = true,
+                "ports" => grants.ports = true,
+                "state" => grants.state = true,
+                "events" => grants.events = true,
+                "privileged" => grants.privileged = true,
+                other => return Err(GrantError::Unknown(other.to_owned())),
+            }
+        }
+        grants.validate()?;
+        Ok(grants)
+    }
+
+    /// Refuses scopes that cannot mean anything.
+    pub fn validate(&self) -> Result<(), GrantError> {
+        for scope in &self.http {
+            let valid = scope
+                .split_once(':')
+                .is_some_and(|(role, port)| !role.is_empty() && (port == "*" || port.parse::<u16>().is_ok()));
+            if !valid {
+                return Err(GrantError::HttpScope(scope.clone()));
+            }
+        }
+        if self.objects.contains("Secret") {
+            return Err(GrantError::SecretObject);
+        }
+        Ok(())
+    }
+
+    /// What both sets hold: a grant is effective only if the plugin declares it and the administrator gives it.
+    pub fn intersect(&self, other: &Self) -> Self {
+        let both = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.intersection(b).cloned().collect();
+        let mut http: BTreeSet<String> = self.http.iter().filter(|scope| covers(&other.http, scope)).cloned().collect();
+        http.extend(other.http.iter().filter(|scope| covers(&self.http, scope)).cloned());
+        Self {
+            exec: both(&self.exec, &other.exec),
+            http,
+            secrets: self.secrets && other.secrets,
+            objects: both(&self.objects, &other.objects),
+            ports: self.ports && other.ports,
+            state: self.state && other.state,
+            events: self.events && other.events,
+            kinds: both(&self.kinds, &other.kinds),
+            privileged: self.privileged && other.privileged,
+        }
+    }
+
+    /// What this set holds and the other does not.
+    pub fn without(&self, other: &Self) -> Self {
+        let only = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect();
+        Self {
+            exec: only(&self.exec, &other.exec),
+            // A scope that the other set narrows to one port still holds there, and is not missing.
+            http: self
+                .http
+                .iter()
+                .filter(|scope| !covers(&other.http, scope) && !narrowed(&other.http, scope))
+                .cloned()
+                .collect(),
+            secrets: self.secrets && !other.secrets,
+            objects: only(&self.objects, &other.objects),
+            ports: self.ports && !other.ports,
+            state: self.state && !other.state,
+            events: self.events && !other.events,
+            kinds: only(&self.kinds, &other.kinds),
+            privileged: self.privileged && !other.privileged,
+        }
+    }
+
+    /// Whether nothing is granted.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether commands may be run in pods of this role.
+    pub fn allows_exec(&self, role: &str) -> bool {
+        self.exec.contains(role)
+    }
+
+    /// Whether GET requests may be made to this port of pods of this role.
+    pub fn allows_http(&self, role: &str, port: u16) -> bool {
+        covers(&self.http, &format!("{role}:{port}"))
+    }
+
+    /// Whether any port of this role's pods may be reached.
+    pub fn allows_some_http(&self, role: &str) -> bool {
+        self.http
+            .iter()
+            .any(|scope| scope.split_once(':').is_some_and(|(granted, _)| granted == role))
+    }
+
+    /// Whether the chart may render objects of this kind.
+    pub fn allows_kind(&self, kind: &str) -> bool {
+        self.kinds.contains(kind)
+    }
+}
+
+/// Whether a set of `role:port` scopes holds this one, directly or by a `*`.
+fn covers(scopes: &BTreeSet<String>, scope: &str) -> bool {
+    scopes.contains(scope) || scope.split_once(':').is_some_and(|(role, _)| scopes.contains(&format!("{role}:*")))
+}
+
+/// Whether a set of `role:port` scopes holds some port of this `role:*`.
+fn narrowed(scopes: &BTreeSet<String>, scope: &str) -> bool {
+    scope
+        .strip_suffix('*')
+        .is_some_and(|role| scopes.iter().any(|other| other.starts_with(role)))
+}
+
+impl std::fmt::Display for Grants {
+    /// As it is written in a registration: `exec [fuse, worker], http [worker:9567], privileged`; `none` where nothing is granted.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let list = |name: &str, set: &BTreeSet<String>| {
+            (!set.is_empty()).then(|| format!("{name} [{}]", set.iter().map(String::as_str).collect::<Vec<_>>().join(", ")))
+        };
+        let flag = |name: &str, on: bool| on.then(|| name.to_owned());
+        let parts: Vec<String> = [
+            list("exec", &self.exec),
+            list("http", &self.http),
+            flag("secrets", self.secrets),
+            list("objects", &self.objects),
+            flag("ports", self.ports),
+            flag("state", self.state),
+            flag("events", self.events),
+            list("kinds", &self.kinds),
+            flag("privileged", self.privileged),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if parts.is_empty() {
+            out.write_str("none")
+        } else {
+            out.write_str(&parts.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grants(exec: &[&str], http: &[&str]) -> Grants {
+        let set = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect();
+        Grants {
+            exec: set(exec),
+            http: set(http),
+            ..Grants::default()
+        }
+    }
+
+    #[test]
+    fn a_grant_holds_only_if_declared_and_given() {
+        let declared = Grants {
+            secrets: true,
+            ports: true,
+            ..grants(&["worker", "fuse"], &["worker:9567"])
+        };
+        let given = Grants {
+            secrets: false,
+            ports: true,
+            privileged: true,
+            ..grants(&["worker", "master"], &["worker:*"])
+        };
+        let effective = declared.intersect(&given);
+        assert_eq!(effective.to_string(), "exec [worker], http [worker:9567], ports");
+        assert_eq!(declared.without(&effective).to_string(), "exec [fuse], secrets");
+        assert_eq!(given.without(&effective).to_string(), "exec [master], privileged");
+    }
+
+    #[test]
+    fn a_star_covers_every_port_of_its_role_only() {
+        let granted = grants(&[], &["worker:*", "fuse:80"]);
+        assert!(granted.allows_http("worker", 1) && granted.allows_http("fuse", 80));
+        assert!(!granted.allows_http("fuse", 81) && !granted.allows_http("master", 80));
+        assert!(granted.allows_some_http("fuse") && !granted.allows_some_http("master"));
+    }
+
+    #[rstest::rstest]
+    #[case::unknown("shell", "", "there is no capability `shell`; the capabilities are exec, http, secrets")]
+    #[case::http("http", "worker", "`worker` in `http` is not of the form `role:port`")]
+    #[case::port("http", "worker:99999", "`worker:99999` in `http` is not of the form")]
+    #[case::secret("objects", "Secret", "reading secrets is the capability `secrets`")]
+    fn what_cannot_be_wanted_is_refused(#[case] capability: &str, #[case] scope: &str, #[case] message: &str) {
+        let want = Want {
+            capability: capability.to_owned(),
+            scope: vec![scope.to_owned()],
+        };
+        let refused = Grants::wanted(&[want]).unwrap_err().to_string();
+        assert!(refused.contains(message), "{refused}");
+    }
+}

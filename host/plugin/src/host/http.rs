@@ -1,0 +1,79 @@
+//! `http`: GET requests to the pods of the runtime's own release.
+
+use crate::bindings::http::{Host, Response};
+use crate::bindings::pods::PodError;
+use crate::host::tidy;
+use crate::store::StoreData;
+
+/// Bytes of a path with its query.
+const PATH: usize = 4096;
+
+impl Host for StoreData {
+    async fn get(&mut self, pod: String, port: u16, path: String, timeout_ms: u32) -> wasmtime::Result<Result<Response, PodError>> {
+        self.enter()?;
+        Ok(self.request(&pod, port, &path, timeout_ms).await)
+    }
+}
+
+impl StoreData {
+    async fn request(&self, pod: &str, port: u16, path: &str, timeout_ms: u32) -> Result<Response, PodError> {
+        self.role_of(
+            pod,
+            |grants, role| grants.allows_http(role, port),
+            |role| format!("http: [\"{role}:{port}\"]"),
+        )
+        .await?;
+        if !is_path(path) {
+            return Err(PodError::Failed(format!(
+                "`{}` is not a path that may be requested",
+                tidy(path, 128)
+            )));
+        }
+        let body = self.charter.limits.output;
+        Ok(self
+            .backend
+            .http_get(&self.scope, pod, port, path, self.patience(timeout_ms), body)
+            .await?)
+    }
+}
+
+/// Whether this is an absolute path that stays where it is.
+///
+/// A request may go through the API server, `…/pods/<pod>:<port>/proxy<path>`, where a path with `..` would reach any resource with the
+/// host's rights, whichever way it is written.
+fn is_path(path: &str) -> bool {
+    let (plain, _) = path.split_once('?').unwrap_or((path, ""));
+    let decoded = plain
+        .to_ascii_lowercase()
+        .replace("%2e", ".")
+        .replace("%2f", "/")
+        .replace("%5c", "\\")
+        .replace("%25", "%");
+    path.starts_with('/')
+        && path.len() <= PATH
+        && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#' && byte != b'\\')
+        && !decoded.contains('\\')
+        && !decoded.contains("%2")
+        && decoded.split('/').all(|segment| segment != ".." && segment != ".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case("/metrics", true)]
+    #[case("/api/v1?query=a..b", true)]
+    #[case("metrics", false)]
+    #[case("/../secrets", false)]
+    #[case("/a/%2e%2E/secrets", false)]
+    #[case("/a/%252e%252e/secrets", false)]
+    #[case("/..%2f..%2fsecrets", false)]
+    #[case("/a\\..\\b", false)]
+    #[case("/a b", false)]
+    #[case("/a\r\nHost: x", false)]
+    #[case("/a#b", false)]
+    fn a_path_stays_in_its_pod(#[case] path: &str, #[case] valid: bool) {
+        assert_eq!(is_path(path), valid);
+    }
+}

@@ -1,0 +1,31 @@
+//! `log`: always granted, and limited.
+
+use crate::bindings::log::{Host, Level};
+use crate::host::tidy;
+use crate::store::StoreData;
+
+/// Bytes of a line; the rest is cut.
+const LINE: usize = 4096;
+
+impl Host for StoreData {
+    async fn log(&mut self, level: Level, message: String) -> wasmtime::Result<()> {
+        self.enter()?;
+        self.log_lines = self.log_lines.saturating_add(1);
+        let limit = self.charter.limits.log_lines;
+        let (plugin, runtime) = (&self.charter.kind, &self.scope);
+        if self.log_lines > limit {
+            if self.log_lines == limit + 1 {
+                tracing::warn!(target: "plugin", %plugin, %runtime, "more than {limit} lines in one call; the rest is not logged");
+            }
+            return Ok(());
+        }
+        let message = tidy(&message, LINE);
+        match level {
+            Level::Debug => tracing::debug!(target: "plugin", %plugin, %runtime, "{message}"),
+            Level::Info => tracing::info!(target: "plugin", %plugin, %runtime, "{message}"),
+            Level::Warn => tracing::warn!(target: "plugin", %plugin, %runtime, "{message}"),
+            Level::Error => tracing::error!(target: "plugin", %plugin, %runtime, "{message}"),
+        }
+        Ok(())
+    }
+}

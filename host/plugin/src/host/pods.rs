@@ -1,0 +1,121 @@
+//! `pods`: listing the pods of the runtime's own release, and running commands in them.
+
+use std::time::Duration;
+
+use crate::backend::BackendError;
+use crate::bindings::pods::{Host, Output, Pod, PodError};
+use crate::bindings::types::Role;
+use crate::grants::Grants;
+use crate::host::tidy;
+use crate::store::StoreData;
+
+/// Bytes of a command and its arguments, together.
+const ARGV: usize = 64 << 10;
+
+impl From<BackendError> for PodError {
+    fn from(error: BackendError) -> Self {
+        match error {
+            BackendError::NotFound(what) => Self::NotFound(what),
+            BackendError::Timeout => Self::Timeout,
+            BackendError::Failed(what) => Self::Failed(what),
+        }
+    }
+}
+
+impl StoreData {
+    /// The role of a pod of this runtime, if this is granted for the role. The roles that it is granted for are looked at first, so that
+    /// the others are listed only to give a better answer.
+    pub(super) async fn role_of(
+        &self,
+        pod: &str,
+        allows: impl Fn(&Grants, &str) -> bool,
+        yaml: impl Fn(&str) -> String,
+    ) -> Result<Role, PodError> {
+        let (granted, others): (Vec<&Role>, Vec<&Role>) = self
+            .charter
+            .roles
+            .iter()
+            .partition(|role| allows(&self.charter.effective, &role.name));
+        for role in granted {
+            if self.has_pod(role, pod).await? {
+                return Ok(role.clone());
+            }
+        }
+        for role in others {
+            if self.has_pod(role, pod).await? {
+                self.granted(|grants| allows(grants, &role.name), &yaml(&role.name))
+                    .map_err(PodError::NotGranted)?;
+            }
+        }
+        Err(PodError::NotFound(format!("{} has no pod `{}`", self.scope, tidy(pod, 253))))
+    }
+
+    async fn has_pod(&self, role: &Role, pod: &str) -> Result<bool, PodError> {
+        Ok(self
+            .backend
+            .list_pods(&self.scope, role)
+            .await?
+            .iter()
+            .any(|found| found.name == pod))
+    }
+
+    /// What the guest may wait for: what it asked for, but not longer than a call may take. 0 is the longest.
+    pub(super) fn patience(&self, timeout_ms: u32) -> Duration {
+        let longest = self.charter.limits.deadline;
+        if timeout_ms == 0 {
+            longest
+        } else {
+            Duration::from_millis(timeout_ms.into()).min(longest)
+        }
+    }
+}
+
+impl Host for StoreData {
+    async fn list(&mut self, role: String) -> wasmtime::Result<Result<Vec<Pod>, PodError>> {
+        self.enter()?;
+        let Some(role) = self.charter.roles.iter().find(|known| known.name == role) else {
+            return Ok(Err(PodError::NotFound(format!(
+                "the plugin's `describe` has no role `{}`",
+                tidy(&role, 64)
+            ))));
+        };
+        let allows = |grants: &Grants| grants.allows_exec(&role.name) || grants.allows_some_http(&role.name);
+        if let Err(refusal) = self.granted(allows, &format!("exec: [{}]", role.name)) {
+            return Ok(Err(PodError::NotGranted(refusal)));
+        }
+        Ok(self.backend.list_pods(&self.scope, role).await.map_err(PodError::from))
+    }
+
+    async fn exec(
+        &mut self,
+        pod: String,
+        container: String,
+        argv: Vec<String>,
+        timeout_ms: u32,
+    ) -> wasmtime::Result<Result<Output, PodError>> {
+        self.enter()?;
+        Ok(self.run(&pod, container, &argv, timeout_ms).await)
+    }
+}
+
+impl StoreData {
+    async fn run(&self, pod: &str, container: String, argv: &[String], timeout_ms: u32) -> Result<Output, PodError> {
+        let role = self.role_of(pod, Grants::allows_exec, |role| format!("exec: [{role}]")).await?;
+        if argv.first().is_none_or(String::is_empty) {
+            return Err(PodError::Failed("the command is empty".to_owned()));
+        }
+        let size: usize = argv.iter().map(String::len).sum();
+        if size > ARGV {
+            return Err(PodError::Failed(format!("the command has {size} bytes, and {ARGV} are allowed")));
+        }
+        if argv.iter().any(|argument| argument.contains('\0')) {
+            return Err(PodError::Failed("an argument of the command contains a NUL character".to_owned()));
+        }
+        let container = if container.is_empty() { role.container } else { container };
+        let output = self.charter.limits.output;
+        Ok(self
+            .backend
+            .exec(&self.scope, pod, &container, argv, self.patience(timeout_ms), output)
+            .await?)
+    }
+}

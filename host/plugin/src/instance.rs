@@ -1,0 +1,239 @@
+//! One component instance, for one reconcile of one runtime.
+
+use std::sync::Arc;
+
+use serde::de::IgnoredAny;
+use tokio::sync::OwnedSemaphorePermit;
+use wasmtime::Store;
+
+use crate::backend::{Backend, Scope};
+use crate::bindings::types::{Context, Description, Error, StorageStats, UfsChange, UfsUpdate};
+use crate::bindings::{implement, operations};
+use crate::call::{CallError, CallSite};
+use crate::meter::Metered;
+use crate::plugin::Core;
+use crate::store::{self, StoreData};
+
+/// The methods of a plugin, on a store of its own. No state survives it, so nothing leaks from one runtime to the next.
+///
+/// It is made at the first call, and anew after a call that failed. One method after the other; dropping a call's future ends the guest.
+pub struct Instance {
+    core: Arc<Core>,
+    scope: Arc<Scope>,
+    backend: Arc<dyn Backend>,
+    live: Option<Live>,
+}
+
+struct Live {
+    store: Store<StoreData>,
+    implement: implement::Guest,
+    operations: Option<operations::Guest>,
+    _slot: OwnedSemaphorePermit,
+}
+
+/// What a method answers, or how the call failed.
+type Outcome<T> = Result<Result<T, Error>, CallError>;
+
+/// Calls a method of a guest with all limits. A macro, since the generated methods borrow their store for the life of their future.
+macro_rules! call {
+    ($self:ident, $method:literal, $live:ident => $call:expr) => {{
+        let (core, scope) = ($self.core.clone(), $self.scope.clone());
+        let site = || core.site($method, &scope);
+        core.admit(site)?;
+        let limits = core.charter.limits;
+        let _running = core.shared.ticker.run();
+        let mut $live = $self.take($method).await?;
+        $live.store.data_mut().begin_call();
+        let meter = $live.store.data().meter.clone();
+        let outcome = match tokio::time::timeout(limits.deadline, Metered::new(meter, $call)).await {
+            Ok(Ok(answer)) => check(&answer, site).map(|()| answer),
+            Ok(Err(error)) => Err(CallError::from_wasmtime(&error, site(), &limits, $live.store.data().memory_denied)),
+            Err(_) => Err(CallError::Deadline {
+                site: Box::new(site()),
+                limit: limits.deadline,
+            }),
+        };
+        core.record(&outcome);
+        if outcome.is_ok() {
+            $self.live = Some($live);
+        }
+        outcome
+    }};
+}
+
+macro_rules! methods {
+    ($($(#[doc = $doc:literal])* $name:literal $method:ident $call:ident ($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+        impl Instance {
+            $(
+                $(#[doc = $doc])*
+                pub async fn $method(&mut self, ctx: &Context $(, $argument: $type)*) -> Outcome<$answer> {
+                    call!(self, $name, live => live.implement.$call(&mut live.store, ctx $(, $argument)*))
+                }
+            )*
+        }
+    };
+}
+
+methods! {
+    /// Refuses a spec that cannot work.
+    "validate" validate call_validate() -> ();
+    /// The chart values to install, a JSON object.
+    "setup-master" setup_master call_setup_master() -> String;
+    /// Whether the master serves.
+    "check-master-ready" check_master_ready call_check_master_ready() -> bool;
+    /// Whether `prepare_ufs` is wanted.
+    "should-check-ufs" should_check_ufs call_should_check_ufs() -> bool;
+    /// Mounts the data sources into the cache system.
+    "prepare-ufs" prepare_ufs call_prepare_ufs() -> ();
+    /// Called before the workers are scaled up.
+    "setup-workers" setup_workers call_setup_workers() -> ();
+    /// Whether the workers serve.
+    "check-workers-ready" check_workers_ready call_check_workers_ready() -> bool;
+    /// Makes the cache system read the metadata of its data sources; may take up to the deadline.
+    "sync-metadata" sync_metadata call_sync_metadata() -> ();
+    /// The size of the file system; may take up to the deadline.
+    "storage-stats" storage_stats call_storage_stats() -> StorageStats;
+    /// What `status.cacheStates` shows.
+    "cache-states" cache_states call_cache_states() -> Vec<(String, String)>;
+    /// Fails where the system is not healthy.
+    "check-runtime-healthy" check_runtime_healthy call_check_runtime_healthy() -> ();
+    /// The mounts to add and remove.
+    "should-update-ufs" should_update_ufs call_should_update_ufs() -> UfsChange;
+    /// Brings the mounts to where the Dataset wants them.
+    "update-ufs" update_ufs call_update_ufs(change: &UfsChange) -> UfsUpdate;
+    /// Called after the number of workers changed.
+    "sync-replicas" sync_replicas call_sync_replicas() -> ();
+    /// The chart values that the spec asks for now, a JSON object.
+    "sync-runtime" sync_runtime call_sync_runtime() -> Option<String>;
+    /// One attempt to empty the cache.
+    "shutdown" shutdown call_shutdown() -> ();
+}
+
+impl Instance {
+    pub(crate) fn new(core: Arc<Core>, scope: Scope, backend: Arc<dyn Backend>) -> Self {
+        Self {
+            core,
+            scope: Arc::new(scope),
+            backend,
+            live: None,
+        }
+    }
+
+    /// What the runtime consists of. Part of loading a plugin; afterwards, it is in [`crate::Plugin::description`].
+    pub(crate) async fn describe(&mut self) -> Result<Description, CallError> {
+        call!(self, "describe", live => live.implement.call_describe(&mut live.store))
+    }
+
+    /// The chart values of a data operation's job, a JSON object. `kind` is the operation's, `operation` the object as JSON.
+    pub async fn data_operation(&mut self, ctx: &Context, kind: &str, operation: &str) -> Outcome<String> {
+        if self.core.operations.is_none() {
+            return Err(CallError::NotExported {
+                site: Box::new(self.core.site("data-operation", &self.scope)),
+                interface: "operations",
+            });
+        }
+        let operation = operation.to_owned();
+        call!(self, "data-operation", live => async {
+            let Some(guest) = &live.operations else { return Err(wasmtime::Error::msg("the interface `operations` was not found")) };
+            guest.call_data_operation(&mut live.store, ctx, kind, &operation).await
+        })
+    }
+
+    /// The instance, or a fresh one. It is given back only after a call that succeeded.
+    async fn take(&mut self, method: &'static str) -> Result<Live, CallError> {
+        if let Some(live) = self.live.take() {
+            return Ok(live);
+        }
+        let core = &self.core;
+        let limits = core.charter.limits;
+        let host = |reason: String| CallError::Host {
+            site: Box::new(core.site(method, &self.scope)),
+            reason,
+        };
+        let slot = tokio::time::timeout(limits.deadline, core.shared.slots.clone().acquire_owned())
+            .await
+            .map_err(|_| host("all instances of the pool have been in use for too long".to_owned()))?
+            .map_err(|error| host(error.to_string()))?;
+        let mut store = store::new(&core.shared, core.charter.clone(), self.scope.clone(), self.backend.clone());
+        let meter = store.data().meter.clone();
+        // A start function is the guest's code too, so the same limits hold.
+        let started = tokio::time::timeout(limits.deadline, Metered::new(meter, core.pre.instantiate_async(&mut store))).await;
+        let failed = |error: &wasmtime::Error, denied| CallError::from_wasmtime(error, core.site(method, &self.scope), &limits, denied);
+        let instance = match started {
+            Ok(Ok(instance)) => instance,
+            Ok(Err(error)) => {
+                let error = failed(&error, store.data().memory_denied);
+                core.record_fault(&error);
+                return Err(error);
+            }
+            Err(_) => {
+                return Err(CallError::Deadline {
+                    site: Box::new(core.site(method, &self.scope)),
+                    limit: limits.deadline,
+                });
+            }
+        };
+        let implement = core.implement.load(&mut store, &instance).map_err(|error| failed(&error, false))?;
+        let operations = core.operations.as_ref().map(|found| found.load(&mut store, &instance)).transpose();
+        let operations = operations.map_err(|error| failed(&error, false))?;
+        Ok(Live {
+            store,
+            implement,
+            operations,
+            _slot: slot,
+        })
+    }
+}
+
+/// An answer of a method, as far as the host can check it without knowing the runtime.
+trait Answer {
+    /// What is wrong with it.
+    fn fault(&self) -> Option<String> {
+        None
+    }
+}
+
+impl Answer for () {}
+impl Answer for bool {}
+impl Answer for StorageStats {}
+impl Answer for UfsChange {}
+impl Answer for Vec<(String, String)> {}
+impl Answer for Description {}
+
+impl Answer for String {
+    fn fault(&self) -> Option<String> {
+        match serde_json::from_str::<IgnoredAny>(self) {
+            Ok(_) if self.trim_start().starts_with('{') => None,
+            Ok(_) => Some("it is JSON, but not an object".to_owned()),
+            Err(error) => Some(format!("it is not JSON: {error}")),
+        }
+    }
+}
+
+impl Answer for Option<String> {
+    fn fault(&self) -> Option<String> {
+        self.as_ref()?.fault()
+    }
+}
+
+impl Answer for UfsUpdate {
+    fn fault(&self) -> Option<String> {
+        self.values.fault()
+    }
+}
+
+impl<T: Answer> Answer for Result<T, Error> {
+    fn fault(&self) -> Option<String> {
+        self.as_ref().ok()?.fault()
+    }
+}
+
+fn check<T: Answer>(answer: &T, site: impl FnOnce() -> CallSite) -> Result<(), CallError> {
+    match answer.fault() {
+        Some(reason) => Err(CallError::InvalidOutput {
+            site: Box::new(site()),
+            reason,
+        }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,183 @@
+//! What one call of a plugin may use.
+
+use std::time::Duration;
+
+use kube_quantity::ParsedQuantity;
+use serde::{Deserialize, Serialize};
+
+/// The most memory that a registration may ask for, in bytes: the size of a slot in the pool of linear memories.
+pub const MAX_MEMORY: u64 = 512 << 20;
+/// The longest deadline.
+const MAX_DEADLINE: Duration = Duration::from_secs(3600);
+/// The largest output, in bytes.
+const MAX_OUTPUT: u64 = 16 << 20;
+
+/// The limits of one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Limits {
+    /// Bytes of linear memory, over all memories of the component. Default 64 MiB.
+    pub memory: u64,
+    /// Time that the guest's own code may run, not counting what it waits for. Default 500 ms.
+    pub cpu: Duration,
+    /// Time from the start of a call to its end, waiting included. Default 30 s.
+    pub deadline: Duration,
+    /// Bytes that a call may return, and that a command or a request made by it may give back. Default 1 MiB.
+    pub output: usize,
+    /// Lines that a call may log; more are counted and dropped.
+    pub log_lines: u32,
+    /// Calls that it may make to the host.
+    pub host_calls: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory: 64 << 20,
+            cpu: Duration::from_millis(500),
+            deadline: Duration::from_secs(30),
+            output: 1 << 20,
+            log_lines: 100,
+            host_calls: 10_000,
+        }
+    }
+}
+
+/// A limit that cannot be set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LimitError {
+    /// Not a quantity.
+    #[error("limits.{name}: `{text}` is not a quantity of bytes; write it like `64Mi`")]
+    Size {
+        /// The limit.
+        name: &'static str,
+        /// What stands there.
+        text: String,
+    },
+    /// Not a duration.
+    #[error("limits.{name}: `{text}` is not a duration; write it like `500ms`, `30s` or `2m`")]
+    Time {
+        /// The limit.
+        name: &'static str,
+        /// What stands there.
+        text: String,
+    },
+    /// Out of the range that the host can keep.
+    #[error("limits.{name}: `{text}` is out of range; it must be more than zero and at most {most}")]
+    Range {
+        /// The limit.
+        name: &'static str,
+        /// What stands there.
+        text: String,
+        /// The most that may stand there.
+        most: String,
+    },
+}
+
+/// The key `limits` of a registration.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitTexts {
+    memory: Option<String>,
+    cpu: Option<String>,
+    deadline: Option<String>,
+    output: Option<String>,
+}
+
+impl LimitTexts {
+    /// The limits, with the defaults for what is not set.
+    pub fn parse(&self) -> Result<Limits, LimitError> {
+        let mut limits = Limits::default();
+        if let Some(text) = &self.memory {
+            limits.memory = size("memory", text, MAX_MEMORY, "512Mi")?;
+        }
+        if let Some(text) = &self.output {
+            limits.output = usize::try_from(size("output", text, MAX_OUTPUT, "16Mi")?).unwrap_or(usize::MAX);
+        }
+        if let Some(text) = &self.cpu {
+            limits.cpu = time("cpu", text)?;
+        }
+        if let Some(text) = &self.deadline {
+            limits.deadline = time("deadline", text)?;
+        }
+        Ok(limits)
+    }
+}
+
+fn size(name: &'static str, text: &str, most: u64, most_text: &str) -> Result<u64, LimitError> {
+    let wrong = || LimitError::Size {
+        name,
+        text: text.to_owned(),
+    };
+    let bytes = ParsedQuantity::try_from(text)
+        .map_err(|_| wrong())?
+        .to_bytes_f64()
+        .ok_or_else(wrong)?;
+    if !(1.0..=most as f64).contains(&bytes) {
+        return Err(LimitError::Range {
+            name,
+            text: text.to_owned(),
+            most: most_text.to_owned(),
+        });
+    }
+    Ok(bytes as u64)
+}
+
+/// Durations as Kubernetes' own configuration files have them, one number and one unit.
+fn time(name: &'static str, text: &str) -> Result<Duration, LimitError> {
+    let wrong = || LimitError::Time {
+        name,
+        text: text.to_owned(),
+    };
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits.parse().map_err(|_| wrong())?;
+    let duration = match text.strip_prefix(digits) {
+        Some("ms") => Duration::from_millis(number),
+        Some("s") => Duration::from_secs(number),
+        Some("m") => Duration::from_secs(number.checked_mul(60).ok_or_else(wrong)?),
+        _ => return Err(wrong()),
+    };
+    if duration.is_zero() || duration > MAX_DEADLINE {
+        return Err(LimitError::Range {
+            name,
+            text: text.to_owned(),
+            most: "60m".to_owned(),
+        });
+    }
+    Ok(duration)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(yaml: &str) -> Result<Limits, String> {
+        yaml_serde::from_str::<LimitTexts>(yaml)
+            .map_err(|error| error.to_string())?
+            .parse()
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_not_set_has_its_default() {
+        assert_eq!(parse("{}").unwrap(), Limits::default());
+        let limits = parse("{memory: 1.5Mi, cpu: 50ms, deadline: 2m, output: 10k}").unwrap();
+        assert_eq!((limits.memory, limits.output), (1_572_864, 10_000));
+        assert_eq!((limits.cpu, limits.deadline), (Duration::from_millis(50), Duration::from_secs(120)));
+    }
+
+    #[rstest::rstest]
+    #[case("{memory: lots}", "limits.memory: `lots` is not a quantity of bytes")]
+    #[case("{memory: 0}", "invalid type")]
+    #[case(
+        "{memory: 2Gi}",
+        "limits.memory: `2Gi` is out of range; it must be more than zero and at most 512Mi"
+    )]
+    #[case("{cpu: 500}", "invalid type")]
+    #[case("{cpu: 5h}", "limits.cpu: `5h` is not a duration")]
+    #[case("{deadline: 0s}", "limits.deadline: `0s` is out of range")]
+    #[case("{fuel: 5}", "unknown field `fuel`")]
+    fn what_cannot_be_a_limit_is_refused(#[case] yaml: &str, #[case] message: &str) {
+        let refused = parse(yaml).unwrap_err();
+        assert!(refused.contains(message), "{refused}");
+    }
+}

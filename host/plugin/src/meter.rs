@@ -1,0 +1,103 @@
+//! How long a guest's own code has run in a call, without what it waited for.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+/// A stopwatch that runs while the guest's call is being polled and stands while it waits.
+///
+/// It measures time on a thread, not on a processor: on a machine with more work than processors a call is charged for the time that
+/// others take, which is why the default limit is ten thousand times what a call needs.
+#[derive(Debug)]
+pub struct Meter {
+    epoch: Instant,
+    /// Nanoseconds of completed polls.
+    spent: AtomicU64,
+    /// When the current poll began, in nanoseconds after `epoch`.
+    polled_at: AtomicU64,
+}
+
+impl Meter {
+    /// A stopwatch at zero.
+    pub fn new() -> Self {
+        Self {
+            epoch: Instant::now(),
+            spent: AtomicU64::new(0),
+            polled_at: AtomicU64::new(0),
+        }
+    }
+
+    /// Back to zero, for the next call.
+    pub fn reset(&self) {
+        self.spent.store(0, Ordering::Relaxed);
+    }
+
+    /// What the call has spent so far. Only right while it is being polled, which is when the guest's code asks.
+    pub fn spent(&self) -> Duration {
+        let running = self.now().saturating_sub(self.polled_at.load(Ordering::Relaxed));
+        Duration::from_nanos(self.spent.load(Ordering::Relaxed).saturating_add(running))
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A future whose polls are measured.
+pub struct Metered<F> {
+    meter: Arc<Meter>,
+    inner: Pin<Box<F>>,
+}
+
+impl<F: Future> Metered<F> {
+    /// Measures this future.
+    pub fn new(meter: Arc<Meter>, inner: F) -> Self {
+        Self {
+            meter,
+            inner: Box::pin(inner),
+        }
+    }
+}
+
+impl<F: Future> Future for Metered<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let start = self.meter.now();
+        self.meter.polled_at.store(start, Ordering::Relaxed);
+        let polled = self.inner.as_mut().poll(context);
+        let end = self.meter.now();
+        self.meter.spent.fetch_add(end.saturating_sub(start), Ordering::Relaxed);
+        self.meter.polled_at.store(end, Ordering::Relaxed);
+        polled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn waiting_costs_nothing_and_running_does() {
+        let meter = Arc::new(Meter::new());
+        let (tell, told) = tokio::sync::oneshot::channel::<()>();
+        let call = tokio::spawn(Metered::new(meter.clone(), told));
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_millis(30) {
+            tokio::task::yield_now().await;
+        }
+        tell.send(()).unwrap();
+        call.await.unwrap().unwrap();
+        assert!(meter.spent.load(Ordering::Relaxed) < 15_000_000);
+
+        let busy = async {
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_millis(5) {}
+        };
+        Metered::new(meter.clone(), busy).await;
+        assert!(meter.spent.load(Ordering::Relaxed) >= 5_000_000);
+    }
+}

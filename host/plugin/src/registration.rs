@@ -1,0 +1,199 @@
+//! A registration: the ConfigMap with which an administrator installs a plugin.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde::Deserialize;
+
+use crate::digest::{Digest, DigestError};
+use crate::grants::{GrantError, Grants};
+use crate::limits::{LimitError, LimitTexts, Limits};
+use crate::source::Source;
+
+/// The label that makes a ConfigMap of the operator's namespace a registration; its value is `true`.
+pub const PLUGIN_LABEL: &str = "wasser.fluid.io/plugin";
+/// The key of `data` that describes the plugin.
+pub const PLUGIN_KEY: &str = "plugin.yaml";
+
+/// What an administrator registered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Registration {
+    /// The ConfigMap's name.
+    pub name: String,
+    /// The ConfigMap's namespace.
+    pub namespace: String,
+    /// When the ConfigMap was created: of two claims on a kind, the older wins.
+    pub created: Option<Time>,
+    /// The kind that the plugin serves: `JuiceFSRuntime`.
+    pub runtime: String,
+    /// The component.
+    pub component: Source,
+    /// The component's digest.
+    pub digest: Digest,
+    /// The chart, a tgz.
+    pub chart: Source,
+    /// Images by role.
+    pub images: BTreeMap<String, String>,
+    /// Settings of the installation that the plugin understands.
+    pub settings: BTreeMap<String, String>,
+    /// What the administrator gives.
+    pub grants: Grants,
+    /// What a call may use.
+    pub limits: Limits,
+}
+
+/// Why a ConfigMap is no registration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RegistrationError {
+    /// The ConfigMap has no name or namespace.
+    #[error("the ConfigMap has no {0}")]
+    Incomplete(&'static str),
+    /// There is no `plugin.yaml`.
+    #[error("the ConfigMap has no key `plugin.yaml` in `data`; it must describe the plugin (runtime, component, digest, chart)")]
+    NoPluginYaml,
+    /// `plugin.yaml` is not YAML of the right shape; the parser names the field.
+    #[error("plugin.yaml: {0}")]
+    Yaml(String),
+    /// A source in a registry.
+    #[error(
+        "plugin.yaml: {field}.oci: sources in OCI registries are not supported yet; use `inline` with `binaryData`, or `path` below the plugin directory"
+    )]
+    Oci {
+        /// `component` or `chart`.
+        field: &'static str,
+    },
+    /// Not exactly one source.
+    #[error("plugin.yaml: {field}: exactly one of `inline`, `path` and `oci` must be set")]
+    OneSource {
+        /// `component` or `chart`.
+        field: &'static str,
+    },
+    /// A key that `binaryData` does not have.
+    #[error("plugin.yaml: {field}.inline: the ConfigMap has no key `{key}` in `binaryData`; it has {there}")]
+    NoSuchKey {
+        /// `component` or `chart`.
+        field: &'static str,
+        /// The key.
+        key: String,
+        /// The keys that are there.
+        there: String,
+    },
+    /// Not a digest.
+    #[error("plugin.yaml: digest: {0}")]
+    Digest(#[from] DigestError),
+    /// A grant that cannot be given.
+    #[error("plugin.yaml: grants: {0}")]
+    Grant(#[from] GrantError),
+    /// A limit that cannot be kept.
+    #[error("plugin.yaml: {0}")]
+    Limit(#[from] LimitError),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PluginYaml {
+    runtime: String,
+    component: SourceYaml,
+    digest: String,
+    chart: SourceYaml,
+    #[serde(default)]
+    images: BTreeMap<String, Scalar>,
+    #[serde(default)]
+    settings: BTreeMap<String, Scalar>,
+    #[serde(default)]
+    grants: Grants,
+    #[serde(default)]
+    limits: LimitTexts,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SourceYaml {
+    inline: Option<String>,
+    path: Option<String>,
+    oci: Option<String>,
+}
+
+/// A value that people write without quotes, although it is a string to the plugin: `true`, `3`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Scalar {
+    Text(String),
+    Flag(bool),
+    Integer(i64),
+    Float(f64),
+}
+
+impl From<Scalar> for String {
+    fn from(scalar: Scalar) -> Self {
+        match scalar {
+            Scalar::Text(text) => text,
+            Scalar::Flag(flag) => flag.to_string(),
+            Scalar::Integer(number) => number.to_string(),
+            Scalar::Float(number) => number.to_string(),
+        }
+    }
+}
+
+impl Registration {
+    /// Reads a registration. Nothing is loaded, and nothing but the ConfigMap is looked at.
+    pub fn parse(map: &ConfigMap) -> Result<Self, RegistrationError> {
+        let name = map.metadata.name.clone().ok_or(RegistrationError::Incomplete("name"))?;
+        let namespace = map.metadata.namespace.clone().ok_or(RegistrationError::Incomplete("namespace"))?;
+        let text = map
+            .data
+            .as_ref()
+            .and_then(|data| data.get(PLUGIN_KEY))
+            .ok_or(RegistrationError::NoPluginYaml)?;
+        let yaml: PluginYaml = yaml_serde::from_str(text).map_err(|error| RegistrationError::Yaml(error.to_string()))?;
+        yaml.grants.validate()?;
+        let texts = |values: BTreeMap<String, Scalar>| values.into_iter().map(|(key, value)| (key, value.into())).collect();
+        Ok(Self {
+            component: source(map, "component", yaml.component)?,
+            chart: source(map, "chart", yaml.chart)?,
+            digest: yaml.digest.parse()?,
+            limits: yaml.limits.parse()?,
+            created: map.metadata.creation_timestamp.clone(),
+            runtime: yaml.runtime,
+            images: texts(yaml.images),
+            settings: texts(yaml.settings),
+            grants: yaml.grants,
+            name,
+            namespace,
+        })
+    }
+
+    /// The kind that a ConfigMap claims, as far as it can be read at all.
+    ///
+    /// A registration that a change has broken keeps its claim: its last good plugin serves on.
+    pub fn claimed_kind(map: &ConfigMap) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Claimed {
+            runtime: String,
+        }
+        let text = map.data.as_ref()?.get(PLUGIN_KEY)?;
+        yaml_serde::from_str::<Claimed>(text).ok().map(|claimed| claimed.runtime)
+    }
+}
+
+fn source(map: &ConfigMap, field: &'static str, yaml: SourceYaml) -> Result<Source, RegistrationError> {
+    match (yaml.inline, yaml.path, yaml.oci) {
+        (None, None, Some(_)) => Err(RegistrationError::Oci { field }),
+        (None, Some(path), None) => Ok(Source::Path(path)),
+        (Some(key), None, None) => {
+            let there = map.binary_data.as_ref();
+            let Some(bytes) = there.and_then(|data| data.get(&key)) else {
+                let keys: Vec<&str> = there.into_iter().flat_map(|data| data.keys()).map(String::as_str).collect();
+                let there = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
+                return Err(RegistrationError::NoSuchKey { field, key, there });
+            };
+            Ok(Source::Inline {
+                key,
+                bytes: Bytes::copy_from_slice(&bytes.0),
+            })
+        }
+        _ => Err(RegistrationError::OneSource { field }),
+    }
+}

@@ -1,0 +1,102 @@
+//! Where a component or a chart comes from: the ConfigMap itself, or a file below the plugin directory.
+
+use std::io::Read;
+
+use bytes::Bytes;
+use cap_std::fs::Dir;
+
+/// The bytes of a component or chart, or where to find them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// In the `binaryData` of the ConfigMap.
+    Inline {
+        /// The key.
+        key: String,
+        /// The value.
+        bytes: Bytes,
+    },
+    /// A file below the plugin directory.
+    Path(String),
+}
+
+/// Why a file of the plugin directory could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The host runs without a plugin directory.
+    #[error(
+        "`path: {0}` cannot be read: this host has no plugin directory; start it with one (`--plugin-dir`), or put the file into `binaryData` and use `inline`"
+    )]
+    NoDirectory(String),
+    /// It does not exist, is no file, or lies outside.
+    #[error("`path: {path}` cannot be read below the plugin directory: {reason}")]
+    Io {
+        /// As the registration has it.
+        path: String,
+        /// The system's words.
+        reason: std::io::Error,
+    },
+    /// It is larger than a component or chart may be.
+    #[error("`path: {path}` has more than {limit} bytes, which is the most that a plugin's file may have here")]
+    TooLarge {
+        /// As the registration has it.
+        path: String,
+        /// The limit in bytes.
+        limit: u64,
+    },
+}
+
+impl Source {
+    /// The bytes. cap-std refuses every path that leads out of the directory, by `..`, an absolute path or a symbolic link.
+    pub(crate) fn read(&self, directory: Option<&Dir>, limit: u64) -> Result<Bytes, SourceError> {
+        let path = match self {
+            Self::Inline { bytes, .. } => return Ok(bytes.clone()),
+            Self::Path(path) => path,
+        };
+        let directory = directory.ok_or_else(|| SourceError::NoDirectory(path.clone()))?;
+        let failed = |reason| SourceError::Io {
+            path: path.clone(),
+            reason,
+        };
+        let mut bytes = Vec::new();
+        directory
+            .open(path)
+            .map_err(failed)?
+            .take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(failed)?;
+        if bytes.len() as u64 > limit {
+            return Err(SourceError::TooLarge { path: path.clone(), limit });
+        }
+        Ok(bytes.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_does_not_leave_the_plugin_directory() {
+        let outside = tempfile::tempdir().unwrap();
+        let inside = outside.path().join("plugins");
+        std::fs::create_dir(&inside).unwrap();
+        std::fs::write(outside.path().join("secret"), "no").unwrap();
+        std::fs::write(inside.join("good"), "yes").unwrap();
+        std::os::unix::fs::symlink("../secret", inside.join("link")).unwrap();
+        let directory = Dir::open_ambient_dir(&inside, cap_std::ambient_authority()).unwrap();
+
+        let read = |path: &str, limit| {
+            Source::Path(path.to_owned())
+                .read(Some(&directory), limit)
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(read("good", 10).unwrap(), "yes");
+        assert!(read("good", 2).unwrap_err().contains("more than 2 bytes"));
+        for path in ["../secret", "link", outside.path().join("secret").to_str().unwrap(), "missing"] {
+            let refused = read(path, 10).unwrap_err();
+            assert!(refused.contains("cannot be read below the plugin directory"), "{refused}");
+        }
+        let refused = Source::Path("good".to_owned()).read(None, 10).unwrap_err().to_string();
+        assert!(refused.contains("no plugin directory"), "{refused}");
+    }
+}

@@ -1,0 +1,148 @@
+//! What belongs to one instance: whom it works for, what it may do, and what it has used.
+
+use std::sync::Arc;
+
+use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
+
+use crate::backend::{Backend, Scope};
+use crate::bindings::types::Role;
+use crate::call::Stop;
+use crate::digest::Digest;
+use crate::engine::Shared;
+use crate::grants::Grants;
+use crate::limits::Limits;
+use crate::meter::Meter;
+
+/// Component-model handles that may be alive in a store. The world has no resources of its own; this is for guests that import WASI.
+const HANDLES: usize = 256;
+/// Tables, and elements of one table.
+const TABLES: usize = 32;
+const TABLE_ELEMENTS: usize = 100_000;
+/// Core instances and linear memories of a component. A Rust guest has 1 memory; those that carry an interpreter have a few instances.
+const INSTANCES: usize = 64;
+const MEMORIES: usize = 4;
+
+/// Who a plugin is, for messages, and what it may do.
+#[derive(Debug)]
+pub struct Charter {
+    /// The kind that it serves.
+    pub kind: String,
+    /// Namespace and name of its ConfigMap.
+    pub registration: String,
+    /// The component's digest.
+    pub digest: Digest,
+    /// What its description asks for.
+    pub declared: Grants,
+    /// What the registration gives.
+    pub given: Grants,
+    /// What therefore holds.
+    pub effective: Grants,
+    /// Its roles.
+    pub roles: Vec<Role>,
+    /// What a call may use.
+    pub limits: Limits,
+}
+
+/// The state of one store.
+pub struct StoreData {
+    /// The plugin.
+    pub charter: Arc<Charter>,
+    /// The runtime that it is called for.
+    pub scope: Arc<Scope>,
+    /// The cluster.
+    pub backend: Arc<dyn Backend>,
+    /// The guest's own time in the current call.
+    pub meter: Arc<Meter>,
+    /// Bytes of all linear memories.
+    memory: u64,
+    /// Whether the guest wanted more memory than it may have.
+    pub memory_denied: bool,
+    /// What the current call has used.
+    pub host_calls: u32,
+    /// Lines logged in the current call, those that were dropped included.
+    pub log_lines: u32,
+}
+
+impl StoreData {
+    /// Starts counting anew, at the beginning of a call.
+    pub fn begin_call(&mut self) {
+        self.meter.reset();
+        self.host_calls = 0;
+        self.log_lines = 0;
+    }
+
+    /// Counts a call to the host; every import begins with it.
+    pub fn enter(&mut self) -> wasmtime::Result<()> {
+        self.host_calls = self.host_calls.saturating_add(1);
+        if self.host_calls > self.charter.limits.host_calls {
+            return Err(Stop::HostCalls.into());
+        }
+        Ok(())
+    }
+}
+
+/// A store with every limit set.
+pub fn new(shared: &Shared, charter: Arc<Charter>, scope: Arc<Scope>, backend: Arc<dyn Backend>) -> Store<StoreData> {
+    let output = charter.limits.output;
+    let meter = Arc::new(Meter::new());
+    let data = StoreData {
+        charter,
+        scope,
+        backend,
+        meter,
+        memory: 0,
+        memory_denied: false,
+        host_calls: 0,
+        log_lines: 0,
+    };
+    let mut store = Store::new(&shared.engine, data);
+    store.limiter(|data| data);
+    // Bounds what one crossing of the boundary makes the host allocate, in both directions: arguments of imports, and results of exports.
+    store.set_hostcall_fuel(output);
+    store.set_max_component_handles(HANDLES);
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(|store| {
+        let data = store.data();
+        if data.meter.spent() > data.charter.limits.cpu {
+            return Err(Stop::Cpu.into());
+        }
+        // A worker thread serves every runtime, so a guest that runs long lets the others have it at each tick.
+        Ok(UpdateDeadline::Yield(1))
+    });
+    store
+}
+
+impl ResourceLimiter for StoreData {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let more = u64::try_from(desired.saturating_sub(current)).unwrap_or(u64::MAX);
+        let total = self.memory.saturating_add(more);
+        if total > self.charter.limits.memory {
+            // The guest sees `memory.grow` fail, as on a machine that is full, and usually aborts.
+            self.memory_denied = true;
+            return Ok(false);
+        }
+        self.memory = total;
+        Ok(true)
+    }
+
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.memory_denied = true;
+        Ok(())
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS)
+    }
+
+    fn instances(&self) -> usize {
+        INSTANCES
+    }
+
+    fn tables(&self) -> usize {
+        TABLES
+    }
+
+    fn memories(&self) -> usize {
+        MEMORIES
+    }
+}
