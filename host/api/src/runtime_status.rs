@@ -43,31 +43,34 @@ impl RuntimePhase {
 /// The fields without `Option` are required by the CRD, so they are written even when they say nothing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    schemars(extend("required" = [
+        "valueFile", "masterPhase", "workerPhase", "desiredWorkerNumberScheduled",
+        "currentWorkerNumberScheduled", "workerNumberReady", "desiredMasterNumberScheduled",
+        "currentMasterNumberScheduled", "masterNumberReady", "fusePhase",
+        "currentFuseNumberScheduled", "desiredFuseNumberScheduled", "fuseNumberReady",
+    ]))
+)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RuntimeStatus {
     /// Name of the ConfigMap with the installed chart values; tells which engine installed them.
-    #[cfg_attr(feature = "schema", schemars(required))]
     pub value_file: String,
     /// Where the masters stand: NotReady, PartialReady, Ready.
-    #[cfg_attr(feature = "schema", schemars(required))]
     pub master_phase: RuntimePhase,
     /// Why the masters stand there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub master_reason: Option<String>,
     /// Where the workers stand: NotReady, PartialReady, Ready.
-    #[cfg_attr(feature = "schema", schemars(required))]
     pub worker_phase: RuntimePhase,
     /// Why the workers stand there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker_reason: Option<String>,
     /// Number of workers wanted.
-    #[cfg_attr(feature = "schema", schemars(required))]
     pub desired_worker_number_scheduled: i32,
     /// Number of workers that exist.
-    #[cfg_attr(feature = "schema", schemars(required))]
     pub current_worker_number_scheduled: i32,
     /// Number of workers that are ready.
-    #[cfg_attr(feature = "schema", schemars(required))]
     pub worker_number_ready: i32,
     /// Number of workers that have been ready long enough.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,28 +79,21 @@ pub struct RuntimeStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker_number_unavailable: Option<i32>,
     /// Number of masters wanted.
-    #[cfg_attr(feature = "schema", schemars(required))]
     pub desired_master_number_scheduled: i32,
     /// Number of masters that exist.
-    #[cfg_attr(feature = "schema", schemars(required))]
     pub current_master_number_scheduled: i32,
     /// Number of masters that are ready.
-    #[cfg_attr(feature = "schema", schemars(required))]
     pub master_number_ready: i32,
     /// Where the clients stand; Ready once they can be started.
-    #[cfg_attr(feature = "schema", schemars(required))]
     pub fuse_phase: RuntimePhase,
     /// Why the clients stand there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fuse_reason: Option<String>,
     /// Number of nodes that run a client.
-    #[cfg_attr(feature = "schema", schemars(required))]
     pub current_fuse_number_scheduled: i32,
     /// Number of nodes that should run a client.
-    #[cfg_attr(feature = "schema", schemars(required))]
     pub desired_fuse_number_scheduled: i32,
     /// Number of clients that are ready.
-    #[cfg_attr(feature = "schema", schemars(required))]
     pub fuse_number_ready: i32,
     /// Number of clients that are wanted and not available.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -135,15 +131,13 @@ pub struct RuntimeStatus {
 
 /// One thing that happened to a runtime.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("required" = ["type", "status"])))]
 #[serde(rename_all = "camelCase", default)]
 pub struct RuntimeCondition {
     /// What it is about.
-    #[cfg_attr(feature = "schema", schemars(required))]
     #[serde(rename = "type")]
     pub condition_type: String,
     /// True, False or Unknown.
-    #[cfg_attr(feature = "schema", schemars(required))]
     pub status: String,
     /// Why, in a few words.
     #[serde(skip_serializing_if = "Option::is_none")]

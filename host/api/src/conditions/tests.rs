@@ -1,10 +1,10 @@
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
 
 use super::*;
 
 fn at(second: i64) -> Time {
-    Time(Timestamp::from_second(second).unwrap())
+    Time(Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second))
 }
 
 fn wanted(holds: bool, message: &'static str) -> Wanted<'static> {

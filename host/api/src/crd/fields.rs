@@ -141,3 +141,27 @@ fn constraints(schema: &JSONSchemaProps) -> String {
         .collect::<Vec<_>>()
         .join(" ")
 }
+
+/// Compares a CRD with a table as [`field_table`] makes it, where lines starting with `#` are comments. Returns what differs, a line
+/// each: `missing` and `extra` fields, and columns in another order.
+pub fn differences(crd: &CustomResourceDefinition, table: &str) -> Vec<String> {
+    let wanted: Vec<&str> = table.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let found = field_table(crd);
+    let mut differences: Vec<String> = wanted
+        .iter()
+        .filter(|line| !found.iter().any(|found| found == *line))
+        .map(|line| format!("missing: {line}"))
+        .collect();
+    differences.extend(
+        found
+            .iter()
+            .filter(|line| !wanted.contains(&line.as_str()))
+            .map(|line| format!("extra: {line}")),
+    );
+    let is_column = |line: &str| line.starts_with("column\t");
+    let order: Vec<&str> = found.iter().map(String::as_str).filter(|line| is_column(line)).collect();
+    if differences.is_empty() && !wanted.into_iter().filter(|line| is_column(line)).eq(order) {
+        differences.push("the columns stand in another order".to_owned());
+    }
+    differences
+}

@@ -8,7 +8,7 @@ mod write;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 
-pub use fields::field_table;
+pub use fields::{differences, field_table};
 pub use structural::structural;
 pub use write::{WriteError, file_name, to_yaml};
 

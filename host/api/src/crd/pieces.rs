@@ -30,29 +30,28 @@ pub fn volume_source(generator: &mut SchemaGenerator) -> Schema {
     schema
 }
 
+// A schema fresh from `schemars`, before `kube` makes it structural: an optional field is `anyOf` the type and null.
 fn cut(schema: &mut Map<String, Value>) {
-    if let Some(Value::String(description)) = schema.remove("description")
-        && description.starts_with("Quantity is")
-    {
+    take_the_variant_that_is_not_null(schema);
+    schema.remove("description");
+    if schema.contains_key("x-kubernetes-int-or-string") {
         schema.insert("pattern".to_owned(), json!(PATTERN));
     }
     if let Some(Value::Object(properties)) = schema.get_mut("properties") {
-        if properties.contains_key("managedFields") {
-            // Object metadata in a template. The API server knows its fields only at the top of an object: here they must be
-            // kept unseen, or the template would lose its name.
-            schema.remove("properties");
-            schema.insert("x-kubernetes-preserve-unknown-fields".to_owned(), json!(true));
-            return;
-        }
-        for newer in NEWER {
-            if newer.beside.iter().all(|beside| properties.contains_key(*beside)) {
-                properties.remove(newer.field);
+        adjust(properties);
+        for (name, property) in properties.iter_mut() {
+            let Value::Object(property) = property else { continue };
+            cut(property);
+            if name == "port" {
+                // Of a probe: a number or a name, and the only one of its kind in a pod that is no quantity.
+                property.remove("pattern");
+            }
+            if REFERENCES.contains(&name.as_str()) {
+                no_longer_required(property, "name");
             }
         }
-        for property in properties.values_mut().filter_map(Value::as_object_mut) {
-            cut(property);
-        }
     }
+    no_longer_required(schema, "metadata");
     for key in ["items", "additionalProperties"] {
         if let Some(Value::Object(child)) = schema.get_mut(key) {
             cut(child);
@@ -60,11 +59,77 @@ fn cut(schema: &mut Map<String, Value>) {
     }
 }
 
+fn take_the_variant_that_is_not_null(schema: &mut Map<String, Value>) {
+    if let Some(Value::Array(variants)) = schema.remove("anyOf") {
+        let variants = variants.into_iter().filter_map(|variant| {
+            if let Value::Object(variant) = variant {
+                Some(variant)
+            } else {
+                None
+            }
+        });
+        schema.extend(variants.filter(|variant| variant.get("type") != Some(&json!("null"))).flatten());
+    }
+}
+
+fn adjust(properties: &mut Map<String, Value>) {
+    for newer in NEWER {
+        if properties.contains_key(newer.beside) {
+            properties.remove(newer.field);
+        }
+    }
+    if properties.contains_key("containerPort")
+        && let Some(Value::Object(protocol)) = properties.get_mut("protocol")
+    {
+        protocol.insert("default".to_owned(), json!("TCP"));
+    }
+    if let Some(metadata) = properties
+        .get_mut("metadata")
+        .filter(|metadata| metadata.to_string().contains("\"managedFields\""))
+    {
+        // The API server knows the fields of object metadata only at the top of an object. In a template they are kept as they
+        // come, or the template would lose its name.
+        *metadata = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    }
+}
+
+fn no_longer_required(schema: &mut Map<String, Value>, field: &str) {
+    if let Some(Value::Array(required)) = schema.get_mut("required") {
+        required.retain(|name| name != field);
+        if required.is_empty() {
+            schema.remove("required");
+        }
+    }
+}
+
+/// Fields that refer to an object by name. Kubernetes takes an absent name for an empty one here.
+const REFERENCES: &[&str] = &[
+    "configMap",
+    "configMapKeyRef",
+    "nodePublishSecretRef",
+    "secret",
+    "secretKeyRef",
+    "secretRef",
+];
+
 /// A field that the Kubernetes libraries here have and the API `data.fluid.io/v1alpha1` has not.
 struct Newer {
     field: &'static str,
-    /// Fields of the same object, by which the object is known.
-    beside: &'static [&'static str],
+    /// A field by which the object that has it is known.
+    beside: &'static str,
 }
 
-const NEWER: &[Newer] = &[];
+const NEWER: &[Newer] = &[
+    Newer {
+        field: "request",
+        beside: "name",
+    },
+    Newer {
+        field: "recursiveReadOnly",
+        beside: "mountPath",
+    },
+    Newer {
+        field: "image",
+        beside: "emptyDir",
+    },
+];

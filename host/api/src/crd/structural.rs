@@ -6,7 +6,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use serde_json::Value;
 
 /// Removes from a derived CRD what the Rust types put there and the API has not: `nullable` for every `Option`, defaults that say
-/// nothing, line ends in descriptions, and the demand for a `spec`.
+/// nothing or belong to required fields, line ends in descriptions, and the demand for a `spec`.
 pub fn structural(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
         if let Some(schema) = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()) {
@@ -25,8 +25,15 @@ fn tidy(schema: &mut JSONSchemaProps) {
         .description
         .take()
         .map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
-    for property in schema.properties.iter_mut().flat_map(|properties| properties.values_mut()) {
+    if let Some(allowed) = &mut schema.enum_ {
+        allowed.retain(|value| !value.0.is_null());
+    }
+    let required = schema.required.as_deref().unwrap_or_default();
+    for (name, property) in schema.properties.iter_mut().flatten() {
         tidy(property);
+        if required.contains(name) {
+            property.default = None;
+        }
     }
     if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
         tidy(items);

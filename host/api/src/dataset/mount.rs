@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 /// A place where data comes from, and how to reach it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("required" = ["mountPoint"])))]
 #[serde(rename_all = "camelCase", default)]
 pub struct Mount {
     /// URI of the source: `s3://bucket/path`, `juicefs:///`, `pvc://claim/path`, `local:///dir`, `dataset://namespace/name`.
-    #[cfg_attr(feature = "schema", schemars(required, length(min = 5)))]
+    #[cfg_attr(feature = "schema", schemars(length(min = 5)))]
     pub mount_point: String,
     /// Options of the cache system for this source, in plain text.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -35,11 +35,10 @@ pub struct Mount {
 
 /// An option whose value stands in a Secret.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("required" = ["name"])))]
 #[serde(rename_all = "camelCase", default)]
 pub struct EncryptOption {
     /// Name of the option.
-    #[cfg_attr(feature = "schema", schemars(required))]
     pub name: String,
     /// Where the value stands.
     pub value_from: EncryptOptionSource,
@@ -56,11 +55,10 @@ pub struct EncryptOptionSource {
 
 /// A key of a Secret.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("required" = ["name"])))]
 #[serde(rename_all = "camelCase", default)]
 pub struct SecretKeySelector {
     /// Name of the Secret.
-    #[cfg_attr(feature = "schema", schemars(required))]
     pub name: String,
     /// The key.
     #[serde(skip_serializing_if = "String::is_empty")]

@@ -33,7 +33,7 @@ open_enum! {
 
 /// What is observed of a Dataset.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("required" = ["conditions"])))]
 #[serde(rename_all = "camelCase", default)]
 pub struct DatasetStatus {
     /// What is mounted now.
@@ -49,7 +49,6 @@ pub struct DatasetStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub runtimes: Vec<DatasetRuntime>,
     /// What happened, by type. Required: an empty list is written too.
-    #[cfg_attr(feature = "schema", schemars(required))]
     pub conditions: Vec<DatasetCondition>,
     /// Figures of the cache, by name: cached, cacheCapacity, cachedPercentage, cacheHitRatio and others.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -98,15 +97,13 @@ pub struct DatasetRuntime {
 
 /// One thing that happened to a Dataset.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("required" = ["type", "status"])))]
 #[serde(rename_all = "camelCase", default)]
 pub struct DatasetCondition {
     /// What it is about.
-    #[cfg_attr(feature = "schema", schemars(required))]
     #[serde(rename = "type")]
     pub condition_type: String,
     /// True, False or Unknown.
-    #[cfg_attr(feature = "schema", schemars(required))]
     pub status: String,
     /// Why, as one word.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -26,20 +26,16 @@ impl NetworkMode {
 
 /// A user and a group, by number and by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("required" = ["uid", "gid", "user", "group"])))]
 #[serde(rename_all = "camelCase", default)]
 pub struct User {
     /// Number of the user.
-    #[cfg_attr(feature = "schema", schemars(required))]
     pub uid: i64,
     /// Number of the group.
-    #[cfg_attr(feature = "schema", schemars(required))]
     pub gid: i64,
     /// Name of the user.
-    #[cfg_attr(feature = "schema", schemars(required))]
     pub user: String,
     /// Name of the group.
-    #[cfg_attr(feature = "schema", schemars(required))]
     pub group: String,
 }
 

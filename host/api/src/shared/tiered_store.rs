@@ -47,11 +47,10 @@ pub struct TieredStore {
 
 /// One tier of the cache.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("required" = ["mediumtype"])))]
 #[serde(rename_all = "camelCase", default)]
 pub struct Level {
     /// What the tier is made of: MEM, SSD or HDD.
-    #[cfg_attr(feature = "schema", schemars(required))]
     #[serde(rename = "mediumtype")]
     pub medium_type: MediumType,
     /// What the paths are: hostPath or emptyDir.

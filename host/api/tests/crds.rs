@@ -1,0 +1,31 @@
+//! The CRDs of the host's own kinds: what they say, and that the committed files are what the types generate.
+#![cfg(feature = "schema")]
+
+use std::path::{Path, PathBuf};
+
+use wasser_api::crd::{differences, file_name, to_yaml};
+
+const COMMAND: &str = "UPDATE=1 cargo test --package wasser-api --test crds";
+
+fn crds() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crds")
+}
+
+#[test]
+fn the_dataset_has_every_field_of_the_api_and_no_other() {
+    let crd = wasser_api::crds().into_iter().find(|crd| crd.spec.names.kind == "Dataset").unwrap();
+    assert_eq!(differences(&crd, include_str!("fields/dataset.tsv")), Vec::<String>::new());
+}
+
+#[test]
+fn the_committed_files_are_what_the_types_generate() {
+    for crd in wasser_api::crds() {
+        let path = crds().join(file_name(&crd));
+        let text = to_yaml(&crd, COMMAND).unwrap();
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(committed == text, "{} is outdated; run: {COMMAND}", path.display());
+    }
+}
