@@ -1,1 +1,35 @@
 //! The JuiceFS runtime as a Wasser plugin.
+//!
+//! From the manifest to the chart's values: [`input`] is read into a [`source`] and a [`store`], from which come the options of
+//! the mount ([`mount_options`]), the [`commands`] of the scripts and the [`pods`]; [`transform`] puts them together. The
+//! [`reports`] are the way back: what the running system says about itself. [`implement`] lists the methods.
+
+mod commands;
+mod describe;
+mod edition;
+mod images;
+mod implement;
+mod input;
+mod metrics;
+mod mount_options;
+mod options;
+mod pods;
+mod quantity;
+mod reports;
+mod resources;
+mod secrets;
+mod shell;
+mod shutdown;
+mod source;
+mod store;
+mod sync;
+mod transform;
+mod values;
+mod volumes;
+
+#[cfg(feature = "crd")]
+pub mod spec;
+
+pub use implement::JuiceFs;
+
+wasser_sdk::export!(JuiceFs);

@@ -1,0 +1,109 @@
+//! The commands of the start-up scripts.
+
+use crate::edition::Edition;
+use crate::input::Spec;
+use crate::options::{self, Options};
+use crate::shell;
+use crate::source::Source;
+
+/// The command that prepares a pod for mounting; empty where nothing is to be done.
+pub fn format(source: &Source, spec: &Spec) -> String {
+    match source.edition {
+        Edition::Community => community_format(source, spec),
+        Edition::Enterprise if source.secrets.token_secret.is_empty() => String::new(),
+        Edition::Enterprise => enterprise_auth(source, spec),
+    }
+}
+
+/// Formats the file system unless it exists. Without storage and bucket it must exist, and is then left as it is.
+fn community_format(source: &Source, spec: &Spec) -> String {
+    let secrets = &source.secrets;
+    let mut words = vec![Edition::Community.cli().to_string(), "format".into()];
+    words.extend(spec.configs.iter().flat_map(|item| config(item)));
+    if !secrets.accesskey_secret.is_empty() {
+        words.push(shell::option_from_env("access-key", "ACCESS_KEY"));
+    }
+    if !secrets.secretkey_secret.is_empty() {
+        words.push(shell::option_from_env("secret-key", "SECRET_KEY"));
+    }
+    let secret = |name: &str| secrets.encrypt_env_options.iter().any(|option| option.name == name);
+    if (source.storage.is_none() && !secret("storage")) || (source.bucket.is_none() && !secret("bucket")) {
+        words.push("--no-update".into());
+    }
+    words.extend(source.storage.iter().map(|value| option("storage", value)));
+    words.extend(source.bucket.iter().map(|value| option("bucket", value)));
+    let rest = source
+        .options
+        .iter()
+        .filter(|(name, _)| options::is_format_option(name) && *name != "storage" && *name != "bucket");
+    words.extend(rest.map(|(name, value)| option(name, value)));
+    words.extend(
+        secrets
+            .encrypt_env_options
+            .iter()
+            .map(|o| shell::option_from_env(&o.name, &o.env_name)),
+    );
+    words.extend([source.address(), shell::word(&source.name)]);
+    words.join(" ")
+}
+
+/// Lets the pod's client into the file system.
+fn enterprise_auth(source: &Source, spec: &Spec) -> String {
+    let secrets = &source.secrets;
+    let mut words = vec![Edition::Enterprise.cli().to_string(), "auth".into()];
+    words.extend(spec.configs.iter().flat_map(|item| config(item)));
+    words.push(shell::option_from_env("token", "TOKEN"));
+    if !secrets.accesskey_secret.is_empty() {
+        words.push(shell::option_from_env("accesskey", "ACCESS_KEY"));
+    }
+    if !secrets.secretkey_secret.is_empty() {
+        words.push(shell::option_from_env("secretkey", "SECRET_KEY"));
+    }
+    words.extend(source.bucket.iter().map(|value| option("bucket", value)));
+    words.extend(source.options.get("bucket2").map(|value| option("bucket2", value)));
+    let second = secrets
+        .encrypt_env_options
+        .iter()
+        .filter(|o| o.name == "access-key2" || o.name == "secret-key2");
+    words.extend(second.map(|o| shell::option_from_env(&o.name, &o.env_name)));
+    words.push(shell::word(&source.name));
+    words.join(" ")
+}
+
+/// An item of `spec.configs`: `trash-days=0`, or an option and its value with a space between.
+fn config(item: &str) -> Vec<String> {
+    let item = item.trim();
+    match item.split_once(char::is_whitespace) {
+        Some((name, value)) if !name.contains('=') => vec![shell::word(&format!("--{name}")), shell::word(value.trim())],
+        _ => vec![shell::word(&format!("--{item}"))],
+    }
+}
+
+fn option(name: &str, value: &str) -> String {
+    if value.is_empty() {
+        shell::word(&format!("--{name}"))
+    } else {
+        shell::word(&format!("--{name}={value}"))
+    }
+}
+
+/// The command that limits the mounted directory; none where there is no quota.
+pub fn quota(source: &Source) -> Option<String> {
+    let capacity = source.quota?;
+    let directory = shell::word(&source.directory);
+    Some(format!(
+        "{} quota set {} --path {directory} --capacity {capacity}",
+        source.edition.cli(),
+        source.address()
+    ))
+}
+
+/// The command that mounts the file system and stays in the foreground.
+pub fn mount(source: &Source, mount_path: &str, options: &Options) -> String {
+    let (helper, path) = (source.edition.mount_helper(), shell::word(mount_path));
+    format!(
+        "exec {helper} {} {path} -o {}",
+        source.address(),
+        shell::word(&options::join(options))
+    )
+}

@@ -1,0 +1,31 @@
+//! What the host must know of JuiceFS before it sees a runtime.
+
+use wasser_sdk::{Description, Fuse, Role, Want};
+
+/// The role of the pods that hold the cache.
+pub const WORKER: &str = "worker";
+/// The role of the pods that mount the file system for applications.
+pub const FUSE: &str = "fuse";
+
+/// Kinds of the chart's objects.
+const KINDS: &[&str] = &["StatefulSet", "DaemonSet", "ConfigMap", "ServiceAccount", "Role", "RoleBinding"];
+
+/// JuiceFS has workers and clients but no master.
+pub fn description() -> Description {
+    Description {
+        kind: "JuiceFSRuntime".into(),
+        plural: "juicefsruntimes".into(),
+        engine: "juicefs".into(),
+        roles: vec![Role::workers("juicefs-worker"), Role::fuse("juicefs-fuse")],
+        fuse: Fuse {
+            mount_type: "JuiceFS".into(),
+            directory: "juicefs-fuse".into(),
+        },
+        wants: vec![
+            Want::new("exec", &[WORKER, FUSE]),
+            Want::new("ports", &[]),
+            Want::new("kinds", KINDS),
+            Want::new("privileged", &[]),
+        ],
+    }
+}

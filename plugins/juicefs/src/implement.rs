@@ -1,0 +1,50 @@
+//! The methods of the runtime.
+
+use wasser_sdk::{Context, Description, Host, Implement, Result, StorageStats};
+
+use crate::describe;
+use crate::input::Spec;
+use crate::metrics;
+use crate::reports;
+use crate::shutdown;
+use crate::sync;
+use crate::transform;
+use crate::values::Values;
+
+/// JuiceFS, community and enterprise edition.
+pub struct JuiceFs;
+
+impl Implement for JuiceFs {
+    type Spec = Spec;
+    type Values = Values;
+
+    fn describe() -> Description {
+        describe::description()
+    }
+
+    fn validate(ctx: &Context<Spec>, _host: &impl Host) -> Result<()> {
+        transform::values(ctx, &metrics::placeholder).map(drop)
+    }
+
+    fn setup_master(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
+        transform::values(ctx, &metrics::from_host(host))
+    }
+
+    fn storage_stats(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageStats> {
+        reports::storage_stats(ctx, host)
+    }
+
+    fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, String)>> {
+        reports::cache_states(ctx, host)
+    }
+
+    fn sync_runtime(ctx: &Context<Spec>, host: &impl Host) -> Result<Option<Values>> {
+        let Some(installed) = &ctx.installed else { return Ok(None) };
+        let values = transform::values(ctx, &metrics::from_host(host))?;
+        sync::adapt(ctx, values, installed).map(Some)
+    }
+
+    fn shutdown(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
+        shutdown::clean_cache(ctx, host)
+    }
+}

@@ -1,0 +1,165 @@
+//! The fields of `JuiceFSRuntime.spec` that values are made of. What only passes through, such as volumes, stays JSON.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// `JuiceFSRuntime.spec`. The fields `master`, `jobWorker` and `initUsers` mean nothing to JuiceFS, which has no master.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Spec {
+    /// The workers' image.
+    #[serde(rename = "juicefsVersion")]
+    pub version: Image,
+    /// The pods that hold the cache.
+    pub worker: Component,
+    /// The pods that mount the file system on the nodes of applications.
+    pub fuse: Component,
+    /// Where the cache is; only the first level counts.
+    #[serde(rename = "tieredstore")]
+    pub tiered_store: TieredStore,
+    /// Options for `juicefs format`, without the leading dashes: `trash-days=0`.
+    pub configs: Vec<String>,
+    /// The owner of the files; passed on, since JuiceFS itself must run as root to mount.
+    pub run_as: Option<RunAs>,
+    /// Volumes for the pods' volume mounts.
+    pub volumes: Vec<Value>,
+    /// Claims that every worker gets for itself.
+    pub volume_claim_templates: Vec<Value>,
+    /// Labels and annotations of all pods.
+    pub pod_metadata: PodMetadata,
+    /// Policies.
+    pub management: Management,
+}
+
+/// An image; what is empty comes from the registration.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Image {
+    /// Without the tag.
+    pub image: String,
+    /// The tag.
+    pub image_tag: String,
+    /// Empty means `IfNotPresent`.
+    pub image_pull_policy: String,
+}
+
+/// `spec.worker` or `spec.fuse`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Component {
+    /// The image without the tag; of `spec.fuse` only.
+    pub image: String,
+    /// The tag; of `spec.fuse` only.
+    pub image_tag: String,
+    /// Empty means `IfNotPresent`; of `spec.fuse` only.
+    pub image_pull_policy: String,
+    /// Mount options.
+    pub options: BTreeMap<String, String>,
+    /// Environment variables, as in a container.
+    pub env: Vec<Value>,
+    /// Resources, as in a container.
+    pub resources: Resources,
+    /// Labels that the node must have.
+    pub node_selector: BTreeMap<String, String>,
+    /// Volume mounts, as in a container; each names one of `spec.volumes`.
+    pub volume_mounts: Vec<Value>,
+    /// Labels and annotations of the pods.
+    pub pod_metadata: PodMetadata,
+    /// `HostNetwork` or `ContainerNetwork`; empty means `HostNetwork`.
+    pub network_mode: String,
+    /// When a fuse pod leaves its node; of `spec.fuse` only.
+    pub clean_policy: String,
+}
+
+impl Component {
+    /// The image that the component asks for.
+    pub fn version(&self) -> Image {
+        Image {
+            image: self.image.clone(),
+            image_tag: self.image_tag.clone(),
+            image_pull_policy: self.image_pull_policy.clone(),
+        }
+    }
+
+    /// Whether the pods use the node's network.
+    pub fn host_network(&self) -> bool {
+        self.network_mode != "ContainerNetwork"
+    }
+}
+
+/// Resources of a container.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Resources {
+    /// Quantities by resource.
+    pub limits: BTreeMap<String, Value>,
+    /// Quantities by resource.
+    pub requests: BTreeMap<String, Value>,
+}
+
+/// Labels and annotations of pods.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct PodMetadata {
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// Where the cache is.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct TieredStore {
+    /// The levels; JuiceFS knows one.
+    pub levels: Vec<Level>,
+}
+
+/// A level of the cache.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Level {
+    /// `MEM`, `SSD` or `HDD`.
+    #[serde(rename = "mediumtype")]
+    pub medium: String,
+    /// `hostPath` or `emptyDir`; empty means `hostPath`.
+    pub volume_type: String,
+    /// The volume to use instead of the one that `volumeType` makes.
+    pub volume_source: Option<Value>,
+    /// Directories, separated by colons.
+    pub path: String,
+    /// The size of the cache: a quantity.
+    pub quota: Option<Value>,
+    /// The size of each directory: quantities, separated by commas.
+    pub quota_list: String,
+    /// The share of the disk that the cache leaves free: `0.1`.
+    pub low: String,
+}
+
+/// Users and groups.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct RunAs {
+    /// User.
+    pub uid: i64,
+    /// Group.
+    pub gid: i64,
+}
+
+/// Policies.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Management {
+    /// How the cache is emptied when the runtime is deleted.
+    pub clean_cache_policy: CleanCachePolicy,
+}
+
+/// How the cache is emptied.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CleanCachePolicy {
+    /// How long one attempt may take; 60 s where it is not given.
+    pub grace_period_seconds: Option<u32>,
+}

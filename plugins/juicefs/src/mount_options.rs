@@ -1,0 +1,81 @@
+//! The options of the mount, from the Dataset, the tiered store and the runtime. What comes later wins.
+
+use wasser_sdk::{Context, Error, Result};
+
+use crate::edition::Edition;
+use crate::input::{Component, Spec};
+use crate::metrics::Metrics;
+use crate::options::{self, EXTRA_OPTIONS, Options};
+use crate::source::Source;
+use crate::store::{self, Store};
+
+/// How long the metadata of a read-only file system may be kept, in seconds.
+const METADATA_CACHE: &str = "7200";
+
+/// What the user decides: options of the Dataset, then those that follow from the tiered store and the directory, then those of
+/// the component.
+pub fn given(ctx: &Context<Spec>, source: &Source, store: &Store, role: &str, component: &Component) -> Result<Options> {
+    let field = format!("JuiceFSRuntime.spec.{role}.options");
+    options::check(&field, source.edition, &component.options, ctx.settings.get(EXTRA_OPTIONS))?;
+    if let Some(name) = component
+        .options
+        .keys()
+        .find(|name| ["storage", "bucket", "quota"].contains(&name.as_str()))
+    {
+        return Err(Error::invalid(
+            format!("{field}.{name}"),
+            format!("belongs to the file system; put it into Dataset.spec.mounts[0].options.{name}"),
+        ));
+    }
+    let mut all = options::for_mount(source.edition, &source.options);
+    if source.directory != "/" {
+        all.insert("subdir".into(), source.directory.clone());
+    }
+    all.insert("cache-dir".into(), store.cache_dir());
+    all.extend(store.cache_size().map(|mib| ("cache-size".into(), mib.to_string())));
+    all.extend(
+        store
+            .free_space_ratio
+            .iter()
+            .map(|ratio| ("free-space-ratio".into(), ratio.clone())),
+    );
+    all.extend(component.options.iter().map(|(name, value)| (name.clone(), value.clone())));
+    if ctx.dataset()?.read_only() {
+        all.insert("ro".into(), String::new());
+    }
+    for directory in all.get("cache-dir").into_iter().flat_map(|directories| directories.split(':')) {
+        store::check_directory(&format!("{field}.cache-dir"), directory)?;
+    }
+    Ok(all)
+}
+
+/// Adds what the edition needs and nobody gave.
+pub fn complete(ctx: &Context<Spec>, edition: Edition, role: &str, options: &mut Options, metrics: Metrics) {
+    let read_only = options.contains_key("ro");
+    let mut default = |name: &str, value: String| {
+        options.entry(name.into()).or_insert(value);
+    };
+    match edition {
+        Edition::Community => {
+            if read_only {
+                default("attr-cache", METADATA_CACHE.into());
+                default("entry-cache", METADATA_CACHE.into());
+            }
+            if let Metrics::Chosen(port) = metrics {
+                default("metrics", format!("0.0.0.0:{port}"));
+            }
+        }
+        Edition::Enterprise => {
+            if read_only {
+                default("attrcacheto", METADATA_CACHE.into());
+                default("entrycacheto", METADATA_CACHE.into());
+            }
+            default("cache-group", format!("{}-{}", ctx.namespace, ctx.name));
+            if role == "fuse" {
+                default("no-sharing", String::new());
+            }
+            default("foreground", String::new());
+            default("no-update", String::new());
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The pods of the two roles.
+
+use std::collections::BTreeMap;
+
+use wasser_sdk::{Context, Error, Result};
+
+use crate::commands;
+use crate::images;
+use crate::input::{Component, Spec};
+use crate::metrics::Metrics;
+use crate::options::Options;
+use crate::resources;
+use crate::shell;
+use crate::source::Source;
+use crate::store::{DEFAULT_DIRECTORY, Store};
+use crate::values::{FusePod, Pod};
+use crate::volumes::{self, Volumes};
+
+/// The label of fuse pods that counts their images; the chart sets it.
+pub const GENERATION: &str = "fuse.runtime.fluid.io/generation";
+/// The annotation of a runtime that lets its fuse pods see the node's processes.
+const HOST_PID: &str = "runtime.fluid.io/fuse.hostpid";
+/// The setting of the installation that keeps fuse pods under pressure.
+const CRITICAL: &str = "critical-fuse-pod";
+
+/// What a role's pods are made of.
+pub struct Parts<'a> {
+    /// The context.
+    pub ctx: &'a Context<Spec>,
+    /// The file system.
+    pub source: &'a Source,
+    /// Where the cache is.
+    pub store: &'a Store,
+    /// All mount options.
+    pub options: &'a Options,
+    /// The port of the metrics.
+    pub metrics: Metrics,
+}
+
+/// The pods that hold the cache.
+pub fn worker(parts: &Parts<'_>) -> Result<Pod> {
+    let spec = &parts.ctx.runtime.spec;
+    let claims = volumes::claim_names(spec)?;
+    let volumes = Volumes::of_component("worker", &spec.worker.volume_mounts, spec, &claims)?;
+    let mut pod = pod(parts, "worker", &spec.worker, volumes)?;
+    pod.volume_claim_templates = spec.volume_claim_templates.clone();
+    Ok(pod)
+}
+
+/// The pods that mount the file system for applications.
+pub fn fuse(parts: &Parts<'_>) -> Result<Pod> {
+    let (ctx, spec) = (parts.ctx, &parts.ctx.runtime.spec);
+    let host_mount_path = ctx.mount_path.rsplit_once('/').map_or("/", |(parent, _)| parent).to_string();
+    let mut volumes = Volumes::of_component("fuse", &spec.fuse.volume_mounts, spec, &[])?;
+    match spec.fuse.clean_policy.as_str() {
+        // The node plugin compares the generation in this file with that of the PersistentVolumeClaim.
+        "OnFuseChanged" => volumes.add_labels(&format!("{host_mount_path}/.meta/fuse")),
+        "" | "OnDemand" | "OnRuntimeDeleted" => {}
+        other => {
+            let message = format!("`{}` is none of OnDemand, OnRuntimeDeleted, OnFuseChanged", other.escape_debug());
+            return Err(Error::invalid("JuiceFSRuntime.spec.fuse.cleanPolicy", message));
+        }
+    }
+    let image = images::resolve(ctx, parts.source.edition, &spec.fuse.version())?;
+    let mut pod = pod(parts, "fuse", &spec.fuse, volumes)?;
+    pod.node_selector.insert(ctx.fuse_label.clone(), "true".into());
+    pod.labels.remove(GENERATION);
+    pod.fuse = Some(FusePod {
+        enabled: true,
+        image: image.image,
+        image_tag: image.image_tag,
+        image_pull_policy: image.image_pull_policy,
+        host_mount_path,
+        sub_path: parts.source.directory.trim_start_matches('/').to_string(),
+        critical_pod: ctx.is_set(CRITICAL),
+        host_pid: host_pid(ctx)?,
+        generation: 1,
+    });
+    Ok(pod)
+}
+
+fn pod(parts: &Parts<'_>, role: &str, component: &Component, mut volumes: Volumes) -> Result<Pod> {
+    let (ctx, metadata) = (parts.ctx, &parts.ctx.runtime.spec.pod_metadata);
+    volumes.add_cache(
+        parts.options.get("cache-dir").map_or(DEFAULT_DIRECTORY, String::as_str),
+        parts.store,
+    );
+    Ok(Pod {
+        privileged: true,
+        command: commands::mount(parts.source, &ctx.mount_path, parts.options),
+        stat_cmd: format!("stat -c %i {}", shell::word(&ctx.mount_path)),
+        mount_path: ctx.mount_path.clone(),
+        metrics_port: parts.metrics.port(),
+        host_network: component.host_network(),
+        envs: component.env.clone(),
+        labels: overridden(&metadata.labels, &component.pod_metadata.labels),
+        annotations: overridden(&metadata.annotations, &component.pod_metadata.annotations),
+        node_selector: component.node_selector.clone(),
+        resources: resources::of(role, component, parts.store)?,
+        volumes: volumes.volumes,
+        volume_mounts: volumes.mounts,
+        ..Pod::default()
+    })
+}
+
+fn overridden(all: &BTreeMap<String, String>, own: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    all.iter().chain(own).map(|(k, v)| (k.clone(), v.clone())).collect()
+}
+
+fn host_pid(ctx: &Context<Spec>) -> Result<bool> {
+    match ctx
+        .runtime
+        .metadata
+        .annotations
+        .get(HOST_PID)
+        .map(|text| text.to_ascii_lowercase())
+        .as_deref()
+    {
+        None | Some("" | "false" | "f" | "0") => Ok(false),
+        Some("true" | "t" | "1") => Ok(true),
+        Some(_) => Err(Error::invalid(
+            format!("JuiceFSRuntime.metadata.annotations[{HOST_PID}]"),
+            "is neither true nor false",
+        )),
+    }
+}

@@ -1,0 +1,79 @@
+//! `status.cacheStates` of a runtime.
+
+use wasser_api::size;
+use wasser_sdk::{Context, Host, Pod, Result};
+
+use super::stats::CacheStats;
+use super::{QUICK, used_bytes};
+use crate::describe::{FUSE, WORKER};
+use crate::edition::Edition;
+use crate::input::Spec;
+use crate::quantity;
+use crate::source::Source;
+use crate::store::Store;
+
+const MIB: u64 = 1 << 20;
+
+/// The five states that JuiceFS shows, all empty until a pod has statistics. The community edition's cache is used through the
+/// fuse pods, each of which reports the same cache; in the enterprise edition the workers hold a part each.
+pub fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, String)>> {
+    let edition = Source::of(ctx)?.edition;
+    let role = match edition {
+        Edition::Community => FUSE,
+        Edition::Enterprise => WORKER,
+    };
+    let stats = collect(ctx, edition, host, &host.ready_pods(role)?);
+    let Some((total, pods)) = stats else {
+        return Ok(pairs(Default::default()));
+    };
+    let cached = match edition {
+        Edition::Community => total.bytes / pods,
+        Edition::Enterprise => total.bytes,
+    };
+    let workers = host.ready_pods(WORKER)?;
+    let used = workers.first().and_then(|pod| used_bytes(ctx, host, pod).ok());
+    let share = |part: u64, other: u64| size::format_percent(part as f64, part as f64 + other as f64);
+    let ready = u64::try_from(workers.len()).unwrap_or(u64::MAX);
+    Ok(pairs([
+        size::format(capacity(ctx)?.saturating_mul(ready)),
+        size::format(cached),
+        used.map(|used| size::format_percent(cached as f64, used as f64))
+            .unwrap_or_default(),
+        share(total.hits, total.misses),
+        share(total.hit_bytes, total.miss_bytes),
+    ]))
+}
+
+fn pairs(values: [String; 5]) -> Vec<(String, String)> {
+    let names = [
+        "cacheCapacity",
+        "cached",
+        "cachedPercentage",
+        "cacheHitRatio",
+        "cacheThroughputRatio",
+    ];
+    names.into_iter().map(str::to_string).zip(values).collect()
+}
+
+/// The sum of the pods' counters and the number of pods that had any; none where no pod had. One that does not answer, which
+/// happens while it mounts, is left out.
+fn collect(ctx: &Context<Spec>, edition: Edition, host: &impl Host, pods: &[Pod]) -> Option<(CacheStats, u64)> {
+    let file = format!("{}/.stats", ctx.mount_path);
+    let texts = pods.iter().filter_map(|pod| host.run(&pod.name, &["cat", &file], QUICK).ok());
+    let mut sum = (CacheStats::default(), 0);
+    for text in texts {
+        sum.0.add(CacheStats::parse(edition, &text));
+        sum.1 += 1;
+    }
+    (sum.1 > 0).then_some(sum)
+}
+
+/// Bytes of cache of one worker: the worker's own option, else the tiered store's quota.
+fn capacity(ctx: &Context<Spec>) -> Result<u64> {
+    let spec = &ctx.runtime.spec;
+    let option = spec.worker.options.get("cache-size").and_then(|text| quantity::parse(text));
+    match option {
+        Some(mib) => Ok(mib.saturating_mul(MIB)),
+        None => Ok(Store::of(spec)?.quota.unwrap_or_default()),
+    }
+}

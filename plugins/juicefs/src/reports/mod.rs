@@ -1,0 +1,68 @@
+//! What the running system tells about itself.
+
+mod cache;
+mod df;
+mod info;
+mod stats;
+mod status;
+
+use std::time::Duration;
+
+use wasser_sdk::{Context, Error, Host, Pod, PodError, Result, StorageStats};
+
+use crate::describe::WORKER;
+use crate::edition::Edition;
+use crate::input::Spec;
+use crate::source::Source;
+
+pub use cache::cache_states;
+pub use status::file_system_id;
+
+/// How long a command may take that only reads a counter.
+const QUICK: Duration = Duration::from_secs(10);
+/// How long the count of all files may take before the number of inodes stands in for it.
+const COUNT: Duration = Duration::from_secs(12);
+
+/// The size of the file system, as a worker sees it.
+pub fn storage_stats(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageStats> {
+    let edition = Source::of(ctx)?.edition;
+    let pods = host.ready_pods(WORKER)?;
+    let pod = pods
+        .first()
+        .ok_or_else(|| Error::retry_after(2, "no worker pod is ready to report the size of the file system"))?;
+    let used = used_bytes(ctx, host, pod)?;
+    Ok(StorageStats {
+        used,
+        free: 0,
+        total: used,
+        total_files: total_files(ctx, edition, host, pod)?,
+    })
+}
+
+/// The bytes in use below the mount of `pod`. A pod is ready before its mount is there.
+fn used_bytes(ctx: &Context<Spec>, host: &impl Host, pod: &Pod) -> Result<u64> {
+    let text = host.run(&pod.name, &["df", "-P", "-B", "1", &ctx.mount_path], QUICK)?;
+    df::used(&text, &ctx.mount_path).ok_or_else(|| not_mounted(ctx, pod))
+}
+
+/// The number of files. JuiceFS counts them from the statistics that it keeps for each directory, inside the mount process:
+/// the output is a few lines however many files there are. Where that takes too long, or the client does not know the
+/// command, the number of inodes stands in for it, which counts directories too.
+fn total_files(ctx: &Context<Spec>, edition: Edition, host: &impl Host, pod: &Pod) -> Result<u64> {
+    let argv = [edition.cli(), "info", "--recursive", &ctx.mount_path];
+    match host.exec(&pod.name, "", &argv, COUNT) {
+        Ok(output) if output.code == 0 => {
+            if let Some(files) = info::files(&output.stdout) {
+                return Ok(files);
+            }
+        }
+        Ok(_) | Err(PodError::Timeout) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let text = host.run(&pod.name, &["df", "-P", "-i", &ctx.mount_path], QUICK)?;
+    df::used(&text, &ctx.mount_path).ok_or_else(|| not_mounted(ctx, pod))
+}
+
+fn not_mounted(ctx: &Context<Spec>, pod: &Pod) -> Error {
+    Error::retry_after(1, format!("pod {} has not mounted {} yet", pod.name, ctx.mount_path))
+}

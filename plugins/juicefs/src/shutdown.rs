@@ -1,0 +1,111 @@
+//! Emptying the cache before the release is removed.
+
+use std::time::Duration;
+
+use wasser_sdk::{Context, Error, Host, Result};
+
+use crate::describe::WORKER;
+use crate::edition::Edition;
+use crate::input::Spec;
+use crate::reports;
+use crate::source::Source;
+use crate::store::{self, Store};
+
+/// How long an attempt may take where the clean policy does not say.
+const GRACE: u32 = 60;
+const STATUS: Duration = Duration::from_secs(15);
+/// The address of the metadata engine is known to the container only, so a shell there expands it. The text is constant.
+const STATUS_SCRIPT: &str = "exec /usr/local/bin/juicefs status \"$METAURL\"";
+/// What a path must end in to be removed: the blocks of one file system.
+const BLOCKS: &str = "/raw/chunks";
+
+/// One attempt to remove the cached blocks of every ready worker. Without a Dataset, or with one that never could be set up,
+/// there is no cache.
+pub fn clean_cache(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
+    let pods = host.ready_pods(WORKER)?;
+    let (Some(pod), Some((edition, name))) = (pods.first(), identity(ctx)) else {
+        return Ok(());
+    };
+    let id = match edition {
+        Edition::Community => {
+            let text = host.run(&pod.name, &["sh", "-c", STATUS_SCRIPT], STATUS)?;
+            let found = reports::file_system_id(&text);
+            found
+                .map(str::to_string)
+                .ok_or_else(|| Error::failed(format!("`juicefs status` in pod {} names no UUID", pod.name)))?
+        }
+        Edition::Enterprise => name,
+    };
+    let paths = block_paths(&cache_dir(ctx)?, &id);
+    if paths.is_empty() {
+        return Ok(());
+    }
+    let mut argv = vec!["rm", "-rf", "--"];
+    argv.extend(paths.iter().map(String::as_str));
+    let grace = ctx.runtime.spec.management.clean_cache_policy.grace_period_seconds.unwrap_or(GRACE);
+    let failures: Vec<String> = pods
+        .iter()
+        .filter_map(|pod| host.run(&pod.name, &argv, Duration::from_secs(grace.into())).err())
+        .map(|e| e.to_string())
+        .collect();
+    if failures.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::failed(failures.join("; ")))
+    }
+}
+
+/// Edition and name of the file system: from the Dataset, else from what is installed.
+fn identity(ctx: &Context<Spec>) -> Option<(Edition, String)> {
+    if let Ok(source) = Source::of(ctx) {
+        return Some((source.edition, source.name));
+    }
+    let installed = ctx.installed.as_ref()?;
+    let text = |pointer: &str| installed.pointer(pointer).and_then(serde_json::Value::as_str);
+    let edition = if text("/edition")? == "community" {
+        Edition::Community
+    } else {
+        Edition::Enterprise
+    };
+    Some((edition, text("/configs/name")?.to_string()))
+}
+
+/// The cache directories of the workers: their own option, else the tiered store's.
+fn cache_dir(ctx: &Context<Spec>) -> Result<String> {
+    let spec = &ctx.runtime.spec;
+    match spec.worker.options.get("cache-dir") {
+        Some(directories) => Ok(directories.clone()),
+        None => Ok(Store::of(spec)?.cache_dir()),
+    }
+}
+
+/// Where the blocks of file system `id` lie. Only absolute paths without `..` that end in the folder of blocks come out, whatever
+/// the spec says.
+fn block_paths(cache_dir: &str, id: &str) -> Vec<String> {
+    let id_fits = !id.is_empty() && !id.starts_with('.') && id.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    let directories = cache_dir
+        .split(':')
+        .map(str::trim)
+        .filter(|d| id_fits && *d != "memory" && store::check_directory("", d).is_ok());
+    directories
+        .map(|directory| format!("{}/{id}{BLOCKS}", directory.trim_end_matches('/')))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::one("/var/jfsCache", "id-1", &["/var/jfsCache/id-1/raw/chunks"])]
+    #[case::several("/a/:/b", "id-1", &["/a/id-1/raw/chunks", "/b/id-1/raw/chunks"])]
+    #[case::memory("memory", "id-1", &[])]
+    #[case::root("/", "id-1", &[])]
+    #[case::relative("cache", "id-1", &[])]
+    #[case::upwards("/a/../etc", "id-1", &[])]
+    #[case::id_is_a_path("/a", "../etc", &[])]
+    #[case::no_id("/a", "", &[])]
+    fn only_blocks_are_removed(#[case] cache_dir: &str, #[case] id: &str, #[case] paths: &[&str]) {
+        assert_eq!(super::block_paths(cache_dir, id), paths);
+    }
+}

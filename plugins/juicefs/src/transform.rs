@@ -1,0 +1,158 @@
+//! From runtime and Dataset to the values of the chart.
+
+use std::collections::BTreeMap;
+
+use wasser_sdk::{Context, Error, Result};
+
+use crate::commands;
+use crate::describe::{FUSE, WORKER};
+use crate::images;
+use crate::input::{Component, Spec};
+use crate::metrics::{self, Allocate};
+use crate::mount_options;
+use crate::pods::{self, Parts};
+use crate::shell;
+use crate::source::Source;
+use crate::store::{Store, Volume};
+use crate::values::{CacheDir, Configs, Identity, LocalReference, Owner, Values};
+
+/// The setting of the installation with Secrets for pulling images, separated by commas.
+const PULL_SECRETS: &str = "image-pull-secrets";
+
+/// The values that `ctx` asks for, or what is wrong with it. `allocate` gives ports of the host network.
+pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Values> {
+    let spec = &ctx.runtime.spec;
+    let source = Source::of(ctx)?;
+    let store = Store::of(spec)?;
+    check_runtime(spec)?;
+
+    let mut worker_options = mount_options::given(ctx, &source, &store, WORKER, &spec.worker)?;
+    let mut fuse_options = mount_options::given(ctx, &source, &store, FUSE, &spec.fuse)?;
+    let [worker_metrics, fuse_metrics] = metrics::of(ctx, source.edition, [&worker_options, &fuse_options], allocate)?;
+    mount_options::complete(ctx, source.edition, WORKER, &mut worker_options, worker_metrics);
+    mount_options::complete(ctx, source.edition, FUSE, &mut fuse_options, fuse_metrics);
+
+    let (source, store) = (&source, &store);
+    let worker = pods::worker(&Parts {
+        ctx,
+        source,
+        store,
+        options: &worker_options,
+        metrics: worker_metrics,
+    })?;
+    let fuse = pods::fuse(&Parts {
+        ctx,
+        source,
+        store,
+        options: &fuse_options,
+        metrics: fuse_metrics,
+    })?;
+    let image = images::resolve(ctx, source.edition, &spec.version)?;
+    let dataset = ctx.dataset()?;
+    let run_as = spec.run_as.clone().unwrap_or_default();
+    Ok(Values {
+        fullname_override: ctx.name.clone(),
+        edition: source.edition,
+        source: source.reference(),
+        image: image.image,
+        image_tag: image.image_tag,
+        image_pull_policy: image.image_pull_policy,
+        image_pull_secrets: pull_secrets(ctx),
+        user: run_as.uid,
+        group: run_as.gid,
+        fs_group: run_as.gid,
+        owner: owner(ctx),
+        owner_dataset_id: ctx.dataset_id.clone(),
+        runtime_identity: Identity {
+            namespace: ctx.namespace.clone(),
+            name: ctx.name.clone(),
+        },
+        placement: dataset.placement().into(),
+        tolerations: dataset.tolerations.clone(),
+        configs: configs(source, spec),
+        cache_dirs: cache_dirs(store),
+        worker,
+        fuse,
+    })
+}
+
+fn check_runtime(spec: &Spec) -> Result<()> {
+    for (at, item) in spec.configs.iter().enumerate() {
+        let field = format!("JuiceFSRuntime.spec.configs[{at}]");
+        shell::check_text(&field, item)?;
+        if item.trim().is_empty() || item.starts_with('-') {
+            return Err(Error::invalid(
+                field,
+                "is not an option without its dashes; write for instance `trash-days=0`",
+            ));
+        }
+    }
+    check_network(WORKER, &spec.worker)?;
+    check_network(FUSE, &spec.fuse)
+}
+
+fn check_network(role: &str, component: &Component) -> Result<()> {
+    match component.network_mode.as_str() {
+        "" | "HostNetwork" | "ContainerNetwork" => Ok(()),
+        _ => Err(Error::invalid(
+            format!("JuiceFSRuntime.spec.{role}.networkMode"),
+            "is neither HostNetwork nor ContainerNetwork",
+        )),
+    }
+}
+
+fn configs(source: &Source, spec: &Spec) -> Configs {
+    Configs {
+        name: source.name.clone(),
+        format_cmd: commands::format(source, spec),
+        quota_cmd: commands::quota(source),
+        storage: source.storage.clone(),
+        bucket: source.bucket.clone(),
+        secrets: source.secrets.clone(),
+    }
+}
+
+fn owner(ctx: &Context<Spec>) -> Owner {
+    let runtime = &ctx.runtime;
+    Owner {
+        enabled: true,
+        api_version: runtime.api_version.clone(),
+        kind: runtime.kind.clone(),
+        name: ctx.name.clone(),
+        uid: runtime.metadata.uid.clone(),
+        controller: true,
+        block_owner_deletion: false,
+    }
+}
+
+fn pull_secrets(ctx: &Context<Spec>) -> Vec<LocalReference> {
+    let names = ctx.settings.get(PULL_SECRETS).map(String::as_str).unwrap_or_default();
+    names
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .map(|name| LocalReference { name: name.into() })
+        .collect()
+}
+
+fn cache_dirs(store: &Store) -> BTreeMap<String, CacheDir> {
+    let (kind, source) = match &store.volume {
+        Volume::HostPath => ("hostPath", None),
+        Volume::EmptyDir => ("emptyDir", None),
+        Volume::Source(source) => (
+            if source.get("emptyDir").is_some() { "emptyDir" } else { "hostPath" },
+            Some(source.clone()),
+        ),
+    };
+    let one = |path: &String| CacheDir {
+        path: path.clone(),
+        r#type: kind.into(),
+        volume_source: source.clone(),
+    };
+    store
+        .directories
+        .iter()
+        .enumerate()
+        .map(|(at, path)| ((at + 1).to_string(), one(path)))
+        .collect()
+}

@@ -1,0 +1,113 @@
+//! Volumes and volume mounts of the pods.
+
+use serde_json::{Value, json};
+use wasser_sdk::{Error, Result};
+
+use crate::input::Spec;
+use crate::store::{Store, Volume};
+
+/// Volumes of a pod and where its container mounts them.
+#[derive(Debug, Clone, Default)]
+pub struct Volumes {
+    /// As in a pod spec.
+    pub volumes: Vec<Value>,
+    /// As in a container.
+    pub mounts: Vec<Value>,
+}
+
+/// A string of a JSON object; empty where it is missing.
+fn text<'a>(object: &'a Value, key: &str) -> &'a str {
+    object.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+impl Volumes {
+    /// The user's mounts of a component with the volumes that they name. A mount may also name one of `claims`, the claim
+    /// templates of the workers.
+    pub fn of_component(component: &str, mounts: &[Value], spec: &Spec, claims: &[&str]) -> Result<Self> {
+        let mut volumes: Vec<Value> = Vec::new();
+        for (at, mount) in mounts.iter().enumerate() {
+            let name = text(mount, "name");
+            if claims.contains(&name) || volumes.iter().any(|v| text(v, "name") == name) {
+                continue;
+            }
+            let volume = spec.volumes.iter().find(|v| text(v, "name") == name).ok_or_else(|| {
+                let field = format!("JuiceFSRuntime.spec.{component}.volumeMounts[{at}].name");
+                Error::invalid(
+                    field,
+                    format!(
+                        "failed to find the volume for volumeMount {}; add it to spec.volumes",
+                        name.escape_debug()
+                    ),
+                )
+            })?;
+            volumes.push(volume.clone());
+        }
+        Ok(Volumes {
+            volumes,
+            mounts: mounts.to_vec(),
+        })
+    }
+
+    /// Adds the directories of the option `cache-dir`. One that the user mounts something at is left to that.
+    pub fn add_cache(&mut self, cache_dir: &str, store: &Store) {
+        for (at, directory) in cache_dir.split(':').enumerate() {
+            let taken = |mount: &Value| text(mount, "mountPath").trim_end_matches('/') == directory.trim_end_matches('/');
+            if !directory.starts_with('/') || self.mounts.iter().any(taken) {
+                continue;
+            }
+            let name = format!("cache-dir-{}", at + 1);
+            self.volumes.push(cache_volume(&name, directory, store));
+            self.mounts.push(json!({"name": name, "mountPath": directory}));
+        }
+    }
+
+    /// Adds the pod's labels as a file, `labels`, below `directory`.
+    pub fn add_labels(&mut self, directory: &str) {
+        let name = "fuse-labels-downward-api-volume";
+        let items = json!([{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]);
+        self.volumes.push(json!({"name": name, "downwardAPI": {"items": items}}));
+        self.mounts.push(json!({"name": name, "mountPath": directory}));
+    }
+}
+
+fn cache_volume(name: &str, directory: &str, store: &Store) -> Value {
+    let mut volume = match store.volume_of(directory) {
+        Volume::HostPath => json!({"hostPath": {"path": directory, "type": "DirectoryOrCreate"}}),
+        Volume::EmptyDir if store.in_memory => json!({"emptyDir": {"medium": "Memory"}}),
+        Volume::EmptyDir => json!({"emptyDir": {}}),
+        Volume::Source(source) => source.clone(),
+    };
+    if let Some(fields) = volume.as_object_mut() {
+        fields.insert("name".into(), name.into());
+    }
+    volume
+}
+
+/// The names of the claim templates, after checking that each is used and none is a volume as well.
+pub fn claim_names(spec: &Spec) -> Result<Vec<&str>> {
+    let mut names = Vec::new();
+    for (at, claim) in spec.volume_claim_templates.iter().enumerate() {
+        let field = format!("JuiceFSRuntime.spec.volumeClaimTemplates[{at}]");
+        let name = claim.get("metadata").map(|m| text(m, "name")).unwrap_or_default();
+        if name.is_empty() {
+            return Err(Error::invalid(
+                format!("{field}.metadata.name"),
+                "is empty; a volumeMount of the worker refers to it",
+            ));
+        }
+        if spec.volumes.iter().any(|v| text(v, "name") == name) {
+            return Err(Error::invalid(
+                field,
+                format!("`{name}` is a name in spec.volumes as well; rename one of them"),
+            ));
+        }
+        if !spec.worker.volume_mounts.iter().any(|m| text(m, "name") == name) {
+            return Err(Error::invalid(
+                field,
+                format!("`{name}` is not mounted; add it to spec.worker.volumeMounts"),
+            ));
+        }
+        names.push(name);
+    }
+    Ok(names)
+}
