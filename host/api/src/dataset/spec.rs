@@ -1,5 +1,8 @@
 //! What the user of a Dataset writes.
-#![allow(clippy::duplicated_attributes, reason = "each column of the CRD has a type and a path of its own, which the lint takes for repetition")]
+#![allow(
+    clippy::duplicated_attributes,
+    reason = "each column of the CRD has a type and a path of its own, which the lint takes for repetition"
+)]
 
 use std::collections::BTreeMap;
 
