@@ -23,6 +23,7 @@ mod meter;
 mod plugin;
 mod quarantine;
 
+mod registrar;
 mod registration;
 mod registry;
 mod settle;
@@ -44,6 +45,7 @@ pub use load::LoadError;
 pub use plugin::Plugin;
 pub use quarantine::{Quarantine, Standing};
 
+pub use registrar::{Outcome, Registrar};
 pub use registration::{PLUGIN_LABEL, Registration, RegistrationError};
 pub use registry::Registry;
 pub use settle::{Claim, Settlement, settle};
