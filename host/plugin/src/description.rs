@@ -188,17 +188,17 @@ mod tests {
     type Change = fn(&mut Description);
 
     #[rstest::rstest]
-    #[case(|d| d.kind = "OtherRuntime".to_owned(), "the plugin serves OtherRuntime, and plugin.yaml registers it for DemoRuntime")]
-    #[case(|d| d.plural = "Demo Runtimes".to_owned(), "plural = `Demo Runtimes`, which must be the plural")]
-    #[case(|d| d.engine = "a/b".to_owned(), "engine = `a/b`, which must be a DNS label")]
-    #[case(|d| d.fuse.directory = "..".to_owned(), "fuse.directory = `..`, which must be the name of one directory")]
-    #[case(|d| d.roles[0].name = "queen".to_owned(), "roles[queen].name = `queen`, which must be `master`, `worker` or `fuse`")]
-    #[case(|d| d.roles[0].workload = "Pod".to_owned(), "roles[worker].workload = `Pod`")]
-    #[case(|d| d.roles[0].suffix = "worker".to_owned(), "roles[worker].suffix = `worker`")]
-    #[case(|d| d.roles[0].replicas = Some("spec".to_owned()), "roles[worker].replicas = `spec`")]
-    #[case(|d| d.roles.push(d.roles[0].clone()), "roles.name = `worker`, which must be the name of one role only")]
-    #[case(|d| d.wants[0].scope = vec!["fuse".to_owned()], "wants.scope = `fuse`, which must be a role of `roles`")]
-    #[case(|d| d.wants[0].capability = "root".to_owned(), "there is no capability `root`")]
+    #[case(|d: &mut Description| d.kind = "OtherRuntime".to_owned(), "the plugin serves OtherRuntime, and plugin.yaml registers it for DemoRuntime")]
+    #[case(|d: &mut Description| d.plural = "Demo Runtimes".to_owned(), "plural = `Demo Runtimes`, which must be the plural")]
+    #[case(|d: &mut Description| d.engine = "a/b".to_owned(), "engine = `a/b`, which must be a DNS label")]
+    #[case(|d: &mut Description| d.fuse.directory = "..".to_owned(), "fuse.directory = `..`, which must be the name of one directory")]
+    #[case(|d: &mut Description| d.roles[0].name = "queen".to_owned(), "roles[queen].name = `queen`, which must be `master`, `worker` or `fuse`")]
+    #[case(|d: &mut Description| d.roles[0].workload = "Pod".to_owned(), "roles[worker].workload = `Pod`")]
+    #[case(|d: &mut Description| d.roles[0].suffix = "worker".to_owned(), "roles[worker].suffix = `worker`")]
+    #[case(|d: &mut Description| d.roles[0].replicas = Some("spec".to_owned()), "roles[worker].replicas = `spec`")]
+    #[case(|d: &mut Description| d.roles.push(d.roles[0].clone()), "roles.name = `worker`, which must be the name of one role only")]
+    #[case(|d: &mut Description| d.wants[0].scope = vec!["fuse".to_owned()], "wants.scope = `fuse`, which must be a role of `roles`")]
+    #[case(|d: &mut Description| d.wants[0].capability = "root".to_owned(), "there is no capability `root`")]
     fn what_cannot_be_true_is_refused(#[case] change: Change, #[case] message: &str) {
         let mut description = good();
         change(&mut description);

@@ -167,12 +167,12 @@ mod tests {
 
     #[rstest::rstest]
     #[case("{memory: lots}", "limits.memory: `lots` is not a quantity of bytes")]
-    #[case("{memory: 0}", "invalid type")]
+    #[case("{memory: 0}", "limits.memory: `0` is out of range")]
     #[case(
         "{memory: 2Gi}",
         "limits.memory: `2Gi` is out of range; it must be more than zero and at most 512Mi"
     )]
-    #[case("{cpu: 500}", "invalid type")]
+    #[case("{cpu: 500}", "limits.cpu: `500` is not a duration")]
     #[case("{cpu: 5h}", "limits.cpu: `5h` is not a duration")]
     #[case("{deadline: 0s}", "limits.deadline: `0s` is out of range")]
     #[case("{fuel: 5}", "unknown field `fuel`")]

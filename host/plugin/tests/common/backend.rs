@@ -1,0 +1,90 @@
+//! A cluster that answers from a table and records what it was asked.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use wasser_plugin::bindings::types::Role;
+use wasser_plugin::{Backend, BackendError, Output, PodRecord, Response, Scope};
+
+#[derive(Default)]
+pub struct Fake {
+    pub asked: Mutex<Vec<String>>,
+    pub state: Mutex<BTreeMap<String, Vec<u8>>>,
+    /// Commands never end.
+    pub hangs: bool,
+}
+
+impl Fake {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self::default())
+    }
+
+    pub fn hanging() -> Arc<Self> {
+        Arc::new(Self { hangs: true, ..Self::default() })
+    }
+
+    fn note(&self, what: String) {
+        self.asked.lock().unwrap().push(what);
+    }
+
+    pub fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+pub fn scope() -> Scope {
+    Scope { namespace: "default".to_owned(), name: "demo".to_owned() }
+}
+
+#[async_trait]
+impl Backend for Fake {
+    async fn list_pods(&self, scope: &Scope, role: &Role) -> Result<Vec<PodRecord>, BackendError> {
+        let name = format!("{}{}-0", scope.name, role.suffix);
+        Ok(vec![PodRecord { name, role: role.name.clone(), node: "node1".to_owned(), ip: "10.0.0.1".to_owned(), ready: true, started_at: 1 }])
+    }
+
+    async fn exec(&self, scope: &Scope, pod: &str, container: &str, argv: &[String], timeout: Duration, max: usize) -> Result<Output, BackendError> {
+        self.note(format!("exec {scope} {pod} {container} {argv:?} {timeout:?} {max}"));
+        if self.hangs {
+            std::future::pending::<()>().await;
+        }
+        Err(BackendError::Failed("exec was made".to_owned()))
+    }
+
+    async fn http_get(&self, scope: &Scope, pod: &str, port: u16, path: &str, _: Duration, _: usize) -> Result<Response, BackendError> {
+        self.note(format!("http {scope} {pod}:{port}{path}"));
+        Err(BackendError::Failed("http was made".to_owned()))
+    }
+
+    async fn secret(&self, scope: &Scope, name: &str, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
+        self.note(format!("secret {scope} {name} {key}"));
+        Err(BackendError::Failed("secret was read".to_owned()))
+    }
+
+    async fn object(&self, scope: &Scope, kind: &str, name: &str) -> Result<Option<serde_json::Value>, BackendError> {
+        self.note(format!("object {scope} {kind} {name}"));
+        Err(BackendError::Failed("object was read".to_owned()))
+    }
+
+    async fn allocate_ports(&self, scope: &Scope, names: &[String]) -> Result<Vec<u16>, BackendError> {
+        self.note(format!("ports {scope} {names:?}"));
+        Err(BackendError::Failed("ports were allocated".to_owned()))
+    }
+
+    async fn get_state(&self, _: &Scope, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
+        Ok(self.state.lock().unwrap().get(key).cloned())
+    }
+
+    async fn set_state(&self, scope: &Scope, key: &str, value: Option<Vec<u8>>) -> Result<(), BackendError> {
+        self.note(format!("state {scope} {key}"));
+        let _ = value;
+        Err(BackendError::Failed("state was set".to_owned()))
+    }
+
+    async fn publish_event(&self, scope: &Scope, kind: &str, reason: &str, message: &str) -> Result<(), BackendError> {
+        self.note(format!("event {scope} {kind} {reason} {message}"));
+        Err(BackendError::Failed("event was published".to_owned()))
+    }
+}

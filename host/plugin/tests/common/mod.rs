@@ -1,0 +1,251 @@
+//! Components made from text, so that the tests need no WebAssembly toolchain: a core module in WAT with the canonical ABI's names, and
+//! the metadata of the world, which `wit-component` turns into a component.
+#![allow(dead_code)]
+
+pub mod backend;
+pub mod registration;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+
+use wit_component::{ComponentEncoder, StringEncoding};
+use wit_parser::{Resolve, SourceMap};
+
+const WIT: [(&str, &str); 5] = [
+    ("types.wit", include_str!("../../../../wit/types.wit")),
+    ("host.wit", include_str!("../../../../wit/host.wit")),
+    ("implement.wit", include_str!("../../../../wit/implement.wit")),
+    ("operations.wit", include_str!("../../../../wit/operations.wit")),
+    ("world.wit", include_str!("../../../../wit/world.wit")),
+];
+
+const METHODS: [&str; 16] = [
+    "validate",
+    "setup-master",
+    "check-master-ready",
+    "should-check-ufs",
+    "prepare-ufs",
+    "setup-workers",
+    "check-workers-ready",
+    "sync-metadata",
+    "storage-stats",
+    "cache-states",
+    "check-runtime-healthy",
+    "should-update-ufs",
+    "update-ufs",
+    "sync-replicas",
+    "sync-runtime",
+    "shutdown",
+];
+
+/// Where a host function writes its result, and where a method builds its own.
+pub const RETURNED: u32 = 1024;
+pub const ANSWER: u32 = 2048;
+/// Zeros after a one: `Err(not-supported)` of every method, whatever its alignment.
+const NOT_SUPPORTED: u32 = 64;
+const DATA: u32 = 4096;
+
+/// A guest that says of itself what it must, and answers every method with `not-supported` unless told otherwise.
+pub struct Guest {
+    version: String,
+    world: String,
+    wit: String,
+    imports: String,
+    functions: String,
+    bodies: BTreeMap<String, String>,
+    missing: Vec<String>,
+    pages: u32,
+    data: Vec<u8>,
+    describe: String,
+}
+
+impl Default for Guest {
+    fn default() -> Self {
+        let mut guest = Self {
+            version: "0.1.0".to_owned(),
+            world: "runtime".to_owned(),
+            wit: String::new(),
+            imports: String::new(),
+            functions: String::new(),
+            bodies: BTreeMap::new(),
+            missing: Vec::new(),
+            pages: 1,
+            data: Vec::new(),
+            describe: String::new(),
+        };
+        let address = guest.description("DemoRuntime", &[("exec", &["worker"]), ("kinds", &["StatefulSet"])]);
+        guest.describe = format!("(i32.const {address})");
+        guest
+    }
+}
+
+impl Guest {
+    /// A guest that also wants these capabilities.
+    pub fn wanting(wants: &[(&str, &[&str])]) -> Self {
+        let mut guest = Self::default();
+        let address = guest.description("DemoRuntime", wants);
+        guest.describe = format!("(i32.const {address})");
+        guest
+    }
+
+    pub fn serving(mut self, kind: &str) -> Self {
+        let address = self.description(kind, &[]);
+        self.describe = format!("(i32.const {address})");
+        self
+    }
+
+    /// Built for another version of the world.
+    pub fn version(mut self, version: &str) -> Self {
+        self.version = version.to_owned();
+        self
+    }
+
+    /// Built for another world of the package, to which this is added.
+    pub fn world(mut self, name: &str, wit: &str) -> Self {
+        self.world = name.to_owned();
+        self.wit = wit.to_owned();
+        self
+    }
+
+    /// Without a method, in the WIT that it is built for as well.
+    pub fn without(mut self, method: &str) -> Self {
+        self.missing.push(method.to_owned());
+        self
+    }
+
+    /// Pages of memory at the start.
+    pub fn pages(mut self, pages: u32) -> Self {
+        self.pages = pages;
+        self
+    }
+
+    pub fn describing(mut self, body: &str) -> Self {
+        self.describe = body.to_owned();
+        self
+    }
+
+    /// The body of a method, in WAT. `$ctx` is its parameter; the address of the answer is its result.
+    pub fn method(mut self, name: &str, body: &str) -> Self {
+        self.bodies.insert(name.to_owned(), body.to_owned());
+        self
+    }
+
+    /// A function of its own.
+    pub fn function(mut self, wat: &str) -> Self {
+        self.functions.push_str(wat);
+        self
+    }
+
+    /// A host function, `interface` without package, and its core type.
+    pub fn import(mut self, interface: &str, name: &str, signature: &str) -> Self {
+        writeln!(self.imports, "(import \"wasser:runtime/{interface}@VERSION\" \"{name}\" (func ${name} {signature}))").unwrap();
+        self
+    }
+
+    /// An answer `Ok(text)` for a method that answers with a string.
+    pub fn answers(mut self, method: &str, text: &[u8]) -> Self {
+        let (at, length) = self.bytes(text);
+        let address = self.words(&[0, at, length]);
+        self.method(method, &format!("(i32.const {address})"))
+    }
+
+    /// Puts bytes into memory; gives address and length.
+    pub fn bytes(&mut self, bytes: &[u8]) -> (u32, u32) {
+        let at = DATA + u32::try_from(self.data.len()).unwrap();
+        self.data.extend_from_slice(bytes);
+        self.data.resize(self.data.len().next_multiple_of(8), 0);
+        (at, u32::try_from(bytes.len()).unwrap())
+    }
+
+    fn words(&mut self, words: &[u32]) -> u32 {
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        self.bytes(&bytes).0
+    }
+
+    fn text(&mut self, text: &str) -> [u32; 2] {
+        let (at, length) = self.bytes(text.as_bytes());
+        [at, length]
+    }
+
+    /// A `description` with one role, `worker`.
+    fn description(&mut self, kind: &str, wants: &[(&str, &[&str])]) -> u32 {
+        let mut role: Vec<u32> = ["worker", "StatefulSet", "-worker", "demo"].iter().flat_map(|text| self.text(text)).collect();
+        // needed-for-bound and starts-at-zero are two bytes; then replicas: some(/spec/replicas), and default-replicas.
+        role.extend([0x0101, 1]);
+        role.extend(self.text("/spec/replicas"));
+        role.push(1);
+        let roles = self.words(&role);
+        let mut list = Vec::new();
+        for (capability, scope) in wants {
+            let texts: Vec<u32> = scope.iter().flat_map(|text| self.text(text)).collect();
+            let at = self.words(&texts);
+            list.extend(self.text(capability));
+            list.extend([at, u32::try_from(scope.len()).unwrap()]);
+        }
+        let wanted = self.words(&list);
+        let mut record: Vec<u32> = [kind, "demoruntimes", "demo"].iter().flat_map(|text| self.text(text)).collect();
+        record.extend([roles, 1]);
+        record.extend(self.text("fuse.demo"));
+        record.extend(self.text("demo-fuse"));
+        record.extend([wanted, u32::try_from(wants.len()).unwrap()]);
+        self.words(&record)
+    }
+
+    /// The core module.
+    pub fn module(&self) -> Vec<u8> {
+        let mut wat = String::from("(module\n");
+        wat.push_str(&self.imports);
+        let data: String = self.data.iter().fold(String::new(), |mut text, byte| {
+            write!(text, "\\{byte:02x}").unwrap();
+            text
+        });
+        write!(
+            wat,
+            r#"(memory (export "memory") {pages})
+            (data (i32.const {NOT_SUPPORTED}) "\01")
+            (data (i32.const {DATA}) "{data}")
+            (global $heap (mut i32) (i32.const {heap}))
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+              (local $at i32)
+              (local.set $at (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))
+              (global.set $heap (i32.add (local.get $at) (local.get 3)))
+              (local.get $at))
+            (func (export "{IMPLEMENT}#describe") (result i32) {describe})
+            {functions}"#,
+            pages = self.pages,
+            heap = DATA as usize + self.data.len(),
+            describe = self.describe,
+            functions = self.functions,
+        )
+        .unwrap();
+        for method in METHODS.iter().filter(|method| !self.missing.iter().any(|missing| missing == *method)) {
+            let body = self.bodies.get(*method).cloned().unwrap_or_else(|| format!("(i32.const {NOT_SUPPORTED})"));
+            write!(wat, "(func (export \"{IMPLEMENT}#{method}\") (param $ctx i32) (result i32) {body})\n").unwrap();
+        }
+        wat.push(')');
+        wat::parse_str(wat.replace("VERSION", &self.version)).unwrap()
+    }
+
+    /// The component.
+    pub fn build(&self) -> Vec<u8> {
+        let mut module = self.module();
+        let mut sources = SourceMap::default();
+        for (name, text) in WIT {
+            let mut text = text.replace("wasser:runtime@0.1.0", &format!("wasser:runtime@{}", self.version));
+            for method in &self.missing {
+                text = text.lines().filter(|line| !line.trim_start().starts_with(&format!("{method}:"))).collect::<Vec<_>>().join("\n");
+            }
+            sources.push(Path::new(name), text);
+        }
+        sources.push(Path::new("test.wit"), format!("package wasser:runtime@{};\n{}", self.version, self.wit));
+        let group = sources.parse().map_err(|(_, error)| error).unwrap();
+        let mut resolve = Resolve::default();
+        let package = resolve.push_group(group).unwrap();
+        let world = resolve.select_world(&[package], Some(&self.world)).unwrap();
+        wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
+        ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
+    }
+}
+
+const IMPLEMENT: &str = "wasser:runtime/implement@VERSION";

@@ -1,0 +1,192 @@
+//! Plugins that are wrong, broken or malicious: each ends in a typed error that says what to do, and the host goes on.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::backend::{Fake, scope};
+use common::registration::{config_map, context, host, load};
+use common::{ANSWER, Guest};
+use rstest::rstest;
+use wasser_plugin::{CallError, Registration};
+
+const LOOP: &str = "(loop $forever (br $forever)) (unreachable)";
+const GROW: &str = "(loop $more (br_if $more (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) (unreachable)";
+const SMALL: &str = "limits: {memory: 2Mi, cpu: 50ms, deadline: 5s, output: 64Ki}";
+
+fn gzip() -> Vec<u8> {
+    vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0]
+}
+
+fn wit_with_shell() -> Guest {
+    Guest::default()
+        .world("shelly", "interface shell { run: func(); }\nworld shelly { include runtime; import shell; }")
+        .import("shell", "run", "")
+        .method("validate", "(call $run) (i32.const 64)")
+}
+
+fn truncated() -> Vec<u8> {
+    let mut component = Guest::default().build();
+    component.truncate(component.len() / 2);
+    component
+}
+
+#[rstest]
+#[case::empty(vec![], "this is not a WebAssembly component: it has only 0 bytes")]
+#[case::text(b"runtime: Demo".to_vec(), "does not begin with `\\0asm`")]
+#[case::compressed(gzip(), "is compressed with gzip; register the component itself")]
+#[case::core_module(Guest::default().module(), "this is a core WebAssembly module, not a component")]
+#[case::truncated(truncated(), "the component is not valid: unexpected end-of-file")]
+#[case::newer_world(Guest::default().version("0.2.0").build(), "was built for wasser:runtime 0.2.0, and this host serves 0.1.x")]
+#[case::missing_method(Guest::default().without("shutdown").build(), "exports `wasser:runtime/implement@0.1.0` without `shutdown`")]
+#[case::unknown_import(wit_with_shell().build(), "the component imports `wasser:runtime/shell@0.1.0`, which this host does not have")]
+#[case::other_kind(Guest::default().serving("OtherRuntime").build(), "the plugin serves OtherRuntime, and plugin.yaml registers it for DemoRuntime")]
+#[case::loop_in_describe(Guest::default().describing(LOOP).build(), "in `describe`, ran for more than 50ms without an end")]
+#[case::trap_in_describe(Guest::default().describing("(unreachable)").build(), "in `describe`, trapped: wasm trap: wasm `unreachable`")]
+#[case::more_memory_than_it_may_have(Guest::default().pages(64).build(), "wanted more than 2097152 bytes of memory")]
+#[case::undecodable_description(Guest::default().describing("(i32.const 100000000)").build(), "in `describe`, trapped: ")]
+#[tokio::test]
+async fn what_cannot_be_a_plugin_is_refused(#[case] component: Vec<u8>, #[case] message: &str) {
+    let (host, _directory) = host();
+    let refused = load(&host, &component, SMALL).await.unwrap_err();
+    assert!(refused.contains(message), "{refused}");
+    assert_eq!(host.instances(), 0);
+}
+
+#[tokio::test]
+async fn a_component_without_the_interface_is_refused() {
+    let component = wat::parse_str("(component)").unwrap();
+    let (host, _directory) = host();
+    let refused = load(&host, &component, "").await.unwrap_err();
+    assert!(refused.contains("does not export `wasser:runtime/implement`"), "{refused}");
+}
+
+#[tokio::test]
+async fn another_component_than_the_registered_one_is_refused() {
+    let mut map = config_map("demo", 0, &Guest::default().build(), "");
+    let other = Guest::default().pages(2).build();
+    map.binary_data.as_mut().unwrap().get_mut("demo.wasm").unwrap().0 = other.clone();
+    let (host, _directory) = host();
+    let refused = host.load(&Registration::parse(&map).unwrap()).await.unwrap_err().to_string();
+    let found = wasser_plugin::Digest::of(&other).to_string();
+    assert!(refused.contains(&format!("the component's digest is {found}, and plugin.yaml says sha256:")), "{refused}");
+}
+
+#[tokio::test]
+async fn a_component_over_the_size_limit_is_refused() {
+    let component = Guest::default().build();
+    let refused = wasser_plugin::World::of(&component, 1000).unwrap_err().to_string();
+    assert!(refused.ends_with("bytes, and this host takes at most 1000"), "{refused}");
+}
+
+/// The error of a method, by its label, and its message.
+async fn fails(guest: Guest, more: &str) -> CallError {
+    let (host, _directory) = host();
+    let plugin = load(&host, &guest.build(), more).await.unwrap();
+    let mut instance = plugin.instance(scope(), Fake::new());
+    let error = instance.setup_master(&context()).await.unwrap_err();
+
+    // The instance is gone, and the same handle serves the next call with a fresh one.
+    assert_eq!(host.instances(), 0);
+    instance.validate(&context()).await.unwrap().unwrap_err();
+    assert_eq!(host.instances(), 1);
+    error
+}
+
+fn deep() -> Guest {
+    Guest::default().function("(func $deep (param i32) (result i32) (i32.add (call $deep (local.get 0)) (i32.const 1)))").method("setup-master", "(call $deep (i32.const 0))")
+}
+
+/// Says that its answer is `length` bytes long.
+fn claims(length: u32) -> Guest {
+    let body = format!(
+        "(i32.store (i32.const {ANSWER}) (i32.const 0)) (i32.store offset=4 (i32.const {ANSWER}) (i32.const 0)) \
+         (i32.store offset=8 (i32.const {ANSWER}) (i32.const {length})) (i32.const {ANSWER})"
+    );
+    Guest::default().pages(4).method("setup-master", &body)
+}
+
+fn floods() -> Guest {
+    Guest::default().import("clock", "now-ms", "(result i64)").method("setup-master", "(loop $more (drop (call $now-ms)) (br $more)) (unreachable)")
+}
+
+#[rstest]
+#[case::endless_loop(Guest::default().method("setup-master", LOOP), "cpu_limit", "in `setup-master` of default/demo, ran for more than 50ms without an end; if it needs that long, raise `limits.cpu`")]
+#[case::trap(Guest::default().method("setup-master", "(unreachable)"), "trap", "trapped: wasm trap: wasm `unreachable` instruction executed; this is a bug of the plugin")]
+#[case::wild_pointer(Guest::default().method("setup-master", "(i32.load (i32.const -4))"), "trap", "trapped: wasm trap: out of bounds memory access")]
+#[case::unbounded_memory(Guest::default().method("setup-master", GROW), "memory_limit", "wanted more than 2097152 bytes of memory; if it needs that much, raise `limits.memory`")]
+#[case::deep_recursion(deep(), "trap", "trapped: wasm trap: call stack exhausted")]
+#[case::long_output(claims(200_000), "output_limit", "handed over more than 65536 bytes at once; if it needs that, raise `limits.output`")]
+#[case::output_outside_its_memory(claims(u32::MAX), "trap", "trapped: ")]
+#[case::not_json(Guest::default().answers("setup-master", b"{\"a\": "), "invalid_output", "gave an answer that cannot be used: it is not JSON: EOF while parsing")]
+#[case::not_an_object(Guest::default().answers("setup-master", b"[]"), "invalid_output", "it is JSON, but not an object")]
+#[case::not_utf8(Guest::default().answers("setup-master", b"{\"a\": \"\xff\"}"), "invalid_output", "a string is not UTF-8")]
+#[case::call_flood(floods(), "host_call_limit", "called the host more than 10000 times")]
+#[tokio::test]
+async fn a_bad_call_ends_with_a_typed_error(#[case] guest: Guest, #[case] label: &str, #[case] message: &str) {
+    let error = fails(guest, SMALL).await;
+    assert_eq!(error.label(), label, "{error}");
+    assert!(error.is_fault());
+    let text = error.to_string();
+    assert!(text.starts_with("the plugin wasser-system/demo for DemoRuntime (sha256:"), "{text}");
+    assert!(text.contains(message), "{text}");
+}
+
+#[tokio::test]
+async fn waiting_ends_at_the_deadline_and_costs_no_time_of_the_guest() {
+    let mut guest = Guest::default().import("pods", "exec", "(param i32 i32 i32 i32 i32 i32 i32 i32)");
+    let ((pod, pod_length), (word, length)) = (guest.bytes(b"demo-worker-0"), guest.bytes(b"true"));
+    let (argv, _) = guest.bytes(&[word.to_le_bytes(), length.to_le_bytes()].concat());
+    let call = format!("(call $exec (i32.const {pod}) (i32.const {pod_length}) (i32.const 0) (i32.const 0) (i32.const {argv}) (i32.const 1) (i32.const 0) (i32.const {})) (unreachable)", common::RETURNED);
+    let component = guest.method("setup-master", &call).build();
+
+    let (host, _directory) = host();
+    let more = "limits: {cpu: 50ms, deadline: 300ms}\ngrants: {exec: [worker]}";
+    let plugin = load(&host, &component, more).await.unwrap();
+    let fake = Fake::hanging();
+    let begun = Instant::now();
+    let error = plugin.instance(scope(), fake.clone()).setup_master(&context()).await.unwrap_err();
+    assert_eq!(error.label(), "deadline");
+    assert!(!error.is_fault(), "a slow cluster is not the plugin's fault");
+    assert!(error.to_string().contains("took longer than 300ms; if what it waits for takes that long, raise `limits.deadline`"), "{error}");
+    assert!(begun.elapsed() >= Duration::from_millis(300));
+    assert_eq!(fake.asked(), ["exec default/demo demo-worker-0 demo [\"true\"] 300ms 1048576"]);
+}
+
+#[tokio::test]
+async fn a_guest_that_loops_lets_others_run() {
+    let (host, _directory) = host();
+    let plugin = load(&host, &Guest::default().method("setup-master", LOOP).build(), "limits: {cpu: 300ms}").await.unwrap();
+    // One thread for all: the loop must give it up again and again for the others to get on.
+    let looping = async { plugin.instance(scope(), Fake::new()).setup_master(&context()).await.unwrap_err() };
+    let mut answered = 0;
+    let others = async {
+        loop {
+            plugin.instance(scope(), Fake::new()).validate(&context()).await.unwrap().unwrap_err();
+            answered += 1;
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        error = looping => assert_eq!(error.label(), "cpu_limit"),
+        () = others => {}
+    }
+    assert!(answered >= 5, "only {answered} other calls were answered");
+}
+
+#[tokio::test]
+async fn a_plugin_that_only_fails_is_not_called_for_a_while() {
+    let (host, _directory) = host();
+    let plugin = load(&host, &Guest::default().method("setup-master", "(unreachable)").build(), "").await.unwrap();
+    let mut instance = plugin.instance(scope(), Fake::new());
+    let ctx = context();
+    for _ in 0..10 {
+        assert_eq!(instance.setup_master(&ctx).await.unwrap_err().label(), "trap");
+    }
+    let refused = instance.validate(&ctx).await.unwrap_err();
+    assert_eq!(refused.label(), "quarantined");
+    assert!(refused.to_string().contains("it failed 10 times in a row. Register a corrected plugin"), "{refused}");
+
+    let again = load(&host, &Guest::default().build(), "").await.unwrap();
+    again.instance(scope(), Fake::new()).validate(&ctx).await.unwrap().unwrap_err();
+}
