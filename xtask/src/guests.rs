@@ -1,0 +1,78 @@
+//! `cargo xtask guests`: makes a package of every plugin in `plugins/`, ready for `kubectl apply`.
+//!
+//! For each: the crate as a component with its CRD inside, the chart as a tgz, and the ConfigMap that registers both. All three are the
+//! same bytes on every machine with the same compiler.
+
+mod chart;
+mod component;
+mod manifest;
+mod toolchain;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use toolchain::Toolchain;
+
+/// What was made of a plugin.
+#[derive(Debug, Clone)]
+pub struct Package {
+    /// The plugin's directory below `plugins/`.
+    pub name: String,
+    /// `target/plugins/<name>.wasm`.
+    pub component: PathBuf,
+    /// `target/plugins/<name>-<version of the chart>.tgz`.
+    pub chart: PathBuf,
+    /// `target/plugins/<name>.yaml`: the ConfigMap, without a namespace. It needs `kubectl apply --server-side` above 256 KiB.
+    pub manifest: PathBuf,
+}
+
+/// Builds the plugins with these names, or all. `root` is the directory of the workspace.
+pub fn build(root: &Path, names: &[String]) -> Result<Vec<Package>> {
+    let all = plugins(root)?;
+    for name in names {
+        ensure!(all.contains(name), "there is no plugin `{name}`; there are {}", all.join(", "));
+    }
+    let wanted: Vec<String> = if names.is_empty() { all } else { names.to_vec() };
+    let toolchain = Toolchain::find()?;
+    let out = root.join("target/plugins");
+    fs::create_dir_all(&out).with_context(|| format!("creating {}", out.display()))?;
+    wanted.iter().map(|name| package(root, &out, &toolchain, name).with_context(|| format!("packaging the plugin {name}"))).collect()
+}
+
+/// Every directory of `plugins/` with a manifest of registration is a plugin; the SDK is none.
+fn plugins(root: &Path) -> Result<Vec<String>> {
+    let directory = root.join("plugins");
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&directory).with_context(|| format!("reading {}", directory.display()))? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name != "sdk" && entry.path().join("Cargo.toml").is_file() {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn package(root: &Path, out: &Path, toolchain: &Toolchain, name: &str) -> Result<Package> {
+    let module = toolchain.build(root, name)?;
+    let component = component::encode(&module, &component::crd(root, name)?)?;
+    let chart = chart::pack(&root.join("charts").join(name))?;
+    let template = root.join("plugins").join(name).join("plugin.yaml");
+    let template = fs::read_to_string(&template).with_context(|| format!("reading {}", template.display()))?;
+    let manifest = manifest::config_map(name, &template, &component, &chart.bytes)?;
+
+    let package = Package {
+        name: name.to_owned(),
+        component: out.join(format!("{name}.wasm")),
+        chart: out.join(format!("{name}-{}.tgz", chart.version)),
+        manifest: out.join(format!("{name}.yaml")),
+    };
+    for (path, bytes) in [(&package.component, component.as_slice()), (&package.chart, &chart.bytes), (&package.manifest, manifest.as_bytes())] {
+        fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))?;
+    }
+    eprintln!("{name}: component {} KiB, chart {} KiB, {}", component.len() / 1024, chart.bytes.len() / 1024, package.manifest.display());
+    Ok(package)
+}
