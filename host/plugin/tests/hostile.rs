@@ -20,7 +20,10 @@ fn gzip() -> Vec<u8> {
 
 fn wit_with_shell() -> Guest {
     Guest::default()
-        .world("shelly", "interface shell { run: func(); }\nworld shelly { include runtime; import shell; }")
+        .world(
+            "shelly",
+            "interface shell { run: func(); }\nworld shelly { include runtime; import shell; }",
+        )
         .import("shell", "run", "")
         .method("validate", "(call $run) (i32.const 64)")
 }
@@ -69,7 +72,10 @@ async fn another_component_than_the_registered_one_is_refused() {
     let (host, _directory) = host();
     let refused = host.load(&Registration::parse(&map).unwrap()).await.unwrap_err().to_string();
     let found = wasser_plugin::Digest::of(&other).to_string();
-    assert!(refused.contains(&format!("the component's digest is {found}, and plugin.yaml says sha256:")), "{refused}");
+    assert!(
+        refused.contains(&format!("the component's digest is {found}, and plugin.yaml says sha256:")),
+        "{refused}"
+    );
 }
 
 #[tokio::test]
@@ -94,7 +100,9 @@ async fn fails(guest: Guest, more: &str) -> CallError {
 }
 
 fn deep() -> Guest {
-    Guest::default().function("(func $deep (param i32) (result i32) (i32.add (call $deep (local.get 0)) (i32.const 1)))").method("setup-master", "(call $deep (i32.const 0))")
+    Guest::default()
+        .function("(func $deep (param i32) (result i32) (i32.add (call $deep (local.get 0)) (i32.const 1)))")
+        .method("setup-master", "(call $deep (i32.const 0))")
 }
 
 /// Says that its answer is `length` bytes long.
@@ -107,7 +115,9 @@ fn claims(length: u32) -> Guest {
 }
 
 fn floods() -> Guest {
-    Guest::default().import("clock", "now-ms", "(result i64)").method("setup-master", "(loop $more (drop (call $now-ms)) (br $more)) (unreachable)")
+    Guest::default()
+        .import("clock", "now-ms", "(result i64)")
+        .method("setup-master", "(loop $more (drop (call $now-ms)) (br $more)) (unreachable)")
 }
 
 #[rstest]
@@ -116,7 +126,11 @@ fn floods() -> Guest {
 #[case::wild_pointer(Guest::default().method("setup-master", "(i32.load (i32.const -4))"), "trap", "trapped: wasm trap: out of bounds memory access")]
 #[case::unbounded_memory(Guest::default().method("setup-master", GROW), "memory_limit", "wanted more than 2097152 bytes of memory; if it needs that much, raise `limits.memory`")]
 #[case::deep_recursion(deep(), "trap", "trapped: wasm trap: call stack exhausted")]
-#[case::long_output(claims(200_000), "output_limit", "handed over more than 65536 bytes at once; if it needs that, raise `limits.output`")]
+#[case::long_output(
+    claims(200_000),
+    "output_limit",
+    "handed over more than 65536 bytes at once; if it needs that, raise `limits.output`"
+)]
 #[case::output_outside_its_memory(claims(u32::MAX), "trap", "trapped: ")]
 #[case::not_json(Guest::default().answers("setup-master", b"{\"a\": "), "invalid_output", "gave an answer that cannot be used: it is not JSON: EOF while parsing")]
 #[case::not_an_object(Guest::default().answers("setup-master", b"[]"), "invalid_output", "it is JSON, but not an object")]
@@ -137,7 +151,10 @@ async fn waiting_ends_at_the_deadline_and_costs_no_time_of_the_guest() {
     let mut guest = Guest::default().import("pods", "exec", "(param i32 i32 i32 i32 i32 i32 i32 i32)");
     let ((pod, pod_length), (word, length)) = (guest.bytes(b"demo-worker-0"), guest.bytes(b"true"));
     let (argv, _) = guest.bytes(&[word.to_le_bytes(), length.to_le_bytes()].concat());
-    let call = format!("(call $exec (i32.const {pod}) (i32.const {pod_length}) (i32.const 0) (i32.const 0) (i32.const {argv}) (i32.const 1) (i32.const 0) (i32.const {})) (unreachable)", common::RETURNED);
+    let call = format!(
+        "(call $exec (i32.const {pod}) (i32.const {pod_length}) (i32.const 0) (i32.const 0) (i32.const {argv}) (i32.const 1) (i32.const 0) (i32.const {})) (unreachable)",
+        common::RETURNED
+    );
     let component = guest.method("setup-master", &call).build();
 
     let (host, _directory) = host();
@@ -148,7 +165,12 @@ async fn waiting_ends_at_the_deadline_and_costs_no_time_of_the_guest() {
     let error = plugin.instance(scope(), fake.clone()).setup_master(&context()).await.unwrap_err();
     assert_eq!(error.label(), "deadline");
     assert!(!error.is_fault(), "a slow cluster is not the plugin's fault");
-    assert!(error.to_string().contains("took longer than 300ms; if what it waits for takes that long, raise `limits.deadline`"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("took longer than 300ms; if what it waits for takes that long, raise `limits.deadline`"),
+        "{error}"
+    );
     assert!(begun.elapsed() >= Duration::from_millis(300));
     assert_eq!(fake.asked(), ["exec default/demo demo-worker-0 demo [\"true\"] 300ms 1048576"]);
 }
@@ -156,13 +178,24 @@ async fn waiting_ends_at_the_deadline_and_costs_no_time_of_the_guest() {
 #[tokio::test]
 async fn a_guest_that_loops_lets_others_run() {
     let (host, _directory) = host();
-    let plugin = load(&host, &Guest::default().method("setup-master", LOOP).build(), "limits: {cpu: 300ms}").await.unwrap();
+    let plugin = load(
+        &host,
+        &Guest::default().method("setup-master", LOOP).build(),
+        "limits: {cpu: 300ms}",
+    )
+    .await
+    .unwrap();
     // One thread for all: the loop must give it up again and again for the others to get on.
     let looping = async { plugin.instance(scope(), Fake::new()).setup_master(&context()).await.unwrap_err() };
     let mut answered = 0;
     let others = async {
         loop {
-            plugin.instance(scope(), Fake::new()).validate(&context()).await.unwrap().unwrap_err();
+            plugin
+                .instance(scope(), Fake::new())
+                .validate(&context())
+                .await
+                .unwrap()
+                .unwrap_err();
             answered += 1;
             tokio::task::yield_now().await;
         }
@@ -177,7 +210,9 @@ async fn a_guest_that_loops_lets_others_run() {
 #[tokio::test]
 async fn a_plugin_that_only_fails_is_not_called_for_a_while() {
     let (host, _directory) = host();
-    let plugin = load(&host, &Guest::default().method("setup-master", "(unreachable)").build(), "").await.unwrap();
+    let plugin = load(&host, &Guest::default().method("setup-master", "(unreachable)").build(), "")
+        .await
+        .unwrap();
     let mut instance = plugin.instance(scope(), Fake::new());
     let ctx = context();
     for _ in 0..10 {
@@ -185,7 +220,12 @@ async fn a_plugin_that_only_fails_is_not_called_for_a_while() {
     }
     let refused = instance.validate(&ctx).await.unwrap_err();
     assert_eq!(refused.label(), "quarantined");
-    assert!(refused.to_string().contains("it failed 10 times in a row. Register a corrected plugin"), "{refused}");
+    assert!(
+        refused
+            .to_string()
+            .contains("it failed 10 times in a row. Register a corrected plugin"),
+        "{refused}"
+    );
 
     let again = load(&host, &Guest::default().build(), "").await.unwrap();
     again.instance(scope(), Fake::new()).validate(&ctx).await.unwrap().unwrap_err();

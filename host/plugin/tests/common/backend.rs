@@ -22,7 +22,10 @@ impl Fake {
     }
 
     pub fn hanging() -> Arc<Self> {
-        Arc::new(Self { hangs: true, ..Self::default() })
+        Arc::new(Self {
+            hangs: true,
+            ..Self::default()
+        })
     }
 
     fn note(&self, what: String) {
@@ -35,17 +38,35 @@ impl Fake {
 }
 
 pub fn scope() -> Scope {
-    Scope { namespace: "default".to_owned(), name: "demo".to_owned() }
+    Scope {
+        namespace: "default".to_owned(),
+        name: "demo".to_owned(),
+    }
 }
 
 #[async_trait]
 impl Backend for Fake {
     async fn list_pods(&self, scope: &Scope, role: &Role) -> Result<Vec<PodRecord>, BackendError> {
         let name = format!("{}{}-0", scope.name, role.suffix);
-        Ok(vec![PodRecord { name, role: role.name.clone(), node: "node1".to_owned(), ip: "10.0.0.1".to_owned(), ready: true, started_at: 1 }])
+        Ok(vec![PodRecord {
+            name,
+            role: role.name.clone(),
+            node: "node1".to_owned(),
+            ip: "10.0.0.1".to_owned(),
+            ready: true,
+            started_at: 1,
+        }])
     }
 
-    async fn exec(&self, scope: &Scope, pod: &str, container: &str, argv: &[String], timeout: Duration, max: usize) -> Result<Output, BackendError> {
+    async fn exec(
+        &self,
+        scope: &Scope,
+        pod: &str,
+        container: &str,
+        argv: &[String],
+        timeout: Duration,
+        max: usize,
+    ) -> Result<Output, BackendError> {
         self.note(format!("exec {scope} {pod} {container} {argv:?} {timeout:?} {max}"));
         if self.hangs {
             std::future::pending::<()>().await;

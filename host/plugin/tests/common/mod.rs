@@ -139,7 +139,11 @@ impl Guest {
 
     /// A host function, `interface` without package, and its core type.
     pub fn import(mut self, interface: &str, name: &str, signature: &str) -> Self {
-        writeln!(self.imports, "(import \"wasser:runtime/{interface}@VERSION\" \"{name}\" (func ${name} {signature}))").unwrap();
+        writeln!(
+            self.imports,
+            "(import \"wasser:runtime/{interface}@VERSION\" \"{name}\" (func ${name} {signature}))"
+        )
+        .unwrap();
         self
     }
 
@@ -170,7 +174,10 @@ impl Guest {
 
     /// A `description` with one role, `worker`.
     fn description(&mut self, kind: &str, wants: &[(&str, &[&str])]) -> u32 {
-        let mut role: Vec<u32> = ["worker", "StatefulSet", "-worker", "demo"].iter().flat_map(|text| self.text(text)).collect();
+        let mut role: Vec<u32> = ["worker", "StatefulSet", "-worker", "demo"]
+            .iter()
+            .flat_map(|text| self.text(text))
+            .collect();
         // needed-for-bound and starts-at-zero are two bytes; then replicas: some(/spec/replicas), and default-replicas.
         role.extend([0x0101, 1]);
         role.extend(self.text("/spec/replicas"));
@@ -219,9 +226,20 @@ impl Guest {
             functions = self.functions,
         )
         .unwrap();
-        for method in METHODS.iter().filter(|method| !self.missing.iter().any(|missing| missing == *method)) {
-            let body = self.bodies.get(*method).cloned().unwrap_or_else(|| format!("(i32.const {NOT_SUPPORTED})"));
-            write!(wat, "(func (export \"{IMPLEMENT}#{method}\") (param $ctx i32) (result i32) {body})\n").unwrap();
+        for method in METHODS
+            .iter()
+            .filter(|method| !self.missing.iter().any(|missing| missing == *method))
+        {
+            let body = self
+                .bodies
+                .get(*method)
+                .cloned()
+                .unwrap_or_else(|| format!("(i32.const {NOT_SUPPORTED})"));
+            write!(
+                wat,
+                "(func (export \"{IMPLEMENT}#{method}\") (param $ctx i32) (result i32) {body})\n"
+            )
+            .unwrap();
         }
         wat.push(')');
         wat::parse_str(wat.replace("VERSION", &self.version)).unwrap()
@@ -234,18 +252,68 @@ impl Guest {
         for (name, text) in WIT {
             let mut text = text.replace("wasser:runtime@0.1.0", &format!("wasser:runtime@{}", self.version));
             for method in &self.missing {
-                text = text.lines().filter(|line| !line.trim_start().starts_with(&format!("{method}:"))).collect::<Vec<_>>().join("\n");
+                text = text
+                    .lines()
+                    .filter(|line| !line.trim_start().starts_with(&format!("{method}:")))
+                    .collect::<Vec<_>>()
+                    .join("\n");
             }
             sources.push(Path::new(name), text);
         }
-        sources.push(Path::new("test.wit"), format!("package wasser:runtime@{};\n{}", self.version, self.wit));
+        sources.push(
+            Path::new("test.wit"),
+            format!("package wasser:runtime@{};\n{}", self.version, self.wit),
+        );
         let group = sources.parse().map_err(|(_, error)| error).unwrap();
         let mut resolve = Resolve::default();
         let package = resolve.push_group(group).unwrap();
         let world = resolve.select_world(&[package], Some(&self.world)).unwrap();
         wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
-        ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
+        ComponentEncoder::default()
+            .module(&module)
+            .unwrap()
+            .validate(true)
+            .encode()
+            .unwrap()
     }
 }
 
 const IMPLEMENT: &str = "wasser:runtime/implement@VERSION";
+
+/// An argument of a host function.
+pub enum Argument<'a> {
+    Text(&'a str),
+    Number(i32),
+    Texts(&'a [&'a str]),
+}
+
+impl Guest {
+    /// `setup-master` calls a host function and answers `failed` with the text of its error, which stands at `offset` of its result.
+    pub fn relays(mut self, interface: &str, name: &str, arguments: &[Argument<'_>], offset: u32) -> Self {
+        let mut pushed = Vec::new();
+        for argument in arguments {
+            match argument {
+                Argument::Number(number) => pushed.push(*number),
+                Argument::Text(text) => pushed.extend(self.text(text).map(u32::cast_signed)),
+                Argument::Texts(texts) => {
+                    let words: Vec<u32> = texts.iter().flat_map(|text| self.text(text)).collect();
+                    let at = self.words(&words);
+                    pushed.extend([at.cast_signed(), i32::try_from(texts.len()).unwrap()]);
+                }
+            }
+        }
+        let signature = format!("(param{})", " i32".repeat(pushed.len() + 1));
+        let operands: String = pushed.iter().map(|number| format!("(i32.const {number}) ")).collect();
+        let body = format!(
+            "(call ${name} {operands} (i32.const {RETURNED}))
+             (if (i32.eqz (i32.load8_u (i32.const {RETURNED}))) (then (return (i32.const {NOT_SUPPORTED}))))
+             (i32.store (i32.const {ANSWER}) (i32.const 1))
+             (i32.store offset=4 (i32.const {ANSWER}) (i32.const 3))
+             (i32.store offset=8 (i32.const {ANSWER}) (i32.load offset={offset} (i32.const {RETURNED})))
+             (i32.store offset=12 (i32.const {ANSWER}) (i32.load offset={} (i32.const {RETURNED})))
+             (i32.const {ANSWER})",
+            offset + 4
+        );
+        self.import(interface, name, &signature).method("setup-master", &body)
+    }
+}

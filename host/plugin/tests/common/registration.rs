@@ -54,7 +54,9 @@ pub fn context() -> Context {
         name: "demo".to_owned(),
         dataset_id: "default-demo".to_owned(),
         runtime: serde_json::json!({"kind": "DemoRuntime", "spec": {"replicas": 1, "pad": "x".repeat(1024)}}).to_string(),
-        dataset: Some(serde_json::json!({"kind": "Dataset", "spec": {"mounts": [{"mountPoint": "demo:///", "pad": "x".repeat(512)}]}}).to_string()),
+        dataset: Some(
+            serde_json::json!({"kind": "Dataset", "spec": {"mounts": [{"mountPoint": "demo:///", "pad": "x".repeat(512)}]}}).to_string(),
+        ),
         mount_path: "/runtime-mnt/demo/default/demo/demo-fuse".to_owned(),
         fuse_label: "fluid.io/f-default-demo".to_owned(),
         images: vec![("worker".to_owned(), "demo:1".to_owned())],

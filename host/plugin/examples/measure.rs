@@ -1,0 +1,144 @@
+//! Measures what the sandbox costs: `cargo run --release -p wasser-plugin --example measure target/plugins/juicefs.yaml`.
+//!
+//! Prints one line of JSON, in microseconds: `instantiate` is a fresh instance with its first call of `should-update-ufs`, less a later
+//! call; `call` is that method on a living instance, with a context of about 2 KB; `reconcile` is a fresh instance with five calls.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use k8s_openapi::api::core::v1::ConfigMap;
+use wasser_plugin::bindings::types::{Context, Role};
+use wasser_plugin::{Backend, BackendError, HostConfig, Instance, Output, PluginHost, PodRecord, Registration, Response, Scope};
+
+const TIMES: u32 = 20_000;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let path = std::env::args()
+        .nth(1)
+        .ok_or("usage: measure FILE, a ConfigMap as `cargo xtask guests` makes it")?;
+    let mut map: ConfigMap = yaml_serde::from_str(&std::fs::read_to_string(path)?)?;
+    map.metadata.namespace.get_or_insert_with(|| "wasser-system".to_owned());
+    let directory = tempfile::tempdir()?;
+    let host = PluginHost::new(HostConfig::new(directory.path()))?;
+    let registration = Registration::parse(&map)?;
+    let begun = Instant::now();
+    let plugin = host.load(&registration).await?;
+    let compile = begun.elapsed();
+    let begun = Instant::now();
+    host.load(&registration).await?;
+    let load = begun.elapsed();
+
+    let nothing: Arc<dyn Backend> = Arc::new(Nothing);
+    let fresh = || {
+        plugin.instance(
+            Scope {
+                namespace: "default".to_owned(),
+                name: "demo".to_owned(),
+            },
+            nothing.clone(),
+        )
+    };
+    let ctx = context(&registration.runtime);
+    let mut living = fresh();
+    let call = measure(async || call(&mut living, &ctx).await).await?;
+    let first = measure(async || self::call(&mut fresh(), &ctx).await).await?;
+    let reconcile = measure(async || {
+        let mut instance = fresh();
+        for _ in 0..5 {
+            self::call(&mut instance, &ctx).await?;
+        }
+        Ok(())
+    })
+    .await?;
+    let micros = |time: Duration| time.as_secs_f64() * 1e6;
+    println!(
+        "{}",
+        serde_json::json!({
+            "instantiate": micros(first.saturating_sub(call)),
+            "call": micros(call),
+            "reconcile": micros(reconcile),
+            "compile": micros(compile),
+            "load": micros(load),
+            "contextBytes": ctx.runtime.len() + ctx.dataset.as_deref().map_or(0, str::len),
+        })
+    );
+    Ok(())
+}
+
+async fn call(instance: &mut Instance, ctx: &Context) -> Result<(), Box<dyn std::error::Error>> {
+    // The plugin may answer what it likes: only the way there and back is measured.
+    let _answer = instance.should_update_ufs(ctx).await?;
+    Ok(())
+}
+
+async fn measure(mut what: impl AsyncFnMut() -> Result<(), Box<dyn std::error::Error>>) -> Result<Duration, Box<dyn std::error::Error>> {
+    for _ in 0..TIMES / 10 {
+        what().await?;
+    }
+    let begun = Instant::now();
+    for _ in 0..TIMES {
+        what().await?;
+    }
+    Ok(begun.elapsed() / TIMES)
+}
+
+fn context(kind: &str) -> Context {
+    let pad = |length| "x".repeat(length);
+    Context {
+        namespace: "default".to_owned(),
+        name: "demo".to_owned(),
+        dataset_id: "default-demo".to_owned(),
+        runtime: serde_json::json!({"kind": kind, "metadata": {"name": "demo"}, "spec": {"replicas": 1, "options": {"pad": pad(1200)}}})
+            .to_string(),
+        dataset: Some(
+            serde_json::json!({"kind": "Dataset", "metadata": {"name": "demo"},
+                "spec": {"mounts": [{"name": "demo", "mountPoint": "demo:///", "options": {"pad": pad(500)}}]}})
+            .to_string(),
+        ),
+        mount_path: "/runtime-mnt/demo/default/demo/demo-fuse".to_owned(),
+        fuse_label: "fluid.io/f-default-demo".to_owned(),
+        images: vec![("fuse".to_owned(), "demo:1".to_owned())],
+        settings: Vec::new(),
+        installed: None,
+        roles: Vec::new(),
+    }
+}
+
+struct Nothing;
+
+fn nothing<T>() -> Result<T, BackendError> {
+    Err(BackendError::NotFound("there is no cluster".to_owned()))
+}
+
+#[async_trait]
+impl Backend for Nothing {
+    async fn list_pods(&self, _: &Scope, _: &Role) -> Result<Vec<PodRecord>, BackendError> {
+        nothing()
+    }
+    async fn exec(&self, _: &Scope, _: &str, _: &str, _: &[String], _: Duration, _: usize) -> Result<Output, BackendError> {
+        nothing()
+    }
+    async fn http_get(&self, _: &Scope, _: &str, _: u16, _: &str, _: Duration, _: usize) -> Result<Response, BackendError> {
+        nothing()
+    }
+    async fn secret(&self, _: &Scope, _: &str, _: &str) -> Result<Option<Vec<u8>>, BackendError> {
+        nothing()
+    }
+    async fn object(&self, _: &Scope, _: &str, _: &str) -> Result<Option<serde_json::Value>, BackendError> {
+        nothing()
+    }
+    async fn allocate_ports(&self, _: &Scope, _: &[String]) -> Result<Vec<u16>, BackendError> {
+        nothing()
+    }
+    async fn get_state(&self, _: &Scope, _: &str) -> Result<Option<Vec<u8>>, BackendError> {
+        nothing()
+    }
+    async fn set_state(&self, _: &Scope, _: &str, _: Option<Vec<u8>>) -> Result<(), BackendError> {
+        nothing()
+    }
+    async fn publish_event(&self, _: &Scope, _: &str, _: &str, _: &str) -> Result<(), BackendError> {
+        nothing()
+    }
+}

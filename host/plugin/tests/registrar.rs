@@ -1,0 +1,219 @@
+//! Adding, changing and removing registrations, as the operator sees it.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::Guest;
+use common::backend::{Fake, scope};
+use common::registration::{config_map, context, host};
+use k8s_openapi::api::core::v1::ConfigMap;
+use rstest::rstest;
+use wasser_plugin::{Registrar, Registration, Registry, State};
+
+const KIND: &str = "DemoRuntime";
+
+fn demo(name: &str, created: i64, answer: &str) -> ConfigMap {
+    config_map(
+        name,
+        created,
+        &Guest::default().answers("setup-master", answer.as_bytes()).build(),
+        "",
+    )
+}
+
+/// What the plugin that serves now answers.
+async fn answer(registry: &Registry) -> Option<String> {
+    let plugin = registry.get(KIND)?;
+    Some(
+        plugin
+            .instance(scope(), Fake::new())
+            .setup_master(&context())
+            .await
+            .unwrap()
+            .unwrap(),
+    )
+}
+
+fn states(outcome: &wasser_plugin::Outcome) -> Vec<(&str, State)> {
+    outcome
+        .verdicts
+        .iter()
+        .map(|(name, verdict)| (name.as_str(), verdict.state))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_plugin_is_added_changed_and_removed_without_a_restart() {
+    let (host, _directory) = host();
+    let registry = Arc::new(Registry::new());
+    let registrar = Registrar::new(host, registry.clone());
+
+    let outcome = registrar.apply(&demo("demo", 0, "{\"v\": 1}")).await;
+    assert_eq!(
+        (states(&outcome), outcome.changed.as_slice()),
+        (vec![("demo", State::Loaded)], [KIND.to_owned()].as_slice())
+    );
+    let annotations = outcome.verdicts[0].1.annotations();
+    assert_eq!(annotations["wasser.fluid.io/verdict"], "loaded");
+    assert_eq!(annotations["wasser.fluid.io/wit"], "0.1.0");
+    assert_eq!(annotations["wasser.fluid.io/kind"], KIND);
+    assert_eq!(annotations["wasser.fluid.io/grants"], "none");
+    assert_eq!(
+        annotations["wasser.fluid.io/grants-not-given"],
+        "exec [worker], kinds [StatefulSet]"
+    );
+    assert_eq!(answer(&registry).await.unwrap(), "{\"v\": 1}");
+
+    // The host's own annotations are no change.
+    let mut annotated = demo("demo", 0, "{\"v\": 1}");
+    annotated.metadata.annotations = Some(annotations);
+    assert!(registrar.apply(&annotated).await.verdicts.is_empty());
+
+    // A call that is under way keeps the plugin that it began with.
+    let mut under_way = registry.get(KIND).unwrap().instance(scope(), Fake::new());
+    registrar.apply(&demo("demo", 0, "{\"v\": 2}")).await;
+    assert_eq!(under_way.setup_master(&context()).await.unwrap().unwrap(), "{\"v\": 1}");
+    assert_eq!(answer(&registry).await.unwrap(), "{\"v\": 2}");
+
+    let outcome = registrar.remove("demo").await;
+    assert_eq!(outcome.removed, [KIND]);
+    assert!(answer(&registry).await.is_none());
+}
+
+#[tokio::test]
+async fn the_last_good_plugin_serves_on_when_a_change_is_bad() {
+    let (host, _directory) = host();
+    let registry = Arc::new(Registry::new());
+    let registrar = Registrar::new(host, registry.clone());
+    registrar.apply(&demo("demo", 0, "{\"v\": 1}")).await;
+
+    let mut bad = demo("demo", 0, "{\"v\": 2}");
+    bad.data.as_mut().unwrap().get_mut("plugin.yaml").unwrap().push_str("grant: {}\n");
+    let outcome = registrar.apply(&bad).await;
+    assert_eq!(states(&outcome), [("demo", State::LastGood)]);
+    assert!(outcome.changed.is_empty() && outcome.removed.is_empty());
+    let message = &outcome.verdicts[0].1.message;
+    assert!(
+        message.contains("unknown field `grant`") && message.contains("serves on"),
+        "{message}"
+    );
+    assert_eq!(answer(&registry).await.unwrap(), "{\"v\": 1}");
+
+    let trapping = config_map("demo", 0, &Guest::default().describing("(unreachable)").build(), "");
+    assert_eq!(states(&registrar.apply(&trapping).await), [("demo", State::LastGood)]);
+    assert_eq!(answer(&registry).await.unwrap(), "{\"v\": 1}");
+
+    assert_eq!(
+        states(&registrar.apply(&demo("demo", 0, "{\"v\": 3}")).await),
+        [("demo", State::Loaded)]
+    );
+    assert_eq!(answer(&registry).await.unwrap(), "{\"v\": 3}");
+}
+
+#[rstest]
+#[case::older_first(["old", "new"])]
+#[case::newer_first(["new", "old"])]
+#[tokio::test]
+async fn two_claims_on_a_kind_are_settled_by_age(#[case] order: [&str; 2]) {
+    let (host, _directory) = host();
+    let registry = Arc::new(Registry::new());
+    let registrar = Registrar::new(host, registry.clone());
+    let map = |name: &str| {
+        if name == "old" {
+            demo("old", 10, "{\"by\": \"old\"}")
+        } else {
+            demo("new", 20, "{\"by\": \"new\"}")
+        }
+    };
+    let mut verdicts = Vec::new();
+    for name in order {
+        verdicts.extend(registrar.apply(&map(name)).await.verdicts);
+    }
+    let (_, last) = verdicts.iter().rfind(|(name, _)| name == "new").unwrap();
+    assert_eq!(last.state, State::Waiting);
+    assert_eq!(
+        last.message,
+        "DemoRuntime is served by the older registration old; this one takes over when that one is removed"
+    );
+    assert_eq!(answer(&registry).await.unwrap(), "{\"by\": \"old\"}");
+
+    let outcome = registrar.remove("old").await;
+    assert_eq!((states(&outcome), outcome.removed.len()), (vec![("new", State::Loaded)], 0));
+    assert_eq!(answer(&registry).await.unwrap(), "{\"by\": \"new\"}");
+}
+
+#[tokio::test]
+async fn a_broken_older_registration_does_not_take_the_kind_from_a_good_one() {
+    let (host, _directory) = host();
+    let registry = Arc::new(Registry::new());
+    let registrar = Registrar::new(host, registry.clone());
+    registrar.apply(&demo("new", 20, "{\"by\": \"new\"}")).await;
+    let broken = config_map("old", 10, &Guest::default().describing("(unreachable)").build(), "");
+    assert_eq!(states(&registrar.apply(&broken).await), [("old", State::Refused)]);
+    assert_eq!(answer(&registry).await.unwrap(), "{\"by\": \"new\"}");
+}
+
+#[rstest]
+#[case("", "DemoRuntime", "plugin.yaml: missing field `runtime`")]
+#[case("runtime: A\nfoo: 1\n", "", "unknown field `foo`")]
+#[case(
+    "runtime: A\ncomponent: {inline: none.wasm}\nchart: {inline: chart.tgz}\ndigest: x\n",
+    "",
+    "component.inline: the ConfigMap has no key `none.wasm` in `binaryData`; it has chart.tgz, demo.wasm"
+)]
+#[case(
+    "runtime: A\ncomponent: {oci: \"reg/repo:tag\"}\nchart: {inline: chart.tgz}\ndigest: x\n",
+    "",
+    "component.oci: sources in OCI registries are not supported yet"
+)]
+#[case(
+    "runtime: A\ncomponent: {inline: a, path: b}\nchart: {inline: chart.tgz}\ndigest: x\n",
+    "",
+    "component: exactly one of `inline`, `path` and `oci`"
+)]
+#[case(
+    "runtime: A\ncomponent: {inline: demo.wasm}\nchart: {inline: chart.tgz}\n",
+    "",
+    "missing field `digest`"
+)]
+#[case(
+    "runtime: A\ncomponent: {inline: demo.wasm}\nchart: {inline: chart.tgz}\ndigest: md5:1\n",
+    "",
+    "digest: `md5:1` is not a digest"
+)]
+#[case(
+    "runtime: A\ncomponent: {inline: demo.wasm}\nchart: {path: c.tgz}\ndigest: x\ngrants: {exec: [worker], root: true}\n",
+    "",
+    "unknown field `root`"
+)]
+#[case(
+    "runtime: A\ncomponent: {path: a}\nchart: {path: b}\ndigest: x\nlimits: {memory: 64Mi, fuel: 3}\n",
+    "",
+    "unknown field `fuel`"
+)]
+fn what_is_no_registration_is_refused_with_the_fields_name(#[case] yaml: &str, #[case] _kind: &str, #[case] message: &str) {
+    let mut map = demo("demo", 0, "{}");
+    map.data.as_mut().unwrap().insert("plugin.yaml".to_owned(), yaml.to_owned());
+    let refused = Registration::parse(&map).unwrap_err().to_string();
+    assert!(refused.contains(message), "{refused}");
+}
+
+#[test]
+fn a_registration_is_read() {
+    let component = Guest::default().build();
+    let more = "images: {worker: \"demo:1\"}\nsettings: {critical-fuse-pod: true, retries: 3}\ngrants: {exec: [worker], privileged: true}\nlimits: {deadline: 1m}";
+    let registration = Registration::parse(&config_map("demo", 0, &component, more)).unwrap();
+    assert_eq!(registration.settings["critical-fuse-pod"], "true");
+    assert_eq!(registration.settings["retries"], "3");
+    assert_eq!(registration.grants.to_string(), "exec [worker], privileged");
+    assert_eq!(registration.limits.deadline.as_secs(), 60);
+    let mut empty = demo("demo", 0, "{}");
+    empty.data = None;
+    assert!(
+        Registration::parse(&empty)
+            .unwrap_err()
+            .to_string()
+            .contains("has no key `plugin.yaml`")
+    );
+}
