@@ -207,6 +207,10 @@ impl CallError {
                 reason: format!("a string is not UTF-8: {error}"),
             };
         }
+        if let Some(function) = format!("{error:#}").split('`').find(|part| part.starts_with("wasi:")) {
+            let reason = format!("it called `{function}`, and WASI has nothing behind it here");
+            return Self::Trap { site, reason };
+        }
         Self::Trap {
             site,
             reason: explain(error),

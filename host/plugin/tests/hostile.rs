@@ -1,4 +1,5 @@
 //! Plugins that are wrong, broken or malicious: each ends in a typed error that says what to do, and the host goes on.
+#![allow(clippy::unwrap_used, clippy::panic)] // Tests fail by panicking.
 
 mod common;
 
@@ -144,6 +145,18 @@ async fn a_bad_call_ends_with_a_typed_error(#[case] guest: Guest, #[case] label:
     let text = error.to_string();
     assert!(text.starts_with("the plugin wasser-system/demo for DemoRuntime (sha256:"), "{text}");
     assert!(text.contains(message), "{text}");
+}
+
+#[tokio::test]
+async fn wasi_is_linked_with_nothing_behind_it() {
+    let guest = Guest::default()
+        .import_wasi()
+        .method("setup-master", "(call $get-arguments (i32.const 1024)) (i32.const 64)");
+    let error = fails(guest, SMALL).await.to_string();
+    assert!(
+        error.contains("trapped: it called `wasi:cli/environment@0.2.0#get-arguments`, and WASI has nothing behind it here"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

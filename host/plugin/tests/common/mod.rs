@@ -1,6 +1,6 @@
 //! Components made from text, so that the tests need no WebAssembly toolchain: a core module in WAT with the canonical ABI's names, and
 //! the metadata of the world, which `wit-component` turns into a component.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)] // Tests fail by panicking, and not every test file uses everything.
 
 pub mod backend;
 pub mod registration;
@@ -147,6 +147,16 @@ impl Guest {
         self
     }
 
+    /// Imports a function of WASI, `$get-arguments`.
+    pub fn import_wasi(mut self) -> Self {
+        self.imports
+            .push_str("(import \"wasi:cli/environment@0.2.0\" \"get-arguments\" (func $get-arguments (param i32)))\n");
+        self.world(
+            "wasi-runtime",
+            "world wasi-runtime { include runtime; import wasi:cli/environment@0.2.0; }",
+        )
+    }
+
     /// An answer `Ok(text)` for a method that answers with a string.
     pub fn answers(mut self, method: &str, text: &[u8]) -> Self {
         let (at, length) = self.bytes(text);
@@ -235,11 +245,7 @@ impl Guest {
                 .get(*method)
                 .cloned()
                 .unwrap_or_else(|| format!("(i32.const {NOT_SUPPORTED})"));
-            write!(
-                wat,
-                "(func (export \"{IMPLEMENT}#{method}\") (param $ctx i32) (result i32) {body})\n"
-            )
-            .unwrap();
+            writeln!(wat, "(func (export \"{IMPLEMENT}#{method}\") (param $ctx i32) (result i32) {body})").unwrap();
         }
         wat.push(')');
         wat::parse_str(wat.replace("VERSION", &self.version)).unwrap()
@@ -266,6 +272,12 @@ impl Guest {
         );
         let group = sources.parse().map_err(|(_, error)| error).unwrap();
         let mut resolve = Resolve::default();
+        resolve
+            .push_str(
+                "wasi.wit",
+                "package wasi:cli@0.2.0;\ninterface environment { get-arguments: func() -> list<string>; }",
+            )
+            .unwrap();
         let package = resolve.push_group(group).unwrap();
         let world = resolve.select_world(&[package], Some(&self.world)).unwrap();
         wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
