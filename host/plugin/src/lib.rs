@@ -10,6 +10,7 @@ pub mod bindings;
 mod cache;
 mod call;
 mod check;
+mod compile;
 mod crd;
 mod description;
 mod digest;

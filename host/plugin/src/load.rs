@@ -1,7 +1,5 @@
 //! From a registration to a plugin.
 
-use std::io::Write;
-use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -14,6 +12,7 @@ use crate::bindings::types::Role;
 use crate::bindings::{implement, operations};
 use crate::call::CallError;
 use crate::check::{CheckError, World};
+use crate::compile::compile;
 use crate::description::{self, DescriptionError};
 use crate::digest::Digest;
 use crate::engine::{PluginHost, Shared};
@@ -22,7 +21,7 @@ use crate::instance::Instance;
 use crate::plugin::{Core, Plugin};
 use crate::quarantine::Quarantine;
 use crate::registration::Registration;
-use crate::source::SourceError;
+use crate::source::{Source, SourceError};
 use crate::store::Charter;
 
 /// Why a registration does not become a plugin.
@@ -70,25 +69,15 @@ impl PluginHost {
     /// Loads a plugin: reads it, checks digest, size and WIT, compiles it or takes it from the cache, and has it describe itself.
     pub async fn load(&self, registration: &Registration) -> Result<Plugin, LoadError> {
         let shared = &self.shared;
-        let read = |field, source: &crate::Source| {
-            source
-                .read(shared.plugin_dir.as_ref(), shared.config.max_file)
-                .map_err(|source| LoadError::Source { field, source })
-        };
-        let component = read("component", &registration.component)?;
-        let found = Digest::of(&component);
-        if found != registration.digest {
-            return Err(LoadError::Digest {
-                found,
-                expected: registration.digest,
-            });
-        }
-        let chart = read("chart", &registration.chart)?;
-        if !chart.starts_with(&[0x1f, 0x8b]) {
-            return Err(LoadError::Chart);
-        }
-        let world = World::of(&component, shared.config.max_file)?;
-        let compiled = compile(shared, component, &found).await?;
+        let reading = (shared.clone(), registration.clone());
+        let read = tokio::task::spawn_blocking(move || read(&reading.0, &reading.1)).await;
+        let Files {
+            component,
+            digest,
+            chart,
+            world,
+        } = read.map_err(|error| LoadError::Compile(error.to_string()))??;
+        let compiled = compile(shared, component, &digest).await?;
         let core = core(shared, &compiled, charter(registration), world.has_operations())?;
 
         let mut describing = Instance::new(
@@ -111,7 +100,7 @@ impl PluginHost {
         };
         Ok(Plugin {
             registration: registration.name.clone(),
-            digest: found,
+            digest,
             chart_digest: Digest::of(&chart),
             chart,
             images: registration.images.clone(),
@@ -125,6 +114,40 @@ impl PluginHost {
             world,
         })
     }
+}
+
+/// What a registration refers to, read and checked.
+struct Files {
+    component: Bytes,
+    digest: Digest,
+    chart: Bytes,
+    world: World,
+}
+
+/// Reads and checks without running anything. Takes milliseconds per megabyte, so not on the async runtime.
+fn read(shared: &Shared, registration: &Registration) -> Result<Files, LoadError> {
+    let limit = shared.config.max_file;
+    let read = |field, source: &Source| {
+        source
+            .read(shared.plugin_dir.as_ref(), limit)
+            .map_err(|source| LoadError::Source { field, source })
+    };
+    let component = read("component", &registration.component)?;
+    let (digest, expected) = (Digest::of(&component), registration.digest);
+    if digest != expected {
+        return Err(LoadError::Digest { found: digest, expected });
+    }
+    let chart = read("chart", &registration.chart)?;
+    if !chart.starts_with(&[0x1f, 0x8b]) {
+        return Err(LoadError::Chart);
+    }
+    let world = World::of(&component, limit)?;
+    Ok(Files {
+        component,
+        digest,
+        chart,
+        world,
+    })
 }
 
 /// What is known before the plugin has described itself: nothing is granted yet.
@@ -158,82 +181,6 @@ fn core(shared: &Arc<Shared>, component: &Component, charter: Charter, operation
         quarantine: Arc::new(Mutex::new(Quarantine::default())),
         pre,
     })
-}
-
-/// Compiles a component that has been checked, off the async runtime, or takes it from the cache.
-async fn compile(shared: &Arc<Shared>, bytes: Bytes, digest: &Digest) -> Result<Component, LoadError> {
-    if let Some(component) = shared.cache.get(&shared.engine, digest) {
-        return Ok(component);
-    }
-    let failed = |reason: String| LoadError::Compile(reason);
-    let limit = shared.config.compile_timeout;
-    let _turn = tokio::time::timeout(limit, shared.compiling.acquire())
-        .await
-        .map_err(|_| LoadError::CompileTime(limit))?;
-    let outside = shared
-        .config
-        .precompiler
-        .as_ref()
-        .filter(|_| bytes.len() as u64 >= shared.config.precompile_from);
-    let compiled = match outside {
-        Some(command) => compile_outside(shared, command, &bytes, digest).await?,
-        None => {
-            let engine = shared.engine.clone();
-            // The thread cannot be stopped, only left behind; the size of what comes here is bounded, and large ones are compiled outside.
-            let compiling = tokio::task::spawn_blocking(move || engine.precompile_component(&bytes));
-            let compiled = tokio::time::timeout(limit, compiling)
-                .await
-                .map_err(|_| LoadError::CompileTime(limit))?;
-            compiled
-                .map_err(|error| failed(error.to_string()))?
-                .map_err(|error| failed(format!("{error:#}")))?
-        }
-    };
-    shared.cache.put(&shared.engine, digest, &compiled).map_err(failed)
-}
-
-/// Compiles in a process of its own, which is killed when it takes too long, and whose memory is gone afterwards.
-async fn compile_outside(shared: &Shared, command: &[std::path::PathBuf], bytes: &[u8], digest: &Digest) -> Result<Vec<u8>, LoadError> {
-    let failed = |reason: String| LoadError::Compile(reason);
-    let Some((program, arguments)) = command.split_first() else {
-        return Err(failed("the precompiler's command is empty".to_owned()));
-    };
-    let (input, output) = (shared.cache.partial(digest).with_extension("wasm"), shared.cache.partial(digest));
-    let run = async {
-        std::fs::File::create(&input)?.write_all(bytes)?;
-        let mut child = tokio::process::Command::new(program);
-        child
-            .args(arguments)
-            .arg(&input)
-            .arg(&output)
-            .env_clear()
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        let finished = child.spawn()?.wait_with_output().await?;
-        if !finished.status.success() {
-            let words = String::from_utf8_lossy(&finished.stderr).trim().to_owned();
-            return Err(std::io::Error::other(format!(
-                "{} ended with {}: {words}",
-                program.display(),
-                finished.status
-            )));
-        }
-        std::fs::read(&output)
-    };
-    let limit = shared.config.compile_timeout;
-    let compiled = tokio::time::timeout(limit, run).await;
-    for path in [&input, &output] {
-        if let Err(error) = std::fs::remove_file(path)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            tracing::debug!(path = %path.display(), %error, "a file of the compilation was not removed");
-        }
-    }
-    compiled
-        .map_err(|_| LoadError::CompileTime(limit))?
-        .map_err(|error| failed(error.to_string()))
 }
 
 /// The cluster as `describe` sees it: nothing is granted, so nothing of this is ever called.

@@ -1,0 +1,89 @@
+//! Compiling components, bounded in time, off the async runtime.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use wasmtime::component::Component;
+
+use crate::digest::Digest;
+use crate::engine::Shared;
+use crate::load::LoadError;
+
+/// Compiles a component that has been checked, off the async runtime, or takes it from the cache.
+pub async fn compile(shared: &Arc<Shared>, bytes: Bytes, digest: &Digest) -> Result<Component, LoadError> {
+    if let Some(component) = shared.cache.get(&shared.engine, digest) {
+        return Ok(component);
+    }
+    let failed = |reason: String| LoadError::Compile(reason);
+    let limit = shared.config.compile_timeout;
+    let _turn = tokio::time::timeout(limit, shared.compiling.acquire())
+        .await
+        .map_err(|_| LoadError::CompileTime(limit))?;
+    let outside = shared
+        .config
+        .precompiler
+        .as_ref()
+        .filter(|_| bytes.len() as u64 >= shared.config.precompile_from);
+    let compiled = match outside {
+        Some(command) => compile_outside(shared, command, &bytes, digest).await?,
+        None => {
+            let engine = shared.engine.clone();
+            // The thread cannot be stopped, only left behind; the size of what comes here is bounded, and large ones are compiled outside.
+            let compiling = tokio::task::spawn_blocking(move || engine.precompile_component(&bytes));
+            let compiled = tokio::time::timeout(limit, compiling)
+                .await
+                .map_err(|_| LoadError::CompileTime(limit))?;
+            compiled
+                .map_err(|error| failed(error.to_string()))?
+                .map_err(|error| failed(format!("{error:#}")))?
+        }
+    };
+    shared.cache.put(&shared.engine, digest, &compiled).map_err(failed)
+}
+
+/// Compiles in a process of its own, which is killed when it takes too long, and whose memory is gone afterwards.
+async fn compile_outside(shared: &Shared, command: &[PathBuf], bytes: &[u8], digest: &Digest) -> Result<Vec<u8>, LoadError> {
+    let failed = |reason: String| LoadError::Compile(reason);
+    let Some((program, arguments)) = command.split_first() else {
+        return Err(failed("the precompiler's command is empty".to_owned()));
+    };
+    let (input, output) = (shared.cache.partial(digest).with_extension("wasm"), shared.cache.partial(digest));
+    let run = async {
+        std::fs::File::create(&input)?.write_all(bytes)?;
+        let mut child = tokio::process::Command::new(program);
+        child
+            .args(arguments)
+            .arg(&input)
+            .arg(&output)
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        let finished = child.spawn()?.wait_with_output().await?;
+        if !finished.status.success() {
+            let words = String::from_utf8_lossy(&finished.stderr).trim().to_owned();
+            return Err(std::io::Error::other(format!(
+                "{} ended with {}: {words}",
+                program.display(),
+                finished.status
+            )));
+        }
+        std::fs::read(&output)
+    };
+    let limit = shared.config.compile_timeout;
+    let compiled = tokio::time::timeout(limit, run).await;
+    for path in [&input, &output] {
+        if let Err(error) = std::fs::remove_file(path)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::debug!(path = %path.display(), %error, "a file of the compilation was not removed");
+        }
+    }
+    compiled
+        .map_err(|_| LoadError::CompileTime(limit))?
+        .map_err(|error| failed(error.to_string()))
+}
