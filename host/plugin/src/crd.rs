@@ -44,3 +44,40 @@ pub fn crd(component: &[u8]) -> Result<serde_json::Value, CrdError> {
     }
     Err(CrdError::Missing)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn component(section: &str, content: &[u8]) -> Vec<u8> {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(content).unwrap();
+        let packed = packed.finish().unwrap();
+        let text: String = packed.iter().map(|byte| format!("\\{byte:02x}")).collect();
+        wat::parse_str(format!("(component (@custom \"{section}\" \"{text}\"))")).unwrap()
+    }
+
+    #[test]
+    fn the_crd_is_found() {
+        let found = crd(&component(CRD_SECTION, b"{\"kind\": \"CustomResourceDefinition\"}")).unwrap();
+        assert_eq!(found["kind"], "CustomResourceDefinition");
+    }
+
+    #[rstest::rstest]
+    #[case::none(component("other", b"{}"), "has no custom section `wasser:crd`")]
+    #[case::not_json(
+        component(CRD_SECTION, b"kind: Yaml"),
+        "is not gzipped JSON of at most 4194304 bytes: expected value"
+    )]
+    #[case::bomb(component(CRD_SECTION, &vec![b' '; 5 << 20]), "it is larger")]
+    #[case::not_wasm(b"hello".to_vec(), "this is not a WebAssembly binary")]
+    fn what_has_none_says_so(#[case] component: Vec<u8>, #[case] message: &str) {
+        let refused = crd(&component).unwrap_err().to_string();
+        assert!(refused.contains(message), "{refused}");
+    }
+}

@@ -31,6 +31,9 @@ struct Live {
     _slot: OwnedSemaphorePermit,
 }
 
+/// Methods that the host calls in tasks of their own.
+const TASKS: [&str; 2] = ["sync-metadata", "storage-stats"];
+
 /// What a method answers, or how the call failed.
 type Outcome<T> = Result<Result<T, Error>, CallError>;
 
@@ -41,16 +44,21 @@ macro_rules! call {
         let site = || core.site($method, &scope);
         core.admit(site)?;
         let limits = core.charter.limits;
+        let deadline = if TASKS.contains(&$method) {
+            limits.task_deadline
+        } else {
+            limits.deadline
+        };
         let _running = core.shared.ticker.run();
         let mut $live = $self.take($method).await?;
-        $live.store.data_mut().begin_call();
+        $live.store.data_mut().begin_call(deadline);
         let meter = $live.store.data().meter.clone();
-        let outcome = match tokio::time::timeout(limits.deadline, Metered::new(meter, $call)).await {
+        let outcome = match tokio::time::timeout(deadline, Metered::new(meter, $call)).await {
             Ok(Ok(answer)) => check(&answer, site).map(|()| answer),
             Ok(Err(error)) => Err(CallError::from_wasmtime(&error, site(), &limits, $live.store.data().memory_denied)),
             Err(_) => Err(CallError::Deadline {
                 site: Box::new(site()),
-                limit: limits.deadline,
+                limit: deadline,
             }),
         };
         core.record(&outcome);

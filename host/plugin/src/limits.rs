@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// The most memory that a registration may ask for, in bytes: the size of a slot in the pool of linear memories.
 pub const MAX_MEMORY: u64 = 512 << 20;
 /// The longest deadline.
-const MAX_DEADLINE: Duration = Duration::from_secs(3600);
+const MAX_DEADLINE: Duration = Duration::from_secs(24 * 3600);
 /// The largest output, in bytes.
 const MAX_OUTPUT: u64 = 16 << 20;
 
@@ -21,6 +21,9 @@ pub struct Limits {
     pub cpu: Duration,
     /// Time from the start of a call to its end, waiting included. Default 30 s.
     pub deadline: Duration,
+    /// The same for the methods that may take long, which the host runs as tasks of their own: `sync-metadata` and `storage-stats`.
+    /// Default 30 min.
+    pub task_deadline: Duration,
     /// Bytes that a call may return, and that a command or a request made by it may give back. Default 1 MiB.
     pub output: usize,
     /// Lines that a call may log; more are counted and dropped.
@@ -35,6 +38,7 @@ impl Default for Limits {
             memory: 64 << 20,
             cpu: Duration::from_millis(500),
             deadline: Duration::from_secs(30),
+            task_deadline: Duration::from_secs(1800),
             output: 1 << 20,
             log_lines: 100,
             host_calls: 10_000,
@@ -75,11 +79,12 @@ pub enum LimitError {
 
 /// The key `limits` of a registration.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct LimitTexts {
     memory: Option<String>,
     cpu: Option<String>,
     deadline: Option<String>,
+    task_deadline: Option<String>,
     output: Option<String>,
 }
 
@@ -98,6 +103,9 @@ impl LimitTexts {
         }
         if let Some(text) = &self.deadline {
             limits.deadline = time("deadline", text)?;
+        }
+        if let Some(text) = &self.task_deadline {
+            limits.task_deadline = time("taskDeadline", text)?;
         }
         Ok(limits)
     }
@@ -140,7 +148,7 @@ fn time(name: &'static str, text: &str) -> Result<Duration, LimitError> {
         return Err(LimitError::Range {
             name,
             text: text.to_owned(),
-            most: "60m".to_owned(),
+            most: "1440m".to_owned(),
         });
     }
     Ok(duration)

@@ -1,6 +1,7 @@
 //! What belongs to one instance: whom it works for, what it may do, and what it has used.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
@@ -53,6 +54,8 @@ pub struct StoreData {
     pub backend: Arc<dyn Backend>,
     /// The guest's own time in the current call.
     pub meter: Arc<Meter>,
+    /// How long the current call may take, waiting included.
+    pub deadline: Duration,
     /// Bytes of all linear memories.
     memory: u64,
     /// Whether the guest wanted more memory than it may have.
@@ -65,7 +68,8 @@ pub struct StoreData {
 
 impl StoreData {
     /// Starts counting anew, at the beginning of a call.
-    pub fn begin_call(&mut self) {
+    pub fn begin_call(&mut self, deadline: Duration) {
+        self.deadline = deadline;
         self.meter.reset();
         self.host_calls = 0;
         self.log_lines = 0;
@@ -84,12 +88,14 @@ impl StoreData {
 /// A store with every limit set.
 pub fn new(shared: &Shared, charter: Arc<Charter>, scope: Arc<Scope>, backend: Arc<dyn Backend>) -> Store<StoreData> {
     let output = charter.limits.output;
+    let deadline = charter.limits.deadline;
     let meter = Arc::new(Meter::new());
     let data = StoreData {
         charter,
         scope,
         backend,
         meter,
+        deadline,
         memory: 0,
         memory_denied: false,
         host_calls: 0,

@@ -76,4 +76,30 @@ mod tests {
     fn a_path_stays_in_its_pod(#[case] path: &str, #[case] valid: bool) {
         assert_eq!(is_path(path), valid);
     }
+    /// Decodes once, as a server would.
+    fn decode(path: &str) -> String {
+        let mut bytes = Vec::new();
+        let mut rest = path.as_bytes();
+        while let Some((first, after)) = rest.split_first() {
+            let pair = after.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
+            match pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()).filter(|_| *first == b'%') {
+                Some(byte) => (bytes.push(byte), rest = &after[2..]),
+                None => (bytes.push(*first), rest = after),
+            };
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn however_it_is_decoded_a_path_never_goes_up(path in "/([.a%25efEF/\\\\]|%2e|%2f|%5c|%25){0,12}") {
+            let mut decoded = path.clone();
+            for _ in 0..4 {
+                if is_path(&path) {
+                    proptest::prop_assert!(decoded.split(['/', '\\']).all(|segment| segment != ".."), "{path} is {decoded}");
+                }
+                decoded = decode(&decoded);
+            }
+        }
+    }
 }

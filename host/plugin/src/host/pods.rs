@@ -61,7 +61,7 @@ impl StoreData {
 
     /// What the guest may wait for: what it asked for, but not longer than a call may take. 0 is the longest.
     pub(super) fn patience(&self, timeout_ms: u32) -> Duration {
-        let longest = self.charter.limits.deadline;
+        let longest = self.deadline;
         if timeout_ms == 0 {
             longest
         } else {

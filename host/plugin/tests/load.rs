@@ -1,0 +1,127 @@
+//! Where plugins come from, and what is kept of them on disk.
+#![allow(clippy::unwrap_used, clippy::panic)] // Tests fail by panicking.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use common::Guest;
+use common::backend::{Fake, scope};
+use common::registration::{CHART, config_map, context, load};
+use k8s_openapi::api::core::v1::ConfigMap;
+use wasser_plugin::{Digest, HostConfig, PluginHost, Registration};
+
+/// A registration of files in the plugin directory.
+fn by_path(component: &[u8], path: &str) -> Registration {
+    let mut map: ConfigMap = config_map("demo", 0, component, "");
+    let yaml = format!(
+        "runtime: DemoRuntime\ncomponent: {{path: {path}}}\nchart: {{path: demo/chart.tgz}}\ndigest: {}\n",
+        Digest::of(component)
+    );
+    map.data.as_mut().unwrap().insert("plugin.yaml".to_owned(), yaml);
+    map.binary_data = None;
+    Registration::parse(&map).unwrap()
+}
+
+fn compiled(cache: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(cache).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+#[tokio::test]
+async fn a_plugin_is_loaded_from_the_plugin_directory_and_from_nowhere_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let plugins = directory.path().join("plugins");
+    std::fs::create_dir_all(plugins.join("demo")).unwrap();
+    let component = Guest::default().build();
+    std::fs::write(plugins.join("demo/demo.wasm"), &component).unwrap();
+    std::fs::write(plugins.join("demo/chart.tgz"), CHART).unwrap();
+    std::fs::write(directory.path().join("outside.wasm"), &component).unwrap();
+
+    let mut config = HostConfig::new(directory.path().join("cache"));
+    config.plugin_dir = Some(plugins);
+    let host = PluginHost::new(config).unwrap();
+    assert_eq!(host.load(&by_path(&component, "demo/demo.wasm")).await.unwrap().chart, CHART);
+    let refused = host.load(&by_path(&component, "../outside.wasm")).await.unwrap_err().to_string();
+    assert!(
+        refused.starts_with("component: `path: ../outside.wasm` cannot be read below the plugin directory"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn what_was_compiled_once_is_loaded_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let cache = directory.path().join("cache");
+    let component = Guest::default().answers("setup-master", b"{}").build();
+    let mut config = HostConfig::new(&cache);
+    load(&PluginHost::new(config.clone()).unwrap(), &component, "").await.unwrap();
+    let files = compiled(&cache);
+    assert_eq!(files.len(), 1);
+    assert!(
+        files[0]
+            .file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .starts_with(&Digest::of(&component).hex())
+    );
+
+    // A compiler that always fails shows that it is not asked.
+    config.precompiler = Some(vec!["/bin/false".into()]);
+    config.precompile_from = 0;
+    let restarted = PluginHost::new(config).unwrap();
+    let plugin = load(&restarted, &component, "").await.unwrap();
+    let answer = plugin
+        .instance(scope(), Fake::new())
+        .setup_master(&context())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(answer, "{}");
+
+    // A damaged file is no reason to fail for good. (Not written in place: the code of the plugins above is mapped from it.)
+    std::fs::write(directory.path().join("damaged"), "damaged").unwrap();
+    std::fs::rename(directory.path().join("damaged"), &files[0]).unwrap();
+    let refused = load(&restarted, &component, "").await.unwrap_err();
+    assert!(refused.contains("/bin/false ended with exit status: 1"), "{refused}");
+    load(&PluginHost::new(HostConfig::new(&cache)).unwrap(), &component, "")
+        .await
+        .unwrap();
+    assert_eq!(compiled(&cache), files);
+}
+
+#[tokio::test]
+async fn a_compilation_in_another_process_is_bounded_in_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = HostConfig::new(directory.path().join("cache"));
+    config.precompiler = Some(vec!["/bin/sh".into(), "-c".into(), "exec sleep 600".into()]);
+    config.precompile_from = 0;
+    config.compile_timeout = Duration::from_millis(100);
+    let refused = load(&PluginHost::new(config).unwrap(), &Guest::default().build(), "")
+        .await
+        .unwrap_err();
+    assert!(
+        refused.contains("compiling the component took more than 100ms; it is too large or too complex"),
+        "{refused}"
+    );
+    assert!(compiled(&directory.path().join("cache")).is_empty());
+}
+
+#[tokio::test]
+async fn what_is_precompiled_elsewhere_is_loaded() {
+    let directory = tempfile::tempdir().unwrap();
+    let component = Guest::default().build();
+    let (input, output) = (directory.path().join("in.wasm"), directory.path().join("out.cwasm"));
+    std::fs::write(&input, &component).unwrap();
+    PluginHost::precompile_file(&input, &output).unwrap();
+
+    // Stands in for `wasser precompile`: copies what that made.
+    let mut config = HostConfig::new(directory.path().join("cache"));
+    let copy = format!("cp {} \"$1\"", output.display());
+    config.precompiler = Some(vec!["/bin/sh".into(), "-c".into(), copy.into()]);
+    config.precompile_from = 0;
+    load(&PluginHost::new(config).unwrap(), &component, "").await.unwrap();
+}
