@@ -2,25 +2,20 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread::{self, Thread};
 use std::time::Duration;
 
 use cap_std::fs::Dir;
 use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
-use wasmtime::{Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::cache::Cache;
 use crate::limits::MAX_MEMORY;
 use crate::store::StoreData;
+use crate::ticker::Ticker;
 
 /// Instances that may be alive at the same time; further calls wait for one.
 const INSTANCES: u32 = 128;
-/// The precision of the limit on a guest's own time, and how long a guest may keep a worker thread to itself.
-const TICK: Duration = Duration::from_millis(10);
-/// Ticks without any call after which the ticker sleeps until the next one.
-const IDLE_TICKS: u32 = 100;
 /// Stack that a guest may use. The rest of a call's stack is for the host functions that it calls.
 const GUEST_STACK: usize = 512 << 10;
 const CALL_STACK: usize = 2 << 20;
@@ -213,90 +208,4 @@ fn pool() -> PoolingAllocationConfig {
         .table_keep_resident(KEEP_RESIDENT)
         .async_stack_keep_resident(KEEP_RESIDENT);
     pool
-}
-
-/// The thread that lets the engine's time pass. It ends with the engine, and sleeps while no guest runs.
-pub struct Ticker {
-    state: Arc<TickerState>,
-    thread: Option<Thread>,
-}
-
-struct TickerState {
-    active: AtomicUsize,
-    asleep: AtomicBool,
-}
-
-impl Ticker {
-    fn start(engine: EngineWeak) -> Self {
-        let state = Arc::new(TickerState {
-            active: AtomicUsize::new(0),
-            asleep: AtomicBool::new(false),
-        });
-        let theirs = state.clone();
-        let spawned = thread::Builder::new()
-            .name("wasm-ticker".to_owned())
-            .spawn(move || tick(&engine, &theirs));
-        let thread = match spawned {
-            Ok(handle) => Some(handle.thread().clone()),
-            Err(error) => {
-                tracing::error!(%error, "the ticker's thread did not start: the limit on plugins' time cannot be kept, only their deadline");
-                None
-            }
-        };
-        Self { state, thread }
-    }
-
-    /// Marks a call as running, until the result is dropped.
-    pub fn run(&self) -> Running<'_> {
-        self.state.active.fetch_add(1, Ordering::SeqCst);
-        if self.state.asleep.load(Ordering::SeqCst) {
-            self.wake();
-        }
-        Running { state: &self.state }
-    }
-
-    fn wake(&self) {
-        if let Some(thread) = &self.thread {
-            thread.unpark();
-        }
-    }
-}
-
-impl Drop for Ticker {
-    fn drop(&mut self) {
-        // Counts as a call, so that the thread wakes, finds no engine, and ends.
-        self.state.active.fetch_add(1, Ordering::SeqCst);
-        self.wake();
-    }
-}
-
-/// A call that is running.
-pub struct Running<'a> {
-    state: &'a TickerState,
-}
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        self.state.active.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-fn tick(engine: &EngineWeak, state: &TickerState) {
-    let mut idle = 0;
-    loop {
-        thread::sleep(TICK);
-        let Some(engine) = engine.upgrade() else { return };
-        engine.increment_epoch();
-        drop(engine);
-        idle = if state.active.load(Ordering::SeqCst) == 0 { idle + 1 } else { 0 };
-        if idle >= IDLE_TICKS {
-            state.asleep.store(true, Ordering::SeqCst);
-            // A call that began before the line above is seen here; one that begins after it wakes the thread.
-            while state.active.load(Ordering::SeqCst) == 0 {
-                thread::park();
-            }
-            state.asleep.store(false, Ordering::SeqCst);
-            idle = 0;
-        }
-    }
 }

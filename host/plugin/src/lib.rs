@@ -30,6 +30,7 @@ mod registry;
 mod settle;
 mod source;
 mod store;
+mod ticker;
 mod verdict;
 
 pub use backend::{Backend, BackendError, Output, PodRecord, Response, Scope};

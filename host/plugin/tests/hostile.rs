@@ -160,6 +160,20 @@ async fn wasi_is_linked_with_nothing_behind_it() {
 }
 
 #[tokio::test]
+async fn a_log_flood_costs_the_plugin_its_lines_only() {
+    let mut guest = Guest::default().import("log", "log", "(param i32 i32 i32)");
+    let (line, length) = guest.bytes(b"again");
+    let body = format!(
+        "(local $n i32) (loop $more (call $log (i32.const 1) (i32.const {line}) (i32.const {length}))
+         (br_if $more (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 5000)))) (i32.const 64)"
+    );
+    let (host, _directory) = host();
+    let plugin = load(&host, &guest.method("setup-master", &body).build(), "").await.unwrap();
+    let answer = plugin.instance(scope(), Fake::new()).setup_master(&context()).await;
+    answer.unwrap().unwrap_err();
+}
+
+#[tokio::test]
 async fn waiting_ends_at_the_deadline_and_costs_no_time_of_the_guest() {
     let mut guest = Guest::default().import("pods", "exec", "(param i32 i32 i32 i32 i32 i32 i32 i32)");
     let ((pod, pod_length), (word, length)) = (guest.bytes(b"demo-worker-0"), guest.bytes(b"true"));

@@ -82,6 +82,34 @@ async fn a_plugin_is_added_changed_and_removed_without_a_restart() {
     assert!(answer(&registry).await.is_none());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn swapping_under_load_fails_no_call() {
+    let (host, _directory) = host();
+    let registry = Arc::new(Registry::new());
+    let registrar = Registrar::new(host.clone(), registry.clone());
+    let maps = [demo("demo", 0, "{\"v\": 0}"), demo("demo", 0, "{\"v\": 1}")];
+    registrar.apply(&maps[0]).await;
+    let calling = registry.clone();
+    let calls = tokio::spawn(async move {
+        let mut seen = std::collections::BTreeSet::new();
+        while seen.len() < 2 {
+            // A reconcile takes one plugin, and sees one version from its beginning to its end.
+            let mut instance = calling.get(KIND).unwrap().instance(scope(), Fake::new());
+            let first = instance.setup_master(&context()).await.unwrap().unwrap();
+            tokio::task::yield_now().await;
+            assert_eq!(instance.setup_master(&context()).await.unwrap().unwrap(), first);
+            seen.insert(first);
+        }
+    });
+    let mut swaps = 0;
+    while swaps < 50 || !calls.is_finished() {
+        swaps += 1;
+        assert_eq!(states(&registrar.apply(&maps[swaps % 2]).await), [("demo", State::Loaded)]);
+    }
+    calls.await.unwrap();
+    assert_eq!(host.instances(), 0);
+}
+
 #[tokio::test]
 async fn the_last_good_plugin_serves_on_when_a_change_is_bad() {
     let (host, _directory) = host();
