@@ -1,3 +1,26 @@
 //! The Wasser operator: Fluid's control plane with runtimes as WebAssembly plugins.
 
-fn main() {}
+mod cli;
+mod client;
+mod context;
+mod controllers;
+mod health;
+mod leader;
+mod metrics;
+mod registration;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let started = Instant::now();
+    match cli::run(cli::Cli::parse(), started) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("Error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Files that commands are given: components, and YAML with Kubernetes objects.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use bytes::Bytes;
+use k8s_openapi::api::core::v1::ConfigMap;
+use serde::Deserialize;
+use serde_json::Value;
+use wasser_plugin::{Digest, PLUGIN_LABEL, Registration, Source};
+
+/// How WebAssembly begins.
+const WASM: &[u8] = b"\0asm";
+/// The smallest archive, for a component that is looked at without a chart.
+const NO_CHART: &[u8] = &[0x1f, 0x8b];
+
+/// A plugin in a file.
+#[derive(Debug)]
+pub struct Package {
+    path: PathBuf,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    /// A component, without anything that an administrator would say.
+    Component(Bytes),
+    /// The ConfigMap that registers it.
+    ConfigMap(Box<ConfigMap>),
+}
+
+impl Package {
+    /// Reads a component or a manifest with one registration in it.
+    pub fn read(path: &Path) -> Result<Self> {
+        let bytes = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+        let content = if bytes.starts_with(WASM) {
+            Content::Component(bytes.into())
+        } else {
+            let text = std::str::from_utf8(&bytes).map_err(|_| anyhow!("{} is neither WebAssembly nor YAML", path.display()))?;
+            Content::ConfigMap(Box::new(registration(text).with_context(|| path.display().to_string())?))
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            content,
+        })
+    }
+
+    /// The file, for messages.
+    pub fn display(&self) -> impl std::fmt::Display {
+        self.path.display()
+    }
+
+    /// Whether it is a component alone, so that nothing is granted to it.
+    pub fn is_component(&self) -> bool {
+        matches!(self.content, Content::Component(_))
+    }
+
+    /// The component's bytes. A `path:` in a manifest is looked for beside it.
+    pub fn component(&self) -> Result<Bytes> {
+        match &self.content {
+            Content::Component(bytes) => Ok(bytes.clone()),
+            Content::ConfigMap(map) => match Registration::parse(map)?.component {
+                Source::Inline { bytes, .. } => Ok(bytes),
+                Source::Path(path) => {
+                    let file = self.directory().join(path);
+                    Ok(fs::read(&file).with_context(|| format!("reading {}", file.display()))?.into())
+                }
+            },
+        }
+    }
+
+    /// The directory of the file, below which `path:` sources are found.
+    pub fn directory(&self) -> PathBuf {
+        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        parent.unwrap_or(Path::new(".")).to_owned()
+    }
+
+    /// The registration. A component alone is registered for the kind that its CRD names, with the chart given.
+    pub fn registration(&self, chart: Option<Bytes>) -> Result<Registration> {
+        let component = match &self.content {
+            Content::ConfigMap(map) => {
+                let mut registration = Registration::parse(map)?;
+                if let Some(bytes) = chart {
+                    registration.chart = Source::Inline {
+                        key: "chart".to_owned(),
+                        bytes,
+                    };
+                }
+                return Ok(registration);
+            }
+            Content::Component(component) => component,
+        };
+        let crd = wasser_plugin::crd(component).with_context(|| {
+            format!(
+                "{} alone does not say which kind it serves; give the ConfigMap that registers it",
+                self.display()
+            )
+        })?;
+        let kind = crd
+            .pointer("/spec/names/kind")
+            .and_then(Value::as_str)
+            .context("its CRD names no kind")?;
+        let chart = chart.unwrap_or_else(|| Bytes::from_static(NO_CHART));
+        Ok(Registration {
+            name: self
+                .path
+                .file_stem()
+                .map(|stem| stem.to_string_lossy().into_owned())
+                .unwrap_or_default(),
+            namespace: "file".to_owned(),
+            created: None,
+            runtime: kind.to_owned(),
+            component: Source::Inline {
+                key: "component".to_owned(),
+                bytes: component.clone(),
+            },
+            digest: Digest::of(component),
+            chart: Source::Inline {
+                key: "chart".to_owned(),
+                bytes: chart,
+            },
+            images: Default::default(),
+            settings: Default::default(),
+            grants: Default::default(),
+            limits: Default::default(),
+        })
+    }
+}
+
+/// The one registration in a manifest.
+fn registration(text: &str) -> Result<ConfigMap> {
+    let mut maps = Vec::new();
+    for object in objects(text)? {
+        if object.get("kind").and_then(Value::as_str) == Some("ConfigMap") {
+            maps.push(serde_json::from_value::<ConfigMap>(object).context("a ConfigMap cannot be read")?);
+        }
+    }
+    let labelled = |map: &ConfigMap| {
+        map.metadata
+            .labels
+            .iter()
+            .flatten()
+            .any(|(key, value)| key == PLUGIN_LABEL && value == "true")
+    };
+    let mut registrations: Vec<ConfigMap> = maps.into_iter().filter(labelled).collect();
+    let mut map = registrations
+        .pop()
+        .ok_or_else(|| anyhow!("there is no ConfigMap with the label {PLUGIN_LABEL}: \"true\""))?;
+    ensure!(
+        registrations.is_empty(),
+        "there is more than one ConfigMap with the label {PLUGIN_LABEL}; give one file for each"
+    );
+    // `kubectl apply -n` would say where it goes.
+    map.metadata.namespace.get_or_insert_with(|| "file".to_owned());
+    Ok(map)
+}
+
+/// The objects in a YAML text of several documents; lists are taken apart.
+pub fn objects(text: &str) -> Result<Vec<Value>> {
+    let mut objects = Vec::new();
+    for (index, document) in yaml_serde::Deserializer::from_str(text).enumerate() {
+        let value = Value::deserialize(document).with_context(|| format!("document {} is not YAML", index + 1))?;
+        match value {
+            Value::Null => {}
+            Value::Object(mut list) if list.get("kind").and_then(Value::as_str) == Some("List") => match list.remove("items") {
+                Some(Value::Array(items)) => objects.extend(items),
+                _ => bail!("document {} is a List without items", index + 1),
+            },
+            object @ Value::Object(_) => objects.push(object),
+            _ => bail!("document {} is no Kubernetes object", index + 1),
+        }
+    }
+    Ok(objects)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: demo, labels: {wasser.fluid.io/plugin: 'true'}}\ndata: {}\n";
+
+    #[test]
+    fn a_manifest_has_one_registration() {
+        let other = "---\nkind: Secret\n---\nkind: ConfigMap\nmetadata: {name: plain}\n---\n";
+        assert_eq!(
+            registration(&format!("{other}{MAP}")).unwrap().metadata.namespace.as_deref(),
+            Some("file")
+        );
+        assert!(registration(other).unwrap_err().to_string().contains("no ConfigMap with the label"));
+        assert!(
+            registration(&format!("{MAP}---\n{MAP}"))
+                .unwrap_err()
+                .to_string()
+                .contains("more than one")
+        );
+    }
+
+    #[test]
+    fn documents_and_lists_are_objects() {
+        let found = objects("# nothing\n---\nkind: A\n---\nkind: List\nitems: [{kind: B}, {kind: C}]\n").unwrap();
+        assert_eq!(
+            found.iter().map(|object| object["kind"].as_str().unwrap()).collect::<Vec<_>>(),
+            ["A", "B", "C"]
+        );
+        assert!(objects("- 1\n").unwrap_err().to_string().contains("no Kubernetes object"));
+        assert!(format!("{:#}", objects("kind: [").unwrap_err()).contains("document 1 is not YAML"));
+    }
+}

@@ -1,0 +1,70 @@
+//! The command line: one file for each command.
+
+mod crds;
+mod files;
+mod logs;
+mod options;
+mod plugin;
+mod precompile;
+mod render;
+mod run;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+/// Datasets and their caches on Kubernetes, with runtimes as WebAssembly plugins.
+#[derive(Debug, Parser)]
+#[command(name = "wasser", version, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the operator.
+    Run(Box<run::Args>),
+    /// Print the custom resource definitions.
+    Crds(crds::Args),
+    /// Look at a plugin: a component, or the ConfigMap that registers it.
+    #[command(subcommand)]
+    Plugin(plugin::Command),
+    /// Show what would be installed for a Dataset and its runtime, without a cluster.
+    Render(render::Args),
+    /// Compile into the cache, for a later start.
+    #[command(hide = true)]
+    Precompile(precompile::Args),
+}
+
+/// Runs a command. `started` is when the process began.
+pub fn run(cli: Cli, started: Instant) -> Result<ExitCode> {
+    let done = |()| ExitCode::SUCCESS;
+    match cli.command {
+        Command::Run(args) => run::run(*args, started),
+        Command::Crds(args) => crds::run(&args).map(done),
+        Command::Plugin(command) => block_on(plugin::run(command)),
+        Command::Render(args) => block_on(render::run(args)).map(done),
+        Command::Precompile(args) => precompile::run(&args).map(done),
+    }
+}
+
+/// For the commands that are done in a moment.
+fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    runtime.context("starting the async runtime")?.block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_of_the_command_line_holds() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,151 @@
+//! `wasser plugin`: what an author and an administrator want to know of a plugin before it is registered.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use clap::Subcommand;
+use wasser_chart::Chart;
+use wasser_plugin::{HostConfig, Plugin, PluginHost, Verdict};
+
+use super::files::Package;
+use super::{crds, options};
+
+/// What to do with a plugin.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what a plugin is, wants and exports.
+    Inspect(Args),
+    /// Print the CRD that a plugin carries.
+    Crd(File),
+    /// Do everything that registering does, without a cluster, and say the verdict. The exit code is 1 if it is refused.
+    Check(Args),
+}
+
+/// A plugin.
+#[derive(Debug, clap::Args)]
+pub struct File {
+    /// A component, or the ConfigMap that registers it.
+    file: PathBuf,
+}
+
+/// A plugin that is loaded.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    file: File,
+    /// Where compiled plugins are kept [default: the user's cache directory].
+    #[arg(long, env = "WASSER_CACHE_DIR")]
+    cache_dir: Option<PathBuf>,
+    /// The directory below which registrations may name files [default: that of FILE].
+    #[arg(long, env = "WASSER_PLUGIN_DIR")]
+    plugin_dir: Option<PathBuf>,
+}
+
+/// Runs a command.
+pub async fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Crd(file) => {
+            print!("{}", crds::of_plugin(&Package::read(&file.file)?)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Inspect(args) => {
+            let package = Package::read(&args.file.file)?;
+            print!("{}", describe(&args.load(&package, None).await?));
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Check(args) => Ok(args.check().await),
+    }
+}
+
+impl Args {
+    async fn load(&self, package: &Package, chart: Option<Bytes>) -> Result<Plugin> {
+        load(package, chart, self.cache_dir.clone(), self.plugin_dir.clone()).await
+    }
+
+    async fn check(&self) -> ExitCode {
+        let checked = async {
+            let package = Package::read(&self.file.file)?;
+            let plugin = self.load(&package, None).await?;
+            if !package.is_component() {
+                Chart::from_tgz(plugin.chart.clone())?;
+            }
+            anyhow::Ok(Verdict::loaded(&plugin))
+        };
+        let (verdict, code) = match checked.await {
+            Ok(verdict) => (verdict, ExitCode::SUCCESS),
+            Err(error) => (Verdict::refused(&format!("{error:#}"), None), ExitCode::FAILURE),
+        };
+        for (key, value) in verdict.annotations() {
+            println!("{key}: {value}");
+        }
+        code
+    }
+}
+
+/// Loads a plugin as the operator does.
+pub async fn load(package: &Package, chart: Option<Bytes>, cache_dir: Option<PathBuf>, plugin_dir: Option<PathBuf>) -> Result<Plugin> {
+    let registration = package.registration(chart)?;
+    let plugin_dir = Some(plugin_dir.unwrap_or_else(|| package.directory()));
+    let host = PluginHost::new(HostConfig {
+        plugin_dir,
+        ..HostConfig::new(options::cache_dir(cache_dir).join("plugins"))
+    })?;
+    host.load(&registration)
+        .await
+        .with_context(|| format!("loading the plugin in {}", package.display()))
+}
+
+/// A plugin for people.
+fn describe(plugin: &Plugin) -> String {
+    let mut text = String::new();
+    let description = &plugin.description;
+    let mut row = |name: &str, value: &dyn std::fmt::Display| drop(writeln!(text, "{name:<22}{value}"));
+    row("kind", &description.kind);
+    row("resource", &format!("{}.{}", description.plural, wasser_api::GROUP));
+    row("engine", &description.engine);
+    row("digest", &plugin.digest);
+    row("chart digest", &plugin.chart_digest);
+    row("wit", &plugin.world.version);
+    row("data operations", &if plugin.has_operations() { "yes" } else { "no" });
+    row(
+        "fuse",
+        &format!(
+            "mount type {}, directory {}",
+            description.fuse.mount_type, description.fuse.directory
+        ),
+    );
+    for role in &description.roles {
+        let needed = if role.needed_for_bound { ", needed for Bound" } else { "" };
+        row("role", &format!("{}: {} NAME{}{needed}", role.name, role.workload, role.suffix));
+    }
+    row("granted", &or_none(plugin.grants.to_string()));
+    row("wanted, not granted", &or_none(plugin.not_given.to_string()));
+    row("granted, not wanted", &or_none(plugin.not_declared.to_string()));
+    for (role, image) in &plugin.images {
+        row("image", &format!("{role}: {image}"));
+    }
+    let limits = &plugin.limits;
+    row(
+        "limits",
+        &format!(
+            "memory {} MiB, cpu {:?}, deadline {:?}, output {} KiB",
+            limits.memory >> 20,
+            limits.cpu,
+            limits.deadline,
+            limits.output >> 10
+        ),
+    );
+    for (title, interfaces) in [("exports", &plugin.world.exports), ("imports", &plugin.world.imports)] {
+        for interface in interfaces {
+            row(title, &format!("{} ({})", interface.name, interface.functions.join(", ")));
+        }
+    }
+    text
+}
+
+fn or_none(text: String) -> String {
+    if text.is_empty() { "nothing".to_owned() } else { text }
+}

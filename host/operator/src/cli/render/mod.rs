@@ -1,0 +1,235 @@
+//! `wasser render`: what would be installed for a manifest, offline.
+//!
+//! The plugin is asked as a reconcile asks it; what it would reach in the cluster is stood in for by [`offline::Offline`].
+
+mod offline;
+mod values;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use serde_json::Value;
+use wasser_chart::{Chart, Policy, ReleaseMeta, Renderer};
+use wasser_engine::identity::Identity;
+use wasser_engine::install::owner_reference;
+use wasser_plugin::bindings::types::{Context, Error as Answer, RoleStatus};
+use wasser_plugin::{CallError, Plugin, Scope};
+
+use super::files::{self, Package};
+use super::{options, plugin};
+use offline::Offline;
+
+/// The UID of objects that no API server has seen.
+const UID: &str = "00000000-0000-0000-0000-000000000000";
+
+/// What to render, and with which plugin.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// YAML with a Dataset and its runtime; Secrets and ConfigMaps that they refer to may be there as well.
+    manifest: PathBuf,
+    /// The plugin: a component, or the ConfigMap that registers it.
+    #[arg(long, value_name = "FILE")]
+    plugin: PathBuf,
+    /// The chart, a tgz, if not that of the registration.
+    #[arg(long, value_name = "FILE")]
+    chart: Option<PathBuf>,
+    /// Print the chart values rather than the objects.
+    #[arg(long)]
+    values: bool,
+    /// The namespace of objects that name none.
+    #[arg(long, short, default_value = "default")]
+    namespace: String,
+    /// Directory of nodes below which file systems are mounted.
+    #[arg(long, env = "MOUNT_ROOT", default_value = "/runtime-mnt")]
+    mount_root: String,
+    /// Where compiled plugins are kept [default: the user's cache directory].
+    #[arg(long, env = "WASSER_CACHE_DIR")]
+    cache_dir: Option<PathBuf>,
+}
+
+/// Prints the objects, or the values that lead to them.
+pub async fn run(args: Args) -> Result<()> {
+    let text = std::fs::read_to_string(&args.manifest).with_context(|| format!("reading {}", args.manifest.display()))?;
+    let objects = files::objects(&text).with_context(|| args.manifest.display().to_string())?;
+    let package = Package::read(&args.plugin)?;
+    let chart = match &args.chart {
+        Some(path) => Some(std::fs::read(path).with_context(|| format!("reading {}", path.display()))?.into()),
+        None if package.is_component() => bail!("a component alone has no chart; give --chart, or the ConfigMap that registers both"),
+        None => None,
+    };
+    let plugin = plugin::load(&package, chart, args.cache_dir.clone(), None).await?;
+    let pair = Pair::find(objects, &plugin.description.kind, &args.namespace)?;
+    let values = pair.values(&plugin, &args.mount_root).await?;
+    if args.values {
+        print!("{}", yaml_serde::to_string(&values)?);
+        return Ok(());
+    }
+    let chart = Chart::from_tgz(plugin.chart.clone())?;
+    let directory = options::cache_dir(args.cache_dir).join("helm");
+    let renderer = tokio::task::spawn_blocking(move || Renderer::open(&directory)).await??;
+    let meta = ReleaseMeta {
+        name: pair.name.clone(),
+        namespace: pair.namespace.clone(),
+        revision: 1,
+        is_upgrade: false,
+    };
+    let rendered = renderer.render(&chart, &meta, &values).await?;
+    print!("{}", rendered.manifest);
+    pair.policy(&plugin)
+        .admit(&rendered.objects)
+        .map_err(|violation| anyhow!("the operator would refuse this: {violation}"))
+}
+
+/// A Dataset and its runtime.
+struct Pair {
+    namespace: String,
+    name: String,
+    kind: String,
+    dataset: Value,
+    runtime: Value,
+    others: Vec<Value>,
+}
+
+impl Pair {
+    /// The pair of this kind in a manifest, in its namespace or the one given.
+    fn find(objects: Vec<Value>, kind: &str, namespace: &str) -> Result<Self> {
+        let (mut runtimes, rest): (Vec<Value>, Vec<Value>) = objects.into_iter().partition(|object| text(object, "/kind") == kind);
+        let mut runtime = runtimes
+            .pop()
+            .ok_or_else(|| anyhow!("the manifest has no {kind}, which is what the plugin serves"))?;
+        if !runtimes.is_empty() {
+            bail!("the manifest has more than one {kind}; give one pair at a time");
+        }
+        let name = text(&runtime, "/metadata/name").to_owned();
+        let namespace = Some(text(&runtime, "/metadata/namespace"))
+            .filter(|name| !name.is_empty())
+            .unwrap_or(namespace)
+            .to_owned();
+        let is_dataset = |object: &Value| text(object, "/kind") == "Dataset" && text(object, "/metadata/name") == name;
+        let (mut datasets, others): (Vec<Value>, Vec<Value>) = rest.into_iter().partition(is_dataset);
+        let mut dataset = datasets
+            .pop()
+            .ok_or_else(|| anyhow!("the manifest has no Dataset `{name}` for the {kind} of that name"))?;
+        for object in [&mut dataset, &mut runtime] {
+            place(object, &namespace);
+        }
+        Ok(Self {
+            namespace,
+            name,
+            kind: kind.to_owned(),
+            dataset,
+            runtime,
+            others,
+        })
+    }
+
+    /// Asks the plugin for the chart values, and adds what the host adds.
+    async fn values(&self, plugin: &Plugin, mount_root: &str) -> Result<Value> {
+        let identity = Identity::new(&self.namespace, &self.name, UID, &plugin.description);
+        let context = self.context(plugin, &identity, mount_root);
+        let backend = Arc::new(Offline::new(self.others.clone()));
+        let mut instance = plugin.instance(
+            Scope {
+                namespace: self.namespace.clone(),
+                name: self.name.clone(),
+            },
+            backend,
+        );
+        match instance.validate(&context).await {
+            Ok(Err(Answer::NotSupported)) => {}
+            outcome => answer("validate", outcome)?,
+        }
+        let values = answer("setup-master", instance.setup_master(&context).await)?;
+        values::complete(&values, &identity, UID)
+    }
+
+    fn context(&self, plugin: &Plugin, identity: &Identity, mount_root: &str) -> Context {
+        let pairs =
+            |map: &std::collections::BTreeMap<String, String>| map.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+        Context {
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+            dataset_id: identity.dataset_id(),
+            runtime: self.runtime.to_string(),
+            dataset: Some(self.dataset.to_string()),
+            mount_path: identity.mount_path(mount_root),
+            fuse_label: identity.fuse_label(),
+            images: pairs(&plugin.images),
+            settings: pairs(&plugin.settings),
+            installed: None,
+            roles: Vec::<RoleStatus>::new(),
+        }
+    }
+
+    fn policy(&self, plugin: &Plugin) -> Policy {
+        Policy {
+            namespace: self.namespace.clone(),
+            kinds: plugin.grants.kinds.clone(),
+            privileged: plugin.grants.privileged,
+            owner: OwnerReference {
+                ..owner_reference(&self.kind, &self.name, UID)
+            },
+        }
+    }
+}
+
+/// The answer of a method, or its error as the user of the operator would read it.
+fn answer<T>(method: &str, outcome: Result<Result<T, Answer>, CallError>) -> Result<T> {
+    outcome?.map_err(|error| match error {
+        Answer::InvalidSpec(invalid) => anyhow!("{}: {}", invalid.field, invalid.message),
+        Answer::Failed(message) => anyhow!("{method} failed: {message}"),
+        Answer::RetryAfter(delay) => anyhow!("{method} would be tried again after {} s: {}", delay.seconds, delay.message),
+        Answer::Other((code, message)) => anyhow!("{method} failed: {code}: {message}"),
+        Answer::NotSupported => anyhow!("the plugin does not support {method}"),
+    })
+}
+
+fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Gives an object what the API server would: a namespace and a UID.
+fn place(object: &mut Value, namespace: &str) {
+    if let Some(metadata) = object.pointer_mut("/metadata").and_then(Value::as_object_mut) {
+        metadata.insert("namespace".to_owned(), namespace.into());
+        metadata.entry("uid").or_insert_with(|| UID.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(kind: &str, name: &str) -> Value {
+        json!({"kind": kind, "metadata": {"name": name}})
+    }
+
+    #[test]
+    fn a_pair_is_found_among_others() {
+        let pair = Pair::find(
+            vec![
+                object("Secret", "s"),
+                object("Dataset", "a"),
+                object("DemoRuntime", "a"),
+                object("Dataset", "b"),
+            ],
+            "DemoRuntime",
+            "here",
+        )
+        .unwrap();
+        assert_eq!((pair.name.as_str(), pair.namespace.as_str(), pair.others.len()), ("a", "here", 2));
+        assert_eq!(text(&pair.dataset, "/metadata/namespace"), "here");
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let refused = |objects| Pair::find(objects, "DemoRuntime", "here").err().unwrap().to_string();
+        assert!(refused(vec![object("Dataset", "a")]).contains("no DemoRuntime"));
+        assert!(refused(vec![object("DemoRuntime", "a"), object("Dataset", "b")]).contains("no Dataset `a`"));
+        assert!(refused(vec![object("DemoRuntime", "a"), object("DemoRuntime", "b")]).contains("more than one"));
+    }
+}

@@ -1,0 +1,332 @@
+//! `wasser run`: the operator.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use clap::ArgAction;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use wasser_chart::Renderer;
+use wasser_plugin::{HostConfig, PluginHost, Registrar, Registry};
+
+use super::{logs, options};
+use crate::context::{Context, Settings};
+use crate::health::{self, Addresses, Health};
+use crate::leader::{self, Candidate};
+use crate::metrics::Metrics;
+use crate::registration::{self, Registrations};
+use crate::{client, controllers};
+
+/// Most of the time is spent waiting for the API server; every thread costs memory.
+const THREADS: usize = 2;
+/// How long reconciles that are under way may take when the process is told to stop: less than a pod's grace period of 30 s.
+const DRAIN: Duration = Duration::from_secs(20);
+/// How long giving back the lease may take.
+const RELEASE: Duration = Duration::from_secs(4);
+
+/// Options, each also an environment variable.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The operator's own namespace, where plugins are registered [default: that of the pod, else fluid-system].
+    #[arg(long, env = "WASSER_NAMESPACE")]
+    namespace: Option<String>,
+    /// Where compiled plugins are kept; only this user may write there [default: the user's cache directory].
+    #[arg(long, env = "WASSER_CACHE_DIR")]
+    cache_dir: Option<PathBuf>,
+    /// The directory below which registrations may name files.
+    #[arg(long, env = "WASSER_PLUGIN_DIR")]
+    plugin_dir: Option<PathBuf>,
+    /// Address of /metrics; 0 for none.
+    #[arg(long, env = "WASSER_METRICS_ADDR", default_value = ":8080", value_parser = options::listen)]
+    metrics_addr: options::Listen,
+    /// Address of /healthz and /readyz; 0 for none [default: that of the metrics].
+    #[arg(long, env = "WASSER_HEALTH_ADDR", value_parser = options::listen)]
+    health_addr: Option<options::Listen>,
+    /// Write only while holding the Lease, as several replicas must.
+    #[arg(long, env = "WASSER_LEADER_ELECT", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    leader_elect: bool,
+    /// Reconciles of one kind at the same time.
+    #[arg(long, env = "WASSER_WORKERS", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    workers: u16,
+    /// How often the cache states of a bound dataset are read.
+    #[arg(long, env = "FLUID_SYNC_RETRY_DURATION", default_value = "15s", value_parser = options::period)]
+    sync_period: Duration,
+    /// Directory of nodes below which file systems are mounted.
+    #[arg(long, env = "MOUNT_ROOT", default_value = "/runtime-mnt")]
+    mount_root: String,
+    /// Nodes with all of these labels are left alone.
+    #[arg(long, env = "WASSER_EXCLUDED_NODES", default_value = "", value_parser = options::labels, value_name = "KEY=VALUE,…")]
+    excluded_nodes: std::collections::BTreeMap<String, String>,
+    /// How log lines are written.
+    #[arg(long, env = "WASSER_LOG_FORMAT", value_enum, default_value = "text")]
+    log_format: logs::Format,
+    /// Which log lines are written: a level, or a filter such as info,wasser=debug.
+    #[arg(long, env = "WASSER_LOG", default_value = "info")]
+    log: String,
+}
+
+impl Args {
+    fn settings(&self) -> Settings {
+        Settings {
+            namespace: options::namespace(self.namespace.clone()),
+            workers: self.workers,
+            sync_period: self.sync_period,
+            mount_root: self.mount_root.clone(),
+            excluded_nodes: BTreeMap::clone(&self.excluded_nodes),
+        }
+    }
+
+    fn addresses(&self) -> Addresses {
+        Addresses {
+            metrics: self.metrics_addr.0,
+            health: self.health_addr.unwrap_or(self.metrics_addr).0,
+        }
+    }
+}
+
+/// Runs until told to stop by a signal, or until another replica leads.
+pub fn run(args: Args, started: Instant) -> Result<ExitCode> {
+    logs::start(args.log_format, &args.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .enable_all()
+        .build()
+        .context("starting the async runtime")?;
+    let code = runtime.block_on(operate(args, started));
+    // What is still running now, has had its time.
+    runtime.shutdown_background();
+    code
+}
+
+async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
+    let (stop, lost, election_over) = (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+    let signalled = on_signal(stop.clone())?;
+    let settings = args.settings();
+    let metrics = Arc::new(Metrics::new());
+    let health = Arc::new(Health::new(started, metrics.clone()));
+    let addresses = args.addresses();
+    health::serve(addresses, health.clone(), metrics.clone(), lost.clone())
+        .await
+        .with_context(|| format!("listening on {addresses:?}"))?;
+
+    let config = kube::Config::infer()
+        .await
+        .context("finding a cluster: neither KUBECONFIG, ~/.kube/config nor a pod's service account is usable")?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), server = %config.cluster_url, namespace = settings.namespace, "starting");
+    let client = client::client(config.clone(), &metrics).context("setting up the client of the API server")?;
+    let leader = watch::Sender::new(!args.leader_elect);
+    let election = args.leader_elect.then(|| {
+        let candidate = Candidate {
+            namespace: settings.namespace.clone(),
+            identity: Candidate::identity(),
+        };
+        tokio::spawn(leader::run(config, candidate, leader.clone(), election_over.clone(), lost.clone()))
+    });
+    follow_leader(leader.subscribe(), metrics.clone());
+
+    let cache_dir = options::cache_dir(args.cache_dir);
+    let plugins = PluginHost::new(host_config(&cache_dir, args.plugin_dir)?)?;
+    let (registry, kinds, registered) = (
+        Arc::new(Registry::new()),
+        watch::Sender::new(Vec::new()),
+        watch::Sender::new(Vec::new()),
+    );
+    let (instances, serving) = (plugins.clone(), registry.clone());
+    metrics.measure("plugin_instances", move || instances.instances());
+    metrics.measure("plugins", move || serving.all().len());
+    let registrations = Registrations {
+        client: client.clone(),
+        namespace: settings.namespace.clone(),
+        registrar: Registrar::new(plugins.clone(), registry.clone()),
+        registry: registry.clone(),
+        health: health.clone(),
+        metrics: metrics.clone(),
+        leader: leader.subscribe(),
+        registered: registered.clone(),
+    };
+    tokio::spawn(registration::watch_kinds(
+        client.clone(),
+        registered.subscribe(),
+        kinds.clone(),
+        stop.clone(),
+    ));
+    tokio::spawn(registrations.run(stop.clone()));
+
+    let renderer = Arc::new(renderer(cache_dir).await?);
+    let context = Arc::new(Context {
+        client,
+        plugins,
+        registry,
+        renderer,
+        metrics,
+        health: health.clone(),
+        settings,
+        kinds: kinds.subscribe(),
+        leader: leader.subscribe(),
+    });
+    let mut controllers = tokio::spawn(controllers::run(context, stop.clone()));
+    let code = tokio::select! {
+        // Whoever leads now may be writing already.
+        () = lost.cancelled() => return Ok(ExitCode::FAILURE),
+        ended = &mut controllers => return ended.context("a controller ended unexpectedly")?.map(|()| ExitCode::SUCCESS),
+        () = stop.cancelled() => ExitCode::SUCCESS,
+    };
+    health.stopping();
+    tracing::info!("stopping: finishing what is under way");
+    tokio::select! {
+        ended = tokio::time::timeout(DRAIN, controllers) => match ended {
+            Ok(ended) => ended.context("a controller ended unexpectedly")??,
+            Err(_) => tracing::warn!(seconds = DRAIN.as_secs(), "some reconciles are still under way; they go on after the next start"),
+        },
+        () = lost.cancelled() => return Ok(ExitCode::FAILURE),
+        () = signalled.again() => tracing::warn!("stopping at once"),
+    }
+    election_over.cancel();
+    if let Some(election) = election
+        && tokio::time::timeout(RELEASE, election).await.is_err()
+    {
+        tracing::warn!("the lease could not be given back in time");
+    }
+    Ok(code)
+}
+
+/// Shows in the metrics whether this process leads.
+fn follow_leader(mut leader: watch::Receiver<bool>, metrics: Arc<Metrics>) {
+    tokio::spawn(async move {
+        loop {
+            metrics.leading(*leader.borrow_and_update());
+            if leader.changed().await.is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// Large components are compiled by a child of the same program, whose memory is gone afterwards.
+fn host_config(cache_dir: &Path, plugin_dir: Option<PathBuf>) -> Result<HostConfig> {
+    let program = std::env::current_exe().context("finding this program's own file")?;
+    Ok(HostConfig {
+        plugin_dir,
+        precompiler: Some(vec![program, "precompile".into()]),
+        ..HostConfig::new(cache_dir.join("plugins"))
+    })
+}
+
+/// Helm's engine, compiled by a child where it was never compiled before.
+async fn renderer(cache_dir: PathBuf) -> Result<Renderer> {
+    let directory = cache_dir.join("helm");
+    if !directory.is_dir() {
+        tracing::info!("compiling Helm's engine, once");
+        let program = std::env::current_exe().context("finding this program's own file")?;
+        let compiled = tokio::process::Command::new(program)
+            .arg("precompile")
+            .arg("--helm")
+            .arg(&directory)
+            .kill_on_drop(true)
+            .status()
+            .await;
+        // If it failed, the attempt in this process says why.
+        tracing::debug!(?compiled, "compiled Helm's engine");
+    }
+    let opened = tokio::task::spawn_blocking(move || Renderer::open(&directory))
+        .await
+        .context("preparing Helm's engine")?;
+    opened.context("preparing Helm's engine")
+}
+
+/// The signals that end the process.
+struct Signalled(watch::Receiver<u32>);
+
+impl Signalled {
+    /// Waits for a second signal.
+    async fn again(mut self) {
+        if self.0.wait_for(|count| *count > 1).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Cancels `stop` at the first SIGTERM or SIGINT.
+fn on_signal(stop: CancellationToken) -> Result<Signalled> {
+    let failed = "listening for signals";
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate()).context(failed)?,
+        signal(SignalKind::interrupt()).context(failed)?,
+    );
+    let count = watch::Sender::new(0);
+    let receiver = count.subscribe();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            count.send_modify(|count| *count += 1);
+            stop.cancel();
+        }
+    });
+    Ok(Signalled(receiver))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn parse(options: &[&str]) -> Result<Args, String> {
+        Line::try_parse_from(["run"].iter().chain(options))
+            .map(|line| line.args)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_defaults_are_fluids() {
+        let args = parse(&[]).unwrap();
+        assert_eq!(
+            (args.sync_period, args.mount_root.as_str(), args.leader_elect),
+            (Duration::from_secs(15), "/runtime-mnt", false)
+        );
+        assert_eq!(args.addresses().metrics.unwrap().port(), 8080);
+        assert_eq!(args.addresses().health, args.addresses().metrics);
+    }
+
+    #[test]
+    fn options_are_read() {
+        let args = parse(&[
+            "--namespace",
+            "mine",
+            "--leader-elect",
+            "--sync-period",
+            "1m30s",
+            "--health-addr",
+            "0",
+            "--workers",
+            "3",
+            "--excluded-nodes",
+            "a=b",
+        ])
+        .unwrap();
+        assert!(args.leader_elect);
+        assert_eq!(args.settings().namespace, "mine");
+        assert_eq!(args.settings().workers, 3);
+        assert_eq!(args.settings().excluded_nodes.get("a").map(String::as_str), Some("b"));
+        assert_eq!((args.sync_period, args.addresses().health), (Duration::from_secs(90), None));
+        assert!(!parse(&["--leader-elect=false"]).unwrap().leader_elect);
+    }
+
+    #[test]
+    fn wrong_options_say_what_is_right() {
+        assert!(parse(&["--sync-period", "15"]).err().unwrap().contains("15s"));
+        assert!(parse(&["--workers", "0"]).err().unwrap().contains("1..=256"));
+        assert!(parse(&["--metrics-addr", "x"]).err().unwrap().contains(":8080"));
+    }
+}

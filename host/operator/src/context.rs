@@ -1,0 +1,72 @@
+//! What all controllers share: the seam between the process and the controllers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use kube::core::ApiResource;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use wasser_chart::Renderer;
+use wasser_plugin::{PluginHost, Registry};
+
+use crate::health::Health;
+use crate::metrics::Metrics;
+
+/// How this installation is configured, as far as controllers are concerned.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The operator's own namespace, where plugins are registered.
+    pub namespace: String,
+    /// Reconciles of one kind at the same time.
+    pub workers: u16,
+    /// How often the cache states of a bound dataset are read.
+    pub sync_period: Duration,
+    /// Directory of nodes below which file systems are mounted.
+    pub mount_root: String,
+    /// Nodes with all of these labels are left alone.
+    pub excluded_nodes: BTreeMap<String, String>,
+}
+
+/// A kind of runtime that can be served: a plugin is registered for it, and its CRD exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServedKind {
+    /// How the API server serves the kind.
+    pub resource: ApiResource,
+    /// Digest of the plugin that serves it; another one may want other chart values.
+    pub digest: String,
+}
+
+/// What all controllers share.
+pub struct Context {
+    /// The API server.
+    pub client: Client,
+    /// WebAssembly.
+    pub plugins: PluginHost,
+    /// The plugin that serves each kind.
+    pub registry: Arc<Registry>,
+    /// Helm's engine.
+    pub renderer: Arc<Renderer>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// What the probes are told.
+    pub health: Arc<Health>,
+    /// The configuration.
+    pub settings: Settings,
+    /// The kinds that can be served now.
+    pub kinds: watch::Receiver<Vec<ServedKind>>,
+    /// Whether this process may write.
+    pub leader: watch::Receiver<bool>,
+}
+
+impl Context {
+    /// Waits until this process may write. False if it is told to stop before.
+    pub async fn wait_until_leading(&self, stop: &CancellationToken) -> bool {
+        let mut leader = self.leader.clone();
+        tokio::select! {
+            () = stop.cancelled() => false,
+            leading = leader.wait_for(|leading| *leading) => leading.is_ok(),
+        }
+    }
+}

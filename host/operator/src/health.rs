@@ -1,0 +1,195 @@
+//! The probes `/healthz` and `/readyz`, and `/metrics`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics::Metrics;
+
+const CACHES: u8 = 1;
+const REGISTRATIONS: u8 = 2;
+const STOPPING: u8 = 4;
+
+/// How far the process has come. It is ready when its caches hold what the API server has and every registration was looked at.
+pub struct Health {
+    reached: AtomicU8,
+    started: Instant,
+    metrics: Arc<Metrics>,
+}
+
+impl Health {
+    /// Nothing is reached yet. `started` is when the process began.
+    pub fn new(started: Instant, metrics: Arc<Metrics>) -> Self {
+        Self {
+            reached: AtomicU8::new(0),
+            started,
+            metrics,
+        }
+    }
+
+    /// The watches of all objects have been filled.
+    pub fn caches_synced(&self) {
+        self.reach(CACHES);
+    }
+
+    /// Every registration that there was at the start is loaded or refused.
+    pub fn registrations_processed(&self) {
+        self.reach(REGISTRATIONS);
+    }
+
+    /// The process takes no new work.
+    pub fn stopping(&self) {
+        self.reach(STOPPING);
+    }
+
+    /// What is still missing before the process is ready; none if it is.
+    pub fn missing(&self) -> Option<&'static str> {
+        match self.reached.load(Ordering::Acquire) {
+            reached if reached & STOPPING != 0 => Some("stopping"),
+            reached if reached & CACHES == 0 => {
+                Some("waiting for the first list of all watched objects; are the CRDs installed (`wasser crds`)?")
+            }
+            reached if reached & REGISTRATIONS == 0 => Some("waiting for the registrations of plugins"),
+            _ => None,
+        }
+    }
+
+    fn reach(&self, step: u8) {
+        let before = self.reached.fetch_or(step, Ordering::AcqRel);
+        let ready = CACHES | REGISTRATIONS;
+        if before != ready && before | step == ready {
+            let after = self.started.elapsed();
+            self.metrics.ready(after);
+            tracing::info!(milliseconds = after.as_millis(), "ready");
+        }
+    }
+}
+
+/// The addresses to serve on. Equal ones are served once; none is not served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    /// For `/metrics`.
+    pub metrics: Option<SocketAddr>,
+    /// For `/healthz` and `/readyz`.
+    pub health: Option<SocketAddr>,
+}
+
+/// Serves until told to stop. The sockets are open when this returns.
+pub async fn serve(addresses: Addresses, health: Arc<Health>, metrics: Arc<Metrics>, stop: CancellationToken) -> std::io::Result<()> {
+    let probes = probes(health);
+    let numbers = Router::new().route("/metrics", get(scrape)).with_state(metrics);
+    match addresses {
+        Addresses {
+            metrics: Some(metrics),
+            health: Some(health),
+        } if metrics == health => listen(metrics, probes.merge(numbers), &stop).await,
+        Addresses { metrics, health } => {
+            if let Some(address) = metrics {
+                listen(address, numbers, &stop).await?;
+            }
+            if let Some(address) = health {
+                listen(address, probes, &stop).await?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn probes(health: Arc<Health>) -> Router {
+    Router::new()
+        .route("/healthz", get(|| std::future::ready("ok")))
+        .route("/readyz", get(ready))
+        .with_state(health)
+}
+
+async fn listen(address: SocketAddr, router: Router, stop: &CancellationToken) -> std::io::Result<()> {
+    let listener = TcpListener::bind(address).await?;
+    let stop = stop.clone().cancelled_owned();
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
+            tracing::error!(%address, %error, "serving probes and metrics ended");
+        }
+    });
+    Ok(())
+}
+
+async fn ready(State(health): State<Arc<Health>>) -> (StatusCode, &'static str) {
+    health
+        .missing()
+        .map_or((StatusCode::OK, "ok"), |missing| (StatusCode::SERVICE_UNAVAILABLE, missing))
+}
+
+async fn scrape(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {
+    (
+        [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")],
+        metrics.text(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    fn health() -> Arc<Health> {
+        Arc::new(Health::new(Instant::now(), Arc::new(Metrics::new())))
+    }
+
+    async fn get(address: SocketAddr, path: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream
+            .write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes())
+            .await
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[test]
+    fn readiness_takes_caches_and_registrations_in_any_order() {
+        let health = health();
+        assert!(health.missing().unwrap().contains("first list"));
+        health.registrations_processed();
+        assert!(health.missing().unwrap().contains("first list"));
+        health.caches_synced();
+        assert_eq!(health.missing(), None);
+        health.stopping();
+        assert_eq!(health.missing(), Some("stopping"));
+    }
+
+    #[tokio::test]
+    async fn probes_and_metrics_share_an_address() {
+        let (health, metrics, stop) = (health(), Arc::new(Metrics::new()), CancellationToken::new());
+        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        serve(
+            Addresses {
+                metrics: Some(address),
+                health: Some(address),
+            },
+            health.clone(),
+            metrics,
+            stop.clone(),
+        )
+        .await
+        .unwrap();
+        assert!(get(address, "/healthz").await.starts_with("HTTP/1.1 200"));
+        assert!(get(address, "/readyz").await.starts_with("HTTP/1.1 503"));
+        health.caches_synced();
+        health.registrations_processed();
+        assert!(get(address, "/readyz").await.starts_with("HTTP/1.1 200"));
+        assert!(get(address, "/metrics").await.contains("# EOF"));
+        stop.cancel();
+    }
+}

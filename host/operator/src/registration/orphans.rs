@@ -1,0 +1,56 @@
+//! Runtimes whose plugin was removed: they keep running, and are told that nobody looks after them.
+
+use futures::StreamExt;
+use kube::api::{DynamicObject, ListParams};
+use kube::core::ApiResource;
+use kube::{Api, Client, Resource, discovery};
+use wasser_engine::events::Events;
+
+/// Runtimes that are told; more would flood the events.
+const TOLD: u32 = 500;
+/// Events under way at the same time.
+const AT_ONCE: usize = 8;
+/// The reason of the event.
+const REASON: &str = "PluginRemoved";
+
+/// Publishes an event on every runtime of a kind that nobody serves any more.
+pub async fn tell(client: &Client, events: &Events, kind: &str) {
+    let resource = match resource(client, kind).await {
+        Ok(Some(resource)) => resource,
+        Ok(None) => return,
+        Err(error) => return tracing::warn!(kind, %error, "the runtimes whose plugin was removed could not be found"),
+    };
+    let api = Api::<DynamicObject>::all_with(client.clone(), &resource);
+    let runtimes = match api.list_metadata(&ListParams::default().limit(TOLD)).await {
+        Ok(runtimes) => runtimes,
+        Err(error) => return tracing::warn!(kind, %error, "the runtimes whose plugin was removed could not be listed"),
+    };
+    let count = runtimes.items.len();
+    if count == 0 {
+        return tracing::info!(kind, "the plugin was removed; there are no runtimes of its kind");
+    }
+    tracing::warn!(
+        kind,
+        count,
+        "the plugin was removed; the runtimes of its kind keep running as they are, and nobody looks after them"
+    );
+    let message = format!(
+        "The plugin for {kind} was removed. This runtime keeps running as it is; changes, health and deletion wait until a plugin for {kind} is registered"
+    );
+    let told = futures::stream::iter(runtimes.items).for_each_concurrent(AT_ONCE, |runtime| {
+        let about = runtime.object_ref(&resource);
+        let message = &message;
+        async move { events.publish(&about, true, REASON, message).await }
+    });
+    told.await;
+}
+
+/// How the API server serves a kind; none if it does not.
+async fn resource(client: &Client, kind: &str) -> kube::Result<Option<ApiResource>> {
+    let group = match discovery::pinned_group(client, &kube::core::GroupVersion::gv(wasser_api::GROUP, wasser_api::VERSION)).await {
+        Ok(group) => group,
+        Err(kube::Error::Api(status)) if status.code == 404 => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    Ok(group.recommended_kind(kind).map(|(resource, _)| resource))
+}

@@ -1,0 +1,237 @@
+//! What is known of the ConfigMaps: which there are, what was said of each, and what of that stands in its annotations. No client here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference};
+use kube::runtime::watcher::Event;
+use kube::{Resource, ResourceExt};
+use wasser_plugin::Verdict;
+
+use super::name;
+
+/// Something to be judged.
+#[derive(Debug, PartialEq)]
+pub enum Change {
+    /// A ConfigMap was added or changed, possibly only in its metadata.
+    Apply(Box<ConfigMap>),
+    /// It is gone, or has lost its label.
+    Remove(String),
+}
+
+/// A ConfigMap without its data.
+struct Entry {
+    reference: ObjectReference,
+    /// The annotations of a verdict as they stand on the object.
+    written: BTreeMap<String, String>,
+    verdict: Option<Verdict>,
+}
+
+/// All registrations.
+#[derive(Default)]
+pub struct State {
+    entries: BTreeMap<String, Entry>,
+    listing: Option<Vec<ConfigMap>>,
+    orphans: BTreeSet<String>,
+}
+
+impl State {
+    /// Takes in what the watch says. A list is judged as a whole, oldest first: a claim that loses to an older one is then not loaded
+    /// in vain, and what is missing from it was removed while nobody watched.
+    pub fn take(&mut self, event: Event<ConfigMap>) -> Vec<Change> {
+        match event {
+            Event::Init => {
+                self.listing = Some(Vec::new());
+                Vec::new()
+            }
+            Event::InitApply(map) => {
+                self.listing.get_or_insert_default().push(map);
+                Vec::new()
+            }
+            Event::InitDone => {
+                let mut listed = self.listing.take().unwrap_or_default();
+                listed.sort_by_key(|map| (map.creation_timestamp().map(|time| time.0), name(map)));
+                let there: BTreeSet<String> = listed.iter().map(name).collect();
+                let gone: Vec<String> = self.entries.keys().filter(|name| !there.contains(*name)).cloned().collect();
+                let removed = gone.into_iter().map(|name| self.remove(name)).collect::<Vec<_>>();
+                removed.into_iter().chain(listed.into_iter().map(|map| self.apply(map))).collect()
+            }
+            Event::Apply(map) => vec![self.apply(map)],
+            Event::Delete(map) => vec![self.remove(name(&map))],
+        }
+    }
+
+    fn apply(&mut self, map: ConfigMap) -> Change {
+        let keys: BTreeSet<String> = Verdict::annotation_keys().collect();
+        let written = map
+            .annotations()
+            .iter()
+            .filter(|(key, _)| keys.contains(*key))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        let reference = map.object_ref(&());
+        // One of the same name that was deleted and made anew has nothing to do with the former.
+        let same = |entry: &Entry| entry.reference.uid == reference.uid;
+        let verdict = self.entries.remove(&name(&map)).filter(same).and_then(|entry| entry.verdict);
+        self.entries.insert(
+            name(&map),
+            Entry {
+                reference,
+                written,
+                verdict,
+            },
+        );
+        Change::Apply(Box::new(map))
+    }
+
+    fn remove(&mut self, name: String) -> Change {
+        self.entries.remove(&name);
+        Change::Remove(name)
+    }
+
+    /// A verdict was reached.
+    pub fn judged(&mut self, name: &str, verdict: Verdict) {
+        if let Some(entry) = self.entries.get_mut(name) {
+            entry.verdict = Some(verdict);
+        }
+    }
+
+    /// Nobody serves this kind any more.
+    pub fn orphaned(&mut self, kind: &str) {
+        self.orphans.insert(kind.to_owned());
+    }
+
+    /// Somebody serves it again.
+    pub fn adopted(&mut self, kind: &str) {
+        self.orphans.remove(kind);
+    }
+
+    /// The kinds whose runtimes have not been told yet that nobody serves them. They count as told.
+    pub fn orphans(&mut self) -> BTreeSet<String> {
+        std::mem::take(&mut self.orphans)
+    }
+
+    /// The verdicts that do not stand on their ConfigMaps. They count as written.
+    pub fn unwritten(&mut self) -> Vec<(ObjectReference, Verdict)> {
+        let mut all = Vec::new();
+        for entry in self.entries.values_mut() {
+            let Some(verdict) = &entry.verdict else { continue };
+            let annotations = verdict.annotations();
+            if annotations != entry.written {
+                entry.written = annotations;
+                all.push((entry.reference.clone(), verdict.clone()));
+            }
+        }
+        all
+    }
+
+    /// Writing a verdict failed.
+    pub fn forget_writing(&mut self, name: &str) {
+        if let Some(entry) = self.entries.get_mut(name) {
+            entry.written.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+    use super::*;
+
+    fn map(name: &str, seconds: i64) -> ConfigMap {
+        let mut map = ConfigMap::default();
+        map.metadata.name = Some(name.to_owned());
+        map.metadata.uid = Some(format!("{name}-{seconds}"));
+        map.metadata.creation_timestamp = Some(Time(jiff::Timestamp::from_second(seconds).unwrap()));
+        map
+    }
+
+    fn list(state: &mut State, maps: Vec<ConfigMap>) -> Vec<String> {
+        assert!(state.take(Event::Init).is_empty());
+        for map in maps {
+            assert!(state.take(Event::InitApply(map)).is_empty());
+        }
+        state.take(Event::InitDone).iter().map(describe).collect()
+    }
+
+    fn describe(change: &Change) -> String {
+        match change {
+            Change::Apply(map) => format!("+{}", name(map)),
+            Change::Remove(name) => format!("-{name}"),
+        }
+    }
+
+    fn refused(reason: &str) -> Verdict {
+        Verdict::refused(&reason, None)
+    }
+
+    #[test]
+    fn a_list_is_judged_oldest_first_and_shows_what_is_gone() {
+        let mut state = State::default();
+        assert_eq!(list(&mut state, vec![map("a", 30), map("b", 10), map("c", 20)]), ["+b", "+c", "+a"]);
+        assert_eq!(list(&mut state, vec![map("a", 30)]), ["-b", "-c", "+a"]);
+        assert_eq!(
+            state.take(Event::Delete(map("a", 30))).iter().map(describe).collect::<Vec<_>>(),
+            ["-a"]
+        );
+    }
+
+    #[test]
+    fn a_verdict_is_written_once() {
+        let mut state = State::default();
+        state.take(Event::Apply(map("a", 1)));
+        assert!(state.unwritten().is_empty());
+        state.judged("a", refused("no digest"));
+        assert_eq!(state.unwritten().len(), 1);
+        assert!(state.unwritten().is_empty());
+        // The watch shows what was written; nothing is to be done.
+        let mut annotated = map("a", 1);
+        annotated.metadata.annotations = Some(refused("no digest").annotations());
+        state.take(Event::Apply(annotated.clone()));
+        assert!(state.unwritten().is_empty());
+        // Another verdict is news, and so is an annotation that somebody removed.
+        state.judged("a", refused("no chart"));
+        assert_eq!(state.unwritten().len(), 1);
+        state.take(Event::Apply(map("a", 1)));
+        assert_eq!(state.unwritten().len(), 1);
+    }
+
+    #[test]
+    fn a_failed_writing_is_tried_again() {
+        let mut state = State::default();
+        state.take(Event::Apply(map("a", 1)));
+        state.judged("a", refused("no digest"));
+        assert_eq!(state.unwritten().len(), 1);
+        state.forget_writing("a");
+        assert_eq!(state.unwritten().len(), 1);
+    }
+
+    #[test]
+    fn annotations_of_an_earlier_process_count() {
+        let mut state = State::default();
+        let mut annotated = map("a", 1);
+        annotated.metadata.annotations = Some(refused("no digest").annotations());
+        state.take(Event::Apply(annotated));
+        state.judged("a", refused("no digest"));
+        assert!(state.unwritten().is_empty());
+    }
+
+    #[test]
+    fn a_namesake_starts_anew() {
+        let mut state = State::default();
+        state.take(Event::Apply(map("a", 1)));
+        state.judged("a", refused("no digest"));
+        state.take(Event::Apply(map("a", 2)));
+        assert!(state.unwritten().is_empty());
+    }
+
+    #[test]
+    fn a_kind_that_is_served_again_has_no_orphans() {
+        let mut state = State::default();
+        state.orphaned("A");
+        state.orphaned("B");
+        state.adopted("A");
+        assert_eq!(state.orphans().into_iter().collect::<Vec<_>>(), ["B"]);
+        assert!(state.orphans().is_empty());
+    }
+}
