@@ -9,7 +9,7 @@ use kube::core::ApiResource;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use wasser_chart::Renderer;
-use wasser_plugin::{PluginHost, Registry};
+use wasser_plugin::Registry;
 
 use crate::health::Health;
 use crate::metrics::Metrics;
@@ -42,8 +42,6 @@ pub struct ServedKind {
 pub struct Context {
     /// The API server.
     pub client: Client,
-    /// WebAssembly.
-    pub plugins: PluginHost,
     /// The plugin that serves each kind.
     pub registry: Arc<Registry>,
     /// Helm's engine.

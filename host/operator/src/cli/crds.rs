@@ -1,6 +1,5 @@
 //! `wasser crds`: the CRDs of the host's own kinds, and those that plugins carry.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -25,7 +24,7 @@ pub fn run(args: &Args) -> Result<()> {
     for file in &args.plugin {
         text.push_str(&of_plugin(&Package::read(file)?)?);
     }
-    std::io::stdout().write_all(text.as_bytes()).context("writing to standard output")
+    super::print(&text)
 }
 
 /// The CRD that a plugin carries, as YAML.

@@ -1,5 +1,7 @@
 //! Logs, on stderr.
 
+use std::io::IsTerminal;
+
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
@@ -19,7 +21,10 @@ pub enum Format {
 pub fn start(format: Format, filter: &str) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(filter)
         .map_err(|error| anyhow::anyhow!("--log: `{filter}` is not a filter such as `info` or `info,wasser=debug`: {error}"))?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match format {
         Format::Json => logs.json().flatten_event(true).with_current_span(false).init(),
         Format::Text => logs.with_target(false).init(),

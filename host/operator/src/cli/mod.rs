@@ -9,6 +9,7 @@ mod precompile;
 mod render;
 mod run;
 
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -48,6 +49,14 @@ pub fn run(cli: Cli, started: Instant) -> Result<ExitCode> {
         Command::Plugin(command) => block_on(plugin::run(command)),
         Command::Render(args) => block_on(render::run(args)).map(done),
         Command::Precompile(args) => precompile::run(&args).map(done),
+    }
+}
+
+/// Prints a command's result. A reader that has seen enough, as `head` has, is no failure.
+fn print(text: &str) -> Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("writing to standard output"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `wasser plugin`: what an author and an administrator want to know of a plugin before it is registered.
 
-use std::fmt::Write as _;
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -48,15 +48,15 @@ pub struct Args {
 pub async fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Crd(file) => {
-            print!("{}", crds::of_plugin(&Package::read(&file.file)?)?);
+            super::print(&crds::of_plugin(&Package::read(&file.file)?)?)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Inspect(args) => {
             let package = Package::read(&args.file.file)?;
-            print!("{}", describe(&args.load(&package, None).await?));
+            super::print(&describe(&args.load(&package, None).await?))?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Check(args) => Ok(args.check().await),
+        Command::Check(args) => args.check().await,
     }
 }
 
@@ -65,7 +65,7 @@ impl Args {
         load(package, chart, self.cache_dir.clone(), self.plugin_dir.clone()).await
     }
 
-    async fn check(&self) -> ExitCode {
+    async fn check(&self) -> Result<ExitCode> {
         let checked = async {
             let package = Package::read(&self.file.file)?;
             let plugin = self.load(&package, None).await?;
@@ -78,10 +78,12 @@ impl Args {
             Ok(verdict) => (verdict, ExitCode::SUCCESS),
             Err(error) => (Verdict::refused(&format!("{error:#}"), None), ExitCode::FAILURE),
         };
-        for (key, value) in verdict.annotations() {
-            println!("{key}: {value}");
+        let mut text = format!("{}: {}\n", verdict.state.word(), verdict.message);
+        for (name, fact) in &verdict.facts {
+            text.push_str(&row(name, fact));
         }
-        code
+        super::print(&text)?;
+        Ok(code)
     }
 }
 
@@ -102,7 +104,7 @@ pub async fn load(package: &Package, chart: Option<Bytes>, cache_dir: Option<Pat
 fn describe(plugin: &Plugin) -> String {
     let mut text = String::new();
     let description = &plugin.description;
-    let mut row = |name: &str, value: &dyn std::fmt::Display| drop(writeln!(text, "{name:<22}{value}"));
+    let mut row = |name: &str, value: &dyn Display| text.push_str(&self::row(name, value));
     row("kind", &description.kind);
     row("resource", &format!("{}.{}", description.plural, wasser_api::GROUP));
     row("engine", &description.engine);
@@ -144,6 +146,10 @@ fn describe(plugin: &Plugin) -> String {
         }
     }
     text
+}
+
+fn row(name: &str, value: &dyn Display) -> String {
+    format!("{name:<22}{value}\n")
 }
 
 fn or_none(text: String) -> String {

@@ -142,7 +142,7 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
     let registrations = Registrations {
         client: client.clone(),
         namespace: settings.namespace.clone(),
-        registrar: Registrar::new(plugins.clone(), registry.clone()),
+        registrar: Registrar::new(plugins, registry.clone()),
         registry: registry.clone(),
         health: health.clone(),
         metrics: metrics.clone(),
@@ -160,7 +160,6 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
     let renderer = Arc::new(renderer(cache_dir).await?);
     let context = Arc::new(Context {
         client,
-        plugins,
         registry,
         renderer,
         metrics,

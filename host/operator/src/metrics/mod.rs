@@ -6,7 +6,6 @@ mod calls;
 mod process;
 mod reconciles;
 
-use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -145,8 +144,11 @@ impl Metrics {
         }
         let mut text = String::new();
         if let Err(error) = encode(&mut text, &self.registry) {
-            text.clear();
-            drop(write!(text, "# the metrics could not be written: {error}\n# EOF\n"));
+            text = format!(
+                "# the metrics could not be written: {error}
+# EOF
+"
+            );
         }
         text
     }

@@ -9,7 +9,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use serde_json::Value;
 use wasser_chart::{Chart, Policy, ReleaseMeta, Renderer};
 use wasser_engine::identity::Identity;
@@ -63,8 +62,7 @@ pub async fn run(args: Args) -> Result<()> {
     let pair = Pair::find(objects, &plugin.description.kind, &args.namespace)?;
     let values = pair.values(&plugin, &args.mount_root).await?;
     if args.values {
-        print!("{}", yaml_serde::to_string(&values)?);
-        return Ok(());
+        return super::print(&yaml_serde::to_string(&values)?);
     }
     let chart = Chart::from_tgz(plugin.chart.clone())?;
     let directory = options::cache_dir(args.cache_dir).join("helm");
@@ -76,7 +74,7 @@ pub async fn run(args: Args) -> Result<()> {
         is_upgrade: false,
     };
     let rendered = renderer.render(&chart, &meta, &values).await?;
-    print!("{}", rendered.manifest);
+    super::print(&rendered.manifest)?;
     pair.policy(&plugin)
         .admit(&rendered.objects)
         .map_err(|violation| anyhow!("the operator would refuse this: {violation}"))
@@ -168,9 +166,7 @@ impl Pair {
             namespace: self.namespace.clone(),
             kinds: plugin.grants.kinds.clone(),
             privileged: plugin.grants.privileged,
-            owner: OwnerReference {
-                ..owner_reference(&self.kind, &self.name, UID)
-            },
+            owner: owner_reference(&self.kind, &self.name, UID),
         }
     }
 }
