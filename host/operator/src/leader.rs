@@ -5,7 +5,8 @@
 
 use std::time::{Duration, Instant};
 
-use kube::{Client, Config};
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::{Api, Client, Config};
 use kube_lease_manager::{LeaseManager, LeaseManagerBuilder};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,8 @@ const GRACE: u64 = 10;
 const PATIENCE: Duration = Duration::from_secs(4);
 /// Of every request of the election.
 const TIMEOUT: Duration = Duration::from_secs(3);
+/// How often a replica that does not lead looks whether the lease was given back.
+const LOOK: Duration = Duration::from_secs(2);
 /// Between two attempts after a failure.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -47,16 +50,24 @@ impl Candidate {
 /// Takes part in the election until told to stop, and then gives the lease back. `leading` says whether this replica leads; once it no
 /// longer does, `lost` is cancelled and there is no way back but a new start: what was read as a leader may be out of date.
 pub async fn run(config: Config, candidate: Candidate, leading: watch::Sender<bool>, stop: CancellationToken, lost: CancellationToken) {
-    let Some(manager) = open(config, &candidate, &stop).await else {
+    let Some((mut manager, leases)) = open(&config, &candidate, &stop).await else {
         return;
     };
     let mut failing: Option<Instant> = None;
     loop {
+        let leads = *leading.borrow();
         let changed = tokio::select! {
             () = stop.cancelled() => break,
             changed = manager.changed() => changed,
+            // The manager sleeps until the lease ends, even if its holder has given it back in the meantime; a new one looks.
+            () = given_back(&leases), if !leads => match open(&config, &candidate, &stop).await {
+                Some(opened) => {
+                    manager = opened.0;
+                    continue;
+                }
+                None => break,
+            },
         };
-        let leads = *leading.borrow();
         match changed {
             Ok(true) => {
                 failing = None;
@@ -93,14 +104,34 @@ pub async fn run(config: Config, candidate: Candidate, leading: watch::Sender<bo
     }
 }
 
-async fn open(mut config: Config, candidate: &Candidate, stop: &CancellationToken) -> Option<LeaseManager> {
+/// Waits until nobody holds the lease.
+async fn given_back(leases: &Api<Lease>) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        // Whatever goes wrong here, the manager meets as well, and says so.
+        let holder = leases
+            .get(LEASE)
+            .await
+            .ok()
+            .and_then(|lease| lease.spec)
+            .map(|spec| spec.holder_identity);
+        if holder.is_some_and(|holder| holder.is_none()) {
+            return;
+        }
+    }
+}
+
+/// The election with a client of its own, and the same leases to look at.
+async fn open(config: &Config, candidate: &Candidate, stop: &CancellationToken) -> Option<(LeaseManager, Api<Lease>)> {
+    let mut config = config.clone();
     config.connect_timeout = Some(TIMEOUT);
     config.read_timeout = Some(TIMEOUT);
     config.write_timeout = Some(TIMEOUT);
     loop {
         let attempt = async {
             let client = Client::try_from(config.clone()).map_err(|error| error.to_string())?;
-            LeaseManagerBuilder::new(client, LEASE)
+            let leases = Api::namespaced(client.clone(), &candidate.namespace);
+            let manager = LeaseManagerBuilder::new(client, LEASE)
                 .with_namespace(&candidate.namespace)
                 .with_identity(&candidate.identity)
                 .with_field_manager(format!("wasser-{}", candidate.identity))
@@ -108,12 +139,13 @@ async fn open(mut config: Config, candidate: &Candidate, stop: &CancellationToke
                 .with_grace(GRACE)
                 .build()
                 .await
-                .map_err(|error| error.to_string())
+                .map_err(|error| error.to_string())?;
+            Ok::<_, String>((manager, leases))
         };
         tokio::select! {
             () = stop.cancelled() => return None,
             opened = attempt => match opened {
-                Ok(manager) => return Some(manager),
+                Ok(opened) => return Some(opened),
                 Err(error) => tracing::warn!(namespace = candidate.namespace, lease = LEASE, error, "the lease cannot be read or created; trying again"),
             },
         }

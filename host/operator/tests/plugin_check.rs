@@ -1,0 +1,191 @@
+//! `wasser plugin` on good and bad files: everything that registering does, offline.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // Tests fail by panicking.
+
+// The guests of the plugin host's own tests, made from text without a toolchain.
+#[path = "../../plugin/tests/common/mod.rs"]
+mod common;
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use common::Guest;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use rstest::rstest;
+use wasser_plugin::Digest;
+
+/// Begins like a chart, which is enough for what is not about charts.
+const CHART: &[u8] = common::registration::CHART;
+
+/// A chart that renders nothing.
+fn chart() -> Vec<u8> {
+    let content = b"apiVersion: v2\nname: demo\nversion: 1.0.0\n";
+    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    let mut header = tar::Header::new_gnu();
+    header.set_size(content.len() as u64);
+    header.set_mode(0o644);
+    archive.append_data(&mut header, "demo/Chart.yaml", content.as_slice()).unwrap();
+    archive.into_inner().unwrap().finish().unwrap()
+}
+
+struct Files(tempfile::TempDir);
+
+impl Files {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.0.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn wasser(&self, arguments: &[&str], file: &PathBuf) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wasser"));
+        command
+            .arg("plugin")
+            .args(arguments)
+            .arg(file)
+            .env("WASSER_CACHE_DIR", self.0.path().join("cache"));
+        command.output().unwrap()
+    }
+}
+
+/// A manifest that registers a component, and what `change` does to its text.
+fn manifest(component: &[u8], change: impl Fn(String) -> String) -> Vec<u8> {
+    let text = format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: demo\n  labels: {{wasser.fluid.io/plugin: \"true\"}}\ndata:\n  plugin.yaml: |\n    \
+         runtime: DemoRuntime\n    component: {{inline: demo.wasm}}\n    digest: {}\n    chart: {{inline: demo.tgz}}\n    \
+         grants: {{exec: [worker], kinds: [StatefulSet]}}\nbinaryData:\n  demo.wasm: {}\n  demo.tgz: {}\n",
+        Digest::of(component),
+        STANDARD.encode(component),
+        STANDARD.encode(CHART),
+    );
+    change(text).into_bytes()
+}
+
+fn unchanged(text: String) -> String {
+    text
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[rstest]
+#[case::digest("digest: sha256:", "digest: sha256:0", "digest")]
+#[case::label("\"true\"", "\"false\"", "no ConfigMap with the label wasser.fluid.io/plugin")]
+#[case::key("inline: demo.wasm", "inline: other.wasm", "no key `other.wasm`")]
+#[case::grant("exec: [worker]", "execute: [worker]", "execute")]
+#[case::registry("inline: demo.wasm", "oci: example.org/demo", "OCI registries are not supported yet")]
+#[case::kind("runtime: DemoRuntime", "runtime: OtherRuntime", "OtherRuntime")]
+#[case::outside("inline: demo.wasm", "path: ../../etc/passwd", "cannot be read below the plugin directory")]
+#[case::yaml("runtime: DemoRuntime", "runtime: [", "plugin.yaml")]
+fn a_bad_registration_is_refused_with_its_reason(#[case] from: &str, #[case] to: &str, #[case] reason: &str) {
+    let files = Files::new();
+    let file = files.write("demo.yaml", &manifest(&Guest::default().build(), |text| text.replacen(from, to, 1)));
+    let output = files.wasser(&["check"], &file);
+    let said = text(&output.stdout);
+    assert!(
+        said.starts_with("refused: ") && said.contains(reason),
+        "{said}{}",
+        text(&output.stderr)
+    );
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[rstest]
+#[case::module(Guest::default().module(), "core WebAssembly module, not a component")]
+#[case::version(Guest::default().version("0.9.0").build(), "0.9.0")]
+#[case::method(Guest::default().without("shutdown").build(), "shutdown")]
+#[case::endless(Guest::default().describing("(loop $again (br $again)) (unreachable)").build(), "ran for more than")]
+#[case::trap(Guest::default().describing("(unreachable)").build(), "trapped")]
+#[case::damaged(b"\0asm\x0d\0\x01\0 and then nonsense".to_vec(), "component")]
+fn a_bad_component_is_refused_with_its_reason(#[case] component: Vec<u8>, #[case] reason: &str) {
+    let files = Files::new();
+    let file = files.write("demo.yaml", &manifest(&component, unchanged));
+    let output = files.wasser(&["check"], &file);
+    let said = text(&output.stdout);
+    assert!(
+        said.starts_with("refused: ") && said.contains(reason),
+        "{said}{}",
+        text(&output.stderr)
+    );
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[rstest]
+#[case::missing(None, "reading")]
+#[case::neither(Some(b"\xff\xfe".as_slice()), "neither WebAssembly nor YAML")]
+#[case::prose(Some(b"hello".as_slice()), "no Kubernetes object")]
+#[case::empty(Some(b"".as_slice()), "no ConfigMap with the label")]
+fn what_is_no_plugin_is_refused(#[case] content: Option<&[u8]>, #[case] reason: &str) {
+    let files = Files::new();
+    let file = content.map_or_else(|| files.0.path().join("missing"), |content| files.write("file", content));
+    let output = files.wasser(&["check"], &file);
+    let said = text(&output.stdout);
+    assert!(said.starts_with("refused: ") && said.contains(reason), "{said}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_chart_that_is_none_is_refused() {
+    let files = Files::new();
+    let bare = STANDARD.encode(CHART);
+    let file = files.write(
+        "demo.yaml",
+        &manifest(&Guest::default().build(), |text| {
+            text.replace(&bare, &STANDARD.encode(b"no archive"))
+        }),
+    );
+    let said = text(&files.wasser(&["check"], &file).stdout);
+    assert!(said.starts_with("refused: ") && said.contains("not a gzipped archive"), "{said}");
+}
+
+#[test]
+fn a_good_plugin_is_loaded() {
+    let files = Files::new();
+    let bare = STANDARD.encode(CHART);
+    let file = files.write(
+        "demo.yaml",
+        &manifest(&Guest::default().build(), |text| text.replace(&bare, &STANDARD.encode(chart()))),
+    );
+    let output = files.wasser(&["check"], &file);
+    let said = text(&output.stdout);
+    assert!(said.starts_with("loaded: serves DemoRuntime"), "{said}");
+    assert!(said.lines().any(|line| line == "wit                   0.1.0"), "{said}");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn a_plugin_is_shown_as_it_is() {
+    let files = Files::new();
+    let file = files.write("demo.yaml", &manifest(&Guest::default().build(), unchanged));
+    let output = files.wasser(&["inspect"], &file);
+    let shown = text(&output.stdout);
+    for line in [
+        "kind                  DemoRuntime",
+        "resource              demoruntimes.data.fluid.io",
+        "granted               exec [worker], kinds [StatefulSet]",
+        "role                  worker: StatefulSet NAME-worker, needed for Bound",
+    ] {
+        assert!(
+            shown.lines().any(|shown| shown == line),
+            "{line}\nis not in\n{shown}{}",
+            text(&output.stderr)
+        );
+    }
+}
+
+#[test]
+fn a_plugin_without_a_crd_says_what_is_missing() {
+    let files = Files::new();
+    let file = files.write("demo.wasm", &Guest::default().build());
+    let output = files.wasser(&["crd"], &file);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("wasser:crd"), "{}", text(&output.stderr));
+}
