@@ -5,6 +5,7 @@
 mod calls;
 mod process;
 mod reconciles;
+mod runtimes;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -169,7 +170,7 @@ impl Metrics {
     }
 
     /// What a data source holds; `dataset` is `namespace/name`.
-    pub fn dataset_ufs(&self, dataset: &str, files: u64, bytes: u64) {
+    fn dataset_ufs(&self, dataset: &str, files: u64, bytes: u64) {
         let label = OfDataset {
             dataset: dataset.to_owned(),
         };
@@ -178,7 +179,7 @@ impl Metrics {
     }
 
     /// The Dataset `namespace/name` is gone.
-    pub fn forget_dataset(&self, dataset: &str) {
+    fn forget_dataset(&self, dataset: &str) {
         let label = OfDataset {
             dataset: dataset.to_owned(),
         };
@@ -187,7 +188,7 @@ impl Metrics {
     }
 
     /// The setup of a runtime `namespace/name` failed; the type is `juicefs`.
-    pub fn setup_error(&self, runtime_type: &str, runtime: &str) {
+    fn setup_error(&self, runtime_type: &str, runtime: &str) {
         self.setup_errors
             .get_or_create(&OfRuntime {
                 runtime_type: runtime_type.to_owned(),
@@ -197,7 +198,7 @@ impl Metrics {
     }
 
     /// The health check of a runtime `namespace/name` failed; the type is `juicefs`.
-    pub fn health_error(&self, runtime_type: &str, runtime: &str) {
+    fn health_error(&self, runtime_type: &str, runtime: &str) {
         self.health_errors
             .get_or_create(&OfRuntime {
                 runtime_type: runtime_type.to_owned(),
@@ -207,7 +208,7 @@ impl Metrics {
     }
 
     /// The runtime `namespace/name` is gone.
-    pub fn forget_runtime(&self, runtime_type: &str, runtime: &str) {
+    fn forget_runtime(&self, runtime_type: &str, runtime: &str) {
         let label = OfRuntime {
             runtime_type: runtime_type.to_owned(),
             runtime: runtime.to_owned(),

@@ -57,6 +57,11 @@ impl Reconciles {
         metrics
     }
 
+    /// A reconcile failed that answers its failure itself, so that it does not end with an error.
+    pub fn failed(&self, kind: &str, error: &'static str) {
+        count(&self.errors, kind, error);
+    }
+
     pub fn start(&self, kind: &str) -> Reconcile {
         let kind = Kind { kind: kind.to_owned() };
         let running = self.running.get_or_create_owned(&kind);
@@ -70,6 +75,14 @@ impl Reconciles {
             kind,
         }
     }
+}
+
+fn count(errors: &Family<Failure, Counter>, kind: &str, error: &'static str) {
+    let failure = Failure {
+        kind: kind.to_owned(),
+        error,
+    };
+    errors.get_or_create(&failure).inc();
 }
 
 /// A reconcile under way. It is counted when it is dropped, so that one that was cancelled counts as well.
@@ -86,18 +99,8 @@ impl Reconcile {
     /// It has ended; with an error of this kind, if with any.
     pub fn end(self, error: Option<&'static str>) {
         if let Some(error) = error {
-            self.failed(error);
+            count(&self.errors, &self.kind.kind, error);
         }
-    }
-
-    /// It has met an error of this kind, which may not be its end.
-    pub fn failed(&self, error: &'static str) {
-        self.errors
-            .get_or_create(&Failure {
-                kind: self.kind.kind.clone(),
-                error,
-            })
-            .inc();
     }
 }
 

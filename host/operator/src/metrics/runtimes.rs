@@ -1,0 +1,135 @@
+//! What a reconcile of a runtime tells of it and of its Dataset, in Fluid's metrics.
+
+use wasser_api::dataset::DatasetStatus;
+use wasser_api::size;
+use wasser_engine::error::EngineError;
+use wasser_engine::request::Request;
+
+use super::Metrics;
+
+/// What the metrics want to know of a reconcile that has ended.
+struct Seen<'a> {
+    kind: &'a str,
+    /// The runtime type: `juicefs`.
+    engine: &'a str,
+    /// `namespace/name`, of the Dataset as well.
+    runtime: &'a str,
+    /// Whether it was set up when the reconcile began.
+    was_set_up: bool,
+    /// Whether the reconcile was one of its deletion.
+    deleting: bool,
+    /// The Dataset's status as it shall be.
+    status: &'a DatasetStatus,
+    error: Option<&'a EngineError>,
+}
+
+impl Metrics {
+    /// A reconcile of a runtime has ended. `was_set_up` is how it stood at the beginning.
+    pub fn reconciled(&self, request: &Request, was_set_up: bool, error: Option<&EngineError>) {
+        self.saw(&Seen {
+            kind: &request.identity.kind,
+            engine: &request.identity.engine,
+            runtime: &request.identity.display(),
+            was_set_up,
+            deleting: request.runtime.metadata.deletion_timestamp.is_some(),
+            status: &request.dataset_status,
+            error,
+        });
+    }
+
+    fn saw(&self, seen: &Seen<'_>) {
+        match seen.error {
+            Some(error) => {
+                self.reconciles.failed(seen.kind, error.label());
+                if let EngineError::Failed {
+                    method: "check-runtime-healthy",
+                    ..
+                } = error
+                {
+                    self.health_error(seen.engine, seen.runtime);
+                } else if !seen.was_set_up && !seen.deleting {
+                    self.setup_error(seen.engine, seen.runtime);
+                }
+            }
+            None if seen.deleting => {
+                self.forget_dataset(seen.runtime);
+                self.forget_runtime(seen.engine, seen.runtime);
+            }
+            None => {}
+        }
+        if !seen.deleting
+            && let Some((files, bytes)) = contents(seen.status)
+        {
+            self.dataset_ufs(seen.runtime, files, bytes);
+        }
+    }
+}
+
+/// Number of files and bytes, once they are known. The status has the bytes with two decimals of their unit.
+fn contents(status: &DatasetStatus) -> Option<(u64, u64)> {
+    let files = status.file_num.as_ref()?.parse().ok()?;
+    let bytes = size::parse(status.ufs_total.as_ref()?).ok()?.try_into().ok()?;
+    Some((files, bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn failed(method: &'static str) -> EngineError {
+        EngineError::Failed {
+            method,
+            message: "no".to_owned(),
+        }
+    }
+
+    fn status(files: &str, bytes: &str) -> DatasetStatus {
+        DatasetStatus {
+            file_num: Some(files.to_owned()),
+            ufs_total: Some(bytes.to_owned()),
+            ..DatasetStatus::default()
+        }
+    }
+
+    fn see(metrics: &Metrics, was_set_up: bool, deleting: bool, status: &DatasetStatus, error: Option<&EngineError>) {
+        metrics.saw(&Seen {
+            kind: "DemoRuntime",
+            engine: "demo",
+            runtime: "default/a",
+            was_set_up,
+            deleting,
+            status,
+            error,
+        });
+    }
+
+    #[rstest]
+    #[case::setup(false, "setup-master", "runtime_setup_error_total")]
+    #[case::health(true, "check-runtime-healthy", "runtime_sync_healthcheck_error_total")]
+    fn a_failure_counts_where_it_belongs(#[case] was_set_up: bool, #[case] method: &'static str, #[case] counter: &str) {
+        let metrics = Metrics::new();
+        see(&metrics, was_set_up, false, &DatasetStatus::default(), Some(&failed(method)));
+        let text = metrics.text();
+        let counted: Vec<&str> = text.lines().filter(|line| line.starts_with("runtime_")).collect();
+        assert_eq!(counted, [format!(r#"{counter}{{runtime_type="demo",runtime="default/a"}} 1"#)]);
+        assert!(
+            text.contains(r#"wasser_reconcile_errors_total{kind="DemoRuntime",error="failed"} 1"#),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn contents_are_shown_once_they_are_known_and_go_with_the_runtime() {
+        let metrics = Metrics::new();
+        see(&metrics, true, false, &status("[Calculating]", "[Calculating]"), None);
+        assert!(!metrics.text().contains("dataset_ufs_file_num{"));
+        see(&metrics, true, false, &status("7", "1.50KiB"), None);
+        let text = metrics.text();
+        assert!(text.contains(r#"dataset_ufs_file_num{dataset="default/a"} 7"#), "{text}");
+        assert!(text.contains(r#"dataset_ufs_total_size{dataset="default/a"} 1536"#), "{text}");
+        see(&metrics, true, true, &status("7", "1.50KiB"), None);
+        assert!(!metrics.text().contains("default/a"));
+    }
+}
