@@ -1,11 +1,20 @@
 //! A packaged chart.
 
+use std::io::{BufReader, Read};
+use std::path::{Component, Path};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::error::ChartError;
+
+/// Bytes that an archive may unpack to, as in Helm.
+const MAX_UNPACKED: u64 = 100 << 20;
+/// Bytes of one file, as in Helm.
+const MAX_FILE: u64 = 5 << 20;
 
 /// A chart as `helm package` makes it, checked for its outer form only; Helm's engine reads the rest.
 #[derive(Debug, Clone)]
@@ -16,14 +25,24 @@ pub struct Chart {
     archive: Bytes,
 }
 
+/// What is read of `Chart.yaml`.
+#[derive(Deserialize)]
+struct Metadata {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    version: String,
+}
+
 impl Chart {
     /// Reads a gzipped tar archive with one directory that contains `Chart.yaml`.
     ///
     /// # Errors
-    /// If it is no such archive, or its `Chart.yaml` names no chart.
+    /// If it is no such archive, or its `Chart.yaml` names no chart or no version.
     pub fn from_tgz(archive: Bytes) -> Result<Arc<Self>, ChartError> {
+        let metadata = metadata(&archive).map_err(|message| ChartError { message })?;
         let digest = Sha256::digest(&archive).iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Arc::new(Self { name: String::new(), version: String::new(), digest, archive }))
+        Ok(Arc::new(Self { name: metadata.name, version: metadata.version, digest, archive }))
     }
 
     /// `name` of `Chart.yaml`.
@@ -44,5 +63,102 @@ impl Chart {
     /// The archive itself.
     pub fn archive(&self) -> &Bytes {
         &self.archive
+    }
+}
+
+/// Looks for `Chart.yaml` and unpacks no further. Only as much as one file may have is ever in memory.
+fn metadata(archive: &[u8]) -> Result<Metadata, String> {
+    let unpacked = BufReader::new(MultiGzDecoder::new(archive).take(MAX_UNPACKED));
+    let mut files = tar::Archive::new(unpacked);
+    let no_archive = |error: std::io::Error| format!("it is no gzipped tar archive, or too large unpacked: {error}");
+    for file in files.entries().map_err(no_archive)? {
+        let file = file.map_err(no_archive)?;
+        if !file.path().is_ok_and(|path| is_chart_yaml(&path)) {
+            continue;
+        }
+        if file.size() > MAX_FILE {
+            return Err(format!("Chart.yaml has {} bytes, and {MAX_FILE} are allowed", file.size()));
+        }
+        let mut text = Vec::new();
+        file.take(MAX_FILE).read_to_end(&mut text).map_err(no_archive)?;
+        let metadata: Metadata = yaml_serde::from_slice(&text).map_err(|error| format!("Chart.yaml: {error}"))?;
+        return match (metadata.name.as_str(), metadata.version.as_str()) {
+            ("", _) => Err("Chart.yaml has no `name`".to_owned()),
+            (_, "") => Err("Chart.yaml has no `version`".to_owned()),
+            _ => Ok(metadata),
+        };
+    }
+    Err("the archive has no directory with a Chart.yaml".to_owned())
+}
+
+/// `<directory>/Chart.yaml`; deeper ones are those of subcharts.
+fn is_chart_yaml(path: &Path) -> bool {
+    let parts: Vec<_> = path.components().filter(|part| !matches!(part, Component::CurDir)).collect();
+    matches!(parts.as_slice(), [Component::Normal(_), Component::Normal(file)] if *file == "Chart.yaml")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn gzip(bytes: &[u8]) -> Bytes {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap().into()
+    }
+
+    fn archive(files: &[(&str, &[u8])]) -> Bytes {
+        let mut builder = tar::Builder::new(Vec::new());
+        for (path, content) in files {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o644);
+            builder.append_data(&mut header, path, *content).unwrap();
+        }
+        gzip(&builder.into_inner().unwrap())
+    }
+
+    fn refused(archive: Bytes) -> String {
+        Chart::from_tgz(archive).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn name_and_version_are_those_of_the_chart_not_of_its_subcharts() {
+        let bytes = archive(&[
+            ("demo/charts/sub/Chart.yaml", b"name: sub\nversion: 9.9.9\n"),
+            ("demo/Chart.yaml", b"apiVersion: v2\nname: demo\nversion: 1.2.3\n"),
+        ]);
+        let chart = Chart::from_tgz(bytes.clone()).unwrap();
+        assert_eq!((chart.name(), chart.version()), ("demo", "1.2.3"));
+        assert_eq!(chart.digest().len(), 64);
+        assert_eq!(chart.archive(), &bytes);
+    }
+
+    #[test]
+    fn what_is_no_chart_is_refused_with_a_reason() {
+        assert!(refused(Bytes::from_static(b"no archive")).contains("no gzipped tar archive"));
+        assert!(refused(archive(&[("demo/values.yaml", b"a: 1")])).contains("no directory with a Chart.yaml"));
+        assert!(refused(archive(&[("Chart.yaml", b"name: demo\nversion: 1.0.0")])).contains("no directory with a Chart.yaml"));
+        assert!(refused(archive(&[("demo/Chart.yaml", b"version: 1.0.0")])).contains("no `name`"));
+        assert!(refused(archive(&[("demo/Chart.yaml", b"name: demo")])).contains("no `version`"));
+        assert!(refused(archive(&[("demo/Chart.yaml", b"name: [")])).contains("Chart.yaml: "));
+    }
+
+    #[test]
+    fn archives_that_unpack_to_gibibytes_are_not_unpacked() {
+        let large = vec![b' '; 6 << 20];
+        assert!(refused(archive(&[("demo/Chart.yaml", &large)])).contains("5242880 are allowed"));
+        let mut header = tar::Header::new_gnu();
+        header.set_path("demo/large").unwrap();
+        header.set_size(10 << 30);
+        header.set_cksum();
+        let mut bytes = header.as_bytes().to_vec();
+        bytes.resize(110 << 20, 0);
+        assert!(refused(gzip(&bytes)).contains("too large unpacked"));
     }
 }

@@ -15,7 +15,7 @@ pub use chart::Chart;
 pub use error::{ChartError, RenderError, TemplateError};
 pub use policy::{Policy, Problem, Violation};
 pub use releases::{Release, ReleaseError, Releases, Status, is_unchanged};
-pub use render::{Hook, ReleaseMeta, Rendered, Renderer};
+pub use render::{Capabilities, Hook, Limits, ReleaseMeta, Rendered, Renderer};
 
 /// The name under which Wasser owns fields of the objects that it applies.
 pub const FIELD_MANAGER: &str = "wasser";

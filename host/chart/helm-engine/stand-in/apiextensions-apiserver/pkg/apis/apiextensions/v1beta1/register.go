@@ -1,0 +1,5 @@
+// Package v1beta1 stands in for the package of the same name.
+package v1beta1
+
+// AddToScheme adds nothing: the scheme's stand-in knows this version.
+func AddToScheme(any) {}

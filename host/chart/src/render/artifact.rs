@@ -1,0 +1,113 @@
+//! The compiled engine and its place on disk.
+
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use flate2::read::GzDecoder;
+use wasmtime::{Config, Engine, Module};
+
+use crate::error::RenderError;
+
+/// Helm's engine, gzipped WebAssembly.
+static PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/helm-engine.wasm.gz"));
+/// Sha256 of the unpacked module, in hex.
+const DIGEST: &str = env!("HELM_ENGINE_DIGEST");
+
+/// Bytes of stack for the module's code. Helm allows a thousand nested `include`s before it complains, which take about ten mebibytes.
+pub const WASM_STACK: usize = 24 << 20;
+
+/// A wasmtime engine with the settings under which Helm's engine is compiled.
+pub fn engine() -> Result<Engine, RenderError> {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        // No fiber is ever made, but wasmtime compares the two.
+        .async_stack_size(WASM_STACK)
+        .max_wasm_stack(WASM_STACK)
+        .memory_init_cow(true)
+        .generate_address_map(false)
+        .native_unwind_info(false);
+    Engine::new(&config).map_err(|error| failed("configuring wasmtime", &error))
+}
+
+/// The module from the cache, compiled first where it is not there.
+pub fn load(engine: &Engine, cache_dir: &Path) -> Result<Module, RenderError> {
+    prepare_directory(cache_dir)?;
+    let path = cache_dir.join(file_name(engine));
+    if let Some(module) = open(engine, &path) {
+        return Ok(module);
+    }
+    // One process compiles, the others wait for it. The lock ends with the file handle.
+    let lock = File::create(cache_dir.join("helm-engine.lock")).map_err(|error| failed("creating a lock in the cache directory", &error))?;
+    lock.lock().map_err(|error| failed("locking the cache directory", &error))?;
+    if let Some(module) = open(engine, &path) {
+        return Ok(module);
+    }
+    compile(engine, &path)?;
+    open(engine, &path).ok_or_else(|| RenderError::Engine { message: format!("{} was just compiled and cannot be loaded", path.display()) })
+}
+
+fn compile(engine: &Engine, path: &Path) -> Result<(), RenderError> {
+    tracing::info!(path = %path.display(), "compiling Helm's engine");
+    let mut module = Vec::new();
+    GzDecoder::new(PACKED).read_to_end(&mut module).map_err(|error| failed("unpacking the embedded module", &error))?;
+    let compiled = engine.precompile_module(&module).map_err(|error| failed("compiling", &error))?;
+    let unfinished = path.with_extension(format!("{}.unfinished", std::process::id()));
+    write(&unfinished, &compiled)
+        .and_then(|()| fs::rename(&unfinished, path))
+        .map_err(|error| failed(&format!("writing {}", path.display()), &error))
+}
+
+/// Writes through to the disk, so that a power cut after the renaming leaves no file of zeros.
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// The name changes with the module, wasmtime's version, its settings and the processor's features.
+fn file_name(engine: &Engine) -> PathBuf {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    let short = DIGEST.get(..16).unwrap_or(DIGEST);
+    PathBuf::from(format!("helm-engine-{short}-{:016x}.cwasm", hasher.finish()))
+}
+
+fn open(engine: &Engine, path: &Path) -> Option<Module> {
+    if !path.is_file() {
+        return None;
+    }
+    // SAFETY: the file was written by `compile`, completely (it appears by renaming), and `prepare_directory` has made sure that nobody
+    // but this user can write to its directory. wasmtime checks version and settings itself.
+    #[allow(unsafe_code)]
+    let module = unsafe { Module::deserialize_file(engine, path) };
+    module.inspect_err(|error| tracing::warn!(path = %path.display(), %error, "a compiled engine cannot be loaded; compiling anew")).ok()
+}
+
+/// Compiled code is trusted, so it may only lie where nobody else can write.
+fn prepare_directory(directory: &Path) -> Result<(), RenderError> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(|error| failed(&format!("creating the cache directory {}", directory.display()), &error))?;
+    let metadata = fs::metadata(directory).map_err(|error| failed(&format!("reading {}", directory.display()), &error))?;
+    let own = metadata.uid() == rustix::process::geteuid().as_raw();
+    if !own || metadata.mode() & 0o022 != 0 {
+        return Err(RenderError::Engine {
+            message: format!(
+                "compiled code is not loaded from {}: others can write there; choose a directory of this user's own, or chmod 700",
+                directory.display()
+            ),
+        });
+    }
+    Ok(())
+}
+
+fn failed(action: &str, error: &dyn std::fmt::Display) -> RenderError {
+    RenderError::Engine { message: format!("{action}: {error:#}") }
+}

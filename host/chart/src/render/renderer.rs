@@ -1,0 +1,134 @@
+//! Helm's engine as the rest of the program sees it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::{Semaphore, oneshot};
+use wasmtime::InstancePre;
+
+use super::instance::Request;
+use super::pool::{KEPT_FOR, Pool};
+use super::sandbox::{self, Sandbox};
+use super::{ReleaseMeta, Rendered, artifact};
+use crate::chart::Chart;
+use crate::error::RenderError;
+
+/// What templates see as `.Capabilities`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Capabilities {
+    /// Version of the cluster, such as `v1.33.2`. Without it, that of `helm template`.
+    pub kube_version: Option<String>,
+    /// API versions beyond those of `helm template`: `example.com/v1`, `example.com/v1/Kind`.
+    pub api_versions: Vec<String>,
+}
+
+/// What a render may take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Time, of the wall clock.
+    pub deadline: Duration,
+    /// Bytes of memory.
+    pub memory: usize,
+    /// Renders at the same time.
+    pub parallel: usize,
+    /// An instance with more bytes of memory than this is not used again.
+    pub kept_memory: usize,
+    /// How long an instance stays without work.
+    pub kept_for: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { deadline: Duration::from_secs(10), memory: 512 << 20, parallel: 2, kept_memory: 64 << 20, kept_for: KEPT_FOR }
+    }
+}
+
+/// Helm's engine, ready to render. Clones share their instances.
+#[derive(Clone)]
+pub struct Renderer {
+    shared: Arc<Shared>,
+    capabilities: Arc<Capabilities>,
+}
+
+struct Shared {
+    pool: Arc<Pool>,
+    turns: Arc<Semaphore>,
+    pre: InstancePre<Sandbox>,
+}
+
+impl std::fmt::Debug for Renderer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Renderer").field("capabilities", &self.capabilities).finish_non_exhaustive()
+    }
+}
+
+impl Renderer {
+    /// Prepares the engine; its compiled form is kept in `cache_dir`. Blocks for some milliseconds, or for many seconds if it was never
+    /// compiled.
+    ///
+    /// # Errors
+    /// If the directory cannot be used or the engine does not compile.
+    pub fn open(cache_dir: &Path) -> Result<Self, RenderError> {
+        let engine = artifact::engine()?;
+        let module = artifact::load(&engine, cache_dir)?;
+        let linked = sandbox::linker(&engine, &module).and_then(|linker| linker.instantiate_pre(&module));
+        let pre = linked.map_err(|error| RenderError::Engine { message: format!("linking it: {error:#}") })?;
+        Ok(Self { shared: Arc::new(Shared::new(pre, Limits::default())), capabilities: Arc::default() })
+    }
+
+    /// Compiles the engine into `cache_dir` if it is not there.
+    ///
+    /// # Errors
+    /// If the directory cannot be used or the engine does not compile.
+    pub fn precompile(cache_dir: &Path) -> Result<(), RenderError> {
+        artifact::load(&artifact::engine()?, cache_dir).map(drop)
+    }
+
+    /// The same engine with instances of its own, which have these limits.
+    #[must_use]
+    pub fn with_limits(&self, limits: Limits) -> Self {
+        Self { shared: Arc::new(Shared::new(self.shared.pre.clone(), limits)), capabilities: self.capabilities.clone() }
+    }
+
+    /// The same engine and instances for a cluster with these capabilities.
+    #[must_use]
+    pub fn with_capabilities(&self, capabilities: Capabilities) -> Self {
+        Self { shared: self.shared.clone(), capabilities: Arc::new(capabilities) }
+    }
+
+    /// Renders a chart with these values over its own.
+    ///
+    /// # Errors
+    /// If Helm refuses the chart or the values, or a limit was met.
+    pub async fn render(&self, chart: &Chart, meta: &ReleaseMeta, values: &Value) -> Result<Rendered, RenderError> {
+        let engine = |message: String| RenderError::Engine { message };
+        let kube_version = self.capabilities.kube_version.as_deref().unwrap_or_default();
+        let request = serde_json::to_vec(&Request::new(meta, values, kube_version, &self.capabilities.api_versions))
+            .map_err(|error| engine(format!("writing the values: {error}")))?;
+        let waiting = self.shared.pool.wait();
+        let turn = self.shared.turns.clone().acquire_owned().await.map_err(|error| engine(error.to_string()))?;
+        drop(waiting);
+        let chart = Arc::new(chart.clone());
+        let (sender, receiver) = oneshot::channel();
+        let rendering = chart.clone();
+        let job = move |instance: &mut super::instance::Instance| instance.render(&rendering, &request);
+        // The turn ends with the render, also when the caller has gone.
+        let done = move |outcome| {
+            drop(turn);
+            // Nobody listens if the caller has gone.
+            let _ = sender.send(outcome);
+        };
+        self.shared.pool.spawn(chart.clone(), job, done).map_err(|error| engine(format!("starting a thread: {error}")))?;
+        let crashed = |_| RenderError::Crashed { chart: chart.name().to_owned(), message: "the rendering thread ended".to_owned() };
+        receiver.await.map_err(crashed)?
+    }
+}
+
+impl Shared {
+    fn new(pre: InstancePre<Sandbox>, limits: Limits) -> Self {
+        let turns = Arc::new(Semaphore::new(limits.parallel.max(1)));
+        Self { pool: Pool::new(pre.clone(), limits), turns, pre }
+    }
+}
