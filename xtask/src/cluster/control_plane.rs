@@ -1,0 +1,206 @@
+//! etcd, API server, controller manager and scheduler, as processes of this machine.
+
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::{Cluster, State, kubeconfig, pki};
+use crate::process::wait;
+use crate::tools::Tool;
+
+/// How long the API server may take to become ready.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Where the API server is reached, and what it gives to Services.
+pub struct Network {
+    /// Its address, on loopback or on the link to the node.
+    pub address: Ipv4Addr,
+    /// The range of Services as CIDR, and its first address, under which pods reach the API server.
+    pub services: (String, Ipv4Addr),
+    /// Whether pods can reach the API server at its address.
+    pub reachable: bool,
+}
+
+/// Starts everything and waits until the API server is ready and pods can be created.
+pub fn start(state: &mut State, network: &Network) -> Result<Cluster> {
+    let began = Instant::now();
+    let kubernetes = Tool::Kubernetes.ensure()?.display().to_string();
+    let [client_port, peer_port, manager_port] = free_ports(Ipv4Addr::LOCALHOST)?;
+    let [api_port] = free_ports(network.address)?;
+    state.server = format!("https://{}:{api_port}", network.address);
+    credentials(state, network)?;
+
+    let (etcd, peer) = (format!("http://127.0.0.1:{client_port}"), format!("http://127.0.0.1:{peer_port}"));
+    let data = state.directory.join("etcd").display().to_string();
+    // A crash of the machine may lose the store; the cluster would be started anew anyway.
+    let etcd_flags = [
+        format!("--data-dir={data}"),
+        "--unsafe-no-fsync".to_owned(),
+        format!("--listen-client-urls={etcd}"),
+        format!("--advertise-client-urls={etcd}"),
+        format!("--listen-peer-urls={peer}"),
+        format!("--initial-advertise-peer-urls={peer}"),
+        format!("--initial-cluster=default={peer}"),
+        "--log-level=warn".to_owned(),
+    ];
+    spawn(state, &kubernetes, "etcd", &etcd_flags)?;
+    let api_flags = api_server_flags(state, network, &etcd, api_port);
+    spawn(state, &kubernetes, "kube-apiserver", &api_flags)?;
+    let cluster = Cluster {
+        kubeconfig: state.kubeconfig(),
+        kubectl: vec![kubernetes.clone(), "kubectl".to_owned()],
+        state: None,
+    };
+    ready(&cluster, state)?;
+
+    // Before the API server is ready, the controller manager ends with "forbidden".
+    let manager_flags = [
+        format!("--kubeconfig={}", state.pki("controller-manager.kubeconfig")),
+        format!("--service-account-private-key-file={}", state.pki("tokens.key")),
+        format!("--root-ca-file={}", state.pki("ca.crt")),
+        "--use-service-account-credentials=true".to_owned(),
+        "--leader-elect=false".to_owned(),
+        "--bind-address=127.0.0.1".to_owned(),
+        format!("--secure-port={manager_port}"),
+        "--kube-api-qps=400".to_owned(),
+        "--kube-api-burst=800".to_owned(),
+        "--concurrent-statefulset-syncs=10".to_owned(),
+    ];
+    spawn(state, &kubernetes, "kube-controller-manager", &manager_flags)?;
+    let scheduler_flags = [
+        format!("--kubeconfig={}", state.pki("scheduler.kubeconfig")),
+        "--leader-elect=false".to_owned(),
+        "--secure-port=0".to_owned(),
+        "--kube-api-qps=400".to_owned(),
+        "--kube-api-burst=800".to_owned(),
+    ];
+    spawn(state, &kubernetes, "kube-scheduler", &scheduler_flags)?;
+    cluster.wait(
+        "the service account `default`, without which no pod is admitted",
+        &["get", "serviceaccount", "default"],
+        |_| true,
+    )?;
+    eprintln!("control plane ready after {:.1} s: {}", began.elapsed().as_secs_f32(), state.server);
+    Ok(cluster)
+}
+
+fn api_server_flags(state: &State, network: &Network, etcd: &str, port: u16) -> Vec<String> {
+    vec![
+        format!("--etcd-servers={etcd}"),
+        format!("--bind-address={}", network.address),
+        format!("--advertise-address={}", network.address),
+        format!("--secure-port={port}"),
+        format!("--client-ca-file={}", state.pki("ca.crt")),
+        format!("--tls-cert-file={}", state.pki("apiserver.crt")),
+        format!("--tls-private-key-file={}", state.pki("apiserver.key")),
+        "--authorization-mode=Node,RBAC".to_owned(),
+        "--allow-privileged=true".to_owned(),
+        "--kubelet-preferred-address-types=InternalIP".to_owned(),
+        format!("--kubelet-certificate-authority={}", state.pki("ca.crt")),
+        format!("--kubelet-client-certificate={}", state.pki("kubelet-client.crt")),
+        format!("--kubelet-client-key={}", state.pki("kubelet-client.key")),
+        "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
+        format!("--service-account-key-file={}", state.pki("tokens.pub")),
+        format!("--service-account-signing-key-file={}", state.pki("tokens.key")),
+        format!("--service-cluster-ip-range={}", network.services.0),
+        format!("--endpoint-reconciler-type={}", if network.reachable { "lease" } else { "none" }),
+        // A stop is not to wait for clients.
+        "--shutdown-delay-duration=0s".to_owned(),
+    ]
+}
+
+/// Keys, certificates and the kubeconfig files of the administrator and the components.
+fn credentials(state: &State, network: &Network) -> Result<()> {
+    let directory = state.directory.join("pki");
+    let authority = pki::Authority::new()?;
+    pki::write_file(&directory.join("ca.crt"), &authority.certificate)?;
+    let names = [
+        "localhost",
+        "kubernetes",
+        "kubernetes.default",
+        "kubernetes.default.svc",
+        "kubernetes.default.svc.cluster.local",
+    ];
+    let addresses = [
+        IpAddr::V4(network.address),
+        IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V4(network.services.1),
+    ];
+    pki::write(&directory, "apiserver", &authority.server("kube-apiserver", &names, &addresses)?)?;
+    pki::write(
+        &directory,
+        "kubelet-client",
+        &authority.client("kube-apiserver-kubelet-client", Some("system:masters"))?,
+    )?;
+    let (public, private) = pki::token_keys()?;
+    pki::write_file(&directory.join("tokens.pub"), &public)?;
+    pki::write_file(&directory.join("tokens.key"), &private)?;
+
+    let config = |path: &Path, user: &str, group: Option<&str>| {
+        kubeconfig::write(path, &state.server, &authority.certificate, &authority.client(user, group)?)
+    };
+    config(&state.kubeconfig(), "administrator", Some("system:masters"))?;
+    config(
+        &directory.join("controller-manager.kubeconfig"),
+        "system:kube-controller-manager",
+        None,
+    )?;
+    config(&directory.join("scheduler.kubeconfig"), "system:kube-scheduler", None)?;
+    if let Some(number) = state.network {
+        let node = super::real::NODE;
+        config(
+            &directory.join("kubelet.kubeconfig"),
+            &format!("system:node:{node}"),
+            Some("system:nodes"),
+        )?;
+        config(&directory.join("proxy.kubeconfig"), "system:kube-proxy", None)?;
+        let address = IpAddr::V4(super::real::node_address(number));
+        pki::write(&directory, "kubelet", &authority.server(node, &[node], &[address])?)?;
+    }
+    Ok(())
+}
+
+fn spawn(state: &mut State, kubernetes: &str, part: &str, flags: &[String]) -> Result<()> {
+    let command: Vec<&str> = [kubernetes, part].into_iter().chain(flags.iter().map(String::as_str)).collect();
+    state.spawn(part, &command)
+}
+
+fn ready(cluster: &Cluster, state: &State) -> Result<()> {
+    let mut ended = false;
+    let ready = wait(PATIENCE, || {
+        ended = state.processes.iter().any(|process| !process.runs());
+        ended || cluster.kubectl(&["get", "--raw=/readyz"]).is_ok()
+    });
+    if ended {
+        let who = state
+            .processes
+            .iter()
+            .find(|process| !process.runs())
+            .map_or("a process", |process| &process.name);
+        bail!("{who} has ended; its log is {}", state.log(who).display());
+    }
+    if !ready {
+        bail!(
+            "the API server is not ready after {} s; its log is {}",
+            PATIENCE.as_secs(),
+            state.log("kube-apiserver").display()
+        );
+    }
+    Ok(())
+}
+
+/// Ports of an address of this machine that nobody listens on.
+pub fn free_ports<const N: usize>(address: Ipv4Addr) -> Result<[u16; N]> {
+    // All are held before the first is given back, so that no two are the same.
+    let mut held = Vec::with_capacity(N);
+    for _ in 0..N {
+        held.push(TcpListener::bind((address, 0)).context("looking for a free port")?);
+    }
+    let mut ports = [0; N];
+    for (port, listener) in ports.iter_mut().zip(&held) {
+        *port = listener.local_addr().context("looking for a free port")?.port();
+    }
+    Ok(ports)
+}

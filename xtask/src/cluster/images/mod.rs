@@ -1,0 +1,171 @@
+//! Container images without a registry: made from files of this machine, and imported into containerd.
+
+mod archive;
+mod standard;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+
+pub use standard::{BUSYBOX, PAUSE, busybox, juicefs, pause};
+
+/// An image of one layer.
+///
+/// ```
+/// # use xtask::cluster::images::Image;
+/// let image = Image::new("docker.io/example/server:1")
+///     .file("/usr/bin/server", "target/debug/server", 0o755)
+///     .text("/etc/server.conf", "port = 80\n")
+///     .entrypoint(&["/usr/bin/server"]);
+/// ```
+#[derive(Debug, Clone)]
+pub struct Image {
+    /// With its registry and tag, as containerd knows it. A tag other than `latest`, or the kubelet would pull it.
+    pub name: String,
+    entries: Vec<Entry>,
+    entrypoint: Vec<String>,
+    environment: Vec<String>,
+    directory: String,
+}
+
+/// A path in an image.
+#[derive(Debug, Clone)]
+struct Entry {
+    /// Without the leading slash.
+    path: String,
+    mode: u32,
+    content: Content,
+}
+
+#[derive(Debug, Clone)]
+enum Content {
+    File(PathBuf),
+    Text(String),
+    Link(String),
+    Directory,
+}
+
+impl Image {
+    /// An image with nothing in it yet.
+    pub fn new(name: &str) -> Self {
+        let path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned();
+        Self {
+            name: name.to_owned(),
+            entries: Vec::new(),
+            entrypoint: Vec::new(),
+            environment: vec![path],
+            directory: "/".to_owned(),
+        }
+    }
+
+    /// The same under another name.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            ..self
+        }
+    }
+
+    /// Puts a file of this machine at a path.
+    #[must_use]
+    pub fn file(self, path: &str, source: impl Into<PathBuf>, mode: u32) -> Self {
+        self.with(path, mode, Content::File(source.into()))
+    }
+
+    /// Puts a text at a path.
+    #[must_use]
+    pub fn text(self, path: &str, text: &str) -> Self {
+        self.with(path, 0o644, Content::Text(text.to_owned()))
+    }
+
+    /// Makes a path a symbolic link.
+    #[must_use]
+    pub fn link(self, path: &str, target: &str) -> Self {
+        self.with(path, 0o777, Content::Link(target.to_owned()))
+    }
+
+    /// Makes an empty directory. Those above a file need no mention.
+    #[must_use]
+    pub fn directory(self, path: &str, mode: u32) -> Self {
+        self.with(path, mode, Content::Directory)
+    }
+
+    /// What a container runs that does not say otherwise.
+    #[must_use]
+    pub fn entrypoint(mut self, words: &[&str]) -> Self {
+        self.entrypoint = words.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
+    /// A variable of the environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push(format!("{name}={value}"));
+        self
+    }
+
+    /// Where a container starts.
+    #[must_use]
+    pub fn workdir(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.directory);
+        self
+    }
+
+    fn with(mut self, path: &str, mode: u32, content: Content) -> Self {
+        self.entries.push(Entry {
+            path: path.trim_matches('/').to_owned(),
+            mode,
+            content,
+        });
+        self
+    }
+
+    /// A digest of all that the image is made from. Files count by size and time of change: reading them all at each start would take long.
+    pub fn key(&self) -> Result<String> {
+        let mut text = format!("{}\n{:?}\n{:?}\n{}\n", self.name, self.entrypoint, self.environment, self.directory);
+        for entry in &self.entries {
+            writeln!(text, "{} {:o} {:?}", entry.path, entry.mode, entry.content)?;
+            if let Content::File(path) = &entry.content {
+                let data =
+                    fs::metadata(path).with_context(|| format!("reading {}, which the image {} contains", path.display(), self.name))?;
+                writeln!(text, "{} {}.{}", data.len(), data.mtime(), data.mtime_nsec())?;
+            }
+        }
+        Ok(hex(&Sha256::digest(text)).get(..16).unwrap_or_default().to_owned())
+    }
+
+    /// Writes it as an archive as `docker save` makes them.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        archive::write(self, path).with_context(|| format!("writing the image {} to {}", self.name, path.display()))
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_changes_with_what_is_inside() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("x");
+        fs::write(&file, "one").unwrap();
+        let image = Image::new("example.org/x:1").file("/x", &file, 0o755);
+        let key = image.key().unwrap();
+        assert_eq!(key, image.key().unwrap());
+        assert_ne!(key, image.clone().env("A", "b").key().unwrap());
+        assert_ne!(key, image.clone().named("example.org/x:2").key().unwrap());
+        fs::write(&file, "three").unwrap();
+        assert_ne!(key, image.key().unwrap());
+        fs::remove_file(&file).unwrap();
+        assert!(format!("{:#}", image.key().unwrap_err()).contains("example.org/x:1"));
+    }
+}

@@ -1,0 +1,87 @@
+//! The images that the project needs.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use super::Image;
+use crate::tools::Tool;
+use crate::{machine, paths};
+
+/// What holds the namespaces of a pod.
+pub const PAUSE: &str = "wasser.fluid.io/pause:1";
+/// A shell and the usual small programs.
+pub const BUSYBOX: &str = "docker.io/library/busybox:stable";
+
+/// Where Debian's busybox-static and bash-static are.
+const BUSYBOX_PROGRAM: &str = "/bin/busybox";
+const BASH_PROGRAM: &str = "/bin/bash-static";
+
+/// Waits until it is killed, which is all that is wanted of it.
+pub fn pause() -> Result<Image> {
+    Ok(Image::new(PAUSE)
+        .file("/busybox", BUSYBOX_PROGRAM, 0o755)
+        .entrypoint(&["/busybox", "sleep", "2147483647"]))
+}
+
+/// busybox under all its names, and bash.
+pub fn busybox() -> Result<Image> {
+    let list = machine::run(Command::new(BUSYBOX_PROGRAM).arg("--list")).context("asking busybox for what it can do")?;
+    let mut image = Image::new(BUSYBOX)
+        .file("/bin/busybox", BUSYBOX_PROGRAM, 0o755)
+        .file("/bin/bash", BASH_PROGRAM, 0o755);
+    for applet in list.lines().filter(|applet| !matches!(*applet, "busybox" | "bash" | "")) {
+        image = image.link(&format!("/bin/{applet}"), "busybox");
+    }
+    let image = image
+        .text(
+            "/etc/passwd",
+            "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
+        )
+        .text("/etc/group", "root:x:0:\nnogroup:x:65534:\n")
+        .directory("/root", 0o700)
+        .directory("/tmp", 0o1777)
+        .directory("/var/tmp", 0o1777)
+        // Scripts name programs by where most distributions have them.
+        .link("/usr/bin/env", "/bin/busybox")
+        .link("/usr/bin/bash", "/bin/bash");
+    Ok(image.entrypoint(&["/bin/sh"]))
+}
+
+/// The client of JuiceFS, under the name that its plugin uses, with the programs that the chart's scripts call.
+pub fn juicefs() -> Result<Image> {
+    machine::install(&["busybox-static", "bash-static"])?;
+    let program = Tool::JuiceFs.ensure()?;
+    let name = format!("docker.io/{}", registration()?.images.community);
+    let image = busybox()?.named(&name).file("/usr/local/bin/juicefs", program, 0o755);
+    let links = ["/usr/bin/juicefs", "/bin/mount.juicefs", "/sbin/mount.juicefs"];
+    Ok(links.iter().fold(image, |image, link| image.link(link, "/usr/local/bin/juicefs")))
+}
+
+/// The part of a plugin's registration that is of interest here.
+#[derive(Deserialize)]
+struct Registration {
+    images: Images,
+}
+
+#[derive(Deserialize)]
+struct Images {
+    community: String,
+}
+
+fn registration() -> Result<Registration> {
+    let path: PathBuf = paths::root().join("plugins/juicefs/plugin.yaml");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    yaml_serde::from_str(&text).with_context(|| format!("reading {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_registration_names_an_image_with_a_tag() {
+        let name = super::registration().unwrap().images.community;
+        assert!(name.contains(':') && !name.ends_with(":latest"), "{name}");
+    }
+}

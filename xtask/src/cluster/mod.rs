@@ -1,0 +1,269 @@
+//! A Kubernetes cluster for development and tests: the real control plane as processes of this machine, and either a real node
+//! (kubelet, containerd, runc) or fake ones (kwok). With `KUBECONFIG` set, the cluster that is there already.
+
+mod control_plane;
+mod external;
+mod fake;
+pub mod images;
+mod kubeconfig;
+mod pki;
+pub mod real;
+mod state;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+pub use control_plane::free_ports;
+use images::Image;
+pub use state::{Service, State};
+
+use crate::process::wait;
+use crate::tools::Tool;
+use crate::{machine, services};
+
+/// The name of the cluster that is meant when none is given.
+pub const DEFAULT_NAME: &str = "cluster";
+/// How long a started cluster may take until it is of use.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// What runs the pods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Node {
+    /// kubelet, containerd and runc, in namespaces of their own. Needs root.
+    Real,
+    /// kwok: pods become ready without containers.
+    Fake,
+}
+
+/// What cluster is wanted.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Options {
+    /// Which cluster, where several run side by side; its state is below target/NAME
+    #[arg(long, default_value = DEFAULT_NAME, value_parser = name)]
+    pub name: String,
+    /// What runs the pods [default: real where that is possible]
+    #[arg(long, value_enum)]
+    pub node: Option<Node>,
+    /// How many fake nodes
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub nodes: u32,
+}
+
+impl Options {
+    /// A cluster with fake nodes.
+    pub fn fake(name: &str, nodes: u32) -> Self {
+        Self {
+            name: name.to_owned(),
+            node: Some(Node::Fake),
+            nodes,
+        }
+    }
+}
+
+/// The name of a cluster: part of a path and of a cgroup's name.
+pub fn name(text: &str) -> Result<String, String> {
+    let fine = !text.is_empty()
+        && text.len() <= 20
+        && text.starts_with("cluster")
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    if fine {
+        Ok(text.to_owned())
+    } else {
+        Err("it must be `cluster` or begin so, such as cluster-2: at most 20 of a-z, 0-9 and -".to_owned())
+    }
+}
+
+/// A cluster that runs.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    kubeconfig: PathBuf,
+    kubectl: Vec<String>,
+    state: Option<State>,
+}
+
+impl Cluster {
+    /// The cluster of `KUBECONFIG`, the running one of that name, or a new one.
+    pub fn up(options: &Options) -> Result<Self> {
+        if let Some(kubeconfig) = external::kubeconfig(&state::directory(&options.name))? {
+            eprintln!(
+                "using the cluster of KUBECONFIG ({}); nothing is built or started",
+                kubeconfig.display()
+            );
+            let cluster = Self {
+                kubeconfig,
+                kubectl: external::kubectl()?,
+                state: None,
+            };
+            cluster
+                .kubectl(&["get", "--raw=/readyz"])
+                .context("the cluster of KUBECONFIG does not answer")?;
+            return Ok(cluster);
+        }
+        if let Some(cluster) = Self::find(&options.name)? {
+            let node = cluster.state.as_ref().map(|state| state.node);
+            ensure!(
+                options.node.is_none() || options.node == node,
+                "the cluster {} runs with another kind of node; end it first: cargo xtask cluster down --name {0}",
+                options.name
+            );
+            eprintln!("the cluster {} runs already", options.name);
+            return Ok(cluster);
+        }
+        // What an interrupted start has left would be in the way.
+        Self::down(&options.name)?;
+        let node = options.node.map_or_else(default_node, Ok)?;
+        let started = match node {
+            Node::Real => real::start(&options.name),
+            Node::Fake => fake::start(&options.name, options.nodes),
+        };
+        match started {
+            Ok(()) => Self::find(&options.name)?.context("the cluster ended as soon as it had started"),
+            Err(error) => {
+                let logs = state::directory(&options.name).join("logs");
+                Err(error.context(format!(
+                    "starting the cluster {}; the logs are in {}, `cargo xtask cluster down` cleans up",
+                    options.name,
+                    logs.display()
+                )))
+            }
+        }
+    }
+
+    /// The cluster of this name, if it runs.
+    pub fn find(name: &str) -> Result<Option<Self>> {
+        let Some(state) = State::load(name)? else { return Ok(None) };
+        if !state.complete || !state.runs() {
+            return Ok(None);
+        }
+        let kubernetes = Tool::Kubernetes.ensure()?.display().to_string();
+        Ok(Some(Self {
+            kubeconfig: state.kubeconfig(),
+            kubectl: vec![kubernetes, "kubectl".to_owned()],
+            state: Some(state),
+        }))
+    }
+
+    /// Stops what `up` has started, and removes what it has left. False if there was nothing.
+    pub fn down(name: &str) -> Result<bool> {
+        let Some(state) = State::load(name)? else { return Ok(false) };
+        // What runs on the node ends with it, and so need not be asked.
+        if let Some(anchor) = &state.anchor {
+            anchor.kill()?;
+        }
+        // Users of the API server first, and it before its store.
+        for process in state
+            .services
+            .iter()
+            .map(|service| &service.process)
+            .chain(state.processes.iter().rev())
+        {
+            process.stop()?;
+        }
+        real::clean(&state)?;
+        fs::remove_dir_all(&state.directory).with_context(|| format!("removing {}", state.directory.display()))?;
+        Ok(true)
+    }
+
+    /// How to reach it.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// What runs there; none for a cluster that was there before.
+    pub fn state(&self) -> Option<&State> {
+        self.state.as_ref()
+    }
+
+    /// Makes an image known to the cluster's nodes, if it is not already. Fake nodes need none.
+    pub fn load_image(&self, image: &Image) -> Result<()> {
+        let Some(state) = &self.state else {
+            bail!(
+                "the image {} cannot be put on the nodes of the cluster of KUBECONFIG: push it to a registry that they use, or unset KUBECONFIG",
+                image.name
+            );
+        };
+        if let Some(node) = real::Anchor::of(state)
+            && real::import(&node, image)?
+        {
+            eprintln!("loaded the image {}", image.name);
+        }
+        Ok(())
+    }
+
+    /// The URL of a Redis that pods reach; it is started if there is none yet, and ends with the cluster.
+    pub fn redis(&self) -> Result<String> {
+        let state = self
+            .state
+            .as_ref()
+            .context("for the cluster of KUBECONFIG no Redis is started: bring your own, or unset KUBECONFIG")?;
+        services::redis(&state.name)
+    }
+
+    /// A command on the node, in its namespaces; none where there is no real node.
+    pub fn node_command(&self, program: &str) -> Option<Command> {
+        Some(real::Anchor::of(self.state.as_ref()?)?.command(program))
+    }
+
+    /// kubectl for this cluster, without arguments yet.
+    pub fn kubectl_command(&self) -> Command {
+        let mut words = self.kubectl.iter();
+        let mut command = Command::new(words.next().map_or("kubectl", String::as_str));
+        command.args(words).env("KUBECONFIG", &self.kubeconfig);
+        command
+    }
+
+    /// What kubectl prints.
+    pub fn kubectl(&self, arguments: &[&str]) -> Result<String> {
+        machine::run(self.kubectl_command().args(arguments))
+    }
+
+    /// Waits until kubectl succeeds with these arguments and prints something that holds.
+    pub fn wait(&self, what: &str, arguments: &[&str], holds: impl Fn(&str) -> bool) -> Result<()> {
+        let mut last = String::new();
+        let came = wait(PATIENCE, || match self.kubectl(arguments) {
+            Ok(text) if holds(&text) => true,
+            Ok(text) => {
+                last = text;
+                false
+            }
+            Err(error) => {
+                last = format!("{error:#}");
+                false
+            }
+        });
+        if !came {
+            bail!("after {} s still not there: {what}. Last seen: {}", PATIENCE.as_secs(), last.trim());
+        }
+        Ok(())
+    }
+}
+
+fn default_node() -> Result<Node> {
+    match real::obstacle() {
+        None => Ok(Node::Real),
+        Some(why) => {
+            eprintln!("no real node here: {why}; using fake nodes, whose pods have no containers");
+            Ok(Node::Fake)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_safe_in_paths() {
+        assert!(name("cluster-bench").is_ok());
+        for wrong in ["", "a", "cluster/..", "cluster-with-a-name-too-long", "CLUSTER"] {
+            assert!(name(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The cgroup that all pods of a node are in.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::process::wait;
+
+/// Where the kernel's cgroups are.
+const MOUNT: &str = "/sys/fs/cgroup";
+/// How long the kernel may take to see that the processes in a cgroup are gone.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the kubelet calls the cgroup of a cluster.
+pub fn path(name: &str) -> String {
+    format!("/{}", folder(name))
+}
+
+fn folder(name: &str) -> String {
+    format!("wasser-{name}")
+}
+
+/// The hierarchies: one of version 2, or one for each controller of version 1.
+pub fn hierarchies() -> Result<Vec<PathBuf>> {
+    let mount = PathBuf::from(MOUNT);
+    if mount.join("cgroup.controllers").is_file() {
+        return Ok(vec![mount]);
+    }
+    let mut all = Vec::new();
+    for entry in fs::read_dir(&mount).with_context(|| format!("reading {MOUNT}"))? {
+        let path = entry.with_context(|| format!("reading {MOUNT}"))?.path();
+        // Some hierarchies have a second name.
+        if path.join("cgroup.procs").is_file() && !path.is_symlink() {
+            all.push(path);
+        }
+    }
+    Ok(all)
+}
+
+/// Makes it: the kubelet wants it to be there, in each hierarchy.
+pub fn create(name: &str) -> Result<()> {
+    for hierarchy in hierarchies()? {
+        let path = hierarchy.join(folder(name));
+        fs::create_dir_all(&path).with_context(|| format!("creating {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Removes it and the cgroups in it. Its processes must have ended, but the kernel may not have noticed yet.
+pub fn remove(name: &str) -> Result<()> {
+    for hierarchy in hierarchies()? {
+        let path = hierarchy.join(folder(name));
+        let mut last = None;
+        let gone = wait(PATIENCE, || match remove_tree(&path) {
+            Ok(()) => true,
+            Err(error) => {
+                last = Some(error);
+                false
+            }
+        });
+        if let (false, Some(error)) = (gone, last) {
+            bail!("removing {}: {error}", path.display());
+        }
+    }
+    Ok(())
+}
+
+/// `remove_dir_all` would try to delete the files, which the kernel does not allow and which go by themselves.
+fn remove_tree(path: &Path) -> std::io::Result<()> {
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove_tree(&entry.path())?;
+        }
+    }
+    match fs::remove_dir(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}

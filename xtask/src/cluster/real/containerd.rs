@@ -1,0 +1,143 @@
+//! containerd on the node.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::super::{State, images};
+use super::{Anchor, network};
+use crate::machine::run;
+
+/// Where it listens, on the node.
+pub const SOCKET: &str = "/run/containerd/containerd.sock";
+/// How long it may take to start.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// What the file system of a container is itself on: there, overlays cannot be stacked further.
+const OVERLAY: u32 = 0x794c_7630;
+
+/// Starts it, and leaves it to the user to wait.
+pub fn start(state: &mut State, anchor: &Anchor) -> Result<()> {
+    let number = state.network.context("the node has no addresses")?;
+    super::write(anchor.root(), "cni/pods.conflist", &network::cni(number).to_string())?;
+    let stacked = u32::try_from(rustix::fs::statfs(anchor.root())?.f_type) == Ok(OVERLAY);
+    let config = config(if stacked { "native" } else { "overlayfs" });
+    let file = super::write(anchor.root(), "containerd.toml", &config)?;
+    anchor.spawn(state, "containerd", &["containerd", "--config", &file])
+}
+
+/// Its settings. Not every machine allows what concerns AppArmor and the OOM killer; nothing here depends on either.
+fn config(snapshotter: &str) -> String {
+    format!(
+        r#"version = 2
+root = "/var/lib/containerd"
+state = "/run/containerd"
+oom_score = 0
+disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.aufs",
+  "io.containerd.snapshotter.v1.devmapper", "io.containerd.internal.v1.tracing"]
+
+[grpc]
+address = "{SOCKET}"
+
+[plugins."io.containerd.grpc.v1.cri"]
+sandbox_image = "{pause}"
+disable_apparmor = true
+restrict_oom_score_adj = true
+netns_mounts_under_state_dir = true
+stream_server_address = "127.0.0.1"
+stream_server_port = "0"
+
+[plugins."io.containerd.grpc.v1.cri".containerd]
+snapshotter = "{snapshotter}"
+default_runtime_name = "runc"
+
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
+
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+SystemdCgroup = false
+
+[plugins."io.containerd.grpc.v1.cri".cni]
+bin_dir = "/usr/lib/cni"
+conf_dir = "/wasser/cni"
+"#,
+        pause = images::PAUSE
+    )
+}
+
+/// Waits until it answers.
+pub fn wait(anchor: &Anchor) -> Result<()> {
+    let mut last = None;
+    let answers = crate::process::wait(PATIENCE, || match ctr(anchor, &["version"]) {
+        Ok(_) => true,
+        Err(error) => {
+            last = Some(error);
+            false
+        }
+    });
+    ensure!(
+        answers,
+        "containerd does not answer after {} s: {:#}",
+        PATIENCE.as_secs(),
+        last.unwrap_or_else(|| anyhow::anyhow!("no answer"))
+    );
+    Ok(())
+}
+
+/// Makes an image known to the node, unless it is already. False if it was.
+pub fn import(anchor: &Anchor, image: &images::Image) -> Result<bool> {
+    let key = image.key()?;
+    let directory = anchor.root().join("wasser/images");
+    let mark = directory.join(&key);
+    if mark.is_file() {
+        return Ok(false);
+    }
+    fs::create_dir_all(&directory).with_context(|| format!("creating {}", directory.display()))?;
+    let archive = directory.join(format!("{key}.tar"));
+    image.write(&archive)?;
+    let imported = ctr(
+        anchor,
+        &[
+            "images",
+            "import",
+            "--snapshotter",
+            &snapshotter(anchor)?,
+            &format!("/wasser/images/{key}.tar"),
+        ],
+    );
+    fs::remove_file(&archive).with_context(|| format!("removing {}", archive.display()))?;
+    imported.with_context(|| format!("importing the image {}", image.name))?;
+    fs::write(&mark, &image.name).with_context(|| format!("writing {}", mark.display()))?;
+    Ok(true)
+}
+
+fn snapshotter(anchor: &Anchor) -> Result<String> {
+    let path = anchor.root().join("wasser/containerd.toml");
+    let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("snapshotter = "));
+    Ok(line.unwrap_or("overlayfs").trim_matches('"').to_owned())
+}
+
+fn ctr(anchor: &Anchor, arguments: &[&str]) -> Result<String> {
+    run(anchor
+        .command("ctr")
+        .args(["--address", SOCKET, "--namespace", "k8s.io"])
+        .args(arguments))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_settings_name_what_the_node_has() {
+        let config = config("overlayfs");
+        for line in [
+            r#"address = "/run/containerd/containerd.sock""#,
+            r#"snapshotter = "overlayfs""#,
+            r#"conf_dir = "/wasser/cni""#,
+        ] {
+            assert!(config.lines().any(|found| found == line), "{line}");
+        }
+    }
+}

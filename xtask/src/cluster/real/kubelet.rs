@@ -1,0 +1,116 @@
+//! kubelet and kube-proxy on the node.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use super::super::State;
+use super::{Anchor, NODE, cgroup, containerd, network};
+
+/// Starts both.
+pub fn start(state: &mut State, anchor: &Anchor, number: u8) -> Result<()> {
+    let copy = |file: &str| -> Result<String> {
+        let from = state.pki(file);
+        super::write(
+            anchor.root(),
+            file,
+            &fs::read_to_string(&from).with_context(|| format!("reading {from}"))?,
+        )
+    };
+    let (kubelet_config, proxy_config) = (copy("kubelet.kubeconfig")?, copy("proxy.kubeconfig")?);
+    // Without names of its own, the cluster has no server for them; nobody is to ask the machine's.
+    let resolver = super::write(anchor.root(), "resolv.conf", "")?;
+    let settings = kubelet(&cgroup::path(&state.name), number, &resolver);
+    let file = super::write(anchor.root(), "kubelet.json", &settings.to_string())?;
+    let flags = [
+        format!("--config={file}"),
+        format!("--kubeconfig={kubelet_config}"),
+        format!("--hostname-override={NODE}"),
+        format!("--node-ip={}", network::node_address(number)),
+    ];
+    spawn(state, anchor, "kubelet", &flags)?;
+    let file = super::write(anchor.root(), "proxy.json", &proxy(number, &proxy_config).to_string())?;
+    spawn(state, anchor, "kube-proxy", &[format!("--config={file}")])
+}
+
+fn spawn(state: &mut State, anchor: &Anchor, part: &str, flags: &[String]) -> Result<()> {
+    let command: Vec<&str> = ["/wasser/kubernetes", part]
+        .into_iter()
+        .chain(flags.iter().map(String::as_str))
+        .collect();
+    anchor.spawn(state, part, &command)
+}
+
+/// The settings of the kubelet: cgroups of either version without systemd, no guarding of resources that it does not own, no pauses.
+fn kubelet(cgroup: &str, number: u8, resolver: &str) -> Value {
+    let (_, first_service) = network::services(number);
+    let [a, b, c, _] = first_service.octets();
+    json!({
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "containerRuntimeEndpoint": format!("unix://{}", containerd::SOCKET),
+        "address": network::node_address(number),
+        "authentication": {
+            "anonymous": {"enabled": false},
+            "webhook": {"enabled": true},
+            "x509": {"clientCAFile": "/wasser/pki/ca.crt"},
+        },
+        "authorization": {"mode": "Webhook"},
+        "tlsCertFile": "/wasser/pki/kubelet.crt",
+        "tlsPrivateKeyFile": "/wasser/pki/kubelet.key",
+        "cgroupDriver": "cgroupfs",
+        "cgroupRoot": cgroup,
+        "failCgroupV1": false,
+        "enforceNodeAllocatable": ["none"],
+        "oomScoreAdj": 0,
+        "failSwapOn": false,
+        // As small as they can be: the machine's disk belongs to others too.
+        "evictionHard": {
+            "memory.available": "50Mi",
+            "nodefs.available": "200Mi",
+            "nodefs.inodesFree": "1%",
+            "imagefs.available": "200Mi",
+            "imagefs.inodesFree": "1%",
+        },
+        "imageGCHighThresholdPercent": 100,
+        "imageGCLowThresholdPercent": 99,
+        "maxPods": 250,
+        "serializeImagePulls": false,
+        "eventRecordQPS": 0,
+        "kubeAPIQPS": 200,
+        "kubeAPIBurst": 400,
+        "resolvConf": resolver,
+        "clusterDomain": "cluster.local",
+        "clusterDNS": [format!("{a}.{b}.{c}.10")],
+    })
+}
+
+/// The settings of kube-proxy. Those of the machine's conntrack are not its business.
+fn proxy(number: u8, kubeconfig: &str) -> Value {
+    json!({
+        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+        "kind": "KubeProxyConfiguration",
+        "mode": "iptables",
+        "hostnameOverride": NODE,
+        "clusterCIDR": network::pods(number),
+        "clientConnection": {"kubeconfig": kubeconfig},
+        "bindAddress": network::node_address(number),
+        "oomScoreAdj": 0,
+        "conntrack": {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_settings_name_the_cluster_s_own() {
+        let settings = kubelet("/wasser-cluster", 201, "/wasser/resolv.conf");
+        assert_eq!(settings["cgroupRoot"], "/wasser-cluster");
+        assert_eq!(settings["clusterDNS"][0], "10.201.128.10");
+        assert_eq!(settings["address"], "10.201.255.2");
+        assert_eq!(proxy(201, "/wasser/proxy.kubeconfig")["clusterCIDR"], "10.201.0.0/17");
+    }
+}

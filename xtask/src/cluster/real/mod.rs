@@ -1,0 +1,131 @@
+//! A real node: kubelet, containerd and runc in namespaces of their own, which take everything with them when they end.
+//!
+//! The node has the addresses 10.N.0.0/16, with N free on this machine: pods, Services, and a link to the machine. Its root is a directory
+//! below the cluster's, with the machine's programs in it, so that it may use the usual paths and yet leaves nothing elsewhere.
+
+mod anchor;
+mod cgroup;
+mod containerd;
+mod kubelet;
+mod network;
+mod obstacle;
+mod settings;
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+pub use anchor::Anchor;
+pub use containerd::import;
+pub use network::{machine_address, node_address};
+pub use obstacle::obstacle;
+
+use super::control_plane::{self, Network};
+use super::{Cluster, Node, State, images};
+use crate::machine;
+use crate::tools::Tool;
+
+/// The node's name.
+pub const NODE: &str = "node1";
+/// What a node consists of, in Debian.
+const PACKAGES: [&str; 9] = [
+    "containerd",
+    "runc",
+    "containernetworking-plugins",
+    "conntrack",
+    "iptables",
+    "iproute2",
+    "kmod",
+    "busybox-static",
+    "bash-static",
+];
+
+/// Starts a control plane and a node, and waits until pods can run there.
+pub fn start(name: &str) -> Result<()> {
+    if let Some(why) = obstacle() {
+        bail!("a real node cannot be had here: {why}; `--node fake` needs none of that");
+    }
+    machine::install(&PACKAGES)?;
+    let kubernetes = Tool::Kubernetes.ensure()?;
+    let began = Instant::now();
+    let mut state = State::new(name, Node::Real)?;
+    let number = network::free_number(name)?;
+    state.network = Some(number);
+    state.save()?;
+    settings::raise(&mut state)?;
+    cgroup::create(name)?;
+    let anchor = Anchor::start(&mut state, &kubernetes)?;
+    network::connect(&anchor, number)?;
+    containerd::start(&mut state, &anchor)?;
+
+    // The images are unpacked while the control plane starts.
+    let handle = anchor.clone();
+    let loading = std::thread::spawn(move || -> Result<()> {
+        containerd::wait(&handle)?;
+        for image in [images::pause()?, images::busybox()?] {
+            containerd::import(&handle, &image)?;
+        }
+        Ok(())
+    });
+    let network = Network {
+        address: machine_address(number),
+        services: network::services(number),
+        reachable: true,
+    };
+    let cluster = control_plane::start(&mut state, &network)?;
+    loading
+        .join()
+        .map_err(|_| anyhow::anyhow!("loading the images panicked"))?
+        .context("loading the first images")?;
+    kubelet::start(&mut state, &anchor, number)?;
+    wait(&cluster, &state)?;
+    state.complete = true;
+    state.save()?;
+    eprintln!("the node {NODE} is ready, {:.1} s after the start", began.elapsed().as_secs_f32());
+    Ok(())
+}
+
+fn wait(cluster: &Cluster, state: &State) -> Result<()> {
+    let jsonpath = r#"jsonpath={.status.conditions[?(@.type=="Ready")].status} {.status.conditions[?(@.type=="Ready")].message}"#;
+    let ready = cluster.wait("a ready node", &["get", "node", NODE, "-o", jsonpath], |text| {
+        text.starts_with("True")
+    });
+    ready.with_context(|| format!("the log of the kubelet is {}", state.log("kubelet").display()))
+}
+
+/// Ends the node and removes what it has left on this machine. What is not there, or no longer, is no failure.
+pub fn clean(state: &State) -> Result<()> {
+    if let Some(anchor) = &state.anchor {
+        anchor.kill()?;
+    }
+    if let Some(number) = state.network {
+        network::disconnect(number)?;
+    }
+    if state.node == Node::Real {
+        cgroup::remove(&state.name)?;
+        settings::restore(state)?;
+    }
+    Ok(())
+}
+
+/// Where the node's file system is on this machine, except for what is mounted there.
+pub fn root(state: &State) -> std::path::PathBuf {
+    state.directory.join("node")
+}
+
+/// Writes a file of the node, below the directory `/wasser` there. Gives its path on the node.
+fn write(root: &std::path::Path, file: &str, content: &str) -> Result<String> {
+    let path = root.join("wasser").join(file);
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).with_context(|| format!("creating {}", parent.display()))?;
+    }
+    fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
+    Ok(format!("/wasser/{file}"))
+}
+
+/// An address of the node's range.
+const fn address(number: u8, third: u8, fourth: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, number, third, fourth)
+}

@@ -1,0 +1,125 @@
+//! The link between the machine and the node, and the addresses on both sides.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::super::State;
+use super::{Anchor, address};
+use crate::machine::run;
+
+/// Numbers N that are tried for 10.N.0.0/16: seldom used elsewhere.
+const NUMBERS: std::ops::RangeInclusive<u8> = 201..=250;
+
+/// The machine's end of the link, where pods reach the API server.
+pub const fn machine_address(number: u8) -> Ipv4Addr {
+    address(number, 255, 1)
+}
+
+/// The node's end of the link.
+pub const fn node_address(number: u8) -> Ipv4Addr {
+    address(number, 255, 2)
+}
+
+/// The range of pods as CIDR.
+pub fn pods(number: u8) -> String {
+    format!("{}/17", address(number, 0, 0))
+}
+
+/// The range of Services as CIDR, and its first address, which is the API server's.
+pub fn services(number: u8) -> (String, Ipv4Addr) {
+    (format!("{}/18", address(number, 128, 0)), address(number, 128, 1))
+}
+
+/// The number of the network that no address, no route and no other cluster of this machine uses.
+pub fn free_number(name: &str) -> Result<u8> {
+    let mut used = run(Command::new("ip").args(["-4", "route", "show", "table", "all"])).context("looking for free addresses")?;
+    for other in State::others(name)? {
+        if let Some(number) = other.network {
+            used.push_str(&format!(" {}", address(number, 0, 0)));
+        }
+    }
+    first_free(&used).context("all of 10.201.0.0/16 to 10.250.0.0/16 are used on this machine")
+}
+
+fn first_free(used: &str) -> Option<u8> {
+    NUMBERS.into_iter().find(|number| {
+        !used
+            .split(char::is_whitespace)
+            .any(|word| word.starts_with(&format!("10.{number}.")))
+    })
+}
+
+fn link(number: u8) -> String {
+    format!("wasser{number}")
+}
+
+/// Makes the link, with routes to the pods on one side and to everything else on the other.
+pub fn connect(anchor: &Anchor, number: u8) -> Result<()> {
+    let link = link(number);
+    let (here, there) = (format!("{}/30", machine_address(number)), format!("{}/30", node_address(number)));
+    let pid = anchor.pid().to_string();
+    let ip = |arguments: &[&str]| run(Command::new("ip").args(arguments)).map(drop);
+    let node_ip = |arguments: &[&str]| run(anchor.command("ip").args(arguments)).map(drop);
+    ip(&["link", "add", &link, "type", "veth", "peer", "name", "eth0", "netns", &pid])?;
+    ip(&["address", "add", &here, "dev", &link])?;
+    ip(&["link", "set", &link, "up"])?;
+    node_ip(&["address", "add", &there, "dev", "eth0"])?;
+    node_ip(&["link", "set", "eth0", "up"])?;
+    node_ip(&["route", "add", "default", "via", &machine_address(number).to_string()])?;
+    ip(&["route", "add", &pods(number), "via", &node_address(number).to_string()])
+}
+
+/// Removes the link, if the end of the node has not done so already.
+pub fn disconnect(number: u8) -> Result<()> {
+    let link = link(number);
+    let exists = || Path::new("/sys/class/net").join(&link).exists();
+    // It may go in between.
+    match run(Command::new("ip").args(["link", "delete", &link])) {
+        Err(error) if exists() => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// How pods get their addresses, for containerd: a bridge on the node.
+pub fn cni(number: u8) -> serde_json::Value {
+    serde_json::json!({
+        "cniVersion": "0.4.0",
+        "name": "pods",
+        "plugins": [
+            {
+                "type": "bridge",
+                "bridge": "cni0",
+                "isGateway": true,
+                "hairpinMode": true,
+                "ipam": {
+                    "type": "host-local",
+                    "ranges": [[{"subnet": pods(number)}]],
+                    "routes": [{"dst": "0.0.0.0/0"}],
+                },
+            },
+            {"type": "portmap", "capabilities": {"portMappings": true}},
+        ],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_is_taken_that_nobody_uses() {
+        assert_eq!(first_free(""), Some(201));
+        let used = "default via 10.0.0.1 dev eth0\n10.201.0.0/17 via 10.201.255.2 dev x\nlocal 10.202.3.4 dev y\n10.20.0.0/16 dev z";
+        assert_eq!(first_free(used), Some(203));
+    }
+
+    #[test]
+    fn the_ranges_do_not_overlap() {
+        assert_eq!(pods(201), "10.201.0.0/17");
+        assert_eq!(services(201), ("10.201.128.0/18".to_owned(), Ipv4Addr::new(10, 201, 128, 1)));
+        assert!(cni(201).to_string().contains(r#""subnet":"10.201.0.0/17""#));
+    }
+}

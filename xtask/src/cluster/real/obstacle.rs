@@ -1,0 +1,79 @@
+//! Why a real node cannot be had on a machine.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::cgroup;
+use super::{PACKAGES, machine};
+
+/// Devices without which neither the kubelet nor a cache's client runs.
+const DEVICES: [(&str, &str); 2] = [
+    ("/dev/fuse", "clients cannot mount anything (try: modprobe fuse)"),
+    ("/dev/kmsg", "the kubelet does not start (in a container, pass it in)"),
+];
+
+/// The first reason that is found; none if a real node can be had.
+pub fn obstacle() -> Option<String> {
+    if !cfg!(target_os = "linux") {
+        return Some("it needs Linux".to_owned());
+    }
+    if !machine::is_root() {
+        return Some("it needs root, to make namespaces and mounts (try: sudo -E env PATH=\"$PATH\" cargo xtask …)".to_owned());
+    }
+    for (device, consequence) in DEVICES {
+        if !Path::new(device).exists() {
+            return Some(format!("there is no {device}, without which {consequence}"));
+        }
+    }
+    if !machine::has_program("apt-get") {
+        let needed = ["containerd", "runc", "conntrack", "iptables", "ip", "busybox", "bash-static"];
+        let missing: Vec<&str> = needed.into_iter().filter(|program| !machine::has_program(program)).collect();
+        if !missing.is_empty() {
+            return Some(format!(
+                "there is no apt-get to install {} with, and these are missing: {}",
+                PACKAGES.join(", "),
+                missing.join(", ")
+            ));
+        }
+    }
+    namespaces().or_else(cgroups)
+}
+
+/// Whether namespaces can be made and things mounted in them: tried, because containers and security modules forbid it in many ways.
+fn namespaces() -> Option<String> {
+    let attempt = "mount -t tmpfs tmpfs /mnt && mount -t proc proc /proc";
+    let tried = Command::new("unshare")
+        .args(["--mount", "--net", "--pid", "--fork", "--propagation=private", "sh", "-c", attempt])
+        .stdin(Stdio::null())
+        .output();
+    match tried {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            Some(format!(
+                "namespaces with mounts of their own cannot be made ({}); in a container, run it privileged",
+                said.trim()
+            ))
+        }
+        Err(error) => Some(format!("the program unshare does not start: {error}")),
+    }
+}
+
+fn cgroups() -> Option<String> {
+    let hierarchies = match cgroup::hierarchies() {
+        Ok(hierarchies) if hierarchies.is_empty() => return Some("no cgroups are mounted at /sys/fs/cgroup".to_owned()),
+        Ok(hierarchies) => hierarchies,
+        Err(error) => return Some(format!("{error:#}")),
+    };
+    for hierarchy in hierarchies {
+        let probe = hierarchy.join(format!("wasser-probe-{}", std::process::id()));
+        if let Err(error) = fs::create_dir(&probe).and_then(|()| fs::remove_dir(&probe)) {
+            return Some(format!(
+                "cgroups cannot be made in {} ({error}); in a container, run it privileged",
+                hierarchy.display()
+            ));
+        }
+    }
+    None
+}

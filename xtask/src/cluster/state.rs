@@ -1,0 +1,162 @@
+//! What runs, on disk: enough to stop exactly that.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use super::Node;
+use crate::paths;
+use crate::process::Process;
+
+/// A cluster that was started, or is being started. Written before whatever it describes can outlive an interruption.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct State {
+    /// The cluster's name.
+    pub name: String,
+    /// What runs its pods.
+    pub node: Node,
+    /// Where everything of it is kept.
+    pub directory: PathBuf,
+    /// The address of its API server.
+    pub server: String,
+    /// In the order in which they were started.
+    pub processes: Vec<Process>,
+    /// The first process of a real node, whose end is the end of everything on that node.
+    pub anchor: Option<Process>,
+    /// What was started for users of the cluster, as Redis. The cluster is complete without.
+    #[serde(default)]
+    pub services: Vec<Service>,
+    /// The number N in its addresses 10.N.0.0/16, with a real node.
+    pub network: Option<u8>,
+    /// What `fs.inotify.max_user_instances` was before it was raised.
+    pub inotify_instances: Option<u32>,
+    /// Whether it came up.
+    pub complete: bool,
+}
+
+/// A server beside the cluster.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Service {
+    /// The process that serves.
+    pub process: Process,
+    /// Where the cluster's pods reach it.
+    pub url: String,
+}
+
+/// Where the state of a cluster is.
+pub fn directory(name: &str) -> PathBuf {
+    paths::target().join(name)
+}
+
+impl State {
+    /// A cluster of which nothing runs yet.
+    pub fn new(name: &str, node: Node) -> Result<Self> {
+        let directory = directory(name);
+        for part in ["logs", "pki"] {
+            let path = directory.join(part);
+            fs::create_dir_all(&path).with_context(|| format!("creating {}", path.display()))?;
+        }
+        let state = Self {
+            name: name.to_owned(),
+            node,
+            directory,
+            server: String::new(),
+            processes: Vec::new(),
+            anchor: None,
+            services: Vec::new(),
+            network: None,
+            inotify_instances: None,
+            complete: false,
+        };
+        state.save()?;
+        Ok(state)
+    }
+
+    /// What is recorded of this cluster.
+    pub fn load(name: &str) -> Result<Option<Self>> {
+        let path = file(&directory(name));
+        match fs::read(&path) {
+            Ok(bytes) => Ok(Some(
+                serde_json::from_slice(&bytes).with_context(|| format!("reading {}", path.display()))?,
+            )),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+        }
+    }
+
+    /// Writes it, whole or not at all.
+    pub fn save(&self) -> Result<()> {
+        let path = file(&self.directory);
+        let new = path.with_extension("new");
+        fs::write(&new, serde_json::to_vec_pretty(self)?)
+            .and_then(|()| fs::rename(&new, &path))
+            .with_context(|| format!("writing {}", path.display()))
+    }
+
+    /// Every other cluster of this workspace.
+    pub fn others(name: &str) -> Result<Vec<Self>> {
+        let mut all = Vec::new();
+        let Ok(entries) = fs::read_dir(paths::target()) else {
+            return Ok(all);
+        };
+        for entry in entries {
+            let entry = entry.context("reading the target directory")?.file_name();
+            let other = entry.to_string_lossy();
+            if other != name && super::name(&other).is_ok() {
+                all.extend(Self::load(&other)?);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Starts a process of the cluster. It is recorded before it begins.
+    pub fn spawn(&mut self, name: &str, command: &[&str]) -> Result<()> {
+        let held = Process::spawn(name, command, &self.log(name))?;
+        self.processes.push(held.process().clone());
+        self.save()?;
+        held.release()
+    }
+
+    /// Starts a server beside the cluster. It is recorded before it begins.
+    pub fn serve(&mut self, name: &str, command: &[&str], url: &str) -> Result<()> {
+        let held = Process::spawn(name, command, &self.log(name))?;
+        self.services.retain(|service| service.process.name != name);
+        self.services.push(Service {
+            process: held.process().clone(),
+            url: url.to_owned(),
+        });
+        self.save()?;
+        held.release()
+    }
+
+    /// Whether everything that the cluster consists of runs.
+    pub fn runs(&self) -> bool {
+        self.processes.iter().chain(&self.anchor).all(Process::runs)
+    }
+
+    /// The process of this name.
+    pub fn process(&self, name: &str) -> Option<&Process> {
+        self.processes.iter().find(|process| process.name == name)
+    }
+
+    /// Where a process writes.
+    pub fn log(&self, name: &str) -> PathBuf {
+        self.directory.join("logs").join(format!("{name}.log"))
+    }
+
+    /// How the cluster's administrator reaches it.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.directory.join("kubeconfig")
+    }
+
+    /// A key, a certificate or the kubeconfig of a component.
+    pub fn pki(&self, file: &str) -> String {
+        self.directory.join("pki").join(file).display().to_string()
+    }
+}
+
+fn file(directory: &Path) -> PathBuf {
+    directory.join("state.json")
+}

@@ -1,0 +1,82 @@
+//! `cargo xtask cluster up|down|status`
+
+use anyhow::Result;
+use clap::Subcommand;
+use xtask::cluster::{self, Cluster, DEFAULT_NAME, Options, State};
+
+/// What to do with the cluster.
+#[derive(Debug, Subcommand)]
+pub enum Args {
+    /// Start it, after building and installing what is missing; with KUBECONFIG set, use that cluster
+    Up(Options),
+    /// Stop exactly what `up` has started, and leave nothing behind
+    Down {
+        /// Which cluster
+        #[arg(long, default_value = DEFAULT_NAME, value_parser = cluster::name)]
+        name: String,
+    },
+    /// Say what runs
+    Status {
+        /// Which cluster
+        #[arg(long, default_value = DEFAULT_NAME, value_parser = cluster::name)]
+        name: String,
+    },
+}
+
+pub fn run(args: Args) -> Result<()> {
+    match args {
+        Args::Up(options) => up(&options),
+        Args::Down { name } => {
+            let stopped = Cluster::down(&name)?;
+            println!(
+                "{}",
+                if stopped {
+                    format!("the cluster {name} is gone")
+                } else {
+                    format!("there is no cluster {name}")
+                }
+            );
+            Ok(())
+        }
+        Args::Status { name } => status(&name),
+    }
+}
+
+fn up(options: &Options) -> Result<()> {
+    let cluster = Cluster::up(options)?;
+    println!("export KUBECONFIG={}", cluster.kubeconfig().display());
+    Ok(())
+}
+
+fn status(name: &str) -> Result<()> {
+    let Some(state) = State::load(name)? else {
+        println!("there is no cluster {name}; start it with: cargo xtask cluster up");
+        return Ok(());
+    };
+    println!(
+        "{name}: {} node, {}, KUBECONFIG={}",
+        if state.node == cluster::Node::Real { "real" } else { "fake" },
+        state.server,
+        state.kubeconfig().display()
+    );
+    if let Some(service) = state.services.first() {
+        println!("  Redis for its pods: {}", service.url);
+    }
+    if state.node == cluster::Node::Real {
+        println!("  the node's files: {}", cluster::real::root(&state).display());
+    }
+    for process in state.processes.iter().chain(state.services.iter().map(|service| &service.process)) {
+        let word = if process.runs() { "runs" } else { "has ended" };
+        println!(
+            "  {:<24} {:>8}  {word:<9}  {}",
+            process.name,
+            process.pid,
+            state.log(&process.name).display()
+        );
+    }
+    match Cluster::find(name)? {
+        Some(cluster) => print!("{}", cluster.kubectl(&["get", "nodes", "-o", "wide"])?),
+        None => println!("it is not complete; `cargo xtask cluster up` starts it anew"),
+    }
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! Programs that the cluster consists of, built from Go modules once and kept by what they were built from.
+
+mod build;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+/// A program from a Go module below `tests/cluster/`, whose go.mod and go.sum fix every version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tool {
+    /// etcd, API server, controller manager, scheduler, kubelet, kube-proxy and kubectl: the first argument says which.
+    Kubernetes,
+    /// Nodes without containers.
+    Kwok,
+    /// Helm's command line, to look at what was installed.
+    Helm,
+    /// The JuiceFS client, static.
+    JuiceFs,
+}
+
+/// How a tool is built.
+struct Recipe {
+    /// Its directory below `tests/cluster/`, and the name of its file.
+    name: &'static str,
+    /// The package within the module.
+    package: &'static str,
+    /// Needs a C compiler, and is linked statically for use in images.
+    cgo: bool,
+    tags: &'static str,
+    ldflags: &'static str,
+    /// How long a first build takes on two cores, in minutes.
+    minutes: u32,
+    /// About how many packages are compiled then.
+    packages: u64,
+}
+
+/// The metadata engines, object stores and services that are left out of JuiceFS. `netgo` and `osusergo` because static glibc cannot look up
+/// names in an image without its configuration.
+const JUICEFS_TAGS: &str = "nogateway,nowebdav,nocos,nobos,nohdfs,noibmcos,noobs,nooss,noqingstor,nosftp,noswift,noazure,nogs,noufile,nob2,nonfs,\
+                            nodragonfly,nofdb,notikv,noetcd,nobadger,nomysql,nopg,netgo,osusergo";
+/// Without these, the API server calls itself v0.0.0. The same version as in go.mod.
+const KUBERNETES_LDFLAGS: &str = "-X k8s.io/component-base/version.gitVersion=v1.35.4 -X k8s.io/component-base/version.gitMajor=1 \
+                                  -X k8s.io/component-base/version.gitMinor=35";
+
+impl Tool {
+    /// All, in the order in which they are built.
+    pub const ALL: [Self; 4] = [Self::Kubernetes, Self::Kwok, Self::Helm, Self::JuiceFs];
+
+    /// The program, built if it is not in the cache. An interrupted build goes on where Go's own cache has got to.
+    pub fn ensure(self) -> Result<PathBuf> {
+        build::ensure(&self.recipe())
+    }
+
+    /// The file's name.
+    pub fn name(self) -> &'static str {
+        self.recipe().name
+    }
+
+    fn recipe(self) -> Recipe {
+        let go = Recipe { name: "", package: ".", cgo: false, tags: "", ldflags: "", minutes: 0, packages: 0 };
+        match self {
+            Self::Kubernetes => Recipe { name: "kubernetes", ldflags: KUBERNETES_LDFLAGS, minutes: 6, packages: 2100, ..go },
+            Self::Kwok => Recipe { name: "kwok", package: "sigs.k8s.io/kwok/cmd/kwok", minutes: 2, packages: 900, ..go },
+            Self::Helm => Recipe { name: "helm", package: "helm.sh/helm/v3/cmd/helm", minutes: 2, packages: 1000, ..go },
+            Self::JuiceFs => Recipe {
+                name: "juicefs",
+                package: "github.com/juicedata/juicefs",
+                cgo: true,
+                tags: JUICEFS_TAGS,
+                ldflags: "-linkmode external -extldflags -static",
+                minutes: 3,
+                packages: 700,
+            },
+        }
+    }
+}
