@@ -153,18 +153,15 @@ impl Cluster {
     /// Stops what `up` has started, and removes what it has left. False if there was nothing.
     pub fn down(name: &str) -> Result<bool> {
         let Some(state) = State::load(name)? else { return Ok(false) };
-        // What runs on the node ends with it, and so need not be asked.
-        if let Some(anchor) = &state.anchor {
-            anchor.kill()?;
-        }
-        // Users of the API server first, and it before its store.
+        // What runs on the node ends with it. Nothing is asked to end in order: all that they would write is removed.
+        let processes = state.processes.iter().rev();
         for process in state
-            .services
+            .anchor
             .iter()
-            .map(|service| &service.process)
-            .chain(state.processes.iter().rev())
+            .chain(state.services.iter().map(|service| &service.process))
+            .chain(processes)
         {
-            process.stop()?;
+            process.kill()?;
         }
         real::clean(&state)?;
         fs::remove_dir_all(&state.directory).with_context(|| format!("removing {}", state.directory.display()))?;

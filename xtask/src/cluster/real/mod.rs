@@ -95,11 +95,8 @@ fn wait(cluster: &Cluster, state: &State) -> Result<()> {
     ready.with_context(|| format!("the log of the kubelet is {}", state.log("kubelet").display()))
 }
 
-/// Ends the node and removes what it has left on this machine. What is not there, or no longer, is no failure.
+/// Removes what a node has left on this machine. Its processes must have ended. What is not there, or no longer, is no failure.
 pub fn clean(state: &State) -> Result<()> {
-    if let Some(anchor) = &state.anchor {
-        anchor.kill()?;
-    }
     if let Some(number) = state.network {
         network::disconnect(number)?;
     }
