@@ -30,13 +30,13 @@ fn community_format(source: &Source, spec: &Spec) -> String {
     if (source.storage.is_none() && !secret("storage")) || (source.bucket.is_none() && !secret("bucket")) {
         words.push("--no-update".into());
     }
-    words.extend(source.storage.iter().map(|value| option("storage", value)));
-    words.extend(source.bucket.iter().map(|value| option("bucket", value)));
+    words.extend(source.storage.iter().map(|value| format_option("storage", value)));
+    words.extend(source.bucket.iter().map(|value| format_option("bucket", value)));
     let rest = source
         .options
         .iter()
         .filter(|(name, _)| options::is_format_option(name) && *name != "storage" && *name != "bucket");
-    words.extend(rest.map(|(name, value)| option(name, value)));
+    words.extend(rest.map(|(name, value)| format_option(name, value)));
     words.extend(
         secrets
             .encrypt_env_options
@@ -59,8 +59,8 @@ fn enterprise_auth(source: &Source, spec: &Spec) -> String {
     if !secrets.secretkey_secret.is_empty() {
         words.push(shell::option_from_env("secretkey", "SECRET_KEY"));
     }
-    words.extend(source.bucket.iter().map(|value| option("bucket", value)));
-    words.extend(source.options.get("bucket2").map(|value| option("bucket2", value)));
+    words.extend(source.bucket.iter().map(|value| assignment("bucket", value)));
+    words.extend(source.options.get("bucket2").map(|value| assignment("bucket2", value)));
     let second = secrets
         .encrypt_env_options
         .iter()
@@ -79,12 +79,17 @@ fn config(item: &str) -> Vec<String> {
     }
 }
 
-fn option(name: &str, value: &str) -> String {
-    if value.is_empty() {
+/// An option of `juicefs format`. One that needs a value keeps its `=`, or it would take the next word for its value.
+fn format_option(name: &str, value: &str) -> String {
+    if value.is_empty() && options::is_format_flag(name) {
         shell::word(&format!("--{name}"))
     } else {
-        shell::word(&format!("--{name}={value}"))
+        assignment(name, value)
     }
+}
+
+fn assignment(name: &str, value: &str) -> String {
+    shell::word(&format!("--{name}={value}"))
 }
 
 /// The command that limits the mounted directory; none where there is no quota.

@@ -5,8 +5,9 @@ use wasser_sdk::{Context, Error, Result};
 use crate::edition::Edition;
 use crate::input::{Image, Spec};
 
-/// `asked`, completed from the registration's image of the edition.
-pub fn resolve(ctx: &Context<Spec>, edition: Edition, asked: &Image) -> Result<Image> {
+/// `asked` at `field`, completed from the registration's image of the edition.
+pub fn resolve(ctx: &Context<Spec>, edition: Edition, field: &str, asked: &Image) -> Result<Image> {
+    check(field, asked)?;
     let mut image = asked.clone();
     if image.image_pull_policy.is_empty() {
         image.image_pull_policy = "IfNotPresent".into();
@@ -29,6 +30,23 @@ pub fn resolve(ctx: &Context<Spec>, edition: Edition, asked: &Image) -> Result<I
         image.image_tag = tag.into();
     }
     Ok(image)
+}
+
+/// Refuses what no container can have.
+fn check(field: &str, image: &Image) -> Result<()> {
+    if !["", "Always", "IfNotPresent", "Never"].contains(&image.image_pull_policy.as_str()) {
+        let message = format!(
+            "`{}` is none of Always, IfNotPresent, Never",
+            image.image_pull_policy.escape_debug()
+        );
+        return Err(Error::invalid(format!("{field}.imagePullPolicy"), message));
+    }
+    for (part, text) in [("image", &image.image), ("imageTag", &image.image_tag)] {
+        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err(Error::invalid(format!("{field}.{part}"), "contains white space; remove it"));
+        }
+    }
+    Ok(())
 }
 
 /// Name and tag of a reference. The chart joins the two with a colon, so a digest splits at its own.

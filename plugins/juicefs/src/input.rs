@@ -161,5 +161,5 @@ pub struct Management {
 #[serde(rename_all = "camelCase", default)]
 pub struct CleanCachePolicy {
     /// How long one attempt may take; 60 s where it is not given.
-    pub grace_period_seconds: Option<u32>,
+    pub grace_period_seconds: Option<i64>,
 }

@@ -7,6 +7,7 @@
 mod commands;
 mod describe;
 mod edition;
+mod env;
 mod images;
 mod implement;
 mod input;
@@ -23,6 +24,7 @@ mod shutdown;
 mod source;
 mod store;
 mod sync;
+mod time;
 mod transform;
 mod values;
 mod volumes;

@@ -1,11 +1,11 @@
 //! The options of the mount, from the Dataset, the tiered store and the runtime. What comes later wins.
 
-use wasser_sdk::{Context, Error, Result};
+use wasser_sdk::{Context, Result};
 
 use crate::edition::Edition;
 use crate::input::{Component, Spec};
 use crate::metrics::Metrics;
-use crate::options::{self, EXTRA_OPTIONS, Options};
+use crate::options::{self, EXTRA_OPTIONS, Known, Options, Origin};
 use crate::source::Source;
 use crate::store::{self, Store};
 
@@ -16,17 +16,7 @@ const METADATA_CACHE: &str = "7200";
 /// the component.
 pub fn given(ctx: &Context<Spec>, source: &Source, store: &Store, role: &str, component: &Component) -> Result<Options> {
     let field = format!("JuiceFSRuntime.spec.{role}.options");
-    options::check(&field, source.edition, &component.options, ctx.settings.get(EXTRA_OPTIONS))?;
-    if let Some(name) = component
-        .options
-        .keys()
-        .find(|name| ["storage", "bucket", "quota"].contains(&name.as_str()))
-    {
-        return Err(Error::invalid(
-            format!("{field}.{name}"),
-            format!("belongs to the file system; put it into Dataset.spec.mounts[0].options.{name}"),
-        ));
-    }
+    Known::new(source.edition, ctx.settings.get(EXTRA_OPTIONS)).check(&field, Origin::Component, &component.options)?;
     let mut all = options::for_mount(source.edition, &source.options);
     if source.directory != "/" {
         all.insert("subdir".into(), source.directory.clone());

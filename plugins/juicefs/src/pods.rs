@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use wasser_sdk::{Context, Error, Result};
 
 use crate::commands;
+use crate::env;
+use crate::describe::{FUSE, WORKER};
 use crate::images;
 use crate::input::{Component, Spec};
 use crate::metrics::Metrics;
@@ -22,6 +24,9 @@ pub const GENERATION: &str = "fuse.runtime.fluid.io/generation";
 const HOST_PID: &str = "runtime.fluid.io/fuse.hostpid";
 /// The setting of the installation that keeps fuse pods under pressure.
 const CRITICAL: &str = "critical-fuse-pod";
+/// Names of the volumes that the chart adds.
+const SCRIPT: &str = "script";
+const MOUNT: &str = "juicefs-fuse-mount";
 
 /// What a role's pods are made of.
 pub struct Parts<'a> {
@@ -41,8 +46,8 @@ pub struct Parts<'a> {
 pub fn worker(parts: &Parts<'_>) -> Result<Pod> {
     let spec = &parts.ctx.runtime.spec;
     let claims = volumes::claim_names(spec)?;
-    let volumes = Volumes::of_component("worker", &spec.worker.volume_mounts, spec, &claims)?;
-    let mut pod = pod(parts, "worker", &spec.worker, volumes)?;
+    let volumes = Volumes::of_component(WORKER, &spec.worker.volume_mounts, spec, &claims, &[SCRIPT])?;
+    let mut pod = pod(parts, WORKER, &spec.worker, volumes)?;
     pod.volume_claim_templates = spec.volume_claim_templates.clone();
     Ok(pod)
 }
@@ -51,7 +56,7 @@ pub fn worker(parts: &Parts<'_>) -> Result<Pod> {
 pub fn fuse(parts: &Parts<'_>) -> Result<Pod> {
     let (ctx, spec) = (parts.ctx, &parts.ctx.runtime.spec);
     let host_mount_path = ctx.mount_path.rsplit_once('/').map_or("/", |(parent, _)| parent).to_string();
-    let mut volumes = Volumes::of_component("fuse", &spec.fuse.volume_mounts, spec, &[])?;
+    let mut volumes = Volumes::of_component(FUSE, &spec.fuse.volume_mounts, spec, &[], &[SCRIPT, MOUNT])?;
     match spec.fuse.clean_policy.as_str() {
         // The node plugin compares the generation in this file with that of the PersistentVolumeClaim.
         "OnFuseChanged" => volumes.add_labels(&format!("{host_mount_path}/.meta/fuse")),
@@ -61,8 +66,8 @@ pub fn fuse(parts: &Parts<'_>) -> Result<Pod> {
             return Err(Error::invalid("JuiceFSRuntime.spec.fuse.cleanPolicy", message));
         }
     }
-    let image = images::resolve(ctx, parts.source.edition, &spec.fuse.version())?;
-    let mut pod = pod(parts, "fuse", &spec.fuse, volumes)?;
+    let image = images::resolve(ctx, parts.source.edition, "JuiceFSRuntime.spec.fuse", &spec.fuse.version())?;
+    let mut pod = pod(parts, FUSE, &spec.fuse, volumes)?;
     pod.node_selector.insert(ctx.fuse_label.clone(), "true".into());
     pod.labels.remove(GENERATION);
     pod.fuse = Some(FusePod {
@@ -92,7 +97,7 @@ fn pod(parts: &Parts<'_>, role: &str, component: &Component, mut volumes: Volume
         mount_path: ctx.mount_path.clone(),
         metrics_port: parts.metrics.port(),
         host_network: component.host_network(),
-        envs: component.env.clone(),
+        envs: env::of(role, &component.env, &parts.source.secrets),
         labels: overridden(&metadata.labels, &component.pod_metadata.labels),
         annotations: overridden(&metadata.annotations, &component.pod_metadata.annotations),
         node_selector: component.node_selector.clone(),

@@ -55,11 +55,11 @@ pub struct EncryptEnvOption {
 }
 
 impl Secrets {
-    /// Sorts the options by what they become.
-    pub fn of(options: &BTreeMap<String, SecretKeySelector>, field: &str) -> Result<Self> {
+    /// Sorts the options by what they become. `field` tells where an option stands in the Dataset.
+    pub fn of(options: &BTreeMap<String, SecretKeySelector>, field: &dyn Fn(&str) -> String) -> Result<Self> {
         let mut secrets = Secrets::default();
         for (name, reference) in options {
-            check_reference(field, name, reference)?;
+            check_reference(&field(name), name, reference)?;
             let (secret, key) = (reference.name.clone(), reference.key.clone());
             match name.as_str() {
                 "metaurl" => (secrets.metaurl_secret, secrets.metaurl_secret_key) = (secret, key),
@@ -75,6 +75,18 @@ impl Secrets {
             }
         }
         Ok(secrets)
+    }
+
+    /// The environment variables that the pods get from Secrets.
+    pub fn variables(&self) -> Vec<&str> {
+        let own = [
+            ("METAURL", &self.metaurl_secret),
+            ("ACCESS_KEY", &self.accesskey_secret),
+            ("SECRET_KEY", &self.secretkey_secret),
+            ("TOKEN", &self.token_secret),
+        ];
+        let own = own.into_iter().filter(|(_, secret)| !secret.is_empty()).map(|(name, _)| name);
+        own.chain(self.encrypt_env_options.iter().map(|option| option.env_name.as_str())).collect()
     }
 }
 

@@ -12,7 +12,7 @@ use crate::source::Source;
 use crate::store::{self, Store};
 
 /// How long an attempt may take where the clean policy does not say.
-const GRACE: u32 = 60;
+const GRACE: i64 = 60;
 const STATUS: Duration = Duration::from_secs(15);
 /// The address of the metadata engine is known to the container only, so a shell there expands it. The text is constant.
 const STATUS_SCRIPT: &str = "exec /usr/local/bin/juicefs status \"$METAURL\"";
@@ -43,9 +43,10 @@ pub fn clean_cache(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
     let mut argv = vec!["rm", "-rf", "--"];
     argv.extend(paths.iter().map(String::as_str));
     let grace = ctx.runtime.spec.management.clean_cache_policy.grace_period_seconds.unwrap_or(GRACE);
+    let grace = Duration::from_secs(u64::try_from(grace).unwrap_or_default().max(1));
     let failures: Vec<String> = pods
         .iter()
-        .filter_map(|pod| host.run(&pod.name, &argv, Duration::from_secs(grace.into())).err())
+        .filter_map(|pod| host.run(&pod.name, &argv, grace).err())
         .map(|e| e.to_string())
         .collect();
     if failures.is_empty() {

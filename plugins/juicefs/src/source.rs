@@ -4,13 +4,14 @@ use wasser_sdk::{Context, DatasetSpec, Error, Mount, Result};
 
 use crate::edition::Edition;
 use crate::input::Spec;
-use crate::options::{self, EXTRA_OPTIONS, Options};
+use crate::options::{self, EXTRA_OPTIONS, Known, Options, Origin};
 use crate::quantity;
 use crate::secrets::Secrets;
 use crate::shell;
 
 /// Where the mount is found in the Dataset. JuiceFS has one file system per runtime, so only the first mount counts.
 const MOUNT: &str = "Dataset.spec.mounts[0]";
+const SHARED_OPTIONS: &str = "Dataset.spec.sharedOptions";
 const GIB: u64 = 1 << 30;
 
 /// A file system of JuiceFS, or a directory in it.
@@ -47,10 +48,13 @@ impl Source {
         check_access_modes(dataset)?;
         let encrypt_options = dataset.encrypt_options_of(mount);
         let edition = Edition::of(&encrypt_options);
+        let known = Known::new(edition, ctx.settings.get(EXTRA_OPTIONS));
+        known.check(SHARED_OPTIONS, Origin::Dataset, &dataset.shared_options)?;
+        known.check(&format!("{MOUNT}.options"), Origin::Dataset, &mount.options)?;
         let options = dataset.options_of(mount);
-        options::check(&format!("{MOUNT}.options"), edition, &options, ctx.settings.get(EXTRA_OPTIONS))?;
-        let secrets = Secrets::of(&encrypt_options, &format!("{MOUNT}.encryptOptions"))?;
-        check_encrypt_options(edition, &secrets)?;
+        let field = |name: &str| encrypt_field(mount, name);
+        let secrets = Secrets::of(&encrypt_options, &field)?;
+        check_encrypt_options(edition, &secrets, &field)?;
         let directory = directory(mount)?;
         Ok(Source {
             quota: quota(&options, &directory)?,
@@ -146,13 +150,21 @@ fn name(edition: Edition, mount: &Mount) -> Result<String> {
     }
 }
 
+/// Where a secret option stands: in the mount, or among those that all mounts share.
+fn encrypt_field(mount: &Mount, name: &str) -> String {
+    match mount.encrypt_options.iter().position(|option| option.name == name) {
+        Some(at) => format!("{MOUNT}.encryptOptions[{at}]"),
+        None => "Dataset.spec.sharedEncryptOptions".into(),
+    }
+}
+
 /// In the community edition, a secret option becomes an option of `juicefs format`, which fails with one that it does not know.
-fn check_encrypt_options(edition: Edition, secrets: &Secrets) -> Result<()> {
+fn check_encrypt_options(edition: Edition, secrets: &Secrets, field: &dyn Fn(&str) -> String) -> Result<()> {
     let unknown = |name: &str| edition == Edition::Community && !options::is_format_option(name);
     match secrets.encrypt_env_options.iter().find(|option| unknown(&option.name)) {
         None => Ok(()),
         Some(option) => Err(Error::invalid(
-            format!("{MOUNT}.encryptOptions"),
+            field(&option.name),
             format!(
                 "`juicefs format` has no option `{}`; for a variable of the pods use spec.worker.env and spec.fuse.env",
                 option.name
@@ -163,8 +175,8 @@ fn check_encrypt_options(edition: Edition, secrets: &Secrets) -> Result<()> {
 
 fn quota(options: &Options, directory: &str) -> Result<Option<u64>> {
     let field = format!("{MOUNT}.options.quota");
-    let Some(text) = options.get("quota") else { return Ok(None) };
-    let bytes = quantity::parse(text).ok_or_else(|| {
+    let Some(text) = non_empty(options, "quota") else { return Ok(None) };
+    let bytes = quantity::parse(&text).ok_or_else(|| {
         Error::invalid(
             &field,
             format!("`{}` is not a quantity; write for instance `10Gi`", text.escape_debug()),

@@ -83,7 +83,7 @@ pub struct JuiceFSRuntimeSpec {
     /// Accepted and not read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_as: Option<User>,
-    /// Whether the pods offer no metrics.
+    /// Accepted and not read: where the metrics are is an option of the mount.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disable_prometheus: Option<bool>,
     /// Volumes for the volumeMounts of workers and clients.

@@ -1,29 +1,27 @@
 //! Live changes: what of a changed spec reaches a release that is already installed.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use wasser_sdk::{Context, Error, Result};
 
 use crate::input::{Image, Spec};
-use crate::values::Values;
+use crate::time;
+use crate::values::{Pod, Values};
 
-/// Adapts `values`, which are those of a new release, to the one that is `installed`.
+/// The annotation of pods whose command changed: it makes the change a new revision of the workload, which shows that the pods that
+/// run are of the old one. They are replaced when somebody deletes them.
+const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
+
+/// Adapts `values`, which are those of a new release, to the one that is `installed`. `now_ms` is the time of a change.
 ///
 /// * Images stay as they are unless the runtime names them: a new default of the registration does not restart anybody's cache.
 /// * Another fuse image is a new generation, by which the node plugin recognises old pods.
+/// * Another command is marked on the pods, once.
 /// * The fuse node selector stays: changing it would take the pods away from nodes where applications use them.
 /// * Claim templates of a StatefulSet cannot change.
-pub fn adapt(ctx: &Context<Spec>, mut values: Values, installed: &Value) -> Result<Values> {
+pub fn adapt(ctx: &Context<Spec>, mut values: Values, installed: &Value, now_ms: u64) -> Result<Values> {
     let spec = &ctx.runtime.spec;
     let text = |pointer: &str| installed.pointer(pointer).and_then(Value::as_str);
-    let claims = installed
-        .pointer("/worker/volumeClaimTemplates")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
-    if claims != values.worker.volume_claim_templates {
-        let message = "cannot be changed once the workers exist; undo the change, or delete and create the runtime";
-        return Err(Error::invalid("JuiceFSRuntime.spec.volumeClaimTemplates", message));
-    }
+    values.worker.volume_claim_templates = claims(&values.worker.volume_claim_templates, installed)?;
     if !asks(&spec.version) {
         keep(&mut values.image, text("/image"));
         keep(&mut values.image_tag, text("/imageTag"));
@@ -42,6 +40,8 @@ pub fn adapt(ctx: &Context<Spec>, mut values: Values, installed: &Value) -> Resu
         let changed = text("/fuse/image").is_some_and(|i| i != fuse.image) || text("/fuse/imageTag").is_some_and(|t| t != fuse.image_tag);
         fuse.generation = generation + u64::from(changed);
     }
+    mark_restart(&mut values.worker, installed.get("worker"), now_ms);
+    mark_restart(&mut values.fuse, installed.get("fuse"), now_ms);
     Ok(values)
 }
 
@@ -53,5 +53,69 @@ fn asks(image: &Image) -> bool {
 fn keep(value: &mut String, installed: Option<&str>) {
     if let Some(installed) = installed {
         *value = installed.to_string();
+    }
+}
+
+/// The claim templates as they are installed, if the runtime still wants the same. Fluid's values have empty fields in them.
+fn claims(wanted: &[Value], installed: &Value) -> Result<Vec<Value>> {
+    let there = installed.pointer("/worker/volumeClaimTemplates").and_then(Value::as_array);
+    let there = there.map(Vec::as_slice).unwrap_or_default();
+    let same = there.len() == wanted.len() && there.iter().zip(wanted).all(|(a, b)| without_empty(a) == without_empty(b));
+    if same {
+        return Ok(there.to_vec());
+    }
+    let message = "cannot be changed once the workers exist; undo the change, or delete and create the runtime";
+    Err(Error::invalid("JuiceFSRuntime.spec.volumeClaimTemplates", message))
+}
+
+fn without_empty(value: &Value) -> Value {
+    let Value::Object(fields) = value else { return value.clone() };
+    let fields: Map<String, Value> = fields.iter().map(|(k, v)| (k.clone(), without_empty(v))).collect();
+    let empty = |v: &Value| v.is_null() || v.as_object().is_some_and(Map::is_empty);
+    Value::Object(fields.into_iter().filter(|(_, v)| !empty(v)).collect())
+}
+
+/// Marks pods whose command is another than what is installed, and keeps the mark of the last time.
+fn mark_restart(pod: &mut Pod, installed: Option<&Value>, now_ms: u64) {
+    let Some(installed) = installed else { return };
+    let command = installed.get("command").and_then(Value::as_str).unwrap_or_default();
+    let last = installed.get("annotations").and_then(|a| a.get(RESTARTED_AT)).and_then(Value::as_str);
+    let mark = if same_command(command, &pod.command) {
+        last.map(str::to_string)
+    } else {
+        Some(time::rfc3339(now_ms))
+    };
+    if let Some(mark) = mark {
+        pod.annotations.entry(RESTARTED_AT.into()).or_insert(mark);
+    }
+}
+
+/// Whether two commands mount in the same way: the order of the options and the port of the metrics do not matter.
+fn same_command(a: &str, b: &str) -> bool {
+    let parts = |command: &str| {
+        let (start, options) = command.rsplit_once(" -o ").unwrap_or((command, ""));
+        let options = options.trim_start_matches('$').trim_matches('\'');
+        let mut options: Vec<String> = options.split(',').map(str::to_string).filter(|o| !o.starts_with("metrics=")).collect();
+        options.sort();
+        (start.to_string(), options)
+    };
+    parts(a) == parts(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::same_command;
+
+    #[rstest]
+    #[case::order("m s /p -o a=1,b", "m s /p -o b,a=1", true)]
+    #[case::metrics("m s /p -o a=1,metrics=0.0.0.0:1", "m s /p -o a=1,metrics=0.0.0.0:2", true)]
+    #[case::option("m s /p -o a=1", "m s /p -o a=2", false)]
+    #[case::fewer("m s /p -o a=1,b", "m s /p -o a=1", false)]
+    #[case::source("m s /p -o a=1", "m t /p -o a=1", false)]
+    #[case::quoted_by_fluid("m s /p -o $'a=1;2,b'", "m s /p -o 'b,a=1;2'", true)]
+    fn commands_are_compared_by_what_they_do(#[case] a: &str, #[case] b: &str, #[case] same: bool) {
+        assert_eq!(same_command(a, b), same);
     }
 }

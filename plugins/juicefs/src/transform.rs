@@ -6,10 +6,12 @@ use wasser_sdk::{Context, Error, Result};
 
 use crate::commands;
 use crate::describe::{FUSE, WORKER};
+use crate::edition::Edition;
 use crate::images;
 use crate::input::{Component, Spec};
 use crate::metrics::{self, Allocate};
 use crate::mount_options;
+use crate::options::{EXTRA_OPTIONS, Known};
 use crate::pods::{self, Parts};
 use crate::shell;
 use crate::source::Source;
@@ -24,7 +26,7 @@ pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Values> {
     let spec = &ctx.runtime.spec;
     let source = Source::of(ctx)?;
     let store = Store::of(spec)?;
-    check_runtime(spec)?;
+    check_runtime(ctx, source.edition)?;
 
     let mut worker_options = mount_options::given(ctx, &source, &store, WORKER, &spec.worker)?;
     let mut fuse_options = mount_options::given(ctx, &source, &store, FUSE, &spec.fuse)?;
@@ -47,7 +49,7 @@ pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Values> {
         options: &fuse_options,
         metrics: fuse_metrics,
     })?;
-    let image = images::resolve(ctx, source.edition, &spec.version)?;
+    let image = images::resolve(ctx, source.edition, "JuiceFSRuntime.spec.juicefsVersion", &spec.version)?;
     let dataset = ctx.dataset()?;
     let run_as = spec.run_as.clone().unwrap_or_default();
     Ok(Values {
@@ -76,7 +78,9 @@ pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Values> {
     })
 }
 
-fn check_runtime(spec: &Spec) -> Result<()> {
+fn check_runtime(ctx: &Context<Spec>, edition: Edition) -> Result<()> {
+    let spec = &ctx.runtime.spec;
+    let known = Known::new(edition, ctx.settings.get(EXTRA_OPTIONS));
     for (at, item) in spec.configs.iter().enumerate() {
         let field = format!("JuiceFSRuntime.spec.configs[{at}]");
         shell::check_text(&field, item)?;
@@ -86,6 +90,7 @@ fn check_runtime(spec: &Spec) -> Result<()> {
                 "is not an option without its dashes; write for instance `trash-days=0`",
             ));
         }
+        known.check_config(&field, item.trim())?;
     }
     check_network(WORKER, &spec.worker)?;
     check_network(FUSE, &spec.fuse)

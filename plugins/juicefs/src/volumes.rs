@@ -22,11 +22,17 @@ fn text<'a>(object: &'a Value, key: &str) -> &'a str {
 
 impl Volumes {
     /// The user's mounts of a component with the volumes that they name. A mount may also name one of `claims`, the claim
-    /// templates of the workers.
-    pub fn of_component(component: &str, mounts: &[Value], spec: &Spec, claims: &[&str]) -> Result<Self> {
+    /// templates of the workers, but none of `reserved`, which the chart adds.
+    pub fn of_component(component: &str, mounts: &[Value], spec: &Spec, claims: &[&str], reserved: &[&str]) -> Result<Self> {
         let mut volumes: Vec<Value> = Vec::new();
         for (at, mount) in mounts.iter().enumerate() {
             let name = text(mount, "name");
+            if reserved.contains(&name) {
+                return Err(Error::invalid(
+                    format!("JuiceFSRuntime.spec.{component}.volumeMounts[{at}].name"),
+                    format!("`{name}` is a volume of the pods themselves; give yours another name"),
+                ));
+            }
             if claims.contains(&name) || volumes.iter().any(|v| text(v, "name") == name) {
                 continue;
             }
@@ -55,7 +61,11 @@ impl Volumes {
             if !directory.starts_with('/') || self.mounts.iter().any(taken) {
                 continue;
             }
-            let name = format!("cache-dir-{}", at + 1);
+            let mut name = format!("cache-dir-{}", at + 1);
+            // Not that of a volume of the user's, which may be another directory.
+            while self.volumes.iter().chain(&self.mounts).any(|taken| text(taken, "name") == name) {
+                name.push_str("-tier");
+            }
             self.volumes.push(cache_volume(&name, directory, store));
             self.mounts.push(json!({"name": name, "mountPath": directory}));
         }

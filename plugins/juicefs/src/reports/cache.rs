@@ -12,8 +12,6 @@ use crate::quantity;
 use crate::source::Source;
 use crate::store::Store;
 
-const MIB: u64 = 1 << 20;
-
 /// The five states that JuiceFS shows, all empty until a pod has statistics. The community edition's cache is used through the
 /// fuse pods, each of which reports the same cache; in the enterprise edition the workers hold a part each.
 pub fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, String)>> {
@@ -71,9 +69,8 @@ fn collect(ctx: &Context<Spec>, edition: Edition, host: &impl Host, pods: &[Pod]
 /// Bytes of cache of one worker: the worker's own option, else the tiered store's quota.
 fn capacity(ctx: &Context<Spec>) -> Result<u64> {
     let spec = &ctx.runtime.spec;
-    let option = spec.worker.options.get("cache-size").and_then(|text| quantity::parse(text));
-    match option {
-        Some(mib) => Ok(mib.saturating_mul(MIB)),
+    match spec.worker.options.get("cache-size").and_then(|text| quantity::juicefs(text)) {
+        Some(bytes) => Ok(bytes),
         None => Ok(Store::of(spec)?.quota.unwrap_or_default()),
     }
 }

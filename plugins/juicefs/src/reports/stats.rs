@@ -51,7 +51,11 @@ impl CacheStats {
     }
 }
 
-/// Prometheus writes large counters as `1.048576e+06`.
+/// Prometheus writes large counters as `1.048576e+06`, and what was never set as `NaN`. Neither that nor an infinity counts.
 fn number(text: &str) -> u64 {
-    text.parse().unwrap_or_else(|_| text.parse::<f64>().map_or(0, |float| float as u64))
+    let float = || text.parse::<f64>().ok().filter(|float| float.is_finite());
+    text.parse().unwrap_or_else(|_| float().map_or(0, |float| float as u64))
 }
+
+#[cfg(test)]
+mod tests;

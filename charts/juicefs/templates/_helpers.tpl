@@ -1,0 +1,105 @@
+{{/* What the objects' names begin with: the runtime's name. */}}
+{{- define "juicefs.fullname" -}}
+{{- .Values.fullnameOverride | default .Release.Name | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* Metadata of the objects of a role. Call with a list of the root, the role and the suffix of the name. */}}
+{{- define "juicefs.metadata" -}}
+{{- $root := index . 0 -}}
+name: {{ include "juicefs.fullname" $root }}{{ index . 2 }}
+labels:
+  {{- include "library.selectorLabels" (list $root (index . 1)) | nindent 2 }}
+  {{- include "library.commonLabels" $root | nindent 2 }}
+{{- with include "library.ownerReferences" $root }}
+{{- . | nindent 0 }}
+{{- end }}
+{{- end }}
+
+{{/* Environment variables of both roles: the pod's own, then the Secrets by reference. */}}
+{{- define "juicefs.env" -}}
+{{- $root := index . 0 -}}
+{{- $pod := index . 1 -}}
+{{- $configs := $root.Values.configs -}}
+{{- $foreground := true }}
+{{- range $pod.envs }}
+{{- if eq .name "JFS_FOREGROUND" }}
+{{- $foreground = false }}
+{{- end }}
+{{- end }}
+{{- if $foreground -}}
+- name: JFS_FOREGROUND
+  value: "1"
+{{- end }}
+{{- with $pod.envs }}
+{{- toYaml . | nindent 0 }}
+{{- end }}
+{{- $secrets := list
+      (dict "name" "METAURL" "secret" $configs.metaurlSecret "key" $configs.metaurlSecretKey)
+      (dict "name" "ACCESS_KEY" "secret" $configs.accesskeySecret "key" $configs.accesskeySecretKey)
+      (dict "name" "SECRET_KEY" "secret" $configs.secretkeySecret "key" $configs.secretkeySecretKey)
+      (dict "name" "TOKEN" "secret" $configs.tokenSecret "key" $configs.tokenSecretKey) }}
+{{- range $configs.encryptEnvOptions }}
+{{- $secrets = append $secrets (dict "name" .envName "secret" .secretKeyRefName "key" .secretKeyRefKey) }}
+{{- end }}
+{{- range $secrets }}
+{{- if .secret }}
+- name: {{ .name | quote }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ .secret | quote }}
+      key: {{ .key | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What a script does before it mounts: format the file system, or let the client into it once. */}}
+{{- define "juicefs.prepare" -}}
+{{- with .Values.configs.formatCmd -}}
+{{- if eq $.Values.edition "community" -}}
+echo "$(date '+%Y/%m/%d %H:%M:%S') format start"
+{{ . }}
+{{- else -}}
+if [ ! -f {{ include "library.shellWord" (printf "/root/.juicefs/%s.conf" $.Values.configs.name) }} ]; then
+  echo "$(date '+%Y/%m/%d %H:%M:%S') auth start"
+  {{ . }}
+fi
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The script of the workers. It goes on when formatting fails: the file system may exist, and mounting will tell. */}}
+{{- define "juicefs.workerScript" -}}
+#!/bin/sh
+{{- with include "juicefs.prepare" . }}
+{{ . }}
+{{- end }}
+echo "$(date '+%Y/%m/%d %H:%M:%S') mount start"
+{{ .Values.worker.command }}
+{{ end }}
+
+{{/* The script of the clients. It ends at the first failure, so that no application gets a file system that is half set up. */}}
+{{- define "juicefs.fuseScript" -}}
+#!/bin/sh
+set -e
+{{- with include "juicefs.prepare" . }}
+{{ . }}
+{{- end }}
+{{- with .Values.configs.quotaCmd }}
+{{ . }}
+{{- end }}
+echo "$(date '+%Y/%m/%d %H:%M:%S') mount start"
+{{ .Values.fuse.command }}
+{{ end }}
+
+{{/* Whether something is not empty, and not only made of empty parts. */}}
+{{- define "juicefs.resources" -}}
+{{- $parts := dict }}
+{{- range $name := list "limits" "requests" }}
+{{- with get ($ | default dict) $name }}
+{{- $_ := set $parts $name . }}
+{{- end }}
+{{- end }}
+{{- with $parts }}
+{{- toYaml . }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,38 @@
+//! The objects that the chart makes of the values of each case: `cases/golden/<name>.objects.yaml`. UPDATE=1 writes them.
+
+#[path = "support/render.rs"]
+mod render;
+mod support;
+
+use serde_json::json;
+
+#[tokio::test]
+async fn objects_are_as_expected() {
+    let (renderer, chart) = (render::renderer(), render::chart());
+    for (name, documents) in support::cases() {
+        let values = support::values(&documents).unwrap();
+        let rendered = render::render(&renderer, &chart, &values).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(rendered.hooks.is_empty(), "{name}: {:?}", rendered.hooks);
+        let objects: Vec<String> = rendered.objects.iter().map(|object| yaml_serde::to_string(object).unwrap()).collect();
+        support::expect(&name, "objects", &objects.join("---\n"));
+    }
+}
+
+#[tokio::test]
+async fn values_that_do_not_fit_the_schema_are_refused() {
+    let (renderer, chart) = (render::renderer(), render::chart());
+    let good = support::values(&support::pair(json!({}), json!({}), json!({}))).unwrap();
+    for (pointer, wrong) in [
+        ("/edition", json!("free")),
+        ("/worker/command", json!("")),
+        ("/fuse/metricsPort", json!(0)),
+        ("/fuse/imagePullPolicy", json!("Always\n          privileged: true")),
+        ("/ownerDatasetId", json!("x".repeat(64))),
+    ] {
+        let mut values = good.clone();
+        *values.pointer_mut(pointer).unwrap() = wrong;
+        let refused = render::render(&renderer, &chart, &values).await.unwrap_err().to_string();
+        let field = pointer.rsplit('/').next().unwrap();
+        assert!(refused.contains(field), "{pointer}: {refused}");
+    }
+}
