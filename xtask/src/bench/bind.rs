@@ -1,0 +1,192 @@
+//! `bind`: many Datasets are there already, then wasser starts. How long until all are Bound, and at what cost?
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use super::follow::{Watched, Watches};
+use super::metrics::{Metrics, added};
+use super::operator::Operator;
+use super::report::{Report, milliseconds, quantile, seconds};
+use super::rig::{Rig, count_lines};
+use super::{Options, Scale};
+
+/// The Datasets of the benchmark.
+pub const DATASETS: Watched = ("datasets", "/apis/data.fluid.io/v1alpha1/namespaces/bench/datasets");
+/// How long a first start may take, which compiles.
+const COMPILING: Duration = Duration::from_secs(300);
+/// How long a later start may take.
+const STARTING: Duration = Duration::from_secs(30);
+/// Starts of which the median is the time until wasser is ready.
+const STARTS: usize = 5;
+/// How long everything may take.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// How long nothing is done after that.
+const IDLE: u32 = 20;
+/// The counter of requests.
+const REQUESTS: &str = "wasser_api_requests_total";
+
+/// Measures binding.
+pub fn bind(options: &Options, scale: Scale) -> Result<Report> {
+    let mut report = Report::new("bind", options, parameters(scale));
+    let rig = Rig::new(options, scale, &mut report)?;
+    ready(&rig, &mut report)?;
+    let (operator, watches) = bound(&rig, scale, &mut report)?;
+    drop(watches);
+    idle(&rig, &operator, &mut report)?;
+    report.figure("stopSeconds", seconds(operator.stop()?))?;
+    if scale.count == 200 {
+        report.target("boundSeconds", 10.0)?;
+        report.target("usageAtBound.cpuSeconds", 4.0)?;
+        report.target("usageAfterIdle.peakRssMegabytes", 60.0)?;
+    }
+    report.target("readyMilliseconds", 300.0)?;
+    Ok(report)
+}
+
+/// What is measured, in the report.
+pub fn parameters(scale: Scale) -> Value {
+    json!({"datasets": scale.count, "fakeNodes": scale.nodes})
+}
+
+/// How long wasser takes until it is ready, with everything compiled and nothing to do. This also fills its cache.
+fn ready(rig: &Rig, report: &mut Report) -> Result<()> {
+    let mut first = rig.operator("first")?;
+    report.figure("firstReadyMilliseconds", milliseconds(first.ready(COMPILING)?))?;
+    first.stop()?;
+    let mut times = Vec::with_capacity(STARTS);
+    for _ in 0..STARTS {
+        let mut operator = rig.operator("ready")?;
+        times.push(operator.ready(STARTING)?);
+        report.figure("usageWhenReady", operator.usage()?)?;
+        report.figure("readyByItselfMilliseconds", operator.metrics()?.total("wasser_ready_seconds") * 1e3)?;
+        operator.stop()?;
+    }
+    times.sort();
+    let median = quantile(&times, 0.5).context("wasser was never started")?;
+    report.figure("readyMilliseconds", milliseconds(median))?;
+    report.figure("readyMillisecondsEach", times.into_iter().map(milliseconds).collect::<Vec<_>>())
+}
+
+/// Creates the Datasets, starts wasser, and waits until all are Bound.
+pub fn bound(rig: &Rig, scale: Scale, report: &mut Report) -> Result<(Operator, Watches)> {
+    rig.create(scale)?;
+    let wanted = usize::try_from(scale.count)?;
+    let mut watches = Watches::start(rig.cluster(), &[DATASETS])?;
+    watches.wait("every Dataset is known", STARTING, |tally| tally.present(DATASETS.0) == wanted)?;
+    let before = rig.control_plane()?;
+    let mut operator = rig.operator("run")?;
+    let ready = operator.ready(STARTING)?;
+    let waited = watches.wait("every Dataset is Bound", PATIENCE, |tally| {
+        tally.reached(DATASETS.0, "Bound").len() == wanted
+    });
+    waited.with_context(|| format!("wasser's log is {}", operator.log().display()))?;
+    let (usage, metrics) = (operator.usage()?, operator.metrics()?);
+    let after: Vec<f64> = watches
+        .tally()
+        .reached(DATASETS.0, "Bound")
+        .into_iter()
+        .map(|at| seconds(at.saturating_duration_since(operator.started())))
+        .collect();
+    eprintln!(
+        "{wanted} Datasets Bound after {:.2} s with {:.2} s of processor time",
+        after.last().unwrap_or(&0.0),
+        usage.cpu_seconds
+    );
+    for (name, part) in [
+        ("boundSecondsFirst", 0.0),
+        ("boundSecondsMedian", 0.5),
+        ("boundSecondsP95", 0.95),
+        ("boundSeconds", 1.0),
+    ] {
+        report.figure(name, quantile(&after, part))?;
+    }
+    report.figure("readyWithDatasetsMilliseconds", milliseconds(ready))?;
+    report.figure("usageAtBound", usage)?;
+    report.figure("requestsAtBound", requests(&BTreeMap::new(), &metrics, scale.count))?;
+    report.figure("workAtBound", work(&metrics))?;
+    report.figure("controlPlaneCpuSeconds", added(&before, &rig.control_plane()?))?;
+    Ok((operator, watches))
+}
+
+/// The requests since an earlier state of their counters, in all and for each Dataset.
+pub fn requests(before: &BTreeMap<String, f64>, metrics: &Metrics, datasets: u32) -> Value {
+    let all = added(before, &counters(metrics));
+    let mut by_verb = BTreeMap::<&str, f64>::new();
+    for (key, count) in &all {
+        let verb = key.split(' ').next().unwrap_or_default();
+        *by_verb.entry(verb).or_default() += count;
+    }
+    let total: f64 = all.values().sum();
+    let each = |count: f64| (count / f64::from(datasets) * 1e3).round() / 1e3;
+    let by_verb_each: BTreeMap<&str, f64> = by_verb.iter().map(|(verb, count)| (*verb, each(*count))).collect();
+    json!({"total": total, "perDataset": each(total), "byVerb": by_verb, "byVerbPerDataset": by_verb_each, "byVerbAndResource": all})
+}
+
+/// The counters of requests, by verb and resource.
+pub fn counters(metrics: &Metrics) -> BTreeMap<String, f64> {
+    metrics.sums(REQUESTS, &["verb", "resource"])
+}
+
+/// Where wasser's time went.
+pub fn work(metrics: &Metrics) -> Value {
+    json!({
+        "reconciles": metrics.sums("wasser_reconciles_total", &["kind"]),
+        "reconcileSeconds": metrics.sums("wasser_reconcile_duration_seconds_sum", &["kind"]),
+        "reconcileErrors": metrics.sums("wasser_reconcile_errors_total", &["kind", "error"]),
+        "pluginCalls": metrics.sums("wasser_plugin_call_duration_seconds_count", &["method"]),
+        "pluginCallSeconds": metrics.sums("wasser_plugin_call_duration_seconds_sum", &["method"]),
+        "pluginErrors": metrics.sums("wasser_plugin_errors_total", &["method", "error"]),
+    })
+}
+
+/// What it costs when nothing changes. What is still under way when everything is Bound counts too; the numbers of each second show it.
+fn idle(rig: &Rig, operator: &Operator, report: &mut Report) -> Result<()> {
+    eprintln!("watching it do nothing for {IDLE} s");
+    let (began, usage) = (Instant::now(), operator.usage()?);
+    let before = counters(&operator.metrics()?);
+    let mut last: f64 = before.values().sum();
+    let mut each_second = Vec::new();
+    for second in 1..=IDLE {
+        std::thread::sleep((began + Duration::from_secs(second.into())).saturating_duration_since(Instant::now()));
+        let now = operator.metrics()?.total(REQUESTS);
+        each_second.push(now - last);
+        last = now;
+    }
+    let (metrics, after) = (operator.metrics()?, operator.usage()?);
+    report.figure(
+        "idle",
+        json!({
+            "seconds": IDLE,
+            "cpuSeconds": after.cpu_seconds - usage.cpu_seconds,
+            "requestsEachSecond": each_second,
+            "requestsByVerbAndResource": added(&before, &counters(&metrics)),
+        }),
+    )?;
+    report.figure("usageAfterIdle", after)?;
+    report.figure("workAfterIdle", work(&metrics))?;
+    // Fake nodes have no containers to ask: this says what users would see.
+    let states = r#"jsonpath={range .items[*]}{.status.phase} {.status.ufsTotal} {.status.fileNum}{"\n"}{end}"#;
+    report.figure(
+        "datasetsByPhaseUfsTotalAndFileNum",
+        count_lines(rig.cluster(), &["get", "datasets", "-n", super::objects::NAMESPACE, "-o", states])?,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_told_by_verb_and_for_each_dataset() {
+        let text = "wasser_api_requests_total{verb=\"patch\",resource=\"pods\"} 30\nwasser_api_requests_total{verb=\"patch\",resource=\"nodes\"} 2\n\
+                    wasser_api_requests_total{verb=\"list\",resource=\"pods\"} 1\n";
+        let metrics = Metrics::parse(text).unwrap();
+        let told = requests(&BTreeMap::from([("patch pods".to_owned(), 10.0)]), &metrics, 10);
+        assert_eq!((&told["total"], &told["perDataset"]), (&json!(23.0), &json!(2.3)));
+        assert_eq!(told["byVerb"], json!({"list": 1.0, "patch": 22.0}));
+        assert_eq!(told["byVerbPerDataset"], json!({"list": 0.1, "patch": 2.2}));
+    }
+}

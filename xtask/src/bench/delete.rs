@@ -1,0 +1,171 @@
+//! `delete`: all Datasets are Bound, then all are deleted. How long until everything of them is gone, and at what cost?
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use super::bind::{DATASETS, bound, counters, parameters, requests, work};
+use super::follow::{Watched, Watches};
+use super::metrics::added;
+use super::objects::NAMESPACE;
+use super::operator::Operator;
+use super::report::{Report, seconds};
+use super::rig::{Rig, count_lines};
+use super::{Options, Scale};
+use crate::process;
+
+/// What must go. The Secrets are the records of Helm releases.
+const KINDS: [Watched; 7] = [
+    DATASETS,
+    ("juicefsruntimes", "/apis/data.fluid.io/v1alpha1/namespaces/bench/juicefsruntimes"),
+    ("statefulsets", "/apis/apps/v1/namespaces/bench/statefulsets"),
+    ("daemonsets", "/apis/apps/v1/namespaces/bench/daemonsets"),
+    ("persistentvolumeclaims", "/api/v1/namespaces/bench/persistentvolumeclaims"),
+    ("persistentvolumes", "/api/v1/persistentvolumes"),
+    (
+        "releases",
+        "/api/v1/namespaces/bench/secrets?fieldSelector=type%3Dhelm.sh%2Frelease.v1",
+    ),
+];
+/// How long everything may take.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// How long the rest of binding may take.
+const SETTLING: Duration = Duration::from_secs(30);
+/// So long without a request, and nothing is under way.
+const QUIET: Duration = Duration::from_secs(1);
+/// How long what the garbage collector removes last may take.
+const COLLECTING: Duration = Duration::from_secs(30);
+
+/// Measures deletion.
+pub fn delete(options: &Options, scale: Scale) -> Result<Report> {
+    let mut report = Report::new("delete", options, parameters(scale));
+    let rig = Rig::new(options, scale, &mut report)?;
+    let mut first = rig.operator("first")?;
+    first.ready(PATIENCE)?;
+    first.stop()?;
+    let (operator, watches) = bound(&rig, scale, &mut report)?;
+    drop(watches);
+    settle(&operator)?;
+    gone(&rig, &operator, scale, &mut report)?;
+    report.figure("leftovers", leftovers(&rig)?)?;
+    report.figure("stopSeconds", seconds(operator.stop()?))?;
+    if scale.count == 100 {
+        report.target("goneSeconds", 10.0)?;
+    }
+    Ok(report)
+}
+
+/// Waits until no request is made for a while; the periodic reading of cache states would otherwise count too.
+fn settle(operator: &Operator) -> Result<()> {
+    let (mut last, mut since) = (f64::NAN, Instant::now());
+    let mut failed = None;
+    let quiet = process::wait(SETTLING, || match operator.metrics() {
+        Ok(metrics) => {
+            let now: f64 = counters(&metrics).values().sum();
+            if now != last {
+                (last, since) = (now, Instant::now());
+            }
+            since.elapsed() >= QUIET
+        }
+        Err(error) => {
+            failed = Some(error);
+            true
+        }
+    });
+    if !quiet {
+        eprintln!("wasser still makes requests {} s after everything is Bound", SETTLING.as_secs());
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+/// Deletes the Datasets and waits until everything of them is gone.
+fn gone(rig: &Rig, operator: &Operator, scale: Scale, report: &mut Report) -> Result<()> {
+    let wanted = usize::try_from(scale.count)?;
+    let mut watches = Watches::start(rig.cluster(), &KINDS)?;
+    watches.wait("the watches know everything", PATIENCE, |tally| {
+        KINDS.iter().all(|(kind, _)| tally.present(kind) >= wanted)
+    })?;
+    let (usage, metrics, control_plane) = (operator.usage()?, operator.metrics()?, rig.control_plane()?);
+    eprintln!("deleting {wanted} Datasets");
+    let began = Instant::now();
+    rig.cluster().kubectl(&["delete", "--raw", DATASETS.1])?;
+    report.figure("deleteRequestSeconds", seconds(began.elapsed()))?;
+    let waited = watches.wait("everything is gone", PATIENCE, |tally| {
+        KINDS.iter().all(|(kind, _)| tally.present(kind) == 0)
+    });
+    waited.with_context(|| format!("wasser's log is {}", operator.log().display()))?;
+    let (after, now) = (operator.usage()?, operator.metrics()?);
+    let since = |at: Instant| seconds(at.saturating_duration_since(began));
+    let each: BTreeMap<&str, f64> = KINDS
+        .iter()
+        .filter_map(|(kind, _)| Some((*kind, since(watches.tally().last_gone(kind)?))))
+        .collect();
+    let all = each.values().copied().fold(0.0, f64::max);
+    let cpu = after.cpu_seconds - usage.cpu_seconds;
+    eprintln!("everything of {wanted} Datasets gone after {all:.2} s with {cpu:.2} s of processor time");
+    report.figure("goneSeconds", all)?;
+    report.figure("goneSecondsByKind", each)?;
+    report.figure("cpuSeconds", cpu)?;
+    report.figure("usageWhenGone", after)?;
+    report.figure("requests", requests(&counters(&metrics), &now, scale.count))?;
+    report.figure("workSinceStart", work(&now))?;
+    report.figure("controlPlaneCpuSecondsWhileDeleting", added(&control_plane, &rig.control_plane()?))
+}
+
+/// What is left of the Datasets where it should not be: objects in their namespace but those that were created by hand or that every
+/// namespace has, and labels of nodes. What the garbage collector removes gets some time.
+fn leftovers(rig: &Rig) -> Result<BTreeMap<String, u32>> {
+    let kinds = "pods,services,configmaps,secrets,serviceaccounts,roles,rolebindings,controllerrevisions,jobs";
+    let kind = r#"jsonpath={range .items[*]}{.kind} {.metadata.name}{"\n"}{end}"#;
+    let labels = r#"go-template={{range .items}}{{range $key, $value := .metadata.labels}}{{$key}}{{"\n"}}{{end}}{{end}}"#;
+    let look = || -> Result<BTreeMap<String, u32>> {
+        let mut left = BTreeMap::new();
+        for (line, count) in count_lines(rig.cluster(), &["get", kinds, "-n", NAMESPACE, "-o", kind])? {
+            if !is_expected(&line) {
+                let kind = line.split(' ').next().unwrap_or_default().to_owned();
+                *left.entry(kind).or_default() += count;
+            }
+        }
+        let nodes = count_lines(rig.cluster(), &["get", "nodes", "-o", labels])?;
+        left.extend(
+            nodes
+                .into_iter()
+                .filter(|(label, _)| label.contains("fluid.io"))
+                .map(|(label, count)| (format!("node label {label}"), count)),
+        );
+        Ok(left)
+    };
+    let mut last = look();
+    process::wait(COLLECTING, || {
+        if last.as_ref().is_ok_and(|left| !left.is_empty()) {
+            last = look();
+        }
+        last.as_ref().map_or(true, BTreeMap::is_empty)
+    });
+    last
+}
+
+/// Whether an object is none of wasser's.
+fn is_expected(line: &str) -> bool {
+    matches!(line, "ServiceAccount default" | "ConfigMap kube-root-ca.crt" | "") || line.starts_with("Secret jfs-secret-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_wassers_counts_as_left_over() {
+        assert!(
+            ["ServiceAccount default", "ConfigMap kube-root-ca.crt", "Secret jfs-secret-0001"]
+                .into_iter()
+                .all(is_expected)
+        );
+        assert!(
+            !["ServiceAccount data-0001-loader", "Secret sh.helm.release.v1.data-0001.v1"]
+                .into_iter()
+                .any(is_expected)
+        );
+    }
+}

@@ -1,0 +1,44 @@
+//! `cargo xtask bench`: what binding, deleting, calling and rendering cost, as one JSON object.
+//!
+//! `bind` and `delete` run the operator against a control plane of their own with fake nodes, whose pods are ready at once: what is measured
+//! is the operator and the API server. `call` and `render` run the examples `measure` of the plugin host and of the chart's renderer.
+
+mod bind;
+mod delete;
+mod examples;
+mod follow;
+mod metrics;
+mod objects;
+mod operator;
+mod report;
+mod rig;
+mod usage;
+
+use std::path::PathBuf;
+
+pub use bind::bind;
+pub use delete::delete;
+pub use examples::{call, render};
+pub use report::Report;
+
+/// How to measure.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Options {
+    /// Measure the development build, which builds faster; its figures say nothing about the release
+    #[arg(long)]
+    pub dev: bool,
+    /// Also write the JSON to this file
+    #[arg(long, value_name = "FILE")]
+    pub json_out: Option<PathBuf>,
+}
+
+/// How much to measure on a cluster.
+#[derive(Debug, Clone, Copy)]
+pub struct Scale {
+    /// Datasets, each with a runtime and a Secret.
+    pub count: u32,
+    /// Fake nodes.
+    pub nodes: u32,
+    /// Leave the cluster for a look at it; the operator is stopped anyway.
+    pub keep: bool,
+}

@@ -1,0 +1,239 @@
+//! What a benchmark prints: one JSON object with the figures, how they compare with what is wanted, and what they were measured on.
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::Options;
+use crate::paths;
+
+/// A figure that must not exceed something.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Target {
+    figure: &'static str,
+    at_most: f64,
+    value: f64,
+    met: bool,
+}
+
+/// The figures of one benchmark. Their units are in their names.
+#[derive(Debug, Clone)]
+pub struct Report {
+    bench: &'static str,
+    parameters: Value,
+    build: Value,
+    machine: Value,
+    revision: Value,
+    began: u64,
+    figures: Map<String, Value>,
+    targets: Vec<Target>,
+}
+
+impl Report {
+    /// A report without figures. `parameters` says what is measured.
+    pub fn new(bench: &'static str, options: &Options, parameters: Value) -> Self {
+        Self {
+            bench,
+            parameters,
+            build: json!({"profile": profile(options.dev)}),
+            machine: machine(),
+            revision: revision(),
+            began: SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap_or_default()
+                .as_secs(),
+            figures: Map::new(),
+            targets: Vec::new(),
+        }
+    }
+
+    /// Says something about the build that is measured.
+    pub fn build(&mut self, key: &str, value: impl Into<Value>) {
+        self.build[key] = value.into();
+    }
+
+    /// Adds a figure.
+    pub fn figure(&mut self, name: &str, value: impl Serialize) -> Result<()> {
+        self.figures.insert(
+            name.to_owned(),
+            serde_json::to_value(value).with_context(|| format!("the figure {name}"))?,
+        );
+        Ok(())
+    }
+
+    /// Compares a figure with what is wanted.
+    ///
+    /// # Errors
+    /// If there is no such number.
+    pub fn target(&mut self, figure: &'static str, at_most: f64) -> Result<()> {
+        let value = figure
+            .split('.')
+            .try_fold(&Value::Object(self.figures.clone()), |value, key| value.get(key))
+            .and_then(Value::as_f64);
+        let value = value.with_context(|| format!("there is no figure {figure}"))?;
+        self.targets.push(Target {
+            figure,
+            at_most,
+            value,
+            met: value <= at_most,
+        });
+        Ok(())
+    }
+
+    /// Everything.
+    pub fn json(&self) -> Value {
+        json!({
+            "bench": self.bench,
+            "parameters": self.parameters,
+            "figures": self.figures,
+            "targets": self.targets,
+            "build": self.build,
+            "machine": self.machine,
+            "revision": self.revision,
+            "beganAtUnixSeconds": self.began,
+        })
+    }
+
+    /// How the figures compare with what is wanted, for people: one line for each.
+    pub fn summary(&self) -> Vec<String> {
+        let line = |target: &Target| {
+            let word = if target.met { "reached" } else { "MISSED" };
+            format!(
+                "{word:<8} {} = {:.3}, wanted at most {}",
+                target.figure, target.value, target.at_most
+            )
+        };
+        self.targets.iter().map(line).collect()
+    }
+}
+
+/// Cargo's name for what is measured.
+pub fn profile(dev: bool) -> &'static str {
+    if dev { "dev" } else { "release" }
+}
+
+/// Seconds, to the tenth of a millisecond.
+pub fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e4).round() / 1e4
+}
+
+/// Milliseconds, to the hundredth.
+pub fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e5).round() / 1e2
+}
+
+/// The value below which this part of all lies; `sorted` is in order. None if there are none.
+pub fn quantile<T: Copy>(sorted: &[T], part: f64) -> Option<T> {
+    let rank = (part * sorted.len() as f64).ceil().max(1.0) as usize;
+    sorted.get(rank.min(sorted.len()).checked_sub(1)?).copied()
+}
+
+fn machine() -> Value {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let field = |text: &str, key: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(key)?.trim_start().strip_prefix(':'));
+        line.map(|value| value.trim().to_owned())
+    };
+    let memory = field(&read("/proc/meminfo"), "MemTotal").and_then(|text| text.strip_suffix(" kB")?.parse::<u64>().ok());
+    let load = read("/proc/loadavg");
+    json!({
+        "cores": std::thread::available_parallelism().map_or(0, usize::from),
+        "cpu": field(&read("/proc/cpuinfo"), "model name"),
+        "memoryMegabytes": memory.map(|kibibytes| kibibytes * 1024 / 1_000_000),
+        "kernel": read("/proc/sys/kernel/osrelease").trim(),
+        "architecture": std::env::consts::ARCH,
+        // Of the minute before: what else ran makes every figure worse.
+        "loadBefore": load.split(' ').next().and_then(|load| load.parse::<f64>().ok()),
+    })
+}
+
+/// The commit, and whether the files are those of the commit; nothing outside a clone.
+fn revision() -> Value {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").current_dir(paths::root()).args(arguments).output().ok()?;
+        output
+            .status
+            .success()
+            .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    json!({
+        "commit": git(&["rev-parse", "HEAD"]),
+        "changed": git(&["status", "--porcelain"]).map(|changes| !changes.is_empty()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> Report {
+        let mut report = Report::new("bind", &Options { dev: true, json_out: None }, json!({"count": 2}));
+        report.figure("boundSeconds", 4.5).unwrap();
+        report.figure("usage", json!({"cpuSeconds": 5.0})).unwrap();
+        report
+    }
+
+    #[test]
+    fn the_shape_is_stable() {
+        let json = report().json();
+        let keys: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
+        let wanted = [
+            "bench",
+            "parameters",
+            "figures",
+            "targets",
+            "build",
+            "machine",
+            "revision",
+            "beganAtUnixSeconds",
+        ];
+        assert!(
+            wanted.iter().all(|key| keys.contains(key)) && keys.len() == wanted.len(),
+            "{keys:?}"
+        );
+        assert_eq!(
+            (&json["figures"]["boundSeconds"], &json["build"]["profile"]),
+            (&json!(4.5), &json!("dev"))
+        );
+        assert!(json["machine"]["cores"].as_u64().unwrap() > 0);
+    }
+
+    #[test]
+    fn targets_are_reached_or_missed() {
+        let mut report = report();
+        report.target("boundSeconds", 4.5).unwrap();
+        report.target("usage.cpuSeconds", 4.0).unwrap();
+        assert!(report.target("missing", 1.0).is_err());
+        assert_eq!(
+            report.json()["targets"][0],
+            json!({"figure": "boundSeconds", "atMost": 4.5, "value": 4.5, "met": true})
+        );
+        assert_eq!(report.json()["targets"][1]["met"], false);
+        assert!(report.summary()[1].starts_with("MISSED"));
+    }
+
+    #[test]
+    fn quantiles_are_values_that_occurred() {
+        assert_eq!(
+            (quantile(&[1, 2, 3, 4], 0.5), quantile(&[1, 2, 3, 4], 0.95), quantile(&[7], 0.0)),
+            (Some(2), Some(4), Some(7))
+        );
+        assert_eq!(quantile::<u32>(&[], 0.5), None);
+    }
+
+    #[test]
+    fn durations_are_rounded() {
+        assert_eq!(
+            (
+                seconds(Duration::from_micros(1_234_567)),
+                milliseconds(Duration::from_nanos(1_234_567))
+            ),
+            (1.2346, 1.23)
+        );
+    }
+}

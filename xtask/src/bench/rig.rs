@@ -1,0 +1,157 @@
+//! What `bind` and `delete` measure on: a cluster with fake nodes, the CRDs, the plugin, and `wasser` to be started.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+
+use super::operator::Operator;
+use super::report::{Report, profile, seconds};
+use super::usage::Usage;
+use super::{Options, Scale, objects};
+use crate::cluster::{self, Cluster};
+use crate::{guests, machine, paths};
+
+/// The cluster's name.
+const CLUSTER: &str = "cluster-bench";
+/// The operator's namespace.
+const SYSTEM: &str = "fluid-system";
+
+/// A cluster that is measured on. It ends with this, unless it is to be kept.
+pub struct Rig {
+    cluster: Cluster,
+    program: PathBuf,
+    /// Logs, and what wasser compiles.
+    directory: PathBuf,
+    keep: bool,
+}
+
+impl Rig {
+    /// Builds what is needed, starts the cluster, and registers the plugin.
+    pub fn new(options: &Options, scale: Scale, report: &mut Report) -> Result<Self> {
+        let foreign = std::env::var_os("KUBECONFIG").is_some_and(|value| !value.is_empty());
+        ensure!(
+            !foreign,
+            "this is measured on a cluster of its own, with fake nodes: unset KUBECONFIG"
+        );
+        let program = build(options.dev, report)?;
+        let packages = guests::build(paths::root(), &["juicefs".to_owned()])?;
+        let directory = paths::target().join("bench").join(profile(options.dev));
+        fs::create_dir_all(&directory).with_context(|| format!("creating {}", directory.display()))?;
+        // What an earlier run has left would change the figures.
+        Cluster::down(CLUSTER)?;
+        let cluster = Cluster::up(&cluster::Options::fake(CLUSTER, scale.nodes))?;
+        let rig = Self {
+            cluster,
+            program,
+            directory,
+            keep: scale.keep,
+        };
+        rig.register(&packages)?;
+        Ok(rig)
+    }
+
+    fn register(&self, packages: &[guests::Package]) -> Result<()> {
+        let crds = paths::root().join("crds").display().to_string();
+        self.cluster.kubectl(&["create", "-f", &crds])?;
+        self.cluster
+            .kubectl(&["wait", "--for=condition=Established", "--timeout=30s", "-f", &crds])?;
+        self.cluster.kubectl(&["create", "namespace", SYSTEM])?;
+        for package in packages {
+            let manifest = package.manifest.display().to_string();
+            self.cluster.kubectl(&["apply", "--server-side", "-n", SYSTEM, "-f", &manifest])?;
+        }
+        Ok(())
+    }
+
+    /// The cluster.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// Creates the objects.
+    pub fn create(&self, scale: Scale) -> Result<()> {
+        eprintln!("creating {} Secrets, Datasets and JuiceFSRuntimes", scale.count);
+        let file = self.directory.join("objects.json");
+        let list = objects::manifest(scale.count, scale.nodes);
+        fs::write(&file, serde_json::to_vec(&list)?).with_context(|| format!("writing {}", file.display()))?;
+        self.cluster.kubectl(&["create", "-f", &file.display().to_string()])?;
+        Ok(())
+    }
+
+    /// Starts wasser; its log gets this name.
+    pub fn operator(&self, log: &str) -> Result<Operator> {
+        let (cache, log) = (self.directory.join("compiled"), self.directory.join(format!("{log}.log")));
+        Operator::start(&self.program, self.cluster.kubeconfig(), SYSTEM, &cache, &log)
+    }
+
+    /// The processor time that each process of the control plane has used so far, in seconds.
+    pub fn control_plane(&self) -> Result<BTreeMap<String, f64>> {
+        let processes = self.cluster.state().into_iter().flat_map(|state| &state.processes);
+        processes
+            .map(|process| Ok((process.name.clone(), Usage::of(u32::try_from(process.pid)?)?.cpu_seconds)))
+            .collect()
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        if self.keep {
+            eprintln!(
+                "the cluster stays: export KUBECONFIG={}, end it with cargo xtask cluster down --name {CLUSTER}",
+                self.cluster.kubeconfig().display()
+            );
+        } else if let Err(error) = Cluster::down(CLUSTER) {
+            eprintln!("the cluster {CLUSTER} could not be stopped: {error:#}");
+        }
+    }
+}
+
+/// Builds wasser, and says where it is.
+fn build(dev: bool, report: &mut Report) -> Result<PathBuf> {
+    let began = Instant::now();
+    cargo(dev, "build", &["--package", "wasser", "--bin", "wasser"], &[])?;
+    let program = paths::target().join(if dev { "debug" } else { "release" }).join("wasser");
+    let size = fs::metadata(&program)
+        .with_context(|| format!("looking for {}", program.display()))?
+        .len();
+    report.build("buildSeconds", seconds(began.elapsed()));
+    report.build("binaryMegabytes", size as f64 / 1e6);
+    Ok(program)
+}
+
+/// Runs cargo, whose progress is shown, and gives what the program that it runs prints.
+pub fn cargo(dev: bool, command: &str, arguments: &[&str], behind: &[&Path]) -> Result<String> {
+    eprintln!(
+        "cargo {command} {} ({} build; a first one takes minutes)",
+        arguments.join(" "),
+        profile(dev)
+    );
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(paths::root()).arg(command).args(arguments);
+    if !dev {
+        cargo.arg("--release");
+    }
+    if !behind.is_empty() {
+        cargo.arg("--").args(behind);
+    }
+    let output = cargo.stderr(std::process::Stdio::inherit()).output().context("starting cargo")?;
+    ensure!(
+        output.status.success(),
+        "cargo {command} {} failed ({})",
+        arguments.join(" "),
+        output.status
+    );
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// What kubectl prints, one count for each different line.
+pub fn count_lines(cluster: &Cluster, arguments: &[&str]) -> Result<BTreeMap<String, u32>> {
+    let text = machine::run(cluster.kubectl_command().args(arguments))?;
+    let mut counts = BTreeMap::new();
+    text.lines().for_each(|line| *counts.entry(line.to_owned()).or_default() += 1);
+    Ok(counts)
+}

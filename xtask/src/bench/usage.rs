@@ -1,0 +1,100 @@
+//! What a process has used, from `/proc`.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+/// Clock ticks per second in `/proc`: fixed for user space, whatever the kernel's own are.
+const TICKS: f64 = 100.0;
+
+/// What a process has used so far. Memory in MB of 10^6 bytes.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Usage {
+    /// Processor time in user and kernel mode.
+    pub cpu_seconds: f64,
+    /// The part of it in kernel mode.
+    pub kernel_cpu_seconds: f64,
+    /// The same of children that have ended: compilers, for example.
+    pub children_cpu_seconds: f64,
+    /// The most that was resident.
+    pub peak_rss_megabytes: f64,
+    /// What is resident now.
+    pub rss_megabytes: f64,
+    /// The part of it that no file backs.
+    pub anonymous_rss_megabytes: f64,
+    /// The part of it that is mapped from files, as code is; other processes may share it.
+    pub file_rss_megabytes: f64,
+    /// Threads now.
+    pub threads: u64,
+}
+
+impl Usage {
+    /// Of a running process.
+    pub fn of(pid: u32) -> Result<Self> {
+        let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).with_context(|| format!("process {pid} has ended"));
+        Self::parse(&read("stat")?, &read("status")?).with_context(|| format!("/proc/{pid} is not as expected"))
+    }
+
+    /// Of the texts of `stat` and `status`. None if they are not as the kernel writes them.
+    fn parse(stat: &str, status: &str) -> Option<Self> {
+        // The name, in parentheses, may itself contain spaces and parentheses.
+        let (_, fields) = stat.rsplit_once(") ")?;
+        let mut times = fields.split(' ').skip(11).map_while(|field| field.parse::<f64>().ok());
+        let (user, kernel) = (times.next()?, times.next()?);
+        let (children_user, children_kernel) = (times.next()?, times.next()?);
+        let value = |key: &str| {
+            status
+                .lines()
+                .find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))
+                .map(str::trim)
+        };
+        let megabytes = |key| Some(value(key)?.strip_suffix(" kB")?.parse::<f64>().ok()? * 1024.0 / 1e6);
+        Some(Self {
+            cpu_seconds: (user + kernel) / TICKS,
+            kernel_cpu_seconds: kernel / TICKS,
+            children_cpu_seconds: (children_user + children_kernel) / TICKS,
+            peak_rss_megabytes: megabytes("VmHWM")?,
+            rss_megabytes: megabytes("VmRSS")?,
+            anonymous_rss_megabytes: megabytes("RssAnon")?,
+            file_rss_megabytes: megabytes("RssFile")?,
+            threads: value("Threads")?.parse().ok()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATUS: &str = "Name:\ta\nVmHWM:\t  100000 kB\nVmRSS:\t   50000 kB\nRssAnon:\t   30000 kB\nRssFile:\t   20000 kB\nThreads:\t4\n";
+
+    #[test]
+    fn the_kernels_texts_are_understood() {
+        let stat = "17 (a ) b) S 1 17 17 0 -1 4194560 1 2 3 4 150 50 7 3 20 0 4 0 100 1 2";
+        let usage = Usage::parse(stat, STATUS).unwrap();
+        assert_eq!(
+            (usage.cpu_seconds, usage.kernel_cpu_seconds, usage.children_cpu_seconds),
+            (2.0, 0.5, 0.1)
+        );
+        assert_eq!((usage.peak_rss_megabytes, usage.rss_megabytes, usage.threads), (102.4, 51.2, 4));
+        assert_eq!((usage.anonymous_rss_megabytes, usage.file_rss_megabytes), (30.72, 20.48));
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        assert_eq!(Usage::parse("17 (a) S 1 17", STATUS), None);
+        assert_eq!(
+            Usage::parse("17 (a) S 1 17 17 0 -1 4194560 1 2 3 4 150 50 7 3 20", "Name:\ta\n"),
+            None
+        );
+    }
+
+    #[test]
+    fn this_process_has_used_something() {
+        let usage = Usage::of(std::process::id()).unwrap();
+        assert!(usage.peak_rss_megabytes > 0.0 && usage.threads > 0);
+        assert!(Usage::of(u32::MAX).is_err());
+    }
+}

@@ -1,0 +1,85 @@
+//! `cargo xtask bench bind|delete|call|render`
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use clap::Subcommand;
+use xtask::bench::{self, Options, Report, Scale};
+
+/// What to measure. The result is one JSON object on standard output.
+#[derive(Debug, Subcommand)]
+pub enum Args {
+    /// Start wasser on many Datasets: time until all are Bound, processor time, memory, requests to the API server
+    Bind {
+        /// How many Datasets
+        #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+        count: u32,
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Delete many bound Datasets: time until everything of them is gone, processor time, requests
+    Delete {
+        /// How many Datasets
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+        count: u32,
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Make instances of a plugin and call it
+    Call {
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Render the chart of JuiceFS
+    Render {
+        #[command(flatten)]
+        options: Options,
+    },
+}
+
+/// The cluster to measure on.
+#[derive(Debug, clap::Args)]
+pub struct Place {
+    /// How many fake nodes; where there are fewer than Datasets, these share them
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    nodes: u32,
+    /// Leave the cluster for a look at it
+    #[arg(long)]
+    keep: bool,
+}
+
+impl Place {
+    fn scale(&self, count: u32) -> Scale {
+        Scale {
+            count,
+            nodes: self.nodes,
+            keep: self.keep,
+        }
+    }
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let (report, options) = match args {
+        Args::Bind { count, place, options } => (bench::bind(options, place.scale(*count))?, options),
+        Args::Delete { count, place, options } => (bench::delete(options, place.scale(*count))?, options),
+        Args::Call { options } => (bench::call(options)?, options),
+        Args::Render { options } => (bench::render(options)?, options),
+    };
+    print(&report, options)
+}
+
+fn print(report: &Report, options: &Options) -> Result<()> {
+    let text = serde_json::to_string_pretty(&report.json())?;
+    if let Some(path) = &options.json_out {
+        fs::write(path, format!("{text}\n")).with_context(|| format!("writing {}", path.display()))?;
+    }
+    for line in report.summary() {
+        eprintln!("{line}");
+    }
+    println!("{text}");
+    Ok(())
+}
