@@ -26,7 +26,7 @@ pub fn install(packages: &[&str]) -> Result<()> {
     ensure!(has_program("apt-get"), "these packages of Debian are missing, and there is no apt-get: {list}. Install what they contain");
     ensure!(is_root(), "these packages are missing: {list}. Install them as root: apt-get install --no-install-recommends {list}");
     eprintln!("installing {list}");
-    let install = || apt_get(&[["install", "--yes", "--no-install-recommends"].as_slice(), &missing].concat());
+    let install = || apt_get(&[["install", "--yes", "--no-install-recommends", "--no-remove"].as_slice(), &missing].concat());
     // The lists are fetched only if the packages are not to be had without.
     if install().is_err() {
         apt_get(&["update"])?;

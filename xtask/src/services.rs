@@ -34,8 +34,7 @@ pub fn redis(name: &str) -> Result<String> {
     let directory = state.directory.join(REDIS);
     fs::create_dir_all(&directory).with_context(|| format!("creating {}", directory.display()))?;
     let (host, port_text, data) = (address.to_string(), port.to_string(), directory.display().to_string());
-    // The address is of this machine alone; without a password, Redis would answer only on loopback. What is in memory is gone with the
-    // cluster, and so may the data be.
+    // The address is of this machine alone. Without a password, and with the protection on, Redis would answer only on loopback.
     let command = [
         "redis-server",
         "--bind",
@@ -49,7 +48,7 @@ pub fn redis(name: &str) -> Result<String> {
         "--save",
         "",
         "--appendonly",
-        "no",
+        "yes",
     ];
     let url = format!("redis://{host}:{port}/1");
     state.serve(REDIS, &command, &url)?;

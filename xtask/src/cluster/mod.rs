@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
+use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 pub use control_plane::free_ports;
@@ -25,7 +26,7 @@ pub use state::{Service, State};
 
 use crate::process::wait;
 use crate::tools::Tool;
-use crate::{machine, services};
+use crate::{machine, paths, services};
 
 /// The name of the cluster that is meant when none is given.
 pub const DEFAULT_NAME: &str = "cluster";
@@ -91,7 +92,7 @@ pub struct Cluster {
 impl Cluster {
     /// The cluster of `KUBECONFIG`, the running one of that name, or a new one.
     pub fn up(options: &Options) -> Result<Self> {
-        if let Some(kubeconfig) = external::kubeconfig(&state::directory(&options.name))? {
+        if let Some(kubeconfig) = external::kubeconfig()? {
             eprintln!(
                 "using the cluster of KUBECONFIG ({}); nothing is built or started",
                 kubeconfig.display()
@@ -106,6 +107,7 @@ impl Cluster {
                 .context("the cluster of KUBECONFIG does not answer")?;
             return Ok(cluster);
         }
+        let _lock = lock()?;
         if let Some(cluster) = Self::find(&options.name)? {
             let node = cluster.state.as_ref().map(|state| state.node);
             ensure!(
@@ -117,7 +119,7 @@ impl Cluster {
             return Ok(cluster);
         }
         // What an interrupted start has left would be in the way.
-        Self::down(&options.name)?;
+        remove(&options.name)?;
         let node = options.node.map_or_else(default_node, Ok)?;
         let started = match node {
             Node::Real => real::start(&options.name),
@@ -128,7 +130,7 @@ impl Cluster {
             Err(error) => {
                 let logs = state::directory(&options.name).join("logs");
                 Err(error.context(format!(
-                    "starting the cluster {}; the logs are in {}, `cargo xtask cluster down` cleans up",
+                    "starting the cluster {}; the logs are in {}, `cargo xtask cluster down --name {0}` cleans up",
                     options.name,
                     logs.display()
                 )))
@@ -152,20 +154,8 @@ impl Cluster {
 
     /// Stops what `up` has started, and removes what it has left. False if there was nothing.
     pub fn down(name: &str) -> Result<bool> {
-        let Some(state) = State::load(name)? else { return Ok(false) };
-        // What runs on the node ends with it. Nothing is asked to end in order: all that they would write is removed.
-        let processes = state.processes.iter().rev();
-        for process in state
-            .anchor
-            .iter()
-            .chain(state.services.iter().map(|service| &service.process))
-            .chain(processes)
-        {
-            process.kill()?;
-        }
-        real::clean(&state)?;
-        fs::remove_dir_all(&state.directory).with_context(|| format!("removing {}", state.directory.display()))?;
-        Ok(true)
+        let _lock = lock()?;
+        remove(name)
     }
 
     /// How to reach it.
@@ -186,6 +176,7 @@ impl Cluster {
                 image.name
             );
         };
+        let _lock = lock()?;
         if let Some(node) = real::Anchor::of(state)
             && real::import(&node, image)?
         {
@@ -200,6 +191,7 @@ impl Cluster {
             .state
             .as_ref()
             .context("for the cluster of KUBECONFIG no Redis is started: bring your own, or unset KUBECONFIG")?;
+        let _lock = lock()?;
         services::redis(&state.name)
     }
 
@@ -240,6 +232,35 @@ impl Cluster {
         }
         Ok(())
     }
+}
+
+fn remove(name: &str) -> Result<bool> {
+    let Some(state) = State::load(name)? else { return Ok(false) };
+    // What runs on the node ends with it. Nothing is asked to end in order: all that they would write is removed.
+    let processes = state.processes.iter().rev();
+    for process in state
+        .anchor
+        .iter()
+        .chain(state.services.iter().map(|service| &service.process))
+        .chain(processes)
+    {
+        process.kill()?;
+    }
+    real::clean(&state)?;
+    fs::remove_dir_all(&state.directory).with_context(|| format!("removing {}", state.directory.display()))?;
+    Ok(true)
+}
+
+/// Clusters are changed by one command at a time: two that want the same one would each start it. Held until it is dropped.
+fn lock() -> Result<fs::File> {
+    let path = paths::target().join("clusters.lock");
+    fs::create_dir_all(paths::target()).context("creating the target directory")?;
+    let file = fs::File::create(&path).with_context(|| format!("creating {}", path.display()))?;
+    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        eprintln!("waiting for another command that changes a cluster");
+        flock(&file, FlockOperation::LockExclusive).with_context(|| format!("locking {}", path.display()))?;
+    }
+    Ok(file)
 }
 
 fn default_node() -> Result<Node> {

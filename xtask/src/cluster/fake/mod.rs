@@ -37,6 +37,7 @@ pub fn start(name: &str, nodes: u32) -> Result<()> {
         "--manage-all-nodes=true",
         "--node-lease-duration-seconds=40",
         "--cidr=10.128.0.0/12",
+        "--v=WARN",
     ];
     state.spawn("kwok", &[[kwok.as_str(), &kubeconfig, &config].as_slice(), &flags].concat())?;
 

@@ -19,7 +19,7 @@ pub fn write(image: &Image, path: &Path) -> Result<()> {
         "architecture": if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" },
         "os": "linux",
         "created": "1970-01-01T00:00:00Z",
-        "config": {"Entrypoint": image.entrypoint, "Env": image.environment, "WorkingDir": image.directory},
+        "config": {"Entrypoint": image.entrypoint, "Cmd": image.command, "Env": image.environment, "WorkingDir": image.directory},
         "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{digest}")]},
     }))?;
     let (config_name, layer_name) = (format!("{}.json", hex(&Sha256::digest(&config))), format!("{digest}/layer.tar"));

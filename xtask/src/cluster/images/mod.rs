@@ -28,6 +28,7 @@ pub struct Image {
     pub name: String,
     entries: Vec<Entry>,
     entrypoint: Vec<String>,
+    command: Vec<String>,
     environment: Vec<String>,
     directory: String,
 }
@@ -57,6 +58,7 @@ impl Image {
             name: name.to_owned(),
             entries: Vec::new(),
             entrypoint: Vec::new(),
+            command: Vec::new(),
             environment: vec![path],
             directory: "/".to_owned(),
         }
@@ -83,6 +85,12 @@ impl Image {
         self.with(path, 0o644, Content::Text(text.to_owned()))
     }
 
+    /// Puts a script at a path.
+    #[must_use]
+    pub fn script(self, path: &str, text: &str) -> Self {
+        self.with(path, 0o755, Content::Text(text.to_owned()))
+    }
+
     /// Makes a path a symbolic link.
     #[must_use]
     pub fn link(self, path: &str, target: &str) -> Self {
@@ -95,7 +103,14 @@ impl Image {
         self.with(path, mode, Content::Directory)
     }
 
-    /// What a container runs that does not say otherwise.
+    /// What a container runs that says neither a command nor arguments.
+    #[must_use]
+    pub fn command(mut self, words: &[&str]) -> Self {
+        self.command = words.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
+    /// What a container runs, with its arguments or else with the image's command, that does not say otherwise.
     #[must_use]
     pub fn entrypoint(mut self, words: &[&str]) -> Self {
         self.entrypoint = words.iter().map(|word| (*word).to_owned()).collect();
@@ -127,7 +142,10 @@ impl Image {
 
     /// A digest of all that the image is made from. Files count by size and time of change: reading them all at each start would take long.
     pub fn key(&self) -> Result<String> {
-        let mut text = format!("{}\n{:?}\n{:?}\n{}\n", self.name, self.entrypoint, self.environment, self.directory);
+        let mut text = format!(
+            "{}\n{:?}\n{:?}\n{:?}\n{}\n",
+            self.name, self.entrypoint, self.command, self.environment, self.directory
+        );
         for entry in &self.entries {
             writeln!(text, "{} {:o} {:?}", entry.path, entry.mode, entry.content)?;
             if let Content::File(path) = &entry.content {

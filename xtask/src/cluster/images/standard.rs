@@ -19,6 +19,17 @@ pub const BUSYBOX: &str = "docker.io/library/busybox:stable";
 const BUSYBOX_PROGRAM: &str = "/bin/busybox";
 const BASH_PROGRAM: &str = "/bin/bash-static";
 
+/// What Debian's busybox lacks.
+const MOUNTPOINT: &str = r#"#!/bin/sh
+# mountpoint [-q] DIRECTORY
+[ "$1" != -q ] || { quiet=1; shift; }
+while read -r _ directory _; do
+    [ "$directory" != "$1" ] || { [ "$quiet" ] || echo "$1 is a mountpoint"; exit 0; }
+done </proc/self/mounts
+[ "$quiet" ] || echo "$1 is not a mountpoint" >&2
+exit 32
+"#;
+
 /// Waits until it is killed, which is all that is wanted of it.
 pub fn pause() -> Result<Image> {
     Ok(Image::new(PAUSE)
@@ -32,10 +43,14 @@ pub fn busybox() -> Result<Image> {
     let mut image = Image::new(BUSYBOX)
         .file("/bin/busybox", BUSYBOX_PROGRAM, 0o755)
         .file("/bin/bash", BASH_PROGRAM, 0o755);
-    for applet in list.lines().filter(|applet| !matches!(*applet, "busybox" | "bash" | "")) {
+    for applet in list
+        .lines()
+        .filter(|applet| !matches!(*applet, "busybox" | "bash" | "mountpoint" | ""))
+    {
         image = image.link(&format!("/bin/{applet}"), "busybox");
     }
     let image = image
+        .script("/bin/mountpoint", MOUNTPOINT)
         .text(
             "/etc/passwd",
             "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
@@ -47,7 +62,7 @@ pub fn busybox() -> Result<Image> {
         // Scripts name programs by where most distributions have them.
         .link("/usr/bin/env", "/bin/busybox")
         .link("/usr/bin/bash", "/bin/bash");
-    Ok(image.entrypoint(&["/bin/sh"]))
+    Ok(image.command(&["/bin/sh"]))
 }
 
 /// The client of JuiceFS, under the name that its plugin uses, with the programs that the chart's scripts call.

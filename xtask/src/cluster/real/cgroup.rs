@@ -11,6 +11,8 @@ use crate::process::wait;
 
 /// Where the kernel's cgroups are.
 const MOUNT: &str = "/sys/fs/cgroup";
+/// What the kubelet insists on.
+const CONTROLLERS: [&str; 4] = ["cpu", "cpuset", "memory", "pids"];
 /// How long the kernel may take to see that the processes in a cgroup are gone.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -38,6 +40,23 @@ pub fn hierarchies() -> Result<Vec<PathBuf>> {
         }
     }
     Ok(all)
+}
+
+/// The controllers that the kubelet insists on but that cgroups of version 2 do not give, after an attempt to enable them.
+pub fn missing_controllers() -> Vec<&'static str> {
+    let file = Path::new(MOUNT).join("cgroup.subtree_control");
+    let lacks = |controller: &str| {
+        let enabled = fs::read_to_string(&file).unwrap_or_default();
+        !enabled.split_whitespace().any(|word| word == controller)
+    };
+    if !file.is_file() {
+        return Vec::new();
+    }
+    let missing = CONTROLLERS.into_iter().filter(|controller| lacks(controller));
+    // What the kernel refuses stays missing, which is what is asked.
+    missing
+        .filter(|controller| fs::write(&file, format!("+{controller}")).is_err() || lacks(controller))
+        .collect()
 }
 
 /// Makes it: the kubelet wants it to be there, in each hierarchy.

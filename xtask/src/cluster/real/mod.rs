@@ -30,14 +30,13 @@ use crate::tools::Tool;
 /// The node's name.
 pub const NODE: &str = "node1";
 /// What a node consists of, in Debian.
-const PACKAGES: [&str; 9] = [
+const PACKAGES: [&str; 8] = [
     "containerd",
     "runc",
     "containernetworking-plugins",
     "conntrack",
     "iptables",
     "iproute2",
-    "kmod",
     "busybox-static",
     "bash-static",
 ];

@@ -75,5 +75,11 @@ fn cgroups() -> Option<String> {
             ));
         }
     }
-    None
+    let missing = cgroup::missing_controllers();
+    (!missing.is_empty()).then(|| {
+        format!(
+            "the cgroup controllers {} cannot be enabled below /sys/fs/cgroup",
+            missing.join(", ")
+        )
+    })
 }
