@@ -1,0 +1,171 @@
+//! Conversations with pods: what is run in which of them, and what is made of the answers.
+
+mod support;
+
+use rstest::rstest;
+use serde_json::{Value, json};
+use wasser_juicefs::JuiceFs;
+use wasser_sdk::testing::{FakeHost, exit, ok};
+use wasser_sdk::{Error, Implement, PodError};
+
+const MOUNT: &str = "/runtime-mnt/juicefs/default/demo/juicefs-fuse";
+const STATUS: &str = include_str!("reports/status.json");
+const COMMUNITY: &str = include_str!("reports/community.stats");
+const ENTERPRISE: &str = include_str!("reports/enterprise.stats");
+const INFO: &str = "/mnt :\n  inode: 1\n  files: 4\n   dirs: 3\n length: 5.00 MiB (5242880 Bytes)\n   size: 5.01 MiB (5255168 Bytes)\n   path: /";
+
+fn community(runtime: Value) -> Vec<Value> {
+    support::pair(json!({}), json!({}), runtime)
+}
+
+fn enterprise(runtime: Value) -> Vec<Value> {
+    support::pair(json!({"encryptOptions": []}), json!({}), runtime)
+}
+
+fn df(used: u64) -> String {
+    format!("Filesystem 1-blocks Used Available Capacity Mounted on\nJuiceFS:files 1125899906842624 {used} 1125899906703360 1% {MOUNT}")
+}
+
+/// Two ready workers, one that is not, and two ready fuse pods.
+fn pods() -> FakeHost {
+    FakeHost::new()
+        .pod("worker", "demo-worker-0", true)
+        .pod("worker", "demo-worker-1", true)
+        .pod("worker", "demo-worker-2", false)
+        .pod("fuse", "demo-fuse-a", true)
+        .pod("fuse", "demo-fuse-b", true)
+}
+
+#[test]
+fn the_size_is_what_df_and_info_say() {
+    let host = pods().on_exec(|_, argv| match argv[0] {
+        "df" => ok(&df(17_846_272)),
+        _ => ok(INFO),
+    });
+    let stats = JuiceFs::storage_stats(&support::context(&community(json!({}))).unwrap(), &host).unwrap();
+    assert_eq!((stats.used, stats.free, stats.total, stats.total_files), (17_846_272, 0, 17_846_272, 4));
+    let info = format!("exec demo-worker-0 /usr/local/bin/juicefs info --recursive {MOUNT}");
+    assert_eq!(host.calls(), [format!("exec demo-worker-0 df -P -B 1 {MOUNT}"), info]);
+}
+
+#[test]
+fn inodes_stand_in_for_files_where_counting_takes_too_long() {
+    for answer in [Err(PodError::Timeout), exit(1, "no such command"), ok("odd")] {
+        let host = pods().on_exec(move |_, argv| match argv[0] {
+            "df" => ok(&df(if argv.contains(&"-i") { 7 } else { 100 })),
+            _ => answer.clone(),
+        });
+        let stats = JuiceFs::storage_stats(&support::context(&enterprise(json!({}))).unwrap(), &host).unwrap();
+        assert_eq!((stats.total, stats.total_files), (100, 7));
+        assert!(host.calls()[1].starts_with("exec demo-worker-0 /usr/bin/juicefs info"), "{:?}", host.calls());
+    }
+}
+
+#[test]
+fn before_there_is_a_mount_the_host_asks_again() {
+    let ctx = support::context(&community(json!({}))).unwrap();
+    let none = JuiceFs::storage_stats(&ctx, &FakeHost::new()).unwrap_err();
+    assert!(matches!(none, Error::RetryAfter { .. }), "{none}");
+    let host = pods().on_exec(|_, _| ok("Filesystem 1-blocks Used Available Capacity Mounted on\noverlay 9 8 1 89% /"));
+    let unmounted = JuiceFs::storage_stats(&ctx, &host).unwrap_err();
+    assert_eq!(unmounted.to_string(), format!("pod demo-worker-0 has not mounted {MOUNT} yet; asking again in 1 s"));
+    let host = pods().on_exec(|_, _| exit(1, "df: /x: Transport endpoint is not connected"));
+    let broken = JuiceFs::storage_stats(&ctx, &host).unwrap_err();
+    assert!(broken.to_string().ends_with("Transport endpoint is not connected"), "{broken}");
+}
+
+fn states(documents: &[Value], host: &FakeHost) -> Vec<String> {
+    let states = JuiceFs::cache_states(&support::context(documents).unwrap(), host).unwrap();
+    states.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
+}
+
+#[test]
+fn the_community_editions_cache_is_what_its_clients_see() {
+    let host = pods().on_exec(|pod, argv| match argv[0] {
+        "df" => ok(&df(36_700_160)),
+        _ if pod.starts_with("demo-fuse") => ok(COMMUNITY),
+        _ => exit(1, "not asked"),
+    });
+    let runtime = json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/c", "quota": "1Gi"}]}});
+    let expected = ["cacheCapacity=2.00GiB", "cached=17.50MiB", "cachedPercentage=50.0%", "cacheHitRatio=75.0%", "cacheThroughputRatio=70.6%"];
+    assert_eq!(states(&community(runtime), &host), expected);
+}
+
+#[test]
+fn the_enterprise_editions_workers_hold_a_part_each() {
+    let host = pods().on_exec(|pod, argv| match argv[0] {
+        "df" => ok(&df(163_029_743_048)),
+        _ if pod.starts_with("demo-worker") => ok(ENTERPRISE),
+        _ => exit(1, "not asked"),
+    });
+    let runtime = json!({"worker": {"options": {"cache-size": "10G"}}});
+    let expected = ["cacheCapacity=20.00GiB", "cached=75.92GiB", "cachedPercentage=50.0%", "cacheHitRatio=100.0%", "cacheThroughputRatio=100.0%"];
+    assert_eq!(states(&enterprise(runtime), &host), expected);
+}
+
+#[test]
+fn a_cache_without_clients_has_empty_states() {
+    let host = FakeHost::new().pod("worker", "demo-worker-0", true).on_exec(|_, _| ok(""));
+    let expected = ["cacheCapacity=", "cached=", "cachedPercentage=", "cacheHitRatio=", "cacheThroughputRatio="];
+    assert_eq!(states(&community(json!({})), &host), expected);
+    let mounting = pods().on_exec(|_, _| exit(1, "cat: .stats: No such file or directory"));
+    assert_eq!(states(&community(json!({})), &mounting), expected);
+}
+
+#[rstest]
+#[case::default(json!({}), &["/var/jfsCache"])]
+#[case::tiered(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/a:/b/"}]}}), &["/a", "/b"])]
+#[case::option(json!({"worker": {"options": {"cache-dir": "/w"}}}), &["/w"])]
+fn the_cache_is_removed_from_every_ready_worker(#[case] runtime: Value, #[case] directories: &[&str]) {
+    let paths = |id: &str| directories.iter().map(|d| format!("{d}/{id}/raw/chunks")).collect::<Vec<_>>().join(" ");
+    let answer = |_: &str, argv: &[&str]| if argv[0] == "sh" { ok(STATUS) } else { ok("") };
+
+    let host = pods().on_exec(answer);
+    JuiceFs::shutdown(&support::context(&community(runtime.clone())).unwrap(), &host).unwrap();
+    let id = "0a6a0c6b-8d5a-4b5c-9d0f-4f2e6f0f4c11";
+    let expected = [
+        "exec demo-worker-0 sh -c exec /usr/local/bin/juicefs status \"$METAURL\"".to_string(),
+        format!("exec demo-worker-0 rm -rf -- {}", paths(id)),
+        format!("exec demo-worker-1 rm -rf -- {}", paths(id)),
+    ];
+    assert_eq!(host.calls(), expected);
+
+    let host = pods().on_exec(answer);
+    JuiceFs::shutdown(&support::context(&enterprise(runtime)).unwrap(), &host).unwrap();
+    assert_eq!(host.calls()[0], format!("exec demo-worker-0 rm -rf -- {}", paths("files")));
+}
+
+#[test]
+fn a_failure_in_one_pod_does_not_spare_the_others() {
+    let host = pods().on_exec(|pod, argv| match argv[0] {
+        "sh" => ok(STATUS),
+        _ if pod == "demo-worker-0" => exit(1, "rm: Device or resource busy"),
+        _ => ok(""),
+    });
+    let failed = JuiceFs::shutdown(&support::context(&community(json!({}))).unwrap(), &host).unwrap_err();
+    assert!(failed.to_string().contains("pod demo-worker-0: exit code 1: rm: Device or resource busy"), "{failed}");
+    assert!(host.calls()[2].starts_with("exec demo-worker-1 rm"), "{:?}", host.calls());
+}
+
+#[test]
+fn without_a_cache_nothing_is_removed() {
+    let ctx = support::context(&community(json!({}))).unwrap();
+    let host = FakeHost::new();
+    JuiceFs::shutdown(&ctx, &host).unwrap();
+    assert_eq!(host.calls(), Vec::<String>::new());
+
+    let host = pods().on_exec(|_, _| ok("{}"));
+    assert!(JuiceFs::shutdown(&ctx, &host).unwrap_err().to_string().contains("names no UUID"));
+    assert!(!host.calls().iter().any(|call| call.contains(" rm ")), "{:?}", host.calls());
+}
+
+#[test]
+fn the_cache_of_a_dataset_that_has_gone_is_found_by_what_is_installed() {
+    let documents = enterprise(json!({"management": {"cleanCachePolicy": {"gracePeriodSeconds": -5}}}));
+    let mut raw = support::raw(&documents);
+    raw.installed = Some(support::values(&documents).unwrap().to_string());
+    raw.dataset = None;
+    let host = pods().on_exec(|_, _| ok(""));
+    JuiceFs::shutdown(&wasser_sdk::Context::parse(raw).unwrap(), &host).unwrap();
+    assert_eq!(host.calls()[0], "exec demo-worker-0 rm -rf -- /var/jfsCache/files/raw/chunks");
+}
