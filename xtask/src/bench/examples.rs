@@ -3,21 +3,24 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
 
-use super::rig::cargo;
+use super::rig::{cargo, directory};
 use super::{Options, Report};
 use crate::{guests, paths};
 
 /// Measures what it costs to make an instance of a plugin and to call it.
 pub fn call(options: &Options) -> Result<Report> {
     let mut report = Report::new("call", options, json!({"plugin": "juicefs"}));
-    let package = package()?;
+    let packages = guests::build(paths::root(), &["juicefs".to_owned()])?;
+    let package = packages.first().context("no package was made")?;
     let output = cargo(
         options.dev,
         "run",
         &["--quiet", "--package", "wasser-plugin", "--example", "measure"],
         &[&package.manifest],
     )?;
-    take(&mut report, &output)?;
+    for (name, value) in figures(&output)? {
+        report.figure(&name, value)?;
+    }
     report.target("instantiateMicroseconds", 15.0)?;
     report.target("callMicroseconds", 10.0)?;
     Ok(report)
@@ -26,40 +29,50 @@ pub fn call(options: &Options) -> Result<Report> {
 /// Measures what it costs to render the chart of JuiceFS.
 pub fn render(options: &Options) -> Result<Report> {
     let mut report = Report::new("render", options, json!({"chart": "juicefs"}));
-    let package = package()?;
+    let (cache, chart) = (directory(options.dev)?.join("compiled/helm"), paths::root().join("charts/juicefs"));
     let output = cargo(
         options.dev,
         "run",
         &["--quiet", "--package", "wasser-chart", "--example", "measure"],
-        &[&package.chart],
+        &[&cache, &chart],
     )?;
-    take(&mut report, &output)?;
+    for (name, value) in rendering(&figures(&output)?)? {
+        report.figure(name, value)?;
+    }
     report.target("warmMillisecondsMedian", 6.0)?;
     Ok(report)
 }
 
-fn package() -> Result<guests::Package> {
-    let packages = guests::build(paths::root(), &["juicefs".to_owned()])?;
-    packages.into_iter().next().context("no package was made")
-}
-
-/// Takes over the figures of an example.
-fn take(report: &mut Report, output: &str) -> Result<()> {
-    for (name, value) in figures(output)? {
-        report.figure(&name, value)?;
-    }
-    Ok(())
-}
-
-/// The last line of what an example prints is an object of figures.
+/// What an example prints is an object of figures.
 fn figures(output: &str) -> Result<Map<String, Value>> {
-    let line = output
-        .lines()
-        .rfind(|line| !line.trim().is_empty())
-        .context("the example has printed nothing")?;
-    let figures: Map<String, Value> = serde_json::from_str(line).with_context(|| format!("not an object of figures: {line}"))?;
+    let figures: Map<String, Value> = serde_json::from_str(output).with_context(|| format!("not an object of figures: {output}"))?;
     ensure!(!figures.is_empty(), "the example has no figures");
     Ok(figures)
+}
+
+/// The figures of the renderer under the names that they have here.
+fn rendering(figures: &Map<String, Value>) -> Result<Vec<(&'static str, f64)>> {
+    let figures = Value::Object(figures.clone());
+    let take = |name, pointer: &str, factor: f64| {
+        let value = figures.pointer(pointer).and_then(Value::as_f64);
+        let value = value.with_context(|| format!("the example does not say {pointer}"))?;
+        Ok((name, (value * factor * 1e3).round() / 1e3))
+    };
+    let megabytes = 1024.0 / 1e6;
+    [
+        ("objects", "/objects", 1.0),
+        ("openMilliseconds", "/open_ms", 1.0),
+        ("coldMilliseconds", "/first_render_ms", 1.0),
+        ("warmMillisecondsMedian", "/warm_render_ms/median", 1.0),
+        ("warmMillisecondsP95", "/warm_render_ms/p95", 1.0),
+        ("rssBeforeMegabytes", "/rss_kib/before", megabytes),
+        ("rssOpenedMegabytes", "/rss_kib/opened", megabytes),
+        ("rssAfterMegabytes", "/rss_kib/after", megabytes),
+        ("anonymousRssAfterMegabytes", "/rss_kib/after_anonymous", megabytes),
+    ]
+    .into_iter()
+    .map(|(name, pointer, factor)| take(name, pointer, factor))
+    .collect()
 }
 
 #[cfg(test)]
@@ -67,13 +80,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_line_has_the_figures() {
+    fn what_an_example_prints_is_an_object() {
         assert_eq!(
-            figures("hello\n{\"callMicroseconds\": 4.5}\n").unwrap()["callMicroseconds"],
+            figures("{\n\"callMicroseconds\": 4.5\n}\n").unwrap()["callMicroseconds"],
             json!(4.5)
         );
         for wrong in ["", "{}", "7", "text"] {
             assert!(figures(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_renderers_figures_get_their_names() {
+        let text = r#"{"chart": "juicefs", "objects": 7, "open_ms": 20.5, "first_render_ms": 9, "warm_render_ms": {"median": 5.0, "p95": 6.25},
+                       "rss_kib": {"before": 1000, "opened": 2000, "after": 3000, "after_anonymous": 500}}"#;
+        let named = rendering(&figures(text).unwrap()).unwrap();
+        assert!(
+            named.contains(&("warmMillisecondsP95", 6.25)) && named.contains(&("rssOpenedMegabytes", 2.048)),
+            "{named:?}"
+        );
+        assert!(rendering(&figures(r#"{"objects": 7}"#).unwrap()).is_err());
     }
 }

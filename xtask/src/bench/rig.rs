@@ -39,8 +39,7 @@ impl Rig {
         );
         let program = build(options.dev, report)?;
         let packages = guests::build(paths::root(), &["juicefs".to_owned()])?;
-        let directory = paths::target().join("bench").join(profile(options.dev));
-        fs::create_dir_all(&directory).with_context(|| format!("creating {}", directory.display()))?;
+        let directory = directory(options.dev)?;
         // What an earlier run has left would change the figures.
         Cluster::down(CLUSTER)?;
         let cluster = Cluster::up(&cluster::Options::fake(CLUSTER, scale.nodes))?;
@@ -108,6 +107,13 @@ impl Drop for Rig {
             eprintln!("the cluster {CLUSTER} could not be stopped: {error:#}");
         }
     }
+}
+
+/// Where benchmarks of a build keep what they need again.
+pub fn directory(dev: bool) -> Result<PathBuf> {
+    let directory = paths::target().join("bench").join(profile(dev));
+    fs::create_dir_all(&directory).with_context(|| format!("creating {}", directory.display()))?;
+    Ok(directory)
 }
 
 /// Builds wasser, and says where it is.
