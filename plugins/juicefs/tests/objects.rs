@@ -4,7 +4,21 @@
 mod render;
 mod support;
 
-use serde_json::json;
+use serde_json::{Value, json};
+use wasser_chart::Policy;
+
+/// What the registration in the repository lets the chart install for a runtime.
+fn policy(namespace: &str) -> Policy {
+    let registration: Value = yaml_serde::from_str(include_str!("../plugin.yaml")).unwrap();
+    let kinds = registration["grants"]["kinds"].as_array().unwrap();
+    let owner = json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": "JuiceFSRuntime", "name": "demo", "uid": support::UID});
+    Policy {
+        namespace: namespace.into(),
+        kinds: kinds.iter().map(|kind| kind.as_str().unwrap().to_string()).collect(),
+        privileged: registration["grants"]["privileged"].as_bool().unwrap(),
+        owner: serde_json::from_value(owner).unwrap(),
+    }
+}
 
 #[tokio::test]
 async fn objects_are_as_expected() {
@@ -13,6 +27,8 @@ async fn objects_are_as_expected() {
         let values = support::values(&documents).unwrap();
         let rendered = render::render(&renderer, &chart, &values).await.unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(rendered.hooks.is_empty(), "{name}: {:?}", rendered.hooks);
+        let namespace = values["runtimeIdentity"]["namespace"].as_str().unwrap();
+        policy(namespace).admit(&rendered.objects).unwrap_or_else(|error| panic!("{name}: {error}"));
         let objects: Vec<String> = rendered.objects.iter().map(|object| yaml_serde::to_string(object).unwrap()).collect();
         support::expect(&name, "objects", &objects.join("---\n"));
     }

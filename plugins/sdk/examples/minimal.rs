@@ -12,20 +12,24 @@ use wasser_sdk::{Context, Description, Error, Fuse, Host, Implement, Result, Rol
 /// The fields of `ExampleRuntime.spec` that values are made of.
 #[derive(Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Spec {
+pub struct Spec {
     cache_size: String,
     resources: Value,
 }
 
 impl Default for Spec {
     fn default() -> Self {
-        Spec { cache_size: "1Gi".into(), resources: json!({}) }
+        Spec {
+            cache_size: "1Gi".into(),
+            resources: json!({}),
+        }
     }
 }
 
+/// The values of the chart.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Values {
+pub struct Values {
     source: String,
     image: String,
     cache_size: String,
@@ -34,7 +38,8 @@ struct Values {
     fuse_node_selector: BTreeMap<String, String>,
 }
 
-struct Example;
+/// The runtime.
+pub struct Example;
 
 impl Implement for Example {
     type Spec = Spec;
@@ -46,16 +51,27 @@ impl Implement for Example {
             plural: "exampleruntimes".into(),
             engine: "example".into(),
             roles: vec![Role::workers("example-worker"), Role::fuse("example-fuse")],
-            fuse: Fuse { mount_type: "fuse.example".into(), directory: "example-fuse".into() },
+            fuse: Fuse {
+                mount_type: "fuse.example".into(),
+                directory: "example-fuse".into(),
+            },
             wants: vec![Want::new("kinds", &["StatefulSet", "DaemonSet"]), Want::new("privileged", &[])],
         }
     }
 
     fn setup_master(ctx: &Context<Spec>, _host: &impl Host) -> Result<Values> {
-        let mount = ctx.dataset()?.mounts.first().ok_or_else(|| Error::invalid("Dataset.spec.mounts", "needs a mount"))?;
+        let mount = ctx
+            .dataset()?
+            .mounts
+            .first()
+            .ok_or_else(|| Error::invalid("Dataset.spec.mounts", "needs a mount"))?;
         Ok(Values {
             source: mount.mount_point.clone(),
-            image: ctx.images.get("worker").cloned().ok_or_else(|| Error::failed("the registration lists no image `worker`"))?,
+            image: ctx
+                .images
+                .get("worker")
+                .cloned()
+                .ok_or_else(|| Error::failed("the registration lists no image `worker`"))?,
             cache_size: ctx.runtime.spec.cache_size.clone(),
             mount_path: ctx.mount_path.clone(),
             resources: ctx.runtime.spec.resources.clone(),
@@ -72,6 +88,10 @@ fn main() -> Result<()> {
     let mut raw = wasser_sdk::testing::raw_context(&runtime, Some(&dataset), "example-fuse");
     raw.images = vec![("worker".into(), "example/worker:1".into())];
     let values = Example::setup_master(&Context::parse(raw)?, &wasser_sdk::testing::FakeHost::new())?;
-    println!("{}\n{}", Example::describe().kind, serde_json::to_string_pretty(&values).map_err(|e| Error::failed(e.to_string()))?);
+    println!(
+        "{}\n{}",
+        Example::describe().kind,
+        serde_json::to_string_pretty(&values).map_err(|e| Error::failed(e.to_string()))?
+    );
     Ok(())
 }

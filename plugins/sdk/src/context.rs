@@ -90,7 +90,12 @@ impl<S: DeserializeOwned> Context<S> {
 impl<S> Context<S> {
     /// The Dataset's spec, or the error that its absence is for every method but `shutdown`.
     pub fn dataset(&self) -> Result<&DatasetSpec> {
-        let missing = || Error::failed(format!("Dataset {}/{} does not exist; create it, or delete the runtime", self.namespace, self.name));
+        let missing = || {
+            Error::failed(format!(
+                "Dataset {}/{} does not exist; create it, or delete the runtime",
+                self.namespace, self.name
+            ))
+        };
         self.dataset.as_ref().map(|d| &d.spec).ok_or_else(missing)
     }
 

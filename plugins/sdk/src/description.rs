@@ -89,6 +89,9 @@ pub struct Want {
 impl Want {
     /// Wants `capability` for `scope`.
     pub fn new(capability: &str, scope: &[&str]) -> Self {
-        Want { capability: capability.into(), scope: scope.iter().map(|s| s.to_string()).collect() }
+        Want {
+            capability: capability.into(),
+            scope: scope.iter().map(|s| s.to_string()).collect(),
+        }
     }
 }

@@ -38,7 +38,10 @@ pub enum Error {
 impl Error {
     /// The user's object is wrong at `field`; `message` says what to write instead.
     pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Error::InvalidSpec { field: field.into(), message: message.into() }
+        Error::InvalidSpec {
+            field: field.into(),
+            message: message.into(),
+        }
     }
 
     /// The attempt failed; `message` says what was tried, on what, and why it failed.
@@ -48,7 +51,10 @@ impl Error {
 
     /// Not yet; ask again in `seconds`.
     pub fn retry_after(seconds: u32, message: impl Into<String>) -> Self {
-        Error::RetryAfter { seconds, message: message.into() }
+        Error::RetryAfter {
+            seconds,
+            message: message.into(),
+        }
     }
 }
 

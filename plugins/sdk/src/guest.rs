@@ -40,7 +40,15 @@ fn context<T: Implement>(ctx: types::Context) -> crate::Result<Context<T::Spec>>
         images: ctx.images,
         settings: ctx.settings,
         installed: ctx.installed,
-        roles: ctx.roles.into_iter().map(|r| RoleStatus { name: r.name, desired: r.desired, ready: r.ready }).collect(),
+        roles: ctx
+            .roles
+            .into_iter()
+            .map(|r| RoleStatus {
+                name: r.name,
+                desired: r.desired,
+                ready: r.ready,
+            })
+            .collect(),
     })
 }
 
@@ -91,7 +99,12 @@ impl<T: Implement + 'static> exports::Guest for Exported<T> {
 
     fn storage_stats(ctx: types::Context) -> Answer<types::StorageStats> {
         let stats = call::<T, _>(ctx, |ctx| T::storage_stats(ctx, &Imports))?;
-        Ok(types::StorageStats { used: stats.used, free: stats.free, total: stats.total, total_files: stats.total_files })
+        Ok(types::StorageStats {
+            used: stats.used,
+            free: stats.free,
+            total: stats.total,
+            total_files: stats.total_files,
+        })
     }
 
     fn cache_states(ctx: types::Context) -> Answer<Vec<(String, String)>> {
@@ -104,14 +117,23 @@ impl<T: Implement + 'static> exports::Guest for Exported<T> {
 
     fn should_update_ufs(ctx: types::Context) -> Answer<types::UfsChange> {
         let change = call::<T, _>(ctx, |ctx| T::should_update_ufs(ctx, &Imports))?;
-        Ok(types::UfsChange { added: change.added, removed: change.removed })
+        Ok(types::UfsChange {
+            added: change.added,
+            removed: change.removed,
+        })
     }
 
     fn update_ufs(ctx: types::Context, change: types::UfsChange) -> Answer<types::UfsUpdate> {
-        let change = crate::UfsChange { added: change.added, removed: change.removed };
+        let change = crate::UfsChange {
+            added: change.added,
+            removed: change.removed,
+        };
         call::<T, _>(ctx, |ctx| {
             let update = T::update_ufs(ctx, &Imports, &change)?;
-            Ok(types::UfsUpdate { ready: update.ready, values: update.values.as_ref().map(json).transpose()? })
+            Ok(types::UfsUpdate {
+                ready: update.ready,
+                values: update.values.as_ref().map(json).transpose()?,
+            })
         })
     }
 
@@ -147,8 +169,18 @@ impl From<crate::Description> for types::Description {
             plural: d.plural,
             engine: d.engine,
             roles: d.roles.into_iter().map(Into::into).collect(),
-            fuse: types::Fuse { mount_type: d.fuse.mount_type, directory: d.fuse.directory },
-            wants: d.wants.into_iter().map(|w| types::Want { capability: w.capability, scope: w.scope }).collect(),
+            fuse: types::Fuse {
+                mount_type: d.fuse.mount_type,
+                directory: d.fuse.directory,
+            },
+            wants: d
+                .wants
+                .into_iter()
+                .map(|w| types::Want {
+                    capability: w.capability,
+                    scope: w.scope,
+                })
+                .collect(),
         }
     }
 }
@@ -189,19 +221,33 @@ impl From<pods::PodError> for PodError {
 impl Host for Imports {
     fn pods(&self, role: &str) -> Result<Vec<Pod>, PodError> {
         let pods = pods::list(role)?;
-        let convert = |p: pods::Pod| Pod { name: p.name, role: p.role, node: p.node, ip: p.ip, ready: p.ready, started_at: p.started_at };
+        let convert = |p: pods::Pod| Pod {
+            name: p.name,
+            role: p.role,
+            node: p.node,
+            ip: p.ip,
+            ready: p.ready,
+            started_at: p.started_at,
+        };
         Ok(pods.into_iter().map(convert).collect())
     }
 
     fn exec(&self, pod: &str, container: &str, argv: &[&str], timeout: Duration) -> Result<Output, PodError> {
         let argv: Vec<String> = argv.iter().map(|a| a.to_string()).collect();
         let output = pods::exec(pod, container, &argv, millis(timeout))?;
-        Ok(Output { code: output.code, stdout: output.stdout, stderr: output.stderr })
+        Ok(Output {
+            code: output.code,
+            stdout: output.stdout,
+            stderr: output.stderr,
+        })
     }
 
     fn http_get(&self, pod: &str, port: u16, path: &str, timeout: Duration) -> Result<Response, PodError> {
         let response = http::get(pod, port, path, millis(timeout))?;
-        Ok(Response { status: response.status, body: response.body })
+        Ok(Response {
+            status: response.status,
+            body: response.body,
+        })
     }
 
     fn secret(&self, name: &str, key: &str) -> Result<Option<Vec<u8>>, Error> {

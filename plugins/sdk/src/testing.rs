@@ -15,7 +15,10 @@ pub fn raw_context(runtime: &Value, dataset: Option<&Value>, directory: &str) ->
     let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
     RawContext {
         dataset_id: format!("{namespace}-{name}"),
-        mount_path: format!("/runtime-mnt/{}/{namespace}/{name}/{directory}", directory.trim_end_matches("-fuse")),
+        mount_path: format!(
+            "/runtime-mnt/{}/{namespace}/{name}/{directory}",
+            directory.trim_end_matches("-fuse")
+        ),
         fuse_label: format!("fluid.io/f-{namespace}-{name}"),
         runtime: runtime.to_string(),
         dataset: dataset.map(Value::to_string),
@@ -54,7 +57,12 @@ impl FakeHost {
 
     /// Adds a pod of `role` that is ready or not.
     pub fn pod(mut self, role: &str, name: &str, ready: bool) -> Self {
-        self.pods.push(Pod { name: name.into(), role: role.into(), ready, ..Pod::default() });
+        self.pods.push(Pod {
+            name: name.into(),
+            role: role.into(),
+            ready,
+            ..Pod::default()
+        });
         self
     }
 
@@ -94,17 +102,28 @@ impl FakeHost {
 
 /// A command that succeeded with `stdout`.
 pub fn ok(stdout: &str) -> std::result::Result<Output, PodError> {
-    Ok(Output { stdout: stdout.trim().to_string(), ..Output::default() })
+    Ok(Output {
+        stdout: stdout.trim().to_string(),
+        ..Output::default()
+    })
 }
 
 /// A command that ended with `code` and `stderr`.
 pub fn exit(code: i32, stderr: &str) -> std::result::Result<Output, PodError> {
-    Ok(Output { code, stderr: stderr.to_string(), ..Output::default() })
+    Ok(Output {
+        code,
+        stderr: stderr.to_string(),
+        ..Output::default()
+    })
 }
 
 /// The pods of a role, for [`Context::roles`].
 pub fn role(name: &str, desired: u32, ready: u32) -> RoleStatus {
-    RoleStatus { name: name.into(), desired, ready }
+    RoleStatus {
+        name: name.into(),
+        desired,
+        ready,
+    }
 }
 
 impl Host for FakeHost {

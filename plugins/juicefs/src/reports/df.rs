@@ -36,6 +36,18 @@ mod tests {
          JuiceFS:minio 10485767     7 10485760    1% /runtime-mnt/juicefs/default/jfsdemo/juicefs-fuse",
         Some(7)
     )]
+    #[case::recorded(
+        "Filesystem             1-blocks    Used        Available Capacity Mounted on\n\
+         JuiceFS:files  1125899906842624 5259264 1125899901583360       1% /runtime-mnt/juicefs/default/jfsdemo/juicefs-fuse",
+        Some(5_259_264)
+    )]
+    #[case::other_units(
+        "Filesystem     1024-blocks  Used     Available Capacity Mounted on\n\
+         JuiceFS:files 1099511627776  5.1M 1099511622640       1% /runtime-mnt/juicefs/default/jfsdemo/juicefs-fuse",
+        None
+    )]
+    #[case::cut_off("JuiceFS:files  1125899906842624 5259264 11258999015833", None)]
+    #[case::negative("JuiceFS:x 100 -40 60 40% /runtime-mnt/juicefs/default/jfsdemo/juicefs-fuse", None)]
     #[case::name_with_spaces("JuiceFS:my files 100 40 60 40% /runtime-mnt/juicefs/default/jfsdemo/juicefs-fuse", Some(40))]
     #[case::not_mounted("Filesystem 1-blocks Used Available Capacity Mounted on\noverlay 1000 400 600 40% /", None)]
     #[case::another_mount("JuiceFS:x 100 40 60 40% /runtime-mnt/juicefs/default/jfsdemo/juicefs-fuse2", None)]

@@ -9,11 +9,18 @@ pub fn files(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    #[test]
-    fn the_line_of_files_is_read() {
-        let text = "/mnt/jfs :\n  inode: 1\n  files: 4\n   dirs: 3\n length: 5.00 MiB (5242880 Bytes)\n   size: 5.01 MiB (5255168 Bytes)\n   path: /";
-        assert_eq!(super::files(text), Some(4));
-        assert_eq!(super::files("  files: many"), None);
-        assert_eq!(super::files(""), None);
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::recorded(
+        "mnt :\n  inode: 1\n  files: 4\n   dirs: 3\n length: 5.00 MiB (5242886 Bytes)\n   size: 5.03 MiB (5275648 Bytes)\n   path: /",
+        Some(4)
+    )]
+    #[case::cut_off("mnt :\n  inode: 1\n  fil", None)]
+    #[case::no_number("  files: many", None)]
+    #[case::negative("  files: -1", None)]
+    #[case::empty("", None)]
+    fn the_line_of_files_is_read(#[case] text: &str, #[case] files: Option<u64>) {
+        assert_eq!(super::files(text), files);
     }
 }

@@ -14,6 +14,9 @@ use wasser_sdk::{Context, Error, Implement, RawContext};
 /// The fields of the runtime's spec that the plugin reads.
 pub type Spec = <JuiceFs as Implement>::Spec;
 
+/// The UID of Dataset and runtime.
+pub const UID: &str = "0b6f5a7e-1d0c-4f3e-9a54-2f1f8c1d7e10";
+
 /// The first host port that tests get.
 pub const FIRST_PORT: u16 = 14_000;
 
@@ -34,7 +37,7 @@ pub fn raw(documents: &[Value]) -> RawContext {
     for object in [&mut runtime, &mut dataset] {
         let metadata = object["metadata"].as_object_mut().unwrap();
         metadata.entry("namespace").or_insert("default".into());
-        metadata.insert("uid".into(), "0b6f5a7e-1d0c-4f3e-9a54-2f1f8c1d7e10".into());
+        metadata.insert("uid".into(), UID.into());
     }
     let mut raw = raw_context(&runtime, Some(&dataset), "juicefs-fuse");
     let uid = dataset["metadata"]["uid"].as_str().unwrap();
