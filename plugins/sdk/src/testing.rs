@@ -35,12 +35,15 @@ pub fn context<S: DeserializeOwned>(spec: Value) -> Result<Context<S>> {
 }
 
 type Script = dyn Fn(&str, &[&str]) -> std::result::Result<Output, PodError>;
+type HttpScript = dyn Fn(&str, u16, &str) -> std::result::Result<Response, PodError>;
 
 /// A host that answers from a script and remembers what it was asked.
 #[derive(Default)]
 pub struct FakeHost {
     pods: Vec<Pod>,
     exec: Option<Box<Script>>,
+    http: Option<Box<HttpScript>>,
+    secrets: Option<BTreeMap<(String, String), Vec<u8>>>,
     objects: BTreeMap<(String, String), Value>,
     first_port: Option<u16>,
     state: RefCell<BTreeMap<String, Vec<u8>>>,
@@ -69,6 +72,19 @@ impl FakeHost {
     /// Answers commands: the script gets the pod and the argv.
     pub fn on_exec(mut self, script: impl Fn(&str, &[&str]) -> std::result::Result<Output, PodError> + 'static) -> Self {
         self.exec = Some(Box::new(script));
+        self
+    }
+
+    /// Answers requests: the script gets the pod, the port and the path.
+    pub fn on_http(mut self, script: impl Fn(&str, u16, &str) -> std::result::Result<Response, PodError> + 'static) -> Self {
+        self.http = Some(Box::new(script));
+        self
+    }
+
+    /// Grants secrets, and adds the key of one.
+    pub fn with_secret(mut self, name: &str, key: &str, value: &[u8]) -> Self {
+        let secrets = self.secrets.get_or_insert_default();
+        secrets.insert((name.into(), key.into()), value.into());
         self
     }
 
@@ -141,12 +157,16 @@ impl Host for FakeHost {
 
     fn http_get(&self, pod: &str, port: u16, path: &str, _timeout: Duration) -> std::result::Result<Response, PodError> {
         self.note(format!("get {pod}:{port}{path}"));
-        Err(PodError::NotGranted("http".into()))
+        match &self.http {
+            Some(script) => script(pod, port, path),
+            None => Err(PodError::NotGranted("http".into())),
+        }
     }
 
     fn secret(&self, name: &str, key: &str) -> Result<Option<Vec<u8>>> {
         self.note(format!("secret {name}/{key}"));
-        Err(Error::failed("secrets are not granted"))
+        let secrets = self.secrets.as_ref().ok_or_else(|| Error::failed("secrets are not granted"))?;
+        Ok(secrets.get(&(name.to_string(), key.to_string())).cloned())
     }
 
     fn object(&self, kind: &str, name: &str) -> Result<Option<Value>> {
