@@ -1,6 +1,6 @@
 //! Processes that outlive the command that started them, recorded so that exactly these are stopped later.
 
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 use std::process::{ChildStdin, Command, Stdio};
@@ -24,6 +24,9 @@ pub struct Process {
     pub pid: i32,
     /// When it began, in clock ticks since the machine's start (field 22 of /proc/PID/stat).
     started: u64,
+    /// What it was started with; nothing for one that was not started here.
+    #[serde(default)]
+    pub command: Vec<String>,
 }
 
 /// A process that has been started but waits until it is released; if nobody does, because the command that started it has been interrupted,
@@ -49,10 +52,11 @@ impl Held {
 }
 
 impl Process {
-    /// Starts a program in a session of its own, so that neither Ctrl-C nor a closed terminal ends it. Its output goes to the log.
+    /// Starts a program in a session of its own, so that neither Ctrl-C nor a closed terminal ends it. Its output is added to the log.
     pub fn spawn(name: &str, command: &[&str], log: &Path) -> Result<Held> {
         let failed = || format!("starting {name}");
-        let output = File::create(log).with_context(|| format!("creating {}", log.display()))?;
+        let output = OpenOptions::new().create(true).append(true).open(log);
+        let output = output.with_context(|| format!("creating {}", log.display()))?;
         let errors = output.try_clone().with_context(failed)?;
         // `setsid` and `sh` replace themselves by what they run: number and beginning stay.
         let mut child = Command::new("setsid")
@@ -65,10 +69,9 @@ impl Process {
             .with_context(failed)?;
         let gate = child.stdin.take().with_context(failed)?;
         let pid = i32::try_from(child.id()).with_context(failed)?;
-        Ok(Held {
-            process: Self::of(name, pid).with_context(failed)?,
-            gate,
-        })
+        let mut process = Self::of(name, pid).with_context(failed)?;
+        process.command = command.iter().map(|word| (*word).to_owned()).collect();
+        Ok(Held { process, gate })
     }
 
     /// A process that runs already.
@@ -78,6 +81,7 @@ impl Process {
             name: name.to_owned(),
             pid,
             started: stat.started,
+            command: Vec::new(),
         })
     }
 
@@ -102,6 +106,17 @@ impl Process {
             bail!("{} (process {}) does not end even when killed", self.name, self.pid);
         }
         Ok(())
+    }
+
+    /// Those that it has started itself. A process that enters namespaces is the parent of what runs there.
+    pub fn children(&self) -> Vec<Self> {
+        let pid = self.pid;
+        let numbers = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        let name = |child| format!("the child {child} of {}", self.name);
+        numbers
+            .split_whitespace()
+            .filter_map(|child| Self::of(&name(child), child.parse().ok()?).ok())
+            .collect()
     }
 
     fn signal(&self, signal: Signal) {
@@ -176,6 +191,18 @@ mod tests {
         drop(held);
         assert!(wait(GRACE, || !process.runs()));
         assert!(!made.exists());
+    }
+
+    #[test]
+    fn children_are_found() {
+        let directory = tempfile::tempdir().unwrap();
+        let held = Process::spawn("parent", &["sh", "-c", "sleep 1000; true"], &directory.path().join("log")).unwrap();
+        let process = held.process().clone();
+        held.release().unwrap();
+        assert!(wait(GRACE, || process.children().len() == 1));
+        let children = process.children();
+        children[0].kill().unwrap();
+        assert!(wait(GRACE, || !process.runs()));
     }
 
     #[test]

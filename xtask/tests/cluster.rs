@@ -1,6 +1,8 @@
 //! Clusters come up, work, and leave nothing behind. Ignored by default, because a first run builds Kubernetes; run with
 //! `cargo test -p xtask --test cluster -- --ignored`.
 
+#![allow(clippy::unwrap_used)] // Tests fail by panicking.
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Stdio;
@@ -93,7 +95,7 @@ fn apply(cluster: &Cluster, manifest: &str) {
 fn fake_nodes_make_pods_ready_and_leave_nothing() {
     const NAME: &str = "cluster-self-fake";
     let _guard = Guard(NAME);
-    let cluster = Cluster::up(&Options::fake(NAME, 2)).unwrap();
+    let mut cluster = Cluster::up(&Options::fake(NAME, 2)).unwrap();
     apply(&cluster, PODS);
     cluster
         .kubectl(&["wait", "--for=condition=Ready", "pod/mounter", "pod/reader", "--timeout=20s"])
@@ -109,6 +111,14 @@ fn fake_nodes_make_pods_ready_and_leave_nothing() {
     })
     .unwrap();
     assert_eq!(again.state().unwrap().server, cluster.state().unwrap().server);
+    cluster.restart("kube-apiserver").unwrap();
+    cluster
+        .wait("pods after a restart", &["get", "pods", "-o", "name"], |text| {
+            text == "pod/mounter\npod/reader\n"
+        })
+        .unwrap();
+    assert!(cluster.restart("kubelet").is_err());
+
     assert!(Cluster::down(NAME).unwrap());
     assert!(!Cluster::down(NAME).unwrap());
     assert_eq!(traces(NAME), [""; 0]);
@@ -124,7 +134,7 @@ fn a_real_node_runs_pods_shares_their_mounts_and_leaves_nothing() {
     }
     let links = names("/sys/class/net");
     let _guard = Guard(NAME);
-    let cluster = Cluster::up(&Options {
+    let mut cluster = Cluster::up(&Options {
         node: Some(Node::Real),
         ..Options::fake(NAME, 1)
     })
@@ -159,6 +169,12 @@ fn a_real_node_runs_pods_shares_their_mounts_and_leaves_nothing() {
         cluster.kubectl(&["exec", "reader", "--", "sh", "-c", &ping]).unwrap().trim(),
         "+PONG"
     );
+
+    // Pods outlive a restart of the kubelet.
+    cluster.restart("kubelet").unwrap();
+    cluster
+        .wait("the restarted kubelet", &["exec", "reader", "--", "true"], |_| true)
+        .unwrap();
 
     assert!(Cluster::down(NAME).unwrap());
     assert_eq!(traces(NAME), [""; 0]);

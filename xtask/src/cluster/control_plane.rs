@@ -1,6 +1,8 @@
 //! etcd, API server, controller manager and scheduler, as processes of this machine.
 
+use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -12,6 +14,9 @@ use crate::tools::Tool;
 
 /// How long the API server may take to become ready.
 const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Ports for servers, below those that clients get.
+const SERVER_PORTS: Range<u16> = 20_000..32_000;
 
 /// Where the API server is reached, and what it gives to Services.
 pub struct Network {
@@ -191,16 +196,30 @@ fn ready(cluster: &Cluster, state: &State) -> Result<()> {
     Ok(())
 }
 
-/// Ports of an address of this machine that nobody listens on.
+/// Ports of an address of this machine that nobody listens on. They are not of the range from which the kernel takes those of clients: while
+/// a server is away, one of its own clients could be given its port, and then it could not come back.
 pub fn free_ports<const N: usize>(address: Ipv4Addr) -> Result<[u16; N]> {
-    // All are held before the first is given back, so that no two are the same.
-    let mut held = Vec::with_capacity(N);
-    for _ in 0..N {
-        held.push(TcpListener::bind((address, 0)).context("looking for a free port")?);
-    }
+    let first = usize::try_from(RandomState::new().hash_one(address) % u64::try_from(SERVER_PORTS.len())?)?;
+    let mut free = SERVER_PORTS
+        .skip(first)
+        .chain(SERVER_PORTS.take(first))
+        .filter(|port| TcpListener::bind((address, *port)).is_ok());
     let mut ports = [0; N];
-    for (port, listener) in ports.iter_mut().zip(&held) {
-        *port = listener.local_addr().context("looking for a free port")?.port();
+    for port in &mut ports {
+        *port = free.next().with_context(|| format!("no port of {address} is free"))?;
     }
     Ok(ports)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_ports_differ_and_can_be_listened_on() {
+        let ports: [u16; 3] = free_ports(Ipv4Addr::LOCALHOST).unwrap();
+        let listeners = ports.map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap());
+        assert!(ports.iter().all(|port| SERVER_PORTS.contains(port)));
+        drop(listeners);
+    }
 }

@@ -195,6 +195,20 @@ impl Cluster {
         services::redis(&state.name)
     }
 
+    /// Kills a process of the cluster, as `kube-apiserver` or `kubelet`, and starts it again; does not wait until it is ready.
+    pub fn restart(&mut self, process: &str) -> Result<()> {
+        let name = &self
+            .state
+            .as_ref()
+            .context("nothing of the cluster of KUBECONFIG is restarted")?
+            .name;
+        let _lock = lock()?;
+        let mut state = State::load(name)?.with_context(|| format!("there is no cluster {name}"))?;
+        state.restart(process)?;
+        self.state = Some(state);
+        Ok(())
+    }
+
     /// A command on the node, in its namespaces; none where there is no real node.
     pub fn node_command(&self, program: &str) -> Option<Command> {
         Some(real::Anchor::of(self.state.as_ref()?)?.command(program))

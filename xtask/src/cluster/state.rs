@@ -119,6 +119,22 @@ impl State {
         held.release()
     }
 
+    /// Kills a process of the cluster and starts it again with the same command.
+    pub fn restart(&mut self, name: &str) -> Result<()> {
+        let log = self.log(name);
+        let process = self.processes.iter_mut().find(|process| process.name == name);
+        let process = process.with_context(|| format!("the cluster {} has no process {name}", self.name))?;
+        for child in process.children() {
+            child.kill()?;
+        }
+        process.kill()?;
+        let command: Vec<&str> = process.command.iter().map(String::as_str).collect();
+        let held = Process::spawn(name, &command, &log)?;
+        *process = held.process().clone();
+        self.save()?;
+        held.release()
+    }
+
     /// Starts a server beside the cluster. It is recorded before it begins.
     pub fn serve(&mut self, name: &str, command: &[&str], url: &str) -> Result<()> {
         let held = Process::spawn(name, command, &self.log(name))?;
