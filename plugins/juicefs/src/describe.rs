@@ -24,6 +24,7 @@ pub fn description() -> Description {
         wants: vec![
             Want::new("exec", &[WORKER, FUSE]),
             Want::new("ports", &[]),
+            Want::new("events", &[]),
             Want::new("kinds", KINDS),
             Want::new("privileged", &[]),
         ],

@@ -2,6 +2,7 @@
 
 use wasser_sdk::{Context, Description, Host, Implement, Result, StorageStats};
 
+use crate::deprecated;
 use crate::describe;
 use crate::input::Spec;
 use crate::metrics;
@@ -27,7 +28,9 @@ impl Implement for JuiceFs {
     }
 
     fn setup_master(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
-        transform::values(ctx, &metrics::from_host(host))
+        let values = transform::values(ctx, &metrics::from_host(host))?;
+        deprecated::tell(ctx, host);
+        Ok(values)
     }
 
     fn storage_stats(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageStats> {

@@ -5,6 +5,7 @@
 //! [`reports`] are the way back: what the running system says about itself. [`implement`] lists the methods.
 
 mod commands;
+mod deprecated;
 mod describe;
 mod edition;
 mod env;

@@ -169,3 +169,34 @@ fn the_cache_of_a_dataset_that_has_gone_is_found_by_what_is_installed() {
     JuiceFs::shutdown(&wasser_sdk::Context::parse(raw).unwrap(), &host).unwrap();
     assert_eq!(host.calls()[0], "exec demo-worker-0 rm -rf -- /var/jfsCache/files/raw/chunks");
 }
+
+#[test]
+fn options_that_have_a_field_of_their_own_are_told_once() {
+    let documents = community(json!({"worker": {"options": {"cache-size": "1024", "prefetch": "1"}}, "fuse": {"options": {"cache-size": "0"}}}));
+    let ctx = support::context(&documents).unwrap();
+    let host = FakeHost::new().ports_from(1);
+    let values = JuiceFs::setup_master(&ctx, &host).unwrap();
+    let events = |host: &FakeHost| host.calls().into_iter().filter(|call| call.starts_with("event")).collect::<Vec<_>>();
+    let expected = "event Warning RuntimeDeprecated spec.worker.options.cache-size is deprecated and may be ignored one day; \
+                    use spec.tieredstore.levels[0].quota instead";
+    assert_eq!(events(&host), [expected]);
+
+    let mut raw = support::raw(&documents);
+    raw.installed = Some(serde_json::to_string(&values).unwrap());
+    let host = FakeHost::new().ports_from(1);
+    JuiceFs::sync_runtime(&wasser_sdk::Context::parse(raw).unwrap(), &host).unwrap();
+    assert_eq!(events(&host), Vec::<String>::new());
+}
+
+#[test]
+fn the_registration_in_the_repository_grants_what_the_plugin_wants() {
+    let registration: Value = yaml_serde::from_str(include_str!("../plugin.yaml")).unwrap();
+    let description = JuiceFs::describe();
+    assert_eq!(registration["runtime"], description.kind);
+    for want in &description.wants {
+        let given = &registration["grants"][&want.capability];
+        let expected = if want.scope.is_empty() { json!(true) } else { json!(want.scope) };
+        assert_eq!(given, &expected, "{}", want.capability);
+    }
+    assert_eq!(registration["grants"].as_object().unwrap().len(), description.wants.len());
+}
