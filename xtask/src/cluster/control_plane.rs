@@ -1,8 +1,10 @@
 //! etcd, API server, controller manager and scheduler, as processes of this machine.
 
+use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::ops::Range;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -59,6 +61,7 @@ pub fn start(state: &mut State, network: &Network) -> Result<Cluster> {
         state: None,
     };
     ready(&cluster, state)?;
+    command_line(state, &kubernetes)?;
 
     // Before the API server is ready, the controller manager ends with "forbidden".
     let manager_flags = [
@@ -170,6 +173,14 @@ fn credentials(state: &State, network: &Network) -> Result<()> {
 fn spawn(state: &mut State, kubernetes: &str, part: &str, flags: &[String]) -> Result<()> {
     let command: Vec<&str> = [kubernetes, part].into_iter().chain(flags.iter().map(String::as_str)).collect();
     state.spawn(part, &command)
+}
+
+/// A kubectl of the cluster's version for machines that have none.
+fn command_line(state: &State, kubernetes: &str) -> Result<()> {
+    let path = state.programs().join("kubectl");
+    fs::create_dir_all(state.programs()).with_context(|| format!("creating {}", state.programs().display()))?;
+    fs::write(&path, format!("#!/bin/sh\nexec '{kubernetes}' kubectl \"$@\"\n")).with_context(|| format!("writing {}", path.display()))?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).with_context(|| format!("making {} executable", path.display()))
 }
 
 fn ready(cluster: &Cluster, state: &State) -> Result<()> {

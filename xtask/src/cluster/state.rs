@@ -162,6 +162,11 @@ impl State {
         self.directory.join("logs").join(format!("{name}.log"))
     }
 
+    /// Programs to use the cluster with.
+    pub fn programs(&self) -> PathBuf {
+        self.directory.join("bin")
+    }
+
     /// How the cluster's administrator reaches it.
     pub fn kubeconfig(&self) -> PathBuf {
         self.directory.join("kubeconfig")

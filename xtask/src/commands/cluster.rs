@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::Subcommand;
 use xtask::cluster::{self, Cluster, DEFAULT_NAME, Options, State};
+use xtask::machine;
 
 /// What to do with the cluster.
 #[derive(Debug, Subcommand)]
@@ -45,12 +46,20 @@ pub fn run(args: Args) -> Result<()> {
 fn up(options: &Options) -> Result<()> {
     let cluster = Cluster::up(options)?;
     println!("export KUBECONFIG={}", cluster.kubeconfig().display());
+    if let Some(state) = cluster.state()
+        && !machine::has_program("kubectl")
+    {
+        println!("export PATH=\"$PATH:{}\"", state.programs().display());
+    }
     Ok(())
 }
 
 fn status(name: &str) -> Result<()> {
     let Some(state) = State::load(name)? else {
         println!("there is no cluster {name}; start it with: cargo xtask cluster up");
+        for other in State::others(name)? {
+            println!("there is {0}; see it with: cargo xtask cluster status --name {0}", other.name);
+        }
         return Ok(());
     };
     println!(
