@@ -23,8 +23,14 @@ pub fn install(packages: &[&str]) -> Result<()> {
         return Ok(());
     }
     let list = missing.join(" ");
-    ensure!(has_program("apt-get"), "these packages of Debian are missing, and there is no apt-get: {list}. Install what they contain");
-    ensure!(is_root(), "these packages are missing: {list}. Install them as root: apt-get install --no-install-recommends {list}");
+    ensure!(
+        has_program("apt-get"),
+        "these packages of Debian are missing, and there is no apt-get: {list}. Install what they contain"
+    );
+    ensure!(
+        is_root(),
+        "these packages are missing: {list}. Install them as root: apt-get install --no-install-recommends {list}"
+    );
     eprintln!("installing {list}");
     let install = || apt_get(&[["install", "--yes", "--no-install-recommends", "--no-remove"].as_slice(), &missing].concat());
     // The lists are fetched only if the packages are not to be had without.
@@ -36,7 +42,10 @@ pub fn install(packages: &[&str]) -> Result<()> {
 }
 
 fn is_installed(package: &str) -> bool {
-    let query = Command::new("dpkg-query").args(["--show", "--showformat=${db:Status-Status}", package]).stderr(Stdio::null()).output();
+    let query = Command::new("dpkg-query")
+        .args(["--show", "--showformat=${db:Status-Status}", package])
+        .stderr(Stdio::null())
+        .output();
     query.is_ok_and(|output| output.stdout == b"installed")
 }
 
@@ -50,7 +59,12 @@ fn apt_get(arguments: &[&str]) -> Result<()> {
         .output()
         .context("starting apt-get")?;
     if !output.status.success() {
-        bail!("apt-get {} failed ({}):\n{}", arguments.join(" "), output.status, String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "apt-get {} failed ({}):\n{}",
+            arguments.join(" "),
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     Ok(())
 }

@@ -19,5 +19,7 @@ pub fn target() -> PathBuf {
 pub fn cache() -> Result<PathBuf> {
     let from = |key| std::env::var_os(key).filter(|path| !path.is_empty()).map(PathBuf::from);
     let base = from("XDG_CACHE_HOME").or_else(|| from("HOME").map(|home| home.join(".cache")));
-    Ok(base.context("neither XDG_CACHE_HOME nor HOME is set: there is no place to keep built tools")?.join("wasser"))
+    Ok(base
+        .context("neither XDG_CACHE_HOME nor HOME is set: there is no place to keep built tools")?
+        .join("wasser"))
 }

@@ -12,7 +12,10 @@ pub struct Args {
 }
 
 fn tool(text: &str) -> Result<Tool, String> {
-    Tool::ALL.into_iter().find(|tool| tool.name() == text).ok_or_else(|| format!("there are {}", Tool::ALL.map(Tool::name).join(", ")))
+    Tool::ALL
+        .into_iter()
+        .find(|tool| tool.name() == text)
+        .ok_or_else(|| format!("there are {}", Tool::ALL.map(Tool::name).join(", ")))
 }
 
 pub fn run(args: &Args) -> Result<()> {

@@ -22,7 +22,9 @@ const SHOWN: usize = 20;
 /// The program, from the cache or built.
 pub fn ensure(recipe: &Recipe) -> Result<PathBuf> {
     let module = paths::root().join("tests/cluster").join(recipe.name);
-    let directory = paths::cache()?.join("tools").join(format!("{}-{}", recipe.name, key(recipe, &module)?));
+    let directory = paths::cache()?
+        .join("tools")
+        .join(format!("{}-{}", recipe.name, key(recipe, &module)?));
     let program = directory.join(recipe.name);
     if program.is_file() {
         return Ok(program);
@@ -97,15 +99,23 @@ fn go_build(recipe: &Recipe, module: &Path, output: &Path) -> Result<()> {
     let status = child.wait().context("waiting for go")?;
     bar.finish_and_clear();
     if !status.success() {
-        bail!("go build failed ({status}):\n{}", said.get(said.len().saturating_sub(SHOWN)..).unwrap_or_default().join("\n"));
+        bail!(
+            "go build failed ({status}):\n{}",
+            said.get(said.len().saturating_sub(SHOWN)..).unwrap_or_default().join("\n")
+        );
     }
     Ok(())
 }
 
 fn progress(recipe: &Recipe) -> Result<ProgressBar> {
-    eprintln!("building {} (a first build takes about {} min on two cores; Ctrl-C is safe, the next run goes on)", recipe.name, recipe.minutes);
+    eprintln!(
+        "building {} (a first build takes about {} min on two cores; Ctrl-C is safe, the next run goes on)",
+        recipe.name, recipe.minutes
+    );
     let bar = ProgressBar::new(recipe.packages);
-    bar.set_style(ProgressStyle::with_template("{spinner} [{elapsed_precise}] {bar:30} {pos}/~{len} {wide_msg}")?);
+    bar.set_style(ProgressStyle::with_template(
+        "{spinner} [{elapsed_precise}] {bar:30} {pos}/~{len} {wide_msg}",
+    )?);
     bar.enable_steady_tick(Duration::from_millis(200));
     Ok(bar)
 }
@@ -130,7 +140,11 @@ mod tests {
     #[test]
     fn every_tool_has_a_module() {
         for tool in Tool::ALL {
-            assert!(paths::root().join("tests/cluster").join(tool.name()).join("go.sum").is_file(), "{}", tool.name());
+            assert!(
+                paths::root().join("tests/cluster").join(tool.name()).join("go.sum").is_file(),
+                "{}",
+                tool.name()
+            );
         }
     }
 }

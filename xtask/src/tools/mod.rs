@@ -39,6 +39,9 @@ struct Recipe {
 /// names in an image without its configuration.
 const JUICEFS_TAGS: &str = "nogateway,nowebdav,nocos,nobos,nohdfs,noibmcos,noobs,nooss,noqingstor,nosftp,noswift,noazure,nogs,noufile,nob2,nonfs,\
                             nodragonfly,nofdb,notikv,noetcd,nobadger,nomysql,nopg,netgo,osusergo";
+/// As its releases are linked: templates see these versions.
+const HELM_LDFLAGS: &str = "-X helm.sh/helm/v3/internal/version.version=v3.18.6 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 \
+    -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=33";
 /// Without these, the API server calls itself v0.0.0. The same version as in go.mod.
 const KUBERNETES_LDFLAGS: &str = "-X k8s.io/component-base/version.gitVersion=v1.35.4 -X k8s.io/component-base/version.gitMajor=1 \
                                   -X k8s.io/component-base/version.gitMinor=35";
@@ -58,11 +61,38 @@ impl Tool {
     }
 
     fn recipe(self) -> Recipe {
-        let go = Recipe { name: "", package: ".", cgo: false, tags: "", ldflags: "", minutes: 0, packages: 0 };
+        let go = Recipe {
+            name: "",
+            package: ".",
+            cgo: false,
+            tags: "",
+            ldflags: "",
+            minutes: 0,
+            packages: 0,
+        };
         match self {
-            Self::Kubernetes => Recipe { name: "kubernetes", ldflags: KUBERNETES_LDFLAGS, minutes: 6, packages: 2100, ..go },
-            Self::Kwok => Recipe { name: "kwok", package: "sigs.k8s.io/kwok/cmd/kwok", minutes: 2, packages: 900, ..go },
-            Self::Helm => Recipe { name: "helm", package: "helm.sh/helm/v3/cmd/helm", minutes: 2, packages: 1000, ..go },
+            Self::Kubernetes => Recipe {
+                name: "kubernetes",
+                ldflags: KUBERNETES_LDFLAGS,
+                minutes: 6,
+                packages: 2100,
+                ..go
+            },
+            Self::Kwok => Recipe {
+                name: "kwok",
+                package: "sigs.k8s.io/kwok/cmd/kwok",
+                minutes: 2,
+                packages: 900,
+                ..go
+            },
+            Self::Helm => Recipe {
+                name: "helm",
+                package: "helm.sh/helm/v3/cmd/helm",
+                ldflags: HELM_LDFLAGS,
+                minutes: 2,
+                packages: 1000,
+                ..go
+            },
             Self::JuiceFs => Recipe {
                 name: "juicefs",
                 package: "github.com/juicedata/juicefs",
