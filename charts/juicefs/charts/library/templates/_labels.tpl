@@ -1,7 +1,7 @@
 {{/* Labels of every object: whose it is, and which Dataset it serves. */}}
 {{- define "library.commonLabels" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 fluid.io/managed-by: fluid
 fluid.io/dataset-id: {{ .Values.ownerDatasetId | quote }}
@@ -12,7 +12,7 @@ fluid.io/dataset-id: {{ .Values.ownerDatasetId | quote }}
 {{- $root := index . 0 -}}
 app: {{ $root.Chart.Name }}
 chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version }}
-release: {{ $root.Release.Name }}
+release: {{ $root.Release.Name | quote }}
 heritage: {{ $root.Release.Service }}
 role: {{ index . 1 }}
 {{- end }}
@@ -20,7 +20,7 @@ role: {{ index . 1 }}
 {{/* The runtime as the owner of an object, so that it goes when the runtime goes. */}}
 {{- define "library.ownerReferences" -}}
 {{- with .Values.owner }}
-{{- if .enabled }}
+{{- if .enabled -}}
 ownerReferences:
   - apiVersion: {{ .apiVersion | quote }}
     kind: {{ .kind | quote }}
