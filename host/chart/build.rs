@@ -9,6 +9,11 @@ use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest, Sha256};
 
 const SOURCE: &str = "helm-engine";
+/// What the released `helm` of the version in go.mod is linked with: templates see it as `.Capabilities`.
+const LINK: &str = "-s -w \
+    -X helm.sh/helm/v3/internal/version.version=v3.18.6 \
+    -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 \
+    -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=33";
 
 fn main() -> ExitCode {
     match build() {
@@ -36,7 +41,7 @@ fn build() -> Result<(), String> {
 fn compile(module: &Path) -> Result<(), String> {
     let go = std::env::var_os("GO").unwrap_or_else(|| "go".into());
     let status = Command::new(&go)
-        .args(["build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o"])
+        .args(["build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-ldflags", LINK, "-o"])
         .arg(module)
         .arg(".")
         .current_dir(SOURCE)

@@ -1,11 +1,11 @@
 //! One copy of Helm's engine at work, with the charts that it has read.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use serde::Serialize;
 use serde_json::Value;
-use wasmtime::{AsContextMut, InstancePre, Memory, Store, Trap, TypedFunc};
+use wasmtime::{AsContextMut, InstancePre, Memory, Store, Trap, TypedFunc, UpdateDeadline};
 
 use super::answer::{self, Refusal};
 use super::locate::template_error;
@@ -16,9 +16,6 @@ use crate::error::RenderError;
 
 /// Charts that an instance keeps; beyond that it forgets the one that was not used for longest.
 const MAX_CHARTS: usize = 16;
-/// How often the engine's epoch advances while something renders.
-pub const TICK: Duration = Duration::from_millis(20);
-
 /// What the engine is asked to render.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -73,7 +70,10 @@ impl Instance {
     pub fn new(pre: &InstancePre<Sandbox>, limits: &Limits) -> Result<Self, RenderError> {
         let mut store = Store::new(pre.module().engine(), Sandbox::new(limits.memory));
         store.limiter(|sandbox| sandbox);
-        store.set_epoch_deadline(ticks(limits.deadline));
+        store.epoch_deadline_callback(|store| {
+            if Instant::now() >= store.data().deadline { Err(Trap::Interrupt.into()) } else { Ok(UpdateDeadline::Continue(1)) }
+        });
+        begin(&mut store, limits);
         let started = (|| {
             let instance = pre.instantiate(&mut store)?;
             instance.get_typed_func::<(), ()>(&mut store, "_initialize")?.call(&mut store, ())?;
@@ -104,7 +104,7 @@ impl Instance {
 
     /// Renders a chart, which is read first if need be. `request` is a [`Request`] in JSON.
     pub fn render(&mut self, chart: &Chart, request: &[u8]) -> Result<Rendered, RenderError> {
-        self.store.set_epoch_deadline(ticks(self.limits.deadline));
+        begin(&mut self.store, &self.limits);
         let (number, record) = self.number_of(chart)?;
         let place = self.ask(chart, &self.render.clone(), number, request)?;
         answer::rendered(self.read(chart, place)?, record).map_err(|refusal| refused(chart, refusal))
@@ -176,9 +176,10 @@ struct Exports {
     render: TypedFunc<u32, u64>,
 }
 
-/// Epochs until a limit is surely over; the current one may end any moment.
-fn ticks(limit: Duration) -> u64 {
-    u64::try_from(limit.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(u64::MAX / 2) + 1
+/// Lets the time of a call begin. The clock is asked whenever the epoch advances.
+fn begin(store: &mut Store<Sandbox>, limits: &Limits) {
+    store.data_mut().deadline = Instant::now() + limits.deadline;
+    store.set_epoch_deadline(1);
 }
 
 /// The line with which Go's runtime says why it ends, or else the last one.

@@ -7,13 +7,16 @@ use wasmtime::{Engine, InstancePre};
 
 use super::Limits;
 use super::artifact::WASM_STACK;
-use super::instance::{Instance, TICK};
+use super::instance::Instance;
 use super::sandbox::Sandbox;
 use crate::chart::Chart;
 use crate::error::RenderError;
 
 /// Stack of a rendering thread: the module's, and what wasmtime and the host's functions need above it.
 const STACK: usize = WASM_STACK + (4 << 20);
+
+/// How often the engine's epoch advances while something renders: deadlines are this exact.
+const TICK: Duration = Duration::from_millis(20);
 
 /// Instances between renders.
 pub struct Pool {

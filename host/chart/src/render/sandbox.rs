@@ -24,6 +24,8 @@ const EVENT: u32 = 32;
 /// What one instance has outside of its memory.
 pub struct Sandbox {
     started: Instant,
+    /// When the current call has to end.
+    pub deadline: Instant,
     /// Bytes of memory that it may have.
     memory_limit: usize,
     /// Whether it wanted more.
@@ -34,7 +36,8 @@ pub struct Sandbox {
 
 impl Sandbox {
     pub fn new(memory_limit: usize) -> Self {
-        Self { started: Instant::now(), memory_limit, memory_refused: false, output: Vec::new() }
+        let now = Instant::now();
+        Self { started: now, deadline: now, memory_limit, memory_refused: false, output: Vec::new() }
     }
 }
 
@@ -53,6 +56,8 @@ impl ResourceLimiter for Sandbox {
 /// Links every import of the module.
 pub fn linker(engine: &Engine, module: &Module) -> Result<Linker<Sandbox>> {
     let mut linker = Linker::new(engine);
+    // Go's module imports some functions more than once.
+    linker.allow_shadowing(true);
     for import in module.imports() {
         let ExternType::Func(function) = import.ty() else { continue };
         if import.module() != MODULE {

@@ -1,0 +1,1 @@
+{{- define "cache.id" }}{{ .Chart.Name }}-{{ .Chart.Version }}-{{ .Values.mode }}{{ end }}

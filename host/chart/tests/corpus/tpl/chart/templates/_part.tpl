@@ -1,0 +1,1 @@
+{{ define "tpl.part" }}part of {{ .Template.Name }}{{ end }}
