@@ -30,8 +30,8 @@ labels:
 - name: JFS_FOREGROUND
   value: "1"
 {{- end }}
-{{- with $pod.envs }}
-{{- toYaml . | nindent 0 }}
+{{- range $pod.envs }}
+- {{ toJson . }}
 {{- end }}
 {{- $secrets := list
       (dict "name" "METAURL" "secret" $configs.metaurlSecret "key" $configs.metaurlSecretKey)
@@ -100,6 +100,6 @@ echo "$(date '+%Y/%m/%d %H:%M:%S') mount start"
 {{- end }}
 {{- end }}
 {{- with $parts }}
-{{- toYaml . }}
+{{- toJson . }}
 {{- end }}
 {{- end }}

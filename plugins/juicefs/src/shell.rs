@@ -24,9 +24,11 @@ pub fn option_from_env(option: &str, variable: &str) -> String {
     format!("--{option}=\"${{{variable}}}\"")
 }
 
-/// Refuses text with control characters: no option of JuiceFS has them, and a script cannot carry all of them.
+/// Refuses text with control characters or line breaks of any kind: no option of JuiceFS has them, and neither scripts nor the YAML that
+/// carries them can have all of them.
 pub fn check_text(field: &str, text: &str) -> Result<()> {
-    match text.chars().find(|c| c.is_control()) {
+    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}');
+    match text.chars().find(|c| breaks(*c)) {
         Some(c) => Err(Error::invalid(field, format!("contains the control character {c:?}; remove it"))),
         None => Ok(()),
     }

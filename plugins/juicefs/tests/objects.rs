@@ -29,7 +29,7 @@ async fn objects_are_as_expected() {
         assert!(rendered.hooks.is_empty(), "{name}: {:?}", rendered.hooks);
         let namespace = values["runtimeIdentity"]["namespace"].as_str().unwrap();
         policy(namespace).admit(&rendered.objects).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let objects: Vec<String> = rendered.objects.iter().map(|object| yaml_serde::to_string(object).unwrap()).collect();
+        let objects: Vec<String> = rendered.objects.iter().map(support::yaml).collect();
         support::expect(&name, "objects", &objects.join("---\n"));
     }
 }

@@ -23,10 +23,9 @@ fn text() -> impl Strategy<Value = String> {
         Just("${HOME}".to_string()),
         Just("{{ .Release.Name }}".to_string()),
         Just("\\".to_string()),
-        Just("\u{2028}".to_string()),
         Just("EOF".to_string()),
         "[ -~&&[^,]]{1,6}",
-        "[^\\p{Cc},\u{feff}]{1,3}",
+        "[^\\p{Cc},\u{feff}\u{2028}\u{2029}]{1,3}",
     ];
     prop::collection::vec(pieces, 1..4).prop_map(|pieces| pieces.concat())
 }

@@ -27,6 +27,7 @@ const RUNTIME: &str = "JuiceFSRuntime.spec";
 #[case::upwards(json!({"mountPoint": "juicefs:///a/../.."}), "mountPoint", "leads out of the file system")]
 #[case::comma(json!({"mountPoint": "juicefs:///a,b"}), "mountPoint", "contains a comma")]
 #[case::line_break(json!({"mountPoint": "juicefs:///a\nb"}), "mountPoint", "control character '\\n'; remove it")]
+#[case::line_separator(json!({"mountPoint": "juicefs:///a\u{2028}b"}), "mountPoint", "control character '\\u{2028}'; remove it")]
 #[case::no_name(json!({"name": ""}), "name", "give the name")]
 #[case::name(json!({"name": "My Files"}), "name", "3 to 63 small letters")]
 #[case::short_name(json!({"name": "ab"}), "name", "3 to 63")]

@@ -9,7 +9,7 @@ mod support;
 fn values_are_as_expected() {
     for (name, documents) in support::cases() {
         let values = support::values(&documents).unwrap_or_else(|error| panic!("{name}: {error}"));
-        support::expect(&name, "values", &yaml_serde::to_string(&values).unwrap());
+        support::expect(&name, "values", &support::yaml(&values));
     }
 }
 

@@ -120,6 +120,22 @@ fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases")
 }
 
+/// YAML with sorted keys, whatever order the types write them in.
+pub fn yaml(value: &impl serde::Serialize) -> String {
+    fn sorted(value: Value) -> Value {
+        match value {
+            Value::Object(fields) => {
+                let mut fields: Vec<(String, Value)> = fields.into_iter().collect();
+                fields.sort_by(|a, b| a.0.cmp(&b.0));
+                Value::Object(fields.into_iter().map(|(key, value)| (key, sorted(value))).collect())
+            }
+            Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
+            other => other,
+        }
+    }
+    yaml_serde::to_string(&sorted(serde_json::to_value(value).unwrap())).unwrap()
+}
+
 /// Compares with a golden file, or writes it.
 pub fn expect(name: &str, kind: &str, text: &str) {
     let path = directory().join("golden").join(format!("{name}.{kind}.yaml"));
