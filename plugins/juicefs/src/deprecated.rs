@@ -13,8 +13,9 @@ const REPLACED: &[(&str, &str)] = &[("cache-dir", "path"), ("cache-size", "quota
 pub fn tell(ctx: &Context<Spec>, host: &impl Host) {
     let options = &ctx.runtime.spec.worker.options;
     for (option, field) in REPLACED.iter().filter(|(option, _)| options.contains_key(*option)) {
-        let message =
-            format!("spec.worker.options.{option} is deprecated and may be ignored one day; use spec.tieredstore.levels[0].{field} instead");
+        let message = format!(
+            "spec.worker.options.{option} is deprecated and may be ignored one day; use spec.tieredstore.levels[0].{field} instead"
+        );
         // The installation goes on without the event: it is advice only.
         if let Err(error) = host.event("Warning", REASON, &message) {
             host.log(Level::Warn, &format!("{message}; the event could not be published: {error}"));

@@ -43,7 +43,12 @@ mod tests {
             variable("TOKEN", "t"),
             variable("FLUID_RUNTIME_NS", "elsewhere"),
         ];
-        let names = |role| of(role, &env, &secrets).iter().map(|v| format!("{}={}", v["name"], v["value"]).replace('"', "")).collect::<Vec<_>>();
+        let names = |role| {
+            of(role, &env, &secrets)
+                .iter()
+                .map(|v| format!("{}={}", v["name"], v["value"]).replace('"', ""))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(names("worker"), ["B=2", "A=3", "TOKEN=t", "FLUID_RUNTIME_NS=elsewhere"]);
         assert_eq!(names("fuse"), ["B=2", "A=3", "TOKEN=t"]);
     }

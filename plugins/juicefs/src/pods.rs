@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use wasser_sdk::{Context, Error, Result};
 
 use crate::commands;
-use crate::env;
 use crate::describe::{FUSE, WORKER};
+use crate::env;
 use crate::images;
 use crate::input::{Component, Spec};
 use crate::metrics::Metrics;

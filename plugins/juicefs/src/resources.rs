@@ -14,10 +14,10 @@ use crate::store::Store;
 pub struct ResourceValues {
     /// Quantities by resource.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub limits: BTreeMap<String, Value>,
+    pub limits: BTreeMap<String, String>,
     /// Quantities by resource.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub requests: BTreeMap<String, Value>,
+    pub requests: BTreeMap<String, String>,
 }
 
 impl ResourceValues {
@@ -45,7 +45,19 @@ pub fn of(name: &str, component: &Component, store: &Store) -> Result<ResourceVa
             requests.insert("memory".into(), readable(quota).into());
         }
     }
-    Ok(ResourceValues { limits, requests })
+    Ok(ResourceValues {
+        limits: texts(limits),
+        requests: texts(requests),
+    })
+}
+
+/// Quantities as text; users write `cpu: 2` as well as `cpu: "2"`.
+fn texts(quantities: BTreeMap<String, Value>) -> BTreeMap<String, String> {
+    let text = |value: Value| match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    quantities.into_iter().map(|(name, value)| (name, text(value))).collect()
 }
 
 fn check(field: &str, resources: &Resources) -> Result<()> {

@@ -86,7 +86,8 @@ impl Secrets {
             ("TOKEN", &self.token_secret),
         ];
         let own = own.into_iter().filter(|(_, secret)| !secret.is_empty()).map(|(name, _)| name);
-        own.chain(self.encrypt_env_options.iter().map(|option| option.env_name.as_str())).collect()
+        own.chain(self.encrypt_env_options.iter().map(|option| option.env_name.as_str()))
+            .collect()
     }
 }
 

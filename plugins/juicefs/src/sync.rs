@@ -79,7 +79,10 @@ fn without_empty(value: &Value) -> Value {
 fn mark_restart(pod: &mut Pod, installed: Option<&Value>, now_ms: u64) {
     let Some(installed) = installed else { return };
     let command = installed.get("command").and_then(Value::as_str).unwrap_or_default();
-    let last = installed.get("annotations").and_then(|a| a.get(RESTARTED_AT)).and_then(Value::as_str);
+    let last = installed
+        .get("annotations")
+        .and_then(|a| a.get(RESTARTED_AT))
+        .and_then(Value::as_str);
     let mark = if same_command(command, &pod.command) {
         last.map(str::to_string)
     } else {
@@ -95,7 +98,11 @@ fn same_command(a: &str, b: &str) -> bool {
     let parts = |command: &str| {
         let (start, options) = command.rsplit_once(" -o ").unwrap_or((command, ""));
         let options = options.trim_start_matches('$').trim_matches('\'');
-        let mut options: Vec<String> = options.split(',').map(str::to_string).filter(|o| !o.starts_with("metrics=")).collect();
+        let mut options: Vec<String> = options
+            .split(',')
+            .map(str::to_string)
+            .filter(|o| !o.starts_with("metrics="))
+            .collect();
         options.sort();
         (start.to_string(), options)
     };

@@ -25,10 +25,14 @@ async fn objects_are_as_expected() {
     let (renderer, chart) = (render::renderer(), render::chart());
     for (name, documents) in support::cases() {
         let values = support::values(&documents).unwrap();
-        let rendered = render::render(&renderer, &chart, &values).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let rendered = render::render(&renderer, &chart, &values)
+            .await
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(rendered.hooks.is_empty(), "{name}: {:?}", rendered.hooks);
         let namespace = values["runtimeIdentity"]["namespace"].as_str().unwrap();
-        policy(namespace).admit(&rendered.objects).unwrap_or_else(|error| panic!("{name}: {error}"));
+        policy(namespace)
+            .admit(&rendered.objects)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
         let objects: Vec<String> = rendered.objects.iter().map(support::yaml).collect();
         support::expect(&name, "objects", &objects.join("---\n"));
     }

@@ -12,7 +12,8 @@ const MOUNT: &str = "/runtime-mnt/juicefs/default/demo/juicefs-fuse";
 const STATUS: &str = include_str!("reports/status.json");
 const COMMUNITY: &str = include_str!("reports/community.stats");
 const ENTERPRISE: &str = include_str!("reports/enterprise.stats");
-const INFO: &str = "/mnt :\n  inode: 1\n  files: 4\n   dirs: 3\n length: 5.00 MiB (5242886 Bytes)\n   size: 5.03 MiB (5275648 Bytes)\n   path: /";
+const INFO: &str =
+    "/mnt :\n  inode: 1\n  files: 4\n   dirs: 3\n length: 5.00 MiB (5242886 Bytes)\n   size: 5.03 MiB (5275648 Bytes)\n   path: /";
 
 fn community(runtime: Value) -> Vec<Value> {
     support::pair(json!({}), json!({}), runtime)
@@ -43,7 +44,10 @@ fn the_size_is_what_df_and_info_say() {
         _ => ok(INFO),
     });
     let stats = JuiceFs::storage_stats(&support::context(&community(json!({}))).unwrap(), &host).unwrap();
-    assert_eq!((stats.used, stats.free, stats.total, stats.total_files), (17_846_272, 0, 17_846_272, 4));
+    assert_eq!(
+        (stats.used, stats.free, stats.total, stats.total_files),
+        (17_846_272, 0, 17_846_272, 4)
+    );
     let info = format!("exec demo-worker-0 /usr/local/bin/juicefs info --recursive {MOUNT}");
     assert_eq!(host.calls(), [format!("exec demo-worker-0 df -P -B 1 {MOUNT}"), info]);
 }
@@ -57,7 +61,11 @@ fn inodes_stand_in_for_files_where_counting_takes_too_long() {
         });
         let stats = JuiceFs::storage_stats(&support::context(&enterprise(json!({}))).unwrap(), &host).unwrap();
         assert_eq!((stats.total, stats.total_files), (100, 7));
-        assert!(host.calls()[1].starts_with("exec demo-worker-0 /usr/bin/juicefs info"), "{:?}", host.calls());
+        assert!(
+            host.calls()[1].starts_with("exec demo-worker-0 /usr/bin/juicefs info"),
+            "{:?}",
+            host.calls()
+        );
     }
 }
 
@@ -68,7 +76,10 @@ fn before_there_is_a_mount_the_host_asks_again() {
     assert!(matches!(none, Error::RetryAfter { .. }), "{none}");
     let host = pods().on_exec(|_, _| ok("Filesystem 1-blocks Used Available Capacity Mounted on\noverlay 9 8 1 89% /"));
     let unmounted = JuiceFs::storage_stats(&ctx, &host).unwrap_err();
-    assert_eq!(unmounted.to_string(), format!("pod demo-worker-0 has not mounted {MOUNT} yet; asking again in 1 s"));
+    assert_eq!(
+        unmounted.to_string(),
+        format!("pod demo-worker-0 has not mounted {MOUNT} yet; asking again in 1 s")
+    );
     let host = pods().on_exec(|_, _| exit(1, "df: /x: Transport endpoint is not connected"));
     let broken = JuiceFs::storage_stats(&ctx, &host).unwrap_err();
     assert!(broken.to_string().ends_with("Transport endpoint is not connected"), "{broken}");
@@ -87,7 +98,13 @@ fn the_community_editions_cache_is_what_its_clients_see() {
         _ => exit(1, "not asked"),
     });
     let runtime = json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/c", "quota": "1Gi"}]}});
-    let expected = ["cacheCapacity=2.00GiB", "cached=5.01MiB", "cachedPercentage=50.0%", "cacheHitRatio=50.0%", "cacheThroughputRatio=50.0%"];
+    let expected = [
+        "cacheCapacity=2.00GiB",
+        "cached=5.01MiB",
+        "cachedPercentage=50.0%",
+        "cacheHitRatio=50.0%",
+        "cacheThroughputRatio=50.0%",
+    ];
     assert_eq!(states(&community(runtime), &host), expected);
 }
 
@@ -99,14 +116,26 @@ fn the_enterprise_editions_workers_hold_a_part_each() {
         _ => exit(1, "not asked"),
     });
     let runtime = json!({"worker": {"options": {"cache-size": "10G"}}});
-    let expected = ["cacheCapacity=20.00GiB", "cached=75.92GiB", "cachedPercentage=50.0%", "cacheHitRatio=100.0%", "cacheThroughputRatio=100.0%"];
+    let expected = [
+        "cacheCapacity=20.00GiB",
+        "cached=75.92GiB",
+        "cachedPercentage=50.0%",
+        "cacheHitRatio=100.0%",
+        "cacheThroughputRatio=100.0%",
+    ];
     assert_eq!(states(&enterprise(runtime), &host), expected);
 }
 
 #[test]
 fn a_cache_without_clients_has_empty_states() {
     let host = FakeHost::new().pod("worker", "demo-worker-0", true).on_exec(|_, _| ok(""));
-    let expected = ["cacheCapacity=", "cached=", "cachedPercentage=", "cacheHitRatio=", "cacheThroughputRatio="];
+    let expected = [
+        "cacheCapacity=",
+        "cached=",
+        "cachedPercentage=",
+        "cacheHitRatio=",
+        "cacheThroughputRatio=",
+    ];
     assert_eq!(states(&community(json!({})), &host), expected);
     let mounting = pods().on_exec(|_, _| exit(1, "cat: .stats: No such file or directory"));
     assert_eq!(states(&community(json!({})), &mounting), expected);
@@ -117,7 +146,13 @@ fn a_cache_without_clients_has_empty_states() {
 #[case::tiered(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/a:/b/"}]}}), &["/a", "/b"])]
 #[case::option(json!({"worker": {"options": {"cache-dir": "/w"}}}), &["/w"])]
 fn the_cache_is_removed_from_every_ready_worker(#[case] runtime: Value, #[case] directories: &[&str]) {
-    let paths = |id: &str| directories.iter().map(|d| format!("{d}/{id}/raw/chunks")).collect::<Vec<_>>().join(" ");
+    let paths = |id: &str| {
+        directories
+            .iter()
+            .map(|d| format!("{d}/{id}/raw/chunks"))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
     let answer = |_: &str, argv: &[&str]| if argv[0] == "sh" { ok(STATUS) } else { ok("") };
 
     let host = pods().on_exec(answer);
@@ -143,7 +178,12 @@ fn a_failure_in_one_pod_does_not_spare_the_others() {
         _ => ok(""),
     });
     let failed = JuiceFs::shutdown(&support::context(&community(json!({}))).unwrap(), &host).unwrap_err();
-    assert!(failed.to_string().contains("pod demo-worker-0: exit code 1: rm: Device or resource busy"), "{failed}");
+    assert!(
+        failed
+            .to_string()
+            .contains("pod demo-worker-0: exit code 1: rm: Device or resource busy"),
+        "{failed}"
+    );
     assert!(host.calls()[2].starts_with("exec demo-worker-1 rm"), "{:?}", host.calls());
 }
 
@@ -172,11 +212,17 @@ fn the_cache_of_a_dataset_that_has_gone_is_found_by_what_is_installed() {
 
 #[test]
 fn options_that_have_a_field_of_their_own_are_told_once() {
-    let documents = community(json!({"worker": {"options": {"cache-size": "1024", "prefetch": "1"}}, "fuse": {"options": {"cache-size": "0"}}}));
+    let documents =
+        community(json!({"worker": {"options": {"cache-size": "1024", "prefetch": "1"}}, "fuse": {"options": {"cache-size": "0"}}}));
     let ctx = support::context(&documents).unwrap();
     let host = FakeHost::new().ports_from(1);
     let values = JuiceFs::setup_master(&ctx, &host).unwrap();
-    let events = |host: &FakeHost| host.calls().into_iter().filter(|call| call.starts_with("event")).collect::<Vec<_>>();
+    let events = |host: &FakeHost| {
+        host.calls()
+            .into_iter()
+            .filter(|call| call.starts_with("event"))
+            .collect::<Vec<_>>()
+    };
     let expected = "event Warning RuntimeDeprecated spec.worker.options.cache-size is deprecated and may be ignored one day; \
                     use spec.tieredstore.levels[0].quota instead";
     assert_eq!(events(&host), [expected]);

@@ -34,10 +34,22 @@ fn text() -> impl Strategy<Value = String> {
 fn run(script: &str, directory: &Path, environment: &[(&str, &str)]) -> Vec<Vec<String>> {
     let stub = directory.join("stub");
     let noted = directory.join("argv");
-    std::fs::write(&stub, format!("#!/bin/sh\nprintf '%s\\0' \"$@\" >> {0}\nprintf '\\001\\0' >> {0}\n", noted.display())).unwrap();
+    std::fs::write(
+        &stub,
+        format!(
+            "#!/bin/sh\nprintf '%s\\0' \"$@\" >> {0}\nprintf '\\001\\0' >> {0}\n",
+            noted.display()
+        ),
+    )
+    .unwrap();
     std::fs::write(&noted, "").unwrap();
     let mut lines = script.to_string();
-    for command in ["/usr/local/bin/juicefs", "/usr/bin/juicefs", "exec /bin/mount.juicefs", "exec /sbin/mount.juicefs"] {
+    for command in [
+        "/usr/local/bin/juicefs",
+        "/usr/bin/juicefs",
+        "exec /bin/mount.juicefs",
+        "exec /sbin/mount.juicefs",
+    ] {
         let stand_in = |line: &str| match line.trim_start().strip_prefix(command) {
             Some(rest) => format!("sh {}{rest}", stub.display()),
             None => line.to_string(),
@@ -48,7 +60,11 @@ fn run(script: &str, directory: &Path, environment: &[(&str, &str)]) -> Vec<Vec<
     std::fs::write(&file, lines).unwrap();
     let status = |arguments: &[&str]| {
         let mut command = Command::new("sh");
-        command.args(arguments).arg(&file).current_dir(directory).envs(environment.iter().copied());
+        command
+            .args(arguments)
+            .arg(&file)
+            .current_dir(directory)
+            .envs(environment.iter().copied());
         command.output().unwrap()
     };
     let checked = status(&["-n"]);
@@ -67,7 +83,11 @@ fn scripts(runtime: &tokio::runtime::Runtime, chart: &Chart, documents: &[Value]
     let rendered = runtime.block_on(render::render(&chart.0, &chart.1, &values)).unwrap();
     ["worker", "fuse"].map(|role| {
         let name = format!("demo-{role}-script");
-        let map = rendered.objects.iter().find(|object| object.metadata.name.as_ref() == Some(&name)).unwrap();
+        let map = rendered
+            .objects
+            .iter()
+            .find(|object| object.metadata.name.as_ref() == Some(&name))
+            .unwrap();
         map.data["data"]["script.sh"].as_str().unwrap().to_string()
     })
 }
@@ -76,7 +96,11 @@ type Chart = (wasser_chart::Renderer, std::sync::Arc<wasser_chart::Chart>);
 
 #[test]
 fn the_words_of_users_arrive_as_they_were_written() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
     let chart = (render::renderer(), render::chart());
     let directory = tempfile::tempdir().unwrap();
     let strategy = (text(), text(), text(), text(), "[a-z]{1,5}");
@@ -88,15 +112,29 @@ fn the_words_of_users_arrive_as_they_were_written() {
             "options": {"bucket": bucket, "storage": "file", "quota": "2Gi", "compress": log},
         });
         let configs = json!([format!("ranger-service={bucket}"), format!("inodes {config}")]);
-        let documents = support::pair(mount, json!({"accessModes": ["ReadWriteMany"]}), json!({
-            "configs": configs,
-            "worker": {"networkMode": "ContainerNetwork", "options": {"log": log}},
-            "fuse": {"networkMode": "ContainerNetwork", "options": {"log": log}},
-        }));
+        let documents = support::pair(
+            mount,
+            json!({"accessModes": ["ReadWriteMany"]}),
+            json!({
+                "configs": configs,
+                "worker": {"networkMode": "ContainerNetwork", "options": {"log": log}},
+                "fuse": {"networkMode": "ContainerNetwork", "options": {"log": log}},
+            }),
+        );
         let words = |words: &[&str]| words.iter().map(|word| word.to_string()).collect::<Vec<_>>();
         let ranger = format!("--ranger-service={}", bucket.trim_end());
         let (of_bucket, compress) = (format!("--bucket={bucket}"), format!("--compress={log}"));
-        let format = words(&["format", &ranger, "--inodes", &config, "--storage=file", &of_bucket, &compress, &secret, "files"]);
+        let format = words(&[
+            "format",
+            &ranger,
+            "--inodes",
+            &config,
+            "--storage=file",
+            &of_bucket,
+            &compress,
+            &secret,
+            "files",
+        ]);
         let quota = words(&["quota", "set", &secret, "--path", &format!("/{folder}"), "--capacity", "2"]);
         let options = format!("cache-dir=/var/jfsCache,log={log},metrics=0.0.0.0:9567,subdir=/{folder}");
         let mount = words(&[&secret, "/runtime-mnt/juicefs/default/demo/juicefs-fuse", "-o", &options]);
@@ -112,7 +150,11 @@ fn the_words_of_users_arrive_as_they_were_written() {
 
 #[test]
 fn the_enterprise_editions_secrets_are_single_words() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
     let chart = (render::renderer(), render::chart());
     let secret = |name: &str| json!({"name": name, "valueFrom": {"secretKeyRef": {"name": "s", "key": name}}});
     let mount = json!({
@@ -121,12 +163,28 @@ fn the_enterprise_editions_secrets_are_single_words() {
         "encryptOptions": [secret("token"), secret("access-key"), secret("secret-key"), secret("access-key2")],
     });
     let documents = support::pair(mount, json!({"accessModes": ["ReadWriteMany"]}), json!({}));
-    let environment = [("TOKEN", "a b"), ("ACCESS_KEY", "$(touch owned)"), ("SECRET_KEY", "*"), ("access_key2", "'\"")];
+    let environment = [
+        ("TOKEN", "a b"),
+        ("ACCESS_KEY", "$(touch owned)"),
+        ("SECRET_KEY", "*"),
+        ("access_key2", "'\""),
+    ];
     let directory = tempfile::tempdir().unwrap();
-    let auth = ["auth", "--token=a b", "--accesskey=$(touch owned)", "--secretkey=*", "--bucket=http://b/$(touch owned)", "--access-key2='\"", "My.Files_2"];
+    let auth = [
+        "auth",
+        "--token=a b",
+        "--accesskey=$(touch owned)",
+        "--secretkey=*",
+        "--bucket=http://b/$(touch owned)",
+        "--access-key2='\"",
+        "My.Files_2",
+    ];
     for script in scripts(&runtime, &chart, &documents) {
         let commands = run(&script, directory.path(), &environment);
         assert_eq!(commands[0], auth);
-        assert_eq!(commands[1][..3], ["My.Files_2", "/runtime-mnt/juicefs/default/demo/juicefs-fuse", "-o"]);
+        assert_eq!(
+            commands[1][..3],
+            ["My.Files_2", "/runtime-mnt/juicefs/default/demo/juicefs-fuse", "-o"]
+        );
     }
 }

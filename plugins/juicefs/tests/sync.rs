@@ -67,7 +67,12 @@ fn ports_stay_with_what_is_installed() {
 #[test]
 fn a_new_default_image_restarts_nobody() {
     let mut before = installed(json!({}));
-    for (pointer, value) in [("/image", "old/mount"), ("/imageTag", "1"), ("/fuse/image", "old/mount"), ("/fuse/imageTag", "1")] {
+    for (pointer, value) in [
+        ("/image", "old/mount"),
+        ("/imageTag", "1"),
+        ("/fuse/image", "old/mount"),
+        ("/fuse/imageTag", "1"),
+    ] {
         *before.pointer_mut(pointer).unwrap() = value.into();
     }
     assert_eq!(support::synced(&documents(json!({})), &before, NOW).unwrap(), before);
@@ -98,7 +103,10 @@ fn claim_templates_cannot_change() {
     };
     let mut before = installed(with("1Gi"));
     let refused = support::synced(&documents(with("2Gi")), &before, NOW).unwrap_err().to_string();
-    assert!(refused.starts_with("JuiceFSRuntime.spec.volumeClaimTemplates: cannot be changed"), "{refused}");
+    assert!(
+        refused.starts_with("JuiceFSRuntime.spec.volumeClaimTemplates: cannot be changed"),
+        "{refused}"
+    );
 
     // As Fluid installs them.
     before["worker"]["volumeClaimTemplates"][0]["status"] = json!({});

@@ -50,13 +50,18 @@ fn a_mount_that_cannot_work(#[case] mount: Value, #[case] field: &str, #[case] r
 #[case::no_variable("my.option", "s", "k", "cannot become an environment variable")]
 #[case::shell("a;b", "s", "k", "is not an option name")]
 fn a_secret_option_that_cannot_work(#[case] name: &str, #[case] secret: &str, #[case] key: &str, #[case] remedy: &str) {
-    let reference = |name: &str, secret: &str, key: &str| json!({"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}});
+    let reference =
+        |name: &str, secret: &str, key: &str| json!({"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}});
     let options = json!([reference("metaurl", "s", "k"), reference(name, secret, key)]);
     let (at, message) = refusal(json!({"encryptOptions": options}), json!({}), json!({}));
     assert_eq!(at, format!("{MOUNT}.encryptOptions[1]"));
     assert!(message.contains(remedy), "{message}");
 
-    let (at, _) = refusal(json!({}), json!({"sharedEncryptOptions": [reference(name, secret, key)]}), json!({}));
+    let (at, _) = refusal(
+        json!({}),
+        json!({"sharedEncryptOptions": [reference(name, secret, key)]}),
+        json!({}),
+    );
     assert_eq!(at, "Dataset.spec.sharedEncryptOptions");
 }
 
@@ -132,12 +137,19 @@ fn the_annotation_for_the_nodes_processes_is_true_or_false() {
     let mut documents = support::pair(json!({}), json!({}), json!({}));
     documents[1]["metadata"]["annotations"] = json!({"runtime.fluid.io/fuse.hostpid": "maybe"});
     let refused = support::values(&documents).unwrap_err().to_string();
-    assert_eq!(refused, "JuiceFSRuntime.metadata.annotations[runtime.fluid.io/fuse.hostpid]: is neither true nor false");
+    assert_eq!(
+        refused,
+        "JuiceFSRuntime.metadata.annotations[runtime.fluid.io/fuse.hostpid]: is neither true nor false"
+    );
 }
 
 #[test]
 fn a_setting_of_the_installation_adds_options_that_newer_images_have() {
-    let mut documents = support::pair(json!({"options": {"warp": "9"}}), json!({}), json!({"worker": {"options": {"hyper": ""}}}));
+    let mut documents = support::pair(
+        json!({"options": {"warp": "9"}}),
+        json!({}),
+        json!({"worker": {"options": {"hyper": ""}}}),
+    );
     support::values(&documents).unwrap_err();
     documents.push(json!({"kind": "Settings", "data": {"extra-options": "warp, hyper"}}));
     let values = support::values(&documents).unwrap();
@@ -153,7 +165,10 @@ fn without_an_image_nothing_is_installed() {
     let ctx = wasser_sdk::Context::<support::Spec>::parse(raw).unwrap();
     let host = wasser_sdk::testing::FakeHost::new().ports_from(1);
     let refused = <wasser_juicefs::JuiceFs as wasser_sdk::Implement>::validate(&ctx, &host).unwrap_err();
-    assert!(refused.to_string().contains("list the image `community` in the registration"), "{refused}");
+    assert!(
+        refused.to_string().contains("list the image `community` in the registration"),
+        "{refused}"
+    );
 }
 
 #[test]

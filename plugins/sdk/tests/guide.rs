@@ -86,7 +86,13 @@ async fn the_values_render_to_the_workloads_that_are_described() {
     let there: Vec<String> = rendered
         .objects
         .iter()
-        .map(|object| format!("{} {}", object.types.as_ref().unwrap().kind, object.metadata.name.as_deref().unwrap()))
+        .map(|object| {
+            format!(
+                "{} {}",
+                object.types.as_ref().unwrap().kind,
+                object.metadata.name.as_deref().unwrap()
+            )
+        })
         .collect();
     let description = Example::describe();
     for role in &description.roles {

@@ -29,7 +29,10 @@ fn a_context_has_what_the_host_knows() {
     raw.installed = Some(r#"{"image": "x"}"#.into());
     raw.roles = vec![role("worker", 3, 2)];
     let ctx = Context::<Spec>::parse(raw).unwrap();
-    assert_eq!((ctx.namespace.as_str(), ctx.name.as_str(), ctx.dataset_id.as_str()), ("team", "demo", "team-demo"));
+    assert_eq!(
+        (ctx.namespace.as_str(), ctx.name.as_str(), ctx.dataset_id.as_str()),
+        ("team", "demo", "team-demo")
+    );
     assert_eq!(ctx.mount_path, "/runtime-mnt/juicefs/team/demo/juicefs-fuse");
     assert_eq!(ctx.fuse_label, "fluid.io/f-team-demo");
     assert_eq!((ctx.runtime.spec.size, ctx.runtime.metadata.uid.as_str()), (3, "u"));
@@ -43,7 +46,12 @@ fn a_context_has_what_the_host_knows() {
 fn what_does_not_parse_is_the_users_or_the_hosts() {
     let (runtime, dataset) = objects(json!({"size": "three"}), json!({}));
     let refused = Context::<Spec>::parse(raw_context(&runtime, Some(&dataset), "x")).unwrap_err();
-    assert!(refused.to_string().starts_with("the runtime: has a field of another type than its CRD says"), "{refused}");
+    assert!(
+        refused
+            .to_string()
+            .starts_with("the runtime: has a field of another type than its CRD says"),
+        "{refused}"
+    );
 
     let (runtime, _) = objects(json!({}), json!({}));
     let mut raw = raw_context(&runtime, None, "x");
@@ -96,7 +104,10 @@ fn a_command_that_fails_quotes_the_last_line_of_its_errors() {
         host.run("p", &["bad", "x"], SECOND).unwrap_err().to_string(),
         "`bad x` in pod p: exit code 2: no such file"
     );
-    assert_eq!(host.run("p", &["slow"], SECOND).unwrap_err().to_string(), "`slow` in pod p: did not finish in time");
+    assert_eq!(
+        host.run("p", &["slow"], SECOND).unwrap_err().to_string(),
+        "`slow` in pod p: did not finish in time"
+    );
     assert_eq!(host.calls(), ["exec p good", "exec p bad x", "exec p slow"]);
 }
 

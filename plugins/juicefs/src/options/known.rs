@@ -244,12 +244,23 @@ mod tests {
     #[test]
     fn flags_are_options() {
         assert!(MOUNT_FLAGS.iter().all(|name| MOUNT.contains(name)));
-        assert!(FORMAT_FLAGS.iter().all(|name| FORMAT.contains(name) || FORMAT_CONTROL.contains(name)));
+        assert!(
+            FORMAT_FLAGS
+                .iter()
+                .all(|name| FORMAT.contains(name) || FORMAT_CONTROL.contains(name))
+        );
     }
 
     #[test]
     fn the_distance_counts_letters() {
-        for (a, b, expected) in [("", "", 0), ("a", "", 1), ("", "ab", 2), ("cache", "cache", 0), ("chace", "cache", 2), ("cach", "cache", 1)] {
+        for (a, b, expected) in [
+            ("", "", 0),
+            ("a", "", 1),
+            ("", "ab", 2),
+            ("cache", "cache", 0),
+            ("chace", "cache", 2),
+            ("cach", "cache", 1),
+        ] {
             assert_eq!(distance(a, b), expected, "{a} {b}");
         }
     }

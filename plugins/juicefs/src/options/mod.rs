@@ -84,7 +84,10 @@ impl<'a> Known<'a> {
         match (MOUNT_FLAGS.contains(&name), value) {
             (false, "") => Err(Error::invalid(field, "needs a value; give one, or remove the option")),
             (true, value) if !value.is_empty() && !is_bool(value) => {
-                let message = format!("`{}` is neither true nor false; leave the value empty for true", value.escape_debug());
+                let message = format!(
+                    "`{}` is neither true nor false; leave the value empty for true",
+                    value.escape_debug()
+                );
                 Err(Error::invalid(field, message))
             }
             _ => Ok(()),

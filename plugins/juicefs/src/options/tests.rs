@@ -19,7 +19,9 @@ fn an_unknown_option_is_refused_with_a_hint(#[case] name: &str, #[case] hint: &s
         let refused = community(origin, name, "").unwrap_err();
         assert!(refused.to_string().contains(hint), "{refused}");
         let extra = format!("other, {name}");
-        Known::new(Edition::Community, Some(&extra)).check("f", origin, &one(name, "")).unwrap();
+        Known::new(Edition::Community, Some(&extra))
+            .check("f", origin, &one(name, ""))
+            .unwrap();
         Known::new(Edition::Enterprise, None).check("f", origin, &one(name, "")).unwrap();
     }
 }
@@ -34,7 +36,11 @@ fn an_unknown_option_is_refused_with_a_hint(#[case] name: &str, #[case] hint: &s
 #[case::control("log", "/tmp/a\nreboot", Some("f.log: contains the control character '\\n'"))]
 #[case::of_fuse("allow_other", "", None)]
 #[case::endpoint("bucket", "http://minio:9000/b", None)]
-#[case::of_format("trash-days", "1", Some("f.trash-days: belongs to the file system; put it into Dataset.spec.mounts[0].options.trash-days"))]
+#[case::of_format(
+    "trash-days",
+    "1",
+    Some("f.trash-days: belongs to the file system; put it into Dataset.spec.mounts[0].options.trash-days")
+)]
 #[case::quota("quota", "1Gi", Some("f.quota: belongs to the file system"))]
 #[case::no_name("a b", "", Some("f.a b: `a b` is not an option name"))]
 #[case::leading_dashes("--verbose", "", Some("is not an option name"))]
