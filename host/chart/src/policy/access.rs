@@ -1,0 +1,113 @@
+//! Who may do what: roles, bindings and Secrets of a chart give no more than the chart's own pods need.
+
+use std::collections::BTreeSet;
+
+use kube::api::DynamicObject;
+use serde_json::Value;
+
+use super::kinds;
+use super::problem::Problem;
+
+const RBAC: &str = "rbac.authorization.k8s.io";
+/// Verbs by which one gets more than one was given.
+const ESCALATING: [&str; 3] = ["escalate", "bind", "impersonate"];
+/// Types of Secret that somebody acts on: a token is put into the first, the second is a release.
+const SECRET_TYPES: [&str; 2] = ["kubernetes.io/service-account-token", "helm.sh/release.v1"];
+
+/// What the objects of one chart may refer to.
+#[derive(Debug, Default)]
+pub struct Own<'a> {
+    namespace: &'a str,
+    roles: BTreeSet<&'a str>,
+    accounts: BTreeSet<&'a str>,
+}
+
+impl<'a> Own<'a> {
+    /// The roles and accounts among these objects.
+    pub fn of(namespace: &'a str, objects: &[&'a DynamicObject]) -> Self {
+        let named = |group: &str, kind: &str| {
+            let chosen = objects.iter().filter(|object| kinds::identify(object) == Some((group, kind)));
+            chosen.filter_map(|object| object.metadata.name.as_deref()).collect()
+        };
+        Self {
+            namespace,
+            roles: named(RBAC, "Role"),
+            accounts: named("", "ServiceAccount"),
+        }
+    }
+
+    /// Whether pods may run under this account.
+    pub fn check_account(&self, account: &str) -> Result<(), Problem> {
+        if self.accounts.contains(account) {
+            Ok(())
+        } else {
+            Err(Problem::ForeignAccount {
+                account: account.to_owned(),
+            })
+        }
+    }
+
+    /// Checks what gives access; anything else passes.
+    pub fn check(&self, group: &str, kind: &str, data: &Value) -> Result<(), Problem> {
+        match (group, kind) {
+            ("", "Secret") => check_secret(data),
+            (RBAC, "Role") => check_rules(data),
+            (RBAC, "RoleBinding") => self.check_binding(data),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_binding(&self, data: &Value) -> Result<(), Problem> {
+        let reference = &data["roleRef"];
+        let (kind, name) = (text(reference, "kind"), text(reference, "name"));
+        if kind != "Role" || !self.roles.contains(name) {
+            return Err(Problem::ForeignRole {
+                kind: kind.to_owned(),
+                name: name.to_owned(),
+            });
+        }
+        for subject in data["subjects"].as_array().into_iter().flatten() {
+            let (kind, name, namespace) = (text(subject, "kind"), text(subject, "name"), text(subject, "namespace"));
+            let near = namespace.is_empty() || namespace == self.namespace;
+            if kind != "ServiceAccount" || !near || !self.accounts.contains(name) {
+                return Err(Problem::ForeignSubject {
+                    kind: kind.to_owned(),
+                    name: name.to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_secret(data: &Value) -> Result<(), Problem> {
+    let kind = text(data, "type");
+    if SECRET_TYPES.contains(&kind) {
+        Err(Problem::SecretType { kind: kind.to_owned() })
+    } else {
+        Ok(())
+    }
+}
+
+fn check_rules(data: &Value) -> Result<(), Problem> {
+    for (rule, content) in data["rules"].as_array().into_iter().flatten().enumerate() {
+        let words = |field: &str| content[field].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let wildcard = words("verbs")
+            .chain(words("resources"))
+            .chain(words("apiGroups"))
+            .find(|word| word.contains('*'));
+        let escalation = words("verbs").find(|verb| ESCALATING.contains(verb));
+        let token = words("resources").find(|resource| *resource == "serviceaccounts/token");
+        if let Some(given) = wildcard.or(escalation).or(token) {
+            return Err(Problem::Rule {
+                rule,
+                given: given.to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value.get(field).and_then(Value::as_str).unwrap_or_default()
+}

@@ -1,0 +1,162 @@
+//! What a plugin's chart may install.
+//!
+//! A chart is written by the author of a plugin and rendered with values that come from users, so its objects are checked before they are
+//! applied, hooks like the rest: they are in the runtime's namespace, of kinds that were granted, owned by the runtime, and give nobody more than
+//! the chart's own pods need. Pods have no powers over their node unless `privileged` is granted; what that means is in `pods.rs`.
+//!
+//! Helm's annotation `helm.sh/resource-policy: keep` is allowed and has no effect: the runtime owns every object, so all go with it.
+
+mod access;
+pub(crate) mod kinds;
+mod pods;
+mod problem;
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::api::DynamicObject;
+
+pub use problem::Problem;
+
+use crate::render::Rendered;
+use access::Own;
+
+/// What one runtime's release may contain.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// The only namespace that objects may be in.
+    pub namespace: String,
+    /// The kinds that were granted: plainly what Kubernetes itself has in namespaces, such as `StatefulSet`; with its group what it has not, such as
+    /// `ServiceMonitor.monitoring.coreos.com`.
+    pub kinds: BTreeSet<String>,
+    /// Whether pods may have powers over their node.
+    pub privileged: bool,
+    /// The runtime, which owns every object.
+    pub owner: OwnerReference,
+}
+
+/// An object that the policy refuses.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{object} {problem}")]
+pub struct Violation {
+    /// Kind and name of the object.
+    pub object: String,
+    /// What is wrong with it, and the remedy.
+    pub problem: Problem,
+}
+
+impl Policy {
+    /// Whether everything that was rendered may be installed, hooks included.
+    ///
+    /// # Errors
+    /// The first object that may not.
+    pub fn admit_release(&self, rendered: &Rendered) -> Result<(), Violation> {
+        let hooks = rendered.hooks.iter().filter_map(|hook| hook.object.as_ref());
+        self.admit(rendered.objects.iter().chain(hooks))
+    }
+
+    /// Whether all of these may be installed together.
+    ///
+    /// # Errors
+    /// The first object that may not.
+    pub fn admit<'a>(&'a self, objects: impl IntoIterator<Item = &'a DynamicObject>) -> Result<(), Violation> {
+        let objects: Vec<&DynamicObject> = objects.into_iter().collect();
+        let own = Own::of(&self.namespace, &objects);
+        let mut seen = BTreeSet::new();
+        for (index, object) in objects.iter().enumerate() {
+            let refuse = |problem| Violation {
+                object: describe(index, object),
+                problem,
+            };
+            self.check(object, &own).map_err(refuse)?;
+            if !seen.insert((kinds::identify(object), object.metadata.name.as_deref())) {
+                return Err(refuse(Problem::Duplicate));
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&self, object: &DynamicObject, own: &Own<'_>) -> Result<(), Problem> {
+        let (group, kind) = kinds::identify(object).ok_or(Problem::Untyped)?;
+        if object.metadata.name.as_deref().unwrap_or_default().is_empty() {
+            return Err(Problem::Unnamed);
+        }
+        for part in [object.metadata.name.as_deref(), object.types.as_ref().map(kinds::version)]
+            .into_iter()
+            .flatten()
+        {
+            if !kinds::is_plain(part) {
+                return Err(Problem::Name { name: part.to_owned() });
+            }
+        }
+        if kinds::is_cluster_scoped(group, kind) {
+            return Err(Problem::ClusterScoped);
+        }
+        self.check_place(object)?;
+        if !self.grants(group, kind) {
+            return Err(Problem::Kind {
+                grant: kinds::grant(group, kind),
+            });
+        }
+        own.check(group, kind, &object.data)?;
+        for pods in pods::find(&object.data) {
+            if let Some(account) = pods.account() {
+                own.check_account(account)?;
+            }
+            if !self.privileged {
+                pods.check()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_place(&self, object: &DynamicObject) -> Result<(), Problem> {
+        if let Some(found) = object
+            .metadata
+            .namespace
+            .as_deref()
+            .filter(|found| !found.is_empty() && *found != self.namespace)
+        {
+            return Err(Problem::Namespace {
+                found: found.to_owned(),
+                expected: self.namespace.clone(),
+            });
+        }
+        let stranger = object
+            .metadata
+            .owner_references
+            .iter()
+            .flatten()
+            .find(|owner| owner.uid != self.owner.uid);
+        match stranger {
+            Some(owner) => Err(Problem::Owner {
+                kind: owner.kind.clone(),
+                name: owner.name.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether objects of this kind may be installed, and removed again.
+    pub(crate) fn grants(&self, group: &str, kind: &str) -> bool {
+        !kinds::is_cluster_scoped(group, kind) && self.kinds.contains(&kinds::grant(group, kind))
+    }
+
+    /// Makes an admitted object the runtime's own: puts it into the runtime's namespace and adds the owner where the chart does not name it.
+    pub fn own(&self, object: &mut DynamicObject) {
+        object.metadata.namespace = Some(self.namespace.clone());
+        let owners = object.metadata.owner_references.get_or_insert_default();
+        if owners.is_empty() {
+            owners.push(self.owner.clone());
+        }
+    }
+}
+
+/// Kind and name, or what there is of them.
+fn describe(index: usize, object: &DynamicObject) -> String {
+    let kind = kinds::identify(object).map_or("object", |(_, kind)| kind);
+    match object.metadata.name.as_deref() {
+        Some(name) if !name.is_empty() => format!("{kind} {name}"),
+        _ => format!("{kind} number {}", index + 1),
+    }
+}

@@ -1,0 +1,90 @@
+//! The reasons for which an object is refused, each with its remedy.
+
+/// What is wrong with an object, and what to do about it. Reads on after the object's kind and name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// It says no `apiVersion` or no `kind`.
+    #[error("has no apiVersion or no kind; correct the chart")]
+    Untyped,
+    /// It has no name, so nobody could find it again.
+    #[error("has no metadata.name (generateName is not enough); name it in the chart")]
+    Unnamed,
+    /// Its name or version would be more than one part of a path.
+    #[error("is called `{name}`; names have letters, digits, `-`, `.`, `_` and `:` only")]
+    Name {
+        /// The name or version.
+        name: String,
+    },
+    /// The chart has it twice.
+    #[error("is in the chart twice; remove one")]
+    Duplicate,
+    /// It is not in the runtime's namespace.
+    #[error("is in the namespace `{found}`; a chart may only install into that of its runtime, `{expected}`")]
+    Namespace {
+        /// The object's namespace.
+        found: String,
+        /// The runtime's namespace.
+        expected: String,
+    },
+    /// Its kind has no namespace.
+    #[error("is in no namespace but of the whole cluster, which no chart may install; let an administrator create it")]
+    ClusterScoped,
+    /// Its kind was not granted.
+    #[error("is of a kind that is not granted; add `{grant}` to `grants.kinds` of the plugin's registration, if its plugin wants it")]
+    Kind {
+        /// What has to be granted.
+        grant: String,
+    },
+    /// Its pods have powers over their node.
+    #[error("has pods with powers over their node ({field}: {value}); grant `privileged` to the plugin, or render the pods without")]
+    Privileged {
+        /// Path of the field.
+        field: String,
+        /// What it has.
+        value: String,
+    },
+    /// Its pods run as somebody else.
+    #[error("runs its pods under the service account `{account}`; only `default` and those of the same chart may be used")]
+    ForeignAccount {
+        /// The account.
+        account: String,
+    },
+    /// Something else owns it.
+    #[error("names {kind} `{name}` as an owner; only the runtime owns what its chart installs")]
+    Owner {
+        /// Kind of the owner.
+        kind: String,
+        /// Name of the owner.
+        name: String,
+    },
+    /// A role gives more than a chart may give.
+    #[error("gives `{given}` in rule {rule}; list what is needed, without wildcards, escalate, bind, impersonate or tokens")]
+    Rule {
+        /// Index of the rule.
+        rule: usize,
+        /// The wildcard, verb or resource.
+        given: String,
+    },
+    /// A binding is to a role of somebody else.
+    #[error("binds {kind} `{name}`, which is no Role of the same chart; render the Role beside it")]
+    ForeignRole {
+        /// Kind that it refers to.
+        kind: String,
+        /// Name that it refers to.
+        name: String,
+    },
+    /// A binding gives a role to somebody else.
+    #[error("gives its role to {kind} `{name}`; only service accounts of the same chart may have it")]
+    ForeignSubject {
+        /// Kind of the subject.
+        kind: String,
+        /// Name of the subject.
+        name: String,
+    },
+    /// A Secret that Kubernetes or Helm would act on.
+    #[error("is a Secret of the type `{kind}`, which a chart may not render: it would give away tokens or forge releases")]
+    SecretType {
+        /// The type.
+        kind: String,
+    },
+}

@@ -1,0 +1,93 @@
+//! Revisions: writing the next one, and what becomes of the earlier ones.
+
+use futures::stream::{StreamExt as _, TryStreamExt as _};
+
+use super::apply::CONCURRENCY;
+use super::error::ReleaseError;
+use super::objects::Reference;
+use super::record::{self, Info, Written};
+use super::release::Release;
+use super::status::Status;
+use super::store::{Driver, Entry, Store};
+use super::{Before, Change, Releases};
+use crate::policy::Policy;
+
+/// Revisions that are kept, as by Helm.
+const HISTORY: usize = 10;
+
+impl Releases {
+    /// Writes the record, then what it makes of the earlier ones. None if somebody else has just written that revision.
+    pub(super) async fn record(&self, change: &Change<'_>, before: Option<&Before>) -> Result<Option<Release>, ReleaseError> {
+        let Change {
+            chart,
+            meta,
+            rendered,
+            values,
+            policy,
+        } = change;
+        let now = jiff::Timestamp::now().to_string();
+        let release = Release {
+            revision: before.map_or(1, |before| before.release.revision.saturating_add(1)),
+            status: Status::Deployed,
+            chart: chart.name().to_owned(),
+            chart_version: chart.version().to_owned(),
+            config: (*values).clone(),
+            manifest: rendered.manifest.clone(),
+            hooks: rendered.hooks.clone(),
+            first_deployed: before
+                .map(|before| before.release.first_deployed.clone())
+                .filter(|time| !time.is_empty())
+                .unwrap_or_else(|| now.clone()),
+            objects: rendered.objects.iter().filter_map(Reference::of).collect(),
+        };
+        let written = Written {
+            name: &meta.name,
+            info: Info {
+                first_deployed: release.first_deployed.clone(),
+                last_deployed: now,
+                deleted: String::new(),
+                description: if before.is_some() { "Upgrade complete" } else { "Install complete" }.to_owned(),
+                status: release.status,
+                notes: rendered.notes.clone(),
+            },
+            chart: &rendered.chart,
+            config: &release.config,
+            manifest: &release.manifest,
+            hooks: &release.hooks,
+            version: release.revision,
+            namespace: &meta.namespace,
+        };
+        let text = record::encode(&written).map_err(|message| ReleaseError::Record {
+            record: format!("release {}/{}", meta.namespace, meta.name),
+            message,
+        })?;
+        let store = Store::new(&self.client, &meta.namespace, &meta.name);
+        if !store.create(release.revision, release.status, text, &policy.owner).await? {
+            return Ok(None);
+        }
+        if let Some(before) = before {
+            retire(&store, &before.entries, policy).await?;
+        }
+        Ok(Some(release))
+    }
+}
+
+/// Marks what was deployed as superseded, and deletes what is too old or in a ConfigMap.
+async fn retire(store: &Store<'_>, entries: &[Entry], policy: &Policy) -> Result<(), ReleaseError> {
+    for entry in entries.iter().filter(|entry| entry.status == Status::Deployed.as_str()) {
+        store.supersede(entry, &policy.owner).await?;
+    }
+    let kept = entries.len().saturating_sub(HISTORY - 1);
+    let old = entries
+        .iter()
+        .enumerate()
+        .filter(|(index, entry)| *index < kept || entry.driver == Driver::ConfigMap);
+    delete_all(store, old.map(|(_, entry)| entry)).await
+}
+
+pub(super) async fn delete_all<'a>(store: &Store<'_>, entries: impl Iterator<Item = &'a Entry>) -> Result<(), ReleaseError> {
+    futures::stream::iter(entries.map(|entry| store.delete(entry)))
+        .buffer_unordered(CONCURRENCY)
+        .try_collect()
+        .await
+}

@@ -1,0 +1,257 @@
+//! Hooks: objects that are applied around an installation, an upgrade or a deletion, in the order of their weights.
+//!
+//! As in Helm, Jobs and Pods are waited for and everything else counts as done once it is there. One difference: where Helm deletes and
+//! recreates, for example a ConfigMap (policy `before-hook-creation`, the default), Wasser applies in place, so that nobody finds it missing. Jobs
+//! and Pods are recreated, since they would not run again.
+
+use std::time::Duration;
+
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{DeleteParams, DynamicObject};
+use kube::runtime::wait::{await_condition, conditions};
+use kube::{Api, Client};
+use serde::Deserialize as _;
+
+use super::apply;
+use super::error::{ReleaseError, is_not_found};
+use super::objects::{Kinds, Reference};
+use crate::policy::Policy;
+use crate::render::Hook;
+
+/// How long a hook may take, as Helm's `--timeout` by default.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// Hooks of one release.
+pub struct Hooks<'a> {
+    /// The API server.
+    pub client: &'a Client,
+    /// Where kinds are.
+    pub kinds: &'a Kinds,
+    /// What hooks may be.
+    pub policy: &'a Policy,
+    /// Name of the release.
+    pub release: &'a str,
+}
+
+struct Running<'a> {
+    hook: &'a Hook,
+    object: DynamicObject,
+    reference: Reference,
+    display: String,
+}
+
+impl Hooks<'_> {
+    /// Runs the hooks of an event, one after the other.
+    pub async fn run(&self, hooks: &[Hook], event: &'static str) -> Result<(), ReleaseError> {
+        let chosen = order(hooks, event);
+        let mut done = Vec::new();
+        for hook in chosen {
+            let running = self.read(hook, event)?;
+            self.start(&running, event).await?;
+            if let Err(message) = self.wait(&running, event).await? {
+                if running.has("hook-failed") {
+                    self.delete(&running, event).await?;
+                }
+                return Err(ReleaseError::Hook {
+                    event,
+                    object: running.display,
+                    message,
+                });
+            }
+            done.push(running);
+        }
+        for running in done.iter().rev().filter(|running| running.has("hook-succeeded")) {
+            self.delete(running, event).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs the hooks of a deletion. Those are read from a record, which others can write: what the policy refuses is not run.
+    pub async fn run_recorded(&self, hooks: &[Hook], event: &'static str) -> Result<(), ReleaseError> {
+        let mut admitted = Vec::new();
+        for hook in order(hooks, event) {
+            let running = self.read(hook, event)?;
+            match self.policy.admit([&running.object]) {
+                Ok(()) => admitted.push(hook.clone()),
+                Err(violation) => tracing::warn!(release = self.release, event, %violation, "a hook is left out"),
+            }
+        }
+        self.run(&admitted, event).await
+    }
+
+    fn read<'h>(&self, hook: &'h Hook, event: &'static str) -> Result<Running<'h>, ReleaseError> {
+        let failed = |message: String| ReleaseError::Hook {
+            event,
+            object: format!("{} {}/{}", hook.kind, self.policy.namespace, hook.name),
+            message,
+        };
+        let object = match &hook.object {
+            Some(object) => object.clone(),
+            None => DynamicObject::deserialize(yaml_serde::Deserializer::from_str(&hook.manifest))
+                .map_err(|error| failed(format!("cannot be read: {error}")))?,
+        };
+        let reference = Reference::of(&object).ok_or_else(|| failed("has no kind or no name".to_owned()))?;
+        let display = reference.describe(&self.policy.namespace);
+        Ok(Running {
+            hook,
+            object,
+            reference,
+            display,
+        })
+    }
+
+    async fn start(&self, running: &Running<'_>, event: &'static str) -> Result<(), ReleaseError> {
+        if running.ends() && running.has("before-hook-creation") {
+            self.delete(running, event).await?;
+        }
+        let Some(prepared) = apply::prepare(&running.object, self.policy, self.release, &[]) else {
+            return Ok(());
+        };
+        apply::one(self.kinds, &self.policy.namespace, prepared).await
+    }
+
+    /// Waits for a Job or Pod. The inner error says how it failed.
+    async fn wait(&self, running: &Running<'_>, event: &'static str) -> Result<Result<(), String>, ReleaseError> {
+        let (name, namespace) = (&running.reference.name, &self.policy.namespace);
+        match running.key() {
+            ("batch", "Job") => {
+                let api = Api::<Job>::namespaced(self.client.clone(), namespace);
+                let ended = |job: Option<&Job>| job.is_none_or(|job| job_outcome(job).is_some());
+                let found = bounded(await_condition(api, name, ended), event, running).await?;
+                Ok(found
+                    .as_ref()
+                    .and_then(job_outcome)
+                    .unwrap_or_else(|| Err("was deleted while it ran".to_owned())))
+            }
+            ("", "Pod") => {
+                let api = Api::<Pod>::namespaced(self.client.clone(), namespace);
+                let ended = |pod: Option<&Pod>| pod.is_none_or(|pod| pod_outcome(pod).is_some());
+                let found = bounded(await_condition(api, name, ended), event, running).await?;
+                Ok(found
+                    .as_ref()
+                    .and_then(pod_outcome)
+                    .unwrap_or_else(|| Err("was deleted while it ran".to_owned())))
+            }
+            _ => Ok(Ok(())),
+        }
+    }
+
+    /// Deletes a hook's object, and waits until a Job or Pod is gone so that the next can have its name.
+    async fn delete(&self, running: &Running<'_>, event: &'static str) -> Result<(), ReleaseError> {
+        let (name, namespace) = (&running.reference.name, &self.policy.namespace);
+        let api = self.kinds.api(&running.reference, namespace).await?;
+        let action = || format!("deleting the {event} hook {}", running.display);
+        let uid = match api.delete(name, &DeleteParams::background()).await {
+            Ok(outcome) => outcome.left().and_then(|object| object.metadata.uid),
+            Err(error) if is_not_found(&error) => return Ok(()),
+            Err(error) => return Err(ReleaseError::kube(action())(error)),
+        };
+        // Without a UID it is gone already.
+        let Some(uid) = uid else { return Ok(()) };
+        match running.key() {
+            ("batch", "Job") => {
+                let api = Api::<Job>::namespaced(self.client.clone(), namespace);
+                bounded(await_condition(api, name, conditions::is_deleted(&uid)), event, running)
+                    .await
+                    .map(drop)
+            }
+            ("", "Pod") => {
+                let api = Api::<Pod>::namespaced(self.client.clone(), namespace);
+                bounded(await_condition(api, name, conditions::is_deleted(&uid)), event, running)
+                    .await
+                    .map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Running<'_> {
+    fn key(&self) -> (&str, &str) {
+        (&self.reference.gvk.group, &self.reference.gvk.kind)
+    }
+
+    /// Whether it runs to an end.
+    fn ends(&self) -> bool {
+        matches!(self.key(), ("batch", "Job") | ("", "Pod"))
+    }
+
+    fn has(&self, policy: &str) -> bool {
+        let policies = &self.hook.delete_policies;
+        policies.iter().any(|own| own == policy) || (policies.is_empty() && policy == "before-hook-creation")
+    }
+}
+
+/// The hooks of an event by weight, then by name.
+fn order<'a>(hooks: &'a [Hook], event: &str) -> Vec<&'a Hook> {
+    let mut chosen: Vec<&Hook> = hooks.iter().filter(|hook| hook.events.iter().any(|own| own == event)).collect();
+    chosen.sort_by(|a, b| (a.weight, &a.name).cmp(&(b.weight, &b.name)));
+    chosen
+}
+
+fn job_outcome(job: &Job) -> Option<Result<(), String>> {
+    let conditions = job.status.as_ref()?.conditions.as_ref()?;
+    conditions
+        .iter()
+        .filter(|condition| condition.status == "True")
+        .find_map(|condition| match condition.type_.as_str() {
+            "Complete" => Some(Ok(())),
+            "Failed" => Some(Err(format!(
+                "failed: {}",
+                condition.message.as_deref().unwrap_or("see the log of its pod")
+            ))),
+            _ => None,
+        })
+}
+
+fn pod_outcome(pod: &Pod) -> Option<Result<(), String>> {
+    match pod.status.as_ref()?.phase.as_deref()? {
+        "Succeeded" => Some(Ok(())),
+        "Failed" => Some(Err("failed; see its log".to_owned())),
+        _ => None,
+    }
+}
+
+async fn bounded<T>(
+    wait: impl Future<Output = Result<T, kube::runtime::wait::Error>>,
+    event: &'static str,
+    running: &Running<'_>,
+) -> Result<T, ReleaseError> {
+    let failed = |message: String| ReleaseError::Hook {
+        event,
+        object: running.display.clone(),
+        message,
+    };
+    let limit = LIMIT.as_secs();
+    let outcome = tokio::time::timeout(LIMIT, wait)
+        .await
+        .map_err(|_| failed(format!("did not end within {limit} s")))?;
+    outcome.map_err(|error| failed(format!("could not be watched: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hook(name: &str, event: &str, weight: i32) -> Hook {
+        Hook {
+            name: name.to_owned(),
+            events: vec![event.to_owned()],
+            weight,
+            ..Hook::default()
+        }
+    }
+
+    #[test]
+    fn hooks_of_an_event_come_by_weight_then_name() {
+        let hooks = [
+            hook("b", "pre-install", 0),
+            hook("late", "pre-install", 5),
+            hook("a", "pre-install", 0),
+            hook("other", "post-install", -9),
+        ];
+        let names: Vec<_> = order(&hooks, "pre-install").iter().map(|hook| hook.name.as_str()).collect();
+        assert_eq!(names, ["a", "b", "late"]);
+    }
+}

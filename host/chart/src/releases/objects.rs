@@ -1,0 +1,186 @@
+//! Objects of a manifest, and where the API server has them.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::discovery::{Scope, pinned_kind};
+use kube::{Api, Client};
+use serde::Deserialize;
+
+use super::error::ReleaseError;
+use crate::policy::{Problem, Violation, kinds};
+
+/// An object of a manifest, without its content but for the replicas.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// Group, version and kind.
+    pub gvk: GroupVersionKind,
+    /// The object's own namespace, if the manifest says one.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// `spec.replicas`.
+    pub replicas: Option<i64>,
+}
+
+impl Reference {
+    /// What tells objects apart; the version of the API does not.
+    pub fn key(&self) -> (&str, &str, &str) {
+        (&self.gvk.group, &self.gvk.kind, &self.name)
+    }
+
+    /// The object, if it says what it is.
+    pub fn of(object: &DynamicObject) -> Option<Self> {
+        let types = object.types.as_ref()?;
+        Some(Self {
+            gvk: gvk(&types.api_version, &types.kind),
+            namespace: object.metadata.namespace.clone(),
+            name: object.metadata.name.clone()?,
+            replicas: object.data.pointer("/spec/replicas").and_then(serde_json::Value::as_i64),
+        })
+    }
+
+    /// Kind and name, for messages.
+    pub fn describe(&self, namespace: &str) -> String {
+        format!("{} {namespace}/{}", self.gvk.kind, self.name)
+    }
+}
+
+fn gvk(api_version: &str, kind: &str) -> GroupVersionKind {
+    let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
+    GroupVersionKind::gvk(group, version, kind)
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Document {
+    api_version: String,
+    kind: String,
+    metadata: Metadata,
+    spec: Option<Spec>,
+    items: Vec<Document>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Metadata {
+    name: String,
+    namespace: Option<String>,
+}
+
+/// `spec` may be anything in kinds that are not of Kubernetes.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Spec {
+    Scalable { replicas: Option<i64> },
+    Other(serde::de::IgnoredAny),
+}
+
+/// The objects of a manifest.
+///
+/// # Errors
+/// The words of the YAML parser.
+pub fn parse(manifest: &str) -> Result<Vec<Reference>, String> {
+    let mut references = Vec::new();
+    for document in yaml_serde::Deserializer::from_str(manifest) {
+        let document = Option::<Document>::deserialize(document).map_err(|error| error.to_string())?;
+        collect(document.unwrap_or_default(), &mut references);
+    }
+    Ok(references)
+}
+
+fn collect(document: Document, references: &mut Vec<Reference>) {
+    if document.kind.is_empty() || document.metadata.name.is_empty() {
+        document.items.into_iter().for_each(|item| collect(item, references));
+        return;
+    }
+    let replicas = match document.spec {
+        Some(Spec::Scalable { replicas }) => replicas,
+        Some(Spec::Other(_)) | None => None,
+    };
+    let gvk = gvk(&document.api_version, &document.kind);
+    references.push(Reference {
+        gvk,
+        namespace: document.metadata.namespace,
+        name: document.metadata.name,
+        replicas,
+    });
+}
+
+/// What `before` has and `after` has no more.
+pub fn dropped<'a>(before: &'a [Reference], after: &[Reference]) -> Vec<&'a Reference> {
+    let kept: HashSet<_> = after.iter().map(Reference::key).collect();
+    before.iter().filter(|reference| !kept.contains(&reference.key())).collect()
+}
+
+/// The order of installation: what pods refer to, then who may do what, then workloads, then what acts on workloads.
+///
+/// It is Helm's order without the distinctions that make no difference, so that objects of one phase can be applied at once.
+pub fn phase(group: &str, kind: &str) -> u8 {
+    match (group, kind) {
+        ("rbac.authorization.k8s.io", "RoleBinding") => 1,
+        ("", "Pod" | "ReplicationController") | ("apps" | "batch", _) => 2,
+        ("autoscaling", _) | ("networking.k8s.io", "Ingress") => 3,
+        _ if kinds::is_known(group, kind) => 0,
+        // Custom resources come late, as in Helm.
+        _ => 3,
+    }
+}
+
+/// Plurals of kinds, asked once where they cannot be derived.
+#[derive(Clone)]
+pub struct Kinds {
+    client: Client,
+    asked: Arc<Mutex<HashMap<GroupVersionKind, ApiResource>>>,
+}
+
+impl Kinds {
+    /// Kinds of the cluster of this client.
+    pub fn new(client: Client) -> Self {
+        Self {
+            client,
+            asked: Arc::default(),
+        }
+    }
+
+    /// Where objects of this kind are in this namespace.
+    pub async fn api(&self, reference: &Reference, namespace: &str) -> Result<Api<DynamicObject>, ReleaseError> {
+        let resource = self.resource(reference).await?;
+        Ok(Api::namespaced_with(self.client.clone(), namespace, &resource))
+    }
+
+    async fn resource(&self, reference: &Reference) -> Result<ApiResource, ReleaseError> {
+        let gvk = &reference.gvk;
+        if kinds::is_known(&gvk.group, &gvk.kind) {
+            return Ok(ApiResource::from_gvk(gvk));
+        }
+        if let Some(known) = self.asked.lock().unwrap_or_else(PoisonError::into_inner).get(gvk) {
+            return Ok(known.clone());
+        }
+        let object = format!("{} {}", gvk.kind, reference.name);
+        let unknown = || ReleaseError::UnknownKind {
+            object: object.clone(),
+            kind: gvk.kind.clone(),
+            api_version: gvk.api_version(),
+        };
+        let (resource, capabilities) = match pinned_kind(&self.client, gvk).await {
+            Ok(found) => found,
+            Err(kube::Error::Discovery(_)) => return Err(unknown()),
+            Err(error) if super::error::is_not_found(&error) => return Err(unknown()),
+            Err(error) => return Err(ReleaseError::kube(format!("asking for the kinds of {}", gvk.api_version()))(error)),
+        };
+        if capabilities.scope == Scope::Cluster {
+            return Err(Violation {
+                object,
+                problem: Problem::ClusterScoped,
+            }
+            .into());
+        }
+        self.asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(gvk.clone(), resource.clone());
+        Ok(resource)
+    }
+}

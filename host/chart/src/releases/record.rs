@@ -1,0 +1,154 @@
+//! Helm's records: JSON, gzipped, in base64. As `helm.sh/release.v1` has them.
+
+use std::io::{Read, Write};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Status;
+use crate::render::Hook;
+
+/// Bytes that a record may unpack to. Objects are at most a mebibyte and their text does not compress a hundredfold.
+const MAX_UNPACKED: u64 = 64 << 20;
+const GZIP: [u8; 3] = [0x1f, 0x8b, 0x08];
+
+/// When and how a revision came about.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Info {
+    /// RFC 3339, as all times here; empty for never.
+    pub first_deployed: String,
+    /// When this revision was made.
+    pub last_deployed: String,
+    /// When the release was uninstalled.
+    pub deleted: String,
+    /// For people.
+    pub description: String,
+    /// One of Helm's words.
+    pub status: Status,
+    /// What `NOTES.txt` became.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notes: Option<String>,
+}
+
+/// A revision as it is written.
+#[derive(Debug, Serialize)]
+pub struct Written<'a> {
+    /// Name of the release.
+    pub name: &'a str,
+    /// When and how.
+    pub info: Info,
+    /// The chart.
+    pub chart: &'a Value,
+    /// The values given.
+    pub config: &'a Value,
+    /// Everything but the hooks.
+    pub manifest: &'a str,
+    /// The hooks.
+    pub hooks: &'a [Hook],
+    /// The revision.
+    pub version: u32,
+    /// Namespace of the release.
+    pub namespace: &'a str,
+}
+
+/// A revision as it is read: without the chart's files, which may be large.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Stored {
+    /// When and how.
+    pub info: Info,
+    /// The chart.
+    pub chart: ChartHead,
+    /// The values given.
+    pub config: Option<Value>,
+    /// Everything but the hooks.
+    pub manifest: String,
+    /// The hooks.
+    pub hooks: Option<Vec<Hook>>,
+}
+
+/// What is read of a chart.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ChartHead {
+    /// The part that `Chart.yaml` has.
+    pub metadata: ChartMetadata,
+}
+
+/// What is read of a chart's metadata.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ChartMetadata {
+    /// The chart's name.
+    pub name: String,
+    /// The chart's version.
+    pub version: String,
+}
+
+/// The text that goes into an object's `data.release`.
+///
+/// # Errors
+/// The words of the serializer.
+pub fn encode(record: &impl Serialize) -> Result<String, String> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    serde_json::to_writer(&mut gzip, record).map_err(|error| error.to_string())?;
+    gzip.flush().map_err(|error| error.to_string())?;
+    let bytes = gzip.finish().map_err(|error| error.to_string())?;
+    Ok(BASE64.encode(bytes))
+}
+
+/// Reads what [`encode`] or Helm wrote. Releases of Helm's early days are not compressed.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn decode<T: for<'de> Deserialize<'de>>(text: &[u8]) -> Result<T, String> {
+    let bytes = BASE64.decode(text).map_err(|error| format!("not base64: {error}"))?;
+    let json = if bytes.starts_with(&GZIP) {
+        unpack(&bytes, MAX_UNPACKED)?
+    } else {
+        bytes
+    };
+    serde_json::from_slice(&json).map_err(|error| format!("not the JSON of a release: {error}"))
+}
+
+/// The same record with another status. Everything else stays, also what this version does not know.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn restate(text: &[u8], status: Status) -> Result<String, String> {
+    let mut record: Value = decode(text)?;
+    let info = record.get_mut("info").and_then(Value::as_object_mut).ok_or("it has no info")?;
+    info.insert("status".to_owned(), Value::from(status.as_str()));
+    encode(&record)
+}
+
+fn unpack(bytes: &[u8], limit: u64) -> Result<Vec<u8>, String> {
+    let mut json = Vec::new();
+    GzDecoder::new(bytes)
+        .take(limit + 1)
+        .read_to_end(&mut json)
+        .map_err(|error| format!("not gzip: {error}"))?;
+    if json.len() as u64 > limit {
+        Err(format!("it unpacks to more than {limit} bytes"))
+    } else {
+        Ok(json)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_may_not_unpack_to_more_than_the_limit() {
+        let packed = BASE64.decode(encode(&"x".repeat(98)).unwrap()).unwrap();
+        assert_eq!(unpack(&packed, 100).unwrap().len(), 100);
+        assert_eq!(unpack(&packed, 99).unwrap_err(), "it unpacks to more than 99 bytes");
+    }
+}

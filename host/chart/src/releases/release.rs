@@ -1,0 +1,81 @@
+//! A release as it was found or made.
+
+use serde_json::{Value, json};
+
+use super::error::ReleaseError;
+use super::objects::{self, Reference};
+use super::record;
+use super::status::Status;
+use super::store::Entry;
+use crate::policy::Policy;
+use crate::render::{Hook, Rendered};
+
+/// The newest revision of a release.
+#[derive(Debug, Clone)]
+pub struct Release {
+    /// Its revision, from 1.
+    pub revision: u32,
+    /// Its status.
+    pub status: Status,
+    /// Name of its chart.
+    pub chart: String,
+    /// Version of its chart.
+    pub chart_version: String,
+    /// The values it was installed with.
+    pub config: Value,
+    /// What was applied, hooks aside.
+    pub manifest: String,
+    /// Its hooks.
+    pub hooks: Vec<Hook>,
+    pub(super) first_deployed: String,
+    pub(super) objects: Vec<Reference>,
+}
+
+impl Release {
+    /// Whether the last installation or upgrade was completed.
+    pub fn is_deployed(&self) -> bool {
+        self.status == Status::Deployed
+    }
+
+    /// The values it was installed with.
+    pub fn values(&self) -> &Value {
+        &self.config
+    }
+
+    /// Kind and name of every object in the manifest.
+    pub fn objects(&self) -> Vec<(&str, &str)> {
+        self.objects
+            .iter()
+            .map(|object| (object.gvk.kind.as_str(), object.name.as_str()))
+            .collect()
+    }
+
+    pub(super) fn read(entry: &Entry, namespace: &str) -> Result<Self, ReleaseError> {
+        let unreadable = |problem: String| ReleaseError::unreadable(entry.describe(namespace), &problem);
+        let stored: record::Stored = record::decode(&entry.text).map_err(unreadable)?;
+        let objects = objects::parse(&stored.manifest).map_err(|problem| unreadable(format!("its manifest: {problem}")))?;
+        Ok(Self {
+            revision: entry.revision,
+            status: stored.info.status,
+            chart: stored.chart.metadata.name,
+            chart_version: stored.chart.metadata.version,
+            config: stored.config.unwrap_or_else(|| json!({})),
+            manifest: stored.manifest,
+            hooks: stored.hooks.unwrap_or_default(),
+            first_deployed: stored.info.first_deployed,
+            objects,
+        })
+    }
+}
+
+/// Whether rendering gave what the release already has, so that nothing needs to be applied.
+pub fn is_unchanged(release: &Release, rendered: &Rendered) -> bool {
+    let recorded = release.hooks.iter().map(|hook| &hook.manifest);
+    release.manifest == rendered.manifest && recorded.eq(rendered.hooks.iter().map(|hook| &hook.manifest))
+}
+
+/// Whether a release is this runtime's: Wasser makes the runtime own its records, and the values of all others name the owner.
+pub(super) fn belongs(entry: &Entry, release: &Release, policy: &Policy) -> bool {
+    let uid = &policy.owner.uid;
+    entry.owners.contains(uid) || release.manifest.contains(uid.as_str()) || release.config.to_string().contains(uid.as_str())
+}

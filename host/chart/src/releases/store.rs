@@ -1,0 +1,236 @@
+//! Where records are: Secrets, and the ConfigMaps that Fluid's own Helm writes.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::{Api, Client};
+use serde_json::json;
+
+use super::Status;
+use super::error::{ReleaseError, is_conflict, is_not_found};
+use super::record;
+use crate::FIELD_MANAGER;
+
+const SECRET_TYPE: &str = "helm.sh/release.v1";
+
+/// Which of Helm's drivers wrote a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Driver {
+    /// Helm's default, and Wasser's.
+    Secret,
+    /// Fluid's default.
+    ConfigMap,
+}
+
+/// A record that has not been decoded.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Where it is.
+    pub driver: Driver,
+    /// Name of the object.
+    pub object: String,
+    /// The revision.
+    pub revision: u32,
+    /// The label `status`.
+    pub status: String,
+    /// UIDs of the owners: those that Wasser wrote belong to the runtime.
+    pub owners: Vec<String>,
+    /// The encoded record.
+    pub text: Vec<u8>,
+}
+
+impl Entry {
+    /// Its kind, namespace and name, for messages.
+    pub fn describe(&self, namespace: &str) -> String {
+        let kind = match self.driver {
+            Driver::Secret => "Secret",
+            Driver::ConfigMap => "ConfigMap",
+        };
+        format!("{kind} {namespace}/{}", self.object)
+    }
+}
+
+/// The records of one release.
+pub struct Store<'a> {
+    client: &'a Client,
+    namespace: &'a str,
+    name: &'a str,
+}
+
+impl<'a> Store<'a> {
+    /// The records of the release of this name.
+    pub fn new(client: &'a Client, namespace: &'a str, name: &'a str) -> Self {
+        Self { client, namespace, name }
+    }
+
+    /// The records in Secrets, oldest first.
+    pub async fn secrets(&self) -> Result<Vec<Entry>, ReleaseError> {
+        let list = self
+            .secret_api()
+            .list(&self.selector())
+            .await
+            .map_err(ReleaseError::kube(self.action("listing the Secrets")))?;
+        let records = list.items.into_iter().filter(|secret| secret.type_.as_deref() == Some(SECRET_TYPE));
+        let read = |secret: Secret| {
+            let text = secret
+                .data
+                .and_then(|mut data| data.remove("release"))
+                .map(|ByteString(bytes)| bytes);
+            self.entry(Driver::Secret, secret.metadata, text)
+        };
+        Ok(sorted(records.filter_map(read)))
+    }
+
+    /// The records in ConfigMaps, oldest first.
+    pub async fn config_maps(&self) -> Result<Vec<Entry>, ReleaseError> {
+        let list = self
+            .map_api()
+            .list(&self.selector())
+            .await
+            .map_err(ReleaseError::kube(self.action("listing the ConfigMaps")))?;
+        let read = |map: ConfigMap| {
+            let text = map.data.and_then(|mut data| data.remove("release")).map(String::into_bytes);
+            self.entry(Driver::ConfigMap, map.metadata, text)
+        };
+        Ok(sorted(list.items.into_iter().filter_map(read)))
+    }
+
+    /// The records that count: those in Secrets, and if there are none, those in ConfigMaps.
+    pub async fn current(&self) -> Result<Vec<Entry>, ReleaseError> {
+        let secrets = self.secrets().await?;
+        if secrets.is_empty() {
+            self.config_maps().await
+        } else {
+            Ok(secrets)
+        }
+    }
+
+    fn entry(&self, driver: Driver, metadata: ObjectMeta, text: Option<Vec<u8>>) -> Option<Entry> {
+        let object = metadata.name?;
+        let revision = object.strip_prefix(&self.object(""))?.parse().ok()?;
+        let status = metadata.labels.and_then(|mut labels| labels.remove("status")).unwrap_or_default();
+        let owners = metadata.owner_references.into_iter().flatten().map(|owner| owner.uid).collect();
+        Some(Entry {
+            driver,
+            object,
+            revision,
+            status,
+            owners,
+            text: text.unwrap_or_default(),
+        })
+    }
+
+    /// Writes a revision. False if there is one already.
+    pub async fn create(&self, revision: u32, status: Status, text: String, owner: &OwnerReference) -> Result<bool, ReleaseError> {
+        let object = self.object(&revision.to_string());
+        let secret = Secret {
+            metadata: ObjectMeta {
+                name: Some(object.clone()),
+                namespace: Some(self.namespace.to_owned()),
+                labels: Some(self.labels(revision, status)),
+                owner_references: Some(vec![owner.clone()]),
+                ..ObjectMeta::default()
+            },
+            type_: Some(SECRET_TYPE.to_owned()),
+            data: Some(BTreeMap::from([("release".to_owned(), ByteString(text.into_bytes()))])),
+            ..Secret::default()
+        };
+        let params = PostParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PostParams::default()
+        };
+        match self.secret_api().create(&params, &secret).await {
+            Ok(_) => Ok(true),
+            Err(error) if is_conflict(&error) => Ok(false),
+            Err(error) => Err(ReleaseError::kube(format!(
+                "writing the Helm release Secret {}/{object}",
+                self.namespace
+            ))(error)),
+        }
+    }
+
+    /// Marks an earlier revision as superseded. One in a ConfigMap is copied to a Secret, where the history goes on.
+    pub async fn supersede(&self, entry: &Entry, owner: &OwnerReference) -> Result<(), ReleaseError> {
+        let unreadable = |problem: String| ReleaseError::unreadable(entry.describe(self.namespace), &problem);
+        let text = record::restate(&entry.text, Status::Superseded).map_err(unreadable)?;
+        if entry.driver == Driver::ConfigMap {
+            self.create(entry.revision, Status::Superseded, text, owner).await?;
+            return Ok(());
+        }
+        let labels = json!({"status": Status::Superseded.as_str(), "modifiedAt": seconds()});
+        let patch = json!({"metadata": {"labels": labels}, "data": {"release": ByteString(text.into_bytes())}});
+        let params = PatchParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        match self
+            .secret_api()
+            .patch_metadata(&entry.object, &params, &Patch::Merge(&patch))
+            .await
+        {
+            Ok(_) => Ok(()),
+            Err(error) if is_not_found(&error) => Ok(()),
+            Err(error) => Err(ReleaseError::kube(format!(
+                "marking {} as superseded",
+                entry.describe(self.namespace)
+            ))(error)),
+        }
+    }
+
+    /// Deletes a record.
+    pub async fn delete(&self, entry: &Entry) -> Result<(), ReleaseError> {
+        let params = DeleteParams::default();
+        let outcome = match entry.driver {
+            Driver::Secret => self.secret_api().delete(&entry.object, &params).await.map(drop),
+            Driver::ConfigMap => self.map_api().delete(&entry.object, &params).await.map(drop),
+        };
+        match outcome {
+            Err(error) if !is_not_found(&error) => Err(ReleaseError::kube(format!("deleting {}", entry.describe(self.namespace)))(error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn labels(&self, revision: u32, status: Status) -> BTreeMap<String, String> {
+        let pairs = [
+            ("createdAt", seconds()),
+            ("name", self.name.to_owned()),
+            ("owner", "helm".to_owned()),
+            ("status", status.as_str().to_owned()),
+            ("version", revision.to_string()),
+        ];
+        pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+
+    fn selector(&self) -> ListParams {
+        ListParams::default().labels(&format!("owner=helm,name={}", self.name))
+    }
+
+    fn object(&self, revision: &str) -> String {
+        format!("sh.helm.release.v1.{}.v{revision}", self.name)
+    }
+
+    fn action(&self, what: &str) -> String {
+        format!("{what} of the Helm release {}/{}", self.namespace, self.name)
+    }
+
+    fn secret_api(&self) -> Api<Secret> {
+        Api::namespaced(self.client.clone(), self.namespace)
+    }
+
+    fn map_api(&self) -> Api<ConfigMap> {
+        Api::namespaced(self.client.clone(), self.namespace)
+    }
+}
+
+fn sorted(entries: impl Iterator<Item = Entry>) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = entries.collect();
+    entries.sort_by_key(|entry| entry.revision);
+    entries
+}
+
+fn seconds() -> String {
+    jiff::Timestamp::now().as_second().to_string()
+}

@@ -1,0 +1,199 @@
+//! Records and manifests, without a cluster.
+
+use kube::core::Status as Answer;
+use serde_json::{Value, json};
+
+use super::error::ReleaseError;
+use super::objects::{self, Reference};
+use super::record::{self, Info, Written};
+use super::release::Release;
+use super::status::Status;
+use super::store::{Driver, Entry};
+
+/// What `helm install` (3.18.6) wrote for the chart that `tests/releases.rs` uses, with the option `--set nested.list={1,a}`.
+const OF_HELM: &str = include_str!("../../tests/fixtures/helm-record.txt");
+
+fn entry(text: &str) -> Entry {
+    Entry {
+        driver: Driver::Secret,
+        object: "sh.helm.release.v1.demo.v3".to_owned(),
+        revision: 3,
+        status: String::new(),
+        owners: Vec::new(),
+        text: text.as_bytes().to_vec(),
+    }
+}
+
+fn references(manifest: &str) -> Vec<Reference> {
+    objects::parse(manifest).unwrap()
+}
+
+#[test]
+fn a_record_of_helm_is_read() {
+    let release = Release::read(&entry(OF_HELM.trim()), "ns").unwrap();
+    assert_eq!((release.revision, release.status), (3, Status::Deployed));
+    assert_eq!((release.chart.as_str(), release.chart_version.as_str()), ("demo", "0.1.0"));
+    assert_eq!(release.values(), &json!({"nested": {"list": [1, "a"]}}));
+    assert!(
+        release.manifest.starts_with("---\n# Source: demo/templates/"),
+        "{}",
+        release.manifest
+    );
+    assert_eq!(
+        release.objects(),
+        [("ConfigMap", "always"), ("ConfigMap", "extra"), ("StatefulSet", "worker")]
+    );
+}
+
+#[test]
+fn superseding_a_record_of_helm_changes_its_status_alone() {
+    let mut before: Value = record::decode(OF_HELM.trim().as_bytes()).unwrap();
+    let after: Value = record::decode(record::restate(OF_HELM.trim().as_bytes(), Status::Superseded).unwrap().as_bytes()).unwrap();
+    assert_eq!(after["info"]["status"], "superseded");
+    before["info"]["status"] = json!("superseded");
+    assert_eq!(after, before);
+}
+
+#[test]
+fn a_record_has_helms_fields() {
+    let of_helm: Value = record::decode(OF_HELM.trim().as_bytes()).unwrap();
+    let written = Written {
+        name: "demo",
+        info: Info {
+            status: Status::Deployed,
+            ..Info::default()
+        },
+        chart: &of_helm["chart"],
+        config: &of_helm["config"],
+        manifest: "m",
+        hooks: &[],
+        version: 1,
+        namespace: "ns",
+    };
+    let own: Value = record::decode(record::encode(&written).unwrap().as_bytes()).unwrap();
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    // Helm leaves empty hooks out.
+    assert_eq!(
+        keys(&own).into_iter().filter(|key| key != "hooks").collect::<Vec<_>>(),
+        keys(&of_helm)
+    );
+    assert_eq!(keys(&own["info"]), keys(&of_helm["info"]));
+    assert_eq!(own["info"]["deleted"], of_helm["info"]["deleted"], "never is an empty text");
+}
+
+#[test]
+fn damaged_records_are_named_with_the_remedy() {
+    for (text, words) in [("?", "not base64"), ("e30x", "not the JSON"), ("H4sIAAAA", "not gzip")] {
+        let message = Release::read(&entry(text), "ns").unwrap_err().to_string();
+        assert!(message.starts_with("Secret ns/sh.helm.release.v1.demo.v3: "), "{message}");
+        assert!(message.contains(words) && message.contains("delete it"), "{message}");
+    }
+}
+
+#[test]
+fn early_records_are_not_compressed() {
+    use base64::Engine as _;
+    let text =
+        base64::engine::general_purpose::STANDARD.encode(r#"{"info": {"status": "failed"}, "hooks": null, "chart": {"metadata": {}}}"#);
+    assert_eq!(Release::read(&entry(&text), "ns").unwrap().status, Status::Failed);
+}
+
+#[test]
+fn states_have_helms_words() {
+    for status in [
+        Status::Deployed,
+        Status::Superseded,
+        Status::Failed,
+        Status::Uninstalling,
+        Status::Uninstalled,
+        Status::PendingInstall,
+        Status::PendingUpgrade,
+        Status::PendingRollback,
+        Status::Unknown,
+    ] {
+        assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
+        assert_eq!(serde_json::from_value::<Status>(json!(status.as_str())).unwrap(), status);
+    }
+    assert_eq!(serde_json::from_value::<Status>(json!("of-helm-9")).unwrap(), Status::Unknown);
+}
+
+#[test]
+fn manifests_are_read_with_lists_comments_and_strange_specs() {
+    let found = references(
+        "# nothing\n---\n---\napiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret, metadata: {name: a, namespace: n}}\n---\n\
+         apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: b}\nspec: {replicas: 2}\n---\n\
+         apiVersion: example.com/v1\nkind: Odd\nmetadata: {name: c}\nspec: [1]\n",
+    );
+    let told: Vec<_> = found
+        .iter()
+        .map(|object| (object.key(), object.namespace.as_deref(), object.replicas))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (("", "Secret", "a"), Some("n"), None),
+            (("apps", "StatefulSet", "b"), None, Some(2)),
+            (("example.com", "Odd", "c"), None, None),
+        ]
+    );
+    assert!(objects::parse("a: [").is_err());
+}
+
+#[test]
+fn what_was_dropped_is_told_by_group_kind_and_name() {
+    let object =
+        |api_version: &str, kind: &str, name: &str| format!("---\napiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: {name}}}\n");
+    let before = references(
+        &[
+            object("batch/v1beta1", "CronJob", "a"),
+            object("v1", "ConfigMap", "a"),
+            object("v1", "ConfigMap", "b"),
+        ]
+        .concat(),
+    );
+    let after = references(
+        &[
+            object("batch/v1", "CronJob", "a"),
+            object("v1", "ConfigMap", "b"),
+            object("v1", "ConfigMap", "c"),
+        ]
+        .concat(),
+    );
+    let dropped: Vec<_> = objects::dropped(&before, &after).into_iter().map(Reference::key).collect();
+    assert_eq!(dropped, [("", "ConfigMap", "a")]);
+}
+
+#[test]
+fn what_pods_need_comes_before_them() {
+    let order = [
+        ("", "ServiceAccount"),
+        ("rbac.authorization.k8s.io", "RoleBinding"),
+        ("apps", "StatefulSet"),
+        ("autoscaling", "HorizontalPodAutoscaler"),
+    ];
+    let phases = order.map(|(group, kind)| objects::phase(group, kind));
+    assert!(phases.is_sorted_by(|a, b| a < b), "{phases:?}");
+    assert_eq!(objects::phase("", "ConfigMap"), objects::phase("rbac.authorization.k8s.io", "Role"));
+}
+
+#[test]
+fn answers_of_the_api_server_are_told_apart() {
+    let error = |code, message: &str| {
+        let answer = Answer {
+            code,
+            message: message.to_owned(),
+            ..Answer::default()
+        };
+        ReleaseError::write("StatefulSet ns/w", kube::Error::Api(Box::new(answer)))
+    };
+    let fixed =
+        "StatefulSet.apps \"w\" is invalid: spec: Forbidden: updates to statefulset spec for fields other than 'replicas' are forbidden";
+    assert!(matches!(error(422, fixed), ReleaseError::Immutable { .. }));
+    assert!(matches!(
+        error(422, "spec.selector: Invalid value: field is immutable"),
+        ReleaseError::Immutable { .. }
+    ));
+    assert!(matches!(error(422, "spec.template: Required value"), ReleaseError::Invalid { .. }));
+    assert!(error(400, "strict decoding error").is_refusal());
+    assert!(!error(409, "conflict").is_refusal() && !error(403, "quota").is_refusal() && !error(500, "etcd").is_refusal());
+}
