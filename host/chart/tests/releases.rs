@@ -349,6 +349,7 @@ async fn end_hook(scene: &Scene, phase: &str) -> bool {
 #[ignore = "needs a cluster (KUBECONFIG)"]
 async fn hooks_run_around_and_are_waited_for() {
     scene("hooks", HOOKED, |scene| async move {
+        scene.allow_pods().await;
         let (failed, _) = tokio::join!(scene.install(json!({})), end_hook(&scene, "Failed"));
         let message = failed.unwrap_err().to_string();
         assert!(message.contains("pre-install hook Pod") && message.contains("failed"), "{message}");

@@ -232,6 +232,8 @@ async fn bounded<T>(
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn hook(name: &str, event: &str, weight: i32) -> Hook {
@@ -253,5 +255,25 @@ mod tests {
         ];
         let names: Vec<_> = order(&hooks, "pre-install").iter().map(|hook| hook.name.as_str()).collect();
         assert_eq!(names, ["a", "b", "late"]);
+    }
+
+    #[test]
+    fn the_end_of_jobs_and_pods_is_told() {
+        let job = |status: serde_json::Value| job_outcome(&serde_json::from_value(json!({"metadata": {}, "status": status})).unwrap());
+        assert_eq!(job(json!({"active": 1})), None);
+        assert_eq!(job(json!({"conditions": [{"type": "Complete", "status": "False"}]})), None);
+        let met = json!([{"type": "SuccessCriteriaMet", "status": "True"}, {"type": "Complete", "status": "True"}]);
+        assert_eq!(job(json!({"conditions": met})), Some(Ok(())));
+        let failed = json!([{"type": "Failed", "status": "True", "message": "BackoffLimitExceeded"}]);
+        assert_eq!(
+            job(json!({"conditions": failed})),
+            Some(Err("failed: BackoffLimitExceeded".to_owned()))
+        );
+
+        let pod = |phase: &str| {
+            let pod = json!({"metadata": {}, "status": {"phase": phase}});
+            pod_outcome(&serde_json::from_value(pod).unwrap()).map(|outcome| outcome.is_ok())
+        };
+        assert_eq!((pod("Running"), pod("Succeeded"), pod("Failed")), (None, Some(true), Some(false)));
     }
 }

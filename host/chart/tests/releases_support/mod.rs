@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::FutureExt as _;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, ServiceAccount};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use k8s_openapi::{ByteString, NamespaceResourceScope};
 use kube::api::{DeleteParams, ListParams, ObjectMeta, PostParams};
@@ -123,6 +123,20 @@ impl Scene {
     /// Objects of the namespace.
     pub fn api<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>>(&self) -> Api<K> {
         Api::namespaced(self.client.clone(), &self.policy.namespace)
+    }
+
+    /// Makes sure that the account which every pod has is there; its controller may be slower than a test.
+    pub async fn allow_pods(&self) {
+        let metadata = ObjectMeta {
+            name: Some("default".to_owned()),
+            ..ObjectMeta::default()
+        };
+        let account = ServiceAccount {
+            metadata,
+            ..ServiceAccount::default()
+        };
+        let created = self.api::<ServiceAccount>().create(&PostParams::default(), &account).await;
+        assert!(matches!(&created, Ok(_) | Err(kube::Error::Api(_))), "{created:?}");
     }
 
     /// The workers.
