@@ -1,1 +1,21 @@
-//! End-to-end tests of Wasser on a real cluster.
+//! End-to-end tests of Wasser: the real `wasser run` against a real API server.
+//!
+//! They need a cluster that nothing else serves meanwhile, and run one after the other: `cargo xtask test e2e` brings one up and says
+//! where everything is, through the variables of [`environment`].
+
+// What the tests are made of fails as they do: by panicking.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+pub mod charts;
+pub mod environment;
+pub mod expect;
+pub mod manifests;
+pub mod metrics;
+pub mod objects;
+pub mod operator;
+pub mod plugins;
+pub mod servers;
+mod sweep;
+pub mod tools;
+
+pub use operator::Operator;

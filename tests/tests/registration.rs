@@ -1,29 +1,23 @@
 //! Plugins come, change and go as ConfigMaps, in the real `wasser run` against a real API server.
 //!
-//! Needs a cluster (`KUBECONFIG`) that nothing else serves meanwhile, `cargo build -p wasser`, and `cargo xtask guests juicefs`.
-
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
-mod operator;
-
-use k8s_openapi::api::core::v1::{ConfigMap, Event};
-use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
-use kube::core::{ApiResource, GroupVersionKind};
+use k8s_openapi::api::core::v1::Event;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
-use operator::{Operator, Verdict};
-
-const KIND: &str = "JuiceFSRuntime";
+use wasser_tests::Operator;
+use wasser_tests::plugins::{JUICEFS, Verdict, replace_line};
 
 #[tokio::test]
-#[ignore = "needs a cluster"]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn a_registration_is_loaded_and_says_so() {
     let operator = Operator::start("add").await;
     operator.register("juicefs", |_| ()).await;
     let map = operator.verdict("juicefs", Verdict::Loaded).await;
     let annotations = map.annotations();
-    assert_eq!(annotations.get("wasser.fluid.io/kind").map(String::as_str), Some(KIND));
+    assert_eq!(annotations.get("wasser.fluid.io/kind").map(String::as_str), Some(JUICEFS));
     assert!(annotations.get("wasser.fluid.io/digest").unwrap().starts_with("sha256:"));
     assert_eq!(annotations.get("wasser.fluid.io/wit").map(String::as_str), Some("0.1.0"));
     operator.event("PluginLoaded", &map.uid().unwrap()).await;
@@ -31,7 +25,7 @@ async fn a_registration_is_loaded_and_says_so() {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster"]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn what_the_operator_writes_is_no_change() {
     let operator = Operator::start("quiet").await;
     operator.register("a-first", |_| ()).await;
@@ -55,7 +49,7 @@ async fn what_the_operator_writes_is_no_change() {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster"]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn a_wrong_digest_is_refused_until_it_is_corrected() {
     let operator = Operator::start("digest").await;
     let wrong = format!("digest: sha256:{}", "0".repeat(64));
@@ -75,7 +69,7 @@ async fn a_wrong_digest_is_refused_until_it_is_corrected() {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster"]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn a_bad_change_leaves_the_last_good_plugin_serving() {
     let operator = Operator::start("lastgood").await;
     operator.register("juicefs", |_| ()).await;
@@ -102,7 +96,7 @@ async fn a_bad_change_leaves_the_last_good_plugin_serving() {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster"]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn of_two_claims_the_older_wins_and_the_newer_takes_over() {
     let operator = Operator::start("claims").await;
     operator.register("a-first", |_| ()).await;
@@ -118,14 +112,13 @@ async fn of_two_claims_the_older_wins_and_the_newer_takes_over() {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster"]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn runtimes_outlive_their_plugin_and_are_told() {
     let operator = Operator::start("remove").await;
     operator.register("juicefs", |_| ()).await;
     operator.verdict("juicefs", Verdict::Loaded).await;
-    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("data.fluid.io", "v1alpha1", KIND));
-    let runtimes = Api::<DynamicObject>::namespaced_with(operator.client.clone(), &operator.namespace, &resource);
-    let runtime = json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": KIND, "metadata": {"name": "left"}, "spec": {"replicas": 1}});
+    let runtimes = operator.runtimes();
+    let runtime = json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": JUICEFS, "metadata": {"name": "left"}, "spec": {"replicas": 1}});
     let runtime = runtimes
         .create(&Default::default(), &serde_json::from_value(runtime).unwrap())
         .await
@@ -147,7 +140,7 @@ async fn runtimes_outlive_their_plugin_and_are_told() {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster"]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn registrations_of_a_stopped_operator_are_taken_up_by_the_next() {
     let mut operator = Operator::start("restart").await;
     operator.register("juicefs", |_| ()).await;
@@ -162,7 +155,7 @@ async fn registrations_of_a_stopped_operator_are_taken_up_by_the_next() {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster"]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn of_two_replicas_one_writes() {
     let mut first = Operator::start_with("replicas", &["--leader-elect"]).await;
     first.metric("wasser_leader 1").await;
@@ -180,14 +173,4 @@ async fn of_two_replicas_one_writes() {
     assert_eq!(events.list(&ListParams::default()).await.unwrap().iter().filter(loaded).count(), 1);
     assert!(!second.get("/metrics").await.contains(r#"verb="patch",resource="configmaps""#));
     second.end().await;
-}
-
-fn replace_line(yaml: &mut String, start: &str, line: &str) {
-    let lines = yaml.lines().map(|old| if old.starts_with(start) { line } else { old });
-    *yaml = lines.collect::<Vec<_>>().join("\n");
-}
-
-/// A ConfigMap's own annotations of the verdict.
-fn word(map: &ConfigMap) -> Option<&str> {
-    map.annotations().get("wasser.fluid.io/verdict").map(String::as_str)
 }

@@ -1,0 +1,81 @@
+//! Waiting, always for something and never for longer than a bound.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use crate::Operator;
+use crate::metrics::Metrics;
+
+/// How long anything may take before a test fails. Containers of a real node take a few seconds to start.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How long something must stay as it is to count as at rest.
+pub const QUIET: Duration = Duration::from_secs(3);
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(25);
+/// Lines of the operator's log that a failure shows.
+const SHOWN: usize = 60;
+
+/// Waits until an attempt gives something; after `patience`, fails with what `explain` adds.
+pub async fn within<T, F: Future<Output = Option<T>>>(
+    patience: Duration,
+    what: &str,
+    explain: impl AsyncFnOnce() -> String,
+    mut attempt: impl FnMut() -> F,
+) -> T {
+    let attempts = async {
+        loop {
+            match attempt().await {
+                Some(found) => return found,
+                None => tokio::time::sleep(PAUSE).await,
+            }
+        }
+    };
+    match tokio::time::timeout(patience, attempts).await {
+        Ok(found) => found,
+        Err(_) => panic!("not within {patience:?}: {what}\n{}", explain().await),
+    }
+}
+
+impl Operator {
+    /// Waits until an attempt gives something.
+    pub async fn eventually<T, F: Future<Output = Option<T>>>(&self, what: &str, attempt: impl FnMut() -> F) -> T {
+        self.eventually_within(PATIENCE, what, attempt).await
+    }
+
+    /// Waits until an attempt gives something, for this long.
+    pub async fn eventually_within<T, F: Future<Output = Option<T>>>(
+        &self,
+        patience: Duration,
+        what: &str,
+        attempt: impl FnMut() -> F,
+    ) -> T {
+        within(patience, what, async || self.situation().await, attempt).await
+    }
+
+    /// Waits until a number of the metrics has not changed for [`QUIET`], and gives it. Something that runs in circles never rests.
+    pub async fn at_rest<T: PartialEq + std::fmt::Debug>(&self, what: &str, number: impl Fn(&Metrics) -> T) -> T {
+        let began = Instant::now();
+        let (mut last, mut since) = (number(&self.metrics().await), Instant::now());
+        while since.elapsed() < QUIET {
+            assert!(
+                began.elapsed() < PATIENCE,
+                "{what} does not come to rest: {last:?}\n{}",
+                self.situation().await
+            );
+            tokio::time::sleep(PAUSE).await;
+            let now = number(&self.metrics().await);
+            if now != last {
+                (last, since) = (now, Instant::now());
+            }
+        }
+        last
+    }
+
+    /// What a person would look at first after a failure: the objects, and the end of the log.
+    async fn situation(&self) -> String {
+        let log = std::fs::read_to_string(self.log()).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        let tail = lines.get(lines.len().saturating_sub(SHOWN)..).unwrap_or_default().join("\n");
+        format!("{}\n--- the end of {}\n{tail}", self.objects().await, self.log().display())
+    }
+}

@@ -1,0 +1,72 @@
+//! What users write, in the shapes that the tests need.
+
+use serde_json::{Value, json};
+
+use crate::environment;
+
+/// The name of the Secret that [`dataset`] refers to.
+pub const SECRET: &str = "jfs-secret";
+
+/// The Secret with the address of the metadata engine; each Redis database is a file system of its own.
+pub fn secret(database: u8) -> Value {
+    let redis = environment::redis();
+    let server = redis.rsplit_once('/').map_or(redis.as_str(), |(server, _)| server);
+    json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET}, "stringData": {"metaurl": format!("{server}/{database}")}})
+}
+
+/// A Dataset on JuiceFS, community edition, that shares its node.
+pub fn dataset(name: &str) -> Value {
+    json!({
+        "apiVersion": "data.fluid.io/v1alpha1", "kind": "Dataset", "metadata": {"name": name},
+        "spec": {
+            "accessModes": ["ReadWriteMany"],
+            "placement": "Shared",
+            "mounts": [{
+                "name": "minio", "mountPoint": "juicefs:///",
+                "options": {"storage": "file", "bucket": "/data/store"},
+                "encryptOptions": [{"name": "metaurl", "valueFrom": {"secretKeyRef": {"name": SECRET, "key": "metaurl"}}}]
+            }]
+        }
+    })
+}
+
+/// Its runtime, with one worker.
+pub fn runtime(name: &str) -> Value {
+    json!({
+        "apiVersion": "data.fluid.io/v1alpha1", "kind": "JuiceFSRuntime", "metadata": {"name": name},
+        "spec": {
+            "replicas": 1,
+            "tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/var/cache/jfs", "quota": "1Gi", "low": "0.1"}]}
+        }
+    })
+}
+
+/// The same with something set; a path is that of a JSON pointer, and `null` removes.
+#[must_use]
+pub fn with(mut object: Value, pointer: &str, value: Value) -> Value {
+    let mut place = &mut object;
+    let parts: Vec<&str> = pointer.trim_start_matches('/').split('/').collect();
+    for part in &parts {
+        place = match part.parse::<usize>() {
+            Ok(index) => &mut place[index],
+            Err(_) => &mut place[*part],
+        };
+    }
+    *place = value;
+    object
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_set_or_made() {
+        let changed = with(dataset("a"), "/spec/mounts/0/options/bucket", json!("/other"));
+        assert_eq!(changed["spec"]["mounts"][0]["options"]["bucket"], "/other");
+        assert_eq!(
+            with(runtime("a"), "/spec/worker/options/cache-size", json!("1"))["spec"]["worker"]["options"]["cache-size"],
+            "1"
+        );
+    }
+}

@@ -1,0 +1,218 @@
+//! A `wasser run` of a test's own, in a namespace of its own.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::{Api, Client, ResourceExt};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+
+use crate::metrics::Metrics;
+use crate::{environment, sweep};
+
+/// How long the operator may take to end: it finishes what it has begun.
+const ENDS_WITHIN: Duration = Duration::from_secs(30);
+
+/// The process, and its namespace.
+pub struct Operator {
+    /// A client of the test's own, which the operator's metrics do not count.
+    pub client: Client,
+    /// Where its plugins are registered, and where the test has its objects.
+    pub namespace: String,
+    /// The ConfigMaps there.
+    pub maps: Api<ConfigMap>,
+    options: Vec<String>,
+    address: String,
+    child: Child,
+    log: PathBuf,
+    /// How many there were in this namespace before.
+    number: u32,
+}
+
+impl Operator {
+    /// Starts it and waits until it is ready.
+    pub async fn start(name: &str) -> Self {
+        Self::start_with(name, &[]).await
+    }
+
+    /// Starts it with the JuiceFS plugin, and waits until that serves.
+    pub async fn start_serving(name: &str) -> Self {
+        let operator = Self::start(name).await;
+        operator.serve_juicefs().await;
+        operator
+    }
+
+    /// Starts it with more options.
+    pub async fn start_with(name: &str, options: &[&str]) -> Self {
+        let client = Client::try_default()
+            .await
+            .expect("these tests need a cluster: run them with `cargo xtask test e2e`, or set KUBECONFIG");
+        sweep::leftovers(&client).await;
+        install_crds(&client).await;
+        let namespace = format!("e2e-{name}-{}", std::process::id());
+        let object = json!({"metadata": {"name": namespace, "labels": {sweep::LABEL: "true"}}});
+        let object: Namespace = serde_json::from_value(object).expect("a Namespace");
+        Api::<Namespace>::all(client.clone())
+            .create(&Default::default(), &object)
+            .await
+            .expect("creating the test's namespace");
+        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        Self::spawn(client, namespace, options, 0).await
+    }
+
+    /// Another one in the same namespace, beside this one.
+    pub async fn replica(&self) -> Self {
+        Self::spawn(self.client.clone(), self.namespace.clone(), self.options.clone(), self.number + 1).await
+    }
+
+    /// The same one again, after it has ended.
+    pub async fn restart(&mut self) {
+        *self = Self::spawn(self.client.clone(), self.namespace.clone(), self.options.clone(), self.number + 1).await;
+    }
+
+    async fn spawn(client: Client, namespace: String, options: Vec<String>, number: u32) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("the address of a listener").to_string();
+        drop(listener);
+        let scratch = environment::scratch();
+        let log = scratch.join(format!("{namespace}-{number}.log"));
+        let child = Command::new(environment::wasser())
+            .args([
+                "run",
+                "--namespace",
+                &namespace,
+                "--metrics-addr",
+                &address,
+                "--log",
+                "info,wasser=debug,wasser_engine=debug",
+                "--cache-dir",
+            ])
+            .arg(scratch.join("cache"))
+            .args(&options)
+            .stderr(File::create(&log).expect("creating a log"))
+            .kill_on_drop(true)
+            .spawn()
+            .expect("starting wasser; build it with `cargo build -p wasser`");
+        let maps = Api::namespaced(client.clone(), &namespace);
+        let operator = Self {
+            client,
+            namespace,
+            maps,
+            options,
+            address,
+            child,
+            log,
+            number,
+        };
+        let ready = || async {
+            operator
+                .try_get("/readyz")
+                .await
+                .filter(|answer| answer.starts_with("HTTP/1.1 200"))
+        };
+        operator.eventually("the operator is ready", ready).await;
+        operator
+    }
+
+    /// Where it logs.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// How many lines of the log contain this.
+    pub fn log_lines(&self, text: &str) -> usize {
+        let log = std::fs::read_to_string(&self.log).expect("reading the log");
+        log.lines().filter(|line| line.contains(text)).count()
+    }
+
+    /// What it has counted.
+    pub async fn metrics(&self) -> Metrics {
+        Metrics::new(self.get("/metrics").await)
+    }
+
+    /// Waits for a line of the metrics.
+    pub async fn metric(&self, line: &str) {
+        let there = || async { self.try_get("/metrics").await.filter(|text| Metrics::new(text.clone()).has(line)) };
+        self.eventually(line, there).await;
+    }
+
+    /// What it answers.
+    pub async fn get(&self, path: &str) -> String {
+        self.try_get(path).await.expect("the operator does not answer")
+    }
+
+    async fn try_get(&self, path: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(&self.address).await.ok()?;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: wasser\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.ok()?;
+        Some(answer)
+    }
+
+    /// Ends it as Kubernetes does.
+    pub async fn terminate(&mut self) -> ExitStatus {
+        let id = self.child.id().expect("it has ended by itself").to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &id])
+                .status()
+                .await
+                .expect("starting kill")
+                .success()
+        );
+        let ended = tokio::time::timeout(ENDS_WITHIN, self.child.wait()).await;
+        ended.expect("it does not end").expect("waiting for the operator")
+    }
+
+    /// Ends it as a crash does.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.expect("killing the operator");
+    }
+
+    /// Ends it and removes its namespace.
+    pub async fn end(mut self) {
+        assert!(self.terminate().await.success(), "the operator ended with an error");
+        let namespaces = Api::<Namespace>::all(self.client.clone());
+        namespaces
+            .delete(&self.namespace, &DeleteParams::background())
+            .await
+            .expect("deleting the test's namespace");
+    }
+}
+
+/// Installs the checked-in CRDs.
+pub async fn install_crds(client: &Client) {
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apiextensions.k8s.io", "v1", "CustomResourceDefinition"));
+    let api = Api::<DynamicObject>::all_with(client.clone(), &resource);
+    for file in std::fs::read_dir(environment::root().join("crds")).expect("reading the directory crds") {
+        let path = file.expect("reading the directory crds").path();
+        let text = std::fs::read_to_string(&path).expect("reading a CRD");
+        let crd: DynamicObject = yaml_serde::from_str(&text).expect("a CRD");
+        let name = crd.name_any();
+        api.patch(&name, &PatchParams::apply("test").force(), &Patch::Apply(&crd))
+            .await
+            .expect("installing a CRD");
+        let established = || async {
+            let conditions = api.get(&name).await.ok()?.data.pointer("/status/conditions")?.as_array()?.clone();
+            conditions
+                .iter()
+                .any(|condition| condition["type"] == "Established" && condition["status"] == "True")
+                .then_some(())
+        };
+        crate::expect::within(
+            crate::expect::PATIENCE,
+            "the CRD is established",
+            async || name.clone(),
+            established,
+        )
+        .await;
+    }
+}

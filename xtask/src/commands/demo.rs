@@ -1,0 +1,214 @@
+//! `cargo xtask demo`: one Dataset on a real JuiceFS, from nothing, with a word on everything that happens.
+
+mod narrator;
+mod operator;
+
+use std::io::IsTerminal;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use xtask::cluster::{self, Cluster, DEFAULT_NAME, Node, Options};
+use xtask::process::wait;
+use xtask::{guests, machine, paths};
+
+use super::interrupt;
+use super::surroundings::{REDIS, Surroundings};
+use narrator::Narrator;
+use operator::Operator;
+
+/// The operator's namespace.
+const SYSTEM: &str = "wasser-system";
+/// Where the Dataset is, and what it is called.
+const NAMESPACE: &str = "default";
+const NAME: &str = "demo";
+/// What is applied.
+const EXAMPLE: &str = "docs/examples/juicefs.yaml";
+/// How long the Dataset may take.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Shows one Dataset becoming Bound on a real JuiceFS, on a real node where that is possible.
+///
+/// Builds what is missing, brings up a cluster and a Redis, runs `wasser`, registers the JuiceFS plugin, and applies docs/examples/juicefs.yaml.
+/// Afterwards wasser runs until Ctrl-C, and the cluster until `cargo xtask cluster down`. With KUBECONFIG set, uses that cluster.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Do not wait for Ctrl-C at the end; the default where nobody watches
+    #[arg(long)]
+    once: bool,
+    /// Build wasser with optimisation
+    #[arg(long)]
+    release: bool,
+    /// Which cluster; one that runs already is used
+    #[arg(long, default_value = DEFAULT_NAME, value_parser = cluster::name)]
+    name: String,
+    /// What runs the pods [default: real where that is possible]
+    #[arg(long, value_enum)]
+    node: Option<Node>,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    interrupt::listen()?;
+    say("building the JuiceFS plugin");
+    guests::build(paths::root(), &["juicefs".to_owned()])?;
+    interrupt::check()?;
+    say("building wasser");
+    let program = operator::build(args.release)?;
+    say("bringing up a cluster");
+    let cluster = Cluster::up(&Options {
+        name: args.name.clone(),
+        node: args.node,
+        nodes: 3,
+    })?;
+    interrupt::check()?;
+    let surroundings = Surroundings::of(&cluster)?;
+    interrupt::check()?;
+    if !surroundings.real {
+        println!("    its nodes are fake: pods become ready without containers, so that nothing is really mounted, and sizes stay unknown");
+    }
+    let Some(redis) = &surroundings.redis else {
+        bail!("JuiceFS needs a metadata engine: set {REDIS} to the URL of a Redis that pods of this cluster reach, redis://HOST:6379/1");
+    };
+
+    say("installing the CRDs, and running wasser");
+    kubectl(&cluster, &["apply", "--server-side", "--force-conflicts", "-f", &path("crds")])?;
+    create(&cluster, &["create", "namespace", SYSTEM])?;
+    let mut operator = Operator::start(&program, &cluster, SYSTEM)?;
+    operator.ready(args.release)?;
+    say("registering the JuiceFS plugin: kubectl apply --server-side -f target/plugins/juicefs.yaml");
+    kubectl(
+        &cluster,
+        &[
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "-n",
+            SYSTEM,
+            "-f",
+            &path("target/plugins/juicefs.yaml"),
+        ],
+    )?;
+    registered(&cluster, &operator)?;
+
+    say(&format!("creating a Secret with {redis}, and applying {EXAMPLE}"));
+    create(
+        &cluster,
+        &[
+            "create",
+            "secret",
+            "generic",
+            "jfs-secret",
+            "-n",
+            NAMESPACE,
+            &format!("--from-literal=metaurl={redis}"),
+        ],
+    )?;
+    let began = Instant::now();
+    print!("{}", kubectl(&cluster, &["apply", "-n", NAMESPACE, "-f", &path(EXAMPLE)])?);
+    let mut narrator = Narrator::new(&cluster, NAMESPACE, began);
+    let outcome = narrator.follow(NAME, surroundings.real, PATIENCE, || operator.check());
+    show(&cluster, &surroundings, &operator);
+    outcome?;
+    outlook(args, &cluster, &surroundings);
+    if !args.once && std::io::stdout().is_terminal() {
+        println!("\nwasser runs until Ctrl-C; its log is {}", operator.log().display());
+        while !interrupt::interrupted() {
+            operator.check()?;
+            narrator.look()?;
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+    operator.stop()
+}
+
+fn say(text: &str) {
+    println!("==> {text}");
+}
+
+fn path(file: &str) -> String {
+    paths::root().join(file).display().to_string()
+}
+
+fn kubectl(cluster: &Cluster, arguments: &[&str]) -> Result<String> {
+    interrupt::check()?;
+    cluster.kubectl(arguments)
+}
+
+/// `kubectl create …`, and no complaint about what is there already.
+fn create(cluster: &Cluster, arguments: &[&str]) -> Result<()> {
+    let manifest = kubectl(cluster, &[arguments, &["--dry-run=client", "-o", "yaml"]].concat())?;
+    let file = tempfile::NamedTempFile::new().context("creating a temporary file")?;
+    std::fs::write(file.path(), manifest).context("writing a temporary file")?;
+    kubectl(cluster, &["apply", "-f", &file.path().display().to_string()]).map(drop)
+}
+
+/// Waits for the verdict on the registration.
+fn registered(cluster: &Cluster, operator: &Operator) -> Result<()> {
+    let annotation = |name: &str| {
+        let jsonpath = format!(r"jsonpath={{.metadata.annotations.wasser\.fluid\.io/{name}}}");
+        cluster.kubectl(&["get", "configmap", "juicefs", "-n", SYSTEM, "-o", &jsonpath])
+    };
+    let mut verdict = String::new();
+    let told = wait(PATIENCE, || {
+        verdict = annotation("verdict").unwrap_or_default();
+        !verdict.is_empty() || interrupt::interrupted()
+    });
+    interrupt::check()?;
+    ensure!(
+        told,
+        "wasser says nothing of the registration; its log is {}",
+        operator.log().display()
+    );
+    println!("    {verdict}: {}", annotation("message")?);
+    ensure!(
+        verdict == "loaded" || verdict == "last-good",
+        "the plugin does not serve; wasser's log is {}",
+        operator.log().display()
+    );
+    Ok(())
+}
+
+/// What there is now.
+fn show(cluster: &Cluster, surroundings: &Surroundings, operator: &Operator) {
+    let commands: [&[&str]; 5] = [
+        &["get", "dataset", NAME, "-n", NAMESPACE],
+        &["get", "juicefsruntime", NAME, "-n", NAMESPACE, "-o", "wide"],
+        &["get", "statefulset,daemonset,pod,pvc", "-n", NAMESPACE],
+        &["get", "pv"],
+        &["events", "-n", NAMESPACE],
+    ];
+    for arguments in commands {
+        println!("\n$ kubectl {}", arguments.join(" "));
+        println!(
+            "{}",
+            cluster.kubectl(arguments).unwrap_or_else(|error| format!("{error:#}\n")).trim_end()
+        );
+    }
+    println!("\n$ helm ls -n {NAMESPACE}");
+    let helm = machine::run(Command::new(surroundings.programs.join("helm")).args(["ls", "-n", NAMESPACE]));
+    println!("{}", helm.unwrap_or_else(|error| format!("{error:#}\n")).trim_end());
+    println!("\nwasser's log is {}", operator.log().display());
+}
+
+/// What to try next.
+fn outlook(args: &Args, cluster: &Cluster, surroundings: &Surroundings) {
+    println!("\n==> what to try next");
+    println!("    export PATH={}:$PATH", surroundings.programs.display());
+    if surroundings.real {
+        println!("    kubectl exec {NAME}-worker-0 -- df -h        # the file system, mounted in the worker");
+    }
+    println!("    kubectl scale juicefsruntime {NAME} --replicas=2");
+    println!("    kubectl delete statefulset {NAME}-worker     # it is put back");
+    println!("    helm get values {NAME}");
+    println!("    kubectl delete dataset {NAME}                # everything goes, the node's labels too");
+    if cluster.state().is_some() {
+        println!(
+            "    cargo xtask cluster down{}           # the end of the cluster",
+            if args.name == DEFAULT_NAME {
+                String::new()
+            } else {
+                format!(" --name {}", args.name)
+            }
+        );
+    }
+}

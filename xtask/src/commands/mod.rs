@@ -1,0 +1,10 @@
+//! One file for each command, and what some of them share.
+
+pub mod bench;
+pub mod cluster;
+pub mod demo;
+pub mod guests;
+mod interrupt;
+mod surroundings;
+pub mod test;
+pub mod tools;

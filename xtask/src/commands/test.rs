@@ -1,0 +1,142 @@
+//! `cargo xtask test`: everything that a contributor and the CI run, in one command.
+
+mod binaries;
+mod end_to_end;
+mod report;
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+use clap::Subcommand;
+use xtask::cluster::{self, Node};
+use xtask::{guests, machine, paths};
+
+use super::interrupt;
+use binaries::Built;
+use report::Report;
+
+/// Runs all checks and tests: formatting, licences, unit and golden tests, end-to-end tests on a cluster, lints.
+///
+/// Brings up a cluster of its own, with a real node where that is possible, and ends it afterwards, also after a failure and on Ctrl-C. With
+/// KUBECONFIG set, uses that cluster, which nothing else may serve meanwhile. The last line says how many tests passed and failed.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    part: Option<Part>,
+    #[command(flatten)]
+    on: On,
+}
+
+#[derive(Debug, Subcommand)]
+enum Part {
+    /// Only the tests that need no cluster, and of these only those whose name contains FILTER
+    Unit {
+        /// Part of a test's name
+        filter: Option<String>,
+    },
+    /// Only the tests on a cluster, and of these only those whose name contains FILTER, or those of the file FILTER
+    E2e {
+        /// Part of a test's name, or the name of a file in tests/tests
+        filter: Option<String>,
+        #[command(flatten)]
+        on: On,
+    },
+}
+
+/// The cluster to test on.
+#[derive(Debug, Clone, clap::Args)]
+struct On {
+    /// Which cluster; one that runs already is used and left running
+    #[arg(long, default_value = "cluster-test", value_parser = cluster::name)]
+    name: String,
+    /// What runs the pods [default: real where that is possible]
+    #[arg(long, value_enum)]
+    node: Option<Node>,
+    /// Leave the cluster running afterwards
+    #[arg(long)]
+    keep: bool,
+}
+
+pub fn run(args: Args) -> Result<()> {
+    interrupt::listen()?;
+    let mut report = Report::default();
+    let outcome = match args.part {
+        None => all(&mut report, &args.on),
+        Some(Part::Unit { filter }) => unit(&mut report, filter.as_deref()),
+        Some(Part::E2e { filter, on }) => end_to_end(&mut report, filter.as_deref(), &on),
+    };
+    if let Err(error) = outcome {
+        report.aborted(&error);
+    }
+    if report.print() { Ok(()) } else { std::process::exit(1) }
+}
+
+fn all(report: &mut Report, on: &On) -> Result<()> {
+    report.step("formatting", |_| cargo(&["fmt", "--all", "--check"]))?;
+    report.step("licences and advisories", |report| licences(report))?;
+    if let Some(built) = build(report)? {
+        report.step("unit and golden tests, generated files", |report| built.run_units(None, report))?;
+        report.step("examples in the documentation", |report| binaries::documentation(report))?;
+        cluster_part(report, &built, None, on)?;
+    }
+    // Last: it compiles everything once more, for itself.
+    report.step("lints", |_| {
+        cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--features",
+            binaries::FEATURES,
+            "--",
+            "-D",
+            "warnings",
+        ])
+    })
+}
+
+fn unit(report: &mut Report, filter: Option<&str>) -> Result<()> {
+    if let Some(built) = build(report)? {
+        report.step("unit and golden tests, generated files", |report| built.run_units(filter, report))?;
+    }
+    Ok(())
+}
+
+fn end_to_end(report: &mut Report, filter: Option<&str>, on: &On) -> Result<()> {
+    match build(report)? {
+        Some(built) => cluster_part(report, &built, filter, on),
+        None => Ok(()),
+    }
+}
+
+fn build(report: &mut Report) -> Result<Option<Built>> {
+    let mut built = None;
+    report.step("build", |_| {
+        built = Some(Built::all()?);
+        Ok(())
+    })?;
+    Ok(built)
+}
+
+fn cluster_part(report: &mut Report, built: &Built, filter: Option<&str>, on: &On) -> Result<()> {
+    let packaged = report.step("plugins", |_| guests::build(paths::root(), &[]).map(drop));
+    packaged?;
+    report.step("end-to-end tests", |report| end_to_end::run(report, built, filter, on))
+}
+
+/// `cargo deny`, where it is installed.
+fn licences(report: &mut Report) -> Result<()> {
+    if !machine::has_program("cargo-deny") {
+        report.skipped("cargo-deny is not installed; to check licences and advisories: cargo install cargo-deny");
+        return Ok(());
+    }
+    // The lists of advisories come over the network, which need not be there for tests.
+    cargo(&["deny", "--offline", "check", "bans", "licenses", "sources"])
+}
+
+fn cargo(arguments: &[&str]) -> Result<()> {
+    let status = interrupt::run(Command::new(binaries::cargo()).current_dir(paths::root()).args(arguments))?;
+    if !status.success() {
+        bail!("cargo {} failed ({status})", arguments.first().unwrap_or(&""));
+    }
+    Ok(())
+}

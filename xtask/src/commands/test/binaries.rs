@@ -1,0 +1,220 @@
+//! The test programs: built by cargo once, and then run from here, so that units and end-to-end tests are of one build.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
+use xtask::paths;
+
+use super::report::Report;
+use crate::commands::interrupt::{self, Running};
+
+/// With the CRD of JuiceFS, so that its file is checked as well.
+pub const FEATURES: &str = "wasser-juicefs/crd";
+/// The package of the end-to-end tests.
+const END_TO_END: &str = "wasser-tests";
+
+/// The cargo that runs this.
+pub fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// What cargo has built.
+pub struct Built {
+    tests: Vec<TestProgram>,
+    /// The program `wasser`.
+    pub wasser: PathBuf,
+}
+
+/// A program of tests.
+pub struct TestProgram {
+    package: String,
+    /// The target's name: that of the library, or of a file in `tests`.
+    pub name: String,
+    is_integration: bool,
+    program: PathBuf,
+    directory: PathBuf,
+}
+
+/// A message of cargo, as far as it matters.
+#[derive(Deserialize)]
+struct Message {
+    executable: Option<PathBuf>,
+    manifest_path: Option<PathBuf>,
+    target: Option<Target>,
+    profile: Option<Profile>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Profile {
+    test: bool,
+}
+
+impl Built {
+    /// Builds every test of the workspace, and the programs.
+    pub fn all() -> Result<Self> {
+        let mut command = Command::new(cargo());
+        command
+            .current_dir(paths::root())
+            .args([
+                "test",
+                "--workspace",
+                "--no-run",
+                "--features",
+                FEATURES,
+                "--message-format=json-render-diagnostics",
+            ])
+            .stdout(Stdio::piped());
+        let mut cargo = Running::start(&mut command)?;
+        let (mut tests, mut wasser) = (Vec::new(), None);
+        for line in BufReader::new(cargo.output()?).lines() {
+            let line = line.context("reading what cargo says")?;
+            // Cargo's messages only; a build script's are of other shapes.
+            let Ok(message) = serde_json::from_str::<Message>(&line) else {
+                continue;
+            };
+            let (Some(program), Some(manifest), Some(target), Some(profile)) =
+                (message.executable, message.manifest_path, message.target, message.profile)
+            else {
+                continue;
+            };
+            if profile.test {
+                let directory = manifest.parent().unwrap_or(paths::root()).to_owned();
+                let is_integration = target.kind.iter().any(|kind| kind == "test");
+                tests.push(TestProgram {
+                    package: package(&manifest)?,
+                    name: target.name,
+                    is_integration,
+                    program,
+                    directory,
+                });
+            } else if target.name == "wasser" {
+                wasser = Some(program);
+            }
+        }
+        let status = cargo.wait()?;
+        interrupt::check()?;
+        ensure!(status.success(), "cargo could not build everything ({status})");
+        tests.sort_by(|one, other| (&one.package, one.is_integration, &one.name).cmp(&(&other.package, other.is_integration, &other.name)));
+        Ok(Self {
+            tests,
+            wasser: wasser.context("cargo has not built the program wasser")?,
+        })
+    }
+
+    /// Runs the tests that need no cluster.
+    pub fn run_units(&self, filter: Option<&str>, report: &mut Report) -> Result<()> {
+        let arguments: Vec<&str> = filter.into_iter().collect();
+        let mut failed = Vec::new();
+        for test in &self.tests {
+            if !test.run(&arguments, &[], report)? {
+                failed.push(test.display());
+            }
+        }
+        ensure!(failed.is_empty(), "tests failed in {}", failed.join(", "));
+        Ok(())
+    }
+
+    /// The tests that need a cluster.
+    pub fn end_to_end(&self) -> impl Iterator<Item = &TestProgram> {
+        self.tests.iter().filter(|test| test.package == END_TO_END && test.is_integration)
+    }
+}
+
+impl TestProgram {
+    /// Runs it, and adds to the report. False if a test failed.
+    pub fn run(&self, arguments: &[&str], environment: &[(&str, OsString)], report: &mut Report) -> Result<bool> {
+        println!("\n--> {}", self.display());
+        let mut command = Command::new(&self.program);
+        command
+            .args(arguments)
+            .current_dir(&self.directory)
+            .env("CARGO_MANIFEST_DIR", &self.directory);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        counted(&mut command, &self.display(), report)
+    }
+
+    /// Package and target, for people.
+    pub fn display(&self) -> String {
+        if self.is_integration {
+            format!("{} (tests/{}.rs)", self.package, self.name)
+        } else {
+            format!("{} ({})", self.package, self.name)
+        }
+    }
+}
+
+/// Compiles and runs the examples in the documentation.
+pub fn documentation(report: &mut Report) -> Result<()> {
+    let mut command = Command::new(cargo());
+    command
+        .current_dir(paths::root())
+        .args(["test", "--quiet", "--workspace", "--doc", "--features", FEATURES, "--no-fail-fast"]);
+    ensure!(
+        counted(&mut command, "documentation", report)?,
+        "an example in the documentation failed"
+    );
+    Ok(())
+}
+
+/// Runs a program that prints as Rust's tests do, passes on what it prints, and counts.
+fn counted(command: &mut Command, name: &str, report: &mut Report) -> Result<bool> {
+    let mut running = Running::start(command.stdout(Stdio::piped()))?;
+    let mut results = 0;
+    for line in BufReader::new(running.output()?).split(b'\n') {
+        let line = line.with_context(|| format!("reading what {name} prints"))?;
+        let line = String::from_utf8_lossy(&line);
+        println!("{line}");
+        if let Some((passed, failed)) = result(&line) {
+            results += 1;
+            report.counted(passed, failed);
+        } else if let Some(test) = line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED")) {
+            report.failed(format!("{test} in {name}"));
+        }
+    }
+    let status = running.wait()?;
+    interrupt::check()?;
+    if results == 0 {
+        bail!("{name} ended without a result ({status})");
+    }
+    Ok(status.success())
+}
+
+/// The numbers of a line such as `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
+fn result(line: &str) -> Option<(u64, u64)> {
+    let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    let count = |word: &str| counts.split("; ").find_map(|part| part.strip_suffix(word)?.trim().parse().ok());
+    Some((count("passed")?, count("failed")?))
+}
+
+fn package(manifest: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(manifest).with_context(|| format!("reading {}", manifest.display()))?;
+    let name = text.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
+    Ok(name.with_context(|| format!("{} has no name", manifest.display()))?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_read() {
+        let line = "test result: FAILED. 3 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s";
+        assert_eq!(result(line), Some((3, 2)));
+        assert_eq!(result("test a ... ok"), None);
+    }
+
+    #[test]
+    fn a_manifest_names_its_package() {
+        assert_eq!(package(&paths::root().join("xtask/Cargo.toml")).unwrap(), "xtask");
+    }
+}
