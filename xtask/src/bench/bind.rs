@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use super::follow::{Watched, Watches};
 use super::metrics::{Metrics, added};
 use super::operator::Operator;
-use super::report::{Report, milliseconds, quantile, seconds};
+use super::report::{Report, hundredths, milliseconds, quantile, seconds};
 use super::rig::{Rig, count_lines};
+use super::usage::machine_cpu_seconds;
 use super::{Options, Scale};
 
 /// The Datasets of the benchmark.
@@ -76,7 +77,7 @@ pub fn bound(rig: &Rig, scale: Scale, report: &mut Report) -> Result<(Operator, 
     let wanted = usize::try_from(scale.count)?;
     let mut watches = Watches::start(rig.cluster(), &[DATASETS])?;
     watches.wait("every Dataset is known", STARTING, |tally| tally.present(DATASETS.0) == wanted)?;
-    let before = rig.control_plane()?;
+    let (before, busy) = (rig.control_plane()?, machine_cpu_seconds()?);
     let mut operator = rig.operator("run")?;
     let ready = operator.ready(STARTING)?;
     let waited = watches.wait("every Dataset is Bound", PATIENCE, |tally| {
@@ -108,6 +109,7 @@ pub fn bound(rig: &Rig, scale: Scale, report: &mut Report) -> Result<(Operator, 
     report.figure("requestsAtBound", requests(&BTreeMap::new(), &metrics, scale.count))?;
     report.figure("workAtBound", work(&metrics))?;
     report.figure("controlPlaneCpuSeconds", added(&before, &rig.control_plane()?))?;
+    report.figure("machineCpuSeconds", hundredths(machine_cpu_seconds()? - busy))?;
     Ok((operator, watches))
 }
 
@@ -160,7 +162,7 @@ fn idle(rig: &Rig, operator: &Operator, report: &mut Report) -> Result<()> {
         "idle",
         json!({
             "seconds": IDLE,
-            "cpuSeconds": after.cpu_seconds - usage.cpu_seconds,
+            "cpuSeconds": hundredths(after.cpu_seconds - usage.cpu_seconds),
             "requestsEachSecond": each_second,
             "requestsByVerbAndResource": added(&before, &counters(&metrics)),
         }),

@@ -10,8 +10,9 @@ use super::follow::{Watched, Watches};
 use super::metrics::added;
 use super::objects::NAMESPACE;
 use super::operator::Operator;
-use super::report::{Report, seconds};
+use super::report::{Report, hundredths, seconds};
 use super::rig::{Rig, count_lines};
+use super::usage::machine_cpu_seconds;
 use super::{Options, Scale};
 use crate::process;
 
@@ -87,6 +88,7 @@ fn gone(rig: &Rig, operator: &Operator, scale: Scale, report: &mut Report) -> Re
         KINDS.iter().all(|(kind, _)| tally.present(kind) >= wanted)
     })?;
     let (usage, metrics, control_plane) = (operator.usage()?, operator.metrics()?, rig.control_plane()?);
+    let busy = machine_cpu_seconds()?;
     eprintln!("deleting {wanted} Datasets");
     let began = Instant::now();
     rig.cluster().kubectl(&["delete", "--raw", DATASETS.1])?;
@@ -102,7 +104,7 @@ fn gone(rig: &Rig, operator: &Operator, scale: Scale, report: &mut Report) -> Re
         .filter_map(|(kind, _)| Some((*kind, since(watches.tally().last_gone(kind)?))))
         .collect();
     let all = each.values().copied().fold(0.0, f64::max);
-    let cpu = after.cpu_seconds - usage.cpu_seconds;
+    let cpu = hundredths(after.cpu_seconds - usage.cpu_seconds);
     eprintln!("everything of {wanted} Datasets gone after {all:.2} s with {cpu:.2} s of processor time");
     report.figure("goneSeconds", all)?;
     report.figure("goneSecondsByKind", each)?;
@@ -110,6 +112,7 @@ fn gone(rig: &Rig, operator: &Operator, scale: Scale, report: &mut Report) -> Re
     report.figure("usageWhenGone", after)?;
     report.figure("requests", requests(&counters(&metrics), &now, scale.count))?;
     report.figure("workSinceStart", work(&now))?;
+    report.figure("machineCpuSecondsWhileDeleting", hundredths(machine_cpu_seconds()? - busy))?;
     report.figure("controlPlaneCpuSecondsWhileDeleting", added(&control_plane, &rig.control_plane()?))
 }
 

@@ -55,7 +55,8 @@ impl Metrics {
 
 /// What has been added between two scrapes; what has not changed is left out.
 pub fn added(before: &BTreeMap<String, f64>, after: &BTreeMap<String, f64>) -> BTreeMap<String, f64> {
-    let difference = |(key, value): (&String, &f64)| (key.clone(), value - before.get(key).unwrap_or(&0.0));
+    // Seconds come in hundredths; what the subtraction adds beyond is noise.
+    let difference = |(key, value): (&String, &f64)| (key.clone(), ((value - before.get(key).unwrap_or(&0.0)) * 1e6).round() / 1e6);
     after.iter().map(difference).filter(|(_, value)| *value != 0.0).collect()
 }
 

@@ -122,6 +122,11 @@ pub fn seconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e4).round() / 1e4
 }
 
+/// The difference of two times of a processor, which come in hundredths of a second.
+pub fn hundredths(seconds: f64) -> f64 {
+    (seconds * 100.0).round() / 100.0
+}
+
 /// Milliseconds, to the hundredth.
 pub fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e5).round() / 1e2

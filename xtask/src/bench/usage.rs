@@ -64,9 +64,33 @@ impl Usage {
     }
 }
 
+/// Processor time that the whole machine has spent so far, in seconds. What others use while something is measured makes it slower.
+pub fn machine_cpu_seconds() -> Result<f64> {
+    let path = "/proc/stat";
+    let text = fs::read_to_string(path).with_context(|| format!("reading {path}"))?;
+    busy(&text).with_context(|| format!("{path} is not as expected"))
+}
+
+/// Of the text of `/proc/stat`: everything but being idle and waiting for disks.
+fn busy(stat: &str) -> Option<f64> {
+    let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
+    // user, nice, system, idle, iowait, irq, softirq, steal; guests are counted in user already.
+    let times: Vec<f64> = line.split_whitespace().take(8).map_while(|field| field.parse().ok()).collect();
+    let [user, nice, system, _, _, irq, softirq, steal] = times.as_slice() else {
+        return None;
+    };
+    Some((user + nice + system + irq + softirq + steal) / TICKS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_machines_time_is_what_it_did_not_idle() {
+        assert_eq!(busy("cpu  100 10 50 1000 500 1 2 37 99 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n"), Some(2.0));
+        assert_eq!(busy("intr 1"), None);
+    }
 
     const STATUS: &str = "Name:\ta\nVmHWM:\t  100000 kB\nVmRSS:\t   50000 kB\nRssAnon:\t   30000 kB\nRssFile:\t   20000 kB\nThreads:\t4\n";
 
