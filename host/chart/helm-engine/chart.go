@@ -10,7 +10,12 @@ import (
 )
 
 // Charts by the number that the host gave them. They are never changed: a render works on a copy.
-var charts = map[uint32]*chart.Chart{}
+var charts = map[uint32]*loadedChart{}
+
+type loadedChart struct {
+	*chart.Chart
+	schemas schemas
+}
 
 // record is what a release record keeps of a chart: enough for `helm ls`, `get values --all`, `history` and `rollback`. Templates and
 // files are left out, nobody reads them from a record and they are most of its size.
@@ -36,7 +41,7 @@ func loadChart(number uint32, archive []byte) (*record, error) {
 	if err := checkDependencies(loaded); err != nil {
 		return nil, err
 	}
-	charts[number] = loaded
+	charts[number] = &loadedChart{Chart: loaded, schemas: schemas{}}
 	return &record{Metadata: loaded.Metadata, Lock: loaded.Lock, Templates: []*chart.File{}, Values: loaded.Values, Schema: loaded.Schema, Files: []*chart.File{}}, nil
 }
 

@@ -62,7 +62,7 @@ func render(number uint32) uint64 {
 	if err := json.Unmarshal(input, &wanted); err != nil {
 		return answer(failure(fmt.Errorf("the values cannot be read: %w", err)))
 	}
-	done, err := renderChart(fresh(loaded), &wanted)
+	done, err := renderChart(fresh(loaded.Chart), loaded.schemas, &wanted)
 	if err != nil {
 		return answer(failure(err))
 	}

@@ -33,7 +33,7 @@ type result struct {
 }
 
 // renderChart does what `helm install --dry-run=client` does between reading the chart and talking to the cluster.
-func renderChart(c *chart.Chart, wanted *request) (*result, error) {
+func renderChart(c *chart.Chart, compiled schemas, wanted *request) (*result, error) {
 	values := wanted.Values
 	if values == nil {
 		values = map[string]interface{}{}
@@ -52,8 +52,11 @@ func renderChart(c *chart.Chart, wanted *request) (*result, error) {
 		IsInstall: !wanted.IsUpgrade,
 		IsUpgrade: wanted.IsUpgrade,
 	}
-	top, err := chartutil.ToRenderValues(c, values, options, capabilities)
+	top, err := chartutil.ToRenderValuesWithSchemaValidation(c, values, options, capabilities, true)
 	if err != nil {
+		return nil, err
+	}
+	if err := compiled.check(c, top["Values"].(chartutil.Values)); err != nil {
 		return nil, err
 	}
 	if c.Metadata.KubeVersion != "" && !chartutil.IsCompatibleRange(c.Metadata.KubeVersion, capabilities.KubeVersion.String()) {

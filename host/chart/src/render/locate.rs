@@ -4,8 +4,33 @@ use crate::error::TemplateError;
 
 /// Makes an error of Helm's words about a chart.
 pub fn template_error(chart: &str, message: String) -> TemplateError {
+    let message = steady(message);
     let (file, line) = locate(chart, &message).map_or((None, None), |(file, line)| (Some(file.to_owned()), line));
     TemplateError { chart: chart.to_owned(), file, line, message }
+}
+
+/// Helm lists what is wrong with values in any order. Sorted, the same mistake has the same words each time, and no status is written anew.
+fn steady(message: String) -> String {
+    if !message.starts_with("values don't meet the specifications of the schema(s)") {
+        return message;
+    }
+    let mut sorted = String::with_capacity(message.len());
+    let mut entries: Vec<String> = Vec::new();
+    for line in message.split_inclusive('\n') {
+        match entries.last_mut() {
+            _ if line.starts_with("- ") => entries.push(line.to_owned()),
+            Some(entry) if line.starts_with(' ') => entry.push_str(line),
+            // The name of the next chart.
+            _ => {
+                entries.sort();
+                sorted.extend(entries.drain(..));
+                sorted.push_str(line);
+            }
+        }
+    }
+    entries.sort();
+    sorted.extend(entries);
+    sorted
 }
 
 /// The place nearest to the mistake. Messages about a failed call go from the outer template to the inner one, so it is the last of them.
@@ -57,6 +82,16 @@ mod tests {
     fn yaml_errors_name_the_file() {
         let message = "YAML parse error on demo/charts/sub/templates/a.yaml: error converting YAML to JSON: yaml: line 4: did not find expected key";
         assert_eq!(at(message), Some(("demo/charts/sub/templates/a.yaml".to_owned(), None)));
+    }
+
+    #[test]
+    fn what_is_wrong_with_values_is_always_told_in_the_same_order() {
+        let head = "values don't meet the specifications of the schema(s) in the following chart(s):\ndemo:\n";
+        let told = |entries: &str| template_error("demo", format!("{head}{entries}sub:\n- at '/a': x\n")).message;
+        let expected = format!("{head}- at '/b': one of\n  - at '/b': y\n- at '/c': x\nsub:\n- at '/a': x\n");
+        assert_eq!(told("- at '/c': x\n- at '/b': one of\n  - at '/b': y\n"), expected);
+        assert_eq!(told("- at '/b': one of\n  - at '/b': y\n- at '/c': x\n"), expected);
+        assert_eq!(template_error("demo", "- b\n- a\n".to_owned()).message, "- b\n- a\n");
     }
 
     #[test]

@@ -156,10 +156,10 @@ pub fn sorted(directory: &Path) -> Vec<PathBuf> {
 
 /// The differences between two outcomes, by lines; nothing if they are equal.
 pub fn difference(name: &str, expected: &Result<String, String>, actual: &Result<String, String>) -> Option<String> {
+    let (expected, actual) = (lines(expected), lines(actual));
     if expected == actual {
         return None;
     }
-    let (expected, actual) = (lines(expected), lines(actual));
     let first = expected.iter().zip(&actual).position(|(a, b)| a != b).unwrap_or(expected.len().min(actual.len()));
     let around = |lines: &[String]| lines[first.saturating_sub(2).min(lines.len())..(first + 4).min(lines.len())].join("\n    ");
     Some(format!("{name}, line {first}:\n  expected\n    {}\n  but was\n    {}\n", around(&expected), around(&actual)))
@@ -170,5 +170,10 @@ fn lines(outcome: &Result<String, String>) -> Vec<String> {
         Ok(text) => ("output", text),
         Err(text) => ("error", text),
     };
-    std::iter::once(head).chain(text.split('\n')).map(|line| format!("{line:?}")).collect()
+    let mut lines: Vec<_> = std::iter::once(head).chain(text.split('\n')).map(|line| format!("{line:?}")).collect();
+    // Helm writes what is wrong with values in any order.
+    if text.starts_with("values don't meet the specifications") {
+        lines.sort();
+    }
+    lines
 }
