@@ -77,6 +77,6 @@ fn check(field: &str, resources: &Resources) -> Result<()> {
 /// A quantity with the largest unit that does not round.
 fn readable(bytes: u64) -> String {
     let units = [(30, "Gi"), (20, "Mi"), (10, "Ki")];
-    let fits = units.iter().find(|(shift, _)| bytes > 0 && bytes % (1u64 << shift) == 0);
+    let fits = units.iter().find(|(shift, _)| bytes > 0 && bytes.is_multiple_of(1u64 << shift));
     fits.map_or_else(|| bytes.to_string(), |(shift, unit)| format!("{}{unit}", bytes >> shift))
 }

@@ -1,4 +1,5 @@
 //! Conversations with pods: what is run in which of them, and what is made of the answers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod support;
 

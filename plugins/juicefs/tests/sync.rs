@@ -1,4 +1,5 @@
 //! Changes of a spec whose release is installed already.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod support;
 

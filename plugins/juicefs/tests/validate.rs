@@ -1,4 +1,5 @@
 //! What users get wrong: each is refused with the field and the remedy, before anything is installed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod support;
 

@@ -2,6 +2,7 @@
 //!
 //! `cases/<name>.yaml` is the manifest, `cases/golden/<name>.values.yaml` what is expected. With UPDATE=1 in the environment the test
 //! writes that instead of comparing; read the difference before it is committed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod support;
 

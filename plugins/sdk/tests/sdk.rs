@@ -1,4 +1,5 @@
 //! What plugins rely on: contexts, options of Datasets, and the words of errors.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
