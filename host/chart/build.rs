@@ -41,19 +41,29 @@ fn build() -> Result<(), String> {
 fn compile(module: &Path) -> Result<(), String> {
     let go = std::env::var_os("GO").unwrap_or_else(|| "go".into());
     let status = Command::new(&go)
-        .args(["build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-ldflags", LINK, "-o"])
+        .args([
+            "build",
+            "-buildmode=c-shared",
+            "-trimpath",
+            "-buildvcs=false",
+            "-ldflags",
+            LINK,
+            "-o",
+        ])
         .arg(module)
         .arg(".")
         .current_dir(SOURCE)
         .env("GOOS", "wasip1")
         .env("GOARCH", "wasm")
-        .env("GOWASM", "")
+        .env("GOWASM", "satconv,signext")
         .env("GOWORK", "off")
         .env("CGO_ENABLED", "0")
         .status();
     match status {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("`go build` in {SOURCE} ended with {status}; its output is above. Go 1.24 or newer is needed")),
+        Ok(status) => Err(format!(
+            "`go build` in {SOURCE} ended with {status}; its output is above. Go 1.24 or newer is needed"
+        )),
         Err(error) => Err(format!(
             "`{}` cannot be run ({error}). Install Go 1.24 or newer (https://go.dev/dl), or set GO to its path",
             go.to_string_lossy()

@@ -42,7 +42,12 @@ impl Chart {
     pub fn from_tgz(archive: Bytes) -> Result<Arc<Self>, ChartError> {
         let metadata = metadata(&archive).map_err(|message| ChartError { message })?;
         let digest = Sha256::digest(&archive).iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Arc::new(Self { name: metadata.name, version: metadata.version, digest, archive }))
+        Ok(Arc::new(Self {
+            name: metadata.name,
+            version: metadata.version,
+            digest,
+            archive,
+        }))
     }
 
     /// `name` of `Chart.yaml`.

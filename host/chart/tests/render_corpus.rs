@@ -15,7 +15,10 @@ use support::{Case, difference, pack, rendered, sorted};
 async fn all_cases_render_as_helm_renders_them() {
     let helm = std::env::var_os("HELM");
     let update = std::env::var_os("UPDATE").is_some();
-    assert!(helm.is_some() || !update, "expectations are written by helm alone; set HELM to its path");
+    assert!(
+        helm.is_some() || !update,
+        "expectations are written by helm alone; set HELM to its path"
+    );
     let mut differences = Vec::new();
     let cases = Case::all();
     for case in &cases {
@@ -26,10 +29,19 @@ async fn all_cases_render_as_helm_renders_them() {
             }
             differences.extend(difference(&format!("{} is out of date", case.name), &outcome, &case.expected()));
         }
-        differences.extend(difference(&case.name, &case.expected(), &rendered(&pack(&case.chart), Some(&case.values)).await));
+        differences.extend(difference(
+            &case.name,
+            &case.expected(),
+            &rendered(&pack(&case.chart), Some(&case.values)).await,
+        ));
     }
     assert!(cases.len() > 60, "the corpus has lost cases");
-    assert!(differences.is_empty(), "{} differences\n\n{}", differences.len(), differences.join("\n"));
+    assert!(
+        differences.is_empty(),
+        "{} differences\n\n{}",
+        differences.len(),
+        differences.join("\n")
+    );
 }
 
 /// With the values that the plugins' own tests expect of them.
@@ -52,7 +64,11 @@ async fn the_projects_own_charts_render_as_helm_renders_them() {
                 assert!(actual.is_ok(), "{}: {actual:?}", values.display());
             }
             if let Some(helm) = std::env::var_os("HELM") {
-                differences.extend(difference(&name, &template(&helm, &directory, values.map(PathBuf::as_path)), &actual));
+                differences.extend(difference(
+                    &name,
+                    &template(&helm, &directory, values.map(PathBuf::as_path)),
+                    &actual,
+                ));
             }
         }
     }
@@ -63,7 +79,11 @@ async fn the_projects_own_charts_render_as_helm_renders_them() {
 fn template(helm: &OsString, chart: &Path, values: Option<&Path>) -> Result<String, String> {
     let mut command = Command::new(helm);
     // No configuration of the user's, no cluster.
-    command.env_clear().env("HOME", "/nonexistent").args(["template", "demo", "--namespace", "ns"]).arg(chart);
+    command
+        .env_clear()
+        .env("HOME", "/nonexistent")
+        .args(["template", "demo", "--namespace", "ns"])
+        .arg(chart);
     if let Some(values) = values {
         command.arg("--values").arg(values);
     }
@@ -72,9 +92,16 @@ fn template(helm: &OsString, chart: &Path, values: Option<&Path>) -> Result<Stri
         return Ok(String::from_utf8(output.stdout).unwrap());
     }
     let text = String::from_utf8(output.stderr).unwrap();
-    let start = if text.starts_with("Error: ") { 0 } else { text.find("\nError: ").map(|start| start + 1).unwrap_or_else(|| panic!("{text}")) };
+    let start = if text.starts_with("Error: ") {
+        0
+    } else {
+        text.find("\nError: ").map(|start| start + 1).unwrap_or_else(|| panic!("{text}"))
+    };
     let message = text[start..].trim_start_matches("Error: ").trim_end();
-    Err(message.trim_end_matches("Use --debug flag to render out invalid YAML").trim_end().to_owned())
+    Err(message
+        .trim_end_matches("Use --debug flag to render out invalid YAML")
+        .trim_end()
+        .to_owned())
 }
 
 fn write(case: &Case, outcome: &Result<String, String>) {

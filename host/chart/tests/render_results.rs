@@ -16,7 +16,10 @@ fn refused(outcome: Result<Rendered, RenderError>) -> TemplateError {
 #[tokio::test]
 async fn objects_hooks_and_notes_are_told_apart() {
     let files = [
-        ("templates/a.yaml", "kind: Service\napiVersion: v1\nmetadata: {name: s}\n---\nkind: ConfigMap\napiVersion: v1\nmetadata: {name: c}\ndata: {a: b}\n"),
+        (
+            "templates/a.yaml",
+            "kind: Service\napiVersion: v1\nmetadata: {name: s}\n---\nkind: ConfigMap\napiVersion: v1\nmetadata: {name: c}\ndata: {a: b}\n",
+        ),
         (
             "templates/hook.yaml",
             "kind: Job\napiVersion: batch/v1\nmetadata:\n  name: j\n  annotations: {helm.sh/hook: \"pre-install,post-upgrade\", \
@@ -25,21 +28,43 @@ async fn objects_hooks_and_notes_are_told_apart() {
         ("templates/NOTES.txt", "Hello {{ .Release.Name }}"),
     ];
     let rendered = render(renderer(), &files, &json!({})).await.unwrap();
-    let kinds: Vec<_> = rendered.objects.iter().map(|object| object.types.as_ref().unwrap().kind.as_str()).collect();
+    let kinds: Vec<_> = rendered
+        .objects
+        .iter()
+        .map(|object| object.types.as_ref().unwrap().kind.as_str())
+        .collect();
     assert_eq!(kinds, ["ConfigMap", "Service"]);
     assert_eq!(rendered.objects[0].data, json!({"data": {"a": "b"}}));
     assert_eq!(rendered.notes.as_deref(), Some("Hello demo"));
-    let [hook] = rendered.hooks.as_slice() else { panic!("{:?}", rendered.hooks) };
-    assert_eq!((hook.name.as_str(), hook.kind.as_str(), hook.path.as_str(), hook.weight), ("j", "Job", "demo/templates/hook.yaml", -3));
-    assert_eq!((hook.events.as_slice(), hook.delete_policies.as_slice()), (["pre-install", "post-upgrade"].map(str::to_owned).as_slice(), ["hook-succeeded".to_owned()].as_slice()));
+    let [hook] = rendered.hooks.as_slice() else {
+        panic!("{:?}", rendered.hooks)
+    };
+    assert_eq!(
+        (hook.name.as_str(), hook.kind.as_str(), hook.path.as_str(), hook.weight),
+        ("j", "Job", "demo/templates/hook.yaml", -3)
+    );
+    assert_eq!(
+        (hook.events.as_slice(), hook.delete_policies.as_slice()),
+        (
+            ["pre-install", "post-upgrade"].map(str::to_owned).as_slice(),
+            ["hook-succeeded".to_owned()].as_slice()
+        )
+    );
     assert_eq!(hook.object.as_ref().unwrap().metadata.name.as_deref(), Some("j"));
     assert!(!rendered.manifest.contains("Job"));
 }
 
 #[tokio::test]
 async fn templates_see_an_upgrade() {
-    let chart = chart(&[("templates/a.yaml", "a: {{ .Release.IsUpgrade }} {{ .Release.IsInstall }} {{ .Release.Revision }}\n")]);
-    let upgrade = ReleaseMeta { revision: 4, is_upgrade: true, ..meta() };
+    let chart = chart(&[(
+        "templates/a.yaml",
+        "a: {{ .Release.IsUpgrade }} {{ .Release.IsInstall }} {{ .Release.Revision }}\n",
+    )]);
+    let upgrade = ReleaseMeta {
+        revision: 4,
+        is_upgrade: true,
+        ..meta()
+    };
     let rendered = renderer().render(&chart, &upgrade, &json!({})).await.unwrap();
     assert!(rendered.manifest.ends_with("a: true false 4\n"), "{}", rendered.manifest);
 }
@@ -51,10 +76,21 @@ async fn errors_say_where_they_are() {
         ("templates/a.yaml", "a: 1\nb: {{ include \"x\" . }}\n"),
     ];
     let error = refused(render(renderer(), &files, &json!({})).await);
-    assert_eq!((error.file.as_deref(), error.line), (Some("demo/templates/_x.tpl"), Some(3)), "{}", error.message);
+    assert_eq!(
+        (error.file.as_deref(), error.line),
+        (Some("demo/templates/_x.tpl"), Some(3)),
+        "{}",
+        error.message
+    );
 
     // Of `required` and `fail`, Helm tells the template that it began with.
-    let files = [files[1], ("templates/_x.tpl", "{{ define \"x\" }}{{ required \"a name is needed\" .Values.name }}{{ end }}")];
+    let files = [
+        files[1],
+        (
+            "templates/_x.tpl",
+            "{{ define \"x\" }}{{ required \"a name is needed\" .Values.name }}{{ end }}",
+        ),
+    ];
     let error = refused(render(renderer(), &files, &json!({})).await);
     assert_eq!((error.file.as_deref(), error.line), (Some("demo/templates/a.yaml"), Some(2)));
     assert!(error.message.ends_with("a name is needed"), "{}", error.message);
@@ -63,7 +99,10 @@ async fn errors_say_where_they_are() {
     assert_eq!((error.file.as_deref(), error.line), (Some("demo/templates/a.yaml"), Some(2)));
 
     let error = refused(render(renderer(), &[("templates/a.yaml", "a: 1\n b: 2\n")], &json!({})).await);
-    assert_eq!((error.file.as_deref(), error.chart.as_str()), (Some("demo/templates/a.yaml"), "demo"));
+    assert_eq!(
+        (error.file.as_deref(), error.chart.as_str()),
+        (Some("demo/templates/a.yaml"), "demo")
+    );
 }
 
 #[tokio::test]
@@ -72,26 +111,58 @@ async fn capabilities_are_those_of_the_cluster() {
     let files = [("templates/a.yaml", template)];
     let default = render(renderer(), &files, &json!({})).await.unwrap();
     assert!(default.manifest.ends_with("v: v1.33.0\nh: false\n"), "{}", default.manifest);
-    let capabilities = Capabilities { kube_version: Some("v1.30.1".to_owned()), api_versions: vec!["example.com/v1/Thing".to_owned()] };
-    let other = render(&renderer().with_capabilities(capabilities), &files, &json!({})).await.unwrap();
+    let capabilities = Capabilities {
+        kube_version: Some("v1.30.1".to_owned()),
+        api_versions: vec!["example.com/v1/Thing".to_owned()],
+    };
+    let other = render(&renderer().with_capabilities(capabilities), &files, &json!({}))
+        .await
+        .unwrap();
     assert!(other.manifest.ends_with("v: v1.30.1\nh: true\n"), "{}", other.manifest);
-    let nonsense = Capabilities { kube_version: Some("newest".to_owned()), ..Capabilities::default() };
-    assert!(refused(render(&renderer().with_capabilities(nonsense), &files, &json!({})).await).message.contains("newest"));
+    let nonsense = Capabilities {
+        kube_version: Some("newest".to_owned()),
+        ..Capabilities::default()
+    };
+    assert!(
+        refused(render(&renderer().with_capabilities(nonsense), &files, &json!({})).await)
+            .message
+            .contains("newest")
+    );
 }
 
 #[tokio::test]
 async fn what_is_no_object_is_refused_with_its_file() {
-    let error = refused(render(renderer(), &[("templates/a.yaml", "kind: ConfigMap\nmetadata: {name: {a: b}}\n")], &json!({})).await);
+    let error = refused(
+        render(
+            renderer(),
+            &[("templates/a.yaml", "kind: ConfigMap\nmetadata: {name: {a: b}}\n")],
+            &json!({}),
+        )
+        .await,
+    );
     assert_eq!(error.file.as_deref(), Some("demo/templates/a.yaml"), "{}", error.message);
 }
 
 #[tokio::test]
 async fn one_render_leaves_nothing_for_the_next() {
-    let files = [("values.yaml", "list: [1]\nmap: {a: 1}\n"), ("templates/a.yaml", "{{ $_ := set .Values.map \"left\" \"over\" }}\nv: {{ .Values | toJson | quote }}\n")];
+    let files = [
+        ("values.yaml", "list: [1]\nmap: {a: 1}\n"),
+        (
+            "templates/a.yaml",
+            "{{ $_ := set .Values.map \"left\" \"over\" }}\nv: {{ .Values | toJson | quote }}\n",
+        ),
+    ];
     let chart = chart(&files);
-    let first = renderer().render(&chart, &meta(), &json!({"map": {"secret": "of another"}})).await.unwrap();
+    let first = renderer()
+        .render(&chart, &meta(), &json!({"map": {"secret": "of another"}}))
+        .await
+        .unwrap();
     assert!(first.manifest.contains("of another"));
-    let fresh = renderer().with_limits(wasser_chart::Limits::default()).render(&chart, &meta(), &json!({})).await.unwrap();
+    let fresh = renderer()
+        .with_limits(wasser_chart::Limits::default())
+        .render(&chart, &meta(), &json!({}))
+        .await
+        .unwrap();
     for _ in 0..4 {
         let again = renderer().render(&chart, &meta(), &json!({})).await.unwrap();
         assert_eq!(again.manifest, fresh.manifest);
@@ -115,7 +186,12 @@ async fn many_renders_at_once_each_get_their_own() {
     let chart = chart(&[("templates/a.yaml", "v: {{ .Values.number }}\n")]);
     let renders = (0..40).map(|number| {
         let chart = chart.clone();
-        tokio::spawn(async move { (number, renderer().render(&chart, &meta(), &json!({"number": number})).await.unwrap()) })
+        tokio::spawn(async move {
+            (
+                number,
+                renderer().render(&chart, &meta(), &json!({"number": number})).await.unwrap(),
+            )
+        })
     });
     for render in renders.collect::<Vec<_>>() {
         let (number, rendered) = render.await.unwrap();

@@ -83,7 +83,13 @@ pub fn rendered(bytes: &[u8], chart: Arc<Value>) -> Result<Rendered, Refusal> {
         hook.manifest = frames.text()?;
         hook.object = object(&hook.path, frames.json()?)?;
     }
-    Ok(Rendered { manifest, objects, hooks, notes, chart })
+    Ok(Rendered {
+        manifest,
+        objects,
+        hooks,
+        notes,
+        chart,
+    })
 }
 
 /// Takes lists apart, as Helm's client does: a policy must see what is in them.
@@ -107,7 +113,9 @@ fn object(source: &str, document: Value) -> Result<Option<DynamicObject>, Refusa
     if document.is_null() {
         return Ok(None);
     }
-    serde_json::from_value(document).map(Some).map_err(|error| Refusal::Helm(format!("{source}: not a Kubernetes object: {error}")))
+    serde_json::from_value(document)
+        .map(Some)
+        .map_err(|error| Refusal::Helm(format!("{source}: not a Kubernetes object: {error}")))
 }
 
 #[cfg(test)]
@@ -117,7 +125,10 @@ mod tests {
     use super::*;
 
     fn framed(frames: &[&[u8]]) -> Vec<u8> {
-        frames.iter().flat_map(|frame| [&u32::try_from(frame.len()).unwrap().to_le_bytes(), *frame].concat()).collect()
+        frames
+            .iter()
+            .flat_map(|frame| [&u32::try_from(frame.len()).unwrap().to_le_bytes(), *frame].concat())
+            .collect()
     }
 
     #[test]
@@ -140,9 +151,20 @@ mod tests {
         let named = |name: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}});
         let list = json!({"kind": "List", "items": [named("a"), {"kind": "List", "items": [named("b")]}, named("c")]});
         let head = br#"{"objects": 3, "sources": ["x/templates/a.yaml", "x/templates/b.yaml", "x/templates/c.yaml"], "hooks": null}"#;
-        let answer = framed(&[head, b"text", b"", list.to_string().as_bytes(), b"null", named("d").to_string().as_bytes()]);
+        let answer = framed(&[
+            head,
+            b"text",
+            b"",
+            list.to_string().as_bytes(),
+            b"null",
+            named("d").to_string().as_bytes(),
+        ]);
         let rendered = rendered(&answer, Arc::new(Value::Null)).unwrap();
-        let names: Vec<_> = rendered.objects.iter().filter_map(|object| object.metadata.name.as_deref()).collect();
+        let names: Vec<_> = rendered
+            .objects
+            .iter()
+            .filter_map(|object| object.metadata.name.as_deref())
+            .collect();
         assert_eq!(names, ["a", "b", "c", "d"]);
         assert_eq!(rendered.notes, None);
     }

@@ -41,19 +41,24 @@ pub fn load(engine: &Engine, cache_dir: &Path) -> Result<Module, RenderError> {
         return Ok(module);
     }
     // One process compiles, the others wait for it. The lock ends with the file handle.
-    let lock = File::create(cache_dir.join("helm-engine.lock")).map_err(|error| failed("creating a lock in the cache directory", &error))?;
+    let lock =
+        File::create(cache_dir.join("helm-engine.lock")).map_err(|error| failed("creating a lock in the cache directory", &error))?;
     lock.lock().map_err(|error| failed("locking the cache directory", &error))?;
     if let Some(module) = open(engine, &path) {
         return Ok(module);
     }
     compile(engine, &path)?;
-    open(engine, &path).ok_or_else(|| RenderError::Engine { message: format!("{} was just compiled and cannot be loaded", path.display()) })
+    open(engine, &path).ok_or_else(|| RenderError::Engine {
+        message: format!("{} was just compiled and cannot be loaded", path.display()),
+    })
 }
 
 fn compile(engine: &Engine, path: &Path) -> Result<(), RenderError> {
     tracing::info!(path = %path.display(), "compiling Helm's engine");
     let mut module = Vec::new();
-    GzDecoder::new(PACKED).read_to_end(&mut module).map_err(|error| failed("unpacking the embedded module", &error))?;
+    GzDecoder::new(PACKED)
+        .read_to_end(&mut module)
+        .map_err(|error| failed("unpacking the embedded module", &error))?;
     let compiled = engine.precompile_module(&module).map_err(|error| failed("compiling", &error))?;
     let unfinished = path.with_extension(format!("{}.unfinished", std::process::id()));
     write(&unfinished, &compiled)
@@ -85,7 +90,21 @@ fn open(engine: &Engine, path: &Path) -> Option<Module> {
     // but this user can write to its directory. wasmtime checks version and settings itself.
     #[allow(unsafe_code)]
     let module = unsafe { Module::deserialize_file(engine, path) };
-    module.inspect_err(|error| tracing::warn!(path = %path.display(), %error, "a compiled engine cannot be loaded; compiling anew")).ok()
+    module
+        .inspect_err(|error| tracing::warn!(path = %path.display(), %error, "a compiled engine cannot be loaded; compiling anew"))
+        .ok()
+}
+
+/// Gives the memory of the compiled code back until it is needed again: it is a mapped file, some forty mebibytes of it.
+pub fn page_out(module: &Module) {
+    let range = module.image_range();
+    let size = (range.end as usize).saturating_sub(range.start as usize);
+    // SAFETY: the range is one mapping, which lives as long as the module, and this advice never changes what is in memory.
+    #[allow(unsafe_code)]
+    let done = unsafe { rustix::mm::madvise(range.start.cast_mut().cast(), size, rustix::mm::Advice::LinuxPageOut) };
+    if let Err(error) = done {
+        tracing::debug!(%error, "the memory of Helm's engine is not given back");
+    }
 }
 
 /// Compiled code is trusted, so it may only lie where nobody else can write.
@@ -109,5 +128,7 @@ fn prepare_directory(directory: &Path) -> Result<(), RenderError> {
 }
 
 fn failed(action: &str, error: &dyn std::fmt::Display) -> RenderError {
-    RenderError::Engine { message: format!("{action}: {error:#}") }
+    RenderError::Engine {
+        message: format!("{action}: {error:#}"),
+    }
 }

@@ -59,6 +59,7 @@ pub struct Instance {
     load: TypedFunc<u32, u64>,
     unload: TypedFunc<u32, ()>,
     render: TypedFunc<u32, u64>,
+    collect: TypedFunc<(), ()>,
     /// The one used last is at the end.
     charts: Vec<Loaded>,
     next_number: u32,
@@ -71,25 +72,50 @@ impl Instance {
         let mut store = Store::new(pre.module().engine(), Sandbox::new(limits.memory));
         store.limiter(|sandbox| sandbox);
         store.epoch_deadline_callback(|store| {
-            if Instant::now() >= store.data().deadline { Err(Trap::Interrupt.into()) } else { Ok(UpdateDeadline::Continue(1)) }
+            if Instant::now() >= store.data().deadline {
+                Err(Trap::Interrupt.into())
+            } else {
+                Ok(UpdateDeadline::Continue(1))
+            }
         });
         begin(&mut store, limits);
         let started = (|| {
             let instance = pre.instantiate(&mut store)?;
             instance.get_typed_func::<(), ()>(&mut store, "_initialize")?.call(&mut store, ())?;
-            let memory = instance.get_memory(&mut store, "memory").ok_or_else(|| wasmtime::Error::msg("the module exports no memory"))?;
+            let memory = instance
+                .get_memory(&mut store, "memory")
+                .ok_or_else(|| wasmtime::Error::msg("the module exports no memory"))?;
             Ok(Exports {
                 memory,
                 alloc: instance.get_typed_func(&mut store, "alloc")?,
                 load: instance.get_typed_func(&mut store, "load")?,
                 unload: instance.get_typed_func(&mut store, "unload")?,
                 render: instance.get_typed_func(&mut store, "render")?,
+                collect: instance.get_typed_func(&mut store, "collect")?,
             })
         })();
-        let Exports { memory, alloc, load, unload, render } = started.map_err(|error: wasmtime::Error| RenderError::Engine {
+        let Exports {
+            memory,
+            alloc,
+            load,
+            unload,
+            render,
+            collect,
+        } = started.map_err(|error: wasmtime::Error| RenderError::Engine {
             message: format!("starting it: {error:#}; {}", reason(&store.data().output).unwrap_or_default()),
         })?;
-        Ok(Self { store, memory, alloc, load, unload, render, charts: Vec::new(), next_number: 0, limits: limits.clone() })
+        Ok(Self {
+            store,
+            memory,
+            alloc,
+            load,
+            unload,
+            render,
+            collect,
+            charts: Vec::new(),
+            next_number: 0,
+            limits: limits.clone(),
+        })
     }
 
     /// Bytes of memory that the instance has taken; it never gives any back.
@@ -110,6 +136,15 @@ impl Instance {
         answer::rendered(self.read(chart, place)?, record).map_err(|refusal| refused(chart, refusal))
     }
 
+    /// Collects the garbage of earlier renders, if it is worth it; false if the instance is of no use any more.
+    pub fn tidy(&mut self) -> bool {
+        begin(&mut self.store, &self.limits);
+        let collected = self.collect.call(&mut self.store, ());
+        collected
+            .inspect_err(|error| tracing::warn!(%error, "Helm's engine could not collect its garbage; it is started anew"))
+            .is_ok()
+    }
+
     fn number_of(&mut self, chart: &Chart) -> Result<(u32, Arc<Value>), RenderError> {
         if let Some(index) = self.charts.iter().position(|loaded| loaded.digest == chart.digest()) {
             let known = self.charts.remove(index);
@@ -120,13 +155,19 @@ impl Instance {
         if self.charts.len() >= MAX_CHARTS {
             let oldest = self.charts.remove(0);
             let unload = self.unload.clone();
-            unload.call(&mut self.store, oldest.number).map_err(|error| self.stopped(chart, &error))?;
+            unload
+                .call(&mut self.store, oldest.number)
+                .map_err(|error| self.stopped(chart, &error))?;
         }
         let number = self.next_number;
         self.next_number += 1;
         let place = self.ask(chart, &self.load.clone(), number, chart.archive())?;
         let record = answer::loaded(self.read(chart, place)?).map_err(|refusal| refused(chart, refusal))?;
-        self.charts.push(Loaded { digest: chart.digest().to_owned(), number, record: record.clone() });
+        self.charts.push(Loaded {
+            digest: chart.digest().to_owned(),
+            number,
+            record: record.clone(),
+        });
         Ok((number, record))
     }
 
@@ -157,11 +198,17 @@ impl Instance {
     fn stopped(&self, chart: &Chart, error: &wasmtime::Error) -> RenderError {
         let sandbox = self.store.data();
         match error.downcast_ref::<Trap>() {
-            Some(Trap::Interrupt) => RenderError::Deadline { chart: chart.name().to_owned(), limit: self.limits.deadline },
+            Some(Trap::Interrupt) => RenderError::Deadline {
+                chart: chart.name().to_owned(),
+                limit: self.limits.deadline,
+            },
             Some(Trap::StackOverflow) => crashed(chart, "the stack is full; templates may include each other without end".to_owned()),
             _ if sandbox.memory_refused => crashed(
                 chart,
-                format!("rendering needs more than the {} MiB of memory that it may have", self.limits.memory >> 20),
+                format!(
+                    "rendering needs more than the {} MiB of memory that it may have",
+                    self.limits.memory >> 20
+                ),
             ),
             _ => crashed(chart, reason(&sandbox.output).unwrap_or_else(|| error.root_cause().to_string())),
         }
@@ -174,6 +221,7 @@ struct Exports {
     load: TypedFunc<u32, u64>,
     unload: TypedFunc<u32, ()>,
     render: TypedFunc<u32, u64>,
+    collect: TypedFunc<(), ()>,
 }
 
 /// Lets the time of a call begin. The clock is asked whenever the epoch advances.
@@ -185,7 +233,11 @@ fn begin(store: &mut Store<Sandbox>, limits: &Limits) {
 /// The line with which Go's runtime says why it ends, or else the last one.
 fn reason(output: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(output);
-    let fatal = text.lines().find(|line| ["panic: ", "fatal error: ", "runtime: "].iter().any(|start| line.starts_with(start)));
+    let fatal = text.lines().find(|line| {
+        ["panic: ", "fatal error: ", "runtime: "]
+            .iter()
+            .any(|start| line.starts_with(start))
+    });
     fatal.or_else(|| text.lines().next_back()).map(str::to_owned)
 }
 
@@ -197,5 +249,8 @@ fn refused(chart: &Chart, refusal: Refusal) -> RenderError {
 }
 
 fn crashed(chart: &Chart, message: String) -> RenderError {
-    RenderError::Crashed { chart: chart.name().to_owned(), message }
+    RenderError::Crashed {
+        chart: chart.name().to_owned(),
+        message,
+    }
 }

@@ -6,7 +6,12 @@ use crate::error::TemplateError;
 pub fn template_error(chart: &str, message: String) -> TemplateError {
     let message = steady(message);
     let (file, line) = locate(chart, &message).map_or((None, None), |(file, line)| (Some(file.to_owned()), line));
-    TemplateError { chart: chart.to_owned(), file, line, message }
+    TemplateError {
+        chart: chart.to_owned(),
+        file,
+        line,
+        message,
+    }
 }
 
 /// Helm lists what is wrong with values in any order. Sorted, the same mistake has the same words each time, and no status is written anew.
@@ -36,7 +41,9 @@ fn steady(message: String) -> String {
 /// The place nearest to the mistake. Messages about a failed call go from the outer template to the inner one, so it is the last of them.
 fn locate<'a>(chart: &str, message: &'a str) -> Option<(&'a str, Option<u32>)> {
     let prefix = format!("{chart}/");
-    let mut places = message.match_indices(&prefix).filter_map(|(start, _)| place(message, start, prefix.len()));
+    let mut places = message
+        .match_indices(&prefix)
+        .filter_map(|(start, _)| place(message, start, prefix.len()));
     let first = places.next()?;
     Some(places.fold(first, |best, next| if next.1.is_some() { next } else { best }))
 }
@@ -48,12 +55,16 @@ fn place(message: &str, start: usize, prefix: usize) -> Option<(&str, Option<u32
         return None;
     }
     let rest = message.get(start..)?;
-    let end = rest.find(|character: char| character.is_whitespace() || ":\"'`,;)>".contains(character)).unwrap_or(rest.len());
+    let end = rest
+        .find(|character: char| character.is_whitespace() || ":\"'`,;)>".contains(character))
+        .unwrap_or(rest.len());
     let (path, after) = rest.split_at_checked(end)?;
     if path.len() <= prefix || !path.get(prefix..)?.contains(['/', '.']) {
         return None;
     }
-    let digits = after.strip_prefix(':').map_or("", |after| after.split(|character: char| !character.is_ascii_digit()).next().unwrap_or(""));
+    let digits = after.strip_prefix(':').map_or("", |after| {
+        after.split(|character: char| !character.is_ascii_digit()).next().unwrap_or("")
+    });
     Some((path, digits.parse().ok()))
 }
 
@@ -80,7 +91,8 @@ mod tests {
 
     #[test]
     fn yaml_errors_name_the_file() {
-        let message = "YAML parse error on demo/charts/sub/templates/a.yaml: error converting YAML to JSON: yaml: line 4: did not find expected key";
+        let message =
+            "YAML parse error on demo/charts/sub/templates/a.yaml: error converting YAML to JSON: yaml: line 4: did not find expected key";
         assert_eq!(at(message), Some(("demo/charts/sub/templates/a.yaml".to_owned(), None)));
     }
 
@@ -96,7 +108,10 @@ mod tests {
 
     #[test]
     fn other_errors_are_not_one_files() {
-        assert_eq!(at("values don't meet the specifications of the schema(s) in the following chart(s):\ndemo:\n- replicas: wrong"), None);
+        assert_eq!(
+            at("values don't meet the specifications of the schema(s) in the following chart(s):\ndemo:\n- replicas: wrong"),
+            None
+        );
         assert_eq!(at("at <.Values.image>: my-demo/templates/a.yaml:1:1"), None);
     }
 }

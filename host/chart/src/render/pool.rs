@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use wasmtime::{Engine, InstancePre};
 
 use super::Limits;
-use super::artifact::WASM_STACK;
+use super::artifact::{self, WASM_STACK};
 use super::instance::Instance;
 use super::sandbox::Sandbox;
 use crate::chart::Chart;
@@ -31,6 +31,8 @@ struct State {
     idle: Vec<Instance>,
     /// Renders under way.
     active: usize,
+    /// Instances that have answered and are not back yet.
+    returning: usize,
     /// Callers that wait for their turn.
     waiting: usize,
     /// Whether the keeper's thread runs.
@@ -39,7 +41,12 @@ struct State {
 
 impl Pool {
     pub fn new(pre: InstancePre<Sandbox>, limits: Limits) -> Arc<Self> {
-        Arc::new(Self { pre, limits, state: Mutex::default(), changed: Condvar::new() })
+        Arc::new(Self {
+            pre,
+            limits,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        })
     }
 
     /// Counts a caller that waits for its turn, until the guard is dropped.
@@ -49,52 +56,70 @@ impl Pool {
     }
 
     /// Runs a job with an instance, on a thread of its own: templates may need more stack than the threads of a runtime have, and it takes
-    /// milliseconds of a processor. `done` gets the outcome. The instance is kept only if it is still good.
+    /// milliseconds of a processor. `done` gets the outcome. The instance is kept only if it is still good; then `turn` is dropped.
     pub fn spawn<T: Send + 'static>(
         self: &Arc<Self>,
         chart: Arc<Chart>,
+        turn: impl Send + 'static,
         job: impl FnOnce(&mut Instance) -> Result<T, RenderError> + Send + 'static,
         done: impl FnOnce(Result<T, RenderError>) + Send + 'static,
     ) -> std::io::Result<()> {
         let pool = self.clone();
         let run = move || {
             let active = pool.begin();
-            let outcome = match pool.take(&chart) {
+            match pool.take(&chart) {
                 Ok(mut instance) => {
                     let outcome = job(&mut instance);
-                    if matches!(outcome, Ok(_) | Err(RenderError::Template(_))) {
-                        pool.give_back(instance);
-                    }
-                    outcome
+                    let usable = matches!(outcome, Ok(_) | Err(RenderError::Template(_)));
+                    pool.lock().returning += 1;
+                    done(outcome);
+                    // Nobody waits for this.
+                    let kept = usable && instance.tidy();
+                    pool.give_back(kept.then_some(instance));
                 }
-                Err(error) => Err(error),
-            };
-            drop(active);
-            done(outcome);
+                Err(error) => done(Err(error)),
+            }
+            drop((active, turn));
         };
-        std::thread::Builder::new().name("helm".to_owned()).stack_size(STACK).spawn(run).map(drop)
+        std::thread::Builder::new()
+            .name("helm".to_owned())
+            .stack_size(STACK)
+            .spawn(run)
+            .map(drop)
     }
 
     /// An idle instance, best one that knows the chart, or a new one.
     fn take(&self, chart: &Chart) -> Result<Instance, RenderError> {
         let found = {
-            let mut state = self.lock();
-            let best = state.idle.iter().position(|instance| instance.knows(chart)).or(state.idle.len().checked_sub(1));
+            let returns = |state: &mut State| state.idle.is_empty() && state.returning > 0;
+            let mut state = self
+                .changed
+                .wait_while(self.lock(), returns)
+                .unwrap_or_else(PoisonError::into_inner);
+            let best = state
+                .idle
+                .iter()
+                .position(|instance| instance.knows(chart))
+                .or(state.idle.len().checked_sub(1));
             best.map(|index| state.idle.swap_remove(index))
         };
         found.map_or_else(|| Instance::new(&self.pre, &self.limits), Ok)
     }
 
     /// Keeps an instance for the next render, unless it has grown, or there is one already and nobody waits.
-    fn give_back(&self, instance: Instance) {
-        if instance.memory_size() > self.limits.kept_memory {
-            tracing::debug!(bytes = instance.memory_size(), "an instance of Helm's engine has grown; it is not kept");
-            return;
-        }
+    fn give_back(&self, instance: Option<Instance>) {
+        let small = instance.filter(|instance| instance.memory_size() <= self.limits.kept_memory);
         let mut state = self.lock();
-        if state.idle.is_empty() || state.waiting > 0 {
-            state.idle.push(instance);
-        }
+        state.returning -= 1;
+        let unwanted = if state.idle.is_empty() || state.waiting > 0 {
+            state.idle.extend(small);
+            None
+        } else {
+            small
+        };
+        drop(state);
+        self.changed.notify_all();
+        drop(unwanted);
     }
 
     fn begin(self: &Arc<Self>) -> Active {
@@ -106,7 +131,10 @@ impl Pool {
         if start {
             let pool = self.clone();
             let engine = self.pre.module().engine().clone();
-            if let Err(error) = std::thread::Builder::new().name("helm-keeper".to_owned()).spawn(move || pool.keep(&engine)) {
+            if let Err(error) = std::thread::Builder::new()
+                .name("helm-keeper".to_owned())
+                .spawn(move || pool.keep(&engine))
+            {
                 // The next render tries again. Until then, endless templates do not end.
                 tracing::error!(%error, "no thread for the deadlines of Helm's engine");
                 self.lock().kept = false;
@@ -134,9 +162,14 @@ impl Pool {
                 state.kept = false;
                 drop(state);
                 drop(unused);
+                artifact::page_out(self.pre.module());
                 return;
             }
-            state = self.changed.wait_timeout(state, self.limits.kept_for - idle).unwrap_or_else(PoisonError::into_inner).0;
+            state = self
+                .changed
+                .wait_timeout(state, self.limits.kept_for - idle)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 
@@ -166,4 +199,4 @@ impl Drop for Active {
 }
 
 /// How long an instance stays without work, unless told otherwise.
-pub const KEPT_FOR: Duration = Duration::from_secs(60);
+pub const KEPT_FOR: Duration = Duration::from_secs(20);

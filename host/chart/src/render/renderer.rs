@@ -41,7 +41,13 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { deadline: Duration::from_secs(10), memory: 512 << 20, parallel: 2, kept_memory: 64 << 20, kept_for: KEPT_FOR }
+        Self {
+            deadline: Duration::from_secs(10),
+            memory: 512 << 20,
+            parallel: 2,
+            kept_memory: 64 << 20,
+            kept_for: KEPT_FOR,
+        }
     }
 }
 
@@ -60,7 +66,10 @@ struct Shared {
 
 impl std::fmt::Debug for Renderer {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Renderer").field("capabilities", &self.capabilities).finish_non_exhaustive()
+        formatter
+            .debug_struct("Renderer")
+            .field("capabilities", &self.capabilities)
+            .finish_non_exhaustive()
     }
 }
 
@@ -74,8 +83,13 @@ impl Renderer {
         let engine = artifact::engine()?;
         let module = artifact::load(&engine, cache_dir)?;
         let linked = sandbox::linker(&engine, &module).and_then(|linker| linker.instantiate_pre(&module));
-        let pre = linked.map_err(|error| RenderError::Engine { message: format!("linking it: {error:#}") })?;
-        Ok(Self { shared: Arc::new(Shared::new(pre, Limits::default())), capabilities: Arc::default() })
+        let pre = linked.map_err(|error| RenderError::Engine {
+            message: format!("linking it: {error:#}"),
+        })?;
+        Ok(Self {
+            shared: Arc::new(Shared::new(pre, Limits::default())),
+            capabilities: Arc::default(),
+        })
     }
 
     /// Compiles the engine into `cache_dir` if it is not there.
@@ -89,13 +103,19 @@ impl Renderer {
     /// The same engine with instances of its own, which have these limits.
     #[must_use]
     pub fn with_limits(&self, limits: Limits) -> Self {
-        Self { shared: Arc::new(Shared::new(self.shared.pre.clone(), limits)), capabilities: self.capabilities.clone() }
+        Self {
+            shared: Arc::new(Shared::new(self.shared.pre.clone(), limits)),
+            capabilities: self.capabilities.clone(),
+        }
     }
 
     /// The same engine and instances for a cluster with these capabilities.
     #[must_use]
     pub fn with_capabilities(&self, capabilities: Capabilities) -> Self {
-        Self { shared: self.shared.clone(), capabilities: Arc::new(capabilities) }
+        Self {
+            shared: self.shared.clone(),
+            capabilities: Arc::new(capabilities),
+        }
     }
 
     /// Renders a chart with these values over its own.
@@ -108,20 +128,30 @@ impl Renderer {
         let request = serde_json::to_vec(&Request::new(meta, values, kube_version, &self.capabilities.api_versions))
             .map_err(|error| engine(format!("writing the values: {error}")))?;
         let waiting = self.shared.pool.wait();
-        let turn = self.shared.turns.clone().acquire_owned().await.map_err(|error| engine(error.to_string()))?;
+        let turn = self
+            .shared
+            .turns
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(|error| engine(error.to_string()))?;
         drop(waiting);
         let chart = Arc::new(chart.clone());
         let (sender, receiver) = oneshot::channel();
         let rendering = chart.clone();
         let job = move |instance: &mut super::instance::Instance| instance.render(&rendering, &request);
-        // The turn ends with the render, also when the caller has gone.
         let done = move |outcome| {
-            drop(turn);
-            // Nobody listens if the caller has gone.
+            // If the caller has gone, nobody listens; the turn ends with the render nevertheless.
             let _ = sender.send(outcome);
         };
-        self.shared.pool.spawn(chart.clone(), job, done).map_err(|error| engine(format!("starting a thread: {error}")))?;
-        let crashed = |_| RenderError::Crashed { chart: chart.name().to_owned(), message: "the rendering thread ended".to_owned() };
+        self.shared
+            .pool
+            .spawn(chart.clone(), turn, job, done)
+            .map_err(|error| engine(format!("starting a thread: {error}")))?;
+        let crashed = |_| RenderError::Crashed {
+            chart: chart.name().to_owned(),
+            message: "the rendering thread ended".to_owned(),
+        };
         receiver.await.map_err(crashed)?
     }
 }
@@ -129,6 +159,10 @@ impl Renderer {
 impl Shared {
     fn new(pre: InstancePre<Sandbox>, limits: Limits) -> Self {
         let turns = Arc::new(Semaphore::new(limits.parallel.max(1)));
-        Self { pool: Pool::new(pre.clone(), limits), turns, pre }
+        Self {
+            pool: Pool::new(pre.clone(), limits),
+            turns,
+            pre,
+        }
     }
 }

@@ -37,7 +37,13 @@ pub struct Sandbox {
 impl Sandbox {
     pub fn new(memory_limit: usize) -> Self {
         let now = Instant::now();
-        Self { started: now, deadline: now, memory_limit, memory_refused: false, output: Vec::new() }
+        Self {
+            started: now,
+            deadline: now,
+            memory_limit,
+            memory_refused: false,
+            output: Vec::new(),
+        }
     }
 }
 
@@ -75,7 +81,9 @@ pub fn linker(engine: &Engine, module: &Module) -> Result<Linker<Sandbox>> {
             "sched_yield" => linker.func_wrap(MODULE, "sched_yield", || SUCCESS)?,
             // Go asks for descriptors from 3 on until there is none.
             "fd_prestat_get" => linker.func_wrap(MODULE, "fd_prestat_get", |_: i32, _: i32| BAD_FILE)?,
-            "proc_exit" => linker.func_wrap(MODULE, "proc_exit", |code: i32| -> Result<()> { Err(Error::msg(format!("exit status {code}"))) })?,
+            "proc_exit" => linker.func_wrap(MODULE, "proc_exit", |code: i32| -> Result<()> {
+                Err(Error::msg(format!("exit status {code}")))
+            })?,
             // Whatever needs a file or a socket: there is none.
             name => linker.func_new(MODULE, name, function, |_, _, results| {
                 for result in results {
@@ -193,7 +201,9 @@ fn fd_write(caller: Caller<'_, Sandbox>, file: i32, vectors: u32, count: u32, wr
 fn poll_oneoff(caller: Caller<'_, Sandbox>, subscriptions: u32, events: u32, count: u32, ready: u32) -> i32 {
     with_guest(caller, |guest| {
         for index in 0..count {
-            let user_data = guest.read(subscriptions.checked_add(index.checked_mul(SUBSCRIPTION)?)?, 8)?.to_vec();
+            let user_data = guest
+                .read(subscriptions.checked_add(index.checked_mul(SUBSCRIPTION)?)?, 8)?
+                .to_vec();
             let mut event = [0; EVENT as usize];
             event.get_mut(..8)?.copy_from_slice(&user_data);
             guest.write(events.checked_add(index.checked_mul(EVENT)?)?, &event)?;

@@ -23,7 +23,12 @@ pub fn renderer() -> &'static Renderer {
 
 /// The release of all tests.
 pub fn meta() -> ReleaseMeta {
-    ReleaseMeta { name: "demo".to_owned(), namespace: "ns".to_owned(), revision: 1, is_upgrade: false }
+    ReleaseMeta {
+        name: "demo".to_owned(),
+        namespace: "ns".to_owned(),
+        revision: 1,
+        is_upgrade: false,
+    }
 }
 
 /// Renders a chart that consists of these files, which `Chart.yaml` is added to.
@@ -34,7 +39,9 @@ pub async fn render(renderer: &Renderer, files: &[(&str, &str)], values: &Value)
 /// A chart named `demo` that consists of these files.
 pub fn chart(files: &[(&str, &str)]) -> Arc<Chart> {
     let own = ("Chart.yaml", "apiVersion: v2\nname: demo\nversion: 0.1.0\n");
-    let files = std::iter::once(&own).chain(files).map(|(path, text)| (PathBuf::from(path), text.as_bytes().to_vec()));
+    let files = std::iter::once(&own)
+        .chain(files)
+        .map(|(path, text)| (PathBuf::from(path), text.as_bytes().to_vec()));
     archive("demo", files)
 }
 
@@ -44,7 +51,12 @@ pub fn pack(directory: &Path) -> Arc<Chart> {
     let mut files = Vec::new();
     collect(directory, directory, &ignored, &mut files);
     files.sort();
-    archive("packed", files.into_iter().map(|path| (path.clone(), fs::read(directory.join(path)).unwrap())))
+    archive(
+        "packed",
+        files
+            .into_iter()
+            .map(|path| (path.clone(), fs::read(directory.join(path)).unwrap())),
+    )
 }
 
 fn archive(name: &str, files: impl Iterator<Item = (PathBuf, Vec<u8>)>) -> Arc<Chart> {
@@ -53,7 +65,9 @@ fn archive(name: &str, files: impl Iterator<Item = (PathBuf, Vec<u8>)>) -> Arc<C
         let mut header = tar::Header::new_gnu();
         header.set_mode(0o644);
         header.set_size(content.len() as u64);
-        builder.append_data(&mut header, Path::new(name).join(path), content.as_slice()).unwrap();
+        builder
+            .append_data(&mut header, Path::new(name).join(path), content.as_slice())
+            .unwrap();
     }
     Chart::from_tgz(builder.into_inner().unwrap().finish().unwrap().into()).unwrap()
 }
@@ -79,7 +93,13 @@ struct Ignored(Vec<String>);
 impl Ignored {
     fn read(directory: &Path) -> Self {
         let text = fs::read_to_string(directory.join(".helmignore")).unwrap_or_default();
-        Self(text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect())
+        Self(
+            text.lines()
+                .map(str::trim)
+                .filter(|line| !line.is_empty() && !line.starts_with('#'))
+                .map(str::to_owned)
+                .collect(),
+        )
     }
 
     fn matches(&self, path: &Path, is_dir: bool) -> bool {
@@ -132,14 +152,19 @@ impl Case {
     pub fn expected(&self) -> Result<String, String> {
         match fs::read_to_string(&self.output) {
             Ok(output) => Ok(output),
-            Err(_) => Err(fs::read_to_string(&self.error).unwrap_or_else(|_| format!("no expectation of {}", self.name)).trim_end().to_owned()),
+            Err(_) => Err(fs::read_to_string(&self.error)
+                .unwrap_or_else(|_| format!("no expectation of {}", self.name))
+                .trim_end()
+                .to_owned()),
         }
     }
 }
 
 /// What the renderer makes of a chart with a file of values: what `helm template` would print, or its error.
 pub async fn rendered(chart: &Chart, values: Option<&Path>) -> Result<String, String> {
-    let values: Value = values.map_or(Value::Null, |path| yaml_serde::from_str(&fs::read_to_string(path).unwrap()).unwrap());
+    let values: Value = values.map_or(Value::Null, |path| {
+        yaml_serde::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+    });
     match renderer().render(chart, &meta(), &values).await {
         Ok(rendered) => Ok(rendered.template()),
         Err(RenderError::Template(error)) => Err(error.message.trim_end().to_owned()),
@@ -149,7 +174,10 @@ pub async fn rendered(chart: &Chart, values: Option<&Path>) -> Result<String, St
 
 /// What is in a directory.
 pub fn sorted(directory: &Path) -> Vec<PathBuf> {
-    let mut paths: Vec<_> = fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display())).map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> = fs::read_dir(directory)
+        .unwrap_or_else(|error| panic!("{}: {error}", directory.display()))
+        .map(|entry| entry.unwrap().path())
+        .collect();
     paths.sort();
     paths
 }
@@ -160,9 +188,17 @@ pub fn difference(name: &str, expected: &Result<String, String>, actual: &Result
     if expected == actual {
         return None;
     }
-    let first = expected.iter().zip(&actual).position(|(a, b)| a != b).unwrap_or(expected.len().min(actual.len()));
+    let first = expected
+        .iter()
+        .zip(&actual)
+        .position(|(a, b)| a != b)
+        .unwrap_or(expected.len().min(actual.len()));
     let around = |lines: &[String]| lines[first.saturating_sub(2).min(lines.len())..(first + 4).min(lines.len())].join("\n    ");
-    Some(format!("{name}, line {first}:\n  expected\n    {}\n  but was\n    {}\n", around(&expected), around(&actual)))
+    Some(format!(
+        "{name}, line {first}:\n  expected\n    {}\n  but was\n    {}\n",
+        around(&expected),
+        around(&actual)
+    ))
 }
 
 fn lines(outcome: &Result<String, String>) -> Vec<String> {
@@ -170,7 +206,10 @@ fn lines(outcome: &Result<String, String>) -> Vec<String> {
         Ok(text) => ("output", text),
         Err(text) => ("error", text),
     };
-    let mut lines: Vec<_> = std::iter::once(head).chain(text.split('\n')).map(|line| format!("{line:?}")).collect();
+    let mut lines: Vec<_> = std::iter::once(head)
+        .chain(text.split('\n'))
+        .map(|line| format!("{line:?}"))
+        .collect();
     // Helm writes what is wrong with values in any order.
     if text.starts_with("values don't meet the specifications") {
         lines.sort();
