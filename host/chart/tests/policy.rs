@@ -1,4 +1,5 @@
 //! What charts may install, as tables: an object, a grant, and the words of the refusal.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::DynamicObject;

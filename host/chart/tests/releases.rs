@@ -1,4 +1,5 @@
 //! Releases in a real cluster, seen from the API server and from the `helm` command.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
 mod releases_support;
 mod support;
@@ -96,7 +97,7 @@ async fn an_upgrade_removes_what_the_chart_no_longer_has() {
         scene.install(json!({})).await.unwrap();
         assert!(scene.has_map("extra").await);
         let map = scene.api::<ConfigMap>().get("extra").await.unwrap();
-        assert_eq!(map.metadata.owner_references.unwrap(), [scene.policy.owner.clone()]);
+        assert_eq!(map.metadata.owner_references.unwrap(), std::slice::from_ref(&scene.policy.owner));
         let before = scene.find().await.unwrap();
         assert!(is_unchanged(&before, &scene.render(&json!({}), true).await.1));
 

@@ -76,7 +76,7 @@ pub async fn run(args: Args) -> Result<()> {
     let rendered = renderer.render(&chart, &meta, &values).await?;
     super::print(&rendered.manifest)?;
     pair.policy(&plugin)
-        .admit(&rendered.objects)
+        .admit_release(&rendered)
         .map_err(|violation| anyhow!("the operator would refuse this: {violation}"))
 }
 
