@@ -1,6 +1,7 @@
 //! The command line: one file for each command.
 
 mod crds;
+mod csi;
 mod files;
 mod logs;
 mod options;
@@ -28,6 +29,8 @@ pub struct Cli {
 enum Command {
     /// Run the operator.
     Run(Box<run::Args>),
+    /// Run the CSI node plugin, on every node.
+    Csi(Box<csi::Args>),
     /// Print the custom resource definitions.
     Crds(crds::Args),
     /// Look at a plugin: a component, or the ConfigMap that registers it.
@@ -45,6 +48,7 @@ pub fn run(cli: Cli, started: Instant) -> Result<ExitCode> {
     let done = |()| ExitCode::SUCCESS;
     match cli.command {
         Command::Run(args) => run::run(*args, started),
+        Command::Csi(args) => csi::run(*args).map(done),
         Command::Crds(args) => crds::run(&args).map(done),
         Command::Plugin(command) => block_on(plugin::run(command)),
         Command::Render(args) => block_on(render::run(args)).map(done),

@@ -1,0 +1,223 @@
+//! The real API server.
+//!
+//! Two identities: the node's labels are read and written with the kubelet's own where its kubeconfig is given, so that the API server itself
+//! confines the plugin to its node; everything else with the pod's service account, which may only read.
+//!
+//! A label is set without asking first whether it is there. A patch that changes nothing is one request and no write, while a cache, or a look just
+//! before, may be wrong exactly when a controller removes the label at that moment; then no fuse pod would ever come.
+
+use async_trait::async_trait;
+use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim};
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde_json::{Value, json};
+use wasser_api::dataset::Dataset;
+use wasser_api::labels;
+use wasser_api::shared::FuseCleanPolicy;
+
+use crate::attributes::RuntimeRef;
+use crate::cluster::{Cluster, ClusterError, Recovered, Volume};
+
+/// Who writes, in managed fields and events.
+const FIELD_MANAGER: &str = "wasser-csi";
+/// The access modes with which volumes are only read.
+const READ_ONLY_MODES: [&str; 1] = ["ReadOnlyMany"];
+
+/// The API server, seen from one node.
+#[derive(Clone)]
+pub struct KubeCluster {
+    client: Client,
+    node_client: Client,
+    node: String,
+    driver: String,
+    recorder: Recorder,
+}
+
+impl std::fmt::Debug for KubeCluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KubeCluster").field("node", &self.node).finish_non_exhaustive()
+    }
+}
+
+impl KubeCluster {
+    /// The API server for `node`. `node_client` is for the Node object; the two clients may be the same.
+    pub fn new(client: Client, node_client: Client, node: String, driver: String) -> Self {
+        let reporter = Reporter {
+            controller: FIELD_MANAGER.to_owned(),
+            instance: Some(node.clone()),
+        };
+        let recorder = Recorder::new(client.clone(), reporter);
+        Self {
+            client,
+            node_client,
+            node,
+            driver,
+            recorder,
+        }
+    }
+
+    async fn dataset(&self, runtime: &RuntimeRef) -> Result<Option<Dataset>, ClusterError> {
+        let api = Api::<Dataset>::namespaced(self.client.clone(), &runtime.namespace);
+        api.get_opt(&runtime.name)
+            .await
+            .map_err(failed(format!("reading Dataset {runtime}")))
+    }
+}
+
+#[async_trait]
+impl Cluster for KubeCluster {
+    async fn volume(&self, name: &str) -> Result<Option<Volume>, ClusterError> {
+        let api = Api::<PersistentVolume>::all(self.client.clone());
+        let found = api
+            .get_opt(name)
+            .await
+            .map_err(failed(format!("reading PersistentVolume {name}")))?;
+        Ok(found.and_then(|volume| volume_of(volume, &self.driver)))
+    }
+
+    async fn fuse_label(&self, runtime: &RuntimeRef) -> Result<String, ClusterError> {
+        // Only a long name needs the UID, and the request.
+        let without = labels::fuse_label(&runtime.namespace, &runtime.name, "");
+        if without != labels::FUSE_PREFIX {
+            return Ok(without);
+        }
+        let dataset = self
+            .dataset(runtime)
+            .await?
+            .and_then(|dataset| dataset.uid())
+            .ok_or_else(|| ClusterError {
+                action: format!("reading Dataset {runtime}"),
+                message: "it does not exist".to_owned(),
+            })?;
+        Ok(labels::fuse_label(&runtime.namespace, &runtime.name, &dataset))
+    }
+
+    async fn label_node(&self, key: &str, present: bool) -> Result<(), ClusterError> {
+        let value = if present { json!(labels::TRUE) } else { Value::Null };
+        let patch = Patch::Merge(json!({"metadata": {"labels": {key: value}}}));
+        let params = PatchParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        let action = format!("{} label {key} of node {}", if present { "setting" } else { "removing" }, self.node);
+        let api = Api::<Node>::all(self.node_client.clone());
+        api.patch_metadata(&self.node, &params, &patch)
+            .await
+            .map(drop)
+            .map_err(failed(action))
+    }
+
+    async fn clean_policy(&self, runtime: &RuntimeRef) -> Result<Option<FuseCleanPolicy>, ClusterError> {
+        // Runtimes are plugins: which kind this one is, only the Dataset knows.
+        let Some(dataset) = self.dataset(runtime).await? else {
+            return Ok(None);
+        };
+        let Some(kind) = dataset
+            .status
+            .and_then(|status| status.runtimes.into_iter().next())
+            .map(|bound| bound.runtime_type)
+        else {
+            return Ok(None);
+        };
+        let gvk = GroupVersionKind::gvk("data.fluid.io", "v1alpha1", &format!("{kind}runtime"));
+        let resource = ApiResource::from_gvk_with_plural(&gvk, &format!("{kind}runtimes"));
+        let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &runtime.namespace, &resource);
+        let found = api
+            .get_opt(&runtime.name)
+            .await
+            .map_err(failed(format!("reading {} {runtime}", resource.plural)))?;
+        Ok(found.map(|object| policy_of(&object.data)))
+    }
+
+    async fn fuse_generation(&self, namespace: &str, claim: &str) -> Result<Option<String>, ClusterError> {
+        let api = Api::<PersistentVolumeClaim>::namespaced(self.client.clone(), namespace);
+        let found = api
+            .get_metadata_opt(claim)
+            .await
+            .map_err(failed(format!("reading PersistentVolumeClaim {namespace}/{claim}")))?;
+        Ok(found.and_then(|claim| claim.labels().get(labels::FUSE_GENERATION).cloned()))
+    }
+
+    async fn recovered(&self, runtime: &RuntimeRef, target: &str, how: &Recovered) -> Result<(), ClusterError> {
+        let Some(dataset) = self.dataset(runtime).await? else {
+            return Ok(());
+        };
+        let (type_, reason, note) = match how {
+            Recovered::Succeeded => (EventType::Normal, "FuseRecoverSucceed", format!("Fuse recover {target} succeed")),
+            Recovered::Failed(why) => (
+                EventType::Warning,
+                "FuseRecoverFailed",
+                format!("Fuse recover {target} failed: {why}"),
+            ),
+        };
+        let event = Event {
+            type_,
+            reason: reason.to_owned(),
+            note: Some(note),
+            action: "Recover".to_owned(),
+            secondary: None,
+        };
+        let written = self.recorder.publish(&event, &dataset.object_ref(&())).await;
+        written.map_err(failed(format!("writing an event on Dataset {runtime}")))
+    }
+}
+
+fn failed(action: String) -> impl FnOnce(kube::Error) -> ClusterError {
+    move |error| ClusterError {
+        action,
+        message: error.to_string(),
+    }
+}
+
+fn volume_of(volume: PersistentVolume, driver: &str) -> Option<Volume> {
+    let spec = volume.spec?;
+    let csi = spec.csi.filter(|csi| csi.driver == driver)?;
+    let modes = spec.access_modes.unwrap_or_default();
+    Some(Volume {
+        handle: csi.volume_handle,
+        attributes: csi.volume_attributes.unwrap_or_default().into_iter().collect(),
+        read_only: !modes.is_empty() && modes.iter().all(|mode| READ_ONLY_MODES.contains(&mode.as_str())),
+        claim: spec.claim_ref.and_then(|claim| claim.namespace.zip(claim.name)),
+    })
+}
+
+/// The policy in a runtime object: of its fuse, or of the client of a CacheRuntime.
+fn policy_of(runtime: &Value) -> FuseCleanPolicy {
+    let policy = ["/spec/fuse/cleanPolicy", "/spec/client/cleanPolicy"]
+        .iter()
+        .find_map(|path| runtime.pointer(path));
+    policy
+        .and_then(|policy| serde_json::from_value(policy.clone()).ok())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(json!({"spec": {"fuse": {"cleanPolicy": "OnDemand"}}}), "OnDemand")]
+    #[case(json!({"spec": {"client": {"cleanPolicy": "OnFuseChanged"}}}), "OnFuseChanged")]
+    #[case(json!({"spec": {"fuse": {}}}), "")]
+    #[case(json!({}), "")]
+    fn the_policy_is_found(#[case] runtime: Value, #[case] policy: &str) {
+        assert_eq!(serde_json::to_value(policy_of(&runtime)).unwrap(), policy);
+    }
+
+    #[test]
+    fn volumes_of_other_drivers_are_not_ours() {
+        let volume: PersistentVolume = serde_json::from_value(json!({
+            "spec": {"accessModes": ["ReadOnlyMany"], "claimRef": {"namespace": "ns", "name": "demo"},
+                     "csi": {"driver": "fuse.csi.fluid.io", "volumeHandle": "ns-demo", "volumeAttributes": {"fluid_path": "/a"}}}
+        }))
+        .unwrap();
+        assert_eq!(volume_of(volume.clone(), "other"), None);
+        let ours = volume_of(volume, crate::DRIVER).unwrap();
+        assert!(ours.read_only);
+        assert_eq!((ours.handle.as_str(), ours.attributes["fluid_path"].as_str()), ("ns-demo", "/a"));
+        assert_eq!(ours.claim, Some(("ns".to_owned(), "demo".to_owned())));
+    }
+}

@@ -1,0 +1,117 @@
+//! One operation at a time on a volume or a target.
+//!
+//! A second call of the kubelet is refused rather than queued: it asks again. For recovery it waits: that is done in a moment, and what the plugin
+//! does on its own account is no reason for a pod to wait until the kubelet asks again. Recovery in turn leaves alone what is being worked on.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::error::Error;
+
+/// The keys being worked on. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Locks {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    held: Mutex<HashMap<String, Holder>>,
+    freed: Notify,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holder {
+    Call,
+    Recovery,
+}
+
+/// A key that is held until this is dropped.
+#[derive(Debug)]
+pub struct Held {
+    inner: Arc<Inner>,
+    key: String,
+}
+
+impl Locks {
+    /// Takes a key for a call, once recovery has done with it.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if another call holds it.
+    pub async fn take(&self, key: impl Into<String>) -> Result<Held, Error> {
+        let key = key.into();
+        loop {
+            // Before looking, so as not to miss what happens in between.
+            let freed = self.inner.freed.notified();
+            match self.inner.try_take(&key, Holder::Call) {
+                Ok(held) => return Ok(held),
+                Err(Holder::Call) => return Err(Error::Busy(key)),
+                Err(Holder::Recovery) => freed.await,
+            }
+        }
+    }
+
+    /// Takes a key for recovery; none if it is held.
+    pub fn take_for_recovery(&self, key: impl Into<String>) -> Option<Held> {
+        self.inner.try_take(&key.into(), Holder::Recovery).ok()
+    }
+}
+
+impl Inner {
+    fn try_take(self: &Arc<Self>, key: &str, holder: Holder) -> Result<Held, Holder> {
+        let mut held = self.map();
+        if let Some(other) = held.get(key) {
+            return Err(*other);
+        }
+        held.insert(key.to_owned(), holder);
+        Ok(Held {
+            inner: self.clone(),
+            key: key.to_owned(),
+        })
+    }
+
+    fn map(&self) -> MutexGuard<'_, HashMap<String, Holder>> {
+        // The map is whole whatever a panicking thread was about.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.inner.map().remove(&self.key);
+        self.inner.freed.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_key_is_held_once_and_given_back() {
+        let locks = Locks::default();
+        let held = locks.take("a").await.unwrap();
+        assert!(matches!(locks.clone().take("a").await, Err(Error::Busy(key)) if key == "a"));
+        assert!(locks.take_for_recovery("a").is_none());
+        locks.take("b").await.unwrap();
+        drop(held);
+        locks.take("a").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_call_waits_for_recovery() {
+        let locks = Locks::default();
+        let held = locks.take_for_recovery("a").unwrap();
+        let (ours, waiting) = (locks.clone(), tokio::sync::oneshot::channel());
+        let call = tokio::spawn(async move {
+            waiting.0.send(()).unwrap();
+            ours.take("a").await.map(drop)
+        });
+        waiting.1.await.unwrap();
+        assert!(!call.is_finished());
+        drop(held);
+        call.await.unwrap().unwrap();
+    }
+}

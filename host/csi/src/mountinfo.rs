@@ -1,0 +1,227 @@
+//! What is mounted: `/proc/…/mountinfo`, read into a table.
+//!
+//! Mount points are compared as whole paths, never as parts of a line: `…/ns/a` is not `…/ns/ab`. Which of several mounts on one path is on top
+//! is told by their parents, for neither the order of lines nor the numbers say it: numbers are used again.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+/// A line of mountinfo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// Its number.
+    pub id: u32,
+    /// The number of the mount that it is mounted on.
+    pub parent: u32,
+    /// The file system, as `major:minor`. A file system mounted anew has another one for as long as any mount of the old one is left.
+    pub device: String,
+    /// The directory of the file system that is mounted.
+    pub root: PathBuf,
+    /// Where.
+    pub mount_point: PathBuf,
+    /// `rw,nosuid,…`: options of this mount.
+    pub options: String,
+    /// The peer group that it sends to and receives from, if it is shared.
+    pub shared: Option<u32>,
+    /// The peer group that it only receives from, if there is one.
+    pub master: Option<u32>,
+    /// The type of the file system, as `fuse.juicefs`.
+    pub fs_type: String,
+    /// What is mounted, in the file system's own words.
+    pub source: String,
+}
+
+impl Mount {
+    /// Whether nothing can be written through this mount.
+    pub fn is_read_only(&self) -> bool {
+        self.options.split(',').any(|option| option == "ro")
+    }
+
+    /// Whether this is a mount of the type that a volume names: a part of the file system's type (`fuse.alluxio-fuse`) or of its source
+    /// (`JuiceFS` of `JuiceFS:myjfs`).
+    pub fn is_of_type(&self, mount_type: &str) -> bool {
+        self.fs_type.contains(mount_type) || self.source.contains(mount_type)
+    }
+}
+
+/// All mounts of a mount namespace at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Table {
+    mounts: Vec<Mount>,
+}
+
+impl Table {
+    /// The mounts that this process sees.
+    ///
+    /// # Errors
+    /// procfs cannot be read.
+    pub fn read() -> io::Result<Self> {
+        std::fs::read("/proc/self/mountinfo").map(|text| Self::parse(&text))
+    }
+
+    /// Reads mountinfo. Lines that are none are skipped, optional fields that are not known are too.
+    pub fn parse(text: &[u8]) -> Self {
+        Self {
+            mounts: text.split(|byte| *byte == b'\n').filter_map(parse_line).collect(),
+        }
+    }
+
+    /// All mounts.
+    pub fn iter(&self) -> impl Iterator<Item = &Mount> {
+        self.mounts.iter()
+    }
+
+    /// The mounts on a path, in no order.
+    pub fn at<'a, 'p>(&'a self, path: &'p Path) -> impl Iterator<Item = &'a Mount> + use<'a, 'p> {
+        self.mounts.iter().filter(move |mount| mount.mount_point == path)
+    }
+
+    /// How many mounts are on a path.
+    pub fn count(&self, path: &Path) -> usize {
+        self.at(path).count()
+    }
+
+    /// The mount on a path that users of the path see: the one that no other is mounted on.
+    pub fn top(&self, path: &Path) -> Option<&Mount> {
+        let parents: HashSet<u32> = self.at(path).map(|mount| mount.parent).collect();
+        self.at(path).find(|mount| !parents.contains(&mount.id))
+    }
+
+    /// The lowest mount on a path.
+    pub fn bottom(&self, path: &Path) -> Option<&Mount> {
+        let ids: HashSet<u32> = self.at(path).map(|mount| mount.id).collect();
+        self.at(path).find(|mount| !ids.contains(&mount.parent))
+    }
+
+    /// The mount that a path is on, whether or not it is a mount point itself.
+    pub fn containing(&self, path: &Path) -> Option<&Mount> {
+        path.ancestors().find_map(|ancestor| self.top(ancestor))
+    }
+}
+
+fn parse_line(line: &[u8]) -> Option<Mount> {
+    let mut fields = line.split(|byte| *byte == b' ').filter(|field| !field.is_empty());
+    let mut text = || fields.next().map(unescape);
+    let (id, parent, device) = (number(&text()?)?, number(&text()?)?, string(text()?));
+    let (root, mount_point, options) = (path(text()?), path(text()?), string(text()?));
+    let (mut shared, mut master) = (None, None);
+    loop {
+        let field = string(text()?);
+        match field.split_once(':') {
+            _ if field == "-" => break,
+            Some(("shared", group)) => shared = group.parse().ok(),
+            Some(("master", group)) => master = group.parse().ok(),
+            _ => {}
+        }
+    }
+    let (fs_type, source) = (string(text()?), string(text()?));
+    Some(Mount {
+        id,
+        parent,
+        device,
+        root,
+        mount_point,
+        options,
+        shared,
+        master,
+        fs_type,
+        source,
+    })
+}
+
+fn number(text: &[u8]) -> Option<u32> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+fn string(text: Vec<u8>) -> String {
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+fn path(text: Vec<u8>) -> PathBuf {
+    OsString::from_vec(text).into()
+}
+
+/// The kernel writes space, tab, newline and backslash as a backslash and three octal digits.
+fn unescape(field: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(field.len());
+    let mut rest = field;
+    while let [first, tail @ ..] = rest {
+        match rest {
+            [b'\\', a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', tail @ ..] => {
+                out.push(((a - b'0') << 6) | ((b - b'0') << 3) | (c - b'0'));
+                rest = tail;
+            }
+            _ => {
+                out.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TEXT: &str = r"63 43 0:39 / /k rw,relatime shared:21 - tmpfs none rw
+65 93 0:40 / /k/t\040x rw,relatime shared:22 master:3 propagate_from:9 unbindable - fuse.juicefs JuiceFS:a\134b rw,user_id=0
+93 63 0:41 /sub /k/t\040x ro,nosuid shared:23 - fuse jindo rw
+64 63 0:42 / /k/t rw - fuse.alluxio-fuse alluxio-fuse rw
+";
+
+    #[test]
+    fn lines_are_read_with_their_peer_groups() {
+        let table = Table::parse(TEXT.as_bytes());
+        assert_eq!(table.iter().count(), 4);
+        let mount = table.iter().nth(1).unwrap();
+        assert_eq!((mount.shared, mount.master), (Some(22), Some(3)));
+        assert_eq!((mount.device.as_str(), mount.mount_point.as_path()), ("0:40", Path::new("/k/t x")));
+        assert_eq!((mount.fs_type.as_str(), mount.source.as_str()), ("fuse.juicefs", r"JuiceFS:a\b"));
+        assert!(mount.is_of_type("JuiceFS") && mount.is_of_type("fuse.juicefs") && !mount.is_of_type("jindo"));
+    }
+
+    #[test]
+    fn parents_tell_which_mount_is_on_top() {
+        let table = Table::parse(TEXT.as_bytes());
+        let path = Path::new("/k/t x");
+        assert_eq!(table.count(path), 2);
+        // The one with the higher number is below: the other was tucked on top of it.
+        assert_eq!((table.top(path).unwrap().id, table.bottom(path).unwrap().id), (65, 93));
+        assert!(table.bottom(path).unwrap().is_read_only() && !table.top(path).unwrap().is_read_only());
+    }
+
+    #[test]
+    fn a_mount_point_is_a_whole_path() {
+        let table = Table::parse(TEXT.as_bytes());
+        assert_eq!(table.top(Path::new("/k/t")).unwrap().id, 64);
+        assert_eq!(table.count(Path::new("/k/t ")), 0);
+        assert_eq!(table.containing(Path::new("/k/t/below")).unwrap().id, 64);
+        assert_eq!(table.containing(Path::new("/k/tt")).unwrap().id, 63);
+        assert_eq!(table.containing(Path::new("/elsewhere")), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_path_comes_back(bytes in proptest::collection::vec(1_u8..=255, 1..40)) {
+            let escaped: Vec<u8> = bytes
+                .iter()
+                .flat_map(|byte| match byte {
+                    b' ' | b'\t' | b'\n' | b'\\' => format!("\\{byte:03o}").into_bytes(),
+                    other => vec![*other],
+                })
+                .collect();
+            prop_assert_eq!(unescape(&escaped), bytes);
+        }
+
+        #[test]
+        fn nothing_makes_the_parser_fail(text in proptest::collection::vec(any::<u8>(), 0..300)) {
+            Table::parse(&text);
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! System calls on mounts.
+//!
+//! A bind mount is prepared on a *workbench* before anybody sees it, for two reasons. Read-only must be set there: set on a mount that has already
+//! spread to the node, it would only hold in the plugin's own mount namespace. And the mount must leave the peer group of the fuse pod's mount:
+//! inside it, whatever happens to one pod's mount would happen to those of all others, and a fuse pod that mounts over its own dead mount would
+//! stack mounts in every container.
+
+use std::fs;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::{CWD, FileType, fstat};
+use rustix::io::Errno;
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_bind, mount_change, mount_remount,
+    move_mount, open_tree, unmount,
+};
+
+use crate::error::{Attempt, Error};
+use crate::mountinfo::Table;
+use crate::target::Target;
+
+/// Where mounts are prepared: a small file system of the plugin's own, private to its mount namespace.
+#[derive(Debug)]
+pub struct Workbench {
+    directory: PathBuf,
+    next: AtomicU64,
+}
+
+impl Workbench {
+    /// Sets up a workbench in a directory, which is made if it is missing.
+    ///
+    /// # Errors
+    /// The directory cannot be made or mounted on: usually for want of privileges.
+    pub fn new(directory: &Path) -> Result<Self, Error> {
+        fs::create_dir_all(directory).attempt("making directory", directory)?;
+        let directory = directory.canonicalize().attempt("finding", directory)?;
+        // One that an earlier process left in this namespace may hold mounts that it was about to attach.
+        unmount_all(&directory, &directory)?;
+        mount(
+            "wasser-csi",
+            &directory,
+            "tmpfs",
+            MountFlags::NOSUID | MountFlags::NODEV,
+            c"size=64k,mode=0700",
+        )
+        .attempt("mounting the workbench at", &directory)?;
+        mount_change(&directory, MountPropagationFlags::PRIVATE).attempt("making private", &directory)?;
+        Ok(Self {
+            directory,
+            next: AtomicU64::new(0),
+        })
+    }
+
+    /// Prepares a bind mount of an open directory or file.
+    ///
+    /// # Errors
+    /// A system call fails.
+    pub fn prepare(&self, source: &OwnedFd, read_only: bool) -> Result<Prepared, Error> {
+        let path = self.directory.join(self.next.fetch_add(1, Ordering::Relaxed).to_string());
+        let stat = fstat(source).attempt("looking at the source of", &path)?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => fs::create_dir(&path),
+            _ => fs::File::create(&path).map(drop),
+        }
+        .attempt("making", &path)?;
+        // From here on, dropping cleans up.
+        let prepared = Prepared { path };
+        let path = &prepared.path;
+        let from = format!("/proc/self/fd/{}", source.as_raw_fd());
+        mount_bind(from, path).attempt("binding to the workbench", path)?;
+        mount_change(path, MountPropagationFlags::PRIVATE).attempt("making private", path)?;
+        if read_only {
+            mount_remount(path, kept_flags(path)? | MountFlags::BIND | MountFlags::RDONLY, c"").attempt("making read-only", path)?;
+        }
+        Ok(prepared)
+    }
+}
+
+impl Drop for Workbench {
+    fn drop(&mut self) {
+        if let Err(error) = unmount_all(&self.directory, &self.directory) {
+            tracing::warn!(%error, "the workbench stays mounted");
+        }
+    }
+}
+
+/// A bind mount that can be attached, also in several places.
+#[derive(Debug)]
+pub struct Prepared {
+    path: PathBuf,
+}
+
+impl Prepared {
+    /// Mounts it on a target, on top of what may be mounted there.
+    ///
+    /// # Errors
+    /// A system call fails.
+    pub fn attach(&self, target: &Target) -> Result<(), Error> {
+        attach(&self.tree()?, target, MoveMountFlags::empty()).attempt("mounting on", target.path())
+    }
+
+    /// Mounts it on a target beneath what is mounted there, which goes on hiding it. False if the kernel cannot (before Linux 6.5).
+    ///
+    /// # Errors
+    /// A system call fails for another reason.
+    pub fn attach_beneath(&self, target: &Target) -> Result<bool, Error> {
+        match attach(&self.tree()?, target, MoveMountFlags::MOVE_MOUNT_BENEATH) {
+            Ok(()) => Ok(true),
+            Err(Errno::INVAL) => Ok(false),
+            Err(error) => Err(Error::io("mounting beneath", target.path(), error)),
+        }
+    }
+
+    fn tree(&self) -> Result<OwnedFd, Error> {
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+        open_tree(CWD, &self.path, flags).attempt("copying", &self.path)
+    }
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        // Not yet mounted if preparing failed: then there is only the mount point.
+        if let Err(error) = unmount(&self.path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)
+            && error != Errno::INVAL
+        {
+            tracing::warn!(%error, path = %self.path.display(), "a prepared mount stays");
+        }
+        let removed = fs::remove_dir(&self.path).or_else(|_| fs::remove_file(&self.path));
+        if let Err(error) = removed {
+            tracing::warn!(%error, path = %self.path.display(), "a mount point on the workbench stays");
+        }
+    }
+}
+
+/// Copies what is mounted on top of one target onto another. The copy is in the same peer group: what is mounted on the one appears on the
+/// other, and on all that containers made of either.
+///
+/// # Errors
+/// A system call fails.
+pub fn copy(from: &Target, to: &Target) -> Result<(), Error> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_SYMLINK_NOFOLLOW;
+    let tree = open_tree(from.parent(), from.name(), flags).attempt("copying", from.path())?;
+    attach(&tree, to, MoveMountFlags::empty()).attempt("mounting on", to.path())
+}
+
+fn attach(tree: &OwnedFd, target: &Target, how: MoveMountFlags) -> Result<(), Errno> {
+    move_mount(
+        tree,
+        c"",
+        target.parent(),
+        target.name(),
+        how | MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
+    )
+}
+
+/// Unmounts what is on top of a path: properly if possible, else as soon as nobody uses it any more. Nothing mounted is no error.
+///
+/// # Errors
+/// A system call fails.
+pub fn unmount_top(path: &Path) -> Result<(), Error> {
+    match unmount(path, UnmountFlags::NOFOLLOW) {
+        Ok(()) | Err(Errno::INVAL | Errno::NOENT) => return Ok(()),
+        Err(error) => tracing::debug!(%error, path = %path.display(), "unmounting lazily"),
+    }
+    match unmount(path, UnmountFlags::NOFOLLOW | UnmountFlags::DETACH) {
+        Ok(()) | Err(Errno::INVAL | Errno::NOENT) => Ok(()),
+        Err(error) => Err(Error::io("unmounting", path, error)),
+    }
+}
+
+/// Unmounts everything on a path, however many mounts are stacked there. `handle` is what system calls are given, `path` what mountinfo shows.
+///
+/// # Errors
+/// Something stays mounted.
+pub fn unmount_all(path: &Path, handle: &Path) -> Result<(), Error> {
+    let read = || Table::read().attempt("reading the mounts for", path);
+    let mut left = read()?.count(path);
+    while left > 0 {
+        unmount_top(handle)?;
+        let now = read()?.count(path);
+        if now >= left {
+            return Err(Error::io("unmounting", path, Errno::BUSY));
+        }
+        left = now;
+    }
+    Ok(())
+}
+
+/// What a bind mount must keep when it is made read-only: the flags that its source has.
+fn kept_flags(path: &Path) -> Result<MountFlags, Error> {
+    let table = Table::read().attempt("reading the mounts for", path)?;
+    let options = table.top(path).map(|mount| mount.options.clone()).unwrap_or_default();
+    let known = [
+        ("nosuid", MountFlags::NOSUID),
+        ("nodev", MountFlags::NODEV),
+        ("noexec", MountFlags::NOEXEC),
+        ("noatime", MountFlags::NOATIME),
+        ("nodiratime", MountFlags::NODIRATIME),
+        ("relatime", MountFlags::RELATIME),
+        ("nosymfollow", MountFlags::NOSYMFOLLOW),
+    ];
+    let set = |flags: MountFlags, option: &str| {
+        known
+            .iter()
+            .find(|(name, _)| *name == option)
+            .map_or(flags, |(_, flag)| flags | *flag)
+    };
+    Ok(options.split(',').fold(MountFlags::empty(), set))
+}
+
+/// Whether what is mounted on a path by this process reaches the node and its other mount namespaces.
+pub fn is_shared(table: &Table, path: &Path) -> bool {
+    table.containing(path).is_some_and(|mount| mount.shared.is_some())
+}

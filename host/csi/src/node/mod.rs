@@ -1,0 +1,124 @@
+//! The CSI node service: what the kubelet asks for each volume and pod.
+//!
+//! *Stage*, before the first pod of a volume on the node, brings the fuse pod; *publish* waits for it and puts the volume into a pod; *unpublish* and
+//! *unstage* undo both. Every call may come again, after an answer that was lost or a restart of either side, and has the same result then.
+
+mod publish;
+mod stage;
+mod unpublish;
+mod unstage;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tonic::{Request, Response, Status};
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::proto::csi;
+use crate::proto::csi::node_server::Node;
+use crate::proto::csi::node_service_capability::{Rpc, Type, rpc};
+
+/// Serves the kubelet.
+#[derive(Debug, Clone)]
+pub struct NodeService {
+    context: Arc<Context>,
+}
+
+impl NodeService {
+    /// The service of a plugin.
+    pub fn new(context: Arc<Context>) -> Self {
+        Self { context }
+    }
+
+    /// Runs a call to its end even if the kubelet gives up on it: work that stopped half way would hold what the next call needs.
+    async fn call<T, F>(&self, name: &'static str, volume: &str, target: &str, work: F) -> Result<Response<T>, Status>
+    where
+        T: Default + Send + 'static,
+        F: Future<Output = Result<(), Error>> + Send + 'static,
+    {
+        let begin = Instant::now();
+        let result = tokio::spawn(work).await.unwrap_or_else(|error| Err(error.into()));
+        let took = begin.elapsed();
+        match result {
+            Ok(()) => {
+                tracing::info!(call = name, volume, target, ?took, "done");
+                Ok(Response::new(T::default()))
+            }
+            Err(error) => {
+                tracing::warn!(call = name, volume, target, ?took, %error, "failed");
+                Err(error.into())
+            }
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Node for NodeService {
+    async fn node_get_info(&self, _: Request<csi::NodeGetInfoRequest>) -> Result<Response<csi::NodeGetInfoResponse>, Status> {
+        Ok(Response::new(csi::NodeGetInfoResponse {
+            node_id: self.context.config.node_id.clone(),
+            ..Default::default()
+        }))
+    }
+
+    async fn node_get_capabilities(
+        &self,
+        _: Request<csi::NodeGetCapabilitiesRequest>,
+    ) -> Result<Response<csi::NodeGetCapabilitiesResponse>, Status> {
+        let stage = csi::NodeServiceCapability {
+            r#type: Some(Type::Rpc(Rpc {
+                r#type: rpc::Type::StageUnstageVolume.into(),
+            })),
+        };
+        Ok(Response::new(csi::NodeGetCapabilitiesResponse { capabilities: vec![stage] }))
+    }
+
+    async fn node_stage_volume(
+        &self,
+        request: Request<csi::NodeStageVolumeRequest>,
+    ) -> Result<Response<csi::NodeStageVolumeResponse>, Status> {
+        let request = request.into_inner();
+        let volume = request.volume_id.clone();
+        self.call("stage", &volume, "", stage::stage(self.context.clone(), request)).await
+    }
+
+    async fn node_unstage_volume(
+        &self,
+        request: Request<csi::NodeUnstageVolumeRequest>,
+    ) -> Result<Response<csi::NodeUnstageVolumeResponse>, Status> {
+        let request = request.into_inner();
+        let volume = request.volume_id.clone();
+        self.call("unstage", &volume, "", unstage::unstage(self.context.clone(), request))
+            .await
+    }
+
+    async fn node_publish_volume(
+        &self,
+        request: Request<csi::NodePublishVolumeRequest>,
+    ) -> Result<Response<csi::NodePublishVolumeResponse>, Status> {
+        let request = request.into_inner();
+        let (volume, target) = (request.volume_id.clone(), request.target_path.clone());
+        self.call("publish", &volume, &target, publish::publish(self.context.clone(), request))
+            .await
+    }
+
+    async fn node_unpublish_volume(
+        &self,
+        request: Request<csi::NodeUnpublishVolumeRequest>,
+    ) -> Result<Response<csi::NodeUnpublishVolumeResponse>, Status> {
+        let request = request.into_inner();
+        let (volume, target) = (request.volume_id.clone(), request.target_path.clone());
+        self.call("unpublish", &volume, &target, unpublish::unpublish(self.context.clone(), request))
+            .await
+    }
+}
+
+/// A field that must not be empty.
+fn required<'a>(what: &str, value: &'a str) -> Result<&'a str, Error> {
+    if value.is_empty() {
+        Err(Error::Missing(what.to_owned()))
+    } else {
+        Ok(value)
+    }
+}

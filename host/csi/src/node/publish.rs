@@ -1,0 +1,154 @@
+//! Publish: the fuse pod's mount is bound into a pod.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::{required, stage};
+use crate::attributes::Attributes;
+use crate::context::Context;
+use crate::error::{Attempt, Error};
+use crate::mountinfo::Table;
+use crate::mounts;
+use crate::proto::csi::volume_capability::AccessType;
+use crate::proto::csi::volume_capability::access_mode::Mode;
+use crate::proto::csi::{NodePublishVolumeRequest, VolumeCapability};
+use crate::records::Record;
+use crate::recovery;
+use crate::target::Target;
+
+pub(super) async fn publish(context: Arc<Context>, request: NodePublishVolumeRequest) -> Result<(), Error> {
+    let deadline = Instant::now() + context.config.publish_timeout;
+    let volume = required("volume_id", &request.volume_id)?;
+    let target = required("target_path", &request.target_path)?;
+    let capability = request
+        .volume_capability
+        .as_ref()
+        .ok_or_else(|| Error::Missing("volume_capability".to_owned()))?;
+    let read_only = request.readonly || is_read_only(capability);
+    let attributes = Attributes::parse(&request.volume_context)?;
+    let source = attributes.source()?.clone();
+    context.mount_root.relative(&source.fluid_path)?;
+    let target = context.kubelet.canonical(target.as_ref())?;
+    let _held = context.locks.take(target.to_string_lossy()).await?;
+
+    let record = Record {
+        volume_id: volume.to_owned(),
+        target: target.clone(),
+        source,
+        read_only,
+        symlink: context.config.symlink || attributes.symlink,
+        runtime: attributes.runtime.clone(),
+    };
+    let (in_place, fuse_is_up) = {
+        let table = Table::read().attempt("reading the mounts for", &target)?;
+        (
+            is_in_place(&context, &table, &record)?,
+            context.fuse_mount(&table, &record.source).is_some(),
+        )
+    };
+    if in_place {
+        return context.blocking(move |context| context.records.put(record)).await;
+    }
+    if !fuse_is_up {
+        // Stage set the label, but not for ever: another volume's unstage, or somebody by hand, may have removed it since.
+        let label = stage::label_of(&context, volume, &attributes).await;
+        let labelled = match label {
+            Ok(label) => context.cluster.label_node(&label, true).await.map_err(Error::from),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = labelled {
+            tracing::warn!(volume, %error, "waiting for the fuse pod without having set its label again");
+        }
+    }
+    let opened = context.wait_ready(&record.source, !attributes.skip_mount_check, deadline).await?;
+    context
+        .blocking(move |context| {
+            let target = Target::make(&context.kubelet, &record.target)?;
+            // The record comes first: if the plugin ends here, the next one does the rest.
+            context.records.put(record.clone())?;
+            let done = if record.symlink {
+                link(&target, &record)
+            } else {
+                target
+                    .make_directory()
+                    .and_then(|()| recovery::put_in_place(context, &record, &target, &opened))
+            };
+            // What is mounted from before stays known, for recovery to try again.
+            if done.is_err()
+                && Table::read()
+                    .attempt("reading the mounts for", &record.target)?
+                    .count(&record.target)
+                    == 0
+            {
+                context.records.remove(&record.target)?;
+            }
+            done
+        })
+        .await
+}
+
+fn link(target: &Target, record: &Record) -> Result<(), Error> {
+    mounts::unmount_all(target.path(), &target.handle())?;
+    let mut to = record.source.fluid_path.clone();
+    if !record.source.sub_path.as_os_str().is_empty() {
+        to.push(&record.source.sub_path);
+    }
+    target.make_link(&to)
+}
+
+/// Whether the target is already mounted as it should be. If the fuse pod is away just now, what is mounted is left to recovery.
+fn is_in_place(context: &Context, table: &Table, record: &Record) -> Result<bool, Error> {
+    let Some(there) = table.top(&record.target) else { return Ok(false) };
+    if record.symlink {
+        return Ok(false);
+    }
+    let fuse = context.fuse_mount(table, &record.source);
+    // A file system that was itself mounted read-only cannot be bound otherwise.
+    let must_be_read_only = record.read_only || fuse.is_some_and(crate::mountinfo::Mount::is_read_only);
+    if fuse.is_some() && there.is_read_only() != must_be_read_only {
+        let word = |read_only| if read_only { "read-only" } else { "for writing" };
+        return Err(Error::Incompatible {
+            target: record.target.clone(),
+            is: word(there.is_read_only()),
+            wanted: word(record.read_only),
+        });
+    }
+    Ok(fuse.is_none_or(|fuse| fuse.device == there.device && table.count(&record.target) == 1))
+}
+
+fn is_read_only(capability: &VolumeCapability) -> bool {
+    let mode = capability.access_mode.as_ref().map(|mode| mode.mode());
+    let by_mode = matches!(mode, Some(Mode::MultiNodeReaderOnly | Mode::SingleNodeReaderOnly));
+    let by_flag = match &capability.access_type {
+        Some(AccessType::Mount(mount)) => mount.mount_flags.iter().flat_map(|flags| flags.split(',')).any(|flag| flag == "ro"),
+        _ => false,
+    };
+    by_mode || by_flag
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::proto::csi::volume_capability::{AccessMode, MountVolume};
+
+    #[rstest]
+    #[case(Mode::MultiNodeReaderOnly, &[], true)]
+    #[case(Mode::SingleNodeReaderOnly, &[], true)]
+    #[case(Mode::MultiNodeMultiWriter, &[], false)]
+    #[case(Mode::MultiNodeMultiWriter, &["noatime", "ro"], true)]
+    #[case(Mode::MultiNodeMultiWriter, &["rw"], false)]
+    fn read_only_is_said_in_two_ways(#[case] mode: Mode, #[case] flags: &[&str], #[case] expected: bool) {
+        let mount = MountVolume {
+            mount_flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+            ..Default::default()
+        };
+        let capability = VolumeCapability {
+            access_mode: Some(AccessMode { mode: mode.into() }),
+            access_type: Some(AccessType::Mount(mount)),
+        };
+        assert_eq!(is_read_only(&capability), expected);
+    }
+}

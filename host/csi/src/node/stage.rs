@@ -1,0 +1,53 @@
+//! Stage: the node is labelled, so that the runtime's DaemonSet starts a fuse pod on it. Publish waits for its mount.
+
+use std::sync::Arc;
+
+use super::required;
+use crate::attributes::{Attributes, RuntimeRef};
+use crate::context::Context;
+use crate::error::Error;
+use crate::orphans;
+use crate::proto::csi::NodeStageVolumeRequest;
+
+pub(super) async fn stage(context: Arc<Context>, request: NodeStageVolumeRequest) -> Result<(), Error> {
+    let volume = required("volume_id", &request.volume_id)?;
+    required("staging_target_path", &request.staging_target_path)?;
+    if request.volume_capability.is_none() {
+        return Err(Error::Missing("volume_capability".to_owned()));
+    }
+    let _held = context.locks.take(volume).await?;
+    let attributes = Attributes::parse(&request.volume_context)?;
+    if let Ok(source) = attributes.source() {
+        // A dead mount would keep the new fuse pod from mounting there. If it cannot be removed, the pod may still manage.
+        if let Err(error) = orphans::clear_if_dead(&context, source).await {
+            tracing::warn!(volume, %error, "a dead mount stays");
+        }
+    }
+    let label = label_of(&context, volume, &attributes).await?;
+    context.cluster.label_node(&label, true).await?;
+    Ok(())
+}
+
+/// The node label of a volume's fuse pods.
+pub(super) async fn label_of(context: &Context, volume: &str, attributes: &Attributes) -> Result<String, Error> {
+    if let Some(label) = &attributes.node_label {
+        return Ok(label.clone());
+    }
+    let runtime = match &attributes.runtime {
+        Some(runtime) => runtime.clone(),
+        // Volumes of early versions of Fluid name neither; their claim is named like the Dataset.
+        None => claim_of(context, volume).await?,
+    };
+    Ok(context.cluster.fuse_label(&runtime).await?)
+}
+
+async fn claim_of(context: &Context, volume: &str) -> Result<RuntimeRef, Error> {
+    let missing = || {
+        Error::Missing(format!(
+            "volume attribute mount_pod_node_selector_key of {volume}, or a claim that tells its runtime,"
+        ))
+    };
+    let claim = context.cluster.volume(volume).await?.and_then(|volume| volume.claim);
+    let (namespace, name) = claim.ok_or_else(missing)?;
+    Ok(RuntimeRef { namespace, name })
+}

@@ -1,0 +1,33 @@
+//! Unpublish: the volume leaves a pod.
+
+use std::sync::Arc;
+
+use super::required;
+use crate::context::Context;
+use crate::error::Error;
+use crate::mounts;
+use crate::proto::csi::NodeUnpublishVolumeRequest;
+use crate::target::{Found, Target};
+
+pub(super) async fn unpublish(context: Arc<Context>, request: NodeUnpublishVolumeRequest) -> Result<(), Error> {
+    required("volume_id", &request.volume_id)?;
+    let target = context.kubelet.canonical(required("target_path", &request.target_path)?.as_ref())?;
+    let _held = context.locks.take(target.to_string_lossy()).await?;
+    context
+        .blocking(move |context| {
+            // First, so that recovery does not mount again what is being unmounted, be it after a restart.
+            context.records.remove(&target)?;
+            if let Some(target) = Target::find(&context.kubelet, &target)? {
+                match target.found()? {
+                    Found::Nothing => {}
+                    Found::Link => target.remove_link()?,
+                    Found::Directory | Found::Other => {
+                        mounts::unmount_all(target.path(), &target.handle())?;
+                        target.remove_directory()?;
+                    }
+                }
+            }
+            context.anchors.remove(&target)
+        })
+        .await
+}

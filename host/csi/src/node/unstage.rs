@@ -1,0 +1,124 @@
+//! Unstage: the last pod with the volume has left the node; whether the fuse pod leaves too is a matter of the runtime's clean policy.
+
+use std::sync::Arc;
+
+use wasser_api::labels;
+use wasser_api::shared::FuseCleanPolicy;
+
+use super::{required, stage};
+use crate::attributes::{Attributes, RuntimeRef};
+use crate::cluster::Volume;
+use crate::context::Context;
+use crate::error::{Attempt, Error};
+use crate::mountinfo::Table;
+use crate::paths::through;
+use crate::proto::csi::NodeUnstageVolumeRequest;
+use crate::target::{Found, Target};
+
+pub(super) async fn unstage(context: Arc<Context>, request: NodeUnstageVolumeRequest) -> Result<(), Error> {
+    let id = required("volume_id", &request.volume_id)?;
+    required("staging_target_path", &request.staging_target_path)?;
+    let _held = context.locks.take(id).await?;
+    // Volume or runtime deleted while pods used it: the operator removes the labels of all nodes.
+    let Some(volume) = context.cluster.volume(id).await? else {
+        return Ok(());
+    };
+    let attributes = Attributes::parse(&volume.attributes)?;
+    let Some(runtime) = runtime_of(&attributes, &volume) else {
+        return Ok(());
+    };
+    let leaves = match context.cluster.clean_policy(&runtime).await? {
+        None | Some(FuseCleanPolicy::Unset | FuseCleanPolicy::OnRuntimeDeleted) => false,
+        Some(FuseCleanPolicy::OnDemand) => true,
+        Some(FuseCleanPolicy::OnFuseChanged) => is_outdated(&context, &attributes, &volume).await?,
+        Some(FuseCleanPolicy::Other(policy)) => {
+            let why = "it must be OnDemand, OnRuntimeDeleted or OnFuseChanged".to_owned();
+            return Err(Error::Invalid {
+                what: "cleanPolicy",
+                value: policy,
+                why,
+            });
+        }
+    };
+    if !leaves {
+        return Ok(());
+    }
+    let volume_id = id.to_owned();
+    context.blocking(move |context| check_unused(context, &volume_id)).await?;
+    let label = stage::label_of(&context, id, &attributes).await?;
+    context.cluster.label_node(&label, false).await?;
+    Ok(())
+}
+
+fn runtime_of(attributes: &Attributes, volume: &Volume) -> Option<RuntimeRef> {
+    let claim = || volume.claim.clone().map(|(namespace, name)| RuntimeRef { namespace, name });
+    attributes.runtime.clone().or_else(claim)
+}
+
+/// Whether the claim is labelled with another generation of fuse pods than the one that runs here. If either is not known, it is not outdated.
+async fn is_outdated(context: &Arc<Context>, attributes: &Attributes, volume: &Volume) -> Result<bool, Error> {
+    let Some((namespace, claim)) = &volume.claim else {
+        return Ok(false);
+    };
+    let Some(wanted) = context.cluster.fuse_generation(namespace, claim).await? else {
+        return Ok(false);
+    };
+    let fluid_path = attributes.source()?.fluid_path.clone();
+    let running = context
+        .blocking(move |context| Ok(running_generation(context, &fluid_path)))
+        .await?;
+    Ok(running.is_some_and(|running| running != wanted))
+}
+
+/// The generation label of the fuse pod, which it has written beside its mount by the downward API: lines of `key="value"`.
+fn running_generation(context: &Context, fluid_path: &std::path::Path) -> Option<String> {
+    let directory = context.mount_root.open_below(&fluid_path.parent()?.join(".meta/fuse")).ok()?;
+    let text = std::fs::read_to_string(through(&directory, "labels".as_ref())).ok()?;
+    generation_in(&text)
+}
+
+fn generation_in(labels_file: &str) -> Option<String> {
+    let value = labels_file
+        .lines()
+        .find_map(|line| line.strip_prefix(labels::FUSE_GENERATION)?.strip_prefix('='))?;
+    Some(value.trim().trim_matches('"').to_owned())
+}
+
+fn check_unused(context: &Context, id: &str) -> Result<(), Error> {
+    let table = Table::read().attempt("reading the mounts for", id)?;
+    let in_use = |target: &std::path::Path| Error::InUse {
+        volume: id.to_owned(),
+        target: target.to_owned(),
+    };
+    for record in context.records.all().iter().filter(|record| record.volume_id == id) {
+        let linked = record.symlink
+            && Target::find(&context.kubelet, &record.target)?
+                .map(|target| target.found())
+                .transpose()?
+                == Some(Found::Link);
+        if linked || table.count(&record.target) > 0 {
+            return Err(in_use(&record.target));
+        }
+    }
+    // Mounts without a record: made by Fluid's plugin. There, the directory is named like the volume, which is named like its handle.
+    let pods = context.kubelet.real().join("pods");
+    let end = std::path::Path::new("volumes/kubernetes.io~csi").join(id).join("mount");
+    let others = table
+        .iter()
+        .map(|mount| &mount.mount_point)
+        .find(|path| path.starts_with(&pods) && path.ends_with(&end));
+    others.map_or(Ok(()), |path| Err(in_use(path)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_generation_is_read_as_the_downward_api_writes_it() {
+        let text = "app=\"juicefs\"\nfuse.runtime.fluid.io/generation=\"3\"\nx=\"y\"";
+        assert_eq!(generation_in(text).as_deref(), Some("3"));
+        assert_eq!(generation_in("fuse.runtime.fluid.io/generation-old=\"3\""), None);
+        assert_eq!(generation_in(""), None);
+    }
+}

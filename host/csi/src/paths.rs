@@ -1,0 +1,229 @@
+//! Paths that come from a volume or a request, kept below the directory that they belong in.
+//!
+//! The kernel does the checking (`openat2`): what has been opened *is* below the root, however directories are renamed or links are planted
+//! meanwhile, and mounts are then made on what was opened, not on what a path means a moment later.
+
+use std::ffi::OsStr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags, ResolveFlags, mkdirat, open, openat2};
+use rustix::io::Errno;
+
+use crate::error::{Attempt, Error};
+
+/// Directories made on the way to a target, as the kubelet makes them.
+const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o750);
+/// How often a look-up is repeated that raced with a rename or a mount.
+const RACES: usize = 64;
+
+/// A directory that paths must stay in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Root {
+    given: PathBuf,
+    real: PathBuf,
+}
+
+impl Root {
+    /// A directory that exists.
+    ///
+    /// # Errors
+    /// It does not, or cannot be read.
+    pub fn new(given: impl Into<PathBuf>) -> Result<Self, Error> {
+        let given = given.into();
+        let real = given.canonicalize().attempt("finding", &given)?;
+        Ok(Self { given, real })
+    }
+
+    /// The directory without symbolic links, as mountinfo shows it.
+    pub fn real(&self) -> &Path {
+        &self.real
+    }
+
+    /// A path below the directory, relative to it.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if it is not below, or contains `..`.
+    pub fn relative(&self, path: &Path) -> Result<PathBuf, Error> {
+        let refused = |why: String| Error::Refused {
+            path: path.to_owned(),
+            why,
+        };
+        let rest = path
+            .strip_prefix(&self.given)
+            .or_else(|_| path.strip_prefix(&self.real))
+            .map_err(|_| refused(format!("it is not below {}", self.given.display())))?;
+        let mut parts = rest.components().filter(|part| *part != Component::CurDir).peekable();
+        if parts.peek().is_none() {
+            return Err(refused(format!("it is {} itself", self.given.display())));
+        }
+        if !parts.clone().all(|part| matches!(part, Component::Normal(_))) {
+            return Err(refused("it contains `..`".to_owned()));
+        }
+        Ok(parts.collect())
+    }
+
+    /// The same path without symbolic links above the directory, as mountinfo shows it.
+    ///
+    /// # Errors
+    /// As for [`relative`](Self::relative).
+    pub fn canonical(&self, path: &Path) -> Result<PathBuf, Error> {
+        Ok(self.real.join(self.relative(path)?))
+    }
+
+    /// Opens the directory itself.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn open(&self) -> Result<OwnedFd, Error> {
+        open(&self.real, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).attempt("opening", &self.real)
+    }
+
+    /// Opens a directory below, through no symbolic link at all. Nothing is asked of the file system mounted there.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if there is a symbolic link on the way; the error of the system call otherwise.
+    pub fn open_below(&self, path: &Path) -> Result<OwnedFd, Error> {
+        let relative = self.relative(path)?;
+        open_beneath(&self.open()?, &relative, OFlags::DIRECTORY, ResolveFlags::NO_SYMLINKS).map_err(|error| not_opened(error, path))
+    }
+
+    /// Makes a directory below, with those above it, and opens it.
+    ///
+    /// # Errors
+    /// As for [`open_below`](Self::open_below).
+    pub fn make_below(&self, path: &Path) -> Result<OwnedFd, Error> {
+        let mut directory = self.open()?;
+        for part in self.relative(path)?.components() {
+            let name = part.as_os_str();
+            match mkdirat(&directory, name, DIRECTORY_MODE) {
+                // Also where the name is a mount point whose file system is dead.
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(error) => return Err(Error::io("making directory", path, error)),
+            }
+            directory = open_beneath(&directory, Path::new(name), OFlags::DIRECTORY, ResolveFlags::NO_SYMLINKS)
+                .map_err(|error| not_opened(error, path))?;
+        }
+        Ok(directory)
+    }
+}
+
+/// Opens a directory, or a file, of a mounted file system: symbolic links are followed as long as they stay in it.
+///
+/// # Errors
+/// [`Errno::XDEV`] if the path leads out; whatever the file system says otherwise.
+pub fn open_inside(mount: impl AsFd, sub_path: &Path) -> Result<OwnedFd, Errno> {
+    open_beneath(mount, sub_path, OFlags::empty(), ResolveFlags::empty())
+}
+
+fn open_beneath(directory: impl AsFd, path: &Path, kind: OFlags, more: ResolveFlags) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC | kind;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | more;
+    let mut result = Err(Errno::AGAIN);
+    for _ in 0..RACES {
+        result = openat2(&directory, path, flags, Mode::empty(), resolve);
+        // Whether a path with `..` stays below cannot be told while something is being renamed or mounted.
+        if !matches!(result, Err(Errno::AGAIN)) {
+            break;
+        }
+    }
+    result
+}
+
+fn not_opened(error: Errno, path: &Path) -> Error {
+    match error {
+        Errno::LOOP | Errno::XDEV => Error::Refused {
+            path: path.to_owned(),
+            why: "there is a symbolic link on the way".to_owned(),
+        },
+        other => Error::io("opening", path, other),
+    }
+}
+
+/// A name for something kept about a path: short, and the same in every run.
+pub fn fingerprint(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+
+    use sha2::{Digest, Sha256};
+    Sha256::digest(path.as_os_str().as_bytes())
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// The path of something in an open directory, for system calls that take no directory: `/proc/self/fd/<n>/<name>`.
+pub fn through(directory: impl AsFd, name: &OsStr) -> PathBuf {
+    use std::os::fd::AsRawFd;
+    Path::new("/proc/self/fd")
+        .join(directory.as_fd().as_raw_fd().to_string())
+        .join(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("", "itself")]
+    #[case("a/../../x", "contains `..`")]
+    #[case("../x", "contains `..`")]
+    fn paths_that_leave_the_root_are_refused(#[case] path: &str, #[case] why: &str) {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::new(directory.path()).unwrap();
+        let error = root.make_below(&directory.path().join(path)).unwrap_err();
+        assert!(
+            matches!(&error, Error::Refused { .. }) && error.to_string().contains(why),
+            "{error}"
+        );
+        let error = root.open_below(Path::new("/etc")).unwrap_err();
+        assert!(error.to_string().contains("not below"), "{error}");
+    }
+
+    #[test]
+    fn directories_are_made_but_links_are_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::new(directory.path()).unwrap();
+        root.make_below(&directory.path().join("a/b/c")).unwrap();
+        root.make_below(&directory.path().join("a/b/c")).unwrap();
+        assert!(directory.path().join("a/b/c").is_dir());
+        symlink("/etc", directory.path().join("a/out")).unwrap();
+        symlink("b", directory.path().join("a/in")).unwrap();
+        for path in ["a/out", "a/out/x", "a/in"] {
+            let path = directory.path().join(path);
+            assert!(matches!(root.open_below(&path), Err(Error::Refused { .. })), "{}", path.display());
+            assert!(matches!(root.make_below(&path), Err(Error::Refused { .. })), "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn links_in_a_file_system_may_stay_in_it_but_not_leave_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let mount = directory.path().join("mount");
+        fs::create_dir_all(mount.join("data/here")).unwrap();
+        symlink("data", mount.join("inside")).unwrap();
+        symlink("../..", mount.join("data/up")).unwrap();
+        symlink("/etc", mount.join("absolute")).unwrap();
+        let mount = open(&mount, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).unwrap();
+        open_inside(&mount, Path::new("inside/here")).unwrap();
+        assert_eq!(open_inside(&mount, Path::new("data/up")).unwrap_err(), Errno::XDEV);
+        assert_eq!(open_inside(&mount, Path::new("absolute")).unwrap_err(), Errno::XDEV);
+        assert_eq!(open_inside(&mount, Path::new("absent")).unwrap_err(), Errno::NOENT);
+    }
+
+    #[test]
+    fn a_root_behind_a_link_is_known_by_both_names() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("real")).unwrap();
+        symlink("real", directory.path().join("link")).unwrap();
+        let root = Root::new(directory.path().join("link")).unwrap();
+        let real = directory.path().canonicalize().unwrap().join("real/x");
+        assert_eq!(root.canonical(&directory.path().join("link/x")).unwrap(), real);
+        assert_eq!(root.canonical(&real).unwrap(), real);
+    }
+}

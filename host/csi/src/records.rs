@@ -1,0 +1,180 @@
+//! What was published: one small file for each target, so that a new process knows what the old one mounted, and from where.
+//!
+//! Neither mountinfo nor the kubelet's own notes say which fuse mount a target belongs to, least of all for a Dataset that refers to another.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use crate::attributes::{RuntimeRef, Source};
+use crate::error::{Attempt, Error};
+use crate::paths::fingerprint;
+
+/// Changes whenever the machine starts, when all mounts are gone.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// A target and what belongs there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// The volume's handle.
+    pub volume_id: String,
+    /// The target, as mountinfo shows it.
+    pub target: PathBuf,
+    /// What is mounted on it.
+    pub source: Source,
+    /// Whether nothing may be written through it.
+    #[serde(default)]
+    pub read_only: bool,
+    /// Whether the target is a symbolic link.
+    #[serde(default)]
+    pub symlink: bool,
+    /// The runtime, to whose Dataset events are written.
+    #[serde(default)]
+    pub runtime: Option<RuntimeRef>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Stored {
+    boot: String,
+    #[serde(flatten)]
+    record: Record,
+}
+
+/// The records, in memory and on disk.
+#[derive(Debug)]
+pub struct Records {
+    directory: PathBuf,
+    boot: String,
+    known: Mutex<BTreeMap<PathBuf, Arc<Record>>>,
+}
+
+impl Records {
+    /// Reads the records in a directory. Those of before the machine's last start are removed.
+    ///
+    /// # Errors
+    /// The directory cannot be read or made.
+    pub fn load(directory: PathBuf) -> Result<Self, Error> {
+        let boot = fs::read_to_string(BOOT_ID).attempt("reading", BOOT_ID)?.trim().to_owned();
+        fs::create_dir_all(&directory).attempt("making directory", &directory)?;
+        let mut known = BTreeMap::new();
+        for entry in fs::read_dir(&directory).attempt("reading", &directory)? {
+            let path = entry.attempt("reading", &directory)?.path();
+            match fs::read(&path).map(|text| serde_json::from_slice::<Stored>(&text)) {
+                Ok(Ok(stored)) if stored.boot == boot => {
+                    known.insert(stored.record.target.clone(), Arc::new(stored.record));
+                    continue;
+                }
+                Ok(Ok(_)) => tracing::debug!(path = %path.display(), "forgetting what was published before the machine started"),
+                // Written by nobody but this module, which renames whole files: a half-written one has not been renamed.
+                Ok(Err(error)) => tracing::warn!(path = %path.display(), %error, "removing an unreadable record"),
+                Err(error) => return Err(Error::io("reading", &path, error)),
+            }
+            fs::remove_file(&path).attempt("removing", &path)?;
+        }
+        Ok(Self {
+            directory,
+            boot,
+            known: Mutex::new(known),
+        })
+    }
+
+    /// Notes a target.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn put(&self, record: Record) -> Result<(), Error> {
+        if self.get(&record.target).is_some_and(|known| *known == record) {
+            return Ok(());
+        }
+        let path = self.file(&record.target);
+        let stored = Stored {
+            boot: self.boot.clone(),
+            record,
+        };
+        let text = serde_json::to_vec(&stored).map_err(io::Error::from).attempt("writing", &path)?;
+        let new = path.with_extension("new");
+        fs::write(&new, text).attempt("writing", &new)?;
+        fs::rename(&new, &path).attempt("renaming to", &path)?;
+        self.lock().insert(stored.record.target.clone(), Arc::new(stored.record));
+        Ok(())
+    }
+
+    /// Forgets a target.
+    ///
+    /// # Errors
+    /// The file cannot be removed.
+    pub fn remove(&self, target: &Path) -> Result<(), Error> {
+        let path = self.file(target);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("removing", path, error)),
+            _ => {}
+        }
+        self.lock().remove(target);
+        Ok(())
+    }
+
+    /// What belongs on a target.
+    pub fn get(&self, target: &Path) -> Option<Arc<Record>> {
+        self.lock().get(target).cloned()
+    }
+
+    /// All records, by target.
+    pub fn all(&self) -> Vec<Arc<Record>> {
+        self.lock().values().cloned().collect()
+    }
+
+    fn file(&self, target: &Path) -> PathBuf {
+        self.directory.join(fingerprint(target)).with_extension("json")
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Arc<Record>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(target: &str) -> Record {
+        Record {
+            volume_id: "ns-demo".to_owned(),
+            target: target.into(),
+            source: Source {
+                fluid_path: "/runtime-mnt/a".into(),
+                mount_type: "JuiceFS".to_owned(),
+                sub_path: PathBuf::new(),
+            },
+            read_only: true,
+            symlink: false,
+            runtime: None,
+        }
+    }
+
+    #[test]
+    fn records_outlive_the_process_but_not_the_machines_start() {
+        let directory = tempfile::tempdir().unwrap();
+        let records = Records::load(directory.path().to_owned()).unwrap();
+        records.put(record("/k/a")).unwrap();
+        records.put(record("/k/b")).unwrap();
+        records.remove(Path::new("/k/b")).unwrap();
+        records.remove(Path::new("/k/b")).unwrap();
+        let again = Records::load(directory.path().to_owned()).unwrap();
+        assert_eq!(again.all(), records.all());
+        assert_eq!(*again.get(Path::new("/k/a")).unwrap(), record("/k/a"));
+
+        let file = again.file(Path::new("/k/a"));
+        let old = fs::read_to_string(&file).unwrap().replace(&again.boot, "another");
+        fs::write(&file, old).unwrap();
+        fs::write(directory.path().join("x.new"), "half a rec").unwrap();
+        let after = Records::load(directory.path().to_owned()).unwrap();
+        assert_eq!(after.all(), Vec::new());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+}

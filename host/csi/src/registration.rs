@@ -1,0 +1,55 @@
+//! Makes the plugin known to the kubelet.
+//!
+//! The kubelet watches a directory for sockets and asks each which plugin it belongs to: one service with two methods. That is less than the
+//! sidecar that usually does it costs, an image, a container with its memory, and a second process that must agree with this one on paths; and
+//! built in, the plugin is announced exactly when its own socket is served, and learns itself when the kubelet refuses it.
+
+use tonic::{Request, Response, Status};
+
+use crate::proto::registration as api;
+use crate::proto::registration::registration_server::Registration;
+
+/// What the kubelet calls a CSI driver.
+const PLUGIN_TYPE: &str = "CSIPlugin";
+/// The versions of CSI that the kubelet is told; it takes any of 1.x for the same.
+const VERSIONS: [&str; 1] = ["1.0.0"];
+
+/// Answers the kubelet. A restarted kubelet asks again.
+#[derive(Debug, Clone)]
+pub struct RegistrationService {
+    driver: String,
+    endpoint: String,
+}
+
+impl RegistrationService {
+    /// Announces a driver with its CSI socket.
+    pub fn new(driver: String, endpoint: String) -> Self {
+        Self { driver, endpoint }
+    }
+}
+
+#[async_trait::async_trait]
+impl Registration for RegistrationService {
+    async fn get_info(&self, _: Request<api::InfoRequest>) -> Result<Response<api::PluginInfo>, Status> {
+        Ok(Response::new(api::PluginInfo {
+            r#type: PLUGIN_TYPE.to_owned(),
+            name: self.driver.clone(),
+            endpoint: self.endpoint.clone(),
+            supported_versions: VERSIONS.map(str::to_owned).to_vec(),
+        }))
+    }
+
+    async fn notify_registration_status(
+        &self,
+        request: Request<api::RegistrationStatus>,
+    ) -> Result<Response<api::RegistrationStatusResponse>, Status> {
+        let status = request.into_inner();
+        if status.plugin_registered {
+            tracing::info!(driver = %self.driver, "registered with the kubelet");
+        } else {
+            // The kubelet tries again by itself, with growing pauses.
+            tracing::error!(driver = %self.driver, error = %status.error, "the kubelet refuses the plugin");
+        }
+        Ok(Response::new(api::RegistrationStatusResponse {}))
+    }
+}

@@ -1,0 +1,98 @@
+//! Starts a plugin and serves until it is told to stop.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::net::UnixListener;
+use tokio_stream::wrappers::UnixListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+use tonic::transport::server::Router;
+
+use crate::cluster::Cluster;
+use crate::config::Config;
+use crate::context::Context;
+use crate::error::{Attempt, Error};
+use crate::identity::IdentityService;
+use crate::node::NodeService;
+use crate::proto::csi::identity_server::IdentityServer;
+use crate::proto::csi::node_server::NodeServer;
+use crate::proto::registration::registration_server::RegistrationServer;
+use crate::registration::RegistrationService;
+use crate::{orphans, recovery};
+
+/// Only the kubelet, which is root, may ask.
+const SOCKET_MODE: u32 = 0o600;
+
+/// Serves the kubelet until `stop`. Calls under way are finished, mounts stay.
+///
+/// # Errors
+/// The plugin cannot start: a directory is missing, a socket cannot be made, mounting is not permitted.
+pub async fn serve(config: Config, cluster: Arc<dyn Cluster>, stop: CancellationToken) -> Result<(), Error> {
+    let (driver, endpoint, announcement) = (config.driver.clone(), config.endpoint.clone(), config.registration_socket());
+    let recover = config.recovery && !config.symlink;
+    let context = Arc::new(Context::new(config, cluster)?);
+    orphans::sweep(&context).await;
+
+    let csi = Socket::listen(&endpoint)?;
+    let registration = Socket::listen(&announcement)?;
+    let services = Server::builder()
+        .add_service(IdentityServer::new(IdentityService::new(driver.clone())))
+        .add_service(NodeServer::new(NodeService::new(context.clone())));
+    let announced = RegistrationService::new(driver, endpoint.display().to_string());
+    let announcing = Server::builder().add_service(RegistrationServer::new(announced));
+    let recovering = async {
+        if recover {
+            recovery::run(context.clone(), stop.clone()).await;
+        }
+        Ok(())
+    };
+    tracing::info!(endpoint = %endpoint.display(), "serving");
+    let served = tokio::try_join!(csi.serve(services, &stop), registration.serve(announcing, &stop), recovering);
+    served.map(drop)
+}
+
+/// A socket that is removed when it is no longer served.
+struct Socket {
+    path: PathBuf,
+    listener: Option<UnixListener>,
+}
+
+impl Socket {
+    fn listen(path: &Path) -> Result<Self, Error> {
+        if let Some(directory) = path.parent() {
+            fs::create_dir_all(directory).attempt("making directory", directory)?;
+        }
+        // Of a process that was killed. Two plugins cannot run at once: the DaemonSet replaces one after the other.
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("removing", path, error)),
+            _ => {}
+        }
+        let listener = UnixListener::bind(path).attempt("listening on", path)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(SOCKET_MODE)).attempt("restricting", path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            listener: Some(listener),
+        })
+    }
+
+    async fn serve(mut self, services: Router, stop: &CancellationToken) -> Result<(), Error> {
+        let Some(listener) = self.listener.take() else { return Ok(()) };
+        let incoming = UnixListenerStream::new(listener);
+        let served = services.serve_with_incoming_shutdown(incoming, stop.cancelled()).await;
+        served.map_err(|error| Error::io("serving", &self.path, io::Error::other(error)))
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, path = %self.path.display(), "a socket stays");
+        }
+    }
+}

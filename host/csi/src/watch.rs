@@ -1,0 +1,57 @@
+//! When mounts change. The kernel says so on an open mountinfo file (POLLPRI), so nothing is asked again and again.
+
+use std::fs::File;
+use std::io;
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::watch;
+
+/// Tells when anything was mounted or unmounted. Clones are told independently.
+#[derive(Debug, Clone)]
+pub struct MountWatch {
+    changes: watch::Receiver<u64>,
+}
+
+impl MountWatch {
+    /// Starts watching, in a task that ends once every clone is gone. To be called in a tokio runtime.
+    ///
+    /// # Errors
+    /// procfs cannot be watched.
+    pub fn start() -> io::Result<Self> {
+        // Deprecated for types that may close their descriptor; a file does not, and the replacement is `unsafe`.
+        #[expect(deprecated, reason = "sound for a file")]
+        let file = AsyncFd::with_interest(File::open("/proc/self/mountinfo")?, Interest::PRIORITY)?;
+        let (sender, changes) = watch::channel(0_u64);
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    () = sender.closed() => return,
+                    ready = file.ready(Interest::PRIORITY) => match ready {
+                        Ok(mut ready) => {
+                            ready.clear_ready();
+                            sender.send_modify(|count| *count = count.wrapping_add(1));
+                        }
+                        Err(error) => {
+                            tracing::error!(%error, "mounts are not watched any more");
+                            return;
+                        }
+                    },
+                }
+            }
+        });
+        Ok(Self { changes })
+    }
+
+    /// Changes up to now are known: only later ones count for [`changed`](Self::changed). To be called before looking at the mounts.
+    pub fn mark(&mut self) {
+        self.changes.borrow_and_update();
+    }
+
+    /// Waits for a change after the last mark or return. If mounts cannot be watched any more, it waits for ever: callers have a deadline.
+    pub async fn changed(&mut self) {
+        if self.changes.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! An API server of a few maps.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use wasser_api::shared::FuseCleanPolicy;
+use wasser_csi::attributes::RuntimeRef;
+use wasser_csi::cluster::{Cluster, ClusterError, Recovered, Volume};
+
+/// What the API server has.
+#[derive(Debug, Default)]
+pub struct FakeCluster {
+    /// Volumes by name.
+    pub volumes: Mutex<HashMap<String, Volume>>,
+    /// The node's labels.
+    pub labels: Mutex<BTreeSet<String>>,
+    /// How often a label was set or removed.
+    pub patches: Mutex<usize>,
+    /// Clean policies by runtime.
+    pub policies: Mutex<BTreeMap<String, FuseCleanPolicy>>,
+    /// The generation label of every claim.
+    pub generation: Mutex<Option<String>>,
+    /// Events: the runtime and how it went.
+    pub events: Mutex<Vec<(String, Recovered)>>,
+}
+
+#[async_trait]
+impl Cluster for FakeCluster {
+    async fn volume(&self, name: &str) -> Result<Option<Volume>, ClusterError> {
+        Ok(self.volumes.lock().unwrap().get(name).cloned())
+    }
+
+    async fn fuse_label(&self, runtime: &RuntimeRef) -> Result<String, ClusterError> {
+        Ok(format!("fluid.io/f-{}-{}", runtime.namespace, runtime.name))
+    }
+
+    async fn label_node(&self, key: &str, present: bool) -> Result<(), ClusterError> {
+        *self.patches.lock().unwrap() += 1;
+        let mut labels = self.labels.lock().unwrap();
+        if present {
+            labels.insert(key.to_owned());
+        } else {
+            labels.remove(key);
+        }
+        Ok(())
+    }
+
+    async fn clean_policy(&self, runtime: &RuntimeRef) -> Result<Option<FuseCleanPolicy>, ClusterError> {
+        Ok(self.policies.lock().unwrap().get(&runtime.to_string()).cloned())
+    }
+
+    async fn fuse_generation(&self, _: &str, _: &str) -> Result<Option<String>, ClusterError> {
+        Ok(self.generation.lock().unwrap().clone())
+    }
+
+    async fn recovered(&self, runtime: &RuntimeRef, _: &str, how: &Recovered) -> Result<(), ClusterError> {
+        self.events.lock().unwrap().push((runtime.to_string(), how.clone()));
+        Ok(())
+    }
+}

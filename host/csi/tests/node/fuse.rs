@@ -1,0 +1,56 @@
+//! What fuse pods mount.
+
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+
+use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, unmount};
+
+/// A file system that works: a tmpfs which calls itself JuiceFS, with a file that says which one it is.
+pub fn mount_working(path: &Path, content: &str) {
+    // A dead mount in the way is no directory to the standard library, but can be mounted on.
+    if let Err(error) = fs::create_dir_all(path) {
+        assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists);
+    }
+    mount("JuiceFS:test", path, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, None).unwrap();
+    mount_change(path, MountPropagationFlags::SHARED).unwrap();
+    fs::write(path.join("who"), content).unwrap();
+}
+
+/// Takes the topmost mount away, as a fuse pod does that ends properly.
+pub fn unmount_lazily(path: &Path) {
+    unmount(path, UnmountFlags::DETACH).unwrap();
+}
+
+/// A real FUSE mount. While this lives it hangs, since nobody answers; then it is dead.
+pub struct RealFuse {
+    connection: Option<File>,
+    path: PathBuf,
+}
+
+impl RealFuse {
+    /// Mounts, over what may be there.
+    pub fn mount(path: &Path) -> Self {
+        fs::create_dir_all(path).unwrap();
+        let connection = File::options().read(true).write(true).open("/dev/fuse").unwrap();
+        let options = format!("fd={},rootmode=40000,user_id=0,group_id=0", connection.as_raw_fd());
+        let options = std::ffi::CString::new(options).unwrap();
+        mount("JuiceFS:test", path, "fuse.juicefs", MountFlags::NOSUID, options.as_c_str()).unwrap();
+        Self {
+            connection: Some(connection),
+            path: path.to_owned(),
+        }
+    }
+
+    /// Ends the process behind it, when it is mounted no longer.
+    pub fn abandon(&mut self) {
+        drop(self.connection.take());
+    }
+
+    /// Ends the process behind it. Transport endpoint is not connected, from now on.
+    pub fn die(&mut self) {
+        drop(self.connection.take());
+        let error = fs::read_dir(&self.path).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::NOTCONN.raw_os_error()));
+    }
+}

@@ -1,0 +1,126 @@
+//! Unstage and the clean policies.
+
+use std::fs;
+
+use tonic::Code;
+
+use crate::fuse::mount_working;
+use crate::namespaces::isolated;
+use crate::node::Node;
+
+const LABEL: &str = "fluid.io/f-ns-a";
+
+impl Node {
+    fn policy(&self, policy: &str) {
+        self.cluster.policies.lock().unwrap().insert("ns/a".to_owned(), policy.into());
+    }
+
+    fn is_labelled(&self) -> bool {
+        self.cluster.labels.lock().unwrap().contains(LABEL)
+    }
+}
+
+#[test]
+#[ignore = "needs root and mount namespaces"]
+fn the_label_goes_with_the_last_pod_if_the_policy_says_so() {
+    isolated("lifecycle::the_label_goes_with_the_last_pod_if_the_policy_says_so", || async {
+        let node = Node::start().await;
+        node.create_volume("a");
+        mount_working(&node.fuse_path("a"), "a");
+        node.stage("a").await.unwrap();
+        node.publish("p", "a").await.unwrap();
+        for (policy, stays) in [("", true), ("OnRuntimeDeleted", true), ("OnDemand", false)] {
+            node.policy(policy);
+            if !stays {
+                let error = node.unstage("a").await.unwrap_err();
+                assert_eq!(error.code(), Code::FailedPrecondition);
+                assert!(error.message().contains("still mounted at"), "{error}");
+                node.unpublish("p", "a").await.unwrap();
+            }
+            assert!(node.is_labelled());
+            node.unstage("a").await.unwrap();
+            node.unstage("a").await.unwrap();
+            assert_eq!(node.is_labelled(), stays, "{policy}");
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs root and mount namespaces"]
+fn outdated_fuse_pods_go() {
+    isolated("lifecycle::outdated_fuse_pods_go", || async {
+        let node = Node::start().await;
+        node.create_volume("a");
+        node.policy("OnFuseChanged");
+        let file = node.fuse_path("a").parent().unwrap().join(".meta/fuse/labels");
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        node.stage("a").await.unwrap();
+        // (what the claim says, what the pod has written, whether the pod stays)
+        let cases = [
+            (None, Some("1"), true),
+            (Some("1"), None, true),
+            (Some("1"), Some("1"), true),
+            (Some("2"), Some("1"), false),
+        ];
+        for (claim, pod, stays) in cases {
+            *node.cluster.generation.lock().unwrap() = claim.map(str::to_owned);
+            match pod {
+                Some(pod) => fs::write(&file, format!("app=\"x\"\nfuse.runtime.fluid.io/generation=\"{pod}\"\n")).unwrap(),
+                None => fs::remove_file(&file).unwrap(),
+            }
+            node.unstage("a").await.unwrap();
+            assert_eq!(node.is_labelled(), stays, "{claim:?} {pod:?}");
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs root and mount namespaces"]
+fn what_is_deleted_while_mounted_is_unstaged_without_complaint() {
+    isolated("lifecycle::what_is_deleted_while_mounted_is_unstaged_without_complaint", || async {
+        let node = Node::start().await;
+        mount_working(&node.fuse_path("a"), "a");
+        node.create_volume("a");
+        node.policy("OnDemand");
+        node.stage("a").await.unwrap();
+        node.publish("p", "a").await.unwrap();
+        node.cluster.policies.lock().unwrap().clear();
+        node.unstage("a").await.unwrap();
+        node.cluster.volumes.lock().unwrap().clear();
+        node.unpublish("p", "a").await.unwrap();
+        node.unstage("a").await.unwrap();
+        node.policy("Sometimes");
+        node.create_volume("a");
+        let error = node.unstage("a").await.unwrap_err();
+        assert_eq!(error.code(), Code::InvalidArgument);
+        assert!(error.message().contains("OnFuseChanged"), "{error}");
+    });
+}
+
+#[test]
+#[ignore = "needs root and mount namespaces"]
+fn a_volume_without_a_label_gets_that_of_its_runtime() {
+    isolated("lifecycle::a_volume_without_a_label_gets_that_of_its_runtime", || async {
+        let node = Node::start().await;
+        node.create_volume("a");
+        let mut client = node.client().await;
+        let mut request = wasser_csi::proto::csi::NodeStageVolumeRequest {
+            volume_id: "ns-a".to_owned(),
+            staging_target_path: "/unused".to_owned(),
+            volume_capability: node.publish_request("p", "a").volume_capability,
+            volume_context: node.attributes("a"),
+            ..Default::default()
+        };
+        request.volume_context.remove("mount_pod_node_selector_key");
+        client.node_stage_volume(request.clone()).await.unwrap();
+        assert!(node.is_labelled());
+        // Not even the runtime: the claim tells.
+        node.cluster.labels.lock().unwrap().clear();
+        request.volume_context.clear();
+        client.node_stage_volume(request.clone()).await.unwrap();
+        assert!(node.is_labelled());
+        node.cluster.volumes.lock().unwrap().clear();
+        let error = client.node_stage_volume(request).await.unwrap_err();
+        assert!(error.message().contains("mount_pod_node_selector_key"), "{error}");
+    });
+}
