@@ -38,7 +38,10 @@ pub fn build(root: &Path, names: &[String]) -> Result<Vec<Package>> {
     let toolchain = Toolchain::find()?;
     let out = root.join("target/plugins");
     fs::create_dir_all(&out).with_context(|| format!("creating {}", out.display()))?;
-    wanted.iter().map(|name| package(root, &out, &toolchain, name).with_context(|| format!("packaging the plugin {name}"))).collect()
+    wanted
+        .iter()
+        .map(|name| package(root, &out, &toolchain, name).with_context(|| format!("packaging the plugin {name}")))
+        .collect()
 }
 
 /// Every directory of `plugins/` with a manifest of registration is a plugin; the SDK is none.
@@ -70,9 +73,18 @@ fn package(root: &Path, out: &Path, toolchain: &Toolchain, name: &str) -> Result
         chart: out.join(format!("{name}-{}.tgz", chart.version)),
         manifest: out.join(format!("{name}.yaml")),
     };
-    for (path, bytes) in [(&package.component, component.as_slice()), (&package.chart, &chart.bytes), (&package.manifest, manifest.as_bytes())] {
+    for (path, bytes) in [
+        (&package.component, component.as_slice()),
+        (&package.chart, &chart.bytes),
+        (&package.manifest, manifest.as_bytes()),
+    ] {
         fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))?;
     }
-    eprintln!("{name}: component {} KiB, chart {} KiB, {}", component.len() / 1024, chart.bytes.len() / 1024, package.manifest.display());
+    eprintln!(
+        "{name}: component {} KiB, chart {} KiB, {}",
+        component.len() / 1024,
+        chart.bytes.len() / 1024,
+        package.manifest.display()
+    );
     Ok(package)
 }

@@ -1,1 +1,35 @@
-//! The template engine: Setup, CreateVolume, Sync and Shutdown of any runtime, in the seed's order.
+//! The template engine: Setup, CreateVolume, Sync and Shutdown of any runtime, in the order of Fluid's runtime guide.
+//!
+//! A reconcile is a [`request::Request`]: everything it reads is gathered once from watches, its steps are methods named as in the
+//! guide's tables, each in the file of its table, and what it learnt is written in at most one status write per object. The engine
+//! knows no cache system; it asks a plugin through [`implement::Implement`].
+
+pub mod backend;
+pub mod caches;
+pub mod cluster;
+pub mod create_volume;
+pub mod error;
+pub mod events;
+pub mod identity;
+pub mod implement;
+pub mod install;
+pub mod labeler;
+mod metadata;
+pub mod placement;
+pub mod pods;
+pub mod ports;
+pub mod request;
+pub mod roles;
+mod schedule;
+mod setup;
+mod shutdown;
+mod statuses;
+mod sync;
+pub mod tasks;
+mod validate;
+pub mod volume;
+mod workers;
+pub mod write;
+
+/// The field manager of everything that Wasser writes.
+pub const FIELD_MANAGER: &str = "wasser";

@@ -39,9 +39,16 @@ pub fn pack(directory: &Path) -> Result<Chart> {
         header.set_mode(0o644);
         header.set_mtime(0);
         header.set_size(content.len() as u64);
-        archive.append_data(&mut header, Path::new(&yaml.name).join(file.strip_prefix(directory)?), content.as_slice())?;
+        archive.append_data(
+            &mut header,
+            Path::new(&yaml.name).join(file.strip_prefix(directory)?),
+            content.as_slice(),
+        )?;
     }
-    Ok(Chart { version: yaml.version, bytes: archive.into_inner()?.finish()? })
+    Ok(Chart {
+        version: yaml.version,
+        bytes: archive.into_inner()?.finish()?,
+    })
 }
 
 fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
@@ -82,11 +89,22 @@ mod tests {
         assert_eq!(first.version, "0.1.0");
 
         let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(first.bytes.as_slice()));
-        let paths: Vec<String> = archive.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().display().to_string()).collect();
+        let paths: Vec<String> = archive
+            .entries()
+            .unwrap()
+            .map(|entry| entry.unwrap().path().unwrap().display().to_string())
+            .collect();
         assert_eq!(paths, ["demo/Chart.yaml", "demo/charts/lib/Chart.yaml", "demo/templates/b.yaml"]);
         let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(first.bytes.as_slice()));
         let mut text = String::new();
-        archive.entries().unwrap().nth(2).unwrap().unwrap().read_to_string(&mut text).unwrap();
+        archive
+            .entries()
+            .unwrap()
+            .nth(2)
+            .unwrap()
+            .unwrap()
+            .read_to_string(&mut text)
+            .unwrap();
         assert_eq!(text, "b");
     }
 }

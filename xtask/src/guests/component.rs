@@ -16,13 +16,31 @@ pub fn crd(root: &Path, name: &str) -> Result<Vec<u8>> {
     eprintln!("{name}: generating the CRD");
     let output = Command::new("cargo")
         .current_dir(root)
-        .args(["run", "--quiet", "--package", &format!("wasser-{name}"), "--features", "crd", "--example", "crd", "--", "--json"])
+        .args([
+            "run",
+            "--quiet",
+            "--package",
+            &format!("wasser-{name}"),
+            "--features",
+            "crd",
+            "--example",
+            "crd",
+            "--",
+            "--json",
+        ])
         .stderr(Stdio::inherit())
         .output()
         .context("starting cargo")?;
-    ensure!(output.status.success(), "the example `crd` of wasser-{name} failed ({})", output.status);
+    ensure!(
+        output.status.success(),
+        "the example `crd` of wasser-{name} failed ({})",
+        output.status
+    );
     let crd: serde_json::Value = serde_json::from_slice(&output.stdout).context("the example `crd` did not print JSON")?;
-    ensure!(crd.get("kind").is_some_and(|kind| kind == "CustomResourceDefinition"), "the example `crd` did not print a CustomResourceDefinition");
+    ensure!(
+        crd.get("kind").is_some_and(|kind| kind == "CustomResourceDefinition"),
+        "the example `crd` did not print a CustomResourceDefinition"
+    );
     Ok(serde_json::to_vec(&crd)?)
 }
 

@@ -42,13 +42,20 @@ pub fn config_map(name: &str, template: &str, component: &[u8], chart: &[u8]) ->
         let indent = if line.is_empty() { "" } else { "    " };
         writeln!(text, "{indent}{line}")?;
     }
-    writeln!(text, "binaryData:\n  {component_key}: {}\n  {chart_key}: {}", STANDARD.encode(component), STANDARD.encode(chart))?;
+    writeln!(
+        text,
+        "binaryData:\n  {component_key}: {}\n  {chart_key}: {}",
+        STANDARD.encode(component),
+        STANDARD.encode(chart)
+    )?;
     Ok(text)
 }
 
 /// Sets the top-level key `digest`, keeping everything else, comments included, as its author wrote it.
 fn fill_in_digest(template: &str, component: &[u8]) -> Result<String> {
-    let hex = Sha256::digest(component).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    let hex = Sha256::digest(component)
+        .iter()
+        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let mut lines: Vec<String> = template.lines().map(str::to_owned).collect();
     let Some(line) = lines.iter_mut().find(|line| line.starts_with("digest:")) else {
         bail!("plugin.yaml has no line `digest:` to be filled in");
@@ -61,7 +68,8 @@ fn fill_in_digest(template: &str, component: &[u8]) -> Result<String> {
 mod tests {
     use super::*;
 
-    const TEMPLATE: &str = "# A demo.\nruntime: DemoRuntime\ncomponent: {inline: demo.wasm}\ndigest: \"\" # filled in\nchart: {inline: chart.tgz}\n";
+    const TEMPLATE: &str =
+        "# A demo.\nruntime: DemoRuntime\ncomponent: {inline: demo.wasm}\ndigest: \"\" # filled in\nchart: {inline: chart.tgz}\n";
 
     #[test]
     fn the_manifest_is_a_registration() {
@@ -77,7 +85,9 @@ mod tests {
 
     #[test]
     fn a_package_that_does_not_fit_is_refused() {
-        let refused = config_map("demo", TEMPLATE, &vec![0; CONFIG_MAP_LIMIT], b"").unwrap_err().to_string();
+        let refused = config_map("demo", TEMPLATE, &vec![0; CONFIG_MAP_LIMIT], b"")
+            .unwrap_err()
+            .to_string();
         assert!(refused.contains("a ConfigMap takes 1048576"), "{refused}");
     }
 }

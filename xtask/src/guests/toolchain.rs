@@ -24,13 +24,19 @@ impl Toolchain {
     /// The installed compiler, or Debian's, which is installed where that is possible.
     pub fn find() -> Result<Self> {
         if has_target()? {
-            return Ok(Self { cargo: "cargo".into(), build_std: false });
+            return Ok(Self {
+                cargo: "cargo".into(),
+                build_std: false,
+            });
         }
         let missing: Vec<&str> = DEBIAN_PACKAGES.into_iter().filter(|package| !is_installed(package)).collect();
         if !missing.is_empty() {
             install(&missing)?;
         }
-        Ok(Self { cargo: "/usr/bin/cargo".into(), build_std: true })
+        Ok(Self {
+            cargo: "/usr/bin/cargo".into(),
+            build_std: true,
+        })
     }
 
     /// Compiles the crate `wasser-<name>` to a core module, and gives its bytes.
@@ -40,7 +46,17 @@ impl Toolchain {
         let mut command = Command::new(&self.cargo);
         command
             .current_dir(root)
-            .args(["build", "--quiet", "--lib", "--profile", PROFILE, "--target", TARGET, "--package", &format!("wasser-{name}")])
+            .args([
+                "build",
+                "--quiet",
+                "--lib",
+                "--profile",
+                PROFILE,
+                "--target",
+                TARGET,
+                "--package",
+                &format!("wasser-{name}"),
+            ])
             .env("CARGO_TARGET_DIR", &target)
             .env("CARGO_ENCODED_RUSTFLAGS", self.flags(root)?)
             .env_remove("RUSTFLAGS");
@@ -54,16 +70,30 @@ impl Toolchain {
                 .env_remove("RUSTUP_TOOLCHAIN")
                 .env_remove("CARGO");
         }
-        eprintln!("{name}: compiling for {TARGET}{}", if self.build_std { " with Debian's compiler, the standard library included" } else { "" });
+        eprintln!(
+            "{name}: compiling for {TARGET}{}",
+            if self.build_std {
+                " with Debian's compiler, the standard library included"
+            } else {
+                ""
+            }
+        );
         let status = command.status().with_context(|| format!("starting {}", self.cargo.display()))?;
         ensure!(status.success(), "compiling wasser-{name} for {TARGET} failed ({status})");
-        let module = target.join(TARGET).join(PROFILE).join(format!("wasser_{}.wasm", name.replace('-', "_")));
+        let module = target
+            .join(TARGET)
+            .join(PROFILE)
+            .join(format!("wasser_{}.wasm", name.replace('-', "_")));
         fs::read(&module).with_context(|| format!("reading {}", module.display()))
     }
 
     /// Flags that keep this machine's paths out of the component.
     fn flags(&self, root: &Path) -> Result<OsString> {
-        let sysroot = if self.build_std { PathBuf::from("/usr") } else { rustc(&["--print", "sysroot"])?.into() };
+        let sysroot = if self.build_std {
+            PathBuf::from("/usr")
+        } else {
+            rustc(&["--print", "sysroot"])?.into()
+        };
         let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
         let cargo_home = std::env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
         let mut flags = OsString::new();
@@ -84,22 +114,34 @@ impl Toolchain {
 fn has_target() -> Result<bool> {
     let libraries = rustc(&["--print", "target-libdir", "--target", TARGET])?;
     let Ok(entries) = fs::read_dir(&libraries) else { return Ok(false) };
-    Ok(entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-")))
+    Ok(entries
+        .flatten()
+        .any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-")))
 }
 
 fn rustc(arguments: &[&str]) -> Result<String> {
     let output = Command::new("rustc").args(arguments).output().context("starting rustc")?;
-    ensure!(output.status.success(), "rustc {} failed: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr).trim());
+    ensure!(
+        output.status.success(),
+        "rustc {} failed: {}",
+        arguments.join(" "),
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 fn is_installed(package: &str) -> bool {
-    let query = Command::new("dpkg-query").args(["--show", "--showformat=${db:Status-Status}", package]).output();
+    let query = Command::new("dpkg-query")
+        .args(["--show", "--showformat=${db:Status-Status}", package])
+        .output();
     query.is_ok_and(|output| output.status.success() && output.stdout == b"installed")
 }
 
 fn install(packages: &[&str]) -> Result<()> {
-    let remedy = format!("run `rustup target add {TARGET}`, or on Debian, as root, `apt-get install {}`", packages.join(" "));
+    let remedy = format!(
+        "run `rustup target add {TARGET}`, or on Debian, as root, `apt-get install {}`",
+        packages.join(" ")
+    );
     if !rustix::process::geteuid().is_root() || Command::new("apt-get").arg("--version").output().is_err() {
         bail!("this toolchain cannot compile for {TARGET}: {remedy}");
     }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use futures::stream::{StreamExt as _, TryStreamExt as _};
 use kube::Api;
 use kube::api::{DynamicObject, Patch, PatchParams};
@@ -13,7 +15,7 @@ use crate::FIELD_MANAGER;
 use crate::policy::Policy;
 
 /// Requests that are under way at once for one release.
-pub const CONCURRENCY: usize = 8;
+const CONCURRENCY: usize = 8;
 /// Attempts to write an object that others write at the same time.
 pub const ATTEMPTS: u32 = 5;
 
@@ -69,13 +71,15 @@ pub async fn all(kinds: &Kinds, namespace: &str, objects: Vec<Prepared>) -> Resu
             .push(object);
     }
     for (_, objects) in phases {
-        let writes = objects.into_iter().map(|object| async move { one(kinds, namespace, object).await });
-        futures::stream::iter(writes)
-            .buffer_unordered(CONCURRENCY)
-            .try_collect::<()>()
-            .await?;
+        let writes = objects.into_iter().map(|object| one(kinds, namespace, object).boxed());
+        together(writes.collect()).await?;
     }
     Ok(())
+}
+
+/// Makes requests, some at a time. They are boxed: a future over an iterator of unnamed futures is not `Send` for every lifetime.
+pub async fn together(requests: Vec<BoxFuture<'_, Result<(), ReleaseError>>>) -> Result<(), ReleaseError> {
+    futures::stream::iter(requests).buffer_unordered(CONCURRENCY).try_collect().await
 }
 
 /// Applies one.

@@ -1,8 +1,8 @@
 //! Revisions: writing the next one, and what becomes of the earlier ones.
 
-use futures::stream::{StreamExt as _, TryStreamExt as _};
+use futures::FutureExt as _;
 
-use super::apply::CONCURRENCY;
+use super::apply::together;
 use super::error::ReleaseError;
 use super::objects::Reference;
 use super::record::{self, Info, Written};
@@ -74,20 +74,20 @@ impl Releases {
 
 /// Marks what was deployed as superseded, and deletes what is too old or in a ConfigMap.
 async fn retire(store: &Store<'_>, entries: &[Entry], policy: &Policy) -> Result<(), ReleaseError> {
-    for entry in entries.iter().filter(|entry| entry.status == Status::Deployed.as_str()) {
-        store.supersede(entry, &policy.owner).await?;
+    for entry in entries {
+        if entry.status == Status::Deployed.as_str() {
+            store.supersede(entry, &policy.owner).await?;
+        }
     }
     let kept = entries.len().saturating_sub(HISTORY - 1);
     let old = entries
         .iter()
         .enumerate()
         .filter(|(index, entry)| *index < kept || entry.driver == Driver::ConfigMap);
-    delete_all(store, old.map(|(_, entry)| entry)).await
+    let old: Vec<&Entry> = old.map(|(_, entry)| entry).collect();
+    delete_all(store, &old).await
 }
 
-pub(super) async fn delete_all<'a>(store: &Store<'_>, entries: impl Iterator<Item = &'a Entry>) -> Result<(), ReleaseError> {
-    futures::stream::iter(entries.map(|entry| store.delete(entry)))
-        .buffer_unordered(CONCURRENCY)
-        .try_collect()
-        .await
+pub(super) async fn delete_all(store: &Store<'_>, entries: &[&Entry]) -> Result<(), ReleaseError> {
+    together(entries.iter().map(|entry| store.delete(entry).boxed()).collect()).await
 }

@@ -61,8 +61,10 @@ impl Hooks<'_> {
             }
             done.push(running);
         }
-        for running in done.iter().rev().filter(|running| running.has("hook-succeeded")) {
-            self.delete(running, event).await?;
+        for running in done.iter().rev() {
+            if running.has("hook-succeeded") {
+                self.delete(running, event).await?;
+            }
         }
         Ok(())
     }

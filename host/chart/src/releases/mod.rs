@@ -33,7 +33,7 @@ mod tests;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::stream::{StreamExt as _, TryStreamExt as _};
+use futures::FutureExt as _;
 use kube::Client;
 use serde_json::Value;
 
@@ -192,7 +192,8 @@ impl Releases {
             // What it installed is owned by the runtime and goes with it.
             Err(error) => tracing::warn!(namespace, name, %error, "only the records are deleted"),
         }
-        history::delete_all(&store, secrets.iter().chain(&config_maps)).await?;
+        let all: Vec<&Entry> = secrets.iter().chain(&config_maps).collect();
+        history::delete_all(&store, &all).await?;
         Ok(true)
     }
 
@@ -238,11 +239,8 @@ impl Releases {
         let now: Vec<Reference> = rendered.objects.iter().filter_map(Reference::of).collect();
         if before.is_some_and(|before| !before.own) {
             let common = now.iter().filter(|object| earlier.iter().any(|other| other.key() == object.key()));
-            let adoptions = common.map(|object| adopt::object(&self.kinds, &meta.namespace, object));
-            futures::stream::iter(adoptions)
-                .buffer_unordered(apply::CONCURRENCY)
-                .try_collect::<()>()
-                .await?;
+            let adoptions = common.map(|object| adopt::object(&self.kinds, &meta.namespace, object).boxed());
+            apply::together(adoptions.collect()).await?;
         }
         let prepared = rendered
             .objects

@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use futures::stream::{StreamExt as _, TryStreamExt as _};
+use futures::FutureExt as _;
 use kube::api::{DeleteParams, Preconditions};
 
-use super::apply::CONCURRENCY;
+use super::apply::together;
 use super::error::{ReleaseError, is_conflict, is_not_found};
 use super::objects::{Kinds, Reference, phase};
 use crate::policy::{Policy, kinds as names};
 
 /// Deletes what a release had and has no more: only what the runtime owns, so that an object of the same name that somebody else made is left alone.
 pub async fn dropped(kinds: &Kinds, policy: &Policy, dropped: &[&Reference]) -> Result<(), ReleaseError> {
-    for reference in ours(policy, dropped.iter().copied()) {
+    let mine: Vec<&Reference> = ours(policy, dropped.iter().copied()).collect();
+    for reference in mine {
         let Some(api) = api(kinds, policy, reference).await? else {
             continue;
         };
@@ -60,13 +61,8 @@ pub async fn all(kinds: &Kinds, policy: &Policy, references: &[Reference]) -> Re
             .push(reference);
     }
     for (_, references) in phases.into_iter().rev() {
-        let deletions = references
-            .into_iter()
-            .map(|reference| async move { one(kinds, policy, reference).await });
-        futures::stream::iter(deletions)
-            .buffer_unordered(CONCURRENCY)
-            .try_collect::<()>()
-            .await?;
+        let deletions = references.into_iter().map(|reference| one(kinds, policy, reference).boxed());
+        together(deletions.collect()).await?;
     }
     Ok(())
 }

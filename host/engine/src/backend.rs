@@ -1,0 +1,244 @@
+//! What the plugins' capabilities reach: the pods, objects, ports and state of one runtime, through the API server.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
+use kube::api::{Api, AttachParams, DynamicObject, ListParams, Patch, PatchParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::{Client, ResourceExt};
+use serde_json::json;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use wasser_plugin::bindings::types::Role;
+use wasser_plugin::{Backend, BackendError, Output, PodRecord, Response, Scope};
+
+use crate::FIELD_MANAGER;
+use crate::caches::Caches;
+use crate::identity::Identity;
+use crate::pods::PodInfo;
+use crate::ports::{PORTS_ANNOTATION, Ports, parse_range};
+
+/// Host ports where the plugin's registration does not set `port-range`.
+const DEFAULT_PORT_RANGE: &str = "14000-15999";
+/// Bytes that a plugin may keep for a runtime, over all keys.
+const STATE_LIMIT: usize = 8 * 1024;
+
+/// The capabilities of one runtime.
+pub struct KubeBackend {
+    /// The client of the operator.
+    pub client: Client,
+    /// What the operator watches.
+    pub caches: Arc<Caches>,
+    /// The ports of all runtimes.
+    pub ports: Arc<Ports>,
+    /// The runtime.
+    pub identity: Identity,
+    /// Its UID.
+    pub uid: String,
+    /// How the API server serves its kind.
+    pub resource: ApiResource,
+    /// The setting `port-range` of the plugin.
+    pub port_range: Option<String>,
+    /// For events on the runtime.
+    pub events: crate::events::Events,
+    /// The runtime, as events refer to it.
+    pub reference: k8s_openapi::api::core::v1::ObjectReference,
+}
+
+fn failed(what: impl std::fmt::Display) -> BackendError {
+    BackendError::Failed(what.to_string())
+}
+
+fn answer(error: kube::Error) -> BackendError {
+    if crate::error::is_not_found(&error) { BackendError::NotFound(error.to_string()) } else { failed(error) }
+}
+
+/// Reads until the end, keeping at most `limit` bytes.
+async fn read(source: Option<impl AsyncRead + Unpin>, limit: usize) -> std::io::Result<(Vec<u8>, bool)> {
+    let mut kept = Vec::new();
+    let Some(source) = source else { return Ok((kept, false)) };
+    let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+    source.take(limit.saturating_add(1)).read_to_end(&mut kept).await?;
+    let over = kept.len() as u64 > limit;
+    Ok((kept, over))
+}
+
+impl KubeBackend {
+    fn state_name(&self) -> String {
+        format!("{}-{}-state", self.identity.name, self.identity.engine)
+    }
+
+    fn config_maps(&self) -> Api<ConfigMap> {
+        Api::namespaced(self.client.clone(), &self.identity.namespace)
+    }
+
+    async fn state(&self) -> Result<BTreeMap<String, Vec<u8>>, BackendError> {
+        let found = self.config_maps().get_opt(&self.state_name()).await.map_err(answer)?;
+        let data = found.and_then(|map| map.binary_data).unwrap_or_default();
+        Ok(data.into_iter().map(|(key, value)| (key, value.0)).collect())
+    }
+
+    async fn pods_of(&self, role: &Role) -> Result<Vec<PodInfo>, BackendError> {
+        let workload = format!("{}{}", self.identity.name, role.suffix);
+        if role.workload == "StatefulSet" {
+            return Ok(self.caches.worker_pods.of(&self.identity.namespace, &workload));
+        }
+        let Some(selector) = self.caches.daemon_set(&self.identity.namespace, &workload).and_then(|set| set.spec.as_ref().map(|spec| spec.selector.clone()))
+        else {
+            return Ok(Vec::new());
+        };
+        let labels: Vec<String> = selector.match_labels.unwrap_or_default().iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let api = Api::<Pod>::namespaced(self.client.clone(), &self.identity.namespace);
+        let pods = api.list(&ListParams::default().labels(&labels.join(","))).await.map_err(answer)?;
+        let mut pods: Vec<PodInfo> = pods.items.iter().filter(|pod| controlled_by(pod, &workload)).map(PodInfo::from).collect();
+        pods.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(pods)
+    }
+}
+
+fn controlled_by(pod: &Pod, workload: &str) -> bool {
+    pod.owner_references().iter().any(|owner| owner.controller == Some(true) && owner.name == workload)
+}
+
+#[async_trait]
+impl Backend for KubeBackend {
+    async fn list_pods(&self, _scope: &Scope, role: &Role) -> Result<Vec<PodRecord>, BackendError> {
+        let pods = self.pods_of(role).await?;
+        Ok(pods
+            .into_iter()
+            .map(|pod| PodRecord {
+                name: pod.name,
+                role: role.name.clone(),
+                node: pod.node.unwrap_or_default(),
+                ip: pod.ip.unwrap_or_default(),
+                ready: pod.ready,
+                started_at: pod.started_at,
+            })
+            .collect())
+    }
+
+    async fn exec(
+        &self,
+        _scope: &Scope,
+        pod: &str,
+        container: &str,
+        argv: &[String],
+        timeout: Duration,
+        max_output: usize,
+    ) -> Result<Output, BackendError> {
+        let api = Api::<Pod>::namespaced(self.client.clone(), &self.identity.namespace);
+        let run = async {
+            let params = AttachParams { container: Some(container.to_owned()), stdin: false, ..AttachParams::default() };
+            let mut process = api.exec(pod, argv, &params).await.map_err(answer)?;
+            let (stdout, stderr, status) = (process.stdout(), process.stderr(), process.take_status());
+            let ((stdout, over), (stderr, _)) =
+                tokio::try_join!(read(stdout, max_output), read(stderr, max_output)).map_err(failed)?;
+            if over {
+                process.abort();
+                return Err(failed(format!("the output is longer than the limit of {max_output} bytes")));
+            }
+            let status = match status {
+                Some(status) => status.await,
+                None => None,
+            };
+            process.join().await.map_err(failed)?;
+            let code = exit_code(status)?;
+            let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).trim().to_owned();
+            Ok(Output { code, stdout: text(stdout), stderr: text(stderr) })
+        };
+        tokio::time::timeout(timeout, run).await.map_err(|_| BackendError::Timeout)?
+    }
+
+    async fn http_get(&self, _scope: &Scope, pod: &str, port: u16, path: &str, timeout: Duration, max_body: usize) -> Result<Response, BackendError> {
+        let uri = format!("/api/v1/namespaces/{}/pods/{pod}:{port}/proxy/{}", self.identity.namespace, path.trim_start_matches('/'));
+        let request = http::Request::get(uri).body(kube::client::Body::empty()).map_err(failed)?;
+        let run = async {
+            let answer = self.client.send(request).await.map_err(failed)?;
+            let status = answer.status().as_u16();
+            let mut body = Vec::new();
+            let mut stream = http_body_util::BodyExt::into_data_stream(answer.into_body());
+            while let Some(chunk) = futures::StreamExt::next(&mut stream).await {
+                body.extend_from_slice(&chunk.map_err(failed)?);
+                if body.len() > max_body {
+                    return Err(failed(format!("the body is longer than the limit of {max_body} bytes")));
+                }
+            }
+            Ok(Response { status, body })
+        };
+        tokio::time::timeout(timeout, run).await.map_err(|_| BackendError::Timeout)?
+    }
+
+    async fn secret(&self, _scope: &Scope, name: &str, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
+        let api = Api::<Secret>::namespaced(self.client.clone(), &self.identity.namespace);
+        let found = api.get_opt(name).await.map_err(answer)?;
+        Ok(found.and_then(|secret| secret.data).and_then(|mut data| data.remove(key)).map(|value| value.0))
+    }
+
+    async fn object(&self, _scope: &Scope, kind: &str, name: &str) -> Result<Option<serde_json::Value>, BackendError> {
+        let (group, version) = match kind {
+            "StatefulSet" | "DaemonSet" | "Deployment" => ("apps", "v1"),
+            "ConfigMap" | "Service" | "PersistentVolumeClaim" | "Pod" => ("", "v1"),
+            other => return Err(failed(format!("objects of the kind {other} cannot be read by plugins"))),
+        };
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+        let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &self.identity.namespace, &resource);
+        let found = api.get_opt(name).await.map_err(answer)?;
+        found.map(|object| serde_json::to_value(object).map_err(failed)).transpose()
+    }
+
+    async fn allocate_ports(&self, _scope: &Scope, names: &[String]) -> Result<Vec<u16>, BackendError> {
+        let range = parse_range(self.port_range.as_deref().unwrap_or(DEFAULT_PORT_RANGE)).map_err(failed)?;
+        let before = self.ports.held(&self.uid);
+        let held = self.ports.allocate(&self.uid, names, &range).map_err(failed)?;
+        if held != before {
+            let recorded = serde_json::to_string(&held).map_err(failed)?;
+            let patch = json!({"metadata": {"annotations": {PORTS_ANNOTATION: recorded}}});
+            let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &self.identity.namespace, &self.resource);
+            let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+            api.patch_metadata(&self.identity.name, &params, &Patch::Merge(&patch)).await.map_err(answer)?;
+        }
+        names.iter().map(|name| held.get(name).copied().ok_or_else(|| failed(format!("no port was given for {name}")))).collect()
+    }
+
+    async fn get_state(&self, _scope: &Scope, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
+        Ok(self.state().await?.remove(key))
+    }
+
+    async fn set_state(&self, _scope: &Scope, key: &str, value: Option<Vec<u8>>) -> Result<(), BackendError> {
+        let mut state = self.state().await?;
+        match value {
+            Some(value) => drop(state.insert(key.to_owned(), value)),
+            None => drop(state.remove(key)),
+        }
+        let size: usize = state.iter().map(|(key, value)| key.len() + value.len()).sum();
+        if size > STATE_LIMIT {
+            return Err(failed(format!("the state would take {size} bytes, and {STATE_LIMIT} are allowed")));
+        }
+        let mut metadata = kube::api::ObjectMeta { name: Some(self.state_name()), namespace: Some(self.identity.namespace.clone()), ..Default::default() };
+        metadata.labels = Some(BTreeMap::from([(wasser_api::labels::DATASET_ID.to_owned(), self.identity.dataset_id())]));
+        metadata.owner_references = Some(vec![crate::install::owner_reference(&self.identity.kind, &self.identity.name, &self.uid)]);
+        let binary_data = Some(state.into_iter().map(|(key, value)| (key, k8s_openapi::ByteString(value))).collect());
+        let map = ConfigMap { metadata, binary_data, ..ConfigMap::default() };
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        self.config_maps().patch(&self.state_name(), &params, &Patch::Apply(&map)).await.map_err(answer)?;
+        Ok(())
+    }
+
+    async fn publish_event(&self, _scope: &Scope, kind: &str, reason: &str, message: &str) -> Result<(), BackendError> {
+        self.events.publish(&self.reference, kind == "Warning", reason, message).await;
+        Ok(())
+    }
+}
+
+/// The exit code that the status channel of an exec carries.
+fn exit_code(status: Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Status>) -> Result<i32, BackendError> {
+    let Some(status) = status else { return Err(failed("the connection ended before the command's exit code arrived")) };
+    if status.status.as_deref() == Some("Success") {
+        return Ok(0);
+    }
+    let causes = status.details.and_then(|details| details.causes).unwrap_or_default();
+    let code = causes.iter().find(|cause| cause.reason.as_deref() == Some("ExitCode")).and_then(|cause| cause.message.as_ref()?.parse().ok());
+    code.ok_or_else(|| failed(status.message.unwrap_or_else(|| "the command could not be run".to_owned())))
+}

@@ -1,0 +1,68 @@
+//! What the operator watches, so that a reconcile reads without asking the API server.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::apps::v1::{DaemonSet, StatefulSet};
+use k8s_openapi::api::core::v1::{ConfigMap, Node, PersistentVolume, PersistentVolumeClaim};
+use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::{ObjectRef, Store};
+use wasser_api::dataset::Dataset;
+
+use crate::pods::WorkerPods;
+
+/// The stores behind the watches. All but the nodes hold only objects with the label `fluid.io/dataset-id`, or Datasets.
+pub struct Caches {
+    /// All Datasets.
+    pub datasets: Store<Dataset>,
+    /// StatefulSets of runtimes.
+    pub stateful_sets: Store<StatefulSet>,
+    /// DaemonSets of runtimes.
+    pub daemon_sets: Store<DaemonSet>,
+    /// Names and labels of nodes.
+    pub nodes: Store<PartialObjectMeta<Node>>,
+    /// Claims of datasets.
+    pub claims: Store<PartialObjectMeta<PersistentVolumeClaim>>,
+    /// Volumes of datasets.
+    pub volumes: Store<PartialObjectMeta<PersistentVolume>>,
+    /// ConfigMaps of runtimes.
+    pub config_maps: Store<PartialObjectMeta<ConfigMap>>,
+    /// Pods of workers.
+    pub worker_pods: Arc<WorkerPods>,
+}
+
+impl Caches {
+    /// The Dataset of this name.
+    pub fn dataset(&self, namespace: &str, name: &str) -> Option<Arc<Dataset>> {
+        self.datasets.get(&ObjectRef::new(name).within(namespace))
+    }
+
+    /// The StatefulSet of this name.
+    pub fn stateful_set(&self, namespace: &str, name: &str) -> Option<Arc<StatefulSet>> {
+        self.stateful_sets.get(&ObjectRef::new(name).within(namespace))
+    }
+
+    /// The DaemonSet of this name.
+    pub fn daemon_set(&self, namespace: &str, name: &str) -> Option<Arc<DaemonSet>> {
+        self.daemon_sets.get(&ObjectRef::new(name).within(namespace))
+    }
+
+    /// The claim of this name.
+    pub fn claim(&self, namespace: &str, name: &str) -> Option<Arc<PartialObjectMeta<PersistentVolumeClaim>>> {
+        self.claims.get(&ObjectRef::new(name).within(namespace))
+    }
+
+    /// The volume of this name.
+    pub fn volume(&self, name: &str) -> Option<Arc<PartialObjectMeta<PersistentVolume>>> {
+        self.volumes.get(&ObjectRef::new(name))
+    }
+
+    /// Whether an object of a release is there, for the kinds that are watched; true for the others.
+    pub fn has(&self, kind: &str, namespace: &str, name: &str) -> bool {
+        match kind {
+            "StatefulSet" => self.stateful_set(namespace, name).is_some(),
+            "DaemonSet" => self.daemon_set(namespace, name).is_some(),
+            "ConfigMap" => self.config_maps.get(&ObjectRef::new(name).within(namespace)).is_some(),
+            _ => true,
+        }
+    }
+}

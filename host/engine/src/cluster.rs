@@ -1,0 +1,125 @@
+//! What all reconciles of all runtimes share.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use kube::Client;
+use serde_json::Value;
+use wasser_chart::{Chart, Releases, Renderer};
+use wasser_plugin::Plugin;
+use wasser_plugin::bindings::types::StorageStats;
+
+use crate::caches::Caches;
+use crate::error::EngineError;
+use crate::events::Events;
+use crate::labeler::Labeler;
+use crate::ports::Ports;
+use crate::tasks::Tasks;
+
+/// How this installation is configured.
+#[derive(Debug, Clone)]
+pub struct EngineSettings {
+    /// Directory of nodes below which file systems are mounted: `/runtime-mnt`.
+    pub mount_root: String,
+    /// How often the cache states of a bound dataset are read.
+    pub sync_period: Duration,
+}
+
+/// A release as it was last written or read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Installed {
+    /// The values it was rendered with.
+    pub values: Value,
+    /// The same as text, as plugins get it.
+    pub text: String,
+    /// Kind and name of its objects.
+    pub objects: Vec<(String, String)>,
+}
+
+/// Shared state; one for the process.
+pub struct Cluster {
+    /// The API server.
+    pub client: Client,
+    /// What is watched.
+    pub caches: Arc<Caches>,
+    /// Node labels.
+    pub labeler: Arc<Labeler>,
+    /// Host ports.
+    pub ports: Arc<Ports>,
+    /// Helm's engine.
+    pub renderer: Arc<Renderer>,
+    /// Helm's records.
+    pub releases: Releases,
+    /// Events for users.
+    pub events: Events,
+    /// Metadata syncs.
+    pub metadata: Tasks<Result<Option<StorageStats>, String>>,
+    /// Reads of cache states.
+    pub cache_states: Tasks<Result<Vec<(String, String)>, String>>,
+    /// Attempts to empty a cache.
+    pub cleanups: Tasks<Result<(), String>>,
+    /// The configuration.
+    pub settings: EngineSettings,
+    installed: Mutex<HashMap<String, Option<Arc<Installed>>>>,
+    charts: Mutex<HashMap<String, Arc<Chart>>>,
+}
+
+impl Cluster {
+    /// Shared state over watches that the caller runs.
+    pub fn new(client: Client, caches: Arc<Caches>, labeler: Arc<Labeler>, renderer: Arc<Renderer>, settings: EngineSettings) -> Self {
+        Self {
+            releases: Releases::new(client.clone()),
+            events: Events::new(client.clone()),
+            client,
+            caches,
+            labeler,
+            ports: Arc::default(),
+            renderer,
+            metadata: Tasks::default(),
+            cache_states: Tasks::default(),
+            cleanups: Tasks::default(),
+            settings,
+            installed: Mutex::default(),
+            charts: Mutex::default(),
+        }
+    }
+
+    /// The chart of a plugin, unpacked once per digest.
+    pub fn chart(&self, plugin: &Plugin) -> Result<Arc<Chart>, EngineError> {
+        let digest = plugin.chart_digest.to_string();
+        let mut charts = self.charts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(chart) = charts.get(&digest) {
+            return Ok(chart.clone());
+        }
+        let chart = Chart::from_tgz(plugin.chart.clone())
+            .map_err(|source| EngineError::Chart { kind: plugin.description.kind.clone(), source: Box::new(source) })?;
+        charts.insert(digest, chart.clone());
+        Ok(chart)
+    }
+
+    /// What is known of a runtime's release: `None` if it was not looked up yet, `Some(None)` if there is none.
+    pub fn known_release(&self, uid: &str) -> Option<Option<Arc<Installed>>> {
+        self.installed.lock().unwrap_or_else(PoisonError::into_inner).get(uid).cloned()
+    }
+
+    /// Remembers what a runtime's release is.
+    pub fn remember_release(&self, uid: &str, release: Option<Arc<Installed>>) {
+        self.installed.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), release);
+    }
+
+    /// Looks a runtime's release up again when it is next needed.
+    pub fn forget_release(&self, uid: &str) {
+        self.installed.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+
+    /// Forgets everything that was kept for a runtime.
+    pub fn forget(&self, uid: &str) {
+        self.forget_release(uid);
+        self.metadata.forget(uid);
+        self.cache_states.forget(uid);
+        self.cleanups.forget(uid);
+        self.ports.release(uid);
+        self.events.forget(uid);
+    }
+}

@@ -1,0 +1,168 @@
+//! CreateVolume and DeleteVolume: the PersistentVolume and the claim of a dataset, made and removed in the cluster.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::core::PartialObjectMeta;
+use kube::{Api, ResourceExt};
+use serde_json::json;
+use wasser_api::labels;
+
+use crate::FIELD_MANAGER;
+use crate::error::{EngineError, is_not_found};
+use crate::request::Request;
+use crate::volume::VolumeInput;
+
+/// How long to wait for an object to disappear before looking again; its watch usually tells earlier.
+const GONE_SOON: Duration = Duration::from_secs(5);
+
+/// Whether the annotations say that Wasser, or Fluid before it, made an object.
+fn is_ours(object: &impl ResourceExt) -> bool {
+    object.annotations().get(labels::CREATED_BY).map(String::as_str) == Some(labels::CREATED_BY_VALUE)
+}
+
+impl Request {
+    /// Creates the volume and the claim where they are missing.
+    pub async fn create_volume(&mut self) -> Result<(), EngineError> {
+        let Some(dataset) = self.dataset.clone() else { return Ok(()) };
+        let caches = self.cluster.caches.clone();
+        let (namespace, name) = (self.identity.namespace.clone(), self.identity.name.clone());
+        let generation = self.role(&fuse_role(self)).and_then(|fuse| fuse.generation.clone());
+        let input = VolumeInput {
+            identity: &self.identity,
+            dataset: &dataset,
+            runtime: &self.object,
+            mount_path: &self.context.mount_path,
+            mount_type: &self.plugin.description.fuse.mount_type,
+            fuse_generation: generation.as_deref(),
+        };
+        let params = PatchParams::apply(FIELD_MANAGER);
+        if caches.volume(&self.identity.volume()).is_none() {
+            let volume = input.persistent_volume();
+            let api = Api::<PersistentVolume>::all(self.cluster.client.clone());
+            create(&api, volume, &params, "PersistentVolume").await?;
+        }
+        if caches.claim(&namespace, &name).is_none() {
+            let claim = input.persistent_volume_claim();
+            let api = Api::<PersistentVolumeClaim>::namespaced(self.cluster.client.clone(), &namespace);
+            create(&api, claim, &params, "PersistentVolumeClaim").await?;
+        }
+        Ok(())
+    }
+
+    /// Removes the claim, then the volume. Fails with a wait until both are gone.
+    ///
+    /// What the watch shows is deleted without asking; that something is absent is believed only after a live read.
+    pub async fn delete_volume(&mut self) -> Result<(), EngineError> {
+        let (namespace, name, volume) = (self.identity.namespace.clone(), self.identity.name.clone(), self.identity.volume());
+        let caches = self.cluster.caches.clone();
+        let claims = Api::<PersistentVolumeClaim>::namespaced(self.cluster.client.clone(), &namespace);
+        let display = format!("{namespace}/{name}");
+        if let Some(claim) = present(caches.claim(&namespace, &name), &claims, &name, "PersistentVolumeClaim").await? {
+            match &claim.metadata.deletion_timestamp {
+                None => delete(&claims, &name, "PersistentVolumeClaim").await?,
+                Some(since) => self.release_protection(&claims, since.0).await?,
+            }
+            return Err(gone_later("PersistentVolumeClaim", &display));
+        }
+        let volumes = Api::<PersistentVolume>::all(self.cluster.client.clone());
+        if let Some(found) = present(caches.volume(&volume), &volumes, &volume, "PersistentVolume").await? {
+            if found.metadata.deletion_timestamp.is_none() {
+                delete(&volumes, &volume, "PersistentVolume").await?;
+            }
+            return Err(gone_later("PersistentVolume", &volume));
+        }
+        Ok(())
+    }
+
+    /// A claim that has been terminating for long, although no pod uses it, is let go.
+    async fn release_protection(&self, claims: &Api<PersistentVolumeClaim>, since: k8s_openapi::jiff::Timestamp) -> Result<(), EngineError> {
+        const LONG: i64 = 30;
+        let (namespace, name) = (&self.identity.namespace, &self.identity.name);
+        if k8s_openapi::jiff::Timestamp::now().as_second() - since.as_second() < LONG || !users_of(&self.cluster.client, namespace, name).await?.is_empty() {
+            return Ok(());
+        }
+        let patch = json!({"metadata": {"finalizers": null}});
+        match claims.patch_metadata(name, &PatchParams::default(), &Patch::Merge(&patch)).await {
+            Ok(_) => Ok(()),
+            Err(error) if is_not_found(&error) => Ok(()),
+            Err(error) => Err(EngineError::kube(format!("removing the finalizers of PersistentVolumeClaim {namespace}/{name}"))(error)),
+        }
+    }
+}
+
+/// The pods that still use a claim: neither succeeded nor failed.
+pub async fn users_of(client: &kube::Client, namespace: &str, claim: &str) -> Result<Vec<String>, EngineError> {
+    let api = Api::<Pod>::namespaced(client.clone(), namespace);
+    let active = ListParams::default().fields("status.phase!=Succeeded,status.phase!=Failed");
+    let pods = api.list(&active).await.map_err(EngineError::kube(format!("listing the pods of {namespace}")))?;
+    let uses = |pod: &&Pod| {
+        let volumes = pod.spec.as_ref().and_then(|spec| spec.volumes.as_deref()).unwrap_or_default();
+        volumes.iter().any(|volume| volume.persistent_volume_claim.as_ref().is_some_and(|source| source.claim_name == claim))
+    };
+    Ok(pods.items.iter().filter(uses).map(ResourceExt::name_any).collect())
+}
+
+fn fuse_role(request: &Request) -> String {
+    let roles = &request.plugin.description.roles;
+    roles.iter().find(|role| role.workload == "DaemonSet").map(|role| role.name.clone()).unwrap_or_default()
+}
+
+fn gone_later(kind: &str, name: &str) -> EngineError {
+    EngineError::NotYet { after: GONE_SOON, message: format!("{kind} {name} is being deleted") }
+}
+
+/// An object of ours as the watch shows it, or as the API server does where the watch shows none.
+async fn present<K>(
+    cached: Option<Arc<PartialObjectMeta<K>>>,
+    api: &Api<K>,
+    name: &str,
+    kind: &str,
+) -> Result<Option<Arc<PartialObjectMeta<K>>>, EngineError>
+where
+    K: Clone + serde::de::DeserializeOwned + std::fmt::Debug + kube::Resource<DynamicType = ()>,
+{
+    let found = match cached {
+        Some(cached) => Some(cached),
+        None => {
+            let found = api.get_metadata_opt(name).await.map_err(EngineError::kube(format!("reading {kind} {name}")))?;
+            found.map(|found| Arc::new(PartialObjectMeta { types: found.types, metadata: found.metadata, _phantom: std::marker::PhantomData }))
+        }
+    };
+    Ok(found.filter(|found| is_ours(&**found)))
+}
+
+/// Creates an object. One that is there already must be ours; somebody else's is not touched.
+async fn create<K>(api: &Api<K>, object: K, params: &PatchParams, kind: &str) -> Result<(), EngineError>
+where
+    K: kube::Resource<DynamicType = ()> + Clone + serde::Serialize + serde::de::DeserializeOwned + std::fmt::Debug,
+{
+    let name = object.name_any();
+    let attempt = format!("creating {kind} {name}");
+    let created = kube::api::PostParams { field_manager: params.field_manager.clone(), ..kube::api::PostParams::default() };
+    match api.create(&created, &object).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.is_already_exists() => {
+            let found = api.get_metadata_opt(&name).await.map_err(EngineError::kube(format!("reading {kind} {name}")))?;
+            if found.is_none_or(|found| is_ours(&found)) {
+                return Ok(());
+            }
+            let message = format!("a {kind} of this name exists that Wasser did not create; delete it or rename the Dataset");
+            Err(EngineError::InvalidSpec { field: format!("{kind} {name}"), message })
+        }
+        Err(error) => Err(EngineError::kube(attempt)(error)),
+    }
+}
+
+async fn delete<K>(api: &Api<K>, name: &str, kind: &str) -> Result<(), EngineError>
+where
+    K: Clone + serde::de::DeserializeOwned + std::fmt::Debug,
+{
+    match api.delete(name, &DeleteParams::default()).await {
+        Ok(_) => Ok(()),
+        Err(error) if is_not_found(&error) => Ok(()),
+        Err(error) => Err(EngineError::kube(format!("deleting {kind} {name}"))(error)),
+    }
+}

@@ -1,0 +1,154 @@
+//! Why a step of a reconcile ended, whether to try again, and what the user reads.
+
+use std::time::Duration;
+
+use wasser_chart::{ChartError, ReleaseError, RenderError, Violation};
+use wasser_plugin::CallError;
+
+/// What the controller does after a failed step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// Only a change of an object can help; there is no retry.
+    AwaitChange,
+    /// Try again after this time.
+    After(Duration),
+    /// Try again with growing delays.
+    Backoff,
+}
+
+/// A failed step. The message is what users read in events and conditions.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The user's object cannot work as it is.
+    #[error("{field}: {message}")]
+    InvalidSpec {
+        /// Path of the field, starting at the kind.
+        field: String,
+        /// What is wrong, and the remedy.
+        message: String,
+    },
+    /// Something that the user's object refers to is not there, and nothing tells when it comes.
+    #[error("{field}: {message}")]
+    Missing {
+        /// Path of the field that refers to it.
+        field: String,
+        /// What is missing, and the remedy.
+        message: String,
+        /// When to look again.
+        after: Duration,
+    },
+    /// Something is expected to change soon.
+    #[error("{message}")]
+    NotYet {
+        /// When to look again.
+        after: Duration,
+        /// What is being waited for.
+        message: String,
+    },
+    /// The plugin answered that the attempt failed.
+    #[error("{method} failed: {message}")]
+    Failed {
+        /// The method of the seed's tables.
+        method: &'static str,
+        /// The plugin's words.
+        message: String,
+    },
+    /// The plugin itself failed: a trap, a limit, or an answer that is not valid.
+    #[error("the plugin for {kind} failed: {source}")]
+    Plugin {
+        /// The kind that the plugin serves.
+        kind: String,
+        /// What happened.
+        source: Box<CallError>,
+    },
+    /// The chart cannot be read.
+    #[error("the chart of the plugin for {kind} cannot be used: {source}")]
+    Chart {
+        /// The kind that the plugin serves.
+        kind: String,
+        /// What is wrong with it.
+        source: Box<ChartError>,
+    },
+    /// The chart did not render.
+    #[error("rendering the chart of {release} failed: {source}; correct the values that the manifest leads to, or the chart of the plugin")]
+    Render {
+        /// Namespace and name of the release.
+        release: String,
+        /// Helm's words.
+        source: Box<RenderError>,
+    },
+    /// The chart rendered something that the plugin may not have.
+    #[error("the chart of {release} asks for what is not granted: {source}")]
+    NotGranted {
+        /// Namespace and name of the release.
+        release: String,
+        /// Which object, and which grant.
+        source: Violation,
+    },
+    /// Installing, upgrading or removing the release failed.
+    #[error("the release {release} could not be applied: {source}")]
+    Release {
+        /// Namespace and name of the release.
+        release: String,
+        /// Which request, and the answer.
+        source: Box<ReleaseError>,
+    },
+    /// A request to the API server failed.
+    #[error("{attempt} failed: {source}")]
+    Kube {
+        /// What was tried, on which object.
+        attempt: String,
+        /// The answer.
+        source: Box<kube::Error>,
+    },
+}
+
+impl EngineError {
+    /// A failed request, with what was tried: `creating PersistentVolume default-demo`.
+    pub fn kube(attempt: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
+        let attempt = attempt.into();
+        move |source| Self::Kube { attempt, source: Box::new(source) }
+    }
+
+    /// Whether and when the step is worth another try.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::InvalidSpec { .. } | Self::Chart { .. } | Self::Render { .. } | Self::NotGranted { .. } => Retry::AwaitChange,
+            Self::NotYet { after, .. } | Self::Missing { after, .. } => Retry::After(*after),
+            Self::Kube { source, .. } if is_conflict(source) => Retry::After(Duration::from_millis(50)),
+            Self::Release { source, .. } if source.is_refusal() => Retry::AwaitChange,
+            Self::Failed { .. } | Self::Plugin { .. } | Self::Release { .. } | Self::Kube { .. } => Retry::Backoff,
+        }
+    }
+
+    /// A short name for metrics.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::InvalidSpec { .. } => "invalid_spec",
+            Self::Missing { .. } => "missing",
+            Self::NotYet { .. } => "not_yet",
+            Self::Failed { .. } => "failed",
+            Self::Plugin { .. } => "plugin",
+            Self::Chart { .. } => "chart",
+            Self::Render { .. } => "render",
+            Self::NotGranted { .. } => "not_granted",
+            Self::Release { .. } => "release",
+            Self::Kube { .. } => "kube",
+        }
+    }
+}
+
+/// Whether the API server refused a write because the object has changed in the meantime.
+pub fn is_conflict(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 409)
+}
+
+/// Whether the API server knows no such object.
+pub fn is_not_found(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404)
+}
+
+/// Whether a step failed only because what it read was no longer current.
+pub fn is_conflict_of(error: &EngineError) -> bool {
+    matches!(error, EngineError::Kube { source, .. } if is_conflict(source))
+}

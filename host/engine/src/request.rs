@@ -1,0 +1,159 @@
+//! One reconcile of one runtime: everything it reads, gathered once, and the statuses it will write.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::api::DynamicObject;
+use kube::core::ApiResource;
+use kube::{Resource, ResourceExt};
+use serde_json::Value;
+use wasser_api::dataset::{Dataset, DatasetStatus};
+use wasser_api::runtime_status::RuntimeStatus;
+use wasser_plugin::bindings::types::Context;
+use wasser_plugin::{Instance, Plugin, Scope};
+
+use crate::backend::KubeBackend;
+use crate::cluster::Cluster;
+use crate::error::EngineError;
+use crate::identity::Identity;
+use crate::implement::{Dress, Implement, Outcome, answer};
+use crate::roles::RoleState;
+
+/// Asks for another reconcile of this runtime, from a background task.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// What a reconcile works on.
+pub struct Request {
+    /// What all reconciles share.
+    pub cluster: Arc<Cluster>,
+    /// The plugin; the same one for the whole reconcile, whatever is registered meanwhile.
+    pub plugin: Arc<Plugin>,
+    /// The methods of the plugin.
+    pub implement: Box<dyn Implement>,
+    /// The names.
+    pub identity: Identity,
+    /// How the API server serves the kind.
+    pub resource: ApiResource,
+    /// The runtime as it was read.
+    pub runtime: Arc<DynamicObject>,
+    /// The runtime as JSON.
+    pub object: Value,
+    /// UID of the runtime.
+    pub uid: String,
+    /// The Dataset, while there is one.
+    pub dataset: Option<Arc<Dataset>>,
+    /// The roles' workloads.
+    pub roles: Vec<RoleState>,
+    /// What the plugin is told.
+    pub context: Context,
+    /// The status of the runtime as it shall be.
+    pub runtime_status: RuntimeStatus,
+    /// The status of the Dataset as it shall be.
+    pub dataset_status: DatasetStatus,
+    /// Asks for another reconcile.
+    pub wake: Wake,
+    dress: Dress,
+    backend: Arc<KubeBackend>,
+}
+
+impl Request {
+    /// Gathers what a reconcile needs. Makes no request to the API server.
+    pub fn new(cluster: Arc<Cluster>, plugin: Arc<Plugin>, resource: ApiResource, runtime: Arc<DynamicObject>, wake: Wake, dress: Dress) -> Self {
+        let (namespace, name) = (runtime.namespace().unwrap_or_default(), runtime.name_any());
+        let uid = runtime.uid().unwrap_or_default();
+        let dataset = cluster.caches.dataset(&namespace, &name);
+        let dataset_uid = dataset.as_ref().and_then(|dataset| dataset.uid()).or_else(|| owner_uid(&runtime)).unwrap_or_default();
+        let identity = Identity::new(&namespace, &name, &dataset_uid, &plugin.description);
+        let object = serde_json::to_value(&*runtime).unwrap_or(Value::Null);
+        let roles: Vec<RoleState> =
+            plugin.description.roles.iter().map(|role| RoleState::read(role, &namespace, &name, &object, &cluster.caches)).collect();
+        let runtime_status: RuntimeStatus =
+            object.get("status").cloned().and_then(|status| serde_json::from_value(status).ok()).unwrap_or_default();
+        let dataset_status = dataset.as_ref().and_then(|dataset| dataset.status.clone()).unwrap_or_default();
+        let mut reference = runtime.object_ref(&resource);
+        reference.kind = Some(resource.kind.clone());
+        reference.api_version = Some(resource.api_version.clone());
+        let backend = Arc::new(KubeBackend {
+            client: cluster.client.clone(),
+            caches: cluster.caches.clone(),
+            ports: cluster.ports.clone(),
+            identity: identity.clone(),
+            uid: uid.clone(),
+            resource: resource.clone(),
+            port_range: plugin.settings.get("port-range").cloned(),
+            events: cluster.events.clone(),
+            reference,
+        });
+        cluster.ports.record(&uid, runtime.annotations().get(crate::ports::PORTS_ANNOTATION).map(String::as_str));
+        let context = Context {
+            namespace,
+            name,
+            dataset_id: identity.dataset_id(),
+            runtime: object.to_string(),
+            dataset: dataset.as_ref().and_then(|dataset| serde_json::to_string(&**dataset).ok()),
+            mount_path: identity.mount_path(&cluster.settings.mount_root),
+            fuse_label: identity.fuse_label(),
+            images: pairs(&plugin.images),
+            settings: pairs(&plugin.settings),
+            installed: cluster.known_release(&uid).flatten().map(|release| release.text.clone()),
+            roles: roles.iter().map(RoleState::status).collect(),
+        };
+        let implement = dress(Box::new(instance(&plugin, &identity, &backend)));
+        Self {
+            cluster,
+            plugin,
+            implement,
+            identity,
+            resource,
+            runtime,
+            object,
+            uid,
+            dataset,
+            roles,
+            context,
+            runtime_status,
+            dataset_status,
+            wake,
+            dress,
+            backend,
+        }
+    }
+
+    /// A second instance of the plugin, for a task that outlives this reconcile.
+    pub fn instance(&self) -> Box<dyn Implement> {
+        (self.dress)(Box::new(instance(&self.plugin, &self.identity, &self.backend)))
+    }
+
+    /// The runtime as events refer to it.
+    pub fn reference(&self) -> &ObjectReference {
+        &self.backend.reference
+    }
+
+    /// A role by its name.
+    pub fn role(&self, name: &str) -> Option<&RoleState> {
+        self.roles.iter().find(|state| state.role.name == name)
+    }
+
+    /// The answer of a method, or none where the plugin leaves it to the host.
+    pub fn answer<T>(&self, method: &'static str, outcome: Outcome<T>) -> Result<Option<T>, EngineError> {
+        answer(&self.identity.kind, method, outcome)
+    }
+
+    /// Tells the user something about the runtime.
+    pub async fn event(&self, warning: bool, reason: &str, message: &str) {
+        self.cluster.events.publish(self.reference(), warning, reason, message).await;
+    }
+}
+
+fn instance(plugin: &Plugin, identity: &Identity, backend: &Arc<KubeBackend>) -> Instance {
+    plugin.instance(Scope { namespace: identity.namespace.clone(), name: identity.name.clone() }, backend.clone())
+}
+
+fn pairs(map: &std::collections::BTreeMap<String, String>) -> Vec<(String, String)> {
+    map.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// The UID of the Dataset that owns a runtime, which is how its names stay known once the Dataset is gone.
+fn owner_uid(runtime: &DynamicObject) -> Option<String> {
+    runtime.owner_references().iter().find(|owner| owner.kind == "Dataset").map(|owner| owner.uid.clone())
+}

@@ -1,0 +1,99 @@
+//! Setup: from a spec to a cache system that is bound to its Dataset. The order is the seed's table, row by row.
+
+use wasser_api::conditions::dataset as conditions;
+use wasser_api::dataset::DatasetPhase;
+
+use crate::error::EngineError;
+use crate::request::Request;
+
+impl Request {
+    /// Deploys the cache system. True once it is ready and bound.
+    pub async fn setup(&mut self) -> Result<bool, EngineError> {
+        if self.should_setup_master().await? {
+            self.setup_master().await?;
+        }
+        if !self.check_master_ready().await? {
+            return Ok(false);
+        }
+        if self.should_check_ufs().await? {
+            self.prepare_ufs().await?;
+        }
+        if self.should_setup_workers() {
+            self.setup_workers().await?;
+        }
+        if !self.check_workers_ready().await? {
+            self.check_and_update_runtime_status();
+            return Ok(false);
+        }
+        if !self.check_and_update_runtime_status() {
+            return Ok(false);
+        }
+        self.bind_to_dataset();
+        Ok(true)
+    }
+
+    /// Whether the release has to be installed, or repaired because something of it was deleted.
+    async fn should_setup_master(&mut self) -> Result<bool, EngineError> {
+        let release = self.installed().await?;
+        Ok(release.is_none_or(|release| self.is_damaged(&release)))
+    }
+
+    /// Installs the release from the plugin's values.
+    async fn setup_master(&mut self) -> Result<(), EngineError> {
+        let outcome = self.implement.setup_master(&self.context).await;
+        let values = self.answer("setup-master", outcome)?.ok_or_else(|| EngineError::Failed {
+            method: "setup-master",
+            message: "the plugin does not support it, and nothing can be installed without".to_owned(),
+        })?;
+        if self.apply_values(&values).await? {
+            tracing::info!(runtime = self.identity.display(), kind = self.identity.kind, "installed the release");
+            self.mark_installed();
+        }
+        Ok(())
+    }
+
+    /// Takes the workloads of a fresh release for existing, without waiting for the watch to tell: those that start at zero are scaled
+    /// up in the same reconcile.
+    fn mark_installed(&mut self) {
+        for state in self.roles.iter_mut().filter(|state| !state.exists) {
+            state.exists = true;
+            state.desired = if state.role.starts_at_zero { 0 } else { state.wanted.unwrap_or(0) };
+        }
+    }
+
+    /// Whether the master serves: by the plugin's word, else by its ready pods.
+    async fn check_master_ready(&mut self) -> Result<bool, EngineError> {
+        let outcome = self.implement.check_master_ready(&self.context).await;
+        let by_pods = self.role("master").is_none_or(|master| master.serves());
+        Ok(self.answer("check-master-ready", outcome)?.unwrap_or(by_pods))
+    }
+
+    async fn should_check_ufs(&mut self) -> Result<bool, EngineError> {
+        let outcome = self.implement.should_check_ufs(&self.context).await;
+        Ok(self.answer("should-check-ufs", outcome)?.unwrap_or(false))
+    }
+
+    async fn prepare_ufs(&mut self) -> Result<(), EngineError> {
+        let outcome = self.implement.prepare_ufs(&self.context).await;
+        self.answer("prepare-ufs", outcome)?;
+        Ok(())
+    }
+
+    /// Whether the workers are not yet scaled to what the runtime wants.
+    fn should_setup_workers(&self) -> bool {
+        self.role("worker").is_some_and(|worker| worker.exists && worker.wanted.is_some_and(|wanted| wanted != worker.desired))
+    }
+
+    /// Whether the workers serve: by the plugin's word, else by their ready pods.
+    async fn check_workers_ready(&mut self) -> Result<bool, EngineError> {
+        let outcome = self.implement.check_workers_ready(&self.context).await;
+        let by_pods = self.roles.iter().filter(|state| state.role.needed_for_bound && state.role.name != "master").all(|state| state.serves());
+        Ok(self.answer("check-workers-ready", outcome)?.unwrap_or(by_pods))
+    }
+
+    /// Records in the Dataset that the runtime serves it.
+    fn bind_to_dataset(&mut self) {
+        self.update_dataset_status(DatasetPhase::Bound);
+        self.remove_dataset_condition(conditions::NOT_READY);
+    }
+}

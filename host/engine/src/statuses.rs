@@ -1,0 +1,166 @@
+//! The statuses that a reconcile leads to, computed from what was observed.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
+use wasser_api::dataset::{CATEGORY_ACCELERATE, DatasetPhase, DatasetRuntime};
+use wasser_api::runtime_status::RuntimePhase;
+use wasser_api::conditions::{self, Wanted, runtime as types};
+use wasser_api::reasons::{dataset as dataset_reasons, runtime as reasons};
+
+use crate::request::Request;
+use crate::roles::RoleState;
+
+impl Request {
+    /// CheckAndUpdateRuntimeStatus: what the roles' workloads say. True if the runtime is ready to be bound.
+    pub fn check_and_update_runtime_status(&mut self) -> bool {
+        let value_file = self.identity.values_config_map();
+        if self.context.installed.is_some() {
+            self.runtime_status.value_file = value_file;
+        }
+        for state in self.roles.clone() {
+            match state.role.name.as_str() {
+                "master" => self.show_master(&state),
+                "worker" => self.show_worker(&state),
+                "fuse" => self.show_fuse(&state),
+                _ => {}
+            }
+        }
+        let ready = self.roles.iter().filter(|state| state.role.needed_for_bound).all(|state| state.exists && state.serves());
+        if ready && self.runtime_status.setup_duration.is_none() {
+            self.runtime_status.setup_duration = self.runtime.creation_timestamp().map(|created| age(&created));
+        }
+        self.runtime_status.cache_affinity = self.cache_affinity();
+        ready
+    }
+
+    fn show_master(&mut self, state: &RoleState) {
+        let status = &mut self.runtime_status;
+        status.master_phase = phase(state);
+        status.desired_master_number_scheduled = state.desired;
+        status.current_master_number_scheduled = state.current;
+        status.master_number_ready = state.ready;
+        if state.exists {
+            self.set_runtime_condition(types::MASTER_INITIALIZED, reasons::MASTER_INITIALIZED, "The master is initialized.", true);
+            self.set_runtime_condition(types::MASTER_READY, reasons::MASTER_READY, "The master is ready.", state.serves());
+        }
+    }
+
+    fn show_worker(&mut self, state: &RoleState) {
+        let selector = wasser_api::labels::worker_selector(&self.identity.engine, &self.identity.name);
+        let status = &mut self.runtime_status;
+        status.worker_phase = phase(state);
+        status.desired_worker_number_scheduled = state.desired;
+        status.current_worker_number_scheduled = state.current;
+        status.worker_number_ready = state.ready;
+        status.worker_number_available = Some(state.available);
+        status.worker_number_unavailable = Some(state.unavailable);
+        status.selector = Some(selector);
+        if !state.exists {
+            self.set_runtime_condition(types::WORKERS_READY, reasons::WORKERS_READY, "The workers are missing.", false);
+            return;
+        }
+        if state.placed {
+            self.set_runtime_condition(types::WORKERS_INITIALIZED, reasons::WORKERS_INITIALIZED, "The workers are initialized.", true);
+        }
+        let message = match state.phase() {
+            "Ready" => "The workers are ready.",
+            "PartialReady" => "The workers are partially ready.",
+            _ => "The workers are not ready.",
+        };
+        self.set_runtime_condition(types::WORKERS_READY, reasons::WORKERS_READY, message, state.serves());
+    }
+
+    fn show_fuse(&mut self, state: &RoleState) {
+        let status = &mut self.runtime_status;
+        status.fuse_phase = phase(state);
+        status.desired_fuse_number_scheduled = state.desired;
+        status.current_fuse_number_scheduled = state.current;
+        status.fuse_number_ready = state.ready;
+        status.fuse_number_available = Some(state.available);
+        status.fuse_number_unavailable = Some(state.unavailable);
+        if state.exists {
+            self.set_runtime_condition(types::FUSES_INITIALIZED, reasons::FUSES_INITIALIZED, "The fuses are initialized.", true);
+            self.set_runtime_condition(types::FUSES_READY, reasons::FUSES_READY, "The fuses are ready.", true);
+        }
+    }
+
+    /// The node affinity of the workers, which applications near the cache follow.
+    fn cache_affinity(&self) -> Option<k8s_openapi::api::core::v1::NodeAffinity> {
+        let worker = self.roles.iter().find(|state| state.role.name == "worker" && state.role.workload == "StatefulSet")?;
+        let set = self.cluster.caches.stateful_set(&self.identity.namespace, &worker.workload)?;
+        let pod = set.spec.as_ref()?.template.spec.as_ref()?;
+        crate::placement::cache_affinity(pod.node_selector.as_ref(), pod.affinity.as_ref())
+    }
+
+    /// UpdateDatasetStatus: the phase, the condition that goes with it, and what is bound.
+    pub fn update_dataset_status(&mut self, phase: DatasetPhase) {
+        let (reason, message, ready) = match phase {
+            DatasetPhase::Bound => (dataset_reasons::READY, "The ddc runtime is ready.", true),
+            DatasetPhase::Failed => (dataset_reasons::FAILED, "The ddc runtime is not ready.", false),
+            _ => (dataset_reasons::READY, "The ddc runtime is unknown.", false),
+        };
+        self.set_dataset_condition(conditions::dataset::READY, reason, message, ready);
+        let masters = self.role("master").or_else(|| self.role("worker")).and_then(|state| state.wanted);
+        let status = &mut self.dataset_status;
+        // A migration shows its own phase until it ends, and so do mounts that are being updated.
+        if status.phase != DatasetPhase::DataMigrating {
+            status.phase = phase;
+        }
+        if status.mounts.is_empty() {
+            status.mounts = self.dataset.as_ref().map(|dataset| dataset.spec.mounts.clone()).unwrap_or_default();
+        }
+        let bound = DatasetRuntime {
+            name: self.identity.name.clone(),
+            namespace: self.identity.namespace.clone(),
+            category: CATEGORY_ACCELERATE.to_owned(),
+            runtime_type: self.identity.engine.clone(),
+            master_replicas: masters,
+        };
+        if !status.runtimes.iter().any(|runtime| runtime.name == bound.name && runtime.namespace == bound.namespace) {
+            status.runtimes = vec![bound];
+        }
+    }
+
+    /// UpdateCacheOfDataset: the Dataset shows what the runtime shows.
+    pub fn update_cache_of_dataset(&mut self) {
+        self.dataset_status.cache_states = self.runtime_status.cache_states.clone();
+    }
+
+    /// Sets a condition of the runtime.
+    pub fn set_runtime_condition(&mut self, type_: &str, reason: &str, message: &str, holds: bool) {
+        conditions::set_runtime(&mut self.runtime_status.conditions, &Wanted { condition_type: type_, holds, reason, message }, now());
+    }
+
+    /// Sets a condition of the Dataset.
+    pub fn set_dataset_condition(&mut self, type_: &str, reason: &str, message: &str, holds: bool) {
+        conditions::set_dataset(&mut self.dataset_status.conditions, &Wanted { condition_type: type_, holds, reason, message }, now());
+    }
+
+    /// Removes a condition of the Dataset.
+    pub fn remove_dataset_condition(&mut self, type_: &str) {
+        self.dataset_status.conditions.retain(|condition| condition.condition_type != type_);
+    }
+}
+
+fn phase(state: &RoleState) -> RuntimePhase {
+    match state.phase() {
+        "Ready" => RuntimePhase::Ready,
+        "PartialReady" => RuntimePhase::PartialReady,
+        _ => RuntimePhase::NotReady,
+    }
+}
+
+fn now() -> Time {
+    Time(k8s_openapi::jiff::Timestamp::now())
+}
+
+/// Time since creation, to the second: `2m30s`.
+fn age(created: &Time) -> String {
+    let seconds = (k8s_openapi::jiff::Timestamp::now().as_second() - created.0.as_second()).max(0);
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds}s"),
+        (0, _) => format!("{minutes}m{seconds}s"),
+        _ => format!("{hours}h{minutes}m{seconds}s"),
+    }
+}

@@ -1,0 +1,85 @@
+//! The status writes of a reconcile: at most one per object, and none where nothing changed.
+
+use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::{Api, ResourceExt};
+use serde::Serialize;
+use serde_json::{Value, json};
+use wasser_api::dataset::{Dataset, DatasetPhase, DatasetStatus};
+
+use crate::FIELD_MANAGER;
+use crate::error::{EngineError, is_not_found};
+use crate::request::Request;
+
+impl Request {
+    /// Writes the statuses that differ from what was read.
+    pub async fn write_statuses(&mut self) -> Result<(), EngineError> {
+        self.write_runtime_status().await?;
+        self.write_dataset_status().await
+    }
+
+    async fn write_runtime_status(&mut self) -> Result<(), EngineError> {
+        let status = to_value(&self.runtime_status);
+        if self.object.get("status") == Some(&status) {
+            return Ok(());
+        }
+        let api = Api::<DynamicObject>::namespaced_with(self.cluster.client.clone(), &self.identity.namespace, &self.resource);
+        let body = self.body(&self.resource.api_version, &self.resource.kind, self.runtime.resource_version(), &status);
+        let attempt = format!("writing the status of {} {}", self.identity.kind, self.identity.display());
+        match api.patch_status(&self.identity.name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&body)).await {
+            Ok(_) => Ok(()),
+            Err(error) if is_not_found(&error) => Ok(()),
+            Err(error) => Err(EngineError::kube(attempt)(error)),
+        }
+    }
+
+    async fn write_dataset_status(&mut self) -> Result<(), EngineError> {
+        let Some(dataset) = self.dataset.clone() else { return Ok(()) };
+        if dataset.status.as_ref() == Some(&self.dataset_status) {
+            return Ok(());
+        }
+        apply_dataset_status(&self.cluster.client, &dataset, &self.dataset_status).await
+    }
+
+    fn body(&self, api_version: &str, kind: &str, resource_version: Option<String>, status: &Value) -> Value {
+        json!({
+            "apiVersion": api_version,
+            "kind": kind,
+            "metadata": {"name": self.identity.name, "namespace": self.identity.namespace, "resourceVersion": resource_version},
+            "status": status,
+        })
+    }
+
+    /// ReconcileRuntimeDeletion's reset: the Dataset is what it was before a runtime came, but for what others recorded in it.
+    pub async fn reset_dataset(&mut self) -> Result<(), EngineError> {
+        let status = &mut self.dataset_status;
+        status.phase = DatasetPhase::NotBound;
+        status.ufs_total = Some(String::new());
+        status.file_num = Some(String::new());
+        status.conditions.clear();
+        status.cache_states.clear();
+        status.runtimes.clear();
+        status.hcfs = None;
+        self.write_dataset_status().await
+    }
+}
+
+/// Applies the status of a Dataset, provided that it is still as it was read.
+pub async fn apply_dataset_status(client: &kube::Client, dataset: &Dataset, status: &DatasetStatus) -> Result<(), EngineError> {
+    let (namespace, name) = (dataset.namespace().unwrap_or_default(), dataset.name_any());
+    let body = json!({
+        "apiVersion": wasser_api::API_VERSION,
+        "kind": "Dataset",
+        "metadata": {"name": name, "namespace": namespace, "resourceVersion": dataset.resource_version()},
+        "status": to_value(status),
+    });
+    let api = Api::<Dataset>::namespaced(client.clone(), &namespace);
+    match api.patch_status(&name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&body)).await {
+        Ok(_) => Ok(()),
+        Err(error) if is_not_found(&error) => Ok(()),
+        Err(error) => Err(EngineError::kube(format!("writing the status of Dataset {namespace}/{name}"))(error)),
+    }
+}
+
+fn to_value(status: &impl Serialize) -> Value {
+    serde_json::to_value(status).unwrap_or(Value::Null)
+}

@@ -1,0 +1,103 @@
+//! The Dataset controller: the finalizer, the first status, and a deletion that waits for the pods that still mount the data.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::api::{Patch, PatchParams};
+use kube::runtime::controller::Action;
+use kube::{Api, Resource, ResourceExt};
+use serde_json::json;
+use wasser_api::dataset::{Dataset, DatasetPhase};
+use wasser_api::reasons::events as reasons;
+use wasser_api::{finalizers, labels, names};
+use wasser_engine::FIELD_MANAGER;
+use wasser_engine::cluster::Cluster;
+use wasser_engine::create_volume::users_of;
+use wasser_engine::error::EngineError;
+use wasser_engine::write::apply_dataset_status;
+
+/// How soon a blocked deletion looks again.
+const BLOCKED: Duration = Duration::from_secs(10);
+
+/// Brings one Dataset to where its spec and its deletion timestamp want it.
+pub async fn reconcile(dataset: Arc<Dataset>, cluster: &Arc<Cluster>) -> Result<Action, EngineError> {
+    if let Err(invalid) = names::check_dns1035(&dataset.name_any()) {
+        event(cluster, &dataset, reasons::ERROR_CREATE_DATASET, &invalid.to_string()).await;
+        return Ok(Action::await_change());
+    }
+    if dataset.metadata.deletion_timestamp.is_some() {
+        return reconcile_deletion(&dataset, cluster).await;
+    }
+    if !dataset.finalizers().iter().any(|finalizer| finalizer == finalizers::DATASET) {
+        add_finalizer(&dataset, cluster).await?;
+        return Ok(Action::await_change());
+    }
+    let mut status = dataset.status.clone().unwrap_or_default();
+    if status.phase == DatasetPhase::Unset {
+        status.phase = DatasetPhase::NotBound;
+        apply_dataset_status(&cluster.client, &dataset, &status).await?;
+    }
+    Ok(Action::await_change())
+}
+
+/// Lets the Dataset go once nobody uses it. The runtime is collected after it, and cleans up for itself.
+async fn reconcile_deletion(dataset: &Dataset, cluster: &Arc<Cluster>) -> Result<Action, EngineError> {
+    let (namespace, name) = (dataset.namespace().unwrap_or_default(), dataset.name_any());
+    let claim = cluster.caches.claim(&namespace, &name);
+    let ours = claim.is_some_and(|claim| claim.annotations().get(labels::CREATED_BY).map(String::as_str) == Some(labels::CREATED_BY_VALUE));
+    if ours {
+        let users = users_of(&cluster.client, &namespace, &name).await?;
+        if !users.is_empty() {
+            let message = format!("the pods {} still use the claim {name}; delete them first", users.join(", "));
+            event(cluster, dataset, reasons::ERROR_DELETE_DATASET, &message).await;
+            return Ok(Action::requeue(BLOCKED));
+        }
+    }
+    let referring = live_references(dataset, cluster);
+    if !referring.is_empty() {
+        let message = format!("the datasets {} are mounted to it; delete them first", referring.join(", "));
+        event(cluster, dataset, reasons::ERROR_DELETE_DATASET, &message).await;
+        return Ok(Action::requeue(BLOCKED));
+    }
+    remove_finalizer(dataset, cluster).await?;
+    cluster.events.forget(&dataset.uid().unwrap_or_default());
+    Ok(Action::await_change())
+}
+
+/// The virtual datasets that still mount this one.
+fn live_references(dataset: &Dataset, cluster: &Cluster) -> Vec<String> {
+    let references = dataset.status.as_ref().map(|status| status.dataset_ref.clone()).unwrap_or_default();
+    let lives = |reference: &String| reference.split_once('/').is_some_and(|(namespace, name)| cluster.caches.dataset(namespace, name).is_some());
+    references.into_iter().filter(lives).collect()
+}
+
+async fn add_finalizer(dataset: &Dataset, cluster: &Cluster) -> Result<(), EngineError> {
+    let mut all = dataset.finalizers().to_vec();
+    all.push(finalizers::DATASET.to_owned());
+    patch_finalizers(dataset, cluster, &all).await
+}
+
+async fn remove_finalizer(dataset: &Dataset, cluster: &Cluster) -> Result<(), EngineError> {
+    let rest: Vec<String> = dataset.finalizers().iter().filter(|finalizer| *finalizer != finalizers::DATASET).cloned().collect();
+    if rest.len() == dataset.finalizers().len() {
+        return Ok(());
+    }
+    patch_finalizers(dataset, cluster, &rest).await
+}
+
+/// Sets the finalizers, provided that the Dataset is still as it was read.
+async fn patch_finalizers(dataset: &Dataset, cluster: &Cluster, all: &[String]) -> Result<(), EngineError> {
+    let (namespace, name) = (dataset.namespace().unwrap_or_default(), dataset.name_any());
+    let patch = json!({"metadata": {"resourceVersion": dataset.resource_version(), "finalizers": all}});
+    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    let api = Api::<Dataset>::namespaced(cluster.client.clone(), &namespace);
+    match api.patch_metadata(&name, &params, &Patch::Merge(&patch)).await {
+        Ok(_) => Ok(()),
+        Err(error) if wasser_engine::error::is_not_found(&error) => Ok(()),
+        Err(error) => Err(EngineError::kube(format!("setting the finalizers of Dataset {namespace}/{name}"))(error)),
+    }
+}
+
+async fn event(cluster: &Cluster, dataset: &Dataset, reason: &str, message: &str) {
+    cluster.events.publish(&dataset.object_ref(&()), true, reason, message).await;
+}

@@ -1,0 +1,9 @@
+//! The controllers: one for Datasets, and one for every kind of runtime that a plugin is registered for.
+
+mod dataset;
+mod rivals;
+mod runtime;
+mod run;
+mod watches;
+
+pub use run::run;

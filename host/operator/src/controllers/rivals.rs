@@ -1,0 +1,44 @@
+//! Two runtimes of different kinds may have the same name, but a Dataset takes only one: the older.
+
+use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock};
+
+use kube::ResourceExt;
+use kube::api::DynamicObject;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::core::ApiResource;
+
+/// The runtimes of every kind that a plugin is registered for.
+#[derive(Default)]
+pub struct Rivals {
+    stores: RwLock<BTreeMap<String, (ApiResource, Store<DynamicObject>)>>,
+}
+
+impl Rivals {
+    /// Adds the runtimes of a kind.
+    pub fn add(&self, resource: &ApiResource, store: Store<DynamicObject>) {
+        self.stores.write().unwrap_or_else(PoisonError::into_inner).insert(resource.kind.clone(), (resource.clone(), store));
+    }
+
+    /// Does something for every runtime of a kind.
+    pub fn each(&self, kind: &str, mut act: impl FnMut((String, String))) {
+        let stores = self.stores.read().unwrap_or_else(PoisonError::into_inner);
+        for runtime in stores.get(kind).map(|(_, store)| store.state()).unwrap_or_default() {
+            act((runtime.namespace().unwrap_or_default(), runtime.name_any()));
+        }
+    }
+
+    /// The kind of an older runtime with the same namespace and name; of two that are equally old, the one whose kind comes first.
+    /// A runtime that is being deleted still counts: its release has the same name.
+    pub fn older_than(&self, runtime: &DynamicObject, kind: &str) -> Option<String> {
+        let (namespace, name) = (runtime.namespace().unwrap_or_default(), runtime.name_any());
+        let age = |object: &DynamicObject| object.creation_timestamp().map(|time| time.0);
+        let stores = self.stores.read().unwrap_or_else(PoisonError::into_inner);
+        let others = stores.iter().filter(|(other, _)| *other != kind);
+        let mut older = others.filter_map(|(other, (resource, store))| {
+            let rival = store.get(&ObjectRef::new_with(&name, resource.clone()).within(&namespace))?;
+            ((age(&rival), other.as_str()) < (age(runtime), kind)).then(|| other.clone())
+        });
+        older.next()
+    }
+}

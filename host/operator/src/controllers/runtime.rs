@@ -1,0 +1,249 @@
+//! The runtime controller: one for every kind that a plugin is registered for, all running this.
+//!
+//! `ReconcileInternal` of Fluid's guide, top to bottom. The steps are the engine's; what is decided here is their order, what the user
+//! is told of a failure, and when to look again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::core::ApiResource;
+use kube::runtime::controller::Action;
+use kube::{Api, ResourceExt};
+use serde_json::{Value, json};
+use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset};
+use wasser_api::conditions::dataset as conditions;
+use wasser_api::reasons::{dataset::FAILED_TO_SETUP, events as reasons};
+use wasser_api::{finalizers, labels, names};
+use wasser_engine::FIELD_MANAGER;
+use wasser_engine::cluster::Cluster;
+use wasser_engine::error::{EngineError, Retry, is_not_found};
+use wasser_engine::implement::Dress;
+use wasser_engine::request::{Request, Wake};
+use wasser_plugin::Plugin;
+
+use super::rivals::Rivals;
+
+/// The longest pause between two tries of a failing step.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// How long a reconcile may take; longer work runs as a task of its own.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// How soon a runtime that is not ready is looked at even if no watch says anything.
+const UNREADY: Duration = Duration::from_secs(120);
+
+/// What the controller of one kind works with.
+pub struct Kind {
+    /// What all kinds share.
+    pub cluster: Arc<Cluster>,
+    /// How the API server serves the kind.
+    pub resource: ApiResource,
+    /// The plugin that serves the kind now, if one does.
+    pub plugin: Box<dyn Fn() -> Option<Arc<Plugin>> + Send + Sync>,
+    /// Asks for a reconcile of a runtime of this kind.
+    pub wake: Arc<dyn Fn(&str, &str) + Send + Sync>,
+    /// The runtimes of all kinds, to settle two claims on one Dataset.
+    pub rivals: Arc<Rivals>,
+    /// Measures the calls of the plugin.
+    pub dress: Dress,
+    /// Failures in a row, by UID.
+    pub failures: Mutex<HashMap<String, u32>>,
+}
+
+/// Brings one runtime to where its spec and its deletion timestamp want it. Failures are told to the user and answered with a pause.
+pub async fn reconcile(runtime: Arc<DynamicObject>, kind: Arc<Kind>) -> Result<Action, EngineError> {
+    let uid = runtime.uid().unwrap_or_default();
+    let Some(plugin) = (kind.plugin)() else { return Ok(Action::await_change()) };
+    let (wake, namespace, name) = (kind.wake.clone(), runtime.namespace().unwrap_or_default(), runtime.name_any());
+    let wake: Wake = Arc::new(move || wake(&namespace, &name));
+    let mut request = Request::new(kind.cluster.clone(), plugin, kind.resource.clone(), runtime, wake, kind.dress.clone());
+    let outcome = tokio::time::timeout(DEADLINE, reconcile_internal(&mut request, &kind)).await.unwrap_or_else(|_| {
+        Err(EngineError::NotYet { after: Duration::from_secs(1), message: format!("the reconcile took longer than {} s", DEADLINE.as_secs()) })
+    });
+    match outcome {
+        Ok(action) => {
+            kind.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid);
+            Ok(action)
+        }
+        Err(error) => {
+            explain(&mut request, &error).await;
+            let action = kind.pause(&uid, &error);
+            // The pause is the controller's own; the error is passed on for logs and metrics only where it is unusual.
+            tracing::warn!(kind = request.identity.kind, runtime = request.identity.display(), %error, "the reconcile failed");
+            Ok(action)
+        }
+    }
+}
+
+async fn reconcile_internal(request: &mut Request, kind: &Kind) -> Result<Action, EngineError> {
+    names::check_dns1035(&request.identity.name).map_err(|invalid| EngineError::InvalidSpec {
+        field: format!("{}.metadata.name", request.identity.kind),
+        message: invalid.to_string(),
+    })?;
+    if request.runtime.metadata.deletion_timestamp.is_some() {
+        return reconcile_runtime_deletion(request).await;
+    }
+    let Some(dataset) = request.dataset.clone() else {
+        request.event(true, reasons::ERROR_PROCESS_RUNTIME, "No dataset can be bound to the runtime, waiting.").await;
+        return Ok(Action::await_change());
+    };
+    if dataset.metadata.deletion_timestamp.is_some() {
+        return Ok(Action::await_change());
+    }
+    can_be_bound(request, &dataset, kind)?;
+    if !is_adopted(request, &dataset) {
+        add_finalizer(request, &dataset).await?;
+    }
+    label_dataset(request, &dataset).await?;
+    reconcile_runtime(request).await
+}
+
+/// Setup, CreateVolume, Sync.
+async fn reconcile_runtime(request: &mut Request) -> Result<Action, EngineError> {
+    request.validate().await?;
+    if !request.is_set_up() && !request.setup().await? {
+        request.write_statuses().await?;
+        return Ok(Action::requeue(UNREADY));
+    }
+    if let Err(error) = request.create_volume().await {
+        request.event(true, reasons::ERROR_PROCESS_RUNTIME, &format!("Failed to create the volume: {error}")).await;
+    }
+    let synced = request.sync().await;
+    if let Err(error) = &synced {
+        request.event(true, reasons::ERROR_PROCESS_RUNTIME, &format!("Failed to sync the ddc due to {error}")).await;
+    }
+    request.write_statuses().await?;
+    synced.map(|()| Action::requeue(request.cluster.settings.sync_period))
+}
+
+/// DeleteVolume, Shutdown, and then the Dataset and the finalizer are let go.
+async fn reconcile_runtime_deletion(request: &mut Request) -> Result<Action, EngineError> {
+    if !request.runtime.finalizers().iter().any(|finalizer| *finalizer == finalizers::runtime(&request.identity.engine)) {
+        request.cluster.forget(&request.uid);
+        return Ok(Action::await_change());
+    }
+    request.delete_volume().await?;
+    request.shutdown().await?;
+    request.reset_dataset().await?;
+    remove_finalizer(request).await?;
+    Ok(Action::await_change())
+}
+
+/// A Dataset takes one runtime. A second one, of whatever kind, has to wait until the first is gone.
+fn can_be_bound(request: &Request, dataset: &Dataset, kind: &Kind) -> Result<(), EngineError> {
+    let bound = dataset.status.as_ref().map(|status| status.runtimes.as_slice()).unwrap_or_default();
+    let other = bound.iter().find(|other| other.category == CATEGORY_ACCELERATE && other.runtime_type != request.identity.engine);
+    let holder = other.map(|other| format!("the {} runtime {}/{}", other.runtime_type, other.namespace, other.name));
+    let older = || kind.rivals.older_than(&request.runtime, &request.resource.kind).map(|kind| format!("the older {kind} of the same name"));
+    match holder.or_else(older) {
+        None => Ok(()),
+        Some(holder) => Err(EngineError::InvalidSpec {
+            field: format!("{}.metadata.name", request.identity.kind),
+            message: format!("the Dataset {} belongs to {holder}; delete one of the two", request.identity.display()),
+        }),
+    }
+}
+
+/// Whether the runtime belongs to its Dataset, carries its label, and is guarded by the finalizer.
+fn is_adopted(request: &Request, dataset: &Dataset) -> bool {
+    let uid = dataset.uid().unwrap_or_default();
+    let finalizer = finalizers::runtime(&request.identity.engine);
+    request.runtime.owner_references().iter().any(|owner| owner.uid == uid)
+        && request.runtime.labels().get(labels::DATASET_ID) == Some(&request.identity.dataset_id())
+        && request.runtime.finalizers().iter().any(|present| *present == finalizer)
+}
+
+/// AddFinalizerAndRequeue, with the owner reference and the label in the same write. The reconcile goes on: what follows does not
+/// depend on the answer, and the watch brings the object back anyway.
+async fn add_finalizer(request: &mut Request, dataset: &Dataset) -> Result<(), EngineError> {
+    let uid = dataset.uid().unwrap_or_default();
+    let finalizer = finalizers::runtime(&request.identity.engine);
+    let mut owners: Vec<Value> = request.runtime.owner_references().iter().map(|owner| json!(owner)).collect();
+    if !request.runtime.owner_references().iter().any(|owner| owner.uid == uid) {
+        owners.push(json!({"apiVersion": wasser_api::API_VERSION, "kind": "Dataset", "name": request.identity.name, "uid": uid}));
+    }
+    let mut guards = request.runtime.finalizers().to_vec();
+    if !guards.contains(&finalizer) {
+        guards.push(finalizer);
+    }
+    let patch = json!({"metadata": {
+        "resourceVersion": request.runtime.resource_version(),
+        "ownerReferences": owners,
+        "labels": {labels::DATASET_ID: request.identity.dataset_id()},
+        "finalizers": guards,
+    }});
+    let updated = patch_runtime(request, &patch, "adopting").await?;
+    request.runtime = Arc::new(updated);
+    Ok(())
+}
+
+async fn remove_finalizer(request: &Request) -> Result<(), EngineError> {
+    let finalizer = finalizers::runtime(&request.identity.engine);
+    let rest: Vec<&String> = request.runtime.finalizers().iter().filter(|present| **present != finalizer).collect();
+    let patch = json!({"metadata": {"resourceVersion": request.runtime.resource_version(), "finalizers": rest}});
+    match patch_runtime(request, &patch, "removing the finalizer of").await {
+        Ok(_) => Ok(()),
+        Err(EngineError::Kube { source, .. }) if is_not_found(&source) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+async fn patch_runtime(request: &Request, patch: &Value, attempt: &str) -> Result<DynamicObject, EngineError> {
+    let api = Api::<DynamicObject>::namespaced_with(request.cluster.client.clone(), &request.identity.namespace, &request.resource);
+    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    let attempt = format!("{attempt} {} {}", request.identity.kind, request.identity.display());
+    let mut updated = api.patch(&request.identity.name, &params, &Patch::Merge(patch)).await.map_err(EngineError::kube(attempt))?;
+    updated.managed_fields_mut().clear();
+    Ok(updated)
+}
+
+/// Puts the label `fluid.io/dataset-id` on the Dataset, by which tools find what belongs together.
+async fn label_dataset(request: &mut Request, dataset: &Dataset) -> Result<(), EngineError> {
+    let id = request.identity.dataset_id();
+    if dataset.labels().get(labels::DATASET_ID) == Some(&id) {
+        return Ok(());
+    }
+    let api = Api::<Dataset>::namespaced(request.cluster.client.clone(), &request.identity.namespace);
+    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    let patch = json!({"metadata": {"labels": {labels::DATASET_ID: id}}});
+    let attempt = format!("labelling Dataset {}", request.identity.display());
+    let labelled = api.patch_metadata(&request.identity.name, &params, &Patch::Merge(&patch)).await.map_err(EngineError::kube(attempt))?;
+    // The status write that may follow has to name the version that this write made.
+    let mut fresh = dataset.clone();
+    fresh.metadata.resource_version = labelled.metadata.resource_version;
+    fresh.metadata.labels = labelled.metadata.labels;
+    request.dataset = Some(Arc::new(fresh));
+    Ok(())
+}
+
+/// Tells the user what went wrong: an event on the runtime and, while the dataset is not set up, a condition on the Dataset.
+async fn explain(request: &mut Request, error: &EngineError) {
+    if matches!(error, EngineError::NotYet { .. }) || wasser_engine::error::is_conflict_of(error) {
+        return;
+    }
+    let reason = if matches!(error, EngineError::InvalidSpec { .. }) { reasons::ERROR_VALIDATE_SPEC_FIELDS } else { reasons::ERROR_PROCESS_RUNTIME };
+    request.event(true, reason, &error.to_string()).await;
+    if request.is_set_up() || request.runtime.metadata.deletion_timestamp.is_some() {
+        return;
+    }
+    request.set_dataset_condition(conditions::NOT_READY, FAILED_TO_SETUP, &error.to_string(), true);
+    if let Err(failed) = request.write_statuses().await {
+        tracing::debug!(runtime = request.identity.display(), %failed, "the condition could not be written; the next reconcile tries again");
+    }
+}
+
+impl Kind {
+    /// When to try again after a failure.
+    fn pause(&self, uid: &str, error: &EngineError) -> Action {
+        match error.retry() {
+            Retry::AwaitChange => Action::await_change(),
+            Retry::After(pause) => Action::requeue(pause),
+            Retry::Backoff => {
+                let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+                let count = failures.entry(uid.to_owned()).or_default();
+                *count += 1;
+                Action::requeue(Duration::from_secs(2_u64.saturating_pow((*count - 1).min(16))).min(LONGEST_PAUSE))
+            }
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! The watches behind the caches, and who is reconciled when something that is watched changes.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::{Stream, StreamExt, TryStreamExt};
+use k8s_openapi::api::apps::v1::{DaemonSet, StatefulSet};
+use k8s_openapi::api::core::v1::{ConfigMap, Node, PersistentVolume, PersistentVolumeClaim, Pod};
+use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::runtime::reflector::{self, Store};
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::WatchStreamExt;
+use kube::{Api, Client, Resource, ResourceExt};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio_util::sync::CancellationToken;
+use wasser_api::dataset::Dataset;
+use wasser_api::labels;
+use wasser_engine::caches::Caches;
+use wasser_engine::pods::WorkerPods;
+
+/// Namespace and name of a Dataset, which its runtime shares.
+pub type Key = (String, String);
+
+/// Passes on which datasets something changed for.
+#[derive(Default)]
+pub struct Touches {
+    subscribers: Mutex<Vec<UnboundedSender<Key>>>,
+    nodes: tokio::sync::Notify,
+}
+
+impl Touches {
+    /// From now on, all keys that are touched. The receiver's queue is drained by a scheduler that keeps each key once.
+    pub fn subscribe(&self) -> UnboundedReceiver<Key> {
+        let (sender, receiver) = unbounded_channel();
+        self.subscribers.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
+        receiver
+    }
+
+    /// Something changed for this dataset.
+    pub fn touch(&self, key: Key) {
+        self.subscribers.lock().unwrap_or_else(PoisonError::into_inner).retain(|subscriber| subscriber.send(key.clone()).is_ok());
+    }
+
+    /// Waits for a change of some node.
+    pub async fn node_changed(&self) {
+        self.nodes.notified().await;
+    }
+}
+
+/// Starts all watches. The caches are filled when [`synced`] returns.
+pub fn start(client: &Client, touches: &Arc<Touches>, stop: &CancellationToken) -> Arc<Caches> {
+    let ours = watcher::Config::default().labels(labels::DATASET_ID);
+    let worker_pods = Arc::new(WorkerPods::default());
+    let datasets = datasets(client, touches, stop);
+    let claim_key = |claim: &PartialObjectMeta<PersistentVolumeClaim>| Some((claim.namespace()?, claim.name_any()));
+    let volume_datasets = datasets.clone();
+    let caches = Arc::new(Caches {
+        stateful_sets: store(watcher(Api::<StatefulSet>::all(client.clone()), ours.clone()), touches, stop, owner),
+        daemon_sets: store(watcher(Api::<DaemonSet>::all(client.clone()), ours.clone()), touches, stop, owner),
+        claims: store(watcher(Api::<PartialObjectMeta<PersistentVolumeClaim>>::all(client.clone()), ours.clone()), touches, stop, claim_key),
+        volumes: store(watcher(Api::<PartialObjectMeta<PersistentVolume>>::all(client.clone()), ours.clone()), touches, stop, move |volume| {
+            volume_key(&volume_datasets, &volume.name_any())
+        }),
+        config_maps: store(watcher(Api::<PartialObjectMeta<ConfigMap>>::all(client.clone()), ours), touches, stop, owner),
+        nodes: nodes(client, touches, stop),
+        datasets,
+        worker_pods: worker_pods.clone(),
+    });
+    pods(client, worker_pods, touches, stop);
+    caches
+}
+
+/// Waits until every cache holds what the API server has.
+pub async fn synced(caches: &Caches) -> anyhow::Result<()> {
+    let failed = |what: &'static str| move |error| anyhow::anyhow!("the watch of {what} ended before its first list: {error}");
+    caches.datasets.wait_until_ready().await.map_err(failed("Datasets"))?;
+    caches.stateful_sets.wait_until_ready().await.map_err(failed("StatefulSets"))?;
+    caches.daemon_sets.wait_until_ready().await.map_err(failed("DaemonSets"))?;
+    caches.claims.wait_until_ready().await.map_err(failed("PersistentVolumeClaims"))?;
+    caches.volumes.wait_until_ready().await.map_err(failed("PersistentVolumes"))?;
+    caches.config_maps.wait_until_ready().await.map_err(failed("ConfigMaps"))?;
+    caches.nodes.wait_until_ready().await.map_err(failed("Nodes"))?;
+    Ok(())
+}
+
+/// Drops what nobody reads and everybody would have to keep.
+fn slim(object: &mut impl ResourceExt) {
+    object.managed_fields_mut().clear();
+    object.annotations_mut().remove("kubectl.kubernetes.io/last-applied-configuration");
+}
+
+fn store<K, S>(stream: S, touches: &Arc<Touches>, stop: &CancellationToken, key: impl Fn(&K) -> Option<Key> + Send + 'static) -> Store<K>
+where
+    K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
+    S: Stream<Item = Result<Event<K>, watcher::Error>> + Send + 'static,
+{
+    let (reader, writer) = reflector::store();
+    let (touches, stop) = (touches.clone(), stop.clone());
+    let stream = stream.default_backoff().modify(slim).reflect(writer);
+    tokio::spawn(async move {
+        let mut stream = std::pin::pin!(stream.take_until(stop.cancelled_owned()));
+        while let Some(event) = stream.next().await {
+            match event {
+                Ok(Event::Apply(object) | Event::InitApply(object) | Event::Delete(object)) => {
+                    if let Some(key) = key(&object) {
+                        touches.touch(key);
+                    }
+                }
+                Ok(Event::Init | Event::InitDone) => {}
+                Err(error) => tracing::warn!(kind = %K::kind(&()), %error, "the watch was interrupted; it starts again"),
+            }
+        }
+    });
+    reader
+}
+
+/// Datasets, without those that do not parse: one bad object must not end the watch.
+fn datasets(client: &Client, touches: &Arc<Touches>, stop: &CancellationToken) -> Store<Dataset> {
+    let stream = watcher(Api::<DeserializeGuard<Dataset>>::all(client.clone()), watcher::Config::default());
+    let stream = stream.try_filter_map(|event| async move { Ok(parsed(event)) });
+    store(stream, touches, stop, |dataset: &Dataset| Some((dataset.namespace()?, dataset.name_any())))
+}
+
+fn parsed(event: Event<DeserializeGuard<Dataset>>) -> Option<Event<Dataset>> {
+    let take = |guard: DeserializeGuard<Dataset>| match guard.0 {
+        Ok(dataset) => Some(dataset),
+        Err(invalid) => {
+            let metadata = &invalid.metadata;
+            tracing::warn!(namespace = metadata.namespace, name = metadata.name, error = %invalid.error, "the Dataset cannot be read; it is left alone");
+            None
+        }
+    };
+    match event {
+        Event::Apply(guard) => take(guard).map(Event::Apply),
+        Event::InitApply(guard) => take(guard).map(Event::InitApply),
+        Event::Delete(guard) => take(guard).map(Event::Delete),
+        Event::Init => Some(Event::Init),
+        Event::InitDone => Some(Event::InitDone),
+    }
+}
+
+fn nodes(client: &Client, touches: &Arc<Touches>, stop: &CancellationToken) -> Store<PartialObjectMeta<Node>> {
+    let (reader, writer) = reflector::store();
+    let (touches, stop) = (touches.clone(), stop.clone());
+    let stream = watcher(Api::<PartialObjectMeta<Node>>::all(client.clone()), watcher::Config::default()).default_backoff().modify(slim).reflect(writer);
+    tokio::spawn(async move {
+        let mut stream = std::pin::pin!(stream.take_until(stop.cancelled_owned()));
+        while let Some(event) = stream.next().await {
+            match event {
+                Ok(_) => touches.nodes.notify_one(),
+                Err(error) => tracing::warn!(kind = "Node", %error, "the watch was interrupted; it starts again"),
+            }
+        }
+    });
+    reader
+}
+
+fn pods(client: &Client, index: Arc<WorkerPods>, touches: &Arc<Touches>, stop: &CancellationToken) {
+    let config = watcher::Config::default().labels(labels::DATASET);
+    let stream = watcher(Api::<Pod>::all(client.clone()), config).default_backoff();
+    let (touches, stop) = (touches.clone(), stop.clone());
+    tokio::spawn(async move {
+        let mut stream = std::pin::pin!(stream.take_until(stop.cancelled_owned()));
+        while let Some(event) = stream.next().await {
+            match event {
+                Ok(event) => {
+                    // A worker's pod belongs to `<dataset>-<suffix>`; whose it is, is known by the workload.
+                    if let Some((namespace, workload)) = index.apply(&event) {
+                        workload_datasets(&workload).into_iter().for_each(|name| touches.touch((namespace.clone(), name)));
+                    }
+                }
+                Err(error) => tracing::warn!(kind = "Pod", %error, "the watch was interrupted; it starts again"),
+            }
+        }
+    });
+}
+
+/// The names that a dataset may have whose workload is called so: every part before a dash. Wrong ones name nothing.
+fn workload_datasets(workload: &str) -> Vec<String> {
+    workload.match_indices('-').filter_map(|(at, _)| workload.get(..at)).map(str::to_owned).collect()
+}
+
+/// The runtime that controls an object; it has the name of its Dataset.
+fn owner(object: &impl ResourceExt) -> Option<Key> {
+    let owner = object.owner_references().iter().find(|owner| owner.api_version == wasser_api::API_VERSION)?;
+    Some((object.namespace()?, owner.name.clone()))
+}
+
+/// The Dataset of a volume `<namespace>-<name>`. Both parts may contain dashes, so the Datasets decide.
+fn volume_key(datasets: &Store<Dataset>, volume: &str) -> Option<Key> {
+    volume.match_indices('-').find_map(|(at, _)| {
+        let (namespace, name) = (volume.get(..at)?, volume.get(at + 1..)?);
+        datasets.get(&reflector::ObjectRef::new(name).within(namespace)).map(|_| (namespace.to_owned(), name.to_owned()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workload_may_belong_to_any_prefix_of_its_name() {
+        assert_eq!(workload_datasets("my-data-worker"), ["my", "my-data"]);
+        assert!(workload_datasets("plain").is_empty());
+    }
+}

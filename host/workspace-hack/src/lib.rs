@@ -1,0 +1,1 @@
+//! Nothing: this crate only states features, see its Cargo.toml.
