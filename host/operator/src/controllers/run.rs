@@ -154,6 +154,7 @@ async fn run_kind(
         plugin: Box::new(move || registry.get(&plugin_kind)),
         wake: Arc::new(move |namespace, name| drop(wake.send((namespace.to_owned(), name.to_owned())))),
         rivals,
+        metrics: context.metrics.clone(),
         dress: Arc::new(move |methods| Box::new(Timed::new(methods, &timed_kind, timed.clone()))),
         failures: Mutex::new(HashMap::new()),
     });

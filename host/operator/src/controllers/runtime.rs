@@ -24,6 +24,7 @@ use wasser_engine::request::{Request, Wake};
 use wasser_plugin::Plugin;
 
 use super::rivals::Rivals;
+use crate::metrics::Metrics;
 
 /// The longest pause between two tries of a failing step.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
@@ -44,6 +45,8 @@ pub struct Kind {
     pub wake: Arc<dyn Fn(&str, &str) + Send + Sync>,
     /// The runtimes of all kinds, to settle two claims on one Dataset.
     pub rivals: Arc<Rivals>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// Measures the calls of the plugin.
     pub dress: Dress,
     /// Failures in a row, by UID.
@@ -57,9 +60,11 @@ pub async fn reconcile(runtime: Arc<DynamicObject>, kind: Arc<Kind>) -> Result<A
     let (wake, namespace, name) = (kind.wake.clone(), runtime.namespace().unwrap_or_default(), runtime.name_any());
     let wake: Wake = Arc::new(move || wake(&namespace, &name));
     let mut request = Request::new(kind.cluster.clone(), plugin, kind.resource.clone(), runtime, wake, kind.dress.clone());
+    let was_set_up = request.is_set_up();
     let outcome = tokio::time::timeout(DEADLINE, reconcile_internal(&mut request, &kind)).await.unwrap_or_else(|_| {
         Err(EngineError::NotYet { after: Duration::from_secs(1), message: format!("the reconcile took longer than {} s", DEADLINE.as_secs()) })
     });
+    kind.metrics.reconciled(&request, was_set_up, outcome.as_ref().err());
     match outcome {
         Ok(action) => {
             kind.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid);
