@@ -15,7 +15,7 @@ pub fn call(options: &Options) -> Result<Report> {
     let output = cargo(
         options.dev,
         "run",
-        &["--quiet", "--package", "wasser-plugin", "--example", "measure"],
+        &["--quiet", "--package", "wasser-plugin", "--example", "measure_calls"],
         &[&package.manifest],
     )?;
     for (name, value) in figures(&output)? {
@@ -33,7 +33,7 @@ pub fn render(options: &Options) -> Result<Report> {
     let output = cargo(
         options.dev,
         "run",
-        &["--quiet", "--package", "wasser-chart", "--example", "measure"],
+        &["--quiet", "--package", "wasser-chart", "--example", "measure_render"],
         &[&cache, &chart],
     )?;
     for (name, value) in rendering(&figures(&output)?)? {

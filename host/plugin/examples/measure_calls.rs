@@ -1,4 +1,4 @@
-//! Measures what the sandbox costs: `cargo run --release -p wasser-plugin --example measure target/plugins/juicefs.yaml`.
+//! Measures what the sandbox costs: `cargo run --release -p wasser-plugin --example measure_calls target/plugins/juicefs.yaml`.
 //!
 //! Prints one line of JSON. `instantiate…` is a fresh instance with its first call of `should-update-ufs`, less a later call; `call…` is that
 //! method on a living instance, with a context of about 2 KB; `reconcile…` is a fresh instance with five calls. Every interface of the host

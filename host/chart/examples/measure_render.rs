@@ -1,4 +1,4 @@
-//! What rendering costs, as JSON: `cargo run -p wasser-chart --example measure -- CACHE_DIR CHART_DIR [VALUES]`.
+//! What rendering costs, as JSON: `cargo run -p wasser-chart --example measure_render -- CACHE_DIR CHART_DIR [VALUES]`.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
