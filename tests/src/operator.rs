@@ -20,6 +20,9 @@ use crate::{environment, sweep};
 /// How long the operator may take to end: it finishes what it has begun.
 const ENDS_WITHIN: Duration = Duration::from_secs(30);
 
+/// How long the operator may take to become ready: the very first compiles Helm's engine, without optimisation.
+const READY_WITHIN: Duration = Duration::from_secs(240);
+
 /// The process, and its namespace.
 pub struct Operator {
     /// A client of the test's own, which the operator's metrics do not count.
@@ -117,7 +120,7 @@ impl Operator {
                 .await
                 .filter(|answer| answer.starts_with("HTTP/1.1 200"))
         };
-        operator.eventually("the operator is ready", ready).await;
+        operator.eventually_within(READY_WITHIN, "the operator is ready", ready).await;
         operator
     }
 

@@ -1,7 +1,7 @@
 //! What the plugins' capabilities reach: the pods, objects, ports and state of one runtime, through the API server.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -45,6 +45,8 @@ pub struct KubeBackend {
     pub events: crate::events::Events,
     /// The runtime, as events refer to it.
     pub reference: k8s_openapi::api::core::v1::ObjectReference,
+    /// Generation and resource version of the runtime after the last write to it from here, which the status write has to name.
+    pub written: Mutex<Option<(Option<i64>, Option<String>)>>,
 }
 
 fn failed(what: impl std::fmt::Display) -> BackendError {
@@ -52,7 +54,11 @@ fn failed(what: impl std::fmt::Display) -> BackendError {
 }
 
 fn answer(error: kube::Error) -> BackendError {
-    if crate::error::is_not_found(&error) { BackendError::NotFound(error.to_string()) } else { failed(error) }
+    if crate::error::is_not_found(&error) {
+        BackendError::NotFound(error.to_string())
+    } else {
+        failed(error)
+    }
 }
 
 /// Reads until the end, keeping at most `limit` bytes.
@@ -85,21 +91,36 @@ impl KubeBackend {
         if role.workload == "StatefulSet" {
             return Ok(self.caches.worker_pods.of(&self.identity.namespace, &workload));
         }
-        let Some(selector) = self.caches.daemon_set(&self.identity.namespace, &workload).and_then(|set| set.spec.as_ref().map(|spec| spec.selector.clone()))
+        let Some(selector) = self
+            .caches
+            .daemon_set(&self.identity.namespace, &workload)
+            .and_then(|set| set.spec.as_ref().map(|spec| spec.selector.clone()))
         else {
             return Ok(Vec::new());
         };
-        let labels: Vec<String> = selector.match_labels.unwrap_or_default().iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let labels: Vec<String> = selector
+            .match_labels
+            .unwrap_or_default()
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
         let api = Api::<Pod>::namespaced(self.client.clone(), &self.identity.namespace);
         let pods = api.list(&ListParams::default().labels(&labels.join(","))).await.map_err(answer)?;
-        let mut pods: Vec<PodInfo> = pods.items.iter().filter(|pod| controlled_by(pod, &workload)).map(PodInfo::from).collect();
+        let mut pods: Vec<PodInfo> = pods
+            .items
+            .iter()
+            .filter(|pod| controlled_by(pod, &workload))
+            .map(PodInfo::from)
+            .collect();
         pods.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(pods)
     }
 }
 
 fn controlled_by(pod: &Pod, workload: &str) -> bool {
-    pod.owner_references().iter().any(|owner| owner.controller == Some(true) && owner.name == workload)
+    pod.owner_references()
+        .iter()
+        .any(|owner| owner.controller == Some(true) && owner.name == workload)
 }
 
 #[async_trait]
@@ -130,11 +151,14 @@ impl Backend for KubeBackend {
     ) -> Result<Output, BackendError> {
         let api = Api::<Pod>::namespaced(self.client.clone(), &self.identity.namespace);
         let run = async {
-            let params = AttachParams { container: Some(container.to_owned()), stdin: false, ..AttachParams::default() };
+            let params = AttachParams {
+                container: Some(container.to_owned()),
+                stdin: false,
+                ..AttachParams::default()
+            };
             let mut process = api.exec(pod, argv, &params).await.map_err(answer)?;
             let (stdout, stderr, status) = (process.stdout(), process.stderr(), process.take_status());
-            let ((stdout, over), (stderr, _)) =
-                tokio::try_join!(read(stdout, max_output), read(stderr, max_output)).map_err(failed)?;
+            let ((stdout, over), (stderr, _)) = tokio::try_join!(read(stdout, max_output), read(stderr, max_output)).map_err(failed)?;
             if over {
                 process.abort();
                 return Err(failed(format!("the output is longer than the limit of {max_output} bytes")));
@@ -146,13 +170,29 @@ impl Backend for KubeBackend {
             process.join().await.map_err(failed)?;
             let code = exit_code(status)?;
             let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).trim().to_owned();
-            Ok(Output { code, stdout: text(stdout), stderr: text(stderr) })
+            Ok(Output {
+                code,
+                stdout: text(stdout),
+                stderr: text(stderr),
+            })
         };
         tokio::time::timeout(timeout, run).await.map_err(|_| BackendError::Timeout)?
     }
 
-    async fn http_get(&self, _scope: &Scope, pod: &str, port: u16, path: &str, timeout: Duration, max_body: usize) -> Result<Response, BackendError> {
-        let uri = format!("/api/v1/namespaces/{}/pods/{pod}:{port}/proxy/{}", self.identity.namespace, path.trim_start_matches('/'));
+    async fn http_get(
+        &self,
+        _scope: &Scope,
+        pod: &str,
+        port: u16,
+        path: &str,
+        timeout: Duration,
+        max_body: usize,
+    ) -> Result<Response, BackendError> {
+        let uri = format!(
+            "/api/v1/namespaces/{}/pods/{pod}:{port}/proxy/{}",
+            self.identity.namespace,
+            path.trim_start_matches('/')
+        );
         let request = http::Request::get(uri).body(kube::client::Body::empty()).map_err(failed)?;
         let run = async {
             let answer = self.client.send(request).await.map_err(failed)?;
@@ -173,7 +213,10 @@ impl Backend for KubeBackend {
     async fn secret(&self, _scope: &Scope, name: &str, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
         let api = Api::<Secret>::namespaced(self.client.clone(), &self.identity.namespace);
         let found = api.get_opt(name).await.map_err(answer)?;
-        Ok(found.and_then(|secret| secret.data).and_then(|mut data| data.remove(key)).map(|value| value.0))
+        Ok(found
+            .and_then(|secret| secret.data)
+            .and_then(|mut data| data.remove(key))
+            .map(|value| value.0))
     }
 
     async fn object(&self, _scope: &Scope, kind: &str, name: &str) -> Result<Option<serde_json::Value>, BackendError> {
@@ -196,10 +239,25 @@ impl Backend for KubeBackend {
             let recorded = serde_json::to_string(&held).map_err(failed)?;
             let patch = json!({"metadata": {"annotations": {PORTS_ANNOTATION: recorded}}});
             let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &self.identity.namespace, &self.resource);
-            let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-            api.patch_metadata(&self.identity.name, &params, &Patch::Merge(&patch)).await.map_err(answer)?;
+            let params = PatchParams {
+                field_manager: Some(FIELD_MANAGER.to_owned()),
+                ..PatchParams::default()
+            };
+            let metadata = api
+                .patch_metadata(&self.identity.name, &params, &Patch::Merge(&patch))
+                .await
+                .map_err(answer)?
+                .metadata;
+            *self.written.lock().unwrap_or_else(PoisonError::into_inner) = Some((metadata.generation, metadata.resource_version));
         }
-        names.iter().map(|name| held.get(name).copied().ok_or_else(|| failed(format!("no port was given for {name}")))).collect()
+        names
+            .iter()
+            .map(|name| {
+                held.get(name)
+                    .copied()
+                    .ok_or_else(|| failed(format!("no port was given for {name}")))
+            })
+            .collect()
     }
 
     async fn get_state(&self, _scope: &Scope, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
@@ -216,13 +274,36 @@ impl Backend for KubeBackend {
         if size > STATE_LIMIT {
             return Err(failed(format!("the state would take {size} bytes, and {STATE_LIMIT} are allowed")));
         }
-        let mut metadata = kube::api::ObjectMeta { name: Some(self.state_name()), namespace: Some(self.identity.namespace.clone()), ..Default::default() };
-        metadata.labels = Some(BTreeMap::from([(wasser_api::labels::DATASET_ID.to_owned(), self.identity.dataset_id())]));
-        metadata.owner_references = Some(vec![crate::install::owner_reference(&self.identity.kind, &self.identity.name, &self.uid)]);
-        let binary_data = Some(state.into_iter().map(|(key, value)| (key, k8s_openapi::ByteString(value))).collect());
-        let map = ConfigMap { metadata, binary_data, ..ConfigMap::default() };
+        let mut metadata = kube::api::ObjectMeta {
+            name: Some(self.state_name()),
+            namespace: Some(self.identity.namespace.clone()),
+            ..Default::default()
+        };
+        metadata.labels = Some(BTreeMap::from([(
+            wasser_api::labels::DATASET_ID.to_owned(),
+            self.identity.dataset_id(),
+        )]));
+        metadata.owner_references = Some(vec![crate::install::owner_reference(
+            &self.identity.kind,
+            &self.identity.name,
+            &self.uid,
+        )]);
+        let binary_data = Some(
+            state
+                .into_iter()
+                .map(|(key, value)| (key, k8s_openapi::ByteString(value)))
+                .collect(),
+        );
+        let map = ConfigMap {
+            metadata,
+            binary_data,
+            ..ConfigMap::default()
+        };
         let params = PatchParams::apply(FIELD_MANAGER).force();
-        self.config_maps().patch(&self.state_name(), &params, &Patch::Apply(&map)).await.map_err(answer)?;
+        self.config_maps()
+            .patch(&self.state_name(), &params, &Patch::Apply(&map))
+            .await
+            .map_err(answer)?;
         Ok(())
     }
 
@@ -234,11 +315,16 @@ impl Backend for KubeBackend {
 
 /// The exit code that the status channel of an exec carries.
 fn exit_code(status: Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Status>) -> Result<i32, BackendError> {
-    let Some(status) = status else { return Err(failed("the connection ended before the command's exit code arrived")) };
+    let Some(status) = status else {
+        return Err(failed("the connection ended before the command's exit code arrived"));
+    };
     if status.status.as_deref() == Some("Success") {
         return Ok(0);
     }
     let causes = status.details.and_then(|details| details.causes).unwrap_or_default();
-    let code = causes.iter().find(|cause| cause.reason.as_deref() == Some("ExitCode")).and_then(|cause| cause.message.as_ref()?.parse().ok());
+    let code = causes
+        .iter()
+        .find(|cause| cause.reason.as_deref() == Some("ExitCode"))
+        .and_then(|cause| cause.message.as_ref()?.parse().ok());
     code.ok_or_else(|| failed(status.message.unwrap_or_else(|| "the command could not be run".to_owned())))
 }

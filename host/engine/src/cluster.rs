@@ -92,8 +92,10 @@ impl Cluster {
         if let Some(chart) = charts.get(&digest) {
             return Ok(chart.clone());
         }
-        let chart = Chart::from_tgz(plugin.chart.clone())
-            .map_err(|source| EngineError::Chart { kind: plugin.description.kind.clone(), source: Box::new(source) })?;
+        let chart = Chart::from_tgz(plugin.chart.clone()).map_err(|source| EngineError::Chart {
+            kind: plugin.description.kind.clone(),
+            source: Box::new(source),
+        })?;
         charts.insert(digest, chart.clone());
         Ok(chart)
     }
@@ -105,7 +107,10 @@ impl Cluster {
 
     /// Remembers what a runtime's release is.
     pub fn remember_release(&self, uid: &str, release: Option<Arc<Installed>>) {
-        self.installed.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), release);
+        self.installed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(uid.to_owned(), release);
     }
 
     /// Looks a runtime's release up again when it is next needed.

@@ -78,17 +78,25 @@ impl Request {
     }
 
     /// A claim that has been terminating for long, although no pod uses it, is let go.
-    async fn release_protection(&self, claims: &Api<PersistentVolumeClaim>, since: k8s_openapi::jiff::Timestamp) -> Result<(), EngineError> {
+    async fn release_protection(
+        &self,
+        claims: &Api<PersistentVolumeClaim>,
+        since: k8s_openapi::jiff::Timestamp,
+    ) -> Result<(), EngineError> {
         const LONG: i64 = 30;
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
-        if k8s_openapi::jiff::Timestamp::now().as_second() - since.as_second() < LONG || !users_of(&self.cluster.client, namespace, name).await?.is_empty() {
+        if k8s_openapi::jiff::Timestamp::now().as_second() - since.as_second() < LONG
+            || !users_of(&self.cluster.client, namespace, name).await?.is_empty()
+        {
             return Ok(());
         }
         let patch = json!({"metadata": {"finalizers": null}});
         match claims.patch_metadata(name, &PatchParams::default(), &Patch::Merge(&patch)).await {
             Ok(_) => Ok(()),
             Err(error) if is_not_found(&error) => Ok(()),
-            Err(error) => Err(EngineError::kube(format!("removing the finalizers of PersistentVolumeClaim {namespace}/{name}"))(error)),
+            Err(error) => Err(EngineError::kube(format!(
+                "removing the finalizers of PersistentVolumeClaim {namespace}/{name}"
+            ))(error)),
         }
     }
 }
@@ -97,21 +105,36 @@ impl Request {
 pub async fn users_of(client: &kube::Client, namespace: &str, claim: &str) -> Result<Vec<String>, EngineError> {
     let api = Api::<Pod>::namespaced(client.clone(), namespace);
     let active = ListParams::default().fields("status.phase!=Succeeded,status.phase!=Failed");
-    let pods = api.list(&active).await.map_err(EngineError::kube(format!("listing the pods of {namespace}")))?;
+    let pods = api
+        .list(&active)
+        .await
+        .map_err(EngineError::kube(format!("listing the pods of {namespace}")))?;
     let uses = |pod: &&Pod| {
         let volumes = pod.spec.as_ref().and_then(|spec| spec.volumes.as_deref()).unwrap_or_default();
-        volumes.iter().any(|volume| volume.persistent_volume_claim.as_ref().is_some_and(|source| source.claim_name == claim))
+        volumes.iter().any(|volume| {
+            volume
+                .persistent_volume_claim
+                .as_ref()
+                .is_some_and(|source| source.claim_name == claim)
+        })
     };
     Ok(pods.items.iter().filter(uses).map(ResourceExt::name_any).collect())
 }
 
 fn fuse_role(request: &Request) -> String {
     let roles = &request.plugin.description.roles;
-    roles.iter().find(|role| role.workload == "DaemonSet").map(|role| role.name.clone()).unwrap_or_default()
+    roles
+        .iter()
+        .find(|role| role.workload == "DaemonSet")
+        .map(|role| role.name.clone())
+        .unwrap_or_default()
 }
 
 fn gone_later(kind: &str, name: &str) -> EngineError {
-    EngineError::NotYet { after: GONE_SOON, message: format!("{kind} {name} is being deleted") }
+    EngineError::NotYet {
+        after: GONE_SOON,
+        message: format!("{kind} {name} is being deleted"),
+    }
 }
 
 /// An object of ours as the watch shows it, or as the API server does where the watch shows none.
@@ -127,8 +150,17 @@ where
     let found = match cached {
         Some(cached) => Some(cached),
         None => {
-            let found = api.get_metadata_opt(name).await.map_err(EngineError::kube(format!("reading {kind} {name}")))?;
-            found.map(|found| Arc::new(PartialObjectMeta { types: found.types, metadata: found.metadata, _phantom: std::marker::PhantomData }))
+            let found = api
+                .get_metadata_opt(name)
+                .await
+                .map_err(EngineError::kube(format!("reading {kind} {name}")))?;
+            found.map(|found| {
+                Arc::new(PartialObjectMeta {
+                    types: found.types,
+                    metadata: found.metadata,
+                    _phantom: std::marker::PhantomData,
+                })
+            })
         }
     };
     Ok(found.filter(|found| is_ours(&**found)))
@@ -141,16 +173,25 @@ where
 {
     let name = object.name_any();
     let attempt = format!("creating {kind} {name}");
-    let created = kube::api::PostParams { field_manager: params.field_manager.clone(), ..kube::api::PostParams::default() };
+    let created = kube::api::PostParams {
+        field_manager: params.field_manager.clone(),
+        ..kube::api::PostParams::default()
+    };
     match api.create(&created, &object).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.is_already_exists() => {
-            let found = api.get_metadata_opt(&name).await.map_err(EngineError::kube(format!("reading {kind} {name}")))?;
+            let found = api
+                .get_metadata_opt(&name)
+                .await
+                .map_err(EngineError::kube(format!("reading {kind} {name}")))?;
             if found.is_none_or(|found| is_ours(&found)) {
                 return Ok(());
             }
             let message = format!("a {kind} of this name exists that Wasser did not create; delete it or rename the Dataset");
-            Err(EngineError::InvalidSpec { field: format!("{kind} {name}"), message })
+            Err(EngineError::InvalidSpec {
+                field: format!("{kind} {name}"),
+                message,
+            })
         }
         Err(error) => Err(EngineError::kube(attempt)(error)),
     }

@@ -107,7 +107,10 @@ impl EngineError {
     /// A failed request, with what was tried: `creating PersistentVolume default-demo`.
     pub fn kube(attempt: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
         let attempt = attempt.into();
-        move |source| Self::Kube { attempt, source: Box::new(source) }
+        move |source| Self::Kube {
+            attempt,
+            source: Box::new(source),
+        }
     }
 
     /// Whether and when the step is worth another try.

@@ -23,8 +23,14 @@ pub struct Events {
 impl Events {
     /// Events of this process.
     pub fn new(client: Client) -> Self {
-        let reporter = Reporter { controller: "wasser".to_owned(), instance: std::env::var("HOSTNAME").ok() };
-        Self { recorder: Recorder::new(client, reporter), told: Arc::default() }
+        let reporter = Reporter {
+            controller: "wasser".to_owned(),
+            instance: std::env::var("HOSTNAME").ok(),
+        };
+        Self {
+            recorder: Recorder::new(client, reporter),
+            told: Arc::default(),
+        }
     }
 
     /// Publishes an event unless it was published a short while ago. A failure to publish is logged: an event is not worth a retry.
@@ -34,7 +40,13 @@ impl Events {
         }
         let type_ = if warning { EventType::Warning } else { EventType::Normal };
         let note = Some(message.chars().take(1000).collect());
-        let event = Event { type_, reason: reason.to_owned(), note, action: "Reconcile".to_owned(), secondary: None };
+        let event = Event {
+            type_,
+            reason: reason.to_owned(),
+            note,
+            action: "Reconcile".to_owned(),
+            secondary: None,
+        };
         if let Err(error) = self.recorder.publish(&event, about).await {
             tracing::warn!(kind = about.kind, namespace = about.namespace, name = about.name, reason, %error, "publishing the event failed");
         }
@@ -42,7 +54,10 @@ impl Events {
 
     /// Forgets what was told of an object, so that it is told again when it happens again.
     pub fn forget(&self, uid: &str) {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).retain(|(about, ..), _| about != uid);
+        self.told
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|(about, ..), _| about != uid);
     }
 
     fn is_news(&self, about: &ObjectReference, reason: &str, message: &str) -> bool {

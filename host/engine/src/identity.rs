@@ -65,6 +65,13 @@ impl Identity {
 
     /// Where the fuse process mounts the file system on a node, below the installation's mount root.
     pub fn mount_path(&self, mount_root: &str) -> String {
-        format!("{}/{}/{}/{}/{}", mount_root.trim_end_matches('/'), self.engine, self.namespace, self.name, self.mount_directory)
+        format!(
+            "{}/{}/{}/{}/{}",
+            mount_root.trim_end_matches('/'),
+            self.engine,
+            self.namespace,
+            self.name,
+            self.mount_directory
+        )
     }
 }

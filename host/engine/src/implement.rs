@@ -86,12 +86,22 @@ pub fn answer<T>(kind: &str, method: &'static str, outcome: Outcome<T>) -> Resul
     match outcome {
         Ok(Ok(value)) => Ok(Some(value)),
         Ok(Err(Answer::NotSupported)) => Ok(None),
-        Ok(Err(Answer::InvalidSpec(invalid))) => Err(EngineError::InvalidSpec { field: invalid.field, message: invalid.message }),
-        Ok(Err(Answer::RetryAfter(delay))) => {
-            Err(EngineError::NotYet { after: std::time::Duration::from_secs(u64::from(delay.seconds.clamp(1, 600))), message: delay.message })
-        }
+        Ok(Err(Answer::InvalidSpec(invalid))) => Err(EngineError::InvalidSpec {
+            field: invalid.field,
+            message: invalid.message,
+        }),
+        Ok(Err(Answer::RetryAfter(delay))) => Err(EngineError::NotYet {
+            after: std::time::Duration::from_secs(u64::from(delay.seconds.clamp(1, 600))),
+            message: delay.message,
+        }),
         Ok(Err(Answer::Failed(message))) => Err(EngineError::Failed { method, message }),
-        Ok(Err(Answer::Other((code, message)))) => Err(EngineError::Failed { method, message: format!("{code}: {message}") }),
-        Err(error) => Err(EngineError::Plugin { kind: kind.to_owned(), source: Box::new(error) }),
+        Ok(Err(Answer::Other((code, message)))) => Err(EngineError::Failed {
+            method,
+            message: format!("{code}: {message}"),
+        }),
+        Err(error) => Err(EngineError::Plugin {
+            kind: kind.to_owned(),
+            source: Box::new(error),
+        }),
     }
 }

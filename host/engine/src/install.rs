@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures::FutureExt;
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use futures::FutureExt;
 use kube::Api;
 use kube::api::{ObjectMeta, Patch, PatchParams};
 use serde_json::{Map, Value, json};
@@ -40,10 +40,21 @@ impl Request {
             .releases
             .find(&self.identity.namespace, &self.identity.name)
             .await
-            .map_err(|source| EngineError::Release { release: self.identity.display(), source: Box::new(source) })?;
+            .map_err(|source| EngineError::Release {
+                release: self.identity.display(),
+                source: Box::new(source),
+            })?;
         let release = found.filter(|release| release.is_deployed()).map(|release| {
-            let objects = release.objects().into_iter().map(|(kind, name)| (kind.to_owned(), name.to_owned())).collect();
-            Arc::new(Installed { text: release.values().to_string(), values: release.values().clone(), objects })
+            let objects = release
+                .objects()
+                .into_iter()
+                .map(|(kind, name)| (kind.to_owned(), name.to_owned()))
+                .collect();
+            Arc::new(Installed {
+                text: release.values().to_string(),
+                values: release.values().clone(),
+                objects,
+            })
         });
         self.cluster.remember_release(&self.uid, release.clone());
         self.context.installed = release.as_ref().map(|release| release.text.clone());
@@ -52,14 +63,20 @@ impl Request {
 
     /// Whether some object of the release that the host watches is missing.
     pub fn is_damaged(&self, release: &Installed) -> bool {
-        release.objects.iter().any(|(kind, name)| !self.cluster.caches.has(kind, &self.identity.namespace, name))
+        release
+            .objects
+            .iter()
+            .any(|(kind, name)| !self.cluster.caches.has(kind, &self.identity.namespace, name))
     }
 
     /// Installs or upgrades the release to these values. False if it already was so.
     pub async fn apply_values(&mut self, text: &str) -> Result<bool, EngineError> {
         let values = self.complete(text)?;
         let before = self.installed().await?;
-        if before.as_ref().is_some_and(|release| release.values == values && !self.is_damaged(release)) {
+        if before
+            .as_ref()
+            .is_some_and(|release| release.values == values && !self.is_damaged(release))
+        {
             return Ok(false);
         }
         let display = self.identity.display();
@@ -76,8 +93,14 @@ impl Request {
             .renderer
             .render(&chart, &meta, &values)
             .await
-            .map_err(|source: RenderError| EngineError::Render { release: display.clone(), source: Box::new(source) })?;
-        policy.admit_release(&rendered).map_err(|source| EngineError::NotGranted { release: display.clone(), source })?;
+            .map_err(|source: RenderError| EngineError::Render {
+                release: display.clone(),
+                source: Box::new(source),
+            })?;
+        policy.admit_release(&rendered).map_err(|source| EngineError::NotGranted {
+            release: display.clone(),
+            source,
+        })?;
         // Until the record says otherwise, nobody knows what is installed: an interruption must lead to a fresh look.
         self.cluster.forget_release(&self.uid);
         let releases = &self.cluster.releases;
@@ -86,13 +109,20 @@ impl Request {
         } else {
             releases.install(&chart, &meta, &rendered, &values, &policy).boxed().await
         };
-        done.map_err(|source| EngineError::Release { release: display, source: Box::new(source) })?;
+        done.map_err(|source| EngineError::Release {
+            release: display,
+            source: Box::new(source),
+        })?;
         self.record_values(&values).await?;
         let objects = rendered.objects.iter().map(|object| {
             let kind = object.types.as_ref().map(|types| types.kind.clone()).unwrap_or_default();
             (kind, object.metadata.name.clone().unwrap_or_default())
         });
-        let installed = Installed { text: values.to_string(), objects: objects.collect(), values };
+        let installed = Installed {
+            text: values.to_string(),
+            objects: objects.collect(),
+            values,
+        };
         self.context.installed = Some(installed.text.clone());
         self.cluster.remember_release(&self.uid, Some(Arc::new(installed)));
         Ok(true)
@@ -110,9 +140,14 @@ impl Request {
 
     /// Adds what all charts are given (`controllers.md` §5.2) to the plugin's values, where the plugin did not set it.
     fn complete(&self, text: &str) -> Result<Value, EngineError> {
-        let invalid = |message: String| EngineError::Failed { method: "setup-master", message };
+        let invalid = |message: String| EngineError::Failed {
+            method: "setup-master",
+            message,
+        };
         let values: Value = serde_json::from_str(text).map_err(|error| invalid(format!("the chart values are not JSON: {error}")))?;
-        let Value::Object(mut values) = values else { return Err(invalid("the chart values are not an object".to_owned())) };
+        let Value::Object(mut values) = values else {
+            return Err(invalid("the chart values are not an object".to_owned()));
+        };
         let common = self.common_values();
         for (key, value) in common {
             values.entry(key).or_insert(value);
@@ -125,7 +160,10 @@ impl Request {
         let mut common = Map::new();
         common.insert("fullnameOverride".to_owned(), json!(self.identity.name));
         common.insert("ownerDatasetId".to_owned(), json!(self.identity.dataset_id()));
-        common.insert("runtimeIdentity".to_owned(), json!({"namespace": self.identity.namespace, "name": self.identity.name}));
+        common.insert(
+            "runtimeIdentity".to_owned(),
+            json!({"namespace": self.identity.namespace, "name": self.identity.name}),
+        );
         common.insert(
             "owner".to_owned(),
             json!({"enabled": true, "apiVersion": owner.api_version, "kind": owner.kind, "name": owner.name, "uid": owner.uid,
@@ -137,8 +175,10 @@ impl Request {
     /// Writes the values ConfigMap, which DataLoad jobs and Fluid's own tools read: what is installed, never what was about to be.
     async fn record_values(&self, values: &Value) -> Result<(), EngineError> {
         let name = self.identity.values_config_map();
-        let text = yaml_serde::to_string(values)
-            .map_err(|error| EngineError::Failed { method: "setup-master", message: format!("the chart values cannot be written as YAML: {error}") })?;
+        let text = yaml_serde::to_string(values).map_err(|error| EngineError::Failed {
+            method: "setup-master",
+            message: format!("the chart values cannot be written as YAML: {error}"),
+        })?;
         let map = ConfigMap {
             metadata: ObjectMeta {
                 name: Some(name.clone()),

@@ -50,7 +50,14 @@ pub struct Labeler {
 impl Labeler {
     /// A labeler over the nodes that a watch keeps. Nodes with all of the `excluded` labels are left alone.
     pub fn new(client: Client, nodes: Store<PartialObjectMeta<Node>>, excluded: BTreeMap<String, String>) -> Arc<Self> {
-        Arc::new(Self { client, nodes, excluded, wishes: Mutex::default(), changed: Notify::new(), rounds: watch::channel(0).0 })
+        Arc::new(Self {
+            client,
+            nodes,
+            excluded,
+            wishes: Mutex::default(),
+            changed: Notify::new(),
+            rounds: watch::channel(0).0,
+        })
     }
 
     /// Sets the wish of a runtime, by its UID.
@@ -73,7 +80,12 @@ impl Labeler {
         wish.nodes.clear();
         let mut rounds = self.rounds.subscribe();
         self.wish(uid, wish.clone());
-        while self.nodes.state().iter().any(|node| wish.keys().any(|key| node.labels().contains_key(key))) {
+        while self
+            .nodes
+            .state()
+            .iter()
+            .any(|node| wish.keys().any(|key| node.labels().contains_key(key)))
+        {
             self.changed.notify_one();
             if rounds.changed().await.is_err() {
                 break;
@@ -101,7 +113,13 @@ impl Labeler {
 
     /// One look at all nodes. False if a patch failed.
     async fn round(&self) -> bool {
-        let wishes: Vec<Wish> = self.wishes.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        let wishes: Vec<Wish> = self
+            .wishes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .cloned()
+            .collect();
         let mut complete = true;
         for node in self.nodes.state() {
             if !self.excluded.is_empty() && self.excluded.iter().all(|(key, value)| node.labels().get(key) == Some(value)) {
@@ -113,7 +131,10 @@ impl Labeler {
             }
             let patch = json!({"metadata": {"labels": changes}});
             let api = Api::<Node>::all(self.client.clone());
-            let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+            let params = PatchParams {
+                field_manager: Some(FIELD_MANAGER.to_owned()),
+                ..PatchParams::default()
+            };
             match api.patch_metadata(&node.name_any(), &params, &Patch::Merge(&patch)).await {
                 Ok(_) => {}
                 Err(error) if crate::error::is_not_found(&error) => {}
@@ -160,8 +181,14 @@ fn changes(node: &str, present: &BTreeMap<String, String>, wishes: &[Wish]) -> B
     } else {
         wanted.remove(labels::DATASET_NUM);
     }
-    let set = wanted.iter().filter(|(key, value)| present.get(*key) != Some(value)).map(|(key, value)| (key.clone(), json!(value)));
-    let unset = present.keys().filter(|key| !wanted.contains_key(*key)).map(|key| (key.clone(), Value::Null));
+    let set = wanted
+        .iter()
+        .filter(|(key, value)| present.get(*key) != Some(value))
+        .map(|(key, value)| (key.clone(), json!(value)));
+    let unset = present
+        .keys()
+        .filter(|key| !wanted.contains_key(*key))
+        .map(|key| (key.clone(), Value::Null));
     set.chain(unset).collect()
 }
 
@@ -172,7 +199,10 @@ mod tests {
     fn wish(name: &str, nodes: &[&str]) -> Wish {
         let labels = [
             (labels::common_label("ns", name, "uid"), "true"),
-            (labels::storage_label("juicefs", labels::Storage::Total, "ns", name, "uid"), "1.00GiB"),
+            (
+                labels::storage_label("juicefs", labels::Storage::Total, "ns", name, "uid"),
+                "1.00GiB",
+            ),
             (labels::EXCLUSIVE.to_owned(), name),
         ];
         Wish {
@@ -216,13 +246,19 @@ mod tests {
     fn the_fuse_label_leaves_with_the_runtime_only() {
         let present = BTreeMap::from([(labels::fuse_label("ns", "a", "uid"), "true".to_owned())]);
         assert!(changes("node1", &present, &[wish("a", &[])]).is_empty());
-        let leaving = Wish { leaving: true, ..wish("a", &[]) };
+        let leaving = Wish {
+            leaving: true,
+            ..wish("a", &[])
+        };
         assert!(apply(&present, &changes("node1", &present, &[leaving])).is_empty());
     }
 
     #[test]
     fn the_number_of_datasets_counts_those_that_others_put_there() {
-        let present = BTreeMap::from([(labels::storage_label("alluxio", labels::Storage::Total, "other", "x", "u"), "1GiB".to_owned())]);
+        let present = BTreeMap::from([(
+            labels::storage_label("alluxio", labels::Storage::Total, "other", "x", "u"),
+            "1GiB".to_owned(),
+        )]);
         let labelled = apply(&present, &changes("node1", &present, &[wish("a", &["node1"])]));
         assert_eq!(labelled.get(labels::DATASET_NUM).map(String::as_str), Some("2"));
     }

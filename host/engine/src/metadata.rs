@@ -33,11 +33,19 @@ impl Request {
             }
             Some(Progress::Done(Err(message))) => {
                 self.show_calculating();
-                if self.cluster.metadata.age(&self.uid).is_some_and(|age| age >= self.cluster.settings.sync_period) {
+                if self
+                    .cluster
+                    .metadata
+                    .age(&self.uid)
+                    .is_some_and(|age| age >= self.cluster.settings.sync_period)
+                {
                     let failures = self.cluster.metadata.failed(&self.uid);
                     self.start_metadata_sync();
                     if failures >= PATIENCE {
-                        return Err(EngineError::Failed { method: "sync-metadata", message });
+                        return Err(EngineError::Failed {
+                            method: "sync-metadata",
+                            message,
+                        });
                     }
                 }
             }
@@ -59,7 +67,10 @@ impl Request {
 
     /// `spec.management.metadataSyncPolicy.autoSync`, true where it is not set.
     fn syncs_metadata(&self) -> bool {
-        self.object.pointer("/spec/management/metadataSyncPolicy/autoSync").and_then(serde_json::Value::as_bool).unwrap_or(true)
+        self.object
+            .pointer("/spec/management/metadataSyncPolicy/autoSync")
+            .and_then(serde_json::Value::as_bool)
+            .unwrap_or(true)
     }
 
     fn show_calculating(&mut self) {
@@ -92,7 +103,10 @@ impl Request {
             let (mut implement, context, kind) = (self.instance(), self.context.clone(), self.identity.kind.clone());
             let shown: Vec<(String, String)> = self.runtime_status.cache_states.clone().into_iter().collect();
             let wake = Arc::clone(&self.wake);
-            let (changed, is_changed) = (Arc::new(std::sync::atomic::AtomicBool::new(false)), std::sync::atomic::Ordering::Relaxed);
+            let (changed, is_changed) = (
+                Arc::new(std::sync::atomic::AtomicBool::new(false)),
+                std::sync::atomic::Ordering::Relaxed,
+            );
             let flag = changed.clone();
             let done = move || {
                 if changed.load(is_changed) {
@@ -101,7 +115,9 @@ impl Request {
             };
             self.cluster.cache_states.start(&self.uid, done, async move {
                 let outcome = implement.cache_states(&context).await;
-                let mut states = answer(&kind, "cache-states", outcome).map_err(|error| error.to_string())?.unwrap_or_default();
+                let mut states = answer(&kind, "cache-states", outcome)
+                    .map_err(|error| error.to_string())?
+                    .unwrap_or_default();
                 states.sort();
                 flag.store(states != shown, is_changed);
                 Ok(states)

@@ -45,8 +45,15 @@ fn exclude() -> PodAntiAffinity {
 
 fn share() -> PodAntiAffinity {
     PodAntiAffinity {
-        required_during_scheduling_ignored_during_execution: Some(vec![term(labels::DATASET_PLACEMENT, "In", Some(vec!["Exclusive".to_owned()]))]),
-        preferred_during_scheduling_ignored_during_execution: Some(vec![WeightedPodAffinityTerm { weight: 50, pod_affinity_term: any_dataset() }]),
+        required_during_scheduling_ignored_during_execution: Some(vec![term(
+            labels::DATASET_PLACEMENT,
+            "In",
+            Some(vec!["Exclusive".to_owned()]),
+        )]),
+        preferred_during_scheduling_ignored_during_execution: Some(vec![WeightedPodAffinityTerm {
+            weight: 50,
+            pod_affinity_term: any_dataset(),
+        }]),
     }
 }
 
@@ -57,7 +64,11 @@ fn any_dataset() -> PodAffinityTerm {
 fn term(key: &str, operator: &str, values: Option<Vec<String>>) -> PodAffinityTerm {
     PodAffinityTerm {
         label_selector: Some(LabelSelector {
-            match_expressions: Some(vec![LabelSelectorRequirement { key: key.to_owned(), operator: operator.to_owned(), values }]),
+            match_expressions: Some(vec![LabelSelectorRequirement {
+                key: key.to_owned(),
+                operator: operator.to_owned(),
+                values,
+            }]),
             match_labels: None,
         }),
         topology_key: HOSTNAME.to_owned(),
@@ -71,7 +82,11 @@ pub fn cache_affinity(selector: Option<&BTreeMap<String, String>>, affinity: Opt
     let expressions: Vec<NodeSelectorRequirement> = selector
         .into_iter()
         .flatten()
-        .map(|(key, value)| NodeSelectorRequirement { key: key.clone(), operator: "In".to_owned(), values: Some(vec![value.clone()]) })
+        .map(|(key, value)| NodeSelectorRequirement {
+            key: key.clone(),
+            operator: "In".to_owned(),
+            values: Some(vec![value.clone()]),
+        })
         .collect();
     if !expressions.is_empty() {
         let required = merged.required_during_scheduling_ignored_during_execution.get_or_insert_default();
@@ -94,7 +109,10 @@ mod tests {
     fn exclusive_datasets_refuse_every_other_worker_on_their_node() {
         let anti = affinity(false, "fluid.io/f-ns-a", None).pod_anti_affinity.unwrap();
         let required = anti.required_during_scheduling_ignored_during_execution.unwrap();
-        assert_eq!(required[0].label_selector.as_ref().unwrap().match_expressions.as_ref().unwrap()[0].operator, "Exists");
+        assert_eq!(
+            required[0].label_selector.as_ref().unwrap().match_expressions.as_ref().unwrap()[0].operator,
+            "Exists"
+        );
         assert!(anti.preferred_during_scheduling_ignored_during_execution.is_none());
     }
 
@@ -103,13 +121,18 @@ mod tests {
         let anti = affinity(true, "fluid.io/f-ns-a", None).pod_anti_affinity.unwrap();
         let required = anti.required_during_scheduling_ignored_during_execution.unwrap();
         let expression = &required[0].label_selector.as_ref().unwrap().match_expressions.as_ref().unwrap()[0];
-        assert_eq!((expression.key.as_str(), expression.operator.as_str()), ("fluid.io/dataset-placement", "In"));
+        assert_eq!(
+            (expression.key.as_str(), expression.operator.as_str()),
+            ("fluid.io/dataset-placement", "In")
+        );
         assert_eq!(anti.preferred_during_scheduling_ignored_during_execution.unwrap()[0].weight, 50);
     }
 
     #[test]
     fn the_datasets_node_affinity_is_kept() {
-        let terms = NodeSelector { node_selector_terms: vec![NodeSelectorTerm::default()] };
+        let terms = NodeSelector {
+            node_selector_terms: vec![NodeSelectorTerm::default()],
+        };
         let node = affinity(false, "f", Some(terms.clone())).node_affinity.unwrap();
         assert_eq!(node.required_during_scheduling_ignored_during_execution, Some(terms));
     }

@@ -27,14 +27,25 @@ impl From<&Pod> for PodInfo {
         let status = pod.status.as_ref();
         let conditions = status.and_then(|status| status.conditions.as_deref()).unwrap_or_default();
         let statuses = status.and_then(|status| status.container_statuses.as_deref()).unwrap_or_default();
-        let started = statuses.iter().filter_map(|status| status.state.as_ref()?.running.as_ref()?.started_at.as_ref());
+        let started = statuses
+            .iter()
+            .filter_map(|status| status.state.as_ref()?.running.as_ref()?.started_at.as_ref());
         Self {
             name: pod.name_any(),
-            node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).filter(|node| !node.is_empty()),
+            node: pod
+                .spec
+                .as_ref()
+                .and_then(|spec| spec.node_name.clone())
+                .filter(|node| !node.is_empty()),
             ip: status.and_then(|status| status.pod_ip.clone()),
             ready: pod.metadata.deletion_timestamp.is_none()
-                && conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True"),
-            started_at: started.map(|time| u64::try_from(time.0.as_millisecond()).unwrap_or(0)).min().unwrap_or(0),
+                && conditions
+                    .iter()
+                    .any(|condition| condition.type_ == "Ready" && condition.status == "True"),
+            started_at: started
+                .map(|time| u64::try_from(time.0.as_millisecond()).unwrap_or(0))
+                .min()
+                .unwrap_or(0),
         }
     }
 }
@@ -53,12 +64,20 @@ impl WorkerPods {
     /// The pods of a workload, by name.
     pub fn of(&self, namespace: &str, workload: &str) -> Vec<PodInfo> {
         let index = self.by_owner.read().unwrap_or_else(PoisonError::into_inner);
-        index.get(&(namespace.to_owned(), workload.to_owned())).map(|pods| pods.values().cloned().collect()).unwrap_or_default()
+        index
+            .get(&(namespace.to_owned(), workload.to_owned()))
+            .map(|pods| pods.values().cloned().collect())
+            .unwrap_or_default()
     }
 
     /// How many pods are held, for the metric on this cache.
     pub fn len(&self) -> usize {
-        self.by_owner.read().unwrap_or_else(PoisonError::into_inner).values().map(BTreeMap::len).sum()
+        self.by_owner
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .map(BTreeMap::len)
+            .sum()
     }
 
     /// Whether no pod is held.
@@ -75,7 +94,12 @@ impl WorkerPods {
             }
             Event::InitApply(pod) => {
                 let owner = owner(pod)?;
-                self.incoming.write().unwrap_or_else(PoisonError::into_inner).entry(owner.clone()).or_default().insert(pod.name_any(), pod.into());
+                self.incoming
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .entry(owner.clone())
+                    .or_default()
+                    .insert(pod.name_any(), pod.into());
                 Some(owner)
             }
             Event::InitDone => {

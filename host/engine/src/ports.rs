@@ -14,7 +14,9 @@ pub const PORTS_ANNOTATION: &str = "wasser.fluid.io/ports";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PortError {
     /// Every port of the range is taken.
-    #[error("all {size} host ports from {first} to {last} are taken; widen the plugin's setting `port-range`, or use `networkMode: ContainerNetwork`")]
+    #[error(
+        "all {size} host ports from {first} to {last} are taken; widen the plugin's setting `port-range`, or use `networkMode: ContainerNetwork`"
+    )]
     Exhausted {
         /// Ports in the range.
         size: usize,
@@ -46,7 +48,9 @@ pub fn parse_range(text: &str) -> Result<RangeInclusive<u16>, PortError> {
 impl Ports {
     /// Takes in what a runtime's annotation records.
     pub fn record(&self, uid: &str, annotation: Option<&str>) {
-        let Some(ports) = annotation.and_then(|text| serde_json::from_str::<BTreeMap<String, u16>>(text).ok()) else { return };
+        let Some(ports) = annotation.and_then(|text| serde_json::from_str::<BTreeMap<String, u16>>(text).ok()) else {
+            return;
+        };
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.entry(uid.to_owned()).or_default().extend(ports);
     }
@@ -74,7 +78,12 @@ impl Ports {
 
     /// What a runtime holds, by name.
     pub fn held(&self, uid: &str) -> BTreeMap<String, u16> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).get(uid).cloned().unwrap_or_default()
+        self.held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(uid)
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// Frees what a runtime holds.
@@ -95,7 +104,10 @@ mod tests {
         assert_eq!(ports.allocate("a", &names, &(10..=13)).unwrap(), first);
         let second = ports.allocate("b", &names, &(10..=13)).unwrap();
         assert!(first.values().all(|port| !second.values().any(|other| other == port)));
-        assert!(matches!(ports.allocate("c", &names, &(10..=13)), Err(PortError::Exhausted { size: 4, .. })));
+        assert!(matches!(
+            ports.allocate("c", &names, &(10..=13)),
+            Err(PortError::Exhausted { size: 4, .. })
+        ));
         ports.release("a");
         assert!(ports.allocate("c", &names, &(10..=13)).is_ok());
     }

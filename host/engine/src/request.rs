@@ -1,6 +1,6 @@
 //! One reconcile of one runtime: everything it reads, gathered once, and the statuses it will write.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::DynamicObject;
@@ -58,17 +58,35 @@ pub struct Request {
 
 impl Request {
     /// Gathers what a reconcile needs. Makes no request to the API server.
-    pub fn new(cluster: Arc<Cluster>, plugin: Arc<Plugin>, resource: ApiResource, runtime: Arc<DynamicObject>, wake: Wake, dress: Dress) -> Self {
+    pub fn new(
+        cluster: Arc<Cluster>,
+        plugin: Arc<Plugin>,
+        resource: ApiResource,
+        runtime: Arc<DynamicObject>,
+        wake: Wake,
+        dress: Dress,
+    ) -> Self {
         let (namespace, name) = (runtime.namespace().unwrap_or_default(), runtime.name_any());
         let uid = runtime.uid().unwrap_or_default();
         let dataset = cluster.caches.dataset(&namespace, &name);
-        let dataset_uid = dataset.as_ref().and_then(|dataset| dataset.uid()).or_else(|| owner_uid(&runtime)).unwrap_or_default();
+        let dataset_uid = dataset
+            .as_ref()
+            .and_then(|dataset| dataset.uid())
+            .or_else(|| owner_uid(&runtime))
+            .unwrap_or_default();
         let identity = Identity::new(&namespace, &name, &dataset_uid, &plugin.description);
         let object = serde_json::to_value(&*runtime).unwrap_or(Value::Null);
-        let roles: Vec<RoleState> =
-            plugin.description.roles.iter().map(|role| RoleState::read(role, &namespace, &name, &object, &cluster.caches)).collect();
-        let runtime_status: RuntimeStatus =
-            object.get("status").cloned().and_then(|status| serde_json::from_value(status).ok()).unwrap_or_default();
+        let roles: Vec<RoleState> = plugin
+            .description
+            .roles
+            .iter()
+            .map(|role| RoleState::read(role, &namespace, &name, &object, &cluster.caches))
+            .collect();
+        let runtime_status: RuntimeStatus = object
+            .get("status")
+            .cloned()
+            .and_then(|status| serde_json::from_value(status).ok())
+            .unwrap_or_default();
         let dataset_status = dataset.as_ref().and_then(|dataset| dataset.status.clone()).unwrap_or_default();
         let mut reference = runtime.object_ref(&resource);
         reference.kind = Some(resource.kind.clone());
@@ -83,8 +101,11 @@ impl Request {
             port_range: plugin.settings.get("port-range").cloned(),
             events: cluster.events.clone(),
             reference,
+            written: Mutex::default(),
         });
-        cluster.ports.record(&uid, runtime.annotations().get(crate::ports::PORTS_ANNOTATION).map(String::as_str));
+        cluster
+            .ports
+            .record(&uid, runtime.annotations().get(crate::ports::PORTS_ANNOTATION).map(String::as_str));
         let context = Context {
             namespace,
             name,
@@ -129,6 +150,16 @@ impl Request {
         &self.backend.reference
     }
 
+    /// The version of the runtime that a write has to name: that which this reconcile itself made by recording ports, provided that the
+    /// spec is still the one that was read.
+    pub fn runtime_version(&self) -> Option<String> {
+        let written = self.backend.written.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match written {
+            Some((generation, version)) if generation == self.runtime.metadata.generation => version,
+            _ => self.runtime.resource_version(),
+        }
+    }
+
     /// A role by its name.
     pub fn role(&self, name: &str) -> Option<&RoleState> {
         self.roles.iter().find(|state| state.role.name == name)
@@ -146,7 +177,13 @@ impl Request {
 }
 
 fn instance(plugin: &Plugin, identity: &Identity, backend: &Arc<KubeBackend>) -> Instance {
-    plugin.instance(Scope { namespace: identity.namespace.clone(), name: identity.name.clone() }, backend.clone())
+    plugin.instance(
+        Scope {
+            namespace: identity.namespace.clone(),
+            name: identity.name.clone(),
+        },
+        backend.clone(),
+    )
 }
 
 fn pairs(map: &std::collections::BTreeMap<String, String>) -> Vec<(String, String)> {
@@ -155,5 +192,9 @@ fn pairs(map: &std::collections::BTreeMap<String, String>) -> Vec<(String, Strin
 
 /// The UID of the Dataset that owns a runtime, which is how its names stay known once the Dataset is gone.
 fn owner_uid(runtime: &DynamicObject) -> Option<String> {
-    runtime.owner_references().iter().find(|owner| owner.kind == "Dataset").map(|owner| owner.uid.clone())
+    runtime
+        .owner_references()
+        .iter()
+        .find(|owner| owner.kind == "Dataset")
+        .map(|owner| owner.uid.clone())
 }

@@ -56,7 +56,11 @@ impl RoleState {
         };
         match role.workload.as_str() {
             "DaemonSet" => drop(caches.daemon_set(namespace, &workload).map(|set| state.fill_from_daemon_set(&set))),
-            _ => drop(caches.stateful_set(namespace, &workload).map(|set| state.fill_from_stateful_set(&set))),
+            _ => drop(
+                caches
+                    .stateful_set(namespace, &workload)
+                    .map(|set| state.fill_from_stateful_set(&set)),
+            ),
         }
         state
     }
@@ -116,8 +120,14 @@ impl RoleState {
 
 /// Pods of a role that the runtime object asks for.
 fn wanted(role: &Role, runtime: &Value) -> i32 {
-    let found = role.replicas.as_deref().and_then(|pointer| runtime.pointer(pointer)).and_then(Value::as_i64);
-    found.and_then(|replicas| i32::try_from(replicas.max(0)).ok()).unwrap_or_else(|| i32::try_from(role.default_replicas).unwrap_or(i32::MAX))
+    let found = role
+        .replicas
+        .as_deref()
+        .and_then(|pointer| runtime.pointer(pointer))
+        .and_then(Value::as_i64);
+    found
+        .and_then(|replicas| i32::try_from(replicas.max(0)).ok())
+        .unwrap_or_else(|| i32::try_from(role.default_replicas).unwrap_or(i32::MAX))
 }
 
 #[cfg(test)]
@@ -156,9 +166,14 @@ mod tests {
 
     #[test]
     fn phases_follow_the_ready_pods() {
-        for (exists, wanted, ready, phase) in
-            [(false, 1, 1, "NotReady"), (true, 0, 0, "Ready"), (true, 2, 0, "NotReady"), (true, 2, 1, "PartialReady"), (true, 2, 2, "Ready"), (true, 1, 2, "Ready")]
-        {
+        for (exists, wanted, ready, phase) in [
+            (false, 1, 1, "NotReady"),
+            (true, 0, 0, "Ready"),
+            (true, 2, 0, "NotReady"),
+            (true, 2, 1, "PartialReady"),
+            (true, 2, 2, "Ready"),
+            (true, 1, 2, "Ready"),
+        ] {
             assert_eq!(state(exists, wanted, ready).phase(), phase, "{exists} {wanted} {ready}");
         }
     }

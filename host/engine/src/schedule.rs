@@ -31,7 +31,10 @@ impl Request {
         let store = Sizes::of(&self.object);
         for (storage, bytes) in [(Storage::Memory, store.memory), (Storage::Disk, store.disk)] {
             if bytes > 0 {
-                node_labels.insert(labels::storage_label(&identity.engine, storage, namespace, name, uid), size::format_short(bytes));
+                node_labels.insert(
+                    labels::storage_label(&identity.engine, storage, namespace, name, uid),
+                    size::format_short(bytes),
+                );
             }
         }
         let total = labels::storage_label(&identity.engine, Storage::Total, namespace, name, uid);
@@ -39,7 +42,12 @@ impl Request {
         if !self.dataset.as_ref().is_some_and(|dataset| dataset.spec.is_shared()) {
             node_labels.insert(labels::EXCLUSIVE.to_owned(), labels::exclusive_value(namespace, name, uid));
         }
-        Wish { labels: node_labels, nodes, removed_at_last: BTreeSet::from([identity.fuse_label()]), leaving: false }
+        Wish {
+            labels: node_labels,
+            nodes,
+            removed_at_last: BTreeSet::from([identity.fuse_label()]),
+            leaving: false,
+        }
     }
 }
 
@@ -52,12 +60,20 @@ struct Sizes {
 impl Sizes {
     fn of(runtime: &Value) -> Self {
         let mut sizes = Self { memory: 0, disk: 0 };
-        let levels = runtime.pointer("/spec/tieredstore/levels").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let levels = runtime
+            .pointer("/spec/tieredstore/levels")
+            .and_then(Value::as_array)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         for level in levels {
             let list = level.get("quotaList").and_then(Value::as_str).filter(|list| !list.is_empty());
             let bytes: i64 = match list {
                 Some(list) => list.split(',').filter_map(|quota| quantity::parse(quota.trim()).ok()).sum(),
-                None => level.get("quota").and_then(as_text).and_then(|quota| quantity::parse(&quota).ok()).unwrap_or(0),
+                None => level
+                    .get("quota")
+                    .and_then(as_text)
+                    .and_then(|quota| quantity::parse(&quota).ok())
+                    .unwrap_or(0),
             };
             let bytes = u64::try_from(bytes).unwrap_or(0);
             if level.get("mediumtype").and_then(Value::as_str) == Some("MEM") {
@@ -71,7 +87,10 @@ impl Sizes {
 }
 
 fn as_text(value: &Value) -> Option<String> {
-    value.as_str().map(str::to_owned).or_else(|| value.as_i64().map(|number| number.to_string()))
+    value
+        .as_str()
+        .map(str::to_owned)
+        .or_else(|| value.as_i64().map(|number| number.to_string()))
 }
 
 #[cfg(test)]

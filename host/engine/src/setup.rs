@@ -46,7 +46,11 @@ impl Request {
             message: "the plugin does not support it, and nothing can be installed without".to_owned(),
         })?;
         if self.apply_values(&values).await? {
-            tracing::info!(runtime = self.identity.display(), kind = self.identity.kind, "installed the release");
+            tracing::info!(
+                runtime = self.identity.display(),
+                kind = self.identity.kind,
+                "installed the release"
+            );
             self.mark_installed();
         }
         Ok(())
@@ -81,13 +85,18 @@ impl Request {
 
     /// Whether the workers are not yet scaled to what the runtime wants.
     fn should_setup_workers(&self) -> bool {
-        self.role("worker").is_some_and(|worker| worker.exists && worker.wanted.is_some_and(|wanted| wanted != worker.desired))
+        self.role("worker")
+            .is_some_and(|worker| worker.exists && worker.wanted.is_some_and(|wanted| wanted != worker.desired))
     }
 
     /// Whether the workers serve: by the plugin's word, else by their ready pods.
     async fn check_workers_ready(&mut self) -> Result<bool, EngineError> {
         let outcome = self.implement.check_workers_ready(&self.context).await;
-        let by_pods = self.roles.iter().filter(|state| state.role.needed_for_bound && state.role.name != "master").all(|state| state.serves());
+        let by_pods = self
+            .roles
+            .iter()
+            .filter(|state| state.role.needed_for_bound && state.role.name != "master")
+            .all(|state| state.serves());
         Ok(self.answer("check-workers-ready", outcome)?.unwrap_or(by_pods))
     }
 

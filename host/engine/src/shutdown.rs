@@ -29,7 +29,10 @@ impl Request {
             .releases
             .uninstall(&self.identity.namespace, &self.identity.name, &self.policy())
             .await
-            .map_err(|source| EngineError::Release { release: self.identity.display(), source: Box::new(source) })?;
+            .map_err(|source| EngineError::Release {
+                release: self.identity.display(),
+                source: Box::new(source),
+            })?;
         self.delete_config_map(&self.identity.values_config_map()).await?;
         self.cluster.forget(&self.uid);
         Ok(())
@@ -46,14 +49,18 @@ impl Request {
             Some(Progress::Done(Err(message))) => {
                 let failures = tasks.failed(&self.uid);
                 if failures >= limit {
-                    let message = format!("Failed to clean the cache after {failures} attempts; the deletion goes on. The last error: {message}");
+                    let message =
+                        format!("Failed to clean the cache after {failures} attempts; the deletion goes on. The last error: {message}");
                     self.event(true, events::ERROR_PROCESS_RUNTIME, &message).await;
                     return Ok(());
                 }
                 self.start_cleanup(FIRST_PAUSE * 2_u32.saturating_pow(failures.saturating_sub(1)));
             }
         }
-        Err(EngineError::NotYet { after: Duration::from_secs(60), message: "the cache is being cleaned".to_owned() })
+        Err(EngineError::NotYet {
+            after: Duration::from_secs(60),
+            message: "the cache is being cleaned".to_owned(),
+        })
     }
 
     fn start_cleanup(&self, pause: Duration) {
@@ -68,8 +75,14 @@ impl Request {
 
     /// A number of `spec.management.cleanCachePolicy`, or of `spec.cleanCachePolicy`, where some runtimes have it.
     fn clean_policy(&self, field: &str) -> Option<u32> {
-        let find = |prefix: &str| self.object.pointer(&format!("{prefix}/cleanCachePolicy/{field}")).and_then(Value::as_u64);
-        find("/spec/management").or_else(|| find("/spec")).and_then(|number| u32::try_from(number).ok())
+        let find = |prefix: &str| {
+            self.object
+                .pointer(&format!("{prefix}/cleanCachePolicy/{field}"))
+                .and_then(Value::as_u64)
+        };
+        find("/spec/management")
+            .or_else(|| find("/spec"))
+            .and_then(|number| u32::try_from(number).ok())
     }
 
     async fn delete_config_map(&self, name: &str) -> Result<(), EngineError> {
@@ -77,7 +90,9 @@ impl Request {
         match api.delete(name, &DeleteParams::default()).await {
             Ok(_) => Ok(()),
             Err(error) if is_not_found(&error) => Ok(()),
-            Err(error) => Err(EngineError::kube(format!("deleting ConfigMap {}/{name}", self.identity.namespace))(error)),
+            Err(error) => Err(EngineError::kube(format!("deleting ConfigMap {}/{name}", self.identity.namespace))(
+                error,
+            )),
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
-use wasser_api::dataset::{CATEGORY_ACCELERATE, DatasetPhase, DatasetRuntime};
-use wasser_api::runtime_status::RuntimePhase;
 use wasser_api::conditions::{self, Wanted, runtime as types};
+use wasser_api::dataset::{CATEGORY_ACCELERATE, DatasetPhase, DatasetRuntime};
 use wasser_api::reasons::{dataset as dataset_reasons, runtime as reasons};
+use wasser_api::runtime_status::RuntimePhase;
 
 use crate::request::Request;
 use crate::roles::RoleState;
@@ -25,7 +25,11 @@ impl Request {
                 _ => {}
             }
         }
-        let ready = self.roles.iter().filter(|state| state.role.needed_for_bound).all(|state| state.exists && state.serves());
+        let ready = self
+            .roles
+            .iter()
+            .filter(|state| state.role.needed_for_bound)
+            .all(|state| state.exists && state.serves());
         if ready && self.runtime_status.setup_duration.is_none() {
             self.runtime_status.setup_duration = self.runtime.creation_timestamp().map(|created| age(&created));
         }
@@ -40,7 +44,12 @@ impl Request {
         status.current_master_number_scheduled = state.current;
         status.master_number_ready = state.ready;
         if state.exists {
-            self.set_runtime_condition(types::MASTER_INITIALIZED, reasons::MASTER_INITIALIZED, "The master is initialized.", true);
+            self.set_runtime_condition(
+                types::MASTER_INITIALIZED,
+                reasons::MASTER_INITIALIZED,
+                "The master is initialized.",
+                true,
+            );
             self.set_runtime_condition(types::MASTER_READY, reasons::MASTER_READY, "The master is ready.", state.serves());
         }
     }
@@ -60,7 +69,12 @@ impl Request {
             return;
         }
         if state.placed {
-            self.set_runtime_condition(types::WORKERS_INITIALIZED, reasons::WORKERS_INITIALIZED, "The workers are initialized.", true);
+            self.set_runtime_condition(
+                types::WORKERS_INITIALIZED,
+                reasons::WORKERS_INITIALIZED,
+                "The workers are initialized.",
+                true,
+            );
         }
         let message = match state.phase() {
             "Ready" => "The workers are ready.",
@@ -79,14 +93,22 @@ impl Request {
         status.fuse_number_available = Some(state.available);
         status.fuse_number_unavailable = Some(state.unavailable);
         if state.exists {
-            self.set_runtime_condition(types::FUSES_INITIALIZED, reasons::FUSES_INITIALIZED, "The fuses are initialized.", true);
+            self.set_runtime_condition(
+                types::FUSES_INITIALIZED,
+                reasons::FUSES_INITIALIZED,
+                "The fuses are initialized.",
+                true,
+            );
             self.set_runtime_condition(types::FUSES_READY, reasons::FUSES_READY, "The fuses are ready.", true);
         }
     }
 
     /// The node affinity of the workers, which applications near the cache follow.
     fn cache_affinity(&self) -> Option<k8s_openapi::api::core::v1::NodeAffinity> {
-        let worker = self.roles.iter().find(|state| state.role.name == "worker" && state.role.workload == "StatefulSet")?;
+        let worker = self
+            .roles
+            .iter()
+            .find(|state| state.role.name == "worker" && state.role.workload == "StatefulSet")?;
         let set = self.cluster.caches.stateful_set(&self.identity.namespace, &worker.workload)?;
         let pod = set.spec.as_ref()?.template.spec.as_ref()?;
         crate::placement::cache_affinity(pod.node_selector.as_ref(), pod.affinity.as_ref())
@@ -116,7 +138,11 @@ impl Request {
             runtime_type: self.identity.engine.clone(),
             master_replicas: masters,
         };
-        if !status.runtimes.iter().any(|runtime| runtime.name == bound.name && runtime.namespace == bound.namespace) {
+        if !status
+            .runtimes
+            .iter()
+            .any(|runtime| runtime.name == bound.name && runtime.namespace == bound.namespace)
+        {
             status.runtimes = vec![bound];
         }
     }
@@ -128,12 +154,30 @@ impl Request {
 
     /// Sets a condition of the runtime.
     pub fn set_runtime_condition(&mut self, type_: &str, reason: &str, message: &str, holds: bool) {
-        conditions::set_runtime(&mut self.runtime_status.conditions, &Wanted { condition_type: type_, holds, reason, message }, now());
+        conditions::set_runtime(
+            &mut self.runtime_status.conditions,
+            &Wanted {
+                condition_type: type_,
+                holds,
+                reason,
+                message,
+            },
+            now(),
+        );
     }
 
     /// Sets a condition of the Dataset.
     pub fn set_dataset_condition(&mut self, type_: &str, reason: &str, message: &str, holds: bool) {
-        conditions::set_dataset(&mut self.dataset_status.conditions, &Wanted { condition_type: type_, holds, reason, message }, now());
+        conditions::set_dataset(
+            &mut self.dataset_status.conditions,
+            &Wanted {
+                condition_type: type_,
+                holds,
+                reason,
+                message,
+            },
+            now(),
+        );
     }
 
     /// Removes a condition of the Dataset.

@@ -1,7 +1,7 @@
 //! Sync: keeps a bound dataset true to its cache system. The order is the seed's table, row by row.
 
-use wasser_api::dataset::DatasetPhase;
 use wasser_api::conditions::dataset as conditions;
+use wasser_api::dataset::DatasetPhase;
 use wasser_api::reasons::dataset as reasons;
 
 use crate::error::EngineError;
@@ -37,13 +37,20 @@ impl Request {
                 Some(installed) => installed,
                 None => {
                     let outcome = self.implement.setup_master(&self.context).await;
-                    let Some(values) = self.answer("setup-master", outcome)? else { return Ok(()) };
+                    let Some(values) = self.answer("setup-master", outcome)? else {
+                        return Ok(());
+                    };
                     values
                 }
             },
         };
         if self.apply_values(&values).await? {
-            tracing::info!(runtime = self.identity.display(), kind = self.identity.kind, damaged, "upgraded the release");
+            tracing::info!(
+                runtime = self.identity.display(),
+                kind = self.identity.kind,
+                damaged,
+                "upgraded the release"
+            );
         }
         Ok(())
     }
@@ -56,7 +63,10 @@ impl Request {
             let message = format!("the {} {} is missing", missing.role.workload, missing.workload);
             self.check_and_update_runtime_status();
             self.update_dataset_status(DatasetPhase::Failed);
-            return Err(EngineError::Failed { method: "check-runtime-healthy", message });
+            return Err(EngineError::Failed {
+                method: "check-runtime-healthy",
+                message,
+            });
         }
         let outcome = self.implement.check_runtime_healthy(&self.context).await;
         if let Err(error) = self.answer("check-runtime-healthy", outcome) {
@@ -65,9 +75,15 @@ impl Request {
         }
         let idle = self.roles.iter().find(|state| state.role.needed_for_bound && !state.serves());
         if let Some(idle) = idle {
-            let message = format!("the {} {} is not healthy, expect at least one replica is ready", idle.role.name, idle.workload);
+            let message = format!(
+                "the {} {} is not healthy, expect at least one replica is ready",
+                idle.role.name, idle.workload
+            );
             self.check_and_update_runtime_status();
-            return Err(EngineError::Failed { method: "check-runtime-healthy", message });
+            return Err(EngineError::Failed {
+                method: "check-runtime-healthy",
+                message,
+            });
         }
         self.update_dataset_status(DatasetPhase::Bound);
         Ok(())
@@ -76,14 +92,18 @@ impl Request {
     /// ShouldUpdateUFS and UpdateOnUFSChange: mounts that came or went.
     async fn sync_ufs(&mut self) -> Result<(), EngineError> {
         let outcome = self.implement.should_update_ufs(&self.context).await;
-        let Some(change) = self.answer("should-update-ufs", outcome)? else { return Ok(()) };
+        let Some(change) = self.answer("should-update-ufs", outcome)? else {
+            return Ok(());
+        };
         if change.added.is_empty() && change.removed.is_empty() {
             return Ok(());
         }
         self.dataset_status.phase = DatasetPhase::Updating;
         self.set_dataset_condition(conditions::UPDATING, reasons::UPDATING, "The ddc runtime is updating.", true);
         let outcome = self.implement.update_ufs(&self.context, &change).await;
-        let Some(update) = self.answer("update-ufs", outcome)? else { return Ok(()) };
+        let Some(update) = self.answer("update-ufs", outcome)? else {
+            return Ok(());
+        };
         if let Some(values) = update.values {
             self.apply_values(&values).await?;
         }

@@ -35,7 +35,10 @@ pub struct Tasks<T> {
 
 impl<T: Clone + Send + 'static> Default for Tasks<T> {
     fn default() -> Self {
-        Self { entries: Arc::default(), permits: Arc::new(Semaphore::new(PARALLEL)) }
+        Self {
+            entries: Arc::default(),
+            permits: Arc::new(Semaphore::new(PARALLEL)),
+        }
     }
 }
 
@@ -43,7 +46,9 @@ impl<T: Clone + Send + 'static> Tasks<T> {
     /// Where the task of a runtime stands, or none if it never started.
     pub fn progress(&self, uid: &str) -> Option<Progress<T>> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.get(uid).map(|entry| entry.result.clone().map_or(Progress::Running, Progress::Done))
+        entries
+            .get(uid)
+            .map(|entry| entry.result.clone().map_or(Progress::Running, Progress::Done))
     }
 
     /// Time since the task was last started; none if it never was.
@@ -88,7 +93,15 @@ impl<T: Clone + Send + 'static> Tasks<T> {
             }
             wake();
         });
-        entries.insert(uid.to_owned(), Entry { started: Instant::now(), result: None, failures, abort: Some(handle.abort_handle()) });
+        entries.insert(
+            uid.to_owned(),
+            Entry {
+                started: Instant::now(),
+                result: None,
+                failures,
+                abort: Some(handle.abort_handle()),
+            },
+        );
     }
 
     /// Forgets a runtime, and stops what still runs for it.
@@ -119,10 +132,16 @@ mod tests {
         let tasks = Tasks::<u32>::default();
         let (wake, woken) = tokio::sync::oneshot::channel();
         let (release, released) = tokio::sync::oneshot::channel::<()>();
-        tasks.start("a", move || drop(wake.send(())), async move {
-            released.await.unwrap();
-            7
-        });
+        tasks.start(
+            "a",
+            move || {
+                let _ = wake.send(());
+            },
+            async move {
+                released.await.unwrap();
+                7
+            },
+        );
         tasks.start("a", || (), async { 8 });
         assert_eq!(tasks.progress("a"), Some(Progress::Running));
         release.send(()).unwrap();
@@ -135,7 +154,13 @@ mod tests {
         let tasks = Tasks::<u32>::default();
         for expected in 1..=2 {
             let (wake, woken) = tokio::sync::oneshot::channel();
-            tasks.start("a", move || drop(wake.send(())), async { 0 });
+            tasks.start(
+                "a",
+                move || {
+                    let _ = wake.send(());
+                },
+                async { 0 },
+            );
             woken.await.unwrap();
             assert_eq!(tasks.failed("a"), expected);
         }

@@ -24,28 +24,49 @@ impl Request {
     pub async fn validate(&mut self) -> Result<(), EngineError> {
         let outcome = self.implement.validate(&self.context).await;
         self.answer("validate", outcome)?;
-        if self.is_set_up() || self.installed().await?.is_some() { Ok(()) } else { self.check_secrets().await }
+        if self.is_set_up() || self.installed().await?.is_some() {
+            Ok(())
+        } else {
+            self.check_secrets().await
+        }
     }
 
     /// Looks for the Secrets and keys that the Dataset names. Their values are dropped at once; pods get them by reference.
     async fn check_secrets(&self) -> Result<(), EngineError> {
         let Some(dataset) = &self.dataset else { return Ok(()) };
-        let options = dataset.spec.mounts.iter().flat_map(|mount| &mount.encrypt_options).chain(&dataset.spec.shared_encrypt_options);
+        let options = dataset
+            .spec
+            .mounts
+            .iter()
+            .flat_map(|mount| &mount.encrypt_options)
+            .chain(&dataset.spec.shared_encrypt_options);
         let options: Vec<&EncryptOption> = options.collect();
         // Owned, because a future that borrows from its own set is not `Send` for every lifetime.
         let names: BTreeSet<String> = options.iter().map(|option| option.value_from.secret_key_ref.name.clone()).collect();
         let api = Api::<Secret>::namespaced(self.cluster.client.clone(), &self.identity.namespace);
         for name in names {
-            let found = api.get_opt(&name).await.map_err(EngineError::kube(format!("reading Secret {}/{name}", self.identity.namespace)))?;
+            let found = api
+                .get_opt(&name)
+                .await
+                .map_err(EngineError::kube(format!("reading Secret {}/{name}", self.identity.namespace)))?;
             let keys: Option<BTreeSet<String>> = found.map(|secret| secret.data.unwrap_or_default().into_keys().collect());
             for option in options.iter().filter(|option| option.value_from.secret_key_ref.name == name) {
                 let key = &option.value_from.secret_key_ref.key;
                 let problem = match &keys {
-                    None => format!("the Secret {name} does not exist in the namespace {}; create it", self.identity.namespace),
-                    Some(keys) if !keys.contains(key) => format!("the Secret {name} has no key {key:?}; add it, or correct the name of the key"),
+                    None => format!(
+                        "the Secret {name} does not exist in the namespace {}; create it",
+                        self.identity.namespace
+                    ),
+                    Some(keys) if !keys.contains(key) => {
+                        format!("the Secret {name} has no key {key:?}; add it, or correct the name of the key")
+                    }
                     Some(_) => continue,
                 };
-                return Err(EngineError::Missing { field: format!("Dataset.spec.mounts[].encryptOptions[{}]", option.name), message: problem, after: SECRET_RETRY });
+                return Err(EngineError::Missing {
+                    field: format!("Dataset.spec.mounts[].encryptOptions[{}]", option.name),
+                    message: problem,
+                    after: SECRET_RETRY,
+                });
             }
         }
         Ok(())

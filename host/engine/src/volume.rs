@@ -78,9 +78,16 @@ impl VolumeInput<'_> {
 
     /// The PersistentVolumeClaim named like the Dataset.
     pub fn persistent_volume_claim(&self) -> PersistentVolumeClaim {
-        let mut metadata = self.metadata("PersistentVolumeClaim", self.identity.name.clone(), Some(self.identity.namespace.clone()));
+        let mut metadata = self.metadata(
+            "PersistentVolumeClaim",
+            self.identity.name.clone(),
+            Some(self.identity.namespace.clone()),
+        );
         if let Some(generation) = self.fuse_generation {
-            metadata.labels.get_or_insert_default().insert(labels::FUSE_GENERATION.to_owned(), generation.to_owned());
+            metadata
+                .labels
+                .get_or_insert_default()
+                .insert(labels::FUSE_GENERATION.to_owned(), generation.to_owned());
         }
         PersistentVolumeClaim {
             metadata,
@@ -99,8 +106,10 @@ impl VolumeInput<'_> {
     }
 
     fn metadata(&self, kind: &str, name: String, namespace: Option<String>) -> ObjectMeta {
-        let mut object_labels =
-            BTreeMap::from([(self.identity.common_label(), "true".to_owned()), (labels::DATASET_ID.to_owned(), self.identity.dataset_id())]);
+        let mut object_labels = BTreeMap::from([
+            (self.identity.common_label(), "true".to_owned()),
+            (labels::DATASET_ID.to_owned(), self.identity.dataset_id()),
+        ]);
         let mut annotations = BTreeMap::from([(labels::CREATED_BY.to_owned(), labels::CREATED_BY_VALUE.to_owned())]);
         for entry in metadata_list(self.runtime).into_iter().filter(|entry| entry.selector.kind == kind) {
             for (key, value) in entry.labels {
@@ -110,7 +119,13 @@ impl VolumeInput<'_> {
                 annotations.entry(key).or_insert(value);
             }
         }
-        ObjectMeta { name: Some(name), namespace, labels: Some(object_labels), annotations: Some(annotations), ..ObjectMeta::default() }
+        ObjectMeta {
+            name: Some(name),
+            namespace,
+            labels: Some(object_labels),
+            annotations: Some(annotations),
+            ..ObjectMeta::default()
+        }
     }
 
     fn access_modes(&self) -> Vec<String> {
@@ -125,14 +140,25 @@ impl VolumeInput<'_> {
     }
 
     fn node_affinity(&self) -> Option<VolumeNodeAffinity> {
-        let selector = self.runtime.pointer("/spec/fuse/nodeSelector")?.as_object().filter(|selector| !selector.is_empty())?;
+        let selector = self
+            .runtime
+            .pointer("/spec/fuse/nodeSelector")?
+            .as_object()
+            .filter(|selector| !selector.is_empty())?;
         let requirement = |(key, value): (&String, &Value)| NodeSelectorRequirement {
             key: key.clone(),
             operator: "In".to_owned(),
             values: Some(vec![value.as_str().unwrap_or_default().to_owned()]),
         };
-        let term = NodeSelectorTerm { match_expressions: Some(selector.iter().map(requirement).collect()), match_fields: None };
-        Some(VolumeNodeAffinity { required: Some(NodeSelector { node_selector_terms: vec![term] }) })
+        let term = NodeSelectorTerm {
+            match_expressions: Some(selector.iter().map(requirement).collect()),
+            match_fields: None,
+        };
+        Some(VolumeNodeAffinity {
+            required: Some(NodeSelector {
+                node_selector_terms: vec![term],
+            }),
+        })
     }
 }
 
@@ -152,6 +178,11 @@ struct KindSelector {
 }
 
 fn metadata_list(runtime: &Value) -> Vec<MetadataEntry> {
-    let annotation = runtime.pointer("/metadata/annotations").and_then(|annotations| annotations.get(labels::METADATA_LIST));
-    annotation.and_then(Value::as_str).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    let annotation = runtime
+        .pointer("/metadata/annotations")
+        .and_then(|annotations| annotations.get(labels::METADATA_LIST));
+    annotation
+        .and_then(Value::as_str)
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default()
 }

@@ -17,7 +17,9 @@ impl Request {
     pub async fn setup_workers(&mut self) -> Result<(), EngineError> {
         let outcome = self.implement.setup_workers(&self.context).await;
         self.answer("setup-workers", outcome)?;
-        let Some(worker) = self.role("worker").cloned() else { return Ok(()) };
+        let Some(worker) = self.role("worker").cloned() else {
+            return Ok(());
+        };
         let Some(wanted) = worker.wanted else { return Ok(()) };
         let mut spec = json!({"replicas": wanted});
         if !worker.placed {
@@ -27,27 +29,45 @@ impl Request {
             spec["template"] = json!({"spec": {"affinity": placement::affinity(shared, &self.identity.fuse_label(), required)}});
         }
         let api = Api::<StatefulSet>::namespaced(self.cluster.client.clone(), &self.identity.namespace);
-        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-        match api.patch_metadata(&worker.workload, &params, &Patch::Merge(&json!({"spec": spec}))).await {
+        let params = PatchParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        match api
+            .patch_metadata(&worker.workload, &params, &Patch::Merge(&json!({"spec": spec})))
+            .await
+        {
             Ok(_) => {}
             // Deleted by hand: the watch tells soon, and the release is repaired.
             Err(error) if crate::error::is_not_found(&error) => return Ok(()),
             Err(error) => {
-                return Err(EngineError::kube(format!("scaling StatefulSet {}/{}", self.identity.namespace, worker.workload))(error));
+                return Err(EngineError::kube(format!(
+                    "scaling StatefulSet {}/{}",
+                    self.identity.namespace, worker.workload
+                ))(error));
             }
         }
         if let Some(state) = self.roles.iter_mut().find(|state| state.role.name == "worker") {
             state.desired = wanted;
             state.placed = true;
         }
-        self.set_runtime_condition(conditions::WORKERS_INITIALIZED, reasons::WORKERS_INITIALIZED, "The workers are initialized.", true);
+        self.set_runtime_condition(
+            conditions::WORKERS_INITIALIZED,
+            reasons::WORKERS_INITIALIZED,
+            "The workers are initialized.",
+            true,
+        );
         Ok(())
     }
 
     /// SyncReplicas: follows a change of the wanted replicas on a runtime that is set up.
     pub async fn sync_replicas(&mut self) -> Result<(), EngineError> {
-        let Some(worker) = self.role("worker").cloned() else { return Ok(()) };
-        let (Some(wanted), true) = (worker.wanted, worker.exists) else { return Ok(()) };
+        let Some(worker) = self.role("worker").cloned() else {
+            return Ok(());
+        };
+        let (Some(wanted), true) = (worker.wanted, worker.exists) else {
+            return Ok(());
+        };
         if wanted == worker.desired {
             return Ok(());
         }
@@ -59,7 +79,8 @@ impl Request {
         self.setup_workers().await?;
         let message = format!("Workers scaled {words} from {} replicas to {wanted} replicas.", worker.desired);
         self.set_runtime_condition(condition, reason, &message, true);
-        self.event(false, events::SUCCEED, &format!("Runtime scaled {words}. {message}")).await;
+        self.event(false, events::SUCCEED, &format!("Runtime scaled {words}. {message}"))
+            .await;
         let outcome = self.implement.sync_replicas(&self.context).await;
         self.answer("sync-replicas", outcome)?;
         Ok(())

@@ -23,9 +23,16 @@ impl Request {
             return Ok(());
         }
         let api = Api::<DynamicObject>::namespaced_with(self.cluster.client.clone(), &self.identity.namespace, &self.resource);
-        let body = self.body(&self.resource.api_version, &self.resource.kind, self.runtime.resource_version(), &status);
+        let body = self.body(&self.resource.api_version, &self.resource.kind, self.runtime_version(), &status);
         let attempt = format!("writing the status of {} {}", self.identity.kind, self.identity.display());
-        match api.patch_status(&self.identity.name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&body)).await {
+        match api
+            .patch_status(
+                &self.identity.name,
+                &PatchParams::apply(FIELD_MANAGER).force(),
+                &Patch::Apply(&body),
+            )
+            .await
+        {
             Ok(_) => Ok(()),
             Err(error) if is_not_found(&error) => Ok(()),
             Err(error) => Err(EngineError::kube(attempt)(error)),
@@ -73,10 +80,15 @@ pub async fn apply_dataset_status(client: &kube::Client, dataset: &Dataset, stat
         "status": to_value(status),
     });
     let api = Api::<Dataset>::namespaced(client.clone(), &namespace);
-    match api.patch_status(&name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&body)).await {
+    match api
+        .patch_status(&name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&body))
+        .await
+    {
         Ok(_) => Ok(()),
         Err(error) if is_not_found(&error) => Ok(()),
-        Err(error) => Err(EngineError::kube(format!("writing the status of Dataset {namespace}/{name}"))(error)),
+        Err(error) => Err(EngineError::kube(format!("writing the status of Dataset {namespace}/{name}"))(
+            error,
+        )),
     }
 }
 

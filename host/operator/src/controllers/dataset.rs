@@ -28,9 +28,9 @@ pub async fn reconcile(dataset: Arc<Dataset>, cluster: &Arc<Cluster>) -> Result<
     if dataset.metadata.deletion_timestamp.is_some() {
         return reconcile_deletion(&dataset, cluster).await;
     }
+    let mut dataset = (*dataset).clone();
     if !dataset.finalizers().iter().any(|finalizer| finalizer == finalizers::DATASET) {
-        add_finalizer(&dataset, cluster).await?;
-        return Ok(Action::await_change());
+        dataset.metadata.resource_version = add_finalizer(&dataset, cluster).await?;
     }
     let mut status = dataset.status.clone().unwrap_or_default();
     if status.phase == DatasetPhase::Unset {
@@ -67,34 +67,49 @@ async fn reconcile_deletion(dataset: &Dataset, cluster: &Arc<Cluster>) -> Result
 /// The virtual datasets that still mount this one.
 fn live_references(dataset: &Dataset, cluster: &Cluster) -> Vec<String> {
     let references = dataset.status.as_ref().map(|status| status.dataset_ref.clone()).unwrap_or_default();
-    let lives = |reference: &String| reference.split_once('/').is_some_and(|(namespace, name)| cluster.caches.dataset(namespace, name).is_some());
+    let lives = |reference: &String| {
+        reference
+            .split_once('/')
+            .is_some_and(|(namespace, name)| cluster.caches.dataset(namespace, name).is_some())
+    };
     references.into_iter().filter(lives).collect()
 }
 
-async fn add_finalizer(dataset: &Dataset, cluster: &Cluster) -> Result<(), EngineError> {
+/// Adds the finalizer. The answer is the version that this made.
+async fn add_finalizer(dataset: &Dataset, cluster: &Cluster) -> Result<Option<String>, EngineError> {
     let mut all = dataset.finalizers().to_vec();
     all.push(finalizers::DATASET.to_owned());
     patch_finalizers(dataset, cluster, &all).await
 }
 
 async fn remove_finalizer(dataset: &Dataset, cluster: &Cluster) -> Result<(), EngineError> {
-    let rest: Vec<String> = dataset.finalizers().iter().filter(|finalizer| *finalizer != finalizers::DATASET).cloned().collect();
+    let rest: Vec<String> = dataset
+        .finalizers()
+        .iter()
+        .filter(|finalizer| *finalizer != finalizers::DATASET)
+        .cloned()
+        .collect();
     if rest.len() == dataset.finalizers().len() {
         return Ok(());
     }
-    patch_finalizers(dataset, cluster, &rest).await
+    patch_finalizers(dataset, cluster, &rest).await.map(drop)
 }
 
 /// Sets the finalizers, provided that the Dataset is still as it was read.
-async fn patch_finalizers(dataset: &Dataset, cluster: &Cluster, all: &[String]) -> Result<(), EngineError> {
+async fn patch_finalizers(dataset: &Dataset, cluster: &Cluster, all: &[String]) -> Result<Option<String>, EngineError> {
     let (namespace, name) = (dataset.namespace().unwrap_or_default(), dataset.name_any());
     let patch = json!({"metadata": {"resourceVersion": dataset.resource_version(), "finalizers": all}});
-    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
     let api = Api::<Dataset>::namespaced(cluster.client.clone(), &namespace);
     match api.patch_metadata(&name, &params, &Patch::Merge(&patch)).await {
-        Ok(_) => Ok(()),
-        Err(error) if wasser_engine::error::is_not_found(&error) => Ok(()),
-        Err(error) => Err(EngineError::kube(format!("setting the finalizers of Dataset {namespace}/{name}"))(error)),
+        Ok(written) => Ok(written.metadata.resource_version),
+        Err(error) if wasser_engine::error::is_not_found(&error) => Ok(None),
+        Err(error) => Err(EngineError::kube(format!("setting the finalizers of Dataset {namespace}/{name}"))(
+            error,
+        )),
     }
 }
 

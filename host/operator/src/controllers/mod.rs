@@ -2,8 +2,8 @@
 
 mod dataset;
 mod rivals;
-mod runtime;
 mod run;
+mod runtime;
 mod watches;
 
 pub use run::run;

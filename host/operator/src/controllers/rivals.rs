@@ -5,8 +5,8 @@ use std::sync::{PoisonError, RwLock};
 
 use kube::ResourceExt;
 use kube::api::DynamicObject;
-use kube::runtime::reflector::{ObjectRef, Store};
 use kube::core::ApiResource;
+use kube::runtime::reflector::{ObjectRef, Store};
 
 /// The runtimes of every kind that a plugin is registered for.
 #[derive(Default)]
@@ -17,7 +17,10 @@ pub struct Rivals {
 impl Rivals {
     /// Adds the runtimes of a kind.
     pub fn add(&self, resource: &ApiResource, store: Store<DynamicObject>) {
-        self.stores.write().unwrap_or_else(PoisonError::into_inner).insert(resource.kind.clone(), (resource.clone(), store));
+        self.stores
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(resource.kind.clone(), (resource.clone(), store));
     }
 
     /// Does something for every runtime of a kind.

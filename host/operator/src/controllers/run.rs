@@ -7,10 +7,10 @@ use std::time::Duration;
 use futures::{FutureExt, Stream, StreamExt};
 use kube::api::DynamicObject;
 use kube::core::ApiResource;
+use kube::runtime::WatchStreamExt;
 use kube::runtime::controller::{Action, Config, applier};
 use kube::runtime::reflector::{self, ObjectRef};
 use kube::runtime::watcher::{self, Event, watcher};
-use kube::runtime::WatchStreamExt;
 use kube::{Api, ResourceExt};
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::UnboundedReceiverStream;
@@ -35,9 +35,22 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
     let touches = Arc::new(Touches::default());
     let dataset_touches = touches.subscribe();
     let caches = watches::start(&context.client, &touches, &stop);
-    let labeler = Labeler::new(context.client.clone(), caches.nodes.clone(), context.settings.excluded_nodes.clone());
-    let settings = EngineSettings { mount_root: context.settings.mount_root.clone(), sync_period: context.settings.sync_period };
-    let cluster = Arc::new(Cluster::new(context.client.clone(), caches.clone(), labeler.clone(), context.renderer.clone(), settings));
+    let labeler = Labeler::new(
+        context.client.clone(),
+        caches.nodes.clone(),
+        context.settings.excluded_nodes.clone(),
+    );
+    let settings = EngineSettings {
+        mount_root: context.settings.mount_root.clone(),
+        sync_period: context.settings.sync_period,
+    };
+    let cluster = Arc::new(Cluster::new(
+        context.client.clone(),
+        caches.clone(),
+        labeler.clone(),
+        context.renderer.clone(),
+        settings,
+    ));
     watches::synced(&caches).await?;
     context.health.caches_synced();
     if !context.wait_until_leading(&stop).await {
@@ -70,7 +83,16 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
                 started.insert(name.clone(), wake.clone());
                 tracing::info!(kind = name, "serving a kind of runtime");
                 let touched = touches.subscribe();
-                tasks.spawn(run_kind(context.clone(), cluster.clone(), kind.resource.clone(), rivals.clone(), touched, wake, woken, stop.clone()));
+                tasks.spawn(run_kind(
+                    context.clone(),
+                    cluster.clone(),
+                    kind.resource.clone(),
+                    rivals.clone(),
+                    touched,
+                    wake,
+                    woken,
+                    stop.clone(),
+                ));
             } else if digests.get(&name) != Some(&kind.digest) {
                 // Another plugin may want other values: everything of the kind is looked at again.
                 rivals.each(&name, |key| drop(started.get(&name).map(|wake| wake.send(key))));
@@ -94,7 +116,11 @@ async fn run_datasets(
     stop: CancellationToken,
 ) {
     let store = cluster.caches.datasets.clone();
-    let present: Vec<Key> = store.state().iter().map(|dataset| (dataset.namespace().unwrap_or_default(), dataset.name_any())).collect();
+    let present: Vec<Key> = store
+        .state()
+        .iter()
+        .map(|dataset| (dataset.namespace().unwrap_or_default(), dataset.name_any()))
+        .collect();
     let keys = futures::stream::iter(present).chain(UnboundedReceiverStream::new(touched));
     let queue = keys.map(|(namespace, name)| Ok::<_, watcher::Error>(ObjectRef::<Dataset>::new(&name).within(&namespace)));
     let queue = queue.take_until(stop.cancelled_owned());
@@ -110,7 +136,14 @@ async fn run_datasets(
         .boxed()
     };
     let config = Config::default().debounce(DEBOUNCE).concurrency(context.settings.workers);
-    let results = applier(reconcile, |dataset, error, _| after(&format!("Dataset {}", dataset.name_any()), error), cluster, store, queue, config);
+    let results = applier(
+        reconcile,
+        |dataset, error, _| after(&format!("Dataset {}", dataset.name_any()), error),
+        cluster,
+        store,
+        queue,
+        config,
+    );
     results.for_each(|_| std::future::ready(())).await;
 }
 
@@ -139,11 +172,16 @@ async fn run_kind(
     let store = writer.as_reader();
     rivals.add(&resource, store.clone());
     let api = Api::<DynamicObject>::all_with(context.client.clone(), &resource);
-    let objects = watcher(api, watcher::Config::default()).default_backoff().modify(slim).reflect(writer);
+    let objects = watcher(api, watcher::Config::default())
+        .default_backoff()
+        .modify(slim)
+        .reflect(writer);
     let (touch_resource, kind_name) = (resource.clone(), resource.kind.clone());
     let keys = futures::stream::select(UnboundedReceiverStream::new(touched), UnboundedReceiverStream::new(woken));
     let keys = keys.map(move |(namespace, name)| ObjectRef::<DynamicObject>::new_with(&name, touch_resource.clone()).within(&namespace));
-    let queue = futures::stream::select(changes(objects, resource.clone()), keys).map(Ok::<_, watcher::Error>).take_until(stop.cancelled_owned());
+    let queue = futures::stream::select(changes(objects, resource.clone()), keys)
+        .map(Ok::<_, watcher::Error>)
+        .take_until(stop.cancelled_owned());
 
     let registry = context.registry.clone();
     let plugin_kind = resource.kind.clone();
@@ -170,7 +208,14 @@ async fn run_kind(
         .boxed()
     };
     let config = Config::default().debounce(DEBOUNCE).concurrency(context.settings.workers);
-    let results = applier(reconcile, |_, _, _| Action::requeue(Duration::from_secs(5)), kind, store, queue, config);
+    let results = applier(
+        reconcile,
+        |_, _, _| Action::requeue(Duration::from_secs(5)),
+        kind,
+        store,
+        queue,
+        config,
+    );
     results.for_each(|_| std::future::ready(())).await;
 }
 

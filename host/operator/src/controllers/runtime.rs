@@ -12,8 +12,8 @@ use kube::core::ApiResource;
 use kube::runtime::controller::Action;
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
-use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset};
 use wasser_api::conditions::dataset as conditions;
+use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, DatasetPhase};
 use wasser_api::reasons::{dataset::FAILED_TO_SETUP, events as reasons};
 use wasser_api::{finalizers, labels, names};
 use wasser_engine::FIELD_MANAGER;
@@ -56,14 +56,28 @@ pub struct Kind {
 /// Brings one runtime to where its spec and its deletion timestamp want it. Failures are told to the user and answered with a pause.
 pub async fn reconcile(runtime: Arc<DynamicObject>, kind: Arc<Kind>) -> Result<Action, EngineError> {
     let uid = runtime.uid().unwrap_or_default();
-    let Some(plugin) = (kind.plugin)() else { return Ok(Action::await_change()) };
+    let Some(plugin) = (kind.plugin)() else {
+        return Ok(Action::await_change());
+    };
     let (wake, namespace, name) = (kind.wake.clone(), runtime.namespace().unwrap_or_default(), runtime.name_any());
     let wake: Wake = Arc::new(move || wake(&namespace, &name));
-    let mut request = Request::new(kind.cluster.clone(), plugin, kind.resource.clone(), runtime, wake, kind.dress.clone());
+    let mut request = Request::new(
+        kind.cluster.clone(),
+        plugin,
+        kind.resource.clone(),
+        runtime,
+        wake,
+        kind.dress.clone(),
+    );
     let was_set_up = request.is_set_up();
-    let outcome = tokio::time::timeout(DEADLINE, reconcile_internal(&mut request, &kind)).await.unwrap_or_else(|_| {
-        Err(EngineError::NotYet { after: Duration::from_secs(1), message: format!("the reconcile took longer than {} s", DEADLINE.as_secs()) })
-    });
+    let outcome = tokio::time::timeout(DEADLINE, reconcile_internal(&mut request, &kind))
+        .await
+        .unwrap_or_else(|_| {
+            Err(EngineError::NotYet {
+                after: Duration::from_secs(1),
+                message: format!("the reconcile took longer than {} s", DEADLINE.as_secs()),
+            })
+        });
     kind.metrics.reconciled(&request, was_set_up, outcome.as_ref().err());
     match outcome {
         Ok(action) => {
@@ -89,10 +103,20 @@ async fn reconcile_internal(request: &mut Request, kind: &Kind) -> Result<Action
         return reconcile_runtime_deletion(request).await;
     }
     let Some(dataset) = request.dataset.clone() else {
-        request.event(true, reasons::ERROR_PROCESS_RUNTIME, "No dataset can be bound to the runtime, waiting.").await;
+        request
+            .event(
+                true,
+                reasons::ERROR_PROCESS_RUNTIME,
+                "No dataset can be bound to the runtime, waiting.",
+            )
+            .await;
         return Ok(Action::await_change());
     };
     if dataset.metadata.deletion_timestamp.is_some() {
+        return Ok(Action::await_change());
+    }
+    // The Dataset's own controller comes first: two that write one object at a time only make each other's writes fail.
+    if dataset.status.as_ref().is_none_or(|status| status.phase == DatasetPhase::Unset) {
         return Ok(Action::await_change());
     }
     can_be_bound(request, &dataset, kind)?;
@@ -111,11 +135,23 @@ async fn reconcile_runtime(request: &mut Request) -> Result<Action, EngineError>
         return Ok(Action::requeue(UNREADY));
     }
     if let Err(error) = request.create_volume().await {
-        request.event(true, reasons::ERROR_PROCESS_RUNTIME, &format!("Failed to create the volume: {error}")).await;
+        request
+            .event(
+                true,
+                reasons::ERROR_PROCESS_RUNTIME,
+                &format!("Failed to create the volume: {error}"),
+            )
+            .await;
     }
     let synced = request.sync().await;
     if let Err(error) = &synced {
-        request.event(true, reasons::ERROR_PROCESS_RUNTIME, &format!("Failed to sync the ddc due to {error}")).await;
+        request
+            .event(
+                true,
+                reasons::ERROR_PROCESS_RUNTIME,
+                &format!("Failed to sync the ddc due to {error}"),
+            )
+            .await;
     }
     request.write_statuses().await?;
     synced.map(|()| Action::requeue(request.cluster.settings.sync_period))
@@ -123,7 +159,12 @@ async fn reconcile_runtime(request: &mut Request) -> Result<Action, EngineError>
 
 /// DeleteVolume, Shutdown, and then the Dataset and the finalizer are let go.
 async fn reconcile_runtime_deletion(request: &mut Request) -> Result<Action, EngineError> {
-    if !request.runtime.finalizers().iter().any(|finalizer| *finalizer == finalizers::runtime(&request.identity.engine)) {
+    if !request
+        .runtime
+        .finalizers()
+        .iter()
+        .any(|finalizer| *finalizer == finalizers::runtime(&request.identity.engine))
+    {
         request.cluster.forget(&request.uid);
         return Ok(Action::await_change());
     }
@@ -137,14 +178,23 @@ async fn reconcile_runtime_deletion(request: &mut Request) -> Result<Action, Eng
 /// A Dataset takes one runtime. A second one, of whatever kind, has to wait until the first is gone.
 fn can_be_bound(request: &Request, dataset: &Dataset, kind: &Kind) -> Result<(), EngineError> {
     let bound = dataset.status.as_ref().map(|status| status.runtimes.as_slice()).unwrap_or_default();
-    let other = bound.iter().find(|other| other.category == CATEGORY_ACCELERATE && other.runtime_type != request.identity.engine);
+    let other = bound
+        .iter()
+        .find(|other| other.category == CATEGORY_ACCELERATE && other.runtime_type != request.identity.engine);
     let holder = other.map(|other| format!("the {} runtime {}/{}", other.runtime_type, other.namespace, other.name));
-    let older = || kind.rivals.older_than(&request.runtime, &request.resource.kind).map(|kind| format!("the older {kind} of the same name"));
+    let older = || {
+        kind.rivals
+            .older_than(&request.runtime, &request.resource.kind)
+            .map(|kind| format!("the older {kind} of the same name"))
+    };
     match holder.or_else(older) {
         None => Ok(()),
         Some(holder) => Err(EngineError::InvalidSpec {
             field: format!("{}.metadata.name", request.identity.kind),
-            message: format!("the Dataset {} belongs to {holder}; delete one of the two", request.identity.display()),
+            message: format!(
+                "the Dataset {} belongs to {holder}; delete one of the two",
+                request.identity.display()
+            ),
         }),
     }
 }
@@ -184,7 +234,12 @@ async fn add_finalizer(request: &mut Request, dataset: &Dataset) -> Result<(), E
 
 async fn remove_finalizer(request: &Request) -> Result<(), EngineError> {
     let finalizer = finalizers::runtime(&request.identity.engine);
-    let rest: Vec<&String> = request.runtime.finalizers().iter().filter(|present| **present != finalizer).collect();
+    let rest: Vec<&String> = request
+        .runtime
+        .finalizers()
+        .iter()
+        .filter(|present| **present != finalizer)
+        .collect();
     let patch = json!({"metadata": {"resourceVersion": request.runtime.resource_version(), "finalizers": rest}});
     match patch_runtime(request, &patch, "removing the finalizer of").await {
         Ok(_) => Ok(()),
@@ -195,9 +250,15 @@ async fn remove_finalizer(request: &Request) -> Result<(), EngineError> {
 
 async fn patch_runtime(request: &Request, patch: &Value, attempt: &str) -> Result<DynamicObject, EngineError> {
     let api = Api::<DynamicObject>::namespaced_with(request.cluster.client.clone(), &request.identity.namespace, &request.resource);
-    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
     let attempt = format!("{attempt} {} {}", request.identity.kind, request.identity.display());
-    let mut updated = api.patch(&request.identity.name, &params, &Patch::Merge(patch)).await.map_err(EngineError::kube(attempt))?;
+    let mut updated = api
+        .patch(&request.identity.name, &params, &Patch::Merge(patch))
+        .await
+        .map_err(EngineError::kube(attempt))?;
     updated.managed_fields_mut().clear();
     Ok(updated)
 }
@@ -209,10 +270,16 @@ async fn label_dataset(request: &mut Request, dataset: &Dataset) -> Result<(), E
         return Ok(());
     }
     let api = Api::<Dataset>::namespaced(request.cluster.client.clone(), &request.identity.namespace);
-    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
     let patch = json!({"metadata": {"labels": {labels::DATASET_ID: id}}});
     let attempt = format!("labelling Dataset {}", request.identity.display());
-    let labelled = api.patch_metadata(&request.identity.name, &params, &Patch::Merge(&patch)).await.map_err(EngineError::kube(attempt))?;
+    let labelled = api
+        .patch_metadata(&request.identity.name, &params, &Patch::Merge(&patch))
+        .await
+        .map_err(EngineError::kube(attempt))?;
     // The status write that may follow has to name the version that this write made.
     let mut fresh = dataset.clone();
     fresh.metadata.resource_version = labelled.metadata.resource_version;
@@ -226,7 +293,11 @@ async fn explain(request: &mut Request, error: &EngineError) {
     if matches!(error, EngineError::NotYet { .. }) || wasser_engine::error::is_conflict_of(error) {
         return;
     }
-    let reason = if matches!(error, EngineError::InvalidSpec { .. }) { reasons::ERROR_VALIDATE_SPEC_FIELDS } else { reasons::ERROR_PROCESS_RUNTIME };
+    let reason = if matches!(error, EngineError::InvalidSpec { .. }) {
+        reasons::ERROR_VALIDATE_SPEC_FIELDS
+    } else {
+        reasons::ERROR_PROCESS_RUNTIME
+    };
     request.event(true, reason, &error.to_string()).await;
     if request.is_set_up() || request.runtime.metadata.deletion_timestamp.is_some() {
         return;

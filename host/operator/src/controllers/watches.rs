@@ -6,9 +6,9 @@ use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::api::apps::v1::{DaemonSet, StatefulSet};
 use k8s_openapi::api::core::v1::{ConfigMap, Node, PersistentVolume, PersistentVolumeClaim, Pod};
 use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::{self, Store};
 use kube::runtime::watcher::{self, Event, watcher};
-use kube::runtime::WatchStreamExt;
 use kube::{Api, Client, Resource, ResourceExt};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
@@ -37,7 +37,10 @@ impl Touches {
 
     /// Something changed for this dataset.
     pub fn touch(&self, key: Key) {
-        self.subscribers.lock().unwrap_or_else(PoisonError::into_inner).retain(|subscriber| subscriber.send(key.clone()).is_ok());
+        self.subscribers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|subscriber| subscriber.send(key.clone()).is_ok());
     }
 
     /// Waits for a change of some node.
@@ -56,11 +59,24 @@ pub fn start(client: &Client, touches: &Arc<Touches>, stop: &CancellationToken) 
     let caches = Arc::new(Caches {
         stateful_sets: store(watcher(Api::<StatefulSet>::all(client.clone()), ours.clone()), touches, stop, owner),
         daemon_sets: store(watcher(Api::<DaemonSet>::all(client.clone()), ours.clone()), touches, stop, owner),
-        claims: store(watcher(Api::<PartialObjectMeta<PersistentVolumeClaim>>::all(client.clone()), ours.clone()), touches, stop, claim_key),
-        volumes: store(watcher(Api::<PartialObjectMeta<PersistentVolume>>::all(client.clone()), ours.clone()), touches, stop, move |volume| {
-            volume_key(&volume_datasets, &volume.name_any())
-        }),
-        config_maps: store(watcher(Api::<PartialObjectMeta<ConfigMap>>::all(client.clone()), ours), touches, stop, owner),
+        claims: store(
+            watcher(Api::<PartialObjectMeta<PersistentVolumeClaim>>::all(client.clone()), ours.clone()),
+            touches,
+            stop,
+            claim_key,
+        ),
+        volumes: store(
+            watcher(Api::<PartialObjectMeta<PersistentVolume>>::all(client.clone()), ours.clone()),
+            touches,
+            stop,
+            move |volume| volume_key(&volume_datasets, &volume.name_any()),
+        ),
+        config_maps: store(
+            watcher(Api::<PartialObjectMeta<ConfigMap>>::all(client.clone()), ours),
+            touches,
+            stop,
+            owner,
+        ),
         nodes: nodes(client, touches, stop),
         datasets,
         worker_pods: worker_pods.clone(),
@@ -117,7 +133,9 @@ where
 fn datasets(client: &Client, touches: &Arc<Touches>, stop: &CancellationToken) -> Store<Dataset> {
     let stream = watcher(Api::<DeserializeGuard<Dataset>>::all(client.clone()), watcher::Config::default());
     let stream = stream.try_filter_map(|event| async move { Ok(parsed(event)) });
-    store(stream, touches, stop, |dataset: &Dataset| Some((dataset.namespace()?, dataset.name_any())))
+    store(stream, touches, stop, |dataset: &Dataset| {
+        Some((dataset.namespace()?, dataset.name_any()))
+    })
 }
 
 fn parsed(event: Event<DeserializeGuard<Dataset>>) -> Option<Event<Dataset>> {
@@ -141,7 +159,10 @@ fn parsed(event: Event<DeserializeGuard<Dataset>>) -> Option<Event<Dataset>> {
 fn nodes(client: &Client, touches: &Arc<Touches>, stop: &CancellationToken) -> Store<PartialObjectMeta<Node>> {
     let (reader, writer) = reflector::store();
     let (touches, stop) = (touches.clone(), stop.clone());
-    let stream = watcher(Api::<PartialObjectMeta<Node>>::all(client.clone()), watcher::Config::default()).default_backoff().modify(slim).reflect(writer);
+    let stream = watcher(Api::<PartialObjectMeta<Node>>::all(client.clone()), watcher::Config::default())
+        .default_backoff()
+        .modify(slim)
+        .reflect(writer);
     tokio::spawn(async move {
         let mut stream = std::pin::pin!(stream.take_until(stop.cancelled_owned()));
         while let Some(event) = stream.next().await {
@@ -165,7 +186,9 @@ fn pods(client: &Client, index: Arc<WorkerPods>, touches: &Arc<Touches>, stop: &
                 Ok(event) => {
                     // A worker's pod belongs to `<dataset>-<suffix>`; whose it is, is known by the workload.
                     if let Some((namespace, workload)) = index.apply(&event) {
-                        workload_datasets(&workload).into_iter().for_each(|name| touches.touch((namespace.clone(), name)));
+                        workload_datasets(&workload)
+                            .into_iter()
+                            .for_each(|name| touches.touch((namespace.clone(), name)));
                     }
                 }
                 Err(error) => tracing::warn!(kind = "Pod", %error, "the watch was interrupted; it starts again"),
@@ -176,12 +199,19 @@ fn pods(client: &Client, index: Arc<WorkerPods>, touches: &Arc<Touches>, stop: &
 
 /// The names that a dataset may have whose workload is called so: every part before a dash. Wrong ones name nothing.
 fn workload_datasets(workload: &str) -> Vec<String> {
-    workload.match_indices('-').filter_map(|(at, _)| workload.get(..at)).map(str::to_owned).collect()
+    workload
+        .match_indices('-')
+        .filter_map(|(at, _)| workload.get(..at))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The runtime that controls an object; it has the name of its Dataset.
 fn owner(object: &impl ResourceExt) -> Option<Key> {
-    let owner = object.owner_references().iter().find(|owner| owner.api_version == wasser_api::API_VERSION)?;
+    let owner = object
+        .owner_references()
+        .iter()
+        .find(|owner| owner.api_version == wasser_api::API_VERSION)?;
     Some((object.namespace()?, owner.name.clone()))
 }
 
@@ -189,7 +219,9 @@ fn owner(object: &impl ResourceExt) -> Option<Key> {
 fn volume_key(datasets: &Store<Dataset>, volume: &str) -> Option<Key> {
     volume.match_indices('-').find_map(|(at, _)| {
         let (namespace, name) = (volume.get(..at)?, volume.get(at + 1..)?);
-        datasets.get(&reflector::ObjectRef::new(name).within(namespace)).map(|_| (namespace.to_owned(), name.to_owned()))
+        datasets
+            .get(&reflector::ObjectRef::new(name).within(namespace))
+            .map(|_| (namespace.to_owned(), name.to_owned()))
     })
 }
 

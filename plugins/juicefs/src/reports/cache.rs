@@ -12,7 +12,7 @@ use crate::quantity;
 use crate::source::Source;
 use crate::store::Store;
 
-/// The five states that JuiceFS shows, all empty until a pod has statistics. The community edition's cache is used through the
+/// The five states that JuiceFS shows: the capacity as soon as a worker is ready, the others empty until a pod has statistics. The community edition's cache is used through the
 /// fuse pods, each of which reports the same cache; in the enterprise edition the workers hold a part each.
 pub fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, String)>> {
     let edition = Source::of(ctx)?.edition;
@@ -20,20 +20,22 @@ pub fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String
         Edition::Community => FUSE,
         Edition::Enterprise => WORKER,
     };
+    let workers = host.ready_pods(WORKER)?;
+    let ready = u64::try_from(workers.len()).unwrap_or(u64::MAX);
+    let capacity = size::format(capacity(ctx)?.saturating_mul(ready));
     let stats = collect(ctx, edition, host, &host.ready_pods(role)?);
     let Some((total, pods)) = stats else {
-        return Ok(pairs(Default::default()));
+        let capacity = if ready > 0 { capacity } else { String::new() };
+        return Ok(pairs([capacity, String::new(), String::new(), String::new(), String::new()]));
     };
     let cached = match edition {
         Edition::Community => total.bytes / pods,
         Edition::Enterprise => total.bytes,
     };
-    let workers = host.ready_pods(WORKER)?;
     let used = workers.first().and_then(|pod| used_bytes(ctx, host, pod).ok());
     let share = |part: u64, other: u64| size::format_percent(part as f64, part as f64 + other as f64);
-    let ready = u64::try_from(workers.len()).unwrap_or(u64::MAX);
     Ok(pairs([
-        size::format(capacity(ctx)?.saturating_mul(ready)),
+        capacity,
         size::format(cached),
         used.map(|used| size::format_percent(cached as f64, used as f64))
             .unwrap_or_default(),

@@ -61,14 +61,25 @@ fn rounds<'a>(report: &mut Report, built: &'a Built, filter: Option<&'a str>, on
     let chosen = built.end_to_end().filter(|test| !of_file || Some(test.name.as_str()) == filter);
     let (containers, others): (Vec<_>, Vec<_>) = chosen.partition(|test| NEED_CONTAINERS.contains(&test.name.as_str()));
     let filter = filter.filter(|_| !of_file);
-    let round = |node, suffix: &str, tests| Round { options: Options { name: format!("{}{suffix}", on.name), node, nodes: NODES }, tests, filter };
+    let round = |node, suffix: &str, tests| Round {
+        options: Options {
+            name: format!("{}{suffix}", on.name),
+            node,
+            nodes: NODES,
+        },
+        tests,
+        filter,
+    };
     let is_there = std::env::var_os("KUBECONFIG").is_some_and(|path| !path.is_empty());
     let rounds = match (on.node, cluster::real::obstacle()) {
         _ if is_there => vec![round(None, "", containers.into_iter().chain(others).collect())],
         (Some(Node::Real), _) => vec![round(Some(Node::Real), "", containers.into_iter().chain(others).collect())],
         (None, None) => vec![round(Some(Node::Fake), "-fake", others), round(Some(Node::Real), "", containers)],
         (_, obstacle) => {
-            let why = obstacle.map_or_else(|| "fake nodes were asked for".to_owned(), |why| format!("no real node can be had here: {why}"));
+            let why = obstacle.map_or_else(
+                || "fake nodes were asked for".to_owned(),
+                |why| format!("no real node can be had here: {why}"),
+            );
             for test in containers {
                 report.skipped(&format!("{}, which looks into containers: {why}", test.display()));
             }
@@ -81,14 +92,24 @@ fn rounds<'a>(report: &mut Report, built: &'a Built, filter: Option<&'a str>, on
 /// Runs the tests of a round. Gives the programs in which one failed.
 fn tests(report: &mut Report, round: &Round<'_>, cluster: &Cluster, built: &Built) -> Result<Vec<String>> {
     let surroundings = Surroundings::of(cluster)?;
-    println!("pods run {}", if surroundings.real { "in containers of a real node" } else { "nowhere: the nodes are fake" });
+    println!(
+        "pods run {}",
+        if surroundings.real {
+            "in containers of a real node"
+        } else {
+            "nowhere: the nodes are fake"
+        }
+    );
     let mut environment: Vec<(&str, OsString)> = vec![
         ("KUBECONFIG", cluster.kubeconfig().into()),
         ("KUBECTL", surroundings.programs.join("kubectl").into()),
         ("HELM", surroundings.programs.join("helm").into()),
         ("WASSER_BIN", built.wasser.clone().into()),
         ("WASSER_NODE", if surroundings.real { "real" } else { "fake" }.into()),
-        ("WASSER_CLUSTER", cluster.state().map(|state| state.name.clone()).unwrap_or_default().into()),
+        (
+            "WASSER_CLUSTER",
+            cluster.state().map(|state| state.name.clone()).unwrap_or_default().into(),
+        ),
     ];
     environment.extend(surroundings.redis.as_ref().map(|url| (REDIS, url.into())));
     // One after the other: each has an operator of its own, and all of these serve the whole cluster.
@@ -97,9 +118,15 @@ fn tests(report: &mut Report, round: &Round<'_>, cluster: &Cluster, built: &Buil
     for test in &round.tests {
         let needs_containers = NEED_CONTAINERS.contains(&test.name.as_str());
         if needs_containers && !surroundings.real {
-            report.skipped(&format!("{}, which looks into containers: the nodes of this cluster are fake", test.display()));
+            report.skipped(&format!(
+                "{}, which looks into containers: the nodes of this cluster are fake",
+                test.display()
+            ));
         } else if needs_containers && surroundings.redis.is_none() {
-            report.skipped(&format!("{}: set {REDIS} to the URL of a Redis that pods of this cluster reach", test.display()));
+            report.skipped(&format!(
+                "{}: set {REDIS} to the URL of a Redis that pods of this cluster reach",
+                test.display()
+            ));
         } else if !test.run(&arguments, &environment, report)? {
             failed.push(test.display());
         }
