@@ -16,7 +16,8 @@ const REMEMBERED: usize = 4096;
 /// Publishes events as `wasser`.
 #[derive(Clone)]
 pub struct Events {
-    recorder: Recorder,
+    client: Client,
+    reporter: Reporter,
     told: Arc<Mutex<HashMap<(String, String, String), Instant>>>,
 }
 
@@ -28,7 +29,8 @@ impl Events {
             instance: std::env::var("HOSTNAME").ok(),
         };
         Self {
-            recorder: Recorder::new(client, reporter),
+            client,
+            reporter,
             told: Arc::default(),
         }
     }
@@ -47,7 +49,9 @@ impl Events {
             action: "Reconcile".to_owned(),
             secondary: None,
         };
-        if let Err(error) = self.recorder.publish(&event, about).await {
+        // A recorder takes a second event with the same reason for a repetition of the first, whatever its message says; a new one does not.
+        let recorder = Recorder::new(self.client.clone(), self.reporter.clone());
+        if let Err(error) = recorder.publish(&event, about).await {
             tracing::warn!(kind = about.kind, namespace = about.namespace, name = about.name, reason, %error, "publishing the event failed");
         }
     }
