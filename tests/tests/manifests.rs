@@ -73,7 +73,8 @@ async fn a_dataset_without_a_runtime_waits_for_one() {
     operator.apply(&secret(1)).await;
     let uid = operator.apply(&dataset("demo")).await.uid().unwrap();
     operator.phase("demo", "NotBound").await;
-    operator.event_saying("ErrorCreateDataset", &uid, "runtime").await;
+    operator.event_saying("ErrorCreateDataset", &uid, "there is no runtime demo").await;
+    assert!(operator.condition("demo", "NotReady").await.contains("create one"));
     stands_still(&operator).await;
     operator.apply(&runtime("demo")).await;
     proceeds(operator).await;

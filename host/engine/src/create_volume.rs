@@ -39,12 +39,15 @@ impl Request {
             fuse_generation: generation.as_deref(),
         };
         let params = PatchParams::apply(FIELD_MANAGER);
-        if caches.volume(&self.identity.volume()).is_none() {
-            let volume = input.persistent_volume();
-            let api = Api::<PersistentVolume>::all(self.cluster.client.clone());
-            create(&api, volume, &params, "PersistentVolume").await?;
+        let volumes = Api::<PersistentVolume>::all(self.cluster.client.clone());
+        let volume = caches.volume(&self.identity.volume());
+        if volume.is_none() {
+            create(&volumes, input.persistent_volume(), &params, "PersistentVolume").await?;
         }
         if caches.claim(&namespace, &name).is_none() {
+            if volume.is_some_and(|volume| is_ours(&*volume)) {
+                free(&volumes, &self.identity.volume()).await?;
+            }
             let claim = input.persistent_volume_claim();
             let api = Api::<PersistentVolumeClaim>::namespaced(self.cluster.client.clone(), &namespace);
             create(&api, claim, &params, "PersistentVolumeClaim").await?;
@@ -194,6 +197,16 @@ where
             })
         }
         Err(error) => Err(EngineError::kube(attempt)(error)),
+    }
+}
+
+/// Lets a new claim have a volume that remembers an earlier one, which somebody has deleted.
+async fn free(volumes: &Api<PersistentVolume>, name: &str) -> Result<(), EngineError> {
+    let patch = json!({"spec": {"claimRef": {"uid": null, "resourceVersion": null}}});
+    match volumes.patch_metadata(name, &PatchParams::default(), &Patch::Merge(&patch)).await {
+        Ok(_) => Ok(()),
+        Err(error) if is_not_found(&error) => Ok(()),
+        Err(error) => Err(EngineError::kube(format!("freeing PersistentVolume {name} for a new claim"))(error)),
     }
 }
 

@@ -13,12 +13,15 @@ const SILENCE: Duration = Duration::from_secs(600);
 /// Distinct events that are remembered; the oldest are forgotten first.
 const REMEMBERED: usize = 4096;
 
+/// UID of the object, reason, message.
+type Told = (String, String, String);
+
 /// Publishes events as `wasser`.
 #[derive(Clone)]
 pub struct Events {
     client: Client,
     reporter: Reporter,
-    told: Arc<Mutex<HashMap<(String, String, String), Instant>>>,
+    told: Arc<Mutex<HashMap<Told, Instant>>>,
 }
 
 impl Events {

@@ -13,6 +13,8 @@ use crate::tasks::Progress;
 
 /// How often a failing metadata sync or cache-state read is tried before the user is told.
 const PATIENCE: u32 = 3;
+/// The pause between two failing metadata syncs doubles so often: from 15 s to 8 min.
+const LONGEST_BACKOFF: u32 = 5;
 
 impl Request {
     /// SyncMetadata: starts the sync where the Dataset shows no sizes yet, and takes the result over when it is there.
@@ -33,15 +35,12 @@ impl Request {
             }
             Some(Progress::Done(Err(message))) => {
                 self.show_calculating();
-                if self
-                    .cluster
-                    .metadata
-                    .age(&self.uid)
-                    .is_some_and(|age| age >= self.cluster.settings.sync_period)
-                {
-                    let failures = self.cluster.metadata.failed(&self.uid);
+                let tasks = &self.cluster.metadata;
+                let pause = self.cluster.settings.sync_period * 2_u32.pow(tasks.failures(&self.uid).min(LONGEST_BACKOFF));
+                if tasks.age(&self.uid).is_some_and(|age| age >= pause) {
+                    let failures = tasks.failed(&self.uid);
                     self.start_metadata_sync();
-                    if failures >= PATIENCE {
+                    if failures == PATIENCE {
                         return Err(EngineError::Failed {
                             method: "sync-metadata",
                             message,

@@ -128,18 +128,24 @@ fn the_enterprise_editions_workers_hold_a_part_each() {
 }
 
 #[test]
-fn a_cache_without_clients_has_empty_states() {
-    let host = FakeHost::new().pod("worker", "demo-worker-0", true).on_exec(|_, _| ok(""));
+fn a_cache_without_clients_has_a_capacity_and_nothing_else() {
+    let runtime = || community(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/a", "quota": "10Gi"}]}}));
     let expected = [
-        "cacheCapacity=",
+        "cacheCapacity=10.00GiB",
         "cached=",
         "cachedPercentage=",
         "cacheHitRatio=",
         "cacheThroughputRatio=",
     ];
-    assert_eq!(states(&community(json!({})), &host), expected);
-    let mounting = pods().on_exec(|_, _| exit(1, "cat: .stats: No such file or directory"));
-    assert_eq!(states(&community(json!({})), &mounting), expected);
+    let host = FakeHost::new().pod("worker", "demo-worker-0", true).on_exec(|_, _| ok(""));
+    assert_eq!(states(&runtime(), &host), expected);
+    let mounting = FakeHost::new()
+        .pod("worker", "demo-worker-0", true)
+        .pod("fuse", "demo-fuse-abcde", true)
+        .on_exec(|_, _| exit(1, "cat: .stats: No such file or directory"));
+    assert_eq!(states(&runtime(), &mounting), expected);
+    let starting = FakeHost::new().pod("worker", "demo-worker-0", false);
+    assert_eq!(states(&runtime(), &starting)[0], "cacheCapacity=");
 }
 
 #[rstest]

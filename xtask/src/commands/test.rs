@@ -73,10 +73,10 @@ pub fn run(args: Args) -> Result<()> {
 
 fn all(report: &mut Report, on: &On) -> Result<()> {
     report.step("formatting", |_| cargo(&["fmt", "--all", "--check"]))?;
-    report.step("licences and advisories", |report| licences(report))?;
+    report.step("licences and advisories", licences)?;
     if let Some(built) = build(report)? {
         report.step("unit and golden tests, generated files", |report| built.run_units(None, report))?;
-        report.step("examples in the documentation", |report| binaries::documentation(report))?;
+        report.step("examples in the documentation", binaries::documentation)?;
         cluster_part(report, &built, None, on)?;
     }
     // Last: it compiles everything once more, for itself.

@@ -11,7 +11,7 @@ use clap::ArgAction;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use wasser_chart::Renderer;
+use wasser_chart::{Capabilities, Renderer};
 use wasser_plugin::{HostConfig, PluginHost, Registrar, Registry};
 
 use super::{logs, options};
@@ -157,7 +157,12 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
     ));
     tokio::spawn(registrations.run(stop.clone()));
 
-    let renderer = Arc::new(renderer(cache_dir).await?);
+    let version = client.apiserver_version().await.context("asking the API server for its version")?;
+    let capabilities = Capabilities {
+        kube_version: Some(version.git_version),
+        api_versions: Vec::new(),
+    };
+    let renderer = Arc::new(renderer(cache_dir).await?.with_capabilities(capabilities));
     let context = Arc::new(Context {
         client,
         registry,

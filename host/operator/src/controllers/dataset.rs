@@ -3,11 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::controller::Action;
 use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
-use wasser_api::dataset::{Dataset, DatasetPhase};
+use wasser_api::conditions::{self, Wanted};
+use wasser_api::dataset::{Dataset, DatasetPhase, DatasetStatus};
+use wasser_api::reasons::dataset::FAILED_TO_SETUP;
 use wasser_api::reasons::events as reasons;
 use wasser_api::{finalizers, labels, names};
 use wasser_engine::FIELD_MANAGER;
@@ -19,8 +23,12 @@ use wasser_engine::write::apply_dataset_status;
 /// How soon a blocked deletion looks again.
 const BLOCKED: Duration = Duration::from_secs(10);
 
-/// Brings one Dataset to where its spec and its deletion timestamp want it.
-pub async fn reconcile(dataset: Arc<Dataset>, cluster: &Arc<Cluster>) -> Result<Action, EngineError> {
+/// How long a Dataset may be without a runtime before its user is told: most are applied together.
+const ALONE: Duration = Duration::from_secs(5);
+
+/// Brings one Dataset to where its spec and its deletion timestamp want it. `alone` is how long it may have been known that it has no
+/// runtime; none if it has one.
+pub async fn reconcile(dataset: Arc<Dataset>, cluster: &Arc<Cluster>, alone: Option<Duration>) -> Result<Action, EngineError> {
     if let Err(invalid) = names::check_dns1035(&dataset.name_any()) {
         event(cluster, &dataset, reasons::ERROR_CREATE_DATASET, &invalid.to_string()).await;
         return Ok(Action::await_change());
@@ -36,6 +44,42 @@ pub async fn reconcile(dataset: Arc<Dataset>, cluster: &Arc<Cluster>) -> Result<
     if status.phase == DatasetPhase::Unset {
         status.phase = DatasetPhase::NotBound;
         apply_dataset_status(&cluster.client, &dataset, &status).await?;
+        return Ok(alone.map_or_else(Action::await_change, |_| Action::requeue(ALONE)));
+    }
+    match alone {
+        Some(alone) if !conditions::was_set_up(&status.conditions) => wait_for_runtime(&dataset, cluster, status, alone).await,
+        _ => Ok(Action::await_change()),
+    }
+}
+
+/// Tells the user of a Dataset that nothing serves it. A runtime that comes later wakes it.
+async fn wait_for_runtime(
+    dataset: &Dataset,
+    cluster: &Arc<Cluster>,
+    mut status: DatasetStatus,
+    alone: Duration,
+) -> Result<Action, EngineError> {
+    let age = dataset
+        .creation_timestamp()
+        .map(|created| Timestamp::now().duration_since(created.0).unsigned_abs());
+    let alone = alone.min(age.unwrap_or_default());
+    if alone < ALONE {
+        return Ok(Action::requeue(ALONE - alone));
+    }
+    let message = format!(
+        "Dataset.metadata.name: there is no runtime {} in the namespace {} of a kind that a plugin is registered for; create one, such as a JuiceFSRuntime",
+        dataset.name_any(),
+        dataset.namespace().unwrap_or_default()
+    );
+    event(cluster, dataset, reasons::ERROR_CREATE_DATASET, &message).await;
+    let wanted = Wanted {
+        condition_type: conditions::dataset::NOT_READY,
+        holds: true,
+        reason: FAILED_TO_SETUP,
+        message: &message,
+    };
+    if conditions::set_dataset(&mut status.conditions, &wanted, Time(Timestamp::now())) {
+        apply_dataset_status(&cluster.client, dataset, &status).await?;
     }
     Ok(Action::await_change())
 }

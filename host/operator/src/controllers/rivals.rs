@@ -31,6 +31,14 @@ impl Rivals {
         }
     }
 
+    /// Whether there is a runtime of this namespace and name, of whatever kind.
+    pub fn has(&self, namespace: &str, name: &str) -> bool {
+        let stores = self.stores.read().unwrap_or_else(PoisonError::into_inner);
+        stores
+            .values()
+            .any(|(resource, store)| store.get(&ObjectRef::new_with(name, resource.clone()).within(namespace)).is_some())
+    }
+
     /// The kind of an older runtime with the same namespace and name; of two that are equally old, the one whose kind comes first.
     /// A runtime that is being deleted still counts: its release has the same name.
     pub fn older_than(&self, runtime: &DynamicObject, kind: &str) -> Option<String> {

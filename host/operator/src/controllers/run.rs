@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::{FutureExt, Stream, StreamExt};
 use kube::api::DynamicObject;
@@ -68,9 +68,14 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
         };
         tokio::select! { () = follow => {}, () = labels.run(labels_stop) => {} }
     });
-    tasks.spawn(run_datasets(context.clone(), cluster.clone(), dataset_touches, stop.clone()));
-
     let rivals = Arc::new(Rivals::default());
+    tasks.spawn(run_datasets(
+        context.clone(),
+        cluster.clone(),
+        rivals.clone(),
+        dataset_touches,
+        stop.clone(),
+    ));
     let mut kinds = context.kinds.clone();
     let mut started: BTreeMap<String, tokio::sync::mpsc::UnboundedSender<Key>> = BTreeMap::new();
     let mut digests: BTreeMap<String, String> = BTreeMap::new();
@@ -112,9 +117,11 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
 async fn run_datasets(
     context: Arc<Context>,
     cluster: Arc<Cluster>,
+    runtimes: Arc<Rivals>,
     touched: tokio::sync::mpsc::UnboundedReceiver<Key>,
     stop: CancellationToken,
 ) {
+    let started = Instant::now();
     let store = cluster.caches.datasets.clone();
     let present: Vec<Key> = store
         .state()
@@ -127,9 +134,12 @@ async fn run_datasets(
     let metrics = context.metrics.clone();
     let reconcile = move |dataset: Arc<Dataset>, cluster: Arc<Cluster>| {
         let metrics = metrics.clone();
+        // Right after the start, runtimes may be there that no watch has shown yet.
+        let alone = !runtimes.has(&dataset.namespace().unwrap_or_default(), &dataset.name_any());
+        let alone = alone.then(|| started.elapsed());
         async move {
             let timer = metrics.start_reconcile("Dataset");
-            let outcome = dataset::reconcile(dataset.clone(), &cluster).await;
+            let outcome = dataset::reconcile(dataset.clone(), &cluster, alone).await;
             timer.end(outcome.as_ref().err().map(EngineError::label));
             outcome
         }

@@ -33,6 +33,9 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// How soon a runtime that is not ready is looked at even if no watch says anything.
 const UNREADY: Duration = Duration::from_secs(120);
 
+/// Asks for a reconcile of the runtime of this namespace and name.
+pub type WakeByName = Arc<dyn Fn(&str, &str) + Send + Sync>;
+
 /// What the controller of one kind works with.
 pub struct Kind {
     /// What all kinds share.
@@ -42,7 +45,7 @@ pub struct Kind {
     /// The plugin that serves the kind now, if one does.
     pub plugin: Box<dyn Fn() -> Option<Arc<Plugin>> + Send + Sync>,
     /// Asks for a reconcile of a runtime of this kind.
-    pub wake: Arc<dyn Fn(&str, &str) + Send + Sync>,
+    pub wake: WakeByName,
     /// The runtimes of all kinds, to settle two claims on one Dataset.
     pub rivals: Arc<Rivals>,
     /// What is counted.
@@ -205,7 +208,7 @@ fn is_adopted(request: &Request, dataset: &Dataset) -> bool {
     let finalizer = finalizers::runtime(&request.identity.engine);
     request.runtime.owner_references().iter().any(|owner| owner.uid == uid)
         && request.runtime.labels().get(labels::DATASET_ID) == Some(&request.identity.dataset_id())
-        && request.runtime.finalizers().iter().any(|present| *present == finalizer)
+        && request.runtime.finalizers().contains(&finalizer)
 }
 
 /// AddFinalizerAndRequeue, with the owner reference and the label in the same write. The reconcile goes on: what follows does not
