@@ -34,7 +34,29 @@ const BINDING: &[(&str, u64)] = &[
     ("patch juicefsruntimes/status", 4),
 ];
 /// From the deletion of the Dataset until nothing is left.
-const DELETING: &[(&str, u64)] = &[];
+const DELETING: &[(&str, u64)] = &[
+    // What was installed, and no more.
+    ("delete configmaps", 4),
+    ("delete daemonsets", 1),
+    ("delete serviceaccounts", 1),
+    ("delete roles", 1),
+    ("delete rolebindings", 1),
+    ("delete statefulsets", 1),
+    ("delete secrets", 1),
+    ("delete persistentvolumes", 1),
+    ("delete persistentvolumeclaims", 1),
+    // That something is gone is believed only after a look, whenever the deletion goes on.
+    ("get persistentvolumes", 8),
+    ("get persistentvolumeclaims", 8),
+    ("list configmaps", 1),
+    ("list secrets", 1),
+    ("patch nodes", 1),
+    // The finalizers.
+    ("patch datasets", 1),
+    ("patch juicefsruntimes", 1),
+    // Without containers there is no cache to clean, which is told once.
+    ("create events", 1),
+];
 
 /// Not what conversations with pods take: how many there are depends on what the pods answer, and cache states are read again and again.
 /// Watches count by the kind, not by the dataset.
