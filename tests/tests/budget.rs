@@ -29,9 +29,10 @@ const BINDING: &[(&str, u64)] = &[
     ("patch nodes", 1),
     // Finalizer and label, and the statuses on the way to Bound.
     ("patch datasets", 2),
-    ("patch datasets/status", 3),
+    ("patch datasets/status", 4),
     ("patch juicefsruntimes", 2),
-    ("patch juicefsruntimes/status", 4),
+    // How many steps on the way are seen depends on how fast the pods are.
+    ("patch juicefsruntimes/status", 6),
 ];
 /// From the deletion of the Dataset until nothing is left.
 const DELETING: &[(&str, u64)] = &[
