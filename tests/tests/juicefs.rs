@@ -157,9 +157,10 @@ async fn bound_follows_at_once_when_the_worker_is_ready() {
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn workers_come_and_go_with_the_replicas() {
-    // Workers of an exclusive dataset keep off each other's nodes, and there is one node.
+    // There is one node: workers of an exclusive dataset keep off each other's, and on the host's network two want the same port.
     let shared = with(dataset("demo"), "/spec/placement", json!("Shared"));
-    let operator = bound_to("workers", 3, shared, &[]).await;
+    let own_network = json!({"networkMode": "ContainerNetwork"});
+    let operator = bound_to("workers", 3, shared, &[("/spec/worker", own_network)]).await;
     for replicas in [2_u32, 1] {
         operator.scale("demo", replicas).await;
         let scaled = |runtime: &DynamicObject| {
