@@ -109,8 +109,9 @@ pub fn run(args: &Args) -> Result<()> {
     let outcome = narrator.follow(NAME, surroundings.real, PATIENCE, || operator.check());
     show(&cluster, &surroundings, &operator);
     outcome?;
-    outlook(args, &cluster, &surroundings);
-    if !args.once && std::io::stdout().is_terminal() {
+    let stays = !args.once && std::io::stdout().is_terminal();
+    outlook(args, &cluster, &surroundings, stays);
+    if stays {
         println!("\nwasser runs until Ctrl-C; its log is {}", operator.log().display());
         while !interrupt::interrupted() {
             operator.check()?;
@@ -191,13 +192,18 @@ fn show(cluster: &Cluster, surroundings: &Surroundings, operator: &Operator) {
 }
 
 /// What to try next.
-fn outlook(args: &Args, cluster: &Cluster, surroundings: &Surroundings) {
+fn outlook(args: &Args, cluster: &Cluster, surroundings: &Surroundings, stays: bool) {
     println!("\n==> what to try next");
+    if !stays {
+        println!("    cargo xtask demo                             # in a terminal: wasser then runs on, and does what follows");
+    }
     println!("    export PATH={}:$PATH", surroundings.programs.display());
     if surroundings.real {
         println!("    kubectl exec {NAME}-worker-0 -- df -h        # the file system, mounted in the worker");
+    } else {
+        // On the one real node, a second worker would wait for the ports of the first.
+        println!("    kubectl scale juicefsruntime {NAME} --replicas=2");
     }
-    println!("    kubectl scale juicefsruntime {NAME} --replicas=2");
     println!("    kubectl delete statefulset {NAME}-worker     # it is put back");
     println!("    helm get values {NAME}");
     println!("    kubectl delete dataset {NAME}                # everything goes, the node's labels too");
