@@ -1,4 +1,4 @@
-//! `call` and `render`: what the examples `measure` of the plugin host and of the chart's renderer say.
+//! `call` and `render`: what the measuring examples of the plugin host and of the chart's renderer say.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};

@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: what binding, deleting, calling and rendering cost, as one JSON object.
 //!
 //! `bind` and `delete` run the operator against a control plane of their own with fake nodes, whose pods are ready at once: what is measured
-//! is the operator and the API server. `call` and `render` run the examples `measure` of the plugin host and of the chart's renderer.
+//! is the operator and the API server. `call` and `render` run the measuring examples of the plugin host and of the chart's renderer.
 
 mod bind;
 mod delete;
