@@ -239,10 +239,7 @@ impl Backend for KubeBackend {
             let recorded = serde_json::to_string(&held).map_err(failed)?;
             let patch = json!({"metadata": {"annotations": {PORTS_ANNOTATION: recorded}}});
             let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &self.identity.namespace, &self.resource);
-            let params = PatchParams {
-                field_manager: Some(FIELD_MANAGER.to_owned()),
-                ..PatchParams::default()
-            };
+            let params = crate::patch_params();
             let metadata = api
                 .patch_metadata(&self.identity.name, &params, &Patch::Merge(&patch))
                 .await

@@ -19,7 +19,7 @@ use crate::volume::VolumeInput;
 const GONE_SOON: Duration = Duration::from_secs(5);
 
 /// Whether the annotations say that Wasser, or Fluid before it, made an object.
-fn is_ours(object: &impl ResourceExt) -> bool {
+pub fn is_ours(object: &impl ResourceExt) -> bool {
     object.annotations().get(labels::CREATED_BY).map(String::as_str) == Some(labels::CREATED_BY_VALUE)
 }
 

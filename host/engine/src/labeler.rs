@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Node;
-use kube::api::{Patch, PatchParams};
+use kube::api::Patch;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::Store;
 use kube::{Api, Client, ResourceExt};
@@ -16,8 +16,6 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use wasser_api::labels;
-
-use crate::FIELD_MANAGER;
 
 /// How long wishes are gathered before the nodes are patched.
 const GATHER: Duration = Duration::from_millis(100);
@@ -131,10 +129,7 @@ impl Labeler {
             }
             let patch = json!({"metadata": {"labels": changes}});
             let api = Api::<Node>::all(self.client.clone());
-            let params = PatchParams {
-                field_manager: Some(FIELD_MANAGER.to_owned()),
-                ..PatchParams::default()
-            };
+            let params = crate::patch_params();
             match api.patch_metadata(&node.name_any(), &params, &Patch::Merge(&patch)).await {
                 Ok(_) => {}
                 Err(error) if crate::error::is_not_found(&error) => {}

@@ -33,3 +33,11 @@ pub mod write;
 
 /// The field manager of everything that Wasser writes.
 pub const FIELD_MANAGER: &str = "wasser";
+
+/// A merge patch in Wasser's name.
+pub fn patch_params() -> kube::api::PatchParams {
+    kube::api::PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..Default::default()
+    }
+}

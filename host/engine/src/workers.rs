@@ -2,12 +2,11 @@
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::Api;
-use kube::api::{Patch, PatchParams};
+use kube::api::Patch;
 use serde_json::json;
 use wasser_api::conditions::runtime as conditions;
 use wasser_api::reasons::{events, runtime as reasons};
 
-use crate::FIELD_MANAGER;
 use crate::error::EngineError;
 use crate::placement;
 use crate::request::Request;
@@ -29,10 +28,7 @@ impl Request {
             spec["template"] = json!({"spec": {"affinity": placement::affinity(shared, &self.identity.fuse_label(), required)}});
         }
         let api = Api::<StatefulSet>::namespaced(self.cluster.client.clone(), &self.identity.namespace);
-        let params = PatchParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            ..PatchParams::default()
-        };
+        let params = crate::patch_params();
         match api
             .patch_metadata(&worker.workload, &params, &Patch::Merge(&json!({"spec": spec})))
             .await

@@ -157,12 +157,13 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
     ));
     tokio::spawn(registrations.run(stop.clone()));
 
-    let version = client.apiserver_version().await.context("asking the API server for its version")?;
+    let version = async { client.apiserver_version().await.context("asking the API server for its version") };
+    let (version, renderer) = tokio::try_join!(version, renderer(cache_dir))?;
     let capabilities = Capabilities {
         kube_version: Some(version.git_version),
         api_versions: Vec::new(),
     };
-    let renderer = Arc::new(renderer(cache_dir).await?.with_capabilities(capabilities));
+    let renderer = Arc::new(renderer.with_capabilities(capabilities));
     let context = Arc::new(Context {
         client,
         registry,

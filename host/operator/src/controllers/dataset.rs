@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{Patch, PatchParams};
+use kube::api::Patch;
 use kube::runtime::controller::Action;
 use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
@@ -13,11 +13,11 @@ use wasser_api::conditions::{self, Wanted};
 use wasser_api::dataset::{Dataset, DatasetPhase, DatasetStatus};
 use wasser_api::reasons::dataset::FAILED_TO_SETUP;
 use wasser_api::reasons::events as reasons;
-use wasser_api::{finalizers, labels, names};
-use wasser_engine::FIELD_MANAGER;
+use wasser_api::{finalizers, names};
 use wasser_engine::cluster::Cluster;
-use wasser_engine::create_volume::users_of;
+use wasser_engine::create_volume::{is_ours, users_of};
 use wasser_engine::error::EngineError;
+use wasser_engine::patch_params;
 use wasser_engine::write::apply_dataset_status;
 
 /// How soon a blocked deletion looks again.
@@ -28,7 +28,7 @@ const ALONE: Duration = Duration::from_secs(5);
 
 /// Brings one Dataset to where its spec and its deletion timestamp want it. `alone` is how long it may have been known that it has no
 /// runtime; none if it has one.
-pub async fn reconcile(dataset: Arc<Dataset>, cluster: &Arc<Cluster>, alone: Option<Duration>) -> Result<Action, EngineError> {
+pub async fn reconcile(mut dataset: Arc<Dataset>, cluster: &Arc<Cluster>, alone: Option<Duration>) -> Result<Action, EngineError> {
     if let Err(invalid) = names::check_dns1035(&dataset.name_any()) {
         event(cluster, &dataset, reasons::ERROR_CREATE_DATASET, &invalid.to_string()).await;
         return Ok(Action::await_change());
@@ -36,9 +36,9 @@ pub async fn reconcile(dataset: Arc<Dataset>, cluster: &Arc<Cluster>, alone: Opt
     if dataset.metadata.deletion_timestamp.is_some() {
         return reconcile_deletion(&dataset, cluster).await;
     }
-    let mut dataset = (*dataset).clone();
     if !dataset.finalizers().iter().any(|finalizer| finalizer == finalizers::DATASET) {
-        dataset.metadata.resource_version = add_finalizer(&dataset, cluster).await?;
+        let version = add_finalizer(&dataset, cluster).await?;
+        Arc::make_mut(&mut dataset).metadata.resource_version = version;
     }
     let mut status = dataset.status.clone().unwrap_or_default();
     if status.phase == DatasetPhase::Unset {
@@ -88,8 +88,7 @@ async fn wait_for_runtime(
 async fn reconcile_deletion(dataset: &Dataset, cluster: &Arc<Cluster>) -> Result<Action, EngineError> {
     let (namespace, name) = (dataset.namespace().unwrap_or_default(), dataset.name_any());
     let claim = cluster.caches.claim(&namespace, &name);
-    let ours = claim.is_some_and(|claim| claim.annotations().get(labels::CREATED_BY).map(String::as_str) == Some(labels::CREATED_BY_VALUE));
-    if ours {
+    if claim.is_some_and(|claim| is_ours(&*claim)) {
         let users = users_of(&cluster.client, &namespace, &name).await?;
         if !users.is_empty() {
             let message = format!("the pods {} still use the claim {name}; delete them first", users.join(", "));
@@ -143,10 +142,7 @@ async fn remove_finalizer(dataset: &Dataset, cluster: &Cluster) -> Result<(), En
 async fn patch_finalizers(dataset: &Dataset, cluster: &Cluster, all: &[String]) -> Result<Option<String>, EngineError> {
     let (namespace, name) = (dataset.namespace().unwrap_or_default(), dataset.name_any());
     let patch = json!({"metadata": {"resourceVersion": dataset.resource_version(), "finalizers": all}});
-    let params = PatchParams {
-        field_manager: Some(FIELD_MANAGER.to_owned()),
-        ..PatchParams::default()
-    };
+    let params = patch_params();
     let api = Api::<Dataset>::namespaced(cluster.client.clone(), &namespace);
     match api.patch_metadata(&name, &params, &Patch::Merge(&patch)).await {
         Ok(written) => Ok(written.metadata.resource_version),

@@ -139,7 +139,7 @@ async fn run_datasets(
         let alone = alone.then(|| started.elapsed());
         async move {
             let timer = metrics.start_reconcile("Dataset");
-            let outcome = dataset::reconcile(dataset.clone(), &cluster, alone).await;
+            let outcome = dataset::reconcile(dataset, &cluster, alone).await;
             timer.end(outcome.as_ref().err().map(EngineError::label));
             outcome
         }
@@ -184,7 +184,7 @@ async fn run_kind(
     let api = Api::<DynamicObject>::all_with(context.client.clone(), &resource);
     let objects = watcher(api, watcher::Config::default())
         .default_backoff()
-        .modify(slim)
+        .modify(watches::slim)
         .reflect(writer);
     let (touch_resource, kind_name) = (resource.clone(), resource.kind.clone());
     let keys = futures::stream::select(UnboundedReceiverStream::new(touched), UnboundedReceiverStream::new(woken));
@@ -247,9 +247,4 @@ where
         };
         std::future::ready(key)
     })
-}
-
-fn slim(object: &mut DynamicObject) {
-    object.managed_fields_mut().clear();
-    object.annotations_mut().remove("kubectl.kubernetes.io/last-applied-configuration");
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::api::{DynamicObject, Patch};
 use kube::core::ApiResource;
 use kube::runtime::controller::Action;
 use kube::{Api, ResourceExt};
@@ -16,10 +16,10 @@ use wasser_api::conditions::dataset as conditions;
 use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, DatasetPhase};
 use wasser_api::reasons::{dataset::FAILED_TO_SETUP, events as reasons};
 use wasser_api::{finalizers, labels, names};
-use wasser_engine::FIELD_MANAGER;
 use wasser_engine::cluster::Cluster;
 use wasser_engine::error::{EngineError, Retry, is_not_found};
 use wasser_engine::implement::Dress;
+use wasser_engine::patch_params;
 use wasser_engine::request::{Request, Wake};
 use wasser_plugin::Plugin;
 
@@ -253,10 +253,7 @@ async fn remove_finalizer(request: &Request) -> Result<(), EngineError> {
 
 async fn patch_runtime(request: &Request, patch: &Value, attempt: &str) -> Result<DynamicObject, EngineError> {
     let api = Api::<DynamicObject>::namespaced_with(request.cluster.client.clone(), &request.identity.namespace, &request.resource);
-    let params = PatchParams {
-        field_manager: Some(FIELD_MANAGER.to_owned()),
-        ..PatchParams::default()
-    };
+    let params = patch_params();
     let attempt = format!("{attempt} {} {}", request.identity.kind, request.identity.display());
     let mut updated = api
         .patch(&request.identity.name, &params, &Patch::Merge(patch))
@@ -273,10 +270,7 @@ async fn label_dataset(request: &mut Request, dataset: &Dataset) -> Result<(), E
         return Ok(());
     }
     let api = Api::<Dataset>::namespaced(request.cluster.client.clone(), &request.identity.namespace);
-    let params = PatchParams {
-        field_manager: Some(FIELD_MANAGER.to_owned()),
-        ..PatchParams::default()
-    };
+    let params = patch_params();
     let patch = json!({"metadata": {"labels": {labels::DATASET_ID: id}}});
     let attempt = format!("labelling Dataset {}", request.identity.display());
     let labelled = api

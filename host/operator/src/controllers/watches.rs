@@ -99,7 +99,7 @@ pub async fn synced(caches: &Caches) -> anyhow::Result<()> {
 }
 
 /// Drops what nobody reads and everybody would have to keep.
-fn slim(object: &mut impl ResourceExt) {
+pub fn slim(object: &mut impl ResourceExt) {
     object.managed_fields_mut().clear();
     object.annotations_mut().remove("kubectl.kubernetes.io/last-applied-configuration");
 }
