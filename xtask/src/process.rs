@@ -85,9 +85,16 @@ impl Process {
         })
     }
 
-    /// Whether it still runs. One that has ended may stay a zombie for a while.
+    /// Whether it still runs. One that has ended may stay a zombie for a while; one whose first thread has ended holds its files and ports as
+    /// long as another thread goes on.
     pub fn runs(&self) -> bool {
-        Stat::of(self.pid).is_some_and(|stat| stat.started == self.started && !matches!(stat.state, 'Z' | 'X'))
+        let ended = |state| matches!(state, 'Z' | 'X') && self.threads() <= 1;
+        Stat::of(self.pid).is_some_and(|stat| stat.started == self.started && !ended(stat.state))
+    }
+
+    /// How many threads there are, a zombie's own included.
+    fn threads(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/task", self.pid)).map_or(0, Iterator::count)
     }
 
     /// Ends it: asks first, then forces.
