@@ -21,8 +21,8 @@ var input, output []byte
 const (
 	// Bytes of memory from which on Go collects garbage all the time; the host allows twice as many.
 	softLimit = 256 << 20
-	// Bytes in the heap, used or not, that are left alone between renders.
-	allowedGarbage = 8 << 20
+	// Bytes in the heap, used or not, that are left alone between renders. Collecting takes longer than rendering, so it has to be worth it.
+	allowedGarbage = 24 << 20
 )
 
 func main() {}

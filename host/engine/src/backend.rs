@@ -19,6 +19,7 @@ use crate::caches::Caches;
 use crate::identity::Identity;
 use crate::pods::PodInfo;
 use crate::ports::{PORTS_ANNOTATION, Ports, parse_range};
+use crate::versions::Versions;
 
 /// Host ports where the plugin's registration does not set `port-range`.
 const DEFAULT_PORT_RANGE: &str = "14000-15999";
@@ -45,6 +46,8 @@ pub struct KubeBackend {
     pub events: crate::events::Events,
     /// The runtime, as events refer to it.
     pub reference: k8s_openapi::api::core::v1::ObjectReference,
+    /// What was written last.
+    pub versions: Arc<Versions>,
     /// Generation and resource version of the runtime after the last write to it from here, which the status write has to name.
     pub written: Mutex<Option<(Option<i64>, Option<String>)>>,
 }
@@ -88,20 +91,26 @@ impl KubeBackend {
 
     async fn pods_of(&self, role: &Role) -> Result<Vec<PodInfo>, BackendError> {
         let workload = format!("{}{}", self.identity.name, role.suffix);
-        if role.workload == "StatefulSet" {
-            return Ok(self.caches.worker_pods.of(&self.identity.namespace, &workload));
+        let namespace = &self.identity.namespace;
+        let mut watched = self.caches.worker_pods.of(namespace, &workload);
+        watched.extend(self.caches.other_pods.of(namespace, &workload));
+        if role.workload == "StatefulSet" || !watched.is_empty() {
+            return Ok(watched);
         }
-        let Some(selector) = self
-            .caches
-            .daemon_set(&self.identity.namespace, &workload)
-            .and_then(|set| set.spec.as_ref().map(|spec| spec.selector.clone()))
-        else {
+        let Some(set) = self.caches.daemon_set(namespace, &workload) else {
             return Ok(Vec::new());
         };
-        let labels: Vec<String> = selector
+        let Some(spec) = set.spec.as_ref() else { return Ok(Vec::new()) };
+        let labels = spec.template.metadata.as_ref().and_then(|metadata| metadata.labels.as_ref());
+        if labels.is_some_and(|labels| labels.contains_key(wasser_api::labels::DATASET_ID)) {
+            return Ok(Vec::new());
+        }
+        // A chart that does not label its pods: they are not watched.
+        let labels: Vec<String> = spec
+            .selector
             .match_labels
-            .unwrap_or_default()
             .iter()
+            .flatten()
             .map(|(key, value)| format!("{key}={value}"))
             .collect();
         let api = Api::<Pod>::namespaced(self.client.clone(), &self.identity.namespace);
@@ -240,11 +249,12 @@ impl Backend for KubeBackend {
             let patch = json!({"metadata": {"annotations": {PORTS_ANNOTATION: recorded}}});
             let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &self.identity.namespace, &self.resource);
             let params = crate::patch_params();
-            let metadata = api
+            let written = api
                 .patch_metadata(&self.identity.name, &params, &Patch::Merge(&patch))
                 .await
-                .map_err(answer)?
-                .metadata;
+                .map_err(answer)?;
+            self.versions.wrote(&written);
+            let metadata = written.metadata;
             *self.written.lock().unwrap_or_else(PoisonError::into_inner) = Some((metadata.generation, metadata.resource_version));
         }
         names

@@ -8,7 +8,8 @@ use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store};
 use wasser_api::dataset::Dataset;
 
-use crate::pods::WorkerPods;
+use crate::pods::PodIndex;
+use crate::records::Records;
 
 /// The stores behind the watches. All but the nodes hold only objects with the label `fluid.io/dataset-id`, or Datasets.
 pub struct Caches {
@@ -26,8 +27,14 @@ pub struct Caches {
     pub volumes: Store<PartialObjectMeta<PersistentVolume>>,
     /// ConfigMaps of runtimes.
     pub config_maps: Store<PartialObjectMeta<ConfigMap>>,
-    /// Pods of workers.
-    pub worker_pods: Arc<WorkerPods>,
+    /// Pods with the label `fluid.io/dataset`: those that hold cache.
+    pub worker_pods: Arc<PodIndex>,
+    /// Other pods with the label `fluid.io/dataset-id`: masters and clients.
+    pub other_pods: Arc<PodIndex>,
+    /// Helm's records in Secrets.
+    pub release_secrets: Arc<Records>,
+    /// Helm's records in ConfigMaps, where Fluid has them.
+    pub release_config_maps: Arc<Records>,
 }
 
 impl Caches {
@@ -54,6 +61,11 @@ impl Caches {
     /// The volume of this name.
     pub fn volume(&self, name: &str) -> Option<Arc<PartialObjectMeta<PersistentVolume>>> {
         self.volumes.get(&ObjectRef::new(name))
+    }
+
+    /// Whether a release has a record, in a Secret or a ConfigMap.
+    pub fn has_record(&self, namespace: &str, name: &str) -> bool {
+        self.release_secrets.has(namespace, name) || self.release_config_maps.has(namespace, name)
     }
 
     /// Whether an object of a release is there, for the kinds that are watched; true for the others.

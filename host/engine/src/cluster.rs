@@ -1,6 +1,6 @@
 //! What all reconciles of all runtimes share.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,8 +14,11 @@ use crate::caches::Caches;
 use crate::error::EngineError;
 use crate::events::Events;
 use crate::labeler::Labeler;
+use crate::pace::Pace;
 use crate::ports::Ports;
 use crate::tasks::Tasks;
+use crate::users::Users;
+use crate::versions::Versions;
 
 /// How this installation is configured.
 #[derive(Debug, Clone)]
@@ -59,9 +62,16 @@ pub struct Cluster {
     pub cache_states: Tasks<Result<Vec<(String, String)>, String>>,
     /// Attempts to empty a cache.
     pub cleanups: Tasks<Result<(), String>>,
+    /// What was written last to Datasets and runtimes.
+    pub versions: Arc<Versions>,
+    /// How often the progress of runtimes is shown.
+    pub pace: Pace,
     /// The configuration.
     pub settings: EngineSettings,
+    /// Who uses which claim.
+    pub users: Users,
     installed: Mutex<HashMap<String, Option<Arc<Installed>>>>,
+    volumes_gone: Mutex<HashSet<String>>,
     charts: Mutex<HashMap<String, Arc<Chart>>>,
 }
 
@@ -79,8 +89,12 @@ impl Cluster {
             metadata: Tasks::default(),
             cache_states: Tasks::default(),
             cleanups: Tasks::default(),
+            versions: Arc::default(),
+            pace: Pace::default(),
             settings,
+            users: Users::default(),
             installed: Mutex::default(),
+            volumes_gone: Mutex::default(),
             charts: Mutex::default(),
         }
     }
@@ -118,13 +132,28 @@ impl Cluster {
         self.installed.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
 
+    /// Whether the claim and the volume of a runtime that is being deleted have been seen to be gone.
+    pub fn is_volume_gone(&self, uid: &str) -> bool {
+        self.volumes_gone.lock().unwrap_or_else(PoisonError::into_inner).contains(uid)
+    }
+
+    /// Remembers that they are.
+    pub fn remember_volume_gone(&self, uid: &str) {
+        self.volumes_gone
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(uid.to_owned());
+    }
+
     /// Forgets everything that was kept for a runtime.
     pub fn forget(&self, uid: &str) {
+        self.volumes_gone.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
         self.forget_release(uid);
         self.metadata.forget(uid);
         self.cache_states.forget(uid);
         self.cleanups.forget(uid);
         self.ports.release(uid);
+        self.pace.forget(uid);
         self.events.forget(uid);
     }
 }

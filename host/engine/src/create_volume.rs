@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
+use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::core::PartialObjectMeta;
 use kube::{Api, ResourceExt};
 use serde_json::json;
@@ -57,8 +57,11 @@ impl Request {
 
     /// Removes the claim, then the volume. Fails with a wait until both are gone.
     ///
-    /// What the watch shows is deleted without asking; that something is absent is believed only after a live read.
+    /// What the watch shows is deleted without asking; that something is absent is believed only after a live read, and then for good.
     pub async fn delete_volume(&mut self) -> Result<(), EngineError> {
+        if self.cluster.is_volume_gone(&self.uid) {
+            return Ok(());
+        }
         let (namespace, name, volume) = (self.identity.namespace.clone(), self.identity.name.clone(), self.identity.volume());
         let caches = self.cluster.caches.clone();
         let claims = Api::<PersistentVolumeClaim>::namespaced(self.cluster.client.clone(), &namespace);
@@ -77,6 +80,7 @@ impl Request {
             }
             return Err(gone_later("PersistentVolume", &volume));
         }
+        self.cluster.remember_volume_gone(&self.uid);
         Ok(())
     }
 
@@ -89,7 +93,7 @@ impl Request {
         const LONG: i64 = 30;
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
         if k8s_openapi::jiff::Timestamp::now().as_second() - since.as_second() < LONG
-            || !users_of(&self.cluster.client, namespace, name).await?.is_empty()
+            || !self.cluster.users.of(&self.cluster.client, namespace, name).await?.is_empty()
         {
             return Ok(());
         }
@@ -102,26 +106,6 @@ impl Request {
             ))(error)),
         }
     }
-}
-
-/// The pods that still use a claim: neither succeeded nor failed.
-pub async fn users_of(client: &kube::Client, namespace: &str, claim: &str) -> Result<Vec<String>, EngineError> {
-    let api = Api::<Pod>::namespaced(client.clone(), namespace);
-    let active = ListParams::default().fields("status.phase!=Succeeded,status.phase!=Failed");
-    let pods = api
-        .list(&active)
-        .await
-        .map_err(EngineError::kube(format!("listing the pods of {namespace}")))?;
-    let uses = |pod: &&Pod| {
-        let volumes = pod.spec.as_ref().and_then(|spec| spec.volumes.as_deref()).unwrap_or_default();
-        volumes.iter().any(|volume| {
-            volume
-                .persistent_volume_claim
-                .as_ref()
-                .is_some_and(|source| source.claim_name == claim)
-        })
-    };
-    Ok(pods.items.iter().filter(uses).map(ResourceExt::name_any).collect())
 }
 
 fn fuse_role(request: &Request) -> String {

@@ -35,15 +35,18 @@ impl Request {
         if let Some(known) = self.cluster.known_release(&self.uid) {
             return Ok(known);
         }
-        let found = self
-            .cluster
-            .releases
-            .find(&self.identity.namespace, &self.identity.name)
-            .await
-            .map_err(|source| EngineError::Release {
+        let (namespace, name) = (&self.identity.namespace, &self.identity.name);
+        let found = if self.cluster.caches.has_record(namespace, name) {
+            let found = self.cluster.releases.find(namespace, name).await;
+            found.map_err(|source| EngineError::Release {
                 release: self.identity.display(),
                 source: Box::new(source),
-            })?;
+            })?
+        } else {
+            // Should the watch be late, the record that the installation wants to write is there already, and is then read.
+            self.cluster.releases.take_for_absent(namespace, name);
+            None
+        };
         let release = found.filter(|release| release.is_deployed()).map(|release| {
             let objects = release
                 .objects()
@@ -124,6 +127,8 @@ impl Request {
             values,
         };
         self.context.installed = Some(installed.text.clone());
+        // Right after, there is nothing to show yet.
+        self.cluster.pace.restart(&self.uid);
         self.cluster.remember_release(&self.uid, Some(Arc::new(installed)));
         Ok(true)
     }

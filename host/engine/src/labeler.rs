@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Node;
 use kube::api::Patch;
@@ -19,6 +19,11 @@ use wasser_api::labels;
 
 /// How long wishes are gathered before the nodes are patched.
 const GATHER: Duration = Duration::from_millis(100);
+/// The least time between two rounds while datasets come up. A patch of a node is told to everybody who watches nodes, so many datasets that
+/// come up together should cost few of them.
+const PERIOD: Duration = Duration::from_secs(2);
+/// The same while a runtime waits for its labels to go.
+const LEAVING_PERIOD: Duration = Duration::from_millis(300);
 /// How long to wait after a node could not be patched.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -95,17 +100,31 @@ impl Labeler {
 
     /// Patches nodes until told to stop.
     pub async fn run(&self, stop: CancellationToken) {
+        let mut last: Option<Instant> = None;
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.changed.notified() => {}
             }
             tokio::time::sleep(GATHER).await;
+            while last.is_some_and(|last| last.elapsed() < self.period()) {
+                tokio::time::sleep(GATHER).await;
+            }
+            last = Some(Instant::now());
             if !self.round().await {
                 tokio::time::sleep(RETRY).await;
                 self.changed.notify_one();
             }
             self.rounds.send_modify(|round| *round += 1);
+        }
+    }
+
+    fn period(&self) -> Duration {
+        let wishes = self.wishes.lock().unwrap_or_else(PoisonError::into_inner);
+        if wishes.values().any(|wish| wish.leaving) {
+            LEAVING_PERIOD
+        } else {
+            PERIOD
         }
     }
 

@@ -88,17 +88,30 @@ impl Request {
         });
     }
 
-    /// Reads the cache states when a period has passed, and shows what was read last.
+    /// Reads the cache states when a period has passed, and shows what was read last. The sizes come first: pods that have just started are
+    /// not asked two things at once.
     pub fn sync_cache_states(&mut self) {
+        if self.cluster.metadata.progress(&self.uid) == Some(Progress::Running) {
+            return;
+        }
         let tasks = &self.cluster.cache_states;
+        let mut failing = 0;
         match tasks.progress(&self.uid) {
-            Some(Progress::Done(Ok(states))) => self.runtime_status.cache_states = states.into_iter().collect(),
+            Some(Progress::Done(Ok(states))) => {
+                self.runtime_status.cache_states = states.into_iter().collect();
+                tasks.succeeded(&self.uid);
+            }
             Some(Progress::Done(Err(message))) => {
                 tracing::debug!(runtime = self.identity.display(), message, "reading the cache states failed");
+                failing = tasks.failures(&self.uid).saturating_add(1);
             }
             Some(Progress::Running) | None => {}
         }
-        if tasks.age(&self.uid).is_none_or(|age| age >= self.cluster.settings.sync_period) {
+        let pause = self.cluster.settings.sync_period * 2_u32.pow(failing.min(LONGEST_BACKOFF));
+        if tasks.age(&self.uid).is_none_or(|age| age >= pause) {
+            if failing > 0 {
+                tasks.failed(&self.uid);
+            }
             let (mut implement, context, kind) = (self.instance(), self.context.clone(), self.identity.kind.clone());
             let shown: Vec<(String, String)> = self.runtime_status.cache_states.clone().into_iter().collect();
             let wake = Arc::clone(&self.wake);

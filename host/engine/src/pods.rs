@@ -1,4 +1,4 @@
-//! The worker pods of all datasets, as small as they can be kept, found by their workload.
+//! The pods of all runtimes, as small as they can be kept, found by their workload.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{PoisonError, RwLock};
@@ -55,12 +55,12 @@ type Owner = (String, String);
 
 /// An index of pods by the StatefulSet or DaemonSet that controls them.
 #[derive(Debug, Default)]
-pub struct WorkerPods {
+pub struct PodIndex {
     by_owner: RwLock<HashMap<Owner, BTreeMap<String, PodInfo>>>,
     incoming: RwLock<HashMap<Owner, BTreeMap<String, PodInfo>>>,
 }
 
-impl WorkerPods {
+impl PodIndex {
     /// The pods of a workload, by name.
     pub fn of(&self, namespace: &str, workload: &str) -> Vec<PodInfo> {
         let index = self.by_owner.read().unwrap_or_else(PoisonError::into_inner);
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn pods_are_found_by_their_workload_and_only_changes_are_reported() {
-        let pods = WorkerPods::default();
+        let pods = PodIndex::default();
         assert!(pods.apply(&Event::Apply(pod("demo-worker-0", false))).is_some());
         assert!(pods.apply(&Event::Apply(pod("demo-worker-0", false))).is_none());
         assert!(pods.apply(&Event::Apply(pod("demo-worker-0", true))).is_some());
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_new_list_replaces_what_was_known() {
-        let pods = WorkerPods::default();
+        let pods = PodIndex::default();
         pods.apply(&Event::Apply(pod("demo-worker-0", true)));
         pods.apply(&Event::Init);
         pods.apply(&Event::InitApply(pod("demo-worker-1", true)));

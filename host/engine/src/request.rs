@@ -101,6 +101,7 @@ impl Request {
             port_range: plugin.settings.get("port-range").cloned(),
             events: cluster.events.clone(),
             reference,
+            versions: cluster.versions.clone(),
             written: Mutex::default(),
         });
         cluster

@@ -25,9 +25,11 @@ impl Request {
         self.clean_cache().await?;
         let wish = self.node_wish();
         self.cluster.labeler.clear(&self.uid, wish).await;
+        let (namespace, name) = (&self.identity.namespace, &self.identity.name);
+        let config_maps = self.cluster.caches.release_config_maps.has(namespace, name);
         self.cluster
             .releases
-            .uninstall(&self.identity.namespace, &self.identity.name, &self.policy())
+            .uninstall(namespace, name, &self.policy(), config_maps)
             .await
             .map_err(|source| EngineError::Release {
                 release: self.identity.display(),

@@ -72,6 +72,14 @@ impl<T: Clone + Send + 'static> Tasks<T> {
         })
     }
 
+    /// Counts from the beginning again, after a success.
+    pub fn succeeded(&self, uid: &str) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = entries.get_mut(uid) {
+            entry.failures = 0;
+        }
+    }
+
     /// Starts the task unless it runs. `wake` is called when it has ended, so that the runtime is reconciled.
     pub fn start<F>(&self, uid: &str, wake: impl FnOnce() + Send + 'static, work: F)
     where

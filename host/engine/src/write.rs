@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use wasser_api::dataset::{Dataset, DatasetPhase, DatasetStatus};
 
 use crate::FIELD_MANAGER;
+use crate::cluster::Cluster;
 use crate::error::{EngineError, is_not_found};
 use crate::request::Request;
 
@@ -33,7 +34,11 @@ impl Request {
             )
             .await
         {
-            Ok(_) => Ok(()),
+            Ok(written) => {
+                self.cluster.versions.wrote(&written);
+                self.cluster.pace.restart(&self.uid);
+                Ok(())
+            }
             Err(error) if is_not_found(&error) => Ok(()),
             Err(error) => Err(EngineError::kube(attempt)(error)),
         }
@@ -44,7 +49,7 @@ impl Request {
         if dataset.status.as_ref() == Some(&self.dataset_status) {
             return Ok(());
         }
-        apply_dataset_status(&self.cluster.client, &dataset, &self.dataset_status).await
+        apply_dataset_status(&self.cluster, &dataset, &self.dataset_status).await
     }
 
     fn body(&self, api_version: &str, kind: &str, resource_version: Option<String>, status: &Value) -> Value {
@@ -71,7 +76,7 @@ impl Request {
 }
 
 /// Applies the status of a Dataset, provided that it is still as it was read.
-pub async fn apply_dataset_status(client: &kube::Client, dataset: &Dataset, status: &DatasetStatus) -> Result<(), EngineError> {
+pub async fn apply_dataset_status(cluster: &Cluster, dataset: &Dataset, status: &DatasetStatus) -> Result<(), EngineError> {
     let (namespace, name) = (dataset.namespace().unwrap_or_default(), dataset.name_any());
     let body = json!({
         "apiVersion": wasser_api::API_VERSION,
@@ -79,12 +84,15 @@ pub async fn apply_dataset_status(client: &kube::Client, dataset: &Dataset, stat
         "metadata": {"name": name, "namespace": namespace, "resourceVersion": dataset.resource_version()},
         "status": to_value(status),
     });
-    let api = Api::<Dataset>::namespaced(client.clone(), &namespace);
+    let api = Api::<Dataset>::namespaced(cluster.client.clone(), &namespace);
     match api
         .patch_status(&name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&body))
         .await
     {
-        Ok(_) => Ok(()),
+        Ok(written) => {
+            cluster.versions.wrote(&written);
+            Ok(())
+        }
         Err(error) if is_not_found(&error) => Ok(()),
         Err(error) => Err(EngineError::kube(format!("writing the status of Dataset {namespace}/{name}"))(
             error,

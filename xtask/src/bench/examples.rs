@@ -30,11 +30,12 @@ pub fn call(options: &Options) -> Result<Report> {
 pub fn render(options: &Options) -> Result<Report> {
     let mut report = Report::new("render", options, json!({"chart": "juicefs"}));
     let (cache, chart) = (directory(options.dev)?.join("compiled/helm"), paths::root().join("charts/juicefs"));
+    let values = paths::root().join("plugins/juicefs/tests/cases/golden/cache-directories.values.yaml");
     let output = cargo(
         options.dev,
         "run",
         &["--quiet", "--package", "wasser-chart", "--example", "measure_render"],
-        &[&cache, &chart],
+        &[&cache, &chart, &values],
     )?;
     for (name, value) in rendering(&figures(&output)?)? {
         report.figure(name, value)?;

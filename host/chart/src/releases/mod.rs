@@ -162,14 +162,16 @@ impl Releases {
 
     /// Deletes a release: its objects, then its records, with its hooks around. False if the runtime has none. Interrupted, it starts over.
     ///
-    /// Objects of hooks stay, as with Helm, and go with the runtime.
+    /// Objects of hooks stay, as with Helm, and go with the runtime. `config_maps` says whether there may be records in ConfigMaps, as Fluid's
+    /// Helm writes them.
     ///
     /// # Errors
     /// If a request or a hook fails.
-    pub async fn uninstall(&self, namespace: &str, name: &str, policy: &Policy) -> Result<bool, ReleaseError> {
+    pub async fn uninstall(&self, namespace: &str, name: &str, policy: &Policy, config_maps: bool) -> Result<bool, ReleaseError> {
         self.set_absent(namespace, name, false);
         let store = Store::new(&self.client, namespace, name);
-        let (secrets, config_maps) = futures::try_join!(store.secrets(), store.config_maps())?;
+        let secrets = store.secrets().await?;
+        let config_maps = if config_maps { store.config_maps().await? } else { Vec::new() };
         let Some(newest) = secrets.last().or(config_maps.last()) else {
             return Ok(false);
         };
@@ -195,6 +197,12 @@ impl Releases {
         let all: Vec<&Entry> = secrets.iter().chain(&config_maps).collect();
         history::delete_all(&store, &all).await?;
         Ok(true)
+    }
+
+    /// Notes that there is no release of this name, as somebody knows who watches the records: the installation need not look for one. What
+    /// it finds in its way all the same, it takes over.
+    pub fn take_for_absent(&self, namespace: &str, name: &str) {
+        self.set_absent(namespace, name, true);
     }
 
     /// Notes whether there is no release, and answers what was noted before.

@@ -31,7 +31,7 @@ pub struct Limits {
     pub deadline: Duration,
     /// Bytes of memory.
     pub memory: usize,
-    /// Renders at the same time.
+    /// Renders at the same time. Each has an instance of some thirty megabytes, so by default there is one for every two processors.
     pub parallel: usize,
     /// An instance with more bytes of memory than this is not used again.
     pub kept_memory: usize,
@@ -44,7 +44,7 @@ impl Default for Limits {
         Self {
             deadline: Duration::from_secs(10),
             memory: 512 << 20,
-            parallel: 2,
+            parallel: std::thread::available_parallelism().map_or(1, |processors| processors.get().div_ceil(2)),
             kept_memory: 64 << 20,
             kept_for: KEPT_FOR,
         }

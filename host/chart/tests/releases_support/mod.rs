@@ -184,7 +184,10 @@ impl Scene {
 
     /// Deletes the release.
     pub async fn uninstall(&self) -> bool {
-        self.releases.uninstall(&self.policy.namespace, "demo", &self.policy).await.unwrap()
+        self.releases
+            .uninstall(&self.policy.namespace, "demo", &self.policy, true)
+            .await
+            .unwrap()
     }
 
     /// Names and states of the records in Secrets, or in ConfigMaps.

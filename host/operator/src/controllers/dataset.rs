@@ -8,20 +8,23 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::Patch;
 use kube::runtime::controller::Action;
 use kube::{Api, Resource, ResourceExt};
-use serde_json::json;
+use serde_json::{Value, json};
 use wasser_api::conditions::{self, Wanted};
 use wasser_api::dataset::{Dataset, DatasetPhase, DatasetStatus};
 use wasser_api::reasons::dataset::FAILED_TO_SETUP;
 use wasser_api::reasons::events as reasons;
-use wasser_api::{finalizers, names};
+use wasser_api::{finalizers, labels, names};
 use wasser_engine::cluster::Cluster;
-use wasser_engine::create_volume::{is_ours, users_of};
+use wasser_engine::create_volume::is_ours;
 use wasser_engine::error::EngineError;
 use wasser_engine::patch_params;
 use wasser_engine::write::apply_dataset_status;
 
 /// How soon a blocked deletion looks again.
 const BLOCKED: Duration = Duration::from_secs(10);
+
+/// When to look again at what the watch shows as it was before a write of our own; its event usually comes earlier.
+const STALE: Duration = Duration::from_secs(1);
 
 /// How long a Dataset may be without a runtime before its user is told: most are applied together.
 const ALONE: Duration = Duration::from_secs(5);
@@ -36,6 +39,9 @@ pub async fn reconcile(mut dataset: Arc<Dataset>, cluster: &Arc<Cluster>, alone:
     if dataset.metadata.deletion_timestamp.is_some() {
         return reconcile_deletion(&dataset, cluster).await;
     }
+    if cluster.versions.is_stale(&*dataset) {
+        return Ok(Action::requeue(STALE));
+    }
     if !dataset.finalizers().iter().any(|finalizer| finalizer == finalizers::DATASET) {
         let version = add_finalizer(&dataset, cluster).await?;
         Arc::make_mut(&mut dataset).metadata.resource_version = version;
@@ -43,7 +49,7 @@ pub async fn reconcile(mut dataset: Arc<Dataset>, cluster: &Arc<Cluster>, alone:
     let mut status = dataset.status.clone().unwrap_or_default();
     if status.phase == DatasetPhase::Unset {
         status.phase = DatasetPhase::NotBound;
-        apply_dataset_status(&cluster.client, &dataset, &status).await?;
+        apply_dataset_status(cluster, &dataset, &status).await?;
         return Ok(alone.map_or_else(Action::await_change, |_| Action::requeue(ALONE)));
     }
     match alone {
@@ -79,7 +85,7 @@ async fn wait_for_runtime(
         message: &message,
     };
     if conditions::set_dataset(&mut status.conditions, &wanted, Time(Timestamp::now())) {
-        apply_dataset_status(&cluster.client, dataset, &status).await?;
+        apply_dataset_status(cluster, dataset, &status).await?;
     }
     Ok(Action::await_change())
 }
@@ -89,7 +95,7 @@ async fn reconcile_deletion(dataset: &Dataset, cluster: &Arc<Cluster>) -> Result
     let (namespace, name) = (dataset.namespace().unwrap_or_default(), dataset.name_any());
     let claim = cluster.caches.claim(&namespace, &name);
     if claim.is_some_and(|claim| is_ours(&*claim)) {
-        let users = users_of(&cluster.client, &namespace, &name).await?;
+        let users = cluster.users.of(&cluster.client, &namespace, &name).await?;
         if !users.is_empty() {
             let message = format!("the pods {} still use the claim {name}; delete them first", users.join(", "));
             event(cluster, dataset, reasons::ERROR_DELETE_DATASET, &message).await;
@@ -103,7 +109,9 @@ async fn reconcile_deletion(dataset: &Dataset, cluster: &Arc<Cluster>) -> Result
         return Ok(Action::requeue(BLOCKED));
     }
     remove_finalizer(dataset, cluster).await?;
-    cluster.events.forget(&dataset.uid().unwrap_or_default());
+    let uid = dataset.uid().unwrap_or_default();
+    cluster.events.forget(&uid);
+    cluster.versions.forget(&uid);
     Ok(Action::await_change())
 }
 
@@ -118,11 +126,13 @@ fn live_references(dataset: &Dataset, cluster: &Cluster) -> Vec<String> {
     references.into_iter().filter(lives).collect()
 }
 
-/// Adds the finalizer. The answer is the version that this made.
+/// Adds the finalizer, and the label by which tools find what belongs together. The answer is the version that this made.
 async fn add_finalizer(dataset: &Dataset, cluster: &Cluster) -> Result<Option<String>, EngineError> {
     let mut all = dataset.finalizers().to_vec();
     all.push(finalizers::DATASET.to_owned());
-    patch_finalizers(dataset, cluster, &all).await
+    let namespace = dataset.namespace().unwrap_or_default();
+    let id = labels::dataset_id(&namespace, &dataset.name_any(), &dataset.uid().unwrap_or_default());
+    patch_metadata(dataset, cluster, json!({"finalizers": all, "labels": {labels::DATASET_ID: id}})).await
 }
 
 async fn remove_finalizer(dataset: &Dataset, cluster: &Cluster) -> Result<(), EngineError> {
@@ -135,17 +145,21 @@ async fn remove_finalizer(dataset: &Dataset, cluster: &Cluster) -> Result<(), En
     if rest.len() == dataset.finalizers().len() {
         return Ok(());
     }
-    patch_finalizers(dataset, cluster, &rest).await.map(drop)
+    patch_metadata(dataset, cluster, json!({"finalizers": rest})).await.map(drop)
 }
 
-/// Sets the finalizers, provided that the Dataset is still as it was read.
-async fn patch_finalizers(dataset: &Dataset, cluster: &Cluster, all: &[String]) -> Result<Option<String>, EngineError> {
+/// Sets metadata, provided that the Dataset is still as it was read.
+async fn patch_metadata(dataset: &Dataset, cluster: &Cluster, mut metadata: Value) -> Result<Option<String>, EngineError> {
     let (namespace, name) = (dataset.namespace().unwrap_or_default(), dataset.name_any());
-    let patch = json!({"metadata": {"resourceVersion": dataset.resource_version(), "finalizers": all}});
+    metadata["resourceVersion"] = json!(dataset.resource_version());
     let params = patch_params();
     let api = Api::<Dataset>::namespaced(cluster.client.clone(), &namespace);
-    match api.patch_metadata(&name, &params, &Patch::Merge(&patch)).await {
-        Ok(written) => Ok(written.metadata.resource_version),
+    let patch = Patch::Merge(json!({"metadata": metadata}));
+    match api.patch_metadata(&name, &params, &patch).await {
+        Ok(written) => {
+            cluster.versions.wrote(&written);
+            Ok(written.metadata.resource_version)
+        }
         Err(error) if wasser_engine::error::is_not_found(&error) => Ok(None),
         Err(error) => Err(EngineError::kube(format!("setting the finalizers of Dataset {namespace}/{name}"))(
             error,

@@ -22,7 +22,7 @@ use wasser_engine::labeler::Labeler;
 
 use super::rivals::Rivals;
 use super::runtime::Kind;
-use super::watches::{self, Key, Touches};
+use super::watches::{self, Audience, Key, Touches};
 use super::{dataset, runtime};
 use crate::context::Context;
 use crate::metrics::Timed;
@@ -33,7 +33,7 @@ const DEBOUNCE: Duration = Duration::from_millis(20);
 /// Runs all controllers until told to stop, and then lets the reconciles that are under way finish.
 pub async fn run(context: Arc<Context>, stop: CancellationToken) -> anyhow::Result<()> {
     let touches = Arc::new(Touches::default());
-    let dataset_touches = touches.subscribe();
+    let dataset_touches = touches.subscribe(Audience::All);
     let caches = watches::start(&context.client, &touches, &stop);
     let labeler = Labeler::new(
         context.client.clone(),
@@ -87,7 +87,7 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
                 let (wake, woken) = tokio::sync::mpsc::unbounded_channel();
                 started.insert(name.clone(), wake.clone());
                 tracing::info!(kind = name, "serving a kind of runtime");
-                let touched = touches.subscribe();
+                let touched = touches.subscribe(Audience::Runtimes);
                 tasks.spawn(run_kind(
                     context.clone(),
                     cluster.clone(),

@@ -30,6 +30,8 @@ use crate::metrics::Metrics;
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// How long a reconcile may take; longer work runs as a task of its own.
 const DEADLINE: Duration = Duration::from_secs(60);
+/// When to look again at what the watch shows as it was before a write of our own; its event usually comes earlier.
+const STALE: Duration = Duration::from_secs(1);
 /// How soon a runtime that is not ready is looked at even if no watch says anything.
 const UNREADY: Duration = Duration::from_secs(120);
 
@@ -62,6 +64,14 @@ pub async fn reconcile(runtime: Arc<DynamicObject>, kind: Arc<Kind>) -> Result<A
     let Some(plugin) = (kind.plugin)() else {
         return Ok(Action::await_change());
     };
+    let dataset = kind
+        .cluster
+        .caches
+        .dataset(&runtime.namespace().unwrap_or_default(), &runtime.name_any());
+    let versions = &kind.cluster.versions;
+    if versions.is_stale(&*runtime) || dataset.is_some_and(|dataset| versions.is_stale(&*dataset)) {
+        return Ok(Action::requeue(STALE));
+    }
     let (wake, namespace, name) = (kind.wake.clone(), runtime.namespace().unwrap_or_default(), runtime.name_any());
     let wake: Wake = Arc::new(move || wake(&namespace, &name));
     let mut request = Request::new(
@@ -134,6 +144,9 @@ async fn reconcile_internal(request: &mut Request, kind: &Kind) -> Result<Action
 async fn reconcile_runtime(request: &mut Request) -> Result<Action, EngineError> {
     request.validate().await?;
     if !request.is_set_up() && !request.setup().await? {
+        if let Some(pause) = request.cluster.pace.wait(&request.uid) {
+            return Ok(Action::requeue(pause));
+        }
         request.write_statuses().await?;
         return Ok(Action::requeue(UNREADY));
     }
@@ -175,6 +188,7 @@ async fn reconcile_runtime_deletion(request: &mut Request) -> Result<Action, Eng
     request.shutdown().await?;
     request.reset_dataset().await?;
     remove_finalizer(request).await?;
+    request.cluster.versions.forget(&request.uid);
     Ok(Action::await_change())
 }
 
@@ -259,6 +273,7 @@ async fn patch_runtime(request: &Request, patch: &Value, attempt: &str) -> Resul
         .patch(&request.identity.name, &params, &Patch::Merge(patch))
         .await
         .map_err(EngineError::kube(attempt))?;
+    request.cluster.versions.wrote(&updated);
     updated.managed_fields_mut().clear();
     Ok(updated)
 }
@@ -277,6 +292,7 @@ async fn label_dataset(request: &mut Request, dataset: &Dataset) -> Result<(), E
         .patch_metadata(&request.identity.name, &params, &Patch::Merge(&patch))
         .await
         .map_err(EngineError::kube(attempt))?;
+    request.cluster.versions.wrote(&labelled);
     // The status write that may follow has to name the version that this write made.
     let mut fresh = dataset.clone();
     fresh.metadata.resource_version = labelled.metadata.resource_version;

@@ -2,9 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use anyhow::Context as _;
 use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::api::apps::v1::{DaemonSet, StatefulSet};
-use k8s_openapi::api::core::v1::{ConfigMap, Node, PersistentVolume, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, Node, PersistentVolume, PersistentVolumeClaim, Pod, Secret};
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::{self, Store};
@@ -15,32 +16,48 @@ use tokio_util::sync::CancellationToken;
 use wasser_api::dataset::Dataset;
 use wasser_api::labels;
 use wasser_engine::caches::Caches;
-use wasser_engine::pods::WorkerPods;
+use wasser_engine::pods::PodIndex;
+use wasser_engine::records::{self, Records};
 
 /// Namespace and name of a Dataset, which its runtime shares.
 pub type Key = (String, String);
 
+/// Who is told of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// The controllers of runtimes.
+    Runtimes,
+    /// They and the controller of Datasets.
+    All,
+}
+
 /// Passes on which datasets something changed for.
 #[derive(Default)]
 pub struct Touches {
-    subscribers: Mutex<Vec<UnboundedSender<Key>>>,
+    subscribers: Mutex<Vec<(Audience, UnboundedSender<Key>)>>,
     nodes: tokio::sync::Notify,
 }
 
 impl Touches {
-    /// From now on, all keys that are touched. The receiver's queue is drained by a scheduler that keeps each key once.
-    pub fn subscribe(&self) -> UnboundedReceiver<Key> {
+    /// From now on, all keys that are touched for this audience. The receiver's queue is drained by a scheduler that keeps each key once.
+    pub fn subscribe(&self, audience: Audience) -> UnboundedReceiver<Key> {
         let (sender, receiver) = unbounded_channel();
-        self.subscribers.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
+        self.subscribers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push((audience, sender));
         receiver
     }
 
     /// Something changed for this dataset.
-    pub fn touch(&self, key: Key) {
+    pub fn touch(&self, key: Key, who: Audience) {
         self.subscribers
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .retain(|subscriber| subscriber.send(key.clone()).is_ok());
+            .retain(|(audience, subscriber)| match (who, audience) {
+                (Audience::Runtimes, Audience::All) => !subscriber.is_closed(),
+                _ => subscriber.send(key.clone()).is_ok(),
+            });
     }
 
     /// Waits for a change of some node.
@@ -52,37 +69,43 @@ impl Touches {
 /// Starts all watches. The caches are filled when [`synced`] returns.
 pub fn start(client: &Client, touches: &Arc<Touches>, stop: &CancellationToken) -> Arc<Caches> {
     let ours = watcher::Config::default().labels(labels::DATASET_ID);
-    let worker_pods = Arc::new(WorkerPods::default());
     let datasets = datasets(client, touches, stop);
     let claim_key = |claim: &PartialObjectMeta<PersistentVolumeClaim>| Some((claim.namespace()?, claim.name_any()));
     let volume_datasets = datasets.clone();
-    let caches = Arc::new(Caches {
-        stateful_sets: store(watcher(Api::<StatefulSet>::all(client.clone()), ours.clone()), touches, stop, owner),
-        daemon_sets: store(watcher(Api::<DaemonSet>::all(client.clone()), ours.clone()), touches, stop, owner),
+    let to_runtimes = |stop: &CancellationToken| (touches.clone(), Audience::Runtimes, stop.clone());
+    Arc::new(Caches {
+        stateful_sets: store(
+            watcher(Api::<StatefulSet>::all(client.clone()), ours.clone()),
+            to_runtimes(stop),
+            owner,
+        ),
+        daemon_sets: store(
+            watcher(Api::<DaemonSet>::all(client.clone()), ours.clone()),
+            to_runtimes(stop),
+            owner,
+        ),
         claims: store(
             watcher(Api::<PartialObjectMeta<PersistentVolumeClaim>>::all(client.clone()), ours.clone()),
-            touches,
-            stop,
+            (touches.clone(), Audience::All, stop.clone()),
             claim_key,
         ),
         volumes: store(
             watcher(Api::<PartialObjectMeta<PersistentVolume>>::all(client.clone()), ours.clone()),
-            touches,
-            stop,
+            to_runtimes(stop),
             move |volume| volume_key(&volume_datasets, &volume.name_any()),
         ),
         config_maps: store(
             watcher(Api::<PartialObjectMeta<ConfigMap>>::all(client.clone()), ours),
-            touches,
-            stop,
+            to_runtimes(stop),
             owner,
         ),
         nodes: nodes(client, touches, stop),
         datasets,
-        worker_pods: worker_pods.clone(),
-    });
-    pods(client, worker_pods, touches, stop);
-    caches
+        worker_pods: pods(client, labels::DATASET, Some(touches.clone()), stop),
+        other_pods: pods(client, &format!("{},!{}", labels::DATASET_ID, labels::DATASET), None, stop),
+        release_secrets: releases::<Secret>(client, stop),
+        release_config_maps: releases::<ConfigMap>(client, stop),
+    })
 }
 
 /// Waits until every cache holds what the API server has.
@@ -95,6 +118,9 @@ pub async fn synced(caches: &Caches) -> anyhow::Result<()> {
     caches.volumes.wait_until_ready().await.map_err(failed("PersistentVolumes"))?;
     caches.config_maps.wait_until_ready().await.map_err(failed("ConfigMaps"))?;
     caches.nodes.wait_until_ready().await.map_err(failed("Nodes"))?;
+    let records = "the watch of Helm's records ended before its first list";
+    caches.release_secrets.wait_until_ready().await.context(records)?;
+    caches.release_config_maps.wait_until_ready().await.context(records)?;
     Ok(())
 }
 
@@ -104,13 +130,17 @@ pub fn slim(object: &mut impl ResourceExt) {
     object.annotations_mut().remove("kubectl.kubernetes.io/last-applied-configuration");
 }
 
-fn store<K, S>(stream: S, touches: &Arc<Touches>, stop: &CancellationToken, key: impl Fn(&K) -> Option<Key> + Send + 'static) -> Store<K>
+/// A store behind a watch. Each event touches the dataset that the object belongs to.
+fn store<K, S>(
+    stream: S,
+    (touches, audience, stop): (Arc<Touches>, Audience, CancellationToken),
+    key: impl Fn(&K) -> Option<Key> + Send + 'static,
+) -> Store<K>
 where
     K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
     S: Stream<Item = Result<Event<K>, watcher::Error>> + Send + 'static,
 {
     let (reader, writer) = reflector::store();
-    let (touches, stop) = (touches.clone(), stop.clone());
     let stream = stream.default_backoff().modify(slim).reflect(writer);
     tokio::spawn(async move {
         let mut stream = std::pin::pin!(stream.take_until(stop.cancelled_owned()));
@@ -118,7 +148,7 @@ where
             match event {
                 Ok(Event::Apply(object) | Event::InitApply(object) | Event::Delete(object)) => {
                     if let Some(key) = key(&object) {
-                        touches.touch(key);
+                        touches.touch(key, audience);
                     }
                 }
                 Ok(Event::Init | Event::InitDone) => {}
@@ -133,9 +163,8 @@ where
 fn datasets(client: &Client, touches: &Arc<Touches>, stop: &CancellationToken) -> Store<Dataset> {
     let stream = watcher(Api::<DeserializeGuard<Dataset>>::all(client.clone()), watcher::Config::default());
     let stream = stream.try_filter_map(|event| async move { Ok(parsed(event)) });
-    store(stream, touches, stop, |dataset: &Dataset| {
-        Some((dataset.namespace()?, dataset.name_any()))
-    })
+    let to_all = (touches.clone(), Audience::All, stop.clone());
+    store(stream, to_all, |dataset: &Dataset| Some((dataset.namespace()?, dataset.name_any())))
 }
 
 fn parsed(event: Event<DeserializeGuard<Dataset>>) -> Option<Event<Dataset>> {
@@ -175,26 +204,51 @@ fn nodes(client: &Client, touches: &Arc<Touches>, stop: &CancellationToken) -> S
     reader
 }
 
-fn pods(client: &Client, index: Arc<WorkerPods>, touches: &Arc<Touches>, stop: &CancellationToken) {
-    let config = watcher::Config::default().labels(labels::DATASET);
+/// The pods that match a selector. Those that hold cache touch their dataset; of the others, their workloads tell.
+fn pods(client: &Client, selector: &str, touches: Option<Arc<Touches>>, stop: &CancellationToken) -> Arc<PodIndex> {
+    let index = Arc::new(PodIndex::default());
+    let config = watcher::Config::default().labels(selector);
     let stream = watcher(Api::<Pod>::all(client.clone()), config).default_backoff();
-    let (touches, stop) = (touches.clone(), stop.clone());
+    let (filled, stop) = (index.clone(), stop.clone());
     tokio::spawn(async move {
         let mut stream = std::pin::pin!(stream.take_until(stop.cancelled_owned()));
         while let Some(event) = stream.next().await {
             match event {
                 Ok(event) => {
+                    let changed = filled.apply(&event);
                     // A worker's pod belongs to `<dataset>-<suffix>`; whose it is, is known by the workload.
-                    if let Some((namespace, workload)) = index.apply(&event) {
+                    if let (Some((namespace, workload)), Some(touches)) = (changed, &touches) {
                         workload_datasets(&workload)
                             .into_iter()
-                            .for_each(|name| touches.touch((namespace.clone(), name)));
+                            .for_each(|name| touches.touch((namespace.clone(), name), Audience::Runtimes));
                     }
                 }
                 Err(error) => tracing::warn!(kind = "Pod", %error, "the watch was interrupted; it starts again"),
             }
         }
     });
+    index
+}
+
+/// Helm's records in Secrets or ConfigMaps.
+fn releases<K>(client: &Client, stop: &CancellationToken) -> Arc<Records>
+where
+    K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + Send + Sync + 'static,
+{
+    let found = Arc::new(Records::default());
+    let config = watcher::Config::default().labels(records::SELECTOR);
+    let stream = watcher(Api::<PartialObjectMeta<K>>::all(client.clone()), config).default_backoff();
+    let (filled, stop) = (found.clone(), stop.clone());
+    tokio::spawn(async move {
+        let mut stream = std::pin::pin!(stream.take_until(stop.cancelled_owned()));
+        while let Some(event) = stream.next().await {
+            match event {
+                Ok(event) => filled.apply(&event),
+                Err(error) => tracing::warn!(kind = %K::kind(&()), %error, "the watch was interrupted; it starts again"),
+            }
+        }
+    });
+    found
 }
 
 /// The names that a dataset may have whose workload is called so: every part before a dash. Wrong ones name nothing.

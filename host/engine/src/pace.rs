@@ -1,0 +1,55 @@
+//! How often the status of a runtime that is not yet serving is written.
+//!
+//! While pods start, the counts of a status change several times within a second, and nobody needs each of them; with many runtimes at once
+//! they are most of what the API server has to do. What counts, that a runtime is ready or has failed, is always written at once.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The least time between two such writes.
+const PERIOD: Duration = Duration::from_secs(2);
+
+/// When each runtime's progress was last shown, by UID.
+#[derive(Debug, Default)]
+pub struct Pace {
+    shown: Mutex<HashMap<String, Instant>>,
+}
+
+impl Pace {
+    /// Notes that progress is shown now, or that there is nothing to show yet.
+    pub fn restart(&self, uid: &str) {
+        self.shown
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(uid.to_owned(), Instant::now());
+    }
+
+    /// How long to wait before progress is shown; none if it is due.
+    pub fn wait(&self, uid: &str) -> Option<Duration> {
+        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let rest = PERIOD.saturating_sub(shown.get(uid)?.elapsed());
+        (rest > Duration::ZERO).then_some(rest)
+    }
+
+    /// Forgets a runtime.
+    pub fn forget(&self, uid: &str) {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_due_at_first_and_then_after_a_while() {
+        let pace = Pace::default();
+        assert_eq!(pace.wait("a"), None);
+        pace.restart("a");
+        assert!(pace.wait("a").is_some_and(|rest| rest <= PERIOD));
+        assert_eq!(pace.wait("b"), None);
+        pace.forget("a");
+        assert_eq!(pace.wait("a"), None);
+    }
+}

@@ -1,0 +1,98 @@
+//! What this process wrote last to each object, so that nothing is decided from a state that is older.
+//!
+//! A watch shows a write of our own only some time after it; a reconcile in between would repeat the write from the earlier state, and be
+//! refused with a conflict. Instead it waits for the watch, whose event leads to the next reconcile anyway.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use kube::Resource;
+
+/// After this time, an object is taken as the watch shows it: the API server's store may have been restored from a backup, with lower versions.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// The versions that writes of this process made, by UID of the object.
+#[derive(Debug, Default)]
+pub struct Versions {
+    written: Mutex<HashMap<String, (u64, Instant)>>,
+}
+
+impl Versions {
+    /// Notes the version that a write has made.
+    pub fn wrote(&self, object: &impl Resource) {
+        let meta = object.meta();
+        let (Some(uid), Some(version)) = (meta.uid.as_ref(), number(meta.resource_version.as_deref())) else {
+            return;
+        };
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = written.get(uid).map_or(0, |(newest, _)| *newest);
+        written.insert(uid.clone(), (version.max(newest), Instant::now()));
+    }
+
+    /// Whether an object is older than what this process has written to it.
+    pub fn is_stale(&self, object: &impl Resource) -> bool {
+        let meta = object.meta();
+        let (Some(uid), Some(version)) = (meta.uid.as_ref(), number(meta.resource_version.as_deref())) else {
+            return false;
+        };
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let stale = written
+            .get(uid)
+            .is_some_and(|(newest, since)| version < *newest && since.elapsed() < LONGEST);
+        if !stale {
+            written.remove(uid);
+        }
+        stale
+    }
+
+    /// Forgets an object.
+    pub fn forget(&self, uid: &str) {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+}
+
+/// Resource versions are numbers that grow, as Kubernetes guarantees since 1.35 and etcd always did. What is not a number cannot be compared.
+fn number(version: Option<&str>) -> Option<u64> {
+    version?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use kube::api::ObjectMeta;
+
+    use super::*;
+
+    fn object(version: &str) -> ConfigMap {
+        let metadata = ObjectMeta {
+            uid: Some("u".to_owned()),
+            resource_version: Some(version.to_owned()),
+            ..ObjectMeta::default()
+        };
+        ConfigMap {
+            metadata,
+            ..ConfigMap::default()
+        }
+    }
+
+    #[test]
+    fn what_is_older_than_the_last_write_is_stale_until_the_watch_has_caught_up() {
+        let versions = Versions::default();
+        assert!(!versions.is_stale(&object("9")));
+        versions.wrote(&object("10"));
+        assert!(versions.is_stale(&object("9")));
+        assert!(!versions.is_stale(&object("10")));
+        versions.wrote(&object("12"));
+        versions.wrote(&object("11"));
+        assert!(versions.is_stale(&object("11")));
+        assert!(!versions.is_stale(&object("13")));
+    }
+
+    #[test]
+    fn versions_that_are_no_numbers_are_never_stale() {
+        let versions = Versions::default();
+        versions.wrote(&object("10"));
+        assert!(!versions.is_stale(&object("a")));
+    }
+}
