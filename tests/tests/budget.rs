@@ -131,7 +131,8 @@ async fn a_bound_dataset_costs_nothing_while_nothing_happens() {
         .into_iter()
         .filter(|(name, _)| counts(name))
         .collect();
-    assert!(asked.is_empty(), "{asked:#?}");
+    // Where pods have no containers to ask, the sizes stay unknown: that is told once, on the runtime and on its Dataset.
+    within(&asked, &[("create events", 2)]);
     operator.delete_dataset("demo").await;
     operator.end().await;
 }

@@ -67,12 +67,14 @@ func renderChart(c *chart.Chart, compiled schemas, wanted *request) (*result, er
 		return nil, err
 	}
 	notes := takeNotes(c, files)
-	hooks, manifests, err := releaseutil.SortManifests(files, nil, releaseutil.InstallOrder)
-	if err != nil {
+	done := &result{notes: notes}
+	if manifests, objects, ok := sorted(files); ok {
+		done.manifests, done.objects = manifests, objects
+	} else if err := done.sort(files); err != nil {
 		return nil, err
 	}
-	done := &result{notes: notes, manifests: manifests, hooks: hooks}
-	return done, done.finish()
+	done.write()
+	return done, nil
 }
 
 func capabilitiesOf(wanted *request) (*chartutil.Capabilities, error) {
@@ -101,18 +103,20 @@ func takeNotes(c *chart.Chart, files map[string]string) string {
 	return notes
 }
 
-// finish writes the manifest as Helm records it, and the objects as JSON with the YAML rules that Helm's client has.
-func (done *result) finish() error {
-	var manifest strings.Builder
+// sort has Helm tell manifests and hooks apart, and reads both as JSON with the YAML rules that Helm's client has.
+func (done *result) sort(files map[string]string) error {
+	var err error
+	done.hooks, done.manifests, err = releaseutil.SortManifests(files, nil, releaseutil.InstallOrder)
+	if err != nil {
+		return err
+	}
 	for _, m := range done.manifests {
-		fmt.Fprintf(&manifest, "---\n# Source: %s\n%s\n", m.Name, m.Content)
 		object, err := toJSON(m.Name, m.Content)
 		if err != nil {
 			return err
 		}
 		done.objects = append(done.objects, object)
 	}
-	done.manifest = manifest.String()
 	for _, hook := range done.hooks {
 		object, err := toJSON(hook.Path, hook.Manifest)
 		if err != nil {
@@ -121,6 +125,15 @@ func (done *result) finish() error {
 		done.hookObjects = append(done.hookObjects, object)
 	}
 	return nil
+}
+
+// write joins the manifest as Helm records it.
+func (done *result) write() {
+	var manifest strings.Builder
+	for _, m := range done.manifests {
+		fmt.Fprintf(&manifest, "---\n# Source: %s\n%s\n", m.Name, m.Content)
+	}
+	done.manifest = manifest.String()
 }
 
 func toJSON(name, document string) ([]byte, error) {

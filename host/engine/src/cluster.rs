@@ -71,7 +71,7 @@ pub struct Cluster {
     /// Who uses which claim.
     pub users: Users,
     installed: Mutex<HashMap<String, Option<Arc<Installed>>>>,
-    volumes_gone: Mutex<HashSet<String>>,
+    gone: Mutex<HashMap<String, HashSet<&'static str>>>,
     charts: Mutex<HashMap<String, Arc<Chart>>>,
 }
 
@@ -94,7 +94,7 @@ impl Cluster {
             settings,
             users: Users::default(),
             installed: Mutex::default(),
-            volumes_gone: Mutex::default(),
+            gone: Mutex::default(),
             charts: Mutex::default(),
         }
     }
@@ -132,22 +132,21 @@ impl Cluster {
         self.installed.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
 
-    /// Whether the claim and the volume of a runtime that is being deleted have been seen to be gone.
-    pub fn is_volume_gone(&self, uid: &str) -> bool {
-        self.volumes_gone.lock().unwrap_or_else(PoisonError::into_inner).contains(uid)
+    /// Whether the object of this kind of a runtime that is being deleted has been seen to be gone.
+    pub fn is_gone(&self, uid: &str, kind: &str) -> bool {
+        let gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        gone.get(uid).is_some_and(|kinds| kinds.contains(kind))
     }
 
-    /// Remembers that they are.
-    pub fn remember_volume_gone(&self, uid: &str) {
-        self.volumes_gone
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(uid.to_owned());
+    /// Remembers that it is.
+    pub fn remember_gone(&self, uid: &str, kind: &'static str) {
+        let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        gone.entry(uid.to_owned()).or_default().insert(kind);
     }
 
     /// Forgets everything that was kept for a runtime.
     pub fn forget(&self, uid: &str) {
-        self.volumes_gone.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
         self.forget_release(uid);
         self.metadata.forget(uid);
         self.cache_states.forget(uid);

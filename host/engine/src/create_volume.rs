@@ -59,29 +59,44 @@ impl Request {
     ///
     /// What the watch shows is deleted without asking; that something is absent is believed only after a live read, and then for good.
     pub async fn delete_volume(&mut self) -> Result<(), EngineError> {
-        if self.cluster.is_volume_gone(&self.uid) {
+        self.delete_claim().await?;
+        self.delete_volume_itself().await
+    }
+
+    async fn delete_claim(&self) -> Result<(), EngineError> {
+        const KIND: &str = "PersistentVolumeClaim";
+        if self.cluster.is_gone(&self.uid, KIND) {
             return Ok(());
         }
-        let (namespace, name, volume) = (self.identity.namespace.clone(), self.identity.name.clone(), self.identity.volume());
-        let caches = self.cluster.caches.clone();
-        let claims = Api::<PersistentVolumeClaim>::namespaced(self.cluster.client.clone(), &namespace);
-        let display = format!("{namespace}/{name}");
-        if let Some(claim) = present(caches.claim(&namespace, &name), &claims, &name, "PersistentVolumeClaim").await? {
-            match &claim.metadata.deletion_timestamp {
-                None => delete(&claims, &name, "PersistentVolumeClaim").await?,
-                Some(since) => self.release_protection(&claims, since.0).await?,
-            }
-            return Err(gone_later("PersistentVolumeClaim", &display));
+        let (namespace, name) = (&self.identity.namespace, &self.identity.name);
+        let claims = Api::<PersistentVolumeClaim>::namespaced(self.cluster.client.clone(), namespace);
+        let cached = self.cluster.caches.claim(namespace, name);
+        let Some(claim) = present(cached, &claims, name, KIND).await? else {
+            self.cluster.remember_gone(&self.uid, KIND);
+            return Ok(());
+        };
+        match &claim.metadata.deletion_timestamp {
+            None => delete(&claims, name, KIND).await?,
+            Some(since) => self.release_protection(&claims, since.0).await?,
         }
+        Err(gone_later(KIND, &format!("{namespace}/{name}")))
+    }
+
+    async fn delete_volume_itself(&self) -> Result<(), EngineError> {
+        const KIND: &str = "PersistentVolume";
+        if self.cluster.is_gone(&self.uid, KIND) {
+            return Ok(());
+        }
+        let name = self.identity.volume();
         let volumes = Api::<PersistentVolume>::all(self.cluster.client.clone());
-        if let Some(found) = present(caches.volume(&volume), &volumes, &volume, "PersistentVolume").await? {
-            if found.metadata.deletion_timestamp.is_none() {
-                delete(&volumes, &volume, "PersistentVolume").await?;
-            }
-            return Err(gone_later("PersistentVolume", &volume));
+        let Some(found) = present(self.cluster.caches.volume(&name), &volumes, &name, KIND).await? else {
+            self.cluster.remember_gone(&self.uid, KIND);
+            return Ok(());
+        };
+        if found.metadata.deletion_timestamp.is_none() {
+            delete(&volumes, &name, KIND).await?;
         }
-        self.cluster.remember_volume_gone(&self.uid);
-        Ok(())
+        Err(gone_later(KIND, &name))
     }
 
     /// A claim that has been terminating for long, although no pod uses it, is let go.
