@@ -12,8 +12,8 @@ use xtask::cluster::{self, Cluster, DEFAULT_NAME, Node, Options};
 use xtask::process::wait;
 use xtask::{guests, machine, paths};
 
-use super::interrupt;
 use super::surroundings::{REDIS, Surroundings};
+use super::{interrupt, program};
 use narrator::Narrator;
 use operator::Operator;
 
@@ -53,7 +53,7 @@ pub fn run(args: &Args) -> Result<()> {
     guests::build(paths::root(), &["juicefs".to_owned()])?;
     interrupt::check()?;
     say("building wasser");
-    let program = operator::build(args.release)?;
+    let program = program::build(args.release)?;
     say("bringing up a cluster");
     let cluster = Cluster::up(&Options {
         name: args.name.clone(),
