@@ -118,7 +118,11 @@ mod tests {
         let service = RegistrationService::new(crate::DRIVER.to_owned(), "/csi/csi.sock".to_owned());
         let served = tokio::spawn({
             let stop = stop.clone();
-            async move { socket.serve(Server::builder().add_service(RegistrationServer::new(service)), &stop).await }
+            async move {
+                socket
+                    .serve(Server::builder().add_service(RegistrationServer::new(service)), &stop)
+                    .await
+            }
         });
 
         let mut kubelet = UnixStream::connect(&path).await.unwrap();
