@@ -114,7 +114,7 @@ fn tests(report: &mut Report, round: &Round<'_>, cluster: &Cluster, built: &Buil
         ),
     ];
     if surroundings.real && cluster.state().is_some() {
-        cluster.load_image(&images::wasser(&built.wasser, packages, image::VERSION)?)?;
+        installer::load(cluster, &images::wasser(&built.wasser, packages, image::VERSION)?)?;
         environment.push(("WASSER_CHART", installer::build(packages)?.directory.into()));
     }
     environment.extend(surroundings.redis.as_ref().map(|url| (REDIS, url.into())));
