@@ -1,0 +1,111 @@
+//! Conversations with the master.
+
+use std::time::Duration;
+
+use wasser_sdk::{Context, Error, Host, Result, StorageStats};
+
+use crate::describe::MASTER;
+use crate::input::Spec;
+use crate::reports;
+use crate::sources::Sources;
+
+const SHORT: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(1500);
+/// Counting asks the data sources for every object, so it is done only where the installation wants it.
+const QUERY_TOTAL: &str = "query-ufs-total";
+const MOUNTED: &str = "Mount point already exists";
+
+/// The name of a master pod that is ready.
+fn master(host: &impl Host) -> Result<String> {
+    let pods = host.ready_pods(MASTER)?;
+    let pod = pods.first().ok_or_else(|| Error::retry_after(5, "no master is ready"))?;
+    Ok(pod.name.clone())
+}
+
+/// Fails where the master does not report.
+pub fn check(host: &impl Host) -> Result<()> {
+    host.run(&master(host)?, &["jindocache", "-report"], SHORT).map(drop)
+}
+
+/// Mounts what is not mounted. A mount that fails does not keep the others from being tried.
+pub fn mount(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
+    let pod = master(host)?;
+    host.run(&pod, &["jindocache", "-report"], SHORT)?;
+    let listed = host.run(&pod, &["jindocache", "-mount"], SHORT)?;
+    let there = reports::mounts(&listed);
+    let mut failures = Vec::new();
+    for (path, target) in Sources::of(ctx)?.mounts {
+        if there.contains(&path.as_str()) {
+            continue;
+        }
+        let output = host.exec(&pod, "", &["jindocache", "-mount", &path, &target], SHORT)?;
+        if output.code != 0 && !output.stdout.contains(MOUNTED) && !output.stderr.contains(MOUNTED) {
+            failures.push(format!(
+                "{target} at {path}: {}",
+                output.stderr.lines().last().unwrap_or("nothing on standard error")
+            ));
+        }
+    }
+    let sets = host.run(&pod, &["jindocache", "-listCacheSet"], SHORT)?;
+    if !sets.contains("cacheStrategy") {
+        host.run(&pod, &["jindocache", "-refreshCacheSet", "-path", "/cacheset.xml"], SHORT)?;
+    }
+    if failures.is_empty() {
+        return Ok(());
+    }
+    Err(Error::failed(format!(
+        "`jindocache -mount` in pod {pod} could not mount {}",
+        failures.join("; ")
+    )))
+}
+
+/// The bytes of all mounts.
+pub fn totals(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageStats> {
+    if !ctx.is_set(QUERY_TOTAL) {
+        return Err(Error::NotSupported);
+    }
+    let pod = master(host)?;
+    let mut stats = StorageStats::default();
+    for (path, _) in Sources::of(ctx)?.mounts {
+        let text = host.run(&pod, &["jindo", "fs", "-count", &format!("jindo://{path}")], LONG)?;
+        let (files, bytes) =
+            reports::count(&text).ok_or_else(|| Error::failed(format!("`jindo fs -count` of {path} in pod {pod} gave no numbers")))?;
+        stats.total_files = stats.total_files.saturating_add(files);
+        stats.total = stats.total.saturating_add(bytes);
+    }
+    stats.used = stats.total;
+    Ok(stats)
+}
+
+/// What the cache holds.
+pub fn states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, String)>> {
+    let pod = master(host)?;
+    let text = host.run(&pod, &["jindocache", "-report"], SHORT)?;
+    let memory = ctx
+        .runtime
+        .spec
+        .tiered_store
+        .levels
+        .first()
+        .is_none_or(|level| level.medium == "MEM");
+    let (capacity, cached) =
+        reports::report(&text, memory).ok_or_else(|| Error::failed(format!("`jindocache -report` in pod {pod} names no capacity")))?;
+    let mut states = vec![
+        ("cacheCapacity".to_string(), reports::human(capacity)),
+        ("cached".to_string(), reports::human(cached)),
+    ];
+    if ctx.is_set(QUERY_TOTAL) {
+        states.push(("cachedPercentage".into(), reports::percentage(cached, totals(ctx, host)?.total)));
+    }
+    Ok(states)
+}
+
+/// One attempt to empty the cache; without a master that is ready there is nobody to ask.
+pub fn format(host: &impl Host) -> Result<()> {
+    match host.ready_pods(MASTER)?.first() {
+        Some(pod) => host
+            .run(&pod.name, &["jindocache", "-formatCache"], Duration::from_secs(60))
+            .map(drop),
+        None => Ok(()),
+    }
+}

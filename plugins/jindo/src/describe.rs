@@ -1,0 +1,44 @@
+//! What the host must know of Jindo before it sees a runtime.
+
+use wasser_sdk::{Description, Fuse, Role, Want};
+
+/// The role of the pods that hold the metadata.
+pub const MASTER: &str = "master";
+
+/// A master, workers and clients, all with `jindofs` in their names.
+pub fn description() -> Description {
+    let master = Role {
+        name: MASTER.into(),
+        workload: "StatefulSet".into(),
+        suffix: "-jindofs-master".into(),
+        container: "jindofs-master".into(),
+        needed_for_bound: true,
+        starts_at_zero: false,
+        replicas: Some("/spec/master/replicas".into()),
+        default_replicas: 1,
+    };
+    let worker = Role {
+        suffix: "-jindofs-worker".into(),
+        ..Role::workers("jindofs-worker")
+    };
+    let fuse = Role {
+        suffix: "-jindofs-fuse".into(),
+        ..Role::fuse("jindofs-fuse")
+    };
+    Description {
+        kind: "JindoRuntime".into(),
+        plural: "jindoruntimes".into(),
+        engine: "jindo".into(),
+        roles: vec![master, worker, fuse],
+        fuse: Fuse {
+            mount_type: "jindo".into(),
+            directory: "jindofs-fuse".into(),
+        },
+        wants: vec![
+            Want::new("exec", &[MASTER]),
+            Want::new("ports", &[]),
+            Want::new("kinds", &["StatefulSet", "DaemonSet", "ConfigMap", "Service"]),
+            Want::new("privileged", &[]),
+        ],
+    }
+}

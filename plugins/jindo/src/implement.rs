@@ -1,0 +1,74 @@
+//! The methods of the runtime.
+
+use serde_json::Value;
+use wasser_sdk::{Context, Description, Host, Implement, Result, StorageStats};
+
+use crate::cli;
+use crate::describe;
+use crate::input::{Image, Spec};
+use crate::transform;
+
+/// JindoCache.
+pub struct Jindo;
+
+impl Implement for Jindo {
+    type Spec = Spec;
+    type Values = Value;
+
+    fn describe() -> Description {
+        describe::description()
+    }
+
+    fn validate(ctx: &Context<Spec>, _host: &impl Host) -> Result<()> {
+        transform::values(ctx, &|names| Ok(vec![1; names.len()])).map(drop)
+    }
+
+    fn setup_master(ctx: &Context<Spec>, host: &impl Host) -> Result<Value> {
+        transform::values(ctx, &|names| host.allocate_ports(names))
+    }
+
+    fn should_check_ufs(_ctx: &Context<Spec>, _host: &impl Host) -> Result<bool> {
+        Ok(true)
+    }
+
+    fn prepare_ufs(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
+        cli::mount(ctx, host)
+    }
+
+    fn storage_stats(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageStats> {
+        cli::totals(ctx, host)
+    }
+
+    fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, String)>> {
+        cli::states(ctx, host)
+    }
+
+    fn check_runtime_healthy(_ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
+        cli::check(host)
+    }
+
+    /// Images that the runtime does not name stay as they are installed, and clients stay on their nodes.
+    fn sync_runtime(ctx: &Context<Spec>, host: &impl Host) -> Result<Option<Value>> {
+        let Some(installed) = &ctx.installed else { return Ok(None) };
+        let mut values = transform::values(ctx, &|names| host.allocate_ports(names))?;
+        let asks = |image: &Image| !image.image.is_empty() || !image.image_tag.is_empty();
+        let spec = &ctx.runtime.spec;
+        let mut kept = vec!["/fuse/nodeSelector"];
+        if !asks(&spec.jindo_version) {
+            kept.extend(["/image", "/imageTag"]);
+        }
+        if !asks(&spec.fuse.version) {
+            kept.extend(["/fuseImage", "/fuseImageTag"]);
+        }
+        for pointer in kept {
+            if let (Some(value), Some(installed)) = (values.pointer_mut(pointer), installed.pointer(pointer)) {
+                *value = installed.clone();
+            }
+        }
+        Ok(Some(values))
+    }
+
+    fn shutdown(_ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
+        cli::format(host)
+    }
+}

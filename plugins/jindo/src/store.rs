@@ -1,0 +1,111 @@
+//! The tiered store: where the cache is and how large it may become.
+
+use serde_json::Value;
+use wasser_api::quantity;
+use wasser_sdk::{Error, Result};
+
+use crate::input::Level;
+
+const LEVEL: &str = "JindoRuntime.spec.tieredstore.levels[0]";
+const GIB: u64 = 1 << 30;
+
+/// The first level of the tiered store, each directory with its quota.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// Whether the cache is memory.
+    pub in_memory: bool,
+    /// `hostPath` or `emptyDir`.
+    pub kind: String,
+    /// Directories as the pods use them, and their bytes.
+    pub directories: Vec<(String, u64)>,
+    /// The share at which the cache is emptied.
+    pub high: String,
+    /// The share down to which it is emptied.
+    pub low: String,
+}
+
+impl Store {
+    /// Reads the level. Without one, 1 GiB of the node's memory. `owner` is `<namespace>/<name>`, which parts runtimes on a node.
+    pub fn of(level: Option<&Level>, owner: &str) -> Result<Self> {
+        let default = Level {
+            medium: "MEM".into(),
+            path: "/dev/shm".into(),
+            quota: Some("1Gi".into()),
+            ..Level::default()
+        };
+        let level = level.unwrap_or(&default);
+        if !["MEM", "SSD", "HDD"].contains(&level.medium.as_str()) {
+            return Err(Error::invalid(format!("{LEVEL}.mediumtype"), "is none of MEM, SSD, HDD"));
+        }
+        let kind = match level.volume_type.as_str() {
+            "" | "hostPath" => "hostPath",
+            "emptyDir" => "emptyDir",
+            _ => return Err(Error::invalid(format!("{LEVEL}.volumeType"), "is neither hostPath nor emptyDir")),
+        };
+        let path = if level.path.is_empty() { "/dev/shm" } else { &level.path };
+        let paths: Vec<&str> = path.split(',').map(str::trim).filter(|p| !p.is_empty()).collect();
+        for path in &paths {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "_./-".contains(c);
+            if !path.starts_with('/') || path.trim_matches('/').is_empty() || path.contains("..") || !path.chars().all(plain) {
+                let message = "needs absolute directories of plain characters, separated by commas";
+                return Err(Error::invalid(format!("{LEVEL}.path"), message));
+            }
+        }
+        let quotas = quotas(level, paths.len())?;
+        let directory = |path: &str| format!("{}/{owner}/jindocache", path.trim_end_matches('/'));
+        Ok(Store {
+            in_memory: level.medium == "MEM",
+            kind: kind.into(),
+            directories: paths.iter().map(|path| directory(path)).zip(quotas).collect(),
+            high: ratio("high", &level.high, "0.8")?,
+            low: ratio("low", &level.low, "0.6")?,
+        })
+    }
+
+    /// Bytes of all directories.
+    pub fn total(&self) -> u64 {
+        self.directories
+            .iter()
+            .map(|(_, quota)| quota)
+            .fold(0, |sum, quota| sum.saturating_add(*quota))
+    }
+}
+
+/// The quota of each directory: its own, or an equal share of the whole.
+fn quotas(level: &Level, count: usize) -> Result<Vec<u64>> {
+    let read = |field: &str, text: &str| {
+        let bytes = quantity::parse(text.trim()).ok().and_then(|bytes| u64::try_from(bytes).ok());
+        bytes
+            .filter(|bytes| *bytes > 0)
+            .ok_or_else(|| Error::invalid(format!("{LEVEL}.{field}"), "is not a quantity; write for instance `100Gi`"))
+    };
+    if !level.quota_list.is_empty() {
+        let quotas: Vec<u64> = level
+            .quota_list
+            .split(',')
+            .map(|text| read("quotaList", text))
+            .collect::<Result<_>>()?;
+        if quotas.len() != count {
+            let message = format!("has {} quotas, but path has {count} directories; write one for each", quotas.len());
+            return Err(Error::invalid(format!("{LEVEL}.quotaList"), message));
+        }
+        return Ok(quotas);
+    }
+    let total = match &level.quota {
+        None => GIB,
+        Some(Value::String(text)) => read("quota", text)?,
+        Some(other) => read("quota", &other.to_string())?,
+    };
+    Ok(vec![total / u64::try_from(count.max(1)).unwrap_or(1); count])
+}
+
+fn ratio(field: &str, text: &str, default: &str) -> Result<String> {
+    match text.parse::<f64>() {
+        _ if text.is_empty() => Ok(default.into()),
+        Ok(ratio) if (0.0..=1.0).contains(&ratio) => Ok(text.into()),
+        _ => Err(Error::invalid(
+            format!("{LEVEL}.{field}"),
+            "is not a ratio; write for instance \"0.8\"",
+        )),
+    }
+}

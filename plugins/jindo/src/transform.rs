@@ -1,0 +1,291 @@
+//! From runtime and Dataset to the values of the chart.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use wasser_sdk::{Context, Error, Result};
+
+use crate::input::{Component, Image, Spec, Texts};
+use crate::sources::{Sources, TOKEN, check_word};
+use crate::store::Store;
+
+const PULL_SECRETS: &str = "image-pull-secrets";
+const CRITICAL: &str = "critical-fuse-pod";
+const HOST_PID: &str = "runtime.fluid.io/fuse.hostpid";
+
+/// Gives host ports for names.
+pub type Allocate<'a> = &'a dyn Fn(&[&str]) -> Result<Vec<u16>>;
+
+/// The values that `ctx` asks for, or what is wrong with it.
+pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Value> {
+    let (spec, dataset) = (&ctx.runtime.spec, ctx.dataset()?);
+    let sources = Sources::of(ctx)?;
+    let store = Store::of(spec.tiered_store.levels.first(), &format!("{}/{}", ctx.namespace, ctx.name))?;
+    check(spec)?;
+    let masters = spec.master.replicas.unwrap_or(1);
+    let ports = ports(spec, masters == 3, allocate)?;
+    let image = image(ctx, "smartdata", &spec.jindo_version)?;
+    let fuse_image = self::image(ctx, "fuse", &spec.fuse.version)?;
+    let run_as = spec.run_as.clone().unwrap_or_default();
+    let mut secret_properties = Texts::new();
+    if !spec.secret.is_empty() {
+        for (name, value) in [("endpoint", TOKEN), ("format", "JSON")] {
+            secret_properties.insert(format!("jindocache.oss.provider.{name}"), value.into());
+        }
+    }
+    let directories = store.directories.iter().enumerate();
+    let directories: BTreeMap<String, Value> = directories
+        .map(|(at, (path, quota))| {
+            (
+                (at + 1).to_string(),
+                json!({"path": path, "type": store.kind, "memory": store.in_memory, "quota": quota.to_string()}),
+            )
+        })
+        .collect();
+    let mut values = json!({
+        "fullnameOverride": format!("{}-jindofs", ctx.name),
+        "image": image.image, "imageTag": image.image_tag, "imagePullPolicy": image.image_pull_policy,
+        "fuseImage": fuse_image.image, "fuseImageTag": fuse_image.image_tag, "fuseImagePullPolicy": fuse_image.image_pull_policy,
+        "user": run_as.uid, "group": run_as.gid,
+        "owner": {
+            "enabled": true, "apiVersion": ctx.runtime.api_version, "kind": ctx.runtime.kind, "name": ctx.name,
+            "uid": ctx.runtime.metadata.uid, "controller": true, "blockOwnerDeletion": false,
+        },
+        "ownerDatasetId": ctx.dataset_id,
+        "runtimeIdentity": {"namespace": ctx.namespace, "name": ctx.name},
+        "placement": dataset.placement(),
+        "useHostNetwork": spec.network_mode != "ContainerNetwork",
+        "hadoopConfig": spec.hadoop_config,
+        "secret": spec.secret,
+        "secretProjections": sources.projections,
+        "ufsVolumes": sources.volumes,
+        "logConfig": spec.log_config,
+        "fuseLogConfig": spec.fuse.log_config,
+        "mounts": {"workersAndClients": directories},
+        "master": component(ctx, "master", &spec.master)?,
+        "worker": component(ctx, "worker", &spec.worker)?,
+        "fuse": component(ctx, "fuse", &spec.fuse)?,
+    });
+    let first = store.directories.first().map_or("/dev/shm", |(path, _)| path);
+    let master = &mut values["master"];
+    master["replicaCount"] = masters.into();
+    master["ports"] = json!({"rpc": ports.master, "raft": ports.raft});
+    master["properties"] = json!(master_properties(spec, first, &ports));
+    master["fileStoreProperties"] = json!(sources.properties);
+    master["secretProperties"] = json!(secret_properties);
+    master["cachesets"] = json!(sources.cache_sets);
+    let worker = &mut values["worker"];
+    worker["ports"] = json!({"rpc": ports.worker});
+    worker["properties"] = json!(worker_properties(spec, &store, ports.worker));
+    let host_path = ctx.mount_path.rsplit_once('/').map_or("/", |(parent, _)| parent);
+    let selector = values["fuse"]["nodeSelector"].as_object_mut();
+    if let Some(selector) = selector {
+        selector.insert(ctx.fuse_label.clone(), "true".into());
+    }
+    let fuse = &mut values["fuse"];
+    fuse["hostPath"] = host_path.into();
+    fuse["args"] = json!(fuse_args(&spec.fuse, dataset.read_only(), sources.mounts.len()));
+    fuse["properties"] = json!(merged(&spec.properties, &spec.fuse.properties));
+    fuse["metricsPort"] = ports.metrics.into();
+    fuse["criticalPod"] = ctx.is_set(CRITICAL).into();
+    fuse["hostPID"] = ctx.runtime.metadata.annotations.get(HOST_PID).is_some_and(|v| v == "true").into();
+    Ok(values)
+}
+
+fn merged(all: &Texts, own: &Texts) -> Texts {
+    all.iter().chain(own).map(|(k, v)| (k.clone(), v.clone())).collect()
+}
+
+fn check(spec: &Spec) -> Result<()> {
+    let invalid = |field: &str, message: &str| Err(Error::invalid(format!("JindoRuntime.spec.{field}"), message));
+    if !["", "HostNetwork", "ContainerNetwork"].contains(&spec.network_mode.as_str()) {
+        return invalid("networkmode", "is neither HostNetwork nor ContainerNetwork");
+    }
+    if !matches!(spec.master.replicas, None | Some(1 | 3)) {
+        return invalid("master.replicas", "is neither 1 nor 3; masters elect a leader among three");
+    }
+    if !["", "OnDemand", "OnRuntimeDeleted"].contains(&spec.fuse.clean_policy.as_str()) {
+        return invalid("fuse.cleanPolicy", "is neither OnDemand nor OnRuntimeDeleted");
+    }
+    for (name, part) in [("master", &spec.master), ("worker", &spec.worker), ("fuse", &spec.fuse)] {
+        if part.disabled {
+            return invalid(&format!("{name}.disabled"), "cannot be set yet; remove it");
+        }
+    }
+    let parts = [
+        &spec.properties,
+        &spec.master.properties,
+        &spec.worker.properties,
+        &spec.fuse.properties,
+        &spec.log_config,
+        &spec.fuse.log_config,
+    ];
+    for (key, value) in parts.into_iter().flatten() {
+        check_word("JindoRuntime.spec properties", key)?;
+        if value.chars().any(char::is_control) {
+            return invalid("properties", &format!("`{key}` contains a control character; remove it"));
+        }
+    }
+    Ok(())
+}
+
+struct Ports {
+    master: u16,
+    worker: u16,
+    raft: u16,
+    metrics: u16,
+}
+
+/// Ports that the runtime names, else host ports that are nobody else's, else the usual ones. 0 where there is none.
+fn ports(spec: &Spec, raft: bool, allocate: Allocate<'_>) -> Result<Ports> {
+    let named = |component: &Component, name: &str| component.ports.get(name).copied().filter(|port| *port > 0);
+    let metrics = spec.fuse.metrics.enabled;
+    let wanted = [
+        ("master-rpc", named(&spec.master, "rpc"), true, 8101),
+        ("worker-rpc", named(&spec.worker, "rpc"), true, 6101),
+        ("master-raft", named(&spec.master, "raft"), raft, 8103),
+        ("fuse-metrics", None, metrics, 10001),
+    ];
+    let host = spec.network_mode != "ContainerNetwork";
+    let open = wanted.iter().filter(|(_, given, used, _)| host && *used && given.is_none());
+    let names: Vec<&str> = open.map(|(name, ..)| *name).collect();
+    let given = if names.is_empty() { Vec::new() } else { allocate(&names)? };
+    let allocated: BTreeMap<&str, u16> = names.into_iter().zip(given).collect();
+    let [master, worker, raft, metrics] = wanted.map(|(name, given, used, usual)| match used {
+        true => given.or_else(|| allocated.get(name).copied()).unwrap_or(usual),
+        false => 0,
+    });
+    Ok(Ports {
+        master,
+        worker,
+        raft,
+        metrics,
+    })
+}
+
+fn image(ctx: &Context<Spec>, key: &str, asked: &Image) -> Result<Image> {
+    let default = ctx.images.get(key).map(String::as_str).unwrap_or_default();
+    let (name, tag) = match default.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => (name, tag),
+        _ => (default, "latest"),
+    };
+    let or = |text: &str, default: &str| if text.is_empty() { default.to_string() } else { text.to_string() };
+    let image = Image {
+        image: or(&asked.image, name),
+        image_tag: or(&asked.image_tag, tag),
+        image_pull_policy: or(&asked.image_pull_policy, "Always"),
+    };
+    if image.image.is_empty() {
+        return Err(Error::failed(format!(
+            "no image for {}/{}: give image and imageTag, or list the image `{key}` in the registration",
+            ctx.namespace, ctx.name
+        )));
+    }
+    Ok(image)
+}
+
+/// What all parts have.
+fn component(ctx: &Context<Spec>, name: &str, part: &Component) -> Result<Value> {
+    let spec = &ctx.runtime.spec;
+    let metadata = &spec.pod_metadata;
+    let deprecated = merged(&spec.labels, &part.labels);
+    let labels = merged(&metadata.labels, &part.pod_metadata.labels);
+    if !deprecated.is_empty() && !labels.is_empty() {
+        let message = "and podMetadata.labels are both set; move these labels to podMetadata";
+        return Err(Error::invalid(format!("JindoRuntime.spec.{name}.labels"), message));
+    }
+    let mut volumes: Vec<Value> = Vec::new();
+    for (at, mount) in part.volume_mounts.iter().enumerate() {
+        let found = spec.volumes.iter().find(|volume| volume["name"] == mount["name"]).ok_or_else(|| {
+            let field = format!("JindoRuntime.spec.{name}.volumeMounts[{at}].name");
+            Error::invalid(
+                field,
+                format!(
+                    "failed to find the volume for volumeMount {}; add it to spec.volumes",
+                    mount["name"]
+                ),
+            )
+        })?;
+        if !volumes.contains(found) {
+            volumes.push(found.clone());
+        }
+    }
+    let tolerations = [ctx.dataset()?.tolerations.as_slice(), part.tolerations.as_slice()].concat();
+    Ok(json!({
+        "env": part.env,
+        "labels": merged(&deprecated, &labels),
+        "annotations": merged(&metadata.annotations, &part.pod_metadata.annotations),
+        "nodeSelector": part.node_selector,
+        "tolerations": tolerations,
+        "resources": if part.resources.is_object() { part.resources.clone() } else { json!({}) },
+        "volumes": volumes,
+        "volumeMounts": part.volume_mounts,
+        "imagePullSecrets": pull_secrets(ctx, part),
+    }))
+}
+
+/// The part's own, else the runtime's, else the installation's.
+fn pull_secrets(ctx: &Context<Spec>, part: &Component) -> Vec<Value> {
+    let given = [&part.image_pull_secrets, &ctx.runtime.spec.image_pull_secrets];
+    if let Some(secrets) = given.into_iter().find(|secrets| !secrets.is_empty()) {
+        return secrets.clone();
+    }
+    let names = ctx.settings.get(PULL_SECRETS).map(String::as_str).unwrap_or_default();
+    let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
+    names.map(|name| json!({"name": name})).collect()
+}
+
+fn master_properties(spec: &Spec, directory: &str, ports: &Ports) -> Texts {
+    let mut own = Texts::from([
+        ("namespace.rpc.port".into(), ports.master.to_string()),
+        ("namespace.meta-dir".into(), format!("{directory}/server")),
+        ("namespace.filelet.cache.size".into(), "100000".into()),
+        ("namespace.blocklet.cache.size".into(), "1000000".into()),
+        ("namespace.filelet.atime.enable".into(), "false".into()),
+        (
+            "namespace.backend.type".into(),
+            if ports.raft > 0 { "raft" } else { "rocksdb" }.into(),
+        ),
+    ]);
+    if ports.raft > 0 {
+        own.insert("namespace.backend.raft.port".into(), ports.raft.to_string());
+    }
+    merged(&own, &merged(&spec.properties, &spec.master.properties))
+}
+
+fn worker_properties(spec: &Spec, store: &Store, port: u16) -> Texts {
+    let joined = |each: &dyn Fn(&(String, u64)) -> String| store.directories.iter().map(each).collect::<Vec<_>>().join(",");
+    let mut own = Texts::from([
+        ("storage.rpc.port".into(), port.to_string()),
+        ("storage.data-dirs".into(), joined(&|(path, _)| path.clone())),
+        ("storage.data-dirs.capacities".into(), joined(&|(_, quota)| quota.to_string())),
+        ("storage.watermark.high.ratio".into(), store.high.clone()),
+        ("storage.watermark.low.ratio".into(), store.low.clone()),
+        ("storage.compaction.enable".into(), "false".into()),
+    ]);
+    if store.in_memory {
+        own.insert("storage.ram.cache.size".into(), store.total().to_string());
+    }
+    merged(&own, &merged(&spec.properties, &spec.worker.properties))
+}
+
+fn fuse_args(fuse: &Component, read_only: bool, mounts: usize) -> Vec<String> {
+    if !fuse.args.is_empty() {
+        return fuse.args.clone();
+    }
+    let mut args: Vec<&str> = if read_only {
+        vec![
+            "-okernel_cache",
+            "-oro",
+            "-oattr_timeout=7200",
+            "-oentry_timeout=7200",
+            "-onegative_timeout=7200",
+        ]
+    } else {
+        vec!["-oauto_cache", "-oattr_timeout=0", "-oentry_timeout=0", "-onegative_timeout=0"]
+    };
+    if mounts <= 1 {
+        args.push("-ono_symlink");
+    }
+    args.into_iter().map(str::to_string).collect()
+}

@@ -1,0 +1,121 @@
+//! Conversations with the master: what is run, and what is made of the answers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
+
+mod support;
+
+use rstest::rstest;
+use serde_json::{Value, json};
+use wasser_jindo::{Jindo, reports};
+use wasser_sdk::testing::{FakeHost, exit, ok};
+use wasser_sdk::{Context, Implement};
+
+const REPORT: &str = include_str!("reports/report.txt");
+const CACHE_SETS: &str = include_str!("reports/list-cacheset.txt");
+const NO_CACHE_SETS: &str = include_str!("reports/list-cacheset-no.txt");
+const COUNT: &str = include_str!("reports/fs-count.txt");
+
+fn pods() -> FakeHost {
+    FakeHost::new().pod("master", "demo-jindofs-master-0", true)
+}
+
+fn context(runtime: Value, settings: &[(&str, &str)]) -> Context<support::Spec> {
+    let mut raw = support::raw(&support::pair(json!({}), json!({}), runtime));
+    raw.settings = settings.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+    Context::parse(raw).unwrap()
+}
+
+#[rstest]
+#[case::recorded_disk(REPORT, false, Some((268_843_477_893, 12_584_254_177)))]
+#[case::recorded_memory(REPORT, true, Some((268_843_477_893, 12_584_254_177)))]
+#[case::other_unit("Total Disk Capacity: 1MiB\nUsed Disk Capacity: 512 kb", false, Some((1 << 20, 512 << 10)))]
+#[case::bytes("Total MEM Capacity: 0\nUsed MEM Capacity: 7B", true, Some((0, 7)))]
+#[case::truncated("Total Disk Capacity: 250.38GB\nUsed Di", false, None)]
+#[case::no_number("Total Disk Capacity: lots\nUsed Disk Capacity: 1GB", false, None)]
+#[case::unknown_unit("Total Disk Capacity: 1XB\nUsed Disk Capacity: 1GB", false, None)]
+#[case::nothing("", false, None)]
+fn the_report_says_what_is_cached(#[case] text: &str, #[case] memory: bool, #[case] expected: Option<(u64, u64)>) {
+    assert_eq!(reports::report(text, memory), expected);
+}
+
+#[rstest]
+#[case::recorded(include_str!("reports/mount-list.txt"), &["/test/mount", "/other/mount"])]
+#[case::short_lines(include_str!("reports/mount-list-malformed.txt"), &[])]
+fn mounts_are_third_fields(#[case] text: &str, #[case] expected: &[&str]) {
+    assert_eq!(reports::mounts(text), expected);
+}
+
+#[rstest]
+#[case::recorded(COUNT, Some((1, 108)))]
+#[case::short(include_str!("reports/fs-count-short.txt"), None)]
+#[case::words("a b c d", None)]
+fn counts_are_files_and_bytes(#[case] text: &str, #[case] expected: Option<(u64, u64)>) {
+    assert_eq!(reports::count(text), expected);
+}
+
+#[test]
+fn cache_states_are_of_the_medium() {
+    let host = pods().on_exec(|_, _| ok(REPORT));
+    let disk = json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/a"}]}});
+    let states = Jindo::cache_states(&context(disk, &[]), &host).unwrap();
+    let expected = [("cacheCapacity", "250.38GiB"), ("cached", "11.72GiB")];
+    assert_eq!(states, expected.map(|(k, v)| (k.to_string(), v.to_string())));
+}
+
+#[test]
+fn totals_are_counted_where_that_is_wanted() {
+    let host = pods().on_exec(|_, argv| if argv[0] == "jindo" { ok(COUNT) } else { ok(REPORT) });
+    assert!(Jindo::storage_stats(&context(json!({}), &[]), &host).is_err());
+    let ctx = context(json!({}), &[("query-ufs-total", "true")]);
+    let stats = Jindo::storage_stats(&ctx, &host).unwrap();
+    assert_eq!((stats.total, stats.total_files), (108, 1));
+    let states = Jindo::cache_states(&ctx, &host).unwrap();
+    assert_eq!(states[2], ("cachedPercentage".into(), "100.0%".into()), "never more than all");
+}
+
+#[rstest]
+#[case::new("", NO_CACHE_SETS, &["-report", "-mount", "-mount /files oss://bucket/files", "-listCacheSet", "-refreshCacheSet -path /cacheset.xml"])]
+#[case::there("oss://bucket on /files rw", CACHE_SETS, &["-report", "-mount", "-listCacheSet"])]
+fn what_is_missing_is_mounted(#[case] listed: &'static str, #[case] sets: &'static str, #[case] expected: &[&str]) {
+    let host = pods().on_exec(move |_, argv| match argv {
+        [_, "-mount"] => ok(listed),
+        [_, "-listCacheSet"] => ok(sets),
+        _ => ok(""),
+    });
+    Jindo::prepare_ufs(&context(json!({}), &[]), &host).unwrap();
+    let expected: Vec<String> = expected
+        .iter()
+        .map(|args| format!("exec demo-jindofs-master-0 jindocache {args}"))
+        .collect();
+    assert_eq!(
+        host.calls().into_iter().filter(|call| call.starts_with("exec")).collect::<Vec<_>>(),
+        expected
+    );
+}
+
+#[rstest]
+#[case::raced("Mount point already exists", true)]
+#[case::refused("AccessDenied", false)]
+fn a_mount_that_fails_is_told(#[case] stderr: &'static str, #[case] fine: bool) {
+    let host = pods().on_exec(move |_, argv| {
+        if argv.len() == 4 && argv[1] == "-mount" {
+            exit(1, stderr)
+        } else {
+            ok(CACHE_SETS)
+        }
+    });
+    let done = Jindo::prepare_ufs(&context(json!({}), &[]), &host);
+    assert_eq!(done.is_ok(), fine);
+    if let Err(error) = done {
+        assert!(error.to_string().contains("oss://bucket/files at /files: AccessDenied"), "{error}");
+    }
+}
+
+#[test]
+fn without_a_master_there_is_nothing_to_clean_and_nothing_healthy() {
+    let (ctx, host) = (
+        context(json!({}), &[]),
+        FakeHost::new().pod("master", "demo-jindofs-master-0", false),
+    );
+    Jindo::shutdown(&ctx, &host).unwrap();
+    assert!(Jindo::check_runtime_healthy(&ctx, &host).is_err());
+}
