@@ -29,7 +29,7 @@ labels:
 {{- $all := dict }}
 {{- range rest . }}
 {{- $all = mustMergeOverwrite $all (. | default dict) }}
-{{- end }}
+{{- end -}}
 [{{ first . }}]
 {{- range $name, $value := $all }}
 {{ $name }} = {{ $value }}

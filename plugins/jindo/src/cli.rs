@@ -22,11 +22,6 @@ fn master(host: &impl Host) -> Result<String> {
     Ok(pod.name.clone())
 }
 
-/// Fails where the master does not report.
-pub fn check(host: &impl Host) -> Result<()> {
-    host.run(&master(host)?, &["jindocache", "-report"], SHORT).map(drop)
-}
-
 /// Mounts what is not mounted. A mount that fails does not keep the others from being tried.
 pub fn mount(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
     let pod = master(host)?;

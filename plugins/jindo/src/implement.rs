@@ -43,10 +43,6 @@ impl Implement for Jindo {
         cli::states(ctx, host)
     }
 
-    fn check_runtime_healthy(_ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
-        cli::check(host)
-    }
-
     /// Images that the runtime does not name stay as they are installed, and clients stay on their nodes.
     fn sync_runtime(ctx: &Context<Spec>, host: &impl Host) -> Result<Option<Value>> {
         let Some(installed) = &ctx.installed else { return Ok(None) };

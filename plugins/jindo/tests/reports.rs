@@ -7,7 +7,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use wasser_jindo::{Jindo, reports};
 use wasser_sdk::testing::{FakeHost, exit, ok};
-use wasser_sdk::{Context, Implement};
+use wasser_sdk::{Context, Error, Implement};
 
 const REPORT: &str = include_str!("reports/report.txt");
 const CACHE_SETS: &str = include_str!("reports/list-cacheset.txt");
@@ -111,11 +111,23 @@ fn a_mount_that_fails_is_told(#[case] stderr: &'static str, #[case] fine: bool) 
 }
 
 #[test]
-fn without_a_master_there_is_nothing_to_clean_and_nothing_healthy() {
-    let (ctx, host) = (
-        context(json!({}), &[]),
-        FakeHost::new().pod("master", "demo-jindofs-master-0", false),
-    );
+fn without_a_master_there_is_nothing_to_clean_and_nothing_to_ask() {
+    let host = FakeHost::new().pod("master", "demo-jindofs-master-0", false);
+    let ctx = context(json!({}), &[]);
     Jindo::shutdown(&ctx, &host).unwrap();
-    assert!(Jindo::check_runtime_healthy(&ctx, &host).is_err());
+    let waits = |error| matches!(error, Error::RetryAfter { .. });
+    assert!(waits(Jindo::prepare_ufs(&ctx, &host).unwrap_err()));
+    assert!(waits(Jindo::cache_states(&ctx, &host).unwrap_err()));
+}
+
+#[test]
+fn the_cache_is_emptied() {
+    let host = pods().on_exec(|_, _| ok(""));
+    Jindo::shutdown(&context(json!({}), &[]), &host).unwrap();
+    assert!(
+        host.calls()
+            .contains(&"exec demo-jindofs-master-0 jindocache -formatCache".to_string())
+    );
+    let refusing = pods().on_exec(|_, _| exit(1, "busy"));
+    assert!(Jindo::shutdown(&context(json!({}), &[]), &refusing).is_err());
 }

@@ -12,8 +12,8 @@ use xtask::paths;
 use super::report::Report;
 use crate::commands::interrupt::{self, Running};
 
-/// With the CRD of JuiceFS, so that its file is checked as well.
-pub const FEATURES: &str = "wasser-juicefs/crd";
+/// With the CRDs of the plugins, so that their files are checked as well.
+pub const FEATURES: &str = "wasser-jindo/crd,wasser-juicefs/crd";
 /// The package of the end-to-end tests.
 const END_TO_END: &str = "wasser-tests";
 /// Those of releases, which need a cluster too.
