@@ -63,7 +63,7 @@ fn plugins(root: &Path) -> Result<Vec<String>> {
 
 fn package(root: &Path, out: &Path, toolchain: &Toolchain, name: &str) -> Result<Package> {
     let module = toolchain.build(root, name)?;
-    let component = component::encode(&module, &component::crd(root, name)?)?;
+    let component = component::encode(&module, &component::crds(root, name)?)?;
     let chart = chart::pack(&root.join("charts").join(name))?;
     let template = root.join("plugins").join(name).join("plugin.yaml");
     let template = fs::read_to_string(&template).with_context(|| format!("reading {}", template.display()))?;

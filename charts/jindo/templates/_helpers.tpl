@@ -15,10 +15,10 @@ labels:
 {{- end }}
 {{- end }}
 
-{{/* Where the masters listen, separated by commas. */}}
+{{/* Where the masters listen, separated by commas; nothing where there are none. */}}
 {{- define "jindo.addresses" -}}
 {{- $addresses := list }}
-{{- range $at := until (.Values.master.replicaCount | int) }}
+{{- range $at := until (ternary (.Values.master.replicaCount | int) 0 .Values.master.enabled) }}
 {{- $addresses = append $addresses (printf "%s-master-%d.%s:%v" (include "jindo.fullname" $) $at $.Release.Namespace $.Values.master.ports.rpc) }}
 {{- end }}
 {{- join "," $addresses }}

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolume, Pod, Secret};
 use kube::api::{Api, AttachParams, DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Client, ResourceExt};
@@ -81,6 +81,18 @@ impl KubeBackend {
 
     fn config_maps(&self) -> Api<ConfigMap> {
         Api::namespaced(self.client.clone(), &self.identity.namespace)
+    }
+
+    /// A volume that belongs to a claim of the runtime's namespace; those of others are none of its business.
+    async fn volume(&self, name: &str) -> Result<Option<serde_json::Value>, BackendError> {
+        let api = Api::<PersistentVolume>::all(self.client.clone());
+        let found = api.get_opt(name).await.map_err(answer)?;
+        let is_ours = |volume: &PersistentVolume| {
+            let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
+            claim.is_some_and(|claim| claim.namespace.as_ref() == Some(&self.identity.namespace))
+        };
+        let ours = found.filter(is_ours);
+        ours.map(|volume| serde_json::to_value(volume).map_err(failed)).transpose()
     }
 
     async fn state(&self) -> Result<BTreeMap<String, Vec<u8>>, BackendError> {
@@ -232,7 +244,11 @@ impl Backend for KubeBackend {
         let (group, version) = match kind {
             "StatefulSet" | "DaemonSet" | "Deployment" => ("apps", "v1"),
             "ConfigMap" | "Service" | "PersistentVolumeClaim" | "Pod" => ("", "v1"),
-            other => return Err(failed(format!("objects of the kind {other} cannot be read by plugins"))),
+            "PersistentVolume" => return self.volume(name).await,
+            named => {
+                let found = self.caches.named.get(named, name).await.map_err(failed)?;
+                return found.map(|object| serde_json::to_value(&*object).map_err(failed)).transpose();
+            }
         };
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
         let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &self.identity.namespace, &resource);

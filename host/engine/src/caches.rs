@@ -8,6 +8,7 @@ use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store};
 use wasser_api::dataset::Dataset;
 
+use crate::named::Named;
 use crate::pods::PodIndex;
 use crate::records::Records;
 
@@ -35,6 +36,8 @@ pub struct Caches {
     pub release_secrets: Arc<Records>,
     /// Helm's records in ConfigMaps, where Fluid has them.
     pub release_config_maps: Arc<Records>,
+    /// Objects of the whole cluster that runtimes name.
+    pub named: Arc<Named>,
 }
 
 impl Caches {

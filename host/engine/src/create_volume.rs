@@ -29,13 +29,14 @@ impl Request {
         let Some(dataset) = self.dataset.clone() else { return Ok(()) };
         let caches = self.cluster.caches.clone();
         let (namespace, name) = (self.identity.namespace.clone(), self.identity.name.clone());
+        let mount_type = self.mount_type()?;
         let generation = self.role(&fuse_role(self)).and_then(|fuse| fuse.generation.clone());
         let input = VolumeInput {
             identity: &self.identity,
             dataset: &dataset,
             runtime: &self.object,
             mount_path: &self.context.mount_path,
-            mount_type: &self.plugin.description.fuse.mount_type,
+            mount_type: &mount_type,
             fuse_generation: generation.as_deref(),
         };
         let params = PatchParams::apply(FIELD_MANAGER);
@@ -53,6 +54,23 @@ impl Request {
             create(&api, claim, &params, "PersistentVolumeClaim").await?;
         }
         Ok(())
+    }
+
+    /// The word by which the node plugin knows the mount: the plugin's, or the one in the installed values that it points to.
+    fn mount_type(&self) -> Result<String, EngineError> {
+        let declared = &self.plugin.description.fuse.mount_type;
+        if !declared.starts_with('/') {
+            return Ok(declared.clone());
+        }
+        let release = self.cluster.known_release(&self.uid).flatten();
+        let found = release.as_ref().and_then(|release| release.values.pointer(declared)?.as_str());
+        found
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .ok_or_else(|| EngineError::Failed {
+                method: "describe",
+                message: format!("the installed chart values have no text at {declared}, which the plugin names as the type of the mount"),
+            })
     }
 
     /// Removes the claim, then the volume. Fails with a wait until both are gone.

@@ -14,6 +14,8 @@ pub struct Identity {
     pub dataset_uid: String,
     /// The runtime type: `juicefs`.
     pub engine: String,
+    /// What stands for the type in labels of nodes and in the name of the values ConfigMap; mostly the same.
+    pub implementation: String,
     /// The kind of the runtime: `JuiceFSRuntime`.
     pub kind: String,
     /// The last element of the mount path: `juicefs-fuse`.
@@ -28,6 +30,7 @@ impl Identity {
             name: name.to_owned(),
             dataset_uid: dataset_uid.to_owned(),
             engine: description.engine.clone(),
+            implementation: description.implementation.clone().unwrap_or_else(|| description.engine.clone()),
             kind: description.kind.clone(),
             mount_directory: description.fuse.directory.clone(),
         }
@@ -55,7 +58,7 @@ impl Identity {
 
     /// The ConfigMap that records the installed chart values.
     pub fn values_config_map(&self) -> String {
-        wasser_api::names::values_config_map(&self.name, &self.engine)
+        wasser_api::names::values_config_map(&self.name, &self.implementation)
     }
 
     /// The PersistentVolume.

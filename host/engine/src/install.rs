@@ -7,7 +7,7 @@ use futures::FutureExt;
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Api;
-use kube::api::{ObjectMeta, Patch, PatchParams};
+use kube::api::{DynamicObject, ObjectMeta, Patch, PatchParams};
 use serde_json::{Map, Value, json};
 use wasser_api::labels;
 use wasser_chart::{Policy, ReleaseMeta, RenderError};
@@ -16,6 +16,7 @@ use crate::FIELD_MANAGER;
 use crate::cluster::Installed;
 use crate::error::EngineError;
 use crate::request::Request;
+use crate::roles;
 
 /// The controlling reference to a runtime, by which everything it owns is collected with it.
 pub fn owner_reference(kind: &str, name: &str, uid: &str) -> OwnerReference {
@@ -27,6 +28,12 @@ pub fn owner_reference(kind: &str, name: &str, uid: &str) -> OwnerReference {
         controller: Some(true),
         block_owner_deletion: Some(false),
     }
+}
+
+/// What of a rendered object the roles are found by.
+fn kind_and_name(object: &DynamicObject) -> (String, String) {
+    let kind = object.types.as_ref().map(|types| types.kind.clone()).unwrap_or_default();
+    (kind, object.metadata.name.clone().unwrap_or_default())
 }
 
 impl Request {
@@ -61,6 +68,9 @@ impl Request {
         });
         self.cluster.remember_release(&self.uid, release.clone());
         self.context.installed = release.as_ref().map(|release| release.text.clone());
+        if let Some(release) = &release {
+            self.read_roles(release);
+        }
         Ok(release)
     }
 
@@ -100,6 +110,8 @@ impl Request {
                 release: display.clone(),
                 source: Box::new(source),
             })?;
+        let objects: Vec<(String, String)> = rendered.objects.iter().map(kind_and_name).collect();
+        self.check_roles(&objects)?;
         policy.admit_release(&rendered).map_err(|source| EngineError::NotGranted {
             release: display.clone(),
             source,
@@ -117,20 +129,36 @@ impl Request {
             source: Box::new(source),
         })?;
         self.record_values(&values).await?;
-        let objects = rendered.objects.iter().map(|object| {
-            let kind = object.types.as_ref().map(|types| types.kind.clone()).unwrap_or_default();
-            (kind, object.metadata.name.clone().unwrap_or_default())
-        });
         let installed = Installed {
             text: values.to_string(),
-            objects: objects.collect(),
+            objects,
             values,
         };
         self.context.installed = Some(installed.text.clone());
+        self.read_roles(&installed);
         // Right after, there is nothing to show yet.
         self.cluster.pace.restart(&self.uid);
         self.cluster.remember_release(&self.uid, Some(Arc::new(installed)));
         Ok(true)
+    }
+
+    /// A chart may leave out roles that the runtime does not want, but not all of them: nothing would ever serve the Dataset.
+    fn check_roles(&self, objects: &[(String, String)]) -> Result<(), EngineError> {
+        let roles = &self.plugin.description.roles;
+        if roles.is_empty() || roles.iter().any(|role| roles::installs(objects, role, &self.identity.name)) {
+            return Ok(());
+        }
+        let names: Vec<String> = roles
+            .iter()
+            .map(|role| format!("{} {}{}", role.workload, self.identity.name, role.suffix))
+            .collect();
+        Err(EngineError::Failed {
+            method: "setup-master",
+            message: format!(
+                "the chart renders none of the workloads that the plugin describes: {}",
+                names.join(", ")
+            ),
+        })
     }
 
     /// What the chart of this runtime may install.

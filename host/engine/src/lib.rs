@@ -15,6 +15,7 @@ pub mod implement;
 pub mod install;
 pub mod labeler;
 mod metadata;
+pub mod named;
 pub mod pace;
 pub mod placement;
 pub mod pods;

@@ -13,11 +13,11 @@ use wasser_plugin::bindings::types::Context;
 use wasser_plugin::{Instance, Plugin, Scope};
 
 use crate::backend::KubeBackend;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Installed};
 use crate::error::EngineError;
 use crate::identity::Identity;
 use crate::implement::{Dress, Implement, Outcome, answer};
-use crate::roles::RoleState;
+use crate::roles::{self, RoleState};
 
 /// Asks for another reconcile of this runtime, from a background task.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -42,7 +42,7 @@ pub struct Request {
     pub uid: String,
     /// The Dataset, while there is one.
     pub dataset: Option<Arc<Dataset>>,
-    /// The roles' workloads.
+    /// The workloads of the roles that the runtime has.
     pub roles: Vec<RoleState>,
     /// What the plugin is told.
     pub context: Context,
@@ -76,12 +76,8 @@ impl Request {
             .unwrap_or_default();
         let identity = Identity::new(&namespace, &name, &dataset_uid, &plugin.description);
         let object = serde_json::to_value(&*runtime).unwrap_or(Value::Null);
-        let roles: Vec<RoleState> = plugin
-            .description
-            .roles
-            .iter()
-            .map(|role| RoleState::read(role, &namespace, &name, &object, &cluster.caches))
-            .collect();
+        let installed = cluster.known_release(&uid).flatten();
+        let roles = roles::read(&plugin.description.roles, &identity, &object, &cluster.caches, installed.as_deref());
         let runtime_status: RuntimeStatus = object
             .get("status")
             .cloned()
@@ -117,7 +113,7 @@ impl Request {
             fuse_label: identity.fuse_label(),
             images: pairs(&plugin.images),
             settings: pairs(&plugin.settings),
-            installed: cluster.known_release(&uid).flatten().map(|release| release.text.clone()),
+            installed: installed.map(|release| release.text.clone()),
             roles: roles.iter().map(RoleState::status).collect(),
         };
         let implement = dress(Box::new(instance(&plugin, &identity, &backend)));
@@ -161,7 +157,22 @@ impl Request {
         }
     }
 
-    /// A role by its name.
+    /// Looks at the roles again, once it is known what is installed.
+    pub(crate) fn read_roles(&mut self, installed: &Installed) {
+        let (declared, caches) = (&self.plugin.description.roles, &self.cluster.caches);
+        let mut before = std::mem::take(&mut self.roles);
+        self.roles = roles::read(declared, &self.identity, &self.object, caches, Some(installed));
+        for state in &mut self.roles {
+            // What this reconcile has already done to a role is not in the caches yet.
+            match before.iter().position(|known| known.role.name == state.role.name) {
+                Some(at) => *state = before.swap_remove(at),
+                None => state.mark_installed(),
+            }
+        }
+        self.context.roles = self.roles.iter().map(RoleState::status).collect();
+    }
+
+    /// A role that the runtime has, by its name.
     pub fn role(&self, name: &str) -> Option<&RoleState> {
         self.roles.iter().find(|state| state.role.name == name)
     }

@@ -1,10 +1,36 @@
 //! The roles of a runtime as they are: what the plugin declares, what the user wants, and what runs.
+//!
+//! A plugin declares the roles that its system can have. Which of them a runtime has is for the chart to say, which knows the spec: a role
+//! whose workload the release does not install is none of this runtime's. Before anything is installed, all are expected.
 
 use k8s_openapi::api::apps::v1::{DaemonSet, StatefulSet};
 use serde_json::Value;
 use wasser_plugin::bindings::types::{Role, RoleStatus};
 
 use crate::caches::Caches;
+use crate::cluster::Installed;
+use crate::identity::Identity;
+
+/// The roles that a runtime has.
+pub fn read(declared: &[Role], identity: &Identity, runtime: &Value, caches: &Caches, installed: Option<&Installed>) -> Vec<RoleState> {
+    let (namespace, name) = (&identity.namespace, &identity.name);
+    let has = |role: &&Role| installed.is_none_or(|release| installs(&release.objects, role, name));
+    declared
+        .iter()
+        .filter(has)
+        .map(|role| RoleState::read(role, namespace, name, runtime, caches))
+        .collect()
+}
+
+/// Whether the workload of a role is among the objects of a release, by kind and name.
+pub fn installs(objects: &[(String, String)], role: &Role, runtime: &str) -> bool {
+    let workload = workload(role, runtime);
+    objects.iter().any(|(kind, name)| *kind == role.workload && *name == workload)
+}
+
+fn workload(role: &Role, runtime: &str) -> String {
+    format!("{runtime}{}", role.suffix)
+}
 
 /// A role and its workload.
 #[derive(Debug, Clone)]
@@ -38,7 +64,7 @@ pub struct RoleState {
 impl RoleState {
     /// The state of a role in the caches.
     pub fn read(role: &Role, namespace: &str, name: &str, runtime: &Value, caches: &Caches) -> Self {
-        let workload = format!("{name}{}", role.suffix);
+        let workload = workload(role, name);
         let wanted = (role.replicas.is_some() || role.workload == "StatefulSet").then(|| wanted(role, runtime));
         let mut state = Self {
             role: role.clone(),
@@ -63,6 +89,15 @@ impl RoleState {
             ),
         }
         state
+    }
+
+    /// Takes the workload of a fresh release for existing, without waiting for the watch to tell: one that starts at zero is scaled up in
+    /// the same reconcile.
+    pub fn mark_installed(&mut self) {
+        if !self.exists {
+            self.exists = true;
+            self.desired = if self.role.starts_at_zero { 0 } else { self.wanted.unwrap_or(0) };
+        }
     }
 
     fn fill_from_stateful_set(&mut self, set: &StatefulSet) {
@@ -176,6 +211,14 @@ mod tests {
         ] {
             assert_eq!(state(exists, wanted, ready).phase(), phase, "{exists} {wanted} {ready}");
         }
+    }
+
+    #[test]
+    fn a_role_is_there_if_its_workload_is_installed() {
+        let objects = |kind: &str, name: &str| vec![("ConfigMap".to_owned(), "a".to_owned()), (kind.to_owned(), name.to_owned())];
+        assert!(installs(&objects("StatefulSet", "a-worker"), &worker(), "a"));
+        assert!(!installs(&objects("StatefulSet", "a-master"), &worker(), "a"));
+        assert!(!installs(&objects("Service", "a-worker"), &worker(), "a"));
     }
 
     #[test]

@@ -12,9 +12,8 @@ use crate::request::Request;
 impl Request {
     /// Tells the labeler on which nodes the workers run.
     pub fn sync_schedule_info_to_cache_nodes(&self) {
-        if self.role("worker").is_some() {
-            self.cluster.labeler.wish(&self.uid, self.node_wish());
-        }
+        // One that has no workers any more has none to label either.
+        self.cluster.labeler.wish(&self.uid, self.node_wish());
     }
 
     /// The labels of this runtime, and the nodes that they belong on.
@@ -26,18 +25,21 @@ impl Request {
         let nodes: BTreeSet<String> = pods.into_iter().filter_map(|pod| pod.node).collect();
         let mut node_labels = BTreeMap::from([
             (identity.common_label(), "true".to_owned()),
-            (labels::runtime_label(&identity.engine, namespace, name, uid), "true".to_owned()),
+            (
+                labels::runtime_label(&identity.implementation, namespace, name, uid),
+                "true".to_owned(),
+            ),
         ]);
         let store = Sizes::of(&self.object);
         for (storage, bytes) in [(Storage::Memory, store.memory), (Storage::Disk, store.disk)] {
             if bytes > 0 {
                 node_labels.insert(
-                    labels::storage_label(&identity.engine, storage, namespace, name, uid),
+                    labels::storage_label(&identity.implementation, storage, namespace, name, uid),
                     size::format_short(bytes),
                 );
             }
         }
-        let total = labels::storage_label(&identity.engine, Storage::Total, namespace, name, uid);
+        let total = labels::storage_label(&identity.implementation, Storage::Total, namespace, name, uid);
         node_labels.insert(total, size::format_short(store.memory + store.disk));
         if !self.dataset.as_ref().is_some_and(|dataset| dataset.spec.is_shared()) {
             node_labels.insert(labels::EXCLUSIVE.to_owned(), labels::exclusive_value(namespace, name, uid));

@@ -5,6 +5,7 @@ use wasser_api::dataset::DatasetPhase;
 
 use crate::error::EngineError;
 use crate::request::Request;
+use crate::roles::RoleState;
 
 impl Request {
     /// Deploys the cache system. True once it is ready and bound.
@@ -51,18 +52,9 @@ impl Request {
                 kind = self.identity.kind,
                 "installed the release"
             );
-            self.mark_installed();
+            self.roles.iter_mut().for_each(RoleState::mark_installed);
         }
         Ok(())
-    }
-
-    /// Takes the workloads of a fresh release for existing, without waiting for the watch to tell: those that start at zero are scaled
-    /// up in the same reconcile.
-    fn mark_installed(&mut self) {
-        for state in self.roles.iter_mut().filter(|state| !state.exists) {
-            state.exists = true;
-            state.desired = if state.role.starts_at_zero { 0 } else { state.wanted.unwrap_or(0) };
-        }
     }
 
     /// Whether the master serves: by the plugin's word, else by its ready pods.

@@ -5,7 +5,7 @@ use kube::ResourceExt;
 use wasser_api::conditions::{self, Wanted, runtime as types};
 use wasser_api::dataset::{CATEGORY_ACCELERATE, DatasetPhase, DatasetRuntime};
 use wasser_api::reasons::{dataset as dataset_reasons, runtime as reasons};
-use wasser_api::runtime_status::RuntimePhase;
+use wasser_api::runtime_status::{RuntimePhase, RuntimeStatus};
 
 use crate::request::Request;
 use crate::roles::RoleState;
@@ -17,6 +17,7 @@ impl Request {
         if self.context.installed.is_some() {
             self.runtime_status.value_file = value_file;
         }
+        self.forget_absent_roles();
         for state in self.roles.clone() {
             match state.role.name.as_str() {
                 "master" => self.show_master(&state),
@@ -35,6 +36,48 @@ impl Request {
         }
         self.runtime_status.cache_affinity = self.cache_affinity();
         ready
+    }
+
+    /// What the status said of roles that the runtime has no more, or never had.
+    fn forget_absent_roles(&mut self) {
+        let none = RuntimeStatus::default();
+        for name in ["master", "worker", "fuse"] {
+            if self.role(name).is_some() {
+                continue;
+            }
+            let status = &mut self.runtime_status;
+            let conditions: &[&str] = match name {
+                "master" => {
+                    status.master_phase = none.master_phase.clone();
+                    status.desired_master_number_scheduled = 0;
+                    status.current_master_number_scheduled = 0;
+                    status.master_number_ready = 0;
+                    &[types::MASTER_INITIALIZED, types::MASTER_READY]
+                }
+                "worker" => {
+                    status.worker_phase = none.worker_phase.clone();
+                    status.desired_worker_number_scheduled = 0;
+                    status.current_worker_number_scheduled = 0;
+                    status.worker_number_ready = 0;
+                    status.worker_number_available = None;
+                    status.worker_number_unavailable = None;
+                    status.selector = None;
+                    &[types::WORKERS_INITIALIZED, types::WORKERS_READY]
+                }
+                _ => {
+                    status.fuse_phase = none.fuse_phase.clone();
+                    status.desired_fuse_number_scheduled = 0;
+                    status.current_fuse_number_scheduled = 0;
+                    status.fuse_number_ready = 0;
+                    status.fuse_number_available = None;
+                    status.fuse_number_unavailable = None;
+                    &[types::FUSES_INITIALIZED, types::FUSES_READY]
+                }
+            };
+            status
+                .conditions
+                .retain(|condition| !conditions.contains(&condition.condition_type.as_str()));
+        }
     }
 
     fn show_master(&mut self, state: &RoleState) {

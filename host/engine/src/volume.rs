@@ -19,6 +19,9 @@ use crate::identity::Identity;
 pub const DRIVER: &str = "fuse.csi.fluid.io";
 /// The storage class name that keeps a default class away; no class of this name exists.
 pub const STORAGE_CLASS: &str = "fluid";
+/// The volume attribute that says how the node plugin publishes a volume, and its value where that is by a symbolic link.
+const PUBLISH_METHOD: &str = "node_publish_method";
+const SYMLINK: &str = "symlink";
 /// The capacity shown where the Dataset does not ask for one.
 const DEFAULT_CAPACITY: &str = "100Pi";
 
@@ -42,6 +45,15 @@ pub struct VolumeInput<'a> {
 impl VolumeInput<'_> {
     /// The PersistentVolume `<namespace>-<name>`, reserved for the claim of the Dataset.
     pub fn persistent_volume(&self) -> PersistentVolume {
+        let metadata = self.metadata("PersistentVolume", self.identity.volume(), None);
+        let label = |key| metadata.labels.as_ref().and_then(|labels| labels.get(key)).map(String::as_str);
+        let by_symlink = label(labels::NODE_PUBLISH_METHOD) == Some(SYMLINK);
+        let annotations = self.runtime.pointer("/metadata/annotations");
+        let skipped = annotations.and_then(|all| all.get(labels::SKIP_CHECK_MOUNT_READY)?.as_str());
+        let optional = [
+            by_symlink.then(|| (PUBLISH_METHOD, SYMLINK.to_owned())),
+            skipped.map(|whose| (labels::SKIP_CHECK_MOUNT_READY, whose.to_owned())),
+        ];
         let attributes = [
             ("fluid_path", self.mount_path.to_owned()),
             ("mount_type", self.mount_type.to_owned()),
@@ -50,7 +62,7 @@ impl VolumeInput<'_> {
             ("mount_pod_node_selector_key", self.identity.fuse_label()),
         ];
         PersistentVolume {
-            metadata: self.metadata("PersistentVolume", self.identity.volume(), None),
+            metadata,
             spec: Some(PersistentVolumeSpec {
                 access_modes: Some(self.access_modes()),
                 capacity: Some(BTreeMap::from([("storage".to_owned(), self.capacity())])),
@@ -64,7 +76,13 @@ impl VolumeInput<'_> {
                 csi: Some(CSIPersistentVolumeSource {
                     driver: DRIVER.to_owned(),
                     volume_handle: self.identity.volume(),
-                    volume_attributes: Some(attributes.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()),
+                    volume_attributes: Some(
+                        attributes
+                            .into_iter()
+                            .chain(optional.into_iter().flatten())
+                            .map(|(key, value)| (key.to_owned(), value))
+                            .collect(),
+                    ),
                     ..CSIPersistentVolumeSource::default()
                 }),
                 node_affinity: self.node_affinity(),
@@ -177,12 +195,90 @@ struct KindSelector {
     kind: String,
 }
 
+/// An object with its keys in lower case: users write `Labels` as well, as Go reads it.
+fn lower_keys(object: Value) -> Value {
+    match object {
+        Value::Object(fields) => fields.into_iter().map(|(key, value)| (key.to_ascii_lowercase(), value)).collect(),
+        other => other,
+    }
+}
+
 fn metadata_list(runtime: &Value) -> Vec<MetadataEntry> {
     let annotation = runtime
         .pointer("/metadata/annotations")
         .and_then(|annotations| annotations.get(labels::METADATA_LIST));
-    annotation
+    let entries: Vec<Value> = annotation
         .and_then(Value::as_str)
         .and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or_default()
+        .unwrap_or_default();
+    let read = |entry| {
+        let mut entry = lower_keys(entry);
+        if let Some(selector) = entry.get_mut("selector") {
+            *selector = lower_keys(selector.take());
+        }
+        serde_json::from_value(entry).ok()
+    };
+    entries.into_iter().filter_map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn volume(annotations: &Value) -> PersistentVolume {
+        let runtime = json!({"metadata": {"annotations": annotations}});
+        let dataset = serde_json::from_value(json!({"metadata": {"name": "demo"}, "spec": {}})).unwrap();
+        let identity = Identity {
+            namespace: "ns".to_owned(),
+            name: "demo".to_owned(),
+            dataset_uid: "uid".to_owned(),
+            engine: "demo".to_owned(),
+            implementation: "demo".to_owned(),
+            kind: "DemoRuntime".to_owned(),
+            mount_directory: "demo-fuse".to_owned(),
+        };
+        let input = VolumeInput {
+            identity: &identity,
+            dataset: &dataset,
+            runtime: &runtime,
+            mount_path: "/mnt/demo-fuse",
+            mount_type: "fuse.demo",
+            fuse_generation: None,
+        };
+        input.persistent_volume()
+    }
+
+    fn attribute(volume: &PersistentVolume, key: &str) -> Option<String> {
+        let attributes = volume.spec.as_ref()?.csi.as_ref()?.volume_attributes.as_ref()?;
+        attributes.get(key).cloned()
+    }
+
+    #[rstest::rstest]
+    #[case::as_go_writes_it("labels", "selector", "kind")]
+    #[case::as_go_reads_it("Labels", "Selector", "Kind")]
+    fn users_add_labels_and_a_label_makes_links(#[case] labels: &str, #[case] selector: &str, #[case] kind: &str) {
+        let of = |object: &str| {
+            let entry = json!({labels: {"fluid.io/node-publish-method": "symlink"}, selector: {kind: object}});
+            volume(&json!({"data.fluid.io/metadataList": json!([entry]).to_string()}))
+        };
+        let linked = of("PersistentVolume");
+        assert_eq!(linked.metadata.labels.as_ref().unwrap()["fluid.io/node-publish-method"], "symlink");
+        assert_eq!(attribute(&linked, "node_publish_method").as_deref(), Some("symlink"));
+        assert_eq!(attribute(&of("PersistentVolumeClaim"), "node_publish_method"), None);
+    }
+
+    #[test]
+    fn an_annotation_says_whose_mounts_are_not_waited_for() {
+        const KEY: &str = "fluid.io/skip-check-mount-ready-target";
+        assert_eq!(attribute(&volume(&json!({KEY: "All"})), KEY).as_deref(), Some("All"));
+        assert_eq!(attribute(&volume(&json!({})), KEY), None);
+    }
+
+    #[test]
+    fn a_list_that_is_none_adds_nothing() {
+        let volume = volume(&json!({"data.fluid.io/metadataList": "{"}));
+        assert_eq!(volume.metadata.labels.unwrap().len(), 2);
+    }
 }

@@ -69,7 +69,8 @@ pub trait Backend: Send + Sync {
     /// One key of a Secret of the runtime's namespace; none where the Secret or the key is missing.
     async fn secret(&self, scope: &Scope, name: &str, key: &str) -> Result<Option<Vec<u8>>, BackendError>;
 
-    /// An object of the runtime's namespace; none where it does not exist. Never called for a Secret.
+    /// An object of the runtime's namespace, or one of the whole cluster that the runtime names; none where it does not exist. Never
+    /// called for a Secret.
     async fn object(&self, scope: &Scope, kind: &str, name: &str) -> Result<Option<serde_json::Value>, BackendError>;
 
     /// A host port for each name; the same names give the same ports until the runtime is deleted.

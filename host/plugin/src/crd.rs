@@ -1,13 +1,13 @@
-//! The CRD that a plugin package carries.
+//! The CRDs that a plugin package carries.
 
 use std::io::Read;
 
 use flate2::read::GzDecoder;
 use wasmparser::{Parser, Payload};
 
-/// The custom section of a component that holds its CRD, as gzipped JSON.
+/// The custom section of a component that holds its CRDs, as gzipped JSON, one after the other.
 pub const CRD_SECTION: &str = "wasser:crd";
-/// The largest CRD, in bytes of JSON; an API server takes 1.5 MiB.
+/// The largest section, in bytes of JSON; an API server takes 1.5 MiB for each.
 const MAX_CRD: u64 = 4 << 20;
 
 /// Why a package has no CRD to show.
@@ -24,8 +24,8 @@ pub enum CrdError {
     Invalid(String),
 }
 
-/// The CRD in a component, as JSON. Nothing of the component is compiled or run.
-pub fn crd(component: &[u8]) -> Result<serde_json::Value, CrdError> {
+/// The CRDs in a component, as JSON; the first is that of the kind that the plugin serves. Nothing of the component is compiled or run.
+pub fn crds(component: &[u8]) -> Result<Vec<serde_json::Value>, CrdError> {
     for payload in Parser::new(0).parse_all(component) {
         let payload = payload.map_err(|error| CrdError::NotWasm(error.to_string()))?;
         if let Payload::CustomSection(section) = payload
@@ -39,7 +39,15 @@ pub fn crd(component: &[u8]) -> Result<serde_json::Value, CrdError> {
             if json.len() as u64 > MAX_CRD {
                 return Err(CrdError::Invalid("it is larger".to_owned()));
             }
-            return serde_json::from_slice(&json).map_err(|error| CrdError::Invalid(error.to_string()));
+            let found = serde_json::Deserializer::from_slice(&json)
+                .into_iter()
+                .collect::<Result<Vec<_>, _>>();
+            let found = found.map_err(|error| CrdError::Invalid(error.to_string()))?;
+            return if found.is_empty() {
+                Err(CrdError::Invalid("it is empty".to_owned()))
+            } else {
+                Ok(found)
+            };
         }
     }
     Err(CrdError::Missing)
@@ -63,9 +71,9 @@ mod tests {
     }
 
     #[test]
-    fn the_crd_is_found() {
-        let found = crd(&component(CRD_SECTION, b"{\"kind\": \"CustomResourceDefinition\"}")).unwrap();
-        assert_eq!(found["kind"], "CustomResourceDefinition");
+    fn all_crds_are_found() {
+        let found = crds(&component(CRD_SECTION, b"{\"kind\": \"A\"}\n{\"kind\": \"B\"}")).unwrap();
+        assert_eq!((found[0]["kind"].as_str(), found[1]["kind"].as_str()), (Some("A"), Some("B")));
     }
 
     #[rstest::rstest]
@@ -74,10 +82,11 @@ mod tests {
         component(CRD_SECTION, b"kind: Yaml"),
         "is not gzipped JSON of at most 4194304 bytes: expected value"
     )]
+    #[case::empty(component(CRD_SECTION, b""), "it is empty")]
     #[case::bomb(component(CRD_SECTION, &vec![b' '; 5 << 20]), "it is larger")]
     #[case::not_wasm(b"hello".to_vec(), "this is not a WebAssembly binary")]
     fn what_has_none_says_so(#[case] component: Vec<u8>, #[case] message: &str) {
-        let refused = crd(&component).unwrap_err().to_string();
+        let refused = crds(&component).unwrap_err().to_string();
         assert!(refused.contains(message), "{refused}");
     }
 }

@@ -56,27 +56,39 @@ pub fn check(description: &Description, registered: &str) -> Result<Grants, Desc
         is_kind(&description.kind),
         "kind",
         &description.kind,
-        "a kind, like `JuiceFSRuntime`",
+        "a kind, like `ExampleRuntime`",
     )?;
     must(
         is_label(&description.plural),
         "plural",
         &description.plural,
-        "the plural of the kind in lower case, like `juicefsruntimes`",
+        "the plural of the kind in lower case, like `exampleruntimes`",
     )?;
     must(
         is_label(&description.engine),
         "engine",
         &description.engine,
-        "a DNS label, like `juicefs`",
+        "a DNS label, like `example`",
+    )?;
+    let implementation = description.implementation.as_deref();
+    must(
+        implementation.is_none_or(is_label),
+        "implementation",
+        implementation.unwrap_or_default(),
+        "a DNS label, like `example`",
     )?;
     let fuse = &description.fuse;
-    must(is_word(&fuse.mount_type), "fuse.mount-type", &fuse.mount_type, "one word")?;
+    must(
+        is_word(&fuse.mount_type),
+        "fuse.mount-type",
+        &fuse.mount_type,
+        "one word, or a JSON pointer into the chart values",
+    )?;
     must(
         is_label(&fuse.directory),
         "fuse.directory",
         &fuse.directory,
-        "the name of one directory, like `juicefs-fuse`",
+        "the name of one directory, like `example-fuse`",
     )?;
     let mut seen = BTreeSet::new();
     for role in &description.roles {
@@ -164,6 +176,7 @@ mod tests {
             kind: "DemoRuntime".to_owned(),
             plural: "demoruntimes".to_owned(),
             engine: "demo".to_owned(),
+            implementation: None,
             roles: vec![Role {
                 name: "worker".to_owned(),
                 workload: "StatefulSet".to_owned(),
@@ -191,6 +204,8 @@ mod tests {
     #[case(|d: &mut Description| d.kind = "OtherRuntime".to_owned(), "the plugin serves OtherRuntime, and plugin.yaml registers it for DemoRuntime")]
     #[case(|d: &mut Description| d.plural = "Demo Runtimes".to_owned(), "plural = `Demo Runtimes`, which must be the plural")]
     #[case(|d: &mut Description| d.engine = "a/b".to_owned(), "engine = `a/b`, which must be a DNS label")]
+    #[case(|d: &mut Description| d.implementation = Some("A".to_owned()), "implementation = `A`, which must be a DNS label")]
+    #[case(|d: &mut Description| d.fuse.mount_type = "a b".to_owned(), "fuse.mount-type = `a b`, which must be one word")]
     #[case(|d: &mut Description| d.fuse.directory = "..".to_owned(), "fuse.directory = `..`, which must be the name of one directory")]
     #[case(|d: &mut Description| d.roles[0].name = "queen".to_owned(), "roles[queen].name = `queen`, which must be `master`, `worker` or `fuse`")]
     #[case(|d: &mut Description| d.roles[0].workload = "Pod".to_owned(), "roles[worker].workload = `Pod`")]

@@ -19,7 +19,8 @@ pub struct Grants {
     pub http: BTreeSet<String>,
     /// Whether Secrets of the runtime's namespace may be read.
     pub secrets: bool,
-    /// Kinds of objects of the runtime's namespace that may be read.
+    /// Kinds of objects of the runtime's namespace that may be read; `Kind@/spec/field` is the one object of the whole cluster that the
+    /// runtime names in that field.
     pub objects: BTreeSet<String>,
     /// Whether host ports may be allocated.
     pub ports: bool,
@@ -42,6 +43,9 @@ pub enum GrantError {
     /// A scope of `http` that is not a role and a port.
     #[error("`{0}` in `http` is not of the form `role:port`, with a number or `*` as the port")]
     HttpScope(String),
+    /// A scope of `objects` that is neither a kind nor a kind and a pointer.
+    #[error("`{0}` in `objects` is neither a kind nor of the form `Kind@/spec/field`, with a JSON pointer to a field of the runtime")]
+    ObjectScope(String),
     /// Secrets can only be read through the capability that is named after them.
     #[error("`objects` cannot name Secret: reading secrets is the capability `secrets`")]
     SecretObject,
@@ -80,8 +84,17 @@ impl Grants {
                 return Err(GrantError::HttpScope(scope.clone()));
             }
         }
-        if self.objects.contains("Secret") {
-            return Err(GrantError::SecretObject);
+        for scope in &self.objects {
+            let (kind, pointer) = scope
+                .split_once('@')
+                .map_or((scope.as_str(), None), |(kind, pointer)| (kind, Some(pointer)));
+            if kind == "Secret" {
+                return Err(GrantError::SecretObject);
+            }
+            let is_kind = !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            if !is_kind || pointer.is_some_and(|pointer| !pointer.starts_with('/')) {
+                return Err(GrantError::ObjectScope(scope.clone()));
+            }
         }
         Ok(())
     }
@@ -146,6 +159,11 @@ impl Grants {
         self.http
             .iter()
             .any(|scope| scope.split_once(':').is_some_and(|(granted, _)| granted == role))
+    }
+
+    /// The kinds of objects of the whole cluster that runtimes name, each with the JSON pointer to the field that names one.
+    pub fn named_objects(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.objects.iter().filter_map(|scope| scope.split_once('@'))
     }
 
     /// Whether the chart may render objects of this kind.
@@ -240,6 +258,8 @@ mod tests {
     #[case::http("http", "worker", "`worker` in `http` is not of the form `role:port`")]
     #[case::port("http", "worker:99999", "`worker:99999` in `http` is not of the form")]
     #[case::secret("objects", "Secret", "reading secrets is the capability `secrets`")]
+    #[case::named_secret("objects", "Secret@/spec/secret", "reading secrets is the capability `secrets`")]
+    #[case::no_pointer("objects", "Profile@spec", "`Profile@spec` in `objects` is neither a kind nor of the form")]
     fn what_cannot_be_wanted_is_refused(#[case] capability: &str, #[case] scope: &str, #[case] message: &str) {
         let want = Want {
             capability: capability.to_owned(),

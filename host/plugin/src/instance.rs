@@ -75,7 +75,10 @@ macro_rules! methods {
             $(
                 $(#[doc = $doc])*
                 pub async fn $method(&mut self, ctx: &Context $(, $argument: $type)*) -> Outcome<$answer> {
-                    call!(self, $name, live => live.implement.$call(&mut live.store, ctx $(, $argument)*))
+                    call!(self, $name, live => {
+                        live.store.data_mut().keep(ctx);
+                        live.implement.$call(&mut live.store, ctx $(, $argument)*)
+                    })
                 }
             )*
         }
@@ -142,6 +145,7 @@ impl Instance {
         }
         let operation = operation.to_owned();
         call!(self, "data-operation", live => async {
+            live.store.data_mut().keep(ctx);
             let Some(guest) = &live.operations else { return Err(wasmtime::Error::msg("the interface `operations` was not found")) };
             guest.call_data_operation(&mut live.store, ctx, kind, &operation).await
         })

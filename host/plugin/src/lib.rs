@@ -36,7 +36,7 @@ mod verdict;
 pub use backend::{Backend, BackendError, Output, PodRecord, Response, Scope};
 pub use call::{CallError, CallSite};
 pub use check::{CheckError, Interface, SUPPORTED_VERSIONS, World};
-pub use crd::{CRD_SECTION, CrdError, crd};
+pub use crd::{CRD_SECTION, CrdError, crds};
 pub use description::DescriptionError;
 pub use digest::{Digest, DigestError};
 pub use engine::{HostConfig, HostError, PluginHost};

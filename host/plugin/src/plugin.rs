@@ -65,11 +65,6 @@ impl Plugin {
         Instance::new(self.core.clone(), scope, backend)
     }
 
-    /// The CRD that a component carries, as JSON; see [`crate::crd()`].
-    pub fn crd(component: &[u8]) -> Result<serde_json::Value, crate::CrdError> {
-        crate::crd(component)
-    }
-
     /// Whether it does data operations.
     pub fn has_operations(&self) -> bool {
         self.core.operations.is_some()

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
 use crate::backend::{Backend, Scope};
-use crate::bindings::types::Role;
+use crate::bindings::types::{Context, Role};
 use crate::call::Stop;
 use crate::digest::Digest;
 use crate::engine::Shared;
@@ -64,6 +65,8 @@ pub struct StoreData {
     pub host_calls: u32,
     /// Lines logged in the current call, those that were dropped included.
     pub log_lines: u32,
+    /// The runtime of the current call as JSON, where the plugin may read objects that it names.
+    pub runtime: Option<String>,
 }
 
 impl StoreData {
@@ -73,6 +76,25 @@ impl StoreData {
         self.meter.reset();
         self.host_calls = 0;
         self.log_lines = 0;
+        self.runtime = None;
+    }
+
+    /// Keeps what the current call's grants depend on.
+    pub fn keep(&mut self, ctx: &Context) {
+        if self.charter.effective.named_objects().next().is_some() {
+            self.runtime = Some(ctx.runtime.clone());
+        }
+    }
+
+    /// Whether the runtime of the current call names this object in a field that is granted.
+    pub fn is_named(&self, kind: &str, name: &str) -> bool {
+        let mut pointers = self.charter.effective.named_objects().filter(|(granted, _)| *granted == kind);
+        let runtime: Value = self
+            .runtime
+            .as_deref()
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default();
+        pointers.any(|(_, pointer)| runtime.pointer(pointer).and_then(Value::as_str) == Some(name))
     }
 
     /// Counts a call to the host; every import begins with it.
@@ -100,6 +122,7 @@ pub fn new(shared: &Shared, charter: Arc<Charter>, scope: Arc<Scope>, backend: A
         memory_denied: false,
         host_calls: 0,
         log_lines: 0,
+        runtime: None,
     };
     let mut store = Store::new(&shared.engine, data);
     store.limiter(|data| data);

@@ -29,6 +29,7 @@ const HTTP: Call = Call(
 );
 const SECRET: Call = Call("secrets", "get", &[Text("demo-secret"), Text("token")], 4);
 const OBJECT: Call = Call("objects", "get", &[Text("ConfigMap"), Text("demo")], 4);
+const PROFILE: Call = Call("objects", "get", &[Text("Profile"), Text("gold")], 4);
 const PORTS: Call = Call("ports", "allocate", &[Texts(&["rpc", "web"])], 4);
 const STATE: Call = Call("state", "set", &[Text("hits"), Number(0), Number(0), Number(0)], 4);
 const EVENT: Call = Call("events", "publish", &[Text("Warning"), Text("CacheCold"), Text("no\nhits")], 4);
@@ -100,6 +101,7 @@ async fn a_capability_needs_both_keys(#[case] call: Call, #[case] capability: &s
 #[case(HTTP, "http", &["worker:9567"], "{http: [\"worker:*\"]}", "http was made", "http default/demo demo-worker-0:9567/metrics")]
 #[case(SECRET, "secrets", &[], "{secrets: true}", "secret was read", "secret default/demo demo-secret token")]
 #[case(OBJECT, "objects", &["ConfigMap"], "{objects: [ConfigMap]}", "object was read", "object default/demo ConfigMap demo")]
+#[case(PROFILE, "objects", &["Profile@/spec/profile"], "{objects: [\"Profile@/spec/profile\"]}", "object was read", "object default/demo Profile gold")]
 #[case(PORTS, "ports", &[], "{ports: true}", "ports were allocated", "ports default/demo [\"rpc\", \"web\"]")]
 #[case(STATE, "state", &[], "{state: true}", "state was set", "state default/demo hits")]
 #[case(EVENT, "events", &[], "{events: true}", "event was published", "event default/demo Warning CacheCold no hits")]
@@ -118,12 +120,12 @@ async fn a_granted_call_reaches_the_cluster(
     );
 }
 
-const ALL: &str = "{exec: [worker], http: [\"worker:80\"], secrets: true, objects: [ConfigMap], ports: true, state: true, events: true}";
+const ALL: &str = "{exec: [worker], http: [\"worker:80\"], secrets: true, objects: [ConfigMap, \"Profile@/spec/profile\"], ports: true, state: true, events: true}";
 const WANTS: &[(&str, &[&str])] = &[
     ("exec", WORKER),
     ("http", &["worker:80"]),
     ("secrets", &[]),
-    ("objects", &["ConfigMap"]),
+    ("objects", &["ConfigMap", "Profile@/spec/profile"]),
     ("ports", &[]),
     ("state", &[]),
     ("events", &[]),
@@ -139,6 +141,7 @@ const WANTS: &[(&str, &[&str])] = &[
 #[case::secret_of_another_namespace(Call("secrets", "get", &[Text("../../kube-system/secrets/x"), Text("k")], 4), "cannot be a Secret")]
 #[case::secret_as_object(Call("objects", "get", &[Text("Secret"), Text("x")], 4), "a Secret cannot be read as an object")]
 #[case::other_kind(Call("objects", "get", &[Text("Node"), Text("x")], 4), "`objects: [Node]` is neither declared nor granted")]
+#[case::another_profile(Call("objects", "get", &[Text("Profile"), Text("silver")], 4), "default/demo does not name the Profile `silver`")]
 #[case::object_by_a_path(Call("objects", "get", &[Text("ConfigMap"), Text("a/b")], 4), "`a/b` cannot be the name of an object")]
 #[case::state_key(Call("state", "set", &[Text("a b"), Number(0), Number(0), Number(0)], 4), "`a b` cannot be a key")]
 #[case::event_kind(Call("events", "publish", &[Text("Panic"), Text("A"), Text("")], 4), "the kind of an event is `Normal` or `Warning`, not `Panic`")]

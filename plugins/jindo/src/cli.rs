@@ -56,7 +56,7 @@ pub fn mount(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
 
 /// The bytes of all mounts.
 pub fn totals(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageStats> {
-    if !ctx.is_set(QUERY_TOTAL) {
+    if !ctx.is_set(QUERY_TOTAL) || ctx.runtime.spec.master.disabled {
         return Err(Error::NotSupported);
     }
     let pod = master(host)?;
@@ -74,6 +74,9 @@ pub fn totals(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageStats> {
 
 /// What the cache holds.
 pub fn states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, String)>> {
+    if ctx.runtime.spec.master.disabled {
+        return Err(Error::NotSupported);
+    }
     let pod = master(host)?;
     let text = host.run(&pod, &["jindocache", "-report"], SHORT)?;
     let memory = ctx

@@ -29,6 +29,7 @@ pub fn description() -> Description {
         kind: "JindoRuntime".into(),
         plural: "jindoruntimes".into(),
         engine: "jindo".into(),
+        implementation: Some("jindocache".into()),
         roles: vec![master, worker, fuse],
         fuse: Fuse {
             mount_type: "jindo".into(),

@@ -27,8 +27,9 @@ impl Implement for Jindo {
         transform::values(ctx, &|names| host.allocate_ports(names))
     }
 
-    fn should_check_ufs(_ctx: &Context<Spec>, _host: &impl Host) -> Result<bool> {
-        Ok(true)
+    /// Without a master, there is nothing to mount in: the client mounts the one data source.
+    fn should_check_ufs(ctx: &Context<Spec>, _host: &impl Host) -> Result<bool> {
+        Ok(!ctx.runtime.spec.master.disabled)
     }
 
     fn prepare_ufs(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {

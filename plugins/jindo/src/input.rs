@@ -46,6 +46,13 @@ pub struct Spec {
     pub image_pull_secrets: Vec<Value>,
 }
 
+impl Spec {
+    /// Whether there are clients only, which reach the data source by themselves.
+    pub fn is_client_only(&self) -> bool {
+        self.master.disabled && self.worker.disabled
+    }
+}
+
 /// An image; what is empty comes from the registration.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

@@ -28,6 +28,8 @@ pub struct Sources {
     pub mounts: Vec<(String, String)>,
     /// Options that go with a bucket.
     pub properties: Texts,
+    /// The same as users write them, which is how a client without a master reads them.
+    pub plain: Texts,
     /// Cache sets by name.
     pub cache_sets: BTreeMap<String, Value>,
     /// Volumes of `pvc://` and `local://` mounts: name, mount path and volume.
@@ -122,6 +124,7 @@ impl Sources {
                 let message = "does not belong into an option that everybody can read; use encryptOptions";
                 return Err(Error::invalid(format!("{field}.options.{name}"), message));
             }
+            self.plain.insert(name.clone(), value.clone());
             let own = name
                 .strip_prefix(&format!("fs.{scheme}."))
                 .filter(|rest| !rest.starts_with("bucket."));
@@ -173,7 +176,19 @@ impl Sources {
         }
         let endpoint = format!("jindocache.{scheme}.bucket.{bucket}.provider.endpoint");
         self.properties.insert(endpoint, format!("{TOKEN}{directory}/"));
+        self.plain
+            .insert(format!("fs.{scheme}.provider.endpoint"), format!("{TOKEN}{directory}/"));
         Ok(())
+    }
+
+    /// Properties of a client that reaches the data source by itself. `token` says whether a Secret has a token for all buckets.
+    pub fn client_properties(&self, token: bool) -> Texts {
+        let mut properties = self.plain.clone();
+        if token {
+            properties.insert("fs.oss.provider.endpoint".into(), TOKEN.into());
+            properties.insert("fs.oss.provider.format".into(), "JSON".into());
+        }
+        properties
     }
 }
 

@@ -11,6 +11,8 @@ use crate::store::Store;
 
 const PULL_SECRETS: &str = "image-pull-secrets";
 const CRITICAL: &str = "critical-fuse-pod";
+/// What clients are told that have no master.
+const CLIENT_ONLY: &str = "fuseOnly";
 const HOST_PID: &str = "runtime.fluid.io/fuse.hostpid";
 
 /// Gives host ports for names.
@@ -20,6 +22,10 @@ pub type Allocate<'a> = &'a dyn Fn(&[&str]) -> Result<Vec<u16>>;
 pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Value> {
     let (spec, dataset) = (&ctx.runtime.spec, ctx.dataset()?);
     let sources = Sources::of(ctx)?;
+    if spec.is_client_only() && sources.mounts.len() > 1 {
+        let message = "is a second mount; without a master, a client mounts one";
+        return Err(Error::invalid("Dataset.spec.mounts[1]", message));
+    }
     let store = Store::of(spec.tiered_store.levels.first(), &format!("{}/{}", ctx.namespace, ctx.name))?;
     check(spec)?;
     let masters = spec.master.replicas.unwrap_or(1);
@@ -84,8 +90,14 @@ pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Value> {
     }
     let fuse = &mut values["fuse"];
     fuse["hostPath"] = host_path.into();
-    fuse["args"] = json!(fuse_args(&spec.fuse, dataset.read_only(), sources.mounts.len()));
-    fuse["properties"] = json!(merged(&spec.properties, &spec.fuse.properties));
+    fuse["args"] = json!(fuse_args(spec, dataset.read_only(), &sources));
+    let mut properties = Texts::new();
+    if spec.is_client_only() {
+        fuse["mode"] = CLIENT_ONLY.into();
+        properties.extend(sources.client_properties(!spec.secret.is_empty()));
+    }
+    properties.extend(merged(&spec.properties, &spec.fuse.properties));
+    fuse["properties"] = json!(properties);
     fuse["metricsPort"] = ports.metrics.into();
     fuse["criticalPod"] = ctx.is_set(CRITICAL).into();
     fuse["hostPID"] = ctx.runtime.metadata.annotations.get(HOST_PID).is_some_and(|v| v == "true").into();
@@ -107,10 +119,20 @@ fn check(spec: &Spec) -> Result<()> {
     if !["", "OnDemand", "OnRuntimeDeleted"].contains(&spec.fuse.clean_policy.as_str()) {
         return invalid("fuse.cleanPolicy", "is neither OnDemand nor OnRuntimeDeleted");
     }
-    for (name, part) in [("master", &spec.master), ("worker", &spec.worker), ("fuse", &spec.fuse)] {
-        if part.disabled {
-            return invalid(&format!("{name}.disabled"), "cannot be set yet; remove it");
+    match (spec.master.disabled, spec.worker.disabled, spec.fuse.disabled) {
+        (true, false, _) => {
+            return invalid(
+                "master.disabled",
+                "leaves the workers without a master; set worker.disabled as well",
+            );
         }
+        (true, true, true) => {
+            return invalid(
+                "fuse.disabled",
+                "leaves nothing to run; remove it, or master.disabled and worker.disabled",
+            );
+        }
+        _ => {}
     }
     let parts = [
         &spec.properties,
@@ -141,10 +163,10 @@ fn ports(spec: &Spec, raft: bool, allocate: Allocate<'_>) -> Result<Ports> {
     let named = |component: &Component, name: &str| component.ports.get(name).copied().filter(|port| *port > 0);
     let metrics = spec.fuse.metrics.enabled;
     let wanted = [
-        ("master-rpc", named(&spec.master, "rpc"), true, 8101),
-        ("worker-rpc", named(&spec.worker, "rpc"), true, 6101),
-        ("master-raft", named(&spec.master, "raft"), raft, 8103),
-        ("fuse-metrics", None, metrics, 10001),
+        ("master-rpc", named(&spec.master, "rpc"), !spec.master.disabled, 8101),
+        ("worker-rpc", named(&spec.worker, "rpc"), !spec.worker.disabled, 6101),
+        ("master-raft", named(&spec.master, "raft"), raft && !spec.master.disabled, 8103),
+        ("fuse-metrics", None, metrics && !spec.fuse.disabled, 10001),
     ];
     let host = spec.network_mode != "ContainerNetwork";
     let open = wanted.iter().filter(|(_, given, used, _)| host && *used && given.is_none());
@@ -212,6 +234,7 @@ fn component(ctx: &Context<Spec>, name: &str, part: &Component) -> Result<Value>
     }
     let tolerations = [ctx.dataset()?.tolerations.as_slice(), part.tolerations.as_slice()].concat();
     Ok(json!({
+        "enabled": !part.disabled,
         "env": part.env,
         "labels": merged(&deprecated, &labels),
         "annotations": merged(&metadata.annotations, &part.pod_metadata.annotations),
@@ -269,10 +292,19 @@ fn worker_properties(spec: &Spec, store: &Store, port: u16) -> Texts {
     merged(&own, &merged(&spec.properties, &spec.worker.properties))
 }
 
-fn fuse_args(fuse: &Component, read_only: bool, mounts: usize) -> Vec<String> {
-    if !fuse.args.is_empty() {
-        return fuse.args.clone();
+fn fuse_args(spec: &Spec, read_only: bool, sources: &Sources) -> Vec<String> {
+    let mut args = if spec.fuse.args.is_empty() {
+        usual_args(read_only, sources.mounts.len())
+    } else {
+        spec.fuse.args.clone()
+    };
+    if let (true, Some((_, target))) = (spec.is_client_only(), sources.mounts.first()) {
+        args.push(format!("-ouri={target}"));
     }
+    args
+}
+
+fn usual_args(read_only: bool, mounts: usize) -> Vec<String> {
     let mut args: Vec<&str> = if read_only {
         vec![
             "-okernel_cache",

@@ -40,7 +40,11 @@ fn a_mount_that_cannot_work(#[case] mount: Value, #[case] field: &str, #[case] r
 #[rstest]
 #[case::masters(json!({"master": {"replicas": 2}}), "master.replicas", "neither 1 nor 3")]
 #[case::network(json!({"networkmode": "Mesh"}), "networkmode", "neither HostNetwork")]
-#[case::disabled(json!({"worker": {"disabled": true}}), "worker.disabled", "remove it")]
+#[case::workers_without_a_master(json!({"master": {"disabled": true}}), "master.disabled", "set worker.disabled as well")]
+#[case::nothing(
+    json!({"master": {"disabled": true}, "worker": {"disabled": true}, "fuse": {"disabled": true}}),
+    "fuse.disabled", "leaves nothing to run"
+)]
 #[case::policy(json!({"fuse": {"cleanPolicy": "Never"}}), "fuse.cleanPolicy", "OnDemand")]
 #[case::labels(json!({"labels": {"a": "b"}, "podMetadata": {"labels": {"c": "d"}}}), "master.labels", "podMetadata")]
 #[case::volume(json!({"worker": {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}}), "worker.volumeMounts[0].name", "spec.volumes")]

@@ -16,6 +16,7 @@ pub fn description() -> Description {
         kind: "JuiceFSRuntime".into(),
         plural: "juicefsruntimes".into(),
         engine: "juicefs".into(),
+        implementation: None,
         roles: vec![Role::workers("juicefs-worker"), Role::fuse("juicefs-fuse")],
         fuse: Fuse {
             mount_type: "JuiceFS".into(),

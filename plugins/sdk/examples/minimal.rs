@@ -50,6 +50,7 @@ impl Implement for Example {
             kind: "ExampleRuntime".into(),
             plural: "exampleruntimes".into(),
             engine: "example".into(),
+            implementation: None,
             roles: vec![Role::workers("example-worker"), Role::fuse("example-fuse")],
             fuse: Fuse {
                 mount_type: "fuse.example".into(),

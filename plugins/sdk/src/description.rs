@@ -7,9 +7,12 @@ pub struct Description {
     pub kind: String,
     /// The resource name of the kind: `juicefsruntimes`.
     pub plural: String,
-    /// The runtime type in labels, events and statuses: `juicefs`. The values ConfigMap is called `<name>-<engine>-values`.
+    /// The runtime type in events and statuses, in the finalizer and in mount paths: `juicefs`.
     pub engine: String,
-    /// The parts of the system.
+    /// What stands for the engine in labels of nodes and in the name of the values ConfigMap, `<name>-<engine>-values`, where a system has
+    /// several implementations. None: the engine itself.
+    pub implementation: Option<String>,
+    /// The parts that the system can have. A runtime has those whose workloads the chart renders for it.
     pub roles: Vec<Role>,
     /// The client.
     pub fuse: Fuse,
@@ -71,7 +74,8 @@ impl Role {
 /// The client that mounts the file system on a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fuse {
-    /// The word that the mount's line in /proc/self/mountinfo contains: `JuiceFS`. Becomes the volume attribute `mount_type`.
+    /// The word that the mount's line in /proc/self/mountinfo contains: `JuiceFS`. Becomes the volume attribute `mount_type`. Where it
+    /// differs from runtime to runtime, a JSON pointer to it in the chart values: `/fuse/mountType`.
     pub mount_type: String,
     /// The last element of the mount path: `juicefs-fuse`.
     pub directory: String,
@@ -82,7 +86,8 @@ pub struct Fuse {
 pub struct Want {
     /// `exec`, `http`, `secrets`, `objects`, `ports`, `state`, `events`, `kinds` or `privileged`.
     pub capability: String,
-    /// Roles for `exec`, `role:port` for `http`, kinds for `objects` and `kinds`; empty for the others.
+    /// Roles for `exec`, `role:port` for `http`, kinds for `objects` and `kinds`; empty for the others. In `objects`, `Kind@/spec/field` is
+    /// the one object of the whole cluster that the runtime names in that field.
     pub scope: Vec<String>,
 }
 

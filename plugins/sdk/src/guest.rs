@@ -168,6 +168,7 @@ impl From<crate::Description> for types::Description {
             kind: d.kind,
             plural: d.plural,
             engine: d.engine,
+            implementation: d.implementation,
             roles: d.roles.into_iter().map(Into::into).collect(),
             fuse: types::Fuse {
                 mount_type: d.fuse.mount_type,

@@ -1,4 +1,4 @@
-//! From a core module to a component that carries its CRD.
+//! From a core module to a component that carries its CRDs.
 
 use std::io::Write;
 use std::path::Path;
@@ -8,11 +8,11 @@ use anyhow::{Context, Result, ensure};
 use flate2::{Compression, GzBuilder};
 use wit_component::ComponentEncoder;
 
-/// Where a component carries its CRD, as gzipped JSON. `wasser plugin crd` reads it.
+/// Where a component carries its CRDs, as gzipped JSON, one per line. `wasser plugin crd` reads it.
 const CRD_SECTION: &str = "wasser:crd";
 
-/// The CRD of a plugin as JSON, printed by a native build of the plugin's own types.
-pub fn crd(root: &Path, name: &str) -> Result<Vec<u8>> {
+/// The CRDs of a plugin as JSON, one per line, printed by a native build of the plugin's own types.
+pub fn crds(root: &Path, name: &str) -> Result<Vec<u8>> {
     eprintln!("{name}: generating the CRD");
     let output = Command::new("cargo")
         .current_dir(root)
@@ -36,16 +36,25 @@ pub fn crd(root: &Path, name: &str) -> Result<Vec<u8>> {
         "the example `crd` of wasser-{name} failed ({})",
         output.status
     );
-    let crd: serde_json::Value = serde_json::from_slice(&output.stdout).context("the example `crd` did not print JSON")?;
+    let printed = serde_json::Deserializer::from_slice(&output.stdout).into_iter::<serde_json::Value>();
+    let crds = printed
+        .collect::<Result<Vec<_>, _>>()
+        .context("the example `crd` did not print JSON")?;
+    let is_crd = |crd: &serde_json::Value| crd.get("kind").is_some_and(|kind| kind == "CustomResourceDefinition");
     ensure!(
-        crd.get("kind").is_some_and(|kind| kind == "CustomResourceDefinition"),
+        !crds.is_empty() && crds.iter().all(is_crd),
         "the example `crd` did not print a CustomResourceDefinition"
     );
-    Ok(serde_json::to_vec(&crd)?)
+    let mut lines = Vec::new();
+    for crd in crds {
+        serde_json::to_writer(&mut lines, &crd)?;
+        lines.push(b'\n');
+    }
+    Ok(lines)
 }
 
-/// The component of a module, with the CRD in a custom section.
-pub fn encode(module: &[u8], crd: &[u8]) -> Result<Vec<u8>> {
+/// The component of a module, with the CRDs in a custom section.
+pub fn encode(module: &[u8], crds: &[u8]) -> Result<Vec<u8>> {
     let mut component = ComponentEncoder::default()
         .module(module)
         .context("the module is not one of the world wasser:runtime")?
@@ -53,7 +62,7 @@ pub fn encode(module: &[u8], crd: &[u8]) -> Result<Vec<u8>> {
         .encode()
         .context("the module does not fit the world wasser:runtime")?;
     let mut packed = GzBuilder::new().mtime(0).write(Vec::new(), Compression::best());
-    packed.write_all(crd)?;
+    packed.write_all(crds)?;
     append_section(&mut component, CRD_SECTION, &packed.finish()?)?;
     Ok(component)
 }

@@ -10,7 +10,7 @@ use super::files::Package;
 /// Which CRDs.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Also the CRD of this plugin: a component, or the ConfigMap that registers it.
+    /// Also the CRDs of this plugin: a component, or the ConfigMap that registers it.
     #[arg(long, value_name = "FILE")]
     plugin: Vec<PathBuf>,
 }
@@ -27,10 +27,14 @@ pub fn run(args: &Args) -> Result<()> {
     super::print(&text)
 }
 
-/// The CRD that a plugin carries, as YAML.
+/// The CRDs that a plugin carries, as YAML.
 pub fn of_plugin(package: &Package) -> Result<String> {
-    let json = wasser_plugin::crd(&package.component()?).with_context(|| format!("looking for a CRD in {}", package.display()))?;
-    let crd: CustomResourceDefinition =
-        serde_json::from_value(json).with_context(|| format!("the CRD in {} is not a CustomResourceDefinition", package.display()))?;
-    Ok(wasser_api::crd::to_yaml(&crd, "wasser plugin crd")?)
+    let found = wasser_plugin::crds(&package.component()?).with_context(|| format!("looking for a CRD in {}", package.display()))?;
+    let mut text = String::new();
+    for json in found {
+        let crd: CustomResourceDefinition =
+            serde_json::from_value(json).with_context(|| format!("the CRD in {} is not a CustomResourceDefinition", package.display()))?;
+        text.push_str(&wasser_api::crd::to_yaml(&crd, "wasser plugin crd")?);
+    }
+    Ok(text)
 }

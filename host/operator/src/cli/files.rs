@@ -91,15 +91,15 @@ impl Package {
             }
             Content::Component(component) => component,
         };
-        let crd = wasser_plugin::crd(component).with_context(|| {
+        let crds = wasser_plugin::crds(component).with_context(|| {
             format!(
                 "{} alone does not say which kind it serves; give the ConfigMap that registers it",
                 self.display()
             )
         })?;
-        let kind = crd
-            .pointer("/spec/names/kind")
-            .and_then(Value::as_str)
+        let kind = crds
+            .first()
+            .and_then(|crd| crd.pointer("/spec/names/kind")?.as_str())
             .context("its CRD names no kind")?;
         let chart = chart.unwrap_or_else(|| Bytes::from_static(NO_CHART));
         Ok(Registration {

@@ -18,7 +18,7 @@ use super::{crds, options};
 pub enum Command {
     /// Show what a plugin is, wants and exports.
     Inspect(Args),
-    /// Print the CRD that a plugin carries.
+    /// Print the CRDs that a plugin carries.
     Crd(File),
     /// Do everything that registering does, without a cluster, and say the verdict. The exit code is 1 if it is refused.
     Check(Args),
@@ -108,6 +108,9 @@ fn describe(plugin: &Plugin) -> String {
     row("kind", &description.kind);
     row("resource", &format!("{}.{}", description.plural, wasser_api::GROUP));
     row("engine", &description.engine);
+    if let Some(implementation) = &description.implementation {
+        row("implementation", implementation);
+    }
     row("digest", &plugin.digest);
     row("chart digest", &plugin.chart_digest);
     row("wit", &plugin.world.version);

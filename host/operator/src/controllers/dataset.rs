@@ -73,7 +73,7 @@ async fn wait_for_runtime(
         return Ok(Action::requeue(ALONE - alone));
     }
     let message = format!(
-        "Dataset.metadata.name: there is no runtime {} in the namespace {} of a kind that a plugin is registered for; create one, such as a JuiceFSRuntime",
+        "Dataset.metadata.name: there is no runtime {} in the namespace {} of a kind that a plugin is registered for; create one",
         dataset.name_any(),
         dataset.namespace().unwrap_or_default()
     );

@@ -7,6 +7,7 @@ use kube::ResourceExt;
 use kube::api::DynamicObject;
 use kube::core::ApiResource;
 use kube::runtime::reflector::{ObjectRef, Store};
+use serde_json::Value;
 
 /// The runtimes of every kind that a plugin is registered for.
 #[derive(Default)]
@@ -28,6 +29,16 @@ impl Rivals {
         let stores = self.stores.read().unwrap_or_else(PoisonError::into_inner);
         for runtime in stores.get(kind).map(|(_, store)| store.state()).unwrap_or_default() {
             act((runtime.namespace().unwrap_or_default(), runtime.name_any()));
+        }
+    }
+
+    /// Does something for every runtime of a kind that has this text in a field.
+    pub fn naming(&self, kind: &str, pointer: &str, text: &str, mut act: impl FnMut((String, String))) {
+        let stores = self.stores.read().unwrap_or_else(PoisonError::into_inner);
+        for runtime in stores.get(kind).map(|(_, store)| store.state()).unwrap_or_default() {
+            if runtime.data.pointer(pointer).and_then(Value::as_str) == Some(text) {
+                act((runtime.namespace().unwrap_or_default(), runtime.name_any()));
+            }
         }
     }
 

@@ -20,6 +20,7 @@ use wasser_engine::cluster::{Cluster, EngineSettings};
 use wasser_engine::error::{EngineError, Retry};
 use wasser_engine::labeler::Labeler;
 
+use super::named::Followed;
 use super::rivals::Rivals;
 use super::runtime::Kind;
 use super::watches::{self, Audience, Key, Touches};
@@ -76,6 +77,7 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
         dataset_touches,
         stop.clone(),
     ));
+    let mut followed = Followed::new(context.client.clone(), caches.named.clone(), rivals.clone(), stop.clone());
     let mut kinds = context.kinds.clone();
     let mut started: BTreeMap<String, tokio::sync::mpsc::UnboundedSender<Key>> = BTreeMap::new();
     let mut digests: BTreeMap<String, String> = BTreeMap::new();
@@ -101,6 +103,9 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
             } else if digests.get(&name) != Some(&kind.digest) {
                 // Another plugin may want other values: everything of the kind is looked at again.
                 rivals.each(&name, |key| drop(started.get(&name).map(|wake| wake.send(key))));
+            }
+            if let (Some(plugin), Some(wake)) = (context.registry.get(&name), started.get(&name)) {
+                followed.follow(&plugin, wake);
             }
             digests.insert(name, kind.digest);
         }

@@ -142,6 +142,8 @@ async fn reconcile_internal(request: &mut Request, kind: &Kind) -> Result<Action
 
 /// Setup, CreateVolume, Sync.
 async fn reconcile_runtime(request: &mut Request) -> Result<Action, EngineError> {
+    // What is installed says which roles there are.
+    request.installed().await?;
     request.validate().await?;
     if !request.is_set_up() && !request.setup().await? {
         if let Some(pause) = request.cluster.pace.wait(&request.uid) {

@@ -105,6 +105,7 @@ pub fn start(client: &Client, touches: &Arc<Touches>, stop: &CancellationToken) 
         other_pods: pods(client, &format!("{},!{}", labels::DATASET_ID, labels::DATASET), None, stop),
         release_secrets: releases::<Secret>(client, stop),
         release_config_maps: releases::<ConfigMap>(client, stop),
+        named: Arc::default(),
     })
 }
 

@@ -1,4 +1,4 @@
-//! `objects`: reading objects of the runtime's namespace.
+//! `objects`: reading objects of the runtime's namespace, and those of the whole cluster that the runtime names.
 
 use crate::bindings::objects::Host;
 use crate::host::{is_object_name, tidy};
@@ -13,7 +13,11 @@ impl Host for StoreData {
                 "a Secret cannot be read as an object: that is the capability `secrets`".to_owned()
             ));
         }
-        if let Err(refusal) = self.granted(|grants| grants.objects.contains(&kind), &yaml) {
+        if self.charter.effective.named_objects().any(|(named, _)| named == kind) {
+            if !self.is_named(&kind, &name) {
+                return Ok(Err(format!("{} does not name the {kind} `{}`", *self.scope, tidy(&name, 64))));
+            }
+        } else if let Err(refusal) = self.granted(|grants| grants.objects.contains(&kind), &yaml) {
             return Ok(Err(refusal));
         }
         if !is_object_name(&name) {

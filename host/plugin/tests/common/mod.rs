@@ -202,6 +202,8 @@ impl Guest {
         }
         let wanted = self.words(&list);
         let mut record: Vec<u32> = [kind, "demoruntimes", "demo"].iter().flat_map(|text| self.text(text)).collect();
+        // implementation: none.
+        record.extend([0, 0, 0]);
         record.extend([roles, 1]);
         record.extend(self.text("fuse.demo"));
         record.extend(self.text("demo-fuse"));

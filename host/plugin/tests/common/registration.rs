@@ -53,7 +53,8 @@ pub fn context() -> Context {
         namespace: "default".to_owned(),
         name: "demo".to_owned(),
         dataset_id: "default-demo".to_owned(),
-        runtime: serde_json::json!({"kind": "DemoRuntime", "spec": {"replicas": 1, "pad": "x".repeat(1024)}}).to_string(),
+        runtime: serde_json::json!({"kind": "DemoRuntime", "spec": {"replicas": 1, "profile": "gold", "pad": "x".repeat(1024)}})
+            .to_string(),
         dataset: Some(
             serde_json::json!({"kind": "Dataset", "spec": {"mounts": [{"mountPoint": "demo:///", "pad": "x".repeat(512)}]}}).to_string(),
         ),

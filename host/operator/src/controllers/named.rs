@@ -1,0 +1,75 @@
+//! Follows the objects of the whole cluster that runtimes name, and wakes the runtimes that name one which changed.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use kube::api::DynamicObject;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::reflector;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Client, ResourceExt};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
+use wasser_engine::named::{self, Named};
+use wasser_plugin::Plugin;
+
+use super::rivals::Rivals;
+use super::watches::{self, Key};
+
+/// The watches that run, and what a further one needs.
+pub struct Followed {
+    client: Client,
+    named: Arc<Named>,
+    rivals: Arc<Rivals>,
+    stop: CancellationToken,
+    running: BTreeSet<(String, String, String)>,
+}
+
+impl Followed {
+    /// None yet.
+    pub fn new(client: Client, named: Arc<Named>, rivals: Arc<Rivals>, stop: CancellationToken) -> Self {
+        Self {
+            client,
+            named,
+            rivals,
+            stop,
+            running: BTreeSet::new(),
+        }
+    }
+
+    /// Watches what the runtimes of this plugin's kind may name, unless that is watched already.
+    pub fn follow(&mut self, plugin: &Plugin, wake: &UnboundedSender<Key>) {
+        let runtimes = &plugin.description.kind;
+        for (kind, pointer) in plugin.grants.named_objects() {
+            if self.running.insert((runtimes.clone(), kind.to_owned(), pointer.to_owned())) {
+                self.watch(runtimes.clone(), kind.to_owned(), pointer.to_owned(), wake.clone());
+            }
+        }
+    }
+
+    fn watch(&self, runtimes: String, kind: String, pointer: String, wake: UnboundedSender<Key>) {
+        let resource = named::resource(&kind);
+        let writer = reflector::store::Writer::<DynamicObject>::new(resource.clone());
+        self.named.add(&kind, writer.as_reader());
+        let api = Api::<DynamicObject>::all_with(self.client.clone(), &resource);
+        let stream = watcher(api, watcher::Config::default())
+            .default_backoff()
+            .modify(watches::slim)
+            .reflect(writer);
+        let (rivals, stop) = (self.rivals.clone(), self.stop.clone());
+        tokio::spawn(async move {
+            let mut stream = std::pin::pin!(stream.take_until(stop.cancelled_owned()));
+            while let Some(event) = stream.next().await {
+                match event {
+                    Ok(Event::Apply(object) | Event::InitApply(object) | Event::Delete(object)) => {
+                        // A receiver that is gone has nobody to wake.
+                        rivals.naming(&runtimes, &pointer, &object.name_any(), |key| drop(wake.send(key)));
+                    }
+                    Ok(Event::Init | Event::InitDone) => {}
+                    Err(error) => tracing::warn!(kind, %error, "the watch was interrupted; it starts again"),
+                }
+            }
+        });
+    }
+}
