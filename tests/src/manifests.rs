@@ -1,5 +1,6 @@
 //! What users write, in the shapes that the tests need.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::environment;
@@ -39,6 +40,14 @@ pub fn runtime(name: &str) -> Value {
             "tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/var/cache/jfs", "quota": "1Gi", "low": "0.1"}]}
         }
     })
+}
+
+/// The objects of a file in `tests/manifests`.
+pub fn file(name: &str) -> Vec<Value> {
+    let path = environment::root().join("tests/manifests").join(name);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("reading {}: {error}", path.display()));
+    let documents = yaml_serde::Deserializer::from_str(&text).map(|document| Value::deserialize(document).expect("YAML"));
+    documents.filter(|document| !document.is_null()).collect()
 }
 
 /// The same with something set; a path is that of a JSON pointer, and `null` removes.

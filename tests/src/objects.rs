@@ -13,9 +13,10 @@ use serde_json::{Value, json};
 use crate::{User, manifests};
 
 /// The kinds that are looked for where nothing may be left.
-const KINDS: [(&str, &str); 12] = [
+const KINDS: [(&str, &str); 13] = [
     ("data.fluid.io/v1alpha1", "Dataset"),
     ("data.fluid.io/v1alpha1", "JuiceFSRuntime"),
+    ("data.fluid.io/v1alpha1", "JindoRuntime"),
     ("apps/v1", "StatefulSet"),
     ("apps/v1", "DaemonSet"),
     ("v1", "ConfigMap"),
@@ -70,6 +71,31 @@ impl User {
         self.apply(&manifests::secret(1)).await;
         self.apply(&manifests::dataset(name)).await;
         self.apply(&manifests::runtime(name)).await;
+    }
+
+    /// Applies all objects of a file in `tests/manifests`, as they are there.
+    pub async fn apply_file(&self, name: &str) {
+        for object in manifests::file(name) {
+            self.apply(&object).await;
+        }
+    }
+
+    /// Merges a patch into a runtime of this kind, as `kubectl patch` does.
+    pub async fn patch(&self, kind: &str, name: &str, patch: &Value) {
+        let api = self.api("data.fluid.io/v1alpha1", kind);
+        let patched = api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await;
+        patched.unwrap_or_else(|error| panic!("patching {kind} {name}: {error}"));
+    }
+
+    /// Waits until fields of a runtime's status are as they should be; `null` says that a field is not there.
+    pub async fn status(&self, kind: &str, name: &str, wanted: &Value) {
+        let fields = wanted.as_object().expect("fields of a status");
+        let reached = |runtime: &DynamicObject| {
+            let status = &runtime.data["status"];
+            fields.iter().all(|(field, value)| status[field] == *value).then_some(())
+        };
+        let what = format!("the status has {wanted}");
+        self.object("data.fluid.io/v1alpha1", kind, name, &what, reached).await;
     }
 
     /// Waits until a Dataset is Bound.
@@ -146,7 +172,9 @@ impl User {
     pub async fn delete_dataset(&self, name: &str) {
         self.delete("data.fluid.io/v1alpha1", "Dataset", name).await;
         self.gone("data.fluid.io/v1alpha1", "Dataset", name).await;
-        self.gone("data.fluid.io/v1alpha1", "JuiceFSRuntime", name).await;
+        for (api_version, kind) in KINDS.into_iter().filter(|(_, kind)| kind.ends_with("Runtime")) {
+            self.gone(api_version, kind, name).await;
+        }
     }
 
     /// Waits until only what the test has put there is left: the Secret, the registrations, and what every namespace has.
@@ -222,7 +250,7 @@ impl User {
                 } else {
                     ""
                 };
-                let status = if matches!(kind, "Dataset" | "JuiceFSRuntime" | "StatefulSet") {
+                let status = if kind == "Dataset" || kind == "StatefulSet" || kind.ends_with("Runtime") {
                     object.data["status"].to_string()
                 } else {
                     String::new()

@@ -35,8 +35,14 @@ impl Verdict {
 
 /// The ConfigMap that registers the JuiceFS plugin.
 pub fn juicefs() -> ConfigMap {
-    let manifest = environment::root().join("target/plugins/juicefs.yaml");
-    let text = std::fs::read_to_string(&manifest).expect("reading the package; make it with `cargo xtask guests juicefs`");
+    package("juicefs")
+}
+
+/// The ConfigMap that registers a plugin.
+pub fn package(name: &str) -> ConfigMap {
+    let manifest = environment::root().join(format!("target/plugins/{name}.yaml"));
+    let text = std::fs::read_to_string(&manifest)
+        .unwrap_or_else(|error| panic!("the package of {name}; make it with `cargo xtask guests`: {error}"));
     yaml_serde::from_str(&text).expect("the package is a ConfigMap")
 }
 
@@ -88,6 +94,17 @@ impl Operator {
     pub async fn serve_juicefs(&self) {
         self.register("juicefs", |_| ()).await;
         self.verdict("juicefs", Verdict::Loaded).await;
+    }
+
+    /// Registers a plugin as it is, and waits until it serves.
+    pub async fn serve(&self, name: &str) {
+        let map = package(name);
+        let applied = self
+            .maps
+            .patch(name, &PatchParams::apply("test").force(), &Patch::Apply(&map))
+            .await;
+        applied.expect("applying a registration");
+        self.verdict(name, Verdict::Loaded).await;
     }
 
     /// Waits for a verdict.

@@ -82,6 +82,7 @@ impl Stage {
             name: CLUSTER.to_owned(),
             node: Some(Node::Real),
             nodes: 1,
+            stand_ins: false,
         })?;
         let redis = cluster.redis()?;
         let stage = Self { cluster, redis };

@@ -180,6 +180,9 @@ fn credentials(state: &State, network: &Network) -> Result<()> {
         config(&directory.join("proxy.kubeconfig"), "system:kube-proxy", None)?;
         let address = IpAddr::V4(super::real::node_address(number));
         pki::write(&directory, "kubelet", &authority.server(node, &[node], &[address])?)?;
+    } else {
+        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        pki::write(&directory, "kubelet", &authority.server("fake", &["localhost"], &[address])?)?;
     }
     Ok(())
 }

@@ -55,6 +55,9 @@ pub struct Options {
     /// How many fake nodes
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub nodes: u32,
+    /// On fake nodes, have the programs of tests/stand-ins answer commands in pods of cache systems that have one there
+    #[arg(long)]
+    pub stand_ins: bool,
 }
 
 impl Options {
@@ -64,6 +67,7 @@ impl Options {
             name: name.to_owned(),
             node: Some(Node::Fake),
             nodes,
+            stand_ins: false,
         }
     }
 }
@@ -123,7 +127,7 @@ impl Cluster {
         let node = options.node.map_or_else(default_node, Ok)?;
         let started = match node {
             Node::Real => real::start(&options.name),
-            Node::Fake => fake::start(&options.name, options.nodes),
+            Node::Fake => fake::start(options),
         };
         match started {
             Ok(()) => Self::find(&options.name)?.context("the cluster ended as soon as it had started"),

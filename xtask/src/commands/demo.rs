@@ -59,6 +59,7 @@ pub fn run(args: &Args) -> Result<()> {
         name: args.name.clone(),
         node: args.node,
         nodes: 3,
+        stand_ins: false,
     })?;
     interrupt::check()?;
     let surroundings = Surroundings::of(&cluster)?;

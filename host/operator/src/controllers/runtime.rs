@@ -305,8 +305,12 @@ async fn label_dataset(request: &mut Request, dataset: &Dataset) -> Result<(), E
 
 /// Tells the user what went wrong: an event on the runtime and, while the dataset is not set up, a condition on the Dataset.
 async fn explain(request: &mut Request, error: &EngineError) {
-    if matches!(error, EngineError::NotYet { .. }) || wasser_engine::error::is_conflict_of(error) {
+    if wasser_engine::error::is_conflict_of(error) {
         return;
+    }
+    // Waiting is no failure, and so no event; but who looks at the Dataset sees for what.
+    if matches!(error, EngineError::NotYet { .. }) {
+        return show(request, error).await;
     }
     let reason = if matches!(error, EngineError::InvalidSpec { .. }) {
         reasons::ERROR_VALIDATE_SPEC_FIELDS
@@ -314,6 +318,11 @@ async fn explain(request: &mut Request, error: &EngineError) {
         reasons::ERROR_PROCESS_RUNTIME
     };
     request.event(true, reason, &error.to_string()).await;
+    show(request, error).await;
+}
+
+/// The condition on a Dataset that is not set up.
+async fn show(request: &mut Request, error: &EngineError) {
     if request.is_set_up() || request.runtime.metadata.deletion_timestamp.is_some() {
         return;
     }

@@ -8,15 +8,19 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use super::control_plane::{self, Network};
-use super::{Node, State};
-use crate::machine;
+use super::{Node, Options, State};
 use crate::tools::Tool;
+use crate::{machine, paths};
 
 /// What kwok does with nodes and pods.
 const STAGES: &str = include_str!("stages.yaml");
 
-/// Starts a control plane on loopback, kwok, and so many nodes.
-pub fn start(name: &str, nodes: u32) -> Result<()> {
+/// What kwok runs for a command in a pod, by the pod's container.
+const COMMANDS: &str = include_str!("commands.yaml");
+
+/// Starts a control plane on loopback, kwok, and the nodes.
+pub fn start(options: &Options) -> Result<()> {
+    let (name, nodes) = (options.name.as_str(), options.nodes);
     Tool::Kubernetes.ensure()?;
     let kwok = Tool::Kwok.ensure()?.display().to_string();
     let began = Instant::now();
@@ -30,7 +34,8 @@ pub fn start(name: &str, nodes: u32) -> Result<()> {
     let cluster = control_plane::start(&mut state, &network)?;
 
     let stages = state.directory.join("stages.yaml");
-    fs::write(&stages, STAGES).with_context(|| format!("writing {}", stages.display()))?;
+    let commands = if options.stand_ins { COMMANDS } else { "" };
+    fs::write(&stages, format!("{STAGES}{commands}")).with_context(|| format!("writing {}", stages.display()))?;
     let kubeconfig = format!("--kubeconfig={}", state.kubeconfig().display());
     let config = format!("--config={}", stages.display());
     let flags = [
@@ -39,10 +44,27 @@ pub fn start(name: &str, nodes: u32) -> Result<()> {
         "--cidr=10.128.0.0/12",
         "--v=WARN",
     ];
-    state.spawn("kwok", &[[kwok.as_str(), &kubeconfig, &config].as_slice(), &flags].concat())?;
+    let [port] = control_plane::free_ports(Ipv4Addr::LOCALHOST)?;
+    let mut flags: Vec<String> = flags.map(str::to_owned).to_vec();
+    let mut command = Vec::new();
+    if options.stand_ins {
+        flags.extend([
+            format!("--server-address={}:{port}", Ipv4Addr::LOCALHOST),
+            format!("--tls-cert-file={}", state.pki("kubelet.crt")),
+            format!("--tls-private-key-file={}", state.pki("kubelet.key")),
+        ]);
+        // kwok looks for the programs where it looks for its own.
+        let path = std::env::var("PATH").unwrap_or_default();
+        let stand_ins = paths::root().join("tests/stand-ins");
+        command.extend(["env".to_owned(), format!("PATH={}:{path}", stand_ins.display())]);
+    }
+    command.extend([kwok, kubeconfig, config]);
+    command.extend(flags);
+    let command: Vec<&str> = command.iter().map(String::as_str).collect();
+    state.spawn("kwok", &command)?;
 
     let file = state.directory.join("nodes.json");
-    let items: Vec<_> = (1..=nodes).map(node).collect();
+    let items: Vec<_> = (1..=nodes).map(|number| node(number, options.stand_ins.then_some(port))).collect();
     let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
     fs::write(&file, serde_json::to_vec(&list)?).with_context(|| format!("writing {}", file.display()))?;
     machine::run(cluster.kubectl_command().args(["create", "-f"]).arg(&file))?;
@@ -57,10 +79,15 @@ pub fn start(name: &str, nodes: u32) -> Result<()> {
     Ok(())
 }
 
-/// Room for many pods, so that placement and not capacity decides.
-fn node(number: u32) -> serde_json::Value {
+/// Room for many pods, so that placement and not capacity decides. `port` is where commands in pods are answered, if they are.
+fn node(number: u32, port: Option<u16>) -> serde_json::Value {
     let name = format!("node{number}");
     let room = json!({"cpu": "256", "memory": "1Ti", "ephemeral-storage": "10Ti", "pods": "10000"});
+    let mut status = json!({"allocatable": room, "capacity": room});
+    if let Some(port) = port {
+        status["addresses"] = json!([{"type": "InternalIP", "address": Ipv4Addr::LOCALHOST}]);
+        status["daemonEndpoints"] = json!({"kubeletEndpoint": {"Port": port}});
+    }
     json!({
         "apiVersion": "v1",
         "kind": "Node",
@@ -68,6 +95,6 @@ fn node(number: u32) -> serde_json::Value {
             "name": name,
             "labels": {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64", "type": "kwok"},
         },
-        "status": {"allocatable": room, "capacity": room},
+        "status": status,
     })
 }

@@ -68,6 +68,7 @@ fn rounds<'a>(report: &mut Report, built: &'a Built, filter: Option<&'a str>, on
             name: format!("{}{suffix}", on.name),
             node,
             nodes: NODES,
+            stand_ins: true,
         },
         tests,
         filter,

@@ -1,0 +1,156 @@
+//! JindoRuntimes on fake nodes, where a program of the tests' own answers for the masters: Jindo itself is closed source.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
+
+use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
+use kube::{Api, ResourceExt};
+use serde_json::{Value, json};
+
+use wasser_tests::Operator;
+use wasser_tests::manifests::{file, with};
+
+const API: &str = "data.fluid.io/v1alpha1";
+const KIND: &str = "JindoRuntime";
+/// What a test has in its namespace besides what Wasser makes.
+const OWN: [&str; 2] = ["oss-keys", "jindo"];
+
+async fn serving(name: &str) -> Operator {
+    let operator = Operator::start_with(name, &["--sync-period", "2s"]).await;
+    operator.serve("jindo").await;
+    operator
+}
+
+/// Deletes the Dataset and checks that nothing is left.
+async fn end(operator: Operator) {
+    operator.delete_dataset("images").await;
+    operator.empty(&OWN).await;
+    operator.clean_nodes().await;
+    operator.end().await;
+}
+
+/// The names of a kind's objects in the test's namespace.
+async fn names(operator: &Operator, kind: &str) -> Vec<String> {
+    let api: Api<DynamicObject> = operator.api("apps/v1", kind);
+    api.list(&ListParams::default())
+        .await
+        .unwrap()
+        .iter()
+        .map(ResourceExt::name_any)
+        .collect()
+}
+
+/// The manifest, its runtime changed.
+async fn apply_with(operator: &Operator, changes: &[(&str, Value)]) {
+    for mut object in file("jindo.yaml") {
+        if object["kind"] == KIND {
+            for (pointer, value) in changes {
+                object = with(object, pointer, value.clone());
+            }
+        }
+        operator.apply(&object).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn a_users_manifest_is_bound_scaled_and_deleted_without_a_trace() {
+    let operator = serving("jindo").await;
+    operator.apply_file("jindo.yaml").await;
+    let dataset = operator.bound("images").await;
+    assert_eq!(dataset.data["status"]["runtimes"][0]["type"], "jindo");
+    assert_eq!(dataset.data["status"]["runtimes"][0]["masterReplicas"], 1);
+    let ready = json!({
+        "masterPhase": "Ready", "workerPhase": "Ready", "fusePhase": "Ready", "masterNumberReady": 1, "workerNumberReady": 1,
+        "valueFile": "images-jindocache-values",
+    });
+    operator.status(KIND, "images", &ready).await;
+    let states = |dataset: &DynamicObject| {
+        let states = &dataset.data["status"]["cacheStates"];
+        (states["cacheCapacity"] == "2.00GiB" && states["cached"] == "512.00MiB").then_some(())
+    };
+    operator.object(API, "Dataset", "images", "what the master reports", states).await;
+
+    let namespace = operator.namespace.clone();
+    let volumes = Api::<k8s_openapi::api::core::v1::PersistentVolume>::all(operator.client.clone());
+    let volume = volumes.get(&format!("{namespace}-images")).await.unwrap();
+    let attributes = volume.spec.unwrap().csi.unwrap().volume_attributes.unwrap();
+    assert_eq!(attributes["mount_type"], "jindo");
+    assert_eq!(
+        attributes["fluid_path"],
+        format!("/runtime-mnt/jindo/{namespace}/images/jindofs-fuse")
+    );
+    let label = format!("fluid.io/s-jindocache-{namespace}-images");
+    let labelled = || async { (operator.node_labels().await.get(&label)? == "true").then_some(()) };
+    operator.eventually("the worker's node has its label", labelled).await;
+
+    for replicas in [2, 1] {
+        let scale = json!({"spec": {"replicas": replicas}});
+        let api = operator.api(API, KIND);
+        api.patch_scale("images", &PatchParams::default(), &Patch::Merge(&scale))
+            .await
+            .unwrap();
+        let scaled = json!({"workerNumberReady": replicas, "currentWorkerNumberScheduled": replicas});
+        operator.status(KIND, "images", &scaled).await;
+    }
+    end(operator).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn clients_need_neither_masters_nor_workers() {
+    let operator = serving("jindo-clients").await;
+    let off = json!({"disabled": true});
+    apply_with(&operator, &[("/spec/master", off.clone()), ("/spec/worker", off)]).await;
+    operator.bound("images").await;
+    let clients = json!({
+        "masterPhase": "", "workerPhase": "", "fusePhase": "Ready", "desiredMasterNumberScheduled": 0, "desiredWorkerNumberScheduled": 0,
+        "selector": null, "valueFile": "images-jindocache-values",
+    });
+    operator.status(KIND, "images", &clients).await;
+    assert!(names(&operator, "StatefulSet").await.is_empty());
+    assert_eq!(names(&operator, "DaemonSet").await, ["images-jindofs-fuse"]);
+    end(operator).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn workers_go_and_come_back_on_a_live_dataset() {
+    let operator = serving("jindo-workers").await;
+    operator.apply_file("jindo.yaml").await;
+    operator.bound("images").await;
+    operator
+        .patch(KIND, "images", &json!({"spec": {"worker": {"disabled": true}}}))
+        .await;
+    let without = json!({"masterPhase": "Ready", "workerPhase": "", "currentWorkerNumberScheduled": 0, "workerNumberAvailable": null});
+    operator.status(KIND, "images", &without).await;
+    operator.gone("apps/v1", "StatefulSet", "images-jindofs-worker").await;
+    operator.clean_nodes().await;
+    operator.bound("images").await;
+    operator
+        .patch(KIND, "images", &json!({"spec": {"worker": {"disabled": false}}}))
+        .await;
+    operator
+        .status(KIND, "images", &json!({"workerPhase": "Ready", "workerNumberReady": 1}))
+        .await;
+    operator.bound("images").await;
+    end(operator).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn a_mount_that_is_refused_is_told_until_it_is_corrected() {
+    let operator = serving("jindo-refused").await;
+    let mut bad = file("jindo.yaml");
+    bad[1] = with(bad[1].clone(), "/spec/mounts/0/mountPoint", json!("oss://refused/images"));
+    for object in &bad {
+        operator.apply(object).await;
+    }
+    let told = operator.condition("images", "NotReady").await;
+    assert!(
+        told.contains("oss://refused/images") && told.contains("jindocache -mount"),
+        "{told}"
+    );
+    operator.apply_file("jindo.yaml").await;
+    operator.bound("images").await;
+    end(operator).await;
+}
