@@ -13,10 +13,11 @@ use serde_json::{Value, json};
 use crate::{User, manifests};
 
 /// The kinds that are looked for where nothing may be left.
-const KINDS: [(&str, &str); 13] = [
+const KINDS: [(&str, &str); 14] = [
     ("data.fluid.io/v1alpha1", "Dataset"),
     ("data.fluid.io/v1alpha1", "JuiceFSRuntime"),
     ("data.fluid.io/v1alpha1", "JindoRuntime"),
+    ("data.fluid.io/v1alpha1", "ThinRuntime"),
     ("apps/v1", "StatefulSet"),
     ("apps/v1", "DaemonSet"),
     ("v1", "ConfigMap"),
@@ -29,6 +30,9 @@ const KINDS: [(&str, &str); 13] = [
     ("v1", "Pod"),
 ];
 
+/// The kinds of users' objects that have no namespace.
+const CLUSTER_SCOPED: [&str; 1] = ["ThinRuntimeProfile"];
+
 /// How the API server serves a kind.
 pub fn resource(api_version: &str, kind: &str) -> ApiResource {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
@@ -39,6 +43,15 @@ impl User {
     /// The objects of a kind in the test's namespace.
     pub fn api(&self, api_version: &str, kind: &str) -> Api<DynamicObject> {
         Api::namespaced_with(self.client.clone(), &self.namespace, &resource(api_version, kind))
+    }
+
+    /// The objects of a kind, in the test's namespace where the kind has namespaces.
+    pub fn api_of(&self, api_version: &str, kind: &str) -> Api<DynamicObject> {
+        if CLUSTER_SCOPED.contains(&kind) {
+            Api::all_with(self.client.clone(), &resource(api_version, kind))
+        } else {
+            self.api(api_version, kind)
+        }
     }
 
     /// The Datasets.
@@ -61,7 +74,7 @@ impl User {
     /// Applies an object, or says why not.
     pub async fn try_apply(&self, object: &Value) -> kube::Result<DynamicObject> {
         let text = |key: &str| object[key].as_str().expect("apiVersion and kind");
-        let api = self.api(text("apiVersion"), text("kind"));
+        let api = self.api_of(text("apiVersion"), text("kind"));
         let name = object["metadata"]["name"].as_str().expect("a name");
         api.patch(name, &PatchParams::apply("user").force(), &Patch::Apply(object)).await
     }

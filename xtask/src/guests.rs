@@ -53,7 +53,7 @@ fn plugins(root: &Path) -> Result<Vec<String>> {
     for entry in fs::read_dir(&directory).with_context(|| format!("reading {}", directory.display()))? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name != "sdk" && entry.path().join("Cargo.toml").is_file() {
+        if entry.path().join("plugin.yaml").is_file() {
             names.push(name);
         }
     }

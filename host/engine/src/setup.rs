@@ -71,7 +71,9 @@ impl Request {
 
     async fn prepare_ufs(&mut self) -> Result<(), EngineError> {
         let outcome = self.implement.prepare_ufs(&self.context).await;
-        self.answer("prepare-ufs", outcome)?;
+        if self.answer("prepare-ufs", outcome)?.is_some() {
+            self.mounted();
+        }
         Ok(())
     }
 

@@ -2,6 +2,8 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use wasser_api::conditions::{self, Wanted, runtime as types};
 use wasser_api::dataset::{CATEGORY_ACCELERATE, DatasetPhase, DatasetRuntime};
 use wasser_api::reasons::{dataset as dataset_reasons, runtime as reasons};
@@ -35,7 +37,18 @@ impl Request {
             self.runtime_status.setup_duration = self.runtime.creation_timestamp().map(|created| age(&created));
         }
         self.runtime_status.cache_affinity = self.cache_affinity();
+        self.show_endpoints();
         ready
+    }
+
+    /// Where clients reach the system, as the installed values say in `status.hcfs` and `status.apiGateway`.
+    fn show_endpoints(&mut self) {
+        let release = self.cluster.known_release(&self.uid).flatten();
+        let Some(values) = release.as_ref().map(|release| &release.values) else {
+            return;
+        };
+        self.dataset_status.hcfs = read_at(values, "/status/hcfs");
+        self.runtime_status.api_gateway = read_at(values, "/status/apiGateway");
     }
 
     /// What the status said of roles that the runtime has no more, or never had.
@@ -190,6 +203,11 @@ impl Request {
         }
     }
 
+    /// Shows that the mounts were made just now.
+    pub fn mounted(&mut self) {
+        self.runtime_status.mount_time = Some(now());
+    }
+
     /// UpdateCacheOfDataset: the Dataset shows what the runtime shows.
     pub fn update_cache_of_dataset(&mut self) {
         self.dataset_status.cache_states = self.runtime_status.cache_states.clone();
@@ -235,6 +253,10 @@ fn phase(state: &RoleState) -> RuntimePhase {
         "PartialReady" => RuntimePhase::PartialReady,
         _ => RuntimePhase::NotReady,
     }
+}
+
+fn read_at<T: DeserializeOwned>(values: &Value, pointer: &str) -> Option<T> {
+    values.pointer(pointer).and_then(|found| serde_json::from_value(found.clone()).ok())
 }
 
 fn now() -> Time {

@@ -108,6 +108,7 @@ impl Request {
             self.apply_values(&values).await?;
         }
         if update.ready {
+            self.mounted();
             self.dataset_status.mounts = self.dataset.as_ref().map(|dataset| dataset.spec.mounts.clone()).unwrap_or_default();
             self.remove_dataset_condition(conditions::UPDATING);
             self.update_dataset_status(DatasetPhase::Bound);

@@ -27,9 +27,10 @@ impl Implement for Jindo {
         transform::values(ctx, &|names| host.allocate_ports(names))
     }
 
-    /// Without a master, there is nothing to mount in: the client mounts the one data source.
+    /// Without a master, there is nothing to mount in: the client mounts the one data source. Once it was done, the runtime shows when.
     fn should_check_ufs(ctx: &Context<Spec>, _host: &impl Host) -> Result<bool> {
-        Ok(!ctx.runtime.spec.master.disabled)
+        let is_mounted = ctx.runtime.status.get("mountTime").is_some();
+        Ok(!ctx.runtime.spec.master.disabled && !is_mounted)
     }
 
     fn prepare_ufs(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {

@@ -83,6 +83,11 @@ pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Value> {
     let worker = &mut values["worker"];
     worker["ports"] = json!({"rpc": ports.worker});
     worker["properties"] = json!(worker_properties(spec, &store, ports.worker));
+    let endpoint = match spec.master.disabled {
+        true => "N/A".to_string(),
+        false => format!("{}-jindofs-master-0.{}:{}", ctx.name, ctx.namespace, ports.master),
+    };
+    values["status"] = json!({"hcfs": {"endpoint": endpoint}});
     let host_path = ctx.mount_path.rsplit_once('/').map_or("/", |(parent, _)| parent);
     let selector = values["fuse"]["nodeSelector"].as_object_mut();
     if let Some(selector) = selector {

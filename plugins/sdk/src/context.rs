@@ -129,6 +129,9 @@ pub struct Object<S> {
     pub metadata: Metadata,
     /// What the user asks for.
     pub spec: S,
+    /// What was observed; null before.
+    #[serde(default)]
+    pub status: Value,
 }
 
 /// The metadata of an object, as far as plugins read it.

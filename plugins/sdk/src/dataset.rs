@@ -21,6 +21,12 @@ pub struct DatasetSpec {
     pub shared_options: BTreeMap<String, String>,
     /// Secret options of every mount; a mount's own option wins.
     pub shared_encrypt_options: Vec<EncryptOption>,
+    /// Who owns the files in the volume.
+    pub owner: Option<Owner>,
+    /// Where the worker pods may run: `required` is a node selector, as in a pod spec.
+    pub node_affinity: Option<Value>,
+    /// A backup that the cache system starts from.
+    pub data_restore_location: Option<DataRestoreLocation>,
 }
 
 impl DatasetSpec {
@@ -46,6 +52,26 @@ impl DatasetSpec {
         let all = self.shared_encrypt_options.iter().chain(&mount.encrypt_options);
         all.map(|o| (o.name.clone(), o.value_from.secret_key_ref.clone())).collect()
     }
+}
+
+/// Who owns the files in a volume.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Owner {
+    /// User.
+    pub uid: i64,
+    /// Group.
+    pub gid: i64,
+}
+
+/// A backup that the cache system starts from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DataRestoreLocation {
+    /// `pvc://<claim>/<directory>`, or `local:///<directory>` of a node.
+    pub path: String,
+    /// That node.
+    pub node_name: String,
 }
 
 /// A data source.

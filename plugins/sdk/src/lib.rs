@@ -24,7 +24,7 @@ pub mod guest;
 pub mod testing;
 
 pub use context::{Context, Metadata, Object, RawContext, RoleStatus};
-pub use dataset::{DatasetSpec, EncryptOption, Mount, SecretKeySelector, ValueSource};
+pub use dataset::{DataRestoreLocation, DatasetSpec, EncryptOption, Mount, Owner, SecretKeySelector, ValueSource};
 pub use description::{Description, Fuse, Role, Want};
 pub use error::{Error, Result};
 pub use host::{Host, Level, Output, Pod, PodError, Response};

@@ -132,4 +132,8 @@ const NEWER: &[Newer] = &[
         field: "image",
         beside: "emptyDir",
     },
+    Newer {
+        field: "stopSignal",
+        beside: "preStop",
+    },
 ];

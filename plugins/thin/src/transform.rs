@@ -1,0 +1,176 @@
+//! From profile, runtime and Dataset to the values of the chart.
+
+use serde_json::{Value, json};
+use wasser_sdk::{Context, Error, Host, Result};
+
+use crate::claim;
+use crate::config;
+use crate::describe::{FUSE, WORKER};
+use crate::env;
+use crate::input::{Component, Spec};
+use crate::merge;
+use crate::profile;
+use crate::secrets;
+use crate::values::{Fuse, Identity, Pod, Values};
+use crate::volumes::{self, Volumes};
+
+/// Settings of the installation.
+const PULL_SECRETS: &str = "image-pull-secrets";
+const CRITICAL: &str = "critical-fuse-pod";
+const STORAGE: &str = "fuse-config-storage";
+/// The annotation of a runtime that lets its fuse pods see the node's processes.
+const HOST_PID: &str = "runtime.fluid.io/fuse.hostpid";
+
+/// The values that `ctx` asks for, or what is wrong with it.
+pub fn values(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
+    let (spec, dataset) = (&ctx.runtime.spec, ctx.dataset()?);
+    let profile = profile::of(ctx, host)?;
+    let fuse = merge::component(&profile.fuse, &spec.fuse);
+    let worker = merge::component(&profile.worker, &spec.worker);
+    let all_volumes = merge::named(&profile.volumes, &spec.volumes, "name");
+    let claim = claim::of(ctx, dataset, host)?;
+    let config = config::of(dataset, &ctx.mount_path, &fuse.options, &claim)?;
+    let cache = volumes::cache_directory(spec.tiered_store.levels.first().map(|level| level.path.as_str()))?;
+
+    let mut fuse_volumes = Volumes::of(FUSE, &fuse.volume_mounts, &all_volumes)?;
+    for secret in secrets::names(dataset) {
+        fuse_volumes.add(secrets::volume(&secret, false));
+    }
+    if let Some((secret, optional)) = claim::publish_secret(ctx, &profile.node_publish_secret_policy, &claim)? {
+        fuse_volumes.add(secrets::volume(&secret, optional));
+    }
+    check_clean_policy(&fuse.clean_policy)?;
+    let mut fuse_pod = pod(FUSE, &fuse, fuse_volumes, &cache)?;
+    fuse_pod.enabled = true;
+    fuse_pod.envs = env::of_fuse(&fuse.env, &ctx.mount_path, &fuse.options, dataset.read_only());
+    fuse_pod.node_selector.insert(ctx.fuse_label.clone(), "true".into());
+
+    let worker_pod = if worker.enabled {
+        pod(WORKER, &worker, Volumes::of(WORKER, &worker.volume_mounts, &all_volumes)?, &cache)?
+    } else {
+        Pod::default()
+    };
+    let pull_secrets = merge::named(&profile.image_pull_secrets, &spec.image_pull_secrets, "name");
+    Ok(Values {
+        fullname_override: ctx.name.clone(),
+        owner_dataset_id: ctx.dataset_id.clone(),
+        runtime_identity: Identity {
+            namespace: ctx.namespace.clone(),
+            name: ctx.name.clone(),
+        },
+        placement: dataset.placement().into(),
+        tolerations: dataset.tolerations.clone(),
+        image_pull_secrets: merge::named(&installation_secrets(ctx), &pull_secrets, "name"),
+        worker: worker_pod,
+        fuse: Fuse {
+            pod: fuse_pod,
+            lifecycle: lifecycle(fuse.lifecycle.as_ref(), &ctx.mount_path)?,
+            command: fuse.command,
+            args: fuse.args,
+            labels: fuse.pod_metadata.labels,
+            annotations: fuse.pod_metadata.annotations,
+            target_path: ctx.mount_path.clone(),
+            mount_type: profile.file_system_type,
+            config_value: serde_json::to_string(&config).map_err(|error| Error::failed(format!("writing config.json: {error}")))?,
+            config_storage: storage(ctx)?,
+            critical_pod: ctx.is_set(CRITICAL),
+            host_pid: host_pid(ctx)?,
+        },
+    })
+}
+
+fn pod(role: &str, component: &Component, mut volumes: Volumes, cache: &str) -> Result<Pod> {
+    let field = |name: &str| format!("ThinRuntime.spec.{role}.{name}");
+    if component.image.is_empty() {
+        return Err(Error::invalid(
+            field("image"),
+            "is in neither the runtime nor its profile; give one in either",
+        ));
+    }
+    for (name, text) in [("image", &component.image), ("imageTag", &component.image_tag)] {
+        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err(Error::invalid(field(name), "contains white space; remove it"));
+        }
+    }
+    let policy = match component.image_pull_policy.as_str() {
+        "" => "IfNotPresent",
+        known @ ("Always" | "IfNotPresent" | "Never") => known,
+        other => {
+            let message = format!("`{}` is none of Always, IfNotPresent, Never", other.escape_debug());
+            return Err(Error::invalid(field("imagePullPolicy"), message));
+        }
+    };
+    if !["", "HostNetwork", "ContainerNetwork"].contains(&component.network_mode.as_str()) {
+        return Err(Error::invalid(field("networkMode"), "is neither HostNetwork nor ContainerNetwork"));
+    }
+    volumes.add_cache(cache);
+    Ok(Pod {
+        enabled: component.enabled,
+        image: component.image.clone(),
+        image_tag: component.image_tag.clone(),
+        image_pull_policy: policy.into(),
+        image_pull_secrets: component.image_pull_secrets.clone(),
+        host_network: component.network_mode != "ContainerNetwork",
+        envs: component.env.clone(),
+        ports: component.ports.clone(),
+        resources: component.resources.clone(),
+        node_selector: component.node_selector.clone(),
+        volumes: volumes.volumes,
+        volume_mounts: volumes.mounts,
+        liveness_probe: component.liveness_probe.clone(),
+        readiness_probe: component.readiness_probe.clone(),
+        cache_dir: cache.to_owned(),
+    })
+}
+
+/// The user's preStop, else the one that unmounts. A postStart is refused: the mount is not there yet when it would run.
+fn lifecycle(asked: Option<&Value>, target_path: &str) -> Result<Value> {
+    let given = |name: &str| asked.and_then(|lifecycle| lifecycle.get(name)).filter(|hook| !hook.is_null());
+    if given("postStart").is_some() {
+        return Err(Error::invalid(
+            "ThinRuntime.spec.fuse.lifecycle.postStart",
+            "is not supported; only preStop is",
+        ));
+    }
+    let unmount = || json!({"exec": {"command": ["umount", target_path]}});
+    Ok(json!({"preStop": given("preStop").cloned().unwrap_or_else(unmount)}))
+}
+
+fn check_clean_policy(policy: &str) -> Result<()> {
+    match policy {
+        "" | "OnDemand" | "OnRuntimeDeleted" | "OnFuseChanged" => Ok(()),
+        other => Err(Error::invalid(
+            "ThinRuntime.spec.fuse.cleanPolicy",
+            format!("`{}` is none of OnDemand, OnRuntimeDeleted, OnFuseChanged", other.escape_debug()),
+        )),
+    }
+}
+
+fn storage(ctx: &Context<Spec>) -> Result<String> {
+    match ctx.settings.get(STORAGE).map(String::as_str).unwrap_or_default() {
+        "" | "configmap" => Ok("configmap".into()),
+        "secret" => Ok("secret".into()),
+        other => Err(Error::failed(format!(
+            "the registration's setting {STORAGE} is `{}`; it must be configmap or secret",
+            other.escape_debug()
+        ))),
+    }
+}
+
+fn installation_secrets(ctx: &Context<Spec>) -> Vec<Value> {
+    let names = ctx.settings.get(PULL_SECRETS).map(String::as_str).unwrap_or_default();
+    let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
+    names.map(|name| json!({"name": name})).collect()
+}
+
+fn host_pid(ctx: &Context<Spec>) -> Result<bool> {
+    let asked = ctx.runtime.metadata.annotations.get(HOST_PID).map(|text| text.to_ascii_lowercase());
+    match asked.as_deref() {
+        None | Some("" | "false" | "f" | "0") => Ok(false),
+        Some("true" | "t" | "1") => Ok(true),
+        Some(_) => Err(Error::invalid(
+            format!("ThinRuntime.metadata.annotations[{HOST_PID}]"),
+            "is neither true nor false",
+        )),
+    }
+}

@@ -1,0 +1,60 @@
+//! Changes under a release that is installed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
+
+mod support;
+
+use serde_json::{Value, json};
+use wasser_sdk::{Context, Implement, UfsChange};
+use wasser_thin::Thin;
+
+fn mounts(mounts: Value) -> Vec<Value> {
+    support::trio(json!({"mounts": mounts}), json!({}), json!({}))
+}
+
+fn installed(documents: &[Value], values: &Value) -> Context<support::Spec> {
+    let mut raw = support::raw(documents);
+    raw.installed = Some(values.to_string());
+    Context::parse(raw).unwrap()
+}
+
+#[test]
+fn mounts_come_and_go_without_a_change_of_the_pods() {
+    let before = mounts(json!([{"mountPoint": "s3://aaa", "name": "a"}, {"mountPoint": "s3://bbb", "name": "b"}]));
+    let after = mounts(json!([{"mountPoint": "s3://aaa", "name": "a", "options": {"x": "1"}}, {"mountPoint": "s3://ccc", "path": "/c"}]));
+    let values = support::values(&before).unwrap();
+    let (ctx, host) = (installed(&after, &values), support::host(&after));
+    assert_eq!(Thin::sync_runtime(&ctx, &host).unwrap().map(drop), None);
+    let change = Thin::should_update_ufs(&ctx, &host).unwrap();
+    let expected = UfsChange {
+        added: vec!["/a".into(), "/c".into()],
+        removed: vec!["/b".into()],
+    };
+    assert_eq!(change, expected);
+    let update = Thin::update_ufs(&ctx, &host, &change).unwrap();
+    let mut updated = update.values.unwrap();
+    assert!(update.ready);
+    let config: Value = serde_json::from_str(updated["fuse"]["configValue"].as_str().unwrap()).unwrap();
+    assert_eq!(config["mounts"].as_array().unwrap().len(), 2);
+    let ctx = installed(&after, &updated);
+    assert_eq!(Thin::should_update_ufs(&ctx, &host).unwrap(), UfsChange::default());
+    updated["fuse"]["configValue"] = values["fuse"]["configValue"].clone();
+    assert_eq!(updated, values);
+}
+
+#[test]
+fn a_changed_profile_changes_the_release_and_a_lost_one_changes_nothing() {
+    let before = support::trio(json!({}), json!({}), json!({}));
+    let values = support::values(&before).unwrap();
+    let after = support::trio(
+        json!({}),
+        json!({}),
+        json!({"fuse": {"image": "example/s3fs", "imageTag": "2", "nodeSelector": {"a": "b"}}}),
+    );
+    let synced = support::synced(&after, &values, 0).unwrap();
+    assert_eq!(synced["fuse"]["imageTag"], "2");
+    assert_eq!(synced["fuse"]["nodeSelector"], values["fuse"]["nodeSelector"]);
+    let (ctx, host) = (installed(&before[..2], &values), support::host(&before[..2]));
+    Thin::validate(&ctx, &host).unwrap();
+    assert!(Thin::sync_runtime(&ctx, &host).unwrap().is_none());
+    assert_eq!(Thin::should_update_ufs(&ctx, &host).unwrap(), UfsChange::default());
+}

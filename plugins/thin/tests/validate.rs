@@ -1,0 +1,79 @@
+//! What users get wrong: each is refused with the field and the remedy, before anything is installed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
+
+mod support;
+
+use rstest::rstest;
+use serde_json::{Value, json};
+use wasser_sdk::Error;
+
+fn refusal(documents: &[Value]) -> (String, String) {
+    match support::values(documents) {
+        Err(Error::InvalidSpec { field, message }) => (field, message),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[rstest]
+#[case::no_profile(json!({"profileName": ""}), "profileName", "name a ThinRuntimeProfile")]
+#[case::missing_profile(json!({"profileName": "other"}), "profileName", "the ThinRuntimeProfile other does not exist; create it")]
+#[case::image(json!({"fuse": {"image": "a b"}}), "fuse.image", "white space")]
+#[case::pull_policy(json!({"fuse": {"imagePullPolicy": "Sometimes"}}), "fuse.imagePullPolicy", "Always, IfNotPresent, Never")]
+#[case::network(json!({"fuse": {"networkMode": "Bridge"}}), "fuse.networkMode", "HostNetwork nor ContainerNetwork")]
+#[case::clean_policy(json!({"fuse": {"cleanPolicy": "Never"}}), "fuse.cleanPolicy", "OnDemand, OnRuntimeDeleted, OnFuseChanged")]
+#[case::post_start(json!({"fuse": {"lifecycle": {"postStart": {"exec": {}}}}}), "fuse.lifecycle.postStart", "only preStop is")]
+#[case::no_volume(json!({"fuse": {"volumeMounts": [{"name": "a", "mountPath": "/a"}]}}), "fuse.volumeMounts[0].name", "add it to spec.volumes")]
+#[case::chart_volume(json!({"fuse": {"volumeMounts": [{"name": "thin-conf", "mountPath": "/a"}]}}), "fuse.volumeMounts[0].name", "another name")]
+#[case::worker_without_image(json!({"worker": {"enabled": true}}), "worker.image", "give one in either")]
+#[case::cache(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "../x"}]}}), "tieredstore.levels[0].path", "absolute path")]
+fn a_runtime_that_cannot_work(#[case] runtime: Value, #[case] field: &str, #[case] remedy: &str) {
+    let (at, message) = refusal(&support::trio(json!({}), runtime, json!({})));
+    assert_eq!(at, format!("ThinRuntime.spec.{field}"));
+    assert!(message.contains(remedy), "{message}");
+}
+
+fn secret(name: &str, secret: &str, key: &str) -> Value {
+    json!({"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}})
+}
+
+#[rstest]
+#[case::access_mode(json!({"accessModes": ["Everyone"]}), "accessModes[0]", "none of ReadOnlyMany")]
+#[case::twice(json!({"sharedOptions": {"key": "x"}, "sharedEncryptOptions": [secret("key", "s", "k")]}), "mounts[0].encryptOptions[key]", "more than one times")]
+#[case::no_key(json!({"sharedEncryptOptions": [secret("key", "s", "")]}), "mounts[0].encryptOptions[key]", "name and the key of a Secret")]
+#[case::path(json!({"sharedEncryptOptions": [secret("key", "s", "../k")]}), "mounts[0].encryptOptions[key]", "name and the key of a Secret")]
+#[case::two_claims(json!({"mounts": [{"mountPoint": "pvc://a"}, {"mountPoint": "pvc://b"}]}), "mounts[1].mountPoint", "a second `pvc://` mount")]
+#[case::no_claim(json!({"mounts": [{"mountPoint": "pvc:///x"}]}), "mounts[0].mountPoint", "`pvc://<claim>`")]
+fn a_dataset_that_cannot_work(#[case] dataset: Value, #[case] field: &str, #[case] remedy: &str) {
+    let (at, message) = refusal(&support::trio(dataset, json!({}), json!({})));
+    assert_eq!(at, format!("Dataset.spec.{field}"));
+    assert!(message.contains(remedy), "{message}");
+}
+
+#[rstest]
+#[case::no_type(json!({"fileSystemType": ""}), "spec.fileSystemType", "one word")]
+#[case::words(json!({"fileSystemType": "fuse s3"}), "spec.fileSystemType", "one word")]
+#[case::other_type(json!({"fuse": 1}), "", "another type than its CRD says")]
+fn a_profile_that_cannot_work(#[case] profile: Value, #[case] field: &str, #[case] remedy: &str) {
+    let (at, message) = refusal(&support::trio(json!({}), json!({}), profile));
+    assert!(at.starts_with("ThinRuntimeProfile s3") && at.ends_with(field), "{at}");
+    assert!(message.contains(remedy), "{message}");
+}
+
+#[test]
+fn neither_names_an_image() {
+    let (at, message) = refusal(&support::trio(json!({}), json!({}), json!({"fuse": {}})));
+    assert_eq!(at, "ThinRuntime.spec.fuse.image");
+    assert!(message.contains("give one in either"), "{message}");
+}
+
+#[rstest]
+#[case::missing(&[], "there is no PersistentVolumeClaim default/slow; create it")]
+#[case::pending(&[json!({"kind": "PersistentVolumeClaim", "metadata": {"name": "slow"}, "status": {"phase": "Pending"}})], "default/slow is not bound yet")]
+fn a_claim_that_is_not_there_yet_is_waited_for(#[case] objects: &[Value], #[case] what: &str) {
+    let mut documents = support::trio(json!({"mounts": [{"mountPoint": "pvc://slow"}]}), json!({}), json!({}));
+    documents.extend_from_slice(objects);
+    match support::values(&documents) {
+        Err(Error::RetryAfter { message, .. }) => assert!(message.contains(what), "{message}"),
+        other => panic!("{other:?}"),
+    }
+}
