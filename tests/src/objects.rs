@@ -13,9 +13,10 @@ use serde_json::{Value, json};
 use crate::{User, manifests};
 
 /// The kinds that are looked for where nothing may be left.
-const KINDS: [(&str, &str); 14] = [
+const KINDS: [(&str, &str); 15] = [
     ("data.fluid.io/v1alpha1", "Dataset"),
     ("data.fluid.io/v1alpha1", "JuiceFSRuntime"),
+    ("data.fluid.io/v1alpha1", "AlluxioRuntime"),
     ("data.fluid.io/v1alpha1", "JindoRuntime"),
     ("data.fluid.io/v1alpha1", "ThinRuntime"),
     ("apps/v1", "StatefulSet"),

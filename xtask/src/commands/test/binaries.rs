@@ -13,7 +13,7 @@ use super::report::Report;
 use crate::commands::interrupt::{self, Running};
 
 /// With the CRDs of the plugins, so that their files are checked as well.
-pub const FEATURES: &str = "wasser-jindo/crd,wasser-juicefs/crd,wasser-thin/crd";
+pub const FEATURES: &str = "wasser-alluxio/crd,wasser-jindo/crd,wasser-juicefs/crd,wasser-thin/crd";
 /// The package of the end-to-end tests.
 const END_TO_END: &str = "wasser-tests";
 /// Those of releases, which need a cluster too.

@@ -1,0 +1,45 @@
+//! What the host must know of Alluxio before it sees a runtime.
+
+use wasser_sdk::{Description, Fuse, Role, Want};
+
+/// The role of the pods that hold the metadata.
+pub const MASTER: &str = "master";
+
+/// Kinds of the chart's objects.
+const KINDS: &[&str] = &["StatefulSet", "DaemonSet", "ConfigMap", "Service"];
+
+/// A master, workers that start once it serves, and clients.
+pub fn description() -> Description {
+    let master = Role {
+        name: MASTER.into(),
+        workload: "StatefulSet".into(),
+        suffix: "-master".into(),
+        container: "alluxio-master".into(),
+        needed_for_bound: true,
+        starts_at_zero: false,
+        replicas: Some("/spec/master/replicas".into()),
+        default_replicas: 1,
+    };
+    Description {
+        kind: "AlluxioRuntime".into(),
+        plural: "alluxioruntimes".into(),
+        engine: "alluxio".into(),
+        implementation: None,
+        roles: vec![master, Role::workers("alluxio-worker"), Role::fuse("alluxio-fuse")],
+        fuse: Fuse {
+            mount_type: "fuse.alluxio-fuse".into(),
+            directory: "alluxio-fuse".into(),
+        },
+        wants: vec![
+            Want::new("exec", &[MASTER]),
+            // For the ConfigMap that hadoopConfig names.
+            Want::new("objects", &["ConfigMap"]),
+            // For secret options of mounts, where they are not to reach the master as files.
+            Want::new("secrets", &[]),
+            Want::new("ports", &[]),
+            Want::new("state", &[]),
+            Want::new("kinds", KINDS),
+            Want::new("privileged", &[]),
+        ],
+    }
+}

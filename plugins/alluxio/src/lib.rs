@@ -1,0 +1,36 @@
+//! The Alluxio runtime as a Wasser plugin.
+//!
+//! From the manifest to the chart's values: [`input`] is read into [`mounts`], [`tiers`] and [`ports`], from which come the [`properties`] and
+//! the [`pods`]; [`transform`] puts them together. [`ufs`] brings the mounts about in a running master, and the [`reports`] are the way
+//! back: what the system says about itself. [`implement`] lists the methods.
+
+mod describe;
+mod fuse;
+mod hadoop;
+mod images;
+mod implement;
+mod input;
+mod mounts;
+mod pods;
+mod ports;
+mod properties;
+mod quantity;
+mod reports;
+mod resources;
+mod restore;
+mod shutdown;
+mod sync;
+mod text;
+mod tiers;
+mod time;
+mod transform;
+mod ufs;
+mod users;
+mod volumes;
+
+#[cfg(feature = "crd")]
+pub mod spec;
+
+pub use implement::Alluxio;
+
+wasser_sdk::export!(Alluxio);

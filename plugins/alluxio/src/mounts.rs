@@ -1,0 +1,220 @@
+//! The Dataset's mounts as Alluxio has them: its root, the table of what is mounted below it, and the volumes of the pods.
+
+use std::collections::BTreeMap;
+
+use wasser_sdk::{DatasetSpec, Error, Mount, Result, SecretKeySelector};
+
+use crate::text;
+
+/// Where the volumes of `local://` and `pvc://` mounts are in the pods, and Alluxio's root where it is not a data source itself.
+pub const LOCAL_ROOT: &str = "/underFSStorage";
+/// Where the pods of the master have the Secrets of the mounts, as `<secret>/<key>`.
+pub const SECRETS: &str = "/etc/fluid/secrets";
+
+/// All mounts of a Dataset.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Mounts {
+    /// The data source that is the root itself.
+    pub root: Option<Entry>,
+    /// What is mounted below the root, by path; parents come before their children.
+    pub table: BTreeMap<String, Entry>,
+    /// Volumes of the pods.
+    pub native: Vec<Native>,
+}
+
+/// A data source in Alluxio's namespace.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Entry {
+    /// Its address.
+    pub source: String,
+    /// Whether nothing may be written to it.
+    pub read_only: bool,
+    /// Whether every user may access it.
+    pub shared: bool,
+    /// Options.
+    pub options: BTreeMap<String, String>,
+    /// Options whose values are in Secrets.
+    pub secrets: BTreeMap<String, SecretKeySelector>,
+}
+
+/// A volume of the pods.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Native {
+    /// Where the pods mount it.
+    pub container_path: String,
+    /// What it is.
+    pub volume: Volume,
+}
+
+/// What a native mount is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Volume {
+    /// A directory of the node.
+    Directory(String),
+    /// A claim, and a directory in it.
+    Claim(String, String),
+}
+
+impl Entry {
+    fn of(dataset: &DatasetSpec, mount: &Mount) -> Self {
+        let secrets = dataset.encrypt_options_of(mount);
+        let mut options = dataset.options_of(mount);
+        options.retain(|name, _| !secrets.contains_key(name));
+        Entry {
+            source: mount.mount_point.trim().to_string(),
+            read_only: mount.read_only,
+            shared: mount.shared,
+            options,
+            secrets,
+        }
+    }
+
+    /// The line of mount.info: words of a shell, of which an option of a Secret names the file with its value.
+    pub fn line(&self, path: &str) -> String {
+        let mut words = vec![text::word(path), text::word(&self.source)];
+        words.extend(self.flags().map(str::to_string));
+        let files = self.secrets.iter().map(|(name, secret)| (name, file(secret)));
+        for (name, value) in self.options.iter().map(|(name, value)| (name, value.clone())).chain(files) {
+            words.push("--option".into());
+            words.push(text::word(&format!("{name}={value}")));
+        }
+        words.join(" ")
+    }
+
+    /// The flags of `alluxio fs mount`.
+    pub fn flags(&self) -> impl Iterator<Item = &'static str> {
+        let flags = [(self.read_only, "--readonly"), (self.shared, "--shared")];
+        flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag)
+    }
+}
+
+/// The file of the master's pods that has the value of a Secret's key.
+pub fn file(secret: &SecretKeySelector) -> String {
+    format!("{SECRETS}/{}/{}", secret.name, secret.key)
+}
+
+impl Mounts {
+    /// The mounts of a Dataset, or what is wrong with one.
+    pub fn of(dataset: &DatasetSpec) -> Result<Self> {
+        let mut mounts = Mounts::default();
+        let mut seen: Vec<String> = Vec::new();
+        for (at, mount) in dataset.mounts.iter().enumerate() {
+            let field = format!("Dataset.spec.mounts[{at}]");
+            check(&field, mount)?;
+            let path = path(&field, mount)?;
+            if seen.contains(&path) {
+                let message = format!("another mount is at `{path}` as well; give each a path or a name of its own");
+                return Err(Error::invalid(field, message));
+            }
+            if let Some(volume) = native(&field, mount)? {
+                let container_path = format!("{LOCAL_ROOT}{}", path.trim_end_matches('/'));
+                mounts.native.push(Native { container_path, volume });
+            } else if path == "/" {
+                mounts.root = Some(Entry::of(dataset, mount));
+            } else {
+                mounts.table.insert(path.clone(), Entry::of(dataset, mount));
+            }
+            seen.push(path);
+        }
+        if mounts.root.is_some() {
+            mounts.mount_natives();
+        }
+        Ok(mounts)
+    }
+
+    /// Volumes are below the local root, and so in the namespace by themselves, unless that root is a data source.
+    fn mount_natives(&mut self) {
+        for native in &self.native {
+            if let Some(path) = native.container_path.strip_prefix(LOCAL_ROOT) {
+                let entry = Entry {
+                    source: native.container_path.clone(),
+                    ..Entry::default()
+                };
+                self.table.insert(path.to_string(), entry);
+            }
+        }
+    }
+
+    /// The lines of mount.info.
+    pub fn lines(&self) -> Vec<String> {
+        self.table.iter().map(|(path, entry)| entry.line(path)).collect()
+    }
+
+    /// The data sources with Secrets among them.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.root.iter().chain(self.table.values())
+    }
+}
+
+fn check(field: &str, mount: &Mount) -> Result<()> {
+    text::check(&format!("{field}.mountPoint"), &mount.mount_point)?;
+    text::check(&format!("{field}.name"), &mount.name)?;
+    for (name, value) in &mount.options {
+        let field = format!("{field}.options[{name}]");
+        text::check(&field, name)?;
+        text::check(&field, value)?;
+    }
+    for (at, option) in mount.encrypt_options.iter().enumerate() {
+        let (field, secret) = (format!("{field}.encryptOptions[{at}]"), &option.value_from.secret_key_ref);
+        text::check(&field, &option.name)?;
+        let fits = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        if !fits(&secret.name) || !fits(&secret.key) {
+            return Err(Error::invalid(field, "does not give the name and the key of a Secret"));
+        }
+    }
+    Ok(())
+}
+
+/// Where a mount is in Alluxio's namespace: its absolute path, else its name.
+fn path(field: &str, mount: &Mount) -> Result<String> {
+    if mount.path.is_empty() {
+        if mount.name.trim_matches('/').is_empty() {
+            return Err(Error::invalid(
+                format!("{field}.name"),
+                "is empty; give a name, or a path such as `/data`",
+            ));
+        }
+        let path = format!("/{}", mount.name.trim_matches('/'));
+        text::check_path(&format!("{field}.name"), &path)?;
+        return Ok(path);
+    }
+    text::check_path(&format!("{field}.path"), &mount.path)?;
+    let parts: Vec<&str> = mount.path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    Ok(format!("/{}", parts.join("/")))
+}
+
+/// The volume of a `local://` or `pvc://` mount; none for others.
+fn native(field: &str, mount: &Mount) -> Result<Option<Volume>> {
+    let field = format!("{field}.mountPoint");
+    let point = mount.mount_point.trim();
+    if let Some(directory) = point.strip_prefix("local://") {
+        text::check_path(&field, directory)?;
+        return Ok(Some(Volume::Directory(directory.to_string())));
+    }
+    if let Some(claim) = point.strip_prefix("pvc://") {
+        let (claim, directory) = claim.split_once('/').unwrap_or((claim, ""));
+        if claim.is_empty() {
+            return Err(Error::invalid(
+                field,
+                "names no claim; write `pvc://<claim>` or `pvc://<claim>/<directory>`",
+            ));
+        }
+        if directory.split('/').any(|part| part == "..") {
+            return Err(Error::invalid(field, "contains `..`; write the path without it"));
+        }
+        return Ok(Some(Volume::Claim(claim.to_string(), directory.trim_matches('/').to_string())));
+    }
+    if point.starts_with("dataset://") {
+        return Err(Error::invalid(
+            field,
+            "another dataset cannot be a data source of Alluxio; name its own data source",
+        ));
+    }
+    if !point.contains("://") && !point.starts_with('/') {
+        return Err(Error::invalid(
+            field,
+            "is no address; write for instance `s3://bucket/directory` or `pvc://claim`",
+        ));
+    }
+    Ok(None)
+}

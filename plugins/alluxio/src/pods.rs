@@ -1,0 +1,214 @@
+//! The pods of the three roles, and the processes beside them.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use wasser_sdk::{Context, Error, Result};
+
+use crate::fuse;
+use crate::images;
+use crate::input::{Component, Spec};
+use crate::properties::{jvm_options, of_component};
+use crate::resources;
+use crate::transform::Parts;
+use crate::ufs;
+use crate::volumes::Volumes;
+
+/// The label of fuse pods that counts their images.
+const GENERATION: &str = "fuse.runtime.fluid.io/generation";
+/// The annotation of a runtime that lets its fuse pods see the node's processes.
+const HOST_PID: &str = "runtime.fluid.io/fuse.hostpid";
+/// The setting of the installation that keeps fuse pods under pressure.
+const CRITICAL: &str = "critical-fuse-pod";
+/// The setting of the installation with Secrets for pulling images, separated by commas.
+const PULL_SECRETS: &str = "image-pull-secrets";
+
+const MASTER_JVM: &[&str] = &["-Xmx16G"];
+const WORKER_JVM: &[&str] = &["-Xmx12G", "-XX:MaxDirectMemorySize=32g"];
+const FUSE_JVM: &[&str] = &["-Xmx16G", "-Xms16G", "-XX:+UseG1GC", "-XX:MaxDirectMemorySize=32g"];
+
+/// The masters.
+pub fn master(parts: &Parts<'_>) -> Result<Value> {
+    let (ctx, spec) = (parts.ctx, &parts.ctx.runtime.spec);
+    let component = &spec.master;
+    let mut volumes = Volumes::of_component("master", &component.volume_mounts, spec)?;
+    volumes.add_native(parts.mounts);
+    let by_files = ufs::by_files(ctx);
+    if by_files {
+        volumes.add_secrets(parts.mounts);
+    }
+    let mut pod = pod(parts, "master", component, volumes)?;
+    let mut properties = of_component("master", &component.properties)?;
+    if let Some(backup) = parts.backup {
+        properties
+            .entry("alluxio.master.journal.init.from.backup".into())
+            .or_insert_with(|| backup.journal(ctx));
+        let mut files = Volumes::default();
+        files.add_backup(backup);
+        extend(&mut pod, "volumes", files.volumes);
+        extend(&mut pod, "volumeMounts", files.mounts);
+        pod["restore"] = json!({"enabled": true, "path": backup.directory, "pvcName": backup.claim});
+        if let Some(node) = &backup.node {
+            let mut selector = component.node_selector.clone();
+            selector.insert("kubernetes.io/hostname".into(), node.clone());
+            pod["nodeSelector"] = json!(selector);
+        }
+    }
+    pod["properties"] = json!(properties);
+    pod["jvmOptions"] = json!(jvm_options("master.", &component.jvm_options, MASTER_JVM)?);
+    pod["resources"] = resources::of("AlluxioRuntime.spec.master.resources", &component.resources)?;
+    pod["replicaCount"] = parts.masters.into();
+    pod["ports"] = json!(parts.ports.of.get("master"));
+    pod["mountConfigStorage"] = if by_files { "configmap" } else { "secret" }.into();
+    pod["nonNativeMounts"] = json!(if by_files { parts.mounts.lines() } else { Vec::new() });
+    pod["backupPath"] = format!("/tmp/alluxio-backup/{}/{}", ctx.namespace, ctx.name).into();
+    // Directories of nodes are where the Dataset says: the master reads them as the workers do.
+    let on_nodes = parts
+        .mounts
+        .native
+        .iter()
+        .any(|native| matches!(native.volume, crate::mounts::Volume::Directory(_)));
+    let required = ctx.dataset()?.node_affinity.as_ref().and_then(|affinity| affinity.get("required"));
+    if let (true, Some(required)) = (on_nodes, required) {
+        pod["affinity"] = json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}});
+    }
+    Ok(pod)
+}
+
+/// The workers.
+pub fn worker(parts: &Parts<'_>) -> Result<Value> {
+    let spec = &parts.ctx.runtime.spec;
+    let component = &spec.worker;
+    let mut volumes = Volumes::of_component("worker", &component.volume_mounts, spec)?;
+    volumes.add_native(parts.mounts);
+    let (tiers, mounts) = parts.tiers.volumes();
+    volumes.extend(tiers, mounts);
+    let mut pod = pod(parts, "worker", component, volumes)?;
+    let field = "AlluxioRuntime.spec.worker.resources";
+    pod["resources"] = resources::of(field, &resources::hold_cache(field, &component.resources, parts.tiers.memory())?)?;
+    pod["properties"] = json!(of_component("worker", &component.properties)?);
+    pod["jvmOptions"] = json!(jvm_options("worker.", &component.jvm_options, WORKER_JVM)?);
+    pod["ports"] = json!(parts.ports.of.get("worker"));
+    Ok(pod)
+}
+
+/// The clients.
+pub fn fuse(parts: &Parts<'_>) -> Result<Value> {
+    let (ctx, spec) = (parts.ctx, &parts.ctx.runtime.spec);
+    let component = &spec.fuse;
+    let mut volumes = Volumes::of_component("fuse", &component.volume_mounts, spec)?;
+    if parts.tiers.reach_clients() {
+        let (tiers, mounts) = parts.tiers.volumes();
+        volumes.extend(tiers, mounts);
+    }
+    let host_mount_path = ctx.mount_path.rsplit_once('/').map_or("/", |(parent, _)| parent).to_string();
+    match component.clean_policy.as_str() {
+        // The node plugin compares the generation in this file with that of the PersistentVolumeClaim.
+        "OnFuseChanged" => volumes.add_labels(&format!("{host_mount_path}/.meta/fuse")),
+        "" | "OnDemand" | "OnRuntimeDeleted" => {}
+        other => {
+            let message = format!("`{}` is none of OnDemand, OnRuntimeDeleted, OnFuseChanged", other.escape_debug());
+            return Err(Error::invalid("AlluxioRuntime.spec.fuse.cleanPolicy", message));
+        }
+    }
+    let image = images::resolve(ctx, "fuse", "AlluxioRuntime.spec.fuse", &component.version)?;
+    let mut pod = pod(parts, "fuse", component, volumes)?;
+    let mut selector = component.node_selector.clone();
+    selector.insert(ctx.fuse_label.clone(), "true".into());
+    pod["nodeSelector"] = json!(selector);
+    if let Some(labels) = pod["labels"].as_object_mut() {
+        labels.remove(GENERATION);
+    }
+    let mut env = component.env.clone();
+    env.entry("MOUNT_POINT".into()).or_insert_with(|| ctx.mount_path.clone());
+    pod["env"] = json!(env);
+    pod["enabled"] = true.into();
+    pod["args"] = json!(fuse::args(ctx, &image.image_tag)?);
+    pod["image"] = image.image.into();
+    pod["imageTag"] = image.image_tag.into();
+    pod["imagePullPolicy"] = image.image_pull_policy.into();
+    pod["mountPath"] = ctx.mount_path.as_str().into();
+    pod["hostMountPath"] = host_mount_path.into();
+    pod["criticalPod"] = ctx.is_set(CRITICAL).into();
+    pod["hostPID"] = host_pid(ctx)?.into();
+    pod["generation"] = 1.into();
+    pod["properties"] = json!(of_component("fuse", &component.properties)?);
+    pod["jvmOptions"] = json!(jvm_options("fuse.", &component.jvm_options, FUSE_JVM)?);
+    let field = "AlluxioRuntime.spec.fuse.resources";
+    pod["resources"] = resources::of(field, &resources::see_cache(&component.resources, parts.tiers.memory()))?;
+    Ok(pod)
+}
+
+/// A process that runs in the pods of another: jobMaster or jobWorker.
+pub fn beside(parts: &Parts<'_>, name: &str, component: &Component) -> Result<Value> {
+    Ok(json!({
+        "ports": parts.ports.of.get(name),
+        "env": component.env,
+        "properties": of_component(name, &component.properties)?,
+        "jvmOptions": jvm_options(&format!("{name}."), &component.jvm_options, &[])?,
+        "resources": resources::of(&format!("AlluxioRuntime.spec.{name}.resources"), &component.resources)?,
+    }))
+}
+
+/// The REST proxy beside the masters.
+pub fn api_gateway(parts: &Parts<'_>) -> Result<Value> {
+    let component = &parts.ctx.runtime.spec.api_gateway;
+    let mut values = beside(parts, "apiGateway", component)?;
+    values["enabled"] = component.enabled.into();
+    Ok(values)
+}
+
+fn pod(parts: &Parts<'_>, name: &str, component: &Component, volumes: Volumes) -> Result<Value> {
+    let (ctx, metadata) = (parts.ctx, &parts.ctx.runtime.spec.pod_metadata);
+    Ok(json!({
+        "hostNetwork": component.host_network(),
+        "env": component.env,
+        "labels": overridden(&metadata.labels, &component.pod_metadata.labels),
+        "annotations": overridden(&metadata.annotations, &component.pod_metadata.annotations),
+        "nodeSelector": component.node_selector,
+        "imagePullSecrets": pull_secrets(ctx, name, component)?,
+        "volumes": volumes.volumes,
+        "volumeMounts": volumes.mounts,
+    }))
+}
+
+fn extend(pod: &mut Value, key: &str, more: Vec<Value>) {
+    if let Some(list) = pod[key].as_array_mut() {
+        list.extend(more);
+    }
+}
+
+fn overridden(all: &BTreeMap<String, String>, own: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    all.iter().chain(own).map(|(k, v)| (k.clone(), v.clone())).collect()
+}
+
+/// The component's own Secrets, else the runtime's, else the installation's.
+fn pull_secrets(ctx: &Context<Spec>, name: &str, component: &Component) -> Result<Vec<Value>> {
+    for secrets in [&component.image_pull_secrets, &ctx.runtime.spec.image_pull_secrets] {
+        if secrets
+            .iter()
+            .any(|secret| secret.get("name").and_then(Value::as_str).is_none_or(str::is_empty))
+        {
+            let field = format!("AlluxioRuntime.spec.{name}.imagePullSecrets");
+            return Err(Error::invalid(field, "has an entry without the name of a Secret"));
+        }
+        if !secrets.is_empty() {
+            return Ok(secrets.clone());
+        }
+    }
+    let names = ctx.settings.get(PULL_SECRETS).map(String::as_str).unwrap_or_default();
+    let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
+    Ok(names.map(|name| json!({"name": name})).collect())
+}
+
+fn host_pid(ctx: &Context<Spec>) -> Result<bool> {
+    let annotation = ctx.runtime.metadata.annotations.get(HOST_PID).map(|text| text.to_ascii_lowercase());
+    match annotation.as_deref() {
+        None | Some("" | "false" | "f" | "0") => Ok(false),
+        Some("true" | "t" | "1") => Ok(true),
+        Some(_) => Err(Error::invalid(
+            format!("AlluxioRuntime.metadata.annotations[{HOST_PID}]"),
+            "is neither true nor false",
+        )),
+    }
+}

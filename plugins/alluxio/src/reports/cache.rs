@@ -1,0 +1,105 @@
+//! `status.cacheStates` of a runtime.
+
+use serde::{Deserialize, Serialize};
+use wasser_api::size;
+use wasser_sdk::{Context, Host, Level, Result};
+
+use super::counters::Counters;
+use super::summary::Summary;
+use super::{report, ufs_total};
+use crate::input::Spec;
+use crate::ufs;
+
+/// The key under which the last sample is kept.
+const STATE: &str = "counters";
+/// How often the counters are read: the command walks all metrics of the master.
+const PERIOD_MS: u64 = 60_000;
+
+/// What is kept between two samples.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Sample {
+    /// When it was taken, in milliseconds since 1970.
+    at: u64,
+    counters: Counters,
+    /// The ratios that followed from it; empty after the first sample.
+    ratios: Ratios,
+}
+
+/// Shares of what was read, as the status shows them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Ratios {
+    hit: String,
+    local_hit: String,
+    remote_hit: String,
+    throughput: String,
+    local_throughput: String,
+    remote_throughput: String,
+}
+
+impl Ratios {
+    /// What the status shows for the time between two samples.
+    fn of(read: &Counters) -> Self {
+        let share = |part: u64, whole: u64| size::format_percent(part as f64, whole as f64);
+        let all = read.local.saturating_add(read.remote).saturating_add(read.ufs);
+        let rate = read.local_rate.saturating_add(read.remote_rate).saturating_add(read.ufs_rate);
+        Ratios {
+            hit: share(read.local.saturating_add(read.remote), all),
+            local_hit: share(read.local, all),
+            remote_hit: share(read.remote, all),
+            throughput: share(read.local_rate.saturating_add(read.remote_rate), rate),
+            local_throughput: share(read.local_rate, rate),
+            remote_throughput: share(read.remote_rate, rate),
+        }
+    }
+}
+
+/// The nine states that Alluxio shows. Ratios are of what was read since the sample before; they are empty until there are two.
+pub fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, String)>> {
+    let pod = ufs::master(host)?;
+    let summary = Summary::parse(&report(host, &pod, "summary")?);
+    let before = host.state(STATE).and_then(|bytes| serde_json::from_slice::<Sample>(&bytes).ok());
+    let now = host.now_ms();
+    let ratios = match before {
+        // Also where the clock was set back.
+        Some(before) if now >= before.at && now - before.at < PERIOD_MS => before.ratios,
+        before => match Counters::parse(&report(host, &pod, "metrics")?) {
+            Some(counters) => sample(host, before, counters, now)?,
+            None => {
+                host.log(Level::Warn, "`alluxio fsadmin report metrics` has no counters that are understood");
+                before.map(|before| before.ratios).unwrap_or_default()
+            }
+        },
+    };
+    let shown = |bytes: Option<u64>| bytes.map(size::format).unwrap_or_default();
+    let percentage = match (summary.used, ufs_total(ctx)) {
+        (Some(used), Some(total)) => size::format_percent(used as f64, total as f64),
+        _ => String::new(),
+    };
+    let states = [
+        ("cacheCapacity", shown(summary.capacity)),
+        ("cached", shown(summary.used)),
+        ("cachedPercentage", percentage),
+        ("cacheHitRatio", ratios.hit),
+        ("localHitRatio", ratios.local_hit),
+        ("remoteHitRatio", ratios.remote_hit),
+        ("cacheThroughputRatio", ratios.throughput),
+        ("localThroughputRatio", ratios.local_throughput),
+        ("remoteThroughputRatio", ratios.remote_throughput),
+    ];
+    Ok(states.map(|(name, value)| (name.to_string(), value)).to_vec())
+}
+
+/// Keeps a sample, and gives the ratios since the one before.
+fn sample(host: &impl Host, before: Option<Sample>, counters: Counters, now: u64) -> Result<Ratios> {
+    let ratios = before
+        .map(|before| Ratios::of(&counters.since(&before.counters)))
+        .unwrap_or_default();
+    let sample = Sample {
+        at: now,
+        counters,
+        ratios: ratios.clone(),
+    };
+    let bytes = serde_json::to_vec(&sample).map_err(|e| wasser_sdk::Error::failed(format!("cannot keep the counters: {e}")))?;
+    host.set_state(STATE, Some(&bytes))?;
+    Ok(ratios)
+}

@@ -1,0 +1,122 @@
+//! Starting from a backup of the metadata.
+
+use std::time::Duration;
+
+use wasser_sdk::{Context, DataRestoreLocation, Error, Host, Pod, Result};
+
+use crate::input::Spec;
+use crate::text;
+
+const FIELD: &str = "Dataset.spec.dataRestoreLocation";
+const QUICK: Duration = Duration::from_secs(10);
+
+/// Where a backup is, and how the master's pods see it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Backup {
+    /// The claim that it is in; none for a directory of a node.
+    pub claim: Option<String>,
+    /// The directory: of the node, or within the claim.
+    pub directory: String,
+    /// The node.
+    pub node: Option<String>,
+}
+
+impl Backup {
+    /// Reads the Dataset's restore location; none where there is none.
+    pub fn of(ctx: &Context<Spec>) -> Result<Option<Self>> {
+        match &ctx.dataset()?.data_restore_location {
+            Some(location) if !location.path.is_empty() => Backup::read(location).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn read(location: &DataRestoreLocation) -> Result<Self> {
+        let path = location.path.trim();
+        text::check(&format!("{FIELD}.path"), path)?;
+        if path.split('/').any(|part| part == "..") {
+            return Err(Error::invalid(format!("{FIELD}.path"), "contains `..`; write the path without it"));
+        }
+        if let Some(rest) = path.strip_prefix("pvc://") {
+            let (claim, directory) = rest.split_once('/').unwrap_or((rest, ""));
+            if claim.is_empty() {
+                return Err(Error::invalid(
+                    format!("{FIELD}.path"),
+                    "names no claim; write `pvc://<claim>/<directory>`",
+                ));
+            }
+            return Ok(Backup {
+                claim: Some(claim.into()),
+                directory: format!("/{}", directory.trim_matches('/')),
+                node: None,
+            });
+        }
+        let wrong = || {
+            Error::invalid(
+                format!("{FIELD}.path"),
+                "is neither `pvc://<claim>/<directory>` nor `local:///<directory>`",
+            )
+        };
+        let directory = path.strip_prefix("local://").ok_or_else(wrong)?;
+        text::check_path(&format!("{FIELD}.path"), directory)?;
+        if location.node_name.is_empty() {
+            return Err(Error::invalid(
+                format!("{FIELD}.nodeName"),
+                "is empty; name the node that has the directory",
+            ));
+        }
+        Ok(Backup {
+            claim: None,
+            directory: directory.into(),
+            node: Some(location.node_name.clone()),
+        })
+    }
+
+    /// Where the pods mount it.
+    pub fn mount_path(&self) -> &'static str {
+        if self.claim.is_some() { "/pvc" } else { "/host" }
+    }
+
+    /// The directory with the files, in a pod.
+    fn files(&self) -> String {
+        match self.claim {
+            Some(_) => format!("/pvc{}", self.directory).trim_end_matches('/').to_string(),
+            None => "/host".into(),
+        }
+    }
+
+    /// The file that the master's journal begins with.
+    pub fn journal(&self, ctx: &Context<Spec>) -> String {
+        format!("{}/metadata-backup-{}-{}.gz", self.files(), ctx.name, ctx.namespace)
+    }
+}
+
+/// Bytes and number of files as the backup recorded them; none where there is no backup, or it does not say.
+pub fn sizes(ctx: &Context<Spec>, host: &impl Host, pod: &Pod) -> Result<Option<(u64, u64)>> {
+    let Some(backup) = Backup::of(ctx)? else { return Ok(None) };
+    let file = format!("{}/{}-{}.yaml", backup.files(), ctx.name, ctx.namespace);
+    Ok(host.run(&pod.name, &["cat", &file], QUICK).ok().and_then(|text| parse(&text)))
+}
+
+/// Reads `ufstotal` and `filenum` of the file that a backup writes.
+fn parse(text: &str) -> Option<(u64, u64)> {
+    let value = |key: &str| {
+        let line = text.lines().find_map(|line| line.trim().strip_prefix(key)?.strip_prefix(':'))?;
+        line.trim().trim_matches('"').parse().ok()
+    };
+    Some((value("ufstotal")?, value("filenum")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::whole("dataset: hbase\nnamespace: default\nufstotal: 592120000\nfilenum: 11\n", Some((592_120_000, 11)))]
+    #[case::quoted("ufstotal: \"1\"\nfilenum: \"2\"", Some((1, 2)))]
+    #[case::cut_off("dataset: hbase\nufstotal: 5921", None)]
+    #[case::other_units("ufstotal: 564MiB\nfilenum: 11", None)]
+    #[case::empty("", None)]
+    fn the_file_of_a_backup_is_read(#[case] text: &str, #[case] sizes: Option<(u64, u64)>) {
+        assert_eq!(super::parse(text), sizes);
+    }
+}

@@ -1,0 +1,46 @@
+//! Emptying the cache before the release is removed.
+
+use std::time::Duration;
+
+use wasser_sdk::{Context, Error, Host, Result};
+
+use crate::describe::MASTER;
+use crate::input::Spec;
+use crate::reports::{Summary, report};
+
+/// How long an attempt may take where the clean policy does not say, in seconds.
+const GRACE: u64 = 60;
+/// How long the command gets to say that it was stopped.
+const SLACK: Duration = Duration::from_secs(5);
+/// Looks at the cache after it was freed: workers drop blocks with their next heartbeats, and each look takes a second or two.
+const LOOKS: usize = 3;
+
+/// One attempt. Without a master's pod there never was a cache; with one that does not answer, the attempt fails, and the host goes on
+/// after the last.
+pub fn clean_cache(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
+    let masters = host.pods(MASTER)?;
+    if masters.is_empty() {
+        return Ok(());
+    }
+    let pod = masters
+        .into_iter()
+        .find(|pod| pod.ready)
+        .ok_or_else(|| Error::failed("the cache was not emptied: no master pod is ready"))?;
+    let used = || -> Result<u64> { Ok(Summary::parse(&report(host, &pod, "summary")?).used.unwrap_or_default()) };
+    if used()? == 0 {
+        return Ok(());
+    }
+    let grace = ctx.runtime.spec.management.clean_cache_policy.grace_period_seconds.unwrap_or(GRACE);
+    let seconds = grace.to_string();
+    let argv = ["timeout", &seconds, "alluxio", "fs", "free", "-f", "/"];
+    host.run(&pod.name, &argv, Duration::from_secs(grace) + SLACK)?;
+    for _ in 0..LOOKS {
+        if used()? == 0 {
+            return Ok(());
+        }
+    }
+    Err(Error::failed(format!(
+        "the cache still holds data after `alluxio fs free` in pod {}",
+        pod.name
+    )))
+}

@@ -1,0 +1,174 @@
+//! From runtime and Dataset to the values of the chart.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+use wasser_sdk::{Context, Error, Host, Result};
+
+use crate::hadoop;
+use crate::images;
+use crate::input::{Component, Spec};
+use crate::mounts::Mounts;
+use crate::pods;
+use crate::ports::{self, Allocate, Ports};
+use crate::properties;
+use crate::restore::Backup;
+use crate::tiers::Tiers;
+use crate::ufs;
+use crate::users;
+
+/// Masters that can agree on a journal.
+const MAJORITY: u32 = 3;
+
+/// What the pods are made of.
+pub struct Parts<'a> {
+    /// The context.
+    pub ctx: &'a Context<Spec>,
+    /// The mounts.
+    pub mounts: &'a Mounts,
+    /// The tiered store.
+    pub tiers: &'a Tiers,
+    /// The ports.
+    pub ports: &'a Ports,
+    /// The backup to start from.
+    pub backup: Option<&'a Backup>,
+    /// Number of masters.
+    pub masters: u32,
+}
+
+/// The values that `ctx` asks for, or what is wrong with it. `allocate` gives ports of the host network.
+pub fn values(ctx: &Context<Spec>, host: &impl Host, allocate: Allocate<'_>) -> Result<Value> {
+    let (spec, dataset) = (&ctx.runtime.spec, ctx.dataset()?);
+    let mounts = Mounts::of(dataset)?;
+    if !ufs::by_files(ctx) && mounts.root.as_ref().is_some_and(|root| !root.secrets.is_empty()) {
+        let message = "a mount at `/` takes its Secrets as files of the master's pod; give it another path, or set mount-config-storage to configmap in the registration";
+        return Err(Error::invalid("Dataset.spec.mounts", message));
+    }
+    let tiers = Tiers::of(ctx)?;
+    let masters = masters(spec)?;
+    let ports = ports::of(ctx, masters, allocate)?;
+    let backup = Backup::of(ctx)?;
+    let parts = Parts {
+        ctx,
+        mounts: &mounts,
+        tiers: &tiers,
+        ports: &ports,
+        backup: backup.as_ref(),
+        masters,
+    };
+    check_networks(spec)?;
+    let mut properties = properties::of(ctx, &mounts, &tiers, &ports, masters)?;
+    let hadoop = hadoop::of(ctx, host)?;
+    if let Some(config) = &hadoop {
+        let (name, files) = hadoop::property(config);
+        properties.entry(name.into()).or_insert(files);
+    }
+    let image = images::resolve(ctx, "runtime", "AlluxioRuntime.spec.alluxioVersion", &spec.version)?;
+    let run_as = spec.run_as.clone().unwrap_or_default();
+    let mut values = json!({
+        "fullnameOverride": ctx.name,
+        "ownerDatasetId": ctx.dataset_id,
+        "runtimeIdentity": {"namespace": ctx.namespace, "name": ctx.name},
+        "placement": dataset.placement(),
+        "tolerations": dataset.tolerations,
+        "image": image.image,
+        "imageTag": image.image_tag,
+        "imagePullPolicy": image.image_pull_policy,
+        "user": run_as.uid,
+        "group": run_as.gid,
+        "fsGroup": run_as.gid,
+        "properties": properties,
+        "jvmOptions": properties::jvm_options("", &spec.jvm_options, &[])?,
+        "master": pods::master(&parts)?,
+        "jobMaster": pods::beside(&parts, "jobMaster", &spec.job_master)?,
+        "worker": pods::worker(&parts)?,
+        "jobWorker": pods::beside(&parts, "jobWorker", &spec.job_worker)?,
+        "fuse": pods::fuse(&parts)?,
+        "apiGateway": pods::api_gateway(&parts)?,
+        "tieredstore": {"levels": tiers.values()},
+        "shortCircuit": {"enabled": tiers.reach_clients(), "policy": "local"},
+        "initUsers": users::of(ctx, &tiers)?,
+        "status": status(&parts, &properties)?,
+    });
+    if !spec.disable_prometheus {
+        values["monitoring"] = "alluxio_runtime_metrics".into();
+    }
+    if let Some(config) = hadoop {
+        values["hadoopConfig"] = config;
+    }
+    Ok(without_empty(values))
+}
+
+/// What the host shows in the statuses of Dataset and runtime.
+fn status(parts: &Parts<'_>, properties: &BTreeMap<String, String>) -> Result<Value> {
+    let ctx = parts.ctx;
+    let master = format!("{}-master-0.{}", ctx.name, ctx.namespace);
+    let rpc = parts.ports.get("master", "rpc").unwrap_or_default();
+    let mut hcfs = json!({"endpoint": format!("alluxio://{master}:{rpc}")});
+    if let Some(version) = properties.get("alluxio.underfs.version") {
+        hcfs["underlayerFileSystemVersion"] = version.as_str().into();
+    }
+    let mut status = json!({"hcfs": hcfs});
+    if let Some(rest) = parts.ports.get("apiGateway", "rest") {
+        status["apiGateway"] = json!({"endpoint": format!("{master}:{rest}")});
+    }
+    Ok(status)
+}
+
+/// One master, or an odd number of them that agrees by majority.
+fn masters(spec: &Spec) -> Result<u32> {
+    match spec.master.replicas.unwrap_or(1) {
+        0 | 1 => Ok(1),
+        2 => Err(Error::invalid(
+            "AlluxioRuntime.spec.master.replicas",
+            format!("is 2, and two masters cannot agree when one is lost; write 1 or {MAJORITY}"),
+        )),
+        masters => Ok(masters),
+    }
+}
+
+fn check_networks(spec: &Spec) -> Result<()> {
+    let components: [(&str, &Component); 6] = [
+        ("master", &spec.master),
+        ("jobMaster", &spec.job_master),
+        ("worker", &spec.worker),
+        ("jobWorker", &spec.job_worker),
+        ("apiGateway", &spec.api_gateway),
+        ("fuse", &spec.fuse),
+    ];
+    for (name, component) in components {
+        if !["", "HostNetwork", "ContainerNetwork"].contains(&component.network_mode.as_str()) {
+            return Err(Error::invalid(
+                format!("AlluxioRuntime.spec.{name}.networkMode"),
+                "is neither HostNetwork nor ContainerNetwork",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Leaves out what says nothing, so that equal specs give equal values whoever wrote them.
+fn without_empty(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let kept = fields.into_iter().map(|(key, value)| (key, without_empty(value)));
+            let kept = kept.filter(|(key, value)| is_user_text(key) || !is_empty(value));
+            Value::Object(kept.collect::<Map<_, _>>())
+        }
+        other => other,
+    }
+}
+
+/// A user's volume may be an empty object: `emptyDir: {}`.
+fn is_user_text(key: &str) -> bool {
+    key == "emptyDir"
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(fields) => fields.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        _ => false,
+    }
+}

@@ -1,0 +1,184 @@
+//! Mounting data sources into a running Alluxio.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use wasser_sdk::{Context, DatasetSpec, Error, Host, Mount, Pod, Result, UfsChange, UfsUpdate};
+
+use crate::describe::MASTER;
+use crate::input::Spec;
+use crate::mounts::{Entry, Mounts};
+use crate::reports::{self, MountTable};
+use crate::time;
+
+/// The setting of the installation that says how mounts reach the master: as files of its pod, or by commands alone.
+const STORAGE: &str = "mount-config-storage";
+/// The script in the master's pod that brings the mounts to what it is given. The chart has it.
+const SCRIPT: &str = "/etc/fluid/scripts/mount.sh";
+/// How long all commands of one call may take together is the host's to limit; this is for each.
+const PATIENCE: Duration = Duration::from_secs(50);
+
+/// Whether the master's pods have the mounts and the Secrets of their options as files. Otherwise the plugin reads the Secrets.
+pub fn by_files(ctx: &Context<Spec>) -> bool {
+    ctx.settings
+        .get(STORAGE)
+        .is_none_or(|storage| storage.is_empty() || storage == "configmap")
+}
+
+/// A ready master, or the wait for one.
+pub fn master(host: &impl Host) -> Result<Pod> {
+    let ready = host.ready_pods(MASTER)?.into_iter().next();
+    ready.ok_or_else(|| Error::retry_after(2, "no master pod is ready"))
+}
+
+/// Whether anything has to be mounted before the workers start. Once it was done, the runtime shows when.
+pub fn should_prepare(ctx: &Context<Spec>) -> Result<bool> {
+    let mounts = Mounts::of(ctx.dataset()?)?;
+    Ok(mount_time(ctx).is_none() && !mounts.table.is_empty())
+}
+
+/// Mounts what is missing.
+pub fn prepare(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
+    bring_about(ctx, host, &Mounts::of(ctx.dataset()?)?, &[])
+}
+
+/// The difference between the Dataset's mounts and those that it had when they were last mounted; all of them after a restart of a master,
+/// which may have lost its journal. None while no master is ready: it will be looked at when one is.
+pub fn change(ctx: &Context<Spec>, host: &impl Host) -> Result<UfsChange> {
+    let dataset = ctx.dataset()?;
+    let wanted = Mounts::of(dataset)?.table;
+    let Some(shown) = shown(ctx, dataset)? else {
+        return Ok(UfsChange::default());
+    };
+    let removed: Vec<String> = shown
+        .table
+        .iter()
+        .filter(|(path, entry)| wanted.get(*path) != Some(entry))
+        .map(|(path, _)| path.clone())
+        .collect();
+    let mut added: Vec<String> = wanted
+        .iter()
+        .filter(|(path, entry)| shown.table.get(*path) != Some(entry))
+        .map(|(path, _)| path.clone())
+        .collect();
+    let masters = host.pods(MASTER)?;
+    if !masters.iter().any(|pod| pod.ready) {
+        return Ok(UfsChange::default());
+    }
+    if !wanted.is_empty() && was_restarted(ctx, &masters) {
+        added = wanted.into_keys().collect();
+    }
+    Ok(UfsChange { added, removed })
+}
+
+/// Whether some master was started after the mounts were last brought about. Both times have whole seconds.
+fn was_restarted(ctx: &Context<Spec>, masters: &[Pod]) -> bool {
+    let started = masters.iter().map(|pod| pod.started_at).max().unwrap_or_default();
+    mount_time(ctx).is_some_and(|mounted| time::rfc3339(started).as_str() > mounted)
+}
+
+/// Brings the mounts to where the Dataset wants them. One that changed is unmounted first.
+pub fn update(ctx: &Context<Spec>, host: &impl Host, change: &UfsChange) -> Result<UfsUpdate> {
+    bring_about(ctx, host, &Mounts::of(ctx.dataset()?)?, &change.removed)?;
+    Ok(UfsUpdate { ready: true, values: None })
+}
+
+/// The time of the last success, as the runtime shows it.
+fn mount_time(ctx: &Context<Spec>) -> Option<&str> {
+    ctx.runtime.status.get("mountTime").and_then(Value::as_str)
+}
+
+/// The mounts that the Dataset's status shows; none before it is bound.
+fn shown(ctx: &Context<Spec>, dataset: &DatasetSpec) -> Result<Option<Mounts>> {
+    let status = ctx.dataset.as_ref().map(|dataset| &dataset.status);
+    let mounts = status.and_then(|status| status.get("mounts")).and_then(Value::as_array);
+    let Some(mounts) = mounts.filter(|mounts| !mounts.is_empty()) else {
+        return Ok(None);
+    };
+    let read = |mount: &Value| serde_json::from_value::<Mount>(mount.clone());
+    let mounts: std::result::Result<Vec<Mount>, _> = mounts.iter().map(read).collect();
+    let mounts = mounts.map_err(|e| Error::failed(format!("Dataset.status.mounts cannot be read: {e}")))?;
+    // Options that all mounts share are not in the status: a change of them counts for none.
+    Mounts::of(&DatasetSpec { mounts, ..dataset.clone() }).map(Some)
+}
+
+fn bring_about(ctx: &Context<Spec>, host: &impl Host, mounts: &Mounts, first_unmount: &[String]) -> Result<()> {
+    let pod = master(host)?;
+    if by_files(ctx) {
+        by_script(host, &pod, mounts, first_unmount)
+    } else {
+        by_commands(host, &pod, mounts, first_unmount)
+    }
+}
+
+/// Gives the script the lines of mount.info as they are to be: the file itself takes the kubelet a minute or two to renew.
+fn by_script(host: &impl Host, pod: &Pod, mounts: &Mounts, first_unmount: &[String]) -> Result<()> {
+    let lines = mounts.lines().join("\n");
+    let mut argv = vec![SCRIPT, &lines];
+    argv.extend(first_unmount.iter().map(String::as_str));
+    let output = host
+        .exec(&pod.name, "", &argv, PATIENCE)
+        .map_err(|e| Error::failed(format!("mounting in pod {}: {e}", pod.name)))?;
+    if output.code == 0 {
+        return Ok(());
+    }
+    let said = format!("{}\n{}", output.stdout, output.stderr);
+    Err(Error::failed(format!("mounting in pod {}: {}", pod.name, reports::reasons(&said))))
+}
+
+/// Runs the commands of Alluxio one by one. One that fails does not keep the others from being tried.
+fn by_commands(host: &impl Host, pod: &Pod, mounts: &Mounts, first_unmount: &[String]) -> Result<()> {
+    let table = MountTable::parse(&host.run(&pod.name, &["alluxio", "fs", "mount"], PATIENCE)?);
+    let mut failures = Vec::new();
+    let extra = |path: &String| *path != "/" && (!mounts.table.contains_key(path) || first_unmount.contains(path));
+    // Children before their parents.
+    let unmounted: Vec<&String> = table.paths.iter().rev().filter(|path| extra(path)).collect();
+    for path in &unmounted {
+        attempt(host, pod, "unmounting", path, &["alluxio", "fs", "unmount", path], &mut failures);
+    }
+    for (path, entry) in &mounts.table {
+        if table.paths.contains(path) && !unmounted.contains(&path) {
+            continue;
+        }
+        match command(host, path, entry) {
+            Ok(argv) => {
+                let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
+                attempt(host, pod, "mounting", path, &argv, &mut failures);
+            }
+            Err(error) => failures.push(format!("mounting {path}: {error}")),
+        }
+    }
+    if failures.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::failed(failures.join("; ")))
+    }
+}
+
+fn attempt(host: &impl Host, pod: &Pod, what: &str, path: &str, argv: &[&str], failures: &mut Vec<String>) {
+    match host.exec(&pod.name, "", argv, PATIENCE) {
+        Ok(output) if output.code == 0 => {}
+        Ok(output) => {
+            let said = format!("{}\n{}", output.stdout, output.stderr);
+            failures.push(format!("{what} {path}: {}", reports::reasons(&said)));
+        }
+        Err(error) => failures.push(format!("{what} {path}: {error}")),
+    }
+}
+
+/// `alluxio fs mount` for a data source, with the values of Secrets.
+fn command(host: &impl Host, path: &str, entry: &Entry) -> Result<Vec<String>> {
+    let mut argv: Vec<String> = ["alluxio", "fs", "mount"].map(String::from).to_vec();
+    argv.extend(entry.flags().map(String::from));
+    let mut option = |name: &str, value: &str| argv.extend(["--option".to_string(), format!("{name}={value}")]);
+    for (name, value) in &entry.options {
+        option(name, value);
+    }
+    for (name, secret) in &entry.secrets {
+        let missing = || Error::failed(format!("Secret {} has no key `{}`; add it", secret.name, secret.key));
+        let value = host.secret(&secret.name, &secret.key)?.ok_or_else(missing)?;
+        option(name, &String::from_utf8_lossy(&value));
+    }
+    argv.extend([path.to_string(), entry.source.clone()]);
+    Ok(argv)
+}

@@ -1,0 +1,57 @@
+//! The container that makes users and groups, where the processes run as somebody.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use wasser_sdk::{Context, Error, Result};
+
+use crate::images;
+use crate::input::{RunAs, Spec};
+use crate::resources;
+use crate::text;
+use crate::tiers::Tiers;
+
+/// The values of the container; switched off where the processes run as root.
+pub fn of(ctx: &Context<Spec>, tiers: &Tiers) -> Result<Value> {
+    let spec = &ctx.runtime.spec;
+    let Some(run_as) = &spec.run_as else {
+        return Ok(json!({"enabled": false}));
+    };
+    check(run_as)?;
+    let image = images::resolve(ctx, "init", "AlluxioRuntime.spec.initUsers", &spec.init_users.version)?;
+    let RunAs { uid, gid, user, group } = run_as;
+    let directories: Vec<&str> = tiers.directories().map(|directory| directory.path.as_str()).collect();
+    let env: BTreeMap<&String, &String> = spec.init_users.env.iter().collect();
+    Ok(json!({
+        "enabled": true,
+        "image": image.image,
+        "imageTag": image.image_tag,
+        "imagePullPolicy": image.image_pull_policy,
+        "dir": format!("/tmp/fluid/{}/{}", ctx.namespace, ctx.name),
+        "envUsers": format!("{uid}:{user}:{gid},{gid}:{group}"),
+        "envTieredPaths": directories.join(":"),
+        "env": env,
+        "resources": resources::of("AlluxioRuntime.spec.initUsers.resources", &spec.init_users.resources)?,
+    }))
+}
+
+fn check(run_as: &RunAs) -> Result<()> {
+    let field = "AlluxioRuntime.spec.runAs";
+    for (key, id) in [("uid", run_as.uid), ("gid", run_as.gid)] {
+        if !(0..=i64::from(u32::MAX)).contains(&id) {
+            return Err(Error::invalid(
+                format!("{field}.{key}"),
+                format!("{id} is not the number of a user or group"),
+            ));
+        }
+    }
+    for (key, name) in [("user", &run_as.user), ("group", &run_as.group)] {
+        let field = format!("{field}.{key}");
+        text::check(&field, name)?;
+        if name.is_empty() || name.chars().any(|c| c.is_whitespace() || ":,".contains(c)) {
+            let message = format!("`{}` cannot be the name of a user or group", name.escape_debug());
+            return Err(Error::invalid(field, message));
+        }
+    }
+    Ok(())
+}

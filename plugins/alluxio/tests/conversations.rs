@@ -1,0 +1,123 @@
+//! What is said to masters: mounts that come and go, a cache that is emptied, and masters that do not answer.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
+
+mod support;
+
+use serde_json::{Value, json};
+use wasser_alluxio::Alluxio;
+use wasser_sdk::testing::{FakeHost, exit, ok};
+use wasser_sdk::{Context, Error, Implement, UfsChange};
+
+const MASTER: &str = "demo-master-0";
+
+fn mount(name: &str) -> Value {
+    json!({"mountPoint": format!("s3://{name}"), "name": name})
+}
+
+/// A runtime whose mounts were made, with these mounts in the status and those in the spec.
+fn live(shown: &[Value], wanted: &[Value], by_commands: bool) -> Context<support::Spec> {
+    let mut documents = support::pair(json!({"mounts": wanted}), json!({}));
+    documents[0]["status"] = json!({"mounts": shown});
+    documents[1]["status"] = json!({"mountTime": "2026-01-01T00:00:00Z"});
+    if by_commands {
+        documents.push(json!({"kind": "Settings", "data": {"mount-config-storage": "secret"}}));
+    }
+    support::context(&documents)
+}
+
+fn master() -> FakeHost {
+    FakeHost::new().pod("master", MASTER, true)
+}
+
+#[test]
+fn a_change_is_the_difference_to_what_is_shown() {
+    let ctx = live(&[mount("a"), mount("b")], &[mount("b"), mount("c")], false);
+    let change = Alluxio::should_update_ufs(&ctx, &master()).unwrap();
+    let expected = UfsChange {
+        added: vec!["/c".into()],
+        removed: vec!["/a".into()],
+    };
+    assert_eq!(change, expected);
+    // While no master is ready, nothing can be done about it.
+    let none = FakeHost::new().pod("master", MASTER, false);
+    assert_eq!(Alluxio::should_update_ufs(&ctx, &none).unwrap(), UfsChange::default());
+    assert!(!Alluxio::should_check_ufs(&ctx, &master()).unwrap(), "they were mounted already");
+}
+
+#[test]
+fn one_bad_mount_does_not_keep_the_others_away() {
+    let ctx = live(&[], &[mount("bad"), mount("good")], true);
+    let host = master().on_exec(|_, argv| match argv {
+        ["alluxio", "fs", "mount"] => ok(include_str!("reports/mounts.txt")),
+        [.., "/bad", _] => exit(255, include_str!("reports/mount-refused.txt")),
+        _ => ok(""),
+    });
+    let error = Alluxio::prepare_ufs(&ctx, &host).unwrap_err().to_string();
+    assert_eq!(error, "mounting /bad: Ufs path /nonexist does not exist");
+    let calls = host.calls();
+    for command in [
+        "fs unmount /b",
+        "fs unmount /a",
+        "fs mount /bad s3://bad",
+        "fs mount /good s3://good",
+    ] {
+        assert!(calls.contains(&format!("exec {MASTER} alluxio {command}")), "{command}: {calls:?}");
+    }
+}
+
+#[test]
+fn by_files_the_script_gets_the_lines_and_what_changed() {
+    let changed = json!({"mountPoint": "s3://a", "name": "a", "readOnly": true});
+    let ctx = live(&[mount("a")], &[changed], false);
+    let host = master().on_exec(|_, _| ok(""));
+    let change = Alluxio::should_update_ufs(&ctx, &host).unwrap();
+    let update = Alluxio::update_ufs(&ctx, &host, &change).unwrap();
+    assert!(update.ready && update.values.is_none());
+    assert_eq!(
+        host.calls(),
+        [format!("exec {MASTER} /etc/fluid/scripts/mount.sh /a s3://a --readonly /a")]
+    );
+}
+
+#[test]
+fn a_cache_is_freed_until_it_is_empty() {
+    let ctx = live(&[], &[mount("a")], false);
+    let full = master().on_exec(|_, argv| match argv {
+        [.., "summary"] => ok(include_str!("reports/summary.txt")),
+        _ => ok(""),
+    });
+    let error = Alluxio::shutdown(&ctx, &full).unwrap_err().to_string();
+    assert!(error.contains("still holds data"), "{error}");
+    assert!(full.calls().iter().any(|call| call.ends_with("timeout 60 alluxio fs free -f /")));
+    let empty = master().on_exec(|_, _| ok("Total Capacity: 1GB\nUsed Capacity: 0B"));
+    Alluxio::shutdown(&ctx, &empty).unwrap();
+    assert_eq!(empty.calls().len(), 1);
+}
+
+#[test]
+fn without_a_master_nothing_is_emptied() {
+    let ctx = live(&[], &[mount("a")], false);
+    Alluxio::shutdown(&ctx, &FakeHost::new()).unwrap();
+    let dead = FakeHost::new().pod("master", MASTER, false);
+    let error = Alluxio::shutdown(&ctx, &dead).unwrap_err().to_string();
+    assert!(error.contains("no master pod is ready"), "{error}");
+    assert!(matches!(Alluxio::storage_stats(&ctx, &dead), Err(Error::RetryAfter { .. })));
+}
+
+#[test]
+fn a_report_that_is_not_understood_leaves_what_is_known() {
+    let ctx = live(&[], &[mount("a")], false);
+    let host = |metrics: &'static str, at: u64| {
+        master().at(at).on_exec(move |_, argv| match argv {
+            [.., "summary"] => ok(include_str!("reports/summary.txt")),
+            _ => ok(metrics),
+        })
+    };
+    let states = Alluxio::cache_states(&ctx, &host(include_str!("reports/metrics.txt"), 0)).unwrap();
+    let state = |states: &[(String, String)], name: &str| states.iter().find(|(known, _)| known == name).unwrap().1.clone();
+    assert_eq!(state(&states, "cacheCapacity"), "200.00MiB");
+    assert_eq!(state(&states, "cacheHitRatio"), "");
+    // Reports of another version, or cut off, leave what is known.
+    let states = Alluxio::cache_states(&ctx, &host("Cluster.BytesReadAlluxio  (Type: COUNTER, Value: 0B)", 0)).unwrap();
+    assert_eq!(state(&states, "cached"), "878.91KiB");
+}

@@ -1,0 +1,53 @@
+//! What users get wrong: each is refused with the field and the remedy, before anything is installed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
+
+mod support;
+
+use rstest::rstest;
+use serde_json::{Value, json};
+use wasser_sdk::Error;
+
+fn refusal(dataset: Value, runtime: Value) -> (String, String) {
+    match support::values(&support::pair(dataset, runtime)) {
+        Err(Error::InvalidSpec { field, message }) => (field, message),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn mounts() -> Value {
+    json!({"mounts": [{"mountPoint": "s3://bucket", "name": "bucket"}]})
+}
+
+#[rstest]
+#[case::no_address(json!([{"mountPoint": "bucket", "name": "b"}]), "mounts[0].mountPoint", "s3://bucket/directory")]
+#[case::no_name(json!([{"mountPoint": "s3://b"}]), "mounts[0].name", "give a name, or a path")]
+#[case::relative(json!([{"mountPoint": "s3://b", "path": "b"}]), "mounts[0].path", "begin it with `/`")]
+#[case::upwards(json!([{"mountPoint": "local:///data/../etc", "name": "b"}]), "mounts[0].mountPoint", "contains `..`")]
+#[case::claim(json!([{"mountPoint": "pvc://", "name": "b"}]), "mounts[0].mountPoint", "names no claim")]
+#[case::twice(json!([{"mountPoint": "s3://a", "name": "x"}, {"mountPoint": "s3://b", "path": "/x"}]), "mounts[1]", "a path or a name of its own")]
+#[case::dataset(json!([{"mountPoint": "dataset://other/x", "name": "x"}]), "mounts[0].mountPoint", "name its own data source")]
+#[case::line_break(json!([{"mountPoint": "s3://a\nb", "name": "x"}]), "mounts[0].mountPoint", "control character")]
+#[case::secret(
+    json!([{"mountPoint": "s3://a", "name": "x", "encryptOptions": [{"name": "k", "valueFrom": {"secretKeyRef": {"name": "../s", "key": "k"}}}]}]),
+    "mounts[0].encryptOptions[0]", "name and the key of a Secret"
+)]
+fn a_mount_that_cannot_work(#[case] mounts: Value, #[case] field: &str, #[case] remedy: &str) {
+    let (at, message) = refusal(json!({"mounts": mounts}), json!({}));
+    assert_eq!(at, format!("Dataset.spec.{field}"));
+    assert!(message.contains(remedy), "{message}");
+}
+
+#[rstest]
+#[case::two_masters(json!({"master": {"replicas": 2}}), "master.replicas", "write 1 or 3")]
+#[case::network(json!({"worker": {"networkMode": "Mesh"}}), "worker.networkMode", "HostNetwork nor ContainerNetwork")]
+#[case::property(json!({"properties": {"alluxio.x": "$(id)"}}), "properties[alluxio.x]", "without it")]
+#[case::property_name(json!({"fuse": {"properties": {"-Dx": "1"}}}), "fuse.properties[-Dx]", "not the name of a property")]
+#[case::clean_policy(json!({"fuse": {"cleanPolicy": "Never"}}), "fuse.cleanPolicy", "OnDemand, OnRuntimeDeleted, OnFuseChanged")]
+#[case::medium(json!({"tieredstore": {"levels": [{"mediumtype": "TAPE", "path": "/a", "quota": "1Gi"}]}}), "tieredstore.levels[0].mediumtype", "MEM, SSD, HDD")]
+#[case::pull_secret(json!({"imagePullSecrets": [{}]}), "master.imagePullSecrets", "without the name of a Secret")]
+#[case::user(json!({"runAs": {"uid": -1, "gid": 0, "user": "a", "group": "a"}}), "runAs.uid", "not the number of a user")]
+fn a_runtime_that_cannot_work(#[case] runtime: Value, #[case] field: &str, #[case] remedy: &str) {
+    let (at, message) = refusal(mounts(), runtime);
+    assert_eq!(at, format!("AlluxioRuntime.spec.{field}"));
+    assert!(message.contains(remedy), "{message}");
+}

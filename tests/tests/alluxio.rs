@@ -1,0 +1,130 @@
+//! AlluxioRuntimes on fake nodes, where a program of the tests' own answers for the masters with what real ones have reported.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
+
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolume};
+use kube::Api;
+use kube::api::{DynamicObject, Patch, PatchParams};
+use serde_json::{Value, json};
+
+use wasser_tests::Operator;
+use wasser_tests::manifests::{file, with};
+use wasser_tests::plugins::{Verdict, package, plugin_yaml};
+
+const API: &str = "data.fluid.io/v1alpha1";
+const KIND: &str = "AlluxioRuntime";
+
+/// The plugin, told to mount by commands alone: the script that the chart brings for mounts is in containers, and here are none.
+async fn serving(name: &str) -> Operator {
+    let operator = Operator::start_with(name, &["--sync-period", "2s"]).await;
+    let mut map: ConfigMap = package("alluxio");
+    let yaml = plugin_yaml(&mut map);
+    *yaml = yaml.replace("settings:", "settings:\n  mount-config-storage: secret");
+    let applied = operator
+        .maps
+        .patch("alluxio", &PatchParams::apply("test").force(), &Patch::Apply(&map))
+        .await;
+    applied.unwrap();
+    operator.verdict("alluxio", Verdict::Loaded).await;
+    operator
+}
+
+/// Deletes the Dataset and checks that nothing is left.
+async fn end(operator: Operator) {
+    operator.delete_dataset("mirrors").await;
+    operator.empty(&["alluxio"]).await;
+    operator.clean_nodes().await;
+    operator.end().await;
+}
+
+/// The Dataset of the manifest, with these mounts.
+fn dataset(mounts: Value) -> Value {
+    with(file("alluxio.yaml").swap_remove(0), "/spec/mounts", mounts)
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn a_users_manifest_is_bound_scaled_and_deleted_without_a_trace() {
+    let operator = serving("alluxio").await;
+    operator.apply_file("alluxio.yaml").await;
+    let bound = operator.bound("mirrors").await;
+    let namespace = operator.namespace.clone();
+    assert_eq!(bound.data["status"]["runtimes"][0]["type"], "alluxio");
+    let endpoint = bound.data["status"]["hcfs"]["endpoint"].as_str().unwrap_or_default().to_owned();
+    assert!(
+        endpoint.starts_with(&format!("alluxio://mirrors-master-0.{namespace}:")),
+        "{endpoint}"
+    );
+    let ready = json!({
+        "masterPhase": "Ready", "workerPhase": "Ready", "fusePhase": "Ready", "masterNumberReady": 1, "workerNumberReady": 1,
+        "valueFile": "mirrors-alluxio-values",
+    });
+    operator.status(KIND, "mirrors", &ready).await;
+    let known = |dataset: &DynamicObject| {
+        let status = &dataset.data["status"];
+        let states = &status["cacheStates"];
+        (states["cacheCapacity"] == "200.00MiB" && states["cached"] == "878.91KiB" && status["fileNum"] == "6").then_some(())
+    };
+    operator.object(API, "Dataset", "mirrors", "what the master reports", known).await;
+    let volumes = Api::<PersistentVolume>::all(operator.client.clone());
+    let volume = volumes.get(&format!("{namespace}-mirrors")).await.unwrap();
+    let attributes = volume.spec.unwrap().csi.unwrap().volume_attributes.unwrap();
+    assert_eq!(attributes["mount_type"], "fuse.alluxio-fuse");
+    for replicas in [2, 1] {
+        let scale = json!({"spec": {"replicas": replicas}});
+        operator
+            .api(API, KIND)
+            .patch_scale("mirrors", &PatchParams::default(), &Patch::Merge(&scale))
+            .await
+            .unwrap();
+        let scaled = json!({"workerNumberReady": replicas, "currentWorkerNumberScheduled": replicas});
+        operator.status(KIND, "mirrors", &scaled).await;
+    }
+    end(operator).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn mounts_come_and_go_on_a_live_dataset() {
+    let operator = serving("alluxio-mounts").await;
+    operator.apply_file("alluxio.yaml").await;
+    operator.bound("mirrors").await;
+    let spark = json!({"mountPoint": "https://mirror.example.com/apache/spark/", "name": "spark"});
+    let flink = json!({"mountPoint": "https://mirror.example.com/apache/flink/", "name": "flink"});
+    operator.apply(&dataset(json!([spark, flink]))).await;
+    let names = |dataset: &DynamicObject| {
+        let mounts = dataset.data["status"]["mounts"].as_array()?;
+        let names: Vec<&str> = mounts.iter().filter_map(|mount| mount["name"].as_str()).collect();
+        (names == ["spark", "flink"] && dataset.data["status"]["phase"] == "Bound").then_some(())
+    };
+    operator
+        .object(API, "Dataset", "mirrors", "its status has the new mounts", names)
+        .await;
+
+    let refused = json!({"mountPoint": "https://refused.example.com/", "name": "bad"});
+    let uid = operator.api(API, KIND).get("mirrors").await.unwrap().metadata.uid.unwrap();
+    operator.apply(&dataset(json!([spark, flink, refused]))).await;
+    operator.event_saying("ErrorProcessRuntime", &uid, "mounting /bad: ").await;
+    operator.apply(&dataset(json!([spark, flink]))).await;
+    operator.bound("mirrors").await;
+    end(operator).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn a_mount_that_is_refused_is_told_until_it_is_corrected() {
+    let operator = serving("alluxio-refused").await;
+    let all = file("alluxio.yaml");
+    operator
+        .apply(&dataset(json!([{"mountPoint": "https://refused.example.com/", "name": "bad"}])))
+        .await;
+    operator.apply(&all[1]).await;
+    let told = operator.condition("mirrors", "NotReady").await;
+    assert!(
+        told.contains("mounting /bad: ") && told.contains("https://refused.example.com/"),
+        "{told}"
+    );
+    operator.apply(&all[0]).await;
+    operator.bound("mirrors").await;
+    end(operator).await;
+}
