@@ -44,6 +44,11 @@ impl User {
         Self { client, namespace, logs }
     }
 
+    /// Another namespace of the same test, served by the same operator.
+    pub async fn second_namespace(&self) -> Self {
+        Self::new(self.client.clone(), "other", self.logs.clone()).await
+    }
+
     /// Removes the namespace, and does not wait.
     pub async fn leave(&self) {
         let namespaces = Api::<Namespace>::all(self.client.clone());

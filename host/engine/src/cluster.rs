@@ -16,6 +16,7 @@ use crate::events::Events;
 use crate::labeler::Labeler;
 use crate::pace::Pace;
 use crate::ports::Ports;
+use crate::references::References;
 use crate::tasks::Tasks;
 use crate::users::Users;
 use crate::versions::Versions;
@@ -70,6 +71,8 @@ pub struct Cluster {
     pub settings: EngineSettings,
     /// Who uses which claim.
     pub users: Users,
+    /// Which Datasets refer to which.
+    pub references: References,
     installed: Mutex<HashMap<String, Option<Arc<Installed>>>>,
     gone: Mutex<HashMap<String, HashSet<&'static str>>>,
     charts: Mutex<HashMap<String, Arc<Chart>>>,
@@ -93,6 +96,7 @@ impl Cluster {
             pace: Pace::default(),
             settings,
             users: Users::default(),
+            references: References::default(),
             installed: Mutex::default(),
             gone: Mutex::default(),
             charts: Mutex::default(),

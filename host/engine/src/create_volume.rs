@@ -27,8 +27,6 @@ impl Request {
     /// Creates the volume and the claim where they are missing.
     pub async fn create_volume(&mut self) -> Result<(), EngineError> {
         let Some(dataset) = self.dataset.clone() else { return Ok(()) };
-        let caches = self.cluster.caches.clone();
-        let (namespace, name) = (self.identity.namespace.clone(), self.identity.name.clone());
         let mount_type = self.mount_type()?;
         let generation = self.role(&fuse_role(self)).and_then(|fuse| fuse.generation.clone());
         let input = VolumeInput {
@@ -39,18 +37,32 @@ impl Request {
             mount_type: &mount_type,
             fuse_generation: generation.as_deref(),
         };
+        if self.has_volume() {
+            return Ok(());
+        }
+        self.put_volume(input.persistent_volume(), input.persistent_volume_claim()).await
+    }
+
+    /// Whether the watches show both, the volume and the claim.
+    pub(crate) fn has_volume(&self) -> bool {
+        let (caches, identity) = (&self.cluster.caches, &self.identity);
+        caches.volume(&identity.volume()).is_some() && caches.claim(&identity.namespace, &identity.name).is_some()
+    }
+
+    /// Creates what of the two is missing.
+    pub(crate) async fn put_volume(&self, volume: PersistentVolume, claim: PersistentVolumeClaim) -> Result<(), EngineError> {
+        let (caches, namespace, name) = (&self.cluster.caches, &self.identity.namespace, &self.identity.name);
         let params = PatchParams::apply(FIELD_MANAGER);
         let volumes = Api::<PersistentVolume>::all(self.cluster.client.clone());
-        let volume = caches.volume(&self.identity.volume());
-        if volume.is_none() {
-            create(&volumes, input.persistent_volume(), &params, "PersistentVolume").await?;
+        let known = caches.volume(&self.identity.volume());
+        if known.is_none() {
+            create(&volumes, volume, &params, "PersistentVolume").await?;
         }
-        if caches.claim(&namespace, &name).is_none() {
-            if volume.is_some_and(|volume| is_ours(&*volume)) {
+        if caches.claim(namespace, name).is_none() {
+            if known.is_some_and(|known| is_ours(&*known)) {
                 free(&volumes, &self.identity.volume()).await?;
             }
-            let claim = input.persistent_volume_claim();
-            let api = Api::<PersistentVolumeClaim>::namespaced(self.cluster.client.clone(), &namespace);
+            let api = Api::<PersistentVolumeClaim>::namespaced(self.cluster.client.clone(), namespace);
             create(&api, claim, &params, "PersistentVolumeClaim").await?;
         }
         Ok(())

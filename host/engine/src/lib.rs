@@ -21,6 +21,8 @@ pub mod placement;
 pub mod pods;
 pub mod ports;
 pub mod records;
+mod reference;
+pub mod references;
 pub mod request;
 pub mod roles;
 mod schedule;

@@ -1,10 +1,12 @@
 //! The Dataset: where data comes from, and what is known of its cache.
 
 mod mount;
+mod reference;
 mod spec;
 mod status;
 
 pub use mount::{EncryptOption, EncryptOptionSource, Mount, SecretKeySelector};
+pub use reference::{InvalidReference, Reference};
 #[cfg(feature = "schema")]
 pub use spec::Dataset;
 pub use spec::{CacheableNodeAffinity, DataRestoreLocation, DatasetSpec, PlacementMode};

@@ -5,20 +5,21 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
-use kube::api::Patch;
+use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::core::ApiResource;
 use kube::runtime::controller::Action;
 use kube::{Api, Resource, ResourceExt};
 use serde_json::{Value, json};
 use wasser_api::conditions::{self, Wanted};
-use wasser_api::dataset::{Dataset, DatasetPhase, DatasetStatus};
+use wasser_api::dataset::{Dataset, DatasetPhase, DatasetStatus, Reference};
 use wasser_api::reasons::dataset::FAILED_TO_SETUP;
 use wasser_api::reasons::events as reasons;
 use wasser_api::{finalizers, labels, names};
 use wasser_engine::cluster::Cluster;
 use wasser_engine::create_volume::is_ours;
 use wasser_engine::error::EngineError;
-use wasser_engine::patch_params;
 use wasser_engine::write::apply_dataset_status;
+use wasser_engine::{FIELD_MANAGER, patch_params};
 
 /// How soon a blocked deletion looks again.
 const BLOCKED: Duration = Duration::from_secs(10);
@@ -26,12 +27,22 @@ const BLOCKED: Duration = Duration::from_secs(10);
 /// When to look again at what the watch shows as it was before a write of our own; its event usually comes earlier.
 const STALE: Duration = Duration::from_secs(1);
 
+/// When a Dataset that refers to another one looks again for a plugin that serves it.
+const NO_PLUGIN: Duration = Duration::from_secs(30);
+
 /// How long a Dataset may be without a runtime before its user is told: most are applied together.
 const ALONE: Duration = Duration::from_secs(5);
 
 /// Brings one Dataset to where its spec and its deletion timestamp want it. `alone` is how long it may have been known that it has no
 /// runtime; none if it has one.
-pub async fn reconcile(mut dataset: Arc<Dataset>, cluster: &Arc<Cluster>, alone: Option<Duration>) -> Result<Action, EngineError> {
+///
+/// `references` is the kind of the runtime that a Dataset gets which refers to another one, if a plugin lends its kind to that.
+pub async fn reconcile(
+    mut dataset: Arc<Dataset>,
+    cluster: &Arc<Cluster>,
+    alone: Option<Duration>,
+    references: Option<&ApiResource>,
+) -> Result<Action, EngineError> {
     if let Err(invalid) = names::check_dns1035(&dataset.name_any()) {
         event(cluster, &dataset, reasons::ERROR_CREATE_DATASET, &invalid.to_string()).await;
         return Ok(Action::await_change());
@@ -52,6 +63,21 @@ pub async fn reconcile(mut dataset: Arc<Dataset>, cluster: &Arc<Cluster>, alone:
         apply_dataset_status(cluster, &dataset, &status).await?;
         return Ok(alone.map_or_else(Action::await_change, |_| Action::requeue(ALONE)));
     }
+    match (alone, Reference::of(&dataset.spec.mounts)) {
+        (_, Err(invalid)) => return refuse(&dataset, cluster, status, &format!("Dataset.spec.mounts: {invalid}")).await,
+        (Some(_), Ok(Some(_))) => match references {
+            Some(resource) => {
+                create_runtime(&dataset, cluster, resource).await?;
+                return Ok(Action::await_change());
+            }
+            None => {
+                let message = "Dataset.spec.mounts: no plugin is registered whose setting `dataset-references` is true; it serves Datasets that refer to others";
+                refuse(&dataset, cluster, status, message).await?;
+                return Ok(Action::requeue(NO_PLUGIN));
+            }
+        },
+        _ => {}
+    }
     match alone {
         Some(alone) if !conditions::was_set_up(&status.conditions) => wait_for_runtime(&dataset, cluster, status, alone).await,
         _ => Ok(Action::await_change()),
@@ -62,7 +88,7 @@ pub async fn reconcile(mut dataset: Arc<Dataset>, cluster: &Arc<Cluster>, alone:
 async fn wait_for_runtime(
     dataset: &Dataset,
     cluster: &Arc<Cluster>,
-    mut status: DatasetStatus,
+    status: DatasetStatus,
     alone: Duration,
 ) -> Result<Action, EngineError> {
     let age = dataset
@@ -77,17 +103,42 @@ async fn wait_for_runtime(
         dataset.name_any(),
         dataset.namespace().unwrap_or_default()
     );
-    event(cluster, dataset, reasons::ERROR_CREATE_DATASET, &message).await;
+    refuse(dataset, cluster, status, &message).await
+}
+
+/// Tells the user why nothing happens: an event, and a condition. A change of the Dataset starts anew.
+async fn refuse(dataset: &Dataset, cluster: &Arc<Cluster>, mut status: DatasetStatus, message: &str) -> Result<Action, EngineError> {
+    event(cluster, dataset, reasons::ERROR_CREATE_DATASET, message).await;
     let wanted = Wanted {
         condition_type: conditions::dataset::NOT_READY,
         holds: true,
         reason: FAILED_TO_SETUP,
-        message: &message,
+        message,
     };
     if conditions::set_dataset(&mut status.conditions, &wanted, Time(Timestamp::now())) {
         apply_dataset_status(cluster, dataset, &status).await?;
     }
     Ok(Action::await_change())
+}
+
+/// Gives a Dataset that refers to another one the runtime by which it is served. Nothing is in its spec.
+async fn create_runtime(dataset: &Dataset, cluster: &Arc<Cluster>, resource: &ApiResource) -> Result<(), EngineError> {
+    let (namespace, name) = (dataset.namespace().unwrap_or_default(), dataset.name_any());
+    let runtime = json!({
+        "apiVersion": resource.api_version,
+        "kind": resource.kind,
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "ownerReferences": [{"apiVersion": wasser_api::API_VERSION, "kind": "Dataset", "name": name, "uid": dataset.uid()}],
+        },
+        "spec": {},
+    });
+    let api = Api::<DynamicObject>::namespaced_with(cluster.client.clone(), &namespace, resource);
+    let params = PatchParams::apply(FIELD_MANAGER);
+    let applied = api.patch(&name, &params, &Patch::Apply(&runtime)).await;
+    let attempt = format!("creating {} {namespace}/{name}", resource.kind);
+    applied.map(drop).map_err(EngineError::kube(attempt))
 }
 
 /// Lets the Dataset go once nobody uses it. The runtime is collected after it, and cleans up for itself.

@@ -1,7 +1,7 @@
 //! Two runtimes of different kinds may have the same name, but a Dataset takes only one: the older.
 
 use std::collections::BTreeMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use kube::ResourceExt;
 use kube::api::DynamicObject;
@@ -40,6 +40,14 @@ impl Rivals {
                 act((runtime.namespace().unwrap_or_default(), runtime.name_any()));
             }
         }
+    }
+
+    /// The runtime of this type, namespace and name; types are kinds without `Runtime`, in lower case.
+    pub fn of_type(&self, runtime_type: &str, namespace: &str, name: &str) -> Option<Arc<DynamicObject>> {
+        let stores = self.stores.read().unwrap_or_else(PoisonError::into_inner);
+        let kind = format!("{runtime_type}runtime");
+        let (resource, store) = stores.values().find(|(resource, _)| resource.kind.eq_ignore_ascii_case(&kind))?;
+        store.get(&ObjectRef::new_with(name, resource.clone()).within(namespace))
     }
 
     /// Whether there is a runtime of this namespace and name, of whatever kind.

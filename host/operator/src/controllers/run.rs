@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use futures::{FutureExt, Stream, StreamExt};
 use kube::api::DynamicObject;
-use kube::core::ApiResource;
+use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::controller::{Action, Config, applier};
 use kube::runtime::reflector::{self, ObjectRef};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, ResourceExt};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,7 @@ use wasser_api::dataset::Dataset;
 use wasser_engine::cluster::{Cluster, EngineSettings};
 use wasser_engine::error::{EngineError, Retry};
 use wasser_engine::labeler::Labeler;
+use wasser_plugin::Registry;
 
 use super::named::Followed;
 use super::rivals::Rivals;
@@ -70,6 +72,8 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
         tokio::select! { () = follow => {}, () = labels.run(labels_stop) => {} }
     });
     let rivals = Arc::new(Rivals::default());
+    let touched = touches.subscribe(Audience::All);
+    tasks.spawn(pass_on(cluster.clone(), touches.clone(), touched, stop.clone()));
     tasks.spawn(run_datasets(
         context.clone(),
         cluster.clone(),
@@ -136,15 +140,16 @@ async fn run_datasets(
     let keys = futures::stream::iter(present).chain(UnboundedReceiverStream::new(touched));
     let queue = keys.map(|(namespace, name)| Ok::<_, watcher::Error>(ObjectRef::<Dataset>::new(&name).within(&namespace)));
     let queue = queue.take_until(stop.cancelled_owned());
-    let metrics = context.metrics.clone();
+    let (metrics, registry) = (context.metrics.clone(), context.registry.clone());
     let reconcile = move |dataset: Arc<Dataset>, cluster: Arc<Cluster>| {
         let metrics = metrics.clone();
         // Right after the start, runtimes may be there that no watch has shown yet.
         let alone = !runtimes.has(&dataset.namespace().unwrap_or_default(), &dataset.name_any());
         let alone = alone.then(|| started.elapsed());
+        let references = references(&registry);
         async move {
             let timer = metrics.start_reconcile("Dataset");
-            let outcome = dataset::reconcile(dataset, &cluster, alone).await;
+            let outcome = dataset::reconcile(dataset, &cluster, alone, references.as_ref()).await;
             timer.end(outcome.as_ref().err().map(EngineError::label));
             outcome
         }
@@ -160,6 +165,24 @@ async fn run_datasets(
         config,
     );
     results.for_each(|_| std::future::ready(())).await;
+}
+
+/// The kind that stands for Datasets which refer to others.
+fn references(registry: &Registry) -> Option<ApiResource> {
+    let all = registry.all();
+    let plugin = all.iter().find(|plugin| runtime::serves_references(plugin))?;
+    let description = &plugin.description;
+    let kind = GroupVersionKind::gvk(wasser_api::GROUP, wasser_api::VERSION, &description.kind);
+    Some(ApiResource::from_gvk_with_plural(&kind, &description.plural))
+}
+
+/// Passes changes of a Dataset on to those that refer to it.
+async fn pass_on(cluster: Arc<Cluster>, touches: Arc<Touches>, mut touched: UnboundedReceiver<Key>, stop: CancellationToken) {
+    while let Some(Some(key)) = stop.run_until_cancelled(touched.recv()).await {
+        for from in cluster.references.to(&key) {
+            touches.touch(from, Audience::Runtimes);
+        }
+    }
 }
 
 /// What follows a failed reconcile of a Dataset.

@@ -13,7 +13,7 @@ use kube::runtime::controller::Action;
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 use wasser_api::conditions::dataset as conditions;
-use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, DatasetPhase};
+use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, DatasetPhase, Reference};
 use wasser_api::reasons::{dataset::FAILED_TO_SETUP, events as reasons};
 use wasser_api::{finalizers, labels, names};
 use wasser_engine::cluster::Cluster;
@@ -26,6 +26,8 @@ use wasser_plugin::Plugin;
 use super::rivals::Rivals;
 use crate::metrics::Metrics;
 
+/// The setting of a plugin's registration by which its kind stands for Datasets that refer to others.
+const REFERENCES: &str = "dataset-references";
 /// The longest pause between two tries of a failing step.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// How long a reconcile may take; longer work runs as a task of its own.
@@ -137,7 +139,36 @@ async fn reconcile_internal(request: &mut Request, kind: &Kind) -> Result<Action
         add_finalizer(request, &dataset).await?;
     }
     label_dataset(request, &dataset).await?;
-    reconcile_runtime(request).await
+    match request.reference()? {
+        Some(reference) => reconcile_reference(request, &reference, kind).await,
+        None => reconcile_runtime(request).await,
+    }
+}
+
+/// A Dataset that refers to another one has no cache of its own: the plugin is not asked.
+async fn reconcile_reference(request: &mut Request, reference: &Reference, kind: &Kind) -> Result<Action, EngineError> {
+    if !serves_references(&request.plugin) {
+        return Err(EngineError::InvalidSpec {
+            field: format!("{}.metadata.name", request.identity.kind),
+            message: format!(
+                "the Dataset {} refers to another one, for which no runtime of this kind is needed; delete the runtime, and the one that is \
+                 needed is created",
+                request.identity.display()
+            ),
+        });
+    }
+    let other = request.cluster.caches.dataset(&reference.namespace, &reference.name);
+    let bound = other.and_then(|other| other.status.as_ref()?.runtimes.first().cloned());
+    let runtime = bound.and_then(|bound| kind.rivals.of_type(&bound.runtime_type, &bound.namespace, &bound.name));
+    let status = runtime.and_then(|runtime| serde_json::from_value(runtime.data.get("status")?.clone()).ok());
+    request.follow(reference, status).await?;
+    request.write_statuses().await?;
+    Ok(Action::await_change())
+}
+
+/// Whether a plugin's registration lends its kind to Datasets that refer to others.
+pub fn serves_references(plugin: &Plugin) -> bool {
+    plugin.settings.get(REFERENCES).is_some_and(|value| value == labels::TRUE)
 }
 
 /// Setup, CreateVolume, Sync.
@@ -187,7 +218,10 @@ async fn reconcile_runtime_deletion(request: &mut Request) -> Result<Action, Eng
         return Ok(Action::await_change());
     }
     request.delete_volume().await?;
-    request.shutdown().await?;
+    match request.reference() {
+        Ok(Some(reference)) => request.unfollow(&reference).await?,
+        _ => request.shutdown().await?,
+    }
     request.reset_dataset().await?;
     remove_finalizer(request).await?;
     request.cluster.versions.forget(&request.uid);

@@ -1,0 +1,59 @@
+//! Which Datasets refer to which, so that a change of one reaches those that show its state.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
+
+/// Namespace and name of a Dataset.
+type Key = (String, String);
+
+/// The references that reconciles have met, by the Dataset that is referred to. One that is no longer true costs a reconcile that finds nothing to do.
+#[derive(Debug, Default)]
+pub struct References {
+    known: Mutex<HashMap<Key, BTreeSet<Key>>>,
+}
+
+impl References {
+    /// Notes that `from` refers to `to`.
+    pub fn note(&self, from: Key, to: Key) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(to).or_default().insert(from);
+    }
+
+    /// Forgets that `from` refers to `to`.
+    pub fn forget(&self, from: &Key, to: &Key) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(all) = known.get_mut(to) {
+            all.remove(from);
+            if all.is_empty() {
+                known.remove(to);
+            }
+        }
+    }
+
+    /// Who refers to a Dataset.
+    pub fn to(&self, to: &Key) -> Vec<Key> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(to).into_iter().flatten().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str) -> Key {
+        ("ns".to_owned(), name.to_owned())
+    }
+
+    #[test]
+    fn those_that_refer_are_known_until_they_are_forgotten() {
+        let references = References::default();
+        references.note(key("a"), key("data"));
+        references.note(key("b"), key("data"));
+        references.note(key("a"), key("data"));
+        assert_eq!(references.to(&key("data")), [key("a"), key("b")]);
+        references.forget(&key("a"), &key("data"));
+        assert_eq!(references.to(&key("data")), [key("b")]);
+        assert!(references.to(&key("a")).is_empty());
+    }
+}
