@@ -44,6 +44,11 @@ pub fn redis() -> String {
     std::env::var("WASSER_REDIS").unwrap_or_else(|_| "redis://redis.invalid:6379/1".to_owned())
 }
 
+/// `WASSER_CHART`: the chart that installs Wasser, of one build with the image that the nodes have.
+pub fn chart() -> PathBuf {
+    std::env::var_os("WASSER_CHART").map_or_else(|| root().join("target/charts/wasser"), PathBuf::from)
+}
+
 /// `WASSER_CLUSTER`: the name of the cluster, if it was brought up by `cargo xtask`, so that its processes may be tampered with.
 pub fn own_cluster() -> Option<String> {
     std::env::var("WASSER_CLUSTER").ok().filter(|name| !name.is_empty())

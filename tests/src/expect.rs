@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use crate::Operator;
 use crate::metrics::Metrics;
+use crate::{Operator, User};
 
 /// How long anything may take before a test fails. Containers of a real node take a few seconds to start.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -12,8 +12,6 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub const QUIET: Duration = Duration::from_secs(3);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(25);
-/// Lines of the operator's log that a failure shows.
-const SHOWN: usize = 60;
 
 /// Waits until an attempt gives something; after `patience`, fails with what `explain` adds.
 pub async fn within<T, F: Future<Output = Option<T>>>(
@@ -36,7 +34,7 @@ pub async fn within<T, F: Future<Output = Option<T>>>(
     }
 }
 
-impl Operator {
+impl User {
     /// Waits until an attempt gives something.
     pub async fn eventually<T, F: Future<Output = Option<T>>>(&self, what: &str, attempt: impl FnMut() -> F) -> T {
         self.eventually_within(PATIENCE, what, attempt).await
@@ -51,7 +49,9 @@ impl Operator {
     ) -> T {
         within(patience, what, async || self.situation().await, attempt).await
     }
+}
 
+impl Operator {
     /// Waits until a number of the metrics has not changed for [`QUIET`], and gives it. Something that runs in circles never rests.
     pub async fn at_rest<T: PartialEq + std::fmt::Debug>(&self, what: &str, number: impl Fn(&Metrics) -> T) -> T {
         let began = Instant::now();
@@ -69,13 +69,5 @@ impl Operator {
             }
         }
         last
-    }
-
-    /// What a person would look at first after a failure: the objects, and the end of the log.
-    async fn situation(&self) -> String {
-        let log = std::fs::read_to_string(self.log()).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
-        let tail = lines.get(lines.len().saturating_sub(SHOWN)..).unwrap_or_default().join("\n");
-        format!("{}\n--- the end of {}\n{tail}", self.objects().await, self.log().display())
     }
 }

@@ -1,4 +1,4 @@
-//! End-to-end tests of Wasser: the real `wasser run` against a real API server.
+//! End-to-end tests of Wasser: the real `wasser run`, or what its chart installs, against a real API server.
 //!
 //! They need a cluster that nothing else serves meanwhile, and run one after the other: `cargo xtask test e2e` brings one up and says
 //! where everything is, through the variables of [`environment`].
@@ -9,6 +9,7 @@
 pub mod charts;
 pub mod environment;
 pub mod expect;
+pub mod installed;
 pub mod manifests;
 pub mod metrics;
 pub mod objects;
@@ -17,5 +18,8 @@ pub mod plugins;
 pub mod servers;
 mod sweep;
 pub mod tools;
+pub mod user;
 
+pub use installed::Installed;
 pub use operator::Operator;
+pub use user::User;

@@ -10,7 +10,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
-use crate::{Operator, manifests};
+use crate::{User, manifests};
 
 /// The kinds that are looked for where nothing may be left.
 const KINDS: [(&str, &str); 12] = [
@@ -34,7 +34,7 @@ pub fn resource(api_version: &str, kind: &str) -> ApiResource {
     ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
 }
 
-impl Operator {
+impl User {
     /// The objects of a kind in the test's namespace.
     pub fn api(&self, api_version: &str, kind: &str) -> Api<DynamicObject> {
         Api::namespaced_with(self.client.clone(), &self.namespace, &resource(api_version, kind))

@@ -1,20 +1,21 @@
 //! A `wasser run` of a test's own, in a namespace of its own.
 
 use std::fs::File;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
-use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client, ResourceExt};
-use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use crate::metrics::Metrics;
+use crate::user::{Logs, User};
 use crate::{environment, sweep};
 
 /// How long the operator may take to end: it finishes what it has begun.
@@ -25,10 +26,8 @@ const READY_WITHIN: Duration = Duration::from_secs(240);
 
 /// The process, and its namespace.
 pub struct Operator {
-    /// A client of the test's own, which the operator's metrics do not count.
-    pub client: Client,
-    /// Where its plugins are registered, and where the test has its objects.
-    pub namespace: String,
+    /// The namespace where its plugins are registered, and where the test has its objects.
+    user: User,
     /// The ConfigMaps there.
     pub maps: Api<ConfigMap>,
     options: Vec<String>,
@@ -59,15 +58,9 @@ impl Operator {
             .expect("these tests need a cluster: run them with `cargo xtask test e2e`, or set KUBECONFIG");
         sweep::leftovers(&client).await;
         install_crds(&client).await;
-        let namespace = format!("e2e-{name}-{}", std::process::id());
-        let object = json!({"metadata": {"name": namespace, "labels": {sweep::LABEL: "true"}}});
-        let object: Namespace = serde_json::from_value(object).expect("a Namespace");
-        Api::<Namespace>::all(client.clone())
-            .create(&Default::default(), &object)
-            .await
-            .expect("creating the test's namespace");
+        let user = User::new(client, name, Logs::File(PathBuf::new())).await;
         let options = options.iter().map(|option| (*option).to_owned()).collect();
-        Self::spawn(client, namespace, options, 0).await
+        Self::spawn(user.client.clone(), user.namespace, options, 0).await
     }
 
     /// Another one in the same namespace, beside this one.
@@ -104,9 +97,13 @@ impl Operator {
             .spawn()
             .expect("starting wasser; build it with `cargo build -p wasser`");
         let maps = Api::namespaced(client.clone(), &namespace);
-        let operator = Self {
+        let user = User {
             client,
             namespace,
+            logs: Logs::File(log.clone()),
+        };
+        let operator = Self {
+            user,
             maps,
             options,
             address,
@@ -183,11 +180,15 @@ impl Operator {
     /// Ends it and removes its namespace.
     pub async fn end(mut self) {
         assert!(self.terminate().await.success(), "the operator ended with an error");
-        let namespaces = Api::<Namespace>::all(self.client.clone());
-        namespaces
-            .delete(&self.namespace, &DeleteParams::background())
-            .await
-            .expect("deleting the test's namespace");
+        self.leave().await;
+    }
+}
+
+impl Deref for Operator {
+    type Target = User;
+
+    fn deref(&self) -> &User {
+        &self.user
     }
 }
 

@@ -6,11 +6,22 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
+use crate::installed;
+
 /// What the namespaces of tests are labelled with.
 pub const LABEL: &str = "wasser.fluid.io/e2e";
 
-/// Removes what earlier tests have left: their objects whatever guards them, their volumes, and their labels on nodes.
+/// Removes what earlier tests have left, the installed Wasser too: it would serve the test's objects beside the test's own operator.
 pub async fn leftovers(client: &Client) {
+    let namespaces = Api::<Namespace>::all(client.clone());
+    if namespaces.get_opt(installed::SYSTEM).await.expect("reading a namespace").is_some() {
+        installed::uninstall().await;
+    }
+    datasets(client).await;
+}
+
+/// Removes the objects of earlier tests whatever guards them, their volumes, and their labels on nodes.
+pub async fn datasets(client: &Client) {
     let namespaces = Api::<Namespace>::all(client.clone());
     let ours = namespaces
         .list(&ListParams::default().labels(LABEL))

@@ -17,6 +17,12 @@ pub async fn try_kubectl(arguments: &[&str]) -> bool {
     run("KUBECTL", "kubectl", arguments, "").await.status.success()
 }
 
+/// What `kubectl` prints, on both outputs, whether it succeeds or not.
+pub async fn kubectl_says(arguments: &[&str]) -> String {
+    let output = run("KUBECTL", "kubectl", arguments, "").await;
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
 /// What `kubectl` complains about; fails if it does not.
 pub async fn kubectl_refuses(arguments: &[&str], input: &str) -> String {
     let output = run("KUBECTL", "kubectl", arguments, input).await;

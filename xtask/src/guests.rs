@@ -3,7 +3,7 @@
 //! For each: the crate as a component with its CRD inside, the chart as a tgz, and the ConfigMap that registers both. All three are the
 //! same bytes on every machine with the same compiler.
 
-mod chart;
+pub mod chart;
 mod component;
 mod manifest;
 mod toolchain;
@@ -26,6 +26,8 @@ pub struct Package {
     pub chart: PathBuf,
     /// `target/plugins/<name>.yaml`: the ConfigMap, without a namespace. It needs `kubectl apply --server-side` above 256 KiB.
     pub manifest: PathBuf,
+    /// `target/plugins/<name>.plugin.yaml`: how the plugin is registered where component and chart are files of Wasser's image.
+    pub built_in: PathBuf,
 }
 
 /// Builds the plugins with these names, or all. `root` is the directory of the workspace.
@@ -65,6 +67,7 @@ fn package(root: &Path, out: &Path, toolchain: &Toolchain, name: &str) -> Result
     let chart = chart::pack(&root.join("charts").join(name))?;
     let template = root.join("plugins").join(name).join("plugin.yaml");
     let template = fs::read_to_string(&template).with_context(|| format!("reading {}", template.display()))?;
+    let built_in = manifest::built_in(name, &template, &component)?;
     let manifest = manifest::config_map(name, &template, &component, &chart.bytes)?;
 
     let package = Package {
@@ -72,11 +75,13 @@ fn package(root: &Path, out: &Path, toolchain: &Toolchain, name: &str) -> Result
         component: out.join(format!("{name}.wasm")),
         chart: out.join(format!("{name}-{}.tgz", chart.version)),
         manifest: out.join(format!("{name}.yaml")),
+        built_in: out.join(format!("{name}.plugin.yaml")),
     };
     for (path, bytes) in [
         (&package.component, component.as_slice()),
         (&package.chart, &chart.bytes),
         (&package.manifest, manifest.as_bytes()),
+        (&package.built_in, built_in.as_bytes()),
     ] {
         fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))?;
     }

@@ -1,9 +1,10 @@
-//! What the developer commands are made of, for the tests and benchmarks too: the cluster, the tools that it is built from, and the
-//! packages of the plugins.
+//! What the developer commands are made of, for the tests and benchmarks too: the cluster, the tools that it is built from, the packages of
+//! the plugins, and the chart that installs Wasser.
 
 pub mod bench;
 pub mod cluster;
 pub mod guests;
+pub mod installer;
 pub mod machine;
 pub mod paths;
 pub mod process;

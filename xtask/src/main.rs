@@ -1,4 +1,4 @@
-//! Developer commands: cluster, demo, test, bench, guests. Run them as `cargo xtask COMMAND`.
+//! Developer commands: cluster, demo, test, bench, guests, image. Run them as `cargo xtask COMMAND`.
 
 mod commands;
 
@@ -25,6 +25,8 @@ enum Command {
     Demo(commands::demo::Args),
     /// Package the plugins
     Guests(commands::guests::Args),
+    /// Build container images, and the chart that installs them
+    Image(commands::image::Args),
     /// Run all checks and tests
     Test(commands::test::Args),
     /// Build the programs that the cluster consists of
@@ -37,6 +39,7 @@ fn main() -> Result<()> {
         Command::Cluster(args) => commands::cluster::run(args),
         Command::Demo(args) => commands::demo::run(&args),
         Command::Guests(args) => commands::guests::run(&args),
+        Command::Image(args) => commands::image::run(&args),
         Command::Test(args) => commands::test::run(args),
         Command::Tools(args) => commands::tools::run(&args),
     }

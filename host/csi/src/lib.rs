@@ -18,6 +18,7 @@
 
 pub mod anchors;
 pub mod attributes;
+mod authority;
 pub mod cluster;
 pub mod config;
 pub mod context;

@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::net::UnixListener;
+use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic::transport::server::Router;
 
+use crate::authority::with_plain_authority;
 use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::context::Context;
@@ -81,7 +83,7 @@ impl Socket {
 
     async fn serve(mut self, services: Router, stop: &CancellationToken) -> Result<(), Error> {
         let Some(listener) = self.listener.take() else { return Ok(()) };
-        let incoming = UnixListenerStream::new(listener);
+        let incoming = UnixListenerStream::new(listener).map(|connection| connection.map(with_plain_authority));
         let served = services.serve_with_incoming_shutdown(incoming, stop.cancelled()).await;
         served.map_err(|error| Error::io("serving", &self.path, io::Error::other(error)))
     }
@@ -94,5 +96,51 @@ impl Drop for Socket {
         {
             tracing::warn!(%error, path = %self.path.display(), "a socket stays");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::UnixStream;
+
+    use super::*;
+    use crate::authority::tests::{RECORDED, bytes};
+
+    #[tokio::test]
+    async fn a_kubelet_that_names_the_path_as_host_is_answered() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("registry/reg.sock");
+        let socket = Socket::listen(&path).unwrap();
+        let stop = CancellationToken::new();
+        let service = RegistrationService::new(crate::DRIVER.to_owned(), "/csi/csi.sock".to_owned());
+        let served = tokio::spawn({
+            let stop = stop.clone();
+            async move {
+                socket
+                    .serve(Server::builder().add_service(RegistrationServer::new(service)), &stop)
+                    .await
+            }
+        });
+
+        let mut kubelet = UnixStream::connect(&path).await.unwrap();
+        for part in RECORDED {
+            kubelet.write_all(&bytes(part)).await.unwrap();
+        }
+        let mut answer = Vec::new();
+        let named = |answer: &[u8]| answer.windows(crate::DRIVER.len()).any(|part| part == crate::DRIVER.as_bytes());
+        while !named(&answer) {
+            let mut part = [0; 1024];
+            let read = tokio::time::timeout(Duration::from_secs(20), kubelet.read(&mut part)).await;
+            let count = read.unwrap().unwrap();
+            assert_ne!(count, 0, "closed after {answer:?}");
+            answer.extend(&part[..count]);
+        }
+        drop(kubelet);
+        stop.cancel();
+        served.await.unwrap().unwrap();
+        assert!(!path.exists());
     }
 }

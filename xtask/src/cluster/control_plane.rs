@@ -17,6 +17,16 @@ use crate::tools::Tool;
 /// How long the API server may take to become ready.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Records what Wasser's own service accounts ask for, to compare it with what they are allowed; nobody else's requests.
+const AUDIT_POLICY: &str = r#"apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+  - level: Metadata
+    userGroups: ["system:serviceaccounts:wasser-system"]
+  - level: None
+"#;
+
 /// Ports for servers, below those that clients get.
 const SERVER_PORTS: Range<u16> = 20_000..32_000;
 
@@ -53,7 +63,11 @@ pub fn start(state: &mut State, network: &Network) -> Result<Cluster> {
         "--log-level=warn".to_owned(),
     ];
     spawn(state, &kubernetes, "etcd", &etcd_flags)?;
-    let api_flags = api_server_flags(state, network, &etcd, api_port);
+    let policy = state.directory.join("audit-policy.yaml");
+    fs::write(&policy, AUDIT_POLICY).with_context(|| format!("writing {}", policy.display()))?;
+    let mut api_flags = api_server_flags(state, network, &etcd, api_port);
+    api_flags.push(format!("--audit-policy-file={}", policy.display()));
+    api_flags.push(format!("--audit-log-path={}", state.log("audit").display()));
     spawn(state, &kubernetes, "kube-apiserver", &api_flags)?;
     let cluster = Cluster {
         kubeconfig: state.kubeconfig(),

@@ -2,6 +2,8 @@
 
 mod narrator;
 mod operator;
+mod pods;
+mod serving;
 
 use std::io::IsTerminal;
 use std::process::Command;
@@ -15,7 +17,7 @@ use xtask::{guests, machine, paths};
 use super::interrupt;
 use super::surroundings::{REDIS, Surroundings};
 use narrator::Narrator;
-use operator::Operator;
+use serving::Serving;
 
 /// The operator's namespace.
 const SYSTEM: &str = "wasser-system";
@@ -29,8 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Shows one Dataset becoming Bound on a real JuiceFS, on a real node where that is possible.
 ///
-/// Builds what is missing, brings up a cluster and a Redis, runs `wasser`, registers the JuiceFS plugin, and applies docs/examples/juicefs.yaml.
-/// Afterwards wasser runs until Ctrl-C, and the cluster until `cargo xtask cluster down`. With KUBECONFIG set, uses that cluster.
+/// Builds what is missing, brings up a cluster and a Redis, installs Wasser by its chart, applies docs/examples/juicefs.yaml, and has one pod write
+/// what another reads. The cluster stays until `cargo xtask cluster down`. Where the nodes are fake, and with KUBECONFIG set, wasser is a process of
+/// this machine that runs until Ctrl-C, and no pod mounts anything.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Do not wait for Ctrl-C at the end; the default where nobody watches
@@ -52,8 +55,6 @@ pub fn run(args: &Args) -> Result<()> {
     say("building the JuiceFS plugin");
     guests::build(paths::root(), &["juicefs".to_owned()])?;
     interrupt::check()?;
-    say("building wasser");
-    let program = operator::build(args.release)?;
     say("bringing up a cluster");
     let cluster = Cluster::up(&Options {
         name: args.name.clone(),
@@ -70,25 +71,8 @@ pub fn run(args: &Args) -> Result<()> {
         bail!("JuiceFS needs a metadata engine: set {REDIS} to the URL of a Redis that pods of this cluster reach, redis://HOST:6379/1");
     };
 
-    say("installing the CRDs, and running wasser");
-    kubectl(&cluster, &["apply", "--server-side", "--force-conflicts", "-f", &path("crds")])?;
-    create(&cluster, &["create", "namespace", SYSTEM])?;
-    let mut operator = Operator::start(&program, &cluster, SYSTEM)?;
-    operator.ready(args.release)?;
-    say("registering the JuiceFS plugin: kubectl apply --server-side -f target/plugins/juicefs.yaml");
-    kubectl(
-        &cluster,
-        &[
-            "apply",
-            "--server-side",
-            "--force-conflicts",
-            "-n",
-            SYSTEM,
-            "-f",
-            &path("target/plugins/juicefs.yaml"),
-        ],
-    )?;
-    registered(&cluster, &operator)?;
+    let mut serving = Serving::start(&cluster, &surroundings, args.release)?;
+    registered(&cluster, &serving)?;
 
     say(&format!("creating a Secret with {redis}, and applying {EXAMPLE}"));
     create(
@@ -106,20 +90,23 @@ pub fn run(args: &Args) -> Result<()> {
     let began = Instant::now();
     print!("{}", kubectl(&cluster, &["apply", "-n", NAMESPACE, "-f", &path(EXAMPLE)])?);
     let mut narrator = Narrator::new(&cluster, NAMESPACE, began);
-    let outcome = narrator.follow(NAME, surroundings.real, PATIENCE, || operator.check());
-    show(&cluster, &surroundings, &operator);
+    let mut outcome = narrator.follow(NAME, surroundings.real, PATIENCE, || serving.check());
+    if outcome.is_ok() && serving.mounts() {
+        outcome = pods::run(&cluster, &mut narrator);
+    }
+    show(&cluster, &surroundings, &serving);
     outcome?;
-    let stays = !args.once && std::io::stdout().is_terminal();
-    outlook(args, &cluster, &surroundings, stays);
+    let stays = matches!(serving, Serving::Process(_)) && !args.once && std::io::stdout().is_terminal();
+    outlook(args, &cluster, &surroundings, stays || serving.mounts());
     if stays {
-        println!("\nwasser runs until Ctrl-C; its log is {}", operator.log().display());
+        println!("\nwasser runs until Ctrl-C; its log is {}", serving.log());
         while !interrupt::interrupted() {
-            operator.check()?;
+            serving.check()?;
             narrator.look()?;
             std::thread::sleep(Duration::from_millis(500));
         }
     }
-    operator.stop()
+    serving.stop()
 }
 
 fn say(text: &str) {
@@ -144,7 +131,7 @@ fn create(cluster: &Cluster, arguments: &[&str]) -> Result<()> {
 }
 
 /// Waits for the verdict on the registration.
-fn registered(cluster: &Cluster, operator: &Operator) -> Result<()> {
+fn registered(cluster: &Cluster, serving: &Serving) -> Result<()> {
     let annotation = |name: &str| {
         let jsonpath = format!(r"jsonpath={{.metadata.annotations.wasser\.fluid\.io/{name}}}");
         cluster.kubectl(&["get", "configmap", "juicefs", "-n", SYSTEM, "-o", &jsonpath])
@@ -155,22 +142,18 @@ fn registered(cluster: &Cluster, operator: &Operator) -> Result<()> {
         !verdict.is_empty() || interrupt::interrupted()
     });
     interrupt::check()?;
-    ensure!(
-        told,
-        "wasser says nothing of the registration; its log is {}",
-        operator.log().display()
-    );
+    ensure!(told, "wasser says nothing of the registration; its log is {}", serving.log());
     println!("    {verdict}: {}", annotation("message")?);
     ensure!(
         verdict == "loaded" || verdict == "last-good",
         "the plugin does not serve; wasser's log is {}",
-        operator.log().display()
+        serving.log()
     );
     Ok(())
 }
 
 /// What there is now.
-fn show(cluster: &Cluster, surroundings: &Surroundings, operator: &Operator) {
+fn show(cluster: &Cluster, surroundings: &Surroundings, serving: &Serving) {
     let commands: [&[&str]; 5] = [
         &["get", "dataset", NAME, "-n", NAMESPACE],
         &["get", "juicefsruntime", NAME, "-n", NAMESPACE, "-o", "wide"],
@@ -188,7 +171,7 @@ fn show(cluster: &Cluster, surroundings: &Surroundings, operator: &Operator) {
     println!("\n$ helm ls -n {NAMESPACE}");
     let helm = machine::run(Command::new(surroundings.programs.join("helm")).args(["ls", "-n", NAMESPACE]));
     println!("{}", helm.unwrap_or_else(|error| format!("{error:#}\n")).trim_end());
-    println!("\nwasser's log is {}", operator.log().display());
+    println!("\nwasser's log is {}", serving.log());
 }
 
 /// What to try next.
@@ -200,13 +183,15 @@ fn outlook(args: &Args, cluster: &Cluster, surroundings: &Surroundings, stays: b
     println!("    export PATH={}:$PATH", surroundings.programs.display());
     if surroundings.real {
         println!("    kubectl exec {NAME}-worker-0 -- df -h        # the file system, mounted in the worker");
+        println!("    kubectl exec reader -- ls -l /data         # and in a pod that uses it");
+        println!("    kubectl delete pod -l role=juicefs-fuse    # the pods get their data back by themselves");
     } else {
         // On the one real node, a second worker would wait for the ports of the first.
         println!("    kubectl scale juicefsruntime {NAME} --replicas=2");
     }
     println!("    kubectl delete statefulset {NAME}-worker     # it is put back");
     println!("    helm get values {NAME}");
-    println!("    kubectl delete dataset {NAME}                # everything goes, the node's labels too");
+    println!("    kubectl delete dataset {NAME}                # when no pod uses it any more, everything goes, the node's labels too");
     if cluster.state().is_some() {
         println!(
             "    cargo xtask cluster down{}           # the end of the cluster",

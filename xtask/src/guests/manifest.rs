@@ -51,16 +51,28 @@ pub fn config_map(name: &str, template: &str, component: &[u8], chart: &[u8]) ->
     Ok(text)
 }
 
+/// The plugin.yaml of a plugin that lies below the plugin directory, as `<name>.wasm` and `<name>.tgz`: for those that are in Wasser's image.
+pub fn built_in(name: &str, template: &str, component: &[u8]) -> Result<String> {
+    let text = fill_in_digest(template, component)?;
+    let text = set_line(&text, "component", &format!("{{path: {name}.wasm}}"))?;
+    set_line(&text, "chart", &format!("{{path: {name}.tgz}}"))
+}
+
 /// Sets the top-level key `digest`, keeping everything else, comments included, as its author wrote it.
 fn fill_in_digest(template: &str, component: &[u8]) -> Result<String> {
     let hex = Sha256::digest(component)
         .iter()
         .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    set_line(template, "digest", &format!("sha256:{hex}"))
+}
+
+/// Replaces the value of a top-level key that is on one line.
+fn set_line(template: &str, key: &str, value: &str) -> Result<String> {
     let mut lines: Vec<String> = template.lines().map(str::to_owned).collect();
-    let Some(line) = lines.iter_mut().find(|line| line.starts_with("digest:")) else {
-        bail!("plugin.yaml has no line `digest:` to be filled in");
+    let Some(line) = lines.iter_mut().find(|line| line.starts_with(&format!("{key}:"))) else {
+        bail!("plugin.yaml has no line `{key}:` to be filled in");
     };
-    *line = format!("digest: sha256:{hex}");
+    *line = format!("{key}: {value}");
     Ok(lines.join("\n") + "\n")
 }
 
@@ -81,6 +93,15 @@ mod tests {
         assert!(plugin.starts_with("# A demo.\nruntime: DemoRuntime\n"), "{plugin}");
         let digest = plugin.lines().find_map(|line| line.strip_prefix("digest: sha256:")).unwrap();
         assert_eq!(digest.len(), 64);
+    }
+
+    #[test]
+    fn a_built_in_plugin_is_found_below_the_plugin_directory() {
+        let text = built_in("demo", TEMPLATE, b"component").unwrap();
+        let plugin: serde_json::Value = yaml_serde::from_str(&text).unwrap();
+        assert_eq!(plugin["component"], serde_json::json!({"path": "demo.wasm"}));
+        assert_eq!(plugin["chart"], serde_json::json!({"path": "demo.tgz"}));
+        assert!(plugin["digest"].as_str().unwrap().starts_with("sha256:"), "{text}");
     }
 
     #[test]

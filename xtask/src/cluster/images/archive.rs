@@ -1,32 +1,71 @@
-//! Images as archives, as `docker save` makes them: a manifest, a configuration, and a tar of the files.
+//! Images as archives in the OCI image layout, which `ctr`, `podman` and `skopeo` read; with the manifest by which `docker load` does too.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
 
 use super::{Content, Entry, Image, hex};
 
+const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar";
+const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
+const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
+
+/// Something in the archive that others refer to by its digest.
+struct Blob {
+    kind: &'static str,
+    digest: String,
+    bytes: Vec<u8>,
+}
+
+impl Blob {
+    fn new(kind: &'static str, bytes: Vec<u8>) -> Self {
+        let digest = hex(&Sha256::digest(&bytes));
+        Self { kind, digest, bytes }
+    }
+
+    fn path(&self) -> String {
+        format!("blobs/sha256/{}", self.digest)
+    }
+
+    fn descriptor(&self) -> Value {
+        json!({"mediaType": self.kind, "digest": format!("sha256:{}", self.digest), "size": self.bytes.len()})
+    }
+}
+
 /// Writes an image.
 pub fn write(image: &Image, path: &Path) -> Result<()> {
-    let layer = layer(&image.entries)?;
-    let digest = hex(&Sha256::digest(&layer));
-    let config = serde_json::to_vec(&json!({
-        "architecture": if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" },
+    let layer = Blob::new(LAYER_TYPE, layer(&image.entries)?);
+    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+    let config = json!({
+        "architecture": architecture,
         "os": "linux",
         "created": "1970-01-01T00:00:00Z",
-        "config": {"Entrypoint": image.entrypoint, "Cmd": image.command, "Env": image.environment, "WorkingDir": image.directory},
-        "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{digest}")]},
-    }))?;
-    let (config_name, layer_name) = (format!("{}.json", hex(&Sha256::digest(&config))), format!("{digest}/layer.tar"));
-    let manifest = serde_json::to_vec(&json!([{"Config": config_name, "RepoTags": [image.name], "Layers": [layer_name]}]))?;
+        "config": {"Entrypoint": image.entrypoint, "Cmd": image.command, "Env": image.environment, "WorkingDir": image.directory,
+                   "User": image.user},
+        "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{}", layer.digest)]},
+    });
+    let config = Blob::new(CONFIG_TYPE, serde_json::to_vec(&config)?);
+    let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": config.descriptor(), "layers": [layer.descriptor()]});
+    let manifest = Blob::new(MANIFEST_TYPE, serde_json::to_vec(&manifest)?);
+    let mut entry = manifest.descriptor();
+    entry["platform"] = json!({"architecture": architecture, "os": "linux"});
+    // The first is what containerd reads, the second what others do.
+    entry["annotations"] = json!({"io.containerd.image.name": image.name, "org.opencontainers.image.ref.name": image.name});
+    let index = json!({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [entry]});
+    let docker = json!([{"Config": config.path(), "RepoTags": [image.name], "Layers": [layer.path()]}]);
+
     let mut archive = Builder::new(File::create(path)?);
-    for (name, bytes) in [(config_name.as_str(), &config), (&layer_name, &layer), ("manifest.json", &manifest)] {
-        add(&mut archive, name, 0o644, bytes)?;
+    add(&mut archive, "oci-layout", 0o644, br#"{"imageLayoutVersion":"1.0.0"}"#)?;
+    add(&mut archive, "index.json", 0o644, &serde_json::to_vec(&index)?)?;
+    add(&mut archive, "manifest.json", 0o644, &serde_json::to_vec(&docker)?)?;
+    for blob in [&config, &manifest, &layer] {
+        add(&mut archive, &blob.path(), 0o644, &blob.bytes)?;
     }
     archive.into_inner()?;
     Ok(())
@@ -121,7 +160,8 @@ mod tests {
             .text("/etc/motd", "hello")
             .entrypoint(&["/usr/bin/program"])
             .env("A", "b")
-            .workdir("/tmp");
+            .workdir("/tmp")
+            .user("65532:65532");
         let file = directory.path().join("image.tar");
         image.write(&file).unwrap();
         let outer = read(&fs::read(&file).unwrap());
@@ -132,6 +172,7 @@ mod tests {
         assert_eq!(config["config"]["Entrypoint"][0], "/usr/bin/program");
         assert_eq!(config["config"]["WorkingDir"], "/tmp");
         assert!(config["config"]["Env"].as_array().unwrap().contains(&"A=b".into()));
+        assert_eq!(config["config"]["User"], "65532:65532");
         let layer = &outer[manifest[0]["Layers"][0].as_str().unwrap()].2;
         assert_eq!(config["rootfs"]["diff_ids"][0], format!("sha256:{}", hex(&Sha256::digest(layer))));
 
@@ -141,6 +182,26 @@ mod tests {
         assert_eq!(inner["bin"].0, EntryType::Symlink);
         assert_eq!((inner["tmp"].0, inner["tmp"].1), (EntryType::Directory, 0o1777));
         assert!(inner.contains_key("usr") && inner.contains_key("usr/bin"));
+
+        // Every digest of the layout is that of its blob.
+        assert!(outer.contains_key("oci-layout"));
+        let index: Value = serde_json::from_slice(&outer["index.json"].2).unwrap();
+        assert_eq!(
+            index["manifests"][0]["annotations"]["io.containerd.image.name"],
+            "example.org/a/b:1"
+        );
+        let blob = |descriptor: &Value| {
+            let digest = descriptor["digest"].as_str().unwrap().strip_prefix("sha256:").unwrap().to_owned();
+            let bytes = &outer[&format!("blobs/sha256/{digest}")].2;
+            assert_eq!(
+                (hex(&Sha256::digest(bytes)), bytes.len() as u64),
+                (digest, descriptor["size"].as_u64().unwrap())
+            );
+            bytes.clone()
+        };
+        let manifest: Value = serde_json::from_slice(&blob(&index["manifests"][0])).unwrap();
+        assert_eq!(&blob(&manifest["layers"][0]), layer);
+        assert_eq!(serde_json::from_slice::<Value>(&blob(&manifest["config"])).unwrap(), config);
 
         let again = directory.path().join("again.tar");
         image.write(&again).unwrap();

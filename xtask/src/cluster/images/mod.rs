@@ -2,6 +2,7 @@
 
 mod archive;
 mod standard;
+mod wasser;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,6 +13,7 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
 pub use standard::{BUSYBOX, PAUSE, busybox, juicefs, pause};
+pub use wasser::{WASSER, wasser};
 
 /// An image of one layer.
 ///
@@ -31,6 +33,7 @@ pub struct Image {
     command: Vec<String>,
     environment: Vec<String>,
     directory: String,
+    user: String,
 }
 
 /// A path in an image.
@@ -61,6 +64,7 @@ impl Image {
             command: Vec::new(),
             environment: vec![path],
             directory: "/".to_owned(),
+            user: String::new(),
         }
     }
 
@@ -131,6 +135,13 @@ impl Image {
         self
     }
 
+    /// Who a container runs as: `UID:GID`; root where this is not said.
+    #[must_use]
+    pub fn user(mut self, user: &str) -> Self {
+        user.clone_into(&mut self.user);
+        self
+    }
+
     fn with(mut self, path: &str, mode: u32, content: Content) -> Self {
         self.entries.push(Entry {
             path: path.trim_matches('/').to_owned(),
@@ -143,8 +154,8 @@ impl Image {
     /// A digest of all that the image is made from. Files count by size and time of change: reading them all at each start would take long.
     pub fn key(&self) -> Result<String> {
         let mut text = format!(
-            "{}\n{:?}\n{:?}\n{:?}\n{}\n",
-            self.name, self.entrypoint, self.command, self.environment, self.directory
+            "{}\n{:?}\n{:?}\n{:?}\n{}\n{}\n",
+            self.name, self.entrypoint, self.command, self.environment, self.directory, self.user
         );
         for entry in &self.entries {
             writeln!(text, "{} {:o} {:?}", entry.path, entry.mode, entry.content)?;
@@ -157,7 +168,7 @@ impl Image {
         Ok(hex(&Sha256::digest(text)).get(..16).unwrap_or_default().to_owned())
     }
 
-    /// Writes it as an archive as `docker save` makes them.
+    /// Writes it as an archive in the OCI image layout.
     pub fn write(&self, path: &Path) -> Result<()> {
         archive::write(self, path).with_context(|| format!("writing the image {} to {}", self.name, path.display()))
     }

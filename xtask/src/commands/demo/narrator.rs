@@ -54,6 +54,24 @@ impl<'a> Narrator<'a> {
         );
     }
 
+    /// Tells what happens until the state of an object is as wanted.
+    pub fn until(&mut self, name: &str, patience: Duration, wanted: impl Fn(&str) -> bool) -> Result<()> {
+        let began = Instant::now();
+        while began.elapsed() < patience {
+            interrupt::check()?;
+            self.look()?;
+            if self.seen.get(name).is_some_and(|state| wanted(state)) {
+                return Ok(());
+            }
+            std::thread::sleep(PAUSE);
+        }
+        bail!(
+            "after {} s, the {name} is still: {}",
+            patience.as_secs(),
+            self.seen.get(name).map_or("not there", String::as_str)
+        );
+    }
+
     /// Tells what has changed since the last look.
     pub fn look(&mut self) -> Result<()> {
         let text = self.cluster.kubectl(&["get", KINDS, "-n", self.namespace, "-o", "json"])?;
@@ -117,6 +135,9 @@ fn dataset(status: &Value) -> String {
     let (size, files) = (text_of(&status["ufsTotal"]), text_of(&status["fileNum"]));
     if files.parse::<u64>().is_ok() {
         state.push_str(&format!(", {size} in {files} files"));
+    }
+    if let Some(cached) = status["cacheStates"]["cached"].as_str() {
+        state.push_str(&format!(", {cached} cached"));
     }
     let failed = |condition: &&Value| condition["type"] == "NotReady" && condition["status"] == "True";
     if let Some(condition) = status["conditions"]

@@ -7,16 +7,17 @@ use std::ffi::OsString;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
-use xtask::cluster::{self, Cluster, Node, Options};
+use xtask::cluster::{self, Cluster, Node, Options, images};
+use xtask::{guests, installer, paths};
 
 use super::On;
 use super::binaries::{Built, TestProgram};
 use super::report::Report;
-use crate::commands::interrupt;
 use crate::commands::surroundings::{REDIS, Surroundings};
+use crate::commands::{image, interrupt};
 
 /// Files whose tests look into containers.
-const NEED_CONTAINERS: [&str; 1] = ["juicefs"];
+const NEED_CONTAINERS: [&str; 2] = ["juicefs", "volume"];
 /// How many fake nodes there are.
 const NODES: u32 = 3;
 
@@ -111,6 +112,11 @@ fn tests(report: &mut Report, round: &Round<'_>, cluster: &Cluster, built: &Buil
             cluster.state().map(|state| state.name.clone()).unwrap_or_default().into(),
         ),
     ];
+    if surroundings.real && cluster.state().is_some() {
+        let packages = guests::build(paths::root(), &[])?;
+        cluster.load_image(&images::wasser(&built.wasser, &packages, image::VERSION)?)?;
+        environment.push(("WASSER_CHART", installer::build(&packages)?.directory.into()));
+    }
     environment.extend(surroundings.redis.as_ref().map(|url| (REDIS, url.into())));
     // One after the other: each has an operator of its own, and all of these serve the whole cluster.
     let arguments: Vec<&str> = ["--ignored", "--test-threads=1"].into_iter().chain(round.filter).collect();

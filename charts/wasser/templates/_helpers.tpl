@@ -1,0 +1,104 @@
+{{/* The name of most objects. */}}
+{{- define "wasser.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
+{{- else if contains "wasser" .Release.Name -}}
+{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-wasser" .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Which pods belong to a component: (list . "operator"). Never changes. */}}
+{{- define "wasser.selector" -}}
+app.kubernetes.io/name: wasser
+app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end -}}
+
+{{/* The labels of an object of a component: (list . "operator"). */}}
+{{- define "wasser.labels" -}}
+{{- $root := index . 0 -}}
+helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
+app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+app.kubernetes.io/part-of: wasser
+{{ include "wasser.selector" . }}
+{{- with $root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "wasser.image" -}}
+{{- printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) -}}
+{{- end -}}
+
+{{/* The built-in plugins that are enabled, as YAML of {name: registration}. */}}
+{{- define "wasser.plugins" -}}
+{{- $plugins := dict -}}
+{{- range $path, $bytes := .Files.Glob "files/plugins/*.yaml" -}}
+{{- $name := base $path | trimSuffix ".yaml" -}}
+{{- $values := get $.Values.plugins $name | default dict -}}
+{{- if ne (toString (get $values "enabled")) "false" -}}
+{{- $registration := $.Files.Get $path | fromYaml -}}
+{{- if hasKey $registration "Error" -}}
+{{- fail (printf "%s: %s" $path (get $registration "Error")) -}}
+{{- end -}}
+{{- $settings := get $registration "settings" | default dict -}}
+{{- if and (not (kindIs "invalid" $.Values.runtime.criticalFusePod)) (not (hasKey $settings "critical-fuse-pod")) -}}
+{{- $_ := set $registration "settings" (set $settings "critical-fuse-pod" $.Values.runtime.criticalFusePod) -}}
+{{- end -}}
+{{- $_ := set $plugins $name (mergeOverwrite $registration (omit (deepCopy $values) "enabled")) -}}
+{{- end -}}
+{{- end -}}
+{{- range $name, $_ := .Values.plugins -}}
+{{- if not ($.Files.Get (printf "files/plugins/%s.yaml" $name)) -}}
+{{- fail (printf "plugins.%s: this chart has no built-in plugin of this name" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $plugins -}}
+{{- end -}}
+
+{{/* Every kind that the charts of plugins install, as YAML of {kinds: []}. */}}
+{{- define "wasser.kinds" -}}
+{{- $kinds := .Values.rbac.kinds -}}
+{{- range include "wasser.plugins" . | fromYaml -}}
+{{- $kinds = concat $kinds ((.grants | default dict).kinds | default list) -}}
+{{- end -}}
+{{- toYaml (dict "kinds" ($kinds | uniq | sortAlpha)) -}}
+{{- end -}}
+
+{{/* The resources of all kinds of runtimes, as YAML of {resources: []}. */}}
+{{- define "wasser.runtimes" -}}
+{{- $kinds := .Values.rbac.runtimes -}}
+{{- range include "wasser.plugins" . | fromYaml -}}
+{{- $kinds = append $kinds .runtime -}}
+{{- end -}}
+{{- $resources := list -}}
+{{- range $kinds | uniq | sortAlpha -}}
+{{- $resources = append $resources (printf "%ss" (lower .)) -}}
+{{- end -}}
+{{- toYaml (dict "resources" $resources) -}}
+{{- end -}}
+
+{{/* Where a kind is that a chart of a plugin may install: {apiGroups, resources}. As a grant names it: plainly, or `Kind.group`. */}}
+{{- define "wasser.resource" -}}
+{{- $groups := dict
+  "ConfigMap" "" "Endpoints" "" "PersistentVolumeClaim" "" "Pod" "" "Secret" "" "Service" "" "ServiceAccount" ""
+  "LimitRange" "" "PodTemplate" "" "ReplicationController" "" "ResourceQuota" ""
+  "ControllerRevision" "apps" "DaemonSet" "apps" "Deployment" "apps" "ReplicaSet" "apps" "StatefulSet" "apps"
+  "HorizontalPodAutoscaler" "autoscaling" "CronJob" "batch" "Job" "batch" "Lease" "coordination.k8s.io"
+  "EndpointSlice" "discovery.k8s.io" "Ingress" "networking.k8s.io" "NetworkPolicy" "networking.k8s.io"
+  "PodDisruptionBudget" "policy" "Role" "rbac.authorization.k8s.io" "RoleBinding" "rbac.authorization.k8s.io" -}}
+{{- $kind := . | splitList "." | first -}}
+{{- $group := ternary (get $groups .) (. | trimPrefix $kind | trimPrefix ".") (hasKey $groups .) -}}
+{{- $plural := printf "%ss" (lower $kind) -}}
+{{- if eq $kind "Endpoints" -}}
+{{- $plural = "endpoints" -}}
+{{- else if hasSuffix "y" (lower $kind) -}}
+{{- $plural = printf "%sies" (lower $kind | trimSuffix "y") -}}
+{{- else if hasSuffix "s" (lower $kind) -}}
+{{- $plural = printf "%ses" (lower $kind) -}}
+{{- end -}}
+{{- toYaml (dict "apiGroups" (list $group) "resources" (list $plural)) -}}
+{{- end -}}

@@ -1,0 +1,71 @@
+//! Wasser as a platform team runs it: installed by its chart.
+
+use std::ops::Deref;
+
+use kube::Client;
+
+use crate::user::{Logs, User};
+use crate::{environment, sweep, tools};
+
+/// The release, and where it is.
+pub const RELEASE: &str = "wasser";
+/// The namespace of the release.
+pub const SYSTEM: &str = "wasser-system";
+
+/// The release, and a namespace of the test's own.
+pub struct Installed {
+    user: User,
+}
+
+impl Installed {
+    /// Installs or upgrades the release, and waits until it is ready.
+    pub async fn start(name: &str) -> Self {
+        environment::needs_a_real_node();
+        let client = Client::try_default()
+            .await
+            .expect("these tests need a cluster: run them with `cargo xtask test e2e`, or set KUBECONFIG");
+        sweep::datasets(&client).await;
+        install(&[]).await;
+        Self {
+            user: User::new(client, name, Logs::Pods(SYSTEM)).await,
+        }
+    }
+
+    /// Removes the test's namespace; the release stays, for the next test.
+    pub async fn end(self) {
+        self.leave().await;
+    }
+}
+
+impl Deref for Installed {
+    type Target = User;
+
+    fn deref(&self) -> &User {
+        &self.user
+    }
+}
+
+/// `helm upgrade --install`, with what a test wants faster than users do, and what it asks for.
+pub async fn install(options: &[&str]) {
+    let chart = environment::chart().display().to_string();
+    let arguments = [
+        "upgrade",
+        "--install",
+        RELEASE,
+        &chart,
+        "--namespace",
+        SYSTEM,
+        "--create-namespace",
+        "--wait",
+        "--timeout=3m",
+        // The CRDs may be there, of a test that has applied them itself.
+        "--take-ownership",
+        "--set=runtime.syncRetryDuration=2s,operator.logLevel=info\\,wasser_engine=debug,csi.logLevel=info\\,wasser_csi=debug",
+    ];
+    tools::helm(&[&arguments, options].concat()).await;
+}
+
+/// `helm uninstall`; nothing where it is not installed.
+pub async fn uninstall() {
+    tools::helm(&["uninstall", RELEASE, "--namespace", SYSTEM, "--ignore-not-found", "--wait"]).await;
+}

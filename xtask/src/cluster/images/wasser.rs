@@ -1,0 +1,115 @@
+//! The image of Wasser itself: the program, the libraries that it is linked with, certificates, and the built-in plugins.
+//!
+//! Dynamically linked, with this machine's C library: a static one cannot look up names without its configuration and modules, and the allocator of
+//! others is slow. There is no shell and no package manager in it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use super::Image;
+use crate::guests::Package;
+use crate::{machine, paths};
+
+/// The name without a tag.
+pub const WASSER: &str = "wasser.fluid.io/wasser";
+
+/// Where the built-in plugins are; the operator finds them by the environment.
+const PLUGINS: &str = "/usr/share/wasser/plugins";
+/// Certificates of public authorities, for sources outside of the cluster.
+const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
+/// What a C library loads by itself to look up names; parts of the library itself since glibc 2.34.
+const LOADED: [&str; 3] = ["libnss_dns.so.2", "libnss_files.so.2", "libresolv.so.2"];
+/// Nobody in particular, and not root.
+const USER: &str = "65532:65532";
+
+/// `program` with the plugins, as this tag. The program's symbols for debuggers are left out.
+pub fn wasser(program: &Path, plugins: &[Package], tag: &str) -> Result<Image> {
+    machine::install(&["ca-certificates", "binutils"])?;
+    let stripped = strip(program)?;
+    let mut image = Image::new(&format!("{WASSER}:{tag}"))
+        .file("/usr/bin/wasser", &stripped, 0o755)
+        .file(CERTIFICATES, CERTIFICATES, 0o644)
+        .text(
+            "/etc/passwd",
+            "root:x:0:0:root:/root:/sbin/nologin\nwasser:x:65532:65532:wasser:/:/sbin/nologin\n",
+        )
+        .text("/etc/group", "root:x:0:\nwasser:x:65532:\n")
+        .text("/etc/nsswitch.conf", "hosts: files dns\n")
+        .directory("/tmp", 0o1777)
+        .env("WASSER_PLUGIN_DIR", PLUGINS)
+        .user(USER)
+        .entrypoint(&["/usr/bin/wasser"])
+        .command(&["run"]);
+    for library in libraries(&stripped)? {
+        image = image.file(&library.display().to_string(), &library, 0o755);
+    }
+    for plugin in plugins {
+        image = image
+            .file(&format!("{PLUGINS}/{}.wasm", plugin.name), &plugin.component, 0o644)
+            .file(&format!("{PLUGINS}/{}.tgz", plugin.name), &plugin.chart, 0o644);
+    }
+    Ok(image)
+}
+
+/// The program without what only debuggers read. Kept as long as the program is the same.
+fn strip(program: &Path) -> Result<PathBuf> {
+    let directory = paths::target().join("image");
+    fs::create_dir_all(&directory).with_context(|| format!("creating {}", directory.display()))?;
+    let name = program
+        .parent()
+        .and_then(Path::file_name)
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let stripped = directory.join(format!("wasser-{name}"));
+    let changed = |path: &Path| fs::metadata(path).and_then(|data| data.modified());
+    let built = changed(program).with_context(|| format!("reading {}", program.display()))?;
+    if changed(&stripped).is_ok_and(|made| made > built) {
+        return Ok(stripped);
+    }
+    let unfinished = directory.join(format!("wasser-{name}.{}", std::process::id()));
+    machine::run(Command::new("strip").arg("-o").arg(&unfinished).arg(program)).context("leaving out what only debuggers read")?;
+    fs::rename(&unfinished, &stripped).with_context(|| format!("writing {}", stripped.display()))?;
+    Ok(stripped)
+}
+
+/// The libraries that the loader finds for a program, the loader itself, and what the C library loads later.
+fn libraries(program: &Path) -> Result<BTreeSet<PathBuf>> {
+    let listed = machine::run(Command::new("ldd").arg(program)).context("asking the loader which libraries wasser needs")?;
+    let mut libraries = named(&listed)?;
+    let directories: BTreeSet<PathBuf> = libraries
+        .iter()
+        .filter_map(|library| library.parent().map(Path::to_owned))
+        .collect();
+    for directory in directories {
+        libraries.extend(LOADED.map(|name| directory.join(name)).into_iter().filter(|path| path.is_file()));
+    }
+    Ok(libraries)
+}
+
+/// The paths in what `ldd` prints.
+fn named(listed: &str) -> Result<BTreeSet<PathBuf>> {
+    let missing: Vec<&str> = listed.lines().filter(|line| line.contains("not found")).map(str::trim).collect();
+    ensure!(missing.is_empty(), "libraries are missing: {}", missing.join(", "));
+    let path = |line: &str| line.split_whitespace().find(|word| word.starts_with('/')).map(PathBuf::from);
+    Ok(listed.lines().filter_map(path).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_are_taken_from_what_ldd_prints() {
+        let listed = "\tlinux-vdso.so.1 (0x0)\n\tlibc.so.6 => /lib/x/libc.so.6 (0x0)\n\t/lib64/ld.so.2 (0x0)\n";
+        let expected = BTreeSet::from(["/lib/x/libc.so.6", "/lib64/ld.so.2"].map(PathBuf::from));
+        assert_eq!(named(listed).unwrap(), expected);
+        assert!(named("\tlibx.so => not found\n").unwrap_err().to_string().contains("libx.so"));
+        // A static program needs none.
+        assert!(named("\tstatically linked\n").unwrap().is_empty());
+    }
+}

@@ -1,0 +1,94 @@
+//! Who serves the demo: what the chart installs, on a real node; else a process of this machine.
+
+use std::process::Command;
+
+use anyhow::Result;
+use xtask::cluster::{Cluster, images};
+use xtask::{guests, installer, machine, paths};
+
+use super::operator::Operator;
+use super::{SYSTEM, create, kubectl, path, say};
+use crate::commands::surroundings::Surroundings;
+use crate::commands::{image, interrupt, program};
+
+/// The release of the chart.
+const RELEASE: &str = "wasser";
+
+/// Wasser, at work.
+pub enum Serving {
+    /// `wasser run`, with the CRDs and the registration applied by hand. Pods cannot mount anything: there is no node plugin.
+    Process(Operator),
+    /// The release of the chart, with its node plugin.
+    Release,
+}
+
+impl Serving {
+    /// Builds and starts it. The nodes of a cluster that was there before cannot be given an image, so that it gets the process.
+    pub fn start(cluster: &Cluster, surroundings: &Surroundings, release: bool) -> Result<Self> {
+        say("building wasser");
+        let program = program::build(release)?;
+        if surroundings.real && cluster.state().is_some() {
+            let packages = guests::build(paths::root(), &[])?;
+            interrupt::check()?;
+            cluster.load_image(&images::wasser(&program, &packages, image::VERSION)?)?;
+            let chart = installer::build(&packages)?.directory.display().to_string();
+            say(&format!("installing Wasser: helm install {RELEASE} {chart} -n {SYSTEM}"));
+            let helm = [
+                "upgrade",
+                "--install",
+                RELEASE,
+                &chart,
+                "-n",
+                SYSTEM,
+                "--create-namespace",
+                "--wait",
+                "--timeout",
+                "5m",
+            ];
+            machine::run(Command::new(surroundings.programs.join("helm")).args(helm))?;
+            print!("{}", kubectl(cluster, &["get", "deployment,daemonset,pod", "-n", SYSTEM])?);
+            return Ok(Self::Release);
+        }
+        say("installing the CRDs, and running wasser");
+        kubectl(cluster, &["apply", "--server-side", "--force-conflicts", "-f", &path("crds")])?;
+        create(cluster, &["create", "namespace", SYSTEM])?;
+        let mut operator = Operator::start(&program, cluster, SYSTEM)?;
+        operator.ready(release)?;
+        say("registering the JuiceFS plugin: kubectl apply --server-side -f target/plugins/juicefs.yaml");
+        let plugin = path("target/plugins/juicefs.yaml");
+        kubectl(
+            cluster,
+            &["apply", "--server-side", "--force-conflicts", "-n", SYSTEM, "-f", &plugin],
+        )?;
+        Ok(Self::Process(operator))
+    }
+
+    /// Fails if it has ended.
+    pub fn check(&mut self) -> Result<()> {
+        match self {
+            Self::Process(operator) => operator.check(),
+            Self::Release => Ok(()),
+        }
+    }
+
+    /// Whether pods can mount Datasets.
+    pub fn mounts(&self) -> bool {
+        matches!(self, Self::Release)
+    }
+
+    /// How to see its log.
+    pub fn log(&self) -> String {
+        match self {
+            Self::Process(operator) => operator.log().display().to_string(),
+            Self::Release => format!("kubectl logs -n {SYSTEM} deployment/{RELEASE}"),
+        }
+    }
+
+    /// Ends the process. The release stays.
+    pub fn stop(self) -> Result<()> {
+        match self {
+            Self::Process(operator) => operator.stop(),
+            Self::Release => Ok(()),
+        }
+    }
+}

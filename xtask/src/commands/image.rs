@@ -1,0 +1,72 @@
+//! `cargo xtask image`: container images, without Docker.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use xtask::cluster::images::{self, Image};
+use xtask::{guests, installer, paths};
+
+use super::{interrupt, program};
+
+/// The version, as tag of the image and as `appVersion` of the chart.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Which image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Which {
+    /// The operator and the node plugin, with the built-in plugins
+    Wasser,
+    /// The JuiceFS client of the demo and the tests
+    Juicefs,
+}
+
+/// Builds container images as archives in the OCI image layout, in target/image, and the chart that goes with them, in target/charts.
+///
+/// `ctr -n k8s.io images import FILE` puts one on a node, `skopeo copy oci-archive:FILE docker://…` into a registry.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Which image
+    #[arg(long, value_enum, default_value = "wasser")]
+    image: Which,
+    /// The image's tag
+    #[arg(long, default_value = VERSION)]
+    tag: String,
+    /// Build wasser with optimisation
+    #[arg(long)]
+    release: bool,
+    /// Where to write the archive [default: target/image/NAME.tar]
+    #[arg(long, short)]
+    output: Option<PathBuf>,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    interrupt::listen()?;
+    let (image, name) = match args.image {
+        Which::Juicefs => (images::juicefs()?, "juicefs"),
+        Which::Wasser => {
+            let packages = guests::build(paths::root(), &[])?;
+            interrupt::check()?;
+            let installer = installer::build(&packages)?;
+            println!("{}", installer.archive.display());
+            (wasser(&packages, &args.tag, args.release)?, "wasser")
+        }
+    };
+    let directory = paths::target().join("image");
+    fs::create_dir_all(&directory).with_context(|| format!("creating {}", directory.display()))?;
+    let output = args.output.clone().unwrap_or_else(|| directory.join(format!("{name}.tar")));
+    image.write(&output)?;
+    let size = fs::metadata(&output)
+        .with_context(|| format!("reading {}", output.display()))?
+        .len();
+    println!("{}", output.display());
+    eprintln!("{}: {} MiB", image.name, size >> 20);
+    Ok(())
+}
+
+/// The image of wasser, built first.
+pub fn wasser(packages: &[guests::Package], tag: &str, release: bool) -> Result<Image> {
+    let program = program::build(release)?;
+    images::wasser(&program, packages, tag)
+}

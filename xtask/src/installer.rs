@@ -1,0 +1,81 @@
+//! The chart that installs Wasser, as it is released: `charts/wasser` with the CRDs and the registrations of the built-in plugins in it.
+//!
+//! A registration names the digest of its component, which only the build knows; so the chart of the source tree has none, and this one is made for
+//! one image.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::guests::{Package, chart};
+use crate::paths;
+
+/// What was made.
+#[derive(Debug, Clone)]
+pub struct Installer {
+    /// The chart as a directory.
+    pub directory: PathBuf,
+    /// The same as a file, for `helm install` and registries.
+    pub archive: PathBuf,
+}
+
+/// Makes the chart in target/charts.
+pub fn build(plugins: &[Package]) -> Result<Installer> {
+    let out = paths::target().join("charts");
+    let directory = out.join("wasser");
+    if directory.exists() {
+        fs::remove_dir_all(&directory).with_context(|| format!("removing {}", directory.display()))?;
+    }
+    copy(&paths::root().join("charts/wasser"), &directory)?;
+    let registrations = directory.join("files/plugins");
+    fs::create_dir_all(&registrations).with_context(|| format!("creating {}", registrations.display()))?;
+    for plugin in plugins {
+        let file = registrations.join(format!("{}.yaml", plugin.name));
+        fs::copy(&plugin.built_in, &file).with_context(|| format!("writing {}", file.display()))?;
+    }
+    let packed = chart::pack(&directory)?;
+    let archive = out.join(format!("wasser-{}.tgz", packed.version));
+    fs::write(&archive, &packed.bytes).with_context(|| format!("writing {}", archive.display()))?;
+    Ok(Installer { directory, archive })
+}
+
+/// Copies a directory. What a symbolic link leads to is copied in its place.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("creating {}", to.display()))?;
+    for entry in fs::read_dir(from).with_context(|| format!("reading {}", from.display()))? {
+        let name = entry?.file_name();
+        let (from, to) = (from.join(&name), to.join(&name));
+        if from.is_dir() {
+            copy(&from, &to)?;
+        } else {
+            fs::copy(&from, &to).with_context(|| format!("copying {} to {}", from.display(), to.display()))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chart_belongs_to_this_version_and_has_every_crd() {
+        let out = tempfile::tempdir().unwrap();
+        let chart = out.path().join("wasser");
+        copy(&paths::root().join("charts/wasser"), &chart).unwrap();
+        let yaml: serde_json::Value = yaml_serde::from_str(&fs::read_to_string(chart.join("Chart.yaml")).unwrap()).unwrap();
+        assert_eq!(
+            (yaml["version"].as_str(), yaml["appVersion"].as_str()),
+            (Some(env!("CARGO_PKG_VERSION")), Some(env!("CARGO_PKG_VERSION")))
+        );
+        let mut count = 0;
+        for entry in fs::read_dir(paths::root().join("crds")).unwrap() {
+            let generated = entry.unwrap().path();
+            let packed = chart.join("files/crds").join(generated.file_name().unwrap());
+            assert_eq!(fs::read(&packed).unwrap(), fs::read(&generated).unwrap(), "{}", packed.display());
+            count += 1;
+        }
+        assert!(count > 0);
+    }
+}
