@@ -130,7 +130,7 @@ fn fields(block: &[u8]) -> Option<Vec<u8>> {
 /// Takes a number whose first bits are the lowest of the first byte (RFC 7541, 5.1).
 fn integer(rest: &mut &[u8], bits: u32) -> Option<usize> {
     let largest = (1 << bits) - 1;
-    let mut value = usize::from(rest.split_off_first()?) & largest;
+    let mut value = usize::from(*rest.split_off_first()?) & largest;
     if value == largest {
         for shift in (0..28).step_by(7) {
             let byte = usize::from(*rest.split_off_first()?);
@@ -178,7 +178,7 @@ pub(crate) mod tests {
     #[tokio::test]
     async fn only_the_host_is_replaced() {
         let sent: Vec<u8> = RECORDED.iter().flat_map(|part| bytes(part)).collect();
-        let mut expected = RECORDED.map(bytes);
+        let mut expected: Vec<Vec<u8>> = RECORDED.iter().map(|part| bytes(part)).collect();
         expected[3] = bytes(EXPECTED);
         let mut received = Vec::new();
         rewrite(&mut sent.as_slice(), &mut received).await.unwrap();
