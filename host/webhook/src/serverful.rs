@@ -34,10 +34,15 @@ pub struct DatasetUse {
     pub cache_affinity: Value,
 }
 
+/// Whether a pod is to be added to: it has the label, was not refused, and was not here before.
+pub fn wanted(pod: &Value) -> bool {
+    let refused = pod::label(pod, ENABLE) == Some("false") || pod::label(pod, DONE) == Some(labels::TRUE);
+    pod::label(pod, INJECT) == Some(labels::TRUE) && !refused
+}
+
 /// Adds to a labelled pod what `datasets`, by the names of their claims, make of it. Others stay as they are; so does one that was here before.
 pub fn mutate(pod: &mut Value, datasets: &BTreeMap<String, DatasetUse>) {
-    let refused = pod::label(pod, ENABLE) == Some("false") || pod::label(pod, DONE) == Some(labels::TRUE);
-    if pod::label(pod, INJECT) != Some(labels::TRUE) || refused {
+    if !wanted(pod) {
         return;
     }
     let volumes = volumes(pod, datasets);
