@@ -60,7 +60,7 @@ pub async fn install(options: &[&str]) {
         "--timeout=3m",
         // The CRDs may be there, of a test that has applied them itself.
         "--take-ownership",
-        "--set=runtime.syncRetryDuration=2s,operator.logLevel=info\\,wasser_engine=debug,csi.logLevel=info\\,wasser_csi=debug",
+        "--set=operator.replicas=1,runtime.syncRetryDuration=2s,operator.logLevel=info\\,wasser_engine=debug,csi.logLevel=info\\,wasser_csi=debug",
     ];
     tools::helm(&[&arguments, options].concat()).await;
 }

@@ -8,8 +8,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::cluster::Cluster;
+use crate::cluster::images::Image;
 use crate::guests::{Package, chart};
 use crate::paths;
+
+/// Where Wasser is installed.
+pub const NAMESPACE: &str = "wasser-system";
 
 /// What was made.
 #[derive(Debug, Clone)]
@@ -38,6 +43,19 @@ pub fn build(plugins: &[Package]) -> Result<Installer> {
     let archive = out.join(format!("wasser-{}.tgz", packed.version));
     fs::write(&archive, &packed.bytes).with_context(|| format!("writing {}", archive.display()))?;
     Ok(Installer { directory, archive })
+}
+
+/// Gives a cluster the image. Where another of the same tag runs, as after a change of the sources, its pods are replaced.
+pub fn load(cluster: &Cluster, image: &Image) -> Result<()> {
+    if !cluster.load_image(image)? {
+        return Ok(());
+    }
+    let running = ["deployment,daemonset", "-n", NAMESPACE, "-l", "app.kubernetes.io/name=wasser"];
+    let found = cluster.kubectl(&[&["get", "-o", "name"], &running[..]].concat())?;
+    if !found.is_empty() {
+        cluster.kubectl(&[&["rollout", "restart"], &running[..]].concat())?;
+    }
+    Ok(())
 }
 
 /// Copies a directory. What a symbolic link leads to is copied in its place.

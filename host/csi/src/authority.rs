@@ -42,7 +42,8 @@ pub fn with_plain_authority(connection: UnixStream) -> DuplexStream {
             result.and(to_client.shutdown().await)
         };
         if let Err(error) = tokio::try_join!(asking, answering) {
-            tracing::debug!(%error, "a connection of the kubelet ended");
+            // The kubelet connects anew for each call, and does not say goodbye.
+            tracing::trace!(%error, "a connection of the kubelet ended");
         }
     });
     served

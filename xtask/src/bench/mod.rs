@@ -1,7 +1,8 @@
-//! `cargo xtask bench`: what binding, deleting, calling and rendering cost, as one JSON object.
+//! `cargo xtask bench`: what binding, deleting, calling, rendering and mounting cost, as one JSON object.
 //!
 //! `bind` and `delete` run the operator against a control plane of their own with fake nodes, whose pods are ready at once: what is measured
-//! is the operator and the API server. `call` and `render` run the measuring examples of the plugin host and of the chart's renderer.
+//! is the operator and the API server. `call` and `render` run the measuring examples of the plugin host and of the chart's renderer. `volume` looks at pods
+//! that mount a dataset on a real node.
 
 mod bind;
 mod delete;
@@ -10,9 +11,11 @@ mod follow;
 mod metrics;
 mod objects;
 mod operator;
+mod processes;
 mod report;
 mod rig;
 mod usage;
+mod volume;
 
 use std::path::PathBuf;
 
@@ -20,6 +23,7 @@ pub use bind::bind;
 pub use delete::delete;
 pub use examples::{call, render};
 pub use report::Report;
+pub use volume::{Load, volume};
 
 /// How to measure.
 #[derive(Debug, Clone, clap::Args)]

@@ -117,7 +117,7 @@ pub fn directory(dev: bool) -> Result<PathBuf> {
 }
 
 /// Builds wasser, and says where it is.
-fn build(dev: bool, report: &mut Report) -> Result<PathBuf> {
+pub fn build(dev: bool, report: &mut Report) -> Result<PathBuf> {
     let began = Instant::now();
     cargo(dev, "build", &["--package", "wasser", "--bin", "wasser"], &[])?;
     let program = paths::target().join(if dev { "debug" } else { "release" }).join("wasser");

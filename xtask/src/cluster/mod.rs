@@ -168,8 +168,8 @@ impl Cluster {
         self.state.as_ref()
     }
 
-    /// Makes an image known to the cluster's nodes, if it is not already. Fake nodes need none.
-    pub fn load_image(&self, image: &Image) -> Result<()> {
+    /// Makes an image known to the cluster's nodes; false if it is already. Fake nodes need none.
+    pub fn load_image(&self, image: &Image) -> Result<bool> {
         let Some(state) = &self.state else {
             bail!(
                 "the image {} cannot be put on the nodes of the cluster of KUBECONFIG: push it to a registry that they use, or unset KUBECONFIG",
@@ -177,12 +177,12 @@ impl Cluster {
             );
         };
         let _lock = lock()?;
-        if let Some(node) = real::Anchor::of(state)
-            && real::import(&node, image)?
-        {
+        let Some(node) = real::Anchor::of(state) else { return Ok(false) };
+        let is_new = real::import(&node, image)?;
+        if is_new {
             eprintln!("loaded the image {}", image.name);
         }
-        Ok(())
+        Ok(is_new)
     }
 
     /// The URL of a Redis that pods reach; it is started if there is none yet, and ends with the cluster.

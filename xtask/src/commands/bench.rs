@@ -1,10 +1,10 @@
-//! `cargo xtask bench bind|delete|call|render`
+//! `cargo xtask bench bind|delete|call|render|volume`
 
 use std::fs;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use xtask::bench::{self, Options, Report, Scale};
+use xtask::bench::{self, Load, Options, Report, Scale};
 
 /// What to measure. The result is one JSON object on standard output.
 #[derive(Debug, Subcommand)]
@@ -39,6 +39,17 @@ pub enum Args {
         #[command(flatten)]
         options: Options,
     },
+    /// Mount a dataset into pods of a real node: time to publish, throughput, recovery after kills of the fuse pod
+    Volume {
+        /// How many pods start together
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=90))]
+        pods: u32,
+        /// How often the fuse pod is killed
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        kills: u32,
+        #[command(flatten)]
+        options: Options,
+    },
 }
 
 /// The cluster to measure on.
@@ -67,6 +78,13 @@ pub fn run(args: &Args) -> Result<()> {
         Args::Bind { count, place, options } => (bench::bind(options, place.scale(*count))?, options),
         Args::Delete { count, place, options } => (bench::delete(options, place.scale(*count))?, options),
         Args::Call { options } => (bench::call(options)?, options),
+        Args::Volume { pods, kills, options } => {
+            let load = Load {
+                pods: *pods,
+                kills: *kills,
+            };
+            (bench::volume(options, load)?, options)
+        }
         Args::Render { options } => (bench::render(options)?, options),
     };
     print(&report, options)

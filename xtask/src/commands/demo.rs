@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use xtask::cluster::{self, Cluster, DEFAULT_NAME, Node, Options};
+use xtask::installer::NAMESPACE as SYSTEM;
 use xtask::process::wait;
 use xtask::{guests, machine, paths};
 
@@ -19,8 +20,6 @@ use super::surroundings::{REDIS, Surroundings};
 use narrator::Narrator;
 use serving::Serving;
 
-/// The operator's namespace.
-const SYSTEM: &str = "wasser-system";
 /// Where the Dataset is, and what it is called.
 const NAMESPACE: &str = "default";
 const NAME: &str = "demo";

@@ -9,6 +9,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 use xtask::cluster::{self, Node};
+use xtask::tools::Tool;
 use xtask::{guests, machine, paths};
 
 use super::interrupt;
@@ -76,6 +77,7 @@ fn all(report: &mut Report, on: &On) -> Result<()> {
     report.step("licences and advisories", licences)?;
     if let Some(built) = build(report)? {
         report.step("unit and golden tests, generated files", |report| built.run_units(None, report))?;
+        report.step("mounts of the node plugin", |report| mounts(report, &built))?;
         report.step("examples in the documentation", binaries::documentation)?;
         cluster_part(report, &built, None, on)?;
     }
@@ -118,9 +120,21 @@ fn build(report: &mut Report) -> Result<Option<Built>> {
 }
 
 fn cluster_part(report: &mut Report, built: &Built, filter: Option<&str>, on: &On) -> Result<()> {
-    let packaged = report.step("plugins", |_| guests::build(paths::root(), &[]).map(drop));
-    packaged?;
-    report.step("end-to-end tests", |report| end_to_end::run(report, built, filter, on))
+    let mut packages = Vec::new();
+    report.step("plugins", |_| {
+        packages = guests::build(paths::root(), &[])?;
+        Ok(())
+    })?;
+    report.step("end-to-end tests", |report| end_to_end::run(report, built, &packages, filter, on))
+}
+
+/// What the node plugin does to real mounts, where that is possible.
+fn mounts(report: &mut Report, built: &Built) -> Result<()> {
+    if let Some(why) = cluster::real::obstacle() {
+        report.skipped(&format!("the tests of the node plugin that mount: {why}"));
+        return Ok(());
+    }
+    built.run_mounts(&Tool::CsiSanity.ensure()?, report)
 }
 
 /// `cargo deny`, where it is installed.

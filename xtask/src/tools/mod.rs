@@ -17,6 +17,8 @@ pub enum Tool {
     Helm,
     /// The JuiceFS client, static.
     JuiceFs,
+    /// The test suite of the CSI project.
+    CsiSanity,
 }
 
 /// How a tool is built.
@@ -48,7 +50,7 @@ const KUBERNETES_LDFLAGS: &str = "-X k8s.io/component-base/version.gitVersion=v1
 
 impl Tool {
     /// All, in the order in which they are built.
-    pub const ALL: [Self; 4] = [Self::Kubernetes, Self::Kwok, Self::Helm, Self::JuiceFs];
+    pub const ALL: [Self; 5] = [Self::Kubernetes, Self::Kwok, Self::Helm, Self::JuiceFs, Self::CsiSanity];
 
     /// The program, built if it is not in the cache. An interrupted build goes on where Go's own cache has got to.
     pub fn ensure(self) -> Result<PathBuf> {
@@ -101,6 +103,13 @@ impl Tool {
                 ldflags: "-linkmode external -extldflags -static",
                 minutes: 3,
                 packages: 700,
+            },
+            Self::CsiSanity => Recipe {
+                name: "csi-sanity",
+                package: "github.com/kubernetes-csi/csi-test/v5/cmd/csi-sanity",
+                minutes: 1,
+                packages: 250,
+                ..go
             },
         }
     }

@@ -16,6 +16,9 @@ static PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/helm-engine.was
 /// Sha256 of the unpacked module, in hex.
 const DIGEST: &str = env!("HELM_ENGINE_DIGEST");
 
+/// Who owns what an image brings.
+const ROOT: u32 = 0;
+
 /// Bytes of stack for the module's code. Helm allows a thousand nested `include`s before it complains, which take about ten mebibytes.
 pub const WASM_STACK: usize = 24 << 20;
 
@@ -53,6 +56,16 @@ pub fn load(engine: &Engine, cache_dir: &Path) -> Result<Module, RenderError> {
     })
 }
 
+/// The module that was compiled elsewhere for such a processor, if there is one in `directory`.
+pub fn shipped(engine: &Engine, directory: &Path) -> Option<Module> {
+    let trusted = fs::metadata(directory).is_ok_and(|data| data.uid() == ROOT && data.mode() & 0o022 == 0);
+    if !trusted {
+        tracing::debug!(directory = %directory.display(), "no compiled engine is taken from there: it is not root's alone");
+        return None;
+    }
+    open(engine, &directory.join(file_name(engine)))
+}
+
 fn compile(engine: &Engine, path: &Path) -> Result<(), RenderError> {
     tracing::info!(path = %path.display(), "compiling Helm's engine");
     let mut module = Vec::new();
@@ -86,8 +99,8 @@ fn open(engine: &Engine, path: &Path) -> Option<Module> {
     if !path.is_file() {
         return None;
     }
-    // SAFETY: the file was written by `compile`, completely (it appears by renaming), and `prepare_directory` has made sure that nobody
-    // but this user can write to its directory. wasmtime checks version and settings itself.
+    // SAFETY: the file was written by `compile`, completely (it appears by renaming), and nobody but this user or root can write to its directory:
+    // `prepare_directory` and `shipped` have made sure. wasmtime checks version and settings itself.
     #[allow(unsafe_code)]
     let module = unsafe { Module::deserialize_file(engine, path) };
     module

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::{Semaphore, oneshot};
-use wasmtime::InstancePre;
+use wasmtime::{Engine, InstancePre, Module};
 
 use super::instance::Request;
 use super::pool::{KEPT_FOR, Pool};
@@ -82,7 +82,22 @@ impl Renderer {
     pub fn open(cache_dir: &Path) -> Result<Self, RenderError> {
         let engine = artifact::engine()?;
         let module = artifact::load(&engine, cache_dir)?;
-        let linked = sandbox::linker(&engine, &module).and_then(|linker| linker.instantiate_pre(&module));
+        Self::of(&engine, &module)
+    }
+
+    /// The same with what [`Renderer::precompile`] has made elsewhere, in a directory that only root can write to. None where there is nothing for
+    /// this version and this processor.
+    ///
+    /// # Errors
+    /// If wasmtime cannot be used here.
+    pub fn open_shipped(directory: &Path) -> Result<Option<Self>, RenderError> {
+        let engine = artifact::engine()?;
+        let module = artifact::shipped(&engine, directory);
+        module.map(|module| Self::of(&engine, &module)).transpose()
+    }
+
+    fn of(engine: &Engine, module: &Module) -> Result<Self, RenderError> {
+        let linked = sandbox::linker(engine, module).and_then(|linker| linker.instantiate_pre(module));
         let pre = linked.map_err(|error| RenderError::Engine {
             message: format!("linking it: {error:#}"),
         })?;

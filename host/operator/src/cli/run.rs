@@ -38,6 +38,9 @@ pub struct Args {
     /// Where compiled plugins are kept; only this user may write there [default: the user's cache directory].
     #[arg(long, env = "WASSER_CACHE_DIR")]
     cache_dir: Option<PathBuf>,
+    /// A directory of root's with Helm's engine as `wasser precompile --helm` has compiled it for such processors.
+    #[arg(long, env = "WASSER_COMPILED_DIR")]
+    compiled_dir: Option<PathBuf>,
     /// The directory below which registrations may name files.
     #[arg(long, env = "WASSER_PLUGIN_DIR")]
     plugin_dir: Option<PathBuf>,
@@ -158,7 +161,7 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
     tokio::spawn(registrations.run(stop.clone()));
 
     let version = async { client.apiserver_version().await.context("asking the API server for its version") };
-    let (version, renderer) = tokio::try_join!(version, renderer(cache_dir))?;
+    let (version, renderer) = tokio::try_join!(version, renderer(cache_dir, args.compiled_dir))?;
     let capabilities = Capabilities {
         kube_version: Some(version.git_version),
         api_versions: Vec::new(),
@@ -222,8 +225,13 @@ fn host_config(cache_dir: &Path, plugin_dir: Option<PathBuf>) -> Result<HostConf
     })
 }
 
-/// Helm's engine, compiled by a child where it was never compiled before.
-async fn renderer(cache_dir: PathBuf) -> Result<Renderer> {
+/// Helm's engine, as it was shipped, or compiled by a child where it was never compiled before.
+async fn renderer(cache_dir: PathBuf, shipped: Option<PathBuf>) -> Result<Renderer> {
+    if let Some(shipped) = shipped
+        && let Some(renderer) = Renderer::open_shipped(&shipped).context("preparing Helm's engine")?
+    {
+        return Ok(renderer);
+    }
     let directory = cache_dir.join("helm");
     if !directory.is_dir() {
         tracing::info!("compiling Helm's engine, once");

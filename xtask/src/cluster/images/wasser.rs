@@ -19,6 +19,8 @@ pub const WASSER: &str = "wasser.fluid.io/wasser";
 
 /// Where the built-in plugins are; the operator finds them by the environment.
 const PLUGINS: &str = "/usr/share/wasser/plugins";
+/// Where Helm's engine is, compiled for processors like this machine's; on others, the operator compiles it when it starts.
+const COMPILED: &str = "/usr/share/wasser/compiled";
 /// Certificates of public authorities, for sources outside of the cluster.
 const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// What a C library loads by itself to look up names; parts of the library itself since glibc 2.34.
@@ -41,12 +43,16 @@ pub fn wasser(program: &Path, plugins: &[Package], tag: &str) -> Result<Image> {
         .text("/etc/nsswitch.conf", "hosts: files dns\n")
         .directory("/tmp", 0o1777)
         .env("WASSER_PLUGIN_DIR", PLUGINS)
+        .env("WASSER_COMPILED_DIR", COMPILED)
         .user(USER)
         .entrypoint(&["/usr/bin/wasser"])
         .command(&["run"]);
     for library in libraries(&stripped)? {
         image = image.file(&library.display().to_string(), &library, 0o755);
     }
+    let engine = compiled(program)?;
+    let name = engine.file_name().unwrap_or_default().to_string_lossy();
+    image = image.file(&format!("{COMPILED}/{name}"), &engine, 0o644);
     for plugin in plugins {
         image = image
             .file(&format!("{PLUGINS}/{}.wasm", plugin.name), &plugin.component, 0o644)
@@ -59,12 +65,7 @@ pub fn wasser(program: &Path, plugins: &[Package], tag: &str) -> Result<Image> {
 fn strip(program: &Path) -> Result<PathBuf> {
     let directory = paths::target().join("image");
     fs::create_dir_all(&directory).with_context(|| format!("creating {}", directory.display()))?;
-    let name = program
-        .parent()
-        .and_then(Path::file_name)
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    let name = profile(program);
     let stripped = directory.join(format!("wasser-{name}"));
     let changed = |path: &Path| fs::metadata(path).and_then(|data| data.modified());
     let built = changed(program).with_context(|| format!("reading {}", program.display()))?;
@@ -75,6 +76,39 @@ fn strip(program: &Path) -> Result<PathBuf> {
     machine::run(Command::new("strip").arg("-o").arg(&unfinished).arg(program)).context("leaving out what only debuggers read")?;
     fs::rename(&unfinished, &stripped).with_context(|| format!("writing {}", stripped.display()))?;
     Ok(stripped)
+}
+
+/// Helm's engine as this program compiles it. The one of an earlier program stays as long as it is the same.
+fn compiled(program: &Path) -> Result<PathBuf> {
+    let directory = paths::target().join("image").join(format!("compiled-{}", profile(program)));
+    let engines = || -> Result<Vec<PathBuf>> {
+        let Ok(entries) = fs::read_dir(&directory) else {
+            return Ok(Vec::new());
+        };
+        let paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+        Ok(paths
+            .into_iter()
+            .filter(|path| path.extension().is_some_and(|end| end == "cwasm"))
+            .collect())
+    };
+    let compile = || {
+        machine::run(Command::new(program).arg("precompile").arg("--helm").arg(&directory)).context("compiling Helm's engine for the image")
+    };
+    compile()?;
+    let mut found = engines()?;
+    if found.len() > 1 {
+        // Of earlier programs; which is this one's, only the program knows.
+        fs::remove_dir_all(&directory).with_context(|| format!("removing {}", directory.display()))?;
+        compile()?;
+        found = engines()?;
+    }
+    found.pop().context("the program has not compiled Helm's engine")
+}
+
+/// `debug` or `release`: the directory that cargo has built the program into.
+fn profile(program: &Path) -> String {
+    let directory = program.parent().and_then(Path::file_name).unwrap_or_default();
+    directory.to_string_lossy().into_owned()
 }
 
 /// The libraries that the loader finds for a program, the loader itself, and what the C library loads later.

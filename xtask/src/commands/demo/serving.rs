@@ -30,7 +30,7 @@ impl Serving {
         if surroundings.real && cluster.state().is_some() {
             let packages = guests::build(paths::root(), &[])?;
             interrupt::check()?;
-            cluster.load_image(&images::wasser(&program, &packages, image::VERSION)?)?;
+            installer::load(cluster, &images::wasser(&program, &packages, image::VERSION)?)?;
             let chart = installer::build(&packages)?.directory.display().to_string();
             say(&format!("installing Wasser: helm install {RELEASE} {chart} -n {SYSTEM}"));
             let helm = [

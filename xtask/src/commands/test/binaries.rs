@@ -16,6 +16,10 @@ use crate::commands::interrupt::{self, Running};
 pub const FEATURES: &str = "wasser-juicefs/crd";
 /// The package of the end-to-end tests.
 const END_TO_END: &str = "wasser-tests";
+/// Those of releases, which need a cluster too.
+const RELEASES: (&str, &str) = ("wasser-chart", "releases");
+/// The package of the node plugin.
+const NODE_PLUGIN: &str = "wasser-csi";
 
 /// The cargo that runs this.
 pub fn cargo() -> OsString {
@@ -126,7 +130,26 @@ impl Built {
 
     /// The tests that need a cluster.
     pub fn end_to_end(&self) -> impl Iterator<Item = &TestProgram> {
-        self.tests.iter().filter(|test| test.package == END_TO_END && test.is_integration)
+        let releases = |test: &TestProgram| (test.package.as_str(), test.name.as_str()) == RELEASES;
+        self.tests
+            .iter()
+            .filter(move |test| test.is_integration && (test.package == END_TO_END || releases(test)))
+    }
+
+    /// Runs the tests of the node plugin that mount, each in a mount namespace of its own. They need root.
+    pub fn run_mounts(&self, sanity: &Path, report: &mut Report) -> Result<()> {
+        let is_it = |test: &&TestProgram| test.is_integration && test.package == NODE_PLUGIN;
+        let test = self
+            .tests
+            .iter()
+            .find(is_it)
+            .context("cargo has not built the tests of the node plugin")?;
+        ensure!(
+            test.run(&["--ignored"], &[("CSI_SANITY", sanity.into())], report)?,
+            "tests failed in {}",
+            test.display()
+        );
+        Ok(())
     }
 }
 

@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use xtask::cluster::{self, Cluster, Node, Options, images};
-use xtask::{guests, installer, paths};
+use xtask::guests::Package;
+use xtask::installer;
 
 use super::On;
 use super::binaries::{Built, TestProgram};
@@ -30,7 +31,7 @@ struct Round<'a> {
 }
 
 /// Brings up what the tests need, runs them, and ends every cluster that did not run before.
-pub fn run(report: &mut Report, built: &Built, filter: Option<&str>, on: &On) -> Result<()> {
+pub fn run(report: &mut Report, built: &Built, packages: &[Package], filter: Option<&str>, on: &On) -> Result<()> {
     let mut failed = Vec::new();
     for round in rounds(report, built, filter, on) {
         let name = round.options.name.clone();
@@ -39,7 +40,7 @@ pub fn run(report: &mut Report, built: &Built, filter: Option<&str>, on: &On) ->
         let outcome = Cluster::up(&round.options).and_then(|cluster| {
             interrupt::check()?;
             println!("the cluster is up after {:.1} s", began.elapsed().as_secs_f32());
-            tests(report, &round, &cluster, built)
+            tests(report, &round, &cluster, built, packages)
         });
         if ran_before || on.keep {
             println!("the cluster {name} is left running; end it with: cargo xtask cluster down --name {name}");
@@ -91,7 +92,7 @@ fn rounds<'a>(report: &mut Report, built: &'a Built, filter: Option<&'a str>, on
 }
 
 /// Runs the tests of a round. Gives the programs in which one failed.
-fn tests(report: &mut Report, round: &Round<'_>, cluster: &Cluster, built: &Built) -> Result<Vec<String>> {
+fn tests(report: &mut Report, round: &Round<'_>, cluster: &Cluster, built: &Built, packages: &[Package]) -> Result<Vec<String>> {
     let surroundings = Surroundings::of(cluster)?;
     println!(
         "pods run {}",
@@ -113,9 +114,8 @@ fn tests(report: &mut Report, round: &Round<'_>, cluster: &Cluster, built: &Buil
         ),
     ];
     if surroundings.real && cluster.state().is_some() {
-        let packages = guests::build(paths::root(), &[])?;
-        cluster.load_image(&images::wasser(&built.wasser, &packages, image::VERSION)?)?;
-        environment.push(("WASSER_CHART", installer::build(&packages)?.directory.into()));
+        installer::load(cluster, &images::wasser(&built.wasser, packages, image::VERSION)?)?;
+        environment.push(("WASSER_CHART", installer::build(packages)?.directory.into()));
     }
     environment.extend(surroundings.redis.as_ref().map(|url| (REDIS, url.into())));
     // One after the other: each has an operator of its own, and all of these serve the whole cluster.

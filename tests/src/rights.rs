@@ -1,0 +1,62 @@
+//! What Wasser's service accounts are allowed, and what they have asked for.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use xtask::cluster::State;
+
+use crate::{environment, tools};
+
+/// A verb on a kind of objects: `patch datasets/status.data.fluid.io`.
+pub type Right = String;
+
+/// The rights of a ClusterRole or Role.
+pub async fn granted(arguments: &[&str]) -> BTreeSet<Right> {
+    let text = tools::kubectl(&[&["get", "-o", "json"], arguments].concat()).await;
+    let role: Value = serde_json::from_str(&text).expect("a role");
+    let texts = |rule: &Value, key: &str| -> Vec<String> {
+        let list = rule[key].as_array().into_iter().flatten();
+        list.map(|text| text.as_str().expect("a text").to_owned()).collect()
+    };
+    let mut rights = BTreeSet::new();
+    for rule in role["rules"].as_array().into_iter().flatten() {
+        for group in texts(rule, "apiGroups") {
+            for resource in texts(rule, "resources") {
+                rights.extend(texts(rule, "verbs").iter().map(|verb| right(verb, &resource, &group)));
+            }
+        }
+    }
+    rights
+}
+
+/// What a service account has asked for, by the API server's audit log; and what of it was forbidden. None where the cluster is not this
+/// project's own.
+pub fn asked(account: &str) -> Option<(BTreeSet<Right>, BTreeSet<Right>)> {
+    let state = State::load(&environment::own_cluster()?).expect("reading the cluster's state")?;
+    let log = std::fs::read_to_string(state.log("audit")).expect("reading the audit log");
+    let user = format!("system:serviceaccount:{}:{account}", crate::installed::SYSTEM);
+    let (mut asked, mut forbidden) = (BTreeSet::new(), BTreeSet::new());
+    for line in log.lines() {
+        let Ok(event) = serde_json::from_str::<Value>(line) else { continue };
+        let object = &event["objectRef"];
+        if event["user"]["username"] != user.as_str() || object["resource"].is_null() {
+            continue;
+        }
+        let text = |key: &str| object[key].as_str().unwrap_or_default();
+        let resource = match text("subresource") {
+            "" => text("resource").to_owned(),
+            subresource => format!("{}/{subresource}", text("resource")),
+        };
+        let right = right(event["verb"].as_str().unwrap_or_default(), &resource, text("apiGroup"));
+        if event["responseStatus"]["code"] == 403 {
+            forbidden.insert(right.clone());
+        }
+        asked.insert(right);
+    }
+    Some((asked, forbidden))
+}
+
+fn right(verb: &str, resource: &str, group: &str) -> Right {
+    let dot = if group.is_empty() { "" } else { "." };
+    format!("{verb} {resource}{dot}{group}")
+}
