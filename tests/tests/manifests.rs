@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
@@ -345,12 +345,14 @@ async fn the_charts_policy_refuses_names_that_cannot_work() {
     // What was there before goes on, and can be deleted.
     operator.apply(&dataset("9-lives")).await;
     install_policy(&operator).await;
-    let refused = || async {
-        operator
-            .try_apply(&with(dataset("demo"), "/metadata/name", json!(long)))
-            .await
-            .err()
+    let long: DynamicObject = serde_json::from_value(with(dataset("demo"), "/metadata/name", json!(long))).unwrap();
+    // Not stored, for what is there may be changed.
+    let parameters = PostParams {
+        dry_run: true,
+        ..PostParams::default()
     };
+    let datasets = operator.datasets();
+    let refused = || async { datasets.create(&parameters, &long).await.err() };
     let refused = operator.eventually("the API server knows the policy", refused).await.to_string();
     assert!(refused.contains("metadata.name") && refused.contains("at most 63"), "{refused}");
     for name in ["9-lives-more", "a.b"] {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::*;
 
-/// As an API server of version 1.33 sends it.
+/// In the form in which an API server of version 1.33 sends it.
 pub const RECORDED: &str = include_str!("recorded.json");
 
 /// One dataset, or nobody who knows.
