@@ -83,12 +83,7 @@ impl Labeler {
         wish.nodes.clear();
         let mut rounds = self.rounds.subscribe();
         self.wish(uid, wish.clone());
-        while self
-            .nodes
-            .state()
-            .iter()
-            .any(|node| wish.keys().any(|key| node.labels().contains_key(key)))
-        {
+        while self.nodes.state().iter().any(|node| wish.is_on(node.labels())) {
             self.changed.notify_one();
             if rounds.changed().await.is_err() {
                 break;
@@ -163,8 +158,10 @@ impl Labeler {
 }
 
 impl Wish {
-    fn keys(&self) -> impl Iterator<Item = &String> {
-        self.labels.keys().chain(self.removed_at_last.iter())
+    /// Whether a node with these labels has one of this runtime's. `fluid_exclusive` is its own only with its value.
+    fn is_on(&self, present: &BTreeMap<String, String>) -> bool {
+        let own = |(key, value): (&String, &String)| present.get(key).is_some_and(|there| key != labels::EXCLUSIVE || there == value);
+        self.labels.iter().any(own) || self.removed_at_last.iter().any(|key| present.contains_key(key))
     }
 }
 
@@ -254,6 +251,14 @@ mod tests {
         let labelled = apply(&bare, &changes("node1", &bare, &[wish("a", &[]), wish("b", &["node1"])]));
         assert_eq!(labelled.get(labels::EXCLUSIVE).map(String::as_str), Some("b"));
         assert!(changes("node1", &labelled, &[wish("b", &["node1"]), wish("a", &[])]).is_empty());
+    }
+
+    #[test]
+    fn another_datasets_exclusive_label_is_not_waited_for() {
+        let bare = BTreeMap::new();
+        let labelled = apply(&bare, &changes("node1", &bare, &[wish("b", &["node1"])]));
+        assert!(wish("b", &[]).is_on(&labelled));
+        assert!(!wish("a", &[]).is_on(&labelled));
     }
 
     #[test]
