@@ -3,12 +3,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
-use kube::ResourceExt;
-use kube::api::{Patch, PatchParams};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
+use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
-use wasser_tests::Operator;
 use wasser_tests::manifests::{SECRET, dataset, runtime, secret, with};
+use wasser_tests::objects::resource;
+use wasser_tests::{Operator, environment};
 
 const API: &str = "data.fluid.io/v1alpha1";
 /// Reconciles of a pair that is held: a few for what the objects go through, and none afterwards.
@@ -301,5 +303,67 @@ async fn one_bad_pair_does_not_hold_up_another() {
     operator.bound("good").await;
     operator.delete_dataset("demo").await;
     operator.delete_dataset("good").await;
+    operator.end().await;
+}
+
+/// The chart's policy, as its golden file has it, but for one namespace, with which it goes.
+async fn install_policy(operator: &Operator) {
+    let rendered = environment::root().join("host/chart/tests/installer/expected/defaults.yaml");
+    let rendered = std::fs::read_to_string(rendered).unwrap();
+    let namespace = Api::<Namespace>::all(operator.client.clone())
+        .get(&operator.namespace)
+        .await
+        .unwrap();
+    let owner = json!([{"apiVersion": "v1", "kind": "Namespace", "name": operator.namespace, "uid": namespace.metadata.uid}]);
+    let objects = rendered
+        .split("\n---\n")
+        .filter(|text| text.contains("\nkind: ValidatingAdmissionPolicy"));
+    let mut installed = 0;
+    for text in objects {
+        let mut object: Value = yaml_serde::from_str(text).unwrap();
+        object["metadata"] = json!({"name": operator.namespace, "ownerReferences": owner});
+        let kind = object["kind"].as_str().unwrap().to_owned();
+        if kind == "ValidatingAdmissionPolicyBinding" {
+            object["spec"]["policyName"] = json!(operator.namespace);
+            let labels = json!({"kubernetes.io/metadata.name": operator.namespace});
+            object["spec"]["matchResources"] = json!({"namespaceSelector": {"matchLabels": labels}});
+        }
+        let resource = resource("admissionregistration.k8s.io/v1", &kind);
+        let api = Api::<DynamicObject>::all_with(operator.client.clone(), &resource);
+        let parameters = PatchParams::apply("test").force();
+        api.patch(&operator.namespace, &parameters, &Patch::Apply(&object)).await.unwrap();
+        installed += 1;
+    }
+    assert_eq!(installed, 2, "{rendered}");
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn the_charts_policy_refuses_names_that_cannot_work() {
+    let operator = Operator::start_serving("policy").await;
+    let long = "a".repeat(64);
+    // What was there before goes on, and can be deleted.
+    operator.apply(&dataset("9-lives")).await;
+    install_policy(&operator).await;
+    let long: DynamicObject = serde_json::from_value(with(dataset("demo"), "/metadata/name", json!(long))).unwrap();
+    // Not stored, for what is there may be changed.
+    let parameters = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
+    let datasets = operator.datasets();
+    let refused = || async { datasets.create(&parameters, &long).await.err() };
+    let refused = operator.eventually("the API server knows the policy", refused).await.to_string();
+    assert!(refused.contains("metadata.name") && refused.contains("at most 63"), "{refused}");
+    for name in ["9-lives-more", "a.b"] {
+        for object in [dataset(name), runtime(name)] {
+            let refused = operator.try_apply(&object).await.unwrap_err().to_string();
+            assert!(refused.contains("choose another"), "{refused}");
+        }
+    }
+    operator.delete(API, "Dataset", "9-lives").await;
+    operator.create(&"a".repeat(40)).await;
+    operator.bound(&"a".repeat(40)).await;
+    operator.delete_dataset(&"a".repeat(40)).await;
     operator.end().await;
 }

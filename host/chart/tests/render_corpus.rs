@@ -5,12 +5,10 @@
 
 mod support;
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use support::{Case, difference, pack, rendered, sorted};
+use support::{Case, difference, pack, rendered, sorted, template};
 
 #[tokio::test]
 async fn all_cases_render_as_helm_renders_them() {
@@ -74,35 +72,6 @@ async fn the_projects_own_charts_render_as_helm_renders_them() {
         }
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
-}
-
-/// What the real `helm template` prints, or its error without what the command adds to it.
-fn template(helm: &OsString, chart: &Path, values: Option<&Path>) -> Result<String, String> {
-    let mut command = Command::new(helm);
-    // No configuration of the user's, no cluster.
-    command
-        .env_clear()
-        .env("HOME", "/nonexistent")
-        .args(["template", "demo", "--namespace", "ns"])
-        .arg(chart);
-    if let Some(values) = values {
-        command.arg("--values").arg(values);
-    }
-    let output = command.output().unwrap_or_else(|error| panic!("{helm:?} cannot be run: {error}"));
-    if output.status.success() {
-        return Ok(String::from_utf8(output.stdout).unwrap());
-    }
-    let text = String::from_utf8(output.stderr).unwrap();
-    let start = if text.starts_with("Error: ") {
-        0
-    } else {
-        text.find("\nError: ").map(|start| start + 1).unwrap_or_else(|| panic!("{text}"))
-    };
-    let message = text[start..].trim_start_matches("Error: ").trim_end();
-    Err(message
-        .trim_end_matches("Use --debug flag to render out invalid YAML")
-        .trim_end()
-        .to_owned())
 }
 
 fn write(case: &Case, outcome: &Result<String, String>) {

@@ -1,8 +1,10 @@
 //! The corpus, chart directories as archives, and one engine for all tests of a program.
 #![allow(dead_code, reason = "each test program uses a part")]
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
 use flate2::Compression;
@@ -170,6 +172,36 @@ pub async fn rendered(chart: &Chart, values: Option<&Path>) -> Result<String, St
         Err(RenderError::Template(error)) => Err(error.message.trim_end().to_owned()),
         Err(error) => Err(format!("{error:?}")),
     }
+}
+
+/// What the real `helm template` prints, or its error without what the command adds to it.
+pub fn template(helm: &OsString, chart: &Path, values: Option<&Path>) -> Result<String, String> {
+    let mut command = Command::new(helm);
+    // No configuration of the user's, no cluster.
+    command
+        .env_clear()
+        .env("HOME", "/nonexistent")
+        // As the renderer has it by default; a helm that was built without flags takes v1.20 for granted.
+        .args(["template", "demo", "--namespace", "ns", "--kube-version", "v1.33.0"])
+        .arg(chart);
+    if let Some(values) = values {
+        command.arg("--values").arg(values);
+    }
+    let output = command.output().unwrap_or_else(|error| panic!("{helm:?} cannot be run: {error}"));
+    if output.status.success() {
+        return Ok(String::from_utf8(output.stdout).unwrap());
+    }
+    let text = String::from_utf8(output.stderr).unwrap();
+    let start = if text.starts_with("Error: ") {
+        0
+    } else {
+        text.find("\nError: ").map(|start| start + 1).unwrap_or_else(|| panic!("{text}"))
+    };
+    let message = text[start..].trim_start_matches("Error: ").trim_end();
+    Err(message
+        .trim_end_matches("Use --debug flag to render out invalid YAML")
+        .trim_end()
+        .to_owned())
 }
 
 /// What is in a directory.

@@ -9,6 +9,7 @@ mod plugin;
 mod precompile;
 mod render;
 mod run;
+mod webhook;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
@@ -31,6 +32,8 @@ enum Command {
     Run(Box<run::Args>),
     /// Run the CSI node plugin, on every node.
     Csi(Box<csi::Args>),
+    /// Serve the API server's questions about pods that use datasets.
+    Webhook(webhook::Args),
     /// Print the custom resource definitions.
     Crds(crds::Args),
     /// Look at a plugin: a component, or the ConfigMap that registers it.
@@ -49,6 +52,7 @@ pub fn run(cli: Cli, started: Instant) -> Result<ExitCode> {
     match cli.command {
         Command::Run(args) => run::run(*args, started),
         Command::Csi(args) => csi::run(*args).map(done),
+        Command::Webhook(args) => webhook::run(args).map(done),
         Command::Crds(args) => crds::run(&args).map(done),
         Command::Plugin(command) => block_on(plugin::run(command)),
         Command::Render(args) => block_on(render::run(args)).map(done),

@@ -54,7 +54,7 @@ impl Calls {
         metrics
     }
 
-    fn record<T>(&self, plugin: &str, method: &'static str, took: Duration, outcome: &Outcome<T>) {
+    pub(super) fn record<T>(&self, plugin: &str, method: &'static str, took: Duration, outcome: &Outcome<T>) {
         self.durations
             .get_or_create(&Method {
                 plugin: plugin.to_owned(),

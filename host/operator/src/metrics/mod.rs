@@ -326,4 +326,60 @@ mod tests {
             [r#"wasser_api_requests_total{verb="patch",resource="pods"} 2"#]
         );
     }
+
+    /// What looks like a name of a metric in the queries of the dashboard.
+    fn queried(dashboard: &serde_json::Value) -> std::collections::BTreeSet<String> {
+        let targets = dashboard["panels"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|panel| panel["targets"].as_array().unwrap());
+        let words = targets.flat_map(|target| {
+            let words = target["expr"]
+                .as_str()
+                .unwrap()
+                .split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            words.map(str::to_owned)
+        });
+        let starts = ["wasser_", "dataset_", "runtime_s", "process_"];
+        words.filter(|word| starts.iter().any(|start| word.starts_with(start))).collect()
+    }
+
+    #[test]
+    fn the_dashboard_asks_for_what_there_is() {
+        let metrics = Metrics::new();
+        metrics.ready(Duration::ZERO);
+        metrics.leading(true);
+        metrics.dataset_ufs("default/demo", 7, 1);
+        metrics.setup_error("juicefs", "default/demo");
+        metrics.health_error("juicefs", "default/demo");
+        metrics.registration("juicefs", Some("loaded"));
+        metrics.measure("plugins", || 1);
+        metrics.api_request("patch", "pods");
+        metrics.reconciles.failed("Dataset", "api");
+        drop(metrics.start_reconcile("Dataset"));
+        let site = wasser_plugin::CallSite {
+            kind: "JuiceFSRuntime".to_owned(),
+            registration: "wasser-system/juicefs".to_owned(),
+            digest: wasser_plugin::Digest::of(b""),
+            method: "validate",
+            scope: None,
+        };
+        let fault = wasser_plugin::CallError::Host {
+            site: Box::new(site),
+            reason: "a test".to_owned(),
+        };
+        let outcome: wasser_engine::implement::Outcome<()> = Err(fault);
+        metrics.calls.record("JuiceFSRuntime", "validate", Duration::ZERO, &outcome);
+        let text = metrics.text();
+        let dashboard = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/wasser/files/dashboard.json")).unwrap();
+        let queried = queried(&serde_json::from_str(&dashboard).unwrap());
+        assert!(queried.len() > 12, "{queried:?}");
+        for name in queried {
+            let there = text
+                .lines()
+                .any(|line| line.starts_with(&format!("{name}{{")) || line.starts_with(&format!("{name} ")));
+            assert!(there, "{name} is not measured:\n{text}");
+        }
+    }
 }

@@ -1,0 +1,177 @@
+//! The chart that installs Wasser, with the registration of a built-in plugin in it, as a release has them.
+//!
+//! `UPDATE=1` writes what is expected anew; with `HELM=/path/to/helm` it is compared with what the real `helm` makes of the chart.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Tests fail by panicking.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use support::{difference, meta, pack, rendered, renderer, sorted, template};
+use tempfile::TempDir;
+
+/// Where each object of a manifest begins.
+const BEGINS: &str = "---\n# Source: ";
+/// The template of the CRDs, which are long and have golden files of their own.
+const CRDS: &str = "wasser/templates/crds.yaml";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The chart as `cargo xtask image` makes it, with a digest that is none.
+fn chart() -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let chart = directory.path().join("wasser");
+    copy(&root().join("charts/wasser"), &chart);
+    let registration = fs::read_to_string(root().join("plugins/juicefs/plugin.yaml")).unwrap();
+    let registration = registration
+        .replace("{inline: juicefs.wasm}", "{path: juicefs.wasm}")
+        .replace("{inline: juicefs.tgz}", "{path: juicefs.tgz}")
+        .replace("digest: \"\"", &format!("digest: sha256:{}", "0".repeat(64)));
+    fs::create_dir(chart.join("files/plugins")).unwrap();
+    fs::write(chart.join("files/plugins/juicefs.yaml"), registration).unwrap();
+    (directory, chart)
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for path in sorted(from) {
+        let to = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &to);
+        } else {
+            fs::copy(&path, &to).unwrap();
+        }
+    }
+}
+
+/// The objects of a manifest, without and with CRDs.
+fn split(manifest: &str) -> (String, Vec<String>) {
+    let objects = manifest.split(BEGINS).filter(|object| !object.is_empty());
+    let (crds, others): (Vec<&str>, Vec<&str>) = objects.partition(|object| object.starts_with(CRDS));
+    let others = others.into_iter().flat_map(|object| [BEGINS, object]).collect();
+    (others, crds.into_iter().map(str::to_owned).collect())
+}
+
+#[tokio::test]
+async fn values_make_the_objects_that_are_expected_of_them() {
+    let (_directory, chart) = chart();
+    let (packed, here) = (pack(&chart), Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/installer"));
+    let mut differences = Vec::new();
+    for values in sorted(&here.join("cases")) {
+        let name = values.file_name().unwrap().to_str().unwrap();
+        let output = rendered(&packed, Some(&values)).await;
+        if let Some(helm) = std::env::var_os("HELM") {
+            differences.extend(difference(
+                &format!("{name} by helm"),
+                &template(&helm, &chart, Some(&values)),
+                &output,
+            ));
+        }
+        let (objects, crds) = split(&output.unwrap_or_else(|error| panic!("{name}: {error}")));
+        let kept = crds.iter().filter(|crd| crd.contains("helm.sh/resource-policy: keep")).count();
+        let wanted = if name == "no-csi.yaml" {
+            0
+        } else {
+            sorted(&root().join("crds")).len()
+        };
+        assert_eq!((crds.len(), kept), (wanted, wanted), "{name}: CRDs, and those that stay");
+        let expected = here.join("expected").join(name);
+        if std::env::var_os("UPDATE").is_some() {
+            fs::write(&expected, &objects).unwrap();
+        }
+        let expected = fs::read_to_string(&expected).map_err(|error| format!("{}: {error}", expected.display()));
+        differences.extend(difference(name, &expected, &Ok(objects)));
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+/// A rendering with one value other than by default.
+async fn with(path: &str, value: Value) -> Result<String, String> {
+    let values = path.rsplit('.').fold(value, |value, key| serde_json::json!({key: value}));
+    let (_directory, chart) = chart();
+    let rendered = renderer().render(&pack(&chart), &meta(), &values).await;
+    rendered.map(|rendered| rendered.template()).map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn values_that_cannot_work_are_refused_by_name() {
+    let bad = [
+        ("operator.replica", serde_json::json!(3), "replica"),
+        ("operator.workers", serde_json::json!(0), "/operator/workers"),
+        ("operator.maxUnavailable", serde_json::json!("half"), "/operator/maxUnavailable"),
+        ("csi.publishTimeout", serde_json::json!(30), "/csi/publishTimeout"),
+        ("csi.nodePublishMethod", serde_json::json!("bind"), "/csi/nodePublishMethod"),
+        ("csi.kubelet.rootDir", serde_json::json!("var/lib/kubelet"), "/csi/kubelet/rootDir"),
+        (
+            "runtime.syncScheduleInfoNodeExcludeSelector",
+            serde_json::json!("pool"),
+            "NodeExcludeSelector",
+        ),
+        ("image.pullPolicy", serde_json::json!("Sometimes"), "/image/pullPolicy"),
+        ("rbac.kinds", serde_json::json!(["deployments"]), "/rbac/kinds"),
+        ("plugins", serde_json::json!({"juicefs": {"image": "x"}}), "/plugins/juicefs"),
+        ("plugins", serde_json::json!({"juicef": {}}), "no built-in plugin"),
+    ];
+    for (path, value, says) in bad {
+        let error = with(path, value).await.expect_err(path);
+        assert!(error.contains(says), "{path}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn the_dashboard_is_json_where_grafanas_sidecar_looks() {
+    let values = serde_json::json!({"enabled": true, "namespace": "monitoring", "labels": {"a": "b"}});
+    let text = with("metrics.dashboard", values).await.unwrap();
+    let object = text.split(BEGINS).find(|object| object.contains("grafana_dashboard")).unwrap();
+    let (_source, object) = object.split_once('\n').unwrap();
+    let map: Value = yaml_serde::from_str(object).unwrap();
+    assert_eq!(map["metadata"]["namespace"], "monitoring");
+    assert_eq!(map["metadata"]["labels"]["grafana_dashboard"], "1");
+    assert_eq!(map["metadata"]["labels"]["a"], "b");
+    let dashboard: Value = serde_json::from_str(map["data"]["wasser.json"].as_str().unwrap()).unwrap();
+    assert_eq!(dashboard["title"], "Wasser");
+    assert!(
+        !with("operator.replicas", serde_json::json!(1))
+            .await
+            .unwrap()
+            .contains("grafana_dashboard")
+    );
+}
+
+/// The values of a map, by their paths.
+fn paths(values: &Value, path: &str, found: &mut Vec<String>) {
+    match values {
+        Value::Object(map) if !map.is_empty() => {
+            for (key, value) in map {
+                paths(value, &format!("{path}/{key}"), found);
+            }
+        }
+        _ => found.push(path.to_owned()),
+    }
+}
+
+#[test]
+fn the_schema_describes_every_value() {
+    let chart = root().join("charts/wasser");
+    let values: Value = yaml_serde::from_str(&fs::read_to_string(chart.join("values.yaml")).unwrap()).unwrap();
+    let schema: Value = serde_json::from_str(&fs::read_to_string(chart.join("values.schema.json")).unwrap()).unwrap();
+    let mut all = Vec::new();
+    paths(&values, "", &mut all);
+    assert!(all.len() > 40, "{all:?}");
+    // What is below these is as Kubernetes has it.
+    let free = ["resources", "tolerations"];
+    for path in all {
+        let mut here = &schema;
+        for key in path.split('/').skip(1) {
+            here = &here["properties"][key];
+            assert!(here["description"].is_string(), "values.schema.json does not describe {path}");
+            if free.contains(&key) {
+                break;
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! `wasser webhook`: what the API server asks about pods.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use kube::Client;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use wasser_webhook::{Keeper, KubeDatasets, Server};
+
+use super::{logs, options};
+
+/// Options, each also an environment variable.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Address to serve HTTPS on: reviews of pods, /healthz and /readyz.
+    #[arg(long, env = "WASSER_WEBHOOK_ADDR", default_value = ":9443", value_parser = options::listen)]
+    addr: options::Listen,
+    /// The namespace of the Secret and of the Service [default: that of the pod, else fluid-system].
+    #[arg(long, env = "WASSER_NAMESPACE")]
+    namespace: Option<String>,
+    /// The Secret with the certificates; it is made where there is none.
+    #[arg(long, env = "WASSER_WEBHOOK_SECRET", default_value = "wasser-webhook-certs")]
+    secret: String,
+    /// The MutatingWebhookConfiguration by which the API server comes here.
+    #[arg(long, env = "WASSER_WEBHOOK_CONFIGURATION", default_value = "wasser")]
+    configuration: String,
+    /// Names and addresses under which the API server comes here [default: wasser-webhook.<namespace>.svc].
+    #[arg(long = "name", env = "WASSER_WEBHOOK_NAMES", value_delimiter = ',')]
+    names: Vec<String>,
+    /// How log lines are written.
+    #[arg(long, env = "WASSER_LOG_FORMAT", value_enum, default_value = "text")]
+    log_format: logs::Format,
+    /// Which log lines are written: a level, or a filter such as info,wasser_webhook=debug.
+    #[arg(long, env = "WASSER_LOG", default_value = "info")]
+    log: String,
+}
+
+/// Serves the API server until SIGTERM or SIGINT.
+pub fn run(args: Args) -> Result<()> {
+    logs::start(args.log_format, &args.log)?;
+    // Requests are few and short; every thread costs memory.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting the async runtime")?;
+    runtime.block_on(serve(args))
+}
+
+async fn serve(args: Args) -> Result<()> {
+    let address = args.addr.0.context("--addr: an address to listen on is needed")?;
+    let client = Client::try_default().await.context("finding the API server")?;
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("listening on {address}"))?;
+    let namespace = options::namespace(args.namespace);
+    let names = if args.names.is_empty() {
+        vec![format!("wasser-webhook.{namespace}.svc")]
+    } else {
+        args.names
+    };
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, names = names.join(","), "starting");
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stop = CancellationToken::new();
+    let stopping = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        stopping.cancel();
+    });
+    let server = Server::new(listener, Arc::new(KubeDatasets::new(client.clone())));
+    let keeper = Keeper {
+        client,
+        namespace,
+        secret: args.secret,
+        configuration: args.configuration,
+        names,
+    };
+    server.run(keeper, stop).await.context("serving the API server")
+}

@@ -1,0 +1,139 @@
+//! Pods whose volumes the node plugin mounts: where they run best, and how their containers see the mounts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use wasser_api::labels;
+
+use crate::{affinity, pod};
+
+/// On pods: they are to be steered to nodes with cache.
+pub const INJECT: &str = "fuse.serverful.fluid.io/inject";
+/// On pods: `false` leaves them alone.
+pub const ENABLE: &str = "fluid.io/enable-injection";
+/// On pods: they have got their sidecars, which mount for them.
+pub const DONE: &str = "done.sidecar.fluid.io/inject";
+/// Annotation on pods: the names of their datasets.
+pub const IN_USE: &str = "fluid.io/datasets-in-use";
+
+/// How much better a node is that has a part of the cache, or for a pod without datasets, one that has none.
+const NODE_WEIGHT: u8 = 100;
+/// Places near the cache, and how much better they are.
+const NEAR: [(&str, u8); 2] = [("topology.kubernetes.io/zone", 50), ("topology.kubernetes.io/region", 20)];
+
+/// A dataset that a pod uses.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DatasetUse {
+    /// Name of the Dataset.
+    pub name: String,
+    /// The label of nodes that have a part of its cache.
+    pub common_label: String,
+    /// `spec.fuse.nodeSelector` of its runtime: the nodes on which it can be mounted.
+    pub fuse_node_selector: BTreeMap<String, String>,
+    /// `status.cacheAffinity` of its runtime: where its workers run.
+    pub cache_affinity: Value,
+}
+
+/// Whether a pod is to be added to: it has the label, was not refused, and was not here before.
+pub fn wanted(pod: &Value) -> bool {
+    let refused = pod::label(pod, ENABLE) == Some("false") || pod::label(pod, DONE) == Some(labels::TRUE);
+    pod::label(pod, INJECT) == Some(labels::TRUE) && !refused
+}
+
+/// Adds to a labelled pod what `datasets`, by the names of their claims, make of it. Others stay as they are; so does one that was here before.
+pub fn mutate(pod: &mut Value, datasets: &BTreeMap<String, DatasetUse>) {
+    if !wanted(pod) {
+        return;
+    }
+    let volumes = volumes(pod, datasets);
+    if volumes.is_empty() {
+        affinity::prefer(pod, NODE_WEIGHT, &affinity::absent(labels::DATASET_NUM));
+        return;
+    }
+    let original = pod.clone();
+    let used: BTreeMap<&str, &DatasetUse> = volumes.values().map(|dataset| (dataset.common_label.as_str(), *dataset)).collect();
+    for dataset in used.values() {
+        schedule(pod, &original, dataset);
+    }
+    propagate(pod, &volumes);
+    let names: BTreeSet<&str> = used.values().map(|dataset| dataset.name.as_str()).collect();
+    if let Some(annotations) = pod::object(pod, &["metadata", "annotations"]) {
+        annotations.insert(IN_USE.to_owned(), json!(names.into_iter().collect::<Vec<_>>().join(",")));
+    }
+}
+
+/// The pod's volumes that are datasets.
+fn volumes<'a>(pod: &Value, datasets: &'a BTreeMap<String, DatasetUse>) -> BTreeMap<String, &'a DatasetUse> {
+    pod::items(pod, "/spec/volumes")
+        .filter_map(|volume| {
+            let claim = volume.pointer("/persistentVolumeClaim/claimName")?.as_str()?;
+            Some((volume.get("name")?.as_str()?.to_owned(), datasets.get(claim)?))
+        })
+        .collect()
+}
+
+/// Nodes that mount the dataset are required, those near its cache are preferred, or those with it required if the pod's label says so.
+/// What the user says on a label is not added to by a preference.
+fn schedule(pod: &mut Value, original: &Value, dataset: &DatasetUse) {
+    let fuse = dataset.fuse_node_selector.iter();
+    let fuse: Vec<Value> = fuse
+        .map(|(key, value)| affinity::one_of(key, std::slice::from_ref(value)))
+        .collect();
+    affinity::require(pod, &fuse);
+    let cached = affinity::one_of(&dataset.common_label, &[labels::TRUE.to_owned()]);
+    if pod::label(original, &format!("fluid.io/dataset.{}.sched", dataset.name)) == Some("required") {
+        affinity::require(pod, &[cached]);
+        return;
+    }
+    if !affinity::mentions(original, &dataset.common_label) {
+        affinity::prefer(pod, NODE_WEIGHT, &cached);
+    }
+    for (key, weight) in NEAR {
+        let values = places(&dataset.cache_affinity, key);
+        if !values.is_empty() && !affinity::mentions(original, key) {
+            affinity::prefer(pod, weight, &affinity::one_of(key, &values));
+        }
+    }
+}
+
+/// The values of a label that the nodes of the cache have, as far as its affinity says.
+fn places(cache_affinity: &Value, key: &str) -> Vec<String> {
+    let terms = pod::items(
+        cache_affinity,
+        "/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms",
+    )
+    .chain(pod::items(
+        cache_affinity,
+        "/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms",
+    ));
+    let expressions = terms.flat_map(|term| pod::items(term, "/matchExpressions"));
+    let named =
+        expressions.filter(|expression| expression.get("key") == Some(&json!(key)) && expression.get("operator") == Some(&json!("In")));
+    let values: BTreeSet<String> = named
+        .flat_map(|expression| pod::items(expression, "/values"))
+        .filter_map(|value| value.as_str().map(str::to_owned))
+        .collect();
+    values.into_iter().collect()
+}
+
+/// Containers see a mount that was recovered, unless they say how they want to see it.
+fn propagate(pod: &mut Value, volumes: &BTreeMap<String, &DatasetUse>) {
+    for kind in ["/spec/initContainers", "/spec/containers"] {
+        let containers = pod.pointer_mut(kind).and_then(Value::as_array_mut).into_iter().flatten();
+        let mounts = containers
+            .filter_map(|container| container.get_mut("volumeMounts")?.as_array_mut())
+            .flatten();
+        for mount in mounts.filter_map(Value::as_object_mut) {
+            let ours = mount
+                .get("name")
+                .and_then(Value::as_str)
+                .is_some_and(|name| volumes.contains_key(name));
+            if ours {
+                mount.entry("mountPropagation").or_insert_with(|| json!("HostToContainer"));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,200 @@
+//! What admission does to pods: the real `wasser webhook`, asked by a real API server.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
+
+use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use kube::{Api, ResourceExt};
+use serde_json::{Value, json};
+use tokio::process::{Child, Command};
+
+use wasser_tests::manifests::with;
+use wasser_tests::{Operator, environment};
+
+/// The Secret with the certificates.
+const CERTIFICATES: &str = "webhook-certs";
+/// On pods that are to be steered.
+const INJECT: &str = "fuse.serverful.fluid.io/inject";
+const PREFERRED: &str = "/spec/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution";
+
+/// The webhook, and the configuration by which the API server comes to it, both for one namespace.
+struct Webhook<'a> {
+    operator: &'a Operator,
+    port: u16,
+    child: Child,
+}
+
+impl<'a> Webhook<'a> {
+    async fn start(operator: &'a Operator) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        configure(operator, port).await;
+        let child = spawn(operator, port);
+        Self { operator, port, child }
+    }
+
+    /// Ends the process at once, and starts another in its place.
+    async fn restart(&mut self) {
+        self.child.kill().await.unwrap();
+        self.child = spawn(self.operator, self.port);
+    }
+
+    /// Waits until the API server lets the webhook change pods.
+    async fn works(&self) {
+        let pods = self.operator.api("v1", "Pod");
+        let parameters = PostParams {
+            dry_run: true,
+            ..PostParams::default()
+        };
+        let asked = || async {
+            let tried = object(&pod("probe", json!({INJECT: "true"})));
+            let created = pods.create(&parameters, &tried).await.ok()?;
+            created.annotations().contains_key("fluid.io/datasets-in-use").then_some(())
+        };
+        self.operator.eventually("the API server asks the webhook", asked).await;
+    }
+}
+
+fn spawn(operator: &Operator, port: u16) -> Child {
+    let arguments = [
+        "webhook".to_owned(),
+        format!("--addr=127.0.0.1:{port}"),
+        format!("--namespace={}", operator.namespace),
+        format!("--secret={CERTIFICATES}"),
+        format!("--configuration={}", operator.namespace),
+        "--name=127.0.0.1".to_owned(),
+    ];
+    let log = environment::scratch().join(format!("{}-webhook-{port}.log", operator.namespace));
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
+    let mut command = Command::new(environment::wasser());
+    command.args(arguments).stderr(log).kill_on_drop(true).spawn().unwrap()
+}
+
+/// As the chart has it, but for one namespace, and by address. It goes with the namespace.
+async fn configure(operator: &Operator, port: u16) {
+    let namespace = Api::<Namespace>::all(operator.client.clone())
+        .get(&operator.namespace)
+        .await
+        .unwrap();
+    let owner = json!({"apiVersion": "v1", "kind": "Namespace", "name": operator.namespace, "uid": namespace.metadata.uid});
+    let configuration = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
+        "metadata": {"name": operator.namespace, "ownerReferences": [owner]},
+        "webhooks": [{
+            "name": "fuse.serverful.fluid.io", "admissionReviewVersions": ["v1"], "sideEffects": "None", "failurePolicy": "Ignore",
+            "timeoutSeconds": 5, "reinvocationPolicy": "IfNeeded",
+            "clientConfig": {"url": format!("https://127.0.0.1:{port}/mutate-fluid-io-v1alpha1-schedulepod")},
+            "objectSelector": {"matchLabels": {INJECT: "true"}},
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": operator.namespace}},
+            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"], "scope": "Namespaced"}]
+        }]
+    });
+    let api = Api::<MutatingWebhookConfiguration>::all(operator.client.clone());
+    let parameters = PatchParams::apply("test").force();
+    api.patch(&operator.namespace, &parameters, &Patch::Apply(&configuration))
+        .await
+        .unwrap();
+}
+
+fn object(value: &Value) -> DynamicObject {
+    serde_json::from_value(value.clone()).unwrap()
+}
+
+fn pod(name: &str, labels: Value) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels},
+        "spec": {
+            "terminationGracePeriodSeconds": 0,
+            "containers": [{"name": "app", "image": "nginx", "volumeMounts": [{"name": "data", "mountPath": "/data"}]}],
+            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "demo"}}]
+        }
+    })
+}
+
+/// What the API server makes of a pod.
+async fn created(operator: &Operator, pod: &Value) -> Value {
+    let created = operator
+        .api("v1", "Pod")
+        .create(&PostParams::default(), &object(pod))
+        .await
+        .unwrap();
+    serde_json::to_value(created).unwrap()
+}
+
+fn has_been_steered(pod: &Value) -> bool {
+    pod.pointer("/metadata/annotations/fluid.io~1datasets-in-use").is_some()
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn labelled_pods_are_steered_to_the_cache_and_see_recovered_mounts() {
+    let operator = Operator::start_serving("webhook").await;
+    operator.create("demo").await;
+    operator.bound("demo").await;
+    let webhook = Webhook::start(&operator).await;
+    webhook.works().await;
+
+    let steered = created(&operator, &pod("steered", json!({INJECT: "true"}))).await;
+    let label = format!("fluid.io/s-{}-demo", operator.namespace);
+    let wanted = json!([{"weight": 100, "preference": {"matchExpressions": [{"key": label, "operator": "In", "values": ["true"]}]}}]);
+    assert_eq!(steered.pointer(PREFERRED), Some(&wanted), "{steered}");
+    assert_eq!(
+        steered["spec"]["containers"][0]["volumeMounts"][0]["mountPropagation"],
+        "HostToContainer"
+    );
+    assert_eq!(steered["metadata"]["annotations"]["fluid.io/datasets-in-use"], "demo");
+
+    let required = json!({INJECT: "true", "fluid.io/dataset.demo.sched": "required"});
+    let required = created(&operator, &pod("required", required)).await;
+    let terms = &required["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"];
+    assert_eq!(terms[0]["matchExpressions"][0]["key"], label.as_str(), "{required}");
+
+    let without = with(
+        pod("without", json!({INJECT: "true"})),
+        "/spec/volumes/0",
+        json!({"name": "data", "emptyDir": {}}),
+    );
+    let without = created(&operator, &without).await;
+    let avoided = format!("{PREFERRED}/0/preference/matchExpressions/0/key");
+    assert_eq!(without.pointer(&avoided), Some(&json!("fluid.io/dataset-num")), "{without}");
+
+    let other = created(&operator, &pod("other", json!({}))).await;
+    assert!(!has_been_steered(&other) && other["spec"].get("affinity").is_none(), "{other}");
+    for name in ["steered", "required", "without", "other"] {
+        operator.delete("v1", "Pod", name).await;
+    }
+    operator.delete_dataset("demo").await;
+    operator.end().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn the_certificate_is_made_anew_and_pods_start_without_a_webhook() {
+    let operator = Operator::start_serving("webhook-certificate").await;
+    operator.create("demo").await;
+    operator.bound("demo").await;
+    let mut webhook = Webhook::start(&operator).await;
+    webhook.works().await;
+    let secrets = Api::<Secret>::namespaced(operator.client.clone(), &operator.namespace);
+    let first = secrets.get(CERTIFICATES).await.unwrap().data.unwrap();
+
+    // Whoever comes next uses what is there, and trusts it again if an installation has taken the trust away.
+    configure(&operator, webhook.port).await;
+    webhook.restart().await;
+    webhook.works().await;
+    assert_eq!(secrets.get(CERTIFICATES).await.unwrap().data.unwrap(), first);
+
+    secrets.delete(CERTIFICATES, &DeleteParams::default()).await.unwrap();
+    webhook.restart().await;
+    webhook.works().await;
+    assert_ne!(secrets.get(CERTIFICATES).await.unwrap().data.unwrap()["ca.crt"], first["ca.crt"]);
+
+    webhook.child.kill().await.unwrap();
+    let pod = created(&operator, &pod("alone", json!({INJECT: "true"}))).await;
+    assert!(!has_been_steered(&pod), "{pod}");
+    operator.delete("v1", "Pod", "alone").await;
+    operator.delete_dataset("demo").await;
+    operator.end().await;
+}
