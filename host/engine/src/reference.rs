@@ -26,7 +26,7 @@ impl Request {
     ///
     /// # Errors
     /// The mounts cannot be served.
-    pub fn reference(&self) -> Result<Option<Reference>, EngineError> {
+    pub fn refers_to(&self) -> Result<Option<Reference>, EngineError> {
         let mounts = match &self.dataset {
             Some(dataset) => &dataset.spec.mounts,
             None => &self.runtime_status.mounts,

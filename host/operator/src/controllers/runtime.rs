@@ -139,7 +139,7 @@ async fn reconcile_internal(request: &mut Request, kind: &Kind) -> Result<Action
         add_finalizer(request, &dataset).await?;
     }
     label_dataset(request, &dataset).await?;
-    match request.reference()? {
+    match request.refers_to()? {
         Some(reference) => reconcile_reference(request, &reference, kind).await,
         None => reconcile_runtime(request).await,
     }
@@ -218,7 +218,7 @@ async fn reconcile_runtime_deletion(request: &mut Request) -> Result<Action, Eng
         return Ok(Action::await_change());
     }
     request.delete_volume().await?;
-    match request.reference() {
+    match request.refers_to() {
         Ok(Some(reference)) => request.unfollow(&reference).await?,
         _ => request.shutdown().await?,
     }
