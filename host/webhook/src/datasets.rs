@@ -1,14 +1,16 @@
 //! Which dataset a claim belongs to, and what its pods should know of it.
 
 use async_trait::async_trait;
-use k8s_openapi::api::core::v1::PersistentVolumeClaim;
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
+use k8s_openapi::api::apps::v1::DaemonSet;
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
-use wasser_api::dataset::Dataset;
+use wasser_api::dataset::{Dataset, DatasetPhase};
 use wasser_api::labels;
 
 use crate::serverful::DatasetUse;
+use crate::sidecar::{self, Sidecar};
 
 /// The API server did not say what was asked of it.
 #[derive(Debug, thiserror::Error)]
@@ -20,14 +22,30 @@ pub struct LookupError {
     pub reason: String,
 }
 
+/// How a pod could mount a claim by itself.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fuse {
+    /// The claim is none of a dataset.
+    Others,
+    /// Not yet: what is missing.
+    NotBound(String),
+    /// Not at all: why.
+    Without(String),
+    /// By this.
+    Sidecar(Box<Sidecar>),
+}
+
 /// Who knows the datasets.
 #[async_trait]
 pub trait Datasets: Send + Sync {
     /// The dataset whose claim this is; none for claims of others.
     async fn of_claim(&self, namespace: &str, claim: &str) -> Result<Option<DatasetUse>, LookupError>;
+
+    /// How a pod mounts this claim by itself.
+    async fn fuse_of(&self, namespace: &str, claim: &str) -> Result<Fuse, LookupError>;
 }
 
-/// The real API server. It is asked for each pod, of which only labelled ones come here: three small reads, and nothing that may be out of date.
+/// The real API server. It is asked for each pod, of which only labelled ones come here: a few small reads, and nothing that may be out of date.
 #[derive(Clone)]
 pub struct KubeDatasets {
     client: Client,
@@ -37,6 +55,41 @@ impl KubeDatasets {
     /// Asks with this client.
     pub fn new(client: Client) -> Self {
         Self { client }
+    }
+
+    /// The dataset whose claim this is, with the claim, which may not be there yet.
+    async fn dataset(&self, namespace: &str, claim: &str) -> Result<Option<(Option<PersistentVolumeClaim>, Dataset)>, LookupError> {
+        let claims = Api::<PersistentVolumeClaim>::namespaced(self.client.clone(), namespace);
+        let found = claims.get_opt(claim).await;
+        let found = found.map_err(failed(|| format!("reading the claim {namespace}/{claim}")))?;
+        // A claim that is not there may be one that comes when its Dataset is bound: both may be applied together with the pod.
+        let ours = |claim: &PersistentVolumeClaim| claim.labels().keys().any(|key| key.starts_with(labels::COMMON_PREFIX));
+        if found.as_ref().is_some_and(|claim| !ours(claim)) {
+            return Ok(None);
+        }
+        let datasets = Api::<Dataset>::namespaced(self.client.clone(), namespace);
+        let dataset = datasets.get_opt(claim).await;
+        let dataset = dataset.map_err(failed(|| format!("reading the Dataset {namespace}/{claim}")))?;
+        Ok(dataset.map(|dataset| (found, dataset)))
+    }
+
+    async fn volume(&self, name: &str) -> Result<Option<PersistentVolume>, LookupError> {
+        let volumes = Api::<PersistentVolume>::all(self.client.clone());
+        let found = volumes.get_opt(name).await;
+        found.map_err(failed(|| format!("reading the PersistentVolume {name}")))
+    }
+
+    /// The pod template of the DaemonSet that mounts at this path. What it is called, only its chart knows.
+    async fn template(&self, namespace: &str, fluid_path: &str) -> Result<Option<Value>, LookupError> {
+        let sets = Api::<DaemonSet>::namespaced(self.client.clone(), namespace);
+        let found = sets.list(&ListParams::default()).await;
+        let found = found.map_err(failed(|| format!("listing the DaemonSets of the namespace {namespace}")))?;
+        let templates = found
+            .items
+            .into_iter()
+            .filter_map(|set| serde_json::to_value(set.spec?.template).ok());
+        let leading = templates.filter_map(|template| Some((sidecar::leads_to(&template, fluid_path)?, template)));
+        Ok(leading.max_by_key(|(near, _)| *near).map(|(_, template)| template))
     }
 
     async fn runtime(&self, dataset: &Dataset) -> Result<Option<DynamicObject>, LookupError> {
@@ -55,20 +108,47 @@ impl KubeDatasets {
 #[async_trait]
 impl Datasets for KubeDatasets {
     async fn of_claim(&self, namespace: &str, claim: &str) -> Result<Option<DatasetUse>, LookupError> {
-        let claims = Api::<PersistentVolumeClaim>::namespaced(self.client.clone(), namespace);
-        let found = claims.get_opt(claim).await;
-        let found = found.map_err(failed(|| format!("reading the claim {namespace}/{claim}")))?;
-        // A claim that is not there may be one that comes when its Dataset is bound: both may be applied together with the pod.
-        if found.is_some_and(|claim| !claim.labels().keys().any(|key| key.starts_with(labels::COMMON_PREFIX))) {
-            return Ok(None);
-        }
-        let datasets = Api::<Dataset>::namespaced(self.client.clone(), namespace);
-        let dataset = datasets.get_opt(claim).await;
-        let Some(dataset) = dataset.map_err(failed(|| format!("reading the Dataset {namespace}/{claim}")))? else {
+        let Some((_, dataset)) = self.dataset(namespace, claim).await? else {
             return Ok(None);
         };
         let runtime = self.runtime(&dataset).await?;
         Ok(Some(describe(namespace, &dataset, runtime.as_ref().map(|runtime| &runtime.data))))
+    }
+
+    async fn fuse_of(&self, namespace: &str, claim: &str) -> Result<Fuse, LookupError> {
+        let Some((bound, dataset)) = self.dataset(namespace, claim).await? else {
+            return Ok(Fuse::Others);
+        };
+        let phase = dataset.status.as_ref().map_or(&DatasetPhase::Unset, |status| &status.phase);
+        if matches!(phase, DatasetPhase::Unset | DatasetPhase::NotBound) {
+            return Ok(Fuse::NotBound(format!("the Dataset {namespace}/{claim} is not Bound")));
+        }
+        let volume = match bound.and_then(|claim| claim.spec?.volume_name).filter(|name| !name.is_empty()) {
+            Some(name) => self.volume(&name).await?,
+            None => None,
+        };
+        let Some(attributes) = volume.and_then(|volume| volume.spec?.csi?.volume_attributes) else {
+            return Ok(Fuse::NotBound(format!("the claim {namespace}/{claim} has no volume yet")));
+        };
+        let get = |key: &str| attributes.get(key).cloned().unwrap_or_default();
+        let (other, fluid_path) = (get("runtime_namespace"), get("fluid_path"));
+        if other != namespace {
+            let what =
+                format!("the runtime of the Dataset {namespace}/{claim} is in the namespace {other}, whose ConfigMaps no other pod has");
+            return Ok(Fuse::Without(what));
+        }
+        let Some(template) = self.template(namespace, &fluid_path).await? else {
+            let what = format!("no fuse DaemonSet in the namespace {namespace} mounts the Dataset {claim} at {fluid_path:?}");
+            return Ok(Fuse::Without(what));
+        };
+        Ok(Fuse::Sidecar(Box::new(Sidecar {
+            dataset: claim.to_owned(),
+            namespace: namespace.to_owned(),
+            template,
+            fluid_path,
+            mount_type: get("mount_type"),
+            sub_path: get("fluid_sub_path"),
+        })))
     }
 }
 

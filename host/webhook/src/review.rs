@@ -1,60 +1,114 @@
 //! Admission reviews of `admission.k8s.io/v1`: one question, one answer.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::datasets::{Datasets, LookupError};
-use crate::pod;
+use crate::datasets::{Datasets, Fuse, LookupError};
 use crate::serverful::{self, DatasetUse};
+use crate::sidecar::Sidecar;
+use crate::{pod, serverless};
+
+/// What comes of a pod.
+enum Verdict {
+    /// It is created, with this patch, as JSON, if it does not stay as it is.
+    Created(Option<String>),
+    /// It is created as it is, and whoever creates it is warned.
+    AsItIs(String),
+    /// It is not created.
+    Refused(String),
+}
 
 /// Answers a review; none if it is no review.
 ///
-/// What is added makes pods faster and their mounts recoverable, but they run without it. So no pod is ever refused: if the cluster cannot be
-/// asked, the pod starts as it is written, and whoever creates it is warned.
+/// Without what is added, pods run, if slower, and the node plugin mounts for them. So hardly a pod is refused: if the cluster cannot be
+/// asked, it starts as it is written, and whoever creates it is warned. The exception are pods that are to mount a dataset by themselves before it
+/// is Bound: as they are written, they would never get their sidecar, while whoever creates pods again and again has it soon.
 pub async fn answer(review: &Value, datasets: &dyn Datasets) -> Option<Value> {
     let request = review.get("request")?;
     let uid = request.get("uid")?.as_str()?;
-    let response = match changed(request, datasets).await {
-        Ok(None) => json!({"uid": uid, "allowed": true}),
-        Ok(Some(patch)) => json!({"uid": uid, "allowed": true, "patchType": "JSONPatch", "patch": STANDARD.encode(patch)}),
-        Err(error) => {
-            tracing::warn!(%error, "a pod is admitted as it is");
-            json!({"uid": uid, "allowed": true, "warnings": [format!("the pod is not steered to the cache of its datasets: {error}")]})
+    let response = match verdict(request, uid, datasets).await {
+        Verdict::Created(None) => json!({"uid": uid, "allowed": true}),
+        Verdict::Created(Some(patch)) => json!({"uid": uid, "allowed": true, "patchType": "JSONPatch", "patch": STANDARD.encode(patch)}),
+        Verdict::AsItIs(reason) => {
+            tracing::warn!(reason, "a pod is admitted as it is");
+            json!({"uid": uid, "allowed": true, "warnings": [reason]})
+        }
+        Verdict::Refused(reason) => {
+            tracing::info!(reason, "a pod is refused");
+            json!({"uid": uid, "allowed": false, "status": {"code": 403, "reason": "Forbidden", "message": reason}})
         }
     };
     Some(json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}))
 }
 
-/// The patch of a pod that is to be created, as JSON; none if it stays as it is.
-async fn changed(request: &Value, datasets: &dyn Datasets) -> Result<Option<String>, LookupError> {
+/// What comes of a pod that is to be created.
+async fn verdict(request: &Value, uid: &str, datasets: &dyn Datasets) -> Verdict {
     let created = request.get("operation") == Some(&json!("CREATE")) && request.pointer("/kind/kind") == Some(&json!("Pod"));
     let (Some(before), true) = (request.get("object"), created) else {
-        return Ok(None);
+        return Verdict::Created(None);
     };
-    if !serverful::wanted(before) {
-        return Ok(None);
-    }
     let namespace = request.get("namespace").and_then(Value::as_str).unwrap_or_default();
+    let mut after = before.clone();
+    if serverless::wanted(before) {
+        if let Err(other) = mounting(&mut after, namespace, uid, datasets).await {
+            return other;
+        }
+    } else if serverful::wanted(before) {
+        if let Err(error) = steered(&mut after, namespace, datasets).await {
+            return Verdict::AsItIs(format!("the pod is not steered to the cache of its datasets: {error}"));
+        }
+    } else {
+        return Verdict::Created(None);
+    }
+    let patch = json_patch::diff(before, &after);
+    let name = before
+        .pointer("/metadata/name")
+        .or_else(|| before.pointer("/metadata/generateName"));
+    let name = name.and_then(Value::as_str).unwrap_or_default();
+    tracing::info!(pod = %format_args!("{namespace}/{name}"), operations = patch.0.len(), "a pod is admitted");
+    Verdict::Created((!patch.0.is_empty()).then(|| patch.to_string()))
+}
+
+/// Adds what a pod needs that the node plugin mounts for.
+async fn steered(pod: &mut Value, namespace: &str, datasets: &dyn Datasets) -> Result<(), LookupError> {
     let mut used = BTreeMap::<String, DatasetUse>::new();
-    for claim in claims(before) {
+    for claim in claims(pod) {
         if !used.contains_key(claim)
             && let Some(dataset) = datasets.of_claim(namespace, claim).await?
         {
             used.insert(claim.to_owned(), dataset);
         }
     }
-    let mut after = before.clone();
-    serverful::mutate(&mut after, &used);
-    let patch = json_patch::diff(before, &after);
-    let name = before
-        .pointer("/metadata/name")
-        .or_else(|| before.pointer("/metadata/generateName"));
-    let name = name.and_then(Value::as_str).unwrap_or_default();
-    tracing::info!(pod = %format_args!("{namespace}/{name}"), datasets = used.len(), operations = patch.0.len(), "a pod is admitted");
-    Ok((!patch.0.is_empty()).then(|| patch.to_string()))
+    serverful::mutate(pod, &used);
+    Ok(())
+}
+
+/// Adds the sidecars of a pod that mounts by itself: for all of its datasets, or for none. The request's id is that of no other pod.
+async fn mounting(pod: &mut Value, namespace: &str, uid: &str, datasets: &dyn Datasets) -> Result<(), Verdict> {
+    let without = |reason: &dyn Display| Verdict::AsItIs(format!("the pod gets no fuse sidecar: {reason}"));
+    let mut sidecars = BTreeMap::<String, Sidecar>::new();
+    for claim in claims(pod) {
+        if sidecars.contains_key(claim) {
+            continue;
+        }
+        match datasets.fuse_of(namespace, claim).await.map_err(|error| without(&error))? {
+            Fuse::Others => {}
+            Fuse::Sidecar(sidecar) => drop(sidecars.insert(claim.to_owned(), *sidecar)),
+            Fuse::Without(reason) => return Err(without(&reason)),
+            Fuse::NotBound(reason) if serverless::skips_precheck(pod) => return Err(without(&reason)),
+            Fuse::NotBound(reason) => {
+                return Err(Verdict::Refused(format!(
+                    "the pod cannot get its fuse sidecar yet: {reason}; create it once it is, or let the node plugin mount by the annotation {}=true",
+                    serverless::SKIP_PRECHECK
+                )));
+            }
+        }
+    }
+    serverless::mutate(pod, &sidecars, uid).map_err(|error| without(&error))
 }
 
 /// The claims that a pod's volumes name.

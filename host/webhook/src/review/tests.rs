@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::*;
+use crate::sidecar::tests::sidecar;
 
 /// In the form in which an API server of version 1.33 sends it.
 pub const RECORDED: &str = include_str!("recorded.json");
@@ -23,6 +24,16 @@ impl Datasets for Known {
             ..DatasetUse::default()
         }))
     }
+
+    async fn fuse_of(&self, namespace: &str, claim: &str) -> Result<Fuse, LookupError> {
+        self.of_claim(namespace, claim).await?;
+        Ok(match claim {
+            "demo" => Fuse::Sidecar(Box::new(sidecar(claim))),
+            "early" => Fuse::NotBound("the Dataset default/early is not Bound".to_owned()),
+            "bare" => Fuse::Without("no fuse DaemonSet".to_owned()),
+            _ => Fuse::Others,
+        })
+    }
 }
 
 /// The response to the recorded review after a change, and the pod that comes of it.
@@ -31,7 +42,6 @@ async fn response(known: &Known, change: impl FnOnce(&mut Value)) -> (Value, Val
     change(&mut review);
     let answer = answer(&review, known).await.unwrap();
     assert_eq!(answer["response"]["uid"], review["request"]["uid"]);
-    assert_eq!(answer["response"]["allowed"], true);
     let mut pod = review["request"]["object"].take();
     if let Some(patch) = answer["response"]["patch"].as_str() {
         assert_eq!(answer["response"]["patchType"], "JSONPatch");
@@ -67,14 +77,60 @@ async fn others_get_no_patch() {
     for change in changes {
         let (response, _) = response(&Known(Some("demo")), change).await;
         assert_eq!((response.get("patch"), response.get("warnings")), (None, None));
+        assert_eq!(response["allowed"], true);
     }
 }
 
 #[tokio::test]
 async fn a_pod_starts_even_if_nobody_knows_its_datasets() {
     let (response, _) = response(&Known(None), |_| ()).await;
-    assert_eq!(response.get("patch"), None);
+    assert_eq!((response.get("patch"), &response["allowed"]), (None, &json!(true)));
     assert!(response["warnings"][0].as_str().unwrap().contains("default/demo"), "{response}");
+}
+
+/// The recorded pod as one that mounts by itself, with this claim.
+fn serverless(claim: &str) -> impl FnOnce(&mut Value) {
+    move |review| {
+        let pod = &mut review["request"]["object"];
+        // Both labels: the sidecar mounts, and no node needs to.
+        pod["metadata"]["labels"]["serverless.fluid.io/inject"] = json!("true");
+        pod["spec"]["volumes"][0]["persistentVolumeClaim"]["claimName"] = json!(claim);
+    }
+}
+
+#[tokio::test]
+async fn a_pod_that_mounts_by_itself_gets_a_sidecar() {
+    let (response, pod) = response(&Known(Some("demo")), serverless("demo")).await;
+    assert_eq!(response["allowed"], true);
+    assert_eq!(pod["spec"]["containers"][0]["name"], "fluid-fuse-0", "{pod}");
+    let own = "/runtime-mnt/juicefs/default/demo/0e6c3d5f-3a0f-4a86-9a6b-6a3f5f6f3a11-0/juicefs-fuse";
+    assert_eq!(pod["spec"]["volumes"][0]["hostPath"]["path"], own);
+    assert_eq!(pod["spec"].get("affinity"), None);
+}
+
+#[tokio::test]
+async fn it_is_refused_until_the_dataset_is_bound() {
+    let (early, _) = response(&Known(Some("demo")), serverless("early")).await;
+    assert_eq!((&early["allowed"], early.get("patch")), (&json!(false), None));
+    assert!(
+        early["status"]["message"].as_str().unwrap().contains("default/early is not Bound"),
+        "{early}"
+    );
+    let skipping = |review: &mut Value| {
+        serverless("early")(review);
+        review["request"]["object"]["metadata"]["annotations"] = json!({"sidecar.fluid.io/skip-precheck": "true"});
+    };
+    let (skipped, _) = response(&Known(Some("demo")), skipping).await;
+    assert_eq!((&skipped["allowed"], skipped.get("patch")), (&json!(true), None));
+}
+
+#[tokio::test]
+async fn it_starts_as_it_is_where_no_sidecar_can_be_had() {
+    for (known, claim, says) in [(Known(Some("demo")), "bare", "no fuse DaemonSet"), (Known(None), "demo", "timeout")] {
+        let (response, _) = response(&known, serverless(claim)).await;
+        assert_eq!((&response["allowed"], response.get("patch")), (&json!(true), None));
+        assert!(response["warnings"][0].as_str().unwrap().contains(says), "{response}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,180 @@
+//! Pods that mount their datasets by themselves, by a fuse client beside their containers: for nodes where no node plugin runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use wasser_api::labels;
+
+use crate::pod;
+use crate::serverful::{DONE, ENABLE, IN_USE};
+use crate::sidecar::{Names, Sidecar, Unusable, Wishes, make};
+
+/// On pods: they are to get fuse sidecars.
+pub const INJECT: &str = "serverless.fluid.io/inject";
+/// Annotation on pods: they start as they are written even if a dataset is not Bound.
+pub const SKIP_PRECHECK: &str = "sidecar.fluid.io/skip-precheck";
+/// On pods: their sidecars must use nothing of the node.
+const UNPRIVILEGED: &str = "unprivileged.sidecar.fluid.io/inject";
+/// Annotation on pods: who runs them, and brings the mount.
+const PLATFORM: &str = "serverless.fluid.io/platform";
+/// On pods: their sidecars keep their caches on the node.
+const CACHES: &str = "cachedir.sidecar.fluid.io/inject";
+/// On pods: `false` lets their containers start before the mount is there.
+const POST_START: &str = "fuse.sidecar.poststart.fluid.io/inject";
+/// What the labels begin with that say whose sidecar a container is.
+const DATASET_NAME: &str = "dataset-name.sidecar.fluid.io";
+const DATASET_NAMESPACE: &str = "dataset-namespace.sidecar.fluid.io";
+/// Annotation that `kubectl logs` and `kubectl exec` go by.
+const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
+
+/// Whether a pod is to get sidecars: it has the label, was not refused, and has not got them yet.
+pub fn wanted(pod: &Value) -> bool {
+    let refused = pod::label(pod, ENABLE) == Some("false") || pod::label(pod, DONE) == Some(labels::TRUE);
+    pod::label(pod, INJECT) == Some(labels::TRUE) && !refused
+}
+
+/// Whether a pod is to start as it is written rather than to be refused.
+pub fn skips_precheck(pod: &Value) -> bool {
+    annotation(pod, SKIP_PRECHECK) == Some(labels::TRUE)
+}
+
+/// Gives a labelled pod its sidecars, by the names of their claims. `unique` is said of no other pod. Others stay as they are; so does one that was here before.
+///
+/// # Errors
+/// A sidecar cannot be made; the pod is as it was.
+pub fn mutate(pod: &mut Value, sidecars: &BTreeMap<String, Sidecar>, unique: &str) -> Result<(), Unusable> {
+    if !wanted(pod) {
+        return Ok(());
+    }
+    let volumes = volumes(pod, sidecars);
+    if volumes.is_empty() {
+        return Ok(());
+    }
+    let original = pod.clone();
+    let mut containers = Names::of(&original, &["/spec/initContainers", "/spec/containers"]);
+    let mut names = Names::of(&original, &["/spec/volumes"]);
+    let (mut first, mut beside, mut added) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut sources, mut told) = (BTreeMap::new(), Vec::new());
+    for (_, claim, sidecar) in &volumes {
+        if sources.contains_key(claim) {
+            continue;
+        }
+        let number = sources.len();
+        let name = containers.take(&format!("fluid-fuse-{number}"));
+        let own = volumes.iter().filter(|(_, other, _)| other == claim);
+        let own: BTreeSet<&str> = own.map(|(volume, _, _)| volume.as_str()).collect();
+        let wishes = wishes(&original, &own);
+        let directory = format!("{unique}-{number}");
+        let made = make(sidecar, &original, wishes, &name, &directory, &mut containers, &mut names)?;
+        first.extend(made.before);
+        if wishes.native { &mut first } else { &mut beside }.push(made.client);
+        added.extend(made.volumes);
+        sources.insert(claim.clone(), made.source);
+        told.push((name, *sidecar));
+    }
+    for (volume, claim, _) in &volumes {
+        if let Some(source) = sources.get(claim) {
+            redirect(pod, volume, source);
+        }
+    }
+    mark(pod, &original, &told, !beside.is_empty());
+    for (key, items) in [("initContainers", first), ("containers", beside)] {
+        if !items.is_empty()
+            && let Some(list) = pod::list(pod, &["spec"], key)
+        {
+            list.splice(0..0, items);
+        }
+    }
+    if let Some(list) = pod::list(pod, &["spec"], "volumes") {
+        list.extend(added);
+    }
+    let secrets = told
+        .iter()
+        .flat_map(|(_, sidecar)| pod::items(&sidecar.template, "/spec/imagePullSecrets"));
+    for secret in secrets {
+        if let Some(list) = pod::list(pod, &["spec"], "imagePullSecrets")
+            && !list.contains(secret)
+        {
+            list.push(secret.clone());
+        }
+    }
+    Ok(())
+}
+
+/// The pod's volumes that are datasets, with their claims.
+fn volumes<'a>(pod: &Value, sidecars: &'a BTreeMap<String, Sidecar>) -> Vec<(String, String, &'a Sidecar)> {
+    pod::items(pod, "/spec/volumes")
+        .filter_map(|volume| {
+            let claim = volume.pointer("/persistentVolumeClaim/claimName")?.as_str()?;
+            Some((volume.get("name")?.as_str()?.to_owned(), claim.to_owned(), sidecars.get(claim)?))
+        })
+        .collect()
+}
+
+/// What the pod wants of the sidecar for these volumes. Init containers need it before they start, and a pod that ends must not wait for it.
+fn wishes(pod: &Value, volumes: &BTreeSet<&str>) -> Wishes {
+    let says = |key: &str| pod::label(pod, key) == Some(labels::TRUE);
+    let mut mounts = pod::items(pod, "/spec/initContainers").flat_map(|container| pod::items(container, "/volumeMounts"));
+    let early = mounts.any(|mount| mount.get("name").and_then(Value::as_str).is_some_and(|name| volumes.contains(name)));
+    let policy = pod.pointer("/spec/restartPolicy").and_then(Value::as_str);
+    Wishes {
+        wait: pod::label(pod, POST_START) != Some("false"),
+        caches: says(CACHES),
+        unprivileged: says(UNPRIVILEGED) || annotation(pod, PLATFORM).is_some(),
+        native: early || policy.is_some_and(|policy| policy != "Always"),
+    }
+}
+
+/// Lets a volume be what the sidecar mounts, and the containers see it when it comes, and when it comes again.
+fn redirect(pod: &mut Value, name: &str, source: &str) {
+    let mut read_only = false;
+    let volumes = pod.pointer_mut("/spec/volumes").and_then(Value::as_array_mut);
+    let mut volumes = volumes.into_iter().flatten().filter_map(Value::as_object_mut);
+    if let Some(volume) = volumes.find(|volume| volume.get("name") == Some(&json!(name))) {
+        let claim = volume.remove("persistentVolumeClaim").unwrap_or_default();
+        read_only = claim.get("readOnly") == Some(&json!(true));
+        // Without a type: the kubelet looks at it before the sidecar has started.
+        volume.insert("hostPath".to_owned(), json!({"path": source}));
+    }
+    for kind in ["/spec/initContainers", "/spec/containers"] {
+        let containers = pod.pointer_mut(kind).and_then(Value::as_array_mut).into_iter().flatten();
+        let mounts = containers
+            .filter_map(|container| container.get_mut("volumeMounts")?.as_array_mut())
+            .flatten();
+        for mount in mounts.filter_map(Value::as_object_mut) {
+            if mount.get("name") == Some(&json!(name)) {
+                mount.entry("mountPropagation").or_insert_with(|| json!("HostToContainer"));
+                if read_only {
+                    mount.insert("readOnly".to_owned(), json!(true));
+                }
+            }
+        }
+    }
+}
+
+/// Says on the pod what it has got.
+fn mark(pod: &mut Value, original: &Value, told: &[(String, &Sidecar)], shifted: bool) {
+    if let Some(marks) = pod::object(pod, &["metadata", "labels"]) {
+        for (container, sidecar) in told {
+            marks.insert(format!("{DATASET_NAME}/{container}"), json!(sidecar.dataset));
+            marks.insert(format!("{DATASET_NAMESPACE}/{container}"), json!(sidecar.namespace));
+        }
+        marks.insert(DONE.to_owned(), json!(labels::TRUE));
+        marks.insert(labels::MANAGED_BY.to_owned(), json!(labels::MANAGED_BY_VALUE));
+    }
+    if let Some(annotations) = pod::object(pod, &["metadata", "annotations"]) {
+        let names: BTreeSet<&str> = told.iter().map(|(_, sidecar)| sidecar.dataset.as_str()).collect();
+        annotations.insert(IN_USE.to_owned(), json!(names.into_iter().collect::<Vec<_>>().join(",")));
+        // The first container is no longer the user's.
+        if let (true, Some(container)) = (shifted, original.pointer("/spec/containers/0/name")) {
+            annotations.entry(DEFAULT_CONTAINER).or_insert_with(|| container.clone());
+        }
+    }
+}
+
+fn annotation<'a>(pod: &'a Value, key: &str) -> Option<&'a str> {
+    pod.pointer("/metadata/annotations")?.get(key)?.as_str()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // Tests fail by panicking.
+
+use std::process::Command;
+
+use super::*;
+
+/// In the form that charts give to it.
+pub fn template() -> Value {
+    json!({"spec": {
+        "hostNetwork": true,
+        "imagePullSecrets": [{"name": "registry"}],
+        "containers": [{
+            "name": "juicefs-fuse", "image": "juicedata/mount:ce", "command": ["sh", "/root/script/script.sh"],
+            "ports": [{"name": "metrics", "containerPort": 9567, "hostPort": 9567}],
+            "securityContext": {"privileged": true},
+            "lifecycle": {"preStop": {"exec": {"command": ["umount", "/jfs/juicefs-fuse"]}}},
+            "volumeMounts": [
+                {"name": "fuse-mount", "mountPath": "/jfs", "mountPropagation": "Bidirectional"},
+                {"name": "device", "mountPath": "/dev/fuse"},
+                {"name": "script", "mountPath": "/root/script"},
+                {"name": "cache-dir-1", "mountPath": "/var/cache/jfs"}
+            ]
+        }],
+        "volumes": [
+            {"name": "fuse-mount", "hostPath": {"path": "/runtime-mnt/juicefs/default/demo/", "type": "DirectoryOrCreate"}},
+            {"name": "device", "hostPath": {"path": "/dev/fuse", "type": "CharDevice"}},
+            {"name": "script", "configMap": {"name": "demo-fuse-script"}},
+            {"name": "cache-dir-1", "hostPath": {"path": "/var/cache/jfs", "type": "DirectoryOrCreate"}},
+            {"name": "unused", "emptyDir": {}}
+        ]
+    }})
+}
+
+pub fn sidecar(name: &str) -> Sidecar {
+    Sidecar {
+        dataset: name.to_owned(),
+        namespace: "default".to_owned(),
+        template: template(),
+        fluid_path: "/runtime-mnt/juicefs/default/demo//juicefs-fuse".to_owned(),
+        mount_type: "JuiceFS".to_owned(),
+        sub_path: String::new(),
+    }
+}
+
+const WISHES: Wishes = Wishes {
+    wait: true,
+    caches: false,
+    unprivileged: false,
+    native: false,
+};
+
+fn made(sidecar: &Sidecar, pod: &Value, wishes: Wishes) -> Result<Made, Unusable> {
+    let (mut containers, mut volumes) = (Names::default(), Names::of(pod, &["/spec/volumes"]));
+    make(sidecar, pod, wishes, "fluid-fuse-0", "own-0", &mut containers, &mut volumes)
+}
+
+fn names(items: &Value) -> Vec<&str> {
+    items
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["name"].as_str().unwrap())
+        .collect()
+}
+
+#[test]
+fn a_client_mounts_in_a_directory_of_its_own() {
+    let made = made(&sidecar("demo"), &json!({}), WISHES).unwrap();
+    assert_eq!(made.source, "/runtime-mnt/juicefs/default/demo/own-0/juicefs-fuse");
+    let shared =
+        json!({"name": "fuse-mount", "hostPath": {"path": "/runtime-mnt/juicefs/default/demo/own-0", "type": "DirectoryOrCreate"}});
+    assert_eq!(made.volumes[0], shared);
+    assert_eq!(names(&json!(made.volumes)), ["fuse-mount", "device", "script"]);
+    let client = &made.client;
+    assert_eq!(client["name"], "fluid-fuse-0");
+    assert_eq!(client["ports"], json!([{"name": "metrics", "containerPort": 9567}]));
+    assert_eq!(client["securityContext"], json!({"privileged": true}));
+    assert_eq!(client.get("restartPolicy"), None);
+    assert_eq!(client["volumeMounts"][0]["mountPath"], "/jfs");
+    assert_eq!(
+        client["lifecycle"]["preStop"],
+        template()["spec"]["containers"][0]["lifecycle"]["preStop"]
+    );
+    let hook = client["lifecycle"]["postStart"]["exec"]["command"].as_array().unwrap();
+    assert_eq!(hook[3..], [json!("wait"), json!("/jfs/juicefs-fuse"), json!("JuiceFS")]);
+}
+
+#[test]
+fn wishes_are_granted() {
+    let sidecar = sidecar("demo");
+    let caches = made(&sidecar, &json!({}), Wishes { caches: true, ..WISHES }).unwrap();
+    assert_eq!(names(&json!(caches.volumes)), ["fuse-mount", "device", "script", "cache-dir-1"]);
+    let native = made(&sidecar, &json!({}), Wishes { native: true, ..WISHES }).unwrap();
+    assert_eq!(native.client["restartPolicy"], "Always");
+    let at_once = made(&sidecar, &json!({}), Wishes { wait: false, ..WISHES }).unwrap();
+    assert_eq!(at_once.client["lifecycle"].get("postStart"), None);
+    let wish = Wishes {
+        unprivileged: true,
+        caches: true,
+        ..WISHES
+    };
+    let unprivileged = made(&sidecar, &json!({}), wish).unwrap();
+    assert_eq!(names(&json!(unprivileged.volumes)), ["script"]);
+    assert_eq!(names(&unprivileged.client["volumeMounts"]), ["script"]);
+    assert_eq!(unprivileged.client["securityContext"], json!({}));
+    assert_eq!(unprivileged.source, "/runtime-mnt/juicefs/default/demo/juicefs-fuse");
+}
+
+#[test]
+fn names_that_are_taken_are_not_used_again() {
+    let pod = json!({"spec": {"volumes": [{"name": "script", "emptyDir": {}}, {"name": "script-1", "emptyDir": {}}]}});
+    let made = made(&sidecar("demo"), &pod, WISHES).unwrap();
+    assert_eq!(names(&json!(made.volumes)), ["fuse-mount", "device", "script-2"]);
+    assert_eq!(names(&made.client["volumeMounts"]), ["fuse-mount", "device", "script-2"]);
+    let mut names = Names::of(&json!({"list": [{"name": "a".repeat(63)}]}), &["/list"]);
+    assert_eq!(names.take(&"a".repeat(63)), format!("{}-1", "a".repeat(58)));
+}
+
+#[test]
+fn the_pods_own_user_is_not_that_of_the_client() {
+    let pod = json!({"spec": {"securityContext": {"runAsUser": 1000, "runAsNonRoot": true, "fsGroup": 1}}});
+    let mut sidecar = sidecar("demo");
+    let context = json!({"privileged": true, "runAsUser": 0, "runAsNonRoot": false});
+    assert_eq!(made(&sidecar, &pod, WISHES).unwrap().client["securityContext"], context);
+    sidecar.template["spec"]["securityContext"] = json!({"runAsUser": 7});
+    assert_eq!(made(&sidecar, &pod, WISHES).unwrap().client["securityContext"]["runAsUser"], 7);
+}
+
+#[test]
+fn init_containers_of_the_client_come_along() {
+    let mut sidecar = sidecar("demo");
+    let mounts = json!([{"name": "fuse-mount", "mountPath": "/jfs"}, {"name": "cache-dir-1", "mountPath": "/cache"}]);
+    sidecar.template["spec"]["initContainers"] = json!([{"name": "init-fuse", "image": "init", "volumeMounts": mounts}]);
+    let made = made(&sidecar, &json!({}), WISHES).unwrap();
+    let wanted = json!([{"name": "fluid-fuse-0-init-0", "image": "init", "volumeMounts": [{"name": "fuse-mount", "mountPath": "/jfs"}]}]);
+    assert_eq!(json!(made.before), wanted);
+}
+
+#[test]
+fn what_leads_elsewhere_is_refused() {
+    let mut other = sidecar("demo");
+    other.fluid_path = "/runtime-mnt/juicefs/default/demo-2/juicefs-fuse".to_owned();
+    let error = made(&other, &json!({}), WISHES).unwrap_err();
+    assert!(matches!(error, Unusable::NotShared { .. }), "{error}");
+    assert_eq!(leads_to(&other.template, &other.fluid_path), None);
+    let mut outside = sidecar("demo");
+    outside.sub_path = "a/../../..".to_owned();
+    let error = made(&outside, &json!({}), WISHES).unwrap_err();
+    assert!(matches!(error, Unusable::Outside { .. }), "{error}");
+}
+
+/// Runs the hook of a client with its `sleep` replaced, for a path and a type.
+fn hook(path: &str, mount_type: &str, first: &[&str]) -> (bool, String) {
+    let mut client = json!({});
+    if !first.is_empty() {
+        client = json!({"lifecycle": {"postStart": {"exec": {"command": first}}}});
+    }
+    wait(&mut client, Path::new(path), mount_type);
+    let command = client["lifecycle"]["postStart"]["exec"]["command"].as_array().unwrap();
+    let command: Vec<&str> = command.iter().map(|word| word.as_str().unwrap()).collect();
+    let script = format!("sleep() {{ :; }}\n{}", command[2]);
+    let output = Command::new(command[0]).args(["-c", &script]).args(&command[3..]).output().unwrap();
+    (output.status.success(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn the_hook_sees_mounts_of_the_type() {
+    assert!(hook("/proc", "proc", &[]).0);
+    assert!(!hook("/proc", "JuiceFS", &[]).0);
+    assert!(!hook("/nowhere", "proc", &[]).0);
+    assert_eq!(hook("/proc", "proc", &["echo", "a  b"]), (true, "a  b\n".to_owned()));
+    assert!(!hook("/proc", "proc", &["false"]).0);
+}
+
+#[test]
+fn a_hook_that_is_no_command_stays() {
+    let mut client = json!({"lifecycle": {"postStart": {"httpGet": {"port": 80}}}});
+    let before = client.clone();
+    wait(&mut client, Path::new("/a"), "b");
+    assert_eq!(client, before);
+}
