@@ -9,13 +9,15 @@ use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
-use wasser_tests::manifests::with;
+use wasser_tests::manifests::{dataset, with};
 use wasser_tests::{Operator, environment};
 
 /// The Secret with the certificates.
 const CERTIFICATES: &str = "webhook-certs";
 /// On pods that are to be steered.
 const INJECT: &str = "fuse.serverful.fluid.io/inject";
+/// On pods that are to mount by themselves.
+const SERVERLESS: &str = "serverless.fluid.io/inject";
 const PREFERRED: &str = "/spec/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution";
 
 /// The webhook, and the configuration by which the API server comes to it, both for one namespace.
@@ -79,17 +81,20 @@ async fn configure(operator: &Operator, port: u16) {
         .await
         .unwrap();
     let owner = json!({"apiVersion": "v1", "kind": "Namespace", "name": operator.namespace, "uid": namespace.metadata.uid});
+    let webhook = |name: &str, label: &str| {
+        json!({
+            "name": name, "admissionReviewVersions": ["v1"], "sideEffects": "None", "failurePolicy": "Ignore",
+            "timeoutSeconds": 5, "reinvocationPolicy": "IfNeeded",
+            "clientConfig": {"url": format!("https://127.0.0.1:{port}/mutate-fluid-io-v1alpha1-schedulepod")},
+            "objectSelector": {"matchLabels": {label: "true"}},
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": operator.namespace}},
+            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"], "scope": "Namespaced"}]
+        })
+    };
     let configuration = json!({
         "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
         "metadata": {"name": operator.namespace, "ownerReferences": [owner]},
-        "webhooks": [{
-            "name": "fuse.serverful.fluid.io", "admissionReviewVersions": ["v1"], "sideEffects": "None", "failurePolicy": "Ignore",
-            "timeoutSeconds": 5, "reinvocationPolicy": "IfNeeded",
-            "clientConfig": {"url": format!("https://127.0.0.1:{port}/mutate-fluid-io-v1alpha1-schedulepod")},
-            "objectSelector": {"matchLabels": {INJECT: "true"}},
-            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": operator.namespace}},
-            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"], "scope": "Namespaced"}]
-        }]
+        "webhooks": [webhook("fuse.serverful.fluid.io", INJECT), webhook("sidecar.fuse.fluid.io", SERVERLESS)]
     });
     let api = Api::<MutatingWebhookConfiguration>::all(operator.client.clone());
     let parameters = PatchParams::apply("test").force();
@@ -165,6 +170,65 @@ async fn labelled_pods_are_steered_to_the_cache_and_see_recovered_mounts() {
     for name in ["steered", "required", "without", "other"] {
         operator.delete("v1", "Pod", name).await;
     }
+    operator.delete_dataset("demo").await;
+    operator.end().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn pods_that_mount_by_themselves_get_a_sidecar_once_the_dataset_is_bound() {
+    let operator = Operator::start_serving("webhook-sidecar").await;
+    operator.create("demo").await;
+    operator.bound("demo").await;
+    let webhook = Webhook::start(&operator).await;
+    webhook.works().await;
+
+    let app = created(&operator, &pod("app", json!({SERVERLESS: "true"}))).await;
+    let (containers, volumes) = (&app["spec"]["containers"], &app["spec"]["volumes"]);
+    assert_eq!(
+        (&containers[0]["name"], &containers[1]["name"]),
+        (&json!("fluid-fuse-0"), &json!("app")),
+        "{app}"
+    );
+    let set = operator.api("apps/v1", "DaemonSet").get("demo-fuse").await.unwrap();
+    assert_eq!(
+        containers[0]["image"],
+        set.data["spec"]["template"]["spec"]["containers"][0]["image"]
+    );
+    assert_eq!(containers[0]["lifecycle"]["postStart"]["exec"]["command"][0], "sh");
+    assert_eq!(containers[1]["volumeMounts"][0]["mountPropagation"], "HostToContainer");
+    let path = volumes[0]["hostPath"]["path"].as_str().unwrap();
+    let root = format!("/runtime-mnt/juicefs/{}/demo/", operator.namespace);
+    assert!(path.starts_with(&root) && path.ends_with("-0/juicefs-fuse"), "{path}");
+    assert_eq!(app["metadata"]["labels"]["done.sidecar.fluid.io/inject"], "true");
+    assert_eq!(app["metadata"]["annotations"]["fluid.io/datasets-in-use"], "demo");
+
+    let job = with(pod("job", json!({SERVERLESS: "true"})), "/spec/restartPolicy", json!("Never"));
+    let job = created(&operator, &job).await;
+    let sidecar = &job["spec"]["initContainers"][0];
+    assert_eq!(
+        (&sidecar["name"], &sidecar["restartPolicy"]),
+        (&json!("fluid-fuse-0"), &json!("Always")),
+        "{job}"
+    );
+    let other = job["spec"]["volumes"][0]["hostPath"]["path"].as_str().unwrap();
+    assert_ne!(other, path, "two pods of one node would mount at one place");
+
+    // A Dataset without a runtime is never Bound.
+    operator.apply(&dataset("early")).await;
+    let early = with(
+        pod("early", json!({SERVERLESS: "true"})),
+        "/spec/volumes/0/persistentVolumeClaim/claimName",
+        json!("early"),
+    );
+    let refused = operator.api("v1", "Pod").create(&PostParams::default(), &object(&early)).await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("early is not Bound"), "{refused}");
+
+    for name in ["app", "job"] {
+        operator.delete("v1", "Pod", name).await;
+    }
+    operator.delete("data.fluid.io/v1alpha1", "Dataset", "early").await;
     operator.delete_dataset("demo").await;
     operator.end().await;
 }

@@ -7,7 +7,7 @@ use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
 use wasser_api::dataset::{Dataset, DatasetPhase};
-use wasser_api::labels;
+use wasser_api::{labels, names};
 
 use crate::serverful::DatasetUse;
 use crate::sidecar::{self, Sidecar};
@@ -123,10 +123,10 @@ impl Datasets for KubeDatasets {
         if matches!(phase, DatasetPhase::Unset | DatasetPhase::NotBound) {
             return Ok(Fuse::NotBound(format!("the Dataset {namespace}/{claim} is not Bound")));
         }
-        let volume = match bound.and_then(|claim| claim.spec?.volume_name).filter(|name| !name.is_empty()) {
-            Some(name) => self.volume(&name).await?,
-            None => None,
-        };
+        // The claim is reserved for this volume, and names it once it is bound.
+        let volume = bound.and_then(|claim| claim.spec?.volume_name).filter(|name| !name.is_empty());
+        let volume = volume.unwrap_or_else(|| names::persistent_volume(namespace, claim));
+        let volume = self.volume(&volume).await?;
         let Some(attributes) = volume.and_then(|volume| volume.spec?.csi?.volume_attributes) else {
             return Ok(Fuse::NotBound(format!("the claim {namespace}/{claim} has no volume yet")));
         };

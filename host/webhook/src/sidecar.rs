@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::pod;
 
-/// How the names of volumes begin that hold a client's cache on its node.
-const CACHES: [&str; 5] = ["cache-dir-", "datavolume-", "mem-", "ssd-", "hdd-"];
+/// The volumes that hold a client's cache are named so; where there are several, with a number behind it.
+const CACHES: [&str; 5] = ["cache-dir", "datavolume", "mem", "ssd", "hdd"];
 /// Waits until a file system of type `$2` is mounted at `$1`; before it, does what else is to be done after the start. Needs only a shell and `sleep`.
 const WAIT: &str = r#"path=$1 type=$2
 shift 2
@@ -240,7 +240,13 @@ fn uses(container: &Value, volume: &str) -> bool {
 }
 
 fn left_out(volume: &Value, name: &str, shared: bool, wishes: Wishes) -> bool {
-    let cache = !shared && CACHES.iter().any(|prefix| name.starts_with(prefix));
+    let numbered = |rest: &str| {
+        rest.is_empty()
+            || rest
+                .strip_prefix('-')
+                .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+    };
+    let cache = !shared && CACHES.iter().any(|prefix| name.strip_prefix(prefix).is_some_and(numbered));
     (cache && !wishes.caches) || (wishes.unprivileged && volume.get("hostPath").is_some())
 }
 

@@ -107,6 +107,17 @@ fn wishes_are_granted() {
 }
 
 #[test]
+fn caches_are_known_by_their_names() {
+    let volume = json!({"emptyDir": {}});
+    for cache in ["cache-dir-1", "cache-dir-1-tier", "datavolume-0", "mem", "ssd-2"] {
+        assert!(left_out(&volume, cache, false, WISHES), "{cache}");
+    }
+    for other in ["memory", "ssd-config", "cache", "script"] {
+        assert!(!left_out(&volume, other, false, WISHES), "{other}");
+    }
+}
+
+#[test]
 fn names_that_are_taken_are_not_used_again() {
     let pod = json!({"spec": {"volumes": [{"name": "script", "emptyDir": {}}, {"name": "script-1", "emptyDir": {}}]}});
     let made = made(&sidecar("demo"), &pod, WISHES).unwrap();
