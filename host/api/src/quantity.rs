@@ -60,6 +60,27 @@ pub fn parse(text: &str) -> Result<i64, InvalidQuantity> {
     read(text).ok_or_else(|| InvalidQuantity { text: text.to_owned() })
 }
 
+/// The bytes of a quantity as it stands in an object; none where it is not one, or is negative.
+pub fn bytes(value: &serde_json::Value) -> Option<u64> {
+    match value {
+        serde_json::Value::Number(number) => bytes_of(&number.to_string()),
+        serde_json::Value::String(text) => bytes_of(text),
+        _ => None,
+    }
+}
+
+/// The bytes of a quantity written as text, in the same way.
+pub fn bytes_of(text: &str) -> Option<u64> {
+    parse(text.trim()).ok().and_then(|bytes| u64::try_from(bytes).ok())
+}
+
+/// A quantity with the largest unit that does not round.
+pub fn of_bytes(bytes: u64) -> String {
+    let units = [(30, "Gi"), (20, "Mi"), (10, "Ki")];
+    let fits = units.iter().find(|(shift, _)| bytes > 0 && bytes.is_multiple_of(1u64 << shift));
+    fits.map_or_else(|| bytes.to_string(), |(shift, unit)| format!("{}{unit}", bytes >> shift))
+}
+
 fn read(text: &str) -> Option<i64> {
     let (negative, unsigned) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -193,6 +214,37 @@ mod tests {
         #[test]
         fn whole_numbers_of_bytes_are_exact(value in any::<i64>()) {
             prop_assert_eq!(parse(&value.to_string()), Ok(value));
+        }
+    }
+
+    #[rstest]
+    #[case(serde_json::json!(40960), Some(40_960))]
+    #[case(serde_json::json!("40960"), Some(40_960))]
+    #[case(serde_json::json!("1Gi"), Some(1 << 30))]
+    #[case(serde_json::json!("1.5G"), Some(1_500_000_000))]
+    #[case(serde_json::json!(" 2Ki "), Some(2_048))]
+    #[case(serde_json::json!("100m"), Some(1))]
+    #[case(serde_json::json!("0"), Some(0))]
+    #[case(serde_json::json!("-1Gi"), None)]
+    #[case(serde_json::json!("1GiB"), None)]
+    #[case(serde_json::json!("lots"), None)]
+    #[case(serde_json::json!(""), None)]
+    #[case(serde_json::json!(null), None)]
+    #[case(serde_json::json!(["1"]), None)]
+    fn quantities_of_kubernetes(#[case] value: serde_json::Value, #[case] bytes: Option<u64>) {
+        assert_eq!(super::bytes(&value), bytes);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_has_bytes_or_none(text in "\\PC*") {
+            let _ = super::bytes_of(&text);
+        }
+
+        #[test]
+        fn units_only_scale(number in 0u64..1 << 20) {
+            prop_assert_eq!(super::bytes_of(&format!("{number}Ki")), Some(number << 10));
+            prop_assert_eq!(super::bytes_of(&super::of_bytes(number)), Some(number));
         }
     }
 }

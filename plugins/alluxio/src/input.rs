@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
+use wasser_sdk::spec::{Image, PodMetadata, Resources, TieredStore};
 
 /// `AlluxioRuntime.spec`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -49,25 +50,6 @@ pub struct Spec {
     pub management: Management,
     /// Secrets for pulling images, of components that name none.
     pub image_pull_secrets: Vec<Value>,
-}
-
-/// An image; what is empty comes from the registration.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Image {
-    /// Without the tag.
-    pub image: String,
-    /// The tag.
-    pub image_tag: String,
-    /// Empty means `IfNotPresent`.
-    pub image_pull_policy: String,
-}
-
-impl Image {
-    /// Whether the runtime names an image.
-    pub fn is_given(&self) -> bool {
-        !self.image.is_empty() || !self.image_tag.is_empty()
-    }
 }
 
 /// A part of the system.
@@ -125,57 +107,6 @@ pub struct InitUsers {
     pub env: BTreeMap<String, String>,
     /// Resources, as in a container.
     pub resources: Resources,
-}
-
-/// Resources of a container.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct Resources {
-    /// Quantities by resource.
-    pub limits: BTreeMap<String, Value>,
-    /// Quantities by resource.
-    pub requests: BTreeMap<String, Value>,
-}
-
-/// Labels and annotations of pods.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct PodMetadata {
-    /// Labels.
-    pub labels: BTreeMap<String, String>,
-    /// Annotations.
-    pub annotations: BTreeMap<String, String>,
-}
-
-/// Where the cache is.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct TieredStore {
-    /// The levels, in any order.
-    pub levels: Vec<Level>,
-}
-
-/// A level of the cache.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Level {
-    /// `MEM`, `SSD` or `HDD`.
-    #[serde(rename = "mediumtype")]
-    pub medium: String,
-    /// `hostPath` or `emptyDir`; empty means `hostPath`.
-    pub volume_type: String,
-    /// The volume to use instead of the one that `volumeType` makes.
-    pub volume_source: Option<Value>,
-    /// Directories, separated by commas.
-    pub path: String,
-    /// The size of the level: a quantity, shared by the directories.
-    pub quota: Option<Value>,
-    /// The size of each directory: quantities, separated by commas.
-    pub quota_list: String,
-    /// The share of the level from which on blocks are evicted.
-    pub high: String,
-    /// The share down to which blocks are evicted.
-    pub low: String,
 }
 
 /// How data is kept.

@@ -6,22 +6,16 @@ use serde_json::{Value, json};
 use wasser_sdk::{Context, Error, Result};
 
 use crate::fuse;
-use crate::images;
 use crate::input::{Component, Spec};
 use crate::properties::{jvm_options, of_component};
-use crate::resources;
 use crate::transform::Parts;
 use crate::ufs;
 use crate::volumes::Volumes;
 
 /// The label of fuse pods that counts their images.
 const GENERATION: &str = "fuse.runtime.fluid.io/generation";
-/// The annotation of a runtime that lets its fuse pods see the node's processes.
-const HOST_PID: &str = "runtime.fluid.io/fuse.hostpid";
 /// The setting of the installation that keeps fuse pods under pressure.
 const CRITICAL: &str = "critical-fuse-pod";
-/// The setting of the installation with Secrets for pulling images, separated by commas.
-const PULL_SECRETS: &str = "image-pull-secrets";
 
 const MASTER_JVM: &[&str] = &["-Xmx16G"];
 const WORKER_JVM: &[&str] = &["-Xmx12G", "-XX:MaxDirectMemorySize=32g"];
@@ -56,7 +50,7 @@ pub fn master(parts: &Parts<'_>) -> Result<Value> {
     }
     pod["properties"] = json!(properties);
     pod["jvmOptions"] = json!(jvm_options("master.", &component.jvm_options, MASTER_JVM)?);
-    pod["resources"] = resources::of("AlluxioRuntime.spec.master.resources", &component.resources)?;
+    pod["resources"] = json!(component.resources.values("AlluxioRuntime.spec.master.resources")?);
     pod["replicaCount"] = parts.masters.into();
     pod["ports"] = json!(parts.ports.of.get("master"));
     pod["mountConfigStorage"] = if by_files { "configmap" } else { "secret" }.into();
@@ -85,7 +79,7 @@ pub fn worker(parts: &Parts<'_>) -> Result<Value> {
     volumes.extend(tiers, mounts);
     let mut pod = pod(parts, "worker", component, volumes)?;
     let field = "AlluxioRuntime.spec.worker.resources";
-    pod["resources"] = resources::of(field, &resources::hold_cache(field, &component.resources, parts.tiers.memory())?)?;
+    pod["resources"] = json!(component.resources.hold_cache(field, parts.tiers.memory())?.values(field)?);
     pod["properties"] = json!(of_component("worker", &component.properties)?);
     pod["jvmOptions"] = json!(jvm_options("worker.", &component.jvm_options, WORKER_JVM)?);
     pod["ports"] = json!(parts.ports.of.get("worker"));
@@ -111,7 +105,7 @@ pub fn fuse(parts: &Parts<'_>) -> Result<Value> {
             return Err(Error::invalid("AlluxioRuntime.spec.fuse.cleanPolicy", message));
         }
     }
-    let image = images::resolve(ctx, "fuse", "AlluxioRuntime.spec.fuse", &component.version)?;
+    let image = component.version.resolve(ctx, "fuse", "AlluxioRuntime.spec.fuse")?;
     let mut pod = pod(parts, "fuse", component, volumes)?;
     let mut selector = component.node_selector.clone();
     selector.insert(ctx.fuse_label.clone(), "true".into());
@@ -130,12 +124,12 @@ pub fn fuse(parts: &Parts<'_>) -> Result<Value> {
     pod["mountPath"] = ctx.mount_path.as_str().into();
     pod["hostMountPath"] = host_mount_path.into();
     pod["criticalPod"] = ctx.is_set(CRITICAL).into();
-    pod["hostPID"] = host_pid(ctx)?.into();
+    pod["hostPID"] = ctx.host_pid()?.into();
     pod["generation"] = 1.into();
     pod["properties"] = json!(of_component("fuse", &component.properties)?);
     pod["jvmOptions"] = json!(jvm_options("fuse.", &component.jvm_options, FUSE_JVM)?);
     let field = "AlluxioRuntime.spec.fuse.resources";
-    pod["resources"] = resources::of(field, &resources::see_cache(&component.resources, parts.tiers.memory()))?;
+    pod["resources"] = json!(component.resources.see_cache(parts.tiers.memory()).values(field)?);
     Ok(pod)
 }
 
@@ -146,7 +140,7 @@ pub fn beside(parts: &Parts<'_>, name: &str, component: &Component) -> Result<Va
         "env": component.env,
         "properties": of_component(name, &component.properties)?,
         "jvmOptions": jvm_options(&format!("{name}."), &component.jvm_options, &[])?,
-        "resources": resources::of(&format!("AlluxioRuntime.spec.{name}.resources"), &component.resources)?,
+        "resources": component.resources.values(&format!("AlluxioRuntime.spec.{name}.resources"))?,
     }))
 }
 
@@ -196,19 +190,5 @@ fn pull_secrets(ctx: &Context<Spec>, name: &str, component: &Component) -> Resul
             return Ok(secrets.clone());
         }
     }
-    let names = ctx.settings.get(PULL_SECRETS).map(String::as_str).unwrap_or_default();
-    let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
-    Ok(names.map(|name| json!({"name": name})).collect())
-}
-
-fn host_pid(ctx: &Context<Spec>) -> Result<bool> {
-    let annotation = ctx.runtime.metadata.annotations.get(HOST_PID).map(|text| text.to_ascii_lowercase());
-    match annotation.as_deref() {
-        None | Some("" | "false" | "f" | "0") => Ok(false),
-        Some("true" | "t" | "1") => Ok(true),
-        Some(_) => Err(Error::invalid(
-            format!("AlluxioRuntime.metadata.annotations[{HOST_PID}]"),
-            "is neither true nor false",
-        )),
-    }
+    Ok(ctx.pull_secrets())
 }

@@ -1,25 +1,7 @@
 //! Text of users on its way to a shell or to a Java machine's command line.
 
+pub use wasser_sdk::text::{check, word};
 use wasser_sdk::{Error, Result};
-
-/// `text` as one word of a POSIX shell.
-pub fn word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_string()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
-/// Refuses control characters and line breaks of any kind: neither scripts nor the YAML that carries them can have all of them.
-pub fn check(field: &str, text: &str) -> Result<()> {
-    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}');
-    match text.chars().find(|c| breaks(*c)) {
-        Some(c) => Err(Error::invalid(field, format!("contains the control character {c:?}; remove it"))),
-        None => Ok(()),
-    }
-}
 
 /// Refuses a property that could not reach Alluxio as it is written: the image puts all of them into a shell file, and the Java machine
 /// takes them apart at white space.
@@ -70,16 +52,6 @@ pub fn check_path(field: &str, path: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
-
-    #[rstest]
-    #[case("plain", "plain")]
-    #[case("a b", "'a b'")]
-    #[case("it's", r"'it'\''s'")]
-    #[case("$(x)", "'$(x)'")]
-    #[case("", "''")]
-    fn words(#[case] text: &str, #[case] word: &str) {
-        assert_eq!(super::word(text), word);
-    }
 
     #[rstest]
     #[case("alluxio.user.block.size.bytes.default", "16MB", true)]

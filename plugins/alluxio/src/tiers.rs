@@ -1,10 +1,11 @@
 //! The tiered store: where the cache is and how large it may become.
 
 use serde_json::{Map, Value, json};
+use wasser_api::quantity;
+use wasser_sdk::spec::Level;
 use wasser_sdk::{Context, Error, Result};
 
-use crate::input::{Level, Spec};
-use crate::quantity;
+use crate::input::Spec;
 use crate::text;
 
 /// All levels, the fastest first.
@@ -207,7 +208,7 @@ fn quotas(field: &str, level: &Level, directories: usize) -> Result<Vec<u64>> {
         );
         return Err(Error::invalid(format!("{field}.quotaList"), message));
     }
-    let bytes = |quota: &&str| quantity::parse(quota).ok_or_else(|| wrong("quotaList", quota));
+    let bytes = |quota: &&str| quantity::bytes_of(quota).ok_or_else(|| wrong("quotaList", quota));
     quotas.iter().map(bytes).collect()
 }
 

@@ -6,7 +6,6 @@ use serde_json::{Map, Value, json};
 use wasser_sdk::{Context, Error, Host, Result};
 
 use crate::hadoop;
-use crate::images;
 use crate::input::{Component, Spec};
 use crate::mounts::Mounts;
 use crate::pods;
@@ -63,7 +62,7 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host, allocate: Allocate<'_>) -> 
         let (name, files) = hadoop::property(config);
         properties.entry(name.into()).or_insert(files);
     }
-    let image = images::resolve(ctx, "runtime", "AlluxioRuntime.spec.alluxioVersion", &spec.version)?;
+    let image = spec.version.resolve(ctx, "runtime", "AlluxioRuntime.spec.alluxioVersion")?;
     let run_as = spec.run_as.clone().unwrap_or_default();
     let mut values = json!({
         "fullnameOverride": ctx.name,

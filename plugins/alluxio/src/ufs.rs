@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use wasser_sdk::time;
 use wasser_sdk::{Context, DatasetSpec, Error, Host, Mount, Pod, Result, UfsChange, UfsUpdate};
 
 use crate::describe::MASTER;
 use crate::input::Spec;
 use crate::mounts::{Entry, Mounts};
 use crate::reports::{self, MountTable};
-use crate::time;
 
 /// The setting of the installation that says how mounts reach the master: as files of its pod, or by commands alone.
 const STORAGE: &str = "mount-config-storage";

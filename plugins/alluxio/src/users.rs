@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use wasser_sdk::{Context, Error, Result};
 
-use crate::images;
 use crate::input::{RunAs, Spec};
-use crate::resources;
 use crate::text;
 use crate::tiers::Tiers;
 
@@ -18,7 +16,7 @@ pub fn of(ctx: &Context<Spec>, tiers: &Tiers) -> Result<Value> {
         return Ok(json!({"enabled": false}));
     };
     check(run_as)?;
-    let image = images::resolve(ctx, "init", "AlluxioRuntime.spec.initUsers", &spec.init_users.version)?;
+    let image = spec.init_users.version.resolve(ctx, "init", "AlluxioRuntime.spec.initUsers")?;
     let RunAs { uid, gid, user, group } = run_as;
     let directories: Vec<&str> = tiers.directories().map(|directory| directory.path.as_str()).collect();
     let env: BTreeMap<&String, &String> = spec.init_users.env.iter().collect();
@@ -31,7 +29,7 @@ pub fn of(ctx: &Context<Spec>, tiers: &Tiers) -> Result<Value> {
         "envUsers": format!("{uid}:{user}:{gid},{gid}:{group}"),
         "envTieredPaths": directories.join(":"),
         "env": env,
-        "resources": resources::of("AlluxioRuntime.spec.initUsers.resources", &spec.init_users.resources)?,
+        "resources": spec.init_users.resources.values("AlluxioRuntime.spec.initUsers.resources")?,
     }))
 }
 

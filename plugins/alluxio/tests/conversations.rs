@@ -16,13 +16,13 @@ fn mount(name: &str) -> Value {
 
 /// A runtime whose mounts were made, with these mounts in the status and those in the spec.
 fn live(shown: &[Value], wanted: &[Value], by_commands: bool) -> Context<support::Spec> {
-    let mut documents = support::pair(json!({"mounts": wanted}), json!({}));
+    let mut documents = support::KIT.pair(json!({"mounts": wanted}), json!({}));
     documents[0]["status"] = json!({"mounts": shown});
     documents[1]["status"] = json!({"mountTime": "2026-01-01T00:00:00Z"});
     if by_commands {
         documents.push(json!({"kind": "Settings", "data": {"mount-config-storage": "secret"}}));
     }
-    support::context(&documents)
+    support::KIT.context(&documents).unwrap()
 }
 
 fn master() -> FakeHost {

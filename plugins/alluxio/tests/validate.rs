@@ -5,13 +5,9 @@ mod support;
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use wasser_sdk::Error;
 
 fn refusal(dataset: Value, runtime: Value) -> (String, String) {
-    match support::values(&support::pair(dataset, runtime)) {
-        Err(Error::InvalidSpec { field, message }) => (field, message),
-        other => panic!("{other:?}"),
-    }
+    wasser_testkit::refusal(support::values(&support::KIT.pair(dataset, runtime)))
 }
 
 fn mounts() -> Value {

@@ -5,7 +5,7 @@ use wasser_sdk::{Context, Description, Host, Implement, Result, StorageStats};
 
 use crate::cli;
 use crate::describe;
-use crate::input::{Image, Spec};
+use crate::input::Spec;
 use crate::transform;
 
 /// JindoCache.
@@ -49,13 +49,12 @@ impl Implement for Jindo {
     fn sync_runtime(ctx: &Context<Spec>, host: &impl Host) -> Result<Option<Value>> {
         let Some(installed) = &ctx.installed else { return Ok(None) };
         let mut values = transform::values(ctx, &|names| host.allocate_ports(names))?;
-        let asks = |image: &Image| !image.image.is_empty() || !image.image_tag.is_empty();
         let spec = &ctx.runtime.spec;
         let mut kept = vec!["/fuse/nodeSelector"];
-        if !asks(&spec.jindo_version) {
+        if !spec.jindo_version.is_given() {
             kept.extend(["/image", "/imageTag"]);
         }
-        if !asks(&spec.fuse.version) {
+        if !spec.fuse.version.is_given() {
             kept.extend(["/fuseImage", "/fuseImageTag"]);
         }
         for pointer in kept {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
+use wasser_sdk::spec::{Image, PodMetadata, TieredStore};
 
 /// Texts by name.
 pub type Texts = BTreeMap<String, String>;
@@ -53,18 +54,6 @@ impl Spec {
     }
 }
 
-/// An image; what is empty comes from the registration.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Image {
-    /// Without the tag.
-    pub image: String,
-    /// The tag.
-    pub image_tag: String,
-    /// Empty means `Always`.
-    pub image_pull_policy: String,
-}
-
 /// One part of the system.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -112,45 +101,6 @@ pub struct Component {
 pub struct Metrics {
     /// Whether there are any.
     pub enabled: bool,
-}
-
-/// Labels and annotations of pods.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct PodMetadata {
-    /// Labels.
-    pub labels: Texts,
-    /// Annotations.
-    pub annotations: Texts,
-}
-
-/// Where the cache is.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct TieredStore {
-    /// The levels.
-    pub levels: Vec<Level>,
-}
-
-/// A level of the cache.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Level {
-    /// `MEM`, `SSD` or `HDD`.
-    #[serde(rename = "mediumtype")]
-    pub medium: String,
-    /// `hostPath` or `emptyDir`; empty means `hostPath`.
-    pub volume_type: String,
-    /// Directories, separated by commas.
-    pub path: String,
-    /// The size of the cache: a quantity.
-    pub quota: Option<Value>,
-    /// The size of each directory: quantities, separated by commas.
-    pub quota_list: String,
-    /// The share of the cache at which it is emptied.
-    pub high: String,
-    /// The share of the cache down to which it is emptied.
-    pub low: String,
 }
 
 /// A user.

@@ -2,9 +2,8 @@
 
 use serde_json::Value;
 use wasser_api::quantity;
+use wasser_sdk::spec::Level;
 use wasser_sdk::{Error, Result};
-
-use crate::input::Level;
 
 const LEVEL: &str = "JindoRuntime.spec.tieredstore.levels[0]";
 const GIB: u64 = 1 << 30;
@@ -74,7 +73,7 @@ impl Store {
 /// The quota of each directory: its own, or an equal share of the whole.
 fn quotas(level: &Level, count: usize) -> Result<Vec<u64>> {
     let read = |field: &str, text: &str| {
-        let bytes = quantity::parse(text.trim()).ok().and_then(|bytes| u64::try_from(bytes).ok());
+        let bytes = quantity::bytes_of(text);
         bytes
             .filter(|bytes| *bytes > 0)
             .ok_or_else(|| Error::invalid(format!("{LEVEL}.{field}"), "is not a quantity; write for instance `100Gi`"))

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use wasser_sdk::spec::Image;
 use wasser_sdk::{Context, Error, Result};
 
-use crate::input::{Component, Image, Spec, Texts};
+use crate::input::{Component, Spec, Texts};
 use crate::sources::{Sources, TOKEN, check_word};
 use crate::store::Store;
 
-const PULL_SECRETS: &str = "image-pull-secrets";
 const CRITICAL: &str = "critical-fuse-pod";
 /// What clients are told that have no master.
 const CLIENT_ONLY: &str = "fuseOnly";
@@ -192,10 +192,7 @@ fn ports(spec: &Spec, raft: bool, allocate: Allocate<'_>) -> Result<Ports> {
 
 fn image(ctx: &Context<Spec>, key: &str, asked: &Image) -> Result<Image> {
     let default = ctx.images.get(key).map(String::as_str).unwrap_or_default();
-    let (name, tag) = match default.rsplit_once(':') {
-        Some((name, tag)) if !tag.contains('/') => (name, tag),
-        _ => (default, "latest"),
-    };
+    let (name, tag) = Image::split(default);
     let or = |text: &str, default: &str| if text.is_empty() { default.to_string() } else { text.to_string() };
     let image = Image {
         image: or(&asked.image, name),
@@ -258,9 +255,7 @@ fn pull_secrets(ctx: &Context<Spec>, part: &Component) -> Vec<Value> {
     if let Some(secrets) = given.into_iter().find(|secrets| !secrets.is_empty()) {
         return secrets.clone();
     }
-    let names = ctx.settings.get(PULL_SECRETS).map(String::as_str).unwrap_or_default();
-    let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
-    names.map(|name| json!({"name": name})).collect()
+    ctx.pull_secrets()
 }
 
 fn master_properties(spec: &Spec, directory: &str, ports: &Ports) -> Texts {

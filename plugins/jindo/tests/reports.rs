@@ -19,7 +19,7 @@ fn pods() -> FakeHost {
 }
 
 fn context(runtime: Value, settings: &[(&str, &str)]) -> Context<support::Spec> {
-    let mut raw = support::raw(&support::pair(json!({}), json!({}), runtime));
+    let mut raw = support::KIT.raw(&support::pair(json!({}), json!({}), runtime));
     raw.settings = settings.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
     Context::parse(raw).unwrap()
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
+use wasser_sdk::spec::{Image, PodMetadata, Resources, TieredStore};
 
 /// `JuiceFSRuntime.spec`. The fields `master`, `jobWorker` and `initUsers` mean nothing to JuiceFS, which has no master.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -31,18 +32,6 @@ pub struct Spec {
     pub pod_metadata: PodMetadata,
     /// Policies.
     pub management: Management,
-}
-
-/// An image; what is empty comes from the registration.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Image {
-    /// Without the tag.
-    pub image: String,
-    /// The tag.
-    pub image_tag: String,
-    /// Empty means `IfNotPresent`.
-    pub image_pull_policy: String,
 }
 
 /// `spec.worker` or `spec.fuse`.
@@ -87,55 +76,6 @@ impl Component {
     pub fn host_network(&self) -> bool {
         self.network_mode != "ContainerNetwork"
     }
-}
-
-/// Resources of a container.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct Resources {
-    /// Quantities by resource.
-    pub limits: BTreeMap<String, Value>,
-    /// Quantities by resource.
-    pub requests: BTreeMap<String, Value>,
-}
-
-/// Labels and annotations of pods.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct PodMetadata {
-    /// Labels.
-    pub labels: BTreeMap<String, String>,
-    /// Annotations.
-    pub annotations: BTreeMap<String, String>,
-}
-
-/// Where the cache is.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct TieredStore {
-    /// The levels; JuiceFS knows one.
-    pub levels: Vec<Level>,
-}
-
-/// A level of the cache.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Level {
-    /// `MEM`, `SSD` or `HDD`.
-    #[serde(rename = "mediumtype")]
-    pub medium: String,
-    /// `hostPath` or `emptyDir`; empty means `hostPath`.
-    pub volume_type: String,
-    /// The volume to use instead of the one that `volumeType` makes.
-    pub volume_source: Option<Value>,
-    /// Directories, separated by colons.
-    pub path: String,
-    /// The size of the cache: a quantity.
-    pub quota: Option<Value>,
-    /// The size of each directory: quantities, separated by commas.
-    pub quota_list: String,
-    /// The share of the disk that the cache leaves free: `0.1`.
-    pub low: String,
 }
 
 /// Users and groups.

@@ -1,13 +1,10 @@
 //! The pods of the two roles.
 
-use std::collections::BTreeMap;
-
 use wasser_sdk::{Context, Error, Result};
 
 use crate::commands;
 use crate::describe::{FUSE, WORKER};
 use crate::env;
-use crate::images;
 use crate::input::{Component, Spec};
 use crate::metrics::Metrics;
 use crate::options::Options;
@@ -20,8 +17,6 @@ use crate::volumes::{self, Volumes};
 
 /// The label of fuse pods that counts their images; the chart sets it.
 pub const GENERATION: &str = "fuse.runtime.fluid.io/generation";
-/// The annotation of a runtime that lets its fuse pods see the node's processes.
-const HOST_PID: &str = "runtime.fluid.io/fuse.hostpid";
 /// The setting of the installation that keeps fuse pods under pressure.
 const CRITICAL: &str = "critical-fuse-pod";
 /// Names of the volumes that the chart adds.
@@ -66,7 +61,10 @@ pub fn fuse(parts: &Parts<'_>) -> Result<Pod> {
             return Err(Error::invalid("JuiceFSRuntime.spec.fuse.cleanPolicy", message));
         }
     }
-    let image = images::resolve(ctx, parts.source.edition, "JuiceFSRuntime.spec.fuse", &spec.fuse.version())?;
+    let image = spec
+        .fuse
+        .version()
+        .resolve(ctx, parts.source.edition.image_key(), "JuiceFSRuntime.spec.fuse")?;
     let mut pod = pod(parts, FUSE, &spec.fuse, volumes)?;
     pod.node_selector.insert(ctx.fuse_label.clone(), "true".into());
     pod.labels.remove(GENERATION);
@@ -78,14 +76,15 @@ pub fn fuse(parts: &Parts<'_>) -> Result<Pod> {
         host_mount_path,
         sub_path: parts.source.directory.trim_start_matches('/').to_string(),
         critical_pod: ctx.is_set(CRITICAL),
-        host_pid: host_pid(ctx)?,
+        host_pid: ctx.host_pid()?,
         generation: 1,
     });
     Ok(pod)
 }
 
 fn pod(parts: &Parts<'_>, role: &str, component: &Component, mut volumes: Volumes) -> Result<Pod> {
-    let (ctx, metadata) = (parts.ctx, &parts.ctx.runtime.spec.pod_metadata);
+    let ctx = parts.ctx;
+    let metadata = ctx.runtime.spec.pod_metadata.clone().overridden_by(&component.pod_metadata);
     volumes.add_cache(
         parts.options.get("cache-dir").map_or(DEFAULT_DIRECTORY, String::as_str),
         parts.store,
@@ -98,34 +97,12 @@ fn pod(parts: &Parts<'_>, role: &str, component: &Component, mut volumes: Volume
         metrics_port: parts.metrics.port(),
         host_network: component.host_network(),
         envs: env::of(role, &component.env, &parts.source.secrets),
-        labels: overridden(&metadata.labels, &component.pod_metadata.labels),
-        annotations: overridden(&metadata.annotations, &component.pod_metadata.annotations),
+        labels: metadata.labels,
+        annotations: metadata.annotations,
         node_selector: component.node_selector.clone(),
         resources: resources::of(role, component, parts.store)?,
         volumes: volumes.volumes,
         volume_mounts: volumes.mounts,
         ..Pod::default()
     })
-}
-
-fn overridden(all: &BTreeMap<String, String>, own: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    all.iter().chain(own).map(|(k, v)| (k.clone(), v.clone())).collect()
-}
-
-fn host_pid(ctx: &Context<Spec>) -> Result<bool> {
-    match ctx
-        .runtime
-        .metadata
-        .annotations
-        .get(HOST_PID)
-        .map(|text| text.to_ascii_lowercase())
-        .as_deref()
-    {
-        None | Some("" | "false" | "f" | "0") => Ok(false),
-        Some("true" | "t" | "1") => Ok(true),
-        Some(_) => Err(Error::invalid(
-            format!("JuiceFSRuntime.metadata.annotations[{HOST_PID}]"),
-            "is neither true nor false",
-        )),
-    }
 }

@@ -1,11 +1,11 @@
 //! The data source: the Dataset's first mount, read into what cannot be wrong any more.
 
+use wasser_api::quantity;
 use wasser_sdk::{Context, DatasetSpec, Error, Mount, Result};
 
 use crate::edition::Edition;
 use crate::input::Spec;
 use crate::options::{self, EXTRA_OPTIONS, Known, Options, Origin};
-use crate::quantity;
 use crate::secrets::Secrets;
 use crate::shell;
 
@@ -176,7 +176,7 @@ fn check_encrypt_options(edition: Edition, secrets: &Secrets, field: &dyn Fn(&st
 fn quota(options: &Options, directory: &str) -> Result<Option<u64>> {
     let field = format!("{MOUNT}.options.quota");
     let Some(text) = non_empty(options, "quota") else { return Ok(None) };
-    let bytes = quantity::parse(&text).ok_or_else(|| {
+    let bytes = quantity::bytes_of(&text).ok_or_else(|| {
         Error::invalid(
             &field,
             format!("`{}` is not a quantity; write for instance `10Gi`", text.escape_debug()),

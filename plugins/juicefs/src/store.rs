@@ -1,10 +1,11 @@
 //! The tiered store: where the cache is and how large it may become.
 
 use serde_json::Value;
+use wasser_api::quantity;
+use wasser_sdk::spec::Level;
 use wasser_sdk::{Error, Result};
 
-use crate::input::{Level, Spec};
-use crate::quantity;
+use crate::input::Spec;
 use crate::shell;
 
 /// Where the cache is when the runtime does not say; JuiceFS' own default.
@@ -147,7 +148,9 @@ fn quota(level: &Level, directories: usize) -> Result<Option<u64>> {
                 format!("`{}` is not a quantity; write for instance `100Gi,50Gi`", quota.escape_debug()),
             )
         };
-        sum = quantity::parse(quota).and_then(|bytes| sum.checked_add(bytes)).ok_or_else(wrong)?;
+        sum = quantity::bytes_of(quota)
+            .and_then(|bytes| sum.checked_add(bytes))
+            .ok_or_else(wrong)?;
     }
     Ok(Some(sum))
 }

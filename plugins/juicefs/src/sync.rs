@@ -1,10 +1,9 @@
 //! Live changes: what of a changed spec reaches a release that is already installed.
 
 use serde_json::{Map, Value};
-use wasser_sdk::{Context, Error, Result};
+use wasser_sdk::{Context, Error, Result, time};
 
-use crate::input::{Image, Spec};
-use crate::time;
+use crate::input::Spec;
 use crate::values::{Pod, Values};
 
 /// The annotation of pods whose command changed: it makes the change a new revision of the workload, which shows that the pods that
@@ -22,7 +21,7 @@ pub fn adapt(ctx: &Context<Spec>, mut values: Values, installed: &Value, now_ms:
     let spec = &ctx.runtime.spec;
     let text = |pointer: &str| installed.pointer(pointer).and_then(Value::as_str);
     values.worker.volume_claim_templates = claims(&values.worker.volume_claim_templates, installed)?;
-    if !asks(&spec.version) {
+    if !spec.version.is_given() {
         keep(&mut values.image, text("/image"));
         keep(&mut values.image_tag, text("/imageTag"));
     }
@@ -32,7 +31,7 @@ pub fn adapt(ctx: &Context<Spec>, mut values: Values, installed: &Value, now_ms:
         values.fuse.node_selector = strings.collect();
     }
     if let Some(fuse) = &mut values.fuse.fuse {
-        if !asks(&spec.fuse.version()) {
+        if !spec.fuse.version().is_given() {
             keep(&mut fuse.image, text("/fuse/image"));
             keep(&mut fuse.image_tag, text("/fuse/imageTag"));
         }
@@ -43,11 +42,6 @@ pub fn adapt(ctx: &Context<Spec>, mut values: Values, installed: &Value, now_ms:
     mark_restart(&mut values.worker, installed.get("worker"), now_ms);
     mark_restart(&mut values.fuse, installed.get("fuse"), now_ms);
     Ok(values)
-}
-
-/// Whether the runtime names an image.
-fn asks(image: &Image) -> bool {
-    !image.image.is_empty() || !image.image_tag.is_empty()
 }
 
 fn keep(value: &mut String, installed: Option<&str>) {

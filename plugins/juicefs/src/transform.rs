@@ -7,7 +7,6 @@ use wasser_sdk::{Context, Error, Result};
 use crate::commands;
 use crate::describe::{FUSE, WORKER};
 use crate::edition::Edition;
-use crate::images;
 use crate::input::{Component, Spec};
 use crate::metrics::{self, Allocate};
 use crate::mount_options;
@@ -49,7 +48,9 @@ pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Values> {
         options: &fuse_options,
         metrics: fuse_metrics,
     })?;
-    let image = images::resolve(ctx, source.edition, "JuiceFSRuntime.spec.juicefsVersion", &spec.version)?;
+    let image = spec
+        .version
+        .resolve(ctx, source.edition.image_key(), "JuiceFSRuntime.spec.juicefsVersion")?;
     let dataset = ctx.dataset()?;
     let run_as = spec.run_as.clone().unwrap_or_default();
     Ok(Values {

@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::edition::Edition;
-use crate::resources::ResourceValues;
 use crate::secrets::Secrets;
+use wasser_sdk::spec::ResourceValues;
 
 /// All values.
 #[derive(Debug, Clone, Serialize)]

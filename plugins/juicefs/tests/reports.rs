@@ -44,7 +44,7 @@ fn the_size_is_what_df_and_info_say() {
         "df" => ok(&df(17_846_272)),
         _ => ok(INFO),
     });
-    let stats = JuiceFs::storage_stats(&support::context(&community(json!({}))).unwrap(), &host).unwrap();
+    let stats = JuiceFs::storage_stats(&support::KIT.context(&community(json!({}))).unwrap(), &host).unwrap();
     assert_eq!(
         (stats.used, stats.free, stats.total, stats.total_files),
         (17_846_272, 0, 17_846_272, 4)
@@ -60,7 +60,7 @@ fn inodes_stand_in_for_files_where_counting_takes_too_long() {
             "df" => ok(&df(if argv.contains(&"-i") { 7 } else { 100 })),
             _ => answer.clone(),
         });
-        let stats = JuiceFs::storage_stats(&support::context(&enterprise(json!({}))).unwrap(), &host).unwrap();
+        let stats = JuiceFs::storage_stats(&support::KIT.context(&enterprise(json!({}))).unwrap(), &host).unwrap();
         assert_eq!((stats.total, stats.total_files), (100, 7));
         assert!(
             host.calls()[1].starts_with("exec demo-worker-0 /usr/bin/juicefs info"),
@@ -72,7 +72,7 @@ fn inodes_stand_in_for_files_where_counting_takes_too_long() {
 
 #[test]
 fn before_there_is_a_mount_the_host_asks_again() {
-    let ctx = support::context(&community(json!({}))).unwrap();
+    let ctx = support::KIT.context(&community(json!({}))).unwrap();
     let none = JuiceFs::storage_stats(&ctx, &FakeHost::new()).unwrap_err();
     assert!(matches!(none, Error::RetryAfter { .. }), "{none}");
     let host = pods().on_exec(|_, _| ok("Filesystem 1-blocks Used Available Capacity Mounted on\noverlay 9 8 1 89% /"));
@@ -87,7 +87,7 @@ fn before_there_is_a_mount_the_host_asks_again() {
 }
 
 fn states(documents: &[Value], host: &FakeHost) -> Vec<String> {
-    let states = JuiceFs::cache_states(&support::context(documents).unwrap(), host).unwrap();
+    let states = JuiceFs::cache_states(&support::KIT.context(documents).unwrap(), host).unwrap();
     states.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
 }
 
@@ -163,7 +163,7 @@ fn the_cache_is_removed_from_every_ready_worker(#[case] runtime: Value, #[case] 
     let answer = |_: &str, argv: &[&str]| if argv[0] == "sh" { ok(STATUS) } else { ok("") };
 
     let host = pods().on_exec(answer);
-    JuiceFs::shutdown(&support::context(&community(runtime.clone())).unwrap(), &host).unwrap();
+    JuiceFs::shutdown(&support::KIT.context(&community(runtime.clone())).unwrap(), &host).unwrap();
     let id = "7d84ffba-de86-4f94-b7f1-01614106b74a";
     let expected = [
         "exec demo-worker-0 sh -c exec /usr/local/bin/juicefs status \"$METAURL\"".to_string(),
@@ -173,7 +173,7 @@ fn the_cache_is_removed_from_every_ready_worker(#[case] runtime: Value, #[case] 
     assert_eq!(host.calls(), expected);
 
     let host = pods().on_exec(answer);
-    JuiceFs::shutdown(&support::context(&enterprise(runtime)).unwrap(), &host).unwrap();
+    JuiceFs::shutdown(&support::KIT.context(&enterprise(runtime)).unwrap(), &host).unwrap();
     assert_eq!(host.calls()[0], format!("exec demo-worker-0 rm -rf -- {}", paths("files")));
 }
 
@@ -184,7 +184,7 @@ fn a_failure_in_one_pod_does_not_spare_the_others() {
         _ if pod == "demo-worker-0" => exit(1, "rm: Device or resource busy"),
         _ => ok(""),
     });
-    let failed = JuiceFs::shutdown(&support::context(&community(json!({}))).unwrap(), &host).unwrap_err();
+    let failed = JuiceFs::shutdown(&support::KIT.context(&community(json!({}))).unwrap(), &host).unwrap_err();
     assert!(
         failed
             .to_string()
@@ -196,7 +196,7 @@ fn a_failure_in_one_pod_does_not_spare_the_others() {
 
 #[test]
 fn without_a_cache_nothing_is_removed() {
-    let ctx = support::context(&community(json!({}))).unwrap();
+    let ctx = support::KIT.context(&community(json!({}))).unwrap();
     let host = FakeHost::new();
     JuiceFs::shutdown(&ctx, &host).unwrap();
     assert_eq!(host.calls(), Vec::<String>::new());
@@ -209,7 +209,7 @@ fn without_a_cache_nothing_is_removed() {
 #[test]
 fn the_cache_of_a_dataset_that_has_gone_is_found_by_what_is_installed() {
     let documents = enterprise(json!({"management": {"cleanCachePolicy": {"gracePeriodSeconds": -5}}}));
-    let mut raw = support::raw(&documents);
+    let mut raw = support::KIT.raw(&documents);
     raw.installed = Some(support::values(&documents).unwrap().to_string());
     raw.dataset = None;
     let host = pods().on_exec(|_, _| ok(""));
@@ -221,7 +221,7 @@ fn the_cache_of_a_dataset_that_has_gone_is_found_by_what_is_installed() {
 fn options_that_have_a_field_of_their_own_are_told_once() {
     let documents =
         community(json!({"worker": {"options": {"cache-size": "1024", "prefetch": "1"}}, "fuse": {"options": {"cache-size": "0"}}}));
-    let ctx = support::context(&documents).unwrap();
+    let ctx = support::KIT.context(&documents).unwrap();
     let host = FakeHost::new().ports_from(1);
     let values = JuiceFs::setup_master(&ctx, &host).unwrap();
     let events = |host: &FakeHost| {
@@ -234,7 +234,7 @@ fn options_that_have_a_field_of_their_own_are_told_once() {
                     use spec.tieredstore.levels[0].quota instead";
     assert_eq!(events(&host), [expected]);
 
-    let mut raw = support::raw(&documents);
+    let mut raw = support::KIT.raw(&documents);
     raw.installed = Some(serde_json::to_string(&values).unwrap());
     let host = FakeHost::new().ports_from(1);
     JuiceFs::sync_runtime(&wasser_sdk::Context::parse(raw).unwrap(), &host).unwrap();

@@ -2,8 +2,6 @@
 //! exactly the words that were asked for (CVE-2023-51699 was about the opposite).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
-#[path = "support/render.rs"]
-mod render;
 mod support;
 
 use std::path::Path;
@@ -79,9 +77,9 @@ fn run(script: &str, directory: &Path, environment: &[(&str, &str)]) -> Vec<Vec<
 }
 
 /// The scripts of workers and fuse pods.
-fn scripts(runtime: &tokio::runtime::Runtime, chart: &Chart, documents: &[Value]) -> [String; 2] {
+fn scripts(runtime: &tokio::runtime::Runtime, helm: &wasser_testkit::Helm, documents: &[Value]) -> [String; 2] {
     let values = support::values(documents).unwrap();
-    let rendered = runtime.block_on(render::render(&chart.0, &chart.1, &values)).unwrap();
+    let rendered = runtime.block_on(helm.render(&values)).unwrap();
     ["worker", "fuse"].map(|role| {
         let name = format!("demo-{role}-script");
         let map = rendered
@@ -93,8 +91,6 @@ fn scripts(runtime: &tokio::runtime::Runtime, chart: &Chart, documents: &[Value]
     })
 }
 
-type Chart = (wasser_chart::Renderer, std::sync::Arc<wasser_chart::Chart>);
-
 #[test]
 fn the_words_of_users_arrive_as_they_were_written() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -102,7 +98,7 @@ fn the_words_of_users_arrive_as_they_were_written() {
         .enable_all()
         .build()
         .unwrap();
-    let chart = (render::renderer(), render::chart());
+    let helm = support::KIT.helm();
     let directory = tempfile::tempdir().unwrap();
     let strategy = (text(), text(), text(), text(), "[a-z]{1,5}");
     let test = |(bucket, folder, log, secret, config): (String, String, String, String, String)| {
@@ -140,7 +136,7 @@ fn the_words_of_users_arrive_as_they_were_written() {
         let options = format!("cache-dir=/var/jfsCache,log={log},metrics=0.0.0.0:9567,subdir=/{folder}");
         let mount = words(&[&secret, "/runtime-mnt/juicefs/default/demo/juicefs-fuse", "-o", &options]);
 
-        let [worker, fuse] = scripts(&runtime, &chart, &documents);
+        let [worker, fuse] = scripts(&runtime, &helm, &documents);
         let environment = [("METAURL", secret.as_str())];
         prop_assert_eq!(run(&worker, directory.path(), &environment), vec![format.clone(), mount.clone()]);
         prop_assert_eq!(run(&fuse, directory.path(), &environment), vec![format, quota, mount]);
@@ -156,7 +152,7 @@ fn the_enterprise_editions_secrets_are_single_words() {
         .enable_all()
         .build()
         .unwrap();
-    let chart = (render::renderer(), render::chart());
+    let helm = support::KIT.helm();
     let secret = |name: &str| json!({"name": name, "valueFrom": {"secretKeyRef": {"name": "s", "key": name}}});
     let mount = json!({
         "name": "My.Files_2",
@@ -180,7 +176,7 @@ fn the_enterprise_editions_secrets_are_single_words() {
         "--access-key2='\"",
         "My.Files_2",
     ];
-    for script in scripts(&runtime, &chart, &documents) {
+    for script in scripts(&runtime, &helm, &documents) {
         let commands = run(&script, directory.path(), &environment);
         assert_eq!(commands[0], auth);
         assert_eq!(

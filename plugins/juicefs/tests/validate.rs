@@ -5,14 +5,9 @@ mod support;
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use wasser_sdk::Error;
 
-/// The field and the message of the refusal.
 fn refusal(mount: Value, dataset: Value, runtime: Value) -> (String, String) {
-    match support::values(&support::pair(mount, dataset, runtime)) {
-        Err(Error::InvalidSpec { field, message }) => (field, message),
-        other => panic!("{other:?}"),
-    }
+    wasser_testkit::refusal(support::values(&support::pair(mount, dataset, runtime)))
 }
 
 fn level(fields: Value) -> Value {
@@ -161,7 +156,7 @@ fn a_setting_of_the_installation_adds_options_that_newer_images_have() {
 #[test]
 fn without_an_image_nothing_is_installed() {
     let documents = support::pair(json!({}), json!({}), json!({}));
-    let mut raw = support::raw(&documents);
+    let mut raw = support::KIT.raw(&documents);
     raw.images.clear();
     let ctx = wasser_sdk::Context::<support::Spec>::parse(raw).unwrap();
     let host = wasser_sdk::testing::FakeHost::new().ports_from(1);
@@ -176,6 +171,6 @@ fn without_an_image_nothing_is_installed() {
 fn validating_asks_for_no_ports() {
     let documents = support::pair(json!({}), json!({}), json!({}));
     let host = wasser_sdk::testing::FakeHost::new();
-    <wasser_juicefs::JuiceFs as wasser_sdk::Implement>::validate(&support::context(&documents).unwrap(), &host).unwrap();
+    <wasser_juicefs::JuiceFs as wasser_sdk::Implement>::validate(&support::KIT.context(&documents).unwrap(), &host).unwrap();
     assert_eq!(host.calls(), Vec::<String>::new());
 }

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{DatasetSpec, Error, Result};
+
+/// The annotation of a runtime that lets its fuse pods see the node's processes.
+const HOST_PID: &str = "runtime.fluid.io/fuse.hostpid";
 
 /// The record `context` of the WIT, with its JSON documents still text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -102,6 +105,31 @@ impl<S> Context<S> {
     /// Whether a setting of the installation is `true`.
     pub fn is_set(&self, setting: &str) -> bool {
         self.settings.get(setting).is_some_and(|v| v == "true")
+    }
+
+    /// Secrets for pulling images that the installation sets, for pods of runtimes that name none: `image-pull-secrets`, separated by commas.
+    pub fn pull_secrets(&self) -> Vec<Value> {
+        let names = self.settings.get("image-pull-secrets").map(String::as_str).unwrap_or_default();
+        let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
+        names.map(|name| json!({"name": name})).collect()
+    }
+
+    /// Whether the runtime's annotation lets its fuse pods see the node's processes.
+    pub fn host_pid(&self) -> Result<bool> {
+        let asked = self
+            .runtime
+            .metadata
+            .annotations
+            .get(HOST_PID)
+            .map(|text| text.to_ascii_lowercase());
+        match asked.as_deref() {
+            None | Some("" | "false" | "f" | "0") => Ok(false),
+            Some("true" | "t" | "1") => Ok(true),
+            Some(_) => Err(Error::invalid(
+                format!("{}.metadata.annotations[{HOST_PID}]", self.runtime.kind),
+                "is neither true nor false",
+            )),
+        }
     }
 
     /// How many pods of a role were ready when the host last looked.

@@ -16,6 +16,9 @@ mod description;
 mod error;
 mod host;
 mod implement;
+pub mod spec;
+pub mod text;
+pub mod time;
 
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]

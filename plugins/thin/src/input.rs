@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
+use wasser_sdk::spec::PodMetadata;
 
 /// `ThinRuntime.spec`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -101,16 +102,6 @@ pub struct Resources {
     /// Resources claimed elsewhere.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub claims: Vec<Value>,
-}
-
-/// Labels and annotations of pods.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub struct PodMetadata {
-    /// Labels.
-    pub labels: BTreeMap<String, String>,
-    /// Annotations.
-    pub annotations: BTreeMap<String, String>,
 }
 
 /// Where a cache is.

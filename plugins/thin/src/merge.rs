@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::input::{Component, PodMetadata, Resources};
+use crate::input::{Component, Resources};
 
 /// The component of a profile, changed by that of a runtime.
 pub fn component(profile: &Component, runtime: &Component) -> Component {
@@ -31,10 +31,7 @@ pub fn component(profile: &Component, runtime: &Component) -> Component {
         lifecycle: runtime.lifecycle.clone().or_else(|| profile.lifecycle.clone()),
         network_mode: text(&profile.network_mode, &runtime.network_mode),
         clean_policy: text(&profile.clean_policy, &runtime.clean_policy),
-        pod_metadata: PodMetadata {
-            labels: map(&profile.pod_metadata.labels, &runtime.pod_metadata.labels),
-            annotations: map(&profile.pod_metadata.annotations, &runtime.pod_metadata.annotations),
-        },
+        pod_metadata: profile.pod_metadata.clone().overridden_by(&runtime.pod_metadata),
     }
 }
 

@@ -15,11 +15,8 @@ use crate::values::{Fuse, Identity, Pod, Values};
 use crate::volumes::{self, Volumes};
 
 /// Settings of the installation.
-const PULL_SECRETS: &str = "image-pull-secrets";
 const CRITICAL: &str = "critical-fuse-pod";
 const STORAGE: &str = "fuse-config-storage";
-/// The annotation of a runtime that lets its fuse pods see the node's processes.
-const HOST_PID: &str = "runtime.fluid.io/fuse.hostpid";
 
 /// The values that `ctx` asks for, or what is wrong with it.
 pub fn values(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
@@ -60,7 +57,7 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
         },
         placement: dataset.placement().into(),
         tolerations: dataset.tolerations.clone(),
-        image_pull_secrets: merge::named(&installation_secrets(ctx), &pull_secrets, "name"),
+        image_pull_secrets: merge::named(&ctx.pull_secrets(), &pull_secrets, "name"),
         worker: worker_pod,
         fuse: Fuse {
             pod: fuse_pod,
@@ -74,7 +71,7 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
             config_value: serde_json::to_string(&config).map_err(|error| Error::failed(format!("writing config.json: {error}")))?,
             config_storage: storage(ctx)?,
             critical_pod: ctx.is_set(CRITICAL),
-            host_pid: host_pid(ctx)?,
+            host_pid: ctx.host_pid()?,
         },
     })
 }
@@ -154,23 +151,5 @@ fn storage(ctx: &Context<Spec>) -> Result<String> {
             "the registration's setting {STORAGE} is `{}`; it must be configmap or secret",
             other.escape_debug()
         ))),
-    }
-}
-
-fn installation_secrets(ctx: &Context<Spec>) -> Vec<Value> {
-    let names = ctx.settings.get(PULL_SECRETS).map(String::as_str).unwrap_or_default();
-    let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
-    names.map(|name| json!({"name": name})).collect()
-}
-
-fn host_pid(ctx: &Context<Spec>) -> Result<bool> {
-    let asked = ctx.runtime.metadata.annotations.get(HOST_PID).map(|text| text.to_ascii_lowercase());
-    match asked.as_deref() {
-        None | Some("" | "false" | "f" | "0") => Ok(false),
-        Some("true" | "t" | "1") => Ok(true),
-        Some(_) => Err(Error::invalid(
-            format!("ThinRuntime.metadata.annotations[{HOST_PID}]"),
-            "is neither true nor false",
-        )),
     }
 }

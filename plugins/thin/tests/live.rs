@@ -12,7 +12,7 @@ fn mounts(mounts: Value) -> Vec<Value> {
 }
 
 fn installed(documents: &[Value], values: &Value) -> Context<support::Spec> {
-    let mut raw = support::raw(documents);
+    let mut raw = support::KIT.raw(documents);
     raw.installed = Some(values.to_string());
     Context::parse(raw).unwrap()
 }
@@ -22,7 +22,7 @@ fn mounts_come_and_go_without_a_change_of_the_pods() {
     let before = mounts(json!([{"mountPoint": "s3://aaa", "name": "a"}, {"mountPoint": "s3://bbb", "name": "b"}]));
     let after = mounts(json!([{"mountPoint": "s3://aaa", "name": "a", "options": {"x": "1"}}, {"mountPoint": "s3://ccc", "path": "/c"}]));
     let values = support::values(&before).unwrap();
-    let (ctx, host) = (installed(&after, &values), support::host(&after));
+    let (ctx, host) = (installed(&after, &values), wasser_testkit::host(&after));
     assert_eq!(Thin::sync_runtime(&ctx, &host).unwrap().map(drop), None);
     let change = Thin::should_update_ufs(&ctx, &host).unwrap();
     let expected = UfsChange {
@@ -53,7 +53,7 @@ fn a_changed_profile_changes_the_release_and_a_lost_one_changes_nothing() {
     let synced = support::synced(&after, &values, 0).unwrap();
     assert_eq!(synced["fuse"]["imageTag"], "2");
     assert_eq!(synced["fuse"]["nodeSelector"], values["fuse"]["nodeSelector"]);
-    let (ctx, host) = (installed(&before[..2], &values), support::host(&before[..2]));
+    let (ctx, host) = (installed(&before[..2], &values), wasser_testkit::host(&before[..2]));
     Thin::validate(&ctx, &host).unwrap();
     assert!(Thin::sync_runtime(&ctx, &host).unwrap().is_none());
     assert_eq!(Thin::should_update_ufs(&ctx, &host).unwrap(), UfsChange::default());

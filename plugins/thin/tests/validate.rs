@@ -8,10 +8,7 @@ use serde_json::{Value, json};
 use wasser_sdk::Error;
 
 fn refusal(documents: &[Value]) -> (String, String) {
-    match support::values(documents) {
-        Err(Error::InvalidSpec { field, message }) => (field, message),
-        other => panic!("{other:?}"),
-    }
+    wasser_testkit::refusal(support::values(documents))
 }
 
 #[rstest]

@@ -1,148 +1,41 @@
-//! What the tests share: manifests as contexts, and the values of those.
+//! What the tests share: the plugin, and manifests as they are asked of it.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use serde::Deserialize;
 use serde_json::{Value, json};
-use wasser_api::labels;
 use wasser_juicefs::JuiceFs;
-use wasser_sdk::testing::{FakeHost, raw_context};
-use wasser_sdk::{Context, Error, Implement, RawContext};
+use wasser_sdk::testing::FakeHost;
+use wasser_sdk::{Implement, Result};
+use wasser_testkit::{Kit, merge};
 
 /// The fields of the runtime's spec that the plugin reads.
 pub type Spec = <JuiceFs as Implement>::Spec;
 
-/// The UID of Dataset and runtime.
-pub const UID: &str = "0b6f5a7e-1d0c-4f3e-9a54-2f1f8c1d7e10";
-
 /// The first host port that tests get.
 pub const FIRST_PORT: u16 = 14_000;
 
-/// The documents of a manifest.
-pub fn documents(text: &str) -> Vec<Value> {
-    yaml_serde::Deserializer::from_str(text)
-        .map(|document| Value::deserialize(document).unwrap())
-        .filter(|document| !document.is_null())
-        .collect()
-}
-
-/// The context of the Dataset and the runtime in `documents`, as the host makes it. A document of the kind `Settings` stands for the
-/// settings of the registration.
-pub fn raw(documents: &[Value]) -> RawContext {
-    let find = |kind: &str| documents.iter().find(|document| document["kind"] == kind).cloned();
-    let mut runtime = find("JuiceFSRuntime").expect("a JuiceFSRuntime");
-    let mut dataset = find("Dataset").expect("a Dataset");
-    for object in [&mut runtime, &mut dataset] {
-        let metadata = object["metadata"].as_object_mut().unwrap();
-        metadata.entry("namespace").or_insert("default".into());
-        metadata.insert("uid".into(), UID.into());
-    }
-    let mut raw = raw_context(&runtime, Some(&dataset), "juicefs-fuse");
-    let uid = dataset["metadata"]["uid"].as_str().unwrap();
-    raw.dataset_id = labels::dataset_id(&raw.namespace, &raw.name, uid);
-    raw.fuse_label = labels::fuse_label(&raw.namespace, &raw.name, uid);
-    raw.images = vec![
-        ("community".into(), "juicedata/mount:ce-v1.3.1".into()),
-        ("enterprise".into(), "juicedata/mount:ee-5.2.8-1305e8c".into()),
-    ];
-    let settings = find("Settings").unwrap_or_default();
-    let settings = settings["data"].as_object().cloned().unwrap_or_default();
-    raw.settings = settings.into_iter().map(|(k, v)| (k, v.as_str().unwrap().to_string())).collect();
-    raw
-}
-
-/// The same, read.
-pub fn context(documents: &[Value]) -> Result<Context<Spec>, Error> {
-    Context::parse(raw(documents))
-}
+/// The plugin under test.
+pub const KIT: Kit<JuiceFs> = Kit::of(env!("CARGO_MANIFEST_DIR"), env!("CARGO_TARGET_TMPDIR")).with_images(&[
+    ("community", "juicedata/mount:ce-v1.3.1"),
+    ("enterprise", "juicedata/mount:ee-5.2.8-1305e8c"),
+]);
 
 /// The values of a new release.
-pub fn values(documents: &[Value]) -> Result<Value, Error> {
-    let ctx = context(documents)?;
-    let host = FakeHost::new().ports_from(FIRST_PORT);
-    JuiceFs::validate(&ctx, &host)?;
-    let values = JuiceFs::setup_master(&ctx, &host)?;
-    Ok(serde_json::to_value(values).unwrap())
+pub fn values(documents: &[Value]) -> Result<Value> {
+    KIT.values(documents, &FakeHost::new().ports_from(FIRST_PORT))
 }
 
 /// The values that `documents` ask of the release with the values `installed`, at the given time.
-pub fn synced(documents: &[Value], installed: &Value, now_ms: u64) -> Result<Value, Error> {
-    let mut raw = raw(documents);
-    raw.installed = Some(installed.to_string());
-    let host = FakeHost::new().ports_from(FIRST_PORT + 100).at(now_ms);
-    let values = JuiceFs::sync_runtime(&Context::parse(raw)?, &host)?;
-    Ok(serde_json::to_value(values.expect("live changes")).unwrap())
+pub fn synced(documents: &[Value], installed: &Value, now_ms: u64) -> Result<Value> {
+    KIT.synced(documents, installed, &FakeHost::new().ports_from(FIRST_PORT + 100).at(now_ms))
 }
 
 /// A community Dataset and runtime with these fields over the least that works.
 pub fn pair(mount: Value, dataset: Value, runtime: Value) -> Vec<Value> {
-    let mut base = json!({
+    let base = json!({
         "mountPoint": "juicefs:///",
         "name": "files",
         "encryptOptions": [{"name": "metaurl", "valueFrom": {"secretKeyRef": {"name": "jfs-secret", "key": "metaurl"}}}],
     });
-    merge(&mut base, mount);
-    let mut spec = json!({"mounts": [base]});
-    merge(&mut spec, dataset);
-    let metadata = json!({"namespace": "default", "name": "demo"});
-    vec![
-        json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": "Dataset", "metadata": metadata, "spec": spec}),
-        json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": "JuiceFSRuntime", "metadata": metadata, "spec": runtime}),
-    ]
-}
-
-fn merge(base: &mut Value, over: Value) {
-    for (key, value) in over.as_object().unwrap() {
-        base[key] = value.clone();
-    }
-}
-
-/// The manifests, by name.
-pub fn cases() -> Vec<(String, Vec<Value>)> {
-    let mut paths: Vec<PathBuf> = fs::read_dir(directory())
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
-        .collect();
-    paths.sort();
-    assert!(paths.len() >= 15, "{paths:?}");
-    let read = |path: PathBuf| {
-        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        let documents = documents(&fs::read_to_string(&path).unwrap());
-        (name, documents)
-    };
-    paths.into_iter().map(read).collect()
-}
-
-fn directory() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases")
-}
-
-/// YAML with sorted keys, whatever order the types write them in.
-pub fn yaml(value: &impl serde::Serialize) -> String {
-    fn sorted(value: Value) -> Value {
-        match value {
-            Value::Object(fields) => {
-                let mut fields: Vec<(String, Value)> = fields.into_iter().collect();
-                fields.sort_by(|a, b| a.0.cmp(&b.0));
-                Value::Object(fields.into_iter().map(|(key, value)| (key, sorted(value))).collect())
-            }
-            Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
-            other => other,
-        }
-    }
-    yaml_serde::to_string(&sorted(serde_json::to_value(value).unwrap())).unwrap()
-}
-
-/// Compares with a golden file, or writes it.
-pub fn expect(name: &str, kind: &str, text: &str) {
-    let path = directory().join("golden").join(format!("{name}.{kind}.yaml"));
-    if std::env::var_os("UPDATE").is_some() {
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, text).unwrap();
-    }
-    let golden = fs::read_to_string(&path).unwrap_or_default();
-    similar_asserts::assert_eq!(golden, text, "{}; set UPDATE=1 and test again if this is wanted", path.display());
+    let dataset = merge(json!({"mounts": [merge(base, mount)]}), dataset);
+    KIT.pair(dataset, runtime)
 }
