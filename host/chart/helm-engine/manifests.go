@@ -32,8 +32,10 @@ func sorted(files map[string]string) ([]releaseutil.Manifest, [][]byte, bool) {
 			if err := json.Unmarshal(object, &head); err != nil {
 				return nil, nil, false
 			}
-			if head.Metadata != nil && head.Metadata.Annotations[release.HookAnnotation] != "" {
-				return nil, nil, false
+			if head.Metadata != nil {
+				if _, isHook := head.Metadata.Annotations[release.HookAnnotation]; isHook {
+					return nil, nil, false
+				}
 			}
 			found.manifests = append(found.manifests, releaseutil.Manifest{Name: name, Content: document, Head: &head})
 			found.objects = append(found.objects, object)
@@ -48,20 +50,11 @@ func sorted(files map[string]string) ([]releaseutil.Manifest, [][]byte, bool) {
 func split(file string) []string {
 	const blank = "\t\n\f\r "
 	var documents []string
-	rest := strings.TrimSpace(file)
-	first := true
-	for rest != "" {
+	rest := "\n" + strings.TrimSpace(file)
+	for more := true; more; rest = strings.TrimLeft(rest, blank) {
 		var document string
-		switch end := strings.Index(rest, "\n---"); {
-		case first && strings.HasPrefix(rest, "---"):
-			rest = strings.TrimLeft(rest[len("---"):], blank)
-		case end < 0:
-			document, rest = rest, ""
-		default:
-			document, rest = strings.TrimRight(rest[:end], blank), strings.TrimLeft(rest[end+len("\n---"):], blank)
-		}
-		first = false
-		if document != "" {
+		document, rest, more = strings.Cut(rest, "\n---")
+		if document = strings.TrimRight(document, blank); document != "" {
 			documents = append(documents, strings.TrimSpace(document))
 		}
 	}
