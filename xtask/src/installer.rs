@@ -5,16 +5,22 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use crate::cluster::Cluster;
 use crate::cluster::images::Image;
 use crate::guests::{Package, chart};
-use crate::paths;
+use crate::tools::Tool;
+use crate::{machine, paths};
 
+/// The version, as tag of the image and as `appVersion` of the chart.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Where Wasser is installed.
 pub const NAMESPACE: &str = "wasser-system";
+/// The name of the release.
+pub const RELEASE: &str = "wasser";
 
 /// What was made.
 #[derive(Debug, Clone)]
@@ -58,6 +64,17 @@ pub fn load(cluster: &Cluster, image: &Image) -> Result<()> {
     Ok(())
 }
 
+/// Installs the chart, or upgrades what is installed, and waits until it is ready. `set` is one value each: `operator.replicas=1`.
+pub fn install(cluster: &Cluster, chart: &Path, set: &[&str]) -> Result<()> {
+    let mut helm = Command::new(Tool::Helm.ensure()?);
+    helm.env("KUBECONFIG", cluster.kubeconfig())
+        .args(["upgrade", "--install", RELEASE])
+        .arg(chart)
+        .args(["-n", NAMESPACE, "--create-namespace", "--wait", "--timeout", "5m"]);
+    helm.args(set.iter().flat_map(|value| ["--set", value]));
+    machine::run(&mut helm).context("installing Wasser").map(drop)
+}
+
 /// Copies a directory. What a symbolic link leads to is copied in its place.
 fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to).with_context(|| format!("creating {}", to.display()))?;
@@ -85,7 +102,7 @@ mod tests {
         let yaml: serde_json::Value = yaml_serde::from_str(&fs::read_to_string(chart.join("Chart.yaml")).unwrap()).unwrap();
         assert_eq!(
             (yaml["version"].as_str(), yaml["appVersion"].as_str()),
-            (Some(env!("CARGO_PKG_VERSION")), Some(env!("CARGO_PKG_VERSION")))
+            (Some(VERSION), Some(VERSION))
         );
         let mut count = 0;
         for entry in fs::read_dir(paths::root().join("crds")).unwrap() {

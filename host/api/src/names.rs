@@ -82,6 +82,14 @@ pub fn values_config_map(name: &str, engine: &str) -> String {
     format!("{name}-{engine}-values")
 }
 
+/// How the API server serves the runtimes of a type, as Datasets record it in `status.runtimes`: `juicefs` is `juicefsruntimes`.
+#[cfg(feature = "schema")]
+pub fn runtime_resource(runtime_type: &str) -> kube::core::ApiResource {
+    let kind = format!("{runtime_type}runtime");
+    let gvk = kube::core::GroupVersionKind::gvk(crate::GROUP, crate::VERSION, &kind);
+    kube::core::ApiResource::from_gvk_with_plural(&gvk, &format!("{kind}s"))
+}
+
 /// The workload of a role: the runtime's name and the role's suffix (`-worker`).
 pub fn workload(name: &str, suffix: &str) -> String {
     format!("{name}{suffix}")

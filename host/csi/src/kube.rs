@@ -8,13 +8,13 @@
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim};
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde_json::{Value, json};
 use wasser_api::dataset::Dataset;
-use wasser_api::labels;
 use wasser_api::shared::FuseCleanPolicy;
+use wasser_api::{labels, names};
 
 use crate::attributes::RuntimeRef;
 use crate::cluster::{Cluster, ClusterError, Recovered, Volume};
@@ -120,8 +120,7 @@ impl Cluster for KubeCluster {
         else {
             return Ok(None);
         };
-        let gvk = GroupVersionKind::gvk("data.fluid.io", "v1alpha1", &format!("{kind}runtime"));
-        let resource = ApiResource::from_gvk_with_plural(&gvk, &format!("{kind}runtimes"));
+        let resource = names::runtime_resource(&kind);
         let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &runtime.namespace, &resource);
         let found = api
             .get_opt(&runtime.name)

@@ -36,6 +36,11 @@ impl Identity {
         }
     }
 
+    /// Namespace and name.
+    pub fn key(&self) -> (String, String) {
+        (self.namespace.clone(), self.name.clone())
+    }
+
     /// `namespace/name`, for people.
     pub fn display(&self) -> String {
         format!("{}/{}", self.namespace, self.name)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::PersistentVolume;
-use kube::{Api, ResourceExt};
+use kube::Api;
 use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, DatasetPhase, DatasetRuntime, Reference};
 use wasser_api::names;
 use wasser_api::runtime_status::RuntimeStatus;
@@ -40,10 +40,7 @@ impl Request {
     /// Brings volume and statuses to where the other Dataset is. `other_status` is that of the other's runtime.
     pub async fn follow(&mut self, reference: &Reference, other_status: Option<RuntimeStatus>) -> Result<(), EngineError> {
         let Some(dataset) = self.dataset.clone() else { return Ok(()) };
-        self.cluster.references.note(
-            (self.identity.namespace.clone(), self.identity.name.clone()),
-            (reference.namespace.clone(), reference.name.clone()),
-        );
+        self.cluster.references.note(self.identity.key(), reference.key());
         let other = self.other(reference)?;
         let status = other.status.clone().unwrap_or_default();
         if status.phase == DatasetPhase::Unset || status.phase == DatasetPhase::NotBound {
@@ -52,7 +49,7 @@ impl Request {
                 message: format!("the Dataset {} that it refers to is not Bound", reference.display()),
             });
         }
-        self.register(&other).await?;
+        self.register(&other, reference).await?;
         self.create_linked_volume(&dataset, reference).await?;
         self.dataset_status = status;
         self.dataset_status.dataset_ref.clear();
@@ -71,7 +68,7 @@ impl Request {
 
     /// Lets the other Dataset know that this one no longer refers to it.
     pub async fn unfollow(&self, reference: &Reference) -> Result<(), EngineError> {
-        let own = format!("{}/{}", self.identity.namespace, self.identity.name);
+        let own = self.identity.display();
         if let Some(other) = self.cluster.caches.dataset(&reference.namespace, &reference.name) {
             let mut status = other.status.clone().unwrap_or_default();
             if status.dataset_ref.contains(&own) {
@@ -80,10 +77,7 @@ impl Request {
                 apply_dataset_status(&self.cluster, &other, &status).await?;
             }
         }
-        let from = (self.identity.namespace.clone(), self.identity.name.clone());
-        self.cluster
-            .references
-            .forget(&from, &(reference.namespace.clone(), reference.name.clone()));
+        self.cluster.references.forget(&self.identity.key(), &reference.key());
         self.cluster.forget(&self.uid);
         Ok(())
     }
@@ -109,24 +103,19 @@ impl Request {
     }
 
     /// Enters this Dataset into `status.datasetRef` of the other, which then is not deleted before it.
-    async fn register(&self, other: &Arc<Dataset>) -> Result<(), EngineError> {
-        let own = format!("{}/{}", self.identity.namespace, self.identity.name);
+    async fn register(&self, other: &Arc<Dataset>, reference: &Reference) -> Result<(), EngineError> {
+        let own = self.identity.display();
         let mut status = other.status.clone().unwrap_or_default();
         if status.dataset_ref.contains(&own) {
             return Ok(());
         }
-        let reference = Reference {
-            namespace: other.namespace().unwrap_or_default(),
-            name: other.name_any(),
-            directory: String::new(),
-        };
         if other.metadata.deletion_timestamp.is_some() {
             return Err(EngineError::NotYet {
                 after: SOON,
                 message: format!("the Dataset {} that it refers to is being deleted", reference.display()),
             });
         }
-        self.is_fresh(other, &reference)?;
+        self.is_fresh(other, reference)?;
         status.dataset_ref.push(own);
         apply_dataset_status(&self.cluster, other, &status).await
     }

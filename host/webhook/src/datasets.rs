@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams};
+use kube::api::{DynamicObject, ListParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
 use wasser_api::dataset::{Dataset, DatasetPhase};
@@ -97,11 +97,12 @@ impl KubeDatasets {
         let Some(bound) = dataset.status.as_ref().and_then(|status| status.runtimes.first()) else {
             return Ok(None);
         };
-        let kind = format!("{}runtime", bound.runtime_type);
-        let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("data.fluid.io", "v1alpha1", &kind), &format!("{kind}s"));
+        let resource = names::runtime_resource(&bound.runtime_type);
         let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &bound.namespace, &resource);
         let found = api.get_opt(&bound.name).await;
-        found.map_err(failed(|| format!("reading the {kind} {}/{}", bound.namespace, bound.name)))
+        found.map_err(failed(|| {
+            format!("reading the {} {}/{}", resource.kind, bound.namespace, bound.name)
+        }))
     }
 }
 

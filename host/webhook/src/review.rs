@@ -76,7 +76,7 @@ async fn verdict(request: &Value, uid: &str, datasets: &dyn Datasets) -> Verdict
 /// Adds what a pod needs that the node plugin mounts for.
 async fn steered(pod: &mut Value, namespace: &str, datasets: &dyn Datasets) -> Result<(), LookupError> {
     let mut used = BTreeMap::<String, DatasetUse>::new();
-    for claim in claims(pod) {
+    for (_, claim) in pod::claims(pod) {
         if !used.contains_key(claim)
             && let Some(dataset) = datasets.of_claim(namespace, claim).await?
         {
@@ -91,7 +91,7 @@ async fn steered(pod: &mut Value, namespace: &str, datasets: &dyn Datasets) -> R
 async fn mounting(pod: &mut Value, namespace: &str, uid: &str, datasets: &dyn Datasets) -> Result<(), Verdict> {
     let without = |reason: &dyn Display| Verdict::AsItIs(format!("the pod gets no fuse sidecar: {reason}"));
     let mut sidecars = BTreeMap::<String, Sidecar>::new();
-    for claim in claims(pod) {
+    for (_, claim) in pod::claims(pod) {
         if sidecars.contains_key(claim) {
             continue;
         }
@@ -109,11 +109,6 @@ async fn mounting(pod: &mut Value, namespace: &str, uid: &str, datasets: &dyn Da
         }
     }
     serverless::mutate(pod, &sidecars, uid).map_err(|error| without(&error))
-}
-
-/// The claims that a pod's volumes name.
-fn claims(pod: &Value) -> impl Iterator<Item = &str> {
-    pod::items(pod, "/spec/volumes").filter_map(|volume| volume.pointer("/persistentVolumeClaim/claimName")?.as_str())
 }
 
 #[cfg(test)]

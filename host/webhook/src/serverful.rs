@@ -5,17 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use wasser_api::labels;
 
+use crate::pod::IN_USE;
 use crate::{affinity, pod};
 
 /// On pods: they are to be steered to nodes with cache.
 pub const INJECT: &str = "fuse.serverful.fluid.io/inject";
-/// On pods: `false` leaves them alone.
-pub const ENABLE: &str = "fluid.io/enable-injection";
-/// On pods: they have got their sidecars, which mount for them.
-pub const DONE: &str = "done.sidecar.fluid.io/inject";
-/// Annotation on pods: the names of their datasets.
-pub const IN_USE: &str = "fluid.io/datasets-in-use";
-
 /// How much better a node is that has a part of the cache, or for a pod without datasets, one that has none.
 const NODE_WEIGHT: u8 = 100;
 /// Places near the cache, and how much better they are.
@@ -36,8 +30,7 @@ pub struct DatasetUse {
 
 /// Whether a pod is to be added to: it has the label, was not refused, and was not here before.
 pub fn wanted(pod: &Value) -> bool {
-    let refused = pod::label(pod, ENABLE) == Some("false") || pod::label(pod, DONE) == Some(labels::TRUE);
-    pod::label(pod, INJECT) == Some(labels::TRUE) && !refused
+    pod::asks(pod, INJECT)
 }
 
 /// Adds to a labelled pod what `datasets`, by the names of their claims, make of it. Others stay as they are; so does one that was here before.
@@ -64,11 +57,8 @@ pub fn mutate(pod: &mut Value, datasets: &BTreeMap<String, DatasetUse>) {
 
 /// The pod's volumes that are datasets.
 fn volumes<'a>(pod: &Value, datasets: &'a BTreeMap<String, DatasetUse>) -> BTreeMap<String, &'a DatasetUse> {
-    pod::items(pod, "/spec/volumes")
-        .filter_map(|volume| {
-            let claim = volume.pointer("/persistentVolumeClaim/claimName")?.as_str()?;
-            Some((volume.get("name")?.as_str()?.to_owned(), datasets.get(claim)?))
-        })
+    pod::claims(pod)
+        .filter_map(|(volume, claim)| Some((volume.to_owned(), datasets.get(claim)?)))
         .collect()
 }
 
@@ -118,21 +108,15 @@ fn places(cache_affinity: &Value, key: &str) -> Vec<String> {
 
 /// Containers see a mount that was recovered, unless they say how they want to see it.
 fn propagate(pod: &mut Value, volumes: &BTreeMap<String, &DatasetUse>) {
-    for kind in ["/spec/initContainers", "/spec/containers"] {
-        let containers = pod.pointer_mut(kind).and_then(Value::as_array_mut).into_iter().flatten();
-        let mounts = containers
-            .filter_map(|container| container.get_mut("volumeMounts")?.as_array_mut())
-            .flatten();
-        for mount in mounts.filter_map(Value::as_object_mut) {
-            let ours = mount
-                .get("name")
-                .and_then(Value::as_str)
-                .is_some_and(|name| volumes.contains_key(name));
-            if ours {
-                mount.entry("mountPropagation").or_insert_with(|| json!("HostToContainer"));
-            }
+    pod::each_mount(pod, |mount| {
+        if mount
+            .get("name")
+            .and_then(Value::as_str)
+            .is_some_and(|name| volumes.contains_key(name))
+        {
+            mount.entry("mountPropagation").or_insert_with(|| json!("HostToContainer"));
         }
-    }
+    });
 }
 
 #[cfg(test)]

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use wasser_api::labels;
 
-use crate::pod;
-use crate::serverful::{DONE, ENABLE, IN_USE};
+use crate::pod::{self, DONE, IN_USE};
 use crate::sidecar::{Names, Sidecar, Unusable, Wishes, make};
 
 /// On pods: they are to get fuse sidecars.
@@ -29,8 +28,7 @@ const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 
 /// Whether a pod is to get sidecars: it has the label, was not refused, and has not got them yet.
 pub fn wanted(pod: &Value) -> bool {
-    let refused = pod::label(pod, ENABLE) == Some("false") || pod::label(pod, DONE) == Some(labels::TRUE);
-    pod::label(pod, INJECT) == Some(labels::TRUE) && !refused
+    pod::asks(pod, INJECT)
 }
 
 /// Whether a pod is to start as it is written rather than to be refused.
@@ -103,11 +101,8 @@ pub fn mutate(pod: &mut Value, sidecars: &BTreeMap<String, Sidecar>, unique: &st
 
 /// The pod's volumes that are datasets, with their claims.
 fn volumes<'a>(pod: &Value, sidecars: &'a BTreeMap<String, Sidecar>) -> Vec<(String, String, &'a Sidecar)> {
-    pod::items(pod, "/spec/volumes")
-        .filter_map(|volume| {
-            let claim = volume.pointer("/persistentVolumeClaim/claimName")?.as_str()?;
-            Some((volume.get("name")?.as_str()?.to_owned(), claim.to_owned(), sidecars.get(claim)?))
-        })
+    pod::claims(pod)
+        .filter_map(|(volume, claim)| Some((volume.to_owned(), claim.to_owned(), sidecars.get(claim)?)))
         .collect()
 }
 
@@ -136,20 +131,14 @@ fn redirect(pod: &mut Value, name: &str, source: &str) {
         // Without a type: the kubelet looks at it before the sidecar has started.
         volume.insert("hostPath".to_owned(), json!({"path": source}));
     }
-    for kind in ["/spec/initContainers", "/spec/containers"] {
-        let containers = pod.pointer_mut(kind).and_then(Value::as_array_mut).into_iter().flatten();
-        let mounts = containers
-            .filter_map(|container| container.get_mut("volumeMounts")?.as_array_mut())
-            .flatten();
-        for mount in mounts.filter_map(Value::as_object_mut) {
-            if mount.get("name") == Some(&json!(name)) {
-                mount.entry("mountPropagation").or_insert_with(|| json!("HostToContainer"));
-                if read_only {
-                    mount.insert("readOnly".to_owned(), json!(true));
-                }
+    pod::each_mount(pod, |mount| {
+        if mount.get("name") == Some(&json!(name)) {
+            mount.entry("mountPropagation").or_insert_with(|| json!("HostToContainer"));
+            if read_only {
+                mount.insert("readOnly".to_owned(), json!(true));
             }
         }
-    }
+    });
 }
 
 /// Says on the pod what it has got.

@@ -1,17 +1,10 @@
 //! Prints the CRD of JuiceFSRuntime. With `--json`, as one line of JSON: the form that a plugin package carries.
 
-use std::io::Write;
-
 use kube::CustomResourceExt;
-use wasser_api::crd::{structural, to_yaml};
+use wasser_api::crd::{example, structural};
 use wasser_juicefs::spec::JuiceFSRuntime;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let crd = structural(JuiceFSRuntime::crd());
-    let text = match std::env::args().nth(1).as_deref() {
-        Some("--json") => serde_json::to_string(&crd)? + "\n",
-        _ => to_yaml(&crd, "cargo run --package wasser-juicefs --features crd --example crd")?,
-    };
-    std::io::stdout().write_all(text.as_bytes())?;
+    print!("{}", example(&[structural(JuiceFSRuntime::crd())], "wasser-juicefs")?);
     Ok(())
 }

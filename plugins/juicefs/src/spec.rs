@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wasser_api::crd::pieces;
 use wasser_api::runtime_status::RuntimeStatus;
-use wasser_api::shared::{FuseCleanPolicy, NetworkMode, PodMetadata, RuntimeManagement, TieredStore, User, VersionSpec};
+use wasser_api::shared::{FuseCleanPolicy, InitUsersSpec, NetworkMode, PodMetadata, RuntimeManagement, TieredStore, User, VersionSpec};
 
 /// A cache made of JuiceFS workers, and clients that mount the file system on nodes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema, kube::CustomResource)]
@@ -100,28 +100,6 @@ pub struct JuiceFSRuntimeSpec {
     /// How the cache is emptied, and whether metadata is read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub management: Option<RuntimeManagement>,
-}
-
-/// Users to be made in the containers.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct InitUsersSpec {
-    /// Image without tag.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub image: Option<String>,
-    /// Tag of the image.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub image_tag: Option<String>,
-    /// When to pull: Always, IfNotPresent or Never.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub image_pull_policy: Option<String>,
-    /// Environment of the container.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub env: BTreeMap<String, String>,
-    /// Resources of the container.
-    #[schemars(schema_with = "pieces::schema::<ResourceRequirements>")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub resources: Option<ResourceRequirements>,
 }
 
 /// One part of the cache system.

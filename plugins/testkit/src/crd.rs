@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use wasser_api::crd::{differences, file_name, structural, to_yaml};
+use wasser_api::crd::{differences, example_command, file_name, structural, to_yaml};
 
 /// Checks that the kind has every field of the table and no other.
 pub fn expect_fields(crd: CustomResourceDefinition, table: &str) {
@@ -13,7 +13,7 @@ pub fn expect_fields(crd: CustomResourceDefinition, table: &str) {
 /// Checks that the file in `crds` is what the example `crd` of the package prints. With UPDATE=1, writes it.
 pub fn expect_committed(crd: CustomResourceDefinition, package: &str) {
     let crd = structural(crd);
-    let command = format!("cargo run --package {package} --features crd --example crd");
+    let command = example_command(package);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crds").join(file_name(&crd));
     let text = to_yaml(&crd, &command).unwrap();
     if std::env::var_os("UPDATE").is_some() {

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -14,8 +13,7 @@ use super::{Options, processes, rig};
 use crate::cluster::{Cluster, Node, Options as ClusterOptions, images};
 use crate::installer::NAMESPACE as SYSTEM;
 use crate::process::wait;
-use crate::tools::Tool;
-use crate::{guests, installer, machine, paths};
+use crate::{guests, installer, paths};
 
 const CLUSTER: &str = "cluster-volume";
 /// Where pods have the dataset.
@@ -87,25 +85,9 @@ impl Stage {
         let redis = cluster.redis()?;
         let stage = Self { cluster, redis };
         stage.cluster.load_image(&images::juicefs()?)?;
-        stage
-            .cluster
-            .load_image(&images::wasser(&program, &packages, env!("CARGO_PKG_VERSION"))?)?;
+        installer::load(&stage.cluster, &images::wasser(&program, &packages, installer::VERSION)?)?;
         let began = Instant::now();
-        let mut helm = Command::new(Tool::Helm.ensure()?);
-        helm.env("KUBECONFIG", stage.cluster.kubeconfig())
-            .args(["install", "wasser"])
-            .arg(chart)
-            .args([
-                "-n",
-                SYSTEM,
-                "--create-namespace",
-                "--wait",
-                "--timeout",
-                "5m",
-                "--set",
-                "operator.replicas=1",
-            ]);
-        machine::run(&mut helm).context("installing Wasser")?;
+        installer::install(&stage.cluster, &chart, &["operator.replicas=1"])?;
         report.figure("installSeconds", seconds(began.elapsed()))?;
         Ok(stage)
     }

@@ -5,13 +5,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use xtask::cluster::images::{self, Image};
+use xtask::cluster::images;
 use xtask::{guests, installer, paths};
 
 use super::{interrupt, program};
-
-/// The version, as tag of the image and as `appVersion` of the chart.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Which image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -31,7 +28,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value = "wasser")]
     image: Which,
     /// The image's tag
-    #[arg(long, default_value = VERSION)]
+    #[arg(long, default_value = installer::VERSION)]
     tag: String,
     /// Build wasser with optimisation
     #[arg(long)]
@@ -50,7 +47,7 @@ pub fn run(args: &Args) -> Result<()> {
             interrupt::check()?;
             let installer = installer::build(&packages)?;
             println!("{}", installer.archive.display());
-            (wasser(&packages, &args.tag, args.release)?, "wasser")
+            (images::wasser(&program::build(args.release)?, &packages, &args.tag)?, "wasser")
         }
     };
     let directory = paths::target().join("image");
@@ -63,10 +60,4 @@ pub fn run(args: &Args) -> Result<()> {
     println!("{}", output.display());
     eprintln!("{}: {} MiB", image.name, size >> 20);
     Ok(())
-}
-
-/// The image of wasser, built first.
-pub fn wasser(packages: &[guests::Package], tag: &str, release: bool) -> Result<Image> {
-    let program = program::build(release)?;
-    images::wasser(&program, packages, tag)
 }

@@ -10,7 +10,7 @@ use kube::CustomResourceExt;
 
 pub use fields::{differences, field_table};
 pub use structural::structural;
-pub use write::{WriteError, file_name, to_yaml};
+pub use write::{WriteError, example, example_command, file_name, to_yaml};
 
 /// The CRDs of the host's own kinds.
 pub fn crds() -> Vec<CustomResourceDefinition> {

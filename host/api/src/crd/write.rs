@@ -24,6 +24,30 @@ pub fn to_yaml(crd: &CustomResourceDefinition, command: &str) -> Result<String, 
     ))
 }
 
+/// What the example `crd` of a package prints: its CRDs as the files that hold them, or with `--json`, each as one line of JSON, the form that a
+/// plugin package carries.
+///
+/// # Errors
+/// A CRD has no such form.
+pub fn example(crds: &[CustomResourceDefinition], package: &str) -> Result<String, Box<dyn std::error::Error>> {
+    let command = example_command(package);
+    let json = std::env::args().nth(1).as_deref() == Some("--json");
+    let mut text = String::new();
+    for crd in crds {
+        text += &if json {
+            serde_json::to_string(crd)? + "\n"
+        } else {
+            to_yaml(crd, &command)?
+        };
+    }
+    Ok(text)
+}
+
+/// The command that prints the CRDs of a package.
+pub fn example_command(package: &str) -> String {
+    format!("cargo run --package {package} --features crd --example crd")
+}
+
 /// Name of the file that holds a CRD: `data.fluid.io_datasets.yaml`.
 pub fn file_name(crd: &CustomResourceDefinition) -> String {
     format!("{}_{}.yaml", crd.spec.group, crd.spec.names.plural)

@@ -53,6 +53,11 @@ impl Reference {
         }))
     }
 
+    /// Namespace and name.
+    pub fn key(&self) -> (String, String) {
+        (self.namespace.clone(), self.name.clone())
+    }
+
     /// Namespace and name, as in `status.datasetRef`.
     pub fn display(&self) -> String {
         format!("{}/{}", self.namespace, self.name)

@@ -8,12 +8,11 @@ use anyhow::{Context as _, Result};
 use clap::ArgAction;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config as ClientConfig};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use wasser_csi::kube::KubeCluster;
 use wasser_csi::{Config, DRIVER};
 
-use super::{logs, options};
+use super::{logs, options, signals};
 
 /// Options, each also an environment variable.
 #[derive(Debug, clap::Args)]
@@ -54,17 +53,13 @@ pub struct Args {
     /// How long a file system may take to answer before it counts as hanging.
     #[arg(long, env = "WASSER_CSI_PROBE_TIMEOUT", default_value = "5s", value_parser = options::period)]
     probe_timeout: Duration,
-    /// How log lines are written.
-    #[arg(long, env = "WASSER_LOG_FORMAT", value_enum, default_value = "text")]
-    log_format: logs::Format,
-    /// Which log lines are written: a level, or a filter such as info,wasser_csi=debug.
-    #[arg(long, env = "WASSER_LOG", default_value = "info")]
-    log: String,
+    #[command(flatten)]
+    logs: logs::Options,
 }
 
 /// Serves the kubelet until SIGTERM or SIGINT.
 pub fn run(args: Args) -> Result<()> {
-    logs::start(args.log_format, &args.log)?;
+    args.logs.start()?;
     // Requests are few and short; every thread costs memory.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -102,13 +97,8 @@ async fn serve(args: Args) -> Result<()> {
         publish_timeout: args.publish_timeout,
         probe_timeout: args.probe_timeout,
     };
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stop = CancellationToken::new();
-    let stopping = stop.clone();
-    tokio::spawn(async move {
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        stopping.cancel();
-    });
+    signals::on_signal(stop.clone())?;
     wasser_csi::serve(config, Arc::new(cluster), stop)
         .await
         .context("serving the kubelet")

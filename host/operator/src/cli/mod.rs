@@ -9,6 +9,7 @@ mod plugin;
 mod precompile;
 mod render;
 mod run;
+mod signals;
 mod webhook;
 
 use std::io::{ErrorKind, Write};

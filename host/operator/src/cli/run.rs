@@ -8,13 +8,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::ArgAction;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use wasser_chart::{Capabilities, Renderer};
 use wasser_plugin::{HostConfig, PluginHost, Registrar, Registry};
 
-use super::{logs, options};
+use super::{logs, options, signals};
 use crate::context::{Context, Settings};
 use crate::health::{self, Addresses, Health};
 use crate::leader::{self, Candidate};
@@ -65,12 +64,8 @@ pub struct Args {
     /// Nodes with all of these labels are left alone.
     #[arg(long, env = "WASSER_EXCLUDED_NODES", default_value = "", value_parser = options::labels, value_name = "KEY=VALUE,…")]
     excluded_nodes: std::collections::BTreeMap<String, String>,
-    /// How log lines are written.
-    #[arg(long, env = "WASSER_LOG_FORMAT", value_enum, default_value = "text")]
-    log_format: logs::Format,
-    /// Which log lines are written: a level, or a filter such as info,wasser=debug.
-    #[arg(long, env = "WASSER_LOG", default_value = "info")]
-    log: String,
+    #[command(flatten)]
+    logs: logs::Options,
 }
 
 impl Args {
@@ -94,7 +89,7 @@ impl Args {
 
 /// Runs until told to stop by a signal, or until another replica leads.
 pub fn run(args: Args, started: Instant) -> Result<ExitCode> {
-    logs::start(args.log_format, &args.log)?;
+    args.logs.start()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .enable_all()
@@ -108,7 +103,7 @@ pub fn run(args: Args, started: Instant) -> Result<ExitCode> {
 
 async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
     let (stop, lost, election_over) = (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
-    let signalled = on_signal(stop.clone())?;
+    let signalled = signals::on_signal(stop.clone())?;
     let settings = args.settings();
     let metrics = Arc::new(Metrics::new());
     let health = Arc::new(Health::new(started, metrics.clone()));
@@ -250,37 +245,6 @@ async fn renderer(cache_dir: PathBuf, shipped: Option<PathBuf>) -> Result<Render
         .await
         .context("preparing Helm's engine")?;
     opened.context("preparing Helm's engine")
-}
-
-/// The signals that end the process.
-struct Signalled(watch::Receiver<u32>);
-
-impl Signalled {
-    /// Waits for a second signal.
-    async fn again(mut self) {
-        if self.0.wait_for(|count| *count > 1).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-/// Cancels `stop` at the first SIGTERM or SIGINT.
-fn on_signal(stop: CancellationToken) -> Result<Signalled> {
-    let failed = "listening for signals";
-    let (mut terminate, mut interrupt) = (
-        signal(SignalKind::terminate()).context(failed)?,
-        signal(SignalKind::interrupt()).context(failed)?,
-    );
-    let count = watch::Sender::new(0);
-    let receiver = count.subscribe();
-    tokio::spawn(async move {
-        loop {
-            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-            count.send_modify(|count| *count += 1);
-            stop.cancel();
-        }
-    });
-    Ok(Signalled(receiver))
 }
 
 #[cfg(test)]

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use kube::Client;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use wasser_webhook::{Keeper, KubeDatasets, Server};
 
-use super::{logs, options};
+use super::{logs, options, signals};
 
 /// Options, each also an environment variable.
 #[derive(Debug, clap::Args)]
@@ -29,17 +28,13 @@ pub struct Args {
     /// Names and addresses under which the API server comes here [default: wasser-webhook.<namespace>.svc].
     #[arg(long = "name", env = "WASSER_WEBHOOK_NAMES", value_delimiter = ',')]
     names: Vec<String>,
-    /// How log lines are written.
-    #[arg(long, env = "WASSER_LOG_FORMAT", value_enum, default_value = "text")]
-    log_format: logs::Format,
-    /// Which log lines are written: a level, or a filter such as info,wasser_webhook=debug.
-    #[arg(long, env = "WASSER_LOG", default_value = "info")]
-    log: String,
+    #[command(flatten)]
+    logs: logs::Options,
 }
 
 /// Serves the API server until SIGTERM or SIGINT.
 pub fn run(args: Args) -> Result<()> {
-    logs::start(args.log_format, &args.log)?;
+    args.logs.start()?;
     // Requests are few and short; every thread costs memory.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -61,13 +56,8 @@ async fn serve(args: Args) -> Result<()> {
         args.names
     };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, names = names.join(","), "starting");
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stop = CancellationToken::new();
-    let stopping = stop.clone();
-    tokio::spawn(async move {
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        stopping.cancel();
-    });
+    signals::on_signal(stop.clone())?;
     let server = Server::new(listener, Arc::new(KubeDatasets::new(client.clone())));
     let keeper = Keeper {
         client,

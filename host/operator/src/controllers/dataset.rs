@@ -36,12 +36,12 @@ const ALONE: Duration = Duration::from_secs(5);
 /// Brings one Dataset to where its spec and its deletion timestamp want it. `alone` is how long it may have been known that it has no
 /// runtime; none if it has one.
 ///
-/// `references` is the kind of the runtime that a Dataset gets which refers to another one, if a plugin lends its kind to that.
+/// `references` gives the kind of the runtime that a Dataset gets which refers to another one, if a plugin lends its kind to that.
 pub async fn reconcile(
     mut dataset: Arc<Dataset>,
     cluster: &Arc<Cluster>,
     alone: Option<Duration>,
-    references: Option<&ApiResource>,
+    references: impl FnOnce() -> Option<ApiResource>,
 ) -> Result<Action, EngineError> {
     if let Err(invalid) = names::check_dns1035(&dataset.name_any()) {
         event(cluster, &dataset, reasons::ERROR_CREATE_DATASET, &invalid.to_string()).await;
@@ -65,9 +65,9 @@ pub async fn reconcile(
     }
     match (alone, Reference::of(&dataset.spec.mounts)) {
         (_, Err(invalid)) => return refuse(&dataset, cluster, status, &format!("Dataset.spec.mounts: {invalid}")).await,
-        (Some(_), Ok(Some(_))) => match references {
+        (Some(_), Ok(Some(_))) => match references() {
             Some(resource) => {
-                create_runtime(&dataset, cluster, resource).await?;
+                create_runtime(&dataset, cluster, &resource).await?;
                 return Ok(Action::await_change());
             }
             None => {

@@ -146,10 +146,10 @@ async fn run_datasets(
         // Right after the start, runtimes may be there that no watch has shown yet.
         let alone = !runtimes.has(&dataset.namespace().unwrap_or_default(), &dataset.name_any());
         let alone = alone.then(|| started.elapsed());
-        let references = references(&registry);
+        let registry = registry.clone();
         async move {
             let timer = metrics.start_reconcile("Dataset");
-            let outcome = dataset::reconcile(dataset, &cluster, alone, references.as_ref()).await;
+            let outcome = dataset::reconcile(dataset, &cluster, alone, || references(&registry)).await;
             timer.end(outcome.as_ref().err().map(EngineError::label));
             outcome
         }

@@ -3,6 +3,7 @@
 use rstest::rstest;
 
 use super::*;
+use crate::pod::{DONE, ENABLE};
 
 const REQUIRED: &str = "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
 const PREFERRED: &str = "/spec/affinity/nodeAffinity/preferredDuringSchedulingIgnoredDuringExecution";

@@ -3,6 +3,7 @@
 use rstest::rstest;
 
 use super::*;
+use crate::pod::ENABLE;
 use crate::sidecar::tests::sidecar;
 
 const OWN: &str = "/runtime-mnt/juicefs/default/demo/uid-0/juicefs-fuse";

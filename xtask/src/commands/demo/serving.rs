@@ -1,18 +1,14 @@
 //! Who serves the demo: what the chart installs, on a real node; else a process of this machine.
 
-use std::process::Command;
-
 use anyhow::Result;
 use xtask::cluster::{Cluster, images};
-use xtask::{guests, installer, machine, paths};
+use xtask::installer::RELEASE;
+use xtask::{guests, installer, paths};
 
 use super::operator::Operator;
 use super::{SYSTEM, create, kubectl, path, say};
 use crate::commands::surroundings::Surroundings;
-use crate::commands::{image, interrupt, program};
-
-/// The release of the chart.
-const RELEASE: &str = "wasser";
+use crate::commands::{interrupt, program};
 
 /// Wasser, at work.
 pub enum Serving {
@@ -30,22 +26,13 @@ impl Serving {
         if surroundings.real && cluster.state().is_some() {
             let packages = guests::build(paths::root(), &[])?;
             interrupt::check()?;
-            installer::load(cluster, &images::wasser(&program, &packages, image::VERSION)?)?;
-            let chart = installer::build(&packages)?.directory.display().to_string();
-            say(&format!("installing Wasser: helm install {RELEASE} {chart} -n {SYSTEM}"));
-            let helm = [
-                "upgrade",
-                "--install",
-                RELEASE,
-                &chart,
-                "-n",
-                SYSTEM,
-                "--create-namespace",
-                "--wait",
-                "--timeout",
-                "5m",
-            ];
-            machine::run(Command::new(surroundings.programs.join("helm")).args(helm))?;
+            installer::load(cluster, &images::wasser(&program, &packages, installer::VERSION)?)?;
+            let chart = installer::build(&packages)?.directory;
+            say(&format!(
+                "installing Wasser: helm install {RELEASE} {} -n {SYSTEM}",
+                chart.display()
+            ));
+            installer::install(cluster, &chart, &[])?;
             print!("{}", kubectl(cluster, &["get", "deployment,daemonset,pod", "-n", SYSTEM])?);
             return Ok(Self::Release);
         }

@@ -14,8 +14,8 @@ use xtask::installer;
 use super::On;
 use super::binaries::{Built, TestProgram};
 use super::report::Report;
+use crate::commands::interrupt;
 use crate::commands::surroundings::{REDIS, Surroundings};
-use crate::commands::{image, interrupt};
 
 /// Files whose tests look into containers.
 const NEED_CONTAINERS: [&str; 2] = ["juicefs", "volume"];
@@ -115,7 +115,7 @@ fn tests(report: &mut Report, round: &Round<'_>, cluster: &Cluster, built: &Buil
         ),
     ];
     if surroundings.real && cluster.state().is_some() {
-        installer::load(cluster, &images::wasser(&built.wasser, packages, image::VERSION)?)?;
+        installer::load(cluster, &images::wasser(&built.wasser, packages, installer::VERSION)?)?;
         environment.push(("WASSER_CHART", installer::build(packages)?.directory.into()));
     }
     environment.extend(surroundings.redis.as_ref().map(|url| (REDIS, url.into())));
