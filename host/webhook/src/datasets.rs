@@ -57,20 +57,28 @@ impl KubeDatasets {
         Self { client }
     }
 
-    /// The dataset whose claim this is, with the claim, which may not be there yet.
+    /// The dataset that pods reach by this claim, with its own claim, which may not be there yet.
     async fn dataset(&self, namespace: &str, claim: &str) -> Result<Option<(Option<PersistentVolumeClaim>, Dataset)>, LookupError> {
-        let claims = Api::<PersistentVolumeClaim>::namespaced(self.client.clone(), namespace);
-        let found = claims.get_opt(claim).await;
-        let found = found.map_err(failed(|| format!("reading the claim {namespace}/{claim}")))?;
+        let mut found = self.claim(namespace, claim).await?;
         // A claim that is not there may be one that comes when its Dataset is bound: both may be applied together with the pod.
-        let ours = |claim: &PersistentVolumeClaim| claim.labels().keys().any(|key| key.starts_with(labels::COMMON_PREFIX));
-        if found.as_ref().is_some_and(|claim| !ours(claim)) {
-            return Ok(None);
+        let name = match &found {
+            Some(found) => dataset_of(found),
+            None => Some(claim.to_owned()),
+        };
+        let Some(name) = name else { return Ok(None) };
+        if name != claim {
+            found = self.claim(namespace, &name).await?;
         }
         let datasets = Api::<Dataset>::namespaced(self.client.clone(), namespace);
-        let dataset = datasets.get_opt(claim).await;
-        let dataset = dataset.map_err(failed(|| format!("reading the Dataset {namespace}/{claim}")))?;
+        let dataset = datasets.get_opt(&name).await;
+        let dataset = dataset.map_err(failed(|| format!("reading the Dataset {namespace}/{name}")))?;
         Ok(dataset.map(|dataset| (found, dataset)))
+    }
+
+    async fn claim(&self, namespace: &str, name: &str) -> Result<Option<PersistentVolumeClaim>, LookupError> {
+        let claims = Api::<PersistentVolumeClaim>::namespaced(self.client.clone(), namespace);
+        let found = claims.get_opt(name).await;
+        found.map_err(failed(|| format!("reading the claim {namespace}/{name}")))
     }
 
     async fn volume(&self, name: &str) -> Result<Option<PersistentVolume>, LookupError> {
@@ -120,30 +128,31 @@ impl Datasets for KubeDatasets {
         let Some((bound, dataset)) = self.dataset(namespace, claim).await? else {
             return Ok(Fuse::Others);
         };
+        let name = dataset.name_any();
         let phase = dataset.status.as_ref().map_or(&DatasetPhase::Unset, |status| &status.phase);
         if matches!(phase, DatasetPhase::Unset | DatasetPhase::NotBound) {
-            return Ok(Fuse::NotBound(format!("the Dataset {namespace}/{claim} is not Bound")));
+            return Ok(Fuse::NotBound(format!("the Dataset {namespace}/{name} is not Bound")));
         }
         // The claim is reserved for this volume, and names it once it is bound.
         let volume = bound.and_then(|claim| claim.spec?.volume_name).filter(|name| !name.is_empty());
-        let volume = volume.unwrap_or_else(|| names::persistent_volume(namespace, claim));
+        let volume = volume.unwrap_or_else(|| names::persistent_volume(namespace, &name));
         let volume = self.volume(&volume).await?;
         let Some(attributes) = volume.and_then(|volume| volume.spec?.csi?.volume_attributes) else {
-            return Ok(Fuse::NotBound(format!("the claim {namespace}/{claim} has no volume yet")));
+            return Ok(Fuse::NotBound(format!("the claim {namespace}/{name} has no volume yet")));
         };
         let get = |key: &str| attributes.get(key).cloned().unwrap_or_default();
         let (other, fluid_path) = (get("runtime_namespace"), get("fluid_path"));
         if other != namespace {
             let what =
-                format!("the runtime of the Dataset {namespace}/{claim} is in the namespace {other}, whose ConfigMaps no other pod has");
+                format!("the runtime of the Dataset {namespace}/{name} is in the namespace {other}, whose ConfigMaps no other pod has");
             return Ok(Fuse::Without(what));
         }
         let Some(template) = self.template(namespace, &fluid_path).await? else {
-            let what = format!("no fuse DaemonSet in the namespace {namespace} mounts the Dataset {claim} at {fluid_path:?}");
+            let what = format!("no fuse DaemonSet in the namespace {namespace} mounts the Dataset {name} at {fluid_path:?}");
             return Ok(Fuse::Without(what));
         };
         Ok(Fuse::Sidecar(Box::new(Sidecar {
-            dataset: claim.to_owned(),
+            dataset: name,
             namespace: namespace.to_owned(),
             template,
             fluid_path,
@@ -151,6 +160,15 @@ impl Datasets for KubeDatasets {
             sub_path: get("fluid_sub_path"),
         })))
     }
+}
+
+/// The name of the Dataset that pods reach by a claim: by that of the Dataset itself, or by one whose data the Dataset accelerates, as Fluid labels it.
+fn dataset_of(claim: &PersistentVolumeClaim) -> Option<String> {
+    if claim.labels().keys().any(|key| key.starts_with(labels::COMMON_PREFIX)) {
+        return Some(claim.name_any());
+    }
+    let wrapped = claim.labels().get(labels::MANAGED_BY)?;
+    (wrapped != labels::MANAGED_BY_VALUE).then(|| wrapped.clone())
 }
 
 /// What a Dataset and its runtime say to its pods.
@@ -185,6 +203,19 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_claim_leads_to_its_dataset() {
+        let claim = |labels: Value| {
+            let claim = json!({"metadata": {"name": "claim", "labels": labels}});
+            dataset_of(&serde_json::from_value(claim).unwrap())
+        };
+        assert_eq!(claim(json!({"fluid.io/s-default-claim": "true"})).as_deref(), Some("claim"));
+        assert_eq!(claim(json!({"fluid.io/managed-by": "demo"})).as_deref(), Some("demo"));
+        // This says who made it, not what it holds.
+        assert_eq!(claim(json!({"fluid.io/managed-by": "fluid"})), None);
+        assert_eq!(claim(json!({"app": "other"})), None);
+    }
 
     #[test]
     fn a_dataset_and_its_runtime_are_told() {

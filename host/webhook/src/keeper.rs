@@ -38,8 +38,8 @@ pub enum KeeperError {
         /// Its words.
         source: Box<kube::Error>,
     },
-    /// The Secret changes each time.
-    #[error("writing the Secret {0} failed {ATTEMPTS} times, because somebody else had changed it; is it written by another program?")]
+    /// The object changes each time.
+    #[error("writing the {0} failed {ATTEMPTS} times, because somebody else had changed it; is it written by another program?")]
     Contended(String),
     /// They are not what they should be.
     #[error("the certificate in the Secret {0} is of no use: {1}; delete the Secret, and it is made anew")]
@@ -100,7 +100,7 @@ impl Keeper {
                 Err(source) => return Err(api(format!("writing the Secret {place}"), source)),
             }
         }
-        Err(KeeperError::Contended(place))
+        Err(KeeperError::Contended(format!("Secret {place}")))
     }
 
     /// Makes the API server trust the authorities.
@@ -110,24 +110,28 @@ impl Keeper {
     pub async fn trust(&self, authorities: &str) -> Result<(), KeeperError> {
         let configurations = Api::<MutatingWebhookConfiguration>::all(self.client.clone());
         let action = || format!("changing the MutatingWebhookConfiguration {}", self.configuration);
-        let found = configurations
-            .get_opt(&self.configuration)
-            .await
-            .map_err(|source| api(action(), source))?;
-        let found = found.ok_or_else(|| KeeperError::NoConfiguration(self.configuration.clone()))?;
-        let Some(patch) = trusting(&found, authorities) else {
-            return Ok(());
-        };
-        match configurations
-            .patch(&self.configuration, &PatchParams::default(), &Patch::<()>::Json(patch))
-            .await
-        {
-            Ok(_) => {
-                tracing::info!(configuration = self.configuration, "the API server trusts this server");
-                Ok(())
+        for _ in 0..ATTEMPTS {
+            let found = configurations.get_opt(&self.configuration).await;
+            let found = found.map_err(|source| api(action(), source))?;
+            let found = found.ok_or_else(|| KeeperError::NoConfiguration(self.configuration.clone()))?;
+            let Some(patch) = trusting(&found, authorities) else {
+                return Ok(());
+            };
+            let patch = Patch::<()>::Json(patch);
+            match configurations.patch(&self.configuration, &PatchParams::default(), &patch).await {
+                Ok(_) => {
+                    tracing::info!(configuration = self.configuration, "the API server trusts this server");
+                    return Ok(());
+                }
+                // Another replica was first: the version is no longer the one that was read.
+                Err(kube::Error::Api(status)) if [409, 422].contains(&status.code) => {}
+                Err(source) => return Err(api(action(), source)),
             }
-            Err(source) => Err(api(action(), source)),
         }
+        Err(KeeperError::Contended(format!(
+            "MutatingWebhookConfiguration {}",
+            self.configuration
+        )))
     }
 
     fn write(&self, made: &Certificates, secret: Secret) -> Secret {
