@@ -48,6 +48,19 @@ pub async fn restart_api_server() -> bool {
     true
 }
 
+/// Kills the node's kubelet and starts it again; does not wait until it is ready. False where the cluster is not this project's own, or its nodes are
+/// fake.
+pub fn restart_kubelet() -> bool {
+    let Some(name) = environment::own_cluster().filter(|_| environment::has_real_node()) else {
+        return false;
+    };
+    let mut state = State::load(&name)
+        .expect("reading the cluster's state")
+        .expect("the cluster that the tests run on");
+    state.restart("kubelet").expect("restarting the kubelet");
+    true
+}
+
 /// Starts the API server and records it in the cluster's state, so that the cluster can be taken down.
 fn start(state: &mut State, words: &[&str], log: &Path) -> Process {
     let held = Process::spawn(API_SERVER, words, log).expect("starting the API server");

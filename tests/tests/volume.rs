@@ -2,135 +2,35 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
-use std::collections::BTreeSet;
+use kube::api::{DynamicObject, Patch, PatchParams};
+use serde_json::json;
 
-use kube::ResourceExt;
-use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
-use serde_json::{Value, json};
-
-use wasser_tests::manifests::{dataset, runtime, secret, with};
+use wasser_tests::manifests::with;
+use wasser_tests::pods::{bound, end, is_ready, pod};
 use wasser_tests::tools::{kubectl, try_kubectl};
-use wasser_tests::{Installed, User, rights};
-
-/// Where the pods of these tests have the dataset.
-const DATA: &str = "/data";
-/// A directory of the node for the objects of the file system, so that workers, fuse pods and their successors have the same.
-const STORE: &str = "/var/lib/wasser-e2e";
-
-/// A Dataset on a file system of its own, in the database with this number.
-async fn bound(name: &str, database: u8, change: impl FnOnce(Value) -> Value) -> Installed {
-    let installed = Installed::start(name).await;
-    installed.apply(&secret(database)).await;
-    let store = format!("{STORE}/{database}-{}", installed.namespace);
-    let mount = json!([{"name": "store", "mountPath": "/data/store"}]);
-    let shared = [
-        (
-            "/spec/volumes",
-            json!([{"name": "store", "hostPath": {"path": store, "type": "DirectoryOrCreate"}}]),
-        ),
-        // However full the disk is.
-        ("/spec/tieredstore/levels/0/low", json!("0.01")),
-        ("/spec/worker/volumeMounts", mount.clone()),
-        ("/spec/fuse/volumeMounts", mount),
-    ];
-    let runtime = shared
-        .into_iter()
-        .fold(runtime("demo"), |runtime, (path, value)| with(runtime, path, value));
-    installed.apply(&dataset("demo")).await;
-    installed.apply(&change(runtime)).await;
-    installed.bound("demo").await;
-    installed
-}
-
-/// A pod that mounts the Dataset `demo`, with what its volume mount has beside name and path.
-fn pod(name: &str, mount: Value) -> Value {
-    let mut mount = with(mount, "/name", json!("data"));
-    mount["mountPath"] = json!(DATA);
-    json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": "user"}},
-        "spec": {
-            "terminationGracePeriodSeconds": 0,
-            "containers": [{
-                "name": "user", "image": "docker.io/library/busybox:stable", "command": ["sleep", "1000000"], "volumeMounts": [mount]
-            }],
-            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "demo"}}]
-        }
-    })
-}
-
-fn is_ready(pod: &DynamicObject) -> Option<()> {
-    let conditions = pod.data["status"]["conditions"].as_array()?;
-    let ready = |condition: &Value| condition["type"] == "Ready" && condition["status"] == "True";
-    conditions.iter().any(ready).then_some(())
-}
-
-async fn run(user: &User, pod: &Value) {
-    user.apply(pod).await;
-    let name = pod["metadata"]["name"].as_str().unwrap();
-    user.object("v1", "Pod", name, "it is ready", is_ready).await;
-}
-
-/// What a command in a pod prints.
-async fn inside(user: &User, pod: &str, command: &str) -> String {
-    kubectl(&["exec", "-n", &user.namespace, pod, "-c", "user", "--", "sh", "-c", command]).await
-}
-
-/// How often something is mounted at the dataset's place in a pod.
-async fn mounted(user: &User, pod: &str) -> usize {
-    let mounts = inside(user, pod, "cat /proc/self/mountinfo").await;
-    mounts.lines().filter(|line| line.split(' ').nth(4) == Some(DATA)).count()
-}
-
-/// The fuse pods that there are and are not being deleted.
-async fn fuse_pods(user: &User) -> BTreeSet<String> {
-    let selected = ListParams::default().labels("role=juicefs-fuse");
-    let found = user.api("v1", "Pod").list(&selected).await.unwrap();
-    let stays = |pod: &&DynamicObject| pod.metadata.deletion_timestamp.is_none();
-    found.items.iter().filter(stays).map(ResourceExt::name_any).collect()
-}
-
-async fn end(installed: Installed) {
-    kubectl(&[
-        "delete",
-        "pod",
-        "-n",
-        &installed.namespace,
-        "-l",
-        "app=user",
-        "--wait",
-        "--ignore-not-found",
-    ])
-    .await;
-    installed.delete_dataset("demo").await;
-    installed.empty(&["jfs-secret"]).await;
-    installed.clean_nodes().await;
-    installed.end().await;
-}
+use wasser_tests::{Installed, rights, servers};
 
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn one_pod_reads_what_another_writes() {
     let installed = bound("shared", 8, |runtime| runtime).await;
-    assert!(fuse_pods(&installed).await.is_empty(), "no pod has asked for the data yet");
-    run(&installed, &pod("writer", json!({}))).await;
-    inside(
-        &installed,
-        "writer",
-        "head -c 4194304 /dev/urandom > /data/some && sync && sha256sum /data/some > /data/sum",
-    )
-    .await;
-    run(&installed, &pod("reader", json!({"readOnly": true}))).await;
-    let sum = inside(
-        &installed,
-        "reader",
-        "cd /data && sha256sum -c sum && (echo no > /data/other) 2>&1 || true",
-    )
-    .await;
+    assert!(installed.fuse_pods().await.is_empty(), "no pod has asked for the data yet");
+    installed.run(&pod("writer", json!({}))).await;
+    installed
+        .inside(
+            "writer",
+            "head -c 4194304 /dev/urandom > /data/some && sync && sha256sum /data/some > /data/sum",
+        )
+        .await;
+    installed.run(&pod("reader", json!({"readOnly": true}))).await;
+    let sum = installed
+        .inside("reader", "cd /data && sha256sum -c sum && (echo no > /data/other) 2>&1 || true")
+        .await;
     assert!(sum.contains("OK") && sum.contains("Read-only file system"), "{sum}");
     for pod in ["writer", "reader"] {
-        assert_eq!(mounted(&installed, pod).await, 1);
+        assert_eq!(installed.mounted(pod).await, 1);
     }
-    assert_eq!(fuse_pods(&installed).await.len(), 1);
+    assert_eq!(installed.fuse_pods().await.len(), 1);
     // `kubectl get dataset` shows what the clients have cached of it.
     let cached = |dataset: &DynamicObject| {
         let text = dataset.data["status"]["cacheStates"]["cached"].as_str()?;
@@ -142,7 +42,7 @@ async fn one_pod_reads_what_another_writes() {
     // Used data is not taken away.
     assert!(try_kubectl(&["delete", "dataset", "demo", "-n", &installed.namespace, "--wait=false"]).await);
     assert!(is_ready(&installed.api("v1", "Pod").get("reader").await.unwrap()).is_some());
-    assert_eq!(inside(&installed, "reader", "cat /data/sum | wc -l").await.trim(), "1");
+    assert_eq!(installed.inside("reader", "cat /data/sum | wc -l").await.trim(), "1");
     kubectl(&["delete", "pod", "-n", &installed.namespace, "-l", "app=user", "--wait"]).await;
     installed.gone("data.fluid.io/v1alpha1", "Dataset", "demo").await;
     installed.empty(&["jfs-secret"]).await;
@@ -154,21 +54,12 @@ async fn one_pod_reads_what_another_writes() {
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn a_running_pod_gets_its_data_back_when_the_fuse_pod_is_replaced() {
     let installed = bound("recovery", 9, |runtime| runtime).await;
-    run(&installed, &pod("app", json!({"mountPropagation": "HostToContainer"}))).await;
-    inside(&installed, "app", "echo here > /data/file && sync").await;
+    installed.run(&pod("app", json!({"mountPropagation": "HostToContainer"}))).await;
+    installed.inside("app", "echo here > /data/file && sync").await;
     for round in 0..4 {
-        let before = fuse_pods(&installed).await;
-        let name = before.first().unwrap();
-        kubectl(&["delete", "pod", "-n", &installed.namespace, name, "--grace-period=0", "--force"]).await;
-        let read = ["exec", "-n", &installed.namespace, "app", "-c", "user", "--", "cat", "/data/file"];
-        installed
-            .eventually(&format!("the file is there again, round {round}"), || async {
-                let now = fuse_pods(&installed).await;
-                (!now.is_empty() && now.is_disjoint(&before) && try_kubectl(&read).await).then_some(())
-            })
-            .await;
+        installed.replace_fuse_pods("app", "/data/file").await;
         // The one that the container has started with, and on it the present one.
-        assert!(mounted(&installed, "app").await <= 2, "mounts are stacked, round {round}");
+        assert!(installed.mounted("app").await <= 2, "mounts are stacked, round {round}");
         // A container that starts again has it too.
         if round == 0 {
             let _ = try_kubectl(&["exec", "-n", &installed.namespace, "app", "-c", "user", "--", "kill", "1"]).await;
@@ -183,16 +74,16 @@ async fn a_running_pod_gets_its_data_back_when_the_fuse_pod_is_replaced() {
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn a_fuse_pod_on_demand_leaves_with_the_last_pod() {
     let installed = bound("demand", 10, |runtime| with(runtime, "/spec/fuse/cleanPolicy", json!("OnDemand"))).await;
-    run(&installed, &pod("one", json!({}))).await;
-    run(&installed, &pod("two", json!({"subPath": "below"}))).await;
+    installed.run(&pod("one", json!({}))).await;
+    installed.run(&pod("two", json!({"subPath": "below"}))).await;
     kubectl(&["delete", "pod", "one", "-n", &installed.namespace, "--wait"]).await;
-    inside(&installed, "two", "echo x > /data/x").await;
-    assert_eq!(fuse_pods(&installed).await.len(), 1, "there is a second user");
+    installed.inside("two", "echo x > /data/x").await;
+    assert_eq!(installed.fuse_pods().await.len(), 1, "there is a second user");
     kubectl(&["delete", "pod", "two", "-n", &installed.namespace, "--wait"]).await;
-    let left = || async { fuse_pods(&installed).await.is_empty().then_some(()) };
+    let left = || async { installed.fuse_pods().await.is_empty().then_some(()) };
     installed.eventually("the fuse pod has left", left).await;
-    run(&installed, &pod("three", json!({}))).await;
-    assert_eq!(inside(&installed, "three", "cat /data/below/x").await.trim(), "x");
+    installed.run(&pod("three", json!({}))).await;
+    assert_eq!(installed.inside("three", "cat /data/below/x").await.trim(), "x");
     end(installed).await;
 }
 
@@ -207,7 +98,7 @@ async fn pods_that_start_together_are_all_mounted_once() {
     for number in 0..PODS {
         let name = format!("user-{number}");
         installed.object("v1", "Pod", &name, "it is ready", is_ready).await;
-        assert_eq!(mounted(&installed, &name).await, 1, "{name}");
+        assert_eq!(installed.mounted(&name).await, 1, "{name}");
     }
     end(installed).await;
 }
@@ -245,34 +136,43 @@ async fn a_fuse_pod_that_cannot_start_is_told_and_its_repair_is_enough() {
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn a_restarted_node_plugin_leaves_the_mounts_alone() {
     let installed = bound("restarted", 13, |runtime| runtime).await;
-    run(&installed, &pod("app", json!({"mountPropagation": "HostToContainer"}))).await;
-    inside(&installed, "app", "echo here > /data/file && sync").await;
+    installed.run(&pod("app", json!({"mountPropagation": "HostToContainer"}))).await;
+    installed.inside("app", "echo here > /data/file && sync").await;
     let system = wasser_tests::installed::SYSTEM;
     kubectl(&["rollout", "restart", "daemonset/wasser-csi", "-n", system]).await;
     kubectl(&["rollout", "status", "daemonset/wasser-csi", "-n", system, "--timeout=90s"]).await;
-    assert_eq!(inside(&installed, "app", "cat /data/file").await.trim(), "here");
-    assert_eq!(mounted(&installed, "app").await, 1);
-    run(&installed, &pod("later", json!({}))).await;
+    assert_eq!(installed.inside("app", "cat /data/file").await.trim(), "here");
+    assert_eq!(installed.mounted("app").await, 1);
+    installed.run(&pod("later", json!({}))).await;
     // The new one recovers what the old one has mounted.
-    let before = fuse_pods(&installed).await;
-    kubectl(&[
-        "delete",
-        "pod",
-        "-n",
-        &installed.namespace,
-        before.first().unwrap(),
-        "--grace-period=0",
-        "--force",
-    ])
-    .await;
-    let read = ["exec", "-n", &installed.namespace, "app", "-c", "user", "--", "cat", "/data/file"];
-    installed
-        .eventually("the file is there again", || async {
-            let now = fuse_pods(&installed).await;
-            (!now.is_empty() && now.is_disjoint(&before) && try_kubectl(&read).await).then_some(())
-        })
-        .await;
-    assert!(mounted(&installed, "app").await <= 2);
+    installed.replace_fuse_pods("app", "/data/file").await;
+    assert!(installed.mounted("app").await <= 2);
+    end(installed).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn a_restarted_kubelet_finds_the_node_plugin_and_its_mounts() {
+    let installed = bound("kubelet", 15, |runtime| runtime).await;
+    installed.run(&pod("app", json!({"mountPropagation": "HostToContainer"}))).await;
+    installed.inside("app", "echo here > /data/file && sync").await;
+    let restarts = "jsonpath={.status.containerStatuses[*].restartCount}";
+    if !servers::restart_kubelet() {
+        println!("skipped: the kubelets of this cluster are not to be restarted");
+        return end(installed).await;
+    }
+    // It publishes to a new pod, and mounts nothing again for the one that was there.
+    installed.run(&pod("later", json!({}))).await;
+    assert_eq!(installed.inside("later", "cat /data/file").await.trim(), "here");
+    assert_eq!(installed.inside("app", "cat /data/file").await.trim(), "here");
+    assert_eq!(installed.mounted("app").await, 1);
+    assert_eq!(
+        kubectl(&["get", "pod", "app", "-n", &installed.namespace, "-o", restarts]).await,
+        "0"
+    );
+    installed.replace_fuse_pods("app", "/data/file").await;
+    kubectl(&["delete", "pod", "app", "-n", &installed.namespace, "--wait"]).await;
+    assert_eq!(installed.inside("later", "cat /data/file").await.trim(), "here");
     end(installed).await;
 }
 

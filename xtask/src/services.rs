@@ -43,6 +43,9 @@ pub fn redis(name: &str) -> Result<String> {
         &port_text,
         "--dir",
         &data,
+        // Each is a file system of its own; by default there are 16.
+        "--databases",
+        "64",
         "--protected-mode",
         "no",
         "--save",

@@ -56,7 +56,7 @@ fn link(number: u8) -> String {
     format!("wasser{number}")
 }
 
-/// Makes the link, with routes to the pods on one side and to everything else on the other.
+/// Makes the link, with routes to the pods and Services on one side, since the API server calls webhooks by them, and to everything else on the other.
 pub fn connect(anchor: &Anchor, number: u8) -> Result<()> {
     let link = link(number);
     let (here, there) = (format!("{}/30", machine_address(number)), format!("{}/30", node_address(number)));
@@ -69,7 +69,11 @@ pub fn connect(anchor: &Anchor, number: u8) -> Result<()> {
     node_ip(&["address", "add", &there, "dev", "eth0"])?;
     node_ip(&["link", "set", "eth0", "up"])?;
     node_ip(&["route", "add", "default", "via", &machine_address(number).to_string()])?;
-    ip(&["route", "add", &pods(number), "via", &node_address(number).to_string()])
+    let (services, _) = services(number);
+    for range in [&pods(number), &services] {
+        ip(&["route", "add", range, "via", &node_address(number).to_string()])?;
+    }
+    Ok(())
 }
 
 /// Removes the link, if the end of the node has not done so already.

@@ -18,7 +18,7 @@ use crate::commands::interrupt;
 use crate::commands::surroundings::{REDIS, Surroundings};
 
 /// Files whose tests look into containers.
-const NEED_CONTAINERS: [&str; 2] = ["juicefs", "volume"];
+const NEED_CONTAINERS: [&str; 4] = ["adoption", "juicefs", "sidecar", "volume"];
 /// How many fake nodes there are.
 const NODES: u32 = 3;
 
