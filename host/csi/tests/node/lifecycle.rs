@@ -4,9 +4,9 @@ use std::fs;
 
 use tonic::Code;
 
-use crate::fuse::mount_working;
-use crate::namespaces::isolated;
-use crate::node::Node;
+use crate::fuse::{mount_working, unmount_lazily};
+use crate::namespaces::{eventually, isolated};
+use crate::node::{Node, who};
 
 const LABEL: &str = "fluid.io/f-ns-a";
 
@@ -94,6 +94,36 @@ fn what_is_deleted_while_mounted_is_unstaged_without_complaint() {
         let error = node.unstage("a").await.unwrap_err();
         assert_eq!(error.code(), Code::InvalidArgument);
         assert!(error.message().contains("OnFuseChanged"), "{error}");
+    });
+}
+
+#[test]
+#[ignore = "needs root and mount namespaces"]
+fn runtimes_with_one_mount_path_leave_each_other_alone() {
+    isolated("lifecycle::runtimes_with_one_mount_path_leave_each_other_alone", || async {
+        let mut node = Node::start().await;
+        node.same_path = Some(("b", "a"));
+        mount_working(&node.fuse_path("a"), "first");
+        for dataset in ["a", "b"] {
+            node.create_volume(dataset);
+            let mut policies = node.cluster.policies.lock().unwrap();
+            policies.insert(format!("ns/{dataset}"), "OnDemand".into());
+            drop(policies);
+            node.stage(dataset).await.unwrap();
+            node.publish("p", dataset).await.unwrap();
+        }
+        node.unpublish("p", "a").await.unwrap();
+        node.unstage("a").await.unwrap();
+        let labels = || node.cluster.labels.lock().unwrap().iter().cloned().collect::<Vec<_>>();
+        assert_eq!(labels(), ["fluid.io/f-ns-b"]);
+        assert_eq!(who(&node.target("p", "b")), "first");
+
+        unmount_lazily(&node.fuse_path("a"));
+        mount_working(&node.fuse_path("a"), "second");
+        eventually("the new mount is seen", || who(&node.target("p", "b")) == "second").await;
+        node.unpublish("p", "b").await.unwrap();
+        node.unstage("b").await.unwrap();
+        assert!(labels().is_empty(), "{:?}", labels());
     });
 }
 

@@ -27,6 +27,8 @@ use crate::namespaces;
 pub struct Node {
     pub config: Config,
     pub cluster: Arc<FakeCluster>,
+    /// A dataset whose fuse pod mounts where that of another one does.
+    pub same_path: Option<(&'static str, &'static str)>,
     running: Option<(CancellationToken, JoinHandle<Result<(), Error>>)>,
 }
 
@@ -52,6 +54,7 @@ impl Node {
         let mut node = Self {
             config,
             cluster: Arc::default(),
+            same_path: None,
             running: None,
         };
         node.run().await;
@@ -98,6 +101,10 @@ impl Node {
 
     /// Where the fuse pod of a dataset mounts.
     pub fn fuse_path(&self, dataset: &str) -> PathBuf {
+        let dataset = match self.same_path {
+            Some((one, other)) if one == dataset => other,
+            _ => dataset,
+        };
         self.config.mount_root.join(format!("juicefs/ns/{dataset}/juicefs-fuse"))
     }
 
