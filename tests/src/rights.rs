@@ -29,10 +29,21 @@ pub async fn granted(arguments: &[&str]) -> BTreeSet<Right> {
     rights
 }
 
-/// What a service account has asked for, by the API server's audit log; and what of it was forbidden. None where the cluster is not this
-/// project's own.
-pub fn asked(account: &str) -> Option<(BTreeSet<Right>, BTreeSet<Right>)> {
+/// What a service account has asked for, by the API server's audit log; and what of it was forbidden to pods that run. None where the cluster is not
+/// this project's own.
+pub async fn asked(account: &str) -> Option<(BTreeSet<Right>, BTreeSet<Right>)> {
     let state = State::load(&environment::own_cluster()?).expect("reading the cluster's state")?;
+    // Pods of a release that is uninstalled go on asking for a moment.
+    let names = [
+        "get",
+        "pods",
+        "-n",
+        crate::installed::SYSTEM,
+        "-o",
+        "jsonpath={.items[*].metadata.name}",
+    ];
+    let names = tools::kubectl(&names).await;
+    let running: BTreeSet<&str> = names.split_whitespace().collect();
     let log = std::fs::read_to_string(state.log("audit")).expect("reading the audit log");
     let user = format!("system:serviceaccount:{}:{account}", crate::installed::SYSTEM);
     let (mut asked, mut forbidden) = (BTreeSet::new(), BTreeSet::new());
@@ -48,7 +59,10 @@ pub fn asked(account: &str) -> Option<(BTreeSet<Right>, BTreeSet<Right>)> {
             subresource => format!("{}/{subresource}", text("resource")),
         };
         let right = right(event["verb"].as_str().unwrap_or_default(), &resource, text("apiGroup"));
-        if event["responseStatus"]["code"] == 403 {
+        let pod = event["user"]["extra"]["authentication.kubernetes.io/pod-name"][0]
+            .as_str()
+            .unwrap_or_default();
+        if event["responseStatus"]["code"] == 403 && running.contains(pod) {
             forbidden.insert(right.clone());
         }
         asked.insert(right);

@@ -162,7 +162,7 @@ async fn a_restarted_kubelet_finds_the_node_plugin_and_its_mounts() {
         return end(installed).await;
     }
     // It publishes to a new pod, and mounts nothing again for the one that was there.
-    installed.run(&pod("later", json!({}))).await;
+    installed.run(&pod("later", json!({"mountPropagation": "HostToContainer"}))).await;
     assert_eq!(installed.inside("later", "cat /data/file").await.trim(), "here");
     assert_eq!(installed.inside("app", "cat /data/file").await.trim(), "here");
     assert_eq!(installed.mounted("app").await, 1);
@@ -170,7 +170,9 @@ async fn a_restarted_kubelet_finds_the_node_plugin_and_its_mounts() {
         kubectl(&["get", "pod", "app", "-n", &installed.namespace, "-o", restarts]).await,
         "0"
     );
-    installed.replace_fuse_pods("app", "/data/file").await;
+    for pod in ["app", "later"] {
+        installed.replace_fuse_pods(pod, "/data/file").await;
+    }
     kubectl(&["delete", "pod", "app", "-n", &installed.namespace, "--wait"]).await;
     assert_eq!(installed.inside("later", "cat /data/file").await.trim(), "here");
     end(installed).await;
@@ -242,7 +244,7 @@ const RARELY_USED_ON_NODES: &[&str] = &[
 async fn the_rights_are_those_that_are_used() {
     let installed = Installed::start("rights").await;
     for (account, unused) in [("wasser", RARELY_USED), ("wasser-csi", RARELY_USED_ON_NODES)] {
-        let Some((asked, forbidden)) = rights::asked(account) else {
+        let Some((asked, forbidden)) = rights::asked(account).await else {
             println!("skipped: nobody has recorded what was asked of this cluster");
             return;
         };
