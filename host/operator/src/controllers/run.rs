@@ -22,6 +22,7 @@ use wasser_engine::error::{EngineError, Retry};
 use wasser_engine::labeler::Labeler;
 use wasser_plugin::Registry;
 
+use super::late::Late;
 use super::named::Followed;
 use super::rivals::Rivals;
 use super::runtime::Kind;
@@ -219,7 +220,7 @@ async fn run_kind(
     let keys = keys.map(move |(namespace, name)| ObjectRef::<DynamicObject>::new_with(&name, touch_resource.clone()).within(&namespace));
     let queue = futures::stream::select(changes(objects, resource.clone()), keys)
         .map(Ok::<_, watcher::Error>)
-        .take_until(stop.cancelled_owned());
+        .take_until(stop.clone().cancelled_owned());
 
     let registry = context.registry.clone();
     let plugin_kind = resource.kind.clone();
@@ -235,13 +236,19 @@ async fn run_kind(
         failures: Mutex::new(HashMap::new()),
     });
     let metrics = context.metrics.clone();
+    let late = Arc::new(Late::new(stop));
     let reconcile = move |object: Arc<DynamicObject>, kind: Arc<Kind>| {
-        let (metrics, name) = (metrics.clone(), kind_name.clone());
+        let (metrics, name, late) = (metrics.clone(), kind_name.clone(), late.clone());
         async move {
-            let timer = metrics.start_reconcile(&name);
-            let outcome = runtime::reconcile(object, kind).await;
-            timer.end(outcome.as_ref().err().map(EngineError::label));
-            outcome
+            let (uid, deleted) = (object.uid().unwrap_or_default(), object.metadata.deletion_timestamp.is_some());
+            let (wake, key) = (kind.wake.clone(), (object.namespace().unwrap_or_default(), object.name_any()));
+            let work = || async move {
+                let timer = metrics.start_reconcile(&name);
+                let outcome = runtime::reconcile(object, kind).await;
+                timer.end(outcome.as_ref().err().map(EngineError::label));
+                outcome
+            };
+            late.run(&uid, deleted, move || wake(&key.0, &key.1), work).await
         }
         .boxed()
     };

@@ -59,9 +59,10 @@ impl StoreData {
             .any(|found| found.name == pod))
     }
 
-    /// What the guest may wait for: what it asked for, but not longer than a call may take. 0 is the longest.
+    /// How long the guest may wait: as long as it asked for, but not until the call itself is ended, so that it can still say what it waited
+    /// for. 0 is the longest.
     pub(super) fn patience(&self, timeout_ms: u32) -> Duration {
-        let longest = self.deadline;
+        let longest = self.deadline.saturating_sub(self.began.elapsed() + self.deadline / 20);
         if timeout_ms == 0 {
             longest
         } else {
