@@ -20,6 +20,7 @@ use wasser_api::dataset::Dataset;
 use wasser_engine::cluster::{Cluster, EngineSettings};
 use wasser_engine::error::{EngineError, Retry};
 use wasser_engine::labeler::Labeler;
+use wasser_engine::ports::{PORTS_ANNOTATION, Ports};
 use wasser_plugin::Registry;
 
 use super::late::Late;
@@ -218,7 +219,7 @@ async fn run_kind(
     let (touch_resource, kind_name) = (resource.clone(), resource.kind.clone());
     let keys = futures::stream::select(UnboundedReceiverStream::new(touched), UnboundedReceiverStream::new(woken));
     let keys = keys.map(move |(namespace, name)| ObjectRef::<DynamicObject>::new_with(&name, touch_resource.clone()).within(&namespace));
-    let queue = futures::stream::select(changes(objects, resource.clone()), keys)
+    let queue = futures::stream::select(changes(objects, resource.clone(), cluster.ports.clone()), keys)
         .map(Ok::<_, watcher::Error>)
         .take_until(stop.clone().cancelled_owned());
 
@@ -264,14 +265,20 @@ async fn run_kind(
     results.for_each(|_| std::future::ready(())).await;
 }
 
-/// The runtimes that a watch tells about.
-fn changes<S>(stream: S, resource: ApiResource) -> impl Stream<Item = ObjectRef<DynamicObject>>
+/// The runtimes that a watch tells about. Their ports are taken from then on: after a start, before the first of them is reconciled.
+fn changes<S>(stream: S, resource: ApiResource, ports: Arc<Ports>) -> impl Stream<Item = ObjectRef<DynamicObject>>
 where
     S: Stream<Item = Result<Event<DynamicObject>, watcher::Error>>,
 {
     stream.filter_map(move |event| {
         let key = match event {
-            Ok(Event::Apply(object) | Event::InitApply(object) | Event::Delete(object)) => {
+            Ok(Event::Apply(object) | Event::InitApply(object)) => {
+                let recorded = object.annotations().get(PORTS_ANNOTATION).map(String::as_str);
+                ports.record(&object.uid().unwrap_or_default(), recorded);
+                Some(ObjectRef::from_obj_with(&object, resource.clone()))
+            }
+            Ok(Event::Delete(object)) => {
+                ports.release(&object.uid().unwrap_or_default());
                 Some(ObjectRef::from_obj_with(&object, resource.clone()))
             }
             Ok(Event::Init | Event::InitDone) => None,
