@@ -9,6 +9,8 @@ use crate::grants::Grants;
 use crate::host::tidy;
 use crate::store::StoreData;
 
+/// What a guest has at least, after it has waited, to say so.
+const MARGIN: Duration = Duration::from_millis(500);
 /// Bytes of a command and its arguments, together.
 const ARGV: usize = 64 << 10;
 
@@ -62,7 +64,8 @@ impl StoreData {
     /// How long the guest may wait: as long as it asked for, but not until the call itself is ended, so that it can still say what it waited
     /// for. 0 is the longest.
     pub(super) fn patience(&self, timeout_ms: u32) -> Duration {
-        let longest = self.deadline.saturating_sub(self.began.elapsed() + self.deadline / 20);
+        let margin = (self.deadline / 20).max(MARGIN.min(self.deadline / 4));
+        let longest = self.deadline.saturating_sub(self.began.elapsed() + margin);
         if timeout_ms == 0 {
             longest
         } else {
