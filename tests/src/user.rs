@@ -34,7 +34,10 @@ pub(crate) enum Logs {
 impl User {
     /// Makes the namespace, after what earlier tests have left is gone.
     pub(crate) async fn new(client: Client, name: &str, logs: Logs) -> Self {
-        let namespace = format!("e2e-{name}-{}", std::process::id());
+        Self::in_namespace(client, format!("e2e-{name}-{}", std::process::id()), logs).await
+    }
+
+    async fn in_namespace(client: Client, namespace: String, logs: Logs) -> Self {
         let object = json!({"metadata": {"name": namespace, "labels": {sweep::LABEL: "true"}}});
         let object: Namespace = serde_json::from_value(object).expect("a Namespace");
         Api::<Namespace>::all(client.clone())
@@ -47,6 +50,15 @@ impl User {
     /// Another namespace of the same test, served by the same operator.
     pub async fn second_namespace(&self) -> Self {
         Self::new(self.client.clone(), "other", self.logs.clone()).await
+    }
+
+    /// A namespace of exactly this name, served by the same operator; what an earlier test has left of it is waited for.
+    pub async fn namespace_named(&self, name: &str) -> Self {
+        let namespaces = Api::<Namespace>::all(self.client.clone());
+        let gone = || async { namespaces.get_opt(name).await.expect("reading a namespace").is_none().then_some(()) };
+        self.eventually(&format!("the namespace {name} of an earlier test is gone"), gone)
+            .await;
+        Self::in_namespace(self.client.clone(), name.to_owned(), self.logs.clone()).await
     }
 
     /// Removes the namespace, and does not wait.

@@ -146,3 +146,38 @@ async fn references_that_cannot_be_served_are_held() {
     operator.empty(&["jfs-secret", "juicefs", "thin"]).await;
     operator.end().await;
 }
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn a_reference_to_a_dataset_that_goes_is_told() {
+    let operator = serving("deleted").await;
+    operator.create("demo").await;
+    operator.bound("demo").await;
+    operator.apply(&reference("view", &own(&operator, "demo"))).await;
+    operator.bound("view").await;
+
+    // One that is being deleted, and is kept by another reference only, takes no further ones.
+    operator.delete(DATASET.0, DATASET.1, "demo").await;
+    operator.apply(&reference("late", &own(&operator, "demo"))).await;
+    let message = operator.condition("late", "NotReady").await;
+    assert!(message.contains("is being deleted"), "{message}");
+
+    // It goes all the same if somebody takes its guard away.
+    let uid = operator.api(THIN.0, THIN.1).get("view").await.unwrap().metadata.uid.unwrap();
+    let unguarded = json!({"metadata": {"finalizers": null}});
+    operator.patch(DATASET.1, "demo", &unguarded).await;
+    operator.gone(DATASET.0, DATASET.1, "demo").await;
+    operator
+        .event_saying(
+            "ErrorProcessRuntime",
+            &uid,
+            &format!("there is no Dataset {}", own(&operator, "demo")),
+        )
+        .await;
+    for name in ["late", "view"] {
+        operator.delete(DATASET.0, DATASET.1, name).await;
+        operator.gone(DATASET.0, DATASET.1, name).await;
+        operator.gone(THIN.0, THIN.1, name).await;
+    }
+    operator.end().await;
+}

@@ -14,6 +14,7 @@ pub mod identity;
 pub mod implement;
 pub mod install;
 pub mod labeler;
+pub mod lanes;
 mod metadata;
 pub mod named;
 pub mod pace;

@@ -80,12 +80,13 @@ impl Request {
     fn start_metadata_sync(&self) {
         let (mut implement, context, kind) = (self.instance(), self.context.clone(), self.identity.kind.clone());
         let wake = self.wake.clone();
-        self.cluster.metadata.start(&self.uid, move || wake(), async move {
+        let work = async move {
             let outcome = implement.sync_metadata(&context).await;
             answer(&kind, "sync-metadata", outcome).map_err(|error| error.to_string())?;
             let outcome = implement.storage_stats(&context).await;
             answer::<StorageStats>(&kind, "storage-stats", outcome).map_err(|error| error.to_string())
-        });
+        };
+        self.cluster.metadata.start(&self.uid, &self.identity.kind, move || wake(), work);
     }
 
     /// Reads the cache states when a period has passed, and shows what was read last. The sizes come first: pods that have just started are
@@ -125,7 +126,7 @@ impl Request {
                     wake();
                 }
             };
-            self.cluster.cache_states.start(&self.uid, done, async move {
+            self.cluster.cache_states.start(&self.uid, &self.identity.kind, done, async move {
                 let outcome = implement.cache_states(&context).await;
                 let mut states = answer(&kind, "cache-states", outcome)
                     .map_err(|error| error.to_string())?

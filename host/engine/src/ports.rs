@@ -113,6 +113,20 @@ mod tests {
     }
 
     #[test]
+    fn runtimes_that_race_share_no_port() {
+        let ports = Ports::default();
+        let names: Vec<String> = (0..10).map(|number| format!("port-{number}")).collect();
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let (ports, names) = (&ports, &names);
+                scope.spawn(move || ports.allocate(&number.to_string(), names, &(1000..=1099)).unwrap());
+            }
+        });
+        let all: std::collections::HashSet<u16> = (0..8).flat_map(|number| ports.held(&number.to_string()).into_values()).collect();
+        assert_eq!(all.len(), 80);
+    }
+
+    #[test]
     fn recorded_ports_are_taken() {
         let ports = Ports::default();
         ports.record("a", Some(r#"{"worker":10}"#));

@@ -5,11 +5,9 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
-/// Tasks that may run at a time, over all runtimes: each holds a connection to a pod.
-const PARALLEL: usize = 16;
+use crate::lanes::Lanes;
 
 /// Where a task stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,14 +28,15 @@ struct Entry<T> {
 /// Background work of one purpose, by the UID of the runtime.
 pub struct Tasks<T> {
     entries: Arc<Mutex<HashMap<String, Entry<T>>>>,
-    permits: Arc<Semaphore>,
+    /// How many run at a time, by the kind of the runtimes: each holds a connection to a pod, and one system that hangs is no matter of another.
+    lanes: Mutex<HashMap<String, Arc<Lanes>>>,
 }
 
 impl<T: Clone + Send + 'static> Default for Tasks<T> {
     fn default() -> Self {
         Self {
             entries: Arc::default(),
-            permits: Arc::new(Semaphore::new(PARALLEL)),
+            lanes: Mutex::default(),
         }
     }
 }
@@ -80,8 +79,8 @@ impl<T: Clone + Send + 'static> Tasks<T> {
         }
     }
 
-    /// Starts the task unless it runs. `wake` is called when it has ended, so that the runtime is reconciled.
-    pub fn start<F>(&self, uid: &str, wake: impl FnOnce() + Send + 'static, work: F)
+    /// Starts the task of a runtime of this kind unless it runs. `wake` is called when it has ended, so that the runtime is reconciled.
+    pub fn start<F>(&self, uid: &str, kind: &str, wake: impl FnOnce() + Send + 'static, work: F)
     where
         F: Future<Output = T> + Send + 'static,
     {
@@ -91,11 +90,9 @@ impl<T: Clone + Send + 'static> Tasks<T> {
             Some(entry) => entry.failures,
             None => 0,
         };
-        let (shared, permits, key) = (self.entries.clone(), self.permits.clone(), uid.to_owned());
+        let (shared, lanes, key) = (self.entries.clone(), self.lanes_of(kind), uid.to_owned());
         let handle = tokio::spawn(async move {
-            let permit = permits.acquire().await;
-            let result = work.await;
-            drop(permit);
+            let result = lanes.run(work).await;
             if let Some(entry) = shared.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&key) {
                 entry.result = Some(result);
             }
@@ -110,6 +107,11 @@ impl<T: Clone + Send + 'static> Tasks<T> {
                 abort: Some(handle.abort_handle()),
             },
         );
+    }
+
+    fn lanes_of(&self, kind: &str) -> Arc<Lanes> {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.entry(kind.to_owned()).or_default().clone()
     }
 
     /// Forgets a runtime, and stops what still runs for it.
@@ -142,6 +144,7 @@ mod tests {
         let (release, released) = tokio::sync::oneshot::channel::<()>();
         tasks.start(
             "a",
+            "Kind",
             move || {
                 let _ = wake.send(());
             },
@@ -150,7 +153,7 @@ mod tests {
                 7
             },
         );
-        tasks.start("a", || (), async { 8 });
+        tasks.start("a", "Kind", || (), async { 8 });
         assert_eq!(tasks.progress("a"), Some(Progress::Running));
         release.send(()).unwrap();
         woken.await.unwrap();
@@ -164,6 +167,7 @@ mod tests {
             let (wake, woken) = tokio::sync::oneshot::channel();
             tasks.start(
                 "a",
+                "Kind",
                 move || {
                     let _ = wake.send(());
                 },
@@ -174,5 +178,20 @@ mod tests {
         }
         tasks.forget("a");
         assert_eq!((tasks.failures("a"), tasks.progress("a")), (0, None));
+    }
+
+    #[tokio::test]
+    async fn a_kind_whose_tasks_never_end_keeps_none_of_another_waiting() {
+        let tasks = Tasks::<u32>::default();
+        for number in 0..100 {
+            tasks.start(&number.to_string(), "Hung", || (), std::future::pending());
+        }
+        let (wake, woken) = tokio::sync::oneshot::channel();
+        let tell = move || {
+            let _ = wake.send(());
+        };
+        tasks.start("a", "Healthy", tell, async { 7 });
+        woken.await.unwrap();
+        assert_eq!(tasks.progress("a"), Some(Progress::Done(7)));
     }
 }

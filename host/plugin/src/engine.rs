@@ -14,8 +14,9 @@ use crate::limits::MAX_MEMORY;
 use crate::store::StoreData;
 use crate::ticker::Ticker;
 
-/// Instances that may be alive at the same time; further calls wait for one.
-const INSTANCES: u32 = 128;
+/// Instances that may be alive at the same time; further calls wait for one. Those that wait for pods which do not answer hold one each: there
+/// are enough for two kinds of which everything hangs, beside the others. One that does not exist takes no memory.
+const INSTANCES: u32 = 512;
 /// Stack that a guest may use. The rest of a call's stack is for the host functions that it calls.
 const GUEST_STACK: usize = 512 << 10;
 const CALL_STACK: usize = 2 << 20;
@@ -166,7 +167,7 @@ fn engine() -> Result<Engine, HostError> {
     match Engine::new(&config) {
         Ok(engine) => Ok(engine),
         Err(error) => {
-            // The pool reserves half a terabyte of address space, which a limit on it (`ulimit -v`) forbids.
+            // The pool reserves two terabytes of address space, which a limit on it (`ulimit -v`) forbids.
             tracing::warn!(
                 error = format!("{error:#}"),
                 "no pool of instances; starting an instance takes longer"

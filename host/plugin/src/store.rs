@@ -1,7 +1,7 @@
 //! What belongs to one instance: whom it works for, what it may do, and what it has used.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
@@ -57,6 +57,8 @@ pub struct StoreData {
     pub meter: Arc<Meter>,
     /// How long the current call may take, waiting included.
     pub deadline: Duration,
+    /// When the current call began.
+    pub began: Instant,
     /// Bytes of all linear memories.
     memory: u64,
     /// Whether the guest wanted more memory than it may have.
@@ -73,6 +75,7 @@ impl StoreData {
     /// Starts counting anew, at the beginning of a call.
     pub fn begin_call(&mut self, deadline: Duration) {
         self.deadline = deadline;
+        self.began = Instant::now();
         self.meter.reset();
         self.host_calls = 0;
         self.log_lines = 0;
@@ -118,6 +121,7 @@ pub fn new(shared: &Shared, charter: Arc<Charter>, scope: Arc<Scope>, backend: A
         backend,
         meter,
         deadline,
+        began: Instant::now(),
         memory: 0,
         memory_denied: false,
         host_calls: 0,

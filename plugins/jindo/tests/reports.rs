@@ -32,6 +32,7 @@ fn context(runtime: Value, settings: &[(&str, &str)]) -> Context<support::Spec> 
 #[case::truncated("Total Disk Capacity: 250.38GB\nUsed Di", false, None)]
 #[case::no_number("Total Disk Capacity: lots\nUsed Disk Capacity: 1GB", false, None)]
 #[case::unknown_unit("Total Disk Capacity: 1XB\nUsed Disk Capacity: 1GB", false, None)]
+#[case::another_version("Total Disk Capacity (GB): 250.38\nUsed Disk Capacity (GB): 11.72", false, None)]
 #[case::nothing("", false, None)]
 fn the_report_says_what_is_cached(#[case] text: &str, #[case] memory: bool, #[case] expected: Option<(u64, u64)>) {
     assert_eq!(reports::report(text, memory), expected);
@@ -48,6 +49,8 @@ fn mounts_are_third_fields(#[case] text: &str, #[case] expected: &[&str]) {
 #[case::recorded(COUNT, Some((1, 108)))]
 #[case::short(include_str!("reports/fs-count-short.txt"), None)]
 #[case::words("a b c d", None)]
+#[case::in_units("1 1 108.0M jindo:///", None)]
+#[case::another_version("DIR_COUNT FILE_COUNT CONTENT_SIZE PATHNAME\n1 1 108 jindo:///", None)]
 fn counts_are_files_and_bytes(#[case] text: &str, #[case] expected: Option<(u64, u64)>) {
     assert_eq!(reports::count(text), expected);
 }

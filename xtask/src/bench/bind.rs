@@ -1,4 +1,5 @@
-//! `bind`: many Datasets are there already, then wasser starts. How long until all are Bound, and at what cost?
+//! `bind`: many Datasets are there already, then wasser starts. How long until all are Bound, and at what cost? Those of several systems, or beside
+//! others whose masters do not answer, are compared with as many of JuiceFS alone, on a cluster of the same kind.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -8,11 +9,12 @@ use serde_json::{Value, json};
 
 use super::follow::{Watched, Watches};
 use super::metrics::{Metrics, added};
+use super::objects::{HUNG, NAMESPACE};
 use super::operator::Operator;
 use super::report::{Report, hundredths, milliseconds, quantile, seconds};
 use super::rig::{Rig, count_lines};
 use super::usage::machine_cpu_seconds;
-use super::{Options, Scale};
+use super::{Options, Scale, System};
 
 /// The Datasets of the benchmark.
 pub const DATASETS: Watched = ("datasets", "/apis/data.fluid.io/v1alpha1/namespaces/bench/datasets");
@@ -30,26 +32,55 @@ const IDLE: u32 = 20;
 const REQUESTS: &str = "wasser_api_requests_total";
 
 /// Measures binding.
-pub fn bind(options: &Options, scale: Scale) -> Result<Report> {
+pub fn bind(options: &Options, scale: &Scale) -> Result<Report> {
     let mut report = Report::new("bind", options, parameters(scale));
-    let rig = Rig::new(options, scale, &mut report)?;
-    ready(&rig, &mut report)?;
-    let (operator, watches) = bound(&rig, scale, &mut report)?;
-    drop(watches);
-    idle(&rig, &operator, &mut report)?;
-    report.figure("stopSeconds", seconds(operator.stop()?))?;
-    if scale.count == 200 {
-        report.target("boundSeconds", 10.0)?;
-        report.target("usageAtBound.cpuSeconds", 4.0)?;
-        report.target("usageAfterIdle.peakRssMegabytes", 60.0)?;
+    if scale.hung > 0 {
+        compare("besideHung", options, scale, &mut report)?;
+        report.target("besideHungToAlone", 1.1)?;
+    } else if scale.systems != [System::Juicefs] {
+        compare("mixed", options, scale, &mut report)?;
+        report.target("mixedToAlone", 1.5)?;
+        report.target("mixed.usageAfterIdle.peakRssMegabytes", 80.0)?;
+    } else {
+        measure(options, scale, &mut report)?;
+        if scale.count == 200 {
+            report.target("boundSeconds", 10.0)?;
+            report.target("usageAtBound.cpuSeconds", 4.0)?;
+            report.target("usageAfterIdle.peakRssMegabytes", 60.0)?;
+        }
+        report.target("readyMilliseconds", 300.0)?;
     }
-    report.target("readyMilliseconds", 300.0)?;
     Ok(report)
 }
 
+/// The figures of JuiceFS alone, those that are asked for, and how many times as long these take.
+fn compare(name: &str, options: &Options, scale: &Scale, report: &mut Report) -> Result<()> {
+    report.under("alone", |report| measure(options, &scale.alone(), report))?;
+    report.under(name, |report| measure(options, scale, report))?;
+    let times = report.number(&format!("{name}.boundSeconds"))? / report.number("alone.boundSeconds")?;
+    report.figure(&format!("{name}ToAlone"), hundredths(times))
+}
+
+fn measure(options: &Options, scale: &Scale, report: &mut Report) -> Result<()> {
+    let rig = Rig::new(options, scale, report)?;
+    ready(&rig, report)?;
+    let (operator, watches) = bound(&rig, scale, report)?;
+    drop(watches);
+    idle(&rig, &operator, report)?;
+    if scale.hung > 0 {
+        let phases = datasets(&rig, HUNG, r#"jsonpath={range .items[*]}{.status.phase}{"\n"}{end}"#)?;
+        report.figure("hungDatasetsByPhase", phases)?;
+    }
+    report.figure("stopSeconds", seconds(operator.stop()?))
+}
+
 /// What is measured, in the report.
-pub fn parameters(scale: Scale) -> Value {
-    json!({"datasets": scale.count, "fakeNodes": scale.nodes})
+pub fn parameters(scale: &Scale) -> Value {
+    let mut parameters = json!({"datasets": scale.count, "systems": scale.systems, "fakeNodes": scale.nodes});
+    if scale.hung > 0 {
+        parameters["hungDatasets"] = scale.hung.into();
+    }
+    parameters
 }
 
 /// How long wasser takes until it is ready, with everything compiled and nothing to do. This also fills its cache.
@@ -72,7 +103,7 @@ fn ready(rig: &Rig, report: &mut Report) -> Result<()> {
 }
 
 /// Creates the Datasets, starts wasser, and waits until all are Bound.
-pub fn bound(rig: &Rig, scale: Scale, report: &mut Report) -> Result<(Operator, Watches)> {
+pub fn bound(rig: &Rig, scale: &Scale, report: &mut Report) -> Result<(Operator, Watches)> {
     rig.create(scale)?;
     let wanted = usize::try_from(scale.count)?;
     let mut watches = Watches::start(rig.cluster(), &[DATASETS])?;
@@ -171,10 +202,12 @@ fn idle(rig: &Rig, operator: &Operator, report: &mut Report) -> Result<()> {
     report.figure("workAfterIdle", work(&metrics))?;
     // Fake nodes have no containers to ask: this says what users would see.
     let states = r#"jsonpath={range .items[*]}{.status.phase} {.status.ufsTotal} {.status.fileNum}{"\n"}{end}"#;
-    report.figure(
-        "datasetsByPhaseUfsTotalAndFileNum",
-        count_lines(rig.cluster(), &["get", "datasets", "-n", super::objects::NAMESPACE, "-o", states])?,
-    )
+    report.figure("datasetsByPhaseUfsTotalAndFileNum", datasets(rig, NAMESPACE, states)?)
+}
+
+/// What kubectl prints of the Datasets of a namespace, one count for each different line.
+fn datasets(rig: &Rig, namespace: &str, output: &str) -> Result<BTreeMap<String, u32>> {
+    count_lines(rig.cluster(), &["get", "datasets", "-n", namespace, "-o", output])
 }
 
 #[cfg(test)]

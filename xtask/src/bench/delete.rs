@@ -13,13 +13,12 @@ use super::operator::Operator;
 use super::report::{Report, hundredths, seconds};
 use super::rig::{Rig, count_lines};
 use super::usage::machine_cpu_seconds;
-use super::{Options, Scale};
+use super::{Options, Scale, System};
 use crate::process;
 
-/// What must go. The Secrets are the records of Helm releases.
-const KINDS: [Watched; 7] = [
+/// What must go, beside the runtimes. The Secrets are the records of Helm releases.
+const KINDS: [Watched; 6] = [
     DATASETS,
-    ("juicefsruntimes", "/apis/data.fluid.io/v1alpha1/namespaces/bench/juicefsruntimes"),
     ("statefulsets", "/apis/apps/v1/namespaces/bench/statefulsets"),
     ("daemonsets", "/apis/apps/v1/namespaces/bench/daemonsets"),
     ("persistentvolumeclaims", "/api/v1/namespaces/bench/persistentvolumeclaims"),
@@ -39,7 +38,7 @@ const QUIET: Duration = Duration::from_secs(1);
 const COLLECTING: Duration = Duration::from_secs(30);
 
 /// Measures deletion.
-pub fn delete(options: &Options, scale: Scale) -> Result<Report> {
+pub fn delete(options: &Options, scale: &Scale) -> Result<Report> {
     let mut report = Report::new("delete", options, parameters(scale));
     let rig = Rig::new(options, scale, &mut report)?;
     let mut first = rig.operator("first")?;
@@ -51,7 +50,7 @@ pub fn delete(options: &Options, scale: Scale) -> Result<Report> {
     gone(&rig, &operator, scale, &mut report)?;
     report.figure("leftovers", leftovers(&rig)?)?;
     report.figure("stopSeconds", seconds(operator.stop()?))?;
-    if scale.count == 100 {
+    if scale.count == 100 && scale.systems == [System::Juicefs] {
         report.target("goneSeconds", 10.0)?;
     }
     Ok(report)
@@ -81,11 +80,19 @@ fn settle(operator: &Operator) -> Result<()> {
 }
 
 /// Deletes the Datasets and waits until everything of them is gone.
-fn gone(rig: &Rig, operator: &Operator, scale: Scale, report: &mut Report) -> Result<()> {
+fn gone(rig: &Rig, operator: &Operator, scale: &Scale, report: &mut Report) -> Result<()> {
     let wanted = usize::try_from(scale.count)?;
-    let mut watches = Watches::start(rig.cluster(), &KINDS)?;
+    let runtimes: Vec<Watched> = scale.plugins().into_iter().map(System::watched).collect();
+    let kinds: Vec<Watched> = runtimes.iter().copied().chain(KINDS).collect();
+    let mut watches = Watches::start(rig.cluster(), &kinds)?;
+    // Some systems have fewer workloads than others; every Dataset has a volume.
+    let (claims, volumes) = ("persistentvolumeclaims", "persistentvolumes");
     watches.wait("the watches know everything", PATIENCE, |tally| {
-        KINDS.iter().all(|(kind, _)| tally.present(kind) >= wanted)
+        let present: usize = runtimes.iter().map(|(kind, _)| tally.present(kind)).sum();
+        present >= wanted
+            && [DATASETS.0, claims, volumes, "releases"]
+                .iter()
+                .all(|kind| tally.present(kind) >= wanted)
     })?;
     let (usage, metrics, control_plane) = (operator.usage()?, operator.metrics()?, rig.control_plane()?);
     let busy = machine_cpu_seconds()?;
@@ -94,12 +101,12 @@ fn gone(rig: &Rig, operator: &Operator, scale: Scale, report: &mut Report) -> Re
     rig.cluster().kubectl(&["delete", "--raw", DATASETS.1])?;
     report.figure("deleteRequestSeconds", seconds(began.elapsed()))?;
     let waited = watches.wait("everything is gone", PATIENCE, |tally| {
-        KINDS.iter().all(|(kind, _)| tally.present(kind) == 0)
+        kinds.iter().all(|(kind, _)| tally.present(kind) == 0)
     });
     waited.with_context(|| format!("wasser's log is {}", operator.log().display()))?;
     let (after, now) = (operator.usage()?, operator.metrics()?);
     let since = |at: Instant| seconds(at.saturating_duration_since(began));
-    let each: BTreeMap<&str, f64> = KINDS
+    let each: BTreeMap<&str, f64> = kinds
         .iter()
         .filter_map(|(kind, _)| Some((*kind, since(watches.tally().last_gone(kind)?))))
         .collect();
@@ -151,7 +158,8 @@ fn leftovers(rig: &Rig) -> Result<BTreeMap<String, u32>> {
 
 /// Whether an object is none of wasser's.
 fn is_expected(line: &str) -> bool {
-    matches!(line, "ServiceAccount default" | "ConfigMap kube-root-ca.crt" | "") || line.starts_with("Secret jfs-secret-")
+    matches!(line, "ServiceAccount default" | "ConfigMap kube-root-ca.crt" | "")
+        || (line.starts_with("Secret data-") && line.ends_with("-secret"))
 }
 
 #[cfg(test)]
@@ -161,7 +169,7 @@ mod tests {
     #[test]
     fn only_what_is_wassers_counts_as_left_over() {
         assert!(
-            ["ServiceAccount default", "ConfigMap kube-root-ca.crt", "Secret jfs-secret-0001"]
+            ["ServiceAccount default", "ConfigMap kube-root-ca.crt", "Secret data-0001-secret"]
                 .into_iter()
                 .all(is_expected)
         );

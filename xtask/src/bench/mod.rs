@@ -17,11 +17,13 @@ mod rig;
 mod usage;
 mod volume;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 pub use bind::bind;
 pub use delete::delete;
 pub use examples::{call, render};
+pub use objects::System;
 pub use report::Report;
 pub use volume::{Load, volume};
 
@@ -37,12 +39,33 @@ pub struct Options {
 }
 
 /// How much to measure on a cluster.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Scale {
     /// Datasets, each with a runtime and a Secret.
     pub count: u32,
+    /// What serves them, by turns.
+    pub systems: Vec<System>,
+    /// Further Datasets, whose masters do not answer.
+    pub hung: u32,
     /// Fake nodes.
     pub nodes: u32,
     /// Leave the cluster for a look at it; the operator is stopped anyway.
     pub keep: bool,
+}
+
+impl Scale {
+    /// As many Datasets with JuiceFS alone, to compare with.
+    fn alone(&self) -> Self {
+        Self {
+            systems: vec![System::Juicefs],
+            hung: 0,
+            ..self.clone()
+        }
+    }
+
+    /// The plugins that are needed.
+    fn plugins(&self) -> BTreeSet<System> {
+        let hung = (self.hung > 0).then_some(System::Alluxio);
+        self.systems.iter().copied().chain(hung).collect()
+    }
 }

@@ -66,16 +66,34 @@ impl Report {
         Ok(())
     }
 
+    /// Puts the figures that a measurement adds under a name of their own.
+    pub fn under(&mut self, name: &str, measure: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        let outer = std::mem::take(&mut self.figures);
+        let outcome = measure(self);
+        let inner = std::mem::replace(&mut self.figures, outer);
+        self.figures.insert(name.to_owned(), Value::Object(inner));
+        outcome
+    }
+
+    /// A figure; dots lead into objects.
+    ///
+    /// # Errors
+    /// If there is no such number.
+    pub fn number(&self, figure: &str) -> Result<f64> {
+        let mut keys = figure.split('.');
+        let first = keys.next().and_then(|key| self.figures.get(key));
+        let value = first.and_then(|value| keys.try_fold(value, |value, key| value.get(key)));
+        value
+            .and_then(Value::as_f64)
+            .with_context(|| format!("there is no figure {figure}"))
+    }
+
     /// Compares a figure with what is wanted.
     ///
     /// # Errors
     /// If there is no such number.
     pub fn target(&mut self, figure: &'static str, at_most: f64) -> Result<()> {
-        let value = figure
-            .split('.')
-            .try_fold(&Value::Object(self.figures.clone()), |value, key| value.get(key))
-            .and_then(Value::as_f64);
-        let value = value.with_context(|| format!("there is no figure {figure}"))?;
+        let value = self.number(figure)?;
         self.targets.push(Target {
             figure,
             at_most,
@@ -220,6 +238,16 @@ mod tests {
         );
         assert_eq!(report.json()["targets"][1]["met"], false);
         assert!(report.summary()[1].starts_with("MISSED"));
+    }
+
+    #[test]
+    fn figures_of_a_part_are_under_its_name() {
+        let mut report = report();
+        report.under("alone", |report| report.figure("boundSeconds", 3.0)).unwrap();
+        assert_eq!(report.number("alone.boundSeconds").unwrap(), 3.0);
+        assert_eq!(report.number("boundSeconds").unwrap(), 4.5);
+        report.target("alone.boundSeconds", 2.0).unwrap();
+        assert_eq!(report.json()["targets"][0]["met"], false);
     }
 
     #[test]

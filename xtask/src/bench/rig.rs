@@ -1,4 +1,4 @@
-//! What `bind` and `delete` measure on: a cluster with fake nodes, the CRDs, the plugin, and `wasser` to be started.
+//! What `bind` and `delete` measure on: a cluster with fake nodes, the CRDs, the plugins, and `wasser` to be started.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,11 +7,12 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 
 use super::operator::Operator;
 use super::report::{Report, profile, seconds};
 use super::usage::Usage;
-use super::{Options, Scale, objects};
+use super::{Options, Scale, System, objects};
 use crate::cluster::{self, Cluster};
 use crate::{guests, machine, paths};
 
@@ -30,38 +31,48 @@ pub struct Rig {
 }
 
 impl Rig {
-    /// Builds what is needed, starts the cluster, and registers the plugin.
-    pub fn new(options: &Options, scale: Scale, report: &mut Report) -> Result<Self> {
+    /// Builds what is needed, starts the cluster, and registers the plugins.
+    pub fn new(options: &Options, scale: &Scale, report: &mut Report) -> Result<Self> {
         let foreign = std::env::var_os("KUBECONFIG").is_some_and(|value| !value.is_empty());
         ensure!(
             !foreign,
             "this is measured on a cluster of its own, with fake nodes: unset KUBECONFIG"
         );
         let program = build(options.dev, report)?;
-        let packages = guests::build(paths::root(), &["juicefs".to_owned()])?;
+        let systems: Vec<System> = scale.plugins().into_iter().collect();
+        let names: Vec<String> = systems.iter().map(|system| system.plugin().to_owned()).collect();
+        let packages = guests::build(paths::root(), &names)?;
         let directory = directory(options.dev)?;
         // What an earlier run has left would change the figures.
         Cluster::down(CLUSTER)?;
-        let cluster = Cluster::up(&cluster::Options::fake(CLUSTER, scale.nodes))?;
+        let cluster = Cluster::up(&cluster::Options {
+            stand_ins: systems.iter().any(|system| system.has_masters()),
+            ..cluster::Options::fake(CLUSTER, scale.nodes)
+        })?;
         let rig = Self {
             cluster,
             program,
             directory,
             keep: scale.keep,
         };
-        rig.register(&packages)?;
+        rig.register(&systems, &packages)?;
         Ok(rig)
     }
 
-    fn register(&self, packages: &[guests::Package]) -> Result<()> {
+    fn register(&self, systems: &[System], packages: &[guests::Package]) -> Result<()> {
         let crds = paths::root().join("crds").display().to_string();
         self.cluster.kubectl(&["create", "-f", &crds])?;
         self.cluster
             .kubectl(&["wait", "--for=condition=Established", "--timeout=30s", "-f", &crds])?;
         self.cluster.kubectl(&["create", "namespace", SYSTEM])?;
-        for package in packages {
-            let manifest = package.manifest.display().to_string();
-            self.cluster.kubectl(&["apply", "--server-side", "-n", SYSTEM, "-f", &manifest])?;
+        for system in systems {
+            let package = packages.iter().find(|package| package.name == system.plugin());
+            let package = package.with_context(|| format!("there is no package of the plugin {}", system.plugin()))?;
+            let file = self.directory.join("registration.yaml");
+            let registration = system.registration(&package.manifest)?;
+            fs::write(&file, registration).with_context(|| format!("writing {}", file.display()))?;
+            let file = file.display().to_string();
+            self.cluster.kubectl(&["apply", "--server-side", "-n", SYSTEM, "-f", &file])?;
         }
         Ok(())
     }
@@ -71,11 +82,20 @@ impl Rig {
         &self.cluster
     }
 
-    /// Creates the objects.
-    pub fn create(&self, scale: Scale) -> Result<()> {
-        eprintln!("creating {} Secrets, Datasets and JuiceFSRuntimes", scale.count);
+    /// Creates the objects, first those whose masters do not answer.
+    pub fn create(&self, scale: &Scale) -> Result<()> {
+        let shared = scale.count + scale.hung > scale.nodes;
+        if scale.hung > 0 {
+            eprintln!("creating {} Datasets with AlluxioRuntimes whose masters do not answer", scale.hung);
+            self.create_list(&objects::manifest(objects::HUNG, &[System::Alluxio], scale.hung, shared))?;
+        }
+        let kinds: Vec<&str> = scale.systems.iter().map(|system| system.kind()).collect();
+        eprintln!("creating {} Secrets, Datasets and runtimes of {}", scale.count, kinds.join(", "));
+        self.create_list(&objects::manifest(objects::NAMESPACE, &scale.systems, scale.count, shared))
+    }
+
+    fn create_list(&self, list: &Value) -> Result<()> {
         let file = self.directory.join("objects.json");
-        let list = objects::manifest(scale.count, scale.nodes);
         fs::write(&file, serde_json::to_vec(&list)?).with_context(|| format!("writing {}", file.display()))?;
         self.cluster.kubectl(&["create", "-f", &file.display().to_string()])?;
         Ok(())

@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use xtask::bench::{self, Load, Options, Report, Scale};
+use xtask::bench::{self, Load, Options, Report, Scale, System};
 
 /// What to measure. The result is one JSON object on standard output.
 #[derive(Debug, Subcommand)]
@@ -14,6 +14,9 @@ pub enum Args {
         /// How many Datasets
         #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=20_000))]
         count: u32,
+        /// So many Datasets beside them whose masters never answer, and how much slower the others are for it
+        #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1000), conflicts_with = "mix")]
+        hung: u32,
         #[command(flatten)]
         place: Place,
         #[command(flatten)]
@@ -61,12 +64,17 @@ pub struct Place {
     /// Leave the cluster for a look at it
     #[arg(long)]
     keep: bool,
+    /// What serves the Datasets, by turns; `bind` compares with JuiceFS alone
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "juicefs", value_name = "SYSTEM,…")]
+    mix: Vec<System>,
 }
 
 impl Place {
-    fn scale(&self, count: u32) -> Scale {
+    fn scale(&self, count: u32, hung: u32) -> Scale {
         Scale {
             count,
+            systems: self.mix.clone(),
+            hung,
             nodes: self.nodes,
             keep: self.keep,
         }
@@ -75,8 +83,13 @@ impl Place {
 
 pub fn run(args: &Args) -> Result<()> {
     let (report, options) = match args {
-        Args::Bind { count, place, options } => (bench::bind(options, place.scale(*count))?, options),
-        Args::Delete { count, place, options } => (bench::delete(options, place.scale(*count))?, options),
+        Args::Bind {
+            count,
+            hung,
+            place,
+            options,
+        } => (bench::bind(options, &place.scale(*count, *hung))?, options),
+        Args::Delete { count, place, options } => (bench::delete(options, &place.scale(*count, 0))?, options),
         Args::Call { options } => (bench::call(options)?, options),
         Args::Volume { pods, kills, options } => {
             let load = Load {

@@ -20,8 +20,10 @@ use wasser_api::dataset::Dataset;
 use wasser_engine::cluster::{Cluster, EngineSettings};
 use wasser_engine::error::{EngineError, Retry};
 use wasser_engine::labeler::Labeler;
+use wasser_engine::ports::{PORTS_ANNOTATION, Ports};
 use wasser_plugin::Registry;
 
+use super::late::Late;
 use super::named::Followed;
 use super::rivals::Rivals;
 use super::runtime::Kind;
@@ -217,9 +219,9 @@ async fn run_kind(
     let (touch_resource, kind_name) = (resource.clone(), resource.kind.clone());
     let keys = futures::stream::select(UnboundedReceiverStream::new(touched), UnboundedReceiverStream::new(woken));
     let keys = keys.map(move |(namespace, name)| ObjectRef::<DynamicObject>::new_with(&name, touch_resource.clone()).within(&namespace));
-    let queue = futures::stream::select(changes(objects, resource.clone()), keys)
+    let queue = futures::stream::select(changes(objects, resource.clone(), cluster.ports.clone()), keys)
         .map(Ok::<_, watcher::Error>)
-        .take_until(stop.cancelled_owned());
+        .take_until(stop.clone().cancelled_owned());
 
     let registry = context.registry.clone();
     let plugin_kind = resource.kind.clone();
@@ -235,13 +237,19 @@ async fn run_kind(
         failures: Mutex::new(HashMap::new()),
     });
     let metrics = context.metrics.clone();
+    let late = Arc::new(Late::new(stop));
     let reconcile = move |object: Arc<DynamicObject>, kind: Arc<Kind>| {
-        let (metrics, name) = (metrics.clone(), kind_name.clone());
+        let (metrics, name, late) = (metrics.clone(), kind_name.clone(), late.clone());
         async move {
-            let timer = metrics.start_reconcile(&name);
-            let outcome = runtime::reconcile(object, kind).await;
-            timer.end(outcome.as_ref().err().map(EngineError::label));
-            outcome
+            let (uid, deleted) = (object.uid().unwrap_or_default(), object.metadata.deletion_timestamp.is_some());
+            let (wake, key) = (kind.wake.clone(), (object.namespace().unwrap_or_default(), object.name_any()));
+            let work = || async move {
+                let timer = metrics.start_reconcile(&name);
+                let outcome = runtime::reconcile(object, kind).await;
+                timer.end(outcome.as_ref().err().map(EngineError::label));
+                outcome
+            };
+            late.run(&uid, deleted, move || wake(&key.0, &key.1), work).await
         }
         .boxed()
     };
@@ -257,14 +265,20 @@ async fn run_kind(
     results.for_each(|_| std::future::ready(())).await;
 }
 
-/// The runtimes that a watch tells about.
-fn changes<S>(stream: S, resource: ApiResource) -> impl Stream<Item = ObjectRef<DynamicObject>>
+/// The runtimes that a watch tells about. Their ports are taken from then on: after a start, before the first of them is reconciled.
+fn changes<S>(stream: S, resource: ApiResource, ports: Arc<Ports>) -> impl Stream<Item = ObjectRef<DynamicObject>>
 where
     S: Stream<Item = Result<Event<DynamicObject>, watcher::Error>>,
 {
     stream.filter_map(move |event| {
         let key = match event {
-            Ok(Event::Apply(object) | Event::InitApply(object) | Event::Delete(object)) => {
+            Ok(Event::Apply(object) | Event::InitApply(object)) => {
+                let recorded = object.annotations().get(PORTS_ANNOTATION).map(String::as_str);
+                ports.record(&object.uid().unwrap_or_default(), recorded);
+                Some(ObjectRef::from_obj_with(&object, resource.clone()))
+            }
+            Ok(Event::Delete(object)) => {
+                ports.release(&object.uid().unwrap_or_default());
                 Some(ObjectRef::from_obj_with(&object, resource.clone()))
             }
             Ok(Event::Init | Event::InitDone) => None,

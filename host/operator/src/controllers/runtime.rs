@@ -88,9 +88,12 @@ pub async fn reconcile(runtime: Arc<DynamicObject>, kind: Arc<Kind>) -> Result<A
     let outcome = tokio::time::timeout(DEADLINE, reconcile_internal(&mut request, &kind))
         .await
         .unwrap_or_else(|_| {
-            Err(EngineError::NotYet {
-                after: Duration::from_secs(1),
-                message: format!("the reconcile took longer than {} s", DEADLINE.as_secs()),
+            Err(EngineError::Failed {
+                method: "reconcile",
+                message: format!(
+                    "it took longer than {} s; something that it waits for does not answer",
+                    DEADLINE.as_secs()
+                ),
             })
         });
     kind.metrics.reconciled(&request, was_set_up, outcome.as_ref().err());

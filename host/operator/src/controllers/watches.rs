@@ -71,7 +71,6 @@ pub fn start(client: &Client, touches: &Arc<Touches>, stop: &CancellationToken) 
     let ours = watcher::Config::default().labels(labels::DATASET_ID);
     let datasets = datasets(client, touches, stop);
     let claim_key = |claim: &PartialObjectMeta<PersistentVolumeClaim>| Some((claim.namespace()?, claim.name_any()));
-    let volume_datasets = datasets.clone();
     let to_runtimes = |stop: &CancellationToken| (touches.clone(), Audience::Runtimes, stop.clone());
     Arc::new(Caches {
         stateful_sets: store(
@@ -92,7 +91,7 @@ pub fn start(client: &Client, touches: &Arc<Touches>, stop: &CancellationToken) 
         volumes: store(
             watcher(Api::<PartialObjectMeta<PersistentVolume>>::all(client.clone()), ours.clone()),
             to_runtimes(stop),
-            move |volume| volume_key(&volume_datasets, &volume.name_any()),
+            |volume: &PartialObjectMeta<PersistentVolume>| volume_datasets(&volume.name_any()),
         ),
         config_maps: store(
             watcher(Api::<PartialObjectMeta<ConfigMap>>::all(client.clone()), ours),
@@ -131,14 +130,15 @@ pub fn slim(object: &mut impl ResourceExt) {
     object.annotations_mut().remove("kubectl.kubernetes.io/last-applied-configuration");
 }
 
-/// A store behind a watch. Each event touches the dataset that the object belongs to.
-fn store<K, S>(
+/// A store behind a watch. Each event touches the dataset that the object belongs to, or those that it may belong to.
+fn store<K, I, S>(
     stream: S,
     (touches, audience, stop): (Arc<Touches>, Audience, CancellationToken),
-    key: impl Fn(&K) -> Option<Key> + Send + 'static,
+    keys: impl Fn(&K) -> I + Send + 'static,
 ) -> Store<K>
 where
     K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
+    I: IntoIterator<Item = Key>,
     S: Stream<Item = Result<Event<K>, watcher::Error>> + Send + 'static,
 {
     let (reader, writer) = reflector::store();
@@ -148,9 +148,7 @@ where
         while let Some(event) = stream.next().await {
             match event {
                 Ok(Event::Apply(object) | Event::InitApply(object) | Event::Delete(object)) => {
-                    if let Some(key) = key(&object) {
-                        touches.touch(key, audience);
-                    }
+                    keys(&object).into_iter().for_each(|key| touches.touch(key, audience));
                 }
                 Ok(Event::Init | Event::InitDone) => {}
                 Err(error) => tracing::warn!(kind = %K::kind(&()), %error, "the watch was interrupted; it starts again"),
@@ -270,14 +268,13 @@ fn owner(object: &impl ResourceExt) -> Option<Key> {
     Some((object.namespace()?, owner.name.clone()))
 }
 
-/// The Dataset of a volume `<namespace>-<name>`. Both parts may contain dashes, so the Datasets decide.
-fn volume_key(datasets: &Store<Dataset>, volume: &str) -> Option<Key> {
-    volume.match_indices('-').find_map(|(at, _)| {
-        let (namespace, name) = (volume.get(..at)?, volume.get(at + 1..)?);
-        datasets
-            .get(&reflector::ObjectRef::new(name).within(namespace))
-            .map(|_| (namespace.to_owned(), name.to_owned()))
-    })
+/// The datasets that a volume `<namespace>-<name>` may belong to: both parts may contain dashes. Wrong ones name nothing. Which is right cannot be
+/// known from the Datasets, since a volume outlives its own.
+fn volume_datasets(volume: &str) -> Vec<Key> {
+    let parts = volume
+        .match_indices('-')
+        .filter_map(|(at, _)| Some((volume.get(..at)?, volume.get(at + 1..)?)));
+    parts.map(|(namespace, name)| (namespace.to_owned(), name.to_owned())).collect()
 }
 
 #[cfg(test)]
@@ -288,5 +285,12 @@ mod tests {
     fn a_workload_may_belong_to_any_prefix_of_its_name() {
         assert_eq!(workload_datasets("my-data-worker"), ["my", "my-data"]);
         assert!(workload_datasets("plain").is_empty());
+    }
+
+    #[test]
+    fn a_volume_may_belong_to_any_split_of_its_name() {
+        let key = |namespace: &str, name: &str| (namespace.to_owned(), name.to_owned());
+        assert_eq!(volume_datasets("team-a-data"), [key("team", "a-data"), key("team-a", "data")]);
+        assert!(volume_datasets("plain").is_empty());
     }
 }

@@ -9,6 +9,8 @@ use crate::grants::Grants;
 use crate::host::tidy;
 use crate::store::StoreData;
 
+/// What a guest has at least, after it has waited, to say so.
+const MARGIN: Duration = Duration::from_millis(500);
 /// Bytes of a command and its arguments, together.
 const ARGV: usize = 64 << 10;
 
@@ -59,9 +61,11 @@ impl StoreData {
             .any(|found| found.name == pod))
     }
 
-    /// What the guest may wait for: what it asked for, but not longer than a call may take. 0 is the longest.
+    /// How long the guest may wait: as long as it asked for, but not until the call itself is ended, so that it can still say what it waited
+    /// for. 0 is the longest.
     pub(super) fn patience(&self, timeout_ms: u32) -> Duration {
-        let longest = self.deadline;
+        let margin = (self.deadline / 20).max(MARGIN.min(self.deadline / 4));
+        let longest = self.deadline.saturating_sub(self.began.elapsed() + margin);
         if timeout_ms == 0 {
             longest
         } else {

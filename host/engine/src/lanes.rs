@@ -1,0 +1,91 @@
+//! A limit on what runs at the same time that those who wait for an answer that never comes do not use up.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+/// How many run in the first lane.
+const QUICK: usize = 16;
+/// How many run in the second.
+const SLOW: usize = 32;
+/// When one changes from the first lane to the second. Commands that start a Java machine take two or three seconds.
+const SOON: Duration = Duration::from_secs(5);
+
+/// Two lanes: everything starts in the first; what takes long goes on in the second as soon as it has room, and the next one starts.
+pub struct Lanes {
+    quick: Semaphore,
+    slow: Semaphore,
+    soon: Duration,
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        Self {
+            quick: Semaphore::new(QUICK),
+            slow: Semaphore::new(SLOW),
+            soon: SOON,
+        }
+    }
+}
+
+impl Lanes {
+    /// Waits for its turn and does the work.
+    pub async fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        let place = self.quick.acquire().await;
+        let change = async {
+            tokio::time::sleep(self.soon).await;
+            self.slow.acquire().await
+        };
+        tokio::pin!(work);
+        let _place = tokio::select! {
+            biased;
+            done = &mut work => return done,
+            second = change => second,
+        };
+        drop(place);
+        work.await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn those_that_never_end_keep_nobody_waiting() {
+        let lanes = Arc::new(Lanes {
+            quick: Semaphore::new(1),
+            slow: Semaphore::new(3),
+            soon: Duration::ZERO,
+        });
+        let hung: Vec<_> = (0..3)
+            .map(|_| {
+                let lanes = lanes.clone();
+                tokio::spawn(async move { lanes.run(std::future::pending::<()>()).await })
+            })
+            .collect();
+        while lanes.slow.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(lanes.run(async { 7 }).await, 7);
+        hung.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+
+    #[tokio::test]
+    async fn without_room_in_the_second_lane_one_ends_in_the_first() {
+        let lanes = Lanes {
+            quick: Semaphore::new(1),
+            slow: Semaphore::new(0),
+            soon: Duration::ZERO,
+        };
+        let slowly = async {
+            tokio::task::yield_now().await;
+            7
+        };
+        assert_eq!(lanes.run(slowly).await, 7);
+        assert_eq!(lanes.quick.available_permits(), 1);
+    }
+}

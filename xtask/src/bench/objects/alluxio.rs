@@ -1,0 +1,41 @@
+//! Alluxio in front of a web server, its cache in memory.
+
+use serde_json::json;
+
+use super::{Objects, secret};
+
+pub fn objects(name: &str) -> Objects {
+    Objects {
+        // Of no use to Alluxio here: every Dataset of a benchmark has a Secret.
+        secret: secret(name, &json!({"key": "value"})),
+        mount: json!({"mountPoint": format!("https://mirror.example.com/{name}/"), "name": name}),
+        runtime: json!({
+            "replicas": 1,
+            "tieredstore": {"levels": [{"mediumtype": "MEM", "path": "/dev/shm", "quota": "1Gi", "high": "0.95", "low": "0.7"}]},
+        }),
+    }
+}
+
+/// The registration, told to mount by commands alone: the script that the chart brings for mounts is in containers, and here are none.
+pub fn by_commands(registration: &str) -> String {
+    let replaced = |line: &str| {
+        let indent = line.len() - line.trim_start().len();
+        match line.trim() {
+            "settings:" => format!("{line}\n{:indent$}  mount-config-storage: secret", ""),
+            _ => line.to_owned(),
+        }
+    };
+    registration.lines().map(replaced).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_is_added_where_the_settings_are() {
+        let text = "data:\n  plugin.yaml: |\n    settings:\n      port-range: 1-2\n";
+        let wanted = "data:\n  plugin.yaml: |\n    settings:\n      mount-config-storage: secret\n      port-range: 1-2";
+        assert_eq!(by_commands(text), wanted);
+    }
+}

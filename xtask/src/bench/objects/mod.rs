@@ -1,0 +1,190 @@
+//! What a benchmark creates: as many Datasets as users would, each with its runtime and its Secret.
+
+mod alluxio;
+mod jindo;
+mod juicefs;
+mod thin;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// Where they are created.
+pub const NAMESPACE: &str = "bench";
+/// The namespace in whose masters no command ever ends.
+pub const HUNG: &str = "hung-masters";
+
+/// A cache system, by the name of its plugin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum System {
+    /// JuiceFS.
+    Juicefs,
+    /// Alluxio.
+    Alluxio,
+    /// A FUSE client that a profile describes.
+    Thin,
+    /// JindoCache.
+    Jindo,
+}
+
+/// The objects of one Dataset.
+struct Objects {
+    secret: Value,
+    /// The mount of the Dataset.
+    mount: Value,
+    /// The spec of the runtime.
+    runtime: Value,
+}
+
+impl System {
+    /// The name of its plugin.
+    pub fn plugin(self) -> &'static str {
+        match self {
+            Self::Juicefs => "juicefs",
+            Self::Alluxio => "alluxio",
+            Self::Thin => "thin",
+            Self::Jindo => "jindo",
+        }
+    }
+
+    /// The kind of its runtimes.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Juicefs => "JuiceFSRuntime",
+            Self::Alluxio => "AlluxioRuntime",
+            Self::Thin => "ThinRuntime",
+            Self::Jindo => "JindoRuntime",
+        }
+    }
+
+    /// The same where the API server lists them in the benchmark's namespace: what they are called there, and the path.
+    pub fn watched(self) -> super::follow::Watched {
+        match self {
+            Self::Juicefs => ("juicefsruntimes", "/apis/data.fluid.io/v1alpha1/namespaces/bench/juicefsruntimes"),
+            Self::Alluxio => ("alluxioruntimes", "/apis/data.fluid.io/v1alpha1/namespaces/bench/alluxioruntimes"),
+            Self::Thin => ("thinruntimes", "/apis/data.fluid.io/v1alpha1/namespaces/bench/thinruntimes"),
+            Self::Jindo => ("jindoruntimes", "/apis/data.fluid.io/v1alpha1/namespaces/bench/jindoruntimes"),
+        }
+    }
+
+    /// Whether its masters are asked for something before a Dataset is Bound: then somebody has to answer for them.
+    pub fn has_masters(self) -> bool {
+        matches!(self, Self::Alluxio | Self::Jindo)
+    }
+
+    /// The registration of its plugin, of the package.
+    pub fn registration(self, package: &Path) -> Result<String> {
+        let text = fs::read_to_string(package).with_context(|| format!("reading {}", package.display()))?;
+        Ok(match self {
+            Self::Alluxio => alluxio::by_commands(&text),
+            _ => text,
+        })
+    }
+
+    fn objects(self, name: &str, number: u32) -> Objects {
+        match self {
+            Self::Juicefs => juicefs::objects(name, number),
+            Self::Alluxio => alluxio::objects(name),
+            Self::Thin => thin::objects(name),
+            Self::Jindo => jindo::objects(name),
+        }
+    }
+
+    /// What all of its runtimes share.
+    fn shared(self) -> Option<Value> {
+        (self == Self::Thin).then(thin::profile)
+    }
+}
+
+/// A namespace and `count` Secrets, Datasets and runtimes of these systems, by turns, as one List. Datasets that cannot each have a node share them.
+pub fn manifest(namespace: &str, systems: &[System], count: u32, shared: bool) -> Value {
+    let placement = if shared { "Shared" } else { "Exclusive" };
+    let (mut secrets, mut datasets, mut runtimes) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, system) in (0..count).zip(systems.iter().cycle()) {
+        let name = format!("data-{number:04}");
+        let mut objects = system.objects(&name, number);
+        let metadata = json!({"name": name, "namespace": namespace});
+        objects.secret["metadata"]["namespace"] = namespace.into();
+        secrets.push(objects.secret);
+        datasets.push(json!({
+            "apiVersion": "data.fluid.io/v1alpha1", "kind": "Dataset", "metadata": metadata,
+            "spec": {"accessModes": ["ReadWriteMany"], "placement": placement, "mounts": [objects.mount]},
+        }));
+        runtimes.push(json!({
+            "apiVersion": "data.fluid.io/v1alpha1", "kind": system.kind(), "metadata": metadata, "spec": objects.runtime,
+        }));
+    }
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
+    let items: Vec<Value> = std::iter::once(namespace)
+        .chain(systems.iter().filter_map(|system| system.shared()))
+        .chain(secrets)
+        .chain(datasets)
+        .chain(runtimes)
+        .collect();
+    json!({"apiVersion": "v1", "kind": "List", "items": items})
+}
+
+/// The name of a Dataset's Secret.
+fn secret_name(dataset: &str) -> String {
+    format!("{dataset}-secret")
+}
+
+fn secret(dataset: &str, data: &Value) -> Value {
+    json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": secret_name(dataset)}, "stringData": data})
+}
+
+/// An option whose value is in the Dataset's Secret.
+fn encrypted(dataset: &str, name: &str, key: &str) -> Value {
+    json!({"name": name, "valueFrom": {"secretKeyRef": {"name": secret_name(dataset), "key": key}}})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [System; 4] = [System::Juicefs, System::Alluxio, System::Thin, System::Jindo];
+
+    fn items(systems: &[System], count: u32) -> Vec<Value> {
+        manifest(NAMESPACE, systems, count, true)["items"].as_array().unwrap().clone()
+    }
+
+    #[test]
+    fn everything_exists_as_often_as_was_asked_for_by_turns() {
+        let items = items(&ALL, 6);
+        let count = |kind: &str| items.iter().filter(|item| item["kind"] == kind).count();
+        assert_eq!(["Namespace", "ThinRuntimeProfile", "Secret", "Dataset"].map(count), [1, 1, 6, 6]);
+        assert_eq!(ALL.map(|system| count(system.kind())), [2, 2, 1, 1]);
+    }
+
+    #[test]
+    fn a_dataset_and_its_runtime_have_one_name_and_one_namespace() {
+        let items = items(&ALL, 4);
+        for number in 0..4 {
+            let name = format!("data-{number:04}");
+            let of_this = items.iter().filter(|item| item["metadata"]["name"] == name.as_str());
+            assert!(of_this.clone().all(|item| item["metadata"]["namespace"] == NAMESPACE));
+            assert_eq!(of_this.count(), 2);
+        }
+    }
+
+    #[test]
+    fn datasets_share_nodes_only_where_they_must() {
+        let placement = |shared| manifest(NAMESPACE, &[System::Juicefs], 1, shared)["items"][2]["spec"]["placement"].clone();
+        assert_eq!((placement(true), placement(false)), (json!("Shared"), json!("Exclusive")));
+    }
+
+    #[test]
+    fn a_dataset_names_its_own_secret() {
+        for system in ALL {
+            let objects = system.objects("data-0007", 7);
+            let text = objects.mount.to_string();
+            let names = objects.secret["metadata"]["name"].as_str().unwrap();
+            assert!(text.contains(names) || system == System::Alluxio, "{text}");
+        }
+    }
+}
