@@ -4,16 +4,14 @@
 
 use std::collections::BTreeSet;
 
-use kube::ResourceExt;
-use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
+use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use wasser_tests::manifests::{dataset, runtime, secret, with};
+use wasser_tests::pods::{self, DATA, is_ready};
 use wasser_tests::tools::{kubectl, try_kubectl};
 use wasser_tests::{Installed, User, rights};
 
-/// Where the pods of these tests have the dataset.
-const DATA: &str = "/data";
 /// A directory of the node for the objects of the file system, so that workers, fuse pods and their successors have the same.
 const STORE: &str = "/var/lib/wasser-e2e";
 
@@ -44,63 +42,22 @@ async fn bound(name: &str, database: u8, change: impl FnOnce(Value) -> Value) ->
 
 /// A pod that mounts the Dataset `demo`, with what its volume mount has beside name and path.
 fn pod(name: &str, mount: Value) -> Value {
-    let mut mount = with(mount, "/name", json!("data"));
-    mount["mountPath"] = json!(DATA);
-    json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": "user"}},
-        "spec": {
-            "terminationGracePeriodSeconds": 0,
-            "containers": [{
-                "name": "user", "image": "docker.io/library/busybox:stable", "command": ["sleep", "1000000"], "volumeMounts": [mount]
-            }],
-            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "demo"}}]
-        }
-    })
-}
-
-fn is_ready(pod: &DynamicObject) -> Option<()> {
-    let conditions = pod.data["status"]["conditions"].as_array()?;
-    let ready = |condition: &Value| condition["type"] == "Ready" && condition["status"] == "True";
-    conditions.iter().any(ready).then_some(())
-}
-
-async fn run(user: &User, pod: &Value) {
-    user.apply(pod).await;
-    let name = pod["metadata"]["name"].as_str().unwrap();
-    user.object("v1", "Pod", name, "it is ready", is_ready).await;
-}
-
-/// What a command in a pod prints.
-async fn inside(user: &User, pod: &str, command: &str) -> String {
-    kubectl(&["exec", "-n", &user.namespace, pod, "-c", "user", "--", "sh", "-c", command]).await
+    pods::pod(name, "demo", mount)
 }
 
 /// How often something is mounted at the dataset's place in a pod.
 async fn mounted(user: &User, pod: &str) -> usize {
-    let mounts = inside(user, pod, "cat /proc/self/mountinfo").await;
+    let mounts = user.inside(pod, "cat /proc/self/mountinfo").await;
     mounts.lines().filter(|line| line.split(' ').nth(4) == Some(DATA)).count()
 }
 
 /// The fuse pods that there are and are not being deleted.
 async fn fuse_pods(user: &User) -> BTreeSet<String> {
-    let selected = ListParams::default().labels("role=juicefs-fuse");
-    let found = user.api("v1", "Pod").list(&selected).await.unwrap();
-    let stays = |pod: &&DynamicObject| pod.metadata.deletion_timestamp.is_none();
-    found.items.iter().filter(stays).map(ResourceExt::name_any).collect()
+    user.pods_with("role=juicefs-fuse").await
 }
 
 async fn end(installed: Installed) {
-    kubectl(&[
-        "delete",
-        "pod",
-        "-n",
-        &installed.namespace,
-        "-l",
-        "app=user",
-        "--wait",
-        "--ignore-not-found",
-    ])
-    .await;
+    installed.delete_pods().await;
     installed.delete_dataset("demo").await;
     installed.empty(&["jfs-secret"]).await;
     installed.clean_nodes().await;
@@ -112,20 +69,17 @@ async fn end(installed: Installed) {
 async fn one_pod_reads_what_another_writes() {
     let installed = bound("shared", 8, |runtime| runtime).await;
     assert!(fuse_pods(&installed).await.is_empty(), "no pod has asked for the data yet");
-    run(&installed, &pod("writer", json!({}))).await;
-    inside(
-        &installed,
-        "writer",
-        "head -c 4194304 /dev/urandom > /data/some && sync && sha256sum /data/some > /data/sum",
-    )
-    .await;
-    run(&installed, &pod("reader", json!({"readOnly": true}))).await;
-    let sum = inside(
-        &installed,
-        "reader",
-        "cd /data && sha256sum -c sum && (echo no > /data/other) 2>&1 || true",
-    )
-    .await;
+    installed.run(&pod("writer", json!({}))).await;
+    installed
+        .inside(
+            "writer",
+            "head -c 4194304 /dev/urandom > /data/some && sync && sha256sum /data/some > /data/sum",
+        )
+        .await;
+    installed.run(&pod("reader", json!({"readOnly": true}))).await;
+    let sum = installed
+        .inside("reader", "cd /data && sha256sum -c sum && (echo no > /data/other) 2>&1 || true")
+        .await;
     assert!(sum.contains("OK") && sum.contains("Read-only file system"), "{sum}");
     for pod in ["writer", "reader"] {
         assert_eq!(mounted(&installed, pod).await, 1);
@@ -142,8 +96,8 @@ async fn one_pod_reads_what_another_writes() {
     // Used data is not taken away.
     assert!(try_kubectl(&["delete", "dataset", "demo", "-n", &installed.namespace, "--wait=false"]).await);
     assert!(is_ready(&installed.api("v1", "Pod").get("reader").await.unwrap()).is_some());
-    assert_eq!(inside(&installed, "reader", "cat /data/sum | wc -l").await.trim(), "1");
-    kubectl(&["delete", "pod", "-n", &installed.namespace, "-l", "app=user", "--wait"]).await;
+    assert_eq!(installed.inside("reader", "cat /data/sum | wc -l").await.trim(), "1");
+    installed.delete_pods().await;
     installed.gone("data.fluid.io/v1alpha1", "Dataset", "demo").await;
     installed.empty(&["jfs-secret"]).await;
     installed.clean_nodes().await;
@@ -154,8 +108,8 @@ async fn one_pod_reads_what_another_writes() {
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn a_running_pod_gets_its_data_back_when_the_fuse_pod_is_replaced() {
     let installed = bound("recovery", 9, |runtime| runtime).await;
-    run(&installed, &pod("app", json!({"mountPropagation": "HostToContainer"}))).await;
-    inside(&installed, "app", "echo here > /data/file && sync").await;
+    installed.run(&pod("app", json!({"mountPropagation": "HostToContainer"}))).await;
+    installed.inside("app", "echo here > /data/file && sync").await;
     for round in 0..4 {
         let before = fuse_pods(&installed).await;
         let name = before.first().unwrap();
@@ -183,16 +137,16 @@ async fn a_running_pod_gets_its_data_back_when_the_fuse_pod_is_replaced() {
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn a_fuse_pod_on_demand_leaves_with_the_last_pod() {
     let installed = bound("demand", 10, |runtime| with(runtime, "/spec/fuse/cleanPolicy", json!("OnDemand"))).await;
-    run(&installed, &pod("one", json!({}))).await;
-    run(&installed, &pod("two", json!({"subPath": "below"}))).await;
+    installed.run(&pod("one", json!({}))).await;
+    installed.run(&pod("two", json!({"subPath": "below"}))).await;
     kubectl(&["delete", "pod", "one", "-n", &installed.namespace, "--wait"]).await;
-    inside(&installed, "two", "echo x > /data/x").await;
+    installed.inside("two", "echo x > /data/x").await;
     assert_eq!(fuse_pods(&installed).await.len(), 1, "there is a second user");
     kubectl(&["delete", "pod", "two", "-n", &installed.namespace, "--wait"]).await;
     let left = || async { fuse_pods(&installed).await.is_empty().then_some(()) };
     installed.eventually("the fuse pod has left", left).await;
-    run(&installed, &pod("three", json!({}))).await;
-    assert_eq!(inside(&installed, "three", "cat /data/below/x").await.trim(), "x");
+    installed.run(&pod("three", json!({}))).await;
+    assert_eq!(installed.inside("three", "cat /data/below/x").await.trim(), "x");
     end(installed).await;
 }
 
@@ -245,14 +199,14 @@ async fn a_fuse_pod_that_cannot_start_is_told_and_its_repair_is_enough() {
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn a_restarted_node_plugin_leaves_the_mounts_alone() {
     let installed = bound("restarted", 13, |runtime| runtime).await;
-    run(&installed, &pod("app", json!({"mountPropagation": "HostToContainer"}))).await;
-    inside(&installed, "app", "echo here > /data/file && sync").await;
+    installed.run(&pod("app", json!({"mountPropagation": "HostToContainer"}))).await;
+    installed.inside("app", "echo here > /data/file && sync").await;
     let system = wasser_tests::installed::SYSTEM;
     kubectl(&["rollout", "restart", "daemonset/wasser-csi", "-n", system]).await;
     kubectl(&["rollout", "status", "daemonset/wasser-csi", "-n", system, "--timeout=90s"]).await;
-    assert_eq!(inside(&installed, "app", "cat /data/file").await.trim(), "here");
+    assert_eq!(installed.inside("app", "cat /data/file").await.trim(), "here");
     assert_eq!(mounted(&installed, "app").await, 1);
-    run(&installed, &pod("later", json!({}))).await;
+    installed.run(&pod("later", json!({}))).await;
     // The new one recovers what the old one has mounted.
     let before = fuse_pods(&installed).await;
     kubectl(&[

@@ -1,0 +1,66 @@
+//! Pods that use datasets, on nodes that have containers.
+
+use std::collections::BTreeSet;
+
+use kube::ResourceExt;
+use kube::api::{DynamicObject, ListParams};
+use serde_json::{Value, json};
+
+use crate::User;
+use crate::manifests::with;
+use crate::tools::kubectl;
+
+/// Where these pods have the dataset.
+pub const DATA: &str = "/data";
+/// The label of these pods.
+const LABEL: &str = "app=user";
+
+/// A pod that mounts a claim, with what its volume mount has beside name and path.
+pub fn pod(name: &str, claim: &str, mount: Value) -> Value {
+    let mut mount = with(mount, "/name", json!("data"));
+    mount["mountPath"] = json!(DATA);
+    json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": "user"}},
+        "spec": {
+            "terminationGracePeriodSeconds": 0,
+            "containers": [{
+                "name": "user", "image": "docker.io/library/busybox:stable", "command": ["sleep", "1000000"], "volumeMounts": [mount]
+            }],
+            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": claim}}]
+        }
+    })
+}
+
+/// Something if a pod is ready.
+pub fn is_ready(pod: &DynamicObject) -> Option<()> {
+    let conditions = pod.data["status"]["conditions"].as_array()?;
+    let ready = |condition: &Value| condition["type"] == "Ready" && condition["status"] == "True";
+    conditions.iter().any(ready).then_some(())
+}
+
+impl User {
+    /// Creates a pod and waits until it is ready.
+    pub async fn run(&self, pod: &Value) {
+        self.apply(pod).await;
+        let name = pod["metadata"]["name"].as_str().expect("a name");
+        self.object("v1", "Pod", name, "it is ready", is_ready).await;
+    }
+
+    /// What a command in a pod prints.
+    pub async fn inside(&self, pod: &str, command: &str) -> String {
+        kubectl(&["exec", "-n", &self.namespace, pod, "-c", "user", "--", "sh", "-c", command]).await
+    }
+
+    /// The pods with a label that are not being deleted.
+    pub async fn pods_with(&self, label: &str) -> BTreeSet<String> {
+        let selected = ListParams::default().labels(label);
+        let found = self.api("v1", "Pod").list(&selected).await.expect("listing pods");
+        let stays = |pod: &&DynamicObject| pod.metadata.deletion_timestamp.is_none();
+        found.items.iter().filter(stays).map(ResourceExt::name_any).collect()
+    }
+
+    /// Deletes the pods that use datasets, and waits until they are gone.
+    pub async fn delete_pods(&self) {
+        kubectl(&["delete", "pod", "-n", &self.namespace, "-l", LABEL, "--wait", "--ignore-not-found"]).await;
+    }
+}
