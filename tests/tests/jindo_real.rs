@@ -89,7 +89,7 @@ async fn mount(user: &User, mounts: &[&Value]) {
 async fn replace_master(user: &User) {
     let pods = user.api("v1", "Pod");
     let before = pods.get(MASTER).await.unwrap().metadata.uid;
-    kubectl(&["delete", "pod", "-n", &user.namespace, MASTER, "--grace-period=0", "--force"]).await;
+    kubectl(&["delete", "pod", "-n", &user.namespace, MASTER, "--wait"]).await;
     let replaced = |pod: &DynamicObject| (pod.metadata.uid != before).then(|| wasser_tests::pods::is_ready(pod)).flatten();
     user.object("v1", "Pod", MASTER, "there is another", replaced).await;
 }
@@ -121,7 +121,7 @@ async fn a_cache_is_mounted_changed_restarted_and_emptied() {
         (told == "here\n").then_some(())
     };
     installed.eventually("a pod reads the source", reached).await;
-    let refused = installed.inside("app", "echo no > /data/local/no 2>&1 || true").await;
+    let refused = installed.inside("app", "(echo no > /data/local/no) 2>&1 || true").await;
     assert!(refused.contains("Read-only file system"), "{refused}");
     let states = |dataset: &DynamicObject| {
         let states = &dataset.data["status"]["cacheStates"];

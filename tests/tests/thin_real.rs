@@ -200,7 +200,7 @@ async fn buckets_come_and_go_while_a_pod_uses_the_others() {
         (told == "musicmusic\nphotos\n").then_some(())
     };
     installed.eventually("one bucket has come and one has gone", come).await;
-    let refused = installed.inside("app", "echo no > /data/music/no 2>&1 || true").await;
+    let refused = installed.inside("app", "(echo no > /data/music/no) 2>&1 || true").await;
     assert!(refused.contains("Read-only file system"), "{refused}");
     let same = installed.inside("app", "stat -c %d /data/photos").await;
     assert_eq!(same, device, "what stays is not mounted anew");
@@ -221,7 +221,7 @@ ssh-keygen -q -t ed25519 -N "" -f /host
 ssh-keygen -q -t ed25519 -N "" -f /client
 cp /client.pub /root/.ssh/authorized_keys
 chmod 700 /root/.ssh
-exec /usr/sbin/sshd -D -e -p 2222 -h /host -o Subsystem="sftp internal-sftp"
+exec /usr/sbin/sshd -f /dev/null -D -e -p 2222 -h /host -o Subsystem="sftp internal-sftp"
 "#;
 
 /// A pod that is such a server: its address, its public key, and the client's private one.
@@ -269,7 +269,7 @@ async fn a_directory_of_an_ssh_server_is_read_and_not_written() {
         .run(&pod("reader", "papers", json!({"mountPropagation": "HostToContainer"})))
         .await;
     assert_eq!(installed.inside("reader", "cat /data/one").await, "draft\n");
-    let refused = installed.inside("reader", "echo no > /data/two 2>&1 || true").await;
+    let refused = installed.inside("reader", "(echo no > /data/two) 2>&1 || true").await;
     assert!(refused.contains("Read-only file system"), "{refused}");
     installed.inside("server", "echo final > /srv/papers/one").await;
     prints(&installed, "reader", "cat /data/one", "final").await;

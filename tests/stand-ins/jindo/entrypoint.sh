@@ -7,7 +7,9 @@ case $role in
 master)
     mkdir -p "$meta/www"
     touch "$table"
-    exec httpd -f -p "$(property namespace.rpc.port)" -h "$meta/www"
+    httpd -f -p "$(property namespace.rpc.port)" -h "$meta/www" &
+    trap 'kill "$!"; exit 0' TERM
+    wait "$!"
     ;;
 worker)
     # Caches the files of all sources that are directories. Once the cache was formatted, it stays empty.
@@ -25,17 +27,17 @@ worker)
     ;;
 fuse)
     umount -l "$FLUID_FUSE_MOUNTPOINT" 2>/dev/null
-    mkdir -p /view "$FLUID_FUSE_MOUNTPOINT"
+    mkdir -p /jindo "$FLUID_FUSE_MOUNTPOINT"
     until first=$(fetch_table); do sleep 1; done
-    # What is mounted at the root is below the others, and stays.
+    # The name of the directory becomes that of the mount. What is mounted at the root is below the others, and stays.
     printf '%s\n' "$first" | while read -r path source; do
-        [ "$path" != / ] || mount --bind "${source#local://}" /view
+        [ "$path" != / ] || mount --bind "${source#local://}" /jindo
     done
-    options=fsname=jindo,allow_other
+    options=allow_other
     for argument; do
         [ "$argument" != -oro ] || options=$options,ro
     done
-    bindfs -f -o "$options" /view "$FLUID_FUSE_MOUNTPOINT" &
+    bindfs -f -o "$options" /jindo "$FLUID_FUSE_MOUNTPOINT" &
     client=$!
     trap 'umount -l "$FLUID_FUSE_MOUNTPOINT"; exit 0' TERM
     while kill -0 "$client" 2>/dev/null; do
@@ -43,14 +45,14 @@ fuse)
             printf '%s\n' "$now" | while read -r path source; do
                 case $path$source in
                 /?*local://*)
-                    if ! grep -q " /view$path " /proc/self/mounts; then
-                        mkdir -p "/view$path" && mount --bind "${source#local://}" "/view$path"
+                    if ! grep -q " /jindo$path " /proc/self/mounts; then
+                        mkdir -p "/jindo$path" && mount --bind "${source#local://}" "/jindo$path"
                     fi
                     ;;
                 esac
             done
-            sed -n 's|^[^ ]* /view\(/[^ ]*\) .*|\1|p' /proc/self/mounts | while read -r path; do
-                printf '%s\n' "$now" | grep -q "^$path " || { umount -l "/view$path" && rmdir "/view$path"; }
+            sed -n 's|^[^ ]* /jindo\(/[^ ]*\) .*|\1|p' /proc/self/mounts | while read -r path; do
+                printf '%s\n' "$now" | grep -q "^$path " || { umount -l "/jindo$path" && rmdir "/jindo$path"; }
             done
         fi
         sleep 1 &
