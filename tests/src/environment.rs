@@ -58,3 +58,8 @@ pub fn own_cluster() -> Option<String> {
 pub fn program(variable: &str, default: &str) -> PathBuf {
     std::env::var_os(variable).map_or_else(|| default.into(), PathBuf::from)
 }
+
+/// `WASSER_S3`: an S3 server that pods reach, with the keys of its administrator: `http://access:secret@host:port`.
+pub fn s3() -> String {
+    std::env::var("WASSER_S3").expect("this test needs an S3 server: run it with `cargo xtask test e2e`, or set WASSER_S3")
+}

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod charts;
+pub mod demo;
 pub mod environment;
 pub mod expect;
 pub mod installed;
@@ -17,6 +18,7 @@ pub mod operator;
 pub mod plugins;
 pub mod pods;
 pub mod rights;
+pub mod s3;
 pub mod servers;
 mod sweep;
 pub mod tools;

@@ -44,7 +44,12 @@ pub fn runtime(name: &str) -> Value {
 
 /// The objects of a file in `tests/manifests`.
 pub fn file(name: &str) -> Vec<Value> {
-    let path = environment::root().join("tests/manifests").join(name);
+    documents(&format!("tests/manifests/{name}"))
+}
+
+/// The objects of a file of the repository.
+pub fn documents(path: &str) -> Vec<Value> {
+    let path = environment::root().join(path);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("reading {}: {error}", path.display()));
     let documents = yaml_serde::Deserializer::from_str(&text).map(|document| Value::deserialize(document).expect("YAML"));
     documents.filter(|document| !document.is_null()).collect()

@@ -8,7 +8,7 @@ use kube::ResourceExt;
 use kube::api::{DynamicObject, ListParams};
 use serde_json::{Value, json};
 
-use wasser_tests::pods::{bound, end, pod};
+use wasser_tests::demo::{bound, end, pod};
 use wasser_tests::tools::{helm, kubectl};
 use wasser_tests::{Installed, installed};
 

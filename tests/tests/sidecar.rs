@@ -7,8 +7,9 @@ use kube::api::{DynamicObject, ListParams, PostParams};
 use serde_json::{Value, json};
 
 use wasser_tests::Installed;
+use wasser_tests::demo::{bound, end, pod};
 use wasser_tests::manifests::with;
-use wasser_tests::pods::{bound, container, end, is_ready, pod};
+use wasser_tests::pods::{container, is_ready};
 use wasser_tests::tools::kubectl;
 
 /// On pods that are to mount by themselves.

@@ -233,3 +233,26 @@ async fn a_claim_that_is_not_bound_is_waited_for() {
     operator.empty(&OWN).await;
     operator.end().await;
 }
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn a_runtime_may_hide_its_values_and_shows_its_mounts() {
+    let operator = serving("thin-hidden").await;
+    apply_with(&operator, |kind, object| match kind {
+        KIND => with(
+            object,
+            "/metadata/annotations",
+            json!({"runtime.fluid.io/disable-helm-value-config": "true"}),
+        ),
+        _ => object,
+    })
+    .await;
+    operator.bound("photos").await;
+    let mounts = json!([{"mountPoint": "minio://photos", "name": "photos"}]);
+    operator
+        .status(KIND, "photos", &json!({"valueFile": "N/A", "mounts": mounts}))
+        .await;
+    let values = operator.api("v1", "ConfigMap").get_opt("photos-thin-values").await.unwrap();
+    assert!(values.is_none());
+    end(operator).await;
+}

@@ -5,8 +5,9 @@
 use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::json;
 
+use wasser_tests::demo::{bound, end, pod};
 use wasser_tests::manifests::with;
-use wasser_tests::pods::{bound, end, is_ready, pod};
+use wasser_tests::pods::is_ready;
 use wasser_tests::tools::{kubectl, try_kubectl};
 use wasser_tests::{Installed, rights, servers};
 

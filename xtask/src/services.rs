@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -9,58 +10,103 @@ use anyhow::{Context, Result, ensure};
 use crate::cluster::{Node, State, free_ports, real};
 use crate::machine;
 use crate::process::wait;
+use crate::tools::Tool;
 
 /// How long a server may take to start.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// The name under which it is recorded.
+/// The names under which they are recorded.
 const REDIS: &str = "redis";
+const S3: &str = "s3";
+/// Who may do everything on the S3 server. It listens on an address of this machine alone.
+const ACCESS_KEY: &str = "wasser";
+const SECRET_KEY: &str = "wasser-secret";
 
 /// The URL of a Redis that the cluster's pods reach: the one that runs, or a new one, which `down` stops.
 pub fn redis(name: &str) -> Result<String> {
+    server(name, REDIS, |address, directory| {
+        machine::install(&["redis-server"])?;
+        let (host, port) = (address.ip().to_string(), address.port().to_string());
+        let data = directory.display().to_string();
+        // The address is of this machine alone. Without a password, and with the protection on, Redis would answer only on loopback.
+        let command = [
+            "redis-server",
+            "--bind",
+            &host,
+            "--port",
+            &port,
+            "--dir",
+            &data,
+            // Each is a file system of its own; by default there are 16.
+            "--databases",
+            "64",
+            "--protected-mode",
+            "no",
+            "--save",
+            "",
+            "--appendonly",
+            "yes",
+        ];
+        Ok((command.map(str::to_owned).to_vec(), format!("redis://{address}/1")))
+    })
+}
+
+/// The URL of an S3 server that the cluster's pods reach, with the keys of its administrator: `http://access:secret@host:port`.
+pub fn s3(name: &str) -> Result<String> {
+    server(name, S3, |address, directory| {
+        let program = Tool::VersityGw.ensure()?;
+        let [buckets, accounts] = ["buckets", "accounts"].map(|part| directory.join(part));
+        for part in [&buckets, &accounts] {
+            fs::create_dir_all(part).with_context(|| format!("creating {}", part.display()))?;
+        }
+        let (program, listen) = (program.display().to_string(), address.to_string());
+        let (buckets, accounts) = (buckets.display().to_string(), accounts.display().to_string());
+        let command = [
+            &program,
+            "--port",
+            &listen,
+            "--access",
+            ACCESS_KEY,
+            "--secret",
+            SECRET_KEY,
+            "--iam-dir",
+            &accounts,
+            "--quiet",
+            "posix",
+            &buckets,
+        ];
+        Ok((
+            command.map(str::to_owned).to_vec(),
+            format!("http://{ACCESS_KEY}:{SECRET_KEY}@{address}"),
+        ))
+    })
+}
+
+/// The URL of a server: of the one that runs, or of a new one. `command` gives the command line for an address and a directory, and the URL.
+fn server(name: &str, kind: &str, command: impl FnOnce(SocketAddr, &Path) -> Result<(Vec<String>, String)>) -> Result<String> {
     let mut state = State::load(name)?.with_context(|| format!("there is no cluster {name}"))?;
     if let Some(service) = state
         .services
         .iter()
-        .find(|service| service.process.name == REDIS && service.process.runs())
+        .find(|service| service.process.name == kind && service.process.runs())
     {
         return Ok(service.url.clone());
     }
-    machine::install(&["redis-server"])?;
     let address = match (state.node, state.network) {
         (Node::Real, Some(number)) => real::machine_address(number),
         _ => Ipv4Addr::LOCALHOST,
     };
     let [port] = free_ports(address)?;
-    let directory = state.directory.join(REDIS);
+    let directory = state.directory.join(kind);
     fs::create_dir_all(&directory).with_context(|| format!("creating {}", directory.display()))?;
-    let (host, port_text, data) = (address.to_string(), port.to_string(), directory.display().to_string());
-    // The address is of this machine alone. Without a password, and with the protection on, Redis would answer only on loopback.
-    let command = [
-        "redis-server",
-        "--bind",
-        &host,
-        "--port",
-        &port_text,
-        "--dir",
-        &data,
-        // Each is a file system of its own; by default there are 16.
-        "--databases",
-        "64",
-        "--protected-mode",
-        "no",
-        "--save",
-        "",
-        "--appendonly",
-        "yes",
-    ];
-    let url = format!("redis://{host}:{port}/1");
-    state.serve(REDIS, &command, &url)?;
     let target = SocketAddr::from((address, port));
+    let (words, url) = command(target, &directory)?;
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    state.serve(kind, &words, &url)?;
     let answers = wait(PATIENCE, || TcpStream::connect_timeout(&target, PATIENCE).is_ok());
     ensure!(
         answers,
-        "Redis does not answer at {target}; its log is {}",
-        state.log(REDIS).display()
+        "the server {kind} does not answer at {target}; its log is {}",
+        state.log(kind).display()
     );
     Ok(url)
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use futures::FutureExt;
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::Api;
 use kube::api::{DynamicObject, ObjectMeta, Patch, PatchParams};
+use kube::{Api, ResourceExt};
 use serde_json::{Map, Value, json};
 use wasser_api::labels;
 use wasser_chart::{Policy, ReleaseMeta, RenderError};
@@ -128,7 +128,9 @@ impl Request {
             release: display,
             source: Box::new(source),
         })?;
-        self.record_values(&values).await?;
+        if self.shows_values() {
+            self.record_values(&values).await?;
+        }
         let installed = Installed {
             text: values.to_string(),
             objects,
@@ -203,6 +205,12 @@ impl Request {
                    "controller": true, "blockOwnerDeletion": false}),
         );
         common
+    }
+
+    /// Whether a ConfigMap shows the values: the runtime's annotation may say that none does.
+    pub(crate) fn shows_values(&self) -> bool {
+        let annotation = self.runtime.annotations().get(labels::DISABLE_VALUES);
+        annotation.is_none_or(|text| !text.eq_ignore_ascii_case("true"))
     }
 
     /// Writes the values ConfigMap, which DataLoad jobs and Fluid's own tools read: what is installed, never what was about to be.

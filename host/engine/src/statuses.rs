@@ -1,23 +1,31 @@
 //! The statuses that a reconcile leads to, computed from what was observed.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use wasser_api::conditions::{self, Wanted, runtime as types};
-use wasser_api::dataset::{CATEGORY_ACCELERATE, DatasetPhase, DatasetRuntime};
+use wasser_api::dataset::{CATEGORY_ACCELERATE, DatasetPhase, DatasetRuntime, Mount};
 use wasser_api::reasons::{dataset as dataset_reasons, runtime as reasons};
 use wasser_api::runtime_status::{RuntimePhase, RuntimeStatus};
 
 use crate::request::Request;
 use crate::roles::RoleState;
 
+/// What the status shows of a runtime that has no values ConfigMap.
+const NO_VALUES: &str = "N/A";
+
 impl Request {
     /// CheckAndUpdateRuntimeStatus: what the roles' workloads say. True if the runtime is ready to be bound.
     pub fn check_and_update_runtime_status(&mut self) -> bool {
-        let value_file = self.identity.values_config_map();
         if self.context.installed.is_some() {
-            self.runtime_status.value_file = value_file;
+            self.runtime_status.value_file = if self.shows_values() {
+                self.identity.values_config_map()
+            } else {
+                NO_VALUES.to_owned()
+            };
         }
         self.forget_absent_roles();
         for state in self.roles.clone() {
@@ -187,6 +195,13 @@ impl Request {
         if status.mounts.is_empty() {
             status.mounts = self.dataset.as_ref().map(|dataset| dataset.spec.mounts.clone()).unwrap_or_default();
         }
+        // The runtime shows what is mounted too, without how.
+        let without_options = |mount: &Mount| Mount {
+            options: BTreeMap::new(),
+            encrypt_options: Vec::new(),
+            ..mount.clone()
+        };
+        self.runtime_status.mounts = status.mounts.iter().map(without_options).collect();
         let bound = DatasetRuntime {
             name: self.identity.name.clone(),
             namespace: self.identity.namespace.clone(),

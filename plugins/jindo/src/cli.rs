@@ -22,23 +22,25 @@ fn master(host: &impl Host) -> Result<String> {
     Ok(pod.name.clone())
 }
 
+/// What the master has mounted, by path. It must be able to report first.
+fn mounted(host: &impl Host, pod: &str) -> Result<Vec<String>> {
+    host.run(pod, &["jindocache", "-report"], SHORT)?;
+    let listed = host.run(pod, &["jindocache", "-mount"], SHORT)?;
+    Ok(reports::mounts(&listed).into_iter().map(str::to_owned).collect())
+}
+
 /// Mounts what is not mounted. A mount that fails does not keep the others from being tried.
 pub fn mount(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
     let pod = master(host)?;
-    host.run(&pod, &["jindocache", "-report"], SHORT)?;
-    let listed = host.run(&pod, &["jindocache", "-mount"], SHORT)?;
-    let there = reports::mounts(&listed);
+    let there = mounted(host, &pod)?;
     let mut failures = Vec::new();
     for (path, target) in Sources::of(ctx)?.mounts {
-        if there.contains(&path.as_str()) {
+        if there.contains(&path) {
             continue;
         }
         let output = host.exec(&pod, "", &["jindocache", "-mount", &path, &target], SHORT)?;
         if output.code != 0 && !output.stdout.contains(MOUNTED) && !output.stderr.contains(MOUNTED) {
-            failures.push(format!(
-                "{target} at {path}: {}",
-                output.stderr.lines().last().unwrap_or("nothing on standard error")
-            ));
+            failures.push(format!("{target} at {path}: {}", last_line(&output.stderr)));
         }
     }
     let sets = host.run(&pod, &["jindocache", "-listCacheSet"], SHORT)?;
@@ -52,6 +54,26 @@ pub fn mount(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
         "`jindocache -mount` in pod {pod} could not mount {}",
         failures.join("; ")
     )))
+}
+
+/// Unmounts what of these paths is mounted. One that stays is told, once, and keeps nobody from mounting the others: at worst, there is more to see
+/// than was asked for.
+pub fn unmount(host: &impl Host, paths: &[String]) -> Result<()> {
+    let pod = master(host)?;
+    let there = mounted(host, &pod)?;
+    for path in paths.iter().filter(|path| there.contains(path)) {
+        let output = host.exec(&pod, "", &["jindocache", "-unmount", path], SHORT)?;
+        if output.code != 0 {
+            let said = last_line(&output.stderr);
+            let message = format!("`jindocache -unmount` in pod {pod} could not unmount {path}, which stays visible: {said}");
+            host.event("Warning", "UnmountFailed", &message)?;
+        }
+    }
+    Ok(())
+}
+
+fn last_line(text: &str) -> &str {
+    text.lines().last().unwrap_or("nothing on standard error")
 }
 
 /// The bytes of all mounts.
@@ -99,10 +121,11 @@ pub fn states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, Stri
 }
 
 /// One attempt to empty the cache; without a master that is ready there is nobody to ask.
-pub fn format(host: &impl Host) -> Result<()> {
+pub fn format(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
+    let patience = ctx.runtime.spec.clean_cache_policy.grace_period_seconds.unwrap_or(60).max(1);
     match host.ready_pods(MASTER)?.first() {
         Some(pod) => host
-            .run(&pod.name, &["jindocache", "-formatCache"], Duration::from_secs(60))
+            .run(&pod.name, &["jindocache", "-formatCache"], Duration::from_secs(patience))
             .map(drop),
         None => Ok(()),
     }

@@ -38,6 +38,8 @@ pub fn description() -> Description {
         wants: vec![
             Want::new("exec", &[MASTER]),
             Want::new("ports", &[]),
+            // A mount that cannot be unmounted is told.
+            Want::new("events", &[]),
             Want::new("kinds", &["StatefulSet", "DaemonSet", "ConfigMap", "Service"]),
             Want::new("privileged", &[]),
         ],

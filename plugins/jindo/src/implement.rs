@@ -1,11 +1,12 @@
 //! The methods of the runtime.
 
 use serde_json::Value;
-use wasser_sdk::{Context, Description, Host, Implement, Result, StorageStats};
+use wasser_sdk::{Context, Description, Host, Implement, Result, StorageStats, UfsChange, UfsUpdate};
 
 use crate::cli;
 use crate::describe;
 use crate::input::Spec;
+use crate::live;
 use crate::transform;
 
 /// JindoCache.
@@ -45,6 +46,16 @@ impl Implement for Jindo {
         cli::states(ctx, host)
     }
 
+    fn should_update_ufs(ctx: &Context<Spec>, host: &impl Host) -> Result<UfsChange> {
+        live::change(ctx, host)
+    }
+
+    fn update_ufs(ctx: &Context<Spec>, host: &impl Host, change: &UfsChange) -> Result<UfsUpdate> {
+        cli::unmount(host, &change.removed)?;
+        cli::mount(ctx, host)?;
+        Ok(UfsUpdate { ready: true, values: None })
+    }
+
     /// Images that the runtime does not name stay as they are installed, and clients stay on their nodes.
     fn sync_runtime(ctx: &Context<Spec>, host: &impl Host) -> Result<Option<Value>> {
         let Some(installed) = &ctx.installed else { return Ok(None) };
@@ -65,7 +76,7 @@ impl Implement for Jindo {
         Ok(Some(values))
     }
 
-    fn shutdown(_ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
-        cli::format(host)
+    fn shutdown(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
+        cli::format(ctx, host)
     }
 }

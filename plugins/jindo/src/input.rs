@@ -45,6 +45,8 @@ pub struct Spec {
     pub volumes: Vec<Value>,
     /// Secrets for pulling images.
     pub image_pull_secrets: Vec<Value>,
+    /// How the cache is emptied in the end.
+    pub clean_cache_policy: CleanCachePolicy,
 }
 
 impl Spec {
@@ -93,6 +95,14 @@ pub struct Component {
     pub log_config: Texts,
     /// Metrics of the client; of `spec.fuse` only.
     pub metrics: Metrics,
+}
+
+/// How the cache is emptied in the end.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CleanCachePolicy {
+    /// How long one attempt may take; 60 where it is not given.
+    pub grace_period_seconds: Option<u64>,
 }
 
 /// Metrics of the client.

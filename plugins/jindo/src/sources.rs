@@ -74,8 +74,7 @@ impl Sources {
         let options = dataset.options_of(mount);
         let secrets = dataset.encrypt_options_of(mount);
         let bucket = rest.split('/').next().unwrap_or_default();
-        let name = path.trim_matches('/').replace('/', "-");
-        let name = if name.is_empty() { "root".to_string() } else { name };
+        let name = name(&path);
         let mut target = mount.mount_point.clone();
         match scheme {
             "oss" | "s3" | "cos" | "obs" | "hdfs" | "http" | "https" if bucket.is_empty() => return Err(wrong("names no bucket or host")),
@@ -87,7 +86,7 @@ impl Sources {
             }
             "oss" | "s3" | "cos" | "obs" | "hdfs" | "http" | "https" => {}
             "pvc" | "local" => {
-                let directory = format!("/underFSStorage/{name}");
+                let directory = directory(&name);
                 let (volume, below) =
                     native(scheme, rest, &directory).ok_or_else(|| wrong("is neither pvc://<claim>[/path] nor local:///<directory>"))?;
                 target = format!("local://{below}");
@@ -190,6 +189,34 @@ impl Sources {
         }
         properties
     }
+}
+
+/// What mounts that were accepted before mount, by their paths.
+pub fn table(mounts: &[Mount]) -> BTreeMap<String, String> {
+    let entry = |mount: &Mount| {
+        let path = path(mount);
+        let native = mount
+            .mount_point
+            .split_once("://")
+            .filter(|(scheme, _)| ["pvc", "local"].contains(scheme))
+            .and_then(|(scheme, rest)| native(scheme, rest, &directory(&name(&path))));
+        let target = native.map_or_else(|| mount.mount_point.clone(), |(_, below)| format!("local://{below}"));
+        (path, target)
+    };
+    mounts.iter().map(entry).collect()
+}
+
+/// What belongs to the mount at a path is called.
+fn name(path: &str) -> String {
+    match path.trim_matches('/').replace('/', "-") {
+        name if name.is_empty() => "root".to_string(),
+        name => name,
+    }
+}
+
+/// Where the pods have the volume of a mount that is one.
+fn directory(name: &str) -> String {
+    format!("/underFSStorage/{name}")
 }
 
 /// Where a mount appears: an absolute path wins over the name.

@@ -7,6 +7,7 @@ use serde_json::Value;
 use wasser_sdk::{DatasetSpec, Error, Result};
 
 use crate::claim::Claim;
+use crate::host_volume;
 use crate::secrets;
 
 /// The whole of it.
@@ -74,6 +75,7 @@ pub fn of(dataset: &DatasetSpec, target_path: &str, options: &BTreeMap<String, S
     };
     for (at, mount) in dataset.mounts.iter().enumerate() {
         let mut options = dataset.options_of(mount);
+        options.remove(host_volume::OPTION);
         options.extend(secrets::options(dataset, mount, at)?);
         config.mounts.push(MountConfig {
             mount_point: mount.mount_point.clone(),

@@ -7,6 +7,7 @@ mod claim;
 mod config;
 mod describe;
 mod env;
+mod host_volume;
 mod implement;
 mod input;
 mod live;

@@ -7,6 +7,7 @@ use crate::claim;
 use crate::config;
 use crate::describe::{FUSE, WORKER};
 use crate::env;
+use crate::host_volume;
 use crate::input::{Component, Spec};
 use crate::merge;
 use crate::profile;
@@ -22,14 +23,19 @@ const STORAGE: &str = "fuse-config-storage";
 pub fn values(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
     let (spec, dataset) = (&ctx.runtime.spec, ctx.dataset()?);
     let profile = profile::of(ctx, host)?;
-    let fuse = merge::component(&profile.fuse, &spec.fuse);
+    let mut fuse = merge::component(&profile.fuse, &spec.fuse);
     let worker = merge::component(&profile.worker, &spec.worker);
     let all_volumes = merge::named(&profile.volumes, &spec.volumes, "name");
     let claim = claim::of(ctx, dataset, host)?;
+    let host_volumes = host_volume::of(dataset, &fuse.options)?;
+    fuse.options.remove(host_volume::OPTION);
     let config = config::of(dataset, &ctx.mount_path, &fuse.options, &claim)?;
     let cache = volumes::cache_directory(spec.tiered_store.levels.first().map(|level| level.path.as_str()))?;
 
     let mut fuse_volumes = Volumes::of(FUSE, &fuse.volume_mounts, &all_volumes)?;
+    for volume in host_volumes {
+        fuse_volumes.add(volume);
+    }
     for secret in secrets::names(dataset) {
         fuse_volumes.add(secrets::volume(&secret, false));
     }

@@ -47,6 +47,18 @@ fn a_dataset_that_cannot_work(#[case] dataset: Value, #[case] field: &str, #[cas
 }
 
 #[rstest]
+#[case::relative("/a:../b")]
+#[case::above("/a/../b")]
+#[case::root("/")]
+#[case::three("/a:/b:/c")]
+fn a_directory_of_the_node_that_cannot_be_mounted(#[case] directory: &str) {
+    let options = json!({"sharedOptions": {"fluid.fuse.hostvolume": directory}});
+    let (at, message) = refusal(&support::trio(options, json!({}), json!({})));
+    assert_eq!(at, "the option fluid.fuse.hostvolume");
+    assert!(message.contains(directory), "{message}");
+}
+
+#[rstest]
 #[case::no_type(json!({"fileSystemType": ""}), "spec.fileSystemType", "one word")]
 #[case::words(json!({"fileSystemType": "fuse s3"}), "spec.fileSystemType", "one word")]
 #[case::other_type(json!({"fuse": 1}), "", "another type than its CRD says")]

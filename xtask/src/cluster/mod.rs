@@ -199,6 +199,16 @@ impl Cluster {
         services::redis(&state.name)
     }
 
+    /// The URL of an S3 server that pods reach, with the keys of its administrator; started and ended like the Redis.
+    pub fn s3(&self) -> Result<String> {
+        let state = self
+            .state
+            .as_ref()
+            .context("for the cluster of KUBECONFIG no S3 server is started: bring your own, or unset KUBECONFIG")?;
+        let _lock = lock()?;
+        services::s3(&state.name)
+    }
+
     /// Kills a process of the cluster, as `kube-apiserver` or `kubelet`, and starts it again; does not wait until it is ready.
     pub fn restart(&mut self, process: &str) -> Result<()> {
         let name = &self

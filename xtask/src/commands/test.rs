@@ -2,6 +2,7 @@
 
 mod binaries;
 mod end_to_end;
+mod needs;
 mod report;
 
 use std::process::Command;

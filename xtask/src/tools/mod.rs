@@ -19,6 +19,8 @@ pub enum Tool {
     JuiceFs,
     /// The test suite of the CSI project.
     CsiSanity,
+    /// A server that speaks S3's protocol, over a directory.
+    VersityGw,
 }
 
 /// How a tool is built.
@@ -50,7 +52,14 @@ const KUBERNETES_LDFLAGS: &str = "-X k8s.io/component-base/version.gitVersion=v1
 
 impl Tool {
     /// All, in the order in which they are built.
-    pub const ALL: [Self; 5] = [Self::Kubernetes, Self::Kwok, Self::Helm, Self::JuiceFs, Self::CsiSanity];
+    pub const ALL: [Self; 6] = [
+        Self::Kubernetes,
+        Self::Kwok,
+        Self::Helm,
+        Self::JuiceFs,
+        Self::CsiSanity,
+        Self::VersityGw,
+    ];
 
     /// The program, built if it is not in the cache. An interrupted build goes on where Go's own cache has got to.
     pub fn ensure(self) -> Result<PathBuf> {
@@ -109,6 +118,13 @@ impl Tool {
                 package: "github.com/kubernetes-csi/csi-test/v5/cmd/csi-sanity",
                 minutes: 1,
                 packages: 250,
+                ..go
+            },
+            Self::VersityGw => Recipe {
+                name: "versitygw",
+                package: "github.com/versity/versitygw/cmd/versitygw",
+                minutes: 2,
+                packages: 600,
                 ..go
             },
         }

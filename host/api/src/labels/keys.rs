@@ -36,6 +36,8 @@ pub const PVC_STORAGE: &str = "pvc.fluid.io/resources.requests.storage";
 pub const METADATA_LIST: &str = "data.fluid.io/metadataList";
 /// Annotation on a runtime: whether its fuse pods share the node's process namespace.
 pub const FUSE_HOST_PID: &str = "runtime.fluid.io/fuse.hostpid";
+/// Annotation on a runtime: whether no ConfigMap shows the values of its chart.
+pub const DISABLE_VALUES: &str = "runtime.fluid.io/disable-helm-value-config";
 /// Label or volume attribute: how the node plugin publishes a volume (`symlink`).
 pub const NODE_PUBLISH_METHOD: &str = "fluid.io/node-publish-method";
 /// Annotation or volume attribute: whose mount the node plugin does not wait for.

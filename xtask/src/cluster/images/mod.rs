@@ -1,7 +1,9 @@
 //! Container images without a registry: made from files of this machine, and imported into containerd.
 
 mod archive;
+mod jindo;
 mod standard;
+mod thin;
 mod wasser;
 
 use std::fmt::Write as _;
@@ -12,7 +14,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
+pub use jindo::jindo;
 pub use standard::{BUSYBOX, PAUSE, busybox, juicefs, pause};
+pub use thin::thin;
 pub use wasser::{WASSER, wasser};
 
 /// An image of one layer.

@@ -112,8 +112,9 @@ fn profile(program: &Path) -> String {
 }
 
 /// The libraries that the loader finds for a program, the loader itself, and what the C library loads later.
-fn libraries(program: &Path) -> Result<BTreeSet<PathBuf>> {
-    let listed = machine::run(Command::new("ldd").arg(program)).context("asking the loader which libraries wasser needs")?;
+pub(super) fn libraries(program: &Path) -> Result<BTreeSet<PathBuf>> {
+    let listed = machine::run(Command::new("ldd").arg(program))
+        .with_context(|| format!("asking the loader which libraries {} needs", program.display()))?;
     let mut libraries = named(&listed)?;
     let directories: BTreeSet<PathBuf> = libraries
         .iter()

@@ -13,12 +13,13 @@ use xtask::installer;
 
 use super::On;
 use super::binaries::{Built, TestProgram};
+use super::needs;
 use super::report::Report;
 use crate::commands::interrupt;
 use crate::commands::surroundings::{REDIS, Surroundings};
 
 /// Files whose tests look into containers.
-const NEED_CONTAINERS: [&str; 4] = ["adoption", "juicefs", "sidecar", "volume"];
+const NEED_CONTAINERS: [&str; 6] = ["adoption", "jindo_real", "juicefs", "sidecar", "thin_real", "volume"];
 /// How many fake nodes there are.
 const NODES: u32 = 3;
 
@@ -134,8 +135,16 @@ fn tests(report: &mut Report, round: &Round<'_>, cluster: &Cluster, built: &Buil
                 "{}: set {REDIS} to the URL of a Redis that pods of this cluster reach",
                 test.display()
             ));
-        } else if !test.run(&arguments, &environment, report)? {
-            failed.push(test.display());
+        } else if let Some(needs) = needs::meet(cluster, &test.name)? {
+            let environment = [environment.as_slice(), &needs].concat();
+            if !test.run(&arguments, &environment, report)? {
+                failed.push(test.display());
+            }
+        } else {
+            report.skipped(&format!(
+                "{}: its images and servers come only with a cluster of this project",
+                test.display()
+            ));
         }
     }
     Ok(failed)

@@ -1,0 +1,36 @@
+//! The option `fluid.fuse.hostvolume`: a directory of the node that the client sees, such as a cache or the socket of a daemon. It is no option of the
+//! client's own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use wasser_sdk::{DatasetSpec, Error, Result};
+
+/// The option's name. Its value is the directory, or `<directory>:<where the client sees it>`.
+pub const OPTION: &str = "fluid.fuse.hostvolume";
+
+/// Volumes and volume mounts of the directories that options of the Dataset, its mounts or the clients name.
+pub fn of(dataset: &DatasetSpec, options: &BTreeMap<String, String>) -> Result<Vec<(Value, Value)>> {
+    let of_mounts = dataset.mounts.iter().filter_map(|mount| dataset.options_of(mount).remove(OPTION));
+    let values: BTreeSet<String> = of_mounts.chain(options.get(OPTION).cloned()).collect();
+    let volume = |(at, text): (usize, String)| {
+        let (directory, place) = text.split_once(':').unwrap_or((&text, &text));
+        if [directory, place].iter().any(|path| !is_plain(path)) {
+            return Err(Error::invalid(
+                format!("the option {OPTION}"),
+                format!(
+                    "`{}` is neither an absolute path nor two of them with a colon between, without `..`",
+                    text.escape_debug()
+                ),
+            ));
+        }
+        let name = format!("thin-host-volume-{at}");
+        let source = json!({"path": directory, "type": "DirectoryOrCreate"});
+        Ok((json!({"name": name, "hostPath": source}), json!({"name": name, "mountPath": place})))
+    };
+    values.into_iter().enumerate().map(volume).collect()
+}
+
+fn is_plain(path: &str) -> bool {
+    path.starts_with('/') && path.len() > 1 && !path.contains(':') && path.split('/').all(|part| part != "..")
+}

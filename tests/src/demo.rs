@@ -1,0 +1,73 @@
+//! A Dataset `demo` on JuiceFS, on a real node, with Wasser installed by its chart.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::manifests::{dataset, runtime, secret, with};
+use crate::tools::{kubectl, try_kubectl};
+use crate::{Installed, User, pods};
+
+/// A directory of the node for the objects of the file system, so that workers, fuse pods and their successors have the same.
+const STORE: &str = "/var/lib/wasser-e2e";
+
+/// Wasser, and a Dataset `demo` on a file system of its own, in the database with this number.
+pub async fn bound(name: &str, database: u8, change: impl FnOnce(Value) -> Value) -> Installed {
+    let installed = Installed::start(name).await;
+    installed.apply(&secret(database)).await;
+    let store = format!("{STORE}/{database}-{}", installed.namespace);
+    let mount = json!([{"name": "store", "mountPath": "/data/store"}]);
+    let shared = [
+        (
+            "/spec/volumes",
+            json!([{"name": "store", "hostPath": {"path": store, "type": "DirectoryOrCreate"}}]),
+        ),
+        // However full the disk is.
+        ("/spec/tieredstore/levels/0/low", json!("0.01")),
+        ("/spec/worker/volumeMounts", mount.clone()),
+        ("/spec/fuse/volumeMounts", mount),
+    ];
+    let runtime = shared
+        .into_iter()
+        .fold(runtime("demo"), |runtime, (path, value)| with(runtime, path, value));
+    installed.apply(&dataset("demo")).await;
+    installed.apply(&change(runtime)).await;
+    installed.bound("demo").await;
+    installed
+}
+
+/// Ends the pods, the Dataset and the namespace, and sees to it that nothing is left.
+pub async fn end(installed: Installed) {
+    installed.delete_pods().await;
+    installed.delete_dataset("demo").await;
+    installed.empty(&["jfs-secret"]).await;
+    installed.clean_nodes().await;
+    installed.end().await;
+}
+
+/// A pod that mounts the Dataset, with what its volume mount has beside name and path.
+pub fn pod(name: &str, mount: Value) -> Value {
+    pods::pod(name, "demo", mount)
+}
+
+impl User {
+    /// The fuse pods that there are and are not being deleted.
+    pub async fn fuse_pods(&self) -> BTreeSet<String> {
+        self.pods_with("role=juicefs-fuse").await
+    }
+
+    /// Deletes the fuse pods at once, and waits until others have come and this pod reads this file.
+    pub async fn replace_fuse_pods(&self, pod: &str, file: &str) {
+        let before = self.fuse_pods().await;
+        assert!(!before.is_empty(), "there is no fuse pod");
+        for name in &before {
+            kubectl(&["delete", "pod", "-n", &self.namespace, name, "--grace-period=0", "--force"]).await;
+        }
+        let read = ["exec", "-n", &self.namespace, pod, "-c", "user", "--", "cat", file];
+        self.eventually(&format!("{pod} reads {file} through the next fuse pod"), || async {
+            let now = self.fuse_pods().await;
+            (!now.is_empty() && now.is_disjoint(&before) && try_kubectl(&read).await).then_some(())
+        })
+        .await;
+    }
+}

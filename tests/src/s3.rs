@@ -1,0 +1,80 @@
+//! The S3 server that `cargo xtask` starts beside a cluster, seen without any file system: what is in its buckets, and who may use it.
+
+use std::process::Stdio;
+
+use sha2::{Digest, Sha256};
+use tokio::process::Command;
+
+use crate::environment;
+
+/// The server, and the keys by which it is asked.
+#[derive(Debug, Clone)]
+pub struct S3 {
+    /// Its address: `http://host:port`.
+    pub url: String,
+    keys: String,
+}
+
+impl S3 {
+    /// As its administrator.
+    pub fn of_environment() -> Self {
+        let text = environment::s3();
+        let parts = text.strip_prefix("http://").and_then(|rest| rest.split_once('@'));
+        let (keys, host) = parts.expect("WASSER_S3 is of the form http://access:secret@host:port");
+        Self {
+            url: format!("http://{host}"),
+            keys: keys.to_owned(),
+        }
+    }
+
+    /// Makes a bucket.
+    pub async fn make_bucket(&self, bucket: &str) {
+        self.ask("PUT", bucket, "").await.unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// Writes an object.
+    pub async fn put(&self, path: &str, content: &str) {
+        self.ask("PUT", path, content).await.unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// What an object contains; none where there is no such object.
+    pub async fn get(&self, path: &str) -> Option<String> {
+        self.ask("GET", path, "").await.ok()
+    }
+
+    /// Makes a user who may do everything, with a secret key that is made of the access key.
+    pub async fn make_user(&self, access: &str) -> (String, String) {
+        let secret = format!("{access}-secret");
+        let account = format!("<Account><Access>{access}</Access><Secret>{secret}</Secret><Role>admin</Role></Account>");
+        self.ask("PATCH", "create-user", &account)
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
+        (access.to_owned(), secret)
+    }
+
+    /// Takes a user's rights away.
+    pub async fn remove_user(&self, access: &str) {
+        let path = format!("delete-user?access={access}");
+        self.ask("PATCH", &path, "").await.unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// A signed request: the answer, or why there is none.
+    async fn ask(&self, method: &str, path: &str, body: &str) -> Result<String, String> {
+        let digest: String = Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
+        let output = Command::new("curl")
+            .args(["--silent", "--show-error", "--fail-with-body", "--request", method])
+            .args(["--aws-sigv4", "aws:amz:us-east-1:s3", "--user", &self.keys])
+            .args(["--header", &format!("x-amz-content-sha256: {digest}"), "--data-binary", body])
+            .arg(format!("{}/{path}", self.url))
+            .stdin(Stdio::null())
+            .output()
+            .await
+            .expect("starting curl");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        if output.status.success() {
+            return Ok(said);
+        }
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        Err(format!("{method} {path} on {}: {complaint}{said}", self.url))
+    }
+}

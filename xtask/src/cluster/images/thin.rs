@@ -1,0 +1,89 @@
+//! The images of the ThinRuntime profiles in `docs/profiles`, made of Debian's packages as their Dockerfiles say, but without Docker; and a server for
+//! one of them.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use super::{Image, busybox, wasser};
+use crate::{machine, paths};
+
+/// A server for clients that mount by SSH.
+const SSH_SERVER: &str = "wasser.fluid.io/e2e-sshd:1";
+
+/// The images of all profiles, and of the SSH server that their test uses.
+pub fn thin() -> Result<Vec<Image>> {
+    machine::install(&[
+        "s3fs",
+        "sshfs",
+        "openssh-client",
+        "openssh-server",
+        "jq",
+        "busybox-static",
+        "bash-static",
+    ])?;
+    Ok(vec![
+        profile("s3fs", &["/usr/bin/s3fs", "/usr/bin/jq"])?,
+        profile("sshfs", &["/usr/bin/sshfs", "/usr/bin/ssh", "/usr/bin/jq"])?,
+        ssh_server()?,
+    ])
+}
+
+/// Puts programs of this machine into an image, with the libraries that they are linked with.
+pub(super) fn with_programs(mut image: Image, programs: &[&str]) -> Result<Image> {
+    for program in programs {
+        image = image.file(program, program, 0o755);
+        for library in wasser::libraries(Path::new(program))? {
+            image = image.file(&library.display().to_string(), &library, 0o755);
+        }
+    }
+    Ok(image)
+}
+
+/// The image that a profile names, with these programs and the profile's scripts.
+fn profile(name: &str, programs: &[&str]) -> Result<Image> {
+    let directory = paths::root().join("docs/profiles");
+    let path = directory.join(name).join("profile.yaml");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let profile: Profile = yaml_serde::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
+    let image = busybox()?
+        .named(&format!("{}:{}", profile.spec.fuse.image, profile.spec.fuse.image_tag))
+        .file("/usr/local/bin/keep-mounted", directory.join("keep-mounted"), 0o755)
+        .file("/usr/local/bin/mount-source", directory.join(name).join("mount-source"), 0o755)
+        .entrypoint(&["keep-mounted"])
+        .command(&[]);
+    with_programs(image, programs)
+}
+
+/// An SSH server; the first argument is the port.
+fn ssh_server() -> Result<Image> {
+    let image = busybox()?
+        .named(SSH_SERVER)
+        .text(
+            "/etc/passwd",
+            "root:x:0:0:root:/root:/bin/sh\nsshd:x:100:65534:sshd:/run/sshd:/bin/false\n",
+        )
+        .directory("/run/sshd", 0o755)
+        .entrypoint(&["/usr/sbin/sshd"])
+        .command(&["-D", "-e"]);
+    with_programs(image, &["/usr/sbin/sshd", "/usr/bin/ssh-keygen"])
+}
+
+/// The part of a profile that is of interest here.
+#[derive(Deserialize)]
+struct Profile {
+    spec: Spec,
+}
+
+#[derive(Deserialize)]
+struct Spec {
+    fuse: Fuse,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Fuse {
+    image: String,
+    image_tag: String,
+}
