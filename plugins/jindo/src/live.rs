@@ -1,5 +1,7 @@
 //! Which mounts of a live Dataset have to come or go.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use wasser_sdk::{Context, Error, Host, Mount, Pod, Result, UfsChange, time};
 
@@ -19,7 +21,7 @@ pub fn change(ctx: &Context<Spec>, host: &impl Host) -> Result<UfsChange> {
     if shown.is_empty() || !masters.iter().any(|pod| pod.ready) {
         return Ok(UfsChange::default());
     }
-    let without = |of: &std::collections::BTreeMap<String, String>, other: &std::collections::BTreeMap<String, String>| {
+    let without = |of: &BTreeMap<String, String>, other: &BTreeMap<String, String>| {
         let missing = of.iter().filter(|(path, target)| other.get(*path) != Some(target));
         missing.map(|(path, _)| path.clone()).collect::<Vec<String>>()
     };
