@@ -18,6 +18,9 @@ const FUSE: (&str, &str) = ("libfuse3-3", "libfuse3.so.3");
 /// Parts of the C library itself since glibc 2.34; what jars bring of C is linked with them as before.
 const FORMER: [&str; 3] = ["libdl.so.2", "libpthread.so.0", "librt.so.1"];
 
+/// Programs that Alluxio asks for users and groups. Those of a static busybox cannot look up names.
+const LOOK_UPS: [&str; 2] = ["/usr/bin/getent", "/usr/bin/id"];
+
 /// Alluxio, under the name that its plugin uses.
 pub fn alluxio() -> Result<Image> {
     machine::install(&["busybox-static", "bash-static", FUSE.0])?;
@@ -42,6 +45,10 @@ pub fn alluxio() -> Result<Image> {
     let fuse = shared.join(FUSE.1);
     ensure!(fuse.is_file(), "{} is not there, although {} is installed", fuse.display(), FUSE.0);
     libraries.extend(wasser::libraries(&fuse)?);
+    for program in LOOK_UPS {
+        libraries.extend(wasser::libraries(Path::new(program))?);
+        image = image.file(program, program, 0o755);
+    }
     libraries.extend(FORMER.map(|name| shared.join(name)).into_iter().filter(|path| path.is_file()));
     libraries.insert(fuse);
     // What is in the runtime is found from there.
