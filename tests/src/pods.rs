@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::User;
 use crate::manifests::with;
-use crate::tools::kubectl;
+use crate::tools::{kubectl, kubectl_says};
 
 /// Where these pods have the dataset.
 pub const DATA: &str = "/data";
@@ -17,12 +17,17 @@ const LABEL: &str = "app=user";
 
 /// A pod that mounts a claim, with what its volume mount has beside name and path.
 pub fn pod(name: &str, claim: &str, mount: Value) -> Value {
+    pod_with(name, json!({"persistentVolumeClaim": {"claimName": claim}}), mount)
+}
+
+/// A pod that mounts something, with what its volume mount has beside name and path.
+fn pod_with(name: &str, volume: Value, mount: Value) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": "user"}},
         "spec": {
             "terminationGracePeriodSeconds": 0,
             "containers": [container("user", &["sleep", "1000000"], mount)],
-            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": claim}}]
+            "volumes": [with(volume, "/name", json!("data"))]
         }
     })
 }
@@ -48,6 +53,22 @@ impl User {
         self.object("v1", "Pod", name, "it is ready", is_ready).await;
     }
 
+    /// Runs a pod that mounts the claim of a Dataset, and whatever is mounted there later.
+    pub async fn run_with_claim(&self, name: &str, claim: &str) {
+        self.run(&pod(name, claim, json!({"mountPropagation": "HostToContainer"}))).await;
+    }
+
+    /// Runs a pod that mounts a directory of its node, which is made if it is not there.
+    pub async fn run_with_directory(&self, name: &str, directory: &str) {
+        let volume = json!({"hostPath": {"path": directory, "type": "DirectoryOrCreate"}});
+        self.run(&pod_with(name, volume, json!({}))).await;
+    }
+
+    /// What a command in a pod prints and complains about, whether it succeeds or not.
+    pub async fn inside_says(&self, pod: &str, command: &str) -> String {
+        kubectl_says(&["exec", "-n", &self.namespace, pod, "-c", "user", "--", "sh", "-c", command]).await
+    }
+
     /// What a command in a pod prints.
     pub async fn inside(&self, pod: &str, command: &str) -> String {
         kubectl(&["exec", "-n", &self.namespace, pod, "-c", "user", "--", "sh", "-c", command]).await
@@ -65,6 +86,11 @@ impl User {
         let found = self.api("v1", "Pod").list(&selected).await.expect("listing pods");
         let stays = |pod: &&DynamicObject| pod.metadata.deletion_timestamp.is_none();
         found.items.iter().filter(stays).map(ResourceExt::name_any).collect()
+    }
+
+    /// Deletes one of these pods, and waits until it is gone.
+    pub async fn delete_pod(&self, pod: &str) {
+        kubectl(&["delete", "pod", pod, "-n", &self.namespace, "--wait", "--ignore-not-found"]).await;
     }
 
     /// Deletes the pods that use datasets, and waits until they are gone.

@@ -1,8 +1,8 @@
 //! Images under the names of JindoCache's, with programs of the tests in place of it: JindoCache itself is closed source.
 
-use anyhow::{Context, Result};
-use serde::Deserialize;
+use anyhow::Result;
 
+use super::registered::registered;
 use super::thin::with_programs;
 use super::{Image, busybox};
 use crate::{machine, paths};
@@ -10,11 +10,6 @@ use crate::{machine, paths};
 /// The image of masters and workers, and that of the clients.
 pub fn jindo() -> Result<Vec<Image>> {
     machine::install(&["bindfs", "busybox-static", "bash-static"])?;
-    let path = paths::root().join("plugins/jindo/plugin.yaml");
-    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    let names = yaml_serde::from_str::<Registration>(&text)
-        .with_context(|| format!("reading {}", path.display()))?
-        .images;
     let scripts = paths::root().join("tests/stand-ins/jindo");
     let image = |name: &str, files: &[(&str, &str)]| -> Result<Image> {
         let image = busybox()?.named(name);
@@ -28,23 +23,11 @@ pub fn jindo() -> Result<Vec<Image>> {
         &[("/usr/local/bin/jindocache", "jindocache"), ("/usr/local/bin/jindo", "jindo")],
     ];
     let client = [common.as_slice(), &[("/prestop.sh", "prestop.sh")]];
-    let client = image(&names.fuse, &client.concat())?
+    let client = image(&registered("jindo", "fuse")?, &client.concat())?
         .entrypoint(&["/entrypoint.sh", "fuse"])
         .command(&[]);
     Ok(vec![
-        image(&names.smartdata, &server.concat())?,
+        image(&registered("jindo", "smartdata")?, &server.concat())?,
         with_programs(client, &["/usr/bin/bindfs"])?,
     ])
-}
-
-/// The part of the plugin's registration that is of interest here.
-#[derive(Deserialize)]
-struct Registration {
-    images: Names,
-}
-
-#[derive(Deserialize)]
-struct Names {
-    smartdata: String,
-    fuse: String,
 }

@@ -1,7 +1,9 @@
 //! Container images without a registry: made from files of this machine, and imported into containerd.
 
+mod alluxio;
 mod archive;
 mod jindo;
+mod registered;
 mod standard;
 mod thin;
 mod wasser;
@@ -14,6 +16,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
+pub use alluxio::alluxio;
 pub use jindo::jindo;
 pub use standard::{BUSYBOX, PAUSE, busybox, juicefs, pause};
 pub use thin::thin;

@@ -1,14 +1,13 @@
 //! The images that the project needs.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use serde::Deserialize;
 
 use super::Image;
+use super::registered::registered;
+use crate::machine;
 use crate::tools::Tool;
-use crate::{machine, paths};
 
 /// What holds the namespaces of a pod.
 pub const PAUSE: &str = "wasser.fluid.io/pause:1";
@@ -79,34 +78,8 @@ pub fn busybox() -> Result<Image> {
 pub fn juicefs() -> Result<Image> {
     machine::install(&["busybox-static", "bash-static"])?;
     let program = Tool::JuiceFs.ensure()?;
-    let name = format!("docker.io/{}", registration()?.images.community);
+    let name = format!("docker.io/{}", registered("juicefs", "community")?);
     let image = busybox()?.named(&name).file("/usr/local/bin/juicefs", program, 0o755);
     let links = ["/usr/bin/juicefs", "/bin/mount.juicefs", "/sbin/mount.juicefs"];
     Ok(links.iter().fold(image, |image, link| image.link(link, "/usr/local/bin/juicefs")))
-}
-
-/// The part of a plugin's registration that is of interest here.
-#[derive(Deserialize)]
-struct Registration {
-    images: Images,
-}
-
-#[derive(Deserialize)]
-struct Images {
-    community: String,
-}
-
-fn registration() -> Result<Registration> {
-    let path: PathBuf = paths::root().join("plugins/juicefs/plugin.yaml");
-    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    yaml_serde::from_str(&text).with_context(|| format!("reading {}", path.display()))
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_registration_names_an_image_with_a_tag() {
-        let name = super::registration().unwrap().images.community;
-        assert!(name.contains(':') && !name.ends_with(":latest"), "{name}");
-    }
 }

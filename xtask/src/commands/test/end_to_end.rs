@@ -19,7 +19,15 @@ use crate::commands::interrupt;
 use crate::commands::surroundings::{REDIS, Surroundings};
 
 /// Files whose tests look into containers.
-const NEED_CONTAINERS: [&str; 6] = ["adoption", "jindo_real", "juicefs", "sidecar", "thin_real", "volume"];
+const NEED_CONTAINERS: [&str; 7] = [
+    "adoption",
+    "alluxio_real",
+    "jindo_real",
+    "juicefs",
+    "sidecar",
+    "thin_real",
+    "volume",
+];
 /// How many fake nodes there are.
 const NODES: u32 = 3;
 

@@ -12,11 +12,15 @@ const S3: &str = "WASSER_S3";
 /// Gives a cluster what the tests of a file need, and the variables that say where it is. None where the cluster is not this project's own: nothing
 /// can be brought there.
 pub fn meet(cluster: &Cluster, file: &str) -> Result<Option<Vec<(&'static str, OsString)>>> {
-    if !["thin_real", "jindo_real"].contains(&file) {
+    if !["alluxio_real", "thin_real", "jindo_real"].contains(&file) {
         return Ok(Some(Vec::new()));
     }
     if cluster.state().is_none() {
         return Ok(None);
+    }
+    if file == "alluxio_real" {
+        cluster.load_image(&images::alluxio()?)?;
+        return Ok(Some(Vec::new()));
     }
     if file == "jindo_real" {
         for image in images::jindo()? {
