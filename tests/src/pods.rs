@@ -1,5 +1,7 @@
 //! Pods of a test's own on a real node: those that use a dataset, and those that look after directories of the node.
 
+use std::time::Duration;
+
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
@@ -8,6 +10,8 @@ use crate::tools::{kubectl, kubectl_says};
 
 /// Where a pod has what it mounts.
 pub const DATA: &str = "/data";
+/// How long such a pod may take to start.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// The label of all of these pods.
 const LABEL: &str = "app=user";
 
@@ -37,7 +41,8 @@ impl User {
             }
         });
         self.apply(&pod).await;
-        self.object("v1", "Pod", name, "it is ready", is_ready).await;
+        // The client of a dataset may have to start first.
+        self.object_within(PATIENCE, "v1", "Pod", name, "it is ready", is_ready).await;
     }
 
     /// What a command in such a pod prints; fails if it fails.

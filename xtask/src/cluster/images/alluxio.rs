@@ -30,7 +30,10 @@ pub fn alluxio() -> Result<Image> {
     for (name, jar) in Java::files(&java.jars)? {
         image = image.file(&format!("/opt/alluxio/lib/{name}"), jar, 0o644);
     }
-    for (name, file) in Java::files(&java.runtime)?.into_iter().filter(|(name, _)| !name.starts_with("legal/")) {
+    for (name, file) in Java::files(&java.runtime)?
+        .into_iter()
+        .filter(|(name, _)| !name.starts_with("legal/"))
+    {
         let mode = if name.starts_with("bin/") || name == "lib/jspawnhelper" {
             0o755
         } else {
@@ -41,7 +44,10 @@ pub fn alluxio() -> Result<Image> {
     let mut libraries = wasser::libraries(&java.runtime.join("bin/java"))?;
     libraries.extend(wasser::libraries(&java.runtime.join("lib/server/libjvm.so"))?);
     let shared = libraries.iter().find(|library| library.ends_with("libc.so.6"));
-    let shared = shared.and_then(|library| library.parent()).context("Java is not linked with a C library")?.to_owned();
+    let shared = shared
+        .and_then(|library| library.parent())
+        .context("Java is not linked with a C library")?
+        .to_owned();
     let fuse = shared.join(FUSE.1);
     ensure!(fuse.is_file(), "{} is not there, although {} is installed", fuse.display(), FUSE.0);
     libraries.extend(wasser::libraries(&fuse)?);

@@ -170,9 +170,9 @@ fn header(kind: EntryType, mode: u32) -> Header {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use std::collections::BTreeMap;
     use std::fs;
-    use super::*;
 
     fn read(bytes: &[u8]) -> BTreeMap<String, (EntryType, u32, Vec<u8>)> {
         let mut archive = tar::Archive::new(bytes);
