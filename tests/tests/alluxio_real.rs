@@ -37,8 +37,10 @@ fn dataset(mounts: Value) -> Value {
     with(file("warehouse.yaml").swap_remove(0), "/spec/mounts", mounts)
 }
 
-fn runtime() -> Value {
-    file("warehouse.yaml").swap_remove(1)
+/// Those of the manifest, and one more.
+fn mounts() -> (Value, Value, Value) {
+    let native = mount("local:///var/lib/wasser-e2e/warehouse", "warehouse");
+    (native, mount("/more/one", "one"), mount("/more/two", "two"))
 }
 
 fn mount(point: &str, name: &str) -> Value {
@@ -46,27 +48,24 @@ fn mount(point: &str, name: &str) -> Value {
 }
 
 /// Waits until the Dataset is Bound.
-async fn bound(installed: &Installed) -> DynamicObject {
-    let datasets = installed.datasets();
-    let is_bound = || async {
-        datasets
-            .get(NAME)
-            .await
-            .ok()
-            .filter(|dataset| dataset.data["status"]["phase"] == "Bound")
-    };
-    installed.eventually_within(PATIENCE, "the Dataset is Bound", is_bound).await
+async fn bound(installed: &Installed) {
+    shows(installed, "it is Bound", |status| status["phase"] == "Bound").await;
+}
+
+/// Waits until the Dataset is as it should be.
+async fn shows(installed: &Installed, what: &str, look: impl Fn(&Value) -> bool) {
+    let look = |dataset: &DynamicObject| look(&dataset.data["status"]).then_some(());
+    installed.object_within(PATIENCE, API, "Dataset", NAME, what, look).await;
 }
 
 /// Waits until the Dataset's status shows mounts of these names, and the Dataset is Bound.
 async fn has_mounts(installed: &Installed, names: &[&str]) {
-    let shown = |dataset: &DynamicObject| {
-        let mounts = dataset.data["status"]["mounts"].as_array()?;
+    let shown = |status: &Value| {
+        let mounts = status["mounts"].as_array().map(Vec::as_slice).unwrap_or_default();
         let shown: Vec<&str> = mounts.iter().filter_map(|mount| mount["name"].as_str()).collect();
-        (shown == names && dataset.data["status"]["phase"] == "Bound").then_some(())
+        shown == names && status["phase"] == "Bound"
     };
-    let what = format!("its status has the mounts {names:?}");
-    installed.object(API, "Dataset", NAME, &what, shown).await;
+    shows(installed, &format!("its status has the mounts {names:?}"), shown).await;
 }
 
 /// What the master itself says is mounted.
@@ -101,12 +100,22 @@ async fn replaced(installed: &Installed, pod: &str) {
         .await;
 }
 
+/// Waits until the Dataset and its runtime are gone, and checks that nothing else is left.
+async fn gone(installed: &Installed) {
+    for kind in ["Dataset", KIND] {
+        let api = installed.api(API, kind);
+        let gone = || async { api.get_opt(NAME).await.unwrap().is_none().then_some(()) };
+        installed.eventually_within(PATIENCE, &format!("the {kind} is gone"), gone).await;
+    }
+    installed.empty(&[]).await;
+    installed.clean_nodes().await;
+}
+
 /// Deletes the Dataset, and checks that nothing is left: no objects, labels of nodes or cached blocks.
 async fn end(installed: Installed) {
     installed.delete_pods().await;
-    installed.delete_dataset(NAME).await;
-    installed.empty(&[]).await;
-    installed.clean_nodes().await;
+    installed.delete(API, "Dataset", NAME).await;
+    gone(&installed).await;
     installed.run_with_directory("looker", "/dev/shm").await;
     let blocks = format!("find /data/{} -type f | wc -l", installed.namespace);
     assert_eq!(
@@ -140,26 +149,21 @@ async fn a_users_manifest_is_served_follows_its_mounts_and_survives_its_master()
         since - began,
         since.elapsed()
     );
-    let known = |dataset: &DynamicObject| {
-        let status = &dataset.data["status"];
-        (status["fileNum"] == "3" && status["ufsTotal"] == "3.00MiB" && status["cacheStates"]["cacheCapacity"] == "64.00MiB").then_some(())
+    let known = |status: &Value| {
+        status["fileNum"] == "3" && status["ufsTotal"] == "3.00MiB" && status["cacheStates"]["cacheCapacity"] == "64.00MiB"
     };
-    installed.object(API, "Dataset", NAME, "what Alluxio reports", known).await;
+    shows(&installed, "what Alluxio reports", known).await;
 
     installed.run_with_claim("app", NAME).await;
     let sum = |text: String| text.split_whitespace().next().unwrap_or_default().to_owned();
     let read = sum(installed.inside("app", "sha256sum /data/warehouse/a").await);
     assert_eq!(read, sum(installed.inside("keeper", "sha256sum /data/warehouse/a").await));
     assert_eq!(installed.inside("app", "cat /data/one/b").await.trim(), "b");
-    let cached = |dataset: &DynamicObject| (dataset.data["status"]["cacheStates"]["cached"] == "3.00MiB").then_some(());
-    installed.object(API, "Dataset", NAME, "what was read is cached", cached).await;
+    let cached = |status: &Value| status["cacheStates"]["cached"] == "3.00MiB";
+    shows(&installed, "what was read is cached", cached).await;
 
     // A mount more, in the pod that runs.
-    let (native, one, two) = (
-        mount("local:///var/lib/wasser-e2e/warehouse", "warehouse"),
-        mount("/more/one", "one"),
-        mount("/more/two", "two"),
-    );
+    let (native, one, two) = mounts();
     installed.apply(&dataset(json!([native, one, two]))).await;
     has_mounts(&installed, &["warehouse", "one", "two"]).await;
     assert_eq!(installed.inside("app", "cat /data/two/c").await.trim(), "c");
@@ -172,11 +176,8 @@ async fn a_users_manifest_is_served_follows_its_mounts_and_survives_its_master()
 
     // A master without its journal.
     replaced(&installed, &format!("{NAME}-master-0")).await;
-    installed
-        .eventually("Alluxio has the mounts again", || async {
-            table(&installed).await.contains(" on  /one ").then_some(())
-        })
-        .await;
+    let listed = table(&installed).await;
+    assert!(listed.contains(" on  /one "), "{listed}");
     installed
         .eventually("what was never read can be read", || async {
             (installed.inside_says("app", "cat /data/one/late").await.trim() == "late").then_some(())
@@ -188,80 +189,64 @@ async fn a_users_manifest_is_served_follows_its_mounts_and_survives_its_master()
 
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test e2e"]
-async fn workers_come_and_go_with_the_replicas() {
-    let installed = started("alluxio-workers").await;
-    // There is one node: workers of an exclusive dataset keep off each other's, and the directory of the cache is one worker's.
-    let cache = json!([{"mediumtype": "MEM", "path": "/dev/shm", "quota": "64Mi", "volumeType": "emptyDir"}]);
-    let own = [("/spec/tieredstore/levels", cache)];
-    let networks = ["master", "worker"].map(|role| (format!("/spec/{role}/networkMode"), json!("ContainerNetwork")));
-    let changed = own.into_iter().fold(runtime(), |runtime, (path, value)| with(runtime, path, value));
-    let changed = networks
-        .iter()
-        .fold(changed, |runtime, (path, value)| with(runtime, path, value.clone()));
-    installed
-        .apply(&with(file("warehouse.yaml").swap_remove(0), "/spec/placement", json!("Shared")))
-        .await;
-    installed.apply(&changed).await;
-    bound(&installed).await;
-    installed.run_with_claim("app", NAME).await;
-    installed.inside("app", "cat /data/warehouse/a > /dev/null").await;
-    for replicas in [2_u32, 1] {
-        let scale = json!({"spec": {"replicas": replicas}});
-        let api = installed.api(API, KIND);
-        api.patch_scale(NAME, &PatchParams::default(), &Patch::Merge(&scale)).await.unwrap();
-        let scaled = json!({"workerNumberReady": replicas, "currentWorkerNumberScheduled": replicas, "workerPhase": "Ready"});
-        installed.status(KIND, NAME, &scaled).await;
-        if replicas == 2 {
-            let capacity = |dataset: &DynamicObject| (dataset.data["status"]["cacheStates"]["cacheCapacity"] == "128.00MiB").then_some(());
-            installed
-                .object(API, "Dataset", NAME, "the capacity of two workers", capacity)
-                .await;
-        }
-        assert_eq!(installed.inside("app", "cat /data/one/b").await.trim(), "b");
-    }
-    installed.delete_pods().await;
-    installed.delete_dataset(NAME).await;
-    installed.empty(&[]).await;
-    installed.clean_nodes().await;
-    installed.end().await;
-}
-
-#[tokio::test]
-#[ignore = "needs a cluster: cargo xtask test e2e"]
-async fn a_refused_mount_keeps_no_other_away_and_a_dead_master_no_deletion() {
+async fn a_refused_mount_keeps_no_other_away_workers_are_scaled_and_a_dead_master_keeps_nothing() {
     let installed = started("alluxio-refused").await;
-    let (native, one, two) = (
-        mount("local:///var/lib/wasser-e2e/warehouse", "warehouse"),
-        mount("/more/one", "one"),
-        mount("/more/two", "two"),
-    );
+    // There is one node: workers of an exclusive dataset keep off each other's, and ports and directories of a node are one worker's.
+    let shared = |mounts: Value| with(dataset(mounts), "/spec/placement", json!("Shared"));
+    let own = json!([{"mediumtype": "MEM", "path": "/dev/shm", "quota": "64Mi", "volumeType": "emptyDir"}]);
+    let runtime = with(file("warehouse.yaml").swap_remove(1), "/spec/tieredstore/levels", own);
+    let runtime = with(runtime, "/spec/master/networkMode", json!("ContainerNetwork"));
+    let runtime = with(runtime, "/spec/worker/networkMode", json!("ContainerNetwork"));
+    let (native, one, two) = mounts();
     let bad = mount("/more/missing", "bad");
-    installed.apply(&dataset(json!([native, one, bad, two]))).await;
-    installed.apply(&runtime()).await;
+    installed.apply(&shared(json!([native, one, bad, two]))).await;
+    installed.apply(&runtime).await;
     let refused = || async {
         let dataset = installed.datasets().get(NAME).await.unwrap();
-        let conditions = dataset.data["status"]["conditions"].as_array()?.clone();
+        let conditions = dataset.data["status"]["conditions"].as_array()?;
         let found = conditions
             .iter()
             .find(|condition| condition["type"] == "NotReady" && condition["status"] == "True")?;
-        let said = found["message"].as_str()?.to_owned();
-        said.contains("/more/missing").then_some(said)
+        found["message"]
+            .as_str()
+            .filter(|said| said.contains("/more/missing"))
+            .map(str::to_owned)
     };
     let said = installed.eventually_within(PATIENCE, "what Alluxio refuses is told", refused).await;
     assert!(said.contains("does not exist"), "{said}");
     let listed = table(&installed).await;
     assert!(listed.contains(" on  /one ") && listed.contains(" on  /two "), "{listed}");
-    installed.apply(&dataset(json!([native, one, two]))).await;
+    installed.apply(&shared(json!([native, one, two]))).await;
     bound(&installed).await;
 
     // The same in a Dataset that serves.
     let uid = installed.api(API, KIND).get(NAME).await.unwrap().uid().unwrap();
-    installed.apply(&dataset(json!([native, bad, one]))).await;
+    installed.apply(&shared(json!([native, bad, one]))).await;
     installed
-        .event_saying("ErrorProcessRuntime", &uid, "Ufs path /more/missing does not exist")
+        .event_within(PATIENCE, "ErrorProcessRuntime", &uid, "Ufs path /more/missing does not exist")
         .await;
-    installed.apply(&dataset(json!([native, one]))).await;
+    installed.apply(&shared(json!([native, one]))).await;
     has_mounts(&installed, &["warehouse", "one"]).await;
+
+    installed.run_with_claim("app", NAME).await;
+    for replicas in [2_u32, 1] {
+        let scale = Patch::Merge(json!({"spec": {"replicas": replicas}}));
+        let api = installed.api(API, KIND);
+        api.patch_scale(NAME, &PatchParams::default(), &scale).await.unwrap();
+        let scaled = |runtime: &DynamicObject| {
+            let status = &runtime.data["status"];
+            let there = status["workerNumberReady"] == replicas && status["currentWorkerNumberScheduled"] == replicas;
+            (there && status["workerPhase"] == "Ready").then_some(())
+        };
+        let what = format!("it has {replicas} workers");
+        installed.object_within(PATIENCE, API, KIND, NAME, &what, scaled).await;
+        if replicas == 2 {
+            let capacity = |status: &Value| status["cacheStates"]["cacheCapacity"] == "128.00MiB";
+            shows(&installed, "the capacity of two workers", capacity).await;
+        }
+        let file = if replicas == 2 { "b" } else { "late" };
+        assert_eq!(installed.inside("app", &format!("cat /data/one/{file}")).await.trim(), file);
+    }
 
     // A master that cannot start.
     installed
@@ -277,23 +262,17 @@ async fn a_refused_mount_keeps_no_other_away_and_a_dead_master_no_deletion() {
         .await;
     installed.delete("v1", "Pod", &format!("{master}-0")).await;
     let dead = |set: &DynamicObject| {
-        set.data["status"]["readyReplicas"]
-            .as_u64()
-            .is_none_or(|ready| ready == 0)
-            .then_some(())
+        let ready = set.data["status"]["readyReplicas"].as_u64().unwrap_or_default();
+        (ready == 0).then_some(())
     };
     installed.object("apps/v1", "StatefulSet", &master, "it is dead", dead).await;
     installed.delete_pods().await;
-    installed.delete("data.fluid.io/v1alpha1", "Dataset", NAME).await;
+    installed.delete(API, "Dataset", NAME).await;
     let skipped = installed
-        .event_saying("ErrorProcessRuntime", &uid, "Failed to clean the cache after 3 attempts")
+        .event_within(PATIENCE, "ErrorProcessRuntime", &uid, "Failed to clean the cache after 3 attempts")
         .await;
     let note = skipped.message.unwrap_or_default();
     assert!(note.contains("no master pod is ready"), "{note}");
-    for kind in ["Dataset", KIND] {
-        installed.gone(API, kind, NAME).await;
-    }
-    installed.empty(&[]).await;
-    installed.clean_nodes().await;
+    gone(&installed).await;
     installed.end().await;
 }
