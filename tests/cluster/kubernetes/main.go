@@ -1,4 +1,4 @@
-// Command kubernetes is a control plane and a node in one binary: the first argument names the part to run.
+// Command kubernetes is a control plane, a node and its name server in one binary: the first argument names the part to run.
 package main
 
 import (
@@ -20,7 +20,7 @@ import (
 	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 )
 
-const usage = "usage: kubernetes etcd|kube-apiserver|kube-controller-manager|kube-scheduler|kubelet|kube-proxy|kubectl [flags]"
+const usage = "usage: kubernetes etcd|kube-apiserver|kube-controller-manager|kube-scheduler|kubelet|kube-proxy|dns|kubectl [flags]"
 
 func main() {
 	if len(os.Args) < 2 {
@@ -43,6 +43,8 @@ func main() {
 		command = kubelet.NewKubeletCommand(context.Background())
 	case "kube-proxy":
 		command = proxy.NewProxyCommand()
+	case "dns":
+		command = newDNSCommand()
 	case "kubectl":
 		command = kubectl.NewDefaultKubectlCommand()
 	default:

@@ -1,4 +1,4 @@
-//! kubelet and kube-proxy on the node.
+//! kubelet, kube-proxy and the name server on the node.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::super::State;
 use super::{Anchor, NODE, cgroup, containerd, network};
 
-/// Starts both.
+/// Starts them.
 pub fn start(state: &mut State, anchor: &Anchor, number: u8) -> Result<()> {
     let copy = |file: &str| -> Result<String> {
         let from = state.pki(file);
@@ -19,7 +19,7 @@ pub fn start(state: &mut State, anchor: &Anchor, number: u8) -> Result<()> {
         )
     };
     let (kubelet_config, proxy_config) = (copy("kubelet.kubeconfig")?, copy("proxy.kubeconfig")?);
-    // Without names of its own, the cluster has no server for them; nobody is to ask the machine's.
+    // Nobody is to ask the machine's name servers.
     let resolver = super::write(anchor.root(), "resolv.conf", "")?;
     let settings = kubelet(&cgroup::path(&state.name), number, &resolver);
     let file = super::write(anchor.root(), "kubelet.json", &settings.to_string())?;
@@ -31,7 +31,12 @@ pub fn start(state: &mut State, anchor: &Anchor, number: u8) -> Result<()> {
     ];
     spawn(state, anchor, "kubelet", &flags)?;
     let file = super::write(anchor.root(), "proxy.json", &proxy(number, &proxy_config).to_string())?;
-    spawn(state, anchor, "kube-proxy", &[format!("--config={file}")])
+    spawn(state, anchor, "kube-proxy", &[format!("--config={file}")])?;
+    let flags = [
+        format!("--kubeconfig={proxy_config}"),
+        format!("--address={}:53", network::node_address(number)),
+    ];
+    spawn(state, anchor, "dns", &flags)
 }
 
 fn spawn(state: &mut State, anchor: &Anchor, part: &str, flags: &[String]) -> Result<()> {
@@ -44,8 +49,6 @@ fn spawn(state: &mut State, anchor: &Anchor, part: &str, flags: &[String]) -> Re
 
 /// The settings of the kubelet: cgroups of either version without systemd, no guarding of resources that it does not own, no pauses.
 fn kubelet(cgroup: &str, number: u8, resolver: &str) -> Value {
-    let (_, first_service) = network::services(number);
-    let [a, b, c, _] = first_service.octets();
     json!({
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -82,7 +85,7 @@ fn kubelet(cgroup: &str, number: u8, resolver: &str) -> Value {
         "kubeAPIBurst": 400,
         "resolvConf": resolver,
         "clusterDomain": "cluster.local",
-        "clusterDNS": [format!("{a}.{b}.{c}.10")],
+        "clusterDNS": [network::node_address(number)],
     })
 }
 
@@ -109,7 +112,7 @@ mod tests {
     fn the_settings_name_the_cluster_s_own() {
         let settings = kubelet("/wasser-cluster", 201, "/wasser/resolv.conf");
         assert_eq!(settings["cgroupRoot"], "/wasser-cluster");
-        assert_eq!(settings["clusterDNS"][0], "10.201.128.10");
+        assert_eq!(settings["clusterDNS"][0], "10.201.255.2");
         assert_eq!(settings["address"], "10.201.255.2");
         assert_eq!(proxy(201, "/wasser/proxy.kubeconfig")["clusterCIDR"], "10.201.0.0/17");
     }
