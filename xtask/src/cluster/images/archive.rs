@@ -1,7 +1,8 @@
 //! Images as archives in the OCI image layout, which `ctr`, `podman` and `skopeo` read; with the manifest by which `docker load` does too.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -20,13 +21,14 @@ const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
 struct Blob {
     kind: &'static str,
     digest: String,
-    bytes: Vec<u8>,
+    size: u64,
 }
 
 impl Blob {
-    fn new(kind: &'static str, bytes: Vec<u8>) -> Self {
-        let digest = hex(&Sha256::digest(&bytes));
-        Self { kind, digest, bytes }
+    fn of(kind: &'static str, bytes: &[u8]) -> Result<Self> {
+        let digest = hex(&Sha256::digest(bytes));
+        let size = u64::try_from(bytes.len())?;
+        Ok(Self { kind, digest, size })
     }
 
     fn path(&self) -> String {
@@ -34,46 +36,75 @@ impl Blob {
     }
 
     fn descriptor(&self) -> Value {
-        json!({"mediaType": self.kind, "digest": format!("sha256:{}", self.digest), "size": self.bytes.len()})
+        json!({"mediaType": self.kind, "digest": format!("sha256:{}", self.digest), "size": self.size})
     }
 }
 
-/// Writes an image.
+/// Passes on what is written, and remembers its digest and size.
+struct Counted<W> {
+    inner: W,
+    digest: Sha256,
+    size: u64,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        self.digest.update(bytes.get(..written).unwrap_or_default());
+        self.size += u64::try_from(written).unwrap_or_default();
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// Writes an image. Its layer may be larger than the memory: it is a file first, since its digest comes before it in the archive.
 pub fn write(image: &Image, path: &Path) -> Result<()> {
-    let layer = Blob::new(LAYER_TYPE, layer(&image.entries)?);
+    let directory = path.parent().context("an archive is in a directory")?;
+    let mut file = tempfile::tempfile_in(directory).with_context(|| format!("creating a file in {}", directory.display()))?;
+    let layer = layer(&image.entries, &file)?;
+    file.rewind().context("reading the layer again")?;
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
-    let config = json!({
+    let config = serde_json::to_vec(&json!({
         "architecture": architecture,
         "os": "linux",
         "created": "1970-01-01T00:00:00Z",
         "config": {"Entrypoint": image.entrypoint, "Cmd": image.command, "Env": image.environment, "WorkingDir": image.directory,
                    "User": image.user},
         "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{}", layer.digest)]},
-    });
-    let config = Blob::new(CONFIG_TYPE, serde_json::to_vec(&config)?);
-    let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": config.descriptor(), "layers": [layer.descriptor()]});
-    let manifest = Blob::new(MANIFEST_TYPE, serde_json::to_vec(&manifest)?);
-    let mut entry = manifest.descriptor();
+    }))?;
+    let config_blob = Blob::of(CONFIG_TYPE, &config)?;
+    let manifest = serde_json::to_vec(
+        &json!({"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": config_blob.descriptor(), "layers": [layer.descriptor()]}),
+    )?;
+    let manifest_blob = Blob::of(MANIFEST_TYPE, &manifest)?;
+    let mut entry = manifest_blob.descriptor();
     entry["platform"] = json!({"architecture": architecture, "os": "linux"});
     // The first is what containerd reads, the second what others do.
     entry["annotations"] = json!({"io.containerd.image.name": image.name, "org.opencontainers.image.ref.name": image.name});
     let index = json!({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [entry]});
-    let docker = json!([{"Config": config.path(), "RepoTags": [image.name], "Layers": [layer.path()]}]);
+    let docker = json!([{"Config": config_blob.path(), "RepoTags": [image.name], "Layers": [layer.path()]}]);
 
     let mut archive = Builder::new(File::create(path)?);
     add(&mut archive, "oci-layout", 0o644, br#"{"imageLayoutVersion":"1.0.0"}"#)?;
     add(&mut archive, "index.json", 0o644, &serde_json::to_vec(&index)?)?;
     add(&mut archive, "manifest.json", 0o644, &serde_json::to_vec(&docker)?)?;
-    for blob in [&config, &manifest, &layer] {
-        add(&mut archive, &blob.path(), 0o644, &blob.bytes)?;
-    }
+    add(&mut archive, &config_blob.path(), 0o644, &config)?;
+    add(&mut archive, &manifest_blob.path(), 0o644, &manifest)?;
+    copy(&mut archive, &layer.path(), 0o644, layer.size, file)?;
     archive.into_inner()?;
     Ok(())
 }
 
 /// The files, in order, each directory before what is in it.
-fn layer(entries: &[Entry]) -> Result<Vec<u8>> {
-    let mut archive = Builder::new(Vec::new());
+fn layer(entries: &[Entry], into: &File) -> Result<Blob> {
+    let mut archive = Builder::new(Counted {
+        inner: io::BufWriter::new(into),
+        digest: Sha256::new(),
+        size: 0,
+    });
     let mut made: BTreeSet<String> = BTreeSet::new();
     for entry in entries {
         for (end, _) in entry.path.match_indices('/') {
@@ -84,8 +115,9 @@ fn layer(entries: &[Entry]) -> Result<Vec<u8>> {
         }
         match &entry.content {
             Content::File(source) => {
-                let bytes = fs::read(source).with_context(|| format!("reading {}", source.display()))?;
-                add(&mut archive, &entry.path, entry.mode, &bytes)?;
+                let file = File::open(source).with_context(|| format!("reading {}", source.display()))?;
+                let size = file.metadata().with_context(|| format!("reading {}", source.display()))?.len();
+                copy(&mut archive, &entry.path, entry.mode, size, file)?;
             }
             Content::Text(text) => add(&mut archive, &entry.path, entry.mode, text.as_bytes())?,
             Content::Link(target) => special(&mut archive, &entry.path, EntryType::Symlink, entry.mode, Some(target))?,
@@ -95,21 +127,31 @@ fn layer(entries: &[Entry]) -> Result<Vec<u8>> {
             }
         }
     }
-    Ok(archive.into_inner()?)
+    let mut counted = archive.into_inner()?;
+    counted.flush()?;
+    Ok(Blob {
+        kind: LAYER_TYPE,
+        digest: hex(&counted.digest.finalize()),
+        size: counted.size,
+    })
 }
 
-fn add<W: std::io::Write>(archive: &mut Builder<W>, path: &str, mode: u32, bytes: &[u8]) -> Result<()> {
+fn add<W: Write>(archive: &mut Builder<W>, path: &str, mode: u32, bytes: &[u8]) -> Result<()> {
+    copy(archive, path, mode, u64::try_from(bytes.len())?, bytes)
+}
+
+fn copy<W: Write>(archive: &mut Builder<W>, path: &str, mode: u32, size: u64, from: impl Read) -> Result<()> {
     let mut header = header(EntryType::Regular, mode);
-    header.set_size(u64::try_from(bytes.len())?);
-    archive.append_data(&mut header, path, bytes)?;
+    header.set_size(size);
+    archive.append_data(&mut header, path, from.take(size))?;
     Ok(())
 }
 
-fn special(archive: &mut Builder<Vec<u8>>, path: &str, kind: EntryType, mode: u32, target: Option<&str>) -> Result<()> {
+fn special<W: Write>(archive: &mut Builder<W>, path: &str, kind: EntryType, mode: u32, target: Option<&str>) -> Result<()> {
     let mut header = header(kind, mode);
     match target {
         Some(target) => archive.append_link(&mut header, path, target)?,
-        None => archive.append_data(&mut header, path, std::io::empty())?,
+        None => archive.append_data(&mut header, path, io::empty())?,
     }
     Ok(())
 }
@@ -128,10 +170,9 @@ fn header(kind: EntryType, mode: u32) -> Header {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-    use std::io::Read;
-
     use super::*;
+    use std::collections::BTreeMap;
+    use std::fs;
 
     fn read(bytes: &[u8]) -> BTreeMap<String, (EntryType, u32, Vec<u8>)> {
         let mut archive = tar::Archive::new(bytes);
