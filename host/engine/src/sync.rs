@@ -10,7 +10,17 @@ use crate::request::Request;
 impl Request {
     /// Brings the statuses, the workers, the release and the node labels up to date.
     pub async fn sync(&mut self) -> Result<(), EngineError> {
-        self.sync_metadata()?;
+        // Told at the end: sizes that cannot be read keep nothing from being repaired, such as the mounts that they are read from.
+        let metadata = self.sync_metadata();
+        let repaired = self.repair().await;
+        if let (Err(error), Err(_)) = (&metadata, &repaired) {
+            tracing::warn!(runtime = self.identity.display(), %error, "something else failed as well");
+        }
+        repaired.and(metadata)
+    }
+
+    /// The rows after the first.
+    async fn repair(&mut self) -> Result<(), EngineError> {
         self.sync_replicas().await?;
         self.sync_runtime().await?;
         self.check_runtime_healthy().await?;
