@@ -19,13 +19,13 @@ exec /entrypoint.sh "$@"
 # mount.sh [LINES [PATH...]]
 # Mounts what LINES, or else mount.info, says and is missing; unmounts what it does not say, and first each PATH.
 # A line is words of a shell: path, data source, and arguments of `alluxio fs mount`, of which an option may name a file with its value.
-# Ends with 1 if something failed, after trying everything.
+# Ends with 1 if something failed, after trying everything, and with 2 if Alluxio does not answer.
 info=$(dirname "$0")/mount.info
 wanted=${1-$(cat "$info")}
 shift
 failed=0
 
-table=$(alluxio fs mount 2>&1) || { echo "$table"; exit 1; }
+table=$(alluxio fs mount 2>&1) || { echo "$table"; exit 2; }
 declare -A mounted kept
 while IFS= read -r line; do
   path=${line#* on }
@@ -87,6 +87,8 @@ exit $failed
 # A connection costs nothing; Alluxio's commands would wait for minutes.
 exec 3<>/dev/tcp/127.0.0.1/{{ .Values.master.ports.rpc }} || exit 1
 scripts=$(dirname "$0")
-[ ! -s "$scripts/mount.info" ] || "$scripts/mount.sh" >> /proc/1/fd/1 2>&1
-exit 0
+[ -s "$scripts/mount.info" ] || exit 0
+# A master listens before it serves; without its mounts it is not ready.
+"$scripts/mount.sh" >> /proc/1/fd/1 2>&1
+[ $? -ne 2 ]
 {{ end }}
