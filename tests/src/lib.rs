@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod objects;
 pub mod operator;
 pub mod plugins;
+pub mod pods;
 pub mod rights;
 pub mod servers;
 mod sweep;

@@ -10,6 +10,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
+use crate::expect::PATIENCE;
 use crate::{User, manifests};
 
 /// The kinds that are looked for where nothing may be left.
@@ -126,9 +127,22 @@ impl User {
 
     /// Waits until an object is there, and gives something.
     pub async fn object<T>(&self, api_version: &str, kind: &str, name: &str, what: &str, look: impl Fn(&DynamicObject) -> Option<T>) -> T {
+        self.object_within(PATIENCE, api_version, kind, name, what, look).await
+    }
+
+    /// Waits until an object is there, and gives something, for this long.
+    pub async fn object_within<T>(
+        &self,
+        patience: Duration,
+        api_version: &str,
+        kind: &str,
+        name: &str,
+        what: &str,
+        look: impl Fn(&DynamicObject) -> Option<T>,
+    ) -> T {
         let api = self.api(api_version, kind);
         let found = || async { api.get_opt(name).await.expect("reading an object").as_ref().and_then(&look) };
-        self.eventually(&format!("{kind} {name}: {what}"), found).await
+        self.eventually_within(patience, &format!("{kind} {name}: {what}"), found).await
     }
 
     /// Waits until a Dataset has a condition of this type that is true, and gives its message.
@@ -151,6 +165,11 @@ impl User {
 
     /// Waits for an event about an object whose note contains this.
     pub async fn event_saying(&self, reason: &str, uid: &str, text: &str) -> Event {
+        self.event_within(PATIENCE, reason, uid, text).await
+    }
+
+    /// The same, for this long.
+    pub async fn event_within(&self, patience: Duration, reason: &str, uid: &str, text: &str) -> Event {
         let events = Api::<Event>::namespaced(self.client.clone(), &self.namespace);
         let about = |event: &Event| {
             let says = event.message.as_deref().unwrap_or_default().contains(text);
@@ -164,7 +183,7 @@ impl User {
                 .into_iter()
                 .find(about)
         };
-        self.eventually(&format!("event {reason} {text:?}"), found).await
+        self.eventually_within(patience, &format!("event {reason} {text:?}"), found).await
     }
 
     /// Deletes an object, and does not wait.

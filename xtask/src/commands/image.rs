@@ -17,6 +17,8 @@ pub enum Which {
     Wasser,
     /// The JuiceFS client of the demo and the tests
     Juicefs,
+    /// The Alluxio of the tests
+    Alluxio,
 }
 
 /// Builds container images as archives in the OCI image layout, in target/image, and the chart that goes with them, in target/charts.
@@ -42,6 +44,7 @@ pub fn run(args: &Args) -> Result<()> {
     interrupt::listen()?;
     let (image, name) = match args.image {
         Which::Juicefs => (images::juicefs()?, "juicefs"),
+        Which::Alluxio => (images::alluxio()?, "alluxio"),
         Which::Wasser => {
             let packages = guests::build(paths::root(), &[])?;
             interrupt::check()?;

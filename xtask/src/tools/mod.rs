@@ -1,10 +1,12 @@
 //! Programs that the cluster consists of, built from Go modules once and kept by what they were built from.
 
 mod build;
+mod java;
 
 use std::path::PathBuf;
 
 use anyhow::Result;
+pub use java::Java;
 
 /// A program from a Go module below `tests/cluster/`, whose go.mod and go.sum fix every version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Container images without a registry: made from files of this machine, and imported into containerd.
 
+mod alluxio;
 mod archive;
 mod standard;
 mod wasser;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
+pub use alluxio::alluxio;
 pub use standard::{BUSYBOX, PAUSE, busybox, juicefs, pause};
 pub use wasser::{WASSER, wasser};
 

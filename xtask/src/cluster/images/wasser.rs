@@ -112,7 +112,7 @@ fn profile(program: &Path) -> String {
 }
 
 /// The libraries that the loader finds for a program, the loader itself, and what the C library loads later.
-fn libraries(program: &Path) -> Result<BTreeSet<PathBuf>> {
+pub(super) fn libraries(program: &Path) -> Result<BTreeSet<PathBuf>> {
     let listed = machine::run(Command::new("ldd").arg(program)).context("asking the loader which libraries wasser needs")?;
     let mut libraries = named(&listed)?;
     let directories: BTreeSet<PathBuf> = libraries

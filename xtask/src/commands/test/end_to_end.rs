@@ -18,7 +18,9 @@ use crate::commands::interrupt;
 use crate::commands::surroundings::{REDIS, Surroundings};
 
 /// Files whose tests look into containers.
-const NEED_CONTAINERS: [&str; 2] = ["juicefs", "volume"];
+const NEED_CONTAINERS: [&str; 3] = ["alluxio_real", "juicefs", "volume"];
+/// The one whose pods run Alluxio, whose image is large.
+const NEEDS_ALLUXIO: &str = "alluxio_real";
 /// How many fake nodes there are.
 const NODES: u32 = 3;
 
@@ -117,6 +119,9 @@ fn tests(report: &mut Report, round: &Round<'_>, cluster: &Cluster, built: &Buil
     if surroundings.real && cluster.state().is_some() {
         installer::load(cluster, &images::wasser(&built.wasser, packages, installer::VERSION)?)?;
         environment.push(("WASSER_CHART", installer::build(packages)?.directory.into()));
+        if round.tests.iter().any(|test| test.name == NEEDS_ALLUXIO) {
+            cluster.load_image(&images::alluxio()?)?;
+        }
     }
     environment.extend(surroundings.redis.as_ref().map(|url| (REDIS, url.into())));
     // One after the other: each has an operator of its own, and all of these serve the whole cluster.
