@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::follow::{Watched, Watches};
@@ -15,6 +15,7 @@ use super::report::{Report, hundredths, milliseconds, quantile, seconds};
 use super::rig::{Rig, count_lines};
 use super::usage::machine_cpu_seconds;
 use super::{Options, Scale, System};
+use crate::process;
 
 /// The Datasets of the benchmark.
 pub const DATASETS: Watched = ("datasets", "/apis/data.fluid.io/v1alpha1/namespaces/bench/datasets");
@@ -26,6 +27,8 @@ const STARTING: Duration = Duration::from_secs(30);
 const STARTS: usize = 5;
 /// How long everything may take.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// How many runtimes of a kind can be seen waiting for their masters at a time.
+const WAITING: u32 = 64;
 /// How long nothing is done after that.
 const IDLE: u32 = 20;
 /// The counter of requests.
@@ -64,6 +67,9 @@ fn compare(name: &str, options: &Options, scale: &Scale, report: &mut Report) ->
 fn measure(options: &Options, scale: &Scale, report: &mut Report) -> Result<()> {
     let rig = Rig::new(options, scale, report)?;
     ready(&rig, report)?;
+    if scale.hung > 0 {
+        hang(&rig, scale)?;
+    }
     let (operator, watches) = bound(&rig, scale, report)?;
     drop(watches);
     idle(&rig, &operator, report)?;
@@ -72,6 +78,31 @@ fn measure(options: &Options, scale: &Scale, report: &mut Report) -> Result<()> 
         report.figure("hungDatasetsByPhase", phases)?;
     }
     report.figure("stopSeconds", seconds(operator.stop()?))
+}
+
+/// Brings the runtimes whose masters do not answer to where they wait for them. So what is measured afterwards is what their waiting costs the
+/// others, and not what it costs to install them.
+fn hang(rig: &Rig, scale: &Scale) -> Result<()> {
+    rig.create_hung(scale)?;
+    let mut operator = rig.operator("hung")?;
+    operator.ready(STARTING)?;
+    let all = f64::from(scale.hung.min(WAITING));
+    let mut failed = None;
+    let waits = process::wait(PATIENCE, || match operator.metrics() {
+        Ok(metrics) => metrics.sums("wasser_reconciles_running", &["kind"]).get(System::Alluxio.kind()) >= Some(&all),
+        Err(error) => {
+            failed = Some(error);
+            true
+        }
+    });
+    failed.map_or(Ok(()), Err)?;
+    ensure!(
+        waits,
+        "after {} s, not every runtime waits for its master; wasser's log is {}",
+        PATIENCE.as_secs(),
+        operator.log().display()
+    );
+    operator.stop().map(drop)
 }
 
 /// What is measured, in the report.

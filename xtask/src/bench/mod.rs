@@ -63,6 +63,11 @@ impl Scale {
         }
     }
 
+    /// Whether Datasets have to share nodes.
+    fn are_shared(&self) -> bool {
+        self.count + self.hung > self.nodes
+    }
+
     /// The plugins that are needed.
     fn plugins(&self) -> BTreeSet<System> {
         let hung = (self.hung > 0).then_some(System::Alluxio);

@@ -82,16 +82,27 @@ impl Rig {
         &self.cluster
     }
 
-    /// Creates the objects, first those whose masters do not answer.
+    /// Creates the objects whose masters do not answer.
+    pub fn create_hung(&self, scale: &Scale) -> Result<()> {
+        eprintln!("creating {} Datasets with AlluxioRuntimes whose masters do not answer", scale.hung);
+        self.create_list(&objects::manifest(
+            objects::HUNG,
+            &[System::Alluxio],
+            scale.hung,
+            scale.are_shared(),
+        ))
+    }
+
+    /// Creates the objects that are measured.
     pub fn create(&self, scale: &Scale) -> Result<()> {
-        let shared = scale.count + scale.hung > scale.nodes;
-        if scale.hung > 0 {
-            eprintln!("creating {} Datasets with AlluxioRuntimes whose masters do not answer", scale.hung);
-            self.create_list(&objects::manifest(objects::HUNG, &[System::Alluxio], scale.hung, shared))?;
-        }
         let kinds: Vec<&str> = scale.systems.iter().map(|system| system.kind()).collect();
         eprintln!("creating {} Secrets, Datasets and runtimes of {}", scale.count, kinds.join(", "));
-        self.create_list(&objects::manifest(objects::NAMESPACE, &scale.systems, scale.count, shared))
+        self.create_list(&objects::manifest(
+            objects::NAMESPACE,
+            &scale.systems,
+            scale.count,
+            scale.are_shared(),
+        ))
     }
 
     fn create_list(&self, list: &Value) -> Result<()> {
