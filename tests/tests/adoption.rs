@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kube::ResourceExt;
 use kube::api::{DynamicObject, ListParams};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use wasser_tests::demo::{bound, end, pod};
 use wasser_tests::tools::{helm, kubectl};
@@ -107,7 +107,7 @@ async fn datasets_go_on_where_fluid_has_left_them() {
     .await;
     let requested = |set: &DynamicObject| {
         let request = &set.data["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["memory"];
-        (*request == Value::from("96Mi")).then_some(())
+        (request.as_str() == Some("96Mi")).then_some(())
     };
     user.object("apps/v1", "StatefulSet", "demo-worker", "it is upgraded", requested)
         .await;

@@ -106,9 +106,8 @@ fn runtimes_with_one_mount_path_leave_each_other_alone() {
         mount_working(&node.fuse_path("a"), "first");
         for dataset in ["a", "b"] {
             node.create_volume(dataset);
-            let mut policies = node.cluster.policies.lock().unwrap();
-            policies.insert(format!("ns/{dataset}"), "OnDemand".into());
-            drop(policies);
+            let policy = (format!("ns/{dataset}"), "OnDemand".into());
+            node.cluster.policies.lock().unwrap().extend([policy]);
             node.stage(dataset).await.unwrap();
             node.publish("p", dataset).await.unwrap();
         }
