@@ -20,12 +20,17 @@ pub struct Installed {
 impl Installed {
     /// Installs or upgrades the release, and waits until it is ready.
     pub async fn start(name: &str) -> Self {
+        Self::start_with(name, &[]).await
+    }
+
+    /// The same with more options of `helm`.
+    pub async fn start_with(name: &str, options: &[&str]) -> Self {
         environment::needs_a_real_node();
         let client = Client::try_default()
             .await
             .expect("these tests need a cluster: run them with `cargo xtask test e2e`, or set KUBECONFIG");
         sweep::datasets(&client).await;
-        install(&[]).await;
+        install(options).await;
         Self {
             user: User::new(client, name, Logs::Pods(SYSTEM)).await,
         }

@@ -25,9 +25,12 @@ const FILL: &str = "rm -rf /data/warehouse /data/more && mkdir -p /data/warehous
     head -c 3145728 /dev/urandom > /data/warehouse/a && echo b > /data/more/one/b && echo late > /data/more/one/late && \
     echo c > /data/more/two/c && echo d > /data/more/two/d && chmod -R a+rX /data/warehouse /data/more";
 
+/// Each look at the cache starts a Java machine in the master's pod: every two seconds, as other tests have it, would keep a processor busy.
+const PERIOD: &str = "--set=runtime.syncRetryDuration=10s";
+
 /// Wasser, and a pod `keeper` that has filled the data sources.
 async fn started(name: &str) -> Installed {
-    let installed = Installed::start(name).await;
+    let installed = Installed::start_with(name, &[PERIOD]).await;
     installed.run_with_directory("keeper", STORE).await;
     installed.inside("keeper", FILL).await;
     installed
