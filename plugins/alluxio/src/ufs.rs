@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-use wasser_sdk::time;
-use wasser_sdk::{Context, DatasetSpec, Error, Host, Mount, Pod, Result, UfsChange, UfsUpdate};
+use wasser_sdk::{Context, DatasetSpec, Error, Host, Pod, Result, UfsChange, UfsUpdate};
 
 use crate::describe::MASTER;
 use crate::input::Spec;
@@ -34,7 +32,7 @@ pub fn master(host: &impl Host) -> Result<Pod> {
 /// Whether anything has to be mounted before the workers start. Once it was done, the runtime shows when.
 pub fn should_prepare(ctx: &Context<Spec>) -> Result<bool> {
     let mounts = Mounts::of(ctx.dataset()?)?;
-    Ok(mount_time(ctx).is_none() && !mounts.table.is_empty())
+    Ok(ctx.mount_time().is_none() && !mounts.table.is_empty())
 }
 
 /// Mounts what is missing.
@@ -65,16 +63,10 @@ pub fn change(ctx: &Context<Spec>, host: &impl Host) -> Result<UfsChange> {
     if !masters.iter().any(|pod| pod.ready) {
         return Ok(UfsChange::default());
     }
-    if !wanted.is_empty() && was_restarted(ctx, &masters) {
+    if !wanted.is_empty() && ctx.started_after_mounts(&masters).unwrap_or(false) {
         added = wanted.into_keys().collect();
     }
     Ok(UfsChange { added, removed })
-}
-
-/// Whether some master was started after the mounts were last brought about. Both times have whole seconds.
-fn was_restarted(ctx: &Context<Spec>, masters: &[Pod]) -> bool {
-    let started = masters.iter().map(|pod| pod.started_at).max().unwrap_or_default();
-    mount_time(ctx).is_some_and(|mounted| time::rfc3339(started).as_str() > mounted)
 }
 
 /// Brings the mounts to where the Dataset wants them. One that changed is unmounted first.
@@ -83,22 +75,12 @@ pub fn update(ctx: &Context<Spec>, host: &impl Host, change: &UfsChange) -> Resu
     Ok(UfsUpdate { ready: true, values: None })
 }
 
-/// The time of the last success, as the runtime shows it.
-fn mount_time(ctx: &Context<Spec>) -> Option<&str> {
-    ctx.runtime.status.get("mountTime").and_then(Value::as_str)
-}
-
-/// The mounts that the Dataset's status shows; none before it is bound.
+/// The mounts that the Dataset's status shows; none before it is bound. A change of options that all mounts share counts for none: they are not there.
 fn shown(ctx: &Context<Spec>, dataset: &DatasetSpec) -> Result<Option<Mounts>> {
-    let status = ctx.dataset.as_ref().map(|dataset| &dataset.status);
-    let mounts = status.and_then(|status| status.get("mounts")).and_then(Value::as_array);
-    let Some(mounts) = mounts.filter(|mounts| !mounts.is_empty()) else {
+    let mounts = ctx.shown_mounts()?;
+    if mounts.is_empty() {
         return Ok(None);
-    };
-    let read = |mount: &Value| serde_json::from_value::<Mount>(mount.clone());
-    let mounts: std::result::Result<Vec<Mount>, _> = mounts.iter().map(read).collect();
-    let mounts = mounts.map_err(|e| Error::failed(format!("Dataset.status.mounts cannot be read: {e}")))?;
-    // Options that all mounts share are not in the status: a change of them counts for none.
+    }
     Mounts::of(&DatasetSpec { mounts, ..dataset.clone() }).map(Some)
 }
 

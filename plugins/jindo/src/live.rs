@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-use wasser_sdk::{Context, Error, Host, Mount, Pod, Result, UfsChange, time};
+use wasser_sdk::{Context, Host, Result, UfsChange};
 
 use crate::describe::MASTER;
 use crate::input::Spec;
@@ -16,7 +15,7 @@ pub fn change(ctx: &Context<Spec>, host: &impl Host) -> Result<UfsChange> {
         return Ok(UfsChange::default());
     }
     let wanted = sources::table(&ctx.dataset()?.mounts);
-    let shown = sources::table(&shown(ctx)?);
+    let shown = sources::table(&ctx.shown_mounts()?);
     let masters = host.pods(MASTER)?;
     if shown.is_empty() || !masters.iter().any(|pod| pod.ready) {
         return Ok(UfsChange::default());
@@ -26,27 +25,11 @@ pub fn change(ctx: &Context<Spec>, host: &impl Host) -> Result<UfsChange> {
         missing.map(|(path, _)| path.clone()).collect::<Vec<String>>()
     };
     let removed = without(&shown, &wanted);
-    let added = if was_restarted(ctx, &masters) {
+    // A master may have been enabled after the Dataset was bound.
+    let added = if ctx.started_after_mounts(&masters).unwrap_or(true) {
         wanted.into_keys().collect()
     } else {
         without(&wanted, &shown)
     };
     Ok(UfsChange { added, removed })
-}
-
-/// Whether some master was started after the mounts were last brought about, or they never were: a master may have been enabled later. Both times
-/// have whole seconds.
-fn was_restarted(ctx: &Context<Spec>, masters: &[Pod]) -> bool {
-    let started = masters.iter().map(|pod| pod.started_at).max().unwrap_or_default();
-    let mounted = ctx.runtime.status.get("mountTime").and_then(Value::as_str);
-    mounted.is_none_or(|mounted| time::rfc3339(started).as_str() > mounted)
-}
-
-/// The mounts that the Dataset's status shows; none before it is bound.
-fn shown(ctx: &Context<Spec>) -> Result<Vec<Mount>> {
-    let status = ctx.dataset.as_ref().map(|dataset| &dataset.status);
-    let Some(mounts) = status.and_then(|status| status.get("mounts")).filter(|mounts| !mounts.is_null()) else {
-        return Ok(Vec::new());
-    };
-    serde_json::from_value(mounts.clone()).map_err(|error| Error::failed(format!("Dataset.status.mounts cannot be read: {error}")))
 }

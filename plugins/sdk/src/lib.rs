@@ -16,6 +16,7 @@ mod description;
 mod error;
 mod host;
 mod implement;
+mod mounted;
 pub mod spec;
 pub mod text;
 pub mod time;
