@@ -191,22 +191,20 @@ impl Cluster {
 
     /// The URL of a Redis that pods reach; it is started if there is none yet, and ends with the cluster.
     pub fn redis(&self) -> Result<String> {
-        let state = self
-            .state
-            .as_ref()
-            .context("for the cluster of KUBECONFIG no Redis is started: bring your own, or unset KUBECONFIG")?;
-        let _lock = lock()?;
-        services::redis(&state.name)
+        self.service("Redis", services::redis)
     }
 
     /// The URL of an S3 server that pods reach, with the keys of its administrator; started and ended like the Redis.
     pub fn s3(&self) -> Result<String> {
-        let state = self
-            .state
-            .as_ref()
-            .context("for the cluster of KUBECONFIG no S3 server is started: bring your own, or unset KUBECONFIG")?;
+        self.service("S3 server", services::s3)
+    }
+
+    fn service(&self, what: &str, start: fn(&str) -> Result<String>) -> Result<String> {
+        let state = self.state.as_ref();
+        let state =
+            state.with_context(|| format!("for the cluster of KUBECONFIG no {what} is started: bring your own, or unset KUBECONFIG"))?;
         let _lock = lock()?;
-        services::s3(&state.name)
+        start(&state.name)
     }
 
     /// Kills a process of the cluster, as `kube-apiserver` or `kubelet`, and starts it again; does not wait until it is ready.

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
+use super::programs::{libraries as linked_with, with_libraries};
 use super::registered::registered;
-use super::{Image, busybox, wasser};
+use super::{Image, busybox};
 use crate::tools::Java;
 use crate::{machine, paths};
 
@@ -41,8 +42,8 @@ pub fn alluxio() -> Result<Image> {
         };
         image = image.file(&format!("/opt/java/{name}"), file, mode);
     }
-    let mut libraries = wasser::libraries(&java.runtime.join("bin/java"))?;
-    libraries.extend(wasser::libraries(&java.runtime.join("lib/server/libjvm.so"))?);
+    let mut libraries = linked_with(&java.runtime.join("bin/java"))?;
+    libraries.extend(linked_with(&java.runtime.join("lib/server/libjvm.so"))?);
     let shared = libraries.iter().find(|library| library.ends_with("libc.so.6"));
     let shared = shared
         .and_then(|library| library.parent())
@@ -50,17 +51,16 @@ pub fn alluxio() -> Result<Image> {
         .to_owned();
     let fuse = shared.join(FUSE.1);
     ensure!(fuse.is_file(), "{} is not there, although {} is installed", fuse.display(), FUSE.0);
-    libraries.extend(wasser::libraries(&fuse)?);
+    libraries.extend(linked_with(&fuse)?);
     for program in LOOK_UPS {
-        libraries.extend(wasser::libraries(Path::new(program))?);
+        libraries.extend(linked_with(Path::new(program))?);
         image = image.file(program, program, 0o755);
     }
     libraries.extend(FORMER.map(|name| shared.join(name)).into_iter().filter(|path| path.is_file()));
     libraries.insert(fuse);
     // What is in the runtime is found from there.
-    for library in libraries.iter().filter(|library| !library.starts_with(&java.runtime)) {
-        image = image.file(&library.display().to_string(), library, 0o755);
-    }
+    let own = libraries.iter().filter(|library| !library.starts_with(&java.runtime));
+    image = with_libraries(image, own);
     Ok(image
         .text("/etc/nsswitch.conf", "hosts: files dns\n")
         .file("/entrypoint.sh", sources.join("entrypoint.sh"), 0o755)

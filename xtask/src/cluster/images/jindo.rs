@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 
+use super::programs::with_programs;
 use super::registered::registered;
-use super::thin::with_programs;
 use super::{Image, busybox};
 use crate::{machine, paths};
 

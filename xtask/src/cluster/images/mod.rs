@@ -3,6 +3,7 @@
 mod alluxio;
 mod archive;
 mod jindo;
+mod programs;
 mod registered;
 mod standard;
 mod thin;

@@ -1,12 +1,11 @@
 //! The images of the ThinRuntime profiles in `docs/profiles`, made of Debian's packages as their Dockerfiles say, but without Docker; and a server for
 //! one of them.
 
-use std::path::Path;
-
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use super::{Image, busybox, wasser};
+use super::programs::with_programs;
+use super::{Image, busybox};
 use crate::{machine, paths};
 
 /// A server for clients that mount by SSH.
@@ -28,17 +27,6 @@ pub fn thin() -> Result<Vec<Image>> {
         profile("sshfs", &["/usr/bin/sshfs", "/usr/bin/ssh", "/usr/bin/jq"])?,
         ssh_server()?,
     ])
-}
-
-/// Puts programs of this machine into an image, with the libraries that they are linked with.
-pub(super) fn with_programs(mut image: Image, programs: &[&str]) -> Result<Image> {
-    for program in programs {
-        image = image.file(program, program, 0o755);
-        for library in wasser::libraries(Path::new(program))? {
-            image = image.file(&library.display().to_string(), &library, 0o755);
-        }
-    }
-    Ok(image)
 }
 
 /// The image that a profile names, with these programs and the profile's scripts.

@@ -3,14 +3,14 @@
 //! Dynamically linked, with this machine's C library: a static one cannot look up names without its configuration and modules, and the allocator of
 //! others is slow. There is no shell and no package manager in it.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use super::Image;
+use super::programs::{libraries, with_libraries};
 use crate::guests::Package;
 use crate::{machine, paths};
 
@@ -23,8 +23,6 @@ const PLUGINS: &str = "/usr/share/wasser/plugins";
 const COMPILED: &str = "/usr/share/wasser/compiled";
 /// Certificates of public authorities, for sources outside of the cluster.
 const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
-/// What a C library loads by itself to look up names; parts of the library itself since glibc 2.34.
-const LOADED: [&str; 3] = ["libnss_dns.so.2", "libnss_files.so.2", "libresolv.so.2"];
 /// Nobody in particular, and not root.
 const USER: &str = "65532:65532";
 
@@ -47,9 +45,7 @@ pub fn wasser(program: &Path, plugins: &[Package], tag: &str) -> Result<Image> {
         .user(USER)
         .entrypoint(&["/usr/bin/wasser"])
         .command(&["run"]);
-    for library in libraries(&stripped)? {
-        image = image.file(&library.display().to_string(), &library, 0o755);
-    }
+    image = with_libraries(image, &libraries(&stripped)?);
     let engine = compiled(program)?;
     let name = engine.file_name().unwrap_or_default().to_string_lossy();
     image = image.file(&format!("{COMPILED}/{name}"), &engine, 0o644);
@@ -109,42 +105,4 @@ fn compiled(program: &Path) -> Result<PathBuf> {
 fn profile(program: &Path) -> String {
     let directory = program.parent().and_then(Path::file_name).unwrap_or_default();
     directory.to_string_lossy().into_owned()
-}
-
-/// The libraries that the loader finds for a program, the loader itself, and what the C library loads later.
-pub(super) fn libraries(program: &Path) -> Result<BTreeSet<PathBuf>> {
-    let listed = machine::run(Command::new("ldd").arg(program))
-        .with_context(|| format!("asking the loader which libraries {} needs", program.display()))?;
-    let mut libraries = named(&listed)?;
-    let directories: BTreeSet<PathBuf> = libraries
-        .iter()
-        .filter_map(|library| library.parent().map(Path::to_owned))
-        .collect();
-    for directory in directories {
-        libraries.extend(LOADED.map(|name| directory.join(name)).into_iter().filter(|path| path.is_file()));
-    }
-    Ok(libraries)
-}
-
-/// The paths in what `ldd` prints.
-fn named(listed: &str) -> Result<BTreeSet<PathBuf>> {
-    let missing: Vec<&str> = listed.lines().filter(|line| line.contains("not found")).map(str::trim).collect();
-    ensure!(missing.is_empty(), "libraries are missing: {}", missing.join(", "));
-    let path = |line: &str| line.split_whitespace().find(|word| word.starts_with('/')).map(PathBuf::from);
-    Ok(listed.lines().filter_map(path).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn libraries_are_taken_from_what_ldd_prints() {
-        let listed = "\tlinux-vdso.so.1 (0x0)\n\tlibc.so.6 => /lib/x/libc.so.6 (0x0)\n\t/lib64/ld.so.2 (0x0)\n";
-        let expected = BTreeSet::from(["/lib/x/libc.so.6", "/lib64/ld.so.2"].map(PathBuf::from));
-        assert_eq!(named(listed).unwrap(), expected);
-        assert!(named("\tlibx.so => not found\n").unwrap_err().to_string().contains("libx.so"));
-        // A static program needs none.
-        assert!(named("\tstatically linked\n").unwrap().is_empty());
-    }
 }
