@@ -5,11 +5,14 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::manifests::{dataset, runtime, secret, with};
-use crate::tools::{kubectl, try_kubectl};
+use crate::tools::try_kubectl;
 use crate::{Installed, User, pods};
 
 /// A directory of the node for the objects of the file system, so that workers, fuse pods and their successors have the same.
 const STORE: &str = "/var/lib/wasser-e2e";
+
+/// The label of fuse pods.
+const FUSE: &str = "role=juicefs-fuse";
 
 /// Wasser, and a Dataset `demo` on a file system of its own, in the database with this number.
 pub async fn bound(name: &str, database: u8, change: impl FnOnce(Value) -> Value) -> Installed {
@@ -38,11 +41,7 @@ pub async fn bound(name: &str, database: u8, change: impl FnOnce(Value) -> Value
 
 /// Ends the pods, the Dataset and the namespace, and sees to it that nothing is left.
 pub async fn end(installed: Installed) {
-    installed.delete_pods().await;
-    installed.delete_dataset("demo").await;
-    installed.empty(&["jfs-secret"]).await;
-    installed.clean_nodes().await;
-    installed.end().await;
+    installed.end_with("demo", &["jfs-secret"]).await;
 }
 
 /// A pod that mounts the Dataset, with what its volume mount has beside name and path.
@@ -53,20 +52,15 @@ pub fn pod(name: &str, mount: Value) -> Value {
 impl User {
     /// The fuse pods that there are and are not being deleted.
     pub async fn fuse_pods(&self) -> BTreeSet<String> {
-        self.pods_with("role=juicefs-fuse").await
+        self.pods_with(FUSE).await
     }
 
     /// Deletes the fuse pods at once, and waits until others have come and this pod reads this file.
     pub async fn replace_fuse_pods(&self, pod: &str, file: &str) {
-        let before = self.fuse_pods().await;
-        assert!(!before.is_empty(), "there is no fuse pod");
-        for name in &before {
-            kubectl(&["delete", "pod", "-n", &self.namespace, name, "--grace-period=0", "--force"]).await;
-        }
+        self.replace_pods(FUSE).await;
         let read = ["exec", "-n", &self.namespace, pod, "-c", "user", "--", "cat", file];
         self.eventually(&format!("{pod} reads {file} through the next fuse pod"), || async {
-            let now = self.fuse_pods().await;
-            (!now.is_empty() && now.is_disjoint(&before) && try_kubectl(&read).await).then_some(())
+            try_kubectl(&read).await.then_some(())
         })
         .await;
     }

@@ -36,6 +36,15 @@ impl Installed {
         }
     }
 
+    /// Ends the test's pods, its Dataset and its namespace, and sees to it that nothing is left but what the test has put there itself.
+    pub async fn end_with(self, dataset: &str, own: &[&str]) {
+        self.delete_pods().await;
+        self.delete_dataset(dataset).await;
+        self.empty(own).await;
+        self.clean_nodes().await;
+        self.end().await;
+    }
+
     /// Removes the test's namespace; the release stays, for the next test.
     pub async fn end(self) {
         self.leave().await;

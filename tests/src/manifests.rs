@@ -42,6 +42,21 @@ pub fn runtime(name: &str) -> Value {
     })
 }
 
+/// The Dataset on Alluxio of `alluxio.yaml` and its runtime under another name, sharing their nodes; the Dataset with these mounts, if any.
+pub fn alluxio(name: &str, mounts: Option<Value>) -> Vec<Value> {
+    let renamed = |object| {
+        let mut object = with(object, "/metadata/name", json!(name));
+        if object["kind"] == "Dataset" {
+            object = with(object, "/spec/placement", json!("Shared"));
+            if let Some(mounts) = &mounts {
+                object = with(object, "/spec/mounts", mounts.clone());
+            }
+        }
+        object
+    };
+    file("alluxio.yaml").into_iter().map(renamed).collect()
+}
+
 /// The objects of a file in `tests/manifests`.
 pub fn file(name: &str) -> Vec<Value> {
     documents(&format!("tests/manifests/{name}"))

@@ -261,10 +261,15 @@ impl User {
         .await;
     }
 
-    /// Sets the number of workers as `kubectl scale` does.
+    /// Sets the number of workers of a JuiceFSRuntime as `kubectl scale` does.
     pub async fn scale(&self, name: &str, replicas: u32) {
+        self.scale_kind("JuiceFSRuntime", name, replicas).await;
+    }
+
+    /// Sets the number of workers of a runtime of this kind.
+    pub async fn scale_kind(&self, kind: &str, name: &str, replicas: u32) {
         let patch = json!({"spec": {"replicas": replicas}});
-        let api = self.runtimes();
+        let api = self.api("data.fluid.io/v1alpha1", kind);
         api.patch_scale(name, &PatchParams::default(), &Patch::Merge(&patch))
             .await
             .expect("scaling a runtime");

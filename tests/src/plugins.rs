@@ -60,6 +60,11 @@ pub fn replace_line(yaml: &mut String, start: &str, line: &str) {
     *yaml = lines.collect::<Vec<_>>().join("\n");
 }
 
+/// Tells Alluxio's plugin to mount by commands alone: the script that the chart brings for mounts is in containers, and fake nodes have none.
+pub fn mount_by_commands(yaml: &mut String) {
+    *yaml = yaml.replace("settings:", "settings:\n  mount-config-storage: secret");
+}
+
 /// The verdict's word, of a ConfigMap's annotations.
 pub fn word(map: &ConfigMap) -> Option<&str> {
     map.annotations().get("wasser.fluid.io/verdict").map(String::as_str)
@@ -98,7 +103,13 @@ impl Operator {
 
     /// Registers a plugin as it is, and waits until it serves.
     pub async fn serve(&self, name: &str) {
-        let map = package(name);
+        self.serve_with(name, |_| ()).await;
+    }
+
+    /// Registers a plugin, its plugin.yaml changed, and waits until it serves.
+    pub async fn serve_with(&self, name: &str, change: impl FnOnce(&mut String)) {
+        let mut map = package(name);
+        change(plugin_yaml(&mut map));
         let applied = self
             .maps
             .patch(name, &PatchParams::apply("test").force(), &Patch::Apply(&map))

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use kube::ResourceExt;
-use kube::api::{DynamicObject, ListParams};
+use kube::api::{DynamicObject, ListParams, PostParams};
 use serde_json::{Value, json};
 
 use crate::User;
@@ -69,12 +69,22 @@ impl User {
 
     /// What a command in a pod prints and complains about, whether it succeeds or not.
     pub async fn inside_says(&self, pod: &str, command: &str) -> String {
-        kubectl_says(&["exec", "-n", &self.namespace, pod, "-c", "user", "--", "sh", "-c", command]).await
+        self.exec_says(pod, "user", &["sh", "-c", command]).await
     }
 
     /// What a command in a pod prints.
     pub async fn inside(&self, pod: &str, command: &str) -> String {
-        kubectl(&["exec", "-n", &self.namespace, pod, "-c", "user", "--", "sh", "-c", command]).await
+        self.exec(pod, "user", &["sh", "-c", command]).await
+    }
+
+    /// What a command in any container of a pod prints; fails if it fails.
+    pub async fn exec(&self, pod: &str, container: &str, command: &[&str]) -> String {
+        kubectl(&[&["exec", "-n", &self.namespace, pod, "-c", container, "--"], command].concat()).await
+    }
+
+    /// What a command in any container of a pod prints and complains about, whether it succeeds or not.
+    pub async fn exec_says(&self, pod: &str, container: &str, command: &[&str]) -> String {
+        kubectl_says(&[&["exec", "-n", &self.namespace, pod, "-c", container, "--"], command].concat()).await
     }
 
     /// How often something is mounted at the dataset's place in a pod.
@@ -89,6 +99,35 @@ impl User {
         let found = self.api("v1", "Pod").list(&selected).await.expect("listing pods");
         let stays = |pod: &&DynamicObject| pod.metadata.deletion_timestamp.is_none();
         found.items.iter().filter(stays).map(ResourceExt::name_any).collect()
+    }
+
+    /// Kills the pods with a label, and waits until there are others.
+    pub async fn replace_pods(&self, label: &str) {
+        let before = self.pods_with(label).await;
+        assert!(!before.is_empty(), "there is no pod with {label}");
+        for pod in &before {
+            kubectl(&["delete", "pod", "-n", &self.namespace, pod, "--grace-period=0", "--force"]).await;
+        }
+        let replaced = || async {
+            let now = self.pods_with(label).await;
+            (!now.is_empty() && now.is_disjoint(&before)).then_some(())
+        };
+        self.eventually(&format!("there are other pods with {label}"), replaced).await;
+    }
+
+    /// Waits until the API server lets the webhook change pods such as this one, which is never created.
+    pub async fn webhook_works(&self, probe: &Value) {
+        let pods = self.api("v1", "Pod");
+        let parameters = PostParams {
+            dry_run: true,
+            ..PostParams::default()
+        };
+        let probe: DynamicObject = serde_json::from_value(probe.clone()).expect("a pod");
+        let asked = || async {
+            let created = pods.create(&parameters, &probe).await.ok()?;
+            created.annotations().contains_key("fluid.io/datasets-in-use").then_some(())
+        };
+        self.eventually("the API server asks the webhook", asked).await;
     }
 
     /// Deletes one of these pods, and waits until it is gone.

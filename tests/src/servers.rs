@@ -16,10 +16,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// Kills the API server and starts it again, with the same store. False where the cluster is not this project's own.
 pub async fn restart_api_server() -> bool {
-    let Some(name) = environment::own_cluster() else { return false };
-    let mut state = State::load(&name)
-        .expect("reading the cluster's state")
-        .expect("the cluster that the tests run on");
+    let Some(mut state) = own_cluster() else { return false };
     let running = state.process(API_SERVER).expect("the cluster has an API server").clone();
     let command = std::fs::read(format!("/proc/{}/cmdline", running.pid)).expect("the API server's command line");
     // cobra, which the server's command line is made with, does not see the first word: it is the program.
@@ -51,14 +48,17 @@ pub async fn restart_api_server() -> bool {
 /// Kills the node's kubelet and starts it again; does not wait until it is ready. False where the cluster is not this project's own, or its nodes are
 /// fake.
 pub fn restart_kubelet() -> bool {
-    let Some(name) = environment::own_cluster().filter(|_| environment::has_real_node()) else {
+    let Some(mut state) = own_cluster().filter(|_| environment::has_real_node()) else {
         return false;
     };
-    let mut state = State::load(&name)
-        .expect("reading the cluster's state")
-        .expect("the cluster that the tests run on");
     state.restart("kubelet").expect("restarting the kubelet");
     true
+}
+
+/// The cluster that the tests run on, if it was brought up by `cargo xtask`.
+fn own_cluster() -> Option<State> {
+    let state = State::load(&environment::own_cluster()?).expect("reading the cluster's state");
+    Some(state.expect("the cluster that the tests run on"))
 }
 
 /// Starts the API server and records it in the cluster's state, so that the cluster can be taken down.

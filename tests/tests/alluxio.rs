@@ -2,30 +2,21 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolume};
+use k8s_openapi::api::core::v1::PersistentVolume;
 use kube::Api;
-use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
 use wasser_tests::Operator;
 use wasser_tests::manifests::{file, with};
-use wasser_tests::plugins::{Verdict, package, plugin_yaml};
+use wasser_tests::plugins::mount_by_commands;
 
 const API: &str = "data.fluid.io/v1alpha1";
 const KIND: &str = "AlluxioRuntime";
 
-/// The plugin, told to mount by commands alone: the script that the chart brings for mounts is in containers, and here are none.
 async fn serving(name: &str) -> Operator {
     let operator = Operator::start_with(name, &["--sync-period", "2s"]).await;
-    let mut map: ConfigMap = package("alluxio");
-    let yaml = plugin_yaml(&mut map);
-    *yaml = yaml.replace("settings:", "settings:\n  mount-config-storage: secret");
-    let applied = operator
-        .maps
-        .patch("alluxio", &PatchParams::apply("test").force(), &Patch::Apply(&map))
-        .await;
-    applied.unwrap();
-    operator.verdict("alluxio", Verdict::Loaded).await;
+    operator.serve_with("alluxio", mount_by_commands).await;
     operator
 }
 
@@ -71,12 +62,7 @@ async fn a_users_manifest_is_bound_scaled_and_deleted_without_a_trace() {
     let attributes = volume.spec.unwrap().csi.unwrap().volume_attributes.unwrap();
     assert_eq!(attributes["mount_type"], "fuse.alluxio-fuse");
     for replicas in [2, 1] {
-        let scale = json!({"spec": {"replicas": replicas}});
-        operator
-            .api(API, KIND)
-            .patch_scale("mirrors", &PatchParams::default(), &Patch::Merge(&scale))
-            .await
-            .unwrap();
+        operator.scale_kind(KIND, "mirrors", replicas).await;
         let scaled = json!({"workerNumberReady": replicas, "currentWorkerNumberScheduled": replicas});
         operator.status(KIND, "mirrors", &scaled).await;
     }

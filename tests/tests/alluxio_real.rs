@@ -5,13 +5,12 @@
 use std::time::{Duration, Instant};
 
 use kube::ResourceExt;
-use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
 use wasser_tests::Installed;
 use wasser_tests::manifests::{file, with};
 use wasser_tests::pods::is_ready;
-use wasser_tests::tools::kubectl;
 
 const API: &str = "data.fluid.io/v1alpha1";
 const KIND: &str = "AlluxioRuntime";
@@ -74,19 +73,7 @@ async fn has_mounts(installed: &Installed, names: &[&str]) {
 /// What the master itself says is mounted.
 async fn table(installed: &Installed) -> String {
     let master = format!("{NAME}-master-0");
-    kubectl(&[
-        "exec",
-        "-n",
-        &installed.namespace,
-        &master,
-        "-c",
-        "alluxio-master",
-        "--",
-        "alluxio",
-        "fs",
-        "mount",
-    ])
-    .await
+    installed.exec(&master, "alluxio-master", &["alluxio", "fs", "mount"]).await
 }
 
 /// Deletes the pod of a role, and waits until another is ready in its place.
@@ -233,9 +220,7 @@ async fn a_refused_mount_keeps_no_other_away_workers_are_scaled_and_a_dead_maste
 
     installed.run_with_claim("app", NAME).await;
     for replicas in [2_u32, 1] {
-        let scale = Patch::Merge(json!({"spec": {"replicas": replicas}}));
-        let api = installed.api(API, KIND);
-        api.patch_scale(NAME, &PatchParams::default(), &scale).await.unwrap();
+        installed.scale_kind(KIND, NAME, replicas).await;
         let scaled = |runtime: &DynamicObject| {
             let status = &runtime.data["status"];
             let there = status["workerNumberReady"] == replicas && status["currentWorkerNumberScheduled"] == replicas;

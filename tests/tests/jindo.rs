@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
-use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
+use kube::api::{DynamicObject, ListParams};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
@@ -84,11 +84,7 @@ async fn a_users_manifest_is_bound_scaled_and_deleted_without_a_trace() {
     operator.eventually("the worker's node has its label", labelled).await;
 
     for replicas in [2, 1] {
-        let scale = json!({"spec": {"replicas": replicas}});
-        let api = operator.api(API, KIND);
-        api.patch_scale("images", &PatchParams::default(), &Patch::Merge(&scale))
-            .await
-            .unwrap();
+        operator.scale_kind(KIND, "images", replicas).await;
         let scaled = json!({"workerNumberReady": replicas, "currentWorkerNumberScheduled": replicas});
         operator.status(KIND, "images", &scaled).await;
     }

@@ -13,40 +13,13 @@ use wasser_tests::{Installed, User};
 
 const API: &str = "data.fluid.io/v1alpha1";
 const MASTER: &str = "images-jindofs-master-0";
+const CONTAINER: &str = "jindofs-master";
 /// A directory of the node for source and cache.
 const NODE: &str = "/var/lib/wasser-e2e/jindo";
 
-/// A pod that sees the directory of the node, whatever becomes of the Dataset.
-async fn look_at_node(user: &User) {
-    let node = json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "node", "labels": {"app": "user"}},
-        "spec": {
-            "terminationGracePeriodSeconds": 0,
-            "containers": [{
-                "name": "user", "image": "docker.io/library/busybox:stable", "command": ["sleep", "1000000"],
-                "volumeMounts": [{"name": "node", "mountPath": "/node"}]
-            }],
-            "volumes": [{"name": "node", "hostPath": {"path": NODE, "type": "DirectoryOrCreate"}}]
-        }
-    });
-    user.run(&node).await;
-}
-
 /// What a command prints in the master's pod.
 async fn master(user: &User, command: &str) -> String {
-    kubectl(&[
-        "exec",
-        "-n",
-        &user.namespace,
-        MASTER,
-        "-c",
-        "jindofs-master",
-        "--",
-        "sh",
-        "-c",
-        command,
-    ])
-    .await
+    user.exec(MASTER, CONTAINER, &["sh", "-c", command]).await
 }
 
 /// Waits until the master has mounted exactly these: path and source.
@@ -56,19 +29,8 @@ async fn mounted(user: &User, expected: &[(&str, &str)]) {
         .map(|(path, source)| format!("Mount point: {path} {source}"))
         .collect();
     expected.sort();
-    let arguments = [
-        "exec",
-        "-n",
-        &user.namespace,
-        MASTER,
-        "-c",
-        "jindofs-master",
-        "--",
-        "jindocache",
-        "-mount",
-    ];
     let reached = || async {
-        let told = wasser_tests::tools::kubectl_says(&arguments).await;
+        let told = user.exec_says(MASTER, CONTAINER, &["jindocache", "-mount"]).await;
         let mut lines: Vec<&str> = told.lines().collect();
         lines.sort_unstable();
         (lines == expected).then_some(())
@@ -98,9 +60,10 @@ async fn replace_master(user: &User) {
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn a_cache_is_mounted_changed_restarted_and_emptied() {
     let installed = Installed::start("jindo").await;
-    look_at_node(&installed).await;
+    // It sees the directory of the node, whatever becomes of the Dataset.
+    installed.run_with_directory("node", NODE).await;
     let seed =
-        "rm -rf /node/cache; mkdir -p /node/source && echo here > /node/source/a && dd if=/dev/zero of=/node/source/b bs=1M count=32 2>&1";
+        "rm -rf /data/cache; mkdir -p /data/source && echo here > /data/source/a && dd if=/dev/zero of=/data/source/b bs=1M count=32 2>&1";
     installed.inside("node", seed).await;
     let manifest = file("jindo-real.yaml");
     for object in &manifest {
@@ -172,14 +135,14 @@ async fn a_cache_is_mounted_changed_restarted_and_emptied() {
     let left = installed
         .inside(
             "node",
-            "cd /node && ls cache/*/images/jindocache/ cache/*/images/jindocache/server && cat source/a",
+            "cd /data && ls cache/*/images/jindocache/ cache/*/images/jindocache/server && cat source/a",
         )
         .await;
     assert!(
         left.contains("formatted") && !left.contains("blocks") && left.ends_with("here\n"),
         "{left}"
     );
-    installed.inside("node", "rm -rf /node/cache /node/source").await;
+    installed.inside("node", "rm -rf /data/cache /data/source").await;
     installed.delete_pods().await;
     installed.empty(&["oss-keys"]).await;
     installed.clean_nodes().await;

@@ -3,13 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
-use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
-use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
-use wasser_tests::manifests::{self, file, with};
-use wasser_tests::plugins::{JUICEFS, Verdict, package, plugin_yaml, replace_line};
+use wasser_tests::manifests;
+use wasser_tests::plugins::{JUICEFS, mount_by_commands, replace_line};
 use wasser_tests::{Operator, User};
 
 const API: &str = "data.fluid.io/v1alpha1";
@@ -21,20 +19,12 @@ const HEALTHY: u64 = 4;
 
 /// Registers the plugin, whose calls may take so long, told to mount by commands alone.
 async fn register(operator: &Operator, deadline: &str) {
-    let mut map: ConfigMap = package("alluxio");
-    let yaml = plugin_yaml(&mut map);
-    *yaml = yaml.replace("settings:", "settings:\n  mount-config-storage: secret");
-    replace_line(
-        yaml,
-        "limits:",
-        &format!("limits: {{memory: 64Mi, cpu: 500ms, deadline: {deadline}}}"),
-    );
-    let applied = operator
-        .maps
-        .patch("alluxio", &PatchParams::apply("test").force(), &Patch::Apply(&map))
-        .await;
-    applied.unwrap();
-    operator.verdict("alluxio", Verdict::Loaded).await;
+    let limits = format!("limits: {{memory: 64Mi, cpu: 500ms, deadline: {deadline}}}");
+    let change = |yaml: &mut String| {
+        mount_by_commands(yaml);
+        replace_line(yaml, "limits:", &limits);
+    };
+    operator.serve_with("alluxio", change).await;
 }
 
 async fn serving(name: &str, deadline: &str) -> Operator {
@@ -44,16 +34,9 @@ async fn serving(name: &str, deadline: &str) -> Operator {
     operator
 }
 
-/// The Dataset of the manifest and its runtime under another name, sharing their nodes, the Dataset with these mounts.
+/// Applies a Dataset and its runtime, with these mounts.
 async fn apply(user: &User, name: &str, mounts: Option<Value>) {
-    for object in file("alluxio.yaml") {
-        let mut object = with(object, "/metadata/name", json!(name));
-        if object["kind"] == "Dataset" {
-            object = with(object, "/spec/placement", json!("Shared"));
-            if let Some(mounts) = &mounts {
-                object = with(object, "/spec/mounts", mounts.clone());
-            }
-        }
+    for object in manifests::alluxio(name, mounts) {
         user.apply(&object).await;
     }
 }

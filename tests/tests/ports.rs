@@ -8,25 +8,17 @@ use kube::ResourceExt;
 use serde_json::json;
 
 use wasser_tests::Operator;
-use wasser_tests::manifests::{file, with};
+use wasser_tests::manifests::alluxio;
 
 const API: &str = "data.fluid.io/v1alpha1";
 const KIND: &str = "AlluxioRuntime";
 /// What a runtime's ports are recorded in.
 const RECORD: &str = "wasser.fluid.io/ports";
 
-/// The Dataset of the manifest, served by nothing but its root, and its runtime, under another name.
+/// Applies a Dataset, served by nothing but its root, and its runtime.
 async fn apply(operator: &Operator, name: &str) {
-    for object in file("alluxio.yaml") {
-        let mut object = with(object, "/metadata/name", json!(name));
-        if object["kind"] == "Dataset" {
-            object = with(object, "/spec/placement", json!("Shared"));
-            object = with(
-                object,
-                "/spec/mounts",
-                json!([{"mountPoint": "s3://bucket/data", "name": "data", "path": "/"}]),
-            );
-        }
+    let root = json!([{"mountPoint": "s3://bucket/data", "name": "data", "path": "/"}]);
+    for object in alluxio(name, Some(root)) {
         operator.apply(&object).await;
     }
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
 use kube::ResourceExt;
-use kube::api::{DynamicObject, ListParams, PostParams};
+use kube::api::{DynamicObject, ListParams};
 use serde_json::{Value, json};
 
 use wasser_tests::Installed;
@@ -17,18 +17,8 @@ const INJECT: &str = "serverless.fluid.io/inject";
 
 /// Waits until the API server lets the webhook change pods.
 async fn webhook_works(installed: &Installed) {
-    let pods = installed.api("v1", "Pod");
-    let parameters = PostParams {
-        dry_run: true,
-        ..PostParams::default()
-    };
     let probe = with(pod("probe", json!({})), "/metadata/labels", json!({INJECT: "true"}));
-    let probe: DynamicObject = serde_json::from_value(probe).unwrap();
-    let asked = || async {
-        let created = pods.create(&parameters, &probe).await.ok()?;
-        created.annotations().contains_key("fluid.io/datasets-in-use").then_some(())
-    };
-    installed.eventually("the API server asks the webhook", asked).await;
+    installed.webhook_works(&probe).await;
 }
 
 /// The first pod of a Deployment or Job.

@@ -50,34 +50,14 @@ async fn hurry(user: &User) {
 /// Waits until a command in a pod succeeds and prints this.
 async fn prints(user: &User, pod: &str, command: &str, expected: &str) {
     let what = format!("`{command}` in pod {pod} prints {expected:?}");
-    let arguments = ["exec", "-n", &user.namespace, pod, "-c", "user", "--", "sh", "-c", command];
-    let printed = || async {
-        let told = wasser_tests::tools::kubectl_says(&arguments).await;
-        (told.trim() == expected).then_some(())
-    };
+    let printed = || async { (user.inside_says(pod, command).await.trim() == expected).then_some(()) };
     user.eventually(&what, printed).await;
 }
 
 /// Kills the only fuse pod, and waits until there is another.
 async fn replace_fuse_pod(user: &User) {
-    let before = user.pods_with(FUSE).await;
-    assert_eq!(before.len(), 1);
-    for pod in &before {
-        kubectl(&["delete", "pod", "-n", &user.namespace, pod, "--grace-period=0", "--force"]).await;
-    }
-    let replaced = || async {
-        let now = user.pods_with(FUSE).await;
-        (!now.is_empty() && now.is_disjoint(&before)).then_some(())
-    };
-    user.eventually("there is another fuse pod", replaced).await;
-}
-
-async fn end(installed: Installed, dataset: &str, own: &[&str]) {
-    installed.delete_pods().await;
-    installed.delete_dataset(dataset).await;
-    installed.empty(own).await;
-    installed.clean_nodes().await;
-    installed.end().await;
+    assert_eq!(user.pods_with(FUSE).await.len(), 1);
+    user.replace_pods(FUSE).await;
 }
 
 #[tokio::test]
@@ -144,7 +124,7 @@ async fn a_bucket_is_read_and_written_while_keys_and_clients_change() {
         })
         .await;
     s3.remove_user(&second.0).await;
-    end(installed, "photos", &[KEYS]).await;
+    installed.end_with("photos", &[KEYS]).await;
     assert!(s3.get(&path).await.is_some(), "the data stay");
 }
 
@@ -209,7 +189,7 @@ async fn buckets_come_and_go_while_a_pod_uses_the_others() {
     replace_fuse_pod(&installed).await;
     prints(&installed, "app", "cat /data/photos/is /data/music/is", "photosmusic").await;
     s3.remove_user(&user.0).await;
-    end(installed, "media", &[KEYS]).await;
+    installed.end_with("media", &[KEYS]).await;
 }
 
 /// Starts an SSH server, and makes keys for it and for a client.
@@ -275,5 +255,5 @@ async fn a_directory_of_an_ssh_server_is_read_and_not_written() {
     prints(&installed, "reader", "cat /data/one", "final").await;
     replace_fuse_pod(&installed).await;
     prints(&installed, "reader", "cat /data/one", "final").await;
-    end(installed, "papers", &["papers-key"]).await;
+    installed.end_with("papers", &["papers-key"]).await;
 }

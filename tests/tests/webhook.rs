@@ -4,8 +4,8 @@
 
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::Api;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
-use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
@@ -45,17 +45,7 @@ impl<'a> Webhook<'a> {
 
     /// Waits until the API server lets the webhook change pods.
     async fn works(&self) {
-        let pods = self.operator.api("v1", "Pod");
-        let parameters = PostParams {
-            dry_run: true,
-            ..PostParams::default()
-        };
-        let asked = || async {
-            let tried = object(&pod("probe", json!({INJECT: "true"})));
-            let created = pods.create(&parameters, &tried).await.ok()?;
-            created.annotations().contains_key("fluid.io/datasets-in-use").then_some(())
-        };
-        self.operator.eventually("the API server asks the webhook", asked).await;
+        self.operator.webhook_works(&pod("probe", json!({INJECT: "true"}))).await;
     }
 }
 
