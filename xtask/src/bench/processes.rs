@@ -15,6 +15,17 @@ pub fn running(parts: &[&str]) -> Vec<u32> {
     .collect()
 }
 
+/// Those of them that belong to the pod with this UID, by their control groups.
+pub fn of_pod(ids: &[u32], uid: &str) -> Vec<u32> {
+    // The systemd driver writes a UID with underscores.
+    let names = [uid.to_owned(), uid.replace('-', "_")];
+    let belongs = |id: &u32| {
+        let groups = fs::read_to_string(format!("/proc/{id}/cgroup")).unwrap_or_default();
+        names.iter().any(|name| groups.contains(name))
+    };
+    ids.iter().copied().filter(belongs).collect()
+}
+
 /// A path as a process sees it.
 pub fn path(id: u32, path: &str) -> PathBuf {
     PathBuf::from(format!("/proc/{id}/root{path}"))

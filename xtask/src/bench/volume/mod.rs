@@ -1,0 +1,122 @@
+//! `volume`: pods that mount a dataset, with Wasser installed by its chart on a real node.
+
+mod recovery;
+mod stage;
+mod throughput;
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use anyhow::Result;
+use serde_json::json;
+
+use self::recovery::recovery;
+use self::stage::{Stage, pod};
+use self::throughput::throughput;
+use super::report::{Report, quantile, seconds};
+use super::usage::Usage;
+use super::{Options, processes};
+use crate::installer::NAMESPACE as SYSTEM;
+
+/// Where pods have the dataset.
+const DATA: &str = "/data";
+/// What the pod sleeps whose mount is watched, in seconds: its process is found by it.
+const SLEEP: &str = "86399";
+/// How much is read to learn the throughput.
+const MEBIBYTES: u32 = 512;
+/// Parts of the command lines of clients of the file system: of workers, and of those that mount the dataset.
+const CLIENT: [&str; 3] = ["juicefs", "/runtime-mnt/", "juicefs-fuse"];
+
+/// How much is done.
+#[derive(Debug, Clone, Copy)]
+pub struct Load {
+    /// Pods that start together.
+    pub pods: u32,
+    /// How often the fuse pod is killed.
+    pub kills: u32,
+}
+
+/// Measures publishing, reading and recovery.
+pub fn volume(options: &Options, load: Load) -> Result<Report> {
+    let mut report = Report::new(
+        "volume",
+        options,
+        json!({"pods": load.pods, "kills": load.kills, "mebibytes": MEBIBYTES}),
+    );
+    let stage = Stage::new(options, &mut report)?;
+    stage.dataset()?;
+    stage.pod("app", "app", SLEEP)?;
+    stage.ready("name=app")?;
+    together(&stage, load, &mut report)?;
+    throughput(&stage, &mut report)?;
+    recovery(&stage, load, &mut report)?;
+    report.figure("nodePlugin", Usage::of(stage.node_plugin()?)?)?;
+    report.target("publishMilliseconds.p95", 20.0)?;
+    report.target("nodePlugin.rssMegabytes", 20.0)?;
+    report.target("throughput.lostPercent", 3.0)?;
+    report.target("recoverySecondsAfterNewProcess.most", 5.0)?;
+    report.target("mountsInContainerAfterKills", 2.0)?;
+    Ok(report)
+}
+
+/// Many pods at once: how long until all are ready, how long the node plugin takes for each, and how often each is mounted.
+fn together(stage: &Stage, load: Load, report: &mut Report) -> Result<()> {
+    eprintln!("starting {} pods together", load.pods);
+    let pods: Vec<_> = (0..load.pods)
+        .map(|number| pod(&format!("many-{number}"), "many", "86000"))
+        .collect();
+    let began = Instant::now();
+    stage.apply(json!({"apiVersion": "v1", "kind": "List", "items": pods}))?;
+    stage.ready("name=many")?;
+    report.figure("podsReadySeconds", seconds(began.elapsed()))?;
+    let mut counts = BTreeMap::<String, u32>::new();
+    for point in processes::mount_points(stage.node_plugin()?) {
+        if point.ends_with("/volumes/kubernetes.io~csi/default-demo/mount") {
+            *counts.entry(point).or_default() += 1;
+        }
+    }
+    report.figure("podsMounted", counts.len())?;
+    report.figure("podsMountedTwice", counts.values().filter(|count| **count > 1).count())?;
+    let log = stage.kubectl(&["logs", "-n", SYSTEM, "daemonset/wasser-csi", "--tail=-1"])?;
+    let mut published: Vec<f64> = log.lines().filter_map(publish_milliseconds).collect();
+    // The first brought the fuse pod, and waited for it.
+    let first = (!published.is_empty()).then(|| published.remove(0));
+    published.sort_by(f64::total_cmp);
+    report.figure("firstPublishMilliseconds", first)?;
+    report.figure(
+        "publishMilliseconds",
+        json!({"count": published.len(), "median": quantile(&published, 0.5), "p95": quantile(&published, 0.95), "most": published.last()}),
+    )?;
+    stage
+        .kubectl(&["delete", "pod", "-l", "name=many", "--wait", "--timeout=180s"])
+        .map(drop)
+}
+
+/// How long a call took, from a line of the node plugin's log.
+fn publish_milliseconds(line: &str) -> Option<f64> {
+    let (_, took) = line.split_once("done call=\"publish\"")?.1.split_once("took=")?;
+    let took = took.trim();
+    let unit = took.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let (number, unit) = took.split_at_checked(unit)?;
+    let scale = match unit {
+        "s" => 1e3,
+        "ms" => 1.0,
+        "µs" => 1e-3,
+        _ => return None,
+    };
+    Some((number.parse::<f64>().ok()? * scale * 100.0).round() / 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::publish_milliseconds;
+
+    #[test]
+    fn durations_are_read_as_they_are_written() {
+        let line = |took| format!("2026 INFO done call=\"publish\" volume=\"a\" target=\"/b\" took={took}");
+        assert_eq!(publish_milliseconds(&line("838.702603ms")), Some(838.7));
+        assert_eq!(publish_milliseconds(&line("1.5s")), Some(1500.0));
+        assert_eq!(publish_milliseconds(&line("700.1µs")), Some(0.7));
+        assert_eq!(publish_milliseconds("INFO done call=\"stage\" took=1ms"), None);
+    }
+}

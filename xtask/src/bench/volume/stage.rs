@@ -1,0 +1,142 @@
+//! What `volume` measures on: a real node, Wasser installed by its chart, and a Dataset in a real JuiceFS.
+
+use std::fs;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+
+use super::{CLIENT, DATA};
+use crate::bench::report::{Report, seconds};
+use crate::bench::{Options, processes, rig};
+use crate::cluster::{Cluster, Node, Options as ClusterOptions, images};
+use crate::{guests, installer, paths};
+
+const CLUSTER: &str = "cluster-volume";
+
+/// A cluster with Wasser in it, which ends with this.
+pub struct Stage {
+    cluster: Cluster,
+    redis: String,
+}
+
+impl Stage {
+    /// Builds what is needed, starts the cluster, and installs Wasser.
+    pub fn new(options: &Options, report: &mut Report) -> Result<Self> {
+        let foreign = std::env::var_os("KUBECONFIG").is_some_and(|value| !value.is_empty());
+        ensure!(
+            !foreign,
+            "this is measured on a node of its own, whose processes are looked at: unset KUBECONFIG"
+        );
+        let program = rig::build(options.dev, report)?;
+        let packages = guests::build(paths::root(), &[])?;
+        let chart = installer::build(&packages)?.directory;
+        Cluster::down(CLUSTER)?;
+        let cluster = Cluster::up(&ClusterOptions {
+            name: CLUSTER.to_owned(),
+            node: Some(Node::Real),
+            nodes: 1,
+            stand_ins: false,
+        })?;
+        let redis = cluster.redis()?;
+        let stage = Self { cluster, redis };
+        stage.cluster.load_image(&images::juicefs()?)?;
+        installer::load(&stage.cluster, &images::wasser(&program, &packages, installer::VERSION)?)?;
+        let began = Instant::now();
+        installer::install(&stage.cluster, &chart, &["operator.replicas=1"])?;
+        report.figure("installSeconds", seconds(began.elapsed()))?;
+        Ok(stage)
+    }
+
+    /// Runs kubectl, and gives what it prints.
+    pub fn kubectl(&self, arguments: &[&str]) -> Result<String> {
+        self.cluster.kubectl(arguments)
+    }
+
+    /// kubectl for the cluster, without arguments yet.
+    pub fn kubectl_command(&self) -> Command {
+        self.cluster.kubectl_command()
+    }
+
+    /// Applies objects.
+    pub fn apply(&self, objects: serde_json::Value) -> Result<()> {
+        let file = tempfile::NamedTempFile::new().context("creating a temporary file")?;
+        fs::write(file.path(), serde_json::to_vec(&objects)?).context("writing a temporary file")?;
+        self.kubectl(&["apply", "-f", &file.path().display().to_string()]).map(drop)
+    }
+
+    /// Creates the Dataset and waits until it is Bound.
+    pub fn dataset(&self) -> Result<()> {
+        let mount = json!([{"name": "store", "mountPath": "/data/store"}]);
+        let metadata = json!({"name": "demo"});
+        self.apply(json!({"apiVersion": "v1", "kind": "List", "items": [
+            {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "jfs-secret"}, "stringData": {"metaurl": self.redis}},
+            {"apiVersion": "data.fluid.io/v1alpha1", "kind": "Dataset", "metadata": metadata, "spec": {
+                "accessModes": ["ReadWriteMany"],
+                "mounts": [{"name": "bench", "mountPoint": "juicefs:///", "options": {"storage": "file", "bucket": "/data/store"},
+                    "encryptOptions": [{"name": "metaurl", "valueFrom": {"secretKeyRef": {"name": "jfs-secret", "key": "metaurl"}}}]}]}},
+            {"apiVersion": "data.fluid.io/v1alpha1", "kind": "JuiceFSRuntime", "metadata": metadata, "spec": {
+                "replicas": 1,
+                "tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/var/cache/bench", "quota": "2Gi", "low": "0.1"}]},
+                "worker": {"volumeMounts": mount}, "fuse": {"volumeMounts": mount},
+                "volumes": [{"name": "store", "hostPath": {"path": "/var/lib/juicefs-bench", "type": "DirectoryOrCreate"}}]}},
+        ]}))?;
+        self.kubectl(&["wait", "--for=jsonpath={.status.phase}=Bound", "dataset/demo", "--timeout=120s"])
+            .map(drop)
+    }
+
+    /// Creates a pod that has the dataset.
+    pub fn pod(&self, name: &str, group: &str, sleep: &str) -> Result<()> {
+        self.apply(pod(name, group, sleep))
+    }
+
+    /// Waits until the pods are ready.
+    pub fn ready(&self, selector: &str) -> Result<()> {
+        self.kubectl(&["wait", "--for=condition=Ready", "pod", "-l", selector, "--timeout=300s"])
+            .map(drop)
+    }
+
+    /// Runs something in a pod.
+    pub fn inside(&self, pod: &str, container: &str, command: &str) -> Result<String> {
+        self.kubectl(&["exec", pod, "-c", container, "--", "sh", "-c", command])
+    }
+
+    /// The pod that mounts the dataset, and the processes of its client.
+    pub fn fuse_pod(&self) -> Result<(String, Vec<u32>)> {
+        let columns = "jsonpath={.items[0].metadata.name} {.items[0].metadata.uid}";
+        let said = self.kubectl(&["get", "pod", "-l", "role=juicefs-fuse", "-o", columns])?;
+        let (name, uid) = said.split_once(' ').context("there is no fuse pod")?;
+        let clients = processes::of_pod(&processes::running(&CLIENT), uid);
+        ensure!(!clients.is_empty(), "the fuse pod {name} has no client that runs");
+        Ok((name.to_owned(), clients))
+    }
+
+    /// The process of the node plugin.
+    pub fn node_plugin(&self) -> Result<u32> {
+        processes::running(&["wasser csi "]).pop().context("the node plugin does not run")
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if let Err(error) = Cluster::down(CLUSTER) {
+            eprintln!("the cluster {CLUSTER} could not be stopped: {error:#}");
+        }
+    }
+}
+
+/// A pod that sleeps and has the dataset.
+pub fn pod(name: &str, group: &str, sleep: &str) -> serde_json::Value {
+    json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"name": group}},
+        "spec": {
+            "terminationGracePeriodSeconds": 0,
+            "containers": [{
+                "name": "app", "image": images::BUSYBOX, "command": ["sleep", sleep],
+                "volumeMounts": [{"name": "data", "mountPath": DATA, "mountPropagation": "HostToContainer"}]
+            }],
+            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "demo"}}]
+        }
+    })
+}
