@@ -87,6 +87,12 @@ set -e
 {{- with .Values.configs.quotaCmd }}
 {{ . }}
 {{- end }}
+# A client before this one that has not ended yet would unmount what it finds at the path, this one's mount included. So a client holds the directory
+# until it has ended, which the kernel sees to; images without flock go without.
+exec 9< {{ include "library.shellWord" .Values.fuse.hostMountPath }}
+if command -v flock > /dev/null && ! timeout 60 flock 9; then
+  echo "$(date '+%Y/%m/%d %H:%M:%S') another client has not ended for a minute; mounting nevertheless"
+fi
 echo "$(date '+%Y/%m/%d %H:%M:%S') mount start"
 {{ .Values.fuse.command }}
 {{ end }}

@@ -51,6 +51,7 @@ fn run(script: &str, directory: &Path, environment: &[(&str, &str)]) -> Vec<Vec<
     ] {
         let stand_in = |line: &str| match line.trim_start().strip_prefix(command) {
             Some(rest) => format!("sh {}{rest}", stub.display()),
+            None if line.starts_with("exec 9< ") => "exec 9< .".to_string(),
             None => line.to_string(),
         };
         lines = lines.split('\n').map(stand_in).collect::<Vec<_>>().join("\n");

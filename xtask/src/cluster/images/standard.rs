@@ -5,6 +5,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::Image;
+use super::programs::with_programs;
 use super::registered::registered;
 use crate::machine;
 use crate::tools::Tool;
@@ -17,6 +18,9 @@ pub const BUSYBOX: &str = "docker.io/library/busybox:stable";
 /// Where Debian's busybox-static and bash-static are.
 const BUSYBOX_PROGRAM: &str = "/bin/busybox";
 const BASH_PROGRAM: &str = "/bin/bash-static";
+
+/// Of util-linux, which Debian's images have.
+const FLOCK: &str = "/usr/bin/flock";
 
 /// What Debian's busybox lacks.
 const MOUNTPOINT: &str = r#"#!/bin/sh
@@ -76,10 +80,11 @@ pub fn busybox() -> Result<Image> {
 
 /// The client of JuiceFS, under the name that its plugin uses, with the programs that the chart's scripts call.
 pub fn juicefs() -> Result<Image> {
-    machine::install(&["busybox-static", "bash-static"])?;
+    machine::install(&["busybox-static", "bash-static", "util-linux"])?;
     let program = Tool::JuiceFs.ensure()?;
     let name = format!("docker.io/{}", registered("juicefs", "community")?);
     let image = busybox()?.named(&name).file("/usr/local/bin/juicefs", program, 0o755);
     let links = ["/usr/bin/juicefs", "/bin/mount.juicefs", "/sbin/mount.juicefs"];
-    Ok(links.iter().fold(image, |image, link| image.link(link, "/usr/local/bin/juicefs")))
+    let image = links.iter().fold(image, |image, link| image.link(link, "/usr/local/bin/juicefs"));
+    with_programs(image, &[FLOCK])
 }

@@ -1,0 +1,86 @@
+//! Two clients of one dataset on a node, as there are when a fuse pod is deleted by force: the later one waits until the earlier one has ended,
+//! which unmounts what it finds at their path.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
+
+mod support;
+
+use std::path::Path;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+/// What stands in for the client: says that it runs, and does so until it is killed.
+const CLIENT: &str = "echo $$ >> clients; exec sleep 1000";
+/// What stands in for `flock`: says that it is asked.
+const FLOCK: &str = "#!/bin/sh\necho asked >> locks\nexec /usr/bin/flock \"$@\"\n";
+
+/// A script that runs, with everything that it has started.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The lines of a file, once there are so many.
+fn lines(path: &Path, count: usize) -> Vec<String> {
+    let began = Instant::now();
+    loop {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        if lines.len() >= count {
+            return lines;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "{}: {lines:?}", path.display());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[tokio::test]
+async fn a_client_waits_until_the_one_before_it_has_ended() {
+    use std::os::unix::fs::PermissionsExt;
+    let values = support::values(&support::pair(json!({}), json!({}), json!({}))).unwrap();
+    let rendered = support::KIT.helm().render(&values).await.unwrap();
+    let name = Some("demo-fuse-script".to_owned());
+    let map = rendered.objects.iter().find(|object| object.metadata.name == name).unwrap();
+    let script = map.data["data"]["script.sh"].as_str().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let mut found = 0;
+    let lines_of = |line: &str| {
+        if line.starts_with("exec 9< ") {
+            found += 1;
+            "exec 9< .".to_owned()
+        } else if line.starts_with("exec /bin/mount.juicefs ") {
+            found += 1;
+            CLIENT.to_owned()
+        } else if line.starts_with("/usr/local/bin/juicefs ") {
+            String::new()
+        } else {
+            line.to_owned()
+        }
+    };
+    let changed: Vec<String> = script.lines().map(lines_of).collect();
+    assert_eq!(found, 2, "{script}");
+    std::fs::write(path("script.sh"), changed.join("\n")).unwrap();
+    std::fs::write(path("flock"), FLOCK).unwrap();
+    std::fs::set_permissions(path("flock"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let paths = format!("{}:{}", directory.path().display(), std::env::var("PATH").unwrap());
+    let start = || {
+        let mut shell = Command::new("sh");
+        shell.arg("script.sh").current_dir(directory.path()).env("PATH", &paths);
+        Running(shell.spawn().unwrap())
+    };
+
+    let first = start();
+    assert_eq!(lines(&path("clients"), 1).len(), 1);
+    let second = start();
+    lines(&path("locks"), 2);
+    assert_eq!(lines(&path("clients"), 1), [first.0.id().to_string()]);
+    drop(first);
+    let clients = lines(&path("clients"), 2);
+    assert_eq!(clients.last(), Some(&second.0.id().to_string()));
+}
