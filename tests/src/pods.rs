@@ -1,7 +1,7 @@
 //! Pods that use datasets, on nodes that have containers.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kube::ResourceExt;
 use kube::api::{DynamicObject, ListParams, PostParams};
@@ -113,6 +113,17 @@ impl User {
             (!now.is_empty() && now.is_disjoint(&before)).then_some(())
         };
         self.eventually(&format!("there are other pods with {label}"), replaced).await;
+    }
+
+    /// Has the kubelet look at the ConfigMaps and Secrets of pods. It does so about once a minute, and at once when a pod changes.
+    pub async fn hurry(&self, label: &str) {
+        let now = format!(
+            "hurry={}",
+            SystemTime::now().duration_since(UNIX_EPOCH).expect("it is not 1970").as_millis()
+        );
+        for pod in self.pods_with(label).await {
+            kubectl(&["annotate", "pod", "-n", &self.namespace, &pod, "--overwrite", &now]).await;
+        }
     }
 
     /// Waits until the API server lets the webhook change pods such as this one, which is never created.

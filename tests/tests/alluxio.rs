@@ -7,9 +7,9 @@ use kube::Api;
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
-use wasser_tests::Operator;
 use wasser_tests::manifests::{file, with};
 use wasser_tests::plugins::mount_by_commands;
+use wasser_tests::{Operator, User};
 
 const API: &str = "data.fluid.io/v1alpha1";
 const KIND: &str = "AlluxioRuntime";
@@ -31,6 +31,22 @@ async fn end(operator: Operator) {
 /// The Dataset of the manifest, with these mounts.
 fn dataset(mounts: Value) -> Value {
     with(file("alluxio.yaml").swap_remove(0), "/spec/mounts", mounts)
+}
+
+/// A mount of that name.
+fn mirror(name: &str) -> Value {
+    json!({"mountPoint": format!("https://mirror.example.com/apache/{name}/"), "name": name})
+}
+
+/// Waits until the Dataset is Bound and its status shows mounts of these names.
+async fn has_mounts(user: &User, expected: &[&str]) {
+    let shown = |dataset: &DynamicObject| {
+        let mounts = dataset.data["status"]["mounts"].as_array()?;
+        let names: Vec<&str> = mounts.iter().filter_map(|mount| mount["name"].as_str()).collect();
+        (names == expected && dataset.data["status"]["phase"] == "Bound").then_some(())
+    };
+    let what = format!("it is Bound, and its status has the mounts {expected:?}");
+    user.object(API, "Dataset", "mirrors", &what, shown).await;
 }
 
 #[tokio::test]
@@ -75,17 +91,9 @@ async fn mounts_come_and_go_on_a_live_dataset() {
     let operator = serving("alluxio-mounts").await;
     operator.apply_file("alluxio.yaml").await;
     operator.bound("mirrors").await;
-    let spark = json!({"mountPoint": "https://mirror.example.com/apache/spark/", "name": "spark"});
-    let flink = json!({"mountPoint": "https://mirror.example.com/apache/flink/", "name": "flink"});
+    let (spark, flink) = (mirror("spark"), mirror("flink"));
     operator.apply(&dataset(json!([spark, flink]))).await;
-    let names = |dataset: &DynamicObject| {
-        let mounts = dataset.data["status"]["mounts"].as_array()?;
-        let names: Vec<&str> = mounts.iter().filter_map(|mount| mount["name"].as_str()).collect();
-        (names == ["spark", "flink"] && dataset.data["status"]["phase"] == "Bound").then_some(())
-    };
-    operator
-        .object(API, "Dataset", "mirrors", "its status has the new mounts", names)
-        .await;
+    has_mounts(&operator, &["spark", "flink"]).await;
 
     let refused = json!({"mountPoint": "https://refused.example.com/", "name": "bad"});
     let uid = operator.api(API, KIND).get("mirrors").await.unwrap().metadata.uid.unwrap();
@@ -113,4 +121,47 @@ async fn a_mount_that_is_refused_is_told_until_it_is_corrected() {
     operator.apply(&all[0]).await;
     operator.bound("mirrors").await;
     end(operator).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn workers_are_lost_while_mounts_change() {
+    let operator = serving("alluxio-lost").await;
+    operator.apply_file("alluxio.yaml").await;
+    operator.bound("mirrors").await;
+    let ready = json!({"workerNumberReady": 1, "workerPhase": "Ready"});
+    // Their pod goes, and the next time everything that makes it.
+    for (api, kind, name, mounts) in [
+        ("v1", "Pod", "mirrors-worker-0", ["spark", "flink"]),
+        ("apps/v1", "StatefulSet", "mirrors-worker", ["hbase", "flink"]),
+    ] {
+        operator.apply(&dataset(json!(mounts.map(mirror)))).await;
+        operator.delete(api, kind, name).await;
+        has_mounts(&operator, &mounts).await;
+        operator.status(KIND, "mirrors", &ready).await;
+        operator.bound("mirrors").await;
+    }
+    end(operator).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn sizes_that_cannot_be_read_are_told_and_keep_nothing_from_being_done() {
+    let operator = serving("alluxio-blind").await;
+    let blind = operator.namespace_named("blind-masters").await;
+    blind.apply_file("alluxio.yaml").await;
+    let bound = blind.bound("mirrors").await;
+    assert_eq!(bound.data["status"]["ufsTotal"], "[Calculating]");
+    let uid = blind.api(API, KIND).get("mirrors").await.unwrap().metadata.uid.unwrap();
+    blind
+        .event_saying("ErrorProcessRuntime", &uid, "the data source does not answer")
+        .await;
+    blind.apply(&dataset(json!([mirror("flink")]))).await;
+    has_mounts(&blind, &["flink"]).await;
+    blind.scale_kind(KIND, "mirrors", 2).await;
+    blind.status(KIND, "mirrors", &json!({"workerNumberReady": 2})).await;
+    blind.delete_dataset("mirrors").await;
+    blind.empty(&[]).await;
+    blind.leave().await;
+    operator.end().await;
 }

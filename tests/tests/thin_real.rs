@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use kube::ResourceExt;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
@@ -11,7 +9,7 @@ use serde_json::{Value, json};
 use wasser_tests::manifests::{documents, with};
 use wasser_tests::pods::{is_ready, pod};
 use wasser_tests::s3::S3;
-use wasser_tests::tools::{kubectl, try_kubectl};
+use wasser_tests::tools::try_kubectl;
 use wasser_tests::{Installed, User};
 
 const API: &str = "data.fluid.io/v1alpha1";
@@ -37,14 +35,6 @@ fn keys((access, secret): &(String, String)) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": KEYS}, "stringData": {"access-key": access, "secret-key": secret}
     })
-}
-
-/// The kubelet looks at a pod's ConfigMaps and Secrets about once a minute, and at once when the pod changes.
-async fn hurry(user: &User) {
-    let now = format!("hurry={}", SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis());
-    for pod in user.pods_with(FUSE).await {
-        kubectl(&["annotate", "pod", "-n", &user.namespace, &pod, "--overwrite", &now]).await;
-    }
 }
 
 /// Waits until a command in a pod succeeds and prints this.
@@ -119,7 +109,7 @@ async fn a_bucket_is_read_and_written_while_keys_and_clients_change() {
     let path = format!("{bucket}/fourth");
     installed
         .eventually("a pod writes with the new keys", || async {
-            hurry(&installed).await;
+            installed.hurry(FUSE).await;
             (try_kubectl(&written).await && s3.get(&path).await.as_deref() == Some("again\n")).then_some(())
         })
         .await;
@@ -175,7 +165,7 @@ async fn buckets_come_and_go_while_a_pod_uses_the_others() {
         .object("v1", "ConfigMap", "media-fuse-conf", "it has the new bucket", told)
         .await;
     let come = || async {
-        hurry(&installed).await;
+        installed.hurry(FUSE).await;
         let told = installed.inside("app", "cat /data/music/is; ls /data").await;
         (told == "musicmusic\nphotos\n").then_some(())
     };

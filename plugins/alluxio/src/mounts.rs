@@ -140,6 +140,12 @@ impl Mounts {
         self.table.iter().map(|(path, entry)| entry.line(path)).collect()
     }
 
+    /// Those of them that name files with values of Secrets.
+    pub fn secret_lines(&self) -> Vec<String> {
+        let secret = self.table.iter().filter(|(_, entry)| !entry.secrets.is_empty());
+        secret.map(|(path, entry)| entry.line(path)).collect()
+    }
+
     /// The data sources with Secrets among them.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.root.iter().chain(self.table.values())

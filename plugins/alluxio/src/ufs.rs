@@ -13,6 +13,8 @@ use crate::reports::{self, MountTable};
 const STORAGE: &str = "mount-config-storage";
 /// The script in the master's pod that brings the mounts to what it is given. The chart has it.
 const SCRIPT: &str = "/etc/fluid/scripts/mount.sh";
+/// The script beside it that prints the paths whose Secrets have changed since. Pods that an earlier chart started do not have it.
+const ROTATED: &str = "/etc/fluid/scripts/rotated.sh";
 /// How long all commands of one call may take together is the host's to limit; this is for each.
 const PATIENCE: Duration = Duration::from_secs(50);
 
@@ -41,10 +43,11 @@ pub fn prepare(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
 }
 
 /// The difference between the Dataset's mounts and those that it had when they were last mounted; all of them after a restart of a master,
-/// which may have lost its journal. None while no master is ready: it will be looked at when one is.
+/// which may have lost its journal; and those whose Secrets changed. None while no master is ready: it will be looked at when one is.
 pub fn change(ctx: &Context<Spec>, host: &impl Host) -> Result<UfsChange> {
     let dataset = ctx.dataset()?;
-    let wanted = Mounts::of(dataset)?.table;
+    let mounts = Mounts::of(dataset)?;
+    let wanted = &mounts.table;
     let Some(shown) = shown(ctx, dataset)? else {
         return Ok(UfsChange::default());
     };
@@ -60,13 +63,29 @@ pub fn change(ctx: &Context<Spec>, host: &impl Host) -> Result<UfsChange> {
         .map(|(path, _)| path.clone())
         .collect();
     let masters = host.pods(MASTER)?;
-    if !masters.iter().any(|pod| pod.ready) {
+    let Some(master) = masters.iter().find(|pod| pod.ready) else {
         return Ok(UfsChange::default());
-    }
+    };
     if !wanted.is_empty() && ctx.started_after_mounts(&masters).unwrap_or(false) {
-        added = wanted.into_keys().collect();
+        added = wanted.keys().cloned().collect();
+    }
+    if added.is_empty() && removed.is_empty() && by_files(ctx) {
+        added = rotated(host, master, &mounts)?;
     }
     Ok(UfsChange { added, removed })
+}
+
+/// The mounts whose Secrets have other values in the master's pod than those that Alluxio was given.
+fn rotated(host: &impl Host, master: &Pod, mounts: &Mounts) -> Result<Vec<String>> {
+    let lines = mounts.secret_lines();
+    if lines.is_empty() {
+        return Ok(Vec::new());
+    }
+    let argv = ["bash", ROTATED, &lines.join("\n")];
+    let output = host.exec(&master.name, "", &argv, PATIENCE)?;
+    // A shell without the script prints nothing.
+    let path = |line: &str| mounts.table.contains_key(line).then(|| line.to_owned());
+    Ok(output.stdout.lines().filter_map(path).collect())
 }
 
 /// Brings the mounts to where the Dataset wants them. One that changed is unmounted first.
@@ -119,15 +138,18 @@ fn by_commands(host: &impl Host, pod: &Pod, mounts: &Mounts, first_unmount: &[St
         attempt(host, pod, "unmounting", path, &["alluxio", "fs", "unmount", path], &mut failures);
     }
     for (path, entry) in &mounts.table {
-        if table.paths.contains(path) && !unmounted.contains(&path) {
+        let mounted = table.paths.contains(path) && !unmounted.contains(&path);
+        // Which values it was mounted with, nobody knows.
+        if mounted && entry.secrets.is_empty() {
             continue;
         }
-        match command(host, path, entry) {
+        let what = if mounted { "updating" } else { "mounting" };
+        match command(host, path, entry, mounted) {
             Ok(argv) => {
                 let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
-                attempt(host, pod, "mounting", path, &argv, &mut failures);
+                attempt(host, pod, what, path, &argv, &mut failures);
             }
-            Err(error) => failures.push(format!("mounting {path}: {error}")),
+            Err(error) => failures.push(format!("{what} {path}: {error}")),
         }
     }
     if failures.is_empty() {
@@ -148,9 +170,10 @@ fn attempt(host: &impl Host, pod: &Pod, what: &str, path: &str, argv: &[&str], f
     }
 }
 
-/// `alluxio fs mount` for a data source, with the values of Secrets.
-fn command(host: &impl Host, path: &str, entry: &Entry) -> Result<Vec<String>> {
-    let mut argv: Vec<String> = ["alluxio", "fs", "mount"].map(String::from).to_vec();
+/// `alluxio fs mount` for a data source, or `alluxio fs updateMount` for one that is mounted, with the values of Secrets.
+fn command(host: &impl Host, path: &str, entry: &Entry, mounted: bool) -> Result<Vec<String>> {
+    let verb = if mounted { "updateMount" } else { "mount" };
+    let mut argv: Vec<String> = ["alluxio", "fs", verb].map(String::from).to_vec();
     argv.extend(entry.flags().map(String::from));
     let mut option = |name: &str, value: &str| argv.extend(["--option".to_string(), format!("{name}={value}")]);
     for (name, value) in &entry.options {
@@ -161,6 +184,9 @@ fn command(host: &impl Host, path: &str, entry: &Entry) -> Result<Vec<String>> {
         let value = host.secret(&secret.name, &secret.key)?.ok_or_else(missing)?;
         option(name, &String::from_utf8_lossy(&value));
     }
-    argv.extend([path.to_string(), entry.source.clone()]);
+    argv.push(path.to_string());
+    if !mounted {
+        argv.push(entry.source.clone());
+    }
     Ok(argv)
 }

@@ -79,6 +79,51 @@ fn by_files_the_script_gets_the_lines_and_what_changed() {
     );
 }
 
+fn secret_mount(name: &str) -> Value {
+    let key = json!({"secretKeyRef": {"name": "keys", "key": "secret"}});
+    json!({"mountPoint": format!("s3://{name}"), "name": name, "encryptOptions": [{"name": "s3a.secretKey", "valueFrom": key}]})
+}
+
+#[test]
+fn a_mount_whose_secret_changed_is_given_the_new_value() {
+    let mounts = [mount("a"), secret_mount("b")];
+    let ctx = live(&mounts, &mounts, false);
+    let line = "/b s3://b --option s3a.secretKey=/etc/fluid/secrets/keys/secret";
+    let look = format!("exec {MASTER} bash /etc/fluid/scripts/rotated.sh {line}");
+    for (printed, added) in [("/b\n", vec!["/b".to_owned()]), ("", vec![]), ("a complaint\n", vec![])] {
+        let host = master().on_exec(move |_, _| ok(printed));
+        let change = Alluxio::should_update_ufs(&ctx, &host).unwrap();
+        assert_eq!((change.added, change.removed), (added, vec![]));
+        assert_eq!(host.calls(), [look.clone()]);
+    }
+    // Pods of an earlier chart do not have the script.
+    let host = master().on_exec(|_, _| exit(127, "bash: rotated.sh: No such file or directory"));
+    assert_eq!(Alluxio::should_update_ufs(&ctx, &host).unwrap(), UfsChange::default());
+    // Without Secrets, nobody is asked.
+    let host = master();
+    Alluxio::should_update_ufs(&live(&mounts[..1], &mounts[..1], false), &host).unwrap();
+    assert!(host.calls().is_empty(), "{:?}", host.calls());
+}
+
+#[test]
+fn by_commands_mounts_that_are_there_get_the_values_of_their_secrets() {
+    let ctx = live(&[], &[mount("a"), secret_mount("b")], true);
+    let host = master().with_secret("keys", "secret", b"new").on_exec(|_, argv| match argv {
+        ["alluxio", "fs", "mount"] => ok(include_str!("reports/mounts.txt")),
+        _ => ok(""),
+    });
+    Alluxio::prepare_ufs(&ctx, &host).unwrap();
+    let updates: Vec<String> = host
+        .calls()
+        .into_iter()
+        .filter(|call| call.contains("alluxio fs updateMount"))
+        .collect();
+    assert_eq!(
+        updates,
+        [format!("exec {MASTER} alluxio fs updateMount --option s3a.secretKey=new /b")]
+    );
+}
+
 #[test]
 fn a_cache_is_freed_until_it_is_empty() {
     let ctx = live(&[], &[mount("a")], false);

@@ -19,9 +19,10 @@ use crate::commands::interrupt;
 use crate::commands::surroundings::{REDIS, Surroundings};
 
 /// Files whose tests look into containers.
-const NEED_CONTAINERS: [&str; 7] = [
+const NEED_CONTAINERS: [&str; 8] = [
     "adoption",
     "alluxio_real",
+    "alluxio_s3",
     "jindo_real",
     "juicefs",
     "sidecar",

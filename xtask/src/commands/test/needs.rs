@@ -14,7 +14,7 @@ const S3: &str = "WASSER_S3";
 /// can be brought there.
 pub fn meet(cluster: &Cluster, file: &str) -> Result<Option<Vec<(&'static str, OsString)>>> {
     let images: fn() -> Result<Vec<Image>> = match file {
-        "alluxio_real" => || Ok(vec![images::alluxio()?]),
+        "alluxio_real" | "alluxio_s3" => || Ok(vec![images::alluxio()?]),
         "jindo_real" => images::jindo,
         "thin_real" => images::thin,
         _ => return Ok(Some(Vec::new())),
@@ -25,7 +25,7 @@ pub fn meet(cluster: &Cluster, file: &str) -> Result<Option<Vec<(&'static str, O
     for image in images()? {
         cluster.load_image(&image)?;
     }
-    if file != "thin_real" {
+    if !matches!(file, "alluxio_s3" | "thin_real") {
         return Ok(Some(Vec::new()));
     }
     // The tests look at what the server has by themselves.
