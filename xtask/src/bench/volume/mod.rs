@@ -22,6 +22,8 @@ use crate::installer::NAMESPACE as SYSTEM;
 const DATA: &str = "/data";
 /// What the pod sleeps whose mount is watched, in seconds: its process is found by it.
 const SLEEP: &str = "86399";
+/// Pods that start one after the other.
+const ALONE: u32 = 20;
 /// How much is read to learn the throughput.
 const MEBIBYTES: u32 = 512;
 /// Parts of the command lines of clients of the file system: of workers, and of those that mount the dataset.
@@ -47,6 +49,7 @@ pub fn volume(options: &Options, load: Load) -> Result<Report> {
     stage.dataset()?;
     stage.pod("app", "app", SLEEP)?;
     stage.ready("name=app")?;
+    alone(&stage, &mut report)?;
     together(&stage, load, &mut report)?;
     throughput(&stage, &mut report)?;
     recovery(&stage, load, &mut report)?;
@@ -59,9 +62,26 @@ pub fn volume(options: &Options, load: Load) -> Result<Report> {
     Ok(report)
 }
 
+/// Pods one after the other, on a node that has nothing else to do: how long the node plugin takes for each.
+fn alone(stage: &Stage, report: &mut Report) -> Result<()> {
+    eprintln!("starting {ALONE} pods one after the other");
+    for number in 0..ALONE {
+        let name = format!("alone-{number}");
+        stage.pod(&name, &name, "86000")?;
+        stage.ready(&format!("name={name}"))?;
+        stage.kubectl(&["delete", "pod", &name, "--wait", "--timeout=60s"])?;
+    }
+    let mut published = published(stage)?;
+    // The first brought the fuse pod, and waited for it.
+    let first = (!published.is_empty()).then(|| published.remove(0));
+    report.figure("firstPublishMilliseconds", first)?;
+    report.figure("publishMilliseconds", spread(published))
+}
+
 /// Many pods at once: how long until all are ready, how long the node plugin takes for each, and how often each is mounted.
 fn together(stage: &Stage, load: Load, report: &mut Report) -> Result<()> {
     eprintln!("starting {} pods together", load.pods);
+    let before = published(stage)?.len();
     let pods: Vec<_> = (0..load.pods)
         .map(|number| pod(&format!("many-{number}"), "many", "86000"))
         .collect();
@@ -77,19 +97,21 @@ fn together(stage: &Stage, load: Load, report: &mut Report) -> Result<()> {
     }
     report.figure("podsMounted", counts.len())?;
     report.figure("podsMountedTwice", counts.values().filter(|count| **count > 1).count())?;
-    let log = stage.kubectl(&["logs", "-n", SYSTEM, "daemonset/wasser-csi", "--tail=-1"])?;
-    let mut published: Vec<f64> = log.lines().filter_map(publish_milliseconds).collect();
-    // The first brought the fuse pod, and waited for it.
-    let first = (!published.is_empty()).then(|| published.remove(0));
-    published.sort_by(f64::total_cmp);
-    report.figure("firstPublishMilliseconds", first)?;
-    report.figure(
-        "publishMilliseconds",
-        json!({"count": published.len(), "median": quantile(&published, 0.5), "p95": quantile(&published, 0.95), "most": published.last()}),
-    )?;
+    report.figure("publishTogetherMilliseconds", spread(published(stage)?.split_off(before)))?;
     stage
         .kubectl(&["delete", "pod", "-l", "name=many", "--wait", "--timeout=180s"])
         .map(drop)
+}
+
+/// How long each publishing took so far, in their order, in milliseconds.
+fn published(stage: &Stage) -> Result<Vec<f64>> {
+    let log = stage.kubectl(&["logs", "-n", SYSTEM, "daemonset/wasser-csi", "--tail=-1"])?;
+    Ok(log.lines().filter_map(publish_milliseconds).collect())
+}
+
+fn spread(mut times: Vec<f64>) -> serde_json::Value {
+    times.sort_by(f64::total_cmp);
+    json!({"count": times.len(), "median": quantile(&times, 0.5), "p95": quantile(&times, 0.95), "most": times.last()})
 }
 
 /// How long a call took, from a line of the node plugin's log.

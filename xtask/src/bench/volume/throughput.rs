@@ -22,7 +22,7 @@ const CACHE: &str = "/var/cache/bench/by-hand";
 /// What the client's container starts.
 const SCRIPT: &str = "/root/script/script.sh";
 /// How often the file is read through each.
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 25;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Reads a file by turns through both, with the client's cache filled and the kernel's empty.
