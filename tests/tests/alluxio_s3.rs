@@ -62,6 +62,9 @@ async fn a_bucket_is_read_while_its_keys_change() {
     let new = s3.make_user(&format!("{bucket}-new")).await;
     s3.remove_user(&old.0).await;
     s3.put(&format!("{bucket}/photos/second"), "seen with the new keys").await;
+    s3.put(&format!("{bucket}/photos/third"), "never seen").await;
+    let refused = installed.inside_says("app", "cat /data/photos/third").await;
+    assert!(!refused.contains("never seen"), "the old keys are still good");
     let read = || async {
         installed.hurry("role=alluxio-master").await;
         (installed.inside_says("app", "cat /data/photos/second").await.trim() == "seen with the new keys").then_some(())

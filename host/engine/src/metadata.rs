@@ -82,9 +82,9 @@ impl Request {
         let wake = self.wake.clone();
         let work = async move {
             let outcome = implement.sync_metadata(&context).await;
-            answer(&kind, "sync-metadata", outcome).map_err(|error| error.to_string())?;
+            answer(&kind, "sync-metadata", outcome).map_err(words)?;
             let outcome = implement.storage_stats(&context).await;
-            answer::<StorageStats>(&kind, "storage-stats", outcome).map_err(|error| error.to_string())
+            answer::<StorageStats>(&kind, "storage-stats", outcome).map_err(words)
         };
         self.cluster.metadata.start(&self.uid, &self.identity.kind, move || wake(), work);
     }
@@ -136,5 +136,13 @@ impl Request {
                 Ok(states)
             });
         }
+    }
+}
+
+/// What went wrong, without the method: whoever shows it names that.
+fn words(error: EngineError) -> String {
+    match error {
+        EngineError::Failed { message, .. } => message,
+        other => other.to_string(),
     }
 }
