@@ -71,7 +71,7 @@ impl User {
     }
 
     /// What a person would look at first after a failure: the objects, and the end of the log.
-    pub(crate) async fn situation(&self) -> String {
+    pub async fn situation(&self) -> String {
         let (place, log) = match &self.logs {
             Logs::File(path) => (path.display().to_string(), std::fs::read_to_string(path).unwrap_or_default()),
             Logs::Pods(namespace) => {

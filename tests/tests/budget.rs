@@ -95,14 +95,14 @@ async fn binding_and_deleting_a_dataset_cost_a_fixed_number_of_requests() {
     operator.at_rest("the number of requests", requests).await;
     let after = operator.metrics().await;
     let binding: BTreeMap<String, u64> = after.requests_since(&before).into_iter().filter(|(name, _)| counts(name)).collect();
-    println!("binding: {binding:#?}");
+    println!("binding: {binding:#?}\n{}", operator.situation().await);
     within(&binding, BINDING);
 
     operator.delete_dataset("second").await;
     operator.at_rest("the number of requests", requests).await;
     let deleting = operator.metrics().await.requests_since(&after);
     let deleting: BTreeMap<String, u64> = deleting.into_iter().filter(|(name, _)| counts(name)).collect();
-    println!("deleting: {deleting:#?}");
+    println!("deleting: {deleting:#?}\n{}", operator.situation().await);
     within(&deleting, DELETING);
     operator.delete_dataset("first").await;
     operator.end().await;
