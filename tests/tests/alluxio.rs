@@ -153,9 +153,8 @@ async fn sizes_that_cannot_be_read_are_told_and_keep_nothing_from_being_done() {
     let bound = blind.bound("mirrors").await;
     assert_eq!(bound.data["status"]["ufsTotal"], "[Calculating]");
     let uid = blind.api(API, KIND).get("mirrors").await.unwrap().metadata.uid.unwrap();
-    blind
-        .event_saying("ErrorProcessRuntime", &uid, "the data source does not answer")
-        .await;
+    let told = "due to sync-metadata failed: `alluxio fs loadMetadata -R /` in pod mirrors-master-0";
+    blind.event_saying("ErrorProcessRuntime", &uid, told).await;
     blind.apply(&dataset(json!([mirror("flink")]))).await;
     has_mounts(&blind, &["flink"]).await;
     blind.scale_kind(KIND, "mirrors", 2).await;
