@@ -94,7 +94,7 @@ fn a_mount_whose_secret_changed_is_given_the_new_value() {
         let host = master().on_exec(move |_, _| ok(printed));
         let change = Alluxio::should_update_ufs(&ctx, &host).unwrap();
         assert_eq!((change.added, change.removed), (added, vec![]));
-        assert_eq!(host.calls(), [look.clone()]);
+        assert_eq!(host.calls(), std::slice::from_ref(&look));
     }
     // Pods of an earlier chart do not have the script.
     let host = master().on_exec(|_, _| exit(127, "bash: rotated.sh: No such file or directory"));
