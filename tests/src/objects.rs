@@ -41,6 +41,13 @@ pub fn resource(api_version: &str, kind: &str) -> ApiResource {
     ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
 }
 
+/// Whether a Dataset is Bound, and its status has mounts of exactly these names.
+pub fn has_mounts(status: &Value, names: &[&str]) -> bool {
+    let mounts = status["mounts"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let shown: Vec<&str> = mounts.iter().filter_map(|mount| mount["name"].as_str()).collect();
+    shown == names && status["phase"] == "Bound"
+}
+
 impl User {
     /// The objects of a kind in the test's namespace.
     pub fn api(&self, api_version: &str, kind: &str) -> Api<DynamicObject> {

@@ -2,10 +2,18 @@
 
 use std::process::Stdio;
 
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
 use crate::environment;
+
+/// A Secret of this name with a user's keys, as `access-key` and `secret-key`.
+pub fn keys(name: &str, (access, secret): &(String, String)) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"access-key": access, "secret-key": secret}
+    })
+}
 
 /// The server, and the keys by which it is asked.
 #[derive(Debug, Clone)]

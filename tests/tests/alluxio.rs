@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use wasser_tests::manifests::{file, with};
 use wasser_tests::plugins::mount_by_commands;
-use wasser_tests::{Operator, User};
+use wasser_tests::{Operator, User, objects};
 
 const API: &str = "data.fluid.io/v1alpha1";
 const KIND: &str = "AlluxioRuntime";
@@ -40,11 +40,7 @@ fn mirror(name: &str) -> Value {
 
 /// Waits until the Dataset is Bound and its status shows mounts of these names.
 async fn has_mounts(user: &User, expected: &[&str]) {
-    let shown = |dataset: &DynamicObject| {
-        let mounts = dataset.data["status"]["mounts"].as_array()?;
-        let names: Vec<&str> = mounts.iter().filter_map(|mount| mount["name"].as_str()).collect();
-        (names == expected && dataset.data["status"]["phase"] == "Bound").then_some(())
-    };
+    let shown = |dataset: &DynamicObject| objects::has_mounts(&dataset.data["status"], expected).then_some(());
     let what = format!("it is Bound, and its status has the mounts {expected:?}");
     user.object(API, "Dataset", "mirrors", &what, shown).await;
 }

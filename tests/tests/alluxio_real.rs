@@ -8,9 +8,9 @@ use kube::ResourceExt;
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
-use wasser_tests::Installed;
 use wasser_tests::manifests::{file, with};
 use wasser_tests::pods::is_ready;
+use wasser_tests::{Installed, objects};
 
 const API: &str = "data.fluid.io/v1alpha1";
 const KIND: &str = "AlluxioRuntime";
@@ -62,11 +62,7 @@ async fn shows(installed: &Installed, what: &str, look: impl Fn(&Value) -> bool)
 
 /// Waits until the Dataset's status shows mounts of these names, and the Dataset is Bound.
 async fn has_mounts(installed: &Installed, names: &[&str]) {
-    let shown = |status: &Value| {
-        let mounts = status["mounts"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let shown: Vec<&str> = mounts.iter().filter_map(|mount| mount["name"].as_str()).collect();
-        shown == names && status["phase"] == "Bound"
-    };
+    let shown = |status: &Value| objects::has_mounts(status, names);
     shows(installed, &format!("its status has the mounts {names:?}"), shown).await;
 }
 

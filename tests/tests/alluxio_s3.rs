@@ -9,18 +9,13 @@ use serde_json::{Value, json};
 
 use wasser_tests::Installed;
 use wasser_tests::manifests::{file, with};
-use wasser_tests::s3::S3;
+use wasser_tests::s3::{S3, keys};
 
 const API: &str = "data.fluid.io/v1alpha1";
 const NAME: &str = "warehouse";
 const KEYS: &str = "warehouse-keys";
 /// Starting Alluxio takes four Java machines, on a machine that may be busy.
 const PATIENCE: Duration = Duration::from_secs(180);
-
-/// The Secret with a user's keys.
-fn keys((access, secret): &(String, String)) -> Value {
-    json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": KEYS}, "stringData": {"access": access, "secret": secret}})
-}
 
 /// The Dataset with a bucket, as users write it for Fluid.
 fn dataset(s3: &S3, bucket: &str) -> Value {
@@ -34,7 +29,7 @@ fn dataset(s3: &S3, bucket: &str) -> Value {
             "alluxio.underfs.s3.disable.dns.buckets": "true",
             "alluxio.underfs.s3.inherit.acl": "false"
         },
-        "encryptOptions": [key("aws.accessKeyId", "access"), key("aws.secretKey", "secret")]
+        "encryptOptions": [key("aws.accessKeyId", "access-key"), key("aws.secretKey", "secret-key")]
     });
     with(file("warehouse.yaml").swap_remove(0), "/spec/mounts", json!([mount]))
 }
@@ -47,7 +42,7 @@ async fn a_bucket_is_read_while_its_keys_change() {
     s3.make_bucket(&bucket).await;
     s3.put(&format!("{bucket}/photos/first"), "seen with the old keys").await;
     let old = s3.make_user(&format!("{bucket}-old")).await;
-    installed.apply(&keys(&old)).await;
+    installed.apply(&keys(KEYS, &old)).await;
     installed.apply(&dataset(&s3, &bucket)).await;
     installed.apply(&file("warehouse.yaml").swap_remove(1)).await;
     let bound = |dataset: &DynamicObject| (dataset.data["status"]["phase"] == "Bound").then_some(());
@@ -69,7 +64,7 @@ async fn a_bucket_is_read_while_its_keys_change() {
         installed.hurry("role=alluxio-master").await;
         (installed.inside_says("app", "cat /data/photos/second").await.trim() == "seen with the new keys").then_some(())
     };
-    installed.apply(&keys(&new)).await;
+    installed.apply(&keys(KEYS, &new)).await;
     installed.eventually_within(PATIENCE, "the new keys are used", read).await;
     s3.remove_user(&new.0).await;
     installed.delete_pods().await;

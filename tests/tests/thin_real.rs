@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use wasser_tests::manifests::{documents, with};
 use wasser_tests::pods::{is_ready, pod};
-use wasser_tests::s3::S3;
+use wasser_tests::s3::{S3, keys};
 use wasser_tests::tools::try_kubectl;
 use wasser_tests::{Installed, User};
 
@@ -28,13 +28,6 @@ async fn apply(user: &User, file: &str, change: impl Fn(&str, Value) -> Value) {
         let kind = object["kind"].as_str().unwrap().to_owned();
         user.apply(&change(&kind, object)).await;
     }
-}
-
-/// The Secret with a user's keys.
-fn keys((access, secret): &(String, String)) -> Value {
-    json!({
-        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": KEYS}, "stringData": {"access-key": access, "secret-key": secret}
-    })
 }
 
 /// Waits until a command in a pod succeeds and prints this.
@@ -59,7 +52,7 @@ async fn a_bucket_is_read_and_written_while_keys_and_clients_change() {
     let first = s3.make_user(&format!("{bucket}-first")).await;
     apply(&installed, "s3fs/profile.yaml", |_, object| object).await;
     apply(&installed, "s3fs/dataset.yaml", |kind, object| match kind {
-        "Secret" => keys(&first),
+        "Secret" => keys(KEYS, &first),
         "Dataset" => {
             let there = with(object, "/spec/mounts/0/mountPoint", json!(format!("s3://{bucket}")));
             with(there, "/spec/mounts/0/options/url", json!(s3.url))
@@ -93,7 +86,7 @@ async fn a_bucket_is_read_and_written_while_keys_and_clients_change() {
     // The old keys end; with the new ones in the Secret, a running pod goes on.
     let second = s3.make_user(&format!("{bucket}-second")).await;
     s3.remove_user(&first.0).await;
-    installed.apply(&keys(&second)).await;
+    installed.apply(&keys(KEYS, &second)).await;
     let written = [
         "exec",
         "-n",
@@ -129,7 +122,7 @@ async fn buckets_come_and_go_while_a_pod_uses_the_others() {
         s3.put(&format!("{prefix}-{name}/is"), name).await;
     }
     let user = s3.make_user(&prefix).await;
-    installed.apply(&keys(&user)).await;
+    installed.apply(&keys(KEYS, &user)).await;
     apply(&installed, "s3fs/profile.yaml", |_, object| object).await;
     let mounts = json!([
         {"mountPoint": source("photos"), "name": "photos", "path": "/photos"}, {"mountPoint": source("films"), "name": "films", "path": "/films"}

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use super::stage::Stage;
-use super::{CLIENT, DATA, Load, SLEEP};
+use super::{CLIENT, DATA, Load};
 use crate::bench::processes;
 use crate::bench::report::{Report, milliseconds, quantile, seconds};
 use crate::process::wait;
@@ -21,9 +21,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub fn recovery(stage: &Stage, load: Load, report: &mut Report) -> Result<()> {
     eprintln!("killing the fuse pod {} times", load.kills);
     stage.inside("app", "app", &format!("echo here > {DATA}/probe && sync"))?;
-    let app = processes::running(&[&format!("sleep {SLEEP}")])
-        .pop()
-        .context("the pod has no process")?;
+    let app = stage.app()?;
     let probe = processes::path(app, &format!("{DATA}/probe"));
     let (mut after_process, mut after_kill, mut most) = (Vec::new(), Vec::new(), 0);
     for kill in 0..load.kills {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
-use super::{CLIENT, DATA};
+use super::{CLIENT, DATA, SLEEP};
 use crate::bench::report::{Report, seconds};
 use crate::bench::{Options, processes, rig};
 use crate::cluster::{Cluster, Node, Options as ClusterOptions, images};
@@ -110,6 +110,13 @@ impl Stage {
         let clients = processes::of_pod(&processes::running(&CLIENT), uid);
         ensure!(!clients.is_empty(), "the fuse pod {name} has no client that runs");
         Ok((name.to_owned(), clients))
+    }
+
+    /// The process of the pod whose mount is watched.
+    pub fn app(&self) -> Result<u32> {
+        processes::running(&[&format!("sleep {SLEEP}")])
+            .pop()
+            .context("the pod has no process")
     }
 
     /// The process of the node plugin.

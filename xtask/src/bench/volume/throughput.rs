@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 
 use super::stage::Stage;
-use super::{DATA, MEBIBYTES, SLEEP};
+use super::{DATA, MEBIBYTES};
 use crate::bench::processes;
 use crate::bench::report::{Report, quantile};
 use crate::process::wait;
@@ -33,9 +33,7 @@ pub fn throughput(stage: &Stage, report: &mut Report) -> Result<()> {
         "app",
         &format!("dd if=/dev/urandom of={DATA}/big bs=1M count={MEBIBYTES} 2>/dev/null && sync"),
     )?;
-    let app = processes::running(&[&format!("sleep {SLEEP}")])
-        .pop()
-        .context("the pod has no process")?;
+    let app = stage.app()?;
     let (pod, clients) = stage.fuse_pod()?;
     let client = *clients.first().context("the fuse pod has no client")?;
     let through = processes::path(app, &format!("{DATA}/big"));
