@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 /// Whether this process may do everything.
 pub fn is_root() -> bool {
@@ -14,59 +14,6 @@ pub fn is_root() -> bool {
 pub fn has_program(name: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|directory| directory.join(name).is_file())
-}
-
-/// Installs the packages of Debian that are missing; says what to install where it may not.
-pub fn install(packages: &[&str]) -> Result<()> {
-    let missing: Vec<&str> = packages.iter().copied().filter(|package| !is_installed(package)).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let list = missing.join(" ");
-    ensure!(
-        has_program("apt-get"),
-        "these packages of Debian are missing, and there is no apt-get: {list}. Install what they contain"
-    );
-    ensure!(
-        is_root(),
-        "these packages are missing: {list}. Install them as root: apt-get install --no-install-recommends {list}"
-    );
-    eprintln!("installing {list}");
-    let install = || apt_get(&[["install", "--yes", "--no-install-recommends", "--no-remove"].as_slice(), &missing].concat());
-    // The lists are fetched only if the packages are not to be had without.
-    if install().is_err() {
-        apt_get(&["update"])?;
-        install()?;
-    }
-    Ok(())
-}
-
-fn is_installed(package: &str) -> bool {
-    let query = Command::new("dpkg-query")
-        .args(["--show", "--showformat=${db:Status-Status}", package])
-        .stderr(Stdio::null())
-        .output();
-    query.is_ok_and(|output| output.stdout == b"installed")
-}
-
-fn apt_get(arguments: &[&str]) -> Result<()> {
-    let output = Command::new("apt-get")
-        .args(arguments)
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        // Services of the packages are not to be started: the cluster starts its own.
-        .env("RUNLEVEL", "1")
-        .stdin(Stdio::null())
-        .output()
-        .context("starting apt-get")?;
-    if !output.status.success() {
-        bail!(
-            "apt-get {} failed ({}):\n{}",
-            arguments.join(" "),
-            output.status,
-            String::from_utf8_lossy(&output.stderr)
-        );
-    }
-    Ok(())
 }
 
 /// Runs a program that is expected to succeed, and gives what it prints.
@@ -82,6 +29,25 @@ pub fn run(command: &mut Command) -> Result<String> {
         String::from_utf8_lossy(&output.stderr).trim()
     );
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The target that plugins are compiled for.
+pub const WASM: &str = "wasm32-unknown-unknown";
+
+/// Whether the installed compiler has a target's standard library. rustup prints its place even if it is empty.
+pub fn compiles_for(target: &str) -> Result<bool> {
+    let libraries = rustc(&["--print", "target-libdir", "--target", target])?;
+    let Ok(entries) = std::fs::read_dir(libraries) else {
+        return Ok(false);
+    };
+    Ok(entries
+        .flatten()
+        .any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-")))
+}
+
+/// What the installed compiler answers.
+pub fn rustc(arguments: &[&str]) -> Result<String> {
+    Ok(run(Command::new("rustc").args(arguments))?.trim().to_owned())
 }
 
 /// Whether file systems can be mounted through FUSE.

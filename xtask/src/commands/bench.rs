@@ -5,6 +5,7 @@ use std::fs;
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use xtask::bench::{self, Load, Options, Report, Scale, System};
+use xtask::packages::{self, Need};
 
 /// What to measure. The result is one JSON object on standard output.
 #[derive(Debug, Subcommand)]
@@ -82,6 +83,10 @@ impl Place {
 }
 
 pub fn run(args: &Args) -> Result<()> {
+    packages::prepare(match args {
+        Args::Volume { .. } => &Need::DEMO,
+        _ => &[Need::CompilerForGuests],
+    });
     let (report, options) = match args {
         Args::Bind {
             count,

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use xtask::cluster::{self, Cluster, DEFAULT_NAME, Node, Options};
 use xtask::installer::NAMESPACE as SYSTEM;
+use xtask::packages::{self, Need};
 use xtask::process::wait;
 use xtask::{guests, machine, paths};
 
@@ -51,6 +52,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<()> {
     interrupt::listen()?;
+    packages::prepare(&Need::DEMO);
     say("building the JuiceFS plugin");
     guests::build(paths::root(), &["juicefs".to_owned()])?;
     interrupt::check()?;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use xtask::cluster::images;
+use xtask::packages::{self, Need};
 use xtask::{guests, installer, paths};
 
 use super::{interrupt, program};
@@ -42,6 +43,11 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<()> {
     interrupt::listen()?;
+    packages::prepare(match args.image {
+        Which::Wasser => &[Need::CompilerForGuests, Need::Wasser],
+        Which::Juicefs => &[Need::CompilerForC, Need::BaseImages],
+        Which::Alluxio => &[Need::BaseImages, Need::Maven, Need::Java, Need::Alluxio],
+    });
     let (image, name) = match args.image {
         Which::Juicefs => (images::juicefs()?, "juicefs"),
         Which::Alluxio => (images::alluxio()?, "alluxio"),

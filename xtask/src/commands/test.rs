@@ -10,6 +10,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 use xtask::cluster::{self, Node};
+use xtask::packages::{self, Need};
 use xtask::tools::Tool;
 use xtask::{guests, machine, paths};
 
@@ -62,6 +63,9 @@ struct On {
 pub fn run(args: Args) -> Result<()> {
     interrupt::listen()?;
     let mut report = Report::default();
+    if !matches!(args.part, Some(Part::Unit { .. })) {
+        packages::prepare(&Need::ALL);
+    }
     let outcome = match args.part {
         None => all(&mut report, &args.on),
         Some(Part::Unit { filter }) => unit(&mut report, filter.as_deref()),

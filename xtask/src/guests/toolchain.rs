@@ -5,11 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
-const TARGET: &str = "wasm32-unknown-unknown";
-/// Debian's compiler with the sources of its standard library, which is built along, and a linker for WebAssembly.
-const DEBIAN_PACKAGES: [&str; 5] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "lld-22"];
+use crate::machine;
+use crate::packages::{self, Need};
+
+const TARGET: &str = machine::WASM;
 /// The profile `guest` of the workspace: small code, no unwinding.
 const PROFILE: &str = "guest";
 
@@ -23,16 +24,14 @@ pub struct Toolchain {
 impl Toolchain {
     /// The installed compiler, or Debian's, which is installed where that is possible.
     pub fn find() -> Result<Self> {
-        if has_target()? {
+        if machine::compiles_for(TARGET)? {
             return Ok(Self {
                 cargo: "cargo".into(),
                 build_std: false,
             });
         }
-        let missing: Vec<&str> = DEBIAN_PACKAGES.into_iter().filter(|package| !is_installed(package)).collect();
-        if !missing.is_empty() {
-            install(&missing)?;
-        }
+        packages::require(Need::CompilerForGuests)
+            .with_context(|| format!("this toolchain cannot compile for {TARGET}; run `rustup target add {TARGET}`, or use Debian's"))?;
         Ok(Self {
             cargo: "/usr/bin/cargo".into(),
             build_std: true,
@@ -92,7 +91,7 @@ impl Toolchain {
         let sysroot = if self.build_std {
             PathBuf::from("/usr")
         } else {
-            rustc(&["--print", "sysroot"])?.into()
+            machine::rustc(&["--print", "sysroot"])?.into()
         };
         let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
         let cargo_home = std::env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
@@ -108,50 +107,4 @@ impl Toolchain {
         }
         Ok(flags)
     }
-}
-
-/// Whether the installed compiler has the target's standard library; rustup prints the place also where it is empty.
-fn has_target() -> Result<bool> {
-    let libraries = rustc(&["--print", "target-libdir", "--target", TARGET])?;
-    let Ok(entries) = fs::read_dir(&libraries) else { return Ok(false) };
-    Ok(entries
-        .flatten()
-        .any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-")))
-}
-
-fn rustc(arguments: &[&str]) -> Result<String> {
-    let output = Command::new("rustc").args(arguments).output().context("starting rustc")?;
-    ensure!(
-        output.status.success(),
-        "rustc {} failed: {}",
-        arguments.join(" "),
-        String::from_utf8_lossy(&output.stderr).trim()
-    );
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-fn is_installed(package: &str) -> bool {
-    let query = Command::new("dpkg-query")
-        .args(["--show", "--showformat=${db:Status-Status}", package])
-        .output();
-    query.is_ok_and(|output| output.status.success() && output.stdout == b"installed")
-}
-
-fn install(packages: &[&str]) -> Result<()> {
-    let remedy = format!(
-        "run `rustup target add {TARGET}`, or on Debian, as root, `apt-get install {}`",
-        packages.join(" ")
-    );
-    if !rustix::process::geteuid().is_root() || Command::new("apt-get").arg("--version").output().is_err() {
-        bail!("this toolchain cannot compile for {TARGET}: {remedy}");
-    }
-    eprintln!("installing Debian's compiler for WebAssembly: {}", packages.join(" "));
-    let status = Command::new("apt-get")
-        .args(["install", "--yes", "--quiet", "--no-install-recommends"])
-        .args(packages)
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .status()
-        .context("starting apt-get")?;
-    ensure!(status.success(), "apt-get install failed ({status}); {remedy}");
-    Ok(())
 }

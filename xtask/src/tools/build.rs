@@ -12,10 +12,9 @@ use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 
 use super::Recipe;
+use crate::packages::{self, Need};
 use crate::{machine, paths};
 
-/// What a C compiler is in Debian, with the C library for static linking.
-const C_PACKAGES: [&str; 2] = ["gcc", "libc6-dev"];
 /// Lines of a failed build that are shown.
 const SHOWN: usize = 20;
 
@@ -41,8 +40,8 @@ pub fn ensure(recipe: &Recipe) -> Result<PathBuf> {
         "building {} needs Go 1.25 or newer, and there is no `go` in PATH: install it (https://go.dev/dl), or set KUBECONFIG to a cluster of your own",
         recipe.name
     );
-    if recipe.cgo && !machine::has_program("gcc") {
-        machine::install(&C_PACKAGES)?;
+    if recipe.cgo {
+        packages::require(Need::CompilerForC)?;
     }
     let unfinished = directory.join("unfinished");
     go_build(recipe, &module, &unfinished).with_context(|| format!("building {} from {}", recipe.name, module.display()))?;

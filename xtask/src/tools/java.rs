@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 
+use crate::packages::{self, Need};
 use crate::{machine, paths};
 
 /// What programs are given: all of Java's own interfaces, and what widely used libraries take beside.
@@ -79,9 +80,7 @@ fn key(pom: &Path) -> Result<String> {
 
 /// The jars, from the repository that Maven is set up for.
 fn fetch(pom: &Path, into: &Path) -> Result<()> {
-    if !machine::has_program("mvn") {
-        machine::install(&["maven"])?;
-    }
+    packages::require(Need::Maven)?;
     eprintln!("fetching the jars that {} names", pom.display());
     let mut maven = Command::new("mvn");
     maven
@@ -96,9 +95,7 @@ fn fetch(pom: &Path, into: &Path) -> Result<()> {
 
 /// The runtime, with the classes that every program loads prepared for a fast start.
 fn link(_: &Path, into: &Path) -> Result<()> {
-    if !machine::has_program("jlink") {
-        machine::install(&["default-jdk-headless", "binutils"])?;
-    }
+    packages::require(Need::Java)?;
     let mut jlink = Command::new("jlink");
     jlink
         .args(["--add-modules", MODULES])

@@ -8,13 +8,14 @@ use anyhow::{Context, Result, ensure};
 use super::programs::{libraries as linked_with, with_libraries};
 use super::registered::registered;
 use super::{Image, busybox};
+use crate::packages::{self, Need};
+use crate::paths;
 use crate::tools::Java;
-use crate::{machine, paths};
 
 /// The directory of the sources of the image.
 const SOURCES: &str = "tests/cluster/alluxio/image";
 /// The library that Alluxio's client loads to mount.
-const FUSE: (&str, &str) = ("libfuse3-3", "libfuse3.so.3");
+const FUSE: &str = "libfuse3.so.3";
 
 /// Parts of the C library itself since glibc 2.34; what jars bring of C is linked with them as before.
 const FORMER: [&str; 3] = ["libdl.so.2", "libpthread.so.0", "librt.so.1"];
@@ -24,7 +25,7 @@ const LOOK_UPS: [&str; 2] = ["/usr/bin/getent", "/usr/bin/id"];
 
 /// Alluxio, under the name that its plugin uses.
 pub fn alluxio() -> Result<Image> {
-    machine::install(&["busybox-static", "bash-static", FUSE.0])?;
+    packages::require(Need::Alluxio)?;
     let java = Java::ensure("alluxio")?;
     let sources = paths::root().join(SOURCES);
     let mut image = busybox()?.named(&format!("docker.io/{}", registered("alluxio", "runtime")?));
@@ -49,8 +50,13 @@ pub fn alluxio() -> Result<Image> {
         .and_then(|library| library.parent())
         .context("Java is not linked with a C library")?
         .to_owned();
-    let fuse = shared.join(FUSE.1);
-    ensure!(fuse.is_file(), "{} is not there, although {} is installed", fuse.display(), FUSE.0);
+    let fuse = shared.join(FUSE);
+    ensure!(
+        fuse.is_file(),
+        "{} is not there, although {} is installed",
+        fuse.display(),
+        Need::Alluxio.packages().join(" ")
+    );
     libraries.extend(linked_with(&fuse)?);
     for program in LOOK_UPS {
         libraries.extend(linked_with(Path::new(program))?);

@@ -5,11 +5,12 @@ use anyhow::Result;
 use super::programs::with_programs;
 use super::registered::registered;
 use super::{Image, busybox};
-use crate::{machine, paths};
+use crate::packages::{self, Need};
+use crate::paths;
 
 /// The image of masters and workers, and that of the clients.
 pub fn jindo() -> Result<Vec<Image>> {
-    machine::install(&["bindfs", "busybox-static", "bash-static"])?;
+    packages::require(Need::Jindo)?;
     let scripts = paths::root().join("tests/stand-ins/jindo");
     let image = |name: &str, files: &[(&str, &str)]| -> Result<Image> {
         let image = busybox()?.named(name);

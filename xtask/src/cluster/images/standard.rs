@@ -8,6 +8,7 @@ use super::Image;
 use super::programs::with_programs;
 use super::registered::registered;
 use crate::machine;
+use crate::packages::{self, Need};
 use crate::tools::Tool;
 
 /// What holds the namespaces of a pod.
@@ -44,6 +45,7 @@ done
 
 /// Waits until it is killed, which is all that is wanted of it.
 pub fn pause() -> Result<Image> {
+    packages::require(Need::BaseImages)?;
     Ok(Image::new(PAUSE)
         .file("/busybox", BUSYBOX_PROGRAM, 0o755)
         .entrypoint(&["/busybox", "sleep", "2147483647"]))
@@ -51,6 +53,7 @@ pub fn pause() -> Result<Image> {
 
 /// busybox under all its names, and bash.
 pub fn busybox() -> Result<Image> {
+    packages::require(Need::BaseImages)?;
     let list = machine::run(Command::new(BUSYBOX_PROGRAM).arg("--list")).context("asking busybox for what it can do")?;
     let mut image = Image::new(BUSYBOX)
         .file("/bin/busybox", BUSYBOX_PROGRAM, 0o755)
@@ -80,7 +83,6 @@ pub fn busybox() -> Result<Image> {
 
 /// The client of JuiceFS, under the name that its plugin uses, with the programs that the chart's scripts call.
 pub fn juicefs() -> Result<Image> {
-    machine::install(&["busybox-static", "bash-static", "util-linux"])?;
     let program = Tool::JuiceFs.ensure()?;
     let name = format!("docker.io/{}", registered("juicefs", "community")?);
     let image = busybox()?.named(&name).file("/usr/local/bin/juicefs", program, 0o755);

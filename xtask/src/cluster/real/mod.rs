@@ -24,29 +24,20 @@ pub use obstacle::obstacle;
 
 use super::control_plane::{self, Network};
 use super::{Cluster, Node, State, images};
-use crate::machine;
+use crate::packages::{self, Need};
 use crate::tools::Tool;
 
 /// The node's name.
 pub const NODE: &str = "node1";
-/// What a node consists of, in Debian.
-const PACKAGES: [&str; 8] = [
-    "containerd",
-    "runc",
-    "containernetworking-plugins",
-    "conntrack",
-    "iptables",
-    "iproute2",
-    "busybox-static",
-    "bash-static",
-];
 
 /// Starts a control plane and a node, and waits until pods can run there.
 pub fn start(name: &str) -> Result<()> {
     if let Some(why) = obstacle() {
         bail!("a real node cannot be had here: {why}; `--node fake` needs none of that");
     }
-    machine::install(&PACKAGES)?;
+    packages::prepare(&[Need::Node, Need::BaseImages]);
+    packages::require(Need::Node)?;
+    packages::require(Need::BaseImages)?;
     let kubernetes = Tool::Kubernetes.ensure()?;
     let began = Instant::now();
     let mut state = State::new(name, Node::Real)?;

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::cgroup;
-use super::{PACKAGES, machine};
+use crate::machine;
+use crate::packages::Need;
 
 /// Devices without which neither the kubelet nor a cache's client runs.
 const DEVICES: [(&str, &str); 2] = [
@@ -32,7 +33,7 @@ pub fn obstacle() -> Option<String> {
         if !missing.is_empty() {
             return Some(format!(
                 "there is no apt-get to install {} with, and these are missing: {}",
-                PACKAGES.join(", "),
+                Need::Node.packages().join(", "),
                 missing.join(", ")
             ));
         }

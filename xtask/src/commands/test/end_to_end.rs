@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use xtask::cluster::{self, Cluster, Node, Options, images};
 use xtask::guests::Package;
 use xtask::installer;
@@ -58,9 +58,10 @@ pub fn run(report: &mut Report, built: &Built, packages: &[Package], filter: Opt
             println!("the cluster {name} is gone");
         }
         interrupt::check()?;
+        // What keeps one cluster from being tested is no reason not to test on the next.
         match outcome {
             Ok(names) => failed.extend(names),
-            Err(error) => bail!(error),
+            Err(error) => failed.push(format!("all that run on the cluster {name}: {error:#}")),
         }
     }
     ensure!(failed.is_empty(), "tests failed in {}", failed.join(", "));
@@ -144,17 +145,36 @@ fn tests(report: &mut Report, round: &Round<'_>, cluster: &Cluster, built: &Buil
                 "{}: set {REDIS} to the URL of a Redis that pods of this cluster reach",
                 test.display()
             ));
-        } else if let Some(needs) = needs::meet(cluster, &test.name)? {
-            let environment = [environment.as_slice(), &needs].concat();
-            if !test.run(&arguments, &environment, report)? {
-                failed.push(test.display());
-            }
         } else {
-            report.skipped(&format!(
-                "{}: its images and servers come only with a cluster of this project",
-                test.display()
-            ));
+            let outcome = run_one(report, cluster, test, &arguments, &environment);
+            interrupt::check()?;
+            match outcome {
+                Ok(true) => {}
+                Ok(false) => failed.push(test.display()),
+                Err(error) => failed.push(format!("{} ({error:#})", test.display())),
+            }
         }
     }
     Ok(failed)
+}
+
+/// Runs the tests of one file. False if a test failed.
+///
+/// # Errors
+/// What they need is missing, or they end without a result.
+fn run_one(
+    report: &mut Report,
+    cluster: &Cluster,
+    test: &TestProgram,
+    arguments: &[&str],
+    environment: &[(&'static str, OsString)],
+) -> Result<bool> {
+    let Some(needs) = needs::meet(cluster, &test.name)? else {
+        report.skipped(&format!(
+            "{}: its images and servers come only with a cluster of this project",
+            test.display()
+        ));
+        return Ok(true);
+    };
+    test.run(arguments, &[environment, &needs].concat(), report)
 }
