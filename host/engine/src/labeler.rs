@@ -2,8 +2,10 @@
 //!
 //! Every reconcile says what labels a runtime wants on which nodes; one task turns all those wishes into at most one patch per node.
 //! A node's labels so have a single writer, and many datasets that come up together cost a few requests instead of one each.
+//!
+//! Keys are made from names and can be equal for two runtimes. A key stays on a node for as long as any of them wants it there.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -38,6 +40,8 @@ pub struct Wish {
     pub removed_at_last: BTreeSet<String>,
     /// Whether the runtime goes away, and everything of it has to leave the nodes.
     pub leaving: bool,
+    /// Whether nobody waits for the labels to be gone: the wish itself goes once they are.
+    pub abandoned: bool,
 }
 
 /// Gathers wishes and patches nodes.
@@ -45,13 +49,14 @@ pub struct Labeler {
     client: Client,
     nodes: Store<PartialObjectMeta<Node>>,
     excluded: BTreeMap<String, String>,
-    wishes: Mutex<HashMap<String, Wish>>,
+    /// By the UID of the runtime, in an order that is the same in every round.
+    wishes: Mutex<BTreeMap<String, Wish>>,
     changed: Notify,
     rounds: watch::Sender<u64>,
 }
 
 impl Labeler {
-    /// A labeler over the nodes that a watch keeps. Nodes with all of the `excluded` labels are left alone.
+    /// A labeler over the nodes that a watch keeps. Nodes with all of the `excluded` labels get no labels.
     pub fn new(client: Client, nodes: Store<PartialObjectMeta<Node>>, excluded: BTreeMap<String, String>) -> Arc<Self> {
         Arc::new(Self {
             client,
@@ -82,8 +87,8 @@ impl Labeler {
         wish.leaving = true;
         wish.nodes.clear();
         let mut rounds = self.rounds.subscribe();
-        self.wish(uid, wish.clone());
-        while self.nodes.state().iter().any(|node| wish.is_on(node.labels())) {
+        self.wish(uid, wish);
+        while self.is_pending(uid) {
             self.changed.notify_one();
             if rounds.changed().await.is_err() {
                 break;
@@ -91,6 +96,33 @@ impl Labeler {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         self.wishes.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+
+    /// Removes all labels of a runtime that is gone without having been cleaned up, and does not wait.
+    pub fn abandon(&self, uid: &str) {
+        let mut wishes = self.wishes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(wish) = wishes.get_mut(uid) {
+            wish.nodes.clear();
+            wish.leaving = true;
+            wish.abandoned = true;
+            self.changed.notify_one();
+        }
+    }
+
+    /// Whether some node still has a label of a runtime that nobody else wants there.
+    fn is_pending(&self, uid: &str) -> bool {
+        let wishes = self.wishes.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(wish) = wishes.get(uid) else { return false };
+        self.nodes.state().iter().any(|node| {
+            wish.is_on(node.labels())
+                && changes(&node.name_any(), node.labels(), &wishes, self.is_excluded(node.labels()))
+                    .iter()
+                    .any(|(key, value)| value.is_null() && wish.has_key(key))
+        })
+    }
+
+    fn is_excluded(&self, labels: &BTreeMap<String, String>) -> bool {
+        !self.excluded.is_empty() && self.excluded.iter().all(|(key, value)| labels.get(key) == Some(value))
     }
 
     /// Patches nodes until told to stop.
@@ -125,19 +157,10 @@ impl Labeler {
 
     /// One look at all nodes. False if a patch failed.
     async fn round(&self) -> bool {
-        let wishes: Vec<Wish> = self
-            .wishes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values()
-            .cloned()
-            .collect();
+        let wishes = self.wishes.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut complete = true;
         for node in self.nodes.state() {
-            if !self.excluded.is_empty() && self.excluded.iter().all(|(key, value)| node.labels().get(key) == Some(value)) {
-                continue;
-            }
-            let changes = changes(&node.name_any(), node.labels(), &wishes);
+            let changes = changes(&node.name_any(), node.labels(), &wishes, self.is_excluded(node.labels()));
             if changes.is_empty() {
                 continue;
             }
@@ -153,7 +176,22 @@ impl Labeler {
                 }
             }
         }
+        self.forget_abandoned();
         complete
+    }
+
+    /// Forgets the wishes that nobody waits for and that are fulfilled.
+    fn forget_abandoned(&self) {
+        let abandoned = |wishes: &BTreeMap<String, Wish>| -> Vec<String> {
+            let chosen = wishes.iter().filter(|(_, wish)| wish.abandoned);
+            chosen.map(|(uid, _)| uid.clone()).collect()
+        };
+        let candidates = abandoned(&self.wishes.lock().unwrap_or_else(PoisonError::into_inner));
+        for uid in candidates {
+            if !self.is_pending(&uid) {
+                self.wishes.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid);
+            }
+        }
     }
 }
 
@@ -163,28 +201,42 @@ impl Wish {
         let own = |(key, value): (&String, &String)| present.get(key).is_some_and(|there| key != labels::EXCLUSIVE || there == value);
         self.labels.iter().any(own) || self.removed_at_last.iter().any(|key| present.contains_key(key))
     }
+
+    fn has_key(&self, key: &str) -> bool {
+        self.labels.contains_key(key) || self.removed_at_last.contains(key)
+    }
 }
 
-/// The labels of a node that have to change: a string to set, null to remove.
-fn changes(node: &str, present: &BTreeMap<String, String>, wishes: &[Wish]) -> BTreeMap<String, Value> {
+/// The labels of a node that have to change: a string to set, null to remove. From a node that is excluded, only the labels of runtimes
+/// that go away are removed.
+fn changes(node: &str, present: &BTreeMap<String, String>, wishes: &BTreeMap<String, Wish>, excluded: bool) -> BTreeMap<String, Value> {
     let mut wanted = present.clone();
-    for wish in wishes {
+    let all = || wishes.values().filter(|wish| !excluded || wish.leaving);
+    for wish in all() {
         for (key, value) in &wish.labels {
-            if wish.nodes.contains(node) {
-                wanted.insert(key.clone(), value.clone());
-            } else if key != labels::EXCLUSIVE || present.get(key) == Some(value) {
+            // `fluid_exclusive` is one key for all datasets: it is a runtime's only with the runtime's value.
+            if !wish.nodes.contains(node) && (key != labels::EXCLUSIVE || present.get(key) == Some(value)) {
                 wanted.remove(key);
             }
         }
         if wish.leaving {
-            wish.removed_at_last.iter().for_each(|key| drop(wanted.remove(key)));
+            let shared = |key: &String| wishes.values().any(|other| !other.leaving && other.removed_at_last.contains(key));
+            wish.removed_at_last
+                .iter()
+                .filter(|key| !shared(key))
+                .for_each(|key| drop(wanted.remove(key)));
         }
     }
-    // `fluid_exclusive` is one key for all datasets: whoever is on the node keeps it, however the wishes are ordered.
-    for wish in wishes.iter().filter(|wish| wish.nodes.contains(node)) {
-        if let Some(value) = wish.labels.get(labels::EXCLUSIVE) {
-            wanted.insert(labels::EXCLUSIVE.to_owned(), value.clone());
-        }
+    // What somebody wants here comes last, so that a key of two runtimes stays until both have gone.
+    for wish in all().filter(|wish| wish.nodes.contains(node)) {
+        wanted.extend(wish.labels.iter().map(|(key, value)| (key.clone(), value.clone())));
+    }
+    // Whoever has `fluid_exclusive` keeps it for as long as it is on the node.
+    let holds = |wish: &Wish, value| wish.nodes.contains(node) && wish.labels.get(labels::EXCLUSIVE) == Some(value);
+    if let Some(value) = present.get(labels::EXCLUSIVE)
+        && all().any(|wish| holds(wish, value))
+    {
+        wanted.insert(labels::EXCLUSIVE.to_owned(), value.clone());
     }
     let datasets = wanted.keys().filter(|key| labels::is_total_storage_label(key)).count();
     if datasets > 0 {
@@ -220,8 +272,13 @@ mod tests {
             labels: labels.into_iter().map(|(key, value)| (key, value.to_owned())).collect(),
             nodes: nodes.iter().map(|node| (*node).to_owned()).collect(),
             removed_at_last: BTreeSet::from([labels::fuse_label("ns", name, "uid")]),
-            leaving: false,
+            ..Wish::default()
         }
+    }
+
+    fn changes<const N: usize>(node: &str, present: &BTreeMap<String, String>, wishes: &[Wish; N]) -> BTreeMap<String, Value> {
+        let numbered = wishes.iter().enumerate().map(|(number, wish)| (number.to_string(), wish.clone()));
+        super::changes(node, present, &numbered.collect(), false)
     }
 
     fn apply(present: &BTreeMap<String, String>, changes: &BTreeMap<String, Value>) -> BTreeMap<String, String> {
@@ -265,11 +322,7 @@ mod tests {
     fn the_fuse_label_leaves_with_the_runtime_only() {
         let present = BTreeMap::from([(labels::fuse_label("ns", "a", "uid"), "true".to_owned())]);
         assert!(changes("node1", &present, &[wish("a", &[])]).is_empty());
-        let leaving = Wish {
-            leaving: true,
-            ..wish("a", &[])
-        };
-        assert!(apply(&present, &changes("node1", &present, &[leaving])).is_empty());
+        assert!(apply(&present, &changes("node1", &present, &[leaving(wish("a", &[]))])).is_empty());
     }
 
     #[test]
@@ -280,5 +333,34 @@ mod tests {
         )]);
         let labelled = apply(&present, &changes("node1", &present, &[wish("a", &["node1"])]));
         assert_eq!(labelled.get(labels::DATASET_NUM).map(String::as_str), Some("2"));
+    }
+
+    fn leaving(wish: Wish) -> Wish {
+        Wish { leaving: true, ..wish }
+    }
+
+    #[test]
+    fn a_key_of_two_runtimes_stays_until_both_are_gone() {
+        let bare = BTreeMap::from([(labels::fuse_label("ns", "a", "uid"), "true".to_owned())]);
+        let labelled = apply(&bare, &changes("node1", &bare, &[wish("a", &["node1"])]));
+        for order in [
+            [leaving(wish("a", &[])), wish("a", &["node1"])],
+            [wish("a", &["node1"]), leaving(wish("a", &[]))],
+        ] {
+            assert!(changes("node1", &labelled, &order).is_empty());
+        }
+        let gone = apply(
+            &labelled,
+            &changes("node1", &labelled, &[leaving(wish("a", &[])), leaving(wish("a", &[]))]),
+        );
+        assert!(gone.is_empty(), "{gone:?}");
+    }
+
+    #[test]
+    fn excluded_nodes_get_no_labels_and_lose_those_of_runtimes_that_go() {
+        let present = BTreeMap::from([(labels::fuse_label("ns", "a", "uid"), "true".to_owned())]);
+        let excluded = |wish: Wish| super::changes("node1", &present, &BTreeMap::from([("a".to_owned(), wish)]), true);
+        assert!(excluded(wish("a", &["node1"])).is_empty());
+        assert!(apply(&present, &excluded(leaving(wish("a", &[])))).is_empty());
     }
 }

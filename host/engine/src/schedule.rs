@@ -48,7 +48,7 @@ impl Request {
             labels: node_labels,
             nodes,
             removed_at_last: BTreeSet::from([identity.fuse_label()]),
-            leaving: false,
+            ..Wish::default()
         }
     }
 }
