@@ -67,9 +67,22 @@ pub fn check_dns1035(name: &str) -> Result<(), InvalidName> {
 
 /// The PersistentVolume of a Dataset, which is also its volume handle: `<namespace>-<name>`.
 ///
-/// Datasets `b` in `a-x` and `x-b` in `a` share this name; the second finds a volume that is not its own and says so.
+/// Datasets `b` in `a-x` and `x-b` in `a` share this name: see [`splits`].
 pub fn persistent_volume(namespace: &str, name: &str) -> String {
     format!("{namespace}-{name}")
+}
+
+/// The namespaces and names of all Datasets whose volume would be called so, whether or not they exist.
+///
+/// ```
+/// let splits: Vec<_> = wasser_api::names::splits("team-a-data").collect();
+/// assert_eq!(splits, [("team", "a-data"), ("team-a", "data")]);
+/// ```
+pub fn splits(volume: &str) -> impl Iterator<Item = (&str, &str)> {
+    volume
+        .match_indices('-')
+        .filter_map(|(at, _)| Some((volume.get(..at)?, volume.get(at + 1..)?)))
+        .filter(|(namespace, name)| !namespace.is_empty() && !name.is_empty())
 }
 
 /// The PersistentVolumeClaim of a Dataset, in its namespace: the Dataset's own name.

@@ -7,9 +7,11 @@ use k8s_openapi::api::core::v1::{ConfigMap, Node, PersistentVolume, PersistentVo
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store};
 use wasser_api::dataset::Dataset;
+use wasser_api::names;
 
 use crate::named::Named;
 use crate::pods::PodIndex;
+use crate::readable::Unreadable;
 use crate::records::Records;
 
 /// The stores behind the watches. All but the nodes hold only objects with the label `fluid.io/dataset-id`, or Datasets.
@@ -24,8 +26,8 @@ pub struct Caches {
     pub nodes: Store<PartialObjectMeta<Node>>,
     /// Claims of datasets.
     pub claims: Store<PartialObjectMeta<PersistentVolumeClaim>>,
-    /// Volumes of datasets.
-    pub volumes: Store<PartialObjectMeta<PersistentVolume>>,
+    /// Volumes of datasets, of their specs only what says whose they are.
+    pub volumes: Store<PersistentVolume>,
     /// ConfigMaps of runtimes.
     pub config_maps: Store<PartialObjectMeta<ConfigMap>>,
     /// Pods with the label `fluid.io/dataset`: those that hold cache.
@@ -38,12 +40,22 @@ pub struct Caches {
     pub release_config_maps: Arc<Records>,
     /// Objects of the whole cluster that runtimes name.
     pub named: Arc<Named>,
+    /// Why some Datasets cannot be read.
+    pub unreadable: Arc<Unreadable>,
 }
 
 impl Caches {
     /// The Dataset of this name.
     pub fn dataset(&self, namespace: &str, name: &str) -> Option<Arc<Dataset>> {
         self.datasets.get(&ObjectRef::new(name).within(namespace))
+    }
+
+    /// The other Datasets whose volume would have the same name: `a/b-c` and `a-b/c` are both `a-b-c`.
+    pub fn namesakes(&self, namespace: &str, name: &str) -> Vec<Arc<Dataset>> {
+        names::splits(&names::persistent_volume(namespace, name))
+            .filter(|split| *split != (namespace, name))
+            .filter_map(|(namespace, name)| self.dataset(namespace, name))
+            .collect()
     }
 
     /// The StatefulSet of this name.
@@ -62,7 +74,7 @@ impl Caches {
     }
 
     /// The volume of this name.
-    pub fn volume(&self, name: &str) -> Option<Arc<PartialObjectMeta<PersistentVolume>>> {
+    pub fn volume(&self, name: &str) -> Option<Arc<PersistentVolume>> {
         self.volumes.get(&ObjectRef::new(name))
     }
 

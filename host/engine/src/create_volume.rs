@@ -1,30 +1,31 @@
-//! CreateVolume and DeleteVolume: the PersistentVolume and the claim of a dataset, made and removed in the cluster.
-
-use std::sync::Arc;
-use std::time::Duration;
+//! CreateVolume: the PersistentVolume and the claim of a dataset.
 
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
-use kube::api::{DeleteParams, Patch, PatchParams};
-use kube::core::PartialObjectMeta;
+use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 use wasser_api::labels;
 
 use crate::FIELD_MANAGER;
 use crate::error::{EngineError, is_not_found};
+use crate::identity::Identity;
 use crate::request::Request;
 use crate::volume::VolumeInput;
-
-/// How long to wait for an object to disappear before looking again; its watch usually tells earlier.
-const GONE_SOON: Duration = Duration::from_secs(5);
 
 /// Whether the annotations say that Wasser, or Fluid before it, made an object.
 pub fn is_ours(object: &impl ResourceExt) -> bool {
     object.annotations().get(labels::CREATED_BY).map(String::as_str) == Some(labels::CREATED_BY_VALUE)
 }
 
+/// Whether a volume was made for the Dataset of this namespace and name. Its own name does not say so: `a/b-c` and `a-b/c` are both `a-b-c`.
+pub(crate) fn is_of(volume: &PersistentVolume, identity: &Identity) -> bool {
+    let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
+    let names = claim.map(|claim| (claim.namespace.as_deref(), claim.name.as_deref()));
+    is_ours(volume) && names == Some((Some(&identity.namespace), Some(&identity.name)))
+}
+
 impl Request {
-    /// Creates the volume and the claim where they are missing.
+    /// Creates the volume and the claim where they are missing, and shows on the claim which generation of clients it is mounted by.
     pub async fn create_volume(&mut self) -> Result<(), EngineError> {
         let Some(dataset) = self.dataset.clone() else { return Ok(()) };
         let mount_type = self.mount_type()?;
@@ -37,35 +38,88 @@ impl Request {
             mount_type: &mount_type,
             fuse_generation: generation.as_deref(),
         };
-        if self.has_volume() {
-            return Ok(());
+        if self.has_volume()? {
+            return self.show_generation(generation.as_deref()).await;
         }
         self.put_volume(input.persistent_volume(), input.persistent_volume_claim()).await
     }
 
     /// Whether the watches show both, the volume and the claim.
-    pub(crate) fn has_volume(&self) -> bool {
+    ///
+    /// # Errors
+    /// The volume of this name is of another claim.
+    pub(crate) fn has_volume(&self) -> Result<bool, EngineError> {
         let (caches, identity) = (&self.cluster.caches, &self.identity);
-        caches.volume(&identity.volume()).is_some() && caches.claim(&identity.namespace, &identity.name).is_some()
+        let Some(volume) = caches.volume(&identity.volume()) else {
+            return Ok(false);
+        };
+        if !is_of(&volume, identity) {
+            return Err(foreign_volume(&volume));
+        }
+        Ok(caches.claim(&identity.namespace, &identity.name).is_some())
     }
 
     /// Creates what of the two is missing.
-    pub(crate) async fn put_volume(&self, volume: PersistentVolume, claim: PersistentVolumeClaim) -> Result<(), EngineError> {
+    pub(crate) async fn put_volume(&self, mut volume: PersistentVolume, claim: PersistentVolumeClaim) -> Result<(), EngineError> {
         let (caches, namespace, name) = (&self.cluster.caches, &self.identity.namespace, &self.identity.name);
-        let params = PatchParams::apply(FIELD_MANAGER);
         let volumes = Api::<PersistentVolume>::all(self.cluster.client.clone());
         let known = caches.volume(&self.identity.volume());
+        let bound = caches.claim(namespace, name);
         if known.is_none() {
-            create(&volumes, volume, &params, "PersistentVolume").await?;
+            // A claim that has lost its volume takes another one only if that names the claim's UID.
+            let reference = volume.spec.as_mut().and_then(|spec| spec.claim_ref.as_mut());
+            if let (Some(reference), Some(bound)) = (reference, &bound) {
+                reference.uid.clone_from(&bound.metadata.uid);
+            }
+            self.create_persistent_volume(&volumes, volume).await?;
         }
-        if caches.claim(namespace, name).is_none() {
-            if known.is_some_and(|known| is_ours(&*known)) {
-                free(&volumes, &self.identity.volume()).await?;
+        if bound.is_none() {
+            if let Some(known) = known {
+                free(&volumes, &known).await?;
             }
             let api = Api::<PersistentVolumeClaim>::namespaced(self.cluster.client.clone(), namespace);
-            create(&api, claim, &params, "PersistentVolumeClaim").await?;
+            create_claim(&api, claim).await?;
         }
         Ok(())
+    }
+
+    async fn create_persistent_volume(&self, api: &Api<PersistentVolume>, volume: PersistentVolume) -> Result<(), EngineError> {
+        let name = volume.name_any();
+        match api.create(&created(), &volume).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.is_already_exists() => {
+                let found = api
+                    .get_opt(&name)
+                    .await
+                    .map_err(EngineError::kube(format!("reading PersistentVolume {name}")))?;
+                match found {
+                    Some(found) if !is_of(&found, &self.identity) => Err(foreign_volume(&found)),
+                    _ => Ok(()),
+                }
+            }
+            Err(error) => Err(EngineError::kube(format!("creating PersistentVolume {name}"))(error)),
+        }
+    }
+
+    /// Keeps the claim's label true to the generation of the clients: by it the node plugin knows the clients that it may replace.
+    async fn show_generation(&self, generation: Option<&str>) -> Result<(), EngineError> {
+        let (namespace, name) = (&self.identity.namespace, &self.identity.name);
+        let Some(claim) = self.cluster.caches.claim(namespace, name).filter(|claim| is_ours(&**claim)) else {
+            return Ok(());
+        };
+        let Some(generation) =
+            generation.filter(|generation| claim.labels().get(labels::FUSE_GENERATION).map(String::as_str) != Some(generation))
+        else {
+            return Ok(());
+        };
+        let api = Api::<PersistentVolumeClaim>::namespaced(self.cluster.client.clone(), namespace);
+        let patch = json!({"metadata": {"uid": claim.uid(), "labels": {labels::FUSE_GENERATION: generation}}});
+        let attempt = format!("labelling PersistentVolumeClaim {namespace}/{name}");
+        match api.patch_metadata(name, &crate::patch_params(), &Patch::Merge(&patch)).await {
+            Ok(_) => Ok(()),
+            Err(error) if is_not_found(&error) => Ok(()),
+            Err(error) => Err(EngineError::kube(attempt)(error)),
+        }
     }
 
     /// The word by which the node plugin knows the mount: the plugin's, or the one in the installed values that it points to.
@@ -84,72 +138,21 @@ impl Request {
                 message: format!("the installed chart values have no text at {declared}, which the plugin names as the type of the mount"),
             })
     }
+}
 
-    /// Removes the claim, then the volume. Fails with a wait until both are gone.
-    ///
-    /// What the watch shows is deleted without asking; that something is absent is believed only after a live read, and then for good.
-    pub async fn delete_volume(&mut self) -> Result<(), EngineError> {
-        self.delete_claim().await?;
-        self.delete_volume_itself().await
-    }
-
-    async fn delete_claim(&self) -> Result<(), EngineError> {
-        const KIND: &str = "PersistentVolumeClaim";
-        if self.cluster.is_gone(&self.uid, KIND) {
-            return Ok(());
-        }
-        let (namespace, name) = (&self.identity.namespace, &self.identity.name);
-        let claims = Api::<PersistentVolumeClaim>::namespaced(self.cluster.client.clone(), namespace);
-        let cached = self.cluster.caches.claim(namespace, name);
-        let Some(claim) = present(cached, &claims, name, KIND).await? else {
-            self.cluster.remember_gone(&self.uid, KIND);
-            return Ok(());
-        };
-        match &claim.metadata.deletion_timestamp {
-            None => delete(&claims, name, KIND).await?,
-            Some(since) => self.release_protection(&claims, since.0).await?,
-        }
-        Err(gone_later(KIND, &format!("{namespace}/{name}")))
-    }
-
-    async fn delete_volume_itself(&self) -> Result<(), EngineError> {
-        const KIND: &str = "PersistentVolume";
-        if self.cluster.is_gone(&self.uid, KIND) {
-            return Ok(());
-        }
-        let name = self.identity.volume();
-        let volumes = Api::<PersistentVolume>::all(self.cluster.client.clone());
-        let Some(found) = present(self.cluster.caches.volume(&name), &volumes, &name, KIND).await? else {
-            self.cluster.remember_gone(&self.uid, KIND);
-            return Ok(());
-        };
-        if found.metadata.deletion_timestamp.is_none() {
-            delete(&volumes, &name, KIND).await?;
-        }
-        Err(gone_later(KIND, &name))
-    }
-
-    /// A claim that has been terminating for long, although no pod uses it, is let go.
-    async fn release_protection(
-        &self,
-        claims: &Api<PersistentVolumeClaim>,
-        since: k8s_openapi::jiff::Timestamp,
-    ) -> Result<(), EngineError> {
-        const LONG: i64 = 30;
-        let (namespace, name) = (&self.identity.namespace, &self.identity.name);
-        if k8s_openapi::jiff::Timestamp::now().as_second() - since.as_second() < LONG
-            || !self.cluster.users.of(&self.cluster.client, namespace, name).await?.is_empty()
-        {
-            return Ok(());
-        }
-        let patch = json!({"metadata": {"finalizers": null}});
-        match claims.patch_metadata(name, &PatchParams::default(), &Patch::Merge(&patch)).await {
-            Ok(_) => Ok(()),
-            Err(error) if is_not_found(&error) => Ok(()),
-            Err(error) => Err(EngineError::kube(format!(
-                "removing the finalizers of PersistentVolumeClaim {namespace}/{name}"
-            ))(error)),
-        }
+/// The refusal of a volume that was made for another claim, or by somebody else.
+fn foreign_volume(volume: &PersistentVolume) -> EngineError {
+    let name = volume.name_any();
+    let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
+    let owner = match claim.and_then(|claim| Some((claim.namespace.as_deref()?, claim.name.as_deref()?))) {
+        Some((namespace, claim)) => format!("it is of the claim {namespace}/{claim}"),
+        None => "Wasser did not create it".to_owned(),
+    };
+    EngineError::InvalidSpec {
+        field: format!("PersistentVolume {name}"),
+        message: format!(
+            "the Dataset needs a volume of this name, and {owner}; delete the volume if nobody uses it, or rename the Dataset"
+        ),
     }
 }
 
@@ -162,90 +165,42 @@ fn fuse_role(request: &Request) -> String {
         .unwrap_or_default()
 }
 
-fn gone_later(kind: &str, name: &str) -> EngineError {
-    EngineError::NotYet {
-        after: GONE_SOON,
-        message: format!("{kind} {name} is being deleted"),
+fn created() -> PostParams {
+    PostParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PostParams::default()
     }
 }
 
-/// An object of ours as the watch shows it, or as the API server does where the watch shows none.
-async fn present<K>(
-    cached: Option<Arc<PartialObjectMeta<K>>>,
-    api: &Api<K>,
-    name: &str,
-    kind: &str,
-) -> Result<Option<Arc<PartialObjectMeta<K>>>, EngineError>
-where
-    K: Clone + serde::de::DeserializeOwned + std::fmt::Debug + kube::Resource<DynamicType = ()>,
-{
-    let found = match cached {
-        Some(cached) => Some(cached),
-        None => {
-            let found = api
-                .get_metadata_opt(name)
-                .await
-                .map_err(EngineError::kube(format!("reading {kind} {name}")))?;
-            found.map(|found| {
-                Arc::new(PartialObjectMeta {
-                    types: found.types,
-                    metadata: found.metadata,
-                    _phantom: std::marker::PhantomData,
-                })
-            })
-        }
-    };
-    Ok(found.filter(|found| is_ours(&**found)))
-}
-
-/// Creates an object. One that is there already must be ours; somebody else's is not touched.
-async fn create<K>(api: &Api<K>, object: K, params: &PatchParams, kind: &str) -> Result<(), EngineError>
-where
-    K: kube::Resource<DynamicType = ()> + Clone + serde::Serialize + serde::de::DeserializeOwned + std::fmt::Debug,
-{
-    let name = object.name_any();
-    let attempt = format!("creating {kind} {name}");
-    let created = kube::api::PostParams {
-        field_manager: params.field_manager.clone(),
-        ..kube::api::PostParams::default()
-    };
-    match api.create(&created, &object).await {
+/// Creates a claim. One that is there already must be ours; somebody else's is not touched.
+async fn create_claim(api: &Api<PersistentVolumeClaim>, claim: PersistentVolumeClaim) -> Result<(), EngineError> {
+    let name = claim.name_any();
+    match api.create(&created(), &claim).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.is_already_exists() => {
             let found = api
                 .get_metadata_opt(&name)
                 .await
-                .map_err(EngineError::kube(format!("reading {kind} {name}")))?;
+                .map_err(EngineError::kube(format!("reading PersistentVolumeClaim {name}")))?;
             if found.is_none_or(|found| is_ours(&found)) {
                 return Ok(());
             }
-            let message = format!("a {kind} of this name exists that Wasser did not create; delete it or rename the Dataset");
             Err(EngineError::InvalidSpec {
-                field: format!("{kind} {name}"),
-                message,
+                field: format!("PersistentVolumeClaim {name}"),
+                message: "it exists and Wasser did not create it; delete it or rename the Dataset".to_owned(),
             })
         }
-        Err(error) => Err(EngineError::kube(attempt)(error)),
+        Err(error) => Err(EngineError::kube(format!("creating PersistentVolumeClaim {name}"))(error)),
     }
 }
 
-/// Lets a new claim have a volume that remembers an earlier one, which somebody has deleted.
-async fn free(volumes: &Api<PersistentVolume>, name: &str) -> Result<(), EngineError> {
-    let patch = json!({"spec": {"claimRef": {"uid": null, "resourceVersion": null}}});
-    match volumes.patch_metadata(name, &PatchParams::default(), &Patch::Merge(&patch)).await {
+/// Lets a new claim have a volume of this Dataset that remembers an earlier claim, which somebody has deleted.
+async fn free(volumes: &Api<PersistentVolume>, volume: &PersistentVolume) -> Result<(), EngineError> {
+    let name = volume.name_any();
+    let patch = json!({"metadata": {"uid": volume.uid()}, "spec": {"claimRef": {"uid": null, "resourceVersion": null}}});
+    match volumes.patch_metadata(&name, &PatchParams::default(), &Patch::Merge(&patch)).await {
         Ok(_) => Ok(()),
         Err(error) if is_not_found(&error) => Ok(()),
         Err(error) => Err(EngineError::kube(format!("freeing PersistentVolume {name} for a new claim"))(error)),
-    }
-}
-
-async fn delete<K>(api: &Api<K>, name: &str, kind: &str) -> Result<(), EngineError>
-where
-    K: Clone + serde::de::DeserializeOwned + std::fmt::Debug,
-{
-    match api.delete(name, &DeleteParams::default()).await {
-        Ok(_) => Ok(()),
-        Err(error) if is_not_found(&error) => Ok(()),
-        Err(error) => Err(EngineError::kube(format!("deleting {kind} {name}"))(error)),
     }
 }

@@ -27,7 +27,8 @@ impl Request {
     /// # Errors
     /// The mounts cannot be served.
     pub fn refers_to(&self) -> Result<Option<Reference>, EngineError> {
-        let mounts = match &self.dataset {
+        let readable = |dataset: &&Arc<Dataset>| self.cluster.caches.unreadable.problem(dataset).is_none();
+        let mounts = match self.dataset.as_ref().filter(readable) {
             Some(dataset) => &dataset.spec.mounts,
             None => &self.runtime_status.mounts,
         };
@@ -78,7 +79,6 @@ impl Request {
             }
         }
         self.cluster.references.forget(&self.identity.key(), &reference.key());
-        self.cluster.forget(&self.uid);
         Ok(())
     }
 
@@ -133,7 +133,7 @@ impl Request {
 
     /// Creates a volume that leads where the other's does, or into a directory of it.
     async fn create_linked_volume(&self, dataset: &Dataset, reference: &Reference) -> Result<(), EngineError> {
-        if self.has_volume() {
+        if self.has_volume()? {
             return Ok(());
         }
         let name = names::persistent_volume(&reference.namespace, &reference.name);

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Context as _;
 use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::api::apps::v1::{DaemonSet, StatefulSet};
-use k8s_openapi::api::core::v1::{ConfigMap, Node, PersistentVolume, PersistentVolumeClaim, Pod, Secret};
-use kube::core::{DeserializeGuard, PartialObjectMeta};
+use k8s_openapi::api::core::v1::{ConfigMap, Node, PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec, Pod, Secret};
+use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::{self, Store};
 use kube::runtime::watcher::{self, Event, watcher};
@@ -14,9 +14,10 @@ use kube::{Api, Client, Resource, ResourceExt};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 use wasser_api::dataset::Dataset;
-use wasser_api::labels;
+use wasser_api::{labels, names};
 use wasser_engine::caches::Caches;
 use wasser_engine::pods::PodIndex;
+use wasser_engine::readable::{Readable, Unreadable};
 use wasser_engine::records::{self, Records};
 
 /// Namespace and name of a Dataset, which its runtime shares.
@@ -69,8 +70,9 @@ impl Touches {
 /// Starts all watches. The caches are filled when [`synced`] returns.
 pub fn start(client: &Client, touches: &Arc<Touches>, stop: &CancellationToken) -> Arc<Caches> {
     let ours = watcher::Config::default().labels(labels::DATASET_ID);
-    let datasets = datasets(client, touches, stop);
-    let claim_key = |claim: &PartialObjectMeta<PersistentVolumeClaim>| Some((claim.namespace()?, claim.name_any()));
+    let unreadable = Arc::<Unreadable>::default();
+    let datasets = datasets(client, unreadable.clone(), touches, stop);
+    let claim_key = |claim: &PartialObjectMeta<PersistentVolumeClaim>, _| Some((claim.namespace()?, claim.name_any()));
     let to_runtimes = |stop: &CancellationToken| (touches.clone(), Audience::Runtimes, stop.clone());
     Arc::new(Caches {
         stateful_sets: store(
@@ -89,9 +91,9 @@ pub fn start(client: &Client, touches: &Arc<Touches>, stop: &CancellationToken) 
             claim_key,
         ),
         volumes: store(
-            watcher(Api::<PartialObjectMeta<PersistentVolume>>::all(client.clone()), ours.clone()),
+            watcher(Api::<PersistentVolume>::all(client.clone()), ours.clone()).modify(keep_claim),
             to_runtimes(stop),
-            |volume: &PartialObjectMeta<PersistentVolume>| volume_datasets(&volume.name_any()),
+            |volume: &PersistentVolume, _| volume_datasets(&volume.name_any()),
         ),
         config_maps: store(
             watcher(Api::<PartialObjectMeta<ConfigMap>>::all(client.clone()), ours),
@@ -105,6 +107,7 @@ pub fn start(client: &Client, touches: &Arc<Touches>, stop: &CancellationToken) 
         release_secrets: releases::<Secret>(client, stop),
         release_config_maps: releases::<ConfigMap>(client, stop),
         named: Arc::default(),
+        unreadable,
     })
 }
 
@@ -130,11 +133,12 @@ pub fn slim(object: &mut impl ResourceExt) {
     object.annotations_mut().remove("kubectl.kubernetes.io/last-applied-configuration");
 }
 
-/// A store behind a watch. Each event touches the dataset that the object belongs to, or those that it may belong to.
+/// A store behind a watch. Each event touches the dataset that the object belongs to, or those that it may belong to; `keys` is given the object,
+/// and whether it is gone.
 fn store<K, I, S>(
     stream: S,
     (touches, audience, stop): (Arc<Touches>, Audience, CancellationToken),
-    keys: impl Fn(&K) -> I + Send + 'static,
+    keys: impl Fn(&K, bool) -> I + Send + 'static,
 ) -> Store<K>
 where
     K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
@@ -147,9 +151,10 @@ where
         let mut stream = std::pin::pin!(stream.take_until(stop.cancelled_owned()));
         while let Some(event) = stream.next().await {
             match event {
-                Ok(Event::Apply(object) | Event::InitApply(object) | Event::Delete(object)) => {
-                    keys(&object).into_iter().for_each(|key| touches.touch(key, audience));
+                Ok(Event::Apply(object) | Event::InitApply(object)) => {
+                    keys(&object, false).into_iter().for_each(|key| touches.touch(key, audience));
                 }
+                Ok(Event::Delete(object)) => keys(&object, true).into_iter().for_each(|key| touches.touch(key, audience)),
                 Ok(Event::Init | Event::InitDone) => {}
                 Err(error) => tracing::warn!(kind = %K::kind(&()), %error, "the watch was interrupted; it starts again"),
             }
@@ -158,30 +163,43 @@ where
     reader
 }
 
-/// Datasets, without those that do not parse: one bad object must not end the watch.
-fn datasets(client: &Client, touches: &Arc<Touches>, stop: &CancellationToken) -> Store<Dataset> {
-    let stream = watcher(Api::<DeserializeGuard<Dataset>>::all(client.clone()), watcher::Config::default());
-    let stream = stream.try_filter_map(|event| async move { Ok(parsed(event)) });
+/// Datasets, also those that do not parse.
+fn datasets(client: &Client, unreadable: Arc<Unreadable>, touches: &Arc<Touches>, stop: &CancellationToken) -> Store<Dataset> {
+    let stream = watcher(Api::<Readable>::all(client.clone()), watcher::Config::default());
+    let stream = stream.map_ok(move |event| parsed(event, &unreadable));
     let to_all = (touches.clone(), Audience::All, stop.clone());
-    store(stream, to_all, |dataset: &Dataset| Some((dataset.namespace()?, dataset.name_any())))
+    store(stream, to_all, |dataset: &Dataset, deleted| {
+        let (namespace, name) = (dataset.namespace().unwrap_or_default(), dataset.name_any());
+        // One that is gone leaves its names to whoever waits for them.
+        if deleted {
+            volume_datasets(&names::persistent_volume(&namespace, &name))
+        } else {
+            vec![(namespace, name)]
+        }
+    })
 }
 
-fn parsed(event: Event<DeserializeGuard<Dataset>>) -> Option<Event<Dataset>> {
-    let take = |guard: DeserializeGuard<Dataset>| match guard.0 {
-        Ok(dataset) => Some(dataset),
-        Err(invalid) => {
-            let metadata = &invalid.metadata;
-            tracing::warn!(namespace = metadata.namespace, name = metadata.name, error = %invalid.error, "the Dataset cannot be read; it is left alone");
-            None
-        }
-    };
+fn parsed(event: Event<Readable>, unreadable: &Unreadable) -> Event<Dataset> {
     match event {
-        Event::Apply(guard) => take(guard).map(Event::Apply),
-        Event::InitApply(guard) => take(guard).map(Event::InitApply),
-        Event::Delete(guard) => take(guard).map(Event::Delete),
-        Event::Init => Some(Event::Init),
-        Event::InitDone => Some(Event::InitDone),
+        Event::Apply(object) => Event::Apply(unreadable.note(object)),
+        Event::InitApply(object) => Event::InitApply(unreadable.note(object)),
+        Event::Delete(object) => {
+            unreadable.forget(&object.uid().unwrap_or_default());
+            Event::Delete(object.dataset)
+        }
+        Event::Init => Event::Init,
+        Event::InitDone => Event::InitDone,
     }
+}
+
+/// Keeps of a volume whose it is.
+fn keep_claim(volume: &mut PersistentVolume) {
+    let claim = volume.spec.take().and_then(|spec| spec.claim_ref);
+    volume.spec = Some(PersistentVolumeSpec {
+        claim_ref: claim,
+        ..PersistentVolumeSpec::default()
+    });
+    volume.status = None;
 }
 
 fn nodes(client: &Client, touches: &Arc<Touches>, stop: &CancellationToken) -> Store<PartialObjectMeta<Node>> {
@@ -260,7 +278,7 @@ fn workload_datasets(workload: &str) -> Vec<String> {
 }
 
 /// The runtime that controls an object; it has the name of its Dataset.
-fn owner(object: &impl ResourceExt) -> Option<Key> {
+fn owner(object: &impl ResourceExt, _deleted: bool) -> Option<Key> {
     let owner = object
         .owner_references()
         .iter()
@@ -271,10 +289,9 @@ fn owner(object: &impl ResourceExt) -> Option<Key> {
 /// The datasets that a volume `<namespace>-<name>` may belong to: both parts may contain dashes. Wrong ones name nothing. Which is right cannot be
 /// known from the Datasets, since a volume outlives its own.
 fn volume_datasets(volume: &str) -> Vec<Key> {
-    let parts = volume
-        .match_indices('-')
-        .filter_map(|(at, _)| Some((volume.get(..at)?, volume.get(at + 1..)?)));
-    parts.map(|(namespace, name)| (namespace.to_owned(), name.to_owned())).collect()
+    names::splits(volume)
+        .map(|(namespace, name)| (namespace.to_owned(), name.to_owned()))
+        .collect()
 }
 
 #[cfg(test)]
