@@ -31,12 +31,13 @@ pub fn dataset(name: &str) -> Value {
     })
 }
 
-/// Its runtime, with one worker.
+/// Its runtime, with one worker. Fake nodes have no cache that could be cleaned, so that one attempt is enough.
 pub fn runtime(name: &str) -> Value {
     json!({
         "apiVersion": "data.fluid.io/v1alpha1", "kind": "JuiceFSRuntime", "metadata": {"name": name},
         "spec": {
             "replicas": 1,
+            "management": {"cleanCachePolicy": {"maxRetryAttempts": 1}},
             "tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/var/cache/jfs", "quota": "1Gi", "low": "0.1"}]}
         }
     })

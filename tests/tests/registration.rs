@@ -141,6 +141,44 @@ async fn runtimes_outlive_their_plugin_and_are_told() {
 
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn a_plugin_that_comes_back_unchanged_attends_to_everything_again() {
+    let operator = Operator::start("back").await;
+    operator.register("juicefs", |_| ()).await;
+    operator.verdict("juicefs", Verdict::Loaded).await;
+    for name in ["scaled", "deleted"] {
+        operator.create(name).await;
+        operator.bound(name).await;
+    }
+    let label = async |value: serde_json::Value| {
+        let labels = json!({"metadata": {"labels": {"wasser.fluid.io/plugin": value}}});
+        operator
+            .maps
+            .patch("juicefs", &PatchParams::default(), &Patch::Merge(&labels))
+            .await
+            .unwrap();
+    };
+    label(json!(null)).await;
+    let uid = operator.runtimes().get("scaled").await.unwrap().uid().unwrap();
+    operator.event("PluginRemoved", &uid).await;
+    operator.runtimes().delete("deleted", &DeleteParams::default()).await.unwrap();
+    operator.scale("scaled", 2).await;
+    operator
+        .at_rest("the number of requests", |metrics| metrics.sum("wasser_api_requests_total", &[]))
+        .await;
+    assert!(operator.runtimes().get_opt("deleted").await.unwrap().is_some());
+
+    label(json!("true")).await;
+    operator.gone("data.fluid.io/v1alpha1", JUICEFS, "deleted").await;
+    operator
+        .status(JUICEFS, "scaled", &json!({"desiredWorkerNumberScheduled": 2}))
+        .await;
+    operator.delete_dataset("scaled").await;
+    operator.delete_dataset("deleted").await;
+    operator.end().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn registrations_of_a_stopped_operator_are_taken_up_by_the_next() {
     let mut operator = Operator::start("restart").await;
     operator.register("juicefs", |_| ()).await;

@@ -20,6 +20,8 @@ pub mod events {
     pub const ERROR_CREATE_DATASET: &str = "ErrorCreateDataset";
     /// A Dataset cannot be deleted yet. Warning.
     pub const ERROR_DELETE_DATASET: &str = "ErrorDeleteDataset";
+    /// The deletion of a Dataset waits for its runtime. Normal.
+    pub const DELETING_DATASET: &str = "DeletingDataset";
     /// A Dataset or a data operation could not be processed. Warning.
     pub const ERROR_PROCESS_DATASET: &str = "ErrorProcessDataset";
     /// The Dataset of an operation does not exist. Warning.

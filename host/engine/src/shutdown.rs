@@ -4,39 +4,97 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::jiff::Timestamp;
 use kube::Api;
 use kube::api::DeleteParams;
 use serde_json::Value;
+use wasser_api::names;
 use wasser_api::reasons::events;
 
 use crate::error::{EngineError, is_not_found};
 use crate::implement::answer;
+use crate::pods::PodIndex;
 use crate::request::Request;
 use crate::tasks::Progress;
 
 /// Attempts to empty the cache where the runtime's clean policy does not say.
 const DEFAULT_ATTEMPTS: u32 = 3;
-/// Wait after the first failed attempt; doubled with each further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// The pause after the first failed attempt, which doubles with each further one.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+/// The longest pause between two attempts.
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+/// When to look again for pods that are terminating; their watch usually tells earlier.
+const PODS_GONE_SOON: Duration = Duration::from_secs(5);
+/// How long pods are waited for. Those of a node that is lost never go.
+const PODS_GONE_WITHIN: i64 = 120;
+/// What is remembered of a runtime whose release is gone.
+const RELEASE: &str = "release";
 
 impl Request {
     /// Cleans the cache, the nodes, the release and the records. Fails with a wait while something is still going on.
     pub async fn shutdown(&mut self) -> Result<(), EngineError> {
-        self.clean_cache().await?;
-        let wish = self.node_wish();
-        self.cluster.labeler.clear(&self.uid, wish).await;
+        if !self.cluster.is_gone(&self.uid, RELEASE) {
+            if self.may_have_cache() {
+                self.clean_cache().await?;
+            }
+            let wish = self.node_wish();
+            self.cluster.labeler.clear(&self.uid, wish).await;
+            self.uninstall().await?;
+            self.cluster.remember_gone(&self.uid, RELEASE);
+        }
+        self.await_pods().await?;
+        self.delete_config_map(&self.identity.values_config_map()).await
+    }
+
+    /// Whether there is anything to clean, and to clean it with. After a restart, the release may be gone already.
+    fn may_have_cache(&self) -> bool {
+        let (namespace, name) = (&self.identity.namespace, &self.identity.name);
+        self.cluster.caches.has_record(namespace, name) || self.roles.iter().any(|role| role.exists)
+    }
+
+    async fn uninstall(&self) -> Result<(), EngineError> {
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
         let config_maps = self.cluster.caches.release_config_maps.has(namespace, name);
-        self.cluster
-            .releases
-            .uninstall(namespace, name, &self.policy(), config_maps)
-            .await
-            .map_err(|source| EngineError::Release {
-                release: self.identity.display(),
-                source: Box::new(source),
-            })?;
-        self.delete_config_map(&self.identity.values_config_map()).await?;
-        self.cluster.forget(&self.uid);
+        let uninstalled = self.cluster.releases.uninstall(namespace, name, &self.policy(), config_maps).await;
+        uninstalled.map(drop).map_err(|source| EngineError::Release {
+            release: self.identity.display(),
+            source: Box::new(source),
+        })
+    }
+
+    /// Waits until the pods of the release are gone. Kubernetes takes a pod that is terminating for one of a new DaemonSet of the same name, and
+    /// would start none in its place.
+    async fn await_pods(&self) -> Result<(), EngineError> {
+        let caches = &self.cluster.caches;
+        let workloads = self
+            .plugin
+            .description
+            .roles
+            .iter()
+            .map(|role| names::workload(&self.identity.name, &role.suffix));
+        let pods: Vec<String> = workloads
+            .flat_map(|workload| {
+                let of = |index: &PodIndex| index.of(&self.identity.namespace, &workload);
+                [of(&caches.worker_pods), of(&caches.other_pods)].into_iter().flatten()
+            })
+            .map(|pod| pod.name)
+            .collect();
+        if pods.is_empty() {
+            return Ok(());
+        }
+        let since = self.runtime.metadata.deletion_timestamp.as_ref().map(|since| since.0.as_second());
+        let age = since.map_or(0, |since| Timestamp::now().as_second() - since);
+        let pods = pods.join(", ");
+        if age < PODS_GONE_WITHIN {
+            return Err(EngineError::NotYet {
+                after: PODS_GONE_SOON,
+                message: format!("the pods {pods} are terminating"),
+            });
+        }
+        let message = format!(
+            "The pods {pods} are still terminating after {age} s, and the deletion goes on; if their node is lost, delete its Node object"
+        );
+        self.event(true, events::ERROR_PROCESS_RUNTIME, &message).await;
         Ok(())
     }
 
@@ -56,7 +114,7 @@ impl Request {
                     self.event(true, events::ERROR_PROCESS_RUNTIME, &message).await;
                     return Ok(());
                 }
-                self.start_cleanup(FIRST_PAUSE * 2_u32.saturating_pow(failures.saturating_sub(1)));
+                self.start_cleanup(pause_after(failures));
             }
         }
         Err(EngineError::NotYet {
@@ -97,5 +155,22 @@ impl Request {
                 error,
             )),
         }
+    }
+}
+
+/// The pause before another attempt: 5, 10, 20, 20 … s.
+fn pause_after(failures: u32) -> Duration {
+    let factor = 2_u32.saturating_pow(failures.saturating_sub(1));
+    FIRST_PAUSE.checked_mul(factor).unwrap_or(LONGEST_PAUSE).min(LONGEST_PAUSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_limit() {
+        let seconds: Vec<u64> = [1, 2, 3, 4, 30, u32::MAX].map(|failures| pause_after(failures).as_secs()).to_vec();
+        assert_eq!(seconds, [5, 10, 20, 20, 20, 20]);
     }
 }

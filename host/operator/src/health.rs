@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Instant;
 
 use axum::Router;
@@ -11,6 +10,7 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
@@ -21,7 +21,7 @@ const STOPPING: u8 = 4;
 
 /// How far the process has come. It is ready when its caches hold what the API server has and every registration was looked at.
 pub struct Health {
-    reached: AtomicU8,
+    reached: watch::Sender<u8>,
     started: Instant,
     metrics: Arc<Metrics>,
 }
@@ -30,7 +30,7 @@ impl Health {
     /// Nothing is reached yet. `started` is when the process began.
     pub fn new(started: Instant, metrics: Arc<Metrics>) -> Self {
         Self {
-            reached: AtomicU8::new(0),
+            reached: watch::Sender::new(0),
             started,
             metrics,
         }
@@ -46,6 +46,12 @@ impl Health {
         self.reach(REGISTRATIONS);
     }
 
+    /// Waits until every registration that there was at the start is loaded or refused.
+    pub async fn wait_for_registrations(&self) {
+        // The sender is this object's own, so that there is always something to wait for.
+        let _ = self.reached.subscribe().wait_for(|reached| reached & REGISTRATIONS != 0).await;
+    }
+
     /// The process takes no new work.
     pub fn stopping(&self) {
         self.reach(STOPPING);
@@ -53,7 +59,7 @@ impl Health {
 
     /// What is still missing before the process is ready; none if it is.
     pub fn missing(&self) -> Option<&'static str> {
-        match self.reached.load(Ordering::Acquire) {
+        match *self.reached.borrow() {
             reached if reached & STOPPING != 0 => Some("stopping"),
             reached if reached & CACHES == 0 => {
                 Some("waiting for the first list of all watched objects; are the CRDs installed (`wasser crds`)?")
@@ -64,7 +70,11 @@ impl Health {
     }
 
     fn reach(&self, step: u8) {
-        let before = self.reached.fetch_or(step, Ordering::AcqRel);
+        let mut before = 0;
+        self.reached.send_modify(|reached| {
+            before = *reached;
+            *reached |= step;
+        });
         let ready = CACHES | REGISTRATIONS;
         if before != ready && before | step == ready {
             let after = self.started.elapsed();

@@ -52,4 +52,4 @@ pub use registration::{PLUGIN_LABEL, Registration, RegistrationError};
 pub use registry::Registry;
 pub use settle::{Claim, Settlement, settle};
 pub use source::{Source, SourceError};
-pub use verdict::{State, Verdict};
+pub use verdict::{State, VERDICT_ANNOTATION, VERDICT_MESSAGE_ANNOTATION, Verdict};

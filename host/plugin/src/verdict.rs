@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::plugin::Plugin;
 
+/// The annotation with the verdict in one word.
+pub const VERDICT_ANNOTATION: &str = "wasser.fluid.io/verdict";
+/// The annotation with the verdict for people.
+pub const VERDICT_MESSAGE_ANNOTATION: &str = "wasser.fluid.io/message";
 /// Prefix of the annotations.
 const PREFIX: &str = "wasser.fluid.io/";
 

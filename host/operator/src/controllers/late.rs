@@ -1,39 +1,45 @@
-//! Reconciles that take long go on outside of their kind's workers: one that waits for something that never answers delays no other.
+//! Long reconciles are moved off their worker, so that one waiting for an unresponsive system cannot delay others.
+//!
+//! An object is never reconciled twice at the same time. An event during a long reconcile leads to another one when that has ended; an event
+//! afterwards is answered by a reconcile that begins after it, never by what an earlier one found.
 
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use kube::runtime::controller::Action;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
+
+use super::next::Next;
 
 /// How long a reconcile may hold a worker. It takes milliseconds; one that takes this long waits for somebody.
 const SOON: Duration = Duration::from_secs(1);
 /// How many of a kind go on outside of the workers at a time: each holds an instance of the plugin. Further ones stay with their workers.
 const OUTSIDE: usize = 64;
-/// An outcome that nobody has fetched for so long is that of an object which is gone.
-const FORGOTTEN: Duration = Duration::from_secs(60);
 
-/// A reconcile outside of the workers.
-enum Entry<E> {
-    /// It goes on. `again`: something has happened since, so that it is not the last. `stop` ends it.
+/// Asks for a reconcile of an object.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// An object that was reconciled outside of the workers.
+enum Entry {
+    /// A reconcile is running. `again`: something has happened since it began. `stop` ends it.
     Running { again: bool, stop: CancellationToken },
-    /// It has ended; the next reconcile of the object fetches what is to follow.
-    Ended(Instant, Result<Action, E>),
+    /// It has ended, and asked for another one after some time.
+    Waiting(AbortHandle),
 }
 
 /// The reconciles of one kind that are outside of its workers, by the UID of the object.
-pub struct Late<E> {
+pub struct Late {
     soon: Duration,
     places: Arc<Semaphore>,
-    entries: Mutex<HashMap<String, Entry<E>>>,
+    entries: Mutex<HashMap<String, Entry>>,
     stop: CancellationToken,
 }
 
-impl<E: Send + 'static> Late<E> {
-    /// None so far. They end when `stop` does: they go on after the next start.
+impl Late {
+    /// None so far. They end when `stop` does, and go on after the next start.
     pub fn new(stop: CancellationToken) -> Self {
         Self {
             soon: SOON,
@@ -43,20 +49,15 @@ impl<E: Send + 'static> Late<E> {
         }
     }
 
-    /// Runs a reconcile, for as long as a worker may be held; then it goes on by itself, and `wake` asks for another look when it has ended.
-    /// There is never more than one of an object. `urgent`: what goes on is of no use any more and makes room, as where the object is deleted.
-    pub async fn run<F>(
-        self: &Arc<Self>,
-        uid: &str,
-        urgent: bool,
-        wake: impl FnOnce() + Send + 'static,
-        work: impl FnOnce() -> F,
-    ) -> Result<Action, E>
+    /// Runs a reconcile for as long as a worker may be held. After that it goes on by itself, and `wake` asks for the next one when that is due.
+    ///
+    /// `urgent` cancels the reconcile that is still running, for example because the object was deleted.
+    pub async fn run<F>(self: &Arc<Self>, uid: &str, urgent: bool, wake: Wake, work: impl FnOnce() -> F) -> Next
     where
-        F: Future<Output = Result<Action, E>> + Send + 'static,
+        F: Future<Output = Next> + Send + 'static,
     {
-        if let Some(outcome) = self.known(uid, urgent) {
-            return outcome;
+        if self.is_running(uid, urgent) {
+            return Next::Change;
         }
         let mut work = Box::pin(work());
         let outside = async {
@@ -65,18 +66,18 @@ impl<E: Send + 'static> Late<E> {
         };
         let place = tokio::select! {
             biased;
-            outcome = &mut work => return outcome,
+            next = &mut work => return next,
             place = outside => place,
         };
         let going = Going {
             late: self.clone(),
             uid: uid.to_owned(),
-            outcome: None,
-            wake: Some(wake),
+            next: None,
+            wake,
             _place: place.ok(),
         };
         let stop = self.stop.child_token();
-        // One that is urgent itself makes no room.
+        // One that is urgent itself is not cancelled by further events.
         let by_others = if urgent { CancellationToken::new() } else { stop.clone() };
         self.lock().insert(
             uid.to_owned(),
@@ -87,155 +88,184 @@ impl<E: Send + 'static> Late<E> {
         );
         tokio::spawn(async move {
             let mut going = going;
-            going.outcome = stop.run_until_cancelled(work).await;
+            going.next = stop.run_until_cancelled(work).await;
         });
-        Ok(Action::await_change())
+        Next::Change
     }
 
-    /// What is to follow from a reconcile outside of the workers; none if there is none, or if it has ended and something happened since.
-    fn known(&self, uid: &str, urgent: bool) -> Option<Result<Action, E>> {
+    /// Whether a reconcile of the object is running outside of the workers; another one then follows it. What an earlier one asked for is replaced
+    /// by what the new one will ask for.
+    fn is_running(&self, uid: &str, urgent: bool) -> bool {
         let mut entries = self.lock();
         if let Some(Entry::Running { again, stop }) = entries.get_mut(uid) {
             *again = true;
             if urgent {
                 stop.cancel();
             }
-            return Some(Ok(Action::await_change()));
+            return true;
         }
-        match entries.remove(uid) {
-            Some(Entry::Ended(_, outcome)) => Some(outcome),
-            _ => None,
+        if let Some(Entry::Waiting(timer)) = entries.remove(uid) {
+            timer.abort();
         }
+        false
     }
 
-    fn ended(&self, uid: &str, outcome: Option<Result<Action, E>>) {
+    /// A reconcile has ended. None if it was cancelled or has panicked.
+    fn ended(self: &Arc<Self>, uid: &str, next: Option<Next>, wake: &Wake) {
         let mut entries = self.lock();
-        entries.retain(|_, entry| !matches!(entry, Entry::Ended(at, _) if at.elapsed() > FORGOTTEN));
-        let running = entries.remove(uid);
-        if let (Some(Entry::Running { again: false, .. }), Some(outcome)) = (running, outcome) {
-            entries.insert(uid.to_owned(), Entry::Ended(Instant::now(), outcome));
+        let again = matches!(entries.remove(uid), Some(Entry::Running { again: true, .. }));
+        let pause = match next {
+            Some(next) if !again => next,
+            _ => Next::After(Duration::ZERO),
+        };
+        match pause {
+            Next::Change => {}
+            Next::After(Duration::ZERO) => wake(),
+            Next::After(pause) => {
+                let (late, wake, key) = (self.clone(), wake.clone(), uid.to_owned());
+                let timer = tokio::spawn(async move {
+                    if late.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
+                        late.lock().remove(&key);
+                        wake();
+                    }
+                });
+                entries.insert(uid.to_owned(), Entry::Waiting(timer.abort_handle()));
+            }
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Entry<E>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One that goes on. However it ends, by a panic too, the object is looked at again.
-struct Going<E: Send + 'static, W: FnOnce()> {
-    late: Arc<Late<E>>,
+/// A reconcile outside of the workers: however it ends, it is not running for ever.
+struct Going {
+    late: Arc<Late>,
     uid: String,
-    outcome: Option<Result<Action, E>>,
-    wake: Option<W>,
+    next: Option<Next>,
+    wake: Wake,
     _place: Option<OwnedSemaphorePermit>,
 }
 
-impl<E: Send + 'static, W: FnOnce()> Drop for Going<E, W> {
+impl Drop for Going {
     fn drop(&mut self) {
-        self.late.ended(&self.uid, self.outcome.take());
-        if let Some(wake) = self.wake.take() {
-            wake();
-        }
+        self.late.ended(&self.uid, self.next.take(), &self.wake);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::sync::oneshot::{self, Receiver, Sender};
+    use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+    use tokio::sync::oneshot::{self, Receiver};
 
     use super::*;
 
-    type Outcome = Result<Action, &'static str>;
+    const NOW: Next = Next::After(Duration::ZERO);
 
-    fn late(soon: Duration) -> Arc<Late<&'static str>> {
+    fn late(soon: Duration) -> Arc<Late> {
         Arc::new(Late {
             soon,
             ..Late::new(CancellationToken::new())
         })
     }
 
-    /// Something to wait for, and what the wake tells.
-    fn parts() -> (Sender<Outcome>, Receiver<Outcome>, impl FnOnce() + Send + 'static, Receiver<()>) {
-        let ((answer, answered), (wake, woken)) = (oneshot::channel(), oneshot::channel());
+    /// A wake, and what it leads to.
+    fn wake() -> (Wake, UnboundedReceiver<()>) {
+        let (sender, receiver) = unbounded_channel();
         let tell = move || {
-            let _ = wake.send(());
+            let _ = sender.send(());
         };
-        (answer, answered, tell, woken)
+        (Arc::new(tell), receiver)
     }
 
-    async fn waiting(answered: Receiver<Outcome>) -> Outcome {
-        answered.await.unwrap_or(Err("nobody answered"))
+    async fn waiting(answered: Receiver<Next>) -> Next {
+        answered.await.unwrap_or(NOW)
     }
 
-    fn never() {}
+    /// A reconcile that finds this at once.
+    async fn look(late: &Arc<Late>, urgent: bool, found: Next) -> Next {
+        late.run("a", urgent, wake().0, || async move { found }).await
+    }
 
     #[tokio::test]
-    async fn what_ends_soon_is_not_late() {
+    async fn a_reconcile_that_ends_soon_is_not_late() {
         let late = late(Duration::from_secs(60));
-        let outcome = late.run("a", false, never, || async { Err("no") }).await;
-        assert_eq!(outcome, Err("no"));
+        assert_eq!(look(&late, false, NOW).await, NOW);
         assert!(late.lock().is_empty());
     }
 
     #[tokio::test]
-    async fn one_that_waits_lets_go_of_its_worker_and_its_outcome_is_fetched() {
+    async fn one_that_waits_lets_go_of_its_worker_and_is_followed_when_it_asked_for_it() {
         let late = late(Duration::ZERO);
-        let (answer, answered, wake, woken) = parts();
-        assert_eq!(late.run("a", false, wake, || waiting(answered)).await, Ok(Action::await_change()));
-        let pause = Action::requeue(Duration::from_secs(7));
-        answer.send(Ok(pause.clone())).unwrap();
-        woken.await.unwrap();
-        assert_eq!(late.run("a", false, never, || async { Err("asked again") }).await, Ok(pause));
+        let ((answer, answered), (wake, mut woken)) = (oneshot::channel(), wake());
+        assert_eq!(late.run("a", false, wake, || waiting(answered)).await, Next::Change);
+        let began = std::time::Instant::now();
+        answer.send(Next::After(Duration::from_millis(7))).unwrap();
+        woken.recv().await.unwrap();
+        assert!(began.elapsed() >= Duration::from_millis(7));
         assert!(late.lock().is_empty());
     }
 
     #[tokio::test]
-    async fn what_happens_meanwhile_is_looked_at_afterwards_and_not_at_the_same_time() {
+    async fn an_event_after_the_end_is_answered_by_a_new_look() {
         let late = late(Duration::ZERO);
-        let (answer, answered, wake, woken) = parts();
-        late.run("a", false, wake, || waiting(answered)).await.unwrap();
-        assert_eq!(
-            late.run("a", false, never, || async { Err("two at once") }).await,
-            Ok(Action::await_change())
-        );
-        answer.send(Err("old")).unwrap();
-        woken.await.unwrap();
-        assert_eq!(late.run("a", false, never, || async { Err("a new look") }).await, Err("a new look"));
+        let ((answer, answered), (wake, mut woken)) = (oneshot::channel(), wake());
+        late.run("a", false, wake, || waiting(answered)).await;
+        answer.send(Next::After(Duration::from_secs(120))).unwrap();
+        while !matches!(late.lock().get("a"), Some(Entry::Waiting(_))) {
+            tokio::task::yield_now().await;
+        }
+        let new = Next::After(Duration::from_secs(3));
+        assert_eq!(look(&late, false, new).await, new);
+        // What the earlier one asked for is forgotten.
+        assert!(late.lock().is_empty());
+        assert!(woken.try_recv().is_err());
     }
 
     #[tokio::test]
-    async fn what_is_urgent_ends_what_goes_on_but_not_itself() {
+    async fn an_event_meanwhile_leads_to_another_look_afterwards_and_not_at_the_same_time() {
         let late = late(Duration::ZERO);
-        let (_answer, answered, wake, woken) = parts();
-        late.run("a", false, wake, || waiting(answered)).await.unwrap();
-        late.run("a", true, never, || async { Err("two at once") }).await.unwrap();
-        woken.await.unwrap();
-        let (answer, answered, wake, woken) = parts();
-        late.run("a", true, wake, || waiting(answered)).await.unwrap();
-        late.run("a", true, never, || async { Err("two at once") }).await.unwrap();
-        answer.send(Err("to its end")).unwrap();
-        woken.await.unwrap();
-        assert_eq!(late.run("a", true, never, || async { Err("a new look") }).await, Err("a new look"));
+        let ((answer, answered), (wake, mut woken)) = (oneshot::channel(), wake());
+        late.run("a", false, wake, || waiting(answered)).await;
+        assert_eq!(look(&late, false, NOW).await, Next::Change);
+        answer.send(Next::Change).unwrap();
+        woken.recv().await.unwrap();
+        assert_eq!(look(&late, false, NOW).await, NOW);
     }
 
     #[tokio::test]
-    async fn one_that_panics_or_is_stopped_is_not_under_way_for_ever() {
+    async fn an_urgent_one_cancels_what_is_running_but_not_itself() {
         let late = late(Duration::ZERO);
-        let (answer, answered, wake, woken) = parts();
+        let ((_answer, answered), (first, mut woken)) = (oneshot::channel(), wake());
+        late.run("a", false, first, || waiting(answered)).await;
+        look(&late, true, NOW).await;
+        woken.recv().await.unwrap();
+        let ((answer, answered), (second, mut woken)) = (oneshot::channel(), wake());
+        late.run("a", true, second, || waiting(answered)).await;
+        look(&late, true, NOW).await;
+        answer.send(Next::Change).unwrap();
+        woken.recv().await.unwrap();
+        assert_eq!(look(&late, true, NOW).await, NOW);
+    }
+
+    #[tokio::test]
+    async fn one_that_panics_or_is_stopped_does_not_run_for_ever() {
+        let late = late(Duration::ZERO);
+        let ((answer, answered), (first, mut woken)) = (oneshot::channel::<Next>(), wake());
         let panics = || async {
             let _ = answered.await;
             panic!("this is what the test is about");
         };
-        late.run("a", false, wake, panics).await.unwrap();
+        late.run("a", false, first, panics).await;
         drop(answer);
-        woken.await.unwrap();
+        woken.recv().await.unwrap();
         assert!(late.lock().is_empty());
 
-        let (_answer, answered, wake, woken) = parts();
-        late.run("a", false, wake, || waiting(answered)).await.unwrap();
+        let ((_answer, answered), (second, mut woken)) = (oneshot::channel(), wake());
+        late.run("a", false, second, || waiting(answered)).await;
         late.stop.cancel();
-        woken.await.unwrap();
+        woken.recv().await.unwrap();
         assert!(late.lock().is_empty());
     }
 
@@ -246,15 +276,16 @@ mod tests {
             soon: Duration::ZERO,
             ..Late::new(CancellationToken::new())
         });
-        let (first, answered, wake, _) = parts();
-        late.run("a", false, wake, || waiting(answered)).await.unwrap();
-        let (second, answered, wake, _) = parts();
+        let (first, answered) = oneshot::channel::<Next>();
+        late.run("a", false, wake().0, || waiting(answered)).await;
+        let (second, answered) = oneshot::channel();
         let running = tokio::spawn({
             let late = late.clone();
-            async move { late.run("b", false, wake, || waiting(answered)).await }
+            async move { late.run("b", false, wake().0, || waiting(answered)).await }
         });
-        second.send(Err("b itself")).unwrap();
-        assert_eq!(running.await.unwrap(), Err("b itself"));
+        let own = Next::After(Duration::from_secs(9));
+        second.send(own).unwrap();
+        assert_eq!(running.await.unwrap(), own);
         drop(first);
     }
 }

@@ -1,6 +1,6 @@
 //! Follows the objects of the whole cluster that runtimes name, and wakes the runtimes that name one which changed.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::StreamExt;
@@ -23,7 +23,7 @@ pub struct Followed {
     named: Arc<Named>,
     rivals: Arc<Rivals>,
     stop: CancellationToken,
-    running: BTreeSet<(String, String, String)>,
+    running: BTreeMap<(String, String, String), CancellationToken>,
 }
 
 impl Followed {
@@ -34,7 +34,7 @@ impl Followed {
             named,
             rivals,
             stop,
-            running: BTreeSet::new(),
+            running: BTreeMap::new(),
         }
     }
 
@@ -42,13 +42,27 @@ impl Followed {
     pub fn follow(&mut self, plugin: &Plugin, wake: &UnboundedSender<Key>) {
         let runtimes = &plugin.description.kind;
         for (kind, pointer) in plugin.grants.named_objects() {
-            if self.running.insert((runtimes.clone(), kind.to_owned(), pointer.to_owned())) {
-                self.watch(runtimes.clone(), kind.to_owned(), pointer.to_owned(), wake.clone());
+            let key = (runtimes.clone(), kind.to_owned(), pointer.to_owned());
+            if !self.running.contains_key(&key) {
+                let stop = self.stop.child_token();
+                self.running.insert(key, stop.clone());
+                self.watch(runtimes.clone(), kind.to_owned(), pointer.to_owned(), wake.clone(), stop);
             }
         }
     }
 
-    fn watch(&self, runtimes: String, kind: String, pointer: String, wake: UnboundedSender<Key>) {
+    /// Ends the watches of what runtimes of this kind may name.
+    pub fn forget(&mut self, runtimes: &str) {
+        self.running.retain(|(of, ..), stop| {
+            let kept = of != runtimes;
+            if !kept {
+                stop.cancel();
+            }
+            kept
+        });
+    }
+
+    fn watch(&self, runtimes: String, kind: String, pointer: String, wake: UnboundedSender<Key>, stop: CancellationToken) {
         let resource = named::resource(&kind);
         let writer = reflector::store::Writer::<DynamicObject>::new(resource.clone());
         self.named.add(&kind, writer.as_reader());
@@ -57,7 +71,7 @@ impl Followed {
             .default_backoff()
             .modify(watches::slim)
             .reflect(writer);
-        let (rivals, stop) = (self.rivals.clone(), self.stop.clone());
+        let rivals = self.rivals.clone();
         tokio::spawn(async move {
             let mut stream = std::pin::pin!(stream.take_until(stop.cancelled_owned()));
             while let Some(event) = stream.next().await {

@@ -8,11 +8,14 @@ use kube::api::DynamicObject;
 use kube::core::ApiResource;
 use kube::runtime::reflector::{ObjectRef, Store};
 use serde_json::Value;
+use tokio::sync::Notify;
 
 /// The runtimes of every kind that a plugin is registered for.
 #[derive(Default)]
 pub struct Rivals {
     stores: RwLock<BTreeMap<String, (ApiResource, Store<DynamicObject>)>>,
+    /// Notified when a kind was added.
+    added: Notify,
 }
 
 impl Rivals {
@@ -22,6 +25,41 @@ impl Rivals {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(resource.kind.clone(), (resource.clone(), store));
+        self.added.notify_waiters();
+    }
+
+    /// Waits until the runtimes of this many kinds are listed.
+    pub async fn wait_until_listed(&self, kinds: usize) {
+        let stores = loop {
+            let added = self.added.notified();
+            let stores: Vec<Store<DynamicObject>> = {
+                let stores = self.stores.read().unwrap_or_else(PoisonError::into_inner);
+                stores.values().map(|(_, store)| store.clone()).collect()
+            };
+            if stores.len() >= kinds {
+                break stores;
+            }
+            added.await;
+        };
+        for store in stores {
+            // A watch that ends lists nothing more.
+            let _ = store.wait_until_ready().await;
+        }
+    }
+
+    /// Forgets the runtimes of a kind that nobody serves any more.
+    pub fn remove(&self, kind: &str) {
+        self.stores.write().unwrap_or_else(PoisonError::into_inner).remove(kind);
+    }
+
+    /// The runtimes of this namespace and name, each with how the API server serves its kind.
+    pub fn named(&self, namespace: &str, name: &str) -> Vec<(ApiResource, Arc<DynamicObject>)> {
+        let stores = self.stores.read().unwrap_or_else(PoisonError::into_inner);
+        let found = |(resource, store): &(ApiResource, Store<DynamicObject>)| {
+            let runtime = store.get(&ObjectRef::new_with(name, resource.clone()).within(namespace))?;
+            Some((resource.clone(), runtime))
+        };
+        stores.values().filter_map(found).collect()
     }
 
     /// Does something for every runtime of a kind.
@@ -48,14 +86,6 @@ impl Rivals {
         let kind = format!("{runtime_type}runtime");
         let (resource, store) = stores.values().find(|(resource, _)| resource.kind.eq_ignore_ascii_case(&kind))?;
         store.get(&ObjectRef::new_with(name, resource.clone()).within(namespace))
-    }
-
-    /// Whether there is a runtime of this namespace and name, of whatever kind.
-    pub fn has(&self, namespace: &str, name: &str) -> bool {
-        let stores = self.stores.read().unwrap_or_else(PoisonError::into_inner);
-        stores
-            .values()
-            .any(|(resource, store)| store.get(&ObjectRef::new_with(name, resource.clone()).within(namespace)).is_some())
     }
 
     /// The kind of an older runtime with the same namespace and name; of two that are equally old, the one whose kind comes first.

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use kube::api::{DynamicObject, Patch};
 use kube::core::ApiResource;
-use kube::runtime::controller::Action;
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 use wasser_api::conditions::dataset as conditions;
@@ -19,10 +18,11 @@ use wasser_api::{finalizers, labels, names};
 use wasser_engine::cluster::Cluster;
 use wasser_engine::error::{EngineError, Retry, is_not_found};
 use wasser_engine::implement::Dress;
-use wasser_engine::patch_params;
 use wasser_engine::request::{Request, Wake};
+use wasser_engine::{namesake, patch_params};
 use wasser_plugin::Plugin;
 
+use super::next::Next;
 use super::rivals::Rivals;
 use crate::metrics::Metrics;
 
@@ -61,10 +61,10 @@ pub struct Kind {
 }
 
 /// Brings one runtime to where its spec and its deletion timestamp want it. Failures are told to the user and answered with a pause.
-pub async fn reconcile(runtime: Arc<DynamicObject>, kind: Arc<Kind>) -> Result<Action, EngineError> {
+pub async fn reconcile(runtime: Arc<DynamicObject>, kind: Arc<Kind>) -> Next {
     let uid = runtime.uid().unwrap_or_default();
     let Some(plugin) = (kind.plugin)() else {
-        return Ok(Action::await_change());
+        return Next::Change;
     };
     let dataset = kind
         .cluster
@@ -72,7 +72,7 @@ pub async fn reconcile(runtime: Arc<DynamicObject>, kind: Arc<Kind>) -> Result<A
         .dataset(&runtime.namespace().unwrap_or_default(), &runtime.name_any());
     let versions = &kind.cluster.versions;
     if versions.is_stale(&*runtime) || dataset.is_some_and(|dataset| versions.is_stale(&*dataset)) {
-        return Ok(Action::requeue(STALE));
+        return Next::After(STALE);
     }
     let (wake, namespace, name) = (kind.wake.clone(), runtime.namespace().unwrap_or_default(), runtime.name_any());
     let wake: Wake = Arc::new(move || wake(&namespace, &name));
@@ -98,28 +98,29 @@ pub async fn reconcile(runtime: Arc<DynamicObject>, kind: Arc<Kind>) -> Result<A
         });
     kind.metrics.reconciled(&request, was_set_up, outcome.as_ref().err());
     match outcome {
-        Ok(action) => {
+        Ok(next) => {
             kind.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid);
-            Ok(action)
+            next
         }
         Err(error) => {
             explain(&mut request, &error).await;
-            let action = kind.pause(&uid, &error);
+            let next = kind.pause(&uid, &error);
             // The pause is the controller's own; the error is passed on for logs and metrics only where it is unusual.
             tracing::warn!(kind = request.identity.kind, runtime = request.identity.display(), %error, "the reconcile failed");
-            Ok(action)
+            next
         }
     }
 }
 
-async fn reconcile_internal(request: &mut Request, kind: &Kind) -> Result<Action, EngineError> {
+async fn reconcile_internal(request: &mut Request, kind: &Kind) -> Result<Next, EngineError> {
+    // Deletions come first: what is wrong with an object must not keep it from being deleted.
+    if request.runtime.metadata.deletion_timestamp.is_some() {
+        return reconcile_runtime_deletion(request).await;
+    }
     names::check_dns1035(&request.identity.name).map_err(|invalid| EngineError::InvalidSpec {
         field: format!("{}.metadata.name", request.identity.kind),
         message: invalid.to_string(),
     })?;
-    if request.runtime.metadata.deletion_timestamp.is_some() {
-        return reconcile_runtime_deletion(request).await;
-    }
     let Some(dataset) = request.dataset.clone() else {
         request
             .event(
@@ -128,14 +129,21 @@ async fn reconcile_internal(request: &mut Request, kind: &Kind) -> Result<Action
                 "No dataset can be bound to the runtime, waiting.",
             )
             .await;
-        return Ok(Action::await_change());
+        return Ok(Next::Change);
     };
-    if dataset.metadata.deletion_timestamp.is_some() {
-        return Ok(Action::await_change());
+    if let Some(problem) = request.cluster.caches.unreadable.problem(&dataset) {
+        return Err(EngineError::InvalidSpec {
+            field: problem,
+            message: "correct the field".to_owned(),
+        });
+    }
+    // A Dataset that is deleted but still in use is attended to like any other; nothing new is set up for it.
+    if dataset.metadata.deletion_timestamp.is_some() && !request.is_set_up() {
+        return Ok(Next::Change);
     }
     // The Dataset's own controller comes first: two that write one object at a time only make each other's writes fail.
     if dataset.status.as_ref().is_none_or(|status| status.phase == DatasetPhase::Unset) {
-        return Ok(Action::await_change());
+        return Ok(Next::Change);
     }
     can_be_bound(request, &dataset, kind)?;
     if !is_adopted(request, &dataset) {
@@ -149,7 +157,7 @@ async fn reconcile_internal(request: &mut Request, kind: &Kind) -> Result<Action
 }
 
 /// A Dataset that refers to another one has no cache of its own: the plugin is not asked.
-async fn reconcile_reference(request: &mut Request, reference: &Reference, kind: &Kind) -> Result<Action, EngineError> {
+async fn reconcile_reference(request: &mut Request, reference: &Reference, kind: &Kind) -> Result<Next, EngineError> {
     if !serves_references(&request.plugin) {
         return Err(EngineError::InvalidSpec {
             field: format!("{}.metadata.name", request.identity.kind),
@@ -166,7 +174,7 @@ async fn reconcile_reference(request: &mut Request, reference: &Reference, kind:
     let status = runtime.and_then(|runtime| serde_json::from_value(runtime.data.get("status")?.clone()).ok());
     request.follow(reference, status).await?;
     request.write_statuses().await?;
-    Ok(Action::await_change())
+    Ok(Next::Change)
 }
 
 /// Whether a plugin's registration lends its kind to Datasets that refer to others.
@@ -175,16 +183,16 @@ pub fn serves_references(plugin: &Plugin) -> bool {
 }
 
 /// Setup, CreateVolume, Sync.
-async fn reconcile_runtime(request: &mut Request) -> Result<Action, EngineError> {
+async fn reconcile_runtime(request: &mut Request) -> Result<Next, EngineError> {
     // What is installed says which roles there are.
     request.installed().await?;
     request.validate().await?;
     if !request.is_set_up() && !request.setup().await? {
         if let Some(pause) = request.cluster.pace.wait(&request.uid) {
-            return Ok(Action::requeue(pause));
+            return Ok(Next::After(pause));
         }
         request.write_statuses().await?;
-        return Ok(Action::requeue(UNREADY));
+        return Ok(Next::After(UNREADY));
     }
     if let Err(error) = request.create_volume().await {
         request
@@ -206,11 +214,11 @@ async fn reconcile_runtime(request: &mut Request) -> Result<Action, EngineError>
             .await;
     }
     request.write_statuses().await?;
-    synced.map(|()| Action::requeue(request.cluster.settings.sync_period))
+    synced.map(|()| Next::After(request.cluster.settings.sync_period))
 }
 
 /// DeleteVolume, Shutdown, and then the Dataset and the finalizer are let go.
-async fn reconcile_runtime_deletion(request: &mut Request) -> Result<Action, EngineError> {
+async fn reconcile_runtime_deletion(request: &mut Request) -> Result<Next, EngineError> {
     if !request
         .runtime
         .finalizers()
@@ -218,7 +226,7 @@ async fn reconcile_runtime_deletion(request: &mut Request) -> Result<Action, Eng
         .any(|finalizer| *finalizer == finalizers::runtime(&request.identity.engine))
     {
         request.cluster.forget(&request.uid);
-        return Ok(Action::await_change());
+        return Ok(Next::Change);
     }
     request.delete_volume().await?;
     match request.refers_to() {
@@ -227,12 +235,20 @@ async fn reconcile_runtime_deletion(request: &mut Request) -> Result<Action, Eng
     }
     request.reset_dataset().await?;
     remove_finalizer(request).await?;
+    // Only now: a conflict above must not lead to a second clean-up.
+    request.cluster.forget(&request.uid);
     request.cluster.versions.forget(&request.uid);
-    Ok(Action::await_change())
+    Ok(Next::Change)
 }
 
 /// A Dataset takes one runtime. A second one, of whatever kind, has to wait until the first is gone.
 fn can_be_bound(request: &Request, dataset: &Dataset, kind: &Kind) -> Result<(), EngineError> {
+    if let Some(holder) = request.cluster.caches.older_namesake(dataset) {
+        return Err(EngineError::InvalidSpec {
+            field: namesake::FIELD.to_owned(),
+            message: namesake::message(dataset, &holder),
+        });
+    }
     let bound = dataset.status.as_ref().map(|status| status.runtimes.as_slice()).unwrap_or_default();
     let other = bound
         .iter()
@@ -371,15 +387,15 @@ async fn show(request: &mut Request, error: &EngineError) {
 
 impl Kind {
     /// When to try again after a failure.
-    fn pause(&self, uid: &str, error: &EngineError) -> Action {
+    fn pause(&self, uid: &str, error: &EngineError) -> Next {
         match error.retry() {
-            Retry::AwaitChange => Action::await_change(),
-            Retry::After(pause) => Action::requeue(pause),
+            Retry::AwaitChange => Next::Change,
+            Retry::After(pause) => Next::After(pause),
             Retry::Backoff => {
                 let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
                 let count = failures.entry(uid.to_owned()).or_default();
                 *count += 1;
-                Action::requeue(Duration::from_secs(2_u64.saturating_pow((*count - 1).min(16))).min(LONGEST_PAUSE))
+                Next::After(Duration::from_secs(2_u64.saturating_pow((*count - 1).min(16))).min(LONGEST_PAUSE))
             }
         }
     }

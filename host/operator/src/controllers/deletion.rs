@@ -1,0 +1,158 @@
+//! The deletion of a Dataset: it waits for the pods that mount the data, then for its runtime to clean up, and always ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{DeleteParams, DynamicObject, Preconditions};
+use kube::core::ApiResource;
+use kube::runtime::controller::Action;
+use kube::{Api, Resource, ResourceExt};
+use serde_json::json;
+use wasser_api::dataset::Dataset;
+use wasser_api::finalizers;
+use wasser_api::reasons::events as reasons;
+use wasser_engine::cluster::Cluster;
+use wasser_engine::create_volume::is_ours;
+use wasser_engine::error::{EngineError, is_conflict, is_not_found};
+
+use super::dataset::{event, patch_metadata};
+
+/// How soon a blocked deletion looks again.
+const BLOCKED: Duration = Duration::from_secs(10);
+/// After this time, the user is told what a deletion is waiting for.
+const LONG: i64 = 10;
+/// The finalizer of a deletion that leaves dependents alone: `kubectl delete --cascade=orphan`.
+const ORPHAN: &str = "orphan";
+/// What is remembered of a Dataset once nobody uses it.
+const UNUSED: &str = "use";
+
+/// Lets the Dataset go once nobody uses it and its runtime has cleaned up.
+///
+/// The runtime is deleted first, so that a Dataset that is gone leaves nothing, and one that is made again meets nothing of the former. A runtime
+/// that only somebody else's finalizer holds is not waited for, nor is one of a kind that nobody serves: the garbage collector deletes these.
+pub async fn reconcile(
+    dataset: &Dataset,
+    cluster: &Arc<Cluster>,
+    runtimes: &[(ApiResource, Arc<DynamicObject>)],
+) -> Result<Action, EngineError> {
+    let uid = dataset.uid().unwrap_or_default();
+    if !is_guarded(dataset) {
+        forget(cluster, &uid);
+        return Ok(Action::await_change());
+    }
+    if !cluster.is_gone(&uid, UNUSED) {
+        if let Some(user) = user(dataset, cluster).await? {
+            event(cluster, dataset, reasons::ERROR_DELETE_DATASET, &user).await;
+            return Ok(Action::requeue(BLOCKED));
+        }
+        cluster.remember_gone(&uid, UNUSED);
+    }
+    if !dataset.finalizers().iter().any(|finalizer| finalizer == ORPHAN) {
+        let waiting = delete_runtimes(dataset, cluster, runtimes).await?;
+        if let Some(waiting) = waiting {
+            tell(dataset, cluster, &waiting).await;
+            return Ok(Action::requeue(BLOCKED));
+        }
+    }
+    remove_finalizer(dataset, cluster).await?;
+    forget(cluster, &uid);
+    Ok(Action::await_change())
+}
+
+/// Who uses the Dataset. None if nobody does.
+async fn user(dataset: &Dataset, cluster: &Arc<Cluster>) -> Result<Option<String>, EngineError> {
+    let (namespace, name) = (dataset.namespace().unwrap_or_default(), dataset.name_any());
+    let claim = cluster.caches.claim(&namespace, &name);
+    if claim.is_some_and(|claim| is_ours(&*claim)) {
+        let users = cluster.users.of(&cluster.client, &namespace, &name).await?;
+        if !users.is_empty() {
+            return Ok(Some(format!(
+                "the pods {} still use the claim {name}; delete them first",
+                users.join(", ")
+            )));
+        }
+    }
+    let referring = live_references(dataset, cluster);
+    Ok((!referring.is_empty()).then(|| format!("the datasets {} are mounted to it; delete them first", referring.join(", "))))
+}
+
+/// The virtual datasets that still mount this one.
+fn live_references(dataset: &Dataset, cluster: &Cluster) -> Vec<String> {
+    let references = dataset.status.as_ref().map(|status| status.dataset_ref.clone()).unwrap_or_default();
+    let lives = |reference: &String| {
+        reference
+            .split_once('/')
+            .is_some_and(|(namespace, name)| cluster.caches.dataset(namespace, name).is_some())
+    };
+    references.into_iter().filter(lives).collect()
+}
+
+/// Deletes the runtimes that the Dataset owns. Returns the one that still has something to clean up.
+async fn delete_runtimes(
+    dataset: &Dataset,
+    cluster: &Cluster,
+    runtimes: &[(ApiResource, Arc<DynamicObject>)],
+) -> Result<Option<String>, EngineError> {
+    let uid = dataset.uid().unwrap_or_default();
+    let mut waiting = None;
+    for (resource, runtime) in runtimes.iter().filter(|(_, runtime)| is_owned(runtime, &uid)) {
+        if runtime.metadata.deletion_timestamp.is_none() {
+            delete(cluster, resource, runtime).await?;
+        }
+        if runtime.finalizers().iter().any(|finalizer| finalizers::is_of_runtime(finalizer)) {
+            waiting = Some(format!("{} {}", resource.kind, runtime.name_any()));
+        }
+    }
+    Ok(waiting)
+}
+
+fn is_owned(runtime: &DynamicObject, uid: &str) -> bool {
+    runtime.owner_references().iter().any(|owner| owner.uid == uid)
+}
+
+async fn delete(cluster: &Cluster, resource: &ApiResource, runtime: &DynamicObject) -> Result<(), EngineError> {
+    let (namespace, name) = (runtime.namespace().unwrap_or_default(), runtime.name_any());
+    let api = Api::<DynamicObject>::namespaced_with(cluster.client.clone(), &namespace, resource);
+    let only = Preconditions {
+        uid: runtime.uid(),
+        resource_version: None,
+    };
+    match api.delete(&name, &DeleteParams::background().preconditions(only)).await {
+        Ok(_) => Ok(()),
+        // Another one has its name meanwhile: the watch shows it soon.
+        Err(error) if is_not_found(&error) || is_conflict(&error) => Ok(()),
+        Err(error) => Err(EngineError::kube(format!("deleting {} {namespace}/{name}", resource.kind))(error)),
+    }
+}
+
+/// Reports what a deletion that takes long is waiting for.
+async fn tell(dataset: &Dataset, cluster: &Cluster, waiting: &str) {
+    let since = dataset.metadata.deletion_timestamp.as_ref();
+    if since.is_some_and(|since| Timestamp::now().as_second() - since.0.as_second() >= LONG) {
+        let message = format!("waiting for {waiting} to clean up; its own events say what for");
+        cluster
+            .events
+            .publish(&dataset.object_ref(&()), false, reasons::DELETING_DATASET, &message)
+            .await;
+    }
+}
+
+fn is_guarded(dataset: &Dataset) -> bool {
+    dataset.finalizers().iter().any(|finalizer| finalizer == finalizers::DATASET)
+}
+
+async fn remove_finalizer(dataset: &Dataset, cluster: &Cluster) -> Result<(), EngineError> {
+    let rest: Vec<String> = dataset
+        .finalizers()
+        .iter()
+        .filter(|finalizer| *finalizer != finalizers::DATASET)
+        .cloned()
+        .collect();
+    patch_metadata(dataset, cluster, json!({"finalizers": rest})).await.map(drop)
+}
+
+fn forget(cluster: &Cluster, uid: &str) {
+    cluster.forget(uid);
+    cluster.versions.forget(uid);
+}

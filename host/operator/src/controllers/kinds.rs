@@ -1,0 +1,299 @@
+//! One controller for each kind of runtime: it starts when the kind can be served, and ends when it no longer can.
+//!
+//! A kind that comes back gets a new controller, whose first list leads to a reconcile of every runtime. So nothing that happened in between is
+//! missed, and nothing of a former registration is left.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::{FutureExt, Stream, StreamExt};
+use kube::api::DynamicObject;
+use kube::core::ApiResource;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::controller::{Action, Config, applier};
+use kube::runtime::reflector::{self, ObjectRef};
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, ResourceExt};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tokio_util::sync::CancellationToken;
+use wasser_engine::cluster::Cluster;
+use wasser_engine::ports::PORTS_ANNOTATION;
+
+use super::late::Late;
+use super::named::Followed;
+use super::rivals::Rivals;
+use super::run::DEBOUNCE;
+use super::runtime::{self, Kind};
+use super::watches::{self, Audience, Key, Touches};
+use crate::context::{Context, ServedKind};
+use crate::metrics::Timed;
+
+/// The controllers that run, by kind.
+pub struct Kinds {
+    context: Arc<Context>,
+    cluster: Arc<Cluster>,
+    rivals: Arc<Rivals>,
+    touches: Arc<Touches>,
+    followed: Followed,
+    running: BTreeMap<String, Running>,
+    /// Controllers that were told to end, by kind: the next one of a kind waits for the former.
+    ending: BTreeMap<String, JoinHandle<()>>,
+    stop: CancellationToken,
+}
+
+struct Running {
+    served: ServedKind,
+    wake: UnboundedSender<Key>,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Kinds {
+    /// None yet. All end with `stop`.
+    pub fn new(context: Arc<Context>, cluster: Arc<Cluster>, rivals: Arc<Rivals>, touches: Arc<Touches>, stop: CancellationToken) -> Self {
+        let followed = Followed::new(context.client.clone(), cluster.caches.named.clone(), rivals.clone(), stop.clone());
+        Self {
+            context,
+            cluster,
+            rivals,
+            touches,
+            followed,
+            running: BTreeMap::new(),
+            ending: BTreeMap::new(),
+            stop,
+        }
+    }
+
+    /// Serves exactly these kinds from now on.
+    pub fn serve(&mut self, served: Vec<ServedKind>) {
+        let wanted: BTreeSet<&str> = served.iter().map(|kind| kind.resource.kind.as_str()).collect();
+        let gone: Vec<String> = self
+            .running
+            .keys()
+            .filter(|kind| !wanted.contains(kind.as_str()))
+            .cloned()
+            .collect();
+        gone.iter().for_each(|kind| self.end(kind));
+        for kind in served {
+            let name = kind.resource.kind.clone();
+            if self
+                .running
+                .get(&name)
+                .is_some_and(|running| running.served.resource != kind.resource)
+            {
+                self.end(&name);
+            }
+            match self.running.get_mut(&name) {
+                None => self.start(kind),
+                Some(running) if running.served.digest != kind.digest => {
+                    // Another plugin may want other values: every runtime of the kind is reconciled.
+                    self.rivals.each(&name, |key| drop(running.wake.send(key)));
+                    running.served = kind;
+                }
+                Some(_) => {}
+            }
+            if let (Some(plugin), Some(running)) = (self.context.registry.get(&name), self.running.get(&name)) {
+                self.followed.follow(&plugin, &running.wake);
+            }
+        }
+    }
+
+    /// Waits until all have ended, after they were told to.
+    pub async fn ended(self) {
+        let running = self.running.into_values().map(|running| running.task);
+        for task in running.chain(self.ending.into_values()) {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "the controller of a kind of runtime failed");
+            }
+        }
+    }
+
+    fn start(&mut self, served: ServedKind) {
+        let name = served.resource.kind.clone();
+        tracing::info!(kind = name, "serving a kind of runtime");
+        let (wake, woken) = unbounded_channel();
+        let stop = self.stop.child_token();
+        let controller = Controller {
+            context: self.context.clone(),
+            cluster: self.cluster.clone(),
+            resource: served.resource.clone(),
+            rivals: self.rivals.clone(),
+            touches: self.touches.clone(),
+            wake: wake.clone(),
+            stop: stop.clone(),
+        };
+        let (before, touched) = (self.ending.remove(&name), self.touches.subscribe(Audience::Runtimes));
+        let task = tokio::spawn(async move {
+            if let Some(before) = before {
+                // Its failure was logged by the runtime; what counts is that it has ended.
+                let _ = before.await;
+            }
+            controller.run(touched, woken).await;
+        });
+        self.running.insert(name, Running { served, wake, stop, task });
+    }
+
+    fn end(&mut self, kind: &str) {
+        let Some(running) = self.running.remove(kind) else { return };
+        tracing::info!(kind, "no longer serving a kind of runtime");
+        running.stop.cancel();
+        self.rivals.remove(kind);
+        self.followed.forget(kind);
+        self.ending.insert(kind.to_owned(), running.task);
+    }
+}
+
+/// The controller of one kind.
+struct Controller {
+    context: Arc<Context>,
+    cluster: Arc<Cluster>,
+    resource: ApiResource,
+    rivals: Arc<Rivals>,
+    touches: Arc<Touches>,
+    wake: UnboundedSender<Key>,
+    stop: CancellationToken,
+}
+
+impl Controller {
+    async fn run(self, touched: UnboundedReceiver<Key>, woken: UnboundedReceiver<Key>) {
+        let Self {
+            context,
+            cluster,
+            resource,
+            rivals,
+            touches,
+            wake,
+            stop,
+        } = self;
+        let writer = reflector::store::Writer::<DynamicObject>::new(resource.clone());
+        let store = writer.as_reader();
+        rivals.add(&resource, store.clone());
+        let api = Api::<DynamicObject>::all_with(context.client.clone(), &resource);
+        let objects = watcher(api, watcher::Config::default())
+            .default_backoff()
+            .modify(watches::slim)
+            .reflect(writer);
+        let (touch_resource, kind_name) = (resource.clone(), resource.kind.clone());
+        let keys = futures::stream::select(UnboundedReceiverStream::new(touched), UnboundedReceiverStream::new(woken));
+        let keys =
+            keys.map(move |(namespace, name)| ObjectRef::<DynamicObject>::new_with(&name, touch_resource.clone()).within(&namespace));
+        let queue = futures::stream::select(changes(objects, resource.clone(), cluster.clone(), touches), keys)
+            .map(Ok::<_, watcher::Error>)
+            .take_until(stop.clone().cancelled_owned());
+
+        let registry = context.registry.clone();
+        let plugin_kind = resource.kind.clone();
+        let (timed, timed_kind) = (context.metrics.clone(), resource.kind.clone());
+        let kind = Arc::new(Kind {
+            cluster,
+            resource,
+            plugin: Box::new(move || registry.get(&plugin_kind)),
+            wake: Arc::new(move |namespace, name| drop(wake.send((namespace.to_owned(), name.to_owned())))),
+            rivals,
+            metrics: context.metrics.clone(),
+            dress: Arc::new(move |methods| Box::new(Timed::new(methods, &timed_kind, timed.clone()))),
+            failures: Mutex::new(HashMap::new()),
+        });
+        let metrics = context.metrics.clone();
+        let late = Arc::new(Late::new(stop));
+        let reconcile = move |object: Arc<DynamicObject>, kind: Arc<Kind>| {
+            let (metrics, name, late) = (metrics.clone(), kind_name.clone(), late.clone());
+            async move {
+                let (uid, deleted) = (object.uid().unwrap_or_default(), object.metadata.deletion_timestamp.is_some());
+                let (wake, key) = (kind.wake.clone(), (object.namespace().unwrap_or_default(), object.name_any()));
+                let work = || async move {
+                    let timer = metrics.start_reconcile(&name);
+                    let next = runtime::reconcile(object, kind).await;
+                    timer.end(None);
+                    next
+                };
+                let next = late.run(&uid, deleted, Arc::new(move || wake(&key.0, &key.1)), work).await;
+                Ok::<_, std::convert::Infallible>(Action::from(next))
+            }
+            .boxed()
+        };
+        let config = Config::default().debounce(DEBOUNCE).concurrency(context.settings.workers);
+        let results = applier(
+            reconcile,
+            |_, _, _| Action::requeue(Duration::from_secs(5)),
+            kind,
+            store,
+            queue,
+            config,
+        );
+        results.for_each(|_| std::future::ready(())).await;
+    }
+}
+
+/// The runtimes that a watch tells about.
+///
+/// Their ports are taken from then on: after a start, before the first of them is reconciled. A runtime that is gone is forgotten, however it
+/// went, and whoever waits for that is told: its Dataset, and other runtimes of its name.
+fn changes<S>(
+    stream: S,
+    resource: ApiResource,
+    cluster: Arc<Cluster>,
+    touches: Arc<Touches>,
+) -> impl Stream<Item = ObjectRef<DynamicObject>>
+where
+    S: Stream<Item = Result<Event<DynamicObject>, watcher::Error>>,
+{
+    let mut known = HashMap::<Key, String>::new();
+    let mut listed = HashMap::<Key, String>::new();
+    stream.filter_map(move |event| {
+        let gone = |key: Key, uid: &str| {
+            cluster.labeler.abandon(uid);
+            cluster.forget(uid);
+            touches.touch(key, Audience::All);
+        };
+        let identity = |object: &DynamicObject| {
+            let key = (object.namespace().unwrap_or_default(), object.name_any());
+            (key, object.uid().unwrap_or_default())
+        };
+        let record = |object: &DynamicObject, uid: &str| {
+            let recorded = object.annotations().get(PORTS_ANNOTATION).map(String::as_str);
+            cluster.ports.record(uid, recorded);
+        };
+        let key = match event {
+            Ok(Event::Apply(object)) => {
+                let (key, uid) = identity(&object);
+                record(&object, &uid);
+                if let Some(former) = known.insert(key.clone(), uid.clone()).filter(|former| *former != uid) {
+                    gone(key, &former);
+                }
+                Some(ObjectRef::from_obj_with(&object, resource.clone()))
+            }
+            Ok(Event::InitApply(object)) => {
+                let (key, uid) = identity(&object);
+                record(&object, &uid);
+                listed.insert(key, uid);
+                Some(ObjectRef::from_obj_with(&object, resource.clone()))
+            }
+            Ok(Event::Delete(object)) => {
+                let (key, uid) = identity(&object);
+                known.remove(&key);
+                gone(key, &uid);
+                Some(ObjectRef::from_obj_with(&object, resource.clone()))
+            }
+            Ok(Event::Init) => {
+                listed.clear();
+                None
+            }
+            Ok(Event::InitDone) => {
+                let former = std::mem::replace(&mut known, std::mem::take(&mut listed));
+                for (key, uid) in former.into_iter().filter(|(key, uid)| known.get(key) != Some(uid)) {
+                    gone(key, &uid);
+                }
+                None
+            }
+            Err(error) => {
+                tracing::warn!(kind = resource.kind, %error, "the watch was interrupted; it starts again");
+                None
+            }
+        };
+        std::future::ready(key)
+    })
+}
