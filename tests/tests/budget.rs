@@ -34,6 +34,8 @@ const BINDING: &[(&str, u64)] = &[
 ];
 /// From the deletion of the Dataset until nothing is left.
 const DELETING: &[(&str, u64)] = &[
+    // The runtime goes before its Dataset.
+    ("delete juicefsruntimes", 1),
     // What was installed, and no more.
     ("delete configmaps", 4),
     ("delete daemonsets", 1),

@@ -79,8 +79,8 @@ impl Request {
 
     /// Whether the workers are not yet scaled to what the runtime wants.
     fn should_setup_workers(&self) -> bool {
-        self.role("worker")
-            .is_some_and(|worker| worker.exists && worker.wanted.is_some_and(|wanted| wanted != worker.desired))
+        let differs = |worker: &RoleState| worker.exists && worker.wanted.is_some_and(|wanted| wanted != worker.desired);
+        self.role("worker").is_some_and(differs) && !self.workers_are_stale()
     }
 
     /// Whether the workers serve: by the plugin's word, else by their ready pods.

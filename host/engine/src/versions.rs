@@ -12,6 +12,9 @@ use kube::Resource;
 /// After this time, an object is taken as the watch shows it: the API server's store may have been restored from a backup, with lower versions.
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// From this number on, entries that no longer count are removed: those of objects that are gone, mostly.
+const PRUNED_FROM: usize = 1024;
+
 /// The versions that writes of this process made, by UID of the object.
 #[derive(Debug, Default)]
 pub struct Versions {
@@ -26,6 +29,9 @@ impl Versions {
             return;
         };
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if written.len() >= PRUNED_FROM {
+            written.retain(|_, (_, since)| since.elapsed() < LONGEST);
+        }
         let newest = written.get(uid).map_or(0, |(newest, _)| *newest);
         written.insert(uid.clone(), (version.max(newest), Instant::now()));
     }
@@ -44,11 +50,6 @@ impl Versions {
             written.remove(uid);
         }
         stale
-    }
-
-    /// Forgets an object.
-    pub fn forget(&self, uid: &str) {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
 }
 

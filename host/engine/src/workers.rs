@@ -33,7 +33,7 @@ impl Request {
             .patch_metadata(&worker.workload, &params, &Patch::Merge(&json!({"spec": spec})))
             .await
         {
-            Ok(_) => {}
+            Ok(written) => self.cluster.versions.wrote(&written),
             // Deleted by hand: the watch tells soon, and the release is repaired.
             Err(error) if crate::error::is_not_found(&error) => return Ok(()),
             Err(error) => {
@@ -56,6 +56,13 @@ impl Request {
         Ok(())
     }
 
+    /// Whether the watch shows the workers as they were before this process wrote them last: its event leads to another look.
+    pub(crate) fn workers_are_stale(&self) -> bool {
+        let worker = self.role("worker").filter(|worker| worker.role.workload == "StatefulSet");
+        let set = worker.and_then(|worker| self.cluster.caches.stateful_set(&self.identity.namespace, &worker.workload));
+        set.is_some_and(|set| self.cluster.versions.is_stale(&*set))
+    }
+
     /// SyncReplicas: follows a change of the wanted replicas on a runtime that is set up.
     pub async fn sync_replicas(&mut self) -> Result<(), EngineError> {
         let Some(worker) = self.role("worker").cloned() else {
@@ -64,7 +71,7 @@ impl Request {
         let (Some(wanted), true) = (worker.wanted, worker.exists) else {
             return Ok(());
         };
-        if wanted == worker.desired {
+        if wanted == worker.desired || self.workers_are_stale() {
             return Ok(());
         }
         let (condition, reason, words) = if wanted < worker.desired {

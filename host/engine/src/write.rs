@@ -63,6 +63,14 @@ impl Request {
 
     /// ReconcileRuntimeDeletion's reset: the Dataset is what it was before a runtime came, but for what others recorded in it.
     pub async fn reset_dataset(&mut self) -> Result<(), EngineError> {
+        // One that goes as well is not shown to anybody any more.
+        if self
+            .dataset
+            .as_ref()
+            .is_some_and(|dataset| dataset.metadata.deletion_timestamp.is_some())
+        {
+            return Ok(());
+        }
         let status = &mut self.dataset_status;
         status.phase = DatasetPhase::NotBound;
         status.ufs_total = Some(String::new());

@@ -23,7 +23,7 @@ use wasser_engine::{FIELD_MANAGER, namesake, patch_params};
 use super::{deletion, unserved};
 
 /// When to look again at what the watch shows as it was before a write of our own; its event usually comes earlier.
-const STALE: Duration = Duration::from_secs(1);
+pub(super) const STALE: Duration = Duration::from_secs(1);
 
 /// When a Dataset that refers to another one looks again for a plugin that serves it.
 const NO_PLUGIN: Duration = Duration::from_secs(30);

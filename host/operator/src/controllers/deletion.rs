@@ -16,7 +16,7 @@ use wasser_engine::cluster::Cluster;
 use wasser_engine::create_volume::is_ours;
 use wasser_engine::error::{EngineError, is_conflict, is_not_found};
 
-use super::dataset::{event, patch_metadata};
+use super::dataset::{STALE, event, patch_metadata};
 
 /// How soon a blocked deletion looks again.
 const BLOCKED: Duration = Duration::from_secs(10);
@@ -36,9 +36,12 @@ pub async fn reconcile(
     cluster: &Arc<Cluster>,
     runtimes: &[(ApiResource, Arc<DynamicObject>)],
 ) -> Result<Action, EngineError> {
+    if cluster.versions.is_stale(dataset) {
+        return Ok(Action::requeue(STALE));
+    }
     let uid = dataset.uid().unwrap_or_default();
     if !is_guarded(dataset) {
-        forget(cluster, &uid);
+        cluster.forget(&uid);
         return Ok(Action::await_change());
     }
     if !cluster.is_gone(&uid, UNUSED) {
@@ -56,7 +59,7 @@ pub async fn reconcile(
         }
     }
     remove_finalizer(dataset, cluster).await?;
-    forget(cluster, &uid);
+    cluster.forget(&uid);
     Ok(Action::await_change())
 }
 
@@ -150,9 +153,4 @@ async fn remove_finalizer(dataset: &Dataset, cluster: &Cluster) -> Result<(), En
         .cloned()
         .collect();
     patch_metadata(dataset, cluster, json!({"finalizers": rest})).await.map(drop)
-}
-
-fn forget(cluster: &Cluster, uid: &str) {
-    cluster.forget(uid);
-    cluster.versions.forget(uid);
 }

@@ -237,7 +237,6 @@ async fn reconcile_runtime_deletion(request: &mut Request) -> Result<Next, Engin
     remove_finalizer(request).await?;
     // Only now: a conflict above must not lead to a second clean-up.
     request.cluster.forget(&request.uid);
-    request.cluster.versions.forget(&request.uid);
     Ok(Next::Change)
 }
 
