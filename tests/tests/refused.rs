@@ -189,3 +189,35 @@ async fn objects_whose_names_were_never_allowed_can_be_deleted() {
     operator.gone(API, "Dataset", "1demo").await;
     operator.end().await;
 }
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn operations_that_fluid_has_left_can_be_deleted() {
+    let operator = Operator::start("operations").await;
+    let crds = Api::<CustomResourceDefinition>::all(operator.client.clone());
+    let crd = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "dataloads.data.fluid.io"},
+        "spec": {
+            "group": "data.fluid.io", "scope": "Namespaced", "names": {"kind": "DataLoad", "plural": "dataloads", "singular": "dataload"},
+            "versions": [{"name": "v1alpha1", "served": true, "storage": true, "schema": {
+                "openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]
+        }
+    });
+    crds.patch("dataloads.data.fluid.io", &PatchParams::apply("user").force(), &Patch::Apply(&crd))
+        .await
+        .unwrap();
+    let load = json!({
+        "apiVersion": API, "kind": "DataLoad",
+        "metadata": {"name": "load", "finalizers": ["fluid-dataload-controller-finalizer"]}, "spec": {"dataset": {"name": "demo"}}
+    });
+    // The kind is served moments after its CRD is there.
+    operator
+        .eventually("the operation is there", || async {
+            operator.try_apply(&load).await.ok().map(drop)
+        })
+        .await;
+    operator.delete(API, "DataLoad", "load").await;
+    operator.gone(API, "DataLoad", "load").await;
+    crds.delete("dataloads.data.fluid.io", &Default::default()).await.unwrap();
+    operator.end().await;
+}

@@ -36,6 +36,8 @@ pub mod events {
     pub const DATA_OPERATION_FAILED: &str = "DataOperationFailed";
     /// An operation is done. Normal.
     pub const DATA_OPERATION_SUCCEED: &str = "DataOperationSucceed";
+    /// A deleted operation of Fluid was let go. Normal.
+    pub const OPERATION_RELEASED: &str = "OperationReleased";
     /// An operation's spec cannot be accepted. Warning.
     pub const DATA_OPERATION_NOT_VALID: &str = "DataOperationNotValid";
 }

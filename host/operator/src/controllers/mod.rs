@@ -6,6 +6,7 @@ mod kinds;
 mod late;
 mod named;
 mod next;
+mod operations;
 mod rivals;
 mod run;
 mod runtime;

@@ -23,7 +23,7 @@ use super::dataset::Facts;
 use super::kinds::Kinds;
 use super::rivals::Rivals;
 use super::watches::{self, Audience, Key, Touches};
-use super::{dataset, runtime};
+use super::{dataset, operations, runtime};
 use crate::context::Context;
 
 /// Events within this time lead to one reconcile.
@@ -80,6 +80,7 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
         dataset_touches,
         stop.clone(),
     ));
+    tasks.spawn(operations::run(cluster.clone(), stop.clone()));
     let mut kinds = context.kinds.clone();
     let mut controllers = Kinds::new(context.clone(), cluster, rivals, touches, stop.clone());
     loop {
