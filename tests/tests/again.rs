@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{PersistentVolume, Pod};
+use k8s_openapi::api::core::v1::{Node, PersistentVolume, Pod};
 use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
@@ -234,7 +234,7 @@ async fn a_deletion_leaves_nothing_on_nodes_that_get_no_labels() {
     operator.create("demo").await;
     operator.bound("demo").await;
     // As the node plugin labels a node for its first pod.
-    let nodes = Api::<k8s_openapi::api::core::v1::Node>::all(operator.client.clone());
+    let nodes = Api::<Node>::all(operator.client.clone());
     let node = nodes.list(&ListParams::default()).await.unwrap().items[0].name_any();
     let key = format!("fluid.io/f-{}-demo", operator.namespace);
     let label = async |labels: Value| {
@@ -245,5 +245,32 @@ async fn a_deletion_leaves_nothing_on_nodes_that_get_no_labels() {
     operator.delete_dataset("demo").await;
     assert!(!nodes.get(&node).await.unwrap().labels().contains_key(&key));
     label(json!({"wasser.fluid.io/left-alone": null})).await;
+    operator.end().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn a_deletion_reaches_the_cache_on_nodes_that_have_no_pod_any_more() {
+    let operator = Operator::start_serving("left").await;
+    operator.create("demo").await;
+    operator.bound("demo").await;
+    let key = format!("wasser.fluid.io/c-{}-demo", operator.namespace);
+    let nodes = Api::<Node>::all(operator.client.clone());
+    let marked = || async {
+        let all = nodes.list(&ListParams::default()).await.unwrap().items;
+        all.iter().find(|node| node.labels().contains_key(&key)).map(ResourceExt::name_any)
+    };
+    let node = operator.eventually("the node of the worker is marked", marked).await;
+    operator.scale("demo", 0).await;
+    operator.gone("v1", "Pod", "demo-worker-0").await;
+    assert_eq!(marked().await, Some(node));
+    let clients = operator.api("apps/v1", "DaemonSet").get("demo-fuse").await.unwrap().uid().unwrap();
+    operator.delete(API, "Dataset", "demo").await;
+    operator.event("SuccessfulCreate", &clients).await;
+    operator.gone(API, "Dataset", "demo").await;
+    operator.gone(API, "JuiceFSRuntime", "demo").await;
+    assert_eq!(marked().await, None);
+    operator.empty(&["jfs-secret", "juicefs"]).await;
+    operator.clean_nodes().await;
     operator.end().await;
 }

@@ -10,6 +10,8 @@ pub mod events {
     pub const SUCCEED: &str = "Succeed";
     /// The workers could not be scaled in. Warning.
     pub const RUNTIME_SCALE_IN_FAILED: &str = "RuntimeScaleInFailed";
+    /// Cache of a runtime that was deleted is left on nodes. Warning.
+    pub const CACHE_LEFT: &str = "CacheLeftOnNodes";
     /// A runtime uses a field or an option that will go away. Warning.
     pub const RUNTIME_DEPRECATED: &str = "RuntimeDeprecated";
     /// A runtime uses a Secret in a way that is not supported. Warning.

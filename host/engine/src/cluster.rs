@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kube::Client;
 use serde_json::Value;
@@ -10,6 +10,7 @@ use wasser_chart::{Chart, Releases, Renderer};
 use wasser_plugin::Plugin;
 use wasser_plugin::bindings::types::StorageStats;
 
+use crate::cache_nodes::Reached;
 use crate::caches::Caches;
 use crate::error::EngineError;
 use crate::events::Events;
@@ -67,6 +68,8 @@ pub struct Cluster {
     pub versions: Arc<Versions>,
     /// How often the progress of runtimes is shown.
     pub pace: Pace,
+    /// When clean-ups began to reach nodes.
+    reached: Reached,
     /// The configuration.
     pub settings: EngineSettings,
     /// Who uses which claim.
@@ -94,6 +97,7 @@ impl Cluster {
             cleanups: Tasks::default(),
             versions: Arc::default(),
             pace: Pace::default(),
+            reached: Reached::default(),
             settings,
             users: Users::default(),
             references: References::default(),
@@ -148,6 +152,11 @@ impl Cluster {
         gone.entry(uid.to_owned()).or_default().insert(kind);
     }
 
+    /// When the clean-up of a runtime first had to reach nodes.
+    pub(crate) fn first_reached(&self, uid: &str) -> Instant {
+        self.reached.first(uid)
+    }
+
     /// Forgets everything that was kept for a runtime.
     pub fn forget(&self, uid: &str) {
         self.gone.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
@@ -157,6 +166,7 @@ impl Cluster {
         self.cleanups.forget(uid);
         self.ports.release(uid);
         self.pace.forget(uid);
+        self.reached.forget(uid);
         self.events.forget(uid);
     }
 }

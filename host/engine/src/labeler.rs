@@ -38,6 +38,10 @@ pub struct Wish {
     pub nodes: BTreeSet<String>,
     /// Labels that only disappear with the runtime: the fuse label, which the node plugin sets.
     pub removed_at_last: BTreeSet<String>,
+    /// A label of nodes that ran a worker or a client, which they keep until the runtime goes. None if nothing of it stays on them.
+    pub cache_label: Option<String>,
+    /// Nodes that get the labels which only disappear with the runtime, to bring clients there.
+    pub fuse_nodes: BTreeSet<String>,
     /// Whether the runtime goes away, and everything of it has to leave the nodes.
     pub leaving: bool,
     /// Whether nobody waits for the labels to be gone: the wish itself goes once they are.
@@ -86,6 +90,7 @@ impl Labeler {
     pub async fn clear(&self, uid: &str, mut wish: Wish) {
         wish.leaving = true;
         wish.nodes.clear();
+        wish.fuse_nodes.clear();
         let mut rounds = self.rounds.subscribe();
         self.wish(uid, wish);
         while self.is_pending(uid) {
@@ -103,6 +108,7 @@ impl Labeler {
         let mut wishes = self.wishes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(wish) = wishes.get_mut(uid) {
             wish.nodes.clear();
+            wish.fuse_nodes.clear();
             wish.leaving = true;
             wish.abandoned = true;
             self.changed.notify_one();
@@ -199,11 +205,27 @@ impl Wish {
     /// Whether a node with these labels has one of this runtime's. `fluid_exclusive` is its own only with its value.
     fn is_on(&self, present: &BTreeMap<String, String>) -> bool {
         let own = |(key, value): (&String, &String)| present.get(key).is_some_and(|there| key != labels::EXCLUSIVE || there == value);
-        self.labels.iter().any(own) || self.removed_at_last.iter().any(|key| present.contains_key(key))
+        self.labels.iter().any(own) || self.lasting().any(|key| present.contains_key(key))
     }
 
     fn has_key(&self, key: &str) -> bool {
-        self.labels.contains_key(key) || self.removed_at_last.contains(key)
+        self.labels.contains_key(key) || self.lasting().any(|lasting| lasting == key)
+    }
+
+    /// The keys that nodes keep until the runtime goes.
+    fn lasting(&self) -> impl Iterator<Item = &String> {
+        self.removed_at_last.iter().chain(&self.cache_label)
+    }
+
+    /// Adds what a node keeps until the runtime goes.
+    fn add_lasting(&self, node: &str, wanted: &mut BTreeMap<String, String>) {
+        if self.fuse_nodes.contains(node) {
+            wanted.extend(self.removed_at_last.iter().map(|key| (key.clone(), labels::TRUE.to_owned())));
+        }
+        let is_used = self.nodes.contains(node) || self.removed_at_last.iter().any(|key| wanted.contains_key(key));
+        if let Some(key) = self.cache_label.as_ref().filter(|_| is_used) {
+            wanted.insert(key.clone(), labels::TRUE.to_owned());
+        }
     }
 }
 
@@ -220,17 +242,21 @@ fn changes(node: &str, present: &BTreeMap<String, String>, wishes: &BTreeMap<Str
             }
         }
         if wish.leaving {
-            let shared = |key: &String| wishes.values().any(|other| !other.leaving && other.removed_at_last.contains(key));
-            wish.removed_at_last
-                .iter()
-                .filter(|key| !shared(key))
-                .for_each(|key| drop(wanted.remove(key)));
+            let shared = |key: &String| {
+                wishes
+                    .values()
+                    .any(|other| !other.leaving && other.lasting().any(|lasting| lasting == key))
+            };
+            wish.lasting().filter(|key| !shared(key)).for_each(|key| drop(wanted.remove(key)));
         }
     }
     // What somebody wants here comes last, so that a key of two runtimes stays until both have gone.
     for wish in all().filter(|wish| wish.nodes.contains(node)) {
         wanted.extend(wish.labels.iter().map(|(key, value)| (key.clone(), value.clone())));
     }
+    all()
+        .filter(|wish| !wish.leaving)
+        .for_each(|wish| wish.add_lasting(node, &mut wanted));
     // Whoever has `fluid_exclusive` keeps it for as long as it is on the node.
     let holds = |wish: &Wish, value| wish.nodes.contains(node) && wish.labels.get(labels::EXCLUSIVE) == Some(value);
     if let Some(value) = present.get(labels::EXCLUSIVE)
@@ -362,5 +388,29 @@ mod tests {
         let excluded = |wish: Wish| super::changes("node1", &present, &BTreeMap::from([("a".to_owned(), wish)]), true);
         assert!(excluded(wish("a", &["node1"])).is_empty());
         assert!(apply(&present, &excluded(leaving(wish("a", &[])))).is_empty());
+    }
+
+    #[test]
+    fn a_node_that_had_a_worker_or_a_client_keeps_the_label_of_its_cache_until_the_runtime_goes() {
+        let cache = "wasser.fluid.io/c-ns-a";
+        let cached = |nodes: &[&str]| Wish {
+            cache_label: Some(cache.to_owned()),
+            ..wish("a", nodes)
+        };
+        let bare = BTreeMap::new();
+        let labelled = apply(&bare, &changes("node1", &bare, &[cached(&["node1"])]));
+        let left = apply(&labelled, &changes("node1", &labelled, &[cached(&[])]));
+        assert_eq!(left.keys().map(String::as_str).collect::<Vec<_>>(), [cache]);
+
+        let client = BTreeMap::from([(labels::fuse_label("ns", "a", "uid"), "true".to_owned())]);
+        assert!(apply(&client, &changes("node1", &client, &[cached(&[])])).contains_key(cache));
+
+        let back = Wish {
+            fuse_nodes: BTreeSet::from(["node1".to_owned()]),
+            ..cached(&[])
+        };
+        let reached = apply(&left, &changes("node1", &left, &[back]));
+        assert_eq!(reached.len(), 2, "{reached:?}");
+        assert!(apply(&reached, &changes("node1", &reached, &[leaving(cached(&[]))])).is_empty());
     }
 }

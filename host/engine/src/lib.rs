@@ -5,6 +5,7 @@
 //! knows no cache system; it asks a plugin through [`implement::Implement`].
 
 pub mod backend;
+mod cache_nodes;
 pub mod caches;
 pub mod cluster;
 pub mod create_volume;

@@ -48,6 +48,7 @@ impl Request {
             labels: node_labels,
             nodes,
             removed_at_last: BTreeSet::from([identity.fuse_label()]),
+            cache_label: self.cache_label(),
             ..Wish::default()
         }
     }

@@ -35,6 +35,7 @@ impl Request {
     pub async fn shutdown(&mut self) -> Result<(), EngineError> {
         if !self.cluster.is_gone(&self.uid, RELEASE) {
             if self.may_have_cache() {
+                self.reach_caches().await?;
                 self.clean_cache().await?;
             }
             let wish = self.node_wish();

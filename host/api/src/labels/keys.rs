@@ -18,6 +18,8 @@ pub const STORAGE_PREFIX: &str = "fluid.io/s-h-";
 pub const FUSE_PREFIX: &str = "fluid.io/f-";
 /// The value of labels that only say yes.
 pub const TRUE: &str = "true";
+/// Begins [`cache_label`](super::cache_label).
+pub const CACHE_PREFIX: &str = "wasser.fluid.io/c-";
 
 /// Says that an object is taken care of by the control plane.
 pub const MANAGED_BY: &str = "fluid.io/managed-by";

@@ -81,6 +81,12 @@ pub fn fuse_label(namespace: &str, name: &str, uid: &str) -> String {
     join(FUSE_PREFIX, namespace, '-', name, uid)
 }
 
+/// The label of nodes that hold cache of a Dataset in directories of their own, until its runtime is deleted: `wasser.fluid.io/c-<namespace>-<name>`.
+/// Fluid has no such label.
+pub fn cache_label(namespace: &str, name: &str, uid: &str) -> String {
+    join(CACHE_PREFIX, namespace, '-', name, uid)
+}
+
 /// The selector of a runtime's workers, as its status shows it to autoscalers.
 pub fn worker_selector(engine: &str, name: &str) -> String {
     format!("app={engine},release={name},role={engine}-worker")

@@ -25,9 +25,6 @@ use super::{deletion, unserved};
 /// When to look again at what the watch shows as it was before a write of our own; its event usually comes earlier.
 pub(super) const STALE: Duration = Duration::from_secs(1);
 
-/// When a Dataset that refers to another one looks again for a plugin that serves it.
-const NO_PLUGIN: Duration = Duration::from_secs(30);
-
 /// How long a Dataset may be without a runtime before its user is told: most are applied together.
 const ALONE: Duration = Duration::from_secs(5);
 
@@ -89,8 +86,7 @@ pub async fn reconcile(mut dataset: Arc<Dataset>, cluster: &Arc<Cluster>, facts:
     if reference.is_some() {
         let Some(resource) = &facts.for_references else {
             let message = "Dataset.spec.mounts: no plugin is registered whose setting `dataset-references` is true; it serves Datasets that refer to others";
-            refuse(&dataset, cluster, status, message).await?;
-            return Ok(Action::requeue(NO_PLUGIN));
+            return refuse(&dataset, cluster, status, message).await;
         };
         create_runtime(&dataset, cluster, resource).await?;
         return Ok(Action::await_change());

@@ -36,7 +36,9 @@ pub async fn reconcile(
     cluster: &Arc<Cluster>,
     runtimes: &[(ApiResource, Arc<DynamicObject>)],
 ) -> Result<Action, EngineError> {
-    if cluster.versions.is_stale(dataset) {
+    // Whether a runtime is the Dataset's own is only known once the watch has shown its adoption.
+    let is_stale = |runtime: &Arc<DynamicObject>| cluster.versions.is_stale(&**runtime);
+    if cluster.versions.is_stale(dataset) || runtimes.iter().any(|(_, runtime)| is_stale(runtime)) {
         return Ok(Action::requeue(STALE));
     }
     let uid = dataset.uid().unwrap_or_default();
@@ -58,6 +60,11 @@ pub async fn reconcile(
             return Ok(Action::requeue(BLOCKED));
         }
     }
+    tracing::debug!(
+        dataset = dataset.name_any(),
+        runtimes = runtimes.len(),
+        "nothing holds the Dataset any more; its finalizer is removed"
+    );
     remove_finalizer(dataset, cluster).await?;
     cluster.forget(&uid);
     Ok(Action::await_change())

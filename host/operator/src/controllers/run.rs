@@ -13,7 +13,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
-use wasser_api::dataset::Dataset;
+use wasser_api::dataset::{Dataset, Reference};
 use wasser_engine::cluster::{Cluster, EngineSettings};
 use wasser_engine::error::{EngineError, Retry};
 use wasser_engine::labeler::Labeler;
@@ -71,7 +71,8 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
         tokio::select! { () = follow => {}, () = labels.run(labels_stop) => {} }
     });
     let rivals = Arc::new(Rivals::default());
-    let touched = touches.subscribe(Audience::All);
+    // Its volume counts as well, for which only runtimes are told.
+    let touched = touches.subscribe(Audience::Runtimes);
     tasks.spawn(pass_on(cluster.clone(), touches.clone(), touched, stop.clone()));
     tasks.spawn(run_datasets(
         context.clone(),
@@ -82,10 +83,15 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
     ));
     tasks.spawn(operations::run(cluster.clone(), stop.clone()));
     let mut kinds = context.kinds.clone();
-    let mut controllers = Kinds::new(context.clone(), cluster, rivals, touches, stop.clone());
+    let mut controllers = Kinds::new(context.clone(), cluster.clone(), rivals, touches.clone(), stop.clone());
+    let mut serves_references = false;
     loop {
         let served = kinds.borrow_and_update().clone();
         controllers.serve(served);
+        let before = std::mem::replace(&mut serves_references, references(&context.registry).is_some());
+        if serves_references && !before {
+            wake_references(&cluster, &touches);
+        }
         tokio::select! {
             () = stop.cancelled() => break,
             changed = kinds.changed() => if changed.is_err() { break },
@@ -166,6 +172,15 @@ fn references(registry: &Registry) -> Option<ApiResource> {
     let description = &plugin.description;
     let kind = GroupVersionKind::gvk(wasser_api::GROUP, wasser_api::VERSION, &description.kind);
     Some(ApiResource::from_gvk_with_plural(&kind, &description.plural))
+}
+
+/// Lets every Dataset that refers to another one be looked at: a plugin that serves references has come.
+fn wake_references(cluster: &Cluster, touches: &Touches) {
+    for dataset in cluster.caches.datasets.state() {
+        if matches!(Reference::of(&dataset.spec.mounts), Ok(Some(_))) {
+            touches.touch((dataset.namespace().unwrap_or_default(), dataset.name_any()), Audience::All);
+        }
+    }
 }
 
 /// Passes changes of a Dataset on to those that refer to it.
