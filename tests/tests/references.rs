@@ -7,7 +7,7 @@ use kube::Api;
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
-use wasser_tests::{Operator, User};
+use wasser_tests::{Operator, User, manifests};
 
 const DATASET: (&str, &str) = ("data.fluid.io/v1alpha1", "Dataset");
 const THIN: (&str, &str) = ("data.fluid.io/v1alpha1", "ThinRuntime");
@@ -93,6 +93,68 @@ async fn a_reference_shows_the_other_dataset_and_guards_it() {
     operator.gone(DATASET.0, DATASET.1, "demo").await;
     operator.empty(&["jfs-secret", "juicefs", "thin"]).await;
     other.leave().await;
+    operator.end().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn a_reference_has_a_volume_of_its_own_that_allows_no_more_than_the_other() {
+    let operator = serving("modes").await;
+    operator.apply(&manifests::secret(1)).await;
+    let writable = manifests::dataset("writable");
+    let modes = |dataset: Value, mode: &str| manifests::with(dataset, "/spec/accessModes", json!([mode]));
+    operator.apply(&writable).await;
+    operator.apply(&modes(manifests::dataset("read-only"), "ReadOnlyMany")).await;
+    operator
+        .apply(&manifests::with(
+            manifests::dataset("mount"),
+            "/spec/mounts/0/readOnly",
+            json!(true),
+        ))
+        .await;
+    for name in ["writable", "read-only", "mount"] {
+        operator.apply(&manifests::runtime(name)).await;
+        operator.bound(name).await;
+    }
+    let volumes = Api::<PersistentVolume>::all(operator.client.clone());
+    // (what it refers to, what it asks for, what it gets, whether the volume says by itself that it is read-only)
+    for (number, (to, wanted, given, says)) in [
+        ("writable", "ReadWriteMany", "ReadWriteMany", false),
+        ("writable", "ReadOnlyMany", "ReadOnlyMany", false),
+        ("read-only", "ReadWriteMany", "ReadOnlyMany", false),
+        ("mount", "ReadWriteMany", "ReadWriteMany", true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("view-{number}");
+        operator.apply(&modes(reference(&name, &own(&operator, to)), wanted)).await;
+        operator.bound(&name).await;
+        let volume = format!("{}-{name}", operator.namespace);
+        let spec = volumes.get(&volume).await.unwrap().spec.unwrap();
+        let csi = spec.csi.unwrap();
+        assert_eq!(
+            (csi.volume_handle, spec.access_modes.unwrap()),
+            (volume, vec![given.to_owned()]),
+            "{to} {wanted}"
+        );
+        assert_eq!(
+            csi.volume_attributes.unwrap().contains_key("wasser_read_only"),
+            says,
+            "{to} {wanted}"
+        );
+        let claim = operator.api("v1", "PersistentVolumeClaim").get(&name).await.unwrap();
+        assert_eq!(claim.data["spec"]["accessModes"], json!([given]));
+        if wanted != given {
+            let uid = operator.api(THIN.0, THIN.1).get(&name).await.unwrap().metadata.uid.unwrap();
+            operator.event_saying("AccessModesLowered", &uid, given).await;
+        }
+        operator.delete_dataset(&name).await;
+    }
+    for name in ["writable", "read-only", "mount"] {
+        operator.delete_dataset(name).await;
+    }
+    operator.empty(&["jfs-secret", "juicefs", "thin"]).await;
     operator.end().await;
 }
 

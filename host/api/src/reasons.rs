@@ -10,6 +10,8 @@ pub mod events {
     pub const SUCCEED: &str = "Succeed";
     /// The workers could not be scaled in. Warning.
     pub const RUNTIME_SCALE_IN_FAILED: &str = "RuntimeScaleInFailed";
+    /// A Dataset that refers to another one asks for more than that allows. Warning.
+    pub const ACCESS_MODES_LOWERED: &str = "AccessModesLowered";
     /// Cache of a runtime that was deleted is left on nodes. Warning.
     pub const CACHE_LEFT: &str = "CacheLeftOnNodes";
     /// A runtime uses a field or an option that will go away. Warning.

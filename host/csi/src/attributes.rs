@@ -11,6 +11,8 @@ use crate::error::Error;
 
 /// What is looked for in a volume that names no type, as Fluid does.
 const DEFAULT_MOUNT_TYPE: &str = "fuse.alluxio-fuse";
+/// Says that a volume is read-only where its access mode does not.
+const READ_ONLY: &str = "wasser_read_only";
 /// Node labels that a volume may ask for begin so; a volume must not be able to change what else a node's labels mean.
 const LABEL_PREFIX: &str = "fluid.io/";
 
@@ -53,6 +55,8 @@ pub struct Attributes {
     pub node_label: Option<String>,
     /// Whether the volume is published as a symbolic link.
     pub symlink: bool,
+    /// Whether nothing may be written through the volume, whatever its access mode says.
+    pub read_only: bool,
     /// Whether publish must not look for a mount, only for the directory.
     pub skip_mount_check: bool,
 }
@@ -99,6 +103,7 @@ impl Attributes {
             runtime,
             node_label: node_label.map(str::to_owned),
             symlink,
+            read_only: get(READ_ONLY) == Some(labels::TRUE),
             skip_mount_check: skips_mount_pod(get(labels::SKIP_CHECK_MOUNT_READY).unwrap_or_default())?,
         })
     }
@@ -184,6 +189,7 @@ mod tests {
             ("runtime_name", "demo"),
             ("mount_pod_node_selector_key", "fluid.io/f-ns-demo"),
             ("node_publish_method", "symlink"),
+            ("wasser_read_only", "true"),
             ("fluid.io/skip-check-mount-ready-target", "Sidecar, MountPod"),
         ])
         .unwrap();
@@ -195,7 +201,7 @@ mod tests {
         );
         assert_eq!(attributes.runtime.unwrap().to_string(), "ns/demo");
         assert_eq!(attributes.node_label.as_deref(), Some("fluid.io/f-ns-demo"));
-        assert!(attributes.symlink && attributes.skip_mount_check);
+        assert!(attributes.symlink && attributes.read_only && attributes.skip_mount_check);
     }
 
     #[test]

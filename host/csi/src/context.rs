@@ -12,6 +12,7 @@ use crate::mounts::{self, Workbench};
 use crate::paths::Root;
 use crate::readiness::Prober;
 use crate::records::Records;
+use crate::staged::Staged;
 use crate::users::Users;
 use crate::watch::MountWatch;
 
@@ -34,6 +35,8 @@ pub struct Context {
     pub locks: Locks,
     /// What was published.
     pub records: Records,
+    /// What is staged.
+    pub staged: Staged,
     /// How running containers are reached.
     pub anchors: Anchors,
     /// Which of them are needed, where that can be found out.
@@ -76,6 +79,7 @@ impl Context {
             watch: MountWatch::start().attempt("watching", "/proc/self/mountinfo")?,
             locks: Locks::default(),
             records: Records::load(kept.join("published"))?,
+            staged: Staged::load(kept.join("staged"))?,
             prober: Prober::new(mount_root.clone(), config.probe_timeout),
             config,
             kubelet,

@@ -37,6 +37,7 @@ pub mod records;
 pub mod recovery;
 pub mod registration;
 pub mod server;
+mod staged;
 pub mod target;
 pub mod users;
 pub mod watch;

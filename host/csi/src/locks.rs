@@ -53,6 +53,18 @@ impl Locks {
         }
     }
 
+    /// Takes a key as soon as it is free, whoever holds it: for work that takes a moment.
+    pub async fn wait_for(&self, key: &str) -> Held {
+        loop {
+            // Before looking, so as not to miss what happens in between.
+            let freed = self.inner.freed.notified();
+            match self.inner.try_take(key, Holder::Call) {
+                Ok(held) => return held,
+                Err(_) => freed.await,
+            }
+        }
+    }
+
     /// Takes a key for recovery; none if it is held.
     pub fn take_for_recovery(&self, key: impl Into<String>) -> Option<Held> {
         self.inner.try_take(&key.into(), Holder::Recovery).ok()

@@ -37,6 +37,8 @@ impl Request {
             mount_path: &self.context.mount_path,
             mount_type: &mount_type,
             fuse_generation: generation.as_deref(),
+            access_modes: dataset.spec.effective_access_modes(),
+            read_only: dataset.spec.is_read_only_below(""),
         };
         if self.has_volume()? {
             return self.show_generation(generation.as_deref()).await;

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::PersistentVolume;
 use kube::Api;
-use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, DatasetPhase, DatasetRuntime, Reference};
+use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, DatasetPhase, DatasetRuntime, Reference, at_most};
 use wasser_api::names;
+use wasser_api::reasons::events;
 use wasser_api::runtime_status::RuntimeStatus;
 
 use crate::error::EngineError;
 use crate::request::Request;
-use crate::volume::VolumeInput;
+use crate::volume::{READ_ONLY, VolumeInput};
 use crate::write::apply_dataset_status;
 
 /// The volume attribute that names a directory of the file system.
@@ -51,7 +52,7 @@ impl Request {
             });
         }
         self.register(&other, reference).await?;
-        self.create_linked_volume(&dataset, reference).await?;
+        self.create_linked_volume(&dataset, &other, reference).await?;
         self.dataset_status = status;
         self.dataset_status.dataset_ref.clear();
         self.dataset_status.operation_ref.clear();
@@ -132,7 +133,7 @@ impl Request {
     }
 
     /// Creates a volume that leads where the other's does, or into a directory of it.
-    async fn create_linked_volume(&self, dataset: &Dataset, reference: &Reference) -> Result<(), EngineError> {
+    async fn create_linked_volume(&self, dataset: &Dataset, other: &Dataset, reference: &Reference) -> Result<(), EngineError> {
         if self.has_volume()? {
             return Ok(());
         }
@@ -140,16 +141,34 @@ impl Request {
         let api = Api::<PersistentVolume>::all(self.cluster.client.clone());
         let found = api.get_opt(&name).await;
         let found = found.map_err(EngineError::kube(format!("reading PersistentVolume {name}")))?;
-        let spec = found.and_then(|volume| volume.spec);
-        let Some((mut csi, affinity)) = spec.and_then(|spec| Some((spec.csi?, spec.node_affinity))) else {
+        let is_of = |volume: &PersistentVolume| {
+            let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
+            claim
+                .is_some_and(|claim| claim.namespace.as_ref() == Some(&reference.namespace) && claim.name.as_ref() == Some(&reference.name))
+        };
+        let spec = found.filter(is_of).and_then(|volume| volume.spec);
+        let Some((mut csi, affinity, modes)) = spec.and_then(|spec| Some((spec.csi?, spec.node_affinity, spec.access_modes))) else {
             return Err(EngineError::NotYet {
                 after: SOON,
                 message: format!("the Dataset {} that it refers to has no volume yet", reference.display()),
             });
         };
+        // The kubelet knows volumes by their handles: two of one handle in a pod would be one directory.
+        csi.volume_handle = self.identity.volume();
+        let attributes = csi.volume_attributes.get_or_insert_default();
         if !reference.directory.is_empty() {
-            let attributes = csi.volume_attributes.get_or_insert_default();
             attributes.insert(SUB_PATH.to_owned(), reference.directory.clone());
+        }
+        let wanted = dataset.spec.effective_access_modes();
+        let access_modes = at_most(&wanted, &modes.unwrap_or_default());
+        if access_modes != wanted {
+            let message = format!(
+                "The claim has the access modes {} in place of {}, which the Dataset {} does not allow",
+                access_modes.join(", "),
+                wanted.join(", "),
+                reference.display()
+            );
+            self.event(true, events::ACCESS_MODES_LOWERED, &message).await;
         }
         let input = VolumeInput {
             identity: &self.identity,
@@ -158,8 +177,14 @@ impl Request {
             mount_path: &self.context.mount_path,
             mount_type: "",
             fuse_generation: None,
+            access_modes,
+            read_only: dataset.spec.is_read_only() || other.spec.is_read_only_below(&reference.directory),
         };
         let mut volume = input.persistent_volume();
+        let own = volume.spec.as_ref().and_then(|spec| spec.csi.as_ref()?.volume_attributes.as_ref());
+        if let Some(read_only) = own.and_then(|own| own.get(READ_ONLY)) {
+            attributes.insert(READ_ONLY.to_owned(), read_only.clone());
+        }
         if let Some(spec) = &mut volume.spec {
             spec.csi = Some(csi);
             spec.node_affinity = affinity;

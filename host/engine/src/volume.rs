@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::api::ObjectMeta;
 use serde::Deserialize;
 use serde_json::Value;
-use wasser_api::dataset::Dataset;
+use wasser_api::dataset::{DEFAULT_ACCESS_MODE, Dataset};
 use wasser_api::labels;
 
 use crate::identity::Identity;
@@ -22,6 +22,8 @@ pub const STORAGE_CLASS: &str = "fluid";
 /// The volume attribute that says how the node plugin publishes a volume, and its value where that is by a symbolic link.
 const PUBLISH_METHOD: &str = "node_publish_method";
 const SYMLINK: &str = "symlink";
+/// The volume attribute by which the node plugin binds a volume read-only, whatever its access modes say.
+pub const READ_ONLY: &str = "wasser_read_only";
 /// The capacity shown where the Dataset does not ask for one.
 const DEFAULT_CAPACITY: &str = "100Pi";
 
@@ -40,6 +42,10 @@ pub struct VolumeInput<'a> {
     pub mount_type: &'a str,
     /// The generation label of the fuse workload's pods, if it carries one.
     pub fuse_generation: Option<&'a str>,
+    /// The access modes of volume and claim.
+    pub access_modes: Vec<String>,
+    /// Whether nothing may be written, whatever the access modes say.
+    pub read_only: bool,
 }
 
 impl VolumeInput<'_> {
@@ -52,6 +58,7 @@ impl VolumeInput<'_> {
         let skipped = annotations.and_then(|all| all.get(labels::SKIP_CHECK_MOUNT_READY)?.as_str());
         let optional = [
             by_symlink.then(|| (PUBLISH_METHOD, SYMLINK.to_owned())),
+            self.must_say_read_only().then(|| (READ_ONLY, labels::TRUE.to_owned())),
             skipped.map(|whose| (labels::SKIP_CHECK_MOUNT_READY, whose.to_owned())),
         ];
         let attributes = [
@@ -64,7 +71,7 @@ impl VolumeInput<'_> {
         PersistentVolume {
             metadata,
             spec: Some(PersistentVolumeSpec {
-                access_modes: Some(self.access_modes()),
+                access_modes: Some(self.access_modes.clone()),
                 capacity: Some(BTreeMap::from([("storage".to_owned(), self.capacity())])),
                 claim_ref: Some(ObjectReference {
                     api_version: Some("v1".to_owned()),
@@ -110,7 +117,7 @@ impl VolumeInput<'_> {
         PersistentVolumeClaim {
             metadata,
             spec: Some(PersistentVolumeClaimSpec {
-                access_modes: Some(self.access_modes()),
+                access_modes: Some(self.access_modes.clone()),
                 resources: Some(VolumeResourceRequirements {
                     requests: Some(BTreeMap::from([("storage".to_owned(), self.capacity())])),
                     limits: None,
@@ -146,8 +153,9 @@ impl VolumeInput<'_> {
         }
     }
 
-    fn access_modes(&self) -> Vec<String> {
-        self.dataset.spec.effective_access_modes()
+    /// Whether the volume has to say itself that it is read-only: of its access modes, a node is told the first one.
+    fn must_say_read_only(&self) -> bool {
+        self.read_only && self.access_modes.first().map(String::as_str) != Some(DEFAULT_ACCESS_MODE)
     }
 
     fn capacity(&self) -> Quantity {
@@ -246,8 +254,16 @@ mod tests {
             mount_path: "/mnt/demo-fuse",
             mount_type: "fuse.demo",
             fuse_generation: None,
+            access_modes: vec!["ReadWriteMany".to_owned()],
+            read_only: annotations.get("read-only").is_some(),
         };
         input.persistent_volume()
+    }
+
+    #[test]
+    fn a_volume_says_that_it_is_read_only_where_its_access_mode_does_not() {
+        assert_eq!(attribute(&volume(&json!({"read-only": ""})), READ_ONLY).as_deref(), Some("true"));
+        assert_eq!(attribute(&volume(&json!({})), READ_ONLY), None);
     }
 
     fn attribute(volume: &PersistentVolume, key: &str) -> Option<String> {

@@ -1,10 +1,12 @@
 //! The Dataset: where data comes from, and what is known of its cache.
 
+mod access;
 mod mount;
 mod reference;
 mod spec;
 mod status;
 
+pub use access::at_most;
 pub use mount::{EncryptOption, EncryptOptionSource, Mount, SecretKeySelector};
 pub use reference::{InvalidReference, Reference};
 #[cfg(feature = "schema")]
@@ -33,20 +35,6 @@ pub struct Dataset {
 }
 
 impl DatasetSpec {
-    /// The access modes of the volume: those of the spec, else [`DEFAULT_ACCESS_MODE`].
-    pub fn effective_access_modes(&self) -> Vec<String> {
-        if self.access_modes.is_empty() {
-            vec![DEFAULT_ACCESS_MODE.to_owned()]
-        } else {
-            self.access_modes.clone()
-        }
-    }
-
-    /// Whether the file system is to be mounted read-only: `ReadOnlyMany` among the access modes says so, wherever it stands.
-    pub fn is_read_only(&self) -> bool {
-        self.effective_access_modes().iter().any(|mode| mode == DEFAULT_ACCESS_MODE)
-    }
-
     /// Whether workers of other datasets may share the nodes of this one's. They may not unless the spec says `Shared`.
     pub fn is_shared(&self) -> bool {
         self.placement == PlacementMode::Shared

@@ -25,8 +25,8 @@ pub(super) async fn publish(context: Arc<Context>, request: NodePublishVolumeReq
         .volume_capability
         .as_ref()
         .ok_or_else(|| Error::Missing("volume_capability".to_owned()))?;
-    let read_only = request.readonly || is_read_only(capability);
     let attributes = Attributes::parse(&request.volume_context)?;
+    let read_only = request.readonly || attributes.read_only || is_read_only(capability);
     let source = attributes.source()?.clone();
     context.mount_root.relative(&source.fluid_path)?;
     let target = context.kubelet.canonical(target.as_ref())?;

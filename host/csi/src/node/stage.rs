@@ -24,6 +24,10 @@ pub(super) async fn stage(context: Arc<Context>, request: NodeStageVolumeRequest
         }
     }
     let label = label_of(&context, volume, &attributes).await?;
+    let _label_held = context.locks.wait_for(&label).await;
+    // The note comes first: with it, the unstage of another volume leaves the label alone.
+    let (id, noted) = (volume.to_owned(), label.clone());
+    context.blocking(move |context| context.staged.put(&id, &noted)).await?;
     context.cluster.label_node(&label, true).await?;
     Ok(())
 }

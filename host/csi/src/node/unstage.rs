@@ -21,11 +21,11 @@ pub(super) async fn unstage(context: Arc<Context>, request: NodeUnstageVolumeReq
     let _held = context.locks.take(id).await?;
     // Volume or runtime deleted while pods used it: the operator removes the labels of all nodes.
     let Some(volume) = context.cluster.volume(id).await? else {
-        return Ok(());
+        return forget(&context, id).await;
     };
     let attributes = Attributes::parse(&volume.attributes)?;
     let Some(runtime) = runtime_of(&attributes, &volume) else {
-        return Ok(());
+        return forget(&context, id).await;
     };
     let leaves = match context.cluster.clean_policy(&runtime).await? {
         None | Some(FuseCleanPolicy::Unset | FuseCleanPolicy::OnRuntimeDeleted) => false,
@@ -41,13 +41,23 @@ pub(super) async fn unstage(context: Arc<Context>, request: NodeUnstageVolumeReq
         }
     };
     if !leaves {
-        return Ok(());
+        return forget(&context, id).await;
     }
+    let label = stage::label_of(&context, id, &attributes).await?;
+    let _label_held = context.locks.wait_for(&label).await;
     let volume_id = id.to_owned();
     context.blocking(move |context| check_unused(context, &volume_id)).await?;
-    let label = stage::label_of(&context, id, &attributes).await?;
-    context.cluster.label_node(&label, false).await?;
-    Ok(())
+    match context.staged.other(id, &label) {
+        Some(other) => tracing::debug!(volume = id, other, "the client stays, since it serves another volume"),
+        None => context.cluster.label_node(&label, false).await?,
+    }
+    forget(&context, id).await
+}
+
+/// Notes that a volume is no longer staged.
+async fn forget(context: &Arc<Context>, id: &str) -> Result<(), Error> {
+    let id = id.to_owned();
+    context.blocking(move |context| context.staged.remove(&id)).await
 }
 
 fn runtime_of(attributes: &Attributes, volume: &Volume) -> Option<RuntimeRef> {
@@ -84,6 +94,7 @@ fn generation_in(labels_file: &str) -> Option<String> {
     Some(value.trim().trim_matches('"').to_owned())
 }
 
+/// Fails while the volume is mounted in a pod.
 fn check_unused(context: &Context, id: &str) -> Result<(), Error> {
     let table = Table::read().attempt("reading the mounts for", id)?;
     let in_use = |target: &std::path::Path| Error::InUse {

@@ -47,6 +47,43 @@ fn the_label_goes_with_the_last_pod_if_the_policy_says_so() {
 
 #[test]
 #[ignore = "needs root and mount namespaces"]
+fn a_fuse_pod_stays_until_the_last_of_its_volumes_has_left() {
+    isolated("lifecycle::a_fuse_pod_stays_until_the_last_of_its_volumes_has_left", || async {
+        let mut node = Node::start().await;
+        node.create_volume("a");
+        node.policy("OnDemand");
+        mount_working(&node.fuse_path("a"), "a");
+        // A reference: another volume with the attributes of the first.
+        let original = node.cluster.volumes.lock().unwrap()["ns-a"].clone();
+        node.cluster.volumes.lock().unwrap().insert("ns-view".to_owned(), original);
+        let reference = |node: &Node| wasser_csi::proto::csi::NodeStageVolumeRequest {
+            volume_id: "ns-view".to_owned(),
+            staging_target_path: "/unused".to_owned(),
+            volume_capability: node.publish_request("p", "a").volume_capability,
+            volume_context: node.attributes("a"),
+            ..Default::default()
+        };
+        node.stage("a").await.unwrap();
+        node.client().await.node_stage_volume(reference(&node)).await.unwrap();
+        node.unstage("a").await.unwrap();
+        assert!(node.is_labelled());
+        // Nor is that forgotten by a restart.
+        node.stop().await;
+        node.run().await;
+        node.stage("a").await.unwrap();
+        node.unstage("a").await.unwrap();
+        assert!(node.is_labelled());
+        let request = wasser_csi::proto::csi::NodeUnstageVolumeRequest {
+            volume_id: "ns-view".to_owned(),
+            staging_target_path: "/unused".to_owned(),
+        };
+        node.client().await.node_unstage_volume(request).await.unwrap();
+        assert!(!node.is_labelled());
+    });
+}
+
+#[test]
+#[ignore = "needs root and mount namespaces"]
 fn outdated_fuse_pods_go() {
     isolated("lifecycle::outdated_fuse_pods_go", || async {
         let node = Node::start().await;

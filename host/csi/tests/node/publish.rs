@@ -260,6 +260,25 @@ fn a_part_of_the_file_system_can_be_published() {
 
 #[test]
 #[ignore = "needs root and mount namespaces"]
+fn a_volume_that_says_so_is_read_only_whatever_its_access_mode_and_its_client_do() {
+    isolated(
+        "publish::a_volume_that_says_so_is_read_only_whatever_its_access_mode_and_its_client_do",
+        || async {
+            let node = Node::start().await;
+            mount_working(&node.fuse_path("a"), "a");
+            node.create_volume("a");
+            let mut request = node.publish_request("p", "a");
+            request.volume_context.insert("wasser_read_only".to_owned(), "true".to_owned());
+            node.client().await.node_publish_volume(request).await.unwrap();
+            let written = fs::write(node.target("p", "a").join("file"), "text").unwrap_err();
+            assert_eq!(written.kind(), std::io::ErrorKind::ReadOnlyFilesystem);
+            node.unpublish("p", "a").await.unwrap();
+        },
+    );
+}
+
+#[test]
+#[ignore = "needs root and mount namespaces"]
 fn a_volume_can_be_published_as_a_link() {
     isolated("publish::a_volume_can_be_published_as_a_link", || async {
         let node = Node::start().await;

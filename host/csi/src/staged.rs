@@ -1,0 +1,141 @@
+//! The volumes that are staged on this node, each with the label of its clients: one small file for each, so that a new process knows them.
+//!
+//! Several volumes can be served by one client: that of a Dataset, and those of all that refer to it. The client may leave only with the last of them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Attempt, Error};
+use crate::paths::fingerprint;
+
+/// A volume and the node label that brings its clients.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Stage {
+    volume_id: String,
+    label: String,
+}
+
+/// The staged volumes, in memory and on disk.
+#[derive(Debug)]
+pub struct Staged {
+    directory: PathBuf,
+    known: Mutex<BTreeMap<String, String>>,
+}
+
+impl Staged {
+    /// Reads what is staged.
+    ///
+    /// # Errors
+    /// The directory cannot be read or made.
+    pub fn load(directory: PathBuf) -> Result<Self, Error> {
+        fs::create_dir_all(&directory).attempt("making directory", &directory)?;
+        let mut known = BTreeMap::new();
+        for entry in fs::read_dir(&directory).attempt("reading", &directory)? {
+            let path = entry.attempt("reading", &directory)?.path();
+            match fs::read(&path).map(|text| serde_json::from_slice::<Stage>(&text)) {
+                Ok(Ok(stage)) => drop(known.insert(stage.volume_id, stage.label)),
+                // Written by nobody but this module, which renames whole files: a half-written one has not been renamed.
+                Ok(Err(error)) => {
+                    tracing::warn!(path = %path.display(), %error, "removing an unreadable note of a staged volume");
+                    fs::remove_file(&path).attempt("removing", &path)?;
+                }
+                Err(error) => return Err(Error::io("reading", &path, error)),
+            }
+        }
+        Ok(Self {
+            directory,
+            known: Mutex::new(known),
+        })
+    }
+
+    /// Notes a staged volume.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn put(&self, volume_id: &str, label: &str) -> Result<(), Error> {
+        if self.lock().get(volume_id).is_some_and(|known| known == label) {
+            return Ok(());
+        }
+        let stage = Stage {
+            volume_id: volume_id.to_owned(),
+            label: label.to_owned(),
+        };
+        let path = self.file(volume_id);
+        let text = serde_json::to_vec(&stage).map_err(io::Error::from).attempt("writing", &path)?;
+        let new = path.with_extension("new");
+        fs::write(&new, text).attempt("writing", &new)?;
+        fs::rename(&new, &path).attempt("renaming to", &path)?;
+        self.lock().insert(stage.volume_id, stage.label);
+        Ok(())
+    }
+
+    /// Forgets a volume.
+    ///
+    /// # Errors
+    /// The file cannot be removed.
+    pub fn remove(&self, volume_id: &str) -> Result<(), Error> {
+        let path = self.file(volume_id);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("removing", path, error)),
+            _ => {}
+        }
+        self.lock().remove(volume_id);
+        Ok(())
+    }
+
+    /// Another volume with the same clients. None if there is none.
+    pub fn other(&self, volume_id: &str, label: &str) -> Option<String> {
+        let known = self.lock();
+        let found = known.iter().find(|(id, of)| *id != volume_id && *of == label);
+        found.map(|(id, _)| id.clone())
+    }
+
+    fn file(&self, volume_id: &str) -> PathBuf {
+        self.directory.join(fingerprint(Path::new(volume_id))).with_extension("json")
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn volumes_with_the_same_clients_are_known_to_the_next_process() {
+        let directory = tempfile::tempdir().unwrap();
+        let staged = Staged::load(directory.path().to_owned()).unwrap();
+        staged.put("ns-demo", "fluid.io/f-ns-demo").unwrap();
+        staged.put("ns-view", "fluid.io/f-ns-demo").unwrap();
+        staged.put("ns-other", "fluid.io/f-ns-other").unwrap();
+        let again = Staged::load(directory.path().to_owned()).unwrap();
+        assert_eq!(again.other("ns-demo", "fluid.io/f-ns-demo").as_deref(), Some("ns-view"));
+        assert_eq!(again.other("ns-other", "fluid.io/f-ns-other"), None);
+        again.remove("ns-view").unwrap();
+        again.remove("ns-view").unwrap();
+        assert_eq!(again.other("ns-demo", "fluid.io/f-ns-demo"), None);
+        assert_eq!(
+            Staged::load(directory.path().to_owned())
+                .unwrap()
+                .other("x", "fluid.io/f-ns-demo")
+                .as_deref(),
+            Some("ns-demo")
+        );
+    }
+
+    #[test]
+    fn an_unreadable_note_is_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("x.json"), "{").unwrap();
+        Staged::load(directory.path().to_owned()).unwrap();
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+}
