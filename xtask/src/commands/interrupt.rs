@@ -1,7 +1,9 @@
 //! Ctrl-C, and being told to stop: what runs then is ended, and what has to be cleaned up still is.
 
+use std::collections::BTreeSet;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use std::os::unix::process::CommandExt;
 
@@ -11,10 +13,10 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-/// The process group of the command that runs; 0 if none does.
-static RUNNING: AtomicI32 = AtomicI32::new(0);
+/// The process groups of the commands that run.
+static RUNNING: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 
-/// From now on, a signal ends the command that runs instead of this process.
+/// From now on, a signal ends the commands that run instead of this process.
 pub fn listen() -> Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("listening for signals")?;
     std::thread::spawn(move || {
@@ -22,7 +24,8 @@ pub fn listen() -> Result<()> {
             if !INTERRUPTED.swap(true, Ordering::SeqCst) {
                 eprintln!("\nstopping; what was started is ended first");
             }
-            end_group(RUNNING.load(Ordering::SeqCst), Signal::TERM);
+            let groups = RUNNING.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            groups.into_iter().for_each(|group| end_group(group, Signal::TERM));
         }
     });
     Ok(())
@@ -42,6 +45,7 @@ pub fn check() -> Result<()> {
 /// A command that runs, in a process group of its own: a terminal's Ctrl-C reaches it through this process only.
 pub struct Running {
     child: Child,
+    group: i32,
 }
 
 impl Running {
@@ -54,8 +58,9 @@ impl Running {
             .process_group(0)
             .spawn()
             .with_context(|| format!("starting {name}"))?;
-        RUNNING.store(i32::try_from(child.id()).unwrap_or_default(), Ordering::SeqCst);
-        Ok(Self { child })
+        let group = i32::try_from(child.id()).unwrap_or_default();
+        RUNNING.lock().unwrap_or_else(PoisonError::into_inner).insert(group);
+        Ok(Self { child, group })
     }
 
     /// What it writes, if that was asked for.
@@ -66,9 +71,9 @@ impl Running {
     /// Waits until it has ended.
     pub fn wait(mut self) -> Result<ExitStatus> {
         let status = self.child.wait().context("waiting for a command")?;
-        let group = RUNNING.swap(0, Ordering::SeqCst);
+        RUNNING.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.group);
         // What it has left running, as a test that was killed may.
-        end_group(group, Signal::TERM);
+        end_group(self.group, Signal::TERM);
         Ok(status)
     }
 }

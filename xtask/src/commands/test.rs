@@ -62,14 +62,14 @@ struct On {
 
 pub fn run(args: Args) -> Result<()> {
     interrupt::listen()?;
-    let mut report = Report::default();
+    let report = Report::default();
     if !matches!(args.part, Some(Part::Unit { .. })) {
         packages::prepare(&Need::ALL);
     }
     let outcome = match args.part {
-        None => all(&mut report, &args.on),
-        Some(Part::Unit { filter }) => unit(&mut report, filter.as_deref()),
-        Some(Part::E2e { filter, on }) => end_to_end(&mut report, filter.as_deref(), &on),
+        None => all(&report, &args.on),
+        Some(Part::Unit { filter }) => unit(&report, filter.as_deref()),
+        Some(Part::E2e { filter, on }) => end_to_end(&report, filter.as_deref(), &on),
     };
     if let Err(error) = outcome {
         report.aborted(&error);
@@ -77,54 +77,52 @@ pub fn run(args: Args) -> Result<()> {
     if report.print() { Ok(()) } else { std::process::exit(1) }
 }
 
-fn all(report: &mut Report, on: &On) -> Result<()> {
+fn all(report: &Report, on: &On) -> Result<()> {
     report.step("formatting", |_| cargo(&["fmt", "--all", "--check"]))?;
     report.step("licences and advisories", licences)?;
-    if let Some(built) = build(report)? {
-        report.step("unit and golden tests, generated files", |report| built.run_units(None, report))?;
-        report.step("mounts of the node plugin", |report| mounts(report, &built))?;
-        report.step("examples in the documentation", binaries::documentation)?;
-        cluster_part(report, &built, None, on)?;
-    }
-    // Last: it compiles everything once more, for itself.
-    report.step("lints", |_| {
-        cargo(&[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--features",
-            binaries::FEATURES,
-            "--",
-            "-D",
-            "warnings",
-        ])
+    let Some(built) = build(report)? else { return Ok(()) };
+    report.step("lints", |_| built.check_lints())?;
+    // Tests on clusters mostly wait, and leave the processors to the others.
+    std::thread::scope(|scope| {
+        let on_clusters = scope.spawn(|| cluster_part(report, &built, None, on));
+        let here = without_cluster(report, &built);
+        let there = on_clusters
+            .join()
+            .unwrap_or_else(|_| Err(anyhow::anyhow!("the thread that runs the end-to-end tests panicked")));
+        here.and(there)
     })
 }
 
-fn unit(report: &mut Report, filter: Option<&str>) -> Result<()> {
+fn without_cluster(report: &Report, built: &Built) -> Result<()> {
+    report.step("unit and golden tests, generated files", |report| built.run_units(None, report))?;
+    report.step("mounts of the node plugin", |report| mounts(report, built))?;
+    report.step("examples in the documentation", binaries::documentation)
+}
+
+fn unit(report: &Report, filter: Option<&str>) -> Result<()> {
     if let Some(built) = build(report)? {
         report.step("unit and golden tests, generated files", |report| built.run_units(filter, report))?;
     }
     Ok(())
 }
 
-fn end_to_end(report: &mut Report, filter: Option<&str>, on: &On) -> Result<()> {
+fn end_to_end(report: &Report, filter: Option<&str>, on: &On) -> Result<()> {
     match build(report)? {
         Some(built) => cluster_part(report, &built, filter, on),
         None => Ok(()),
     }
 }
 
-fn build(report: &mut Report) -> Result<Option<Built>> {
+fn build(report: &Report) -> Result<Option<Built>> {
     let mut built = None;
-    report.step("build", |_| {
+    report.step("build, with lints", |_| {
         built = Some(Built::all()?);
         Ok(())
     })?;
     Ok(built)
 }
 
-fn cluster_part(report: &mut Report, built: &Built, filter: Option<&str>, on: &On) -> Result<()> {
+fn cluster_part(report: &Report, built: &Built, filter: Option<&str>, on: &On) -> Result<()> {
     let mut packages = Vec::new();
     report.step("plugins", |_| {
         packages = guests::build(paths::root(), &[])?;
@@ -134,7 +132,7 @@ fn cluster_part(report: &mut Report, built: &Built, filter: Option<&str>, on: &O
 }
 
 /// What the node plugin does to real mounts, where that is possible.
-fn mounts(report: &mut Report, built: &Built) -> Result<()> {
+fn mounts(report: &Report, built: &Built) -> Result<()> {
     if let Some(why) = cluster::real::obstacle() {
         report.skipped(&format!("the tests of the node plugin that mount: {why}"));
         return Ok(());
@@ -143,7 +141,7 @@ fn mounts(report: &mut Report, built: &Built) -> Result<()> {
 }
 
 /// `cargo deny`, where it is installed.
-fn licences(report: &mut Report) -> Result<()> {
+fn licences(report: &Report) -> Result<()> {
     if !machine::has_program("cargo-deny") {
         report.skipped("cargo-deny is not installed; to check licences and advisories: cargo install cargo-deny");
         return Ok(());

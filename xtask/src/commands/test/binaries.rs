@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
@@ -14,6 +15,9 @@ use crate::commands::interrupt::{self, Running};
 
 /// With the CRDs of the plugins, so that their files are checked as well.
 pub const FEATURES: &str = "wasser-alluxio/crd,wasser-jindo/crd,wasser-juicefs/crd,wasser-thin/crd";
+/// How cargo is told of a compiler for the workspace's own crates, and which one. What is built by another one is built anew.
+const WRAPPER: &str = "RUSTC_WORKSPACE_WRAPPER";
+const CLIPPY: &str = "clippy-driver";
 /// The package of the end-to-end tests.
 const END_TO_END: &str = "wasser-tests";
 /// Those of releases, which need a cluster too.
@@ -31,6 +35,8 @@ pub struct Built {
     tests: Vec<TestProgram>,
     /// The program `wasser`.
     pub wasser: PathBuf,
+    /// Warnings of the compiler and of the lints.
+    warnings: Vec<String>,
 }
 
 /// A program of tests.
@@ -46,10 +52,19 @@ pub struct TestProgram {
 /// A message of cargo, as far as it matters.
 #[derive(Deserialize)]
 struct Message {
+    message: Option<Diagnostic>,
     executable: Option<PathBuf>,
     manifest_path: Option<PathBuf>,
     target: Option<Target>,
     profile: Option<Profile>,
+}
+
+/// What the compiler, or a lint, has to say.
+#[derive(Deserialize)]
+struct Diagnostic {
+    level: String,
+    rendered: Option<String>,
+    code: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -64,28 +79,31 @@ struct Profile {
 }
 
 impl Built {
-    /// Builds every test of the workspace, and the programs.
+    /// Builds every test of the workspace, and the programs. The compiler is that of clippy, so that the lints need no build of their own.
     pub fn all() -> Result<Self> {
         let mut command = Command::new(cargo());
         command
             .current_dir(paths::root())
-            .args([
-                "test",
-                "--workspace",
-                "--no-run",
-                "--features",
-                FEATURES,
-                "--message-format=json-render-diagnostics",
-            ])
+            .args(["test", "--workspace", "--no-run", "--features", FEATURES, "--message-format=json"])
+            .env(WRAPPER, CLIPPY)
             .stdout(Stdio::piped());
         let mut cargo = Running::start(&mut command)?;
-        let (mut tests, mut wasser) = (Vec::new(), None);
+        let (mut tests, mut wasser, mut warnings) = (Vec::new(), None, Vec::new());
         for line in BufReader::new(cargo.output()?).lines() {
             let line = line.context("reading what cargo says")?;
             // Cargo's messages only; a build script's are of other shapes.
             let Ok(message) = serde_json::from_str::<Message>(&line) else {
                 continue;
             };
+            if let Some(Diagnostic { level, rendered, code }) = message.message {
+                let text = rendered.unwrap_or_default();
+                eprint!("{text}");
+                // The compiler's own summary of a crate has no code.
+                if level == "warning" && code.is_some() {
+                    warnings.push(text);
+                }
+                continue;
+            }
             let (Some(program), Some(manifest), Some(target), Some(profile)) =
                 (message.executable, message.manifest_path, message.target, message.profile)
             else {
@@ -112,11 +130,22 @@ impl Built {
         Ok(Self {
             tests,
             wasser: wasser.context("cargo has not built the program wasser")?,
+            warnings,
         })
     }
 
+    /// Whether the compiler and the lints had nothing to say.
+    pub fn check_lints(&self) -> Result<()> {
+        ensure!(
+            self.warnings.is_empty(),
+            "{} warnings, which the build has shown; see them again with `cargo clippy --workspace --all-targets`",
+            self.warnings.len()
+        );
+        Ok(())
+    }
+
     /// Runs the tests that need no cluster.
-    pub fn run_units(&self, filter: Option<&str>, report: &mut Report) -> Result<()> {
+    pub fn run_units(&self, filter: Option<&str>, report: &Report) -> Result<()> {
         let arguments: Vec<&str> = filter.into_iter().collect();
         let mut failed = Vec::new();
         for test in &self.tests {
@@ -137,7 +166,7 @@ impl Built {
     }
 
     /// Runs the tests of the node plugin that mount, each in a mount namespace of its own. They need root.
-    pub fn run_mounts(&self, sanity: &Path, report: &mut Report) -> Result<()> {
+    pub fn run_mounts(&self, sanity: &Path, report: &Report) -> Result<()> {
         let is_it = |test: &&TestProgram| test.is_integration && test.package == NODE_PLUGIN;
         let test = self
             .tests
@@ -155,8 +184,7 @@ impl Built {
 
 impl TestProgram {
     /// Runs it, and adds to the report. False if a test failed.
-    pub fn run(&self, arguments: &[&str], environment: &[(&str, OsString)], report: &mut Report) -> Result<bool> {
-        println!("\n--> {}", self.display());
+    pub fn run(&self, arguments: &[&str], environment: &[(&str, OsString)], report: &Report) -> Result<bool> {
         let mut command = Command::new(&self.program);
         command
             .args(arguments)
@@ -177,11 +205,12 @@ impl TestProgram {
 }
 
 /// Compiles and runs the examples in the documentation.
-pub fn documentation(report: &mut Report) -> Result<()> {
+pub fn documentation(report: &Report) -> Result<()> {
     let mut command = Command::new(cargo());
     command
         .current_dir(paths::root())
-        .args(["test", "--quiet", "--workspace", "--doc", "--features", FEATURES, "--no-fail-fast"]);
+        .args(["test", "--quiet", "--workspace", "--doc", "--features", FEATURES, "--no-fail-fast"])
+        .env(WRAPPER, CLIPPY);
     ensure!(
         counted(&mut command, "documentation", report)?,
         "an example in the documentation failed"
@@ -189,14 +218,18 @@ pub fn documentation(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// Runs a program that prints as Rust's tests do, passes on what it prints, and counts.
-fn counted(command: &mut Command, name: &str, report: &mut Report) -> Result<bool> {
+/// Runs a program that prints as Rust's tests do, and counts. What it prints is shown when it has ended, so that programs that run at the same time
+/// do not mix.
+fn counted(command: &mut Command, name: &str, report: &Report) -> Result<bool> {
+    println!("--> {name}");
+    let began = Instant::now();
     let mut running = Running::start(command.stdout(Stdio::piped()))?;
-    let mut results = 0;
+    let (mut results, mut printed) = (0, String::new());
     for line in BufReader::new(running.output()?).split(b'\n') {
         let line = line.with_context(|| format!("reading what {name} prints"))?;
         let line = String::from_utf8_lossy(&line);
-        println!("{line}");
+        printed.push_str(&line);
+        printed.push('\n');
         if let Some((passed, failed)) = result(&line) {
             results += 1;
             report.counted(passed, failed);
@@ -205,6 +238,7 @@ fn counted(command: &mut Command, name: &str, report: &mut Report) -> Result<boo
         }
     }
     let status = running.wait()?;
+    println!("\n<-- {name}, after {:.1} s\n{printed}", began.elapsed().as_secs_f32());
     interrupt::check()?;
     if results == 0 {
         bail!("{name} ended without a result ({status})");

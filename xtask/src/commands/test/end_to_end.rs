@@ -1,9 +1,12 @@
 //! The tests on clusters, which are brought up for them and ended after them.
 //!
-//! Most tests want many datasets and no containers, and run on fake nodes; those that look into containers need a real one. Where both can be
-//! had, there are two clusters, one after the other.
+//! Most tests want many datasets and no containers, and run on fake nodes; those that look into containers need a real one. They mostly wait, so
+//! several clusters run at the same time: some with fake nodes, which share these tests, and one with a real node. On one cluster, tests run one
+//! after the other: each has an operator that serves all of it.
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
@@ -29,66 +32,106 @@ const NEED_CONTAINERS: [&str; 8] = [
     "thin_real",
     "volume",
 ];
-/// How many fake nodes there are.
+/// Files that take longest. They begin first, so that none of them is left alone at the end.
+const LONGEST: [&str; 6] = ["masters", "world", "manifests", "again", "thin", "alluxio"];
+/// How many fake nodes a cluster has.
 const NODES: u32 = 3;
+/// How many clusters with fake nodes run at the same time.
+const FAKE_CLUSTERS: usize = 2;
 
-/// Some tests, and the cluster for them.
-struct Round<'a> {
-    options: Options,
-    tests: Vec<&'a TestProgram>,
-    /// What a test's name must contain.
+/// Tests that wait for a cluster, and what a test's name must contain.
+struct Queue<'a> {
+    tests: Mutex<VecDeque<&'a TestProgram>>,
     filter: Option<&'a str>,
 }
 
-/// Brings up what the tests need, runs them, and ends every cluster that did not run before.
-pub fn run(report: &mut Report, built: &Built, packages: &[Package], filter: Option<&str>, on: &On) -> Result<()> {
-    let mut failed = Vec::new();
-    for round in rounds(report, built, filter, on) {
-        let name = round.options.name.clone();
-        let ran_before = Cluster::find(&name)?.is_some();
-        let began = Instant::now();
-        let outcome = Cluster::up(&round.options).and_then(|cluster| {
-            interrupt::check()?;
-            println!("the cluster is up after {:.1} s", began.elapsed().as_secs_f32());
-            tests(report, &round, &cluster, built, packages)
-        });
-        if ran_before || on.keep {
-            println!("the cluster {name} is left running; end it with: cargo xtask cluster down --name {name}");
-        } else if Cluster::down(&name).context("ending the cluster")? {
-            println!("the cluster {name} is gone");
-        }
-        interrupt::check()?;
-        // What keeps one cluster from being tested is no reason not to test on the next.
-        match outcome {
-            Ok(names) => failed.extend(names),
-            Err(error) => failed.push(format!("all that run on the cluster {name}: {error:#}")),
+impl<'a> Queue<'a> {
+    fn new(mut tests: Vec<&'a TestProgram>, filter: Option<&'a str>) -> Self {
+        let rank = |test: &&TestProgram| LONGEST.iter().position(|name| *name == test.name).unwrap_or(LONGEST.len());
+        tests.sort_by_key(rank);
+        Self {
+            tests: Mutex::new(tests.into()),
+            filter,
         }
     }
+
+    fn is_empty(&self) -> bool {
+        self.tests.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    fn len(&self) -> usize {
+        self.tests.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    fn next(&self) -> Option<&'a TestProgram> {
+        self.tests.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+}
+
+/// What all clusters are given.
+struct Common<'a> {
+    report: &'a Report,
+    built: &'a Built,
+    packages: &'a [Package],
+    keep: bool,
+}
+
+/// Brings up what the tests need, runs them, and ends every cluster that did not run before.
+pub fn run(report: &Report, built: &Built, packages: &[Package], filter: Option<&str>, on: &On) -> Result<()> {
+    let (fake, real, is_there) = queues(report, built, filter, on);
+    let common = Common {
+        report,
+        built,
+        packages,
+        keep: on.keep,
+    };
+    let options = |node, suffix: String| Options {
+        name: format!("{}{suffix}", on.name),
+        node,
+        nodes: NODES,
+        stand_ins: true,
+    };
+    let mut clusters = Vec::new();
+    if !real.is_empty() {
+        let node = if is_there { None } else { Some(Node::Real) };
+        clusters.push((options(node, String::new()), &real));
+    }
+    for number in 1..=FAKE_CLUSTERS.min(fake.len()) {
+        let suffix = if number == 1 {
+            "-fake".to_owned()
+        } else {
+            format!("-fake{number}")
+        };
+        clusters.push((options(Some(Node::Fake), suffix), &fake));
+    }
+    let failed: Vec<String> = std::thread::scope(|scope| {
+        let running: Vec<_> = clusters
+            .iter()
+            .map(|(options, queue)| scope.spawn(|| on_cluster(&common, options, queue)))
+            .collect();
+        let results = running.into_iter().map(|thread| thread.join());
+        results
+            .flat_map(|result| result.unwrap_or_else(|_| vec!["a thread that ran tests, which panicked".to_owned()]))
+            .collect()
+    });
+    interrupt::check()?;
     ensure!(failed.is_empty(), "tests failed in {}", failed.join(", "));
     Ok(())
 }
 
-/// Which tests run on which cluster.
-fn rounds<'a>(report: &mut Report, built: &'a Built, filter: Option<&'a str>, on: &On) -> Vec<Round<'a>> {
+/// The tests for fake nodes, those for another cluster, and whether that one is there already.
+fn queues<'a>(report: &Report, built: &'a Built, filter: Option<&'a str>, on: &On) -> (Queue<'a>, Queue<'a>, bool) {
     let of_file = built.end_to_end().any(|test| Some(test.name.as_str()) == filter);
     let chosen = built.end_to_end().filter(|test| !of_file || Some(test.name.as_str()) == filter);
     let (containers, others): (Vec<_>, Vec<_>) = chosen.partition(|test| NEED_CONTAINERS.contains(&test.name.as_str()));
     let filter = filter.filter(|_| !of_file);
-    let round = |node, suffix: &str, tests| Round {
-        options: Options {
-            name: format!("{}{suffix}", on.name),
-            node,
-            nodes: NODES,
-            stand_ins: true,
-        },
-        tests,
-        filter,
-    };
+    let queue = |tests| Queue::new(tests, filter);
+    let all = |containers: Vec<&'a TestProgram>, others: Vec<&'a TestProgram>| containers.into_iter().chain(others).collect();
     let is_there = std::env::var_os("KUBECONFIG").is_some_and(|path| !path.is_empty());
-    let rounds = match (on.node, cluster::real::obstacle()) {
-        _ if is_there => vec![round(None, "", containers.into_iter().chain(others).collect())],
-        (Some(Node::Real), _) => vec![round(Some(Node::Real), "", containers.into_iter().chain(others).collect())],
-        (None, None) => vec![round(Some(Node::Fake), "-fake", others), round(Some(Node::Real), "", containers)],
+    match (on.node, cluster::real::obstacle()) {
+        _ if is_there => (queue(Vec::new()), queue(all(containers, others)), true),
+        (Some(Node::Real), _) => (queue(Vec::new()), queue(all(containers, others)), false),
+        (None, None) => (queue(others), queue(containers), false),
         (_, obstacle) => {
             let why = obstacle.map_or_else(
                 || "fake nodes were asked for".to_owned(),
@@ -97,62 +140,62 @@ fn rounds<'a>(report: &mut Report, built: &'a Built, filter: Option<&'a str>, on
             for test in containers {
                 report.skipped(&format!("{}, which looks into containers: {why}", test.display()));
             }
-            vec![round(Some(Node::Fake), "-fake", others)]
+            (queue(others), queue(Vec::new()), false)
         }
-    };
-    rounds.into_iter().filter(|round| !round.tests.is_empty()).collect()
+    }
 }
 
-/// Runs the tests of a round. Gives the programs in which one failed.
-fn tests(report: &mut Report, round: &Round<'_>, cluster: &Cluster, built: &Built, packages: &[Package]) -> Result<Vec<String>> {
-    let surroundings = Surroundings::of(cluster)?;
-    println!(
-        "pods run {}",
-        if surroundings.real {
-            "in containers of a real node"
-        } else {
-            "nowhere: the nodes are fake"
+/// Brings up a cluster, runs tests on it until none waits any more, and ends it. Returns what failed.
+fn on_cluster(common: &Common<'_>, options: &Options, queue: &Queue<'_>) -> Vec<String> {
+    let name = &options.name;
+    let began = Instant::now();
+    let outcome = Cluster::find(name).and_then(|before| {
+        let tested = Cluster::up(options).and_then(|cluster| {
+            interrupt::check()?;
+            common.report.took(format!("{name}: start"), began.elapsed());
+            tests(common, queue, &cluster)
+        });
+        if before.is_some() || common.keep {
+            println!("the cluster {name} is left running; end it with: cargo xtask cluster down --name {name}");
+        } else if Cluster::down(name).context("ending the cluster")? {
+            println!("the cluster {name} is gone");
         }
-    );
+        tested
+    });
+    // What keeps one cluster from being tested is no reason not to test on the others.
+    outcome.unwrap_or_else(|error| vec![format!("what was to run on the cluster {name} ({error:#})")])
+}
+
+/// Runs the tests of a queue on a cluster. Returns the programs in which one failed.
+fn tests(common: &Common<'_>, queue: &Queue<'_>, cluster: &Cluster) -> Result<Vec<String>> {
+    let surroundings = Surroundings::of(cluster)?;
+    let name = cluster.state().map(|state| state.name.clone()).unwrap_or_default();
     let mut environment: Vec<(&str, OsString)> = vec![
         ("KUBECONFIG", cluster.kubeconfig().into()),
         ("KUBECTL", surroundings.programs.join("kubectl").into()),
         ("HELM", surroundings.programs.join("helm").into()),
-        ("WASSER_BIN", built.wasser.clone().into()),
+        ("WASSER_BIN", common.built.wasser.clone().into()),
         ("WASSER_NODE", if surroundings.real { "real" } else { "fake" }.into()),
-        (
-            "WASSER_CLUSTER",
-            cluster.state().map(|state| state.name.clone()).unwrap_or_default().into(),
-        ),
+        ("WASSER_CLUSTER", name.clone().into()),
     ];
     if surroundings.real && cluster.state().is_some() {
-        installer::load(cluster, &images::wasser(&built.wasser, packages, installer::VERSION)?)?;
-        environment.push(("WASSER_CHART", installer::build(packages)?.directory.into()));
+        let image = images::wasser(&common.built.wasser, common.packages, installer::VERSION)?;
+        installer::load(cluster, &image)?;
+        environment.push(("WASSER_CHART", installer::build(common.packages)?.directory.into()));
     }
     environment.extend(surroundings.redis.as_ref().map(|url| (REDIS, url.into())));
-    // One after the other: each has an operator of its own, and all of these serve the whole cluster.
-    let arguments: Vec<&str> = ["--ignored", "--test-threads=1"].into_iter().chain(round.filter).collect();
+    let arguments: Vec<&str> = ["--ignored", "--test-threads=1"].into_iter().chain(queue.filter).collect();
     let mut failed = Vec::new();
-    for test in &round.tests {
-        let needs_containers = NEED_CONTAINERS.contains(&test.name.as_str());
-        if needs_containers && !surroundings.real {
-            report.skipped(&format!(
-                "{}, which looks into containers: the nodes of this cluster are fake",
-                test.display()
-            ));
-        } else if needs_containers && surroundings.redis.is_none() {
-            report.skipped(&format!(
-                "{}: set {REDIS} to the URL of a Redis that pods of this cluster reach",
-                test.display()
-            ));
-        } else {
-            let outcome = run_one(report, cluster, test, &arguments, &environment);
-            interrupt::check()?;
-            match outcome {
-                Ok(true) => {}
-                Ok(false) => failed.push(test.display()),
-                Err(error) => failed.push(format!("{} ({error:#})", test.display())),
-            }
+    while let Some(test) = queue.next() {
+        interrupt::check()?;
+        let began = Instant::now();
+        let outcome = run_one(common.report, cluster, &surroundings, test, &arguments, &environment);
+        common.report.took(format!("{name}: {}", test.name), began.elapsed());
+        interrupt::check()?;
+        match outcome {
+            Ok(true) => {}
+            Ok(false) => failed.push(test.display()),
+            Err(error) => failed.push(format!("{} ({error:#})", test.display())),
         }
     }
     Ok(failed)
@@ -163,18 +206,26 @@ fn tests(report: &mut Report, round: &Round<'_>, cluster: &Cluster, built: &Buil
 /// # Errors
 /// What they need is missing, or they end without a result.
 fn run_one(
-    report: &mut Report,
+    report: &Report,
     cluster: &Cluster,
+    surroundings: &Surroundings,
     test: &TestProgram,
     arguments: &[&str],
     environment: &[(&'static str, OsString)],
 ) -> Result<bool> {
-    let Some(needs) = needs::meet(cluster, &test.name)? else {
-        report.skipped(&format!(
-            "{}: its images and servers come only with a cluster of this project",
-            test.display()
-        ));
-        return Ok(true);
+    let needs_containers = NEED_CONTAINERS.contains(&test.name.as_str());
+    let skip = |why: &str| {
+        report.skipped(&format!("{}: {why}", test.display()));
+        Ok(true)
     };
-    test.run(arguments, &[environment, &needs].concat(), report)
+    if needs_containers && !surroundings.real {
+        return skip("it looks into containers, and the nodes of this cluster are fake");
+    }
+    if needs_containers && surroundings.redis.is_none() {
+        return skip(&format!("set {REDIS} to the URL of a Redis that pods of this cluster reach"));
+    }
+    match needs::meet(cluster, &test.name)? {
+        Some(needs) => test.run(arguments, &[environment, &needs].concat(), report),
+        None => skip("its images and servers come only with a cluster of this project"),
+    }
 }

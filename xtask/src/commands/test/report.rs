@@ -1,14 +1,20 @@
 //! What was done, what came of it, and how long it took.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
 use crate::commands::interrupt;
 
-/// The report of a run.
+/// The report of a run, some steps of which are done at the same time.
 #[derive(Default)]
 pub struct Report {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
     steps: Vec<Step>,
     remarks: Vec<String>,
     passed: u64,
@@ -17,15 +23,16 @@ pub struct Report {
 }
 
 struct Step {
-    name: &'static str,
+    name: String,
     took: Duration,
     error: Option<String>,
 }
 
 impl Report {
     /// Does something and notes what came of it. Fails only if the whole run was told to stop: one failed step is no reason not to try the others.
-    pub fn step(&mut self, name: &'static str, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+    pub fn step(&self, name: impl Into<String>, work: impl FnOnce(&Self) -> Result<()>) -> Result<()> {
         interrupt::check()?;
+        let name = name.into();
         println!("\n==> {name}");
         let began = Instant::now();
         let outcome = work(self);
@@ -34,7 +41,7 @@ impl Report {
             Ok(()) => println!("==> {name}: done after {}", seconds(took)),
             Err(error) => println!("==> {name}: FAILED after {}: {error:#}", seconds(took)),
         }
-        self.steps.push(Step {
+        self.lock().steps.push(Step {
             name,
             took,
             error: outcome.err().map(|error| format!("{error:#}")),
@@ -42,50 +49,62 @@ impl Report {
         interrupt::check()
     }
 
+    /// Notes how long a part of a step took.
+    pub fn took(&self, name: impl Into<String>, took: Duration) {
+        let name = name.into();
+        self.lock().steps.push(Step { name, took, error: None });
+    }
+
     /// The whole run ends early.
-    pub fn aborted(&mut self, error: &anyhow::Error) {
-        self.steps.push(Step {
-            name: "this run",
+    pub fn aborted(&self, error: &anyhow::Error) {
+        self.lock().steps.push(Step {
+            name: "this run".to_owned(),
             took: Duration::ZERO,
             error: Some(format!("{error:#}")),
         });
     }
 
     /// Something was not done, for this reason.
-    pub fn skipped(&mut self, why: &str) {
+    pub fn skipped(&self, why: &str) {
         println!("{why}");
-        self.remarks.push(why.to_owned());
+        self.lock().remarks.push(why.to_owned());
     }
 
     /// Tests have run.
-    pub fn counted(&mut self, passed: u64, failed: u64) {
-        self.passed += passed;
-        self.failed += failed;
+    pub fn counted(&self, passed: u64, failed: u64) {
+        let mut state = self.lock();
+        state.passed += passed;
+        state.failed += failed;
     }
 
     /// A test has failed.
-    pub fn failed(&mut self, test: String) {
-        self.failures.push(test);
+    pub fn failed(&self, test: String) {
+        self.lock().failures.push(test);
     }
 
     /// Prints the summary. True if all is well.
     pub fn print(&self) -> bool {
+        let state = self.lock();
         println!("\n==> summary");
-        for step in &self.steps {
+        for step in &state.steps {
             let word = if step.error.is_some() { "FAILED" } else { "ok" };
             println!("{word:<7} {:>7}  {}", seconds(step.took), step.name);
         }
-        for remark in &self.remarks {
+        for remark in &state.remarks {
             println!("not done: {remark}");
         }
-        for error in self.steps.iter().filter_map(|step| step.error.as_ref()) {
+        for error in state.steps.iter().filter_map(|step| step.error.as_ref()) {
             println!("error: {error}");
         }
-        for test in &self.failures {
+        for test in &state.failures {
             println!("failed: {test}");
         }
-        println!("{} passed, {} failed", self.passed, self.failed);
-        self.failed == 0 && self.steps.iter().all(|step| step.error.is_none())
+        println!("{} passed, {} failed", state.passed, state.failed);
+        state.failed == 0 && state.steps.iter().all(|step| step.error.is_none())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
