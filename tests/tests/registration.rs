@@ -179,6 +179,22 @@ async fn a_plugin_that_comes_back_unchanged_attends_to_everything_again() {
 
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn a_dataset_whose_plugin_is_refused_is_not_asked_for_a_runtime_alone() {
+    let operator = Operator::start("unserved").await;
+    operator
+        .register("juicefs", |yaml| replace_line(yaml, "digest:", "digest: sha256:0000"))
+        .await;
+    operator.verdict("juicefs", Verdict::Refused).await;
+    operator.create("demo").await;
+    let message = operator.condition("demo", "NotReady").await;
+    assert!(message.contains("juicefs is refused (plugin.yaml: digest"), "{message}");
+    operator.delete("data.fluid.io/v1alpha1", "Dataset", "demo").await;
+    operator.gone("data.fluid.io/v1alpha1", "Dataset", "demo").await;
+    operator.end().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn registrations_of_a_stopped_operator_are_taken_up_by_the_next() {
     let mut operator = Operator::start("restart").await;
     operator.register("juicefs", |_| ()).await;
