@@ -124,6 +124,36 @@ fn has_been_steered(pod: &Value) -> bool {
 
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn pods_of_a_reference_are_steered_to_the_cache_of_the_other_dataset() {
+    let operator = Operator::start_serving("steered-reference").await;
+    operator.serve("thin").await;
+    operator.create("demo").await;
+    operator.bound("demo").await;
+    let view = with(
+        dataset("view"),
+        "/spec/mounts",
+        json!([{"mountPoint": format!("dataset://{}/demo", operator.namespace)}]),
+    );
+    operator.apply(&view).await;
+    operator.bound("view").await;
+    let webhook = Webhook::start(&operator).await;
+    webhook.works().await;
+    let labels = json!({INJECT: "true", "fluid.io/dataset.view.sched": "required"});
+    let pod = with(pod("app", labels), "/spec/volumes/0/persistentVolumeClaim/claimName", json!("view"));
+    let pod = created(&operator, &pod).await;
+    let terms = &pod["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"];
+    let label = format!("fluid.io/s-{}-demo", operator.namespace);
+    assert_eq!(terms[0]["matchExpressions"][0]["key"], label.as_str(), "{pod}");
+    assert_eq!(pod["metadata"]["annotations"]["fluid.io/datasets-in-use"], "view");
+    operator.delete("v1", "Pod", "app").await;
+    operator.gone("v1", "Pod", "app").await;
+    operator.delete_dataset("view").await;
+    operator.delete_dataset("demo").await;
+    operator.end().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn labelled_pods_are_steered_to_the_cache_and_see_recovered_mounts() {
     let operator = Operator::start_serving("webhook").await;
     operator.create("demo").await;

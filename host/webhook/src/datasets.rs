@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use kube::api::{DynamicObject, ListParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
-use wasser_api::dataset::{Dataset, DatasetPhase};
+use wasser_api::dataset::{Dataset, DatasetPhase, Reference};
 use wasser_api::{labels, names};
 
 use crate::serverful::DatasetUse;
@@ -69,10 +69,14 @@ impl KubeDatasets {
         if name != claim {
             found = self.claim(namespace, &name).await?;
         }
-        let datasets = Api::<Dataset>::namespaced(self.client.clone(), namespace);
-        let dataset = datasets.get_opt(&name).await;
-        let dataset = dataset.map_err(failed(|| format!("reading the Dataset {namespace}/{name}")))?;
+        let dataset = self.named(namespace, &name).await?;
         Ok(dataset.map(|dataset| (found, dataset)))
+    }
+
+    async fn named(&self, namespace: &str, name: &str) -> Result<Option<Dataset>, LookupError> {
+        let datasets = Api::<Dataset>::namespaced(self.client.clone(), namespace);
+        let dataset = datasets.get_opt(name).await;
+        dataset.map_err(failed(|| format!("reading the Dataset {namespace}/{name}")))
     }
 
     async fn claim(&self, namespace: &str, name: &str) -> Result<Option<PersistentVolumeClaim>, LookupError> {
@@ -120,8 +124,18 @@ impl Datasets for KubeDatasets {
         let Some((_, dataset)) = self.dataset(namespace, claim).await? else {
             return Ok(None);
         };
-        let runtime = self.runtime(&dataset).await?;
-        Ok(Some(describe(namespace, &dataset, runtime.as_ref().map(|runtime| &runtime.data))))
+        // The cache of a Dataset that refers to another one is the other's, and so are the labels of its nodes.
+        let other = match Reference::of(&dataset.spec.mounts) {
+            Ok(Some(reference)) => self.named(&reference.namespace, &reference.name).await?,
+            _ => None,
+        };
+        let source = other.as_ref().unwrap_or(&dataset);
+        let runtime = self.runtime(source).await?;
+        Ok(Some(describe(
+            &dataset.name_any(),
+            source,
+            runtime.as_ref().map(|runtime| &runtime.data),
+        )))
     }
 
     async fn fuse_of(&self, namespace: &str, claim: &str) -> Result<Fuse, LookupError> {
@@ -171,20 +185,20 @@ fn dataset_of(claim: &PersistentVolumeClaim) -> Option<String> {
     (wrapped != labels::MANAGED_BY_VALUE).then(|| wrapped.clone())
 }
 
-/// What a Dataset and its runtime say to its pods.
-fn describe(namespace: &str, dataset: &Dataset, runtime: Option<&Value>) -> DatasetUse {
-    let name = dataset.name_any();
+/// Returns what the Dataset that has the cache, and its runtime, say to pods that use it under a name.
+fn describe(name: &str, dataset: &Dataset, runtime: Option<&Value>) -> DatasetUse {
+    let (namespace, uid) = (dataset.namespace().unwrap_or_default(), dataset.uid().unwrap_or_default());
     let selector = runtime.and_then(|runtime| runtime.pointer("/spec/fuse/nodeSelector")?.as_object());
     let selector = selector.into_iter().flatten();
     DatasetUse {
-        common_label: labels::common_label(namespace, &name, dataset.metadata.uid.as_deref().unwrap_or_default()),
+        common_label: labels::common_label(&namespace, &dataset.name_any(), &uid),
         fuse_node_selector: selector
             .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
             .collect(),
         cache_affinity: runtime
             .and_then(|runtime| runtime.pointer("/status/cacheAffinity").cloned())
             .unwrap_or_default(),
-        name,
+        name: name.to_owned(),
     }
 }
 
@@ -226,11 +240,14 @@ mod tests {
         .unwrap();
         let affinity = json!({"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}});
         let runtime = json!({"spec": {"fuse": {"nodeSelector": {"disk": "ssd"}}}, "status": {"cacheAffinity": affinity}});
-        let told = describe("default", &dataset, Some(&runtime));
-        assert_eq!(told.common_label, "fluid.io/s-default-demo");
+        let told = describe("view", &dataset, Some(&runtime));
+        assert_eq!(
+            (told.name.as_str(), told.common_label.as_str()),
+            ("view", "fluid.io/s-default-demo")
+        );
         assert_eq!(told.fuse_node_selector["disk"], "ssd");
         assert_eq!(told.cache_affinity, affinity);
-        let without = describe("default", &dataset, None);
+        let without = describe("demo", &dataset, None);
         assert!(without.fuse_node_selector.is_empty() && without.cache_affinity.is_null());
     }
 }
