@@ -1,5 +1,6 @@
 //! What the tests of the plugins share. A [`Kit`] knows a plugin by its runtime and its directory: it makes contexts of manifests, asks the
-//! plugin for values, compares them with golden files, and renders them as the host does. [`crd`] checks the kind's CRD.
+//! plugin for values, compares them with golden files, and renders them as the host does. [`crd`] checks the kind's CRD,
+//! and [`scripts`] runs the scripts of charts.
 //!
 //! Only tests use this, so what is not as it should be is a panic that says so.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
@@ -8,6 +9,7 @@ mod chart;
 pub mod crd;
 mod golden;
 mod manifest;
+pub mod scripts;
 
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};

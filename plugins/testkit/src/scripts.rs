@@ -1,0 +1,365 @@
+//! The scripts of rendered charts and of images, run by real shells, with programs of the test in the place of those that they call.
+//!
+//! What users write reaches these scripts. [`HOSTILE`] has what a shell would do something with; [`Sandbox::run`] fails where it does.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use wasser_chart::Rendered;
+
+/// Text that a shell would interpret: each runs the program `owned`, or becomes other words than it is.
+pub const HOSTILE: &[&str] = &[
+    "$(owned)",
+    "`owned`",
+    "${x:-$(owned)}",
+    "$((x[$(owned)]))",
+    "a;owned;",
+    "a;owned #",
+    "a&owned&",
+    "a|owned",
+    "a\nowned\n",
+    "a'\nowned\n'",
+    "a\n$(owned)\n",
+    "';owned;'",
+    "\";owned;\"",
+    "'$(owned)'",
+    "\"$(owned)\"",
+    "'\"$(owned)\"'",
+    "\\$(owned)",
+    "\\",
+    "\\\\'",
+    "$'\\x24(owned)'",
+    "]$(owned)",
+    "$(owned)]",
+    "]=1;owned;x[",
+    "a[$(owned)]",
+    "a[0$(owned)]=1",
+    "x,y",
+    "two  words",
+    " leading",
+    "trailing ",
+    "a\tb",
+    "-n",
+    "--",
+    "-Dx=1 -XX:OnError=owned",
+    "*",
+    "/*",
+    "?[a-z]*",
+    "~root",
+    "{a,b}",
+    "a=b",
+    "=",
+    "#comment",
+    "!owned",
+    "<owned",
+    ">owned",
+    "%s%n%d",
+    "$PATH",
+    "${HOME}",
+    "$#",
+    "&&owned",
+    "||owned",
+    "(owned)",
+    "größe",
+    "日本語",
+    "😀",
+];
+
+/// A script, and the arguments that stand beside it.
+#[derive(Debug, Clone)]
+pub struct Script {
+    /// The object that has it, and where.
+    pub place: String,
+    /// The shells that must run it.
+    pub shells: Vec<Vec<&'static str>>,
+    /// The text.
+    pub text: String,
+    /// `$0`, `$1` and so on, of a script in a command.
+    pub arguments: Vec<String>,
+}
+
+impl Script {
+    /// A script with a line that names its shell.
+    pub fn of(place: impl Into<String>, text: impl Into<String>) -> Self {
+        let (place, text) = (place.into(), text.into());
+        let shell = text.lines().next().unwrap_or_default();
+        Self {
+            shells: shells(shell),
+            place,
+            text,
+            arguments: Vec::new(),
+        }
+    }
+
+    /// Every script of these objects: files in ConfigMaps, and texts that a command of a container, a hook or a probe gives to a shell.
+    pub fn all(rendered: &Rendered) -> Vec<Self> {
+        let mut found = Vec::new();
+        for object in &rendered.objects {
+            let kind = object.types.as_ref().map(|types| types.kind.as_str()).unwrap_or_default();
+            let name = object.metadata.name.as_deref().unwrap_or_default();
+            find(&object.data, &format!("{kind} {name}"), &mut found);
+        }
+        found
+    }
+}
+
+/// The shells for a script that names `shell`. Debian's, and busybox's where it is installed, stand for any POSIX shell that an image has.
+fn shells(shell: &str) -> Vec<Vec<&'static str>> {
+    if shell.contains("bash") {
+        return vec![vec!["bash"]];
+    }
+    let mut shells = vec![vec!["sh"], vec!["bash", "--posix"]];
+    let busybox = Command::new("busybox").arg("true").stdout(Stdio::null()).status();
+    if busybox.is_ok_and(|status| status.success()) {
+        shells.push(vec!["busybox", "sh"]);
+    }
+    shells
+}
+
+fn find(value: &Value, place: &str, found: &mut Vec<Script>) {
+    match value {
+        Value::Object(fields) => {
+            for (key, field) in fields {
+                let place = format!("{place}.{key}");
+                match field.as_str() {
+                    Some(text) if text.starts_with("#!") => found.push(Script::of(place, text)),
+                    Some(_) => {}
+                    None => find(field, &place, found),
+                }
+            }
+        }
+        Value::Array(items) => {
+            let words: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
+            if let [shell, "-c", text, arguments @ ..] = words.as_slice()
+                && shell.ends_with("sh")
+            {
+                found.push(Script {
+                    place: place.to_owned(),
+                    shells: shells(shell),
+                    text: (*text).to_owned(),
+                    arguments: arguments.iter().map(|text| (*text).to_owned()).collect(),
+                });
+            }
+            for (at, item) in items.iter().enumerate() {
+                find(item, &format!("{place}[{at}]"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What a script did.
+#[derive(Debug, Default)]
+pub struct Ran {
+    /// Its exit code.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+    /// What it called of the programs of the test, each with its arguments.
+    pub calls: Vec<Vec<String>>,
+}
+
+impl Ran {
+    /// The calls of a program, without its name.
+    pub fn of(&self, program: &str) -> Vec<Vec<String>> {
+        let of = self.calls.iter().filter(|call| call[0] == program);
+        of.map(|call| call[1..].to_vec()).collect()
+    }
+}
+
+/// A directory that stands for a container: files, and programs that note how they are called.
+pub struct Sandbox {
+    directory: TempDir,
+    roots: Vec<&'static str>,
+    variables: BTreeMap<String, String>,
+}
+
+impl Sandbox {
+    /// An empty one. Paths of scripts that begin like one of `roots` lead into it.
+    pub fn new(roots: &[&'static str]) -> Self {
+        let sandbox = Self {
+            directory: tempfile::tempdir().unwrap(),
+            roots: roots.to_vec(),
+            variables: BTreeMap::new(),
+        };
+        sandbox.program("owned", "");
+        sandbox
+    }
+
+    /// Where a path of a container is.
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.directory.path().join("root").join(path.trim_start_matches('/'))
+    }
+
+    /// Sets a variable of the environment.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.variables.insert(name.to_owned(), value.into());
+    }
+
+    /// Writes a file, whose paths of the container lead here; a script can be executed.
+    pub fn file(&self, path: &str, contents: &str) {
+        let path = self.path(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, self.moved(contents)).unwrap();
+        if contents.starts_with("#!") {
+            executable(&path);
+        }
+    }
+
+    /// Reads a file.
+    pub fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.path(path)).unwrap_or_default()
+    }
+
+    /// Puts a program into the path that notes its arguments and then does what `then` says, in the language of `sh`.
+    pub fn program(&self, name: &str, then: &str) {
+        self.stub(&self.directory.path().join("bin").join(name), then);
+    }
+
+    /// The same at a path of the container.
+    pub fn program_at(&self, path: &str, then: &str) {
+        self.stub(&self.path(path), then);
+    }
+
+    fn stub(&self, path: &Path, then: &str) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let calls = self.directory.path().join("calls");
+        let note = format!("printf '%s\\0' \"$#\" \"${{0##*/}}\" \"$@\" >> '{}'", calls.display());
+        std::fs::write(path, format!("#!/bin/sh\n{note}\n{then}\n")).unwrap();
+        executable(path);
+    }
+
+    /// The script with its paths as they are here.
+    fn moved(&self, text: &str) -> String {
+        let text = self.roots.iter().fold(text.to_owned(), |text, root| {
+            text.replace(root, &self.path(root).display().to_string())
+        });
+        // Only once, where one root begins like another.
+        let twice = format!("{0}{0}", self.directory.path().join("root").display());
+        text.replace(&twice, &self.directory.path().join("root").display().to_string())
+    }
+
+    /// Runs a script with a shell and more arguments. Fails if it ran what is no command of its own.
+    pub fn run(&self, script: &Script, shell: &[&str], arguments: &[&str]) -> Ran {
+        let text = self.moved(&script.text);
+        let path = self.path("script");
+        self.start(&script.place, shell, |command| {
+            if script.arguments.is_empty() && text.starts_with("#!") {
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(&path, &text).unwrap();
+                command.arg(&path).args(arguments);
+            } else {
+                command.arg("-c").arg(&text).args(&script.arguments).args(arguments);
+            }
+        })
+    }
+
+    /// Runs a file of the container with the shell that its first line names.
+    pub fn run_file(&self, path: &str, arguments: &[&str]) -> Ran {
+        let path = self.path(path).display().to_string();
+        self.start(&path, &[path.as_str()], |command| {
+            command.args(arguments);
+        })
+    }
+
+    /// Runs a command as the host does in a container: there is no shell between. What of it is a path of the container is found there.
+    pub fn exec(&self, argv: &[&str]) -> Ran {
+        let argv: Vec<String> = argv.iter().map(|word| self.moved(word)).collect();
+        let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
+        self.start(&argv.join(" "), &argv, |_| {})
+    }
+
+    fn start(&self, place: &str, program: &[&str], add: impl FnOnce(&mut Command)) -> Ran {
+        let calls = self.directory.path().join("calls");
+        let _ = std::fs::remove_file(&calls);
+        // What hangs is ended, and does not end well.
+        let mut command = Command::new("timeout");
+        command.arg("20").args(program);
+        add(&mut command);
+        let inherited = std::env::var("PATH").unwrap();
+        let paths = format!("{}:{inherited}", self.directory.path().join("bin").display());
+        let home = self.path("home");
+        std::fs::create_dir_all(&home).unwrap();
+        command
+            .current_dir(&home)
+            .stdin(Stdio::null())
+            .env_clear()
+            .env("PATH", paths)
+            .env("HOME", &home)
+            .env("TMPDIR", self.directory.path())
+            .envs(&self.variables);
+        let output = command.output().unwrap();
+        let ran = Ran {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            calls: calls_of(&std::fs::read(&calls).unwrap_or_default()),
+        };
+        assert!(
+            ran.of("owned").is_empty(),
+            "{place} with {program:?} ran what a user wrote: {ran:?}"
+        );
+        ran
+    }
+}
+
+fn executable(path: &Path) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Each call as it was noted: the number of its arguments, its name, and they.
+fn calls_of(bytes: &[u8]) -> Vec<Vec<String>> {
+    let mut words = bytes
+        .split(|byte| *byte == 0)
+        .map(|word| String::from_utf8_lossy(word).into_owned());
+    let mut calls = Vec::new();
+    while let Some(count) = words.next().filter(|count| !count.is_empty()) {
+        let count: usize = count.parse().unwrap();
+        calls.push(words.by_ref().take(count + 1).collect());
+    }
+    calls
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a script must not do with its first argument: each way runs it as a command, or takes it apart.
+    #[test]
+    #[should_panic(expected = "ran what a user wrote")]
+    fn a_subscript_that_is_evaluated_is_found() {
+        let sandbox = Sandbox::new(&[]);
+        let script = Script::of("test", "#!/bin/bash\ndeclare -A kept\nkept[$1]=1\nunset \"kept[$1]\"\n");
+        for text in HOSTILE {
+            sandbox.run(&script, &["bash"], &[text]);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "ran what a user wrote")]
+    fn text_that_is_evaluated_is_found() {
+        let sandbox = Sandbox::new(&[]);
+        let script = Script::of("test", "#!/bin/sh\neval \"echo '$1'\"\n");
+        for text in HOSTILE {
+            sandbox.run(&script, &["sh"], &[text]);
+        }
+    }
+
+    #[test]
+    fn arguments_are_noted_as_they_are() {
+        let sandbox = Sandbox::new(&[]);
+        sandbox.program("client", "");
+        let script = Script::of("test", "#!/bin/sh\nclient \"$1\" '' last\n");
+        for text in HOSTILE {
+            for shell in &script.shells {
+                assert_eq!(sandbox.run(&script, shell, &[text]).of("client"), [[*text, "", "last"]]);
+            }
+        }
+    }
+}
