@@ -69,14 +69,16 @@ impl Entry {
         }
     }
 
-    /// The line of mount.info: words of a shell, of which an option of a Secret names the file with its value.
+    /// The line of mount.info: words, quoted as for a shell. A secret option names the file with its value.
     pub fn line(&self, path: &str) -> String {
         let mut words = vec![text::word(path), text::word(&self.source)];
         words.extend(self.flags().map(str::to_string));
-        let files = self.secrets.iter().map(|(name, secret)| (name, file(secret)));
-        for (name, value) in self.options.iter().map(|(name, value)| (name, value.clone())).chain(files) {
-            words.push("--option".into());
-            words.push(text::word(&format!("{name}={value}")));
+        for (name, value) in &self.options {
+            words.extend(["--option".into(), text::word(&format!("{name}={value}"))]);
+        }
+        for (name, secret) in &self.secrets {
+            let file = format!("{SECRETS}/{}/{}", secret.name, secret.key);
+            words.extend(["--secret".into(), text::word(&format!("{name}={file}"))]);
         }
         words.join(" ")
     }
@@ -88,11 +90,6 @@ impl Entry {
     }
 }
 
-/// The file of the master's pods that has the value of a Secret's key.
-pub fn file(secret: &SecretKeySelector) -> String {
-    format!("{SECRETS}/{}/{}", secret.name, secret.key)
-}
-
 impl Mounts {
     /// The mounts of a Dataset, or what is wrong with one.
     pub fn of(dataset: &DatasetSpec) -> Result<Self> {
@@ -100,7 +97,7 @@ impl Mounts {
         let mut seen: Vec<String> = Vec::new();
         for (at, mount) in dataset.mounts.iter().enumerate() {
             let field = format!("Dataset.spec.mounts[{at}]");
-            check(&field, mount)?;
+            check(&field, dataset, mount)?;
             let path = path(&field, mount)?;
             if seen.contains(&path) {
                 let message = format!("another mount is at `{path}` as well; give each a path or a name of its own");
@@ -152,18 +149,28 @@ impl Mounts {
     }
 }
 
-fn check(field: &str, mount: &Mount) -> Result<()> {
+fn check(field: &str, dataset: &DatasetSpec, mount: &Mount) -> Result<()> {
     text::check(&format!("{field}.mountPoint"), &mount.mount_point)?;
     text::check(&format!("{field}.name"), &mount.name)?;
-    for (name, value) in &mount.options {
-        let field = format!("{field}.options[{name}]");
-        text::check(&field, name)?;
-        text::check(&field, value)?;
+    let own = |name: &String| mount.options.contains_key(name);
+    for (name, value) in &dataset.options_of(mount) {
+        let of = if own(name) { field } else { "Dataset.spec" };
+        let options = if own(name) { "options" } else { "sharedOptions" };
+        text::check_option(&format!("{of}.{options}[{}]", name.escape_debug()), name, value)?;
     }
-    for (at, option) in mount.encrypt_options.iter().enumerate() {
-        let (field, secret) = (format!("{field}.encryptOptions[{at}]"), &option.value_from.secret_key_ref);
-        text::check(&field, &option.name)?;
-        let fits = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    for (name, secret) in &dataset.encrypt_options_of(mount) {
+        let at = mount.encrypt_options.iter().position(|option| option.name == *name);
+        let field = at.map_or_else(
+            || format!("Dataset.spec.sharedEncryptOptions[{}]", name.escape_debug()),
+            |at| format!("{field}.encryptOptions[{at}]"),
+        );
+        text::check_option(&field, name, "")?;
+        let fits = |name: &str| {
+            !name.is_empty()
+                && !name.starts_with("..")
+                && name != "."
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        };
         if !fits(&secret.name) || !fits(&secret.key) {
             return Err(Error::invalid(field, "does not give the name and the key of a Secret"));
         }

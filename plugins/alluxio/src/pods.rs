@@ -7,7 +7,7 @@ use wasser_sdk::{Context, Error, Result};
 
 use crate::fuse;
 use crate::input::{Component, Spec};
-use crate::properties::{jvm_options, of_component};
+use crate::properties::{jvm_options, of_component, secret};
 use crate::transform::Parts;
 use crate::ufs;
 use crate::volumes::Volumes;
@@ -34,9 +34,10 @@ pub fn master(parts: &Parts<'_>) -> Result<Value> {
     let mut pod = pod(parts, "master", component, volumes)?;
     let mut properties = of_component("master", &component.properties)?;
     if let Some(backup) = parts.backup {
+        let journal = backup.journal(ctx)?;
         properties
             .entry("alluxio.master.journal.init.from.backup".into())
-            .or_insert_with(|| backup.journal(ctx));
+            .or_insert(journal);
         let mut files = Volumes::default();
         files.add_backup(backup);
         extend(&mut pod, "volumes", files.volumes);
@@ -55,6 +56,7 @@ pub fn master(parts: &Parts<'_>) -> Result<Value> {
     pod["ports"] = json!(parts.ports.of.get("master"));
     pod["mountConfigStorage"] = if by_files { "configmap" } else { "secret" }.into();
     pod["nonNativeMounts"] = json!(if by_files { parts.mounts.lines() } else { Vec::new() });
+    pod["rootSecrets"] = json!(secret(spec, parts.mounts)?);
     pod["backupPath"] = format!("/tmp/alluxio-backup/{}/{}", ctx.namespace, ctx.name).into();
     // Directories of nodes are where the Dataset says: the master reads them as the workers do.
     let on_nodes = parts

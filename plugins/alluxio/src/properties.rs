@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use wasser_sdk::{Context, Result};
+use serde_json::{Value, json};
+use wasser_sdk::{Context, Result, SecretKeySelector};
 
 use crate::input::Spec;
-use crate::mounts::{LOCAL_ROOT, Mounts, file};
+use crate::mounts::{LOCAL_ROOT, Mounts};
 use crate::ports::Ports;
 use crate::text;
 use crate::tiers::Tiers;
@@ -97,10 +98,6 @@ pub fn of(ctx: &Context<Spec>, mounts: &Mounts, tiers: &Tiers, ports: &Ports, ma
                 text::check_property("Dataset.spec.mounts.options", name, value)?;
                 default(name, value.trim());
             }
-            for (name, secret) in &root.secrets {
-                text::check_property("Dataset.spec.mounts.encryptOptions", name, "")?;
-                default(name, &file(secret));
-            }
         }
         None => default("alluxio.master.mount.table.root.ufs", LOCAL_ROOT),
     }
@@ -136,6 +133,17 @@ pub fn of(ctx: &Context<Spec>, mounts: &Mounts, tiers: &Tiers, ports: &Ports, ma
     }
     DEFAULTS.iter().for_each(|(name, value)| default(name, value));
     Ok(all)
+}
+
+/// The properties of the data source at `/` whose values are in Secrets: the master reads them when it starts. What the user sets counts.
+pub fn secret(spec: &Spec, mounts: &Mounts) -> Result<Vec<Value>> {
+    let secrets = mounts.root.iter().flat_map(|root| &root.secrets);
+    let unset = secrets.filter(|(name, _)| !spec.properties.contains_key(*name) && !spec.master.properties.contains_key(*name));
+    let property = |(name, secret): (&String, &SecretKeySelector)| {
+        text::check_property("Dataset.spec.mounts.encryptOptions", name, "")?;
+        Ok(json!({"name": name, "secret": secret.name, "key": secret.key}))
+    };
+    unset.map(property).collect()
 }
 
 /// The properties of one component.

@@ -84,9 +84,11 @@ impl Backup {
         }
     }
 
-    /// The file that the master's journal begins with.
-    pub fn journal(&self, ctx: &Context<Spec>) -> String {
-        format!("{}/metadata-backup-{}-{}.gz", self.files(), ctx.name, ctx.namespace)
+    /// The file that the master's journal begins with. It is a property, so that the directory must not have what properties cannot have.
+    pub fn journal(&self, ctx: &Context<Spec>) -> Result<String> {
+        let file = format!("{}/metadata-backup-{}-{}.gz", self.files(), ctx.name, ctx.namespace);
+        text::check_value(&format!("{FIELD}.path"), &file)?;
+        Ok(file)
     }
 }
 

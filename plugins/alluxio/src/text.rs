@@ -6,8 +6,7 @@ use wasser_sdk::{Error, Result};
 /// Refuses a property that could not reach Alluxio as it is written: the image puts all of them into a shell file, and the Java machine
 /// takes them apart at white space.
 pub fn check_property(field: &str, name: &str, value: &str) -> Result<()> {
-    let field = format!("{field}[{name}]");
-    check(&field, value)?;
+    let field = format!("{field}[{}]", name.escape_debug());
     let plain = |c: char| c.is_ascii_alphanumeric() || "_.-%/:".contains(c);
     if name.is_empty() || !name.chars().all(plain) || name.starts_with('-') {
         return Err(Error::invalid(
@@ -15,7 +14,13 @@ pub fn check_property(field: &str, name: &str, value: &str) -> Result<()> {
             "is not the name of a property; use letters, digits, `.`, `-` and `_` only",
         ));
     }
-    match value.trim().chars().find(|c| c.is_whitespace() || "\"'`\\$".contains(*c)) {
+    check_value(&field, value.trim())
+}
+
+/// Refuses the value of a property that the start script would interpret.
+pub fn check_value(field: &str, value: &str) -> Result<()> {
+    check(field, value)?;
+    match value.chars().find(|c| c.is_whitespace() || "\"'`\\$".contains(*c)) {
         Some(c) => Err(Error::invalid(
             field,
             format!("contains {c:?}, which Alluxio's start script would interpret; write the value without it"),
@@ -24,10 +29,25 @@ pub fn check_property(field: &str, name: &str, value: &str) -> Result<()> {
     }
 }
 
-/// Refuses an option of the Java machine that the start script would interpret. White space separates options.
+/// Refuses an option of a mount that would reach `alluxio fs mount` as another one: it stands as `<name>=<value>` among the arguments, and
+/// Alluxio's start script hands every argument that begins with `-D` or `-X` to the Java machine, in as many words as it has.
+pub fn check_option(field: &str, name: &str, value: &str) -> Result<()> {
+    check(field, name)?;
+    check(field, value)?;
+    if name.is_empty() || name.starts_with('-') || name.chars().any(|c| c.is_whitespace() || c == '=') {
+        let message = "is not the name of an option; use one without white space and `=` that does not begin with `-`";
+        return Err(Error::invalid(field, message));
+    }
+    Ok(())
+}
+
+/// Refuses an option of the Java machine that the start script would interpret. White space separates options, and a word that is a pattern would
+/// become the files that it matches; one that begins with `-` matches none.
 pub fn check_jvm_option(field: &str, option: &str) -> Result<()> {
     check(field, option)?;
-    match option.chars().find(|c| "\"'`\\$".contains(*c)) {
+    let words = option.split_whitespace().filter(|word| !word.starts_with('-'));
+    let pattern = words.flat_map(str::chars).find(|c| "*?[".contains(*c));
+    match option.chars().find(|c| "\"'`\\$".contains(*c)).or(pattern) {
         Some(c) => Err(Error::invalid(
             field,
             format!("contains {c:?}, which Alluxio's start script would interpret; write the option without it"),
@@ -43,6 +63,11 @@ pub fn check_path(field: &str, path: &str) -> Result<()> {
         "is not absolute; begin it with `/`"
     } else if path.split('/').any(|part| part == "..") {
         "contains `..`; write the path without it"
+    } else if path.contains("  ") {
+        // Alluxio's table of mounts has two between its columns.
+        "has several spaces in a row; write one"
+    } else if path.split('/').any(|part| part.ends_with(' ')) {
+        "has a part that ends with a space; remove that space"
     } else {
         return Ok(());
     };

@@ -170,11 +170,28 @@ fn paths(field: &str, level: &Level) -> Result<Vec<String>> {
     if paths.is_empty() {
         return Err(Error::invalid(field, "is empty; name a directory, for instance /dev/shm"));
     }
-    for path in &paths {
+    for (at, path) in paths.iter().enumerate() {
         text::check_path(&field, path)?;
-        if path.chars().any(|c| c.is_whitespace() || ":\"'`\\$".contains(c)) {
-            let message = format!("`{}` has a character that Alluxio cannot take in a path", path.escape_debug());
+        // The containers take all directories together, as one word.
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/_.-+@%=~".contains(c);
+        if let Some(c) = path.chars().find(|c| !plain(*c)) {
+            let message = format!(
+                "`{}` has the character {c:?}; write directories with letters, digits and _.-+@%=~ only, and commas between several",
+                path.escape_debug()
+            );
             return Err(Error::invalid(field, message));
+        }
+        if path.trim_matches('/').is_empty() {
+            return Err(Error::invalid(field, "is the root of the node's file system; name a directory"));
+        }
+        let same = |other: &String| {
+            other
+                .split('/')
+                .filter(|part| !part.is_empty())
+                .eq(path.split('/').filter(|part| !part.is_empty()))
+        };
+        if paths.iter().take(at).any(same) {
+            return Err(Error::invalid(field, format!("names `{path}` twice; name each directory once")));
         }
     }
     Ok(paths)

@@ -81,7 +81,7 @@ fn rotated(host: &impl Host, master: &Pod, mounts: &Mounts) -> Result<Vec<String
     if lines.is_empty() {
         return Ok(Vec::new());
     }
-    let argv = ["bash", ROTATED, &lines.join("\n")];
+    let argv = ["env", &format!("FLUID_MOUNTS={}", lines.join("\n")), "bash", ROTATED];
     let output = host.exec(&master.name, "", &argv, PATIENCE)?;
     // A shell without the script prints nothing.
     let path = |line: &str| mounts.table.contains_key(line).then(|| line.to_owned());
@@ -112,11 +112,12 @@ fn bring_about(ctx: &Context<Spec>, host: &impl Host, mounts: &Mounts, first_unm
     }
 }
 
-/// Gives the script the lines of mount.info as they are to be: the file itself takes the kubelet a minute or two to renew.
+/// Gives the script the lines of mount.info as they are to be: the file itself takes the kubelet a minute or two to renew. They are variables and
+/// no arguments, so that the script of an earlier chart, which reads other lines, goes by its own file.
 fn by_script(host: &impl Host, pod: &Pod, mounts: &Mounts, first_unmount: &[String]) -> Result<()> {
-    let lines = mounts.lines().join("\n");
-    let mut argv = vec![SCRIPT, &lines];
-    argv.extend(first_unmount.iter().map(String::as_str));
+    let lines = format!("FLUID_MOUNTS={}", mounts.lines().join("\n"));
+    let unmount = format!("FLUID_UNMOUNT={}", first_unmount.join("\n"));
+    let argv = ["env", &lines, &unmount, SCRIPT];
     let output = host
         .exec(&pod.name, "", &argv, PATIENCE)
         .map_err(|e| Error::failed(format!("mounting in pod {}: {e}", pod.name)))?;

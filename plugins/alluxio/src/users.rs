@@ -46,8 +46,13 @@ fn check(run_as: &RunAs) -> Result<()> {
     for (key, name) in [("user", &run_as.user), ("group", &run_as.group)] {
         let field = format!("{field}.{key}");
         text::check(&field, name)?;
-        if name.is_empty() || name.chars().any(|c| c.is_whitespace() || ":,".contains(c)) {
-            let message = format!("`{}` cannot be the name of a user or group", name.escape_debug());
+        // The container takes the names apart, and hands them to programs that have options.
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+        if name.is_empty() || name.starts_with('-') || !name.chars().all(plain) {
+            let message = format!(
+                "`{}` cannot be the name of a user or group; use letters, digits, `_`, `.` and `-` only, and no `-` first",
+                name.escape_debug()
+            );
             return Err(Error::invalid(field, message));
         }
     }

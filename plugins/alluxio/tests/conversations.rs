@@ -75,7 +75,9 @@ fn by_files_the_script_gets_the_lines_and_what_changed() {
     assert!(update.ready && update.values.is_none());
     assert_eq!(
         host.calls(),
-        [format!("exec {MASTER} /etc/fluid/scripts/mount.sh /a s3://a --readonly /a")]
+        [format!(
+            "exec {MASTER} env FLUID_MOUNTS=/a s3://a --readonly FLUID_UNMOUNT=/a /etc/fluid/scripts/mount.sh"
+        )]
     );
 }
 
@@ -88,8 +90,8 @@ fn secret_mount(name: &str) -> Value {
 fn a_mount_whose_secret_changed_is_given_the_new_value() {
     let mounts = [mount("a"), secret_mount("b")];
     let ctx = live(&mounts, &mounts, false);
-    let line = "/b s3://b --option s3a.secretKey=/etc/fluid/secrets/keys/secret";
-    let look = format!("exec {MASTER} bash /etc/fluid/scripts/rotated.sh {line}");
+    let line = "/b s3://b --secret s3a.secretKey=/etc/fluid/secrets/keys/secret";
+    let look = format!("exec {MASTER} env FLUID_MOUNTS={line} bash /etc/fluid/scripts/rotated.sh");
     for (printed, added) in [("/b\n", vec!["/b".to_owned()]), ("", vec![]), ("a complaint\n", vec![])] {
         let host = master().on_exec(move |_, _| ok(printed));
         let change = Alluxio::should_update_ufs(&ctx, &host).unwrap();

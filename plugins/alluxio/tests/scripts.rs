@@ -4,145 +4,194 @@
 mod support;
 
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
+use rstest::rstest;
 use serde_json::{Value, json};
 use support::KIT;
-use tempfile::TempDir;
+use support::scripts::{asked, master};
+use wasser_testkit::scripts::Sandbox;
 
-/// Writes a program.
-fn program(path: &Path, text: &str) {
-    std::fs::write(path, text).unwrap();
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
-}
+const MOUNT: &str = "/etc/fluid/scripts/mount.sh";
+const READY: &str = "/etc/fluid/scripts/ready.sh";
 
-/// The scripts of a master's pod, in a directory of their own.
-struct Scripts {
-    directory: TempDir,
-    values: Value,
-}
-
-impl Scripts {
-    /// Those for these mounts, each changed for the place where it is.
-    async fn new(mounts: Value, change: impl Fn(&Path, &Value, String) -> String) -> Self {
-        let values = support::values(&KIT.pair(json!({"mounts": mounts}), json!({}))).unwrap();
-        let rendered = KIT.helm().render(&values).await.unwrap();
-        let data = rendered.objects.iter().find_map(|object| {
-            let data = object.data.get("data")?;
-            data.get("mount.script").and(data.as_object())
-        });
-        let directory = tempfile::tempdir().unwrap();
-        for (key, text) in data.unwrap() {
-            let text = change(directory.path(), &values, text.as_str().unwrap().to_owned());
-            program(&directory.path().join(key.replace(".script", ".sh")), &text);
-        }
-        Self { directory, values }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    /// Runs a script with a program in Alluxio's place: what it ends with and prints, and what it asked of the program.
-    fn run(&self, name: &str, arguments: &[&str], alluxio: &str) -> (i32, String, String) {
-        let asked = self.path("asked");
-        program(
-            &self.path("alluxio"),
-            &format!("#!/bin/sh\necho \"$*\" >> {}\n{alluxio}", asked.display()),
-        );
-        std::fs::write(&asked, "").unwrap();
-        let paths = format!("{}:{}", self.directory.path().display(), std::env::var("PATH").unwrap());
-        let mut bash = Command::new("bash");
-        bash.arg(self.path(name))
-            .args(arguments)
-            .env("PATH", paths)
-            .env("TMPDIR", self.directory.path());
-        let output = bash.output().unwrap();
-        let printed = String::from_utf8(output.stdout).unwrap();
-        (output.status.code().unwrap(), printed, std::fs::read_to_string(asked).unwrap())
-    }
+fn values(mounts: Value) -> Value {
+    support::values(&KIT.pair(json!({"mounts": mounts}), json!({}))).unwrap()
 }
 
 #[tokio::test]
 async fn a_master_is_ready_once_alluxio_answers_and_refused_mounts_are_no_obstacle() {
-    let sources = json!([{"mountPoint": "s3://a", "name": "a"}, {"mountPoint": "s3://b", "name": "b"}]);
+    let values = values(json!([{"mountPoint": "s3://a", "name": "a"}, {"mountPoint": "s3://b", "name": "b"}]));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let scripts = Scripts::new(sources, |directory, values, text| {
-        let rpc = values.pointer("/master/ports/rpc").unwrap();
-        let text = text.replace("/proc/1/fd/1", &directory.join("log").display().to_string());
-        text.replace(&format!("/127.0.0.1/{rpc} "), &format!("/127.0.0.1/{port} "))
-    })
-    .await;
-    assert!(scripts.values.pointer("/master/ports/rpc").is_some());
-    let run = |name: &str, alluxio: &str| {
-        let (code, _, asked) = scripts.run(name, &[], alluxio);
-        (code, asked)
+    let sandbox = master(&values).await;
+    let rpc = values.pointer("/master/ports/rpc").unwrap();
+    let ready = sandbox.read(READY);
+    let here = ready.replace(&format!("/127.0.0.1/{rpc} "), &format!("/127.0.0.1/{port} "));
+    assert_ne!(here, ready);
+    // As it is: its paths lead here already.
+    std::fs::write(sandbox.path(READY), here).unwrap();
+    let run = |script: &str, alluxio: &str| {
+        sandbox.program("alluxio", alluxio);
+        let ran = sandbox.run_file(script, &[]);
+        (ran.code, asked(&ran))
     };
 
     // It listens, and does not serve yet.
-    let (code, _) = run("mount.sh", "echo 'Failed to connect to master'; exit 1");
-    assert_eq!(code, 2);
-    let (code, asked) = run("ready.sh", "echo 'Failed to connect to master'; exit 1");
-    assert_eq!((code, asked.as_str()), (1, "fs mount\n"));
+    assert_eq!(run(MOUNT, "echo 'Failed to connect to master'; exit 1").0, 2);
+    assert_eq!(
+        run(READY, "echo 'Failed to connect to master'; exit 1"),
+        (1, vec!["fs mount".to_owned()])
+    );
     // One mount is refused.
     let refuses = "[ $# -eq 2 ] || [ $3 != /a ] || { echo 'no such bucket'; exit 1; }";
-    let (code, asked) = run("mount.sh", refuses);
-    assert_eq!((code, asked.as_str()), (1, "fs mount\nfs mount /a s3://a\nfs mount /b s3://b\n"));
-    assert_eq!(run("ready.sh", refuses).0, 0);
+    let all = ["fs mount", "fs mount /a s3://a", "fs mount /b s3://b"].map(str::to_owned).to_vec();
+    assert_eq!(run(MOUNT, refuses), (1, all));
+    assert_eq!(run(READY, refuses).0, 0);
     // All is well.
-    assert_eq!(run("mount.sh", "true").0, 0);
-    assert_eq!(run("ready.sh", "true").0, 0);
+    assert_eq!(run(MOUNT, "true").0, 0);
+    assert_eq!(run(READY, "true").0, 0);
     drop(listener);
-    assert_eq!(run("ready.sh", "true"), (1, String::new()));
+    assert_eq!(run(READY, "true"), (1, vec![]));
 }
 
 #[tokio::test]
 async fn values_of_secrets_that_changed_reach_mounts_that_are_there() {
     let key = |key: &str| json!({"secretKeyRef": {"name": "keys", "key": key}});
     let options = json!([{"name": "s3a.accessKeyId", "valueFrom": key("id")}, {"name": "s3a.secretKey", "valueFrom": key("secret")}]);
-    let sources = json!([{"mountPoint": "s3://a", "name": "a"}, {"mountPoint": "s3://b", "name": "b", "encryptOptions": options}]);
-    let scripts = Scripts::new(sources, |directory, _, text| {
-        text.replace("/etc/fluid/secrets", &directory.join("secrets").display().to_string())
-    })
-    .await;
-    let lines = std::fs::read_to_string(scripts.path("mount.info")).unwrap();
-    let mounted = "[ $# -ne 2 ] || printf 's3://a  on  /a (s3)\\ns3://b  on  /b (s3)\\n'";
+    let values = values(json!([{"mountPoint": "s3://a", "name": "a"}, {"mountPoint": "s3://b", "name": "b", "encryptOptions": options}]));
+    let mut sandbox = master(&values).await;
+    let lines = sandbox.read("/etc/fluid/scripts/mount.info");
+    let mounted = "[ $# -ne 2 ] || printf 's3://a  on  /a  (s3, capacity=-1B)\\ns3://b  on  /b  (s3, capacity=-1B)\\n'";
     let arguments = |secret: &str| format!("--option s3a.accessKeyId=me --option s3a.secretKey={secret} /b");
-    let rotated = || scripts.run("rotated.sh", &[&lines], "").1;
-    let (code, said, asked) = scripts.run("mount.sh", &[], "");
-    assert_eq!((code, asked.as_str()), (1, "fs mount\nfs mount /a s3://a\n"), "{said}");
+    let run = |sandbox: &Sandbox, alluxio: &str| {
+        sandbox.program("alluxio", alluxio);
+        let ran = sandbox.run_file(MOUNT, &[]);
+        (ran.code, asked(&ran), ran.stdout)
+    };
+    let rotated = |sandbox: &Sandbox| {
+        let lines = format!("FLUID_MOUNTS={lines}");
+        sandbox.exec(&["env", &lines, "bash", "/etc/fluid/scripts/rotated.sh"]).stdout
+    };
+    let (code, calls, said) = run(&sandbox, "");
+    assert_eq!(
+        (code, calls),
+        (1, vec!["fs mount".to_owned(), "fs mount /a s3://a".to_owned()]),
+        "{said}"
+    );
     assert!(said.contains("delete the pod"), "{said}");
-    assert_eq!(rotated(), "", "nothing can be done about it");
+    assert_eq!(rotated(&sandbox), "", "nothing can be done about it");
 
-    std::fs::create_dir_all(scripts.path("secrets/keys")).unwrap();
-    std::fs::write(scripts.path("secrets/keys/id"), "me").unwrap();
-    std::fs::write(scripts.path("secrets/keys/secret"), "one").unwrap();
-    let (code, _, asked) = scripts.run("mount.sh", &[], "");
-    let first = format!("fs mount\nfs mount /a s3://a\nfs mount {} s3://b\n", arguments("one"));
-    assert_eq!((code, asked), (0, first));
-    assert_eq!(rotated(), "");
-    assert_eq!(scripts.run("mount.sh", &[], mounted).2, "fs mount\n", "nothing has changed");
+    sandbox.file("/etc/fluid/secrets/keys/id", "me");
+    sandbox.file("/etc/fluid/secrets/keys/secret", "one");
+    let (code, calls, _) = run(&sandbox, "");
+    let first = [
+        "fs mount".to_owned(),
+        "fs mount /a s3://a".to_owned(),
+        format!("fs mount {} s3://b", arguments("one")),
+    ];
+    assert_eq!((code, calls), (0, first.to_vec()));
+    assert_eq!(rotated(&sandbox), "");
+    assert_eq!(run(&sandbox, mounted).1, ["fs mount"], "nothing has changed");
 
-    std::fs::write(scripts.path("secrets/keys/secret"), "two").unwrap();
-    assert_eq!(rotated(), "/b\n");
+    sandbox.file("/etc/fluid/secrets/keys/secret", "two");
+    assert_eq!(rotated(&sandbox), "/b\n");
     // One that is refused is tried again.
-    let update = format!("fs mount\nfs updateMount {}\n", arguments("two"));
+    let update = vec!["fs mount".to_owned(), format!("fs updateMount {}", arguments("two"))];
     let refused = format!("{mounted}; [ $2 = mount ] || {{ echo 'Access Denied'; exit 1; }}");
-    let (code, said, asked) = scripts.run("mount.sh", &[], &refused);
-    assert_eq!((code, asked.as_str()), (1, update.as_str()));
+    let (code, calls, said) = run(&sandbox, &refused);
+    assert_eq!((code, &calls), (1, &update));
     assert!(said.contains("Access Denied"), "{said}");
-    assert_eq!(rotated(), "/b\n");
-    let (code, _, asked) = scripts.run("mount.sh", &[&lines], mounted);
-    assert_eq!((code, asked), (0, update));
-    assert_eq!(rotated(), "");
-    for entry in std::fs::read_dir(scripts.directory.path()).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        if name.starts_with("fluid-mount-") {
-            let record = std::fs::read_to_string(scripts.path(&name)).unwrap();
+    assert_eq!(rotated(&sandbox), "/b\n");
+    // What the plugin says counts, whatever the file has.
+    sandbox.file("/etc/fluid/scripts/mount.info", "");
+    sandbox.set("FLUID_MOUNTS", lines.trim_end());
+    let (code, calls, _) = run(&sandbox, mounted);
+    assert_eq!((code, calls), (0, update));
+    assert_eq!(rotated(&sandbox), "");
+    let mut records = 0;
+    for entry in std::fs::read_dir(sandbox.path("/").parent().unwrap()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.file_name().unwrap().to_str().unwrap().starts_with("fluid-mount-") {
+            let record = std::fs::read_to_string(&path).unwrap();
             assert!(!record.contains("two") && record.len() > 64, "{record}");
+            records += 1;
         }
     }
+    assert_eq!(records, 1);
+}
+
+#[tokio::test]
+async fn what_is_not_wanted_is_unmounted_children_first_and_what_changed_is_mounted_again() {
+    let wanted = json!([{"mountPoint": "s3://a", "name": "a"}, {"mountPoint": "s3://c", "path": "/c (copy)"}]);
+    let mut sandbox = master(&values(wanted)).await;
+    let line = |path: &str| format!("s3://x  on  {path}  (s3, capacity=-1B, used=-1B, not read-only, properties={{}})");
+    let table = ["/", "/a", "/c (copy)", "/old", "/old/deep one"].map(line).join("\n");
+    sandbox.program("alluxio", &format!("[ $# -ne 2 ] || cat <<'END'\n{table}\nEND"));
+    sandbox.set("FLUID_UNMOUNT", "/a");
+    let ran = sandbox.run_file(MOUNT, &[]);
+    let expected = [
+        "fs mount",
+        "fs unmount /old/deep one",
+        "fs unmount /old",
+        "fs unmount /a",
+        "fs mount /a s3://a",
+    ];
+    assert_eq!((ran.code, asked(&ran)), (0, expected.map(str::to_owned).to_vec()));
+    // One that cannot be unmounted is not mounted over.
+    sandbox.program(
+        "alluxio",
+        &format!("[ $2 != unmount ] || exit 1\n[ $# -ne 2 ] || cat <<'END'\n{table}\nEND"),
+    );
+    let ran = sandbox.run_file(MOUNT, &[]);
+    assert_eq!(
+        (ran.code, asked(&ran)),
+        (1, expected[..4].iter().map(|call| (*call).to_owned()).collect())
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_unmounted_by_lines_that_cannot_be_read() {
+    let mut sandbox = master(&values(json!([{"mountPoint": "s3://a", "name": "a"}]))).await;
+    sandbox.program("alluxio", "[ $# -ne 2 ] || echo 's3://x  on  /x  (s3, capacity=-1B)'");
+    for lines in ["/a s3://a 'open", "/a $(x)", "/x\\ s3://x"] {
+        sandbox.set("FLUID_MOUNTS", lines);
+        let ran = sandbox.run_file(MOUNT, &[]);
+        assert_eq!((ran.code, asked(&ran)), (1, vec!["fs mount".to_owned()]));
+        assert!(ran.stdout.starts_with("cannot read the line "), "{ran:?}");
+    }
+}
+
+/// A journal is formatted where there is none, and only there.
+#[rstest]
+#[case::new(&[], 0, &["formatJournal"])]
+#[case::file_system_of_its_own(&["lost+found/x"], 0, &["formatJournal"])]
+#[case::there(&["FileSystemMaster/v1/_format_1"], 0, &[])]
+#[case::hidden(&[".x"], 0, &[])]
+#[tokio::test]
+async fn a_journal_that_is_there_is_kept(#[case] files: &[&str], #[case] code: i32, #[case] expected: &[&str]) {
+    let rendered = KIT
+        .helm()
+        .render(&values(json!([{"mountPoint": "s3://a", "name": "a"}])))
+        .await
+        .unwrap();
+    let scripts = wasser_testkit::scripts::Script::all(&rendered);
+    let script = scripts.iter().find(|script| script.text.contains("formatJournal")).unwrap();
+    let sandbox = Sandbox::new(&[]);
+    sandbox.program("alluxio", "");
+    let mut script = script.clone();
+    let folder = script.arguments.last_mut().unwrap();
+    assert_eq!(*folder, "/journal");
+    *folder = sandbox.path("journal").display().to_string();
+    // It fails where it cannot look.
+    let ran = sandbox.run(&script, &["bash"], &[]);
+    assert!(ran.code != 0 && asked(&ran).is_empty(), "{ran:?}");
+    std::fs::create_dir_all(sandbox.path("journal")).unwrap();
+    for file in files {
+        sandbox.file(&format!("journal/{file}"), "");
+    }
+    let ran = sandbox.run(&script, &["bash"], &[]);
+    assert_eq!(
+        (ran.code, asked(&ran)),
+        (code, expected.iter().map(|call| (*call).to_owned()).collect())
+    );
 }

@@ -1,6 +1,8 @@
 //! What the tests share: the plugin, and manifests as they are asked of it.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub mod scripts;
+
 use serde_json::Value;
 use wasser_alluxio::Alluxio;
 use wasser_sdk::{Implement, Result};
