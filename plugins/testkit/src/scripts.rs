@@ -194,7 +194,7 @@ impl Sandbox {
 
     /// Where a path of a container is.
     pub fn path(&self, path: &str) -> PathBuf {
-        self.directory.path().join("root").join(path.trim_start_matches('/'))
+        self.directory.path().join("container").join(path.trim_start_matches('/'))
     }
 
     /// Sets a variable of the environment.
@@ -235,14 +235,24 @@ impl Sandbox {
         executable(path);
     }
 
-    /// The script with its paths as they are here.
+    /// The text with its paths as they are here.
     fn moved(&self, text: &str) -> String {
-        let text = self.roots.iter().fold(text.to_owned(), |text, root| {
-            text.replace(root, &self.path(root).display().to_string())
-        });
-        // Only once, where one root begins like another.
-        let twice = format!("{0}{0}", self.directory.path().join("root").display());
-        text.replace(&twice, &self.directory.path().join("root").display().to_string())
+        let mut moved = String::new();
+        let mut rest = text;
+        while let Some(c) = rest.chars().next() {
+            let in_path = moved.ends_with(|c: char| c.is_alphanumeric() || "._-".contains(c));
+            let root = self
+                .roots
+                .iter()
+                .filter(|root| !in_path && rest.starts_with(**root))
+                .max_by_key(|root| root.len());
+            let (piece, length) = root.map_or((c.to_string(), c.len_utf8()), |root| {
+                (self.path(root).display().to_string(), root.len())
+            });
+            moved += &piece;
+            rest = &rest[length..];
+        }
+        moved
     }
 
     /// Runs a script with a shell and more arguments. Fails if it ran what is no command of its own.
