@@ -23,3 +23,14 @@ async fn values_that_do_not_fit_the_schema_are_refused() {
     ];
     KIT.expect_refused(&good, &wrong).await;
 }
+
+/// A script would have to meet hostile text in a test of its own, as those of other charts do.
+#[tokio::test]
+async fn the_chart_has_no_scripts() {
+    let helm = KIT.helm();
+    for (name, documents) in KIT.cases() {
+        let rendered = helm.render(&support::values(&documents).unwrap()).await.unwrap();
+        let scripts = wasser_testkit::scripts::Script::all(&rendered);
+        assert!(scripts.is_empty(), "{name}: {scripts:?}");
+    }
+}

@@ -24,3 +24,16 @@ async fn values_that_do_not_fit_the_schema_are_refused() {
     ];
     KIT.expect_refused(&good, &wrong).await;
 }
+
+/// A script would have to meet hostile text in a test of its own, as those of other charts do. Users and profiles may bring theirs.
+#[tokio::test]
+async fn the_chart_has_no_scripts() {
+    let helm = KIT.helm();
+    for (name, documents) in KIT.cases() {
+        let rendered = helm.render(&support::values(&documents).unwrap()).await.unwrap();
+        let theirs = serde_json::to_string(&documents).unwrap();
+        let mut scripts = wasser_testkit::scripts::Script::all(&rendered);
+        scripts.retain(|script| !theirs.contains(&json!(script.text).to_string()));
+        assert!(scripts.is_empty(), "{name}: {scripts:?}");
+    }
+}
