@@ -10,6 +10,7 @@ mod hadoop;
 mod images;
 mod implement;
 mod input;
+mod journal;
 mod mounts;
 mod pods;
 mod ports;

@@ -104,6 +104,12 @@ impl Mounts {
                 return Err(Error::invalid(field, message));
             }
             if let Some(volume) = native(&field, mount)? {
+                if path.contains(':') {
+                    return Err(Error::invalid(
+                        field,
+                        format!("is a volume at `{path}`, and containers have none at a path with `:`; give it another path"),
+                    ));
+                }
                 let container_path = format!("{LOCAL_ROOT}{}", path.trim_end_matches('/'));
                 mounts.native.push(Native { container_path, volume });
             } else if path == "/" {

@@ -57,6 +57,7 @@ pub fn master(parts: &Parts<'_>) -> Result<Value> {
     pod["mountConfigStorage"] = if by_files { "configmap" } else { "secret" }.into();
     pod["nonNativeMounts"] = json!(if by_files { parts.mounts.lines() } else { Vec::new() });
     pod["rootSecrets"] = json!(secret(spec, parts.mounts)?);
+    pod["claimDirectories"] = json!(Volumes::claim_directories(parts.mounts));
     pod["backupPath"] = format!("/tmp/alluxio-backup/{}/{}", ctx.namespace, ctx.name).into();
     // Directories of nodes are where the Dataset says: the master reads them as the workers do.
     let on_nodes = parts

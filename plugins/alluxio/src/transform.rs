@@ -7,6 +7,7 @@ use wasser_sdk::{Context, Error, Host, Result};
 
 use crate::hadoop;
 use crate::input::{Component, Spec};
+use crate::journal;
 use crate::mounts::Mounts;
 use crate::pods;
 use crate::ports::{self, Allocate, Ports};
@@ -87,6 +88,7 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host, allocate: Allocate<'_>) -> 
         "tieredstore": {"levels": tiers.values()},
         "shortCircuit": {"enabled": tiers.reach_clients(), "policy": "local"},
         "initUsers": users::of(ctx, &tiers)?,
+        "journal": journal::of(spec)?,
         "status": status(&parts, &properties)?,
     });
     if !spec.disable_prometheus {

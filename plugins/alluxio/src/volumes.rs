@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use wasser_sdk::{Error, Result};
 
 use crate::input::Spec;
-use crate::mounts::{Entry, LOCAL_ROOT, Mounts, SECRETS, Volume};
+use crate::mounts::{Entry, LOCAL_ROOT, Mounts, Native, SECRETS, Volume};
 use crate::restore::Backup;
 
 /// Volumes of a pod and where its containers mount them.
@@ -76,7 +76,7 @@ impl Volumes {
         }
     }
 
-    /// Adds the `local://` and `pvc://` mounts.
+    /// Adds the `local://` and `pvc://` mounts. A directory of the node must be there: an empty one in its place would be an empty Dataset.
     pub fn add_native(&mut self, mounts: &Mounts) {
         for (at, native) in mounts.native.iter().enumerate() {
             let name = format!("ufs-{at}");
@@ -86,7 +86,7 @@ impl Volumes {
                 &native.container_path
             };
             let (volume, sub_path) = match &native.volume {
-                Volume::Directory(directory) => (json!({"name": name, "hostPath": {"path": directory}}), ""),
+                Volume::Directory(directory) => (json!({"name": name, "hostPath": {"path": directory, "type": "Directory"}}), ""),
                 Volume::Claim(claim, directory) => {
                     let claim = json!({"name": name, "persistentVolumeClaim": {"claimName": claim}});
                     (claim, directory.as_str())
@@ -98,6 +98,17 @@ impl Volumes {
             }
             self.add(volume, mount);
         }
+    }
+
+    /// Directories of claims that must be there before the kubelet makes them: volume, claim and directory.
+    pub fn claim_directories(mounts: &Mounts) -> Vec<Value> {
+        let directory = |(at, native): (usize, &Native)| match &native.volume {
+            Volume::Claim(claim, directory) if !directory.is_empty() => {
+                Some(json!({"volume": format!("ufs-{at}"), "claim": claim, "directory": directory}))
+            }
+            _ => None,
+        };
+        mounts.native.iter().enumerate().filter_map(directory).collect()
     }
 
     /// Adds the Secrets of the mounts, as files.

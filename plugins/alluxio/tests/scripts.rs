@@ -9,7 +9,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use support::KIT;
 use support::scripts::{asked, master};
-use wasser_testkit::scripts::Sandbox;
+use wasser_testkit::scripts::{Sandbox, Script};
 
 const MOUNT: &str = "/etc/fluid/scripts/mount.sh";
 const READY: &str = "/etc/fluid/scripts/ready.sh";
@@ -161,37 +161,72 @@ async fn nothing_is_unmounted_by_lines_that_cannot_be_read() {
     }
 }
 
+/// The script of a container, with its arguments.
+async fn command(mounts: Value, container: &str) -> Script {
+    let rendered = KIT.helm().render(&values(mounts)).await.unwrap();
+    let scripts = Script::all(&rendered).into_iter();
+    let mut found = scripts.filter(|script| script.arguments.first().is_some_and(|name| name == container));
+    found.next().unwrap()
+}
+
 /// A journal is formatted where there is none, and only there.
 #[rstest]
-#[case::new(&[], 0, &["formatJournal"])]
-#[case::file_system_of_its_own(&["lost+found/x"], 0, &["formatJournal"])]
-#[case::there(&["FileSystemMaster/v1/_format_1"], 0, &[])]
-#[case::hidden(&[".x"], 0, &[])]
+#[case::not_made_yet(false, &[], &["formatJournal"])]
+#[case::new(true, &[], &["formatJournal"])]
+#[case::file_system_of_its_own(true, &["lost+found/x"], &["formatJournal"])]
+#[case::there(true, &["FileSystemMaster/v1/_format_1"], &[])]
+#[case::hidden(true, &[".x"], &[])]
 #[tokio::test]
-async fn a_journal_that_is_there_is_kept(#[case] files: &[&str], #[case] code: i32, #[case] expected: &[&str]) {
-    let rendered = KIT
-        .helm()
-        .render(&values(json!([{"mountPoint": "s3://a", "name": "a"}])))
-        .await
-        .unwrap();
-    let scripts = wasser_testkit::scripts::Script::all(&rendered);
-    let script = scripts.iter().find(|script| script.text.contains("formatJournal")).unwrap();
+async fn a_journal_that_is_there_is_kept(#[case] made: bool, #[case] files: &[&str], #[case] expected: &[&str]) {
+    let mut script = command(json!([{"mountPoint": "s3://a", "name": "a"}]), "journal-format").await;
     let sandbox = Sandbox::new(&[]);
     sandbox.program("alluxio", "");
-    let mut script = script.clone();
-    let folder = script.arguments.last_mut().unwrap();
-    assert_eq!(*folder, "/journal");
-    *folder = sandbox.path("journal").display().to_string();
-    // It fails where it cannot look.
-    let ran = sandbox.run(&script, &["bash"], &[]);
-    assert!(ran.code != 0 && asked(&ran).is_empty(), "{ran:?}");
-    std::fs::create_dir_all(sandbox.path("journal")).unwrap();
-    for file in files {
-        sandbox.file(&format!("journal/{file}"), "");
+    assert_eq!(script.arguments[1..], ["/journal"]);
+    script.arguments[1] = sandbox.path("journal").display().to_string();
+    if made {
+        std::fs::create_dir_all(sandbox.path("journal")).unwrap();
+        files.iter().for_each(|file| sandbox.file(&format!("journal/{file}"), ""));
     }
     let ran = sandbox.run(&script, &["bash"], &[]);
     assert_eq!(
         (ran.code, asked(&ran)),
-        (code, expected.iter().map(|call| (*call).to_owned()).collect())
+        (0, expected.iter().map(|call| (*call).to_owned()).collect())
     );
+}
+
+#[tokio::test]
+async fn a_journal_that_cannot_be_looked_at_is_not_formatted() {
+    let mut script = command(json!([{"mountPoint": "s3://a", "name": "a"}]), "journal-format").await;
+    let sandbox = Sandbox::new(&[]);
+    sandbox.program("alluxio", "");
+    sandbox.program("ls", "echo 'Input/output error' >&2; exit 2");
+    script.arguments[1] = sandbox.path("").display().to_string();
+    let ran = sandbox.run(&script, &["bash"], &[]);
+    assert!(ran.code != 0 && asked(&ran).is_empty(), "{ran:?}");
+}
+
+#[tokio::test]
+async fn a_directory_that_a_claim_does_not_have_is_named() {
+    let mounts = json!([
+        {"mountPoint": "pvc://whole", "name": "whole"}, {"mountPoint": "pvc://files/a b/c", "name": "x"}, {"mountPoint": "pvc://more/d", "name": "y"},
+    ]);
+    let mut script = command(mounts, "check-claims").await;
+    assert_eq!(
+        script.arguments[1..],
+        ["files", "a b/c", "/claims/ufs-1/a b/c", "more", "d", "/claims/ufs-2/d"]
+    );
+    let sandbox = Sandbox::new(&["/dev/termination-log"]);
+    sandbox.file("/dev/termination-log", "");
+    for at in [3_usize, 6] {
+        script.arguments[at] = sandbox.path(&script.arguments[at]).display().to_string();
+    }
+    sandbox.file("/claims/ufs-1/a b/c/file", "");
+    let ran = sandbox.run(&script, &["bash"], &[]);
+    let told = "the claim more has no directory d; make it, or correct the mount\n";
+    assert_eq!(
+        (ran.code, ran.stderr.as_str(), sandbox.read("/dev/termination-log").as_str()),
+        (1, told, told)
+    );
+    sandbox.file("/claims/ufs-2/d/file", "");
+    assert_eq!(sandbox.run(&script, &["bash"], &[]).code, 0);
 }
