@@ -152,6 +152,28 @@ fn without_a_master_nothing_is_emptied() {
 }
 
 #[test]
+fn no_more_is_cached_than_there_is() {
+    let mut documents = support::KIT.pair(json!({"mounts": [mount("a")]}), json!({}));
+    let host = master().on_exec(|_, argv| match argv {
+        [.., "summary"] => ok("Total Capacity: 2GB\nUsed Capacity: 1GB"),
+        _ => ok(include_str!("reports/metrics.txt")),
+    });
+    for (total, expected) in [
+        ("4.00GiB", "25.0%"),
+        ("1.00MiB", "100.0%"),
+        ("0.00B", "0.0%"),
+        ("[Calculating]", ""),
+    ] {
+        documents[0]["status"] = json!({"ufsTotal": total});
+        let states = Alluxio::cache_states(&support::KIT.context(&documents).unwrap(), &host).unwrap();
+        assert!(
+            states.contains(&("cachedPercentage".into(), expected.into())),
+            "{total}: {states:?}"
+        );
+    }
+}
+
+#[test]
 fn a_report_that_is_not_understood_leaves_what_is_known() {
     let ctx = live(&[], &[mount("a")], false);
     let host = |metrics: &'static str, at: u64| {

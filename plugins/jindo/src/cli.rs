@@ -94,6 +94,13 @@ pub fn totals(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageStats> {
     Ok(stats)
 }
 
+/// `Dataset.status.ufsTotal` in bytes; none where nobody counts, or while that is being done. To count for each look at the cache would cost more than
+/// the look.
+fn ufs_total(ctx: &Context<Spec>) -> Option<u64> {
+    let text = ctx.dataset.as_ref()?.status.get("ufsTotal")?.as_str()?;
+    wasser_api::size::parse(text).ok().and_then(|bytes| u64::try_from(bytes).ok())
+}
+
 /// What the cache holds.
 pub fn states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, String)>> {
     if ctx.runtime.spec.master.disabled {
@@ -114,19 +121,22 @@ pub fn states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, Stri
         ("cacheCapacity".to_string(), reports::human(capacity)),
         ("cached".to_string(), reports::human(cached)),
     ];
-    if ctx.is_set(QUERY_TOTAL) {
-        states.push(("cachedPercentage".into(), reports::percentage(cached, totals(ctx, host)?.total)));
+    if let Some(total) = ufs_total(ctx) {
+        states.push(("cachedPercentage".into(), reports::percentage(cached, total)));
     }
     Ok(states)
 }
 
-/// One attempt to empty the cache; without a master that is ready there is nobody to ask.
+/// One attempt to empty the cache. Without a master's pod there never was one; with one that is not ready, the attempt fails, and the host goes on
+/// after the last.
 pub fn format(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
-    let patience = ctx.runtime.spec.clean_cache_policy.grace_period_seconds.unwrap_or(60).max(1);
-    match host.ready_pods(MASTER)?.first() {
-        Some(pod) => host
-            .run(&pod.name, &["jindocache", "-formatCache"], Duration::from_secs(patience))
-            .map(drop),
-        None => Ok(()),
+    let masters = host.pods(MASTER)?;
+    if masters.is_empty() {
+        return Ok(());
     }
+    let pod = masters.iter().find(|pod| pod.ready);
+    let pod = pod.ok_or_else(|| Error::failed("the cache was not emptied: no master pod is ready"))?;
+    let patience = ctx.runtime.spec.clean_cache_policy.grace_period_seconds.unwrap_or(60).max(1);
+    host.run(&pod.name, &["jindocache", "-formatCache"], Duration::from_secs(patience))
+        .map(drop)
 }

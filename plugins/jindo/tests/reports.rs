@@ -71,8 +71,25 @@ fn totals_are_counted_where_that_is_wanted() {
     let ctx = context(json!({}), &[("query-ufs-total", "true")]);
     let stats = Jindo::storage_stats(&ctx, &host).unwrap();
     assert_eq!((stats.total, stats.total_files), (108, 1));
-    let states = Jindo::cache_states(&ctx, &host).unwrap();
-    assert_eq!(states[2], ("cachedPercentage".into(), "100.0%".into()), "never more than all");
+}
+
+#[rstest]
+#[case::half("1.00GiB", Some("50.0%"))]
+#[case::more_than_there_is("108.00B", Some("100.0%"))]
+#[case::nothing("0.00B", Some("0.0%"))]
+#[case::not_known_yet("[Calculating]", None)]
+#[case::not_counted("", None)]
+fn the_share_that_is_cached_is_of_what_the_dataset_shows(#[case] total: &str, #[case] expected: Option<&str>) {
+    let mut documents = support::pair(json!({}), json!({}), json!({}));
+    documents[0]["status"] = json!({"ufsTotal": total});
+    let host = pods().on_exec(|_, _| ok("Total MEM Capacity: 2.00GB\nUsed MEM Capacity: 0.50GB"));
+    let states = Jindo::cache_states(&support::KIT.context(&documents).unwrap(), &host).unwrap();
+    let shown = states
+        .iter()
+        .find(|(name, _)| name == "cachedPercentage")
+        .map(|(_, value)| value.as_str());
+    assert_eq!(shown, expected);
+    assert_eq!(host.calls().len(), 1, "nothing is counted for it: {:?}", host.calls());
 }
 
 #[rstest]
@@ -115,9 +132,11 @@ fn a_mount_that_fails_is_told(#[case] stderr: &'static str, #[case] fine: bool) 
 
 #[test]
 fn without_a_master_there_is_nothing_to_clean_and_nothing_to_ask() {
-    let host = FakeHost::new().pod("master", "demo-jindofs-master-0", false);
     let ctx = context(json!({}), &[]);
-    Jindo::shutdown(&ctx, &host).unwrap();
+    Jindo::shutdown(&ctx, &FakeHost::new()).unwrap();
+    let host = FakeHost::new().pod("master", "demo-jindofs-master-0", false);
+    let error = Jindo::shutdown(&ctx, &host).unwrap_err().to_string();
+    assert_eq!(error, "the cache was not emptied: no master pod is ready");
     let waits = |error| matches!(error, Error::RetryAfter { .. });
     assert!(waits(Jindo::prepare_ufs(&ctx, &host).unwrap_err()));
     assert!(waits(Jindo::cache_states(&ctx, &host).unwrap_err()));

@@ -72,7 +72,8 @@ pub fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String
     };
     let shown = |bytes: Option<u64>| bytes.map(size::format).unwrap_or_default();
     let percentage = match (summary.used, ufs_total(ctx)) {
-        (Some(used), Some(total)) => size::format_percent(used as f64, total as f64),
+        // Blocks of several copies, or of files that came since the size was read, are no more than all of it.
+        (Some(used), Some(total)) => size::format_percent(used.min(total) as f64, total as f64),
         _ => String::new(),
     };
     let states = [
