@@ -52,8 +52,11 @@ impl Sources {
         for (at, mount) in dataset.mounts.iter().enumerate() {
             let field = format!("Dataset.spec.mounts[{at}]");
             let path = path(mount);
-            check_word(&format!("{field}.path"), &path)?;
-            check_word(&format!("{field}.mountPoint"), &mount.mount_point)?;
+            check_path(
+                &format!("{field}.{}", if mount.path.starts_with('/') { "path" } else { "name" }),
+                &path,
+            )?;
+            check_value(&format!("{field}.mountPoint"), &mount.mount_point)?;
             if sources.mounts.iter().any(|(other, _)| *other == path) {
                 return Err(Error::invalid(
                     field,
@@ -77,7 +80,7 @@ impl Sources {
         let name = name(&path);
         let mut target = mount.mount_point.clone();
         match scheme {
-            "oss" | "s3" | "cos" | "obs" | "hdfs" | "http" | "https" if bucket.is_empty() => return Err(wrong("names no bucket or host")),
+            "oss" | "s3" | "cos" | "obs" | "hdfs" | "http" | "https" if !is_word(bucket) => return Err(wrong("names no bucket or host")),
             "oss" if !options.contains_key("fs.oss.endpoint") => {
                 return Err(Error::invalid(
                     format!("{field}.options"),
@@ -90,6 +93,12 @@ impl Sources {
                 let (volume, below) =
                     native(scheme, rest, &directory).ok_or_else(|| wrong("is neither pvc://<claim>[/path] nor local:///<directory>"))?;
                 target = format!("local://{below}");
+                if path.contains(':') {
+                    return Err(Error::invalid(
+                        field,
+                        format!("is a volume at {path}, and containers have none at a path with `:`; give it another path"),
+                    ));
+                }
                 self.volumes
                     .push(json!({"name": format!("ufs-{}", self.volumes.len()), "mountPath": directory, "source": volume}));
             }
@@ -113,12 +122,7 @@ impl Sources {
             .filter(|(name, _)| !CACHE_SET.iter().any(|(option, _)| option == name))
         {
             check_word(&format!("{field}.options"), name)?;
-            if value.chars().any(char::is_control) {
-                return Err(Error::invalid(
-                    format!("{field}.options.{name}"),
-                    "contains a control character; remove it",
-                ));
-            }
+            check_value(&format!("{field}.options.{name}"), value)?;
             if [KEY_ID, KEY_SECRET].contains(&name.as_str()) {
                 let message = "does not belong into an option that everybody can read; use encryptOptions";
                 return Err(Error::invalid(format!("{field}.options.{name}"), message));
@@ -162,8 +166,20 @@ impl Sources {
                 return Err(Error::invalid(format!("{field}.encryptOptions"), message));
             }
             let projection = json!({"secret": reference.name, "key": reference.key, "path": format!("{directory}/{file}")});
-            if !self.projections.contains(&projection) {
-                self.projections.push(projection);
+            match self.projections.iter().find(|other| other["path"] == projection["path"]) {
+                None => self.projections.push(projection),
+                Some(other) if *other == projection => {}
+                Some(other) => {
+                    let message = format!(
+                        "gives `{name}` from the key {} of the Secret {}, and another mount of the bucket {bucket} from the key {} of the Secret {}; \
+                         the pods have one pair of keys for each bucket: use the same one, or a Dataset for each",
+                        reference.key,
+                        reference.name,
+                        text(other, "key"),
+                        text(other, "secret")
+                    );
+                    return Err(Error::invalid(format!("{field}.encryptOptions"), message));
+                }
             }
         }
         if !["accessKeyId", "accessKeySecret"]
@@ -234,7 +250,8 @@ fn native(scheme: &str, rest: &str, directory: &str) -> Option<(Value, String)> 
         return None;
     }
     if scheme == "local" {
-        let source = json!({"hostPath": {"path": rest}});
+        // One that is not there would be made, and the Dataset would be empty.
+        let source = json!({"hostPath": {"path": rest, "type": "Directory"}});
         return (rest.starts_with('/') && rest.len() > 1).then(|| (source, directory.to_string()));
     }
     let (claim, below) = rest.split_once('/').unwrap_or((rest, ""));
@@ -247,13 +264,39 @@ fn native(scheme: &str, rest: &str, directory: &str) -> Option<(Value, String)> 
     (!claim.is_empty()).then(|| (json!({"persistentVolumeClaim": {"claimName": claim}}), target))
 }
 
-/// Refuses text that is no single word: it would break a line of the configuration.
-pub fn check_word(field: &str, text: &str) -> Result<()> {
-    if text.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(Error::invalid(
-            field,
-            "is empty or contains white space or control characters; remove them",
-        ));
+/// A string of a JSON object; empty where it is missing.
+fn text<'a>(object: &'a Value, key: &str) -> &'a str {
+    object.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && !text.chars().any(|c| c.is_whitespace() || c.is_control())
+}
+
+/// Refuses a path that could not be found again in what the master lists, where white space parts paths from sources.
+fn check_path(field: &str, path: &str) -> Result<()> {
+    if is_word(path) && !path.split('/').any(|part| part == "..") {
+        return Ok(());
     }
-    Ok(())
+    let message = format!(
+        "`{}` has white space, a control character or `..`; give the mount a path without",
+        path.escape_debug()
+    );
+    Err(Error::invalid(field, message))
+}
+
+/// Refuses a name in the configuration that is not a single word, or that would begin another kind of line.
+pub fn check_word(field: &str, text: &str) -> Result<()> {
+    if is_word(text) && !text.contains('=') && !text.starts_with(['#', '[', ';']) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        field,
+        format!("`{}` is not the name of an option; use one word without `=`", text.escape_debug()),
+    ))
+}
+
+/// Refuses a value that would break a line of the configuration.
+pub fn check_value(field: &str, text: &str) -> Result<()> {
+    wasser_sdk::text::check(field, text)
 }

@@ -46,9 +46,26 @@ impl Store {
         for path in &paths {
             let plain = |c: char| c.is_ascii_alphanumeric() || "_./-".contains(c);
             if !path.starts_with('/') || path.trim_matches('/').is_empty() || path.contains("..") || !path.chars().all(plain) {
-                let message = "needs absolute directories of plain characters, separated by commas";
+                let message = format!(
+                    "`{}` is not an absolute directory of letters, digits and `_.-/`; separate several by commas",
+                    path.escape_debug()
+                );
                 return Err(Error::invalid(format!("{LEVEL}.path"), message));
             }
+        }
+        let parts = |path: &str| {
+            path.split('/')
+                .filter(|part| !part.is_empty())
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        if let Some((at, path)) = paths
+            .iter()
+            .enumerate()
+            .find(|(at, path)| paths.iter().take(*at).any(|other| parts(other) == parts(path)))
+        {
+            let message = format!("names {path} again as directory {}; name each directory once", at + 1);
+            return Err(Error::invalid(format!("{LEVEL}.path"), message));
         }
         let quotas = quotas(level, paths.len())?;
         let directory = |path: &str| format!("{}/{owner}/jindocache", path.trim_end_matches('/'));

@@ -7,7 +7,7 @@ use wasser_sdk::spec::Image;
 use wasser_sdk::{Context, Error, Result};
 
 use crate::input::{Component, Spec, Texts};
-use crate::sources::{Sources, TOKEN, check_word};
+use crate::sources::{Sources, TOKEN, check_value, check_word};
 use crate::store::Store;
 
 const CRITICAL: &str = "critical-fuse-pod";
@@ -140,18 +140,22 @@ fn check(spec: &Spec) -> Result<()> {
         _ => {}
     }
     let parts = [
-        &spec.properties,
-        &spec.master.properties,
-        &spec.worker.properties,
-        &spec.fuse.properties,
-        &spec.log_config,
-        &spec.fuse.log_config,
+        ("properties", &spec.properties),
+        ("master.properties", &spec.master.properties),
+        ("worker.properties", &spec.worker.properties),
+        ("fuse.properties", &spec.fuse.properties),
+        ("logConfig", &spec.log_config),
+        ("fuse.logConfig", &spec.fuse.log_config),
     ];
-    for (key, value) in parts.into_iter().flatten() {
-        check_word("JindoRuntime.spec properties", key)?;
-        if value.chars().any(char::is_control) {
-            return invalid("properties", &format!("`{key}` contains a control character; remove it"));
+    for (part, texts) in parts {
+        for (key, value) in texts {
+            let field = format!("JindoRuntime.spec.{part}[{}]", key.escape_debug());
+            check_word(&field, key)?;
+            check_value(&field, value)?;
         }
+    }
+    for (at, arg) in spec.fuse.args.iter().enumerate() {
+        check_value(&format!("JindoRuntime.spec.fuse.args[{at}]"), arg)?;
     }
     Ok(())
 }

@@ -14,7 +14,11 @@ fn refusal(mount: Value, runtime: Value) -> (String, String) {
 #[case::scheme(json!({"mountPoint": "ftp://host/"}), "mountPoint", "none of oss")]
 #[case::no_scheme(json!({"mountPoint": "bucket"}), "mountPoint", "has no scheme")]
 #[case::bucket(json!({"mountPoint": "oss:///path"}), "mountPoint", "names no bucket")]
-#[case::line_break(json!({"mountPoint": "oss://b/a\nb"}), "mountPoint", "white space")]
+#[case::line_break(json!({"mountPoint": "oss://b/a\nb"}), "mountPoint", "control character")]
+#[case::bucket_of_words(json!({"mountPoint": "oss://a b/c"}), "mountPoint", "names no bucket")]
+#[case::path_of_words(json!({"path": "/2022 10 12"}), "path", "give the mount a path without")]
+#[case::name_of_words(json!({"name": "2022 10 12"}), "name", "give the mount a path without")]
+#[case::option_name(json!({"options": {"fs.oss.endpoint": "e", "a=b": "c"}}), "options", "one word without `=`")]
 #[case::upwards(json!({"mountPoint": "pvc://claim/../x"}), "mountPoint", "pvc://<claim>")]
 #[case::relative(json!({"mountPoint": "local://x"}), "mountPoint", "local:///<directory>")]
 #[case::endpoint(json!({"options": {}}), "options", "fs.oss.endpoint")]
@@ -33,6 +37,29 @@ fn a_mount_that_cannot_work(#[case] mount: Value, #[case] field: &str, #[case] r
     assert!(message.contains(remedy), "{message}");
 }
 
+/// Two directories of one bucket, each with keys of its own.
+fn with_keys(first: &str, second: &str) -> Vec<Value> {
+    let key = |name: &str, secret: &str, key: &str| json!({"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}});
+    let mount = |name: &str, secret: &str| {
+        json!({
+            "mountPoint": format!("oss://bucket/{name}"), "name": name, "options": {"fs.oss.endpoint": "e"},
+            "encryptOptions": [key("fs.oss.accessKeyId", secret, "id"), key("fs.oss.accessKeySecret", secret, "secret")]
+        })
+    };
+    support::KIT.pair(json!({"mounts": [mount("one", first), mount("two", second)]}), json!({}))
+}
+
+#[test]
+fn a_bucket_has_one_pair_of_keys() {
+    let (field, message) = wasser_testkit::refusal(support::values(&with_keys("keys-a", "keys-b")));
+    assert_eq!(field, "Dataset.spec.mounts[1].encryptOptions");
+    let expected = "gives `fs.oss.accessKeyId` from the key id of the Secret keys-b, and another mount of the bucket bucket from the key id of the Secret \
+                    keys-a; the pods have one pair of keys for each bucket: use the same one, or a Dataset for each";
+    assert_eq!(message, expected);
+    let values = support::values(&with_keys("keys", "keys")).unwrap();
+    assert_eq!(values["secretProjections"].as_array().unwrap().len(), 2);
+}
+
 #[rstest]
 #[case::masters(json!({"master": {"replicas": 2}}), "master.replicas", "neither 1 nor 3")]
 #[case::network(json!({"networkmode": "Mesh"}), "networkmode", "neither HostNetwork")]
@@ -49,6 +76,10 @@ fn a_mount_that_cannot_work(#[case] mount: Value, #[case] field: &str, #[case] r
     "tieredstore.levels[0].quotaList", "has 1 quotas"
 )]
 #[case::path(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/a/.."}]}}), "tieredstore.levels[0].path", "absolute")]
+#[case::semicolon(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/a;/b"}]}}), "tieredstore.levels[0].path", "separate several by commas")]
+#[case::twice(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/a,/a/"}]}}), "tieredstore.levels[0].path", "once")]
+#[case::property(json!({"worker": {"properties": {"a b": "c"}}}), "worker.properties[a b]", "one word")]
+#[case::argument(json!({"fuse": {"args": ["-ouri=x\ny"]}}), "fuse.args[0]", "control character")]
 #[case::ratio(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/a", "high": "80"}]}}), "tieredstore.levels[0].high", "ratio")]
 fn a_runtime_that_cannot_work(#[case] runtime: Value, #[case] field: &str, #[case] remedy: &str) {
     let (at, message) = refusal(json!({}), runtime);

@@ -20,6 +20,7 @@ use wasser_sdk::{Context, Error, Implement, RawContext, Result};
 
 pub use chart::Helm;
 pub use manifest::{host, merge};
+pub use wasser_chart::Rendered;
 
 /// The UID of Dataset and runtime.
 pub const UID: &str = "0b6f5a7e-1d0c-4f3e-9a54-2f1f8c1d7e10";
