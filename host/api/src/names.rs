@@ -5,6 +5,12 @@ use std::fmt;
 /// The longest name that a DNS label may have.
 const MAX_LENGTH: usize = 63;
 
+/// The longest name that a release of Helm may have.
+const HELM_RELEASE: usize = 53;
+
+/// The longest name that a StatefulSet may have: its pods have a label whose value is the name, a hyphen and up to ten characters.
+const STATEFUL_SET: usize = MAX_LENGTH - 11;
+
 /// A name that the objects made from it can carry: an RFC 1035 label.
 ///
 /// Services, and with them the pods' host names, take their names from the Dataset's, so it must start with a letter.
@@ -63,6 +69,39 @@ pub fn is_dns1035(name: &str) -> bool {
 /// The name is not an RFC 1035 label.
 pub fn check_dns1035(name: &str) -> Result<(), InvalidName> {
     Dns1035Name::try_from(name).map(drop)
+}
+
+/// The name is too long for the workloads that are made of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the name {name:?} has {} characters, and names of workloads that are made of it only allow {longest}; create the object under another name", name.len())]
+pub struct TooLongName {
+    /// The name as the user wrote it.
+    pub name: String,
+    /// The number of characters that it may have.
+    pub longest: usize,
+}
+
+/// Returns how long the name of a runtime may be whose workloads have names of this kind and with this suffix: `("StatefulSet", "-worker")`.
+/// The runtime is also a release of Helm.
+pub fn longest_for<'a>(workloads: impl IntoIterator<Item = (&'a str, &'a str)>) -> usize {
+    // Pods of DaemonSets and Deployments have hashes without a name as labels, and their own names are cut where they are too long.
+    let sets = workloads.into_iter().filter(|(kind, _)| *kind == "StatefulSet");
+    let longest = sets.map(|(_, suffix)| STATEFUL_SET.saturating_sub(suffix.len()));
+    longest.fold(HELM_RELEASE, usize::min)
+}
+
+/// Checks the length of a runtime's name; see [`longest_for`].
+///
+/// # Errors
+/// The name is longer.
+pub fn check_length(name: &str, longest: usize) -> Result<(), TooLongName> {
+    if name.len() <= longest {
+        return Ok(());
+    }
+    Err(TooLongName {
+        name: name.to_owned(),
+        longest,
+    })
 }
 
 /// The PersistentVolume of a Dataset, which is also its volume handle: `<namespace>-<name>`.
@@ -129,6 +168,25 @@ mod tests {
     fn the_dns_rule(#[case] name: &str, #[case] valid: bool) {
         assert_eq!(is_dns1035(name), valid);
         assert_eq!(check_dns1035(name).is_ok(), valid);
+    }
+
+    #[rstest]
+    #[case::none(&[], 53)]
+    #[case::juicefs(&[("StatefulSet", "-worker"), ("DaemonSet", "-fuse")], 45)]
+    #[case::jindo(&[("StatefulSet", "-jindofs-master"), ("StatefulSet", "-jindofs-worker"), ("DaemonSet", "-jindofs-fuse")], 37)]
+    #[case::clients_only(&[("DaemonSet", "-a-rather-long-suffix-for-clients")], 53)]
+    #[case::absurd(&[("StatefulSet", "-a-suffix-that-is-longer-than-any-name-of-a-stateful-set-may-be")], 0)]
+    fn the_longest_suffix_decides(#[case] workloads: &[(&str, &str)], #[case] longest: usize) {
+        assert_eq!(longest_for(workloads.iter().copied()), longest);
+        let name = "a".repeat(longest);
+        assert_eq!(check_length(&name, longest), Ok(()));
+        let refused = check_length(&format!("{name}b"), longest).unwrap_err().to_string();
+        assert!(refused.contains(&format!("has {} characters", longest + 1)), "{refused}");
+        assert!(refused.contains(&format!("only allow {longest}; ")), "{refused}");
+        // A revision of a StatefulSet: its name and up to ten characters, as a label of the pods.
+        for (_, suffix) in workloads.iter().filter(|(kind, _)| *kind == "StatefulSet" && longest > 0) {
+            assert!(format!("{name}{suffix}-0123456789").len() <= MAX_LENGTH);
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use support::{difference, meta, pack, rendered, renderer, sorted, template};
 use tempfile::TempDir;
+use wasser_chart::Capabilities;
 
 /// Where each object of a manifest begins.
 const BEGINS: &str = "---\n# Source: ";
@@ -87,6 +88,28 @@ async fn values_make_the_objects_that_are_expected_of_them() {
         differences.extend(difference(name, &expected, &Ok(objects)));
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+/// CRDs with `optionalOldSelf` are refused by Kubernetes before 1.30.
+#[tokio::test]
+async fn rules_for_names_come_where_the_api_server_knows_them() {
+    let (_directory, chart) = chart();
+    let packed = pack(&chart);
+    for (version, rules) in [("v1.29.9", 0), ("v1.30.0", 5), ("v1.35.1", 5)] {
+        let capabilities = Capabilities {
+            kube_version: Some(version.to_owned()),
+            ..Capabilities::default()
+        };
+        let renderer = renderer().with_capabilities(capabilities);
+        let rendered = renderer.render(&packed, &meta(), &serde_json::json!({})).await.unwrap();
+        let (_, crds) = split(&rendered.template());
+        assert_eq!(
+            crds.iter().filter(|crd| crd.contains("optionalOldSelf: true")).count(),
+            rules,
+            "{version}"
+        );
+        assert!(crds.iter().all(|crd| crd.contains("openAPIV3Schema:")), "{version}");
+    }
 }
 
 /// A rendering with one value other than by default.

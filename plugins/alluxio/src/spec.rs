@@ -9,11 +9,23 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{ResourceRequirements, Volume, VolumeMount};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use wasser_api::crd::pieces;
+use wasser_api::crd::{limit_names, pieces, structural};
 use wasser_api::runtime_status::RuntimeStatus;
 use wasser_api::shared::{FuseCleanPolicy, InitUsersSpec, NetworkMode, PodMetadata, RuntimeManagement, TieredStore, User, VersionSpec};
+
+/// The CRD of AlluxioRuntime, which the API server checks names by.
+pub fn crd() -> CustomResourceDefinition {
+    let longest = crate::describe::description().longest_name();
+    limit_names(
+        structural(AlluxioRuntime::crd()),
+        &longest.to_string(),
+        &format!("{longest} characters"),
+    )
+}
 
 /// A cache made of an Alluxio master, workers, and clients that mount the file system on nodes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema, kube::CustomResource)]

@@ -1,10 +1,9 @@
 //! Prints the CRD of JindoRuntime. With `--json`, as one line of JSON: the form that a plugin package carries.
 
-use kube::CustomResourceExt;
-use wasser_api::crd::{example, structural};
-use wasser_jindo::spec::JindoRuntime;
+use wasser_api::crd::example;
+use wasser_jindo::spec;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    print!("{}", example(&[structural(JindoRuntime::crd())], "wasser-jindo")?);
+    print!("{}", example(&[spec::crd()], "wasser-jindo")?);
     Ok(())
 }

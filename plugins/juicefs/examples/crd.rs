@@ -1,10 +1,9 @@
 //! Prints the CRD of JuiceFSRuntime. With `--json`, as one line of JSON: the form that a plugin package carries.
 
-use kube::CustomResourceExt;
-use wasser_api::crd::{example, structural};
-use wasser_juicefs::spec::JuiceFSRuntime;
+use wasser_api::crd::example;
+use wasser_juicefs::spec;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    print!("{}", example(&[structural(JuiceFSRuntime::crd())], "wasser-juicefs")?);
+    print!("{}", example(&[spec::crd()], "wasser-juicefs")?);
     Ok(())
 }

@@ -20,6 +20,14 @@ pub struct Description {
     pub wants: Vec<Want>,
 }
 
+impl Description {
+    /// How long the name of a runtime may be that has all of the roles.
+    pub fn longest_name(&self) -> usize {
+        let workloads = self.roles.iter().map(|role| (role.workload.as_str(), role.suffix.as_str()));
+        wasser_api::names::longest_for(workloads)
+    }
+}
+
 /// One part of the cache system: a workload that the chart renders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Role {

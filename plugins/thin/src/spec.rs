@@ -7,11 +7,30 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{
     ContainerPort, EnvVar, Lifecycle, LocalObjectReference, Probe, ResourceRequirements, Volume, VolumeMount,
 };
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use wasser_api::crd::pieces;
+use wasser_api::crd::{limit_names, pieces, structural};
 use wasser_api::runtime_status::RuntimeStatus;
 use wasser_api::shared::{NetworkMode, PodMetadata, RuntimeManagement, TieredStore, User};
+
+/// The CRDs of ThinRuntime and ThinRuntimeProfile.
+///
+/// The name of a runtime may be as long as that of its Dataset where it serves one that refers to another, since nothing is installed for it; the
+/// host makes it then, without a profile. Workers allow less. Whether a profile brings some is not known here: the plugin refuses that.
+pub fn crds() -> [CustomResourceDefinition; 2] {
+    let description = crate::describe::description();
+    let (workers, clients) = (description.longest_name(), wasser_api::names::longest_for([]));
+    let without_profile = "!has(self.spec) || !has(self.spec.profileName) || self.spec.profileName == ''";
+    let with_workers = "has(self.spec.worker) && has(self.spec.worker.enabled) && self.spec.worker.enabled";
+    let longest = format!("{without_profile} ? 63 : {with_workers} ? {workers} : {clients}");
+    let said = format!("{clients} characters, {workers} with workers, and 63 without a profile");
+    [
+        limit_names(structural(ThinRuntime::crd()), &longest, &said),
+        structural(ThinRuntimeProfile::crd()),
+    ]
+}
 
 /// A client that mounts any file system, as a profile says.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema, kube::CustomResource)]

@@ -1,11 +1,12 @@
 //! From profile, runtime and Dataset to the values of the chart.
 
 use serde_json::{Value, json};
+use wasser_api::names;
 use wasser_sdk::{Context, Error, Host, Result};
 
 use crate::claim;
 use crate::config;
-use crate::describe::{FUSE, WORKER};
+use crate::describe::{self, FUSE, WORKER};
 use crate::env;
 use crate::host_volume;
 use crate::input::{Component, Spec};
@@ -48,6 +49,10 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
     fuse_pod.envs = env::of_fuse(&fuse.env, &ctx.mount_path, &fuse.options, dataset.read_only());
     fuse_pod.node_selector.insert(ctx.fuse_label.clone(), "true".into());
 
+    if worker.enabled {
+        let longest = describe::description().longest_name();
+        names::check_length(&ctx.name, longest).map_err(|error| Error::invalid("ThinRuntime.metadata.name", error.to_string()))?;
+    }
     let worker_pod = if worker.enabled {
         pod(WORKER, &worker, Volumes::of(WORKER, &worker.volume_mounts, &all_volumes)?, &cache)?
     } else {

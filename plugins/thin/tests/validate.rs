@@ -23,6 +23,11 @@ fn refusal(documents: &[Value]) -> (String, String) {
 #[case::chart_volume(json!({"fuse": {"volumeMounts": [{"name": "thin-conf", "mountPath": "/a"}]}}), "fuse.volumeMounts[0].name", "another name")]
 #[case::worker_without_image(json!({"worker": {"enabled": true}}), "worker.image", "give one in either")]
 #[case::cache(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "../x"}]}}), "tieredstore.levels[0].path", "absolute path")]
+#[case::cache_root(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "//."}]}}), "tieredstore.levels[0].path", "other than `/`")]
+#[case::cache_separator(
+    json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/a;/b"}]}}),
+    "tieredstore.levels[0].path", "character ';'; write directories with letters, digits and _.-+@%=~ only, and commas between several"
+)]
 fn a_runtime_that_cannot_work(#[case] runtime: Value, #[case] field: &str, #[case] remedy: &str) {
     let (at, message) = refusal(&support::trio(json!({}), runtime, json!({})));
     assert_eq!(at, format!("ThinRuntime.spec.{field}"));
@@ -50,6 +55,8 @@ fn a_dataset_that_cannot_work(#[case] dataset: Value, #[case] field: &str, #[cas
 #[case::relative("/a:../b")]
 #[case::above("/a/../b")]
 #[case::root("/")]
+#[case::root_again("//")]
+#[case::root_here("/x:/.")]
 #[case::three("/a:/b:/c")]
 fn a_directory_of_the_node_that_cannot_be_mounted(#[case] directory: &str) {
     let options = json!({"sharedOptions": {"fluid.fuse.hostvolume": directory}});
@@ -66,6 +73,30 @@ fn a_profile_that_cannot_work(#[case] profile: Value, #[case] field: &str, #[cas
     let (at, message) = refusal(&support::trio(json!({}), json!({}), profile));
     assert!(at.starts_with("ThinRuntimeProfile s3") && at.ends_with(field), "{at}");
     assert!(message.contains(remedy), "{message}");
+}
+
+/// Workers may come from the profile, which the API server does not look at.
+#[rstest]
+#[case::fits(45, true, true)]
+#[case::too_long(46, true, false)]
+#[case::clients_only(53, false, true)]
+fn a_name_that_workers_cannot_have(#[case] length: usize, #[case] workers: bool, #[case] fits: bool) {
+    let profile = json!({"fuse": {"image": "i"}, "worker": {"enabled": workers, "image": "i"}});
+    let mut documents = support::trio(json!({}), json!({}), profile);
+    for document in &mut documents[..2] {
+        document["metadata"]["name"] = "a".repeat(length).into();
+    }
+    let values = support::values(&documents);
+    if fits {
+        values.unwrap();
+    } else {
+        let (field, message) = wasser_testkit::refusal(values);
+        assert_eq!(field, "ThinRuntime.metadata.name");
+        assert!(
+            message.contains("has 46 characters") && message.contains("only allow 45"),
+            "{message}"
+        );
+    }
 }
 
 #[test]
