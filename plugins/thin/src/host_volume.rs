@@ -32,5 +32,9 @@ pub fn of(dataset: &DatasetSpec, options: &BTreeMap<String, String>) -> Result<V
 }
 
 fn is_plain(path: &str) -> bool {
-    path.starts_with('/') && path.len() > 1 && !path.contains(':') && path.split('/').all(|part| part != "..")
+    let mut parts = path.split('/');
+    path.starts_with('/')
+        && !path.contains(':')
+        && parts.clone().all(|part| part != "..")
+        && parts.any(|part| !part.is_empty() && part != ".")
 }

@@ -81,12 +81,23 @@ pub fn cache_directory(path: Option<&str>) -> Result<String> {
     else {
         return Ok(String::new());
     };
+    const FIELD: &str = "ThinRuntime.spec.tieredstore.levels[0].path";
     let trimmed = path.trim_end_matches('/');
-    if !path.starts_with('/') || trimmed.is_empty() || path.split('/').any(|part| part == "..") {
+    if !path.starts_with('/') || path.split('/').all(|part| part.is_empty() || part == ".") || path.split('/').any(|part| part == "..") {
         return Err(Error::invalid(
-            "ThinRuntime.spec.tieredstore.levels[0].path",
+            FIELD,
             "must be an absolute path of a directory other than `/`, without `..`",
         ));
     }
-    Ok(trimmed.to_owned())
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/_.-+@%=~".contains(c);
+    match path.chars().find(|c| !plain(*c)) {
+        Some(c) => {
+            let message = format!(
+                "`{}` has the character {c:?}; write directories with letters, digits and _.-+@%=~ only, and commas between several",
+                path.escape_debug()
+            );
+            Err(Error::invalid(FIELD, message))
+        }
+        None => Ok(trimmed.to_owned()),
+    }
 }
