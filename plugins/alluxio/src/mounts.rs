@@ -184,15 +184,9 @@ fn check(field: &str, dataset: &DatasetSpec, mount: &Mount) -> Result<()> {
     Ok(())
 }
 
-/// Where a mount is in Alluxio's namespace: its absolute path, else its name.
+/// Where a mount is in Alluxio's namespace: its absolute path, else its name, else the root.
 fn path(field: &str, mount: &Mount) -> Result<String> {
     if mount.path.is_empty() {
-        if mount.name.trim_matches('/').is_empty() {
-            return Err(Error::invalid(
-                format!("{field}.name"),
-                "is empty; give a name, or a path such as `/data`",
-            ));
-        }
         let path = format!("/{}", mount.name.trim_matches('/'));
         text::check_path(&format!("{field}.name"), &path)?;
         return Ok(path);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use wasser_sdk::{Context, Result, SecretKeySelector};
+use wasser_sdk::{Context, Error, Result, SecretKeySelector};
 
 use crate::input::Spec;
 use crate::mounts::{LOCAL_ROOT, Mounts};
@@ -86,7 +86,7 @@ pub fn of(ctx: &Context<Spec>, mounts: &Mounts, tiers: &Tiers, ports: &Ports, ma
     };
     match &mounts.root {
         Some(root) => {
-            text::check_property("Dataset.spec.mounts", "mountPoint", &root.source)?;
+            check_root(&root.source)?;
             default("alluxio.master.mount.table.root.ufs", &root.source);
             if root.read_only {
                 default("alluxio.master.mount.table.root.readonly", "true");
@@ -133,6 +133,18 @@ pub fn of(ctx: &Context<Spec>, mounts: &Mounts, tiers: &Tiers, ports: &Ports, ma
     }
     DEFAULTS.iter().for_each(|(name, value)| default(name, value));
     Ok(all)
+}
+
+/// Refuses an address that cannot be a property; elsewhere than at the root, it can be an argument.
+fn check_root(source: &str) -> Result<()> {
+    let field = "Dataset.spec.mounts[mountPoint]";
+    match text::check_value(field, source) {
+        Err(Error::InvalidSpec { message, .. }) => {
+            let message = format!("of the mount at `/`: {message}, or give the mount a name or a path");
+            Err(Error::invalid(field, message))
+        }
+        other => other,
+    }
 }
 
 /// The properties of the data source at `/` whose values are in Secrets: the master reads them when it starts. What the user sets counts.

@@ -6,7 +6,7 @@ use wasser_sdk::{Context, DatasetSpec, Error, Host, Pod, Result, UfsChange, UfsU
 
 use crate::describe::MASTER;
 use crate::input::Spec;
-use crate::mounts::{Entry, Mounts};
+use crate::mounts::{Entry, LOCAL_ROOT, Mounts};
 use crate::reports::{self, MountTable};
 
 /// The setting of the installation that says how mounts reach the master: as files of its pod, or by commands alone.
@@ -43,7 +43,8 @@ pub fn prepare(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
 }
 
 /// The difference between the Dataset's mounts and those that it had when they were last mounted; all of them after a restart of a master,
-/// which may have lost its journal; and those whose Secrets changed. None while no master is ready: it will be looked at when one is.
+/// which may have lost its journal; and those whose Secrets changed. None while no master is ready: it will be looked at when one is. The data source
+/// at `/` is for a new master alone: until there is one, the change is refused with what to do.
 pub fn change(ctx: &Context<Spec>, host: &impl Host) -> Result<UfsChange> {
     let dataset = ctx.dataset()?;
     let mounts = Mounts::of(dataset)?;
@@ -66,6 +67,16 @@ pub fn change(ctx: &Context<Spec>, host: &impl Host) -> Result<UfsChange> {
     let Some(master) = masters.iter().find(|pod| pod.ready) else {
         return Ok(UfsChange::default());
     };
+    let source = |mounts: &Mounts| {
+        mounts
+            .root
+            .as_ref()
+            .map_or_else(|| LOCAL_ROOT.to_string(), |root| root.source.clone())
+    };
+    if source(&shown) != source(&mounts) {
+        expect_root(host, master, &source(&mounts))?;
+        added.push("/".into());
+    }
     if !wanted.is_empty() && ctx.started_after_mounts(&masters).unwrap_or(false) {
         added = wanted.keys().cloned().collect();
     }
@@ -73,6 +84,20 @@ pub fn change(ctx: &Context<Spec>, host: &impl Host) -> Result<UfsChange> {
         added = rotated(host, master, &mounts)?;
     }
     Ok(UfsChange { added, removed })
+}
+
+/// Refuses another data source at `/` than the one that the master has.
+fn expect_root(host: &impl Host, master: &Pod, source: &str) -> Result<()> {
+    let table = MountTable::parse(&host.run(&master.name, &["alluxio", "fs", "mount"], PATIENCE)?);
+    let has = table.root.unwrap_or_default();
+    if has.trim_end_matches('/') == source.trim_end_matches('/') {
+        return Ok(());
+    }
+    let message = format!(
+        "the data source at `/` is `{source}`, and the running master has `{has}`, which it keeps: delete the pod {}, and a new one begins with yours",
+        master.name
+    );
+    Err(Error::invalid("Dataset.spec.mounts", message))
 }
 
 /// The mounts whose Secrets have other values in the master's pod than those that Alluxio was given.

@@ -81,6 +81,34 @@ fn by_files_the_script_gets_the_lines_and_what_changed() {
     );
 }
 
+/// A mount without a name and a path is the root, which a running master keeps.
+#[test]
+fn another_root_waits_for_another_master() {
+    let root = |source: &str| json!({"mountPoint": source});
+    let table =
+        |source: &str| format!("{source}               on  /  (s3, capacity=-1B, used=-1B, not read-only, not shared, properties={{}})");
+    let ctx = live(&[root("s3://a/")], &[root("s3://b/"), mount("c")], false);
+    let old = table("s3://a");
+    let host = master().on_exec(move |_, _| ok(&old));
+    let refused = Alluxio::should_update_ufs(&ctx, &host).unwrap_err().to_string();
+    let expected = "Dataset.spec.mounts: the data source at `/` is `s3://b/`, and the running master has `s3://a`, which it keeps: \
+                    delete the pod demo-master-0, and a new one begins with yours";
+    assert_eq!(refused, expected);
+    let new = table("s3://b");
+    let host = master().on_exec(move |_, _| ok(&new));
+    let change = Alluxio::should_update_ufs(&ctx, &host).unwrap();
+    assert_eq!((change.added, change.removed), (vec!["/c".to_owned(), "/".to_owned()], vec![]));
+    // One that comes to a Dataset without is the same, and one that stays costs nothing.
+    let ctx = live(&[mount("c")], &[mount("c"), root("s3://b")], false);
+    let host = master().on_exec(|_, _| ok(include_str!("reports/mounts.txt")));
+    let refused = Alluxio::should_update_ufs(&ctx, &host).unwrap_err().to_string();
+    assert!(refused.contains("the running master has `/underFSStorage`"), "{refused}");
+    let ctx = live(&[root("s3://b")], &[root("s3://b")], false);
+    let host = master();
+    assert_eq!(Alluxio::should_update_ufs(&ctx, &host).unwrap(), UfsChange::default());
+    assert!(host.calls().is_empty(), "{:?}", host.calls());
+}
+
 fn secret_mount(name: &str) -> Value {
     let key = json!({"secretKeyRef": {"name": "keys", "key": "secret"}});
     json!({"mountPoint": format!("s3://{name}"), "name": name, "encryptOptions": [{"name": "s3a.secretKey", "valueFrom": key}]})

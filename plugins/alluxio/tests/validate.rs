@@ -16,7 +16,8 @@ fn mounts() -> Value {
 
 #[rstest]
 #[case::no_address(json!([{"mountPoint": "bucket", "name": "b"}]), "mounts[0].mountPoint", "s3://bucket/directory")]
-#[case::no_name(json!([{"mountPoint": "s3://b"}]), "mounts[0].name", "give a name, or a path")]
+#[case::two_roots(json!([{"mountPoint": "s3://a"}, {"mountPoint": "s3://b"}]), "mounts[1]", "another mount is at `/` as well")]
+#[case::root_of_words(json!([{"mountPoint": "s3://a/b c"}]), "mounts[mountPoint]", "or give the mount a name or a path")]
 #[case::relative(json!([{"mountPoint": "s3://b", "path": "b"}]), "mounts[0].path", "begin it with `/`")]
 #[case::upwards(json!([{"mountPoint": "local:///data/../etc", "name": "b"}]), "mounts[0].mountPoint", "contains `..`")]
 #[case::claim(json!([{"mountPoint": "pvc://", "name": "b"}]), "mounts[0].mountPoint", "names no claim")]

@@ -5,19 +5,26 @@
 pub struct MountTable {
     /// The paths, sorted.
     pub paths: Vec<String>,
+    /// The data source of the root.
+    pub root: Option<String>,
 }
 
 impl MountTable {
     /// Reads lines of the form `<source>  on  <path>  (…)`; others are skipped.
     pub fn parse(text: &str) -> Self {
-        let path = |line: &str| {
-            let (_, rest) = line.split_once(" on ")?;
-            let (path, _) = rest.trim_start().split_once(" (")?;
-            path.starts_with('/').then(|| path.trim_end().to_string())
+        let row = |line: &str| {
+            let (source, rest) = line.split_once("  on  ")?;
+            let (path, _) = rest.split_once("  (")?;
+            path.starts_with('/')
+                .then(|| (path.trim_end().to_string(), source.trim().to_string()))
         };
-        let mut paths: Vec<String> = text.lines().filter_map(path).collect();
-        paths.sort();
-        MountTable { paths }
+        let mut rows: Vec<(String, String)> = text.lines().filter_map(row).collect();
+        rows.sort();
+        let root = rows.iter().find(|(path, _)| path == "/").map(|(_, source)| source.clone());
+        MountTable {
+            paths: rows.into_iter().map(|(path, _)| path).collect(),
+            root,
+        }
     }
 }
 
@@ -67,11 +74,19 @@ mod tests {
     #[case::recorded(include_str!("../../tests/reports/mounts.txt"), &["/", "/a", "/b"])]
     #[case::another_version("https://mirror.example.com/spark/  on  /spark  (web, capacity=-1B, used=-1B, read-only, not shared, properties={})", &["/spark"])]
     #[case::space_in_path("s3://b/x  on  /my data  (s3, capacity=-1B)", &["/my data"])]
+    #[case::parenthesis_in_path("s3://b/x on y  on  /data (copy)  (s3, capacity=-1B)", &["/data (copy)"])]
     #[case::cut_off("/data/a   on  /a  (local, cap\n/data/b   on  /b", &["/a"])]
     #[case::noise("SLF4J: Class path contains multiple bindings.\nmake  sense on it (or not)", &[])]
     #[case::empty("", &[])]
     fn paths_are_read(#[case] text: &str, #[case] paths: &[&str]) {
         assert_eq!(MountTable::parse(text).paths, paths);
+    }
+
+    #[test]
+    fn the_source_of_the_root_is_read() {
+        let table = MountTable::parse(include_str!("../../tests/reports/mounts.txt"));
+        assert_eq!(table.root.as_deref(), Some("/underFSStorage"));
+        assert_eq!(MountTable::parse("s3://b  on  /b  (s3, capacity=-1B)").root, None);
     }
 
     #[rstest]
