@@ -81,6 +81,46 @@ async fn a_users_manifest_is_bound_scaled_and_deleted_without_a_trace() {
     end(operator).await;
 }
 
+/// What Fluid makes of a runtime that does not say how many workers it wants: none, as for clients that read past the cache.
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn a_runtime_without_replicas_has_no_workers_until_it_is_scaled() {
+    let operator = serving("alluxio-none").await;
+    let [dataset, mut runtime]: [Value; 2] = file("alluxio.yaml").try_into().unwrap();
+    runtime["spec"].as_object_mut().unwrap().remove("replicas");
+    operator.apply(&dataset).await;
+    operator.apply(&runtime).await;
+    operator.bound("mirrors").await;
+    let none =
+        json!({"masterPhase": "Ready", "workerPhase": "Ready", "desiredWorkerNumberScheduled": 0, "currentWorkerNumberScheduled": 0});
+    operator.status(KIND, "mirrors", &none).await;
+    let set = operator.api("apps/v1", "StatefulSet").get("mirrors-worker").await.unwrap();
+    assert_eq!(set.data["spec"]["replicas"], 0);
+    assert!(!operator.node_labels().await.keys().any(|key| key.starts_with("fluid.io/s-")));
+    // Its master knows what there is all the same.
+    let sized = |dataset: &DynamicObject| (dataset.data["status"]["fileNum"] == "6").then_some(());
+    operator.object(API, "Dataset", "mirrors", "what the master counts", sized).await;
+    operator.scale_kind(KIND, "mirrors", 1).await;
+    operator.status(KIND, "mirrors", &json!({"workerNumberReady": 1})).await;
+    end(operator).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn a_mount_without_a_name_is_the_root() {
+    let operator = serving("alluxio-root").await;
+    let mount = json!({"mountPoint": "https://mirror.example.com/apache/hbase/"});
+    operator.apply(&dataset(json!([mount]))).await;
+    operator.apply(&file("alluxio.yaml")[1]).await;
+    let bound = operator.bound("mirrors").await;
+    assert_eq!(bound.data["status"]["mounts"], json!([mount]));
+    let config = operator.api("v1", "ConfigMap").get("mirrors-config").await.unwrap();
+    let options = config.data["data"]["ALLUXIO_JAVA_OPTS"].as_str().unwrap();
+    let root = "-Dalluxio.master.mount.table.root.ufs=https://mirror.example.com/apache/hbase/";
+    assert!(options.split(' ').any(|option| option == root), "{options}");
+    end(operator).await;
+}
+
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn mounts_come_and_go_on_a_live_dataset() {

@@ -93,6 +93,72 @@ async fn a_users_manifest_is_bound_scaled_and_deleted_without_a_trace() {
 
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn a_runtime_without_replicas_has_no_workers_until_it_is_scaled() {
+    let operator = serving("jindo-none").await;
+    for mut object in file("jindo.yaml") {
+        if object["kind"] == KIND {
+            object["spec"].as_object_mut().unwrap().remove("replicas");
+        }
+        operator.apply(&object).await;
+    }
+    operator.bound("images").await;
+    let none =
+        json!({"masterPhase": "Ready", "workerPhase": "Ready", "desiredWorkerNumberScheduled": 0, "currentWorkerNumberScheduled": 0});
+    operator.status(KIND, "images", &none).await;
+    operator.scale_kind(KIND, "images", 1).await;
+    operator.status(KIND, "images", &json!({"workerNumberReady": 1})).await;
+    end(operator).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn sources_with_spaces_are_mounted_and_keys_that_cannot_be_are_refused_before_anything_is_made() {
+    let operator = serving("jindo-sources").await;
+    let mounts = |object: Value, change: &dyn Fn(&mut Value)| {
+        let mut object = object;
+        if object["kind"] == "Dataset" {
+            change(&mut object["spec"]["mounts"]);
+        }
+        object
+    };
+    // Two directories of one bucket, with keys of two Secrets.
+    let twice = |mounts: &mut Value| {
+        let mut second = mounts[0].clone();
+        second["name"] = "second".into();
+        second["path"] = "/second".into();
+        for option in second["encryptOptions"].as_array_mut().unwrap() {
+            option["valueFrom"]["secretKeyRef"]["name"] = "more-keys".into();
+        }
+        *mounts = json!([mounts[0], second]);
+    };
+    for object in file("jindo.yaml") {
+        if object["kind"] == "Secret" {
+            operator.apply(&with(object.clone(), "/metadata/name", json!("more-keys"))).await;
+        }
+        operator.apply(&mounts(object, &twice)).await;
+    }
+    let refused = operator.condition("images", "NotReady").await;
+    let both = [
+        "Dataset.spec.mounts[1].encryptOptions: ",
+        "the Secret more-keys, ",
+        "the Secret oss-keys; ",
+    ];
+    assert!(both.iter().all(|part| refused.contains(part)), "{refused}");
+    assert!(names(&operator, "StatefulSet").await.is_empty() && names(&operator, "DaemonSet").await.is_empty());
+
+    let spaced = |mounts: &mut Value| {
+        mounts[0]["mountPoint"] = json!("oss://bucket/20221012 22:36:02/file");
+        *mounts = json!([mounts[0]]);
+    };
+    let dataset = file("jindo.yaml").into_iter().find(|object| object["kind"] == "Dataset").unwrap();
+    operator.apply(&mounts(dataset, &spaced)).await;
+    operator.bound("images").await;
+    operator.delete("v1", "Secret", "more-keys").await;
+    end(operator).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn clients_need_neither_masters_nor_workers() {
     let operator = serving("jindo-clients").await;
     let off = json!({"disabled": true});

@@ -3,6 +3,8 @@
 mod support;
 
 use support::KIT;
+use wasser_sdk::Implement;
+use wasser_thin::Thin;
 
 #[test]
 fn values_are_as_expected() {
@@ -14,4 +16,12 @@ fn values_are_the_same_each_time_and_once_they_are_installed() {
     KIT.expect_stable(support::values, |documents, installed| {
         support::synced(documents, installed, 1_000_000_000_000)
     });
+}
+
+#[test]
+fn a_runtime_without_replicas_has_no_workers() {
+    let roles = Thin::describe().roles;
+    let workers: Vec<_> = roles.iter().filter(|role| role.name == "worker").collect();
+    assert_eq!(workers.iter().map(|role| role.default_replicas).collect::<Vec<_>>(), [0]);
+    assert!(workers.iter().all(|role| role.replicas.as_deref() == Some("/spec/replicas")));
 }
