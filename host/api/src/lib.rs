@@ -4,7 +4,7 @@
 //! build without it: the same structs, with JSON where Kubernetes types stand (see [`k8s`]). There is no Kubernetes client here.
 
 #[macro_use]
-mod text;
+pub mod text;
 
 pub mod conditions;
 #[cfg(feature = "schema")]
