@@ -2,8 +2,25 @@
 
 use std::collections::BTreeSet;
 
+use wasser_api::text::bounded;
+
 use crate::bindings::types::{Description, Role};
 use crate::grants::{GrantError, Grants};
+
+/// The longest value of a field in a message; longer ones lose their middle.
+const SHOWN: usize = 100;
+
+/// The kinds of the group that are not runtimes: the host's own, data operations, and what runtimes are described by.
+const RESERVED: [(&str, &str); 8] = [
+    ("Dataset", "datasets"),
+    ("DataLoad", "dataloads"),
+    ("DataMigrate", "datamigrates"),
+    ("DataBackup", "databackups"),
+    ("DataProcess", "dataprocesses"),
+    ("DataFlow", "dataflows"),
+    ("ThinRuntimeProfile", "thinruntimeprofiles"),
+    ("CacheRuntimeClass", "cacheruntimeclasses"),
+];
 
 /// A description that the host cannot work with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,8 +54,8 @@ pub enum DescriptionError {
 pub fn check(description: &Description, registered: &str) -> Result<Grants, DescriptionError> {
     if description.kind != registered {
         return Err(DescriptionError::OtherKind {
-            serves: description.kind.clone(),
-            registered: registered.to_owned(),
+            serves: bounded(&description.kind, SHOWN).into_owned(),
+            registered: bounded(registered, SHOWN).into_owned(),
         });
     }
     let must = |holds: bool, field: &str, value: &str, rule: &'static str| {
@@ -47,7 +64,7 @@ pub fn check(description: &Description, registered: &str) -> Result<Grants, Desc
         } else {
             Err(DescriptionError::Field {
                 field: field.to_owned(),
-                value: value.to_owned(),
+                value: bounded(value, SHOWN).into_owned(),
                 rule,
             })
         }
@@ -63,6 +80,18 @@ pub fn check(description: &Description, registered: &str) -> Result<Grants, Desc
         "plural",
         &description.plural,
         "the plural of the kind in lower case, like `exampleruntimes`",
+    )?;
+    must(
+        !RESERVED.iter().any(|(kind, _)| kind.eq_ignore_ascii_case(&description.kind)),
+        "kind",
+        &description.kind,
+        "a kind of runtime; this one is not",
+    )?;
+    must(
+        !RESERVED.iter().any(|(_, plural)| *plural == description.plural),
+        "plural",
+        &description.plural,
+        "the plural of a kind of runtime; this one is not",
     )?;
     must(
         is_label(&description.engine),
@@ -114,13 +143,13 @@ pub fn check(description: &Description, registered: &str) -> Result<Grants, Desc
 
 fn check_role(role: &Role) -> Result<(), DescriptionError> {
     let must = |holds: bool, field: &str, value: &str, rule: &'static str| {
-        let field = format!("roles[{}].{field}", role.name);
+        let field = format!("roles[{}].{field}", bounded(&role.name, SHOWN));
         if holds {
             Ok(())
         } else {
             Err(DescriptionError::Field {
                 field,
-                value: value.to_owned(),
+                value: bounded(value, SHOWN).into_owned(),
                 rule,
             })
         }
@@ -167,11 +196,11 @@ fn is_word(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::bindings::types::{Fuse, Want};
 
-    fn good() -> Description {
+    pub(crate) fn good() -> Description {
         Description {
             kind: "DemoRuntime".to_owned(),
             plural: "demoruntimes".to_owned(),
@@ -203,6 +232,8 @@ mod tests {
     #[rstest::rstest]
     #[case(|d: &mut Description| d.kind = "OtherRuntime".to_owned(), "the plugin serves OtherRuntime, and plugin.yaml registers it for DemoRuntime")]
     #[case(|d: &mut Description| d.plural = "Demo Runtimes".to_owned(), "plural = `Demo Runtimes`, which must be the plural")]
+    #[case(|d: &mut Description| d.plural = "datasets".to_owned(), "plural = `datasets`, which must be the plural of a kind of runtime; this one is not")]
+    #[case(|d: &mut Description| d.plural = "x".repeat(1 << 20), "xxxx`, which must be the plural of the kind in lower case")]
     #[case(|d: &mut Description| d.engine = "a/b".to_owned(), "engine = `a/b`, which must be a DNS label")]
     #[case(|d: &mut Description| d.implementation = Some("A".to_owned()), "implementation = `A`, which must be a DNS label")]
     #[case(|d: &mut Description| d.fuse.mount_type = "a b".to_owned(), "fuse.mount-type = `a b`, which must be one word")]
@@ -218,7 +249,20 @@ mod tests {
         let mut description = good();
         change(&mut description);
         let refused = check(&description, "DemoRuntime").unwrap_err().to_string();
-        assert!(refused.contains(message), "{refused}");
+        assert!(refused.contains(message) && refused.len() < 500, "{refused}");
+    }
+
+    #[test]
+    fn kinds_that_are_not_runtimes_are_refused() {
+        for kind in ["Dataset", "ThinRuntimeProfile"] {
+            let mut description = good();
+            description.kind = kind.to_owned();
+            let refused = check(&description, kind).unwrap_err().to_string();
+            assert!(
+                refused.contains(&format!("kind = `{kind}`, which must be a kind of runtime")),
+                "{refused}"
+            );
+        }
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! The way of a plugin: a ConfigMap is parsed into a [`Registration`]; [`PluginHost::load`] checks digest, size and WIT, compiles, asks
 //! the component to `describe` itself and yields a [`Plugin`]; the [`Registry`] holds the plugin that serves each kind; every reconcile
 //! takes a fresh [`Instance`] of it, whose imports reach the cluster through a [`Backend`] as far as its [`Grants`] go.
-//! [`Registrar`] goes all of that way, settles two claims on one kind, and keeps the last good plugin where a change is bad.
+//! [`Registrar`] goes all of that way, compares plugins with the CRDs that there are, settles two claims on one kind or name, and keeps the
+//! last good plugin where a change is bad.
 
 mod backend;
 pub mod bindings;
@@ -12,6 +13,7 @@ mod call;
 mod check;
 mod compile;
 mod crd;
+mod definition;
 mod description;
 mod digest;
 mod engine;
@@ -37,6 +39,7 @@ pub use backend::{Backend, BackendError, Output, PodRecord, Response, Scope};
 pub use call::{CallError, CallSite};
 pub use check::{CheckError, Interface, SUPPORTED_VERSIONS, World};
 pub use crd::{CRD_SECTION, CrdError, crds};
+pub use definition::{Definition, DefinitionError, DefinitionSpec, DefinitionStatus, Definitions, crd_name};
 pub use description::DescriptionError;
 pub use digest::{Digest, DigestError};
 pub use engine::{HostConfig, HostError, PluginHost};
@@ -50,6 +53,6 @@ pub use quarantine::{Quarantine, Standing};
 pub use registrar::{Outcome, Registrar};
 pub use registration::{PLUGIN_LABEL, Registration, RegistrationError};
 pub use registry::Registry;
-pub use settle::{Claim, Settlement, settle};
+pub use settle::{Claim, Loss, Names, settle};
 pub use source::{Source, SourceError};
 pub use verdict::{State, VERDICT_ANNOTATION, VERDICT_MESSAGE_ANNOTATION, Verdict};

@@ -1,24 +1,26 @@
-//! Keeps the registry as the registrations want it: settles claims, swaps plugins, keeps the last good one.
+//! Keeps the registry as the registrations and the CRDs want it: loads plugins, has claims settled, keeps the last good one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use sha2::{Digest as _, Sha256};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
+use crate::definition::Definitions;
 use crate::engine::PluginHost;
 use crate::plugin::Plugin;
 use crate::registration::Registration;
 use crate::registry::Registry;
-use crate::settle::{Claim, settle};
+use crate::settle::{Claim, Loss, Names, settle};
 use crate::verdict::Verdict;
 
-/// Goes the whole way from ConfigMaps to the registry. One change after the other.
+/// Goes the whole way from ConfigMaps and CRDs to the registry. One change after the other.
 pub struct Registrar {
     host: PluginHost,
     registry: Arc<Registry>,
-    known: Mutex<BTreeMap<String, Known>>,
+    state: Mutex<State>,
 }
 
 /// What a change led to.
@@ -32,154 +34,177 @@ pub struct Outcome {
     pub removed: Vec<String>,
 }
 
-/// A ConfigMap.
-struct Known {
-    /// Digest of its data: a change of annotations, as the host's own verdict is, is no change.
-    fingerprint: [u8; 32],
-    claim: Claim,
-    role: Role,
+#[derive(Default)]
+struct State {
+    known: BTreeMap<String, Known>,
+    definitions: Definitions,
 }
 
-enum Role {
-    /// Its plugin is in the registry; the registration is the one that it was loaded from.
-    Serves(Arc<Plugin>, Arc<Registration>),
-    /// It would serve if the winner were not there.
-    Waits(Arc<Registration>),
-    /// It cannot serve.
-    Refused,
+/// A ConfigMap.
+struct Known {
+    /// Digest of its data: a change of annotations, as the host's own verdict is, is not a change.
+    fingerprint: [u8; 32],
+    created: Option<Time>,
+    /// The plugin that it registers, or why it cannot be used.
+    offer: Result<Arc<Plugin>, String>,
+    /// The plugin of the last state that has served.
+    good: Option<Arc<Plugin>>,
+    /// The plugin of it that serves now.
+    serves: Option<Arc<Plugin>>,
+    verdict: Option<Verdict>,
 }
 
 impl Registrar {
-    /// A registrar that fills this registry.
+    /// A registrar that fills this registry. It knows no CRD, and so loads plugins but has none serve.
     pub fn new(host: PluginHost, registry: Arc<Registry>) -> Self {
         Self {
             host,
             registry,
-            known: Mutex::default(),
+            state: Mutex::default(),
         }
     }
 
-    /// Takes in a ConfigMap that was added or changed.
+    /// Replaces the CRDs that there are.
+    pub async fn define(&self, definitions: Definitions) -> Outcome {
+        let mut state = self.state.lock().await;
+        state.definitions = definitions;
+        state.settle(&self.registry)
+    }
+
+    /// Adds a ConfigMap, or replaces its former state.
     pub async fn apply(&self, map: &ConfigMap) -> Outcome {
-        let mut known = self.known.lock().await;
-        let mut outcome = Outcome::default();
+        let mut state = self.state.lock().await;
         let name = map.metadata.name.clone().unwrap_or_default();
         let fingerprint = fingerprint(map);
-        if known.get(&name).is_some_and(|before| before.fingerprint == fingerprint) {
-            return outcome;
+        let before = state.known.get(&name);
+        if before.is_some_and(|before| before.fingerprint == fingerprint) {
+            return Outcome::default();
         }
-        let before = known.remove(&name);
-        let (claim, serving) = match before {
-            Some(Known {
-                claim,
-                role: Role::Serves(plugin, from),
-                ..
-            }) => (Some(claim), Some((plugin, from))),
-            _ => (None, None),
+        let (good, serves) = before
+            .map(|before| (before.good.clone(), before.serves.clone()))
+            .unwrap_or_default();
+        let offer = self.load(map).await;
+        let known = Known {
+            fingerprint,
+            created: map.metadata.creation_timestamp.clone(),
+            offer,
+            good,
+            serves,
+            verdict: None,
         };
-        let (claim, role, verdict) = self.judge(map, &known, serving.is_some()).await.unwrap_or_else(|reason| {
-            let verdict = Verdict::refused(&reason, serving.as_ref().map(|(plugin, _)| &**plugin));
-            // What cannot be read claims nothing, except what it already serves.
-            let claim = claim.unwrap_or_else(|| Claim {
-                kind: String::new(),
-                created: None,
-                name: name.clone(),
-            });
-            let role = serving.clone().map_or(Role::Refused, |(plugin, from)| Role::Serves(plugin, from));
-            (claim, role, verdict)
-        });
-        outcome.verdicts.push((name.clone(), verdict));
-        self.install(&mut known, &claim, &role, &mut outcome);
-        let served = claim.kind.clone();
-        known.insert(name, Known { fingerprint, claim, role });
-        // A registration that was changed to another kind leaves its former one to whoever waits for it.
-        if let Some((plugin, _)) = serving.filter(|(plugin, _)| plugin.description.kind != served) {
-            self.vacate(&mut known, &plugin.description.kind, &mut outcome).await;
-        }
-        outcome
+        state.known.insert(name, known);
+        state.settle(&self.registry)
     }
 
-    /// Takes in that a ConfigMap is gone, or has lost its label.
+    /// Removes a ConfigMap that is gone, or has lost its label.
     pub async fn remove(&self, name: &str) -> Outcome {
-        let mut known = self.known.lock().await;
-        let mut outcome = Outcome::default();
-        if let Some(Known {
-            role: Role::Serves(plugin, _),
-            ..
-        }) = known.remove(name)
-        {
-            self.vacate(&mut known, &plugin.description.kind, &mut outcome).await;
+        let mut state = self.state.lock().await;
+        state.known.remove(name);
+        state.settle(&self.registry)
+    }
+
+    async fn load(&self, map: &ConfigMap) -> Result<Arc<Plugin>, String> {
+        let registration = Registration::parse(map).map_err(|error| error.to_string())?;
+        let plugin = self.host.load(&registration).await.map_err(|error| error.to_string())?;
+        Ok(Arc::new(plugin))
+    }
+}
+
+impl State {
+    /// Decides anew who serves what, and fills the registry with it.
+    fn settle(&mut self, registry: &Registry) -> Outcome {
+        // A registration that loses with what it offers serves on as it was, if that can be.
+        let mut kept = BTreeSet::new();
+        let losses = loop {
+            let losses = settle(&self.claims(&kept));
+            let falls_back =
+                |name: &String| !kept.contains(name) && self.known.get(name).is_some_and(|known| self.fallback(known).is_some());
+            match losses.keys().find(|name| falls_back(name)).cloned() {
+                Some(name) => drop(kept.insert(name)),
+                None => break losses,
+            }
+        };
+        let mut serving = BTreeMap::new();
+        let mut verdicts = Vec::new();
+        for (name, known) in &self.known {
+            let plugin = self.proposal(known, kept.contains(name)).filter(|_| !losses.contains_key(name));
+            let verdict = self.verdict(known, plugin, || self.loss(name, &kept, &losses));
+            verdicts.push((name.clone(), plugin.cloned(), verdict));
+            serving.extend(plugin.map(|plugin| (plugin.description.kind.clone(), plugin.clone())));
         }
+        let mut outcome = Outcome::default();
+        for (name, plugin, verdict) in verdicts {
+            let Some(known) = self.known.get_mut(&name) else { continue };
+            if plugin.is_some() {
+                known.good.clone_from(&plugin);
+            }
+            known.serves = plugin;
+            if known.verdict.as_ref() != Some(&verdict) {
+                known.verdict = Some(verdict.clone());
+                outcome.verdicts.push((name, verdict));
+            }
+        }
+        (outcome.changed, outcome.removed) = registry.fill(serving);
         outcome
     }
 
-    /// Claim, role and verdict of a ConfigMap, or why it cannot be used.
-    async fn judge(&self, map: &ConfigMap, others: &BTreeMap<String, Known>, serves: bool) -> Result<(Claim, Role, Verdict), String> {
-        let registration = Registration::parse(map).map_err(|error| error.to_string())?;
-        let claim = Claim {
-            kind: registration.runtime.clone(),
-            created: registration.created.clone(),
-            name: registration.name.clone(),
+    /// The claims of all registrations. Those in `kept` claim what they served as before.
+    fn claims(&self, kept: &BTreeSet<String>) -> Vec<Claim> {
+        let claim = |(name, known): (&String, &Known)| {
+            let names = Names::of(&self.proposal(known, kept.contains(name))?.description);
+            Some(Claim {
+                registration: name.clone(),
+                created: known.created.clone(),
+                held: known.serves.as_ref().is_some_and(|serves| Names::of(&serves.description) == names),
+                names,
+            })
         };
-        let rivals = others
-            .values()
-            .filter(|other| matches!(other.role, Role::Serves(..)))
-            .map(|other| other.claim.clone());
-        let settled = settle(&rivals.chain([claim.clone()]).collect::<Vec<_>>());
-        if let Some(winner) = settled.losers.get(&claim.name) {
-            // While it serves another kind, a change to a kind that is taken is a bad change.
-            let verdict = Verdict::waiting(&claim.kind, winner);
-            return if serves {
-                Err(verdict.message)
-            } else {
-                Ok((claim, Role::Waits(Arc::new(registration)), verdict))
-            };
-        }
-        let plugin = self.host.load(&registration).await.map_err(|error| error.to_string())?;
-        let verdict = Verdict::loaded(&plugin);
-        Ok((claim, Role::Serves(Arc::new(plugin), Arc::new(registration)), verdict))
+        self.known.iter().filter_map(claim).collect()
     }
 
-    /// Puts a plugin into the registry. A newer registration that served the kind until now waits from here on.
-    fn install(&self, known: &mut BTreeMap<String, Known>, claim: &Claim, role: &Role, outcome: &mut Outcome) {
-        let Role::Serves(plugin, _) = role else { return };
-        let replaced = self.registry.replace(&claim.kind, plugin.clone());
-        if replaced.is_none_or(|before| !Arc::ptr_eq(&before, plugin)) {
-            outcome.changed.push(claim.kind.clone());
-        }
-        for (name, other) in known.iter_mut().filter(|(_, other)| other.claim.kind == claim.kind) {
-            if let Role::Serves(_, from) = &other.role {
-                other.role = Role::Waits(from.clone());
-                outcome.verdicts.push((name.clone(), Verdict::waiting(&claim.kind, &claim.name)));
-            }
-        }
+    /// The plugin with which a registration may serve: what it offers, else its last good one.
+    fn proposal<'a>(&self, known: &'a Known, keeps: bool) -> Option<&'a Arc<Plugin>> {
+        let offered = known.offer.as_ref().ok().filter(|plugin| !keeps && self.is_defined(plugin));
+        offered.or_else(|| self.fallback(known))
     }
 
-    /// Gives a kind to the oldest registration that waits for it and loads, or to nobody.
-    async fn vacate(&self, known: &mut BTreeMap<String, Known>, kind: &str, outcome: &mut Outcome) {
-        loop {
-            let waiting = |other: &&Known| other.claim.kind == kind && matches!(other.role, Role::Waits(_));
-            let claims: Vec<Claim> = known.values().filter(waiting).map(|other| other.claim.clone()).collect();
-            let Some(next) = settle(&claims).winners.remove(kind) else {
-                self.registry.remove(kind);
-                outcome.removed.push(kind.to_owned());
-                return;
-            };
-            let Some(candidate) = known.get_mut(&next) else { return };
-            let Role::Waits(registration) = std::mem::replace(&mut candidate.role, Role::Refused) else {
-                return;
-            };
-            match self.host.load(&registration).await {
-                Ok(plugin) => {
-                    let plugin = Arc::new(plugin);
-                    outcome.verdicts.push((next, Verdict::loaded(&plugin)));
-                    candidate.role = Role::Serves(plugin.clone(), registration);
-                    self.registry.replace(kind, plugin);
-                    outcome.changed.push(kind.to_owned());
-                    return;
-                }
-                Err(error) => outcome.verdicts.push((next, Verdict::refused(&error, None))),
-            }
+    /// The last good plugin of a registration that offers another one now.
+    fn fallback<'a>(&self, known: &'a Known) -> Option<&'a Arc<Plugin>> {
+        let is_offered = |good: &Arc<Plugin>| known.offer.as_ref().is_ok_and(|offer| Arc::ptr_eq(offer, good));
+        known.good.as_ref().filter(|good| !is_offered(good) && self.is_defined(good))
+    }
+
+    fn is_defined(&self, plugin: &Plugin) -> bool {
+        self.definitions.check(&plugin.description).is_ok()
+    }
+
+    /// Why a registration does not serve with what it offers; for one that is in `kept`, that is found by letting it.
+    fn loss(&self, name: &str, kept: &BTreeSet<String>, losses: &BTreeMap<String, Loss>) -> Option<Loss> {
+        if !kept.contains(name) {
+            return losses.get(name).cloned();
+        }
+        let others = kept.iter().filter(|other| *other != name).cloned().collect();
+        settle(&self.claims(&others)).remove(name)
+    }
+
+    /// The verdict on a registration that serves with this plugin, or with none.
+    fn verdict(&self, known: &Known, serves: Option<&Arc<Plugin>>, loss: impl FnOnce() -> Option<Loss>) -> Verdict {
+        let offered = match &known.offer {
+            Ok(offered) => offered,
+            Err(reason) => return Verdict::refused(reason, serves.map(|plugin| &**plugin)),
+        };
+        if let Some(plugin) = serves.filter(|plugin| Arc::ptr_eq(plugin, offered)) {
+            return Verdict::loaded(plugin);
+        }
+        match (self.definitions.check(&offered.description), serves) {
+            (Err(error), Some(plugin)) => Verdict::refused(&error, Some(plugin)),
+            (Err(error), None) => Verdict::undefined(&offered.description.kind, &error),
+            (Ok(()), serves) => match (loss(), serves) {
+                (Some(loss), Some(plugin)) => Verdict::refused(&loss, Some(plugin)),
+                (Some(loss), None) => Verdict::lost(&offered.description.kind, &loss),
+                // Cannot be: what is defined and has lost nothing serves.
+                (None, _) => Verdict::loaded(offered),
+            },
         }
     }
 }

@@ -24,24 +24,14 @@ impl Registry {
         self.by_kind.load().get(kind).cloned()
     }
 
-    /// Lets a plugin serve a kind from now on. Returns the one that it replaces.
-    pub fn replace(&self, kind: &str, plugin: Arc<Plugin>) -> Option<Arc<Plugin>> {
-        let before = self.by_kind.rcu(|plugins| {
-            let mut plugins = BTreeMap::clone(plugins);
-            plugins.insert(kind.to_owned(), plugin.clone());
-            plugins
-        });
-        before.get(kind).cloned()
-    }
-
-    /// Takes the plugin of a kind out of service.
-    pub fn remove(&self, kind: &str) -> Option<Arc<Plugin>> {
-        let before = self.by_kind.rcu(|plugins| {
-            let mut plugins = BTreeMap::clone(plugins);
-            plugins.remove(kind);
-            plugins
-        });
-        before.get(kind).cloned()
+    /// Lets exactly these plugins serve from now on, by kind. Returns the kinds that another plugin serves than before, and those that
+    /// nobody serves any more.
+    pub fn fill(&self, plugins: BTreeMap<String, Arc<Plugin>>) -> (Vec<String>, Vec<String>) {
+        let before = self.by_kind.swap(Arc::new(plugins.clone()));
+        let is_other = |(kind, plugin): &(&String, &Arc<Plugin>)| before.get(*kind).is_none_or(|before| !Arc::ptr_eq(before, plugin));
+        let changed = plugins.iter().filter(is_other).map(|(kind, _)| kind.clone()).collect();
+        let removed = before.keys().filter(|kind| !plugins.contains_key(*kind)).cloned().collect();
+        (changed, removed)
     }
 
     /// All plugins, by kind.

@@ -1,72 +1,235 @@
-//! Two registrations for one kind: the older wins, the newer is told why not.
+//! Settles which registration serves which kind, and under which names.
+//!
+//! Of several registrations for one kind, the oldest serves it. The names that a plugin describes, by which objects, finalizers and mount
+//! paths of its runtimes are called, belong to one kind alone: who serves under a name keeps it, else the older registration gets it.
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-/// The claim of a ConfigMap on a kind.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Claim {
-    /// The kind.
+use crate::bindings::types::Description;
+
+/// The names that a plugin takes for itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    /// The kind: `JuiceFSRuntime`.
     pub kind: String,
-    /// When the ConfigMap was created. One without a time (a file on the command line) is older than all others.
-    pub created: Option<Time>,
-    /// The ConfigMap's name, which decides between equal times.
-    pub name: String,
+    /// Its plural: `juicefsruntimes`.
+    pub plural: String,
+    /// The type in finalizers, statuses and mount paths: `juicefs`.
+    pub engine: String,
+    /// The type in labels of nodes and names of ConfigMaps; mostly the engine.
+    pub implementation: String,
+    /// The last element of mount paths: `juicefs-fuse`.
+    pub directory: String,
 }
 
-/// Who serves what.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Settlement {
-    /// The ConfigMap that serves each kind.
-    pub winners: BTreeMap<String, String>,
-    /// ConfigMaps that lost, each with the one that serves its kind.
-    pub losers: BTreeMap<String, String>,
-}
-
-/// Settles the claims. The result does not depend on the order in which they are given.
-pub fn settle(claims: &[Claim]) -> Settlement {
-    let mut sorted: Vec<&Claim> = claims.iter().collect();
-    sorted.sort();
-    let mut settlement = Settlement::default();
-    for claim in sorted {
-        match settlement.winners.get(&claim.kind) {
-            Some(winner) => drop(settlement.losers.insert(claim.name.clone(), winner.clone())),
-            None => drop(settlement.winners.insert(claim.kind.clone(), claim.name.clone())),
+impl Names {
+    /// The names in a description.
+    pub fn of(description: &Description) -> Self {
+        Self {
+            kind: description.kind.clone(),
+            plural: description.plural.clone(),
+            engine: description.engine.clone(),
+            implementation: description.implementation.clone().unwrap_or_else(|| description.engine.clone()),
+            directory: description.fuse.directory.clone(),
         }
     }
-    settlement
+
+    /// The first of these names that the other plugin has: the field of `describe`, and its value.
+    fn shared_with(&self, other: &Self) -> Option<(&'static str, &str)> {
+        let is_system = |name: &String| *name == other.engine || *name == other.implementation;
+        [
+            // The API server takes two kinds that differ in case; statuses of Datasets do not tell them apart.
+            ("kind", &self.kind, self.kind.eq_ignore_ascii_case(&other.kind)),
+            ("plural", &self.plural, self.plural == other.plural),
+            ("engine", &self.engine, is_system(&self.engine)),
+            ("implementation", &self.implementation, is_system(&self.implementation)),
+            ("fuse.directory", &self.directory, self.directory == other.directory),
+        ]
+        .into_iter()
+        .find_map(|(field, name, shared)| shared.then_some((field, name.as_str())))
+    }
+}
+
+/// The claim of a ConfigMap on a kind and names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The ConfigMap's name, which decides between equal times.
+    pub registration: String,
+    /// When the ConfigMap was created. One without a time (a file on the command line) is older than all others.
+    pub created: Option<Time>,
+    /// The kind and the names.
+    pub names: Names,
+    /// Whether it serves under exactly these names already.
+    pub held: bool,
+}
+
+impl Claim {
+    fn age(&self) -> (&Option<Time>, &str) {
+        (&self.created, &self.registration)
+    }
+}
+
+/// Why a claim was lost.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Loss {
+    /// An older registration serves the kind.
+    #[error("{kind} is served by the older registration {winner}; this one takes over when that one is removed")]
+    Kind {
+        /// The kind.
+        kind: String,
+        /// The other registration.
+        winner: String,
+    },
+    /// A registration of another kind has one of the names.
+    #[error(
+        "`{field}: {name}` of the plugin's `describe` belongs to {kind}, which the registration {winner} serves; have `describe` answer \
+         another name, or remove that registration"
+    )]
+    Name {
+        /// The field of `describe`.
+        field: &'static str,
+        /// The name.
+        name: String,
+        /// The kind of the other registration.
+        kind: String,
+        /// The other registration.
+        winner: String,
+    },
+}
+
+/// Settles all claims: the losers by their registration, each with its reason. The others win.
+///
+/// The result does not depend on the order in which claims are given.
+pub fn settle(claims: &[Claim]) -> BTreeMap<String, Loss> {
+    let mut sorted: Vec<&Claim> = claims.iter().collect();
+    sorted.sort_by_key(|claim| claim.age());
+    let mut losers = BTreeMap::new();
+    // Each round takes away one claim that shares a name with a better one, which may give its kind to the next.
+    loop {
+        let mut of_kinds = BTreeMap::<&str, &Claim>::new();
+        for claim in sorted.iter().filter(|claim| !losers.contains_key(&claim.registration)) {
+            of_kinds.entry(&claim.names.kind).or_insert(claim);
+        }
+        let mut ranked: Vec<&Claim> = of_kinds.values().copied().collect();
+        ranked.sort_by_key(|claim| (!claim.held, claim.age()));
+        match ranked
+            .iter()
+            .enumerate()
+            .find_map(|(rank, claim)| lost_name(claim, ranked.get(..rank)?))
+        {
+            Some((registration, loss)) => drop(losers.insert(registration, loss)),
+            None => {
+                for claim in &sorted {
+                    let winner = of_kinds.get(claim.names.kind.as_str()).map(|winner| &winner.registration);
+                    if let Some(winner) = winner.filter(|winner| **winner != claim.registration) {
+                        losers.entry(claim.registration.clone()).or_insert_with(|| Loss::Kind {
+                            kind: claim.names.kind.clone(),
+                            winner: winner.clone(),
+                        });
+                    }
+                }
+                return losers;
+            }
+        }
+    }
+}
+
+/// Whether a claim loses a name to one of those that come before it.
+fn lost_name(claim: &Claim, better: &[&Claim]) -> Option<(String, Loss)> {
+    better.iter().find_map(|winner| {
+        let (field, name) = claim.names.shared_with(&winner.names)?;
+        let loss = Loss::Name {
+            field,
+            name: name.to_owned(),
+            kind: winner.names.kind.clone(),
+            winner: winner.registration.clone(),
+        };
+        Some((claim.registration.clone(), loss))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn claim(kind: &str, name: &str, at: i64) -> Claim {
+    fn claim(system: &str, registration: &str, at: i64) -> Claim {
         let time = k8s_openapi::jiff::Timestamp::from_second(at).unwrap();
         Claim {
-            kind: kind.to_owned(),
+            registration: registration.to_owned(),
             created: Some(Time(time)),
-            name: name.to_owned(),
+            names: Names {
+                kind: format!("{system}Runtime"),
+                plural: format!("{}runtimes", system.to_lowercase()),
+                engine: system.to_lowercase(),
+                implementation: system.to_lowercase(),
+                directory: format!("{}-fuse", system.to_lowercase()),
+            },
+            held: false,
         }
     }
 
-    #[test]
-    fn the_older_claim_wins_and_then_the_smaller_name() {
-        let mut claims = vec![claim("A", "new", 20), claim("A", "old", 10), claim("B", "z", 5), claim("B", "y", 5)];
-        let settled = settle(&claims);
-        assert_eq!(settled.winners["A"], "old");
-        assert_eq!(settled.winners["B"], "y");
-        assert_eq!(
-            settled.losers,
-            BTreeMap::from([("new".to_owned(), "old".to_owned()), ("z".to_owned(), "y".to_owned())])
-        );
-        claims.reverse();
-        assert_eq!(settle(&claims), settled);
+    fn losers(claims: &[Claim]) -> Vec<(String, String)> {
+        let mut reversed = claims.to_vec();
+        reversed.reverse();
+        assert_eq!(settle(claims), settle(&reversed));
+        settle(claims).into_iter().map(|(name, loss)| (name, loss.to_string())).collect()
     }
 
     #[test]
-    fn when_the_winner_goes_the_next_takes_its_place() {
-        assert_eq!(settle(&[claim("A", "new", 20)]).winners["A"], "new");
+    fn the_older_claim_on_a_kind_wins_and_then_the_smaller_name() {
+        let lost = losers(&[claim("A", "new", 20), claim("A", "old", 10), claim("B", "z", 5), claim("B", "y", 5)]);
+        assert_eq!(lost.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["new", "z"]);
+        assert_eq!(
+            lost[0].1,
+            "ARuntime is served by the older registration old; this one takes over when that one is removed"
+        );
+        assert!(losers(&[claim("A", "new", 20)]).is_empty());
+    }
+
+    type Change = fn(&mut Names);
+
+    #[rstest::rstest]
+    #[case::plural(|n: &mut Names| n.plural = "goodruntimes".to_owned(), "`plural: goodruntimes`")]
+    #[case::engine(|n: &mut Names| n.engine = "good".to_owned(), "`engine: good`")]
+    #[case::engine_as_implementation(|n: &mut Names| n.engine = "good-one".to_owned(), "`engine: good-one`")]
+    #[case::implementation(|n: &mut Names| n.implementation = "good-one".to_owned(), "`implementation: good-one`")]
+    #[case::implementation_as_engine(|n: &mut Names| n.implementation = "good".to_owned(), "`implementation: good`")]
+    #[case::directory(|n: &mut Names| n.directory = "good-fuse".to_owned(), "`fuse.directory: good-fuse`")]
+    #[case::kind_in_another_case(|n: &mut Names| n.kind = "GOODRuntime".to_owned(), "`kind: GOODRuntime`")]
+    fn a_name_of_another_kind_is_not_given_twice(#[case] change: Change, #[case] says: &str) {
+        let mut good = claim("Good", "good", 10);
+        good.names.implementation = "good-one".to_owned();
+        let mut evil = claim("Evil", "evil", 20);
+        change(&mut evil.names);
+        let lost = losers(&[good.clone(), evil.clone()]);
+        assert_eq!(lost.len(), 1);
+        assert_eq!(lost[0].0, "evil");
+        assert!(
+            lost[0].1.starts_with(says) && lost[0].1.contains("belongs to GoodRuntime, which the registration good serves"),
+            "{lost:?}"
+        );
+        assert!(losers(&[evil.clone()]).is_empty(), "it gets the name when nobody else has it");
+
+        // The older one gets the name, unless the other serves under it already.
+        evil.created = None;
+        assert_eq!(losers(&[good.clone(), evil.clone()])[0].0, "good");
+        good.held = true;
+        assert_eq!(losers(&[good, evil])[0].0, "evil");
+    }
+
+    #[test]
+    fn who_loses_a_name_leaves_its_kind_to_the_next() {
+        let mut first = claim("Demo", "first", 20);
+        first.names.engine = "good".to_owned();
+        let lost = losers(&[
+            claim("Good", "good", 10),
+            first,
+            claim("Demo", "second", 30),
+            claim("Demo", "third", 40),
+        ]);
+        assert_eq!(lost.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["first", "third"]);
+        assert!(lost[1].1.contains("served by the older registration second"), "{lost:?}");
     }
 }

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use wasser_api::text::{LONGEST, bounded};
+
+use crate::definition::{DefinitionError, crd_name};
 use crate::plugin::Plugin;
+use crate::settle::Loss;
 
 /// The annotation with the verdict in one word.
 pub const VERDICT_ANNOTATION: &str = "wasser.fluid.io/verdict";
@@ -20,7 +24,7 @@ pub enum State {
     Refused,
     /// It does not as it stands now, and the plugin of an earlier state serves on.
     LastGood,
-    /// Another, older registration serves the kind.
+    /// It could serve its kind, but something is missing or taken: the CRD, the kind, a name.
     Waiting,
 }
 
@@ -41,10 +45,12 @@ impl State {
 pub struct Verdict {
     /// What became of it.
     pub state: State,
-    /// One sentence for people.
+    /// One sentence for people, of bounded length.
     pub message: String,
     /// Facts about the plugin that serves, by the annotation's name without prefix: kind, digest, wit, grants…
     pub facts: BTreeMap<&'static str, String>,
+    /// The reason of the event that goes with it.
+    reason: &'static str,
 }
 
 impl Verdict {
@@ -60,36 +66,50 @@ impl Verdict {
                 plugin.not_declared
             ));
         }
-        Self {
-            state: State::Loaded,
-            message,
-            facts: facts(plugin),
-        }
+        Self::new(State::Loaded, "PluginLoaded", &message, facts(plugin))
     }
 
     /// It does not serve, for this reason; the plugin that serves on, if there is one.
     pub fn refused(reason: &dyn std::fmt::Display, last_good: Option<&Plugin>) -> Self {
         match last_good {
-            Some(plugin) => Self {
-                state: State::LastGood,
-                message: format!("{reason}. The plugin loaded before ({}) serves on", plugin.digest.short()),
-                facts: facts(plugin),
-            },
-            None => Self {
-                state: State::Refused,
-                message: reason.to_string(),
-                facts: BTreeMap::new(),
-            },
+            Some(plugin) => {
+                let message = format!("{reason}. The plugin loaded before ({}) serves on", plugin.digest.short());
+                Self::new(State::LastGood, "PluginChangeRefused", &message, facts(plugin))
+            }
+            None => Self::new(State::Refused, "PluginRefused", &reason.to_string(), BTreeMap::new()),
         }
     }
 
-    /// An older registration has the kind.
-    pub fn waiting(kind: &str, winner: &str) -> Self {
-        let message = format!("{kind} is served by the older registration {winner}; this one takes over when that one is removed");
+    /// Its CRD is missing, or cannot serve its kind.
+    pub fn undefined(kind: &str, error: &DefinitionError) -> Self {
+        Self::waiting("PluginWaitsForCRD", kind, error)
+    }
+
+    /// Another registration has its kind, or one of its names.
+    pub fn lost(kind: &str, loss: &Loss) -> Self {
+        let reason = match loss {
+            Loss::Kind { .. } => "PluginKindTaken",
+            Loss::Name { .. } => "PluginNameTaken",
+        };
+        Self::waiting(reason, kind, loss)
+    }
+
+    fn waiting(reason: &'static str, kind: &str, why: &dyn std::fmt::Display) -> Self {
+        Self::new(
+            State::Waiting,
+            reason,
+            &why.to_string(),
+            BTreeMap::from([("kind", kind.to_owned())]),
+        )
+    }
+
+    fn new(state: State, reason: &'static str, message: &str, facts: BTreeMap<&'static str, String>) -> Self {
+        let shown = |text: &str| bounded(text, LONGEST).into_owned();
         Self {
-            state: State::Waiting,
-            message,
-            facts: BTreeMap::from([("kind", kind.to_owned())]),
+            state,
+            message: shown(message),
+            facts: facts.into_iter().map(|(key, fact)| (key, shown(&fact))).collect(),
+            reason,
         }
     }
 
@@ -111,6 +131,7 @@ impl Verdict {
             "verdict",
             "message",
             "kind",
+            "crd",
             "digest",
             "wit",
             "operations",
@@ -124,18 +145,15 @@ impl Verdict {
 
     /// Type and reason of the event that goes with it; the message is [`Self::message`].
     pub fn event(&self) -> (&'static str, &'static str) {
-        match self.state {
-            State::Loaded => ("Normal", "PluginLoaded"),
-            State::Refused => ("Warning", "PluginRefused"),
-            State::LastGood => ("Warning", "PluginChangeRefused"),
-            State::Waiting => ("Warning", "PluginKindTaken"),
-        }
+        let kind = if self.state == State::Loaded { "Normal" } else { "Warning" };
+        (kind, self.reason)
     }
 }
 
 fn facts(plugin: &Plugin) -> BTreeMap<&'static str, String> {
     let mut facts = BTreeMap::from([
         ("kind", plugin.description.kind.clone()),
+        ("crd", crd_name(&plugin.description)),
         ("digest", plugin.digest.to_string()),
         ("wit", plugin.world.version.clone()),
         ("operations", plugin.has_operations().to_string()),

@@ -7,12 +7,26 @@ use std::sync::Arc;
 
 use common::Guest;
 use common::backend::{Fake, scope};
-use common::registration::{config_map, context, host};
+use common::registration::{config_map, config_map_for, context, crd, host};
 use k8s_openapi::api::core::v1::ConfigMap;
 use rstest::rstest;
-use wasser_plugin::{Registrar, Registration, Registry, State};
+use wasser_plugin::{Definitions, PluginHost, Registrar, Registration, Registry, State};
 
 const KIND: &str = "DemoRuntime";
+
+/// A registrar where the CRDs of DemoRuntime and GoodRuntime are there.
+async fn registrar(host: &PluginHost) -> (Registrar, Arc<Registry>) {
+    let registry = Arc::new(Registry::new());
+    let registrar = Registrar::new(host.clone(), registry.clone());
+    registrar
+        .define(defined(&[(KIND, "demoruntimes"), ("GoodRuntime", "goodruntimes")]))
+        .await;
+    (registrar, registry)
+}
+
+fn defined(kinds: &[(&str, &str)]) -> Definitions {
+    kinds.iter().map(|(kind, plural)| crd(kind, plural)).collect()
+}
 
 fn demo(name: &str, created: i64, answer: &str) -> ConfigMap {
     config_map(
@@ -47,8 +61,7 @@ fn states(outcome: &wasser_plugin::Outcome) -> Vec<(&str, State)> {
 #[tokio::test]
 async fn a_plugin_is_added_changed_and_removed_without_a_restart() {
     let (host, _directory) = host();
-    let registry = Arc::new(Registry::new());
-    let registrar = Registrar::new(host, registry.clone());
+    let (registrar, registry) = registrar(&host).await;
 
     let outcome = registrar.apply(&demo("demo", 0, "{\"v\": 1}")).await;
     assert_eq!(
@@ -85,8 +98,7 @@ async fn a_plugin_is_added_changed_and_removed_without_a_restart() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn swapping_under_load_fails_no_call() {
     let (host, _directory) = host();
-    let registry = Arc::new(Registry::new());
-    let registrar = Registrar::new(host.clone(), registry.clone());
+    let (registrar, registry) = registrar(&host).await;
     let maps = [demo("demo", 0, "{\"v\": 0}"), demo("demo", 0, "{\"v\": 1}")];
     registrar.apply(&maps[0]).await;
     let calling = registry.clone();
@@ -113,8 +125,7 @@ async fn swapping_under_load_fails_no_call() {
 #[tokio::test]
 async fn the_last_good_plugin_serves_on_when_a_change_is_bad() {
     let (host, _directory) = host();
-    let registry = Arc::new(Registry::new());
-    let registrar = Registrar::new(host, registry.clone());
+    let (registrar, registry) = registrar(&host).await;
     registrar.apply(&demo("demo", 0, "{\"v\": 1}")).await;
 
     let mut bad = demo("demo", 0, "{\"v\": 2}");
@@ -146,8 +157,7 @@ async fn the_last_good_plugin_serves_on_when_a_change_is_bad() {
 #[tokio::test]
 async fn two_claims_on_a_kind_are_settled_by_age(#[case] order: [&str; 2]) {
     let (host, _directory) = host();
-    let registry = Arc::new(Registry::new());
-    let registrar = Registrar::new(host, registry.clone());
+    let (registrar, registry) = registrar(&host).await;
     let map = |name: &str| {
         if name == "old" {
             demo("old", 10, "{\"by\": \"old\"}")
@@ -175,12 +185,150 @@ async fn two_claims_on_a_kind_are_settled_by_age(#[case] order: [&str; 2]) {
 #[tokio::test]
 async fn a_broken_older_registration_does_not_take_the_kind_from_a_good_one() {
     let (host, _directory) = host();
-    let registry = Arc::new(Registry::new());
-    let registrar = Registrar::new(host, registry.clone());
+    let (registrar, registry) = registrar(&host).await;
     registrar.apply(&demo("new", 20, "{\"by\": \"new\"}")).await;
     let broken = config_map("old", 10, &Guest::default().describing("(unreachable)").build(), "");
     assert_eq!(states(&registrar.apply(&broken).await), [("old", State::Refused)]);
     assert_eq!(answer(&registry).await.unwrap(), "{\"by\": \"new\"}");
+}
+
+#[tokio::test]
+async fn a_plugin_serves_while_its_crd_is_there() {
+    let (host, _directory) = host();
+    let (registrar, registry) = registrar(&host).await;
+    registrar.define(Definitions::default()).await;
+    let outcome = registrar.apply(&demo("demo", 0, "{}")).await;
+    assert_eq!(states(&outcome), [("demo", State::Waiting)]);
+    let (_, verdict) = &outcome.verdicts[0];
+    assert!(
+        verdict.message.contains("demoruntimes.data.fluid.io is not there") && verdict.message.contains("wasser plugin crd FILE"),
+        "{}",
+        verdict.message
+    );
+    assert_eq!(verdict.event(), ("Warning", "PluginWaitsForCRD"));
+    assert!(registry.all().is_empty());
+
+    // Another CRD is no news, its own is, and that of another kind under its plural is not its own.
+    assert!(
+        registrar
+            .define(defined(&[("GoodRuntime", "goodruntimes")]))
+            .await
+            .verdicts
+            .is_empty()
+    );
+    let outcome = registrar.define(defined(&[(KIND, "demoruntimes")])).await;
+    assert_eq!(
+        (states(&outcome), outcome.changed.as_slice()),
+        (vec![("demo", State::Loaded)], [KIND.to_owned()].as_slice())
+    );
+    assert!(
+        registrar
+            .define(defined(&[(KIND, "demoruntimes"), ("GoodRuntime", "goodruntimes")]))
+            .await
+            .verdicts
+            .is_empty()
+    );
+    let outcome = registrar.define(defined(&[("OtherRuntime", "demoruntimes")])).await;
+    assert_eq!(
+        (states(&outcome), outcome.removed.as_slice()),
+        (vec![("demo", State::Waiting)], [KIND.to_owned()].as_slice())
+    );
+    assert!(
+        outcome.verdicts[0]
+            .1
+            .message
+            .contains("is that of OtherRuntime, not of DemoRuntime")
+    );
+}
+
+#[tokio::test]
+async fn a_bad_change_serves_on_when_the_crd_comes_back() {
+    let (host, _directory) = host();
+    let (registrar, registry) = registrar(&host).await;
+    registrar.apply(&demo("demo", 0, "{\"v\": 1}")).await;
+    let mut bad = demo("demo", 0, "{\"v\": 2}");
+    bad.data.as_mut().unwrap().get_mut("plugin.yaml").unwrap().push_str("grant: {}\n");
+    registrar.apply(&bad).await;
+    assert_eq!(states(&registrar.define(Definitions::default()).await), [("demo", State::Refused)]);
+    assert!(registry.all().is_empty());
+    assert_eq!(
+        states(&registrar.define(defined(&[(KIND, "demoruntimes")])).await),
+        [("demo", State::LastGood)]
+    );
+    assert_eq!(answer(&registry).await.unwrap(), "{\"v\": 1}");
+}
+
+const GOOD: [&str; 4] = ["GoodRuntime", "goodruntimes", "good", "good-fuse"];
+
+fn named(names: [&str; 4], name: &str, created: i64) -> ConfigMap {
+    config_map_for(names[0], name, created, &Guest::default().called(names).build())
+}
+
+#[rstest]
+#[case::plural([KIND, "goodruntimes", "demo", "demo-fuse"], "goodruntimes.data.fluid.io is not there, and that of DemoRuntime is demoruntimes", "is that of GoodRuntime, not of DemoRuntime")]
+#[case::engine([KIND, "demoruntimes", "good", "demo-fuse"], "", "`engine: good`")]
+#[case::directory([KIND, "demoruntimes", "demo", "good-fuse"], "", "`fuse.directory: good-fuse`")]
+#[tokio::test]
+async fn a_plugin_takes_nothing_from_another_kind(#[case] evil: [&str; 4], #[case] alone: &str, #[case] says: &str) {
+    let (host, _directory) = host();
+    let (registrar, registry) = registrar(&host).await;
+    registrar.apply(&named(GOOD, "good", 10)).await;
+    let served = registry.get("GoodRuntime").unwrap();
+
+    let outcome = registrar.apply(&named(evil, "evil", 20)).await;
+    assert_eq!(states(&outcome), [("evil", State::Waiting)]);
+    assert!(outcome.verdicts[0].1.message.contains(says), "{}", outcome.verdicts[0].1.message);
+    assert!(outcome.changed.is_empty() && outcome.removed.is_empty());
+    assert!(Arc::ptr_eq(&registry.get("GoodRuntime").unwrap(), &served));
+
+    // When the other goes, it is judged anew.
+    if alone.is_empty() {
+        let outcome = registrar.remove("good").await;
+        assert_eq!(
+            (states(&outcome), outcome.changed.as_slice()),
+            (vec![("evil", State::Loaded)], [KIND.to_owned()].as_slice())
+        );
+    } else {
+        registrar.remove("good").await;
+        let outcome = registrar.define(defined(&[(KIND, "demoruntimes")])).await;
+        assert!(outcome.verdicts[0].1.message.contains(alone), "{}", outcome.verdicts[0].1.message);
+    }
+}
+
+#[tokio::test]
+async fn an_older_registration_that_changes_takes_no_name_that_is_served() {
+    let (host, _directory) = host();
+    let (registrar, registry) = registrar(&host).await;
+    registrar
+        .apply(&named([KIND, "demoruntimes", "demo", "demo-fuse"], "evil", 10))
+        .await;
+    registrar.apply(&named(GOOD, "good", 20)).await;
+    assert_eq!(registry.all().len(), 2);
+
+    let outcome = registrar
+        .apply(&named([KIND, "demoruntimes", "good", "demo-fuse"], "evil", 10))
+        .await;
+    assert_eq!(states(&outcome), [("evil", State::LastGood)]);
+    let message = &outcome.verdicts[0].1.message;
+    assert!(message.contains("`engine: good`") && message.contains("serves on"), "{message}");
+    assert_eq!(registry.get(KIND).unwrap().description.engine, "demo");
+    // Its own next change is judged by itself.
+    let outcome = registrar
+        .apply(&named([KIND, "demoruntimes", "demo", "demo-fuse"], "evil", 10))
+        .await;
+    assert_eq!(states(&outcome), [("evil", State::Loaded)]);
+}
+
+#[tokio::test]
+async fn a_verdict_is_bounded() {
+    let (host, _directory) = host();
+    let (registrar, _) = registrar(&host).await;
+    let mut map = demo("demo", 0, "{}");
+    let yaml = map.data.as_mut().unwrap().get_mut("plugin.yaml").unwrap();
+    yaml.push_str(&format!("{}: 1\n", "x".repeat(200_000)));
+    let outcome = registrar.apply(&map).await;
+    let size: usize = outcome.verdicts[0].1.annotations().values().map(String::len).sum();
+    assert!(size < 4096, "{size}");
 }
 
 #[rstest]

@@ -18,7 +18,7 @@ use crate::context::{Context, Settings};
 use crate::health::{self, Addresses, Health};
 use crate::leader::{self, Candidate};
 use crate::metrics::Metrics;
-use crate::registration::{self, Registrations};
+use crate::registration::Registrations;
 use crate::{client, controllers};
 
 /// Most of the time is spent waiting for the API server; every thread costs memory.
@@ -129,11 +129,7 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
 
     let cache_dir = options::cache_dir(args.cache_dir);
     let plugins = PluginHost::new(host_config(&cache_dir, args.plugin_dir)?)?;
-    let (registry, kinds, registered) = (
-        Arc::new(Registry::new()),
-        watch::Sender::new(Vec::new()),
-        watch::Sender::new(Vec::new()),
-    );
+    let (registry, kinds) = (Arc::new(Registry::new()), watch::Sender::new(Vec::new()));
     let (instances, serving) = (plugins.clone(), registry.clone());
     metrics.measure("plugin_instances", move || instances.instances());
     metrics.measure("plugins", move || serving.all().len());
@@ -145,14 +141,8 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
         health: health.clone(),
         metrics: metrics.clone(),
         leader: leader.subscribe(),
-        registered: registered.clone(),
+        kinds: kinds.clone(),
     };
-    tokio::spawn(registration::watch_kinds(
-        client.clone(),
-        registered.subscribe(),
-        kinds.clone(),
-        stop.clone(),
-    ));
     tokio::spawn(registrations.run(stop.clone()));
 
     let version = async { client.apiserver_version().await.context("asking the API server for its version") };

@@ -1,9 +1,10 @@
-//! Plugins come and go as ConfigMaps: watches the operator's namespace, has [`wasser_plugin::Registrar`] judge every change, and writes
-//! the verdicts back.
+//! Plugins come and go as ConfigMaps, and serve while the CRD of their kind is there: watches both, has [`wasser_plugin::Registrar`] judge
+//! every change, and writes the verdicts back.
 //!
-//! `writing` has the annotations and events, `orphans` tells runtimes that their plugin is gone, `served` finds out which kinds can be
-//! served, now that a plugin and a CRD must both be there.
+//! `definitions` has the CRDs, `state` the ConfigMaps, `writing` the annotations and events; `orphans` tells runtimes that nobody serves
+//! their kind any more.
 
+mod definitions;
 mod orphans;
 mod served;
 mod state;
@@ -24,9 +25,8 @@ use wasser_plugin::{Outcome, PLUGIN_LABEL, Registrar, Registry};
 use crate::context::ServedKind;
 use crate::health::Health;
 use crate::metrics::Metrics;
+use definitions::Seen;
 use state::{Change, State};
-
-pub use served::watch_kinds;
 
 /// ConfigMaps with components are large; a page holds few of them.
 const PAGE: u32 = 10;
@@ -47,76 +47,82 @@ pub struct Registrations {
     pub metrics: Arc<Metrics>,
     /// Whether this process may write.
     pub leader: watch::Receiver<bool>,
-    /// Told after every change of the registry.
-    pub registered: watch::Sender<Vec<ServedKind>>,
+    /// The kinds that are served, after every change of the registry.
+    pub kinds: watch::Sender<Vec<ServedKind>>,
 }
 
 impl Registrations {
-    /// Follows the ConfigMaps until told to stop. Verdicts are written only while this process leads; all that it missed until then are
+    /// Follows ConfigMaps and CRDs until told to stop. Verdicts are written only while this process leads; all that it missed until then are
     /// written when it begins to.
     pub async fn run(self, stop: CancellationToken) {
         let api = Api::<ConfigMap>::namespaced(self.client.clone(), &self.namespace);
         let config = watcher::Config::default().labels(&format!("{PLUGIN_LABEL}=true")).page_size(PAGE);
         let mut maps = std::pin::pin!(watcher(api, config).default_backoff());
+        let mut crds = std::pin::pin!(definitions::watch(self.client.clone()));
         let events = Events::new(self.client.clone());
         let mut leader = self.leader.clone();
-        let mut state = State::default();
+        let (mut state, mut seen) = (State::default(), Seen::default());
         loop {
-            let event = tokio::select! {
+            tokio::select! {
                 () = stop.cancelled() => return,
-                event = maps.next() => event,
                 changed = leader.changed() => {
                     // The sender lives as long as the process; without it there is nobody to become leader.
                     if changed.is_err() { return }
-                    self.publish(&mut state, &events).await;
-                    continue;
                 }
-            };
-            match event {
-                None => return,
-                Some(Err(error)) => {
-                    tracing::warn!(namespace = self.namespace, %error, "the watch of registrations was interrupted; it starts again")
-                }
-                Some(Ok(event)) => {
-                    let listed = matches!(event, Event::InitDone);
-                    for change in state.take(event) {
-                        self.follow(&mut state, change).await;
+                event = crds.next() => match event {
+                    None => return,
+                    Some(Err(error)) => tracing::warn!(%error, "the watch of CRDs was interrupted; it starts again"),
+                    Some(Ok(event)) => if let Some(definitions) = seen.take(event) {
+                        let outcome = self.registrar.define(definitions.clone()).await;
+                        self.follow(&mut state, outcome);
                     }
-                    if listed {
-                        self.health.registrations_processed();
+                },
+                // No plugin is judged before it is known which CRDs there are.
+                event = maps.next(), if seen.is_complete => match event {
+                    None => return,
+                    Some(Err(error)) => {
+                        tracing::warn!(namespace = self.namespace, %error, "the watch of registrations was interrupted; it starts again");
                     }
-                    self.publish(&mut state, &events).await;
-                }
+                    Some(Ok(event)) => self.take(&mut state, event).await,
+                },
             }
+            self.publish(&mut state, &events).await;
         }
     }
 
-    /// Has one change judged.
-    async fn follow(&self, state: &mut State, change: Change) {
-        let Outcome {
-            verdicts,
-            changed,
-            removed,
-        } = match change {
-            Change::Apply(map) => self.registrar.apply(&map).await,
-            Change::Remove(name) => {
-                self.metrics.registration(&name, None);
-                self.registrar.remove(&name).await
-            }
-        };
-        for (name, verdict) in verdicts {
+    /// Has the changes that an event tells of judged.
+    async fn take(&self, state: &mut State, event: Event<ConfigMap>) {
+        let is_listed = matches!(event, Event::InitDone);
+        for change in state.take(event) {
+            let outcome = match change {
+                Change::Apply(map) => self.registrar.apply(&map).await,
+                Change::Remove(name) => {
+                    self.metrics.registration(&name, None);
+                    self.registrar.remove(&name).await
+                }
+            };
+            self.follow(state, outcome);
+        }
+        if is_listed {
+            self.health.registrations_processed();
+        }
+    }
+
+    /// Keeps what a change has led to.
+    fn follow(&self, state: &mut State, outcome: Outcome) {
+        for (name, verdict) in outcome.verdicts {
             tracing::info!(registration = name, verdict = verdict.state.word(), "{}", verdict.message);
             self.metrics.registration(&name, Some(verdict.state.word()));
             state.judged(&name, verdict);
         }
-        for kind in &removed {
+        for kind in &outcome.removed {
             state.orphaned(kind);
         }
-        for kind in &changed {
+        for kind in &outcome.changed {
             state.adopted(kind);
         }
-        if !(changed.is_empty() && removed.is_empty()) {
-            self.registered.send_replace(served::registered(&self.registry));
+        if !(outcome.changed.is_empty() && outcome.removed.is_empty()) {
+            self.kinds.send_replace(served::served(&self.registry));
         }
     }
 
@@ -132,8 +138,8 @@ impl Registrations {
                 state.forget_writing(reference.name.as_deref().unwrap_or_default());
             }
         }
-        for kind in state.orphans() {
-            orphans::tell(&self.client, events, &kind).await;
+        for (kind, reason) in state.orphans() {
+            orphans::tell(&self.client, events, &kind, reason.as_deref()).await;
         }
     }
 }

@@ -13,8 +13,9 @@ const AT_ONCE: usize = 8;
 /// The reason of the event.
 const REASON: &str = "PluginRemoved";
 
-/// Publishes an event on every runtime of a kind that nobody serves any more.
-pub async fn tell(client: &Client, events: &Events, kind: &str) {
+/// Publishes an event on every runtime of a kind that nobody serves any more. `reason` is what keeps a registration from serving it, if
+/// there still is one.
+pub async fn tell(client: &Client, events: &Events, kind: &str, reason: Option<&str>) {
     let resource = match resource(client, kind).await {
         Ok(Some(resource)) => resource,
         Ok(None) => return,
@@ -27,16 +28,24 @@ pub async fn tell(client: &Client, events: &Events, kind: &str) {
     };
     let count = runtimes.items.len();
     if count == 0 {
-        return tracing::info!(kind, "the plugin was removed; there are no runtimes of its kind");
+        return tracing::info!(kind, "the kind is not served any more; there are no runtimes of it");
     }
     tracing::warn!(
         kind,
         count,
-        "the plugin was removed; the runtimes of its kind keep running as they are, and nobody looks after them"
+        reason,
+        "the kind is not served any more; its runtimes keep running as they are, and nobody looks after them"
     );
-    let message = format!(
-        "The plugin for {kind} was removed. This runtime keeps running as it is; changes, health and deletion wait until a plugin for {kind} is registered"
-    );
+    let message = match reason {
+        Some(reason) => format!(
+            "The plugin for {kind} serves no more: {reason}. This runtime keeps running as it is; changes, health and deletion wait until \
+             that is mended"
+        ),
+        None => format!(
+            "The plugin for {kind} was removed. This runtime keeps running as it is; changes, health and deletion wait until a plugin for \
+             {kind} is registered"
+        ),
+    };
     let told = futures::stream::iter(runtimes.items).for_each_concurrent(AT_ONCE, |runtime| {
         let about = runtime.object_ref(&resource);
         let message = &message;

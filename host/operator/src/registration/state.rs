@@ -35,8 +35,8 @@ pub struct State {
 }
 
 impl State {
-    /// Takes in what the watch says. A list is judged as a whole, oldest first: a claim that loses to an older one is then not loaded
-    /// in vain, and what is missing from it was removed while nobody watched.
+    /// Takes in what the watch says. A list is judged as a whole, and what is missing from it was removed while nobody watched. First come
+    /// the registrations that serve by what stands on them, so that nobody gets one of their names while the operator starts; then the older.
     pub fn take(&mut self, event: Event<ConfigMap>) -> Vec<Change> {
         match event {
             Event::Init => {
@@ -49,7 +49,7 @@ impl State {
             }
             Event::InitDone => {
                 let mut listed = self.listing.take().unwrap_or_default();
-                listed.sort_by_key(|map| (map.creation_timestamp().map(|time| time.0), name(map)));
+                listed.sort_by_cached_key(|map| (!has_served(map), map.creation_timestamp().map(|time| time.0), name(map)));
                 let there: BTreeSet<String> = listed.iter().map(name).collect();
                 let gone: Vec<String> = self.entries.keys().filter(|name| !there.contains(*name)).cloned().collect();
                 let removed = gone.into_iter().map(|name| self.remove(name)).collect::<Vec<_>>();
@@ -105,9 +105,18 @@ impl State {
         self.orphans.remove(kind);
     }
 
-    /// The kinds whose runtimes have not been told yet that nobody serves them. They count as told.
-    pub fn orphans(&mut self) -> BTreeSet<String> {
-        std::mem::take(&mut self.orphans)
+    /// The kinds whose runtimes have not been told yet that nobody serves them, each with the reason if there still is a registration. They
+    /// count as told.
+    pub fn orphans(&mut self) -> BTreeMap<String, Option<String>> {
+        let orphans = std::mem::take(&mut self.orphans);
+        orphans.into_iter().map(|kind| (kind.clone(), self.obstacle(&kind))).collect()
+    }
+
+    /// What is said of a registration for this kind.
+    fn obstacle(&self, kind: &str) -> Option<String> {
+        let verdicts = self.entries.values().filter_map(|entry| entry.verdict.as_ref());
+        let of_kind = |verdict: &&Verdict| verdict.facts.get("kind").is_some_and(|claimed| claimed == kind);
+        verdicts.into_iter().find(of_kind).map(|verdict| verdict.message.clone())
     }
 
     /// The verdicts that do not stand on their ConfigMaps. They count as written.
@@ -130,6 +139,12 @@ impl State {
             entry.written.clear();
         }
     }
+}
+
+/// Whether the last verdict on a ConfigMap, of this process or of one before it, says that it serves as it is.
+fn has_served(map: &ConfigMap) -> bool {
+    let verdict = map.annotations().get("wasser.fluid.io/verdict");
+    verdict.is_some_and(|word| word == wasser_plugin::State::Loaded.word())
 }
 
 #[cfg(test)]
@@ -174,6 +189,16 @@ mod tests {
             state.take(Event::Delete(map("a", 30))).iter().map(describe).collect::<Vec<_>>(),
             ["-a"]
         );
+    }
+
+    #[test]
+    fn who_has_served_is_judged_first() {
+        let serving = |mut map: ConfigMap, word: &str| {
+            map.metadata.annotations = Some([("wasser.fluid.io/verdict".to_owned(), word.to_owned())].into());
+            map
+        };
+        let maps = vec![serving(map("a", 10), "last-good"), serving(map("b", 20), "loaded"), map("c", 5)];
+        assert_eq!(list(&mut State::default(), maps), ["+b", "+c", "+a"]);
     }
 
     #[test]
@@ -231,7 +256,7 @@ mod tests {
         state.orphaned("A");
         state.orphaned("B");
         state.adopted("A");
-        assert_eq!(state.orphans().into_iter().collect::<Vec<_>>(), ["B"]);
+        assert_eq!(state.orphans().into_keys().collect::<Vec<_>>(), ["B"]);
         assert!(state.orphans().is_empty());
     }
 }

@@ -95,6 +95,13 @@ impl Guest {
         self
     }
 
+    /// Describes itself with these names: kind, plural, engine, and the directory of its mounts.
+    pub fn called(mut self, names: [&str; 4]) -> Self {
+        let address = self.description_of(names, &[]);
+        self.describe = format!("(i32.const {address})");
+        self
+    }
+
     /// Built for another version of the world.
     pub fn version(mut self, version: &str) -> Self {
         self.version = version.to_owned();
@@ -182,8 +189,12 @@ impl Guest {
         [at, length]
     }
 
-    /// A `description` with one role, `worker`.
     fn description(&mut self, kind: &str, wants: &[(&str, &[&str])]) -> u32 {
+        self.description_of([kind, "demoruntimes", "demo", "demo-fuse"], wants)
+    }
+
+    /// A `description` with one role, `worker`.
+    fn description_of(&mut self, [kind, plural, engine, directory]: [&str; 4], wants: &[(&str, &[&str])]) -> u32 {
         let mut role: Vec<u32> = ["worker", "StatefulSet", "-worker", "demo"]
             .iter()
             .flat_map(|text| self.text(text))
@@ -201,12 +212,12 @@ impl Guest {
             list.extend([at, u32::try_from(scope.len()).unwrap()]);
         }
         let wanted = self.words(&list);
-        let mut record: Vec<u32> = [kind, "demoruntimes", "demo"].iter().flat_map(|text| self.text(text)).collect();
+        let mut record: Vec<u32> = [kind, plural, engine].iter().flat_map(|text| self.text(text)).collect();
         // implementation: none.
         record.extend([0, 0, 0]);
         record.extend([roles, 1]);
         record.extend(self.text("fuse.demo"));
-        record.extend(self.text("demo-fuse"));
+        record.extend(self.text(directory));
         record.extend([wanted, u32::try_from(wants.len()).unwrap()]);
         self.words(&record)
     }

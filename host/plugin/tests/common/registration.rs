@@ -6,7 +6,7 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use wasser_plugin::bindings::types::Context;
-use wasser_plugin::{Digest, HostConfig, Plugin, PluginHost, Registration};
+use wasser_plugin::{Definition, Digest, HostConfig, Plugin, PluginHost, Registration};
 
 /// The smallest thing that begins like a chart.
 pub const CHART: &[u8] = &[0x1f, 0x8b, 8, 0];
@@ -39,6 +39,27 @@ pub fn config_map(name: &str, created: i64, component: &[u8], more: &str) -> Con
         ])),
         ..ConfigMap::default()
     }
+}
+
+/// The same for a component of another kind.
+pub fn config_map_for(kind: &str, name: &str, created: i64, component: &[u8]) -> ConfigMap {
+    let mut map = config_map(name, created, component, "");
+    for yaml in map.data.iter_mut().flat_map(BTreeMap::values_mut) {
+        *yaml = yaml.replace("runtime: DemoRuntime", &format!("runtime: {kind}"));
+    }
+    map
+}
+
+/// The CRD of a kind, as the API server serves it.
+pub fn crd(kind: &str, plural: &str) -> Definition {
+    let crd = serde_json::json!({
+        "spec": {
+            "group": "data.fluid.io", "scope": "Namespaced", "names": {"kind": kind, "plural": plural},
+            "versions": [{"name": "v1alpha1", "served": true, "subresources": {"status": {}}}],
+        },
+        "status": {"conditions": [{"type": "Established", "status": "True"}]},
+    });
+    serde_json::from_value(crd).unwrap()
 }
 
 /// Loads a component, with what `more` adds to its plugin.yaml.
