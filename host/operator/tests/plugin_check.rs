@@ -98,6 +98,93 @@ fn a_bad_registration_is_refused_with_its_reason(#[case] from: &str, #[case] to:
     assert_eq!(output.status.code(), Some(1));
 }
 
+/// A component that carries this CRD.
+fn carrying(crd: serde_json::Value) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    std::io::Write::write_all(&mut packed, crd.to_string().as_bytes()).unwrap();
+    let packed = packed.finish().unwrap();
+    let name = wasser_plugin::CRD_SECTION.as_bytes();
+    let mut component = Guest::default().build();
+    // A custom section: id 0, its length and that of its name in LEB128, the name, the content.
+    let length = 1 + name.len() + packed.len();
+    component.extend([0, u8::try_from(length & 0x7f).unwrap() | 0x80, u8::try_from(length >> 7).unwrap()]);
+    component.push(u8::try_from(name.len()).unwrap());
+    component.extend_from_slice(name);
+    component.extend(packed);
+    component
+}
+
+fn crd() -> serde_json::Value {
+    serde_json::json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "demoruntimes.data.fluid.io"},
+        "spec": {
+            "group": "data.fluid.io", "scope": "Namespaced", "names": {"kind": "DemoRuntime", "plural": "demoruntimes"},
+            "versions": [{"name": "v1alpha1", "served": true, "storage": true, "subresources": {"status": {}}}],
+        },
+    })
+}
+
+#[rstest]
+#[case::good("/spec/scope", "Namespaced", "loaded: serves DemoRuntime")]
+#[case::kind(
+    "/spec/names/kind",
+    "OtherRuntime",
+    "waiting: the CRD demoruntimes.data.fluid.io is that of OtherRuntime, not of DemoRuntime"
+)]
+#[case::plural(
+    "/spec/names/plural",
+    "demos",
+    "waiting: the CRD demoruntimes.data.fluid.io is not there, and that of DemoRuntime is demos"
+)]
+#[case::group(
+    "/spec/group",
+    "other.io",
+    "refused: the package carries CRDs, but neither one of DemoRuntime nor demoruntimes.data.fluid.io"
+)]
+#[case::scope("/spec/scope", "Cluster", "waiting: the CRD demoruntimes.data.fluid.io has the scope `Cluster`")]
+fn a_crd_in_the_package_is_compared_with_what_the_plugin_says(#[case] pointer: &str, #[case] value: &str, #[case] says: &str) {
+    let files = Files::new();
+    let mut crd = crd();
+    *crd.pointer_mut(pointer).unwrap() = value.into();
+    let bare = STANDARD.encode(CHART);
+    let file = files.write(
+        "demo.yaml",
+        &manifest(&carrying(crd), |text| text.replace(&bare, &STANDARD.encode(chart()))),
+    );
+    let output = files.wasser(&["check"], &file);
+    let said = text(&output.stdout);
+    assert!(said.starts_with(says), "{said}{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(i32::from(!says.starts_with("loaded"))));
+    assert!(!said.contains("carries no CRD"), "{said}");
+}
+
+#[test]
+fn a_package_over_the_limit_of_the_api_server_is_refused() {
+    let files = Files::new();
+    let file = files.write("demo.yaml", &manifest(&vec![0; 1 << 20], unchanged));
+    let said = text(&files.wasser(&["check"], &file).stdout);
+    assert!(
+        said.starts_with("refused: the ConfigMap has 10") && said.contains("takes 1048576") && said.contains("`path`"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_file_that_is_not_in_the_plugin_directory_is_looked_for_by_name() {
+    let files = Files::new();
+    let component = Guest::default().build();
+    let file = files.write(
+        "demo.yaml",
+        &manifest(&component, |text| text.replacen("inline: demo.wasm", "path: none.wasm", 1)),
+    );
+    let said = text(&files.wasser(&["check"], &file).stdout);
+    let directory = files.0.path().display();
+    assert!(
+        said.contains(&format!("`path: none.wasm` cannot be read below the plugin directory {directory}")),
+        "{said}"
+    );
+}
+
 #[rstest]
 #[case::module(Guest::default().module(), "core WebAssembly module, not a component")]
 #[case::version(Guest::default().version("0.9.0").build(), "0.9.0")]
@@ -158,6 +245,7 @@ fn a_good_plugin_is_loaded() {
     let said = text(&output.stdout);
     assert!(said.starts_with("loaded: serves DemoRuntime"), "{said}");
     assert!(said.lines().any(|line| line == "wit                   0.1.0"), "{said}");
+    assert!(said.contains("the package carries no CRD"), "{said}");
     assert_eq!(output.status.code(), Some(0));
 }
 
@@ -179,6 +267,18 @@ fn a_plugin_is_shown_as_it_is() {
             text(&output.stderr)
         );
     }
+}
+
+#[test]
+fn a_module_is_not_looked_at_as_a_plugin() {
+    let files = Files::new();
+    let file = files.write("demo.wasm", &Guest::default().module());
+    let output = files.wasser(&["inspect"], &file);
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("core WebAssembly module, not a component") && !said.contains("wasser:crd"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use flate2::read::GzDecoder;
-use wasmparser::{Parser, Payload};
+use wasmparser::{Encoding, Parser, Payload};
 
 /// The custom section of a component that holds its CRDs, as gzipped JSON, one after the other.
 pub const CRD_SECTION: &str = "wasser:crd";
@@ -16,6 +16,9 @@ pub enum CrdError {
     /// There is no such section.
     #[error("the component has no custom section `{CRD_SECTION}`; a package made by `cargo xtask guests` has one")]
     Missing,
+    /// A core module.
+    #[error("this is a core WebAssembly module, not a component; make a component of it with `wasm-tools component new`")]
+    NotComponent,
     /// Not WebAssembly.
     #[error("this is not a WebAssembly binary: {0}")]
     NotWasm(String),
@@ -26,8 +29,19 @@ pub enum CrdError {
 
 /// The CRDs in a component, as JSON; the first is that of the kind that the plugin serves. Nothing of the component is compiled or run.
 pub fn crds(component: &[u8]) -> Result<Vec<serde_json::Value>, CrdError> {
-    for payload in Parser::new(0).parse_all(component) {
+    for (index, payload) in Parser::new(0).parse_all(component).enumerate() {
         let payload = payload.map_err(|error| CrdError::NotWasm(error.to_string()))?;
+        // A component begins like a module, and has modules inside.
+        if let (
+            0,
+            Payload::Version {
+                encoding: Encoding::Module,
+                ..
+            },
+        ) = (index, &payload)
+        {
+            return Err(CrdError::NotComponent);
+        }
         if let Payload::CustomSection(section) = payload
             && section.name() == CRD_SECTION
         {
@@ -84,6 +98,7 @@ mod tests {
     )]
     #[case::empty(component(CRD_SECTION, b""), "it is empty")]
     #[case::bomb(component(CRD_SECTION, &vec![b' '; 5 << 20]), "it is larger")]
+    #[case::module(b"\0asm\x01\0\0\0".to_vec(), "core WebAssembly module, not a component")]
     #[case::not_wasm(b"hello".to_vec(), "this is not a WebAssembly binary")]
     fn what_has_none_says_so(#[case] component: Vec<u8>, #[case] message: &str) {
         let refused = crds(&component).unwrap_err().to_string();

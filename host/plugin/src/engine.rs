@@ -11,6 +11,7 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAlloc
 
 use crate::cache::Cache;
 use crate::limits::MAX_MEMORY;
+use crate::source::PluginDir;
 use crate::store::StoreData;
 use crate::ticker::Ticker;
 
@@ -105,7 +106,7 @@ pub struct Shared {
     pub slots: Arc<Semaphore>,
     pub ticker: Ticker,
     pub cache: Cache,
-    pub plugin_dir: Option<Dir>,
+    pub plugin_dir: Option<PluginDir>,
     pub config: HostConfig,
     /// One compilation at a time: they are long, and take many times the component's size in memory.
     pub compiling: Semaphore,
@@ -119,12 +120,14 @@ impl PluginHost {
         let linker = crate::host::linker(&engine).map_err(failed)?;
         let cache = Cache::open(&config.cache_dir, &engine)?;
         let plugin_dir = match &config.plugin_dir {
-            Some(path) => Some(
-                Dir::open_ambient_dir(path, cap_std::ambient_authority()).map_err(|reason| HostError::PluginDir {
-                    path: path.clone(),
-                    reason,
-                })?,
-            ),
+            Some(path) => {
+                let dir = Dir::open_ambient_dir(path, cap_std::ambient_authority());
+                let path = path.clone();
+                match dir {
+                    Ok(dir) => Some(PluginDir { dir, path }),
+                    Err(reason) => return Err(HostError::PluginDir { path, reason }),
+                }
+            }
             None => None,
         };
         let shared = Shared {

@@ -51,7 +51,7 @@ pub use plugin::Plugin;
 pub use quarantine::{Quarantine, Standing};
 
 pub use registrar::{Outcome, Registrar};
-pub use registration::{PLUGIN_LABEL, Registration, RegistrationError};
+pub use registration::{PLUGIN_LABEL, Registration, RegistrationError, check_size};
 pub use registry::Registry;
 pub use settle::{Claim, Loss, Names, settle};
 pub use source::{Source, SourceError};

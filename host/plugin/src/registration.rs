@@ -17,6 +17,9 @@ pub const PLUGIN_LABEL: &str = "wasser.fluid.io/plugin";
 /// The key of `data` that describes the plugin.
 pub const PLUGIN_KEY: &str = "plugin.yaml";
 
+/// The most bytes that the API server takes in `data` and `binaryData` of one ConfigMap, all values together.
+const CONFIG_MAP_LIMIT: usize = 1 << 20;
+
 /// What an administrator registered.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Registration {
@@ -89,6 +92,28 @@ pub enum RegistrationError {
     /// A limit that cannot be kept.
     #[error("plugin.yaml: {0}")]
     Limit(#[from] LimitError),
+    /// The API server does not take it.
+    #[error(
+        "the ConfigMap has {size} bytes in `data` and `binaryData`, and the API server takes {CONFIG_MAP_LIMIT} of one object; make the \
+         component smaller, or put it below the operator's plugin directory and name it with `path` instead of `inline`"
+    )]
+    TooLarge {
+        /// Bytes of all values together.
+        size: usize,
+    },
+}
+
+/// Checks that the API server takes a ConfigMap of this size.
+///
+/// # Errors
+/// It is too large.
+pub fn check_size(map: &ConfigMap) -> Result<(), RegistrationError> {
+    let texts = map.data.iter().flatten().map(|(_, value)| value.len());
+    let binaries = map.binary_data.iter().flatten().map(|(_, value)| value.0.len());
+    match texts.chain(binaries).sum() {
+        size if size > CONFIG_MAP_LIMIT => Err(RegistrationError::TooLarge { size }),
+        _ => Ok(()),
+    }
 }
 
 #[derive(Deserialize)]

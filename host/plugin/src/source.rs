@@ -1,9 +1,19 @@
 //! Where a component or a chart comes from: the ConfigMap itself, or a file below the plugin directory.
 
 use std::io::Read;
+use std::path::PathBuf;
 
 use bytes::Bytes;
 use cap_std::fs::Dir;
+
+/// The directory below which `path:` sources are found.
+#[derive(Debug)]
+pub struct PluginDir {
+    /// The directory, opened.
+    pub dir: Dir,
+    /// Its path, for messages.
+    pub path: PathBuf,
+}
 
 /// The bytes of a component or chart, or where to find them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,10 +38,16 @@ pub enum SourceError {
     )]
     NoDirectory(String),
     /// It does not exist, is no file, or lies outside.
-    #[error("`path: {path}` cannot be read below the plugin directory: {reason}")]
+    #[error(
+        "`path: {path}` cannot be read below the plugin directory {}: {reason}; put the file there (where the operator runs in a pod: in an \
+         image that is made from the operator's), or correct `path`",
+        directory.display()
+    )]
     Io {
         /// As the registration has it.
         path: String,
+        /// The plugin directory of this host.
+        directory: PathBuf,
         /// The system's words.
         reason: std::io::Error,
     },
@@ -47,7 +63,7 @@ pub enum SourceError {
 
 impl Source {
     /// The bytes. cap-std refuses every path that leads out of the directory, by `..`, an absolute path or a symbolic link.
-    pub(crate) fn read(&self, directory: Option<&Dir>, limit: u64) -> Result<Bytes, SourceError> {
+    pub(crate) fn read(&self, directory: Option<&PluginDir>, limit: u64) -> Result<Bytes, SourceError> {
         let path = match self {
             Self::Inline { bytes, .. } => return Ok(bytes.clone()),
             Self::Path(path) => path,
@@ -55,10 +71,12 @@ impl Source {
         let directory = directory.ok_or_else(|| SourceError::NoDirectory(path.clone()))?;
         let failed = |reason| SourceError::Io {
             path: path.clone(),
+            directory: directory.path.clone(),
             reason,
         };
         let mut bytes = Vec::new();
         directory
+            .dir
             .open(path)
             .map_err(failed)?
             .take(limit.saturating_add(1))
@@ -83,7 +101,10 @@ mod tests {
         std::fs::write(outside.path().join("secret"), "no").unwrap();
         std::fs::write(inside.join("good"), "yes").unwrap();
         std::os::unix::fs::symlink("../secret", inside.join("link")).unwrap();
-        let directory = Dir::open_ambient_dir(&inside, cap_std::ambient_authority()).unwrap();
+        let directory = PluginDir {
+            dir: Dir::open_ambient_dir(&inside, cap_std::ambient_authority()).unwrap(),
+            path: inside.clone(),
+        };
 
         let read = |path: &str, limit| {
             Source::Path(path.to_owned())
@@ -94,7 +115,11 @@ mod tests {
         assert!(read("good", 2).unwrap_err().contains("more than 2 bytes"));
         for path in ["../secret", "link", outside.path().join("secret").to_str().unwrap(), "missing"] {
             let refused = read(path, 10).unwrap_err();
-            assert!(refused.contains("cannot be read below the plugin directory"), "{refused}");
+            let directory = format!("cannot be read below the plugin directory {}: ", inside.display());
+            assert!(
+                refused.contains(&directory) && refused.contains("; put the file there"),
+                "{refused}"
+            );
         }
         let refused = Source::Path("good".to_owned()).read(None, 10).unwrap_err().to_string();
         assert!(refused.contains("no plugin directory"), "{refused}");

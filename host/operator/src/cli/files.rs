@@ -8,7 +8,7 @@ use bytes::Bytes;
 use k8s_openapi::api::core::v1::ConfigMap;
 use serde::Deserialize;
 use serde_json::Value;
-use wasser_plugin::{Digest, PLUGIN_LABEL, Registration, Source};
+use wasser_plugin::{CrdError, Digest, PLUGIN_LABEL, Registration, Source};
 
 /// How WebAssembly begins.
 const WASM: &[u8] = b"\0asm";
@@ -51,19 +51,35 @@ impl Package {
         self.path.display()
     }
 
+    /// Checks that the API server takes the ConfigMap.
+    ///
+    /// # Errors
+    /// It is too large.
+    pub fn check_size(&self) -> Result<()> {
+        match &self.content {
+            Content::Component(_) => Ok(()),
+            Content::ConfigMap(map) => Ok(wasser_plugin::check_size(map)?),
+        }
+    }
+
     /// Whether it is a component alone, so that nothing is granted to it.
     pub fn is_component(&self) -> bool {
         matches!(self.content, Content::Component(_))
     }
 
-    /// The component's bytes. A `path:` in a manifest is looked for beside it.
+    /// The component's bytes. A `path:` in a manifest is looked for in the manifest's directory.
     pub fn component(&self) -> Result<Bytes> {
+        self.component_below(None)
+    }
+
+    /// The component's bytes. A `path:` in a manifest is looked for in this directory, else in the manifest's.
+    pub fn component_below(&self, directory: Option<&Path>) -> Result<Bytes> {
         match &self.content {
             Content::Component(bytes) => Ok(bytes.clone()),
             Content::ConfigMap(map) => match Registration::parse(map)?.component {
                 Source::Inline { bytes, .. } => Ok(bytes),
                 Source::Path(path) => {
-                    let file = self.directory().join(path);
+                    let file = directory.map_or_else(|| self.directory(), Path::to_owned).join(path);
                     Ok(fs::read(&file).with_context(|| format!("reading {}", file.display()))?.into())
                 }
             },
@@ -91,11 +107,12 @@ impl Package {
             }
             Content::Component(component) => component,
         };
-        let crds = wasser_plugin::crds(component).with_context(|| {
-            format!(
+        let crds = wasser_plugin::crds(component).map_err(|error| match error {
+            CrdError::NotComponent => anyhow!(error).context(format!("{} cannot be a plugin", self.display())),
+            error => anyhow!(error).context(format!(
                 "{} alone does not say which kind it serves; give the ConfigMap that registers it",
                 self.display()
-            )
+            )),
         })?;
         let kind = crds
             .first()

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use bytes::Bytes;
 use clap::Subcommand;
 use wasser_chart::Chart;
-use wasser_plugin::{HostConfig, Plugin, PluginHost, Verdict};
+use wasser_plugin::{CrdError, Definition, DefinitionError, Definitions, HostConfig, Plugin, PluginHost, State, Verdict, crd_name};
 
 use super::files::Package;
 use super::{crds, options};
@@ -20,7 +20,7 @@ pub enum Command {
     Inspect(Args),
     /// Print the CRDs that a plugin carries.
     Crd(File),
-    /// Do everything that registering does, without a cluster, and say the verdict. The exit code is 1 if it is refused.
+    /// Do everything that registering does, without a cluster, and say the verdict. The exit code is 1 if the plugin would not serve.
     Check(Args),
 }
 
@@ -68,22 +68,58 @@ impl Args {
     async fn check(&self) -> Result<ExitCode> {
         let checked = async {
             let package = Package::read(&self.file.file)?;
+            package.check_size()?;
             let plugin = self.load(&package, None).await?;
             if !package.is_component() {
                 Chart::from_tgz(plugin.chart.clone())?;
             }
-            anyhow::Ok(Verdict::loaded(&plugin))
+            let carried = carried(&package.component_below(self.plugin_dir.as_deref())?)?;
+            anyhow::Ok((compared(&plugin, carried.as_ref()), carried.is_none()))
         };
-        let (verdict, code) = match checked.await {
-            Ok(verdict) => (verdict, ExitCode::SUCCESS),
-            Err(error) => (Verdict::refused(&format!("{error:#}"), None), ExitCode::FAILURE),
-        };
+        let (verdict, lacks_crd) = checked
+            .await
+            .unwrap_or_else(|error| (Verdict::refused(&format!("{error:#}"), None), false));
         let mut text = format!("{}: {}\n", verdict.state.word(), verdict.message);
         for (name, fact) in &verdict.facts {
             text.push_str(&row(name, fact));
         }
+        if lacks_crd {
+            text.push_str(&row(
+                "note",
+                &"the package carries no CRD; the plugin serves only where that one is installed",
+            ));
+        }
         super::print(&text)?;
-        Ok(code)
+        let serves = verdict.state == State::Loaded;
+        Ok(if serves { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// The CRDs that a component carries, or none if it has no section for them.
+fn carried(component: &[u8]) -> Result<Option<Definitions>> {
+    let found = match wasser_plugin::crds(component) {
+        Ok(found) => found,
+        Err(CrdError::Missing) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let definitions = found.into_iter().map(serde_json::from_value::<Definition>);
+    let definitions: Result<Definitions, _> = definitions.collect();
+    definitions
+        .map(Some)
+        .context("the CRD in the component is not a CustomResourceDefinition")
+}
+
+/// The verdict on a plugin whose package carries these CRDs. Where it carries none, those of the cluster decide.
+fn compared(plugin: &Plugin, carried: Option<&Definitions>) -> Verdict {
+    let description = &plugin.description;
+    match carried.map(|carried| carried.check(description)) {
+        None | Some(Ok(())) => Verdict::loaded(plugin),
+        Some(Err(DefinitionError::Missing { .. })) => {
+            let (kind, name) = (&description.kind, crd_name(description));
+            let reason = format!("the package carries CRDs, but neither one of {kind} nor {name}; put that of {kind} first");
+            Verdict::refused(&reason, None)
+        }
+        Some(Err(error)) => Verdict::undefined(&description.kind, &error),
     }
 }
 
