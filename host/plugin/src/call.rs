@@ -3,9 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
+use wasser_api::text::bounded;
+
 use crate::backend::Scope;
 use crate::digest::Digest;
-use crate::limits::Limits;
+use crate::store::StoreData;
+
+/// The most bytes of what a guest, or wasmtime about it, adds to a message. The rest of a message is short.
+const REASON: usize = 600;
 
 /// What failed: which plugin, in which method, for which runtime.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,12 +48,14 @@ impl fmt::Display for CallSite {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     /// The guest's code trapped: a panic, or a fault.
-    #[error("{site}, trapped: {reason}; this is a bug of the plugin, its log lines above may say more")]
+    #[error("{site}, trapped{}: {reason}; this is a bug of the plugin", after(said.as_deref()))]
     Trap {
         /// Where.
         site: Box<CallSite>,
         /// wasmtime's words and the frames.
         reason: String,
+        /// The last line that it logged as an error in this call: where a panic of Rust was, and what it said.
+        said: Option<String>,
     },
     /// The guest's code ran too long.
     #[error("{site}, ran for more than {limit:?} without an end; if it needs that long, raise `limits.cpu` in its plugin.yaml")]
@@ -128,6 +135,11 @@ pub enum CallError {
     },
 }
 
+/// How a trap refers to what the guest logged before.
+fn after(said: Option<&str>) -> String {
+    said.map(|said| format!(" after it had logged `{said}`")).unwrap_or_default()
+}
+
 impl CallError {
     /// Whether this counts against the plugin.
     pub fn is_fault(&self) -> bool {
@@ -169,9 +181,14 @@ impl CallError {
         }
     }
 
-    /// What wasmtime's error means. `memory_denied`: whether the guest was refused memory before.
-    pub(crate) fn from_wasmtime(error: &wasmtime::Error, site: CallSite, limits: &Limits, memory_denied: bool) -> Self {
-        let site = Box::new(site);
+    /// What wasmtime's error means, of the guest with this state.
+    pub(crate) fn from_wasmtime(error: &wasmtime::Error, site: CallSite, data: &StoreData) -> Self {
+        let (site, limits) = (Box::new(site), &data.charter.limits);
+        let trap = |site, reason: &str| Self::Trap {
+            site,
+            reason: bounded(reason, REASON).into_owned(),
+            said: data.said.as_deref().map(|said| bounded(said, REASON).into_owned()),
+        };
         match error.downcast_ref::<Stop>() {
             Some(Stop::Cpu) => return Self::CpuLimit { site, limit: limits.cpu },
             Some(Stop::HostCalls) => {
@@ -183,12 +200,12 @@ impl CallError {
             Some(Stop::Host(reason)) => {
                 return Self::Host {
                     site,
-                    reason: reason.clone(),
+                    reason: bounded(reason, REASON).into_owned(),
                 };
             }
             None => {}
         }
-        if memory_denied {
+        if data.memory_denied {
             return Self::MemoryLimit {
                 site,
                 limit: limits.memory,
@@ -204,17 +221,13 @@ impl CallError {
         if error.downcast_ref::<std::str::Utf8Error>().is_some() {
             return Self::InvalidOutput {
                 site,
-                reason: format!("a string is not UTF-8: {error}"),
+                reason: bounded(&format!("a string is not UTF-8: {error}"), REASON).into_owned(),
             };
         }
         if let Some(function) = format!("{error:#}").split('`').find(|part| part.starts_with("wasi:")) {
-            let reason = format!("it called `{function}`, and WASI has nothing behind it here");
-            return Self::Trap { site, reason };
+            return trap(site, &format!("it called `{function}`, and WASI has nothing behind it here"));
         }
-        Self::Trap {
-            site,
-            reason: explain(error),
-        }
+        trap(site, &explain(error))
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::de::IgnoredAny;
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::Store;
+use wasser_api::text;
 
 use crate::backend::{Backend, Scope};
 use crate::bindings::types::{Context, Description, Error, StorageStats, UfsChange, UfsUpdate};
@@ -54,8 +55,8 @@ macro_rules! call {
         $live.store.data_mut().begin_call(deadline);
         let meter = $live.store.data().meter.clone();
         let outcome = match tokio::time::timeout(deadline, Metered::new(meter, $call)).await {
-            Ok(Ok(answer)) => check(&answer, site).map(|()| answer),
-            Ok(Err(error)) => Err(CallError::from_wasmtime(&error, site(), &limits, $live.store.data().memory_denied)),
+            Ok(Ok(answer)) => check(&answer, site).map(|()| answer.bounded()),
+            Ok(Err(error)) => Err(CallError::from_wasmtime(&error, site(), $live.store.data())),
             Err(_) => Err(CallError::Deadline {
                 site: Box::new(site()),
                 limit: deadline,
@@ -170,11 +171,11 @@ impl Instance {
         let meter = store.data().meter.clone();
         // A start function is the guest's code too, so the same limits hold.
         let started = tokio::time::timeout(limits.deadline, Metered::new(meter, core.pre.instantiate_async(&mut store))).await;
-        let failed = |error: &wasmtime::Error, denied| CallError::from_wasmtime(error, core.site(method, &self.scope), &limits, denied);
+        let failed = |error: &wasmtime::Error, data: &StoreData| CallError::from_wasmtime(error, core.site(method, &self.scope), data);
         let instance = match started {
             Ok(Ok(instance)) => instance,
             Ok(Err(error)) => {
-                let error = failed(&error, store.data().memory_denied);
+                let error = failed(&error, store.data());
                 core.record_fault(&error);
                 return Err(error);
             }
@@ -185,9 +186,10 @@ impl Instance {
                 });
             }
         };
-        let implement = core.implement.load(&mut store, &instance).map_err(|error| failed(&error, false))?;
+        let implement = core.implement.load(&mut store, &instance);
+        let implement = implement.map_err(|error| failed(&error, store.data()))?;
         let operations = core.operations.as_ref().map(|found| found.load(&mut store, &instance)).transpose();
-        let operations = operations.map_err(|error| failed(&error, false))?;
+        let operations = operations.map_err(|error| failed(&error, store.data()))?;
         Ok(Live {
             store,
             implement,
@@ -197,11 +199,25 @@ impl Instance {
     }
 }
 
+/// The most bytes of a guest's message to users, and of what it says beside: they are shown in conditions, events and log lines.
+const MESSAGE: usize = 900;
+const WORDS: usize = 200;
+/// The most cache states, and the most bytes of one: they are shown in statuses.
+const STATES: usize = 64;
+
 /// An answer of a method, as far as the host can check it without knowing the runtime.
 trait Answer {
     /// What is wrong with it.
     fn fault(&self) -> Option<String> {
         None
+    }
+
+    /// The same with texts for people of bounded length.
+    fn bounded(self) -> Self
+    where
+        Self: Sized,
+    {
+        self
     }
 }
 
@@ -209,7 +225,17 @@ impl Answer for () {}
 impl Answer for bool {}
 impl Answer for StorageStats {}
 impl Answer for UfsChange {}
-impl Answer for Vec<(String, String)> {}
+
+impl Answer for Vec<(String, String)> {
+    fn fault(&self) -> Option<String> {
+        if self.len() > STATES {
+            return Some(format!("it has {} states, and {STATES} are allowed", self.len()));
+        }
+        let (name, _) = self.iter().find(|(name, value)| name.len() + value.len() > WORDS)?;
+        let shown = text::bounded(name, STATES);
+        Some(format!("the state `{shown}` has more than {WORDS} bytes"))
+    }
+}
 impl Answer for Description {}
 
 impl Answer for String {
@@ -237,6 +263,30 @@ impl Answer for UfsUpdate {
 impl<T: Answer> Answer for Result<T, Error> {
     fn fault(&self) -> Option<String> {
         self.as_ref().ok()?.fault()
+    }
+
+    fn bounded(self) -> Self {
+        let shorten = |text: &mut String, limit| {
+            if text.len() > limit {
+                *text = text::bounded(text, limit).into_owned();
+            }
+        };
+        self.map_err(|mut error| {
+            match &mut error {
+                Error::NotSupported => {}
+                Error::InvalidSpec(invalid) => {
+                    shorten(&mut invalid.field, WORDS);
+                    shorten(&mut invalid.message, MESSAGE);
+                }
+                Error::RetryAfter(delay) => shorten(&mut delay.message, MESSAGE),
+                Error::Failed(message) => shorten(message, MESSAGE),
+                Error::Other((code, message)) => {
+                    shorten(code, WORDS);
+                    shorten(message, MESSAGE);
+                }
+            }
+            error
+        })
     }
 }
 

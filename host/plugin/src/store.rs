@@ -67,6 +67,8 @@ pub struct StoreData {
     pub host_calls: u32,
     /// Lines logged in the current call, those that were dropped included.
     pub log_lines: u32,
+    /// The last line that was logged as an error in the current call.
+    pub said: Option<String>,
     /// The runtime of the current call as JSON, where the plugin may read objects that it names.
     pub runtime: Option<String>,
 }
@@ -79,6 +81,7 @@ impl StoreData {
         self.meter.reset();
         self.host_calls = 0;
         self.log_lines = 0;
+        self.said = None;
         self.runtime = None;
     }
 
@@ -126,6 +129,7 @@ pub fn new(shared: &Shared, charter: Arc<Charter>, scope: Arc<Scope>, backend: A
         memory_denied: false,
         host_calls: 0,
         log_lines: 0,
+        said: None,
         runtime: None,
     };
     let mut store = Store::new(&shared.engine, data);

@@ -4,9 +4,9 @@ use crate::bindings::events::Host;
 use crate::host::tidy;
 use crate::store::StoreData;
 
-/// What the API server takes as a reason and as a note.
+/// The most bytes that the API server takes as a reason and as a note.
 const REASON: usize = 128;
-const NOTE: usize = 1000;
+const NOTE: usize = 1024;
 
 impl Host for StoreData {
     async fn publish(&mut self, kind: String, reason: String, message: String) -> wasmtime::Result<Result<(), String>> {

@@ -4,12 +4,16 @@ use crate::bindings::log::{Host, Level};
 use crate::host::tidy;
 use crate::store::StoreData;
 
-/// Bytes of a line; the rest is cut.
-const LINE: usize = 4096;
+/// Bytes of a line; a longer one loses its middle.
+const LINE: usize = 1024;
 
 impl Host for StoreData {
     async fn log(&mut self, level: Level, message: String) -> wasmtime::Result<()> {
         self.enter()?;
+        let message = tidy(&message, LINE);
+        if matches!(level, Level::Error) {
+            self.said = Some(message.clone());
+        }
         self.log_lines = self.log_lines.saturating_add(1);
         let limit = self.charter.limits.log_lines;
         let (plugin, runtime) = (&self.charter.kind, &self.scope);
@@ -19,7 +23,6 @@ impl Host for StoreData {
             }
             return Ok(());
         }
-        let message = tidy(&message, LINE);
         match level {
             Level::Debug => tracing::debug!(target: "plugin", %plugin, %runtime, "{message}"),
             Level::Info => tracing::info!(target: "plugin", %plugin, %runtime, "{message}"),

@@ -16,6 +16,7 @@ mod wasi;
 
 use wasmtime::Engine;
 use wasmtime::component::{HasSelf, Linker};
+use wasser_api::text::bounded;
 
 pub use wasi::deny as deny_wasi;
 
@@ -77,17 +78,9 @@ fn is_key(key: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
 }
 
-/// Text for a log or an event: without control characters, at most so many bytes.
+/// Text for a log or an event: without control characters, at most so many bytes; a longer one loses its middle.
 fn tidy(text: &str, limit: usize) -> String {
-    let mut tidied = String::new();
-    for c in text.chars() {
-        if tidied.len() + c.len_utf8() > limit {
-            tidied.push('…');
-            break;
-        }
-        tidied.push(if c.is_control() { ' ' } else { c });
-    }
-    tidied
+    bounded(text, limit).replace(char::is_control, " ")
 }
 
 #[cfg(test)]
@@ -111,6 +104,6 @@ mod tests {
     #[test]
     fn text_is_cut_between_characters_and_has_no_control_characters() {
         assert_eq!(tidy("a\nb\u{1b}[31m", 100), "a b [31m");
-        assert_eq!(tidy("äöü", 4), "äö…");
+        assert_eq!(tidy("äöüäöüäöü", 12), "äö … öü");
     }
 }
