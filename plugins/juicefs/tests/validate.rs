@@ -111,7 +111,9 @@ fn a_tiered_store_that_cannot_work(#[case] fields: Value, #[case] field: &str, #
 #[case::clean_policy(json!({"fuse": {"cleanPolicy": "Never"}}), "fuse.cleanPolicy", "OnDemand, OnRuntimeDeleted, OnFuseChanged")]
 #[case::network(json!({"worker": {"networkMode": "Bridge"}}), "worker.networkMode", "HostNetwork nor ContainerNetwork")]
 #[case::pull_policy(json!({"juicefsVersion": {"imagePullPolicy": "Sometimes"}}), "juicefsVersion.imagePullPolicy", "Always, IfNotPresent, Never")]
-#[case::image(json!({"fuse": {"image": "a b"}}), "fuse.image", "white space")]
+#[case::image(json!({"fuse": {"image": "a b"}}), "fuse.image", "not a reference to an image")]
+#[case::image_of_workers(json!({"juicefsVersion": {"image": "Mirror/a/Mount"}}), "juicefsVersion.image", "`Mount` has capital letters")]
+#[case::two_tags(json!({"fuse": {"image": "mirror/mount:v1", "imageTag": "v2"}}), "fuse.imageTag", "give one of them only")]
 #[case::quantity(json!({"worker": {"resources": {"limits": {"memory": "2 GB"}}}}), "worker.resources.limits.memory", "write for instance `1Gi`")]
 fn a_runtime_that_cannot_work(#[case] runtime: Value, #[case] field: &str, #[case] remedy: &str) {
     let (at, message) = refusal(json!({}), json!({}), runtime);

@@ -1,10 +1,12 @@
 //! Pieces that the specs of several runtimes have, for types that [`Implement::Spec`](crate::Implement::Spec) is made of.
 
 mod image;
+mod reference;
 mod resources;
 mod tiered_store;
 
 pub use image::Image;
+pub use reference::Reference;
 pub use resources::{ResourceValues, Resources};
 pub use tiered_store::{Level, TieredStore};
 pub use wasser_api::shared::PodMetadata;
