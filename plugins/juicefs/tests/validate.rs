@@ -121,6 +121,16 @@ fn a_runtime_that_cannot_work(#[case] runtime: Value, #[case] field: &str, #[cas
     assert!(message.contains(remedy), "{message}");
 }
 
+#[rstest]
+#[case::list(json!({"configs": "trash-days=1"}), "configs", "expected a sequence")]
+#[case::number(json!({"management": {"cleanCachePolicy": {"gracePeriodSeconds": "1m"}}}), "management.cleanCachePolicy.gracePeriodSeconds", "expected i64")]
+#[case::text(json!({"tieredstore": {"levels": [{"mediumtype": "MEM", "low": 0.1}]}}), "tieredstore.levels[0].low", "expected a string")]
+fn a_field_of_another_type_is_named(#[case] runtime: Value, #[case] field: &str, #[case] remedy: &str) {
+    let (at, message) = refusal(json!({}), json!({}), runtime);
+    assert_eq!(at, format!("{RUNTIME}.{field}"));
+    assert!(message.contains(remedy) && !message.contains(" line "), "{message}");
+}
+
 #[test]
 fn a_cache_in_memory_must_fit_the_limit() {
     let mut runtime = level(json!({"mediumtype": "MEM", "path": "/dev/shm", "quota": "4Gi"}));

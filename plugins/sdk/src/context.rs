@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::{DatasetSpec, Error, Result};
+use crate::{DatasetSpec, Error, Result, fields};
 
 /// The annotation of a runtime that lets its fuse pods see the node's processes.
 const HOST_PID: &str = "runtime.fluid.io/fuse.hostpid";
@@ -66,12 +66,12 @@ pub struct Context<S> {
 }
 
 impl<S: DeserializeOwned> Context<S> {
-    /// Reads the documents of `raw`. A runtime or Dataset that does not fit its type is the user's to repair; values that do
-    /// not parse are not.
+    /// Reads the documents of `raw`. A runtime or Dataset that does not fit its type is the user's to repair, who is told the field; values that
+    /// do not parse are not.
     pub fn parse(raw: RawContext) -> Result<Self> {
         Ok(Context {
-            runtime: object("the runtime", &raw.runtime)?,
-            dataset: raw.dataset.as_deref().map(|text| object("Dataset", text)).transpose()?,
+            runtime: fields::parse(&kind(&raw.runtime), &raw.runtime)?,
+            dataset: raw.dataset.as_deref().map(|text| fields::parse("Dataset", text)).transpose()?,
             installed: raw
                 .installed
                 .as_deref()
@@ -138,8 +138,13 @@ impl<S> Context<S> {
     }
 }
 
-fn object<S: DeserializeOwned>(what: &str, text: &str) -> Result<Object<S>> {
-    serde_json::from_str(text).map_err(|e| Error::invalid(what, format!("has a field of another type than its CRD says: {e}")))
+/// The kind of an object, however little else of it can be read.
+fn kind(object: &str) -> String {
+    #[derive(Deserialize)]
+    struct Kind {
+        kind: String,
+    }
+    serde_json::from_str(object).map_or_else(|_| "the runtime".into(), |Kind { kind }| kind)
 }
 
 /// A Kubernetes object with the metadata that plugins read.

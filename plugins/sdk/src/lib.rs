@@ -14,6 +14,7 @@ mod context;
 mod dataset;
 mod description;
 mod error;
+pub mod fields;
 mod host;
 mod implement;
 mod mounted;

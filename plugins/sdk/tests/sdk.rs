@@ -18,8 +18,8 @@ struct Spec {
 }
 
 fn objects(runtime: Value, dataset: Value) -> (Value, Value) {
-    let object = |spec| json!({"metadata": {"namespace": "team", "name": "demo", "uid": "u"}, "spec": spec});
-    (object(runtime), object(dataset))
+    let object = |kind, spec| json!({"kind": kind, "metadata": {"namespace": "team", "name": "demo", "uid": "u"}, "spec": spec});
+    (object("DemoRuntime", runtime), object("Dataset", dataset))
 }
 
 #[test]
@@ -47,10 +47,15 @@ fn a_context_has_what_the_host_knows() {
 fn what_does_not_parse_is_the_users_or_the_hosts() {
     let (runtime, dataset) = objects(json!({"size": "three"}), json!({}));
     let refused = Context::<Spec>::parse(raw_context(&runtime, Some(&dataset), "x")).unwrap_err();
+    let expected = "DemoRuntime.spec.size: invalid type: string \"three\", expected u32; correct the field";
+    assert_eq!(refused.to_string(), expected);
+    let (runtime, mut dataset) = objects(json!({}), json!({}));
+    dataset["spec"]["mounts"] = json!([{"mountPoint": "a://b", "readOnly": "yes"}]);
+    let refused = Context::<Spec>::parse(raw_context(&runtime, Some(&dataset), "x"))
+        .unwrap_err()
+        .to_string();
     assert!(
-        refused
-            .to_string()
-            .starts_with("the runtime: has a field of another type than its CRD says"),
+        refused.starts_with("Dataset.spec.mounts[0].readOnly: invalid type: string \"yes\""),
         "{refused}"
     );
 
