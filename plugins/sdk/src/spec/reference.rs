@@ -83,7 +83,7 @@ impl Reference {
 
     /// Whether the reference names a repository, and an image in it.
     pub fn is_complete(&self) -> bool {
-        !self.name.is_empty() && !(self.tag.is_empty() && self.digest.is_empty())
+        !(self.name.is_empty() || self.tag.is_empty() && self.digest.is_empty())
     }
 
     /// Returns the texts for `image` and `imageTag` of a chart, which joins them with a colon. A digest is divided at its own colon; the second text is
@@ -138,7 +138,7 @@ fn check_name(name: &str) -> std::result::Result<(), String> {
         _ => (None, name),
     };
     registry.map(check_registry).transpose()?;
-    if path.len() == 64 && path.bytes().all(|byte| is_lower_hex(byte)) {
+    if path.len() == 64 && path.bytes().all(is_lower_hex) {
         return Err("its name looks like an image's ID".into());
     }
     path.split('/').try_for_each(check_component)
