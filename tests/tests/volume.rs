@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
 use kube::api::{DynamicObject, Patch, PatchParams};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use wasser_tests::demo::{bound, end, pod};
 use wasser_tests::manifests::with;
@@ -49,6 +49,67 @@ async fn one_pod_reads_what_another_writes() {
     installed.empty(&["jfs-secret"]).await;
     installed.clean_nodes().await;
     installed.end().await;
+}
+
+/// A Dataset that refers to a directory of `demo`.
+fn view(installed: &Installed, name: &str, directory: &str, mode: &str) -> Value {
+    json!({
+        "apiVersion": "data.fluid.io/v1alpha1", "kind": "Dataset", "metadata": {"name": name},
+        "spec": {"accessModes": [mode], "mounts": [{"mountPoint": format!("dataset://{}/demo/{directory}", installed.namespace)}]}
+    })
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn a_pod_with_several_volumes_of_one_file_system_writes_each_where_it_belongs() {
+    let installed = bound("several", 20, |runtime| with(runtime, "/spec/fuse/cleanPolicy", json!("OnDemand"))).await;
+    installed.run(&pod("maker", json!({}))).await;
+    installed.inside("maker", "mkdir -p /data/a /data/b /data/c && sync").await;
+    for (name, mode) in [("a", "ReadWriteMany"), ("b", "ReadWriteMany"), ("c", "ReadOnlyMany")] {
+        installed.apply(&view(&installed, name, name, mode)).await;
+        installed.bound(name).await;
+    }
+    let mut all = pod("all", json!({}));
+    for name in ["a", "b", "c"] {
+        let spec = &mut all["spec"];
+        let volume = json!({"name": name, "persistentVolumeClaim": {"claimName": name}});
+        spec["volumes"].as_array_mut().unwrap().push(volume);
+        let mount = json!({"name": name, "mountPath": format!("/{name}")});
+        spec["containers"][0]["volumeMounts"].as_array_mut().unwrap().push(mount);
+    }
+    installed.run(&all).await;
+    installed
+        .inside("all", "echo results-of-a > /a/out && echo results-of-b > /b/out && sync")
+        .await;
+    let seen = installed.inside("maker", "cat /data/a/out /data/b/out").await;
+    assert_eq!(seen, "results-of-a\nresults-of-b\n");
+    assert_eq!(
+        installed.inside("all", "cat /a/out /data/b/out; ls /c | wc -l").await,
+        "results-of-a\nresults-of-b\n0\n"
+    );
+    let refused = installed.inside_says("all", "echo no > /c/out").await;
+    assert!(refused.contains("Read-only file system"), "{refused}");
+
+    // The client serves whoever is left, be it a reference alone.
+    kubectl(&["delete", "pod", "all", "maker", "-n", &installed.namespace, "--wait"]).await;
+    let alone = with(
+        pod("alone", json!({})),
+        "/spec/volumes/0/persistentVolumeClaim/claimName",
+        json!("a"),
+    );
+    installed.run(&alone).await;
+    assert_eq!(installed.inside("alone", "cat /data/out").await, "results-of-a\n");
+    installed.run(&pod("other", json!({}))).await;
+    kubectl(&["delete", "pod", "other", "-n", &installed.namespace, "--wait"]).await;
+    installed.inside("alone", "echo more >> /data/out && sync").await;
+    assert_eq!(installed.fuse_pods().await.len(), 1);
+    kubectl(&["delete", "pod", "alone", "-n", &installed.namespace, "--wait"]).await;
+    let left = || async { installed.fuse_pods().await.is_empty().then_some(()) };
+    installed.eventually("the fuse pod has left", left).await;
+    for name in ["a", "b", "c"] {
+        installed.delete_dataset(name).await;
+    }
+    end(installed).await;
 }
 
 #[tokio::test]
