@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use wasser_sdk::{Context, Error, Host, Result};
 
-use crate::describe::WORKER;
+use crate::describe::{FUSE, WORKER};
 use crate::edition::Edition;
-use crate::input::Spec;
+use crate::input::{Component, Spec};
 use crate::reports;
 use crate::source::Source;
 use crate::store::{self, Store};
@@ -19,34 +19,32 @@ const STATUS_SCRIPT: &str = "exec /usr/local/bin/juicefs status \"$METAURL\"";
 /// What a path must end in to be removed: the blocks of one file system.
 const BLOCKS: &str = "/raw/chunks";
 
-/// One attempt to remove the cached blocks of every ready worker. Without a Dataset, or with one that never could be set up,
-/// there is no cache.
+/// One attempt to remove the cached blocks of every ready worker and client. Without a Dataset, or with one that never could be set up, there is no
+/// cache. The directories of nodes without a ready pod are the host's to find.
 pub fn clean_cache(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
-    let pods = host.ready_pods(WORKER)?;
-    let (Some(pod), Some((edition, name))) = (pods.first(), identity(ctx)) else {
-        return Ok(());
-    };
+    let Some((edition, name)) = identity(ctx) else { return Ok(()) };
+    let spec = &ctx.runtime.spec;
+    let mut pods = Vec::new();
+    for (role, component) in [(WORKER, &spec.worker), (FUSE, &spec.fuse)] {
+        let directories = cache_dir(spec, component)?;
+        pods.extend(host.ready_pods(role)?.into_iter().map(|pod| (pod.name, directories.clone())));
+    }
+    let Some((pod, _)) = pods.first() else { return Ok(()) };
     let id = match edition {
         Edition::Community => {
-            let text = host.run(&pod.name, &["sh", "-c", STATUS_SCRIPT], STATUS)?;
+            let text = host.run(pod, &["sh", "-c", STATUS_SCRIPT], STATUS)?;
             let found = reports::file_system_id(&text);
             found
                 .map(str::to_string)
-                .ok_or_else(|| Error::failed(format!("`juicefs status` in pod {} names no UUID", pod.name)))?
+                .ok_or_else(|| Error::failed(format!("`juicefs status` in pod {pod} names no UUID")))?
         }
         Edition::Enterprise => name,
     };
-    let paths = block_paths(&cache_dir(ctx)?, &id);
-    if paths.is_empty() {
-        return Ok(());
-    }
-    let mut argv = vec!["rm", "-rf", "--"];
-    argv.extend(paths.iter().map(String::as_str));
-    let grace = ctx.runtime.spec.management.clean_cache_policy.grace_period_seconds.unwrap_or(GRACE);
+    let grace = spec.management.clean_cache_policy.grace_period_seconds.unwrap_or(GRACE);
     let grace = Duration::from_secs(u64::try_from(grace).unwrap_or_default().max(1));
     let failures: Vec<String> = pods
         .iter()
-        .filter_map(|pod| host.run(&pod.name, &argv, grace).err())
+        .filter_map(|(pod, directories)| remove(host, pod, &block_paths(directories, &id), grace).err())
         .map(|e| e.to_string())
         .collect();
     if failures.is_empty() {
@@ -54,6 +52,15 @@ pub fn clean_cache(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
     } else {
         Err(Error::failed(failures.join("; ")))
     }
+}
+
+fn remove(host: &impl Host, pod: &str, paths: &[String], patience: Duration) -> Result<()> {
+    if paths.is_empty() {
+        return Ok(());
+    }
+    let mut argv = vec!["rm", "-rf", "--"];
+    argv.extend(paths.iter().map(String::as_str));
+    host.run(pod, &argv, patience).map(drop)
 }
 
 /// Edition and name of the file system: from the Dataset, else from what is installed.
@@ -71,10 +78,9 @@ fn identity(ctx: &Context<Spec>) -> Option<(Edition, String)> {
     Some((edition, text("/configs/name")?.to_string()))
 }
 
-/// The cache directories of the workers: their own option, else the tiered store's.
-fn cache_dir(ctx: &Context<Spec>) -> Result<String> {
-    let spec = &ctx.runtime.spec;
-    match spec.worker.options.get("cache-dir") {
+/// The cache directories of a role's pods: their own option, else the tiered store's.
+fn cache_dir(spec: &Spec, component: &Component) -> Result<String> {
+    match component.options.get("cache-dir") {
         Some(directories) => Ok(directories.clone()),
         None => Ok(Store::of(spec)?.cache_dir()),
     }
@@ -84,10 +90,7 @@ fn cache_dir(ctx: &Context<Spec>) -> Result<String> {
 /// the spec says.
 fn block_paths(cache_dir: &str, id: &str) -> Vec<String> {
     let id_fits = !id.is_empty() && !id.starts_with('.') && id.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
-    let directories = cache_dir
-        .split(':')
-        .map(str::trim)
-        .filter(|d| id_fits && *d != "memory" && store::check_directory("", d).is_ok());
+    let directories = store::split(cache_dir).filter(|d| id_fits && *d != "memory" && store::check_directory("", d).is_ok());
     directories
         .map(|directory| format!("{}/{id}{BLOCKS}", directory.trim_end_matches('/')))
         .collect()

@@ -149,11 +149,12 @@ fn a_cache_without_clients_has_a_capacity_and_nothing_else() {
 }
 
 #[rstest]
-#[case::default(json!({}), &["/var/jfsCache"])]
-#[case::tiered(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/a:/b/"}]}}), &["/a", "/b"])]
-#[case::option(json!({"worker": {"options": {"cache-dir": "/w"}}}), &["/w"])]
-fn the_cache_is_removed_from_every_ready_worker(#[case] runtime: Value, #[case] directories: &[&str]) {
-    let paths = |id: &str| {
+#[case::default(json!({}), &["/var/jfsCache"], &["/var/jfsCache"])]
+#[case::tiered(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/a:/b/"}]}}), &["/a", "/b"], &["/a", "/b"])]
+#[case::option(json!({"worker": {"options": {"cache-dir": "/w"}}}), &["/w"], &["/var/jfsCache"])]
+#[case::clients_have_none(json!({"fuse": {"options": {"cache-dir": "memory"}}}), &["/var/jfsCache"], &[])]
+fn the_cache_is_removed_from_every_ready_pod(#[case] runtime: Value, #[case] of_workers: &[&str], #[case] of_clients: &[&str]) {
+    let paths = |directories: &[&str], id: &str| {
         directories
             .iter()
             .map(|d| format!("{d}/{id}/raw/chunks"))
@@ -165,16 +166,26 @@ fn the_cache_is_removed_from_every_ready_worker(#[case] runtime: Value, #[case] 
     let host = pods().on_exec(answer);
     JuiceFs::shutdown(&support::KIT.context(&community(runtime.clone())).unwrap(), &host).unwrap();
     let id = "7d84ffba-de86-4f94-b7f1-01614106b74a";
-    let expected = [
-        "exec demo-worker-0 sh -c exec /usr/local/bin/juicefs status \"$METAURL\"".to_string(),
-        format!("exec demo-worker-0 rm -rf -- {}", paths(id)),
-        format!("exec demo-worker-1 rm -rf -- {}", paths(id)),
+    let mut expected = vec!["exec demo-worker-0 sh -c exec /usr/local/bin/juicefs status \"$METAURL\"".to_string()];
+    let pods_of = [
+        ("demo-worker-0", of_workers),
+        ("demo-worker-1", of_workers),
+        ("demo-fuse-a", of_clients),
+        ("demo-fuse-b", of_clients),
     ];
+    for (pod, directories) in pods_of {
+        if !directories.is_empty() {
+            expected.push(format!("exec {pod} rm -rf -- {}", paths(directories, id)));
+        }
+    }
     assert_eq!(host.calls(), expected);
 
     let host = pods().on_exec(answer);
     JuiceFs::shutdown(&support::KIT.context(&enterprise(runtime)).unwrap(), &host).unwrap();
-    assert_eq!(host.calls()[0], format!("exec demo-worker-0 rm -rf -- {}", paths("files")));
+    assert_eq!(
+        host.calls()[0],
+        format!("exec demo-worker-0 rm -rf -- {}", paths(of_workers, "files"))
+    );
 }
 
 #[test]
@@ -192,6 +203,30 @@ fn a_failure_in_one_pod_does_not_spare_the_others() {
         "{failed}"
     );
     assert!(host.calls()[2].starts_with("exec demo-worker-1 rm"), "{:?}", host.calls());
+}
+
+#[test]
+fn where_there_are_only_clients_they_are_asked() {
+    let clients = || {
+        FakeHost::new()
+            .pod("worker", "demo-worker-0", false)
+            .pod("fuse", "demo-fuse-a", true)
+    };
+    let ctx = support::KIT.context(&community(json!({}))).unwrap();
+    let host = clients().on_exec(|_, argv| if argv[0] == "sh" { ok(STATUS) } else { ok("") });
+    JuiceFs::shutdown(&ctx, &host).unwrap();
+    assert!(host.calls()[1].starts_with("exec demo-fuse-a rm -rf"), "{:?}", host.calls());
+
+    let nobody = FakeHost::new().pod("fuse", "demo-fuse-a", false);
+    let later = JuiceFs::storage_stats(&ctx, &nobody).unwrap_err();
+    assert!(matches!(later, wasser_sdk::Error::RetryAfter { .. }), "{later:?}");
+    let host = clients().on_exec(|_, _| ok(""));
+    JuiceFs::storage_stats(&ctx, &host).unwrap_err();
+    assert!(
+        host.calls().iter().all(|call| call.starts_with("exec demo-fuse-a ")),
+        "{:?}",
+        host.calls()
+    );
 }
 
 #[test]

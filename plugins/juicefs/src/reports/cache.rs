@@ -4,7 +4,7 @@ use wasser_api::size;
 use wasser_sdk::{Context, Host, Pod, Result};
 
 use super::stats::CacheStats;
-use super::{QUICK, used_bytes};
+use super::{QUICK, mounting_pod, used_bytes};
 use crate::describe::{FUSE, WORKER};
 use crate::edition::Edition;
 use crate::input::Spec;
@@ -32,12 +32,13 @@ pub fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String
         Edition::Community => total.bytes / pods,
         Edition::Enterprise => total.bytes,
     };
-    let used = workers.first().and_then(|pod| used_bytes(ctx, host, pod).ok());
+    let used = mounting_pod(host)?.and_then(|pod| used_bytes(ctx, host, &pod).ok());
     let share = |part: u64, other: u64| size::format_percent(part as f64, part as f64 + other as f64);
     Ok(pairs([
         capacity,
         size::format(cached),
-        used.map(|used| size::format_percent(cached as f64, used as f64))
+        // Blocks of deleted files stay for a while, and none of them counts as more than all that there is.
+        used.map(|used| size::format_percent(cached.min(used) as f64, used as f64))
             .unwrap_or_default(),
         share(total.hits, total.misses),
         share(total.hit_bytes, total.miss_bytes),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use wasser_sdk::{Context, Error, Host, Pod, PodError, Result, StorageStats};
 
-use crate::describe::WORKER;
+use crate::describe::{FUSE, WORKER};
 use crate::edition::Edition;
 use crate::input::Spec;
 use crate::source::Source;
@@ -23,20 +23,26 @@ const QUICK: Duration = Duration::from_secs(10);
 /// How long the count of all files may take before the number of inodes stands in for it.
 const COUNT: Duration = Duration::from_secs(12);
 
-/// The size of the file system, as a worker sees it.
+/// The size of the file system, as a worker sees it, or a client where there are no workers.
 pub fn storage_stats(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageStats> {
     let edition = Source::of(ctx)?.edition;
-    let pods = host.ready_pods(WORKER)?;
-    let pod = pods
-        .first()
-        .ok_or_else(|| Error::retry_after(2, "no worker pod is ready to report the size of the file system"))?;
-    let used = used_bytes(ctx, host, pod)?;
+    let pod = mounting_pod(host)?;
+    let pod = pod.ok_or_else(|| Error::retry_after(2, "no pod is ready to report the size of the file system"))?;
+    let used = used_bytes(ctx, host, &pod)?;
     Ok(StorageStats {
         used,
         free: 0,
         total: used,
-        total_files: total_files(ctx, edition, host, pod)?,
+        total_files: total_files(ctx, edition, host, &pod)?,
     })
+}
+
+/// A pod that has the file system mounted, if one is ready: a worker, else a client.
+fn mounting_pod(host: &impl Host) -> Result<Option<Pod>> {
+    match host.ready_pods(WORKER)?.into_iter().next() {
+        Some(worker) => Ok(Some(worker)),
+        None => Ok(host.ready_pods(FUSE)?.into_iter().next()),
+    }
 }
 
 /// The bytes in use below the mount of `pod`. A pod is ready before its mount is there.
