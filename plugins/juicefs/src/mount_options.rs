@@ -1,6 +1,6 @@
 //! The options of the mount, from the Dataset, the tiered store and the runtime. What comes later wins.
 
-use wasser_sdk::{Context, Result};
+use wasser_sdk::{Context, Error, Result};
 
 use crate::edition::Edition;
 use crate::input::{Component, Spec};
@@ -33,10 +33,25 @@ pub fn given(ctx: &Context<Spec>, source: &Source, store: &Store, role: &str, co
     if ctx.dataset()?.read_only() {
         all.insert("ro".into(), String::new());
     }
-    for directory in all.get("cache-dir").into_iter().flat_map(|directories| directories.split(':')) {
-        store::check_directory(&format!("{field}.cache-dir"), directory)?;
+    if let Some(list) = all.get_mut("cache-dir") {
+        *list = cache_directories(&format!("{field}.cache-dir"), list)?;
     }
     Ok(all)
+}
+
+/// The list of cache directories, checked, each of them once.
+fn cache_directories(field: &str, list: &str) -> Result<String> {
+    let mut directories: Vec<&str> = Vec::new();
+    for directory in store::split(list) {
+        store::check_directory(field, directory)?;
+        if !directories.iter().any(|earlier| store::same(earlier, directory)) {
+            directories.push(directory);
+        }
+    }
+    if directories.is_empty() {
+        return Err(Error::invalid(field, "names no directory; give one, or remove the option"));
+    }
+    Ok(directories.join(":"))
 }
 
 /// Adds what the edition needs and nobody gave.

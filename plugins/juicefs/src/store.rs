@@ -75,7 +75,7 @@ impl Store {
 
     /// The kind of volume for a directory: the tiered store's own, or the node's for any other.
     pub fn volume_of(&self, directory: &str) -> &Volume {
-        if self.directories.iter().any(|d| d == directory) {
+        if self.directories.iter().any(|d| same(d, directory)) {
             &self.volume
         } else {
             &Volume::HostPath
@@ -86,17 +86,25 @@ impl Store {
 fn directories(level: &Level) -> Result<Vec<String>> {
     let field = format!("{LEVEL}.path");
     shell::check_text(&field, &level.path)?;
-    let directories: Vec<String> = level
-        .path
-        .split(':')
-        .map(str::trim)
-        .filter(|d| !d.is_empty())
-        .map(str::to_string)
-        .collect();
-    for directory in &directories {
+    let directories: Vec<String> = split(&level.path).map(str::to_string).collect();
+    for (at, directory) in directories.iter().enumerate() {
         check_directory(&field, directory)?;
+        if directories.iter().take(at).any(|earlier| same(earlier, directory)) {
+            return Err(Error::invalid(field, format!("has `{directory}` twice; name each directory once")));
+        }
     }
     Ok(directories)
+}
+
+/// The directories of a list as JuiceFS reads it, separated by colons.
+pub fn split(list: &str) -> impl Iterator<Item = &str> {
+    list.split(':').map(str::trim).filter(|directory| !directory.is_empty())
+}
+
+/// Whether two paths are one directory.
+pub fn same(one: &str, other: &str) -> bool {
+    let parts = |path| str::split(path, '/').filter(|part| !matches!(*part, "" | "."));
+    parts(one).eq(parts(other))
 }
 
 /// Refuses a cache directory that cannot be one. `memory` is a word of JuiceFS.
@@ -110,8 +118,10 @@ pub fn check_directory(field: &str, directory: &str) -> Result<()> {
         "contains `..`; write the path without it"
     } else if directory.trim_matches('/').is_empty() {
         "is the root directory; name one for the cache"
-    } else if directory.contains(',') {
-        "contains a comma; separate directories by colons"
+    } else if directory.contains([',', ';']) || directory.contains(char::is_whitespace) {
+        "has a comma, a semicolon or a space in it; separate directories by colons"
+    } else if directory.contains(['*', '?', '[', '\\']) {
+        "is a pattern to JuiceFS; write out each directory, separated by colons"
     } else {
         return Ok(());
     };

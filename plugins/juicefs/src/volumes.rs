@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use wasser_sdk::{Error, Result};
 
 use crate::input::Spec;
-use crate::store::{Store, Volume};
+use crate::store::{self, Store, Volume};
 
 /// Volumes of a pod and where its container mounts them.
 #[derive(Debug, Clone, Default)]
@@ -57,8 +57,7 @@ impl Volumes {
     /// Adds the directories of the option `cache-dir`. One that the user mounts something at is left to that.
     pub fn add_cache(&mut self, cache_dir: &str, store: &Store) {
         for (at, directory) in cache_dir.split(':').enumerate() {
-            let taken = |mount: &Value| text(mount, "mountPath").trim_end_matches('/') == directory.trim_end_matches('/');
-            if !directory.starts_with('/') || self.mounts.iter().any(taken) {
+            if !directory.starts_with('/') || self.mounts.iter().any(|mount| store::same(text(mount, "mountPath"), directory)) {
                 continue;
             }
             let mut name = format!("cache-dir-{}", at + 1);
@@ -69,6 +68,19 @@ impl Volumes {
             self.volumes.push(cache_volume(&name, directory, store));
             self.mounts.push(json!({"name": name, "mountPath": directory}));
         }
+    }
+
+    /// Whether a path lies in one of the volumes, and not in the container's own directories, which go with it.
+    pub fn hold(&self, path: &str) -> bool {
+        let parts = |path: &str| -> Vec<String> {
+            let parts = path.split('/').filter(|part| !matches!(*part, "" | "."));
+            parts.map(str::to_string).collect()
+        };
+        let path = parts(path);
+        self.mounts.iter().any(|mount| {
+            let at = parts(text(mount, "mountPath"));
+            !at.is_empty() && path.starts_with(&at)
+        })
     }
 
     /// Adds the pod's labels as a file, `labels`, below `directory`.

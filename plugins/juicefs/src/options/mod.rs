@@ -23,6 +23,10 @@ pub const EXTRA_OPTIONS: &str = "extra-options";
 /// Options that the Dataset's mount has for other purposes: from there they never reach `mount`.
 const NOT_FOR_MOUNT: &[&str] = &["bucket", "bucket2", "quota", "storage"];
 
+/// Options that give access, and so are never read from plain text, which everybody sees in values and ConfigMaps. `metaurl` would moreover be
+/// taken for an option of the enterprise edition.
+const SECRETS: &[&str] = &["metaurl", "token"];
+
 /// Whose options they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
@@ -59,6 +63,9 @@ impl<'a> Known<'a> {
             let field = format!("{field}.{name}");
             shell::check_option_name(&field, name)?;
             shell::check_text(&field, value)?;
+            if let Some(secret) = SECRETS.iter().find(|secret| **secret == name) {
+                return Err(Error::invalid(field, belongs_to_a_secret(secret)));
+            }
             let allowed: &[&[&str]] = match origin {
                 Origin::Dataset => &[NOT_FOR_MOUNT, FORMAT, MOUNT, SYSTEM],
                 Origin::Component => &[MOUNT, SYSTEM],
@@ -103,6 +110,10 @@ impl<'a> Known<'a> {
         }
         Err(Error::invalid(field, known::refusal(name, EXTRA_OPTIONS)))
     }
+}
+
+fn belongs_to_a_secret(name: &str) -> String {
+    format!("is secret; put it into a Secret, and refer to that by Dataset.spec.mounts[0].encryptOptions with the name `{name}`")
 }
 
 fn refused(name: &str, origin: Origin) -> String {
