@@ -38,6 +38,9 @@ pub fn runtime(name: &str) -> Value {
         "spec": {
             "replicas": 1,
             "management": {"cleanCachePolicy": {"maxRetryAttempts": 1}},
+            "volumes": [{"name": "store", "hostPath": {"path": "/var/lib/wasser-e2e/store"}}],
+            "worker": {"volumeMounts": [{"name": "store", "mountPath": "/data/store"}]},
+            "fuse": {"volumeMounts": [{"name": "store", "mountPath": "/data/store"}]},
             "tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/var/cache/jfs", "quota": "1Gi", "low": "0.1"}]}
         }
     })

@@ -159,8 +159,8 @@ async fn bound_follows_at_once_when_the_worker_is_ready() {
 async fn workers_come_and_go_with_the_replicas() {
     // There is one node: workers of an exclusive dataset keep off each other's, and on the host's network two want the same port.
     let shared = with(dataset("demo"), "/spec/placement", json!("Shared"));
-    let own_network = json!({"networkMode": "ContainerNetwork"});
-    let operator = bound_to("workers", 3, shared, &[("/spec/worker", own_network)]).await;
+    let own_network = json!("ContainerNetwork");
+    let operator = bound_to("workers", 3, shared, &[("/spec/worker/networkMode", own_network)]).await;
     for replicas in [2_u32, 1] {
         operator.scale("demo", replicas).await;
         let scaled = |runtime: &DynamicObject| {

@@ -67,9 +67,10 @@ fi
 {{- end }}
 {{- end }}
 
-{{/* The script of the workers. It goes on when formatting fails: the file system may exist, and mounting will tell. */}}
+{{/* The script of the workers. It ends at the first failure: what could not be made ready is not mounted. */}}
 {{- define "juicefs.workerScript" -}}
 #!/bin/sh
+set -e
 {{- with include "juicefs.prepare" . }}
 {{ . }}
 {{- end }}
@@ -96,6 +97,26 @@ fi
 echo "$(date '+%Y/%m/%d %H:%M:%S') mount start"
 {{ .Values.fuse.command }}
 {{ end }}
+
+{{/*
+When a pod counts as started, and then as ready: its file system answers. The root of a mount of JuiceFS has the inode 1. A mount that hangs ends the
+look, and not the pod. Call with the path of the mount.
+*/}}
+{{- define "juicefs.probes" -}}
+{{- $look := `[ "$(timeout -s KILL 5 stat -c %i "$0" 2>/dev/null)" = 1 ] || { echo "the file system is not mounted at $0, or does not answer; see the log of the pod"; exit 1; }` -}}
+{{- $exec := dict "command" (list "sh" "-c" $look .) -}}
+startupProbe:
+  exec: {{ toJson $exec }}
+  periodSeconds: 1
+  timeoutSeconds: 7
+  # About a day; what cannot mount ends by itself.
+  failureThreshold: 86400
+readinessProbe:
+  exec: {{ toJson $exec }}
+  periodSeconds: 30
+  timeoutSeconds: 7
+  failureThreshold: 2
+{{- end }}
 
 {{/* Whether something is not empty, and not only made of empty parts. */}}
 {{- define "juicefs.resources" -}}

@@ -15,8 +15,12 @@ pub fn format(source: &Source, spec: &Spec) -> String {
     }
 }
 
-/// Formats the file system unless it exists. Without storage and bucket it must exist, and is then left as it is.
+/// Makes the file system unless it exists. Without both storage and bucket nobody said that it is to be made: then it must exist, it is left as it is,
+/// and the mount fails where there is none. `juicefs format` would make one in a directory of the container.
 fn community_format(source: &Source, spec: &Spec) -> String {
+    if !source.may_be_made() {
+        return String::new();
+    }
     let secrets = &source.secrets;
     let mut words = vec![Edition::Community.cli().to_string(), "format".into()];
     words.extend(spec.configs.iter().flat_map(|item| config(item)));
@@ -25,10 +29,6 @@ fn community_format(source: &Source, spec: &Spec) -> String {
     }
     if !secrets.secretkey_secret.is_empty() {
         words.push(shell::option_from_env("secret-key", "SECRET_KEY"));
-    }
-    let secret = |name: &str| secrets.encrypt_env_options.iter().any(|option| option.name == name);
-    if (source.storage.is_none() && !secret("storage")) || (source.bucket.is_none() && !secret("bucket")) {
-        words.push("--no-update".into());
     }
     words.extend(source.storage.iter().map(|value| format_option("storage", value)));
     words.extend(source.bucket.iter().map(|value| format_option("bucket", value)));

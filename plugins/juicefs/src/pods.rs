@@ -82,9 +82,25 @@ pub fn fuse(parts: &Parts<'_>) -> Result<Pod> {
     Ok(pod)
 }
 
+/// Refuses blocks that would lie in the container and go with it.
+fn check_bucket(source: &Source, role: &str, volumes: &Volumes) -> Result<()> {
+    match source.local_bucket() {
+        Some(bucket) if !volumes.hold(bucket) => Err(Error::invalid(
+            "Dataset.spec.mounts[0].options.bucket",
+            format!(
+                "`{}` is a directory of the container, which goes with it; mount the same volume there in \
+                 JuiceFSRuntime.spec.{role}.volumeMounts and for the other pods",
+                bucket.escape_debug()
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
 fn pod(parts: &Parts<'_>, role: &str, component: &Component, mut volumes: Volumes) -> Result<Pod> {
     let ctx = parts.ctx;
     let metadata = ctx.runtime.spec.pod_metadata.clone().overridden_by(&component.pod_metadata);
+    check_bucket(parts.source, role, &volumes)?;
     volumes.add_cache(
         parts.options.get("cache-dir").map_or(DEFAULT_DIRECTORY, String::as_str),
         parts.store,

@@ -68,6 +68,18 @@ impl Source {
         })
     }
 
+    /// Whether the Dataset says where to make the file system if there is none: with both the kind and the address of an object storage.
+    pub fn may_be_made(&self) -> bool {
+        let secret = |name: &str| self.secrets.encrypt_env_options.iter().any(|option| option.name == name);
+        (self.storage.is_some() || secret("storage")) && (self.bucket.is_some() || secret("bucket"))
+    }
+
+    /// The directory that holds the blocks, if the object storage is one of directories.
+    pub fn local_bucket(&self) -> Option<&str> {
+        let local = self.edition == Edition::Community && self.storage.as_deref() == Some("file");
+        self.bucket.as_deref().filter(|_| local)
+    }
+
     /// How the values name the file system.
     pub fn reference(&self) -> String {
         match self.edition {

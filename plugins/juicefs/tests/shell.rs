@@ -107,7 +107,7 @@ fn the_words_of_users_arrive_as_they_were_written() {
         prop_assume!(!folder.is_empty());
         let mount = json!({
             "mountPoint": format!("juicefs:///{folder}"),
-            "options": {"bucket": bucket, "storage": "file", "quota": "2Gi", "compress": log},
+            "options": {"bucket": bucket, "storage": "minio", "quota": "2Gi", "compress": log},
         });
         let configs = json!([format!("ranger-service={bucket}"), format!("inodes {config}")]);
         let documents = support::pair(
@@ -127,7 +127,7 @@ fn the_words_of_users_arrive_as_they_were_written() {
             &ranger,
             "--inodes",
             &config,
-            "--storage=file",
+            "--storage=minio",
             &of_bucket,
             &compress,
             &secret,

@@ -64,6 +64,7 @@ fn a_secret_option_that_cannot_work(#[case] name: &str, #[case] secret: &str, #[
 #[rstest]
 #[case::no_mounts(json!({"mounts": []}), "mounts", "add a mount")]
 #[case::access_mode(json!({"accessModes": ["ReadWriteMany", "Everyone"]}), "accessModes[1]", "none of ReadOnlyMany")]
+#[case::shared_secret(json!({"sharedOptions": {"metaurl": "redis://:pw@r:6379/1"}}), "sharedOptions.metaurl", "encryptOptions with the name `metaurl`")]
 #[case::shared_option(json!({"sharedOptions": {"teleport": ""}}), "sharedOptions.teleport", "extra-options")]
 fn a_dataset_that_cannot_work(#[case] dataset: Value, #[case] field: &str, #[case] remedy: &str) {
     let (at, message) = refusal(json!({}), dataset, json!({}));
@@ -77,6 +78,10 @@ fn a_dataset_that_cannot_work(#[case] dataset: Value, #[case] field: &str, #[cas
 #[case::upwards(json!({"mediumtype": "SSD", "path": "/a/../b"}), "path", "without it")]
 #[case::root(json!({"mediumtype": "SSD", "path": "/"}), "path", "name one for the cache")]
 #[case::comma(json!({"mediumtype": "SSD", "path": "/a,/b"}), "path", "separate directories by colons")]
+#[case::semicolon(json!({"mediumtype": "SSD", "path": "/a;/b"}), "path", "separate directories by colons")]
+#[case::space(json!({"mediumtype": "MEM", "path": "/dev/shm /b"}), "path", "separate directories by colons")]
+#[case::pattern(json!({"mediumtype": "SSD", "path": "/disks/*"}), "path", "write out each directory")]
+#[case::twice(json!({"mediumtype": "SSD", "path": "/a:/b:/a/"}), "path", "name each directory once")]
 #[case::quota(json!({"mediumtype": "SSD", "path": "/a", "quota": "10GiB"}), "quota", "write for instance `100Gi`")]
 #[case::negative(json!({"mediumtype": "SSD", "path": "/a", "quota": "-1Gi"}), "quota", "not a quantity")]
 #[case::fewer_quotas(json!({"mediumtype": "SSD", "path": "/a:/b", "quotaList": "1Gi"}), "quotaList", "has 1 quotas, but path has 2 directories")]
@@ -106,6 +111,9 @@ fn a_tiered_store_that_cannot_work(#[case] fields: Value, #[case] field: &str, #
 #[case::unknown_option(json!({"worker": {"options": {"writback": ""}}}), "worker.options.writback", "did you mean `writeback`?")]
 #[case::format_option(json!({"fuse": {"options": {"compress": "lz4"}}}), "fuse.options.compress", "Dataset.spec.mounts[0].options.compress")]
 #[case::cache_dir(json!({"worker": {"options": {"cache-dir": "cache"}}}), "worker.options.cache-dir", "begin it with `/`")]
+#[case::cache_dirs(json!({"fuse": {"options": {"cache-dir": "/a;/b"}}}), "fuse.options.cache-dir", "separate directories by colons")]
+#[case::no_cache_dir(json!({"worker": {"options": {"cache-dir": ":"}}}), "worker.options.cache-dir", "names no directory")]
+#[case::secret(json!({"fuse": {"options": {"token": "abc"}}}), "fuse.options.token", "encryptOptions")]
 #[case::config(json!({"configs": ["trash-days=1", "--inodes=1"]}), "configs[1]", "without its dashes")]
 #[case::unknown_config(json!({"configs": ["trash-day=1"]}), "configs[0]", "did you mean `trash-days`?")]
 #[case::clean_policy(json!({"fuse": {"cleanPolicy": "Never"}}), "fuse.cleanPolicy", "OnDemand, OnRuntimeDeleted, OnFuseChanged")]
@@ -129,6 +137,81 @@ fn a_field_of_another_type_is_named(#[case] runtime: Value, #[case] field: &str,
     let (at, message) = refusal(json!({}), json!({}), runtime);
     assert_eq!(at, format!("{RUNTIME}.{field}"));
     assert!(message.contains(remedy) && !message.contains(" line "), "{message}");
+}
+
+#[test]
+fn the_address_of_the_metadata_engine_is_never_plain_text() {
+    let secret = "redis://:password@redis:6379/1";
+    for mount in [
+        json!({"options": {"metaurl": secret}}),
+        json!({"options": {"metaurl": secret}, "encryptOptions": []}),
+    ] {
+        let (at, message) = refusal(mount, json!({}), json!({}));
+        assert_eq!(at, "Dataset.spec.mounts[0].options.metaurl");
+        assert!(
+            message.contains("put it into a Secret") && !message.contains("password"),
+            "{message}"
+        );
+    }
+}
+
+/// Blocks in a directory of the container would be gone with it.
+#[test]
+fn blocks_in_a_directory_need_a_volume_there() {
+    let mount = json!({"options": {"storage": "file", "bucket": "/data/blocks/"}});
+    let refused = |runtime| refusal(mount.clone(), json!({}), runtime);
+    let volumes = json!([{"name": "disk", "hostPath": {"path": "/disk"}}]);
+    let at = |path: &str| json!({"volumeMounts": [{"name": "disk", "mountPath": path}]});
+    for (runtime, role) in [
+        (json!({}), "worker"),
+        (json!({"volumes": volumes, "worker": at("/data")}), "fuse"),
+        (
+            json!({"volumes": volumes, "worker": at("/data"), "fuse": at("/data/block")}),
+            "fuse",
+        ),
+        (json!({"volumes": volumes, "worker": at("/"), "fuse": at("/data")}), "worker"),
+    ] {
+        let (at, message) = refused(runtime);
+        assert_eq!(at, "Dataset.spec.mounts[0].options.bucket");
+        assert!(message.contains(&format!("JuiceFSRuntime.spec.{role}.volumeMounts")), "{message}");
+    }
+    let both = json!({"volumes": volumes, "worker": at("/data/"), "fuse": at("/data/blocks")});
+    support::values(&support::pair(mount.clone(), json!({}), both)).unwrap();
+}
+
+/// `juicefs format` makes a file system where there is none: it is run only where the Dataset says in which object storage.
+#[test]
+fn what_was_not_said_to_be_made_is_not_made() {
+    for (options, made) in [
+        (json!({}), false),
+        (json!({"storage": "minio"}), false),
+        (json!({"bucket": "http://minio:9000/b"}), false),
+        (json!({"storage": "minio", "bucket": "http://minio:9000/b"}), true),
+    ] {
+        let runtime = json!({"configs": ["trash-days=0"]});
+        let values = support::values(&support::pair(json!({"options": options}), json!({}), runtime)).unwrap();
+        let command = values["configs"]["formatCmd"].as_str().unwrap();
+        assert_eq!(command.contains(" format "), made, "{options}: {command}");
+    }
+}
+
+#[test]
+fn a_cache_directory_is_named_and_mounted_once() {
+    let runtime = json!({
+        "volumes": [{"name": "mine", "hostPath": {"path": "/mine"}}],
+        "worker": {"options": {"cache-dir": "/data/cache/:/data/cache"}, "volumeMounts": [{"name": "mine", "mountPath": "/data/cache"}]},
+    });
+    let values = support::values(&support::pair(json!({}), json!({}), runtime)).unwrap();
+    let command = values["worker"]["command"].as_str().unwrap();
+    assert!(command.contains("cache-dir=/data/cache/,"), "{command}");
+    assert_eq!(values["worker"]["volumeMounts"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_runtime_without_replicas_has_no_workers() {
+    let roles = <wasser_juicefs::JuiceFs as wasser_sdk::Implement>::describe().roles;
+    let worker = roles.iter().find(|role| role.name == "worker").unwrap();
+    assert_eq!((worker.default_replicas, worker.replicas.as_deref()), (0, Some("/spec/replicas")));
 }
 
 #[test]

@@ -9,7 +9,7 @@ pub fn objects(name: &str, number: u32) -> Objects {
     Objects {
         secret: secret(name, &json!({"metaurl": url})),
         mount: json!({
-            "mountPoint": "juicefs:///", "name": name, "options": {"storage": "file", "bucket": "/data/juicefs"},
+            "mountPoint": "juicefs:///", "name": name, "options": {"storage": "minio", "bucket": "http://minio:9000/bench"},
             "encryptOptions": [encrypted(name, "metaurl", "metaurl")],
         }),
         runtime: json!({
