@@ -4,6 +4,7 @@ use crate::dataset::{DatasetCondition, DatasetPhase};
 use crate::k8s::Time;
 use crate::reasons;
 use crate::runtime_status::RuntimeCondition;
+use crate::text;
 
 /// Status of a condition that holds.
 pub const TRUE: &str = "True";
@@ -106,6 +107,11 @@ condition!(DatasetCondition, last_update_time);
 condition!(RuntimeCondition, last_probe_time);
 
 fn set<C: Condition>(conditions: &mut Vec<C>, wanted: &Wanted<'_>, now: Time) -> bool {
+    let message = text::shown(wanted.message);
+    let wanted = &Wanted {
+        message: &message,
+        ..*wanted
+    };
     match conditions
         .iter_mut()
         .find(|condition| condition.condition_type() == wanted.condition_type)
@@ -124,6 +130,8 @@ fn set<C: Condition>(conditions: &mut Vec<C>, wanted: &Wanted<'_>, now: Time) ->
 }
 
 /// Sets a Dataset's condition in place of that of the same type. Returns whether anything changed.
+///
+/// The message is bounded, and passwords in it are masked ([`text::shown`]).
 ///
 /// `lastTransitionTime` is kept where the status stays; nothing is touched where the condition says all of it already, so that
 /// setting the same condition again makes no write.

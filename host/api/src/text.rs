@@ -31,6 +31,11 @@ pub fn bounded(text: &str, limit: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{head}{CUT}{tail}"))
 }
 
+/// Returns a text as conditions and events have it: [`masked`], and [`bounded`] to [`LONGEST`].
+pub fn shown(text: &str) -> String {
+    bounded(&masked(text), LONGEST).into_owned()
+}
+
 /// Returns a text in which the passwords of addresses such as `redis://user:password@host` are
 /// masked.
 ///

@@ -85,3 +85,13 @@ fn the_condition_of_a_phase(#[case] phase: DatasetPhase, #[case] holds: bool, #[
         (holds, message, "DatasetReady")
     );
 }
+
+#[test]
+fn a_message_of_any_length_is_bounded_and_the_same_one_again_changes_nothing() {
+    let long: &'static str = String::leak(format!("Spec: {}; remove redis://:secret@db", "x".repeat(200_000)));
+    let mut conditions = Vec::new();
+    assert!(set_dataset(&mut conditions, &wanted(true, long), at(1)));
+    let message = conditions[0].message.clone().unwrap();
+    assert!(message.len() <= text::LONGEST && message.starts_with("Spec: x") && message.ends_with("x; remove redis://:****@db"));
+    assert!(!set_dataset(&mut conditions, &wanted(true, long), at(2)));
+}

@@ -49,7 +49,9 @@ pub async fn tell(client: &Client, events: &Events, kind: &str, reason: Option<&
     let told = futures::stream::iter(runtimes.items).for_each_concurrent(AT_ONCE, |runtime| {
         let about = runtime.object_ref(&resource);
         let message = &message;
-        async move { events.publish(&about, true, REASON, message).await }
+        async move {
+            events.publish(&about, true, REASON, message).await;
+        }
     });
     told.await;
 }
