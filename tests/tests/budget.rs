@@ -31,6 +31,8 @@ const BINDING: &[(&str, u64)] = &[
     ("patch juicefsruntimes", 2),
     // How many steps on the way are seen depends on how fast the pods are.
     ("patch juicefsruntimes/status", 4),
+    // The Dataset's life: installed, bound.
+    ("create events", 2),
 ];
 /// From the deletion of the Dataset until nothing is left.
 const DELETING: &[(&str, u64)] = &[
@@ -55,8 +57,8 @@ const DELETING: &[(&str, u64)] = &[
     // The finalizers.
     ("patch datasets", 1),
     ("patch juicefsruntimes", 1),
-    // Without containers there is no cache to clean, which is told once.
-    ("create events", 1),
+    // Without containers there is no cache to clean, which is told once; and that the runtime is gone.
+    ("create events", 2),
 ];
 
 /// Not what conversations with pods take: how many there are depends on what the pods answer, and cache states are read again and again.
@@ -133,8 +135,8 @@ async fn a_bound_dataset_costs_nothing_while_nothing_happens() {
         .into_iter()
         .filter(|(name, _)| counts(name))
         .collect();
-    // Where pods have no containers to ask, the sizes stay unknown: that is told once, on the runtime and on its Dataset.
-    within(&asked, &[("create events", 2)]);
+    // Where pods have no containers to ask, the sizes stay unknown: that is shown once, and nothing is calculated any more.
+    within(&asked, &[("create events", 1), ("patch datasets/status", 1)]);
     operator.delete_dataset("demo").await;
     operator.end().await;
 }

@@ -8,6 +8,20 @@ pub mod events {
     pub const ERROR_VALIDATE_SPEC_FIELDS: &str = "ErrorValidateSpecFields";
     /// The workers were scaled as asked. Normal.
     pub const SUCCEED: &str = "Succeed";
+    /// The cache system of a Dataset was installed. Normal.
+    pub const INSTALLED: &str = "RuntimeInstalled";
+    /// The cache system of a Dataset was changed to what its spec or its plugin now want. Normal.
+    pub const UPGRADED: &str = "RuntimeUpgraded";
+    /// The workers of a Dataset were scaled. Normal.
+    pub const SCALED: &str = "WorkersScaled";
+    /// A Dataset is bound to its runtime. Normal.
+    pub const DATASET_BOUND: &str = "DatasetBound";
+    /// The mounts of a Dataset were changed. Normal.
+    pub const MOUNTS_UPDATED: &str = "MountsUpdated";
+    /// What was wrong with a Dataset that is set up is over. Normal.
+    pub const RECOVERED: &str = "RuntimeRecovered";
+    /// The runtime of a Dataset is gone, and what it had installed. Normal.
+    pub const RUNTIME_DELETED: &str = "RuntimeDeleted";
     /// The workers could not be scaled in. Warning.
     pub const RUNTIME_SCALE_IN_FAILED: &str = "RuntimeScaleInFailed";
     /// A Dataset that refers to another one asks for more than that allows. Warning.
@@ -54,6 +68,10 @@ pub mod dataset {
     pub const UPDATING: &str = "DatasetUpdating";
     /// The cache is broken.
     pub const FAILED: &str = "DatasetFailed";
+    /// A Dataset that is set up has pods that do not run, or something could not be done for it.
+    pub const UNHEALTHY: &str = "DatasetUnhealthy";
+    /// The spec of a Dataset that is set up is refused; what is installed stays.
+    pub const REFUSED: &str = "DatasetSpecRefused";
     /// The cache could not be set up.
     pub const FAILED_TO_SETUP: &str = "DatasetFailedToSetup";
 }

@@ -8,7 +8,6 @@ use kube::Client;
 use serde_json::Value;
 use wasser_chart::{Chart, Releases, Renderer};
 use wasser_plugin::Plugin;
-use wasser_plugin::bindings::types::StorageStats;
 
 use crate::cache_nodes::Reached;
 use crate::caches::Caches;
@@ -18,7 +17,10 @@ use crate::labeler::Labeler;
 use crate::pace::Pace;
 use crate::ports::Ports;
 use crate::references::References;
+use crate::refusals::Refusals;
+use crate::sizes::{SizesRead, Unread};
 use crate::tasks::Tasks;
+use crate::unready::Unready;
 use crate::users::Users;
 use crate::versions::Versions;
 
@@ -59,9 +61,9 @@ pub struct Cluster {
     /// Events for users.
     pub events: Events,
     /// Metadata syncs.
-    pub metadata: Tasks<Result<Option<StorageStats>, String>>,
+    pub metadata: Tasks<SizesRead>,
     /// Reads of cache states.
-    pub cache_states: Tasks<Result<Vec<(String, String)>, String>>,
+    pub cache_states: Tasks<Result<Vec<(String, String)>, Unread>>,
     /// Attempts to empty a cache.
     pub cleanups: Tasks<Result<(), String>>,
     /// What was written last to Datasets and runtimes.
@@ -70,6 +72,10 @@ pub struct Cluster {
     pub pace: Pace,
     /// When clean-ups began to reach nodes.
     reached: Reached,
+    /// Values that the API server has refused.
+    pub refusals: Refusals,
+    /// Since when pods are not ready.
+    pub unready: Unready,
     /// The configuration.
     pub settings: EngineSettings,
     /// Who uses which claim.
@@ -98,6 +104,8 @@ impl Cluster {
             versions: Arc::default(),
             pace: Pace::default(),
             reached: Reached::default(),
+            refusals: Refusals::default(),
+            unready: Unready::default(),
             settings,
             users: Users::default(),
             references: References::default(),
@@ -167,6 +175,8 @@ impl Cluster {
         self.ports.release(uid);
         self.pace.forget(uid);
         self.reached.forget(uid);
+        self.unready.forget(uid);
+        self.refusals.forget(uid);
         self.events.forget(uid);
     }
 }

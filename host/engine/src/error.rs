@@ -27,6 +27,20 @@ pub enum EngineError {
         /// What is wrong, and the remedy.
         message: String,
     },
+    /// The Dataset belongs to another runtime.
+    #[error("{field}: {message}")]
+    Taken {
+        /// Path of the field, starting at the kind.
+        field: String,
+        /// Whose it is, and the remedy.
+        message: String,
+    },
+    /// The API server has refused the same a short while ago.
+    #[error("{message}")]
+    StillRefused {
+        /// What it said then.
+        message: String,
+    },
     /// Something that the user's object refers to is not there, and nothing tells when it comes.
     #[error("{field}: {message}")]
     Missing {
@@ -116,7 +130,12 @@ impl EngineError {
     /// Whether and when the step is worth another try.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::InvalidSpec { .. } | Self::Chart { .. } | Self::Render { .. } | Self::NotGranted { .. } => Retry::AwaitChange,
+            Self::InvalidSpec { .. }
+            | Self::Taken { .. }
+            | Self::StillRefused { .. }
+            | Self::Chart { .. }
+            | Self::Render { .. }
+            | Self::NotGranted { .. } => Retry::AwaitChange,
             Self::NotYet { after, .. } | Self::Missing { after, .. } => Retry::After(*after),
             Self::Kube { source, .. } if is_conflict(source) => Retry::After(Duration::from_millis(50)),
             Self::Release { source, .. } if source.is_refusal() => Retry::AwaitChange,
@@ -124,10 +143,28 @@ impl EngineError {
         }
     }
 
+    /// Whether the user's object or the chart has to change before another try makes sense.
+    pub fn is_refusal(&self) -> bool {
+        self.retry() == Retry::AwaitChange
+    }
+
+    /// Whether the API server did not answer, or could not. It is the same for all objects, and passes.
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Kube { source, .. } => match &**source {
+                kube::Error::Api(status) => status.code >= 500 || status.code == 429,
+                _ => true,
+            },
+            _ => false,
+        }
+    }
+
     /// A short name for metrics.
     pub fn label(&self) -> &'static str {
         match self {
             Self::InvalidSpec { .. } => "invalid_spec",
+            Self::Taken { .. } => "invalid_spec",
+            Self::StillRefused { .. } => "release",
             Self::Missing { .. } => "missing",
             Self::NotYet { .. } => "not_yet",
             Self::Failed { .. } => "failed",

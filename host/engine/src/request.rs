@@ -1,6 +1,7 @@
 //! One reconcile of one runtime: everything it reads, gathered once, and the statuses it will write.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::DynamicObject;
@@ -17,6 +18,8 @@ use crate::cluster::{Cluster, Installed};
 use crate::error::EngineError;
 use crate::identity::Identity;
 use crate::implement::{Dress, Implement, Outcome, answer};
+use crate::observe::RoleTrouble;
+use crate::report::Change;
 use crate::roles::{self, RoleState};
 
 /// Asks for another reconcile of this runtime, from a background task.
@@ -50,6 +53,16 @@ pub struct Request {
     pub runtime_status: RuntimeStatus,
     /// The status of the Dataset as it shall be.
     pub dataset_status: DatasetStatus,
+    /// The roles with pods that do not run.
+    pub troubles: Vec<RoleTrouble>,
+    /// Whether the runtime is attended: its Dataset is its own, and its pods are looked at.
+    pub attended: bool,
+    /// Whether the spec is refused, so that only what is installed is attended.
+    pub refused: bool,
+    /// What has been changed, for users.
+    pub changes: Vec<Change>,
+    /// When the runtime is to be looked at again at the latest, if something other than a watch makes that necessary.
+    pub look_again: Option<Duration>,
     /// Asks for another reconcile.
     pub wake: Wake,
     dress: Dress,
@@ -131,10 +144,20 @@ impl Request {
             context,
             runtime_status,
             dataset_status,
+            troubles: Vec::new(),
+            attended: false,
+            refused: false,
+            changes: Vec::new(),
+            look_again: None,
             wake,
             dress,
             backend,
         }
+    }
+
+    /// Asks for another reconcile after this time.
+    pub fn look_again_in(&mut self, pause: Duration) {
+        self.look_again = Some(self.look_again.map_or(pause, |earlier| earlier.min(pause)));
     }
 
     /// A second instance of the plugin, for a task that outlives this reconcile.

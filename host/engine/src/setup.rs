@@ -1,7 +1,7 @@
 //! Setup: from a spec to a cache system that is bound to its Dataset. The order is the seed's table, row by row.
 
-use wasser_api::conditions::dataset as conditions;
 use wasser_api::dataset::DatasetPhase;
+use wasser_api::reasons::events;
 
 use crate::error::EngineError;
 use crate::request::Request;
@@ -14,6 +14,7 @@ impl Request {
             self.setup_master().await?;
         }
         if !self.check_master_ready().await? {
+            self.check_and_update_runtime_status();
             return Ok(false);
         }
         if self.should_check_ufs().await? {
@@ -47,11 +48,8 @@ impl Request {
             message: "the plugin does not support it, and nothing can be installed without".to_owned(),
         })?;
         if self.apply_values(&values).await? {
-            tracing::info!(
-                runtime = self.identity.display(),
-                kind = self.identity.kind,
-                "installed the release"
-            );
+            let message = format!("The release {} was installed.", self.identity.name);
+            self.changed(events::INSTALLED, message, false);
             self.roles.iter_mut().for_each(RoleState::mark_installed);
         }
         Ok(())
@@ -97,6 +95,5 @@ impl Request {
     /// Records in the Dataset that the runtime serves it.
     fn bind_to_dataset(&mut self) {
         self.update_dataset_status(DatasetPhase::Bound);
-        self.remove_dataset_condition(conditions::NOT_READY);
     }
 }

@@ -6,13 +6,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use wasser_api::conditions::{self, Wanted, runtime as types};
+use wasser_api::conditions::{self, Wanted};
 use wasser_api::dataset::{CATEGORY_ACCELERATE, DatasetPhase, DatasetRuntime, Mount};
-use wasser_api::reasons::{dataset as dataset_reasons, runtime as reasons};
-use wasser_api::runtime_status::{RuntimePhase, RuntimeStatus};
+use wasser_api::reasons::dataset as dataset_reasons;
 
 use crate::request::Request;
-use crate::roles::RoleState;
 
 /// What the status shows of a runtime that has no values ConfigMap.
 const NO_VALUES: &str = "N/A";
@@ -27,15 +25,7 @@ impl Request {
                 NO_VALUES.to_owned()
             };
         }
-        self.forget_absent_roles();
-        for state in self.roles.clone() {
-            match state.role.name.as_str() {
-                "master" => self.show_master(&state),
-                "worker" => self.show_worker(&state),
-                "fuse" => self.show_fuse(&state),
-                _ => {}
-            }
-        }
+        self.show_roles();
         let ready = self
             .roles
             .iter()
@@ -57,114 +47,6 @@ impl Request {
         };
         self.dataset_status.hcfs = read_at(values, "/status/hcfs");
         self.runtime_status.api_gateway = read_at(values, "/status/apiGateway");
-    }
-
-    /// What the status said of roles that the runtime has no more, or never had.
-    fn forget_absent_roles(&mut self) {
-        let none = RuntimeStatus::default();
-        for name in ["master", "worker", "fuse"] {
-            if self.role(name).is_some() {
-                continue;
-            }
-            let status = &mut self.runtime_status;
-            let conditions: &[&str] = match name {
-                "master" => {
-                    status.master_phase = none.master_phase.clone();
-                    status.desired_master_number_scheduled = 0;
-                    status.current_master_number_scheduled = 0;
-                    status.master_number_ready = 0;
-                    &[types::MASTER_INITIALIZED, types::MASTER_READY]
-                }
-                "worker" => {
-                    status.worker_phase = none.worker_phase.clone();
-                    status.desired_worker_number_scheduled = 0;
-                    status.current_worker_number_scheduled = 0;
-                    status.worker_number_ready = 0;
-                    status.worker_number_available = None;
-                    status.worker_number_unavailable = None;
-                    status.selector = None;
-                    &[types::WORKERS_INITIALIZED, types::WORKERS_READY]
-                }
-                _ => {
-                    status.fuse_phase = none.fuse_phase.clone();
-                    status.desired_fuse_number_scheduled = 0;
-                    status.current_fuse_number_scheduled = 0;
-                    status.fuse_number_ready = 0;
-                    status.fuse_number_available = None;
-                    status.fuse_number_unavailable = None;
-                    &[types::FUSES_INITIALIZED, types::FUSES_READY]
-                }
-            };
-            status
-                .conditions
-                .retain(|condition| !conditions.contains(&condition.condition_type.as_str()));
-        }
-    }
-
-    fn show_master(&mut self, state: &RoleState) {
-        let status = &mut self.runtime_status;
-        status.master_phase = phase(state);
-        status.desired_master_number_scheduled = state.desired;
-        status.current_master_number_scheduled = state.current;
-        status.master_number_ready = state.ready;
-        if state.exists {
-            self.set_runtime_condition(
-                types::MASTER_INITIALIZED,
-                reasons::MASTER_INITIALIZED,
-                "The master is initialized.",
-                true,
-            );
-            self.set_runtime_condition(types::MASTER_READY, reasons::MASTER_READY, "The master is ready.", state.serves());
-        }
-    }
-
-    fn show_worker(&mut self, state: &RoleState) {
-        let selector = wasser_api::labels::worker_selector(&self.identity.engine, &self.identity.name);
-        let status = &mut self.runtime_status;
-        status.worker_phase = phase(state);
-        status.desired_worker_number_scheduled = state.desired;
-        status.current_worker_number_scheduled = state.current;
-        status.worker_number_ready = state.ready;
-        status.worker_number_available = Some(state.available);
-        status.worker_number_unavailable = Some(state.unavailable);
-        status.selector = Some(selector);
-        if !state.exists {
-            self.set_runtime_condition(types::WORKERS_READY, reasons::WORKERS_READY, "The workers are missing.", false);
-            return;
-        }
-        if state.placed {
-            self.set_runtime_condition(
-                types::WORKERS_INITIALIZED,
-                reasons::WORKERS_INITIALIZED,
-                "The workers are initialized.",
-                true,
-            );
-        }
-        let message = match state.phase() {
-            "Ready" => "The workers are ready.",
-            "PartialReady" => "The workers are partially ready.",
-            _ => "The workers are not ready.",
-        };
-        self.set_runtime_condition(types::WORKERS_READY, reasons::WORKERS_READY, message, state.serves());
-    }
-
-    fn show_fuse(&mut self, state: &RoleState) {
-        let status = &mut self.runtime_status;
-        status.fuse_phase = phase(state);
-        status.desired_fuse_number_scheduled = state.desired;
-        status.current_fuse_number_scheduled = state.current;
-        status.fuse_number_ready = state.ready;
-        status.fuse_number_available = Some(state.available);
-        status.fuse_number_unavailable = Some(state.unavailable);
-        if state.exists {
-            self.set_runtime_condition(
-                types::FUSES_INITIALIZED,
-                reasons::FUSES_INITIALIZED,
-                "The fuses are initialized.",
-                true,
-            );
-            self.set_runtime_condition(types::FUSES_READY, reasons::FUSES_READY, "The fuses are ready.", true);
-        }
     }
 
     /// The node affinity of the workers, which applications near the cache follow.
@@ -259,14 +141,6 @@ impl Request {
     /// Removes a condition of the Dataset.
     pub fn remove_dataset_condition(&mut self, type_: &str) {
         self.dataset_status.conditions.retain(|condition| condition.condition_type != type_);
-    }
-}
-
-fn phase(state: &RoleState) -> RuntimePhase {
-    match state.phase() {
-        "Ready" => RuntimePhase::Ready,
-        "PartialReady" => RuntimePhase::PartialReady,
-        _ => RuntimePhase::NotReady,
     }
 }
 

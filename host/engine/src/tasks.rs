@@ -20,6 +20,7 @@ pub enum Progress<T> {
 
 struct Entry<T> {
     started: Instant,
+    took: Option<Duration>,
     result: Option<T>,
     failures: u32,
     abort: Option<AbortHandle>,
@@ -54,6 +55,12 @@ impl<T: Clone + Send + 'static> Tasks<T> {
     pub fn age(&self, uid: &str) -> Option<Duration> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.get(uid).map(|entry| entry.started.elapsed())
+    }
+
+    /// How long the task took that ended last; none while one runs, or if none ever did.
+    pub fn took(&self, uid: &str) -> Option<Duration> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.get(uid).and_then(|entry| entry.took)
     }
 
     /// How often in a row the task has failed, as told by [`Tasks::failed`].
@@ -95,6 +102,7 @@ impl<T: Clone + Send + 'static> Tasks<T> {
             let result = lanes.run(work).await;
             if let Some(entry) = shared.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&key) {
                 entry.result = Some(result);
+                entry.took = Some(entry.started.elapsed());
             }
             wake();
         });
@@ -102,6 +110,7 @@ impl<T: Clone + Send + 'static> Tasks<T> {
             uid.to_owned(),
             Entry {
                 started: Instant::now(),
+                took: None,
                 result: None,
                 failures,
                 abort: Some(handle.abort_handle()),
@@ -154,10 +163,11 @@ mod tests {
             },
         );
         tasks.start("a", "Kind", || (), async { 8 });
-        assert_eq!(tasks.progress("a"), Some(Progress::Running));
+        assert_eq!((tasks.progress("a"), tasks.took("a")), (Some(Progress::Running), None));
         release.send(()).unwrap();
         woken.await.unwrap();
         assert_eq!(tasks.progress("a"), Some(Progress::Done(7)));
+        assert!(tasks.took("a").is_some());
     }
 
     #[tokio::test]

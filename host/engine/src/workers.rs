@@ -14,8 +14,10 @@ use crate::request::Request;
 impl Request {
     /// Places the workers and scales them to what the runtime wants.
     pub async fn setup_workers(&mut self) -> Result<(), EngineError> {
-        let outcome = self.implement.setup_workers(&self.context).await;
-        self.answer("setup-workers", outcome)?;
+        if !self.refused {
+            let outcome = self.implement.setup_workers(&self.context).await;
+            self.answer("setup-workers", outcome)?;
+        }
         let Some(worker) = self.role("worker").cloned() else {
             return Ok(());
         };
@@ -82,10 +84,13 @@ impl Request {
         self.setup_workers().await?;
         let message = format!("Workers scaled {words} from {} replicas to {wanted} replicas.", worker.desired);
         self.set_runtime_condition(condition, reason, &message, true);
-        self.event(false, events::SUCCEED, &format!("Runtime scaled {words}. {message}"))
-            .await;
-        let outcome = self.implement.sync_replicas(&self.context).await;
-        self.answer("sync-replicas", outcome)?;
+        let event = format!("Runtime scaled {words}. {message}");
+        self.cluster.events.publish_change(self.reference(), events::SUCCEED, &event).await;
+        self.changed(events::SCALED, message, false);
+        if !self.refused {
+            let outcome = self.implement.sync_replicas(&self.context).await;
+            self.answer("sync-replicas", outcome)?;
+        }
         Ok(())
     }
 }

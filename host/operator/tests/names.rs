@@ -17,8 +17,12 @@ const SYSTEMS: [&str; 9] = [
     "cacheruntime",
 ];
 
-/// Lines that may stay: the type of a mount that old volumes do not name. They were all of one system.
-const KNOWN: [&str; 1] = ["const DEFAULT_MOUNT_TYPE: &str = \"fuse.alluxio-fuse\";"];
+/// Lines that may stay: the type of a mount that old volumes do not name, which were all of one system, and kinds that no plugin may serve.
+const KNOWN: [&str; 3] = [
+    "const DEFAULT_MOUNT_TYPE: &str = \"fuse.alluxio-fuse\";",
+    "(\"ThinRuntimeProfile\", \"thinruntimeprofiles\"),",
+    "(\"CacheRuntimeClass\", \"cacheruntimeclasses\"),",
+];
 
 fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).unwrap() {

@@ -13,11 +13,42 @@ pub enum Next {
     After(Duration),
 }
 
+impl Next {
+    /// The same, but after this time at the latest.
+    pub fn or_after(self, latest: Option<Duration>) -> Self {
+        match (self, latest) {
+            (Self::After(pause), Some(latest)) => Self::After(pause.min(latest)),
+            (Self::Change, Some(latest)) => Self::After(latest),
+            (next, None) => next,
+        }
+    }
+}
+
 impl From<Next> for Action {
     fn from(next: Next) -> Self {
         match next {
             Next::Change => Self::await_change(),
             Next::After(pause) => Self::requeue(pause),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const fn after(seconds: u64) -> Next {
+        Next::After(Duration::from_secs(seconds))
+    }
+
+    #[rstest]
+    #[case::nothing_else(Next::Change, None, Next::Change)]
+    #[case::a_time(Next::Change, Some(3), after(3))]
+    #[case::the_sooner(after(5), Some(3), after(3))]
+    #[case::sooner_anyway(after(2), Some(3), after(2))]
+    fn the_sooner_time_counts(#[case] next: Next, #[case] latest: Option<u64>, #[case] expected: Next) {
+        assert_eq!(next.or_after(latest.map(Duration::from_secs)), expected);
     }
 }

@@ -15,7 +15,7 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 use wasser_api::dataset::{Dataset, Reference};
 use wasser_engine::cluster::{Cluster, EngineSettings};
-use wasser_engine::error::{EngineError, Retry};
+use wasser_engine::error::{EngineError, Retry, is_conflict_of};
 use wasser_engine::labeler::Labeler;
 use wasser_plugin::Registry;
 
@@ -194,7 +194,12 @@ async fn pass_on(cluster: Arc<Cluster>, touches: Arc<Touches>, mut touched: Unbo
 
 /// What follows a failed reconcile of a Dataset.
 fn after(what: &str, error: &EngineError) -> Action {
-    tracing::warn!(what, %error, "the reconcile failed");
+    // An object that was changed meanwhile, or that is waited for, is nothing to look into.
+    if is_conflict_of(error) || matches!(error, EngineError::NotYet { .. }) {
+        tracing::debug!(what, %error, "the reconcile did not reach its end");
+    } else {
+        tracing::warn!(what, %error, "the reconcile failed");
+    }
     match error.retry() {
         Retry::AwaitChange => Action::await_change(),
         Retry::After(pause) => Action::requeue(pause),

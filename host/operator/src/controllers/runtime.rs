@@ -11,9 +11,8 @@ use kube::api::{DynamicObject, Patch};
 use kube::core::ApiResource;
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
-use wasser_api::conditions::dataset as conditions;
 use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, DatasetPhase, Reference};
-use wasser_api::reasons::{dataset::FAILED_TO_SETUP, events as reasons};
+use wasser_api::reasons::events as reasons;
 use wasser_api::{finalizers, labels, names};
 use wasser_engine::cluster::Cluster;
 use wasser_engine::error::{EngineError, Retry, is_not_found};
@@ -96,18 +95,17 @@ pub async fn reconcile(runtime: Arc<DynamicObject>, kind: Arc<Kind>) -> Next {
                 ),
             })
         });
+    let reported = request.report(outcome.as_ref().err()).await;
+    let outcome = outcome.and_then(|next| reported.map(|()| next));
     kind.metrics.reconciled(&request, was_set_up, outcome.as_ref().err());
     match outcome {
         Ok(next) => {
             kind.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid);
-            next
+            next.or_after(request.look_again)
         }
         Err(error) => {
-            explain(&mut request, &error).await;
-            let next = kind.pause(&uid, &error);
-            // The pause is the controller's own; the error is passed on for logs and metrics only where it is unusual.
-            tracing::warn!(kind = request.identity.kind, runtime = request.identity.display(), %error, "the reconcile failed");
-            next
+            tracing::debug!(kind = request.identity.kind, runtime = request.identity.display(), %error, "the reconcile did not reach its end");
+            kind.pause(&request, &error).or_after(request.look_again)
         }
     }
 }
@@ -150,9 +148,11 @@ async fn reconcile_internal(request: &mut Request, kind: &Kind) -> Result<Next, 
         add_finalizer(request, &dataset).await?;
     }
     label_dataset(request, &dataset).await?;
-    match request.refers_to()? {
-        Some(reference) => reconcile_reference(request, &reference, kind).await,
-        None => reconcile_runtime(request).await,
+    match request.refers_to() {
+        Ok(Some(reference)) => reconcile_reference(request, &reference, kind).await,
+        Ok(None) => reconcile_runtime(request, None).await,
+        Err(error) if request.is_set_up() => reconcile_runtime(request, Some(error)).await,
+        Err(error) => Err(error),
     }
 }
 
@@ -182,39 +182,41 @@ pub fn serves_references(plugin: &Plugin) -> bool {
     plugin.settings.get(REFERENCES).is_some_and(|value| value == labels::TRUE)
 }
 
-/// Setup, CreateVolume, Sync.
-async fn reconcile_runtime(request: &mut Request) -> Result<Next, EngineError> {
+/// Setup, CreateVolume, Sync; `refusal` is what is already known to be wrong with the spec.
+///
+/// A runtime that is set up is attended whatever is wrong with its spec, and looked at again after the period as if nothing were.
+async fn reconcile_runtime(request: &mut Request, refusal: Option<EngineError>) -> Result<Next, EngineError> {
+    request.attended = true;
     // What is installed says which roles there are.
     request.installed().await?;
-    request.validate().await?;
-    if !request.is_set_up() && !request.setup().await? {
-        if let Some(pause) = request.cluster.pace.wait(&request.uid) {
-            return Ok(Next::After(pause));
+    request.observe_pods().await;
+    let validated = match refusal {
+        Some(error) => Err(error),
+        None => request.validate().await,
+    };
+    let outcome = if request.is_set_up() {
+        request.refused = validated.is_err();
+        let attended = attend(request).await;
+        validated.and(attended)
+    } else {
+        validated?;
+        if !request.setup().await? {
+            request.look_again_in(UNREADY);
+            return Ok(Next::Change);
         }
-        request.write_statuses().await?;
-        return Ok(Next::After(UNREADY));
+        attend(request).await
+    };
+    if outcome.as_ref().err().is_none_or(EngineError::is_refusal) {
+        request.look_again_in(request.cluster.settings.sync_period);
     }
-    if let Err(error) = request.create_volume().await {
-        request
-            .event(
-                true,
-                reasons::ERROR_PROCESS_RUNTIME,
-                &format!("Failed to create the volume: {error}"),
-            )
-            .await;
-    }
+    outcome.map(|()| Next::Change)
+}
+
+/// What is done for a runtime that is set up, again and again. One step that fails does not keep the others from being done.
+async fn attend(request: &mut Request) -> Result<(), EngineError> {
+    let volume = request.create_volume().await;
     let synced = request.sync().await;
-    if let Err(error) = &synced {
-        request
-            .event(
-                true,
-                reasons::ERROR_PROCESS_RUNTIME,
-                &format!("Failed to sync the ddc due to {error}"),
-            )
-            .await;
-    }
-    request.write_statuses().await?;
-    synced.map(|()| Next::After(request.cluster.settings.sync_period))
+    volume.and(synced)
 }
 
 /// DeleteVolume, Shutdown, and then the Dataset and the finalizer are let go.
@@ -235,6 +237,11 @@ async fn reconcile_runtime_deletion(request: &mut Request) -> Result<Next, Engin
     }
     request.reset_dataset().await?;
     remove_finalizer(request).await?;
+    let message = format!(
+        "The {} {} and what it had installed are gone.",
+        request.identity.kind, request.identity.name
+    );
+    request.changed(reasons::RUNTIME_DELETED, message, false);
     // Only now: a conflict above must not lead to a second clean-up.
     request.cluster.forget(&request.uid);
     Ok(Next::Change)
@@ -253,19 +260,17 @@ fn can_be_bound(request: &Request, dataset: &Dataset, kind: &Kind) -> Result<(),
         .iter()
         .find(|other| other.category == CATEGORY_ACCELERATE && other.runtime_type != request.identity.engine);
     let holder = other.map(|other| format!("the {} runtime {}/{}", other.runtime_type, other.namespace, other.name));
-    let older = || {
-        kind.rivals
-            .older_than(&request.runtime, &request.resource.kind)
-            .map(|kind| format!("the older {kind} of the same name"))
-    };
-    match holder.or_else(older) {
+    let (field, dataset) = (format!("{}.metadata.name", request.identity.kind), request.identity.display());
+    let message = |holder: String| format!("the Dataset {dataset} belongs to {holder}; delete one of the two");
+    if let Some(holder) = holder {
+        let message = message(holder);
+        return Err(EngineError::InvalidSpec { field, message });
+    }
+    match kind.rivals.older_than(&request.runtime, &request.resource.kind) {
         None => Ok(()),
-        Some(holder) => Err(EngineError::InvalidSpec {
-            field: format!("{}.metadata.name", request.identity.kind),
-            message: format!(
-                "the Dataset {} belongs to {holder}; delete one of the two",
-                request.identity.display()
-            ),
+        Some(older) => Err(EngineError::Taken {
+            field,
+            message: message(format!("the older {older} of the same name")),
         }),
     }
 }
@@ -355,44 +360,15 @@ async fn label_dataset(request: &mut Request, dataset: &Dataset) -> Result<(), E
     Ok(())
 }
 
-/// Tells the user what went wrong: an event on the runtime and, while the dataset is not set up, a condition on the Dataset.
-async fn explain(request: &mut Request, error: &EngineError) {
-    if wasser_engine::error::is_conflict_of(error) {
-        return;
-    }
-    // Waiting is no failure, and so no event; but who looks at the Dataset sees for what.
-    if matches!(error, EngineError::NotYet { .. }) {
-        return show(request, error).await;
-    }
-    let reason = if matches!(error, EngineError::InvalidSpec { .. }) {
-        reasons::ERROR_VALIDATE_SPEC_FIELDS
-    } else {
-        reasons::ERROR_PROCESS_RUNTIME
-    };
-    request.event(true, reason, &error.to_string()).await;
-    show(request, error).await;
-}
-
-/// The condition on a Dataset that is not set up.
-async fn show(request: &mut Request, error: &EngineError) {
-    if request.is_set_up() || request.runtime.metadata.deletion_timestamp.is_some() {
-        return;
-    }
-    request.set_dataset_condition(conditions::NOT_READY, FAILED_TO_SETUP, &error.to_string(), true);
-    if let Err(failed) = request.write_statuses().await {
-        tracing::debug!(runtime = request.identity.display(), %failed, "the condition could not be written; the next reconcile tries again");
-    }
-}
-
 impl Kind {
     /// When to try again after a failure.
-    fn pause(&self, uid: &str, error: &EngineError) -> Next {
+    fn pause(&self, request: &Request, error: &EngineError) -> Next {
         match error.retry() {
             Retry::AwaitChange => Next::Change,
             Retry::After(pause) => Next::After(pause),
             Retry::Backoff => {
                 let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-                let count = failures.entry(uid.to_owned()).or_default();
+                let count = failures.entry(request.uid.clone()).or_default();
                 *count += 1;
                 Next::After(Duration::from_secs(2_u64.saturating_pow((*count - 1).min(16))).min(LONGEST_PAUSE))
             }

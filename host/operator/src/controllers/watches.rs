@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use wasser_api::dataset::Dataset;
 use wasser_api::{labels, names};
 use wasser_engine::caches::Caches;
-use wasser_engine::pods::PodIndex;
+use wasser_engine::pods::{Changed, PodIndex};
 use wasser_engine::readable::{Readable, Unreadable};
 use wasser_engine::records::{self, Records};
 
@@ -102,8 +102,14 @@ pub fn start(client: &Client, touches: &Arc<Touches>, stop: &CancellationToken) 
         ),
         nodes: nodes(client, touches, stop),
         datasets,
-        worker_pods: pods(client, labels::DATASET, Some(touches.clone()), stop),
-        other_pods: pods(client, &format!("{},!{}", labels::DATASET_ID, labels::DATASET), None, stop),
+        worker_pods: pods(client, labels::DATASET, |_| true, touches, stop),
+        other_pods: pods(
+            client,
+            &format!("{},!{}", labels::DATASET_ID, labels::DATASET),
+            |changed| changed.shown,
+            touches,
+            stop,
+        ),
         release_secrets: releases::<Secret>(client, stop),
         release_config_maps: releases::<ConfigMap>(client, stop),
         named: Arc::default(),
@@ -221,20 +227,26 @@ fn nodes(client: &Client, touches: &Arc<Touches>, stop: &CancellationToken) -> S
     reader
 }
 
-/// The pods that match a selector. Those that hold cache touch their dataset; of the others, their workloads tell.
-fn pods(client: &Client, selector: &str, touches: Option<Arc<Touches>>, stop: &CancellationToken) -> Arc<PodIndex> {
+/// The pods that match a selector. The changes that count touch their dataset: of those that hold cache, all of them.
+fn pods(
+    client: &Client,
+    selector: &str,
+    counts: impl Fn(&Changed) -> bool + Send + 'static,
+    touches: &Arc<Touches>,
+    stop: &CancellationToken,
+) -> Arc<PodIndex> {
     let index = Arc::new(PodIndex::default());
     let config = watcher::Config::default().labels(selector);
     let stream = watcher(Api::<Pod>::all(client.clone()), config).default_backoff();
-    let (filled, stop) = (index.clone(), stop.clone());
+    let (filled, touches, stop) = (index.clone(), touches.clone(), stop.clone());
     tokio::spawn(async move {
         let mut stream = std::pin::pin!(stream.take_until(stop.cancelled_owned()));
         while let Some(event) = stream.next().await {
             match event {
                 Ok(event) => {
-                    let changed = filled.apply(&event);
-                    // A worker's pod belongs to `<dataset>-<suffix>`; whose it is, is known by the workload.
-                    if let (Some((namespace, workload)), Some(touches)) = (changed, &touches) {
+                    for changed in filled.apply(&event).into_iter().filter(&counts) {
+                        let (namespace, workload) = changed.workload;
+                        // A pod belongs to `<dataset>-<suffix>`; whose it is, is known by the workload.
                         workload_datasets(&workload)
                             .into_iter()
                             .for_each(|name| touches.touch((namespace.clone(), name), Audience::Runtimes));
