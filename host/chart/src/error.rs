@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use crate::quote;
+
 /// Why a chart cannot be read.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("the chart cannot be read: {message}; package it with `helm package`")]
+#[error("the chart cannot be read: {}; package it with `helm package`", quote::words(.message))]
 pub struct ChartError {
     /// What is wrong with the archive.
     pub message: String,
@@ -12,7 +14,7 @@ pub struct ChartError {
 
 /// A template, values or schema error, as Helm's engine reports it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("chart {chart}: {message}")]
+#[error("chart {}: {}", quote::name(.chart), quote::words(.message))]
 pub struct TemplateError {
     /// The chart that was rendered.
     pub chart: String,
@@ -34,7 +36,7 @@ pub enum RenderError {
     #[error(transparent)]
     Template(#[from] TemplateError),
     /// Rendering took longer than allowed.
-    #[error("chart {chart}: rendering was ended after {}; a template may loop without end", humantime(.limit))]
+    #[error("chart {}: rendering was ended after {}; a template may loop without end", quote::name(.chart), humantime(.limit))]
     Deadline {
         /// The chart.
         chart: String,
@@ -42,7 +44,7 @@ pub enum RenderError {
         limit: Duration,
     },
     /// Rendering needed more memory than allowed, or crashed Helm's engine.
-    #[error("chart {chart}: Helm's engine stopped: {message}")]
+    #[error("chart {}: Helm's engine stopped: {}", quote::name(.chart), quote::words(.message))]
     Crashed {
         /// The chart.
         chart: String,
@@ -50,7 +52,7 @@ pub enum RenderError {
         message: String,
     },
     /// The engine itself cannot be prepared.
-    #[error("Helm's engine cannot be started: {message}")]
+    #[error("Helm's engine cannot be started: {}", quote::words(.message))]
     Engine {
         /// What was tried and failed.
         message: String,

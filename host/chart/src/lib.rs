@@ -8,6 +8,7 @@
 mod chart;
 mod error;
 mod policy;
+mod quote;
 mod releases;
 mod render;
 

@@ -194,6 +194,14 @@ fn powers_over_a_node_need_the_grant(#[case] pod: Value, #[case] container: Valu
     "{apiVersion: example.com/v1, kind: Cache, metadata: {name: a}, spec: {roles: [{pod: {spec: {hostPID: true, containers: []}}}]}}",
     "spec.roles[0].pod.spec.hostPID"
 )]
+#[case::beside_a_list_of_containers(
+    "{apiVersion: example.com/v1, kind: Cache, metadata: {name: a}, spec: {containers: [], pod: {spec: {hostPID: true, containers: []}}}}",
+    "spec.pod.spec.hostPID"
+)]
+#[case::below_a_container(
+    "{apiVersion: example.com/v1, kind: Cache, metadata: {name: a}, spec: {containers: [{pod: {hostPID: true, initContainers: []}}]}}",
+    "spec.containers[0].pod.hostPID"
+)]
 fn pods_are_found_wherever_they_are(#[case] yaml: &str, #[case] field: &str) {
     assert!(refusal(&policy(), &[object(yaml)]).contains(field));
 }
@@ -272,4 +280,22 @@ fn an_owner_and_a_namespace_are_added_where_the_chart_has_none() {
     let mut owned = bare.clone();
     policy().own(&mut owned);
     assert_eq!(owned, bare);
+}
+
+#[test]
+fn what_a_chart_calls_its_objects_does_not_push_the_remedy_out() {
+    let long = "x".repeat(200_000);
+    let objects = [workload(
+        json!({ "serviceAccountName": long }),
+        json!({"securityContext": {"procMount": long}}),
+    )];
+    for policy in [policy(), privileged()] {
+        let message = refusal(&policy, &objects);
+        assert!(message.len() < 1000 && message.ends_with("may be used"), "{message}");
+    }
+    let named = object(&format!(
+        "{{apiVersion: v1, kind: {long}, metadata: {{name: {long}, namespace: {long}}}}}"
+    ));
+    let message = refusal(&policy(), &[named]);
+    assert!(message.len() < 1100 && message.contains("may only install into"), "{message}");
 }

@@ -210,3 +210,23 @@ async fn an_archive_that_only_looks_like_a_chart_is_refused_by_helm() {
         refused(renderer().render(&chart, &meta(), &Value::Null).await);
     }
 }
+
+#[tokio::test]
+async fn a_chart_that_multiplies_a_users_number_is_refused() {
+    let template =
+        "{{- range until (int .Values.masters) }}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: master-{{ . }}}\n{{- end }}\n";
+    let files = [("templates/services.yaml", template)];
+    let refused = render(renderer(), &files, &json!({"masters": 5001})).await.unwrap_err().to_string();
+    assert!(
+        refused.starts_with("chart demo: it renders 5001 objects, and 500 are allowed"),
+        "{refused}"
+    );
+    assert_eq!(render(renderer(), &files, &json!({"masters": 3})).await.unwrap().objects.len(), 3);
+}
+
+#[tokio::test]
+async fn the_words_of_a_template_do_not_push_the_remedy_out() {
+    let files = [("templates/a.yaml", "{{ fail (repeat 200000 \"x\") }}")];
+    let refused = render(renderer(), &files, &json!({})).await.unwrap_err().to_string();
+    assert!(refused.len() < 800 && refused.contains("characters left out"), "{refused}");
+}

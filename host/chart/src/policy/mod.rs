@@ -18,6 +18,7 @@ use kube::api::DynamicObject;
 
 pub use problem::Problem;
 
+use crate::quote;
 use crate::render::Rendered;
 use access::Own;
 
@@ -156,7 +157,7 @@ impl Policy {
 fn describe(index: usize, object: &DynamicObject) -> String {
     let kind = kinds::identify(object).map_or("object", |(_, kind)| kind);
     match object.metadata.name.as_deref() {
-        Some(name) if !name.is_empty() => format!("{kind} {name}"),
-        _ => format!("{kind} number {}", index + 1),
+        Some(name) if !name.is_empty() => format!("{} {}", quote::name(kind), quote::name(name)),
+        _ => format!("{} number {}", quote::name(kind), index + 1),
     }
 }

@@ -59,8 +59,8 @@ fn walk<'a>(value: &'a Value, path: &str, found: &mut Vec<PodSpec<'a>>) {
                     path: path.to_owned(),
                     spec: value,
                 });
-                return;
             }
+            // What is below may be another one: a list of this name beside a template does not make the template harmless.
             for (key, inner) in fields {
                 let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
                 walk(inner, &path, found);

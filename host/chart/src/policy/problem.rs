@@ -1,5 +1,7 @@
 //! The reasons for which an object is refused, each with its remedy.
 
+use crate::quote::name as short;
+
 /// What is wrong with an object, and what to do about it. Reads on after the object's kind and name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
@@ -10,7 +12,7 @@ pub enum Problem {
     #[error("has no metadata.name (generateName is not enough); name it in the chart")]
     Unnamed,
     /// Its name or version would be more than one part of a path.
-    #[error("is called `{name}`; names have letters, digits, `-`, `.`, `_` and `:` only")]
+    #[error("is called `{}`; names have letters, digits, `-`, `.`, `_` and `:` only", short(.name))]
     Name {
         /// The name or version.
         name: String,
@@ -19,7 +21,7 @@ pub enum Problem {
     #[error("is in the chart twice; remove one")]
     Duplicate,
     /// It is not in the runtime's namespace.
-    #[error("is in the namespace `{found}`; a chart may only install into that of its runtime, `{expected}`")]
+    #[error("is in the namespace `{}`; a chart may only install into that of its runtime, `{expected}`", short(.found))]
     Namespace {
         /// The object's namespace.
         found: String,
@@ -30,13 +32,13 @@ pub enum Problem {
     #[error("is in no namespace but of the whole cluster, which no chart may install; let an administrator create it")]
     ClusterScoped,
     /// Its kind was not granted.
-    #[error("is of a kind that is not granted; add `{grant}` to `grants.kinds` of the plugin's registration, if its plugin wants it")]
+    #[error("is of a kind that is not granted; add `{}` to `grants.kinds` of the plugin's registration, if its plugin wants it", short(.grant))]
     Kind {
         /// What has to be granted.
         grant: String,
     },
     /// Its pods have powers over their node.
-    #[error("has pods with powers over their node ({field}: {value}); grant `privileged` to the plugin, or render the pods without")]
+    #[error("has pods with powers over their node ({}: {}); grant `privileged` to the plugin, or render the pods without", short(.field), short(.value))]
     Privileged {
         /// Path of the field.
         field: String,
@@ -44,13 +46,13 @@ pub enum Problem {
         value: String,
     },
     /// Its pods run as somebody else.
-    #[error("runs its pods under the service account `{account}`; only `default` and those of the same chart may be used")]
+    #[error("runs its pods under the service account `{}`; only `default` and those of the same chart may be used", short(.account))]
     ForeignAccount {
         /// The account.
         account: String,
     },
     /// Something else owns it.
-    #[error("names {kind} `{name}` as an owner; only the runtime owns what its chart installs")]
+    #[error("names {} `{}` as an owner; only the runtime owns what its chart installs", short(.kind), short(.name))]
     Owner {
         /// Kind of the owner.
         kind: String,
@@ -58,7 +60,7 @@ pub enum Problem {
         name: String,
     },
     /// A role gives more than a chart may give.
-    #[error("gives `{given}` in rule {rule}; list what is needed, without wildcards, escalate, bind, impersonate or tokens")]
+    #[error("gives `{}` in rule {rule}; list what is needed, without wildcards, escalate, bind, impersonate or tokens", short(.given))]
     Rule {
         /// Index of the rule.
         rule: usize,
@@ -66,7 +68,7 @@ pub enum Problem {
         given: String,
     },
     /// A binding is to a role of somebody else.
-    #[error("binds {kind} `{name}`, which is no Role of the same chart; render the Role beside it")]
+    #[error("binds {} `{}`, which is no Role of the same chart; render the Role beside it", short(.kind), short(.name))]
     ForeignRole {
         /// Kind that it refers to.
         kind: String,
@@ -74,7 +76,7 @@ pub enum Problem {
         name: String,
     },
     /// A binding gives a role to somebody else.
-    #[error("gives its role to {kind} `{name}`; only service accounts of the same chart may have it")]
+    #[error("gives its role to {} `{}`; only service accounts of the same chart may have it", short(.kind), short(.name))]
     ForeignSubject {
         /// Kind of the subject.
         kind: String,
@@ -82,7 +84,7 @@ pub enum Problem {
         name: String,
     },
     /// A Secret that Kubernetes or Helm would act on.
-    #[error("is a Secret of the type `{kind}`, which a chart may not render: it would give away tokens or forge releases")]
+    #[error("is a Secret of the type `{}`, which a chart may not render: it would give away tokens or forge releases", short(.kind))]
     SecretType {
         /// The type.
         kind: String,

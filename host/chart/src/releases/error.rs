@@ -3,12 +3,13 @@
 use kube::core::Status;
 
 use crate::policy::Violation;
+use crate::quote::{self, words};
 
 /// Why a release could not be read or changed. Each names what was tried and on which object.
 #[derive(Debug, thiserror::Error)]
 pub enum ReleaseError {
     /// A request failed.
-    #[error("{action}: {source}")]
+    #[error("{action}: {}", quote::answer(.source))]
     Kube {
         /// What was tried, on which object.
         action: String,
@@ -20,7 +21,7 @@ pub enum ReleaseError {
     #[error(transparent)]
     NotGranted(#[from] Violation),
     /// The API server finds an object invalid.
-    #[error("{object} is not valid: {message}; correct the values that the manifest leads to, or the chart of the plugin")]
+    #[error("{object} is not valid: {}; correct the values that the manifest leads to, or the chart of the plugin", words(.message))]
     Invalid {
         /// Kind, namespace and name.
         object: String,
@@ -28,7 +29,10 @@ pub enum ReleaseError {
         message: String,
     },
     /// An upgrade would change what cannot be changed.
-    #[error("{object} cannot be changed in place: {message}; delete it (with --cascade=orphan to keep its pods) and it is made anew")]
+    #[error(
+        "{object} cannot be changed in place: {}; take back the change that leads to it, or delete the object, which is then installed \
+         again; its pods begin without a cache", words(.message)
+    )]
     Immutable {
         /// Kind, namespace and name.
         object: String,
@@ -36,7 +40,7 @@ pub enum ReleaseError {
         message: String,
     },
     /// The cluster does not know a kind of the chart.
-    #[error("{object}: the cluster has no kind {kind} in {api_version}; install what defines it")]
+    #[error("{object}: the cluster has no kind {} in {}; install what defines it", quote::name(.kind), quote::name(.api_version))]
     UnknownKind {
         /// Kind and name.
         object: String,
@@ -47,7 +51,8 @@ pub enum ReleaseError {
     },
     /// A release of that name is not this runtime's.
     #[error(
-        "the Helm release {namespace}/{name} is of the chart {chart} and not this runtime's; uninstall it, or give the runtime another name"
+        "the Helm release {namespace}/{name} is of the chart {} and not this runtime's; uninstall it, or give the Dataset and its runtime \
+         another name", quote::name(.chart)
     )]
     Foreign {
         /// Namespace of the release.
@@ -58,7 +63,7 @@ pub enum ReleaseError {
         chart: String,
     },
     /// A record is damaged, or cannot be written.
-    #[error("{record}: {message}")]
+    #[error("{record}: {}", words(.message))]
     Record {
         /// Kind, namespace and name of the record.
         record: String,
@@ -66,7 +71,7 @@ pub enum ReleaseError {
         message: String,
     },
     /// A hook failed or did not end.
-    #[error("the {event} hook {object} {message}")]
+    #[error("the {event} hook {object} {}", words(.message))]
     Hook {
         /// The event that it belongs to.
         event: &'static str,
@@ -89,7 +94,10 @@ impl ReleaseError {
 
     /// A record that cannot be decoded.
     pub(super) fn unreadable(record: String, problem: &str) -> Self {
-        let message = format!("no readable Helm release ({problem}); delete it if the release is not needed");
+        let message = format!(
+            "no readable Helm release ({}); delete it if the release is not needed",
+            words(problem)
+        );
         Self::Record { record, message }
     }
 

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::error::ReleaseError;
 use crate::policy::{Problem, Violation, kinds};
+use crate::quote;
 
 /// An object of a manifest, without its content but for the replicas.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,9 +42,9 @@ impl Reference {
         })
     }
 
-    /// Kind and name, for messages.
+    /// Kind, namespace and name, for messages.
     pub fn describe(&self, namespace: &str) -> String {
-        format!("{} {namespace}/{}", self.gvk.kind, self.name)
+        format!("{} {namespace}/{}", quote::name(&self.gvk.kind), quote::name(&self.name))
     }
 }
 
@@ -158,7 +159,7 @@ impl Kinds {
         if let Some(known) = self.asked.lock().unwrap_or_else(PoisonError::into_inner).get(gvk) {
             return Ok(known.clone());
         }
-        let object = format!("{} {}", gvk.kind, reference.name);
+        let object = format!("{} {}", quote::name(&gvk.kind), quote::name(&reference.name));
         let unknown = || ReleaseError::UnknownKind {
             object: object.clone(),
             kind: gvk.kind.clone(),

@@ -8,6 +8,11 @@ use serde_json::Value;
 
 use super::{Hook, Rendered};
 
+/// Objects that a chart may render, hooks included. Each is a request, and charts of caches have some twenty.
+const MAX_OBJECTS: usize = 500;
+/// Bytes that all of them may have, as text and as JSON together.
+const MAX_BYTES: usize = 16 << 20;
+
 /// Why an answer is not what was asked for.
 #[derive(Debug)]
 pub enum Refusal {
@@ -70,6 +75,9 @@ pub fn loaded(bytes: &[u8]) -> Result<Arc<Value>, Refusal> {
 pub fn rendered(bytes: &[u8], chart: Arc<Value>) -> Result<Rendered, Refusal> {
     let mut frames = Frames(bytes);
     let head = frames.head()?;
+    limit("bytes of objects", bytes.len(), MAX_BYTES)?;
+    // Before they are parsed, and again when lists have been taken apart.
+    limit("objects", head.objects, MAX_OBJECTS)?;
     let sources = head.sources.unwrap_or_default();
     let manifest = frames.text()?;
     let notes = Some(frames.text()?).filter(|notes| !notes.is_empty());
@@ -79,6 +87,7 @@ pub fn rendered(bytes: &[u8], chart: Arc<Value>) -> Result<Rendered, Refusal> {
         flatten(source, frames.json()?, &mut objects)?;
     }
     let mut hooks = head.hooks.unwrap_or_default();
+    limit("objects", objects.len() + hooks.len(), MAX_OBJECTS)?;
     for hook in &mut hooks {
         hook.manifest = frames.text()?;
         hook.object = object(&hook.path, frames.json()?)?;
@@ -90,6 +99,16 @@ pub fn rendered(bytes: &[u8], chart: Arc<Value>) -> Result<Rendered, Refusal> {
         notes,
         chart,
     })
+}
+
+/// Refuses what is too much, by both numbers.
+fn limit(of: &str, found: usize, allowed: usize) -> Result<(), Refusal> {
+    if found <= allowed {
+        return Ok(());
+    }
+    Err(Refusal::Helm(format!(
+        "it renders {found} {of}, and {allowed} are allowed; lower the number or size in the manifest that the chart multiplies"
+    )))
 }
 
 /// Takes lists apart, as Helm's client does: a policy must see what is in them.
@@ -167,6 +186,31 @@ mod tests {
             .collect();
         assert_eq!(names, ["a", "b", "c", "d"]);
         assert_eq!(rendered.notes, None);
+    }
+
+    #[test]
+    fn a_chart_may_not_render_without_limit() {
+        let refused = |head: &[u8], document: &Value| {
+            let answer = framed(&[head, b"", b"", document.to_string().as_bytes()]);
+            match rendered(&answer, Arc::new(Value::Null)) {
+                Err(Refusal::Helm(message)) => message,
+                other => panic!("{other:?}"),
+            }
+        };
+        let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}});
+        assert!(refused(br#"{"objects": 5001}"#, &service).starts_with("it renders 5001 objects, and 500 are allowed"));
+        let list = json!({"kind": "List", "items": vec![service.clone(); 501]});
+        assert!(refused(br#"{"objects": 1}"#, &list).starts_with("it renders 501 objects"));
+        let large = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"a": "x".repeat(MAX_BYTES)}});
+        assert!(refused(br#"{"objects": 1}"#, &large).contains("bytes of objects, and 16777216 are allowed"));
+        let list = json!({"kind": "List", "items": vec![service; 500]});
+        assert!(
+            rendered(
+                &framed(&[br#"{"objects": 1}"#, b"", b"", list.to_string().as_bytes()]),
+                Arc::new(Value::Null)
+            )
+            .is_ok()
+        );
     }
 
     #[test]
