@@ -170,6 +170,7 @@ impl Request {
             kinds: self.plugin.grants.kinds.iter().cloned().collect(),
             privileged: self.plugin.grants.privileged,
             owner: owner_reference(&self.identity.kind, &self.identity.name, &self.uid),
+            labels: BTreeMap::from([(labels::DATASET_ID.to_owned(), self.identity.dataset_id())]),
         }
     }
 

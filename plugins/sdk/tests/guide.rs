@@ -105,6 +105,7 @@ async fn the_values_render_to_the_workloads_that_are_described() {
         kinds: description.wants[0].scope.iter().cloned().collect(),
         privileged: true,
         owner: Default::default(),
+        labels: Default::default(),
     };
     policy.admit(&rendered.objects).unwrap();
 }

@@ -42,19 +42,19 @@ impl<R: Implement> Kit<R> {
         }
     }
 
-    /// Checks that the values of each case render to the objects of `golden/<name>.objects.yaml`, and that the registration in the
-    /// repository lets the chart install them.
+    /// Checks that the values of each case render to the objects of `golden/<name>.objects.yaml`, with the labels that the host gives
+    /// them, and that the registration in the repository lets the chart install them.
     pub async fn expect_objects(&self, values: impl Fn(&[Value]) -> Result<Value>) {
         let helm = self.helm();
         for (name, documents) in self.cases() {
             let values = values(&documents).unwrap();
             let rendered = helm.render(&values).await.unwrap_or_else(|error| panic!("{name}: {error}"));
             assert!(rendered.hooks.is_empty(), "{name}: {:?}", rendered.hooks);
-            let namespace = values["runtimeIdentity"]["namespace"].as_str().unwrap();
-            self.policy(namespace)
-                .admit(&rendered.objects)
-                .unwrap_or_else(|error| panic!("{name}: {error}"));
-            let objects: Vec<String> = rendered.objects.iter().map(golden::yaml).collect();
+            let policy = self.policy(&values);
+            policy.admit(&rendered.objects).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let mut objects = rendered.objects;
+            objects.iter_mut().for_each(|object| policy.label(object));
+            let objects: Vec<String> = objects.iter().map(golden::yaml).collect();
             self.expect(&name, "objects", &objects.join("---\n"));
         }
     }
@@ -73,15 +73,17 @@ impl<R: Implement> Kit<R> {
     }
 
     /// What the registration in the repository lets the chart install for a runtime.
-    fn policy(&self, namespace: &str) -> Policy {
+    fn policy(&self, values: &Value) -> Policy {
+        let text = |pointer: &str| values.pointer(pointer).and_then(Value::as_str).unwrap().to_string();
         let grants = &self.registration()["grants"];
         let kinds = grants["kinds"].as_array().unwrap();
         let owner = json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": R::describe().kind, "name": "demo", "uid": UID});
         Policy {
-            namespace: namespace.into(),
+            namespace: text("/runtimeIdentity/namespace"),
             kinds: kinds.iter().map(|kind| kind.as_str().unwrap().to_string()).collect(),
             privileged: grants["privileged"].as_bool().unwrap(),
             owner: serde_json::from_value(owner).unwrap(),
+            labels: [("fluid.io/dataset-id".to_string(), text("/ownerDatasetId"))].into(),
         }
     }
 }

@@ -96,6 +96,18 @@ pub fn grant(group: &str, kind: &str) -> String {
     }
 }
 
+/// Where a workload of Kubernetes itself has the template of its pods. None for everything else.
+pub fn pod_template(group: &str, kind: &str) -> Option<&'static str> {
+    match (group, kind) {
+        ("apps", "DaemonSet" | "Deployment" | "ReplicaSet" | "StatefulSet") | ("batch", "Job") | ("", "ReplicationController") => {
+            Some("/spec/template")
+        }
+        ("batch", "CronJob") => Some("/spec/jobTemplate/spec/template"),
+        ("", "PodTemplate") => Some("/template"),
+        _ => None,
+    }
+}
+
 /// Whether Kubernetes itself has this kind, outside of namespaces.
 pub fn is_cluster_scoped(group: &str, kind: &str) -> bool {
     contains(CLUSTER_SCOPED, group, kind)

@@ -8,10 +8,11 @@
 
 mod access;
 pub(crate) mod kinds;
+mod own;
 mod pods;
 mod problem;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::DynamicObject;
@@ -34,6 +35,8 @@ pub struct Policy {
     pub privileged: bool,
     /// The runtime, which owns every object.
     pub owner: OwnerReference,
+    /// Labels that the host gives to every object and to every pod: `fluid.io/dataset-id`, by which it watches them.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// An object that the policy refuses.
@@ -141,15 +144,6 @@ impl Policy {
     /// Whether objects of this kind may be installed, and removed again.
     pub(crate) fn grants(&self, group: &str, kind: &str) -> bool {
         !kinds::is_cluster_scoped(group, kind) && self.kinds.contains(&kinds::grant(group, kind))
-    }
-
-    /// Makes an admitted object the runtime's own: puts it into the runtime's namespace and adds the owner where the chart does not name it.
-    pub fn own(&self, object: &mut DynamicObject) {
-        object.metadata.namespace = Some(self.namespace.clone());
-        let owners = object.metadata.owner_references.get_or_insert_default();
-        if owners.is_empty() {
-            owners.push(self.owner.clone());
-        }
     }
 }
 

@@ -28,26 +28,29 @@ pub struct Prepared {
     keep_replicas: bool,
 }
 
-/// Prepares an admitted object. `before` is what the release had.
-pub fn prepare(object: &DynamicObject, policy: &Policy, release: &str, before: &[Reference]) -> Option<Prepared> {
-    let reference = Reference::of(object)?;
+/// The object of a chart as it is applied.
+pub fn dress(object: &DynamicObject, policy: &Policy, release: &str) -> DynamicObject {
     let mut object = object.clone();
     policy.own(&mut object);
     let metadata = &mut object.metadata;
-    metadata
-        .labels
-        .get_or_insert_default()
-        .insert("app.kubernetes.io/managed-by".to_owned(), "Helm".to_owned());
+    let labels = metadata.labels.get_or_insert_default();
+    labels.insert("app.kubernetes.io/managed-by".to_owned(), "Helm".to_owned());
     let annotations: &mut BTreeMap<String, String> = metadata.annotations.get_or_insert_default();
     annotations.insert("meta.helm.sh/release-name".to_owned(), release.to_owned());
     annotations.insert("meta.helm.sh/release-namespace".to_owned(), policy.namespace.clone());
     // Both of these the API server would refuse in an apply.
     metadata.managed_fields = None;
     metadata.resource_version = None;
+    object
+}
+
+/// Prepares an admitted object. `before` is what the release had.
+pub fn prepare(object: &DynamicObject, policy: &Policy, release: &str, before: &[Reference]) -> Option<Prepared> {
+    let reference = Reference::of(object)?;
     let keep_replicas = keeps_replicas(&reference, before);
     Some(Prepared {
         reference,
-        object,
+        object: dress(object, policy, release),
         keep_replicas,
     })
 }

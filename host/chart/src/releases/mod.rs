@@ -35,6 +35,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::FutureExt as _;
 use kube::Client;
+use kube::api::DynamicObject;
 use serde_json::Value;
 
 pub use error::ReleaseError;
@@ -73,6 +74,15 @@ struct Before {
     release: Release,
     /// Whether Wasser wrote the newest record, and so applied the objects.
     own: bool,
+}
+
+impl Rendered {
+    /// The objects as they are applied for a runtime, and those of hooks after them.
+    pub fn dressed(&self, policy: &Policy, release: &str) -> Vec<DynamicObject> {
+        let hooks = self.hooks.iter().filter_map(|hook| hook.object.as_ref());
+        let all = self.objects.iter().chain(hooks);
+        all.map(|object| apply::dress(object, policy, release)).collect()
+    }
 }
 
 impl Releases {

@@ -121,6 +121,7 @@ mod tests {
             kinds: ["ConfigMap", "StatefulSet"].map(str::to_owned).into(),
             privileged: true,
             owner: Default::default(),
+            labels: Default::default(),
         };
         let references = parse(
             "{apiVersion: v1, kind: ConfigMap, metadata: {name: ours}}\n---\n\

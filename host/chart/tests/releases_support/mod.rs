@@ -116,6 +116,7 @@ async fn policy(client: &Client, namespace: &str) -> Policy {
         kinds: BTreeSet::from(kinds),
         privileged: false,
         owner,
+        labels: [("fluid.io/dataset-id".to_owned(), format!("{namespace}-demo"))].into(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `wasser render`: what would be installed for a manifest, offline.
+//! `wasser render`: the objects that would be installed for a manifest, as the host would apply them, offline.
 //!
 //! The plugin is asked as a reconcile asks it; what it would reach in the cluster is stood in for by [`offline::Offline`].
 
@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::Value;
+use wasser_api::labels;
 use wasser_chart::{Chart, Policy, ReleaseMeta, Renderer};
 use wasser_engine::identity::Identity;
 use wasser_engine::install::owner_reference;
@@ -74,8 +75,11 @@ pub async fn run(args: Args) -> Result<()> {
         is_upgrade: false,
     };
     let rendered = renderer.render(&chart, &meta, &values).await?;
-    super::print(&rendered.manifest)?;
-    pair.policy(&plugin)
+    let policy = pair.policy(&plugin);
+    for object in rendered.dressed(&policy, &meta.name) {
+        super::print(&format!("---\n{}", yaml_serde::to_string(&object)?))?;
+    }
+    policy
         .admit_release(&rendered)
         .map_err(|violation| anyhow!("the operator would refuse this: {violation}"))
 }
@@ -162,11 +166,13 @@ impl Pair {
     }
 
     fn policy(&self, plugin: &Plugin) -> Policy {
+        let identity = Identity::new(&self.namespace, &self.name, UID, &plugin.description);
         Policy {
             namespace: self.namespace.clone(),
             kinds: plugin.grants.kinds.clone(),
             privileged: plugin.grants.privileged,
             owner: owner_reference(&self.kind, &self.name, UID),
+            labels: [(labels::DATASET_ID.to_owned(), identity.dataset_id())].into(),
         }
     }
 }
