@@ -13,6 +13,13 @@ use wasser_tests::metrics::Metrics;
 const BINDING: &[(&str, u64)] = &[
     // The Secret that the Dataset names. That there is no release yet is known from a watch.
     ("get secrets", 1),
+    // Before the first write, each name is looked at: what is there must not be somebody else's.
+    ("get configmaps", 2),
+    ("get daemonsets", 1),
+    ("get serviceaccounts", 1),
+    ("get roles", 1),
+    ("get rolebindings", 1),
+    ("get statefulsets", 1),
     // What the chart has: two scripts, workers, clients, and the account of the job that loads data.
     ("patch configmaps", 3),
     ("patch daemonsets", 1),
@@ -38,6 +45,13 @@ const BINDING: &[(&str, u64)] = &[
 const DELETING: &[(&str, u64)] = &[
     // The runtime goes before its Dataset.
     ("delete juicefsruntimes", 1),
+    // Only what is the runtime's is deleted.
+    ("get configmaps", 2),
+    ("get daemonsets", 1),
+    ("get serviceaccounts", 1),
+    ("get roles", 1),
+    ("get rolebindings", 1),
+    ("get statefulsets", 1),
     // What was installed, and no more.
     ("delete configmaps", 4),
     ("delete daemonsets", 1),

@@ -1,8 +1,11 @@
 //! Releases in a real cluster, seen from the API server and from the `helm` command.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
+mod releases_foreign;
 mod releases_support;
 mod support;
+
+use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
@@ -109,7 +112,7 @@ async fn an_upgrade_removes_what_the_chart_no_longer_has() {
 
         // What somebody else has taken over is not Wasser's to delete.
         scene.upgrade(json!({})).await.unwrap();
-        let nobody = json!({"metadata": {"ownerReferences": null}});
+        let nobody = json!({"metadata": {"ownerReferences": null, "annotations": {"meta.helm.sh/release-name": null}}});
         scene
             .api::<ConfigMap>()
             .patch("extra", &managed_by("someone"), &Patch::Merge(&nobody))
@@ -117,6 +120,11 @@ async fn an_upgrade_removes_what_the_chart_no_longer_has() {
             .unwrap();
         scene.upgrade(json!({"extra": false})).await.unwrap();
         assert!(scene.has_map("extra").await);
+        let refused = scene.upgrade(json!({})).await.unwrap_err();
+        assert!(
+            refused.to_string().contains("extra exists already and is not this runtime's"),
+            "{refused}"
+        );
 
         for number in 0..10 {
             scene.upgrade(json!({"text": number.to_string(), "extra": false})).await.unwrap();
@@ -238,16 +246,62 @@ async fn a_release_of_fluid_is_uninstalled() {
 #[ignore = "needs a cluster (KUBECONFIG) and the helm command (HELM)"]
 async fn a_release_of_somebody_else_is_left_alone() {
     const OTHER: &[(&str, &str)] = &[("templates/map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: theirs}\n")];
-    scene("foreign", FILES, |scene| async move {
-        let directory = Scene::directory("mysql", OTHER);
-        scene.helm("secret", &["install", "demo", directory.path().to_str().unwrap()]);
-        let refused = scene.upgrade(json!({})).await.unwrap_err();
-        assert!(
-            matches!(&refused, ReleaseError::Foreign { chart, .. } if chart == "mysql"),
-            "{refused}"
-        );
-        assert!(!scene.uninstall().await);
-        assert!(scene.has_map("theirs").await && !scene.has_map("always").await);
+    // The chart's name says nothing: users install JuiceFS' chart as well.
+    for chart in ["mysql", "demo"] {
+        scene(&format!("foreign-{chart}"), FILES, |scene| async move {
+            let directory = Scene::directory(chart, OTHER);
+            scene.helm("secret", &["install", "demo", directory.path().to_str().unwrap()]);
+            for refused in [
+                scene.upgrade(json!({})).await.unwrap_err(),
+                scene.install(json!({})).await.unwrap_err(),
+                scene.releases.find("demo", &scene.policy).await.unwrap_err(),
+            ] {
+                let message = refused.to_string();
+                assert!(
+                    matches!(&refused, ReleaseError::Foreign { .. }) && refused.is_refusal(),
+                    "{message}"
+                );
+                assert!(
+                    message.contains(&format!("is of the chart {chart} and not this runtime's")),
+                    "{message}"
+                );
+            }
+            assert!(!scene.uninstall().await);
+            assert!(scene.has_map("theirs").await && !scene.has_map("always").await);
+
+            let refused = scene.install(json!({})).await.unwrap_err();
+            let (sender, woken) = tokio::sync::oneshot::channel();
+            let wake = move || assert!(sender.send(()).is_ok());
+            scene.releases.wake_when_free("demo", &scene.policy, &refused, wake);
+            scene.helm("secret", &["uninstall", "demo"]);
+            tokio::time::timeout(Duration::from_secs(5), woken)
+                .await
+                .expect("woken by a watch")
+                .unwrap();
+            assert_eq!(scene.install(json!({})).await.unwrap().revision, 1);
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster (KUBECONFIG) and the helm command (HELM)"]
+async fn what_an_earlier_runtime_of_the_name_has_left_is_succeeded() {
+    scene("earlier", FILES, |scene| async move {
+        // As a release of Fluid whose runtime is gone: its records have no owner, and what was orphaned has none either.
+        let directory = Scene::directory("demo", FILES);
+        let owner = &scene.policy.owner;
+        let of = [
+            format!("owner.uid={}", "0".repeat(8)),
+            format!("owner.kind={}", owner.kind),
+            format!("owner.name={}", owner.name),
+        ];
+        let mut arguments = vec!["install", "demo", directory.path().to_str().unwrap()];
+        arguments.extend(of.iter().flat_map(|value| ["--set", value]));
+        scene.helm("configmap", &arguments);
+        assert_eq!(scene.upgrade(json!({"extra": false})).await.unwrap().revision, 2);
+        assert!(!scene.has_map("extra").await && scene.has_map("always").await);
+        assert!(scene.uninstall().await && !scene.has_map("always").await);
     })
     .await;
 }
@@ -305,7 +359,10 @@ async fn what_cannot_be_changed_is_told_with_the_remedy() {
             message.starts_with(&format!("StatefulSet {}/worker cannot be changed in place", scene.policy.namespace)),
             "{message}"
         );
-        assert!(message.ends_with("its pods begin without a cache"), "{message}");
+        assert!(
+            message.ends_with("is then installed again with new pods, which begin without a cache"),
+            "{message}"
+        );
         assert_eq!(scene.find().await.unwrap().revision, 1, "the failure is not recorded");
 
         let refused = scene.upgrade(json!({"env": [{"name": "in valid="}]})).await.unwrap_err();

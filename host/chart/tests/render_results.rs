@@ -212,6 +212,40 @@ async fn an_archive_that_only_looks_like_a_chart_is_refused_by_helm() {
 }
 
 #[tokio::test]
+async fn what_only_a_hook_of_a_deletion_brings_is_not_there_for_the_rest() {
+    let account = |event: &str| {
+        format!(
+            "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: ci-deployer\n  annotations: {{helm.sh/hook: {event}}}\n---\n\
+             apiVersion: v1\nkind: Pod\nmetadata:\n  name: cleanup\n  annotations: {{helm.sh/hook: post-delete}}\n\
+             spec: {{serviceAccountName: ci-deployer, containers: []}}\n"
+        )
+    };
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {serviceAccountName: ci-deployer, containers: []}\n";
+    let policy = wasser_chart::Policy {
+        namespace: "ns".to_owned(),
+        kinds: ["Pod", "ServiceAccount"].map(str::to_owned).into(),
+        privileged: false,
+        owner: Default::default(),
+        labels: Default::default(),
+    };
+    for (event, admitted) in [("pre-install", true), ("post-delete", false), ("test", false)] {
+        let account = account(event);
+        let files = [("templates/account.yaml", account.as_str()), ("templates/pod.yaml", pod)];
+        let rendered = render(renderer(), &files, &json!({})).await.unwrap();
+        let outcome = policy.admit_release(&rendered).map_err(|violation| violation.to_string());
+        assert_eq!(outcome.is_ok(), admitted, "{event}: {outcome:?}");
+        assert!(
+            outcome
+                .err()
+                .is_none_or(|refused| refused.starts_with("Pod a runs its pods under the service account `ci-deployer`"))
+        );
+        // Hooks may use what other hooks bring.
+        let rendered = render(renderer(), &files[..1], &json!({})).await.unwrap();
+        policy.admit_release(&rendered).unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_chart_that_multiplies_a_users_number_is_refused() {
     let template =
         "{{- range until (int .Values.masters) }}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: master-{{ . }}}\n{{- end }}\n";

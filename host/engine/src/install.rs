@@ -10,7 +10,7 @@ use kube::api::{DynamicObject, ObjectMeta, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::{Map, Value, json};
 use wasser_api::labels;
-use wasser_chart::{Policy, ReleaseMeta, RenderError};
+use wasser_chart::{Policy, ReleaseError, ReleaseMeta, RenderError};
 
 use crate::FIELD_MANAGER;
 use crate::cluster::Installed;
@@ -44,11 +44,8 @@ impl Request {
         }
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
         let found = if self.cluster.caches.has_record(namespace, name) {
-            let found = self.cluster.releases.find(namespace, name).await;
-            found.map_err(|source| EngineError::Release {
-                release: self.identity.display(),
-                source: Box::new(source),
-            })?
+            let found = self.cluster.releases.find(name, &self.policy()).await;
+            found.map_err(|source| self.release_failed(source))?
         } else {
             // Should the watch be late, the record that the installation wants to write is there already, and is then read.
             self.cluster.releases.take_for_absent(namespace, name);
@@ -124,10 +121,7 @@ impl Request {
         } else {
             releases.install(&chart, &meta, &rendered, &values, &policy).boxed().await
         };
-        done.map_err(|source| EngineError::Release {
-            release: display,
-            source: Box::new(source),
-        })?;
+        done.map_err(|source| self.release_failed(source))?;
         if self.shows_values() {
             self.record_values(&values).await?;
         }
@@ -142,6 +136,17 @@ impl Request {
         self.cluster.pace.restart(&self.uid);
         self.cluster.remember_release(&self.uid, Some(Arc::new(installed)));
         Ok(true)
+    }
+
+    /// A failure of the release. If something is in its way, the runtime is looked at again as soon as that is gone.
+    fn release_failed(&self, source: ReleaseError) -> EngineError {
+        let wake = Arc::clone(&self.wake);
+        let (name, policy) = (&self.identity.name, self.policy());
+        self.cluster.releases.wake_when_free(name, &policy, &source, move || wake());
+        EngineError::Release {
+            release: self.identity.display(),
+            source: Box::new(source),
+        }
     }
 
     /// A chart may leave out roles that the runtime does not want, but not all of them: nothing would ever serve the Dataset.

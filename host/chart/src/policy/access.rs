@@ -25,15 +25,24 @@ pub struct Own<'a> {
 impl<'a> Own<'a> {
     /// The roles and accounts among these objects.
     pub fn of(namespace: &'a str, objects: &[&'a DynamicObject]) -> Self {
-        let named = |group: &str, kind: &str| {
-            let chosen = objects.iter().filter(|object| kinds::identify(object) == Some((group, kind)));
-            chosen.filter_map(|object| object.metadata.name.as_deref()).collect()
-        };
-        Self {
+        let keys = objects.iter().filter_map(|object| {
+            let (group, kind) = kinds::identify(object)?;
+            Some((group, kind, object.metadata.name.as_deref()?))
+        });
+        Self::named(namespace, keys)
+    }
+
+    /// The roles and accounts among objects of these groups, kinds and names.
+    pub fn named(namespace: &'a str, keys: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>) -> Self {
+        let mut own = Self {
             namespace,
-            roles: named(RBAC, "Role"),
-            accounts: named("", "ServiceAccount"),
+            ..Self::default()
+        };
+        for (group, _, name) in keys.into_iter().filter(|(group, kind, _)| gives_access(group, kind)) {
+            let names = if group == RBAC { &mut own.roles } else { &mut own.accounts };
+            names.insert(name);
         }
+        own
     }
 
     /// Whether pods may run under this account.
@@ -78,6 +87,11 @@ impl<'a> Own<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether others of a release may refer to an object of this kind to get access.
+pub fn gives_access(group: &str, kind: &str) -> bool {
+    matches!((group, kind), (RBAC, "Role") | ("", "ServiceAccount"))
 }
 
 fn check_secret(data: &Value) -> Result<(), Problem> {

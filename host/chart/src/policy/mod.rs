@@ -20,8 +20,9 @@ use kube::api::DynamicObject;
 pub use problem::Problem;
 
 use crate::quote;
-use crate::render::Rendered;
+use crate::render::{Hook, Rendered};
 use access::Own;
+pub(crate) use access::gives_access;
 
 /// What one runtime's release may contain.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,8 +56,13 @@ impl Policy {
     /// # Errors
     /// The first object that may not.
     pub fn admit_release(&self, rendered: &Rendered) -> Result<(), Violation> {
-        let hooks = rendered.hooks.iter().filter_map(|hook| hook.object.as_ref());
-        self.admit(rendered.objects.iter().chain(hooks))
+        let hooks = rendered.hooks.iter().filter_map(|hook| Some((hook, hook.object.as_ref()?)));
+        let all: Vec<&DynamicObject> = rendered.objects.iter().chain(hooks.clone().map(|(_, object)| object)).collect();
+        // What a hook of a deletion or a test would bring is not there for the rest of the chart: somebody else may have that name later.
+        let lasting = hooks.filter(|(hook, _)| is_lasting(hook)).map(|(_, object)| object);
+        let present: Vec<&DynamicObject> = rendered.objects.iter().chain(lasting).collect();
+        let (own, own_of_hooks) = (Own::of(&self.namespace, &present), Own::of(&self.namespace, &all));
+        self.admit_each(&all, |index| if index < rendered.objects.len() { &own } else { &own_of_hooks })
     }
 
     /// Whether all of these may be installed together.
@@ -66,13 +72,30 @@ impl Policy {
     pub fn admit<'a>(&'a self, objects: impl IntoIterator<Item = &'a DynamicObject>) -> Result<(), Violation> {
         let objects: Vec<&DynamicObject> = objects.into_iter().collect();
         let own = Own::of(&self.namespace, &objects);
+        self.admit_each(&objects, |_| &own)
+    }
+
+    /// Whether this object may be installed beside objects of these groups, kinds and names, which are the runtime's.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn admit_beside<'a>(
+        &'a self,
+        object: &DynamicObject,
+        own: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>,
+    ) -> Result<(), Violation> {
+        let own = Own::named(&self.namespace, own);
+        self.admit_each(&[object], |_| &own)
+    }
+
+    fn admit_each<'o>(&self, objects: &[&DynamicObject], own: impl Fn(usize) -> &'o Own<'o>) -> Result<(), Violation> {
         let mut seen = BTreeSet::new();
         for (index, object) in objects.iter().enumerate() {
             let refuse = |problem| Violation {
                 object: describe(index, object),
                 problem,
             };
-            self.check(object, &own).map_err(refuse)?;
+            self.check(object, own(index)).map_err(refuse)?;
             if !seen.insert((kinds::identify(object), object.metadata.name.as_deref())) {
                 return Err(refuse(Problem::Duplicate));
             }
@@ -145,6 +168,12 @@ impl Policy {
     pub(crate) fn grants(&self, group: &str, kind: &str) -> bool {
         !kinds::is_cluster_scoped(group, kind) && self.kinds.contains(&kinds::grant(group, kind))
     }
+}
+
+/// Whether the object of a hook is there once the release is installed.
+fn is_lasting(hook: &Hook) -> bool {
+    let runs = hook.events.iter().any(|event| event == "pre-install" || event == "post-install");
+    runs && !hook.delete_policies.iter().any(|policy| policy == "hook-succeeded")
 }
 
 /// Kind and name, or what there is of them.

@@ -1,4 +1,7 @@
 //! Objects into the cluster, by server-side apply.
+//!
+//! An object that was there at the look is written by force, and only if it is still the same one, by its UID. One that was not is
+//! written without force; if somebody has made it since and set a field of it, that shows as a conflict, and it is looked at again.
 
 use std::collections::BTreeMap;
 
@@ -9,21 +12,24 @@ use kube::Api;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::Value;
 
-use super::error::{ReleaseError, is_conflict};
+use super::error::{ReleaseError, is_outdated};
 use super::objects::{Kinds, Reference, phase};
+use super::ownership::{MANAGED_BY, Ownership, RELEASE_NAME, RELEASE_NAMESPACE};
 use crate::FIELD_MANAGER;
 use crate::policy::Policy;
 
 /// Requests that are under way at once for one release.
-const CONCURRENCY: usize = 8;
+pub const CONCURRENCY: usize = 8;
 /// Attempts to write an object that others write at the same time.
 pub const ATTEMPTS: u32 = 5;
 
-/// An object as it is applied: owned by the runtime, and marked in the way by which Helm knows its own.
+/// An object as it is applied: owned by the runtime, labelled, and marked in the way by which Helm knows its own.
 #[derive(Debug, Clone)]
 pub struct Prepared {
     reference: Reference,
     object: DynamicObject,
+    /// The UID that it has. None if it is not there.
+    uid: Option<String>,
     /// Whether the number of replicas is somebody else's business; see [`keeps_replicas`].
     keep_replicas: bool,
 }
@@ -34,23 +40,25 @@ pub fn dress(object: &DynamicObject, policy: &Policy, release: &str) -> DynamicO
     policy.own(&mut object);
     let metadata = &mut object.metadata;
     let labels = metadata.labels.get_or_insert_default();
-    labels.insert("app.kubernetes.io/managed-by".to_owned(), "Helm".to_owned());
+    labels.insert(MANAGED_BY.0.to_owned(), MANAGED_BY.1.to_owned());
     let annotations: &mut BTreeMap<String, String> = metadata.annotations.get_or_insert_default();
-    annotations.insert("meta.helm.sh/release-name".to_owned(), release.to_owned());
-    annotations.insert("meta.helm.sh/release-namespace".to_owned(), policy.namespace.clone());
-    // Both of these the API server would refuse in an apply.
+    annotations.insert(RELEASE_NAME.to_owned(), release.to_owned());
+    annotations.insert(RELEASE_NAMESPACE.to_owned(), policy.namespace.clone());
+    // These the API server would refuse in an apply, or take for a condition.
     metadata.managed_fields = None;
     metadata.resource_version = None;
+    metadata.uid = None;
     object
 }
 
-/// Prepares an admitted object. `before` is what the release had.
-pub fn prepare(object: &DynamicObject, policy: &Policy, release: &str, before: &[Reference]) -> Option<Prepared> {
+/// Prepares an admitted object that has this UID now. `before` is what the release had.
+pub fn prepare(object: &DynamicObject, ownership: &Ownership<'_>, uid: Option<&str>, before: &[Reference]) -> Option<Prepared> {
     let reference = Reference::of(object)?;
     let keep_replicas = keeps_replicas(&reference, before);
     Some(Prepared {
         reference,
-        object: dress(object, policy, release),
+        object: dress(object, ownership.policy, ownership.release),
+        uid: uid.map(str::to_owned),
         keep_replicas,
     })
 }
@@ -65,7 +73,7 @@ fn keeps_replicas(reference: &Reference, before: &[Reference]) -> bool {
 }
 
 /// Applies all, phase by phase, the objects of a phase at once.
-pub async fn all(kinds: &Kinds, namespace: &str, objects: Vec<Prepared>) -> Result<(), ReleaseError> {
+pub async fn all(kinds: &Kinds, ownership: &Ownership<'_>, objects: Vec<Prepared>) -> Result<(), ReleaseError> {
     let mut phases: BTreeMap<u8, Vec<Prepared>> = BTreeMap::new();
     for object in objects {
         phases
@@ -74,7 +82,7 @@ pub async fn all(kinds: &Kinds, namespace: &str, objects: Vec<Prepared>) -> Resu
             .push(object);
     }
     for (_, objects) in phases {
-        let writes = objects.into_iter().map(|object| one(kinds, namespace, object).boxed());
+        let writes = objects.into_iter().map(|object| one(kinds, ownership, object).boxed());
         together(writes.collect()).await?;
     }
     Ok(())
@@ -86,52 +94,55 @@ pub async fn together(requests: Vec<BoxFuture<'_, Result<(), ReleaseError>>>) ->
 }
 
 /// Applies one.
-pub async fn one(kinds: &Kinds, namespace: &str, prepared: Prepared) -> Result<(), ReleaseError> {
-    let api = kinds.api(&prepared.reference, namespace).await?;
-    let display = prepared.reference.describe(namespace);
-    if prepared.keep_replicas {
-        scalable(&api, &display, prepared).await
-    } else {
-        force(&api, &prepared).await.map_err(|error| ReleaseError::write(&display, error))
-    }
-}
-
-async fn force(api: &Api<DynamicObject>, prepared: &Prepared) -> Result<(), kube::Error> {
-    let params = PatchParams::apply(FIELD_MANAGER).force();
-    api.patch_metadata(&prepared.reference.name, &params, &Patch::Apply(&prepared.object))
-        .await
-        .map(drop)
-}
-
-/// Applies an object whose replicas stay as they are.
 ///
-/// Without force the API server says by a conflict that somebody has set another number; usually nobody has, and it is one request. The live number
-/// is then applied rather than none, because a field that nobody applies any more falls back to its default, which is one replica. The resource version
-/// makes sure that nobody has scaled in between.
-async fn scalable(api: &Api<DynamicObject>, display: &str, mut prepared: Prepared) -> Result<(), ReleaseError> {
-    let name = prepared.reference.name.clone();
-    let mut outcome = api
-        .patch_metadata(&name, &PatchParams::apply(FIELD_MANAGER), &Patch::Apply(&prepared.object))
-        .await
-        .map(drop);
+/// Where replicas stay, the first attempt is without force as well: the API server says by a conflict that somebody has set another
+/// number; usually nobody has, and it is one request. The live number is then applied rather than none, because a field that nobody applies
+/// any more falls back to its default, which is one replica. The resource version makes sure that nobody has scaled in between.
+pub async fn one(kinds: &Kinds, ownership: &Ownership<'_>, mut prepared: Prepared) -> Result<(), ReleaseError> {
+    let namespace = &ownership.policy.namespace;
+    let api = kinds.api(&prepared.reference, namespace).await?;
+    let force = prepared.uid.is_some() && !prepared.keep_replicas;
+    let mut outcome = prepared.write(&api, force).await;
     for _ in 0..ATTEMPTS {
         match &outcome {
-            Err(error) if is_conflict(error) => {}
+            Err(error) if is_outdated(error) => {}
             _ => break,
         }
-        let live = api.get_opt(&name).await.map_err(ReleaseError::kube(format!("reading {display}")))?;
+        prepared.look_again(&api, ownership).await?;
+        outcome = prepared.write(&api, prepared.uid.is_some()).await;
+    }
+    outcome.map_err(|error| ReleaseError::write(&prepared.reference, namespace, error))
+}
+
+impl Prepared {
+    async fn write(&self, api: &Api<DynamicObject>, force: bool) -> Result<(), kube::Error> {
+        let mut params = PatchParams::apply(FIELD_MANAGER);
+        params.force = force;
+        let mut object = self.object.clone();
+        object.metadata.uid = self.uid.clone();
+        api.patch_metadata(&self.reference.name, &params, &Patch::Apply(&object))
+            .await
+            .map(drop)
+    }
+
+    /// Looks whose the object is now, and how many replicas it has.
+    async fn look_again(&mut self, api: &Api<DynamicObject>, ownership: &Ownership<'_>) -> Result<(), ReleaseError> {
+        let display = self.reference.describe(&ownership.policy.namespace);
+        let live = api.get_opt(&self.reference.name).await;
+        let live = live.map_err(ReleaseError::kube(format!("reading {display}")))?;
+        let mut replicas = self.reference.replicas.map(Value::from);
+        (self.uid, self.object.metadata.resource_version) = (None, None);
         if let Some(live) = live {
-            prepared.object.metadata.resource_version = live.metadata.resource_version;
-            if let Some(replicas) = live.data.pointer("/spec/replicas") {
-                prepared.object.data["spec"]["replicas"] = replicas.clone();
-            }
-        } else {
-            prepared.object.metadata.resource_version = None;
-            if let Some(replicas) = prepared.reference.replicas {
-                prepared.object.data["spec"]["replicas"] = Value::from(replicas);
+            ownership.check_at(&self.reference, &live.metadata)?;
+            self.uid = live.metadata.uid;
+            if self.keep_replicas {
+                self.object.metadata.resource_version = live.metadata.resource_version;
+                replicas = live.data.pointer("/spec/replicas").cloned();
             }
         }
-        outcome = force(api, &prepared).await;
+        if let (true, Some(replicas)) = (self.keep_replicas, replicas) {
+            self.object.data["spec"]["replicas"] = replicas;
+        }
+        Ok(())
     }
-    outcome.map_err(|error| ReleaseError::write(display, error))
 }

@@ -2,8 +2,13 @@
 
 use kube::core::Status;
 
+use super::objects::Reference;
+use super::waiting::Obstacle;
 use crate::policy::Violation;
 use crate::quote::{self, words};
+
+/// How many characters the names of objects that are in the way may take in a message.
+const LISTED: usize = 500;
 
 /// Why a release could not be read or changed. Each names what was tried and on which object.
 #[derive(Debug, thiserror::Error)]
@@ -30,14 +35,23 @@ pub enum ReleaseError {
     },
     /// An upgrade would change what cannot be changed.
     #[error(
-        "{object} cannot be changed in place: {}; take back the change that leads to it, or delete the object, which is then installed \
-         again; its pods begin without a cache", words(.message)
+        "{} cannot be changed in place: {}; take back the change that leads to it, or delete the object, which is then installed again{}",
+        .object.display, words(.message), new_pods(.object)
     )]
     Immutable {
-        /// Kind, namespace and name.
-        object: String,
+        /// The object.
+        object: Fixed,
         /// The API server's words, which name the fields.
         message: String,
+    },
+    /// Objects of these names are there, and are not the runtime's.
+    #[error(
+        "{}; delete what nobody needs, give the Dataset and its runtime another name, or let the chart of the plugin name its objects \
+         otherwise", list(.objects)
+    )]
+    Taken {
+        /// The objects.
+        objects: Vec<Taken>,
     },
     /// The cluster does not know a kind of the chart.
     #[error("{object}: the cluster has no kind {} in {}; install what defines it", quote::name(.kind), quote::name(.api_version))]
@@ -61,6 +75,8 @@ pub enum ReleaseError {
         name: String,
         /// The chart that it is of.
         chart: String,
+        /// Its newest record.
+        record: Found,
     },
     /// A record is damaged, or cannot be written.
     #[error("{record}: {}", words(.message))]
@@ -82,13 +98,63 @@ pub enum ReleaseError {
     },
 }
 
+/// An object that is in the way of a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    found: Found,
+    display: String,
+    holder: Option<String>,
+}
+
+/// An object that cannot be changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fixed {
+    found: Found,
+    display: String,
+    has_pods: bool,
+}
+
+/// Where an object is, in the namespace of its release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found(Box<Reference>);
+
+impl From<Reference> for Found {
+    fn from(reference: Reference) -> Self {
+        Self(Box::new(reference))
+    }
+}
+
+impl Taken {
+    pub(super) fn new(reference: &Reference, namespace: &str, holder: Option<String>) -> Self {
+        Self {
+            found: reference.clone().into(),
+            display: reference.describe(namespace),
+            holder,
+        }
+    }
+}
+
 impl ReleaseError {
     /// Whether another attempt would end in the same way until somebody changes an object.
     pub fn is_refusal(&self) -> bool {
         match self {
-            Self::NotGranted(_) | Self::Invalid { .. } | Self::Immutable { .. } => true,
+            Self::NotGranted(_) | Self::Invalid { .. } | Self::Immutable { .. } | Self::Taken { .. } | Self::Foreign { .. } => true,
             Self::Kube { source, .. } => matches!(status(source), Some(status) if status.code == 422 || status.code == 400),
-            Self::UnknownKind { .. } | Self::Foreign { .. } | Self::Record { .. } | Self::Hook { .. } => false,
+            Self::UnknownKind { .. } | Self::Record { .. } | Self::Hook { .. } => false,
+        }
+    }
+
+    /// The objects whose removal would help.
+    pub(super) fn obstacles(&self) -> Vec<Obstacle> {
+        let obstacle = |found: &Found, until_owned| Obstacle {
+            reference: (*found.0).clone(),
+            until_owned,
+        };
+        match self {
+            Self::Taken { objects } => objects.iter().map(|taken| obstacle(&taken.found, true)).collect(),
+            Self::Immutable { object, .. } => vec![obstacle(&object.found, false)],
+            Self::Foreign { record, .. } => vec![obstacle(record, false)],
+            _ => Vec::new(),
         }
     }
 
@@ -111,22 +177,55 @@ impl ReleaseError {
     }
 
     /// The failure of writing an object of the chart.
-    pub(super) fn write(object: &str, source: kube::Error) -> Self {
+    pub(super) fn write(reference: &Reference, namespace: &str, source: kube::Error) -> Self {
+        let display = reference.describe(namespace);
         match status(&source) {
             Some(status) if status.code == 422 || status.code == 400 => {
-                let (object, message) = (object.to_owned(), status.message.clone());
+                let message = status.message.clone();
                 if is_immutable(&message) {
-                    Self::Immutable { object, message }
+                    let (found, has_pods) = (reference.clone().into(), reference.has_pods());
+                    Self::Immutable {
+                        object: Fixed { found, display, has_pods },
+                        message,
+                    }
                 } else {
-                    Self::Invalid { object, message }
+                    Self::Invalid { object: display, message }
                 }
             }
             _ => Self::Kube {
-                action: format!("applying {object}"),
+                action: format!("applying {display}"),
                 source: Box::new(source),
             },
         }
     }
+}
+
+/// What becomes of the pods of an object that is deleted. Those that are orphaned go as well: the new workload begins with none.
+fn new_pods(object: &Fixed) -> &'static str {
+    if object.has_pods {
+        " with new pods, which begin without a cache"
+    } else {
+        ""
+    }
+}
+
+/// Kinds, namespaces and names of what is in the way, as many as fit, and whose they are.
+fn list(objects: &[Taken]) -> String {
+    let mut text = String::new();
+    for (index, taken) in objects.iter().enumerate() {
+        let holder = taken.holder.as_ref().map_or_else(String::new, |holder| format!(" ({holder})"));
+        let next = format!("{}{holder}", taken.display);
+        if index > 0 && text.len() + next.len() > LISTED {
+            text.push_str(&format!(" and {} more", objects.len() - index));
+            break;
+        }
+        if index > 0 {
+            text.push_str(", ");
+        }
+        text.push_str(&next);
+    }
+    let (verb, are) = if objects.len() == 1 { ("exists", "is") } else { ("exist", "are") };
+    format!("{text} {verb} already and {are} not this runtime's")
 }
 
 /// The API server has no code for it, only two phrases.
@@ -146,4 +245,12 @@ pub(super) fn is_not_found(error: &kube::Error) -> bool {
 /// Whether the object exists already, has changed in the meantime, or somebody else owns a field.
 pub(super) fn is_conflict(error: &kube::Error) -> bool {
     status(error).is_some_and(|status| status.code == 409)
+}
+
+/// Whether an object is no longer the one that was looked at: it exists already, has changed in the meantime, somebody else owns a field, or
+/// another one has its name.
+pub(super) fn is_outdated(error: &kube::Error) -> bool {
+    let causes = status(error).and_then(|status| status.details.as_ref());
+    let another = causes.is_some_and(|details| details.causes.iter().any(|cause| cause.field == "metadata.uid"));
+    is_conflict(error) || another
 }

@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{DeleteParams, DynamicObject};
+use kube::api::DynamicObject;
 use kube::runtime::wait::{await_condition, conditions};
 use kube::{Api, Client};
 use serde::Deserialize as _;
 
-use super::apply;
-use super::error::{ReleaseError, is_not_found};
+use super::error::ReleaseError;
 use super::objects::{Kinds, Reference};
-use crate::policy::Policy;
+use super::ownership::Ownership;
+use super::{apply, prune, survey};
 use crate::render::Hook;
 
 /// How long a hook may take, as Helm's `--timeout` by default.
@@ -28,16 +28,18 @@ pub struct Hooks<'a> {
     pub client: &'a Client,
     /// Where kinds are.
     pub kinds: &'a Kinds,
-    /// What hooks may be.
-    pub policy: &'a Policy,
-    /// Name of the release.
-    pub release: &'a str,
+    /// What hooks may be, and whose their objects are.
+    pub ownership: Ownership<'a>,
 }
 
-struct Running<'a> {
-    hook: &'a Hook,
-    object: DynamicObject,
-    reference: Reference,
+/// A hook and its object.
+pub struct Running<'a> {
+    /// The hook.
+    pub hook: &'a Hook,
+    /// Its object.
+    pub object: DynamicObject,
+    /// Where that is.
+    pub reference: Reference,
     display: String,
 }
 
@@ -69,23 +71,11 @@ impl Hooks<'_> {
         Ok(())
     }
 
-    /// Runs the hooks of a deletion. Those are read from a record, which others can write: what the policy refuses is not run.
-    pub async fn run_recorded(&self, hooks: &[Hook], event: &'static str) -> Result<(), ReleaseError> {
-        let mut admitted = Vec::new();
-        for hook in order(hooks, event) {
-            let running = self.read(hook, event)?;
-            match self.policy.admit([&running.object]) {
-                Ok(()) => admitted.push(hook.clone()),
-                Err(violation) => tracing::warn!(release = self.release, event, %violation, "a hook is left out"),
-            }
-        }
-        self.run(&admitted, event).await
-    }
-
-    fn read<'h>(&self, hook: &'h Hook, event: &'static str) -> Result<Running<'h>, ReleaseError> {
+    /// Reads the object of a hook.
+    pub fn read<'h>(&self, hook: &'h Hook, event: &'static str) -> Result<Running<'h>, ReleaseError> {
         let failed = |message: String| ReleaseError::Hook {
             event,
-            object: format!("{} {}/{}", hook.kind, self.policy.namespace, hook.name),
+            object: format!("{} {}/{}", hook.kind, self.ownership.policy.namespace, hook.name),
             message,
         };
         let object = match &hook.object {
@@ -94,7 +84,7 @@ impl Hooks<'_> {
                 .map_err(|error| failed(format!("cannot be read: {error}")))?,
         };
         let reference = Reference::of(&object).ok_or_else(|| failed("has no kind or no name".to_owned()))?;
-        let display = reference.describe(&self.policy.namespace);
+        let display = reference.describe(&self.ownership.policy.namespace);
         Ok(Running {
             hook,
             object,
@@ -104,18 +94,22 @@ impl Hooks<'_> {
     }
 
     async fn start(&self, running: &Running<'_>, event: &'static str) -> Result<(), ReleaseError> {
-        if running.ends() && running.has("before-hook-creation") {
-            self.delete(running, event).await?;
+        let mut uid = survey::one(self.kinds, &self.ownership, &running.reference).await?;
+        if running.ends()
+            && running.has("before-hook-creation")
+            && let Some(uid) = uid.take()
+        {
+            self.delete_this(running, uid, event).await?;
         }
-        let Some(prepared) = apply::prepare(&running.object, self.policy, self.release, &[]) else {
+        let Some(prepared) = apply::prepare(&running.object, &self.ownership, uid.as_deref(), &[]) else {
             return Ok(());
         };
-        apply::one(self.kinds, &self.policy.namespace, prepared).await
+        apply::one(self.kinds, &self.ownership, prepared).await
     }
 
     /// Waits for a Job or Pod. The inner error says how it failed.
     async fn wait(&self, running: &Running<'_>, event: &'static str) -> Result<Result<(), String>, ReleaseError> {
-        let (name, namespace) = (&running.reference.name, &self.policy.namespace);
+        let (name, namespace) = (&running.reference.name, &self.ownership.policy.namespace);
         match running.key() {
             ("batch", "Job") => {
                 let api = Api::<Job>::namespaced(self.client.clone(), namespace);
@@ -139,18 +133,19 @@ impl Hooks<'_> {
         }
     }
 
-    /// Deletes a hook's object, and waits until a Job or Pod is gone so that the next can have its name.
+    /// Deletes a hook's object.
     async fn delete(&self, running: &Running<'_>, event: &'static str) -> Result<(), ReleaseError> {
-        let (name, namespace) = (&running.reference.name, &self.policy.namespace);
-        let api = self.kinds.api(&running.reference, namespace).await?;
-        let action = || format!("deleting the {event} hook {}", running.display);
-        let uid = match api.delete(name, &DeleteParams::background()).await {
-            Ok(outcome) => outcome.left().and_then(|object| object.metadata.uid),
-            Err(error) if is_not_found(&error) => return Ok(()),
-            Err(error) => return Err(ReleaseError::kube(action())(error)),
-        };
-        // Without a UID it is gone already.
-        let Some(uid) = uid else { return Ok(()) };
+        match survey::one(self.kinds, &self.ownership, &running.reference).await {
+            Ok(Some(uid)) => self.delete_this(running, uid, event).await,
+            Ok(None) | Err(ReleaseError::Taken { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes the object with this UID, and waits until a Job or Pod is gone so that the next can have its name.
+    async fn delete_this(&self, running: &Running<'_>, uid: String, event: &'static str) -> Result<(), ReleaseError> {
+        let (name, namespace) = (&running.reference.name, &self.ownership.policy.namespace);
+        prune::same(self.kinds, namespace, &running.reference, uid.clone()).await?;
         match running.key() {
             ("batch", "Job") => {
                 let api = Api::<Job>::namespaced(self.client.clone(), namespace);
@@ -186,7 +181,7 @@ impl Running<'_> {
 }
 
 /// The hooks of an event by weight, then by name.
-fn order<'a>(hooks: &'a [Hook], event: &str) -> Vec<&'a Hook> {
+pub fn order<'a>(hooks: &'a [Hook], event: &str) -> Vec<&'a Hook> {
     let mut chosen: Vec<&Hook> = hooks.iter().filter(|hook| hook.events.iter().any(|own| own == event)).collect();
     chosen.sort_by(|a, b| (a.weight, &a.name).cmp(&(b.weight, &b.name)));
     chosen

@@ -12,28 +12,38 @@
 //! Should no attempt follow, the objects go with the runtime, which owns them and the record. Failures are not recorded either: the last complete
 //! revision stays the newest, and a user learns of the failure from the runtime.
 //!
+//! # Whose objects
+//! Nothing of a release is written before every name in it, hooks included, has been looked at: what is there must be the runtime's
+//! (`ownership.rs`, `survey.rs`). Two releases that want one name come one after the other (`claims.rs`). What is in the way is waited for
+//! (`waiting.rs`).
+//!
 //! # Objects
 //! Objects are written by server-side apply under the field manager `wasser`, so fields that others set (the host: affinity and replicas) stay. How
 //! replicas are treated is in `apply.rs`, hooks in `hooks.rs`.
 
 mod adopt;
 mod apply;
+mod change;
+mod claims;
 mod error;
 mod history;
 mod hooks;
 mod objects;
+mod ownership;
 mod prune;
 mod record;
+mod recorded;
 mod release;
 mod status;
 mod store;
+mod survey;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::FutureExt as _;
 use kube::Client;
 use kube::api::DynamicObject;
 use serde_json::Value;
@@ -45,16 +55,22 @@ pub use status::Status;
 use crate::chart::Chart;
 use crate::policy::Policy;
 use crate::render::{ReleaseMeta, Rendered};
+use claims::Claims;
 use hooks::Hooks;
-use objects::{Kinds, Reference};
+use objects::Kinds;
+use ownership::Ownership;
 use release::belongs;
-use store::{Driver, Entry, Store};
+use store::{Entry, Store};
+use survey::Seen;
+use waiting::Waiting;
 
 /// The releases of a cluster.
 #[derive(Clone)]
 pub struct Releases {
     client: Client,
     kinds: Kinds,
+    claims: Claims,
+    waiting: Waiting,
     /// Namespaces and names for which the last look found nothing, so that an installation need not look again.
     absent: Arc<Mutex<HashSet<(String, String)>>>,
 }
@@ -76,6 +92,12 @@ struct Before {
     own: bool,
 }
 
+/// All that is known before the first write.
+struct Ready {
+    before: Option<Before>,
+    seen: Seen,
+}
+
 impl Rendered {
     /// The objects as they are applied for a runtime, and those of hooks after them.
     pub fn dressed(&self, policy: &Policy, release: &str) -> Vec<DynamicObject> {
@@ -90,25 +112,27 @@ impl Releases {
     pub fn new(client: Client) -> Self {
         Self {
             kinds: Kinds::new(client.clone()),
+            claims: Claims::default(),
+            waiting: Waiting::default(),
             absent: Arc::default(),
             client,
         }
     }
 
-    /// The newest revision of a release, from either of Helm's drivers. One request, two if there is none in Secrets.
+    /// The newest revision of a runtime's release, from either of Helm's drivers. One request, two if there is none in Secrets.
     ///
     /// # Errors
-    /// If a request fails or the record is damaged.
-    pub async fn find(&self, namespace: &str, name: &str) -> Result<Option<Release>, ReleaseError> {
-        let entries = Store::new(&self.client, namespace, name).current().await?;
-        self.set_absent(namespace, name, entries.is_empty());
-        entries.last().map(|entry| Release::read(entry, namespace)).transpose()
+    /// If a request fails, the record is damaged, or the release is somebody else's.
+    pub async fn find(&self, name: &str, policy: &Policy) -> Result<Option<Release>, ReleaseError> {
+        let found = self.newest(&policy.namespace, name, policy).await?;
+        self.set_absent(&policy.namespace, name, found.is_none());
+        Ok(found.map(|(_, release)| release))
     }
 
     /// Installs a release, or takes over what an interrupted process or a failed installation left.
     ///
     /// # Errors
-    /// If the policy or the API server refuses an object, a hook fails, or the release is of another chart.
+    /// If the policy or the API server refuses an object, something is in the way, a hook fails, or the release is somebody else's.
     pub async fn install(
         &self,
         chart: &Chart,
@@ -117,27 +141,16 @@ impl Releases {
         values: &Value,
         policy: &Policy,
     ) -> Result<Release, ReleaseError> {
-        policy.admit_release(rendered)?;
-        let change = Change {
-            chart,
-            meta,
-            rendered,
-            values,
-            policy,
-        };
+        let change = Change::new(chart, meta, rendered, values, policy)?;
+        let _claim = self.claims.take(change.keys()).await;
         let fresh = self.set_absent(&meta.namespace, &meta.name, false);
         let before = if fresh { None } else { self.before(&change).await? };
-        let hooks = self.hooks(policy, &meta.name);
-        hooks.run(&rendered.hooks, "pre-install").await?;
-        self.apply(&change, before.as_ref()).await?;
-        hooks.run(&rendered.hooks, "post-install").await?;
-        if let Some(release) = self.record(&change, before.as_ref()).await? {
-            return Ok(release);
-        }
-        // A record has been written since it was looked for; what it names and this release has not must go.
-        let before = self.before(&change).await?;
-        self.apply(&change, before.as_ref()).await?;
-        self.record(&change, before.as_ref()).await?.ok_or_else(|| contended(meta))
+        let ready = match self.make_ready(&change, before).await {
+            // Perhaps there is a record by which they are the runtime's, and the watch was late with it.
+            Err(ReleaseError::Taken { .. }) if fresh => self.make_ready(&change, self.before(&change).await?).await?,
+            outcome => outcome?,
+        };
+        self.run(&change, ready, ("pre-install", "post-install")).await
     }
 
     /// Brings a release to these objects, removing what it had and has no more.
@@ -152,22 +165,16 @@ impl Releases {
         values: &Value,
         policy: &Policy,
     ) -> Result<Release, ReleaseError> {
-        policy.admit_release(rendered)?;
-        let change = Change {
-            chart,
-            meta,
-            rendered,
-            values,
-            policy,
+        let change = Change::new(chart, meta, rendered, values, policy)?;
+        let _claim = self.claims.take(change.keys()).await;
+        let before = self.before(&change).await?;
+        let events = if before.is_some() {
+            ("pre-upgrade", "post-upgrade")
+        } else {
+            ("pre-install", "post-install")
         };
-        let Some(before) = self.before(&change).await? else {
-            return self.install(chart, meta, rendered, values, policy).await;
-        };
-        let hooks = self.hooks(policy, &meta.name);
-        hooks.run(&rendered.hooks, "pre-upgrade").await?;
-        self.apply(&change, Some(&before)).await?;
-        hooks.run(&rendered.hooks, "post-upgrade").await?;
-        self.record(&change, Some(&before)).await?.ok_or_else(|| contended(meta))
+        let ready = self.make_ready(&change, before).await?;
+        self.run(&change, ready, events).await
     }
 
     /// Deletes a release: its objects, then its records, with its hooks around. False if the runtime has none. Interrupted, it starts over.
@@ -179,14 +186,16 @@ impl Releases {
     /// If a request or a hook fails.
     pub async fn uninstall(&self, namespace: &str, name: &str, policy: &Policy, config_maps: bool) -> Result<bool, ReleaseError> {
         self.set_absent(namespace, name, false);
+        self.waiting.end(namespace, name);
         let store = Store::new(&self.client, namespace, name);
         let secrets = store.secrets().await?;
         let config_maps = if config_maps { store.config_maps().await? } else { Vec::new() };
+        let all: Vec<Entry> = secrets.iter().chain(&config_maps).cloned().collect();
         let Some(newest) = secrets.last().or(config_maps.last()) else {
             return Ok(false);
         };
         match Release::read(newest, namespace) {
-            Ok(release) if !belongs(newest, &release, policy) => {
+            Ok(release) if !belongs(&all, &release, policy) => {
                 tracing::warn!(
                     namespace,
                     name,
@@ -196,23 +205,34 @@ impl Releases {
                 return Ok(false);
             }
             Ok(release) => {
-                let hooks = self.hooks(policy, name);
-                hooks.run_recorded(&release.hooks, "pre-delete").await?;
-                prune::all(&self.kinds, policy, &release.objects).await?;
-                hooks.run_recorded(&release.hooks, "post-delete").await?;
+                let ownership = ownership(policy, name, true);
+                let hooks = self.hooks(ownership);
+                hooks.run_recorded(&release, "pre-delete").await?;
+                prune::all(&self.kinds, &ownership, &release.objects).await?;
+                hooks.run_recorded(&release, "post-delete").await?;
             }
-            // What it installed is owned by the runtime and goes with it.
-            Err(error) => tracing::warn!(namespace, name, %error, "only the records are deleted"),
+            // What it installed is owned by the runtime and goes with it. What another runtime or user has is not the runtime's to delete.
+            Err(error) if all.iter().any(|entry| entry.owners.contains(&policy.owner.uid)) => {
+                tracing::warn!(namespace, name, %error, "only the records are deleted");
+            }
+            Err(error) => {
+                tracing::warn!(namespace, name, %error, "a Helm release of the runtime's name cannot be read; it is left");
+                return Ok(false);
+            }
         }
-        let all: Vec<&Entry> = secrets.iter().chain(&config_maps).collect();
-        history::delete_all(&store, &all).await?;
+        history::delete_all(&store, &all.iter().collect::<Vec<_>>()).await?;
         Ok(true)
     }
 
-    /// Notes that there is no release of this name, as somebody knows who watches the records: the installation need not look for one. What
-    /// it finds in its way all the same, it takes over.
+    /// Notes that there is no release of this name, as somebody knows who watches the records: the installation need not look for one.
     pub fn take_for_absent(&self, namespace: &str, name: &str) {
         self.set_absent(namespace, name, true);
+    }
+
+    /// Calls `wake` once what the error names as being in the way of a release is gone, or after some minutes. Does nothing for errors
+    /// that name nothing of that kind. A release waits for one error at a time, until it is uninstalled.
+    pub fn wake_when_free(&self, name: &str, policy: &Policy, error: &ReleaseError, wake: impl FnOnce() + Send + 'static) {
+        self.waiting.start(&self.kinds, policy, name, error, wake);
     }
 
     /// Notes whether there is no release, and answers what was noted before.
@@ -222,57 +242,31 @@ impl Releases {
         if absent { !known.insert(key) } else { known.remove(&key) }
     }
 
-    fn hooks<'a>(&'a self, policy: &'a Policy, release: &'a str) -> Hooks<'a> {
+    fn hooks<'a>(&'a self, ownership: Ownership<'a>) -> Hooks<'a> {
         Hooks {
             client: &self.client,
             kinds: &self.kinds,
-            policy,
-            release,
+            ownership,
         }
     }
 
-    /// Reads what is there, and refuses what belongs to somebody else.
-    async fn before(&self, change: &Change<'_>) -> Result<Option<Before>, ReleaseError> {
-        let (namespace, name) = (&change.meta.namespace, &change.meta.name);
+    /// The records and the newest of them, read. Refuses what belongs to somebody else.
+    async fn newest(&self, namespace: &str, name: &str, policy: &Policy) -> Result<Option<(Vec<Entry>, Release)>, ReleaseError> {
         let entries = Store::new(&self.client, namespace, name).current().await?;
         let Some(newest) = entries.last() else { return Ok(None) };
         let release = Release::read(newest, namespace)?;
-        if release.chart != change.chart.name() && !belongs(newest, &release, change.policy) {
+        if !belongs(&entries, &release, policy) {
             return Err(ReleaseError::Foreign {
-                namespace: namespace.clone(),
-                name: name.clone(),
+                namespace: namespace.to_owned(),
+                name: name.to_owned(),
                 chart: release.chart,
+                record: newest.reference().into(),
             });
         }
-        let own = newest.driver == Driver::Secret && newest.owners.contains(&change.policy.owner.uid);
-        Ok(Some(Before { entries, release, own }))
-    }
-
-    /// Applies the objects, and removes those that the chart no longer has.
-    async fn apply(&self, change: &Change<'_>, before: Option<&Before>) -> Result<(), ReleaseError> {
-        let Change {
-            meta, rendered, policy, ..
-        } = change;
-        let earlier = before.map_or(&[][..], |before| &before.release.objects);
-        let now: Vec<Reference> = rendered.objects.iter().filter_map(Reference::of).collect();
-        if before.is_some_and(|before| !before.own) {
-            let common = now.iter().filter(|object| earlier.iter().any(|other| other.key() == object.key()));
-            let adoptions = common.map(|object| adopt::object(&self.kinds, &meta.namespace, object).boxed());
-            apply::together(adoptions.collect()).await?;
-        }
-        let prepared = rendered
-            .objects
-            .iter()
-            .filter_map(|object| apply::prepare(object, policy, &meta.name, earlier));
-        apply::all(&self.kinds, &meta.namespace, prepared.collect()).await?;
-        prune::dropped(&self.kinds, policy, &objects::dropped(earlier, &now)).await
+        Ok(Some((entries, release)))
     }
 }
 
-fn contended(meta: &ReleaseMeta) -> ReleaseError {
-    let record = format!("release {}/{}", meta.namespace, meta.name);
-    ReleaseError::Record {
-        record,
-        message: "somebody else upgrades it at the same time".to_owned(),
-    }
+fn ownership<'a>(policy: &'a Policy, release: &'a str, recorded: bool) -> Ownership<'a> {
+    Ownership { policy, release, recorded }
 }

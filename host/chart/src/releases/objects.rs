@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::core::PartialObjectMeta;
 use kube::discovery::{Scope, pinned_kind};
 use kube::{Api, Client};
 use serde::Deserialize;
@@ -42,9 +43,29 @@ impl Reference {
         })
     }
 
+    /// A ConfigMap.
+    pub fn config_map(name: &str) -> Self {
+        Self::of_core("ConfigMap", name)
+    }
+
+    /// An object of the core group.
+    pub fn of_core(kind: &str, name: &str) -> Self {
+        Self {
+            gvk: gvk("v1", kind),
+            namespace: None,
+            name: name.to_owned(),
+            replicas: None,
+        }
+    }
+
     /// Kind, namespace and name, for messages.
     pub fn describe(&self, namespace: &str) -> String {
         format!("{} {namespace}/{}", quote::name(&self.gvk.kind), quote::name(&self.name))
+    }
+
+    /// Whether pods come and go with it.
+    pub fn has_pods(&self) -> bool {
+        kinds::pod_template(&self.gvk.group, &self.gvk.kind).is_some() || (self.gvk.group.is_empty() && self.gvk.kind == "Pod")
     }
 }
 
@@ -147,6 +168,16 @@ impl Kinds {
 
     /// Where objects of this kind are in this namespace.
     pub async fn api(&self, reference: &Reference, namespace: &str) -> Result<Api<DynamicObject>, ReleaseError> {
+        let resource = self.resource(reference).await?;
+        Ok(Api::namespaced_with(self.client.clone(), namespace, &resource))
+    }
+
+    /// The same, for their metadata only.
+    pub async fn metadata_api(
+        &self,
+        reference: &Reference,
+        namespace: &str,
+    ) -> Result<Api<PartialObjectMeta<DynamicObject>>, ReleaseError> {
         let resource = self.resource(reference).await?;
         Ok(Api::namespaced_with(self.client.clone(), namespace, &resource))
     }

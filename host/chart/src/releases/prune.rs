@@ -1,4 +1,4 @@
-//! Objects out of the cluster.
+//! Objects out of the cluster: only those that are the runtime's, and of each only the one that was looked at, by its UID.
 
 use std::collections::BTreeMap;
 
@@ -8,81 +8,57 @@ use kube::api::{DeleteParams, Preconditions};
 use super::apply::together;
 use super::error::{ReleaseError, is_conflict, is_not_found};
 use super::objects::{Kinds, Reference, phase};
+use super::ownership::Ownership;
+use super::survey;
 use crate::policy::{Policy, kinds as names};
 
-/// Deletes what a release had and has no more: only what the runtime owns, so that an object of the same name that somebody else made is left alone.
-pub async fn dropped(kinds: &Kinds, policy: &Policy, dropped: &[&Reference]) -> Result<(), ReleaseError> {
-    let mine: Vec<&Reference> = ours(policy, dropped.iter().copied()).collect();
-    for reference in mine {
-        let Some(api) = api(kinds, policy, reference).await? else {
-            continue;
-        };
-        let display = reference.describe(&policy.namespace);
-        let found = api
-            .get_metadata_opt(&reference.name)
-            .await
-            .map_err(ReleaseError::kube(format!("reading {display}")))?;
-        let Some(metadata) = found.map(|found| found.metadata) else {
-            continue;
-        };
-        if !metadata
-            .owner_references
-            .iter()
-            .flatten()
-            .any(|owner| owner.uid == policy.owner.uid)
-        {
-            tracing::warn!(
-                object = reference.describe(&policy.namespace),
-                "the chart no longer has this object; it is left, since the runtime does not own it"
-            );
-            continue;
-        }
-        let only = Preconditions {
-            uid: metadata.uid,
-            resource_version: None,
-        };
-        match api.delete(&reference.name, &DeleteParams::background().preconditions(only)).await {
-            Ok(_) => {}
-            // Deleted, or deleted and made anew.
-            Err(error) if is_not_found(&error) || is_conflict(&error) => {}
-            Err(error) => return Err(ReleaseError::kube(format!("deleting {display}"))(error)),
-        }
-    }
-    Ok(())
-}
-
-/// Deletes all objects of a release, workloads before what they refer to. Their pods are collected in the background.
-pub async fn all(kinds: &Kinds, policy: &Policy, references: &[Reference]) -> Result<(), ReleaseError> {
+/// Deletes all of these, workloads before what they refer to. Their pods are collected in the background.
+pub async fn all(kinds: &Kinds, ownership: &Ownership<'_>, references: impl IntoIterator<Item = &Reference>) -> Result<(), ReleaseError> {
     let mut phases: BTreeMap<u8, Vec<&Reference>> = BTreeMap::new();
-    for reference in ours(policy, references) {
+    for reference in ours(ownership.policy, references) {
         phases
             .entry(phase(&reference.gvk.group, &reference.gvk.kind))
             .or_default()
             .push(reference);
     }
     for (_, references) in phases.into_iter().rev() {
-        let deletions = references.into_iter().map(|reference| one(kinds, policy, reference).boxed());
+        let deletions = references.into_iter().map(|reference| one(kinds, ownership, reference).boxed());
         together(deletions.collect()).await?;
     }
     Ok(())
 }
 
-async fn one(kinds: &Kinds, policy: &Policy, reference: &Reference) -> Result<(), ReleaseError> {
-    let Some(api) = api(kinds, policy, reference).await? else {
-        return Ok(());
+async fn one(kinds: &Kinds, ownership: &Ownership<'_>, reference: &Reference) -> Result<(), ReleaseError> {
+    match survey::one(kinds, ownership, reference).await {
+        Ok(Some(uid)) => same(kinds, &ownership.policy.namespace, reference, uid).await,
+        // If the kind itself is gone from the cluster, its objects are as well.
+        Ok(None) | Err(ReleaseError::UnknownKind { .. } | ReleaseError::NotGranted(_)) => Ok(()),
+        Err(error @ ReleaseError::Taken { .. }) => {
+            tracing::info!(release = ownership.release, %error, "an object is left, since it is not the runtime's");
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Deletes an object if it is still the one with this UID.
+pub async fn same(kinds: &Kinds, namespace: &str, reference: &Reference, uid: String) -> Result<(), ReleaseError> {
+    let api = kinds.api(reference, namespace).await?;
+    let only = Preconditions {
+        uid: Some(uid),
+        resource_version: None,
     };
-    match api.delete(&reference.name, &DeleteParams::background()).await {
+    match api.delete(&reference.name, &DeleteParams::background().preconditions(only)).await {
         Ok(_) => Ok(()),
-        Err(error) if is_not_found(&error) => Ok(()),
-        Err(error) => Err(ReleaseError::kube(format!("deleting {}", reference.describe(&policy.namespace)))(
-            error,
-        )),
+        // Deleted, or deleted and made once more by somebody else.
+        Err(error) if is_not_found(&error) || is_conflict(&error) => Ok(()),
+        Err(error) => Err(ReleaseError::kube(format!("deleting {}", reference.describe(namespace)))(error)),
     }
 }
 
 /// What the policy lets a chart install, and therefore remove: a record is an object that others can write, and must not make Wasser delete
 /// whatever it names.
-fn ours<'a>(policy: &'a Policy, references: impl IntoIterator<Item = &'a Reference>) -> impl Iterator<Item = &'a Reference> {
+fn ours<'a>(policy: &Policy, references: impl IntoIterator<Item = &'a Reference>) -> impl Iterator<Item = &'a Reference> {
     references.into_iter().filter(|reference| {
         let near = reference
             .namespace
@@ -98,15 +74,6 @@ fn ours<'a>(policy: &'a Policy, references: impl IntoIterator<Item = &'a Referen
         }
         ours
     })
-}
-
-/// Where the object is; nowhere if its kind has been removed from the cluster.
-async fn api(kinds: &Kinds, policy: &Policy, reference: &Reference) -> Result<Option<kube::Api<kube::api::DynamicObject>>, ReleaseError> {
-    match kinds.api(reference, &policy.namespace).await {
-        Ok(api) => Ok(Some(api)),
-        Err(ReleaseError::UnknownKind { .. } | ReleaseError::NotGranted(_)) => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 #[cfg(test)]

@@ -74,8 +74,14 @@ pub fn is_unchanged(release: &Release, rendered: &Rendered) -> bool {
     release.manifest == rendered.manifest && recorded.eq(rendered.hooks.iter().map(|hook| &hook.manifest))
 }
 
-/// Whether a release is this runtime's: Wasser makes the runtime own its records, and the values of all others name the owner.
-pub(super) fn belongs(entry: &Entry, release: &Release, policy: &Policy) -> bool {
-    let uid = &policy.owner.uid;
-    entry.owners.contains(uid) || release.manifest.contains(uid.as_str()) || release.config.to_string().contains(uid.as_str())
+/// Whether a release is this runtime's. The runtime owns the records that Wasser wrote; the values of all others name their owner, as
+/// those that Fluid's Helm wrote. Values that name an earlier runtime of the same kind and name are those of a release that this one succeeds:
+/// there is never more than one of a name.
+pub(super) fn belongs(entries: &[Entry], newest: &Release, policy: &Policy) -> bool {
+    let owner = &policy.owner;
+    let named = &newest.config["owner"];
+    entries.iter().any(|entry| entry.owners.contains(&owner.uid))
+        || newest.manifest.contains(owner.uid.as_str())
+        || newest.config.to_string().contains(owner.uid.as_str())
+        || (named["kind"] == owner.kind.as_str() && named["name"] == owner.name.as_str())
 }

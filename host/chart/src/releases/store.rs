@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::Status;
 use super::error::{ReleaseError, is_conflict, is_not_found};
+use super::objects::Reference;
 use super::record;
 use crate::FIELD_MANAGER;
 
@@ -43,13 +44,17 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Where it is.
+    pub fn reference(&self) -> Reference {
+        match self.driver {
+            Driver::Secret => Reference::of_core("Secret", &self.object),
+            Driver::ConfigMap => Reference::config_map(&self.object),
+        }
+    }
+
     /// Its kind, namespace and name, for messages.
     pub fn describe(&self, namespace: &str) -> String {
-        let kind = match self.driver {
-            Driver::Secret => "Secret",
-            Driver::ConfigMap => "ConfigMap",
-        };
-        format!("{kind} {namespace}/{}", self.object)
+        self.reference().describe(namespace)
     }
 }
 

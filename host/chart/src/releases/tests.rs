@@ -3,7 +3,7 @@
 use kube::core::Status as Answer;
 use serde_json::{Value, json};
 
-use super::error::ReleaseError;
+use super::error::{ReleaseError, Taken};
 use super::objects::{self, Reference};
 use super::record::{self, Info, Written};
 use super::release::Release;
@@ -184,7 +184,8 @@ fn answers_of_the_api_server_are_told_apart() {
             message: message.to_owned(),
             ..Answer::default()
         };
-        ReleaseError::write("StatefulSet ns/w", kube::Error::Api(Box::new(answer)))
+        let set = &references("{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: w}}")[0];
+        ReleaseError::write(set, "ns", kube::Error::Api(Box::new(answer)))
     };
     let fixed =
         "StatefulSet.apps \"w\" is invalid: spec: Forbidden: updates to statefulset spec for fields other than 'replicas' are forbidden";
@@ -195,5 +196,74 @@ fn answers_of_the_api_server_are_told_apart() {
     ));
     assert!(matches!(error(422, "spec.template: Required value"), ReleaseError::Invalid { .. }));
     assert!(error(400, "strict decoding error").is_refusal());
+    let long = error(422, &format!("immutable {}", "x".repeat(200_000))).to_string();
+    assert!(long.len() < 1000 && long.ends_with("which begin without a cache"), "{long}");
     assert!(!error(409, "conflict").is_refusal() && !error(403, "quota").is_refusal() && !error(500, "etcd").is_refusal());
+}
+
+#[test]
+fn an_object_of_another_uid_is_not_the_one_that_was_looked_at() {
+    let error = |code: u16, field: &str| {
+        let answer = json!({"status": "Failure", "code": code, "message": "field is immutable", "reason": "Invalid",
+            "details": {"causes": [{"reason": "FieldValueInvalid", "message": "field is immutable", "field": field}]}});
+        kube::Error::Api(Box::new(serde_json::from_value(answer).unwrap()))
+    };
+    assert!(super::error::is_outdated(&error(422, "metadata.uid")) && super::error::is_outdated(&error(409, "")));
+    assert!(!super::error::is_outdated(&error(422, "spec.selector")));
+}
+
+#[test]
+fn objects_that_are_in_the_way_are_listed_as_far_as_they_fit() {
+    let manifest: String = (0..40)
+        .map(|number| format!("---\n{{apiVersion: v1, kind: ConfigMap, metadata: {{name: a-map-with-a-name-{number}}}}}\n"))
+        .collect();
+    let taken = |count: usize| {
+        let found = references(&manifest);
+        let objects = found
+            .iter()
+            .take(count)
+            .map(|reference| Taken::new(reference, "ns", Some("of Deployment shop".to_owned())));
+        ReleaseError::Taken {
+            objects: objects.collect(),
+        }
+        .to_string()
+    };
+    let one = taken(1);
+    assert!(
+        one.starts_with("ConfigMap ns/a-map-with-a-name-0 (of Deployment shop) exists already and is not this runtime's; delete"),
+        "{one}"
+    );
+    let all = taken(40);
+    assert!(
+        all.len() < 1000 && all.contains(" more exist already and are not this runtime's; "),
+        "{all}"
+    );
+}
+
+#[test]
+fn what_is_in_the_way_is_known() {
+    let set = &references("{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: w}}")[0];
+    let kube = |code| {
+        kube::Error::Api(Box::new(
+            serde_json::from_value(json!({"code": code, "message": "field is immutable"})).unwrap(),
+        ))
+    };
+    let objects = vec![Taken::new(set, "ns", None)];
+    let foreign = ReleaseError::Foreign {
+        namespace: "ns".to_owned(),
+        name: "demo".to_owned(),
+        chart: "mysql".to_owned(),
+        record: entry("").reference().into(),
+    };
+    let record = Reference::of_core("Secret", "sh.helm.release.v1.demo.v3");
+    for (error, obstacle) in [
+        (ReleaseError::Taken { objects }, Some((set, true))),
+        (ReleaseError::write(set, "ns", kube(422)), Some((set, false))),
+        (foreign, Some((&record, false))),
+        (ReleaseError::write(set, "ns", kube(500)), None),
+    ] {
+        let obstacles = error.obstacles();
+        let found = obstacles.first().map(|obstacle| (&obstacle.reference, obstacle.until_owned));
+        assert_eq!((found, obstacles.len()), (obstacle, usize::from(obstacle.is_some())), "{error}");
+    }
 }

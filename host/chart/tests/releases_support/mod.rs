@@ -110,7 +110,7 @@ async fn policy(client: &Client, namespace: &str) -> Policy {
         controller: Some(true),
         block_owner_deletion: Some(false),
     };
-    let kinds = ["ConfigMap", "Pod", "StatefulSet"].map(str::to_owned);
+    let kinds = ["ConfigMap", "Pod", "ServiceAccount", "StatefulSet"].map(str::to_owned);
     Policy {
         namespace: namespace.to_owned(),
         kinds: BTreeSet::from(kinds),
@@ -180,7 +180,7 @@ impl Scene {
 
     /// The newest revision.
     pub async fn find(&self) -> Option<Release> {
-        self.releases.find(&self.policy.namespace, "demo").await.unwrap()
+        self.releases.find("demo", &self.policy).await.unwrap()
     }
 
     /// Deletes the release.

@@ -1,0 +1,125 @@
+//! From one revision to the next: everything is looked at, and then written.
+
+use std::collections::HashSet;
+
+use futures::FutureExt as _;
+use serde_json::Value;
+
+use super::claims::Key;
+use super::error::ReleaseError;
+use super::objects::{self, Reference};
+use super::ownership::Ownership;
+use super::release::Release;
+use super::store::Driver;
+use super::{Before, Change, Ready, Releases, adopt, apply, prune, survey};
+use crate::chart::Chart;
+use crate::policy::Policy;
+use crate::render::{ReleaseMeta, Rendered};
+
+impl<'a> Change<'a> {
+    /// A change that the policy allows,
+    pub fn new(
+        chart: &'a Chart,
+        meta: &'a ReleaseMeta,
+        rendered: &'a Rendered,
+        values: &'a Value,
+        policy: &'a Policy,
+    ) -> Result<Self, ReleaseError> {
+        policy.admit_release(rendered)?;
+        Ok(Self {
+            chart,
+            meta,
+            rendered,
+            values,
+            policy,
+        })
+    }
+
+    /// The names that it writes, now or with a hook of a later event.
+    pub fn keys(&self) -> HashSet<Key> {
+        let namespace = &self.policy.namespace;
+        let key = |reference: Reference| (namespace.clone(), reference.gvk.group, reference.gvk.kind, reference.name);
+        self.references().into_iter().map(key).collect()
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        let hooks = self.rendered.hooks.iter().filter_map(|hook| hook.object.as_ref());
+        self.rendered.objects.iter().chain(hooks).filter_map(Reference::of).collect()
+    }
+
+    fn ownership(&self, before: Option<&Before>) -> Ownership<'a> {
+        Ownership {
+            policy: self.policy,
+            release: &self.meta.name,
+            recorded: before.is_some(),
+        }
+    }
+}
+
+impl Releases {
+    /// Reads what is there, and refuses what belongs to somebody else.
+    pub(super) async fn before(&self, change: &Change<'_>) -> Result<Option<Before>, ReleaseError> {
+        let (namespace, name) = (&change.meta.namespace, &change.meta.name);
+        let Some((entries, release)) = self.newest(namespace, name, change.policy).await? else {
+            return Ok(None);
+        };
+        let own = entries
+            .last()
+            .is_some_and(|newest| newest.driver == Driver::Secret && newest.owners.contains(&change.policy.owner.uid));
+        Ok(Some(Before { entries, release, own }))
+    }
+
+    /// Everything that may refuse the change is asked before the first write: whose the objects are.
+    pub(super) async fn make_ready(&self, change: &Change<'_>, before: Option<Before>) -> Result<Ready, ReleaseError> {
+        let seen = survey::all(&self.kinds, &change.ownership(before.as_ref()), &change.references()).await?;
+        Ok(Ready { before, seen })
+    }
+
+    /// Applies and records the change, with the hooks of these two events around.
+    pub(super) async fn run(
+        &self,
+        change: &Change<'_>,
+        ready: Ready,
+        (pre, post): (&'static str, &'static str),
+    ) -> Result<Release, ReleaseError> {
+        let (meta, rendered) = (change.meta, change.rendered);
+        let hooks = self.hooks(change.ownership(ready.before.as_ref()));
+        hooks.run(&rendered.hooks, pre).await?;
+        self.apply(change, &ready).await?;
+        hooks.run(&rendered.hooks, post).await?;
+        let written = match self.record(change, ready.before.as_ref()).await? {
+            Some(release) => Some(release),
+            None => {
+                // A record has been written since it was looked for; what it names and this release has not must go.
+                let ready = self.make_ready(change, self.before(change).await?).await?;
+                self.apply(change, &ready).await?;
+                self.record(change, ready.before.as_ref()).await?
+            }
+        };
+        self.waiting.end(&meta.namespace, &meta.name);
+        written.ok_or_else(|| ReleaseError::Record {
+            record: format!("release {}/{}", meta.namespace, meta.name),
+            message: "somebody else upgrades it at the same time".to_owned(),
+        })
+    }
+
+    /// Applies the objects, and removes those that the chart no longer has.
+    async fn apply(&self, change: &Change<'_>, ready: &Ready) -> Result<(), ReleaseError> {
+        let (rendered, namespace) = (change.rendered, &change.meta.namespace);
+        let before = ready.before.as_ref();
+        let ownership = change.ownership(before);
+        let earlier = before.map_or(&[][..], |before| &before.release.objects);
+        let now: Vec<Reference> = rendered.objects.iter().filter_map(Reference::of).collect();
+        if before.is_some_and(|before| !before.own) {
+            let common = now.iter().filter(|object| earlier.iter().any(|other| other.key() == object.key()));
+            let adoptions = common.map(|object| adopt::object(&self.kinds, namespace, object).boxed());
+            apply::together(adoptions.collect()).await?;
+        }
+        let prepared = rendered.objects.iter().filter_map(|object| {
+            let uid = Reference::of(object).and_then(|reference| ready.seen.uid(&reference));
+            apply::prepare(object, &ownership, uid, earlier)
+        });
+        apply::all(&self.kinds, &ownership, prepared.collect()).await?;
+        prune::all(&self.kinds, &ownership, objects::dropped(earlier, &now)).await
+    }
+}
