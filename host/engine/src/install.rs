@@ -98,6 +98,10 @@ impl Request {
             revision: 1,
             is_upgrade: before.is_some(),
         };
+        meta.check().map_err(|invalid| EngineError::InvalidSpec {
+            field: format!("{}.metadata.name", self.identity.kind),
+            message: invalid.to_string(),
+        })?;
         let rendered = self
             .cluster
             .renderer

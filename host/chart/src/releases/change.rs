@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::claims::Key;
 use super::error::ReleaseError;
+use super::history;
 use super::objects::{self, Reference};
 use super::ownership::Ownership;
 use super::release::Release;
@@ -17,7 +18,7 @@ use crate::policy::Policy;
 use crate::render::{ReleaseMeta, Rendered};
 
 impl<'a> Change<'a> {
-    /// A change that the policy allows,
+    /// A change that the policy allows, of a release that may have its name.
     pub fn new(
         chart: &'a Chart,
         meta: &'a ReleaseMeta,
@@ -25,6 +26,7 @@ impl<'a> Change<'a> {
         values: &'a Value,
         policy: &'a Policy,
     ) -> Result<Self, ReleaseError> {
+        meta.check()?;
         policy.admit_release(rendered)?;
         Ok(Self {
             chart,
@@ -69,10 +71,11 @@ impl Releases {
         Ok(Some(Before { entries, release, own }))
     }
 
-    /// Everything that may refuse the change is asked before the first write: whose the objects are.
+    /// Everything that may refuse the change is asked before the first write: whose the objects are, and whether the record fits.
     pub(super) async fn make_ready(&self, change: &Change<'_>, before: Option<Before>) -> Result<Ready, ReleaseError> {
         let seen = survey::all(&self.kinds, &change.ownership(before.as_ref()), &change.references()).await?;
-        Ok(Ready { before, seen })
+        let next = history::next(change, before.as_ref())?;
+        Ok(Ready { before, seen, next })
     }
 
     /// Applies and records the change, with the hooks of these two events around.
@@ -87,13 +90,13 @@ impl Releases {
         hooks.run(&rendered.hooks, pre).await?;
         self.apply(change, &ready).await?;
         hooks.run(&rendered.hooks, post).await?;
-        let written = match self.record(change, ready.before.as_ref()).await? {
+        let written = match self.record(change, ready).await? {
             Some(release) => Some(release),
             None => {
                 // A record has been written since it was looked for; what it names and this release has not must go.
                 let ready = self.make_ready(change, self.before(change).await?).await?;
                 self.apply(change, &ready).await?;
-                self.record(change, ready.before.as_ref()).await?
+                self.record(change, ready).await?
             }
         };
         self.waiting.end(&meta.namespace, &meta.name);

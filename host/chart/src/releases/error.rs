@@ -25,6 +25,19 @@ pub enum ReleaseError {
     /// The policy refuses an object.
     #[error(transparent)]
     NotGranted(#[from] Violation),
+    /// The name cannot be that of a release.
+    #[error(
+        "the Helm release {namespace}/{name} cannot have that name: it has {} characters, and {limit} are allowed; give the Dataset and \
+         its runtime a shorter name", .name.len()
+    )]
+    Name {
+        /// Namespace of the release.
+        namespace: String,
+        /// Name of the release.
+        name: String,
+        /// Helm's limit.
+        limit: usize,
+    },
     /// The API server finds an object invalid.
     #[error("{object} is not valid: {}; correct the values that the manifest leads to, or the chart of the plugin", words(.message))]
     Invalid {
@@ -77,6 +90,21 @@ pub enum ReleaseError {
         chart: String,
         /// Its newest record.
         record: Found,
+    },
+    /// The record of the release would not fit into an object.
+    #[error(
+        "the record of the Helm release {namespace}/{name} would take {size} bytes, and {limit} are allowed; shorten what the manifest \
+         puts into the values, or make the chart of the plugin smaller"
+    )]
+    TooLarge {
+        /// Namespace of the release.
+        namespace: String,
+        /// Name of the release.
+        name: String,
+        /// What it would take.
+        size: usize,
+        /// What it may take.
+        limit: usize,
     },
     /// A record is damaged, or cannot be written.
     #[error("{record}: {}", words(.message))]
@@ -138,7 +166,13 @@ impl ReleaseError {
     /// Whether another attempt would end in the same way until somebody changes an object.
     pub fn is_refusal(&self) -> bool {
         match self {
-            Self::NotGranted(_) | Self::Invalid { .. } | Self::Immutable { .. } | Self::Taken { .. } | Self::Foreign { .. } => true,
+            Self::NotGranted(_)
+            | Self::Name { .. }
+            | Self::Invalid { .. }
+            | Self::Immutable { .. }
+            | Self::Taken { .. }
+            | Self::Foreign { .. }
+            | Self::TooLarge { .. } => true,
             Self::Kube { source, .. } => matches!(status(source), Some(status) if status.code == 422 || status.code == 400),
             Self::UnknownKind { .. } | Self::Record { .. } | Self::Hook { .. } => false,
         }

@@ -5,67 +5,95 @@ use futures::FutureExt as _;
 use super::apply::together;
 use super::error::ReleaseError;
 use super::objects::Reference;
-use super::record::{self, Info, Written};
+use super::record::{self, Info, Unwritable, Written};
 use super::release::Release;
 use super::status::Status;
 use super::store::{Driver, Entry, Store};
-use super::{Before, Change, Releases};
+use super::{Before, Change, Ready, Releases};
 use crate::policy::Policy;
 
 /// Revisions that are kept, as by Helm.
 const HISTORY: usize = 10;
 
+/// Bytes that a record may take: what a Secret holds, less what its later status may add.
+const MAX_RECORD: usize = (1 << 20) - 4096;
+
+/// The next revision and its record, which is known to fit before anything is written.
+pub struct Next {
+    release: Release,
+    text: String,
+}
+
+/// Makes the next revision.
+pub fn next(change: &Change<'_>, before: Option<&Before>) -> Result<Next, ReleaseError> {
+    let Change {
+        chart,
+        meta,
+        rendered,
+        values,
+        ..
+    } = change;
+    let now = jiff::Timestamp::now().to_string();
+    let release = Release {
+        revision: before.map_or(1, |before| before.release.revision.saturating_add(1)),
+        status: Status::Deployed,
+        chart: chart.name().to_owned(),
+        chart_version: chart.version().to_owned(),
+        config: (*values).clone(),
+        manifest: rendered.manifest.clone(),
+        hooks: rendered.hooks.clone(),
+        first_deployed: before
+            .map(|before| before.release.first_deployed.clone())
+            .filter(|time| !time.is_empty())
+            .unwrap_or_else(|| now.clone()),
+        objects: rendered.objects.iter().filter_map(Reference::of).collect(),
+    };
+    let written = Written {
+        name: &meta.name,
+        info: Info {
+            first_deployed: release.first_deployed.clone(),
+            last_deployed: now,
+            deleted: String::new(),
+            description: if before.is_some() { "Upgrade complete" } else { "Install complete" }.to_owned(),
+            status: release.status,
+            notes: rendered.notes.clone(),
+        },
+        chart: &rendered.chart,
+        config: &release.config,
+        manifest: &release.manifest,
+        hooks: &release.hooks,
+        version: release.revision,
+        namespace: &meta.namespace,
+    };
+    let too_large = |size, limit| ReleaseError::TooLarge {
+        namespace: meta.namespace.clone(),
+        name: meta.name.clone(),
+        size,
+        limit,
+    };
+    let text = record::encode(&written).map_err(|problem| match problem {
+        Unwritable::TooLarge { size, limit } => too_large(size, limit),
+        Unwritable::Json(error) => ReleaseError::Record {
+            record: format!("release {}/{}", meta.namespace, meta.name),
+            message: error.to_string(),
+        },
+    })?;
+    if text.len() > MAX_RECORD {
+        return Err(too_large(text.len(), MAX_RECORD));
+    }
+    Ok(Next { release, text })
+}
+
 impl Releases {
     /// Writes the record, then what it makes of the earlier ones. None if somebody else has just written that revision.
-    pub(super) async fn record(&self, change: &Change<'_>, before: Option<&Before>) -> Result<Option<Release>, ReleaseError> {
-        let Change {
-            chart,
-            meta,
-            rendered,
-            values,
-            policy,
-        } = change;
-        let now = jiff::Timestamp::now().to_string();
-        let release = Release {
-            revision: before.map_or(1, |before| before.release.revision.saturating_add(1)),
-            status: Status::Deployed,
-            chart: chart.name().to_owned(),
-            chart_version: chart.version().to_owned(),
-            config: (*values).clone(),
-            manifest: rendered.manifest.clone(),
-            hooks: rendered.hooks.clone(),
-            first_deployed: before
-                .map(|before| before.release.first_deployed.clone())
-                .filter(|time| !time.is_empty())
-                .unwrap_or_else(|| now.clone()),
-            objects: rendered.objects.iter().filter_map(Reference::of).collect(),
-        };
-        let written = Written {
-            name: &meta.name,
-            info: Info {
-                first_deployed: release.first_deployed.clone(),
-                last_deployed: now,
-                deleted: String::new(),
-                description: if before.is_some() { "Upgrade complete" } else { "Install complete" }.to_owned(),
-                status: release.status,
-                notes: rendered.notes.clone(),
-            },
-            chart: &rendered.chart,
-            config: &release.config,
-            manifest: &release.manifest,
-            hooks: &release.hooks,
-            version: release.revision,
-            namespace: &meta.namespace,
-        };
-        let text = record::encode(&written).map_err(|message| ReleaseError::Record {
-            record: format!("release {}/{}", meta.namespace, meta.name),
-            message,
-        })?;
+    pub(super) async fn record(&self, change: &Change<'_>, ready: Ready) -> Result<Option<Release>, ReleaseError> {
+        let (meta, policy) = (change.meta, change.policy);
+        let Next { release, text } = ready.next;
         let store = Store::new(&self.client, &meta.namespace, &meta.name);
         if !store.create(release.revision, release.status, text, &policy.owner).await? {
             return Ok(None);
         }
-        if let Some(before) = before {
+        if let Some(before) = &ready.before {
             retire(&store, &before.entries, policy).await?;
         }
         Ok(Some(release))

@@ -56,6 +56,7 @@ use crate::chart::Chart;
 use crate::policy::Policy;
 use crate::render::{ReleaseMeta, Rendered};
 use claims::Claims;
+use history::Next;
 use hooks::Hooks;
 use objects::Kinds;
 use ownership::Ownership;
@@ -63,6 +64,9 @@ use release::belongs;
 use store::{Entry, Store};
 use survey::Seen;
 use waiting::Waiting;
+
+/// Characters that the name of a release may have, as in Helm.
+const MAX_NAME: usize = 53;
 
 /// The releases of a cluster.
 #[derive(Clone)]
@@ -96,6 +100,7 @@ struct Before {
 struct Ready {
     before: Option<Before>,
     seen: Seen,
+    next: Next,
 }
 
 impl Rendered {
@@ -104,6 +109,23 @@ impl Rendered {
         let hooks = self.hooks.iter().filter_map(|hook| hook.object.as_ref());
         let all = self.objects.iter().chain(hooks);
         all.map(|object| apply::dress(object, policy, release)).collect()
+    }
+}
+
+impl ReleaseMeta {
+    /// Checks that a release may have this name.
+    ///
+    /// # Errors
+    /// If the name is longer than Helm allows: no `helm` command could do anything with the release.
+    pub fn check(&self) -> Result<(), ReleaseError> {
+        if self.name.len() <= MAX_NAME {
+            return Ok(());
+        }
+        Err(ReleaseError::Name {
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+            limit: MAX_NAME,
+        })
     }
 }
 

@@ -91,16 +91,35 @@ pub struct ChartMetadata {
     pub version: String,
 }
 
+/// Why a record cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum Unwritable {
+    /// It could never be read again.
+    #[error("it has {size} bytes before compression, and {limit} are allowed")]
+    TooLarge {
+        /// What it has.
+        size: usize,
+        /// What it may have.
+        limit: usize,
+    },
+    /// It is no JSON.
+    #[error("{0}")]
+    Json(#[from] std::io::Error),
+}
+
 /// The text that goes into an object's `data.release`.
 ///
 /// # Errors
-/// The words of the serializer.
-pub fn encode(record: &impl Serialize) -> Result<String, String> {
+/// If it would be too large to be read again.
+pub fn encode(record: &impl Serialize) -> Result<String, Unwritable> {
+    let json = serde_json::to_vec(record).map_err(std::io::Error::from)?;
+    let (size, limit) = (json.len(), usize::try_from(MAX_UNPACKED).unwrap_or(usize::MAX));
+    if size > limit {
+        return Err(Unwritable::TooLarge { size, limit });
+    }
     let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
-    serde_json::to_writer(&mut gzip, record).map_err(|error| error.to_string())?;
-    gzip.flush().map_err(|error| error.to_string())?;
-    let bytes = gzip.finish().map_err(|error| error.to_string())?;
-    Ok(BASE64.encode(bytes))
+    gzip.write_all(&json)?;
+    Ok(BASE64.encode(gzip.finish()?))
 }
 
 /// Reads what [`encode`] or Helm wrote. Releases of Helm's early days are not compressed.
@@ -125,7 +144,7 @@ pub fn restate(text: &[u8], status: Status) -> Result<String, String> {
     let mut record: Value = decode(text)?;
     let info = record.get_mut("info").and_then(Value::as_object_mut).ok_or("it has no info")?;
     info.insert("status".to_owned(), Value::from(status.as_str()));
-    encode(&record)
+    encode(&record).map_err(|error| error.to_string())
 }
 
 fn unpack(bytes: &[u8], limit: u64) -> Result<Vec<u8>, String> {

@@ -267,3 +267,22 @@ fn what_is_in_the_way_is_known() {
         assert_eq!((found, obstacles.len()), (obstacle, usize::from(obstacle.is_some())), "{error}");
     }
 }
+
+#[test]
+fn a_release_has_a_name_that_helm_allows() {
+    let check = |length: usize| {
+        crate::ReleaseMeta {
+            name: "a".repeat(length),
+            namespace: "ns".to_owned(),
+            revision: 1,
+            is_upgrade: false,
+        }
+        .check()
+    };
+    assert!(check(53).is_ok());
+    let refused = check(54).unwrap_err();
+    assert!(
+        refused.is_refusal() && refused.to_string().contains("it has 54 characters, and 53 are allowed"),
+        "{refused}"
+    );
+}

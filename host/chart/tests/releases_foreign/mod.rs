@@ -280,3 +280,34 @@ async fn what_others_have_made_since_is_left_when_a_release_goes() {
     })
     .await;
 }
+
+#[tokio::test]
+#[ignore = "needs a cluster (KUBECONFIG)"]
+async fn a_record_that_would_not_fit_is_refused_before_anything_is_written() {
+    scene("large", FILES, |scene| async move {
+        settle(&scene).await;
+        let before = versions(&scene).await;
+        // What compresses well takes little, however long it is.
+        let noise: String = (0..2_000_000_u64)
+            .map(|number| char::from(b'a' + u8::try_from(noise(number) % 26).unwrap()))
+            .collect();
+        let refused = scene.install(json!({"text": "x", "unused": noise})).await.unwrap_err();
+        assert!(
+            matches!(refused, ReleaseError::TooLarge { .. }) && refused.is_refusal(),
+            "{refused}"
+        );
+        let message = refused.to_string();
+        let start = format!("the record of the Helm release {}/demo would take ", scene.policy.namespace);
+        assert!(message.starts_with(&start) && message.contains("1044480 are allowed"), "{message}");
+        assert_eq!(versions(&scene).await, before);
+    })
+    .await;
+}
+
+/// Numbers without a pattern (splitmix64).
+fn noise(seed: u64) -> u64 {
+    let mixed = seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}

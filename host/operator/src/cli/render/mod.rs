@@ -74,6 +74,7 @@ pub async fn run(args: Args) -> Result<()> {
         revision: 1,
         is_upgrade: false,
     };
+    meta.check()?;
     let rendered = renderer.render(&chart, &meta, &values).await?;
     let policy = pair.policy(&plugin);
     for object in rendered.dressed(&policy, &meta.name) {
