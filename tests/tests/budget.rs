@@ -13,8 +13,8 @@ use wasser_tests::metrics::Metrics;
 const BINDING: &[(&str, u64)] = &[
     // The Secret that the Dataset names. That there is no release yet is known from a watch.
     ("get secrets", 1),
-    // Before the first write, each name is looked at: what is there must not be somebody else's.
-    ("get configmaps", 2),
+    // Before the first write, each name is looked at: what is there must not be somebody else's. The last ConfigMap is that of the values.
+    ("get configmaps", 3),
     ("get daemonsets", 1),
     ("get serviceaccounts", 1),
     ("get roles", 1),
@@ -46,14 +46,14 @@ const DELETING: &[(&str, u64)] = &[
     // The runtime goes before its Dataset.
     ("delete juicefsruntimes", 1),
     // Only what is the runtime's is deleted.
-    ("get configmaps", 2),
+    ("get configmaps", 3),
     ("get daemonsets", 1),
     ("get serviceaccounts", 1),
     ("get roles", 1),
     ("get rolebindings", 1),
     ("get statefulsets", 1),
     // What was installed, and no more.
-    ("delete configmaps", 4),
+    ("delete configmaps", 3),
     ("delete daemonsets", 1),
     ("delete serviceaccounts", 1),
     ("delete roles", 1),

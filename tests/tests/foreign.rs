@@ -129,6 +129,31 @@ async fn a_users_objects_beside_a_runtime_stay_and_the_dataset_is_bound_once_the
     operator.end().await;
 }
 
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn the_values_map_of_somebody_else_is_not_overwritten() {
+    let operator = Operator::start_serving("foreign-values").await;
+    settle(&operator).await;
+    operator.apply(&config_map("web-juicefs-values")).await;
+    let before = snapshot(&operator).await;
+    operator.create("web").await;
+    let words = format!(
+        "ConfigMap {}/web-juicefs-values exists already and is not this runtime's",
+        operator.namespace
+    );
+    refused(&operator, "JuiceFSRuntime", "web", &[&words], &before).await;
+    operator.delete_dataset("web").await;
+    assert_eq!(snapshot(&operator).await, before);
+
+    operator.create("web").await;
+    refused(&operator, "JuiceFSRuntime", "web", &[&words], &before).await;
+    operator.delete("v1", "ConfigMap", "web-juicefs-values").await;
+    bound_soon(&operator, "web").await;
+    operator.delete_dataset("web").await;
+    operator.gone("v1", "ConfigMap", "web-juicefs-values").await;
+    operator.end().await;
+}
+
 /// Registers the plugin once more, with another chart. The verdict stays what it was, so the log says when that serves.
 async fn serve(operator: &Operator, change: impl FnOnce(&mut ConfigMap)) {
     let before = operator.log_lines("serves JuiceFSRuntime");

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolume, Pod, Secret};
-use kube::api::{Api, AttachParams, DynamicObject, ListParams, Patch, PatchParams};
+use k8s_openapi::api::core::v1::{PersistentVolume, Pod, Secret};
+use kube::api::{Api, AttachParams, DynamicObject, ListParams, Patch};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Client, ResourceExt};
 use serde_json::json;
@@ -14,18 +14,15 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use wasser_plugin::bindings::types::Role;
 use wasser_plugin::{Backend, BackendError, Output, PodRecord, Response, Scope};
 
-use crate::FIELD_MANAGER;
 use crate::caches::Caches;
 use crate::identity::Identity;
 use crate::pods::PodInfo;
 use crate::ports::{PORTS_ANNOTATION, Ports, parse_range};
+use crate::state::State;
 use crate::versions::Versions;
 
 /// Host ports where the plugin's registration does not set `port-range`.
 const DEFAULT_PORT_RANGE: &str = "14000-15999";
-/// Bytes that a plugin may keep for a runtime, over all keys.
-const STATE_LIMIT: usize = 8 * 1024;
-
 /// The capabilities of one runtime.
 pub struct KubeBackend {
     /// The client of the operator.
@@ -79,10 +76,6 @@ impl KubeBackend {
         format!("{}-{}-state", self.identity.name, self.identity.engine)
     }
 
-    fn config_maps(&self) -> Api<ConfigMap> {
-        Api::namespaced(self.client.clone(), &self.identity.namespace)
-    }
-
     /// A volume that belongs to a claim of the runtime's namespace; those of others are none of its business.
     async fn volume(&self, name: &str) -> Result<Option<serde_json::Value>, BackendError> {
         let api = Api::<PersistentVolume>::all(self.client.clone());
@@ -95,10 +88,16 @@ impl KubeBackend {
         ours.map(|volume| serde_json::to_value(volume).map_err(failed)).transpose()
     }
 
-    async fn state(&self) -> Result<BTreeMap<String, Vec<u8>>, BackendError> {
-        let found = self.config_maps().get_opt(&self.state_name()).await.map_err(answer)?;
-        let data = found.and_then(|map| map.binary_data).unwrap_or_default();
-        Ok(data.into_iter().map(|(key, value)| (key, value.0)).collect())
+    /// Where the plugin's state is.
+    fn state(&self) -> State {
+        let identity = &self.identity;
+        State {
+            api: Api::namespaced(self.client.clone(), &identity.namespace),
+            place: format!("ConfigMap {}/{}", identity.namespace, self.state_name()),
+            name: self.state_name(),
+            owner: crate::install::owner_reference(&identity.kind, &identity.name, &self.uid),
+            labels: BTreeMap::from([(wasser_api::labels::DATASET_ID.to_owned(), identity.dataset_id())]),
+        }
     }
 
     async fn pods_of(&self, role: &Role) -> Result<Vec<PodInfo>, BackendError> {
@@ -284,50 +283,11 @@ impl Backend for KubeBackend {
     }
 
     async fn get_state(&self, _scope: &Scope, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
-        Ok(self.state().await?.remove(key))
+        self.state().get(key).await.map_err(failed)
     }
 
     async fn set_state(&self, _scope: &Scope, key: &str, value: Option<Vec<u8>>) -> Result<(), BackendError> {
-        let mut state = self.state().await?;
-        match value {
-            Some(value) => drop(state.insert(key.to_owned(), value)),
-            None => drop(state.remove(key)),
-        }
-        let size: usize = state.iter().map(|(key, value)| key.len() + value.len()).sum();
-        if size > STATE_LIMIT {
-            return Err(failed(format!("the state would take {size} bytes, and {STATE_LIMIT} are allowed")));
-        }
-        let mut metadata = kube::api::ObjectMeta {
-            name: Some(self.state_name()),
-            namespace: Some(self.identity.namespace.clone()),
-            ..Default::default()
-        };
-        metadata.labels = Some(BTreeMap::from([(
-            wasser_api::labels::DATASET_ID.to_owned(),
-            self.identity.dataset_id(),
-        )]));
-        metadata.owner_references = Some(vec![crate::install::owner_reference(
-            &self.identity.kind,
-            &self.identity.name,
-            &self.uid,
-        )]);
-        let binary_data = Some(
-            state
-                .into_iter()
-                .map(|(key, value)| (key, k8s_openapi::ByteString(value)))
-                .collect(),
-        );
-        let map = ConfigMap {
-            metadata,
-            binary_data,
-            ..ConfigMap::default()
-        };
-        let params = PatchParams::apply(FIELD_MANAGER).force();
-        self.config_maps()
-            .patch(&self.state_name(), &params, &Patch::Apply(&map))
-            .await
-            .map_err(answer)?;
-        Ok(())
+        self.state().set(key, value).await.map_err(failed)
     }
 
     async fn publish_event(&self, _scope: &Scope, kind: &str, reason: &str, message: &str) -> Result<(), BackendError> {

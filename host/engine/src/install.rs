@@ -10,7 +10,7 @@ use kube::api::{DynamicObject, ObjectMeta, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::{Map, Value, json};
 use wasser_api::labels;
-use wasser_chart::{Policy, ReleaseError, ReleaseMeta, RenderError};
+use wasser_chart::{Policy, ReleaseError, ReleaseMeta, RenderError, check_kept};
 
 use crate::FIELD_MANAGER;
 use crate::cluster::Installed;
@@ -117,6 +117,7 @@ impl Request {
             release: display.clone(),
             source,
         })?;
+        let values_map = if self.shows_values() { self.find_values_map().await? } else { None };
         // Until the record says otherwise, nobody knows what is installed: an interruption must lead to a fresh look.
         self.cluster.forget_release(&self.uid);
         let releases = &self.cluster.releases;
@@ -127,7 +128,7 @@ impl Request {
         };
         done.map_err(|source| self.release_failed(source))?;
         if self.shows_values() {
-            self.record_values(&values).await?;
+            self.record_values(&values, values_map).await?;
         }
         let installed = Installed {
             text: values.to_string(),
@@ -223,28 +224,51 @@ impl Request {
         annotation.is_none_or(|text| !text.eq_ignore_ascii_case("true"))
     }
 
-    /// Writes the values ConfigMap, which DataLoad jobs and Fluid's own tools read: what is installed, never what was about to be.
-    async fn record_values(&self, values: &Value) -> Result<(), EngineError> {
+    /// The UID of the values ConfigMap. None if there is none; that of somebody else is refused, before anything is installed.
+    pub(crate) async fn find_values_map(&self) -> Result<Option<String>, EngineError> {
+        let name = self.identity.values_config_map();
+        let found = self.config_maps().get_metadata_opt(&name).await;
+        let attempt = format!("looking at ConfigMap {}/{name}", self.identity.namespace);
+        let Some(found) = found.map_err(EngineError::kube(attempt))? else {
+            return Ok(None);
+        };
+        let policy = self.policy();
+        check_kept(&found.metadata, &policy.owner, &policy.labels).map_err(|source| self.release_failed(source))?;
+        Ok(found.metadata.uid)
+    }
+
+    /// Writes the values ConfigMap, which DataLoad jobs and Fluid's own tools read: what is installed, never what was about to be. It has this
+    /// UID; one that somebody has made since it was looked for is a conflict.
+    async fn record_values(&self, values: &Value, uid: Option<String>) -> Result<(), EngineError> {
         let name = self.identity.values_config_map();
         let text = yaml_serde::to_string(values).map_err(|error| EngineError::Failed {
             method: "setup-master",
             message: format!("the chart values cannot be written as YAML: {error}"),
         })?;
+        let policy = self.policy();
+        let mut params = PatchParams::apply(FIELD_MANAGER);
+        params.force = uid.is_some();
         let map = ConfigMap {
             metadata: ObjectMeta {
                 name: Some(name.clone()),
-                namespace: Some(self.identity.namespace.clone()),
-                labels: Some(BTreeMap::from([(labels::DATASET_ID.to_owned(), self.identity.dataset_id())])),
-                owner_references: Some(vec![owner_reference(&self.identity.kind, &self.identity.name, &self.uid)]),
+                namespace: Some(policy.namespace),
+                uid,
+                labels: Some(policy.labels),
+                owner_references: Some(vec![policy.owner]),
                 ..ObjectMeta::default()
             },
             data: Some(BTreeMap::from([("data".to_owned(), text)])),
             ..ConfigMap::default()
         };
-        let api = Api::<ConfigMap>::namespaced(self.cluster.client.clone(), &self.identity.namespace);
-        api.patch(&name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&map))
+        self.config_maps()
+            .patch(&name, &params, &Patch::Apply(&map))
             .await
             .map_err(EngineError::kube(format!("writing ConfigMap {}/{name}", self.identity.namespace)))?;
         Ok(())
+    }
+
+    /// The ConfigMaps of the runtime's namespace.
+    pub(crate) fn config_maps(&self) -> Api<ConfigMap> {
+        Api::namespaced(self.cluster.client.clone(), &self.identity.namespace)
     }
 }

@@ -38,6 +38,7 @@ mod schedule;
 mod setup;
 mod shutdown;
 pub mod sizes;
+mod state;
 mod statuses;
 mod sync;
 pub mod tasks;

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::jiff::Timestamp;
-use kube::Api;
-use kube::api::DeleteParams;
+use kube::api::{DeleteParams, Preconditions};
 use serde_json::Value;
 use wasser_api::names;
 use wasser_api::reasons::events;
 
-use crate::error::{EngineError, is_not_found};
+use crate::error::{EngineError, is_conflict, is_not_found};
 use crate::implement::answer;
 use crate::pods::PodIndex;
 use crate::request::Request;
@@ -147,14 +145,26 @@ impl Request {
             .and_then(|number| u32::try_from(number).ok())
     }
 
+    /// Deletes a ConfigMap that the host keeps for the runtime. One of somebody else is left.
     async fn delete_config_map(&self, name: &str) -> Result<(), EngineError> {
-        let api = Api::<ConfigMap>::namespaced(self.cluster.client.clone(), &self.identity.namespace);
-        match api.delete(name, &DeleteParams::default()).await {
+        let api = self.config_maps();
+        let failed = |what: &str| EngineError::kube(format!("{what} ConfigMap {}/{name}", self.identity.namespace));
+        let Some(found) = api.get_metadata_opt(name).await.map_err(failed("looking at"))? else {
+            return Ok(());
+        };
+        let policy = self.policy();
+        if let Err(error) = wasser_chart::check_kept(&found.metadata, &policy.owner, &policy.labels) {
+            tracing::info!(runtime = self.identity.display(), %error, "a ConfigMap is left, since it is not the runtime's");
+            return Ok(());
+        }
+        let only = Preconditions {
+            uid: found.metadata.uid,
+            resource_version: None,
+        };
+        match api.delete(name, &DeleteParams::default().preconditions(only)).await {
             Ok(_) => Ok(()),
-            Err(error) if is_not_found(&error) => Ok(()),
-            Err(error) => Err(EngineError::kube(format!("deleting ConfigMap {}/{name}", self.identity.namespace))(
-                error,
-            )),
+            Err(error) if is_not_found(&error) || is_conflict(&error) => Ok(()),
+            Err(error) => Err(failed("deleting")(error)),
         }
     }
 }

@@ -49,6 +49,7 @@ use kube::api::DynamicObject;
 use serde_json::Value;
 
 pub use error::ReleaseError;
+pub use ownership::check_kept;
 pub use release::{Release, is_unchanged};
 pub use status::Status;
 

@@ -3,6 +3,8 @@
 //! An object may be written or deleted only if the runtime controls it, or if nobody owns it and Helm has made it for the very release
 //! that the runtime has. A name alone says nothing: users, other runtimes and Kubernetes itself make objects of any name.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
 use super::error::{ReleaseError, Taken};
@@ -62,6 +64,31 @@ impl Ownership<'_> {
     }
 }
 
+/// Checks that a ConfigMap which the host keeps for a runtime beside its release is the runtime's: the runtime controls it, or nobody
+/// owns it and it has the runtime's labels, as those that Fluid has made.
+///
+/// # Errors
+/// Whose it is, with the remedy.
+pub fn check_kept(metadata: &ObjectMeta, owner: &OwnerReference, labels: &BTreeMap<String, String>) -> Result<(), ReleaseError> {
+    let found = metadata.labels.as_ref();
+    let labelled = !labels.is_empty()
+        && labels
+            .iter()
+            .all(|(key, value)| found.and_then(|found| found.get(key)) == Some(value));
+    let owned = match check_owners(metadata, owner) {
+        Ok(Owned::Controlled) => Ok(()),
+        Ok(Owned::Uncontrolled) if labelled => Ok(()),
+        Ok(Owned::Uncontrolled) => Err(None),
+        Err(holder) => Err(holder),
+    };
+    owned.map_err(|holder| {
+        let reference = Reference::config_map(metadata.name.as_deref().unwrap_or_default());
+        ReleaseError::Taken {
+            objects: vec![Taken::new(&reference, metadata.namespace.as_deref().unwrap_or_default(), holder)],
+        }
+    })
+}
+
 enum Owned {
     Controlled,
     /// By nobody, or by nobody but the runtime.
@@ -92,8 +119,6 @@ fn helm_release(metadata: &ObjectMeta) -> Option<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use serde_json::{Value, json};
 
     use super::*;
@@ -182,5 +207,32 @@ mod tests {
             Err(None),
             "a user may have theirs collected with a runtime"
         );
+    }
+
+    #[test]
+    fn a_map_that_fluid_kept_for_the_runtime_is_the_runtimes() {
+        let (owner_of_runtime, labels) = (policy().owner, policy().labels);
+        let kept = |found: Value| check_kept(&metadata(found), &owner_of_runtime, &labels).map_err(|error| error.to_string());
+        let named = |mut found: Value| {
+            found["name"] = json!("web-juicefs-values");
+            found["namespace"] = json!("ns");
+            kept(found)
+        };
+        assert_eq!(named(json!({"labels": {"fluid.io/dataset-id": "ns-web"}})), Ok(()));
+        assert_eq!(
+            named(json!({"ownerReferences": [owner("JuiceFSRuntime", "web", "own", true)]})),
+            Ok(())
+        );
+        for foreign in [
+            json!({}),
+            json!({"labels": {"fluid.io/dataset-id": "ns-other"}}),
+            json!({"labels": {"fluid.io/dataset-id": "ns-web"}, "ownerReferences": [owner("Deployment", "shop", "x", false)]}),
+        ] {
+            let refused = named(foreign).unwrap_err();
+            assert!(
+                refused.starts_with("ConfigMap ns/web-juicefs-values ") && refused.contains("another name"),
+                "{refused}"
+            );
+        }
     }
 }
