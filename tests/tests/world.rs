@@ -244,9 +244,10 @@ async fn what_is_deleted_by_hand_is_put_back() {
     operator.create("demo").await;
     operator.bound("demo").await;
     let things = [
+        // First: not by the upgrade that puts back something else.
+        ("v1", "ConfigMap", "demo-juicefs-values"),
         ("apps/v1", "StatefulSet", "demo-worker"),
         ("apps/v1", "DaemonSet", "demo-fuse"),
-        ("v1", "ConfigMap", "demo-juicefs-values"),
         ("v1", "ConfigMap", "demo-worker-script"),
         ("v1", "PersistentVolumeClaim", "demo"),
     ];

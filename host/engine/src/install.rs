@@ -225,7 +225,7 @@ impl Request {
     }
 
     /// The UID of the values ConfigMap. None if there is none; that of somebody else is refused, before anything is installed.
-    pub(crate) async fn find_values_map(&self) -> Result<Option<String>, EngineError> {
+    async fn find_values_map(&self) -> Result<Option<String>, EngineError> {
         let name = self.identity.values_config_map();
         let found = self.config_maps().get_metadata_opt(&name).await;
         let attempt = format!("looking at ConfigMap {}/{name}", self.identity.namespace);
@@ -235,6 +235,20 @@ impl Request {
         let policy = self.policy();
         check_kept(&found.metadata, &policy.owner, &policy.labels).map_err(|source| self.release_failed(source))?;
         Ok(found.metadata.uid)
+    }
+
+    /// Puts the values ConfigMap back if it is missing: somebody has deleted it, or the operator was interrupted after the release.
+    pub(crate) async fn keep_values_map(&self, release: &Installed) -> Result<(), EngineError> {
+        let name = self.identity.values_config_map();
+        if !self.shows_values() || self.cluster.caches.has("ConfigMap", &self.identity.namespace, &name) {
+            return Ok(());
+        }
+        match self.find_values_map().await {
+            Ok(uid) => self.record_values(&release.values, uid).await,
+            // An upgrade says so. Until then, the runtime works without.
+            Err(EngineError::Release { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Writes the values ConfigMap, which DataLoad jobs and Fluid's own tools read: what is installed, never what was about to be. It has this

@@ -54,7 +54,11 @@ impl Request {
     /// SyncRuntime: a change of the spec becomes an upgrade of the release, and so does an object of it that somebody deleted. What is
     /// refused does not keep the release from being repaired.
     async fn sync_runtime(&mut self) -> Result<(), EngineError> {
-        let damaged = self.installed().await?.filter(|release| self.is_damaged(release));
+        let installed = self.installed().await?;
+        if let Some(release) = &installed {
+            self.keep_values_map(release).await?;
+        }
+        let damaged = installed.filter(|release| self.is_damaged(release));
         let followed = if self.refused {
             Ok(false)
         } else {
