@@ -5,6 +5,7 @@
 
 pub mod chart;
 mod component;
+mod crd;
 mod manifest;
 mod toolchain;
 
@@ -62,8 +63,9 @@ fn plugins(root: &Path) -> Result<Vec<String>> {
 }
 
 fn package(root: &Path, out: &Path, toolchain: &Toolchain, name: &str) -> Result<Package> {
+    let crds = crd::of(root, name)?;
     let module = toolchain.build(root, name)?;
-    let component = component::encode(&module, &component::crds(root, name)?)?;
+    let component = component::encode(&module, &crds)?;
     let chart = chart::pack(&root.join("charts").join(name))?;
     let template = root.join("plugins").join(name).join("plugin.yaml");
     let template = fs::read_to_string(&template).with_context(|| format!("reading {}", template.display()))?;

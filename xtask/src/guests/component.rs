@@ -1,57 +1,13 @@
 //! From a core module to a component that carries its CRDs.
 
 use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use flate2::{Compression, GzBuilder};
 use wit_component::ComponentEncoder;
 
 /// Where a component carries its CRDs, as gzipped JSON, one per line. `wasser plugin crd` reads it.
 const CRD_SECTION: &str = "wasser:crd";
-
-/// The CRDs of a plugin as JSON, one per line, printed by a native build of the plugin's own types.
-pub fn crds(root: &Path, name: &str) -> Result<Vec<u8>> {
-    eprintln!("{name}: generating the CRD");
-    let output = Command::new("cargo")
-        .current_dir(root)
-        .args([
-            "run",
-            "--quiet",
-            "--package",
-            &format!("wasser-{name}"),
-            "--features",
-            "crd",
-            "--example",
-            "crd",
-            "--",
-            "--json",
-        ])
-        .stderr(Stdio::inherit())
-        .output()
-        .context("starting cargo")?;
-    ensure!(
-        output.status.success(),
-        "the example `crd` of wasser-{name} failed ({})",
-        output.status
-    );
-    let printed = serde_json::Deserializer::from_slice(&output.stdout).into_iter::<serde_json::Value>();
-    let crds = printed
-        .collect::<Result<Vec<_>, _>>()
-        .context("the example `crd` did not print JSON")?;
-    let is_crd = |crd: &serde_json::Value| crd.get("kind").is_some_and(|kind| kind == "CustomResourceDefinition");
-    ensure!(
-        !crds.is_empty() && crds.iter().all(is_crd),
-        "the example `crd` did not print a CustomResourceDefinition"
-    );
-    let mut lines = Vec::new();
-    for crd in crds {
-        serde_json::to_writer(&mut lines, &crd)?;
-        lines.push(b'\n');
-    }
-    Ok(lines)
-}
 
 /// The component of a module, with the CRDs in a custom section.
 pub fn encode(module: &[u8], crds: &[u8]) -> Result<Vec<u8>> {
