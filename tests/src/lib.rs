@@ -10,6 +10,7 @@ pub mod charts;
 pub mod demo;
 pub mod environment;
 pub mod expect;
+pub mod guide;
 pub mod installed;
 pub mod manifests;
 pub mod metrics;

@@ -30,7 +30,14 @@ pub async fn datasets(client: &Client) {
     let names: Vec<String> = ours.iter().map(ResourceExt::name_any).collect();
     for namespace in &names {
         let mut guarded = false;
-        for kind in ["Dataset", "AlluxioRuntime", "JuiceFSRuntime", "JindoRuntime", "ThinRuntime"] {
+        for kind in [
+            "Dataset",
+            "AlluxioRuntime",
+            "JuiceFSRuntime",
+            "JindoRuntime",
+            "ThinRuntime",
+            "ExampleRuntime",
+        ] {
             guarded |= release(client, namespace, kind).await;
         }
         if guarded {

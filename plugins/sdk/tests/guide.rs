@@ -32,6 +32,7 @@ fn the_guide_shows_the_files_as_they_are() {
     let files = [
         "examples/minimal/plugin.yaml",
         "examples/minimal/crd.yaml",
+        "examples/minimal/demo.yaml",
         "examples/minimal/chart/Chart.yaml",
         "examples/minimal/chart/templates/worker.yaml",
         "examples/minimal/chart/templates/fuse.yaml",
