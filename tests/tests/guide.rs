@@ -1,4 +1,4 @@
-//! What docs/writing-a-runtime.md says, done: the guide's runtime is built, registered and bound.
+//! What docs/writing-a-runtime.md says, done: the guide's runtime is built, registered and bound; and what an author sees of his mistakes.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
@@ -9,9 +9,38 @@ use wasser_tests::Operator;
 use wasser_tests::guide::{EXAMPLE, Guide, Package};
 use wasser_tests::tools::wasser;
 
+/// Methods that are wrong for runtimes of certain names, so that one build serves all tests.
+const MISTAKES: &str = r#"
+    fn validate(ctx: &Context<Spec>, _host: &impl Host) -> Result<()> {
+        assert!(ctx.name != "broken", "nobody expected {}", ctx.name);
+        Ok(())
+    }
+
+    fn cache_states(ctx: &Context<Spec>, _host: &impl Host) -> Result<Vec<(String, String)>> {
+        assert!(ctx.name != "silent", "no states of {}", ctx.name);
+        Ok(Vec::new())
+    }
+}
+
+wasser_sdk::export!(Example);
+"#;
+
 /// The guide's runtime as it is.
 fn runtime() -> Package {
     Guide::write(|_, _| ()).package()
+}
+
+/// The guide's runtime with the mistakes in it.
+fn mistaken() -> Package {
+    let guide = Guide::write(|path, content| {
+        if path.ends_with("lib.rs") {
+            let end = "}\n\nwasser_sdk::export!(Example);\n";
+            assert!(content.ends_with(end), "the guide's code ends otherwise");
+            content.truncate(content.len() - end.len());
+            content.push_str(MISTAKES);
+        }
+    });
+    guide.package()
 }
 
 /// The names of the records of a release.
@@ -48,5 +77,31 @@ async fn the_guides_runtime_is_bound_with_one_revision_and_leaves_nothing() {
     assert_eq!(revisions(&operator, "demo").await, ["sh.helm.release.v1.demo.v1"]);
 
     operator.delete_demo("demo").await;
+    operator.end_with_package().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn a_panic_is_reported_with_its_message_and_line() {
+    let package = mistaken();
+    let operator = Operator::start_with("panic", &["--sync-period", "1s"]).await;
+    operator.serve_package(&package).await;
+    let place = "panicked at plugins/example/src/lib.rs:";
+
+    operator.create_demo(&package, "broken").await;
+    let condition = operator.condition("broken", "NotReady").await;
+    assert!(
+        condition.contains(place) && condition.contains("nobody expected broken"),
+        "{condition}"
+    );
+
+    // A conversation is a task: no reconcile fails, and the event is all that its author sees.
+    let uid = operator.create_demo(&package, "silent").await;
+    operator.bound("silent").await;
+    let event = operator.event_saying("ErrorProcessRuntime", &uid, "no states of silent").await;
+    assert!(event.message.as_deref().unwrap().contains(place), "{event:?}");
+
+    operator.delete_demo("broken").await;
+    operator.delete_demo("silent").await;
     operator.end_with_package().await;
 }

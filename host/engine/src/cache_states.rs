@@ -50,7 +50,7 @@ impl Request {
     fn start_reading_states(&self) {
         let (mut implement, context, kind) = (self.instance(), self.context.clone(), self.identity.kind.clone());
         let shown: Vec<(String, String)> = self.runtime_status.cache_states.clone().into_iter().collect();
-        let wake = Arc::clone(&self.wake);
+        let (wake, faults) = (Arc::clone(&self.wake), self.faults());
         let changed = Arc::new(AtomicBool::new(false));
         let flag = changed.clone();
         let done = move || {
@@ -60,7 +60,8 @@ impl Request {
         };
         self.cluster.cache_states.start(&self.uid, &self.identity.kind, done, async move {
             let outcome = implement.cache_states(&context).await;
-            let mut states = answer(&kind, "cache-states", outcome).map_err(Unread::of)?.unwrap_or_default();
+            let states = faults.report(answer(&kind, "cache-states", outcome)).await;
+            let mut states = states.map_err(Unread::of)?.unwrap_or_default();
             states.sort();
             flag.store(states != shown, Ordering::Relaxed);
             Ok(states)

@@ -13,6 +13,7 @@ pub mod create_volume;
 mod delete_volume;
 pub mod error;
 pub mod events;
+mod faults;
 pub mod identity;
 pub mod implement;
 pub mod install;

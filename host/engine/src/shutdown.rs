@@ -124,11 +124,12 @@ impl Request {
 
     fn start_cleanup(&self, pause: Duration) {
         let (mut implement, context, kind) = (self.instance(), self.context.clone(), self.identity.kind.clone());
-        let wake = Arc::clone(&self.wake);
+        let (wake, faults) = (Arc::clone(&self.wake), self.faults());
         let work = async move {
             tokio::time::sleep(pause).await;
             let outcome = implement.shutdown(&context).await;
-            answer(&kind, "shutdown", outcome).map(drop).map_err(|error| error.to_string())
+            let done = faults.report(answer(&kind, "shutdown", outcome)).await;
+            done.map(drop).map_err(|error| error.to_string())
         };
         self.cluster.cleanups.start(&self.uid, &self.identity.kind, move || wake(), work);
     }

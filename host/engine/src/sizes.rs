@@ -183,15 +183,15 @@ impl Request {
         let known = self.dataset_status.ufs_total.as_deref();
         let first = known.is_none_or(|text| text.is_empty() || text == CALCULATING);
         let (mut implement, context, kind) = (self.instance(), self.context.clone(), self.identity.kind.clone());
-        let (wake, states) = (self.wake.clone(), self.runtime_status.cache_states.clone());
+        let (wake, faults, states) = (self.wake.clone(), self.faults(), self.runtime_status.cache_states.clone());
         let work = async move {
             let read = async {
                 if first {
                     let outcome = implement.sync_metadata(&context).await;
-                    answer(&kind, "sync-metadata", outcome)?;
+                    faults.report(answer(&kind, "sync-metadata", outcome)).await?;
                 }
                 let outcome = implement.storage_stats(&context).await;
-                answer::<StorageStats>(&kind, "storage-stats", outcome)
+                faults.report(answer::<StorageStats>(&kind, "storage-stats", outcome)).await
             };
             SizesRead {
                 outcome: read.await.map_err(Unread::of),

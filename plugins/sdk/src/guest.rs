@@ -1,6 +1,7 @@
 //! The component's side: the exports call [`Implement`], the imports are behind [`Host`].
 
 use std::marker::PhantomData;
+use std::sync::Once;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -52,7 +53,14 @@ fn context<T: Implement>(ctx: types::Context) -> crate::Result<Context<T::Spec>>
     })
 }
 
+/// Logs the message, file and line of a panic before the trap that ends it: the host quotes them in the fault's message.
+fn report_panics() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| std::panic::set_hook(Box::new(|panic| log::log(log::Level::Error, &panic.to_string()))));
+}
+
 fn call<T: Implement, R>(ctx: types::Context, method: impl FnOnce(&Context<T::Spec>) -> crate::Result<R>) -> Answer<R> {
+    report_panics();
     context::<T>(ctx).and_then(|ctx| method(&ctx)).map_err(Into::into)
 }
 
@@ -62,6 +70,7 @@ fn json(value: &impl Serialize) -> crate::Result<String> {
 
 impl<T: Implement + 'static> exports::Guest for Exported<T> {
     fn describe() -> types::Description {
+        report_panics();
         T::describe().into()
     }
 

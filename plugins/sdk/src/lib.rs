@@ -6,7 +6,8 @@
 //!
 //! Methods get a [`Context`] with everything that the host knows, and a [`Host`] for what needs a conversation: commands in
 //! pods, HTTP, ports. In a component that is the sandbox's only door; in a native test it is [`testing::FakeHost`]. A host
-//! function that no method uses is not imported, so what a component can reach shows in its imports.
+//! function that no method uses is not imported, so what a component can reach shows in its imports. `log` always is: a panic
+//! logs its message, file and line, which the host quotes where it reports the fault.
 //!
 //! The words and types are those of the WIT package `wasser:runtime@0.1.0`, which is where their meaning is fixed.
 
