@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
 use kube::ResourceExt;
-use kube::api::ListParams;
+use kube::api::{DeleteParams, ListParams};
+use serde_json::json;
 
 use wasser_tests::Operator;
 use wasser_tests::guide::{EXAMPLE, Guide, Package};
@@ -19,6 +20,14 @@ const MISTAKES: &str = r#"
     fn cache_states(ctx: &Context<Spec>, _host: &impl Host) -> Result<Vec<(String, String)>> {
         assert!(ctx.name != "silent", "no states of {}", ctx.name);
         Ok(Vec::new())
+    }
+
+    fn sync_runtime(ctx: &Context<Spec>, host: &impl Host) -> Result<Option<Values>> {
+        let mut values = Self::setup_master(ctx, host)?;
+        if ctx.name == "restless" {
+            values.cache_size = host.now_ms().to_string();
+        }
+        Ok(Some(values))
     }
 }
 
@@ -103,5 +112,61 @@ async fn a_panic_is_reported_with_its_message_and_line() {
 
     operator.delete_demo("broken").await;
     operator.delete_demo("silent").await;
+    operator.end_with_package().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn values_that_do_not_come_to_rest_upgrade_nothing() {
+    let package = mistaken();
+    let operator = Operator::start_with("restless", &["--sync-period", "1s"]).await;
+    operator.serve_package(&package).await;
+    let uid = operator.create_demo(&package, "restless").await;
+    operator.bound("restless").await;
+    let event = operator
+        .event_saying("ErrorProcessRuntime", &uid, "asks for others at /cacheSize;")
+        .await;
+    assert!(event.message.as_deref().unwrap().contains("correct the plugin"), "{event:?}");
+
+    // What is installed is attended to.
+    operator.scale_kind(EXAMPLE, "restless", 2).await;
+    let scaled = json!({"desiredWorkerNumberScheduled": 2});
+    operator.status(EXAMPLE, "restless", &scaled).await;
+    let sets = operator.api("apps/v1", "DaemonSet");
+    sets.delete("restless-fuse", &DeleteParams::background()).await.unwrap();
+    operator
+        .object("apps/v1", "DaemonSet", "restless-fuse", "it is there again", |_| Some(()))
+        .await;
+    assert_eq!(revisions(&operator, "restless").await.len(), 2);
+
+    operator.delete_demo("restless").await;
+    operator.end_with_package().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn an_object_that_somebody_deletes_each_time_is_not_installed_for_ever() {
+    let package = runtime();
+    let operator = Operator::start_with("repeated", &["--sync-period", "1s"]).await;
+    operator.serve_package(&package).await;
+    let uid = operator.create_demo(&package, "demo").await;
+    operator.bound("demo").await;
+
+    let (sets, events) = (operator.api("apps/v1", "DaemonSet"), operator.api("v1", "Event"));
+    let stopped = || async {
+        let _ = sets.delete("demo-fuse", &DeleteParams::background()).await;
+        let found = events.list(&ListParams::default()).await.unwrap();
+        let says = |event: &kube::api::DynamicObject| {
+            let message = event.data["message"].as_str().unwrap_or_default();
+            event.data["involvedObject"]["uid"] == json!(uid)
+                && message.contains("was upgraded too often")
+                && message.contains("DaemonSet demo-fuse; find out who deletes them")
+        };
+        found.items.iter().any(says).then_some(())
+    };
+    operator.eventually("the event that names the object", stopped).await;
+    assert_eq!(revisions(&operator, "demo").await.len(), 6);
+
+    operator.delete_demo("demo").await;
     operator.end_with_package().await;
 }

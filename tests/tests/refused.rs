@@ -171,7 +171,11 @@ async fn a_dataset_that_cannot_be_read_names_its_field_and_can_be_deleted() {
 }
 
 /// Gives a definition these rules on whole objects, and returns those that it had.
-async fn exchange_rules(crds: &Api<CustomResourceDefinition>, name: &str, rules: Option<Vec<ValidationRule>>) -> Option<Vec<ValidationRule>> {
+async fn exchange_rules(
+    crds: &Api<CustomResourceDefinition>,
+    name: &str,
+    rules: Option<Vec<ValidationRule>>,
+) -> Option<Vec<ValidationRule>> {
     let mut crd = crds.get(name).await.unwrap();
     let schema = crd.spec.versions[0].schema.as_mut().unwrap().open_api_v3_schema.as_mut().unwrap();
     let before = std::mem::replace(&mut schema.x_kubernetes_validations, rules);

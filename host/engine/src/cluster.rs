@@ -18,6 +18,7 @@ use crate::pace::Pace;
 use crate::ports::Ports;
 use crate::references::References;
 use crate::refusals::Refusals;
+use crate::repeated::Upgrades;
 use crate::sizes::{SizesRead, Unread};
 use crate::tasks::Tasks;
 use crate::unready::Unready;
@@ -70,6 +71,8 @@ pub struct Cluster {
     pub versions: Arc<Versions>,
     /// How often the progress of runtimes is shown.
     pub pace: Pace,
+    /// The upgrades of releases, of which too many are stopped.
+    pub upgrades: Upgrades,
     /// When clean-ups began to reach nodes.
     reached: Reached,
     /// Values that the API server has refused.
@@ -103,6 +106,7 @@ impl Cluster {
             cleanups: Tasks::default(),
             versions: Arc::default(),
             pace: Pace::default(),
+            upgrades: Upgrades::default(),
             reached: Reached::default(),
             refusals: Refusals::default(),
             unready: Unready::default(),
@@ -174,6 +178,7 @@ impl Cluster {
         self.cleanups.forget(uid);
         self.ports.release(uid);
         self.pace.forget(uid);
+        self.upgrades.forget(uid);
         self.reached.forget(uid);
         self.unready.forget(uid);
         self.refusals.forget(uid);

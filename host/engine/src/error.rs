@@ -107,6 +107,32 @@ pub enum EngineError {
         /// Which request, and the answer.
         source: Box<ReleaseError>,
     },
+    /// The plugin answers with other values as soon as its values are installed, so that there would be no end of upgrades.
+    #[error(
+        "the release {release} is not upgraded: once its values are installed, the plugin {plugin} asks for others at {paths}; correct the \
+         plugin: for the same runtime, `sync-runtime` must keep what `installed` has"
+    )]
+    Unsettled {
+        /// Namespace and name of the release.
+        release: String,
+        /// Namespace and name of the plugin's registration.
+        plugin: String,
+        /// Where the values differ.
+        paths: String,
+    },
+    /// The release was upgraded too often without a cause.
+    #[error(
+        "the release {release} was upgraded too often without a change of the runtime, the Dataset or the plugin, and is left as it is for a \
+         while: {reason}"
+    )]
+    Repeated {
+        /// Namespace and name of the release.
+        release: String,
+        /// Which values differ or which objects are missing, and the remedy.
+        reason: String,
+        /// The rest of the pause.
+        after: Duration,
+    },
     /// A request to the API server failed.
     #[error("{attempt} failed: {source}")]
     Kube {
@@ -136,10 +162,10 @@ impl EngineError {
             | Self::Chart { .. }
             | Self::Render { .. }
             | Self::NotGranted { .. } => Retry::AwaitChange,
-            Self::NotYet { after, .. } | Self::Missing { after, .. } => Retry::After(*after),
+            Self::NotYet { after, .. } | Self::Missing { after, .. } | Self::Repeated { after, .. } => Retry::After(*after),
             Self::Kube { source, .. } if is_conflict(source) => Retry::After(Duration::from_millis(50)),
             Self::Release { source, .. } if source.is_refusal() => Retry::AwaitChange,
-            Self::Failed { .. } | Self::Plugin { .. } | Self::Release { .. } | Self::Kube { .. } => Retry::Backoff,
+            Self::Failed { .. } | Self::Plugin { .. } | Self::Unsettled { .. } | Self::Release { .. } | Self::Kube { .. } => Retry::Backoff,
         }
     }
 
@@ -173,8 +199,15 @@ impl EngineError {
             Self::Render { .. } => "render",
             Self::NotGranted { .. } => "not_granted",
             Self::Release { .. } => "release",
+            Self::Unsettled { .. } => "unsettled",
+            Self::Repeated { .. } => "repeated",
             Self::Kube { .. } => "kube",
         }
+    }
+
+    /// Whether the release is left as it is on purpose, so that what is installed can be attended to.
+    pub fn leaves_release(&self) -> bool {
+        matches!(self, Self::Unsettled { .. } | Self::Repeated { .. })
     }
 }
 

@@ -73,10 +73,14 @@ impl Request {
 
     /// Whether some object of the release that the host watches is missing.
     pub fn is_damaged(&self, release: &Installed) -> bool {
-        release
-            .objects
-            .iter()
-            .any(|(kind, name)| !self.cluster.caches.has(kind, &self.identity.namespace, name))
+        !self.missing(release).is_empty()
+    }
+
+    /// The objects of the release that are missing, of those that the host watches.
+    pub(crate) fn missing(&self, release: &Installed) -> Vec<String> {
+        let missing = |(kind, name): &&(String, String)| !self.cluster.caches.has(kind, &self.identity.namespace, name);
+        let objects = release.objects.iter().filter(missing);
+        objects.map(|(kind, name)| format!("{kind} {name}")).collect()
     }
 
     /// Installs or upgrades the release to these values. False if it already was so.
@@ -88,6 +92,9 @@ impl Request {
             .is_some_and(|release| release.values == values && !self.is_damaged(release))
         {
             return Ok(false);
+        }
+        if let Some(before) = &before {
+            self.check_repeated(before, &values)?;
         }
         let display = self.identity.display();
         let chart = self.cluster.chart(&self.plugin)?;
@@ -137,6 +144,9 @@ impl Request {
         };
         self.context.installed = Some(installed.text.clone());
         self.read_roles(&installed);
+        if before.is_some() {
+            self.cluster.upgrades.upgraded(&self.uid);
+        }
         // Right after, there is nothing to show yet.
         self.cluster.pace.restart(&self.uid);
         self.cluster.remember_release(&self.uid, Some(Arc::new(installed)));
@@ -185,7 +195,7 @@ impl Request {
     }
 
     /// Adds what all charts are given (`controllers.md` §5.2) to the plugin's values, where the plugin did not set it.
-    fn complete(&self, text: &str) -> Result<Value, EngineError> {
+    pub(crate) fn complete(&self, text: &str) -> Result<Value, EngineError> {
         let invalid = |message: String| EngineError::Failed {
             method: "setup-master",
             message,

@@ -165,6 +165,11 @@ impl Request {
         (self.dress)(Box::new(instance(&self.plugin, &self.identity, &self.backend)))
     }
 
+    /// An instance of the plugin for which it is later than it is.
+    pub(crate) fn later_instance(&self, by: Duration) -> Box<dyn Implement> {
+        (self.dress)(Box::new(instance(&self.plugin, &self.identity, &self.backend).ahead(by)))
+    }
+
     /// The runtime as events refer to it.
     pub fn reference(&self) -> &ObjectReference {
         &self.backend.reference

@@ -44,7 +44,7 @@ impl Request {
         self.sync_cache_states();
         self.update_cache_of_dataset();
         let serves = |state: &RoleState| !state.role.needed_for_bound || state.serves();
-        if failed.0.is_none() && !self.refused && self.roles.iter().all(serves) {
+        if failed.0.as_ref().is_none_or(EngineError::leaves_release) && !self.refused && self.roles.iter().all(serves) {
             failed.keep(self.sync_ufs().await);
         }
         self.sync_schedule_info_to_cache_nodes();
@@ -66,7 +66,7 @@ impl Request {
         };
         let may_repair = match &followed {
             Ok(applied) => !applied,
-            Err(EngineError::Kube { .. }) => false,
+            Err(EngineError::Kube { .. } | EngineError::Repeated { .. }) => false,
             Err(error @ EngineError::Release { .. }) => error.is_refusal(),
             Err(_) => true,
         };
@@ -83,6 +83,10 @@ impl Request {
     async fn follow_spec(&mut self, damaged: bool) -> Result<bool, EngineError> {
         let outcome = self.implement.sync_runtime(&self.context).await;
         let wanted = self.answer("sync-runtime", outcome)?.flatten();
+        if let Some(values) = &wanted {
+            // Values that do not come to rest are not taken.
+            self.check_settled(values).await?;
+        }
         let is_installed = self.installed().await?.is_some();
         let values = match wanted {
             Some(values) => values,

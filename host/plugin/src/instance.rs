@@ -1,6 +1,7 @@
 //! One component instance, for one reconcile of one runtime.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::de::IgnoredAny;
 use tokio::sync::OwnedSemaphorePermit;
@@ -22,6 +23,7 @@ pub struct Instance {
     core: Arc<Core>,
     scope: Arc<Scope>,
     backend: Arc<dyn Backend>,
+    ahead: Duration,
     live: Option<Live>,
 }
 
@@ -127,8 +129,16 @@ impl Instance {
             core,
             scope: Arc::new(scope),
             backend,
+            ahead: Duration::ZERO,
             live: None,
         }
+    }
+
+    /// Sets the clock of the guest ahead, to see whether what it answers depends on the time.
+    #[must_use]
+    pub fn ahead(mut self, by: Duration) -> Self {
+        self.ahead = by;
+        self
     }
 
     /// What the runtime consists of. Part of loading a plugin; afterwards, it is in [`crate::Plugin::description`].
@@ -168,6 +178,7 @@ impl Instance {
             .map_err(|_| host("all instances of the pool have been in use for too long".to_owned()))?
             .map_err(|error| host(error.to_string()))?;
         let mut store = store::new(&core.shared, core.charter.clone(), self.scope.clone(), self.backend.clone());
+        store.data_mut().ahead = self.ahead;
         let meter = store.data().meter.clone();
         // A start function is the guest's code too, so the same limits hold.
         let started = tokio::time::timeout(limits.deadline, Metered::new(meter, core.pre.instantiate_async(&mut store))).await;

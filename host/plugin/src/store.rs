@@ -69,6 +69,8 @@ pub struct StoreData {
     pub log_lines: u32,
     /// The last line that was logged as an error in the current call.
     pub said: Option<String>,
+    /// How much later than it is the guest is made to believe.
+    pub ahead: Duration,
     /// The runtime of the current call as JSON, where the plugin may read objects that it names.
     pub runtime: Option<String>,
 }
@@ -130,6 +132,7 @@ pub fn new(shared: &Shared, charter: Arc<Charter>, scope: Arc<Scope>, backend: A
         host_calls: 0,
         log_lines: 0,
         said: None,
+        ahead: Duration::ZERO,
         runtime: None,
     };
     let mut store = Store::new(&shared.engine, data);

@@ -8,7 +8,7 @@ use crate::store::StoreData;
 impl Host for StoreData {
     async fn now_ms(&mut self) -> wasmtime::Result<u64> {
         self.enter()?;
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + self.ahead;
         Ok(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
 }
