@@ -22,12 +22,15 @@ pub struct Versions {
 }
 
 impl Versions {
-    /// Notes the version that a write has made.
+    /// Notes the version that a write has made. The write that takes the last finalizer off an object which is being deleted ends it: there is
+    /// no version after that, and the answer has the one before.
     pub fn wrote(&self, object: &impl Resource) {
         let meta = object.meta();
         let (Some(uid), Some(version)) = (meta.uid.as_ref(), number(meta.resource_version.as_deref())) else {
             return;
         };
+        let ended = meta.deletion_timestamp.is_some() && meta.finalizers.as_ref().is_none_or(Vec::is_empty);
+        let version = if ended { u64::MAX } else { version };
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         if written.len() >= PRUNED_FROM {
             written.retain(|_, (_, since)| since.elapsed() < LONGEST);
@@ -95,5 +98,18 @@ mod tests {
         let versions = Versions::default();
         versions.wrote(&object("10"));
         assert!(!versions.is_stale(&object("a")));
+    }
+
+    #[test]
+    fn an_object_that_the_last_write_has_ended_is_stale_until_it_is_gone() {
+        let versions = Versions::default();
+        let mut ended = object("7");
+        ended.metadata.deletion_timestamp = Some(serde_json::from_str("\"2026-01-02T03:04:05Z\"").unwrap());
+        ended.metadata.finalizers = Some(vec!["of-somebody-else".to_owned()]);
+        versions.wrote(&ended);
+        assert!(!versions.is_stale(&object("7")), "somebody else keeps it");
+        ended.metadata.finalizers = Some(Vec::new());
+        versions.wrote(&ended);
+        assert!(versions.is_stale(&object("7")), "the watch still shows it");
     }
 }
