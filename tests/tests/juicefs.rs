@@ -28,15 +28,16 @@ async fn bound_to(name: &str, database: u8, dataset: serde_json::Value, spec: &[
     operator.serve_juicefs().await;
     operator.apply(&secret(database)).await;
     operator.apply(&dataset).await;
-    operator
-        .apply(
-            &spec
-                .iter()
-                .fold(runtime("demo"), |runtime, (path, value)| with(runtime, path, value.clone())),
-        )
-        .await;
+    operator.apply(&runtime_of(&operator, spec)).await;
     operator.bound("demo").await;
     operator
+}
+
+/// A runtime whose file system has a directory of the node for itself.
+fn runtime_of(operator: &Operator, spec: &[(&str, serde_json::Value)]) -> serde_json::Value {
+    let store = json!({"path": format!("/var/lib/wasser-e2e/{}", operator.namespace), "type": "DirectoryOrCreate"});
+    let alone = with(runtime("demo"), "/spec/volumes/0/hostPath", store);
+    spec.iter().fold(alone, |runtime, (path, value)| with(runtime, path, value.clone()))
 }
 
 async fn end(operator: Operator) {
@@ -257,9 +258,8 @@ async fn a_dataset_recovers_when_its_worker_is_gone() {
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn the_cache_is_cleaned_when_the_dataset_is_deleted() {
-    let volume = json!([{"name": "cache", "hostPath": {"path": "/var/lib/e2e-cache", "type": "DirectoryOrCreate"}}]);
     let level = json!([{"mediumtype": "SSD", "path": "/var/lib/e2e-cache/jfs", "quota": "1Gi", "low": "0.1"}]);
-    let operator = bound("cleaned", 6, &[("/spec/tieredstore/levels", level), ("/spec/volumes", volume)]).await;
+    let operator = bound("cleaned", 6, &[("/spec/tieredstore/levels", level)]).await;
     let mount = mount_point(&operator).await;
     in_worker(
         &operator,
@@ -320,5 +320,67 @@ async fn a_runtime_without_workers_is_bound_and_waits_for_clients() {
     operator
         .object("data.fluid.io/v1alpha1", "JuiceFSRuntime", "demo", "a worker", ready)
         .await;
+    end(operator).await;
+}
+
+/// Waits until the Dataset complains of this, and returns the message.
+async fn complains(operator: &Operator, of: &str) -> String {
+    let look = |dataset: &DynamicObject| {
+        let conditions = dataset.data["status"]["conditions"].as_array()?;
+        let message = conditions.iter().find(|condition| condition["type"] == "NotReady")?["message"].as_str()?;
+        message.contains(of).then(|| message.to_owned())
+    };
+    operator
+        .object("data.fluid.io/v1alpha1", "Dataset", "demo", &format!("it complains of {of}"), look)
+        .await
+}
+
+/// A metadata engine without a file system is not given one that nobody asked for: its blocks would be in a container.
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn a_file_system_that_is_not_there_is_not_made_unless_that_is_said() {
+    needs_a_real_node();
+    let operator = Operator::start_with("unasked", &["--sync-period", "2s"]).await;
+    operator.serve_juicefs().await;
+    operator.apply(&secret(21)).await;
+    let asked = dataset("demo");
+    operator.apply(&with(asked.clone(), "/spec/mounts/0/options", json!({}))).await;
+    operator.apply(&runtime_of(&operator, &[])).await;
+    let message = complains(&operator, "database is not formatted").await;
+    assert!(message.contains("worker pod demo-worker-0"), "{message}");
+    let unbound = operator.datasets().get("demo").await.unwrap();
+    assert_eq!(unbound.data["status"]["phase"], "NotBound");
+    // Said, it is made.
+    operator.apply(&asked).await;
+    let said = |script: &DynamicObject| script.data["data"]["script.sh"].as_str()?.contains(" format ").then_some(());
+    operator.object("v1", "ConfigMap", "demo-worker-script", "it makes one", said).await;
+    operator.delete("v1", "Pod", "demo-worker-0").await;
+    operator.bound("demo").await;
+    end(operator).await;
+}
+
+/// Nothing answers at this address: the Dataset is not bound, and says what is wrong.
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn a_wrong_address_is_seen_before_pods_hang_on_it() {
+    needs_a_real_node();
+    let operator = Operator::start_with("nobody", &["--sync-period", "2s"]).await;
+    operator.serve_juicefs().await;
+    operator
+        .apply(&with(secret(22), "/stringData/metaurl", json!("redis://:secret@127.0.0.1:1/1")))
+        .await;
+    operator.apply(&dataset("demo")).await;
+    operator.apply(&runtime_of(&operator, &[])).await;
+    let message = complains(&operator, "the file system is not mounted").await;
+    assert!(
+        message.contains("worker pod demo-worker-0") && !message.contains("secret@"),
+        "{message}"
+    );
+    let unbound = operator.datasets().get("demo").await.unwrap();
+    assert_eq!(unbound.data["status"]["phase"], "NotBound");
+    // The pod takes the corrected Secret when it starts again.
+    operator.apply(&secret(22)).await;
+    operator.delete("v1", "Pod", "demo-worker-0").await;
+    operator.bound("demo").await;
     end(operator).await;
 }

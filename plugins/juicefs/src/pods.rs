@@ -88,7 +88,7 @@ fn check_bucket(source: &Source, role: &str, volumes: &Volumes) -> Result<()> {
         Some(bucket) if !volumes.hold(bucket) => Err(Error::invalid(
             "Dataset.spec.mounts[0].options.bucket",
             format!(
-                "`{}` is a directory of the container, which goes with it; mount the same volume there in \
+                "`{}` is a directory that goes with its pod; mount the same lasting volume there in \
                  JuiceFSRuntime.spec.{role}.volumeMounts and for the other pods",
                 bucket.escape_debug()
             ),

@@ -70,17 +70,21 @@ impl Volumes {
         }
     }
 
-    /// Whether a path lies in one of the volumes, and not in the container's own directories, which go with it.
+    /// Whether a path lies in a volume that outlives the pod, and not in a directory that goes with it.
     pub fn hold(&self, path: &str) -> bool {
         let parts = |path: &str| -> Vec<String> {
             let parts = path.split('/').filter(|part| !matches!(*part, "" | "."));
             parts.map(str::to_string).collect()
         };
         let path = parts(path);
-        self.mounts.iter().any(|mount| {
-            let at = parts(text(mount, "mountPath"));
-            !at.is_empty() && path.starts_with(&at)
-        })
+        let lasts = |mount: &Value| {
+            let volume = self.volumes.iter().find(|volume| text(volume, "name") == text(mount, "name"));
+            volume.is_none_or(|volume| volume.get("emptyDir").is_none())
+        };
+        // The innermost mount is the one that counts.
+        let above = self.mounts.iter().map(|mount| (parts(text(mount, "mountPath")), mount));
+        let above = above.filter(|(at, _)| !at.is_empty() && path.starts_with(at));
+        above.max_by_key(|(at, _)| at.len()).is_some_and(|(_, mount)| lasts(mount))
     }
 
     /// Adds the pod's labels as a file, `labels`, below `directory`.

@@ -170,6 +170,10 @@ fn blocks_in_a_directory_need_a_volume_there() {
             "fuse",
         ),
         (json!({"volumes": volumes, "worker": at("/"), "fuse": at("/data")}), "worker"),
+        (
+            json!({"volumes": [{"name": "disk", "emptyDir": {}}], "worker": at("/data"), "fuse": at("/data")}),
+            "worker",
+        ),
     ] {
         let (at, message) = refused(runtime);
         assert_eq!(at, "Dataset.spec.mounts[0].options.bucket");
