@@ -280,6 +280,8 @@ const RARELY_USED: &[&str] = &[
     "create pods/exec",
     // An event that happens again.
     "patch events.events.k8s.io",
+    // What happened to pods and workloads that do not run.
+    "list events.events.k8s.io",
     // A volume that is made free for a new claim, and a claim that is let go.
     "patch persistentvolumes",
     "patch persistentvolumeclaims",

@@ -13,7 +13,7 @@ use wasser_api::reasons::events;
 use wasser_api::size;
 use wasser_plugin::bindings::types::StorageStats;
 
-use crate::error::{EngineError, Retry};
+use crate::error::EngineError;
 use crate::implement::answer;
 use crate::request::Request;
 use crate::tasks::Progress;
@@ -46,10 +46,9 @@ pub enum Unread {
 
 impl Unread {
     pub(crate) fn of(error: EngineError) -> Self {
-        match (error.retry(), error) {
-            (Retry::After(after), EngineError::NotYet { .. }) => Self::Later(after),
-            (_, EngineError::Failed { message, .. }) => Self::Failed(message),
-            (_, other) => Self::Failed(other.to_string()),
+        match error {
+            EngineError::NotYet { after, .. } => Self::Later(after),
+            other => Self::Failed(other.to_string()),
         }
     }
 }
@@ -131,7 +130,7 @@ impl Request {
             last,
             took: self.cluster.metadata.took(&self.uid).unwrap_or_default(),
             ready_anew: ready_since > read.ready_since,
-            writable: self.dataset.as_ref().is_some_and(|dataset| is_writable(&dataset.spec)),
+            writable: self.dataset.as_ref().is_some_and(|dataset| !dataset.spec.is_read_only_below("")),
             states_changed: read.states != self.runtime_status.cache_states,
             exceeded: matches!((cached, total), (Some(cached), Some(total)) if cached > total),
             period: self.cluster.settings.sync_period,
@@ -161,9 +160,10 @@ impl Request {
         }
     }
 
-    /// Shows that the sizes are being read, unless some are known.
+    /// Shows that the sizes are being read, unless some are known, or users know that it fails.
     fn show_calculating(&mut self) {
-        if self.dataset_status.ufs_total.as_deref().is_none_or(str::is_empty) {
+        let fails = self.cluster.metadata.failures(&self.uid) >= PATIENCE;
+        if !fails && self.dataset_status.ufs_total.as_deref().is_none_or(str::is_empty) {
             self.dataset_status.ufs_total = Some(CALCULATING.to_owned());
             self.dataset_status.file_num = Some(CALCULATING.to_owned());
         }
@@ -201,10 +201,4 @@ impl Request {
         };
         self.cluster.metadata.start(&self.uid, &self.identity.kind, move || wake(), work);
     }
-}
-
-/// Whether pods may write to the mounts of a Dataset.
-fn is_writable(spec: &wasser_api::dataset::DatasetSpec) -> bool {
-    let writes = |mode: &String| mode != "ReadOnlyMany";
-    spec.access_modes.iter().any(writes) && !spec.mounts.iter().all(|mount| mount.read_only)
 }
