@@ -1,15 +1,19 @@
 //! The status writes of a reconcile: at most one per object, and none where nothing changed.
 
 use kube::api::{DynamicObject, Patch, PatchParams};
-use kube::{Api, ResourceExt};
+use kube::{Api, Resource, ResourceExt};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use wasser_api::dataset::{Dataset, DatasetPhase, DatasetStatus};
 
 use crate::FIELD_MANAGER;
 use crate::cluster::Cluster;
-use crate::error::{EngineError, is_not_found};
+use crate::error::{EngineError, is_conflict, is_not_found};
 use crate::request::Request;
+
+/// How often a status is written to an object that others write to at the same time, before the next reconcile looks again.
+const TRIES: u32 = 5;
 
 impl Request {
     /// Writes the statuses that differ from what was read.
@@ -26,14 +30,9 @@ impl Request {
         let api = Api::<DynamicObject>::namespaced_with(self.cluster.client.clone(), &self.identity.namespace, &self.resource);
         let body = self.body(&self.resource.api_version, &self.resource.kind, self.runtime_version(), &status);
         let attempt = format!("writing the status of {} {}", self.identity.kind, self.identity.display());
-        match api
-            .patch_status(
-                &self.identity.name,
-                &PatchParams::apply(FIELD_MANAGER).force(),
-                &Patch::Apply(&body),
-            )
-            .await
-        {
+        let (uid, shown) = (self.uid.clone(), self.object.get("status").cloned());
+        let same = |now: &DynamicObject| now.uid().as_deref() == Some(&uid) && now.data.get("status") == shown.as_ref();
+        match apply_status(&api, body, same).await {
             Ok(written) => {
                 self.cluster.versions.wrote(&written);
                 self.cluster.pace.restart(&self.uid);
@@ -93,10 +92,8 @@ pub async fn apply_dataset_status(cluster: &Cluster, dataset: &Dataset, status: 
         "status": to_value(status),
     });
     let api = Api::<Dataset>::namespaced(cluster.client.clone(), &namespace);
-    match api
-        .patch_status(&name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&body))
-        .await
-    {
+    let same = |now: &Dataset| now.uid() == dataset.uid() && now.status == dataset.status;
+    match apply_status(&api, body, same).await {
         Ok(written) => {
             cluster.versions.wrote(&written);
             Ok(())
@@ -105,6 +102,29 @@ pub async fn apply_dataset_status(cluster: &Cluster, dataset: &Dataset, status: 
         Err(error) => Err(EngineError::kube(format!("writing the status of Dataset {namespace}/{name}"))(
             error,
         )),
+    }
+}
+
+/// Applies a status to the version of the object that `body` names. Where somebody else has written to the object since, but its status is still the
+/// `same`, to the present version: who writes something else to it all the time must not keep its status from being written.
+async fn apply_status<K>(api: &Api<K>, mut body: Value, same: impl Fn(&K) -> bool) -> kube::Result<K>
+where
+    K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
+{
+    let name = body["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let mut tries = TRIES;
+    loop {
+        let parameters = PatchParams::apply(FIELD_MANAGER).force();
+        let error = match api.patch_status(&name, &parameters, &Patch::Apply(&body)).await {
+            Err(error) if is_conflict(&error) && tries > 1 => error,
+            outcome => return outcome,
+        };
+        tries -= 1;
+        let now = api.get(&name).await?;
+        if !same(&now) {
+            return Err(error);
+        }
+        body["metadata"]["resourceVersion"] = json!(now.meta().resource_version);
     }
 }
 

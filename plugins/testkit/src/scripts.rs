@@ -290,7 +290,7 @@ impl Sandbox {
         let _ = std::fs::remove_file(&calls);
         // What hangs is ended, and does not end well.
         let mut command = Command::new("timeout");
-        command.arg("20").args(program);
+        command.arg("60").args(program);
         add(&mut command);
         let inherited = std::env::var("PATH").unwrap();
         let paths = format!("{}:{inherited}", self.directory.path().join("bin").display());
