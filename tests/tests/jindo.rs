@@ -186,7 +186,16 @@ async fn workers_go_and_come_back_on_a_live_dataset() {
     let without = json!({"masterPhase": "Ready", "workerPhase": "", "currentWorkerNumberScheduled": 0, "workerNumberAvailable": null});
     operator.status(KIND, "images", &without).await;
     operator.gone("apps/v1", "StatefulSet", "images-jindofs-worker").await;
-    operator.clean_nodes().await;
+    // What marks a node with a cache stays until the cache is emptied.
+    let unused = || async {
+        operator
+            .node_labels()
+            .await
+            .keys()
+            .all(|key| !key.starts_with("fluid.io/"))
+            .then_some(())
+    };
+    operator.eventually("no node counts as one with workers", unused).await;
     operator.bound("images").await;
     operator
         .patch(KIND, "images", &json!({"spec": {"worker": {"disabled": false}}}))
