@@ -147,7 +147,7 @@ async fn a_pod_without_its_image_is_shown_and_so_is_its_recovery() {
     complains(&operator, &[trouble]).await;
     for kind in ["Dataset", KIND] {
         operator
-            .event_saying("ImagePullBackOff", &uid(&operator, kind).await, trouble)
+            .event_saying("ErrorProcessRuntime", &uid(&operator, kind).await, trouble)
             .await;
     }
     // What is mounted stays mounted.

@@ -12,6 +12,9 @@ impl Request {
     pub async fn setup(&mut self) -> Result<bool, EngineError> {
         if self.should_setup_master().await? {
             self.setup_master().await?;
+        } else {
+            // What is corrected before it ever worked must not wait until it works.
+            self.sync_runtime().await?;
         }
         if !self.check_master_ready().await? {
             self.check_and_update_runtime_status();

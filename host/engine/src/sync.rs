@@ -53,7 +53,7 @@ impl Request {
 
     /// SyncRuntime: a change of the spec becomes an upgrade of the release, and so does an object of it that somebody deleted. What is
     /// refused does not keep the release from being repaired.
-    async fn sync_runtime(&mut self) -> Result<(), EngineError> {
+    pub(crate) async fn sync_runtime(&mut self) -> Result<(), EngineError> {
         let installed = self.installed().await?;
         if let Some(release) = &installed {
             self.keep_values_map(release).await?;

@@ -62,10 +62,12 @@ impl Trouble {
     /// What helps.
     fn remedy(&self) -> &'static str {
         self.remedy.unwrap_or(match self.reason.as_str() {
-            "Unschedulable" => "add or free nodes that fit, or correct node selectors, affinities, tolerations and resources",
+            "Unschedulable" => {
+                "add or free nodes that fit, or correct node selectors, affinities, tolerations and resources, and then delete the pod"
+            }
             "SchedulingGated" => "remove the scheduling gates of the pod",
-            IMAGE | "ErrImageNeverPull" => "correct the image or its imagePullSecrets",
-            "InvalidImageName" => "correct the image",
+            IMAGE | "ErrImageNeverPull" => "correct the image or its imagePullSecrets, and then delete the pod",
+            "InvalidImageName" => "correct the image, and then delete the pod",
             "CreateContainerConfigError" | "FailedMount" | "FailedAttachVolume" => "create what is missing, or correct what refers to it",
             CRASH => "correct what the container complains of; its log says more",
             "FailedCreate" => "correct what the API server refuses, such as a quota or a policy",
