@@ -133,7 +133,7 @@ async fn bound_follows_at_once_when_the_worker_is_ready() {
     let operator = Operator::start_serving("at-once").await;
     operator.apply(&secret(2)).await;
     operator.apply(&dataset("demo")).await;
-    operator.apply(&runtime("demo")).await;
+    operator.apply(&runtime_of(&operator, &[])).await;
     let (pods, datasets) = (
         Api::<Pod>::namespaced(operator.client.clone(), &operator.namespace),
         operator.datasets(),
