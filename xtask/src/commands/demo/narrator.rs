@@ -136,7 +136,7 @@ fn dataset(status: &Value) -> String {
     if files.parse::<u64>().is_ok() {
         state.push_str(&format!(", {size} in {files} files"));
     }
-    if let Some(cached) = status["cacheStates"]["cached"].as_str() {
+    if let Some(cached) = status["cacheStates"]["cached"].as_str().filter(|cached| !cached.is_empty()) {
         state.push_str(&format!(", {cached} cached"));
     }
     let failed = |condition: &&Value| condition["type"] == "NotReady" && condition["status"] == "True";

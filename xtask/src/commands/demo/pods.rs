@@ -14,12 +14,15 @@ use crate::commands::interrupt;
 const EXAMPLE: &str = "docs/examples/pods.yaml";
 /// How long the pods may take; their fuse pod has to start first.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// Twice as long as it takes until cache states are read again.
-const SYNC: Duration = Duration::from_secs(30);
+/// As long as it takes until cache states, and then sizes, are read again, and as much more.
+const SYNC: Duration = Duration::from_secs(60);
 /// What `sha256sum -c` says of what is as it was written.
 const AS_WRITTEN: &str = "/data/hello: OK";
 
-/// Has one pod write and another read, and waits until the Dataset shows what is cached.
+/// What the Dataset shows of what was written.
+const WRITTEN: &str = " 8.00MiB in ";
+
+/// Has one pod write and another read, and waits until the Dataset shows what there is, and what of it is cached.
 pub fn run(cluster: &Cluster, narrator: &mut Narrator<'_>) -> Result<()> {
     say(&format!(
         "applying {EXAMPLE}: a pod that writes 8 MiB into the claim, and one that reads them"
@@ -41,6 +44,8 @@ pub fn run(cluster: &Cluster, narrator: &mut Narrator<'_>) -> Result<()> {
     println!("$ kubectl logs reader\n{}\n", log.trim_end());
 
     // What is read is cached, if JuiceFS finds as much of the disk free as the tiered store's `low` says.
+    let written = |state: &str| state.contains(WRITTEN);
+    narrator.until(&format!("Dataset {NAME}"), SYNC, written)?;
     let cached = |state: &str| state.contains(" cached") && !state.contains(" 0.00B cached");
     if narrator.until(&format!("Dataset {NAME}"), SYNC, cached).is_err() {
         println!("    nothing is cached: see `kubectl logs {NAME}-worker-0`, which tells when the disk is too full for it");
