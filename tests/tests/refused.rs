@@ -3,12 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
 use k8s_openapi::api::core::v1::{Node, PersistentVolume};
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, ValidationRule};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
 use wasser_tests::manifests::{dataset, runtime, secret};
+use wasser_tests::operator::{install_crds, relax_crds};
 use wasser_tests::{Operator, User};
 
 const API: &str = "data.fluid.io/v1alpha1";
@@ -170,37 +171,22 @@ async fn a_dataset_that_cannot_be_read_names_its_field_and_can_be_deleted() {
     operator.end().await;
 }
 
-/// Gives a definition these rules on whole objects, and returns those that it had.
-async fn exchange_rules(
-    crds: &Api<CustomResourceDefinition>,
-    name: &str,
-    rules: Option<Vec<ValidationRule>>,
-) -> Option<Vec<ValidationRule>> {
-    let mut crd = crds.get(name).await.unwrap();
-    let schema = crd.spec.versions[0].schema.as_mut().unwrap().open_api_v3_schema.as_mut().unwrap();
-    let before = std::mem::replace(&mut schema.x_kubernetes_validations, rules);
-    crds.replace(name, &Default::default(), &crd).await.unwrap();
-    before
-}
-
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn objects_whose_names_were_never_allowed_can_be_deleted() {
     let operator = Operator::start_serving("never-allowed").await;
-    let crds = Api::<CustomResourceDefinition>::all(operator.client.clone());
     // As an earlier controller has left them, under definitions that said nothing of names.
-    for (object, plural, finalizer) in [
-        (dataset("1demo"), "datasets", "fluid-dataset-controller-finalizer"),
-        (runtime("1demo"), "juicefsruntimes", "juicefs-runtime-controller-finalizer"),
+    relax_crds(&operator.client).await;
+    for (object, finalizer) in [
+        (dataset("1demo"), "fluid-dataset-controller-finalizer"),
+        (runtime("1demo"), "juicefs-runtime-controller-finalizer"),
     ] {
         let mut object: Value = object;
         object["metadata"]["finalizers"] = json!([finalizer]);
-        let definition = format!("{plural}.data.fluid.io");
-        let rules = exchange_rules(&crds, &definition, None).await;
         let created = async || operator.try_apply(&object).await.ok().map(drop);
-        operator.eventually("the API server knows of no rule on names", created).await;
-        exchange_rules(&crds, &definition, rules).await;
+        operator.eventually("the API server knows the CRDs without rules", created).await;
     }
+    install_crds(&operator.client).await;
     operator.delete(API, "JuiceFSRuntime", "1demo").await;
     operator.gone(API, "JuiceFSRuntime", "1demo").await;
     operator.delete(API, "Dataset", "1demo").await;
