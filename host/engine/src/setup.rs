@@ -13,8 +13,12 @@ impl Request {
         if self.should_setup_master().await? {
             self.setup_master().await?;
         } else {
-            // What is corrected before it ever worked must not wait until it works.
-            self.sync_runtime().await?;
+            // What is corrected before it ever worked must not wait until it works. Why a release is left as it is on purpose is reported once it
+            // does.
+            match self.sync_runtime().await {
+                Err(error) if !error.leaves_release() => return Err(error),
+                _ => {}
+            }
         }
         if !self.check_master_ready().await? {
             self.check_and_update_runtime_status();
