@@ -5,9 +5,6 @@ use wasser_sdk::{Description, Fuse, Role, Want};
 /// The role of the pods that hold the metadata.
 pub const MASTER: &str = "master";
 
-/// A runtime that does not say how many workers it wants has none, as in Fluid, whose own updates drop `replicas: 0` from the object.
-const NO_WORKERS: u32 = 0;
-
 /// Kinds of the chart's objects.
 const KINDS: &[&str] = &["StatefulSet", "DaemonSet", "ConfigMap", "Service"];
 
@@ -23,16 +20,12 @@ pub fn description() -> Description {
         replicas: Some("/spec/master/replicas".into()),
         default_replicas: 1,
     };
-    let worker = Role {
-        default_replicas: NO_WORKERS,
-        ..Role::workers("alluxio-worker")
-    };
     Description {
         kind: "AlluxioRuntime".into(),
         plural: "alluxioruntimes".into(),
         engine: "alluxio".into(),
         implementation: None,
-        roles: vec![master, worker, Role::fuse("alluxio-fuse")],
+        roles: vec![master, Role::workers("alluxio-worker"), Role::fuse("alluxio-fuse")],
         fuse: Fuse {
             mount_type: "fuse.alluxio-fuse".into(),
             directory: "alluxio-fuse".into(),

@@ -19,8 +19,6 @@ pub fn description() -> Description {
     };
     let worker = Role {
         suffix: "-jindofs-worker".into(),
-        // A runtime that does not say how many it wants has none, as in Fluid, whose own updates drop `replicas: 0` from the object.
-        default_replicas: 0,
         ..Role::workers("jindofs-worker")
     };
     let fuse = Role {

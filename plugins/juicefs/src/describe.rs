@@ -17,14 +17,7 @@ pub fn description() -> Description {
         plural: "juicefsruntimes".into(),
         engine: "juicefs".into(),
         implementation: None,
-        roles: vec![
-            Role {
-                // A runtime that does not say how many it wants has none, as in Fluid, whose own updates drop `replicas: 0` from the object.
-                default_replicas: 0,
-                ..Role::workers("juicefs-worker")
-            },
-            Role::fuse("juicefs-fuse"),
-        ],
+        roles: vec![Role::workers("juicefs-worker"), Role::fuse("juicefs-fuse")],
         fuse: Fuse {
             mount_type: "JuiceFS".into(),
             directory: "juicefs-fuse".into(),

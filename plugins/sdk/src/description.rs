@@ -50,7 +50,8 @@ pub struct Role {
 }
 
 impl Role {
-    /// Workers in a StatefulSet `<name>-worker`, as many as `/spec/replicas` says, placed and scaled by the host.
+    /// Workers in a StatefulSet `<name>-worker`, as many as `/spec/replicas` says, placed and scaled by the host. A runtime that does not say how many
+    /// has none, as in Fluid, whose own updates drop `replicas: 0` from the object.
     pub fn workers(container: &str) -> Self {
         Role {
             name: "worker".into(),
@@ -60,7 +61,7 @@ impl Role {
             needed_for_bound: true,
             starts_at_zero: true,
             replicas: Some("/spec/replicas".into()),
-            default_replicas: 1,
+            default_replicas: 0,
         }
     }
 

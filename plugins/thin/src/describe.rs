@@ -17,11 +17,7 @@ pub fn description() -> Description {
         engine: "thin".into(),
         implementation: None,
         roles: vec![
-            Role {
-                // A runtime that does not say how many it wants has none, as in Fluid, whose own updates drop `replicas: 0` from the object.
-                default_replicas: 0,
-                ..Role::workers("thin-worker")
-            },
+            Role::workers("thin-worker"),
             Role {
                 needed_for_bound: true,
                 ..Role::fuse("thin-fuse")
