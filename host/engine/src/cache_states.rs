@@ -6,10 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::implement::answer;
 use crate::request::Request;
 use crate::sizes::Unread;
-use crate::tasks::Progress;
-
-/// The pause between two failing reads doubles so often: from 15 s to 8 min.
-const LONGEST_BACKOFF: u32 = 5;
+use crate::tasks::{Progress, backoff};
 
 impl Request {
     /// Reads the cache states when a period has passed, and shows what was read last. The sizes come first: pods that have just started are
@@ -38,7 +35,7 @@ impl Request {
             }
             Some(Progress::Done(Err(Unread::Later(_))) | Progress::Running) | None => {}
         }
-        let pause = self.cluster.settings.sync_period * 2_u32.pow(failing.min(LONGEST_BACKOFF));
+        let pause = backoff(self.cluster.settings.sync_period, failing);
         if tasks.age(&self.uid).is_none_or(|age| age >= pause) {
             if failing > 0 {
                 tasks.failed(&self.uid);

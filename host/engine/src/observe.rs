@@ -203,7 +203,7 @@ impl Request {
 }
 
 fn is_idle(state: &RoleState) -> bool {
-    state.role.needed_for_bound && state.exists && !state.serves()
+    state.exists && state.fails_dataset()
 }
 
 fn idle_key(state: &RoleState) -> String {

@@ -55,6 +55,12 @@ fn problem(is_set_up: bool, error: Option<&EngineError>, troubles: &[RoleTrouble
     })
 }
 
+/// What a Dataset shows to be wrong with it.
+fn complaint(status: &DatasetStatus) -> Option<&str> {
+    let found = status.conditions.iter().find(|condition| condition.condition_type == NOT_READY);
+    found.map(|condition| condition.message.as_deref().unwrap_or_default())
+}
+
 /// What changed between two statuses of a Dataset.
 fn changes(name: &str, before: &DatasetStatus, after: &DatasetStatus) -> Vec<Change> {
     let change = |reason, message, on_runtime| Change {
@@ -74,11 +80,7 @@ fn changes(name: &str, before: &DatasetStatus, after: &DatasetStatus) -> Vec<Cha
         let message = format!("The mounts were updated: {}.", mount_changes(&before.mounts, &after.mounts));
         all.push(change(events::MOUNTS_UPDATED, message, false));
     }
-    let was_wrong = |status: &DatasetStatus| {
-        let found = status.conditions.iter().find(|condition| condition.condition_type == NOT_READY);
-        found.map(|condition| condition.message.clone().unwrap_or_default())
-    };
-    if let (Some(message), None) = (was_wrong(before), was_wrong(after)) {
+    if let (Some(message), None) = (complaint(before), complaint(after)) {
         all.push(change(events::RECOVERED, format!("This is over: {message}"), true));
     }
     all
@@ -169,13 +171,8 @@ impl Request {
     }
 
     fn shows_other_troubles(&self) -> bool {
-        let shown = |status: &DatasetStatus| {
-            let conditions = status.conditions.iter();
-            let bad = conditions.filter(|condition| condition.condition_type == NOT_READY);
-            bad.map(|condition| condition.message.clone()).collect::<Vec<_>>()
-        };
         let before = self.dataset.as_ref().and_then(|dataset| dataset.status.as_ref());
-        before.map(shown).unwrap_or_default() != shown(&self.dataset_status)
+        before.and_then(complaint) != complaint(&self.dataset_status)
     }
 
     /// Publishes what went wrong as events on both objects.

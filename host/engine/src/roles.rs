@@ -143,6 +143,11 @@ impl RoleState {
         self.phase() != "NotReady"
     }
 
+    /// Whether the Dataset needs the role to serve, and it does not.
+    pub fn fails_dataset(&self) -> bool {
+        self.role.needed_for_bound && !self.serves()
+    }
+
     /// What the plugin is told.
     pub fn status(&self) -> RoleStatus {
         RoleStatus {

@@ -43,8 +43,8 @@ impl Request {
         self.check_and_update_runtime_status();
         self.sync_cache_states();
         self.update_cache_of_dataset();
-        let serves = |state: &RoleState| !state.role.needed_for_bound || state.serves();
-        if failed.0.as_ref().is_none_or(EngineError::leaves_release) && !self.refused && self.roles.iter().all(serves) {
+        let serves = !self.roles.iter().any(RoleState::fails_dataset);
+        if failed.0.as_ref().is_none_or(EngineError::leaves_release) && !self.refused && serves {
             failed.keep(self.sync_ufs().await);
         }
         self.sync_schedule_info_to_cache_nodes();
@@ -145,8 +145,7 @@ impl Request {
                 return Err(error);
             }
         }
-        let idle = self.roles.iter().find(|state| state.role.needed_for_bound && !state.serves());
-        let Some(idle) = idle.cloned() else {
+        let Some(idle) = self.roles.iter().find(|state| state.fails_dataset()).cloned() else {
             self.update_dataset_status(DatasetPhase::Bound);
             return Ok(());
         };

@@ -18,6 +18,14 @@ pub enum Progress<T> {
     Done(T),
 }
 
+/// The pause after failures doubles so often: from 15 s to 8 min with the usual period.
+const LONGEST_BACKOFF: u32 = 5;
+
+/// The pause from the start of a task to its next one, after so many failures in a row.
+pub fn backoff(period: Duration, failures: u32) -> Duration {
+    period * 2_u32.pow(failures.min(LONGEST_BACKOFF))
+}
+
 struct Entry<T> {
     started: Instant,
     took: Option<Duration>,

@@ -12,23 +12,8 @@ use support::KIT;
 use support::scripts::master_by;
 use wasser_alluxio::Alluxio;
 use wasser_sdk::testing::{FakeHost, exit};
-use wasser_sdk::{Error, Implement, Result, UfsChange};
-use wasser_testkit::scripts::{HOSTILE, Sandbox, Script};
-
-/// The values, or nothing where a field is refused.
-fn accepted(values: Result<Value>) -> Option<Value> {
-    match values {
-        Ok(values) => Some(values),
-        Err(Error::InvalidSpec { field, .. }) => {
-            assert!(
-                field.starts_with("Dataset.spec") || field.starts_with("AlluxioRuntime.spec"),
-                "{field}"
-            );
-            None
-        }
-        Err(other) => panic!("{other:?}"),
-    }
-}
+use wasser_sdk::{Implement, UfsChange};
+use wasser_testkit::scripts::{HOSTILE, Sandbox, Script, accepted};
 
 /// What the plugin's commands ask of Alluxio when mounts change, with the scripts of a master's pod behind the host.
 fn update(documents: &[Value], sandbox: Sandbox, removed: &[String]) -> Vec<Vec<String>> {
@@ -65,7 +50,7 @@ async fn paths_sources_and_options_reach_alluxio_as_they_are() {
             "encryptOptions": [{"name": "secret", "valueFrom": key}]
         });
         let documents = KIT.pair(json!({"sharedOptions": {"shared": text}, "mounts": [mount]}), json!({}));
-        let Some(values) = accepted(support::values(&documents)) else {
+        let Some(values) = accepted(support::values(&documents), "AlluxioRuntime") else {
             continue;
         };
         reached += 1;
@@ -234,7 +219,7 @@ async fn settings_are_words_for_the_start_script_of_the_image() {
     let mut reached: BTreeMap<&str, usize> = BTreeMap::new();
     for text in HOSTILE.iter().chain(&["plain", "/plain/path", "a+b@c"]) {
         for (place, documents) in with_settings(text) {
-            let Some(values) = accepted(support::values(&documents)) else {
+            let Some(values) = accepted(support::values(&documents), "AlluxioRuntime") else {
                 continue;
             };
             *reached.entry(place).or_default() += 1;

@@ -101,10 +101,14 @@ pub fn split(list: &str) -> impl Iterator<Item = &str> {
     list.split(':').map(str::trim).filter(|directory| !directory.is_empty())
 }
 
+/// The names in a path. Two paths with the same ones are one directory.
+pub fn parts(path: &str) -> Vec<&str> {
+    path.split('/').filter(|part| !matches!(*part, "" | ".")).collect()
+}
+
 /// Whether two paths are one directory.
 pub fn same(one: &str, other: &str) -> bool {
-    let parts = |path| str::split(path, '/').filter(|part| !matches!(*part, "" | "."));
-    parts(one).eq(parts(other))
+    parts(one) == parts(other)
 }
 
 /// Refuses a cache directory that cannot be one. `memory` is a word of JuiceFS.

@@ -72,17 +72,13 @@ impl Volumes {
 
     /// Whether a path lies in a volume that outlives the pod, and not in a directory that goes with it.
     pub fn hold(&self, path: &str) -> bool {
-        let parts = |path: &str| -> Vec<String> {
-            let parts = path.split('/').filter(|part| !matches!(*part, "" | "."));
-            parts.map(str::to_string).collect()
-        };
-        let path = parts(path);
+        let path = store::parts(path);
         let lasts = |mount: &Value| {
             let volume = self.volumes.iter().find(|volume| text(volume, "name") == text(mount, "name"));
             volume.is_none_or(|volume| volume.get("emptyDir").is_none())
         };
         // The innermost mount is the one that counts.
-        let above = self.mounts.iter().map(|mount| (parts(text(mount, "mountPath")), mount));
+        let above = self.mounts.iter().map(|mount| (store::parts(text(mount, "mountPath")), mount));
         let above = above.filter(|(at, _)| !at.is_empty() && path.starts_with(at));
         above.max_by_key(|(at, _)| at.len()).is_some_and(|(_, mount)| lasts(mount))
     }

@@ -8,9 +8,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use support::KIT;
-use wasser_sdk::{Error, Result};
 use wasser_testkit::Helm;
-use wasser_testkit::scripts::{HOSTILE, Sandbox, Script};
+use wasser_testkit::scripts::{HOSTILE, Sandbox, Script, accepted};
 
 /// What is of the container in the scripts' paths.
 const ROOTS: &[&str] = &[
@@ -31,17 +30,6 @@ const PROGRAMS: &[&str] = &[
 ];
 /// The variables with values of Secrets.
 const VARIABLES: &[&str] = &["METAURL", "ACCESS_KEY", "SECRET_KEY", "TOKEN"];
-
-fn accepted(values: Result<Value>) -> Option<Value> {
-    match values {
-        Ok(values) => Some(values),
-        Err(Error::InvalidSpec { field, .. }) => {
-            assert!(field.starts_with("Dataset.") || field.starts_with("JuiceFSRuntime."), "{field}");
-            None
-        }
-        Err(other) => panic!("{other:?}"),
-    }
-}
 
 /// A community and an enterprise file system with this text wherever users write some, one place at a time: what is refused in one place may be
 /// accepted in another.
@@ -100,7 +88,7 @@ async fn what_users_write_reaches_juicefs_as_it_is() {
     for (at, text) in HOSTILE.iter().enumerate() {
         for documents in manifests(text) {
             asked += 1;
-            let Some(values) = accepted(support::values(&documents)) else {
+            let Some(values) = accepted(support::values(&documents), "JuiceFSRuntime") else {
                 continue;
             };
             let words = words(&helm, &values, text, at + asked).await;

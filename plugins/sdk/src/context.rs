@@ -70,8 +70,12 @@ impl<S: DeserializeOwned> Context<S> {
     /// do not parse are not.
     pub fn parse(raw: RawContext) -> Result<Self> {
         Ok(Context {
-            runtime: fields::parse(&kind(&raw.runtime), &raw.runtime)?,
-            dataset: raw.dataset.as_deref().map(|text| fields::parse("Dataset", text)).transpose()?,
+            runtime: fields::parse(|| kind(&raw.runtime), &raw.runtime)?,
+            dataset: raw
+                .dataset
+                .as_deref()
+                .map(|text| fields::parse(|| "Dataset".into(), text))
+                .transpose()?,
             installed: raw
                 .installed
                 .as_deref()

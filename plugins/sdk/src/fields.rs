@@ -1,19 +1,13 @@
 //! Objects of users, read into types. What does not fit is reported by the path of its field.
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::{Error, Result};
 
-/// Reads a JSON document. `object` is what the path of a field begins with: the kind.
-pub fn parse<T: DeserializeOwned>(object: &str, text: &str) -> Result<T> {
+/// Reads a JSON document. `object` gives what the path of a field begins with, the kind; it is asked only for what does not fit.
+pub fn parse<T: DeserializeOwned>(object: impl FnOnce() -> String, text: &str) -> Result<T> {
     let mut document = serde_json::Deserializer::from_str(text);
-    serde_path_to_error::deserialize(&mut document).map_err(|error| refusal(object, &error))
-}
-
-/// Reads a part of a JSON document. `object` is what the path of a field begins with: `ThinRuntimeProfile.spec`.
-pub fn read<T: DeserializeOwned>(object: &str, value: &Value) -> Result<T> {
-    serde_path_to_error::deserialize(value).map_err(|error| refusal(object, &error))
+    serde_path_to_error::deserialize(&mut document).map_err(|error| refusal(&object(), &error))
 }
 
 fn refusal(object: &str, error: &serde_path_to_error::Error<serde_json::Error>) -> Error {
@@ -40,7 +34,7 @@ mod tests {
 
     use rstest::rstest;
     use serde::Deserialize;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -81,7 +75,9 @@ mod tests {
     )]
     #[case::whole(json!("text"), "DemoRuntime: invalid type: string \"text\", expected struct Spec; correct the field")]
     fn the_field_is_named(#[case] value: Value, #[case] message: &str) {
-        assert_eq!(read::<Spec>("DemoRuntime", &value).unwrap_err().to_string(), message);
-        assert_eq!(parse::<Spec>("DemoRuntime", &value.to_string()).unwrap_err().to_string(), message);
+        assert_eq!(
+            parse::<Spec>(|| "DemoRuntime".into(), &value.to_string()).unwrap_err().to_string(),
+            message
+        );
     }
 }

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 use wasser_chart::Rendered;
+use wasser_sdk::Error;
 
 /// Text that a shell would interpret: each runs the program `owned`, or becomes other words than it is.
 pub const HOSTILE: &[&str] = &[
@@ -104,6 +105,19 @@ impl Script {
             find(&object.data, &format!("{kind} {name}"), &mut found);
         }
         found
+    }
+}
+
+/// The values, or nothing where a field of the Dataset's spec or that of the runtime, which is of this kind, is refused. Fails for anything else.
+pub fn accepted(values: Result<Value, Error>, kind: &str) -> Option<Value> {
+    match values {
+        Ok(values) => Some(values),
+        Err(Error::InvalidSpec { field, .. }) => {
+            let of_spec = |kind: &str| field.starts_with(&format!("{kind}.spec"));
+            assert!(of_spec("Dataset") || of_spec(kind), "{field}");
+            None
+        }
+        Err(other) => panic!("{other:?}"),
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use crate::tasks::backoff;
+
 /// The pause between two reads of what somebody may write, while the cache does not show that anybody does.
 const WRITABLE: Duration = Duration::from_secs(120);
 /// The pause between two reads of what nobody may write through the Dataset.
 const READ_ONLY: Duration = Duration::from_secs(1800);
 /// How many times as long as the last read took the pause is at least.
 const SHARE: u32 = 20;
-/// The pause between two failing reads doubles so often: from 15 s to 8 min.
-const LONGEST_BACKOFF: u32 = 5;
 
 /// How the last read ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl Look {
             Last::NotSupported => None,
             Last::Later(_) | Last::Failed(_) if self.ready_anew => Some(Duration::ZERO),
             Last::Later(after) => Some(after.clamp(Duration::from_secs(1), self.period.max(Duration::from_secs(1)))),
-            Last::Failed(before) => Some(self.period * 2_u32.pow(before.min(LONGEST_BACKOFF))),
+            Last::Failed(before) => Some(backoff(self.period, before)),
             Last::Read => {
                 let soon = self.exceeded || (self.writable && self.states_changed);
                 let pause = match (soon, self.writable) {
