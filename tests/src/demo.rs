@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::manifests::{dataset, runtime, secret, with};
+use crate::manifests::{dataset, runtime, secret, with, with_store};
 use crate::tools::try_kubectl;
 use crate::{Installed, User, pods};
 
@@ -18,21 +18,9 @@ const FUSE: &str = "role=juicefs-fuse";
 pub async fn bound(name: &str, database: u8, change: impl FnOnce(Value) -> Value) -> Installed {
     let installed = Installed::start(name).await;
     installed.apply(&secret(database)).await;
-    let store = format!("{STORE}/{database}-{}", installed.namespace);
-    let mount = json!([{"name": "store", "mountPath": "/data/store"}]);
-    let shared = [
-        (
-            "/spec/volumes",
-            json!([{"name": "store", "hostPath": {"path": store, "type": "DirectoryOrCreate"}}]),
-        ),
-        // However full the disk is.
-        ("/spec/tieredstore/levels/0/low", json!("0.01")),
-        ("/spec/worker/volumeMounts", mount.clone()),
-        ("/spec/fuse/volumeMounts", mount),
-    ];
-    let runtime = shared
-        .into_iter()
-        .fold(runtime("demo"), |runtime, (path, value)| with(runtime, path, value));
+    let runtime = with_store(runtime("demo"), &format!("{STORE}/{database}-{}", installed.namespace));
+    // However full the disk is.
+    let runtime = with(runtime, "/spec/tieredstore/levels/0/low", json!("0.01"));
     installed.apply(&dataset("demo")).await;
     installed.apply(&change(runtime)).await;
     installed.bound("demo").await;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use crate::metrics::Metrics;
 use crate::{Operator, User};
 
-/// How long anything may take before a test fails. Containers of a real node take a few seconds to start.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How long anything may take before a test fails. An Alluxio is four Java machines, and up to three clusters share two cores.
+pub const PATIENCE: Duration = Duration::from_secs(180);
 /// How long something must stay as it is to count as at rest.
 pub const QUIET: Duration = Duration::from_secs(3);
 /// Between two looks.

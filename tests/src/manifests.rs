@@ -46,6 +46,15 @@ pub fn runtime(name: &str) -> Value {
     })
 }
 
+/// The runtime with this directory of the node for the blocks of its file system.
+pub fn with_store(runtime: Value, path: &str) -> Value {
+    with(
+        runtime,
+        "/spec/volumes/0/hostPath",
+        json!({"path": path, "type": "DirectoryOrCreate"}),
+    )
+}
+
 /// The Dataset on Alluxio of `alluxio.yaml` and its runtime under another name, sharing their nodes; the Dataset with these mounts, if any.
 pub fn alluxio(name: &str, mounts: Option<Value>) -> Vec<Value> {
     let renamed = |object| {

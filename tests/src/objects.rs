@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Event, Node};
+use k8s_openapi::jiff::Timestamp;
 use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, ResourceExt};
@@ -154,15 +155,23 @@ impl User {
 
     /// Waits until a Dataset has a condition of this type that is true, and gives its message.
     pub async fn condition(&self, name: &str, kind: &str) -> String {
+        self.condition_saying(name, kind, &[]).await.0
+    }
+
+    /// Waits until a Dataset has a condition of this type that is true and says all of this, and gives its message and since when it is so.
+    pub async fn condition_saying(&self, name: &str, kind: &str, texts: &[&str]) -> (String, Timestamp) {
         let look = |dataset: &DynamicObject| {
             let conditions = dataset.data["status"]["conditions"].as_array()?;
             let found = conditions
                 .iter()
                 .find(|condition| condition["type"] == kind && condition["status"] == "True")?;
-            found["message"].as_str().map(str::to_owned)
+            let message = found["message"]
+                .as_str()
+                .filter(|message| texts.iter().all(|text| message.contains(text)))?;
+            Some((message.to_owned(), found["lastTransitionTime"].as_str()?.parse().ok()?))
         };
-        self.object("data.fluid.io/v1alpha1", "Dataset", name, &format!("the condition {kind}"), look)
-            .await
+        let what = format!("the condition {kind} says {texts:?}");
+        self.object("data.fluid.io/v1alpha1", "Dataset", name, &what, look).await
     }
 
     /// Waits for an event about an object.
@@ -206,6 +215,15 @@ impl User {
         let api = self.api(api_version, kind);
         let gone = || async { api.get_opt(name).await.expect("reading an object").is_none().then_some(()) };
         self.eventually(&format!("{kind} {name} is gone"), gone).await;
+    }
+
+    /// Deletes an object and waits until another one of its name exists.
+    pub async fn delete_until_put_back(&self, api_version: &str, kind: &str, name: &str) {
+        let api = self.api(api_version, kind);
+        let first = api.get(name).await.expect("reading an object").uid();
+        self.delete(api_version, kind, name).await;
+        let another = |object: &DynamicObject| (object.uid() != first).then_some(());
+        self.object(api_version, kind, name, "it is put back", another).await;
     }
 
     /// Deletes a Dataset, and with it its runtime, and waits until both are gone.

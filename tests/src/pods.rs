@@ -1,7 +1,7 @@
 //! Pods that use datasets, on nodes that have containers.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use kube::ResourceExt;
 use kube::api::{DynamicObject, ListParams, PostParams};
@@ -13,8 +13,6 @@ use crate::tools::{kubectl, kubectl_says};
 
 /// Where these pods have the dataset.
 pub const DATA: &str = "/data";
-/// How long such a pod may take to start: the client of its dataset may have to start first.
-const PATIENCE: Duration = Duration::from_secs(120);
 /// The label of these pods.
 const LABEL: &str = "app=user";
 
@@ -53,7 +51,7 @@ impl User {
     pub async fn run(&self, pod: &Value) {
         self.apply(pod).await;
         let name = pod["metadata"]["name"].as_str().expect("a name");
-        self.object_within(PATIENCE, "v1", "Pod", name, "it is ready", is_ready).await;
+        self.object("v1", "Pod", name, "it is ready", is_ready).await;
     }
 
     /// Runs a pod that mounts the claim of a Dataset, and whatever is mounted there later.

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use kube::ResourceExt;
 use kube::api::DynamicObject;
@@ -17,8 +17,6 @@ const KIND: &str = "AlluxioRuntime";
 const NAME: &str = "warehouse";
 /// The directory of the node below which the manifest has its data sources.
 const STORE: &str = "/var/lib/wasser-e2e";
-/// Starting Alluxio takes four Java machines, on a machine that may be busy.
-const PATIENCE: Duration = Duration::from_secs(180);
 /// What the data sources hold: `warehouse/a`, `more/one/{b,late}` and `more/two/{c,d}`.
 const FILL: &str = "rm -rf /data/warehouse /data/more && mkdir -p /data/warehouse /data/more/one /data/more/two && \
     head -c 3145728 /dev/urandom > /data/warehouse/a && echo b > /data/more/one/b && echo late > /data/more/one/late && \
@@ -57,7 +55,7 @@ async fn bound(installed: &Installed) {
 /// Waits until the Dataset is as it should be.
 async fn shows(installed: &Installed, what: &str, look: impl Fn(&Value) -> bool) {
     let look = |dataset: &DynamicObject| look(&dataset.data["status"]).then_some(());
-    installed.object_within(PATIENCE, API, "Dataset", NAME, what, look).await;
+    installed.object(API, "Dataset", NAME, what, look).await;
 }
 
 /// Waits until the Dataset's status shows mounts of these names, and the Dataset is Bound.
@@ -81,9 +79,7 @@ async fn replaced(installed: &Installed, pod: &str) {
         let pod = pods.get_opt(pod).await.unwrap()?;
         (pod.uid() != old.uid() && is_ready(&pod).is_some()).then_some(())
     };
-    installed
-        .eventually_within(PATIENCE, &format!("{pod} has started anew"), anew)
-        .await;
+    installed.eventually(&format!("{pod} has started anew"), anew).await;
 }
 
 /// Waits until the Dataset and its runtime are gone, and checks that nothing else is left.
@@ -91,7 +87,7 @@ async fn gone(installed: &Installed) {
     for kind in ["Dataset", KIND] {
         let api = installed.api(API, kind);
         let gone = || async { api.get_opt(NAME).await.unwrap().is_none().then_some(()) };
-        installed.eventually_within(PATIENCE, &format!("the {kind} is gone"), gone).await;
+        installed.eventually(&format!("the {kind} is gone"), gone).await;
     }
     installed.empty(&[]).await;
     installed.clean_nodes().await;
@@ -127,7 +123,7 @@ async fn a_users_manifest_is_served_follows_its_mounts_and_survives_its_master()
         Some(())
     };
     let began = Instant::now();
-    installed.eventually_within(PATIENCE, "master and worker are ready", ready).await;
+    installed.eventually("master and worker are ready", ready).await;
     let since = Instant::now();
     bound(&installed).await;
     println!(
@@ -198,7 +194,7 @@ async fn a_refused_mount_keeps_no_other_away_workers_are_scaled_and_a_dead_maste
             .filter(|said| said.contains("/more/missing"))
             .map(str::to_owned)
     };
-    let said = installed.eventually_within(PATIENCE, "what Alluxio refuses is told", refused).await;
+    let said = installed.eventually("what Alluxio refuses is told", refused).await;
     assert!(said.contains("does not exist"), "{said}");
     let listed = table(&installed).await;
     assert!(listed.contains(" on  /one ") && listed.contains(" on  /two "), "{listed}");
@@ -209,7 +205,7 @@ async fn a_refused_mount_keeps_no_other_away_workers_are_scaled_and_a_dead_maste
     let uid = installed.api(API, KIND).get(NAME).await.unwrap().uid().unwrap();
     installed.apply(&shared(json!([native, bad, one]))).await;
     installed
-        .event_within(PATIENCE, "ErrorProcessRuntime", &uid, "Ufs path /more/missing does not exist")
+        .event_saying("ErrorProcessRuntime", &uid, "Ufs path /more/missing does not exist")
         .await;
     installed.apply(&shared(json!([native, one]))).await;
     has_mounts(&installed, &["warehouse", "one"]).await;
@@ -223,7 +219,7 @@ async fn a_refused_mount_keeps_no_other_away_workers_are_scaled_and_a_dead_maste
             (there && status["workerPhase"] == "Ready").then_some(())
         };
         let what = format!("it has {replicas} workers");
-        installed.object_within(PATIENCE, API, KIND, NAME, &what, scaled).await;
+        installed.object(API, KIND, NAME, &what, scaled).await;
         if replicas == 2 {
             let capacity = |status: &Value| status["cacheStates"]["cacheCapacity"] == "128.00MiB";
             shows(&installed, "the capacity of two workers", capacity).await;
@@ -253,7 +249,7 @@ async fn a_refused_mount_keeps_no_other_away_workers_are_scaled_and_a_dead_maste
     installed.delete_pods().await;
     installed.delete(API, "Dataset", NAME).await;
     let skipped = installed
-        .event_within(PATIENCE, "ErrorProcessRuntime", &uid, "Failed to clean the cache after 3 attempts")
+        .event_saying("ErrorProcessRuntime", &uid, "Failed to clean the cache after 3 attempts")
         .await;
     let note = skipped.message.unwrap_or_default();
     assert!(note.contains("no master pod is ready"), "{note}");

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
-use std::time::Duration;
-
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
@@ -14,8 +12,6 @@ use wasser_tests::s3::{S3, keys};
 const API: &str = "data.fluid.io/v1alpha1";
 const NAME: &str = "warehouse";
 const KEYS: &str = "warehouse-keys";
-/// Starting Alluxio takes four Java machines, on a machine that may be busy.
-const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The Dataset with a bucket, as users write it for Fluid.
 fn dataset(s3: &S3, bucket: &str) -> Value {
@@ -46,7 +42,7 @@ async fn a_bucket_is_read_while_its_keys_change() {
     installed.apply(&dataset(&s3, &bucket)).await;
     installed.apply(&file("warehouse.yaml").swap_remove(1)).await;
     let bound = |dataset: &DynamicObject| (dataset.data["status"]["phase"] == "Bound").then_some(());
-    installed.object_within(PATIENCE, API, "Dataset", NAME, "it is Bound", bound).await;
+    installed.object(API, "Dataset", NAME, "it is Bound", bound).await;
     installed.run_with_claim("app", NAME).await;
     assert_eq!(
         installed.inside("app", "cat /data/photos/first").await.trim(),
@@ -65,8 +61,8 @@ async fn a_bucket_is_read_while_its_keys_change() {
         (installed.inside_says("app", "cat /data/photos/second").await.trim() == "seen with the new keys").then_some(())
     };
     installed.apply(&keys(KEYS, &new)).await;
-    installed.eventually_within(PATIENCE, "the new keys are used", read).await;
-    s3.remove_user(&new.0).await;
+    installed.eventually("the new keys are used", read).await;
     installed.delete_pods().await;
     installed.end_with(NAME, &[KEYS]).await;
+    s3.remove_user(&new.0).await;
 }

@@ -132,11 +132,7 @@ async fn values_that_do_not_come_to_rest_upgrade_nothing() {
     operator.scale_kind(EXAMPLE, "restless", 2).await;
     let scaled = json!({"desiredWorkerNumberScheduled": 2});
     operator.status(EXAMPLE, "restless", &scaled).await;
-    let sets = operator.api("apps/v1", "DaemonSet");
-    sets.delete("restless-fuse", &DeleteParams::background()).await.unwrap();
-    operator
-        .object("apps/v1", "DaemonSet", "restless-fuse", "it is there again", |_| Some(()))
-        .await;
+    operator.delete_until_put_back("apps/v1", "DaemonSet", "restless-fuse").await;
     assert_eq!(revisions(&operator, "restless").await.len(), 2);
 
     operator.delete_demo("restless").await;

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use wasser_tests::Operator;
 use wasser_tests::environment::needs_a_real_node;
-use wasser_tests::manifests::{dataset, runtime, secret, with};
+use wasser_tests::manifests::{dataset, runtime, secret, with, with_store};
 use wasser_tests::tools::kubectl;
 
 /// How soon after Bound the contents must be known.
@@ -35,8 +35,7 @@ async fn bound_to(name: &str, database: u8, dataset: serde_json::Value, spec: &[
 
 /// A runtime whose file system has a directory of the node for itself.
 fn runtime_of(operator: &Operator, spec: &[(&str, serde_json::Value)]) -> serde_json::Value {
-    let store = json!({"path": format!("/var/lib/wasser-e2e/{}", operator.namespace), "type": "DirectoryOrCreate"});
-    let alone = with(runtime("demo"), "/spec/volumes/0/hostPath", store);
+    let alone = with_store(runtime("demo"), &format!("/var/lib/wasser-e2e/{}", operator.namespace));
     spec.iter().fold(alone, |runtime, (path, value)| with(runtime, path, value.clone()))
 }
 
@@ -323,18 +322,6 @@ async fn a_runtime_without_workers_is_bound_and_waits_for_clients() {
     end(operator).await;
 }
 
-/// Waits until the Dataset complains of this, and returns the message.
-async fn complains(operator: &Operator, of: &str) -> String {
-    let look = |dataset: &DynamicObject| {
-        let conditions = dataset.data["status"]["conditions"].as_array()?;
-        let message = conditions.iter().find(|condition| condition["type"] == "NotReady")?["message"].as_str()?;
-        message.contains(of).then(|| message.to_owned())
-    };
-    operator
-        .object("data.fluid.io/v1alpha1", "Dataset", "demo", &format!("it complains of {of}"), look)
-        .await
-}
-
 /// A metadata engine without a file system is not given one that nobody asked for: its blocks would be in a container.
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test e2e"]
@@ -346,7 +333,10 @@ async fn a_file_system_that_is_not_there_is_not_made_unless_that_is_said() {
     let asked = dataset("demo");
     operator.apply(&with(asked.clone(), "/spec/mounts/0/options", json!({}))).await;
     operator.apply(&runtime_of(&operator, &[])).await;
-    let message = complains(&operator, "database is not formatted").await;
+    let message = operator
+        .condition_saying("demo", "NotReady", &["database is not formatted"])
+        .await
+        .0;
     assert!(message.contains("worker pod demo-worker-0"), "{message}");
     let unbound = operator.datasets().get("demo").await.unwrap();
     assert_eq!(unbound.data["status"]["phase"], "NotBound");
@@ -371,7 +361,10 @@ async fn a_wrong_address_is_seen_before_pods_hang_on_it() {
         .await;
     operator.apply(&dataset("demo")).await;
     operator.apply(&runtime_of(&operator, &[])).await;
-    let message = complains(&operator, "the file system is not mounted").await;
+    let message = operator
+        .condition_saying("demo", "NotReady", &["the file system is not mounted"])
+        .await
+        .0;
     assert!(
         message.contains("worker pod demo-worker-0") && !message.contains("secret@"),
         "{message}"

@@ -266,14 +266,8 @@ async fn of_two_kinds_of_runtime_a_dataset_takes_one() {
 async fn a_bad_name(test: &str, name: &str) {
     let operator = Operator::start_serving(test).await;
     operator.apply(&secret(1)).await;
-    relax_crds(&operator.client).await;
-    let accepted = || async { operator.try_apply(&dataset(name)).await.ok() };
-    let created = operator.eventually("the API server knows the CRDs without rules", accepted).await;
-    let of_dataset = created.uid().unwrap();
-    let accepted = || async { operator.try_apply(&runtime(name)).await.ok() };
-    let created = operator.eventually("the API server knows the CRDs without rules", accepted).await;
-    let of_runtime = created.uid().unwrap();
-    install_crds(&operator.client).await;
+    let created = operator.apply_without_rules(&[dataset(name), runtime(name)]).await;
+    let [of_dataset, of_runtime] = [0, 1].map(|at: usize| created[at].uid().unwrap());
     let told = operator.event_saying("ErrorCreateDataset", &of_dataset, name).await;
     assert!(told.message.as_deref().unwrap().contains("under another name"), "{told:?}");
     operator

@@ -6,7 +6,6 @@
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
-use wasser_tests::operator::{install_crds, relax_crds};
 use wasser_tests::{Operator, User};
 
 const API: &str = "data.fluid.io/v1alpha1";
@@ -88,18 +87,13 @@ async fn names_that_cannot_work_are_refused_with_what_would() {
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn what_has_such_a_name_already_is_changed_and_deleted() {
     let operator = Operator::start("old-names").await;
-    relax_crds(&operator.client).await;
     let long = "a".repeat(80);
     let all: Vec<Value> = limits()
         .into_iter()
         .enumerate()
         .flat_map(|(at, (kind, spec, _))| [format!("9-{at}"), format!("{long}-{at}")].map(|name| object(kind, &name, &spec)))
         .collect();
-    for object in &all {
-        let accepted = || async { operator.try_apply(object).await.ok() };
-        operator.eventually("the API server knows the CRDs without rules", accepted).await;
-    }
-    install_crds(&operator.client).await;
+    operator.apply_without_rules(&all).await;
     for object in &all {
         let (kind, name) = (object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap());
         let another = wasser_tests::manifests::with(object.clone(), "/metadata/name", json!(format!("{name}-more")));

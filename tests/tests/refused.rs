@@ -6,10 +6,9 @@ use k8s_openapi::api::core::v1::{Node, PersistentVolume};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use wasser_tests::manifests::{dataset, runtime, secret};
-use wasser_tests::operator::{install_crds, relax_crds};
+use wasser_tests::manifests::{dataset, runtime, secret, with};
 use wasser_tests::{Operator, User};
 
 const API: &str = "data.fluid.io/v1alpha1";
@@ -176,17 +175,12 @@ async fn a_dataset_that_cannot_be_read_names_its_field_and_can_be_deleted() {
 async fn objects_whose_names_were_never_allowed_can_be_deleted() {
     let operator = Operator::start_serving("never-allowed").await;
     // As an earlier controller has left them, under definitions that said nothing of names.
-    relax_crds(&operator.client).await;
-    for (object, finalizer) in [
-        (dataset("1demo"), "fluid-dataset-controller-finalizer"),
-        (runtime("1demo"), "juicefs-runtime-controller-finalizer"),
-    ] {
-        let mut object: Value = object;
-        object["metadata"]["finalizers"] = json!([finalizer]);
-        let created = async || operator.try_apply(&object).await.ok().map(drop);
-        operator.eventually("the API server knows the CRDs without rules", created).await;
-    }
-    install_crds(&operator.client).await;
+    let held = |object, finalizer: &str| with(object, "/metadata/finalizers", json!([finalizer]));
+    let left = [
+        held(dataset("1demo"), "fluid-dataset-controller-finalizer"),
+        held(runtime("1demo"), "juicefs-runtime-controller-finalizer"),
+    ];
+    operator.apply_without_rules(&left).await;
     operator.delete(API, "JuiceFSRuntime", "1demo").await;
     operator.gone(API, "JuiceFSRuntime", "1demo").await;
     operator.delete(API, "Dataset", "1demo").await;

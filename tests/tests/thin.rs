@@ -138,10 +138,7 @@ async fn a_runtime_follows_its_profile_and_outlives_it() {
     let profiles = operator.api_of(API, PROFILE);
     profiles.delete("e2e-goofys", &DeleteParams::default()).await.unwrap();
     operator.event_saying("ProfileMissing", &uid, "e2e-goofys").await;
-    let first = operator.api("apps/v1", "DaemonSet").get("photos-fuse").await.unwrap().uid();
-    operator.delete("apps/v1", "DaemonSet", "photos-fuse").await;
-    let anew = |set: &DynamicObject| (set.uid() != first).then_some(());
-    operator.object("apps/v1", "DaemonSet", "photos-fuse", "it is put back", anew).await;
+    operator.delete_until_put_back("apps/v1", "DaemonSet", "photos-fuse").await;
     operator.bound("photos").await;
     end(operator).await;
 }

@@ -23,27 +23,16 @@ async fn create(operator: &Operator, change: impl FnOnce(Value) -> Value) {
     operator.apply(&change(runtime("demo"))).await;
 }
 
-/// The condition of a Dataset by which it says what is wrong.
-fn complaint(dataset: &DynamicObject) -> Option<&Value> {
-    let conditions = dataset.data["status"]["conditions"].as_array()?;
-    conditions.iter().find(|condition| condition["type"] == "NotReady")
-}
-
 /// Waits until the Dataset complains of this, and returns the whole message and since when it does.
 async fn complains(operator: &Operator, of: &[&str]) -> (String, Timestamp) {
-    let look = |dataset: &DynamicObject| {
-        let condition = complaint(dataset)?;
-        let message = condition["message"].as_str()?;
-        let since = condition["lastTransitionTime"].as_str()?.parse().ok()?;
-        of.iter().all(|part| message.contains(part)).then(|| (message.to_owned(), since))
-    };
-    operator
-        .object(API, "Dataset", "demo", &format!("it complains of {of:?}"), look)
-        .await
+    operator.condition_saying("demo", "NotReady", of).await
 }
 
 async fn complains_no_more(operator: &Operator) {
-    let look = |dataset: &DynamicObject| complaint(dataset).is_none().then_some(());
+    let look = |dataset: &DynamicObject| {
+        let mut conditions = dataset.data["status"]["conditions"].as_array().into_iter().flatten();
+        conditions.all(|condition| condition["type"] != "NotReady").then_some(())
+    };
     operator.object(API, "Dataset", "demo", "it complains no more", look).await;
 }
 
