@@ -282,6 +282,9 @@ const RARELY_USED: &[&str] = &[
     "patch events.events.k8s.io",
     // What happened to pods and workloads that do not run.
     "list events.events.k8s.io",
+    // An object that somebody else has written to just before its status is written.
+    "get datasets.data.fluid.io",
+    "get juicefsruntimes.data.fluid.io",
     // A volume that is made free for a new claim, and a claim that is let go.
     "patch persistentvolumes",
     "patch persistentvolumeclaims",
