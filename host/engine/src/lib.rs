@@ -1,63 +1,43 @@
 //! The template engine: Setup, CreateVolume, Sync and Shutdown of any runtime, in the order of Fluid's runtime guide.
 //!
-//! A reconcile is a [`request::Request`]: everything it reads is gathered once from watches, its steps are methods named as in the
-//! guide's tables, each in the file of its table, and what it learnt is written in at most one status write per object. The engine
-//! knows no cache system; it asks a plugin through [`implement::Implement`].
+//! A reconcile is a [`Request`]: everything it reads is gathered once from watches, its steps are methods named as in the guide's
+//! tables, and what it learnt is written in at most one status write per object. The engine knows no cache system; it asks a plugin.
+//! `docs/template-engine.md` lists every method, the file it is in, and what host and plugin do in it.
+//!
+//! The folders import each other in one direction:
+//! `steps` → `release` → `request` → `plugin`, `shared` → `watched` → `objects`.
 
-pub mod backend;
-mod cache_nodes;
-mod cache_states;
-pub mod caches;
-pub mod cluster;
-pub mod create_volume;
-mod delete_volume;
-mod differences;
-pub mod error;
-pub mod events;
-mod faults;
-pub mod identity;
-pub mod implement;
-pub mod install;
-pub mod labeler;
-pub mod lanes;
-pub mod named;
-pub mod namesake;
-pub mod observe;
-pub mod pace;
-pub mod placement;
-pub mod pods;
-pub mod ports;
-pub mod readable;
-pub mod records;
-mod reference;
-pub mod references;
-pub mod refusals;
-pub mod repeated;
-pub mod report;
-pub mod request;
-mod role_statuses;
-pub mod roles;
-mod schedule;
-mod setup;
-mod shutdown;
-pub mod sizes;
-mod state;
-mod statuses;
-mod sync;
-pub mod tasks;
-pub mod trouble;
-pub mod unready;
-pub mod users;
-mod validate;
-pub mod versions;
-pub mod volume;
-mod workers;
-pub mod write;
+mod error;
+mod objects;
+mod plugin;
+mod release;
+mod request;
+mod shared;
+mod steps;
+mod watched;
+
+pub use error::{EngineError, Retry, is_conflict, is_conflict_of, is_not_found};
+pub use objects::identity::Identity;
+pub use objects::owner::owner_reference;
+pub use plugin::implement::{Dress, Implement, Outcome};
+pub use request::write::apply_dataset_status;
+pub use request::{Request, Wake};
+pub use shared::events::Events;
+pub use shared::labeler::Labeler;
+pub use shared::ports::PORTS_ANNOTATION;
+pub use shared::{Cluster, EngineSettings};
+pub use steps::create_volume::is_ours;
+pub use watched::Caches;
+pub use watched::helm_records::{self, Records};
+pub use watched::named::{self, Named};
+pub use watched::namesake;
+pub use watched::pods::{Changed, PodIndex};
+pub use watched::readable::{Readable, Unreadable};
 
 /// The field manager of everything that Wasser writes.
 pub const FIELD_MANAGER: &str = "wasser";
 
-/// A merge patch in Wasser's name.
+/// Returns the parameters of a merge patch in Wasser's name.
 pub fn patch_params() -> kube::api::PatchParams {
     kube::api::PatchParams {
         field_manager: Some(FIELD_MANAGER.to_owned()),

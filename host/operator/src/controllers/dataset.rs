@@ -15,10 +15,7 @@ use wasser_api::dataset::{Dataset, DatasetPhase, DatasetStatus, Reference};
 use wasser_api::reasons::dataset::FAILED_TO_SETUP;
 use wasser_api::reasons::events as reasons;
 use wasser_api::{finalizers, labels, names};
-use wasser_engine::cluster::Cluster;
-use wasser_engine::error::EngineError;
-use wasser_engine::write::apply_dataset_status;
-use wasser_engine::{FIELD_MANAGER, namesake, patch_params};
+use wasser_engine::{Cluster, EngineError, FIELD_MANAGER, apply_dataset_status, namesake, patch_params};
 
 use super::{deletion, unserved};
 
@@ -182,7 +179,7 @@ pub(super) async fn patch_metadata(dataset: &Dataset, cluster: &Cluster, mut met
             cluster.versions.wrote(&written);
             Ok(written.metadata.resource_version)
         }
-        Err(error) if wasser_engine::error::is_not_found(&error) => Ok(None),
+        Err(error) if wasser_engine::is_not_found(&error) => Ok(None),
         Err(error) => Err(EngineError::kube(format!("setting the finalizers of Dataset {namespace}/{name}"))(
             error,
         )),

@@ -12,9 +12,7 @@ use serde_json::json;
 use wasser_api::dataset::Dataset;
 use wasser_api::finalizers;
 use wasser_api::reasons::events as reasons;
-use wasser_engine::cluster::Cluster;
-use wasser_engine::create_volume::is_ours;
-use wasser_engine::error::{EngineError, is_conflict, is_not_found};
+use wasser_engine::{Cluster, EngineError, is_conflict, is_not_found, is_ours};
 
 use super::dataset::{STALE, event, patch_metadata};
 

@@ -19,8 +19,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
-use wasser_engine::cluster::Cluster;
-use wasser_engine::ports::PORTS_ANNOTATION;
+use wasser_engine::{Cluster, PORTS_ANNOTATION};
 
 use super::late::Late;
 use super::named::Followed;

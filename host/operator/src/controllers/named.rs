@@ -11,7 +11,7 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, ResourceExt};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
-use wasser_engine::named::{self, Named};
+use wasser_engine::{Named, named};
 use wasser_plugin::Plugin;
 
 use super::rivals::Rivals;

@@ -18,9 +18,7 @@ use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use wasser_api::reasons::events as reasons;
-use wasser_engine::cluster::Cluster;
-use wasser_engine::error::is_not_found;
-use wasser_engine::patch_params;
+use wasser_engine::{Cluster, is_not_found, patch_params};
 
 /// The kinds of operations, each with what its finalizer begins with.
 const KINDS: [(&str, &str); 4] = [

@@ -14,9 +14,7 @@ use tokio::task::JoinSet;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 use wasser_api::dataset::{Dataset, Reference};
-use wasser_engine::cluster::{Cluster, EngineSettings};
-use wasser_engine::error::{EngineError, Retry, is_conflict_of};
-use wasser_engine::labeler::Labeler;
+use wasser_engine::{Cluster, EngineError, EngineSettings, Labeler, Retry, is_conflict_of};
 use wasser_plugin::Registry;
 
 use super::dataset::Facts;

@@ -14,11 +14,7 @@ use serde_json::{Value, json};
 use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, DatasetPhase, Reference};
 use wasser_api::reasons::events as reasons;
 use wasser_api::{finalizers, labels, names};
-use wasser_engine::cluster::Cluster;
-use wasser_engine::error::{EngineError, Retry, is_not_found};
-use wasser_engine::implement::Dress;
-use wasser_engine::request::{Request, Wake};
-use wasser_engine::{namesake, patch_params};
+use wasser_engine::{Cluster, Dress, EngineError, Request, Retry, Wake, is_not_found, namesake, patch_params};
 use wasser_plugin::Plugin;
 
 use super::next::Next;

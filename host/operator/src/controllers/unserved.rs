@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
-use wasser_engine::error::EngineError;
+use wasser_engine::EngineError;
 use wasser_plugin::{PLUGIN_LABEL, VERDICT_ANNOTATION, VERDICT_MESSAGE_ANNOTATION};
 
 /// The verdicts under which a plugin serves.

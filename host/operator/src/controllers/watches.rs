@@ -15,10 +15,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 use wasser_api::dataset::Dataset;
 use wasser_api::{labels, names};
-use wasser_engine::caches::Caches;
-use wasser_engine::pods::{Changed, PodIndex};
-use wasser_engine::readable::{Readable, Unreadable};
-use wasser_engine::records::{self, Records};
+use wasser_engine::{Caches, Changed, PodIndex, Readable, Records, Unreadable, helm_records};
 
 /// Namespace and name of a Dataset, which its runtime shares.
 pub type Key = (String, String);
@@ -265,7 +262,7 @@ where
     K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + Send + Sync + 'static,
 {
     let found = Arc::new(Records::default());
-    let config = watcher::Config::default().labels(records::SELECTOR);
+    let config = watcher::Config::default().labels(helm_records::SELECTOR);
     let stream = watcher(Api::<PartialObjectMeta<K>>::all(client.clone()), config).default_backoff();
     let (filled, stop) = (found.clone(), stop.clone());
     tokio::spawn(async move {

@@ -9,7 +9,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
-use wasser_engine::implement::{Implement, Outcome};
+use wasser_engine::{Implement, Outcome};
 use wasser_plugin::bindings::types::{Context, StorageStats, UfsChange, UfsUpdate};
 
 use super::Metrics;

@@ -369,7 +369,7 @@ mod tests {
             site: Box::new(site),
             reason: "a test".to_owned(),
         };
-        let outcome: wasser_engine::implement::Outcome<()> = Err(fault);
+        let outcome: wasser_engine::Outcome<()> = Err(fault);
         metrics.calls.record("JuiceFSRuntime", "validate", Duration::ZERO, &outcome);
         let text = metrics.text();
         let dashboard = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/wasser/files/dashboard.json")).unwrap();

@@ -2,8 +2,7 @@
 
 use wasser_api::dataset::DatasetStatus;
 use wasser_api::size;
-use wasser_engine::error::EngineError;
-use wasser_engine::request::Request;
+use wasser_engine::{EngineError, Request};
 
 use super::Metrics;
 

@@ -19,7 +19,7 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, ResourceExt};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use wasser_engine::events::Events;
+use wasser_engine::Events;
 use wasser_plugin::{Outcome, PLUGIN_LABEL, Registrar, Registry};
 
 use crate::context::ServedKind;

@@ -4,7 +4,7 @@ use futures::StreamExt;
 use kube::api::{DynamicObject, ListParams};
 use kube::core::ApiResource;
 use kube::{Api, Client, Resource, discovery};
-use wasser_engine::events::Events;
+use wasser_engine::Events;
 
 /// Runtimes that are told; more would flood the events.
 const TOLD: u32 = 500;

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::json;
-use wasser_engine::events::Events;
+use wasser_engine::Events;
 use wasser_plugin::Verdict;
 
 /// Owns the annotations of verdicts and nothing else, so that applying a verdict removes those of the one before.

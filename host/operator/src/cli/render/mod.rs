@@ -12,8 +12,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::Value;
 use wasser_api::labels;
 use wasser_chart::{Chart, Policy, ReleaseMeta, Renderer};
-use wasser_engine::identity::Identity;
-use wasser_engine::install::owner_reference;
+use wasser_engine::{Identity, owner_reference};
 use wasser_plugin::bindings::types::{Context, Error as Answer, RoleStatus};
 use wasser_plugin::{CallError, Plugin, Scope};
 

@@ -2,8 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use wasser_engine::identity::Identity;
-use wasser_engine::install::owner_reference;
+use wasser_engine::{Identity, owner_reference};
 
 /// The values of the plugin, with what all charts are given where it did not set it.
 pub fn complete(text: &str, identity: &Identity, uid: &str) -> Result<Value> {

@@ -1,0 +1,313 @@
+//! What the plugins' capabilities reach: the pods, objects, ports and state of one runtime, through the API server.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use k8s_openapi::api::core::v1::{PersistentVolume, Pod, Secret};
+use kube::api::{Api, AttachParams, DynamicObject, ListParams, Patch};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::{Client, ResourceExt};
+use serde_json::json;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use wasser_plugin::bindings::types::Role;
+use wasser_plugin::{Backend, BackendError, Output, PodRecord, Response, Scope};
+
+use crate::objects::identity::Identity;
+use crate::plugin::state::State;
+use crate::shared::own_writes::Versions;
+use crate::shared::ports::{PORTS_ANNOTATION, Ports, parse_range};
+use crate::watched::Caches;
+use crate::watched::pods::PodInfo;
+
+/// Host ports where the plugin's registration does not set `port-range`.
+const DEFAULT_PORT_RANGE: &str = "14000-15999";
+/// The capabilities of one runtime.
+pub struct KubeBackend {
+    /// The client of the operator.
+    pub client: Client,
+    /// What the operator watches.
+    pub caches: Arc<Caches>,
+    /// The ports of all runtimes.
+    pub ports: Arc<Ports>,
+    /// The runtime.
+    pub identity: Identity,
+    /// Its UID.
+    pub uid: String,
+    /// How the API server serves its kind.
+    pub resource: ApiResource,
+    /// The setting `port-range` of the plugin.
+    pub port_range: Option<String>,
+    /// For events on the runtime.
+    pub events: crate::shared::events::Events,
+    /// The runtime, as events refer to it.
+    pub reference: k8s_openapi::api::core::v1::ObjectReference,
+    /// What was written last.
+    pub versions: Arc<Versions>,
+    /// Generation and resource version of the runtime after the last write to it from here, which the status write has to name.
+    pub written: Mutex<Option<(Option<i64>, Option<String>)>>,
+}
+
+fn failed(what: impl std::fmt::Display) -> BackendError {
+    BackendError::Failed(what.to_string())
+}
+
+fn answer(error: kube::Error) -> BackendError {
+    if crate::error::is_not_found(&error) {
+        BackendError::NotFound(error.to_string())
+    } else {
+        failed(error)
+    }
+}
+
+/// Reads until the end, keeping at most `limit` bytes.
+async fn read(source: Option<impl AsyncRead + Unpin>, limit: usize) -> std::io::Result<(Vec<u8>, bool)> {
+    let mut kept = Vec::new();
+    let Some(source) = source else { return Ok((kept, false)) };
+    let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+    source.take(limit.saturating_add(1)).read_to_end(&mut kept).await?;
+    let over = kept.len() as u64 > limit;
+    Ok((kept, over))
+}
+
+impl KubeBackend {
+    fn state_name(&self) -> String {
+        format!("{}-{}-state", self.identity.name, self.identity.engine)
+    }
+
+    /// A volume that belongs to a claim of the runtime's namespace; those of others are none of its business.
+    async fn volume(&self, name: &str) -> Result<Option<serde_json::Value>, BackendError> {
+        let api = Api::<PersistentVolume>::all(self.client.clone());
+        let found = api.get_opt(name).await.map_err(answer)?;
+        let is_ours = |volume: &PersistentVolume| {
+            let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
+            claim.is_some_and(|claim| claim.namespace.as_ref() == Some(&self.identity.namespace))
+        };
+        let ours = found.filter(is_ours);
+        ours.map(|volume| serde_json::to_value(volume).map_err(failed)).transpose()
+    }
+
+    /// Where the plugin's state is.
+    fn state(&self) -> State {
+        let identity = &self.identity;
+        State {
+            api: Api::namespaced(self.client.clone(), &identity.namespace),
+            place: format!("ConfigMap {}/{}", identity.namespace, self.state_name()),
+            name: self.state_name(),
+            owner: crate::objects::owner::owner_reference(&identity.kind, &identity.name, &self.uid),
+            labels: BTreeMap::from([(wasser_api::labels::DATASET_ID.to_owned(), identity.dataset_id())]),
+        }
+    }
+
+    async fn pods_of(&self, role: &Role) -> Result<Vec<PodInfo>, BackendError> {
+        let workload = format!("{}{}", self.identity.name, role.suffix);
+        let namespace = &self.identity.namespace;
+        let mut watched = self.caches.worker_pods.of(namespace, &workload);
+        watched.extend(self.caches.other_pods.of(namespace, &workload));
+        if role.workload == "StatefulSet" || !watched.is_empty() {
+            return Ok(watched);
+        }
+        let Some(set) = self.caches.daemon_set(namespace, &workload) else {
+            return Ok(Vec::new());
+        };
+        let Some(spec) = set.spec.as_ref() else { return Ok(Vec::new()) };
+        let labels = spec.template.metadata.as_ref().and_then(|metadata| metadata.labels.as_ref());
+        if labels.is_some_and(|labels| labels.contains_key(wasser_api::labels::DATASET_ID)) {
+            return Ok(Vec::new());
+        }
+        // A chart that does not label its pods: they are not watched.
+        let labels: Vec<String> = spec
+            .selector
+            .match_labels
+            .iter()
+            .flatten()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        let api = Api::<Pod>::namespaced(self.client.clone(), &self.identity.namespace);
+        let pods = api.list(&ListParams::default().labels(&labels.join(","))).await.map_err(answer)?;
+        let mut pods: Vec<PodInfo> = pods
+            .items
+            .iter()
+            .filter(|pod| controlled_by(pod, &workload))
+            .map(PodInfo::from)
+            .collect();
+        pods.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(pods)
+    }
+}
+
+fn controlled_by(pod: &Pod, workload: &str) -> bool {
+    pod.owner_references()
+        .iter()
+        .any(|owner| owner.controller == Some(true) && owner.name == workload)
+}
+
+#[async_trait]
+impl Backend for KubeBackend {
+    async fn list_pods(&self, _scope: &Scope, role: &Role) -> Result<Vec<PodRecord>, BackendError> {
+        let pods = self.pods_of(role).await?;
+        Ok(pods
+            .into_iter()
+            .map(|pod| PodRecord {
+                name: pod.name,
+                role: role.name.clone(),
+                node: pod.node.unwrap_or_default(),
+                ip: pod.ip.unwrap_or_default(),
+                ready: pod.ready,
+                started_at: pod.started_at,
+            })
+            .collect())
+    }
+
+    async fn exec(
+        &self,
+        _scope: &Scope,
+        pod: &str,
+        container: &str,
+        argv: &[String],
+        timeout: Duration,
+        max_output: usize,
+    ) -> Result<Output, BackendError> {
+        let api = Api::<Pod>::namespaced(self.client.clone(), &self.identity.namespace);
+        let run = async {
+            let params = AttachParams {
+                container: Some(container.to_owned()),
+                stdin: false,
+                ..AttachParams::default()
+            };
+            let mut process = api.exec(pod, argv, &params).await.map_err(answer)?;
+            let (stdout, stderr, status) = (process.stdout(), process.stderr(), process.take_status());
+            let ((stdout, over), (stderr, _)) = tokio::try_join!(read(stdout, max_output), read(stderr, max_output)).map_err(failed)?;
+            if over {
+                process.abort();
+                return Err(failed(format!("the output is longer than the limit of {max_output} bytes")));
+            }
+            let status = match status {
+                Some(status) => status.await,
+                None => None,
+            };
+            process.join().await.map_err(failed)?;
+            let code = exit_code(status)?;
+            let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).trim().to_owned();
+            Ok(Output {
+                code,
+                stdout: text(stdout),
+                stderr: text(stderr),
+            })
+        };
+        tokio::time::timeout(timeout, run).await.map_err(|_| BackendError::Timeout)?
+    }
+
+    async fn http_get(
+        &self,
+        _scope: &Scope,
+        pod: &str,
+        port: u16,
+        path: &str,
+        timeout: Duration,
+        max_body: usize,
+    ) -> Result<Response, BackendError> {
+        let uri = format!(
+            "/api/v1/namespaces/{}/pods/{pod}:{port}/proxy/{}",
+            self.identity.namespace,
+            path.trim_start_matches('/')
+        );
+        let request = http::Request::get(uri).body(kube::client::Body::empty()).map_err(failed)?;
+        let run = async {
+            let answer = self.client.send(request).await.map_err(failed)?;
+            let status = answer.status().as_u16();
+            let mut body = Vec::new();
+            let mut stream = http_body_util::BodyExt::into_data_stream(answer.into_body());
+            while let Some(chunk) = futures::StreamExt::next(&mut stream).await {
+                body.extend_from_slice(&chunk.map_err(failed)?);
+                if body.len() > max_body {
+                    return Err(failed(format!("the body is longer than the limit of {max_body} bytes")));
+                }
+            }
+            Ok(Response { status, body })
+        };
+        tokio::time::timeout(timeout, run).await.map_err(|_| BackendError::Timeout)?
+    }
+
+    async fn secret(&self, _scope: &Scope, name: &str, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
+        let api = Api::<Secret>::namespaced(self.client.clone(), &self.identity.namespace);
+        let found = api.get_opt(name).await.map_err(answer)?;
+        Ok(found
+            .and_then(|secret| secret.data)
+            .and_then(|mut data| data.remove(key))
+            .map(|value| value.0))
+    }
+
+    async fn object(&self, _scope: &Scope, kind: &str, name: &str) -> Result<Option<serde_json::Value>, BackendError> {
+        let (group, version) = match kind {
+            "StatefulSet" | "DaemonSet" | "Deployment" => ("apps", "v1"),
+            "ConfigMap" | "Service" | "PersistentVolumeClaim" | "Pod" => ("", "v1"),
+            "PersistentVolume" => return self.volume(name).await,
+            named => {
+                let found = self.caches.named.get(named, name).await.map_err(failed)?;
+                return found.map(|object| serde_json::to_value(&*object).map_err(failed)).transpose();
+            }
+        };
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+        let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &self.identity.namespace, &resource);
+        let found = api.get_opt(name).await.map_err(answer)?;
+        found.map(|object| serde_json::to_value(object).map_err(failed)).transpose()
+    }
+
+    async fn allocate_ports(&self, _scope: &Scope, names: &[String]) -> Result<Vec<u16>, BackendError> {
+        let range = parse_range(self.port_range.as_deref().unwrap_or(DEFAULT_PORT_RANGE)).map_err(failed)?;
+        let before = self.ports.held(&self.uid);
+        let held = self.ports.allocate(&self.uid, names, &range).map_err(failed)?;
+        if held != before {
+            let recorded = serde_json::to_string(&held).map_err(failed)?;
+            let patch = json!({"metadata": {"annotations": {PORTS_ANNOTATION: recorded}}});
+            let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &self.identity.namespace, &self.resource);
+            let params = crate::patch_params();
+            let written = api
+                .patch_metadata(&self.identity.name, &params, &Patch::Merge(&patch))
+                .await
+                .map_err(answer)?;
+            self.versions.wrote(&written);
+            let metadata = written.metadata;
+            *self.written.lock().unwrap_or_else(PoisonError::into_inner) = Some((metadata.generation, metadata.resource_version));
+        }
+        names
+            .iter()
+            .map(|name| {
+                held.get(name)
+                    .copied()
+                    .ok_or_else(|| failed(format!("no port was given for {name}")))
+            })
+            .collect()
+    }
+
+    async fn get_state(&self, _scope: &Scope, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
+        self.state().get(key).await.map_err(failed)
+    }
+
+    async fn set_state(&self, _scope: &Scope, key: &str, value: Option<Vec<u8>>) -> Result<(), BackendError> {
+        self.state().set(key, value).await.map_err(failed)
+    }
+
+    async fn publish_event(&self, _scope: &Scope, kind: &str, reason: &str, message: &str) -> Result<(), BackendError> {
+        self.events.publish(&self.reference, kind == "Warning", reason, message).await;
+        Ok(())
+    }
+}
+
+/// The exit code that the status channel of an exec carries.
+fn exit_code(status: Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Status>) -> Result<i32, BackendError> {
+    let Some(status) = status else {
+        return Err(failed("the connection ended before the command's exit code arrived"));
+    };
+    if status.status.as_deref() == Some("Success") {
+        return Ok(0);
+    }
+    let causes = status.details.and_then(|details| details.causes).unwrap_or_default();
+    let code = causes
+        .iter()
+        .find(|cause| cause.reason.as_deref() == Some("ExitCode"))
+        .and_then(|cause| cause.message.as_ref()?.parse().ok());
+    code.ok_or_else(|| failed(status.message.unwrap_or_else(|| "the command could not be run".to_owned())))
+}

@@ -1,0 +1,93 @@
+//! Upgrades that do not come to an end: of a plugin whose values never settle, or of an object that is never seen where it was applied.
+//!
+//! The first is found before anything is upgraded: asked again as if its values were installed, and a day had passed, the plugin has to
+//! leave them as they are.
+//! Everything else is found by counting: without a change of runtime, Dataset or plugin, a release is not upgraded again and again.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::error::EngineError;
+use crate::release::differences::differences;
+use crate::request::Request;
+use crate::shared::Installed;
+use crate::shared::upgrades::Cause;
+
+/// How much later it is for a plugin that is asked again: each unit of time is another one, from days to milliseconds.
+const LATER: Duration = Duration::from_millis(90_061_001);
+
+impl Request {
+    /// Refuses an upgrade to these values after which the plugin would ask for others at once.
+    pub(crate) async fn check_settled(&mut self, text: &str) -> Result<(), EngineError> {
+        let values = self.complete(text)?;
+        let installed = self.installed().await?;
+        if installed.is_none_or(|release| release.values == values) {
+            return Ok(());
+        }
+        let mut context = self.context.clone();
+        context.installed = Some(values.to_string());
+        let outcome = self.later_instance(LATER).sync_runtime(&context).await;
+        let Some(next) = self.answer("sync-runtime", outcome)?.flatten() else {
+            return Ok(());
+        };
+        match differences(&values, &self.complete(&next)?) {
+            None => Ok(()),
+            Some(paths) => Err(EngineError::Unsettled {
+                release: self.identity.display(),
+                plugin: self.plugin.registration.clone(),
+                paths,
+            }),
+        }
+    }
+
+    /// Refuses to upgrade a release once more that was upgraded too often without a cause.
+    pub(crate) fn check_repeated(&self, before: &Installed, values: &Value) -> Result<(), EngineError> {
+        let cause = Cause {
+            runtime: self.runtime.metadata.generation,
+            dataset: self.dataset.as_ref().and_then(|dataset| dataset.metadata.generation),
+            component: self.plugin.digest.to_string(),
+            chart: self.plugin.chart_digest.to_string(),
+        };
+        let pause = self.cluster.upgrades.pause(&self.uid, &cause);
+        match pause {
+            None => Ok(()),
+            Some(after) => Err(EngineError::Repeated {
+                release: self.identity.display(),
+                reason: reason(&self.missing(before), differences(&before.values, values)),
+                after,
+            }),
+        }
+    }
+}
+
+/// Why a release would be upgraded once more, and the remedy.
+fn reason(missing: &[String], paths: Option<String>) -> String {
+    match paths {
+        Some(paths) => format!(
+            "the values are different each time at {paths}; correct the plugin: with what it reads from `installed`, its values have to come to \
+             rest"
+        ),
+        None => format!(
+            "these objects are not there after they were applied: {}; find out who deletes them, or correct the plugin's chart",
+            missing.join(", ")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_names_the_values_or_the_objects() {
+        let missing = ["StatefulSet demo-worker".to_owned(), "ConfigMap demo".to_owned()];
+        let objects = reason(&missing, None);
+        assert!(
+            objects.contains("StatefulSet demo-worker, ConfigMap demo; find out who"),
+            "{objects}"
+        );
+        let values = reason(&missing, Some("/worker/started".to_owned()));
+        assert!(values.contains("each time at /worker/started; correct the plugin"), "{values}");
+    }
+}

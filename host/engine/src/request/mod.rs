@@ -1,0 +1,252 @@
+//! One reconcile of one runtime: everything it reads, gathered once, and the statuses it will write.
+//!
+//! A request is made without asking the API server, holds one plugin and one instance of it for its whole life, and is dropped at the
+//! end of the reconcile. Statuses are computed in memory; only `write` and `report` write them, and only where something changed.
+
+pub mod report;
+mod role_statuses;
+pub mod roles;
+mod statuses;
+pub mod write;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::api::DynamicObject;
+use kube::core::ApiResource;
+use kube::{Resource, ResourceExt};
+use serde_json::Value;
+use wasser_api::dataset::{Dataset, DatasetStatus};
+use wasser_api::runtime_status::RuntimeStatus;
+use wasser_plugin::bindings::types::Context;
+use wasser_plugin::{Instance, Plugin, Scope};
+
+use crate::error::EngineError;
+use crate::objects::identity::Identity;
+use crate::plugin::backend::KubeBackend;
+use crate::plugin::implement::{Dress, Implement, Outcome, answer};
+use crate::request::report::Change;
+use crate::request::roles::{RoleState, RoleTrouble};
+use crate::shared::{Cluster, Installed};
+
+/// Asks for another reconcile of this runtime, from a background task.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// What a reconcile works on.
+pub struct Request {
+    /// What all reconciles share.
+    pub cluster: Arc<Cluster>,
+    /// The plugin; the same one for the whole reconcile, whatever is registered meanwhile.
+    pub plugin: Arc<Plugin>,
+    /// The methods of the plugin.
+    pub implement: Box<dyn Implement>,
+    /// The names.
+    pub identity: Identity,
+    /// How the API server serves the kind.
+    pub resource: ApiResource,
+    /// The runtime as it was read.
+    pub runtime: Arc<DynamicObject>,
+    /// The runtime as JSON.
+    pub object: Value,
+    /// UID of the runtime.
+    pub uid: String,
+    /// The Dataset, while there is one.
+    pub dataset: Option<Arc<Dataset>>,
+    /// The workloads of the roles that the runtime has.
+    pub roles: Vec<RoleState>,
+    /// What the plugin is told.
+    pub context: Context,
+    /// The status of the runtime as it shall be.
+    pub runtime_status: RuntimeStatus,
+    /// The status of the Dataset as it shall be.
+    pub dataset_status: DatasetStatus,
+    /// The roles with pods that do not run.
+    pub troubles: Vec<RoleTrouble>,
+    /// Whether the runtime is attended: its Dataset is its own, and its pods are looked at.
+    pub attended: bool,
+    /// Whether the spec is refused, so that only what is installed is attended.
+    pub refused: bool,
+    /// What has been changed, for users.
+    pub changes: Vec<Change>,
+    /// When the runtime is to be looked at again at the latest, if something other than a watch makes that necessary.
+    pub look_again: Option<Duration>,
+    /// Asks for another reconcile.
+    pub wake: Wake,
+    dress: Dress,
+    backend: Arc<KubeBackend>,
+}
+
+impl Request {
+    /// Gathers what a reconcile needs. Makes no request to the API server.
+    pub fn new(
+        cluster: Arc<Cluster>,
+        plugin: Arc<Plugin>,
+        resource: ApiResource,
+        runtime: Arc<DynamicObject>,
+        wake: Wake,
+        dress: Dress,
+    ) -> Self {
+        let (namespace, name) = (runtime.namespace().unwrap_or_default(), runtime.name_any());
+        let uid = runtime.uid().unwrap_or_default();
+        let dataset = cluster.caches.dataset(&namespace, &name);
+        let dataset_uid = dataset
+            .as_ref()
+            .and_then(|dataset| dataset.uid())
+            .or_else(|| owner_uid(&runtime))
+            .unwrap_or_default();
+        let identity = Identity::new(&namespace, &name, &dataset_uid, &plugin.description);
+        let object = serde_json::to_value(&*runtime).unwrap_or(Value::Null);
+        let installed = cluster.known_release(&uid).flatten();
+        let roles = roles::read(&plugin.description.roles, &identity, &object, &cluster.caches, installed.as_deref());
+        let runtime_status: RuntimeStatus = object
+            .get("status")
+            .cloned()
+            .and_then(|status| serde_json::from_value(status).ok())
+            .unwrap_or_default();
+        let dataset_status = dataset.as_ref().and_then(|dataset| dataset.status.clone()).unwrap_or_default();
+        let mut reference = runtime.object_ref(&resource);
+        reference.kind = Some(resource.kind.clone());
+        reference.api_version = Some(resource.api_version.clone());
+        let backend = Arc::new(KubeBackend {
+            client: cluster.client.clone(),
+            caches: cluster.caches.clone(),
+            ports: cluster.ports.clone(),
+            identity: identity.clone(),
+            uid: uid.clone(),
+            resource: resource.clone(),
+            port_range: plugin.settings.get("port-range").cloned(),
+            events: cluster.events.clone(),
+            reference,
+            versions: cluster.versions.clone(),
+            written: Mutex::default(),
+        });
+        cluster.ports.record(
+            &uid,
+            runtime
+                .annotations()
+                .get(crate::shared::ports::PORTS_ANNOTATION)
+                .map(String::as_str),
+        );
+        let context = Context {
+            namespace,
+            name,
+            dataset_id: identity.dataset_id(),
+            runtime: object.to_string(),
+            dataset: dataset.as_ref().and_then(|dataset| serde_json::to_string(&**dataset).ok()),
+            mount_path: identity.mount_path(&cluster.settings.mount_root),
+            fuse_label: identity.fuse_label(),
+            images: pairs(&plugin.images),
+            settings: pairs(&plugin.settings),
+            installed: installed.map(|release| release.text.clone()),
+            roles: roles.iter().map(RoleState::status).collect(),
+        };
+        let implement = dress(Box::new(instance(&plugin, &identity, &backend)));
+        Self {
+            cluster,
+            plugin,
+            implement,
+            identity,
+            resource,
+            runtime,
+            object,
+            uid,
+            dataset,
+            roles,
+            context,
+            runtime_status,
+            dataset_status,
+            troubles: Vec::new(),
+            attended: false,
+            refused: false,
+            changes: Vec::new(),
+            look_again: None,
+            wake,
+            dress,
+            backend,
+        }
+    }
+
+    /// Asks for another reconcile after this time.
+    pub fn look_again_in(&mut self, pause: Duration) {
+        self.look_again = Some(self.look_again.map_or(pause, |earlier| earlier.min(pause)));
+    }
+
+    /// A second instance of the plugin, for a task that outlives this reconcile.
+    pub fn instance(&self) -> Box<dyn Implement> {
+        (self.dress)(Box::new(instance(&self.plugin, &self.identity, &self.backend)))
+    }
+
+    /// An instance of the plugin for which it is later than it is.
+    pub(crate) fn later_instance(&self, by: Duration) -> Box<dyn Implement> {
+        (self.dress)(Box::new(instance(&self.plugin, &self.identity, &self.backend).ahead(by)))
+    }
+
+    /// The runtime as events refer to it.
+    pub fn reference(&self) -> &ObjectReference {
+        &self.backend.reference
+    }
+
+    /// The version of the runtime that a write has to name: that which this reconcile itself made by recording ports, provided that the
+    /// spec is still the one that was read.
+    pub fn runtime_version(&self) -> Option<String> {
+        let written = self.backend.written.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match written {
+            Some((generation, version)) if generation == self.runtime.metadata.generation => version,
+            _ => self.runtime.resource_version(),
+        }
+    }
+
+    /// Looks at the roles again, once it is known what is installed.
+    pub(crate) fn read_roles(&mut self, installed: &Installed) {
+        let (declared, caches) = (&self.plugin.description.roles, &self.cluster.caches);
+        let mut before = std::mem::take(&mut self.roles);
+        self.roles = roles::read(declared, &self.identity, &self.object, caches, Some(installed));
+        for state in &mut self.roles {
+            // What this reconcile has already done to a role is not in the caches yet.
+            match before.iter().position(|known| known.role.name == state.role.name) {
+                Some(at) => *state = before.swap_remove(at),
+                None => state.mark_installed(),
+            }
+        }
+        self.context.roles = self.roles.iter().map(RoleState::status).collect();
+    }
+
+    /// A role that the runtime has, by its name.
+    pub fn role(&self, name: &str) -> Option<&RoleState> {
+        self.roles.iter().find(|state| state.role.name == name)
+    }
+
+    /// The answer of a method, or none where the plugin leaves it to the host.
+    pub fn answer<T>(&self, method: &'static str, outcome: Outcome<T>) -> Result<Option<T>, EngineError> {
+        answer(&self.identity.kind, method, outcome)
+    }
+
+    /// Tells the user something about the runtime.
+    pub async fn event(&self, warning: bool, reason: &str, message: &str) {
+        self.cluster.events.publish(self.reference(), warning, reason, message).await;
+    }
+}
+
+fn instance(plugin: &Plugin, identity: &Identity, backend: &Arc<KubeBackend>) -> Instance {
+    plugin.instance(
+        Scope {
+            namespace: identity.namespace.clone(),
+            name: identity.name.clone(),
+        },
+        backend.clone(),
+    )
+}
+
+fn pairs(map: &std::collections::BTreeMap<String, String>) -> Vec<(String, String)> {
+    map.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// The UID of the Dataset that owns a runtime, which is how its names stay known once the Dataset is gone.
+fn owner_uid(runtime: &DynamicObject) -> Option<String> {
+    runtime
+        .owner_references()
+        .iter()
+        .find(|owner| owner.kind == "Dataset")
+        .map(|owner| owner.uid.clone())
+}

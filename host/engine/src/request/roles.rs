@@ -1,0 +1,246 @@
+//! The roles of a runtime as they are: what the plugin declares, what the user wants, and what runs.
+//!
+//! A plugin declares the roles that its system can have. Which of them a runtime has is for the chart to say, which knows the spec: a role
+//! whose workload the release does not install is none of this runtime's. Before anything is installed, all are expected.
+
+use k8s_openapi::api::apps::v1::{DaemonSet, StatefulSet};
+use serde_json::Value;
+use wasser_plugin::bindings::types::{Role, RoleStatus};
+
+use crate::objects::identity::Identity;
+use crate::shared::Installed;
+use crate::watched::Caches;
+
+/// The roles that a runtime has.
+pub fn read(declared: &[Role], identity: &Identity, runtime: &Value, caches: &Caches, installed: Option<&Installed>) -> Vec<RoleState> {
+    let (namespace, name) = (&identity.namespace, &identity.name);
+    let has = |role: &&Role| installed.is_none_or(|release| installs(&release.objects, role, name));
+    declared
+        .iter()
+        .filter(has)
+        .map(|role| RoleState::read(role, namespace, name, runtime, caches))
+        .collect()
+}
+
+/// Whether the workload of a role is among the objects of a release, by kind and name.
+pub fn installs(objects: &[(String, String)], role: &Role, runtime: &str) -> bool {
+    let workload = workload(role, runtime);
+    objects.iter().any(|(kind, name)| *kind == role.workload && *name == workload)
+}
+
+fn workload(role: &Role, runtime: &str) -> String {
+    format!("{runtime}{}", role.suffix)
+}
+
+/// A role with pods that do not run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleTrouble {
+    /// The name of the role.
+    pub role: String,
+    /// One word of Kubernetes.
+    pub reason: String,
+    /// The text for users: which pod, why, and what helps.
+    pub text: String,
+}
+
+/// A role and its workload.
+#[derive(Debug, Clone)]
+pub struct RoleState {
+    /// What the plugin declares.
+    pub role: Role,
+    /// Name of the workload.
+    pub workload: String,
+    /// Whether the workload exists.
+    pub exists: bool,
+    /// Pods that the user wants; none where the workload decides by itself.
+    pub wanted: Option<i32>,
+    /// Pods that the workload asks for.
+    pub desired: i32,
+    /// Pods that exist.
+    pub current: i32,
+    /// Pods that are ready.
+    pub ready: i32,
+    /// Pods that are available.
+    pub available: i32,
+    /// Pods that are not.
+    pub unavailable: i32,
+    /// Whether the pod template already has an affinity.
+    pub placed: bool,
+    /// Labels of the pod template's `fuse.runtime.fluid.io/generation`.
+    pub generation: Option<String>,
+    /// Whether the workload controller has seen the newest spec.
+    pub observed: bool,
+}
+
+impl RoleState {
+    /// The state of a role in the caches.
+    pub fn read(role: &Role, namespace: &str, name: &str, runtime: &Value, caches: &Caches) -> Self {
+        let workload = workload(role, name);
+        let wanted = (role.replicas.is_some() || role.workload == "StatefulSet").then(|| wanted(role, runtime));
+        let mut state = Self {
+            role: role.clone(),
+            exists: false,
+            wanted,
+            desired: 0,
+            current: 0,
+            ready: 0,
+            available: 0,
+            unavailable: 0,
+            placed: false,
+            generation: None,
+            observed: true,
+            workload: workload.clone(),
+        };
+        match role.workload.as_str() {
+            "DaemonSet" => drop(caches.daemon_set(namespace, &workload).map(|set| state.fill_from_daemon_set(&set))),
+            _ => drop(
+                caches
+                    .stateful_set(namespace, &workload)
+                    .map(|set| state.fill_from_stateful_set(&set)),
+            ),
+        }
+        state
+    }
+
+    /// Takes the workload of a fresh release for existing, without waiting for the watch to tell: one that starts at zero is scaled up in
+    /// the same reconcile.
+    pub fn mark_installed(&mut self) {
+        if !self.exists {
+            self.exists = true;
+            self.desired = if self.role.starts_at_zero { 0 } else { self.wanted.unwrap_or(0) };
+        }
+    }
+
+    fn fill_from_stateful_set(&mut self, set: &StatefulSet) {
+        let (spec, status) = (set.spec.as_ref(), set.status.as_ref());
+        self.exists = set.metadata.deletion_timestamp.is_none();
+        self.desired = spec.and_then(|spec| spec.replicas).unwrap_or(1);
+        self.current = status.map_or(0, |status| status.replicas);
+        self.ready = status.and_then(|status| status.ready_replicas).unwrap_or(0);
+        self.available = status.and_then(|status| status.available_replicas).unwrap_or(0);
+        self.unavailable = (self.desired - self.available).max(0);
+        self.placed = spec.and_then(|spec| spec.template.spec.as_ref()?.affinity.as_ref()).is_some();
+        self.observed = status.and_then(|status| status.observed_generation) >= set.metadata.generation;
+    }
+
+    fn fill_from_daemon_set(&mut self, set: &DaemonSet) {
+        let (spec, status) = (set.spec.as_ref(), set.status.as_ref());
+        self.exists = set.metadata.deletion_timestamp.is_none();
+        self.desired = status.map_or(0, |status| status.desired_number_scheduled);
+        self.current = status.map_or(0, |status| status.current_number_scheduled);
+        self.ready = status.map_or(0, |status| status.number_ready);
+        self.available = status.and_then(|status| status.number_available).unwrap_or(0);
+        self.unavailable = status.and_then(|status| status.number_unavailable).unwrap_or(0);
+        let labels = spec.and_then(|spec| spec.template.metadata.as_ref()?.labels.as_ref());
+        self.generation = labels.and_then(|labels| labels.get(wasser_api::labels::FUSE_GENERATION)).cloned();
+    }
+
+    /// The phase that the status shows: `NotReady`, `PartialReady` or `Ready`.
+    pub fn phase(&self) -> &'static str {
+        if self.role.workload == "DaemonSet" {
+            return if self.exists { "Ready" } else { "NotReady" };
+        }
+        match (self.exists, self.wanted.unwrap_or(self.desired), self.ready) {
+            (false, ..) => "NotReady",
+            (_, 0, _) => "Ready",
+            (_, wanted, ready) if ready >= wanted => "Ready",
+            (_, _, ready) if ready > 0 => "PartialReady",
+            _ => "NotReady",
+        }
+    }
+
+    /// Whether the role serves: some pod is ready, or none is wanted.
+    pub fn serves(&self) -> bool {
+        self.phase() != "NotReady"
+    }
+
+    /// Whether the Dataset needs the role to serve, and it does not.
+    pub fn fails_dataset(&self) -> bool {
+        self.role.needed_for_bound && !self.serves()
+    }
+
+    /// What the plugin is told.
+    pub fn status(&self) -> RoleStatus {
+        RoleStatus {
+            name: self.role.name.clone(),
+            desired: u32::try_from(self.wanted.unwrap_or(self.desired)).unwrap_or(0),
+            ready: u32::try_from(self.ready).unwrap_or(0),
+        }
+    }
+}
+
+/// Pods of a role that the runtime object asks for.
+fn wanted(role: &Role, runtime: &Value) -> i32 {
+    let found = role
+        .replicas
+        .as_deref()
+        .and_then(|pointer| runtime.pointer(pointer))
+        .and_then(Value::as_i64);
+    found
+        .and_then(|replicas| i32::try_from(replicas.max(0)).ok())
+        .unwrap_or_else(|| i32::try_from(role.default_replicas).unwrap_or(i32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn worker() -> Role {
+        Role {
+            name: "worker".into(),
+            workload: "StatefulSet".into(),
+            suffix: "-worker".into(),
+            container: "c".into(),
+            needed_for_bound: true,
+            starts_at_zero: true,
+            replicas: Some("/spec/replicas".into()),
+            default_replicas: 1,
+        }
+    }
+
+    fn state(exists: bool, wanted: i32, ready: i32) -> RoleState {
+        RoleState {
+            role: worker(),
+            workload: "a-worker".into(),
+            exists,
+            wanted: Some(wanted),
+            desired: wanted,
+            current: ready,
+            ready,
+            available: ready,
+            unavailable: 0,
+            placed: false,
+            generation: None,
+            observed: true,
+        }
+    }
+
+    #[test]
+    fn phases_follow_the_ready_pods() {
+        for (exists, wanted, ready, phase) in [
+            (false, 1, 1, "NotReady"),
+            (true, 0, 0, "Ready"),
+            (true, 2, 0, "NotReady"),
+            (true, 2, 1, "PartialReady"),
+            (true, 2, 2, "Ready"),
+            (true, 1, 2, "Ready"),
+        ] {
+            assert_eq!(state(exists, wanted, ready).phase(), phase, "{exists} {wanted} {ready}");
+        }
+    }
+
+    #[test]
+    fn a_role_is_there_if_its_workload_is_installed() {
+        let objects = |kind: &str, name: &str| vec![("ConfigMap".to_owned(), "a".to_owned()), (kind.to_owned(), name.to_owned())];
+        assert!(installs(&objects("StatefulSet", "a-worker"), &worker(), "a"));
+        assert!(!installs(&objects("StatefulSet", "a-master"), &worker(), "a"));
+        assert!(!installs(&objects("Service", "a-worker"), &worker(), "a"));
+    }
+
+    #[test]
+    fn replicas_come_from_the_spec_or_the_default() {
+        assert_eq!(super::wanted(&worker(), &serde_json::json!({"spec": {"replicas": 3}})), 3);
+        assert_eq!(super::wanted(&worker(), &serde_json::json!({"spec": {}})), 1);
+        assert_eq!(super::wanted(&worker(), &serde_json::json!({"spec": {"replicas": -1}})), 0);
+    }
+}

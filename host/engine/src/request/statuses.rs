@@ -1,0 +1,164 @@
+//! The statuses that a reconcile leads to, computed from what was observed.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use wasser_api::conditions::{self, Wanted};
+use wasser_api::dataset::{CATEGORY_ACCELERATE, DatasetPhase, DatasetRuntime, Mount};
+use wasser_api::reasons::dataset as dataset_reasons;
+
+use crate::request::Request;
+
+/// What the status shows of a runtime that has no values ConfigMap.
+const NO_VALUES: &str = "N/A";
+
+impl Request {
+    /// CheckAndUpdateRuntimeStatus: what the roles' workloads say. True if the runtime is ready to be bound.
+    pub fn check_and_update_runtime_status(&mut self) -> bool {
+        if self.context.installed.is_some() {
+            self.runtime_status.value_file = if self.shows_values() {
+                self.identity.values_config_map()
+            } else {
+                NO_VALUES.to_owned()
+            };
+        }
+        self.show_roles();
+        let ready = self
+            .roles
+            .iter()
+            .filter(|state| state.role.needed_for_bound)
+            .all(|state| state.exists && state.serves());
+        if ready && self.runtime_status.setup_duration.is_none() {
+            self.runtime_status.setup_duration = self.runtime.creation_timestamp().map(|created| age(&created));
+        }
+        self.runtime_status.cache_affinity = self.cache_affinity();
+        self.show_endpoints();
+        ready
+    }
+
+    /// Where clients reach the system, as the installed values say in `status.hcfs` and `status.apiGateway`.
+    fn show_endpoints(&mut self) {
+        let release = self.cluster.known_release(&self.uid).flatten();
+        let Some(values) = release.as_ref().map(|release| &release.values) else {
+            return;
+        };
+        self.dataset_status.hcfs = read_at(values, "/status/hcfs");
+        self.runtime_status.api_gateway = read_at(values, "/status/apiGateway");
+    }
+
+    /// The node affinity of the workers, which applications near the cache follow.
+    fn cache_affinity(&self) -> Option<k8s_openapi::api::core::v1::NodeAffinity> {
+        let worker = self
+            .roles
+            .iter()
+            .find(|state| state.role.name == "worker" && state.role.workload == "StatefulSet")?;
+        let set = self.cluster.caches.stateful_set(&self.identity.namespace, &worker.workload)?;
+        let pod = set.spec.as_ref()?.template.spec.as_ref()?;
+        crate::objects::placement::cache_affinity(pod.node_selector.as_ref(), pod.affinity.as_ref())
+    }
+
+    /// UpdateDatasetStatus: the phase, the condition that goes with it, and what is bound.
+    pub fn update_dataset_status(&mut self, phase: DatasetPhase) {
+        let (reason, message, ready) = match phase {
+            DatasetPhase::Bound => (dataset_reasons::READY, "The ddc runtime is ready.", true),
+            DatasetPhase::Failed => (dataset_reasons::FAILED, "The ddc runtime is not ready.", false),
+            _ => (dataset_reasons::READY, "The ddc runtime is unknown.", false),
+        };
+        self.set_dataset_condition(conditions::dataset::READY, reason, message, ready);
+        let masters = self.role("master").or_else(|| self.role("worker")).and_then(|state| state.wanted);
+        let status = &mut self.dataset_status;
+        // A migration shows its own phase until it ends, and so do mounts that are being updated.
+        if status.phase != DatasetPhase::DataMigrating {
+            status.phase = phase;
+        }
+        if status.mounts.is_empty() {
+            status.mounts = self.dataset.as_ref().map(|dataset| dataset.spec.mounts.clone()).unwrap_or_default();
+        }
+        // The runtime shows what is mounted too, without how.
+        let without_options = |mount: &Mount| Mount {
+            options: BTreeMap::new(),
+            encrypt_options: Vec::new(),
+            ..mount.clone()
+        };
+        self.runtime_status.mounts = status.mounts.iter().map(without_options).collect();
+        let bound = DatasetRuntime {
+            name: self.identity.name.clone(),
+            namespace: self.identity.namespace.clone(),
+            category: CATEGORY_ACCELERATE.to_owned(),
+            runtime_type: self.identity.engine.clone(),
+            master_replicas: masters,
+        };
+        if !status
+            .runtimes
+            .iter()
+            .any(|runtime| runtime.name == bound.name && runtime.namespace == bound.namespace)
+        {
+            status.runtimes = vec![bound];
+        }
+    }
+
+    /// Shows that the mounts were made just now.
+    pub fn mounted(&mut self) {
+        self.runtime_status.mount_time = Some(now());
+    }
+
+    /// UpdateCacheOfDataset: the Dataset shows what the runtime shows.
+    pub fn update_cache_of_dataset(&mut self) {
+        self.dataset_status.cache_states = self.runtime_status.cache_states.clone();
+    }
+
+    /// Sets a condition of the runtime.
+    pub fn set_runtime_condition(&mut self, type_: &str, reason: &str, message: &str, holds: bool) {
+        conditions::set_runtime(
+            &mut self.runtime_status.conditions,
+            &Wanted {
+                condition_type: type_,
+                holds,
+                reason,
+                message,
+            },
+            now(),
+        );
+    }
+
+    /// Sets a condition of the Dataset.
+    pub fn set_dataset_condition(&mut self, type_: &str, reason: &str, message: &str, holds: bool) {
+        conditions::set_dataset(
+            &mut self.dataset_status.conditions,
+            &Wanted {
+                condition_type: type_,
+                holds,
+                reason,
+                message,
+            },
+            now(),
+        );
+    }
+
+    /// Removes a condition of the Dataset.
+    pub fn remove_dataset_condition(&mut self, type_: &str) {
+        self.dataset_status.conditions.retain(|condition| condition.condition_type != type_);
+    }
+}
+
+fn read_at<T: DeserializeOwned>(values: &Value, pointer: &str) -> Option<T> {
+    values.pointer(pointer).and_then(|found| serde_json::from_value(found.clone()).ok())
+}
+
+fn now() -> Time {
+    Time(k8s_openapi::jiff::Timestamp::now())
+}
+
+/// Time since creation, to the second: `2m30s`.
+fn age(created: &Time) -> String {
+    let seconds = (k8s_openapi::jiff::Timestamp::now().as_second() - created.0.as_second()).max(0);
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds}s"),
+        (0, _) => format!("{minutes}m{seconds}s"),
+        _ => format!("{hours}h{minutes}m{seconds}s"),
+    }
+}

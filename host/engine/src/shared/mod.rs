@@ -1,0 +1,205 @@
+//! What all reconciles of all runtimes share.
+//!
+//! Everything here is in memory and can be lost at any time: after a restart it is read again or found out anew from the cluster.
+//! What is kept for a runtime has the runtime's UID as its key, and [`Cluster::forget`] removes all of it.
+
+pub mod claim_users;
+mod cleanup_starts;
+pub mod events;
+pub mod labeler;
+pub mod own_writes;
+pub mod ports;
+pub mod references;
+mod refusals;
+pub mod sizes_read;
+pub mod status_throttle;
+pub mod tasks;
+mod two_speed_limit;
+pub mod unready;
+pub mod upgrades;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use kube::Client;
+use serde_json::Value;
+use wasser_chart::{Chart, Releases, Renderer};
+use wasser_plugin::Plugin;
+
+use crate::error::EngineError;
+use crate::shared::claim_users::Users;
+use crate::shared::cleanup_starts::CleanupStarts;
+use crate::shared::events::Events;
+use crate::shared::labeler::Labeler;
+use crate::shared::own_writes::Versions;
+use crate::shared::ports::Ports;
+use crate::shared::references::References;
+use crate::shared::refusals::Refusals;
+use crate::shared::sizes_read::{SizesRead, Unread};
+use crate::shared::status_throttle::Pace;
+use crate::shared::tasks::Tasks;
+use crate::shared::unready::Unready;
+use crate::shared::upgrades::Upgrades;
+use crate::watched::Caches;
+
+/// How this installation is configured.
+#[derive(Debug, Clone)]
+pub struct EngineSettings {
+    /// Directory of nodes below which file systems are mounted: `/runtime-mnt`.
+    pub mount_root: String,
+    /// How often the cache states of a bound dataset are read.
+    pub sync_period: Duration,
+}
+
+/// A release as it was last written or read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Installed {
+    /// The values it was rendered with.
+    pub values: Value,
+    /// The same as text, as plugins get it.
+    pub text: String,
+    /// Kind and name of its objects.
+    pub objects: Vec<(String, String)>,
+}
+
+/// Shared state; one for the process.
+pub struct Cluster {
+    /// The API server.
+    pub client: Client,
+    /// What is watched.
+    pub caches: Arc<Caches>,
+    /// Node labels.
+    pub labeler: Arc<Labeler>,
+    /// Host ports.
+    pub ports: Arc<Ports>,
+    /// Helm's engine.
+    pub renderer: Arc<Renderer>,
+    /// Helm's records.
+    pub releases: Releases,
+    /// Events for users.
+    pub events: Events,
+    /// Metadata syncs.
+    pub metadata: Tasks<SizesRead>,
+    /// Reads of cache states.
+    pub cache_states: Tasks<Result<Vec<(String, String)>, Unread>>,
+    /// Attempts to empty a cache.
+    pub cleanups: Tasks<Result<(), String>>,
+    /// What was written last to Datasets and runtimes.
+    pub versions: Arc<Versions>,
+    /// How often the progress of runtimes is shown.
+    pub pace: Pace,
+    /// The upgrades of releases, of which too many are stopped.
+    pub upgrades: Upgrades,
+    /// When clean-ups began to reach nodes.
+    cleanup_starts: CleanupStarts,
+    /// Values that the API server has refused.
+    pub refusals: Refusals,
+    /// Since when pods are not ready.
+    pub unready: Unready,
+    /// The configuration.
+    pub settings: EngineSettings,
+    /// Who uses which claim.
+    pub users: Users,
+    /// Which Datasets refer to which.
+    pub references: References,
+    installed: Mutex<HashMap<String, Option<Arc<Installed>>>>,
+    gone: Mutex<HashMap<String, HashSet<&'static str>>>,
+    charts: Mutex<HashMap<String, Arc<Chart>>>,
+}
+
+impl Cluster {
+    /// Shared state over watches that the caller runs.
+    pub fn new(client: Client, caches: Arc<Caches>, labeler: Arc<Labeler>, renderer: Arc<Renderer>, settings: EngineSettings) -> Self {
+        Self {
+            releases: Releases::new(client.clone()),
+            events: Events::new(client.clone()),
+            client,
+            caches,
+            labeler,
+            ports: Arc::default(),
+            renderer,
+            metadata: Tasks::default(),
+            cache_states: Tasks::default(),
+            cleanups: Tasks::default(),
+            versions: Arc::default(),
+            pace: Pace::default(),
+            upgrades: Upgrades::default(),
+            cleanup_starts: CleanupStarts::default(),
+            refusals: Refusals::default(),
+            unready: Unready::default(),
+            settings,
+            users: Users::default(),
+            references: References::default(),
+            installed: Mutex::default(),
+            gone: Mutex::default(),
+            charts: Mutex::default(),
+        }
+    }
+
+    /// The chart of a plugin, unpacked once per digest.
+    pub fn chart(&self, plugin: &Plugin) -> Result<Arc<Chart>, EngineError> {
+        let digest = plugin.chart_digest.to_string();
+        let mut charts = self.charts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(chart) = charts.get(&digest) {
+            return Ok(chart.clone());
+        }
+        let chart = Chart::from_tgz(plugin.chart.clone()).map_err(|source| EngineError::Chart {
+            kind: plugin.description.kind.clone(),
+            source: Box::new(source),
+        })?;
+        charts.insert(digest, chart.clone());
+        Ok(chart)
+    }
+
+    /// What is known of a runtime's release: `None` if it was not looked up yet, `Some(None)` if there is none.
+    pub fn known_release(&self, uid: &str) -> Option<Option<Arc<Installed>>> {
+        self.installed.lock().unwrap_or_else(PoisonError::into_inner).get(uid).cloned()
+    }
+
+    /// Remembers what a runtime's release is.
+    pub fn remember_release(&self, uid: &str, release: Option<Arc<Installed>>) {
+        self.installed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(uid.to_owned(), release);
+    }
+
+    /// Looks a runtime's release up again when it is next needed.
+    pub fn forget_release(&self, uid: &str) {
+        self.installed.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+
+    /// Whether the object of this kind of a runtime that is being deleted has been seen to be gone.
+    pub fn is_gone(&self, uid: &str, kind: &str) -> bool {
+        let gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        gone.get(uid).is_some_and(|kinds| kinds.contains(kind))
+    }
+
+    /// Remembers that it is.
+    pub fn remember_gone(&self, uid: &str, kind: &'static str) {
+        let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        gone.entry(uid.to_owned()).or_default().insert(kind);
+    }
+
+    /// When the clean-up of a runtime first had to reach nodes.
+    pub(crate) fn first_reached(&self, uid: &str) -> Instant {
+        self.cleanup_starts.first(uid)
+    }
+
+    /// Forgets everything that was kept for a runtime.
+    pub fn forget(&self, uid: &str) {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.forget_release(uid);
+        self.metadata.forget(uid);
+        self.cache_states.forget(uid);
+        self.cleanups.forget(uid);
+        self.ports.release(uid);
+        self.pace.forget(uid);
+        self.upgrades.forget(uid);
+        self.cleanup_starts.forget(uid);
+        self.unready.forget(uid);
+        self.refusals.forget(uid);
+        self.events.forget(uid);
+    }
+}

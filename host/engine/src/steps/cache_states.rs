@@ -1,0 +1,67 @@
+//! The cache states of a runtime: what is cached, and how well that serves. Like the sizes, they are read by a task.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::plugin::implement::answer;
+use crate::request::Request;
+use crate::shared::sizes_read::Unread;
+use crate::shared::tasks::{Progress, backoff};
+
+impl Request {
+    /// Reads the cache states when a period has passed, and shows what was read last. The sizes come first: pods that have just started are
+    /// not asked two things at once.
+    pub fn sync_cache_states(&mut self) {
+        if self.ready_since().is_none() {
+            // Without a single pod wanted, there is no cache to show anything of.
+            if self.roles.iter().all(|state| state.desired == 0) {
+                self.runtime_status.cache_states.clear();
+            }
+            return;
+        }
+        if self.cluster.metadata.progress(&self.uid) == Some(Progress::Running) {
+            return;
+        }
+        let tasks = &self.cluster.cache_states;
+        let mut failing = 0;
+        match tasks.progress(&self.uid) {
+            Some(Progress::Done(Ok(states))) => {
+                self.runtime_status.cache_states = states.into_iter().collect();
+                tasks.succeeded(&self.uid);
+            }
+            Some(Progress::Done(Err(Unread::Failed(message)))) => {
+                tracing::debug!(runtime = self.identity.display(), message, "reading the cache states failed");
+                failing = tasks.failures(&self.uid).saturating_add(1);
+            }
+            Some(Progress::Done(Err(Unread::Later(_))) | Progress::Running) | None => {}
+        }
+        let pause = backoff(self.cluster.settings.sync_period, failing);
+        if tasks.age(&self.uid).is_none_or(|age| age >= pause) {
+            if failing > 0 {
+                tasks.failed(&self.uid);
+            }
+            self.start_reading_states();
+        }
+    }
+
+    fn start_reading_states(&self) {
+        let (mut implement, context, kind) = (self.instance(), self.context.clone(), self.identity.kind.clone());
+        let shown: Vec<(String, String)> = self.runtime_status.cache_states.clone().into_iter().collect();
+        let (wake, faults) = (Arc::clone(&self.wake), self.faults());
+        let changed = Arc::new(AtomicBool::new(false));
+        let flag = changed.clone();
+        let done = move || {
+            if changed.load(Ordering::Relaxed) {
+                wake();
+            }
+        };
+        self.cluster.cache_states.start(&self.uid, &self.identity.kind, done, async move {
+            let outcome = implement.cache_states(&context).await;
+            let states = faults.report(answer(&kind, "cache-states", outcome)).await;
+            let mut states = states.map_err(Unread::of)?.unwrap_or_default();
+            states.sort();
+            flag.store(states != shown, Ordering::Relaxed);
+            Ok(states)
+        });
+    }
+}

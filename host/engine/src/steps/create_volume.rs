@@ -1,0 +1,208 @@
+//! CreateVolume: the PersistentVolume and the claim of a dataset.
+
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::{Api, ResourceExt};
+use serde_json::json;
+use wasser_api::labels;
+
+use crate::FIELD_MANAGER;
+use crate::error::{EngineError, is_not_found};
+use crate::objects::identity::Identity;
+use crate::objects::volume::VolumeInput;
+use crate::request::Request;
+
+/// Whether the annotations say that Wasser, or Fluid before it, made an object.
+pub fn is_ours(object: &impl ResourceExt) -> bool {
+    object.annotations().get(labels::CREATED_BY).map(String::as_str) == Some(labels::CREATED_BY_VALUE)
+}
+
+/// Whether a volume was made for the Dataset of this namespace and name. Its own name does not say so: `a/b-c` and `a-b/c` are both `a-b-c`.
+pub(crate) fn is_of(volume: &PersistentVolume, identity: &Identity) -> bool {
+    let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
+    let names = claim.map(|claim| (claim.namespace.as_deref(), claim.name.as_deref()));
+    is_ours(volume) && names == Some((Some(&identity.namespace), Some(&identity.name)))
+}
+
+impl Request {
+    /// Creates the volume and the claim where they are missing, and shows on the claim which generation of clients it is mounted by.
+    pub async fn create_volume(&mut self) -> Result<(), EngineError> {
+        let Some(dataset) = self.dataset.clone() else { return Ok(()) };
+        let mount_type = self.mount_type()?;
+        let generation = self.role(&fuse_role(self)).and_then(|fuse| fuse.generation.clone());
+        let input = VolumeInput {
+            identity: &self.identity,
+            dataset: &dataset,
+            runtime: &self.object,
+            mount_path: &self.context.mount_path,
+            mount_type: &mount_type,
+            fuse_generation: generation.as_deref(),
+            access_modes: dataset.spec.effective_access_modes(),
+            read_only: dataset.spec.is_read_only_below(""),
+        };
+        if self.has_volume()? {
+            return self.show_generation(generation.as_deref()).await;
+        }
+        self.put_volume(input.persistent_volume(), input.persistent_volume_claim()).await
+    }
+
+    /// Whether the watches show both, the volume and the claim.
+    ///
+    /// # Errors
+    /// The volume of this name is of another claim.
+    pub(crate) fn has_volume(&self) -> Result<bool, EngineError> {
+        let (caches, identity) = (&self.cluster.caches, &self.identity);
+        let Some(volume) = caches.volume(&identity.volume()) else {
+            return Ok(false);
+        };
+        if !is_of(&volume, identity) {
+            return Err(foreign_volume(&volume));
+        }
+        Ok(caches.claim(&identity.namespace, &identity.name).is_some())
+    }
+
+    /// Creates what of the two is missing.
+    pub(crate) async fn put_volume(&self, mut volume: PersistentVolume, claim: PersistentVolumeClaim) -> Result<(), EngineError> {
+        let (caches, namespace, name) = (&self.cluster.caches, &self.identity.namespace, &self.identity.name);
+        let volumes = Api::<PersistentVolume>::all(self.cluster.client.clone());
+        let known = caches.volume(&self.identity.volume());
+        let bound = caches.claim(namespace, name);
+        if known.is_none() {
+            // A claim that has lost its volume takes another one only if that names the claim's UID.
+            let reference = volume.spec.as_mut().and_then(|spec| spec.claim_ref.as_mut());
+            if let (Some(reference), Some(bound)) = (reference, &bound) {
+                reference.uid.clone_from(&bound.metadata.uid);
+            }
+            self.create_persistent_volume(&volumes, volume).await?;
+        }
+        if bound.is_none() {
+            if let Some(known) = known {
+                free(&volumes, &known).await?;
+            }
+            let api = Api::<PersistentVolumeClaim>::namespaced(self.cluster.client.clone(), namespace);
+            create_claim(&api, claim).await?;
+        }
+        Ok(())
+    }
+
+    async fn create_persistent_volume(&self, api: &Api<PersistentVolume>, volume: PersistentVolume) -> Result<(), EngineError> {
+        let name = volume.name_any();
+        match api.create(&created(), &volume).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.is_already_exists() => {
+                let found = api
+                    .get_opt(&name)
+                    .await
+                    .map_err(EngineError::kube(format!("reading PersistentVolume {name}")))?;
+                match found {
+                    Some(found) if !is_of(&found, &self.identity) => Err(foreign_volume(&found)),
+                    _ => Ok(()),
+                }
+            }
+            Err(error) => Err(EngineError::kube(format!("creating PersistentVolume {name}"))(error)),
+        }
+    }
+
+    /// Keeps the claim's label true to the generation of the clients: by it the node plugin knows the clients that it may replace.
+    async fn show_generation(&self, generation: Option<&str>) -> Result<(), EngineError> {
+        let (namespace, name) = (&self.identity.namespace, &self.identity.name);
+        let Some(claim) = self.cluster.caches.claim(namespace, name).filter(|claim| is_ours(&**claim)) else {
+            return Ok(());
+        };
+        let Some(generation) =
+            generation.filter(|generation| claim.labels().get(labels::FUSE_GENERATION).map(String::as_str) != Some(generation))
+        else {
+            return Ok(());
+        };
+        let api = Api::<PersistentVolumeClaim>::namespaced(self.cluster.client.clone(), namespace);
+        let patch = json!({"metadata": {"uid": claim.uid(), "labels": {labels::FUSE_GENERATION: generation}}});
+        let attempt = format!("labelling PersistentVolumeClaim {namespace}/{name}");
+        match api.patch_metadata(name, &crate::patch_params(), &Patch::Merge(&patch)).await {
+            Ok(_) => Ok(()),
+            Err(error) if is_not_found(&error) => Ok(()),
+            Err(error) => Err(EngineError::kube(attempt)(error)),
+        }
+    }
+
+    /// The word by which the node plugin knows the mount: the plugin's, or the one in the installed values that it points to.
+    fn mount_type(&self) -> Result<String, EngineError> {
+        let declared = &self.plugin.description.fuse.mount_type;
+        if !declared.starts_with('/') {
+            return Ok(declared.clone());
+        }
+        let release = self.cluster.known_release(&self.uid).flatten();
+        let found = release.as_ref().and_then(|release| release.values.pointer(declared)?.as_str());
+        found
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .ok_or_else(|| EngineError::Failed {
+                method: "describe",
+                message: format!("the installed chart values have no text at {declared}, which the plugin names as the type of the mount"),
+            })
+    }
+}
+
+/// The refusal of a volume that was made for another claim, or by somebody else.
+fn foreign_volume(volume: &PersistentVolume) -> EngineError {
+    let name = volume.name_any();
+    let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
+    let owner = match claim.and_then(|claim| Some((claim.namespace.as_deref()?, claim.name.as_deref()?))) {
+        Some((namespace, claim)) => format!("it is of the claim {namespace}/{claim}"),
+        None => "Wasser did not create it".to_owned(),
+    };
+    EngineError::InvalidSpec {
+        field: format!("PersistentVolume {name}"),
+        message: format!(
+            "the Dataset needs a volume of this name, and {owner}; delete the volume if nobody uses it, or rename the Dataset"
+        ),
+    }
+}
+
+fn fuse_role(request: &Request) -> String {
+    let roles = &request.plugin.description.roles;
+    roles
+        .iter()
+        .find(|role| role.workload == "DaemonSet")
+        .map(|role| role.name.clone())
+        .unwrap_or_default()
+}
+
+fn created() -> PostParams {
+    PostParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PostParams::default()
+    }
+}
+
+/// Creates a claim. One that is there already must be ours; somebody else's is not touched.
+async fn create_claim(api: &Api<PersistentVolumeClaim>, claim: PersistentVolumeClaim) -> Result<(), EngineError> {
+    let name = claim.name_any();
+    match api.create(&created(), &claim).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.is_already_exists() => {
+            let found = api
+                .get_metadata_opt(&name)
+                .await
+                .map_err(EngineError::kube(format!("reading PersistentVolumeClaim {name}")))?;
+            if found.is_none_or(|found| is_ours(&found)) {
+                return Ok(());
+            }
+            Err(EngineError::InvalidSpec {
+                field: format!("PersistentVolumeClaim {name}"),
+                message: "it exists and Wasser did not create it; delete it or rename the Dataset".to_owned(),
+            })
+        }
+        Err(error) => Err(EngineError::kube(format!("creating PersistentVolumeClaim {name}"))(error)),
+    }
+}
+
+/// Lets a new claim have a volume of this Dataset that remembers an earlier claim, which somebody has deleted.
+async fn free(volumes: &Api<PersistentVolume>, volume: &PersistentVolume) -> Result<(), EngineError> {
+    let name = volume.name_any();
+    let patch = json!({"metadata": {"uid": volume.uid()}, "spec": {"claimRef": {"uid": null, "resourceVersion": null}}});
+    match volumes.patch_metadata(&name, &PatchParams::default(), &Patch::Merge(&patch)).await {
+        Ok(_) => Ok(()),
+        Err(error) if is_not_found(&error) => Ok(()),
+        Err(error) => Err(EngineError::kube(format!("freeing PersistentVolume {name} for a new claim"))(error)),
+    }
+}

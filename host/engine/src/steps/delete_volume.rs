@@ -1,0 +1,136 @@
+//! DeleteVolume: the claim and the PersistentVolume of a dataset, removed in this order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
+use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, Preconditions};
+use kube::{Api, ResourceExt};
+use serde_json::json;
+use wasser_api::labels;
+
+use crate::error::{EngineError, is_not_found};
+use crate::request::Request;
+use crate::steps::create_volume::is_of;
+
+/// How long to wait for an object to disappear before looking again; its watch usually tells earlier.
+const GONE_SOON: Duration = Duration::from_secs(5);
+
+impl Request {
+    /// Removes the claim, then the volume. Fails with a wait until both are gone.
+    ///
+    /// What the watch shows is deleted without asking; that something is absent is believed only after a live read, and then for good.
+    pub async fn delete_volume(&mut self) -> Result<(), EngineError> {
+        self.delete_claim().await?;
+        self.delete_volume_itself().await
+    }
+
+    async fn delete_claim(&self) -> Result<(), EngineError> {
+        const KIND: &str = "PersistentVolumeClaim";
+        if self.cluster.is_gone(&self.uid, KIND) {
+            return Ok(());
+        }
+        let (namespace, name) = (&self.identity.namespace, &self.identity.name);
+        let claims = Api::<PersistentVolumeClaim>::namespaced(self.cluster.client.clone(), namespace);
+        let found = match self.cluster.caches.claim(namespace, name) {
+            Some(cached) => Some(cached.metadata.clone()),
+            None => {
+                let found = claims.get_metadata_opt(name).await;
+                let attempt = format!("reading {KIND} {namespace}/{name}");
+                found.map_err(EngineError::kube(attempt))?.map(|found| found.metadata)
+            }
+        };
+        let Some(claim) = found.filter(is_created_by_us) else {
+            self.cluster.remember_gone(&self.uid, KIND);
+            return Ok(());
+        };
+        match &claim.deletion_timestamp {
+            None => delete(&claims, name, claim.uid.clone(), KIND).await?,
+            Some(since) => self.release_protection(&claims, &claim, since.0).await?,
+        }
+        Err(gone_later(KIND, &format!("{namespace}/{name}")))
+    }
+
+    async fn delete_volume_itself(&self) -> Result<(), EngineError> {
+        const KIND: &str = "PersistentVolume";
+        if self.cluster.is_gone(&self.uid, KIND) {
+            return Ok(());
+        }
+        let name = self.identity.volume();
+        let volumes = Api::<PersistentVolume>::all(self.cluster.client.clone());
+        let found = match self.cluster.caches.volume(&name) {
+            Some(cached) => Some(cached),
+            None => {
+                let found = volumes.get_opt(&name).await;
+                found.map_err(EngineError::kube(format!("reading {KIND} {name}")))?.map(Arc::new)
+            }
+        };
+        let Some(found) = found.filter(|found| is_of(found, &self.identity)) else {
+            self.cluster.remember_gone(&self.uid, KIND);
+            return Ok(());
+        };
+        if found.metadata.deletion_timestamp.is_none() {
+            delete(&volumes, &name, found.uid(), KIND).await?;
+        }
+        Err(gone_later(KIND, &name))
+    }
+
+    /// A claim that has been terminating for long, although no pod uses it, is let go. The finalizers of others stay.
+    async fn release_protection(
+        &self,
+        claims: &Api<PersistentVolumeClaim>,
+        claim: &ObjectMeta,
+        since: k8s_openapi::jiff::Timestamp,
+    ) -> Result<(), EngineError> {
+        const LONG: i64 = 30;
+        const PROTECTION: &str = "kubernetes.io/pvc-protection";
+        let (namespace, name) = (&self.identity.namespace, &self.identity.name);
+        let finalizers = claim.finalizers.as_deref().unwrap_or_default();
+        let others: Vec<&String> = finalizers.iter().filter(|finalizer| *finalizer != PROTECTION).collect();
+        if others.len() == finalizers.len()
+            || k8s_openapi::jiff::Timestamp::now().as_second() - since.as_second() < LONG
+            || !self.cluster.users.of(&self.cluster.client, namespace, name).await?.is_empty()
+        {
+            return Ok(());
+        }
+        let patch = json!({"metadata": {"uid": claim.uid, "resourceVersion": claim.resource_version, "finalizers": others}});
+        match claims.patch_metadata(name, &PatchParams::default(), &Patch::Merge(&patch)).await {
+            Ok(_) => Ok(()),
+            Err(error) if is_not_found(&error) => Ok(()),
+            Err(error) => Err(EngineError::kube(format!(
+                "removing the finalizer {PROTECTION} of PersistentVolumeClaim {namespace}/{name}"
+            ))(error)),
+        }
+    }
+}
+
+fn is_created_by_us(metadata: &ObjectMeta) -> bool {
+    let annotations = metadata.annotations.as_ref();
+    annotations
+        .and_then(|annotations| annotations.get(labels::CREATED_BY))
+        .map(String::as_str)
+        == Some(labels::CREATED_BY_VALUE)
+}
+
+fn gone_later(kind: &str, name: &str) -> EngineError {
+    EngineError::NotYet {
+        after: GONE_SOON,
+        message: format!("{kind} {name} is being deleted"),
+    }
+}
+
+/// Deletes an object, and no other one that has its name meanwhile.
+async fn delete<K>(api: &Api<K>, name: &str, uid: Option<String>, kind: &str) -> Result<(), EngineError>
+where
+    K: Clone + serde::de::DeserializeOwned + std::fmt::Debug,
+{
+    let only = Preconditions {
+        uid,
+        resource_version: None,
+    };
+    match api.delete(name, &DeleteParams::default().preconditions(only)).await {
+        Ok(_) => Ok(()),
+        Err(error) if is_not_found(&error) => Ok(()),
+        Err(error) => Err(EngineError::kube(format!("deleting {kind} {name}"))(error)),
+    }
+}

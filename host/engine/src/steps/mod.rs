@@ -1,0 +1,20 @@
+//! The steps of a reconcile: methods of [`Request`](crate::Request), named as in the tables of Fluid's runtime guide.
+//!
+//! Each step may be interrupted and run again at any point, with watches that lag behind: it looks at what there is, changes only what
+//! differs, and returns an error that says what to do. Work that may take minutes runs as a task, whose result a later reconcile
+//! picks up. `docs/template-engine.md` lists the methods.
+
+mod cache_nodes;
+mod cache_states;
+pub mod create_volume;
+mod delete_volume;
+mod node_labels;
+mod observe;
+mod reference;
+mod setup;
+mod shutdown;
+mod sizes;
+mod sync;
+mod task_faults;
+mod validate;
+mod workers;

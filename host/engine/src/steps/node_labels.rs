@@ -1,0 +1,112 @@
+//! SyncScheduleInfoToCacheNodes: the labels by which the scheduler finds the nodes that hold a dataset's cache.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use wasser_api::labels::{self, Storage};
+use wasser_api::{quantity, size};
+
+use crate::request::Request;
+use crate::shared::labeler::Wish;
+
+impl Request {
+    /// Tells the labeler on which nodes the workers run.
+    pub fn sync_schedule_info_to_cache_nodes(&self) {
+        // One that has no workers any more has none to label either.
+        self.cluster.labeler.wish(&self.uid, self.node_wish());
+    }
+
+    /// The labels of this runtime, and the nodes that they belong on.
+    pub fn node_wish(&self) -> Wish {
+        let identity = &self.identity;
+        let (namespace, name, uid) = (&identity.namespace, &identity.name, &identity.dataset_uid);
+        let workload = self.role("worker").map(|worker| worker.workload.clone()).unwrap_or_default();
+        let pods = self.cluster.caches.worker_pods.of(namespace, &workload);
+        let nodes: BTreeSet<String> = pods.into_iter().filter_map(|pod| pod.node).collect();
+        let mut node_labels = BTreeMap::from([
+            (identity.common_label(), "true".to_owned()),
+            (
+                labels::runtime_label(&identity.implementation, namespace, name, uid),
+                "true".to_owned(),
+            ),
+        ]);
+        let store = Sizes::of(&self.object);
+        for (storage, bytes) in [(Storage::Memory, store.memory), (Storage::Disk, store.disk)] {
+            if bytes > 0 {
+                node_labels.insert(
+                    labels::storage_label(&identity.implementation, storage, namespace, name, uid),
+                    size::format_short(bytes),
+                );
+            }
+        }
+        let total = labels::storage_label(&identity.implementation, Storage::Total, namespace, name, uid);
+        node_labels.insert(total, size::format_short(store.memory + store.disk));
+        if !self.dataset.as_ref().is_some_and(|dataset| dataset.spec.is_shared()) {
+            node_labels.insert(labels::EXCLUSIVE.to_owned(), labels::exclusive_value(namespace, name, uid));
+        }
+        Wish {
+            labels: node_labels,
+            nodes,
+            removed_at_last: BTreeSet::from([identity.fuse_label()]),
+            cache_label: self.cache_label(),
+            ..Wish::default()
+        }
+    }
+}
+
+/// What the tiered store of a runtime may hold on each node, in bytes.
+struct Sizes {
+    memory: u64,
+    disk: u64,
+}
+
+impl Sizes {
+    fn of(runtime: &Value) -> Self {
+        let mut sizes = Self { memory: 0, disk: 0 };
+        let levels = runtime
+            .pointer("/spec/tieredstore/levels")
+            .and_then(Value::as_array)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        for level in levels {
+            let list = level.get("quotaList").and_then(Value::as_str).filter(|list| !list.is_empty());
+            let bytes: i64 = match list {
+                Some(list) => list.split(',').filter_map(|quota| quantity::parse(quota.trim()).ok()).sum(),
+                None => level
+                    .get("quota")
+                    .and_then(as_text)
+                    .and_then(|quota| quantity::parse(&quota).ok())
+                    .unwrap_or(0),
+            };
+            let bytes = u64::try_from(bytes).unwrap_or(0);
+            if level.get("mediumtype").and_then(Value::as_str) == Some("MEM") {
+                sizes.memory += bytes;
+            } else {
+                sizes.disk += bytes;
+            }
+        }
+        sizes
+    }
+}
+
+fn as_text(value: &Value) -> Option<String> {
+    value
+        .as_str()
+        .map(str::to_owned)
+        .or_else(|| value.as_i64().map(|number| number.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_add_up_by_medium() {
+        let runtime = serde_json::json!({"spec": {"tieredstore": {"levels": [
+            {"mediumtype": "MEM", "quota": "1Gi"},
+            {"mediumtype": "SSD", "quotaList": "2Gi,3Gi", "path": "/a:/b"},
+            {"mediumtype": "HDD", "quota": 1024}]}}});
+        let sizes = Sizes::of(&runtime);
+        assert_eq!((sizes.memory, sizes.disk), (1 << 30, (5 << 30) + 1024));
+    }
+}

@@ -1,0 +1,194 @@
+//! A Dataset that refers to another one: nothing is installed for it. It has a volume that leads to the other's file system, and shows the other's state.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::PersistentVolume;
+use kube::Api;
+use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, DatasetPhase, DatasetRuntime, Reference, at_most};
+use wasser_api::names;
+use wasser_api::reasons::events;
+use wasser_api::runtime_status::RuntimeStatus;
+
+use crate::error::EngineError;
+use crate::objects::volume::{READ_ONLY, VolumeInput};
+use crate::request::Request;
+use crate::request::write::apply_dataset_status;
+
+/// The volume attribute that names a directory of the file system.
+const SUB_PATH: &str = "fluid_sub_path";
+/// When to look again for what a watch usually tells.
+const SOON: Duration = Duration::from_secs(10);
+/// When to look again at what the watch shows as it was before a write of our own.
+const STALE: Duration = Duration::from_secs(1);
+
+impl Request {
+    /// What the Dataset refers to, if it refers to another one. Once the Dataset is gone, the status of the runtime still says it.
+    ///
+    /// # Errors
+    /// The mounts cannot be served.
+    pub fn refers_to(&self) -> Result<Option<Reference>, EngineError> {
+        let readable = |dataset: &&Arc<Dataset>| self.cluster.caches.unreadable.problem(dataset).is_none();
+        let mounts = match self.dataset.as_ref().filter(readable) {
+            Some(dataset) => &dataset.spec.mounts,
+            None => &self.runtime_status.mounts,
+        };
+        Reference::of(mounts).map_err(|invalid| EngineError::InvalidSpec {
+            field: "Dataset.spec.mounts".to_owned(),
+            message: invalid.to_string(),
+        })
+    }
+
+    /// Brings volume and statuses to where the other Dataset is. `other_status` is that of the other's runtime.
+    pub async fn follow(&mut self, reference: &Reference, other_status: Option<RuntimeStatus>) -> Result<(), EngineError> {
+        let Some(dataset) = self.dataset.clone() else { return Ok(()) };
+        self.cluster.references.note(self.identity.key(), reference.key());
+        let other = self.other(reference)?;
+        let status = other.status.clone().unwrap_or_default();
+        if status.phase == DatasetPhase::Unset || status.phase == DatasetPhase::NotBound {
+            return Err(EngineError::NotYet {
+                after: SOON,
+                message: format!("the Dataset {} that it refers to is not Bound", reference.display()),
+            });
+        }
+        self.register(&other, reference).await?;
+        self.create_linked_volume(&dataset, &other, reference).await?;
+        self.dataset_status = status;
+        self.dataset_status.dataset_ref.clear();
+        self.dataset_status.operation_ref.clear();
+        self.dataset_status.runtimes = vec![DatasetRuntime {
+            name: self.identity.name.clone(),
+            namespace: self.identity.namespace.clone(),
+            category: CATEGORY_ACCELERATE.to_owned(),
+            runtime_type: self.identity.engine.clone(),
+            master_replicas: None,
+        }];
+        self.runtime_status = other_status.unwrap_or_default();
+        self.runtime_status.mounts.clone_from(&dataset.spec.mounts);
+        Ok(())
+    }
+
+    /// Lets the other Dataset know that this one no longer refers to it.
+    pub async fn unfollow(&self, reference: &Reference) -> Result<(), EngineError> {
+        let own = self.identity.display();
+        if let Some(other) = self.cluster.caches.dataset(&reference.namespace, &reference.name) {
+            let mut status = other.status.clone().unwrap_or_default();
+            if status.dataset_ref.contains(&own) {
+                self.is_fresh(&other, reference)?;
+                status.dataset_ref.retain(|known| *known != own);
+                apply_dataset_status(&self.cluster, &other, &status).await?;
+            }
+        }
+        self.cluster.references.forget(&self.identity.key(), &reference.key());
+        Ok(())
+    }
+
+    /// The other Dataset, if it can be referred to.
+    fn other(&self, reference: &Reference) -> Result<Arc<Dataset>, EngineError> {
+        let field = "Dataset.spec.mounts[0].mountPoint".to_owned();
+        let Some(other) = self.cluster.caches.dataset(&reference.namespace, &reference.name) else {
+            return Err(EngineError::Missing {
+                field,
+                message: format!("there is no Dataset {}; create it, or correct the reference", reference.display()),
+                after: SOON,
+            });
+        };
+        if !matches!(Reference::of(&other.spec.mounts), Ok(None)) {
+            let message = format!(
+                "the Dataset {} refers to another one itself; refer to that one",
+                reference.display()
+            );
+            return Err(EngineError::InvalidSpec { field, message });
+        }
+        Ok(other)
+    }
+
+    /// Enters this Dataset into `status.datasetRef` of the other, which then is not deleted before it.
+    async fn register(&self, other: &Arc<Dataset>, reference: &Reference) -> Result<(), EngineError> {
+        let own = self.identity.display();
+        let mut status = other.status.clone().unwrap_or_default();
+        if status.dataset_ref.contains(&own) {
+            return Ok(());
+        }
+        if other.metadata.deletion_timestamp.is_some() {
+            return Err(EngineError::NotYet {
+                after: SOON,
+                message: format!("the Dataset {} that it refers to is being deleted", reference.display()),
+            });
+        }
+        self.is_fresh(other, reference)?;
+        status.dataset_ref.push(own);
+        apply_dataset_status(&self.cluster, other, &status).await
+    }
+
+    /// Fails with a wait where the watch does not yet show what this process wrote last.
+    fn is_fresh(&self, other: &Arc<Dataset>, reference: &Reference) -> Result<(), EngineError> {
+        if self.cluster.versions.is_stale(&**other) {
+            return Err(EngineError::NotYet {
+                after: STALE,
+                message: format!("the Dataset {} was just written", reference.display()),
+            });
+        }
+        Ok(())
+    }
+
+    /// Creates a volume that leads where the other's does, or into a directory of it.
+    async fn create_linked_volume(&self, dataset: &Dataset, other: &Dataset, reference: &Reference) -> Result<(), EngineError> {
+        if self.has_volume()? {
+            return Ok(());
+        }
+        let name = names::persistent_volume(&reference.namespace, &reference.name);
+        let api = Api::<PersistentVolume>::all(self.cluster.client.clone());
+        let found = api.get_opt(&name).await;
+        let found = found.map_err(EngineError::kube(format!("reading PersistentVolume {name}")))?;
+        let is_of = |volume: &PersistentVolume| {
+            let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
+            claim
+                .is_some_and(|claim| claim.namespace.as_ref() == Some(&reference.namespace) && claim.name.as_ref() == Some(&reference.name))
+        };
+        let spec = found.filter(is_of).and_then(|volume| volume.spec);
+        let Some((mut csi, affinity, modes)) = spec.and_then(|spec| Some((spec.csi?, spec.node_affinity, spec.access_modes))) else {
+            return Err(EngineError::NotYet {
+                after: SOON,
+                message: format!("the Dataset {} that it refers to has no volume yet", reference.display()),
+            });
+        };
+        // The kubelet knows volumes by their handles: two of one handle in a pod would be one directory.
+        csi.volume_handle = self.identity.volume();
+        let attributes = csi.volume_attributes.get_or_insert_default();
+        if !reference.directory.is_empty() {
+            attributes.insert(SUB_PATH.to_owned(), reference.directory.clone());
+        }
+        let wanted = dataset.spec.effective_access_modes();
+        let access_modes = at_most(&wanted, &modes.unwrap_or_default());
+        if access_modes != wanted {
+            let message = format!(
+                "The claim has the access modes {} in place of {}, which the Dataset {} does not allow",
+                access_modes.join(", "),
+                wanted.join(", "),
+                reference.display()
+            );
+            self.event(true, events::ACCESS_MODES_LOWERED, &message).await;
+        }
+        let input = VolumeInput {
+            identity: &self.identity,
+            dataset,
+            runtime: &self.object,
+            mount_path: &self.context.mount_path,
+            mount_type: "",
+            fuse_generation: None,
+            access_modes,
+            read_only: dataset.spec.is_read_only() || other.spec.is_read_only_below(&reference.directory),
+        };
+        let mut volume = input.persistent_volume();
+        let own = volume.spec.as_ref().and_then(|spec| spec.csi.as_ref()?.volume_attributes.as_ref());
+        if let Some(read_only) = own.and_then(|own| own.get(READ_ONLY)) {
+            attributes.insert(READ_ONLY.to_owned(), read_only.clone());
+        }
+        if let Some(spec) = &mut volume.spec {
+            spec.csi = Some(csi);
+            spec.node_affinity = affinity;
+        }
+        self.put_volume(volume, input.persistent_volume_claim()).await
+    }
+}

@@ -1,0 +1,106 @@
+//! Setup: from a spec to a cache system that is bound to its Dataset. The order is the seed's table, row by row.
+
+use wasser_api::dataset::DatasetPhase;
+use wasser_api::reasons::events;
+
+use crate::error::EngineError;
+use crate::request::Request;
+use crate::request::roles::RoleState;
+
+impl Request {
+    /// Deploys the cache system. True once it is ready and bound.
+    pub async fn setup(&mut self) -> Result<bool, EngineError> {
+        if self.should_setup_master().await? {
+            self.setup_master().await?;
+        } else {
+            // What is corrected before it ever worked must not wait until it works. Why a release is left as it is on purpose is reported once it
+            // does.
+            match self.sync_runtime().await {
+                Err(error) if !error.leaves_release() => return Err(error),
+                _ => {}
+            }
+        }
+        if !self.check_master_ready().await? {
+            self.check_and_update_runtime_status();
+            return Ok(false);
+        }
+        if self.should_check_ufs().await? {
+            self.prepare_ufs().await?;
+        }
+        if self.should_setup_workers() {
+            self.setup_workers().await?;
+        }
+        if !self.check_workers_ready().await? {
+            self.check_and_update_runtime_status();
+            return Ok(false);
+        }
+        if !self.check_and_update_runtime_status() {
+            return Ok(false);
+        }
+        self.bind_to_dataset();
+        Ok(true)
+    }
+
+    /// Whether the release has to be installed, or repaired because something of it was deleted.
+    async fn should_setup_master(&mut self) -> Result<bool, EngineError> {
+        let release = self.installed().await?;
+        Ok(release.is_none_or(|release| self.is_damaged(&release)))
+    }
+
+    /// Installs the release from the plugin's values.
+    async fn setup_master(&mut self) -> Result<(), EngineError> {
+        let outcome = self.implement.setup_master(&self.context).await;
+        let values = self.answer("setup-master", outcome)?.ok_or_else(|| EngineError::Failed {
+            method: "setup-master",
+            message: "the plugin does not support it, and nothing can be installed without".to_owned(),
+        })?;
+        if self.apply_values(&values).await? {
+            let message = format!("The release {} was installed.", self.identity.name);
+            self.changed(events::INSTALLED, message, false);
+            self.roles.iter_mut().for_each(RoleState::mark_installed);
+        }
+        Ok(())
+    }
+
+    /// Whether the master serves: by the plugin's word, else by its ready pods.
+    async fn check_master_ready(&mut self) -> Result<bool, EngineError> {
+        let outcome = self.implement.check_master_ready(&self.context).await;
+        let by_pods = self.role("master").is_none_or(|master| master.serves());
+        Ok(self.answer("check-master-ready", outcome)?.unwrap_or(by_pods))
+    }
+
+    async fn should_check_ufs(&mut self) -> Result<bool, EngineError> {
+        let outcome = self.implement.should_check_ufs(&self.context).await;
+        Ok(self.answer("should-check-ufs", outcome)?.unwrap_or(false))
+    }
+
+    async fn prepare_ufs(&mut self) -> Result<(), EngineError> {
+        let outcome = self.implement.prepare_ufs(&self.context).await;
+        if self.answer("prepare-ufs", outcome)?.is_some() {
+            self.mounted();
+        }
+        Ok(())
+    }
+
+    /// Whether the workers are not yet scaled to what the runtime wants.
+    fn should_setup_workers(&self) -> bool {
+        let differs = |worker: &RoleState| worker.exists && worker.wanted.is_some_and(|wanted| wanted != worker.desired);
+        self.role("worker").is_some_and(differs) && !self.workers_are_stale()
+    }
+
+    /// Whether the workers serve: by the plugin's word, else by their ready pods.
+    async fn check_workers_ready(&mut self) -> Result<bool, EngineError> {
+        let outcome = self.implement.check_workers_ready(&self.context).await;
+        let by_pods = self
+            .roles
+            .iter()
+            .filter(|state| state.role.needed_for_bound && state.role.name != "master")
+            .all(|state| state.serves());
+        Ok(self.answer("check-workers-ready", outcome)?.unwrap_or(by_pods))
+    }
+
+    /// Records in the Dataset that the runtime serves it.
+    fn bind_to_dataset(&mut self) {
+        self.update_dataset_status(DatasetPhase::Bound);
+    }
+}

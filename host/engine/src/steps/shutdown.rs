@@ -1,0 +1,188 @@
+//! Shutdown: everything that a runtime leaves behind, removed in an order that can be interrupted anywhere.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{DeleteParams, Preconditions};
+use serde_json::Value;
+use wasser_api::names;
+use wasser_api::reasons::events;
+
+use crate::error::{EngineError, is_conflict, is_not_found};
+use crate::plugin::implement::answer;
+use crate::request::Request;
+use crate::shared::tasks::Progress;
+use crate::watched::pods::PodIndex;
+
+/// Attempts to empty the cache where the runtime's clean policy does not say.
+const DEFAULT_ATTEMPTS: u32 = 3;
+/// The pause after the first failed attempt, which doubles with each further one.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+/// The longest pause between two attempts.
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+/// When to look again for pods that are terminating; their watch usually tells earlier.
+const PODS_GONE_SOON: Duration = Duration::from_secs(5);
+/// How long pods are waited for. Those of a node that is lost never go.
+const PODS_GONE_WITHIN: i64 = 120;
+/// What is remembered of a runtime whose release is gone.
+const RELEASE: &str = "release";
+
+impl Request {
+    /// Cleans the cache, the nodes, the release and the records. Fails with a wait while something is still going on.
+    pub async fn shutdown(&mut self) -> Result<(), EngineError> {
+        if !self.cluster.is_gone(&self.uid, RELEASE) {
+            if self.may_have_cache() {
+                self.reach_caches().await?;
+                self.clean_cache().await?;
+            }
+            let wish = self.node_wish();
+            self.cluster.labeler.clear(&self.uid, wish).await;
+            self.uninstall().await?;
+            self.cluster.remember_gone(&self.uid, RELEASE);
+        }
+        self.await_pods().await?;
+        self.delete_config_map(&self.identity.values_config_map()).await
+    }
+
+    /// Whether there is anything to clean, and to clean it with. After a restart, the release may be gone already.
+    fn may_have_cache(&self) -> bool {
+        let (namespace, name) = (&self.identity.namespace, &self.identity.name);
+        self.cluster.caches.has_record(namespace, name) || self.roles.iter().any(|role| role.exists)
+    }
+
+    async fn uninstall(&self) -> Result<(), EngineError> {
+        let (namespace, name) = (&self.identity.namespace, &self.identity.name);
+        let config_maps = self.cluster.caches.release_config_maps.has(namespace, name);
+        let uninstalled = self.cluster.releases.uninstall(namespace, name, &self.policy(), config_maps).await;
+        uninstalled.map(drop).map_err(|source| EngineError::Release {
+            release: self.identity.display(),
+            source: Box::new(source),
+        })
+    }
+
+    /// Waits until the pods of the release are gone. Kubernetes takes a pod that is terminating for one of a new DaemonSet of the same name, and
+    /// would start none in its place.
+    async fn await_pods(&self) -> Result<(), EngineError> {
+        let caches = &self.cluster.caches;
+        let workloads = self
+            .plugin
+            .description
+            .roles
+            .iter()
+            .map(|role| names::workload(&self.identity.name, &role.suffix));
+        let pods: Vec<String> = workloads
+            .flat_map(|workload| {
+                let of = |index: &PodIndex| index.of(&self.identity.namespace, &workload);
+                [of(&caches.worker_pods), of(&caches.other_pods)].into_iter().flatten()
+            })
+            .map(|pod| pod.name)
+            .collect();
+        if pods.is_empty() {
+            return Ok(());
+        }
+        let since = self.runtime.metadata.deletion_timestamp.as_ref().map(|since| since.0.as_second());
+        let age = since.map_or(0, |since| Timestamp::now().as_second() - since);
+        let pods = pods.join(", ");
+        if age < PODS_GONE_WITHIN {
+            return Err(EngineError::NotYet {
+                after: PODS_GONE_SOON,
+                message: format!("the pods {pods} are terminating"),
+            });
+        }
+        let message = format!(
+            "The pods {pods} are still terminating after {age} s, and the deletion goes on; if their node is lost, delete its Node object"
+        );
+        self.event(true, events::ERROR_PROCESS_RUNTIME, &message).await;
+        Ok(())
+    }
+
+    /// Attempts to empty the cache, up to the limit of the clean policy; then the deletion goes on without.
+    async fn clean_cache(&mut self) -> Result<(), EngineError> {
+        let limit = self.clean_policy("maxRetryAttempts").unwrap_or(DEFAULT_ATTEMPTS);
+        let tasks = &self.cluster.cleanups;
+        match tasks.progress(&self.uid) {
+            None => self.start_cleanup(Duration::ZERO),
+            Some(Progress::Done(Ok(()))) => return Ok(()),
+            Some(Progress::Running) => {}
+            Some(Progress::Done(Err(message))) => {
+                let failures = tasks.failed(&self.uid);
+                if failures >= limit {
+                    let message =
+                        format!("Failed to clean the cache after {failures} attempts; the deletion goes on. The last error: {message}");
+                    self.event(true, events::ERROR_PROCESS_RUNTIME, &message).await;
+                    return Ok(());
+                }
+                self.start_cleanup(pause_after(failures));
+            }
+        }
+        Err(EngineError::NotYet {
+            after: Duration::from_secs(60),
+            message: "the cache is being cleaned".to_owned(),
+        })
+    }
+
+    fn start_cleanup(&self, pause: Duration) {
+        let (mut implement, context, kind) = (self.instance(), self.context.clone(), self.identity.kind.clone());
+        let (wake, faults) = (Arc::clone(&self.wake), self.faults());
+        let work = async move {
+            tokio::time::sleep(pause).await;
+            let outcome = implement.shutdown(&context).await;
+            let done = faults.report(answer(&kind, "shutdown", outcome)).await;
+            done.map(drop).map_err(|error| error.to_string())
+        };
+        self.cluster.cleanups.start(&self.uid, &self.identity.kind, move || wake(), work);
+    }
+
+    /// A number of `spec.management.cleanCachePolicy`, or of `spec.cleanCachePolicy`, where some runtimes have it.
+    fn clean_policy(&self, field: &str) -> Option<u32> {
+        let find = |prefix: &str| {
+            self.object
+                .pointer(&format!("{prefix}/cleanCachePolicy/{field}"))
+                .and_then(Value::as_u64)
+        };
+        find("/spec/management")
+            .or_else(|| find("/spec"))
+            .and_then(|number| u32::try_from(number).ok())
+    }
+
+    /// Deletes a ConfigMap that the host keeps for the runtime. One of somebody else is left.
+    async fn delete_config_map(&self, name: &str) -> Result<(), EngineError> {
+        let api = self.config_maps();
+        let failed = |what: &str| EngineError::kube(format!("{what} ConfigMap {}/{name}", self.identity.namespace));
+        let Some(found) = api.get_metadata_opt(name).await.map_err(failed("looking at"))? else {
+            return Ok(());
+        };
+        let policy = self.policy();
+        if let Err(error) = wasser_chart::check_kept(&found.metadata, &policy.owner, &policy.labels) {
+            tracing::info!(runtime = self.identity.display(), %error, "a ConfigMap is left, since it is not the runtime's");
+            return Ok(());
+        }
+        let only = Preconditions {
+            uid: found.metadata.uid,
+            resource_version: None,
+        };
+        match api.delete(name, &DeleteParams::default().preconditions(only)).await {
+            Ok(_) => Ok(()),
+            Err(error) if is_not_found(&error) || is_conflict(&error) => Ok(()),
+            Err(error) => Err(failed("deleting")(error)),
+        }
+    }
+}
+
+/// The pause before another attempt: 5, 10, 20, 20 … s.
+fn pause_after(failures: u32) -> Duration {
+    let factor = 2_u32.saturating_pow(failures.saturating_sub(1));
+    FIRST_PAUSE.checked_mul(factor).unwrap_or(LONGEST_PAUSE).min(LONGEST_PAUSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_limit() {
+        let seconds: Vec<u64> = [1, 2, 3, 4, 30, u32::MAX].map(|failures| pause_after(failures).as_secs()).to_vec();
+        assert_eq!(seconds, [5, 10, 20, 20, 20, 20]);
+    }
+}

@@ -1,0 +1,173 @@
+//! SyncMetadata: the size of a Dataset and the number of its files. To read them is a conversation with the cache system that may outlive a
+//! reconcile, and so it runs as a task.
+//!
+//! Nobody is asked while no pod is ready. `[Calculating]` is shown while the first read runs or is about to be tried again, and never for a later
+//! read: what was known stays until there is something newer.
+
+mod due;
+
+use wasser_api::dataset::METADATA_SYNC_NOT_DONE as CALCULATING;
+use wasser_api::reasons::events;
+use wasser_api::size;
+use wasser_plugin::bindings::types::StorageStats;
+
+use crate::plugin::implement::answer;
+use crate::request::Request;
+use crate::shared::sizes_read::{SizesRead, Unread};
+use crate::shared::tasks::Progress;
+
+pub use due::Last;
+use due::Look;
+
+/// How often a failing read is tried before users are shown that it fails.
+const PATIENCE: u32 = 3;
+
+impl Request {
+    /// SyncMetadata: shows the sizes that were read last, and has them read when that is due.
+    pub async fn sync_metadata(&mut self) {
+        if !self.syncs_metadata() {
+            return;
+        }
+        let ready_since = self.ready_since();
+        let tasks = &self.cluster.metadata;
+        let read = match tasks.progress(&self.uid) {
+            Some(Progress::Running) => return self.show_calculating(),
+            Some(Progress::Done(read)) => Some(read),
+            None => None,
+        };
+        if let Some(read) = &read {
+            self.show_sizes(read);
+        }
+        let Some(ready_since) = ready_since else {
+            // With nobody to ask, nothing is being calculated.
+            return self.show_unknown();
+        };
+        let Some(read) = read else {
+            self.show_calculating();
+            return self.start_reading(ready_since);
+        };
+        let (tasks, age) = (&self.cluster.metadata, self.cluster.metadata.age(&self.uid).unwrap_or_default());
+        let failures = tasks.failures(&self.uid);
+        let look = self.look(&read, ready_since, failures);
+        let Some(pause) = look.pause() else { return };
+        if age < pause {
+            if look.last != Last::Read {
+                self.look_again_in(pause.saturating_sub(age));
+            }
+            return;
+        }
+        if let Err(Unread::Failed(message)) = &read.outcome {
+            if self.cluster.metadata.failed(&self.uid) == PATIENCE {
+                let message = format!("The size of the dataset cannot be read: {message}");
+                self.event(true, events::ERROR_PROCESS_RUNTIME, &message).await;
+            }
+        } else {
+            self.cluster.metadata.succeeded(&self.uid);
+        }
+        self.start_reading(ready_since);
+    }
+
+    /// Reads again, after the mounts changed.
+    pub fn restart_metadata_sync(&mut self) {
+        self.cluster.metadata.forget(&self.uid);
+        if self.syncs_metadata() {
+            self.dataset_status.ufs_total = None;
+            self.show_calculating();
+        }
+    }
+
+    /// Since when the youngest pod of the runtime that is ready is so; none while no pod is. A runtime without pods has always somebody to ask.
+    pub(crate) fn ready_since(&self) -> Option<i64> {
+        if self.roles.is_empty() {
+            return Some(0);
+        }
+        let pods = self.roles.iter().flat_map(|state| self.pods_of(state));
+        pods.filter(|pod| pod.ready).map(|pod| pod.ready_since).max()
+    }
+
+    fn look(&self, read: &SizesRead, ready_since: i64, failures: u32) -> Look {
+        let last = match &read.outcome {
+            Ok(Some(_)) => Last::Read,
+            Ok(None) => Last::NotSupported,
+            Err(Unread::Later(after)) => Last::Later(*after),
+            Err(Unread::Failed(_)) => Last::Failed(failures),
+        };
+        let bytes = |text: Option<&String>| text.and_then(|text| size::parse(text).ok());
+        let cached = bytes(self.runtime_status.cache_states.get("cached"));
+        let total = bytes(self.dataset_status.ufs_total.as_ref());
+        Look {
+            last,
+            took: self.cluster.metadata.took(&self.uid).unwrap_or_default(),
+            ready_anew: ready_since > read.ready_since,
+            writable: self.dataset.as_ref().is_some_and(|dataset| !dataset.spec.is_read_only_below("")),
+            states_changed: read.states != self.runtime_status.cache_states,
+            exceeded: matches!((cached, total), (Some(cached), Some(total)) if cached > total),
+            period: self.cluster.settings.sync_period,
+        }
+    }
+
+    /// `spec.management.metadataSyncPolicy.autoSync`, true where it is not set.
+    fn syncs_metadata(&self) -> bool {
+        self.object
+            .pointer("/spec/management/metadataSyncPolicy/autoSync")
+            .and_then(serde_json::Value::as_bool)
+            .unwrap_or(true)
+    }
+
+    fn show_sizes(&mut self, read: &SizesRead) {
+        match &read.outcome {
+            Ok(Some(stats)) => {
+                self.dataset_status.ufs_total = Some(size::format(stats.total));
+                self.dataset_status.file_num = Some(stats.total_files.to_string());
+            }
+            Ok(None) => {
+                self.dataset_status.ufs_total = None;
+                self.dataset_status.file_num = None;
+            }
+            Err(Unread::Failed(_)) if self.cluster.metadata.failures(&self.uid) >= PATIENCE => self.show_unknown(),
+            Err(_) => self.show_calculating(),
+        }
+    }
+
+    /// Shows that the sizes are being read, unless some are known, or users know that it fails.
+    fn show_calculating(&mut self) {
+        let fails = self.cluster.metadata.failures(&self.uid) >= PATIENCE;
+        if !fails && self.dataset_status.ufs_total.as_deref().is_none_or(str::is_empty) {
+            self.dataset_status.ufs_total = Some(CALCULATING.to_owned());
+            self.dataset_status.file_num = Some(CALCULATING.to_owned());
+        }
+    }
+
+    /// Shows nothing instead of a calculation that nobody makes.
+    fn show_unknown(&mut self) {
+        for shown in [&mut self.dataset_status.ufs_total, &mut self.dataset_status.file_num] {
+            if shown.as_deref() == Some(CALCULATING) {
+                *shown = None;
+            }
+        }
+    }
+
+    /// Reads the sizes: with all that the plugin does for the first time, later only the figures.
+    fn start_reading(&self, ready_since: i64) {
+        let known = self.dataset_status.ufs_total.as_deref();
+        let first = known.is_none_or(|text| text.is_empty() || text == CALCULATING);
+        let (mut implement, context, kind) = (self.instance(), self.context.clone(), self.identity.kind.clone());
+        let (wake, faults, states) = (self.wake.clone(), self.faults(), self.runtime_status.cache_states.clone());
+        let work = async move {
+            let read = async {
+                if first {
+                    let outcome = implement.sync_metadata(&context).await;
+                    faults.report(answer(&kind, "sync-metadata", outcome)).await?;
+                }
+                let outcome = implement.storage_stats(&context).await;
+                faults.report(answer::<StorageStats>(&kind, "storage-stats", outcome)).await
+            };
+            SizesRead {
+                outcome: read.await.map_err(Unread::of),
+                ready_since,
+                states,
+            }
+        };
+        self.cluster.metadata.start(&self.uid, &self.identity.kind, move || wake(), work);
+    }
+}

@@ -1,0 +1,198 @@
+//! Sync: keeps a bound dataset true to its cache system. The order is the seed's table, row by row.
+
+use std::time::Instant;
+
+use wasser_api::conditions::dataset as conditions;
+use wasser_api::dataset::DatasetPhase;
+use wasser_api::reasons::{dataset as reasons, events};
+
+use crate::error::EngineError;
+use crate::request::Request;
+use crate::request::roles::RoleState;
+
+/// The first error of steps that do not wait for each other.
+#[derive(Default)]
+struct First(Option<EngineError>);
+
+impl First {
+    /// Keeps the error of a step if it is the first one.
+    fn keep(&mut self, outcome: Result<(), EngineError>) {
+        match (outcome, &self.0) {
+            (Err(error), None) => self.0 = Some(error),
+            (Err(error), Some(first)) => tracing::debug!(%error, %first, "something else failed as well"),
+            (Ok(()), _) => {}
+        }
+    }
+}
+
+impl Request {
+    /// Brings the statuses, the workers, the release and the node labels up to date.
+    ///
+    /// A step that fails keeps the others from nothing: a spec that is refused, or a plugin that
+    /// fails, must not leave a Dataset unattended. Of a refused spec only the number of workers is
+    /// followed. The first error is returned.
+    pub async fn sync(&mut self) -> Result<(), EngineError> {
+        let mut failed = First::default();
+        self.sync_metadata().await;
+        failed.keep(self.sync_replicas().await);
+        let followed = self.sync_runtime().await;
+        // A plugin that fails is not asked for more: its failures are counted.
+        self.refused |= matches!(followed, Err(EngineError::Plugin { .. }));
+        failed.keep(followed);
+        failed.keep(self.check_runtime_healthy().await);
+        self.check_and_update_runtime_status();
+        self.sync_cache_states();
+        self.update_cache_of_dataset();
+        let serves = !self.roles.iter().any(RoleState::fails_dataset);
+        if failed.0.as_ref().is_none_or(EngineError::leaves_release) && !self.refused && serves {
+            failed.keep(self.sync_ufs().await);
+        }
+        self.sync_schedule_info_to_cache_nodes();
+        failed.0.map_or(Ok(()), Err)
+    }
+
+    /// SyncRuntime: a change of the spec becomes an upgrade of the release, and so does an object of it that somebody deleted. What is
+    /// refused does not keep the release from being repaired.
+    pub(crate) async fn sync_runtime(&mut self) -> Result<(), EngineError> {
+        let installed = self.installed().await?;
+        if let Some(release) = &installed {
+            self.keep_values_map(release).await?;
+        }
+        let damaged = installed.filter(|release| self.is_damaged(release));
+        let followed = if self.refused {
+            Ok(false)
+        } else {
+            self.follow_spec(damaged.is_some()).await
+        };
+        let may_repair = match &followed {
+            Ok(applied) => !applied,
+            Err(EngineError::Kube { .. } | EngineError::Repeated { .. }) => false,
+            Err(error @ EngineError::Release { .. }) => error.is_refusal(),
+            Err(_) => true,
+        };
+        match damaged.filter(|_| may_repair) {
+            Some(release) => {
+                let repaired = self.upgrade(&release.text, true).await;
+                followed.and(repaired).map(drop)
+            }
+            None => followed.map(drop),
+        }
+    }
+
+    /// Upgrades the release to what the spec wants now. Returns whether anything was applied.
+    async fn follow_spec(&mut self, damaged: bool) -> Result<bool, EngineError> {
+        let outcome = self.implement.sync_runtime(&self.context).await;
+        let wanted = self.answer("sync-runtime", outcome)?.flatten();
+        if let Some(values) = &wanted {
+            // Values that do not come to rest are not taken.
+            self.check_settled(values).await?;
+        }
+        let is_installed = self.installed().await?.is_some();
+        let values = match wanted {
+            Some(values) => values,
+            None if is_installed => return Ok(false),
+            None => {
+                let outcome = self.implement.setup_master(&self.context).await;
+                let Some(values) = self.answer("setup-master", outcome)? else {
+                    return Ok(false);
+                };
+                values
+            }
+        };
+        let (uid, chart) = (self.uid.clone(), self.plugin.chart_digest.to_string());
+        if let Some(message) = self.cluster.refusals.of(&uid, &chart, &values, Instant::now()) {
+            return Err(EngineError::StillRefused { message });
+        }
+        let outcome = self.upgrade(&values, damaged).await;
+        if let Err(error @ EngineError::Release { .. }) = &outcome
+            && error.is_refusal()
+        {
+            let message = error.to_string();
+            self.cluster.refusals.note(&uid, &chart, &values, message, Instant::now());
+        }
+        outcome
+    }
+
+    async fn upgrade(&mut self, values: &str, damaged: bool) -> Result<bool, EngineError> {
+        let applied = self.apply_values(values).await?;
+        if applied {
+            let name = &self.identity.name;
+            let message = if damaged {
+                format!("What was missing of the release {name} was put back.")
+            } else {
+                format!("The release {name} was upgraded to what is wanted now.")
+            };
+            self.changed(events::UPGRADED, message, false);
+        }
+        Ok(applied)
+    }
+
+    /// Fails where the system is not healthy, and sets the Dataset's phase accordingly: `Failed` where a workload is missing, `Bound`
+    /// where all is well. A role that is merely not ready leaves the phase as it is, and is a failure only after a while.
+    async fn check_runtime_healthy(&mut self) -> Result<(), EngineError> {
+        let missing = self.roles.iter().find(|state| state.role.needed_for_bound && !state.exists);
+        if let Some(missing) = missing {
+            let message = format!("the {} {} is missing", missing.role.workload, missing.workload);
+            self.update_dataset_status(DatasetPhase::Failed);
+            return Err(unhealthy(message));
+        }
+        if !self.refused {
+            let outcome = self.implement.check_runtime_healthy(&self.context).await;
+            if let Err(error) = self.answer("check-runtime-healthy", outcome) {
+                if !matches!(error, EngineError::NotYet { .. }) {
+                    self.update_dataset_status(DatasetPhase::Failed);
+                }
+                return Err(error);
+            }
+        }
+        let Some(idle) = self.roles.iter().find(|state| state.fails_dataset()).cloned() else {
+            self.update_dataset_status(DatasetPhase::Bound);
+            return Ok(());
+        };
+        if self.may_be_idle(&idle) {
+            return Ok(());
+        }
+        let why = self.trouble(&idle.role.name).map(|trouble| format!(": {}", trouble.text));
+        Err(unhealthy(format!(
+            "the {} {} is not healthy, expect at least one replica is ready{}",
+            idle.role.name,
+            idle.workload,
+            why.unwrap_or_default()
+        )))
+    }
+
+    /// ShouldUpdateUFS and UpdateOnUFSChange: mounts that came or went.
+    async fn sync_ufs(&mut self) -> Result<(), EngineError> {
+        let outcome = self.implement.should_update_ufs(&self.context).await;
+        let Some(change) = self.answer("should-update-ufs", outcome)? else {
+            return Ok(());
+        };
+        if change.added.is_empty() && change.removed.is_empty() {
+            return Ok(());
+        }
+        self.dataset_status.phase = DatasetPhase::Updating;
+        self.set_dataset_condition(conditions::UPDATING, reasons::UPDATING, "The ddc runtime is updating.", true);
+        let outcome = self.implement.update_ufs(&self.context, &change).await;
+        let Some(update) = self.answer("update-ufs", outcome)? else {
+            return Ok(());
+        };
+        if let Some(values) = update.values {
+            self.apply_values(&values).await?;
+        }
+        if update.ready {
+            self.mounted();
+            self.dataset_status.mounts = self.dataset.as_ref().map(|dataset| dataset.spec.mounts.clone()).unwrap_or_default();
+            self.remove_dataset_condition(conditions::UPDATING);
+            self.update_dataset_status(DatasetPhase::Bound);
+            self.restart_metadata_sync();
+        }
+        Ok(())
+    }
+}
+
+fn unhealthy(message: String) -> EngineError {
+    EngineError::Failed {
+        method: "check-runtime-healthy",
+        message,
+    }
+}

@@ -1,0 +1,96 @@
+//! The number of workers, and where they run.
+
+use k8s_openapi::api::apps::v1::StatefulSet;
+use kube::Api;
+use kube::api::Patch;
+use serde_json::json;
+use wasser_api::conditions::runtime as conditions;
+use wasser_api::reasons::{events, runtime as reasons};
+
+use crate::error::EngineError;
+use crate::objects::placement;
+use crate::request::Request;
+
+impl Request {
+    /// Places the workers and scales them to what the runtime wants.
+    pub async fn setup_workers(&mut self) -> Result<(), EngineError> {
+        if !self.refused {
+            let outcome = self.implement.setup_workers(&self.context).await;
+            self.answer("setup-workers", outcome)?;
+        }
+        let Some(worker) = self.role("worker").cloned() else {
+            return Ok(());
+        };
+        let Some(wanted) = worker.wanted else { return Ok(()) };
+        let mut spec = json!({"replicas": wanted});
+        if !worker.placed {
+            let dataset = self.dataset.as_ref().map(|dataset| &dataset.spec);
+            let shared = self.dataset.as_ref().is_some_and(|dataset| dataset.spec.is_shared());
+            let required = dataset.and_then(|spec| spec.node_affinity.as_ref()?.required.clone());
+            spec["template"] = json!({"spec": {"affinity": placement::affinity(shared, &self.identity.fuse_label(), required)}});
+        }
+        let api = Api::<StatefulSet>::namespaced(self.cluster.client.clone(), &self.identity.namespace);
+        let params = crate::patch_params();
+        match api
+            .patch_metadata(&worker.workload, &params, &Patch::Merge(&json!({"spec": spec})))
+            .await
+        {
+            Ok(written) => self.cluster.versions.wrote(&written),
+            // Deleted by hand: the watch tells soon, and the release is repaired.
+            Err(error) if crate::error::is_not_found(&error) => return Ok(()),
+            Err(error) => {
+                return Err(EngineError::kube(format!(
+                    "scaling StatefulSet {}/{}",
+                    self.identity.namespace, worker.workload
+                ))(error));
+            }
+        }
+        if let Some(state) = self.roles.iter_mut().find(|state| state.role.name == "worker") {
+            state.desired = wanted;
+            state.placed = true;
+        }
+        self.set_runtime_condition(
+            conditions::WORKERS_INITIALIZED,
+            reasons::WORKERS_INITIALIZED,
+            "The workers are initialized.",
+            true,
+        );
+        Ok(())
+    }
+
+    /// Whether the watch shows the workers as they were before this process wrote them last: its event leads to another look.
+    pub(crate) fn workers_are_stale(&self) -> bool {
+        let worker = self.role("worker").filter(|worker| worker.role.workload == "StatefulSet");
+        let set = worker.and_then(|worker| self.cluster.caches.stateful_set(&self.identity.namespace, &worker.workload));
+        set.is_some_and(|set| self.cluster.versions.is_stale(&*set))
+    }
+
+    /// SyncReplicas: follows a change of the wanted replicas on a runtime that is set up.
+    pub async fn sync_replicas(&mut self) -> Result<(), EngineError> {
+        let Some(worker) = self.role("worker").cloned() else {
+            return Ok(());
+        };
+        let (Some(wanted), true) = (worker.wanted, worker.exists) else {
+            return Ok(());
+        };
+        if wanted == worker.desired || self.workers_are_stale() {
+            return Ok(());
+        }
+        let (condition, reason, words) = if wanted < worker.desired {
+            (conditions::WORKERS_SCALED_IN, reasons::WORKERS_SCALED_IN, "in")
+        } else {
+            (conditions::WORKERS_SCALED_OUT, reasons::WORKERS_SCALED_OUT, "out")
+        };
+        self.setup_workers().await?;
+        let message = format!("Workers scaled {words} from {} replicas to {wanted} replicas.", worker.desired);
+        self.set_runtime_condition(condition, reason, &message, true);
+        let event = format!("Runtime scaled {words}. {message}");
+        self.cluster.events.publish_change(self.reference(), events::SUCCEED, &event).await;
+        self.changed(events::SCALED, message, false);
+        if !self.refused {
+            let outcome = self.implement.sync_replicas(&self.context).await;
+            self.answer("sync-replicas", outcome)?;
+        }
+        Ok(())
+    }
+}

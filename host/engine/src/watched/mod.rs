@@ -1,0 +1,105 @@
+//! What the operator watches, so that a reconcile reads without asking the API server.
+//!
+//! Every cache may lag behind the cluster, so nothing is deleted because of what a cache shows. Objects are kept as small as their
+//! readers need: most are metadata only. The watches themselves run in the operator.
+
+pub mod helm_records;
+pub mod named;
+pub mod namesake;
+pub mod pods;
+pub mod readable;
+pub mod trouble;
+
+use std::sync::Arc;
+
+use k8s_openapi::api::apps::v1::{DaemonSet, StatefulSet};
+use k8s_openapi::api::core::v1::{ConfigMap, Node, PersistentVolume, PersistentVolumeClaim};
+use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::{ObjectRef, Store};
+use wasser_api::dataset::Dataset;
+use wasser_api::names;
+
+use crate::watched::helm_records::Records;
+use crate::watched::named::Named;
+use crate::watched::pods::PodIndex;
+use crate::watched::readable::Unreadable;
+
+/// The stores behind the watches. All but the nodes hold only objects with the label `fluid.io/dataset-id`, or Datasets.
+pub struct Caches {
+    /// All Datasets.
+    pub datasets: Store<Dataset>,
+    /// StatefulSets of runtimes.
+    pub stateful_sets: Store<StatefulSet>,
+    /// DaemonSets of runtimes.
+    pub daemon_sets: Store<DaemonSet>,
+    /// Names and labels of nodes.
+    pub nodes: Store<PartialObjectMeta<Node>>,
+    /// Claims of datasets.
+    pub claims: Store<PartialObjectMeta<PersistentVolumeClaim>>,
+    /// Volumes of datasets, of their specs only what says whose they are.
+    pub volumes: Store<PersistentVolume>,
+    /// ConfigMaps of runtimes.
+    pub config_maps: Store<PartialObjectMeta<ConfigMap>>,
+    /// Pods with the label `fluid.io/dataset`: those that hold cache.
+    pub worker_pods: Arc<PodIndex>,
+    /// Other pods with the label `fluid.io/dataset-id`: masters and clients.
+    pub other_pods: Arc<PodIndex>,
+    /// Helm's records in Secrets.
+    pub release_secrets: Arc<Records>,
+    /// Helm's records in ConfigMaps, where Fluid has them.
+    pub release_config_maps: Arc<Records>,
+    /// Objects of the whole cluster that runtimes name.
+    pub named: Arc<Named>,
+    /// Why some Datasets cannot be read.
+    pub unreadable: Arc<Unreadable>,
+}
+
+impl Caches {
+    /// The Dataset of this name.
+    pub fn dataset(&self, namespace: &str, name: &str) -> Option<Arc<Dataset>> {
+        self.datasets.get(&ObjectRef::new(name).within(namespace))
+    }
+
+    /// The other Datasets whose volume would have the same name: `a/b-c` and `a-b/c` are both `a-b-c`.
+    pub fn namesakes(&self, namespace: &str, name: &str) -> Vec<Arc<Dataset>> {
+        names::splits(&names::persistent_volume(namespace, name))
+            .filter(|split| *split != (namespace, name))
+            .filter_map(|(namespace, name)| self.dataset(namespace, name))
+            .collect()
+    }
+
+    /// The StatefulSet of this name.
+    pub fn stateful_set(&self, namespace: &str, name: &str) -> Option<Arc<StatefulSet>> {
+        self.stateful_sets.get(&ObjectRef::new(name).within(namespace))
+    }
+
+    /// The DaemonSet of this name.
+    pub fn daemon_set(&self, namespace: &str, name: &str) -> Option<Arc<DaemonSet>> {
+        self.daemon_sets.get(&ObjectRef::new(name).within(namespace))
+    }
+
+    /// The claim of this name.
+    pub fn claim(&self, namespace: &str, name: &str) -> Option<Arc<PartialObjectMeta<PersistentVolumeClaim>>> {
+        self.claims.get(&ObjectRef::new(name).within(namespace))
+    }
+
+    /// The volume of this name.
+    pub fn volume(&self, name: &str) -> Option<Arc<PersistentVolume>> {
+        self.volumes.get(&ObjectRef::new(name))
+    }
+
+    /// Whether a release has a record, in a Secret or a ConfigMap.
+    pub fn has_record(&self, namespace: &str, name: &str) -> bool {
+        self.release_secrets.has(namespace, name) || self.release_config_maps.has(namespace, name)
+    }
+
+    /// Whether an object of a release is there, for the kinds that are watched; true for the others.
+    pub fn has(&self, kind: &str, namespace: &str, name: &str) -> bool {
+        match kind {
+            "StatefulSet" => self.stateful_set(namespace, name).is_some(),
+            "DaemonSet" => self.daemon_set(namespace, name).is_some(),
+            "ConfigMap" => self.config_maps.get(&ObjectRef::new(name).within(namespace)).is_some(),
+            _ => true,
+        }
+    }
+}
