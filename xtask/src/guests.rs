@@ -41,13 +41,14 @@ pub fn build(root: &Path, names: &[String]) -> Result<Vec<Package>> {
     let toolchain = Toolchain::find()?;
     let out = root.join("target/plugins");
     fs::create_dir_all(&out).with_context(|| format!("creating {}", out.display()))?;
-    wanted
-        .iter()
-        .map(|name| package(root, &out, &toolchain, name).with_context(|| format!("packaging the plugin {name}")))
+    let modules = toolchain.build(root, &wanted)?;
+    let built = wanted.iter().zip(&modules);
+    built
+        .map(|(name, module)| package(root, &out, name, module).with_context(|| format!("packaging the plugin {name}")))
         .collect()
 }
 
-/// Every directory of `plugins/` with a manifest of registration is a plugin; the SDK is none.
+/// Every directory of `plugins/` with a manifest of registration is a plugin; the SDK has none.
 fn plugins(root: &Path) -> Result<Vec<String>> {
     let directory = root.join("plugins");
     let mut names = Vec::new();
@@ -62,10 +63,9 @@ fn plugins(root: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn package(root: &Path, out: &Path, toolchain: &Toolchain, name: &str) -> Result<Package> {
+fn package(root: &Path, out: &Path, name: &str, module: &[u8]) -> Result<Package> {
     let crds = crd::of(root, name)?;
-    let module = toolchain.build(root, name)?;
-    let component = component::encode(&module, &crds)?;
+    let component = component::encode(module, &crds)?;
     let chart = chart::pack(&root.join("charts").join(name))?;
     let template = root.join("plugins").join(name).join("plugin.yaml");
     let template = fs::read_to_string(&template).with_context(|| format!("reading {}", template.display()))?;

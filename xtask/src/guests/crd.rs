@@ -1,20 +1,25 @@
 //! The CRDs that a component carries: the file of its author, or what the plugin's own types generate.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The CRDs of a plugin as JSON, one per line: those of `plugins/<name>/crd.yaml`, or else those that its example `crd` prints.
+/// Returns the CRDs of a plugin as JSON, one per line: those of `plugins/<name>/crd.yaml` and `crd-*.yaml`, or else those that its example
+/// `crd` prints.
 pub fn of(root: &Path, name: &str) -> Result<Vec<u8>> {
     let directory = root.join("plugins").join(name);
     let (file, example) = (directory.join("crd.yaml"), directory.join("examples/crd.rs"));
     let crds = if file.is_file() {
-        let text = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
-        written(&text).with_context(|| format!("{}", file.display()))?
+        let mut crds = Vec::new();
+        for file in [vec![file], further(&directory)?].concat() {
+            let text = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+            crds.extend(written(&text).with_context(|| format!("{}", file.display()))?);
+        }
+        crds
     } else if example.is_file() {
         eprintln!("{name}: generating the CRD");
         printed(root, name)?
@@ -27,6 +32,20 @@ pub fn of(root: &Path, name: &str) -> Result<Vec<u8>> {
         lines.push(b'\n');
     }
     Ok(lines)
+}
+
+/// The files of a plugin with CRDs other than that of its runtime.
+fn further(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).with_context(|| format!("reading {}", directory.display()))? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with("crd-") && name.ends_with(".yaml") {
+            files.push(entry.path());
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// The CRDs of a file, one per document.
@@ -98,6 +117,20 @@ mod tests {
             lines,
             "{\"kind\":\"CustomResourceDefinition\",\"spec\":{\"group\":\"a\"}}\n{\"kind\":\"CustomResourceDefinition\"}\n"
         );
+    }
+
+    #[test]
+    fn the_crd_of_the_runtime_comes_first() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("plugins/demo");
+        fs::create_dir_all(&directory).unwrap();
+        for (file, group) in [("crd-a.yaml", "a"), ("crd-b.yaml", "b"), ("crd.yaml", "runtime")] {
+            let text = format!("kind: CustomResourceDefinition\nspec: {{group: {group}}}\n");
+            fs::write(directory.join(file), text).unwrap();
+        }
+        let lines = String::from_utf8(of(root.path(), "demo").unwrap()).unwrap();
+        let groups: Vec<&str> = lines.split('"').filter(|part| ["a", "b", "runtime"].contains(part)).collect();
+        assert_eq!(groups, ["runtime", "a", "b"]);
     }
 
     #[test]

@@ -38,24 +38,17 @@ impl Toolchain {
         })
     }
 
-    /// Compiles the crate `wasser-<name>` to a core module, and gives its bytes.
-    pub fn build(&self, root: &Path, name: &str) -> Result<Vec<u8>> {
+    /// Compiles the crates `wasser-<name>` to core modules, and returns the bytes of each.
+    ///
+    /// One build for all of them: with one set of features, they share every dependency and the standard library.
+    pub fn build(&self, root: &Path, names: &[String]) -> Result<Vec<Vec<u8>>> {
         // Guests have a directory of their own: another compiler's artefacts, and another lock than that of the host's builds.
         let target = root.join("target/guests");
         let mut command = Command::new(&self.cargo);
         command
             .current_dir(root)
-            .args([
-                "build",
-                "--quiet",
-                "--lib",
-                "--profile",
-                PROFILE,
-                "--target",
-                TARGET,
-                "--package",
-                &format!("wasser-{name}"),
-            ])
+            .args(["build", "--quiet", "--lib", "--profile", PROFILE, "--target", TARGET])
+            .args(names.iter().flat_map(|name| ["--package".to_owned(), format!("wasser-{name}")]))
             .env("CARGO_TARGET_DIR", &target)
             .env("CARGO_ENCODED_RUSTFLAGS", self.flags(root)?)
             .env_remove("RUSTFLAGS");
@@ -69,8 +62,9 @@ impl Toolchain {
                 .env_remove("RUSTUP_TOOLCHAIN")
                 .env_remove("CARGO");
         }
+        let listed = names.join(", ");
         eprintln!(
-            "{name}: compiling for {TARGET}{}",
+            "{listed}: compiling for {TARGET}{}",
             if self.build_std {
                 " with Debian's compiler, the standard library included"
             } else {
@@ -78,12 +72,15 @@ impl Toolchain {
             }
         );
         let status = command.status().with_context(|| format!("starting {}", self.cargo.display()))?;
-        ensure!(status.success(), "compiling wasser-{name} for {TARGET} failed ({status})");
-        let module = target
-            .join(TARGET)
-            .join(PROFILE)
-            .join(format!("wasser_{}.wasm", name.replace('-', "_")));
-        fs::read(&module).with_context(|| format!("reading {}", module.display()))
+        ensure!(status.success(), "compiling {listed} for {TARGET} failed ({status})");
+        let modules = names.iter().map(|name| {
+            let module = target
+                .join(TARGET)
+                .join(PROFILE)
+                .join(format!("wasser_{}.wasm", name.replace('-', "_")));
+            fs::read(&module).with_context(|| format!("reading {}", module.display()))
+        });
+        modules.collect()
     }
 
     /// Flags that keep this machine's paths out of the component.
