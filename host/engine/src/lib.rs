@@ -5,7 +5,7 @@
 //! `docs/template-engine.md` lists every method, the file it is in, and what host and plugin do in it.
 //!
 //! The folders import each other in one direction:
-//! `steps` → `release` → `request` → `plugin`, `shared` → `watched` → `objects`.
+//! `steps` → `request` → `plugin`, `shared` → `release`, `watched` → `objects`.
 
 mod error;
 mod objects;
@@ -19,7 +19,10 @@ mod watched;
 pub use error::{EngineError, Retry, is_conflict, is_conflict_of, is_not_found};
 pub use objects::identity::Identity;
 pub use objects::owner::owner_reference;
-pub use plugin::implement::{Dress, Implement, Outcome};
+pub use plugin::context::context;
+pub use plugin::implement::{Dress, Implement, Outcome, answer};
+pub use release::prepare::{Prepared, prepare};
+pub use release::values::complete;
 pub use request::write::apply_dataset_status;
 pub use request::{Request, Wake};
 pub use shared::events::Events;

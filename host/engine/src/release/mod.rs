@@ -1,8 +1,14 @@
 //! From the chart values of a plugin to a Helm release in the cluster.
 //!
-//! Nothing is written before everything has been rendered, checked and admitted; nothing counts as installed before the API server has
-//! accepted all of it. Values that the API server refused, or that never settle, are not tried again until they change.
+//! [`prepare`](prepare::prepare) needs no client: it renders, checks and admits, and writes nothing. Only
+//! [`Prepared::install`](prepare::Prepared::install) makes an [`Installed`] of what was prepared, and only that is remembered as the
+//! release, so that nothing counts as installed before the API server has accepted all of it. `wasser render` prints a `Prepared`.
 
 pub mod differences;
-pub mod install;
-pub mod repeated;
+mod installed;
+pub mod policy;
+pub mod prepare;
+pub mod values;
+pub mod workloads;
+
+pub use installed::Installed;

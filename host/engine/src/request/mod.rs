@@ -25,10 +25,12 @@ use wasser_plugin::{Instance, Plugin, Scope};
 use crate::error::EngineError;
 use crate::objects::identity::Identity;
 use crate::plugin::backend::KubeBackend;
+use crate::plugin::context::context;
 use crate::plugin::implement::{Dress, Implement, Outcome, answer};
+use crate::release::Installed;
 use crate::request::report::Change;
 use crate::request::roles::{RoleState, RoleTrouble};
-use crate::shared::{Cluster, Installed};
+use crate::shared::Cluster;
 
 /// Asks for another reconcile of this runtime, from a background task.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -128,18 +130,11 @@ impl Request {
                 .get(crate::shared::ports::PORTS_ANNOTATION)
                 .map(String::as_str),
         );
+        let text = dataset.as_ref().and_then(|dataset| serde_json::to_string(&**dataset).ok());
         let context = Context {
-            namespace,
-            name,
-            dataset_id: identity.dataset_id(),
-            runtime: object.to_string(),
-            dataset: dataset.as_ref().and_then(|dataset| serde_json::to_string(&**dataset).ok()),
-            mount_path: identity.mount_path(&cluster.settings.mount_root),
-            fuse_label: identity.fuse_label(),
-            images: pairs(&plugin.images),
-            settings: pairs(&plugin.settings),
-            installed: installed.map(|release| release.text.clone()),
+            installed: installed.map(|release| release.text().to_owned()),
             roles: roles.iter().map(RoleState::status).collect(),
+            ..context(&plugin, &identity, &cluster.settings.mount_root, &object, text)
         };
         let implement = dress(Box::new(instance(&plugin, &identity, &backend)));
         Self {
@@ -236,10 +231,6 @@ fn instance(plugin: &Plugin, identity: &Identity, backend: &Arc<KubeBackend>) ->
         },
         backend.clone(),
     )
-}
-
-fn pairs(map: &std::collections::BTreeMap<String, String>) -> Vec<(String, String)> {
-    map.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 /// The UID of the Dataset that owns a runtime, which is how its names stay known once the Dataset is gone.

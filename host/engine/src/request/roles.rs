@@ -8,28 +8,19 @@ use serde_json::Value;
 use wasser_plugin::bindings::types::{Role, RoleStatus};
 
 use crate::objects::identity::Identity;
-use crate::shared::Installed;
+use crate::release::Installed;
+use crate::release::workloads::{installs, workload};
 use crate::watched::Caches;
 
 /// The roles that a runtime has.
 pub fn read(declared: &[Role], identity: &Identity, runtime: &Value, caches: &Caches, installed: Option<&Installed>) -> Vec<RoleState> {
     let (namespace, name) = (&identity.namespace, &identity.name);
-    let has = |role: &&Role| installed.is_none_or(|release| installs(&release.objects, role, name));
+    let has = |role: &&Role| installed.is_none_or(|release| installs(release.objects(), role, name));
     declared
         .iter()
         .filter(has)
         .map(|role| RoleState::read(role, namespace, name, runtime, caches))
         .collect()
-}
-
-/// Whether the workload of a role is among the objects of a release, by kind and name.
-pub fn installs(objects: &[(String, String)], role: &Role, runtime: &str) -> bool {
-    let workload = workload(role, runtime);
-    objects.iter().any(|(kind, name)| *kind == role.workload && *name == workload)
-}
-
-fn workload(role: &Role, runtime: &str) -> String {
-    format!("{runtime}{}", role.suffix)
 }
 
 /// A role with pods that do not run.
@@ -227,14 +218,6 @@ mod tests {
         ] {
             assert_eq!(state(exists, wanted, ready).phase(), phase, "{exists} {wanted} {ready}");
         }
-    }
-
-    #[test]
-    fn a_role_is_there_if_its_workload_is_installed() {
-        let objects = |kind: &str, name: &str| vec![("ConfigMap".to_owned(), "a".to_owned()), (kind.to_owned(), name.to_owned())];
-        assert!(installs(&objects("StatefulSet", "a-worker"), &worker(), "a"));
-        assert!(!installs(&objects("StatefulSet", "a-master"), &worker(), "a"));
-        assert!(!installs(&objects("Service", "a-worker"), &worker(), "a"));
     }
 
     #[test]

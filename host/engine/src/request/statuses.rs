@@ -42,7 +42,7 @@ impl Request {
     /// Where clients reach the system, as the installed values say in `status.hcfs` and `status.apiGateway`.
     fn show_endpoints(&mut self) {
         let release = self.cluster.known_release(&self.uid).flatten();
-        let Some(values) = release.as_ref().map(|release| &release.values) else {
+        let Some(values) = release.as_ref().map(|release| release.values()) else {
             return;
         };
         self.dataset_status.hcfs = read_at(values, "/status/hcfs");

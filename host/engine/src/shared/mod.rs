@@ -23,11 +23,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use kube::Client;
-use serde_json::Value;
 use wasser_chart::{Chart, Releases, Renderer};
 use wasser_plugin::Plugin;
 
 use crate::error::EngineError;
+use crate::release::Installed;
 use crate::shared::claim_users::Users;
 use crate::shared::cleanup_starts::CleanupStarts;
 use crate::shared::events::Events;
@@ -50,17 +50,6 @@ pub struct EngineSettings {
     pub mount_root: String,
     /// How often the cache states of a bound dataset are read.
     pub sync_period: Duration,
-}
-
-/// A release as it was last written or read.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Installed {
-    /// The values it was rendered with.
-    pub values: Value,
-    /// The same as text, as plugins get it.
-    pub text: String,
-    /// Kind and name of its objects.
-    pub objects: Vec<(String, String)>,
 }
 
 /// Shared state; one for the process.

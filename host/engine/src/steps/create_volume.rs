@@ -131,7 +131,7 @@ impl Request {
             return Ok(declared.clone());
         }
         let release = self.cluster.known_release(&self.uid).flatten();
-        let found = release.as_ref().and_then(|release| release.values.pointer(declared)?.as_str());
+        let found = release.as_ref().and_then(|release| release.values().pointer(declared)?.as_str());
         found
             .filter(|word| !word.is_empty())
             .map(str::to_owned)

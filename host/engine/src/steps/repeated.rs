@@ -9,9 +9,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::error::EngineError;
+use crate::release::Installed;
 use crate::release::differences::differences;
 use crate::request::Request;
-use crate::shared::Installed;
 use crate::shared::upgrades::Cause;
 
 /// How much later it is for a plugin that is asked again: each unit of time is another one, from days to milliseconds.
@@ -22,7 +22,7 @@ impl Request {
     pub(crate) async fn check_settled(&mut self, text: &str) -> Result<(), EngineError> {
         let values = self.complete(text)?;
         let installed = self.installed().await?;
-        if installed.is_none_or(|release| release.values == values) {
+        if installed.is_none_or(|release| *release.values() == values) {
             return Ok(());
         }
         let mut context = self.context.clone();
@@ -54,7 +54,7 @@ impl Request {
             None => Ok(()),
             Some(after) => Err(EngineError::Repeated {
                 release: self.identity.display(),
-                reason: reason(&self.missing(before), differences(&before.values, values)),
+                reason: reason(&self.missing(before), differences(before.values(), values)),
                 after,
             }),
         }

@@ -72,7 +72,7 @@ impl Request {
         };
         match damaged.filter(|_| may_repair) {
             Some(release) => {
-                let repaired = self.upgrade(&release.text, true).await;
+                let repaired = self.upgrade(release.text(), true).await;
                 followed.and(repaired).map(drop)
             }
             None => followed.map(drop),

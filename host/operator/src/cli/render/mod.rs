@@ -3,18 +3,15 @@
 //! The plugin is asked as a reconcile asks it; what it would reach in the cluster is stood in for by [`offline::Offline`].
 
 mod offline;
-mod values;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::Value;
-use wasser_api::labels;
-use wasser_chart::{Chart, Policy, ReleaseMeta, Renderer};
-use wasser_engine::{Identity, owner_reference};
-use wasser_plugin::bindings::types::{Context, Error as Answer, RoleStatus};
-use wasser_plugin::{CallError, Plugin, Scope};
+use wasser_chart::{Chart, Renderer};
+use wasser_engine::{Identity, answer, complete, context, owner_reference, prepare};
+use wasser_plugin::{Plugin, Scope};
 
 use super::files::{self, Package};
 use super::{options, plugin};
@@ -60,28 +57,21 @@ pub async fn run(args: Args) -> Result<()> {
     };
     let plugin = plugin::load(&package, chart, args.cache_dir.clone(), None).await?;
     let pair = Pair::find(objects, &plugin.description.kind, &args.namespace)?;
-    let values = pair.values(&plugin, &args.mount_root).await?;
+    let identity = Identity::new(&pair.namespace, &pair.name, UID, &plugin.description);
+    let values = pair.values(&plugin, &identity, &args.mount_root).await?;
     if args.values {
         return super::print(&yaml_serde::to_string(&values)?);
     }
     let chart = Chart::from_tgz(plugin.chart.clone())?;
     let directory = options::cache_dir(args.cache_dir).join("helm");
     let renderer = tokio::task::spawn_blocking(move || Renderer::open(&directory)).await??;
-    let meta = ReleaseMeta {
-        name: pair.name.clone(),
-        namespace: pair.namespace.clone(),
-        revision: 1,
-        is_upgrade: false,
-    };
-    meta.check()?;
-    let rendered = renderer.render(&chart, &meta, &values).await?;
-    let policy = pair.policy(&plugin);
-    for object in rendered.dressed(&policy, &meta.name) {
+    let prepared = prepare(&plugin, chart, &renderer, &identity, UID, values, false)
+        .await
+        .context("the operator would refuse this")?;
+    for object in prepared.objects() {
         super::print(&format!("---\n{}", yaml_serde::to_string(&object)?))?;
     }
-    policy
-        .admit_release(&rendered)
-        .map_err(|violation| anyhow!("the operator would refuse this: {violation}"))
+    Ok(())
 }
 
 /// A Dataset and its runtime.
@@ -127,65 +117,21 @@ impl Pair {
         })
     }
 
-    /// Asks the plugin for the chart values, and adds what the host adds.
-    async fn values(&self, plugin: &Plugin, mount_root: &str) -> Result<Value> {
-        let identity = Identity::new(&self.namespace, &self.name, UID, &plugin.description);
-        let context = self.context(plugin, &identity, mount_root);
+    /// Asks the plugin for the chart values, and completes them.
+    async fn values(&self, plugin: &Plugin, identity: &Identity, mount_root: &str) -> Result<Value> {
+        let context = context(plugin, identity, mount_root, &self.runtime, Some(self.dataset.to_string()));
         let backend = Arc::new(Offline::new(self.others.clone()));
-        let mut instance = plugin.instance(
-            Scope {
-                namespace: self.namespace.clone(),
-                name: self.name.clone(),
-            },
-            backend,
-        );
-        match instance.validate(&context).await {
-            Ok(Err(Answer::NotSupported)) => {}
-            outcome => answer("validate", outcome)?,
-        }
-        let values = answer("setup-master", instance.setup_master(&context).await)?;
-        values::complete(&values, &identity, UID)
-    }
-
-    fn context(&self, plugin: &Plugin, identity: &Identity, mount_root: &str) -> Context {
-        let pairs =
-            |map: &std::collections::BTreeMap<String, String>| map.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-        Context {
+        let scope = Scope {
             namespace: self.namespace.clone(),
             name: self.name.clone(),
-            dataset_id: identity.dataset_id(),
-            runtime: self.runtime.to_string(),
-            dataset: Some(self.dataset.to_string()),
-            mount_path: identity.mount_path(mount_root),
-            fuse_label: identity.fuse_label(),
-            images: pairs(&plugin.images),
-            settings: pairs(&plugin.settings),
-            installed: None,
-            roles: Vec::<RoleStatus>::new(),
-        }
+        };
+        let mut instance = plugin.instance(scope, backend);
+        answer(&self.kind, "validate", instance.validate(&context).await)?;
+        let values = answer(&self.kind, "setup-master", instance.setup_master(&context).await)?
+            .ok_or_else(|| anyhow!("the plugin does not support setup-master, and nothing can be installed without"))?;
+        let owner = owner_reference(&self.kind, &self.name, UID);
+        Ok(complete(&values, identity, &owner)?)
     }
-
-    fn policy(&self, plugin: &Plugin) -> Policy {
-        let identity = Identity::new(&self.namespace, &self.name, UID, &plugin.description);
-        Policy {
-            namespace: self.namespace.clone(),
-            kinds: plugin.grants.kinds.clone(),
-            privileged: plugin.grants.privileged,
-            owner: owner_reference(&self.kind, &self.name, UID),
-            labels: [(labels::DATASET_ID.to_owned(), identity.dataset_id())].into(),
-        }
-    }
-}
-
-/// The answer of a method, or its error as the user of the operator would read it.
-fn answer<T>(method: &str, outcome: Result<Result<T, Answer>, CallError>) -> Result<T> {
-    outcome?.map_err(|error| match error {
-        Answer::InvalidSpec(invalid) => anyhow!("{}: {}", invalid.field, invalid.message),
-        Answer::Failed(message) => anyhow!("{method} failed: {message}"),
-        Answer::RetryAfter(delay) => anyhow!("{method} would be tried again after {} s: {}", delay.seconds, delay.message),
-        Answer::Other((code, message)) => anyhow!("{method} failed: {code}: {message}"),
-        Answer::NotSupported => anyhow!("the plugin does not support {method}"),
-    })
 }
 
 fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {

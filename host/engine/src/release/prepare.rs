@@ -1,0 +1,106 @@
+//! Builds a release without a client: what a reconcile installs, and what `wasser render` prints.
+
+use std::sync::Arc;
+
+use futures::FutureExt;
+use kube::api::DynamicObject;
+use serde_json::Value;
+use wasser_chart::{Chart, Policy, ReleaseError, ReleaseMeta, Releases, Rendered, Renderer};
+use wasser_plugin::Plugin;
+
+use super::Installed;
+use super::policy::policy;
+use super::workloads::check_roles;
+use crate::error::EngineError;
+use crate::objects::identity::Identity;
+
+/// A release that may be installed: rendered, with the roles that the plugin describes, and admitted. Nothing of it has been written.
+pub struct Prepared {
+    chart: Arc<Chart>,
+    meta: ReleaseMeta,
+    values: Value,
+    rendered: Rendered,
+    objects: Vec<(String, String)>,
+    policy: Policy,
+}
+
+/// Renders the chart with complete values, and checks what came of it. `uid` is that of the runtime.
+///
+/// # Errors
+/// The name cannot be that of a release, the chart cannot be rendered, none of the roles has a workload, or an object is not granted.
+pub async fn prepare(
+    plugin: &Plugin,
+    chart: Arc<Chart>,
+    renderer: &Renderer,
+    identity: &Identity,
+    uid: &str,
+    values: Value,
+    is_upgrade: bool,
+) -> Result<Prepared, EngineError> {
+    let meta = ReleaseMeta {
+        name: identity.name.clone(),
+        namespace: identity.namespace.clone(),
+        revision: 1,
+        is_upgrade,
+    };
+    meta.check().map_err(|invalid| EngineError::InvalidSpec {
+        field: format!("{}.metadata.name", identity.kind),
+        message: invalid.to_string(),
+    })?;
+    let rendered = renderer
+        .render(&chart, &meta, &values)
+        .await
+        .map_err(|source| EngineError::Render {
+            release: identity.display(),
+            source: Box::new(source),
+        })?;
+    let objects: Vec<(String, String)> = rendered.objects.iter().map(kind_and_name).collect();
+    check_roles(&plugin.description.roles, &objects, &identity.name)?;
+    let policy = policy(plugin, identity, uid);
+    policy.admit_release(&rendered).map_err(|source| EngineError::NotGranted {
+        release: identity.display(),
+        source,
+    })?;
+    Ok(Prepared {
+        chart,
+        meta,
+        values,
+        rendered,
+        objects,
+        policy,
+    })
+}
+
+impl Prepared {
+    /// The objects as they would be applied.
+    pub fn objects(&self) -> Vec<DynamicObject> {
+        self.rendered.dressed(&self.policy, &self.meta.name)
+    }
+
+    /// Writes the release: the only way to what counts as installed.
+    ///
+    /// # Errors
+    /// Something is in the way, or the API server refused an object; what was applied before it stays, and the next attempt goes on.
+    pub async fn install(self, releases: &Releases) -> Result<Installed, ReleaseError> {
+        let Self {
+            chart,
+            meta,
+            values,
+            rendered,
+            objects,
+            policy,
+        } = self;
+        if meta.is_upgrade {
+            releases.upgrade(&chart, &meta, &rendered, &values, &policy).boxed().await?;
+        } else {
+            releases.install(&chart, &meta, &rendered, &values, &policy).boxed().await?;
+        }
+        Ok(Installed::written(values, objects))
+    }
+}
+
+/// What of a rendered object the roles are found by.
+fn kind_and_name(object: &DynamicObject) -> (String, String) {
+    let kind = object.types.as_ref().map(|types| types.kind.clone()).unwrap_or_default();
+    (kind, object.metadata.name.clone().unwrap_or_default())
+}

@@ -1,0 +1,85 @@
+//! The ConfigMap that shows the values of a release, for users, DataLoad jobs and Fluid's own tools.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::{ObjectMeta, Patch, PatchParams};
+use kube::{Api, ResourceExt};
+use serde_json::Value;
+use wasser_api::labels;
+use wasser_chart::check_kept;
+
+use crate::FIELD_MANAGER;
+use crate::error::EngineError;
+use crate::release::Installed;
+use crate::request::Request;
+
+impl Request {
+    /// Whether a ConfigMap shows the values: the runtime's annotation may say that none does.
+    pub(crate) fn shows_values(&self) -> bool {
+        let annotation = self.runtime.annotations().get(labels::DISABLE_VALUES);
+        annotation.is_none_or(|text| !text.eq_ignore_ascii_case("true"))
+    }
+
+    /// The UID of the values ConfigMap. None if there is none; that of somebody else is refused, before anything is installed.
+    pub(super) async fn find_values_map(&self) -> Result<Option<String>, EngineError> {
+        let name = self.identity.values_config_map();
+        let found = self.config_maps().get_metadata_opt(&name).await;
+        let attempt = format!("looking at ConfigMap {}/{name}", self.identity.namespace);
+        let Some(found) = found.map_err(EngineError::kube(attempt))? else {
+            return Ok(None);
+        };
+        let policy = self.policy();
+        check_kept(&found.metadata, &policy.owner, &policy.labels).map_err(|source| self.release_failed(source))?;
+        Ok(found.metadata.uid)
+    }
+
+    /// Puts the values ConfigMap back if it is missing: somebody has deleted it, or the operator was interrupted after the release.
+    pub(crate) async fn keep_values_map(&self, release: &Installed) -> Result<(), EngineError> {
+        let name = self.identity.values_config_map();
+        if !self.shows_values() || self.cluster.caches.has("ConfigMap", &self.identity.namespace, &name) {
+            return Ok(());
+        }
+        match self.find_values_map().await {
+            Ok(uid) => self.record_values(release.values(), uid).await,
+            // An upgrade says so. Until then, the runtime works without.
+            Err(EngineError::Release { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes the values ConfigMap, which DataLoad jobs and Fluid's own tools read: what is installed, never what was about to be. It has this
+    /// UID; one that somebody has made since it was looked for is a conflict.
+    pub(super) async fn record_values(&self, values: &Value, uid: Option<String>) -> Result<(), EngineError> {
+        let name = self.identity.values_config_map();
+        let text = yaml_serde::to_string(values).map_err(|error| EngineError::Failed {
+            method: "setup-master",
+            message: format!("the chart values cannot be written as YAML: {error}"),
+        })?;
+        let policy = self.policy();
+        let mut params = PatchParams::apply(FIELD_MANAGER);
+        params.force = uid.is_some();
+        let map = ConfigMap {
+            metadata: ObjectMeta {
+                name: Some(name.clone()),
+                namespace: Some(policy.namespace),
+                uid,
+                labels: Some(policy.labels),
+                owner_references: Some(vec![policy.owner]),
+                ..ObjectMeta::default()
+            },
+            data: Some(BTreeMap::from([("data".to_owned(), text)])),
+            ..ConfigMap::default()
+        };
+        self.config_maps()
+            .patch(&name, &params, &Patch::Apply(&map))
+            .await
+            .map_err(EngineError::kube(format!("writing ConfigMap {}/{name}", self.identity.namespace)))?;
+        Ok(())
+    }
+
+    /// The ConfigMaps of the runtime's namespace.
+    pub(crate) fn config_maps(&self) -> Api<ConfigMap> {
+        Api::namespaced(self.cluster.client.clone(), &self.identity.namespace)
+    }
+}
