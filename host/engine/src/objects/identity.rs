@@ -13,7 +13,7 @@ pub struct Identity {
     /// UID of the Dataset, which stands in for names that would be too long; empty once the Dataset is gone.
     pub dataset_uid: String,
     /// The runtime type: `juicefs`.
-    pub engine: String,
+    pub runtime_type: String,
     /// What stands for the type in labels of nodes and in the name of the values ConfigMap; mostly the same.
     pub implementation: String,
     /// The kind of the runtime: `JuiceFSRuntime`.
@@ -29,7 +29,7 @@ impl Identity {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
             dataset_uid: dataset_uid.to_owned(),
-            engine: description.engine.clone(),
+            runtime_type: description.engine.clone(),
             implementation: description.implementation.clone().unwrap_or_else(|| description.engine.clone()),
             kind: description.kind.clone(),
             mount_directory: description.fuse.directory.clone(),
@@ -76,7 +76,7 @@ impl Identity {
         format!(
             "{}/{}/{}/{}/{}",
             mount_root.trim_end_matches('/'),
-            self.engine,
+            self.runtime_type,
             self.namespace,
             self.name,
             self.mount_directory

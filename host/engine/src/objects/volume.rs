@@ -160,8 +160,8 @@ impl VolumeInput<'_> {
 
     fn capacity(&self) -> Quantity {
         let annotations = self.dataset.metadata.annotations.as_ref();
-        let wish = annotations.and_then(|annotations| annotations.get(labels::PVC_STORAGE)).cloned();
-        let valid = wish.filter(|text| wasser_api::quantity::parse(text).is_ok());
+        let wanted = annotations.and_then(|annotations| annotations.get(labels::PVC_STORAGE)).cloned();
+        let valid = wanted.filter(|text| wasser_api::quantity::parse(text).is_ok());
         Quantity(valid.unwrap_or_else(|| DEFAULT_CAPACITY.to_owned()))
     }
 
@@ -242,7 +242,7 @@ mod tests {
             namespace: "ns".to_owned(),
             name: "demo".to_owned(),
             dataset_uid: "uid".to_owned(),
-            engine: "demo".to_owned(),
+            runtime_type: "demo".to_owned(),
             implementation: "demo".to_owned(),
             kind: "DemoRuntime".to_owned(),
             mount_directory: "demo-fuse".to_owned(),

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{PersistentVolume, Pod, Secret};
 use kube::api::{Api, AttachParams, DynamicObject, ListParams, Patch};
 use kube::core::{ApiResource, GroupVersionKind};
+use kube::runtime::events::EventType;
 use kube::{Client, ResourceExt};
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -16,7 +17,7 @@ use wasser_plugin::{Backend, BackendError, Output, PodRecord, Response, Scope};
 
 use crate::objects::identity::Identity;
 use crate::plugin::state::State;
-use crate::shared::own_writes::Versions;
+use crate::shared::own_writes::OwnWrites;
 use crate::shared::ports::{PORTS_ANNOTATION, Ports, parse_range};
 use crate::watched::Caches;
 use crate::watched::pods::PodInfo;
@@ -44,7 +45,7 @@ pub struct KubeBackend {
     /// The runtime, as events refer to it.
     pub reference: k8s_openapi::api::core::v1::ObjectReference,
     /// What was written last.
-    pub versions: Arc<Versions>,
+    pub own_writes: Arc<OwnWrites>,
     /// Generation and resource version of the runtime after the last write to it from here, which the status write has to name.
     pub written: Mutex<Option<(Option<i64>, Option<String>)>>,
 }
@@ -73,7 +74,7 @@ async fn read(source: Option<impl AsyncRead + Unpin>, limit: usize) -> std::io::
 
 impl KubeBackend {
     fn state_name(&self) -> String {
-        format!("{}-{}-state", self.identity.name, self.identity.engine)
+        format!("{}-{}-state", self.identity.name, self.identity.runtime_type)
     }
 
     /// A volume that belongs to a claim of the runtime's namespace; those of others are none of its business.
@@ -245,7 +246,7 @@ impl Backend for KubeBackend {
             "ConfigMap" | "Service" | "PersistentVolumeClaim" | "Pod" => ("", "v1"),
             "PersistentVolume" => return self.volume(name).await,
             named => {
-                let found = self.caches.named.get(named, name).await.map_err(failed)?;
+                let found = self.caches.cluster_objects.get(named, name).await.map_err(failed)?;
                 return found.map(|object| serde_json::to_value(&*object).map_err(failed)).transpose();
             }
         };
@@ -268,7 +269,7 @@ impl Backend for KubeBackend {
                 .patch_metadata(&self.identity.name, &params, &Patch::Merge(&patch))
                 .await
                 .map_err(answer)?;
-            self.versions.wrote(&written);
+            self.own_writes.wrote(&written);
             let metadata = written.metadata;
             *self.written.lock().unwrap_or_else(PoisonError::into_inner) = Some((metadata.generation, metadata.resource_version));
         }
@@ -291,7 +292,8 @@ impl Backend for KubeBackend {
     }
 
     async fn publish_event(&self, _scope: &Scope, kind: &str, reason: &str, message: &str) -> Result<(), BackendError> {
-        self.events.publish(&self.reference, kind == "Warning", reason, message).await;
+        let type_ = if kind == "Warning" { EventType::Warning } else { EventType::Normal };
+        self.events.publish(&self.reference, type_, reason, message).await;
         Ok(())
     }
 }

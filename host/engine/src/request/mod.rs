@@ -15,6 +15,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::DynamicObject;
 use kube::core::ApiResource;
+use kube::runtime::events::EventType;
 use kube::{Resource, ResourceExt};
 use serde_json::Value;
 use wasser_api::dataset::{Dataset, DatasetStatus};
@@ -30,7 +31,7 @@ use crate::plugin::implement::{Dress, Implement, Outcome, answer};
 use crate::release::Installed;
 use crate::request::report::Change;
 use crate::request::roles::{RoleState, RoleTrouble};
-use crate::shared::Cluster;
+use crate::shared::Shared;
 
 /// Asks for another reconcile of this runtime, from a background task.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -38,7 +39,7 @@ pub type Wake = Arc<dyn Fn() + Send + Sync>;
 /// What a reconcile works on.
 pub struct Request {
     /// What all reconciles share.
-    pub cluster: Arc<Cluster>,
+    pub shared: Arc<Shared>,
     /// The plugin; the same one for the whole reconcile, whatever is registered meanwhile.
     pub plugin: Arc<Plugin>,
     /// The methods of the plugin.
@@ -82,7 +83,7 @@ pub struct Request {
 impl Request {
     /// Gathers what a reconcile needs. Makes no request to the API server.
     pub fn new(
-        cluster: Arc<Cluster>,
+        shared: Arc<Shared>,
         plugin: Arc<Plugin>,
         resource: ApiResource,
         runtime: Arc<DynamicObject>,
@@ -91,7 +92,7 @@ impl Request {
     ) -> Self {
         let (namespace, name) = (runtime.namespace().unwrap_or_default(), runtime.name_any());
         let uid = runtime.uid().unwrap_or_default();
-        let dataset = cluster.caches.dataset(&namespace, &name);
+        let dataset = shared.caches.dataset(&namespace, &name);
         let dataset_uid = dataset
             .as_ref()
             .and_then(|dataset| dataset.uid())
@@ -99,8 +100,8 @@ impl Request {
             .unwrap_or_default();
         let identity = Identity::new(&namespace, &name, &dataset_uid, &plugin.description);
         let object = serde_json::to_value(&*runtime).unwrap_or(Value::Null);
-        let installed = cluster.known_release(&uid).flatten();
-        let roles = roles::read(&plugin.description.roles, &identity, &object, &cluster.caches, installed.as_deref());
+        let installed = shared.known_release(&uid).flatten();
+        let roles = roles::read(&plugin.description.roles, &identity, &object, &shared.caches, installed.as_deref());
         let runtime_status: RuntimeStatus = object
             .get("status")
             .cloned()
@@ -111,19 +112,19 @@ impl Request {
         reference.kind = Some(resource.kind.clone());
         reference.api_version = Some(resource.api_version.clone());
         let backend = Arc::new(KubeBackend {
-            client: cluster.client.clone(),
-            caches: cluster.caches.clone(),
-            ports: cluster.ports.clone(),
+            client: shared.client.clone(),
+            caches: shared.caches.clone(),
+            ports: shared.ports.clone(),
             identity: identity.clone(),
             uid: uid.clone(),
             resource: resource.clone(),
             port_range: plugin.settings.get("port-range").cloned(),
-            events: cluster.events.clone(),
+            events: shared.events.clone(),
             reference,
-            versions: cluster.versions.clone(),
+            own_writes: shared.own_writes.clone(),
             written: Mutex::default(),
         });
-        cluster.ports.record(
+        shared.ports.record(
             &uid,
             runtime
                 .annotations()
@@ -134,11 +135,11 @@ impl Request {
         let context = Context {
             installed: installed.map(|release| release.text().to_owned()),
             roles: roles.iter().map(RoleState::status).collect(),
-            ..context(&plugin, &identity, &cluster.settings.mount_root, &object, text)
+            ..context(&plugin, &identity, &shared.settings.mount_root, &object, text)
         };
         let implement = dress(Box::new(instance(&plugin, &identity, &backend)));
         Self {
-            cluster,
+            shared,
             plugin,
             implement,
             identity,
@@ -194,7 +195,7 @@ impl Request {
 
     /// Looks at the roles again, once it is known what is installed.
     pub(crate) fn read_roles(&mut self, installed: &Installed) {
-        let (declared, caches) = (&self.plugin.description.roles, &self.cluster.caches);
+        let (declared, caches) = (&self.plugin.description.roles, &self.shared.caches);
         let mut before = std::mem::take(&mut self.roles);
         self.roles = roles::read(declared, &self.identity, &self.object, caches, Some(installed));
         for state in &mut self.roles {
@@ -217,9 +218,12 @@ impl Request {
         answer(&self.identity.kind, method, outcome)
     }
 
-    /// Tells the user something about the runtime.
-    pub async fn event(&self, warning: bool, reason: &str, message: &str) {
-        self.cluster.events.publish(self.reference(), warning, reason, message).await;
+    /// Publishes a warning about the runtime.
+    pub async fn warn(&self, reason: &str, message: &str) {
+        self.shared
+            .events
+            .publish(self.reference(), EventType::Warning, reason, message)
+            .await;
     }
 }
 

@@ -92,7 +92,7 @@ impl Request {
 
     fn show_worker(&mut self, state: &RoleState) {
         let trouble = self.trouble("worker").cloned();
-        let selector = wasser_api::labels::worker_selector(&self.identity.engine, &self.identity.name);
+        let selector = wasser_api::labels::worker_selector(&self.identity.runtime_type, &self.identity.name);
         self.runtime_status.selector = Some(selector);
         // Workers that wait for their master have no phase: Fluid would take them for set up.
         if state.exists && state.role.starts_at_zero && !state.placed && !self.is_set_up() {

@@ -41,7 +41,7 @@ impl Request {
 
     /// Where clients reach the system, as the installed values say in `status.hcfs` and `status.apiGateway`.
     fn show_endpoints(&mut self) {
-        let release = self.cluster.known_release(&self.uid).flatten();
+        let release = self.shared.known_release(&self.uid).flatten();
         let Some(values) = release.as_ref().map(|release| release.values()) else {
             return;
         };
@@ -55,7 +55,7 @@ impl Request {
             .roles
             .iter()
             .find(|state| state.role.name == "worker" && state.role.workload == "StatefulSet")?;
-        let set = self.cluster.caches.stateful_set(&self.identity.namespace, &worker.workload)?;
+        let set = self.shared.caches.stateful_set(&self.identity.namespace, &worker.workload)?;
         let pod = set.spec.as_ref()?.template.spec.as_ref()?;
         crate::objects::placement::cache_affinity(pod.node_selector.as_ref(), pod.affinity.as_ref())
     }
@@ -88,7 +88,7 @@ impl Request {
             name: self.identity.name.clone(),
             namespace: self.identity.namespace.clone(),
             category: CATEGORY_ACCELERATE.to_owned(),
-            runtime_type: self.identity.engine.clone(),
+            runtime_type: self.identity.runtime_type.clone(),
             master_replicas: masters,
         };
         if !status

@@ -10,7 +10,7 @@ use wasser_api::dataset::{Dataset, DatasetPhase, DatasetStatus};
 use crate::FIELD_MANAGER;
 use crate::error::{EngineError, is_conflict, is_not_found};
 use crate::request::Request;
-use crate::shared::Cluster;
+use crate::shared::Shared;
 
 /// How often a status is written to an object that others write to at the same time, before the next reconcile looks again.
 const TRIES: u32 = 5;
@@ -27,15 +27,15 @@ impl Request {
         if self.object.get("status") == Some(&status) {
             return Ok(());
         }
-        let api = Api::<DynamicObject>::namespaced_with(self.cluster.client.clone(), &self.identity.namespace, &self.resource);
+        let api = Api::<DynamicObject>::namespaced_with(self.shared.client.clone(), &self.identity.namespace, &self.resource);
         let body = self.body(&self.resource.api_version, &self.resource.kind, self.runtime_version(), &status);
         let attempt = format!("writing the status of {} {}", self.identity.kind, self.identity.display());
         let (uid, shown) = (self.uid.clone(), self.object.get("status").cloned());
         let same = |now: &DynamicObject| now.uid().as_deref() == Some(&uid) && now.data.get("status") == shown.as_ref();
         match apply_status(&api, body, same).await {
             Ok(written) => {
-                self.cluster.versions.wrote(&written);
-                self.cluster.pace.restart(&self.uid);
+                self.shared.own_writes.wrote(&written);
+                self.shared.status_throttle.restart(&self.uid);
                 Ok(())
             }
             Err(error) if is_not_found(&error) => Ok(()),
@@ -48,7 +48,7 @@ impl Request {
         if dataset.status.as_ref() == Some(&self.dataset_status) {
             return Ok(());
         }
-        apply_dataset_status(&self.cluster, &dataset, &self.dataset_status).await
+        apply_dataset_status(&self.shared, &dataset, &self.dataset_status).await
     }
 
     fn body(&self, api_version: &str, kind: &str, resource_version: Option<String>, status: &Value) -> Value {
@@ -83,7 +83,7 @@ impl Request {
 }
 
 /// Applies the status of a Dataset, provided that it is still as it was read.
-pub async fn apply_dataset_status(cluster: &Cluster, dataset: &Dataset, status: &DatasetStatus) -> Result<(), EngineError> {
+pub async fn apply_dataset_status(shared: &Shared, dataset: &Dataset, status: &DatasetStatus) -> Result<(), EngineError> {
     let (namespace, name) = (dataset.namespace().unwrap_or_default(), dataset.name_any());
     let body = json!({
         "apiVersion": wasser_api::API_VERSION,
@@ -91,11 +91,11 @@ pub async fn apply_dataset_status(cluster: &Cluster, dataset: &Dataset, status: 
         "metadata": {"name": name, "namespace": namespace, "resourceVersion": dataset.resource_version()},
         "status": to_value(status),
     });
-    let api = Api::<Dataset>::namespaced(cluster.client.clone(), &namespace);
+    let api = Api::<Dataset>::namespaced(shared.client.clone(), &namespace);
     let same = |now: &Dataset| now.uid() == dataset.uid() && now.status == dataset.status;
     match apply_status(&api, body, same).await {
         Ok(written) => {
-            cluster.versions.wrote(&written);
+            shared.own_writes.wrote(&written);
             Ok(())
         }
         Err(error) if is_not_found(&error) => Ok(()),

@@ -21,7 +21,7 @@ type Claims = Arc<HashMap<String, Vec<String>>>;
 
 /// Shared looks at the pods of namespaces.
 #[derive(Default)]
-pub struct Users {
+pub struct ClaimUsers {
     namespaces: std::sync::Mutex<HashMap<String, Arc<Mutex<Option<Look>>>>>,
 }
 
@@ -31,7 +31,7 @@ struct Look {
     claims: Claims,
 }
 
-impl Users {
+impl ClaimUsers {
     /// The active pods that use a claim, as of some time after this was called.
     pub async fn of(&self, client: &Client, namespace: &str, claim: &str) -> Result<Vec<String>, EngineError> {
         let asked = Instant::now();

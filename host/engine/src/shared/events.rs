@@ -47,8 +47,7 @@ impl Events {
     /// was news.
     ///
     /// A failure to publish is logged: an event is not worth a retry.
-    pub async fn publish(&self, about: &ObjectReference, warning: bool, reason: &str, message: &str) -> bool {
-        let type_ = if warning { EventType::Warning } else { EventType::Normal };
+    pub async fn publish(&self, about: &ObjectReference, type_: EventType, reason: &str, message: &str) -> bool {
         let is_news = self.memory(|memory, uid, now| memory.is_new_state(uid, reason, message, now), about);
         if is_news {
             self.send(about, type_, reason, message).await;

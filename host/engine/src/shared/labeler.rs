@@ -31,7 +31,7 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// What a runtime wants its nodes to be labelled with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wish {
+pub struct WantedLabels {
     /// Labels of a node that runs a worker.
     pub labels: BTreeMap<String, String>,
     /// Nodes that run a worker.
@@ -54,7 +54,7 @@ pub struct Labeler {
     nodes: Store<PartialObjectMeta<Node>>,
     excluded: BTreeMap<String, String>,
     /// By the UID of the runtime, in an order that is the same in every round.
-    wishes: Mutex<BTreeMap<String, Wish>>,
+    wanted: Mutex<BTreeMap<String, WantedLabels>>,
     changed: Notify,
     rounds: watch::Sender<u64>,
 }
@@ -66,17 +66,17 @@ impl Labeler {
             client,
             nodes,
             excluded,
-            wishes: Mutex::default(),
+            wanted: Mutex::default(),
             changed: Notify::new(),
             rounds: watch::channel(0).0,
         })
     }
 
     /// Sets the wish of a runtime, by its UID.
-    pub fn wish(&self, uid: &str, wish: Wish) {
-        let mut wishes = self.wishes.lock().unwrap_or_else(PoisonError::into_inner);
-        if wishes.get(uid) != Some(&wish) {
-            wishes.insert(uid.to_owned(), wish);
+    pub fn want(&self, uid: &str, want: WantedLabels) {
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        if wanted.get(uid) != Some(&want) {
+            wanted.insert(uid.to_owned(), want);
             self.changed.notify_one();
         }
     }
@@ -87,12 +87,12 @@ impl Labeler {
     }
 
     /// Removes all labels of a runtime from all nodes. Returns once that is so, as far as the watch of the nodes tells.
-    pub async fn clear(&self, uid: &str, mut wish: Wish) {
-        wish.leaving = true;
-        wish.nodes.clear();
-        wish.fuse_nodes.clear();
+    pub async fn clear(&self, uid: &str, mut want: WantedLabels) {
+        want.leaving = true;
+        want.nodes.clear();
+        want.fuse_nodes.clear();
         let mut rounds = self.rounds.subscribe();
-        self.wish(uid, wish);
+        self.want(uid, want);
         while self.is_pending(uid) {
             self.changed.notify_one();
             if rounds.changed().await.is_err() {
@@ -100,30 +100,30 @@ impl Labeler {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        self.wishes.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
 
     /// Removes all labels of a runtime that is gone without having been cleaned up, and does not wait.
     pub fn abandon(&self, uid: &str) {
-        let mut wishes = self.wishes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(wish) = wishes.get_mut(uid) {
-            wish.nodes.clear();
-            wish.fuse_nodes.clear();
-            wish.leaving = true;
-            wish.abandoned = true;
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(want) = wanted.get_mut(uid) {
+            want.nodes.clear();
+            want.fuse_nodes.clear();
+            want.leaving = true;
+            want.abandoned = true;
             self.changed.notify_one();
         }
     }
 
     /// Whether some node still has a label of a runtime that nobody else wants there.
     fn is_pending(&self, uid: &str) -> bool {
-        let wishes = self.wishes.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(wish) = wishes.get(uid) else { return false };
+        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(want) = wanted.get(uid) else { return false };
         self.nodes.state().iter().any(|node| {
-            wish.is_on(node.labels())
-                && changes(&node.name_any(), node.labels(), &wishes, self.is_excluded(node.labels()))
+            want.is_on(node.labels())
+                && changes(&node.name_any(), node.labels(), &wanted, self.is_excluded(node.labels()))
                     .iter()
-                    .any(|(key, value)| value.is_null() && wish.has_key(key))
+                    .any(|(key, value)| value.is_null() && want.has_key(key))
         })
     }
 
@@ -153,8 +153,8 @@ impl Labeler {
     }
 
     fn period(&self) -> Duration {
-        let wishes = self.wishes.lock().unwrap_or_else(PoisonError::into_inner);
-        if wishes.values().any(|wish| wish.leaving) {
+        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        if wanted.values().any(|want| want.leaving) {
             LEAVING_PERIOD
         } else {
             PERIOD
@@ -163,10 +163,10 @@ impl Labeler {
 
     /// One look at all nodes. False if a patch failed.
     async fn round(&self) -> bool {
-        let wishes = self.wishes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut complete = true;
         for node in self.nodes.state() {
-            let changes = changes(&node.name_any(), node.labels(), &wishes, self.is_excluded(node.labels()));
+            let changes = changes(&node.name_any(), node.labels(), &wanted, self.is_excluded(node.labels()));
             if changes.is_empty() {
                 continue;
             }
@@ -188,20 +188,20 @@ impl Labeler {
 
     /// Forgets the wishes that nobody waits for and that are fulfilled.
     fn forget_abandoned(&self) {
-        let abandoned = |wishes: &BTreeMap<String, Wish>| -> Vec<String> {
-            let chosen = wishes.iter().filter(|(_, wish)| wish.abandoned);
+        let abandoned = |wanted: &BTreeMap<String, WantedLabels>| -> Vec<String> {
+            let chosen = wanted.iter().filter(|(_, want)| want.abandoned);
             chosen.map(|(uid, _)| uid.clone()).collect()
         };
-        let candidates = abandoned(&self.wishes.lock().unwrap_or_else(PoisonError::into_inner));
+        let candidates = abandoned(&self.wanted.lock().unwrap_or_else(PoisonError::into_inner));
         for uid in candidates {
             if !self.is_pending(&uid) {
-                self.wishes.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid);
+                self.wanted.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid);
             }
         }
     }
 }
 
-impl Wish {
+impl WantedLabels {
     /// Whether a node with these labels has one of this runtime's. `fluid_exclusive` is its own only with its value.
     fn is_on(&self, present: &BTreeMap<String, String>) -> bool {
         let own = |(key, value): (&String, &String)| present.get(key).is_some_and(|there| key != labels::EXCLUSIVE || there == value);
@@ -231,36 +231,41 @@ impl Wish {
 
 /// The labels of a node that have to change: a string to set, null to remove. From a node that is excluded, only the labels of runtimes
 /// that go away are removed.
-fn changes(node: &str, present: &BTreeMap<String, String>, wishes: &BTreeMap<String, Wish>, excluded: bool) -> BTreeMap<String, Value> {
+fn changes(
+    node: &str,
+    present: &BTreeMap<String, String>,
+    runtimes: &BTreeMap<String, WantedLabels>,
+    excluded: bool,
+) -> BTreeMap<String, Value> {
     let mut wanted = present.clone();
-    let all = || wishes.values().filter(|wish| !excluded || wish.leaving);
-    for wish in all() {
-        for (key, value) in &wish.labels {
+    let all = || runtimes.values().filter(|want| !excluded || want.leaving);
+    for want in all() {
+        for (key, value) in &want.labels {
             // `fluid_exclusive` is one key for all datasets: it is a runtime's only with the runtime's value.
-            if !wish.nodes.contains(node) && (key != labels::EXCLUSIVE || present.get(key) == Some(value)) {
+            if !want.nodes.contains(node) && (key != labels::EXCLUSIVE || present.get(key) == Some(value)) {
                 wanted.remove(key);
             }
         }
-        if wish.leaving {
+        if want.leaving {
             let shared = |key: &String| {
-                wishes
+                runtimes
                     .values()
                     .any(|other| !other.leaving && other.lasting().any(|lasting| lasting == key))
             };
-            wish.lasting().filter(|key| !shared(key)).for_each(|key| drop(wanted.remove(key)));
+            want.lasting().filter(|key| !shared(key)).for_each(|key| drop(wanted.remove(key)));
         }
     }
     // What somebody wants here comes last, so that a key of two runtimes stays until both have gone.
-    for wish in all().filter(|wish| wish.nodes.contains(node)) {
-        wanted.extend(wish.labels.iter().map(|(key, value)| (key.clone(), value.clone())));
+    for want in all().filter(|want| want.nodes.contains(node)) {
+        wanted.extend(want.labels.iter().map(|(key, value)| (key.clone(), value.clone())));
     }
     all()
-        .filter(|wish| !wish.leaving)
-        .for_each(|wish| wish.add_lasting(node, &mut wanted));
+        .filter(|want| !want.leaving)
+        .for_each(|want| want.add_lasting(node, &mut wanted));
     // Whoever has `fluid_exclusive` keeps it for as long as it is on the node.
-    let holds = |wish: &Wish, value| wish.nodes.contains(node) && wish.labels.get(labels::EXCLUSIVE) == Some(value);
+    let holds = |want: &WantedLabels, value| want.nodes.contains(node) && want.labels.get(labels::EXCLUSIVE) == Some(value);
     if let Some(value) = present.get(labels::EXCLUSIVE)
-        && all().any(|wish| holds(wish, value))
+        && all().any(|want| holds(want, value))
     {
         wanted.insert(labels::EXCLUSIVE.to_owned(), value.clone());
     }
@@ -285,7 +290,7 @@ fn changes(node: &str, present: &BTreeMap<String, String>, wishes: &BTreeMap<Str
 mod tests {
     use super::*;
 
-    fn wish(name: &str, nodes: &[&str]) -> Wish {
+    fn want(name: &str, nodes: &[&str]) -> WantedLabels {
         let labels = [
             (labels::common_label("ns", name, "uid"), "true"),
             (
@@ -294,16 +299,16 @@ mod tests {
             ),
             (labels::EXCLUSIVE.to_owned(), name),
         ];
-        Wish {
+        WantedLabels {
             labels: labels.into_iter().map(|(key, value)| (key, value.to_owned())).collect(),
             nodes: nodes.iter().map(|node| (*node).to_owned()).collect(),
             removed_at_last: BTreeSet::from([labels::fuse_label("ns", name, "uid")]),
-            ..Wish::default()
+            ..WantedLabels::default()
         }
     }
 
-    fn changes<const N: usize>(node: &str, present: &BTreeMap<String, String>, wishes: &[Wish; N]) -> BTreeMap<String, Value> {
-        let numbered = wishes.iter().enumerate().map(|(number, wish)| (number.to_string(), wish.clone()));
+    fn changes<const N: usize>(node: &str, present: &BTreeMap<String, String>, wanted: &[WantedLabels; N]) -> BTreeMap<String, Value> {
+        let numbered = wanted.iter().enumerate().map(|(number, want)| (number.to_string(), want.clone()));
         super::changes(node, present, &numbered.collect(), false)
     }
 
@@ -321,34 +326,34 @@ mod tests {
     #[test]
     fn labels_come_with_the_worker_and_go_with_it() {
         let bare = BTreeMap::from([("kubernetes.io/hostname".to_owned(), "node1".to_owned())]);
-        let labelled = apply(&bare, &changes("node1", &bare, &[wish("a", &["node1"])]));
+        let labelled = apply(&bare, &changes("node1", &bare, &[want("a", &["node1"])]));
         assert_eq!(labelled.get("fluid.io/s-ns-a").map(String::as_str), Some("true"));
         assert_eq!(labelled.get(labels::DATASET_NUM).map(String::as_str), Some("1"));
-        assert!(changes("node1", &labelled, &[wish("a", &["node1"])]).is_empty());
-        assert_eq!(apply(&labelled, &changes("node1", &labelled, &[wish("a", &[])])), bare);
+        assert!(changes("node1", &labelled, &[want("a", &["node1"])]).is_empty());
+        assert_eq!(apply(&labelled, &changes("node1", &labelled, &[want("a", &[])])), bare);
     }
 
     #[test]
     fn another_datasets_exclusive_label_is_not_taken_away() {
         let bare = BTreeMap::new();
-        let labelled = apply(&bare, &changes("node1", &bare, &[wish("a", &[]), wish("b", &["node1"])]));
+        let labelled = apply(&bare, &changes("node1", &bare, &[want("a", &[]), want("b", &["node1"])]));
         assert_eq!(labelled.get(labels::EXCLUSIVE).map(String::as_str), Some("b"));
-        assert!(changes("node1", &labelled, &[wish("b", &["node1"]), wish("a", &[])]).is_empty());
+        assert!(changes("node1", &labelled, &[want("b", &["node1"]), want("a", &[])]).is_empty());
     }
 
     #[test]
     fn another_datasets_exclusive_label_is_not_waited_for() {
         let bare = BTreeMap::new();
-        let labelled = apply(&bare, &changes("node1", &bare, &[wish("b", &["node1"])]));
-        assert!(wish("b", &[]).is_on(&labelled));
-        assert!(!wish("a", &[]).is_on(&labelled));
+        let labelled = apply(&bare, &changes("node1", &bare, &[want("b", &["node1"])]));
+        assert!(want("b", &[]).is_on(&labelled));
+        assert!(!want("a", &[]).is_on(&labelled));
     }
 
     #[test]
     fn the_fuse_label_leaves_with_the_runtime_only() {
         let present = BTreeMap::from([(labels::fuse_label("ns", "a", "uid"), "true".to_owned())]);
-        assert!(changes("node1", &present, &[wish("a", &[])]).is_empty());
-        assert!(apply(&present, &changes("node1", &present, &[leaving(wish("a", &[]))])).is_empty());
+        assert!(changes("node1", &present, &[want("a", &[])]).is_empty());
+        assert!(apply(&present, &changes("node1", &present, &[leaving(want("a", &[]))])).is_empty());
     }
 
     #[test]
@@ -357,27 +362,27 @@ mod tests {
             labels::storage_label("alluxio", labels::Storage::Total, "other", "x", "u"),
             "1GiB".to_owned(),
         )]);
-        let labelled = apply(&present, &changes("node1", &present, &[wish("a", &["node1"])]));
+        let labelled = apply(&present, &changes("node1", &present, &[want("a", &["node1"])]));
         assert_eq!(labelled.get(labels::DATASET_NUM).map(String::as_str), Some("2"));
     }
 
-    fn leaving(wish: Wish) -> Wish {
-        Wish { leaving: true, ..wish }
+    fn leaving(want: WantedLabels) -> WantedLabels {
+        WantedLabels { leaving: true, ..want }
     }
 
     #[test]
     fn a_key_of_two_runtimes_stays_until_both_are_gone() {
         let bare = BTreeMap::from([(labels::fuse_label("ns", "a", "uid"), "true".to_owned())]);
-        let labelled = apply(&bare, &changes("node1", &bare, &[wish("a", &["node1"])]));
+        let labelled = apply(&bare, &changes("node1", &bare, &[want("a", &["node1"])]));
         for order in [
-            [leaving(wish("a", &[])), wish("a", &["node1"])],
-            [wish("a", &["node1"]), leaving(wish("a", &[]))],
+            [leaving(want("a", &[])), want("a", &["node1"])],
+            [want("a", &["node1"]), leaving(want("a", &[]))],
         ] {
             assert!(changes("node1", &labelled, &order).is_empty());
         }
         let gone = apply(
             &labelled,
-            &changes("node1", &labelled, &[leaving(wish("a", &[])), leaving(wish("a", &[]))]),
+            &changes("node1", &labelled, &[leaving(want("a", &[])), leaving(want("a", &[]))]),
         );
         assert!(gone.is_empty(), "{gone:?}");
     }
@@ -385,17 +390,17 @@ mod tests {
     #[test]
     fn excluded_nodes_get_no_labels_and_lose_those_of_runtimes_that_go() {
         let present = BTreeMap::from([(labels::fuse_label("ns", "a", "uid"), "true".to_owned())]);
-        let excluded = |wish: Wish| super::changes("node1", &present, &BTreeMap::from([("a".to_owned(), wish)]), true);
-        assert!(excluded(wish("a", &["node1"])).is_empty());
-        assert!(apply(&present, &excluded(leaving(wish("a", &[])))).is_empty());
+        let excluded = |want: WantedLabels| super::changes("node1", &present, &BTreeMap::from([("a".to_owned(), want)]), true);
+        assert!(excluded(want("a", &["node1"])).is_empty());
+        assert!(apply(&present, &excluded(leaving(want("a", &[])))).is_empty());
     }
 
     #[test]
     fn a_node_that_had_a_worker_or_a_client_keeps_the_label_of_its_cache_until_the_runtime_goes() {
         let cache = "wasser.fluid.io/c-ns-a";
-        let cached = |nodes: &[&str]| Wish {
+        let cached = |nodes: &[&str]| WantedLabels {
             cache_label: Some(cache.to_owned()),
-            ..wish("a", nodes)
+            ..want("a", nodes)
         };
         let bare = BTreeMap::new();
         let labelled = apply(&bare, &changes("node1", &bare, &[cached(&["node1"])]));
@@ -405,7 +410,7 @@ mod tests {
         let client = BTreeMap::from([(labels::fuse_label("ns", "a", "uid"), "true".to_owned())]);
         assert!(apply(&client, &changes("node1", &client, &[cached(&[])])).contains_key(cache));
 
-        let back = Wish {
+        let back = WantedLabels {
             fuse_nodes: BTreeSet::from(["node1".to_owned()]),
             ..cached(&[])
         };

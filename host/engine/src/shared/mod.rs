@@ -1,7 +1,7 @@
 //! What all reconciles of all runtimes share.
 //!
 //! Everything here is in memory and can be lost at any time: after a restart it is read again or found out anew from the cluster.
-//! What is kept for a runtime has the runtime's UID as its key, and [`Cluster::forget`] removes all of it.
+//! What is kept for a runtime has the runtime's UID as its key, and [`Shared::forget`] removes all of it.
 
 pub mod claim_users;
 mod cleanup_starts;
@@ -28,16 +28,16 @@ use wasser_plugin::Plugin;
 
 use crate::error::EngineError;
 use crate::release::Installed;
-use crate::shared::claim_users::Users;
+use crate::shared::claim_users::ClaimUsers;
 use crate::shared::cleanup_starts::CleanupStarts;
 use crate::shared::events::Events;
 use crate::shared::labeler::Labeler;
-use crate::shared::own_writes::Versions;
+use crate::shared::own_writes::OwnWrites;
 use crate::shared::ports::Ports;
 use crate::shared::references::References;
 use crate::shared::refusals::Refusals;
 use crate::shared::sizes_read::{SizesRead, Unread};
-use crate::shared::status_throttle::Pace;
+use crate::shared::status_throttle::StatusThrottle;
 use crate::shared::tasks::Tasks;
 use crate::shared::unready::Unready;
 use crate::shared::upgrades::Upgrades;
@@ -53,7 +53,7 @@ pub struct EngineSettings {
 }
 
 /// Shared state; one for the process.
-pub struct Cluster {
+pub struct Shared {
     /// The API server.
     pub client: Client,
     /// What is watched.
@@ -75,9 +75,9 @@ pub struct Cluster {
     /// Attempts to empty a cache.
     pub cleanups: Tasks<Result<(), String>>,
     /// What was written last to Datasets and runtimes.
-    pub versions: Arc<Versions>,
+    pub own_writes: Arc<OwnWrites>,
     /// How often the progress of runtimes is shown.
-    pub pace: Pace,
+    pub status_throttle: StatusThrottle,
     /// The upgrades of releases, of which too many are stopped.
     pub upgrades: Upgrades,
     /// When clean-ups began to reach nodes.
@@ -89,7 +89,7 @@ pub struct Cluster {
     /// The configuration.
     pub settings: EngineSettings,
     /// Who uses which claim.
-    pub users: Users,
+    pub claim_users: ClaimUsers,
     /// Which Datasets refer to which.
     pub references: References,
     installed: Mutex<HashMap<String, Option<Arc<Installed>>>>,
@@ -97,7 +97,7 @@ pub struct Cluster {
     charts: Mutex<HashMap<String, Arc<Chart>>>,
 }
 
-impl Cluster {
+impl Shared {
     /// Shared state over watches that the caller runs.
     pub fn new(client: Client, caches: Arc<Caches>, labeler: Arc<Labeler>, renderer: Arc<Renderer>, settings: EngineSettings) -> Self {
         Self {
@@ -111,14 +111,14 @@ impl Cluster {
             metadata: Tasks::default(),
             cache_states: Tasks::default(),
             cleanups: Tasks::default(),
-            versions: Arc::default(),
-            pace: Pace::default(),
+            own_writes: Arc::default(),
+            status_throttle: StatusThrottle::default(),
             upgrades: Upgrades::default(),
             cleanup_starts: CleanupStarts::default(),
             refusals: Refusals::default(),
             unready: Unready::default(),
             settings,
-            users: Users::default(),
+            claim_users: ClaimUsers::default(),
             references: References::default(),
             installed: Mutex::default(),
             gone: Mutex::default(),
@@ -184,7 +184,7 @@ impl Cluster {
         self.cache_states.forget(uid);
         self.cleanups.forget(uid);
         self.ports.release(uid);
-        self.pace.forget(uid);
+        self.status_throttle.forget(uid);
         self.upgrades.forget(uid);
         self.cleanup_starts.forget(uid);
         self.unready.forget(uid);

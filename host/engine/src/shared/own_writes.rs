@@ -17,11 +17,11 @@ const PRUNED_FROM: usize = 1024;
 
 /// The versions that writes of this process made, by UID of the object.
 #[derive(Debug, Default)]
-pub struct Versions {
+pub struct OwnWrites {
     written: Mutex<HashMap<String, (u64, Instant)>>,
 }
 
-impl Versions {
+impl OwnWrites {
     /// Notes the version that a write has made. The write that takes the last finalizer off an object which is being deleted ends it: there is
     /// no version after that, and the answer has the one before.
     pub fn wrote(&self, object: &impl Resource) {
@@ -82,34 +82,34 @@ mod tests {
 
     #[test]
     fn what_is_older_than_the_last_write_is_stale_until_the_watch_has_caught_up() {
-        let versions = Versions::default();
-        assert!(!versions.is_stale(&object("9")));
-        versions.wrote(&object("10"));
-        assert!(versions.is_stale(&object("9")));
-        assert!(!versions.is_stale(&object("10")));
-        versions.wrote(&object("12"));
-        versions.wrote(&object("11"));
-        assert!(versions.is_stale(&object("11")));
-        assert!(!versions.is_stale(&object("13")));
+        let own_writes = OwnWrites::default();
+        assert!(!own_writes.is_stale(&object("9")));
+        own_writes.wrote(&object("10"));
+        assert!(own_writes.is_stale(&object("9")));
+        assert!(!own_writes.is_stale(&object("10")));
+        own_writes.wrote(&object("12"));
+        own_writes.wrote(&object("11"));
+        assert!(own_writes.is_stale(&object("11")));
+        assert!(!own_writes.is_stale(&object("13")));
     }
 
     #[test]
     fn versions_that_are_no_numbers_are_never_stale() {
-        let versions = Versions::default();
-        versions.wrote(&object("10"));
-        assert!(!versions.is_stale(&object("a")));
+        let own_writes = OwnWrites::default();
+        own_writes.wrote(&object("10"));
+        assert!(!own_writes.is_stale(&object("a")));
     }
 
     #[test]
     fn an_object_that_the_last_write_has_ended_is_stale_until_it_is_gone() {
-        let versions = Versions::default();
+        let own_writes = OwnWrites::default();
         let mut ended = object("7");
         ended.metadata.deletion_timestamp = Some(serde_json::from_str("\"2026-01-02T03:04:05Z\"").unwrap());
         ended.metadata.finalizers = Some(vec!["of-somebody-else".to_owned()]);
-        versions.wrote(&ended);
-        assert!(!versions.is_stale(&object("7")), "somebody else keeps it");
+        own_writes.wrote(&ended);
+        assert!(!own_writes.is_stale(&object("7")), "somebody else keeps it");
         ended.metadata.finalizers = Some(Vec::new());
-        versions.wrote(&ended);
-        assert!(versions.is_stale(&object("7")), "the watch still shows it");
+        own_writes.wrote(&ended);
+        assert!(own_writes.is_stale(&object("7")), "the watch still shows it");
     }
 }

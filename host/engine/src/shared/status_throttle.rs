@@ -12,11 +12,11 @@ const PERIOD: Duration = Duration::from_secs(2);
 
 /// When each runtime's progress was last shown, by UID.
 #[derive(Debug, Default)]
-pub struct Pace {
+pub struct StatusThrottle {
     shown: Mutex<HashMap<String, Instant>>,
 }
 
-impl Pace {
+impl StatusThrottle {
     /// Notes that progress is shown now, or that there is nothing to show yet.
     pub fn restart(&self, uid: &str) {
         self.shown
@@ -44,12 +44,12 @@ mod tests {
 
     #[test]
     fn progress_is_due_at_first_and_then_after_a_while() {
-        let pace = Pace::default();
-        assert_eq!(pace.wait("a"), None);
-        pace.restart("a");
-        assert!(pace.wait("a").is_some_and(|rest| rest <= PERIOD));
-        assert_eq!(pace.wait("b"), None);
-        pace.forget("a");
-        assert_eq!(pace.wait("a"), None);
+        let status_throttle = StatusThrottle::default();
+        assert_eq!(status_throttle.wait("a"), None);
+        status_throttle.restart("a");
+        assert!(status_throttle.wait("a").is_some_and(|rest| rest <= PERIOD));
+        assert_eq!(status_throttle.wait("b"), None);
+        status_throttle.forget("a");
+        assert_eq!(status_throttle.wait("a"), None);
     }
 }

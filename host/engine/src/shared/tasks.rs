@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::AbortHandle;
 
-use crate::shared::two_speed_limit::Lanes;
+use crate::shared::two_speed_limit::TwoSpeedLimit;
 
 /// Where a task stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,14 +38,14 @@ struct Entry<T> {
 pub struct Tasks<T> {
     entries: Arc<Mutex<HashMap<String, Entry<T>>>>,
     /// How many run at a time, by the kind of the runtimes: each holds a connection to a pod, and one system that hangs is no matter of another.
-    lanes: Mutex<HashMap<String, Arc<Lanes>>>,
+    limits: Mutex<HashMap<String, Arc<TwoSpeedLimit>>>,
 }
 
 impl<T: Clone + Send + 'static> Default for Tasks<T> {
     fn default() -> Self {
         Self {
             entries: Arc::default(),
-            lanes: Mutex::default(),
+            limits: Mutex::default(),
         }
     }
 }
@@ -105,9 +105,9 @@ impl<T: Clone + Send + 'static> Tasks<T> {
             Some(entry) => entry.failures,
             None => 0,
         };
-        let (shared, lanes, key) = (self.entries.clone(), self.lanes_of(kind), uid.to_owned());
+        let (shared, limit, key) = (self.entries.clone(), self.limit_of(kind), uid.to_owned());
         let handle = tokio::spawn(async move {
-            let result = lanes.run(work).await;
+            let result = limit.run(work).await;
             if let Some(entry) = shared.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&key) {
                 entry.result = Some(result);
                 entry.took = Some(entry.started.elapsed());
@@ -126,9 +126,9 @@ impl<T: Clone + Send + 'static> Tasks<T> {
         );
     }
 
-    fn lanes_of(&self, kind: &str) -> Arc<Lanes> {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        lanes.entry(kind.to_owned()).or_default().clone()
+    fn limit_of(&self, kind: &str) -> Arc<TwoSpeedLimit> {
+        let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
+        limits.entry(kind.to_owned()).or_default().clone()
     }
 
     /// Forgets a runtime, and stops what still runs for it.

@@ -1,4 +1,4 @@
-//! A limit on what runs at the same time that those who wait for an answer that never comes do not use up.
+//! A concurrency limit that hung calls cannot exhaust.
 
 use std::future::Future;
 use std::time::Duration;
@@ -13,13 +13,13 @@ const SLOW: usize = 32;
 const SOON: Duration = Duration::from_secs(5);
 
 /// Two lanes: everything starts in the first; what takes long goes on in the second as soon as it has room, and the next one starts.
-pub struct Lanes {
+pub struct TwoSpeedLimit {
     quick: Semaphore,
     slow: Semaphore,
     soon: Duration,
 }
 
-impl Default for Lanes {
+impl Default for TwoSpeedLimit {
     fn default() -> Self {
         Self {
             quick: Semaphore::new(QUICK),
@@ -29,7 +29,7 @@ impl Default for Lanes {
     }
 }
 
-impl Lanes {
+impl TwoSpeedLimit {
     /// Waits for its turn and does the work.
     pub async fn run<T>(&self, work: impl Future<Output = T>) -> T {
         let place = self.quick.acquire().await;
@@ -56,27 +56,27 @@ mod tests {
 
     #[tokio::test]
     async fn those_that_never_end_keep_nobody_waiting() {
-        let lanes = Arc::new(Lanes {
+        let limit = Arc::new(TwoSpeedLimit {
             quick: Semaphore::new(1),
             slow: Semaphore::new(3),
             soon: Duration::ZERO,
         });
         let hung: Vec<_> = (0..3)
             .map(|_| {
-                let lanes = lanes.clone();
-                tokio::spawn(async move { lanes.run(std::future::pending::<()>()).await })
+                let limit = limit.clone();
+                tokio::spawn(async move { limit.run(std::future::pending::<()>()).await })
             })
             .collect();
-        while lanes.slow.available_permits() > 0 {
+        while limit.slow.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(lanes.run(async { 7 }).await, 7);
+        assert_eq!(limit.run(async { 7 }).await, 7);
         hung.iter().for_each(tokio::task::JoinHandle::abort);
     }
 
     #[tokio::test]
     async fn without_room_in_the_second_lane_one_ends_in_the_first() {
-        let lanes = Lanes {
+        let limit = TwoSpeedLimit {
             quick: Semaphore::new(1),
             slow: Semaphore::new(0),
             soon: Duration::ZERO,
@@ -85,7 +85,7 @@ mod tests {
             tokio::task::yield_now().await;
             7
         };
-        assert_eq!(lanes.run(slowly).await, 7);
-        assert_eq!(lanes.quick.available_permits(), 1);
+        assert_eq!(limit.run(slowly).await, 7);
+        assert_eq!(limit.quick.available_permits(), 1);
     }
 }

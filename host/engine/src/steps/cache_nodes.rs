@@ -34,7 +34,7 @@ impl Request {
         let tiers = tier_directories(&self.object);
         let namespace = &self.identity.namespace;
         let mounted = self.roles.iter().flat_map(|state| {
-            let caches = &self.cluster.caches;
+            let caches = &self.shared.caches;
             match state.role.workload.as_str() {
                 "DaemonSet" => {
                     let set = caches.daemon_set(namespace, &state.workload);
@@ -53,14 +53,14 @@ impl Request {
     /// Waits until every node that holds cache has a pod of the runtime in which the plugin can empty it. Gives up after a while, and tells the user.
     pub(crate) async fn reach_caches(&self) -> Result<(), EngineError> {
         let unreached = self.unreached_nodes();
-        let cluster = &self.cluster;
+        let shared = &self.shared;
         if unreached.is_empty() {
             return Ok(());
         }
-        if self.reaches("fuse") && cluster.first_reached(&self.uid).elapsed() < BACK_WITHIN {
-            let mut wish = self.node_wish();
-            wish.fuse_nodes.clone_from(&unreached);
-            cluster.labeler.wish(&self.uid, wish);
+        if self.reaches("fuse") && shared.first_reached(&self.uid).elapsed() < BACK_WITHIN {
+            let mut wanted = self.wanted_node_labels();
+            wanted.fuse_nodes.clone_from(&unreached);
+            shared.labeler.want(&self.uid, wanted);
             return Err(EngineError::NotYet {
                 after: BACK_SOON,
                 message: format!("clients are started on the nodes {}, to empty the cache there", list(&unreached)),
@@ -71,7 +71,7 @@ impl Request {
             list(&self.cache_directories()),
             list(&unreached)
         );
-        self.event(true, events::CACHE_LEFT, &message).await;
+        self.warn(events::CACHE_LEFT, &message).await;
         Ok(())
     }
 
@@ -80,7 +80,7 @@ impl Request {
         let Some(label) = self.cache_label() else {
             return BTreeSet::new();
         };
-        let caches = &self.cluster.caches;
+        let caches = &self.shared.caches;
         let reached: BTreeSet<String> = self
             .roles
             .iter()

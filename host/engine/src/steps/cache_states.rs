@@ -19,10 +19,10 @@ impl Request {
             }
             return;
         }
-        if self.cluster.metadata.progress(&self.uid) == Some(Progress::Running) {
+        if self.shared.metadata.progress(&self.uid) == Some(Progress::Running) {
             return;
         }
-        let tasks = &self.cluster.cache_states;
+        let tasks = &self.shared.cache_states;
         let mut failing = 0;
         match tasks.progress(&self.uid) {
             Some(Progress::Done(Ok(states))) => {
@@ -35,7 +35,7 @@ impl Request {
             }
             Some(Progress::Done(Err(Unread::Later(_))) | Progress::Running) | None => {}
         }
-        let pause = backoff(self.cluster.settings.sync_period, failing);
+        let pause = backoff(self.shared.settings.sync_period, failing);
         if tasks.age(&self.uid).is_none_or(|age| age >= pause) {
             if failing > 0 {
                 tasks.failed(&self.uid);
@@ -55,7 +55,7 @@ impl Request {
                 wake();
             }
         };
-        self.cluster.cache_states.start(&self.uid, &self.identity.kind, done, async move {
+        self.shared.cache_states.start(&self.uid, &self.identity.kind, done, async move {
             let outcome = implement.cache_states(&context).await;
             let states = faults.report(answer(&kind, "cache-states", outcome)).await;
             let mut states = states.map_err(Unread::of)?.unwrap_or_default();

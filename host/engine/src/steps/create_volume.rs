@@ -51,7 +51,7 @@ impl Request {
     /// # Errors
     /// The volume of this name is of another claim.
     pub(crate) fn has_volume(&self) -> Result<bool, EngineError> {
-        let (caches, identity) = (&self.cluster.caches, &self.identity);
+        let (caches, identity) = (&self.shared.caches, &self.identity);
         let Some(volume) = caches.volume(&identity.volume()) else {
             return Ok(false);
         };
@@ -63,8 +63,8 @@ impl Request {
 
     /// Creates what of the two is missing.
     pub(crate) async fn put_volume(&self, mut volume: PersistentVolume, claim: PersistentVolumeClaim) -> Result<(), EngineError> {
-        let (caches, namespace, name) = (&self.cluster.caches, &self.identity.namespace, &self.identity.name);
-        let volumes = Api::<PersistentVolume>::all(self.cluster.client.clone());
+        let (caches, namespace, name) = (&self.shared.caches, &self.identity.namespace, &self.identity.name);
+        let volumes = Api::<PersistentVolume>::all(self.shared.client.clone());
         let known = caches.volume(&self.identity.volume());
         let bound = caches.claim(namespace, name);
         if known.is_none() {
@@ -79,7 +79,7 @@ impl Request {
             if let Some(known) = known {
                 free(&volumes, &known).await?;
             }
-            let api = Api::<PersistentVolumeClaim>::namespaced(self.cluster.client.clone(), namespace);
+            let api = Api::<PersistentVolumeClaim>::namespaced(self.shared.client.clone(), namespace);
             create_claim(&api, claim).await?;
         }
         Ok(())
@@ -106,7 +106,7 @@ impl Request {
     /// Keeps the claim's label true to the generation of the clients: by it the node plugin knows the clients that it may replace.
     async fn show_generation(&self, generation: Option<&str>) -> Result<(), EngineError> {
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
-        let Some(claim) = self.cluster.caches.claim(namespace, name).filter(|claim| is_ours(&**claim)) else {
+        let Some(claim) = self.shared.caches.claim(namespace, name).filter(|claim| is_ours(&**claim)) else {
             return Ok(());
         };
         let Some(generation) =
@@ -114,7 +114,7 @@ impl Request {
         else {
             return Ok(());
         };
-        let api = Api::<PersistentVolumeClaim>::namespaced(self.cluster.client.clone(), namespace);
+        let api = Api::<PersistentVolumeClaim>::namespaced(self.shared.client.clone(), namespace);
         let patch = json!({"metadata": {"uid": claim.uid(), "labels": {labels::FUSE_GENERATION: generation}}});
         let attempt = format!("labelling PersistentVolumeClaim {namespace}/{name}");
         match api.patch_metadata(name, &crate::patch_params(), &Patch::Merge(&patch)).await {
@@ -130,7 +130,7 @@ impl Request {
         if !declared.starts_with('/') {
             return Ok(declared.clone());
         }
-        let release = self.cluster.known_release(&self.uid).flatten();
+        let release = self.shared.known_release(&self.uid).flatten();
         let found = release.as_ref().and_then(|release| release.values().pointer(declared)?.as_str());
         found
             .filter(|word| !word.is_empty())

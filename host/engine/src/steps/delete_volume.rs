@@ -27,12 +27,12 @@ impl Request {
 
     async fn delete_claim(&self) -> Result<(), EngineError> {
         const KIND: &str = "PersistentVolumeClaim";
-        if self.cluster.is_gone(&self.uid, KIND) {
+        if self.shared.is_gone(&self.uid, KIND) {
             return Ok(());
         }
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
-        let claims = Api::<PersistentVolumeClaim>::namespaced(self.cluster.client.clone(), namespace);
-        let found = match self.cluster.caches.claim(namespace, name) {
+        let claims = Api::<PersistentVolumeClaim>::namespaced(self.shared.client.clone(), namespace);
+        let found = match self.shared.caches.claim(namespace, name) {
             Some(cached) => Some(cached.metadata.clone()),
             None => {
                 let found = claims.get_metadata_opt(name).await;
@@ -41,7 +41,7 @@ impl Request {
             }
         };
         let Some(claim) = found.filter(is_created_by_us) else {
-            self.cluster.remember_gone(&self.uid, KIND);
+            self.shared.remember_gone(&self.uid, KIND);
             return Ok(());
         };
         match &claim.deletion_timestamp {
@@ -53,12 +53,12 @@ impl Request {
 
     async fn delete_volume_itself(&self) -> Result<(), EngineError> {
         const KIND: &str = "PersistentVolume";
-        if self.cluster.is_gone(&self.uid, KIND) {
+        if self.shared.is_gone(&self.uid, KIND) {
             return Ok(());
         }
         let name = self.identity.volume();
-        let volumes = Api::<PersistentVolume>::all(self.cluster.client.clone());
-        let found = match self.cluster.caches.volume(&name) {
+        let volumes = Api::<PersistentVolume>::all(self.shared.client.clone());
+        let found = match self.shared.caches.volume(&name) {
             Some(cached) => Some(cached),
             None => {
                 let found = volumes.get_opt(&name).await;
@@ -66,7 +66,7 @@ impl Request {
             }
         };
         let Some(found) = found.filter(|found| is_of(found, &self.identity)) else {
-            self.cluster.remember_gone(&self.uid, KIND);
+            self.shared.remember_gone(&self.uid, KIND);
             return Ok(());
         };
         if found.metadata.deletion_timestamp.is_none() {
@@ -89,7 +89,7 @@ impl Request {
         let others: Vec<&String> = finalizers.iter().filter(|finalizer| *finalizer != PROTECTION).collect();
         if others.len() == finalizers.len()
             || k8s_openapi::jiff::Timestamp::now().as_second() - since.as_second() < LONG
-            || !self.cluster.users.of(&self.cluster.client, namespace, name).await?.is_empty()
+            || !self.shared.claim_users.of(&self.shared.client, namespace, name).await?.is_empty()
         {
             return Ok(());
         }

@@ -7,21 +7,21 @@ use wasser_api::labels::{self, Storage};
 use wasser_api::{quantity, size};
 
 use crate::request::Request;
-use crate::shared::labeler::Wish;
+use crate::shared::labeler::WantedLabels;
 
 impl Request {
     /// Tells the labeler on which nodes the workers run.
     pub fn sync_schedule_info_to_cache_nodes(&self) {
         // One that has no workers any more has none to label either.
-        self.cluster.labeler.wish(&self.uid, self.node_wish());
+        self.shared.labeler.want(&self.uid, self.wanted_node_labels());
     }
 
     /// The labels of this runtime, and the nodes that they belong on.
-    pub fn node_wish(&self) -> Wish {
+    pub fn wanted_node_labels(&self) -> WantedLabels {
         let identity = &self.identity;
         let (namespace, name, uid) = (&identity.namespace, &identity.name, &identity.dataset_uid);
         let workload = self.role("worker").map(|worker| worker.workload.clone()).unwrap_or_default();
-        let pods = self.cluster.caches.worker_pods.of(namespace, &workload);
+        let pods = self.shared.caches.worker_pods.of(namespace, &workload);
         let nodes: BTreeSet<String> = pods.into_iter().filter_map(|pod| pod.node).collect();
         let mut node_labels = BTreeMap::from([
             (identity.common_label(), "true".to_owned()),
@@ -44,12 +44,12 @@ impl Request {
         if !self.dataset.as_ref().is_some_and(|dataset| dataset.spec.is_shared()) {
             node_labels.insert(labels::EXCLUSIVE.to_owned(), labels::exclusive_value(namespace, name, uid));
         }
-        Wish {
+        WantedLabels {
             labels: node_labels,
             nodes,
             removed_at_last: BTreeSet::from([identity.fuse_label()]),
             cache_label: self.cache_label(),
-            ..Wish::default()
+            ..WantedLabels::default()
         }
     }
 }

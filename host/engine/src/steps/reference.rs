@@ -28,7 +28,7 @@ impl Request {
     /// # Errors
     /// The mounts cannot be served.
     pub fn refers_to(&self) -> Result<Option<Reference>, EngineError> {
-        let readable = |dataset: &&Arc<Dataset>| self.cluster.caches.unreadable.problem(dataset).is_none();
+        let readable = |dataset: &&Arc<Dataset>| self.shared.caches.unreadable.problem(dataset).is_none();
         let mounts = match self.dataset.as_ref().filter(readable) {
             Some(dataset) => &dataset.spec.mounts,
             None => &self.runtime_status.mounts,
@@ -42,7 +42,7 @@ impl Request {
     /// Brings volume and statuses to where the other Dataset is. `other_status` is that of the other's runtime.
     pub async fn follow(&mut self, reference: &Reference, other_status: Option<RuntimeStatus>) -> Result<(), EngineError> {
         let Some(dataset) = self.dataset.clone() else { return Ok(()) };
-        self.cluster.references.note(self.identity.key(), reference.key());
+        self.shared.references.note(self.identity.key(), reference.key());
         let other = self.other(reference)?;
         let status = other.status.clone().unwrap_or_default();
         if status.phase == DatasetPhase::Unset || status.phase == DatasetPhase::NotBound {
@@ -60,7 +60,7 @@ impl Request {
             name: self.identity.name.clone(),
             namespace: self.identity.namespace.clone(),
             category: CATEGORY_ACCELERATE.to_owned(),
-            runtime_type: self.identity.engine.clone(),
+            runtime_type: self.identity.runtime_type.clone(),
             master_replicas: None,
         }];
         self.runtime_status = other_status.unwrap_or_default();
@@ -71,22 +71,22 @@ impl Request {
     /// Lets the other Dataset know that this one no longer refers to it.
     pub async fn unfollow(&self, reference: &Reference) -> Result<(), EngineError> {
         let own = self.identity.display();
-        if let Some(other) = self.cluster.caches.dataset(&reference.namespace, &reference.name) {
+        if let Some(other) = self.shared.caches.dataset(&reference.namespace, &reference.name) {
             let mut status = other.status.clone().unwrap_or_default();
             if status.dataset_ref.contains(&own) {
                 self.is_fresh(&other, reference)?;
                 status.dataset_ref.retain(|known| *known != own);
-                apply_dataset_status(&self.cluster, &other, &status).await?;
+                apply_dataset_status(&self.shared, &other, &status).await?;
             }
         }
-        self.cluster.references.forget(&self.identity.key(), &reference.key());
+        self.shared.references.forget(&self.identity.key(), &reference.key());
         Ok(())
     }
 
     /// The other Dataset, if it can be referred to.
     fn other(&self, reference: &Reference) -> Result<Arc<Dataset>, EngineError> {
         let field = "Dataset.spec.mounts[0].mountPoint".to_owned();
-        let Some(other) = self.cluster.caches.dataset(&reference.namespace, &reference.name) else {
+        let Some(other) = self.shared.caches.dataset(&reference.namespace, &reference.name) else {
             return Err(EngineError::Missing {
                 field,
                 message: format!("there is no Dataset {}; create it, or correct the reference", reference.display()),
@@ -118,12 +118,12 @@ impl Request {
         }
         self.is_fresh(other, reference)?;
         status.dataset_ref.push(own);
-        apply_dataset_status(&self.cluster, other, &status).await
+        apply_dataset_status(&self.shared, other, &status).await
     }
 
     /// Fails with a wait where the watch does not yet show what this process wrote last.
     fn is_fresh(&self, other: &Arc<Dataset>, reference: &Reference) -> Result<(), EngineError> {
-        if self.cluster.versions.is_stale(&**other) {
+        if self.shared.own_writes.is_stale(&**other) {
             return Err(EngineError::NotYet {
                 after: STALE,
                 message: format!("the Dataset {} was just written", reference.display()),
@@ -138,7 +138,7 @@ impl Request {
             return Ok(());
         }
         let name = names::persistent_volume(&reference.namespace, &reference.name);
-        let api = Api::<PersistentVolume>::all(self.cluster.client.clone());
+        let api = Api::<PersistentVolume>::all(self.shared.client.clone());
         let found = api.get_opt(&name).await;
         let found = found.map_err(EngineError::kube(format!("reading PersistentVolume {name}")))?;
         let is_of = |volume: &PersistentVolume| {
@@ -168,7 +168,7 @@ impl Request {
                 wanted.join(", "),
                 reference.display()
             );
-            self.event(true, events::ACCESS_MODES_LOWERED, &message).await;
+            self.warn(events::ACCESS_MODES_LOWERED, &message).await;
         }
         let input = VolumeInput {
             identity: &self.identity,

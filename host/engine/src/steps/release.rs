@@ -16,22 +16,22 @@ use crate::request::Request;
 impl Request {
     /// The release as it is, from memory where it was seen before.
     pub async fn installed(&mut self) -> Result<Option<Arc<Installed>>, EngineError> {
-        if let Some(known) = self.cluster.known_release(&self.uid) {
+        if let Some(known) = self.shared.known_release(&self.uid) {
             return Ok(known);
         }
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
-        let found = if self.cluster.caches.has_record(namespace, name) {
-            let found = self.cluster.releases.find(name, &self.policy()).await;
+        let found = if self.shared.caches.has_record(namespace, name) {
+            let found = self.shared.releases.find(name, &self.policy()).await;
             found.map_err(|source| self.release_failed(source))?
         } else {
             // Should the watch be late, the record that the installation wants to write is there already, and is then read.
-            self.cluster.releases.take_for_absent(namespace, name);
+            self.shared.releases.take_for_absent(namespace, name);
             None
         };
         let release = found
             .filter(|release| release.is_deployed())
             .map(|release| Arc::new(Installed::recorded(&release)));
-        self.cluster.remember_release(&self.uid, release.clone());
+        self.shared.remember_release(&self.uid, release.clone());
         self.context.installed = release.as_ref().map(|release| release.text().to_owned());
         if let Some(release) = &release {
             self.read_roles(release);
@@ -46,7 +46,7 @@ impl Request {
 
     /// The objects of the release that are missing, of those that the host watches.
     pub(crate) fn missing(&self, release: &Installed) -> Vec<String> {
-        let missing = |(kind, name): &&(String, String)| !self.cluster.caches.has(kind, &self.identity.namespace, name);
+        let missing = |(kind, name): &&(String, String)| !self.shared.caches.has(kind, &self.identity.namespace, name);
         let objects = release.objects().iter().filter(missing);
         objects.map(|(kind, name)| format!("{kind} {name}")).collect()
     }
@@ -64,14 +64,14 @@ impl Request {
         if let Some(before) = &before {
             self.check_repeated(before, &values)?;
         }
-        let chart = self.cluster.chart(&self.plugin)?;
-        let renderer = &self.cluster.renderer;
+        let chart = self.shared.chart(&self.plugin)?;
+        let renderer = &self.shared.renderer;
         let is_upgrade = before.is_some();
         let prepared = prepare(&self.plugin, chart, renderer, &self.identity, &self.uid, values, is_upgrade).await?;
         let values_map = if self.shows_values() { self.find_values_map().await? } else { None };
         // Until the record says otherwise, nobody knows what is installed: an interruption must lead to a fresh look.
-        self.cluster.forget_release(&self.uid);
-        let installed = prepared.install(&self.cluster.releases).await;
+        self.shared.forget_release(&self.uid);
+        let installed = prepared.install(&self.shared.releases).await;
         let installed = installed.map_err(|source| self.release_failed(source))?;
         if self.shows_values() {
             self.record_values(installed.values(), values_map).await?;
@@ -79,11 +79,11 @@ impl Request {
         self.context.installed = Some(installed.text().to_owned());
         self.read_roles(&installed);
         if is_upgrade {
-            self.cluster.upgrades.upgraded(&self.uid);
+            self.shared.upgrades.upgraded(&self.uid);
         }
         // Right after, there is nothing to show yet.
-        self.cluster.pace.restart(&self.uid);
-        self.cluster.remember_release(&self.uid, Some(Arc::new(installed)));
+        self.shared.status_throttle.restart(&self.uid);
+        self.shared.remember_release(&self.uid, Some(Arc::new(installed)));
         Ok(true)
     }
 
@@ -91,7 +91,7 @@ impl Request {
     pub(super) fn release_failed(&self, source: ReleaseError) -> EngineError {
         let wake = Arc::clone(&self.wake);
         let (name, policy) = (&self.identity.name, self.policy());
-        self.cluster.releases.wake_when_free(name, &policy, &source, move || wake());
+        self.shared.releases.wake_when_free(name, &policy, &source, move || wake());
         EngineError::Release {
             release: self.identity.display(),
             source: Box::new(source),

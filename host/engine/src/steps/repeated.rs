@@ -49,7 +49,7 @@ impl Request {
             component: self.plugin.digest.to_string(),
             chart: self.plugin.chart_digest.to_string(),
         };
-        let pause = self.cluster.upgrades.pause(&self.uid, &cause);
+        let pause = self.shared.upgrades.pause(&self.uid, &cause);
         match pause {
             None => Ok(()),
             Some(after) => Err(EngineError::Repeated {

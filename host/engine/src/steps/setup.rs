@@ -56,7 +56,7 @@ impl Request {
         })?;
         if self.apply_values(&values).await? {
             let message = format!("The release {} was installed.", self.identity.name);
-            self.changed(events::INSTALLED, message, false);
+            self.changed(events::INSTALLED, message);
             self.roles.iter_mut().for_each(RoleState::mark_installed);
         }
         Ok(())

@@ -31,15 +31,15 @@ const RELEASE: &str = "release";
 impl Request {
     /// Cleans the cache, the nodes, the release and the records. Fails with a wait while something is still going on.
     pub async fn shutdown(&mut self) -> Result<(), EngineError> {
-        if !self.cluster.is_gone(&self.uid, RELEASE) {
+        if !self.shared.is_gone(&self.uid, RELEASE) {
             if self.may_have_cache() {
                 self.reach_caches().await?;
                 self.clean_cache().await?;
             }
-            let wish = self.node_wish();
-            self.cluster.labeler.clear(&self.uid, wish).await;
+            let wanted = self.wanted_node_labels();
+            self.shared.labeler.clear(&self.uid, wanted).await;
             self.uninstall().await?;
-            self.cluster.remember_gone(&self.uid, RELEASE);
+            self.shared.remember_gone(&self.uid, RELEASE);
         }
         self.await_pods().await?;
         self.delete_config_map(&self.identity.values_config_map()).await
@@ -48,13 +48,13 @@ impl Request {
     /// Whether there is anything to clean, and to clean it with. After a restart, the release may be gone already.
     fn may_have_cache(&self) -> bool {
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
-        self.cluster.caches.has_record(namespace, name) || self.roles.iter().any(|role| role.exists)
+        self.shared.caches.has_record(namespace, name) || self.roles.iter().any(|role| role.exists)
     }
 
     async fn uninstall(&self) -> Result<(), EngineError> {
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
-        let config_maps = self.cluster.caches.release_config_maps.has(namespace, name);
-        let uninstalled = self.cluster.releases.uninstall(namespace, name, &self.policy(), config_maps).await;
+        let config_maps = self.shared.caches.release_config_maps.has(namespace, name);
+        let uninstalled = self.shared.releases.uninstall(namespace, name, &self.policy(), config_maps).await;
         uninstalled.map(drop).map_err(|source| EngineError::Release {
             release: self.identity.display(),
             source: Box::new(source),
@@ -64,7 +64,7 @@ impl Request {
     /// Waits until the pods of the release are gone. Kubernetes takes a pod that is terminating for one of a new DaemonSet of the same name, and
     /// would start none in its place.
     async fn await_pods(&self) -> Result<(), EngineError> {
-        let caches = &self.cluster.caches;
+        let caches = &self.shared.caches;
         let workloads = self
             .plugin
             .description
@@ -93,14 +93,14 @@ impl Request {
         let message = format!(
             "The pods {pods} are still terminating after {age} s, and the deletion goes on; if their node is lost, delete its Node object"
         );
-        self.event(true, events::ERROR_PROCESS_RUNTIME, &message).await;
+        self.warn(events::ERROR_PROCESS_RUNTIME, &message).await;
         Ok(())
     }
 
     /// Attempts to empty the cache, up to the limit of the clean policy; then the deletion goes on without.
     async fn clean_cache(&mut self) -> Result<(), EngineError> {
         let limit = self.clean_policy("maxRetryAttempts").unwrap_or(DEFAULT_ATTEMPTS);
-        let tasks = &self.cluster.cleanups;
+        let tasks = &self.shared.cleanups;
         match tasks.progress(&self.uid) {
             None => self.start_cleanup(Duration::ZERO),
             Some(Progress::Done(Ok(()))) => return Ok(()),
@@ -110,7 +110,7 @@ impl Request {
                 if failures >= limit {
                     let message =
                         format!("Failed to clean the cache after {failures} attempts; the deletion goes on. The last error: {message}");
-                    self.event(true, events::ERROR_PROCESS_RUNTIME, &message).await;
+                    self.warn(events::ERROR_PROCESS_RUNTIME, &message).await;
                     return Ok(());
                 }
                 self.start_cleanup(pause_after(failures));
@@ -131,7 +131,7 @@ impl Request {
             let done = faults.report(answer(&kind, "shutdown", outcome)).await;
             done.map(drop).map_err(|error| error.to_string())
         };
-        self.cluster.cleanups.start(&self.uid, &self.identity.kind, move || wake(), work);
+        self.shared.cleanups.start(&self.uid, &self.identity.kind, move || wake(), work);
     }
 
     /// A number of `spec.management.cleanCachePolicy`, or of `spec.cleanCachePolicy`, where some runtimes have it.

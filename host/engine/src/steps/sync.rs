@@ -100,7 +100,7 @@ impl Request {
             }
         };
         let (uid, chart) = (self.uid.clone(), self.plugin.chart_digest.to_string());
-        if let Some(message) = self.cluster.refusals.of(&uid, &chart, &values, Instant::now()) {
+        if let Some(message) = self.shared.refusals.of(&uid, &chart, &values, Instant::now()) {
             return Err(EngineError::StillRefused { message });
         }
         let outcome = self.upgrade(&values, damaged).await;
@@ -108,7 +108,7 @@ impl Request {
             && error.is_refusal()
         {
             let message = error.to_string();
-            self.cluster.refusals.note(&uid, &chart, &values, message, Instant::now());
+            self.shared.refusals.note(&uid, &chart, &values, message, Instant::now());
         }
         outcome
     }
@@ -122,7 +122,7 @@ impl Request {
             } else {
                 format!("The release {name} was upgraded to what is wanted now.")
             };
-            self.changed(events::UPGRADED, message, false);
+            self.changed(events::UPGRADED, message);
         }
         Ok(applied)
     }

@@ -1,6 +1,7 @@
 //! Events for faults of plugins in tasks, whose errors no reconcile reports: a task only keeps the last one and tries again.
 
 use k8s_openapi::api::core::v1::ObjectReference;
+use kube::runtime::events::EventType;
 use wasser_api::reasons::events::ERROR_PROCESS_RUNTIME;
 use wasser_plugin::CallError;
 
@@ -18,7 +19,7 @@ impl Request {
     /// The reporter of faults for a task that outlives this reconcile.
     pub(crate) fn faults(&self) -> Faults {
         Faults {
-            events: self.cluster.events.clone(),
+            events: self.shared.events.clone(),
             reference: self.reference().clone(),
         }
     }
@@ -31,7 +32,7 @@ impl Faults {
             && is_fault(error)
         {
             self.events
-                .publish(&self.reference, true, ERROR_PROCESS_RUNTIME, &error.to_string())
+                .publish(&self.reference, EventType::Warning, ERROR_PROCESS_RUNTIME, &error.to_string())
                 .await;
         }
         outcome

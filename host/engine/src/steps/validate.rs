@@ -43,7 +43,7 @@ impl Request {
         let options: Vec<&EncryptOption> = options.collect();
         // Owned, because a future that borrows from its own set is not `Send` for every lifetime.
         let names: BTreeSet<String> = options.iter().map(|option| option.value_from.secret_key_ref.name.clone()).collect();
-        let api = Api::<Secret>::namespaced(self.cluster.client.clone(), &self.identity.namespace);
+        let api = Api::<Secret>::namespaced(self.shared.client.clone(), &self.identity.namespace);
         for name in names {
             let found = api
                 .get_opt(&name)

@@ -37,7 +37,7 @@ impl Request {
     /// Puts the values ConfigMap back if it is missing: somebody has deleted it, or the operator was interrupted after the release.
     pub(crate) async fn keep_values_map(&self, release: &Installed) -> Result<(), EngineError> {
         let name = self.identity.values_config_map();
-        if !self.shows_values() || self.cluster.caches.has("ConfigMap", &self.identity.namespace, &name) {
+        if !self.shows_values() || self.shared.caches.has("ConfigMap", &self.identity.namespace, &name) {
             return Ok(());
         }
         match self.find_values_map().await {
@@ -80,6 +80,6 @@ impl Request {
 
     /// The ConfigMaps of the runtime's namespace.
     pub(crate) fn config_maps(&self) -> Api<ConfigMap> {
-        Api::namespaced(self.cluster.client.clone(), &self.identity.namespace)
+        Api::namespaced(self.shared.client.clone(), &self.identity.namespace)
     }
 }

@@ -29,13 +29,13 @@ impl Request {
             let required = dataset.and_then(|spec| spec.node_affinity.as_ref()?.required.clone());
             spec["template"] = json!({"spec": {"affinity": placement::affinity(shared, &self.identity.fuse_label(), required)}});
         }
-        let api = Api::<StatefulSet>::namespaced(self.cluster.client.clone(), &self.identity.namespace);
+        let api = Api::<StatefulSet>::namespaced(self.shared.client.clone(), &self.identity.namespace);
         let params = crate::patch_params();
         match api
             .patch_metadata(&worker.workload, &params, &Patch::Merge(&json!({"spec": spec})))
             .await
         {
-            Ok(written) => self.cluster.versions.wrote(&written),
+            Ok(written) => self.shared.own_writes.wrote(&written),
             // Deleted by hand: the watch tells soon, and the release is repaired.
             Err(error) if crate::error::is_not_found(&error) => return Ok(()),
             Err(error) => {
@@ -61,8 +61,8 @@ impl Request {
     /// Whether the watch shows the workers as they were before this process wrote them last: its event leads to another look.
     pub(crate) fn workers_are_stale(&self) -> bool {
         let worker = self.role("worker").filter(|worker| worker.role.workload == "StatefulSet");
-        let set = worker.and_then(|worker| self.cluster.caches.stateful_set(&self.identity.namespace, &worker.workload));
-        set.is_some_and(|set| self.cluster.versions.is_stale(&*set))
+        let set = worker.and_then(|worker| self.shared.caches.stateful_set(&self.identity.namespace, &worker.workload));
+        set.is_some_and(|set| self.shared.own_writes.is_stale(&*set))
     }
 
     /// SyncReplicas: follows a change of the wanted replicas on a runtime that is set up.
@@ -85,8 +85,8 @@ impl Request {
         let message = format!("Workers scaled {words} from {} replicas to {wanted} replicas.", worker.desired);
         self.set_runtime_condition(condition, reason, &message, true);
         let event = format!("Runtime scaled {words}. {message}");
-        self.cluster.events.publish_change(self.reference(), events::SUCCEED, &event).await;
-        self.changed(events::SCALED, message, false);
+        self.shared.events.publish_change(self.reference(), events::SUCCEED, &event).await;
+        self.changed(events::SCALED, message);
         if !self.refused {
             let outcome = self.implement.sync_replicas(&self.context).await;
             self.answer("sync-replicas", outcome)?;

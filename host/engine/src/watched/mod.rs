@@ -3,8 +3,8 @@
 //! Every cache may lag behind the cluster, so nothing is deleted because of what a cache shows. Objects are kept as small as their
 //! readers need: most are metadata only. The watches themselves run in the operator.
 
+pub mod cluster_objects;
 pub mod helm_records;
-pub mod named;
 pub mod namesake;
 pub mod pods;
 pub mod readable;
@@ -19,8 +19,8 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use wasser_api::dataset::Dataset;
 use wasser_api::names;
 
+use crate::watched::cluster_objects::ClusterObjects;
 use crate::watched::helm_records::Records;
-use crate::watched::named::Named;
 use crate::watched::pods::PodIndex;
 use crate::watched::readable::Unreadable;
 
@@ -49,7 +49,7 @@ pub struct Caches {
     /// Helm's records in ConfigMaps, where Fluid has them.
     pub release_config_maps: Arc<Records>,
     /// Objects of the whole cluster that runtimes name.
-    pub named: Arc<Named>,
+    pub cluster_objects: Arc<ClusterObjects>,
     /// Why some Datasets cannot be read.
     pub unreadable: Arc<Unreadable>,
 }

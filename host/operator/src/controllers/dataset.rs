@@ -8,6 +8,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::core::ApiResource;
 use kube::runtime::controller::Action;
+use kube::runtime::events::EventType;
 use kube::{Api, Resource, ResourceExt};
 use serde_json::{Value, json};
 use wasser_api::conditions::{self, Wanted};
@@ -15,7 +16,7 @@ use wasser_api::dataset::{Dataset, DatasetPhase, DatasetStatus, Reference};
 use wasser_api::reasons::dataset::FAILED_TO_SETUP;
 use wasser_api::reasons::events as reasons;
 use wasser_api::{finalizers, labels, names};
-use wasser_engine::{Cluster, EngineError, FIELD_MANAGER, apply_dataset_status, namesake, patch_params};
+use wasser_engine::{EngineError, FIELD_MANAGER, Shared, apply_dataset_status, namesake, patch_params};
 
 use super::{deletion, unserved};
 
@@ -38,44 +39,44 @@ pub struct Facts {
 }
 
 /// Brings one Dataset to where its spec and its deletion timestamp want it.
-pub async fn reconcile(mut dataset: Arc<Dataset>, cluster: &Arc<Cluster>, facts: Facts) -> Result<Action, EngineError> {
+pub async fn reconcile(mut dataset: Arc<Dataset>, shared: &Arc<Shared>, facts: Facts) -> Result<Action, EngineError> {
     // Deletions come first: what is wrong with an object must not keep it from being deleted.
     if dataset.metadata.deletion_timestamp.is_some() {
-        return deletion::reconcile(&dataset, cluster, &facts.runtimes).await;
+        return deletion::reconcile(&dataset, shared, &facts.runtimes).await;
     }
     if let Err(invalid) = names::check_dns1035(&dataset.name_any()) {
-        event(cluster, &dataset, reasons::ERROR_CREATE_DATASET, &invalid.to_string()).await;
+        event(shared, &dataset, reasons::ERROR_CREATE_DATASET, &invalid.to_string()).await;
         return Ok(Action::await_change());
     }
-    if cluster.versions.is_stale(&*dataset) {
+    if shared.own_writes.is_stale(&*dataset) {
         return Ok(Action::requeue(STALE));
     }
     let mut status = dataset.status.clone().unwrap_or_default();
-    if let Some(problem) = cluster.caches.unreadable.problem(&dataset) {
-        return refuse(&dataset, cluster, status, &format!("{problem}; correct the field")).await;
+    if let Some(problem) = shared.caches.unreadable.problem(&dataset) {
+        return refuse(&dataset, shared, status, &format!("{problem}; correct the field")).await;
     }
-    if let Some(holder) = cluster.caches.older_namesake(&dataset) {
+    if let Some(holder) = shared.caches.older_namesake(&dataset) {
         return refuse(
             &dataset,
-            cluster,
+            shared,
             status,
             &format!("{}: {}", namesake::FIELD, namesake::message(&dataset, &holder)),
         )
         .await;
     }
     if !dataset.finalizers().iter().any(|finalizer| finalizer == finalizers::DATASET) {
-        let version = add_finalizer(&dataset, cluster).await?;
+        let version = add_finalizer(&dataset, shared).await?;
         Arc::make_mut(&mut dataset).metadata.resource_version = version;
     }
     let alone = facts.runtimes.is_empty();
     if status.phase == DatasetPhase::Unset {
         status.phase = DatasetPhase::NotBound;
-        apply_dataset_status(cluster, &dataset, &status).await?;
+        apply_dataset_status(shared, &dataset, &status).await?;
         return Ok(if alone { Action::requeue(ALONE) } else { Action::await_change() });
     }
     let reference = match Reference::of(&dataset.spec.mounts) {
         Ok(reference) => reference,
-        Err(invalid) => return refuse(&dataset, cluster, status, &format!("Dataset.spec.mounts: {invalid}")).await,
+        Err(invalid) => return refuse(&dataset, shared, status, &format!("Dataset.spec.mounts: {invalid}")).await,
     };
     if !alone {
         return Ok(Action::await_change());
@@ -83,19 +84,19 @@ pub async fn reconcile(mut dataset: Arc<Dataset>, cluster: &Arc<Cluster>, facts:
     if reference.is_some() {
         let Some(resource) = &facts.for_references else {
             let message = "Dataset.spec.mounts: no plugin is registered whose setting `dataset-references` is true; it serves Datasets that refer to others";
-            return refuse(&dataset, cluster, status, message).await;
+            return refuse(&dataset, shared, status, message).await;
         };
-        create_runtime(&dataset, cluster, resource).await?;
+        create_runtime(&dataset, shared, resource).await?;
         return Ok(Action::await_change());
     }
     if conditions::was_set_up(&status.conditions) {
         return Ok(Action::await_change());
     }
-    wait_for_runtime(&dataset, cluster, status, &facts).await
+    wait_for_runtime(&dataset, shared, status, &facts).await
 }
 
 /// Tells the user of a Dataset that nothing serves it. A runtime that comes later wakes it.
-async fn wait_for_runtime(dataset: &Dataset, cluster: &Arc<Cluster>, status: DatasetStatus, facts: &Facts) -> Result<Action, EngineError> {
+async fn wait_for_runtime(dataset: &Dataset, shared: &Arc<Shared>, status: DatasetStatus, facts: &Facts) -> Result<Action, EngineError> {
     let age = dataset
         .creation_timestamp()
         .map(|created| Timestamp::now().duration_since(created.0).unsigned_abs());
@@ -108,7 +109,7 @@ async fn wait_for_runtime(dataset: &Dataset, cluster: &Arc<Cluster>, status: Dat
         dataset.name_any(),
         dataset.namespace().unwrap_or_default()
     );
-    let unserved = unserved::registrations(&cluster.client, &facts.namespace).await?;
+    let unserved = unserved::registrations(&shared.client, &facts.namespace).await?;
     if !unserved.is_empty() {
         message.push_str(&format!(
             ". If there is one, its plugin may not serve: {}; see the ConfigMaps in the namespace {}",
@@ -116,12 +117,12 @@ async fn wait_for_runtime(dataset: &Dataset, cluster: &Arc<Cluster>, status: Dat
             facts.namespace
         ));
     }
-    refuse(dataset, cluster, status, &message).await
+    refuse(dataset, shared, status, &message).await
 }
 
 /// Tells the user why nothing happens: an event, and a condition. A change of the Dataset starts anew.
-async fn refuse(dataset: &Dataset, cluster: &Arc<Cluster>, mut status: DatasetStatus, message: &str) -> Result<Action, EngineError> {
-    event(cluster, dataset, reasons::ERROR_CREATE_DATASET, message).await;
+async fn refuse(dataset: &Dataset, shared: &Arc<Shared>, mut status: DatasetStatus, message: &str) -> Result<Action, EngineError> {
+    event(shared, dataset, reasons::ERROR_CREATE_DATASET, message).await;
     let was_unset = status.phase == DatasetPhase::Unset;
     if was_unset {
         status.phase = DatasetPhase::NotBound;
@@ -133,13 +134,13 @@ async fn refuse(dataset: &Dataset, cluster: &Arc<Cluster>, mut status: DatasetSt
         message,
     };
     if conditions::set_dataset(&mut status.conditions, &wanted, Time(Timestamp::now())) || was_unset {
-        apply_dataset_status(cluster, dataset, &status).await?;
+        apply_dataset_status(shared, dataset, &status).await?;
     }
     Ok(Action::await_change())
 }
 
 /// Gives a Dataset that refers to another one the runtime by which it is served. Nothing is in its spec.
-async fn create_runtime(dataset: &Dataset, cluster: &Arc<Cluster>, resource: &ApiResource) -> Result<(), EngineError> {
+async fn create_runtime(dataset: &Dataset, shared: &Arc<Shared>, resource: &ApiResource) -> Result<(), EngineError> {
     let (namespace, name) = (dataset.namespace().unwrap_or_default(), dataset.name_any());
     let runtime = json!({
         "apiVersion": resource.api_version,
@@ -151,7 +152,7 @@ async fn create_runtime(dataset: &Dataset, cluster: &Arc<Cluster>, resource: &Ap
         },
         "spec": {},
     });
-    let api = Api::<DynamicObject>::namespaced_with(cluster.client.clone(), &namespace, resource);
+    let api = Api::<DynamicObject>::namespaced_with(shared.client.clone(), &namespace, resource);
     let params = PatchParams::apply(FIELD_MANAGER);
     let applied = api.patch(&name, &params, &Patch::Apply(&runtime)).await;
     let attempt = format!("creating {} {namespace}/{name}", resource.kind);
@@ -159,24 +160,24 @@ async fn create_runtime(dataset: &Dataset, cluster: &Arc<Cluster>, resource: &Ap
 }
 
 /// Adds the finalizer, and the label by which tools find what belongs together. The answer is the version that this made.
-async fn add_finalizer(dataset: &Dataset, cluster: &Cluster) -> Result<Option<String>, EngineError> {
+async fn add_finalizer(dataset: &Dataset, shared: &Shared) -> Result<Option<String>, EngineError> {
     let mut all = dataset.finalizers().to_vec();
     all.push(finalizers::DATASET.to_owned());
     let namespace = dataset.namespace().unwrap_or_default();
     let id = labels::dataset_id(&namespace, &dataset.name_any(), &dataset.uid().unwrap_or_default());
-    patch_metadata(dataset, cluster, json!({"finalizers": all, "labels": {labels::DATASET_ID: id}})).await
+    patch_metadata(dataset, shared, json!({"finalizers": all, "labels": {labels::DATASET_ID: id}})).await
 }
 
 /// Sets metadata, provided that the Dataset is still as it was read.
-pub(super) async fn patch_metadata(dataset: &Dataset, cluster: &Cluster, mut metadata: Value) -> Result<Option<String>, EngineError> {
+pub(super) async fn patch_metadata(dataset: &Dataset, shared: &Shared, mut metadata: Value) -> Result<Option<String>, EngineError> {
     let (namespace, name) = (dataset.namespace().unwrap_or_default(), dataset.name_any());
     metadata["resourceVersion"] = json!(dataset.resource_version());
     let params = patch_params();
-    let api = Api::<Dataset>::namespaced(cluster.client.clone(), &namespace);
+    let api = Api::<Dataset>::namespaced(shared.client.clone(), &namespace);
     let patch = Patch::Merge(json!({"metadata": metadata}));
     match api.patch_metadata(&name, &params, &patch).await {
         Ok(written) => {
-            cluster.versions.wrote(&written);
+            shared.own_writes.wrote(&written);
             Ok(written.metadata.resource_version)
         }
         Err(error) if wasser_engine::is_not_found(&error) => Ok(None),
@@ -186,6 +187,9 @@ pub(super) async fn patch_metadata(dataset: &Dataset, cluster: &Cluster, mut met
     }
 }
 
-pub(super) async fn event(cluster: &Cluster, dataset: &Dataset, reason: &str, message: &str) {
-    cluster.events.publish(&dataset.object_ref(&()), true, reason, message).await;
+pub(super) async fn event(shared: &Shared, dataset: &Dataset, reason: &str, message: &str) {
+    shared
+        .events
+        .publish(&dataset.object_ref(&()), EventType::Warning, reason, message)
+        .await;
 }

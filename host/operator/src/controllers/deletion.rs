@@ -7,12 +7,13 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::{DeleteParams, DynamicObject, Preconditions};
 use kube::core::ApiResource;
 use kube::runtime::controller::Action;
+use kube::runtime::events::EventType;
 use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
 use wasser_api::dataset::Dataset;
 use wasser_api::finalizers;
 use wasser_api::reasons::events as reasons;
-use wasser_engine::{Cluster, EngineError, is_conflict, is_not_found, is_ours};
+use wasser_engine::{EngineError, Shared, is_conflict, is_not_found, is_ours};
 
 use super::dataset::{STALE, event, patch_metadata};
 
@@ -31,30 +32,30 @@ const UNUSED: &str = "use";
 /// that only somebody else's finalizer holds is not waited for, nor is one of a kind that nobody serves: the garbage collector deletes these.
 pub async fn reconcile(
     dataset: &Dataset,
-    cluster: &Arc<Cluster>,
+    shared: &Arc<Shared>,
     runtimes: &[(ApiResource, Arc<DynamicObject>)],
 ) -> Result<Action, EngineError> {
     // Whether a runtime is the Dataset's own is only known once the watch has shown its adoption.
-    let is_stale = |runtime: &Arc<DynamicObject>| cluster.versions.is_stale(&**runtime);
-    if cluster.versions.is_stale(dataset) || runtimes.iter().any(|(_, runtime)| is_stale(runtime)) {
+    let is_stale = |runtime: &Arc<DynamicObject>| shared.own_writes.is_stale(&**runtime);
+    if shared.own_writes.is_stale(dataset) || runtimes.iter().any(|(_, runtime)| is_stale(runtime)) {
         return Ok(Action::requeue(STALE));
     }
     let uid = dataset.uid().unwrap_or_default();
     if !is_guarded(dataset) {
-        cluster.forget(&uid);
+        shared.forget(&uid);
         return Ok(Action::await_change());
     }
-    if !cluster.is_gone(&uid, UNUSED) {
-        if let Some(user) = user(dataset, cluster).await? {
-            event(cluster, dataset, reasons::ERROR_DELETE_DATASET, &user).await;
+    if !shared.is_gone(&uid, UNUSED) {
+        if let Some(user) = user(dataset, shared).await? {
+            event(shared, dataset, reasons::ERROR_DELETE_DATASET, &user).await;
             return Ok(Action::requeue(BLOCKED));
         }
-        cluster.remember_gone(&uid, UNUSED);
+        shared.remember_gone(&uid, UNUSED);
     }
     if !dataset.finalizers().iter().any(|finalizer| finalizer == ORPHAN) {
-        let waiting = delete_runtimes(dataset, cluster, runtimes).await?;
+        let waiting = delete_runtimes(dataset, shared, runtimes).await?;
         if let Some(waiting) = waiting {
-            tell(dataset, cluster, &waiting).await;
+            tell(dataset, shared, &waiting).await;
             return Ok(Action::requeue(BLOCKED));
         }
     }
@@ -63,17 +64,17 @@ pub async fn reconcile(
         runtimes = runtimes.len(),
         "nothing holds the Dataset any more; its finalizer is removed"
     );
-    remove_finalizer(dataset, cluster).await?;
-    cluster.forget(&uid);
+    remove_finalizer(dataset, shared).await?;
+    shared.forget(&uid);
     Ok(Action::await_change())
 }
 
 /// Who uses the Dataset. None if nobody does.
-async fn user(dataset: &Dataset, cluster: &Arc<Cluster>) -> Result<Option<String>, EngineError> {
+async fn user(dataset: &Dataset, shared: &Arc<Shared>) -> Result<Option<String>, EngineError> {
     let (namespace, name) = (dataset.namespace().unwrap_or_default(), dataset.name_any());
-    let claim = cluster.caches.claim(&namespace, &name);
+    let claim = shared.caches.claim(&namespace, &name);
     if claim.is_some_and(|claim| is_ours(&*claim)) {
-        let users = cluster.users.of(&cluster.client, &namespace, &name).await?;
+        let users = shared.claim_users.of(&shared.client, &namespace, &name).await?;
         if !users.is_empty() {
             return Ok(Some(format!(
                 "the pods {} still use the claim {name}; delete them first",
@@ -81,17 +82,17 @@ async fn user(dataset: &Dataset, cluster: &Arc<Cluster>) -> Result<Option<String
             )));
         }
     }
-    let referring = live_references(dataset, cluster);
+    let referring = live_references(dataset, shared);
     Ok((!referring.is_empty()).then(|| format!("the datasets {} are mounted to it; delete them first", referring.join(", "))))
 }
 
 /// The virtual datasets that still mount this one.
-fn live_references(dataset: &Dataset, cluster: &Cluster) -> Vec<String> {
+fn live_references(dataset: &Dataset, shared: &Shared) -> Vec<String> {
     let references = dataset.status.as_ref().map(|status| status.dataset_ref.clone()).unwrap_or_default();
     let lives = |reference: &String| {
         reference
             .split_once('/')
-            .is_some_and(|(namespace, name)| cluster.caches.dataset(namespace, name).is_some())
+            .is_some_and(|(namespace, name)| shared.caches.dataset(namespace, name).is_some())
     };
     references.into_iter().filter(lives).collect()
 }
@@ -99,14 +100,14 @@ fn live_references(dataset: &Dataset, cluster: &Cluster) -> Vec<String> {
 /// Deletes the runtimes that the Dataset owns. Returns the one that still has something to clean up.
 async fn delete_runtimes(
     dataset: &Dataset,
-    cluster: &Cluster,
+    shared: &Shared,
     runtimes: &[(ApiResource, Arc<DynamicObject>)],
 ) -> Result<Option<String>, EngineError> {
     let uid = dataset.uid().unwrap_or_default();
     let mut waiting = None;
     for (resource, runtime) in runtimes.iter().filter(|(_, runtime)| is_owned(runtime, &uid)) {
         if runtime.metadata.deletion_timestamp.is_none() {
-            delete(cluster, resource, runtime).await?;
+            delete(shared, resource, runtime).await?;
         }
         if runtime.finalizers().iter().any(|finalizer| finalizers::is_of_runtime(finalizer)) {
             waiting = Some(format!("{} {}", resource.kind, runtime.name_any()));
@@ -119,9 +120,9 @@ fn is_owned(runtime: &DynamicObject, uid: &str) -> bool {
     runtime.owner_references().iter().any(|owner| owner.uid == uid)
 }
 
-async fn delete(cluster: &Cluster, resource: &ApiResource, runtime: &DynamicObject) -> Result<(), EngineError> {
+async fn delete(shared: &Shared, resource: &ApiResource, runtime: &DynamicObject) -> Result<(), EngineError> {
     let (namespace, name) = (runtime.namespace().unwrap_or_default(), runtime.name_any());
-    let api = Api::<DynamicObject>::namespaced_with(cluster.client.clone(), &namespace, resource);
+    let api = Api::<DynamicObject>::namespaced_with(shared.client.clone(), &namespace, resource);
     let only = Preconditions {
         uid: runtime.uid(),
         resource_version: None,
@@ -135,13 +136,13 @@ async fn delete(cluster: &Cluster, resource: &ApiResource, runtime: &DynamicObje
 }
 
 /// Reports what a deletion that takes long is waiting for.
-async fn tell(dataset: &Dataset, cluster: &Cluster, waiting: &str) {
+async fn tell(dataset: &Dataset, shared: &Shared, waiting: &str) {
     let since = dataset.metadata.deletion_timestamp.as_ref();
     if since.is_some_and(|since| Timestamp::now().as_second() - since.0.as_second() >= LONG) {
         let message = format!("waiting for {waiting} to clean up; its own events say what for");
-        cluster
+        shared
             .events
-            .publish(&dataset.object_ref(&()), false, reasons::DELETING_DATASET, &message)
+            .publish(&dataset.object_ref(&()), EventType::Normal, reasons::DELETING_DATASET, &message)
             .await;
     }
 }
@@ -150,12 +151,12 @@ fn is_guarded(dataset: &Dataset) -> bool {
     dataset.finalizers().iter().any(|finalizer| finalizer == finalizers::DATASET)
 }
 
-async fn remove_finalizer(dataset: &Dataset, cluster: &Cluster) -> Result<(), EngineError> {
+async fn remove_finalizer(dataset: &Dataset, shared: &Shared) -> Result<(), EngineError> {
     let rest: Vec<String> = dataset
         .finalizers()
         .iter()
         .filter(|finalizer| *finalizer != finalizers::DATASET)
         .cloned()
         .collect();
-    patch_metadata(dataset, cluster, json!({"finalizers": rest})).await.map(drop)
+    patch_metadata(dataset, shared, json!({"finalizers": rest})).await.map(drop)
 }

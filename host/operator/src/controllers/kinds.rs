@@ -19,24 +19,24 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
-use wasser_engine::{Cluster, PORTS_ANNOTATION};
+use wasser_engine::{PORTS_ANNOTATION, Shared};
 
-use super::late::Late;
-use super::named::Followed;
-use super::rivals::Rivals;
+use super::cluster_objects::ClusterObjectWatches;
+use super::overtime::Overtime;
 use super::run::DEBOUNCE;
-use super::runtime::{self, Kind};
-use super::watches::{self, Audience, Key, Touches};
+use super::runtime::{self, RuntimeController};
+use super::runtime_index::RuntimeIndex;
+use super::watches::{self, Audience, ChangeBus, Key};
 use crate::context::{Context, ServedKind};
 use crate::metrics::Timed;
 
 /// The controllers that run, by kind.
 pub struct Kinds {
     context: Arc<Context>,
-    cluster: Arc<Cluster>,
-    rivals: Arc<Rivals>,
-    touches: Arc<Touches>,
-    followed: Followed,
+    shared: Arc<Shared>,
+    runtimes: Arc<RuntimeIndex>,
+    change_bus: Arc<ChangeBus>,
+    object_watches: ClusterObjectWatches,
     running: BTreeMap<String, Running>,
     /// Controllers that were told to end, by kind: the next one of a kind waits for the former.
     ending: BTreeMap<String, JoinHandle<()>>,
@@ -52,14 +52,25 @@ struct Running {
 
 impl Kinds {
     /// None yet. All end with `stop`.
-    pub fn new(context: Arc<Context>, cluster: Arc<Cluster>, rivals: Arc<Rivals>, touches: Arc<Touches>, stop: CancellationToken) -> Self {
-        let followed = Followed::new(context.client.clone(), cluster.caches.named.clone(), rivals.clone(), stop.clone());
+    pub fn new(
+        context: Arc<Context>,
+        shared: Arc<Shared>,
+        runtimes: Arc<RuntimeIndex>,
+        change_bus: Arc<ChangeBus>,
+        stop: CancellationToken,
+    ) -> Self {
+        let object_watches = ClusterObjectWatches::new(
+            context.client.clone(),
+            shared.caches.cluster_objects.clone(),
+            runtimes.clone(),
+            stop.clone(),
+        );
         Self {
             context,
-            cluster,
-            rivals,
-            touches,
-            followed,
+            shared,
+            runtimes,
+            change_bus,
+            object_watches,
             running: BTreeMap::new(),
             ending: BTreeMap::new(),
             stop,
@@ -89,13 +100,13 @@ impl Kinds {
                 None => self.start(kind),
                 Some(running) if running.served.digest != kind.digest => {
                     // Another plugin may want other values: every runtime of the kind is reconciled.
-                    self.rivals.each(&name, |key| drop(running.wake.send(key)));
+                    self.runtimes.each(&name, |key| drop(running.wake.send(key)));
                     running.served = kind;
                 }
                 Some(_) => {}
             }
             if let (Some(plugin), Some(running)) = (self.context.registry.get(&name), self.running.get(&name)) {
-                self.followed.follow(&plugin, &running.wake);
+                self.object_watches.follow(&plugin, &running.wake);
             }
         }
     }
@@ -117,14 +128,14 @@ impl Kinds {
         let stop = self.stop.child_token();
         let controller = Controller {
             context: self.context.clone(),
-            cluster: self.cluster.clone(),
+            shared: self.shared.clone(),
             resource: served.resource.clone(),
-            rivals: self.rivals.clone(),
-            touches: self.touches.clone(),
+            runtimes: self.runtimes.clone(),
+            change_bus: self.change_bus.clone(),
             wake: wake.clone(),
             stop: stop.clone(),
         };
-        let (before, touched) = (self.ending.remove(&name), self.touches.subscribe(Audience::Runtimes));
+        let (before, touched) = (self.ending.remove(&name), self.change_bus.subscribe(Audience::Runtimes));
         let task = tokio::spawn(async move {
             if let Some(before) = before {
                 // Its failure was logged by the runtime; what counts is that it has ended.
@@ -139,8 +150,8 @@ impl Kinds {
         let Some(running) = self.running.remove(kind) else { return };
         tracing::info!(kind, "no longer serving a kind of runtime");
         running.stop.cancel();
-        self.rivals.remove(kind);
-        self.followed.forget(kind);
+        self.runtimes.remove(kind);
+        self.object_watches.forget(kind);
         self.ending.insert(kind.to_owned(), running.task);
     }
 }
@@ -148,10 +159,10 @@ impl Kinds {
 /// The controller of one kind.
 struct Controller {
     context: Arc<Context>,
-    cluster: Arc<Cluster>,
+    shared: Arc<Shared>,
     resource: ApiResource,
-    rivals: Arc<Rivals>,
-    touches: Arc<Touches>,
+    runtimes: Arc<RuntimeIndex>,
+    change_bus: Arc<ChangeBus>,
     wake: UnboundedSender<Key>,
     stop: CancellationToken,
 }
@@ -160,16 +171,16 @@ impl Controller {
     async fn run(self, touched: UnboundedReceiver<Key>, woken: UnboundedReceiver<Key>) {
         let Self {
             context,
-            cluster,
+            shared,
             resource,
-            rivals,
-            touches,
+            runtimes,
+            change_bus,
             wake,
             stop,
         } = self;
         let writer = reflector::store::Writer::<DynamicObject>::new(resource.clone());
         let store = writer.as_reader();
-        rivals.add(&resource, store.clone());
+        runtimes.add(&resource, store.clone());
         let api = Api::<DynamicObject>::all_with(context.client.clone(), &resource);
         let objects = watcher(api, watcher::Config::default())
             .default_backoff()
@@ -179,37 +190,37 @@ impl Controller {
         let keys = futures::stream::select(UnboundedReceiverStream::new(touched), UnboundedReceiverStream::new(woken));
         let keys =
             keys.map(move |(namespace, name)| ObjectRef::<DynamicObject>::new_with(&name, touch_resource.clone()).within(&namespace));
-        let queue = futures::stream::select(changes(objects, resource.clone(), cluster.clone(), touches), keys)
+        let queue = futures::stream::select(changes(objects, resource.clone(), shared.clone(), change_bus), keys)
             .map(Ok::<_, watcher::Error>)
             .take_until(stop.clone().cancelled_owned());
 
         let registry = context.registry.clone();
         let plugin_kind = resource.kind.clone();
         let (timed, timed_kind) = (context.metrics.clone(), resource.kind.clone());
-        let kind = Arc::new(Kind {
-            cluster,
+        let controller = Arc::new(RuntimeController {
+            shared,
             resource,
             plugin: Box::new(move || registry.get(&plugin_kind)),
             wake: Arc::new(move |namespace, name| drop(wake.send((namespace.to_owned(), name.to_owned())))),
-            rivals,
+            runtimes,
             metrics: context.metrics.clone(),
             dress: Arc::new(move |methods| Box::new(Timed::new(methods, &timed_kind, timed.clone()))),
             failures: Mutex::new(HashMap::new()),
         });
         let metrics = context.metrics.clone();
-        let late = Arc::new(Late::new(stop));
-        let reconcile = move |object: Arc<DynamicObject>, kind: Arc<Kind>| {
-            let (metrics, name, late) = (metrics.clone(), kind_name.clone(), late.clone());
+        let overtime = Arc::new(Overtime::new(stop));
+        let reconcile = move |object: Arc<DynamicObject>, controller: Arc<RuntimeController>| {
+            let (metrics, name, overtime) = (metrics.clone(), kind_name.clone(), overtime.clone());
             async move {
                 let (uid, deleted) = (object.uid().unwrap_or_default(), object.metadata.deletion_timestamp.is_some());
-                let (wake, key) = (kind.wake.clone(), (object.namespace().unwrap_or_default(), object.name_any()));
+                let (wake, key) = (controller.wake.clone(), (object.namespace().unwrap_or_default(), object.name_any()));
                 let work = || async move {
                     let timer = metrics.start_reconcile(&name);
-                    let next = runtime::reconcile(object, kind).await;
+                    let next = runtime::reconcile(object, controller).await;
                     timer.end(None);
                     next
                 };
-                let next = late.run(&uid, deleted, Arc::new(move || wake(&key.0, &key.1)), work).await;
+                let next = overtime.run(&uid, deleted, Arc::new(move || wake(&key.0, &key.1)), work).await;
                 Ok::<_, std::convert::Infallible>(Action::from(next))
             }
             .boxed()
@@ -218,7 +229,7 @@ impl Controller {
         let results = applier(
             reconcile,
             |_, _, _| Action::requeue(Duration::from_secs(5)),
-            kind,
+            controller,
             store,
             queue,
             config,
@@ -234,8 +245,8 @@ impl Controller {
 fn changes<S>(
     stream: S,
     resource: ApiResource,
-    cluster: Arc<Cluster>,
-    touches: Arc<Touches>,
+    shared: Arc<Shared>,
+    change_bus: Arc<ChangeBus>,
 ) -> impl Stream<Item = ObjectRef<DynamicObject>>
 where
     S: Stream<Item = Result<Event<DynamicObject>, watcher::Error>>,
@@ -244,9 +255,9 @@ where
     let mut listed = HashMap::<Key, String>::new();
     stream.filter_map(move |event| {
         let gone = |key: Key, uid: &str| {
-            cluster.labeler.abandon(uid);
-            cluster.forget(uid);
-            touches.touch(key, Audience::All);
+            shared.labeler.abandon(uid);
+            shared.forget(uid);
+            change_bus.touch(key, Audience::All);
         };
         let identity = |object: &DynamicObject| {
             let key = (object.namespace().unwrap_or_default(), object.name_any());
@@ -254,7 +265,7 @@ where
         };
         let record = |object: &DynamicObject, uid: &str| {
             let recorded = object.annotations().get(PORTS_ANNOTATION).map(String::as_str);
-            cluster.ports.record(uid, recorded);
+            shared.ports.record(uid, recorded);
         };
         let key = match event {
             Ok(Event::Apply(object)) => {

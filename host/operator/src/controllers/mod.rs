@@ -1,15 +1,15 @@
 //! The controllers: one for Datasets, and one for every kind of runtime that a plugin is registered for.
 
+mod cluster_objects;
 mod dataset;
 mod deletion;
 mod kinds;
-mod late;
-mod named;
 mod next;
 mod operations;
-mod rivals;
+mod overtime;
 mod run;
 mod runtime;
+mod runtime_index;
 mod unserved;
 mod watches;
 

@@ -13,12 +13,13 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::{DynamicObject, Patch};
 use kube::core::{ApiResource, GroupVersionKind, PartialObjectMeta};
 use kube::runtime::WatchStreamExt;
+use kube::runtime::events::EventType;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use wasser_api::reasons::events as reasons;
-use wasser_engine::{Cluster, is_not_found, patch_params};
+use wasser_engine::{Shared, is_not_found, patch_params};
 
 /// The kinds of operations, each with what its finalizer begins with.
 const KINDS: [(&str, &str); 4] = [
@@ -31,23 +32,23 @@ const KINDS: [(&str, &str); 4] = [
 const GRACE: i64 = 20;
 
 /// Follows the operations of all kinds whose CRD is there, until told to stop.
-pub async fn run(cluster: Arc<Cluster>, stop: CancellationToken) {
-    let api = Api::<PartialObjectMeta<CustomResourceDefinition>>::all(cluster.client.clone());
+pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
+    let api = Api::<PartialObjectMeta<CustomResourceDefinition>>::all(shared.client.clone());
     let crds = watcher(api, watcher::Config::default()).default_backoff();
     let mut crds = std::pin::pin!(crds.take_until(stop.clone().cancelled_owned()));
-    let mut followed = BTreeMap::<String, CancellationToken>::new();
+    let mut object_watches = BTreeMap::<String, CancellationToken>::new();
     while let Some(event) = crds.next().await {
         match event {
             Ok(Event::Apply(crd) | Event::InitApply(crd)) => {
                 let name = crd.name_any();
-                if let Some((resource, prefix)) = kind_of(&name).filter(|_| !followed.contains_key(&name)) {
+                if let Some((resource, prefix)) = kind_of(&name).filter(|_| !object_watches.contains_key(&name)) {
                     let stop = stop.child_token();
-                    followed.insert(name, stop.clone());
-                    tokio::spawn(follow(cluster.clone(), resource, prefix, stop));
+                    object_watches.insert(name, stop.clone());
+                    tokio::spawn(follow(shared.clone(), resource, prefix, stop));
                 }
             }
             Ok(Event::Delete(crd)) => {
-                if let Some(stop) = followed.remove(&crd.name_any()) {
+                if let Some(stop) = object_watches.remove(&crd.name_any()) {
                     stop.cancel();
                 }
             }
@@ -66,18 +67,18 @@ fn kind_of(crd: &str) -> Option<(ApiResource, &'static str)> {
 }
 
 /// Follows the operations of one kind.
-async fn follow(cluster: Arc<Cluster>, resource: ApiResource, prefix: &'static str, stop: CancellationToken) {
-    let api = Api::<PartialObjectMeta<DynamicObject>>::all_with(cluster.client.clone(), &resource);
+async fn follow(shared: Arc<Shared>, resource: ApiResource, prefix: &'static str, stop: CancellationToken) {
+    let api = Api::<PartialObjectMeta<DynamicObject>>::all_with(shared.client.clone(), &resource);
     let events = watcher(api, watcher::Config::default()).default_backoff();
     let mut events = std::pin::pin!(events.take_until(stop.clone().cancelled_owned()));
     while let Some(event) = events.next().await {
         match event {
             Ok(Event::Apply(operation) | Event::InitApply(operation)) => {
                 if let Some(pause) = due(&operation, prefix) {
-                    let (cluster, resource, stop) = (cluster.clone(), resource.clone(), stop.clone());
+                    let (shared, resource, stop) = (shared.clone(), resource.clone(), stop.clone());
                     tokio::spawn(async move {
                         if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
-                            release(&cluster, &resource, &operation, prefix).await;
+                            release(&shared, &resource, &operation, prefix).await;
                         }
                     });
                 }
@@ -97,7 +98,7 @@ fn due(operation: &PartialObjectMeta<DynamicObject>, prefix: &str) -> Option<Dur
 }
 
 /// Removes the finalizer, provided that the operation is still as it was seen. A change leads to another event, and to another attempt.
-async fn release(cluster: &Cluster, resource: &ApiResource, operation: &PartialObjectMeta<DynamicObject>, prefix: &str) {
+async fn release(shared: &Shared, resource: &ApiResource, operation: &PartialObjectMeta<DynamicObject>, prefix: &str) {
     let (namespace, name) = (operation.namespace().unwrap_or_default(), operation.name_any());
     let rest: Vec<&String> = operation
         .finalizers()
@@ -107,7 +108,7 @@ async fn release(cluster: &Cluster, resource: &ApiResource, operation: &PartialO
     let patch = json!({"metadata": {
         "uid": operation.uid(), "resourceVersion": operation.resource_version(), "finalizers": rest,
     }});
-    let api = Api::<DynamicObject>::namespaced_with(cluster.client.clone(), &namespace, resource);
+    let api = Api::<DynamicObject>::namespaced_with(shared.client.clone(), &namespace, resource);
     match api.patch_metadata(&name, &patch_params(), &Patch::Merge(&patch)).await {
         Ok(_) => {
             let about = DynamicObject::new(&name, resource).within(&namespace);
@@ -115,7 +116,10 @@ async fn release(cluster: &Cluster, resource: &ApiResource, operation: &PartialO
             about.uid = operation.uid();
             let message =
                 "Fluid's finalizer was removed, since Fluid does not run here. If the operation has a Helm release, `helm ls` lists it";
-            cluster.events.publish(&about, false, reasons::OPERATION_RELEASED, message).await;
+            shared
+                .events
+                .publish(&about, EventType::Normal, reasons::OPERATION_RELEASED, message)
+                .await;
         }
         Err(error) if is_not_found(&error) => {}
         Err(error) => {

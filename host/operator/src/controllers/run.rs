@@ -14,13 +14,13 @@ use tokio::task::JoinSet;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 use wasser_api::dataset::{Dataset, Reference};
-use wasser_engine::{Cluster, EngineError, EngineSettings, Labeler, Retry, is_conflict_of};
+use wasser_engine::{EngineError, EngineSettings, Labeler, Retry, Shared, is_conflict_of};
 use wasser_plugin::Registry;
 
 use super::dataset::Facts;
 use super::kinds::Kinds;
-use super::rivals::Rivals;
-use super::watches::{self, Audience, Key, Touches};
+use super::runtime_index::RuntimeIndex;
+use super::watches::{self, Audience, ChangeBus, Key};
 use super::{dataset, operations, runtime};
 use crate::context::Context;
 
@@ -31,8 +31,8 @@ const FIRST_LISTS: Duration = Duration::from_secs(10);
 
 /// Runs all controllers until told to stop, and then lets the reconciles that are under way finish.
 pub async fn run(context: Arc<Context>, stop: CancellationToken) -> anyhow::Result<()> {
-    let touches = Arc::new(Touches::default());
-    let caches = watches::start(&context.client, &touches, &stop);
+    let change_bus = Arc::new(ChangeBus::default());
+    let caches = watches::start(&context.client, &change_bus, &stop);
     let labeler = Labeler::new(
         context.client.clone(),
         caches.nodes.clone(),
@@ -42,7 +42,7 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
         mount_root: context.settings.mount_root.clone(),
         sync_period: context.settings.sync_period,
     };
-    let cluster = Arc::new(Cluster::new(
+    let shared = Arc::new(Shared::new(
         context.client.clone(),
         caches.clone(),
         labeler.clone(),
@@ -56,9 +56,9 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
     }
 
     // A replica that does not lead subscribes to nothing: what changes would pile up until it does.
-    let dataset_touches = touches.subscribe(Audience::All);
+    let dataset_touches = change_bus.subscribe(Audience::All);
     let mut tasks = JoinSet::new();
-    let (labels, nodes, labels_stop) = (labeler.clone(), touches.clone(), stop.clone());
+    let (labels, nodes, labels_stop) = (labeler.clone(), change_bus.clone(), stop.clone());
     tasks.spawn(async move {
         let follow = async {
             loop {
@@ -68,27 +68,27 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
         };
         tokio::select! { () = follow => {}, () = labels.run(labels_stop) => {} }
     });
-    let rivals = Arc::new(Rivals::default());
+    let runtimes = Arc::new(RuntimeIndex::default());
     // Its volume counts as well, for which only runtimes are told.
-    let touched = touches.subscribe(Audience::Runtimes);
-    tasks.spawn(pass_on(cluster.clone(), touches.clone(), touched, stop.clone()));
+    let touched = change_bus.subscribe(Audience::Runtimes);
+    tasks.spawn(pass_on(shared.clone(), change_bus.clone(), touched, stop.clone()));
     tasks.spawn(run_datasets(
         context.clone(),
-        cluster.clone(),
-        rivals.clone(),
+        shared.clone(),
+        runtimes.clone(),
         dataset_touches,
         stop.clone(),
     ));
-    tasks.spawn(operations::run(cluster.clone(), stop.clone()));
+    tasks.spawn(operations::run(shared.clone(), stop.clone()));
     let mut kinds = context.kinds.clone();
-    let mut controllers = Kinds::new(context.clone(), cluster.clone(), rivals, touches.clone(), stop.clone());
+    let mut controllers = Kinds::new(context.clone(), shared.clone(), runtimes, change_bus.clone(), stop.clone());
     let mut serves_references = false;
     loop {
         let served = kinds.borrow_and_update().clone();
         controllers.serve(served);
         let before = std::mem::replace(&mut serves_references, references(&context.registry).is_some());
         if serves_references && !before {
-            wake_references(&cluster, &touches);
+            wake_references(&shared, &change_bus);
         }
         tokio::select! {
             () = stop.cancelled() => break,
@@ -103,8 +103,8 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
 
 async fn run_datasets(
     context: Arc<Context>,
-    cluster: Arc<Cluster>,
-    runtimes: Arc<Rivals>,
+    shared: Arc<Shared>,
+    runtimes: Arc<RuntimeIndex>,
     touched: tokio::sync::mpsc::UnboundedReceiver<Key>,
     stop: CancellationToken,
 ) {
@@ -121,7 +121,7 @@ async fn run_datasets(
         tracing::warn!("the runtimes of some kind are not listed yet; Datasets are served nevertheless");
     }
     let started = Instant::now();
-    let store = cluster.caches.datasets.clone();
+    let store = shared.caches.datasets.clone();
     let present: Vec<Key> = store
         .state()
         .iter()
@@ -135,7 +135,7 @@ async fn run_datasets(
         context.registry.clone(),
         context.settings.namespace.clone(),
     );
-    let reconcile = move |dataset: Arc<Dataset>, cluster: Arc<Cluster>| {
+    let reconcile = move |dataset: Arc<Dataset>, shared: Arc<Shared>| {
         let metrics = metrics.clone();
         let facts = Facts {
             runtimes: runtimes.named(&dataset.namespace().unwrap_or_default(), &dataset.name_any()),
@@ -145,7 +145,7 @@ async fn run_datasets(
         };
         async move {
             let timer = metrics.start_reconcile("Dataset");
-            let outcome = dataset::reconcile(dataset, &cluster, facts).await;
+            let outcome = dataset::reconcile(dataset, &shared, facts).await;
             timer.end(outcome.as_ref().err().map(EngineError::label));
             outcome
         }
@@ -155,7 +155,7 @@ async fn run_datasets(
     let results = applier(
         reconcile,
         |dataset, error, _| after(&format!("Dataset {}", dataset.name_any()), error),
-        cluster,
+        shared,
         store,
         queue,
         config,
@@ -173,19 +173,19 @@ fn references(registry: &Registry) -> Option<ApiResource> {
 }
 
 /// Lets every Dataset that refers to another one be looked at: a plugin that serves references has come.
-fn wake_references(cluster: &Cluster, touches: &Touches) {
-    for dataset in cluster.caches.datasets.state() {
+fn wake_references(shared: &Shared, change_bus: &ChangeBus) {
+    for dataset in shared.caches.datasets.state() {
         if matches!(Reference::of(&dataset.spec.mounts), Ok(Some(_))) {
-            touches.touch((dataset.namespace().unwrap_or_default(), dataset.name_any()), Audience::All);
+            change_bus.touch((dataset.namespace().unwrap_or_default(), dataset.name_any()), Audience::All);
         }
     }
 }
 
 /// Passes changes of a Dataset on to those that refer to it.
-async fn pass_on(cluster: Arc<Cluster>, touches: Arc<Touches>, mut touched: UnboundedReceiver<Key>, stop: CancellationToken) {
+async fn pass_on(shared: Arc<Shared>, change_bus: Arc<ChangeBus>, mut touched: UnboundedReceiver<Key>, stop: CancellationToken) {
     while let Some(Some(key)) = stop.run_until_cancelled(touched.recv()).await {
-        for from in cluster.references.to(&key) {
-            touches.touch(from, Audience::Runtimes);
+        for from in shared.references.to(&key) {
+            change_bus.touch(from, Audience::Runtimes);
         }
     }
 }

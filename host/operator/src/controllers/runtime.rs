@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, DatasetPhase, Reference};
 use wasser_api::reasons::events as reasons;
 use wasser_api::{finalizers, labels, names};
-use wasser_engine::{Cluster, Dress, EngineError, Request, Retry, Wake, is_not_found, namesake, patch_params};
+use wasser_engine::{Dress, EngineError, Request, Retry, Shared, Wake, is_not_found, namesake, patch_params};
 use wasser_plugin::Plugin;
 
 use super::next::Next;
-use super::rivals::Rivals;
+use super::runtime_index::RuntimeIndex;
 use crate::metrics::Metrics;
 
 /// The setting of a plugin's registration by which its kind stands for Datasets that refer to others.
@@ -36,9 +36,9 @@ const UNREADY: Duration = Duration::from_secs(120);
 pub type WakeByName = Arc<dyn Fn(&str, &str) + Send + Sync>;
 
 /// What the controller of one kind works with.
-pub struct Kind {
+pub struct RuntimeController {
     /// What all kinds share.
-    pub cluster: Arc<Cluster>,
+    pub shared: Arc<Shared>,
     /// How the API server serves the kind.
     pub resource: ApiResource,
     /// The plugin that serves the kind now, if one does.
@@ -46,7 +46,7 @@ pub struct Kind {
     /// Asks for a reconcile of a runtime of this kind.
     pub wake: WakeByName,
     /// The runtimes of all kinds, to settle two claims on one Dataset.
-    pub rivals: Arc<Rivals>,
+    pub runtimes: Arc<RuntimeIndex>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Measures the calls of the plugin.
@@ -56,31 +56,31 @@ pub struct Kind {
 }
 
 /// Brings one runtime to where its spec and its deletion timestamp want it. Failures are told to the user and answered with a pause.
-pub async fn reconcile(runtime: Arc<DynamicObject>, kind: Arc<Kind>) -> Next {
+pub async fn reconcile(runtime: Arc<DynamicObject>, controller: Arc<RuntimeController>) -> Next {
     let uid = runtime.uid().unwrap_or_default();
-    let Some(plugin) = (kind.plugin)() else {
+    let Some(plugin) = (controller.plugin)() else {
         return Next::Change;
     };
-    let dataset = kind
-        .cluster
+    let dataset = controller
+        .shared
         .caches
         .dataset(&runtime.namespace().unwrap_or_default(), &runtime.name_any());
-    let versions = &kind.cluster.versions;
-    if versions.is_stale(&*runtime) || dataset.is_some_and(|dataset| versions.is_stale(&*dataset)) {
+    let own_writes = &controller.shared.own_writes;
+    if own_writes.is_stale(&*runtime) || dataset.is_some_and(|dataset| own_writes.is_stale(&*dataset)) {
         return Next::After(STALE);
     }
-    let (wake, namespace, name) = (kind.wake.clone(), runtime.namespace().unwrap_or_default(), runtime.name_any());
+    let (wake, namespace, name) = (controller.wake.clone(), runtime.namespace().unwrap_or_default(), runtime.name_any());
     let wake: Wake = Arc::new(move || wake(&namespace, &name));
     let mut request = Request::new(
-        kind.cluster.clone(),
+        controller.shared.clone(),
         plugin,
-        kind.resource.clone(),
+        controller.resource.clone(),
         runtime,
         wake,
-        kind.dress.clone(),
+        controller.dress.clone(),
     );
     let was_set_up = request.is_set_up();
-    let outcome = tokio::time::timeout(DEADLINE, reconcile_internal(&mut request, &kind))
+    let outcome = tokio::time::timeout(DEADLINE, reconcile_internal(&mut request, &controller))
         .await
         .unwrap_or_else(|_| {
             Err(EngineError::Failed {
@@ -93,20 +93,20 @@ pub async fn reconcile(runtime: Arc<DynamicObject>, kind: Arc<Kind>) -> Next {
         });
     let reported = request.report(outcome.as_ref().err()).await;
     let outcome = outcome.and_then(|next| reported.map(|()| next));
-    kind.metrics.reconciled(&request, was_set_up, outcome.as_ref().err());
+    controller.metrics.reconciled(&request, was_set_up, outcome.as_ref().err());
     match outcome {
         Ok(next) => {
-            kind.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid);
+            controller.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid);
             next.or_after(request.look_again)
         }
         Err(error) => {
             tracing::debug!(kind = request.identity.kind, runtime = request.identity.display(), %error, "the reconcile did not reach its end");
-            kind.pause(&request, &error).or_after(request.look_again)
+            controller.pause(&request, &error).or_after(request.look_again)
         }
     }
 }
 
-async fn reconcile_internal(request: &mut Request, kind: &Kind) -> Result<Next, EngineError> {
+async fn reconcile_internal(request: &mut Request, controller: &RuntimeController) -> Result<Next, EngineError> {
     // Deletions come first: what is wrong with an object must not keep it from being deleted.
     if request.runtime.metadata.deletion_timestamp.is_some() {
         return reconcile_runtime_deletion(request).await;
@@ -117,15 +117,11 @@ async fn reconcile_internal(request: &mut Request, kind: &Kind) -> Result<Next, 
     })?;
     let Some(dataset) = request.dataset.clone() else {
         request
-            .event(
-                true,
-                reasons::ERROR_PROCESS_RUNTIME,
-                "No dataset can be bound to the runtime, waiting.",
-            )
+            .warn(reasons::ERROR_PROCESS_RUNTIME, "No dataset can be bound to the runtime, waiting.")
             .await;
         return Ok(Next::Change);
     };
-    if let Some(problem) = request.cluster.caches.unreadable.problem(&dataset) {
+    if let Some(problem) = request.shared.caches.unreadable.problem(&dataset) {
         return Err(EngineError::InvalidSpec {
             field: problem,
             message: "correct the field".to_owned(),
@@ -139,13 +135,13 @@ async fn reconcile_internal(request: &mut Request, kind: &Kind) -> Result<Next, 
     if dataset.status.as_ref().is_none_or(|status| status.phase == DatasetPhase::Unset) {
         return Ok(Next::Change);
     }
-    can_be_bound(request, &dataset, kind)?;
+    can_be_bound(request, &dataset, controller)?;
     if !is_adopted(request, &dataset) {
         add_finalizer(request, &dataset).await?;
     }
     label_dataset(request, &dataset).await?;
     match request.refers_to() {
-        Ok(Some(reference)) => reconcile_reference(request, &reference, kind).await,
+        Ok(Some(reference)) => reconcile_reference(request, &reference, controller).await,
         Ok(None) => reconcile_runtime(request, None).await,
         Err(error) if request.is_set_up() => reconcile_runtime(request, Some(error)).await,
         Err(error) => Err(error),
@@ -153,7 +149,7 @@ async fn reconcile_internal(request: &mut Request, kind: &Kind) -> Result<Next, 
 }
 
 /// A Dataset that refers to another one has no cache of its own: the plugin is not asked.
-async fn reconcile_reference(request: &mut Request, reference: &Reference, kind: &Kind) -> Result<Next, EngineError> {
+async fn reconcile_reference(request: &mut Request, reference: &Reference, controller: &RuntimeController) -> Result<Next, EngineError> {
     if !serves_references(&request.plugin) {
         return Err(EngineError::InvalidSpec {
             field: format!("{}.metadata.name", request.identity.kind),
@@ -164,9 +160,9 @@ async fn reconcile_reference(request: &mut Request, reference: &Reference, kind:
             ),
         });
     }
-    let other = request.cluster.caches.dataset(&reference.namespace, &reference.name);
+    let other = request.shared.caches.dataset(&reference.namespace, &reference.name);
     let bound = other.and_then(|other| other.status.as_ref()?.runtimes.first().cloned());
-    let runtime = bound.and_then(|bound| kind.rivals.of_type(&bound.runtime_type, &bound.namespace, &bound.name));
+    let runtime = bound.and_then(|bound| controller.runtimes.of_type(&bound.runtime_type, &bound.namespace, &bound.name));
     let status = runtime.and_then(|runtime| serde_json::from_value(runtime.data.get("status")?.clone()).ok());
     request.follow(reference, status).await?;
     request.write_statuses().await?;
@@ -203,7 +199,7 @@ async fn reconcile_runtime(request: &mut Request, refusal: Option<EngineError>) 
         attend(request).await
     };
     if outcome.as_ref().err().is_none_or(EngineError::is_refusal) {
-        request.look_again_in(request.cluster.settings.sync_period);
+        request.look_again_in(request.shared.settings.sync_period);
     }
     outcome.map(|()| Next::Change)
 }
@@ -221,9 +217,9 @@ async fn reconcile_runtime_deletion(request: &mut Request) -> Result<Next, Engin
         .runtime
         .finalizers()
         .iter()
-        .any(|finalizer| *finalizer == finalizers::runtime(&request.identity.engine))
+        .any(|finalizer| *finalizer == finalizers::runtime(&request.identity.runtime_type))
     {
-        request.cluster.forget(&request.uid);
+        request.shared.forget(&request.uid);
         return Ok(Next::Change);
     }
     request.delete_volume().await?;
@@ -237,15 +233,15 @@ async fn reconcile_runtime_deletion(request: &mut Request) -> Result<Next, Engin
         "The {} {} and what it had installed are gone.",
         request.identity.kind, request.identity.name
     );
-    request.changed(reasons::RUNTIME_DELETED, message, false);
+    request.changed(reasons::RUNTIME_DELETED, message);
     // Only now: a conflict above must not lead to a second clean-up.
-    request.cluster.forget(&request.uid);
+    request.shared.forget(&request.uid);
     Ok(Next::Change)
 }
 
 /// A Dataset takes one runtime. A second one, of whatever kind, has to wait until the first is gone.
-fn can_be_bound(request: &Request, dataset: &Dataset, kind: &Kind) -> Result<(), EngineError> {
-    if let Some(holder) = request.cluster.caches.older_namesake(dataset) {
+fn can_be_bound(request: &Request, dataset: &Dataset, controller: &RuntimeController) -> Result<(), EngineError> {
+    if let Some(holder) = request.shared.caches.older_namesake(dataset) {
         return Err(EngineError::InvalidSpec {
             field: namesake::FIELD.to_owned(),
             message: namesake::message(dataset, &holder),
@@ -254,7 +250,7 @@ fn can_be_bound(request: &Request, dataset: &Dataset, kind: &Kind) -> Result<(),
     let bound = dataset.status.as_ref().map(|status| status.runtimes.as_slice()).unwrap_or_default();
     let other = bound
         .iter()
-        .find(|other| other.category == CATEGORY_ACCELERATE && other.runtime_type != request.identity.engine);
+        .find(|other| other.category == CATEGORY_ACCELERATE && other.runtime_type != request.identity.runtime_type);
     let holder = other.map(|other| format!("the {} runtime {}/{}", other.runtime_type, other.namespace, other.name));
     let (field, dataset) = (format!("{}.metadata.name", request.identity.kind), request.identity.display());
     let message = |holder: String| format!("the Dataset {dataset} belongs to {holder}; delete one of the two");
@@ -262,7 +258,7 @@ fn can_be_bound(request: &Request, dataset: &Dataset, kind: &Kind) -> Result<(),
         let message = message(holder);
         return Err(EngineError::InvalidSpec { field, message });
     }
-    match kind.rivals.older_than(&request.runtime, &request.resource.kind) {
+    match controller.runtimes.older_than(&request.runtime, &request.resource.kind) {
         None => Ok(()),
         Some(older) => Err(EngineError::Taken {
             field,
@@ -274,7 +270,7 @@ fn can_be_bound(request: &Request, dataset: &Dataset, kind: &Kind) -> Result<(),
 /// Whether the runtime belongs to its Dataset, carries its label, and is guarded by the finalizer.
 fn is_adopted(request: &Request, dataset: &Dataset) -> bool {
     let uid = dataset.uid().unwrap_or_default();
-    let finalizer = finalizers::runtime(&request.identity.engine);
+    let finalizer = finalizers::runtime(&request.identity.runtime_type);
     request.runtime.owner_references().iter().any(|owner| owner.uid == uid)
         && request.runtime.labels().get(labels::DATASET_ID) == Some(&request.identity.dataset_id())
         && request.runtime.finalizers().contains(&finalizer)
@@ -284,7 +280,7 @@ fn is_adopted(request: &Request, dataset: &Dataset) -> bool {
 /// depend on the answer, and the watch brings the object back anyway.
 async fn add_finalizer(request: &mut Request, dataset: &Dataset) -> Result<(), EngineError> {
     let uid = dataset.uid().unwrap_or_default();
-    let finalizer = finalizers::runtime(&request.identity.engine);
+    let finalizer = finalizers::runtime(&request.identity.runtime_type);
     let mut owners: Vec<Value> = request.runtime.owner_references().iter().map(|owner| json!(owner)).collect();
     if !request.runtime.owner_references().iter().any(|owner| owner.uid == uid) {
         owners.push(json!({"apiVersion": wasser_api::API_VERSION, "kind": "Dataset", "name": request.identity.name, "uid": uid}));
@@ -305,7 +301,7 @@ async fn add_finalizer(request: &mut Request, dataset: &Dataset) -> Result<(), E
 }
 
 async fn remove_finalizer(request: &Request) -> Result<(), EngineError> {
-    let finalizer = finalizers::runtime(&request.identity.engine);
+    let finalizer = finalizers::runtime(&request.identity.runtime_type);
     let rest: Vec<&String> = request
         .runtime
         .finalizers()
@@ -321,14 +317,14 @@ async fn remove_finalizer(request: &Request) -> Result<(), EngineError> {
 }
 
 async fn patch_runtime(request: &Request, patch: &Value, attempt: &str) -> Result<DynamicObject, EngineError> {
-    let api = Api::<DynamicObject>::namespaced_with(request.cluster.client.clone(), &request.identity.namespace, &request.resource);
+    let api = Api::<DynamicObject>::namespaced_with(request.shared.client.clone(), &request.identity.namespace, &request.resource);
     let params = patch_params();
     let attempt = format!("{attempt} {} {}", request.identity.kind, request.identity.display());
     let mut updated = api
         .patch(&request.identity.name, &params, &Patch::Merge(patch))
         .await
         .map_err(EngineError::kube(attempt))?;
-    request.cluster.versions.wrote(&updated);
+    request.shared.own_writes.wrote(&updated);
     updated.managed_fields_mut().clear();
     Ok(updated)
 }
@@ -339,7 +335,7 @@ async fn label_dataset(request: &mut Request, dataset: &Dataset) -> Result<(), E
     if dataset.labels().get(labels::DATASET_ID) == Some(&id) {
         return Ok(());
     }
-    let api = Api::<Dataset>::namespaced(request.cluster.client.clone(), &request.identity.namespace);
+    let api = Api::<Dataset>::namespaced(request.shared.client.clone(), &request.identity.namespace);
     let params = patch_params();
     let patch = json!({"metadata": {"labels": {labels::DATASET_ID: id}}});
     let attempt = format!("labelling Dataset {}", request.identity.display());
@@ -347,7 +343,7 @@ async fn label_dataset(request: &mut Request, dataset: &Dataset) -> Result<(), E
         .patch_metadata(&request.identity.name, &params, &Patch::Merge(&patch))
         .await
         .map_err(EngineError::kube(attempt))?;
-    request.cluster.versions.wrote(&labelled);
+    request.shared.own_writes.wrote(&labelled);
     // The status write that may follow has to name the version that this write made.
     let mut fresh = dataset.clone();
     fresh.metadata.resource_version = labelled.metadata.resource_version;
@@ -356,7 +352,7 @@ async fn label_dataset(request: &mut Request, dataset: &Dataset) -> Result<(), E
     Ok(())
 }
 
-impl Kind {
+impl RuntimeController {
     /// When to try again after a failure.
     fn pause(&self, request: &Request, error: &EngineError) -> Next {
         match error.retry() {

@@ -31,12 +31,12 @@ pub enum Audience {
 
 /// Passes on which datasets something changed for.
 #[derive(Default)]
-pub struct Touches {
+pub struct ChangeBus {
     subscribers: Mutex<Vec<(Audience, UnboundedSender<Key>)>>,
     nodes: tokio::sync::Notify,
 }
 
-impl Touches {
+impl ChangeBus {
     /// From now on, all keys that are touched for this audience. The receiver's queue is drained by a scheduler that keeps each key once.
     pub fn subscribe(&self, audience: Audience) -> UnboundedReceiver<Key> {
         let (sender, receiver) = unbounded_channel();
@@ -65,12 +65,12 @@ impl Touches {
 }
 
 /// Starts all watches. The caches are filled when [`synced`] returns.
-pub fn start(client: &Client, touches: &Arc<Touches>, stop: &CancellationToken) -> Arc<Caches> {
+pub fn start(client: &Client, change_bus: &Arc<ChangeBus>, stop: &CancellationToken) -> Arc<Caches> {
     let ours = watcher::Config::default().labels(labels::DATASET_ID);
     let unreadable = Arc::<Unreadable>::default();
-    let datasets = datasets(client, unreadable.clone(), touches, stop);
+    let datasets = datasets(client, unreadable.clone(), change_bus, stop);
     let claim_key = |claim: &PartialObjectMeta<PersistentVolumeClaim>, _| Some((claim.namespace()?, claim.name_any()));
-    let to_runtimes = |stop: &CancellationToken| (touches.clone(), Audience::Runtimes, stop.clone());
+    let to_runtimes = |stop: &CancellationToken| (change_bus.clone(), Audience::Runtimes, stop.clone());
     Arc::new(Caches {
         stateful_sets: store(
             watcher(Api::<StatefulSet>::all(client.clone()), ours.clone()),
@@ -84,7 +84,7 @@ pub fn start(client: &Client, touches: &Arc<Touches>, stop: &CancellationToken) 
         ),
         claims: store(
             watcher(Api::<PartialObjectMeta<PersistentVolumeClaim>>::all(client.clone()), ours.clone()),
-            (touches.clone(), Audience::All, stop.clone()),
+            (change_bus.clone(), Audience::All, stop.clone()),
             claim_key,
         ),
         volumes: store(
@@ -97,19 +97,19 @@ pub fn start(client: &Client, touches: &Arc<Touches>, stop: &CancellationToken) 
             to_runtimes(stop),
             owner,
         ),
-        nodes: nodes(client, touches, stop),
+        nodes: nodes(client, change_bus, stop),
         datasets,
-        worker_pods: pods(client, labels::DATASET, |_| true, touches, stop),
+        worker_pods: pods(client, labels::DATASET, |_| true, change_bus, stop),
         other_pods: pods(
             client,
             &format!("{},!{}", labels::DATASET_ID, labels::DATASET),
             |changed| changed.shown,
-            touches,
+            change_bus,
             stop,
         ),
         release_secrets: releases::<Secret>(client, stop),
         release_config_maps: releases::<ConfigMap>(client, stop),
-        named: Arc::default(),
+        cluster_objects: Arc::default(),
         unreadable,
     })
 }
@@ -140,7 +140,7 @@ pub fn slim(object: &mut impl ResourceExt) {
 /// and whether it is gone.
 fn store<K, I, S>(
     stream: S,
-    (touches, audience, stop): (Arc<Touches>, Audience, CancellationToken),
+    (change_bus, audience, stop): (Arc<ChangeBus>, Audience, CancellationToken),
     keys: impl Fn(&K, bool) -> I + Send + 'static,
 ) -> Store<K>
 where
@@ -155,9 +155,9 @@ where
         while let Some(event) = stream.next().await {
             match event {
                 Ok(Event::Apply(object) | Event::InitApply(object)) => {
-                    keys(&object, false).into_iter().for_each(|key| touches.touch(key, audience));
+                    keys(&object, false).into_iter().for_each(|key| change_bus.touch(key, audience));
                 }
-                Ok(Event::Delete(object)) => keys(&object, true).into_iter().for_each(|key| touches.touch(key, audience)),
+                Ok(Event::Delete(object)) => keys(&object, true).into_iter().for_each(|key| change_bus.touch(key, audience)),
                 Ok(Event::Init | Event::InitDone) => {}
                 Err(error) => tracing::warn!(kind = %K::kind(&()), %error, "the watch was interrupted; it starts again"),
             }
@@ -167,10 +167,10 @@ where
 }
 
 /// Datasets, also those that do not parse.
-fn datasets(client: &Client, unreadable: Arc<Unreadable>, touches: &Arc<Touches>, stop: &CancellationToken) -> Store<Dataset> {
+fn datasets(client: &Client, unreadable: Arc<Unreadable>, change_bus: &Arc<ChangeBus>, stop: &CancellationToken) -> Store<Dataset> {
     let stream = watcher(Api::<Readable>::all(client.clone()), watcher::Config::default());
     let stream = stream.map_ok(move |event| parsed(event, &unreadable));
-    let to_all = (touches.clone(), Audience::All, stop.clone());
+    let to_all = (change_bus.clone(), Audience::All, stop.clone());
     store(stream, to_all, |dataset: &Dataset, deleted| {
         let (namespace, name) = (dataset.namespace().unwrap_or_default(), dataset.name_any());
         // One that is gone leaves its names to whoever waits for them.
@@ -205,9 +205,9 @@ fn keep_claim(volume: &mut PersistentVolume) {
     volume.status = None;
 }
 
-fn nodes(client: &Client, touches: &Arc<Touches>, stop: &CancellationToken) -> Store<PartialObjectMeta<Node>> {
+fn nodes(client: &Client, change_bus: &Arc<ChangeBus>, stop: &CancellationToken) -> Store<PartialObjectMeta<Node>> {
     let (reader, writer) = reflector::store();
-    let (touches, stop) = (touches.clone(), stop.clone());
+    let (change_bus, stop) = (change_bus.clone(), stop.clone());
     let stream = watcher(Api::<PartialObjectMeta<Node>>::all(client.clone()), watcher::Config::default())
         .default_backoff()
         .modify(slim)
@@ -216,7 +216,7 @@ fn nodes(client: &Client, touches: &Arc<Touches>, stop: &CancellationToken) -> S
         let mut stream = std::pin::pin!(stream.take_until(stop.cancelled_owned()));
         while let Some(event) = stream.next().await {
             match event {
-                Ok(_) => touches.nodes.notify_one(),
+                Ok(_) => change_bus.nodes.notify_one(),
                 Err(error) => tracing::warn!(kind = "Node", %error, "the watch was interrupted; it starts again"),
             }
         }
@@ -229,13 +229,13 @@ fn pods(
     client: &Client,
     selector: &str,
     counts: impl Fn(&Changed) -> bool + Send + 'static,
-    touches: &Arc<Touches>,
+    change_bus: &Arc<ChangeBus>,
     stop: &CancellationToken,
 ) -> Arc<PodIndex> {
     let index = Arc::new(PodIndex::default());
     let config = watcher::Config::default().labels(selector);
     let stream = watcher(Api::<Pod>::all(client.clone()), config).default_backoff();
-    let (filled, touches, stop) = (index.clone(), touches.clone(), stop.clone());
+    let (filled, change_bus, stop) = (index.clone(), change_bus.clone(), stop.clone());
     tokio::spawn(async move {
         let mut stream = std::pin::pin!(stream.take_until(stop.cancelled_owned()));
         while let Some(event) = stream.next().await {
@@ -246,7 +246,7 @@ fn pods(
                         // A pod belongs to `<dataset>-<suffix>`; whose it is, is known by the workload.
                         workload_datasets(&workload)
                             .into_iter()
-                            .for_each(|name| touches.touch((namespace.clone(), name), Audience::Runtimes));
+                            .for_each(|name| change_bus.touch((namespace.clone(), name), Audience::Runtimes));
                     }
                 }
                 Err(error) => tracing::warn!(kind = "Pod", %error, "the watch was interrupted; it starts again"),

@@ -10,7 +10,7 @@ use super::Metrics;
 struct Seen<'a> {
     kind: &'a str,
     /// The runtime type: `juicefs`.
-    engine: &'a str,
+    runtime_type: &'a str,
     /// `namespace/name`, of the Dataset as well.
     runtime: &'a str,
     /// Whether it was set up when the reconcile began.
@@ -27,7 +27,7 @@ impl Metrics {
     pub fn reconciled(&self, request: &Request, was_set_up: bool, error: Option<&EngineError>) {
         self.saw(&Seen {
             kind: &request.identity.kind,
-            engine: &request.identity.engine,
+            runtime_type: &request.identity.runtime_type,
             runtime: &request.identity.display(),
             was_set_up,
             deleting: request.runtime.metadata.deletion_timestamp.is_some(),
@@ -45,14 +45,14 @@ impl Metrics {
                     ..
                 } = error
                 {
-                    self.health_error(seen.engine, seen.runtime);
+                    self.health_error(seen.runtime_type, seen.runtime);
                 } else if !seen.was_set_up && !seen.deleting {
-                    self.setup_error(seen.engine, seen.runtime);
+                    self.setup_error(seen.runtime_type, seen.runtime);
                 }
             }
             None if seen.deleting => {
                 self.forget_dataset(seen.runtime);
-                self.forget_runtime(seen.engine, seen.runtime);
+                self.forget_runtime(seen.runtime_type, seen.runtime);
             }
             None => {}
         }
@@ -95,7 +95,7 @@ mod tests {
     fn see(metrics: &Metrics, was_set_up: bool, deleting: bool, status: &DatasetStatus, error: Option<&EngineError>) {
         metrics.saw(&Seen {
             kind: "DemoRuntime",
-            engine: "demo",
+            runtime_type: "demo",
             runtime: "default/a",
             was_set_up,
             deleting,

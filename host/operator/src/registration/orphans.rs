@@ -3,6 +3,7 @@
 use futures::StreamExt;
 use kube::api::{DynamicObject, ListParams};
 use kube::core::ApiResource;
+use kube::runtime::events::EventType;
 use kube::{Api, Client, Resource, discovery};
 use wasser_engine::Events;
 
@@ -50,7 +51,7 @@ pub async fn tell(client: &Client, events: &Events, kind: &str, reason: Option<&
         let about = runtime.object_ref(&resource);
         let message = &message;
         async move {
-            events.publish(&about, true, REASON, message).await;
+            events.publish(&about, EventType::Warning, REASON, message).await;
         }
     });
     told.await;

@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference};
 use kube::api::{Patch, PatchParams};
+use kube::runtime::events::EventType;
 use kube::{Api, Client};
 use serde_json::json;
 use wasser_engine::Events;
@@ -31,6 +32,7 @@ pub async fn write(client: &Client, events: &Events, about: &ObjectReference, ve
         Err(error) => return Err(error),
     }
     let (kind, reason) = verdict.event();
-    events.publish(about, kind == "Warning", reason, &verdict.message).await;
+    let type_ = if kind == "Warning" { EventType::Warning } else { EventType::Normal };
+    events.publish(about, type_, reason, &verdict.message).await;
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! The condition is there for exactly as long as something is wrong.
 
 use kube::Resource;
+use kube::runtime::events::EventType;
 use wasser_api::conditions::{self, dataset::NOT_READY};
 use wasser_api::dataset::{Dataset, DatasetStatus, Mount};
 use wasser_api::reasons::{dataset as reasons, events};
@@ -108,11 +109,11 @@ fn mount_changes(before: &[Mount], after: &[Mount]) -> String {
 
 impl Request {
     /// Notes that something was done.
-    pub fn changed(&mut self, reason: &'static str, message: impl Into<String>, on_runtime: bool) {
+    pub fn changed(&mut self, reason: &'static str, message: impl Into<String>) {
         self.changes.push(Change {
             reason,
             message: message.into(),
-            on_runtime,
+            on_runtime: false,
         });
     }
 
@@ -161,7 +162,7 @@ impl Request {
     /// Writes the statuses, or puts that off where they only show a little more progress than before.
     async fn write_shown(&mut self, error: Option<&EngineError>) -> Result<(), EngineError> {
         let only_progress = error.is_none() && !self.is_set_up() && !self.shows_other_troubles();
-        match self.cluster.pace.wait(&self.uid).filter(|_| only_progress) {
+        match self.shared.status_throttle.wait(&self.uid).filter(|_| only_progress) {
             Some(pause) => {
                 self.look_again_in(pause);
                 Ok(())
@@ -195,13 +196,16 @@ impl Request {
     /// Publishes a failure on the runtime, and on the Dataset if it is its own. The same one again is neither published nor a warning in the log.
     async fn publish_failure(&self, reason: &str, text: &str, is_own: bool) {
         let (runtime, kind) = (self.identity.display(), &self.identity.kind);
-        if self.cluster.events.publish(self.reference(), true, reason, text).await {
+        if self.shared.events.publish(self.reference(), EventType::Warning, reason, text).await {
             tracing::warn!(kind, runtime, reason, "{text}");
         } else {
             tracing::debug!(kind, runtime, reason, "{text}");
         }
         if let Some(dataset) = self.dataset.as_ref().filter(|_| is_own) {
-            self.cluster.events.publish(&dataset.object_ref(&()), true, reason, text).await;
+            self.shared
+                .events
+                .publish(&dataset.object_ref(&()), EventType::Warning, reason, text)
+                .await;
         }
     }
 
@@ -219,7 +223,7 @@ impl Request {
     }
 
     async fn publish_change(&self, dataset: &Dataset, change: &Change) {
-        let events = &self.cluster.events;
+        let events = &self.shared.events;
         tracing::info!(
             kind = self.identity.kind,
             runtime = self.identity.display(),

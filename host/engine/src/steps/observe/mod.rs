@@ -121,16 +121,16 @@ impl Request {
             troubles.extend(described.map(|(reason, text)| RoleTrouble { role, reason, text }));
             if is_idle(&state) {
                 waits.insert(idle_key(&state));
-                self.cluster.unready.age(&self.uid, &idle_key(&state), now);
+                self.shared.unready.age(&self.uid, &idle_key(&state), now);
             }
         }
-        self.cluster.unready.keep(&self.uid, &waits);
+        self.shared.unready.keep(&self.uid, &waits);
         self.troubles = troubles;
     }
 
     /// The pods of a role as the watches show them.
     pub(crate) fn pods_of(&self, state: &RoleState) -> Vec<PodInfo> {
-        let (caches, namespace) = (&self.cluster.caches, &self.identity.namespace);
+        let (caches, namespace) = (&self.shared.caches, &self.identity.namespace);
         let mut pods = caches.worker_pods.of(namespace, &state.workload);
         pods.extend(caches.other_pods.of(namespace, &state.workload));
         pods
@@ -143,7 +143,7 @@ impl Request {
 
     /// Whether a role that has no ready pod may still be without one: for a moment, if nothing else is known.
     pub(crate) fn may_be_idle(&mut self, state: &RoleState) -> bool {
-        let age = self.cluster.unready.age(&self.uid, &idle_key(state), Instant::now());
+        let age = self.shared.unready.age(&self.uid, &idle_key(state), Instant::now());
         let rest = IDLE.saturating_sub(age);
         let may = self.trouble(&state.role.name).is_none() && rest > Duration::ZERO;
         if may {
@@ -156,7 +156,7 @@ impl Request {
     async fn consider(&mut self, finding: Finding, waits: &mut BTreeSet<String>, now: Instant) -> Option<(String, String)> {
         let Finding { key, grace, object, cause } = finding;
         waits.insert(key.clone());
-        let rest = grace.saturating_sub(self.cluster.unready.age(&self.uid, &key, now));
+        let rest = grace.saturating_sub(self.shared.unready.age(&self.uid, &key, now));
         if rest > Duration::ZERO {
             self.look_again_in(rest);
             return None;
@@ -165,25 +165,25 @@ impl Request {
             Cause::Known(trouble, others) => return Some((trouble.reason.clone(), trouble.describe(&object, others))),
             Cause::Unknown(uid) => uid,
         };
-        if self.cluster.unready.is_due(&self.uid, &key, now) {
+        if self.shared.unready.is_due(&self.uid, &key, now) {
             match self.newest_event(&uid).await {
-                Ok(found) => self.cluster.unready.found(&self.uid, &key, found),
+                Ok(found) => self.shared.unready.found(&self.uid, &key, found),
                 Err(error) => tracing::debug!(runtime = self.identity.display(), object, %error, "its events could not be read"),
             }
         }
-        let (said, again) = self.cluster.unready.said(&self.uid, &key, now);
+        let (said, again) = self.shared.unready.said(&self.uid, &key, now);
         self.look_again_in(again);
         said.map(|trouble| (trouble.reason.clone(), trouble.describe(&object, 0)))
     }
 
     async fn newest_event(&self, uid: &str) -> kube::Result<Option<Trouble>> {
-        let api = Api::<Event>::namespaced(self.cluster.client.clone(), &self.identity.namespace);
+        let api = Api::<Event>::namespaced(self.shared.client.clone(), &self.identity.namespace);
         let of_object = ListParams::default().fields(&format!("regarding.uid={uid}")).limit(EVENTS);
         Ok(newest(&api.list(&of_object).await?.items))
     }
 
     fn workload_uid(&self, state: &RoleState) -> Option<String> {
-        let (caches, namespace) = (&self.cluster.caches, &self.identity.namespace);
+        let (caches, namespace) = (&self.shared.caches, &self.identity.namespace);
         match state.role.workload.as_str() {
             "DaemonSet" => caches.daemon_set(namespace, &state.workload)?.metadata.uid.clone(),
             _ => caches.stateful_set(namespace, &state.workload)?.metadata.uid.clone(),

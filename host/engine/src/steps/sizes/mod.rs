@@ -29,7 +29,7 @@ impl Request {
             return;
         }
         let ready_since = self.ready_since();
-        let tasks = &self.cluster.metadata;
+        let tasks = &self.shared.metadata;
         let read = match tasks.progress(&self.uid) {
             Some(Progress::Running) => return self.show_calculating(),
             Some(Progress::Done(read)) => Some(read),
@@ -46,7 +46,7 @@ impl Request {
             self.show_calculating();
             return self.start_reading(ready_since);
         };
-        let (tasks, age) = (&self.cluster.metadata, self.cluster.metadata.age(&self.uid).unwrap_or_default());
+        let (tasks, age) = (&self.shared.metadata, self.shared.metadata.age(&self.uid).unwrap_or_default());
         let failures = tasks.failures(&self.uid);
         let look = self.look(&read, ready_since, failures);
         let Some(pause) = look.pause() else { return };
@@ -57,19 +57,19 @@ impl Request {
             return;
         }
         if let Err(Unread::Failed(message)) = &read.outcome {
-            if self.cluster.metadata.failed(&self.uid) == PATIENCE {
+            if self.shared.metadata.failed(&self.uid) == PATIENCE {
                 let message = format!("The size of the dataset cannot be read: {message}");
-                self.event(true, events::ERROR_PROCESS_RUNTIME, &message).await;
+                self.warn(events::ERROR_PROCESS_RUNTIME, &message).await;
             }
         } else {
-            self.cluster.metadata.succeeded(&self.uid);
+            self.shared.metadata.succeeded(&self.uid);
         }
         self.start_reading(ready_since);
     }
 
     /// Reads again, after the mounts changed.
     pub fn restart_metadata_sync(&mut self) {
-        self.cluster.metadata.forget(&self.uid);
+        self.shared.metadata.forget(&self.uid);
         if self.syncs_metadata() {
             self.dataset_status.ufs_total = None;
             self.show_calculating();
@@ -97,12 +97,12 @@ impl Request {
         let total = bytes(self.dataset_status.ufs_total.as_ref());
         Look {
             last,
-            took: self.cluster.metadata.took(&self.uid).unwrap_or_default(),
+            took: self.shared.metadata.took(&self.uid).unwrap_or_default(),
             ready_anew: ready_since > read.ready_since,
             writable: self.dataset.as_ref().is_some_and(|dataset| !dataset.spec.is_read_only_below("")),
             states_changed: read.states != self.runtime_status.cache_states,
             exceeded: matches!((cached, total), (Some(cached), Some(total)) if cached > total),
-            period: self.cluster.settings.sync_period,
+            period: self.shared.settings.sync_period,
         }
     }
 
@@ -124,14 +124,14 @@ impl Request {
                 self.dataset_status.ufs_total = None;
                 self.dataset_status.file_num = None;
             }
-            Err(Unread::Failed(_)) if self.cluster.metadata.failures(&self.uid) >= PATIENCE => self.show_unknown(),
+            Err(Unread::Failed(_)) if self.shared.metadata.failures(&self.uid) >= PATIENCE => self.show_unknown(),
             Err(_) => self.show_calculating(),
         }
     }
 
     /// Shows that the sizes are being read, unless some are known, or users know that it fails.
     fn show_calculating(&mut self) {
-        let fails = self.cluster.metadata.failures(&self.uid) >= PATIENCE;
+        let fails = self.shared.metadata.failures(&self.uid) >= PATIENCE;
         if !fails && self.dataset_status.ufs_total.as_deref().is_none_or(str::is_empty) {
             self.dataset_status.ufs_total = Some(CALCULATING.to_owned());
             self.dataset_status.file_num = Some(CALCULATING.to_owned());
@@ -168,6 +168,6 @@ impl Request {
                 states,
             }
         };
-        self.cluster.metadata.start(&self.uid, &self.identity.kind, move || wake(), work);
+        self.shared.metadata.start(&self.uid, &self.identity.kind, move || wake(), work);
     }
 }

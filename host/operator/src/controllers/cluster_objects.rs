@@ -11,28 +11,28 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, ResourceExt};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
-use wasser_engine::{Named, named};
+use wasser_engine::{ClusterObjects, cluster_objects};
 use wasser_plugin::Plugin;
 
-use super::rivals::Rivals;
+use super::runtime_index::RuntimeIndex;
 use super::watches::{self, Key};
 
 /// The watches that run, and what a further one needs.
-pub struct Followed {
+pub struct ClusterObjectWatches {
     client: Client,
-    named: Arc<Named>,
-    rivals: Arc<Rivals>,
+    cluster_objects: Arc<ClusterObjects>,
+    runtimes: Arc<RuntimeIndex>,
     stop: CancellationToken,
     running: BTreeMap<(String, String, String), CancellationToken>,
 }
 
-impl Followed {
+impl ClusterObjectWatches {
     /// None yet.
-    pub fn new(client: Client, named: Arc<Named>, rivals: Arc<Rivals>, stop: CancellationToken) -> Self {
+    pub fn new(client: Client, cluster_objects: Arc<ClusterObjects>, runtimes: Arc<RuntimeIndex>, stop: CancellationToken) -> Self {
         Self {
             client,
-            named,
-            rivals,
+            cluster_objects,
+            runtimes,
             stop,
             running: BTreeMap::new(),
         }
@@ -52,9 +52,9 @@ impl Followed {
     }
 
     /// Ends the watches of what runtimes of this kind may name.
-    pub fn forget(&mut self, runtimes: &str) {
+    pub fn forget(&mut self, served: &str) {
         self.running.retain(|(of, ..), stop| {
-            let kept = of != runtimes;
+            let kept = of != served;
             if !kept {
                 stop.cancel();
             }
@@ -62,23 +62,23 @@ impl Followed {
         });
     }
 
-    fn watch(&self, runtimes: String, kind: String, pointer: String, wake: UnboundedSender<Key>, stop: CancellationToken) {
-        let resource = named::resource(&kind);
+    fn watch(&self, served: String, kind: String, pointer: String, wake: UnboundedSender<Key>, stop: CancellationToken) {
+        let resource = cluster_objects::resource(&kind);
         let writer = reflector::store::Writer::<DynamicObject>::new(resource.clone());
-        self.named.add(&kind, writer.as_reader());
+        self.cluster_objects.add(&kind, writer.as_reader());
         let api = Api::<DynamicObject>::all_with(self.client.clone(), &resource);
         let stream = watcher(api, watcher::Config::default())
             .default_backoff()
             .modify(watches::slim)
             .reflect(writer);
-        let rivals = self.rivals.clone();
+        let runtimes = self.runtimes.clone();
         tokio::spawn(async move {
             let mut stream = std::pin::pin!(stream.take_until(stop.cancelled_owned()));
             while let Some(event) = stream.next().await {
                 match event {
                     Ok(Event::Apply(object) | Event::InitApply(object) | Event::Delete(object)) => {
                         // A receiver that is gone has nobody to wake.
-                        rivals.naming(&runtimes, &pointer, &object.name_any(), |key| drop(wake.send(key)));
+                        runtimes.naming(&served, &pointer, &object.name_any(), |key| drop(wake.send(key)));
                     }
                     Ok(Event::Init | Event::InitDone) => {}
                     Err(error) => tracing::warn!(kind, %error, "the watch was interrupted; it starts again"),

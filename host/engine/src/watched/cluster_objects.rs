@@ -30,7 +30,7 @@ pub enum NamedError {
 
 /// The kinds that are watched, each with its objects.
 #[derive(Default)]
-pub struct Named {
+pub struct ClusterObjects {
     stores: RwLock<BTreeMap<String, Store<DynamicObject>>>,
 }
 
@@ -39,7 +39,7 @@ pub fn resource(kind: &str) -> ApiResource {
     ApiResource::from_gvk(&GroupVersionKind::gvk(wasser_api::GROUP, wasser_api::VERSION, kind))
 }
 
-impl Named {
+impl ClusterObjects {
     /// Adds the store behind a watch of a kind.
     pub fn add(&self, kind: &str, store: Store<DynamicObject>) {
         let mut stores = self.stores.write().unwrap_or_else(PoisonError::into_inner);
@@ -74,16 +74,23 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_not_there_is_told_from_what_is_not_known() {
-        let named = Named::default();
-        assert_eq!(named.get("Profile", "a").await, Err(NamedError::NotWatched("Profile".to_owned())));
+        let cluster_objects = ClusterObjects::default();
+        assert_eq!(
+            cluster_objects.get("Profile", "a").await,
+            Err(NamedError::NotWatched("Profile".to_owned()))
+        );
         let mut writer = Writer::<DynamicObject>::new(resource("Profile"));
-        named.add("Profile", writer.as_reader());
-        let refused = named.get_within(Duration::ZERO, "Profile", "a").await.unwrap_err().to_string();
+        cluster_objects.add("Profile", writer.as_reader());
+        let refused = cluster_objects
+            .get_within(Duration::ZERO, "Profile", "a")
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(refused.contains("profiles.data.fluid.io"), "{refused}");
         writer.apply_watcher_event(&Event::Init);
         writer.apply_watcher_event(&Event::InitApply(DynamicObject::new("a", &resource("Profile"))));
         writer.apply_watcher_event(&Event::InitDone);
-        assert!(named.get("Profile", "a").await.unwrap().is_some());
-        assert!(named.get("Profile", "b").await.unwrap().is_none());
+        assert!(cluster_objects.get("Profile", "a").await.unwrap().is_some());
+        assert!(cluster_objects.get("Profile", "b").await.unwrap().is_none());
     }
 }

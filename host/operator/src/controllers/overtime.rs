@@ -31,14 +31,14 @@ enum Entry {
 }
 
 /// The reconciles of one kind that are outside of its workers, by the UID of the object.
-pub struct Late {
+pub struct Overtime {
     soon: Duration,
     places: Arc<Semaphore>,
     entries: Mutex<HashMap<String, Entry>>,
     stop: CancellationToken,
 }
 
-impl Late {
+impl Overtime {
     /// None so far. They end when `stop` does, and go on after the next start.
     pub fn new(stop: CancellationToken) -> Self {
         Self {
@@ -70,7 +70,7 @@ impl Late {
             place = outside => place,
         };
         let going = Going {
-            late: self.clone(),
+            overtime: self.clone(),
             uid: uid.to_owned(),
             next: None,
             wake,
@@ -122,10 +122,10 @@ impl Late {
             Next::Change => {}
             Next::After(Duration::ZERO) => wake(),
             Next::After(pause) => {
-                let (late, wake, key) = (self.clone(), wake.clone(), uid.to_owned());
+                let (overtime, wake, key) = (self.clone(), wake.clone(), uid.to_owned());
                 let timer = tokio::spawn(async move {
-                    if late.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
-                        late.lock().remove(&key);
+                    if overtime.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
+                        overtime.lock().remove(&key);
                         wake();
                     }
                 });
@@ -141,7 +141,7 @@ impl Late {
 
 /// A reconcile outside of the workers: however it ends, it is not running for ever.
 struct Going {
-    late: Arc<Late>,
+    overtime: Arc<Overtime>,
     uid: String,
     next: Option<Next>,
     wake: Wake,
@@ -150,7 +150,7 @@ struct Going {
 
 impl Drop for Going {
     fn drop(&mut self) {
-        self.late.ended(&self.uid, self.next.take(), &self.wake);
+        self.overtime.ended(&self.uid, self.next.take(), &self.wake);
     }
 }
 
@@ -163,10 +163,10 @@ mod tests {
 
     const NOW: Next = Next::After(Duration::ZERO);
 
-    fn late(soon: Duration) -> Arc<Late> {
-        Arc::new(Late {
+    fn overtime(soon: Duration) -> Arc<Overtime> {
+        Arc::new(Overtime {
             soon,
-            ..Late::new(CancellationToken::new())
+            ..Overtime::new(CancellationToken::new())
         })
     }
 
@@ -184,104 +184,104 @@ mod tests {
     }
 
     /// A reconcile that finds this at once.
-    async fn look(late: &Arc<Late>, urgent: bool, found: Next) -> Next {
-        late.run("a", urgent, wake().0, || async move { found }).await
+    async fn look(overtime: &Arc<Overtime>, urgent: bool, found: Next) -> Next {
+        overtime.run("a", urgent, wake().0, || async move { found }).await
     }
 
     #[tokio::test]
     async fn a_reconcile_that_ends_soon_is_not_late() {
-        let late = late(Duration::from_secs(60));
-        assert_eq!(look(&late, false, NOW).await, NOW);
-        assert!(late.lock().is_empty());
+        let overtime = overtime(Duration::from_secs(60));
+        assert_eq!(look(&overtime, false, NOW).await, NOW);
+        assert!(overtime.lock().is_empty());
     }
 
     #[tokio::test]
     async fn one_that_waits_lets_go_of_its_worker_and_is_followed_when_it_asked_for_it() {
-        let late = late(Duration::ZERO);
+        let overtime = overtime(Duration::ZERO);
         let ((answer, answered), (wake, mut woken)) = (oneshot::channel(), wake());
-        assert_eq!(late.run("a", false, wake, || waiting(answered)).await, Next::Change);
+        assert_eq!(overtime.run("a", false, wake, || waiting(answered)).await, Next::Change);
         let began = std::time::Instant::now();
         answer.send(Next::After(Duration::from_millis(7))).unwrap();
         woken.recv().await.unwrap();
         assert!(began.elapsed() >= Duration::from_millis(7));
-        assert!(late.lock().is_empty());
+        assert!(overtime.lock().is_empty());
     }
 
     #[tokio::test]
     async fn an_event_after_the_end_is_answered_by_a_new_look() {
-        let late = late(Duration::ZERO);
+        let overtime = overtime(Duration::ZERO);
         let ((answer, answered), (wake, mut woken)) = (oneshot::channel(), wake());
-        late.run("a", false, wake, || waiting(answered)).await;
+        overtime.run("a", false, wake, || waiting(answered)).await;
         answer.send(Next::After(Duration::from_secs(120))).unwrap();
-        while !matches!(late.lock().get("a"), Some(Entry::Waiting(_))) {
+        while !matches!(overtime.lock().get("a"), Some(Entry::Waiting(_))) {
             tokio::task::yield_now().await;
         }
         let new = Next::After(Duration::from_secs(3));
-        assert_eq!(look(&late, false, new).await, new);
+        assert_eq!(look(&overtime, false, new).await, new);
         // What the earlier one asked for is forgotten.
-        assert!(late.lock().is_empty());
+        assert!(overtime.lock().is_empty());
         assert!(woken.try_recv().is_err());
     }
 
     #[tokio::test]
     async fn an_event_meanwhile_leads_to_another_look_afterwards_and_not_at_the_same_time() {
-        let late = late(Duration::ZERO);
+        let overtime = overtime(Duration::ZERO);
         let ((answer, answered), (wake, mut woken)) = (oneshot::channel(), wake());
-        late.run("a", false, wake, || waiting(answered)).await;
-        assert_eq!(look(&late, false, NOW).await, Next::Change);
+        overtime.run("a", false, wake, || waiting(answered)).await;
+        assert_eq!(look(&overtime, false, NOW).await, Next::Change);
         answer.send(Next::Change).unwrap();
         woken.recv().await.unwrap();
-        assert_eq!(look(&late, false, NOW).await, NOW);
+        assert_eq!(look(&overtime, false, NOW).await, NOW);
     }
 
     #[tokio::test]
     async fn an_urgent_one_cancels_what_is_running_but_not_itself() {
-        let late = late(Duration::ZERO);
+        let overtime = overtime(Duration::ZERO);
         let ((_answer, answered), (first, mut woken)) = (oneshot::channel(), wake());
-        late.run("a", false, first, || waiting(answered)).await;
-        look(&late, true, NOW).await;
+        overtime.run("a", false, first, || waiting(answered)).await;
+        look(&overtime, true, NOW).await;
         woken.recv().await.unwrap();
         let ((answer, answered), (second, mut woken)) = (oneshot::channel(), wake());
-        late.run("a", true, second, || waiting(answered)).await;
-        look(&late, true, NOW).await;
+        overtime.run("a", true, second, || waiting(answered)).await;
+        look(&overtime, true, NOW).await;
         answer.send(Next::Change).unwrap();
         woken.recv().await.unwrap();
-        assert_eq!(look(&late, true, NOW).await, NOW);
+        assert_eq!(look(&overtime, true, NOW).await, NOW);
     }
 
     #[tokio::test]
     async fn one_that_panics_or_is_stopped_does_not_run_for_ever() {
-        let late = late(Duration::ZERO);
+        let overtime = overtime(Duration::ZERO);
         let ((answer, answered), (first, mut woken)) = (oneshot::channel::<Next>(), wake());
         let panics = || async {
             let _ = answered.await;
             panic!("this is what the test is about");
         };
-        late.run("a", false, first, panics).await;
+        overtime.run("a", false, first, panics).await;
         drop(answer);
         woken.recv().await.unwrap();
-        assert!(late.lock().is_empty());
+        assert!(overtime.lock().is_empty());
 
         let ((_answer, answered), (second, mut woken)) = (oneshot::channel(), wake());
-        late.run("a", false, second, || waiting(answered)).await;
-        late.stop.cancel();
+        overtime.run("a", false, second, || waiting(answered)).await;
+        overtime.stop.cancel();
         woken.recv().await.unwrap();
-        assert!(late.lock().is_empty());
+        assert!(overtime.lock().is_empty());
     }
 
     #[tokio::test]
     async fn where_too_many_are_late_they_keep_their_workers() {
-        let late = Arc::new(Late {
+        let overtime = Arc::new(Overtime {
             places: Arc::new(Semaphore::new(1)),
             soon: Duration::ZERO,
-            ..Late::new(CancellationToken::new())
+            ..Overtime::new(CancellationToken::new())
         });
         let (first, answered) = oneshot::channel::<Next>();
-        late.run("a", false, wake().0, || waiting(answered)).await;
+        overtime.run("a", false, wake().0, || waiting(answered)).await;
         let (second, answered) = oneshot::channel();
         let running = tokio::spawn({
-            let late = late.clone();
-            async move { late.run("b", false, wake().0, || waiting(answered)).await }
+            let overtime = overtime.clone();
+            async move { overtime.run("b", false, wake().0, || waiting(answered)).await }
         });
         let own = Next::After(Duration::from_secs(9));
         second.send(own).unwrap();

@@ -12,13 +12,13 @@ use tokio::sync::Notify;
 
 /// The runtimes of every kind that a plugin is registered for.
 #[derive(Default)]
-pub struct Rivals {
+pub struct RuntimeIndex {
     stores: RwLock<BTreeMap<String, (ApiResource, Store<DynamicObject>)>>,
     /// Notified when a kind was added.
     added: Notify,
 }
 
-impl Rivals {
+impl RuntimeIndex {
     /// Adds the runtimes of a kind.
     pub fn add(&self, resource: &ApiResource, store: Store<DynamicObject>) {
         self.stores
