@@ -18,7 +18,7 @@ pub struct Config {
     pub endpoint: PathBuf,
     /// A directory of the plugin's own, outside the kubelet's: mounts are prepared there.
     pub work_dir: PathBuf,
-    /// A procfs that shows the node's processes, if there is one; see [`crate::users`].
+    /// A procfs that shows the node's processes, if there is one; see [`crate::anchors::peers`].
     pub host_proc: Option<PathBuf>,
     /// Publish volumes by symbolic link instead of a bind mount, whatever they say themselves.
     pub symlink: bool,

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use crate::anchors::Anchors;
+use crate::anchors::peers::Users;
 use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::error::{Attempt, Error};
-use crate::locks::Locks;
-use crate::mountinfo::Table;
-use crate::mounts::{self, Workbench};
-use crate::paths::Root;
+use crate::mount::mountinfo::Table;
+use crate::mount::paths::Root;
+use crate::mount::watch::MountWatch;
+use crate::mount::{self, Workbench};
 use crate::readiness::Prober;
-use crate::records::Records;
-use crate::staged::Staged;
-use crate::users::Users;
-use crate::watch::MountWatch;
+use crate::volume::locks::Locks;
+use crate::volume::published::Records;
+use crate::volume::staged::Staged;
 
 /// What the parts of a running plugin share.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Context {
         let mount_root = Root::new(&config.mount_root)?;
         let kept = kubelet.canonical(&config.plugin_dir())?;
         let table = Table::read().attempt("reading the mounts for", kubelet.real())?;
-        if !mounts::is_shared(&table, kubelet.real()) {
+        if !mount::is_shared(&table, kubelet.real()) {
             tracing::warn!(
                 path = %kubelet.real().display(),
                 "mounts made here do not reach the node: the directory must be mounted with Bidirectional propagation"

@@ -15,11 +15,11 @@ use rustix::io::Errno;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::attributes::Source;
 use crate::context::Context;
 use crate::error::{Attempt, Error};
-use crate::mountinfo::{Mount, Table};
-use crate::paths::{self, Root};
+use crate::mount::mountinfo::{Mount, Table};
+use crate::mount::paths::{self, Root};
+use crate::volume::attributes::Source;
 
 /// How often a file system is asked again that is mounted but does not answer rightly, or a directory that nothing is mounted on: no event tells.
 const AGAIN: Duration = Duration::from_millis(250);

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::required;
 use crate::context::Context;
 use crate::error::Error;
-use crate::mounts;
-use crate::proto::csi::NodeUnpublishVolumeRequest;
-use crate::target::{Found, Target};
+use crate::mount;
+use crate::mount::target::{Found, Target};
+use crate::service::proto::csi::NodeUnpublishVolumeRequest;
 
 pub(super) async fn unpublish(context: Arc<Context>, request: NodeUnpublishVolumeRequest) -> Result<(), Error> {
     required("volume_id", &request.volume_id)?;
@@ -22,7 +22,7 @@ pub(super) async fn unpublish(context: Arc<Context>, request: NodeUnpublishVolum
                     Found::Nothing => {}
                     Found::Link => target.remove_link()?,
                     Found::Directory | Found::Other => {
-                        mounts::unmount_all(target.path(), &target.handle())?;
+                        mount::unmount_all(target.path(), &target.handle())?;
                         target.remove_directory()?;
                     }
                 }

@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::attributes::{RuntimeRef, Source};
 use crate::error::{Attempt, Error};
-use crate::paths::fingerprint;
+use crate::mount::paths::fingerprint;
+use crate::volume::attributes::{RuntimeRef, Source};
 
 /// Changes whenever the machine starts, when all mounts are gone.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";

@@ -15,9 +15,9 @@ use tonic::{Request, Response, Status};
 
 use crate::context::Context;
 use crate::error::Error;
-use crate::proto::csi;
-use crate::proto::csi::node_server::Node;
-use crate::proto::csi::node_service_capability::{Rpc, Type, rpc};
+use crate::service::proto::csi;
+use crate::service::proto::csi::node_server::Node;
+use crate::service::proto::csi::node_service_capability::{Rpc, Type, rpc};
 
 /// Serves the kubelet.
 #[derive(Debug, Clone)]

@@ -11,17 +11,19 @@
 //! anchor, for containers that were started meanwhile, and is replaced on the older anchors. Containers thus never have more than two mounts: the
 //! one that they started with, and the present one on it.
 //!
-//! An anchor is of use as long as a container lives that started with it; [`crate::users`] finds out.
+//! An anchor is of use as long as a container lives that started with it; [`crate::anchors::peers`] finds out.
+
+pub mod peers;
 
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Attempt, Error};
-use crate::mountinfo::Table;
-use crate::mounts::{self, Prepared};
-use crate::paths::{Root, fingerprint};
-use crate::target::{Found, Target};
+use crate::mount::mountinfo::Table;
+use crate::mount::paths::{Root, fingerprint};
+use crate::mount::target::{Found, Target};
+use crate::mount::{self, Prepared};
 
 /// The anchors of all targets.
 #[derive(Debug, Clone)]
@@ -95,7 +97,7 @@ impl Anchors {
     }
 
     fn remove_point(&self, point: &Path) -> Result<(), Error> {
-        mounts::unmount_all(point, point)?;
+        mount::unmount_all(point, point)?;
         let removed = if point.is_dir() {
             fs::remove_dir(point)
         } else {
@@ -118,7 +120,7 @@ impl Anchored<'_> {
             Found::Directory => anchor.make_directory()?,
             _ => drop(fs::File::create(anchor.handle()).attempt("making", anchor.path())?),
         }
-        mounts::copy(target, &anchor)
+        mount::copy(target, &anchor)
     }
 
     /// Puts the present mount on every anchor, in place of its predecessor.
@@ -132,7 +134,7 @@ impl Anchored<'_> {
                 continue;
             };
             for _ in 1..table.count(&path) {
-                mounts::unmount_top(&anchor.handle())?;
+                mount::unmount_top(&anchor.handle())?;
             }
             present.attach(&anchor)?;
         }

@@ -6,6 +6,8 @@
 //!
 //! How the new mount gets into containers that run already is told in [`crate::anchors`].
 
+pub mod orphans;
+
 use std::collections::{BTreeMap, HashMap};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -16,15 +18,15 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::attributes::Source;
 use crate::cluster::Recovered;
 use crate::context::Context;
 use crate::error::{Attempt, Error};
-use crate::mountinfo::Table;
-use crate::mounts;
+use crate::mount;
+use crate::mount::mountinfo::Table;
+use crate::mount::target::Target;
 use crate::readiness::Answer;
-use crate::records::Record;
-use crate::target::Target;
+use crate::volume::attributes::Source;
+use crate::volume::published::Record;
 
 /// The pause before what could not be repaired is tried again: the first, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
@@ -158,7 +160,7 @@ fn out_of_date(context: &Context, table: &Table, record: &Arc<Record>) -> Vec<Pl
 
 /// The parts of a volume that the kubelet has mounted for `subPath`s: `<pod>/volume-subpaths/<volume>/<container>/<index>`, for a volume at
 /// `<pod>/volumes/kubernetes.io~csi/<volume>/mount`. The lowest mount at each, which is the one the kubelet made or this plugin put there.
-fn parts<'a>(table: &'a Table, target: &Path) -> impl Iterator<Item = &'a crate::mountinfo::Mount> + use<'a> {
+fn parts<'a>(table: &'a Table, target: &Path) -> impl Iterator<Item = &'a crate::mount::mountinfo::Mount> + use<'a> {
     let volume = target.parent();
     let pod = volume.and_then(|volume| volume.ancestors().nth(3));
     let directory = pod
@@ -242,7 +244,7 @@ pub fn put_in_place(context: &Context, volume: &Record, target: &Target, opened:
         anchored.keep(target)?;
         // A container that starts at this moment finds the old mount or the new one, but never the bare directory below.
         let beneath = left == 1 && prepared.attach_beneath(target)?;
-        mounts::unmount_top(&target.handle())?;
+        mount::unmount_top(&target.handle())?;
         if left == 1 && !beneath {
             prepared.attach(target)?;
         }

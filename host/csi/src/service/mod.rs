@@ -1,5 +1,11 @@
 //! Starts a plugin and serves until it is told to stop.
 
+mod announce;
+mod authority;
+pub mod identity;
+mod node;
+pub mod proto;
+
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -13,18 +19,18 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic::transport::server::Router;
 
-use crate::authority::with_plain_authority;
 use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::context::Context;
 use crate::error::{Attempt, Error};
-use crate::identity::IdentityService;
-use crate::node::NodeService;
-use crate::proto::csi::identity_server::IdentityServer;
-use crate::proto::csi::node_server::NodeServer;
-use crate::proto::registration::registration_server::RegistrationServer;
-use crate::registration::RegistrationService;
-use crate::{orphans, recovery};
+use crate::recovery::{self, orphans};
+use crate::service::announce::RegistrationService;
+use crate::service::authority::with_plain_authority;
+use crate::service::identity::IdentityService;
+use crate::service::node::NodeService;
+use crate::service::proto::csi::identity_server::IdentityServer;
+use crate::service::proto::csi::node_server::NodeServer;
+use crate::service::proto::registration::registration_server::RegistrationServer;
 
 /// Only the kubelet, which is root, may ask.
 const SOCKET_MODE: u32 = 0o600;
@@ -107,7 +113,7 @@ mod tests {
     use tokio::net::UnixStream;
 
     use super::*;
-    use crate::authority::tests::{RECORDED, bytes};
+    use crate::service::authority::tests::{RECORDED, bytes};
 
     #[tokio::test]
     async fn a_kubelet_that_names_the_path_as_host_is_answered() {

@@ -6,8 +6,8 @@
 
 use tonic::{Request, Response, Status};
 
-use crate::proto::registration as api;
-use crate::proto::registration::registration_server::Registration;
+use crate::service::proto::registration as api;
+use crate::service::proto::registration::registration_server::Registration;
 
 /// What the kubelet calls a CSI driver.
 const PLUGIN_TYPE: &str = "CSIPlugin";

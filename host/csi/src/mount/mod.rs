@@ -5,6 +5,11 @@
 //! inside it, whatever happens to one pod's mount would happen to those of all others, and a fuse pod that mounts over its own dead mount would
 //! stack mounts in every container.
 
+pub mod mountinfo;
+pub mod paths;
+pub mod target;
+pub mod watch;
+
 use std::fs;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -18,8 +23,8 @@ use rustix::mount::{
 };
 
 use crate::error::{Attempt, Error};
-use crate::mountinfo::Table;
-use crate::target::Target;
+use crate::mount::mountinfo::Table;
+use crate::mount::target::Target;
 
 /// Where mounts are prepared: a small file system of the plugin's own, private to its mount namespace.
 #[derive(Debug)]

@@ -2,8 +2,8 @@
 
 use tonic::{Request, Response, Status};
 
-use crate::proto::csi;
-use crate::proto::csi::identity_server::Identity;
+use crate::service::proto::csi;
+use crate::service::proto::csi::identity_server::Identity;
 
 /// Says who the plugin is. It offers nothing to a controller: volumes are made by the operator, not by a provisioner.
 #[derive(Debug, Clone)]

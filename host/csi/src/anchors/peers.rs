@@ -9,7 +9,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::mountinfo::Table;
+use crate::mount::mountinfo::Table;
 
 /// A look at the mounts of all processes of the node.
 #[derive(Debug, Clone)]

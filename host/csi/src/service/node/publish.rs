@@ -5,17 +5,17 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::{required, stage};
-use crate::attributes::Attributes;
 use crate::context::Context;
 use crate::error::{Attempt, Error};
-use crate::mountinfo::Table;
-use crate::mounts;
-use crate::proto::csi::volume_capability::AccessType;
-use crate::proto::csi::volume_capability::access_mode::Mode;
-use crate::proto::csi::{NodePublishVolumeRequest, VolumeCapability};
-use crate::records::Record;
+use crate::mount;
+use crate::mount::mountinfo::Table;
+use crate::mount::target::Target;
 use crate::recovery;
-use crate::target::Target;
+use crate::service::proto::csi::volume_capability::AccessType;
+use crate::service::proto::csi::volume_capability::access_mode::Mode;
+use crate::service::proto::csi::{NodePublishVolumeRequest, VolumeCapability};
+use crate::volume::attributes::Attributes;
+use crate::volume::published::Record;
 
 pub(super) async fn publish(context: Arc<Context>, request: NodePublishVolumeRequest) -> Result<(), Error> {
     let deadline = Instant::now() + context.config.publish_timeout;
@@ -89,7 +89,7 @@ pub(super) async fn publish(context: Arc<Context>, request: NodePublishVolumeReq
 }
 
 fn link(target: &Target, record: &Record) -> Result<(), Error> {
-    mounts::unmount_all(target.path(), &target.handle())?;
+    mount::unmount_all(target.path(), &target.handle())?;
     let mut to = record.source.fluid_path.clone();
     if !record.source.sub_path.as_os_str().is_empty() {
         to.push(&record.source.sub_path);
@@ -105,7 +105,7 @@ fn is_in_place(context: &Context, table: &Table, record: &Record) -> Result<bool
     }
     let fuse = context.fuse_mount(table, &record.source);
     // A file system that was itself mounted read-only cannot be bound otherwise.
-    let must_be_read_only = record.read_only || fuse.is_some_and(crate::mountinfo::Mount::is_read_only);
+    let must_be_read_only = record.read_only || fuse.is_some_and(crate::mount::mountinfo::Mount::is_read_only);
     if fuse.is_some() && there.is_read_only() != must_be_read_only {
         let word = |read_only| if read_only { "read-only" } else { "for writing" };
         return Err(Error::Incompatible {
@@ -132,7 +132,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::proto::csi::volume_capability::{AccessMode, MountVolume};
+    use crate::service::proto::csi::volume_capability::{AccessMode, MountVolume};
 
     #[rstest]
     #[case(Mode::MultiNodeReaderOnly, &[], true)]

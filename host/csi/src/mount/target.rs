@@ -8,7 +8,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, openat, readlinkat, symlinkat, 
 use rustix::io::Errno;
 
 use crate::error::{Attempt, Error};
-use crate::paths::{Root, through};
+use crate::mount::paths::{Root, through};
 
 /// A target whose parent directory is open, so that it stays the same whatever happens to the path.
 #[derive(Debug)]

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::required;
-use crate::attributes::{Attributes, RuntimeRef};
 use crate::context::Context;
 use crate::error::Error;
-use crate::orphans;
-use crate::proto::csi::NodeStageVolumeRequest;
+use crate::recovery::orphans;
+use crate::service::proto::csi::NodeStageVolumeRequest;
+use crate::volume::attributes::{Attributes, RuntimeRef};
 
 pub(super) async fn stage(context: Arc<Context>, request: NodeStageVolumeRequest) -> Result<(), Error> {
     let volume = required("volume_id", &request.volume_id)?;

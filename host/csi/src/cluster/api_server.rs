@@ -16,8 +16,8 @@ use wasser_api::dataset::Dataset;
 use wasser_api::shared::FuseCleanPolicy;
 use wasser_api::{labels, names};
 
-use crate::attributes::RuntimeRef;
 use crate::cluster::{Cluster, ClusterError, Recovered, Volume};
+use crate::volume::attributes::RuntimeRef;
 
 /// Who writes, in managed fields and events.
 const FIELD_MANAGER: &str = "wasser-csi";

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Attempt, Error};
-use crate::paths::fingerprint;
+use crate::mount::paths::fingerprint;
 
 /// A volume and the node label that brings its clients.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

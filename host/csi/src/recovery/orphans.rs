@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::attributes::{Attributes, Source};
 use crate::context::Context;
 use crate::error::{Attempt, Error};
-use crate::mountinfo::{Mount, Table};
-use crate::mounts;
+use crate::mount;
+use crate::mount::mountinfo::{Mount, Table};
+use crate::mount::target::Target;
 use crate::readiness::Answer;
-use crate::records::Record;
-use crate::target::Target;
+use crate::volume::attributes::{Attributes, Source};
+use crate::volume::published::Record;
 
 /// How many mounts may be dead on one path before something else must be wrong.
 const MOST_STACKED: usize = 256;
@@ -143,7 +143,7 @@ pub async fn clear_if_dead(context: &Arc<Context>, source: &Source) -> Result<()
         let (root, relative) = (context.mount_root.clone(), path.clone());
         context
             .blocking(move |_| match Target::find(&root, &relative)? {
-                Some(target) => mounts::unmount_top(&target.handle()),
+                Some(target) => mount::unmount_top(&target.handle()),
                 None => Ok(()),
             })
             .await?;
