@@ -29,7 +29,6 @@ pub use cluster::api_server as kube;
 pub use config::Config;
 pub use mount::mountinfo;
 pub use service::{identity, proto, serve};
-pub use volume::attributes;
 
 /// The name of the driver, in volumes and in the kubelet.
 pub const DRIVER: &str = "fuse.csi.fluid.io";

@@ -16,8 +16,7 @@ use wasser_api::dataset::Dataset;
 use wasser_api::shared::FuseCleanPolicy;
 use wasser_api::{labels, names};
 
-use crate::cluster::{Cluster, ClusterError, Recovered, Volume};
-use crate::volume::attributes::RuntimeRef;
+use super::{Cluster, ClusterError, Recovered, RuntimeRef, Volume};
 
 /// Who writes, in managed fields and events.
 const FIELD_MANAGER: &str = "wasser-csi";

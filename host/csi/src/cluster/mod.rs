@@ -1,13 +1,14 @@
 //! What the plugin asks of the API server: five questions and answers, so that tests can do without one.
 
 pub mod api_server;
+mod runtime_ref;
 
 use std::collections::HashMap;
 
 use async_trait::async_trait;
 use wasser_api::shared::FuseCleanPolicy;
 
-use crate::volume::attributes::RuntimeRef;
+pub use runtime_ref::RuntimeRef;
 
 /// The API server could not be asked, or refused.
 #[derive(Debug, thiserror::Error)]

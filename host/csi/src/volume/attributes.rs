@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use wasser_api::labels;
 
+use crate::cluster::RuntimeRef;
 use crate::error::Error;
 
 /// What is looked for in a volume that names no type, as Fluid does.
@@ -15,21 +16,6 @@ const DEFAULT_MOUNT_TYPE: &str = "fuse.alluxio-fuse";
 const READ_ONLY: &str = "wasser_read_only";
 /// Node labels that a volume may ask for begin so; a volume must not be able to change what else a node's labels mean.
 const LABEL_PREFIX: &str = "fluid.io/";
-
-/// The runtime whose fuse pod mounts the volume.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct RuntimeRef {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name, which is also its Dataset's.
-    pub name: String,
-}
-
-impl std::fmt::Display for RuntimeRef {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
-    }
-}
 
 /// The mount that a volume stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

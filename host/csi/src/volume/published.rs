@@ -10,9 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::RuntimeRef;
 use crate::error::{Attempt, Error};
 use crate::mount::paths::fingerprint;
-use crate::volume::attributes::{RuntimeRef, Source};
+use crate::volume::attributes::Source;
 
 /// Changes whenever the machine starts, when all mounts are gone.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";

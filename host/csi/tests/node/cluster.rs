@@ -5,8 +5,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use wasser_api::shared::FuseCleanPolicy;
-use wasser_csi::attributes::RuntimeRef;
-use wasser_csi::cluster::{Cluster, ClusterError, Recovered, Volume};
+use wasser_csi::cluster::{Cluster, ClusterError, Recovered, RuntimeRef, Volume};
 
 /// What the API server has.
 #[derive(Debug, Default)]

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::required;
+use crate::cluster::RuntimeRef;
 use crate::context::Context;
 use crate::error::Error;
 use crate::recovery::orphans;
 use crate::service::proto::csi::NodeStageVolumeRequest;
-use crate::volume::attributes::{Attributes, RuntimeRef};
+use crate::volume::attributes::Attributes;
 
 pub(super) async fn stage(context: Arc<Context>, request: NodeStageVolumeRequest) -> Result<(), Error> {
     let volume = required("volume_id", &request.volume_id)?;

@@ -6,14 +6,14 @@ use wasser_api::labels;
 use wasser_api::shared::FuseCleanPolicy;
 
 use super::{required, stage};
-use crate::cluster::Volume;
+use crate::cluster::{RuntimeRef, Volume};
 use crate::context::Context;
 use crate::error::{Attempt, Error};
 use crate::mount::mountinfo::Table;
 use crate::mount::paths::through;
 use crate::mount::target::{Found, Target};
 use crate::service::proto::csi::NodeUnstageVolumeRequest;
-use crate::volume::attributes::{Attributes, RuntimeRef};
+use crate::volume::attributes::Attributes;
 
 pub(super) async fn unstage(context: Arc<Context>, request: NodeUnstageVolumeRequest) -> Result<(), Error> {
     let id = required("volume_id", &request.volume_id)?;

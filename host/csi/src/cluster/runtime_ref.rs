@@ -1,0 +1,18 @@
+//! The name of a runtime.
+
+use serde::{Deserialize, Serialize};
+
+/// The runtime whose fuse pod mounts the volume.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RuntimeRef {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name, which is also its Dataset's.
+    pub name: String,
+}
+
+impl std::fmt::Display for RuntimeRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
