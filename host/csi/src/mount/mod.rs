@@ -7,6 +7,7 @@
 
 pub mod mountinfo;
 pub mod paths;
+pub mod probe;
 pub mod target;
 pub mod watch;
 

@@ -23,8 +23,8 @@ use crate::context::Context;
 use crate::error::{Attempt, Error};
 use crate::mount;
 use crate::mount::mountinfo::Table;
+use crate::mount::probe::Answer;
 use crate::mount::target::Target;
-use crate::readiness::Answer;
 use crate::volume::attributes::Source;
 use crate::volume::published::Record;
 

@@ -10,8 +10,8 @@ use crate::context::Context;
 use crate::error::{Attempt, Error};
 use crate::mount;
 use crate::mount::mountinfo::{Mount, Table};
+use crate::mount::probe::Answer;
 use crate::mount::target::Target;
-use crate::readiness::Answer;
 use crate::volume::attributes::{Attributes, Source};
 use crate::volume::published::Record;
 
