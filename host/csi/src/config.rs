@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// The name of the driver, in volumes and in the kubelet.
+pub const DRIVER: &str = "fuse.csi.fluid.io";
+
 /// What the plugin is told when it starts.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -36,8 +39,8 @@ impl Config {
         let kubelet_root = kubelet_root.into();
         Self {
             node_id: node_id.into(),
-            driver: crate::DRIVER.to_owned(),
-            endpoint: Self::default_endpoint(&kubelet_root, crate::DRIVER),
+            driver: DRIVER.to_owned(),
+            endpoint: Self::default_endpoint(&kubelet_root, DRIVER),
             kubelet_root,
             mount_root: mount_root.into(),
             work_dir: PathBuf::from("/run/wasser-csi"),

@@ -26,9 +26,6 @@ pub mod service;
 pub mod volume;
 
 pub use cluster::api_server as kube;
-pub use config::Config;
+pub use config::{Config, DRIVER};
 pub use mount::mountinfo;
 pub use service::{identity, proto, serve};
-
-/// The name of the driver, in volumes and in the kubelet.
-pub const DRIVER: &str = "fuse.csi.fluid.io";

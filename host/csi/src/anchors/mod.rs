@@ -21,9 +21,10 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Attempt, Error};
 use crate::mount::mountinfo::Table;
-use crate::mount::paths::{Root, fingerprint};
+use crate::mount::paths::Root;
 use crate::mount::target::{Found, Target};
 use crate::mount::{self, Prepared};
+use crate::volume::fingerprint::fingerprint;
 
 /// The anchors of all targets.
 #[derive(Debug, Clone)]

@@ -195,6 +195,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::config::DRIVER;
 
     #[rstest]
     #[case(json!({"spec": {"fuse": {"cleanPolicy": "OnDemand"}}}), "OnDemand")]
@@ -213,7 +214,7 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(volume_of(volume.clone(), "other"), None);
-        let ours = volume_of(volume, crate::DRIVER).unwrap();
+        let ours = volume_of(volume, DRIVER).unwrap();
         assert!(ours.read_only);
         assert_eq!((ours.handle.as_str(), ours.attributes["fluid_path"].as_str()), ("ns-demo", "/a"));
         assert_eq!(ours.claim, Some(("ns".to_owned(), "demo".to_owned())));

@@ -140,18 +140,6 @@ fn not_opened(error: Errno, path: &Path) -> Error {
     }
 }
 
-/// A name for something kept about a path: short, and the same in every run.
-pub fn fingerprint(path: &Path) -> String {
-    use std::os::unix::ffi::OsStrExt;
-
-    use sha2::{Digest, Sha256};
-    Sha256::digest(path.as_os_str().as_bytes())
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
-}
-
 /// The path of something in an open directory, for system calls that take no directory: `/proc/self/fd/<n>/<name>`.
 pub fn through(directory: impl AsFd, name: &OsStr) -> PathBuf {
     use std::os::fd::AsRawFd;

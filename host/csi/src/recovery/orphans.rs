@@ -154,6 +154,7 @@ pub async fn clear_if_dead(context: &Arc<Context>, source: &Source) -> Result<()
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::DRIVER;
 
     #[test]
     fn only_targets_of_csi_volumes_are_adopted() {
@@ -171,8 +172,8 @@ mod tests {
         let note = r#"{"attachmentID":"x","driverName":"fuse.csi.fluid.io","nodeName":"n","specVolID":"ns-a","volumeHandle":"ns-b"}"#;
         std::fs::write(directory.path().join("vol_data.json"), note).unwrap();
         let target = directory.path().join("mount");
-        assert_eq!(volume_at(&target, crate::DRIVER).as_deref(), Some("ns-a"));
+        assert_eq!(volume_at(&target, DRIVER).as_deref(), Some("ns-a"));
         assert_eq!(volume_at(&target, "other"), None);
-        assert_eq!(volume_at(Path::new("/nowhere/mount"), crate::DRIVER), None);
+        assert_eq!(volume_at(Path::new("/nowhere/mount"), DRIVER), None);
     }
 }

@@ -113,6 +113,7 @@ mod tests {
     use tokio::net::UnixStream;
 
     use super::*;
+    use crate::config::DRIVER;
     use crate::service::authority::tests::{RECORDED, bytes};
 
     #[tokio::test]
@@ -121,7 +122,7 @@ mod tests {
         let path = directory.path().join("registry/reg.sock");
         let socket = Socket::listen(&path).unwrap();
         let stop = CancellationToken::new();
-        let service = RegistrationService::new(crate::DRIVER.to_owned(), "/csi/csi.sock".to_owned());
+        let service = RegistrationService::new(DRIVER.to_owned(), "/csi/csi.sock".to_owned());
         let served = tokio::spawn({
             let stop = stop.clone();
             async move {
@@ -136,7 +137,7 @@ mod tests {
             kubelet.write_all(&bytes(part)).await.unwrap();
         }
         let mut answer = Vec::new();
-        let named = |answer: &[u8]| answer.windows(crate::DRIVER.len()).any(|part| part == crate::DRIVER.as_bytes());
+        let named = |answer: &[u8]| answer.windows(DRIVER.len()).any(|part| part == DRIVER.as_bytes());
         while !named(&answer) {
             let mut part = [0; 1024];
             let read = tokio::time::timeout(Duration::from_secs(20), kubelet.read(&mut part)).await;

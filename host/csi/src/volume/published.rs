@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use super::fingerprint::fingerprint;
 use crate::cluster::RuntimeRef;
 use crate::error::{Attempt, Error};
-use crate::mount::paths::fingerprint;
 use crate::volume::attributes::Source;
 
 /// Changes whenever the machine starts, when all mounts are gone.

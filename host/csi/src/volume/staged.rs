@@ -10,8 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use super::fingerprint::fingerprint;
 use crate::error::{Attempt, Error};
-use crate::mount::paths::fingerprint;
 
 /// A volume and the node label that brings its clients.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@
 //! *unstage* undo both. Every call may come again, after an answer that was lost or a restart of either side, and has the same result then.
 
 mod publish;
+mod required;
 mod stage;
 mod unpublish;
 mod unstage;
@@ -111,14 +112,5 @@ impl Node for NodeService {
         let (volume, target) = (request.volume_id.clone(), request.target_path.clone());
         self.call("unpublish", &volume, &target, unpublish::unpublish(self.context.clone(), request))
             .await
-    }
-}
-
-/// A field that must not be empty.
-fn required<'a>(what: &str, value: &'a str) -> Result<&'a str, Error> {
-    if value.is_empty() {
-        Err(Error::Missing(what.to_owned()))
-    } else {
-        Ok(value)
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{required, stage};
+use super::required::required;
+use super::stage;
 use crate::context::Context;
 use crate::error::{Attempt, Error};
 use crate::mount;

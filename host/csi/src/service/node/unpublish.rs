@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::required;
+use super::required::required;
 use crate::context::Context;
 use crate::error::Error;
 use crate::mount;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use wasser_api::labels;
 use wasser_api::shared::FuseCleanPolicy;
 
-use super::{required, stage};
+use super::required::required;
+use super::stage;
 use crate::cluster::{RuntimeRef, Volume};
 use crate::context::Context;
 use crate::error::{Attempt, Error};
