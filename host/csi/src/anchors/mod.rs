@@ -166,11 +166,6 @@ impl Anchored<'_> {
         Ok(())
     }
 
-    /// How many there are.
-    pub fn count(&self, table: &Table) -> usize {
-        self.list(table).len()
-    }
-
     /// The mounted anchors with their numbers, oldest first.
     fn list(&self, table: &Table) -> Vec<(u64, PathBuf)> {
         let number = |path: &Path| {
