@@ -11,7 +11,7 @@ use crate::error::{Attempt, Error};
 use crate::mount;
 use crate::mount::mountinfo::Table;
 use crate::mount::target::Target;
-use crate::recovery;
+use crate::recovery::repair::put_in_place;
 use crate::service::proto::csi::volume_capability::AccessType;
 use crate::service::proto::csi::volume_capability::access_mode::Mode;
 use crate::service::proto::csi::{NodePublishVolumeRequest, VolumeCapability};
@@ -73,7 +73,7 @@ pub(super) async fn publish(context: Arc<Context>, request: NodePublishVolumeReq
             } else {
                 target
                     .make_directory()
-                    .and_then(|()| recovery::put_in_place(context, &record, &target, &opened))
+                    .and_then(|()| put_in_place(context, &record, &target, &opened))
             };
             // What is mounted from before stays known, for recovery to try again.
             if done.is_err()

@@ -1,0 +1,102 @@
+//! Which mounts should be others.
+//!
+//! A mount is out of date when its file system is not the one that is mounted at the fuse pod's path now: the device tells, which is exact,
+//! and holds however mounts are shared.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::context::Context;
+use crate::mount::mountinfo::{Mount, Table};
+use crate::volume::attributes::Source;
+use crate::volume::published::Record;
+
+/// A mount that should be another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    /// What was published: the volume, of which this may be a part.
+    pub volume: Arc<Record>,
+    /// What should be mounted, where.
+    pub wanted: Record,
+    /// The file system that it should be of.
+    pub device: String,
+}
+
+impl Place {
+    /// Whether this is a part of the volume that the kubelet mounts for a `subPath`.
+    pub fn is_part(&self) -> bool {
+        self.wanted.target != self.volume.target
+    }
+}
+
+/// The mounts of a volume in its pod that should be others.
+pub(super) fn out_of_date(context: &Context, table: &Table, record: &Arc<Record>) -> Vec<Place> {
+    let Some(fuse) = context.fuse_mount(table, &record.source).filter(|_| !record.symlink) else {
+        return Vec::new();
+    };
+    let parts = parts(table, &record.target).map(|part| {
+        let directory = part.root.strip_prefix(&fuse.root).unwrap_or(&part.root);
+        let sub_path = directory.strip_prefix("/").unwrap_or(directory).to_owned();
+        let source = Source {
+            sub_path,
+            ..record.source.clone()
+        };
+        Record {
+            target: part.mount_point.clone(),
+            source,
+            read_only: part.is_read_only(),
+            ..Record::clone(record)
+        }
+    });
+    let mut wanted: Vec<Record> = std::iter::once(Record::clone(record)).chain(parts).collect();
+    wanted.dedup_by(|a, b| a.target == b.target);
+    let is_wrong = |wanted: &Record| {
+        let on_target = table.top(&wanted.target).is_some_and(|mount| mount.device == fuse.device) && table.count(&wanted.target) == 1;
+        !on_target || !context.anchors.of(&record.target, &wanted.target).carry(table, &fuse.device)
+    };
+    let place = |wanted| Place {
+        volume: record.clone(),
+        wanted,
+        device: fuse.device.clone(),
+    };
+    wanted.into_iter().filter(is_wrong).map(place).collect()
+}
+
+/// The parts of a volume that the kubelet has mounted for `subPath`s: `<pod>/volume-subpaths/<volume>/<container>/<index>`, for a volume at
+/// `<pod>/volumes/kubernetes.io~csi/<volume>/mount`. The lowest mount at each, which is the one the kubelet made or this plugin put there.
+fn parts<'a>(table: &'a Table, target: &Path) -> impl Iterator<Item = &'a Mount> + use<'a> {
+    let volume = target.parent();
+    let pod = volume.and_then(|volume| volume.ancestors().nth(3));
+    let directory = pod
+        .zip(volume.and_then(Path::file_name))
+        .map(|(pod, name)| pod.join("volume-subpaths").join(name));
+    table.iter().filter(move |mount| {
+        let Some(directory) = &directory else { return false };
+        mount.mount_point.starts_with(directory)
+            && mount.mount_point.ancestors().nth(2) == Some(directory.as_path())
+            && table.bottom(&mount.mount_point).is_some_and(|bottom| bottom.id == mount.id)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_a_volume_are_found_and_those_of_others_are_not() {
+        let lines = [
+            "1 0 0:9 / /k/pods/u/volumes/kubernetes.io~csi/ns-a/mount rw - fuse x rw",
+            "2 0 0:9 /sub /k/pods/u/volume-subpaths/ns-a/app/0 rw - fuse x rw",
+            "3 2 0:9 /sub /k/pods/u/volume-subpaths/ns-a/app/0 rw - fuse x rw",
+            "4 0 0:9 /sub /k/pods/u/volume-subpaths/ns-ab/app/0 rw - fuse x rw",
+            "5 0 0:9 /sub /k/pods/v/volume-subpaths/ns-a/app/0 rw - fuse x rw",
+            "6 0 0:9 /sub /k/pods/u/volume-subpaths/ns-a/app/0/deeper rw - fuse x rw",
+        ];
+        let table = Table::parse(lines.join("\n").as_bytes());
+        let found: Vec<u32> = parts(&table, Path::new("/k/pods/u/volumes/kubernetes.io~csi/ns-a/mount"))
+            .map(|mount| mount.id)
+            .collect();
+        assert_eq!(found, [2]);
+        assert_eq!(parts(&table, Path::new("/mount")).count(), 0);
+    }
+}

@@ -1,0 +1,106 @@
+//! How a mount is replaced by another.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use super::places::{Place, out_of_date};
+use crate::context::Context;
+use crate::error::{Attempt, Error};
+use crate::mount;
+use crate::mount::mountinfo::Table;
+use crate::mount::probe::Answer;
+use crate::mount::target::Target;
+use crate::volume::published::Record;
+
+pub(super) async fn repair_all(context: Arc<Context>, places: Vec<Place>) -> Vec<(Place, Result<bool, Error>)> {
+    let mut results = Vec::new();
+    for place in places {
+        let result = repair(&context, &place).await;
+        if let Err(error) = &result {
+            tracing::warn!(target = %place.wanted.target.display(), %error, "a dead mount stays");
+        }
+        results.push((place, result));
+    }
+    results
+}
+
+/// Repairs one mount. False if the file system is not ready, or another call works on the target.
+async fn repair(context: &Arc<Context>, place: &Place) -> Result<bool, Error> {
+    let Some(_held) = context.locks.take_for_recovery(place.volume.target.to_string_lossy()) else {
+        return Ok(false);
+    };
+    let opened = match context.prober.open(&place.wanted.source, Some(&place.device)).await? {
+        Answer::Here(opened) => opened,
+        Answer::NoSubPath => {
+            let sub_path = place.wanted.source.sub_path.display().to_string();
+            return Err(Error::NoSubPath {
+                sub_path,
+                fluid_path: place.wanted.source.fluid_path.clone(),
+            });
+        }
+        Answer::Dead | Answer::Silent | Answer::Nothing => return Ok(false),
+    };
+    let place = place.clone();
+    context
+        .blocking(move |context| {
+            // While the file system was asked, the volume may have been unpublished, or the kubelet may have unmounted the part.
+            let table = Table::read().attempt("reading the mounts for", &place.wanted.target)?;
+            let gone = context.records.get(&place.volume.target).is_none_or(|known| known != place.volume)
+                || (place.is_part() && table.count(&place.wanted.target) == 0);
+            if gone || !out_of_date(context, &table, &place.volume).contains(&place) {
+                return Ok(false);
+            }
+            let target = Target::make(&context.kubelet, &place.wanted.target)?;
+            if !place.is_part() {
+                target.make_directory()?;
+            }
+            put_in_place(context, &place.volume, &target, &opened)?;
+            tracing::info!(target = %target.path().display(), "mounted anew");
+            Ok(true)
+        })
+        .await
+}
+
+/// Makes an open directory the only mount on a target, and on its anchors. What is mounted there becomes an anchor.
+///
+/// # Errors
+/// A system call fails. Nothing is lost then: the same call does the rest.
+pub fn put_in_place(context: &Context, volume: &Record, target: &Target, opened: &OwnedFd) -> Result<(), Error> {
+    let table = || Table::read().attempt("reading the mounts for", target.path());
+    let read_only = match table()?.bottom(target.path()) {
+        // Parts are not recorded; and a volume was mounted as its record says.
+        Some(mount) if target.path() != volume.target => mount.is_read_only(),
+        _ => volume.read_only,
+    };
+    let prepared = context.workbench.prepare(opened, read_only)?;
+    let anchored = context.anchors.of(&volume.target, target.path());
+    let mut left = table()?.count(target.path());
+    if left == 0 {
+        prepared.attach(target)?;
+    }
+    while left > 0 {
+        anchored.keep(target)?;
+        // A container that starts at this moment finds the old mount or the new one, but never the bare directory below.
+        let beneath = left == 1 && prepared.attach_beneath(target)?;
+        mount::unmount_top(&target.handle())?;
+        if left == 1 && !beneath {
+            prepared.attach(target)?;
+        }
+        left -= 1;
+    }
+    anchored.refresh(&prepared)
+}
+
+/// Removes anchors that no container needs any more.
+pub(super) fn prune(context: &Context, repaired: &[Place]) -> Result<(), Error> {
+    let Some(users) = &context.users else { return Ok(()) };
+    let groups = users.groups().attempt("reading the mounts of the node's processes in", "/proc")?;
+    for place in repaired {
+        // Whoever works on it now will be followed by another look.
+        let Some(_held) = context.locks.take_for_recovery(place.volume.target.to_string_lossy()) else {
+            continue;
+        };
+        context.anchors.of(&place.volume.target, &place.wanted.target).prune(&groups)?;
+    }
+    Ok(())
+}
