@@ -1,4 +1,4 @@
-//! What the plugin is told when it starts.
+//! What the node plugin is told when it starts.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 /// The name of the driver, in volumes and in the kubelet.
 pub const DRIVER: &str = "fuse.csi.fluid.io";
 
-/// What the plugin is told when it starts.
+/// What the node plugin is told when it starts.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The name of the node, as the API server knows it.
@@ -19,7 +19,7 @@ pub struct Config {
     pub mount_root: PathBuf,
     /// The CSI socket; below the kubelet's root directory, since the kubelet is told this path.
     pub endpoint: PathBuf,
-    /// A directory of the plugin's own, outside the kubelet's: mounts are prepared there.
+    /// A directory of the node plugin's own, outside the kubelet's: mounts are prepared there.
     pub work_dir: PathBuf,
     /// A procfs that shows the node's processes, if there is one; see [`crate::anchors::peers`].
     pub host_proc: Option<PathBuf>,
@@ -54,20 +54,20 @@ impl Config {
 
     /// Where the socket is unless said otherwise: `<kubelet root>/csi-plugins/<driver>/csi.sock`.
     pub fn default_endpoint(kubelet_root: &Path, driver: &str) -> PathBuf {
-        plugin_dir(kubelet_root, driver).join("csi.sock")
+        driver_dir(kubelet_root, driver).join("csi.sock")
     }
 
-    /// Where the plugin keeps what must outlive it: records of what was published, and anchors.
-    pub fn plugin_dir(&self) -> PathBuf {
-        plugin_dir(&self.kubelet_root, &self.driver)
+    /// Where the node plugin keeps what must outlive it: records of what was published, and anchors.
+    pub fn driver_dir(&self) -> PathBuf {
+        driver_dir(&self.kubelet_root, &self.driver)
     }
 
-    /// The socket in which the kubelet finds the plugin.
+    /// The socket in which the kubelet finds the node plugin.
     pub fn registration_socket(&self) -> PathBuf {
         self.kubelet_root.join("plugins_registry").join(format!("{}-reg.sock", self.driver))
     }
 }
 
-fn plugin_dir(kubelet_root: &Path, driver: &str) -> PathBuf {
+fn driver_dir(kubelet_root: &Path, driver: &str) -> PathBuf {
     kubelet_root.join("csi-plugins").join(driver)
 }

@@ -1,9 +1,9 @@
-//! What the parts of a running plugin share.
+//! What the parts of a running node plugin share.
 
 use std::sync::Arc;
 
 use crate::anchors::Anchors;
-use crate::anchors::peers::Users;
+use crate::anchors::peers::PeerGroups;
 use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::error::{Attempt, Error};
@@ -16,10 +16,10 @@ use crate::volume::locks::Locks;
 use crate::volume::published::Records;
 use crate::volume::staged::Staged;
 
-/// What the parts of a running plugin share.
+/// What the parts of a running node plugin share.
 #[derive(Debug)]
 pub struct Context {
-    /// What the plugin was told.
+    /// What the node plugin was told.
     pub config: Config,
     /// The API server.
     pub cluster: Arc<dyn Cluster>,
@@ -40,13 +40,13 @@ pub struct Context {
     /// How running containers are reached.
     pub anchors: Anchors,
     /// Which of them are needed, where that can be found out.
-    pub users: Option<Users>,
+    pub peers: Option<PeerGroups>,
     /// Asks file systems whether they answer.
     pub prober: Prober,
 }
 
 impl Context {
-    /// Prepares a plugin: directories, workbench, watch, records. To be called in a tokio runtime.
+    /// Prepares a node plugin: directories, workbench, watch, records. To be called in a tokio runtime.
     ///
     /// # Errors
     /// A directory is missing or cannot be used.
@@ -54,7 +54,7 @@ impl Context {
         let kubelet = Root::new(&config.kubelet_root)?;
         std::fs::create_dir_all(&config.mount_root).attempt("making directory", &config.mount_root)?;
         let mount_root = Root::new(&config.mount_root)?;
-        let kept = kubelet.canonical(&config.plugin_dir())?;
+        let kept = kubelet.canonical(&config.driver_dir())?;
         let table = Table::read().attempt("reading the mounts for", kubelet.real())?;
         if !mount::is_shared(&table, kubelet.real()) {
             tracing::warn!(
@@ -63,11 +63,11 @@ impl Context {
             );
         }
         let anchors = Anchors::new(kubelet.clone(), kept.join("anchors"));
-        let users = config
+        let peers = config
             .host_proc
             .as_deref()
-            .and_then(|proc| match Users::new(proc, anchors.directory()) {
-                Ok(users) => Some(users),
+            .and_then(|proc| match PeerGroups::new(proc, anchors.directory()) {
+                Ok(peers) => Some(peers),
                 Err(error) => {
                     tracing::warn!(%error, "anchors of dead mounts are kept until their pods end");
                     None
@@ -85,7 +85,7 @@ impl Context {
             kubelet,
             mount_root,
             anchors,
-            users,
+            peers,
         })
     }
 

@@ -76,7 +76,7 @@ pub enum Error {
     /// The API server could not be asked, or refused.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
-    /// A defect: a task of the plugin itself ended unexpectedly.
+    /// A defect: a task of the node plugin itself ended unexpectedly.
     #[error("internal task failed: {0}")]
     Task(#[from] tokio::task::JoinError),
 }

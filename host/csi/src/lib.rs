@@ -1,7 +1,7 @@
 //! The node plugin of `fuse.csi.fluid.io`: what the kubelet asks to mount a dataset into a pod.
 //!
 //! One process on each node, the only privileged part of Wasser. It never mounts a file system itself: the fuse pod of the runtime does, below the
-//! *mount root*. The plugin brings that pod to its node (`service`, stage), waits for its mount (`readiness`) and binds it into the pod
+//! *mount root*. The node plugin brings that pod to its node (`service`, stage), waits for its mount (`readiness`) and binds it into the pod
 //! (`service`, publish). When a fuse pod has died and come back, `recovery` puts the new mount where the old one was, containers included.
 //!
 //! | module | does |

@@ -6,7 +6,7 @@
 //! stacks mounts, one for each time that the fuse pod dies.
 //!
 //! What counts is the original, not where it is. So a dead mount is copied away from the target — the copy is in the same peer group, hence as
-//! good as the original — to a directory of the plugin's, the *anchor*, and the target is left with exactly one mount, the new one. The new mount
+//! good as the original — to a directory of the node plugin's, the *anchor*, and the target is left with exactly one mount, the new one. The new mount
 //! is also put on the anchor, from where it spreads to the containers that started with the dead one. When it dies in turn, it becomes the next
 //! anchor, for containers that were started meanwhile, and is replaced on the older anchors. Containers thus never have more than two mounts: the
 //! one that they started with, and the present one on it.
@@ -42,7 +42,7 @@ pub struct Anchored<'a> {
 }
 
 impl Anchors {
-    /// Anchors below a directory of the kubelet's, where mounts reach the node and so outlive the plugin.
+    /// Anchors below a directory of the kubelet's, where mounts reach the node and so outlive the node plugin.
     pub fn new(root: Root, directory: PathBuf) -> Self {
         Self { root, directory }
     }
@@ -69,7 +69,7 @@ impl Anchors {
         self.remove_directory(&self.of_volume(volume))
     }
 
-    /// Removes anchors whose volumes are published no more, as a plugin leaves them that was killed in between.
+    /// Removes anchors whose volumes are published no more, as a node plugin leaves them that was killed in between.
     ///
     /// # Errors
     /// One stays, or the directory cannot be read.

@@ -13,13 +13,13 @@ use crate::mount::mountinfo::Table;
 
 /// A look at the mounts of all processes of the node.
 #[derive(Debug, Clone)]
-pub struct Users {
+pub struct PeerGroups {
     proc: PathBuf,
     /// What the paths of anchors contain, in whatever namespace they are seen.
     ignored: String,
 }
 
-impl Users {
+impl PeerGroups {
     /// Looks through a procfs. `anchors` is the anchors' directory: copies of anchors are no users of them.
     ///
     /// # Errors
@@ -46,7 +46,7 @@ impl Users {
     ///
     /// # Errors
     /// procfs cannot be read.
-    pub fn groups(&self) -> io::Result<HashSet<u32>> {
+    pub fn in_use(&self) -> io::Result<HashSet<u32>> {
         let (mut namespaces, mut groups) = (HashSet::new(), HashSet::new());
         for entry in fs::read_dir(&self.proc)? {
             let process = entry?.path();
@@ -113,9 +113,9 @@ mod tests {
             "1 0 0:1 / /data rw master:6 - fuse x rw\n2 0 0:2 / /more rw shared:7 master:8 - fuse x rw\n",
         );
         process(proc.path(), "19", "3", "1 0 0:1 / /data rw master:9 - fuse x rw\n");
-        let users = Users::new(proc.path(), Path::new("/k/csi-plugins/d/anchors")).unwrap();
+        let peers = PeerGroups::new(proc.path(), Path::new("/k/csi-plugins/d/anchors")).unwrap();
         // Process 18 or 19 stands for the namespace that they share.
-        let groups = users.groups().unwrap();
+        let groups = peers.in_use().unwrap();
         assert!(groups == HashSet::from([6, 7, 8]) || groups == HashSet::from([9]), "{groups:?}");
     }
 
@@ -124,7 +124,7 @@ mod tests {
         let proc = tempfile::tempdir().unwrap();
         symlink("1", proc.path().join("self")).unwrap();
         assert!(
-            Users::new(proc.path(), Path::new("/a"))
+            PeerGroups::new(proc.path(), Path::new("/a"))
                 .unwrap_err()
                 .to_string()
                 .contains("hostPID")

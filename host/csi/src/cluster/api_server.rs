@@ -1,7 +1,7 @@
 //! The real API server.
 //!
 //! Two identities: the node's labels are read and written with the kubelet's own where its kubeconfig is given, so that the API server itself
-//! confines the plugin to its node; everything else with the pod's service account, which may only read.
+//! confines the node plugin to its node; everything else with the pod's service account, which may only read.
 //!
 //! A label is set without asking first whether it is there. A patch that changes nothing is one request and no write, while a cache, or a look just
 //! before, may be wrong exactly when a controller removes the label at that moment; then no fuse pod would ever come.

@@ -1,4 +1,4 @@
-//! What the plugin asks of the API server: five questions and answers, so that tests can do without one.
+//! What the node plugin asks of the API server: five questions and answers, so that tests can do without one.
 
 pub mod api_server;
 mod runtime_ref;
@@ -42,10 +42,10 @@ pub enum Recovered {
     Failed(String),
 }
 
-/// The API server, as far as the plugin needs it.
+/// The API server, as far as the node plugin needs it.
 #[async_trait]
 pub trait Cluster: Send + Sync + std::fmt::Debug {
-    /// A PersistentVolume of this plugin's driver; none if it does not exist.
+    /// A PersistentVolume of this node plugin's driver; none if it does not exist.
     async fn volume(&self, name: &str) -> Result<Option<Volume>, ClusterError>;
 
     /// The node label that brings a runtime's fuse pod.

@@ -1,7 +1,7 @@
 //! System calls on mounts.
 //!
 //! A bind mount is prepared on a *workbench* before anybody sees it, for two reasons. Read-only must be set there: set on a mount that has already
-//! spread to the node, it would only hold in the plugin's own mount namespace. And the mount must leave the peer group of the fuse pod's mount:
+//! spread to the node, it would only hold in the node plugin's own mount namespace. And the mount must leave the peer group of the fuse pod's mount:
 //! inside it, whatever happens to one pod's mount would happen to those of all others, and a fuse pod that mounts over its own dead mount would
 //! stack mounts in every container.
 
@@ -27,7 +27,7 @@ use crate::error::{Attempt, Error};
 use crate::mount::mountinfo::Table;
 use crate::mount::target::Target;
 
-/// Where mounts are prepared: a small file system of the plugin's own, private to its mount namespace.
+/// Where mounts are prepared: a small file system of the node plugin's own, private to its mount namespace.
 #[derive(Debug)]
 pub struct Workbench {
     directory: PathBuf,

@@ -27,7 +27,7 @@ pub enum Found {
     Directory,
     /// A symbolic link.
     Link,
-    /// Something that this plugin does not make.
+    /// Something that this node plugin does not make.
     Other,
 }
 

@@ -32,11 +32,11 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from
 pub async fn run(context: Arc<Context>, stop: CancellationToken) {
     let mut watch = context.watch.clone();
     let mut pause = PAUSES.0;
-    // What was said about a target that could not be repaired, so as not to say it again.
-    let mut said = HashMap::new();
+    // What was reported about a target that could not be repaired, so as not to say it again.
+    let mut reported = HashMap::new();
     loop {
         watch.mark();
-        let all_done = match pass(&context, &mut said).await {
+        let all_done = match pass(&context, &mut reported).await {
             Ok(all_done) => all_done,
             Err(error) => {
                 tracing::warn!(%error, "recovery");
@@ -61,7 +61,7 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) {
 }
 
 /// Looks at everything once. False if something is left that no change of mounts will announce.
-async fn pass(context: &Arc<Context>, said: &mut HashMap<PathBuf, String>) -> Result<bool, Error> {
+async fn pass(context: &Arc<Context>, reported: &mut HashMap<PathBuf, String>) -> Result<bool, Error> {
     let table = Table::read().attempt("reading", "/proc/self/mountinfo")?;
     let mut broken: BTreeMap<PathBuf, Vec<Place>> = BTreeMap::new();
     for record in context.records.all() {
@@ -70,7 +70,7 @@ async fn pass(context: &Arc<Context>, said: &mut HashMap<PathBuf, String>) -> Re
         }
     }
     if broken.is_empty() {
-        said.clear();
+        reported.clear();
         return Ok(true);
     }
     // One file system that does not answer must not keep the others waiting.
@@ -83,16 +83,16 @@ async fn pass(context: &Arc<Context>, said: &mut HashMap<PathBuf, String>) -> Re
         for (place, result) in results? {
             match result {
                 Ok(true) => {
-                    said.remove(&place.wanted.target);
-                    tell(context, &place, Recovered::Succeeded);
+                    reported.remove(&place.wanted.target);
+                    publish_event(context, &place, Recovered::Succeeded);
                     repaired.push(place);
                 }
                 Ok(false) => all_done = false,
                 Err(error) => {
                     all_done = false;
                     let message = error.to_string();
-                    if said.insert(place.wanted.target.clone(), message.clone()).as_ref() != Some(&message) {
-                        tell(context, &place, Recovered::Failed(message));
+                    if reported.insert(place.wanted.target.clone(), message.clone()).as_ref() != Some(&message) {
+                        publish_event(context, &place, Recovered::Failed(message));
                     }
                 }
             }
@@ -105,7 +105,7 @@ async fn pass(context: &Arc<Context>, said: &mut HashMap<PathBuf, String>) -> Re
 }
 
 /// Writes an event, without making recovery wait for the API server.
-fn tell(context: &Arc<Context>, place: &Place, how: Recovered) {
+fn publish_event(context: &Arc<Context>, place: &Place, how: Recovered) {
     let Some(runtime) = place.volume.runtime.clone() else { return };
     let (cluster, target) = (context.cluster.clone(), place.wanted.target.display().to_string());
     tokio::spawn(async move {

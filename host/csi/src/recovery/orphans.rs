@@ -1,4 +1,4 @@
-//! What earlier processes left behind, and what Fluid's plugin mounted before this one.
+//! What earlier processes left behind, and what Fluid's node plugin mounted before this one.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ struct VolumeData {
     volume: String,
 }
 
-/// Puts things in order when the plugin starts. What cannot be put in order is logged: it must not keep the plugin from serving pods.
+/// Puts things in order when the node plugin starts. What cannot be put in order is logged: it must not keep the node plugin from serving pods.
 pub async fn sweep(context: &Arc<Context>) {
     let warn = |what: &str, result: Result<(), Error>| {
         if let Err(error) = result {
@@ -35,7 +35,7 @@ pub async fn sweep(context: &Arc<Context>) {
         }
     };
     warn("records of targets that are gone stay", context.blocking(forget_gone).await);
-    warn("targets of another plugin are not looked after", adopt(context).await);
+    warn("targets of another node plugin are not looked after", adopt(context).await);
     warn("dead mounts stay", clear_dead(context).await);
 }
 

@@ -63,7 +63,7 @@ pub(super) fn out_of_date(context: &Context, table: &Table, record: &Arc<Record>
 }
 
 /// The parts of a volume that the kubelet has mounted for `subPath`s: `<pod>/volume-subpaths/<volume>/<container>/<index>`, for a volume at
-/// `<pod>/volumes/kubernetes.io~csi/<volume>/mount`. The lowest mount at each, which is the one the kubelet made or this plugin put there.
+/// `<pod>/volumes/kubernetes.io~csi/<volume>/mount`. The lowest mount at each, which is the one the kubelet made or this node plugin put there.
 fn parts<'a>(table: &'a Table, target: &Path) -> impl Iterator<Item = &'a Mount> + use<'a> {
     let volume = target.parent();
     let pod = volume.and_then(|volume| volume.ancestors().nth(3));

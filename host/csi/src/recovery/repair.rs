@@ -93,8 +93,8 @@ pub fn put_in_place(context: &Context, volume: &Record, target: &Target, opened:
 
 /// Removes anchors that no container needs any more.
 pub(super) fn prune(context: &Context, repaired: &[Place]) -> Result<(), Error> {
-    let Some(users) = &context.users else { return Ok(()) };
-    let groups = users.groups().attempt("reading the mounts of the node's processes in", "/proc")?;
+    let Some(peers) = &context.peers else { return Ok(()) };
+    let groups = peers.in_use().attempt("reading the mounts of the node's processes in", "/proc")?;
     for place in repaired {
         // Whoever works on it now will be followed by another look.
         let Some(_held) = context.locks.take_for_recovery(place.volume.target.to_string_lossy()) else {

@@ -1,8 +1,8 @@
-//! Makes the plugin known to the kubelet.
+//! Makes the node plugin known to the kubelet.
 //!
-//! The kubelet watches a directory for sockets and asks each which plugin it belongs to: one service with two methods. That is less than the
+//! The kubelet watches a directory for sockets and asks each which node plugin it belongs to: one service with two methods. That is less than the
 //! sidecar that usually does it costs, an image, a container with its memory, and a second process that must agree with this one on paths; and
-//! built in, the plugin is announced exactly when its own socket is served, and learns itself when the kubelet refuses it.
+//! built in, the node plugin is announced exactly when its own socket is served, and learns itself when the kubelet refuses it.
 
 use tonic::{Request, Response, Status};
 
@@ -16,12 +16,12 @@ const VERSIONS: [&str; 1] = ["1.0.0"];
 
 /// Answers the kubelet. A restarted kubelet asks again.
 #[derive(Debug, Clone)]
-pub struct RegistrationService {
+pub struct AnnounceService {
     driver: String,
     endpoint: String,
 }
 
-impl RegistrationService {
+impl AnnounceService {
     /// Announces a driver with its CSI socket.
     pub fn new(driver: String, endpoint: String) -> Self {
         Self { driver, endpoint }
@@ -29,7 +29,7 @@ impl RegistrationService {
 }
 
 #[async_trait::async_trait]
-impl Registration for RegistrationService {
+impl Registration for AnnounceService {
     async fn get_info(&self, _: Request<api::InfoRequest>) -> Result<Response<api::PluginInfo>, Status> {
         Ok(Response::new(api::PluginInfo {
             r#type: PLUGIN_TYPE.to_owned(),
@@ -48,7 +48,7 @@ impl Registration for RegistrationService {
             tracing::info!(driver = %self.driver, "registered with the kubelet");
         } else {
             // The kubelet tries again by itself, with growing pauses.
-            tracing::error!(driver = %self.driver, error = %status.error, "the kubelet refuses the plugin");
+            tracing::error!(driver = %self.driver, error = %status.error, "the kubelet refuses the node plugin");
         }
         Ok(Response::new(api::RegistrationStatusResponse {}))
     }

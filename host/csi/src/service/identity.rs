@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status};
 use crate::service::proto::csi;
 use crate::service::proto::csi::identity_server::Identity;
 
-/// Says who the plugin is. It offers nothing to a controller: volumes are made by the operator, not by a provisioner.
+/// Says who the node plugin is. It offers nothing to a controller: volumes are made by the operator, not by a provisioner.
 #[derive(Debug, Clone)]
 pub struct IdentityService {
     driver: String,

@@ -1,4 +1,4 @@
-//! Starts a plugin and serves until it is told to stop.
+//! Starts a node plugin and serves until it is told to stop.
 
 mod announce;
 mod authority;
@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::error::{Attempt, Error};
 use crate::recovery::{self, orphans};
-use crate::service::announce::RegistrationService;
+use crate::service::announce::AnnounceService;
 use crate::service::authority::with_plain_authority;
 use crate::service::identity::IdentityService;
 use crate::service::node::NodeService;
@@ -38,7 +38,7 @@ const SOCKET_MODE: u32 = 0o600;
 /// Serves the kubelet until `stop`. Calls under way are finished, mounts stay.
 ///
 /// # Errors
-/// The plugin cannot start: a directory is missing, a socket cannot be made, mounting is not permitted.
+/// The node plugin cannot start: a directory is missing, a socket cannot be made, mounting is not permitted.
 pub async fn serve(config: Config, cluster: Arc<dyn Cluster>, stop: CancellationToken) -> Result<(), Error> {
     let (driver, endpoint, announcement) = (config.driver.clone(), config.endpoint.clone(), config.registration_socket());
     let recover = config.recovery && !config.symlink;
@@ -50,7 +50,7 @@ pub async fn serve(config: Config, cluster: Arc<dyn Cluster>, stop: Cancellation
     let services = Server::builder()
         .add_service(IdentityServer::new(IdentityService::new(driver.clone())))
         .add_service(NodeServer::new(NodeService::new(context.clone())));
-    let announced = RegistrationService::new(driver, endpoint.display().to_string());
+    let announced = AnnounceService::new(driver, endpoint.display().to_string());
     let announcing = Server::builder().add_service(RegistrationServer::new(announced));
     let recovering = async {
         if recover {
@@ -74,7 +74,7 @@ impl Socket {
         if let Some(directory) = path.parent() {
             fs::create_dir_all(directory).attempt("making directory", directory)?;
         }
-        // Of a process that was killed. Two plugins cannot run at once: the DaemonSet replaces one after the other.
+        // Of a process that was killed. Two node plugins cannot run at once: the DaemonSet replaces one after the other.
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("removing", path, error)),
             _ => {}
@@ -122,7 +122,7 @@ mod tests {
         let path = directory.path().join("registry/reg.sock");
         let socket = Socket::listen(&path).unwrap();
         let stop = CancellationToken::new();
-        let service = RegistrationService::new(DRIVER.to_owned(), "/csi/csi.sock".to_owned());
+        let service = AnnounceService::new(DRIVER.to_owned(), "/csi/csi.sock".to_owned());
         let served = tokio::spawn({
             let stop = stop.clone();
             async move {

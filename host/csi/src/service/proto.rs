@@ -6,7 +6,7 @@ pub mod csi {
     tonic::include_proto!("csi.v1");
 }
 
-/// How a plugin makes itself known to the kubelet.
+/// How a node plugin makes itself known to the kubelet.
 pub mod registration {
     #![allow(missing_docs, clippy::all)]
     tonic::include_proto!("pluginregistration");

@@ -1,6 +1,6 @@
 //! One operation at a time on a volume or a target.
 //!
-//! A second call of the kubelet is refused rather than queued: it asks again. For recovery it waits: that is done in a moment, and what the plugin
+//! A second call of the kubelet is refused rather than queued: it asks again. For recovery it waits: that is done in a moment, and what the node plugin
 //! does on its own account is no reason for a pod to wait until the kubelet asks again. Recovery in turn leaves alone what is being worked on.
 
 use std::collections::HashMap;

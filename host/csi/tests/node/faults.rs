@@ -126,14 +126,14 @@ fn what_is_no_mount_is_not_deleted() {
 
 #[test]
 #[ignore = "needs root and mount namespaces"]
-fn a_plugin_that_starts_again_knows_its_mounts_and_cleans_up() {
-    isolated("faults::a_plugin_that_starts_again_knows_its_mounts_and_cleans_up", || async {
+fn a_node_plugin_that_starts_again_knows_its_mounts_and_cleans_up() {
+    isolated("faults::a_node_plugin_that_starts_again_knows_its_mounts_and_cleans_up", || async {
         let mut node = Node::start().await;
         let (fuse, target) = (node.fuse_path("a"), node.target("p", "a"));
         mount_working(&fuse, "old");
         node.publish("p", "a").await.unwrap();
         node.publish("gone", "a").await.unwrap();
-        // While no plugin runs: the fuse pod is replaced, a pod is removed with all its directories, and another runtime's fuse dies.
+        // While no node plugin runs: the fuse pod is replaced, a pod is removed with all its directories, and another runtime's fuse dies.
         node.stop().await;
         assert_eq!(who(&target), "old");
         unmount_lazily(&fuse);
@@ -145,7 +145,7 @@ fn a_plugin_that_starts_again_knows_its_mounts_and_cleans_up() {
         eventually("the new file system is in the pod", || who(&target) == "new").await;
         assert_eq!(mounts_on(&target), 1);
         assert_eq!(mounts_on(&node.fuse_path("dead")), 0);
-        assert_eq!(fs::read_dir(node.config.plugin_dir().join("published")).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(node.config.driver_dir().join("published")).unwrap().count(), 1);
         node.publish("p", "a").await.unwrap();
         node.unpublish("p", "a").await.unwrap();
         assert_eq!((mounts_on(&target), node.anchor_mounts()), (0, 0));

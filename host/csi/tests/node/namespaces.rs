@@ -57,7 +57,7 @@ pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// A process in a mount namespace of its own: a container, or the node beside the plugin's container.
+/// A process in a mount namespace of its own: a container, or the node beside the node plugin's container.
 pub struct Namespace {
     child: Child,
     stdin: Option<ChildStdin>,

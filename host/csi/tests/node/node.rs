@@ -1,4 +1,4 @@
-//! A node: directories, a running plugin, and what the kubelet would ask of it.
+//! A node: directories, a running node plugin, and what the kubelet would ask of it.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ use wasser_csi::proto::csi::volume_capability::{AccessMode, AccessType, MountVol
 use crate::cluster::FakeCluster;
 use crate::namespaces;
 
-/// A node with a plugin.
+/// A node with a node plugin.
 pub struct Node {
     pub config: Config,
     pub cluster: Arc<FakeCluster>,
@@ -33,12 +33,12 @@ pub struct Node {
 }
 
 impl Node {
-    /// A node whose plugin runs.
+    /// A node whose node plugin runs.
     pub async fn start() -> Self {
         Self::start_with(|_| {}).await
     }
 
-    /// A node whose plugin runs with other settings.
+    /// A node whose node plugin runs with other settings.
     pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let path = namespaces::directory();
         // A mount of the node's own, shared like the root of a real node.
@@ -61,19 +61,19 @@ impl Node {
         node
     }
 
-    /// Starts the plugin.
+    /// Starts the node plugin.
     pub async fn run(&mut self) {
         let stop = CancellationToken::new();
         let task = tokio::spawn(wasser_csi::serve(self.config.clone(), self.cluster.clone(), stop.clone()));
         let registration = self.config.registration_socket();
         while !registration.exists() {
-            assert!(!task.is_finished(), "the plugin ended: {:?}", task.await);
+            assert!(!task.is_finished(), "the node plugin ended: {:?}", task.await);
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         self.running = Some((stop, task));
     }
 
-    /// Stops the plugin.
+    /// Stops the node plugin.
     pub async fn stop(&mut self) {
         let (stop, task) = self.running.take().unwrap();
         stop.cancel();
@@ -88,7 +88,7 @@ impl Node {
             let path = path.clone();
             async move { UnixStream::connect(path).await.map(TokioIo::new) }
         });
-        Endpoint::from_static("http://plugin")
+        Endpoint::from_static("http://driver")
             .connect_with_connector(connector)
             .await
             .unwrap()
@@ -180,9 +180,9 @@ impl Node {
         self.client().await.node_unpublish_volume(request).await
     }
 
-    /// How many mounts the plugin keeps as anchors.
+    /// How many mounts the node plugin keeps as anchors.
     pub fn anchor_mounts(&self) -> usize {
-        let anchors = self.config.plugin_dir().join("anchors");
+        let anchors = self.config.driver_dir().join("anchors");
         Table::read()
             .unwrap()
             .iter()

@@ -58,7 +58,7 @@ fn publishing_a_mount_that_is_up_takes_less_than_20_ms() {
         }
         times.sort();
         println!("publish: fastest {:?}, median {:?}, longest {:?}", times[0], times[15], times[29]);
-        // What other work on the machine adds is not the plugin's; this is one that was let alone.
+        // What other work on the machine adds is not the node plugin's; this is one that was let alone.
         assert!(times[0] < Duration::from_millis(20), "{times:?}");
     });
 }
@@ -304,8 +304,8 @@ fn a_volume_can_be_published_as_a_link() {
 
 #[test]
 #[ignore = "needs root and mount namespaces"]
-fn the_kubelet_is_told_where_the_plugin_is() {
-    isolated("publish::the_kubelet_is_told_where_the_plugin_is", || async {
+fn the_kubelet_learns_where_the_node_plugin_is() {
+    isolated("publish::the_kubelet_learns_where_the_node_plugin_is", || async {
         let node = Node::start().await;
         let mut client = RegistrationClient::new(Node::channel(&node.config.registration_socket()).await);
         let info = client.get_info(registration_api::InfoRequest {}).await.unwrap().into_inner();

@@ -269,12 +269,12 @@ fn a_failure_is_told_once_and_ends_with_its_cause() {
 
 #[test]
 #[ignore = "needs root and mount namespaces"]
-fn a_plugin_that_sees_the_mount_root_as_a_slave_recovers_as_well() {
+fn a_node_plugin_that_sees_the_mount_root_as_a_slave_recovers_as_well() {
     isolated(
-        "recovery::a_plugin_that_sees_the_mount_root_as_a_slave_recovers_as_well",
+        "recovery::a_node_plugin_that_sees_the_mount_root_as_a_slave_recovers_as_well",
         || async {
             let node = Node::start_with(|config| {
-                // HostToContainer: the plugin receives the fuse pods' mounts and sends nothing back.
+                // HostToContainer: the node plugin receives the fuse pods' mounts and sends nothing back.
                 fs::create_dir_all(&config.mount_root).unwrap();
                 mount_bind(&config.mount_root, &config.mount_root).unwrap();
                 mount_change(&config.mount_root, MountPropagationFlags::SHARED).unwrap();

@@ -27,7 +27,7 @@ pub struct NodeService {
 }
 
 impl NodeService {
-    /// The service of a plugin.
+    /// The service of a node plugin.
     pub fn new(context: Arc<Context>) -> Self {
         Self { context }
     }

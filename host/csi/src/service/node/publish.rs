@@ -66,7 +66,7 @@ pub(super) async fn publish(context: Arc<Context>, request: NodePublishVolumeReq
     context
         .blocking(move |context| {
             let target = Target::make(&context.kubelet, &record.target)?;
-            // The record comes first: if the plugin ends here, the next one does the rest.
+            // The record comes first: if the node plugin ends here, the next one does the rest.
             context.records.put(record.clone())?;
             let done = if record.symlink {
                 link(&target, &record)

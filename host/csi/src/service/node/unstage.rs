@@ -112,7 +112,7 @@ fn check_unused(context: &Context, id: &str) -> Result<(), Error> {
             return Err(in_use(&record.target));
         }
     }
-    // Mounts without a record: made by Fluid's plugin. There, the directory is named like the volume, which is named like its handle.
+    // Mounts without a record: made by Fluid's node plugin. There, the directory is named like the volume, which is named like its handle.
     let pods = context.kubelet.real().join("pods");
     let end = std::path::Path::new("volumes/kubernetes.io~csi").join(id).join("mount");
     let others = table
