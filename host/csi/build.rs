@@ -1,10 +1,12 @@
 //! Compiles the two protocols that the kubelet speaks with a node plugin.
 //!
-//! `protox` reads them in Rust, so that no `protoc` has to be installed; the generated code is not checked in, so that it cannot drift.
+//! `protox` reads them in Rust, so that no `protoc` has to be installed; the generated code is not
+//! checked in, so that it cannot drift.
 
 use std::error::Error;
 
-/// What the messages of the services offered are called; the rest of CSI is left out, it would only be compiled and never used.
+/// The prefixes of the messages in the offered services. The rest of CSI is left out, because it
+/// would be compiled and never used.
 const USED: [&str; 10] = [
     "ControllerGetCapabilities",
     "ControllerServiceCapability",
@@ -24,17 +26,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     for file in files.file.iter_mut().filter(|file| file.package() == "csi.v1") {
         file.service
             .retain(|service| matches!(service.name(), "Identity" | "Node" | "Controller"));
-        // No controller is offered; the suite of CSI's own tests asks one what it can, so the test has one that can nothing.
+        // No controller is offered. CSI's own test suite asks one for its capabilities, so the
+        // tests have one without any.
         for controller in file.service.iter_mut().filter(|service| service.name() == "Controller") {
             controller.method.retain(|method| method.name() == "ControllerGetCapabilities");
         }
         file.message_type
             .retain(|message| USED.iter().any(|used| message.name().starts_with(used)) || message.name() == "CapacityRange");
         file.enum_type.clear();
-        // Comments go by the position in the file, which has just changed.
+        // Comments refer to positions in the file, which have just changed.
         file.source_code_info = None;
     }
-    // Clients are for the tests; they bring their own connection. Methods not offered answer that they are not.
+    // Clients are for the tests, which bring their own connection. Other methods answer that they
+    // are not implemented.
     tonic_prost_build::configure()
         .build_transport(false)
         .generate_default_stubs(true)

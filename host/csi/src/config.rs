@@ -1,40 +1,44 @@
-//! What the node plugin is told when it starts.
+//! The settings of the node plugin.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The name of the driver, in volumes and in the kubelet.
+/// The name of the driver, in volumes and for the kubelet.
 pub const DRIVER: &str = "fuse.csi.fluid.io";
 
-/// What the node plugin is told when it starts.
+/// The settings of the node plugin.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The name of the node, as the API server knows it.
+    /// The name of the node in the API server.
     pub node_id: String,
     /// The CSI driver's name.
     pub driver: String,
-    /// The kubelet's root directory. Must be mounted here under the same path as on the node, shared in both directions.
+    /// The kubelet's root directory. It must be mounted here under the same path as on the node,
+    /// shared in both directions.
     pub kubelet_root: PathBuf,
-    /// The directory below which fuse pods mount; under the same path as on the node.
+    /// The directory below which fuse pods mount. It must have the same path as on the node.
     pub mount_root: PathBuf,
-    /// The CSI socket; below the kubelet's root directory, since the kubelet is told this path.
+    /// The CSI socket. It must be below the kubelet's root directory, because the kubelet connects
+    /// to this path.
     pub endpoint: PathBuf,
-    /// A directory of the node plugin's own, outside the kubelet's: mounts are prepared there.
+    /// The directory in which mounts are prepared. It must be outside the kubelet's root directory.
     pub work_dir: PathBuf,
     /// A procfs that shows the node's processes, if there is one; see [`crate::anchors::peers`].
     pub host_proc: Option<PathBuf>,
-    /// Publish volumes by symbolic link instead of a bind mount, whatever they say themselves.
+    /// Whether all volumes are published by a symbolic link instead of a bind mount, whatever their
+    /// attributes say.
     pub symlink: bool,
-    /// Whether mounts whose fuse pod has been replaced are mounted anew.
+    /// Whether mounts are replaced after their fuse pod was replaced.
     pub recovery: bool,
-    /// How long publish waits for the fuse pod's mount.
+    /// The longest time that publish waits for the fuse pod's mount.
     pub publish_timeout: Duration,
-    /// How long a mounted file system may take to answer before it counts as hanging.
+    /// The longest time that a mounted file system may take to answer before it counts as hanging.
     pub probe_timeout: Duration,
 }
 
 impl Config {
-    /// A configuration with the usual paths below the kubelet's root directory, and the usual times.
+    /// Returns a configuration with the default paths below the kubelet's root directory, and the
+    /// default times.
     pub fn new(node_id: impl Into<String>, kubelet_root: impl Into<PathBuf>, mount_root: impl Into<PathBuf>) -> Self {
         let kubelet_root = kubelet_root.into();
         Self {
@@ -52,17 +56,17 @@ impl Config {
         }
     }
 
-    /// Where the socket is unless said otherwise: `<kubelet root>/csi-plugins/<driver>/csi.sock`.
+    /// Returns the default path of the CSI socket: `<kubelet root>/csi-plugins/<driver>/csi.sock`.
     pub fn default_endpoint(kubelet_root: &Path, driver: &str) -> PathBuf {
         driver_dir(kubelet_root, driver).join("csi.sock")
     }
 
-    /// Where the node plugin keeps what must outlive it: records of what was published, and anchors.
+    /// Returns the directory of what must outlive the process: records, notes and anchors.
     pub fn driver_dir(&self) -> PathBuf {
         driver_dir(&self.kubelet_root, &self.driver)
     }
 
-    /// The socket in which the kubelet finds the node plugin.
+    /// Returns the path at which the kubelet looks for the announcement of the driver.
     pub fn registration_socket(&self) -> PathBuf {
         self.kubelet_root.join("plugins_registry").join(format!("{}-reg.sock", self.driver))
     }

@@ -1,4 +1,4 @@
-//! What the parts of a running node plugin share.
+//! The state that all parts of a running node plugin share.
 
 use std::sync::Arc;
 
@@ -16,37 +16,37 @@ use crate::volume::locks::Locks;
 use crate::volume::published::Records;
 use crate::volume::staged::Staged;
 
-/// What the parts of a running node plugin share.
+/// The state that all parts of a running node plugin share.
 #[derive(Debug)]
 pub struct Context {
-    /// What the node plugin was told.
+    /// The settings.
     pub config: Config,
     /// The API server.
     pub cluster: Arc<dyn Cluster>,
-    /// The kubelet's directory: targets are below.
+    /// The kubelet's root directory, which contains all targets.
     pub kubelet: Root,
-    /// Where fuse pods mount: sources are below.
+    /// The mount root, which contains all sources.
     pub mount_root: Root,
-    /// Where mounts are prepared.
+    /// The place where mounts are prepared.
     pub workbench: Workbench,
-    /// When mounts change.
+    /// Reports when mounts change.
     pub watch: MountWatch,
-    /// What is being worked on.
+    /// The volumes and targets that are being worked on.
     pub locks: Locks,
-    /// What was published.
+    /// The published targets.
     pub records: Records,
-    /// What is staged.
+    /// The staged volumes.
     pub staged: Staged,
-    /// How running containers are reached.
+    /// The way of new mounts into running containers.
     pub anchors: Anchors,
-    /// Which of them are needed, where that can be found out.
+    /// Finds the anchors that are still needed; `None` if the node's processes cannot be seen.
     pub peers: Option<PeerGroups>,
     /// Asks file systems whether they answer.
     pub prober: Prober,
 }
 
 impl Context {
-    /// Prepares a node plugin: directories, workbench, watch, records. To be called in a tokio runtime.
+    /// Prepares directories, workbench, watch and records. Must be called in a tokio runtime.
     ///
     /// # Errors
     /// A directory is missing or cannot be used.
@@ -92,7 +92,7 @@ impl Context {
     /// Runs system calls that may block, away from the threads that serve requests.
     ///
     /// # Errors
-    /// Those of the work; [`Error::Task`] if it panicked.
+    /// Returns the errors of the work, and [`Error::Task`] if it panicked.
     pub async fn blocking<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> Result<T, Error> + Send + 'static,

@@ -1,4 +1,4 @@
-//! What can go wrong, in the words that end up in a pod's events.
+//! Errors, in the words that end up in a pod's events.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use tonic::{Code, Status};
 
 use crate::cluster::ClusterError;
 
-/// What can go wrong. Every variant has one gRPC code; the kubelet tries again in any case.
+/// An error of a call. Every variant has one gRPC code; the kubelet repeats the call in any case.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A field of the request or an attribute of the volume is missing.
@@ -16,33 +16,33 @@ pub enum Error {
     /// A field of the request or an attribute of the volume cannot be used.
     #[error("{what} is {value:?}: {why}")]
     Invalid {
-        /// Which field.
+        /// The name of the field.
         what: &'static str,
-        /// What it says.
+        /// Its value.
         value: String,
-        /// What it should be.
+        /// The values that it can have.
         why: String,
     },
-    /// A path that leads, or would lead, out of the directory it must stay in.
+    /// A path leads, or would lead, out of the directory that it must stay in.
     #[error("{path} is refused: {why}")]
     Refused {
         /// The path.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         why: String,
     },
     /// Another call works on the same volume or target.
     #[error("another operation on {0} is under way")]
     Busy(String),
-    /// The fuse pod's mount did not come in time.
+    /// The fuse pod's mount did not appear in time.
     #[error("{0}")]
     NotReady(String),
-    /// The file system is there, the directory asked for is not in it.
+    /// The file system is mounted, but does not contain the requested directory.
     #[error("sub path {sub_path:?} does not exist in {fluid_path}: create it, or correct the dataset's mount point")]
     NoSubPath {
-        /// The directory asked for.
+        /// The requested directory.
         sub_path: String,
-        /// Where the file system is mounted.
+        /// The mount point of the file system.
         fluid_path: PathBuf,
     },
     /// Pods still use the volume.
@@ -50,7 +50,7 @@ pub enum Error {
     InUse {
         /// The volume.
         volume: String,
-        /// Where.
+        /// The target at which it is mounted.
         target: PathBuf,
     },
     /// The target is published in another way.
@@ -58,31 +58,31 @@ pub enum Error {
     Incompatible {
         /// The target.
         target: PathBuf,
-        /// How it is mounted.
+        /// The way in which it is mounted.
         is: &'static str,
-        /// How it should be.
+        /// The requested way.
         wanted: &'static str,
     },
     /// A system call failed.
     #[error("{action} {path}: {source}")]
     Io {
-        /// What was attempted.
+        /// The attempted action.
         action: &'static str,
-        /// On what.
+        /// Its object.
         path: PathBuf,
-        /// What the kernel says.
+        /// The kernel's answer.
         source: io::Error,
     },
     /// The API server could not be asked, or refused.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
-    /// A defect: a task of the node plugin itself ended unexpectedly.
+    /// A task of the node plugin itself ended unexpectedly, which is a defect.
     #[error("internal task failed: {0}")]
     Task(#[from] tokio::task::JoinError),
 }
 
 impl Error {
-    /// A failed system call.
+    /// Returns the error of a failed system call.
     pub fn io(action: &'static str, path: impl AsRef<Path>, source: impl Into<io::Error>) -> Self {
         Self::Io {
             action,
@@ -91,7 +91,7 @@ impl Error {
         }
     }
 
-    /// The code for the kubelet.
+    /// Returns the code for the kubelet.
     pub fn code(&self) -> Code {
         match self {
             Self::Missing(_) | Self::Invalid { .. } | Self::Refused { .. } => Code::InvalidArgument,
@@ -113,12 +113,12 @@ impl From<Error> for Status {
     }
 }
 
-/// Adds to a failed system call what was attempted, on what.
+/// Adds the attempted action and its object to a failed system call.
 pub trait Attempt<T> {
-    /// Names the attempt.
+    /// Adds the action and its object.
     ///
     /// # Errors
-    /// The failure, named.
+    /// Returns the failure with both.
     fn attempt(self, action: &'static str, path: impl AsRef<Path>) -> Result<T, Error>;
 }
 

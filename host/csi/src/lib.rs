@@ -1,18 +1,24 @@
-//! The node plugin of `fuse.csi.fluid.io`: what the kubelet asks to mount a dataset into a pod.
+//! The node plugin of `fuse.csi.fluid.io`: mounts Datasets into pods when the kubelet asks for it.
 //!
-//! One process on each node, the only privileged part of Wasser. It never mounts a file system itself: the fuse pod of the runtime does, below the
-//! *mount root*. The node plugin brings that pod to its node (`service`, stage), waits for its mount (`readiness`) and binds it into the pod
-//! (`service`, publish). When a fuse pod has died and come back, `recovery` puts the new mount where the old one was, containers included.
+//! One process runs on each node, the only privileged part of Wasser. It never mounts a file system
+//! itself: the fuse pod of the runtime does, below the *mount root*. The node plugin brings that
+//! pod to its node (stage), waits for its mount and binds it into the pod (publish). When a fuse
+//! pod has died and come back, recovery puts the new mount in the place of the old one, in running
+//! containers too.
+//!
+//! The folders import each other in one direction: `service` → `recovery` → `readiness` → `context`
+//! → `anchors` → `mount` → `volume` → `error` → `cluster`. What belongs to a volume is in `volume`,
+//! whoever uses it: what it says about itself, what is recorded about it, and who works on it.
 //!
 //! | module | does |
 //! |---|---|
-//! | `service` | the sockets, and the services on them: CSI, and the one that tells the kubelet where the CSI socket is |
+//! | `service` | sockets, and the services on them: CSI, and its announcement to the kubelet |
 //! | `recovery` | mounts that died or were left behind |
-//! | `anchors` | how a new mount reaches containers that already run |
-//! | `readiness` | whether a fuse pod has mounted, and whether that answers |
-//! | `mount` | what is mounted, system calls, and the paths that they may touch |
-//! | `volume` | what a volume says about itself, what was published or staged, and what is being worked on |
-//! | [`cluster`] | what is asked of the API server |
+//! | `anchors` | the way of a new mount into containers that already run |
+//! | `readiness` | the wait for a fuse pod's mount |
+//! | `mount` | the table of mounts, system calls, and the paths that they may touch |
+//! | `volume` | attributes, records and locks of volumes |
+//! | [`cluster`] | questions to the API server |
 
 mod anchors;
 pub mod cluster;

@@ -1,6 +1,6 @@
-//! Whether a fuse pod has mounted its file system, and whether that answers.
+//! The wait for a fuse pod's mount.
 //!
-//! That something is mounted is seen in mountinfo, when it changes. Whether it answers is found out by asking it ([`probe`](crate::mount::probe)).
+//! The kernel reports each mount, and [`probe`](crate::mount::probe) finds out whether it answers.
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -14,20 +14,23 @@ use crate::mount::mountinfo::{Mount, Table};
 use crate::mount::probe::Answer;
 use crate::volume::attributes::Source;
 
-/// How often a file system is asked again that is mounted but does not answer rightly, or a directory that nothing is mounted on: no event tells.
+/// The poll interval for mounts that do not answer and for directories without a mount: the kernel
+/// sends no event for either.
 const AGAIN: Duration = Duration::from_millis(250);
 
 impl Context {
-    /// The mount of a source, if it is there and of the type that it should be.
+    /// Returns the mount of a source if it is there and has the right type.
     pub fn fuse_mount<'a>(&self, table: &'a Table, source: &Source) -> Option<&'a Mount> {
         let path = self.mount_root.canonical(&source.fluid_path).ok()?;
         table.top(&path).filter(|mount| mount.is_of_type(&source.mount_type))
     }
 
-    /// Waits until a source is mounted and answers, and opens it. Without `mounted`, a directory that nothing is mounted on will do.
+    /// Waits until a source is mounted and answers, and opens it. Without `mounted`, a directory
+    /// without a mount is enough.
     ///
     /// # Errors
-    /// [`Error::NotReady`] after the deadline, with what was seen last; at once if the path is refused or the sub path does not exist.
+    /// Returns [`Error::NotReady`] after the deadline, with the last finding. Fails at once if the
+    /// path is refused or the sub path does not exist.
     pub async fn wait_ready(&self, source: &Source, mounted: bool, deadline: Instant) -> Result<OwnedFd, Error> {
         let mut watch = self.watch.clone();
         loop {
@@ -55,7 +58,7 @@ impl Context {
                 }
             };
             let next = look_again.map_or(deadline, |pause| deadline.min(Instant::now() + pause));
-            // Either there was a change or it is time; both are looked at above.
+            // The loop looks at the mounts again after a change and after the pause alike.
             let waited = timeout_at(next, watch.changed()).await;
             if waited.is_err() && next >= deadline {
                 return Err(Error::NotReady(format!(

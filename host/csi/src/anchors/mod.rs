@@ -1,17 +1,27 @@
-//! Anchors: how a new mount reaches containers that already run.
+//! Anchors: the way of a new mount into containers that already run.
 //!
-//! A container has a copy of what was mounted on the target when it started. With mount propagation, the copy receives what is mounted *on the
-//! original*, and nothing else: neither that the original is unmounted nor what is mounted in its place. So to repair a running container, the
-//! dead original must still be somewhere, and the new mount must be mounted on it. Mounting it on the target, on top of the dead one, is what
-//! stacks mounts, one for each time that the fuse pod dies.
+//! A container has a copy of the mount that was on the target when it started. With mount
+//! propagation, the copy receives what is mounted *on the original*, and nothing else: neither that
+//! the original is unmounted nor what is mounted in its place. To repair a running container, the
+//! dead original must therefore still exist somewhere, and the new mount must be mounted on it.
+//! Mounting it on the target, on top of the dead one, would stack one mount for each death of the
+//! fuse pod.
 //!
-//! What counts is the original, not where it is. So a dead mount is copied away from the target — the copy is in the same peer group, hence as
-//! good as the original — to a directory of the node plugin's, the *anchor*, and the target is left with exactly one mount, the new one. The new mount
-//! is also put on the anchor, from where it spreads to the containers that started with the dead one. When it dies in turn, it becomes the next
-//! anchor, for containers that were started meanwhile, and is replaced on the older anchors. Containers thus never have more than two mounts: the
-//! one that they started with, and the present one on it.
+//! The original matters, not its place. So a dead mount is copied away from the target to a
+//! directory of the node plugin, the *anchor*. The copy is in the same peer group, hence as good as
+//! the original, and the target is left with exactly one mount, the new one. The new mount is also
+//! put on the anchor, from where it spreads to the containers that started with the dead one. When
+//! it dies in turn, it becomes the next anchor, for containers that were started meanwhile, and is
+//! replaced on the older anchors.
 //!
-//! An anchor is of use as long as a container lives that started with it; [`crate::anchors::peers`] finds out.
+//! # Invariants
+//! * A target has one mount, an anchor two: a dead original, and the present mount on it.
+//! * A container never has more than two mounts: the one with which it started, and the present one
+//!   on it.
+//! * Anchors are below the kubelet's root directory, where mounts reach the node, so they outlive
+//!   the process.
+//! * An anchor stays as long as a container lives that started with it ([`peers`] finds out), and
+//!   no longer than its volume is published.
 
 pub mod peers;
 
@@ -37,23 +47,23 @@ pub struct Anchors {
 #[derive(Debug, Clone)]
 pub struct Anchored<'a> {
     anchors: &'a Anchors,
-    /// What the names of the mount points begin with, before their number.
+    /// The path of the mount points without the number at their end.
     prefix: PathBuf,
 }
 
 impl Anchors {
-    /// Anchors below a directory of the kubelet's, where mounts reach the node and so outlive the node plugin.
+    /// Returns the anchors in a directory below the kubelet's root.
     pub fn new(root: Root, directory: PathBuf) -> Self {
         Self { root, directory }
     }
 
-    /// The directory.
+    /// Returns the directory.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// The anchors of a target. `volume` is the target of the volume that it belongs to: the same, or for a mount of a part of the volume, the
-    /// target of the whole.
+    /// Returns the anchors of a target. `volume` is the target of the whole volume, of which
+    /// `target` may be a part.
     pub fn of(&self, volume: &Path, target: &Path) -> Anchored<'_> {
         Anchored {
             anchors: self,
@@ -61,18 +71,19 @@ impl Anchors {
         }
     }
 
-    /// Removes all anchors of a volume's target and of those of its parts.
+    /// Removes all anchors of a volume's target and of its parts.
     ///
     /// # Errors
-    /// One stays.
+    /// An anchor cannot be removed.
     pub fn remove(&self, volume: &Path) -> Result<(), Error> {
         self.remove_directory(&self.of_volume(volume))
     }
 
-    /// Removes anchors whose volumes are published no more, as a node plugin leaves them that was killed in between.
+    /// Removes the anchors of volumes that are no longer published. A process that was killed can
+    /// leave some.
     ///
     /// # Errors
-    /// One stays, or the directory cannot be read.
+    /// An anchor cannot be removed, or the directory cannot be read.
     pub fn retain<'a>(&self, volumes: impl Iterator<Item = &'a Path>) -> Result<(), Error> {
         let kept: HashSet<PathBuf> = volumes.map(|volume| self.of_volume(volume)).collect();
         for directory in entries(&self.directory)? {
@@ -124,10 +135,10 @@ impl Anchored<'_> {
         mount::copy(target, &anchor)
     }
 
-    /// Puts the present mount on every anchor, in place of its predecessor.
+    /// Puts the present mount on every anchor, replacing its predecessor.
     ///
     /// # Errors
-    /// A system call fails; the remaining anchors were not attempted, but will be when this is called again.
+    /// A system call fails; the next call does the remaining anchors.
     pub fn refresh(&self, present: &Prepared) -> Result<(), Error> {
         let table = Table::read().attempt("reading the mounts for", &self.prefix)?;
         for (_, path) in self.list(&table) {
@@ -142,14 +153,15 @@ impl Anchored<'_> {
         Ok(())
     }
 
-    /// Whether every anchor carries the file system with this device.
+    /// Returns whether every anchor carries the file system with this device.
     pub fn carry(&self, table: &Table, device: &str) -> bool {
         self.list(table)
             .iter()
             .all(|(_, path)| table.count(path) == 2 && table.top(path).is_some_and(|mount| mount.device == device))
     }
 
-    /// Removes anchors whose peer group nobody is in any more. The newest stays: a container that is just being made might be about to join.
+    /// Removes the anchors whose peer groups are no longer in use. The newest anchor stays, because
+    /// a container that is being created may be about to join its group.
     ///
     /// # Errors
     /// A system call fails.
@@ -166,7 +178,7 @@ impl Anchored<'_> {
         Ok(())
     }
 
-    /// The mounted anchors with their numbers, oldest first.
+    /// Returns the mounted anchors with their numbers, oldest first.
     fn list(&self, table: &Table) -> Vec<(u64, PathBuf)> {
         let number = |path: &Path| {
             let name = path.file_name()?.to_str()?;
@@ -189,7 +201,8 @@ impl Anchored<'_> {
     }
 }
 
-/// What is in a directory; nothing if it does not exist. The entries are not asked, they may be dead.
+/// Returns the entries of a directory; none if it does not exist. It does not look at the entries
+/// themselves, because their file systems may be dead.
 fn entries(directory: &Path) -> Result<Vec<PathBuf>, Error> {
     match fs::read_dir(directory) {
         Ok(entries) => entries.map(|entry| Ok(entry.attempt("reading", directory)?.path())).collect(),

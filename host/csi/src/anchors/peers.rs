@@ -1,8 +1,10 @@
-//! Which peer groups containers still receive from: what decides how long an anchor is kept.
+//! The peer groups from which containers still receive, which decide how long an anchor is kept.
 //!
-//! The kernel does not list the receivers of a group, but every process shows the mounts of its namespace, with the group that each receives
-//! from. This needs a procfs that shows the node's processes: the pod runs with `hostPID`, or has the node's `/proc` as a volume. Without one,
-//! anchors are kept as long as their pod lives: that costs two mounts for each time that the fuse pod died, and nothing else.
+//! The kernel does not list the receivers of a group, but every process shows the mounts of its
+//! namespace, each with the group from which it receives. This needs a procfs that shows the node's
+//! processes: the pod runs with `hostPID`, or has the node's `/proc` as a volume. Without one,
+//! anchors are kept as long as their pod lives, which costs two mounts for each death of the fuse
+//! pod and nothing else.
 
 use std::collections::HashSet;
 use std::fs;
@@ -11,19 +13,21 @@ use std::path::{Path, PathBuf};
 
 use crate::mount::mountinfo::Table;
 
-/// A look at the mounts of all processes of the node.
+/// The peer groups of the mounts of all processes on the node.
 #[derive(Debug, Clone)]
 pub struct PeerGroups {
     proc: PathBuf,
-    /// What the paths of anchors contain, in whatever namespace they are seen.
+    /// A part of the path of every anchor, in whatever namespace it is seen.
     ignored: String,
 }
 
 impl PeerGroups {
-    /// Looks through a procfs. `anchors` is the anchors' directory: copies of anchors are no users of them.
+    /// Returns the peer groups that a procfs shows. Copies of anchors, which are below `anchors`,
+    /// do not count as users of them.
     ///
     /// # Errors
-    /// The directory is no procfs, or one that shows only this process's own pod: then nobody would seem to use anything.
+    /// The directory is not a procfs, or one that shows only the processes of this container: no
+    /// anchor would seem to be in use.
     pub fn new(proc: &Path, anchors: &Path) -> io::Result<Self> {
         let own = fs::read_link(proc.join("self"))?;
         if own == Path::new("1") {
@@ -33,7 +37,8 @@ impl PeerGroups {
             );
             return Err(io::Error::other(message));
         }
-        // `<kubelet root>/csi-plugins/<driver>/anchors` may be seen under another root, but its end is the same.
+        // `<kubelet root>/csi-plugins/<driver>/anchors` can have another root in another namespace,
+        // but ends the same.
         let parts: Vec<_> = anchors.iter().rev().take(3).map(|part| part.to_string_lossy()).collect();
         let ignored = parts.iter().rev().fold(String::new(), |path, part| path + "/" + part);
         Ok(Self {
@@ -42,7 +47,8 @@ impl PeerGroups {
         })
     }
 
-    /// The groups that mounts are in which are no anchors. Processes that end meanwhile are left out.
+    /// Returns the groups of all mounts other than anchors. Processes that end meanwhile are left
+    /// out.
     ///
     /// # Errors
     /// procfs cannot be read.
@@ -56,7 +62,7 @@ impl PeerGroups {
             {
                 continue;
             }
-            // Kernel threads and the processes just ended have no namespace, or no mounts.
+            // Kernel threads, and processes that have just ended, have no namespace or no mounts.
             let Ok(namespace) = fs::read_link(process.join("ns/mnt")) else {
                 continue;
             };
@@ -64,15 +70,15 @@ impl PeerGroups {
                 continue;
             }
             let Ok(text) = fs::read(process.join("mountinfo")) else {
-                // The next process of the namespace may live longer.
+                // The next process of the namespace may live longer, so the namespace is not done.
                 namespaces.remove(&namespace);
                 continue;
             };
             let table = Table::parse(&text);
-            let users = table
+            let others = table
                 .iter()
                 .filter(|mount| !mount.mount_point.to_string_lossy().contains(&self.ignored));
-            groups.extend(users.flat_map(|mount| [mount.shared, mount.master]).flatten());
+            groups.extend(others.flat_map(|mount| [mount.shared, mount.master]).flatten());
         }
         Ok(groups)
     }
@@ -114,13 +120,13 @@ mod tests {
         );
         process(proc.path(), "19", "3", "1 0 0:1 / /data rw master:9 - fuse x rw\n");
         let peers = PeerGroups::new(proc.path(), Path::new("/k/csi-plugins/d/anchors")).unwrap();
-        // Process 18 or 19 stands for the namespace that they share.
+        // Process 18 or 19 represents the namespace that they share.
         let groups = peers.in_use().unwrap();
         assert!(groups == HashSet::from([6, 7, 8]) || groups == HashSet::from([9]), "{groups:?}");
     }
 
     #[test]
-    fn a_container_of_its_own_is_refused() {
+    fn the_proc_of_a_container_is_refused() {
         let proc = tempfile::tempdir().unwrap();
         symlink("1", proc.path().join("self")).unwrap();
         assert!(

@@ -1,10 +1,12 @@
-//! The real API server.
+//! The requests to a real API server.
 //!
-//! Two identities: the node's labels are read and written with the kubelet's own where its kubeconfig is given, so that the API server itself
-//! confines the node plugin to its node; everything else with the pod's service account, which may only read.
+//! There are two identities. The node's labels are written with the kubelet's identity where its
+//! kubeconfig is given, so that the API server itself confines the node plugin to its node.
+//! Everything else is done with the pod's service account, which can only read, and publish events.
 //!
-//! A label is set without asking first whether it is there. A patch that changes nothing is one request and no write, while a cache, or a look just
-//! before, may be wrong exactly when a controller removes the label at that moment; then no fuse pod would ever come.
+//! A label is set without a look whether it exists. A patch that changes nothing is one request and
+//! no write, while a cache, or a look just before, can be wrong exactly when a controller removes
+//! the label at that moment; then no fuse pod would ever come.
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim};
@@ -18,9 +20,9 @@ use wasser_api::{labels, names};
 
 use super::{Cluster, ClusterError, Recovered, RuntimeRef, Volume};
 
-/// Who writes, in managed fields and events.
+/// The name of the writer, in managed fields and events.
 const FIELD_MANAGER: &str = "wasser-csi";
-/// The access modes with which volumes are only read.
+/// The access modes that only permit reading.
 const READ_ONLY_MODES: [&str; 1] = ["ReadOnlyMany"];
 
 /// The API server, seen from one node.
@@ -40,7 +42,8 @@ impl std::fmt::Debug for KubeCluster {
 }
 
 impl KubeCluster {
-    /// The API server for `node`. `node_client` is for the Node object; the two clients may be the same.
+    /// Returns the API server for `node`. `node_client` is for the Node object; both clients can be
+    /// the same.
     pub fn new(client: Client, node_client: Client, node: String, driver: String) -> Self {
         let reporter = Reporter {
             controller: FIELD_MANAGER.to_owned(),
@@ -76,7 +79,7 @@ impl Cluster for KubeCluster {
     }
 
     async fn fuse_label(&self, runtime: &RuntimeRef) -> Result<String, ClusterError> {
-        // Only a long name needs the UID, and the request.
+        // Only a long name needs the UID, and so the request.
         let without = labels::fuse_label(&runtime.namespace, &runtime.name, "");
         if without != labels::FUSE_PREFIX {
             return Ok(without);
@@ -108,7 +111,8 @@ impl Cluster for KubeCluster {
     }
 
     async fn clean_policy(&self, runtime: &RuntimeRef) -> Result<Option<FuseCleanPolicy>, ClusterError> {
-        // Runtimes are plugins: which kind this one is, only the Dataset knows.
+        // Kinds of runtimes come with plugins of the operator; only the Dataset knows which kind it
+        // has.
         let Some(dataset) = self.dataset(runtime).await? else {
             return Ok(None);
         };
@@ -180,7 +184,7 @@ fn volume_of(volume: PersistentVolume, driver: &str) -> Option<Volume> {
     })
 }
 
-/// The policy in a runtime object: of its fuse, or of the client of a CacheRuntime.
+/// Returns the policy in a runtime object: of its fuse, or of the client of a CacheRuntime.
 fn policy_of(runtime: &Value) -> FuseCleanPolicy {
     let policy = ["/spec/fuse/cleanPolicy", "/spec/client/cleanPolicy"]
         .iter()

@@ -1,4 +1,8 @@
-//! What the node plugin asks of the API server: five questions and answers, so that tests can do without one.
+//! Questions to the API server, behind a trait so that tests need none.
+//!
+//! The node plugin asks for single objects and keeps none of them: it has no watches and no caches,
+//! whose cost would grow with the number of nodes. Nothing that was asked is needed to keep mounts
+//! alive, so pods keep their data while the API server is away.
 
 pub mod api_server;
 mod runtime_ref;
@@ -10,56 +14,58 @@ use wasser_api::shared::FuseCleanPolicy;
 
 pub use runtime_ref::RuntimeRef;
 
-/// The API server could not be asked, or refused.
+/// A request to the API server failed or was refused.
 #[derive(Debug, thiserror::Error)]
 #[error("{action}: {message}")]
 pub struct ClusterError {
-    /// What was attempted.
+    /// The attempted action.
     pub action: String,
-    /// What came back.
+    /// The answer.
     pub message: String,
 }
 
-/// What a PersistentVolume says.
+/// A PersistentVolume of the driver.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Volume {
-    /// The volume's handle.
+    /// The handle of the volume.
     pub handle: String,
-    /// Its attributes.
+    /// The attributes that the control plane wrote.
     pub attributes: HashMap<String, String>,
-    /// Whether it can only be read.
+    /// Whether all its access modes are for reading.
     pub read_only: bool,
     /// Namespace and name of the claim it belongs to.
     pub claim: Option<(String, String)>,
 }
 
-/// How a recovery ended.
+/// The outcome of a recovery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recovered {
     /// The new mount is in place.
     Succeeded,
-    /// It is not; why.
+    /// It is not in place, for this reason.
     Failed(String),
 }
 
-/// The API server, as far as the node plugin needs it.
+/// The requests to the API server.
 #[async_trait]
 pub trait Cluster: Send + Sync + std::fmt::Debug {
-    /// A PersistentVolume of this node plugin's driver; none if it does not exist.
+    /// Returns a PersistentVolume of this driver; `None` if it does not exist.
     async fn volume(&self, name: &str) -> Result<Option<Volume>, ClusterError>;
 
-    /// The node label that brings a runtime's fuse pod.
+    /// Returns the node label that brings a runtime's fuse pod.
     async fn fuse_label(&self, runtime: &RuntimeRef) -> Result<String, ClusterError>;
 
     /// Sets a label of this node to `true`, or removes it.
     async fn label_node(&self, key: &str, present: bool) -> Result<(), ClusterError>;
 
-    /// When the fuse pod of a runtime leaves a node; none if the runtime or its Dataset is gone.
+    /// Returns the policy by which a runtime's fuse pod leaves a node; `None` if the runtime or its
+    /// Dataset is gone.
     async fn clean_policy(&self, runtime: &RuntimeRef) -> Result<Option<FuseCleanPolicy>, ClusterError>;
 
-    /// The generation of the fuse pods that a claim is labelled with; none without the label or the claim.
+    /// Returns the generation of fuse pods in the label of a claim; `None` without the label or the
+    /// claim.
     async fn fuse_generation(&self, namespace: &str, claim: &str) -> Result<Option<String>, ClusterError>;
 
-    /// Writes an event on a runtime's Dataset. A Dataset that is gone gets none.
+    /// Publishes an event on a runtime's Dataset, if that still exists.
     async fn recovered(&self, runtime: &RuntimeRef, target: &str, how: &Recovered) -> Result<(), ClusterError>;
 }

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 /// The runtime whose fuse pod mounts the volume.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RuntimeRef {
-    /// Its namespace.
+    /// The namespace of the runtime.
     pub namespace: String,
-    /// Its name, which is also its Dataset's.
+    /// The name of the runtime, which is also its Dataset's.
     pub name: String,
 }
 

@@ -1,9 +1,19 @@
-//! System calls on mounts.
+//! Mounts: the table of them, system calls, and the paths that they may touch.
 //!
-//! A bind mount is prepared on a *workbench* before anybody sees it, for two reasons. Read-only must be set there: set on a mount that has already
-//! spread to the node, it would only hold in the node plugin's own mount namespace. And the mount must leave the peer group of the fuse pod's mount:
-//! inside it, whatever happens to one pod's mount would happen to those of all others, and a fuse pod that mounts over its own dead mount would
-//! stack mounts in every container.
+//! A bind mount is prepared on a *workbench* before anybody sees it, for two reasons. Read-only
+//! must be set there: set on a mount that has already spread to the node, it would only hold in the
+//! node plugin's own mount namespace. And the mount must leave the peer group of the fuse pod's
+//! mount. Inside it, each change of one pod's mount would happen to those of all others, and a fuse
+//! pod that mounts over its own dead mount would stack mounts in every container.
+//!
+//! # Invariants
+//! * A path from a volume or a request is opened below its root first ([`paths`], [`target`]), and
+//!   system calls work on the open directory. A path that is replaced meanwhile leads nowhere else.
+//! * The table of mounts ([`mountinfo`]) is read again for each decision: other processes mount and
+//!   unmount too.
+//! * A file system is asked whether it answers in a thread for each question ([`probe`]), because a
+//!   hung one never returns.
+//! * Nothing that is mounted here ends with the process, except for the workbench.
 
 pub mod mountinfo;
 pub mod paths;
@@ -27,7 +37,8 @@ use crate::error::{Attempt, Error};
 use crate::mount::mountinfo::Table;
 use crate::mount::target::Target;
 
-/// Where mounts are prepared: a small file system of the node plugin's own, private to its mount namespace.
+/// A place to prepare mounts: a small file system, private to the mount namespace of the node
+/// plugin.
 #[derive(Debug)]
 pub struct Workbench {
     directory: PathBuf,
@@ -35,14 +46,15 @@ pub struct Workbench {
 }
 
 impl Workbench {
-    /// Sets up a workbench in a directory, which is made if it is missing.
+    /// Sets up a workbench in a directory, which is created if it is missing.
     ///
     /// # Errors
-    /// The directory cannot be made or mounted on: usually for want of privileges.
+    /// The directory cannot be created or mounted on, usually for lack of privileges.
     pub fn new(directory: &Path) -> Result<Self, Error> {
         fs::create_dir_all(directory).attempt("making directory", directory)?;
         let directory = directory.canonicalize().attempt("finding", directory)?;
-        // One that an earlier process left in this namespace may hold mounts that it was about to attach.
+        // The workbench of an earlier process in this namespace may hold mounts that it was about
+        // to attach.
         unmount_all(&directory, &directory)?;
         mount(
             "wasser-csi",
@@ -71,7 +83,7 @@ impl Workbench {
             _ => fs::File::create(&path).map(drop),
         }
         .attempt("making", &path)?;
-        // From here on, dropping cleans up.
+        // From here on, dropping it cleans up.
         let prepared = Prepared { path };
         let path = &prepared.path;
         let from = format!("/proc/self/fd/{}", source.as_raw_fd());
@@ -92,14 +104,14 @@ impl Drop for Workbench {
     }
 }
 
-/// A bind mount that can be attached, also in several places.
+/// A bind mount that can be attached, to several targets if need be.
 #[derive(Debug)]
 pub struct Prepared {
     path: PathBuf,
 }
 
 impl Prepared {
-    /// Mounts it on a target, on top of what may be mounted there.
+    /// Mounts it on a target, on top of an existing mount.
     ///
     /// # Errors
     /// A system call fails.
@@ -107,7 +119,8 @@ impl Prepared {
         attach(&self.tree()?, target, MoveMountFlags::empty()).attempt("mounting on", target.path())
     }
 
-    /// Mounts it on a target beneath what is mounted there, which goes on hiding it. False if the kernel cannot (before Linux 6.5).
+    /// Mounts it on a target beneath the existing mount, which continues to hide it. Returns false
+    /// if the kernel cannot do so (before Linux 6.5).
     ///
     /// # Errors
     /// A system call fails for another reason.
@@ -127,7 +140,7 @@ impl Prepared {
 
 impl Drop for Prepared {
     fn drop(&mut self) {
-        // Not yet mounted if preparing failed: then there is only the mount point.
+        // It is not mounted if preparing failed: then there is only the mount point.
         if let Err(error) = unmount(&self.path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)
             && error != Errno::INVAL
         {
@@ -140,8 +153,8 @@ impl Drop for Prepared {
     }
 }
 
-/// Copies what is mounted on top of one target onto another. The copy is in the same peer group: what is mounted on the one appears on the
-/// other, and on all that containers made of either.
+/// Copies the top mount of one target onto another. The copy is in the same peer group: a mount on
+/// the one appears on the other, and on all copies in containers.
 ///
 /// # Errors
 /// A system call fails.
@@ -161,7 +174,8 @@ fn attach(tree: &OwnedFd, target: &Target, how: MoveMountFlags) -> Result<(), Er
     )
 }
 
-/// Unmounts what is on top of a path: properly if possible, else as soon as nobody uses it any more. Nothing mounted is no error.
+/// Unmounts the top mount of a path: properly if possible, else as soon as nobody uses it any more.
+/// A path without a mount is not an error.
 ///
 /// # Errors
 /// A system call fails.
@@ -176,7 +190,8 @@ pub fn unmount_top(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Unmounts everything on a path, however many mounts are stacked there. `handle` is what system calls are given, `path` what mountinfo shows.
+/// Unmounts everything on a path, however many mounts are stacked there. System calls get `handle`,
+/// while mountinfo shows `path`.
 ///
 /// # Errors
 /// Something stays mounted.
@@ -194,7 +209,7 @@ pub fn unmount_all(path: &Path, handle: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// What a bind mount must keep when it is made read-only: the flags that its source has.
+/// Returns the flags of a mount that must stay when it is made read-only.
 fn kept_flags(path: &Path) -> Result<MountFlags, Error> {
     let table = Table::read().attempt("reading the mounts for", path)?;
     let options = table.top(path).map(|mount| mount.options.clone()).unwrap_or_default();
@@ -216,7 +231,8 @@ fn kept_flags(path: &Path) -> Result<MountFlags, Error> {
     Ok(options.split(',').fold(MountFlags::empty(), set))
 }
 
-/// Whether what is mounted on a path by this process reaches the node and its other mount namespaces.
+/// Returns whether a mount that this process makes on a path reaches the node and its other mount
+/// namespaces.
 pub fn is_shared(table: &Table, path: &Path) -> bool {
     table.containing(path).is_some_and(|mount| mount.shared.is_some())
 }

@@ -1,7 +1,8 @@
-//! What is mounted: `/proc/…/mountinfo`, read into a table.
+//! The table of mounts, read from `/proc/…/mountinfo`.
 //!
-//! Mount points are compared as whole paths, never as parts of a line: `…/ns/a` is not `…/ns/ab`. Which of several mounts on one path is on top
-//! is told by their parents, for neither the order of lines nor the numbers say it: numbers are used again.
+//! Mount points are compared as whole paths, never as parts of a line: `…/ns/a` is not `…/ns/ab`.
+//! Parents show which of several mounts on one path is on top. Neither the order of lines nor the
+//! numbers show it, because numbers are used again.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -9,39 +10,40 @@ use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-/// A line of mountinfo.
+/// A mount: one line of mountinfo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
-    /// Its number.
+    /// The number of the mount.
     pub id: u32,
     /// The number of the mount that it is mounted on.
     pub parent: u32,
-    /// The file system, as `major:minor`. A file system mounted anew has another one for as long as any mount of the old one is left.
+    /// The file system, as `major:minor`. A file system that is mounted again gets another device
+    /// as long as any mount of the old one is left.
     pub device: String,
-    /// The directory of the file system that is mounted.
+    /// The directory of the file system that this mount shows.
     pub root: PathBuf,
-    /// Where.
+    /// The path of the mount.
     pub mount_point: PathBuf,
-    /// `rw,nosuid,…`: options of this mount.
+    /// The options of this mount, as `rw,nosuid,…`.
     pub options: String,
-    /// The peer group that it sends to and receives from, if it is shared.
+    /// The peer group to which it sends and from which it receives, if it is shared.
     pub shared: Option<u32>,
-    /// The peer group that it only receives from, if there is one.
+    /// The peer group from which it only receives, if there is one.
     pub master: Option<u32>,
     /// The type of the file system, as `fuse.juicefs`.
     pub fs_type: String,
-    /// What is mounted, in the file system's own words.
+    /// The source, in the file system's own words.
     pub source: String,
 }
 
 impl Mount {
-    /// Whether nothing can be written through this mount.
+    /// Returns whether nothing can be written through this mount.
     pub fn is_read_only(&self) -> bool {
         self.options.split(',').any(|option| option == "ro")
     }
 
-    /// Whether this is a mount of the type that a volume names: a part of the file system's type (`fuse.alluxio-fuse`) or of its source
-    /// (`JuiceFS` of `JuiceFS:myjfs`).
+    /// Returns whether the type that a volume names is a part of the file system's type
+    /// (`fuse.alluxio-fuse`) or of its source (`JuiceFS` of `JuiceFS:myjfs`).
     pub fn is_of_type(&self, mount_type: &str) -> bool {
         self.fs_type.contains(mount_type) || self.source.contains(mount_type)
     }
@@ -54,7 +56,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// The mounts that this process sees.
+    /// Reads the mounts that this process sees.
     ///
     /// # Errors
     /// procfs cannot be read.
@@ -62,41 +64,41 @@ impl Table {
         std::fs::read("/proc/self/mountinfo").map(|text| Self::parse(&text))
     }
 
-    /// Reads mountinfo. Lines that are none are skipped, optional fields that are not known are too.
+    /// Parses mountinfo. Other lines and unknown optional fields are skipped.
     pub fn parse(text: &[u8]) -> Self {
         Self {
             mounts: text.split(|byte| *byte == b'\n').filter_map(parse_line).collect(),
         }
     }
 
-    /// All mounts.
+    /// Returns all mounts.
     pub fn iter(&self) -> impl Iterator<Item = &Mount> {
         self.mounts.iter()
     }
 
-    /// The mounts on a path, in no order.
+    /// Returns the mounts on a path, in no particular order.
     pub fn at<'a, 'p>(&'a self, path: &'p Path) -> impl Iterator<Item = &'a Mount> + use<'a, 'p> {
         self.mounts.iter().filter(move |mount| mount.mount_point == path)
     }
 
-    /// How many mounts are on a path.
+    /// Returns the number of mounts on a path.
     pub fn count(&self, path: &Path) -> usize {
         self.at(path).count()
     }
 
-    /// The mount on a path that users of the path see: the one that no other is mounted on.
+    /// Returns the top mount of a path, which users of the path see: no other is mounted on it.
     pub fn top(&self, path: &Path) -> Option<&Mount> {
         let parents: HashSet<u32> = self.at(path).map(|mount| mount.parent).collect();
         self.at(path).find(|mount| !parents.contains(&mount.id))
     }
 
-    /// The lowest mount on a path.
+    /// Returns the lowest mount on a path.
     pub fn bottom(&self, path: &Path) -> Option<&Mount> {
         let ids: HashSet<u32> = self.at(path).map(|mount| mount.id).collect();
         self.at(path).find(|mount| !ids.contains(&mount.parent))
     }
 
-    /// The mount that a path is on, whether or not it is a mount point itself.
+    /// Returns the mount that contains a path, whether or not the path is a mount point itself.
     pub fn containing(&self, path: &Path) -> Option<&Mount> {
         path.ancestors().find_map(|ancestor| self.top(ancestor))
     }
@@ -144,7 +146,8 @@ fn path(text: Vec<u8>) -> PathBuf {
     OsString::from_vec(text).into()
 }
 
-/// The kernel writes space, tab, newline and backslash as a backslash and three octal digits.
+/// Restores space, tab, newline and backslash, which the kernel writes as a backslash and three
+/// octal digits.
 fn unescape(field: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(field.len());
     let mut rest = field;
@@ -187,11 +190,11 @@ mod tests {
     }
 
     #[test]
-    fn parents_tell_which_mount_is_on_top() {
+    fn parents_show_which_mount_is_on_top() {
         let table = Table::parse(TEXT.as_bytes());
         let path = Path::new("/k/t x");
         assert_eq!(table.count(path), 2);
-        // The one with the higher number is below: the other was tucked on top of it.
+        // The mount with the higher number is below, because numbers are used again.
         assert_eq!((table.top(path).unwrap().id, table.bottom(path).unwrap().id), (65, 93));
         assert!(table.bottom(path).unwrap().is_read_only() && !table.top(path).unwrap().is_read_only());
     }

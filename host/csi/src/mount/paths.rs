@@ -1,7 +1,8 @@
-//! Paths that come from a volume or a request, kept below the directory that they belong in.
+//! Paths from a volume or a request, kept below the directory to which they belong.
 //!
-//! The kernel does the checking (`openat2`): what has been opened *is* below the root, however directories are renamed or links are planted
-//! meanwhile, and mounts are then made on what was opened, not on what a path means a moment later.
+//! The kernel does the checking (`openat2`). An opened directory *is* below the root, however
+//! directories are renamed or links are planted meanwhile. Mounts are then made on the open
+//! directory, not on a path that may mean another one a moment later.
 
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -12,12 +13,12 @@ use rustix::io::Errno;
 
 use crate::error::{Attempt, Error};
 
-/// Directories made on the way to a target, as the kubelet makes them.
+/// The mode of new directories on the way to a target, the same as the kubelet's.
 const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o750);
-/// How often a look-up is repeated that raced with a rename or a mount.
+/// The number of attempts for a look-up that races with a rename or a mount.
 const RACES: usize = 64;
 
-/// A directory that paths must stay in.
+/// A directory in which paths must stay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Root {
     given: PathBuf,
@@ -25,25 +26,25 @@ pub struct Root {
 }
 
 impl Root {
-    /// A directory that exists.
+    /// Returns the root at a directory, which must exist.
     ///
     /// # Errors
-    /// It does not, or cannot be read.
+    /// The directory does not exist or cannot be read.
     pub fn new(given: impl Into<PathBuf>) -> Result<Self, Error> {
         let given = given.into();
         let real = given.canonicalize().attempt("finding", &given)?;
         Ok(Self { given, real })
     }
 
-    /// The directory without symbolic links, as mountinfo shows it.
+    /// Returns the directory without symbolic links, as mountinfo shows it.
     pub fn real(&self) -> &Path {
         &self.real
     }
 
-    /// A path below the directory, relative to it.
+    /// Returns a path below the directory relative to it.
     ///
     /// # Errors
-    /// [`Error::Refused`] if it is not below, or contains `..`.
+    /// Returns [`Error::Refused`] if the path is not below, or contains `..`.
     pub fn relative(&self, path: &Path) -> Result<PathBuf, Error> {
         let refused = |why: String| Error::Refused {
             path: path.to_owned(),
@@ -63,10 +64,10 @@ impl Root {
         Ok(parts.collect())
     }
 
-    /// The same path without symbolic links above the directory, as mountinfo shows it.
+    /// Returns the same path without symbolic links above the directory, as mountinfo shows it.
     ///
     /// # Errors
-    /// As for [`relative`](Self::relative).
+    /// Fails as [`relative`](Self::relative) does.
     pub fn canonical(&self, path: &Path) -> Result<PathBuf, Error> {
         Ok(self.real.join(self.relative(path)?))
     }
@@ -74,30 +75,32 @@ impl Root {
     /// Opens the directory itself.
     ///
     /// # Errors
-    /// It is gone.
+    /// The directory no longer exists.
     pub fn open(&self) -> Result<OwnedFd, Error> {
         open(&self.real, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).attempt("opening", &self.real)
     }
 
-    /// Opens a directory below, through no symbolic link at all. Nothing is asked of the file system mounted there.
+    /// Opens a directory below, without following any symbolic link. The file system that is
+    /// mounted there is not asked.
     ///
     /// # Errors
-    /// [`Error::Refused`] if there is a symbolic link on the way; the error of the system call otherwise.
+    /// Returns [`Error::Refused`] if a symbolic link is on the way, and otherwise the error of the
+    /// system call.
     pub fn open_below(&self, path: &Path) -> Result<OwnedFd, Error> {
         let relative = self.relative(path)?;
         open_beneath(&self.open()?, &relative, OFlags::DIRECTORY, ResolveFlags::NO_SYMLINKS).map_err(|error| not_opened(error, path))
     }
 
-    /// Makes a directory below, with those above it, and opens it.
+    /// Creates a directory below, with its parents, and opens it.
     ///
     /// # Errors
-    /// As for [`open_below`](Self::open_below).
+    /// Fails as [`open_below`](Self::open_below) does.
     pub fn make_below(&self, path: &Path) -> Result<OwnedFd, Error> {
         let mut directory = self.open()?;
         for part in self.relative(path)?.components() {
             let name = part.as_os_str();
             match mkdirat(&directory, name, DIRECTORY_MODE) {
-                // Also where the name is a mount point whose file system is dead.
+                // This also holds for a mount point whose file system is dead.
                 Ok(()) | Err(Errno::EXIST) => {}
                 Err(error) => return Err(Error::io("making directory", path, error)),
             }
@@ -108,10 +111,11 @@ impl Root {
     }
 }
 
-/// Opens a directory, or a file, of a mounted file system: symbolic links are followed as long as they stay in it.
+/// Opens a directory or a file of a mounted file system. Symbolic links are followed as long as
+/// they stay in it.
 ///
 /// # Errors
-/// [`Errno::XDEV`] if the path leads out; whatever the file system says otherwise.
+/// Returns [`Errno::XDEV`] if the path leads out, and otherwise the error of the file system.
 pub fn open_inside(mount: impl AsFd, sub_path: &Path) -> Result<OwnedFd, Errno> {
     open_beneath(mount, sub_path, OFlags::empty(), ResolveFlags::empty())
 }
@@ -122,7 +126,8 @@ fn open_beneath(directory: impl AsFd, path: &Path, kind: OFlags, more: ResolveFl
     let mut result = Err(Errno::AGAIN);
     for _ in 0..RACES {
         result = openat2(&directory, path, flags, Mode::empty(), resolve);
-        // Whether a path with `..` stays below cannot be told while something is being renamed or mounted.
+        // During a rename or a mount, the kernel cannot decide whether a path with `..` stays
+        // below.
         if !matches!(result, Err(Errno::AGAIN)) {
             break;
         }
@@ -140,7 +145,8 @@ fn not_opened(error: Errno, path: &Path) -> Error {
     }
 }
 
-/// The path of something in an open directory, for system calls that take no directory: `/proc/self/fd/<n>/<name>`.
+/// Returns the path of an entry in an open directory, for system calls that take no directory:
+/// `/proc/self/fd/<n>/<name>`.
 pub fn through(directory: impl AsFd, name: &OsStr) -> PathBuf {
     use std::os::fd::AsRawFd;
     Path::new("/proc/self/fd")

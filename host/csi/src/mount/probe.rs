@@ -1,8 +1,8 @@
-//! Whether a mounted file system answers.
+//! The question to a mounted file system whether it answers.
 //!
-//! Whether it answers is found out by asking; a file system whose process hangs hangs whoever asks, without end and beyond the reach of
-//! signals. So every question has a thread of its own, with a time limit for those who wait for the answer, and a file system that still owes
-//! one is not asked again.
+//! A file system whose process hangs also hangs whoever asks it, without end and beyond the reach
+//! of signals. So every question has a thread, with a time limit for those who wait for the answer.
+//! A file system that still owes an answer is not asked again.
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
@@ -18,18 +18,18 @@ use super::paths::{self, Root};
 use crate::error::{Attempt, Error};
 use crate::volume::attributes::Source;
 
-/// What a file system answers.
+/// The answer of a file system.
 #[derive(Debug)]
 pub enum Answer {
-    /// The directory asked for, open.
+    /// It works; this is the requested directory, open.
     Here(OwnedFd),
-    /// The file system works; the sub path does not exist in it.
+    /// It works, but does not contain the sub path.
     NoSubPath,
     /// It is dead: its process has ended.
     Dead,
     /// It has not answered in time.
     Silent,
-    /// Nothing is there.
+    /// The directory does not exist.
     Nothing,
 }
 
@@ -38,11 +38,11 @@ pub enum Answer {
 pub struct Prober {
     mount_root: Root,
     limit: Duration,
-    /// How many answers each file system owes that nobody waits for any more.
+    /// The number of answers that each file system owes and nobody waits for any more.
     owed: Arc<Mutex<HashMap<String, usize>>>,
 }
 
-/// How far a question has come.
+/// The progress of a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Waiting,
@@ -51,7 +51,7 @@ enum Stage {
 }
 
 impl Prober {
-    /// Asks below a directory, and waits so long.
+    /// Returns a prober for the file systems below a directory, with a time limit for answers.
     pub fn new(mount_root: Root, limit: Duration) -> Self {
         Self {
             mount_root,
@@ -60,10 +60,12 @@ impl Prober {
         }
     }
 
-    /// Opens the directory of a source. `device` is that of the mount, where there is one: a new mount owes nothing for its predecessor.
+    /// Opens the directory of a source. `device` is that of the mount, if there is one: a new mount
+    /// owes nothing for its predecessor.
     ///
     /// # Errors
-    /// The path leads out of the mount root or, for the sub path, out of the file system; or a system call fails unexpectedly.
+    /// The path leads out of the mount root or, for the sub path, out of the file system; or a
+    /// system call fails unexpectedly.
     pub async fn open(&self, source: &Source, device: Option<&str>) -> Result<Answer, Error> {
         let key = device.map_or_else(|| source.fluid_path.display().to_string(), str::to_owned);
         if lock(&self.owed).contains_key(&key) {
@@ -83,7 +85,8 @@ impl Prober {
                     settle(&owed, &thread_key);
                 }
                 *stage = Stage::Answered;
-                // If nobody waits any more, the answer, and what it opened, is dropped here.
+                // If nobody waits any more, the answer is dropped here, with the directory that it
+                // opened.
                 drop(sender.send(answer));
             });
         thread.attempt("starting a thread for", &source.fluid_path)?;
@@ -118,7 +121,7 @@ fn ask(root: &Root, source: &Source) -> Result<Answer, Error> {
         Err(Error::Io { source: error, .. }) if is_dead(&error) => return Ok(Answer::Dead),
         Err(error) => return Err(error),
     };
-    // What the kernel remembers does not count: the process must answer.
+    // The kernel's cache does not count: the process must answer.
     match statx(&mount, c"", AtFlags::EMPTY_PATH | AtFlags::STATX_FORCE_SYNC, StatxFlags::TYPE) {
         Ok(_) => {}
         Err(error) if is_dead(&error.into()) => return Ok(Answer::Dead),
@@ -142,7 +145,7 @@ fn ask(root: &Root, source: &Source) -> Result<Answer, Error> {
     }
 }
 
-/// Whether an error says that the process of a file system has ended.
+/// Returns whether an error means that the process of a file system has ended.
 fn is_dead(error: &std::io::Error) -> bool {
     let codes = [
         Errno::NOTCONN,

@@ -1,4 +1,4 @@
-//! A target: the directory in a pod's volumes that the kubelet wants something at.
+//! A target: the path in a pod's volumes at which the kubelet wants a volume.
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, OwnedFd};
@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use crate::error::{Attempt, Error};
 use crate::mount::paths::{Root, through};
 
-/// A target whose parent directory is open, so that it stays the same whatever happens to the path.
+/// A target whose parent directory is open, so that it stays the same even if the path changes.
 #[derive(Debug)]
 pub struct Target {
     parent: OwnedFd,
@@ -18,7 +18,7 @@ pub struct Target {
     path: PathBuf,
 }
 
-/// What is found at a target.
+/// The kind of entry at a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
     /// Nothing.
@@ -27,12 +27,13 @@ pub enum Found {
     Directory,
     /// A symbolic link.
     Link,
-    /// Something that this node plugin does not make.
+    /// Another entry, which the node plugin never creates.
     Other,
 }
 
 impl Target {
-    /// The target at a path, without making anything; none if its parent does not exist.
+    /// Returns the target at a path, without creating anything; `None` if its parent does not
+    /// exist.
     ///
     /// # Errors
     /// The path leads out of the root, or cannot be looked up.
@@ -45,10 +46,10 @@ impl Target {
         }
     }
 
-    /// The target at a path; its parent directories are made.
+    /// Returns the target at a path, and creates its parent directories.
     ///
     /// # Errors
-    /// The path leads out of the root, or a directory cannot be made.
+    /// The path leads out of the root, or a directory cannot be created.
     pub fn make(root: &Root, path: &Path) -> Result<Self, Error> {
         let (parent_path, name) = split(root, path)?;
         Self::new(root, path, root.make_below(&parent_path)?, name)
@@ -62,30 +63,31 @@ impl Target {
         })
     }
 
-    /// The path, as mountinfo shows it.
+    /// Returns the path as mountinfo shows it.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The directory that it is in.
+    /// Returns its parent directory.
     pub fn parent(&self) -> impl AsFd {
         &self.parent
     }
 
-    /// Its name there.
+    /// Returns its name in the parent directory.
     pub fn name(&self) -> &OsStr {
         &self.name
     }
 
-    /// A path to it for system calls that take no directory.
+    /// Returns a path to it for system calls that take no directory.
     pub fn handle(&self) -> PathBuf {
         through(&self.parent, &self.name)
     }
 
-    /// What is there. A mounted file system is not asked, so this answers even if that hangs.
+    /// Returns the kind of entry there. A mounted file system is not asked, so this returns even if
+    /// that hangs.
     ///
     /// # Errors
-    /// The kernel cannot tell.
+    /// The kernel cannot look at it.
     pub fn found(&self) -> Result<Found, Error> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match openat(&self.parent, &self.name, flags | OFlags::DIRECTORY, Mode::empty()) {
@@ -94,7 +96,8 @@ impl Target {
             Err(Errno::NOTDIR | Errno::LOOP) => {}
             Err(error) => return Err(Error::io("looking at", &self.path, error)),
         }
-        // Reading a link asks the file system only if it is one; `stat` would ask a dead one, of which a file is mounted here.
+        // Reading a link asks the file system only if it is one. `stat` would ask a dead file
+        // system if a file of it is mounted here.
         match readlinkat(&self.parent, &self.name, Vec::new()) {
             Ok(_) => Ok(Found::Link),
             Err(Errno::INVAL) => Ok(Found::Other),
@@ -102,10 +105,11 @@ impl Target {
         }
     }
 
-    /// Makes the directory that something is to be mounted on. A symbolic link of an earlier publishing is replaced.
+    /// Creates the directory as a mount point. A symbolic link of an earlier publishing is
+    /// replaced.
     ///
     /// # Errors
-    /// There is something else, or it cannot be made.
+    /// Another entry exists there, or it cannot be created.
     pub fn make_directory(&self) -> Result<(), Error> {
         match self.found()? {
             Found::Directory => Ok(()),
@@ -124,10 +128,11 @@ impl Target {
         }
     }
 
-    /// Makes the target a symbolic link. An empty directory there, which some kubelets make, is replaced; so is another link.
+    /// Creates a symbolic link. An empty directory, which some kubelets create, is replaced, and so
+    /// is another link.
     ///
     /// # Errors
-    /// There is something else, or it cannot be made.
+    /// Another entry exists there, or it cannot be created.
     pub fn make_link(&self, to: &Path) -> Result<(), Error> {
         match self.found()? {
             Found::Link => {
@@ -152,15 +157,15 @@ impl Target {
     /// Removes a symbolic link.
     ///
     /// # Errors
-    /// It cannot be removed.
+    /// The link cannot be removed.
     pub fn remove_link(&self) -> Result<(), Error> {
         self.unlink(AtFlags::empty())
     }
 
-    /// Removes the directory. It must be empty: what is in it belongs to somebody.
+    /// Removes the directory. It must be empty, because its content belongs to somebody.
     ///
     /// # Errors
-    /// It is not empty or cannot be removed.
+    /// The directory is not empty or cannot be removed.
     pub fn remove_directory(&self) -> Result<(), Error> {
         self.unlink(AtFlags::REMOVEDIR)
     }
@@ -177,7 +182,7 @@ fn split(root: &Root, path: &Path) -> Result<(PathBuf, OsString), Error> {
     root.relative(path)?;
     let refused = || Error::Refused {
         path: path.to_owned(),
-        why: "it is too near to the root".to_owned(),
+        why: "it is too close to the root".to_owned(),
     };
     let parent = path.parent().filter(|parent| root.relative(parent).is_ok()).ok_or_else(refused)?;
     Ok((parent.to_owned(), path.file_name().ok_or_else(refused)?.to_owned()))

@@ -1,4 +1,5 @@
-//! When mounts change. The kernel says so on an open mountinfo file (POLLPRI), so nothing is asked again and again.
+//! A watch on changes of mounts. The kernel reports them on an open mountinfo file (POLLPRI), so
+//! nothing polls.
 
 use std::fs::File;
 use std::io;
@@ -7,19 +8,21 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
 
-/// Tells when anything was mounted or unmounted. Clones are told independently.
+/// Reports mounts and unmounts. Every clone gets each report.
 #[derive(Debug, Clone)]
 pub struct MountWatch {
     changes: watch::Receiver<u64>,
 }
 
 impl MountWatch {
-    /// Starts watching, in a task that ends once every clone is gone. To be called in a tokio runtime.
+    /// Starts watching, in a task that ends once every clone is gone. Must be called in a tokio
+    /// runtime.
     ///
     /// # Errors
     /// procfs cannot be watched.
     pub fn start() -> io::Result<Self> {
-        // Deprecated for types that may close their descriptor; a file does not, and the replacement is `unsafe`.
+        // This is deprecated because of types that may close their descriptor. A file does not, and
+        // the replacement is `unsafe`.
         #[expect(deprecated, reason = "sound for a file")]
         let file = AsyncFd::with_interest(File::open("/proc/self/mountinfo")?, Interest::PRIORITY)?;
         let (sender, changes) = watch::channel(0_u64);
@@ -33,7 +36,7 @@ impl MountWatch {
                             sender.send_modify(|count| *count = count.wrapping_add(1));
                         }
                         Err(error) => {
-                            tracing::error!(%error, "mounts are not watched any more");
+                            tracing::error!(%error, "mounts are no longer watched");
                             return;
                         }
                     },
@@ -43,12 +46,14 @@ impl MountWatch {
         Ok(Self { changes })
     }
 
-    /// Changes up to now are known: only later ones count for [`changed`](Self::changed). To be called before looking at the mounts.
+    /// Marks all changes up to now as known, so that only later ones count for
+    /// [`changed`](Self::changed). Must be called before looking at the mounts.
     pub fn mark(&mut self) {
         self.changes.borrow_and_update();
     }
 
-    /// Waits for a change after the last mark or return. If mounts cannot be watched any more, it waits for ever: callers have a deadline.
+    /// Waits for a change after the last mark or return. If mounts can no longer be watched, it
+    /// waits forever: callers have a deadline.
     pub async fn changed(&mut self) {
         if self.changes.changed().await.is_err() {
             std::future::pending::<()>().await;

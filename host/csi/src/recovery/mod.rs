@@ -1,9 +1,16 @@
-//! Recovery: a fuse pod has died and come back; what pods have mounted is still the dead one's.
+//! Recovery: replaces the mounts in pods after a fuse pod has died and come back.
 //!
-//! A fuse process that has died without a successor is left alone; there is nothing to mount. Everything is looked at
-//! once at the start and then whenever a mount appears or goes; only what could not be repaired is tried again after a pause.
+//! Everything is checked once at the start and then whenever a mount appears or disappears. Only
+//! failed repairs are repeated after a pause. How the new mount gets into running containers is
+//! described in [`crate::anchors`].
 //!
-//! How the new mount gets into containers that run already is told in [`crate::anchors`].
+//! # Invariants
+//! * A mount without a successor stays, dead or not: there is nothing to put in its place.
+//! * A new mount is only put in place after its file system has answered.
+//! * A repair can stop after any step, and the next one does the rest. All that it needs is in the
+//!   table of mounts and the records.
+//! * Recovery never delays a call: it skips targets that a call holds. One file system that does
+//!   not answer does not delay the others, nor does the API server.
 
 pub mod orphans;
 mod places;
@@ -25,21 +32,21 @@ use crate::mount::mountinfo::Table;
 use places::{Place, out_of_date};
 use repair::{prune, repair_all};
 
-/// The pause before what could not be repaired is tried again: the first, and the longest.
+/// The first and the longest pause before a failed repair is repeated.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
-/// Repairs mounts until it is told to stop.
+/// Repairs mounts until `stop`.
 pub async fn run(context: Arc<Context>, stop: CancellationToken) {
     let mut watch = context.watch.clone();
     let mut pause = PAUSES.0;
-    // What was reported about a target that could not be repaired, so as not to say it again.
+    // The last reported error of each target, which is not reported again.
     let mut reported = HashMap::new();
     loop {
         watch.mark();
         let all_done = match pass(&context, &mut reported).await {
             Ok(all_done) => all_done,
             Err(error) => {
-                tracing::warn!(%error, "recovery");
+                tracing::warn!(%error, "recovery failed and is repeated");
                 false
             }
         };
@@ -48,7 +55,7 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) {
                 watch.changed().await;
                 PAUSES.0
             } else {
-                // Either way it is looked at again.
+                // The next pass looks at everything in either case.
                 drop(timeout(pause, watch.changed()).await);
                 PAUSES.1.min(pause * 2)
             }
@@ -60,7 +67,8 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) {
     }
 }
 
-/// Looks at everything once. False if something is left that no change of mounts will announce.
+/// Checks everything once. Returns false if something is left that no change of mounts will
+/// announce.
 async fn pass(context: &Arc<Context>, reported: &mut HashMap<PathBuf, String>) -> Result<bool, Error> {
     let table = Table::read().attempt("reading", "/proc/self/mountinfo")?;
     let mut broken: BTreeMap<PathBuf, Vec<Place>> = BTreeMap::new();
@@ -73,7 +81,7 @@ async fn pass(context: &Arc<Context>, reported: &mut HashMap<PathBuf, String>) -
         reported.clear();
         return Ok(true);
     }
-    // One file system that does not answer must not keep the others waiting.
+    // A file system that does not answer must not delay the others.
     let mut tasks = JoinSet::new();
     for places in broken.into_values() {
         tasks.spawn(repair_all(context.clone(), places));
@@ -104,7 +112,7 @@ async fn pass(context: &Arc<Context>, reported: &mut HashMap<PathBuf, String>) -
     Ok(all_done)
 }
 
-/// Writes an event, without making recovery wait for the API server.
+/// Publishes an event, without making recovery wait for the API server.
 fn publish_event(context: &Arc<Context>, place: &Place, how: Recovered) {
     let Some(runtime) = place.volume.runtime.clone() else { return };
     let (cluster, target) = (context.cluster.clone(), place.wanted.target.display().to_string());

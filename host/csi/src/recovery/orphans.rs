@@ -1,4 +1,4 @@
-//! What earlier processes left behind, and what Fluid's node plugin mounted before this one.
+//! Mounts and records of earlier processes, and mounts of Fluid's node plugin.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -15,10 +15,10 @@ use crate::mount::target::Target;
 use crate::volume::attributes::{Attributes, Source};
 use crate::volume::published::Record;
 
-/// How many mounts may be dead on one path before something else must be wrong.
+/// The most dead mounts on one path: with more, something else must be wrong.
 const MOST_STACKED: usize = 256;
 
-/// What the kubelet notes beside a target.
+/// The kubelet's note next to a target.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct VolumeData {
@@ -27,23 +27,24 @@ struct VolumeData {
     volume: String,
 }
 
-/// Puts things in order when the node plugin starts. What cannot be put in order is logged: it must not keep the node plugin from serving pods.
+/// Cleans up when the node plugin starts. Failures are logged, because they must not keep it from
+/// serving pods.
 pub async fn sweep(context: &Arc<Context>) {
     let warn = |what: &str, result: Result<(), Error>| {
         if let Err(error) = result {
             tracing::warn!(%error, "{what}");
         }
     };
-    warn("records of targets that are gone stay", context.blocking(forget_gone).await);
-    warn("targets of another node plugin are not looked after", adopt(context).await);
+    warn("records of targets that no longer exist stay", context.blocking(forget_gone).await);
+    warn("targets without a record are not recovered", adopt(context).await);
     warn("dead mounts stay", clear_dead(context).await);
 }
 
-/// Forgets targets that are gone, with their anchors.
+/// Removes records of targets that no longer exist, with their anchors.
 fn forget_gone(context: &Context) -> Result<(), Error> {
     for record in context.records.all() {
         if Target::find(&context.kubelet, &record.target)?.is_none() {
-            tracing::info!(target = %record.target.display(), "forgetting a target that is gone");
+            tracing::info!(target = %record.target.display(), "removing the record of a target that no longer exists");
             context.records.remove(&record.target)?;
         }
     }
@@ -51,7 +52,7 @@ fn forget_gone(context: &Context) -> Result<(), Error> {
     context.anchors.retain(records.iter().map(|record| record.target.as_path()))
 }
 
-/// Records targets that were mounted without a record, so that recovery knows them.
+/// Records targets that were mounted without a record, so that recovery includes them.
 async fn adopt(context: &Arc<Context>) -> Result<(), Error> {
     let table = Table::read().attempt("reading", "/proc/self/mountinfo")?;
     let pods = context.kubelet.real().join("pods");
@@ -72,13 +73,13 @@ async fn adopt(context: &Arc<Context>) -> Result<(), Error> {
             symlink: false,
             runtime: attributes.runtime.clone(),
         };
-        tracing::info!(target = %target.display(), volume, "looking after a target that was mounted before");
+        tracing::info!(target = %target.display(), volume, "recording a target that was mounted before");
         context.records.put(record)?;
     }
     Ok(())
 }
 
-/// The mount point, if it is that of a CSI volume in a pod.
+/// Returns the mount point if it is that of a CSI volume in a pod.
 fn target_of<'a>(pods: &Path, mount: &'a Mount) -> Option<&'a Path> {
     let parts: Vec<&str> = mount
         .mount_point
@@ -90,7 +91,7 @@ fn target_of<'a>(pods: &Path, mount: &'a Mount) -> Option<&'a Path> {
     matches!(parts[..], [_pod, "volumes", "kubernetes.io~csi", _volume, "mount"]).then_some(mount.mount_point.as_path())
 }
 
-/// The PersistentVolume at a target, if it is of this driver.
+/// Returns the name of the PersistentVolume at a target if it is of this driver.
 fn volume_at(target: &Path, driver: &str) -> Option<String> {
     let text = std::fs::read(target.with_file_name("vol_data.json")).ok()?;
     let data: VolumeData = serde_json::from_slice(&text).ok()?;
@@ -123,7 +124,7 @@ async fn clear_dead(context: &Arc<Context>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Unmounts what is mounted at a source's path for as long as that is dead.
+/// Unmounts the mounts at a source's path as long as they are dead.
 ///
 /// # Errors
 /// The path is refused, or a system call fails.
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kubelets_note_tells_driver_and_volume() {
+    fn the_kubelets_note_names_driver_and_volume() {
         let directory = tempfile::tempdir().unwrap();
         let note = r#"{"attachmentID":"x","driverName":"fuse.csi.fluid.io","nodeName":"n","specVolID":"ns-a","volumeHandle":"ns-b"}"#;
         std::fs::write(directory.path().join("vol_data.json"), note).unwrap();

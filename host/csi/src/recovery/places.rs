@@ -1,7 +1,7 @@
-//! Which mounts should be others.
+//! The mounts that are out of date.
 //!
-//! A mount is out of date when its file system is not the one that is mounted at the fuse pod's path now: the device tells, which is exact,
-//! and holds however mounts are shared.
+//! A mount is out of date when its file system is not the one at the fuse pod's path now. The
+//! device shows this exactly, however mounts are shared.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,25 +11,25 @@ use crate::mount::mountinfo::{Mount, Table};
 use crate::volume::attributes::Source;
 use crate::volume::published::Record;
 
-/// A mount that should be another.
+/// A mount that must be replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
-    /// What was published: the volume, of which this may be a part.
+    /// The published volume, of which this may be a part.
     pub volume: Arc<Record>,
-    /// What should be mounted, where.
+    /// The right mount and its target.
     pub wanted: Record,
-    /// The file system that it should be of.
+    /// The device of the right file system.
     pub device: String,
 }
 
 impl Place {
-    /// Whether this is a part of the volume that the kubelet mounts for a `subPath`.
+    /// Returns whether this is a part of the volume that the kubelet mounts for a `subPath`.
     pub fn is_part(&self) -> bool {
         self.wanted.target != self.volume.target
     }
 }
 
-/// The mounts of a volume in its pod that should be others.
+/// Returns the mounts of a volume in its pod that must be replaced.
 pub(super) fn out_of_date(context: &Context, table: &Table, record: &Arc<Record>) -> Vec<Place> {
     let Some(fuse) = context.fuse_mount(table, &record.source).filter(|_| !record.symlink) else {
         return Vec::new();
@@ -62,8 +62,10 @@ pub(super) fn out_of_date(context: &Context, table: &Table, record: &Arc<Record>
     wanted.into_iter().filter(is_wrong).map(place).collect()
 }
 
-/// The parts of a volume that the kubelet has mounted for `subPath`s: `<pod>/volume-subpaths/<volume>/<container>/<index>`, for a volume at
-/// `<pod>/volumes/kubernetes.io~csi/<volume>/mount`. The lowest mount at each, which is the one the kubelet made or this node plugin put there.
+/// Returns the mounts of a volume that the kubelet has made for `subPath`s:
+/// `<pod>/volume-subpaths/<volume>/<container>/<index>`, for a volume at
+/// `<pod>/volumes/kubernetes.io~csi/<volume>/mount`. Of several mounts on one path, it is the
+/// lowest, which is the kubelet's or a replacement of it.
 fn parts<'a>(table: &'a Table, target: &Path) -> impl Iterator<Item = &'a Mount> + use<'a> {
     let volume = target.parent();
     let pod = volume.and_then(|volume| volume.ancestors().nth(3));

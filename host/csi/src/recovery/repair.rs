@@ -1,4 +1,4 @@
-//! How a mount is replaced by another.
+//! The replacement of a mount by another.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -24,7 +24,8 @@ pub(super) async fn repair_all(context: Arc<Context>, places: Vec<Place>) -> Vec
     results
 }
 
-/// Repairs one mount. False if the file system is not ready, or another call works on the target.
+/// Repairs one mount. Returns false if the file system is not ready, or another call works on the
+/// target.
 async fn repair(context: &Arc<Context>, place: &Place) -> Result<bool, Error> {
     let Some(_held) = context.locks.take_for_recovery(place.volume.target.to_string_lossy()) else {
         return Ok(false);
@@ -43,7 +44,8 @@ async fn repair(context: &Arc<Context>, place: &Place) -> Result<bool, Error> {
     let place = place.clone();
     context
         .blocking(move |context| {
-            // While the file system was asked, the volume may have been unpublished, or the kubelet may have unmounted the part.
+            // In the meantime, the volume may have been unpublished, or the kubelet may have
+            // unmounted the part.
             let table = Table::read().attempt("reading the mounts for", &place.wanted.target)?;
             let gone = context.records.get(&place.volume.target).is_none_or(|known| known != place.volume)
                 || (place.is_part() && table.count(&place.wanted.target) == 0);
@@ -55,20 +57,21 @@ async fn repair(context: &Arc<Context>, place: &Place) -> Result<bool, Error> {
                 target.make_directory()?;
             }
             put_in_place(context, &place.volume, &target, &opened)?;
-            tracing::info!(target = %target.path().display(), "mounted anew");
+            tracing::info!(target = %target.path().display(), "replaced a mount");
             Ok(true)
         })
         .await
 }
 
-/// Makes an open directory the only mount on a target, and on its anchors. What is mounted there becomes an anchor.
+/// Makes an open directory the only mount on a target and the top mount on its anchors. The
+/// existing mount becomes an anchor.
 ///
 /// # Errors
 /// A system call fails. Nothing is lost then: the same call does the rest.
 pub fn put_in_place(context: &Context, volume: &Record, target: &Target, opened: &OwnedFd) -> Result<(), Error> {
     let table = || Table::read().attempt("reading the mounts for", target.path());
     let read_only = match table()?.bottom(target.path()) {
-        // Parts are not recorded; and a volume was mounted as its record says.
+        // Parts have no record; a volume was mounted as its record says.
         Some(mount) if target.path() != volume.target => mount.is_read_only(),
         _ => volume.read_only,
     };
@@ -80,7 +83,8 @@ pub fn put_in_place(context: &Context, volume: &Record, target: &Target, opened:
     }
     while left > 0 {
         anchored.keep(target)?;
-        // A container that starts at this moment finds the old mount or the new one, but never the bare directory below.
+        // A container that starts at this moment sees the old mount or the new one, but never the
+        // empty directory below.
         let beneath = left == 1 && prepared.attach_beneath(target)?;
         mount::unmount_top(&target.handle())?;
         if left == 1 && !beneath {
@@ -91,12 +95,12 @@ pub fn put_in_place(context: &Context, volume: &Record, target: &Target, opened:
     anchored.refresh(&prepared)
 }
 
-/// Removes anchors that no container needs any more.
+/// Removes the anchors that no container needs any more.
 pub(super) fn prune(context: &Context, repaired: &[Place]) -> Result<(), Error> {
     let Some(peers) = &context.peers else { return Ok(()) };
     let groups = peers.in_use().attempt("reading the mounts of the node's processes in", "/proc")?;
     for place in repaired {
-        // Whoever works on it now will be followed by another look.
+        // The call that works on it now changes mounts, and so causes another pass.
         let Some(_held) = context.locks.take_for_recovery(place.volume.target.to_string_lossy()) else {
             continue;
         };

@@ -1,20 +1,21 @@
-//! Makes the node plugin known to the kubelet.
+//! The announcement of the driver to the kubelet.
 //!
-//! The kubelet watches a directory for sockets and asks each which node plugin it belongs to: one service with two methods. That is less than the
-//! sidecar that usually does it costs, an image, a container with its memory, and a second process that must agree with this one on paths; and
-//! built in, the node plugin is announced exactly when its own socket is served, and learns itself when the kubelet refuses it.
+//! The kubelet watches a directory for sockets, and asks each for the driver behind it: one service
+//! with two methods. A sidecar usually does this. It costs an image, a container with its memory,
+//! and a second process that must agree with this one on paths. Built in, the driver is announced
+//! exactly while its own socket is served, and the log shows if the kubelet refuses it.
 
 use tonic::{Request, Response, Status};
 
 use crate::service::proto::registration as api;
 use crate::service::proto::registration::registration_server::Registration;
 
-/// What the kubelet calls a CSI driver.
+/// The kubelet's name for CSI drivers.
 const PLUGIN_TYPE: &str = "CSIPlugin";
-/// The versions of CSI that the kubelet is told; it takes any of 1.x for the same.
+/// The versions of CSI for the kubelet, which treats all of 1.x alike.
 const VERSIONS: [&str; 1] = ["1.0.0"];
 
-/// Answers the kubelet. A restarted kubelet asks again.
+/// The service that answers the kubelet. A restarted kubelet asks again.
 #[derive(Debug, Clone)]
 pub struct AnnounceService {
     driver: String,
@@ -22,7 +23,7 @@ pub struct AnnounceService {
 }
 
 impl AnnounceService {
-    /// Announces a driver with its CSI socket.
+    /// Returns the service for a driver with its CSI socket.
     pub fn new(driver: String, endpoint: String) -> Self {
         Self { driver, endpoint }
     }

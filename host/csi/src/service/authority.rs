@@ -1,33 +1,36 @@
-//! Lets the kubelet in, whose gRPC library names the socket's path as the host that it wants to talk to.
+//! A filter for connections of the kubelet, whose gRPC library sends the path of the socket as the
+//! host.
 //!
-//! The kubelet dials `/var/lib/kubelet/plugins_registry/…` without naming a host; grpc-go then sends the escaped path, `%2Fvar%2Flib%2F…`, as
-//! `:authority`. That is no authority by RFC 3986, and the HTTP library under this server resets such streams. So the header is replaced
-//! before it is parsed. What an authority could tell is known anyway: only the kubelet may open the sockets.
+//! The kubelet dials `/var/lib/kubelet/plugins_registry/…` without naming a host. grpc-go then
+//! sends the escaped path, `%2Fvar%2Flib%2F…`, as `:authority`. That is not an authority by RFC
+//! 3986, and the HTTP library of this server resets such streams. So the header is replaced before
+//! it is parsed. It would say nothing new: only the kubelet can open the sockets.
 //!
-//! The replacement never has to decompress anything: fields of a header block say how long they are, and one with a new value takes the same
-//! place in the table of the receiver (RFC 7541). An entry that is shorter than the sender believes is dropped later, which the
-//! sender never notices, since entries are counted from the newest.
+//! The replacement never has to decompress anything. Fields of a header block contain their length,
+//! and a field with a new value takes the same place in the receiver's table (RFC 7541). A shorter
+//! entry is dropped later than the sender believes, which the sender never notices, since entries
+//! are counted from the newest.
 
 use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::net::UnixStream;
 
-/// What the host is called instead.
+/// The host in the replaced header.
 const HOST: &[u8] = b"localhost";
-/// What every HTTP/2 client says first.
+/// The length of the text that every HTTP/2 client sends first.
 const PREFACE: usize = 24;
-/// Length, type, flags, stream.
+/// The length of the header of a frame: length, type, flags, stream.
 const FRAME_HEADER: usize = 9;
 const HEADERS: u8 = 1;
 const PADDED: u8 = 0x08;
 const PRIORITY: u8 = 0x20;
-/// Of the static table of RFC 7541.
+/// The index of `:authority` in the static table of RFC 7541.
 const AUTHORITY: usize = 1;
-/// Bytes under way in one direction.
+/// The number of bytes that can be under way in one direction.
 const BUFFER: usize = 16 << 10;
 
-/// The connection as the HTTP library can read it. It ends with the original one.
+/// Returns the connection as the HTTP library can read it. It ends with the original one.
 pub fn with_plain_authority(connection: UnixStream) -> DuplexStream {
     let (served, inner) = tokio::io::duplex(BUFFER);
     tokio::spawn(async move {
@@ -42,14 +45,14 @@ pub fn with_plain_authority(connection: UnixStream) -> DuplexStream {
             result.and(to_client.shutdown().await)
         };
         if let Err(error) = tokio::try_join!(asking, answering) {
-            // The kubelet connects anew for each call, and does not say goodbye.
+            // The kubelet makes a connection for each call, and ends it without a word.
             tracing::trace!(%error, "a connection of the kubelet ended");
         }
     });
     served
 }
 
-/// Copies what a client sends, frame by frame, until it closes.
+/// Copies a client's data, frame by frame, until it closes.
 async fn rewrite(client: &mut (impl AsyncRead + Unpin), server: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
     let mut preface = [0; PREFACE];
     if !begins(client, &mut preface).await? {
@@ -77,7 +80,7 @@ async fn rewrite(client: &mut (impl AsyncRead + Unpin), server: &mut (impl Async
     Ok(())
 }
 
-/// Fills the buffer; false if the client has closed instead.
+/// Fills the buffer. Returns false if the client has closed instead.
 async fn begins(client: &mut (impl AsyncRead + Unpin), buffer: &mut [u8]) -> io::Result<bool> {
     match client.read_exact(buffer).await {
         Ok(_) => Ok(true),
@@ -86,8 +89,8 @@ async fn begins(client: &mut (impl AsyncRead + Unpin), buffer: &mut [u8]) -> io:
     }
 }
 
-/// The payload of a HEADERS frame with another host. None where there is nothing to replace or it cannot be understood, which the HTTP library
-/// then says better.
+/// Returns the payload of a HEADERS frame with another host. `None` if there is nothing to replace,
+/// or if the frame is malformed, which the HTTP library reports better.
 fn headers(flags: u8, payload: &[u8]) -> Option<Vec<u8>> {
     let before = usize::from(flags & PADDED != 0) + if flags & PRIORITY == 0 { 0 } else { 5 };
     let padding = if flags & PADDED == 0 { 0 } else { usize::from(*payload.first()?) };
@@ -96,13 +99,14 @@ fn headers(flags: u8, payload: &[u8]) -> Option<Vec<u8>> {
     Some([front, &fields(block)?, back].concat())
 }
 
-/// A header block with another host.
+/// Returns a header block with another host.
 fn fields(block: &[u8]) -> Option<Vec<u8>> {
     let mut replaced = Vec::with_capacity(block.len());
     let mut rest = block;
     while let Some(first) = rest.first() {
         let field = rest;
-        // How many bits of the first byte begin the index, and whether name and value may follow.
+        // The number of bits of the first byte that begin the index, and whether name and value may
+        // follow.
         let (bits, literal) = match first {
             0x80.. => (7, false),
             0x40.. => (6, true),
@@ -128,7 +132,7 @@ fn fields(block: &[u8]) -> Option<Vec<u8>> {
     Some(replaced)
 }
 
-/// Takes a number whose first bits are the lowest of the first byte (RFC 7541, 5.1).
+/// Parses a number that begins in the lowest bits of the first byte (RFC 7541, 5.1).
 fn integer(rest: &mut &[u8], bits: u32) -> Option<usize> {
     let largest = (1 << bits) - 1;
     let mut value = usize::from(*rest.split_off_first()?) & largest;
@@ -145,7 +149,7 @@ fn integer(rest: &mut &[u8], bits: u32) -> Option<usize> {
     Some(value)
 }
 
-/// Takes a text, compressed or not (RFC 7541, 5.2).
+/// Parses a text, compressed or not (RFC 7541, 5.2).
 fn text<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let length = integer(rest, 7)?;
     rest.split_off(..length)
@@ -156,7 +160,8 @@ pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What grpc-go 1.65 sends for `GetInfo` on `/tmp/rec/plugins_registry/fuse.csi.fluid.io-reg.sock`, recorded.
+    /// The recorded bytes of grpc-go 1.65 for `GetInfo` on
+    /// `/tmp/rec/plugins_registry/fuse.csi.fluid.io-reg.sock`.
     pub const RECORDED: &[&str] = &[
         "505249202a20485454502f322e300d0a0d0a534d0d0a0d0a",
         "000000040000000000",
@@ -166,7 +171,7 @@ pub(crate) mod tests {
          4f6a7f860befbccb20b7",
         "0000050001000000010000000000",
     ];
-    /// The frame of the headers, the length and `:authority` of which differ.
+    /// The expected frame of headers. Its length and `:authority` differ.
     const EXPECTED: &str = "0000610104000000018386459c62ba2d98d558598c84d83498f52fb4b31909b06931ea63115392a94f41096c6f63616c686f7374\
                             5f8b1d75d0620d263d4c4d65647a8a9acac8b4c7602bb8dae040027465864d833505b11f40899acac8b24d494f6a7f860befbccb20b7";
 

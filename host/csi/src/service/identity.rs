@@ -5,14 +5,15 @@ use tonic::{Request, Response, Status};
 use crate::service::proto::csi;
 use crate::service::proto::csi::identity_server::Identity;
 
-/// Says who the node plugin is. It offers nothing to a controller: volumes are made by the operator, not by a provisioner.
+/// The service that identifies the driver. It offers nothing to a controller, because the operator
+/// makes volumes, not a provisioner.
 #[derive(Debug, Clone)]
 pub struct IdentityService {
     driver: String,
 }
 
 impl IdentityService {
-    /// The service of a driver.
+    /// Returns the service of a driver.
     pub fn new(driver: String) -> Self {
         Self { driver }
     }

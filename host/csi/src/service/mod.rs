@@ -1,4 +1,11 @@
-//! Starts a node plugin and serves until it is told to stop.
+//! The services for the kubelet, from start to stop.
+//!
+//! # Invariants
+//! * A socket exists only while it is served, and only root can connect to it.
+//! * The driver is announced after its own socket has been created, by the same process: the
+//!   kubelet never gets a path that nobody serves.
+//! * A stop finishes the calls that are under way, and leaves all mounts: pods keep their data
+//!   while the node plugin is replaced.
 
 mod announce;
 mod authority;
@@ -32,13 +39,14 @@ use crate::service::proto::csi::identity_server::IdentityServer;
 use crate::service::proto::csi::node_server::NodeServer;
 use crate::service::proto::registration::registration_server::RegistrationServer;
 
-/// Only the kubelet, which is root, may ask.
+/// The mode of the sockets: only the kubelet, which is root, can connect.
 const SOCKET_MODE: u32 = 0o600;
 
-/// Serves the kubelet until `stop`. Calls under way are finished, mounts stay.
+/// Serves the kubelet until `stop`. Finishes calls that are under way, and leaves mounts in place.
 ///
 /// # Errors
-/// The node plugin cannot start: a directory is missing, a socket cannot be made, mounting is not permitted.
+/// The node plugin cannot start: a directory is missing, a socket cannot be created, or mounting is
+/// not permitted.
 pub async fn serve(config: Config, cluster: Arc<dyn Cluster>, stop: CancellationToken) -> Result<(), Error> {
     let (driver, endpoint, announcement) = (config.driver.clone(), config.endpoint.clone(), config.registration_socket());
     let recover = config.recovery && !config.symlink;
@@ -74,7 +82,8 @@ impl Socket {
         if let Some(directory) = path.parent() {
             fs::create_dir_all(directory).attempt("making directory", directory)?;
         }
-        // Of a process that was killed. Two node plugins cannot run at once: the DaemonSet replaces one after the other.
+        // This is the socket of a process that was killed. Two node plugins cannot run at the same
+        // time, since the DaemonSet replaces one after the other.
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("removing", path, error)),
             _ => {}

@@ -1,4 +1,4 @@
-//! What a volume says about itself: the attributes that the control plane wrote into the PersistentVolume.
+//! The attributes that the control plane wrote into a PersistentVolume.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -10,48 +10,49 @@ use wasser_api::labels;
 use crate::cluster::RuntimeRef;
 use crate::error::Error;
 
-/// What is looked for in a volume that names no type, as Fluid does.
+/// The type of mount of a volume that names none, the same as Fluid's.
 const DEFAULT_MOUNT_TYPE: &str = "fuse.alluxio-fuse";
-/// Says that a volume is read-only where its access mode does not.
+/// The attribute of a volume that is read-only whatever its access mode is.
 const READ_ONLY: &str = "wasser_read_only";
-/// Node labels that a volume may ask for begin so; a volume must not be able to change what else a node's labels mean.
+/// The prefix of all node labels that a volume may ask for. A volume must not change the meaning of
+/// other labels of a node.
 const LABEL_PREFIX: &str = "fluid.io/";
 
 /// The mount that a volume stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Source {
-    /// Where the fuse pod mounts, on the node.
+    /// The path on the node at which the fuse pod mounts.
     pub fluid_path: PathBuf,
-    /// What the type or the source of the mount must contain.
+    /// The text that the type or the source of the mount must contain.
     pub mount_type: String,
-    /// The directory in that mount; empty for its root. Relative, without `..`.
+    /// The directory in that mount; empty for its root. It is relative and without `..`.
     #[serde(default)]
     pub sub_path: PathBuf,
 }
 
-/// What a volume says about itself.
+/// The attributes of a volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attributes {
-    /// The mount, where the volume names it.
+    /// The mount, if the volume names it.
     source: Option<Source>,
-    /// The runtime, where the volume names it.
+    /// The runtime, if the volume names it.
     pub runtime: Option<RuntimeRef>,
-    /// The node label that brings the fuse pod, where the volume names it.
+    /// The node label that brings the fuse pod, if the volume names it.
     pub node_label: Option<String>,
     /// Whether the volume is published as a symbolic link.
     pub symlink: bool,
-    /// Whether nothing may be written through the volume, whatever its access mode says.
+    /// Whether the volume is read-only whatever its access mode is.
     pub read_only: bool,
-    /// Whether publish must not look for a mount, only for the directory.
+    /// Whether publish only looks for the directory, not for a mount.
     pub skip_mount_check: bool,
 }
 
 impl Attributes {
-    /// Reads the attributes.
+    /// Parses the attributes.
     ///
     /// # Errors
-    /// An attribute has a value that cannot be used. Missing ones are told by whoever needs them.
+    /// An attribute has an unusable value. Missing attributes are reported where they are needed.
     pub fn parse<S: BuildHasher>(context: &HashMap<String, String, S>) -> Result<Self, Error> {
         let get = |key: &str| context.get(key).map(String::as_str).filter(|value| !value.is_empty());
         let source = match get("fluid_path") {
@@ -94,7 +95,7 @@ impl Attributes {
         })
     }
 
-    /// The mount that the volume stands for.
+    /// Returns the mount that the volume stands for.
     ///
     /// # Errors
     /// The volume does not name it.
@@ -105,7 +106,8 @@ impl Attributes {
     }
 }
 
-/// Whether a comma separated list of `None`, `All`, `MountPod` and `Sidecar` means pods that mount for a whole node.
+/// Returns whether a comma-separated list of `None`, `All`, `MountPod` and `Sidecar` includes pods
+/// that mount for a whole node.
 fn skips_mount_pod(list: &str) -> Result<bool, Error> {
     let mut skips = false;
     for mode in list.split(',').map(str::trim) {
@@ -126,7 +128,8 @@ fn absolute(what: &'static str, path: &str) -> Result<PathBuf, Error> {
         .components()
         .all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
     if plain && path.starts_with('/') {
-        // Once more from its parts: without doubled and trailing slashes, mount points can be compared.
+        // The path is built from its parts, without doubled and trailing slashes, so that mount
+        // points can be compared.
         Ok(Path::new(path).components().collect())
     } else {
         Err(invalid(what, path, "it must be an absolute path without `..`".to_owned()))

@@ -1,11 +1,11 @@
-//! The names of the files and directories in which something is kept about a target or a volume.
+//! The names of files and directories about a target or a volume.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-/// A name for something kept about a path: short, and the same in every run.
+/// Returns a short name for something about a path, the same in every process.
 pub fn fingerprint(path: &Path) -> String {
     Sha256::digest(path.as_os_str().as_bytes())
         .iter()

@@ -1,7 +1,8 @@
-//! One operation at a time on a volume or a target.
+//! Locks: one operation at a time on a volume or a target.
 //!
-//! A second call of the kubelet is refused rather than queued: it asks again. For recovery it waits: that is done in a moment, and what the node plugin
-//! does on its own account is no reason for a pod to wait until the kubelet asks again. Recovery in turn leaves alone what is being worked on.
+//! A second call of the kubelet is refused rather than queued, because the kubelet repeats it. A
+//! call waits for recovery, which takes a moment: work that the node plugin does by itself must not
+//! make a pod wait until the kubelet calls again. Recovery in turn skips keys that are held.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +11,7 @@ use tokio::sync::Notify;
 
 use crate::error::Error;
 
-/// The keys being worked on. Clones share them.
+/// The keys that are held. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Locks {
     inner: Arc<Inner>,
@@ -36,14 +37,14 @@ pub struct Held {
 }
 
 impl Locks {
-    /// Takes a key for a call, once recovery has done with it.
+    /// Takes a key for a call, as soon as recovery has released it.
     ///
     /// # Errors
-    /// [`Error::Busy`] if another call holds it.
+    /// Returns [`Error::Busy`] if another call holds it.
     pub async fn take(&self, key: impl Into<String>) -> Result<Held, Error> {
         let key = key.into();
         loop {
-            // Before looking, so as not to miss what happens in between.
+            // This comes before the look, so that nothing in between is missed.
             let freed = self.inner.freed.notified();
             match self.inner.try_take(&key, Holder::Call) {
                 Ok(held) => return Ok(held),
@@ -53,10 +54,10 @@ impl Locks {
         }
     }
 
-    /// Takes a key as soon as it is free, whoever holds it: for work that takes a moment.
+    /// Takes a key as soon as it is free, whoever holds it. For work that takes a moment.
     pub async fn wait_for(&self, key: &str) -> Held {
         loop {
-            // Before looking, so as not to miss what happens in between.
+            // This comes before the look, so that nothing in between is missed.
             let freed = self.inner.freed.notified();
             match self.inner.try_take(key, Holder::Call) {
                 Ok(held) => return held,
@@ -65,7 +66,7 @@ impl Locks {
         }
     }
 
-    /// Takes a key for recovery; none if it is held.
+    /// Takes a key for recovery; `None` if it is held.
     pub fn take_for_recovery(&self, key: impl Into<String>) -> Option<Held> {
         self.inner.try_take(&key.into(), Holder::Recovery).ok()
     }
@@ -85,7 +86,7 @@ impl Inner {
     }
 
     fn map(&self) -> MutexGuard<'_, HashMap<String, Holder>> {
-        // The map is whole whatever a panicking thread was about.
+        // The map is consistent even after a panic.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -102,7 +103,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_key_is_held_once_and_given_back() {
+    async fn a_key_is_held_once_and_released() {
         let locks = Locks::default();
         let held = locks.take("a").await.unwrap();
         assert!(matches!(locks.clone().take("a").await, Err(Error::Busy(key)) if key == "a"));

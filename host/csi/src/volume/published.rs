@@ -1,6 +1,8 @@
-//! What was published: one small file for each target, so that a new process knows what the old one mounted, and from where.
+//! Records of published targets. There is one small file for each, so that a new process knows what
+//! the old one mounted, and from where.
 //!
-//! Neither mountinfo nor the kubelet's own notes say which fuse mount a target belongs to, least of all for a Dataset that refers to another.
+//! Neither mountinfo nor the kubelet's own notes show which fuse mount a target belongs to, least
+//! of all for a Dataset that refers to another.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,26 +17,26 @@ use crate::cluster::RuntimeRef;
 use crate::error::{Attempt, Error};
 use crate::volume::attributes::Source;
 
-/// Changes whenever the machine starts, when all mounts are gone.
+/// The file with a number that changes with each start of the machine, when all mounts are gone.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-/// A target and what belongs there.
+/// A target and the volume that belongs there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
-    /// The volume's handle.
+    /// The handle of the volume.
     pub volume_id: String,
     /// The target, as mountinfo shows it.
     pub target: PathBuf,
-    /// What is mounted on it.
+    /// The mount that it shows.
     pub source: Source,
-    /// Whether nothing may be written through it.
+    /// Whether it is read-only.
     #[serde(default)]
     pub read_only: bool,
     /// Whether the target is a symbolic link.
     #[serde(default)]
     pub symlink: bool,
-    /// The runtime, to whose Dataset events are written.
+    /// The runtime that gets the events.
     #[serde(default)]
     pub runtime: Option<RuntimeRef>,
 }
@@ -56,10 +58,11 @@ pub struct Records {
 }
 
 impl Records {
-    /// Reads the records in a directory. Those of before the machine's last start are removed.
+    /// Reads the records in a directory, and removes those from before the last start of the
+    /// machine.
     ///
     /// # Errors
-    /// The directory cannot be read or made.
+    /// The directory cannot be read or created.
     pub fn load(directory: PathBuf) -> Result<Self, Error> {
         let boot = fs::read_to_string(BOOT_ID).attempt("reading", BOOT_ID)?.trim().to_owned();
         fs::create_dir_all(&directory).attempt("making directory", &directory)?;
@@ -72,7 +75,8 @@ impl Records {
                     continue;
                 }
                 Ok(Ok(_)) => tracing::debug!(path = %path.display(), "forgetting what was published before the machine started"),
-                // Written by nobody but this module, which renames whole files: a half-written one has not been renamed.
+                // Only this module writes here, and it renames whole files: a half-written one has
+                // not been renamed.
                 Ok(Err(error)) => tracing::warn!(path = %path.display(), %error, "removing an unreadable record"),
                 Err(error) => return Err(Error::io("reading", &path, error)),
             }
@@ -85,10 +89,10 @@ impl Records {
         })
     }
 
-    /// Notes a target.
+    /// Records a target.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The file cannot be written.
     pub fn put(&self, record: Record) -> Result<(), Error> {
         if self.get(&record.target).is_some_and(|known| *known == record) {
             return Ok(());
@@ -106,7 +110,7 @@ impl Records {
         Ok(())
     }
 
-    /// Forgets a target.
+    /// Removes the record of a target.
     ///
     /// # Errors
     /// The file cannot be removed.
@@ -120,12 +124,12 @@ impl Records {
         Ok(())
     }
 
-    /// What belongs on a target.
+    /// Returns the record of a target.
     pub fn get(&self, target: &Path) -> Option<Arc<Record>> {
         self.lock().get(target).cloned()
     }
 
-    /// All records, by target.
+    /// Returns all records, sorted by target.
     pub fn all(&self) -> Vec<Arc<Record>> {
         self.lock().values().cloned().collect()
     }

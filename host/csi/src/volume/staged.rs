@@ -1,6 +1,8 @@
-//! The volumes that are staged on this node, each with the label of its clients: one small file for each, so that a new process knows them.
+//! Notes of staged volumes, each with the label of its clients. There is one small file for each,
+//! so that a new process knows them.
 //!
-//! Several volumes can be served by one client: that of a Dataset, and those of all that refer to it. The client may leave only with the last of them.
+//! One client can serve several volumes: that of a Dataset, and those of all Datasets that refer to
+//! it. It may only leave with the last of them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -29,10 +31,10 @@ pub struct Staged {
 }
 
 impl Staged {
-    /// Reads what is staged.
+    /// Reads the notes in a directory.
     ///
     /// # Errors
-    /// The directory cannot be read or made.
+    /// The directory cannot be read or created.
     pub fn load(directory: PathBuf) -> Result<Self, Error> {
         fs::create_dir_all(&directory).attempt("making directory", &directory)?;
         let mut known = BTreeMap::new();
@@ -40,7 +42,8 @@ impl Staged {
             let path = entry.attempt("reading", &directory)?.path();
             match fs::read(&path).map(|text| serde_json::from_slice::<Stage>(&text)) {
                 Ok(Ok(stage)) => drop(known.insert(stage.volume_id, stage.label)),
-                // Written by nobody but this module, which renames whole files: a half-written one has not been renamed.
+                // Only this module writes here, and it renames whole files: a half-written one has
+                // not been renamed.
                 Ok(Err(error)) => {
                     tracing::warn!(path = %path.display(), %error, "removing an unreadable note of a staged volume");
                     fs::remove_file(&path).attempt("removing", &path)?;
@@ -57,7 +60,7 @@ impl Staged {
     /// Notes a staged volume.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The file cannot be written.
     pub fn put(&self, volume_id: &str, label: &str) -> Result<(), Error> {
         if self.lock().get(volume_id).is_some_and(|known| known == label) {
             return Ok(());
@@ -75,7 +78,7 @@ impl Staged {
         Ok(())
     }
 
-    /// Forgets a volume.
+    /// Removes the note of a volume.
     ///
     /// # Errors
     /// The file cannot be removed.
@@ -89,7 +92,7 @@ impl Staged {
         Ok(())
     }
 
-    /// Another volume with the same clients. None if there is none.
+    /// Returns another volume with the same clients, if there is one.
     pub fn other(&self, volume_id: &str, label: &str) -> Option<String> {
         let known = self.lock();
         let found = known.iter().find(|(id, of)| *id != volume_id && *of == label);

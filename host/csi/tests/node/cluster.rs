@@ -1,4 +1,4 @@
-//! An API server of a few maps.
+//! An API server made of a few maps.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
@@ -7,20 +7,20 @@ use async_trait::async_trait;
 use wasser_api::shared::FuseCleanPolicy;
 use wasser_csi::cluster::{Cluster, ClusterError, Recovered, RuntimeRef, Volume};
 
-/// What the API server has.
+/// The state of the API server.
 #[derive(Debug, Default)]
 pub struct FakeCluster {
     /// Volumes by name.
     pub volumes: Mutex<HashMap<String, Volume>>,
     /// The node's labels.
     pub labels: Mutex<BTreeSet<String>>,
-    /// How often a label was set or removed.
+    /// The number of times that a label was set or removed.
     pub patches: Mutex<usize>,
     /// Clean policies by runtime.
     pub policies: Mutex<BTreeMap<String, FuseCleanPolicy>>,
     /// The generation label of every claim.
     pub generation: Mutex<Option<String>>,
-    /// Events: the runtime and how it went.
+    /// Events: the runtime and the outcome.
     pub events: Mutex<Vec<(String, Recovered)>>,
 }
 

@@ -1,4 +1,4 @@
-//! What goes wrong.
+//! Failures of fuse pods, requests and the node plugin itself.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -38,7 +38,7 @@ fn a_dead_mount_is_unpublished() {
     isolated("faults::a_dead_mount_is_unpublished", || async {
         let node = Node::start().await;
         let (fuse, target) = (node.fuse_path("a"), node.target("p", "a"));
-        // Bound by hand, and by hand once more: what Fluid's recovery leaves.
+        // It is bound by hand twice, which is what Fluid's recovery leaves.
         let mut process = RealFuse::mount(&fuse);
         fs::create_dir_all(&target).unwrap();
         mount_bind(&fuse, &target).unwrap();
@@ -88,7 +88,7 @@ fn a_file_system_that_hangs_holds_up_nobody_else() {
         assert_eq!(error.code(), Code::DeadlineExceeded);
         assert!(error.message().contains("does not answer"), "{error}");
         node.unpublish("p", "a").await.unwrap();
-        // Its successor is not mistaken for it.
+        // Its successor is not taken for it.
         unmount_lazily(&node.fuse_path("a"));
         mount_working(&node.fuse_path("a"), "a");
         node.publish("p", "a").await.unwrap();
@@ -113,8 +113,8 @@ fn a_target_in_use_is_unmounted_all_the_same() {
 
 #[test]
 #[ignore = "needs root and mount namespaces"]
-fn what_is_no_mount_is_not_deleted() {
-    isolated("faults::what_is_no_mount_is_not_deleted", || async {
+fn what_is_not_a_mount_is_not_deleted() {
+    isolated("faults::what_is_not_a_mount_is_not_deleted", || async {
         let node = Node::start().await;
         let target = node.target("p", "a");
         fs::create_dir_all(target.join("precious")).unwrap();
@@ -133,7 +133,8 @@ fn a_node_plugin_that_starts_again_knows_its_mounts_and_cleans_up() {
         mount_working(&fuse, "old");
         node.publish("p", "a").await.unwrap();
         node.publish("gone", "a").await.unwrap();
-        // While no node plugin runs: the fuse pod is replaced, a pod is removed with all its directories, and another runtime's fuse dies.
+        // Without a node plugin, the fuse pod is replaced, a pod is removed with all its
+        // directories, and another runtime's fuse pod dies.
         node.stop().await;
         assert_eq!(who(&target), "old");
         unmount_lazily(&fuse);

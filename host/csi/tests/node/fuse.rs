@@ -1,4 +1,4 @@
-//! What fuse pods mount.
+//! File systems in place of those of fuse pods.
 
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, unmount};
 
-/// A file system that works: a tmpfs which calls itself JuiceFS, with a file that says which one it is.
+/// Mounts a file system that works: a tmpfs under the name of JuiceFS, with a file that identifies
+/// it.
 pub fn mount_working(path: &Path, content: &str) {
-    // A dead mount in the way is no directory to the standard library, but can be mounted on.
+    // A dead mount in the way is not a directory to the standard library, but can be mounted on.
     if let Err(error) = fs::create_dir_all(path) {
         assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists);
     }
@@ -17,19 +18,19 @@ pub fn mount_working(path: &Path, content: &str) {
     fs::write(path.join("who"), content).unwrap();
 }
 
-/// Takes the topmost mount away, as a fuse pod does that ends properly.
+/// Unmounts the top mount, as a fuse pod does that ends properly.
 pub fn unmount_lazily(path: &Path) {
     unmount(path, UnmountFlags::DETACH).unwrap();
 }
 
-/// A real FUSE mount. While this lives it hangs, since nobody answers; then it is dead.
+/// A real FUSE mount. While this lives, it hangs, since nobody answers. Then it is dead.
 pub struct RealFuse {
     connection: Option<File>,
     path: PathBuf,
 }
 
 impl RealFuse {
-    /// Mounts, over what may be there.
+    /// Mounts it, over an existing mount.
     pub fn mount(path: &Path) -> Self {
         fs::create_dir_all(path).unwrap();
         let connection = File::options().read(true).write(true).open("/dev/fuse").unwrap();
@@ -42,12 +43,12 @@ impl RealFuse {
         }
     }
 
-    /// Ends the process behind it, when it is mounted no longer.
+    /// Ends the process behind it, after it was unmounted.
     pub fn abandon(&mut self) {
         drop(self.connection.take());
     }
 
-    /// Ends the process behind it. Transport endpoint is not connected, from now on.
+    /// Ends the process behind it. From now on, the transport endpoint is not connected.
     pub fn die(&mut self) {
         drop(self.connection.take());
         let error = fs::read_dir(&self.path).unwrap_err();

@@ -53,7 +53,7 @@ fn a_fuse_pod_stays_until_the_last_of_its_volumes_has_left() {
         node.create_volume("a");
         node.policy("OnDemand");
         mount_working(&node.fuse_path("a"), "a");
-        // A reference: another volume with the attributes of the first.
+        // This is a reference: another volume with the attributes of the first.
         let original = node.cluster.volumes.lock().unwrap()["ns-a"].clone();
         node.cluster.volumes.lock().unwrap().insert("ns-view".to_owned(), original);
         let reference = |node: &Node| wasser_csi::proto::csi::NodeStageVolumeRequest {
@@ -67,7 +67,7 @@ fn a_fuse_pod_stays_until_the_last_of_its_volumes_has_left() {
         node.client().await.node_stage_volume(reference(&node)).await.unwrap();
         node.unstage("a").await.unwrap();
         assert!(node.is_labelled());
-        // Nor is that forgotten by a restart.
+        // A restart does not forget this either.
         node.stop().await;
         node.run().await;
         node.stage("a").await.unwrap();
@@ -92,7 +92,7 @@ fn outdated_fuse_pods_go() {
         let file = node.fuse_path("a").parent().unwrap().join(".meta/fuse/labels");
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         node.stage("a").await.unwrap();
-        // (what the claim says, what the pod has written, whether the pod stays)
+        // (label of the claim, label of the pod, whether the pod stays)
         let cases = [
             (None, Some("1"), true),
             (Some("1"), None, true),
@@ -180,7 +180,7 @@ fn a_volume_without_a_label_gets_that_of_its_runtime() {
         request.volume_context.remove("mount_pod_node_selector_key");
         client.node_stage_volume(request.clone()).await.unwrap();
         assert!(node.is_labelled());
-        // Not even the runtime: the claim tells.
+        // Without the runtime, the claim names it.
         node.cluster.labels.lock().unwrap().clear();
         request.volume_context.clear();
         client.node_stage_volume(request.clone()).await.unwrap();

@@ -1,6 +1,8 @@
-//! The node plugin on its own socket, in a mount namespace of its own: real mounts, real propagation, stand-ins for fuse pods and containers.
+//! The node plugin on its own socket and in a separate mount namespace, with real mounts, real
+//! propagation, and substitutes for fuse pods and containers.
 //!
-//! File systems that work are tmpfs under the name that JuiceFS would have; dead and hanging ones are real FUSE without a process behind.
+//! File systems that work are tmpfs under the name that JuiceFS would have. Dead and hung ones are
+//! real FUSE without a process behind them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

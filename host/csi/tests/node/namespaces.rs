@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use wasser_csi::mountinfo::Table;
 
-/// Set in the process that runs a test inside its namespace: the directory that is the test's.
+/// The variable with the test's directory, in the process that runs the test inside its namespace.
 const INSIDE: &str = "WASSER_CSI_TEST_INSIDE";
-/// How long conditions are waited for.
+/// The longest wait for a condition.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Runs a test in a process with a mount namespace of its own. `name` is the test's, as the test runner knows it.
+/// Runs a test in a process with a separate mount namespace. `name` is the test's name for the test
+/// runner.
 pub fn isolated<F: Future<Output = ()>>(name: &str, test: impl FnOnce() -> F) {
     if std::env::var_os(INSIDE).is_some() {
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -21,11 +22,11 @@ pub fn isolated<F: Future<Output = ()>>(name: &str, test: impl FnOnce() -> F) {
             .build()
             .unwrap();
         runtime.block_on(test());
-        // Threads that ask a hanging file system end with the process.
+        // Threads that ask a hung file system end with the process.
         runtime.shutdown_background();
         return;
     }
-    // Made and removed outside, where nothing will have been mounted in it.
+    // It is created and removed outside, where nothing is mounted in it.
     let directory = tempfile::tempdir().unwrap();
     let status = Command::new("unshare")
         .args(["--mount", "--propagation", "private", "--"])
@@ -37,14 +38,14 @@ pub fn isolated<F: Future<Output = ()>>(name: &str, test: impl FnOnce() -> F) {
     assert!(status.success(), "{name} failed in its namespace");
 }
 
-/// The directory of a test that runs in its namespace.
+/// Returns the directory of a test that runs in its namespace.
 pub fn directory() -> PathBuf {
     Path::new(&std::env::var_os(INSIDE).expect("inside the namespace"))
         .canonicalize()
         .unwrap()
 }
 
-/// Waits until something holds.
+/// Waits until a condition holds.
 pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !holds() {
@@ -57,20 +58,22 @@ pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// A process in a mount namespace of its own: a container, or the node beside the node plugin's container.
+/// A process in a separate mount namespace: a container, or the node around the node plugin's
+/// container.
 pub struct Namespace {
     child: Child,
     stdin: Option<ChildStdin>,
 }
 
 impl Namespace {
-    /// A container that has bound `source` to `data` with HostToContainer propagation, as a container runtime does.
+    /// Starts a container that has bound `source` to `data` with HostToContainer propagation, as a
+    /// container runtime does.
     pub fn container(source: &Path, data: &Path) -> Self {
         std::fs::create_dir_all(data).unwrap();
         Self::run("slave", "mount --bind \"$1\" \"$2\"", &[source, data])
     }
 
-    /// The node: what is shared with it goes both ways.
+    /// Starts the node, which shares mounts in both directions.
     pub fn node() -> Self {
         Self::run("unchanged", "true", &[])
     }
@@ -92,7 +95,7 @@ impl Namespace {
         Self { child, stdin }
     }
 
-    /// A path as the process sees it.
+    /// Returns a path as the process sees it.
     pub fn path(&self, path: &Path) -> PathBuf {
         Path::new("/proc")
             .join(self.child.id().to_string())
@@ -100,7 +103,7 @@ impl Namespace {
             .join(path.strip_prefix("/").unwrap())
     }
 
-    /// The mounts that the process sees.
+    /// Returns the mounts that the process sees.
     pub fn mounts(&self) -> Table {
         Table::parse(&std::fs::read(format!("/proc/{}/mountinfo", self.child.id())).unwrap())
     }

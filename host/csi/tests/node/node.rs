@@ -1,4 +1,4 @@
-//! A node: directories, a running node plugin, and what the kubelet would ask of it.
+//! A node: directories, a running node plugin, and the calls of a kubelet.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -27,21 +27,21 @@ use crate::namespaces;
 pub struct Node {
     pub config: Config,
     pub cluster: Arc<FakeCluster>,
-    /// A dataset whose fuse pod mounts where that of another one does.
+    /// A dataset whose fuse pod mounts at the path of another one's.
     pub same_path: Option<(&'static str, &'static str)>,
     running: Option<(CancellationToken, JoinHandle<Result<(), Error>>)>,
 }
 
 impl Node {
-    /// A node whose node plugin runs.
+    /// Returns a node with a running node plugin.
     pub async fn start() -> Self {
         Self::start_with(|_| {}).await
     }
 
-    /// A node whose node plugin runs with other settings.
+    /// Returns a node with a running node plugin that has other settings.
     pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let path = namespaces::directory();
-        // A mount of the node's own, shared like the root of a real node.
+        // The node's root is a shared mount, like that of a real node.
         mount("node", &path, "tmpfs", MountFlags::empty(), None).unwrap();
         mount_change(&path, MountPropagationFlags::SHARED).unwrap();
         std::fs::create_dir_all(path.join("kubelet/plugins_registry")).unwrap();
@@ -94,12 +94,12 @@ impl Node {
             .unwrap()
     }
 
-    /// A client of the node service.
+    /// Returns a client of the node service.
     pub async fn client(&self) -> NodeClient<Channel> {
         NodeClient::new(Self::channel(&self.config.endpoint).await)
     }
 
-    /// Where the fuse pod of a dataset mounts.
+    /// Returns the path at which the fuse pod of a dataset mounts.
     pub fn fuse_path(&self, dataset: &str) -> PathBuf {
         let dataset = match self.same_path {
             Some((one, other)) if one == dataset => other,
@@ -108,14 +108,14 @@ impl Node {
         self.config.mount_root.join(format!("juicefs/ns/{dataset}/juicefs-fuse"))
     }
 
-    /// Where the kubelet wants a dataset in a pod.
+    /// Returns the target of a dataset in a pod.
     pub fn target(&self, pod: &str, dataset: &str) -> PathBuf {
         self.config
             .kubelet_root
             .join(format!("pods/{pod}/volumes/kubernetes.io~csi/ns-{dataset}/mount"))
     }
 
-    /// The attributes that the control plane writes.
+    /// Returns the attributes that the control plane writes.
     pub fn attributes(&self, dataset: &str) -> HashMap<String, String> {
         let pairs = [
             ("fluid_path", self.fuse_path(dataset).display().to_string()),
@@ -127,7 +127,7 @@ impl Node {
         pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
     }
 
-    /// Has the API server know a dataset's volume.
+    /// Adds a dataset's volume to the API server.
     pub fn create_volume(&self, dataset: &str) {
         let volume = Volume {
             handle: format!("ns-{dataset}"),
@@ -138,7 +138,7 @@ impl Node {
         self.cluster.volumes.lock().unwrap().insert(format!("ns-{dataset}"), volume);
     }
 
-    /// What the kubelet asks to publish a dataset in a pod, for reading and writing.
+    /// Returns the kubelet's request to publish a dataset in a pod, for reading and writing.
     pub fn publish_request(&self, pod: &str, dataset: &str) -> csi::NodePublishVolumeRequest {
         csi::NodePublishVolumeRequest {
             volume_id: format!("ns-{dataset}"),
@@ -180,7 +180,7 @@ impl Node {
         self.client().await.node_unpublish_volume(request).await
     }
 
-    /// How many mounts the node plugin keeps as anchors.
+    /// Returns the number of mounts that the node plugin keeps as anchors.
     pub fn anchor_mounts(&self) -> usize {
         let anchors = self.config.driver_dir().join("anchors");
         Table::read()
@@ -191,7 +191,7 @@ impl Node {
     }
 }
 
-/// A capability to mount.
+/// Returns a capability to mount.
 pub fn capability(mode: Mode) -> csi::VolumeCapability {
     csi::VolumeCapability {
         access_mode: Some(AccessMode { mode: mode.into() }),
@@ -199,12 +199,12 @@ pub fn capability(mode: Mode) -> csi::VolumeCapability {
     }
 }
 
-/// How many mounts are on a path.
+/// Returns the number of mounts on a path.
 pub fn mounts_on(path: &Path) -> usize {
     Table::read().unwrap().count(path)
 }
 
-/// Which file system a directory belongs to.
+/// Returns the name of the file system that a directory belongs to.
 pub fn who(path: &Path) -> String {
     std::fs::read_to_string(path.join("who")).unwrap_or_else(|error| error.to_string())
 }

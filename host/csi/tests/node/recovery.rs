@@ -1,4 +1,4 @@
-//! A fuse pod that died and came back is seen in containers that never stopped running.
+//! Recovery, as containers see it that never stop running.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use crate::fuse::{RealFuse, mount_working, unmount_lazily};
 use crate::namespaces::{Namespace, eventually, isolated};
 use crate::node::{Node, mounts_on, who};
 
-/// The last of the deaths, after which as many have come back.
+/// The number of times that the fuse pod dies and comes back.
 const DEATHS: usize = 100;
 
 fn replace_fuse(node: &Node, content: &str) {
@@ -29,7 +29,7 @@ fn a_hundred_deaths_leave_every_container_with_the_present_mount() {
         "recovery::a_hundred_deaths_leave_every_container_with_the_present_mount",
         || async {
             let node = Node::start().await;
-            let (target, beside) = (node.target("p", "a"), Namespace::node());
+            let (target, outside) = (node.target("p", "a"), Namespace::node());
             mount_working(&node.fuse_path("a"), "0");
             node.publish("p", "a").await.unwrap();
             let first = Namespace::container(&target, &data(&node, "first"));
@@ -43,15 +43,15 @@ fn a_hundred_deaths_leave_every_container_with_the_present_mount() {
                 let in_all = || seen(&first, "first") == content && seen(&second, "second") == content && who(&target) == content;
                 eventually("the new mount is seen everywhere", in_all).await;
                 longest = longest.max(begin.elapsed());
-                // Recovery is done with its work once the events have been written.
+                // Recovery has finished once the events have been published.
                 eventually("the event", || node.cluster.events.lock().unwrap().len() == death).await;
                 eventually("one mount on the target", || {
-                    mounts_on(&target) == 1 && beside.mounts().count(&target) == 1
+                    mounts_on(&target) == 1 && outside.mounts().count(&target) == 1
                 })
                 .await;
                 assert!(first.mounts().count(&data(&node, "first")) <= 2);
                 assert!(second.mounts().count(&data(&node, "second")) <= 2);
-                // Both containers' anchors and the newest, each with the present mount.
+                // These are both containers' anchors and the newest, each with the present mount.
                 eventually("few anchors", || node.anchor_mounts() <= 6).await;
                 if death % 7 == 0 {
                     drop(second);
@@ -73,7 +73,7 @@ fn a_hundred_deaths_leave_every_container_with_the_present_mount() {
             drop((first, second));
             node.unpublish("p", "a").await.unwrap();
             assert_eq!(
-                (mounts_on(&target), beside.mounts().count(&target), node.anchor_mounts()),
+                (mounts_on(&target), outside.mounts().count(&target), node.anchor_mounts()),
                 (0, 0, 0)
             );
         },
@@ -117,7 +117,7 @@ fn a_process_that_dies_for_real_is_survived() {
         node.publish("p", "a").await.unwrap();
         let container = Namespace::container(&target, &data(&node, "c"));
         let mut process = RealFuse::mount(&fuse);
-        // The new mount is there, over the old one, but does not answer: nothing must be taken away.
+        // The new mount is on top of the old one, but does not answer: nothing must be unmounted.
         eventually("recovery has looked at it", || mounts_on(&fuse) == 2).await;
         assert_eq!(who(&container.path(&data(&node, "c"))), "0");
         process.die();
@@ -139,7 +139,7 @@ fn dead_mounts_that_were_stacked_are_unstacked() {
         mount_working(&fuse, "0");
         node.publish("p", "a").await.unwrap();
         let first = Namespace::container(&target, &data(&node, "first"));
-        // As Fluid's recovery does it: on top. What is on top is really dead.
+        // Fluid's recovery mounts on top like this. The top mount is really dead.
         let elsewhere = node.fuse_path("elsewhere");
         let mut process = RealFuse::mount(&elsewhere);
         mount_bind(&elsewhere, &target).unwrap();
@@ -169,7 +169,7 @@ fn parts_mounted_for_sub_paths_are_recovered() {
         mount_working(&fuse, "0");
         fill("0");
         node.publish("p", "a").await.unwrap();
-        // What the kubelet does for two `subPath`s, a directory and a file.
+        // The kubelet does this for two `subPath`s, a directory and a file.
         let parts = node.config.kubelet_root.join("pods/p/volume-subpaths/ns-a/app");
         fs::create_dir_all(parts.join("0")).unwrap();
         fs::write(parts.join("1"), "").unwrap();
@@ -179,7 +179,7 @@ fn parts_mounted_for_sub_paths_are_recovered() {
         let part = Namespace::container(&parts.join("0"), &data(&node, "part"));
         for death in 1..=10 {
             unmount_lazily(&fuse);
-            // The parts come only after the mount: until then recovery fails, and says so once.
+            // The parts appear after the mount: until then, recovery fails, and reports it once.
             mount_working(&fuse, &death.to_string());
             fill(&death.to_string());
             eventually("the part in its container", || {
@@ -223,7 +223,7 @@ fn read_only_stays_read_only_and_other_pods_are_left_alone() {
         let (read_only, writable, other) = (node.target("p", "a"), node.target("q", "a"), node.target("p", "b"));
         let container = Namespace::container(&read_only, &data(&node, "c"));
         let before = wasser_csi::mountinfo::Table::read().unwrap().top(&other).cloned();
-        // A mount inside the file system is nobody's business but the fuse pod's.
+        // A mount inside the file system concerns only the fuse pod.
         fs::create_dir_all(node.fuse_path("a").join("inner")).unwrap();
         replace_fuse(&node, "1");
         eventually("both pods", || who(&read_only) == "1" && who(&writable) == "1").await;
@@ -241,8 +241,8 @@ fn read_only_stays_read_only_and_other_pods_are_left_alone() {
 
 #[test]
 #[ignore = "needs root and mount namespaces"]
-fn a_failure_is_told_once_and_ends_with_its_cause() {
-    isolated("recovery::a_failure_is_told_once_and_ends_with_its_cause", || async {
+fn a_failure_is_reported_once_and_ends_with_its_cause() {
+    isolated("recovery::a_failure_is_reported_once_and_ends_with_its_cause", || async {
         let node = Node::start().await;
         let fuse = node.fuse_path("a");
         mount_working(&fuse, "0");
@@ -251,8 +251,8 @@ fn a_failure_is_told_once_and_ends_with_its_cause() {
         request.volume_context.insert("fluid_sub_path".to_owned(), "sub".to_owned());
         node.client().await.node_publish_volume(request).await.unwrap();
         replace_fuse(&node, "1");
-        eventually("the failure is told", || !node.cluster.events.lock().unwrap().is_empty()).await;
-        // Something else changes a few times; the failure is known by now.
+        eventually("the failure is reported", || !node.cluster.events.lock().unwrap().is_empty()).await;
+        // Other mounts change a few times; the failure is known by now.
         for _ in 0..3 {
             mount_working(&node.fuse_path("b"), "b");
             unmount_lazily(&node.fuse_path("b"));
@@ -260,7 +260,7 @@ fn a_failure_is_told_once_and_ends_with_its_cause() {
         fs::create_dir(fuse.join("sub")).unwrap();
         fs::write(fuse.join("sub/who"), "sub 1").unwrap();
         eventually("recovered", || who(&node.target("p", "a")) == "sub 1").await;
-        eventually("told", || node.cluster.events.lock().unwrap().len() == 2).await;
+        eventually("reported", || node.cluster.events.lock().unwrap().len() == 2).await;
         let events = node.cluster.events.lock().unwrap().clone();
         assert!(matches!(&events[0].1, Recovered::Failed(why) if why.contains("sub")), "{events:?}");
         assert_eq!(events[1].1, Recovered::Succeeded);
@@ -274,7 +274,8 @@ fn a_node_plugin_that_sees_the_mount_root_as_a_slave_recovers_as_well() {
         "recovery::a_node_plugin_that_sees_the_mount_root_as_a_slave_recovers_as_well",
         || async {
             let node = Node::start_with(|config| {
-                // HostToContainer: the node plugin receives the fuse pods' mounts and sends nothing back.
+                // With HostToContainer, the node plugin receives the fuse pods' mounts and sends
+                // nothing back.
                 fs::create_dir_all(&config.mount_root).unwrap();
                 mount_bind(&config.mount_root, &config.mount_root).unwrap();
                 mount_change(&config.mount_root, MountPropagationFlags::SHARED).unwrap();

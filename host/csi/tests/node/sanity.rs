@@ -1,4 +1,5 @@
-//! The CSI project's own test suite. `cargo xtask test` builds it from the Go module in `tests/cluster/csi-sanity` and names it in `CSI_SANITY`.
+//! The CSI project's own test suite. `cargo xtask test` builds it from the Go module in
+//! `tests/cluster/csi-sanity` and names it in `CSI_SANITY`.
 
 use std::process::Command;
 
@@ -15,7 +16,7 @@ use wasser_csi::proto::csi::identity_server::IdentityServer;
 use crate::namespaces::isolated;
 use crate::node::Node;
 
-/// The suite takes for granted that somebody answers for a controller. This one can nothing.
+/// A controller without capabilities, because the suite expects one.
 struct NoController;
 
 #[tonic::async_trait]
@@ -24,7 +25,7 @@ impl Controller for NoController {
         &self,
         _: Request<csi::ControllerGetCapabilitiesRequest>,
     ) -> Result<Response<csi::ControllerGetCapabilitiesResponse>, Status> {
-        // Of type UNKNOWN.
+        // Its type is UNKNOWN.
         let nothing = csi::ControllerServiceCapability {
             r#type: Some(Type::Rpc(Rpc::default())),
         };
@@ -56,7 +57,8 @@ fn the_csi_sanity_suite_passes() {
         let run = tokio::task::spawn_blocking(move || {
             Command::new(suite)
                 .args(["-csi.endpoint", &endpoint, "-csi.controllerendpoint", &controller])
-                // The services offered, without the two cases that need a volume made by a controller; `faults` has the same.
+                // The suite tests the offered services, without the two cases that need a volume
+                // made by a controller; `faults` has the same.
                 .args(["-ginkgo.focus", "Identity Service|Node Service"])
                 .args([
                     "-ginkgo.skip",

@@ -1,7 +1,14 @@
-//! The CSI node service: what the kubelet asks for each volume and pod.
+//! The CSI node service: the kubelet's calls for each volume and pod.
 //!
-//! *Stage*, before the first pod of a volume on the node, brings the fuse pod; *publish* waits for it and puts the volume into a pod; *unpublish* and
-//! *unstage* undo both. Every call may come again, after an answer that was lost or a restart of either side, and has the same result then.
+//! *Stage* runs before the first pod of a volume on the node, and brings the fuse pod. *Publish*
+//! waits for it and puts the volume into a pod. *Unpublish* and *unstage* undo both.
+//!
+//! # Invariants
+//! * Every call can be repeated, after a lost answer or a restart of either side, and then has the
+//!   same result.
+//! * A call that has begun runs to its end, even if the kubelet gives up on it.
+//! * A call holds the lock of its volume or target for all its work, so that neither another call
+//!   nor recovery works on it.
 
 mod publish;
 mod required;
@@ -20,19 +27,20 @@ use crate::service::proto::csi;
 use crate::service::proto::csi::node_server::Node;
 use crate::service::proto::csi::node_service_capability::{Rpc, Type, rpc};
 
-/// Serves the kubelet.
+/// The service for the kubelet.
 #[derive(Debug, Clone)]
 pub struct NodeService {
     context: Arc<Context>,
 }
 
 impl NodeService {
-    /// The service of a node plugin.
+    /// Returns the service in a context.
     pub fn new(context: Arc<Context>) -> Self {
         Self { context }
     }
 
-    /// Runs a call to its end even if the kubelet gives up on it: work that stopped half way would hold what the next call needs.
+    /// Runs a call to its end even if the kubelet gives up on it: an abandoned call would hold what
+    /// the next one needs.
     async fn call<T, F>(&self, name: &'static str, volume: &str, target: &str, work: F) -> Result<Response<T>, Status>
     where
         T: Default + Send + 'static,

@@ -1,4 +1,4 @@
-//! Publish: the fuse pod's mount is bound into a pod.
+//! Publish: binds the fuse pod's mount into a pod.
 
 use std::sync::Arc;
 
@@ -52,7 +52,8 @@ pub(super) async fn publish(context: Arc<Context>, request: NodePublishVolumeReq
         return context.blocking(move |context| context.records.put(record)).await;
     }
     if !fuse_is_up {
-        // Stage set the label, but not for ever: another volume's unstage, or somebody by hand, may have removed it since.
+        // Stage has set the label, but an unstage of another volume, or an administrator, may have
+        // removed it since.
         let label = stage::label_of(&context, volume, &attributes).await;
         let labelled = match label {
             Ok(label) => context.cluster.label_node(&label, true).await.map_err(Error::from),
@@ -66,7 +67,7 @@ pub(super) async fn publish(context: Arc<Context>, request: NodePublishVolumeReq
     context
         .blocking(move |context| {
             let target = Target::make(&context.kubelet, &record.target)?;
-            // The record comes first: if the node plugin ends here, the next one does the rest.
+            // The record comes first: if the process ends here, the next one does the rest.
             context.records.put(record.clone())?;
             let done = if record.symlink {
                 link(&target, &record)
@@ -75,7 +76,7 @@ pub(super) async fn publish(context: Arc<Context>, request: NodePublishVolumeReq
                     .make_directory()
                     .and_then(|()| put_in_place(context, &record, &target, &opened))
             };
-            // What is mounted from before stays known, for recovery to try again.
+            // An earlier mount stays recorded, so that recovery tries again.
             if done.is_err()
                 && Table::read()
                     .attempt("reading the mounts for", &record.target)?
@@ -98,14 +99,15 @@ fn link(target: &Target, record: &Record) -> Result<(), Error> {
     target.make_link(&to)
 }
 
-/// Whether the target is already mounted as it should be. If the fuse pod is away just now, what is mounted is left to recovery.
+/// Returns whether the target is already mounted as it should be. While the fuse pod is away, its
+/// mount is left to recovery.
 fn is_in_place(context: &Context, table: &Table, record: &Record) -> Result<bool, Error> {
     let Some(there) = table.top(&record.target) else { return Ok(false) };
     if record.symlink {
         return Ok(false);
     }
     let fuse = context.fuse_mount(table, &record.source);
-    // A file system that was itself mounted read-only cannot be bound otherwise.
+    // A file system that is itself mounted read-only cannot be bound otherwise.
     let must_be_read_only = record.read_only || fuse.is_some_and(crate::mount::mountinfo::Mount::is_read_only);
     if fuse.is_some() && there.is_read_only() != must_be_read_only {
         let word = |read_only| if read_only { "read-only" } else { "for writing" };
@@ -141,7 +143,7 @@ mod tests {
     #[case(Mode::MultiNodeMultiWriter, &[], false)]
     #[case(Mode::MultiNodeMultiWriter, &["noatime", "ro"], true)]
     #[case(Mode::MultiNodeMultiWriter, &["rw"], false)]
-    fn read_only_is_said_in_two_ways(#[case] mode: Mode, #[case] flags: &[&str], #[case] expected: bool) {
+    fn read_only_is_requested_in_two_ways(#[case] mode: Mode, #[case] flags: &[&str], #[case] expected: bool) {
         let mount = MountVolume {
             mount_flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
             ..Default::default()

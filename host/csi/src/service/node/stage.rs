@@ -1,4 +1,5 @@
-//! Stage: the node is labelled, so that the runtime's DaemonSet starts a fuse pod on it. Publish waits for its mount.
+//! Stage: labels the node, so that the runtime's DaemonSet starts a fuse pod on it. Publish waits
+//! for its mount.
 
 use std::sync::Arc;
 
@@ -19,7 +20,8 @@ pub(super) async fn stage(context: Arc<Context>, request: NodeStageVolumeRequest
     let _held = context.locks.take(volume).await?;
     let attributes = Attributes::parse(&request.volume_context)?;
     if let Ok(source) = attributes.source() {
-        // A dead mount would keep the new fuse pod from mounting there. If it cannot be removed, the pod may still manage.
+        // A dead mount would keep the new fuse pod from mounting there. If it cannot be removed,
+        // the pod may still succeed.
         if let Err(error) = orphans::clear_if_dead(&context, source).await {
             tracing::warn!(volume, %error, "a dead mount stays");
         }
@@ -33,14 +35,14 @@ pub(super) async fn stage(context: Arc<Context>, request: NodeStageVolumeRequest
     Ok(())
 }
 
-/// The node label of a volume's fuse pods.
+/// Returns the node label of a volume's fuse pods.
 pub(super) async fn label_of(context: &Context, volume: &str, attributes: &Attributes) -> Result<String, Error> {
     if let Some(label) = &attributes.node_label {
         return Ok(label.clone());
     }
     let runtime = match &attributes.runtime {
         Some(runtime) => runtime.clone(),
-        // Volumes of early versions of Fluid name neither; their claim is named like the Dataset.
+        // Volumes of early versions of Fluid name neither; their claim has the name of the Dataset.
         None => claim_of(context, volume).await?,
     };
     Ok(context.cluster.fuse_label(&runtime).await?)
@@ -49,7 +51,7 @@ pub(super) async fn label_of(context: &Context, volume: &str, attributes: &Attri
 async fn claim_of(context: &Context, volume: &str) -> Result<RuntimeRef, Error> {
     let missing = || {
         Error::Missing(format!(
-            "volume attribute mount_pod_node_selector_key of {volume}, or a claim that tells its runtime,"
+            "volume attribute mount_pod_node_selector_key of {volume}, or a claim that names its runtime,"
         ))
     };
     let claim = context.cluster.volume(volume).await?.and_then(|volume| volume.claim);

@@ -1,4 +1,4 @@
-//! Unpublish: the volume leaves a pod.
+//! Unpublish: removes the volume from a pod.
 
 use std::sync::Arc;
 
@@ -15,7 +15,8 @@ pub(super) async fn unpublish(context: Arc<Context>, request: NodeUnpublishVolum
     let _held = context.locks.take(target.to_string_lossy()).await?;
     context
         .blocking(move |context| {
-            // First, so that recovery does not mount again what is being unmounted, be it after a restart.
+            // The record goes first, so that recovery does not restore the mount, even after a
+            // restart.
             context.records.remove(&target)?;
             if let Some(target) = Target::find(&context.kubelet, &target)? {
                 match target.found()? {

@@ -1,4 +1,5 @@
-//! Unstage: the last pod with the volume has left the node; whether the fuse pod leaves too is a matter of the runtime's clean policy.
+//! Unstage: removes the node's label after the last pod with the volume has left, if the runtime's
+//! clean policy says that the fuse pod leaves too.
 
 use std::sync::Arc;
 
@@ -20,7 +21,8 @@ pub(super) async fn unstage(context: Arc<Context>, request: NodeUnstageVolumeReq
     let id = required("volume_id", &request.volume_id)?;
     required("staging_target_path", &request.staging_target_path)?;
     let _held = context.locks.take(id).await?;
-    // Volume or runtime deleted while pods used it: the operator removes the labels of all nodes.
+    // The volume or the runtime was deleted while pods used it: the operator removes the labels of
+    // all nodes.
     let Some(volume) = context.cluster.volume(id).await? else {
         return forget(&context, id).await;
     };
@@ -55,7 +57,7 @@ pub(super) async fn unstage(context: Arc<Context>, request: NodeUnstageVolumeReq
     forget(&context, id).await
 }
 
-/// Notes that a volume is no longer staged.
+/// Removes the note of a staged volume.
 async fn forget(context: &Arc<Context>, id: &str) -> Result<(), Error> {
     let id = id.to_owned();
     context.blocking(move |context| context.staged.remove(&id)).await
@@ -66,7 +68,8 @@ fn runtime_of(attributes: &Attributes, volume: &Volume) -> Option<RuntimeRef> {
     attributes.runtime.clone().or_else(claim)
 }
 
-/// Whether the claim is labelled with another generation of fuse pods than the one that runs here. If either is not known, it is not outdated.
+/// Returns whether the claim is labelled with another generation of fuse pods than the running one.
+/// If either is unknown, the running one is not outdated.
 async fn is_outdated(context: &Arc<Context>, attributes: &Attributes, volume: &Volume) -> Result<bool, Error> {
     let Some((namespace, claim)) = &volume.claim else {
         return Ok(false);
@@ -81,7 +84,8 @@ async fn is_outdated(context: &Arc<Context>, attributes: &Attributes, volume: &V
     Ok(running.is_some_and(|running| running != wanted))
 }
 
-/// The generation label of the fuse pod, which it has written beside its mount by the downward API: lines of `key="value"`.
+/// Returns the generation label of the fuse pod. The downward API has written it next to the mount,
+/// in lines of `key="value"`.
 fn running_generation(context: &Context, fluid_path: &std::path::Path) -> Option<String> {
     let directory = context.mount_root.open_below(&fluid_path.parent()?.join(".meta/fuse")).ok()?;
     let text = std::fs::read_to_string(through(&directory, "labels".as_ref())).ok()?;
@@ -112,7 +116,8 @@ fn check_unused(context: &Context, id: &str) -> Result<(), Error> {
             return Err(in_use(&record.target));
         }
     }
-    // Mounts without a record: made by Fluid's node plugin. There, the directory is named like the volume, which is named like its handle.
+    // Fluid's node plugin made mounts without a record. Their directory has the name of the volume,
+    // which is also its handle.
     let pods = context.kubelet.real().join("pods");
     let end = std::path::Path::new("volumes/kubernetes.io~csi").join(id).join("mount");
     let others = table
