@@ -23,7 +23,7 @@ pub struct Config {
     pub endpoint: PathBuf,
     /// The directory in which mounts are prepared. It must be outside the kubelet's root directory.
     pub work_dir: PathBuf,
-    /// A procfs that shows the node's processes, if there is one; see [`crate::anchors::peers`].
+    /// A procfs that shows the node's processes, if there is one; see `anchors::peers`.
     pub host_proc: Option<PathBuf>,
     /// Whether all volumes are published by a symbolic link instead of a bind mount, whatever their
     /// attributes say.

@@ -214,7 +214,8 @@ mod tests {
     fn volumes_of_other_drivers_are_not_ours() {
         let volume: PersistentVolume = serde_json::from_value(json!({
             "spec": {"accessModes": ["ReadOnlyMany"], "claimRef": {"namespace": "ns", "name": "demo"},
-                     "csi": {"driver": "fuse.csi.fluid.io", "volumeHandle": "ns-demo", "volumeAttributes": {"fluid_path": "/a"}}}
+                     "csi": {"driver": "fuse.csi.fluid.io", "volumeHandle": "ns-demo",
+                             "volumeAttributes": {"fluid_path": "/a"}}}
         }))
         .unwrap();
         assert_eq!(volume_of(volume.clone(), "other"), None);

@@ -90,7 +90,8 @@ impl Workbench {
         mount_bind(from, path).attempt("binding to the workbench", path)?;
         mount_change(path, MountPropagationFlags::PRIVATE).attempt("making private", path)?;
         if read_only {
-            mount_remount(path, kept_flags(path)? | MountFlags::BIND | MountFlags::RDONLY, c"").attempt("making read-only", path)?;
+            let flags = kept_flags(path)? | MountFlags::BIND | MountFlags::RDONLY;
+            mount_remount(path, flags, c"").attempt("making read-only", path)?;
         }
         Ok(prepared)
     }

@@ -77,7 +77,8 @@ impl Root {
     /// # Errors
     /// The directory no longer exists.
     pub fn open(&self) -> Result<OwnedFd, Error> {
-        open(&self.real, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).attempt("opening", &self.real)
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        open(&self.real, flags, Mode::empty()).attempt("opening", &self.real)
     }
 
     /// Opens a directory below, without following any symbolic link. The file system that is
@@ -88,7 +89,8 @@ impl Root {
     /// system call.
     pub fn open_below(&self, path: &Path) -> Result<OwnedFd, Error> {
         let relative = self.relative(path)?;
-        open_beneath(&self.open()?, &relative, OFlags::DIRECTORY, ResolveFlags::NO_SYMLINKS).map_err(|error| not_opened(error, path))
+        let opened = open_beneath(&self.open()?, &relative, OFlags::DIRECTORY, ResolveFlags::NO_SYMLINKS);
+        opened.map_err(|error| not_opened(error, path))
     }
 
     /// Creates a directory below, with its parents, and opens it.

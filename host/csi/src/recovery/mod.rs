@@ -9,8 +9,8 @@
 //! * A new mount is only put in place after its file system has answered.
 //! * A repair can stop after any step, and the next one does the rest. All that it needs is in the
 //!   table of mounts and the records.
-//! * Recovery never delays a call: it skips targets that a call holds. One file system that does
-//!   not answer does not delay the others, nor does the API server.
+//! * Recovery skips targets that a call holds. Neither a file system that does not answer nor the
+//!   API server delays the repair of others.
 
 pub mod orphans;
 mod places;

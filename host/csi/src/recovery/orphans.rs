@@ -170,7 +170,8 @@ mod tests {
     #[test]
     fn the_kubelets_note_names_driver_and_volume() {
         let directory = tempfile::tempdir().unwrap();
-        let note = r#"{"attachmentID":"x","driverName":"fuse.csi.fluid.io","nodeName":"n","specVolID":"ns-a","volumeHandle":"ns-b"}"#;
+        let note = r#"{"attachmentID":"x","driverName":"fuse.csi.fluid.io","nodeName":"n",
+            "specVolID":"ns-a","volumeHandle":"ns-b"}"#;
         std::fs::write(directory.path().join("vol_data.json"), note).unwrap();
         let target = directory.path().join("mount");
         assert_eq!(volume_at(&target, DRIVER).as_deref(), Some("ns-a"));

@@ -51,7 +51,8 @@ pub(super) fn out_of_date(context: &Context, table: &Table, record: &Arc<Record>
     let mut wanted: Vec<Record> = std::iter::once(Record::clone(record)).chain(parts).collect();
     wanted.dedup_by(|a, b| a.target == b.target);
     let is_wrong = |wanted: &Record| {
-        let on_target = table.top(&wanted.target).is_some_and(|mount| mount.device == fuse.device) && table.count(&wanted.target) == 1;
+        let has_device = |mount: &Mount| mount.device == fuse.device;
+        let on_target = table.top(&wanted.target).is_some_and(has_device) && table.count(&wanted.target) == 1;
         !on_target || !context.anchors.of(&record.target, &wanted.target).carry(table, &fuse.device)
     };
     let place = |wanted| Place {

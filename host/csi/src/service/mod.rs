@@ -1,7 +1,8 @@
 //! The services for the kubelet, from start to stop.
 //!
 //! # Invariants
-//! * A socket exists only while it is served, and only root can connect to it.
+//! * Only root can connect to a socket. It is removed when it is no longer served, after a kill by
+//!   the next process.
 //! * The driver is announced after its own socket has been created, by the same process: the
 //!   kubelet never gets a path that nobody serves.
 //! * A stop finishes the calls that are under way, and leaves all mounts: pods keep their data
@@ -48,7 +49,8 @@ const SOCKET_MODE: u32 = 0o600;
 /// The node plugin cannot start: a directory is missing, a socket cannot be created, or mounting is
 /// not permitted.
 pub async fn serve(config: Config, cluster: Arc<dyn Cluster>, stop: CancellationToken) -> Result<(), Error> {
-    let (driver, endpoint, announcement) = (config.driver.clone(), config.endpoint.clone(), config.registration_socket());
+    let announcement = config.registration_socket();
+    let (driver, endpoint) = (config.driver.clone(), config.endpoint.clone());
     let recover = config.recovery && !config.symlink;
     let context = Arc::new(Context::new(config, cluster)?);
     orphans::sweep(&context).await;

@@ -83,7 +83,10 @@ impl Attributes {
         let symlink = match get("node_publish_method") {
             None | Some("bindMount") => false,
             Some("symlink") => true,
-            Some(other) => return Err(invalid("node_publish_method", other, "it must be symlink or bindMount".to_owned())),
+            Some(other) => {
+                let why = "it must be symlink or bindMount".to_owned();
+                return Err(invalid("node_publish_method", other, why));
+            }
         };
         Ok(Self {
             source,
@@ -115,8 +118,8 @@ fn skips_mount_pod(list: &str) -> Result<bool, Error> {
             "" | "None" | "Sidecar" => {}
             "All" | "MountPod" => skips = true,
             other => {
-                let why = "unsupported mount mode; it must be None, All, MountPod, Sidecar or a list of these".to_owned();
-                return Err(invalid(labels::SKIP_CHECK_MOUNT_READY, other, why));
+                let why = "unsupported mount mode; it must be None, All, MountPod, Sidecar or a list of these";
+                return Err(invalid(labels::SKIP_CHECK_MOUNT_READY, other, why.to_owned()));
             }
         }
     }
@@ -164,7 +167,8 @@ mod tests {
     use super::*;
 
     fn parse(pairs: &[(&str, &str)]) -> Result<Attributes, Error> {
-        let context: HashMap<_, _> = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        let context: HashMap<_, _> = pairs.iter().map(owned).collect();
         Attributes::parse(&context)
     }
 

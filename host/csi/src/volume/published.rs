@@ -74,7 +74,7 @@ impl Records {
                     known.insert(stored.record.target.clone(), Arc::new(stored.record));
                     continue;
                 }
-                Ok(Ok(_)) => tracing::debug!(path = %path.display(), "forgetting what was published before the machine started"),
+                Ok(Ok(_)) => tracing::debug!(path = %path.display(), "removing a record of before the machine's start"),
                 // Only this module writes here, and it renames whole files: a half-written one has
                 // not been renamed.
                 Ok(Err(error)) => tracing::warn!(path = %path.display(), %error, "removing an unreadable record"),

@@ -102,7 +102,10 @@ fn outdated_fuse_pods_go() {
         for (claim, pod, stays) in cases {
             *node.cluster.generation.lock().unwrap() = claim.map(str::to_owned);
             match pod {
-                Some(pod) => fs::write(&file, format!("app=\"x\"\nfuse.runtime.fluid.io/generation=\"{pod}\"\n")).unwrap(),
+                Some(pod) => {
+                    let labels = format!("app=\"x\"\nfuse.runtime.fluid.io/generation=\"{pod}\"\n");
+                    fs::write(&file, labels).unwrap();
+                }
                 None => fs::remove_file(&file).unwrap(),
             }
             node.unstage("a").await.unwrap();

@@ -40,7 +40,10 @@ fn a_hundred_deaths_leave_every_container_with_the_present_mount() {
                 replace_fuse(&node, &content);
                 let begin = std::time::Instant::now();
                 let seen = |container: &Namespace, name: &str| who(&container.path(&data(&node, name)));
-                let in_all = || seen(&first, "first") == content && seen(&second, "second") == content && who(&target) == content;
+                let in_all = || {
+                    let containers = [seen(&first, "first"), seen(&second, "second")];
+                    containers.iter().all(|seen| *seen == content) && who(&target) == content
+                };
                 eventually("the new mount is seen everywhere", in_all).await;
                 longest = longest.max(begin.elapsed());
                 // Recovery has finished once the events have been published.

@@ -53,7 +53,8 @@ fn the_csi_sanity_suite_passes() {
             .add_service(identity);
         let incoming = UnixListenerStream::new(UnixListener::bind(&controller).unwrap());
         tokio::spawn(controller_services.serve_with_incoming(incoming));
-        let [endpoint, controller] = [&node.config.endpoint, &controller].map(|path| format!("unix://{}", path.display()));
+        let sockets = [&node.config.endpoint, &controller];
+        let [endpoint, controller] = sockets.map(|path| format!("unix://{}", path.display()));
         let run = tokio::task::spawn_blocking(move || {
             Command::new(suite)
                 .args(["-csi.endpoint", &endpoint, "-csi.controllerendpoint", &controller])

@@ -124,7 +124,10 @@ fn is_read_only(capability: &VolumeCapability) -> bool {
     let mode = capability.access_mode.as_ref().map(|mode| mode.mode());
     let by_mode = matches!(mode, Some(Mode::MultiNodeReaderOnly | Mode::SingleNodeReaderOnly));
     let by_flag = match &capability.access_type {
-        Some(AccessType::Mount(mount)) => mount.mount_flags.iter().flat_map(|flags| flags.split(',')).any(|flag| flag == "ro"),
+        Some(AccessType::Mount(mount)) => {
+            let mut flags = mount.mount_flags.iter().flat_map(|flags| flags.split(','));
+            flags.any(|flag| flag == "ro")
+        }
         _ => false,
     };
     by_mode || by_flag
