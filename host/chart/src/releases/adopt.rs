@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::apply::ATTEMPTS;
 use super::error::{ReleaseError, is_conflict, is_not_found};
-use super::objects::{Kinds, Reference};
+use super::kinds::Kinds;
+use super::reference::Reference;
 use crate::FIELD_MANAGER;
 
 /// Takes over the fields that Helm set in an object, so that what the chart no longer has is removed from it as well.

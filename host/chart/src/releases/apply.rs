@@ -13,8 +13,9 @@ use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::Value;
 
 use super::error::{ReleaseError, is_outdated};
-use super::objects::{Kinds, Reference, phase};
+use super::kinds::Kinds;
 use super::ownership::{MANAGED_BY, Ownership, RELEASE_NAME, RELEASE_NAMESPACE};
+use super::reference::{Reference, phase};
 use crate::FIELD_MANAGER;
 use crate::policy::Policy;
 

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::claims::Key;
 use super::error::ReleaseError;
 use super::history;
-use super::objects::{self, Reference};
 use super::ownership::Ownership;
+use super::reference::{self, Reference};
 use super::release::Release;
 use super::store::Driver;
 use super::{Before, Change, Ready, Releases, adopt, apply, prune, survey};
@@ -123,6 +123,6 @@ impl Releases {
             apply::prepare(object, &ownership, uid, earlier)
         });
         apply::all(&self.kinds, &ownership, prepared.collect()).await?;
-        prune::all(&self.kinds, &ownership, objects::dropped(earlier, &now)).await
+        prune::all(&self.kinds, &ownership, reference::dropped(earlier, &now)).await
     }
 }

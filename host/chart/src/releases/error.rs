@@ -2,8 +2,8 @@
 
 use kube::core::Status;
 
-use super::objects::Reference;
-use super::waiting::Obstacle;
+use super::obstacle::Obstacle;
+use super::reference::Reference;
 use crate::policy::Violation;
 use crate::quote::{self, words};
 

@@ -4,8 +4,8 @@ use futures::FutureExt as _;
 
 use super::apply::together;
 use super::error::ReleaseError;
-use super::objects::Reference;
 use super::record::{self, Info, Unwritable, Written};
+use super::reference::Reference;
 use super::release::Release;
 use super::status::Status;
 use super::store::{Driver, Entry, Store};

@@ -14,8 +14,9 @@ use kube::{Api, Client};
 use serde::Deserialize as _;
 
 use super::error::ReleaseError;
-use super::objects::{Kinds, Reference};
+use super::kinds::Kinds;
 use super::ownership::Ownership;
+use super::reference::Reference;
 use super::{apply, prune, survey};
 use crate::render::Hook;
 

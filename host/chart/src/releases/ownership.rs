@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
 use super::error::{ReleaseError, Taken};
-use super::objects::Reference;
+use super::reference::Reference;
 use crate::policy::Policy;
 use crate::quote;
 

@@ -7,8 +7,9 @@ use kube::api::{DeleteParams, Preconditions};
 
 use super::apply::together;
 use super::error::{ReleaseError, is_conflict, is_not_found};
-use super::objects::{Kinds, Reference, phase};
+use super::kinds::Kinds;
 use super::ownership::Ownership;
+use super::reference::{Reference, phase};
 use super::survey;
 use crate::policy::{Policy, kinds as names};
 
@@ -78,7 +79,7 @@ fn ours<'a>(policy: &Policy, references: impl IntoIterator<Item = &'a Reference>
 
 #[cfg(test)]
 mod tests {
-    use super::super::objects::parse;
+    use super::super::reference::parse;
     use super::*;
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::error::ReleaseError;
 use super::hooks::{Hooks, Running, order};
-use super::objects::Reference;
+use super::reference::Reference;
 use super::release::Release;
 use super::survey;
 use crate::policy::{gives_access, kinds};

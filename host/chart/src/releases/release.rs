@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::error::ReleaseError;
-use super::objects::{self, Reference};
 use super::record;
+use super::reference::{self, Reference};
 use super::status::Status;
 use super::store::Entry;
 use crate::policy::Policy;
@@ -53,7 +53,7 @@ impl Release {
     pub(super) fn read(entry: &Entry, namespace: &str) -> Result<Self, ReleaseError> {
         let unreadable = |problem: String| ReleaseError::unreadable(entry.describe(namespace), &problem);
         let stored: record::Stored = record::decode(&entry.text).map_err(unreadable)?;
-        let objects = objects::parse(&stored.manifest).map_err(|problem| unreadable(format!("its manifest: {problem}")))?;
+        let objects = reference::parse(&stored.manifest).map_err(|problem| unreadable(format!("its manifest: {problem}")))?;
         Ok(Self {
             revision: entry.revision,
             status: stored.info.status,

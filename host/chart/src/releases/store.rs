@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::Status;
 use super::error::{ReleaseError, is_conflict, is_not_found};
-use super::objects::Reference;
 use super::record;
+use super::reference::Reference;
 use crate::FIELD_MANAGER;
 
 const SECRET_TYPE: &str = "helm.sh/release.v1";

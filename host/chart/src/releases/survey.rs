@@ -12,8 +12,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::apply::CONCURRENCY;
 use super::error::{ReleaseError, Taken};
-use super::objects::{Kinds, Reference};
+use super::kinds::Kinds;
 use super::ownership::Ownership;
+use super::reference::Reference;
 
 /// The objects of a release that are there already, all of them the runtime's: their UIDs.
 #[derive(Debug, Default)]

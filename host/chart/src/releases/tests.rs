@@ -4,8 +4,8 @@ use kube::core::Status as Answer;
 use serde_json::{Value, json};
 
 use super::error::{ReleaseError, Taken};
-use super::objects::{self, Reference};
 use super::record::{self, Info, Written};
+use super::reference::{self, Reference};
 use super::release::Release;
 use super::status::Status;
 use super::store::{Driver, Entry};
@@ -25,7 +25,7 @@ fn entry(text: &str) -> Entry {
 }
 
 fn references(manifest: &str) -> Vec<Reference> {
-    objects::parse(manifest).unwrap()
+    reference::parse(manifest).unwrap()
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn manifests_are_read_with_lists_comments_and_strange_specs() {
             (("example.com", "Odd", "c"), None, None),
         ]
     );
-    assert!(objects::parse("a: [").is_err());
+    assert!(reference::parse("a: [").is_err());
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn what_was_dropped_is_told_by_group_kind_and_name() {
         ]
         .concat(),
     );
-    let dropped: Vec<_> = objects::dropped(&before, &after).into_iter().map(Reference::key).collect();
+    let dropped: Vec<_> = reference::dropped(&before, &after).into_iter().map(Reference::key).collect();
     assert_eq!(dropped, [("", "ConfigMap", "a")]);
 }
 
@@ -171,9 +171,12 @@ fn what_pods_need_comes_before_them() {
         ("apps", "StatefulSet"),
         ("autoscaling", "HorizontalPodAutoscaler"),
     ];
-    let phases = order.map(|(group, kind)| objects::phase(group, kind));
+    let phases = order.map(|(group, kind)| reference::phase(group, kind));
     assert!(phases.is_sorted_by(|a, b| a < b), "{phases:?}");
-    assert_eq!(objects::phase("", "ConfigMap"), objects::phase("rbac.authorization.k8s.io", "Role"));
+    assert_eq!(
+        reference::phase("", "ConfigMap"),
+        reference::phase("rbac.authorization.k8s.io", "Role")
+    );
 }
 
 #[test]

@@ -17,7 +17,8 @@ use kube::runtime::wait::await_condition;
 use tokio::task::AbortHandle;
 
 use super::error::ReleaseError;
-use super::objects::{Kinds, Reference};
+use super::kinds::Kinds;
+use super::obstacle::Obstacle;
 use super::ownership::Ownership;
 use crate::policy::Policy;
 
@@ -73,15 +74,6 @@ impl Waiting {
             waiting.abort();
         }
     }
-}
-
-/// What is in the way of a release.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Obstacle {
-    /// The object.
-    pub reference: Reference,
-    /// Whether it is in the way only as long as it is not the runtime's.
-    pub until_owned: bool,
 }
 
 /// Waits until an object is gone, or is another one, or is the runtime's where that is enough.

@@ -3,6 +3,7 @@
 //! A request is made without asking the API server, holds one plugin and one instance of it for its whole life, and is dropped at the
 //! end of the reconcile. Statuses are computed in memory; only `write` and `report` write them, and only where something changed.
 
+pub mod change;
 pub mod report;
 mod role_statuses;
 pub mod roles;
@@ -29,7 +30,7 @@ use crate::plugin::backend::KubeBackend;
 use crate::plugin::context::context;
 use crate::plugin::implement::{Dress, Implement, Outcome, answer};
 use crate::release::Installed;
-use crate::request::report::Change;
+use crate::request::change::Change;
 use crate::request::roles::{RoleState, RoleTrouble};
 use crate::shared::Shared;
 

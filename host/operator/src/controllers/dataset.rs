@@ -8,20 +8,17 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::core::ApiResource;
 use kube::runtime::controller::Action;
-use kube::runtime::events::EventType;
-use kube::{Api, Resource, ResourceExt};
-use serde_json::{Value, json};
+use kube::{Api, ResourceExt};
+use serde_json::json;
 use wasser_api::conditions::{self, Wanted};
 use wasser_api::dataset::{Dataset, DatasetPhase, DatasetStatus, Reference};
 use wasser_api::reasons::dataset::FAILED_TO_SETUP;
 use wasser_api::reasons::events as reasons;
 use wasser_api::{finalizers, labels, names};
-use wasser_engine::{EngineError, FIELD_MANAGER, Shared, apply_dataset_status, namesake, patch_params};
+use wasser_engine::{EngineError, FIELD_MANAGER, Shared, apply_dataset_status, namesake};
 
+use super::dataset_writes::{STALE, event, patch_metadata};
 use super::{deletion, unserved};
-
-/// When to look again at what the watch shows as it was before a write of our own; its event usually comes earlier.
-pub(super) const STALE: Duration = Duration::from_secs(1);
 
 /// How long a Dataset may be without a runtime before its user is told: most are applied together.
 const ALONE: Duration = Duration::from_secs(5);
@@ -166,30 +163,4 @@ async fn add_finalizer(dataset: &Dataset, shared: &Shared) -> Result<Option<Stri
     let namespace = dataset.namespace().unwrap_or_default();
     let id = labels::dataset_id(&namespace, &dataset.name_any(), &dataset.uid().unwrap_or_default());
     patch_metadata(dataset, shared, json!({"finalizers": all, "labels": {labels::DATASET_ID: id}})).await
-}
-
-/// Sets metadata, provided that the Dataset is still as it was read.
-pub(super) async fn patch_metadata(dataset: &Dataset, shared: &Shared, mut metadata: Value) -> Result<Option<String>, EngineError> {
-    let (namespace, name) = (dataset.namespace().unwrap_or_default(), dataset.name_any());
-    metadata["resourceVersion"] = json!(dataset.resource_version());
-    let params = patch_params();
-    let api = Api::<Dataset>::namespaced(shared.client.clone(), &namespace);
-    let patch = Patch::Merge(json!({"metadata": metadata}));
-    match api.patch_metadata(&name, &params, &patch).await {
-        Ok(written) => {
-            shared.own_writes.wrote(&written);
-            Ok(written.metadata.resource_version)
-        }
-        Err(error) if wasser_engine::is_not_found(&error) => Ok(None),
-        Err(error) => Err(EngineError::kube(format!("setting the finalizers of Dataset {namespace}/{name}"))(
-            error,
-        )),
-    }
-}
-
-pub(super) async fn event(shared: &Shared, dataset: &Dataset, reason: &str, message: &str) {
-    shared
-        .events
-        .publish(&dataset.object_ref(&()), EventType::Warning, reason, message)
-        .await;
 }

@@ -15,7 +15,7 @@ use wasser_api::finalizers;
 use wasser_api::reasons::events as reasons;
 use wasser_engine::{EngineError, Shared, is_conflict, is_not_found, is_ours};
 
-use super::dataset::{STALE, event, patch_metadata};
+use super::dataset_writes::{STALE, event, patch_metadata};
 
 /// How soon a blocked deletion looks again.
 const BLOCKED: Duration = Duration::from_secs(10);

@@ -22,8 +22,8 @@ use tokio_util::sync::CancellationToken;
 use wasser_engine::{PORTS_ANNOTATION, Shared};
 
 use super::cluster_objects::ClusterObjectWatches;
+use super::next::DEBOUNCE;
 use super::overtime::Overtime;
-use super::run::DEBOUNCE;
 use super::runtime::{self, RuntimeController};
 use super::runtime_index::RuntimeIndex;
 use super::watches::{self, Audience, ChangeBus, Key};

@@ -2,6 +2,7 @@
 
 mod cluster_objects;
 mod dataset;
+mod dataset_writes;
 mod deletion;
 mod kinds;
 mod next;

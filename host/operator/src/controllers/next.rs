@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use kube::runtime::controller::Action;
 
+/// Events within this time lead to one reconcile.
+pub const DEBOUNCE: Duration = Duration::from_millis(20);
+
 /// When an object is reconciled again. A change of it, or of what is watched for it, comes earlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {

@@ -19,13 +19,12 @@ use wasser_plugin::Registry;
 
 use super::dataset::Facts;
 use super::kinds::Kinds;
+use super::next::DEBOUNCE;
 use super::runtime_index::RuntimeIndex;
 use super::watches::{self, Audience, ChangeBus, Key};
 use super::{dataset, operations, runtime};
 use crate::context::Context;
 
-/// Events within this time lead to one reconcile.
-pub const DEBOUNCE: Duration = Duration::from_millis(20);
 /// How long Datasets wait for the first lists of all kinds after a start.
 const FIRST_LISTS: Duration = Duration::from_secs(10);
 

@@ -12,18 +12,8 @@ use wasser_api::reasons::{dataset as reasons, events};
 
 use crate::error::{EngineError, is_conflict_of};
 use crate::request::Request;
+use crate::request::change::Change;
 use crate::request::roles::RoleTrouble;
-
-/// Something that was done, for users.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// The reason of its event.
-    pub reason: &'static str,
-    /// What was done.
-    pub message: String,
-    /// Whether the runtime has the event as well as the Dataset.
-    pub on_runtime: bool,
-}
 
 /// What the condition `NotReady` says.
 #[derive(Debug, PartialEq, Eq)]

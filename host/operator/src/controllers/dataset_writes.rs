@@ -1,0 +1,40 @@
+//! Writes to Datasets that their controller and their deletion share.
+
+use std::time::Duration;
+
+use kube::api::Patch;
+use kube::runtime::events::EventType;
+use kube::{Api, Resource, ResourceExt};
+use serde_json::{Value, json};
+use wasser_api::dataset::Dataset;
+use wasser_engine::{EngineError, Shared, is_not_found, patch_params};
+
+/// When to look again at what the watch shows as it was before a write of our own; its event usually comes earlier.
+pub(super) const STALE: Duration = Duration::from_secs(1);
+
+/// Sets metadata, provided that the Dataset is still as it was read.
+pub(super) async fn patch_metadata(dataset: &Dataset, shared: &Shared, mut metadata: Value) -> Result<Option<String>, EngineError> {
+    let (namespace, name) = (dataset.namespace().unwrap_or_default(), dataset.name_any());
+    metadata["resourceVersion"] = json!(dataset.resource_version());
+    let params = patch_params();
+    let api = Api::<Dataset>::namespaced(shared.client.clone(), &namespace);
+    let patch = Patch::Merge(json!({"metadata": metadata}));
+    match api.patch_metadata(&name, &params, &patch).await {
+        Ok(written) => {
+            shared.own_writes.wrote(&written);
+            Ok(written.metadata.resource_version)
+        }
+        Err(error) if is_not_found(&error) => Ok(None),
+        Err(error) => Err(EngineError::kube(format!("setting the finalizers of Dataset {namespace}/{name}"))(
+            error,
+        )),
+    }
+}
+
+/// Publishes a warning about a Dataset.
+pub(super) async fn event(shared: &Shared, dataset: &Dataset, reason: &str, message: &str) {
+    shared
+        .events
+        .publish(&dataset.object_ref(&()), EventType::Warning, reason, message)
+        .await;
+}
