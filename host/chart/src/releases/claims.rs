@@ -4,8 +4,9 @@
 //! both would find the name free. So a release first claims its names, and one that wants a name of another waits until that is done.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 /// Namespace, group, kind and name.
@@ -46,7 +47,7 @@ impl Claims {
     }
 
     fn try_take(&self, keys: &HashSet<Key>) -> bool {
-        let mut held = self.shared.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.shared.held.lock();
         let free = held.is_disjoint(keys);
         if free {
             held.extend(keys.iter().cloned());
@@ -57,7 +58,7 @@ impl Claims {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        let mut held = self.shared.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.shared.held.lock();
         held.retain(|key| !self.keys.contains(key));
         drop(held);
         self.shared.freed.notify_waiters();
@@ -87,6 +88,6 @@ mod tests {
         assert!(second.as_mut().now_or_never().is_none(), "still not free");
         drop(first);
         drop(second.await);
-        assert!(claims.shared.held.lock().unwrap().is_empty());
+        assert!(claims.shared.held.lock().is_empty());
     }
 }

@@ -1,12 +1,13 @@
 //! Where the API server has the objects of a manifest.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::core::PartialObjectMeta;
 use kube::discovery::{Scope, pinned_kind};
 use kube::{Api, Client};
+use parking_lot::Mutex;
 
 use super::error::ReleaseError;
 use super::reference::Reference;
@@ -50,7 +51,7 @@ impl Kinds {
         if kinds::is_known(&gvk.group, &gvk.kind) {
             return Ok(ApiResource::from_gvk(gvk));
         }
-        if let Some(known) = self.asked.lock().unwrap_or_else(PoisonError::into_inner).get(gvk) {
+        if let Some(known) = self.asked.lock().get(gvk) {
             return Ok(known.clone());
         }
         let object = format!("{} {}", quote::name(&gvk.kind), quote::name(&reference.name));
@@ -72,10 +73,7 @@ impl Kinds {
             }
             .into());
         }
-        self.asked
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(gvk.clone(), resource.clone());
+        self.asked.lock().insert(gvk.clone(), resource.clone());
         Ok(resource)
     }
 }

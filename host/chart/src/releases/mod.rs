@@ -44,10 +44,11 @@ mod tests;
 mod waiting;
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use kube::Client;
 use kube::api::DynamicObject;
+use parking_lot::Mutex;
 use serde_json::Value;
 
 pub use error::ReleaseError;
@@ -262,7 +263,7 @@ impl Releases {
 
     /// Notes whether there is no release, and answers what was noted before.
     fn set_absent(&self, namespace: &str, name: &str, absent: bool) -> bool {
-        let mut known = self.absent.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.absent.lock();
         let key = (namespace.to_owned(), name.to_owned());
         if absent { !known.insert(key) } else { known.remove(&key) }
     }

@@ -4,7 +4,7 @@
 //! from time to time where it may not.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -14,6 +14,7 @@ use kube::Api;
 use kube::api::DynamicObject;
 use kube::core::PartialObjectMeta;
 use kube::runtime::wait::await_condition;
+use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 
 use super::error::ReleaseError;
@@ -57,7 +58,7 @@ impl Waiting {
             let _ = tokio::time::timeout(LIMIT, select_all(waits)).await;
             wake();
         });
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.0.lock();
         waiting.retain(|_, task| !task.is_finished());
         let replaced = waiting.insert(key, task.abort_handle());
         drop(waiting);
@@ -69,7 +70,7 @@ impl Waiting {
     /// Ends the wait of a release: it has been installed, or is no longer wanted.
     pub fn end(&self, namespace: &str, release: &str) {
         let key = (namespace.to_owned(), release.to_owned());
-        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        let waiting = self.0.lock().remove(&key);
         if let Some(waiting) = waiting {
             waiting.abort();
         }
@@ -111,7 +112,7 @@ type Metadata = PartialObjectMeta<DynamicObject>;
 async fn watch(api: Api<Metadata>, name: &str, ownership: &Ownership<'_>, until_owned: bool) -> Result<(), kube::runtime::wait::Error> {
     let first = Mutex::new(None);
     let free = |found: Option<&Metadata>| {
-        let mut first = first.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut first = first.lock();
         found.is_none_or(|found| is_free(&found.metadata, &mut first, ownership, until_owned))
     };
     await_condition(api, name, free).await.map(drop)

@@ -6,9 +6,10 @@
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use rustix::fs::{AtFlags, StatxFlags, statx};
 use rustix::io::Errno;
 use tokio::sync::oneshot;
@@ -111,7 +112,7 @@ fn settle(owed: &Mutex<HashMap<String, usize>>, key: &str) {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock()
 }
 
 fn ask(root: &Root, source: &Source) -> Result<Answer, Error> {

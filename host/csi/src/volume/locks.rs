@@ -5,8 +5,9 @@
 //! make a pod wait until the kubelet calls again. Recovery in turn skips keys that are held.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::error::Error;
@@ -87,7 +88,7 @@ impl Inner {
 
     fn map(&self) -> MutexGuard<'_, HashMap<String, Holder>> {
         // The map is consistent even after a panic.
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock()
     }
 }
 

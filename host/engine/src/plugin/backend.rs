@@ -1,7 +1,7 @@
 //! What the plugins' capabilities reach: the pods, objects, ports and state of one runtime, through the API server.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,6 +10,7 @@ use kube::api::{Api, AttachParams, DynamicObject, ListParams, Patch};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::events::EventType;
 use kube::{Client, ResourceExt};
+use parking_lot::Mutex;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use wasser_plugin::bindings::types::Role;
@@ -271,7 +272,7 @@ impl Backend for KubeBackend {
                 .map_err(answer)?;
             self.own_writes.wrote(&written);
             let metadata = written.metadata;
-            *self.written.lock().unwrap_or_else(PoisonError::into_inner) = Some((metadata.generation, metadata.resource_version));
+            *self.written.lock() = Some((metadata.generation, metadata.resource_version));
         }
         names
             .iter()

@@ -10,7 +10,7 @@ pub mod roles;
 mod statuses;
 pub mod write;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -18,6 +18,7 @@ use kube::api::DynamicObject;
 use kube::core::ApiResource;
 use kube::runtime::events::EventType;
 use kube::{Resource, ResourceExt};
+use parking_lot::Mutex;
 use serde_json::Value;
 use wasser_api::dataset::{Dataset, DatasetStatus};
 use wasser_api::runtime_status::RuntimeStatus;
@@ -187,7 +188,7 @@ impl Request {
     /// The version of the runtime that a write has to name: that which this reconcile itself made by recording ports, provided that the
     /// spec is still the one that was read.
     pub fn runtime_version(&self) -> Option<String> {
-        let written = self.backend.written.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let written = self.backend.written.lock().clone();
         match written {
             Some((generation, version)) if generation == self.runtime.metadata.generation => version,
             _ => self.runtime.resource_version(),

@@ -3,7 +3,7 @@
 //! Many datasets that are deleted together ask at the same time, and one list of a namespace's pods answers all of them.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use k8s_openapi::api::core::v1::Pod;
@@ -22,7 +22,7 @@ type Claims = Arc<HashMap<String, Vec<String>>>;
 /// Shared looks at the pods of namespaces.
 #[derive(Default)]
 pub struct ClaimUsers {
-    namespaces: std::sync::Mutex<HashMap<String, Arc<Mutex<Option<Look>>>>>,
+    namespaces: parking_lot::Mutex<HashMap<String, Arc<Mutex<Option<Look>>>>>,
 }
 
 /// What was seen, by whoever asked before `began`.
@@ -36,7 +36,7 @@ impl ClaimUsers {
     pub async fn of(&self, client: &Client, namespace: &str, claim: &str) -> Result<Vec<String>, EngineError> {
         let asked = Instant::now();
         let shared = {
-            let mut namespaces = self.namespaces.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut namespaces = self.namespaces.lock();
             // A namespace that nobody asks about any more is dropped with the next question.
             namespaces.retain(|known, look| known == namespace || Arc::strong_count(look) > 1);
             namespaces.entry(namespace.to_owned()).or_default().clone()

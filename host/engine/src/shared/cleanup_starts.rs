@@ -1,8 +1,9 @@
 //! When the clean-up of each runtime first had to reach nodes, so that one that cannot be reached is not waited for without end.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
+
+use parking_lot::Mutex;
 
 /// When the clean-up of a runtime first had to reach nodes.
 #[derive(Debug, Default)]
@@ -13,12 +14,12 @@ pub struct CleanupStarts {
 impl CleanupStarts {
     /// The first time for a runtime; now if there was none before.
     pub fn first(&self, uid: &str) -> Instant {
-        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut first = self.first.lock();
         *first.entry(uid.to_owned()).or_insert_with(Instant::now)
     }
 
     /// Forgets a runtime.
     pub fn forget(&self, uid: &str) {
-        self.first.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.first.lock().remove(uid);
     }
 }

@@ -6,12 +6,13 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use parking_lot::Mutex;
 use wasser_api::text;
 
 /// A repetition within this time says nothing new.
@@ -65,11 +66,11 @@ impl Events {
 
     /// Forgets what was published of an object, so that it is published when it happens again.
     pub fn forget(&self, uid: &str) {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner).objects.remove(uid);
+        self.memory.lock().objects.remove(uid);
     }
 
     fn memory(&self, is_news: impl FnOnce(&mut Memory, &str, Instant) -> bool, about: &ObjectReference) -> bool {
-        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut memory = self.memory.lock();
         is_news(&mut memory, about.uid.as_deref().unwrap_or_default(), Instant::now())
     }
 

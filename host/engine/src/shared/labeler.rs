@@ -6,7 +6,7 @@
 //! Keys are made from names and can be equal for two runtimes. A key stays on a node for as long as any of them wants it there.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Node;
@@ -14,6 +14,7 @@ use kube::api::Patch;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::Store;
 use kube::{Api, Client, ResourceExt};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -74,7 +75,7 @@ impl Labeler {
 
     /// Sets the wish of a runtime, by its UID.
     pub fn want(&self, uid: &str, want: WantedLabels) {
-        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wanted = self.wanted.lock();
         if wanted.get(uid) != Some(&want) {
             wanted.insert(uid.to_owned(), want);
             self.changed.notify_one();
@@ -100,12 +101,12 @@ impl Labeler {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.wanted.lock().remove(uid);
     }
 
     /// Removes all labels of a runtime that is gone without having been cleaned up, and does not wait.
     pub fn abandon(&self, uid: &str) {
-        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wanted = self.wanted.lock();
         if let Some(want) = wanted.get_mut(uid) {
             want.nodes.clear();
             want.fuse_nodes.clear();
@@ -117,7 +118,7 @@ impl Labeler {
 
     /// Whether some node still has a label of a runtime that nobody else wants there.
     fn is_pending(&self, uid: &str) -> bool {
-        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = self.wanted.lock();
         let Some(want) = wanted.get(uid) else { return false };
         self.nodes.state().iter().any(|node| {
             want.is_on(node.labels())
@@ -153,7 +154,7 @@ impl Labeler {
     }
 
     fn period(&self) -> Duration {
-        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = self.wanted.lock();
         if wanted.values().any(|want| want.leaving) {
             LEAVING_PERIOD
         } else {
@@ -163,7 +164,7 @@ impl Labeler {
 
     /// One look at all nodes. False if a patch failed.
     async fn round(&self) -> bool {
-        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let wanted = self.wanted.lock().clone();
         let mut complete = true;
         for node in self.nodes.state() {
             let changes = changes(&node.name_any(), node.labels(), &wanted, self.is_excluded(node.labels()));
@@ -192,10 +193,10 @@ impl Labeler {
             let chosen = wanted.iter().filter(|(_, want)| want.abandoned);
             chosen.map(|(uid, _)| uid.clone()).collect()
         };
-        let candidates = abandoned(&self.wanted.lock().unwrap_or_else(PoisonError::into_inner));
+        let candidates = abandoned(&self.wanted.lock());
         for uid in candidates {
             if !self.is_pending(&uid) {
-                self.wanted.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid);
+                self.wanted.lock().remove(&uid);
             }
         }
     }

@@ -19,10 +19,11 @@ pub mod unready;
 pub mod upgrades;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kube::Client;
+use parking_lot::Mutex;
 use wasser_chart::{Chart, Releases, Renderer};
 use wasser_plugin::Plugin;
 
@@ -129,7 +130,7 @@ impl Shared {
     /// The chart of a plugin, unpacked once per digest.
     pub fn chart(&self, plugin: &Plugin) -> Result<Arc<Chart>, EngineError> {
         let digest = plugin.chart_digest.to_string();
-        let mut charts = self.charts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut charts = self.charts.lock();
         if let Some(chart) = charts.get(&digest) {
             return Ok(chart.clone());
         }
@@ -143,31 +144,28 @@ impl Shared {
 
     /// What is known of a runtime's release: `None` if it was not looked up yet, `Some(None)` if there is none.
     pub fn known_release(&self, uid: &str) -> Option<Option<Arc<Installed>>> {
-        self.installed.lock().unwrap_or_else(PoisonError::into_inner).get(uid).cloned()
+        self.installed.lock().get(uid).cloned()
     }
 
     /// Remembers what a runtime's release is.
     pub fn remember_release(&self, uid: &str, release: Option<Arc<Installed>>) {
-        self.installed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(uid.to_owned(), release);
+        self.installed.lock().insert(uid.to_owned(), release);
     }
 
     /// Looks a runtime's release up again when it is next needed.
     pub fn forget_release(&self, uid: &str) {
-        self.installed.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.installed.lock().remove(uid);
     }
 
     /// Whether the object of this kind of a runtime that is being deleted has been seen to be gone.
     pub fn is_gone(&self, uid: &str, kind: &str) -> bool {
-        let gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        let gone = self.gone.lock();
         gone.get(uid).is_some_and(|kinds| kinds.contains(kind))
     }
 
     /// Remembers that it is.
     pub fn remember_gone(&self, uid: &str, kind: &'static str) {
-        let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gone = self.gone.lock();
         gone.entry(uid.to_owned()).or_default().insert(kind);
     }
 
@@ -178,7 +176,7 @@ impl Shared {
 
     /// Forgets everything that was kept for a runtime.
     pub fn forget(&self, uid: &str) {
-        self.gone.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.gone.lock().remove(uid);
         self.forget_release(uid);
         self.metadata.forget(uid);
         self.cache_states.forget(uid);

@@ -4,10 +4,10 @@
 //! refused with a conflict. Instead it waits for the watch, whose event leads to the next reconcile anyway.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use kube::Resource;
+use parking_lot::Mutex;
 
 /// After this time, an object is taken as the watch shows it: the API server's store may have been restored from a backup, with lower versions.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -31,7 +31,7 @@ impl OwnWrites {
         };
         let ended = meta.deletion_timestamp.is_some() && meta.finalizers.as_ref().is_none_or(Vec::is_empty);
         let version = if ended { u64::MAX } else { version };
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = self.written.lock();
         if written.len() >= PRUNED_FROM {
             written.retain(|_, (_, since)| since.elapsed() < LONGEST);
         }
@@ -45,7 +45,7 @@ impl OwnWrites {
         let (Some(uid), Some(version)) = (meta.uid.as_ref(), number(meta.resource_version.as_deref())) else {
             return false;
         };
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = self.written.lock();
         let stale = written
             .get(uid)
             .is_some_and(|(newest, since)| version < *newest && since.elapsed() < LONGEST);

@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 /// The annotation of a runtime that records its ports: `{"worker-metrics":14000}`.
 pub const PORTS_ANNOTATION: &str = "wasser.fluid.io/ports";
@@ -51,13 +52,13 @@ impl Ports {
         let Some(ports) = annotation.and_then(|text| serde_json::from_str::<BTreeMap<String, u16>>(text).ok()) else {
             return;
         };
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.held.lock();
         held.entry(uid.to_owned()).or_default().extend(ports);
     }
 
     /// A port for each name: what the runtime holds already under that name, else the lowest free one.
     pub fn allocate(&self, uid: &str, names: &[String], range: &RangeInclusive<u16>) -> Result<BTreeMap<String, u16>, PortError> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.held.lock();
         let mut mine = held.get(uid).cloned().unwrap_or_default();
         let mut taken: std::collections::HashSet<u16> = held.values().flat_map(|ports| ports.values().copied()).collect();
         for name in names {
@@ -78,17 +79,12 @@ impl Ports {
 
     /// What a runtime holds, by name.
     pub fn held(&self, uid: &str) -> BTreeMap<String, u16> {
-        self.held
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(uid)
-            .cloned()
-            .unwrap_or_default()
+        self.held.lock().get(uid).cloned().unwrap_or_default()
     }
 
     /// Frees what a runtime holds.
     pub fn release(&self, uid: &str) {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.held.lock().remove(uid);
     }
 }
 

@@ -1,7 +1,8 @@
 //! Which Datasets refer to which, so that a change of one reaches those that show its state.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 /// Namespace and name of a Dataset.
 type Key = (String, String);
@@ -15,13 +16,13 @@ pub struct References {
 impl References {
     /// Notes that `from` refers to `to`.
     pub fn note(&self, from: Key, to: Key) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock();
         known.entry(to).or_default().insert(from);
     }
 
     /// Forgets that `from` refers to `to`.
     pub fn forget(&self, from: &Key, to: &Key) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock();
         if let Some(all) = known.get_mut(to) {
             all.remove(from);
             if all.is_empty() {
@@ -32,7 +33,7 @@ impl References {
 
     /// Who refers to a Dataset.
     pub fn to(&self, to: &Key) -> Vec<Key> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.lock();
         known.get(to).into_iter().flatten().cloned().collect()
     }
 }

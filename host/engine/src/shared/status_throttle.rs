@@ -4,8 +4,9 @@
 //! they are most of what the API server has to do. What counts, that a runtime is ready or has failed, is always written at once.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 /// The least time between two such writes.
 const PERIOD: Duration = Duration::from_secs(2);
@@ -19,22 +20,19 @@ pub struct StatusThrottle {
 impl StatusThrottle {
     /// Notes that progress is shown now, or that there is nothing to show yet.
     pub fn restart(&self, uid: &str) {
-        self.shown
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(uid.to_owned(), Instant::now());
+        self.shown.lock().insert(uid.to_owned(), Instant::now());
     }
 
     /// How long to wait before progress is shown; none if it is due.
     pub fn wait(&self, uid: &str) -> Option<Duration> {
-        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let shown = self.shown.lock();
         let rest = PERIOD.saturating_sub(shown.get(uid)?.elapsed());
         (rest > Duration::ZERO).then_some(rest)
     }
 
     /// Forgets a runtime.
     pub fn forget(&self, uid: &str) {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.shown.lock().remove(uid);
     }
 }
 

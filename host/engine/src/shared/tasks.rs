@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 
 use crate::shared::two_speed_limit::TwoSpeedLimit;
@@ -53,7 +54,7 @@ impl<T: Clone + Send + 'static> Default for Tasks<T> {
 impl<T: Clone + Send + 'static> Tasks<T> {
     /// Where the task of a runtime stands, or none if it never started.
     pub fn progress(&self, uid: &str) -> Option<Progress<T>> {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let entries = self.entries.lock();
         entries
             .get(uid)
             .map(|entry| entry.result.clone().map_or(Progress::Running, Progress::Done))
@@ -61,25 +62,25 @@ impl<T: Clone + Send + 'static> Tasks<T> {
 
     /// Time since the task was last started; none if it never was.
     pub fn age(&self, uid: &str) -> Option<Duration> {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let entries = self.entries.lock();
         entries.get(uid).map(|entry| entry.started.elapsed())
     }
 
     /// How long the task took that ended last; none while one runs, or if none ever did.
     pub fn took(&self, uid: &str) -> Option<Duration> {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let entries = self.entries.lock();
         entries.get(uid).and_then(|entry| entry.took)
     }
 
     /// How often in a row the task has failed, as told by [`Tasks::failed`].
     pub fn failures(&self, uid: &str) -> u32 {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let entries = self.entries.lock();
         entries.get(uid).map_or(0, |entry| entry.failures)
     }
 
     /// Counts a failure, and returns how many there were in a row.
     pub fn failed(&self, uid: &str) -> u32 {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.entries.lock();
         entries.get_mut(uid).map_or(0, |entry| {
             entry.failures += 1;
             entry.failures
@@ -88,7 +89,7 @@ impl<T: Clone + Send + 'static> Tasks<T> {
 
     /// Counts from the beginning again, after a success.
     pub fn succeeded(&self, uid: &str) {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.entries.lock();
         if let Some(entry) = entries.get_mut(uid) {
             entry.failures = 0;
         }
@@ -99,7 +100,7 @@ impl<T: Clone + Send + 'static> Tasks<T> {
     where
         F: Future<Output = T> + Send + 'static,
     {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.entries.lock();
         let failures = match entries.get(uid) {
             Some(entry) if entry.result.is_none() => return,
             Some(entry) => entry.failures,
@@ -108,7 +109,7 @@ impl<T: Clone + Send + 'static> Tasks<T> {
         let (shared, limit, key) = (self.entries.clone(), self.limit_of(kind), uid.to_owned());
         let handle = tokio::spawn(async move {
             let result = limit.run(work).await;
-            if let Some(entry) = shared.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&key) {
+            if let Some(entry) = shared.lock().get_mut(&key) {
                 entry.result = Some(result);
                 entry.took = Some(entry.started.elapsed());
             }
@@ -127,13 +128,13 @@ impl<T: Clone + Send + 'static> Tasks<T> {
     }
 
     fn limit_of(&self, kind: &str) -> Arc<TwoSpeedLimit> {
-        let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut limits = self.limits.lock();
         limits.entry(kind.to_owned()).or_default().clone()
     }
 
     /// Forgets a runtime, and stops what still runs for it.
     pub fn forget(&self, uid: &str) {
-        let entry = self.entries.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        let entry = self.entries.lock().remove(uid);
         if let Some(abort) = entry.and_then(|entry| entry.abort) {
             abort.abort();
         }
@@ -141,7 +142,7 @@ impl<T: Clone + Send + 'static> Tasks<T> {
 
     /// Runtimes with an entry, for the metric on this cache.
     pub fn len(&self) -> usize {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.entries.lock().len()
     }
 
     /// Whether there is no entry.

@@ -5,8 +5,9 @@
 //! they begin again.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::watched::trouble::Trouble;
 
@@ -88,7 +89,7 @@ impl Unready {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, HashMap<String, Wait>>> {
-        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waits.lock()
     }
 }
 

@@ -1,8 +1,9 @@
 //! How often each release was upgraded without a cause, and the pauses that follow.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 /// The most upgrades within [`WINDOW`] that nothing asks for.
 const MOST: usize = 5;
@@ -78,7 +79,7 @@ pub struct Upgrades {
 
 impl Upgrades {
     fn of<T>(&self, uid: &str, see: impl FnOnce(&mut History) -> T) -> T {
-        let mut histories = self.histories.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut histories = self.histories.lock();
         see(histories.entry(uid.to_owned()).or_default())
     }
 
@@ -94,7 +95,7 @@ impl Upgrades {
 
     /// Forgets a runtime.
     pub fn forget(&self, uid: &str) {
-        self.histories.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.histories.lock().remove(uid);
     }
 }
 

@@ -2,12 +2,13 @@
 //! has to follow when one changes.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use kube::api::DynamicObject;
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::reflector::{ObjectRef, Store};
+use parking_lot::RwLock;
 
 /// How long a watch may take to show its first list.
 const FIRST_LIST: Duration = Duration::from_secs(5);
@@ -42,7 +43,7 @@ pub fn resource(kind: &str) -> ApiResource {
 impl ClusterObjects {
     /// Adds the store behind a watch of a kind.
     pub fn add(&self, kind: &str, store: Store<DynamicObject>) {
-        let mut stores = self.stores.write().unwrap_or_else(PoisonError::into_inner);
+        let mut stores = self.stores.write();
         stores.insert(kind.to_owned(), store);
     }
 
@@ -52,7 +53,7 @@ impl ClusterObjects {
     }
 
     async fn get_within(&self, patience: Duration, kind: &str, name: &str) -> Result<Option<Arc<DynamicObject>>, NamedError> {
-        let store = self.stores.read().unwrap_or_else(PoisonError::into_inner).get(kind).cloned();
+        let store = self.stores.read().get(kind).cloned();
         let store = store.ok_or_else(|| NamedError::NotWatched(kind.to_owned()))?;
         let resource = resource(kind);
         match tokio::time::timeout(patience, store.wait_until_ready()).await {

@@ -1,11 +1,11 @@
 //! Which releases have a Helm record, known from a watch, so that a new runtime need not be looked up.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
 
 use kube::core::PartialObjectMeta;
 use kube::runtime::watcher::Event;
 use kube::{Resource, ResourceExt};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 /// The label selector of Helm's records, whichever driver wrote them.
@@ -39,7 +39,7 @@ impl Default for Records {
 impl Records {
     /// Whether a release has a record.
     pub fn has(&self, namespace: &str, name: &str) -> bool {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.lock();
         known.objects.contains_key(&(namespace.to_owned(), name.to_owned()))
     }
 
@@ -53,7 +53,7 @@ impl Records {
 
     /// Takes in an event of the watch.
     pub fn apply<K: Resource>(&self, event: &Event<PartialObjectMeta<K>>) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock();
         match event {
             Event::Init => known.incoming.clear(),
             Event::InitApply(object) => insert(&mut known.incoming, object),

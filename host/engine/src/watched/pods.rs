@@ -1,11 +1,11 @@
 //! The pods of all runtimes, as small as they can be kept, found by their workload.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{PoisonError, RwLock};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::runtime::watcher::Event;
+use parking_lot::RwLock;
 
 use crate::watched::trouble::Trouble;
 
@@ -96,7 +96,7 @@ pub struct PodIndex {
 impl PodIndex {
     /// The pods of a workload, by name.
     pub fn of(&self, namespace: &str, workload: &str) -> Vec<PodInfo> {
-        let index = self.by_owner.read().unwrap_or_else(PoisonError::into_inner);
+        let index = self.by_owner.read();
         index
             .get(&(namespace.to_owned(), workload.to_owned()))
             .map(|pods| pods.values().cloned().collect())
@@ -105,12 +105,7 @@ impl PodIndex {
 
     /// How many pods are held, for the metric on this cache.
     pub fn len(&self) -> usize {
-        self.by_owner
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values()
-            .map(BTreeMap::len)
-            .sum()
+        self.by_owner.read().values().map(BTreeMap::len).sum()
     }
 
     /// Whether no pod is held.
@@ -122,19 +117,19 @@ impl PodIndex {
     pub fn apply(&self, event: &Event<Pod>) -> Vec<Changed> {
         match event {
             Event::Init => {
-                self.incoming.write().unwrap_or_else(PoisonError::into_inner).clear();
+                self.incoming.write().clear();
                 Vec::new()
             }
             Event::InitApply(pod) => {
                 if let Some(owner) = owner(pod) {
-                    let mut incoming = self.incoming.write().unwrap_or_else(PoisonError::into_inner);
+                    let mut incoming = self.incoming.write();
                     incoming.entry(owner).or_default().insert(pod.name_any(), pod.into());
                 }
                 Vec::new()
             }
             Event::InitDone => {
-                let fresh = std::mem::take(&mut *self.incoming.write().unwrap_or_else(PoisonError::into_inner));
-                let mut index = self.by_owner.write().unwrap_or_else(PoisonError::into_inner);
+                let fresh = std::mem::take(&mut *self.incoming.write());
+                let mut index = self.by_owner.write();
                 let changed = differing(&index, &fresh);
                 *index = fresh;
                 changed
@@ -142,7 +137,7 @@ impl PodIndex {
             Event::Apply(pod) => {
                 let Some(owner) = owner(pod) else { return Vec::new() };
                 let mut info = PodInfo::from(pod);
-                let mut index = self.by_owner.write().unwrap_or_else(PoisonError::into_inner);
+                let mut index = self.by_owner.write();
                 let pods = index.entry(owner.clone()).or_default();
                 let before = pods.get(&info.name).filter(|before| before.uid == info.uid);
                 let earlier = before.and_then(|before| before.trouble.as_ref());
@@ -157,7 +152,7 @@ impl PodIndex {
             }
             Event::Delete(pod) => {
                 let Some(owner) = owner(pod) else { return Vec::new() };
-                let mut index = self.by_owner.write().unwrap_or_else(PoisonError::into_inner);
+                let mut index = self.by_owner.write();
                 if let Some(pods) = index.get_mut(&owner) {
                     pods.remove(&pod.name_any());
                     if pods.is_empty() {

@@ -2,10 +2,10 @@
 //! why the rest cannot.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
 use kube::Resource;
 use kube::api::ObjectMeta;
+use parking_lot::Mutex;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use wasser_api::dataset::{Dataset, DatasetSpec, DatasetStatus};
@@ -80,7 +80,7 @@ impl Unreadable {
     /// Notes whether an object can be read, and returns what can be read of it.
     pub fn note(&self, object: Readable) -> Dataset {
         let uid = object.dataset.metadata.uid.clone().unwrap_or_default();
-        let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut problems = self.problems.lock();
         match object.problem {
             Some(problem) => drop(problems.insert(uid, problem)),
             None => drop(problems.remove(&uid)),
@@ -90,13 +90,13 @@ impl Unreadable {
 
     /// Forgets an object that is gone.
     pub fn forget(&self, uid: &str) {
-        self.problems.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.problems.lock().remove(uid);
     }
 
     /// Why a Dataset cannot be read. None if it can be.
     pub fn problem(&self, dataset: &Dataset) -> Option<String> {
         let uid = dataset.metadata.uid.as_deref()?;
-        self.problems.lock().unwrap_or_else(PoisonError::into_inner).get(uid).cloned()
+        self.problems.lock().get(uid).cloned()
     }
 }
 

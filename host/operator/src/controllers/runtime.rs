@@ -4,12 +4,13 @@
 //! is told of a failure, and when to look again.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use kube::api::{DynamicObject, Patch};
 use kube::core::ApiResource;
 use kube::{Api, ResourceExt};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, DatasetPhase, Reference};
 use wasser_api::reasons::events as reasons;
@@ -96,7 +97,7 @@ pub async fn reconcile(runtime: Arc<DynamicObject>, controller: Arc<RuntimeContr
     controller.metrics.reconciled(&request, was_set_up, outcome.as_ref().err());
     match outcome {
         Ok(next) => {
-            controller.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid);
+            controller.failures.lock().remove(&uid);
             next.or_after(request.look_again)
         }
         Err(error) => {
@@ -359,7 +360,7 @@ impl RuntimeController {
             Retry::AwaitChange => Next::Change,
             Retry::After(pause) => Next::After(pause),
             Retry::Backoff => {
-                let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut failures = self.failures.lock();
                 let count = failures.entry(request.uid.clone()).or_default();
                 *count += 1;
                 Next::After(Duration::from_secs(2_u64.saturating_pow((*count - 1).min(16))).min(LONGEST_PAUSE))

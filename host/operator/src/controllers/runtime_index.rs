@@ -1,12 +1,13 @@
 //! Two runtimes of different kinds may have the same name, but a Dataset takes only one: the older.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use kube::ResourceExt;
 use kube::api::DynamicObject;
 use kube::core::ApiResource;
 use kube::runtime::reflector::{ObjectRef, Store};
+use parking_lot::RwLock;
 use serde_json::Value;
 use tokio::sync::Notify;
 
@@ -21,10 +22,7 @@ pub struct RuntimeIndex {
 impl RuntimeIndex {
     /// Adds the runtimes of a kind.
     pub fn add(&self, resource: &ApiResource, store: Store<DynamicObject>) {
-        self.stores
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(resource.kind.clone(), (resource.clone(), store));
+        self.stores.write().insert(resource.kind.clone(), (resource.clone(), store));
         self.added.notify_waiters();
     }
 
@@ -33,7 +31,7 @@ impl RuntimeIndex {
         let stores = loop {
             let added = self.added.notified();
             let stores: Vec<Store<DynamicObject>> = {
-                let stores = self.stores.read().unwrap_or_else(PoisonError::into_inner);
+                let stores = self.stores.read();
                 stores.values().map(|(_, store)| store.clone()).collect()
             };
             if stores.len() >= kinds {
@@ -49,12 +47,12 @@ impl RuntimeIndex {
 
     /// Forgets the runtimes of a kind that nobody serves any more.
     pub fn remove(&self, kind: &str) {
-        self.stores.write().unwrap_or_else(PoisonError::into_inner).remove(kind);
+        self.stores.write().remove(kind);
     }
 
     /// The runtimes of this namespace and name, each with how the API server serves its kind.
     pub fn named(&self, namespace: &str, name: &str) -> Vec<(ApiResource, Arc<DynamicObject>)> {
-        let stores = self.stores.read().unwrap_or_else(PoisonError::into_inner);
+        let stores = self.stores.read();
         let found = |(resource, store): &(ApiResource, Store<DynamicObject>)| {
             let runtime = store.get(&ObjectRef::new_with(name, resource.clone()).within(namespace))?;
             Some((resource.clone(), runtime))
@@ -64,7 +62,7 @@ impl RuntimeIndex {
 
     /// Does something for every runtime of a kind.
     pub fn each(&self, kind: &str, mut act: impl FnMut((String, String))) {
-        let stores = self.stores.read().unwrap_or_else(PoisonError::into_inner);
+        let stores = self.stores.read();
         for runtime in stores.get(kind).map(|(_, store)| store.state()).unwrap_or_default() {
             act((runtime.namespace().unwrap_or_default(), runtime.name_any()));
         }
@@ -72,7 +70,7 @@ impl RuntimeIndex {
 
     /// Does something for every runtime of a kind that has this text in a field.
     pub fn naming(&self, kind: &str, pointer: &str, text: &str, mut act: impl FnMut((String, String))) {
-        let stores = self.stores.read().unwrap_or_else(PoisonError::into_inner);
+        let stores = self.stores.read();
         for runtime in stores.get(kind).map(|(_, store)| store.state()).unwrap_or_default() {
             if runtime.data.pointer(pointer).and_then(Value::as_str) == Some(text) {
                 act((runtime.namespace().unwrap_or_default(), runtime.name_any()));
@@ -82,7 +80,7 @@ impl RuntimeIndex {
 
     /// The runtime of this type, namespace and name; types are kinds without `Runtime`, in lower case.
     pub fn of_type(&self, runtime_type: &str, namespace: &str, name: &str) -> Option<Arc<DynamicObject>> {
-        let stores = self.stores.read().unwrap_or_else(PoisonError::into_inner);
+        let stores = self.stores.read();
         let kind = format!("{runtime_type}runtime");
         let (resource, store) = stores.values().find(|(resource, _)| resource.kind.eq_ignore_ascii_case(&kind))?;
         store.get(&ObjectRef::new_with(name, resource.clone()).within(namespace))
@@ -93,7 +91,7 @@ impl RuntimeIndex {
     pub fn older_than(&self, runtime: &DynamicObject, kind: &str) -> Option<String> {
         let (namespace, name) = (runtime.namespace().unwrap_or_default(), runtime.name_any());
         let age = |object: &DynamicObject| object.creation_timestamp().map(|time| time.0);
-        let stores = self.stores.read().unwrap_or_else(PoisonError::into_inner);
+        let stores = self.stores.read();
         let others = stores.iter().filter(|(other, _)| *other != kind);
         let mut older = others.filter_map(|(other, (resource, store))| {
             let rival = store.get(&ObjectRef::new_with(&name, resource.clone()).within(&namespace))?;

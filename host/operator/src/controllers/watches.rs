@@ -1,6 +1,6 @@
 //! The watches behind the caches, and who is reconciled when something that is watched changes.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use futures::{Stream, StreamExt, TryStreamExt};
@@ -11,6 +11,7 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::{self, Store};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
+use parking_lot::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 use wasser_api::dataset::Dataset;
@@ -40,22 +41,16 @@ impl ChangeBus {
     /// From now on, all keys that are touched for this audience. The receiver's queue is drained by a scheduler that keeps each key once.
     pub fn subscribe(&self, audience: Audience) -> UnboundedReceiver<Key> {
         let (sender, receiver) = unbounded_channel();
-        self.subscribers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push((audience, sender));
+        self.subscribers.lock().push((audience, sender));
         receiver
     }
 
     /// Something changed for this dataset.
     pub fn touch(&self, key: Key, who: Audience) {
-        self.subscribers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|(audience, subscriber)| match (who, audience) {
-                (Audience::Runtimes, Audience::All) => !subscriber.is_closed(),
-                _ => subscriber.send(key.clone()).is_ok(),
-            });
+        self.subscribers.lock().retain(|(audience, subscriber)| match (who, audience) {
+            (Audience::Runtimes, Audience::All) => !subscriber.is_closed(),
+            _ => subscriber.send(key.clone()).is_ok(),
+        });
     }
 
     /// Waits for a change of some node.

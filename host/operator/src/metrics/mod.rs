@@ -7,9 +7,9 @@ mod process;
 mod reconciles;
 mod runtimes;
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use prometheus_client::encoding::{EncodeLabelSet, text::encode};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -138,7 +138,7 @@ impl Metrics {
 
     /// Everything as text.
     pub fn text(&self) -> String {
-        for (name, size) in self.measured.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        for (name, size) in self.measured.lock().iter() {
             self.caches
                 .get_or_create(&Named { name })
                 .set(i64::try_from(size()).unwrap_or(i64::MAX));
@@ -234,10 +234,7 @@ impl Metrics {
 
     /// From now on, the size of a cache is shown under this name.
     pub fn measure(&self, name: &'static str, size: impl Fn() -> usize + Send + Sync + 'static) {
-        self.measured
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push((name, Box::new(size)));
+        self.measured.lock().push((name, Box::new(size)));
     }
 
     /// The process is ready, this long after its start.

@@ -1,11 +1,11 @@
 //! The cluster of a command that has none: objects come from the manifest, ports are examples, and there are no pods.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use k8s_openapi::ByteString;
+use parking_lot::Mutex;
 use serde_json::Value;
 use wasser_plugin::bindings::types::Role;
 use wasser_plugin::{Backend, BackendError, Output, PodRecord, Response, Scope};
@@ -73,11 +73,11 @@ impl Backend for Offline {
     }
 
     async fn get_state(&self, _: &Scope, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
-        Ok(self.state.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned())
+        Ok(self.state.lock().get(key).cloned())
     }
 
     async fn set_state(&self, _: &Scope, key: &str, value: Option<Vec<u8>>) -> Result<(), BackendError> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         match value {
             Some(value) => drop(state.insert(key.to_owned(), value)),
             None => drop(state.remove(key)),
