@@ -10,19 +10,19 @@ use wasmtime::component::Component;
 use crate::backend::{Backend, BackendError, Output, PodRecord, Response, Scope};
 use crate::bindings::types::Role;
 use crate::bindings::{implement, operations};
-use crate::call::CallError;
-use crate::check::{CheckError, World};
-use crate::compile::compile;
-use crate::description::{self, DescriptionError};
-use crate::digest::Digest;
+use crate::engine::compile::compile;
 use crate::engine::{PluginHost, Shared};
-use crate::grants::Grants;
-use crate::instance::Instance;
+use crate::package::description::{self, DescriptionError};
+use crate::package::digest::Digest;
+use crate::package::grants::Grants;
+use crate::package::registration::Registration;
+use crate::package::source::{Source, SourceError};
+use crate::package::world::{CheckError, World};
+use crate::plugin::instance::Instance;
+use crate::plugin::quarantine::Quarantine;
 use crate::plugin::{Core, Plugin};
-use crate::quarantine::Quarantine;
-use crate::registration::Registration;
-use crate::source::{Source, SourceError};
-use crate::store::Charter;
+use crate::sandbox::error::CallError;
+use crate::sandbox::store::Charter;
 
 /// Why a registration does not become a plugin.
 #[derive(Debug, thiserror::Error)]
@@ -168,7 +168,7 @@ fn charter(registration: &Registration) -> Charter {
 fn core(shared: &Arc<Shared>, component: &Component, charter: Charter, operations: bool) -> Result<Core, CheckError> {
     let mismatch = |error: wasmtime::Error| CheckError::TypeMismatch(format!("{error:#}"));
     let mut linker = shared.linker.clone();
-    crate::host::deny_wasi(&mut linker, component).map_err(mismatch)?;
+    crate::sandbox::imports::deny_wasi(&mut linker, component).map_err(mismatch)?;
     let pre = linker.instantiate_pre(component).map_err(mismatch)?;
     Ok(Core {
         implement: implement::GuestIndices::new(&pre).map_err(mismatch)?,

@@ -1,8 +1,8 @@
 //! `events`: events on the runtime object.
 
 use crate::bindings::events::Host;
-use crate::host::tidy;
-use crate::store::StoreData;
+use crate::sandbox::imports::tidy;
+use crate::sandbox::store::StoreData;
 
 /// The most bytes that the API server takes as a reason and as a note.
 const REASON: usize = 128;

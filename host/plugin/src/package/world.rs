@@ -14,11 +14,11 @@ pub const SUPPORTED_VERSIONS: &[&str] = &["0.1"];
 const PACKAGE: &str = "wasser:runtime/";
 /// The world as released, from which the host's bindings are made.
 const WIT: [(&str, &str); 5] = [
-    ("types.wit", include_str!("../../../wit/types.wit")),
-    ("host.wit", include_str!("../../../wit/host.wit")),
-    ("implement.wit", include_str!("../../../wit/implement.wit")),
-    ("operations.wit", include_str!("../../../wit/operations.wit")),
-    ("world.wit", include_str!("../../../wit/world.wit")),
+    ("types.wit", include_str!("../../../../wit/types.wit")),
+    ("host.wit", include_str!("../../../../wit/host.wit")),
+    ("implement.wit", include_str!("../../../../wit/implement.wit")),
+    ("operations.wit", include_str!("../../../../wit/operations.wit")),
+    ("world.wit", include_str!("../../../../wit/world.wit")),
 ];
 
 /// An interface that a component exports or imports.

@@ -1,4 +1,23 @@
-//! A loaded plugin.
+//! A loaded plugin and the calls to it.
+//!
+//! # Prepared once, called often
+//! Whatever is the same for all calls is made when the plugin is loaded. An [`Instance`] is what
+//! remains per reconcile.
+//!
+//! # A failed call leaves nothing behind
+//! An instance is reused only after a call that succeeded; after any other one, the next call gets
+//! a fresh store (`instance.rs`).
+//!
+//! # Only the plugin's own faults count against it
+//! Traps and broken limits lead to quarantine. A slow cluster, a full pool and a method that is not
+//! exported do not (`quarantine.rs`).
+//!
+//! # Answers are checked
+//! The host does not act on an answer before it has checked what can be checked without knowing the
+//! runtime, and the texts in it are of bounded length.
+
+pub mod instance;
+pub mod quarantine;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,15 +29,15 @@ use wasmtime::component::InstancePre;
 use crate::backend::{Backend, Scope};
 use crate::bindings::types::Description;
 use crate::bindings::{implement, operations};
-use crate::call::{CallError, CallSite};
-use crate::check::World;
-use crate::digest::Digest;
 use crate::engine::Shared;
-use crate::grants::Grants;
-use crate::instance::Instance;
-use crate::limits::Limits;
-use crate::quarantine::{Quarantine, Standing};
-use crate::store::{Charter, StoreData};
+use crate::package::digest::Digest;
+use crate::package::grants::Grants;
+use crate::package::limits::Limits;
+use crate::package::world::World;
+use crate::plugin::instance::Instance;
+use crate::plugin::quarantine::{Quarantine, Standing};
+use crate::sandbox::error::{CallError, CallSite};
+use crate::sandbox::store::{Charter, StoreData};
 
 /// Everything of a plugin that is made once; an [`Instance`] is what remains per reconcile.
 pub struct Plugin {

@@ -8,12 +8,12 @@ use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
 use crate::backend::{Backend, Scope};
 use crate::bindings::types::{Context, Role};
-use crate::call::Stop;
-use crate::digest::Digest;
 use crate::engine::Shared;
-use crate::grants::Grants;
-use crate::limits::Limits;
-use crate::meter::Meter;
+use crate::package::digest::Digest;
+use crate::package::grants::Grants;
+use crate::package::limits::Limits;
+use crate::sandbox::error::Stop;
+use crate::sandbox::meter::Meter;
 
 /// Component-model handles that may be alive in a store. The world has no resources of its own; this is for guests that import WASI.
 const HANDLES: usize = 256;

@@ -1,9 +1,9 @@
 //! `state`: a few KiB that outlive a call.
 
 use crate::bindings::state::Host;
-use crate::call::Stop;
-use crate::host::{is_key, tidy};
-use crate::store::StoreData;
+use crate::sandbox::error::Stop;
+use crate::sandbox::imports::{is_key, tidy};
+use crate::sandbox::store::StoreData;
 
 /// Bytes of one value. The backend limits all keys together.
 const VALUE: usize = 8 << 10;

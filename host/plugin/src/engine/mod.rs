@@ -1,4 +1,25 @@
-//! The one wasmtime engine of the process, and everything that is made once per process.
+//! The wasmtime engine of the process, and everything that exists once per process.
+//!
+//! # One engine
+//! All plugins share one `wasmtime::Engine`, one linker and one pool of instances. Every component
+//! is compiled with the same configuration, in this process or in another one.
+//!
+//! # Trusted machine code
+//! A compiled component is loaded without further checks, so it is only read from a directory that
+//! nobody else can write to, and only if this version of wasmtime made it for this processor
+//! (`cache.rs`).
+//!
+//! # Compilations do not block calls
+//! Components are compiled one at a time, within a time limit and off the async runtime
+//! (`compile.rs`).
+//!
+//! # Time passes only while guests run
+//! The ticker advances the engine's epoch, by which stores limit the guest's own time, and sleeps
+//! while there are no calls (`ticker.rs`).
+
+pub mod cache;
+pub mod compile;
+pub mod ticker;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,11 +30,11 @@ use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use crate::cache::Cache;
-use crate::limits::MAX_MEMORY;
-use crate::source::PluginDir;
-use crate::store::StoreData;
-use crate::ticker::Ticker;
+use crate::engine::cache::Cache;
+use crate::engine::ticker::Ticker;
+use crate::package::limits::MAX_MEMORY;
+use crate::package::source::PluginDir;
+use crate::sandbox::store::StoreData;
 
 /// Instances that may be alive at the same time; further calls wait for one. Those that wait for pods which do not answer hold one each: there
 /// are enough for two kinds of which everything hangs, beside the others. One that does not exist takes no memory.
@@ -117,7 +138,7 @@ impl PluginHost {
     pub fn new(config: HostConfig) -> Result<Self, HostError> {
         let engine = engine()?;
         let failed = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
-        let linker = crate::host::linker(&engine).map_err(failed)?;
+        let linker = crate::sandbox::imports::linker(&engine).map_err(failed)?;
         let cache = Cache::open(&config.cache_dir, &engine)?;
         let plugin_dir = match &config.plugin_dir {
             Some(path) => {

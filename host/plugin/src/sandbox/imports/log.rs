@@ -1,8 +1,8 @@
 //! `log`: always granted, and limited.
 
 use crate::bindings::log::{Host, Level};
-use crate::host::tidy;
-use crate::store::StoreData;
+use crate::sandbox::imports::tidy;
+use crate::sandbox::store::StoreData;
 
 /// Bytes of a line; a longer one loses its middle.
 const LINE: usize = 1024;

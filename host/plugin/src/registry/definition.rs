@@ -242,7 +242,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::description::tests::good;
+    use crate::package::description::tests::good;
 
     fn crd() -> Value {
         json!({

@@ -8,13 +8,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
-use crate::definition::Definitions;
 use crate::engine::PluginHost;
+use crate::package::registration::Registration;
 use crate::plugin::Plugin;
-use crate::registration::Registration;
 use crate::registry::Registry;
-use crate::settle::{Claim, Loss, Names, settle};
-use crate::verdict::Verdict;
+use crate::registry::definition::Definitions;
+use crate::registry::settle::{Claim, Loss, Names, settle};
+use crate::registry::verdict::Verdict;
 
 /// Goes the whole way from ConfigMaps and CRDs to the registry. One change after the other.
 pub struct Registrar {

@@ -1,4 +1,27 @@
-//! Which plugin serves which kind, now.
+//! Which plugin serves which kind.
+//!
+//! # One change after the other
+//! The registrar handles one change at a time and decides about all registrations each time, so the
+//! result does not depend on the order in which changes arrive (`registrar.rs`, `settle.rs`).
+//!
+//! # Readers never wait
+//! The registry is replaced as a whole. A call that is in progress keeps the plugin that it began
+//! with.
+//!
+//! # A bad change takes nothing away
+//! A registration that is broken, or that loses what it claims, keeps serving with its last good
+//! plugin, as long as the CRD of that one exists.
+//!
+//! # A kind is served only with its CRD
+//! The CRD must exist, belong to the kind, and have what the host needs (`definition.rs`).
+//!
+//! # Every registration gets a verdict
+//! The administrator reads on the ConfigMap itself what became of it and what helps (`verdict.rs`).
+
+pub mod definition;
+pub mod registrar;
+pub mod settle;
+pub mod verdict;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use wasmtime::component::Component;
 
-use crate::digest::Digest;
 use crate::engine::Shared;
 use crate::load::LoadError;
+use crate::package::digest::Digest;
 
 /// Compiles a component that has been checked, off the async runtime, or takes it from the cache.
 pub async fn compile(shared: &Arc<Shared>, bytes: Bytes, digest: &Digest) -> Result<Component, LoadError> {

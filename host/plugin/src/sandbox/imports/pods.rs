@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::backend::BackendError;
 use crate::bindings::pods::{Host, Output, Pod, PodError};
 use crate::bindings::types::Role;
-use crate::grants::Grants;
-use crate::host::tidy;
-use crate::store::StoreData;
+use crate::package::grants::Grants;
+use crate::sandbox::imports::tidy;
+use crate::sandbox::store::StoreData;
 
 /// What a guest has at least, after it has waited, to say so.
 const MARGIN: Duration = Duration::from_millis(500);

@@ -11,10 +11,10 @@ use wasser_api::text;
 use crate::backend::{Backend, Scope};
 use crate::bindings::types::{Context, Description, Error, StorageStats, UfsChange, UfsUpdate};
 use crate::bindings::{implement, operations};
-use crate::call::{CallError, CallSite};
-use crate::meter::Metered;
 use crate::plugin::Core;
-use crate::store::{self, StoreData};
+use crate::sandbox::error::{CallError, CallSite};
+use crate::sandbox::meter::Metered;
+use crate::sandbox::store::{self, StoreData};
 
 /// The methods of a plugin, on a store of its own. No state survives it, so nothing leaks from one runtime to the next.
 ///

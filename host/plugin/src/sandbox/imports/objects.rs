@@ -1,8 +1,8 @@
 //! `objects`: reading objects of the runtime's namespace, and those of the whole cluster that the runtime names.
 
 use crate::bindings::objects::Host;
-use crate::host::{is_object_name, tidy};
-use crate::store::StoreData;
+use crate::sandbox::imports::{is_object_name, tidy};
+use crate::sandbox::store::StoreData;
 
 impl Host for StoreData {
     async fn get(&mut self, kind: String, name: String) -> wasmtime::Result<Result<Option<String>, String>> {

@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::bindings::clock::Host;
-use crate::store::StoreData;
+use crate::sandbox::store::StoreData;
 
 impl Host for StoreData {
     async fn now_ms(&mut self) -> wasmtime::Result<u64> {

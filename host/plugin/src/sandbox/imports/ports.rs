@@ -1,8 +1,8 @@
 //! `ports`: host ports.
 
 use crate::bindings::ports::Host;
-use crate::host::{is_key, tidy};
-use crate::store::StoreData;
+use crate::sandbox::imports::{is_key, tidy};
+use crate::sandbox::store::StoreData;
 
 /// Ports of one runtime.
 const MOST: usize = 32;

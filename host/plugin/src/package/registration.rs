@@ -7,10 +7,10 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::Deserialize;
 
-use crate::digest::{Digest, DigestError};
-use crate::grants::{GrantError, Grants};
-use crate::limits::{LimitError, LimitTexts, Limits};
-use crate::source::Source;
+use crate::package::digest::{Digest, DigestError};
+use crate::package::grants::{GrantError, Grants};
+use crate::package::limits::{LimitError, LimitTexts, Limits};
+use crate::package::source::Source;
 
 /// The label that makes a ConfigMap of the operator's namespace a registration; its value is `true`.
 pub const PLUGIN_LABEL: &str = "wasser.fluid.io/plugin";

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use wasser_api::text::bounded;
 
 use crate::bindings::types::{Description, Role};
-use crate::grants::{GrantError, Grants};
+use crate::package::grants::{GrantError, Grants};
 
 /// The longest value of a field in a message; longer ones lose their middle.
 const SHOWN: usize = 100;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use wasser_api::text::bounded;
 
 use crate::backend::Scope;
-use crate::digest::Digest;
-use crate::store::StoreData;
+use crate::package::digest::Digest;
+use crate::sandbox::store::StoreData;
 
 /// The most bytes of what a guest, or wasmtime about it, adds to a message. The rest of a message is short.
 const REASON: usize = 600;

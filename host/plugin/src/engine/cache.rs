@@ -11,8 +11,8 @@ use std::time::SystemTime;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::digest::Digest;
 use crate::engine::HostError;
+use crate::package::digest::Digest;
 
 /// Files that are kept; the oldest go first.
 const KEPT: usize = 64;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use wasser_api::text::{LONGEST, bounded};
 
-use crate::definition::{DefinitionError, crd_name};
 use crate::plugin::Plugin;
-use crate::settle::Loss;
+use crate::registry::definition::{DefinitionError, crd_name};
+use crate::registry::settle::Loss;
 
 /// The annotation with the verdict in one word.
 pub const VERDICT_ANNOTATION: &str = "wasser.fluid.io/verdict";

@@ -1,8 +1,8 @@
 //! `secrets`: off by default, since a secret reaches a pod by reference.
 
 use crate::bindings::secrets::Host;
-use crate::host::{is_key, is_object_name, tidy};
-use crate::store::StoreData;
+use crate::sandbox::imports::{is_key, is_object_name, tidy};
+use crate::sandbox::store::StoreData;
 
 impl Host for StoreData {
     async fn get(&mut self, name: String, key: String) -> wasmtime::Result<Result<Option<Vec<u8>>, String>> {

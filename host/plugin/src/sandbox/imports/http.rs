@@ -2,8 +2,8 @@
 
 use crate::bindings::http::{Host, Response};
 use crate::bindings::pods::PodError;
-use crate::host::tidy;
-use crate::store::StoreData;
+use crate::sandbox::imports::tidy;
+use crate::sandbox::store::StoreData;
 
 /// Bytes of a path with its query.
 const PATH: usize = 4096;

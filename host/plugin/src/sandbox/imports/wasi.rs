@@ -5,7 +5,7 @@
 
 use wasmtime::component::{Component, Linker};
 
-use crate::store::StoreData;
+use crate::sandbox::store::StoreData;
 
 /// Adds everything that the component imports and the linker lacks. The check has made sure that all of that is WASI.
 pub fn deny(linker: &mut Linker<StoreData>, component: &Component) -> wasmtime::Result<()> {

@@ -21,8 +21,8 @@ use wasser_api::text::bounded;
 pub use wasi::deny as deny_wasi;
 
 use crate::bindings::RuntimeWithOperations;
-use crate::grants::Grants;
-use crate::store::StoreData;
+use crate::package::grants::Grants;
+use crate::sandbox::store::StoreData;
 
 /// A linker with every interface of the world, whatever the grants are: what is not granted refuses when it is called.
 pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<StoreData>> {

@@ -1,0 +1,25 @@
+//! The walls around one guest: what it may reach, what it may use, and how a call ends that breaks
+//! either.
+//!
+//! # One store, one runtime
+//! A store belongs to one plugin and one runtime and is dropped with them, so no state leaks from
+//! one runtime to another (`store.rs`).
+//!
+//! # Every resource has a limit
+//! Memory, tables, handles, the guest's own time, the length of a call, the bytes of one crossing,
+//! calls to the host and log lines are all bounded before the guest's first instruction runs. The
+//! guest's own time does not include the time in which it waits (`meter.rs`).
+//!
+//! # One way out
+//! A guest reaches the cluster through `imports/` only. Each import counts itself, checks the
+//! grant, then checks the shape of what the guest sent, and only then calls the
+//! [`Backend`](crate::Backend).
+//!
+//! # Answers and errors
+//! A refusal is an answer, which the guest can handle. Whatever ends the call is a `CallError`,
+//! which the guest never sees (`error.rs`).
+
+pub mod error;
+pub mod imports;
+pub mod meter;
+pub mod store;
