@@ -8,10 +8,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use k8s_openapi::api::core::v1::ConfigMap;
-use wasser_plugin::bindings::types::{Context, Role};
-use wasser_plugin::{Backend, BackendError, HostConfig, Instance, Output, PluginHost, PodRecord, Registration, Response, Scope};
+use wasser_plugin::bindings::types::Context;
+use wasser_plugin::{Backend, HostConfig, Instance, PluginHost, Registration, Scope};
 
 /// Rounds, and calls in each.
 const ROUNDS: usize = 31;
@@ -36,14 +35,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     host.load(&registration).await?;
     let load = begun.elapsed();
 
-    let nothing: Arc<dyn Backend> = Arc::new(Nothing);
+    let backend: Arc<dyn Backend> = Arc::new(NoCluster);
     let fresh = || {
         plugin.instance(
             Scope {
                 namespace: "default".to_owned(),
                 name: "demo".to_owned(),
             },
-            nothing.clone(),
+            backend.clone(),
         )
     };
     let ctx = context(&registration.runtime);
@@ -133,39 +132,6 @@ fn context(kind: &str) -> Context {
     }
 }
 
-struct Nothing;
+struct NoCluster;
 
-fn nothing<T>() -> Result<T, BackendError> {
-    Err(BackendError::NotFound("there is no cluster".to_owned()))
-}
-
-#[async_trait]
-impl Backend for Nothing {
-    async fn list_pods(&self, _: &Scope, _: &Role) -> Result<Vec<PodRecord>, BackendError> {
-        nothing()
-    }
-    async fn exec(&self, _: &Scope, _: &str, _: &str, _: &[String], _: Duration, _: usize) -> Result<Output, BackendError> {
-        nothing()
-    }
-    async fn http_get(&self, _: &Scope, _: &str, _: u16, _: &str, _: Duration, _: usize) -> Result<Response, BackendError> {
-        nothing()
-    }
-    async fn secret(&self, _: &Scope, _: &str, _: &str) -> Result<Option<Vec<u8>>, BackendError> {
-        nothing()
-    }
-    async fn object(&self, _: &Scope, _: &str, _: &str) -> Result<Option<serde_json::Value>, BackendError> {
-        nothing()
-    }
-    async fn allocate_ports(&self, _: &Scope, _: &[String]) -> Result<Vec<u16>, BackendError> {
-        nothing()
-    }
-    async fn get_state(&self, _: &Scope, _: &str) -> Result<Option<Vec<u8>>, BackendError> {
-        nothing()
-    }
-    async fn set_state(&self, _: &Scope, _: &str, _: Option<Vec<u8>>) -> Result<(), BackendError> {
-        nothing()
-    }
-    async fn publish_event(&self, _: &Scope, _: &str, _: &str, _: &str) -> Result<(), BackendError> {
-        nothing()
-    }
-}
+impl Backend for NoCluster {}

@@ -39,10 +39,15 @@ pub enum BackendError {
 
 /// The cluster, as far as plugins can reach it. Only granted calls arrive here: the caller has checked the grant, that a pod belongs
 /// to a granted role of this runtime, and the sizes of what the plugin sent.
+///
+/// Every method fails by default, so that a backend without a cluster implements only what it has.
 #[async_trait]
+#[allow(unused_variables)] // The names are for readers and implementors.
 pub trait Backend: Send + Sync {
     /// The pods of a role, by name. Called often: answer from a cache where there is one.
-    async fn list_pods(&self, scope: &Scope, role: &Role) -> Result<Vec<PodRecord>, BackendError>;
+    async fn list_pods(&self, scope: &Scope, role: &Role) -> Result<Vec<PodRecord>, BackendError> {
+        unavailable("pods.list")
+    }
 
     /// Runs a command, without a shell. Output is trimmed of white space; more than `max_output` bytes on one stream is an error.
     async fn exec(
@@ -53,7 +58,9 @@ pub trait Backend: Send + Sync {
         argv: &[String],
         timeout: Duration,
         max_output: usize,
-    ) -> Result<Output, BackendError>;
+    ) -> Result<Output, BackendError> {
+        unavailable("pods.exec")
+    }
 
     /// GET of a path of a pod, without following redirects; a body of more than `max_body` bytes is an error.
     async fn http_get(
@@ -64,24 +71,42 @@ pub trait Backend: Send + Sync {
         path: &str,
         timeout: Duration,
         max_body: usize,
-    ) -> Result<Response, BackendError>;
+    ) -> Result<Response, BackendError> {
+        unavailable("http.get")
+    }
 
     /// One key of a Secret of the runtime's namespace; none where the Secret or the key is missing.
-    async fn secret(&self, scope: &Scope, name: &str, key: &str) -> Result<Option<Vec<u8>>, BackendError>;
+    async fn secret(&self, scope: &Scope, name: &str, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
+        unavailable("secrets.get")
+    }
 
     /// An object of the runtime's namespace, or one of the whole cluster that the runtime names; none where it does not exist. Never
     /// called for a Secret.
-    async fn object(&self, scope: &Scope, kind: &str, name: &str) -> Result<Option<serde_json::Value>, BackendError>;
+    async fn object(&self, scope: &Scope, kind: &str, name: &str) -> Result<Option<serde_json::Value>, BackendError> {
+        unavailable("objects.get")
+    }
 
     /// A host port for each name; the same names give the same ports until the runtime is deleted.
-    async fn allocate_ports(&self, scope: &Scope, names: &[String]) -> Result<Vec<u16>, BackendError>;
+    async fn allocate_ports(&self, scope: &Scope, names: &[String]) -> Result<Vec<u16>, BackendError> {
+        unavailable("ports.allocate")
+    }
 
     /// The value of a key of the runtime's state.
-    async fn get_state(&self, scope: &Scope, key: &str) -> Result<Option<Vec<u8>>, BackendError>;
+    async fn get_state(&self, scope: &Scope, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
+        unavailable("state.get")
+    }
 
     /// Sets a key of the runtime's state, or removes it. The backend limits the size of all keys together.
-    async fn set_state(&self, scope: &Scope, key: &str, value: Option<Vec<u8>>) -> Result<(), BackendError>;
+    async fn set_state(&self, scope: &Scope, key: &str, value: Option<Vec<u8>>) -> Result<(), BackendError> {
+        unavailable("state.set")
+    }
 
     /// Publishes an event on the runtime object. `kind` is `Normal` or `Warning`.
-    async fn publish_event(&self, scope: &Scope, kind: &str, reason: &str, message: &str) -> Result<(), BackendError>;
+    async fn publish_event(&self, scope: &Scope, kind: &str, reason: &str, message: &str) -> Result<(), BackendError> {
+        unavailable("events.publish")
+    }
+}
+
+fn unavailable<T>(call: &str) -> Result<T, BackendError> {
+    Err(BackendError::Failed(format!("`{call}` is not available here")))
 }

@@ -2,13 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use std::time::Duration;
 use wasmtime::component::Component;
 
-use crate::backend::{Backend, BackendError, Output, PodRecord, Response, Scope};
-use crate::bindings::types::Role;
+use crate::backend::{Backend, Scope};
 use crate::bindings::{implement, operations};
 use crate::engine::compile::compile;
 use crate::engine::{PluginHost, Shared};
@@ -86,7 +84,7 @@ impl PluginHost {
                 namespace: String::new(),
                 name: String::new(),
             },
-            Arc::new(Nothing),
+            Arc::new(NoCluster),
         );
         let description = describing.describe().await?;
         let declared = description::check(&description, &registration.runtime)?;
@@ -183,48 +181,7 @@ fn core(shared: &Arc<Shared>, component: &Component, charter: Charter, operation
     })
 }
 
-/// The cluster as `describe` sees it: nothing is granted, so nothing of this is ever called.
-struct Nothing;
+/// The cluster as `describe` sees it: nothing is granted yet, so nothing can be reached.
+struct NoCluster;
 
-fn nothing<T>() -> Result<T, BackendError> {
-    Err(BackendError::Failed("nothing can be reached from `describe`".to_owned()))
-}
-
-#[async_trait]
-impl Backend for Nothing {
-    async fn list_pods(&self, _: &Scope, _: &Role) -> Result<Vec<PodRecord>, BackendError> {
-        nothing()
-    }
-
-    async fn exec(&self, _: &Scope, _: &str, _: &str, _: &[String], _: Duration, _: usize) -> Result<Output, BackendError> {
-        nothing()
-    }
-
-    async fn http_get(&self, _: &Scope, _: &str, _: u16, _: &str, _: Duration, _: usize) -> Result<Response, BackendError> {
-        nothing()
-    }
-
-    async fn secret(&self, _: &Scope, _: &str, _: &str) -> Result<Option<Vec<u8>>, BackendError> {
-        nothing()
-    }
-
-    async fn object(&self, _: &Scope, _: &str, _: &str) -> Result<Option<serde_json::Value>, BackendError> {
-        nothing()
-    }
-
-    async fn allocate_ports(&self, _: &Scope, _: &[String]) -> Result<Vec<u16>, BackendError> {
-        nothing()
-    }
-
-    async fn get_state(&self, _: &Scope, _: &str) -> Result<Option<Vec<u8>>, BackendError> {
-        nothing()
-    }
-
-    async fn set_state(&self, _: &Scope, _: &str, _: Option<Vec<u8>>) -> Result<(), BackendError> {
-        nothing()
-    }
-
-    async fn publish_event(&self, _: &Scope, _: &str, _: &str, _: &str) -> Result<(), BackendError> {
-        nothing()
-    }
-}
+impl Backend for NoCluster {}
