@@ -16,7 +16,8 @@ mod registry;
 mod sandbox;
 
 pub use backend::{Backend, BackendError, Output, PodRecord, Response, Scope};
-pub use engine::{HostConfig, HostError, PluginHost};
+pub use engine::error::{CompileError, HostError};
+pub use engine::{HostConfig, PluginHost};
 pub use load::LoadError;
 pub use package::crd::{CRD_SECTION, CrdError, crds};
 pub use package::description::DescriptionError;

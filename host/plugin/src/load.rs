@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use std::time::Duration;
 use wasmtime::component::Component;
 
 use crate::backend::{Backend, Scope};
 use crate::bindings::{implement, operations};
 use crate::engine::compile::compile;
+use crate::engine::error::CompileError;
 use crate::engine::{PluginHost, Shared};
 use crate::package::description::{self, DescriptionError};
 use crate::package::digest::Digest;
@@ -49,12 +49,9 @@ pub enum LoadError {
     /// The chart is not a tgz.
     #[error("the chart is not a gzipped archive; register what `helm package` makes")]
     Chart,
-    /// The compiler gave up.
-    #[error("the component could not be compiled: {0}")]
-    Compile(String),
-    /// Compiling took too long.
-    #[error("compiling the component took more than {0:?}; it is too large or too complex for this host")]
-    CompileTime(Duration),
+    /// The component cannot be compiled.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
     /// `describe` failed.
     #[error(transparent)]
     Describe(#[from] CallError),
@@ -74,7 +71,7 @@ impl PluginHost {
             digest,
             chart,
             world,
-        } = read.map_err(|error| LoadError::Compile(error.to_string()))??;
+        } = read.map_err(|error| CompileError::Failed(error.to_string()))??;
         let compiled = compile(shared, component, &digest).await?;
         let core = core(shared, &compiled, charter(registration), world.has_operations())?;
 

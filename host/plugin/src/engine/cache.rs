@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::engine::HostError;
+use crate::engine::error::HostError;
 use crate::package::digest::Digest;
 
 /// Files that are kept; the oldest go first.

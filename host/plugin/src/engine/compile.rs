@@ -9,19 +9,18 @@ use bytes::Bytes;
 use wasmtime::component::Component;
 
 use crate::engine::Shared;
-use crate::load::LoadError;
+use crate::engine::error::CompileError;
 use crate::package::digest::Digest;
 
 /// Compiles a component that has been checked, off the async runtime, or takes it from the cache.
-pub async fn compile(shared: &Arc<Shared>, bytes: Bytes, digest: &Digest) -> Result<Component, LoadError> {
+pub async fn compile(shared: &Arc<Shared>, bytes: Bytes, digest: &Digest) -> Result<Component, CompileError> {
     if let Some(component) = shared.cache.get(&shared.engine, digest) {
         return Ok(component);
     }
-    let failed = |reason: String| LoadError::Compile(reason);
     let limit = shared.config.compile_timeout;
     let _turn = tokio::time::timeout(limit, shared.compiling.acquire())
         .await
-        .map_err(|_| LoadError::CompileTime(limit))?;
+        .map_err(|_| CompileError::Timeout(limit))?;
     let outside = shared
         .config
         .precompiler
@@ -35,20 +34,19 @@ pub async fn compile(shared: &Arc<Shared>, bytes: Bytes, digest: &Digest) -> Res
             let compiling = tokio::task::spawn_blocking(move || engine.precompile_component(&bytes));
             let compiled = tokio::time::timeout(limit, compiling)
                 .await
-                .map_err(|_| LoadError::CompileTime(limit))?;
+                .map_err(|_| CompileError::Timeout(limit))?;
             compiled
-                .map_err(|error| failed(error.to_string()))?
-                .map_err(|error| failed(format!("{error:#}")))?
+                .map_err(|error| CompileError::Failed(error.to_string()))?
+                .map_err(|error| CompileError::Failed(format!("{error:#}")))?
         }
     };
-    shared.cache.put(&shared.engine, digest, &compiled).map_err(failed)
+    shared.cache.put(&shared.engine, digest, &compiled).map_err(CompileError::Failed)
 }
 
 /// Compiles in a process of its own, which is killed when it takes too long, and whose memory is gone afterwards.
-async fn compile_outside(shared: &Shared, command: &[PathBuf], bytes: &[u8], digest: &Digest) -> Result<Vec<u8>, LoadError> {
-    let failed = |reason: String| LoadError::Compile(reason);
+async fn compile_outside(shared: &Shared, command: &[PathBuf], bytes: &[u8], digest: &Digest) -> Result<Vec<u8>, CompileError> {
     let Some((program, arguments)) = command.split_first() else {
-        return Err(failed("the precompiler's command is empty".to_owned()));
+        return Err(CompileError::Failed("the precompiler's command is empty".to_owned()));
     };
     let (input, output) = (shared.cache.partial(digest).with_extension("wasm"), shared.cache.partial(digest));
     let run = async {
@@ -84,6 +82,6 @@ async fn compile_outside(shared: &Shared, command: &[PathBuf], bytes: &[u8], dig
         }
     }
     compiled
-        .map_err(|_| LoadError::CompileTime(limit))?
-        .map_err(|error| failed(error.to_string()))
+        .map_err(|_| CompileError::Timeout(limit))?
+        .map_err(|error| CompileError::Failed(error.to_string()))
 }

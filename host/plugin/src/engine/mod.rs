@@ -19,6 +19,7 @@
 
 pub mod cache;
 pub mod compile;
+pub mod error;
 pub mod ticker;
 
 use std::path::PathBuf;
@@ -31,6 +32,7 @@ use wasmtime::component::Linker;
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::engine::cache::Cache;
+use crate::engine::error::HostError;
 use crate::engine::ticker::Ticker;
 use crate::package::limits::MAX_MEMORY;
 use crate::package::source::PluginDir;
@@ -78,38 +80,6 @@ impl HostConfig {
             precompile_from: 1 << 20,
         }
     }
-}
-
-/// Why the host cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum HostError {
-    /// wasmtime refused its configuration.
-    #[error("the WebAssembly engine could not be set up: {0}")]
-    Engine(String),
-    /// The cache directory cannot be used.
-    #[error("the cache directory {}, for compiled plugins, cannot be used: {reason}", path.display())]
-    Cache {
-        /// The directory.
-        path: PathBuf,
-        /// What is wrong with it, and the remedy.
-        reason: String,
-    },
-    /// The plugin directory cannot be opened.
-    #[error("the plugin directory {} cannot be opened: {reason}", path.display())]
-    PluginDir {
-        /// The directory.
-        path: PathBuf,
-        /// The system's words.
-        reason: std::io::Error,
-    },
-    /// Compiling a file failed.
-    #[error("{} could not be compiled: {reason}", path.display())]
-    Compile {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
 }
 
 /// Loads plugins. Cheap to clone; all clones are the same host.
