@@ -163,7 +163,7 @@ fn charter(registration: &Registration) -> Charter {
 fn core(shared: &Arc<Shared>, component: &Component, charter: Charter, operations: bool) -> Result<Core, CheckError> {
     let mismatch = |error: wasmtime::Error| CheckError::TypeMismatch(format!("{error:#}"));
     let mut linker = shared.linker.clone();
-    crate::sandbox::imports::deny_wasi(&mut linker, component).map_err(mismatch)?;
+    crate::sandbox::imports::wasi::deny(&mut linker, component).map_err(mismatch)?;
     let pre = linker.instantiate_pre(component).map_err(mismatch)?;
     Ok(Core {
         implement: implement::GuestIndices::new(&pre).map_err(mismatch)?,

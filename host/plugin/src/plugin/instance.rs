@@ -177,7 +177,7 @@ impl Instance {
             .await
             .map_err(|_| host("all instances of the pool have been in use for too long".to_owned()))?
             .map_err(|error| host(error.to_string()))?;
-        let mut store = store::new(&core.shared, core.charter.clone(), self.scope.clone(), self.backend.clone());
+        let mut store = store::new(&core.shared.engine, core.charter.clone(), self.scope.clone(), self.backend.clone());
         store.data_mut().ahead = self.ahead;
         let meter = store.data().meter.clone();
         // A start function is the guest's code too, so the same limits hold.

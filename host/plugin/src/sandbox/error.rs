@@ -7,6 +7,7 @@ use wasser_api::text::bounded;
 
 use crate::backend::Scope;
 use crate::package::digest::Digest;
+use crate::sandbox::stop::StopReason;
 use crate::sandbox::store::StoreData;
 
 /// The most bytes of what a guest, or wasmtime about it, adds to a message. The rest of a message is short.
@@ -189,15 +190,15 @@ impl CallError {
             reason: bounded(reason, REASON).into_owned(),
             said: data.said.as_deref().map(|said| bounded(said, REASON).into_owned()),
         };
-        match error.downcast_ref::<Stop>() {
-            Some(Stop::Cpu) => return Self::CpuLimit { site, limit: limits.cpu },
-            Some(Stop::HostCalls) => {
+        match error.downcast_ref::<StopReason>() {
+            Some(StopReason::Cpu) => return Self::CpuLimit { site, limit: limits.cpu },
+            Some(StopReason::HostCalls) => {
                 return Self::HostCallLimit {
                     site,
                     limit: limits.host_calls,
                 };
             }
-            Some(Stop::Host(reason)) => {
+            Some(StopReason::Host(reason)) => {
                 return Self::Host {
                     site,
                     reason: bounded(reason, REASON).into_owned(),
@@ -249,18 +250,4 @@ fn explain(error: &wasmtime::Error) -> String {
     } else {
         format!("{cause} (in {})", names.join(" < "))
     }
-}
-
-/// Why the host itself ended a call.
-#[derive(Debug, thiserror::Error)]
-pub enum Stop {
-    /// The guest's own time is used up.
-    #[error("the guest's time is used up")]
-    Cpu,
-    /// Too many calls to the host.
-    #[error("too many calls to the host")]
-    HostCalls,
-    /// The cluster failed where the WIT has no way to tell the guest.
-    #[error("{0}")]
-    Host(String),
 }

@@ -22,4 +22,5 @@
 pub mod error;
 pub mod imports;
 pub mod meter;
+pub mod stop;
 pub mod store;

@@ -4,16 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
+use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
 
 use crate::backend::{Backend, Scope};
 use crate::bindings::types::{Context, Role};
-use crate::engine::Shared;
 use crate::package::digest::Digest;
 use crate::package::grants::Grants;
 use crate::package::limits::Limits;
-use crate::sandbox::error::Stop;
 use crate::sandbox::meter::Meter;
+use crate::sandbox::stop::StopReason;
 
 /// Component-model handles that may be alive in a store. The world has no resources of its own; this is for guests that import WASI.
 const HANDLES: usize = 256;
@@ -109,14 +108,14 @@ impl StoreData {
     pub fn enter(&mut self) -> wasmtime::Result<()> {
         self.host_calls = self.host_calls.saturating_add(1);
         if self.host_calls > self.charter.limits.host_calls {
-            return Err(Stop::HostCalls.into());
+            return Err(StopReason::HostCalls.into());
         }
         Ok(())
     }
 }
 
 /// A store with every limit set.
-pub fn new(shared: &Shared, charter: Arc<Charter>, scope: Arc<Scope>, backend: Arc<dyn Backend>) -> Store<StoreData> {
+pub fn new(engine: &Engine, charter: Arc<Charter>, scope: Arc<Scope>, backend: Arc<dyn Backend>) -> Store<StoreData> {
     let output = charter.limits.output;
     let deadline = charter.limits.deadline;
     let meter = Arc::new(Meter::new());
@@ -135,7 +134,7 @@ pub fn new(shared: &Shared, charter: Arc<Charter>, scope: Arc<Scope>, backend: A
         ahead: Duration::ZERO,
         runtime: None,
     };
-    let mut store = Store::new(&shared.engine, data);
+    let mut store = Store::new(engine, data);
     store.limiter(|data| data);
     // Bounds what one crossing of the boundary makes the host allocate, in both directions: arguments of imports, and results of exports.
     store.set_hostcall_fuel(output);
@@ -144,7 +143,7 @@ pub fn new(shared: &Shared, charter: Arc<Charter>, scope: Arc<Scope>, backend: A
     store.epoch_deadline_callback(|store| {
         let data = store.data();
         if data.meter.spent() > data.charter.limits.cpu {
-            return Err(Stop::Cpu.into());
+            return Err(StopReason::Cpu.into());
         }
         // A worker thread serves every runtime, so a guest that runs long lets the others have it at each tick.
         Ok(UpdateDeadline::Yield(1))

@@ -1,7 +1,7 @@
 //! `events`: events on the runtime object.
 
 use crate::bindings::events::Host;
-use crate::sandbox::imports::tidy;
+use crate::sandbox::imports::shape::tidy;
 use crate::sandbox::store::StoreData;
 
 /// The most bytes that the API server takes as a reason and as a note.

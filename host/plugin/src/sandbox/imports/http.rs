@@ -2,7 +2,7 @@
 
 use crate::bindings::http::{Host, Response};
 use crate::bindings::pods::PodError;
-use crate::sandbox::imports::tidy;
+use crate::sandbox::imports::shape::tidy;
 use crate::sandbox::store::StoreData;
 
 /// Bytes of a path with its query.

@@ -1,7 +1,7 @@
 //! `log`: always granted, and limited.
 
 use crate::bindings::log::{Host, Level};
-use crate::sandbox::imports::tidy;
+use crate::sandbox::imports::shape::tidy;
 use crate::sandbox::store::StoreData;
 
 /// Bytes of a line; a longer one loses its middle.

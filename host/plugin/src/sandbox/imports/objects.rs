@@ -1,7 +1,7 @@
 //! `objects`: reading objects of the runtime's namespace, and those of the whole cluster that the runtime names.
 
 use crate::bindings::objects::Host;
-use crate::sandbox::imports::{is_object_name, tidy};
+use crate::sandbox::imports::shape::{is_object_name, tidy};
 use crate::sandbox::store::StoreData;
 
 impl Host for StoreData {

@@ -6,7 +6,7 @@ use crate::backend::BackendError;
 use crate::bindings::pods::{Host, Output, Pod, PodError};
 use crate::bindings::types::Role;
 use crate::package::grants::Grants;
-use crate::sandbox::imports::tidy;
+use crate::sandbox::imports::shape::tidy;
 use crate::sandbox::store::StoreData;
 
 /// What a guest has at least, after it has waited, to say so.

@@ -1,7 +1,7 @@
 //! `ports`: host ports.
 
 use crate::bindings::ports::Host;
-use crate::sandbox::imports::{is_key, tidy};
+use crate::sandbox::imports::shape::{is_key, tidy};
 use crate::sandbox::store::StoreData;
 
 /// Ports of one runtime.

@@ -1,7 +1,7 @@
 //! `secrets`: off by default, since a secret reaches a pod by reference.
 
 use crate::bindings::secrets::Host;
-use crate::sandbox::imports::{is_key, is_object_name, tidy};
+use crate::sandbox::imports::shape::{is_key, is_object_name, tidy};
 use crate::sandbox::store::StoreData;
 
 impl Host for StoreData {

@@ -1,8 +1,8 @@
 //! `state`: a few KiB that outlive a call.
 
 use crate::bindings::state::Host;
-use crate::sandbox::error::Stop;
-use crate::sandbox::imports::{is_key, tidy};
+use crate::sandbox::imports::shape::{is_key, tidy};
+use crate::sandbox::stop::StopReason;
 use crate::sandbox::store::StoreData;
 
 /// Bytes of one value. The backend limits all keys together.
@@ -30,7 +30,7 @@ impl Host for StoreData {
             return Ok(None);
         }
         let found = self.backend.get_state(&self.scope, &key).await;
-        found.map_err(|error| Stop::Host(format!("reading the state `{key}` of {} failed: {error}", self.scope)).into())
+        found.map_err(|error| StopReason::Host(format!("reading the state `{key}` of {} failed: {error}", self.scope)).into())
     }
 
     async fn set(&mut self, key: String, value: Option<Vec<u8>>) -> wasmtime::Result<Result<(), String>> {
