@@ -33,6 +33,6 @@ pub use plugin::quarantine::{Quarantine, Standing};
 pub use registry::Registry;
 pub use registry::definition::{Definition, DefinitionError, DefinitionSpec, DefinitionStatus, Definitions, crd_name};
 pub use registry::registrar::{Outcome, Registrar};
-pub use registry::settle::{Claim, Loss, Names, settle};
+pub use registry::settle::{Claim, ClaimedNames, LostClaim, settle};
 pub use registry::verdict::{State, VERDICT_ANNOTATION, VERDICT_MESSAGE_ANNOTATION, Verdict};
 pub use sandbox::error::{CallError, CallSite};

@@ -1,26 +1,23 @@
 //! From a registration to a plugin.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use wasmtime::component::Component;
 
 use crate::backend::{Backend, Scope};
-use crate::bindings::{implement, operations};
 use crate::engine::compile::compile;
 use crate::engine::error::CompileError;
-use crate::engine::{PluginHost, Shared};
+use crate::engine::{PluginEngine, PluginHost};
 use crate::package::description::{self, DescriptionError};
 use crate::package::digest::Digest;
-use crate::package::grants::Grants;
 use crate::package::registration::Registration;
 use crate::package::source::{Source, SourceError};
 use crate::package::world::{CheckError, World};
+use crate::plugin::Plugin;
 use crate::plugin::instance::Instance;
-use crate::plugin::quarantine::Quarantine;
-use crate::plugin::{Core, Plugin};
+use crate::plugin::pre::PluginPre;
 use crate::sandbox::error::CallError;
-use crate::sandbox::store::Charter;
+use crate::sandbox::identity::PluginIdentity;
 
 /// Why a registration does not become a plugin.
 #[derive(Debug, thiserror::Error)]
@@ -63,20 +60,20 @@ pub enum LoadError {
 impl PluginHost {
     /// Loads a plugin: reads it, checks digest, size and WIT, compiles it or takes it from the cache, and has it describe itself.
     pub async fn load(&self, registration: &Registration) -> Result<Plugin, LoadError> {
-        let shared = &self.shared;
-        let reading = (shared.clone(), registration.clone());
+        let engine = &self.engine;
+        let reading = (engine.clone(), registration.clone());
         let read = tokio::task::spawn_blocking(move || read(&reading.0, &reading.1)).await;
-        let Files {
+        let PackageFiles {
             component,
             digest,
             chart,
             world,
         } = read.map_err(|error| CompileError::Failed(error.to_string()))??;
-        let compiled = compile(shared, component, &digest).await?;
-        let core = core(shared, &compiled, charter(registration), world.has_operations())?;
+        let compiled = compile(engine, component, &digest).await?;
+        let undescribed = PluginPre::link(engine, &compiled, PluginIdentity::undescribed(registration), world.has_operations())?;
 
         let mut describing = Instance::new(
-            Arc::new(core),
+            Arc::new(undescribed),
             Scope {
                 namespace: String::new(),
                 name: String::new(),
@@ -86,12 +83,12 @@ impl PluginHost {
         let description = describing.describe().await?;
         let declared = description::check(&description, &registration.runtime)?;
         let effective = declared.intersect(&registration.grants);
-        let charter = Charter {
+        let identity = PluginIdentity {
             declared: declared.clone(),
             given: registration.grants.clone(),
             effective: effective.clone(),
             roles: description.roles.clone(),
-            ..charter(registration)
+            ..PluginIdentity::undescribed(registration)
         };
         Ok(Plugin {
             registration: registration.name.clone(),
@@ -104,7 +101,7 @@ impl PluginHost {
             not_declared: registration.grants.without(&effective),
             grants: effective,
             limits: registration.limits,
-            core: Arc::new(self::core(shared, &compiled, charter, world.has_operations())?),
+            pre: Arc::new(PluginPre::link(engine, &compiled, identity, world.has_operations())?),
             description,
             world,
         })
@@ -112,7 +109,7 @@ impl PluginHost {
 }
 
 /// What a registration refers to, read and checked.
-struct Files {
+struct PackageFiles {
     component: Bytes,
     digest: Digest,
     chart: Bytes,
@@ -120,11 +117,11 @@ struct Files {
 }
 
 /// Reads and checks without running anything. Takes milliseconds per megabyte, so not on the async runtime.
-fn read(shared: &Shared, registration: &Registration) -> Result<Files, LoadError> {
-    let limit = shared.config.max_file;
+fn read(engine: &PluginEngine, registration: &Registration) -> Result<PackageFiles, LoadError> {
+    let limit = engine.config.max_file;
     let read = |field, source: &Source| {
         source
-            .read(shared.plugin_dir.as_ref(), limit)
+            .read(engine.plugin_dir.as_ref(), limit)
             .map_err(|source| LoadError::Source { field, source })
     };
     let component = read("component", &registration.component)?;
@@ -137,44 +134,11 @@ fn read(shared: &Shared, registration: &Registration) -> Result<Files, LoadError
         return Err(LoadError::Chart);
     }
     let world = World::of(&component, limit)?;
-    Ok(Files {
+    Ok(PackageFiles {
         component,
         digest,
         chart,
         world,
-    })
-}
-
-/// What is known before the plugin has described itself: nothing is granted yet.
-fn charter(registration: &Registration) -> Charter {
-    Charter {
-        kind: registration.runtime.clone(),
-        registration: format!("{}/{}", registration.namespace, registration.name),
-        digest: registration.digest,
-        declared: Grants::default(),
-        given: Grants::default(),
-        effective: Grants::default(),
-        roles: Vec::new(),
-        limits: registration.limits,
-    }
-}
-
-/// Links a component: whatever does not fit the world's types is found here.
-fn core(shared: &Arc<Shared>, component: &Component, charter: Charter, operations: bool) -> Result<Core, CheckError> {
-    let mismatch = |error: wasmtime::Error| CheckError::TypeMismatch(format!("{error:#}"));
-    let mut linker = shared.linker.clone();
-    crate::sandbox::imports::wasi::deny(&mut linker, component).map_err(mismatch)?;
-    let pre = linker.instantiate_pre(component).map_err(mismatch)?;
-    Ok(Core {
-        implement: implement::GuestIndices::new(&pre).map_err(mismatch)?,
-        operations: operations
-            .then(|| operations::GuestIndices::new(&pre))
-            .transpose()
-            .map_err(mismatch)?,
-        charter: Arc::new(charter),
-        shared: shared.clone(),
-        quarantine: Arc::new(Mutex::new(Quarantine::default())),
-        pre,
     })
 }
 

@@ -41,7 +41,7 @@ impl Cache {
         if !metadata.is_dir() {
             return Err(refuse("it is not a directory".to_owned()));
         }
-        ours_alone(&metadata).map_err(refuse)?;
+        check_not_writable_by_others(&metadata).map_err(refuse)?;
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         Ok(Self {
@@ -59,7 +59,7 @@ impl Cache {
         let path = self.path(digest);
         let metadata = fs::symlink_metadata(&path).ok()?;
         let trusted = if metadata.is_file() {
-            ours_alone(&metadata)
+            check_not_writable_by_others(&metadata)
         } else {
             Err("it is not a file".to_owned())
         };
@@ -118,7 +118,7 @@ impl Cache {
 }
 
 /// Whether nobody else may write here, and so nobody else wrote it.
-fn ours_alone(metadata: &Metadata) -> Result<(), String> {
+fn check_not_writable_by_others(metadata: &Metadata) -> Result<(), String> {
     let me = rustix::process::geteuid().as_raw();
     if metadata.uid() != me {
         return Err(format!("it belongs to user {}, and this process runs as user {me}", metadata.uid()));

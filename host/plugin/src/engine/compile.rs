@@ -3,35 +3,34 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use wasmtime::component::Component;
 
-use crate::engine::Shared;
+use crate::engine::PluginEngine;
 use crate::engine::error::CompileError;
 use crate::package::digest::Digest;
 
 /// Compiles a component that has been checked, off the async runtime, or takes it from the cache.
-pub async fn compile(shared: &Arc<Shared>, bytes: Bytes, digest: &Digest) -> Result<Component, CompileError> {
-    if let Some(component) = shared.cache.get(&shared.engine, digest) {
+pub async fn compile(engine: &PluginEngine, bytes: Bytes, digest: &Digest) -> Result<Component, CompileError> {
+    if let Some(component) = engine.cache.get(&engine.wasmtime, digest) {
         return Ok(component);
     }
-    let limit = shared.config.compile_timeout;
-    let _turn = tokio::time::timeout(limit, shared.compiling.acquire())
+    let limit = engine.config.compile_timeout;
+    let _turn = tokio::time::timeout(limit, engine.compiling.acquire())
         .await
         .map_err(|_| CompileError::Timeout(limit))?;
-    let outside = shared
+    let outside = engine
         .config
         .precompiler
         .as_ref()
-        .filter(|_| bytes.len() as u64 >= shared.config.precompile_from);
+        .filter(|_| bytes.len() as u64 >= engine.config.precompile_from);
     let compiled = match outside {
-        Some(command) => compile_outside(shared, command, &bytes, digest).await?,
+        Some(command) => compile_outside(engine, command, &bytes, digest).await?,
         None => {
-            let engine = shared.engine.clone();
+            let wasmtime = engine.wasmtime.clone();
             // The thread cannot be stopped, only left behind; the size of what comes here is bounded, and large ones are compiled outside.
-            let compiling = tokio::task::spawn_blocking(move || engine.precompile_component(&bytes));
+            let compiling = tokio::task::spawn_blocking(move || wasmtime.precompile_component(&bytes));
             let compiled = tokio::time::timeout(limit, compiling)
                 .await
                 .map_err(|_| CompileError::Timeout(limit))?;
@@ -40,15 +39,15 @@ pub async fn compile(shared: &Arc<Shared>, bytes: Bytes, digest: &Digest) -> Res
                 .map_err(|error| CompileError::Failed(format!("{error:#}")))?
         }
     };
-    shared.cache.put(&shared.engine, digest, &compiled).map_err(CompileError::Failed)
+    engine.cache.put(&engine.wasmtime, digest, &compiled).map_err(CompileError::Failed)
 }
 
 /// Compiles in a process of its own, which is killed when it takes too long, and whose memory is gone afterwards.
-async fn compile_outside(shared: &Shared, command: &[PathBuf], bytes: &[u8], digest: &Digest) -> Result<Vec<u8>, CompileError> {
+async fn compile_outside(engine: &PluginEngine, command: &[PathBuf], bytes: &[u8], digest: &Digest) -> Result<Vec<u8>, CompileError> {
     let Some((program, arguments)) = command.split_first() else {
         return Err(CompileError::Failed("the precompiler's command is empty".to_owned()));
     };
-    let (input, output) = (shared.cache.partial(digest).with_extension("wasm"), shared.cache.partial(digest));
+    let (input, output) = (engine.cache.partial(digest).with_extension("wasm"), engine.cache.partial(digest));
     let run = async {
         std::fs::File::create(&input)?.write_all(bytes)?;
         let mut child = tokio::process::Command::new(program);
@@ -72,7 +71,7 @@ async fn compile_outside(shared: &Shared, command: &[PathBuf], bytes: &[u8], dig
         }
         std::fs::read(&output)
     };
-    let limit = shared.config.compile_timeout;
+    let limit = engine.config.compile_timeout;
     let compiled = tokio::time::timeout(limit, run).await;
     for path in [&input, &output] {
         if let Err(error) = std::fs::remove_file(path)

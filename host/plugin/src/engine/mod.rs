@@ -85,12 +85,12 @@ impl HostConfig {
 /// Loads plugins. Cheap to clone; all clones are the same host.
 #[derive(Clone)]
 pub struct PluginHost {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) engine: Arc<PluginEngine>,
 }
 
 /// What all plugins share.
-pub struct Shared {
-    pub engine: Engine,
+pub struct PluginEngine {
+    pub wasmtime: Engine,
     /// Every interface of the WIT; whatever else a component imports is added to a copy.
     pub linker: Linker<StoreData>,
     /// One permit for each slot of the pool.
@@ -106,10 +106,10 @@ pub struct Shared {
 impl PluginHost {
     /// Sets up the engine. Takes a few milliseconds.
     pub fn new(config: HostConfig) -> Result<Self, HostError> {
-        let engine = engine()?;
+        let wasmtime = new_engine()?;
         let failed = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
-        let linker = crate::sandbox::imports::linker(&engine).map_err(failed)?;
-        let cache = Cache::open(&config.cache_dir, &engine)?;
+        let linker = crate::sandbox::imports::linker(&wasmtime).map_err(failed)?;
+        let cache = Cache::open(&config.cache_dir, &wasmtime)?;
         let plugin_dir = match &config.plugin_dir {
             Some(path) => {
                 let dir = Dir::open_ambient_dir(path, cap_std::ambient_authority());
@@ -121,22 +121,22 @@ impl PluginHost {
             }
             None => None,
         };
-        let shared = Shared {
-            ticker: Ticker::start(engine.weak()),
+        let engine = PluginEngine {
+            ticker: Ticker::start(wasmtime.weak()),
             slots: Arc::new(Semaphore::new(INSTANCES as usize)),
             compiling: Semaphore::new(1),
-            engine,
+            wasmtime,
             linker,
             cache,
             plugin_dir,
             config,
         };
-        Ok(Self { shared: Arc::new(shared) })
+        Ok(Self { engine: Arc::new(engine) })
     }
 
     /// Instances that are alive now, for metrics.
     pub fn instances(&self) -> usize {
-        (INSTANCES as usize).saturating_sub(self.shared.slots.available_permits())
+        (INSTANCES as usize).saturating_sub(self.engine.slots.available_permits())
     }
 
     /// Compiles the component in one file into another, with the configuration of every host of this version: the whole work of a
@@ -147,14 +147,14 @@ impl PluginHost {
             reason,
         };
         let bytes = std::fs::read(component).map_err(|error| failed(error.to_string()))?;
-        let compiled = engine()?
+        let compiled = new_engine()?
             .precompile_component(&bytes)
             .map_err(|error| failed(format!("{error:#}")))?;
         std::fs::write(output, compiled).map_err(|error| failed(format!("writing {}: {error}", output.display())))
     }
 }
 
-fn engine() -> Result<Engine, HostError> {
+fn new_engine() -> Result<Engine, HostError> {
     let failed = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
     let mut config = config();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));

@@ -140,13 +140,13 @@ impl World {
     }
 
     fn check(&mut self) -> Result<(), CheckError> {
-        let ours = Ours::parse()?;
+        let host = HostWorld::parse()?;
         let named = |interface: &Interface| short(&interface.name).1.map(str::to_owned);
         let versions: BTreeSet<String> = self.exports.iter().chain(&self.imports).filter_map(named).collect();
         let served = |version: &String| {
             SUPPORTED_VERSIONS
                 .iter()
-                .any(|ours| version.strip_prefix(ours).is_some_and(|rest| rest.starts_with('.')))
+                .any(|served| version.strip_prefix(served).is_some_and(|rest| rest.starts_with('.')))
         };
         if !versions.iter().all(served) {
             return Err(CheckError::WrongVersion {
@@ -162,7 +162,7 @@ impl World {
             return Err(CheckError::MissingExport("implement"));
         }
         for (name, found) in exported {
-            let missing = ours.exports.get(name).into_iter().flatten();
+            let missing = host.exports.get(name).into_iter().flatten();
             let missing: Vec<String> = missing.filter(|function| !found.functions.contains(function)).cloned().collect();
             if !missing.is_empty() {
                 return Err(CheckError::MissingFunctions {
@@ -174,7 +174,7 @@ impl World {
         let mut unknown = Vec::new();
         for import in &self.imports {
             match short(&import.name).0 {
-                Some(name) => match ours.imports.get(name) {
+                Some(name) => match host.imports.get(name) {
                     Some(functions) => {
                         unknown.extend(
                             import
@@ -234,12 +234,12 @@ fn interfaces<'a>(resolve: &Resolve, items: impl Iterator<Item = (&'a WorldKey, 
 }
 
 /// The functions of the world's interfaces, by the interfaces' own names.
-struct Ours {
+struct HostWorld {
     exports: BTreeMap<String, Vec<String>>,
     imports: BTreeMap<String, Vec<String>>,
 }
 
-impl Ours {
+impl HostWorld {
     fn parse() -> Result<Self, CheckError> {
         // Cannot fail with a WIT that the bindings were made from.
         let failed = |error: &dyn std::fmt::Display| CheckError::TypeMismatch(format!("the host's own WIT: {error}"));

@@ -11,7 +11,7 @@ use wasser_api::text;
 use crate::backend::{Backend, Scope};
 use crate::bindings::types::{Context, Description, Error, StorageStats, UfsChange, UfsUpdate};
 use crate::bindings::{implement, operations};
-use crate::plugin::Core;
+use crate::plugin::pre::PluginPre;
 use crate::sandbox::error::{CallError, CallSite};
 use crate::sandbox::meter::Metered;
 use crate::sandbox::store::{self, StoreData};
@@ -20,14 +20,14 @@ use crate::sandbox::store::{self, StoreData};
 ///
 /// It is made at the first call, and anew after a call that failed. One method after the other; dropping a call's future ends the guest.
 pub struct Instance {
-    core: Arc<Core>,
+    pre: Arc<PluginPre>,
     scope: Arc<Scope>,
     backend: Arc<dyn Backend>,
-    ahead: Duration,
-    live: Option<Live>,
+    clock_offset: Duration,
+    instantiated: Option<Instantiated>,
 }
 
-struct Live {
+struct Instantiated {
     store: Store<StoreData>,
     implement: implement::Guest,
     operations: Option<operations::Guest>,
@@ -38,35 +38,35 @@ struct Live {
 const TASKS: [&str; 2] = ["sync-metadata", "storage-stats"];
 
 /// What a method answers, or how the call failed.
-type Outcome<T> = Result<Result<T, Error>, CallError>;
+type CallResult<T> = Result<Result<T, Error>, CallError>;
 
 /// Calls a method of a guest with all limits. A macro, since the generated methods borrow their store for the life of their future.
 macro_rules! call {
-    ($self:ident, $method:literal, $live:ident => $call:expr) => {{
-        let (core, scope) = ($self.core.clone(), $self.scope.clone());
-        let site = || core.site($method, &scope);
-        core.admit(site)?;
-        let limits = core.charter.limits;
+    ($self:ident, $method:literal, $guest:ident => $call:expr) => {{
+        let (pre, scope) = ($self.pre.clone(), $self.scope.clone());
+        let site = || pre.site($method, &scope);
+        pre.admit(site)?;
+        let limits = pre.identity.limits;
         let deadline = if TASKS.contains(&$method) {
             limits.task_deadline
         } else {
             limits.deadline
         };
-        let _running = core.shared.ticker.run();
-        let mut $live = $self.take($method).await?;
-        $live.store.data_mut().begin_call(deadline);
-        let meter = $live.store.data().meter.clone();
+        let _running = pre.engine.ticker.run();
+        let mut $guest = $self.take($method).await?;
+        $guest.store.data_mut().begin_call(deadline);
+        let meter = $guest.store.data().meter.clone();
         let outcome = match tokio::time::timeout(deadline, Metered::new(meter, $call)).await {
             Ok(Ok(answer)) => check(&answer, site).map(|()| answer.bounded()),
-            Ok(Err(error)) => Err(CallError::from_wasmtime(&error, site(), $live.store.data())),
+            Ok(Err(error)) => Err(CallError::from_wasmtime(&error, site(), $guest.store.data())),
             Err(_) => Err(CallError::Deadline {
                 site: Box::new(site()),
                 limit: deadline,
             }),
         };
-        core.record(&outcome);
+        pre.record(&outcome);
         if outcome.is_ok() {
-            $self.live = Some($live);
+            $self.instantiated = Some($guest);
         }
         outcome
     }};
@@ -77,10 +77,10 @@ macro_rules! methods {
         impl Instance {
             $(
                 $(#[doc = $doc])*
-                pub async fn $method(&mut self, ctx: &Context $(, $argument: $type)*) -> Outcome<$answer> {
-                    call!(self, $name, live => {
-                        live.store.data_mut().keep(ctx);
-                        live.implement.$call(&mut live.store, ctx $(, $argument)*)
+                pub async fn $method(&mut self, ctx: &Context $(, $argument: $type)*) -> CallResult<$answer> {
+                    call!(self, $name, guest => {
+                        guest.store.data_mut().keep_named_objects(ctx);
+                        guest.implement.$call(&mut guest.store, ctx $(, $argument)*)
                     })
                 }
             )*
@@ -124,84 +124,84 @@ methods! {
 }
 
 impl Instance {
-    pub(crate) fn new(core: Arc<Core>, scope: Scope, backend: Arc<dyn Backend>) -> Self {
+    pub(crate) fn new(pre: Arc<PluginPre>, scope: Scope, backend: Arc<dyn Backend>) -> Self {
         Self {
-            core,
+            pre,
             scope: Arc::new(scope),
             backend,
-            ahead: Duration::ZERO,
-            live: None,
+            clock_offset: Duration::ZERO,
+            instantiated: None,
         }
     }
 
     /// Sets the clock of the guest ahead, to see whether what it answers depends on the time.
     #[must_use]
     pub fn ahead(mut self, by: Duration) -> Self {
-        self.ahead = by;
+        self.clock_offset = by;
         self
     }
 
     /// What the runtime consists of. Part of loading a plugin; afterwards, it is in [`crate::Plugin::description`].
     pub(crate) async fn describe(&mut self) -> Result<Description, CallError> {
-        call!(self, "describe", live => live.implement.call_describe(&mut live.store))
+        call!(self, "describe", guest => guest.implement.call_describe(&mut guest.store))
     }
 
     /// The chart values of a data operation's job, a JSON object. `kind` is the operation's, `operation` the object as JSON.
-    pub async fn data_operation(&mut self, ctx: &Context, kind: &str, operation: &str) -> Outcome<String> {
-        if self.core.operations.is_none() {
+    pub async fn data_operation(&mut self, ctx: &Context, kind: &str, operation: &str) -> CallResult<String> {
+        if self.pre.operations.is_none() {
             return Err(CallError::NotExported {
-                site: Box::new(self.core.site("data-operation", &self.scope)),
+                site: Box::new(self.pre.site("data-operation", &self.scope)),
                 interface: "operations",
             });
         }
         let operation = operation.to_owned();
-        call!(self, "data-operation", live => async {
-            live.store.data_mut().keep(ctx);
-            let Some(guest) = &live.operations else { return Err(wasmtime::Error::msg("the interface `operations` was not found")) };
-            guest.call_data_operation(&mut live.store, ctx, kind, &operation).await
+        call!(self, "data-operation", guest => async {
+            guest.store.data_mut().keep_named_objects(ctx);
+            let Some(operations) = &guest.operations else { return Err(wasmtime::Error::msg("the interface `operations` was not found")) };
+            operations.call_data_operation(&mut guest.store, ctx, kind, &operation).await
         })
     }
 
     /// The instance, or a fresh one. It is given back only after a call that succeeded.
-    async fn take(&mut self, method: &'static str) -> Result<Live, CallError> {
-        if let Some(live) = self.live.take() {
-            return Ok(live);
+    async fn take(&mut self, method: &'static str) -> Result<Instantiated, CallError> {
+        if let Some(instantiated) = self.instantiated.take() {
+            return Ok(instantiated);
         }
-        let core = &self.core;
-        let limits = core.charter.limits;
+        let pre = &self.pre;
+        let limits = pre.identity.limits;
         let host = |reason: String| CallError::Host {
-            site: Box::new(core.site(method, &self.scope)),
+            site: Box::new(pre.site(method, &self.scope)),
             reason,
         };
-        let slot = tokio::time::timeout(limits.deadline, core.shared.slots.clone().acquire_owned())
+        let slot = tokio::time::timeout(limits.deadline, pre.engine.slots.clone().acquire_owned())
             .await
             .map_err(|_| host("all instances of the pool have been in use for too long".to_owned()))?
             .map_err(|error| host(error.to_string()))?;
-        let mut store = store::new(&core.shared.engine, core.charter.clone(), self.scope.clone(), self.backend.clone());
-        store.data_mut().ahead = self.ahead;
+        let mut store = store::new(&pre.engine.wasmtime, pre.identity.clone(), self.scope.clone(), self.backend.clone());
+        store.data_mut().clock_offset = self.clock_offset;
         let meter = store.data().meter.clone();
         // A start function is the guest's code too, so the same limits hold.
-        let started = tokio::time::timeout(limits.deadline, Metered::new(meter, core.pre.instantiate_async(&mut store))).await;
-        let failed = |error: &wasmtime::Error, data: &StoreData| CallError::from_wasmtime(error, core.site(method, &self.scope), data);
+        let started = tokio::time::timeout(limits.deadline, Metered::new(meter, pre.linked.instantiate_async(&mut store))).await;
+        let failed = |error: &wasmtime::Error, data: &StoreData| CallError::from_wasmtime(error, pre.site(method, &self.scope), data);
         let instance = match started {
             Ok(Ok(instance)) => instance,
             Ok(Err(error)) => {
                 let error = failed(&error, store.data());
-                core.record_fault(&error);
+                pre.record_fault(&error);
                 return Err(error);
             }
             Err(_) => {
                 return Err(CallError::Deadline {
-                    site: Box::new(core.site(method, &self.scope)),
+                    site: Box::new(pre.site(method, &self.scope)),
                     limit: limits.deadline,
                 });
             }
         };
-        let implement = core.implement.load(&mut store, &instance);
+        let implement = pre.implement.load(&mut store, &instance);
         let implement = implement.map_err(|error| failed(&error, store.data()))?;
-        let operations = core.operations.as_ref().map(|found| found.load(&mut store, &instance)).transpose();
+        let operations = pre.operations.as_ref().map(|found| found.load(&mut store, &instance)).transpose();
         let operations = operations.map_err(|error| failed(&error, store.data()))?;
-        Ok(Live {
+        Ok(Instantiated {
             store,
             implement,
             operations,

@@ -13,14 +13,14 @@ use crate::package::registration::Registration;
 use crate::plugin::Plugin;
 use crate::registry::Registry;
 use crate::registry::definition::Definitions;
-use crate::registry::settle::{Claim, Loss, Names, settle};
+use crate::registry::settle::{Claim, ClaimedNames, LostClaim, settle};
 use crate::registry::verdict::Verdict;
 
 /// Goes the whole way from ConfigMaps and CRDs to the registry. One change after the other.
 pub struct Registrar {
     host: PluginHost,
     registry: Arc<Registry>,
-    state: Mutex<State>,
+    state: Mutex<RegistrarState>,
 }
 
 /// What a change led to.
@@ -35,13 +35,13 @@ pub struct Outcome {
 }
 
 #[derive(Default)]
-struct State {
-    known: BTreeMap<String, Known>,
+struct RegistrarState {
+    known: BTreeMap<String, KnownRegistration>,
     definitions: Definitions,
 }
 
 /// A ConfigMap.
-struct Known {
+struct KnownRegistration {
     /// Digest of its data: a change of annotations, as the host's own verdict is, is not a change.
     fingerprint: [u8; 32],
     created: Option<Time>,
@@ -84,7 +84,7 @@ impl Registrar {
             .map(|before| (before.good.clone(), before.serves.clone()))
             .unwrap_or_default();
         let offer = self.load(map).await;
-        let known = Known {
+        let known = KnownRegistration {
             fingerprint,
             created: map.metadata.creation_timestamp.clone(),
             offer,
@@ -110,7 +110,7 @@ impl Registrar {
     }
 }
 
-impl State {
+impl RegistrarState {
     /// Decides anew who serves what, and fills the registry with it.
     fn settle(&mut self, registry: &Registry) -> Outcome {
         // A registration that loses with what it offers serves on as it was, if that can be.
@@ -150,12 +150,15 @@ impl State {
 
     /// The claims of all registrations. Those in `kept` claim what they served as before.
     fn claims(&self, kept: &BTreeSet<String>) -> Vec<Claim> {
-        let claim = |(name, known): (&String, &Known)| {
-            let names = Names::of(&self.proposal(known, kept.contains(name))?.description);
+        let claim = |(name, known): (&String, &KnownRegistration)| {
+            let names = ClaimedNames::of(&self.proposal(known, kept.contains(name))?.description);
             Some(Claim {
                 registration: name.clone(),
                 created: known.created.clone(),
-                held: known.serves.as_ref().is_some_and(|serves| Names::of(&serves.description) == names),
+                held: known
+                    .serves
+                    .as_ref()
+                    .is_some_and(|serves| ClaimedNames::of(&serves.description) == names),
                 names,
             })
         };
@@ -163,13 +166,13 @@ impl State {
     }
 
     /// The plugin with which a registration may serve: what it offers, else its last good one.
-    fn proposal<'a>(&self, known: &'a Known, keeps: bool) -> Option<&'a Arc<Plugin>> {
+    fn proposal<'a>(&self, known: &'a KnownRegistration, keeps: bool) -> Option<&'a Arc<Plugin>> {
         let offered = known.offer.as_ref().ok().filter(|plugin| !keeps && self.is_defined(plugin));
         offered.or_else(|| self.fallback(known))
     }
 
     /// The last good plugin of a registration that offers another one now.
-    fn fallback<'a>(&self, known: &'a Known) -> Option<&'a Arc<Plugin>> {
+    fn fallback<'a>(&self, known: &'a KnownRegistration) -> Option<&'a Arc<Plugin>> {
         let is_offered = |good: &Arc<Plugin>| known.offer.as_ref().is_ok_and(|offer| Arc::ptr_eq(offer, good));
         known.good.as_ref().filter(|good| !is_offered(good) && self.is_defined(good))
     }
@@ -179,7 +182,7 @@ impl State {
     }
 
     /// Why a registration does not serve with what it offers; for one that is in `kept`, that is found by letting it.
-    fn loss(&self, name: &str, kept: &BTreeSet<String>, losses: &BTreeMap<String, Loss>) -> Option<Loss> {
+    fn loss(&self, name: &str, kept: &BTreeSet<String>, losses: &BTreeMap<String, LostClaim>) -> Option<LostClaim> {
         if !kept.contains(name) {
             return losses.get(name).cloned();
         }
@@ -188,7 +191,7 @@ impl State {
     }
 
     /// The verdict on a registration that serves with this plugin, or with none.
-    fn verdict(&self, known: &Known, serves: Option<&Arc<Plugin>>, loss: impl FnOnce() -> Option<Loss>) -> Verdict {
+    fn verdict(&self, known: &KnownRegistration, serves: Option<&Arc<Plugin>>, loss: impl FnOnce() -> Option<LostClaim>) -> Verdict {
         let offered = match &known.offer {
             Ok(offered) => offered,
             Err(reason) => return Verdict::refused(reason, serves.map(|plugin| &**plugin)),

@@ -11,26 +11,26 @@ use crate::bindings::types::Description;
 
 /// The names that a plugin takes for itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Names {
+pub struct ClaimedNames {
     /// The kind: `JuiceFSRuntime`.
     pub kind: String,
     /// Its plural: `juicefsruntimes`.
     pub plural: String,
     /// The type in finalizers, statuses and mount paths: `juicefs`.
-    pub engine: String,
+    pub runtime_type: String,
     /// The type in labels of nodes and names of ConfigMaps; mostly the engine.
     pub implementation: String,
     /// The last element of mount paths: `juicefs-fuse`.
     pub directory: String,
 }
 
-impl Names {
+impl ClaimedNames {
     /// The names in a description.
     pub fn of(description: &Description) -> Self {
         Self {
             kind: description.kind.clone(),
             plural: description.plural.clone(),
-            engine: description.engine.clone(),
+            runtime_type: description.engine.clone(),
             implementation: description.implementation.clone().unwrap_or_else(|| description.engine.clone()),
             directory: description.fuse.directory.clone(),
         }
@@ -38,12 +38,12 @@ impl Names {
 
     /// The first of these names that the other plugin has: the field of `describe`, and its value.
     fn shared_with(&self, other: &Self) -> Option<(&'static str, &str)> {
-        let is_system = |name: &String| *name == other.engine || *name == other.implementation;
+        let is_system = |name: &String| *name == other.runtime_type || *name == other.implementation;
         [
             // The API server takes two kinds that differ in case; statuses of Datasets do not tell them apart.
             ("kind", &self.kind, self.kind.eq_ignore_ascii_case(&other.kind)),
             ("plural", &self.plural, self.plural == other.plural),
-            ("engine", &self.engine, is_system(&self.engine)),
+            ("engine", &self.runtime_type, is_system(&self.runtime_type)),
             ("implementation", &self.implementation, is_system(&self.implementation)),
             ("fuse.directory", &self.directory, self.directory == other.directory),
         ]
@@ -60,7 +60,7 @@ pub struct Claim {
     /// When the ConfigMap was created. One without a time (a file on the command line) is older than all others.
     pub created: Option<Time>,
     /// The kind and the names.
-    pub names: Names,
+    pub names: ClaimedNames,
     /// Whether it serves under exactly these names already.
     pub held: bool,
 }
@@ -73,7 +73,7 @@ impl Claim {
 
 /// Why a claim was lost.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Loss {
+pub enum LostClaim {
     /// An older registration serves the kind.
     #[error("{kind} is served by the older registration {winner}; this one takes over when that one is removed")]
     Kind {
@@ -102,7 +102,7 @@ pub enum Loss {
 /// Settles all claims: the losers by their registration, each with its reason. The others win.
 ///
 /// The result does not depend on the order in which claims are given.
-pub fn settle(claims: &[Claim]) -> BTreeMap<String, Loss> {
+pub fn settle(claims: &[Claim]) -> BTreeMap<String, LostClaim> {
     let mut sorted: Vec<&Claim> = claims.iter().collect();
     sorted.sort_by_key(|claim| claim.age());
     let mut losers = BTreeMap::new();
@@ -124,7 +124,7 @@ pub fn settle(claims: &[Claim]) -> BTreeMap<String, Loss> {
                 for claim in &sorted {
                     let winner = of_kinds.get(claim.names.kind.as_str()).map(|winner| &winner.registration);
                     if let Some(winner) = winner.filter(|winner| **winner != claim.registration) {
-                        losers.entry(claim.registration.clone()).or_insert_with(|| Loss::Kind {
+                        losers.entry(claim.registration.clone()).or_insert_with(|| LostClaim::Kind {
                             kind: claim.names.kind.clone(),
                             winner: winner.clone(),
                         });
@@ -137,10 +137,10 @@ pub fn settle(claims: &[Claim]) -> BTreeMap<String, Loss> {
 }
 
 /// Whether a claim loses a name to one of those that come before it.
-fn lost_name(claim: &Claim, better: &[&Claim]) -> Option<(String, Loss)> {
+fn lost_name(claim: &Claim, better: &[&Claim]) -> Option<(String, LostClaim)> {
     better.iter().find_map(|winner| {
         let (field, name) = claim.names.shared_with(&winner.names)?;
-        let loss = Loss::Name {
+        let loss = LostClaim::Name {
             field,
             name: name.to_owned(),
             kind: winner.names.kind.clone(),
@@ -159,10 +159,10 @@ mod tests {
         Claim {
             registration: registration.to_owned(),
             created: Some(Time(time)),
-            names: Names {
+            names: ClaimedNames {
                 kind: format!("{system}Runtime"),
                 plural: format!("{}runtimes", system.to_lowercase()),
-                engine: system.to_lowercase(),
+                runtime_type: system.to_lowercase(),
                 implementation: system.to_lowercase(),
                 directory: format!("{}-fuse", system.to_lowercase()),
             },
@@ -188,16 +188,16 @@ mod tests {
         assert!(losers(&[claim("A", "new", 20)]).is_empty());
     }
 
-    type Change = fn(&mut Names);
+    type Change = fn(&mut ClaimedNames);
 
     #[rstest::rstest]
-    #[case::plural(|n: &mut Names| n.plural = "goodruntimes".to_owned(), "`plural: goodruntimes`")]
-    #[case::engine(|n: &mut Names| n.engine = "good".to_owned(), "`engine: good`")]
-    #[case::engine_as_implementation(|n: &mut Names| n.engine = "good-one".to_owned(), "`engine: good-one`")]
-    #[case::implementation(|n: &mut Names| n.implementation = "good-one".to_owned(), "`implementation: good-one`")]
-    #[case::implementation_as_engine(|n: &mut Names| n.implementation = "good".to_owned(), "`implementation: good`")]
-    #[case::directory(|n: &mut Names| n.directory = "good-fuse".to_owned(), "`fuse.directory: good-fuse`")]
-    #[case::kind_in_another_case(|n: &mut Names| n.kind = "GOODRuntime".to_owned(), "`kind: GOODRuntime`")]
+    #[case::plural(|n: &mut ClaimedNames| n.plural = "goodruntimes".to_owned(), "`plural: goodruntimes`")]
+    #[case::engine(|n: &mut ClaimedNames| n.runtime_type = "good".to_owned(), "`engine: good`")]
+    #[case::engine_as_implementation(|n: &mut ClaimedNames| n.runtime_type = "good-one".to_owned(), "`engine: good-one`")]
+    #[case::implementation(|n: &mut ClaimedNames| n.implementation = "good-one".to_owned(), "`implementation: good-one`")]
+    #[case::implementation_as_engine(|n: &mut ClaimedNames| n.implementation = "good".to_owned(), "`implementation: good`")]
+    #[case::directory(|n: &mut ClaimedNames| n.directory = "good-fuse".to_owned(), "`fuse.directory: good-fuse`")]
+    #[case::kind_in_another_case(|n: &mut ClaimedNames| n.kind = "GOODRuntime".to_owned(), "`kind: GOODRuntime`")]
     fn a_name_of_another_kind_is_not_given_twice(#[case] change: Change, #[case] says: &str) {
         let mut good = claim("Good", "good", 10);
         good.names.implementation = "good-one".to_owned();
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn who_loses_a_name_leaves_its_kind_to_the_next() {
         let mut first = claim("Demo", "first", 20);
-        first.names.engine = "good".to_owned();
+        first.names.runtime_type = "good".to_owned();
         let lost = losers(&[
             claim("Good", "good", 10),
             first,

@@ -6,7 +6,7 @@ use wasser_api::text::{LONGEST, bounded};
 
 use crate::plugin::Plugin;
 use crate::registry::definition::{DefinitionError, crd_name};
-use crate::registry::settle::Loss;
+use crate::registry::settle::LostClaim;
 
 /// The annotation with the verdict in one word.
 pub const VERDICT_ANNOTATION: &str = "wasser.fluid.io/verdict";
@@ -86,10 +86,10 @@ impl Verdict {
     }
 
     /// Another registration has its kind, or one of its names.
-    pub fn lost(kind: &str, loss: &Loss) -> Self {
+    pub fn lost(kind: &str, loss: &LostClaim) -> Self {
         let reason = match loss {
-            Loss::Kind { .. } => "PluginKindTaken",
-            Loss::Name { .. } => "PluginNameTaken",
+            LostClaim::Kind { .. } => "PluginKindTaken",
+            LostClaim::Name { .. } => "PluginNameTaken",
         };
         Self::waiting(reason, kind, loss)
     }

@@ -184,11 +184,11 @@ impl CallError {
 
     /// What wasmtime's error means, of the guest with this state.
     pub(crate) fn from_wasmtime(error: &wasmtime::Error, site: CallSite, data: &StoreData) -> Self {
-        let (site, limits) = (Box::new(site), &data.charter.limits);
+        let (site, limits) = (Box::new(site), &data.identity.limits);
         let trap = |site, reason: &str| Self::Trap {
             site,
             reason: bounded(reason, REASON).into_owned(),
-            said: data.said.as_deref().map(|said| bounded(said, REASON).into_owned()),
+            said: data.last_error_line.as_deref().map(|said| bounded(said, REASON).into_owned()),
         };
         match error.downcast_ref::<StopReason>() {
             Some(StopReason::Cpu) => return Self::CpuLimit { site, limit: limits.cpu },

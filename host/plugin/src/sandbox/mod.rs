@@ -20,6 +20,7 @@
 //! which the guest never sees (`error.rs`).
 
 pub mod error;
+pub mod identity;
 pub mod imports;
 pub mod meter;
 pub mod stop;

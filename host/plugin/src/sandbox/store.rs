@@ -7,10 +7,8 @@ use serde_json::Value;
 use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
 
 use crate::backend::{Backend, Scope};
-use crate::bindings::types::{Context, Role};
-use crate::package::digest::Digest;
-use crate::package::grants::Grants;
-use crate::package::limits::Limits;
+use crate::bindings::types::Context;
+use crate::sandbox::identity::PluginIdentity;
 use crate::sandbox::meter::Meter;
 use crate::sandbox::stop::StopReason;
 
@@ -23,31 +21,10 @@ const TABLE_ELEMENTS: usize = 100_000;
 const INSTANCES: usize = 64;
 const MEMORIES: usize = 4;
 
-/// Who a plugin is, for messages, and what it may do.
-#[derive(Debug)]
-pub struct Charter {
-    /// The kind that it serves.
-    pub kind: String,
-    /// Namespace and name of its ConfigMap.
-    pub registration: String,
-    /// The component's digest.
-    pub digest: Digest,
-    /// What its description asks for.
-    pub declared: Grants,
-    /// What the registration gives.
-    pub given: Grants,
-    /// What therefore holds.
-    pub effective: Grants,
-    /// Its roles.
-    pub roles: Vec<Role>,
-    /// What a call may use.
-    pub limits: Limits,
-}
-
 /// The state of one store.
 pub struct StoreData {
     /// The plugin.
-    pub charter: Arc<Charter>,
+    pub identity: Arc<PluginIdentity>,
     /// The runtime that it is called for.
     pub scope: Arc<Scope>,
     /// The cluster.
@@ -67,9 +44,9 @@ pub struct StoreData {
     /// Lines logged in the current call, those that were dropped included.
     pub log_lines: u32,
     /// The last line that was logged as an error in the current call.
-    pub said: Option<String>,
+    pub last_error_line: Option<String>,
     /// How much later than it is the guest is made to believe.
-    pub ahead: Duration,
+    pub clock_offset: Duration,
     /// The runtime of the current call as JSON, where the plugin may read objects that it names.
     pub runtime: Option<String>,
 }
@@ -82,20 +59,20 @@ impl StoreData {
         self.meter.reset();
         self.host_calls = 0;
         self.log_lines = 0;
-        self.said = None;
+        self.last_error_line = None;
         self.runtime = None;
     }
 
     /// Keeps what the current call's grants depend on.
-    pub fn keep(&mut self, ctx: &Context) {
-        if self.charter.effective.named_objects().next().is_some() {
+    pub fn keep_named_objects(&mut self, ctx: &Context) {
+        if self.identity.effective.named_objects().next().is_some() {
             self.runtime = Some(ctx.runtime.clone());
         }
     }
 
     /// Whether the runtime of the current call names this object in a field that is granted.
     pub fn is_named(&self, kind: &str, name: &str) -> bool {
-        let mut pointers = self.charter.effective.named_objects().filter(|(granted, _)| *granted == kind);
+        let mut pointers = self.identity.effective.named_objects().filter(|(granted, _)| *granted == kind);
         let runtime: Value = self
             .runtime
             .as_deref()
@@ -107,7 +84,7 @@ impl StoreData {
     /// Counts a call to the host; every import begins with it.
     pub fn enter(&mut self) -> wasmtime::Result<()> {
         self.host_calls = self.host_calls.saturating_add(1);
-        if self.host_calls > self.charter.limits.host_calls {
+        if self.host_calls > self.identity.limits.host_calls {
             return Err(StopReason::HostCalls.into());
         }
         Ok(())
@@ -115,12 +92,12 @@ impl StoreData {
 }
 
 /// A store with every limit set.
-pub fn new(engine: &Engine, charter: Arc<Charter>, scope: Arc<Scope>, backend: Arc<dyn Backend>) -> Store<StoreData> {
-    let output = charter.limits.output;
-    let deadline = charter.limits.deadline;
+pub fn new(engine: &Engine, identity: Arc<PluginIdentity>, scope: Arc<Scope>, backend: Arc<dyn Backend>) -> Store<StoreData> {
+    let output = identity.limits.output;
+    let deadline = identity.limits.deadline;
     let meter = Arc::new(Meter::new());
     let data = StoreData {
-        charter,
+        identity,
         scope,
         backend,
         meter,
@@ -130,8 +107,8 @@ pub fn new(engine: &Engine, charter: Arc<Charter>, scope: Arc<Scope>, backend: A
         memory_denied: false,
         host_calls: 0,
         log_lines: 0,
-        said: None,
-        ahead: Duration::ZERO,
+        last_error_line: None,
+        clock_offset: Duration::ZERO,
         runtime: None,
     };
     let mut store = Store::new(engine, data);
@@ -142,7 +119,7 @@ pub fn new(engine: &Engine, charter: Arc<Charter>, scope: Arc<Scope>, backend: A
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|store| {
         let data = store.data();
-        if data.meter.spent() > data.charter.limits.cpu {
+        if data.meter.spent() > data.identity.limits.cpu {
             return Err(StopReason::Cpu.into());
         }
         // A worker thread serves every runtime, so a guest that runs long lets the others have it at each tick.
@@ -155,7 +132,7 @@ impl ResourceLimiter for StoreData {
     fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         let more = u64::try_from(desired.saturating_sub(current)).unwrap_or(u64::MAX);
         let total = self.memory.saturating_add(more);
-        if total > self.charter.limits.memory {
+        if total > self.identity.limits.memory {
             // The guest sees `memory.grow` fail, as on a machine that is full, and usually aborts.
             self.memory_denied = true;
             return Ok(false);

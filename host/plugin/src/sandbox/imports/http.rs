@@ -29,10 +29,10 @@ impl StoreData {
                 tidy(path, 128)
             )));
         }
-        let body = self.charter.limits.output;
+        let body = self.identity.limits.output;
         Ok(self
             .backend
-            .http_get(&self.scope, pod, port, path, self.patience(timeout_ms), body)
+            .http_get(&self.scope, pod, port, path, self.wait_limit(timeout_ms), body)
             .await?)
     }
 }

@@ -12,11 +12,11 @@ impl Host for StoreData {
         self.enter()?;
         let message = tidy(&message, LINE);
         if matches!(level, Level::Error) {
-            self.said = Some(message.clone());
+            self.last_error_line = Some(message.clone());
         }
         self.log_lines = self.log_lines.saturating_add(1);
-        let limit = self.charter.limits.log_lines;
-        let (plugin, runtime) = (&self.charter.kind, &self.scope);
+        let limit = self.identity.limits.log_lines;
+        let (plugin, runtime) = (&self.identity.kind, &self.scope);
         if self.log_lines > limit {
             if self.log_lines == limit + 1 {
                 tracing::warn!(target: "plugin", %plugin, %runtime, "more than {limit} lines in one call; the rest is not logged");

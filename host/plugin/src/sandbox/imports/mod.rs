@@ -35,23 +35,23 @@ impl crate::bindings::types::Host for StoreData {}
 impl StoreData {
     /// Whether a grant is effective; if not, what is missing and where it belongs. `yaml` is how the grant is written in a registration.
     fn granted(&self, allows: impl Fn(&Grants) -> bool, yaml: &str) -> Result<(), String> {
-        let charter = &self.charter;
-        if allows(&charter.effective) {
+        let identity = &self.identity;
+        if allows(&identity.effective) {
             return Ok(());
         }
-        Err(match (allows(&charter.declared), allows(&charter.given)) {
+        Err(match (allows(&identity.declared), allows(&identity.given)) {
             (true, false) => format!(
                 "`{yaml}` is not granted: add it to `grants` in plugin.yaml of the ConfigMap {}",
-                charter.registration
+                identity.registration
             ),
             (false, true) => format!(
                 "`{yaml}` is granted by the ConfigMap {}, but the plugin does not declare it: its `describe` must list it in `wants`",
-                charter.registration
+                identity.registration
             ),
             _ => format!(
                 "`{yaml}` is neither declared nor granted: the plugin's `describe` must list it in `wants`, and `grants` in plugin.yaml of \
                  the ConfigMap {} must give it",
-                charter.registration
+                identity.registration
             ),
         })
     }

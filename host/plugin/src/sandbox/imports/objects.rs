@@ -13,7 +13,7 @@ impl Host for StoreData {
                 "a Secret cannot be read as an object: that is the capability `secrets`".to_owned()
             ));
         }
-        if self.charter.effective.named_objects().any(|(named, _)| named == kind) {
+        if self.identity.effective.named_objects().any(|(named, _)| named == kind) {
             if !self.is_named(&kind, &name) {
                 return Ok(Err(format!("{} does not name the {kind} `{}`", *self.scope, tidy(&name, 64))));
             }

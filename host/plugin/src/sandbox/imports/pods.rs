@@ -34,10 +34,10 @@ impl StoreData {
         yaml: impl Fn(&str) -> String,
     ) -> Result<Role, PodError> {
         let (granted, others): (Vec<&Role>, Vec<&Role>) = self
-            .charter
+            .identity
             .roles
             .iter()
-            .partition(|role| allows(&self.charter.effective, &role.name));
+            .partition(|role| allows(&self.identity.effective, &role.name));
         for role in granted {
             if self.has_pod(role, pod).await? {
                 return Ok(role.clone());
@@ -63,7 +63,7 @@ impl StoreData {
 
     /// How long the guest may wait: as long as it asked for, but not until the call itself is ended, so that it can still say what it waited
     /// for. 0 is the longest.
-    pub(super) fn patience(&self, timeout_ms: u32) -> Duration {
+    pub(super) fn wait_limit(&self, timeout_ms: u32) -> Duration {
         let margin = (self.deadline / 20).max(MARGIN.min(self.deadline / 4));
         let longest = self.deadline.saturating_sub(self.began.elapsed() + margin);
         if timeout_ms == 0 {
@@ -77,7 +77,7 @@ impl StoreData {
 impl Host for StoreData {
     async fn list(&mut self, role: String) -> wasmtime::Result<Result<Vec<Pod>, PodError>> {
         self.enter()?;
-        let Some(role) = self.charter.roles.iter().find(|known| known.name == role) else {
+        let Some(role) = self.identity.roles.iter().find(|known| known.name == role) else {
             return Ok(Err(PodError::NotFound(format!(
                 "the plugin's `describe` has no role `{}`",
                 tidy(&role, 64)
@@ -116,10 +116,10 @@ impl StoreData {
             return Err(PodError::Failed("an argument of the command contains a NUL character".to_owned()));
         }
         let container = if container.is_empty() { role.container } else { container };
-        let output = self.charter.limits.output;
+        let output = self.identity.limits.output;
         Ok(self
             .backend
-            .exec(&self.scope, pod, &container, argv, self.patience(timeout_ms), output)
+            .exec(&self.scope, pod, &container, argv, self.wait_limit(timeout_ms), output)
             .await?)
     }
 }

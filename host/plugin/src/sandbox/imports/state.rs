@@ -26,7 +26,7 @@ impl Host for StoreData {
     async fn get(&mut self, key: String) -> wasmtime::Result<Option<Vec<u8>>> {
         self.enter()?;
         if let Err(refusal) = self.granted(|grants| grants.state, GRANT).and_then(|()| check(&key)) {
-            tracing::warn!(target: "plugin", plugin = self.charter.kind, runtime = %self.scope, "state.get gives nothing: {refusal}");
+            tracing::warn!(target: "plugin", plugin = self.identity.kind, runtime = %self.scope, "state.get gives nothing: {refusal}");
             return Ok(None);
         }
         let found = self.backend.get_state(&self.scope, &key).await;

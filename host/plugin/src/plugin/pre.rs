@@ -1,0 +1,95 @@
+//! A plugin whose component is compiled and linked: what its instances are made of.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use wasmtime::component::{Component, InstancePre};
+
+use crate::backend::Scope;
+use crate::bindings::{implement, operations};
+use crate::engine::PluginEngine;
+use crate::package::world::CheckError;
+use crate::plugin::quarantine::{Quarantine, Standing};
+use crate::sandbox::error::{CallError, CallSite};
+use crate::sandbox::identity::PluginIdentity;
+use crate::sandbox::imports;
+use crate::sandbox::store::StoreData;
+
+/// Everything that the instances of a plugin share.
+pub struct PluginPre {
+    pub engine: Arc<PluginEngine>,
+    pub identity: Arc<PluginIdentity>,
+    pub linked: InstancePre<StoreData>,
+    pub implement: implement::GuestIndices,
+    pub operations: Option<operations::GuestIndices>,
+    quarantine: Mutex<Quarantine>,
+}
+
+impl PluginPre {
+    /// Links a component: whatever does not fit the world's types is found here.
+    pub fn link(engine: &Arc<PluginEngine>, component: &Component, identity: PluginIdentity, operations: bool) -> Result<Self, CheckError> {
+        let mismatch = |error: wasmtime::Error| CheckError::TypeMismatch(format!("{error:#}"));
+        let mut linker = engine.linker.clone();
+        imports::wasi::deny(&mut linker, component).map_err(mismatch)?;
+        let linked = linker.instantiate_pre(component).map_err(mismatch)?;
+        Ok(Self {
+            implement: implement::GuestIndices::new(&linked).map_err(mismatch)?,
+            operations: operations
+                .then(|| operations::GuestIndices::new(&linked))
+                .transpose()
+                .map_err(mismatch)?,
+            engine: engine.clone(),
+            identity: Arc::new(identity),
+            quarantine: Mutex::default(),
+            linked,
+        })
+    }
+
+    /// What a failed call is reported with.
+    pub fn site(&self, method: &'static str, scope: &Scope) -> CallSite {
+        let identity = &self.identity;
+        CallSite {
+            kind: identity.kind.clone(),
+            registration: identity.registration.clone(),
+            digest: identity.digest,
+            method,
+            scope: (!scope.name.is_empty()).then(|| scope.clone()),
+        }
+    }
+
+    /// Refuses a call while the plugin is in quarantine.
+    pub fn admit(&self, site: impl FnOnce() -> CallSite) -> Result<(), CallError> {
+        match self.quarantine().admit(Instant::now()) {
+            Standing::Good { .. } => Ok(()),
+            Standing::Quarantined { faults, wait } => Err(CallError::Quarantined {
+                site: Box::new(site()),
+                faults,
+                wait,
+            }),
+        }
+    }
+
+    /// Counts the outcome of a call.
+    pub fn record<T>(&self, outcome: &Result<T, CallError>) {
+        match outcome {
+            Ok(_) => self.quarantine().succeeded(),
+            Err(error) => self.record_fault(error),
+        }
+    }
+
+    /// Counts a failed call, if the plugin is to blame.
+    pub fn record_fault(&self, error: &CallError) {
+        if error.is_fault() {
+            self.quarantine().failed(Instant::now());
+        }
+    }
+
+    /// Returns how the plugin stands now.
+    pub fn standing(&self) -> Standing {
+        self.quarantine().standing(Instant::now())
+    }
+
+    fn quarantine(&self) -> MutexGuard<'_, Quarantine> {
+        self.quarantine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
