@@ -14,8 +14,9 @@
 //!
 //! # Answers are checked
 //! The host does not act on an answer before it has checked what can be checked without knowing the
-//! runtime, and the texts in it are of bounded length.
+//! runtime, and the texts in it are of bounded length (`answer.rs`).
 
+pub mod answer;
 pub mod instance;
 pub mod pre;
 pub mod quarantine;

@@ -13,12 +13,13 @@
 //! plugin, as long as the CRD of that one exists.
 //!
 //! # A kind is served only with its CRD
-//! The CRD must exist, belong to the kind, and have what the host needs (`definition.rs`).
+//! The CRD must exist, belong to the kind, and have what the host needs (`definitions.rs`).
 //!
 //! # Every registration gets a verdict
 //! The administrator reads on the ConfigMap itself what became of it and what helps (`verdict.rs`).
 
 pub mod definition;
+pub mod definitions;
 pub mod registrar;
 pub mod settle;
 pub mod verdict;

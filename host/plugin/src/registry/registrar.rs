@@ -12,7 +12,7 @@ use crate::engine::PluginHost;
 use crate::package::registration::Registration;
 use crate::plugin::Plugin;
 use crate::registry::Registry;
-use crate::registry::definition::Definitions;
+use crate::registry::definitions::Definitions;
 use crate::registry::settle::{Claim, ClaimedNames, LostClaim, settle};
 use crate::registry::verdict::Verdict;
 

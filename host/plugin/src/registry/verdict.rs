@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use wasser_api::text::{LONGEST, bounded};
 
 use crate::plugin::Plugin;
-use crate::registry::definition::{DefinitionError, crd_name};
+use crate::registry::definitions::{DefinitionError, crd_name};
 use crate::registry::settle::LostClaim;
 
 /// The annotation with the verdict in one word.
