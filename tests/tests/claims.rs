@@ -82,7 +82,7 @@ async fn a_plugin_takes_no_runtimes_of_another_kind_over() {
     let map = operator.verdict("evil", Verdict::Waiting).await;
     let said = message(&map);
     assert!(
-        said.contains("the CRD juicefsruntimes.data.fluid.io is that of JuiceFSRuntime, not of EvilSysRuntime"),
+        said.contains("the CRD juicefsruntimes.data.fluid.io belongs to JuiceFSRuntime, not to EvilSysRuntime"),
         "{said}"
     );
     operator.event("PluginWaitsForCRD", &map.uid().unwrap()).await;
@@ -162,7 +162,7 @@ async fn a_plugin_serves_while_its_crd_is_there() {
     assert!(operator.terminate().await.success());
     operator.restart().await;
     operator.bound("demo").await;
-    assert_eq!(operator.log_lines("is not there"), 0);
+    assert_eq!(operator.log_lines(&format!("{crd} does not exist")), 0);
     assert_eq!(operator.log_lines("serves JuiceFSRuntime"), 1);
     operator.delete_dataset("demo").await;
     operator.end().await;

@@ -80,7 +80,7 @@ async fn a_bad_change_leaves_the_last_good_plugin_serving() {
         .await;
     let bad = operator.verdict("juicefs", Verdict::LastGood).await;
     let message = &bad.annotations()["wasser.fluid.io/message"];
-    assert!(message.contains("limits.memory") && message.contains("serves on"), "{message}");
+    assert!(message.contains("limits.memory") && message.contains("keeps serving"), "{message}");
     assert_eq!(
         bad.annotations().get("wasser.fluid.io/digest"),
         good.annotations().get("wasser.fluid.io/digest")

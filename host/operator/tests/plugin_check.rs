@@ -129,12 +129,12 @@ fn crd() -> serde_json::Value {
 #[case::kind(
     "/spec/names/kind",
     "OtherRuntime",
-    "waiting: the CRD demoruntimes.data.fluid.io is that of OtherRuntime, not of DemoRuntime"
+    "waiting: the CRD demoruntimes.data.fluid.io belongs to OtherRuntime, not to DemoRuntime"
 )]
 #[case::plural(
     "/spec/names/plural",
     "demos",
-    "waiting: the CRD demoruntimes.data.fluid.io is not there, and that of DemoRuntime is demos"
+    "waiting: the CRD demoruntimes.data.fluid.io does not exist, and the CRD of DemoRuntime is demos"
 )]
 #[case::group(
     "/spec/group",
@@ -164,7 +164,7 @@ fn a_package_over_the_limit_of_the_api_server_is_refused() {
     let file = files.write("demo.yaml", &manifest(&vec![0; 1 << 20], unchanged));
     let said = text(&files.wasser(&["check"], &file).stdout);
     assert!(
-        said.starts_with("refused: the ConfigMap has 10") && said.contains("takes 1048576") && said.contains("`path`"),
+        said.starts_with("refused: the ConfigMap has 10") && said.contains("accepts 1048576") && said.contains("`path`"),
         "{said}"
     );
 }

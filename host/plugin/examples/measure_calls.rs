@@ -1,9 +1,14 @@
-//! Measures what the sandbox costs: `cargo run --release -p wasser-plugin --example measure_calls target/plugins/juicefs.yaml`.
+//! Measures the cost of the sandbox.
 //!
-//! Prints one line of JSON. `instantiate…` is a fresh instance with its first call of `should-update-ufs`, less a later call; `call…` is that
-//! method on a living instance, with a context of about 2 KB; `reconcile…` is a fresh instance with five calls. Every interface of the host
-//! is linked and every limit is on, as in the operator. These three are the median of many rounds, each the mean of many calls, so that what
-//! else the machine does in between does not count; `…Fastest` is the fastest round.
+//! `cargo run --release -p wasser-plugin --example measure_calls target/plugins/juicefs.yaml`
+//!
+//! Prints one line of JSON. `instantiate…` is a fresh instance with its first call of
+//! `should-update-ufs`, less a later call. `call…` is that method on an existing instance, with a
+//! context of about 2 KB. `reconcile…` is a fresh instance with five calls. Every interface of the
+//! host is linked and every limit is on, as in the operator.
+//!
+//! These three are the median of many rounds, each of which is the mean of many calls, so that
+//! other work of the machine does not distort them. `…Fastest` is the fastest round.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,14 +17,16 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use wasser_plugin::bindings::types::Context;
 use wasser_plugin::{Backend, HostConfig, Instance, PluginHost, Registration, Scope};
 
-/// Rounds, and calls in each.
+/// The number of rounds, and of calls in each.
 const ROUNDS: usize = 31;
 const CALLS: u32 = 1_000;
-/// The length that a context is to have, in bytes.
+/// The length of a context in bytes.
 const CONTEXT: usize = 2_048;
 
+type Failure = Box<dyn std::error::Error>;
+
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Failure> {
     let path = std::env::args()
         .nth(1)
         .ok_or("usage: measure FILE, a ConfigMap as `cargo xtask guests` makes it")?;
@@ -76,8 +83,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-async fn call(instance: &mut Instance, ctx: &Context) -> Result<(), Box<dyn std::error::Error>> {
-    // The plugin may answer what it likes: only the way there and back is measured.
+async fn call(instance: &mut Instance, ctx: &Context) -> Result<(), Failure> {
+    // The answer does not matter: only the call itself is measured.
     let _answer = instance.should_update_ufs(ctx).await?;
     Ok(())
 }
@@ -88,9 +95,9 @@ struct Time {
     fastest: Duration,
 }
 
-async fn measure(mut what: impl AsyncFnMut() -> Result<(), Box<dyn std::error::Error>>) -> Result<Time, Box<dyn std::error::Error>> {
+async fn measure(mut what: impl AsyncFnMut() -> Result<(), Failure>) -> Result<Time, Failure> {
     let mut rounds = Vec::with_capacity(ROUNDS);
-    // The first round is for caches to fill.
+    // The first round fills the caches.
     for round in 0..=ROUNDS {
         let begun = Instant::now();
         for _ in 0..CALLS {
@@ -108,10 +115,11 @@ async fn measure(mut what: impl AsyncFnMut() -> Result<(), Box<dyn std::error::E
     })
 }
 
-/// What a reconcile gives to a plugin: a runtime and a Dataset, padded so that together they have the wanted length.
+/// Returns the context of a reconcile: a runtime and a Dataset, padded to the wanted total length.
 fn context(kind: &str) -> Context {
     let runtime = |pad: &str| {
-        serde_json::json!({"kind": kind, "metadata": {"name": "demo"}, "spec": {"replicas": 1, "options": {"pad": pad}}}).to_string()
+        let spec = serde_json::json!({"replicas": 1, "options": {"pad": pad}});
+        serde_json::json!({"kind": kind, "metadata": {"name": "demo"}, "spec": spec}).to_string()
     };
     let dataset = serde_json::json!({"kind": "Dataset", "metadata": {"name": "demo"},
         "spec": {"mounts": [{"name": "demo", "mountPoint": "demo:///", "options": {"pad": "x".repeat(500)}}]}})

@@ -1,4 +1,5 @@
-//! What the capabilities of a plugin reach. The engine implements it with a Kubernetes client; tests script it.
+//! The cluster behind a plugin's capabilities. The operator implements it with a Kubernetes client,
+//! tests with a script.
 
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ pub use crate::bindings::http::Response;
 pub use crate::bindings::pods::{Output, Pod as PodRecord};
 use crate::bindings::types::Role;
 
-/// The runtime that a call is made for. Nothing outside its namespace is ever reached on behalf of a plugin.
+/// The runtime that a call is made for. A plugin reaches nothing outside its namespace, except
+/// objects of the cluster that the runtime names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Scope {
     /// Namespace of the runtime.
@@ -29,7 +31,7 @@ pub enum BackendError {
     /// There is no such pod, container or object, or it is not running.
     #[error("{0}")]
     NotFound(String),
-    /// It did not finish in time.
+    /// The request did not finish in time.
     #[error("it did not finish in time")]
     Timeout,
     /// Anything else.
@@ -37,19 +39,22 @@ pub enum BackendError {
     Failed(String),
 }
 
-/// The cluster, as far as plugins can reach it. Only granted calls arrive here: the caller has checked the grant, that a pod belongs
-/// to a granted role of this runtime, and the sizes of what the plugin sent.
+/// The cluster, as far as plugins can reach it.
+///
+/// Only granted calls arrive here. The caller has checked the grant, that a pod belongs to a
+/// granted role of this runtime, and the size of each argument.
 ///
 /// Every method fails by default, so that a backend without a cluster implements only what it has.
 #[async_trait]
 #[allow(unused_variables)] // The names are for readers and implementors.
 pub trait Backend: Send + Sync {
-    /// The pods of a role, by name. Called often: answer from a cache where there is one.
+    /// Returns the pods of a role. Called often, so answer from a cache if there is one.
     async fn list_pods(&self, scope: &Scope, role: &Role) -> Result<Vec<PodRecord>, BackendError> {
         unavailable("pods.list")
     }
 
-    /// Runs a command, without a shell. Output is trimmed of white space; more than `max_output` bytes on one stream is an error.
+    /// Runs a command, without a shell. White space around the output is removed; more than
+    /// `max_output` bytes on one stream are an error.
     async fn exec(
         &self,
         scope: &Scope,
@@ -62,7 +67,8 @@ pub trait Backend: Send + Sync {
         unavailable("pods.exec")
     }
 
-    /// GET of a path of a pod, without following redirects; a body of more than `max_body` bytes is an error.
+    /// Requests a path of a pod with GET, without following redirects. A body of more than
+    /// `max_body` bytes is an error.
     async fn http_get(
         &self,
         scope: &Scope,
@@ -75,28 +81,30 @@ pub trait Backend: Send + Sync {
         unavailable("http.get")
     }
 
-    /// One key of a Secret of the runtime's namespace; none where the Secret or the key is missing.
+    /// Returns the value of one key of a Secret in the runtime's namespace; `None` if the Secret or
+    /// the key does not exist.
     async fn secret(&self, scope: &Scope, name: &str, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
         unavailable("secrets.get")
     }
 
-    /// An object of the runtime's namespace, or one of the whole cluster that the runtime names; none where it does not exist. Never
-    /// called for a Secret.
+    /// Returns an object of the runtime's namespace, or an object of the cluster that the runtime
+    /// names; `None` if it does not exist. Never called for a Secret.
     async fn object(&self, scope: &Scope, kind: &str, name: &str) -> Result<Option<serde_json::Value>, BackendError> {
         unavailable("objects.get")
     }
 
-    /// A host port for each name; the same names give the same ports until the runtime is deleted.
+    /// Allocates a host port for each name. The same names get the same ports until the runtime is
+    /// deleted.
     async fn allocate_ports(&self, scope: &Scope, names: &[String]) -> Result<Vec<u16>, BackendError> {
         unavailable("ports.allocate")
     }
 
-    /// The value of a key of the runtime's state.
+    /// Returns the value of a key of the runtime's state.
     async fn get_state(&self, scope: &Scope, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
         unavailable("state.get")
     }
 
-    /// Sets a key of the runtime's state, or removes it. The backend limits the size of all keys together.
+    /// Sets or removes a key of the runtime's state. The backend limits the total size of all keys.
     async fn set_state(&self, scope: &Scope, key: &str, value: Option<Vec<u8>>) -> Result<(), BackendError> {
         unavailable("state.set")
     }

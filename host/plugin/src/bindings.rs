@@ -1,6 +1,7 @@
 //! The Rust side of `wit/`, generated at compile time.
 //!
-//! Both worlds share these types: [`implement`] is required of every plugin, [`operations`] is looked up and may be absent.
+//! Both worlds share these types. Every plugin must export [`implement`]; [`operations`] is
+//! optional and is looked up.
 #![allow(missing_docs)]
 
 wasmtime::component::bindgen!({

@@ -1,10 +1,20 @@
-//! Loads, limits and calls runtime plugins: WebAssembly components behind the world `wasser:runtime`.
+//! Loads, limits and calls runtime plugins: WebAssembly components behind the world
+//! `wasser:runtime`.
 //!
-//! The way of a plugin: a ConfigMap is parsed into a [`Registration`]; [`PluginHost::load`] checks digest, size and WIT, compiles, asks
-//! the component to `describe` itself and yields a [`Plugin`]; the [`Registry`] holds the plugin that serves each kind; every reconcile
-//! takes a fresh [`Instance`] of it, whose imports reach the cluster through a [`Backend`] as far as its [`Grants`] go.
-//! [`Registrar`] goes all of that way, compares plugins with the CRDs that there are, settles two claims on one kind or name, and keeps the
-//! last good plugin where a change is bad.
+//! The life of a plugin begins with a ConfigMap, which is parsed into a [`Registration`].
+//! [`PluginHost::load`] checks digest, size and WIT, compiles the component, asks it to `describe`
+//! itself and returns a [`Plugin`]. The [`Registry`] holds the plugin that serves each kind. Every
+//! reconcile takes a fresh [`Instance`] of it, whose imports reach the cluster through a
+//! [`Backend`], as far as its [`Grants`] allow.
+//!
+//! [`Registrar`] does all of this for the registrations of a cluster. It also compares plugins with
+//! the CRDs that exist, settles competing claims on a kind or a name, and keeps the last good
+//! plugin if a change is bad.
+//!
+//! # Layers
+//! `registry` → [`PluginHost::load`] → `plugin` → `engine` → `sandbox` → `package`. A file uses
+//! files of its own folder and of folders to the right, and no two files use each other.
+//! [`bindings`] and [`Backend`] are below all of them.
 
 mod backend;
 pub mod bindings;

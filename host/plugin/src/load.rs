@@ -1,4 +1,4 @@
-//! From a registration to a plugin.
+//! Loads a plugin from its registration.
 
 use std::sync::Arc;
 
@@ -27,17 +27,18 @@ pub enum LoadError {
     Source {
         /// `component` or `chart`.
         field: &'static str,
-        /// Why not.
+        /// The reason.
         source: SourceError,
     },
-    /// The component is not the one that was registered.
+    /// The component differs from the registered one.
     #[error(
-        "the component's digest is {found}, and plugin.yaml says {expected}; if the component is the one you mean, put its digest there"
+        "the component's digest is {found}, and plugin.yaml says {expected}; if the component is the one you mean, \
+         put its digest there"
     )]
     Digest {
-        /// Of the bytes.
+        /// The digest of the bytes.
         found: Digest,
-        /// In the registration.
+        /// The digest in the registration.
         expected: Digest,
     },
     /// The component cannot be a plugin.
@@ -52,13 +53,17 @@ pub enum LoadError {
     /// `describe` failed.
     #[error(transparent)]
     Describe(#[from] CallError),
-    /// `describe` cannot be true.
+    /// The host cannot work with what `describe` returns.
     #[error(transparent)]
     Description(#[from] DescriptionError),
 }
 
 impl PluginHost {
-    /// Loads a plugin: reads it, checks digest, size and WIT, compiles it or takes it from the cache, and has it describe itself.
+    /// Loads a plugin: reads it, checks digest, size and WIT, compiles it or takes it from the
+    /// cache, and calls `describe`.
+    ///
+    /// # Errors
+    /// The registration does not lead to a plugin; the message names the remedy.
     pub async fn load(&self, registration: &Registration) -> Result<Plugin, LoadError> {
         let engine = &self.engine;
         let reading = (engine.clone(), registration.clone());
@@ -70,7 +75,8 @@ impl PluginHost {
             world,
         } = read.map_err(|error| CompileError::Failed(error.to_string()))??;
         let compiled = compile(engine, component, &digest).await?;
-        let undescribed = PluginPre::link(engine, &compiled, PluginIdentity::undescribed(registration), world.has_operations())?;
+        let identity = PluginIdentity::undescribed(registration);
+        let undescribed = PluginPre::link(engine, &compiled, identity, world.has_operations())?;
 
         let mut describing = Instance::new(
             Arc::new(undescribed),
@@ -108,7 +114,7 @@ impl PluginHost {
     }
 }
 
-/// What a registration refers to, read and checked.
+/// The files that a registration refers to, read and checked.
 struct PackageFiles {
     component: Bytes,
     digest: Digest,
@@ -116,7 +122,8 @@ struct PackageFiles {
     world: World,
 }
 
-/// Reads and checks without running anything. Takes milliseconds per megabyte, so not on the async runtime.
+/// Reads and checks the files without running anything. This takes milliseconds per megabyte, so it
+/// must not run on the async runtime.
 fn read(engine: &PluginEngine, registration: &Registration) -> Result<PackageFiles, LoadError> {
     let limit = engine.config.max_file;
     let read = |field, source: &Source| {
@@ -142,7 +149,7 @@ fn read(engine: &PluginEngine, registration: &Registration) -> Result<PackageFil
     })
 }
 
-/// The cluster as `describe` sees it: nothing is granted yet, so nothing can be reached.
+/// The cluster as `describe` sees it. Nothing is granted yet, so nothing can be reached.
 struct NoCluster;
 
 impl Backend for NoCluster {}

@@ -1,4 +1,5 @@
-//! Every import refuses without its grant, in words that help, and reaches only this runtime with it.
+//! Tests that every import refuses without its grant, with a helpful message, and reaches only this
+//! runtime with it.
 #![allow(clippy::unwrap_used, clippy::panic)] // Tests fail by panicking.
 
 mod common;
@@ -11,7 +12,7 @@ use wasser_plugin::bindings::types::Error;
 
 use Argument::{Number, Text, Texts};
 
-/// Interface, function, arguments, and where the text of the error stands in its result.
+/// Interface, function, arguments, and the offset of the error's text in the result.
 struct Call(&'static str, &'static str, &'static [Argument<'static>], u32);
 
 const EXEC: Call = Call(
@@ -34,7 +35,7 @@ const PORTS: Call = Call("ports", "allocate", &[Texts(&["rpc", "web"])], 4);
 const STATE: Call = Call("state", "set", &[Text("hits"), Number(0), Number(0), Number(0)], 4);
 const EVENT: Call = Call("events", "publish", &[Text("Warning"), Text("CacheCold"), Text("no\nhits")], 4);
 
-/// What the plugin reads, and what reached the cluster.
+/// Returns the answer that the plugin reads, and the calls that reached the cluster.
 async fn outcome(call: Call, wants: &[(&str, &[&str])], grants: &str) -> (String, Vec<String>) {
     let component = Guest::wanting(wants).relays(call.0, call.1, call.2, call.3).build();
     let (host, _directory) = host();
@@ -60,7 +61,7 @@ const WORKER: &[&str] = &["worker"];
 #[case(STATE, "state", &[], "state: true")]
 #[case(EVENT, "events", &[], "events: true")]
 #[tokio::test]
-async fn a_capability_needs_both_keys(#[case] call: Call, #[case] capability: &str, #[case] scope: &[&str], #[case] yaml: &str) {
+async fn a_capability_must_be_declared_and_given(#[case] call: Call, #[case] capability: &str, #[case] scope: &[&str], #[case] yaml: &str) {
     let (Call(interface, name, arguments, offset), given) = (call, format!("{{{yaml}}}"));
     let call = || Call(interface, name, arguments, offset);
     let wants: &[(&str, &[&str])] = &[(capability, scope)];
@@ -98,10 +99,31 @@ async fn a_capability_needs_both_keys(#[case] call: Call, #[case] capability: &s
     "exec was made",
     "exec default/demo demo-worker-0 demo [\"df\", \"-h\"] 2s 1048576"
 )]
-#[case(HTTP, "http", &["worker:9567"], "{http: [\"worker:*\"]}", "http was made", "http default/demo demo-worker-0:9567/metrics")]
+#[case(
+    HTTP,
+    "http",
+    &["worker:9567"],
+    "{http: [\"worker:*\"]}",
+    "http was made",
+    "http default/demo demo-worker-0:9567/metrics",
+)]
 #[case(SECRET, "secrets", &[], "{secrets: true}", "secret was read", "secret default/demo demo-secret token")]
-#[case(OBJECT, "objects", &["ConfigMap"], "{objects: [ConfigMap]}", "object was read", "object default/demo ConfigMap demo")]
-#[case(PROFILE, "objects", &["Profile@/spec/profile"], "{objects: [\"Profile@/spec/profile\"]}", "object was read", "object default/demo Profile gold")]
+#[case(
+    OBJECT,
+    "objects",
+    &["ConfigMap"],
+    "{objects: [ConfigMap]}",
+    "object was read",
+    "object default/demo ConfigMap demo",
+)]
+#[case(
+    PROFILE,
+    "objects",
+    &["Profile@/spec/profile"],
+    "{objects: [\"Profile@/spec/profile\"]}",
+    "object was read",
+    "object default/demo Profile gold",
+)]
 #[case(PORTS, "ports", &[], "{ports: true}", "ports were allocated", "ports default/demo [\"rpc\", \"web\"]")]
 #[case(STATE, "state", &[], "{state: true}", "state was set", "state default/demo hits")]
 #[case(EVENT, "events", &[], "{events: true}", "event was published", "event default/demo Warning CacheCold no hits")]
@@ -120,7 +142,8 @@ async fn a_granted_call_reaches_the_cluster(
     );
 }
 
-const ALL: &str = "{exec: [worker], http: [\"worker:80\"], secrets: true, objects: [ConfigMap, \"Profile@/spec/profile\"], ports: true, state: true, events: true}";
+const ALL: &str = "{exec: [worker], http: [\"worker:80\"], secrets: true, objects: [ConfigMap, \
+                   \"Profile@/spec/profile\"], ports: true, state: true, events: true}";
 const WANTS: &[(&str, &[&str])] = &[
     ("exec", WORKER),
     ("http", &["worker:80"]),
@@ -132,20 +155,56 @@ const WANTS: &[(&str, &[&str])] = &[
 ];
 
 #[rstest]
-#[case::pod_of_another_runtime(Call("pods", "exec", &[Text("other-worker-0"), Text(""), Texts(&["id"]), Number(0)], 8), "default/demo has no pod `other-worker-0`")]
-#[case::no_command(Call("pods", "exec", &[Text("demo-worker-0"), Text(""), Texts(&[]), Number(0)], 8), "the command is empty")]
-#[case::nul(Call("pods", "exec", &[Text("demo-worker-0"), Text(""), Texts(&["a", "b\0c"]), Number(0)], 8), "contains a NUL character")]
+#[case::pod_of_another_runtime(
+    Call("pods", "exec", &[Text("other-worker-0"), Text(""), Texts(&["id"]), Number(0)], 8),
+    "default/demo has no pod `other-worker-0`",
+)]
+#[case::no_command(
+    Call("pods", "exec", &[Text("demo-worker-0"), Text(""), Texts(&[]), Number(0)], 8),
+    "the command is empty",
+)]
+#[case::nul(
+    Call("pods", "exec", &[Text("demo-worker-0"), Text(""), Texts(&["a", "b\0c"]), Number(0)], 8),
+    "contains a NUL character",
+)]
 #[case::unknown_role(Call("pods", "list", &[Text("queen")], 8), "`describe` has no role `queen`")]
-#[case::other_port(Call("http", "get", &[Text("demo-worker-0"), Number(81), Text("/"), Number(0)], 8), "`http: [\"worker:81\"]` is neither declared nor granted")]
-#[case::path_out_of_the_pod(Call("http", "get", &[Text("demo-worker-0"), Number(80), Text("/%2e%2e/secrets"), Number(0)], 8), "is not a path that may be requested")]
-#[case::secret_of_another_namespace(Call("secrets", "get", &[Text("../../kube-system/secrets/x"), Text("k")], 4), "cannot be a Secret")]
-#[case::secret_as_object(Call("objects", "get", &[Text("Secret"), Text("x")], 4), "a Secret cannot be read as an object")]
-#[case::other_kind(Call("objects", "get", &[Text("Node"), Text("x")], 4), "`objects: [Node]` is neither declared nor granted")]
-#[case::another_profile(Call("objects", "get", &[Text("Profile"), Text("silver")], 4), "default/demo does not name the Profile `silver`")]
-#[case::object_by_a_path(Call("objects", "get", &[Text("ConfigMap"), Text("a/b")], 4), "`a/b` cannot be the name of an object")]
+#[case::other_port(
+    Call("http", "get", &[Text("demo-worker-0"), Number(81), Text("/"), Number(0)], 8),
+    "`http: [\"worker:81\"]` is neither declared nor granted",
+)]
+#[case::path_out_of_the_pod(
+    Call("http", "get", &[Text("demo-worker-0"), Number(80), Text("/%2e%2e/secrets"), Number(0)], 8),
+    "is not a path that may be requested",
+)]
+#[case::secret_of_another_namespace(
+    Call("secrets", "get", &[Text("../../kube-system/secrets/x"), Text("k")], 4),
+    "cannot be a Secret",
+)]
+#[case::secret_as_object(
+    Call("objects", "get", &[Text("Secret"), Text("x")], 4),
+    "a Secret cannot be read as an object",
+)]
+#[case::other_kind(
+    Call("objects", "get", &[Text("Node"), Text("x")], 4),
+    "`objects: [Node]` is neither declared nor granted",
+)]
+#[case::another_profile(
+    Call("objects", "get", &[Text("Profile"), Text("silver")], 4),
+    "default/demo does not name the Profile `silver`",
+)]
+#[case::object_by_a_path(
+    Call("objects", "get", &[Text("ConfigMap"), Text("a/b")], 4),
+    "`a/b` cannot be the name of an object",
+)]
 #[case::state_key(Call("state", "set", &[Text("a b"), Number(0), Number(0), Number(0)], 4), "`a b` cannot be a key")]
-#[case::event_kind(Call("events", "publish", &[Text("Panic"), Text("A"), Text("")], 4), "the kind of an event is `Normal` or `Warning`, not `Panic`")]
-#[case::event_reason(Call("events", "publish", &[Text("Normal"), Text("A b"), Text("")], 4), "the reason of an event is one word")]
+#[case::event_kind(
+    Call("events", "publish", &[Text("Panic"), Text("A"), Text("")], 4),
+    "the kind of an event is `Normal` or `Warning`, not `Panic`",
+)]
+#[case::event_reason(
+    Call("events", "publish", &[Text("Normal"), Text("A b"), Text("")], 4),
+    "the reason of an event is one word",
+)]
 #[tokio::test]
 async fn even_with_every_grant_a_call_stays_in_its_runtime(#[case] call: Call, #[case] message: &str) {
     let (refused, asked) = outcome(call, WANTS, ALL).await;

@@ -1,4 +1,5 @@
-//! Plugins that are wrong, broken or malicious: each ends in a typed error that says what to do, and the host goes on.
+//! Tests plugins that are wrong, broken or malicious: each ends in a typed error that names the
+//! remedy, and the host continues.
 #![allow(clippy::unwrap_used, clippy::panic)] // Tests fail by panicking.
 
 mod common;
@@ -41,16 +42,37 @@ fn truncated() -> Vec<u8> {
 #[case::compressed(gzip(), "is compressed with gzip; register the component itself")]
 #[case::core_module(Guest::default().module(), "this is a core WebAssembly module, not a component")]
 #[case::truncated(truncated(), "the component is not valid: unexpected end-of-file")]
-#[case::newer_world(Guest::default().version("0.2.0").build(), "was built for wasser:runtime 0.2.0, and this host serves 0.1.x")]
-#[case::missing_method(Guest::default().without("shutdown").build(), "exports `wasser:runtime/implement@0.1.0` without `shutdown`")]
-#[case::unknown_import(wit_with_shell().build(), "the component imports `wasser:runtime/shell@0.1.0`, which this host does not have")]
-#[case::other_kind(Guest::default().serving("OtherRuntime").build(), "the plugin serves OtherRuntime, and plugin.yaml registers it for DemoRuntime")]
-#[case::loop_in_describe(Guest::default().describing(LOOP).build(), "in `describe`, ran for more than 50ms without an end")]
-#[case::trap_in_describe(Guest::default().describing("(unreachable)").build(), "in `describe`, trapped: wasm trap: wasm `unreachable`")]
-#[case::more_memory_than_it_may_have(Guest::default().pages(64).build(), "wanted more than 2097152 bytes of memory")]
-#[case::undecodable_description(Guest::default().describing("(i32.const 100000000)").build(), "in `describe`, trapped: ")]
+#[case::newer_world(
+    Guest::default().version("0.2.0").build(),
+    "was built for wasser:runtime 0.2.0, and this host serves 0.1.x",
+)]
+#[case::missing_method(
+    Guest::default().without("shutdown").build(),
+    "exports `wasser:runtime/implement@0.1.0` without `shutdown`",
+)]
+#[case::unknown_import(
+    wit_with_shell().build(),
+    "the component imports `wasser:runtime/shell@0.1.0`, which this host does not have",
+)]
+#[case::other_kind(
+    Guest::default().serving("OtherRuntime").build(),
+    "the plugin serves OtherRuntime, and plugin.yaml registers it for DemoRuntime",
+)]
+#[case::loop_in_describe(
+    Guest::default().describing(LOOP).build(),
+    "in `describe`, ran for more than 50ms without finishing",
+)]
+#[case::trap_in_describe(
+    Guest::default().describing("(unreachable)").build(),
+    "in `describe`, trapped: wasm trap: wasm `unreachable`",
+)]
+#[case::more_memory_than_it_may_have(Guest::default().pages(64).build(), "asked for more than 2097152 bytes of memory")]
+#[case::undecodable_description(
+    Guest::default().describing("(i32.const 100000000)").build(),
+    "in `describe`, trapped: ",
+)]
 #[tokio::test]
-async fn what_cannot_be_a_plugin_is_refused(#[case] component: Vec<u8>, #[case] message: &str) {
+async fn a_component_that_cannot_be_a_plugin_is_refused(#[case] component: Vec<u8>, #[case] message: &str) {
     let (host, _directory) = host();
     let refused = load(&host, &component, SMALL).await.unwrap_err();
     assert!(refused.contains(message), "{refused}");
@@ -83,17 +105,17 @@ async fn another_component_than_the_registered_one_is_refused() {
 async fn a_component_over_the_size_limit_is_refused() {
     let component = Guest::default().build();
     let refused = wasser_plugin::World::of(&component, 1000).unwrap_err().to_string();
-    assert!(refused.ends_with("bytes, and this host takes at most 1000"), "{refused}");
+    assert!(refused.ends_with("bytes, and this host accepts at most 1000"), "{refused}");
 }
 
-/// The error of a method, by its label, and its message.
+/// Returns the error of `setup-master`, and checks that the next call works.
 async fn fails(guest: Guest, more: &str) -> CallError {
     let (host, _directory) = host();
     let plugin = load(&host, &guest.build(), more).await.unwrap();
     let mut instance = plugin.instance(scope(), Fake::new());
     let error = instance.setup_master(&context()).await.unwrap_err();
 
-    // The instance is gone, and the same handle serves the next call with a fresh one.
+    // The instance is gone, and the same handle makes the next call with a fresh one.
     assert_eq!(host.instances(), 0);
     instance.validate(&context()).await.unwrap().unwrap_err();
     assert_eq!(host.instances(), 1);
@@ -106,7 +128,7 @@ fn deep() -> Guest {
         .method("setup-master", "(call $deep (i32.const 0))")
 }
 
-/// Says that its answer is `length` bytes long.
+/// Claims that its answer is `length` bytes long.
 fn claims(length: u32) -> Guest {
     let body = format!(
         "(i32.store (i32.const {ANSWER}) (i32.const 0)) (i32.store offset=4 (i32.const {ANSWER}) (i32.const 0)) \
@@ -122,20 +144,49 @@ fn floods() -> Guest {
 }
 
 #[rstest]
-#[case::endless_loop(Guest::default().method("setup-master", LOOP), "cpu_limit", "in `setup-master` of default/demo, ran for more than 50ms without an end; if it needs that long, raise `limits.cpu`")]
-#[case::trap(Guest::default().method("setup-master", "(unreachable)"), "trap", "trapped: wasm trap: wasm `unreachable` instruction executed; this is a bug of the plugin")]
-#[case::wild_pointer(Guest::default().method("setup-master", "(i32.load (i32.const -4))"), "trap", "trapped: wasm trap: out of bounds memory access")]
-#[case::unbounded_memory(Guest::default().method("setup-master", GROW), "memory_limit", "wanted more than 2097152 bytes of memory; if it needs that much, raise `limits.memory`")]
+#[case::endless_loop(
+    Guest::default().method("setup-master", LOOP),
+    "cpu_limit",
+    "in `setup-master` of default/demo, ran for more than 50ms without finishing; if it needs that long, raise \
+     `limits.cpu`",
+)]
+#[case::trap(
+    Guest::default().method("setup-master", "(unreachable)"),
+    "trap",
+    "trapped: wasm trap: wasm `unreachable` instruction executed; this is a bug of the plugin",
+)]
+#[case::wild_pointer(
+    Guest::default().method("setup-master", "(i32.load (i32.const -4))"),
+    "trap",
+    "trapped: wasm trap: out of bounds memory access",
+)]
+#[case::unbounded_memory(
+    Guest::default().method("setup-master", GROW),
+    "memory_limit",
+    "asked for more than 2097152 bytes of memory; if it needs that much, raise `limits.memory`",
+)]
 #[case::deep_recursion(deep(), "trap", "trapped: wasm trap: call stack exhausted")]
 #[case::long_output(
     claims(200_000),
     "output_limit",
-    "handed over more than 65536 bytes at once; if it needs that, raise `limits.output`"
+    "passed more than 65536 bytes at once; if it needs that, raise `limits.output`"
 )]
 #[case::output_outside_its_memory(claims(u32::MAX), "trap", "trapped: ")]
-#[case::not_json(Guest::default().answers("setup-master", b"{\"a\": "), "invalid_output", "gave an answer that cannot be used: it is not JSON: EOF while parsing")]
-#[case::not_an_object(Guest::default().answers("setup-master", b"[]"), "invalid_output", "it is JSON, but not an object")]
-#[case::not_utf8(Guest::default().answers("setup-master", b"{\"a\": \"\xff\"}"), "invalid_output", "a string is not UTF-8")]
+#[case::not_json(
+    Guest::default().answers("setup-master", b"{\"a\": "),
+    "invalid_output",
+    "returned an answer that cannot be used: it is not JSON: EOF while parsing",
+)]
+#[case::not_an_object(
+    Guest::default().answers("setup-master", b"[]"),
+    "invalid_output",
+    "it is JSON, but not an object",
+)]
+#[case::not_utf8(
+    Guest::default().answers("setup-master", b"{\"a\": \"\xff\"}"),
+    "invalid_output",
+    "a string is not UTF-8",
+)]
 #[tokio::test]
 async fn a_bad_call_ends_with_a_typed_error(#[case] guest: Guest, #[case] label: &str, #[case] message: &str) {
     let error = fails(guest, SMALL).await;
@@ -148,7 +199,7 @@ async fn a_bad_call_ends_with_a_typed_error(#[case] guest: Guest, #[case] label:
 
 #[tokio::test]
 async fn a_flood_of_calls_ends_with_their_number() {
-    // However long ten thousand of them take on a machine that has other work.
+    // Ten thousand calls can take long on a machine with other work.
     let patient = "limits: {memory: 2Mi, cpu: 10s, deadline: 30s, output: 64Ki}";
     let error = fails(floods(), patient).await;
     assert_eq!(error.label(), "host_call_limit", "{error}");
@@ -162,18 +213,22 @@ async fn wasi_is_linked_with_nothing_behind_it() {
         .method("setup-master", "(call $get-arguments (i32.const 1024)) (i32.const 64)");
     let error = fails(guest, SMALL).await.to_string();
     assert!(
-        error.contains("trapped: it called `wasi:cli/environment@0.2.0#get-arguments`, and WASI has nothing behind it here"),
+        error.contains(
+            "trapped: it called `wasi:cli/environment@0.2.0#get-arguments`, but the host does not \
+             implement WASI"
+        ),
         "{error}"
     );
 }
 
 #[tokio::test]
-async fn a_log_flood_costs_the_plugin_its_lines_only() {
+async fn a_log_flood_costs_the_plugin_only_its_lines() {
     let mut guest = Guest::default().import("log", "log", "(param i32 i32 i32)");
     let (line, length) = guest.bytes(b"again");
     let body = format!(
         "(local $n i32) (loop $more (call $log (i32.const 1) (i32.const {line}) (i32.const {length}))
-         (br_if $more (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 5000)))) (i32.const 64)"
+         (br_if $more (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 5000))))
+         (i32.const 64)"
     );
     let (host, _directory) = host();
     let plugin = load(&host, &guest.method("setup-master", &body).build(), "").await.unwrap();
@@ -187,7 +242,8 @@ async fn waiting_ends_at_the_deadline_and_costs_no_time_of_the_guest() {
     let ((pod, pod_length), (word, length)) = (guest.bytes(b"demo-worker-0"), guest.bytes(b"true"));
     let (argv, _) = guest.bytes(&[word.to_le_bytes(), length.to_le_bytes()].concat());
     let call = format!(
-        "(call $exec (i32.const {pod}) (i32.const {pod_length}) (i32.const 0) (i32.const 0) (i32.const {argv}) (i32.const 1) (i32.const 0) (i32.const {})) (unreachable)",
+        "(call $exec (i32.const {pod}) (i32.const {pod_length}) (i32.const 0) (i32.const 0) (i32.const {argv}) \
+         (i32.const 1) (i32.const 0) (i32.const {})) (unreachable)",
         common::RETURNED
     );
     let component = guest.method("setup-master", &call).build();
@@ -207,7 +263,8 @@ async fn waiting_ends_at_the_deadline_and_costs_no_time_of_the_guest() {
         "{error}"
     );
     assert!(begun.elapsed() >= Duration::from_millis(300));
-    // It was told to give up a little earlier, so that a guest could still have said what it waited for.
+    // The backend was asked to give up a little earlier, so that a guest could still have reported
+    // what it waited for.
     let asked = fake.asked().concat();
     let timeout = asked.strip_prefix("exec default/demo demo-worker-0 demo [\"true\"] ").unwrap();
     let milliseconds: f64 = timeout.strip_suffix("ms 1048576").unwrap().parse().unwrap();
@@ -224,7 +281,7 @@ async fn a_guest_that_loops_lets_others_run() {
     )
     .await
     .unwrap();
-    // One thread for all: the loop must give it up again and again for the others to get on.
+    // All calls share one thread, so the loop must yield it repeatedly for the others to progress.
     let looping = async { plugin.instance(scope(), Fake::new()).setup_master(&context()).await.unwrap_err() };
     let mut answered = 0;
     let others = async {

@@ -1,4 +1,4 @@
-//! Where plugins come from, and what is kept of them on disk.
+//! Tests the sources of plugins, and what is kept of them on disk.
 #![allow(clippy::unwrap_used, clippy::panic)] // Tests fail by panicking.
 
 mod common;
@@ -12,7 +12,7 @@ use common::registration::{CHART, config_map, context, load};
 use k8s_openapi::api::core::v1::ConfigMap;
 use wasser_plugin::{Digest, HostConfig, PluginHost, Registration};
 
-/// A registration of files in the plugin directory.
+/// Returns a registration of files in the plugin directory.
 fn by_path(component: &[u8], path: &str) -> Registration {
     let mut map: ConfigMap = config_map("demo", 0, component, "");
     let yaml = format!(
@@ -52,7 +52,7 @@ async fn a_plugin_is_loaded_from_the_plugin_directory_and_from_nowhere_else() {
 }
 
 #[tokio::test]
-async fn what_was_compiled_once_is_loaded_after_a_restart() {
+async fn compiled_code_is_loaded_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let cache = directory.path().join("cache");
     let component = Guest::default().answers("setup-master", b"{}").build();
@@ -69,7 +69,7 @@ async fn what_was_compiled_once_is_loaded_after_a_restart() {
             .starts_with(&Digest::of(&component).hex())
     );
 
-    // A compiler that always fails shows that it is not asked.
+    // A compiler that always fails shows that it is not called.
     config.precompiler = Some(vec!["/bin/false".into()]);
     config.precompile_from = 0;
     let restarted = PluginHost::new(config).unwrap();
@@ -82,7 +82,8 @@ async fn what_was_compiled_once_is_loaded_after_a_restart() {
         .unwrap();
     assert_eq!(answer, "{}");
 
-    // A damaged file is no reason to fail for good. (Not written in place: the code of the plugins above is mapped from it.)
+    // A damaged file does not cause a permanent failure. (It is not written in place, because the
+    // code of the plugins above is mapped from it.)
     std::fs::write(directory.path().join("damaged"), "damaged").unwrap();
     std::fs::rename(directory.path().join("damaged"), &files[0]).unwrap();
     let refused = load(&restarted, &component, "").await.unwrap_err();
@@ -111,14 +112,14 @@ async fn a_compilation_in_another_process_is_bounded_in_time() {
 }
 
 #[tokio::test]
-async fn what_is_precompiled_elsewhere_is_loaded() {
+async fn a_component_that_was_precompiled_elsewhere_is_loaded() {
     let directory = tempfile::tempdir().unwrap();
     let component = Guest::default().build();
     let (input, output) = (directory.path().join("in.wasm"), directory.path().join("out.cwasm"));
     std::fs::write(&input, &component).unwrap();
     PluginHost::precompile_file(&input, &output).unwrap();
 
-    // Stands in for `wasser precompile`: copies what that made.
+    // Replaces `wasser precompile` by copying its output.
     let mut config = HostConfig::new(directory.path().join("cache"));
     let copy = format!("cp {} \"$1\"", output.display());
     config.precompiler = Some(vec!["/bin/sh".into(), "-c".into(), copy.into()]);

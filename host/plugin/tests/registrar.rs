@@ -1,4 +1,4 @@
-//! Adding, changing and removing registrations, as the operator sees it.
+//! Tests adding, changing and removing registrations, as the operator does it.
 #![allow(clippy::unwrap_used, clippy::panic)] // Tests fail by panicking.
 
 mod common;
@@ -14,7 +14,7 @@ use wasser_plugin::{Definitions, PluginHost, Registrar, Registration, Registry, 
 
 const KIND: &str = "DemoRuntime";
 
-/// A registrar where the CRDs of DemoRuntime and GoodRuntime are there.
+/// Returns a registrar that knows the CRDs of DemoRuntime and GoodRuntime.
 async fn registrar(host: &PluginHost) -> (Registrar, Arc<Registry>) {
     let registry = Arc::new(Registry::new());
     let registrar = Registrar::new(host.clone(), registry.clone());
@@ -37,7 +37,7 @@ fn demo(name: &str, created: i64, answer: &str) -> ConfigMap {
     )
 }
 
-/// What the plugin that serves now answers.
+/// Returns the answer of the plugin that serves now.
 async fn answer(registry: &Registry) -> Option<String> {
     let plugin = registry.get(KIND)?;
     Some(
@@ -79,12 +79,12 @@ async fn a_plugin_is_added_changed_and_removed_without_a_restart() {
     );
     assert_eq!(answer(&registry).await.unwrap(), "{\"v\": 1}");
 
-    // The host's own annotations are no change.
+    // The host's own annotations do not count as a change.
     let mut annotated = demo("demo", 0, "{\"v\": 1}");
     annotated.metadata.annotations = Some(annotations);
     assert!(registrar.apply(&annotated).await.verdicts.is_empty());
 
-    // A call that is under way keeps the plugin that it began with.
+    // A call in progress keeps the plugin that it began with.
     let mut under_way = registry.get(KIND).unwrap().instance(scope(), Fake::new());
     registrar.apply(&demo("demo", 0, "{\"v\": 2}")).await;
     assert_eq!(under_way.setup_master(&context()).await.unwrap().unwrap(), "{\"v\": 1}");
@@ -105,7 +105,7 @@ async fn swapping_under_load_fails_no_call() {
     let calls = tokio::spawn(async move {
         let mut seen = std::collections::BTreeSet::new();
         while seen.len() < 2 {
-            // A reconcile takes one plugin, and sees one version from its beginning to its end.
+            // A reconcile takes one plugin, and sees one version from beginning to end.
             let mut instance = calling.get(KIND).unwrap().instance(scope(), Fake::new());
             let first = instance.setup_master(&context()).await.unwrap().unwrap();
             tokio::task::yield_now().await;
@@ -123,7 +123,7 @@ async fn swapping_under_load_fails_no_call() {
 }
 
 #[tokio::test]
-async fn the_last_good_plugin_serves_on_when_a_change_is_bad() {
+async fn the_last_good_plugin_keeps_serving_when_a_change_is_bad() {
     let (host, _directory) = host();
     let (registrar, registry) = registrar(&host).await;
     registrar.apply(&demo("demo", 0, "{\"v\": 1}")).await;
@@ -135,7 +135,7 @@ async fn the_last_good_plugin_serves_on_when_a_change_is_bad() {
     assert!(outcome.changed.is_empty() && outcome.removed.is_empty());
     let message = &outcome.verdicts[0].1.message;
     assert!(
-        message.contains("unknown field `grant`") && message.contains("serves on"),
+        message.contains("unknown field `grant`") && message.contains("keeps serving"),
         "{message}"
     );
     assert_eq!(answer(&registry).await.unwrap(), "{\"v\": 1}");
@@ -193,22 +193,23 @@ async fn a_broken_older_registration_does_not_take_the_kind_from_a_good_one() {
 }
 
 #[tokio::test]
-async fn a_plugin_serves_while_its_crd_is_there() {
+async fn a_plugin_serves_while_its_crd_exists() {
     let (host, _directory) = host();
     let (registrar, registry) = registrar(&host).await;
     registrar.define(Definitions::default()).await;
     let outcome = registrar.apply(&demo("demo", 0, "{}")).await;
     assert_eq!(states(&outcome), [("demo", State::Waiting)]);
     let (_, verdict) = &outcome.verdicts[0];
+    let message = &verdict.message;
     assert!(
-        verdict.message.contains("demoruntimes.data.fluid.io is not there") && verdict.message.contains("wasser plugin crd FILE"),
-        "{}",
-        verdict.message
+        message.contains("demoruntimes.data.fluid.io does not exist") && message.contains("wasser plugin crd FILE"),
+        "{message}"
     );
     assert_eq!(verdict.event(), ("Warning", "PluginWaitsForCRD"));
     assert!(registry.all().is_empty());
 
-    // Another CRD is no news, its own is, and that of another kind under its plural is not its own.
+    // Another CRD changes nothing; its own CRD does; and the CRD of another kind with its plural is
+    // not its own.
     assert!(
         registrar
             .define(defined(&[("GoodRuntime", "goodruntimes")]))
@@ -237,12 +238,12 @@ async fn a_plugin_serves_while_its_crd_is_there() {
         outcome.verdicts[0]
             .1
             .message
-            .contains("is that of OtherRuntime, not of DemoRuntime")
+            .contains("belongs to OtherRuntime, not to DemoRuntime")
     );
 }
 
 #[tokio::test]
-async fn a_bad_change_serves_on_when_the_crd_comes_back() {
+async fn the_last_good_plugin_serves_again_when_the_crd_comes_back() {
     let (host, _directory) = host();
     let (registrar, registry) = registrar(&host).await;
     registrar.apply(&demo("demo", 0, "{\"v\": 1}")).await;
@@ -265,7 +266,11 @@ fn named(names: [&str; 4], name: &str, created: i64) -> ConfigMap {
 }
 
 #[rstest]
-#[case::plural([KIND, "goodruntimes", "demo", "demo-fuse"], "goodruntimes.data.fluid.io is not there, and that of DemoRuntime is demoruntimes", "is that of GoodRuntime, not of DemoRuntime")]
+#[case::plural(
+    [KIND, "goodruntimes", "demo", "demo-fuse"],
+    "goodruntimes.data.fluid.io does not exist, and the CRD of DemoRuntime is demoruntimes",
+    "belongs to GoodRuntime, not to DemoRuntime",
+)]
 #[case::engine([KIND, "demoruntimes", "good", "demo-fuse"], "", "`engine: good`")]
 #[case::directory([KIND, "demoruntimes", "demo", "good-fuse"], "", "`fuse.directory: good-fuse`")]
 #[tokio::test]
@@ -281,7 +286,7 @@ async fn a_plugin_takes_nothing_from_another_kind(#[case] evil: [&str; 4], #[cas
     assert!(outcome.changed.is_empty() && outcome.removed.is_empty());
     assert!(Arc::ptr_eq(&registry.get("GoodRuntime").unwrap(), &served));
 
-    // When the other goes, it is judged anew.
+    // When the other registration is removed, this one is judged again.
     if alone.is_empty() {
         let outcome = registrar.remove("good").await;
         assert_eq!(
@@ -310,9 +315,9 @@ async fn an_older_registration_that_changes_takes_no_name_that_is_served() {
         .await;
     assert_eq!(states(&outcome), [("evil", State::LastGood)]);
     let message = &outcome.verdicts[0].1.message;
-    assert!(message.contains("`engine: good`") && message.contains("serves on"), "{message}");
+    assert!(message.contains("`engine: good`") && message.contains("keeps serving"), "{message}");
     assert_eq!(registry.get(KIND).unwrap().description.engine, "demo");
-    // Its own next change is judged by itself.
+    // Its next change is judged independently.
     let outcome = registrar
         .apply(&named([KIND, "demoruntimes", "demo", "demo-fuse"], "evil", 10))
         .await;
@@ -355,14 +360,15 @@ async fn a_verdict_is_bounded() {
     "digest: `md5:1` is not a digest"
 )]
 #[case(
-    "runtime: A\ncomponent: {inline: demo.wasm}\nchart: {path: c.tgz}\ndigest: x\ngrants: {exec: [worker], root: true}\n",
+    "runtime: A\ncomponent: {inline: demo.wasm}\nchart: {path: c.tgz}\ndigest: x\n\
+     grants: {exec: [worker], root: true}\n",
     "unknown field `root`"
 )]
 #[case(
     "runtime: A\ncomponent: {path: a}\nchart: {path: b}\ndigest: x\nlimits: {memory: 64Mi, fuel: 3}\n",
     "unknown field `fuel`"
 )]
-fn what_is_no_registration_is_refused_with_the_fields_name(#[case] yaml: &str, #[case] message: &str) {
+fn a_config_map_with_a_wrong_field_is_refused_with_its_name(#[case] yaml: &str, #[case] message: &str) {
     let mut map = demo("demo", 0, "{}");
     map.data.as_mut().unwrap().insert("plugin.yaml".to_owned(), yaml.to_owned());
     let refused = Registration::parse(&map).unwrap_err().to_string();
@@ -372,7 +378,8 @@ fn what_is_no_registration_is_refused_with_the_fields_name(#[case] yaml: &str, #
 #[test]
 fn a_registration_is_read() {
     let component = Guest::default().build();
-    let more = "images: {worker: \"demo:1\"}\nsettings: {critical-fuse-pod: true, retries: 3}\ngrants: {exec: [worker], privileged: true}\nlimits: {deadline: 1m}";
+    let more = "images: {worker: \"demo:1\"}\nsettings: {critical-fuse-pod: true, retries: 3}\n\
+                grants: {exec: [worker], privileged: true}\nlimits: {deadline: 1m}";
     let registration = Registration::parse(&config_map("demo", 0, &component, more)).unwrap();
     assert_eq!(registration.settings["critical-fuse-pod"], "true");
     assert_eq!(registration.settings["retries"], "3");

@@ -1,4 +1,4 @@
-//! Compiled components on disk, so that a start does not compile.
+//! Keeps compiled components on disk, so that a restart does not compile them again.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fs::{self, DirBuilder, File, Metadata};
@@ -14,19 +14,21 @@ use wasmtime::component::Component;
 use crate::engine::error::HostError;
 use crate::package::digest::Digest;
 
-/// Files that are kept; the oldest go first.
+/// The number of files that are kept. The oldest are removed first.
 const KEPT: usize = 64;
 const EXTENSION: &str = "cwasm";
 
-/// A directory of machine code. Whoever can write there can make this process run anything, so it must be ours alone.
+/// A directory of machine code. Whoever can write to it can make this process run anything, so it
+/// must belong to this process's user alone.
 pub struct Cache {
     directory: PathBuf,
-    /// Distinguishes wasmtime's version, its configuration, and the processor: code made for another must not be loaded.
+    /// Identifies wasmtime's version, its configuration and the processor. Code made for a
+    /// different combination must not be loaded.
     compatibility: String,
 }
 
 impl Cache {
-    /// Opens the directory, making it where it does not exist.
+    /// Opens the directory, and creates it if it does not exist.
     pub fn open(directory: &Path, engine: &Engine) -> Result<Self, HostError> {
         let refuse = |reason: String| HostError::Cache {
             path: directory.to_owned(),
@@ -54,7 +56,8 @@ impl Cache {
         self.directory.join(format!("{}-{}.{EXTENSION}", digest.hex(), self.compatibility))
     }
 
-    /// The compiled component, if it is here. A file that cannot be loaded is removed.
+    /// Returns the compiled component, if it is in the cache. A file that cannot be loaded is
+    /// removed.
     pub fn get(&self, engine: &Engine, digest: &Digest) -> Option<Component> {
         let path = self.path(digest);
         let metadata = fs::symlink_metadata(&path).ok()?;
@@ -67,7 +70,7 @@ impl Cache {
         match loaded {
             Ok(component) => Some(component),
             Err(reason) => {
-                tracing::warn!(path = %path.display(), reason, "a compiled plugin in the cache cannot be used and is compiled again");
+                tracing::warn!(path = %path.display(), reason, "a cached plugin is not usable; it is compiled again");
                 if let Err(error) = fs::remove_file(&path) {
                     tracing::warn!(path = %path.display(), %error, "it could not be removed either");
                 }
@@ -76,8 +79,9 @@ impl Cache {
         }
     }
 
-    /// Keeps compiled code and loads it from there, so that its memory is the file's. The file appears under its name only when it is
-    /// complete, whatever interrupts the writing.
+    /// Writes compiled code to a file and loads it from there, so that its memory is backed by the
+    /// file. The file gets its final name only when it is complete, so an interruption cannot leave
+    /// a part of it.
     pub fn put(&self, engine: &Engine, digest: &Digest, compiled: &[u8]) -> Result<Component, String> {
         let path = self.path(digest);
         let partial = self.partial(digest);
@@ -92,14 +96,16 @@ impl Cache {
         load(engine, &path).map_err(|error| format!("{error:#}"))
     }
 
-    /// Where a file is written before it has its name.
+    /// Returns the path at which a file is written before it gets its final name.
     pub fn partial(&self, digest: &Digest) -> PathBuf {
         self.directory.join(format!("{}.{}.partial", digest.hex(), std::process::id()))
     }
 
-    /// Removes the oldest files. What goes wrong here costs disk space only.
+    /// Removes the oldest files. A failure only costs disk space.
     fn prune(&self) {
-        let Ok(entries) = fs::read_dir(&self.directory) else { return };
+        let Ok(entries) = fs::read_dir(&self.directory) else {
+            return;
+        };
         let mut files: Vec<(SystemTime, PathBuf)> = entries
             .filter_map(|entry| {
                 let entry = entry.ok()?;
@@ -117,7 +123,7 @@ impl Cache {
     }
 }
 
-/// Whether nobody else may write here, and so nobody else wrote it.
+/// Checks that only this user can write to a file or directory, and thus that nobody else wrote it.
 fn check_not_writable_by_others(metadata: &Metadata) -> Result<(), String> {
     let me = rustix::process::geteuid().as_raw();
     if metadata.uid() != me {
@@ -134,8 +140,9 @@ fn check_not_writable_by_others(metadata: &Metadata) -> Result<(), String> {
 
 #[allow(unsafe_code)]
 fn load(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
-    // SAFETY: the file must be what `precompile_component` made, unchanged, also while it is mapped. It lies in a directory that only this
-    // user can write to, was written by this process or an earlier one, and is replaced by renaming, never in place.
+    // SAFETY: the file must be the unchanged output of `precompile_component`, also while it is
+    // mapped. It is in a directory that only this user can write to, was written by this process or
+    // an earlier one, and is replaced by renaming, never in place.
     unsafe { Component::deserialize_file(engine, path) }
 }
 

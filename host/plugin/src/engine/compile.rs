@@ -1,4 +1,4 @@
-//! Compiling components, bounded in time, off the async runtime.
+//! Compiles components within a time limit, off the async runtime.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use crate::engine::PluginEngine;
 use crate::engine::error::CompileError;
 use crate::package::digest::Digest;
 
-/// Compiles a component that has been checked, off the async runtime, or takes it from the cache.
+/// Takes a checked component from the cache, or compiles it off the async runtime.
 pub async fn compile(engine: &PluginEngine, bytes: Bytes, digest: &Digest) -> Result<Component, CompileError> {
     if let Some(component) = engine.cache.get(&engine.wasmtime, digest) {
         return Ok(component);
@@ -29,7 +29,8 @@ pub async fn compile(engine: &PluginEngine, bytes: Bytes, digest: &Digest) -> Re
         Some(command) => compile_outside(engine, command, &bytes, digest).await?,
         None => {
             let wasmtime = engine.wasmtime.clone();
-            // The thread cannot be stopped, only left behind; the size of what comes here is bounded, and large ones are compiled outside.
+            // The thread cannot be stopped, only abandoned. The size of a component is bounded, and
+            // large ones are compiled in another process.
             let compiling = tokio::task::spawn_blocking(move || wasmtime.precompile_component(&bytes));
             let compiled = tokio::time::timeout(limit, compiling)
                 .await
@@ -42,7 +43,8 @@ pub async fn compile(engine: &PluginEngine, bytes: Bytes, digest: &Digest) -> Re
     engine.cache.put(&engine.wasmtime, digest, &compiled).map_err(CompileError::Failed)
 }
 
-/// Compiles in a process of its own, which is killed when it takes too long, and whose memory is gone afterwards.
+/// Compiles in a separate process, which is killed if it takes too long, and which returns its
+/// memory when it ends.
 async fn compile_outside(engine: &PluginEngine, command: &[PathBuf], bytes: &[u8], digest: &Digest) -> Result<Vec<u8>, CompileError> {
     let Some((program, arguments)) = command.split_first() else {
         return Err(CompileError::Failed("the precompiler's command is empty".to_owned()));

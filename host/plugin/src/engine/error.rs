@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Why the host cannot start.
+/// Why the host cannot start, or cannot compile a file.
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
-    /// wasmtime refused its configuration.
+    /// wasmtime refuses its configuration.
     #[error("the WebAssembly engine could not be set up: {0}")]
     Engine(String),
     /// The cache directory cannot be used.
@@ -14,7 +14,7 @@ pub enum HostError {
     Cache {
         /// The directory.
         path: PathBuf,
-        /// What is wrong with it, and the remedy.
+        /// The reason and the remedy.
         reason: String,
     },
     /// The plugin directory cannot be opened.
@@ -22,26 +22,26 @@ pub enum HostError {
     PluginDir {
         /// The directory.
         path: PathBuf,
-        /// The system's words.
+        /// The system's error.
         reason: std::io::Error,
     },
-    /// Compiling a file failed.
+    /// A file cannot be compiled.
     #[error("{} could not be compiled: {reason}", path.display())]
     Compile {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
 }
 
-/// Why a component could not be compiled.
+/// Why a component cannot be compiled.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
-    /// The compiler gave up.
+    /// The compiler failed.
     #[error("the component could not be compiled: {0}")]
     Failed(String),
-    /// Compiling took too long.
+    /// The compilation took too long.
     #[error("compiling the component took more than {0:?}; it is too large or too complex for this host")]
     Timeout(Duration),
 }

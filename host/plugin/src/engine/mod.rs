@@ -38,38 +38,44 @@ use crate::package::limits::MAX_MEMORY;
 use crate::package::source::PluginDir;
 use crate::sandbox::store::StoreData;
 
-/// Instances that may be alive at the same time; further calls wait for one. Those that wait for pods which do not answer hold one each: there
-/// are enough for two kinds of which everything hangs, beside the others. One that does not exist takes no memory.
+/// Instances that may be alive at the same time. Further calls wait for one. A call that waits for
+/// a hung pod holds one, so there are enough for two kinds whose pods all hang, in addition to the
+/// others. An unused slot takes no memory.
 const INSTANCES: u32 = 512;
-/// Stack that a guest may use. The rest of a call's stack is for the host functions that it calls.
+/// The stack that a guest may use. The rest of a call's stack is for the host functions that it
+/// calls.
 const GUEST_STACK: usize = 512 << 10;
 const CALL_STACK: usize = 2 << 20;
-/// Memory that a returned slot of the pool keeps, to be cleared by writing to the pages that were used rather than by giving them back:
-/// the next instance then has no page faults, which are most of what an instance costs.
+/// Memory that a returned slot of the pool keeps. Its used pages are overwritten rather than
+/// returned to the system, which spares the next instance the page faults that are most of its
+/// cost.
 const KEEP_RESIDENT: usize = 256 << 10;
 
-/// What the host is told at its start.
+/// The configuration of the host.
 #[derive(Debug, Clone)]
 pub struct HostConfig {
-    /// Where compiled components are kept between starts. Made with mode 0700 where it does not exist; refused where others could write.
+    /// The directory in which compiled components are kept between starts. It is created with mode
+    /// 0700 if it does not exist, and refused if others can write to it.
     pub cache_dir: PathBuf,
-    /// The directory below which `path:` sources are found; none where there is no such directory.
+    /// The directory below which `path:` sources are found. `None` if `path:` sources are not
+    /// served.
     pub plugin_dir: Option<PathBuf>,
-    /// The largest component or chart that is looked at, in bytes.
+    /// The maximum size of a component or chart, in bytes.
     pub max_file: u64,
-    /// How long the compilation of one component may take.
+    /// The time limit of the compilation of one component.
     pub compile_timeout: Duration,
-    /// A program and its first arguments, to which the paths of a component and of the output are appended: it calls [`precompile_file`].
-    /// Compiling in a process of its own keeps the compiler's memory out of this one. None: everything is compiled in this process.
+    /// A program and its first arguments, to which the paths of a component and of the output are
+    /// appended. The program calls [`precompile_file`]. A separate process keeps the compiler's
+    /// memory out of this one. `None` if everything is compiled in this process.
     ///
     /// [`precompile_file`]: PluginHost::precompile_file
     pub precompiler: Option<Vec<PathBuf>>,
-    /// Components of at least this many bytes are compiled by the `precompiler`, if there is one.
+    /// The size in bytes from which components are compiled by the `precompiler`, if there is one.
     pub precompile_from: u64,
 }
 
 impl HostConfig {
-    /// The defaults, with this cache directory.
+    /// Returns the defaults with this cache directory.
     pub fn new(cache_dir: impl Into<PathBuf>) -> Self {
         Self {
             cache_dir: cache_dir.into(),
@@ -82,16 +88,16 @@ impl HostConfig {
     }
 }
 
-/// Loads plugins. Cheap to clone; all clones are the same host.
+/// Loads plugins. It is cheap to clone, and all clones are the same host.
 #[derive(Clone)]
 pub struct PluginHost {
     pub(crate) engine: Arc<PluginEngine>,
 }
 
-/// What all plugins share.
+/// The wasmtime engine, and everything else that all plugins share.
 pub struct PluginEngine {
     pub wasmtime: Engine,
-    /// Every interface of the WIT; whatever else a component imports is added to a copy.
+    /// Has every interface of the WIT. Other imports of a component are added to a copy.
     pub linker: Linker<StoreData>,
     /// One permit for each slot of the pool.
     pub slots: Arc<Semaphore>,
@@ -99,12 +105,16 @@ pub struct PluginEngine {
     pub cache: Cache,
     pub plugin_dir: Option<PluginDir>,
     pub config: HostConfig,
-    /// One compilation at a time: they are long, and take many times the component's size in memory.
+    /// One permit, because a compilation is long and takes many times the component's size in
+    /// memory.
     pub compiling: Semaphore,
 }
 
 impl PluginHost {
-    /// Sets up the engine. Takes a few milliseconds.
+    /// Sets up the engine, which takes a few milliseconds.
+    ///
+    /// # Errors
+    /// A directory cannot be used, or wasmtime refuses its configuration.
     pub fn new(config: HostConfig) -> Result<Self, HostError> {
         let wasmtime = new_engine()?;
         let failed = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
@@ -134,13 +144,17 @@ impl PluginHost {
         Ok(Self { engine: Arc::new(engine) })
     }
 
-    /// Instances that are alive now, for metrics.
+    /// Returns the number of instances that are alive, for metrics.
     pub fn instances(&self) -> usize {
         (INSTANCES as usize).saturating_sub(self.engine.slots.available_permits())
     }
 
-    /// Compiles the component in one file into another, with the configuration of every host of this version: the whole work of a
-    /// `precompiler`. The input has been checked by the host that asks for it.
+    /// Compiles the component in one file into another, with the configuration of every host of
+    /// this version. This is the whole work of a `precompiler`. The calling host has checked the
+    /// input.
+    ///
+    /// # Errors
+    /// A file cannot be read or written, or the component cannot be compiled.
     pub fn precompile_file(component: &std::path::Path, output: &std::path::Path) -> Result<(), HostError> {
         let failed = |reason: String| HostError::Compile {
             path: component.to_owned(),
@@ -161,7 +175,7 @@ fn new_engine() -> Result<Engine, HostError> {
     match Engine::new(&config) {
         Ok(engine) => Ok(engine),
         Err(error) => {
-            // The pool reserves two terabytes of address space, which a limit on it (`ulimit -v`) forbids.
+            // The pool reserves two terabytes of address space, which `ulimit -v` can forbid.
             tracing::warn!(
                 error = format!("{error:#}"),
                 "no pool of instances; starting an instance takes longer"
@@ -178,11 +192,13 @@ fn config() -> Config {
         .epoch_interruption(true)
         .max_wasm_stack(GUEST_STACK)
         .async_stack_size(CALL_STACK)
-        // What no toolchain for this world produces is left out of what must be trusted.
+        // Features that no toolchain for this world uses are disabled, so that they need not be
+        // trusted.
         .wasm_memory64(false)
         .wasm_relaxed_simd(false)
         .wasm_custom_page_sizes(false)
-        // Traps name functions; their offsets would double the size of compiled code in memory.
+        // Traps name functions. Code offsets as well would double the size of compiled code in
+        // memory.
         .generate_address_map(false)
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(8));
     config
@@ -197,7 +213,7 @@ fn pool() -> PoolingAllocationConfig {
         .total_stacks(INSTANCES)
         .max_memory_size(usize::try_from(MAX_MEMORY).unwrap_or(usize::MAX))
         .max_unused_warm_slots(16)
-        // Which pages those are, Linux tells from 6.7 on.
+        // Linux reports the used pages since 6.7.
         .pagemap_scan(Enabled::Auto)
         .linear_memory_keep_resident(KEEP_RESIDENT)
         .table_keep_resident(KEEP_RESIDENT)

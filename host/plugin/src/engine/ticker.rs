@@ -1,4 +1,4 @@
-//! The time of the engine, by which a guest's own time is limited.
+//! Advances the engine's epoch, by which a guest's own time is limited.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use wasmtime::EngineWeak;
 
-/// The precision of the limit on a guest's own time, and how long a guest may keep a worker thread to itself.
+/// The precision of the limit on a guest's own time, and the time for which a guest can keep a
+/// worker thread to itself.
 const TICK: Duration = Duration::from_millis(10);
-/// Ticks without any call after which the ticker sleeps until the next one.
+/// Ticks without a call after which the ticker sleeps until the next call.
 const IDLE_TICKS: u32 = 100;
 
-/// The thread that lets the engine's time pass. It ends with the engine, and sleeps while no guest runs.
+/// The thread that advances the engine's epoch. It ends with the engine, and sleeps while no guest
+/// runs.
 pub struct Ticker {
     state: Arc<TickerState>,
     thread: Option<Thread>,
@@ -37,7 +39,11 @@ impl Ticker {
         let thread = match spawned {
             Ok(handle) => Some(handle.thread().clone()),
             Err(error) => {
-                tracing::error!(%error, "the ticker's thread did not start: the limit on plugins' time cannot be kept, only their deadline");
+                tracing::error!(
+                    %error,
+                    "the ticker's thread did not start: the limit on plugins' time cannot be enforced, \
+                     only their deadline"
+                );
                 None
             }
         };
@@ -68,7 +74,7 @@ impl Drop for Ticker {
     }
 }
 
-/// A call that is running.
+/// Marks a call as running while it exists.
 pub struct Running<'a> {
     state: &'a TickerState,
 }
@@ -89,7 +95,8 @@ fn tick(engine: &EngineWeak, state: &TickerState) {
         idle = if state.active.load(Ordering::SeqCst) == 0 { idle + 1 } else { 0 };
         if idle >= IDLE_TICKS {
             state.asleep.store(true, Ordering::SeqCst);
-            // A call that began before the line above is seen here; one that begins after it wakes the thread.
+            // A call that began before the line above is seen here. A call that begins after it
+            // wakes the thread.
             while state.active.load(Ordering::SeqCst) == 0 {
                 thread::park();
             }

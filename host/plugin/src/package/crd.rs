@@ -5,21 +5,24 @@ use std::io::Read;
 use flate2::read::GzDecoder;
 use wasmparser::{Encoding, Parser, Payload};
 
-/// The custom section of a component that holds its CRDs, as gzipped JSON, one after the other.
+/// The custom section of a component that holds its CRDs, as concatenated JSON documents, gzipped.
 pub const CRD_SECTION: &str = "wasser:crd";
-/// The largest section, in bytes of JSON; an API server takes 1.5 MiB for each.
+/// The maximum size of the section, in bytes of JSON. An API server accepts 1.5 MiB per CRD.
 const MAX_CRD: u64 = 4 << 20;
 
-/// Why a package has no CRD to show.
+/// Why the CRDs of a package cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum CrdError {
-    /// There is no such section.
+    /// The component has no such section.
     #[error("the component has no custom section `{CRD_SECTION}`; a package made by `cargo xtask guests` has one")]
     Missing,
-    /// A core module.
-    #[error("this is a core WebAssembly module, not a component; make a component of it with `wasm-tools component new`")]
+    /// The file is a core module.
+    #[error(
+        "this is a core WebAssembly module, not a component; make a component of it with `wasm-tools component \
+         new`"
+    )]
     NotComponent,
-    /// Not WebAssembly.
+    /// The file is not WebAssembly.
     #[error("this is not a WebAssembly binary: {0}")]
     NotWasm(String),
     /// The section does not hold gzipped JSON of a sensible size.
@@ -27,11 +30,15 @@ pub enum CrdError {
     Invalid(String),
 }
 
-/// The CRDs in a component, as JSON; the first is that of the kind that the plugin serves. Nothing of the component is compiled or run.
+/// Returns the CRDs in a component, as JSON. The first one belongs to the kind that the plugin
+/// serves. The component is neither compiled nor run.
+///
+/// # Errors
+/// The file is not a component, or has no valid section with CRDs.
 pub fn crds(component: &[u8]) -> Result<Vec<serde_json::Value>, CrdError> {
     for (index, payload) in Parser::new(0).parse_all(component).enumerate() {
         let payload = payload.map_err(|error| CrdError::NotWasm(error.to_string()))?;
-        // A component begins like a module, and has modules inside.
+        // A component begins like a module, and contains modules.
         if let (
             0,
             Payload::Version {
@@ -100,7 +107,7 @@ mod tests {
     #[case::bomb(component(CRD_SECTION, &vec![b' '; 5 << 20]), "it is larger")]
     #[case::module(b"\0asm\x01\0\0\0".to_vec(), "core WebAssembly module, not a component")]
     #[case::not_wasm(b"hello".to_vec(), "this is not a WebAssembly binary")]
-    fn what_has_none_says_so(#[case] component: Vec<u8>, #[case] message: &str) {
+    fn a_file_without_crds_is_refused(#[case] component: Vec<u8>, #[case] message: &str) {
         let refused = crds(&component).unwrap_err().to_string();
         assert!(refused.contains(message), "{refused}");
     }

@@ -1,4 +1,4 @@
-//! What a plugin says about itself, and whether it can be true.
+//! Checks what a plugin says about itself.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,11 @@ use wasser_api::text::bounded;
 use crate::bindings::types::{Description, Role};
 use crate::package::grants::{GrantError, Grants};
 
-/// The longest value of a field in a message; longer ones lose their middle.
+/// The maximum length of a field's value in a message. A longer value loses its middle.
 const SHOWN: usize = 100;
 
-/// The kinds of the group that are not runtimes: the host's own, data operations, and what runtimes are described by.
+/// The kinds of the group that are not runtimes: Datasets, data operations, and objects that
+/// describe runtimes.
 const RESERVED: [(&str, &str); 8] = [
     ("Dataset", "datasets"),
     ("DataLoad", "dataloads"),
@@ -25,32 +26,33 @@ const RESERVED: [(&str, &str); 8] = [
 /// A description that the host cannot work with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DescriptionError {
-    /// The plugin serves another kind than the registration says.
+    /// The plugin serves a different kind than the registration says.
     #[error(
-        "the plugin serves {serves}, and plugin.yaml registers it for {registered}; correct `runtime` in plugin.yaml, or register another component"
+        "the plugin serves {serves}, and plugin.yaml registers it for {registered}; correct `runtime` in plugin.yaml, \
+         or register another component"
     )]
     OtherKind {
-        /// What `describe` answers.
+        /// The kind that `describe` returns.
         serves: String,
-        /// What the registration says.
+        /// The kind in the registration.
         registered: String,
     },
-    /// A field that cannot be right.
-    #[error("the plugin's `describe` answers {field} = `{value}`, which must be {rule}")]
+    /// A field has a value that the host cannot work with.
+    #[error("the plugin's `describe` returns {field} = `{value}`, which must be {rule}")]
     Field {
         /// The field.
         field: String,
         /// Its value.
         value: String,
-        /// What it must be.
+        /// The rule for it.
         rule: &'static str,
     },
-    /// A capability that cannot be wanted.
-    #[error("the plugin's `describe` wants what it cannot have: {0}")]
+    /// The plugin declares a capability or a scope that does not exist.
+    #[error("the plugin's `describe` returns `wants` that are not valid: {0}")]
     Want(#[from] GrantError),
 }
 
-/// Checks a description, and gives what it declares.
+/// Checks a description and returns the capabilities that it declares.
 pub fn check(description: &Description, registered: &str) -> Result<Grants, DescriptionError> {
     if description.kind != registered {
         return Err(DescriptionError::OtherKind {
@@ -188,7 +190,8 @@ fn is_label(text: &str) -> bool {
 }
 
 fn is_kind(text: &str) -> bool {
-    text.len() <= 63 && text.starts_with(|c: char| c.is_ascii_uppercase()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    let is_alphanumeric = text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    text.len() <= 63 && text.starts_with(|c: char| c.is_ascii_uppercase()) && is_alphanumeric
 }
 
 fn is_word(text: &str) -> bool {
@@ -230,22 +233,52 @@ pub(crate) mod tests {
     type Change = fn(&mut Description);
 
     #[rstest::rstest]
-    #[case(|d: &mut Description| d.kind = "OtherRuntime".to_owned(), "the plugin serves OtherRuntime, and plugin.yaml registers it for DemoRuntime")]
-    #[case(|d: &mut Description| d.plural = "Demo Runtimes".to_owned(), "plural = `Demo Runtimes`, which must be the plural")]
-    #[case(|d: &mut Description| d.plural = "datasets".to_owned(), "plural = `datasets`, which must be the plural of a kind of runtime; this one is not")]
-    #[case(|d: &mut Description| d.plural = "x".repeat(1 << 20), "xxxx`, which must be the plural of the kind in lower case")]
+    #[case(
+        |d: &mut Description| d.kind = "OtherRuntime".to_owned(),
+        "the plugin serves OtherRuntime, and plugin.yaml registers it for DemoRuntime",
+    )]
+    #[case(
+        |d: &mut Description| d.plural = "Demo Runtimes".to_owned(),
+        "plural = `Demo Runtimes`, which must be the plural",
+    )]
+    #[case(
+        |d: &mut Description| d.plural = "datasets".to_owned(),
+        "plural = `datasets`, which must be the plural of a kind of runtime; this one is not",
+    )]
+    #[case(
+        |d: &mut Description| d.plural = "x".repeat(1 << 20),
+        "xxxx`, which must be the plural of the kind in lower case",
+    )]
     #[case(|d: &mut Description| d.engine = "a/b".to_owned(), "engine = `a/b`, which must be a DNS label")]
-    #[case(|d: &mut Description| d.implementation = Some("A".to_owned()), "implementation = `A`, which must be a DNS label")]
-    #[case(|d: &mut Description| d.fuse.mount_type = "a b".to_owned(), "fuse.mount-type = `a b`, which must be one word")]
-    #[case(|d: &mut Description| d.fuse.directory = "..".to_owned(), "fuse.directory = `..`, which must be the name of one directory")]
-    #[case(|d: &mut Description| d.roles[0].name = "queen".to_owned(), "roles[queen].name = `queen`, which must be `master`, `worker` or `fuse`")]
+    #[case(
+        |d: &mut Description| d.implementation = Some("A".to_owned()),
+        "implementation = `A`, which must be a DNS label",
+    )]
+    #[case(
+        |d: &mut Description| d.fuse.mount_type = "a b".to_owned(),
+        "fuse.mount-type = `a b`, which must be one word",
+    )]
+    #[case(
+        |d: &mut Description| d.fuse.directory = "..".to_owned(),
+        "fuse.directory = `..`, which must be the name of one directory",
+    )]
+    #[case(
+        |d: &mut Description| d.roles[0].name = "queen".to_owned(),
+        "roles[queen].name = `queen`, which must be `master`, `worker` or `fuse`",
+    )]
     #[case(|d: &mut Description| d.roles[0].workload = "Pod".to_owned(), "roles[worker].workload = `Pod`")]
     #[case(|d: &mut Description| d.roles[0].suffix = "worker".to_owned(), "roles[worker].suffix = `worker`")]
     #[case(|d: &mut Description| d.roles[0].replicas = Some("spec".to_owned()), "roles[worker].replicas = `spec`")]
-    #[case(|d: &mut Description| d.roles.push(d.roles[0].clone()), "roles.name = `worker`, which must be the name of one role only")]
-    #[case(|d: &mut Description| d.wants[0].scope = vec!["fuse".to_owned()], "wants.scope = `fuse`, which must be a role of `roles`")]
+    #[case(
+        |d: &mut Description| d.roles.push(d.roles[0].clone()),
+        "roles.name = `worker`, which must be the name of one role only",
+    )]
+    #[case(
+        |d: &mut Description| d.wants[0].scope = vec!["fuse".to_owned()],
+        "wants.scope = `fuse`, which must be a role of `roles`",
+    )]
     #[case(|d: &mut Description| d.wants[0].capability = "root".to_owned(), "there is no capability `root`")]
-    fn what_cannot_be_true_is_refused(#[case] change: Change, #[case] message: &str) {
+    fn an_invalid_description_is_refused(#[case] change: Change, #[case] message: &str) {
         let mut description = good();
         change(&mut description);
         let refused = check(&description, "DemoRuntime").unwrap_err().to_string();
@@ -266,7 +299,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_good_one_gives_its_wants() {
+    fn a_good_description_returns_its_wants() {
         assert_eq!(check(&good(), "DemoRuntime").unwrap().to_string(), "exec [worker]");
     }
 }

@@ -1,11 +1,11 @@
-//! sha256 digests, written `sha256:<64 hex digits>`.
+//! SHA-256 digests, written `sha256:<64 hex digits>`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
 
-/// The sha256 digest of a component or chart.
+/// The SHA-256 digest of a component or chart.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);
 
@@ -15,17 +15,17 @@ pub struct Digest([u8; 32]);
 pub struct DigestError(String);
 
 impl Digest {
-    /// The digest of these bytes.
+    /// Returns the digest of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// The hexadecimal digits alone.
+    /// Returns the hexadecimal digits without the algorithm.
     pub fn hex(&self) -> String {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Enough of the digest to recognise it in a message: `sha256:0123456789ab`.
+    /// Returns enough of the digest to recognise it in a message: `sha256:0123456789ab`.
     pub fn short(&self) -> String {
         self.to_string().chars().take("sha256:".len() + 12).collect()
     }
@@ -49,7 +49,7 @@ impl FromStr for Digest {
     fn from_str(text: &str) -> Result<Self, DigestError> {
         let wrong = || DigestError(text.to_owned());
         let digits = text.strip_prefix("sha256:").ok_or_else(wrong)?;
-        // `from_str_radix` would take a sign, which no digest has.
+        // `from_str_radix` would accept a sign, which is not part of a digest.
         if digits.len() != 64 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return Err(wrong());
         }
@@ -78,7 +78,7 @@ mod tests {
     #[case::short("sha256:0123")]
     #[case::not_hexadecimal("sha256:zz23456789012345678901234567890123456789012345678901234567890123")]
     #[case::sign("sha256:+123456789012345678901234567890123456789012345678901234567890123")]
-    fn what_is_not_a_digest_is_refused(#[case] text: &str) {
+    fn a_malformed_digest_is_refused(#[case] text: &str) {
         assert_eq!(text.parse::<Digest>(), Err(DigestError(text.to_owned())));
     }
 }

@@ -1,4 +1,4 @@
-//! Capabilities: what a plugin declares that it wants, what the administrator gives, and what therefore holds.
+//! Capabilities: declared by the plugin, given by the administrator, and effective if both agree.
 
 use std::collections::BTreeSet;
 
@@ -6,27 +6,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::bindings::types::Want;
 
-/// Names of the capabilities, for messages.
+/// The names of the capabilities, for messages.
 const CAPABILITIES: &str = "exec, http, secrets, objects, ports, state, events, kinds, privileged";
 
-/// A set of capabilities. By default, none.
+/// A set of capabilities. Empty by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Grants {
-    /// Roles in whose pods commands may be run.
+    /// Roles in whose pods the plugin may run commands.
     pub exec: BTreeSet<String>,
-    /// `role:port` pairs that GET requests may be made to; the port may be `*`.
+    /// `role:port` pairs to which the plugin may send GET requests. The port can be `*`.
     pub http: BTreeSet<String>,
-    /// Whether Secrets of the runtime's namespace may be read.
+    /// Whether the plugin may read Secrets of the runtime's namespace.
     pub secrets: bool,
-    /// Kinds of objects of the runtime's namespace that may be read; `Kind@/spec/field` is the one object of the whole cluster that the
-    /// runtime names in that field.
+    /// Kinds of objects that the plugin may read in the runtime's namespace. `Kind@/spec/field` is
+    /// the one object of the cluster that the runtime names in that field.
     pub objects: BTreeSet<String>,
-    /// Whether host ports may be allocated.
+    /// Whether the plugin may allocate host ports.
     pub ports: bool,
-    /// Whether a few KiB may be kept between calls.
+    /// Whether the plugin may keep a few KiB between calls.
     pub state: bool,
-    /// Whether events may be published on the runtime.
+    /// Whether the plugin may publish events on the runtime.
     pub events: bool,
     /// Kinds of objects that the chart may render.
     pub kinds: BTreeSet<String>,
@@ -40,19 +40,25 @@ pub enum GrantError {
     /// There is no such capability.
     #[error("there is no capability `{0}`; the capabilities are {CAPABILITIES}")]
     Unknown(String),
-    /// A scope of `http` that is not a role and a port.
+    /// A scope of `http` is not a role and a port.
     #[error("`{0}` in `http` is not of the form `role:port`, with a number or `*` as the port")]
     HttpScope(String),
-    /// A scope of `objects` that is neither a kind nor a kind and a pointer.
-    #[error("`{0}` in `objects` is neither a kind nor of the form `Kind@/spec/field`, with a JSON pointer to a field of the runtime")]
+    /// A scope of `objects` is neither a kind nor a kind and a pointer.
+    #[error(
+        "`{0}` in `objects` is neither a kind nor of the form `Kind@/spec/field`, with a JSON pointer to a field of \
+         the runtime"
+    )]
     ObjectScope(String),
-    /// Secrets can only be read through the capability that is named after them.
+    /// A scope of `objects` names Secrets, which have a capability for themselves.
     #[error("`objects` cannot name Secret: reading secrets is the capability `secrets`")]
     SecretObject,
 }
 
 impl Grants {
-    /// What a description asks for.
+    /// Returns the capabilities that a description asks for.
+    ///
+    /// # Errors
+    /// A capability does not exist, or its scope has no meaning.
     pub fn wanted(wants: &[Want]) -> Result<Self, GrantError> {
         let mut grants = Self::default();
         for want in wants {
@@ -74,7 +80,10 @@ impl Grants {
         Ok(grants)
     }
 
-    /// Refuses scopes that cannot mean anything.
+    /// Refuses scopes without a meaning.
+    ///
+    /// # Errors
+    /// Names the first such scope and the form that it must have.
     pub fn validate(&self) -> Result<(), GrantError> {
         for scope in &self.http {
             let valid = scope
@@ -99,7 +108,8 @@ impl Grants {
         Ok(())
     }
 
-    /// What both sets hold: a grant is effective only if the plugin declares it and the administrator gives it.
+    /// Returns the capabilities that are in both sets. A grant is effective only if the plugin
+    /// declares it and the administrator gives it.
     pub fn intersect(&self, other: &Self) -> Self {
         let both = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.intersection(b).cloned().collect();
         let mut http: BTreeSet<String> = self.http.iter().filter(|scope| covers(&other.http, scope)).cloned().collect();
@@ -117,12 +127,13 @@ impl Grants {
         }
     }
 
-    /// What this set holds and the other does not.
+    /// Returns the capabilities that are in this set and not in the other one.
     pub fn without(&self, other: &Self) -> Self {
         let only = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect();
         Self {
             exec: only(&self.exec, &other.exec),
-            // A scope that the other set narrows to one port still holds there, and is not missing.
+            // A scope that the other set narrows to one port is still effective for that port, so
+            // it is not missing.
             http: self
                 .http
                 .iter()
@@ -139,29 +150,30 @@ impl Grants {
         }
     }
 
-    /// Whether nothing is granted.
+    /// Returns whether nothing is granted.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether commands may be run in pods of this role.
+    /// Returns whether the plugin may run commands in pods of this role.
     pub fn allows_exec(&self, role: &str) -> bool {
         self.exec.contains(role)
     }
 
-    /// Whether GET requests may be made to this port of pods of this role.
+    /// Returns whether the plugin may send GET requests to this port of this role's pods.
     pub fn allows_http(&self, role: &str, port: u16) -> bool {
         covers(&self.http, &format!("{role}:{port}"))
     }
 
-    /// Whether any port of this role's pods may be reached.
+    /// Returns whether the plugin may send GET requests to any port of this role's pods.
     pub fn allows_some_http(&self, role: &str) -> bool {
         self.http
             .iter()
             .any(|scope| scope.split_once(':').is_some_and(|(granted, _)| granted == role))
     }
 
-    /// The kinds of objects of the whole cluster that runtimes name, each with the JSON pointer to the field that names one.
+    /// Returns the kinds of cluster objects that a runtime can name, each with the JSON pointer to
+    /// the naming field.
     pub fn named_objects(&self) -> impl Iterator<Item = (&str, &str)> {
         self.objects.iter().filter_map(|scope| scope.split_once('@'))
     }
@@ -172,12 +184,12 @@ impl Grants {
     }
 }
 
-/// Whether a set of `role:port` scopes holds this one, directly or by a `*`.
+/// Returns whether a set of `role:port` scopes contains this one, directly or through a `*`.
 fn covers(scopes: &BTreeSet<String>, scope: &str) -> bool {
     scopes.contains(scope) || scope.split_once(':').is_some_and(|(role, _)| scopes.contains(&format!("{role}:*")))
 }
 
-/// Whether a set of `role:port` scopes holds some port of this `role:*`.
+/// Returns whether a set of `role:port` scopes contains some port of this `role:*`.
 fn narrowed(scopes: &BTreeSet<String>, scope: &str) -> bool {
     scope
         .strip_suffix('*')
@@ -185,10 +197,12 @@ fn narrowed(scopes: &BTreeSet<String>, scope: &str) -> bool {
 }
 
 impl std::fmt::Display for Grants {
-    /// As it is written in a registration: `exec [fuse, worker], http [worker:9567], privileged`; `none` where nothing is granted.
+    /// Writes the grants like a registration: `exec [fuse, worker], http [worker:9567],
+    /// privileged`; `none` if nothing is granted.
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let list = |name: &str, set: &BTreeSet<String>| {
-            (!set.is_empty()).then(|| format!("{name} [{}]", set.iter().map(String::as_str).collect::<Vec<_>>().join(", ")))
+            let scopes: Vec<&str> = set.iter().map(String::as_str).collect();
+            (!set.is_empty()).then(|| format!("{name} [{}]", scopes.join(", ")))
         };
         let flag = |name: &str, on: bool| on.then(|| name.to_owned());
         let parts: Vec<String> = [
@@ -260,7 +274,7 @@ mod tests {
     #[case::secret("objects", "Secret", "reading secrets is the capability `secrets`")]
     #[case::named_secret("objects", "Secret@/spec/secret", "reading secrets is the capability `secrets`")]
     #[case::no_pointer("objects", "Profile@spec", "`Profile@spec` in `objects` is neither a kind nor of the form")]
-    fn what_cannot_be_wanted_is_refused(#[case] capability: &str, #[case] scope: &str, #[case] message: &str) {
+    fn an_invalid_capability_is_refused(#[case] capability: &str, #[case] scope: &str, #[case] message: &str) {
         let want = Want {
             capability: capability.to_owned(),
             scope: vec![scope.to_owned()],

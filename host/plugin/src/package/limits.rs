@@ -1,15 +1,16 @@
-//! What one call of a plugin may use.
+//! The limits of one call to a plugin.
 
 use std::time::Duration;
 
 use kube_quantity::ParsedQuantity;
 use serde::{Deserialize, Serialize};
 
-/// The most memory that a registration may ask for, in bytes: the size of a slot in the pool of linear memories.
+/// The maximum memory that a registration can ask for, in bytes: the size of a slot in the pool of
+/// linear memories.
 pub const MAX_MEMORY: u64 = 512 << 20;
-/// The longest deadline.
+/// The maximum deadline.
 const MAX_DEADLINE: Duration = Duration::from_secs(24 * 3600);
-/// The largest output, in bytes.
+/// The maximum output, in bytes.
 const MAX_OUTPUT: u64 = 16 << 20;
 
 /// The limits of one call.
@@ -17,18 +18,19 @@ const MAX_OUTPUT: u64 = 16 << 20;
 pub struct Limits {
     /// Bytes of linear memory, over all memories of the component. Default 64 MiB.
     pub memory: u64,
-    /// Time that the guest's own code may run, not counting what it waits for. Default 500 ms.
+    /// Time that the guest's own code may run, without the time in which it waits. Default 500 ms.
     pub cpu: Duration,
-    /// Time from the start of a call to its end, waiting included. Default 30 s.
+    /// Time from the start of a call to its end, including waiting. Default 30 s.
     pub deadline: Duration,
-    /// The same for the methods that may take long, which the host runs as tasks of their own: `sync-metadata` and `storage-stats`.
-    /// Default 30 min.
+    /// The same for the slow methods `sync-metadata` and `storage-stats`, which the host runs as
+    /// separate tasks. Default 30 min.
     pub task_deadline: Duration,
-    /// Bytes that a call may return, and that a command or a request made by it may give back. Default 1 MiB.
+    /// Bytes that a call may return, and that a command or a request of it may return. Default 1
+    /// MiB.
     pub output: usize,
-    /// Lines that a call may log; more are counted and dropped.
+    /// Lines that a call may log. Further lines are counted and dropped.
     pub log_lines: u32,
-    /// Calls that it may make to the host.
+    /// Calls to the host that a call may make.
     pub host_calls: u32,
 }
 
@@ -46,33 +48,33 @@ impl Default for Limits {
     }
 }
 
-/// A limit that cannot be set.
+/// Why a limit cannot be set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LimitError {
-    /// Not a quantity.
+    /// The text is not a quantity.
     #[error("limits.{name}: `{text}` is not a quantity of bytes; write it like `64Mi`")]
     Size {
         /// The limit.
         name: &'static str,
-        /// What stands there.
+        /// The text as written.
         text: String,
     },
-    /// Not a duration.
+    /// The text is not a duration.
     #[error("limits.{name}: `{text}` is not a duration; write it like `500ms`, `30s` or `2m`")]
     Time {
         /// The limit.
         name: &'static str,
-        /// What stands there.
+        /// The text as written.
         text: String,
     },
-    /// Out of the range that the host can keep.
+    /// The value is outside the range that the host can enforce.
     #[error("limits.{name}: `{text}` is out of range; it must be more than zero and at most {most}")]
     Range {
         /// The limit.
         name: &'static str,
-        /// What stands there.
+        /// The text as written.
         text: String,
-        /// The most that may stand there.
+        /// The maximum.
         most: String,
     },
 }
@@ -89,7 +91,10 @@ pub struct LimitTexts {
 }
 
 impl LimitTexts {
-    /// The limits, with the defaults for what is not set.
+    /// Returns the limits, with defaults for those that are not set.
+    ///
+    /// # Errors
+    /// A limit cannot be set; the message names it and its form.
     pub fn parse(&self) -> Result<Limits, LimitError> {
         let mut limits = Limits::default();
         if let Some(text) = &self.memory {
@@ -130,7 +135,7 @@ fn size(name: &'static str, text: &str, most: u64, most_text: &str) -> Result<u6
     Ok(bytes as u64)
 }
 
-/// Durations as Kubernetes' own configuration files have them, one number and one unit.
+/// Parses a duration of one number and one unit, as in Kubernetes' configuration files.
 fn time(name: &'static str, text: &str) -> Result<Duration, LimitError> {
     let wrong = || LimitError::Time {
         name,
@@ -166,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_set_has_its_default() {
+    fn a_limit_that_is_not_set_has_its_default() {
         assert_eq!(parse("{}").unwrap(), Limits::default());
         let limits = parse("{memory: 1.5Mi, cpu: 50ms, deadline: 2m, output: 10k}").unwrap();
         assert_eq!((limits.memory, limits.output), (1_572_864, 10_000));
@@ -184,7 +189,7 @@ mod tests {
     #[case("{cpu: 5h}", "limits.cpu: `5h` is not a duration")]
     #[case("{deadline: 0s}", "limits.deadline: `0s` is out of range")]
     #[case("{fuel: 5}", "unknown field `fuel`")]
-    fn what_cannot_be_a_limit_is_refused(#[case] yaml: &str, #[case] message: &str) {
+    fn an_invalid_limit_is_refused(#[case] yaml: &str, #[case] message: &str) {
         let refused = parse(yaml).unwrap_err();
         assert!(refused.contains(message), "{refused}");
     }

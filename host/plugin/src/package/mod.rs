@@ -6,9 +6,9 @@
 //! the same words.
 //!
 //! # Untrusted input
-//! Sizes are checked before contents, and a component is validated as a whole before any part of
-//! it is interpreted (`world.rs`). A path never leaves the plugin directory (`source.rs`). A text
-//! that comes from a component is shortened before it is shown (`description.rs`).
+//! Sizes are checked before contents, and a component is validated as a whole before any part of it
+//! is interpreted (`world.rs`). A path never leaves the plugin directory (`source.rs`). A text that
+//! comes from a component is shortened before it is shown (`description.rs`).
 //!
 //! # Both keys
 //! A capability holds only if the plugin declares it and the administrator gives it (`grants.rs`).

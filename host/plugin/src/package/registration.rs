@@ -1,4 +1,4 @@
-//! A registration: the ConfigMap with which an administrator installs a plugin.
+//! Reads a registration: the ConfigMap with which an administrator installs a plugin.
 
 use std::collections::BTreeMap;
 
@@ -12,22 +12,24 @@ use crate::package::grants::{GrantError, Grants};
 use crate::package::limits::{LimitError, LimitTexts, Limits};
 use crate::package::source::Source;
 
-/// The label that makes a ConfigMap of the operator's namespace a registration; its value is `true`.
+/// The label that makes a ConfigMap in the operator's namespace a registration. Its value is
+/// `true`.
 pub const PLUGIN_LABEL: &str = "wasser.fluid.io/plugin";
 /// The key of `data` that describes the plugin.
 pub const PLUGIN_KEY: &str = "plugin.yaml";
 
-/// The most bytes that the API server takes in `data` and `binaryData` of one ConfigMap, all values together.
+/// The maximum total size of the values in `data` and `binaryData` of one ConfigMap that the API
+/// server accepts.
 const CONFIG_MAP_LIMIT: usize = 1 << 20;
 
-/// What an administrator registered.
+/// A plugin as an administrator registered it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Registration {
     /// The ConfigMap's name.
     pub name: String,
     /// The ConfigMap's namespace.
     pub namespace: String,
-    /// When the ConfigMap was created: of two claims on a kind, the older wins.
+    /// When the ConfigMap was created. Of two claims on a kind, the older one wins.
     pub created: Option<Time>,
     /// The kind that the plugin serves: `JuiceFSRuntime`.
     pub runtime: String,
@@ -39,74 +41,79 @@ pub struct Registration {
     pub chart: Source,
     /// Images by role.
     pub images: BTreeMap<String, String>,
-    /// Settings of the installation that the plugin understands.
+    /// Settings of the installation, which the plugin interprets.
     pub settings: BTreeMap<String, String>,
-    /// What the administrator gives.
+    /// The capabilities that the administrator gives.
     pub grants: Grants,
-    /// What a call may use.
+    /// The limits of one call.
     pub limits: Limits,
 }
 
-/// Why a ConfigMap is no registration.
+/// Why a ConfigMap is not a registration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RegistrationError {
     /// The ConfigMap has no name or namespace.
     #[error("the ConfigMap has no {0}")]
     Incomplete(&'static str),
-    /// There is no `plugin.yaml`.
-    #[error("the ConfigMap has no key `plugin.yaml` in `data`; it must describe the plugin (runtime, component, digest, chart)")]
+    /// The ConfigMap has no `plugin.yaml`.
+    #[error(
+        "the ConfigMap has no key `plugin.yaml` in `data`; it must describe the plugin (runtime, component, digest, \
+         chart)"
+    )]
     NoPluginYaml,
-    /// `plugin.yaml` is not YAML of the right shape; the parser names the field.
+    /// `plugin.yaml` does not have the right shape. The parser names the field.
     #[error("plugin.yaml: {0}")]
     Yaml(String),
-    /// A source in a registry.
+    /// A source is in a registry.
     #[error(
-        "plugin.yaml: {field}.oci: sources in OCI registries are not supported yet; use `inline` with `binaryData`, or `path` below the plugin directory"
+        "plugin.yaml: {field}.oci: sources in OCI registries are not supported yet; use `inline` with `binaryData`, or \
+         `path` below the plugin directory"
     )]
     Oci {
         /// `component` or `chart`.
         field: &'static str,
     },
-    /// Not exactly one source.
+    /// There is not exactly one source.
     #[error("plugin.yaml: {field}: exactly one of `inline`, `path` and `oci` must be set")]
     OneSource {
         /// `component` or `chart`.
         field: &'static str,
     },
-    /// A key that `binaryData` does not have.
+    /// `binaryData` does not have this key.
     #[error("plugin.yaml: {field}.inline: the ConfigMap has no key `{key}` in `binaryData`; it has {there}")]
     NoSuchKey {
         /// `component` or `chart`.
         field: &'static str,
         /// The key.
         key: String,
-        /// The keys that are there.
+        /// The keys that exist.
         there: String,
     },
-    /// Not a digest.
+    /// The digest is malformed.
     #[error("plugin.yaml: digest: {0}")]
     Digest(#[from] DigestError),
-    /// A grant that cannot be given.
+    /// A capability cannot be given.
     #[error("plugin.yaml: grants: {0}")]
     Grant(#[from] GrantError),
-    /// A limit that cannot be kept.
+    /// A limit cannot be set.
     #[error("plugin.yaml: {0}")]
     Limit(#[from] LimitError),
-    /// The API server does not take it.
+    /// The ConfigMap is larger than the API server accepts.
     #[error(
-        "the ConfigMap has {size} bytes in `data` and `binaryData`, and the API server takes {CONFIG_MAP_LIMIT} of one object; make the \
-         component smaller, or put it below the operator's plugin directory and name it with `path` instead of `inline`"
+        "the ConfigMap has {size} bytes in `data` and `binaryData`, and the API server accepts {CONFIG_MAP_LIMIT} per \
+         object; make the component smaller, or put it below the operator's plugin directory and name it with \
+         `path` instead of `inline`"
     )]
     TooLarge {
-        /// Bytes of all values together.
+        /// The total size of all values in bytes.
         size: usize,
     },
 }
 
-/// Checks that the API server takes a ConfigMap of this size.
+/// Checks that the API server accepts a ConfigMap of this size.
 ///
 /// # Errors
-/// It is too large.
+/// The ConfigMap is too large.
 pub fn check_size(map: &ConfigMap) -> Result<(), RegistrationError> {
     let texts = map.data.iter().flatten().map(|(_, value)| value.len());
     let binaries = map.binary_data.iter().flatten().map(|(_, value)| value.0.len());
@@ -141,7 +148,7 @@ struct SourceYaml {
     oci: Option<String>,
 }
 
-/// A value that people write without quotes, although it is a string to the plugin: `true`, `3`.
+/// A value that people write without quotes although the plugin reads it as a string: `true`, `3`.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Scalar {
@@ -163,7 +170,10 @@ impl From<Scalar> for String {
 }
 
 impl Registration {
-    /// Reads a registration. Nothing is loaded, and nothing but the ConfigMap is looked at.
+    /// Reads a registration. Only the ConfigMap is read, and nothing is loaded.
+    ///
+    /// # Errors
+    /// The ConfigMap is not a registration; the message names the field.
     pub fn parse(map: &ConfigMap) -> Result<Self, RegistrationError> {
         let name = map.metadata.name.clone().ok_or(RegistrationError::Incomplete("name"))?;
         let namespace = map.metadata.namespace.clone().ok_or(RegistrationError::Incomplete("namespace"))?;
@@ -174,7 +184,8 @@ impl Registration {
             .ok_or(RegistrationError::NoPluginYaml)?;
         let yaml: PluginYaml = yaml_serde::from_str(text).map_err(|error| RegistrationError::Yaml(error.to_string()))?;
         yaml.grants.validate()?;
-        let texts = |values: BTreeMap<String, Scalar>| values.into_iter().map(|(key, value)| (key, value.into())).collect();
+        let text = |(key, value): (String, Scalar)| (key, value.into());
+        let texts = |values: BTreeMap<String, Scalar>| values.into_iter().map(text).collect();
         Ok(Self {
             component: source(map, "component", yaml.component)?,
             chart: source(map, "chart", yaml.chart)?,
@@ -190,9 +201,10 @@ impl Registration {
         })
     }
 
-    /// The kind that a ConfigMap claims, as far as it can be read at all.
+    /// Returns the kind that a ConfigMap claims, if it can be read.
     ///
-    /// A registration that a change has broken keeps its claim: its last good plugin serves on.
+    /// A registration keeps its claim while it is broken, because its last good plugin keeps
+    /// serving.
     pub fn claimed_kind(map: &ConfigMap) -> Option<String> {
         #[derive(Deserialize)]
         struct Claimed {

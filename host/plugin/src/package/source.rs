@@ -1,4 +1,5 @@
-//! Where a component or a chart comes from: the ConfigMap itself, or a file below the plugin directory.
+//! Reads a component or a chart from the ConfigMap itself or from a file below the plugin
+//! directory.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -15,10 +16,10 @@ pub struct PluginDir {
     pub path: PathBuf,
 }
 
-/// The bytes of a component or chart, or where to find them.
+/// The bytes of a component or chart, or their place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// In the `binaryData` of the ConfigMap.
+    /// A value in the `binaryData` of the ConfigMap.
     Inline {
         /// The key.
         key: String,
@@ -29,32 +30,33 @@ pub enum Source {
     Path(String),
 }
 
-/// Why a file of the plugin directory could not be had.
+/// Why a file of the plugin directory cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// The host runs without a plugin directory.
     #[error(
-        "`path: {0}` cannot be read: this host has no plugin directory; start it with one (`--plugin-dir`), or put the file into `binaryData` and use `inline`"
+        "`path: {0}` cannot be read: this host has no plugin directory; start it with one (`--plugin-dir`), or put the \
+         file into `binaryData` and use `inline`"
     )]
     NoDirectory(String),
-    /// It does not exist, is no file, or lies outside.
+    /// The file does not exist, is not a regular file, or is outside the directory.
     #[error(
-        "`path: {path}` cannot be read below the plugin directory {}: {reason}; put the file there (where the operator runs in a pod: in an \
-         image that is made from the operator's), or correct `path`",
+        "`path: {path}` cannot be read below the plugin directory {}: {reason}; put the file there (if the \
+         operator runs in a pod: into an image that is built from the operator's), or correct `path`",
         directory.display()
     )]
     Io {
-        /// As the registration has it.
+        /// The path in the registration.
         path: String,
         /// The plugin directory of this host.
         directory: PathBuf,
-        /// The system's words.
+        /// The system's error.
         reason: std::io::Error,
     },
-    /// It is larger than a component or chart may be.
-    #[error("`path: {path}` has more than {limit} bytes, which is the most that a plugin's file may have here")]
+    /// The file is larger than a component or chart may be.
+    #[error("`path: {path}` has more than {limit} bytes, the limit for files of plugins here")]
     TooLarge {
-        /// As the registration has it.
+        /// The path in the registration.
         path: String,
         /// The limit in bytes.
         limit: u64,
@@ -62,7 +64,8 @@ pub enum SourceError {
 }
 
 impl Source {
-    /// The bytes. cap-std refuses every path that leads out of the directory, by `..`, an absolute path or a symbolic link.
+    /// Returns the bytes. cap-std refuses every path that leaves the directory, whether by `..`, an
+    /// absolute path or a symbolic link.
     pub(crate) fn read(&self, directory: Option<&PluginDir>, limit: u64) -> Result<Bytes, SourceError> {
         let path = match self {
             Self::Inline { bytes, .. } => return Ok(bytes.clone()),

@@ -1,4 +1,4 @@
-//! What can be said of a component before it is compiled: whether it is one, and which of the world it exports and imports.
+//! Checks a file before it is compiled: whether it is a component, and what it exports and imports.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,12 +7,12 @@ use wasmparser::{Validator, WasmFeatures};
 use wit_parser::decoding::{DecodedWasm, decode};
 use wit_parser::{Resolve, WorldItem, WorldKey};
 
-/// Versions of `wasser:runtime` that this host serves. Patch versions of each only add interfaces.
+/// Versions of `wasser:runtime` that this host serves. A patch version only adds interfaces.
 pub const SUPPORTED_VERSIONS: &[&str] = &["0.1"];
 
-/// The package of the world, without version.
+/// The package of the world, without its version.
 const PACKAGE: &str = "wasser:runtime/";
-/// The world as released, from which the host's bindings are made.
+/// The world as released, from which the host's bindings are generated.
 const WIT: [(&str, &str); 5] = [
     ("types.wit", include_str!("../../../../wit/types.wit")),
     ("host.wit", include_str!("../../../../wit/host.wit")),
@@ -44,32 +44,38 @@ pub struct World {
 /// Why a file cannot be a plugin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CheckError {
-    /// Larger than the host takes.
-    #[error("the component has {size} bytes, and this host takes at most {limit}")]
+    /// The component is larger than the host accepts.
+    #[error("the component has {size} bytes, and this host accepts at most {limit}")]
     TooLarge {
         /// Its size in bytes.
         size: u64,
         /// The limit in bytes.
         limit: u64,
     },
-    /// Not WebAssembly.
+    /// The file is not WebAssembly.
     #[error("this is not a WebAssembly component: it {0}")]
     NotWasm(String),
-    /// A core module.
+    /// The file is a core module.
     #[error(
-        "this is a core WebAssembly module, not a component; make a component of it with `wasm-tools component new`, or build it with `cargo xtask guests`"
+        "this is a core WebAssembly module, not a component; make a component of it with \
+         `wasm-tools component new`, or build it with `cargo xtask guests`"
     )]
     CoreModule,
-    /// A component that does not validate.
+    /// The component does not validate.
     #[error("the component is not valid: {0}")]
     Invalid(String),
-    /// Built for a world that this host does not serve.
-    #[error("the component was built for wasser:runtime {}, and this host serves {}; build it against a version that the host serves, or update the host", found.join(", "), SUPPORTED_VERSIONS.iter().map(|version| format!("{version}.x")).collect::<Vec<_>>().join(", "))]
+    /// The component was built for a world that this host does not serve.
+    #[error(
+        "the component was built for wasser:runtime {}, and this host serves {}; build it against a version that the \
+         host serves, or update the host",
+        found.join(", "),
+        supported_versions()
+    )]
     WrongVersion {
         /// The versions that it was built for.
         found: Vec<String>,
     },
-    /// A required export is not there.
+    /// The component lacks a required export.
     #[error("the component does not export `wasser:runtime/{0}`, which every runtime plugin must")]
     MissingExport(&'static str),
     /// An exported interface lacks functions.
@@ -83,12 +89,21 @@ pub enum CheckError {
         /// Functions that it must have.
         missing: Vec<String>,
     },
-    /// Imports that the host does not have.
-    #[error("the component imports {}, which this host does not have; a plugin may import the interfaces of wasser:runtime, and wasi, which has nothing behind it", quoted(.0))]
+    /// The component imports interfaces or functions that the host does not have.
+    #[error(
+        "the component imports {}, which this host does not have; a plugin can import the interfaces of \
+         wasser:runtime, and those of wasi, which only link",
+        quoted(.0)
+    )]
     UnknownImports(Vec<String>),
     /// The types of a function differ from the WIT's.
     #[error("the component does not fit the world wasser:runtime: {0}")]
     TypeMismatch(String),
+}
+
+fn supported_versions() -> String {
+    let families: Vec<String> = SUPPORTED_VERSIONS.iter().map(|version| format!("{version}.x")).collect();
+    families.join(", ")
 }
 
 fn quoted(names: &[String]) -> String {
@@ -96,12 +111,15 @@ fn quoted(names: &[String]) -> String {
 }
 
 impl World {
-    /// Whether it does data operations.
+    /// Returns whether the component exports data operations.
     pub fn has_operations(&self) -> bool {
         self.exports.iter().any(|interface| short(&interface.name).0 == Some("operations"))
     }
 
-    /// Looks at a component without compiling it.
+    /// Reads what a component exports and imports, without compiling it.
+    ///
+    /// # Errors
+    /// The file cannot be a plugin for this host.
     pub fn of(component: &[u8], limit: u64) -> Result<Self, CheckError> {
         let size = component.len() as u64;
         if size > limit {
@@ -118,14 +136,16 @@ impl World {
             Some(_) => return Err(CheckError::NotWasm("does not begin with `\\0asm`".to_owned())),
             None => return Err(CheckError::NotWasm(format!("has only {size} bytes"))),
         }
-        // The whole file is validated before anything of it is interpreted.
+        // The whole file is validated before any part of it is interpreted.
         let invalid = |error: &dyn std::fmt::Display| CheckError::Invalid(error.to_string());
         Validator::new_with_features(features())
             .validate_all(component)
             .map_err(|error| invalid(&error))?;
         let (resolve, id) = match decode(component).map_err(|error| invalid(&format!("{error:#}")))? {
             DecodedWasm::Component(resolve, id) => (resolve, id),
-            DecodedWasm::WitPackage(..) => return Err(CheckError::NotWasm("is a WIT package in binary form, without code".to_owned())),
+            DecodedWasm::WitPackage(..) => {
+                return Err(CheckError::NotWasm("is a WIT package in binary form, without code".to_owned()));
+            }
         };
         let Some(found) = resolve.worlds.get(id) else {
             return Err(CheckError::Invalid("it has no world".to_owned()));
@@ -163,7 +183,8 @@ impl World {
         }
         for (name, found) in exported {
             let missing = host.exports.get(name).into_iter().flatten();
-            let missing: Vec<String> = missing.filter(|function| !found.functions.contains(function)).cloned().collect();
+            let is_missing = |function: &&String| !found.functions.contains(function);
+            let missing: Vec<String> = missing.filter(is_missing).cloned().collect();
             if !missing.is_empty() {
                 return Err(CheckError::MissingFunctions {
                     interface: found.name.clone(),
@@ -198,7 +219,8 @@ impl World {
     }
 }
 
-/// What is allowed in a component: what toolchains produce by default. The engine is configured alike.
+/// Returns the features that a component may use: those that toolchains enable by default. The
+/// engine has the same configuration.
 fn features() -> WasmFeatures {
     WasmFeatures::default()
         - WasmFeatures::THREADS
@@ -208,7 +230,8 @@ fn features() -> WasmFeatures {
         - WasmFeatures::CM_ASYNC
 }
 
-/// The interface's own name and version, if it is one of `wasser:runtime`.
+/// Returns the interface's name without its package, and its version, if it belongs to
+/// `wasser:runtime`.
 fn short(name: &str) -> (Option<&str>, Option<&str>) {
     let Some(rest) = name.strip_prefix(PACKAGE) else {
         return (None, None);
@@ -233,7 +256,7 @@ fn interfaces<'a>(resolve: &Resolve, items: impl Iterator<Item = (&'a WorldKey, 
         .collect()
 }
 
-/// The functions of the world's interfaces, by the interfaces' own names.
+/// The functions of the host's own world, by the interfaces' names without their package.
 struct HostWorld {
     exports: BTreeMap<String, Vec<String>>,
     imports: BTreeMap<String, Vec<String>>,
@@ -241,7 +264,7 @@ struct HostWorld {
 
 impl HostWorld {
     fn parse() -> Result<Self, CheckError> {
-        // Cannot fail with a WIT that the bindings were made from.
+        // Cannot fail, because the bindings were generated from the same WIT.
         let failed = |error: &dyn std::fmt::Display| CheckError::TypeMismatch(format!("the host's own WIT: {error}"));
         let mut sources = wit_parser::SourceMap::default();
         for (name, text) in WIT {

@@ -1,4 +1,4 @@
-//! What the host checks in an answer without knowing the runtime.
+//! Checks the answers of methods as far as possible without knowing the runtime.
 
 use serde::de::IgnoredAny;
 use wasser_api::text;
@@ -6,20 +6,21 @@ use wasser_api::text;
 use crate::bindings::types::{Description, Error, StorageStats, UfsChange, UfsUpdate};
 use crate::sandbox::error::{CallError, CallSite};
 
-/// The most bytes of a guest's message to users, and of what it says beside: they are shown in conditions, events and log lines.
+/// The maximum bytes of a guest's message to users, and of other texts in its errors. They are
+/// shown in conditions, events and log lines.
 const MESSAGE: usize = 900;
 const WORDS: usize = 200;
-/// The most cache states, and the most bytes of one: they are shown in statuses.
+/// The maximum number of cache states. They are shown in statuses.
 const STATES: usize = 64;
 
-/// An answer of a method, as far as the host can check it without knowing the runtime.
+/// An answer of a method.
 pub trait Answer {
-    /// What is wrong with it.
+    /// Returns the reason why the answer cannot be used, if there is one.
     fn fault(&self) -> Option<String> {
         None
     }
 
-    /// The same with texts for people of bounded length.
+    /// Returns the answer with the texts for people cut to a bounded length.
     fn bounded(self) -> Self
     where
         Self: Sized,

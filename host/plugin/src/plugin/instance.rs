@@ -1,4 +1,4 @@
-//! One component instance, for one reconcile of one runtime.
+//! Calls a component instance, for one reconcile of one runtime.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,9 +15,11 @@ use crate::sandbox::error::CallError;
 use crate::sandbox::meter::Metered;
 use crate::sandbox::store::{self, StoreData};
 
-/// The methods of a plugin, on a store of its own. No state survives it, so nothing leaks from one runtime to the next.
+/// The methods of a plugin, on a separate store. No state survives it, so nothing leaks from one
+/// runtime to another.
 ///
-/// It is made at the first call, and anew after a call that failed. One method after the other; dropping a call's future ends the guest.
+/// The component is instantiated at the first call, and again after a call that failed. Methods are
+/// called one after the other, and dropping a call's future ends the guest.
 pub struct Instance {
     pre: Arc<PluginPre>,
     scope: Arc<Scope>,
@@ -33,13 +35,14 @@ struct Instantiated {
     _slot: OwnedSemaphorePermit,
 }
 
-/// Methods that the host calls in tasks of their own.
+/// The methods that the host calls in separate tasks.
 const TASKS: [&str; 2] = ["sync-metadata", "storage-stats"];
 
-/// What a method answers, or how the call failed.
+/// The answer of a method, or how the call failed.
 type CallResult<T> = Result<Result<T, Error>, CallError>;
 
-/// Calls a method of a guest with all limits. A macro, since the generated methods borrow their store for the life of their future.
+/// Calls a method of a guest with all limits. This is a macro because the generated methods borrow
+/// their store for the life of their future.
 macro_rules! call {
     ($self:ident, $method:literal, $guest:ident => $call:expr) => {{
         let (pre, scope) = ($self.pre.clone(), $self.scope.clone());
@@ -72,7 +75,10 @@ macro_rules! call {
 }
 
 macro_rules! methods {
-    ($($(#[doc = $doc:literal])* $name:literal $method:ident $call:ident ($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+    ($(
+        $(#[doc = $doc:literal])*
+        $name:literal $method:ident $call:ident ($($argument:ident: $type:ty),*) -> $answer:ty;
+    )*) => {
         impl Instance {
             $(
                 $(#[doc = $doc])*
@@ -90,35 +96,35 @@ macro_rules! methods {
 methods! {
     /// Refuses a spec that cannot work.
     "validate" validate call_validate() -> ();
-    /// The chart values to install, a JSON object.
+    /// Returns the chart values to install, a JSON object.
     "setup-master" setup_master call_setup_master() -> String;
-    /// Whether the master serves.
+    /// Returns whether the master serves.
     "check-master-ready" check_master_ready call_check_master_ready() -> bool;
-    /// Whether `prepare_ufs` is wanted.
+    /// Returns whether `prepare_ufs` is needed.
     "should-check-ufs" should_check_ufs call_should_check_ufs() -> bool;
     /// Mounts the data sources into the cache system.
     "prepare-ufs" prepare_ufs call_prepare_ufs() -> ();
-    /// Called before the workers are scaled up.
+    /// Prepares the cache system before the workers are scaled up.
     "setup-workers" setup_workers call_setup_workers() -> ();
-    /// Whether the workers serve.
+    /// Returns whether the workers serve.
     "check-workers-ready" check_workers_ready call_check_workers_ready() -> bool;
-    /// Makes the cache system read the metadata of its data sources; may take up to the deadline.
+    /// Makes the cache system read the metadata of its data sources. Can take up to the deadline.
     "sync-metadata" sync_metadata call_sync_metadata() -> ();
-    /// The size of the file system; may take up to the deadline.
+    /// Returns the size of the file system. Can take up to the deadline.
     "storage-stats" storage_stats call_storage_stats() -> StorageStats;
-    /// What `status.cacheStates` shows.
+    /// Returns the pairs for `status.cacheStates`.
     "cache-states" cache_states call_cache_states() -> Vec<(String, String)>;
-    /// Fails where the system is not healthy.
+    /// Fails if the system is not healthy.
     "check-runtime-healthy" check_runtime_healthy call_check_runtime_healthy() -> ();
-    /// The mounts to add and remove.
+    /// Returns the mounts to add and to remove.
     "should-update-ufs" should_update_ufs call_should_update_ufs() -> UfsChange;
-    /// Brings the mounts to where the Dataset wants them.
+    /// Changes the mounts to those that the Dataset wants.
     "update-ufs" update_ufs call_update_ufs(change: &UfsChange) -> UfsUpdate;
-    /// Called after the number of workers changed.
+    /// Adapts the cache system after the number of workers changed.
     "sync-replicas" sync_replicas call_sync_replicas() -> ();
-    /// The chart values that the spec asks for now, a JSON object.
+    /// Returns the chart values that the spec asks for now, a JSON object.
     "sync-runtime" sync_runtime call_sync_runtime() -> Option<String>;
-    /// One attempt to empty the cache.
+    /// Tries once to empty the cache.
     "shutdown" shutdown call_shutdown() -> ();
 }
 
@@ -133,19 +139,21 @@ impl Instance {
         }
     }
 
-    /// Sets the clock of the guest ahead, to see whether what it answers depends on the time.
+    /// Sets the guest's clock ahead, to find out whether its answers depend on the time.
     #[must_use]
     pub fn ahead(mut self, by: Duration) -> Self {
         self.clock_offset = by;
         self
     }
 
-    /// What the runtime consists of. Part of loading a plugin; afterwards, it is in [`crate::Plugin::description`].
+    /// Returns the description of the plugin. Only called while it is loaded; afterwards the
+    /// description is in [`crate::Plugin::description`].
     pub(crate) async fn describe(&mut self) -> Result<Description, CallError> {
         call!(self, "describe", guest => guest.implement.call_describe(&mut guest.store))
     }
 
-    /// The chart values of a data operation's job, a JSON object. `kind` is the operation's, `operation` the object as JSON.
+    /// Returns the chart values of a data operation's job, a JSON object. `kind` is the kind of the
+    /// operation, `operation` the object as JSON.
     pub async fn data_operation(&mut self, ctx: &Context, kind: &str, operation: &str) -> CallResult<String> {
         if self.pre.operations.is_none() {
             return Err(CallError::NotExported {
@@ -156,12 +164,15 @@ impl Instance {
         let operation = operation.to_owned();
         call!(self, "data-operation", guest => async {
             guest.store.data_mut().keep_named_objects(ctx);
-            let Some(operations) = &guest.operations else { return Err(wasmtime::Error::msg("the interface `operations` was not found")) };
+            let Some(operations) = &guest.operations else {
+                return Err(wasmtime::Error::msg("the interface `operations` was not found"));
+            };
             operations.call_data_operation(&mut guest.store, ctx, kind, &operation).await
         })
     }
 
-    /// The instance, or a fresh one. It is given back only after a call that succeeded.
+    /// Takes the instance, or makes a fresh one. The caller puts it back only after a call that
+    /// succeeded.
     async fn take(&mut self, method: &'static str) -> Result<Instantiated, CallError> {
         if let Some(instantiated) = self.instantiated.take() {
             return Ok(instantiated);
@@ -176,12 +187,15 @@ impl Instance {
             .await
             .map_err(|_| host("all instances of the pool have been in use for too long".to_owned()))?
             .map_err(|error| host(error.to_string()))?;
-        let mut store = store::new(&pre.engine.wasmtime, pre.identity.clone(), self.scope.clone(), self.backend.clone());
+        let (scope, backend) = (self.scope.clone(), self.backend.clone());
+        let mut store = store::new(&pre.engine.wasmtime, pre.identity.clone(), scope, backend);
         store.data_mut().clock_offset = self.clock_offset;
         let meter = store.data().meter.clone();
-        // A start function is the guest's code too, so the same limits hold.
-        let started = tokio::time::timeout(limits.deadline, Metered::new(meter, pre.linked.instantiate_async(&mut store))).await;
-        let failed = |error: &wasmtime::Error, data: &StoreData| CallError::from_wasmtime(error, pre.site(method, &self.scope), data);
+        // A start function is guest code too, so the same limits apply.
+        let starting = Metered::new(meter, pre.linked.instantiate_async(&mut store));
+        let started = tokio::time::timeout(limits.deadline, starting).await;
+        let site = || pre.site(method, &self.scope);
+        let failed = |error: &wasmtime::Error, data: &StoreData| CallError::from_wasmtime(error, site(), data);
         let instance = match started {
             Ok(Ok(instance)) => instance,
             Ok(Err(error)) => {
@@ -191,7 +205,7 @@ impl Instance {
             }
             Err(_) => {
                 return Err(CallError::Deadline {
-                    site: Box::new(pre.site(method, &self.scope)),
+                    site: Box::new(site()),
                     limit: limits.deadline,
                 });
             }

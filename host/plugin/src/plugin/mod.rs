@@ -35,15 +35,15 @@ use crate::plugin::pre::PluginPre;
 use crate::plugin::quarantine::Standing;
 use bytes::Bytes;
 
-/// Everything of a plugin that is made once; an [`Instance`] is what remains per reconcile.
+/// Everything of a plugin that is made once. An [`Instance`] is what remains per reconcile.
 pub struct Plugin {
-    /// Name of the ConfigMap that registered it.
+    /// The name of the ConfigMap that registered it.
     pub registration: String,
-    /// What it said about itself.
+    /// The plugin's description of itself.
     pub description: Description,
     /// The component's digest.
     pub digest: Digest,
-    /// What the component exports and imports.
+    /// The exports and imports of the component.
     pub world: World,
     /// The chart, a tgz.
     pub chart: Bytes,
@@ -55,27 +55,27 @@ pub struct Plugin {
     pub settings: BTreeMap<String, String>,
     /// The effective grants: declared by the plugin and given by the registration.
     pub grants: Grants,
-    /// What the plugin declares and the registration does not give.
+    /// The capabilities that the plugin declares and the registration does not give.
     pub not_given: Grants,
-    /// What the registration gives and the plugin does not declare.
+    /// The capabilities that the registration gives and the plugin does not declare.
     pub not_declared: Grants,
-    /// What a call may use.
+    /// The limits of one call.
     pub limits: Limits,
     pub(crate) pre: Arc<PluginPre>,
 }
 
 impl Plugin {
-    /// A fresh instance, to be used for one reconcile of one runtime.
+    /// Returns a fresh instance for one reconcile of one runtime.
     pub fn instance(&self, scope: Scope, backend: Arc<dyn Backend>) -> Instance {
         Instance::new(self.pre.clone(), scope, backend)
     }
 
-    /// Whether it does data operations.
+    /// Returns whether the plugin supports data operations.
     pub fn has_operations(&self) -> bool {
         self.pre.operations.is_some()
     }
 
-    /// How it stands: good, or not called for a while after failures in a row.
+    /// Returns whether the plugin is called, or in quarantine after consecutive failures.
     pub fn standing(&self) -> Standing {
         self.pre.standing()
     }

@@ -1,4 +1,4 @@
-//! A plugin whose component is compiled and linked: what its instances are made of.
+//! Links the component of a plugin once, and keeps what its instances share.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -26,15 +26,23 @@ pub struct PluginPre {
 }
 
 impl PluginPre {
-    /// Links a component: whatever does not fit the world's types is found here.
-    pub fn link(engine: &Arc<PluginEngine>, component: &Component, identity: PluginIdentity, operations: bool) -> Result<Self, CheckError> {
+    /// Links a component.
+    ///
+    /// # Errors
+    /// A type of the component does not fit the world.
+    pub fn link(
+        engine: &Arc<PluginEngine>,
+        component: &Component,
+        identity: PluginIdentity,
+        has_operations: bool,
+    ) -> Result<Self, CheckError> {
         let mismatch = |error: wasmtime::Error| CheckError::TypeMismatch(format!("{error:#}"));
         let mut linker = engine.linker.clone();
         imports::wasi::deny(&mut linker, component).map_err(mismatch)?;
         let linked = linker.instantiate_pre(component).map_err(mismatch)?;
         Ok(Self {
             implement: implement::GuestIndices::new(&linked).map_err(mismatch)?,
-            operations: operations
+            operations: has_operations
                 .then(|| operations::GuestIndices::new(&linked))
                 .transpose()
                 .map_err(mismatch)?,
@@ -45,7 +53,7 @@ impl PluginPre {
         })
     }
 
-    /// What a failed call is reported with.
+    /// Returns the place that a failed call is reported with.
     pub fn site(&self, method: &'static str, scope: &Scope) -> CallSite {
         let identity = &self.identity;
         CallSite {
@@ -77,14 +85,14 @@ impl PluginPre {
         }
     }
 
-    /// Counts a failed call, if the plugin is to blame.
+    /// Counts a failed call, if the plugin is at fault.
     pub fn record_fault(&self, error: &CallError) {
         if error.is_fault() {
             self.quarantine().failed(Instant::now());
         }
     }
 
-    /// Returns how the plugin stands now.
+    /// Returns whether the plugin is called now.
     pub fn standing(&self) -> Standing {
         self.quarantine().standing(Instant::now())
     }

@@ -1,39 +1,39 @@
-//! A plugin that fails again and again is not called for a while.
+//! Decides when a plugin that keeps failing is not called for a while.
 
 use std::time::{Duration, Instant};
 
-/// Failures in a row that put a plugin into quarantine. Successes in between, of whatever runtime, start the count anew: a runtime whose
-/// own spec makes the plugin trap does not take the others with it.
+/// Consecutive failures that put a plugin into quarantine. A success resets the count, whatever the
+/// runtime, so one runtime whose spec makes the plugin trap does not affect the others.
 const THRESHOLD: u32 = 10;
 const FIRST_WAIT: Duration = Duration::from_secs(5);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
-/// The record of a plugin. A pure state machine: it is told the time.
+/// The consecutive failures of a plugin. This is a pure state machine; the caller passes the time.
 #[derive(Debug, Clone, Default)]
 pub struct Quarantine {
     faults: u32,
     until: Option<Instant>,
 }
 
-/// How a plugin stands.
+/// Whether a plugin is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// It is called.
+    /// The plugin is called.
     Good {
-        /// Failures in a row so far.
+        /// Consecutive failures so far.
         faults: u32,
     },
-    /// It is not called.
+    /// The plugin is not called.
     Quarantined {
-        /// Failures in a row.
+        /// Consecutive failures.
         faults: u32,
-        /// Time until it is tried again.
+        /// Time until the next attempt.
         wait: Duration,
     },
 }
 
 impl Quarantine {
-    /// How the plugin stands now.
+    /// Returns whether the plugin is called now.
     pub fn standing(&self, now: Instant) -> Standing {
         match self
             .until
@@ -45,7 +45,8 @@ impl Quarantine {
         }
     }
 
-    /// Whether a call may be made now. After a wait, one call is let through; the others wait for what becomes of it.
+    /// Returns whether a call may be made now. After a wait, one call is admitted; the others wait
+    /// for its outcome.
     pub fn admit(&mut self, now: Instant) -> Standing {
         let standing = self.standing(now);
         if matches!(standing, Standing::Good { .. }) && self.until.is_some() {
@@ -54,12 +55,12 @@ impl Quarantine {
         standing
     }
 
-    /// A call succeeded.
+    /// Records that a call succeeded.
     pub fn succeeded(&mut self) {
         *self = Self::default();
     }
 
-    /// A call failed by the plugin's fault.
+    /// Records that a call failed by the plugin's fault.
     pub fn failed(&mut self, now: Instant) {
         self.faults = self.faults.saturating_add(1);
         if self.faults >= THRESHOLD {
@@ -67,7 +68,7 @@ impl Quarantine {
         }
     }
 
-    /// Doubles with each failure after the threshold.
+    /// Returns the wait, which doubles with each failure after the threshold.
     fn wait(&self) -> Duration {
         let doublings = self.faults.saturating_sub(THRESHOLD).min(16);
         FIRST_WAIT.saturating_mul(1 << doublings).min(LONGEST_WAIT)
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wait_has_an_end() {
+    fn the_wait_has_a_maximum() {
         let now = Instant::now();
         assert_eq!(
             failing(1000, now).standing(now),

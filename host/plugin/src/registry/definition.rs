@@ -1,20 +1,20 @@
-//! The part of a CRD that decides whether a kind can be served.
+//! Reads the part of a CRD that decides whether a kind can be served.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use wasser_api::text::bounded;
 
-/// The longest text of a CRD in a message.
+/// The maximum length of a CRD's text in a message.
 pub const SHOWN: usize = 200;
 
-/// A CRD, read from the API server or from a plugin's package. Its schema is skipped.
+/// A CRD, read from the API server or from a plugin's package, without its schema.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Definition {
     /// The names, the scope and the versions.
     pub spec: DefinitionSpec,
-    /// What the API server says about it; absent in a package.
+    /// The API server's status; `None` in a package.
     pub status: Option<DefinitionStatus>,
 }
 
@@ -38,7 +38,7 @@ pub struct DefinitionSpec {
 pub struct DefinitionNames {
     /// The kind.
     pub kind: String,
-    /// Its plural, as paths of the API have it.
+    /// The plural, as in paths of the API.
     pub plural: String,
 }
 
@@ -58,7 +58,8 @@ pub struct DefinitionVersion {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct DefinitionStatus {
-    /// Whether its names are accepted, and whether it is established; `null` in a CRD that was created just now.
+    /// Whether its names are accepted, and whether it is established; `null` in a CRD that was just
+    /// created.
     pub conditions: Option<Vec<DefinitionCondition>>,
 }
 
@@ -76,11 +77,12 @@ pub struct DefinitionCondition {
 }
 
 impl DefinitionStatus {
-    /// Why the API server does not serve the kind. One that is being deleted is still served: its objects have to be cleaned up.
+    /// Returns why the API server does not serve the kind, if it does not. A CRD that is being
+    /// deleted is still served, because its objects must be cleaned up.
     pub fn obstacle(&self) -> Option<String> {
         let is = |wanted: &str, status: &str| {
-            let found = |condition: &&DefinitionCondition| condition.condition_type == wanted && condition.status == status;
-            self.conditions.iter().flatten().find(found)
+            let mut conditions = self.conditions.iter().flatten();
+            conditions.find(|found| found.condition_type == wanted && found.status == status)
         };
         if is("Established", "True").is_some() {
             return None;
@@ -88,6 +90,6 @@ impl DefinitionStatus {
         let message = is("NamesAccepted", "False")
             .or_else(|| is("Established", "False"))
             .map(|found| found.message.as_str());
-        Some(bounded(message.unwrap_or("the API server has not looked at it yet"), SHOWN).into_owned())
+        Some(bounded(message.unwrap_or("the API server has not processed it yet"), SHOWN).into_owned())
     }
 }

@@ -1,4 +1,4 @@
-//! Whether a kind can be served with the CRDs that exist.
+//! Decides whether a kind can be served with the CRDs that exist.
 
 use std::collections::BTreeMap;
 
@@ -7,20 +7,23 @@ use wasser_api::text::bounded;
 use crate::bindings::types::Description;
 use crate::registry::definition::{Definition, DefinitionStatus, SHOWN};
 
-/// Why a kind cannot be served with the CRDs that there are. The messages go on until the remedy.
+/// Why a kind cannot be served with the CRDs that exist. Each message ends with the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DefinitionError {
-    /// There is no CRD of this name.
+    /// No CRD has this name.
     #[error(
-        "the CRD {name} is not there; apply it: `kubectl apply -f crd.yaml`, or, if the package carries it, \
+        "the CRD {name} does not exist; apply it: `kubectl apply -f crd.yaml`, or, if the package carries it, \
          `wasser plugin crd FILE | kubectl apply --server-side -f -`"
     )]
     Missing {
         /// The CRD's name.
         name: String,
     },
-    /// There is no CRD of this name, but one of the kind.
-    #[error("the CRD {name} is not there, and that of {kind} is {other}; have the plugin's `describe` answer the plural of that one")]
+    /// No CRD has this name, but the kind has a CRD.
+    #[error(
+        "the CRD {name} does not exist, and the CRD of {kind} is {other}; let the plugin's `describe` return the \
+         plural of that one"
+    )]
     OtherPlural {
         /// The CRD's name.
         name: String,
@@ -29,8 +32,11 @@ pub enum DefinitionError {
         /// The name of the kind's CRD.
         other: String,
     },
-    /// The CRD is that of another kind.
-    #[error("the CRD {name} is that of {found}, not of {kind}; have the plugin's `describe` answer the plural of {kind}")]
+    /// The CRD belongs to another kind.
+    #[error(
+        "the CRD {name} belongs to {found}, not to {kind}; let the plugin's `describe` return the plural of \
+         {kind}"
+    )]
     OtherKind {
         /// The CRD's name.
         name: String,
@@ -39,7 +45,7 @@ pub enum DefinitionError {
         /// The kind of the CRD.
         found: String,
     },
-    /// Runtimes belong to namespaces.
+    /// The scope is not `Namespaced`, but runtimes belong to namespaces.
     #[error("the CRD {name} has the scope `{scope}`; delete it, and create it with `scope: Namespaced`")]
     Scope {
         /// The CRD's name.
@@ -55,20 +61,23 @@ pub enum DefinitionError {
         /// The version that is served here.
         version: &'static str,
     },
-    /// Statuses could not be written.
-    #[error("the CRD {name} has no subresource `status`; add `subresources: {{status: {{}}}}` to its version {version}")]
+    /// The subresource `status` is missing, so statuses could not be written.
+    #[error(
+        "the CRD {name} has no subresource `status`; add `subresources: {{status: {{}}}}` to its version \
+         {version}"
+    )]
     NoStatus {
         /// The CRD's name.
         name: String,
         /// The version that is served here.
         version: &'static str,
     },
-    /// The API server does not serve it, as when another CRD has one of its names.
-    #[error("the CRD {name} is not established ({reason}); it is waited for")]
+    /// The API server does not serve the CRD, for example because another CRD has one of its names.
+    #[error("the CRD {name} is not established ({reason}); the host waits for it")]
     NotEstablished {
         /// The CRD's name.
         name: String,
-        /// The API server's words.
+        /// The API server's message.
         reason: String,
     },
 }
@@ -78,7 +87,7 @@ pub enum DefinitionError {
 pub struct Definitions(BTreeMap<String, Definition>);
 
 impl Definitions {
-    /// Adds a CRD, or replaces it. Those of other groups are left out.
+    /// Adds or replaces a CRD. CRDs of other groups are ignored.
     pub fn insert(&mut self, definition: Definition) {
         let spec = &definition.spec;
         if spec.group == wasser_api::GROUP {
@@ -91,15 +100,16 @@ impl Definitions {
         self.0.remove(name);
     }
 
-    /// Whether there is none.
+    /// Returns whether there are no CRDs.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Checks that the kind of a plugin can be served: its CRD exists, is that of this kind, and has what the host needs.
+    /// Checks that the kind of a plugin can be served: its CRD exists, belongs to this kind, and
+    /// has what the host needs.
     ///
     /// # Errors
-    /// It cannot, and what helps.
+    /// The kind cannot be served; the message names the remedy.
     pub fn check(&self, description: &Description) -> Result<(), DefinitionError> {
         let name = crd_name(description);
         let kind = description.kind.clone();
@@ -145,7 +155,7 @@ impl FromIterator<Definition> for Definitions {
     }
 }
 
-/// The name of the CRD of the kind that a plugin serves.
+/// Returns the name of the CRD of the kind that a plugin serves.
 pub fn crd_name(description: &Description) -> String {
     format!("{}.{}", description.plural, wasser_api::GROUP)
 }
@@ -165,9 +175,14 @@ mod tests {
                 "group": "data.fluid.io",
                 "names": {"kind": "DemoRuntime", "plural": "demoruntimes"},
                 "scope": "Namespaced",
-                "versions": [{"name": "v1alpha1", "served": true, "subresources": {"status": {}}, "schema": {"openAPIV3Schema": {}}}],
+                "versions": [{
+                    "name": "v1alpha1", "served": true,
+                    "subresources": {"status": {}}, "schema": {"openAPIV3Schema": {}},
+                }],
             },
-            "status": {"conditions": [{"type": "NamesAccepted", "status": "True"}, {"type": "Established", "status": "True"}]},
+            "status": {"conditions": [
+                {"type": "NamesAccepted", "status": "True"}, {"type": "Established", "status": "True"},
+            ]},
         })
     }
 
@@ -177,19 +192,26 @@ mod tests {
     }
 
     #[rstest::rstest]
-    #[case::group("/spec/group", json!("other.io"), "the CRD demoruntimes.data.fluid.io is not there; apply it")]
-    #[case::plural("/spec/names/plural", json!("demos"), "and that of DemoRuntime is demos.data.fluid.io; have")]
-    #[case::kind("/spec/names/kind", json!("JuiceFSRuntime"), "is that of JuiceFSRuntime, not of DemoRuntime")]
-    #[case::similar_kind("/spec/names/kind", json!("Demoruntime"), "is that of Demoruntime, not of DemoRuntime")]
+    #[case::group("/spec/group", json!("other.io"), "the CRD demoruntimes.data.fluid.io does not exist; apply it")]
+    #[case::plural("/spec/names/plural", json!("demos"), "and the CRD of DemoRuntime is demos.data.fluid.io; let")]
+    #[case::kind("/spec/names/kind", json!("JuiceFSRuntime"), "belongs to JuiceFSRuntime, not to DemoRuntime")]
+    #[case::similar_kind("/spec/names/kind", json!("Demoruntime"), "belongs to Demoruntime, not to DemoRuntime")]
     #[case::scope("/spec/scope", json!("Cluster"), "has the scope `Cluster`")]
     #[case::version("/spec/versions/0/name", json!("v1"), "does not serve the version v1alpha1")]
     #[case::not_served("/spec/versions/0/served", json!(false), "does not serve the version v1alpha1")]
     #[case::no_status("/spec/versions/0/subresources", json!({"scale": {}}), "has no subresource `status`")]
     #[case::no_subresources("/spec/versions/0/subresources", json!(null), "has no subresource `status`")]
-    #[case::not_looked_at("/status/conditions", json!(null), "is not established (the API server has not looked at it yet)")]
+    #[case::not_processed(
+        "/status/conditions",
+        json!(null),
+        "is not established (the API server has not processed it yet)",
+    )]
     #[case::names_taken(
         "/status/conditions",
-        json!([{"type": "NamesAccepted", "status": "False", "message": "\"DemoRuntime\" is already in use"}, {"type": "Established", "status": "False", "message": "not all names are accepted"}]),
+        json!([
+            {"type": "NamesAccepted", "status": "False", "message": "\"DemoRuntime\" is already in use"},
+            {"type": "Established", "status": "False", "message": "not all names are accepted"},
+        ]),
         "is not established (\"DemoRuntime\" is already in use)"
     )]
     fn a_crd_that_does_not_serve_the_kind_is_named(#[case] pointer: &str, #[case] value: Value, #[case] says: &str) {
@@ -203,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crd_of_the_kind_is_enough_also_while_it_is_deleted() {
+    fn a_crd_of_the_kind_is_enough_even_while_it_is_deleted() {
         assert_eq!(check(crd()), Ok(()));
         let mut leaving = crd();
         leaving["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");

@@ -1,4 +1,5 @@
-//! Keeps the registry as the registrations and the CRDs want it: loads plugins, has claims settled, keeps the last good one.
+//! Fills the registry from registrations and CRDs: loads plugins, settles claims, and keeps the
+//! last good plugin of a registration.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,21 +17,21 @@ use crate::registry::definitions::Definitions;
 use crate::registry::settle::{Claim, ClaimedNames, LostClaim, settle};
 use crate::registry::verdict::Verdict;
 
-/// Goes the whole way from ConfigMaps and CRDs to the registry. One change after the other.
+/// Turns ConfigMaps and CRDs into the contents of the registry, one change after the other.
 pub struct Registrar {
     host: PluginHost,
     registry: Arc<Registry>,
     state: Mutex<RegistrarState>,
 }
 
-/// What a change led to.
+/// The consequences of a change.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// Verdicts to write, by the ConfigMap's name. Empty where nothing that matters has changed.
+    /// Verdicts to write, by the ConfigMap's name. Empty if nothing relevant has changed.
     pub verdicts: Vec<(String, Verdict)>,
-    /// Kinds that another plugin, or another state of it, serves from now on.
+    /// Kinds that a different plugin, or a different state of it, serves from now on.
     pub changed: Vec<String>,
-    /// Kinds that nobody serves any more. Their runtimes are left running.
+    /// Kinds that no plugin serves any more. Their runtimes are left running.
     pub removed: Vec<String>,
 }
 
@@ -40,22 +41,24 @@ struct RegistrarState {
     definitions: Definitions,
 }
 
-/// A ConfigMap.
+/// A registration, as it was last seen.
 struct KnownRegistration {
-    /// Digest of its data: a change of annotations, as the host's own verdict is, is not a change.
+    /// The digest of its data. A change of annotations, such as the host's own verdict, does not
+    /// count as a change.
     fingerprint: [u8; 32],
     created: Option<Time>,
     /// The plugin that it registers, or why it cannot be used.
     offer: Result<Arc<Plugin>, String>,
-    /// The plugin of the last state that has served.
+    /// The plugin of the last state that served.
     good: Option<Arc<Plugin>>,
-    /// The plugin of it that serves now.
+    /// The plugin that serves now, of whatever state.
     serves: Option<Arc<Plugin>>,
     verdict: Option<Verdict>,
 }
 
 impl Registrar {
-    /// A registrar that fills this registry. It knows no CRD, and so loads plugins but has none serve.
+    /// Returns a registrar that fills this registry. It knows no CRDs yet, so it loads plugins but
+    /// lets none of them serve.
     pub fn new(host: PluginHost, registry: Arc<Registry>) -> Self {
         Self {
             host,
@@ -64,14 +67,14 @@ impl Registrar {
         }
     }
 
-    /// Replaces the CRDs that there are.
+    /// Replaces the known CRDs.
     pub async fn define(&self, definitions: Definitions) -> Outcome {
         let mut state = self.state.lock().await;
         state.definitions = definitions;
         state.settle(&self.registry)
     }
 
-    /// Adds a ConfigMap, or replaces its former state.
+    /// Adds a ConfigMap, or replaces its previous state.
     pub async fn apply(&self, map: &ConfigMap) -> Outcome {
         let mut state = self.state.lock().await;
         let name = map.metadata.name.clone().unwrap_or_default();
@@ -96,7 +99,7 @@ impl Registrar {
         state.settle(&self.registry)
     }
 
-    /// Removes a ConfigMap that is gone, or has lost its label.
+    /// Removes a ConfigMap that was deleted, or has lost its label.
     pub async fn remove(&self, name: &str) -> Outcome {
         let mut state = self.state.lock().await;
         state.known.remove(name);
@@ -111,14 +114,15 @@ impl Registrar {
 }
 
 impl RegistrarState {
-    /// Decides anew who serves what, and fills the registry with it.
+    /// Decides again which plugin serves what, and fills the registry accordingly.
     fn settle(&mut self, registry: &Registry) -> Outcome {
-        // A registration that loses with what it offers serves on as it was, if that can be.
+        // A registration whose offer loses keeps serving with its last good plugin, if that is
+        // possible.
         let mut kept = BTreeSet::new();
         let losses = loop {
             let losses = settle(&self.claims(&kept));
-            let falls_back =
-                |name: &String| !kept.contains(name) && self.known.get(name).is_some_and(|known| self.fallback(known).is_some());
+            let has_fallback = |name: &String| self.known.get(name).is_some_and(|known| self.fallback(known).is_some());
+            let falls_back = |name: &String| !kept.contains(name) && has_fallback(name);
             match losses.keys().find(|name| falls_back(name)).cloned() {
                 Some(name) => drop(kept.insert(name)),
                 None => break losses,
@@ -134,7 +138,9 @@ impl RegistrarState {
         }
         let mut outcome = Outcome::default();
         for (name, plugin, verdict) in verdicts {
-            let Some(known) = self.known.get_mut(&name) else { continue };
+            let Some(known) = self.known.get_mut(&name) else {
+                continue;
+            };
             if plugin.is_some() {
                 known.good.clone_from(&plugin);
             }
@@ -148,7 +154,8 @@ impl RegistrarState {
         outcome
     }
 
-    /// The claims of all registrations. Those in `kept` claim what they served as before.
+    /// Returns the claims of all registrations. Registrations in `kept` claim the names of their
+    /// last good plugin.
     fn claims(&self, kept: &BTreeSet<String>) -> Vec<Claim> {
         let claim = |(name, known): (&String, &KnownRegistration)| {
             let names = ClaimedNames::of(&self.proposal(known, kept.contains(name))?.description);
@@ -165,13 +172,14 @@ impl RegistrarState {
         self.known.iter().filter_map(claim).collect()
     }
 
-    /// The plugin with which a registration may serve: what it offers, else its last good one.
+    /// Returns the plugin with which a registration can serve: its offer, or else its last good
+    /// plugin.
     fn proposal<'a>(&self, known: &'a KnownRegistration, keeps: bool) -> Option<&'a Arc<Plugin>> {
         let offered = known.offer.as_ref().ok().filter(|plugin| !keeps && self.is_defined(plugin));
         offered.or_else(|| self.fallback(known))
     }
 
-    /// The last good plugin of a registration that offers another one now.
+    /// Returns the last good plugin of a registration that now offers a different one.
     fn fallback<'a>(&self, known: &'a KnownRegistration) -> Option<&'a Arc<Plugin>> {
         let is_offered = |good: &Arc<Plugin>| known.offer.as_ref().is_ok_and(|offer| Arc::ptr_eq(offer, good));
         known.good.as_ref().filter(|good| !is_offered(good) && self.is_defined(good))
@@ -181,7 +189,8 @@ impl RegistrarState {
         self.definitions.check(&plugin.description).is_ok()
     }
 
-    /// Why a registration does not serve with what it offers; for one that is in `kept`, that is found by letting it.
+    /// Returns why a registration does not serve with its offer. If it is in `kept`, the reason is
+    /// found by settling the claims with its offer.
     fn loss(&self, name: &str, kept: &BTreeSet<String>, losses: &BTreeMap<String, LostClaim>) -> Option<LostClaim> {
         if !kept.contains(name) {
             return losses.get(name).cloned();
@@ -190,7 +199,7 @@ impl RegistrarState {
         settle(&self.claims(&others)).remove(name)
     }
 
-    /// The verdict on a registration that serves with this plugin, or with none.
+    /// Returns the verdict on a registration that serves with this plugin, or with none.
     fn verdict(&self, known: &KnownRegistration, serves: Option<&Arc<Plugin>>, loss: impl FnOnce() -> Option<LostClaim>) -> Verdict {
         let offered = match &known.offer {
             Ok(offered) => offered,
@@ -205,7 +214,7 @@ impl RegistrarState {
             (Ok(()), serves) => match (loss(), serves) {
                 (Some(loss), Some(plugin)) => Verdict::refused(&loss, Some(plugin)),
                 (Some(loss), None) => Verdict::lost(&offered.description.kind, &loss),
-                // Cannot be: what is defined and has lost nothing serves.
+                // Unreachable: a registration with a CRD and without a loss serves.
                 (None, _) => Verdict::loaded(offered),
             },
         }

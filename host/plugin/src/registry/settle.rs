@@ -1,7 +1,9 @@
 //! Settles which registration serves which kind, and under which names.
 //!
-//! Of several registrations for one kind, the oldest serves it. The names that a plugin describes, by which objects, finalizers and mount
-//! paths of its runtimes are called, belong to one kind alone: who serves under a name keeps it, else the older registration gets it.
+//! Of several registrations for one kind, the oldest serves it. The names in a plugin's
+//! description, which appear in objects, finalizers and mount paths of its runtimes, belong to one
+//! kind only. A registration that serves under a name keeps it; otherwise the older registration
+//! gets it.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::bindings::types::Description;
 
-/// The names that a plugin takes for itself.
+/// The names that a plugin claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimedNames {
     /// The kind: `JuiceFSRuntime`.
@@ -18,14 +20,14 @@ pub struct ClaimedNames {
     pub plural: String,
     /// The type in finalizers, statuses and mount paths: `juicefs`.
     pub runtime_type: String,
-    /// The type in labels of nodes and names of ConfigMaps; mostly the engine.
+    /// The type in labels of nodes and names of ConfigMaps; usually the same.
     pub implementation: String,
     /// The last element of mount paths: `juicefs-fuse`.
     pub directory: String,
 }
 
 impl ClaimedNames {
-    /// The names in a description.
+    /// Returns the names in a description.
     pub fn of(description: &Description) -> Self {
         Self {
             kind: description.kind.clone(),
@@ -36,11 +38,13 @@ impl ClaimedNames {
         }
     }
 
-    /// The first of these names that the other plugin has: the field of `describe`, and its value.
+    /// Returns the first of these names that the other plugin also claims: the field of `describe`,
+    /// and its value.
     fn shared_with(&self, other: &Self) -> Option<(&'static str, &str)> {
         let is_system = |name: &String| *name == other.runtime_type || *name == other.implementation;
         [
-            // The API server takes two kinds that differ in case; statuses of Datasets do not tell them apart.
+            // The API server accepts two kinds that differ only in case, but statuses of Datasets
+            // do not distinguish them.
             ("kind", &self.kind, self.kind.eq_ignore_ascii_case(&other.kind)),
             ("plural", &self.plural, self.plural == other.plural),
             ("engine", &self.runtime_type, is_system(&self.runtime_type)),
@@ -57,11 +61,12 @@ impl ClaimedNames {
 pub struct Claim {
     /// The ConfigMap's name, which decides between equal times.
     pub registration: String,
-    /// When the ConfigMap was created. One without a time (a file on the command line) is older than all others.
+    /// When the ConfigMap was created. A claim without a time, from a file on the command line, is
+    /// older than all others.
     pub created: Option<Time>,
     /// The kind and the names.
     pub names: ClaimedNames,
-    /// Whether it serves under exactly these names already.
+    /// Whether the registration already serves under exactly these names.
     pub held: bool,
 }
 
@@ -84,8 +89,8 @@ pub enum LostClaim {
     },
     /// A registration of another kind has one of the names.
     #[error(
-        "`{field}: {name}` of the plugin's `describe` belongs to {kind}, which the registration {winner} serves; have `describe` answer \
-         another name, or remove that registration"
+        "`{field}: {name}` of the plugin's `describe` belongs to {kind}, which the registration {winner} serves; let \
+         `describe` return another name, or remove that registration"
     )]
     Name {
         /// The field of `describe`.
@@ -99,14 +104,15 @@ pub enum LostClaim {
     },
 }
 
-/// Settles all claims: the losers by their registration, each with its reason. The others win.
+/// Settles all claims. Returns the reason for each registration that loses; the others win.
 ///
-/// The result does not depend on the order in which claims are given.
+/// The result does not depend on the order of the claims.
 pub fn settle(claims: &[Claim]) -> BTreeMap<String, LostClaim> {
     let mut sorted: Vec<&Claim> = claims.iter().collect();
     sorted.sort_by_key(|claim| claim.age());
     let mut losers = BTreeMap::new();
-    // Each round takes away one claim that shares a name with a better one, which may give its kind to the next.
+    // Each round removes one claim that shares a name with a better one. This can leave its kind to
+    // the next claim.
     loop {
         let mut of_kinds = BTreeMap::<&str, &Claim>::new();
         for claim in sorted.iter().filter(|claim| !losers.contains_key(&claim.registration)) {
@@ -136,7 +142,7 @@ pub fn settle(claims: &[Claim]) -> BTreeMap<String, LostClaim> {
     }
 }
 
-/// Whether a claim loses a name to one of those that come before it.
+/// Returns the loss of a claim that shares a name with a better one.
 fn lost_name(claim: &Claim, better: &[&Claim]) -> Option<(String, LostClaim)> {
     better.iter().find_map(|winner| {
         let (field, name) = claim.names.shared_with(&winner.names)?;
@@ -193,9 +199,18 @@ mod tests {
     #[rstest::rstest]
     #[case::plural(|n: &mut ClaimedNames| n.plural = "goodruntimes".to_owned(), "`plural: goodruntimes`")]
     #[case::engine(|n: &mut ClaimedNames| n.runtime_type = "good".to_owned(), "`engine: good`")]
-    #[case::engine_as_implementation(|n: &mut ClaimedNames| n.runtime_type = "good-one".to_owned(), "`engine: good-one`")]
-    #[case::implementation(|n: &mut ClaimedNames| n.implementation = "good-one".to_owned(), "`implementation: good-one`")]
-    #[case::implementation_as_engine(|n: &mut ClaimedNames| n.implementation = "good".to_owned(), "`implementation: good`")]
+    #[case::engine_as_implementation(
+        |n: &mut ClaimedNames| n.runtime_type = "good-one".to_owned(),
+        "`engine: good-one`",
+    )]
+    #[case::implementation(
+        |n: &mut ClaimedNames| n.implementation = "good-one".to_owned(),
+        "`implementation: good-one`",
+    )]
+    #[case::implementation_as_engine(
+        |n: &mut ClaimedNames| n.implementation = "good".to_owned(),
+        "`implementation: good`",
+    )]
     #[case::directory(|n: &mut ClaimedNames| n.directory = "good-fuse".to_owned(), "`fuse.directory: good-fuse`")]
     #[case::kind_in_another_case(|n: &mut ClaimedNames| n.kind = "GOODRuntime".to_owned(), "`kind: GOODRuntime`")]
     fn a_name_of_another_kind_is_not_given_twice(#[case] change: Change, #[case] says: &str) {
@@ -206,13 +221,15 @@ mod tests {
         let lost = losers(&[good.clone(), evil.clone()]);
         assert_eq!(lost.len(), 1);
         assert_eq!(lost[0].0, "evil");
+        let message = &lost[0].1;
+        assert!(message.starts_with(says), "{lost:?}");
         assert!(
-            lost[0].1.starts_with(says) && lost[0].1.contains("belongs to GoodRuntime, which the registration good serves"),
+            message.contains("belongs to GoodRuntime, which the registration good serves"),
             "{lost:?}"
         );
         assert!(losers(&[evil.clone()]).is_empty(), "it gets the name when nobody else has it");
 
-        // The older one gets the name, unless the other serves under it already.
+        // The older claim gets the name, unless the other one already serves under it.
         evil.created = None;
         assert_eq!(losers(&[good.clone(), evil.clone()])[0].0, "good");
         good.held = true;
@@ -220,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn who_loses_a_name_leaves_its_kind_to_the_next() {
+    fn a_claim_that_loses_a_name_leaves_its_kind_to_the_next() {
         let mut first = claim("Demo", "first", 20);
         first.names.runtime_type = "good".to_owned();
         let lost = losers(&[

@@ -1,4 +1,4 @@
-//! What the host says about a registration, on the ConfigMap itself: annotations and an event.
+//! Reports the state of a registration on the ConfigMap itself, in annotations and an event.
 
 use std::collections::BTreeMap;
 
@@ -15,21 +15,22 @@ pub const VERDICT_MESSAGE_ANNOTATION: &str = "wasser.fluid.io/message";
 /// Prefix of the annotations.
 const PREFIX: &str = "wasser.fluid.io/";
 
-/// What became of a registration.
+/// The state of a registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// It serves its kind.
+    /// The registration serves its kind.
     Loaded,
-    /// It does not, and nothing of it is in use.
+    /// The registration is refused, and no plugin of it is in use.
     Refused,
-    /// It does not as it stands now, and the plugin of an earlier state serves on.
+    /// The registration is refused as it is now, and the plugin of an earlier state keeps serving.
     LastGood,
-    /// It could serve its kind, but something is missing or taken: the CRD, the kind, a name.
+    /// The registration could serve its kind, but the CRD is missing, or the kind or a name is
+    /// taken.
     Waiting,
 }
 
 impl State {
-    /// The word in the annotation `wasser.fluid.io/verdict`.
+    /// Returns the word for the annotation `wasser.fluid.io/verdict`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Loaded => "loaded",
@@ -43,49 +44,54 @@ impl State {
 /// The verdict on a registration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// What became of it.
+    /// The state of the registration.
     pub state: State,
     /// One sentence for people, of bounded length.
     pub message: String,
-    /// Facts about the plugin that serves, by the annotation's name without prefix: kind, digest, wit, grants…
+    /// Facts about the serving plugin, by the annotation's name without prefix: kind, digest, wit,
+    /// grants…
     pub facts: BTreeMap<&'static str, String>,
     /// The reason of the event that goes with it.
     reason: &'static str,
 }
 
 impl Verdict {
-    /// It serves.
+    /// Returns the verdict on a registration that serves.
     pub fn loaded(plugin: &Plugin) -> Self {
         let mut message = format!("serves {} with the component {}", plugin.description.kind, plugin.digest.short());
         if !plugin.not_given.is_empty() {
-            message.push_str(&format!("; it also wants what is not granted: {}", plugin.not_given));
+            message.push_str(&format!(
+                "; it also declares capabilities that are not granted: {}",
+                plugin.not_given
+            ));
         }
         if !plugin.not_declared.is_empty() {
             message.push_str(&format!(
-                "; these grants have no effect, since it does not declare them: {}",
+                "; these grants have no effect, because it does not declare them: {}",
                 plugin.not_declared
             ));
         }
         Self::new(State::Loaded, "PluginLoaded", &message, facts(plugin))
     }
 
-    /// It does not serve, for this reason; the plugin that serves on, if there is one.
+    /// Returns the verdict on a registration that cannot be used. `last_good` is the plugin that
+    /// keeps serving, if there is one.
     pub fn refused(reason: &dyn std::fmt::Display, last_good: Option<&Plugin>) -> Self {
         match last_good {
             Some(plugin) => {
-                let message = format!("{reason}. The plugin loaded before ({}) serves on", plugin.digest.short());
+                let message = format!("{reason}. The plugin loaded before ({}) keeps serving", plugin.digest.short());
                 Self::new(State::LastGood, "PluginChangeRefused", &message, facts(plugin))
             }
             None => Self::new(State::Refused, "PluginRefused", &reason.to_string(), BTreeMap::new()),
         }
     }
 
-    /// Its CRD is missing, or cannot serve its kind.
+    /// Returns the verdict on a registration whose CRD is missing, or cannot serve its kind.
     pub fn undefined(kind: &str, error: &DefinitionError) -> Self {
         Self::waiting("PluginWaitsForCRD", kind, error)
     }
 
-    /// Another registration has its kind, or one of its names.
+    /// Returns the verdict on a registration whose kind, or one of whose names, is taken.
     pub fn lost(kind: &str, loss: &LostClaim) -> Self {
         let reason = match loss {
             LostClaim::Kind { .. } => "PluginKindTaken",
@@ -113,7 +119,8 @@ impl Verdict {
         }
     }
 
-    /// The annotations to write. A key that is absent here is to be removed, of those that [`Self::annotation_keys`] lists.
+    /// Returns the annotations to write. Keys of [`Self::annotation_keys`] that are absent must be
+    /// removed.
     pub fn annotations(&self) -> BTreeMap<String, String> {
         let mut annotations: BTreeMap<String, String> = self
             .facts
@@ -125,7 +132,7 @@ impl Verdict {
         annotations
     }
 
-    /// Every annotation that a verdict may write.
+    /// Returns every annotation that a verdict can write.
     pub fn annotation_keys() -> impl Iterator<Item = String> {
         [
             "verdict",
@@ -143,7 +150,7 @@ impl Verdict {
         .map(|key| format!("{PREFIX}{key}"))
     }
 
-    /// Type and reason of the event that goes with it; the message is [`Self::message`].
+    /// Returns type and reason of the event for this verdict. Its message is [`Self::message`].
     pub fn event(&self) -> (&'static str, &'static str) {
         let kind = if self.state == State::Loaded { "Normal" } else { "Warning" };
         (kind, self.reason)

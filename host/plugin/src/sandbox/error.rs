@@ -1,4 +1,4 @@
-//! How a call of a plugin can fail, apart from the errors that the plugin itself answers with.
+//! How a call to a plugin can fail, apart from the errors that the plugin itself returns.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use crate::package::digest::Digest;
 use crate::sandbox::stop::StopReason;
 use crate::sandbox::store::StoreData;
 
-/// The most bytes of what a guest, or wasmtime about it, adds to a message. The rest of a message is short.
+/// The maximum bytes that a guest, or wasmtime, adds to a message. The rest of a message is short.
 const REASON: usize = 600;
 
-/// What failed: which plugin, in which method, for which runtime.
+/// The place of a failure: which plugin, in which method, for which runtime.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallSite {
     /// The kind that the plugin serves.
@@ -24,7 +24,7 @@ pub struct CallSite {
     pub digest: Digest,
     /// The method, as in the WIT.
     pub method: &'static str,
-    /// The runtime; none for `describe`.
+    /// The runtime; `None` for `describe`.
     pub scope: Option<Scope>,
 }
 
@@ -45,7 +45,8 @@ impl fmt::Display for CallSite {
     }
 }
 
-/// A call that did not come to an answer, or to one that cannot be taken. The instance is gone afterwards; the next call gets a fresh one.
+/// A call that returned no answer, or one that cannot be used. The instance is dropped, and the
+/// next call gets a fresh one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     /// The guest's code trapped: a panic, or a fault.
@@ -53,44 +54,57 @@ pub enum CallError {
     Trap {
         /// Where.
         site: Box<CallSite>,
-        /// wasmtime's words and the frames.
+        /// wasmtime's reason and the frames.
         reason: String,
-        /// The last line that it logged as an error in this call: where a panic of Rust was, and what it said.
+        /// The last line that the guest logged as an error in this call. For a Rust panic, this is
+        /// its place and message.
         said: Option<String>,
     },
     /// The guest's code ran too long.
-    #[error("{site}, ran for more than {limit:?} without an end; if it needs that long, raise `limits.cpu` in its plugin.yaml")]
+    #[error(
+        "{site}, ran for more than {limit:?} without finishing; if it needs that long, raise `limits.cpu` in its \
+         plugin.yaml"
+    )]
     CpuLimit {
         /// Where.
         site: Box<CallSite>,
-        /// The limit on its own time.
+        /// The limit on the guest's own time.
         limit: Duration,
     },
-    /// The call, its waiting included, took too long.
-    #[error("{site}, took longer than {limit:?}; if what it waits for takes that long, raise `limits.deadline` in its plugin.yaml")]
+    /// The call took too long, including its waiting.
+    #[error(
+        "{site}, took longer than {limit:?}; if what it waits for takes that long, raise `limits.deadline` in its \
+         plugin.yaml"
+    )]
     Deadline {
         /// Where.
         site: Box<CallSite>,
         /// The limit on the call's duration.
         limit: Duration,
     },
-    /// The guest wanted more memory than it may have, and gave up.
-    #[error("{site}, wanted more than {limit} bytes of memory; if it needs that much, raise `limits.memory` in its plugin.yaml")]
+    /// The guest asked for more memory than it may have, and gave up.
+    #[error(
+        "{site}, asked for more than {limit} bytes of memory; if it needs that much, raise `limits.memory` in its \
+         plugin.yaml"
+    )]
     MemoryLimit {
         /// Where.
         site: Box<CallSite>,
         /// The limit in bytes.
         limit: u64,
     },
-    /// What the guest handed over was too large.
-    #[error("{site}, handed over more than {limit} bytes at once; if it needs that, raise `limits.output` in its plugin.yaml")]
+    /// The guest passed too much data at once.
+    #[error(
+        "{site}, passed more than {limit} bytes at once; if it needs that, raise `limits.output` in its \
+         plugin.yaml"
+    )]
     OutputLimit {
         /// Where.
         site: Box<CallSite>,
         /// The limit in bytes.
         limit: usize,
     },
-    /// The guest called the host again and again.
+    /// The guest called the host too often.
     #[error("{site}, called the host more than {limit} times; this is a bug of the plugin")]
     HostCallLimit {
         /// Where.
@@ -98,27 +112,28 @@ pub enum CallError {
         /// The limit.
         limit: u32,
     },
-    /// The answer breaks the contract of the WIT: no JSON, no UTF-8.
-    #[error("{site}, gave an answer that cannot be used: {reason}; this is a bug of the plugin")]
+    /// The answer violates the WIT: it is not JSON, or not UTF-8.
+    #[error("{site}, returned an answer that cannot be used: {reason}; this is a bug of the plugin")]
     InvalidOutput {
         /// Where.
         site: Box<CallSite>,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
-    /// The plugin failed so often that it is not called for a while.
+    /// The plugin failed too often and is not called for a while.
     #[error(
-        "{site}, is not called for another {wait:?}: it failed {faults} times in a row. Register a corrected plugin to end this at once"
+        "{site}, is not called for another {wait:?}: it failed {faults} times in a row. Register a corrected plugin to \
+         end this at once"
     )]
     Quarantined {
         /// Where.
         site: Box<CallSite>,
-        /// Failures in a row.
+        /// Consecutive failures.
         faults: u32,
         /// Time until the next attempt.
         wait: Duration,
     },
-    /// The component does not export what was called.
+    /// The component does not export the interface of the method.
     #[error("{site}, does not exist: the component has no interface `{interface}`")]
     NotExported {
         /// Where.
@@ -126,23 +141,23 @@ pub enum CallError {
         /// The interface of the WIT.
         interface: &'static str,
     },
-    /// The host could not make the call. Not the plugin's fault.
+    /// The host could not make the call. This is not the plugin's fault.
     #[error("{site}, could not be called: {reason}")]
     Host {
         /// Where.
         site: Box<CallSite>,
-        /// What happened.
+        /// The reason.
         reason: String,
     },
 }
 
-/// How a trap refers to what the guest logged before.
+/// Returns how a trap refers to the guest's last line.
 fn after(said: Option<&str>) -> String {
     said.map(|said| format!(" after it had logged `{said}`")).unwrap_or_default()
 }
 
 impl CallError {
-    /// Whether this counts against the plugin.
+    /// Returns whether the failure counts against the plugin.
     pub fn is_fault(&self) -> bool {
         !matches!(
             self,
@@ -150,7 +165,7 @@ impl CallError {
         )
     }
 
-    /// A short name for metrics and event reasons.
+    /// Returns a short name for metrics and event reasons.
     pub fn label(&self) -> &'static str {
         match self {
             Self::Trap { .. } => "trap",
@@ -166,7 +181,7 @@ impl CallError {
         }
     }
 
-    /// Which plugin, method and runtime.
+    /// Returns the place of the failure.
     pub fn site(&self) -> &CallSite {
         match self {
             Self::Trap { site, .. }
@@ -182,7 +197,7 @@ impl CallError {
         }
     }
 
-    /// What wasmtime's error means, of the guest with this state.
+    /// Translates wasmtime's error for the guest with this state.
     pub(crate) fn from_wasmtime(error: &wasmtime::Error, site: CallSite, data: &StoreData) -> Self {
         let (site, limits) = (Box::new(site), &data.identity.limits);
         let trap = |site, reason: &str| Self::Trap {
@@ -191,7 +206,9 @@ impl CallError {
             said: data.last_error_line.as_deref().map(|said| bounded(said, REASON).into_owned()),
         };
         match error.downcast_ref::<StopReason>() {
-            Some(StopReason::Cpu) => return Self::CpuLimit { site, limit: limits.cpu },
+            Some(StopReason::Cpu) => {
+                return Self::CpuLimit { site, limit: limits.cpu };
+            }
             Some(StopReason::HostCalls) => {
                 return Self::HostCallLimit {
                     site,
@@ -212,7 +229,7 @@ impl CallError {
                 limit: limits.memory,
             };
         }
-        // wasmtime has no type for it; a test holds the words.
+        // wasmtime has no type for this error. A test keeps its text from changing unnoticed.
         if format!("{error:#}").contains(FUEL_EXHAUSTED) {
             return Self::OutputLimit {
                 site,
@@ -226,16 +243,16 @@ impl CallError {
             };
         }
         if let Some(function) = format!("{error:#}").split('`').find(|part| part.starts_with("wasi:")) {
-            return trap(site, &format!("it called `{function}`, and WASI has nothing behind it here"));
+            return trap(site, &format!("it called `{function}`, but the host does not implement WASI"));
         }
         trap(site, &explain(error))
     }
 }
 
-/// What wasmtime says when the guest hands over more than the fuel for host calls.
+/// wasmtime's text if the guest passes more data than the fuel for host calls allows.
 const FUEL_EXHAUSTED: &str = "fuel allocated for hostcalls has been exhausted";
 
-/// The cause, and the innermost functions of the guest where their names are known.
+/// Returns the cause, and the innermost functions of the guest as far as their names are known.
 fn explain(error: &wasmtime::Error) -> String {
     let cause = match error.downcast_ref::<wasmtime::Trap>() {
         Some(trap) => trap.to_string(),

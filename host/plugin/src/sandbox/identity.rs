@@ -1,4 +1,4 @@
-//! The plugin that a store belongs to.
+//! Identifies the plugin that a store belongs to.
 
 use crate::bindings::types::Role;
 use crate::package::digest::Digest;
@@ -6,7 +6,7 @@ use crate::package::grants::Grants;
 use crate::package::limits::Limits;
 use crate::package::registration::Registration;
 
-/// Who a plugin is, for messages, and what it may do.
+/// The names of a plugin, for messages, and the bounds of what it may do.
 #[derive(Debug)]
 pub struct PluginIdentity {
     /// The kind that it serves.
@@ -15,20 +15,20 @@ pub struct PluginIdentity {
     pub registration: String,
     /// The component's digest.
     pub digest: Digest,
-    /// What its description asks for.
+    /// The capabilities that its description declares.
     pub declared: Grants,
-    /// What the registration gives.
+    /// The capabilities that the registration gives.
     pub given: Grants,
-    /// What therefore holds.
+    /// The capabilities that are in both.
     pub effective: Grants,
     /// Its roles.
     pub roles: Vec<Role>,
-    /// What a call may use.
+    /// The limits of one call.
     pub limits: Limits,
 }
 
 impl PluginIdentity {
-    /// Returns what is known of a plugin before it has described itself: nothing is granted yet.
+    /// Returns the identity of a plugin before it has described itself. Nothing is granted yet.
     pub fn undescribed(registration: &Registration) -> Self {
         Self {
             kind: registration.runtime.clone(),

@@ -1,4 +1,4 @@
-//! How long a guest's own code has run in a call, without what it waited for.
+//! Measures the time for which a guest's own code has run in a call, without its waiting.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// A stopwatch that runs while the guest's call is being polled and stands while it waits.
+/// A stopwatch that runs while the guest's call is being polled and stops while it waits.
 ///
-/// It measures time on a thread, not on a processor: on a machine with more work than processors a call is charged for the time that
-/// others take, which is why the default limit is ten thousand times what a call needs.
+/// It measures time on a thread, not on a processor. On an overloaded machine a call is charged for
+/// the time that others take, so the default limit is ten thousand times the need of a call.
 #[derive(Debug)]
 pub struct Meter {
     epoch: Instant,
@@ -21,7 +21,7 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// A stopwatch at zero.
+    /// Returns a stopwatch at zero.
     pub fn new() -> Self {
         Self {
             epoch: Instant::now(),
@@ -30,12 +30,13 @@ impl Meter {
         }
     }
 
-    /// Back to zero, for the next call.
+    /// Resets the stopwatch for the next call.
     pub fn reset(&self) {
         self.spent.store(0, Ordering::Relaxed);
     }
 
-    /// What the call has spent so far. Only right while it is being polled, which is when the guest's code asks.
+    /// Returns the time that the call has spent so far. The result is only correct while the call
+    /// is being polled, which is when the epoch callback asks.
     pub fn spent(&self) -> Duration {
         let running = self.now().saturating_sub(self.polled_at.load(Ordering::Relaxed));
         Duration::from_nanos(self.spent.load(Ordering::Relaxed).saturating_add(running))

@@ -1,5 +1,4 @@
-//! The walls around one guest: what it may reach, what it may use, and how a call ends that breaks
-//! either.
+//! Confines one guest: what it may reach, what it may use, and how a call ends that exceeds either.
 //!
 //! # One store, one runtime
 //! A store belongs to one plugin and one runtime and is dropped with them, so no state leaks from

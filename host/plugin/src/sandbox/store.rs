@@ -1,4 +1,4 @@
-//! What belongs to one instance: whom it works for, what it may do, and what it has used.
+//! The state of one instance: its runtime, its identity, and what it has used.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,12 +12,14 @@ use crate::sandbox::identity::PluginIdentity;
 use crate::sandbox::meter::Meter;
 use crate::sandbox::stop::StopReason;
 
-/// Component-model handles that may be alive in a store. The world has no resources of its own; this is for guests that import WASI.
+/// Component-model handles that may be alive in a store. The world has no resources, so these are
+/// for guests that import WASI.
 const HANDLES: usize = 256;
-/// Tables, and elements of one table.
+/// The maximum number of tables, and of elements in one table.
 const TABLES: usize = 32;
 const TABLE_ELEMENTS: usize = 100_000;
-/// Core instances and linear memories of a component. A Rust guest has 1 memory; those that carry an interpreter have a few instances.
+/// The maximum number of core instances and linear memories of a component. A Rust guest has one
+/// memory; a guest with an interpreter has a few instances.
 const INSTANCES: usize = 64;
 const MEMORIES: usize = 4;
 
@@ -31,28 +33,29 @@ pub struct StoreData {
     pub backend: Arc<dyn Backend>,
     /// The guest's own time in the current call.
     pub meter: Arc<Meter>,
-    /// How long the current call may take, waiting included.
+    /// The time that the current call may take, including waiting.
     pub deadline: Duration,
     /// When the current call began.
     pub began: Instant,
-    /// Bytes of all linear memories.
+    /// The size of all linear memories in bytes.
     memory: u64,
-    /// Whether the guest wanted more memory than it may have.
+    /// Whether the guest asked for more memory than it may have.
     pub memory_denied: bool,
-    /// What the current call has used.
+    /// The calls to the host in the current call.
     pub host_calls: u32,
-    /// Lines logged in the current call, those that were dropped included.
+    /// The lines logged in the current call, including dropped ones.
     pub log_lines: u32,
     /// The last line that was logged as an error in the current call.
     pub last_error_line: Option<String>,
-    /// How much later than it is the guest is made to believe.
+    /// The time by which the guest's clock is ahead.
     pub clock_offset: Duration,
-    /// The runtime of the current call as JSON, where the plugin may read objects that it names.
+    /// The runtime of the current call as JSON, if the plugin may read objects that the runtime
+    /// names.
     pub runtime: Option<String>,
 }
 
 impl StoreData {
-    /// Starts counting anew, at the beginning of a call.
+    /// Resets the counters at the beginning of a call.
     pub fn begin_call(&mut self, deadline: Duration) {
         self.deadline = deadline;
         self.began = Instant::now();
@@ -63,14 +66,14 @@ impl StoreData {
         self.runtime = None;
     }
 
-    /// Keeps what the current call's grants depend on.
+    /// Keeps the runtime of the current call, if a grant depends on it.
     pub fn keep_named_objects(&mut self, ctx: &Context) {
         if self.identity.effective.named_objects().next().is_some() {
             self.runtime = Some(ctx.runtime.clone());
         }
     }
 
-    /// Whether the runtime of the current call names this object in a field that is granted.
+    /// Returns whether the runtime of the current call names this object in a granted field.
     pub fn is_named(&self, kind: &str, name: &str) -> bool {
         let mut pointers = self.identity.effective.named_objects().filter(|(granted, _)| *granted == kind);
         let runtime: Value = self
@@ -81,7 +84,10 @@ impl StoreData {
         pointers.any(|(_, pointer)| runtime.pointer(pointer).and_then(Value::as_str) == Some(name))
     }
 
-    /// Counts a call to the host; every import begins with it.
+    /// Counts a call to the host. Every import begins with it.
+    ///
+    /// # Errors
+    /// The guest made too many calls.
     pub fn enter(&mut self) -> wasmtime::Result<()> {
         self.host_calls = self.host_calls.saturating_add(1);
         if self.host_calls > self.identity.limits.host_calls {
@@ -91,7 +97,7 @@ impl StoreData {
     }
 }
 
-/// A store with every limit set.
+/// Returns a store with every limit set.
 pub fn new(engine: &Engine, identity: Arc<PluginIdentity>, scope: Arc<Scope>, backend: Arc<dyn Backend>) -> Store<StoreData> {
     let output = identity.limits.output;
     let deadline = identity.limits.deadline;
@@ -113,7 +119,8 @@ pub fn new(engine: &Engine, identity: Arc<PluginIdentity>, scope: Arc<Scope>, ba
     };
     let mut store = Store::new(engine, data);
     store.limiter(|data| data);
-    // Bounds what one crossing of the boundary makes the host allocate, in both directions: arguments of imports, and results of exports.
+    // Bounds the memory that the host allocates for one crossing of the boundary: for arguments of
+    // imports and for results of exports.
     store.set_hostcall_fuel(output);
     store.set_max_component_handles(HANDLES);
     store.set_epoch_deadline(1);
@@ -122,7 +129,7 @@ pub fn new(engine: &Engine, identity: Arc<PluginIdentity>, scope: Arc<Scope>, ba
         if data.meter.spent() > data.identity.limits.cpu {
             return Err(StopReason::Cpu.into());
         }
-        // A worker thread serves every runtime, so a guest that runs long lets the others have it at each tick.
+        // A worker thread serves all runtimes, so a guest yields it to the others at each tick.
         Ok(UpdateDeadline::Yield(1))
     });
     store
@@ -133,7 +140,8 @@ impl ResourceLimiter for StoreData {
         let more = u64::try_from(desired.saturating_sub(current)).unwrap_or(u64::MAX);
         let total = self.memory.saturating_add(more);
         if total > self.identity.limits.memory {
-            // The guest sees `memory.grow` fail, as on a machine that is full, and usually aborts.
+            // The guest sees `memory.grow` fail, as on a machine without free memory, and usually
+            // aborts.
             self.memory_denied = true;
             return Ok(false);
         }

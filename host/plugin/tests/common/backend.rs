@@ -1,4 +1,4 @@
-//! A cluster that answers from a table and records what it was asked.
+//! A cluster that returns fixed answers and records the calls.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use wasser_plugin::{Backend, BackendError, Output, PodRecord, Response, Scope};
 pub struct Fake {
     pub asked: Mutex<Vec<String>>,
     pub state: Mutex<BTreeMap<String, Vec<u8>>>,
-    /// Commands never end.
+    /// Whether commands never end.
     pub hangs: bool,
 }
 

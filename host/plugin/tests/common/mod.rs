@@ -1,5 +1,6 @@
-//! Components made from text, so that the tests need no WebAssembly toolchain: a core module in WAT with the canonical ABI's names, and
-//! the metadata of the world, which `wit-component` turns into a component.
+//! Makes components from text, so that the tests need no WebAssembly toolchain. `wit-component`
+//! makes a component of a core module in WAT, with the names of the canonical ABI, and the metadata
+//! of the world.
 #![allow(dead_code, clippy::unwrap_used)] // Tests fail by panicking, and not every test file uses everything.
 
 pub mod backend;
@@ -39,14 +40,17 @@ const METHODS: [&str; 16] = [
     "shutdown",
 ];
 
-/// Where a host function writes its result, and where a method builds its own.
+/// The address at which a host function writes its result, and the address at which a method builds
+/// its own result.
 pub const RETURNED: u32 = 1024;
 pub const ANSWER: u32 = 2048;
-/// Zeros after a one: `Err(not-supported)` of every method, whatever its alignment.
+/// The address of a one followed by zeros: `Err(not-supported)` of every method, whatever its
+/// alignment.
 const NOT_SUPPORTED: u32 = 64;
 const DATA: u32 = 4096;
 
-/// A guest that says of itself what it must, and answers every method with `not-supported` unless told otherwise.
+/// A guest that describes itself, and returns `not-supported` from every method that has no other
+/// body.
 pub struct Guest {
     version: String,
     world: String,
@@ -81,7 +85,7 @@ impl Default for Guest {
 }
 
 impl Guest {
-    /// A guest that also wants these capabilities.
+    /// Returns a guest that declares these capabilities.
     pub fn wanting(wants: &[(&str, &[&str])]) -> Self {
         let mut guest = Self::default();
         let address = guest.description("DemoRuntime", wants);
@@ -102,26 +106,26 @@ impl Guest {
         self
     }
 
-    /// Built for another version of the world.
+    /// Builds for another version of the world.
     pub fn version(mut self, version: &str) -> Self {
         self.version = version.to_owned();
         self
     }
 
-    /// Built for another world of the package, to which this is added.
+    /// Builds for another world of the package, to which this text is added.
     pub fn world(mut self, name: &str, wit: &str) -> Self {
         self.world = name.to_owned();
         self.wit = wit.to_owned();
         self
     }
 
-    /// Without a method, in the WIT that it is built for as well.
+    /// Removes a method, also from the WIT that the guest is built for.
     pub fn without(mut self, method: &str) -> Self {
         self.missing.push(method.to_owned());
         self
     }
 
-    /// Pages of memory at the start.
+    /// Sets the initial pages of memory.
     pub fn pages(mut self, pages: u32) -> Self {
         self.pages = pages;
         self
@@ -132,19 +136,20 @@ impl Guest {
         self
     }
 
-    /// The body of a method, in WAT. `$ctx` is its parameter; the address of the answer is its result.
+    /// Sets the body of a method, in WAT. `$ctx` is its parameter, and the address of the answer is
+    /// its result.
     pub fn method(mut self, name: &str, body: &str) -> Self {
         self.bodies.insert(name.to_owned(), body.to_owned());
         self
     }
 
-    /// A function of its own.
+    /// Adds a function, in WAT.
     pub fn function(mut self, wat: &str) -> Self {
         self.functions.push_str(wat);
         self
     }
 
-    /// A host function, `interface` without package, and its core type.
+    /// Imports a host function of an interface, without package, with its core type.
     pub fn import(mut self, interface: &str, name: &str, signature: &str) -> Self {
         writeln!(
             self.imports,
@@ -164,14 +169,14 @@ impl Guest {
         )
     }
 
-    /// An answer `Ok(text)` for a method that answers with a string.
+    /// Returns `Ok(text)` from a method that returns a string.
     pub fn answers(mut self, method: &str, text: &[u8]) -> Self {
         let (at, length) = self.bytes(text);
         let address = self.words(&[0, at, length]);
         self.method(method, &format!("(i32.const {address})"))
     }
 
-    /// Puts bytes into memory; gives address and length.
+    /// Puts bytes into memory, and returns address and length.
     pub fn bytes(&mut self, bytes: &[u8]) -> (u32, u32) {
         let at = DATA + u32::try_from(self.data.len()).unwrap();
         self.data.extend_from_slice(bytes);
@@ -193,13 +198,14 @@ impl Guest {
         self.description_of([kind, "demoruntimes", "demo", "demo-fuse"], wants)
     }
 
-    /// A `description` with one role, `worker`.
+    /// Builds a `description` with one role, `worker`, and returns its address.
     fn description_of(&mut self, [kind, plural, engine, directory]: [&str; 4], wants: &[(&str, &[&str])]) -> u32 {
         let mut role: Vec<u32> = ["worker", "StatefulSet", "-worker", "demo"]
             .iter()
             .flat_map(|text| self.text(text))
             .collect();
-        // needed-for-bound and starts-at-zero are two bytes; then replicas: some(/spec/replicas), and default-replicas.
+        // needed-for-bound and starts-at-zero are two bytes. They are followed by replicas,
+        // some(/spec/replicas), and default-replicas.
         role.extend([0x0101, 1]);
         role.extend(self.text("/spec/replicas"));
         role.push(1);
@@ -222,7 +228,7 @@ impl Guest {
         self.words(&record)
     }
 
-    /// The core module.
+    /// Returns the core module.
     pub fn module(&self) -> Vec<u8> {
         let mut wat = String::from("(module\n");
         wat.push_str(&self.imports);
@@ -264,7 +270,7 @@ impl Guest {
         wat::parse_str(wat.replace("VERSION", &self.version)).unwrap()
     }
 
-    /// The component.
+    /// Returns the component.
     pub fn build(&self) -> Vec<u8> {
         let mut module = self.module();
         let mut sources = SourceMap::default();
@@ -313,7 +319,8 @@ pub enum Argument<'a> {
 }
 
 impl Guest {
-    /// `setup-master` calls a host function and answers `failed` with the text of its error, which stands at `offset` of its result.
+    /// Makes `setup-master` call a host function and return `failed` with the text of its error,
+    /// which is at `offset` of its result.
     pub fn relays(mut self, interface: &str, name: &str, arguments: &[Argument<'_>], offset: u32) -> Self {
         let mut pushed = Vec::new();
         for argument in arguments {

@@ -1,4 +1,4 @@
-//! Registrations of test guests.
+//! Registers and loads test guests.
 
 use std::collections::BTreeMap;
 
@@ -8,17 +8,17 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use wasser_plugin::bindings::types::Context;
 use wasser_plugin::{Definition, Digest, HostConfig, Plugin, PluginHost, Registration};
 
-/// The smallest thing that begins like a chart.
+/// The smallest content that begins like a chart.
 pub const CHART: &[u8] = &[0x1f, 0x8b, 8, 0];
 
-/// A host with a cache directory that lives as long as the result.
+/// Returns a host, and its cache directory, which is removed when dropped.
 pub fn host() -> (PluginHost, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let host = PluginHost::new(HostConfig::new(directory.path().join("cache"))).unwrap();
     (host, directory)
 }
 
-/// A ConfigMap that registers a component; `more` is added to plugin.yaml.
+/// Returns a ConfigMap that registers a component. `more` is appended to plugin.yaml.
 pub fn config_map(name: &str, created: i64, component: &[u8], more: &str) -> ConfigMap {
     let yaml = format!(
         "runtime: DemoRuntime\ncomponent: {{inline: demo.wasm}}\nchart: {{inline: chart.tgz}}\ndigest: {}\n{more}",
@@ -41,7 +41,7 @@ pub fn config_map(name: &str, created: i64, component: &[u8], more: &str) -> Con
     }
 }
 
-/// The same for a component of another kind.
+/// Returns such a ConfigMap for a component of another kind.
 pub fn config_map_for(kind: &str, name: &str, created: i64, component: &[u8]) -> ConfigMap {
     let mut map = config_map(name, created, component, "");
     for yaml in map.data.iter_mut().flat_map(BTreeMap::values_mut) {
@@ -50,7 +50,7 @@ pub fn config_map_for(kind: &str, name: &str, created: i64, component: &[u8]) ->
     map
 }
 
-/// The CRD of a kind, as the API server serves it.
+/// Returns the CRD of a kind, as the API server serves it.
 pub fn crd(kind: &str, plural: &str) -> Definition {
     let crd = serde_json::json!({
         "spec": {
@@ -62,23 +62,22 @@ pub fn crd(kind: &str, plural: &str) -> Definition {
     serde_json::from_value(crd).unwrap()
 }
 
-/// Loads a component, with what `more` adds to its plugin.yaml.
+/// Loads a component. `more` is appended to its plugin.yaml.
 pub async fn load(host: &PluginHost, component: &[u8], more: &str) -> Result<Plugin, String> {
     let registration = Registration::parse(&config_map("demo", 0, component, more)).map_err(|error| error.to_string())?;
     host.load(&registration).await.map_err(|error| error.to_string())
 }
 
-/// A context for the runtime `default/demo`.
+/// Returns a context for the runtime `default/demo`.
 pub fn context() -> Context {
+    let spec = serde_json::json!({"replicas": 1, "profile": "gold", "pad": "x".repeat(1024)});
+    let mount = serde_json::json!({"mountPoint": "demo:///", "pad": "x".repeat(512)});
     Context {
         namespace: "default".to_owned(),
         name: "demo".to_owned(),
         dataset_id: "default-demo".to_owned(),
-        runtime: serde_json::json!({"kind": "DemoRuntime", "spec": {"replicas": 1, "profile": "gold", "pad": "x".repeat(1024)}})
-            .to_string(),
-        dataset: Some(
-            serde_json::json!({"kind": "Dataset", "spec": {"mounts": [{"mountPoint": "demo:///", "pad": "x".repeat(512)}]}}).to_string(),
-        ),
+        runtime: serde_json::json!({"kind": "DemoRuntime", "spec": spec}).to_string(),
+        dataset: Some(serde_json::json!({"kind": "Dataset", "spec": {"mounts": [mount]}}).to_string()),
         mount_path: "/runtime-mnt/demo/default/demo/demo-fuse".to_owned(),
         fuse_label: "fluid.io/f-default-demo".to_owned(),
         images: vec![("worker".to_owned(), "demo:1".to_owned())],

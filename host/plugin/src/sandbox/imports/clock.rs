@@ -1,4 +1,4 @@
-//! `clock`: always granted.
+//! `clock`: the time. It is always granted.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -4,7 +4,7 @@ use crate::bindings::events::Host;
 use crate::sandbox::imports::shape::tidy;
 use crate::sandbox::store::StoreData;
 
-/// The most bytes that the API server takes as a reason and as a note.
+/// The maximum bytes of a reason and of a note that the API server accepts.
 const REASON: usize = 128;
 const NOTE: usize = 1024;
 

@@ -1,10 +1,10 @@
-//! `log`: always granted, and limited.
+//! `log`: lines for the host's log. It is always granted, and limited.
 
 use crate::bindings::log::{Host, Level};
 use crate::sandbox::imports::shape::tidy;
 use crate::sandbox::store::StoreData;
 
-/// Bytes of a line; a longer one loses its middle.
+/// The maximum bytes of a line. A longer line loses its middle.
 const LINE: usize = 1024;
 
 impl Host for StoreData {
@@ -19,7 +19,8 @@ impl Host for StoreData {
         let (plugin, runtime) = (&self.identity.kind, &self.scope);
         if self.log_lines > limit {
             if self.log_lines == limit + 1 {
-                tracing::warn!(target: "plugin", %plugin, %runtime, "more than {limit} lines in one call; the rest is not logged");
+                let message = format!("more than {limit} lines in one call; the rest is not logged");
+                tracing::warn!(target: "plugin", %plugin, %runtime, "{message}");
             }
             return Ok(());
         }

@@ -1,7 +1,8 @@
-//! The imports of the world, one file for each WIT interface.
+//! Implements the imports of the world, one file per WIT interface.
 //!
-//! Every function counts itself (`enter`), checks the grant, then the shape of what the guest sent, and only then reaches the
-//! [`Backend`](crate::Backend). A refusal is an answer that names what to put where, never a trap.
+//! Every function counts itself (`enter`), checks the grant, then the shape of its arguments
+//! (`shape.rs`), and only then calls the [`Backend`](crate::Backend). A refusal is an answer that
+//! names the missing grant and its place, never a trap.
 
 mod clock;
 mod events;
@@ -22,18 +23,22 @@ use crate::bindings::RuntimeWithOperations;
 use crate::package::grants::Grants;
 use crate::sandbox::store::StoreData;
 
-/// A linker with every interface of the world, whatever the grants are: what is not granted refuses when it is called.
+/// Returns a linker with every interface of the world, whatever the grants are. A function without
+/// a grant refuses when it is called.
 pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<StoreData>> {
     let mut linker = Linker::new(engine);
     RuntimeWithOperations::add_to_linker::<_, HasSelf<StoreData>>(&mut linker, |data| data)?;
     Ok(linker)
 }
 
-// The interface has types only.
+// The interface has only types.
 impl crate::bindings::types::Host for StoreData {}
 
 impl StoreData {
-    /// Whether a grant is effective; if not, what is missing and where it belongs. `yaml` is how the grant is written in a registration.
+    /// Checks that a grant is effective. `yaml` is the grant as it is written in a registration.
+    ///
+    /// # Errors
+    /// Names what is missing, and where it belongs.
     fn granted(&self, allows: impl Fn(&Grants) -> bool, yaml: &str) -> Result<(), String> {
         let identity = &self.identity;
         if allows(&identity.effective) {
@@ -45,12 +50,13 @@ impl StoreData {
                 identity.registration
             ),
             (false, true) => format!(
-                "`{yaml}` is granted by the ConfigMap {}, but the plugin does not declare it: its `describe` must list it in `wants`",
+                "`{yaml}` is granted by the ConfigMap {}, but the plugin does not declare it: its `describe` \
+                 must list it in `wants`",
                 identity.registration
             ),
             _ => format!(
-                "`{yaml}` is neither declared nor granted: the plugin's `describe` must list it in `wants`, and `grants` in plugin.yaml of \
-                 the ConfigMap {} must give it",
+                "`{yaml}` is neither declared nor granted: the plugin's `describe` must list it in `wants`, and \
+                 `grants` in plugin.yaml of the ConfigMap {} must give it",
                 identity.registration
             ),
         })

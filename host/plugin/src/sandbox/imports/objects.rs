@@ -1,4 +1,5 @@
-//! `objects`: reading objects of the runtime's namespace, and those of the whole cluster that the runtime names.
+//! `objects`: objects of the runtime's namespace, and objects of the cluster that the runtime
+//! names.
 
 use crate::bindings::objects::Host;
 use crate::sandbox::imports::shape::{is_object_name, tidy};

@@ -1,4 +1,4 @@
-//! `pods`: listing the pods of the runtime's own release, and running commands in them.
+//! `pods`: lists the pods of the runtime's release, and runs commands in them.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use crate::package::grants::Grants;
 use crate::sandbox::imports::shape::tidy;
 use crate::sandbox::store::StoreData;
 
-/// What a guest has at least, after it has waited, to say so.
+/// The time that a guest has at least, after it has waited, to report that it waited.
 const MARGIN: Duration = Duration::from_millis(500);
-/// Bytes of a command and its arguments, together.
+/// The maximum bytes of a command and its arguments together.
 const ARGV: usize = 64 << 10;
 
 impl From<BackendError> for PodError {
@@ -25,8 +25,8 @@ impl From<BackendError> for PodError {
 }
 
 impl StoreData {
-    /// The role of a pod of this runtime, if this is granted for the role. The roles that it is granted for are looked at first, so that
-    /// the others are listed only to give a better answer.
+    /// Returns the role of a pod of this runtime, if the call is granted for the role. Granted
+    /// roles are searched first; the others are listed only for a better answer.
     pub(super) async fn role_of(
         &self,
         pod: &str,
@@ -61,8 +61,9 @@ impl StoreData {
             .any(|found| found.name == pod))
     }
 
-    /// How long the guest may wait: as long as it asked for, but not until the call itself is ended, so that it can still say what it waited
-    /// for. 0 is the longest.
+    /// Returns the time that the guest may wait: as long as it asked for, but shorter than the
+    /// call's deadline, so that it can still report what it waited for. 0 asks for the longest
+    /// time.
     pub(super) fn wait_limit(&self, timeout_ms: u32) -> Duration {
         let margin = (self.deadline / 20).max(MARGIN.min(self.deadline / 4));
         let longest = self.deadline.saturating_sub(self.began.elapsed() + margin);

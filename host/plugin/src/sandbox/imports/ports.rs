@@ -4,7 +4,7 @@ use crate::bindings::ports::Host;
 use crate::sandbox::imports::shape::{is_key, tidy};
 use crate::sandbox::store::StoreData;
 
-/// Ports of one runtime.
+/// The maximum number of ports of one runtime.
 const MOST: usize = 32;
 
 impl Host for StoreData {

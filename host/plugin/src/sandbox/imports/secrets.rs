@@ -1,4 +1,5 @@
-//! `secrets`: off by default, since a secret reaches a pod by reference.
+//! `secrets`: values of Secrets. They are off by default, because a secret reaches a pod by
+//! reference.
 
 use crate::bindings::secrets::Host;
 use crate::sandbox::imports::shape::{is_key, is_object_name, tidy};

@@ -1,8 +1,9 @@
-//! The shape of what a guest sends: names, keys and texts.
+//! Checks and cleans what a guest sends: names, keys and texts.
 
 use wasser_api::text::bounded;
 
-/// Whether this can be the name of an object. It becomes part of a URL, where `..` or `/` would lead elsewhere.
+/// Returns whether this can be the name of an object. The name becomes part of a URL, in which `..`
+/// or `/` would change the target.
 pub fn is_object_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let bytes = name.as_bytes();
@@ -13,7 +14,7 @@ pub fn is_object_name(name: &str) -> bool {
         && !name.contains("..")
 }
 
-/// Whether this can be the key of a ConfigMap or Secret.
+/// Returns whether this can be the key of a ConfigMap or Secret.
 pub fn is_key(key: &str) -> bool {
     (1..=253).contains(&key.len())
         && key
@@ -21,7 +22,8 @@ pub fn is_key(key: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
 }
 
-/// Text for a log or an event: without control characters, at most so many bytes; a longer one loses its middle.
+/// Returns text for a log or an event: without control characters, and with at most `limit` bytes.
+/// A longer text loses its middle.
 pub fn tidy(text: &str, limit: usize) -> String {
     bounded(text, limit).replace(char::is_control, " ")
 }

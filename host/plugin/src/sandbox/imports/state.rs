@@ -5,7 +5,7 @@ use crate::sandbox::imports::shape::{is_key, tidy};
 use crate::sandbox::stop::StopReason;
 use crate::sandbox::store::StoreData;
 
-/// Bytes of one value. The backend limits all keys together.
+/// The maximum bytes of one value. The backend limits the total of all keys.
 const VALUE: usize = 8 << 10;
 const GRANT: &str = "state: true";
 
@@ -21,16 +21,21 @@ fn check(key: &str) -> Result<(), String> {
 }
 
 impl Host for StoreData {
-    /// The WIT has no error here. Without the grant there is nothing, and the log says why; a failing cluster ends the call, since a
-    /// plugin that took it for "never set" would start from nothing.
+    /// The WIT has no error here. Without the grant the value is absent, and the log gives the
+    /// reason. If the cluster fails, the call ends, because a plugin that took this for "never set"
+    /// would start from nothing.
     async fn get(&mut self, key: String) -> wasmtime::Result<Option<Vec<u8>>> {
         self.enter()?;
         if let Err(refusal) = self.granted(|grants| grants.state, GRANT).and_then(|()| check(&key)) {
-            tracing::warn!(target: "plugin", plugin = self.identity.kind, runtime = %self.scope, "state.get gives nothing: {refusal}");
+            let (plugin, runtime) = (&self.identity.kind, &self.scope);
+            tracing::warn!(target: "plugin", %plugin, %runtime, "state.get returns nothing: {refusal}");
             return Ok(None);
         }
         let found = self.backend.get_state(&self.scope, &key).await;
-        found.map_err(|error| StopReason::Host(format!("reading the state `{key}` of {} failed: {error}", self.scope)).into())
+        found.map_err(|error| {
+            let reason = format!("reading the state `{key}` of {} failed: {error}", self.scope);
+            StopReason::Host(reason).into()
+        })
     }
 
     async fn set(&mut self, key: String, value: Option<Vec<u8>>) -> wasmtime::Result<Result<(), String>> {

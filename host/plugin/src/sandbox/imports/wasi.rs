@@ -1,13 +1,15 @@
-//! WASI, with nothing behind it: no files, no sockets, no environment.
+//! Links WASI without implementing it: there are no files, no sockets and no environment.
 //!
-//! Toolchains other than Rust's may import `wasi:*` although the program never uses it. Such a component links; a function of WASI that
-//! it calls ends the call and names itself.
+//! Toolchains other than Rust's can import `wasi:*` although the program never uses it. Such a
+//! component links. If it calls a function of WASI, the call ends with an error that names the
+//! function.
 
 use wasmtime::component::{Component, Linker};
 
 use crate::sandbox::store::StoreData;
 
-/// Adds everything that the component imports and the linker lacks. The check has made sure that all of that is WASI.
+/// Adds every import of the component that the linker lacks. The check of the world has made sure
+/// that these belong to WASI.
 pub fn deny(linker: &mut Linker<StoreData>, component: &Component) -> wasmtime::Result<()> {
     linker.define_unknown_imports_as_traps(component)
 }
