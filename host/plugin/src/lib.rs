@@ -38,7 +38,7 @@ pub use package::registration::{PLUGIN_LABEL, Registration, RegistrationError, c
 pub use package::source::{Source, SourceError};
 pub use package::world::{CheckError, Interface, SUPPORTED_VERSIONS, World};
 pub use plugin::Plugin;
-pub use plugin::instance::Instance;
+pub use plugin::instance::{Instance, Observer};
 pub use plugin::quarantine::{Quarantine, Standing};
 pub use registry::Registry;
 pub use registry::definition::{Definition, DefinitionSpec, DefinitionStatus};

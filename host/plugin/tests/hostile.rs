@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use common::backend::{Fake, scope};
@@ -325,4 +326,20 @@ async fn a_plugin_that_only_fails_is_not_called_for_a_while() {
 
     let again = load(&host, &Guest::default().build(), "").await.unwrap();
     again.instance(scope(), Fake::new()).validate(&ctx).await.unwrap().unwrap_err();
+}
+
+#[tokio::test]
+async fn each_call_is_observed_with_how_it_failed() {
+    let (host, _directory) = host();
+    let guest = Guest::default().method("setup-master", "(unreachable)");
+    let plugin = load(&host, &guest.build(), "").await.unwrap();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let observer = {
+        let seen = seen.clone();
+        Arc::new(move |method, _, error: Option<&CallError>| seen.lock().unwrap().push((method, error.map(CallError::label))))
+    };
+    let mut instance = plugin.instance(scope(), Fake::new()).observed(observer);
+    instance.validate(&context()).await.unwrap().unwrap_err();
+    instance.setup_master(&context()).await.unwrap_err();
+    assert_eq!(*seen.lock().unwrap(), [("validate", None), ("setup-master", Some("trap"))]);
 }

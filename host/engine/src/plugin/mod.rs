@@ -2,7 +2,7 @@
 //!
 //! A plugin reaches only objects of its own runtime, and only in the runtime's namespace.
 
+pub mod answer;
 pub mod backend;
 pub mod context;
-pub mod implement;
 mod state;

@@ -23,13 +23,13 @@ use serde_json::Value;
 use wasser_api::dataset::{Dataset, DatasetStatus};
 use wasser_api::runtime_status::RuntimeStatus;
 use wasser_plugin::bindings::types::Context;
-use wasser_plugin::{Instance, Plugin, Scope};
+use wasser_plugin::{Instance, Observer, Plugin, Scope};
 
 use crate::error::EngineError;
 use crate::objects::identity::Identity;
+use crate::plugin::answer::{Outcome, answer};
 use crate::plugin::backend::KubeBackend;
 use crate::plugin::context::context;
-use crate::plugin::implement::{Dress, Implement, Outcome, answer};
 use crate::release::Installed;
 use crate::request::change::Change;
 use crate::request::roles::{RoleState, RoleTrouble};
@@ -45,7 +45,7 @@ pub struct Request {
     /// The plugin; the same one for the whole reconcile, whatever is registered meanwhile.
     pub plugin: Arc<Plugin>,
     /// The methods of the plugin.
-    pub implement: Box<dyn Implement>,
+    pub implement: Instance,
     /// The names.
     pub identity: Identity,
     /// How the API server serves the kind.
@@ -78,7 +78,7 @@ pub struct Request {
     pub look_again: Option<Duration>,
     /// Asks for another reconcile.
     pub wake: Wake,
-    dress: Dress,
+    observer: Observer,
     backend: Arc<KubeBackend>,
 }
 
@@ -90,7 +90,7 @@ impl Request {
         resource: ApiResource,
         runtime: Arc<DynamicObject>,
         wake: Wake,
-        dress: Dress,
+        observer: Observer,
     ) -> Self {
         let (namespace, name) = (runtime.namespace().unwrap_or_default(), runtime.name_any());
         let uid = runtime.uid().unwrap_or_default();
@@ -139,7 +139,7 @@ impl Request {
             roles: roles.iter().map(RoleState::status).collect(),
             ..context(&plugin, &identity, &shared.settings.mount_root, &object, text)
         };
-        let implement = dress(Box::new(instance(&plugin, &identity, &backend)));
+        let implement = instance(&plugin, &identity, &backend, &observer);
         Self {
             shared,
             plugin,
@@ -160,7 +160,7 @@ impl Request {
             changes: Vec::new(),
             look_again: None,
             wake,
-            dress,
+            observer,
             backend,
         }
     }
@@ -171,13 +171,13 @@ impl Request {
     }
 
     /// A second instance of the plugin, for a task that outlives this reconcile.
-    pub fn instance(&self) -> Box<dyn Implement> {
-        (self.dress)(Box::new(instance(&self.plugin, &self.identity, &self.backend)))
+    pub fn instance(&self) -> Instance {
+        instance(&self.plugin, &self.identity, &self.backend, &self.observer)
     }
 
     /// An instance of the plugin for which it is later than it is.
-    pub(crate) fn later_instance(&self, by: Duration) -> Box<dyn Implement> {
-        (self.dress)(Box::new(instance(&self.plugin, &self.identity, &self.backend).ahead(by)))
+    pub(crate) fn later_instance(&self, by: Duration) -> Instance {
+        self.instance().ahead(by)
     }
 
     /// The runtime as events refer to it.
@@ -229,14 +229,12 @@ impl Request {
     }
 }
 
-fn instance(plugin: &Plugin, identity: &Identity, backend: &Arc<KubeBackend>) -> Instance {
-    plugin.instance(
-        Scope {
-            namespace: identity.namespace.clone(),
-            name: identity.name.clone(),
-        },
-        backend.clone(),
-    )
+fn instance(plugin: &Plugin, identity: &Identity, backend: &Arc<KubeBackend>, observer: &Observer) -> Instance {
+    let scope = Scope {
+        namespace: identity.namespace.clone(),
+        name: identity.name.clone(),
+    };
+    plugin.instance(scope, backend.clone()).observed(observer.clone())
 }
 
 /// The UID of the Dataset that owns a runtime, which is how its names stay known once the Dataset is gone.

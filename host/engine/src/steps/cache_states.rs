@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::plugin::implement::answer;
+use crate::plugin::answer::answer;
 use crate::request::Request;
 use crate::shared::sizes_read::Unread;
 use crate::shared::tasks::{Progress, backoff};

@@ -10,7 +10,7 @@ use wasser_api::names;
 use wasser_api::reasons::events;
 
 use crate::error::{EngineError, is_conflict, is_not_found};
-use crate::plugin::implement::answer;
+use crate::plugin::answer::answer;
 use crate::request::Request;
 use crate::shared::tasks::Progress;
 use crate::watched::pods::PodIndex;

@@ -29,7 +29,6 @@ use super::runtime::{self, RuntimeController};
 use super::runtime_index::RuntimeIndex;
 use super::watches::{self, Audience, ChangeBus, Key};
 use crate::context::{Context, ServedKind};
-use crate::metrics::Timed;
 
 /// The controllers that run, by kind.
 pub struct Kinds {
@@ -197,7 +196,7 @@ impl Controller {
 
         let registry = context.registry.clone();
         let plugin_kind = resource.kind.clone();
-        let (timed, timed_kind) = (context.metrics.clone(), resource.kind.clone());
+        let (calls, called_kind) = (context.metrics.clone(), resource.kind.clone());
         let controller = Arc::new(RuntimeController {
             shared,
             resource,
@@ -205,7 +204,7 @@ impl Controller {
             wake: Arc::new(move |namespace, name| drop(wake.send((namespace.to_owned(), name.to_owned())))),
             runtimes,
             metrics: context.metrics.clone(),
-            dress: Arc::new(move |methods| Box::new(Timed::new(methods, &timed_kind, timed.clone()))),
+            observer: Arc::new(move |method, took, error| calls.called(&called_kind, method, took, error)),
             failures: Mutex::new(HashMap::new()),
         });
         let metrics = context.metrics.clone();

@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, DatasetPhase, Reference};
 use wasser_api::reasons::events as reasons;
 use wasser_api::{finalizers, labels, names};
-use wasser_engine::{Dress, EngineError, Request, Retry, Shared, Wake, is_not_found, namesake, patch_params};
-use wasser_plugin::Plugin;
+use wasser_engine::{EngineError, Request, Retry, Shared, Wake, is_not_found, namesake, patch_params};
+use wasser_plugin::{Observer, Plugin};
 
 use super::next::Next;
 use super::runtime_index::RuntimeIndex;
@@ -51,7 +51,7 @@ pub struct RuntimeController {
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Measures the calls of the plugin.
-    pub dress: Dress,
+    pub observer: Observer,
     /// Failures in a row, by UID.
     pub failures: Mutex<HashMap<String, u32>>,
 }
@@ -78,7 +78,7 @@ pub async fn reconcile(runtime: Arc<DynamicObject>, controller: Arc<RuntimeContr
         controller.resource.clone(),
         runtime,
         wake,
-        controller.dress.clone(),
+        controller.observer.clone(),
     );
     let was_set_up = request.is_set_up();
     let outcome = tokio::time::timeout(DEADLINE, reconcile_internal(&mut request, &controller))

@@ -1,18 +1,13 @@
 //! Calls of plugins: how long, and how they failed.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use async_trait::async_trait;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
-use wasser_engine::{Implement, Outcome};
-use wasser_plugin::bindings::types::{Context, StorageStats, UfsChange, UfsUpdate};
-
-use super::Metrics;
+use wasser_plugin::CallError;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Method {
@@ -54,14 +49,15 @@ impl Calls {
         metrics
     }
 
-    pub(super) fn record<T>(&self, plugin: &str, method: &'static str, took: Duration, outcome: &Outcome<T>) {
+    /// Counts a call of the plugin that serves the kind `plugin`.
+    pub(super) fn record(&self, plugin: &str, method: &'static str, took: Duration, error: Option<&CallError>) {
         self.durations
             .get_or_create(&Method {
                 plugin: plugin.to_owned(),
                 method,
             })
             .observe(took.as_secs_f64());
-        if let Err(error) = outcome {
+        if let Some(error) = error {
             self.errors
                 .get_or_create(&Failure {
                     plugin: plugin.to_owned(),
@@ -71,56 +67,4 @@ impl Calls {
                 .inc();
         }
     }
-}
-
-/// The methods of a plugin, with a stopwatch.
-pub struct Timed {
-    inner: Box<dyn Implement>,
-    metrics: Arc<Metrics>,
-    /// The kind that the plugin serves.
-    plugin: String,
-}
-
-impl Timed {
-    /// Measures the calls of the plugin that serves this kind.
-    pub fn new(inner: Box<dyn Implement>, plugin: &str, metrics: Arc<Metrics>) -> Self {
-        Self {
-            inner,
-            metrics,
-            plugin: plugin.to_owned(),
-        }
-    }
-}
-
-macro_rules! forward {
-    ($($name:literal $method:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
-        #[async_trait]
-        impl Implement for Timed {
-            $(async fn $method(&mut self, ctx: &Context $(, $argument: $type)*) -> Outcome<$answer> {
-                let began = Instant::now();
-                let outcome = self.inner.$method(ctx $(, $argument)*).await;
-                self.metrics.calls.record(&self.plugin, $name, began.elapsed(), &outcome);
-                outcome
-            })*
-        }
-    };
-}
-
-forward! {
-    "validate" validate() -> ();
-    "setup-master" setup_master() -> String;
-    "check-master-ready" check_master_ready() -> bool;
-    "should-check-ufs" should_check_ufs() -> bool;
-    "prepare-ufs" prepare_ufs() -> ();
-    "setup-workers" setup_workers() -> ();
-    "check-workers-ready" check_workers_ready() -> bool;
-    "sync-metadata" sync_metadata() -> ();
-    "storage-stats" storage_stats() -> StorageStats;
-    "cache-states" cache_states() -> Vec<(String, String)>;
-    "check-runtime-healthy" check_runtime_healthy() -> ();
-    "should-update-ufs" should_update_ufs() -> UfsChange;
-    "update-ufs" update_ufs(change: &UfsChange) -> UfsUpdate;
-    "sync-replicas" sync_replicas() -> ();
-    "sync-runtime" sync_runtime() -> Option<String>;
-    "shutdown" shutdown() -> ();
 }

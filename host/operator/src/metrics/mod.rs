@@ -16,7 +16,6 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-pub use calls::Timed;
 pub use reconciles::Reconcile;
 
 use calls::Calls;
@@ -162,6 +161,11 @@ impl Metrics {
                 resource: resource.to_owned(),
             })
             .inc();
+    }
+
+    /// Counts a call of the plugin that serves this kind.
+    pub fn called(&self, kind: &str, method: &'static str, took: Duration, error: Option<&wasser_plugin::CallError>) {
+        self.calls.record(kind, method, took, error);
     }
 
     /// A reconcile of an object of this kind begins.
@@ -366,8 +370,7 @@ mod tests {
             site: Box::new(site),
             reason: "a test".to_owned(),
         };
-        let outcome: wasser_engine::Outcome<()> = Err(fault);
-        metrics.calls.record("JuiceFSRuntime", "validate", Duration::ZERO, &outcome);
+        metrics.called("JuiceFSRuntime", "validate", Duration::ZERO, Some(&fault));
         let text = metrics.text();
         let dashboard = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/wasser/files/dashboard.json")).unwrap();
         let queried = queried(&serde_json::from_str(&dashboard).unwrap());

@@ -1,7 +1,7 @@
 //! Calls a component instance, for one reconcile of one runtime.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::Store;
@@ -15,6 +15,10 @@ use crate::sandbox::error::CallError;
 use crate::sandbox::meter::Metered;
 use crate::sandbox::store::{self, StoreData};
 
+/// Observes the calls of an instance: the method, how long the call took, waiting included, and how it failed. What a method answers
+/// is not a failure.
+pub type Observer = Arc<dyn Fn(&'static str, Duration, Option<&CallError>) + Send + Sync>;
+
 /// The methods of a plugin, on a separate store. No state survives it, so nothing leaks from one
 /// runtime to another.
 ///
@@ -25,6 +29,7 @@ pub struct Instance {
     scope: Arc<Scope>,
     backend: Arc<dyn Backend>,
     clock_offset: Duration,
+    observer: Option<Observer>,
     instantiated: Option<Instantiated>,
 }
 
@@ -83,10 +88,18 @@ macro_rules! methods {
             $(
                 $(#[doc = $doc])*
                 pub async fn $method(&mut self, ctx: &Context $(, $argument: $type)*) -> CallResult<$answer> {
-                    call!(self, $name, guest => {
-                        guest.store.data_mut().keep_named_objects(ctx);
-                        guest.implement.$call(&mut guest.store, ctx $(, $argument)*)
-                    })
+                    let began = Instant::now();
+                    let outcome: CallResult<$answer> = async {
+                        call!(self, $name, guest => {
+                            guest.store.data_mut().keep_named_objects(ctx);
+                            guest.implement.$call(&mut guest.store, ctx $(, $argument)*)
+                        })
+                    }
+                    .await;
+                    if let Some(observer) = &self.observer {
+                        observer($name, began.elapsed(), outcome.as_ref().err());
+                    }
+                    outcome
                 }
             )*
         }
@@ -135,6 +148,7 @@ impl Instance {
             scope: Arc::new(scope),
             backend,
             clock_offset: Duration::ZERO,
+            observer: None,
             instantiated: None,
         }
     }
@@ -143,6 +157,13 @@ impl Instance {
     #[must_use]
     pub fn ahead(mut self, by: Duration) -> Self {
         self.clock_offset = by;
+        self
+    }
+
+    /// Reports each call to an observer, for metrics.
+    #[must_use]
+    pub fn observed(mut self, observer: Observer) -> Self {
+        self.observer = Some(observer);
         self
     }
 

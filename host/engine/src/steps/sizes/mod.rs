@@ -11,7 +11,7 @@ use wasser_api::reasons::events;
 use wasser_api::size;
 use wasser_plugin::bindings::types::StorageStats;
 
-use crate::plugin::implement::answer;
+use crate::plugin::answer::answer;
 use crate::request::Request;
 use crate::shared::sizes_read::{SizesRead, Unread};
 use crate::shared::tasks::Progress;
