@@ -62,7 +62,7 @@ pub enum EngineError {
     /// The plugin answered that the attempt failed.
     #[error("{method} failed: {message}")]
     Failed {
-        /// The method of the seed's tables.
+        /// The method, as `docs/template-engine.md` lists it.
         method: &'static str,
         /// The plugin's words.
         message: String,

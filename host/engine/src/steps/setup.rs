@@ -1,4 +1,4 @@
-//! Setup: from a spec to a cache system that is bound to its Dataset. The order is the seed's table, row by row.
+//! Setup: from a spec to a cache system that is bound to its Dataset. The order is that of `docs/template-engine.md`, row by row.
 
 use wasser_api::dataset::DatasetPhase;
 use wasser_api::reasons::events;

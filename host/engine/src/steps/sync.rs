@@ -1,4 +1,4 @@
-//! Sync: keeps a bound dataset true to its cache system. The order is the seed's table, row by row.
+//! Sync: keeps a bound dataset true to its cache system. The order is that of `docs/template-engine.md`, row by row.
 
 use std::time::Instant;
 
