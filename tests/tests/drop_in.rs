@@ -115,6 +115,7 @@ async fn helm_shows_what_was_installed() {
         "{releases}"
     );
     assert!(releases[0]["chart"].as_str().unwrap().starts_with("juicefs-"), "{releases}");
+    assert_ne!(releases[0]["app_version"], "", "{releases}");
     let values: serde_json::Value = serde_json::from_str(&helm(&["get", "values", "demo", "-n", &namespace, "-o", "json"]).await).unwrap();
     assert_eq!(values["fullnameOverride"], "demo", "{values}");
     assert!(helm(&["status", "demo", "-n", &namespace]).await.contains("STATUS: deployed"));
