@@ -5,6 +5,7 @@
 //! * [`Policy`] says whether a plugin may install those objects;
 //! * [`Releases`] applies them and keeps the records by which the `helm` command knows the release.
 
+mod api_error;
 mod chart;
 mod error;
 mod policy;
@@ -12,6 +13,7 @@ mod quote;
 mod releases;
 mod render;
 
+pub use api_error::{OrGone, is_conflict, is_not_found};
 pub use chart::Chart;
 pub use error::{ChartError, RenderError, TemplateError};
 pub use policy::{Policy, Problem, Violation};

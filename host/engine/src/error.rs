@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wasser_chart::{ChartError, ReleaseError, RenderError, Violation};
+use wasser_chart::{ChartError, ReleaseError, RenderError, Violation, is_conflict};
 use wasser_plugin::CallError;
 
 /// What the controller does after a failed step.
@@ -209,16 +209,6 @@ impl EngineError {
     pub fn leaves_release(&self) -> bool {
         matches!(self, Self::Unsettled { .. } | Self::Repeated { .. })
     }
-}
-
-/// Whether the API server refused a write because the object has changed in the meantime.
-pub fn is_conflict(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if status.code == 409)
-}
-
-/// Whether the API server knows no such object.
-pub fn is_not_found(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if status.code == 404)
 }
 
 /// Whether a step failed only because what it read was no longer current.

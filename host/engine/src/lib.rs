@@ -16,7 +16,7 @@ mod shared;
 mod steps;
 mod watched;
 
-pub use error::{EngineError, Retry, is_conflict, is_conflict_of, is_not_found};
+pub use error::{EngineError, Retry, is_conflict_of};
 pub use objects::identity::Identity;
 pub use objects::owner::owner_reference;
 pub use plugin::answer::{Outcome, answer};
@@ -30,15 +30,13 @@ pub use shared::labeler::Labeler;
 pub use shared::ports::PORTS_ANNOTATION;
 pub use shared::{EngineSettings, Shared};
 pub use steps::create_volume::is_ours;
+pub use wasser_chart::{FIELD_MANAGER, OrGone, is_conflict, is_not_found};
 pub use watched::Caches;
 pub use watched::cluster_objects::{self, ClusterObjects};
 pub use watched::helm_records::{self, Records};
 pub use watched::namesake;
 pub use watched::pods::{Changed, PodIndex};
 pub use watched::readable::{Readable, Unreadable};
-
-/// The field manager of everything that Wasser writes.
-pub const FIELD_MANAGER: &str = "wasser";
 
 /// Returns the parameters of a merge patch in Wasser's name.
 pub fn patch_params() -> kube::api::PatchParams {

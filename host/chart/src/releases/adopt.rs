@@ -4,10 +4,11 @@ use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::apply::ATTEMPTS;
-use super::error::{ReleaseError, is_conflict, is_not_found};
+use super::error::ReleaseError;
 use super::kinds::Kinds;
 use super::reference::Reference;
 use crate::FIELD_MANAGER;
+use crate::api_error::{is_conflict, is_not_found};
 
 /// Takes over the fields that Helm set in an object, so that what the chart no longer has is removed from it as well.
 ///

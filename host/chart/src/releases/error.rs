@@ -4,6 +4,7 @@ use kube::core::Status;
 
 use super::obstacle::Obstacle;
 use super::reference::Reference;
+use crate::api_error::is_conflict;
 use crate::policy::Violation;
 use crate::quote::{self, words};
 
@@ -269,16 +270,6 @@ fn is_immutable(message: &str) -> bool {
 
 fn status(error: &kube::Error) -> Option<&Status> {
     if let kube::Error::Api(status) = error { Some(status) } else { None }
-}
-
-/// Whether there is no such object.
-pub(super) fn is_not_found(error: &kube::Error) -> bool {
-    status(error).is_some_and(|status| status.code == 404)
-}
-
-/// Whether the object exists already, has changed in the meantime, or somebody else owns a field.
-pub(super) fn is_conflict(error: &kube::Error) -> bool {
-    status(error).is_some_and(|status| status.code == 409)
 }
 
 /// Whether an object is no longer the one that was looked at: it exists already, has changed in the meantime, somebody else owns a field, or

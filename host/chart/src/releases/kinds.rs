@@ -63,7 +63,7 @@ impl Kinds {
         let (resource, capabilities) = match pinned_kind(&self.client, gvk).await {
             Ok(found) => found,
             Err(kube::Error::Discovery(_)) => return Err(unknown()),
-            Err(error) if super::error::is_not_found(&error) => return Err(unknown()),
+            Err(error) if crate::api_error::is_not_found(&error) => return Err(unknown()),
             Err(error) => return Err(ReleaseError::kube(format!("asking for the kinds of {}", gvk.api_version()))(error)),
         };
         if capabilities.scope == Scope::Cluster {

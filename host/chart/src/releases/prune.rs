@@ -6,11 +6,12 @@ use futures::FutureExt as _;
 use kube::api::{DeleteParams, Preconditions};
 
 use super::apply::together;
-use super::error::{ReleaseError, is_conflict, is_not_found};
+use super::error::ReleaseError;
 use super::kinds::Kinds;
 use super::ownership::Ownership;
 use super::reference::{Reference, phase};
 use super::survey;
+use crate::api_error::OrGone;
 use crate::policy::{Policy, kinds as names};
 
 /// Deletes all of these, workloads before what they refer to. Their pods are collected in the background.
@@ -49,12 +50,10 @@ pub async fn same(kinds: &Kinds, namespace: &str, reference: &Reference, uid: St
         uid: Some(uid),
         resource_version: None,
     };
-    match api.delete(&reference.name, &DeleteParams::background().preconditions(only)).await {
-        Ok(_) => Ok(()),
-        // Deleted, or deleted and made once more by somebody else.
-        Err(error) if is_not_found(&error) || is_conflict(&error) => Ok(()),
-        Err(error) => Err(ReleaseError::kube(format!("deleting {}", reference.describe(namespace)))(error)),
-    }
+    let attempt = format!("deleting {}", reference.describe(namespace));
+    let deleted = api.delete(&reference.name, &DeleteParams::background().preconditions(only)).await;
+    // It may have been deleted meanwhile, or deleted and made once more by somebody else.
+    deleted.or_another().map(drop).map_err(ReleaseError::kube(attempt))
 }
 
 /// What the policy lets a chart install, and therefore remove: a record is an object that others can write, and must not make Wasser delete

@@ -10,10 +10,11 @@ use kube::{Api, Client};
 use serde_json::json;
 
 use super::Status;
-use super::error::{ReleaseError, is_conflict, is_not_found};
+use super::error::ReleaseError;
 use super::record;
 use super::reference::Reference;
 use crate::FIELD_MANAGER;
+use crate::api_error::{OrGone, is_conflict};
 
 const SECRET_TYPE: &str = "helm.sh/release.v1";
 
@@ -171,18 +172,10 @@ impl<'a> Store<'a> {
             field_manager: Some(FIELD_MANAGER.to_owned()),
             ..PatchParams::default()
         };
-        match self
-            .secret_api()
-            .patch_metadata(&entry.object, &params, &Patch::Merge(&patch))
-            .await
-        {
-            Ok(_) => Ok(()),
-            Err(error) if is_not_found(&error) => Ok(()),
-            Err(error) => Err(ReleaseError::kube(format!(
-                "marking {} as superseded",
-                entry.describe(self.namespace)
-            ))(error)),
-        }
+        let attempt = format!("marking {} as superseded", entry.describe(self.namespace));
+        let secrets = self.secret_api();
+        let marked = secrets.patch_metadata(&entry.object, &params, &Patch::Merge(&patch)).await;
+        marked.or_gone().map(drop).map_err(ReleaseError::kube(attempt))
     }
 
     /// Deletes a record.
@@ -192,10 +185,8 @@ impl<'a> Store<'a> {
             Driver::Secret => self.secret_api().delete(&entry.object, &params).await.map(drop),
             Driver::ConfigMap => self.map_api().delete(&entry.object, &params).await.map(drop),
         };
-        match outcome {
-            Err(error) if !is_not_found(&error) => Err(ReleaseError::kube(format!("deleting {}", entry.describe(self.namespace)))(error)),
-            _ => Ok(()),
-        }
+        let attempt = format!("deleting {}", entry.describe(self.namespace));
+        outcome.or_gone().map(drop).map_err(ReleaseError::kube(attempt))
     }
 
     fn labels(&self, revision: u32, status: Status) -> BTreeMap<String, String> {

@@ -56,7 +56,7 @@ fn failed(what: impl std::fmt::Display) -> BackendError {
 }
 
 fn answer(error: kube::Error) -> BackendError {
-    if crate::error::is_not_found(&error) {
+    if wasser_chart::is_not_found(&error) {
         BackendError::NotFound(error.to_string())
     } else {
         failed(error)

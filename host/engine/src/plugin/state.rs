@@ -11,7 +11,7 @@ use serde_json::json;
 use wasser_chart::ReleaseError;
 
 use crate::FIELD_MANAGER;
-use crate::error::{is_conflict, is_not_found};
+use wasser_chart::{is_conflict, is_not_found};
 
 /// Bytes that a plugin may keep for a runtime, over all keys.
 const LIMIT: usize = 8 * 1024;

@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use wasser_api::dataset::{Dataset, DatasetPhase, DatasetStatus};
 
 use crate::FIELD_MANAGER;
-use crate::error::{EngineError, is_conflict, is_not_found};
+use crate::error::EngineError;
 use crate::request::Request;
 use crate::shared::Shared;
+use wasser_chart::{OrGone, is_conflict};
 
 /// How often a status is written to an object that others write to at the same time, before the next reconcile looks again.
 const TRIES: u32 = 5;
@@ -32,15 +33,12 @@ impl Request {
         let attempt = format!("writing the status of {} {}", self.identity.kind, self.identity.display());
         let (uid, shown) = (self.uid.clone(), self.object.get("status").cloned());
         let same = |now: &DynamicObject| now.uid().as_deref() == Some(&uid) && now.data.get("status") == shown.as_ref();
-        match apply_status(&api, body, same).await {
-            Ok(written) => {
-                self.shared.own_writes.wrote(&written);
-                self.shared.status_throttle.restart(&self.uid);
-                Ok(())
-            }
-            Err(error) if is_not_found(&error) => Ok(()),
-            Err(error) => Err(EngineError::kube(attempt)(error)),
+        let written = apply_status(&api, body, same).await.or_gone().map_err(EngineError::kube(attempt))?;
+        if let Some(written) = written {
+            self.shared.own_writes.wrote(&written);
+            self.shared.status_throttle.restart(&self.uid);
         }
+        Ok(())
     }
 
     async fn write_dataset_status(&mut self) -> Result<(), EngineError> {
@@ -93,16 +91,12 @@ pub async fn apply_dataset_status(shared: &Shared, dataset: &Dataset, status: &D
     });
     let api = Api::<Dataset>::namespaced(shared.client.clone(), &namespace);
     let same = |now: &Dataset| now.uid() == dataset.uid() && now.status == dataset.status;
-    match apply_status(&api, body, same).await {
-        Ok(written) => {
-            shared.own_writes.wrote(&written);
-            Ok(())
-        }
-        Err(error) if is_not_found(&error) => Ok(()),
-        Err(error) => Err(EngineError::kube(format!("writing the status of Dataset {namespace}/{name}"))(
-            error,
-        )),
+    let attempt = format!("writing the status of Dataset {namespace}/{name}");
+    let written = apply_status(&api, body, same).await.or_gone().map_err(EngineError::kube(attempt))?;
+    if let Some(written) = written {
+        shared.own_writes.wrote(&written);
     }
+    Ok(())
 }
 
 /// Applies a status to the version of the object that `body` names. Where somebody else has written to the object since, but its status is still the

@@ -176,7 +176,7 @@ impl Labeler {
             let params = crate::patch_params();
             match api.patch_metadata(&node.name_any(), &params, &Patch::Merge(&patch)).await {
                 Ok(_) => {}
-                Err(error) if crate::error::is_not_found(&error) => {}
+                Err(error) if wasser_chart::is_not_found(&error) => {}
                 Err(error) => {
                     tracing::warn!(node = node.name_any(), %error, "labelling the node failed; trying again");
                     complete = false;

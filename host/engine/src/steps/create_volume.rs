@@ -7,10 +7,11 @@ use serde_json::json;
 use wasser_api::labels;
 
 use crate::FIELD_MANAGER;
-use crate::error::{EngineError, is_not_found};
+use crate::error::EngineError;
 use crate::objects::identity::Identity;
 use crate::objects::volume::VolumeInput;
 use crate::request::Request;
+use wasser_chart::OrGone;
 
 /// Whether the annotations say that Wasser, or Fluid before it, made an object.
 pub fn is_ours(object: &impl ResourceExt) -> bool {
@@ -117,11 +118,8 @@ impl Request {
         let api = Api::<PersistentVolumeClaim>::namespaced(self.shared.client.clone(), namespace);
         let patch = json!({"metadata": {"uid": claim.uid(), "labels": {labels::FUSE_GENERATION: generation}}});
         let attempt = format!("labelling PersistentVolumeClaim {namespace}/{name}");
-        match api.patch_metadata(name, &crate::patch_params(), &Patch::Merge(&patch)).await {
-            Ok(_) => Ok(()),
-            Err(error) if is_not_found(&error) => Ok(()),
-            Err(error) => Err(EngineError::kube(attempt)(error)),
-        }
+        let patched = api.patch_metadata(name, &crate::patch_params(), &Patch::Merge(&patch)).await;
+        patched.or_gone().map(drop).map_err(EngineError::kube(attempt))
     }
 
     /// The word by which the node plugin knows the mount: the plugin's, or the one in the installed values that it points to.
@@ -200,9 +198,7 @@ async fn create_claim(api: &Api<PersistentVolumeClaim>, claim: PersistentVolumeC
 async fn free(volumes: &Api<PersistentVolume>, volume: &PersistentVolume) -> Result<(), EngineError> {
     let name = volume.name_any();
     let patch = json!({"metadata": {"uid": volume.uid()}, "spec": {"claimRef": {"uid": null, "resourceVersion": null}}});
-    match volumes.patch_metadata(&name, &PatchParams::default(), &Patch::Merge(&patch)).await {
-        Ok(_) => Ok(()),
-        Err(error) if is_not_found(&error) => Ok(()),
-        Err(error) => Err(EngineError::kube(format!("freeing PersistentVolume {name} for a new claim"))(error)),
-    }
+    let attempt = format!("freeing PersistentVolume {name} for a new claim");
+    let patched = volumes.patch_metadata(&name, &PatchParams::default(), &Patch::Merge(&patch)).await;
+    patched.or_gone().map(drop).map_err(EngineError::kube(attempt))
 }

@@ -9,9 +9,10 @@ use kube::{Api, ResourceExt};
 use serde_json::json;
 use wasser_api::labels;
 
-use crate::error::{EngineError, is_not_found};
+use crate::error::EngineError;
 use crate::request::Request;
 use crate::steps::create_volume::is_of;
+use wasser_chart::OrGone;
 
 /// How long to wait for an object to disappear before looking again; its watch usually tells earlier.
 const GONE_SOON: Duration = Duration::from_secs(5);
@@ -94,13 +95,9 @@ impl Request {
             return Ok(());
         }
         let patch = json!({"metadata": {"uid": claim.uid, "resourceVersion": claim.resource_version, "finalizers": others}});
-        match claims.patch_metadata(name, &PatchParams::default(), &Patch::Merge(&patch)).await {
-            Ok(_) => Ok(()),
-            Err(error) if is_not_found(&error) => Ok(()),
-            Err(error) => Err(EngineError::kube(format!(
-                "removing the finalizer {PROTECTION} of PersistentVolumeClaim {namespace}/{name}"
-            ))(error)),
-        }
+        let attempt = format!("removing the finalizer {PROTECTION} of PersistentVolumeClaim {namespace}/{name}");
+        let patched = claims.patch_metadata(name, &PatchParams::default(), &Patch::Merge(&patch)).await;
+        patched.or_gone().map(drop).map_err(EngineError::kube(attempt))
     }
 }
 
@@ -128,9 +125,9 @@ where
         uid,
         resource_version: None,
     };
-    match api.delete(name, &DeleteParams::default().preconditions(only)).await {
-        Ok(_) => Ok(()),
-        Err(error) if is_not_found(&error) => Ok(()),
-        Err(error) => Err(EngineError::kube(format!("deleting {kind} {name}"))(error)),
-    }
+    let deleted = api.delete(name, &DeleteParams::default().preconditions(only)).await;
+    deleted
+        .or_gone()
+        .map(drop)
+        .map_err(EngineError::kube(format!("deleting {kind} {name}")))
 }

@@ -9,11 +9,12 @@ use serde_json::Value;
 use wasser_api::names;
 use wasser_api::reasons::events;
 
-use crate::error::{EngineError, is_conflict, is_not_found};
+use crate::error::EngineError;
 use crate::plugin::answer::answer;
 use crate::request::Request;
 use crate::shared::tasks::Progress;
 use crate::watched::pods::PodIndex;
+use wasser_chart::OrGone;
 
 /// Attempts to empty the cache where the runtime's clean policy does not say.
 const DEFAULT_ATTEMPTS: u32 = 3;
@@ -162,11 +163,8 @@ impl Request {
             uid: found.metadata.uid,
             resource_version: None,
         };
-        match api.delete(name, &DeleteParams::default().preconditions(only)).await {
-            Ok(_) => Ok(()),
-            Err(error) if is_not_found(&error) || is_conflict(&error) => Ok(()),
-            Err(error) => Err(failed("deleting")(error)),
-        }
+        let deleted = api.delete(name, &DeleteParams::default().preconditions(only)).await;
+        deleted.or_another().map(drop).map_err(failed("deleting"))
     }
 }
 

@@ -6,6 +6,7 @@ use kube::api::Patch;
 use serde_json::json;
 use wasser_api::conditions::runtime as conditions;
 use wasser_api::reasons::{events, runtime as reasons};
+use wasser_chart::OrGone;
 
 use crate::error::EngineError;
 use crate::objects::placement;
@@ -31,20 +32,14 @@ impl Request {
         }
         let api = Api::<StatefulSet>::namespaced(self.shared.client.clone(), &self.identity.namespace);
         let params = crate::patch_params();
-        match api
-            .patch_metadata(&worker.workload, &params, &Patch::Merge(&json!({"spec": spec})))
-            .await
-        {
-            Ok(written) => self.shared.own_writes.wrote(&written),
-            // Deleted by hand: the watch tells soon, and the release is repaired.
-            Err(error) if crate::error::is_not_found(&error) => return Ok(()),
-            Err(error) => {
-                return Err(EngineError::kube(format!(
-                    "scaling StatefulSet {}/{}",
-                    self.identity.namespace, worker.workload
-                ))(error));
-            }
-        }
+        let attempt = format!("scaling StatefulSet {}/{}", self.identity.namespace, worker.workload);
+        let patch = Patch::Merge(json!({"spec": spec}));
+        let scaled = api.patch_metadata(&worker.workload, &params, &patch).await;
+        // If it was deleted by hand, the watch reports that soon, and the release is repaired.
+        let Some(written) = scaled.or_gone().map_err(EngineError::kube(attempt))? else {
+            return Ok(());
+        };
+        self.shared.own_writes.wrote(&written);
         if let Some(state) = self.roles.iter_mut().find(|state| state.role.name == "worker") {
             state.desired = wanted;
             state.placed = true;

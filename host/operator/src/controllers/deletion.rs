@@ -13,7 +13,7 @@ use serde_json::json;
 use wasser_api::dataset::Dataset;
 use wasser_api::finalizers;
 use wasser_api::reasons::events as reasons;
-use wasser_engine::{EngineError, Shared, is_conflict, is_not_found, is_ours};
+use wasser_engine::{EngineError, OrGone, Shared, is_ours};
 
 use super::dataset_writes::{STALE, event, patch_metadata};
 
@@ -127,12 +127,10 @@ async fn delete(shared: &Shared, resource: &ApiResource, runtime: &DynamicObject
         uid: runtime.uid(),
         resource_version: None,
     };
-    match api.delete(&name, &DeleteParams::background().preconditions(only)).await {
-        Ok(_) => Ok(()),
-        // Another one has its name meanwhile: the watch shows it soon.
-        Err(error) if is_not_found(&error) || is_conflict(&error) => Ok(()),
-        Err(error) => Err(EngineError::kube(format!("deleting {} {namespace}/{name}", resource.kind))(error)),
-    }
+    let attempt = format!("deleting {} {namespace}/{name}", resource.kind);
+    let deleted = api.delete(&name, &DeleteParams::background().preconditions(only)).await;
+    // If another one has its name meanwhile, the watch shows it soon.
+    deleted.or_another().map(drop).map_err(EngineError::kube(attempt))
 }
 
 /// Reports what a deletion that takes long is waiting for.
