@@ -1,0 +1,61 @@
+//! Waiting for an event, or for quiet.
+
+use std::time::Duration;
+
+use super::ApiServer;
+
+/// The longest that a test waits for anything.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl ApiServer {
+    /// Waits until the clients have been idle for this long, every request is answered, and no watch has anything to show.
+    pub async fn settled(&self, quiet: Duration) {
+        loop {
+            let before = self.shared().lock().activity;
+            tokio::time::sleep(quiet).await;
+            let state = self.shared().lock();
+            if state.activity == before && state.in_flight == 0 && state.watches_are_drained() {
+                return;
+            }
+        }
+    }
+
+    /// Waits until `look` returns something, and repeats it after every change.
+    ///
+    /// # Panics
+    /// If that takes more than ten seconds; the message has the objects and the last requests.
+    pub async fn until<T>(&self, what: &str, look: impl Fn(&Self) -> Option<T>) -> T {
+        let mut changes = self.shared().subscribe();
+        let found = async {
+            loop {
+                changes.mark_unchanged();
+                if let Some(found) = look(self) {
+                    return found;
+                }
+                if changes.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        match tokio::time::timeout(PATIENCE, found).await {
+            Ok(found) => found,
+            Err(_) => panic!("not within {PATIENCE:?}: {what}\n{}", self.situation()),
+        }
+    }
+
+    /// Returns the objects and the last requests, for messages.
+    pub fn situation(&self) -> String {
+        let objects = self.snapshot();
+        let names: Vec<&str> = objects.0.keys().map(String::as_str).collect();
+        let state = self.shared().lock();
+        let recent: Vec<String> = state
+            .record
+            .iter()
+            .rev()
+            .take(40)
+            .map(|record| format!("{}: {}", record.client, record.describe()))
+            .collect();
+        let recent: Vec<&str> = recent.iter().rev().map(String::as_str).collect();
+        format!("--- objects\n{}\n--- last requests\n{}", names.join("\n"), recent.join("\n"))
+    }
+}
