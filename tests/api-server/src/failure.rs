@@ -1,5 +1,7 @@
 //! Answers other than success, in Kubernetes' words.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::kinds::Kind;
@@ -15,6 +17,8 @@ pub struct Failure {
     pub message: String,
     /// The `details` of the `Status`.
     pub details: Value,
+    /// The pause before another attempt, for the header `Retry-After`.
+    pub retry_after: Option<Duration>,
 }
 
 impl Failure {
@@ -25,6 +29,7 @@ impl Failure {
             reason,
             message: message.into(),
             details: json!({}),
+            retry_after: None,
         }
     }
 
@@ -113,9 +118,35 @@ impl Failure {
         failure
     }
 
+    /// Somebody else wrote at the same time; for faults.
+    pub fn conflicting() -> Self {
+        Self::new(
+            409,
+            "Conflict",
+            "Operation cannot be fulfilled: the object has been modified; please apply your changes to the latest version and try again",
+        )
+    }
+
+    /// The server is overloaded.
+    pub fn too_many_requests(retry_after: Duration) -> Self {
+        let mut failure = Self::new(
+            429,
+            "TooManyRequests",
+            "the server has received too many requests and has asked us to try again later",
+        );
+        failure.details = json!({"retryAfterSeconds": retry_after.as_secs()});
+        failure.retry_after = Some(retry_after);
+        failure
+    }
+
     /// The server failed.
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(500, "InternalError", message)
+    }
+
+    /// The server received no answer in time, so that the outcome is unknown.
+    pub fn timeout() -> Self {
+        Self::new(504, "Timeout", "Timeout: request did not complete within the allotted timeout")
     }
 
     /// Returns the `Status` object.

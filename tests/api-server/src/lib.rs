@@ -2,7 +2,8 @@
 //!
 //! [`ApiServer`] answers the requests of `kube::Client`s from maps in memory, in microseconds, so that controllers run against it
 //! unchanged. Nothing runs by itself: a test plays the part of the cluster's own controllers with [`ApiServer::edit_status`] and
-//! [`ApiServer::collect`], and [`ApiServer::settled`] waits until its clients are idle.
+//! [`ApiServer::collect`], and [`ApiServer::settled`] waits until its clients are idle. A [`Fault`] makes requests fail, hang or lose
+//! their answer; [`ApiServer::hold`] and [`ApiServer::cut`] do the same to watches.
 //!
 //! ```
 //! use k8s_openapi::api::core::v1::ConfigMap;
@@ -23,7 +24,7 @@
 //! # Why our own
 //!
 //! The crate `kube-fake-client` (0.3.0) follows controller-runtime's fake client. It needs kube 4, has no watches and no pages, treats
-//! an apply as a merge patch, which removes nothing, and cannot end a watch. It also depends on `aws-lc-sys`, which
+//! an apply as a merge patch, which removes nothing, and cannot delay or lose an answer. It also depends on `aws-lc-sys`, which
 //! `deny.toml` does not allow.
 //!
 //! # Fidelity
@@ -35,7 +36,7 @@
 //! Not implemented: authentication and authorisation, webhooks, dry runs, strategic and JSON patches, deletion of collections, lists of
 //! older versions, conversion between versions, and the subresources of pods. Kubernetes'
 //! own kinds get the defaults and refusals in `admit`, not all that a real server has; the keys of their lists are a table in
-//! `fields/shape.rs`. Records leave out discovery.
+//! `fields/shape.rs`. Faults and records leave out discovery.
 
 // A crate for tests fails as they do, by panicking.
 #![allow(clippy::panic)]
@@ -44,9 +45,11 @@ mod admit;
 mod call;
 mod collect;
 mod failure;
+mod faults;
 mod fields;
 mod handle;
 mod kinds;
+mod lags;
 mod read;
 mod record;
 mod schema;
@@ -60,6 +63,7 @@ mod write;
 
 pub use call::{Call, Query, Verb};
 pub use failure::Failure;
+pub use faults::{Armed, Attempt, Effect, Fault};
 pub use handle::ApiServer;
 pub use record::{Record, Requests};
 pub use snapshot::{Difference, Snapshot};

@@ -15,8 +15,8 @@ pub struct Record {
     pub call: Call,
     /// The body; null if it was empty.
     pub body: Value,
-    /// The HTTP status.
-    pub code: u16,
+    /// The HTTP status. `None` if the request was not answered.
+    pub code: Option<u16>,
     /// Whether an object changed.
     pub changed: bool,
 }
@@ -29,7 +29,8 @@ impl Record {
 
     /// Returns verb, resource, namespace, name and answer.
     pub fn describe(&self) -> String {
-        format!("{} {}/{}: {}", self.what(), self.call.namespace, self.call.name, self.code)
+        let code = self.code.map_or_else(|| "no answer".to_owned(), |code| code.to_string());
+        format!("{} {}/{}: {code}", self.what(), self.call.namespace, self.call.name)
     }
 }
 

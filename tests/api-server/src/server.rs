@@ -17,6 +17,7 @@ use tower::{BoxError, Service};
 
 use crate::call::{Call, Target, Verb};
 use crate::failure::Failure;
+use crate::faults::{Attempt, Effect};
 use crate::kinds::Kind;
 use crate::read::Form;
 use crate::record::Record;
@@ -107,7 +108,7 @@ impl Drop for InFlight {
 
 impl Connection {
     async fn answer(self, request: Request<Body>) -> Result<Answer, BoxError> {
-        let _in_flight = InFlight::new(&self.shared);
+        let in_flight = InFlight::new(&self.shared);
         let (parts, body) = request.into_parts();
         let body = body.collect_bytes().await?;
         if !self.client.is_connected.load(Ordering::SeqCst) {
@@ -124,15 +125,62 @@ impl Connection {
         let sent = serde_json::from_slice(&body)
             .or_else(|_| yaml_serde::from_slice(&body))
             .unwrap_or(Value::Null);
-        let (answer, changed) = self.handle(&call, &parts.headers, &body);
-        self.shared.lock().record.push(Record {
+        let effect = self.effect(&call, &sent);
+        let (applies, then) = match effect {
+            None => (true, None),
+            Some(Effect::ApplyThenHang) => (true, Some(Effect::Hang)),
+            Some(Effect::ApplyThenBreak) => (true, Some(Effect::Break)),
+            Some(Effect::ApplyThenAnswer(failure)) => (true, Some(Effect::Answer(failure))),
+            Some(other) => (false, Some(other)),
+        };
+        let mut record = Record {
             client: self.client.name.clone(),
-            call,
+            call: call.clone(),
             body: sent,
-            code: answer.status().as_u16(),
-            changed,
-        });
-        Ok(answer)
+            code: None,
+            changed: false,
+        };
+        if !applies {
+            return self.end(record, then, None, in_flight).await;
+        }
+        let (answer, changed) = self.handle(&call, &parts.headers, &body);
+        record.changed = changed;
+        self.end(record, then, Some(answer), in_flight).await
+    }
+
+    /// Returns the effect of a fault on a request.
+    fn effect(&self, call: &Call, body: &Value) -> Option<Effect> {
+        let mut state = self.shared.lock();
+        let State { faults, random, .. } = &mut *state;
+        let attempt = Attempt {
+            client: &self.client.name,
+            call,
+            body,
+        };
+        faults.effect(&attempt, || random.next())
+    }
+
+    /// Records a request, and answers it unless the effect of a fault forbids that.
+    async fn end(
+        &self,
+        mut record: Record,
+        effect: Option<Effect>,
+        answer: Option<Answer>,
+        in_flight: InFlight,
+    ) -> Result<Answer, BoxError> {
+        let answer = match (&effect, answer) {
+            (Some(Effect::Answer(failure)), _) => Some(failed(failure)),
+            (None, answer) => answer,
+            _ => None,
+        };
+        record.code = answer.as_ref().map(|answer| answer.status().as_u16());
+        self.shared.lock().record.push(record);
+        drop(in_flight);
+        match (effect, answer) {
+            (_, Some(answer)) => Ok(answer),
+            (Some(Effect::Hang), None) => std::future::pending().await,
+            _ => Err(broken()),
+        }
     }
 
     /// Carries out a request for objects. Also returns whether an object changed.
@@ -203,7 +251,11 @@ fn json(code: u16, value: &Value) -> Answer {
 }
 
 fn failed(failure: &Failure) -> Answer {
-    json(failure.code, &failure.status())
+    let mut answer = json(failure.code, &failure.status());
+    if let Some(after) = failure.retry_after {
+        answer.headers_mut().insert(header::RETRY_AFTER, after.as_secs().into());
+    }
+    answer
 }
 
 fn response(code: u16, body: AnswerBody) -> Answer {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::faults::Table;
 use crate::kinds::Kinds;
+use crate::lags::Lags;
 use crate::read::Pages;
 use crate::record::Record;
 use crate::store::Store;
@@ -18,10 +20,12 @@ pub(crate) struct State {
     pub store: Store,
     pub random: Random,
     pub pages: Pages,
+    pub faults: Table,
+    pub lags: Lags,
     pub record: Vec<Record>,
     /// Watches that are open, by number.
     pub watches: HashMap<u64, Watching>,
-    /// Requests that are not answered yet.
+    /// Requests that are not answered yet, without those that hang on purpose.
     pub in_flight: usize,
     /// A counter of everything that happens.
     pub activity: u64,

@@ -15,6 +15,7 @@ use tower::BoxError;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::kinds::Kind;
+use crate::lags::Hold;
 use crate::read::Form;
 use crate::selectors::Selector;
 use crate::server::Shared;
@@ -223,17 +224,28 @@ impl Watch {
         let Some(changes) = state.store.since(self.cursor) else {
             return self.expired();
         };
+        let lag = state.lags.of(&self.kind.plural);
         let mut events = changes.iter().filter_map(|change| Some((change.version, self.event(change)?)));
-        let next = events.next();
+        let next = events.next().filter(|(version, _)| match lag.hold {
+            None => true,
+            Some(Hold::Until(last)) => *version <= last,
+            Some(Hold::Behind(count)) => count == 0 || events.nth(count - 1).is_some(),
+        });
         let version = state.store.version();
         match next {
             Some((version, event)) => {
                 self.cursor = version;
+                if lag.repeat {
+                    self.ready.push_back(event.clone());
+                }
                 Step::Show(event)
             }
             None if wants_bookmark => Step::Show(bookmark(&self.kind, self.form, self.cursor)),
             None => {
-                self.cursor = version;
+                // Events that are held back must be shown later.
+                if lag.hold.is_none() {
+                    self.cursor = version;
+                }
                 state.watches.entry(self.number).and_modify(|watching| watching.looked_at = version);
                 // Looking does not count as activity.
                 state.activity -= 1;

@@ -1,10 +1,37 @@
-//! Ends of watches, and controllers that a test sets off.
+//! Faults, lags and controllers that a test sets off.
 
 use super::ApiServer;
+use crate::faults::{Armed, Effect, Fault};
+use crate::lags::Hold;
 use crate::state::State;
 use crate::watch::Cut;
 
 impl ApiServer {
+    /// Puts a fault in force.
+    pub fn arm(&self, fault: Fault, effect: Effect) -> Armed {
+        self.with(|state| state.faults.add(fault, effect))
+    }
+
+    /// Holds back the watches of a resource (`pods`): they show nothing new until [`release`](Self::release).
+    pub fn hold(&self, resource: &str) {
+        self.with(|state| state.lags.of_mut(resource).hold = Some(Hold::Until(state.store.version())));
+    }
+
+    /// Delays the watches of a resource by this number of events.
+    pub fn hold_behind(&self, resource: &str, events: usize) {
+        self.with(|state| state.lags.of_mut(resource).hold = Some(Hold::Behind(events)));
+    }
+
+    /// Ends the delay of the watches of a resource.
+    pub fn release(&self, resource: &str) {
+        self.with(|state| state.lags.of_mut(resource).hold = None);
+    }
+
+    /// Makes the watches of a resource show every event twice, or once again.
+    pub fn repeat(&self, resource: &str, repeat: bool) {
+        self.with(|state| state.lags.of_mut(resource).repeat = repeat);
+    }
+
     /// Ends the open watches of a resource.
     pub fn cut(&self, resource: &str, cut: Cut) {
         self.with(|state| state.cut(Some(resource), cut));
@@ -23,6 +50,11 @@ impl ApiServer {
     /// Sends a bookmark to every watch that asked for bookmarks.
     pub fn bookmark(&self) {
         self.with(|state| state.bookmark());
+    }
+
+    /// Ends all delays and repetitions.
+    pub fn release_all(&self) {
+        self.with(|state| state.lags.clear());
     }
 
     /// Runs the garbage collector until it has nothing left to do. Returns whether that changed an object.

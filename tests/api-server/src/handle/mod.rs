@@ -33,7 +33,7 @@ impl ApiServer {
         Self::default()
     }
 
-    /// Starts a server whose UIDs and generated names follow from this seed.
+    /// Starts a server whose UIDs, generated names and percentages of faults follow from this seed.
     pub fn seeded(seed: u64) -> Self {
         let state = State {
             random: Random::seeded(seed),
@@ -49,7 +49,7 @@ impl ApiServer {
         server
     }
 
-    /// Returns a client, which records know by its name. Must be called in a tokio runtime.
+    /// Returns a client, which faults and records know by its name. Must be called in a tokio runtime.
     pub fn client(&self, name: &str) -> Client {
         let client = Arc::new(ClientInfo {
             name: name.to_owned(),

@@ -4,8 +4,8 @@
 mod applies;
 mod customs;
 mod deletions;
+mod failures;
 mod objects;
-mod records;
 mod watches;
 
 use k8s_openapi::NamespaceResourceScope;

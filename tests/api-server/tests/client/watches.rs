@@ -9,7 +9,7 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{WatchStreamExt, reflector};
 use kube::{Api, ResourceExt};
 use serde_json::json;
-use wasser_test_api_server::{ApiServer, Cut};
+use wasser_test_api_server::{ApiServer, Cut, Effect, Failure, Fault, Verb};
 
 use crate::{api, map, typed};
 
@@ -97,6 +97,34 @@ fn names(store: &reflector::Store<ConfigMap>) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn a_watch_that_is_held_back_shows_nothing_until_it_is_released() {
+    let server = ApiServer::new();
+    server.create(&map("a", json!({})));
+    let (store, stream) = follow(&server, watcher::Config::default());
+    tokio::spawn(stream.for_each(|_| async {}));
+    server.settled(QUIET).await;
+    assert_eq!(names(&store), ["a"]);
+    server.hold("configmaps");
+    server.create(&map("b", json!({})));
+    server.settled(QUIET).await;
+    assert_eq!(names(&store), ["a"], "the cache is stale");
+    server.release("configmaps");
+    server.settled(QUIET).await;
+    assert_eq!(names(&store), ["a", "b"]);
+
+    server.hold_behind("configmaps", 1);
+    server.create(&map("c", json!({})));
+    server.settled(QUIET).await;
+    assert_eq!(names(&store), ["a", "b"]);
+    server.create(&map("d", json!({})));
+    server.settled(QUIET).await;
+    assert_eq!(names(&store), ["a", "b", "c"], "one event behind");
+    server.release_all();
+    server.settled(QUIET).await;
+    assert_eq!(names(&store), ["a", "b", "c", "d"]);
+}
+
+#[tokio::test]
 async fn a_watcher_goes_on_however_its_watch_ends() {
     for config in [
         watcher::Config::default(),
@@ -121,13 +149,37 @@ async fn a_watcher_goes_on_however_its_watch_ends() {
 }
 
 #[tokio::test]
-async fn bookmarks_come_on_demand() {
+async fn events_can_come_twice_and_bookmarks_on_demand() {
     let server = ApiServer::new();
     let start = version(&server);
+    server.repeat("configmaps", true);
+    server.create(&map("a", json!({})));
     let maps = api::<ConfigMap>(&server);
     let mut stream = maps.watch(&WatchParams::default(), &start).await.unwrap().boxed();
+    assert_eq!(describe(&stream.next().await.unwrap().unwrap()), "added a");
+    assert_eq!(describe(&stream.next().await.unwrap().unwrap()), "added a");
     server.bookmark();
     assert_eq!(describe(&stream.next().await.unwrap().unwrap()), "bookmark");
+    server.repeat("configmaps", false);
+    server.create(&map("b", json!({})));
+    server.create(&map("c", json!({})));
+    assert_eq!(describe(&stream.next().await.unwrap().unwrap()), "added b");
+    assert_eq!(describe(&stream.next().await.unwrap().unwrap()), "added c");
+}
+
+#[tokio::test]
+async fn a_watch_can_be_refused() {
+    let server = ApiServer::new();
+    let refuse = server.arm(
+        Fault::any().verb(Verb::Watch).times(1),
+        Effect::Answer(Failure::too_many_requests(Duration::from_secs(1))),
+    );
+    let (store, stream) = follow(&server, watcher::Config::default());
+    tokio::spawn(stream.for_each(|_| async {}));
+    refuse.hit(1).await;
+    server.create(&map("a", json!({})));
+    server.settled(QUIET).await;
+    assert_eq!(names(&store), ["a"]);
 }
 
 #[tokio::test]
