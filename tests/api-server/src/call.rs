@@ -165,6 +165,14 @@ fn verb(method: &Method, named: bool, watch: bool) -> Option<Verb> {
 }
 
 impl Call {
+    /// Returns the request without its parameters.
+    pub(crate) fn without_query(&self) -> Self {
+        Self {
+            query: Query::default(),
+            ..self.clone()
+        }
+    }
+
     /// Returns resource and subresource: `datasets/status`.
     pub fn path(&self) -> String {
         if self.subresource.is_empty() {

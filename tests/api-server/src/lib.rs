@@ -31,10 +31,11 @@
 //!
 //! As on a real server: reads and lists with selectors, pages and metadata only; watches with bookmarks, timeouts and 410; versions and
 //! UIDs as preconditions; merge patches; server-side apply with owners, conflicts and removals; statuses and scales as subresources;
-//! generations; finalizers and propagation policies; CRDs with pruning, defaults and validation; events in both groups; and discovery.
+//! generations; finalizers and propagation policies; CRDs with pruning, defaults and validation; events in both groups; discovery; and
+//! `pods/exec` and `pods/proxy` with scripted answers.
 //!
 //! Not implemented: authentication and authorisation, webhooks, dry runs, strategic and JSON patches, deletion of collections, lists of
-//! older versions, conversion between versions, and the subresources of pods. Kubernetes'
+//! older versions, conversion between versions, and the subresources `ephemeralcontainers`, `eviction`, `log` and `token`. Kubernetes'
 //! own kinds get the defaults and refusals in `admit`, not all that a real server has; the keys of their lists are a table in
 //! `fields/shape.rs`. Faults and records leave out discovery.
 
@@ -44,6 +45,7 @@
 mod admit;
 mod call;
 mod collect;
+mod exec;
 mod failure;
 mod faults;
 mod fields;
@@ -53,6 +55,7 @@ mod lags;
 mod read;
 mod record;
 mod schema;
+mod scripts;
 mod selectors;
 mod server;
 mod snapshot;
@@ -66,5 +69,6 @@ pub use failure::Failure;
 pub use faults::{Armed, Attempt, Effect, Fault};
 pub use handle::ApiServer;
 pub use record::{Record, Requests};
+pub use scripts::{Command, Outcome, PodAnswer, PodRequest};
 pub use snapshot::{Difference, Snapshot};
 pub use watch::Cut;

@@ -16,11 +16,13 @@ use tokio::sync::watch;
 use tower::{BoxError, Service};
 
 use crate::call::{Call, Target, Verb};
+use crate::exec;
 use crate::failure::Failure;
 use crate::faults::{Attempt, Effect};
 use crate::kinds::Kind;
 use crate::read::Form;
 use crate::record::Record;
+use crate::scripts::PodRequest;
 use crate::state::State;
 use crate::watch::Watch;
 
@@ -143,7 +145,11 @@ impl Connection {
         if !applies {
             return self.end(record, then, None, in_flight).await;
         }
-        let (answer, changed) = self.handle(&call, &parts.headers, &body);
+        let (answer, changed) = match call.subresource.as_str() {
+            "exec" | "attach" => (self.run(&call, Request::from_parts(parts, body)).await?, false),
+            "proxy" => (self.forward(&call).await, false),
+            _ => self.handle(&call, &parts.headers, &body),
+        };
         record.changed = changed;
         self.end(record, then, Some(answer), in_flight).await
     }
@@ -220,6 +226,41 @@ impl Connection {
                 Ok(response(200, body))
             }
             _ => Err(Failure::no_such_path()),
+        }
+    }
+
+    /// Runs a command in a pod.
+    async fn run(&self, call: &Call, request: Request<Bytes>) -> Result<Answer, BoxError> {
+        let found = {
+            let state = self.shared.lock();
+            let pod = state.kind_of(call).and_then(|kind| state.get(&kind, &call.without_query()));
+            pod.map(|pod| (pod, state.scripts.exec.clone()))
+        };
+        match found {
+            Err(failure) => Ok(failed(&failure)),
+            Ok((pod, script)) => match exec::refusal(call, &pod) {
+                Some(failure) => Ok(failed(&failure)),
+                None => exec::upgrade(call, request, script).await,
+            },
+        }
+    }
+
+    /// Passes a request on to a pod.
+    async fn forward(&self, call: &Call) -> Answer {
+        let request = PodRequest::of(call);
+        let found = {
+            let state = self.shared.lock();
+            let mut call = call.without_query();
+            call.name.clone_from(&request.pod);
+            let pod = state.kind_of(&call).and_then(|kind| state.get(&kind, &call));
+            pod.map(|_| state.scripts.proxy.clone())
+        };
+        match found {
+            Err(failure) => failed(&failure),
+            Ok(script) => {
+                let answer = script(request).await;
+                response(answer.code, full(answer.body))
+            }
         }
     }
 }

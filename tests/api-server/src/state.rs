@@ -10,6 +10,7 @@ use crate::kinds::Kinds;
 use crate::lags::Lags;
 use crate::read::Pages;
 use crate::record::Record;
+use crate::scripts::Scripts;
 use crate::store::Store;
 use crate::watch::Watching;
 
@@ -22,6 +23,7 @@ pub(crate) struct State {
     pub pages: Pages,
     pub faults: Table,
     pub lags: Lags,
+    pub scripts: Scripts,
     pub record: Vec<Record>,
     /// Watches that are open, by number.
     pub watches: HashMap<u64, Watching>,

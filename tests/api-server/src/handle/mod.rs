@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use futures::FutureExt;
 use kube::Client;
 use serde_json::json;
 
+use crate::scripts::{Command, Outcome, PodAnswer, PodRequest};
 use crate::server::{ClientInfo, Connection, Shared};
 use crate::state::{Random, State};
 
@@ -79,6 +81,22 @@ impl ApiServer {
     /// Creates a namespace.
     pub fn namespace(&self, name: &str) {
         self.create(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}));
+    }
+
+    /// Sets the script that answers for commands in pods.
+    pub fn on_exec<F>(&self, script: impl Fn(Command) -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = Outcome> + Send + 'static,
+    {
+        self.shared.lock().scripts.exec = Arc::new(move |command| script(command).boxed());
+    }
+
+    /// Sets the script that answers for servers in pods.
+    pub fn on_proxy<F>(&self, script: impl Fn(PodRequest) -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = PodAnswer> + Send + 'static,
+    {
+        self.shared.lock().scripts.proxy = Arc::new(move |request| script(request).boxed());
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

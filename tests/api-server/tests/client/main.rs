@@ -6,6 +6,7 @@ mod customs;
 mod deletions;
 mod failures;
 mod objects;
+mod pods;
 mod watches;
 
 use k8s_openapi::NamespaceResourceScope;
