@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::admit::{PV_PROTECTION, PVC_PROTECTION};
 use crate::fields::{Operation, Owner};
 use crate::kinds::Kind;
 use crate::state::{State, copy, text, texts};
@@ -129,6 +130,19 @@ impl State {
                 .collect();
             object["metadata"]["finalizers"] = json!(left);
         })
+    }
+
+    /// Removes the protecting finalizers of claims and volumes that are being deleted, as if nothing used them.
+    pub fn release_protection(&mut self) -> bool {
+        let began = self.store.version();
+        for (plural, finalizer) in [("persistentvolumeclaims", PVC_PROTECTION), ("persistentvolumes", PV_PROTECTION)] {
+            for (key, object) in self.store.list("", plural, "") {
+                if object.pointer("/metadata/deletionTimestamp").is_some() {
+                    self.let_go(&key, finalizer);
+                }
+            }
+        }
+        self.store.version() != began
     }
 
     /// Deletes the objects in namespaces that are being deleted, and then the empty namespaces.

@@ -113,9 +113,14 @@ impl State {
         if let Some(metadata) = object["metadata"].as_object_mut() {
             VOLATILE.iter().for_each(|field| drop(metadata.remove(*field)));
         }
-        // Times and addresses of the release are packed in there.
+        // A release packs times and UIDs, and has times as labels.
         if object["type"] == "helm.sh/release.v1" {
             object["data"]["release"] = Value::from("<release>");
+            for label in ["createdAt", "modifiedAt"] {
+                if let Some(time) = object.pointer_mut(&format!("/metadata/labels/{label}")) {
+                    *time = Value::from("<time>");
+                }
+            }
         }
         self.anonymise(&mut object, "");
         object

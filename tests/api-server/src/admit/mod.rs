@@ -13,6 +13,11 @@ use crate::kinds::{Kind, Source};
 
 pub(crate) use immutable::refused;
 
+/// The finalizer that keeps a claim while pods use it.
+pub(crate) const PVC_PROTECTION: &str = "kubernetes.io/pvc-protection";
+/// The finalizer that keeps a volume while it is bound.
+pub(crate) const PV_PROTECTION: &str = "kubernetes.io/pv-protection";
+
 /// Sets a field that is not set.
 fn fill(object: &mut Value, field: &str, value: Value) {
     if let Some(fields) = object.as_object_mut() {
@@ -55,11 +60,11 @@ pub(crate) fn complete(kind: &Kind, object: &mut Value, number: u64) {
     let uid = object["metadata"]["uid"].clone();
     match kind.kind.as_str() {
         "PersistentVolumeClaim" => {
-            protect(object, "kubernetes.io/pvc-protection");
+            protect(object, PVC_PROTECTION);
             object["status"] = json!({"phase": "Pending"});
         }
         "PersistentVolume" => {
-            protect(object, "kubernetes.io/pv-protection");
+            protect(object, PV_PROTECTION);
             object["status"] = json!({"phase": "Pending"});
         }
         "Pod" => object["status"] = json!({"phase": "Pending", "qosClass": "BestEffort"}),

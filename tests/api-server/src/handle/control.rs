@@ -62,6 +62,11 @@ impl ApiServer {
         self.with(|state| state.collect())
     }
 
+    /// Removes the protecting finalizers of claims and volumes that are being deleted. Returns whether that changed an object.
+    pub fn release_protection(&self) -> bool {
+        self.with(State::release_protection)
+    }
+
     /// Empties and removes namespaces that are being deleted. Returns whether that changed an object.
     pub fn finish_namespaces(&self) -> bool {
         self.with(|state| state.finish_namespaces())
