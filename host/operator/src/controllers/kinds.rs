@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{FutureExt, Stream, StreamExt};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use kube::api::DynamicObject;
 use kube::core::ApiResource;
 use kube::runtime::WatchStreamExt;
@@ -186,6 +186,12 @@ impl Controller {
             .default_backoff()
             .modify(watches::slim)
             .reflect(writer);
+        let (first, first_kind) = (runtimes.clone(), resource.kind.clone());
+        let objects = objects.inspect_ok(move |event| {
+            if matches!(event, Event::InitDone) {
+                first.listed(&first_kind);
+            }
+        });
         let (touch_resource, kind_name) = (resource.clone(), resource.kind.clone());
         let keys = futures::stream::select(UnboundedReceiverStream::new(touched), UnboundedReceiverStream::new(woken));
         let keys =

@@ -1,6 +1,6 @@
 //! Two runtimes of different kinds may have the same name, but a Dataset takes only one: the older.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kube::ResourceExt;
@@ -9,45 +9,39 @@ use kube::core::ApiResource;
 use kube::runtime::reflector::{ObjectRef, Store};
 use parking_lot::RwLock;
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 /// The runtimes of every kind that a plugin is registered for.
 #[derive(Default)]
 pub struct RuntimeIndex {
     stores: RwLock<BTreeMap<String, (ApiResource, Store<DynamicObject>)>>,
-    /// Notified when a kind was added.
-    added: Notify,
+    /// The kinds whose first list is complete.
+    listed: watch::Sender<BTreeSet<String>>,
 }
 
 impl RuntimeIndex {
     /// Adds the runtimes of a kind.
     pub fn add(&self, resource: &ApiResource, store: Store<DynamicObject>) {
         self.stores.write().insert(resource.kind.clone(), (resource.clone(), store));
-        self.added.notify_waiters();
+    }
+
+    /// Notes that the store of a kind holds its first list.
+    pub fn listed(&self, kind: &str) {
+        self.listed.send_if_modified(|listed| listed.insert(kind.to_owned()));
     }
 
     /// Waits until the runtimes of this many kinds are listed.
+    ///
+    /// A store's own `wait_until_ready` wakes only the last of those who wait for it, and the store's controller waits as well.
     pub async fn wait_until_listed(&self, kinds: usize) {
-        let stores = loop {
-            let added = self.added.notified();
-            let stores: Vec<Store<DynamicObject>> = {
-                let stores = self.stores.read();
-                stores.values().map(|(_, store)| store.clone()).collect()
-            };
-            if stores.len() >= kinds {
-                break stores;
-            }
-            added.await;
-        };
-        for store in stores {
-            // A watch that ends lists nothing more.
-            let _ = store.wait_until_ready().await;
-        }
+        // The sender is this object's own, so that there is always something to wait for.
+        let _ = self.listed.subscribe().wait_for(|listed| listed.len() >= kinds).await;
     }
 
     /// Forgets the runtimes of a kind that nobody serves any more.
     pub fn remove(&self, kind: &str) {
         self.stores.write().remove(kind);
+        self.listed.send_if_modified(|listed| listed.remove(kind));
     }
 
     /// The runtimes of this namespace and name, each with how the API server serves its kind.
@@ -98,5 +92,24 @@ impl RuntimeIndex {
             ((age(&rival), other.as_str()) < (age(runtime), kind)).then(|| other.clone())
         });
         older.next()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn all_who_wait_for_the_first_lists_are_woken() {
+        let runtimes = RuntimeIndex::default();
+        let waiting = futures::future::join(runtimes.wait_until_listed(2), runtimes.wait_until_listed(2));
+        let listing = async { ["A", "A", "B"].map(|kind| runtimes.listed(kind)) };
+        let both = futures::future::join(waiting, listing);
+        assert!(tokio::time::timeout(Duration::from_secs(10), both).await.is_ok());
+        runtimes.remove("B");
+        let missing = tokio::time::timeout(Duration::from_millis(1), runtimes.wait_until_listed(2)).await;
+        assert!(missing.is_err());
     }
 }
