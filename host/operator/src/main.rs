@@ -5,6 +5,8 @@ mod client;
 mod context;
 mod controllers;
 mod health;
+#[cfg(test)]
+mod in_process;
 mod leader;
 mod metrics;
 mod registration;

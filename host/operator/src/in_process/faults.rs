@@ -1,0 +1,109 @@
+//! Answers that are lost, caches that are stale, and operators that are killed.
+
+use futures::StreamExt;
+use serde_json::Value;
+use wasser_test_api_server::{ApiServer, Attempt, Effect, Fault, Snapshot};
+
+use super::scene::{OPERATOR, QUIET, Scene};
+
+/// Scenes that are played at the same time; most of their time is waiting.
+const AT_ONCE: usize = 4;
+
+/// Sets a runtime up without any fault.
+async fn undisturbed() -> Snapshot {
+    let scene = Scene::new();
+    let _operator = scene.start().await;
+    scene.create_runtime();
+    end_of(&scene).await
+}
+
+/// The state of a runtime that is set up and at rest.
+async fn end_of(scene: &Scene) -> Snapshot {
+    scene.start_workers().await;
+    scene.phase("Bound").await;
+    scene.volume().await;
+    scene.server.settled(QUIET).await;
+    let mut end = scene.server.snapshot();
+    if let Some(runtime) = end.0.get_mut("DemoRuntime default/demo") {
+        // It took as long as it took.
+        runtime["status"]["setupDuration"] = Value::Null;
+    }
+    end
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_is_lost_changes_nothing_in_the_end() {
+    let expected = undisturbed().await;
+    let attempt = |number: usize| {
+        let expected = expected.clone();
+        async move {
+            let scene = Scene::new();
+            let _operator = scene.start().await;
+            let is_about_events = |attempt: &Attempt<'_>| attempt.call.resource == "events";
+            let fault = Fault::writes()
+                .of(OPERATOR)
+                .when(move |attempt| !is_about_events(attempt))
+                .after(number)
+                .times(1);
+            let armed = scene.server.arm(fault, Effect::ApplyThenBreak);
+            scene.create_runtime();
+            let found = end_of(&scene).await;
+            let differences: Vec<String> = expected.differences(&found).iter().map(ToString::to_string).collect();
+            assert!(
+                differences.is_empty(),
+                "write {number}: {}\n{}",
+                differences.join("\n"),
+                scene.server.situation()
+            );
+            armed.hits()
+        }
+    };
+    let hits: Vec<usize> = futures::stream::iter((0..12).map(attempt)).buffered(AT_ONCE).collect().await;
+    assert!(hits.iter().sum::<usize>() >= 8, "{hits:?}");
+}
+
+#[tokio::test]
+async fn a_killed_operator_is_continued_by_the_next_one() {
+    let expected = undisturbed().await;
+    let attempt = |number: usize| {
+        let expected = expected.clone();
+        async move {
+            let scene = Scene::new();
+            let first = scene.start().await;
+            let fault = Fault::writes().of(OPERATOR).after(number).times(1);
+            let armed = scene.server.arm(fault, Effect::ApplyThenHang);
+            scene.create_runtime();
+            armed.hit(1).await;
+            scene.kill(first);
+            drop(armed);
+            let _second = scene.start().await;
+            let found = end_of(&scene).await;
+            let differences: Vec<String> = expected.differences(&found).iter().map(ToString::to_string).collect();
+            assert!(
+                differences.is_empty(),
+                "write {number}: {}\n{}",
+                differences.join("\n"),
+                scene.server.situation()
+            );
+        }
+    };
+    futures::stream::iter([0, 2, 4, 6].map(attempt))
+        .buffered(AT_ONCE)
+        .collect::<Vec<()>>()
+        .await;
+}
+
+#[tokio::test]
+async fn a_dataset_is_bound_only_once_its_workers_are_seen() {
+    let scene = Scene::new();
+    let _operator = scene.start().await;
+    scene.server.hold("statefulsets");
+    scene.create_runtime();
+    let installed = |server: &ApiServer| server.object("StatefulSet", "default", "demo-worker");
+    scene.server.until("the release", installed).await;
+    scene.server.settled(QUIET).await;
+    let dataset = scene.server.object("Dataset", "default", "demo").unwrap();
+    assert_eq!(dataset["status"]["phase"], "NotBound", "{}", scene.server.situation());
+    scene.server.release("statefulsets");
+    end_of(&scene).await;
+}

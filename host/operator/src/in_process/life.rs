@@ -1,0 +1,58 @@
+//! The life of one runtime, from its creation to its end.
+
+use wasser_test_api_server::ApiServer;
+
+use super::scene::{OPERATOR, QUIET, Scene};
+
+#[tokio::test]
+async fn a_dataset_is_bound_once_its_workers_are_ready() {
+    let scene = Scene::new();
+    let _operator = scene.start().await;
+    scene.create_runtime();
+    scene.start_workers().await;
+    scene.phase("Bound").await;
+    scene.volume().await;
+    let runtime = scene.server.object("DemoRuntime", "default", "demo").unwrap();
+    assert_eq!(runtime["status"]["workerPhase"], "Ready", "{runtime}");
+    let set = scene.server.object("StatefulSet", "default", "demo-worker").unwrap();
+    assert_eq!(set["spec"]["replicas"], 2);
+}
+
+#[tokio::test]
+async fn a_runtime_at_rest_causes_no_writes() {
+    let scene = Scene::new();
+    let _operator = scene.start().await;
+    scene.create_runtime();
+    scene.start_workers().await;
+    scene.phase("Bound").await;
+    scene.volume().await;
+    scene.server.settled(QUIET).await;
+    scene.server.take_requests();
+    scene.server.edit("DemoRuntime", "default", "demo", |runtime| {
+        runtime["metadata"]["annotations"]["example.org/note"] = "x".into();
+    });
+    scene.server.settled(QUIET).await;
+    let writes = scene.server.take_requests().of(OPERATOR).writes();
+    assert_eq!(writes.describe(), "");
+}
+
+#[tokio::test]
+async fn a_deleted_runtime_leaves_nothing_of_its_own() {
+    let scene = Scene::new();
+    let _operator = scene.start().await;
+    scene.create_runtime();
+    scene.start_workers().await;
+    scene.phase("Bound").await;
+    scene.volume().await;
+    scene.server.delete("DemoRuntime", "default", "demo");
+    let look = |server: &ApiServer| {
+        server.release_protection();
+        server.object("DemoRuntime", "default", "demo").is_none().then_some(())
+    };
+    scene.server.until("the runtime to go", look).await;
+    scene.phase("NotBound").await;
+    scene.server.collect();
+    for kind in ["StatefulSet", "PersistentVolumeClaim", "PersistentVolume", "Secret"] {
+        assert!(scene.server.objects(kind, "").is_empty(), "{kind}: {}", scene.server.situation());
+    }
+}

@@ -1,0 +1,243 @@
+//! The server, the plugin, and operators that can be started and killed.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use wasser_chart::Renderer;
+use wasser_plugin::{Digest, HostConfig, PluginHost, Registrar, Registry};
+use wasser_test_api_server::ApiServer;
+
+use super::common::Guest;
+use crate::context::{Context, Settings};
+use crate::controllers;
+use crate::health::Health;
+use crate::metrics::Metrics;
+use crate::registration::Registrations;
+
+/// The operator's namespace, and the name of its clients.
+pub const OPERATOR: &str = "wasser-system";
+
+/// An operator that asks for nothing for this long is at rest.
+pub const QUIET: Duration = Duration::from_millis(200);
+
+const STATEFUL_SET: &str = "apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: {{ .Release.Name }}-worker}
+spec:
+  replicas: 0
+  serviceName: {{ .Release.Name }}-worker
+  selector: {matchLabels: {app: {{ .Release.Name }}}}
+  template:
+    metadata: {labels: {app: {{ .Release.Name }}}}
+    spec: {containers: [{name: worker, image: demo}]}
+";
+
+/// A server with a registered plugin for the kind `DemoRuntime`.
+pub struct Scene {
+    pub server: ApiServer,
+    cache: tempfile::TempDir,
+}
+
+impl Scene {
+    pub fn new() -> Self {
+        let server = ApiServer::new();
+        server.namespace(OPERATOR);
+        server.install_crds();
+        server.create(&crd());
+        server.create(&registration());
+        let cache = tempfile::tempdir().unwrap();
+        Self { server, cache }
+    }
+
+    /// Creates the Dataset and the runtime `default/demo`, with two workers.
+    pub fn create_runtime(&self) {
+        let object = |kind: &str, spec: Value| json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": kind, "metadata": {"name": "demo", "namespace": "default"}, "spec": spec});
+        self.server.create(&object(
+            "Dataset",
+            json!({"mounts": [{"mountPoint": "demo://bucket", "name": "demo"}]}),
+        ));
+        self.server.create(&object("DemoRuntime", json!({"replicas": 2})));
+    }
+
+    /// Waits until workers are wanted, and makes them ready.
+    pub async fn start_workers(&self) {
+        let wanted = self
+            .server
+            .until("workers to start", |server| {
+                let set = server.object("StatefulSet", "default", "demo-worker")?;
+                set["spec"]["replicas"].as_i64().filter(|wanted| *wanted > 0)
+            })
+            .await;
+        self.server.edit_status("StatefulSet", "default", "demo-worker", |status| {
+            for field in [
+                "replicas",
+                "readyReplicas",
+                "availableReplicas",
+                "currentReplicas",
+                "updatedReplicas",
+            ] {
+                status[field] = json!(wanted);
+            }
+        });
+    }
+
+    /// Waits until the Dataset has a phase.
+    pub async fn phase(&self, phase: &str) {
+        let is_it = |server: &ApiServer| {
+            let dataset = server.object("Dataset", "default", "demo")?;
+            (dataset["status"]["phase"] == phase).then_some(())
+        };
+        self.server.until(&format!("the Dataset to be {phase}"), is_it).await;
+    }
+
+    /// Waits until the volume of the Dataset can be claimed.
+    pub async fn volume(&self) {
+        let look = |server: &ApiServer| {
+            server.object("PersistentVolume", "", "default-demo")?;
+            server.object("PersistentVolumeClaim", "default", "demo")
+        };
+        self.server.until("volume and claim", look).await;
+    }
+
+    /// Starts an operator, which serves the kind when this returns.
+    pub async fn start(&self) -> Operator {
+        let client = self.server.client(OPERATOR);
+        let metrics = Arc::new(Metrics::new());
+        let health = Arc::new(Health::new(Instant::now(), metrics.clone()));
+        let plugins = PluginHost::new(HostConfig::new(self.cache.path().join("plugins"))).unwrap();
+        let (registry, kinds) = (Arc::new(Registry::new()), watch::Sender::new(Vec::new()));
+        let (leader, stop) = (watch::Sender::new(true), CancellationToken::new());
+        let registrations = Registrations {
+            client: client.clone(),
+            namespace: OPERATOR.to_owned(),
+            registrar: Registrar::new(plugins, registry.clone()),
+            registry: registry.clone(),
+            health: health.clone(),
+            metrics: metrics.clone(),
+            leader: leader.subscribe(),
+            kinds: kinds.clone(),
+        };
+        let context = Context {
+            client,
+            registry,
+            renderer: renderer(),
+            metrics,
+            health,
+            settings: Settings {
+                namespace: OPERATOR.to_owned(),
+                workers: 4,
+                sync_period: Duration::from_secs(15),
+                mount_root: "/runtime-mnt".to_owned(),
+                excluded_nodes: BTreeMap::new(),
+            },
+            kinds: kinds.subscribe(),
+            leader: leader.subscribe(),
+        };
+        let tasks = vec![
+            tokio::spawn(registrations.run(stop.clone())),
+            tokio::spawn({
+                let stop = stop.clone();
+                async move { controllers::run(Arc::new(context), stop).await.unwrap() }
+            }),
+        ];
+        let mut served = kinds.subscribe();
+        let is_served = served.wait_for(|kinds| !kinds.is_empty());
+        assert!(
+            tokio::time::timeout(Duration::from_secs(30), is_served)
+                .await
+                .is_ok_and(|kinds| kinds.is_ok())
+        );
+        Operator {
+            _leader: leader,
+            stop,
+            tasks,
+        }
+    }
+
+    /// Kills the operator: what it has begun is not finished.
+    pub fn kill(&self, operator: Operator) {
+        self.server.disconnect(OPERATOR);
+        operator.stop.cancel();
+        operator.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// A running operator.
+pub struct Operator {
+    _leader: watch::Sender<bool>,
+    stop: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// Helm's engine, compiled once for all runs.
+fn renderer() -> Arc<Renderer> {
+    static RENDERER: OnceLock<Arc<Renderer>> = OnceLock::new();
+    let open = || {
+        // Next to the directory of the test programs, where cargo has that of integration tests as well.
+        let program = std::env::current_exe().unwrap();
+        let target: PathBuf = program.ancestors().nth(3).unwrap().into();
+        Arc::new(Renderer::open(&target.join("tmp/helm-in-process")).unwrap())
+    };
+    RENDERER.get_or_init(open).clone()
+}
+
+fn crd() -> Value {
+    let free = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "demoruntimes.data.fluid.io"},
+        "spec": {
+            "group": "data.fluid.io", "scope": "Namespaced",
+            "names": {"kind": "DemoRuntime", "listKind": "DemoRuntimeList", "plural": "demoruntimes", "singular": "demoruntime"},
+            "versions": [{
+                "name": "v1alpha1", "served": true, "storage": true, "subresources": {"status": {}},
+                "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": free, "status": free}}},
+            }],
+        },
+    })
+}
+
+fn registration() -> Value {
+    let component = Guest::default().answers("setup-master", b"{}").build();
+    let plugin = format!(
+        "runtime: DemoRuntime\ncomponent: {{inline: demo.wasm}}\ndigest: {}\nchart: {{inline: demo.tgz}}\n\
+         grants: {{exec: [worker], kinds: [StatefulSet]}}\n",
+        Digest::of(&component)
+    );
+    json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "demo", "namespace": OPERATOR, "labels": {"wasser.fluid.io/plugin": "true"}},
+        "data": {"plugin.yaml": plugin},
+        "binaryData": {"demo.wasm": STANDARD.encode(component), "demo.tgz": STANDARD.encode(chart())},
+    })
+}
+
+fn chart() -> Vec<u8> {
+    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    let files = [
+        ("demo/Chart.yaml", "apiVersion: v2\nname: demo\nversion: 1.0.0\n"),
+        ("demo/templates/worker.yaml", STATEFUL_SET),
+    ];
+    for (path, text) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, path, text.as_bytes()).unwrap();
+    }
+    archive.into_inner().unwrap().finish().unwrap()
+}
