@@ -9,7 +9,8 @@ use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest, Sha256};
 
 const SOURCE: &str = "helm-engine";
-/// What the released `helm` of the version in go.mod is linked with: templates see it as `.Capabilities`.
+/// What the released `helm` of the version in go.mod is linked with: templates see it as
+/// `.Capabilities`.
 const LINK: &str = "-s -w \
     -X helm.sh/helm/v3/internal/version.version=v3.18.6 \
     -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 \

@@ -1,4 +1,5 @@
-//! What rendering costs, as JSON: `cargo run -p wasser-chart --example measure_render -- CACHE_DIR CHART_DIR [VALUES]`.
+//! What rendering costs, as JSON:
+//! `cargo run -p wasser-chart --example measure_render -- CACHE_DIR CHART_DIR [VALUES]`.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -10,7 +11,8 @@ use wasser_chart::{Chart, Limits, ReleaseMeta, Renderer};
 
 /// Renders that are measured, after the first.
 const RENDERS: usize = 200;
-/// After this time without work, the engine gives its memory back. Shorter than it usually is, to see it.
+/// After this time without work, the engine gives its memory back. Shorter than it usually is, to
+/// see it.
 const IDLE: Duration = Duration::from_millis(300);
 
 #[tokio::main(flavor = "current_thread")]

@@ -5,7 +5,8 @@ pub fn is_not_found(error: &kube::Error) -> bool {
     has_code(error, 404)
 }
 
-/// Returns whether the object exists already, has changed in the meantime, or somebody else owns a field.
+/// Returns whether the object exists already, has changed in the meantime, or somebody else owns a
+/// field.
 pub fn is_conflict(error: &kube::Error) -> bool {
     has_code(error, 409)
 }
@@ -22,7 +23,8 @@ pub trait OrGone<T> {
     /// Every other refusal.
     fn or_gone(self) -> kube::Result<Option<T>>;
 
-    /// Returns `None` if the object does not exist, or is no longer the one that the request names: deletions with a UID end there.
+    /// Returns `None` if the object does not exist, or is no longer the one that the request names:
+    /// deletions with a UID end there.
     ///
     /// # Errors
     /// Every other refusal.

@@ -16,7 +16,8 @@ const MAX_UNPACKED: u64 = 100 << 20;
 /// Bytes of one file, as in Helm.
 const MAX_FILE: u64 = 5 << 20;
 
-/// A chart as `helm package` makes it, checked for its outer form only; Helm's engine reads the rest.
+/// A chart as `helm package` makes it, checked for its outer form only; Helm's engine reads the
+/// rest.
 #[derive(Debug, Clone)]
 pub struct Chart {
     name: String,
@@ -71,7 +72,8 @@ impl Chart {
     }
 }
 
-/// Looks for `Chart.yaml` and unpacks no further. Only as much as one file may have is ever in memory.
+/// Looks for `Chart.yaml` and unpacks no further. Only as much as one file may have is ever in
+/// memory.
 fn metadata(archive: &[u8]) -> Result<Metadata, String> {
     let unpacked = BufReader::new(MultiGzDecoder::new(archive).take(MAX_UNPACKED));
     let mut files = tar::Archive::new(unpacked);

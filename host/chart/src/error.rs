@@ -18,7 +18,8 @@ pub struct ChartError {
 pub struct TemplateError {
     /// The chart that was rendered.
     pub chart: String,
-    /// The file at fault, with the chart's name as its first part; none if the error is not one file's.
+    /// The file at fault, with the chart's name as its first part; none if the error is not one
+    /// file's.
     pub file: Option<String>,
     /// The line in `file`, from 1.
     pub line: Option<u32>,

@@ -1,7 +1,8 @@
 //! Renders Helm charts with Helm's own engine in WebAssembly, and keeps Helm 3 releases.
 //!
 //! Three parts that know nothing of each other's insides:
-//! * [`Renderer`] turns a [`Chart`] and values into [`Rendered`] objects, byte for byte what `helm template` prints;
+//! * [`Renderer`] turns a [`Chart`] and values into [`Rendered`] objects, byte for byte what
+//!   `helm template` prints;
 //! * [`Policy`] says whether a plugin may install those objects;
 //! * [`Releases`] applies them and keeps the records by which the `helm` command knows the release.
 

@@ -1,10 +1,13 @@
-//! Words of others in messages: a chart and an API server may say as much as they like, and the remedy comes after it.
+//! Words of others in messages: a chart and an API server may say as much as they like, and the
+//! remedy comes after it.
 
 use std::borrow::Cow;
 
-/// Characters of an answer or an explanation that a message quotes. An event holds 1,024 bytes, and the object and the remedy belong to it.
+/// Characters of an answer or an explanation that a message quotes. An event holds 1,024 bytes, and
+/// the object and the remedy belong to it.
 const WORDS: usize = 600;
-/// Characters of a name or a value that a message quotes: those that the name of an object may have.
+/// Characters of a name or a value that a message quotes: those that the name of an object may
+/// have.
 const NAME: usize = 253;
 
 /// Shortens an answer or an explanation.
@@ -26,7 +29,8 @@ pub fn answer(error: &kube::Error) -> String {
     }
 }
 
-/// Keeps the beginning and the end: a parser names the place first, and the API server its reason last.
+/// Keeps the beginning and the end: a parser names the place first, and the API server its reason
+/// last.
 fn shorten(text: &str, limit: usize) -> Cow<'_, str> {
     let length = text.chars().count();
     if length <= limit {

@@ -1,6 +1,8 @@
-//! The chart that installs Wasser, with the registration of a built-in plugin in it, as a release has them.
+//! The chart that installs Wasser, with the registration of a built-in plugin in it, as a release
+//! has them.
 //!
-//! `UPDATE=1` writes what is expected anew; with `HELM=/path/to/helm` it is compared with what the real `helm` makes of the chart.
+//! `UPDATE=1` writes what is expected anew; with `HELM=/path/to/helm` it is compared with what the
+//! real `helm` makes of the chart.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
 mod support;

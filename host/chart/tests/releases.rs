@@ -288,7 +288,8 @@ async fn a_release_of_somebody_else_is_left_alone() {
 #[ignore = "needs a cluster (KUBECONFIG) and the helm command (HELM)"]
 async fn what_an_earlier_runtime_of_the_name_has_left_is_succeeded() {
     scene("earlier", FILES, |scene| async move {
-        // As a release of Fluid whose runtime is gone: its records have no owner, and what was orphaned has none either.
+        // As a release of Fluid whose runtime is gone: its records have no owner, and what was
+        // orphaned has none either.
         let directory = Scene::directory("demo", FILES);
         let owner = &scene.policy.owner;
         let of = [

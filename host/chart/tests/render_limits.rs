@@ -91,7 +91,8 @@ async fn deep_recursion_is_an_error() {
         let refused = outcome(&renderer, template, &json!({"t": "{{ include \"x\" . }}"}))
             .await
             .unwrap_err();
-        // Every `tpl` copies all templates, so that one may run out of memory before it is too deep.
+        // Every `tpl` copies all templates, so that one may run out of memory before it is too
+        // deep.
         let full = matches!(&refused, RenderError::Crashed { message, .. } if template.contains("tpl") && message.contains("MiB"));
         assert!(full || matches!(&refused, RenderError::Template(_)), "{template}: {refused}");
         works_again(&renderer).await;

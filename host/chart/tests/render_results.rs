@@ -1,4 +1,5 @@
-//! What a rendered chart is apart from its text: objects, hooks, notes, places of errors, capabilities.
+//! What a rendered chart is apart from its text: objects, hooks, notes, places of errors,
+//! capabilities.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
 mod support;

@@ -107,7 +107,8 @@ pub enum EngineError {
         /// Which request, and the answer.
         source: Box<ReleaseError>,
     },
-    /// The plugin answers with other values as soon as its values are installed, so that there would be no end of upgrades.
+    /// The plugin answers with other values as soon as its values are installed, so that there
+    /// would be no end of upgrades.
     #[error(
         "the release {release} is not upgraded: once its values are installed, the plugin {plugin} asks for others at {paths}; correct the \
          plugin: for the same runtime, `sync-runtime` must keep what `installed` has"
@@ -174,7 +175,8 @@ impl EngineError {
         self.retry() == Retry::AwaitChange
     }
 
-    /// Whether the API server did not answer, or could not. It is the same for all objects, and passes.
+    /// Whether the API server did not answer, or could not. It is the same for all objects, and
+    /// passes.
     pub fn is_outage(&self) -> bool {
         match self {
             Self::Kube { source, .. } => match &**source {
@@ -205,7 +207,8 @@ impl EngineError {
         }
     }
 
-    /// Whether the release is left as it is on purpose, so that what is installed can be attended to.
+    /// Whether the release is left as it is on purpose, so that what is installed can be attended
+    /// to.
     pub fn leaves_release(&self) -> bool {
         matches!(self, Self::Unsettled { .. } | Self::Repeated { .. })
     }

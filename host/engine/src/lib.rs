@@ -1,8 +1,10 @@
-//! The template engine: Setup, CreateVolume, Sync and Shutdown of any runtime, in the order of Fluid's runtime guide.
+//! The template engine: Setup, CreateVolume, Sync and Shutdown of any runtime, in the order of
+//! Fluid's runtime guide.
 //!
-//! A reconcile is a [`Request`]: everything it reads is gathered once from watches, its steps are methods named as in the guide's
-//! tables, and what it learnt is written in at most one status write per object. The engine knows no cache system; it asks a plugin.
-//! `docs/template-engine.md` lists every method, the file it is in, and what host and plugin do in it.
+//! A reconcile is a [`Request`]: everything it reads is gathered once from watches, its steps are
+//! methods named as in the guide's tables, and what it learnt is written in at most one status
+//! write per object. The engine knows no cache system; it asks a plugin. `docs/template-engine.md`
+//! lists every method, the file it is in, and what host and plugin do in it.
 //!
 //! The folders import each other in one direction:
 //! `steps` → `request` → `plugin`, `shared` → `release`, `watched` → `objects`.

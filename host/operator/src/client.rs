@@ -40,7 +40,8 @@ impl<S> Layer<S> for Counting {
     }
 }
 
-/// A service whose requests are counted when they are sent; a request that is sent again by a layer below counts once.
+/// A service whose requests are counted when they are sent; a request that is sent again by a layer
+/// below counts once.
 #[derive(Clone)]
 struct Counted<S> {
     inner: S,
@@ -75,7 +76,8 @@ where
 struct Call {
     /// `get`, `list`, `watch`, `create`, `update`, `patch`, `delete` or `deletecollection`.
     verb: &'static str,
-    /// `pods`, `pods/exec`; `other` where the path is not that of a resource, so that the number of label values stays bounded.
+    /// `pods`, `pods/exec`; `other` where the path is not that of a resource, so that the number of
+    /// label values stays bounded.
     resource: String,
 }
 

@@ -19,7 +19,8 @@ const CACHES: u8 = 1;
 const REGISTRATIONS: u8 = 2;
 const STOPPING: u8 = 4;
 
-/// How far the process has come. It is ready when its caches hold what the API server has and every registration was looked at.
+/// How far the process has come. It is ready when its caches hold what the API server has and every
+/// registration was looked at.
 pub struct Health {
     reached: watch::Sender<u8>,
     started: Instant,

@@ -1,7 +1,8 @@
 //! Leader election through a Lease: of several replicas, one writes.
 //!
-//! A replica that does not lead keeps its caches and plugins warm, and takes over within the lease's duration. One that cannot renew
-//! its lease stops before another may take it: the requests of the election have short timeouts and a client of their own.
+//! A replica that does not lead keeps its caches and plugins warm, and takes over within the
+//! lease's duration. One that cannot renew its lease stops before another may take it: the requests
+//! of the election have short timeouts and a client of their own.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,8 @@ const LEASE: &str = "wasser.data.fluid.io";
 const DURATION: u64 = 15;
 /// How long before its end it is renewed, in seconds.
 const GRACE: u64 = 10;
-/// How long renewing may fail until this replica no longer trusts its lease: less than [`GRACE`], by two requests' timeouts.
+/// How long renewing may fail until this replica no longer trusts its lease: less than [`GRACE`],
+/// by two requests' timeouts.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// Of every request of the election.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -31,7 +33,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub struct Candidate {
     /// The operator's namespace.
     pub namespace: String,
-    /// Who this is. A pod has its name, so that a container that was restarted goes on with the lease that it had.
+    /// Who this is. A pod has its name, so that a container that was restarted goes on with the
+    /// lease that it had.
     pub identity: String,
 }
 
@@ -47,8 +50,9 @@ impl Candidate {
     }
 }
 
-/// Takes part in the election until told to stop, and then gives the lease back. `leading` says whether this replica leads; once it no
-/// longer does, `lost` is cancelled and there is no way back but a new start: what was read as a leader may be out of date.
+/// Takes part in the election until told to stop, and then gives the lease back. `leading` says
+/// whether this replica leads; once it no longer does, `lost` is cancelled and there is no way back
+/// but a new start: what was read as a leader may be out of date.
 pub async fn run(config: Config, candidate: Candidate, leading: watch::Sender<bool>, stop: CancellationToken, lost: CancellationToken) {
     let Some((mut manager, leases)) = open(&config, &candidate, &stop).await else {
         return;
@@ -59,7 +63,8 @@ pub async fn run(config: Config, candidate: Candidate, leading: watch::Sender<bo
         let changed = tokio::select! {
             () = stop.cancelled() => break,
             changed = manager.changed() => changed,
-            // The manager sleeps until the lease ends, even if its holder has given it back in the meantime; a new one looks.
+            // The manager sleeps until the lease ends, even if its holder has given it back in the
+            // meantime; a new one looks.
             () = given_back(&leases), if !leads => match open(&config, &candidate, &stop).await {
                 Some(opened) => {
                     manager = opened.0;

@@ -1,4 +1,5 @@
-//! Imports between the files of a crate form no circle, so that each can be read after those that it builds on.
+//! Imports between the files of a crate form no circle, so that each can be read after those that
+//! it builds on.
 #![allow(clippy::unwrap_used, clippy::panic)] // Tests fail by panicking.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -113,7 +114,8 @@ fn modules(directory: &Path, module: &Module, found: &mut BTreeMap<Module, PathB
     }
 }
 
-/// Which modules each module imports. The crate's own file lists all of them, and files of tests import what they test: both are left out.
+/// Which modules each module imports. The crate's own file lists all of them, and files of tests
+/// import what they test: both are left out.
 fn graph(source: &Path) -> BTreeMap<Module, BTreeSet<Module>> {
     let mut files = BTreeMap::new();
     modules(source, &Vec::new(), &mut files);

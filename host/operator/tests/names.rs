@@ -17,7 +17,8 @@ const SYSTEMS: [&str; 9] = [
     "cacheruntime",
 ];
 
-/// Lines that may stay: the type of a mount that old volumes do not name, which were all of one system, and kinds that no plugin may serve.
+/// Lines that may stay: the type of a mount that old volumes do not name, which were all of one
+/// system, and kinds that no plugin may serve.
 const KNOWN: [&str; 3] = [
     "const DEFAULT_MOUNT_TYPE: &str = \"fuse.alluxio-fuse\";",
     "(\"ThinRuntimeProfile\", \"thinruntimeprofiles\"),",

@@ -18,7 +18,8 @@ pub fn absent(key: &str) -> Value {
     json!({"key": key, "operator": "DoesNotExist"})
 }
 
-/// Every node must meet the conditions, besides what the pod asks for. Its terms are alternatives, so each gets them.
+/// Every node must meet the conditions, besides what the pod asks for. Its terms are alternatives,
+/// so each gets them.
 pub fn require(pod: &mut Value, conditions: &[Value]) {
     if conditions.is_empty() {
         return;
@@ -58,7 +59,8 @@ pub fn prefer(pod: &mut Value, weight: u8, condition: &Value) {
     }
 }
 
-/// Whether the pod itself says something on nodes with this label, in its node selector or its node affinity.
+/// Whether the pod itself says something on nodes with this label, in its node selector or its node
+/// affinity.
 pub fn mentions(pod: &Value, key: &str) -> bool {
     let selects = pod
         .pointer("/spec/nodeSelector")

@@ -1,7 +1,9 @@
-//! The server's certificate, and the authority that signs it: made here, and renewed before they end.
+//! The server's certificate, and the authority that signs it: made here, and renewed before they
+//! end.
 //!
-//! The authority lives long, and its key is kept, so that a new certificate is trusted before anybody is told of it. When the authority itself
-//! is renewed, the old one stays trusted until its end.
+//! The authority lives long, and its key is kept, so that a new certificate is trusted before
+//! anybody is told of it. When the authority itself is renewed, the old one stays trusted until its
+//! end.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

@@ -45,7 +45,8 @@ pub trait Datasets: Send + Sync {
     async fn fuse_of(&self, namespace: &str, claim: &str) -> Result<Fuse, LookupError>;
 }
 
-/// The real API server. It is asked for each pod, of which only labelled ones come here: a few small reads, and nothing that may be out of date.
+/// The real API server. It is asked for each pod, of which only labelled ones come here: a few
+/// small reads, and nothing that may be out of date.
 #[derive(Clone)]
 pub struct KubeDatasets {
     client: Client,
@@ -60,7 +61,8 @@ impl KubeDatasets {
     /// The dataset that pods reach by this claim, with its own claim, which may not be there yet.
     async fn dataset(&self, namespace: &str, claim: &str) -> Result<Option<(Option<PersistentVolumeClaim>, Dataset)>, LookupError> {
         let mut found = self.claim(namespace, claim).await?;
-        // A claim that is not there may be one that comes when its Dataset is bound: both may be applied together with the pod.
+        // A claim that is not there may be one that comes when its Dataset is bound: both may be
+        // applied together with the pod.
         let name = match &found {
             Some(found) => dataset_of(found),
             None => Some(claim.to_owned()),
@@ -91,7 +93,8 @@ impl KubeDatasets {
         found.map_err(failed(|| format!("reading the PersistentVolume {name}")))
     }
 
-    /// The pod template of the DaemonSet that mounts at this path. What it is called, only its chart knows.
+    /// The pod template of the DaemonSet that mounts at this path. What it is called, only its
+    /// chart knows.
     async fn template(&self, namespace: &str, fluid_path: &str) -> Result<Option<Value>, LookupError> {
         let sets = Api::<DaemonSet>::namespaced(self.client.clone(), namespace);
         let found = sets.list(&ListParams::default()).await;
@@ -124,7 +127,8 @@ impl Datasets for KubeDatasets {
         let Some((_, dataset)) = self.dataset(namespace, claim).await? else {
             return Ok(None);
         };
-        // The cache of a Dataset that refers to another one is the other's, and so are the labels of its nodes.
+        // The cache of a Dataset that refers to another one is the other's, and so are the labels
+        // of its nodes.
         let other = match Reference::of(&dataset.spec.mounts) {
             Ok(Some(reference)) => self.named(&reference.namespace, &reference.name).await?,
             _ => None,
@@ -176,7 +180,8 @@ impl Datasets for KubeDatasets {
     }
 }
 
-/// The name of the Dataset that pods reach by a claim: by that of the Dataset itself, or by one whose data the Dataset accelerates, as Fluid labels it.
+/// The name of the Dataset that pods reach by a claim: by that of the Dataset itself, or by one
+/// whose data the Dataset accelerates, as Fluid labels it.
 fn dataset_of(claim: &PersistentVolumeClaim) -> Option<String> {
     if claim.labels().keys().any(|key| key.starts_with(labels::COMMON_PREFIX)) {
         return Some(claim.name_any());
@@ -185,7 +190,8 @@ fn dataset_of(claim: &PersistentVolumeClaim) -> Option<String> {
     (wrapped != labels::MANAGED_BY_VALUE).then(|| wrapped.clone())
 }
 
-/// Returns what the Dataset that has the cache, and its runtime, say to pods that use it under a name.
+/// Returns what the Dataset that has the cache, and its runtime, say to pods that use it under a
+/// name.
 fn describe(name: &str, dataset: &Dataset, runtime: Option<&Value>) -> DatasetUse {
     let (namespace, uid) = (dataset.namespace().unwrap_or_default(), dataset.uid().unwrap_or_default());
     let selector = runtime.and_then(|runtime| runtime.pointer("/spec/fuse/nodeSelector")?.as_object());

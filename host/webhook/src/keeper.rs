@@ -65,7 +65,8 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// The certificates that hold now: those of the Secret, or new ones where there are none or they end soon.
+    /// The certificates that hold now: those of the Secret, or new ones where there are none or
+    /// they end soon.
     ///
     /// # Errors
     /// If the Secret can be neither read nor written.

@@ -10,7 +10,8 @@ pub const DONE: &str = "done.sidecar.fluid.io/inject";
 /// Annotation on pods: the names of their datasets.
 pub const IN_USE: &str = "fluid.io/datasets-in-use";
 
-/// The object at a path of keys, made where it is missing; none where something else stands in the way.
+/// The object at a path of keys, made where it is missing; none where something else stands in the
+/// way.
 pub fn object<'a>(pod: &'a mut Value, path: &[&str]) -> Option<&'a mut Map<String, Value>> {
     let mut place = pod;
     for key in path {
@@ -36,7 +37,8 @@ pub fn items<'a>(pod: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Valu
     pod.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
 }
 
-/// Whether a pod is to be added to: it has this label, was not refused, and has not got its sidecars yet.
+/// Whether a pod is to be added to: it has this label, was not refused, and has not got its
+/// sidecars yet.
 pub fn asks(pod: &Value, inject: &str) -> bool {
     let refused = label(pod, ENABLE) == Some("false") || label(pod, DONE) == Some(labels::TRUE);
     label(pod, inject) == Some(labels::TRUE) && !refused

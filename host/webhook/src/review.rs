@@ -24,9 +24,11 @@ enum Verdict {
 
 /// Answers a review; none if it is no review.
 ///
-/// Without what is added, pods run, if slower, and the node plugin mounts for them. So hardly a pod is refused: if the cluster cannot be
-/// asked, it starts as it is written, and whoever creates it is warned. The exception are pods that are to mount a dataset by themselves before it
-/// is Bound: as they are written, they would never get their sidecar, while whoever creates pods again and again has it soon.
+/// Without what is added, pods run, if slower, and the node plugin mounts for them. So hardly a pod
+/// is refused: if the cluster cannot be asked, it starts as it is written, and whoever creates it
+/// is warned. The exception are pods that are to mount a dataset by themselves before it is Bound:
+/// as they are written, they would never get their sidecar, while whoever creates pods again and
+/// again has it soon.
 pub async fn answer(review: &Value, datasets: &dyn Datasets) -> Option<Value> {
     let request = review.get("request")?;
     let uid = request.get("uid")?.as_str()?;
@@ -87,7 +89,8 @@ async fn steered(pod: &mut Value, namespace: &str, datasets: &dyn Datasets) -> R
     Ok(())
 }
 
-/// Adds the sidecars of a pod that mounts by itself: for all of its datasets, or for none. The request's id is that of no other pod.
+/// Adds the sidecars of a pod that mounts by itself: for all of its datasets, or for none. The
+/// request's id is that of no other pod.
 async fn mounting(pod: &mut Value, namespace: &str, uid: &str, datasets: &dyn Datasets) -> Result<(), Verdict> {
     let without = |reason: &dyn Display| Verdict::AsItIs(format!("the pod gets no fuse sidecar: {reason}"));
     let mut sidecars = BTreeMap::<String, Sidecar>::new();

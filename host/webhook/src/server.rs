@@ -22,9 +22,11 @@ use crate::{review, tls};
 
 /// Where the API server asks: the same place as in Fluid.
 pub const PATH: &str = "/mutate-fluid-io-v1alpha1-schedulepod";
-/// The largest body of a request: a pod as the API server takes it, with its former state beside it, fits by far.
+/// The largest body of a request: a pod as the API server takes it, with its former state beside
+/// it, fits by far.
 const BODY: usize = 8 << 20;
-/// How often certificates and trust are looked after: a chart that was installed again takes the trust away.
+/// How often certificates and trust are looked after: a chart that was installed again takes the
+/// trust away.
 const ROUND: Duration = Duration::from_secs(60);
 /// The same while something is wrong.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -51,7 +53,8 @@ impl Server {
         }
     }
 
-    /// Serves until told to stop, with certificates that `keeper` keeps. It is ready once the API server trusts them.
+    /// Serves until told to stop, with certificates that `keeper` keeps. It is ready once the API
+    /// server trusts them.
     ///
     /// # Errors
     /// If it cannot listen.
@@ -96,7 +99,8 @@ struct Keeping {
 }
 
 impl Keeping {
-    /// Looks after everything once. Says what is to be served from now on, if that is new, and when to look again.
+    /// Looks after everything once. Says what is to be served from now on, if that is new, and when
+    /// to look again.
     async fn look(&mut self) -> (Option<Arc<rustls::ServerConfig>>, Duration) {
         match self.renew().await {
             Ok(new) => {

@@ -1,4 +1,5 @@
-//! Pods whose volumes the node plugin mounts: where they run best, and how their containers see the mounts.
+//! Pods whose volumes the node plugin mounts: where they run best, and how their containers see the
+//! mounts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +11,8 @@ use crate::{affinity, pod};
 
 /// On pods: they are to be steered to nodes with cache.
 pub const INJECT: &str = "fuse.serverful.fluid.io/inject";
-/// How much better a node is that has a part of the cache, or for a pod without datasets, one that has none.
+/// How much better a node is that has a part of the cache, or for a pod without datasets, one that
+/// has none.
 const NODE_WEIGHT: u8 = 100;
 /// Places near the cache, and how much better they are.
 const NEAR: [(&str, u8); 2] = [("topology.kubernetes.io/zone", 50), ("topology.kubernetes.io/region", 20)];
@@ -33,7 +35,8 @@ pub fn wanted(pod: &Value) -> bool {
     pod::asks(pod, INJECT)
 }
 
-/// Adds to a labelled pod what `datasets`, by the names of their claims, make of it. Others stay as they are; so does one that was here before.
+/// Adds to a labelled pod what `datasets`, by the names of their claims, make of it. Others stay as
+/// they are; so does one that was here before.
 pub fn mutate(pod: &mut Value, datasets: &BTreeMap<String, DatasetUse>) {
     if !wanted(pod) {
         return;
@@ -62,8 +65,9 @@ fn volumes<'a>(pod: &Value, datasets: &'a BTreeMap<String, DatasetUse>) -> BTree
         .collect()
 }
 
-/// Nodes that mount the dataset are required, those near its cache are preferred, or those with it required if the pod's label says so.
-/// What the user says on a label is not added to by a preference.
+/// Nodes that mount the dataset are required, those near its cache are preferred, or those with it
+/// required if the pod's label says so. What the user says on a label is not added to by a
+/// preference.
 fn schedule(pod: &mut Value, original: &Value, dataset: &DatasetUse) {
     let fuse = dataset.fuse_node_selector.iter();
     let fuse: Vec<Value> = fuse

@@ -1,4 +1,5 @@
-//! Pods that mount their datasets by themselves, by a fuse client beside their containers: for nodes where no node plugin runs.
+//! Pods that mount their datasets by themselves, by a fuse client beside their containers: for
+//! nodes where no node plugin runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,7 +37,8 @@ pub fn skips_precheck(pod: &Value) -> bool {
     annotation(pod, SKIP_PRECHECK) == Some(labels::TRUE)
 }
 
-/// Gives a labelled pod its sidecars, by the names of their claims. `unique` is said of no other pod. Others stay as they are; so does one that was here before.
+/// Gives a labelled pod its sidecars, by the names of their claims. `unique` is said of no other
+/// pod. Others stay as they are; so does one that was here before.
 ///
 /// # Errors
 /// A sidecar cannot be made; the pod is as it was.
@@ -106,7 +108,8 @@ fn volumes<'a>(pod: &Value, sidecars: &'a BTreeMap<String, Sidecar>) -> Vec<(Str
         .collect()
 }
 
-/// What the pod wants of the sidecar for these volumes. Init containers need it before they start, and a pod that ends must not wait for it.
+/// What the pod wants of the sidecar for these volumes. Init containers need it before they start,
+/// and a pod that ends must not wait for it.
 fn wishes(pod: &Value, volumes: &BTreeSet<&str>) -> Wishes {
     let says = |key: &str| pod::label(pod, key) == Some(labels::TRUE);
     let mut mounts = pod::items(pod, "/spec/initContainers").flat_map(|container| pod::items(container, "/volumeMounts"));
@@ -120,7 +123,8 @@ fn wishes(pod: &Value, volumes: &BTreeSet<&str>) -> Wishes {
     }
 }
 
-/// Lets a volume be what the sidecar mounts, and the containers see it when it comes, and when it comes again.
+/// Lets a volume be what the sidecar mounts, and the containers see it when it comes, and when it
+/// comes again.
 fn redirect(pod: &mut Value, name: &str, source: &str) {
     let mut read_only = false;
     let volumes = pod.pointer_mut("/spec/volumes").and_then(Value::as_array_mut);

@@ -1,4 +1,5 @@
-//! A fuse client as a container of somebody's pod: copied from the pod template of a runtime's fuse DaemonSet.
+//! A fuse client as a container of somebody's pod: copied from the pod template of a runtime's fuse
+//! DaemonSet.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -7,9 +8,11 @@ use serde_json::{Value, json};
 
 use crate::pod;
 
-/// The volumes that hold a client's cache are named so; where there are several, with a number behind it.
+/// The volumes that hold a client's cache are named so; where there are several, with a number
+/// behind it.
 const CACHES: [&str; 5] = ["cache-dir", "datavolume", "mem", "ssd", "hdd"];
-/// Waits until a file system of type `$2` is mounted at `$1`; before it, does what else is to be done after the start. Needs only a shell and `sleep`.
+/// Waits until a file system of type `$2` is mounted at `$1`; before it, does what else is to be
+/// done after the start. Needs only a shell and `sleep`.
 const WAIT: &str = r#"path=$1 type=$2
 shift 2
 if [ $# -gt 0 ]; then "$@" || exit; fi
@@ -155,7 +158,8 @@ pub fn leads_to(template: &Value, fluid_path: &str) -> Option<usize> {
     Shared::of(template, fluid_path).map(|shared| shared.host.components().count())
 }
 
-/// Copies a client. What it mounts is in a directory of its own on the node: another pod there may use the same dataset.
+/// Copies a client. What it mounts is in a directory of its own on the node: another pod there may
+/// use the same dataset.
 ///
 /// # Errors
 /// The template has nothing to copy.
@@ -296,7 +300,8 @@ fn adapt(container: &mut Value, renamed: &[(&str, String)], pod: &Value, templat
     }
 }
 
-/// Lets the kubelet start the next container only when the mount is there. A hook that is no command stays as it is.
+/// Lets the kubelet start the next container only when the mount is there. A hook that is no
+/// command stays as it is.
 fn wait(client: &mut Value, path: &Path, mount_type: &str) {
     let first = client.pointer("/lifecycle/postStart").filter(|hook| !hook.is_null());
     let first = match first.map(|hook| hook.pointer("/exec/command").and_then(Value::as_array)) {

@@ -1,4 +1,5 @@
-//! A listener whose connections are encrypted, with a certificate that may be replaced while it listens.
+//! A listener whose connections are encrypted, with a certificate that may be replaced while it
+//! listens.
 
 use std::io;
 use std::net::SocketAddr;
@@ -33,7 +34,8 @@ pub fn config(certificate: &str, key: &str) -> Result<Arc<ServerConfig>, String>
     Ok(Arc::new(config))
 }
 
-/// Connections that have a key. Agreeing on one happens beside, so that a client that is slow holds up nobody.
+/// Connections that have a key. Agreeing on one happens beside, so that a client that is slow holds
+/// up nobody.
 pub struct Encrypted {
     connections: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
     address: SocketAddr,

@@ -47,7 +47,8 @@ impl State {
         self.store.version() != before
     }
 
-    /// Deletes objects without owners, and ends deletions that wait for dependents, until nothing is left to do.
+    /// Deletes objects without owners, and ends deletions that wait for dependents, until nothing
+    /// is left to do.
     pub fn collect(&mut self) -> bool {
         let began = self.store.version();
         loop {
@@ -103,7 +104,8 @@ impl State {
             self.let_go(key, ORPHAN);
         } else if finalizers.iter().any(|one| one == FOREGROUND) {
             for (key, dependent) in &dependents {
-                // One that is being deleted already must not get the finalizer again that it has just lost.
+                // One that is being deleted already must not get the finalizer again that it has
+                // just lost.
                 if dependent.pointer("/metadata/deletionTimestamp").is_none() {
                     self.drop_object(key, &json!({"propagationPolicy": "Foreground"}));
                 }
@@ -132,7 +134,8 @@ impl State {
         })
     }
 
-    /// Removes the protecting finalizers of claims and volumes that are being deleted, as if nothing used them.
+    /// Removes the protecting finalizers of claims and volumes that are being deleted, as if
+    /// nothing used them.
     pub fn release_protection(&mut self) -> bool {
         let began = self.store.version();
         for (plural, finalizer) in [("persistentvolumeclaims", PVC_PROTECTION), ("persistentvolumes", PV_PROTECTION)] {

@@ -1,7 +1,8 @@
 //! `pods/exec`: a websocket over a connection in memory.
 //!
-//! Only `hyper` itself can create the connection that a client takes over after the answer 101. So the request goes through a pair of
-//! pipes to a small HTTP server, whose end then speaks the protocol of Kubernetes' streams.
+//! Only `hyper` itself can create the connection that a client takes over after the answer 101. So
+//! the request goes through a pair of pipes to a small HTTP server, whose end then speaks the
+//! protocol of Kubernetes' streams.
 
 use bytes::Bytes;
 use futures::SinkExt;

@@ -163,7 +163,8 @@ impl Table {
         }
     }
 
-    /// Returns the outcome of a request that a fault hits. `dice` returns a number for each fault with a percentage.
+    /// Returns the outcome of a request that a fault hits. `dice` returns a number for each fault
+    /// with a percentage.
     pub fn effect(&mut self, attempt: &Attempt<'_>, mut dice: impl FnMut() -> u64) -> Option<Effect> {
         self.rules.retain(|rule| rule.alive.strong_count() > 0);
         for rule in &mut self.rules {

@@ -1,9 +1,10 @@
 //! A Kubernetes API server in the process of a test.
 //!
-//! [`ApiServer`] answers the requests of `kube::Client`s from maps in memory, in microseconds, so that controllers run against it
-//! unchanged. Nothing runs by itself: a test plays the part of the cluster's own controllers with [`ApiServer::edit_status`] and
-//! [`ApiServer::collect`], and [`ApiServer::settled`] waits until its clients are idle. A [`Fault`] makes requests fail, hang or lose
-//! their answer; [`ApiServer::hold`] and [`ApiServer::cut`] do the same to watches.
+//! [`ApiServer`] answers the requests of `kube::Client`s from maps in memory, in microseconds, so
+//! that controllers run against it unchanged. Nothing runs by itself: a test plays the part of the
+//! cluster's own controllers with [`ApiServer::edit_status`] and [`ApiServer::collect`], and
+//! [`ApiServer::settled`] waits until its clients are idle. A [`Fault`] makes requests fail, hang
+//! or lose their answer; [`ApiServer::hold`] and [`ApiServer::cut`] do the same to watches.
 //!
 //! ```
 //! use k8s_openapi::api::core::v1::ConfigMap;
@@ -23,21 +24,23 @@
 //!
 //! # Why our own
 //!
-//! The crate `kube-fake-client` (0.3.0) follows controller-runtime's fake client. It needs kube 4, has no watches and no pages, treats
-//! an apply as a merge patch, which removes nothing, and cannot delay or lose an answer. It also depends on `aws-lc-sys`, which
-//! `deny.toml` does not allow.
+//! The crate `kube-fake-client` (0.3.0) follows controller-runtime's fake client. It needs kube 4,
+//! has no watches and no pages, treats an apply as a merge patch, which removes nothing, and cannot
+//! delay or lose an answer. It also depends on `aws-lc-sys`, which `deny.toml` does not allow.
 //!
 //! # Fidelity
 //!
-//! As on a real server: reads and lists with selectors, pages and metadata only; watches with bookmarks, timeouts and 410; versions and
-//! UIDs as preconditions; merge patches; server-side apply with owners, conflicts and removals; statuses and scales as subresources;
-//! generations; finalizers and propagation policies; CRDs with pruning, defaults and validation; events in both groups; discovery; and
-//! `pods/exec` and `pods/proxy` with scripted answers.
+//! As on a real server: reads and lists with selectors, pages and metadata only; watches with
+//! bookmarks, timeouts and 410; versions and UIDs as preconditions; merge patches; server-side
+//! apply with owners, conflicts and removals; statuses and scales as subresources; generations;
+//! finalizers and propagation policies; CRDs with pruning, defaults and validation; events in both
+//! groups; discovery; and `pods/exec` and `pods/proxy` with scripted answers.
 //!
-//! Not implemented: authentication and authorisation, webhooks, dry runs, strategic and JSON patches, deletion of collections, lists of
-//! older versions, conversion between versions, and the subresources `ephemeralcontainers`, `eviction`, `log` and `token`. Kubernetes'
-//! own kinds get the defaults and refusals in `admit`, not all that a real server has; the keys of their lists are a table in
-//! `fields/shape.rs`. Faults and records leave out discovery.
+//! Not implemented: authentication and authorisation, webhooks, dry runs, strategic and JSON
+//! patches, deletion of collections, lists of older versions, conversion between versions, and the
+//! subresources `ephemeralcontainers`, `eviction`, `log` and `token`. Kubernetes' own kinds get the
+//! defaults and refusals in `admit`, not all that a real server has; the keys of their lists are a
+//! table in `fields/shape.rs`. Faults and records leave out discovery.
 
 // A crate for tests fails as they do, by panicking.
 #![allow(clippy::panic)]

@@ -1,4 +1,5 @@
-//! Scripted answers of pods: of commands in them, and of servers that are reached through the API server.
+//! Scripted answers of pods: of commands in them, and of servers that are reached through the API
+//! server.
 
 use std::sync::Arc;
 

@@ -61,7 +61,8 @@ impl Store {
         self.objects.get(key)
     }
 
-    /// Returns the objects of a resource by namespace and name, in all namespaces if `namespace` is empty.
+    /// Returns the objects of a resource by namespace and name, in all namespaces if `namespace` is
+    /// empty.
     pub fn list(&self, group: &str, plural: &str, namespace: &str) -> Vec<(Key, Arc<Value>)> {
         let start = Key {
             group: group.to_owned(),

@@ -1,4 +1,5 @@
-//! Who may do what: roles, bindings and Secrets of a chart give no more than the chart's own pods need.
+//! Who may do what: roles, bindings and Secrets of a chart give no more than the chart's own pods
+//! need.
 
 use std::collections::BTreeSet;
 

@@ -2,7 +2,8 @@
 
 use kube::api::{DynamicObject, TypeMeta};
 
-/// Kinds that Kubernetes itself has in namespaces, by group. A grant names these without their group.
+/// Kinds that Kubernetes itself has in namespaces, by group. A grant names these without their
+/// group.
 const NAMESPACED: &[(&str, &[&str])] = &[
     (
         "",
@@ -87,7 +88,8 @@ pub fn is_plain(name: &str) -> bool {
     !name.is_empty() && name != "." && name != ".." && name.bytes().all(harmless)
 }
 
-/// How a grant names a kind: `StatefulSet` for what Kubernetes itself has, `Kind.group` for everything else.
+/// How a grant names a kind: `StatefulSet` for what Kubernetes itself has, `Kind.group` for
+/// everything else.
 pub fn grant(group: &str, kind: &str) -> String {
     if contains(NAMESPACED, group, kind) {
         kind.to_owned()

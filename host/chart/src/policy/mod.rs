@@ -1,10 +1,13 @@
 //! What a plugin's chart may install.
 //!
-//! A chart is written by the author of a plugin and rendered with values that come from users, so its objects are checked before they are
-//! applied, hooks like the rest: they are in the runtime's namespace, of kinds that were granted, owned by the runtime, and give nobody more than
-//! the chart's own pods need. Pods have no powers over their node unless `privileged` is granted; what that means is in `pods.rs`.
+//! A chart is written by the author of a plugin and rendered with values that come from users, so
+//! its objects are checked before they are applied, hooks like the rest: they are in the runtime's
+//! namespace, of kinds that were granted, owned by the runtime, and give nobody more than the
+//! chart's own pods need. Pods have no powers over their node unless `privileged` is granted; what
+//! that means is in `pods.rs`.
 //!
-//! Helm's annotation `helm.sh/resource-policy: keep` is allowed and has no effect: the runtime owns every object, so all go with it.
+//! Helm's annotation `helm.sh/resource-policy: keep` is allowed and has no effect: the runtime owns
+//! every object, so all go with it.
 
 mod access;
 pub(crate) mod kinds;
@@ -29,14 +32,16 @@ pub(crate) use access::gives_access;
 pub struct Policy {
     /// The only namespace that objects may be in.
     pub namespace: String,
-    /// The kinds that were granted: plainly what Kubernetes itself has in namespaces, such as `StatefulSet`; with its group what it has not, such as
+    /// The kinds that were granted: plainly what Kubernetes itself has in namespaces, such as
+    /// `StatefulSet`; with its group what it has not, such as
     /// `ServiceMonitor.monitoring.coreos.com`.
     pub kinds: BTreeSet<String>,
     /// Whether pods may have powers over their node.
     pub privileged: bool,
     /// The runtime, which owns every object.
     pub owner: OwnerReference,
-    /// Labels that the host gives to every object and to every pod: `fluid.io/dataset-id`, by which it watches them.
+    /// Labels that the host gives to every object and to every pod: `fluid.io/dataset-id`, by which
+    /// it watches them.
     pub labels: BTreeMap<String, String>,
 }
 
@@ -58,7 +63,8 @@ impl Policy {
     pub fn admit_release(&self, rendered: &Rendered) -> Result<(), Violation> {
         let hooks = rendered.hooks.iter().filter_map(|hook| Some((hook, hook.object.as_ref()?)));
         let all: Vec<&DynamicObject> = rendered.objects.iter().chain(hooks.clone().map(|(_, object)| object)).collect();
-        // What a hook of a deletion or a test would bring is not there for the rest of the chart: somebody else may have that name later.
+        // What a hook of a deletion or a test would bring is not there for the rest of the chart:
+        // somebody else may have that name later.
         let lasting = hooks.filter(|(hook, _)| is_lasting(hook)).map(|(_, object)| object);
         let present: Vec<&DynamicObject> = rendered.objects.iter().chain(lasting).collect();
         let (own, own_of_hooks) = (Own::of(&self.namespace, &present), Own::of(&self.namespace, &all));
@@ -75,7 +81,8 @@ impl Policy {
         self.admit_each(&objects, |_| &own)
     }
 
-    /// Whether this object may be installed beside objects of these groups, kinds and names, which are the runtime's.
+    /// Whether this object may be installed beside objects of these groups, kinds and names, which
+    /// are the runtime's.
     ///
     /// # Errors
     /// What is wrong with it.

@@ -1,6 +1,8 @@
-//! What the host adds to an object of a chart: its place, its owner, and the labels by which the host finds it again.
+//! What the host adds to an object of a chart: its place, its owner, and the labels by which the
+//! host finds it again.
 //!
-//! The labels are the host's contract, not the chart's: an object without them would be installed and then never seen.
+//! The labels are the host's contract, not the chart's: an object without them would be installed
+//! and then never seen.
 
 use kube::api::DynamicObject;
 use serde_json::{Map, Value};
@@ -8,16 +10,19 @@ use serde_json::{Map, Value};
 use super::{Policy, kinds};
 
 impl Policy {
-    /// Makes an admitted object the runtime's own: puts it into the runtime's namespace, names the runtime as its one owner, and labels it.
+    /// Makes an admitted object the runtime's own: puts it into the runtime's namespace, names the
+    /// runtime as its one owner, and labels it.
     pub fn own(&self, object: &mut DynamicObject) {
         object.metadata.namespace = Some(self.namespace.clone());
-        // What the chart says of the owner is the same runtime; but only its controller is known as an owner to others.
+        // What the chart says of the owner is the same runtime; but only its controller is known as
+        // an owner to others.
         object.metadata.owner_references = Some(vec![self.owner.clone()]);
         self.label(object);
     }
 
-    /// Puts the labels on an object and on its pods. A chart that sets one of them to something else is overruled, except in a
-    /// template whose workload selects its pods by it: selectors cannot be changed, and have to fit.
+    /// Puts the labels on an object and on its pods. A chart that sets one of them to something
+    /// else is overruled, except in a template whose workload selects its pods by it: selectors
+    /// cannot be changed, and have to fit.
     pub fn label(&self, object: &mut DynamicObject) {
         let labels = object.metadata.labels.get_or_insert_default();
         labels.extend(self.labels.iter().map(|(key, value)| (key.clone(), value.clone())));
@@ -46,7 +51,8 @@ fn child<'a>(parent: &'a mut Map<String, Value>, key: &str) -> Option<&'a mut Ma
     value.as_object_mut()
 }
 
-/// Whether a selector looks at this label, in the form of workloads or in that of replication controllers.
+/// Whether a selector looks at this label, in the form of workloads or in that of replication
+/// controllers.
 fn selects_by(selector: &Value, key: &str) -> bool {
     let expressions = selector.get("matchExpressions").and_then(Value::as_array);
     selector.get("matchLabels").is_some_and(|labels| labels.get(key).is_some())

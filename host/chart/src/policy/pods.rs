@@ -1,7 +1,8 @@
 //! What pods may not have without the grant `privileged`.
 //!
-//! It is the baseline of the Pod Security Standards with two differences: host networks and host ports are allowed, because Fluid's runtimes
-//! use them by default and the host hands out the ports; and an explicit `allowPrivilegeEscalation` is refused.
+//! It is the baseline of the Pod Security Standards with two differences: host networks and host
+//! ports are allowed, because Fluid's runtimes use them by default and the host hands out the
+//! ports; and an explicit `allowPrivilegeEscalation` is refused.
 
 use serde_json::Value;
 
@@ -60,7 +61,8 @@ fn walk<'a>(value: &'a Value, path: &str, found: &mut Vec<PodSpec<'a>>) {
                     spec: value,
                 });
             }
-            // What is below may be another one: a list of this name beside a template does not make the template harmless.
+            // What is below may be another one: a list of this name beside a template does not make
+            // the template harmless.
             for (key, inner) in fields {
                 let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
                 walk(inner, &path, found);

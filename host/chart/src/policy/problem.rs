@@ -2,7 +2,8 @@
 
 use crate::quote::name as short;
 
-/// What is wrong with an object, and what to do about it. Reads on after the object's kind and name.
+/// What is wrong with an object, and what to do about it. Reads on after the object's kind and
+/// name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// It says no `apiVersion` or no `kind`.

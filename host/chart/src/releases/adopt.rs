@@ -10,9 +10,11 @@ use super::reference::Reference;
 use crate::FIELD_MANAGER;
 use crate::api_error::{is_conflict, is_not_found};
 
-/// Takes over the fields that Helm set in an object, so that what the chart no longer has is removed from it as well.
+/// Takes over the fields that Helm set in an object, so that what the chart no longer has is
+/// removed from it as well.
 ///
-/// Helm writes objects by create and patch; the API server therefore knows its fields as those of an updater, and an apply would leave them alone.
+/// Helm writes objects by create and patch; the API server therefore knows its fields as those of
+/// an updater, and an apply would leave them alone.
 pub async fn object(kinds: &Kinds, namespace: &str, reference: &Reference) -> Result<(), ReleaseError> {
     let api = kinds.api(reference, namespace).await?;
     let display = reference.describe(namespace);

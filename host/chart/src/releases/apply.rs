@@ -1,7 +1,8 @@
 //! Objects into the cluster, by server-side apply.
 //!
-//! An object that was there at the look is written by force, and only if it is still the same one, by its UID. One that was not is
-//! written without force; if somebody has made it since and set a field of it, that shows as a conflict, and it is looked at again.
+//! An object that was there at the look is written by force, and only if it is still the same one,
+//! by its UID. One that was not is written without force; if somebody has made it since and set a
+//! field of it, that shows as a conflict, and it is looked at again.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,8 @@ pub const CONCURRENCY: usize = 8;
 /// Attempts to write an object that others write at the same time.
 pub const ATTEMPTS: u32 = 5;
 
-/// An object as it is applied: owned by the runtime, labelled, and marked in the way by which Helm knows its own.
+/// An object as it is applied: owned by the runtime, labelled, and marked in the way by which Helm
+/// knows its own.
 #[derive(Debug, Clone)]
 pub struct Prepared {
     reference: Reference,
@@ -66,8 +68,9 @@ pub fn prepare(object: &DynamicObject, ownership: &Ownership<'_>, uid: Option<&s
 
 /// Whether the live number of replicas stays.
 ///
-/// Charts render a number to begin with (workers: none), and then the host, `kubectl scale` or an autoscaler decides. So the number in the chart
-/// counts when an object is made, and when it differs from what the chart said before.
+/// Charts render a number to begin with (workers: none), and then the host, `kubectl scale` or an
+/// autoscaler decides. So the number in the chart counts when an object is made, and when it
+/// differs from what the chart said before.
 fn keeps_replicas(reference: &Reference, before: &[Reference]) -> bool {
     let previous = before.iter().find(|earlier| earlier.key() == reference.key());
     reference.replicas.is_some() && previous.is_none_or(|earlier| earlier.replicas == reference.replicas)
@@ -89,16 +92,19 @@ pub async fn all(kinds: &Kinds, ownership: &Ownership<'_>, objects: Vec<Prepared
     Ok(())
 }
 
-/// Makes requests, some at a time. They are boxed: a future over an iterator of unnamed futures is not `Send` for every lifetime.
+/// Makes requests, some at a time. They are boxed: a future over an iterator of unnamed futures is
+/// not `Send` for every lifetime.
 pub async fn together(requests: Vec<BoxFuture<'_, Result<(), ReleaseError>>>) -> Result<(), ReleaseError> {
     futures::stream::iter(requests).buffer_unordered(CONCURRENCY).try_collect().await
 }
 
 /// Applies one.
 ///
-/// Where replicas stay, the first attempt is without force as well: the API server says by a conflict that somebody has set another
-/// number; usually nobody has, and it is one request. The live number is then applied rather than none, because a field that nobody applies
-/// any more falls back to its default, which is one replica. The resource version makes sure that nobody has scaled in between.
+/// Where replicas stay, the first attempt is without force as well: the API server says by a
+/// conflict that somebody has set another number; usually nobody has, and it is one request. The
+/// live number is then applied rather than none, because a field that nobody applies any more falls
+/// back to its default, which is one replica. The resource version makes sure that nobody has
+/// scaled in between.
 pub async fn one(kinds: &Kinds, ownership: &Ownership<'_>, mut prepared: Prepared) -> Result<(), ReleaseError> {
     let namespace = &ownership.policy.namespace;
     let api = kinds.api(&prepared.reference, namespace).await?;

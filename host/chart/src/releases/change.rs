@@ -71,7 +71,8 @@ impl Releases {
         Ok(Some(Before { entries, release, own }))
     }
 
-    /// Everything that may refuse the change is asked before the first write: whose the objects are, and whether the record fits.
+    /// Everything that may refuse the change is asked before the first write: whose the objects
+    /// are, and whether the record fits.
     pub(super) async fn make_ready(&self, change: &Change<'_>, before: Option<Before>) -> Result<Ready, ReleaseError> {
         let seen = survey::all(&self.kinds, &change.ownership(before.as_ref()), &change.references()).await?;
         let next = history::next(change, before.as_ref())?;
@@ -93,7 +94,8 @@ impl Releases {
         let written = match self.record(change, ready).await? {
             Some(release) => Some(release),
             None => {
-                // A record has been written since it was looked for; what it names and this release has not must go.
+                // A record has been written since it was looked for; what it names and this release
+                // has not must go.
                 let ready = self.make_ready(change, self.before(change).await?).await?;
                 self.apply(change, &ready).await?;
                 self.record(change, ready).await?

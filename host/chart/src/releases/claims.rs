@@ -1,7 +1,8 @@
 //! Names that releases are about to write.
 //!
-//! Two runtimes may want an object of one name: `a` with a role `-b-worker`, and `a-b` with a role `-worker`. Installed at the same time,
-//! both would find the name free. So a release first claims its names, and one that wants a name of another waits until that is done.
+//! Two runtimes may want an object of one name: `a` with a role `-b-worker`, and `a-b` with a role
+//! `-worker`. Installed at the same time, both would find the name free. So a release first claims
+//! its names, and one that wants a name of another waits until that is done.
 
 use std::collections::HashSet;
 use std::sync::Arc;

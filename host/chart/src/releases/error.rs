@@ -235,7 +235,8 @@ impl ReleaseError {
     }
 }
 
-/// What becomes of the pods of an object that is deleted. Those that are orphaned go as well: the new workload begins with none.
+/// What becomes of the pods of an object that is deleted. Those that are orphaned go as well: the
+/// new workload begins with none.
 fn new_pods(object: &Fixed) -> &'static str {
     if object.has_pods {
         " with new pods, which begin without a cache"
@@ -272,8 +273,8 @@ fn status(error: &kube::Error) -> Option<&Status> {
     if let kube::Error::Api(status) = error { Some(status) } else { None }
 }
 
-/// Whether an object is no longer the one that was looked at: it exists already, has changed in the meantime, somebody else owns a field, or
-/// another one has its name.
+/// Whether an object is no longer the one that was looked at: it exists already, has changed in the
+/// meantime, somebody else owns a field, or another one has its name.
 pub(super) fn is_outdated(error: &kube::Error) -> bool {
     let causes = status(error).and_then(|status| status.details.as_ref());
     let another = causes.is_some_and(|details| details.causes.iter().any(|cause| cause.field == "metadata.uid"));

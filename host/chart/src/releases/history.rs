@@ -85,7 +85,8 @@ pub fn next(change: &Change<'_>, before: Option<&Before>) -> Result<Next, Releas
 }
 
 impl Releases {
-    /// Writes the record, then what it makes of the earlier ones. None if somebody else has just written that revision.
+    /// Writes the record, then what it makes of the earlier ones. None if somebody else has just
+    /// written that revision.
     pub(super) async fn record(&self, change: &Change<'_>, ready: Ready) -> Result<Option<Release>, ReleaseError> {
         let (meta, policy) = (change.meta, change.policy);
         let Next { release, text } = ready.next;

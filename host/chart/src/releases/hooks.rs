@@ -1,8 +1,10 @@
-//! Hooks: objects that are applied around an installation, an upgrade or a deletion, in the order of their weights.
+//! Hooks: objects that are applied around an installation, an upgrade or a deletion, in the order
+//! of their weights.
 //!
-//! As in Helm, Jobs and Pods are waited for and everything else counts as done once it is there. One difference: where Helm deletes and
-//! recreates, for example a ConfigMap (policy `before-hook-creation`, the default), Wasser applies in place, so that nobody finds it missing. Jobs
-//! and Pods are recreated, since they would not run again.
+//! As in Helm, Jobs and Pods are waited for and everything else counts as done once it is there.
+//! One difference: where Helm deletes and recreates, for example a ConfigMap (policy
+//! `before-hook-creation`, the default), Wasser applies in place, so that nobody finds it missing.
+//! Jobs and Pods are recreated, since they would not run again.
 
 use std::time::Duration;
 
@@ -143,7 +145,8 @@ impl Hooks<'_> {
         }
     }
 
-    /// Deletes the object with this UID, and waits until a Job or Pod is gone so that the next can have its name.
+    /// Deletes the object with this UID, and waits until a Job or Pod is gone so that the next can
+    /// have its name.
     async fn delete_this(&self, running: &Running<'_>, uid: String, event: &'static str) -> Result<(), ReleaseError> {
         let (name, namespace) = (&running.reference.name, &self.ownership.policy.namespace);
         prune::same(self.kinds, namespace, &running.reference, uid.clone()).await?;

@@ -1,25 +1,30 @@
 //! Helm 3 releases: the objects in the cluster and the records about them.
 //!
 //! # Records
-//! Wasser keeps the records that Helm's Secret driver keeps, so that `helm ls`, `get`, `history`, `rollback` and `uninstall` work. A release that Fluid
-//! installed has its record in a ConfigMap, where `helm` does not look by default. It is found there, and moves to Secrets with its first upgrade:
-//! the revision that Fluid installed is copied as superseded, and the ConfigMaps are deleted. (Left there, an upgraded release would be
-//! uninstalled by a Fluid that comes back: it wants revision 1 to be the deployed one. Found nowhere, it is adopted.)
+//! Wasser keeps the records that Helm's Secret driver keeps, so that `helm ls`, `get`, `history`,
+//! `rollback` and `uninstall` work. A release that Fluid installed has its record in a ConfigMap,
+//! where `helm` does not look by default. It is found there, and moves to Secrets with its first
+//! upgrade: the revision that Fluid installed is copied as superseded, and the ConfigMaps are
+//! deleted. (Left there, an upgraded release would be uninstalled by a Fluid that comes back: it
+//! wants revision 1 to be the deployed one. Found nowhere, it is adopted.)
 //!
 //! # Interruptions
-//! The record is written last and once, so that nothing is recorded that is not there. A process that dies before leaves objects without
-//! a record, or with that of the earlier revision: the next attempt applies everything again, which changes nothing where it is done already.
-//! Should no attempt follow, the objects go with the runtime, which owns them and the record. Failures are not recorded either: the last complete
-//! revision stays the newest, and a user learns of the failure from the runtime.
+//! The record is written last and once, so that nothing is recorded that is not there. A process
+//! that dies before leaves objects without a record, or with that of the earlier revision: the next
+//! attempt applies everything again, which changes nothing where it is done already. Should no
+//! attempt follow, the objects go with the runtime, which owns them and the record. Failures are
+//! not recorded either: the last complete revision stays the newest, and a user learns of the
+//! failure from the runtime.
 //!
 //! # Whose objects
-//! Nothing of a release is written before every name in it, hooks included, has been looked at: what is there must be the runtime's
-//! (`ownership.rs`, `survey.rs`). Two releases that want one name come one after the other (`claims.rs`). What is in the way is waited for
-//! (`waiting.rs`).
+//! Nothing of a release is written before every name in it, hooks included, has been looked at:
+//! what is there must be the runtime's (`ownership.rs`, `survey.rs`). Two releases that want one
+//! name come one after the other (`claims.rs`). What is in the way is waited for (`waiting.rs`).
 //!
 //! # Objects
-//! Objects are written by server-side apply under the field manager `wasser`, so fields that others set (the host: affinity and replicas) stay. How
-//! replicas are treated is in `apply.rs`, hooks in `hooks.rs`.
+//! Objects are written by server-side apply under the field manager `wasser`, so fields that others
+//! set (the host: affinity and replicas) stay. How replicas are treated is in `apply.rs`, hooks in
+//! `hooks.rs`.
 
 mod adopt;
 mod apply;
@@ -79,7 +84,8 @@ pub struct Releases {
     kinds: Kinds,
     claims: Claims,
     waiting: Waiting,
-    /// Namespaces and names for which the last look found nothing, so that an installation need not look again.
+    /// Namespaces and names for which the last look found nothing, so that an installation need not
+    /// look again.
     absent: Arc<Mutex<HashSet<(String, String)>>>,
 }
 
@@ -120,7 +126,8 @@ impl ReleaseMeta {
     /// Checks that a release may have this name.
     ///
     /// # Errors
-    /// If the name is longer than Helm allows: no `helm` command could do anything with the release.
+    /// If the name is longer than Helm allows: no `helm` command could do anything with the
+    /// release.
     pub fn check(&self) -> Result<(), ReleaseError> {
         if self.name.len() <= MAX_NAME {
             return Ok(());
@@ -145,7 +152,8 @@ impl Releases {
         }
     }
 
-    /// The newest revision of a runtime's release, from either of Helm's drivers. One request, two if there is none in Secrets.
+    /// The newest revision of a runtime's release, from either of Helm's drivers. One request, two
+    /// if there is none in Secrets.
     ///
     /// # Errors
     /// If a request fails, the record is damaged, or the release is somebody else's.
@@ -158,7 +166,8 @@ impl Releases {
     /// Installs a release, or takes over what an interrupted process or a failed installation left.
     ///
     /// # Errors
-    /// If the policy or the API server refuses an object, something is in the way, a hook fails, or the release is somebody else's.
+    /// If the policy or the API server refuses an object, something is in the way, a hook fails, or
+    /// the release is somebody else's.
     pub async fn install(
         &self,
         chart: &Chart,
@@ -172,7 +181,8 @@ impl Releases {
         let fresh = self.set_absent(&meta.namespace, &meta.name, false);
         let before = if fresh { None } else { self.before(&change).await? };
         let ready = match self.make_ready(&change, before).await {
-            // Perhaps there is a record by which they are the runtime's, and the watch was late with it.
+            // Perhaps there is a record by which they are the runtime's, and the watch was late
+            // with it.
             Err(ReleaseError::Taken { .. }) if fresh => self.make_ready(&change, self.before(&change).await?).await?,
             outcome => outcome?,
         };
@@ -203,10 +213,11 @@ impl Releases {
         self.run(&change, ready, events).await
     }
 
-    /// Deletes a release: its objects, then its records, with its hooks around. False if the runtime has none. Interrupted, it starts over.
+    /// Deletes a release: its objects, then its records, with its hooks around. False if the
+    /// runtime has none. Interrupted, it starts over.
     ///
-    /// Objects of hooks stay, as with Helm, and go with the runtime. `config_maps` says whether there may be records in ConfigMaps, as Fluid's
-    /// Helm writes them.
+    /// Objects of hooks stay, as with Helm, and go with the runtime. `config_maps` says whether
+    /// there may be records in ConfigMaps, as Fluid's Helm writes them.
     ///
     /// # Errors
     /// If a request or a hook fails.
@@ -237,7 +248,8 @@ impl Releases {
                 prune::all(&self.kinds, &ownership, &release.objects).await?;
                 hooks.run_recorded(&release, "post-delete").await?;
             }
-            // What it installed is owned by the runtime and goes with it. What another runtime or user has is not the runtime's to delete.
+            // What it installed is owned by the runtime and goes with it. What another runtime or
+            // user has is not the runtime's to delete.
             Err(error) if all.iter().any(|entry| entry.owners.contains(&policy.owner.uid)) => {
                 tracing::warn!(namespace, name, %error, "only the records are deleted");
             }
@@ -250,13 +262,15 @@ impl Releases {
         Ok(true)
     }
 
-    /// Notes that there is no release of this name, as somebody knows who watches the records: the installation need not look for one.
+    /// Notes that there is no release of this name, as somebody knows who watches the records: the
+    /// installation need not look for one.
     pub fn take_for_absent(&self, namespace: &str, name: &str) {
         self.set_absent(namespace, name, true);
     }
 
-    /// Calls `wake` once what the error names as being in the way of a release is gone, or after some minutes. Does nothing for errors
-    /// that name nothing of that kind. A release waits for one error at a time, until it is uninstalled.
+    /// Calls `wake` once what the error names as being in the way of a release is gone, or after
+    /// some minutes. Does nothing for errors that name nothing of that kind. A release waits for
+    /// one error at a time, until it is uninstalled.
     pub fn wake_when_free(&self, name: &str, policy: &Policy, error: &ReleaseError, wake: impl FnOnce() + Send + 'static) {
         self.waiting.start(&self.kinds, policy, name, error, wake);
     }

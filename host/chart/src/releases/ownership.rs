@@ -1,7 +1,8 @@
 //! Whose an object is. Helm's rule, and one more: what the runtime controls is the runtime's.
 //!
-//! An object may be written or deleted only if the runtime controls it, or if nobody owns it and Helm has made it for the very release
-//! that the runtime has. A name alone says nothing: users, other runtimes and Kubernetes itself make objects of any name.
+//! An object may be written or deleted only if the runtime controls it, or if nobody owns it and
+//! Helm has made it for the very release that the runtime has. A name alone says nothing: users,
+//! other runtimes and Kubernetes itself make objects of any name.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +27,8 @@ pub struct Ownership<'a> {
     pub policy: &'a Policy,
     /// Name of the release.
     pub release: &'a str,
-    /// Whether there is a record of the release, and it is the runtime's. Only then is what Helm made for that release.
+    /// Whether there is a record of the release, and it is the runtime's. Only then is what Helm
+    /// made for that release.
     pub recorded: bool,
 }
 
@@ -64,8 +66,9 @@ impl Ownership<'_> {
     }
 }
 
-/// Checks that a ConfigMap which the host keeps for a runtime beside its release is the runtime's: the runtime controls it, or nobody
-/// owns it and it has the runtime's labels, as those that Fluid has made.
+/// Checks that a ConfigMap which the host keeps for a runtime beside its release is the runtime's:
+/// the runtime controls it, or nobody owns it and it has the runtime's labels, as those that Fluid
+/// has made.
 ///
 /// # Errors
 /// Whose it is, with the remedy.

@@ -1,4 +1,5 @@
-//! Objects out of the cluster: only those that are the runtime's, and of each only the one that was looked at, by its UID.
+//! Objects out of the cluster: only those that are the runtime's, and of each only the one that was
+//! looked at, by its UID.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,8 @@ use super::survey;
 use crate::api_error::OrGone;
 use crate::policy::{Policy, kinds as names};
 
-/// Deletes all of these, workloads before what they refer to. Their pods are collected in the background.
+/// Deletes all of these, workloads before what they refer to. Their pods are collected in the
+/// background.
 pub async fn all(kinds: &Kinds, ownership: &Ownership<'_>, references: impl IntoIterator<Item = &Reference>) -> Result<(), ReleaseError> {
     let mut phases: BTreeMap<u8, Vec<&Reference>> = BTreeMap::new();
     for reference in ours(ownership.policy, references) {
@@ -56,8 +58,8 @@ pub async fn same(kinds: &Kinds, namespace: &str, reference: &Reference, uid: St
     deleted.or_another().map(drop).map_err(ReleaseError::kube(attempt))
 }
 
-/// What the policy lets a chart install, and therefore remove: a record is an object that others can write, and must not make Wasser delete
-/// whatever it names.
+/// What the policy lets a chart install, and therefore remove: a record is an object that others
+/// can write, and must not make Wasser delete whatever it names.
 fn ours<'a>(policy: &Policy, references: impl IntoIterator<Item = &'a Reference>) -> impl Iterator<Item = &'a Reference> {
     references.into_iter().filter(|reference| {
         let near = reference

@@ -13,7 +13,8 @@ use serde_json::Value;
 use super::Status;
 use crate::render::Hook;
 
-/// Bytes that a record may unpack to. Objects are at most a mebibyte and their text does not compress a hundredfold.
+/// Bytes that a record may unpack to. Objects are at most a mebibyte and their text does not
+/// compress a hundredfold.
 const MAX_UNPACKED: u64 = 64 << 20;
 const GZIP: [u8; 3] = [0x1f, 0x8b, 0x08];
 
@@ -136,7 +137,8 @@ pub fn decode<T: for<'de> Deserialize<'de>>(text: &[u8]) -> Result<T, String> {
     serde_json::from_slice(&json).map_err(|error| format!("not the JSON of a release: {error}"))
 }
 
-/// The same record with another status. Everything else stays, also what this version does not know.
+/// The same record with another status. Everything else stays, also what this version does not
+/// know.
 ///
 /// # Errors
 /// What is wrong with the text.

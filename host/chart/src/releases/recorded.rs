@@ -8,8 +8,9 @@ use super::survey;
 use crate::policy::{gives_access, kinds};
 
 impl Hooks<'_> {
-    /// Runs the hooks of a deletion. Those are read from a record, which others can write: what the policy refuses is not run. Nor is one
-    /// whose name somebody else has, or whose kind is gone: a deletion has to end.
+    /// Runs the hooks of a deletion. Those are read from a record, which others can write: what the
+    /// policy refuses is not run. Nor is one whose name somebody else has, or whose kind is gone: a
+    /// deletion has to end.
     pub async fn run_recorded(&self, release: &Release, event: &'static str) -> Result<(), ReleaseError> {
         let mut chosen = Vec::new();
         for hook in order(&release.hooks, event) {
@@ -36,8 +37,9 @@ impl Hooks<'_> {
         self.run(&admitted, event).await
     }
 
-    /// The roles and accounts that a recorded hook may refer to: of those that the record names, the ones that are the runtime's, and those
-    /// that the hooks themselves are about to make. That a record names one says nothing.
+    /// The roles and accounts that a recorded hook may refer to: of those that the record names,
+    /// the ones that are the runtime's, and those that the hooks themselves are about to make. That
+    /// a record names one says nothing.
     async fn own_access(&self, release: &Release, chosen: &[Running<'_>]) -> Result<Vec<Reference>, ReleaseError> {
         let hooks = release.hooks.iter().filter_map(|hook| self.read(hook, "recorded").ok());
         let named = release.objects.iter().cloned().chain(hooks.map(|running| running.reference));

@@ -131,9 +131,11 @@ pub fn dropped<'a>(before: &'a [Reference], after: &[Reference]) -> Vec<&'a Refe
     before.iter().filter(|reference| !kept.contains(&reference.key())).collect()
 }
 
-/// The order of installation: what pods refer to, then who may do what, then workloads, then what acts on workloads.
+/// The order of installation: what pods refer to, then who may do what, then workloads, then what
+/// acts on workloads.
 ///
-/// It is Helm's order without the distinctions that make no difference, so that objects of one phase can be applied at once.
+/// It is Helm's order without the distinctions that make no difference, so that objects of one
+/// phase can be applied at once.
 pub fn phase(group: &str, kind: &str) -> u8 {
     match (group, kind) {
         ("rbac.authorization.k8s.io", "RoleBinding") => 1,

@@ -74,9 +74,10 @@ pub fn is_unchanged(release: &Release, rendered: &Rendered) -> bool {
     release.manifest == rendered.manifest && recorded.eq(rendered.hooks.iter().map(|hook| &hook.manifest))
 }
 
-/// Whether a release is this runtime's. The runtime owns the records that Wasser wrote; the values of all others name their owner, as
-/// those that Fluid's Helm wrote. Values that name an earlier runtime of the same kind and name are those of a release that this one succeeds:
-/// there is never more than one of a name.
+/// Whether a release is this runtime's. The runtime owns the records that Wasser wrote; the values
+/// of all others name their owner, as those that Fluid's Helm wrote. Values that name an earlier
+/// runtime of the same kind and name are those of a release that this one succeeds: there is never
+/// more than one of a name.
 pub(super) fn belongs(entries: &[Entry], newest: &Release, policy: &Policy) -> bool {
     let owner = &policy.owner;
     let named = &newest.config["owner"];

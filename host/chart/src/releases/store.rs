@@ -158,7 +158,8 @@ impl<'a> Store<'a> {
         }
     }
 
-    /// Marks an earlier revision as superseded. One in a ConfigMap is copied to a Secret, where the history goes on.
+    /// Marks an earlier revision as superseded. One in a ConfigMap is copied to a Secret, where the
+    /// history goes on.
     pub async fn supersede(&self, entry: &Entry, owner: &OwnerReference) -> Result<(), ReleaseError> {
         let unreadable = |problem: String| ReleaseError::unreadable(entry.describe(self.namespace), &problem);
         let text = record::restate(&entry.text, Status::Superseded).map_err(unreadable)?;

@@ -1,7 +1,7 @@
 //! A look at every name of a release before anything is written.
 //!
-//! One request for each object, for its metadata only, some at a time. The watches cannot tell instead: they show what has the host's
-//! label, and what is in the way of a release has not.
+//! One request for each object, for its metadata only, some at a time. The watches cannot tell
+//! instead: they show what has the host's label, and what is in the way of a release has not.
 
 use std::collections::HashMap;
 

@@ -10,7 +10,8 @@ use super::release::Release;
 use super::status::Status;
 use super::store::{Driver, Entry};
 
-/// What `helm install` (3.18.6) wrote for the chart that `tests/releases.rs` uses, with the option `--set nested.list={1,a}`.
+/// What `helm install` (3.18.6) wrote for the chart that `tests/releases.rs` uses, with the option
+/// `--set nested.list={1,a}`.
 const OF_HELM: &str = include_str!("../../tests/fixtures/helm-record.txt");
 
 fn entry(text: &str) -> Entry {

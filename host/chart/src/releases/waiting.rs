@@ -1,7 +1,7 @@
 //! Waiting until what is in the way of a release is gone, so that the runtime goes on by itself.
 //!
-//! Nobody watches the objects of others. Each that is in the way is watched alone, where the operator may watch its kind, and is looked at
-//! from time to time where it may not.
+//! Nobody watches the objects of others. Each that is in the way is watched alone, where the
+//! operator may watch its kind, and is looked at from time to time where it may not.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,7 +23,8 @@ use super::obstacle::Obstacle;
 use super::ownership::Ownership;
 use crate::policy::Policy;
 
-/// Kinds that the operator may watch, whichever plugins are registered (`charts/wasser/templates/operator/rbac.yaml`).
+/// Kinds that the operator may watch, whichever plugins are registered
+/// (`charts/wasser/templates/operator/rbac.yaml`).
 const WATCHED: [(&str, &str); 4] = [("", "ConfigMap"), ("", "Secret"), ("apps", "StatefulSet"), ("apps", "DaemonSet")];
 /// Between two looks at an object of another kind.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -35,8 +36,9 @@ const LIMIT: Duration = Duration::from_secs(300);
 pub struct Waiting(Arc<Mutex<HashMap<(String, String), AbortHandle>>>);
 
 impl Waiting {
-    /// Calls `wake` once one of the objects that `error` names is gone, or has become the runtime's. Replaces an earlier wait of the
-    /// same release. Does nothing where the error names none.
+    /// Calls `wake` once one of the objects that `error` names is gone, or has become the
+    /// runtime's. Replaces an earlier wait of the same release. Does nothing where the error names
+    /// none.
     pub fn start(&self, kinds: &Kinds, policy: &Policy, release: &str, error: &ReleaseError, wake: impl FnOnce() + Send + 'static) {
         let obstacles = error.obstacles();
         if obstacles.is_empty() {
@@ -118,7 +120,8 @@ async fn watch(api: Api<Metadata>, name: &str, ownership: &Ownership<'_>, until_
     await_condition(api, name, free).await.map(drop)
 }
 
-/// Whether this is not the object that was there at first, whose UID is noted, or has become the runtime's.
+/// Whether this is not the object that was there at first, whose UID is noted, or has become the
+/// runtime's.
 fn is_free(metadata: &ObjectMeta, first: &mut Option<String>, ownership: &Ownership<'_>, until_owned: bool) -> bool {
     let uid = metadata.uid.clone().unwrap_or_default();
     *first.get_or_insert_with(|| uid.clone()) != uid || (until_owned && ownership.check(metadata).is_ok())

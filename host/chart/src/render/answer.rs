@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::{Hook, Rendered};
 
-/// Objects that a chart may render, hooks included. Each is a request, and charts of caches have some twenty.
+/// Objects that a chart may render, hooks included. Each is a request, and charts of caches have
+/// some twenty.
 const MAX_OBJECTS: usize = 500;
 /// Bytes that all of them may have, as text and as JSON together.
 const MAX_BYTES: usize = 16 << 20;

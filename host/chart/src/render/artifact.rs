@@ -19,7 +19,8 @@ const DIGEST: &str = env!("HELM_ENGINE_DIGEST");
 /// Who owns what an image brings.
 const ROOT: u32 = 0;
 
-/// Bytes of stack for the module's code. Helm allows a thousand nested `include`s before it complains, which take about ten mebibytes.
+/// Bytes of stack for the module's code. Helm allows a thousand nested `include`s before it
+/// complains, which take about ten mebibytes.
 pub const WASM_STACK: usize = 24 << 20;
 
 /// A wasmtime engine with the settings under which Helm's engine is compiled.
@@ -99,8 +100,9 @@ fn open(engine: &Engine, path: &Path) -> Option<Module> {
     if !path.is_file() {
         return None;
     }
-    // SAFETY: the file was written by `compile`, completely (it appears by renaming), and nobody but this user or root can write to its directory:
-    // `prepare_directory` and `shipped` have made sure. wasmtime checks version and settings itself.
+    // SAFETY: the file was written by `compile`, completely (it appears by renaming), and nobody
+    // but this user or root can write to its directory: `prepare_directory` and `shipped` have made
+    // sure. wasmtime checks version and settings itself.
     #[allow(unsafe_code)]
     let module = unsafe { Module::deserialize_file(engine, path) };
     module
@@ -108,11 +110,13 @@ fn open(engine: &Engine, path: &Path) -> Option<Module> {
         .ok()
 }
 
-/// Gives the memory of the compiled code back until it is needed again: it is a mapped file, some forty mebibytes of it.
+/// Gives the memory of the compiled code back until it is needed again: it is a mapped file, some
+/// forty mebibytes of it.
 pub fn page_out(module: &Module) {
     let range = module.image_range();
     let size = (range.end as usize).saturating_sub(range.start as usize);
-    // SAFETY: the range is one mapping, which lives as long as the module, and this advice never changes what is in memory.
+    // SAFETY: the range is one mapping, which lives as long as the module, and this advice never
+    // changes what is in memory.
     #[allow(unsafe_code)]
     let done = unsafe { rustix::mm::madvise(range.start.cast_mut().cast(), size, rustix::mm::Advice::LinuxPageOut) };
     if let Err(error) = done {

@@ -51,7 +51,8 @@ struct Loaded {
     record: Arc<Value>,
 }
 
-/// Helm's engine, initialised. After an error other than [`RenderError::Template`] it is of no use any more.
+/// Helm's engine, initialised. After an error other than [`RenderError::Template`] it is of no use
+/// any more.
 pub struct Instance {
     store: Store<Sandbox>,
     memory: Memory,
@@ -136,7 +137,8 @@ impl Instance {
         answer::rendered(self.read(chart, place)?, record).map_err(|refusal| refused(chart, refusal))
     }
 
-    /// Collects the garbage of earlier renders, if it is worth it; false if the instance is of no use any more.
+    /// Collects the garbage of earlier renders, if it is worth it; false if the instance is of no
+    /// use any more.
     pub fn tidy(&mut self) -> bool {
         begin(&mut self.store, &self.limits);
         let collected = self.collect.call(&mut self.store, ());

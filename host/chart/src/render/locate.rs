@@ -14,7 +14,8 @@ pub fn template_error(chart: &str, message: String) -> TemplateError {
     }
 }
 
-/// Helm lists what is wrong with values in any order. Sorted, the same mistake has the same words each time, and no status is written anew.
+/// Helm lists what is wrong with values in any order. Sorted, the same mistake has the same words
+/// each time, and no status is written anew.
 fn steady(message: String) -> String {
     if !message.starts_with("values don't meet the specifications of the schema(s)") {
         return message;
@@ -38,7 +39,8 @@ fn steady(message: String) -> String {
     sorted
 }
 
-/// The place nearest to the mistake. Messages about a failed call go from the outer template to the inner one, so it is the last of them.
+/// The place nearest to the mistake. Messages about a failed call go from the outer template to the
+/// inner one, so it is the last of them.
 fn locate<'a>(chart: &str, message: &'a str) -> Option<(&'a str, Option<u32>)> {
     let prefix = format!("{chart}/");
     let mut places = message

@@ -1,7 +1,7 @@
 //! Charts to objects.
 //!
-//! `artifact` has the compiled engine, `sandbox` what it can reach, `instance` one copy of it at work, `pool` the few that are warm, and
-//! `answer` reads what it says.
+//! `artifact` has the compiled engine, `sandbox` what it can reach, `instance` one copy of it at
+//! work, `pool` the few that are warm, and `answer` reads what it says.
 
 mod answer;
 mod artifact;
@@ -32,7 +32,8 @@ pub struct ReleaseMeta {
     pub is_upgrade: bool,
 }
 
-/// An object that is applied around an install, upgrade or uninstall instead of being part of the manifest.
+/// An object that is applied around an install, upgrade or uninstall instead of being part of the
+/// manifest.
 ///
 /// Serialised as in Helm's records, without the parsed object.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

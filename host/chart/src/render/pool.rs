@@ -12,7 +12,8 @@ use super::sandbox::Sandbox;
 use crate::chart::Chart;
 use crate::error::RenderError;
 
-/// Stack of a rendering thread: the module's, and what wasmtime and the host's functions need above it.
+/// Stack of a rendering thread: the module's, and what wasmtime and the host's functions need above
+/// it.
 const STACK: usize = WASM_STACK + (4 << 20);
 
 /// How often the engine's epoch advances while something renders: deadlines are this exact.
@@ -55,8 +56,9 @@ impl Pool {
         Waiting(self.clone())
     }
 
-    /// Runs a job with an instance, on a thread of its own: templates may need more stack than the threads of a runtime have, and it takes
-    /// milliseconds of a processor. `done` gets the outcome. The instance is kept only if it is still good; then `turn` is dropped.
+    /// Runs a job with an instance, on a thread of its own: templates may need more stack than the
+    /// threads of a runtime have, and it takes milliseconds of a processor. `done` gets the
+    /// outcome. The instance is kept only if it is still good; then `turn` is dropped.
     pub fn spawn<T: Send + 'static>(
         self: &Arc<Self>,
         chart: Arc<Chart>,
@@ -106,7 +108,8 @@ impl Pool {
         found.map_or_else(|| Instance::new(&self.pre, &self.limits), Ok)
     }
 
-    /// Keeps an instance for the next render, unless it has grown, or there is one already and nobody waits.
+    /// Keeps an instance for the next render, unless it has grown, or there is one already and
+    /// nobody waits.
     fn give_back(&self, instance: Option<Instance>) {
         let small = instance.filter(|instance| instance.memory_size() <= self.limits.kept_memory);
         let mut state = self.lock();
@@ -143,7 +146,8 @@ impl Pool {
         Active(self.clone())
     }
 
-    /// Advances the epoch while something renders, drops what is idle for long, and ends when nothing is left.
+    /// Advances the epoch while something renders, drops what is idle for long, and ends when
+    /// nothing is left.
     fn keep(&self, engine: &Engine) {
         let mut state = self.lock();
         let mut last = Instant::now();
@@ -173,7 +177,8 @@ impl Pool {
         }
     }
 
-    /// A poisoned lock means that a thread panicked between two assignments; the counts are still right.
+    /// A poisoned lock means that a thread panicked between two assignments; the counts are still
+    /// right.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -31,7 +31,8 @@ pub struct Limits {
     pub deadline: Duration,
     /// Bytes of memory.
     pub memory: usize,
-    /// Renders at the same time. Each has an instance of some thirty megabytes, so by default there is one for every two processors.
+    /// Renders at the same time. Each has an instance of some thirty megabytes, so by default there
+    /// is one for every two processors.
     pub parallel: usize,
     /// An instance with more bytes of memory than this is not used again.
     pub kept_memory: usize,
@@ -74,8 +75,8 @@ impl std::fmt::Debug for Renderer {
 }
 
 impl Renderer {
-    /// Prepares the engine; its compiled form is kept in `cache_dir`. Blocks for some milliseconds, or for many seconds if it was never
-    /// compiled.
+    /// Prepares the engine; its compiled form is kept in `cache_dir`. Blocks for some milliseconds,
+    /// or for many seconds if it was never compiled.
     ///
     /// # Errors
     /// If the directory cannot be used or the engine does not compile.
@@ -85,8 +86,8 @@ impl Renderer {
         Self::of(&engine, &module)
     }
 
-    /// The same with what [`Renderer::precompile`] has made elsewhere, in a directory that only root can write to. None where there is nothing for
-    /// this version and this processor.
+    /// The same with what [`Renderer::precompile`] has made elsewhere, in a directory that only
+    /// root can write to. None where there is nothing for this version and this processor.
     ///
     /// # Errors
     /// If wasmtime cannot be used here.

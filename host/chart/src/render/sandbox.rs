@@ -1,6 +1,8 @@
-//! WASI preview 1 with nothing behind it: Helm's engine gets the time, random bytes and a place for its warnings.
+//! WASI preview 1 with nothing behind it: Helm's engine gets the time, random bytes and a place for
+//! its warnings.
 //!
-//! There are no files, no environment, no network and no arguments but `helm`, without which Go's runtime does not start.
+//! There are no files, no environment, no network and no arguments but `helm`, without which Go's
+//! runtime does not start.
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -13,7 +15,8 @@ const FAULT: i32 = 21;
 const NOT_SUPPORTED: i32 = 58;
 const STDERR: i32 = 2;
 const ARGUMENT: &[u8] = b"helm\0";
-/// Of what the engine says in one call, this much is kept from the start: a panic begins with its reason.
+/// Of what the engine says in one call, this much is kept from the start: a panic begins with its
+/// reason.
 const KEPT_OUTPUT: usize = 16 << 10;
 /// More random bytes at once than anything asks for.
 const MAX_RANDOM: u32 = 1 << 16;
@@ -197,7 +200,8 @@ fn fd_write(caller: Caller<'_, Sandbox>, file: i32, vectors: u32, count: u32, wr
     })
 }
 
-/// Go's scheduler sleeps with this. Nothing in Helm waits for time to pass, so it is always over at once.
+/// Go's scheduler sleeps with this. Nothing in Helm waits for time to pass, so it is always over at
+/// once.
 fn poll_oneoff(caller: Caller<'_, Sandbox>, subscriptions: u32, events: u32, count: u32, ready: u32) -> i32 {
     with_guest(caller, |guest| {
         for index in 0..count {

@@ -1,4 +1,5 @@
-//! Objects of others that have the names of a release's: nothing of theirs is touched, and nothing of the release is written.
+//! Objects of others that have the names of a release's: nothing of theirs is touched, and nothing
+//! of the release is written.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -52,7 +53,8 @@ async fn user_makes(scene: &Scene, object: Value) {
     api.patch(name, &PatchParams::apply("user"), &Patch::Apply(&object)).await.unwrap();
 }
 
-/// Installs, and checks that this is refused with these words and that nothing in the namespace has changed.
+/// Installs, and checks that this is refused with these words and that nothing in the namespace has
+/// changed.
 async fn refused(scene: &Scene, words: &[&str]) -> ReleaseError {
     let before = versions(scene).await;
     let error = scene.install(json!({})).await.unwrap_err();

@@ -126,7 +126,8 @@ impl Scene {
         Api::namespaced(self.client.clone(), &self.policy.namespace)
     }
 
-    /// Makes sure that the account which every pod has is there; its controller may be slower than a test.
+    /// Makes sure that the account which every pod has is there; its controller may be slower than
+    /// a test.
     pub async fn allow_pods(&self) {
         let metadata = ObjectMeta {
             name: Some("default".to_owned()),

@@ -89,7 +89,8 @@ fn collect(root: &Path, directory: &Path, ignored: &Ignored, files: &mut Vec<Pat
     }
 }
 
-/// As much of `.helmignore` as the corpus needs: names, paths from the root, directories and `*` at the start of a name.
+/// As much of `.helmignore` as the corpus needs: names, paths from the root, directories and `*` at
+/// the start of a name.
 struct Ignored(Vec<String>);
 
 impl Ignored {
@@ -162,7 +163,8 @@ impl Case {
     }
 }
 
-/// What the renderer makes of a chart with a file of values: what `helm template` would print, or its error.
+/// What the renderer makes of a chart with a file of values: what `helm template` would print, or
+/// its error.
 pub async fn rendered(chart: &Chart, values: Option<&Path>) -> Result<String, String> {
     let values: Value = values.map_or(Value::Null, |path| {
         yaml_serde::from_str(&fs::read_to_string(path).unwrap()).unwrap()
@@ -181,7 +183,8 @@ pub fn template(helm: &OsString, chart: &Path, values: Option<&Path>) -> Result<
     command
         .env_clear()
         .env("HOME", "/nonexistent")
-        // As the renderer has it by default; a helm that was built without flags takes v1.20 for granted.
+        // As the renderer has it by default; a helm that was built without flags takes v1.20 for
+        // granted.
         .args(["template", "demo", "--namespace", "ns", "--kube-version", "v1.33.0"])
         .arg(chart);
     if let Some(values) = values {

@@ -10,11 +10,13 @@ pub struct Identity {
     pub namespace: String,
     /// Name of the Dataset and the runtime.
     pub name: String,
-    /// UID of the Dataset, which stands in for names that would be too long; empty once the Dataset is gone.
+    /// UID of the Dataset, which stands in for names that would be too long; empty once the Dataset
+    /// is gone.
     pub dataset_uid: String,
     /// The runtime type: `juicefs`.
     pub runtime_type: String,
-    /// What stands for the type in labels of nodes and in the name of the values ConfigMap; mostly the same.
+    /// What stands for the type in labels of nodes and in the name of the values ConfigMap; mostly
+    /// the same.
     pub implementation: String,
     /// The kind of the runtime: `JuiceFSRuntime`.
     pub kind: String,
@@ -71,7 +73,8 @@ impl Identity {
         wasser_api::names::persistent_volume(&self.namespace, &self.name)
     }
 
-    /// Where the fuse process mounts the file system on a node, below the installation's mount root.
+    /// Where the fuse process mounts the file system on a node, below the installation's mount
+    /// root.
     pub fn mount_path(&self, mount_root: &str) -> String {
         format!(
             "{}/{}/{}/{}/{}",

@@ -1,4 +1,5 @@
-//! Names and objects that follow from a Dataset and its runtime alone: pure functions, no state, no requests.
+//! Names and objects that follow from a Dataset and its runtime alone: pure functions, no state, no
+//! requests.
 
 pub mod identity;
 pub mod owner;

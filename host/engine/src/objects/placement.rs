@@ -1,4 +1,5 @@
-//! Where workers may run: the affinity that the host gives to a worker StatefulSet before it is scaled up.
+//! Where workers may run: the affinity that the host gives to a worker StatefulSet before it is
+//! scaled up.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +14,9 @@ const HOSTNAME: &str = "kubernetes.io/hostname";
 
 /// The affinity of workers of a dataset.
 ///
-/// `Exclusive` datasets never share a node with another dataset's workers; `Shared` ones avoid it where they can, and keep off the
-/// nodes of exclusive ones. Nodes where a fuse pod of the dataset runs are preferred, and the Dataset's own required terms hold.
+/// `Exclusive` datasets never share a node with another dataset's workers; `Shared` ones avoid it
+/// where they can, and keep off the nodes of exclusive ones. Nodes where a fuse pod of the dataset
+/// runs are preferred, and the Dataset's own required terms hold.
 pub fn affinity(shared: bool, fuse_label: &str, required: Option<NodeSelector>) -> Affinity {
     Affinity {
         node_affinity: Some(NodeAffinity {
@@ -76,7 +78,8 @@ fn term(key: &str, operator: &str, values: Option<Vec<String>>) -> PodAffinityTe
     }
 }
 
-/// The nodes that workers are bound to, for applications that follow them: their node selector and node affinity in one.
+/// The nodes that workers are bound to, for applications that follow them: their node selector and
+/// node affinity in one.
 pub fn cache_affinity(selector: Option<&BTreeMap<String, String>>, affinity: Option<&Affinity>) -> Option<NodeAffinity> {
     let mut merged = affinity.and_then(|affinity| affinity.node_affinity.clone()).unwrap_or_default();
     let expressions: Vec<NodeSelectorRequirement> = selector

@@ -1,4 +1,5 @@
-//! The volume of a dataset: a PersistentVolume of the node plugin's driver, and a claim that is bound to nothing else.
+//! The volume of a dataset: a PersistentVolume of the node plugin's driver, and a claim that is
+//! bound to nothing else.
 
 use std::collections::BTreeMap;
 
@@ -19,10 +20,12 @@ use crate::objects::identity::Identity;
 pub const DRIVER: &str = "fuse.csi.fluid.io";
 /// The storage class name that keeps a default class away; no class of this name exists.
 pub const STORAGE_CLASS: &str = "fluid";
-/// The volume attribute that says how the node plugin publishes a volume, and its value where that is by a symbolic link.
+/// The volume attribute that says how the node plugin publishes a volume, and its value where that
+/// is by a symbolic link.
 const PUBLISH_METHOD: &str = "node_publish_method";
 const SYMLINK: &str = "symlink";
-/// The volume attribute by which the node plugin binds a volume read-only, whatever its access modes say.
+/// The volume attribute by which the node plugin binds a volume read-only, whatever its access
+/// modes say.
 pub const READ_ONLY: &str = "wasser_read_only";
 /// The capacity shown where the Dataset does not ask for one.
 const DEFAULT_CAPACITY: &str = "100Pi";
@@ -153,7 +156,8 @@ impl VolumeInput<'_> {
         }
     }
 
-    /// Whether the volume has to say itself that it is read-only: of its access modes, a node is told the first one.
+    /// Whether the volume has to say itself that it is read-only: of its access modes, a node is
+    /// told the first one.
     fn must_say_read_only(&self) -> bool {
         self.read_only && self.access_modes.first().map(String::as_str) != Some(DEFAULT_ACCESS_MODE)
     }
@@ -188,7 +192,8 @@ impl VolumeInput<'_> {
     }
 }
 
-/// Labels and annotations that a user wants on generated objects: annotation `data.fluid.io/metadataList` of the runtime.
+/// Labels and annotations that a user wants on generated objects: annotation
+/// `data.fluid.io/metadataList` of the runtime.
 #[derive(Debug, Deserialize)]
 struct MetadataEntry {
     selector: KindSelector,

@@ -10,7 +10,8 @@ use crate::error::EngineError;
 /// What a method answers, or how the call itself failed.
 pub type Outcome<T> = Result<Result<T, Answer>, CallError>;
 
-/// Turns an outcome into what the engine goes on with: the answer, or none where the plugin leaves the method to the host.
+/// Turns an outcome into what the engine goes on with: the answer, or none where the plugin leaves
+/// the method to the host.
 pub fn answer<T>(kind: &str, method: &'static str, outcome: Outcome<T>) -> Result<Option<T>, EngineError> {
     match outcome {
         Ok(Ok(value)) => Ok(Some(value)),

@@ -1,4 +1,5 @@
-//! What the plugins' capabilities reach: the pods, objects, ports and state of one runtime, through the API server.
+//! What the plugins' capabilities reach: the pods, objects, ports and state of one runtime, through
+//! the API server.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -47,7 +48,8 @@ pub struct KubeBackend {
     pub reference: k8s_openapi::api::core::v1::ObjectReference,
     /// What was written last.
     pub own_writes: Arc<OwnWrites>,
-    /// Generation and resource version of the runtime after the last write to it from here, which the status write has to name.
+    /// Generation and resource version of the runtime after the last write to it from here, which
+    /// the status write has to name.
     pub written: Mutex<Option<(Option<i64>, Option<String>)>>,
 }
 
@@ -78,7 +80,8 @@ impl KubeBackend {
         format!("{}-{}-state", self.identity.name, self.identity.runtime_type)
     }
 
-    /// A volume that belongs to a claim of the runtime's namespace; those of others are none of its business.
+    /// A volume that belongs to a claim of the runtime's namespace; those of others are none of its
+    /// business.
     async fn volume(&self, name: &str) -> Result<Option<serde_json::Value>, BackendError> {
         let api = Api::<PersistentVolume>::all(self.client.clone());
         let found = api.get_opt(name).await.map_err(answer)?;

@@ -1,4 +1,5 @@
-//! The engine's side of the plugin boundary: how methods are called, and what the capabilities of a plugin reach.
+//! The engine's side of the plugin boundary: how methods are called, and what the capabilities of a
+//! plugin reach.
 //!
 //! A plugin reaches only objects of its own runtime, and only in the runtime's namespace.
 

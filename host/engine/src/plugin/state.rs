@@ -73,7 +73,8 @@ impl State {
         Ok(self.read().await?.0.remove(key))
     }
 
-    /// Sets a key, or removes it. A task and a reconcile of one runtime may do so at the same time, each for another key.
+    /// Sets a key, or removes it. A task and a reconcile of one runtime may do so at the same time,
+    /// each for another key.
     ///
     /// # Errors
     /// If the ConfigMap is somebody else's, would be too large, or cannot be written.
@@ -109,7 +110,8 @@ impl State {
         Ok((keys, Some(found.metadata)))
     }
 
-    /// Writes the key into the object that was read, or makes the object. A conflict if that has changed since, or somebody has made one.
+    /// Writes the key into the object that was read, or makes the object. A conflict if that has
+    /// changed since, or somebody has made one.
     async fn write(&self, key: &str, value: Option<Vec<u8>>, found: Option<ObjectMeta>) -> Result<(), kube::Error> {
         let value = value.map(ByteString);
         if let Some(found) = found {
@@ -158,7 +160,8 @@ mod tests {
 
     use super::*;
 
-    /// An API server with at most one ConfigMap, which refuses writes of another version than its own as a real one does.
+    /// An API server with at most one ConfigMap, which refuses writes of another version than its
+    /// own as a real one does.
     #[derive(Clone, Default)]
     struct Server {
         map: Arc<Mutex<Option<Value>>>,

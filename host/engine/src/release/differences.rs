@@ -8,7 +8,8 @@ const NAMED: usize = 5;
 /// The most bytes of one.
 const PATH: usize = 100;
 
-/// The paths where two values differ, as JSON pointers, or none if they are equal. The values themselves are not shown: they may be secrets.
+/// The paths where two values differ, as JSON pointers, or none if they are equal. The values
+/// themselves are not shown: they may be secrets.
 pub fn differences(a: &Value, b: &Value) -> Option<String> {
     let mut paths = Vec::new();
     collect(a, b, "", &mut paths);

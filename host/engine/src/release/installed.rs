@@ -3,7 +3,8 @@
 use serde_json::Value;
 use wasser_chart::Release;
 
-/// A release as it was last written or read. It is made of nothing else: neither of values nor of rendered objects.
+/// A release as it was last written or read. It is made of nothing else: neither of values nor of
+/// rendered objects.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Installed {
     values: Value,

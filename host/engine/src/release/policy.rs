@@ -7,7 +7,8 @@ use wasser_plugin::Plugin;
 use crate::objects::identity::Identity;
 use crate::objects::owner::owner_reference;
 
-/// Returns what the chart of the runtime with this UID may install: the kinds that its plugin was granted, owned by the runtime.
+/// Returns what the chart of the runtime with this UID may install: the kinds that its plugin was
+/// granted, owned by the runtime.
 pub fn policy(plugin: &Plugin, identity: &Identity, uid: &str) -> Policy {
     Policy {
         namespace: identity.namespace.clone(),

@@ -14,7 +14,8 @@ use super::workloads::check_roles;
 use crate::error::EngineError;
 use crate::objects::identity::Identity;
 
-/// A release that may be installed: rendered, with the roles that the plugin describes, and admitted. Nothing of it has been written.
+/// A release that may be installed: rendered, with the roles that the plugin describes, and
+/// admitted. Nothing of it has been written.
 pub struct Prepared {
     chart: Arc<Chart>,
     meta: ReleaseMeta,
@@ -24,10 +25,12 @@ pub struct Prepared {
     policy: Policy,
 }
 
-/// Renders the chart with complete values, and checks what came of it. `uid` is that of the runtime.
+/// Renders the chart with complete values, and checks what came of it. `uid` is that of the
+/// runtime.
 ///
 /// # Errors
-/// The name cannot be that of a release, the chart cannot be rendered, none of the roles has a workload, or an object is not granted.
+/// The name cannot be that of a release, the chart cannot be rendered, none of the roles has a
+/// workload, or an object is not granted.
 pub async fn prepare(
     plugin: &Plugin,
     chart: Arc<Chart>,
@@ -80,7 +83,8 @@ impl Prepared {
     /// Writes the release: the only way to what counts as installed.
     ///
     /// # Errors
-    /// Something is in the way, or the API server refused an object; what was applied before it stays, and the next attempt goes on.
+    /// Something is in the way, or the API server refused an object; what was applied before it
+    /// stays, and the next attempt goes on.
     pub async fn install(self, releases: &Releases) -> Result<Installed, ReleaseError> {
         let Self {
             chart,

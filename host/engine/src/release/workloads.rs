@@ -1,4 +1,5 @@
-//! Which workloads of a release belong to which role of the plugin: they have the name of the runtime, with the role's suffix.
+//! Which workloads of a release belong to which role of the plugin: they have the name of the
+//! runtime, with the role's suffix.
 
 use wasser_plugin::bindings::types::Role;
 
@@ -15,8 +16,8 @@ pub fn installs(objects: &[(String, String)], role: &Role, runtime: &str) -> boo
     objects.iter().any(|(kind, name)| *kind == role.workload && *name == workload)
 }
 
-/// Refuses a chart that leaves out all roles, since nothing would ever serve the Dataset. It may leave out those that the runtime does not
-/// want.
+/// Refuses a chart that leaves out all roles, since nothing would ever serve the Dataset. It may
+/// leave out those that the runtime does not want.
 ///
 /// # Errors
 /// None of the roles has a workload.

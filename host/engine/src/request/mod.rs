@@ -1,7 +1,9 @@
-//! One reconcile of one runtime: everything it reads, gathered once, and the statuses it will write.
+//! One reconcile of one runtime: everything it reads, gathered once, and the statuses it will
+//! write.
 //!
-//! A request is made without asking the API server, holds one plugin and one instance of it for its whole life, and is dropped at the
-//! end of the reconcile. Statuses are computed in memory; only `write` and `report` write them, and only where something changed.
+//! A request is made without asking the API server, holds one plugin and one instance of it for its
+//! whole life, and is dropped at the end of the reconcile. Statuses are computed in memory; only
+//! `write` and `report` write them, and only where something changed.
 
 pub mod change;
 pub mod report;
@@ -74,7 +76,8 @@ pub struct Request {
     pub refused: bool,
     /// What has been changed, for users.
     pub changes: Vec<Change>,
-    /// When the runtime is to be looked at again at the latest, if something other than a watch makes that necessary.
+    /// When the runtime is to be looked at again at the latest, if something other than a watch
+    /// makes that necessary.
     pub look_again: Option<Duration>,
     /// Asks for another reconcile.
     pub wake: Wake,
@@ -185,8 +188,8 @@ impl Request {
         &self.backend.reference
     }
 
-    /// The version of the runtime that a write has to name: that which this reconcile itself made by recording ports, provided that the
-    /// spec is still the one that was read.
+    /// The version of the runtime that a write has to name: that which this reconcile itself made
+    /// by recording ports, provided that the spec is still the one that was read.
     pub fn runtime_version(&self) -> Option<String> {
         let written = self.backend.written.lock().clone();
         match written {
@@ -237,7 +240,8 @@ fn instance(plugin: &Plugin, identity: &Identity, backend: &Arc<KubeBackend>, ob
     plugin.instance(scope, backend.clone()).observed(observer.clone())
 }
 
-/// The UID of the Dataset that owns a runtime, which is how its names stay known once the Dataset is gone.
+/// The UID of the Dataset that owns a runtime, which is how its names stay known once the Dataset
+/// is gone.
 fn owner_uid(runtime: &DynamicObject) -> Option<String> {
     runtime
         .owner_references()

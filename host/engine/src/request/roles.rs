@@ -1,7 +1,9 @@
-//! The roles of a runtime as they are: what the plugin declares, what the user wants, and what runs.
+//! The roles of a runtime as they are: what the plugin declares, what the user wants, and what
+//! runs.
 //!
-//! A plugin declares the roles that its system can have. Which of them a runtime has is for the chart to say, which knows the spec: a role
-//! whose workload the release does not install is none of this runtime's. Before anything is installed, all are expected.
+//! A plugin declares the roles that its system can have. Which of them a runtime has is for the
+//! chart to say, which knows the spec: a role whose workload the release does not install is none
+//! of this runtime's. Before anything is installed, all are expected.
 
 use k8s_openapi::api::apps::v1::{DaemonSet, StatefulSet};
 use serde_json::Value;
@@ -93,8 +95,8 @@ impl RoleState {
         state
     }
 
-    /// Takes the workload of a fresh release for existing, without waiting for the watch to tell: one that starts at zero is scaled up in
-    /// the same reconcile.
+    /// Takes the workload of a fresh release for existing, without waiting for the watch to tell:
+    /// one that starts at zero is scaled up in the same reconcile.
     pub fn mark_installed(&mut self) {
         if !self.exists {
             self.exists = true;

@@ -16,7 +16,8 @@ use crate::request::Request;
 const NO_VALUES: &str = "N/A";
 
 impl Request {
-    /// CheckAndUpdateRuntimeStatus: what the roles' workloads say. True if the runtime is ready to be bound.
+    /// CheckAndUpdateRuntimeStatus: what the roles' workloads say. True if the runtime is ready to
+    /// be bound.
     pub fn check_and_update_runtime_status(&mut self) -> bool {
         if self.context.installed.is_some() {
             self.runtime_status.value_file = if self.shows_values() {
@@ -39,7 +40,8 @@ impl Request {
         ready
     }
 
-    /// Where clients reach the system, as the installed values say in `status.hcfs` and `status.apiGateway`.
+    /// Where clients reach the system, as the installed values say in `status.hcfs` and
+    /// `status.apiGateway`.
     fn show_endpoints(&mut self) {
         let release = self.shared.known_release(&self.uid).flatten();
         let Some(values) = release.as_ref().map(|release| release.values()) else {

@@ -13,7 +13,8 @@ use crate::request::Request;
 use crate::shared::Shared;
 use wasser_chart::{OrGone, is_conflict};
 
-/// How often a status is written to an object that others write to at the same time, before the next reconcile looks again.
+/// How often a status is written to an object that others write to at the same time, before the
+/// next reconcile looks again.
 const TRIES: u32 = 5;
 
 impl Request {
@@ -58,7 +59,8 @@ impl Request {
         })
     }
 
-    /// ReconcileRuntimeDeletion's reset: the Dataset is what it was before a runtime came, but for what others recorded in it.
+    /// ReconcileRuntimeDeletion's reset: the Dataset is what it was before a runtime came, but for
+    /// what others recorded in it.
     pub async fn reset_dataset(&mut self) -> Result<(), EngineError> {
         // One that goes as well is not shown to anybody any more.
         if self
@@ -99,8 +101,9 @@ pub async fn apply_dataset_status(shared: &Shared, dataset: &Dataset, status: &D
     Ok(())
 }
 
-/// Applies a status to the version of the object that `body` names. Where somebody else has written to the object since, but its status is still the
-/// `same`, to the present version: who writes something else to it all the time must not keep its status from being written.
+/// Applies a status to the version of the object that `body` names. Where somebody else has written
+/// to the object since, but its status is still the `same`, to the present version: who writes
+/// something else to it all the time must not keep its status from being written.
 async fn apply_status<K>(api: &Api<K>, mut body: Value, same: impl Fn(&K) -> bool) -> kube::Result<K>
 where
     K: Resource + Clone + DeserializeOwned + std::fmt::Debug,

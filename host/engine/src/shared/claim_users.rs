@@ -1,6 +1,8 @@
-//! Which pods use a claim, asked of the API server itself: a deletion must not trust a watch with that.
+//! Which pods use a claim, asked of the API server itself: a deletion must not trust a watch with
+//! that.
 //!
-//! Many datasets that are deleted together ask at the same time, and one list of a namespace's pods answers all of them.
+//! Many datasets that are deleted together ask at the same time, and one list of a namespace's pods
+//! answers all of them.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! When the clean-up of each runtime first had to reach nodes, so that one that cannot be reached is not waited for without end.
+//! When the clean-up of each runtime first had to reach nodes, so that one that cannot be reached
+//! is not waited for without end.
 
 use std::collections::HashMap;
 use std::time::Instant;

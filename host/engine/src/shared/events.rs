@@ -17,7 +17,8 @@ use wasser_api::text;
 
 /// A repetition within this time says nothing new.
 const SILENCE: Duration = Duration::from_secs(600);
-/// How many different events an object has in that time. Texts that never repeat are not published for ever.
+/// How many different events an object has in that time. Texts that never repeat are not published
+/// for ever.
 const MOST: usize = 64;
 /// How often the memory is rid of what is older.
 const PRUNED: Duration = Duration::from_secs(60);
@@ -56,8 +57,8 @@ impl Events {
         is_news
     }
 
-    /// Publishes that something has changed, unless that was the last change of the object: from one
-    /// to two, back to one, and to two again are three.
+    /// Publishes that something has changed, unless that was the last change of the object: from
+    /// one to two, back to one, and to two again are three.
     pub async fn publish_change(&self, about: &ObjectReference, reason: &str, message: &str) {
         if self.memory(|memory, uid, now| memory.is_new_change(uid, reason, message, now), about) {
             self.send(about, EventType::Normal, reason, message).await;
@@ -82,7 +83,8 @@ impl Events {
             action: "Reconcile".to_owned(),
             secondary: None,
         };
-        // A recorder takes a second event with the same reason for a repetition of the first, whatever its message says; a new one does not.
+        // A recorder takes a second event with the same reason for a repetition of the first,
+        // whatever its message says; a new one does not.
         let recorder = Recorder::new(self.client.clone(), self.reporter.clone());
         match recorder.publish(&event, about).await {
             Ok(()) => {}

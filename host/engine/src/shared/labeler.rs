@@ -1,9 +1,11 @@
 //! Node labels: which nodes hold the cache of which dataset, for the scheduler.
 //!
-//! Every reconcile says what labels a runtime wants on which nodes; one task turns all those wishes into at most one patch per node.
-//! A node's labels so have a single writer, and many datasets that come up together cost a few requests instead of one each.
+//! Every reconcile says what labels a runtime wants on which nodes; one task turns all those wishes
+//! into at most one patch per node. A node's labels so have a single writer, and many datasets that
+//! come up together cost a few requests instead of one each.
 //!
-//! Keys are made from names and can be equal for two runtimes. A key stays on a node for as long as any of them wants it there.
+//! Keys are made from names and can be equal for two runtimes. A key stays on a node for as long as
+//! any of them wants it there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,8 +24,8 @@ use wasser_api::labels;
 
 /// How long wishes are gathered before the nodes are patched.
 const GATHER: Duration = Duration::from_millis(100);
-/// The least time between two rounds while datasets come up. A patch of a node is told to everybody who watches nodes, so many datasets that
-/// come up together should cost few of them.
+/// The least time between two rounds while datasets come up. A patch of a node is told to everybody
+/// who watches nodes, so many datasets that come up together should cost few of them.
 const PERIOD: Duration = Duration::from_secs(2);
 /// The same while a runtime waits for its labels to go.
 const LEAVING_PERIOD: Duration = Duration::from_millis(300);
@@ -39,7 +41,8 @@ pub struct WantedLabels {
     pub nodes: BTreeSet<String>,
     /// Labels that only disappear with the runtime: the fuse label, which the node plugin sets.
     pub removed_at_last: BTreeSet<String>,
-    /// A label of nodes that ran a worker or a client, which they keep until the runtime goes. None if nothing of it stays on them.
+    /// A label of nodes that ran a worker or a client, which they keep until the runtime goes. None
+    /// if nothing of it stays on them.
     pub cache_label: Option<String>,
     /// Nodes that get the labels which only disappear with the runtime, to bring clients there.
     pub fuse_nodes: BTreeSet<String>,
@@ -61,7 +64,8 @@ pub struct Labeler {
 }
 
 impl Labeler {
-    /// A labeler over the nodes that a watch keeps. Nodes with all of the `excluded` labels get no labels.
+    /// A labeler over the nodes that a watch keeps. Nodes with all of the `excluded` labels get no
+    /// labels.
     pub fn new(client: Client, nodes: Store<PartialObjectMeta<Node>>, excluded: BTreeMap<String, String>) -> Arc<Self> {
         Arc::new(Self {
             client,
@@ -87,7 +91,8 @@ impl Labeler {
         self.changed.notify_one();
     }
 
-    /// Removes all labels of a runtime from all nodes. Returns once that is so, as far as the watch of the nodes tells.
+    /// Removes all labels of a runtime from all nodes. Returns once that is so, as far as the watch
+    /// of the nodes tells.
     pub async fn clear(&self, uid: &str, mut want: WantedLabels) {
         want.leaving = true;
         want.nodes.clear();
@@ -104,7 +109,8 @@ impl Labeler {
         self.wanted.lock().remove(uid);
     }
 
-    /// Removes all labels of a runtime that is gone without having been cleaned up, and does not wait.
+    /// Removes all labels of a runtime that is gone without having been cleaned up, and does not
+    /// wait.
     pub fn abandon(&self, uid: &str) {
         let mut wanted = self.wanted.lock();
         if let Some(want) = wanted.get_mut(uid) {
@@ -203,7 +209,8 @@ impl Labeler {
 }
 
 impl WantedLabels {
-    /// Whether a node with these labels has one of this runtime's. `fluid_exclusive` is its own only with its value.
+    /// Whether a node with these labels has one of this runtime's. `fluid_exclusive` is its own
+    /// only with its value.
     fn is_on(&self, present: &BTreeMap<String, String>) -> bool {
         let own = |(key, value): (&String, &String)| present.get(key).is_some_and(|there| key != labels::EXCLUSIVE || there == value);
         self.labels.iter().any(own) || self.lasting().any(|key| present.contains_key(key))
@@ -230,8 +237,8 @@ impl WantedLabels {
     }
 }
 
-/// The labels of a node that have to change: a string to set, null to remove. From a node that is excluded, only the labels of runtimes
-/// that go away are removed.
+/// The labels of a node that have to change: a string to set, null to remove. From a node that is
+/// excluded, only the labels of runtimes that go away are removed.
 fn changes(
     node: &str,
     present: &BTreeMap<String, String>,
@@ -242,7 +249,8 @@ fn changes(
     let all = || runtimes.values().filter(|want| !excluded || want.leaving);
     for want in all() {
         for (key, value) in &want.labels {
-            // `fluid_exclusive` is one key for all datasets: it is a runtime's only with the runtime's value.
+            // `fluid_exclusive` is one key for all datasets: it is a runtime's only with the
+            // runtime's value.
             if !want.nodes.contains(node) && (key != labels::EXCLUSIVE || present.get(key) == Some(value)) {
                 wanted.remove(key);
             }
@@ -256,7 +264,8 @@ fn changes(
             want.lasting().filter(|key| !shared(key)).for_each(|key| drop(wanted.remove(key)));
         }
     }
-    // What somebody wants here comes last, so that a key of two runtimes stays until both have gone.
+    // What somebody wants here comes last, so that a key of two runtimes stays until both have
+    // gone.
     for want in all().filter(|want| want.nodes.contains(node)) {
         wanted.extend(want.labels.iter().map(|(key, value)| (key.clone(), value.clone())));
     }

@@ -1,7 +1,8 @@
 //! What all reconciles of all runtimes share.
 //!
-//! Everything here is in memory and can be lost at any time: after a restart it is read again or found out anew from the cluster.
-//! What is kept for a runtime has the runtime's UID as its key, and [`Shared::forget`] removes all of it.
+//! Everything here is in memory and can be lost at any time: after a restart it is read again or
+//! found out anew from the cluster. What is kept for a runtime has the runtime's UID as its key,
+//! and [`Shared::forget`] removes all of it.
 
 pub mod claim_users;
 mod cleanup_starts;
@@ -142,7 +143,8 @@ impl Shared {
         Ok(chart)
     }
 
-    /// What is known of a runtime's release: `None` if it was not looked up yet, `Some(None)` if there is none.
+    /// What is known of a runtime's release: `None` if it was not looked up yet, `Some(None)` if
+    /// there is none.
     pub fn known_release(&self, uid: &str) -> Option<Option<Arc<Installed>>> {
         self.installed.lock().get(uid).cloned()
     }

@@ -1,7 +1,9 @@
-//! What this process wrote last to each object, so that nothing is decided from a state that is older.
+//! What this process wrote last to each object, so that nothing is decided from a state that is
+//! older.
 //!
-//! A watch shows a write of our own only some time after it; a reconcile in between would repeat the write from the earlier state, and be
-//! refused with a conflict. Instead it waits for the watch, whose event leads to the next reconcile anyway.
+//! A watch shows a write of our own only some time after it; a reconcile in between would repeat
+//! the write from the earlier state, and be refused with a conflict. Instead it waits for the
+//! watch, whose event leads to the next reconcile anyway.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -9,10 +11,12 @@ use std::time::{Duration, Instant};
 use kube::Resource;
 use parking_lot::Mutex;
 
-/// After this time, an object is taken as the watch shows it: the API server's store may have been restored from a backup, with lower versions.
+/// After this time, an object is taken as the watch shows it: the API server's store may have been
+/// restored from a backup, with lower versions.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// From this number on, entries that no longer count are removed: those of objects that are gone, mostly.
+/// From this number on, entries that no longer count are removed: those of objects that are gone,
+/// mostly.
 const PRUNED_FROM: usize = 1024;
 
 /// The versions that writes of this process made, by UID of the object.
@@ -22,8 +26,9 @@ pub struct OwnWrites {
 }
 
 impl OwnWrites {
-    /// Notes the version that a write has made. The write that takes the last finalizer off an object which is being deleted ends it: there is
-    /// no version after that, and the answer has the one before.
+    /// Notes the version that a write has made. The write that takes the last finalizer off an
+    /// object which is being deleted ends it: there is no version after that, and the answer has
+    /// the one before.
     pub fn wrote(&self, object: &impl Resource) {
         let meta = object.meta();
         let (Some(uid), Some(version)) = (meta.uid.as_ref(), number(meta.resource_version.as_deref())) else {
@@ -56,7 +61,8 @@ impl OwnWrites {
     }
 }
 
-/// Resource versions are numbers that grow, as Kubernetes guarantees since 1.35 and etcd always did. What is not a number cannot be compared.
+/// Resource versions are numbers that grow, as Kubernetes guarantees since 1.35 and etcd always
+/// did. What is not a number cannot be compared.
 fn number(version: Option<&str>) -> Option<u64> {
     version?.parse().ok()
 }

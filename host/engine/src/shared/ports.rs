@@ -1,7 +1,8 @@
 //! Host ports, free of collisions between all runtimes of the cluster.
 //!
-//! What a runtime holds is recorded in an annotation of the runtime itself, so that a restart rebuilds the whole picture from the
-//! objects that are watched anyway, and a deleted runtime frees its ports by being gone.
+//! What a runtime holds is recorded in an annotation of the runtime itself, so that a restart
+//! rebuilds the whole picture from the objects that are watched anyway, and a deleted runtime frees
+//! its ports by being gone.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
@@ -56,7 +57,8 @@ impl Ports {
         held.entry(uid.to_owned()).or_default().extend(ports);
     }
 
-    /// A port for each name: what the runtime holds already under that name, else the lowest free one.
+    /// A port for each name: what the runtime holds already under that name, else the lowest free
+    /// one.
     pub fn allocate(&self, uid: &str, names: &[String], range: &RangeInclusive<u16>) -> Result<BTreeMap<String, u16>, PortError> {
         let mut held = self.held.lock();
         let mut mine = held.get(uid).cloned().unwrap_or_default();

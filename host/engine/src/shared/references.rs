@@ -7,7 +7,8 @@ use parking_lot::Mutex;
 /// Namespace and name of a Dataset.
 type Key = (String, String);
 
-/// The references that reconciles have met, by the Dataset that is referred to. One that is no longer true costs a reconcile that finds nothing to do.
+/// The references that reconciles have met, by the Dataset that is referred to. One that is no
+/// longer true costs a reconcile that finds nothing to do.
 #[derive(Debug, Default)]
 pub struct References {
     known: Mutex<HashMap<Key, BTreeSet<Key>>>,

@@ -23,7 +23,8 @@ struct Refusal {
 }
 
 impl Refusals {
-    /// The message if these values were refused a short while ago. `chart` is the digest of what they are for.
+    /// The message if these values were refused a short while ago. `chart` is the digest of what
+    /// they are for.
     pub fn of(&self, uid: &str, chart: &str, values: &str, now: Instant) -> Option<String> {
         let last = self.lock();
         let refusal = last.get(uid)?;

@@ -1,7 +1,8 @@
 //! How often the status of a runtime that is not yet serving is written.
 //!
-//! While pods start, the counts of a status change several times within a second, and nobody needs each of them; with many runtimes at once
-//! they are most of what the API server has to do. What counts, that a runtime is ready or has failed, is always written at once.
+//! While pods start, the counts of a status change several times within a second, and nobody needs
+//! each of them; with many runtimes at once they are most of what the API server has to do. What
+//! counts, that a runtime is ready or has failed, is always written at once.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

@@ -1,4 +1,5 @@
-//! Work that outlives a reconcile: one task per runtime and purpose, whose result the next reconcile picks up.
+//! Work that outlives a reconcile: one task per runtime and purpose, whose result the next
+//! reconcile picks up.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -38,7 +39,8 @@ struct Entry<T> {
 /// Background work of one purpose, by the UID of the runtime.
 pub struct Tasks<T> {
     entries: Arc<Mutex<HashMap<String, Entry<T>>>>,
-    /// How many run at a time, by the kind of the runtimes: each holds a connection to a pod, and one system that hangs is no matter of another.
+    /// How many run at a time, by the kind of the runtimes: each holds a connection to a pod, and
+    /// one system that hangs is no matter of another.
     limits: Mutex<HashMap<String, Arc<TwoSpeedLimit>>>,
 }
 
@@ -95,7 +97,8 @@ impl<T: Clone + Send + 'static> Tasks<T> {
         }
     }
 
-    /// Starts the task of a runtime of this kind unless it runs. `wake` is called when it has ended, so that the runtime is reconciled.
+    /// Starts the task of a runtime of this kind unless it runs. `wake` is called when it has
+    /// ended, so that the runtime is reconciled.
     pub fn start<F>(&self, uid: &str, kind: &str, wake: impl FnOnce() + Send + 'static, work: F)
     where
         F: Future<Output = T> + Send + 'static,

@@ -9,10 +9,12 @@ use tokio::sync::Semaphore;
 const QUICK: usize = 16;
 /// How many run in the second.
 const SLOW: usize = 32;
-/// When one changes from the first lane to the second. Commands that start a Java machine take two or three seconds.
+/// When one changes from the first lane to the second. Commands that start a Java machine take two
+/// or three seconds.
 const SOON: Duration = Duration::from_secs(5);
 
-/// Two lanes: everything starts in the first; what takes long goes on in the second as soon as it has room, and the next one starts.
+/// Two lanes: everything starts in the first; what takes long goes on in the second as soon as it
+/// has room, and the next one starts.
 pub struct TwoSpeedLimit {
     quick: Semaphore,
     slow: Semaphore,

@@ -14,7 +14,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(60);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(960);
 
-/// The versions that a release is made of. As long as they are the same, an upgrade has nothing to bring.
+/// The versions that a release is made of. As long as they are the same, an upgrade has nothing to
+/// bring.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cause {
     /// The generation of the runtime.
@@ -113,7 +114,8 @@ mod tests {
         }
     }
 
-    /// The pauses in seconds that attempts at these seconds meet, none where one ends in an upgrade. Each has the generation of the runtime.
+    /// The pauses in seconds that attempts at these seconds meet, none where one ends in an
+    /// upgrade. Each has the generation of the runtime.
     fn attempts(seconds: &[(u64, i64)]) -> Vec<Option<u64>> {
         let start = Instant::now();
         let mut history = History::default();
@@ -141,7 +143,8 @@ mod tests {
     #[test]
     fn one_upgrade_follows_each_pause_and_the_pauses_grow_until_it_was_calm() {
         let mut at: Vec<(u64, i64)> = (0..6).map(|second| (second, 1)).collect();
-        // The first pause ends at 65, the second at 185, the third at 425; at 500, nobody has asked for more than a minute.
+        // The first pause ends at 65, the second at 185, the third at 425; at 500, nobody has asked
+        // for more than a minute.
         at.extend([(65, 1), (66, 1), (185, 1), (186, 1), (500, 1), (501, 1)]);
         let pauses = attempts(&at);
         assert_eq!(pauses.get(6..), Some([None, Some(119), None, Some(239), None, None].as_slice()));

@@ -1,8 +1,9 @@
 //! Nodes that hold cache of a runtime in directories of their own, and what it takes to empty them.
 //!
-//! A cache on a node outlives the pod that filled it: a worker that was scaled in, a client that nobody needs any more. Such a node keeps a label
-//! until the runtime is deleted. Clients are then brought back to where no pod of the runtime is left, so that the plugin can empty the cache there;
-//! where that fails, the user is told what is left.
+//! A cache on a node outlives the pod that filled it: a worker that was scaled in, a client that
+//! nobody needs any more. Such a node keeps a label until the runtime is deleted. Clients are then
+//! brought back to where no pod of the runtime is left, so that the plugin can empty the cache
+//! there; where that fails, the user is told what is left.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -50,7 +51,8 @@ impl Request {
         mounted.filter(|path| tiers.iter().any(|tier| is_below(path, tier))).collect()
     }
 
-    /// Waits until every node that holds cache has a pod of the runtime in which the plugin can empty it. Gives up after a while, and tells the user.
+    /// Waits until every node that holds cache has a pod of the runtime in which the plugin can
+    /// empty it. Gives up after a while, and tells the user.
     pub(crate) async fn reach_caches(&self) -> Result<(), EngineError> {
         let unreached = self.unreached_nodes();
         let shared = &self.shared;

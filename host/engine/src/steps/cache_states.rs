@@ -1,4 +1,5 @@
-//! The cache states of a runtime: what is cached, and how well that serves. Like the sizes, they are read by a task.
+//! The cache states of a runtime: what is cached, and how well that serves. Like the sizes, they
+//! are read by a task.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,8 +10,8 @@ use crate::shared::sizes_read::Unread;
 use crate::shared::tasks::{Progress, backoff};
 
 impl Request {
-    /// Reads the cache states when a period has passed, and shows what was read last. The sizes come first: pods that have just started are
-    /// not asked two things at once.
+    /// Reads the cache states when a period has passed, and shows what was read last. The sizes
+    /// come first: pods that have just started are not asked two things at once.
     pub fn sync_cache_states(&mut self) {
         if self.ready_since().is_none() {
             // Without a single pod wanted, there is no cache to show anything of.

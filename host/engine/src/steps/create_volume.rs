@@ -18,7 +18,8 @@ pub fn is_ours(object: &impl ResourceExt) -> bool {
     object.annotations().get(labels::CREATED_BY).map(String::as_str) == Some(labels::CREATED_BY_VALUE)
 }
 
-/// Whether a volume was made for the Dataset of this namespace and name. Its own name does not say so: `a/b-c` and `a-b/c` are both `a-b-c`.
+/// Whether a volume was made for the Dataset of this namespace and name. Its own name does not say
+/// so: `a/b-c` and `a-b/c` are both `a-b-c`.
 pub(crate) fn is_of(volume: &PersistentVolume, identity: &Identity) -> bool {
     let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
     let names = claim.map(|claim| (claim.namespace.as_deref(), claim.name.as_deref()));
@@ -26,7 +27,8 @@ pub(crate) fn is_of(volume: &PersistentVolume, identity: &Identity) -> bool {
 }
 
 impl Request {
-    /// Creates the volume and the claim where they are missing, and shows on the claim which generation of clients it is mounted by.
+    /// Creates the volume and the claim where they are missing, and shows on the claim which
+    /// generation of clients it is mounted by.
     pub async fn create_volume(&mut self) -> Result<(), EngineError> {
         let Some(dataset) = self.dataset.clone() else { return Ok(()) };
         let mount_type = self.mount_type()?;
@@ -69,7 +71,8 @@ impl Request {
         let known = caches.volume(&self.identity.volume());
         let bound = caches.claim(namespace, name);
         if known.is_none() {
-            // A claim that has lost its volume takes another one only if that names the claim's UID.
+            // A claim that has lost its volume takes another one only if that names the claim's
+            // UID.
             let reference = volume.spec.as_mut().and_then(|spec| spec.claim_ref.as_mut());
             if let (Some(reference), Some(bound)) = (reference, &bound) {
                 reference.uid.clone_from(&bound.metadata.uid);
@@ -104,7 +107,8 @@ impl Request {
         }
     }
 
-    /// Keeps the claim's label true to the generation of the clients: by it the node plugin knows the clients that it may replace.
+    /// Keeps the claim's label true to the generation of the clients: by it the node plugin knows
+    /// the clients that it may replace.
     async fn show_generation(&self, generation: Option<&str>) -> Result<(), EngineError> {
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
         let Some(claim) = self.shared.caches.claim(namespace, name).filter(|claim| is_ours(&**claim)) else {
@@ -122,7 +126,8 @@ impl Request {
         patched.or_gone().map(drop).map_err(EngineError::kube(attempt))
     }
 
-    /// The word by which the node plugin knows the mount: the plugin's, or the one in the installed values that it points to.
+    /// The word by which the node plugin knows the mount: the plugin's, or the one in the installed
+    /// values that it points to.
     fn mount_type(&self) -> Result<String, EngineError> {
         let declared = &self.plugin.description.fuse.mount_type;
         if !declared.starts_with('/') {
@@ -194,7 +199,8 @@ async fn create_claim(api: &Api<PersistentVolumeClaim>, claim: PersistentVolumeC
     }
 }
 
-/// Lets a new claim have a volume of this Dataset that remembers an earlier claim, which somebody has deleted.
+/// Lets a new claim have a volume of this Dataset that remembers an earlier claim, which somebody
+/// has deleted.
 async fn free(volumes: &Api<PersistentVolume>, volume: &PersistentVolume) -> Result<(), EngineError> {
     let name = volume.name_any();
     let patch = json!({"metadata": {"uid": volume.uid()}, "spec": {"claimRef": {"uid": null, "resourceVersion": null}}});

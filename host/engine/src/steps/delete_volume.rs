@@ -14,13 +14,15 @@ use crate::request::Request;
 use crate::steps::create_volume::is_of;
 use wasser_chart::OrGone;
 
-/// How long to wait for an object to disappear before looking again; its watch usually tells earlier.
+/// How long to wait for an object to disappear before looking again; its watch usually tells
+/// earlier.
 const GONE_SOON: Duration = Duration::from_secs(5);
 
 impl Request {
     /// Removes the claim, then the volume. Fails with a wait until both are gone.
     ///
-    /// What the watch shows is deleted without asking; that something is absent is believed only after a live read, and then for good.
+    /// What the watch shows is deleted without asking; that something is absent is believed only
+    /// after a live read, and then for good.
     pub async fn delete_volume(&mut self) -> Result<(), EngineError> {
         self.delete_claim().await?;
         self.delete_volume_itself().await
@@ -76,7 +78,8 @@ impl Request {
         Err(gone_later(KIND, &name))
     }
 
-    /// A claim that has been terminating for long, although no pod uses it, is let go. The finalizers of others stay.
+    /// A claim that has been terminating for long, although no pod uses it, is let go. The
+    /// finalizers of others stay.
     async fn release_protection(
         &self,
         claims: &Api<PersistentVolumeClaim>,

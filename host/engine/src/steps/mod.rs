@@ -1,8 +1,10 @@
-//! The steps of a reconcile: methods of [`Request`](crate::Request), named as in the tables of Fluid's runtime guide.
+//! The steps of a reconcile: methods of [`Request`](crate::Request), named as in the tables of
+//! Fluid's runtime guide.
 //!
-//! Each step may be interrupted and run again at any point, with watches that lag behind: it looks at what there is, changes only what
-//! differs, and returns an error that says what to do. Work that may take minutes runs as a task, whose result a later reconcile
-//! picks up. `docs/template-engine.md` lists the methods.
+//! Each step may be interrupted and run again at any point, with watches that lag behind: it looks
+//! at what there is, changes only what differs, and returns an error that says what to do. Work
+//! that may take minutes runs as a task, whose result a later reconcile picks up.
+//! `docs/template-engine.md` lists the methods.
 
 mod cache_nodes;
 mod cache_states;

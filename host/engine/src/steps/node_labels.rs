@@ -1,4 +1,5 @@
-//! SyncScheduleInfoToCacheNodes: the labels by which the scheduler finds the nodes that hold a dataset's cache.
+//! SyncScheduleInfoToCacheNodes: the labels by which the scheduler finds the nodes that hold a
+//! dataset's cache.
 
 use std::collections::{BTreeMap, BTreeSet};
 

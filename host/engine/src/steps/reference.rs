@@ -1,4 +1,5 @@
-//! A Dataset that refers to another one: nothing is installed for it. It has a volume that leads to the other's file system, and shows the other's state.
+//! A Dataset that refers to another one: nothing is installed for it. It has a volume that leads to
+//! the other's file system, and shows the other's state.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +24,8 @@ const SOON: Duration = Duration::from_secs(10);
 const STALE: Duration = Duration::from_secs(1);
 
 impl Request {
-    /// What the Dataset refers to, if it refers to another one. Once the Dataset is gone, the status of the runtime still says it.
+    /// What the Dataset refers to, if it refers to another one. Once the Dataset is gone, the
+    /// status of the runtime still says it.
     ///
     /// # Errors
     /// The mounts cannot be served.
@@ -39,7 +41,8 @@ impl Request {
         })
     }
 
-    /// Brings volume and statuses to where the other Dataset is. `other_status` is that of the other's runtime.
+    /// Brings volume and statuses to where the other Dataset is. `other_status` is that of the
+    /// other's runtime.
     pub async fn follow(&mut self, reference: &Reference, other_status: Option<RuntimeStatus>) -> Result<(), EngineError> {
         let Some(dataset) = self.dataset.clone() else { return Ok(()) };
         self.shared.references.note(self.identity.key(), reference.key());
@@ -103,7 +106,8 @@ impl Request {
         Ok(other)
     }
 
-    /// Enters this Dataset into `status.datasetRef` of the other, which then is not deleted before it.
+    /// Enters this Dataset into `status.datasetRef` of the other, which then is not deleted before
+    /// it.
     async fn register(&self, other: &Arc<Dataset>, reference: &Reference) -> Result<(), EngineError> {
         let own = self.identity.display();
         let mut status = other.status.clone().unwrap_or_default();
@@ -153,7 +157,8 @@ impl Request {
                 message: format!("the Dataset {} that it refers to has no volume yet", reference.display()),
             });
         };
-        // The kubelet knows volumes by their handles: two of one handle in a pod would be one directory.
+        // The kubelet knows volumes by their handles: two of one handle in a pod would be one
+        // directory.
         csi.volume_handle = self.identity.volume();
         let attributes = csi.volume_attributes.get_or_insert_default();
         if !reference.directory.is_empty() {

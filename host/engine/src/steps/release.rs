@@ -24,7 +24,8 @@ impl Request {
             let found = self.shared.releases.find(name, &self.policy()).await;
             found.map_err(|source| self.release_failed(source))?
         } else {
-            // Should the watch be late, the record that the installation wants to write is there already, and is then read.
+            // Should the watch be late, the record that the installation wants to write is there
+            // already, and is then read.
             self.shared.releases.take_for_absent(namespace, name);
             None
         };
@@ -69,7 +70,8 @@ impl Request {
         let is_upgrade = before.is_some();
         let prepared = prepare(&self.plugin, chart, renderer, &self.identity, &self.uid, values, is_upgrade).await?;
         let values_map = if self.shows_values() { self.find_values_map().await? } else { None };
-        // Until the record says otherwise, nobody knows what is installed: an interruption must lead to a fresh look.
+        // Until the record says otherwise, nobody knows what is installed: an interruption must
+        // lead to a fresh look.
         self.shared.forget_release(&self.uid);
         let installed = prepared.install(&self.shared.releases).await;
         let installed = installed.map_err(|source| self.release_failed(source))?;
@@ -87,7 +89,8 @@ impl Request {
         Ok(true)
     }
 
-    /// A failure of the release. If something is in its way, the runtime is looked at again as soon as that is gone.
+    /// A failure of the release. If something is in its way, the runtime is looked at again as soon
+    /// as that is gone.
     pub(super) fn release_failed(&self, source: ReleaseError) -> EngineError {
         let wake = Arc::clone(&self.wake);
         let (name, policy) = (&self.identity.name, self.policy());

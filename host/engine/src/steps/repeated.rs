@@ -1,8 +1,10 @@
-//! Upgrades that do not come to an end: of a plugin whose values never settle, or of an object that is never seen where it was applied.
+//! Upgrades that do not come to an end: of a plugin whose values never settle, or of an object that
+//! is never seen where it was applied.
 //!
-//! The first is found before anything is upgraded: asked again as if its values were installed, and a day had passed, the plugin has to
-//! leave them as they are.
-//! Everything else is found by counting: without a change of runtime, Dataset or plugin, a release is not upgraded again and again.
+//! The first is found before anything is upgraded: asked again as if its values were installed, and
+//! a day had passed, the plugin has to leave them as they are. Everything else is found by
+//! counting: without a change of runtime, Dataset or plugin, a release is not upgraded again and
+//! again.
 
 use std::time::Duration;
 
@@ -14,7 +16,8 @@ use crate::release::differences::differences;
 use crate::request::Request;
 use crate::shared::upgrades::Cause;
 
-/// How much later it is for a plugin that is asked again: each unit of time is another one, from days to milliseconds.
+/// How much later it is for a plugin that is asked again: each unit of time is another one, from
+/// days to milliseconds.
 const LATER: Duration = Duration::from_millis(90_061_001);
 
 impl Request {

@@ -1,4 +1,5 @@
-//! Setup: from a spec to a cache system that is bound to its Dataset. The order is that of `docs/template-engine.md`, row by row.
+//! Setup: from a spec to a cache system that is bound to its Dataset. The order is that of
+//! `docs/template-engine.md`, row by row.
 
 use wasser_api::dataset::DatasetPhase;
 use wasser_api::reasons::events;
@@ -13,8 +14,8 @@ impl Request {
         if self.should_setup_master().await? {
             self.setup_master().await?;
         } else {
-            // What is corrected before it ever worked must not wait until it works. Why a release is left as it is on purpose is reported once it
-            // does.
+            // What is corrected before it ever worked must not wait until it works. Why a release
+            // is left as it is on purpose is reported once it does.
             match self.sync_runtime().await {
                 Err(error) if !error.leaves_release() => return Err(error),
                 _ => {}

@@ -1,4 +1,5 @@
-//! Shutdown: everything that a runtime leaves behind, removed in an order that can be interrupted anywhere.
+//! Shutdown: everything that a runtime leaves behind, removed in an order that can be interrupted
+//! anywhere.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +31,8 @@ const PODS_GONE_WITHIN: i64 = 120;
 const RELEASE: &str = "release";
 
 impl Request {
-    /// Cleans the cache, the nodes, the release and the records. Fails with a wait while something is still going on.
+    /// Cleans the cache, the nodes, the release and the records. Fails with a wait while something
+    /// is still going on.
     pub async fn shutdown(&mut self) -> Result<(), EngineError> {
         if !self.shared.is_gone(&self.uid, RELEASE) {
             if self.may_have_cache() {
@@ -46,7 +48,8 @@ impl Request {
         self.delete_config_map(&self.identity.values_config_map()).await
     }
 
-    /// Whether there is anything to clean, and to clean it with. After a restart, the release may be gone already.
+    /// Whether there is anything to clean, and to clean it with. After a restart, the release may
+    /// be gone already.
     fn may_have_cache(&self) -> bool {
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
         self.shared.caches.has_record(namespace, name) || self.roles.iter().any(|role| role.exists)
@@ -62,8 +65,8 @@ impl Request {
         })
     }
 
-    /// Waits until the pods of the release are gone. Kubernetes takes a pod that is terminating for one of a new DaemonSet of the same name, and
-    /// would start none in its place.
+    /// Waits until the pods of the release are gone. Kubernetes takes a pod that is terminating for
+    /// one of a new DaemonSet of the same name, and would start none in its place.
     async fn await_pods(&self) -> Result<(), EngineError> {
         let caches = &self.shared.caches;
         let workloads = self
@@ -98,7 +101,8 @@ impl Request {
         Ok(())
     }
 
-    /// Attempts to empty the cache, up to the limit of the clean policy; then the deletion goes on without.
+    /// Attempts to empty the cache, up to the limit of the clean policy; then the deletion goes on
+    /// without.
     async fn clean_cache(&mut self) -> Result<(), EngineError> {
         let limit = self.clean_policy("maxRetryAttempts").unwrap_or(DEFAULT_ATTEMPTS);
         let tasks = &self.shared.cleanups;
@@ -135,7 +139,8 @@ impl Request {
         self.shared.cleanups.start(&self.uid, &self.identity.kind, move || wake(), work);
     }
 
-    /// A number of `spec.management.cleanCachePolicy`, or of `spec.cleanCachePolicy`, where some runtimes have it.
+    /// A number of `spec.management.cleanCachePolicy`, or of `spec.cleanCachePolicy`, where some
+    /// runtimes have it.
     fn clean_policy(&self, field: &str) -> Option<u32> {
         let find = |prefix: &str| {
             self.object

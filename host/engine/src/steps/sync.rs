@@ -1,4 +1,5 @@
-//! Sync: keeps a bound dataset true to its cache system. The order is that of `docs/template-engine.md`, row by row.
+//! Sync: keeps a bound dataset true to its cache system. The order is that of
+//! `docs/template-engine.md`, row by row.
 
 use std::time::Instant;
 
@@ -51,8 +52,8 @@ impl Request {
         failed.0.map_or(Ok(()), Err)
     }
 
-    /// SyncRuntime: a change of the spec becomes an upgrade of the release, and so does an object of it that somebody deleted. What is
-    /// refused does not keep the release from being repaired.
+    /// SyncRuntime: a change of the spec becomes an upgrade of the release, and so does an object
+    /// of it that somebody deleted. What is refused does not keep the release from being repaired.
     pub(crate) async fn sync_runtime(&mut self) -> Result<(), EngineError> {
         let installed = self.installed().await?;
         if let Some(release) = &installed {
@@ -127,8 +128,9 @@ impl Request {
         Ok(applied)
     }
 
-    /// Fails where the system is not healthy, and sets the Dataset's phase accordingly: `Failed` where a workload is missing, `Bound`
-    /// where all is well. A role that is merely not ready leaves the phase as it is, and is a failure only after a while.
+    /// Fails where the system is not healthy, and sets the Dataset's phase accordingly: `Failed`
+    /// where a workload is missing, `Bound` where all is well. A role that is merely not ready
+    /// leaves the phase as it is, and is a failure only after a while.
     async fn check_runtime_healthy(&mut self) -> Result<(), EngineError> {
         let missing = self.roles.iter().find(|state| state.role.needed_for_bound && !state.exists);
         if let Some(missing) = missing {

@@ -1,4 +1,5 @@
-//! Events for faults of plugins in tasks, whose errors no reconcile reports: a task only keeps the last one and tries again.
+//! Events for faults of plugins in tasks, whose errors no reconcile reports: a task only keeps the
+//! last one and tries again.
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::events::EventType;
@@ -39,8 +40,8 @@ impl Faults {
     }
 }
 
-/// Whether the plugin broke off a call that it was given. What it answers as an error is for the task to judge, and a plugin that
-/// is in quarantine was not called.
+/// Whether the plugin broke off a call that it was given. What it answers as an error is for the
+/// task to judge, and a plugin that is in quarantine was not called.
 fn is_fault(error: &EngineError) -> bool {
     match error {
         EngineError::Plugin { source, .. } => source.is_fault() || matches!(**source, CallError::Deadline { .. }),

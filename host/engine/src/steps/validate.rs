@@ -20,7 +20,8 @@ impl Request {
         conditions::was_set_up(&self.dataset_status.conditions)
     }
 
-    /// Validate: the plugin refuses what cannot work, and, until the runtime is set up, the Secrets that its pods refer to must exist.
+    /// Validate: the plugin refuses what cannot work, and, until the runtime is set up, the Secrets
+    /// that its pods refer to must exist.
     pub async fn validate(&mut self) -> Result<(), EngineError> {
         let outcome = self.implement.validate(&self.context).await;
         self.answer("validate", outcome)?;
@@ -31,7 +32,8 @@ impl Request {
         }
     }
 
-    /// Looks for the Secrets and keys that the Dataset names. Their values are dropped at once; pods get them by reference.
+    /// Looks for the Secrets and keys that the Dataset names. Their values are dropped at once;
+    /// pods get them by reference.
     async fn check_secrets(&self) -> Result<(), EngineError> {
         let Some(dataset) = &self.dataset else { return Ok(()) };
         let options = dataset

@@ -1,4 +1,5 @@
-//! The ConfigMap that shows the values of a release, for users, DataLoad jobs and Fluid's own tools.
+//! The ConfigMap that shows the values of a release, for users, DataLoad jobs and Fluid's own
+//! tools.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +22,8 @@ impl Request {
         annotation.is_none_or(|text| !text.eq_ignore_ascii_case("true"))
     }
 
-    /// The UID of the values ConfigMap. None if there is none; that of somebody else is refused, before anything is installed.
+    /// The UID of the values ConfigMap. None if there is none; that of somebody else is refused,
+    /// before anything is installed.
     pub(super) async fn find_values_map(&self) -> Result<Option<String>, EngineError> {
         let name = self.identity.values_config_map();
         let found = self.config_maps().get_metadata_opt(&name).await;
@@ -34,7 +36,8 @@ impl Request {
         Ok(found.metadata.uid)
     }
 
-    /// Puts the values ConfigMap back if it is missing: somebody has deleted it, or the operator was interrupted after the release.
+    /// Puts the values ConfigMap back if it is missing: somebody has deleted it, or the operator
+    /// was interrupted after the release.
     pub(crate) async fn keep_values_map(&self, release: &Installed) -> Result<(), EngineError> {
         let name = self.identity.values_config_map();
         if !self.shows_values() || self.shared.caches.has("ConfigMap", &self.identity.namespace, &name) {
@@ -48,8 +51,9 @@ impl Request {
         }
     }
 
-    /// Writes the values ConfigMap, which DataLoad jobs and Fluid's own tools read: what is installed, never what was about to be. It has this
-    /// UID; one that somebody has made since it was looked for is a conflict.
+    /// Writes the values ConfigMap, which DataLoad jobs and Fluid's own tools read: what is
+    /// installed, never what was about to be. It has this UID; one that somebody has made since it
+    /// was looked for is a conflict.
     pub(super) async fn record_values(&self, values: &Value, uid: Option<String>) -> Result<(), EngineError> {
         let name = self.identity.values_config_map();
         let text = yaml_serde::to_string(values).map_err(|error| EngineError::Failed {

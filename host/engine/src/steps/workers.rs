@@ -53,7 +53,8 @@ impl Request {
         Ok(())
     }
 
-    /// Whether the watch shows the workers as they were before this process wrote them last: its event leads to another look.
+    /// Whether the watch shows the workers as they were before this process wrote them last: its
+    /// event leads to another look.
     pub(crate) fn workers_are_stale(&self) -> bool {
         let worker = self.role("worker").filter(|worker| worker.role.workload == "StatefulSet");
         let set = worker.and_then(|worker| self.shared.caches.stateful_set(&self.identity.namespace, &worker.workload));

@@ -1,5 +1,5 @@
-//! Objects of the whole cluster that runtimes name in their specs, such as a profile that several of them share: watched, since a runtime
-//! has to follow when one changes.
+//! Objects of the whole cluster that runtimes name in their specs, such as a profile that several
+//! of them share: watched, since a runtime has to follow when one changes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

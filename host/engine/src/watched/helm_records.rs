@@ -1,4 +1,5 @@
-//! Which releases have a Helm record, known from a watch, so that a new runtime need not be looked up.
+//! Which releases have a Helm record, known from a watch, so that a new runtime need not be looked
+//! up.
 
 use std::collections::{BTreeSet, HashMap};
 

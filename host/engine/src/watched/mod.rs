@@ -1,7 +1,8 @@
 //! What the operator watches, so that a reconcile reads without asking the API server.
 //!
-//! Every cache may lag behind the cluster, so nothing is deleted because of what a cache shows. Objects are kept as small as their
-//! readers need: most are metadata only. The watches themselves run in the operator.
+//! Every cache may lag behind the cluster, so nothing is deleted because of what a cache shows.
+//! Objects are kept as small as their readers need: most are metadata only. The watches themselves
+//! run in the operator.
 
 pub mod cluster_objects;
 pub mod helm_records;
@@ -24,7 +25,8 @@ use crate::watched::helm_records::Records;
 use crate::watched::pods::PodIndex;
 use crate::watched::readable::Unreadable;
 
-/// The stores behind the watches. All but the nodes hold only objects with the label `fluid.io/dataset-id`, or Datasets.
+/// The stores behind the watches. All but the nodes hold only objects with the label
+/// `fluid.io/dataset-id`, or Datasets.
 pub struct Caches {
     /// All Datasets.
     pub datasets: Store<Dataset>,
@@ -60,7 +62,8 @@ impl Caches {
         self.datasets.get(&ObjectRef::new(name).within(namespace))
     }
 
-    /// The other Datasets whose volume would have the same name: `a/b-c` and `a-b/c` are both `a-b-c`.
+    /// The other Datasets whose volume would have the same name: `a/b-c` and `a-b/c` are both
+    /// `a-b-c`.
     pub fn namesakes(&self, namespace: &str, name: &str) -> Vec<Arc<Dataset>> {
         names::splits(&names::persistent_volume(namespace, name))
             .filter(|split| *split != (namespace, name))
@@ -93,7 +96,8 @@ impl Caches {
         self.release_secrets.has(namespace, name) || self.release_config_maps.has(namespace, name)
     }
 
-    /// Whether an object of a release is there, for the kinds that are watched; true for the others.
+    /// Whether an object of a release is there, for the kinds that are watched; true for the
+    /// others.
     pub fn has(&self, kind: &str, namespace: &str, name: &str) -> bool {
         match kind {
             "StatefulSet" => self.stateful_set(namespace, name).is_some(),

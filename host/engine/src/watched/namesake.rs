@@ -1,6 +1,8 @@
-//! Datasets whose names collide: the volume, the labels and the node labels of `a/b-c` and of `a-b/c` are all made from `a-b-c`.
+//! Datasets whose names collide: the volume, the labels and the node labels of `a/b-c` and of
+//! `a-b/c` are all made from `a-b-c`.
 //!
-//! Fluid's names have this form, so it is kept; of two such Datasets, the second is refused before anything is made for it.
+//! Fluid's names have this form, so it is kept; of two such Datasets, the second is refused before
+//! anything is made for it.
 
 use std::cmp::Ordering;
 use std::sync::Arc;

@@ -33,7 +33,8 @@ pub struct PodInfo {
 }
 
 impl PodInfo {
-    /// Whether it differs from another look in what users are shown of it: its readiness and its trouble.
+    /// Whether it differs from another look in what users are shown of it: its readiness and its
+    /// trouble.
     fn shows_more_than(&self, before: Option<&Self>) -> bool {
         let seen = |pod: &Self| (pod.ready, pod.ready_since, pod.trouble.clone());
         before.map(seen) != Some(seen(self))
@@ -82,7 +83,8 @@ type Owner = (String, String);
 pub struct Changed {
     /// Namespace and name of the workload.
     pub workload: Owner,
-    /// Whether users are shown the change: that a pod came, went, is ready or not, or is in trouble.
+    /// Whether users are shown the change: that a pod came, went, is ready or not, or is in
+    /// trouble.
     pub shown: bool,
 }
 

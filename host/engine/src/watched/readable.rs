@@ -1,5 +1,5 @@
-//! Datasets that do not parse. Such an object must not end a watch, and its deletion must still end: what can be read of it is kept, and
-//! why the rest cannot.
+//! Datasets that do not parse. Such an object must not end a watch, and its deletion must still
+//! end: what can be read of it is kept, and why the rest cannot.
 
 use std::collections::HashMap;
 

@@ -23,10 +23,12 @@ pub struct Args {
     /// Name of the driver.
     #[arg(long, env = "WASSER_CSI_DRIVER", default_value = DRIVER)]
     driver: String,
-    /// The CSI socket, below the kubelet's directory [default: csi-plugins/<driver>/csi.sock there].
+    /// The CSI socket, below the kubelet's directory [default: csi-plugins/<driver>/csi.sock
+    /// there].
     #[arg(long, env = "CSI_ENDPOINT")]
     endpoint: Option<String>,
-    /// The kubelet's directory: under the same path as on the node, with Bidirectional mount propagation.
+    /// The kubelet's directory: under the same path as on the node, with Bidirectional mount
+    /// propagation.
     #[arg(long, env = "KUBELET_ROOTDIR", default_value = "/var/lib/kubelet")]
     kubelet_root: PathBuf,
     /// The directory below which fuse pods mount, under the same path as on the node.
@@ -35,7 +37,8 @@ pub struct Args {
     /// A directory of the plugin's own, where mounts are prepared.
     #[arg(long, env = "WASSER_CSI_WORK_DIR", default_value = "/run/wasser-csi")]
     work_dir: PathBuf,
-    /// A procfs that shows the node's processes, as /proc does with hostPID. Without, traces of dead mounts are kept until their pods end.
+    /// A procfs that shows the node's processes, as /proc does with hostPID. Without, traces of
+    /// dead mounts are kept until their pods end.
     #[arg(long, env = "WASSER_CSI_HOST_PROC")]
     host_proc: Option<PathBuf>,
     /// The kubelet's kubeconfig: the node is labelled with its identity [default: the pod's own].

@@ -72,7 +72,8 @@ impl Package {
         self.component_below(None)
     }
 
-    /// The component's bytes. A `path:` in a manifest is looked for in this directory, else in the manifest's.
+    /// The component's bytes. A `path:` in a manifest is looked for in this directory, else in the
+    /// manifest's.
     pub fn component_below(&self, directory: Option<&Path>) -> Result<Bytes> {
         match &self.content {
             Content::Component(bytes) => Ok(bytes.clone()),
@@ -92,7 +93,8 @@ impl Package {
         parent.unwrap_or(Path::new(".")).to_owned()
     }
 
-    /// The registration. A component alone is registered for the kind that its CRD names, with the chart given.
+    /// The registration. A component alone is registered for the kind that its CRD names, with the
+    /// chart given.
     pub fn registration(&self, chart: Option<Bytes>) -> Result<Registration> {
         let component = match &self.content {
             Content::ConfigMap(map) => {

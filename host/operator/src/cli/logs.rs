@@ -73,7 +73,8 @@ impl Write for Lines {
     }
 }
 
-/// Returns a line of at most [`LONGEST_LINE`] bytes; one that is JSON has at most [`text::LONGEST`] bytes in each field, and stays JSON.
+/// Returns a line of at most [`LONGEST_LINE`] bytes; one that is JSON has at most [`text::LONGEST`]
+/// bytes in each field, and stays JSON.
 fn shortened(line: &str) -> Cow<'_, str> {
     if line.len() <= LONGEST_LINE {
         return Cow::Borrowed(line);

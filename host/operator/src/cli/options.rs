@@ -1,4 +1,5 @@
-//! Values of options: durations as Go writes them, addresses, labels, and where things are by default.
+//! Values of options: durations as Go writes them, addresses, labels, and where things are by
+//! default.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv6Addr, SocketAddr};

@@ -1,4 +1,5 @@
-//! `wasser plugin`: what an author and an administrator want to know of a plugin before it is registered.
+//! `wasser plugin`: what an author and an administrator want to know of a plugin before it is
+//! registered.
 
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -20,7 +21,8 @@ pub enum Command {
     Inspect(Args),
     /// Print the CRDs that a plugin carries.
     Crd(File),
-    /// Do everything that registering does, without a cluster, and say the verdict. The exit code is 1 if the plugin would not serve.
+    /// Do everything that registering does, without a cluster, and say the verdict. The exit code
+    /// is 1 if the plugin would not serve.
     Check(Args),
 }
 
@@ -109,7 +111,8 @@ fn carried(component: &[u8]) -> Result<Option<Definitions>> {
         .context("the CRD in the component is not a CustomResourceDefinition")
 }
 
-/// The verdict on a plugin whose package carries these CRDs. Where it carries none, those of the cluster decide.
+/// The verdict on a plugin whose package carries these CRDs. Where it carries none, those of the
+/// cluster decide.
 fn compared(plugin: &Plugin, carried: Option<&Definitions>) -> Verdict {
     let description = &plugin.description;
     match carried.map(|carried| carried.check(description)) {

@@ -1,4 +1,5 @@
-//! `wasser precompile`: what the operator starts to compile in a process of its own, whose memory is gone afterwards.
+//! `wasser precompile`: what the operator starts to compile in a process of its own, whose memory
+//! is gone afterwards.
 
 use std::path::PathBuf;
 

@@ -23,7 +23,8 @@ use crate::{client, controllers};
 
 /// Most of the time is spent waiting for the API server; every thread costs memory.
 const THREADS: usize = 2;
-/// How long reconciles that are under way may take when the process is told to stop: less than a pod's grace period of 30 s.
+/// How long reconciles that are under way may take when the process is told to stop: less than a
+/// pod's grace period of 30 s.
 const DRAIN: Duration = Duration::from_secs(20);
 /// How long giving back the lease may take.
 const RELEASE: Duration = Duration::from_secs(4);
@@ -31,13 +32,16 @@ const RELEASE: Duration = Duration::from_secs(4);
 /// Options, each also an environment variable.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The operator's own namespace, where plugins are registered [default: that of the pod, else fluid-system].
+    /// The operator's own namespace, where plugins are registered [default: that of the pod, else
+    /// fluid-system].
     #[arg(long, env = "WASSER_NAMESPACE")]
     namespace: Option<String>,
-    /// Where compiled plugins are kept; only this user may write there [default: the user's cache directory].
+    /// Where compiled plugins are kept; only this user may write there [default: the user's cache
+    /// directory].
     #[arg(long, env = "WASSER_CACHE_DIR")]
     cache_dir: Option<PathBuf>,
-    /// A directory of root's with Helm's engine as `wasser precompile --helm` has compiled it for such processors.
+    /// A directory of root's with Helm's engine as `wasser precompile --helm` has compiled it for
+    /// such processors.
     #[arg(long, env = "WASSER_COMPILED_DIR")]
     compiled_dir: Option<PathBuf>,
     /// The directory below which registrations may name files.

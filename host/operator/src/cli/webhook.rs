@@ -16,7 +16,8 @@ pub struct Args {
     /// Address to serve HTTPS on: reviews of pods, /healthz and /readyz.
     #[arg(long, env = "WASSER_WEBHOOK_ADDR", default_value = ":9443", value_parser = options::listen)]
     addr: options::Listen,
-    /// The namespace of the Secret and of the Service [default: that of the pod, else fluid-system].
+    /// The namespace of the Secret and of the Service [default: that of the pod, else
+    /// fluid-system].
     #[arg(long, env = "WASSER_NAMESPACE")]
     namespace: Option<String>,
     /// The Secret with the certificates; it is made where there is none.
@@ -25,7 +26,8 @@ pub struct Args {
     /// The MutatingWebhookConfiguration by which the API server comes here.
     #[arg(long, env = "WASSER_WEBHOOK_CONFIGURATION", default_value = "wasser")]
     configuration: String,
-    /// Names and addresses under which the API server comes here [default: wasser-webhook.<namespace>.svc].
+    /// Names and addresses under which the API server comes here [default:
+    /// wasser-webhook.<namespace>.svc].
     #[arg(long = "name", env = "WASSER_WEBHOOK_NAMES", value_delimiter = ',')]
     names: Vec<String>,
     #[command(flatten)]

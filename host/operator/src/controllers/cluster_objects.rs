@@ -1,4 +1,5 @@
-//! Follows the objects of the whole cluster that runtimes name, and wakes the runtimes that name one which changed.
+//! Follows the objects of the whole cluster that runtimes name, and wakes the runtimes that name
+//! one which changed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! The Dataset controller: the finalizer, the first status, and what a Dataset without a runtime is waiting for.
+//! The Dataset controller: the finalizer, the first status, and what a Dataset without a runtime is
+//! waiting for.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,11 +26,13 @@ const ALONE: Duration = Duration::from_secs(5);
 
 /// What is known of the surroundings of a Dataset.
 pub struct Facts {
-    /// The runtimes of its name, of every kind that is served, each with how the API server serves its kind.
+    /// The runtimes of its name, of every kind that is served, each with how the API server serves
+    /// its kind.
     pub runtimes: Vec<(ApiResource, Arc<DynamicObject>)>,
     /// How long this process has watched runtimes.
     pub observed_for: Duration,
-    /// The kind of the runtime that a Dataset gets which refers to another one. None if no plugin serves references.
+    /// The kind of the runtime that a Dataset gets which refers to another one. None if no plugin
+    /// serves references.
     pub for_references: Option<ApiResource>,
     /// The operator's own namespace.
     pub namespace: String,
@@ -117,7 +120,8 @@ async fn wait_for_runtime(dataset: &Dataset, shared: &Arc<Shared>, status: Datas
     refuse(dataset, shared, status, &message).await
 }
 
-/// Tells the user why nothing happens: an event, and a condition. A change of the Dataset starts anew.
+/// Tells the user why nothing happens: an event, and a condition. A change of the Dataset starts
+/// anew.
 async fn refuse(dataset: &Dataset, shared: &Arc<Shared>, mut status: DatasetStatus, message: &str) -> Result<Action, EngineError> {
     event(shared, dataset, reasons::ERROR_CREATE_DATASET, message).await;
     let was_unset = status.phase == DatasetPhase::Unset;
@@ -136,7 +140,8 @@ async fn refuse(dataset: &Dataset, shared: &Arc<Shared>, mut status: DatasetStat
     Ok(Action::await_change())
 }
 
-/// Gives a Dataset that refers to another one the runtime by which it is served. Nothing is in its spec.
+/// Gives a Dataset that refers to another one the runtime by which it is served. Nothing is in its
+/// spec.
 async fn create_runtime(dataset: &Dataset, shared: &Arc<Shared>, resource: &ApiResource) -> Result<(), EngineError> {
     let (namespace, name) = (dataset.namespace().unwrap_or_default(), dataset.name_any());
     let runtime = json!({
@@ -156,7 +161,8 @@ async fn create_runtime(dataset: &Dataset, shared: &Arc<Shared>, resource: &ApiR
     applied.map(drop).map_err(EngineError::kube(attempt))
 }
 
-/// Adds the finalizer, and the label by which tools find what belongs together. The answer is the version that this made.
+/// Adds the finalizer, and the label by which tools find what belongs together. The answer is the
+/// version that this made.
 async fn add_finalizer(dataset: &Dataset, shared: &Shared) -> Result<Option<String>, EngineError> {
     let mut all = dataset.finalizers().to_vec();
     all.push(finalizers::DATASET.to_owned());

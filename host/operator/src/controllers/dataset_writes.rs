@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use wasser_api::dataset::Dataset;
 use wasser_engine::{EngineError, Shared, is_not_found, patch_params};
 
-/// When to look again at what the watch shows as it was before a write of our own; its event usually comes earlier.
+/// When to look again at what the watch shows as it was before a write of our own; its event
+/// usually comes earlier.
 pub(super) const STALE: Duration = Duration::from_secs(1);
 
 /// Sets metadata, provided that the Dataset is still as it was read.

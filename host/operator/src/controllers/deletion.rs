@@ -1,4 +1,5 @@
-//! The deletion of a Dataset: it waits for the pods that mount the data, then for its runtime to clean up, and always ends.
+//! The deletion of a Dataset: it waits for the pods that mount the data, then for its runtime to
+//! clean up, and always ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,8 +29,9 @@ const UNUSED: &str = "use";
 
 /// Lets the Dataset go once nobody uses it and its runtime has cleaned up.
 ///
-/// The runtime is deleted first, so that a Dataset that is gone leaves nothing, and one that is made again meets nothing of the former. A runtime
-/// that only somebody else's finalizer holds is not waited for, nor is one of a kind that nobody serves: the garbage collector deletes these.
+/// The runtime is deleted first, so that a Dataset that is gone leaves nothing, and one that is
+/// made again meets nothing of the former. A runtime that only somebody else's finalizer holds is
+/// not waited for, nor is one of a kind that nobody serves: the garbage collector deletes these.
 pub async fn reconcile(
     dataset: &Dataset,
     shared: &Arc<Shared>,
@@ -97,7 +99,8 @@ fn live_references(dataset: &Dataset, shared: &Shared) -> Vec<String> {
     references.into_iter().filter(lives).collect()
 }
 
-/// Deletes the runtimes that the Dataset owns. Returns the one that still has something to clean up.
+/// Deletes the runtimes that the Dataset owns. Returns the one that still has something to clean
+/// up.
 async fn delete_runtimes(
     dataset: &Dataset,
     shared: &Shared,

@@ -1,7 +1,9 @@
-//! One controller for each kind of runtime: it starts when the kind can be served, and ends when it no longer can.
+//! One controller for each kind of runtime: it starts when the kind can be served, and ends when it
+//! no longer can.
 //!
-//! A kind that comes back gets a new controller, whose first list leads to a reconcile of every runtime. So nothing that happened in between is
-//! missed, and nothing of a former registration is left.
+//! A kind that comes back gets a new controller, whose first list leads to a reconcile of every
+//! runtime. So nothing that happened in between is missed, and nothing of a former registration is
+//! left.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -99,7 +101,8 @@ impl Kinds {
             match self.running.get_mut(&name) {
                 None => self.start(kind),
                 Some(running) if running.served.digest != kind.digest => {
-                    // Another plugin may want other values: every runtime of the kind is reconciled.
+                    // Another plugin may want other values: every runtime of the kind is
+                    // reconciled.
                     self.runtimes.each(&name, |key| drop(running.wake.send(key)));
                     running.served = kind;
                 }
@@ -246,8 +249,9 @@ impl Controller {
 
 /// The runtimes that a watch tells about.
 ///
-/// Their ports are taken from then on: after a start, before the first of them is reconciled. A runtime that is gone is forgotten, however it
-/// went, and whoever waits for that is told: its Dataset, and other runtimes of its name.
+/// Their ports are taken from then on: after a start, before the first of them is reconciled. A
+/// runtime that is gone is forgotten, however it went, and whoever waits for that is told: its
+/// Dataset, and other runtimes of its name.
 fn changes<S>(
     stream: S,
     resource: ApiResource,

@@ -1,4 +1,5 @@
-//! The controllers: one for Datasets, and one for every kind of runtime that a plugin is registered for.
+//! The controllers: one for Datasets, and one for every kind of runtime that a plugin is registered
+//! for.
 
 mod cluster_objects;
 mod dataset;

@@ -1,7 +1,7 @@
 //! Data operations that Fluid has left: nothing runs them here, but they can be deleted.
 //!
-//! Fluid's controllers guard each operation by a finalizer. Without them, the deletion of an operation, of its Dataset or of its namespace would
-//! hang for ever.
+//! Fluid's controllers guard each operation by a finalizer. Without them, the deletion of an
+//! operation, of its Dataset or of its namespace would hang for ever.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -58,7 +58,8 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
     }
 }
 
-/// How the API server serves the kind of operation of a CRD, and what the finalizer begins with. None for other CRDs.
+/// How the API server serves the kind of operation of a CRD, and what the finalizer begins with.
+/// None for other CRDs.
 fn kind_of(crd: &str) -> Option<(ApiResource, &'static str)> {
     KINDS.iter().find_map(|(kind, prefix)| {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(wasser_api::GROUP, wasser_api::VERSION, kind));
@@ -89,7 +90,8 @@ async fn follow(shared: Arc<Shared>, resource: ApiResource, prefix: &'static str
     }
 }
 
-/// How long to wait before the finalizer of an operation is removed. None if it is not deleted, or not guarded.
+/// How long to wait before the finalizer of an operation is removed. None if it is not deleted, or
+/// not guarded.
 fn due(operation: &PartialObjectMeta<DynamicObject>, prefix: &str) -> Option<Duration> {
     let since = operation.metadata.deletion_timestamp.as_ref()?;
     operation.finalizers().iter().find(|finalizer| finalizer.starts_with(prefix))?;
@@ -97,7 +99,8 @@ fn due(operation: &PartialObjectMeta<DynamicObject>, prefix: &str) -> Option<Dur
     Some(Duration::from_secs(u64::try_from(GRACE - age).unwrap_or_default()))
 }
 
-/// Removes the finalizer, provided that the operation is still as it was seen. A change leads to another event, and to another attempt.
+/// Removes the finalizer, provided that the operation is still as it was seen. A change leads to
+/// another event, and to another attempt.
 async fn release(shared: &Shared, resource: &ApiResource, operation: &PartialObjectMeta<DynamicObject>, prefix: &str) {
     let (namespace, name) = (operation.namespace().unwrap_or_default(), operation.name_any());
     let rest: Vec<&String> = operation

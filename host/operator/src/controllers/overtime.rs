@@ -1,7 +1,9 @@
-//! Long reconciles are moved off their worker, so that one waiting for an unresponsive system cannot delay others.
+//! Long reconciles are moved off their worker, so that one waiting for an unresponsive system
+//! cannot delay others.
 //!
-//! An object is never reconciled twice at the same time. An event during a long reconcile leads to another one when that has ended; an event
-//! afterwards is answered by a reconcile that begins after it, never by what an earlier one found.
+//! An object is never reconciled twice at the same time. An event during a long reconcile leads to
+//! another one when that has ended; an event afterwards is answered by a reconcile that begins
+//! after it, never by what an earlier one found.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -15,9 +17,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::next::Next;
 
-/// How long a reconcile may hold a worker. It takes milliseconds; one that takes this long waits for somebody.
+/// How long a reconcile may hold a worker. It takes milliseconds; one that takes this long waits
+/// for somebody.
 const SOON: Duration = Duration::from_secs(1);
-/// How many of a kind go on outside of the workers at a time: each holds an instance of the plugin. Further ones stay with their workers.
+/// How many of a kind go on outside of the workers at a time: each holds an instance of the plugin.
+/// Further ones stay with their workers.
 const OUTSIDE: usize = 64;
 
 /// Asks for a reconcile of an object.
@@ -50,9 +54,11 @@ impl Overtime {
         }
     }
 
-    /// Runs a reconcile for as long as a worker may be held. After that it goes on by itself, and `wake` asks for the next one when that is due.
+    /// Runs a reconcile for as long as a worker may be held. After that it goes on by itself, and
+    /// `wake` asks for the next one when that is due.
     ///
-    /// `urgent` cancels the reconcile that is still running, for example because the object was deleted.
+    /// `urgent` cancels the reconcile that is still running, for example because the object was
+    /// deleted.
     pub async fn run<F>(self: &Arc<Self>, uid: &str, urgent: bool, wake: Wake, work: impl FnOnce() -> F) -> Next
     where
         F: Future<Output = Next> + Send + 'static,
@@ -94,8 +100,8 @@ impl Overtime {
         Next::Change
     }
 
-    /// Whether a reconcile of the object is running outside of the workers; another one then follows it. What an earlier one asked for is replaced
-    /// by what the new one will ask for.
+    /// Whether a reconcile of the object is running outside of the workers; another one then
+    /// follows it. What an earlier one asked for is replaced by what the new one will ask for.
     fn is_running(&self, uid: &str, urgent: bool) -> bool {
         let mut entries = self.lock();
         if let Some(Entry::Running { again, stop }) = entries.get_mut(uid) {

@@ -171,7 +171,8 @@ fn references(registry: &Registry) -> Option<ApiResource> {
     Some(ApiResource::from_gvk_with_plural(&kind, &description.plural))
 }
 
-/// Lets every Dataset that refers to another one be looked at: a plugin that serves references has come.
+/// Lets every Dataset that refers to another one be looked at: a plugin that serves references has
+/// come.
 fn wake_references(shared: &Shared, change_bus: &ChangeBus) {
     for dataset in shared.caches.datasets.state() {
         if matches!(Reference::of(&dataset.spec.mounts), Ok(Some(_))) {

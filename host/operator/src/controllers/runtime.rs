@@ -1,7 +1,7 @@
 //! The runtime controller: one for every kind that a plugin is registered for, all running this.
 //!
-//! `ReconcileInternal` of Fluid's guide, top to bottom. The steps are the engine's; what is decided here is their order, what the user
-//! is told of a failure, and when to look again.
+//! `ReconcileInternal` of Fluid's guide, top to bottom. The steps are the engine's; what is decided
+//! here is their order, what the user is told of a failure, and when to look again.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,13 +22,15 @@ use super::next::Next;
 use super::runtime_index::RuntimeIndex;
 use crate::metrics::Metrics;
 
-/// The setting of a plugin's registration by which its kind stands for Datasets that refer to others.
+/// The setting of a plugin's registration by which its kind stands for Datasets that refer to
+/// others.
 const REFERENCES: &str = "dataset-references";
 /// The longest pause between two tries of a failing step.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// How long a reconcile may take; longer work runs as a task of its own.
 const DEADLINE: Duration = Duration::from_secs(60);
-/// When to look again at what the watch shows as it was before a write of our own; its event usually comes earlier.
+/// When to look again at what the watch shows as it was before a write of our own; its event
+/// usually comes earlier.
 const STALE: Duration = Duration::from_secs(1);
 /// How soon a runtime that is not ready is looked at even if no watch says anything.
 const UNREADY: Duration = Duration::from_secs(120);
@@ -56,7 +58,8 @@ pub struct RuntimeController {
     pub failures: Mutex<HashMap<String, u32>>,
 }
 
-/// Brings one runtime to where its spec and its deletion timestamp want it. Failures are told to the user and answered with a pause.
+/// Brings one runtime to where its spec and its deletion timestamp want it. Failures are told to
+/// the user and answered with a pause.
 pub async fn reconcile(runtime: Arc<DynamicObject>, controller: Arc<RuntimeController>) -> Next {
     let uid = runtime.uid().unwrap_or_default();
     let Some(plugin) = (controller.plugin)() else {
@@ -128,11 +131,13 @@ async fn reconcile_internal(request: &mut Request, controller: &RuntimeControlle
             message: "correct the field".to_owned(),
         });
     }
-    // A Dataset that is deleted but still in use is attended to like any other; nothing new is set up for it.
+    // A Dataset that is deleted but still in use is attended to like any other; nothing new is set
+    // up for it.
     if dataset.metadata.deletion_timestamp.is_some() && !request.is_set_up() {
         return Ok(Next::Change);
     }
-    // The Dataset's own controller comes first: two that write one object at a time only make each other's writes fail.
+    // The Dataset's own controller comes first: two that write one object at a time only make each
+    // other's writes fail.
     if dataset.status.as_ref().is_none_or(|status| status.phase == DatasetPhase::Unset) {
         return Ok(Next::Change);
     }
@@ -177,7 +182,8 @@ pub fn serves_references(plugin: &Plugin) -> bool {
 
 /// Setup, CreateVolume, Sync; `refusal` is what is already known to be wrong with the spec.
 ///
-/// A runtime that is set up is attended whatever is wrong with its spec, and looked at again after the period as if nothing were.
+/// A runtime that is set up is attended whatever is wrong with its spec, and looked at again after
+/// the period as if nothing were.
 async fn reconcile_runtime(request: &mut Request, refusal: Option<EngineError>) -> Result<Next, EngineError> {
     request.attended = true;
     // What is installed says which roles there are.
@@ -205,7 +211,8 @@ async fn reconcile_runtime(request: &mut Request, refusal: Option<EngineError>) 
     outcome.map(|()| Next::Change)
 }
 
-/// What is done for a runtime that is set up, again and again. One step that fails does not keep the others from being done.
+/// What is done for a runtime that is set up, again and again. One step that fails does not keep
+/// the others from being done.
 async fn attend(request: &mut Request) -> Result<(), EngineError> {
     let volume = request.create_volume().await;
     let synced = request.sync().await;
@@ -240,7 +247,8 @@ async fn reconcile_runtime_deletion(request: &mut Request) -> Result<Next, Engin
     Ok(Next::Change)
 }
 
-/// A Dataset takes one runtime. A second one, of whatever kind, has to wait until the first is gone.
+/// A Dataset takes one runtime. A second one, of whatever kind, has to wait until the first is
+/// gone.
 fn can_be_bound(request: &Request, dataset: &Dataset, controller: &RuntimeController) -> Result<(), EngineError> {
     if let Some(holder) = request.shared.caches.older_namesake(dataset) {
         return Err(EngineError::InvalidSpec {
@@ -277,8 +285,9 @@ fn is_adopted(request: &Request, dataset: &Dataset) -> bool {
         && request.runtime.finalizers().contains(&finalizer)
 }
 
-/// AddFinalizerAndRequeue, with the owner reference and the label in the same write. The reconcile goes on: what follows does not
-/// depend on the answer, and the watch brings the object back anyway.
+/// AddFinalizerAndRequeue, with the owner reference and the label in the same write. The reconcile
+/// goes on: what follows does not depend on the answer, and the watch brings the object back
+/// anyway.
 async fn add_finalizer(request: &mut Request, dataset: &Dataset) -> Result<(), EngineError> {
     let uid = dataset.uid().unwrap_or_default();
     let finalizer = finalizers::runtime(&request.identity.runtime_type);

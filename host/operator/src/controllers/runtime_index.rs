@@ -32,7 +32,8 @@ impl RuntimeIndex {
 
     /// Waits until the runtimes of this many kinds are listed.
     ///
-    /// A store's own `wait_until_ready` wakes only the last of those who wait for it, and the store's controller waits as well.
+    /// A store's own `wait_until_ready` wakes only the last of those who wait for it, and the
+    /// store's controller waits as well.
     pub async fn wait_until_listed(&self, kinds: usize) {
         // The sender is this object's own, so that there is always something to wait for.
         let _ = self.listed.subscribe().wait_for(|listed| listed.len() >= kinds).await;
@@ -72,7 +73,8 @@ impl RuntimeIndex {
         }
     }
 
-    /// The runtime of this type, namespace and name; types are kinds without `Runtime`, in lower case.
+    /// The runtime of this type, namespace and name; types are kinds without `Runtime`, in lower
+    /// case.
     pub fn of_type(&self, runtime_type: &str, namespace: &str, name: &str) -> Option<Arc<DynamicObject>> {
         let stores = self.stores.read();
         let kind = format!("{runtime_type}runtime");
@@ -80,8 +82,9 @@ impl RuntimeIndex {
         store.get(&ObjectRef::new_with(name, resource.clone()).within(namespace))
     }
 
-    /// The kind of an older runtime with the same namespace and name; of two that are equally old, the one whose kind comes first.
-    /// A runtime that is being deleted still counts: its release has the same name.
+    /// The kind of an older runtime with the same namespace and name; of two that are equally old,
+    /// the one whose kind comes first. A runtime that is being deleted still counts: its release
+    /// has the same name.
     pub fn older_than(&self, runtime: &DynamicObject, kind: &str) -> Option<String> {
         let (namespace, name) = (runtime.namespace().unwrap_or_default(), runtime.name_any());
         let age = |object: &DynamicObject| object.creation_timestamp().map(|time| time.0);

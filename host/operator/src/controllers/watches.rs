@@ -38,7 +38,8 @@ pub struct ChangeBus {
 }
 
 impl ChangeBus {
-    /// From now on, all keys that are touched for this audience. The receiver's queue is drained by a scheduler that keeps each key once.
+    /// From now on, all keys that are touched for this audience. The receiver's queue is drained by
+    /// a scheduler that keeps each key once.
     pub fn subscribe(&self, audience: Audience) -> UnboundedReceiver<Key> {
         let (sender, receiver) = unbounded_channel();
         self.subscribers.lock().push((audience, sender));
@@ -131,8 +132,8 @@ pub fn slim(object: &mut impl ResourceExt) {
     object.annotations_mut().remove("kubectl.kubernetes.io/last-applied-configuration");
 }
 
-/// A store behind a watch. Each event touches the dataset that the object belongs to, or those that it may belong to; `keys` is given the object,
-/// and whether it is gone.
+/// A store behind a watch. Each event touches the dataset that the object belongs to, or those that
+/// it may belong to; `keys` is given the object, and whether it is gone.
 fn store<K, I, S>(
     stream: S,
     (change_bus, audience, stop): (Arc<ChangeBus>, Audience, CancellationToken),
@@ -219,7 +220,8 @@ fn nodes(client: &Client, change_bus: &Arc<ChangeBus>, stop: &CancellationToken)
     reader
 }
 
-/// The pods that match a selector. The changes that count touch their dataset: of those that hold cache, all of them.
+/// The pods that match a selector. The changes that count touch their dataset: of those that hold
+/// cache, all of them.
 fn pods(
     client: &Client,
     selector: &str,
@@ -238,7 +240,8 @@ fn pods(
                 Ok(event) => {
                     for changed in filled.apply(&event).into_iter().filter(&counts) {
                         let (namespace, workload) = changed.workload;
-                        // A pod belongs to `<dataset>-<suffix>`; whose it is, is known by the workload.
+                        // A pod belongs to `<dataset>-<suffix>`; whose it is, is known by the
+                        // workload.
                         workload_datasets(&workload)
                             .into_iter()
                             .for_each(|name| change_bus.touch((namespace.clone(), name), Audience::Runtimes));
@@ -272,7 +275,8 @@ where
     found
 }
 
-/// The names that a dataset may have whose workload is called so: every part before a dash. Wrong ones name nothing.
+/// The names that a dataset may have whose workload is called so: every part before a dash. Wrong
+/// ones name nothing.
 fn workload_datasets(workload: &str) -> Vec<String> {
     workload
         .match_indices('-')
@@ -290,8 +294,9 @@ fn owner(object: &impl ResourceExt, _deleted: bool) -> Option<Key> {
     Some((object.namespace()?, owner.name.clone()))
 }
 
-/// The datasets that a volume `<namespace>-<name>` may belong to: both parts may contain dashes. Wrong ones name nothing. Which is right cannot be
-/// known from the Datasets, since a volume outlives its own.
+/// The datasets that a volume `<namespace>-<name>` may belong to: both parts may contain dashes.
+/// Wrong ones name nothing. Which is right cannot be known from the Datasets, since a volume
+/// outlives its own.
 fn volume_datasets(volume: &str) -> Vec<Key> {
     names::splits(volume)
         .map(|(namespace, name)| (namespace.to_owned(), name.to_owned()))

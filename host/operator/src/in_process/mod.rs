@@ -1,8 +1,10 @@
-//! The operator's registrations and controllers against an API server in the same process, without a cluster.
+//! The operator's registrations and controllers against an API server in the same process, without
+//! a cluster.
 //!
-//! A [`Scene`](scene::Scene) is a server with one plugin, whose component is made from text and whose chart is one StatefulSet. Nobody
-//! plays the cluster but the test: pods become ready, and orphans are collected, when it says so. So a test chooses what the operator
-//! sees and when, and what it does not learn.
+//! A [`Scene`](scene::Scene) is a server with one plugin, whose component is made from text and
+//! whose chart is one StatefulSet. Nobody plays the cluster but the test: pods become ready, and
+//! orphans are collected, when it says so. So a test chooses what the operator sees and when, and
+//! what it does not learn.
 
 #[path = "../../../plugin/tests/common/mod.rs"]
 mod common;

@@ -189,7 +189,8 @@ impl Drop for Operator {
 fn renderer() -> Arc<Renderer> {
     static RENDERER: OnceLock<Arc<Renderer>> = OnceLock::new();
     let open = || {
-        // Next to the directory of the test programs, where cargo has that of integration tests as well.
+        // Next to the directory of the test programs, where cargo has that of integration tests as
+        // well.
         let program = std::env::current_exe().unwrap();
         let target: PathBuf = program.ancestors().nth(3).unwrap().into();
         Arc::new(Renderer::open(&target.join("tmp/helm-in-process")).unwrap())

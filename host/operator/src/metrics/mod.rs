@@ -1,6 +1,7 @@
 //! What is counted and measured, in the text form of OpenMetrics.
 //!
-//! Names and labels of the four metrics that Fluid has are Fluid's (`dataset_ufs_file_num` and the like); the others begin with `wasser_`.
+//! Names and labels of the four metrics that Fluid has are Fluid's (`dataset_ufs_file_num` and the
+//! like); the others begin with `wasser_`.
 
 mod calls;
 mod process;

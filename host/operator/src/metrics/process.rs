@@ -44,7 +44,8 @@ fn resident(status: &str) -> Option<i64> {
     kibibytes.checked_mul(1024)
 }
 
-/// Seconds in user and kernel mode, of `/proc/<pid>/stat`. The process's name, in parentheses, may contain anything.
+/// Seconds in user and kernel mode, of `/proc/<pid>/stat`. The process's name, in parentheses, may
+/// contain anything.
 fn processor_time(stat: &str) -> Option<f64> {
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut times = fields.split(' ').skip(11).map(str::parse::<f64>);

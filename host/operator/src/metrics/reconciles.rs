@@ -85,7 +85,8 @@ fn count(errors: &Family<Failure, Counter>, kind: &str, error: &'static str) {
     errors.get_or_create(&failure).inc();
 }
 
-/// A reconcile under way. It is counted when it is dropped, so that one that was cancelled counts as well.
+/// A reconcile under way. It is counted when it is dropped, so that one that was cancelled counts
+/// as well.
 pub struct Reconcile {
     kind: Kind,
     total: Counter,

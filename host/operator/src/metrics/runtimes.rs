@@ -64,7 +64,8 @@ impl Metrics {
     }
 }
 
-/// Number of files and bytes, once they are known. The status has the bytes with two decimals of their unit.
+/// Number of files and bytes, once they are known. The status has the bytes with two decimals of
+/// their unit.
 fn contents(status: &DatasetStatus) -> Option<(u64, u64)> {
     let files = status.file_num.as_ref()?.parse().ok()?;
     let bytes = size::parse(status.ufs_total.as_ref()?).ok()?.try_into().ok()?;

@@ -11,7 +11,8 @@ use kube::{Api, Client, Resource};
 use serde::Deserialize;
 use wasser_plugin::{Definition, DefinitionSpec, DefinitionStatus, Definitions};
 
-/// CRDs are large where they have long schemas; a page holds few of them, and of those only the part that is read.
+/// CRDs are large where they have long schemas; a page holds few of them, and of those only the
+/// part that is read.
 const PAGE: u32 = 20;
 
 /// A CRD without its schemas.
@@ -62,7 +63,8 @@ pub fn watch(client: Client) -> impl Stream<Item = watcher::Result<Event<Watched
 pub struct Seen {
     definitions: Definitions,
     listing: Definitions,
-    /// Whether the first list is complete: what is missing from half of a list is not known to be missing.
+    /// Whether the first list is complete: what is missing from half of a list is not known to be
+    /// missing.
     pub is_complete: bool,
 }
 

@@ -1,8 +1,8 @@
-//! Plugins come and go as ConfigMaps, and serve while the CRD of their kind is there: watches both, has [`wasser_plugin::Registrar`] judge
-//! every change, and writes the verdicts back.
+//! Plugins come and go as ConfigMaps, and serve while the CRD of their kind is there: watches both,
+//! has [`wasser_plugin::Registrar`] judge every change, and writes the verdicts back.
 //!
-//! `definitions` has the CRDs, `state` the ConfigMaps, `writing` the annotations and events; `orphans` tells runtimes that nobody serves
-//! their kind any more.
+//! `definitions` has the CRDs, `state` the ConfigMaps, `writing` the annotations and events;
+//! `orphans` tells runtimes that nobody serves their kind any more.
 
 mod definitions;
 mod orphans;
@@ -52,8 +52,8 @@ pub struct Registrations {
 }
 
 impl Registrations {
-    /// Follows ConfigMaps and CRDs until told to stop. Verdicts are written only while this process leads; all that it missed until then are
-    /// written when it begins to.
+    /// Follows ConfigMaps and CRDs until told to stop. Verdicts are written only while this process
+    /// leads; all that it missed until then are written when it begins to.
     pub async fn run(self, stop: CancellationToken) {
         let api = Api::<ConfigMap>::namespaced(self.client.clone(), &self.namespace);
         let config = watcher::Config::default().labels(&format!("{PLUGIN_LABEL}=true")).page_size(PAGE);
@@ -66,7 +66,8 @@ impl Registrations {
             tokio::select! {
                 () = stop.cancelled() => return,
                 changed = leader.changed() => {
-                    // The sender lives as long as the process; without it there is nobody to become leader.
+                    // The sender lives as long as the process; without it there is nobody to become
+                    // leader.
                     if changed.is_err() { return }
                 }
                 event = crds.next() => match event {

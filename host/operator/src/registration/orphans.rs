@@ -14,8 +14,8 @@ const AT_ONCE: usize = 8;
 /// The reason of the event.
 const REASON: &str = "PluginRemoved";
 
-/// Publishes an event on every runtime of a kind that nobody serves any more. `reason` is what keeps a registration from serving it, if
-/// there still is one.
+/// Publishes an event on every runtime of a kind that nobody serves any more. `reason` is what
+/// keeps a registration from serving it, if there still is one.
 pub async fn tell(client: &Client, events: &Events, kind: &str, reason: Option<&str>) {
     let resource = match resource(client, kind).await {
         Ok(Some(resource)) => resource,

@@ -17,7 +17,8 @@ pub fn served(registry: &Registry) -> Vec<ServedKind> {
     registry.all().iter().map(|plugin| kind(plugin)).collect()
 }
 
-/// Differs between two plugins whose runtimes may want other values: another component, chart, image, setting or grant.
+/// Differs between two plugins whose runtimes may want other values: another component, chart,
+/// image, setting or grant.
 fn identity(plugin: &Plugin) -> String {
     format!(
         "{} {} {:?} {:?} {}",

@@ -1,4 +1,5 @@
-//! What is known of the ConfigMaps: which there are, what was said of each, and what of that stands in its annotations. No client here.
+//! What is known of the ConfigMaps: which there are, what was said of each, and what of that stands
+//! in its annotations. No client here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,8 +36,9 @@ pub struct State {
 }
 
 impl State {
-    /// Takes in what the watch says. A list is judged as a whole, and what is missing from it was removed while nobody watched. First come
-    /// the registrations that serve by what stands on them, so that nobody gets one of their names while the operator starts; then the older.
+    /// Takes in what the watch says. A list is judged as a whole, and what is missing from it was
+    /// removed while nobody watched. First come the registrations that serve by what stands on
+    /// them, so that nobody gets one of their names while the operator starts; then the older.
     pub fn take(&mut self, event: Event<ConfigMap>) -> Vec<Change> {
         match event {
             Event::Init => {
@@ -105,8 +107,8 @@ impl State {
         self.orphans.remove(kind);
     }
 
-    /// The kinds whose runtimes have not been told yet that nobody serves them, each with the reason if there still is a registration. They
-    /// count as told.
+    /// The kinds whose runtimes have not been told yet that nobody serves them, each with the
+    /// reason if there still is a registration. They count as told.
     pub fn orphans(&mut self) -> BTreeMap<String, Option<String>> {
         let orphans = std::mem::take(&mut self.orphans);
         orphans.into_iter().map(|kind| (kind.clone(), self.obstacle(&kind))).collect()
@@ -141,7 +143,8 @@ impl State {
     }
 }
 
-/// Whether the last verdict on a ConfigMap, of this process or of one before it, says that it serves as it is.
+/// Whether the last verdict on a ConfigMap, of this process or of one before it, says that it
+/// serves as it is.
 fn has_served(map: &ConfigMap) -> bool {
     let verdict = map.annotations().get("wasser.fluid.io/verdict");
     verdict.is_some_and(|word| word == wasser_plugin::State::Loaded.word())

@@ -8,7 +8,8 @@ use serde_json::json;
 use wasser_engine::Events;
 use wasser_plugin::Verdict;
 
-/// Owns the annotations of verdicts and nothing else, so that applying a verdict removes those of the one before.
+/// Owns the annotations of verdicts and nothing else, so that applying a verdict removes those of
+/// the one before.
 const FIELD_MANAGER: &str = "wasser-registration";
 
 /// Writes a verdict, provided that the ConfigMap is still the one that was judged.
@@ -21,7 +22,8 @@ pub async fn write(client: &Client, events: &Events, about: &ObjectReference, ve
     let patch = json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        // The UID makes the API server refuse to create a ConfigMap that was deleted in the meantime.
+        // The UID makes the API server refuse to create a ConfigMap that was deleted in the
+        // meantime.
         "metadata": {"name": name, "uid": about.uid, "annotations": verdict.annotations()},
     });
     let api = Api::<ConfigMap>::namespaced(client.clone(), &namespace);

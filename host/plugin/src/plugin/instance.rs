@@ -15,8 +15,8 @@ use crate::sandbox::error::CallError;
 use crate::sandbox::meter::Metered;
 use crate::sandbox::store::{self, StoreData};
 
-/// Observes the calls of an instance: the method, how long the call took, waiting included, and how it failed. What a method answers
-/// is not a failure.
+/// Observes the calls of an instance: the method, how long the call took, waiting included, and how
+/// it failed. What a method answers is not a failure.
 pub type Observer = Arc<dyn Fn(&'static str, Duration, Option<&CallError>) + Send + Sync>;
 
 /// The methods of a plugin, on a separate store. No state survives it, so nothing leaks from one

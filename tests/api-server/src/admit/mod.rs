@@ -1,7 +1,7 @@
 //! Admission: forms, defaults, finalizers and refusals.
 //!
-//! A subset, for the kinds that Wasser and its charts use. Everything else is neither defaulted nor checked, required fields of Kubernetes'
-//! own kinds in particular.
+//! A subset, for the kinds that Wasser and its charts use. Everything else is neither defaulted nor
+//! checked, required fields of Kubernetes' own kinds in particular.
 
 mod defaults;
 mod immutable;

@@ -13,7 +13,8 @@ pub(crate) enum Operation {
     Update,
 }
 
-/// An owner of fields. Applies and updates by one name are two owners, and so are its writes to object and status.
+/// An owner of fields. Applies and updates by one name are two owners, and so are its writes to
+/// object and status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Owner {
     pub manager: String,
@@ -82,7 +83,8 @@ impl Managers {
         self.set(owner, own, now);
     }
 
-    /// Applies a configuration to an object. Returns the object, or the fields that others own if it is not forced.
+    /// Applies a configuration to an object. Returns the object, or the fields that others own if
+    /// it is not forced.
     pub fn applied(
         &mut self,
         live: &Value,

@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 use super::{List, Set, Shape};
 
-/// Returns an object with a configuration merged into it. Nulls in the configuration have no effect.
+/// Returns an object with a configuration merged into it. Nulls in the configuration have no
+/// effect.
 pub(crate) fn merge(live: Option<&Value>, config: &Value, shape: &Shape<'_>) -> Value {
     match (live, config) {
         (Some(Value::Object(live)), Value::Object(config)) if !shape.is_atomic() => {
@@ -25,7 +26,8 @@ pub(crate) fn merge(live: Option<&Value>, config: &Value, shape: &Shape<'_>) -> 
     }
 }
 
-/// Merges two lists: the items of the configuration in its order, and the others in their places between them.
+/// Merges two lists: the items of the configuration in its order, and the others in their places
+/// between them.
 fn items(live: &[Value], config: &[Value], shape: &Shape<'_>) -> Vec<Value> {
     let list = shape.list();
     let edges = |items: &[Value]| -> Vec<Option<String>> { items.iter().map(|item| shape.edge(&list, item)).collect() };
@@ -48,7 +50,8 @@ fn items(live: &[Value], config: &[Value], shape: &Shape<'_>) -> Vec<Value> {
     merged
 }
 
-/// Removes the members of a set from a value, and objects and lists that become empty. `None` if nothing is left.
+/// Removes the members of a set from a value, and objects and lists that become empty. `None` if
+/// nothing is left.
 pub(crate) fn remove(value: &Value, set: &Set, shape: &Shape<'_>) -> Option<Value> {
     if set.is_member() {
         return None;

@@ -2,7 +2,8 @@
 //!
 //! * A field belongs to all who applied its value, or to the one who wrote it last.
 //! * An apply removes the fields that it leaves out and owned alone.
-//! * An apply that changes a field of another owner is a conflict unless it is forced; any other write takes the field over.
+//! * An apply that changes a field of another owner is a conflict unless it is forced; any other
+//!   write takes the field over.
 
 mod compare;
 mod managed;

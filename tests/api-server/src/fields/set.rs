@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-/// A set of fields: a tree whose edges are written as in `fieldsV1` (`f:name`, `k:{"name":"a"}`, `v:"a"`).
+/// A set of fields: a tree whose edges are written as in `fieldsV1` (`f:name`, `k:{"name":"a"}`,
+/// `v:"a"`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Set {
     member: bool,
@@ -115,7 +116,8 @@ impl Set {
         self
     }
 
-    /// Adds every place on the path to a member, so that the owner of a part of an item keeps the item.
+    /// Adds every place on the path to a member, so that the owner of a part of an item keeps the
+    /// item.
     pub fn with_ancestors(&self) -> Self {
         let children: BTreeMap<String, Self> = self
             .children

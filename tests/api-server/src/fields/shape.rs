@@ -1,7 +1,7 @@
 //! The rules for merging: which lists have keys, and which objects are one value.
 //!
-//! The schema of a CRD has them. For Kubernetes' own kinds, this is a table of the fields that Wasser's charts and controllers use; any
-//! other list is one value.
+//! The schema of a CRD has them. For Kubernetes' own kinds, this is a table of the fields that
+//! Wasser's charts and controllers use; any other list is one value.
 
 use serde_json::{Value, json};
 

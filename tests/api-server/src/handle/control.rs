@@ -12,7 +12,8 @@ impl ApiServer {
         self.with(|state| state.faults.add(fault, effect))
     }
 
-    /// Holds back the watches of a resource (`pods`): they show nothing new until [`release`](Self::release).
+    /// Holds back the watches of a resource (`pods`): they show nothing new until
+    /// [`release`](Self::release).
     pub fn hold(&self, resource: &str) {
         self.with(|state| state.lags.of_mut(resource).hold = Some(Hold::Until(state.store.version())));
     }
@@ -42,7 +43,8 @@ impl ApiServer {
         self.with(|state| state.cut(None, cut));
     }
 
-    /// Forgets the history: a watch or a list that continues from an earlier version is answered with 410.
+    /// Forgets the history: a watch or a list that continues from an earlier version is answered
+    /// with 410.
     pub fn forget_history(&self) {
         self.with(State::forget);
     }
@@ -57,17 +59,20 @@ impl ApiServer {
         self.with(|state| state.lags.clear());
     }
 
-    /// Runs the garbage collector until it has nothing left to do. Returns whether that changed an object.
+    /// Runs the garbage collector until it has nothing left to do. Returns whether that changed an
+    /// object.
     pub fn collect(&self) -> bool {
         self.with(|state| state.collect())
     }
 
-    /// Removes the protecting finalizers of claims and volumes that are being deleted. Returns whether that changed an object.
+    /// Removes the protecting finalizers of claims and volumes that are being deleted. Returns
+    /// whether that changed an object.
     pub fn release_protection(&self) -> bool {
         self.with(State::release_protection)
     }
 
-    /// Empties and removes namespaces that are being deleted. Returns whether that changed an object.
+    /// Empties and removes namespaces that are being deleted. Returns whether that changed an
+    /// object.
     pub fn finish_namespaces(&self) -> bool {
         self.with(|state| state.finish_namespaces())
     }

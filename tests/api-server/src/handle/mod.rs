@@ -51,7 +51,8 @@ impl ApiServer {
         server
     }
 
-    /// Returns a client, which faults and records know by its name. Must be called in a tokio runtime.
+    /// Returns a client, which faults and records know by its name. Must be called in a tokio
+    /// runtime.
     pub fn client(&self, name: &str) -> Client {
         let client = Arc::new(ClientInfo {
             name: name.to_owned(),

@@ -8,7 +8,8 @@ use super::ApiServer;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl ApiServer {
-    /// Waits until the clients have been idle for this long, every request is answered, and no watch has anything to show.
+    /// Waits until the clients have been idle for this long, every request is answered, and no
+    /// watch has anything to show.
     pub async fn settled(&self, quiet: Duration) {
         loop {
             let before = self.shared().lock().activity;

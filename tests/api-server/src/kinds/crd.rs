@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::{Kind, Scale, Source};
 use crate::schema::Schema;
 
-/// Returns the kind that a CRD defines, in its stored version, which is the only one served here. `None` if the CRD is incomplete.
+/// Returns the kind that a CRD defines, in its stored version, which is the only one served here.
+/// `None` if the CRD is incomplete.
 pub(crate) fn kind(crd: &Value) -> Option<Kind> {
     let (spec, names) = (&crd["spec"], &crd["spec"]["names"]);
     let versions = spec["versions"].as_array()?;

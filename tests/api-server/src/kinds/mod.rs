@@ -1,4 +1,5 @@
-//! The kinds that the server serves: those of Kubernetes that Wasser uses, and those of existing CRDs.
+//! The kinds that the server serves: those of Kubernetes that Wasser uses, and those of existing
+//! CRDs.
 
 mod builtin;
 pub(crate) mod crd;
@@ -47,7 +48,8 @@ pub(crate) struct Scale {
 /// The definition of the objects of a kind.
 #[derive(Debug, Clone)]
 pub(crate) enum Source {
-    /// A type of Kubernetes: objects go through it, so that unknown fields are dropped and wrong types refused.
+    /// A type of Kubernetes: objects go through it, so that unknown fields are dropped and wrong
+    /// types refused.
     BuiltIn(fn(Value) -> Result<Value, String>),
     /// The schema of a CRD.
     Custom(Arc<Schema>),

@@ -1,8 +1,9 @@
 //! Schemas of CRDs: pruning, defaults and validation.
 //!
-//! A subset: types, `properties`, `additionalProperties`, `items`, `required`, `enum`, `pattern`, lengths and bounds, `nullable`,
-//! `x-kubernetes-int-or-string` and `x-kubernetes-preserve-unknown-fields`. Validation rules in CEL, `oneOf`, `anyOf`,
-//! `allOf` and formats are ignored.
+//! A subset: types, `properties`, `additionalProperties`, `items`, `required`, `enum`, `pattern`,
+//! lengths and bounds, `nullable`, `x-kubernetes-int-or-string` and
+//! `x-kubernetes-preserve-unknown-fields`. Validation rules in CEL, `oneOf`, `anyOf`, `allOf` and
+//! formats are ignored.
 
 mod fill;
 mod prune;

@@ -124,7 +124,8 @@ impl Request {
         written
     }
 
-    /// Whether the statuses say how the reconcile ended: not those of a runtime that goes away, nor of one that was not looked at.
+    /// Whether the statuses say how the reconcile ended: not those of a runtime that goes away, nor
+    /// of one that was not looked at.
     fn is_shown(&self, error: Option<&EngineError>) -> bool {
         self.runtime.metadata.deletion_timestamp.is_none() && (self.attended || error.is_some())
     }
@@ -149,7 +150,8 @@ impl Request {
         }
     }
 
-    /// Writes the statuses, or puts that off where they only show a little more progress than before.
+    /// Writes the statuses, or puts that off where they only show a little more progress than
+    /// before.
     async fn write_shown(&mut self, error: Option<&EngineError>) -> Result<(), EngineError> {
         let only_progress = error.is_none() && !self.is_set_up() && !self.shows_other_troubles();
         match self.shared.status_throttle.wait(&self.uid).filter(|_| only_progress) {
@@ -183,7 +185,8 @@ impl Request {
         }
     }
 
-    /// Publishes a failure on the runtime, and on the Dataset if it is its own. The same one again is neither published nor a warning in the log.
+    /// Publishes a failure on the runtime, and on the Dataset if it is its own. The same one again
+    /// is neither published nor a warning in the log.
     async fn publish_failure(&self, reason: &str, text: &str, is_own: bool) {
         let (runtime, kind) = (self.identity.display(), &self.identity.kind);
         if self.shared.events.publish(self.reference(), EventType::Warning, reason, text).await {
@@ -199,7 +202,8 @@ impl Request {
         }
     }
 
-    /// Publishes what was done, and what the statuses show that was not so before, if they were written.
+    /// Publishes what was done, and what the statuses show that was not so before, if they were
+    /// written.
     async fn publish_changes(&mut self, written: bool) {
         let mut all = std::mem::take(&mut self.changes);
         let Some(dataset) = self.dataset.clone() else { return };

@@ -141,7 +141,8 @@ impl Request {
         self.troubles.iter().find(|trouble| trouble.role == role)
     }
 
-    /// Whether a role that has no ready pod may still be without one: for a moment, if nothing else is known.
+    /// Whether a role that has no ready pod may still be without one: for a moment, if nothing else
+    /// is known.
     pub(crate) fn may_be_idle(&mut self, state: &RoleState) -> bool {
         let age = self.shared.unready.age(&self.uid, &idle_key(state), Instant::now());
         let rest = IDLE.saturating_sub(age);

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::shared::tasks::backoff;
 
-/// The pause between two reads of what somebody may write, while the cache does not show that anybody does.
+/// The pause between two reads of what somebody may write, while the cache does not show that
+/// anybody does.
 const WRITABLE: Duration = Duration::from_secs(120);
 /// The pause between two reads of what nobody may write through the Dataset.
 const READ_ONLY: Duration = Duration::from_secs(1800);
@@ -44,7 +45,8 @@ pub struct Look {
 }
 
 impl Look {
-    /// The pause from the start of the last read to the next one. None: not before something changes.
+    /// The pause from the start of the last read to the next one. None: not before something
+    /// changes.
     pub fn pause(&self) -> Option<Duration> {
         match self.last {
             Last::NotSupported => None,

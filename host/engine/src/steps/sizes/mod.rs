@@ -1,8 +1,9 @@
-//! SyncMetadata: the size of a Dataset and the number of its files. To read them is a conversation with the cache system that may outlive a
-//! reconcile, and so it runs as a task.
+//! SyncMetadata: the size of a Dataset and the number of its files. To read them is a conversation
+//! with the cache system that may outlive a reconcile, and so it runs as a task.
 //!
-//! Nobody is asked while no pod is ready. `[Calculating]` is shown while the first read runs or is about to be tried again, and never for a later
-//! read: what was known stays until there is something newer.
+//! Nobody is asked while no pod is ready. `[Calculating]` is shown while the first read runs or is
+//! about to be tried again, and never for a later read: what was known stays until there is
+//! something newer.
 
 mod due;
 
@@ -76,7 +77,8 @@ impl Request {
         }
     }
 
-    /// Since when the youngest pod of the runtime that is ready is so; none while no pod is. A runtime without pods has always somebody to ask.
+    /// Since when the youngest pod of the runtime that is ready is so; none while no pod is. A
+    /// runtime without pods has always somebody to ask.
     pub(crate) fn ready_since(&self) -> Option<i64> {
         if self.roles.is_empty() {
             return Some(0);

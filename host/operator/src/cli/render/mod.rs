@@ -1,6 +1,8 @@
-//! `wasser render`: the objects that would be installed for a manifest, as the host would apply them, offline.
+//! `wasser render`: the objects that would be installed for a manifest, as the host would apply
+//! them, offline.
 //!
-//! The plugin is asked as a reconcile asks it; what it would reach in the cluster is stood in for by [`offline::Offline`].
+//! The plugin is asked as a reconcile asks it; what it would reach in the cluster is stood in for
+//! by [`offline::Offline`].
 
 mod offline;
 
@@ -23,7 +25,8 @@ const UID: &str = "00000000-0000-0000-0000-000000000000";
 /// What to render, and with which plugin.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// YAML with a Dataset and its runtime; Secrets and ConfigMaps that they refer to may be there as well.
+    /// YAML with a Dataset and its runtime; Secrets and ConfigMaps that they refer to may be there
+    /// as well.
     manifest: PathBuf,
     /// The plugin: a component, or the ConfigMap that registers it.
     #[arg(long, value_name = "FILE")]

@@ -1,4 +1,5 @@
-//! The cluster of a command that has none: objects come from the manifest, ports are examples, and there are no pods.
+//! The cluster of a command that has none: objects come from the manifest, ports are examples, and
+//! there are no pods.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
