@@ -39,7 +39,7 @@ impl Chart {
     /// Reads a gzipped tar archive with one directory that contains `Chart.yaml`.
     ///
     /// # Errors
-    /// If it is no such archive, or its `Chart.yaml` names no chart or no version.
+    /// If it is not such an archive, or its `Chart.yaml` names no chart or no version.
     pub fn from_tgz(archive: Bytes) -> Result<Arc<Self>, ChartError> {
         let metadata = metadata(&archive).map_err(|message| ChartError { message })?;
         let digest = Sha256::digest(&archive).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -77,7 +77,7 @@ impl Chart {
 fn metadata(archive: &[u8]) -> Result<Metadata, String> {
     let unpacked = BufReader::new(MultiGzDecoder::new(archive).take(MAX_UNPACKED));
     let mut files = tar::Archive::new(unpacked);
-    let no_archive = |error: std::io::Error| format!("it is no gzipped tar archive, or too large unpacked: {error}");
+    let no_archive = |error: std::io::Error| format!("it is not a gzipped tar archive, or is too large when unpacked: {error}");
     for file in files.entries().map_err(no_archive)? {
         let file = file.map_err(no_archive)?;
         if !file.path().is_ok_and(|path| is_chart_yaml(&path)) {

@@ -30,7 +30,7 @@ pub struct TemplateError {
 /// Why a chart was not rendered.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RenderError {
-    /// The archive is no chart.
+    /// The archive is not a chart.
     #[error(transparent)]
     Chart(#[from] ChartError),
     /// Helm refuses the chart or the values.

@@ -1,7 +1,7 @@
 //! The chart that installs Wasser, with the registration of a built-in plugin in it, as a release
 //! has them.
 //!
-//! `UPDATE=1` writes what is expected anew; with `HELM=/path/to/helm` it is compared with what the
+//! `UPDATE=1` rewrites what is expected; with `HELM=/path/to/helm` it is compared with what the
 //! real `helm` makes of the chart.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 

@@ -1,7 +1,7 @@
 //! Every chart of the corpus renders as `helm template` renders it, byte for byte; so do the
 //! project's own charts.
 //!
-//! What is expected was written by the real `helm`. To check that, or to write it anew:
+//! What is expected was written by the real `helm`. To check that, or to rewrite it:
 //! `HELM=/path/to/helm [UPDATE=1] cargo test`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 

@@ -48,7 +48,7 @@ pub struct Context {
     pub renderer: Arc<Renderer>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// What the probes are told.
+    /// What the probes report.
     pub health: Arc<Health>,
     /// The configuration.
     pub settings: Settings,
@@ -59,7 +59,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// Waits until this process may write. False if it is told to stop before.
+    /// Waits until this process may write. False if it is stopped before.
     pub async fn wait_until_leading(&self, stop: &CancellationToken) -> bool {
         let mut leader = self.leader.clone();
         tokio::select! {

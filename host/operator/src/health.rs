@@ -94,7 +94,7 @@ pub struct Addresses {
     pub health: Option<SocketAddr>,
 }
 
-/// Serves until told to stop. The sockets are open when this returns.
+/// Serves until stopped. The sockets are open when this returns.
 pub async fn serve(addresses: Addresses, health: Arc<Health>, metrics: Arc<Metrics>, stop: CancellationToken) -> std::io::Result<()> {
     let probes = probes(health);
     let numbers = Router::new().route("/metrics", get(scrape)).with_state(metrics);

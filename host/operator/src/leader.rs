@@ -50,7 +50,7 @@ impl Candidate {
     }
 }
 
-/// Takes part in the election until told to stop, and then gives the lease back. `leading` says
+/// Takes part in the election until stopped, and then gives the lease back. `leading` says
 /// whether this replica leads; once it no longer does, `lost` is cancelled and there is no way back
 /// but a new start: what was read as a leader may be out of date.
 pub async fn run(config: Config, candidate: Candidate, leading: watch::Sender<bool>, stop: CancellationToken, lost: CancellationToken) {

@@ -2,7 +2,7 @@
 //! end.
 //!
 //! The authority lives long, and its key is kept, so that a new certificate is trusted before
-//! anybody is told of it. When the authority itself is renewed, the old one stays trusted until its
+//! anybody hears of it. When the authority itself is renewed, the old one stays trusted until its
 //! end.
 
 use jiff::Timestamp;
@@ -113,7 +113,7 @@ pub fn renewed(existing: Option<&Certificates>, names: &[String], now: Timestamp
     }))
 }
 
-/// Whether the key is one, and there is a certificate beside it.
+/// Whether the key is one, and there is a certificate with it.
 fn is_pair(existing: &Certificates) -> bool {
     KeyPair::from_pem(&existing.key).is_ok() && existing.certificate.contains("BEGIN CERTIFICATE")
 }

@@ -246,13 +246,13 @@ mod tests {
         .unwrap();
         let affinity = json!({"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}});
         let runtime = json!({"spec": {"fuse": {"nodeSelector": {"disk": "ssd"}}}, "status": {"cacheAffinity": affinity}});
-        let told = describe("view", &dataset, Some(&runtime));
+        let described = describe("view", &dataset, Some(&runtime));
         assert_eq!(
-            (told.name.as_str(), told.common_label.as_str()),
+            (described.name.as_str(), described.common_label.as_str()),
             ("view", "fluid.io/s-default-demo")
         );
-        assert_eq!(told.fuse_node_selector["disk"], "ssd");
-        assert_eq!(told.cache_affinity, affinity);
+        assert_eq!(described.fuse_node_selector["disk"], "ssd");
+        assert_eq!(described.cache_affinity, affinity);
         let without = describe("demo", &dataset, None);
         assert!(without.fuse_node_selector.is_empty() && without.cache_affinity.is_null());
     }

@@ -42,7 +42,7 @@ pub enum KeeperError {
     #[error("writing the {0} failed {ATTEMPTS} times, because somebody else had changed it; is it written by another program?")]
     Contended(String),
     /// They are not what they should be.
-    #[error("the certificate in the Secret {0} is of no use: {1}; delete the Secret, and it is made anew")]
+    #[error("the certificate in the Secret {0} cannot be used: {1}; delete the Secret, and it is made again")]
     Unusable(String, String),
     /// There is nothing to put the authorities into.
     #[error("there is no MutatingWebhookConfiguration {0}; install it, or name another with --configuration")]

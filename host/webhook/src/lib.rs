@@ -2,7 +2,7 @@
 //!
 //! Pods labelled `fuse.serverful.fluid.io/inject=true` are steered to nodes with cache, and see
 //! mounts that are recovered; those labelled `serverless.fluid.io/inject=true` get a fuse client
-//! beside their containers. What is added is said by functions from objects to objects
+//! next to their containers. What is added is said by functions from objects to objects
 //! ([`serverful`], [`serverless`]); around them are the answers to the API server ([`review`]),
 //! what they need to know of the cluster ([`datasets`]), and the server with its certificates.
 

@@ -22,7 +22,7 @@ enum Verdict {
     Refused(String),
 }
 
-/// Answers a review; none if it is no review.
+/// Answers a review; `None` if it is not a review.
 ///
 /// Without what is added, pods run, if slower, and the node plugin mounts for them. So hardly a pod
 /// is refused: if the cluster cannot be asked, it starts as it is written, and whoever creates it

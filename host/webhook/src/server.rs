@@ -22,7 +22,7 @@ use crate::{review, tls};
 
 /// Where the API server asks: the same place as in Fluid.
 pub const PATH: &str = "/mutate-fluid-io-v1alpha1-schedulepod";
-/// The largest body of a request: a pod as the API server takes it, with its former state beside
+/// The largest body of a request: a pod as the API server takes it, with its former state
 /// it, fits by far.
 const BODY: usize = 8 << 20;
 /// How often certificates and trust are looked after: a chart that was installed again takes the
@@ -53,7 +53,7 @@ impl Server {
         }
     }
 
-    /// Serves until told to stop, with certificates that `keeper` keeps. It is ready once the API
+    /// Serves until stopped, with certificates that `keeper` keeps. It is ready once the API
     /// server trusts them.
     ///
     /// # Errors

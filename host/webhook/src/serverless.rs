@@ -1,4 +1,4 @@
-//! Pods that mount their datasets by themselves, by a fuse client beside their containers: for
+//! Pods that mount their datasets by themselves, by a fuse client next to their containers: for
 //! nodes where no node plugin runs.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,8 +53,8 @@ pub fn mutate(pod: &mut Value, sidecars: &BTreeMap<String, Sidecar>, unique: &st
     let original = pod.clone();
     let mut containers = Names::of(&original, &["/spec/initContainers", "/spec/containers"]);
     let mut names = Names::of(&original, &["/spec/volumes"]);
-    let (mut first, mut beside, mut added) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut sources, mut told) = (BTreeMap::new(), Vec::new());
+    let (mut first, mut others, mut added) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut sources, mut described) = (BTreeMap::new(), Vec::new());
     for (_, claim, sidecar) in &volumes {
         if sources.contains_key(claim) {
             continue;
@@ -67,18 +67,18 @@ pub fn mutate(pod: &mut Value, sidecars: &BTreeMap<String, Sidecar>, unique: &st
         let directory = format!("{unique}-{number}");
         let made = make(sidecar, &original, wishes, &name, &directory, &mut containers, &mut names)?;
         first.extend(made.before);
-        if wishes.native { &mut first } else { &mut beside }.push(made.client);
+        if wishes.native { &mut first } else { &mut others }.push(made.client);
         added.extend(made.volumes);
         sources.insert(claim.clone(), made.source);
-        told.push((name, *sidecar));
+        described.push((name, *sidecar));
     }
     for (volume, claim, _) in &volumes {
         if let Some(source) = sources.get(claim) {
             redirect(pod, volume, source);
         }
     }
-    mark(pod, &original, &told, !beside.is_empty());
-    for (key, items) in [("initContainers", first), ("containers", beside)] {
+    mark(pod, &original, &described, !others.is_empty());
+    for (key, items) in [("initContainers", first), ("containers", others)] {
         if !items.is_empty()
             && let Some(list) = pod::list(pod, &["spec"], key)
         {
@@ -88,7 +88,7 @@ pub fn mutate(pod: &mut Value, sidecars: &BTreeMap<String, Sidecar>, unique: &st
     if let Some(list) = pod::list(pod, &["spec"], "volumes") {
         list.extend(added);
     }
-    let secrets = told
+    let secrets = described
         .iter()
         .flat_map(|(_, sidecar)| pod::items(&sidecar.template, "/spec/imagePullSecrets"));
     for secret in secrets {
@@ -146,9 +146,9 @@ fn redirect(pod: &mut Value, name: &str, source: &str) {
 }
 
 /// Says on the pod what it has got.
-fn mark(pod: &mut Value, original: &Value, told: &[(String, &Sidecar)], shifted: bool) {
+fn mark(pod: &mut Value, original: &Value, described: &[(String, &Sidecar)], shifted: bool) {
     if let Some(marks) = pod::object(pod, &["metadata", "labels"]) {
-        for (container, sidecar) in told {
+        for (container, sidecar) in described {
             marks.insert(format!("{DATASET_NAME}/{container}"), json!(sidecar.dataset));
             marks.insert(format!("{DATASET_NAMESPACE}/{container}"), json!(sidecar.namespace));
         }
@@ -156,7 +156,7 @@ fn mark(pod: &mut Value, original: &Value, told: &[(String, &Sidecar)], shifted:
         marks.insert(labels::MANAGED_BY.to_owned(), json!(labels::MANAGED_BY_VALUE));
     }
     if let Some(annotations) = pod::object(pod, &["metadata", "annotations"]) {
-        let names: BTreeSet<&str> = told.iter().map(|(_, sidecar)| sidecar.dataset.as_str()).collect();
+        let names: BTreeSet<&str> = described.iter().map(|(_, sidecar)| sidecar.dataset.as_str()).collect();
         annotations.insert(IN_USE.to_owned(), json!(names.into_iter().collect::<Vec<_>>().join(",")));
         // The first container is no longer the user's.
         if let (true, Some(container)) = (shifted, original.pointer("/spec/containers/0/name")) {

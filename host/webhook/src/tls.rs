@@ -34,7 +34,7 @@ pub fn config(certificate: &str, key: &str) -> Result<Arc<ServerConfig>, String>
     Ok(Arc::new(config))
 }
 
-/// Connections that have a key. Agreeing on one happens beside, so that a client that is slow holds
+/// Connections that have a key. They agree on one outside of the loop, so that a client that is slow holds
 /// up nobody.
 pub struct Encrypted {
     connections: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,

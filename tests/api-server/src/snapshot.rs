@@ -160,8 +160,8 @@ mod tests {
             |objects: &[(&str, Value)]| Snapshot(objects.iter().map(|(name, object)| ((*name).to_owned(), object.clone())).collect());
         let one = snapshot(&[("A a", json!({"x": [1, {"y": 2}]})), ("B b", json!({}))]);
         let other = snapshot(&[("A a", json!({"x": [1, {"y": 3}], "z": 1})), ("C c", json!({}))]);
-        let told: Vec<String> = one.differences(&other).iter().map(ToString::to_string).collect();
-        assert_eq!(told, ["- B b", "~ A a\n    .x[1].y: 2 → 3\n    .z: null → 1", "+ C c"]);
+        let listed: Vec<String> = one.differences(&other).iter().map(ToString::to_string).collect();
+        assert_eq!(listed, ["- B b", "~ A a\n    .x[1].y: 2 → 3\n    .z: null → 1", "+ C c"]);
         assert!(one.differences(&one).is_empty());
     }
 }

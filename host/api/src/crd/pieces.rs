@@ -43,7 +43,7 @@ fn cut(schema: &mut Map<String, Value>) {
             let Value::Object(property) = property else { continue };
             cut(property);
             if name == "port" {
-                // Of a probe: a number or a name, and the only one of its kind in a pod that is no quantity.
+                // Of a probe: a number or a name, and the only one of its kind in a pod that is not a quantity.
                 property.remove("pattern");
             }
             if REFERENCES.contains(&name.as_str()) {
@@ -74,7 +74,7 @@ fn take_the_variant_that_is_not_null(schema: &mut Map<String, Value>) {
 
 fn adjust(properties: &mut Map<String, Value>) {
     for newer in NEWER {
-        if properties.contains_key(newer.beside) {
+        if properties.contains_key(newer.next_to) {
             properties.remove(newer.field);
         }
     }
@@ -116,24 +116,24 @@ const REFERENCES: &[&str] = &[
 struct Newer {
     field: &'static str,
     /// A field by which the object that has it is known.
-    beside: &'static str,
+    next_to: &'static str,
 }
 
 const NEWER: &[Newer] = &[
     Newer {
         field: "request",
-        beside: "name",
+        next_to: "name",
     },
     Newer {
         field: "recursiveReadOnly",
-        beside: "mountPath",
+        next_to: "mountPath",
     },
     Newer {
         field: "image",
-        beside: "emptyDir",
+        next_to: "emptyDir",
     },
     Newer {
         field: "stopSignal",
-        beside: "preStop",
+        next_to: "preStop",
     },
 ];

@@ -16,7 +16,7 @@ pub struct Reference {
     pub directory: String,
 }
 
-/// Why mounts are no reference although they look like one.
+/// Why mounts are not a reference although they look like one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidReference {
     /// There are other mounts.

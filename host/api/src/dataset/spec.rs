@@ -67,7 +67,7 @@ pub struct DatasetSpec {
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mounts: Vec<Mount>,
-    /// Who owns the files, for cache systems that can be told.
+    /// Who owns the files, for cache systems that can be configured so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<User>,
     /// Nodes that may hold the cache.

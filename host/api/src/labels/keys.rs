@@ -30,7 +30,7 @@ pub const CREATED_BY: &str = "CreatedBy";
 /// Value of [`CREATED_BY`].
 pub const CREATED_BY_VALUE: &str = "fluid";
 
-/// On fuse pods and the claim: counts the changes of the fuse image, so that old clients can be told from new ones.
+/// On fuse pods and the claim: counts the changes of the fuse image, which tells old clients from new ones.
 pub const FUSE_GENERATION: &str = "fuse.runtime.fluid.io/generation";
 /// Annotation on a Dataset: the capacity that volume and claim show.
 pub const PVC_STORAGE: &str = "pvc.fluid.io/resources.requests.storage";

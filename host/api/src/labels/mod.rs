@@ -2,7 +2,7 @@
 //!
 //! A key made from a Dataset is the prefix and `<namespace>-<name>`; where that would reach 63 characters, the prefix and the
 //! Dataset's UID. Since a namespace and a name may both contain hyphens, Dataset `c` in `a-b` and Dataset `b-c` in `a` have the same
-//! keys. Fluid's node labels, volumes and webhook have this form, so it is kept; where two datasets must be told apart for certain,
+//! keys. Fluid's node labels, volumes and webhook have this form, so it is kept; where two datasets must be distinguished for certain,
 //! compare namespace and name (or the UID), never a label.
 
 mod keys;

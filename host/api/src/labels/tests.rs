@@ -77,7 +77,7 @@ proptest! {
         prop_assert!(is_total_storage_label(&keys[5]) && !is_total_storage_label(&keys[4]));
         for key in keys {
             let part = key.strip_prefix("fluid.io/").unwrap();
-            prop_assert!(is_label_text(part), "{} is no label name", part);
+            prop_assert!(is_label_text(part), "{} is not a label name", part);
         }
         prop_assert!(is_label_text(&dataset_id(&namespace, &name, UID)));
         prop_assert!(is_label_text(&exclusive_value(&namespace, &name, UID)));

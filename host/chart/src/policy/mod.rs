@@ -81,7 +81,7 @@ impl Policy {
         self.admit_each(&objects, |_| &own)
     }
 
-    /// Whether this object may be installed beside objects of these groups, kinds and names, which
+    /// Whether this object may be installed together with objects of these groups, kinds and names, which
     /// are the runtime's.
     ///
     /// # Errors

@@ -61,7 +61,7 @@ fn walk<'a>(value: &'a Value, path: &str, found: &mut Vec<PodSpec<'a>>) {
                     spec: value,
                 });
             }
-            // What is below may be another one: a list of this name beside a template does not make
+            // What is below may be another one: a list of this name next to a template does not make
             // the template harmless.
             for (key, inner) in fields {
                 let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };

@@ -69,7 +69,7 @@ pub enum Problem {
         given: String,
     },
     /// A binding is to a role of somebody else.
-    #[error("binds {} `{}`, which is no Role of the same chart; render the Role beside it", short(.kind), short(.name))]
+    #[error("binds {} `{}`, which is not a Role of the same chart; render the Role with it", short(.kind), short(.name))]
     ForeignRole {
         /// Kind that it refers to.
         kind: String,

@@ -66,7 +66,7 @@ impl Ownership<'_> {
     }
 }
 
-/// Checks that a ConfigMap which the host keeps for a runtime beside its release is the runtime's:
+/// Checks that a ConfigMap which the host keeps for a runtime in addition to its release is the runtime's:
 /// the runtime controls it, or nobody owns it and it has the runtime's labels, as those that Fluid
 /// has made.
 ///

@@ -125,12 +125,12 @@ fn manifests_are_read_with_lists_comments_and_strange_specs() {
          apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: b}\nspec: {replicas: 2}\n---\n\
          apiVersion: example.com/v1\nkind: Odd\nmetadata: {name: c}\nspec: [1]\n",
     );
-    let told: Vec<_> = found
+    let found_in: Vec<_> = found
         .iter()
         .map(|object| (object.key(), object.namespace.as_deref(), object.replicas))
         .collect();
     assert_eq!(
-        told,
+        found_in,
         [
             (("", "Secret", "a"), Some("n"), None),
             (("apps", "StatefulSet", "b"), None, Some(2)),

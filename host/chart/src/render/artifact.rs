@@ -106,7 +106,7 @@ fn open(engine: &Engine, path: &Path) -> Option<Module> {
     #[allow(unsafe_code)]
     let module = unsafe { Module::deserialize_file(engine, path) };
     module
-        .inspect_err(|error| tracing::warn!(path = %path.display(), %error, "a compiled engine cannot be loaded; compiling anew"))
+        .inspect_err(|error| tracing::warn!(path = %path.display(), %error, "a compiled engine cannot be loaded; compiling it again"))
         .ok()
 }
 

@@ -143,7 +143,7 @@ impl Instance {
         begin(&mut self.store, &self.limits);
         let collected = self.collect.call(&mut self.store, ());
         collected
-            .inspect_err(|error| tracing::warn!(%error, "Helm's engine could not collect its garbage; it is started anew"))
+            .inspect_err(|error| tracing::warn!(%error, "Helm's engine could not collect its garbage; it is restarted"))
             .is_ok()
     }
 

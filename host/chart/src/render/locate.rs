@@ -15,7 +15,7 @@ pub fn template_error(chart: &str, message: String) -> TemplateError {
 }
 
 /// Helm lists what is wrong with values in any order. Sorted, the same mistake has the same words
-/// each time, and no status is written anew.
+/// each time, and no status is rewritten.
 fn steady(message: String) -> String {
     if !message.starts_with("values don't meet the specifications of the schema(s)") {
         return message;
@@ -101,10 +101,10 @@ mod tests {
     #[test]
     fn what_is_wrong_with_values_is_always_told_in_the_same_order() {
         let head = "values don't meet the specifications of the schema(s) in the following chart(s):\ndemo:\n";
-        let told = |entries: &str| template_error("demo", format!("{head}{entries}sub:\n- at '/a': x\n")).message;
+        let message = |entries: &str| template_error("demo", format!("{head}{entries}sub:\n- at '/a': x\n")).message;
         let expected = format!("{head}- at '/b': one of\n  - at '/b': y\n- at '/c': x\nsub:\n- at '/a': x\n");
-        assert_eq!(told("- at '/c': x\n- at '/b': one of\n  - at '/b': y\n"), expected);
-        assert_eq!(told("- at '/b': one of\n  - at '/b': y\n- at '/c': x\n"), expected);
+        assert_eq!(message("- at '/c': x\n- at '/b': one of\n  - at '/b': y\n"), expected);
+        assert_eq!(message("- at '/b': one of\n  - at '/b': y\n- at '/c': x\n"), expected);
         assert_eq!(template_error("demo", "- b\n- a\n".to_owned()).message, "- b\n- a\n");
     }
 

@@ -203,5 +203,5 @@ impl Drop for Active {
     }
 }
 
-/// How long an instance stays without work, unless told otherwise.
+/// How long an instance stays without work, unless configured otherwise.
 pub const KEPT_FOR: Duration = Duration::from_secs(20);

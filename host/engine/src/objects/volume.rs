@@ -157,7 +157,7 @@ impl VolumeInput<'_> {
     }
 
     /// Whether the volume has to say itself that it is read-only: of its access modes, a node is
-    /// told the first one.
+    /// given the first one.
     fn must_say_read_only(&self) -> bool {
         self.read_only && self.access_modes.first().map(String::as_str) != Some(DEFAULT_ACCESS_MODE)
     }

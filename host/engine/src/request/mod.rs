@@ -62,7 +62,7 @@ pub struct Request {
     pub dataset: Option<Arc<Dataset>>,
     /// The workloads of the roles that the runtime has.
     pub roles: Vec<RoleState>,
-    /// What the plugin is told.
+    /// What the plugin gets to know.
     pub context: Context,
     /// The status of the runtime as it shall be.
     pub runtime_status: RuntimeStatus,

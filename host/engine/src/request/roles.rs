@@ -152,7 +152,7 @@ impl RoleState {
         self.role.needed_for_bound && !self.serves()
     }
 
-    /// What the plugin is told.
+    /// What the plugin gets to know.
     pub fn status(&self) -> RoleStatus {
         RoleStatus {
             name: self.role.name.clone(),

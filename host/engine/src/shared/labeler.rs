@@ -24,7 +24,7 @@ use wasser_api::labels;
 
 /// How long wishes are gathered before the nodes are patched.
 const GATHER: Duration = Duration::from_millis(100);
-/// The least time between two rounds while datasets come up. A patch of a node is told to everybody
+/// The least time between two rounds while datasets come up. Everybody who watches nodes gets a patch of one
 /// who watches nodes, so many datasets that come up together should cost few of them.
 const PERIOD: Duration = Duration::from_secs(2);
 /// The same while a runtime waits for its labels to go.
@@ -138,7 +138,7 @@ impl Labeler {
         !self.excluded.is_empty() && self.excluded.iter().all(|(key, value)| labels.get(key) == Some(value))
     }
 
-    /// Patches nodes until told to stop.
+    /// Patches nodes until stopped.
     pub async fn run(&self, stop: CancellationToken) {
         let mut last: Option<Instant> = None;
         loop {

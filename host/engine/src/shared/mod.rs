@@ -1,7 +1,7 @@
 //! What all reconciles of all runtimes share.
 //!
 //! Everything here is in memory and can be lost at any time: after a restart it is read again or
-//! found out anew from the cluster. What is kept for a runtime has the runtime's UID as its key,
+//! found out again from the cluster. What is kept for a runtime has the runtime's UID as its key,
 //! and [`Shared::forget`] removes all of it.
 
 pub mod claim_users;

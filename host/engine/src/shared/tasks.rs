@@ -40,7 +40,7 @@ struct Entry<T> {
 pub struct Tasks<T> {
     entries: Arc<Mutex<HashMap<String, Entry<T>>>>,
     /// How many run at a time, by the kind of the runtimes: each holds a connection to a pod, and
-    /// one system that hangs is no matter of another.
+    /// a hung system must not affect the others.
     limits: Mutex<HashMap<String, Arc<TwoSpeedLimit>>>,
 }
 
@@ -74,7 +74,7 @@ impl<T: Clone + Send + 'static> Tasks<T> {
         entries.get(uid).and_then(|entry| entry.took)
     }
 
-    /// How often in a row the task has failed, as told by [`Tasks::failed`].
+    /// How often in a row the task has failed, as counted by [`Tasks::failed`].
     pub fn failures(&self, uid: &str) -> u32 {
         let entries = self.entries.lock();
         entries.get(uid).map_or(0, |entry| entry.failures)

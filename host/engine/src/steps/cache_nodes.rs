@@ -3,7 +3,7 @@
 //! A cache on a node outlives the pod that filled it: a worker that was scaled in, a client that
 //! nobody needs any more. Such a node keeps a label until the runtime is deleted. Clients are then
 //! brought back to where no pod of the runtime is left, so that the plugin can empty the cache
-//! there; where that fails, the user is told what is left.
+//! there; where that fails, the user learns what is left.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

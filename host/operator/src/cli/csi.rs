@@ -47,7 +47,7 @@ pub struct Args {
     /// How volumes are published that do not say: bindMount or symlink.
     #[arg(long, env = "NODEPUBLISH_METHOD", default_value = "bindMount", value_parser = ["bindMount", "symlink"])]
     publish_method: String,
-    /// Whether mounts whose fuse pod was replaced are mounted anew, in running containers too.
+    /// Whether mounts whose fuse pod was replaced are mounted again, in running containers too.
     #[arg(long, env = "WASSER_CSI_RECOVERY", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true")]
     recovery: bool,
     /// How long publish waits for the fuse pod's mount.

@@ -61,7 +61,7 @@ pub fn run(cli: Cli, started: Instant) -> Result<ExitCode> {
     }
 }
 
-/// Prints a command's result. A reader that has seen enough, as `head` has, is no failure.
+/// Prints a command's result. A reader that has seen enough, as `head` has, is not a failure.
 fn print(text: &str) -> Result<()> {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),

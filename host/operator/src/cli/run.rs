@@ -23,7 +23,7 @@ use crate::{client, controllers};
 
 /// Most of the time is spent waiting for the API server; every thread costs memory.
 const THREADS: usize = 2;
-/// How long reconciles that are under way may take when the process is told to stop: less than a
+/// How long reconciles that are under way may take when the process is asked to stop: less than a
 /// pod's grace period of 30 s.
 const DRAIN: Duration = Duration::from_secs(20);
 /// How long giving back the lease may take.
@@ -91,7 +91,7 @@ impl Args {
     }
 }
 
-/// Runs until told to stop by a signal, or until another replica leads.
+/// Runs until stopped by a signal, or until another replica leads.
 pub fn run(args: Args, started: Instant) -> Result<ExitCode> {
     args.logs.start()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -21,7 +21,7 @@ use wasser_engine::{EngineError, FIELD_MANAGER, Shared, apply_dataset_status, na
 use super::dataset_writes::{STALE, event, patch_metadata};
 use super::{deletion, unserved};
 
-/// How long a Dataset may be without a runtime before its user is told: most are applied together.
+/// How long a Dataset may be without a runtime before its user learns of it: most are applied together.
 const ALONE: Duration = Duration::from_secs(5);
 
 /// What is known of the surroundings of a Dataset.
@@ -121,7 +121,7 @@ async fn wait_for_runtime(dataset: &Dataset, shared: &Arc<Shared>, status: Datas
 }
 
 /// Tells the user why nothing happens: an event, and a condition. A change of the Dataset starts
-/// anew.
+/// again.
 async fn refuse(dataset: &Dataset, shared: &Arc<Shared>, mut status: DatasetStatus, message: &str) -> Result<Action, EngineError> {
     event(shared, dataset, reasons::ERROR_CREATE_DATASET, message).await;
     let was_unset = status.phase == DatasetPhase::Unset;

@@ -20,7 +20,7 @@ use super::dataset_writes::{STALE, event, patch_metadata};
 
 /// How soon a blocked deletion looks again.
 const BLOCKED: Duration = Duration::from_secs(10);
-/// After this time, the user is told what a deletion is waiting for.
+/// After this time, the user learns what a deletion is waiting for.
 const LONG: i64 = 10;
 /// The finalizer of a deletion that leaves dependents alone: `kubectl delete --cascade=orphan`.
 const ORPHAN: &str = "orphan";

@@ -40,7 +40,7 @@ pub struct Kinds {
     change_bus: Arc<ChangeBus>,
     object_watches: ClusterObjectWatches,
     running: BTreeMap<String, Running>,
-    /// Controllers that were told to end, by kind: the next one of a kind waits for the former.
+    /// Controllers that were asked to end, by kind: the next one of a kind waits for the former.
     ending: BTreeMap<String, JoinHandle<()>>,
     stop: CancellationToken,
 }
@@ -114,7 +114,7 @@ impl Kinds {
         }
     }
 
-    /// Waits until all have ended, after they were told to.
+    /// Waits until all have ended, after they were asked to.
     pub async fn ended(self) {
         let running = self.running.into_values().map(|running| running.task);
         for task in running.chain(self.ending.into_values()) {
@@ -250,7 +250,7 @@ impl Controller {
 /// The runtimes that a watch tells about.
 ///
 /// Their ports are taken from then on: after a start, before the first of them is reconciled. A
-/// runtime that is gone is forgotten, however it went, and whoever waits for that is told: its
+/// runtime that is gone is forgotten, however it went, and whoever waits for that is woken: its
 /// Dataset, and other runtimes of its name.
 fn changes<S>(
     stream: S,

@@ -31,7 +31,7 @@ const KINDS: [(&str, &str); 4] = [
 /// How long a Fluid that still runs may take to remove its finalizer itself.
 const GRACE: i64 = 20;
 
-/// Follows the operations of all kinds whose CRD is there, until told to stop.
+/// Follows the operations of all kinds whose CRD is there, until stopped.
 pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
     let api = Api::<PartialObjectMeta<CustomResourceDefinition>>::all(shared.client.clone());
     let crds = watcher(api, watcher::Config::default()).default_backoff();

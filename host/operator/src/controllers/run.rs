@@ -28,7 +28,7 @@ use crate::context::Context;
 /// How long Datasets wait for the first lists of all kinds after a start.
 const FIRST_LISTS: Duration = Duration::from_secs(10);
 
-/// Runs all controllers until told to stop, and then lets the reconciles that are under way finish.
+/// Runs all controllers until stopped, and then lets the reconciles that are under way finish.
 pub async fn run(context: Arc<Context>, stop: CancellationToken) -> anyhow::Result<()> {
     let change_bus = Arc::new(ChangeBus::default());
     let caches = watches::start(&context.client, &change_bus, &stop);
@@ -68,7 +68,7 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
         tokio::select! { () = follow => {}, () = labels.run(labels_stop) => {} }
     });
     let runtimes = Arc::new(RuntimeIndex::default());
-    // Its volume counts as well, for which only runtimes are told.
+    // Its volume counts as well, for which only runtimes are woken.
     let touched = change_bus.subscribe(Audience::Runtimes);
     tasks.spawn(pass_on(shared.clone(), change_bus.clone(), touched, stop.clone()));
     tasks.spawn(run_datasets(

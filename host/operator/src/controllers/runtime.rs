@@ -1,7 +1,7 @@
 //! The runtime controller: one for every kind that a plugin is registered for, all running this.
 //!
 //! `ReconcileInternal` of Fluid's guide, top to bottom. The steps are the engine's; what is decided
-//! here is their order, what the user is told of a failure, and when to look again.
+//! here is their order, what the user learns of a failure, and when to look again.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ pub struct RuntimeController {
     pub failures: Mutex<HashMap<String, u32>>,
 }
 
-/// Brings one runtime to where its spec and its deletion timestamp want it. Failures are told to
+/// Brings one runtime to where its spec and its deletion timestamp want it. Failures are reported to
 /// the user and answered with a pause.
 pub async fn reconcile(runtime: Arc<DynamicObject>, controller: Arc<RuntimeController>) -> Next {
     let uid = runtime.uid().unwrap_or_default();

@@ -21,7 +21,7 @@ use wasser_engine::{Caches, Changed, PodIndex, Readable, Records, Unreadable, he
 /// Namespace and name of a Dataset, which its runtime shares.
 pub type Key = (String, String);
 
-/// Who is told of a change.
+/// Who learns of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
     /// The controllers of runtimes.

@@ -58,7 +58,7 @@ pub fn watch(client: Client) -> impl Stream<Item = watcher::Result<Event<Watched
     watcher(Api::<Watched>::all(client), config).default_backoff().boxed()
 }
 
-/// The CRDs that the watch has told of.
+/// The CRDs that the watch has shown.
 #[derive(Default)]
 pub struct Seen {
     definitions: Definitions,

@@ -52,7 +52,7 @@ pub struct Registrations {
 }
 
 impl Registrations {
-    /// Follows ConfigMaps and CRDs until told to stop. Verdicts are written only while this process
+    /// Follows ConfigMaps and CRDs until stopped. Verdicts are written only while this process
     /// leads; all that it missed until then are written when it begins to.
     pub async fn run(self, stop: CancellationToken) {
         let api = Api::<ConfigMap>::namespaced(self.client.clone(), &self.namespace);
@@ -127,7 +127,7 @@ impl Registrations {
         }
     }
 
-    /// Writes what has to be told, if this process may.
+    /// Writes what has to be reported, if this process may.
     async fn publish(&self, state: &mut State, events: &Events) {
         if !*self.leader.borrow() {
             return;

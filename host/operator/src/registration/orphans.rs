@@ -1,4 +1,4 @@
-//! Runtimes whose plugin was removed: they keep running, and are told that nobody looks after them.
+//! Runtimes whose plugin was removed: they keep running, and get an event that nobody looks after them.
 
 use futures::StreamExt;
 use kube::api::{DynamicObject, ListParams};
@@ -7,7 +7,7 @@ use kube::runtime::events::EventType;
 use kube::{Api, Client, Resource, discovery};
 use wasser_engine::Events;
 
-/// Runtimes that are told; more would flood the events.
+/// Runtimes that get the event; more would flood the events.
 const TOLD: u32 = 500;
 /// Events under way at the same time.
 const AT_ONCE: usize = 8;
@@ -47,14 +47,14 @@ pub async fn tell(client: &Client, events: &Events, kind: &str, reason: Option<&
              {kind} is registered"
         ),
     };
-    let told = futures::stream::iter(runtimes.items).for_each_concurrent(AT_ONCE, |runtime| {
+    let published = futures::stream::iter(runtimes.items).for_each_concurrent(AT_ONCE, |runtime| {
         let about = runtime.object_ref(&resource);
         let message = &message;
         async move {
             events.publish(&about, EventType::Warning, REASON, message).await;
         }
     });
-    told.await;
+    published.await;
 }
 
 /// How the API server serves a kind; none if it does not.

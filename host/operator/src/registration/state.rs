@@ -71,7 +71,7 @@ impl State {
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect();
         let reference = map.object_ref(&());
-        // One of the same name that was deleted and made anew has nothing to do with the former.
+        // One of the same name that was deleted and made again has nothing to do with the former.
         let same = |entry: &Entry| entry.reference.uid == reference.uid;
         let verdict = self.entries.remove(&name(&map)).filter(same).and_then(|entry| entry.verdict);
         self.entries.insert(
@@ -107,8 +107,8 @@ impl State {
         self.orphans.remove(kind);
     }
 
-    /// The kinds whose runtimes have not been told yet that nobody serves them, each with the
-    /// reason if there still is a registration. They count as told.
+    /// The kinds whose runtimes have not got the event yet that nobody serves them, each with the
+    /// reason if there still is a registration. They count as reported.
     pub fn orphans(&mut self) -> BTreeMap<String, Option<String>> {
         let orphans = std::mem::take(&mut self.orphans);
         orphans.into_iter().map(|kind| (kind.clone(), self.obstacle(&kind))).collect()

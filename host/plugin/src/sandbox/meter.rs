@@ -84,13 +84,13 @@ mod tests {
     #[tokio::test]
     async fn waiting_costs_nothing_and_running_does() {
         let meter = Arc::new(Meter::new());
-        let (tell, told) = tokio::sync::oneshot::channel::<()>();
-        let call = tokio::spawn(Metered::new(meter.clone(), told));
+        let (answer, answered) = tokio::sync::oneshot::channel::<()>();
+        let call = tokio::spawn(Metered::new(meter.clone(), answered));
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_millis(30) {
             tokio::task::yield_now().await;
         }
-        tell.send(()).unwrap();
+        answer.send(()).unwrap();
         call.await.unwrap().unwrap();
         assert!(meter.spent.load(Ordering::Relaxed) < 15_000_000);
 

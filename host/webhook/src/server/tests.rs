@@ -21,7 +21,7 @@ fn certificates() -> Certificates {
     renewed(None, &[NAME.to_owned()], Timestamp::now()).unwrap().unwrap()
 }
 
-/// Asks as the API server does, and trusts whom it is told to trust.
+/// Asks as the API server does, and trusts whom it is configured to trust.
 async fn ask(address: SocketAddr, authorities: &str, method: &str, path: &str, body: &str) -> Result<(u16, String), String> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(authorities.as_bytes()) {
