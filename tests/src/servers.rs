@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use xtask::cluster::State;
-use xtask::process::Process;
+use xtask::machine::process::Process;
 
 use crate::{environment, tools};
 

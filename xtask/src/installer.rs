@@ -12,8 +12,8 @@ use anyhow::{Context, Result};
 use crate::cluster::Cluster;
 use crate::cluster::images::Image;
 use crate::guests::{Package, chart};
-use crate::tools::Tool;
-use crate::{machine, paths};
+use crate::machine::tools::Tool;
+use crate::machine::{self, paths};
 
 /// The version, as tag of the image and as `appVersion` of the chart.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

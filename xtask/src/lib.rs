@@ -6,8 +6,4 @@ pub mod cluster;
 pub mod guests;
 pub mod installer;
 pub mod machine;
-pub mod packages;
-pub mod paths;
-pub mod process;
 pub mod services;
-pub mod tools;

@@ -8,9 +8,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use crate::cluster::{Node, State, free_ports, real};
-use crate::packages::{self, Need};
-use crate::process::wait;
-use crate::tools::Tool;
+use crate::machine::debian::{self, Need};
+use crate::machine::process::wait;
+use crate::machine::tools::Tool;
 
 /// How long a server may take to start.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -24,7 +24,7 @@ const SECRET_KEY: &str = "wasser-secret";
 /// The URL of a Redis that the cluster's pods reach: the one that runs, or a new one, which `down` stops.
 pub fn redis(name: &str) -> Result<String> {
     server(name, REDIS, |address, directory| {
-        packages::require(Need::Redis)?;
+        debian::require(Need::Redis)?;
         let (host, port) = (address.ip().to_string(), address.port().to_string());
         let data = directory.display().to_string();
         // The address is of this machine alone. Without a password, and with the protection on, Redis would answer only on loopback.

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use xtask::cluster::{Cluster, Node, Options, images, real};
-use xtask::process::wait;
+use xtask::machine::process::wait;
 
 /// A pod that mounts something where a second one sees it.
 const PODS: &str = r#"

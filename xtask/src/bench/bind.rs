@@ -15,7 +15,7 @@ use super::report::{Report, hundredths, milliseconds, quantile, seconds};
 use super::rig::{Rig, count_lines};
 use super::usage::machine_cpu_seconds;
 use super::{Options, Scale, System};
-use crate::process;
+use crate::machine::process;
 
 /// The Datasets of the benchmark.
 pub const DATASETS: Watched = ("datasets", "/apis/data.fluid.io/v1alpha1/namespaces/bench/datasets");

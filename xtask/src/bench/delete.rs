@@ -14,7 +14,7 @@ use super::report::{Report, hundredths, seconds};
 use super::rig::{Rig, count_lines};
 use super::usage::machine_cpu_seconds;
 use super::{Options, Scale, System};
-use crate::process;
+use crate::machine::process;
 
 /// What must go, beside the runtimes. The Secrets are the records of Helm releases.
 const KINDS: [Watched; 6] = [

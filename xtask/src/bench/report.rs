@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::Options;
-use crate::paths;
+use crate::machine::paths;
 
 /// A figure that must not exceed something.
 #[derive(Debug, Clone, PartialEq, Serialize)]

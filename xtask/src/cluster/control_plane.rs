@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::{Cluster, State, kubeconfig, pki};
-use crate::process::wait;
-use crate::tools::Tool;
+use crate::machine::process::wait;
+use crate::machine::tools::Tool;
 
 /// How long the API server may take to become ready.
 const PATIENCE: Duration = Duration::from_secs(90);

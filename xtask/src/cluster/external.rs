@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 
-use crate::{machine, paths};
+use crate::machine::{self, paths};
 
 /// The file that `KUBECONFIG` names, unless that is of a cluster which was started here.
 pub fn kubeconfig() -> Result<Option<PathBuf>> {

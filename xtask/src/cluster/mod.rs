@@ -24,9 +24,10 @@ pub use control_plane::free_ports;
 use images::Image;
 pub use state::{Service, State};
 
-use crate::process::wait;
-use crate::tools::Tool;
-use crate::{machine, paths, services};
+use crate::machine::process::wait;
+use crate::machine::tools::Tool;
+use crate::machine::{self, paths};
+use crate::services;
 
 /// The name of the cluster that is meant when none is given.
 pub const DEFAULT_NAME: &str = "cluster";

@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use super::Node;
-use crate::paths;
-use crate::process::Process;
+use crate::machine::paths;
+use crate::machine::process::Process;
 
 /// A cluster that was started, or is being started. Written before whatever it describes can outlive an interruption.
 #[derive(Debug, Clone, Serialize, Deserialize)]

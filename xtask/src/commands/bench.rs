@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use xtask::bench::{self, Load, Options, Report, Scale, System};
-use xtask::packages::{self, Need};
+use xtask::machine::debian::{self, Need};
 
 /// What to measure. The result is one JSON object on standard output.
 #[derive(Debug, Subcommand)]
@@ -83,7 +83,7 @@ impl Place {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    packages::prepare(match args {
+    debian::prepare(match args {
         Args::Volume { .. } => &Need::DEMO,
         _ => &[Need::CompilerForGuests],
     });

@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use xtask::cluster::{self, Cluster, DEFAULT_NAME, Node, Options};
+use xtask::guests;
 use xtask::installer::NAMESPACE as SYSTEM;
-use xtask::packages::{self, Need};
-use xtask::process::wait;
-use xtask::{guests, machine, paths};
+use xtask::machine::debian::{self, Need};
+use xtask::machine::process::wait;
+use xtask::machine::{self, paths};
 
 use super::interrupt;
 use super::surroundings::{REDIS, Surroundings};
@@ -52,7 +53,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<()> {
     interrupt::listen()?;
-    packages::prepare(&Need::DEMO);
+    debian::prepare(&Need::DEMO);
     say("building the JuiceFS plugin");
     guests::build(paths::root(), &["juicefs".to_owned()])?;
     interrupt::check()?;

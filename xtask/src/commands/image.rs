@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use xtask::cluster::images;
-use xtask::packages::{self, Need};
-use xtask::{guests, installer, paths};
+use xtask::machine::debian::{self, Need};
+use xtask::machine::paths;
+use xtask::{guests, installer};
 
 use super::{interrupt, program};
 
@@ -43,7 +44,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<()> {
     interrupt::listen()?;
-    packages::prepare(match args.image {
+    debian::prepare(match args.image {
         Which::Wasser => &[Need::CompilerForGuests, Need::Wasser],
         Which::Juicefs => &[Need::CompilerForC, Need::BaseImages],
         Which::Alluxio => &[Need::BaseImages, Need::Maven, Need::Java, Need::Alluxio],

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use xtask::paths;
+use xtask::machine::paths;
 
 use super::interrupt;
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use xtask::cluster::{Cluster, Node, images};
-use xtask::tools::Tool;
-use xtask::{machine, paths};
+use xtask::machine::tools::Tool;
+use xtask::machine::{self, paths};
 
 /// The variable that names a Redis, for clusters that are not this project's own.
 pub const REDIS: &str = "WASSER_REDIS";

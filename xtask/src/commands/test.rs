@@ -10,9 +10,10 @@ use std::process::Command;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 use xtask::cluster::{self, Node};
-use xtask::packages::{self, Need};
-use xtask::tools::Tool;
-use xtask::{guests, machine, paths};
+use xtask::guests;
+use xtask::machine::debian::{self, Need};
+use xtask::machine::tools::Tool;
+use xtask::machine::{self, paths};
 
 use super::interrupt;
 use binaries::Built;
@@ -64,7 +65,7 @@ pub fn run(args: Args) -> Result<()> {
     interrupt::listen()?;
     let report = Report::default();
     if !matches!(args.part, Some(Part::Unit { .. })) {
-        packages::prepare(&Need::ALL);
+        debian::prepare(&Need::ALL);
     }
     let outcome = match args.part {
         None => all(&report, &args.on),

@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use crate::machine;
-use crate::packages::{self, Need};
+use crate::machine::debian::{self, Need};
 
 const TARGET: &str = machine::WASM;
 /// The profile `guest` of the workspace: small code, no unwinding.
@@ -30,7 +30,7 @@ impl Toolchain {
                 build_std: false,
             });
         }
-        packages::require(Need::CompilerForGuests)
+        debian::require(Need::CompilerForGuests)
             .with_context(|| format!("this toolchain cannot compile for {TARGET}; run `rustup target add {TARGET}`, or use Debian's"))?;
         Ok(Self {
             cargo: "/usr/bin/cargo".into(),

@@ -11,7 +11,7 @@ use super::stage::Stage;
 use super::{CLIENT, DATA, Load};
 use crate::bench::processes;
 use crate::bench::report::{Report, milliseconds, quantile, seconds};
-use crate::process::wait;
+use crate::machine::process::wait;
 
 const PATIENCE: Duration = Duration::from_secs(180);
 /// Between two looks at a process.

@@ -11,7 +11,8 @@ use super::{CLIENT, DATA, SLEEP};
 use crate::bench::report::{Report, seconds};
 use crate::bench::{Options, processes, rig};
 use crate::cluster::{Cluster, Node, Options as ClusterOptions, images};
-use crate::{guests, installer, paths};
+use crate::machine::paths;
+use crate::{guests, installer};
 
 const CLUSTER: &str = "cluster-volume";
 

@@ -13,7 +13,7 @@ use super::stage::Stage;
 use super::{DATA, MEBIBYTES};
 use crate::bench::processes;
 use crate::bench::report::{Report, quantile};
-use crate::process::wait;
+use crate::machine::process::wait;
 
 /// Where the client's container has the mount that is made by hand.
 const BY_HAND: &str = "/mnt/by-hand";

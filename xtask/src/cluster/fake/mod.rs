@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::control_plane::{self, Network};
 use super::{Node, Options, State};
-use crate::tools::Tool;
-use crate::{machine, paths};
+use crate::machine::tools::Tool;
+use crate::machine::{self, paths};
 
 /// What kwok does with nodes and pods.
 const STAGES: &str = include_str!("stages.yaml");

@@ -8,9 +8,9 @@ use anyhow::{Context, Result, ensure};
 use super::programs::{libraries as linked_with, with_libraries};
 use super::registered::registered;
 use super::{Image, busybox};
-use crate::packages::{self, Need};
-use crate::paths;
-use crate::tools::Java;
+use crate::machine::debian::{self, Need};
+use crate::machine::paths;
+use crate::machine::tools::Java;
 
 /// The directory of the sources of the image.
 const SOURCES: &str = "tests/cluster/alluxio/image";
@@ -25,7 +25,7 @@ const LOOK_UPS: [&str; 2] = ["/usr/bin/getent", "/usr/bin/id"];
 
 /// Alluxio, under the name that its plugin uses.
 pub fn alluxio() -> Result<Image> {
-    packages::require(Need::Alluxio)?;
+    debian::require(Need::Alluxio)?;
     let java = Java::ensure("alluxio")?;
     let sources = paths::root().join(SOURCES);
     let mut image = busybox()?.named(&format!("docker.io/{}", registered("alluxio", "runtime")?));
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn the_jars_are_of_the_version_that_the_registration_names() {
         let name = super::registered("alluxio", "runtime").unwrap();
-        let pom = std::fs::read_to_string(crate::paths::root().join("tests/cluster/alluxio/pom.xml")).unwrap();
+        let pom = std::fs::read_to_string(crate::machine::paths::root().join("tests/cluster/alluxio/pom.xml")).unwrap();
         let (_, version) = name.rsplit_once(':').unwrap();
         assert!(pom.contains(&format!("<alluxio.version>{version}</alluxio.version>")), "{name}");
     }

@@ -5,12 +5,12 @@ use anyhow::Result;
 use super::programs::with_programs;
 use super::registered::registered;
 use super::{Image, busybox};
-use crate::packages::{self, Need};
-use crate::paths;
+use crate::machine::debian::{self, Need};
+use crate::machine::paths;
 
 /// The image of masters and workers, and that of the clients.
 pub fn jindo() -> Result<Vec<Image>> {
-    packages::require(Need::Jindo)?;
+    debian::require(Need::Jindo)?;
     let scripts = paths::root().join("tests/stand-ins/jindo");
     let image = |name: &str, files: &[(&str, &str)]| -> Result<Image> {
         let image = busybox()?.named(name);

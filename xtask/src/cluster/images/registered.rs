@@ -6,7 +6,7 @@ use std::fs;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use crate::paths;
+use crate::machine::paths;
 
 /// The part of a plugin's registration that is of interest here.
 #[derive(Deserialize)]

@@ -8,8 +8,8 @@ use super::Image;
 use super::programs::with_programs;
 use super::registered::registered;
 use crate::machine;
-use crate::packages::{self, Need};
-use crate::tools::Tool;
+use crate::machine::debian::{self, Need};
+use crate::machine::tools::Tool;
 
 /// What holds the namespaces of a pod.
 pub const PAUSE: &str = "wasser.fluid.io/pause:1";
@@ -45,7 +45,7 @@ done
 
 /// Waits until it is killed, which is all that is wanted of it.
 pub fn pause() -> Result<Image> {
-    packages::require(Need::BaseImages)?;
+    debian::require(Need::BaseImages)?;
     Ok(Image::new(PAUSE)
         .file("/busybox", BUSYBOX_PROGRAM, 0o755)
         .entrypoint(&["/busybox", "sleep", "2147483647"]))
@@ -53,7 +53,7 @@ pub fn pause() -> Result<Image> {
 
 /// busybox under all its names, and bash.
 pub fn busybox() -> Result<Image> {
-    packages::require(Need::BaseImages)?;
+    debian::require(Need::BaseImages)?;
     let list = machine::run(Command::new(BUSYBOX_PROGRAM).arg("--list")).context("asking busybox for what it can do")?;
     let mut image = Image::new(BUSYBOX)
         .file("/bin/busybox", BUSYBOX_PROGRAM, 0o755)

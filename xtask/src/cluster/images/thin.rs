@@ -6,15 +6,15 @@ use serde::Deserialize;
 
 use super::programs::with_programs;
 use super::{Image, busybox};
-use crate::packages::{self, Need};
-use crate::paths;
+use crate::machine::debian::{self, Need};
+use crate::machine::paths;
 
 /// A server for clients that mount by SSH.
 const SSH_SERVER: &str = "wasser.fluid.io/e2e-sshd:1";
 
 /// The images of all profiles, and of the SSH server that their test uses.
 pub fn thin() -> Result<Vec<Image>> {
-    packages::require(Need::Thin)?;
+    debian::require(Need::Thin)?;
     Ok(vec![
         profile("s3fs", &["/usr/bin/s3fs", "/usr/bin/jq"])?,
         profile("sshfs", &["/usr/bin/sshfs", "/usr/bin/ssh", "/usr/bin/jq"])?,

@@ -12,8 +12,8 @@ use anyhow::{Context, Result};
 use super::Image;
 use super::programs::{libraries, with_libraries};
 use crate::guests::Package;
-use crate::packages::{self, Need};
-use crate::{machine, paths};
+use crate::machine::debian::{self, Need};
+use crate::machine::{self, paths};
 
 /// The name without a tag.
 pub const WASSER: &str = "wasser.fluid.io/wasser";
@@ -29,7 +29,7 @@ const USER: &str = "65532:65532";
 
 /// `program` with the plugins, as this tag. The program's symbols for debuggers are left out.
 pub fn wasser(program: &Path, plugins: &[Package], tag: &str) -> Result<Image> {
-    packages::require(Need::Wasser)?;
+    debian::require(Need::Wasser)?;
     let stripped = strip(program)?;
     let mut image = Image::new(&format!("{WASSER}:{tag}"))
         .file("/usr/bin/wasser", &stripped, 0o755)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::super::State;
-use crate::process::{Process, wait};
+use crate::machine::process::{Process, wait};
 
 /// What the process runs.
 const SCRIPT: &str = include_str!("node.sh");

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::wait;
+use crate::machine::process::wait;
 
 /// Where the kernel's cgroups are.
 const MOUNT: &str = "/sys/fs/cgroup";

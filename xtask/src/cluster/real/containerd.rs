@@ -68,7 +68,7 @@ conf_dir = "/wasser/cni"
 /// Waits until it answers.
 pub fn wait(anchor: &Anchor) -> Result<()> {
     let mut last = None;
-    let answers = crate::process::wait(PATIENCE, || match ctr(anchor, &["version"]) {
+    let answers = crate::machine::process::wait(PATIENCE, || match ctr(anchor, &["version"]) {
         Ok(_) => true,
         Err(error) => {
             last = Some(error);

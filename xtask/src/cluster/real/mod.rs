@@ -24,8 +24,8 @@ pub use obstacle::obstacle;
 
 use super::control_plane::{self, Network};
 use super::{Cluster, Node, State, images};
-use crate::packages::{self, Need};
-use crate::tools::Tool;
+use crate::machine::debian::{self, Need};
+use crate::machine::tools::Tool;
 
 /// The node's name.
 pub const NODE: &str = "node1";
@@ -35,9 +35,9 @@ pub fn start(name: &str) -> Result<()> {
     if let Some(why) = obstacle() {
         bail!("a real node cannot be had here: {why}; `--node fake` needs none of that");
     }
-    packages::prepare(&[Need::Node, Need::BaseImages]);
-    packages::require(Need::Node)?;
-    packages::require(Need::BaseImages)?;
+    debian::prepare(&[Need::Node, Need::BaseImages]);
+    debian::require(Need::Node)?;
+    debian::require(Need::BaseImages)?;
     let kubernetes = Tool::Kubernetes.ensure()?;
     let began = Instant::now();
     let mut state = State::new(name, Node::Real)?;

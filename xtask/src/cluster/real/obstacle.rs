@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use super::cgroup;
 use crate::machine;
-use crate::packages::Need;
+use crate::machine::debian::Need;
 
 /// Devices without which neither the kubelet nor a cache's client runs.
 const DEVICES: [(&str, &str); 2] = [

@@ -11,8 +11,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use xtask::cluster::{Cluster, free_ports};
-use xtask::paths;
-use xtask::process::wait;
+use xtask::machine::paths;
+use xtask::machine::process::wait;
 
 use crate::commands::interrupt;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use xtask::cluster::Cluster;
-use xtask::process::wait;
+use xtask::machine::process::wait;
 
 use super::narrator::Narrator;
 use super::{NAME, NAMESPACE, kubectl, path, say};

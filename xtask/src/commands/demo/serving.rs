@@ -3,7 +3,8 @@
 use anyhow::Result;
 use xtask::cluster::{Cluster, images};
 use xtask::installer::RELEASE;
-use xtask::{guests, installer, paths};
+use xtask::machine::paths;
+use xtask::{guests, installer};
 
 use super::operator::Operator;
 use super::{SYSTEM, create, kubectl, path, say};

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
-use xtask::paths;
+use xtask::machine::paths;
 
 use super::report::Report;
 use crate::commands::interrupt::{self, Running};

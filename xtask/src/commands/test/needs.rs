@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use anyhow::Result;
 use xtask::cluster::Cluster;
 use xtask::cluster::images::{self, Image};
-use xtask::packages::{self, Need};
+use xtask::machine::debian::{self, Need};
 
 /// The variable that names an S3 server, with the keys of its administrator.
 const S3: &str = "WASSER_S3";
@@ -29,6 +29,6 @@ pub fn meet(cluster: &Cluster, file: &str) -> Result<Option<Vec<(&'static str, O
         return Ok(Some(Vec::new()));
     }
     // The tests look at what the server has by themselves.
-    packages::require(Need::Http)?;
+    debian::require(Need::Http)?;
     Ok(Some(vec![(S3, cluster.s3()?.into())]))
 }

@@ -12,8 +12,8 @@ use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 
 use super::Recipe;
-use crate::packages::{self, Need};
-use crate::{machine, paths};
+use crate::machine::debian::{self, Need};
+use crate::machine::{self, paths};
 
 /// Lines of a failed build that are shown.
 const SHOWN: usize = 20;
@@ -41,7 +41,7 @@ pub fn ensure(recipe: &Recipe) -> Result<PathBuf> {
         recipe.name
     );
     if recipe.cgo {
-        packages::require(Need::CompilerForC)?;
+        debian::require(Need::CompilerForC)?;
     }
     let unfinished = directory.join("unfinished");
     go_build(recipe, &module, &unfinished).with_context(|| format!("building {} from {}", recipe.name, module.display()))?;
@@ -122,7 +122,7 @@ fn progress(recipe: &Recipe) -> Result<ProgressBar> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tools::Tool;
+    use crate::machine::tools::Tool;
 
     #[test]
     fn the_key_depends_on_the_module_and_on_how_it_is_built() {

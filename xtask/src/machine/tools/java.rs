@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 
-use crate::packages::{self, Need};
-use crate::{machine, paths};
+use crate::machine::debian::{self, Need};
+use crate::machine::{self, paths};
 
 /// What programs are given: all of Java's own interfaces, and what widely used libraries take beside.
 const MODULES: &str = "java.se,jdk.crypto.ec,jdk.management,jdk.net,jdk.security.auth,jdk.unsupported,jdk.zipfs";
@@ -80,7 +80,7 @@ fn key(pom: &Path) -> Result<String> {
 
 /// The jars, from the repository that Maven is set up for.
 fn fetch(pom: &Path, into: &Path) -> Result<()> {
-    packages::require(Need::Maven)?;
+    debian::require(Need::Maven)?;
     eprintln!("fetching the jars that {} names", pom.display());
     let mut maven = Command::new("mvn");
     maven
@@ -95,7 +95,7 @@ fn fetch(pom: &Path, into: &Path) -> Result<()> {
 
 /// The runtime, with the classes that every program loads prepared for a fast start.
 fn link(_: &Path, into: &Path) -> Result<()> {
-    packages::require(Need::Java)?;
+    debian::require(Need::Java)?;
     let mut jlink = Command::new("jlink");
     jlink
         .args(["--add-modules", MODULES])

@@ -1,5 +1,10 @@
 //! The machine under the cluster: what is installed, what is missing, what it cannot do.
 
+pub mod debian;
+pub mod paths;
+pub mod process;
+pub mod tools;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 
