@@ -10,10 +10,10 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::cluster::Cluster;
-use crate::cluster::images::Image;
-use crate::guests::{Package, chart};
 use crate::machine::tools::Tool;
 use crate::machine::{self, paths};
+use crate::packages::guests::{Package, chart};
+use crate::packages::images::Image;
 
 /// The version, as tag of the image and as `appVersion` of the chart.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -3,7 +3,7 @@
 
 pub mod bench;
 pub mod cluster;
-pub mod guests;
 pub mod installer;
 pub mod machine;
+pub mod packages;
 pub mod services;

@@ -8,8 +8,9 @@ use std::fs;
 use std::process::Stdio;
 use std::time::Duration;
 
-use xtask::cluster::{Cluster, Node, Options, images, real};
+use xtask::cluster::{Cluster, Node, Options, real};
 use xtask::machine::process::wait;
+use xtask::packages::images;
 
 /// A pod that mounts something where a second one sees it.
 const PODS: &str = r#"

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::rig::{cargo, directory};
 use super::{Options, Report};
-use crate::guests;
 use crate::machine::paths;
+use crate::packages::guests;
 
 /// Measures what it costs to make an instance of a plugin and to call it.
 pub fn call(options: &Options) -> Result<Report> {

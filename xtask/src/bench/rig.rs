@@ -14,8 +14,8 @@ use super::report::{Report, profile, seconds};
 use super::usage::Usage;
 use super::{Options, Scale, System, objects};
 use crate::cluster::{self, Cluster};
-use crate::guests;
 use crate::machine::{self, paths};
+use crate::packages::guests;
 
 /// The cluster's name.
 const CLUSTER: &str = "cluster-bench";

@@ -4,7 +4,6 @@
 mod control_plane;
 mod external;
 mod fake;
-pub mod images;
 mod kubeconfig;
 mod pki;
 pub mod real;
@@ -20,8 +19,8 @@ use clap::ValueEnum;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
+use crate::packages::images::Image;
 pub use control_plane::free_ports;
-use images::Image;
 pub use state::{Service, State};
 
 use crate::machine::process::wait;

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use xtask::cluster::{self, Cluster, DEFAULT_NAME, Node, Options};
-use xtask::guests;
 use xtask::installer::NAMESPACE as SYSTEM;
 use xtask::machine::debian::{self, Need};
 use xtask::machine::process::wait;
 use xtask::machine::{self, paths};
+use xtask::packages::guests;
 
 use super::interrupt;
 use super::surroundings::{REDIS, Surroundings};

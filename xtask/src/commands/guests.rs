@@ -1,8 +1,8 @@
 //! `cargo xtask guests`
 
 use anyhow::Result;
-use xtask::guests;
 use xtask::machine::paths;
+use xtask::packages::guests;
 
 /// Packages plugins: component, CRD, chart and the ConfigMap that registers them, in target/plugins.
 #[derive(Debug, clap::Args)]

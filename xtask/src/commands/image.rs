@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use xtask::cluster::images;
+use xtask::installer;
 use xtask::machine::debian::{self, Need};
 use xtask::machine::paths;
-use xtask::{guests, installer};
+use xtask::packages::guests;
+use xtask::packages::images;
 
 use super::{interrupt, program};
 

@@ -5,9 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use xtask::cluster::{Cluster, Node, images};
+use xtask::cluster::{Cluster, Node};
 use xtask::machine::tools::Tool;
 use xtask::machine::{self, paths};
+use xtask::packages::images;
 
 /// The variable that names a Redis, for clusters that are not this project's own.
 pub const REDIS: &str = "WASSER_REDIS";

@@ -10,10 +10,10 @@ use std::process::Command;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 use xtask::cluster::{self, Node};
-use xtask::guests;
 use xtask::machine::debian::{self, Need};
 use xtask::machine::tools::Tool;
 use xtask::machine::{self, paths};
+use xtask::packages::guests;
 
 use super::interrupt;
 use binaries::Built;

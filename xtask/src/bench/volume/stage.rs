@@ -10,9 +10,11 @@ use serde_json::json;
 use super::{CLIENT, DATA, SLEEP};
 use crate::bench::report::{Report, seconds};
 use crate::bench::{Options, processes, rig};
-use crate::cluster::{Cluster, Node, Options as ClusterOptions, images};
+use crate::cluster::{Cluster, Node, Options as ClusterOptions};
+use crate::installer;
 use crate::machine::paths;
-use crate::{guests, installer};
+use crate::packages::guests;
+use crate::packages::images;
 
 const CLUSTER: &str = "cluster-volume";
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::super::{State, images};
+use super::super::State;
 use super::{Anchor, network};
 use crate::machine::run;
+use crate::packages::images;
 
 /// Where it listens, on the node.
 pub const SOCKET: &str = "/run/containerd/containerd.sock";

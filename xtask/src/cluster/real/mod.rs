@@ -23,9 +23,10 @@ pub use network::{machine_address, node_address};
 pub use obstacle::obstacle;
 
 use super::control_plane::{self, Network};
-use super::{Cluster, Node, State, images};
+use super::{Cluster, Node, State};
 use crate::machine::debian::{self, Need};
 use crate::machine::tools::Tool;
+use crate::packages::images;
 
 /// The node's name.
 pub const NODE: &str = "node1";

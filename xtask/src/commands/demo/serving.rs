@@ -1,10 +1,12 @@
 //! Who serves the demo: what the chart installs, on a real node; else a process of this machine.
 
 use anyhow::Result;
-use xtask::cluster::{Cluster, images};
+use xtask::cluster::Cluster;
+use xtask::installer;
 use xtask::installer::RELEASE;
 use xtask::machine::paths;
-use xtask::{guests, installer};
+use xtask::packages::guests;
+use xtask::packages::images;
 
 use super::operator::Operator;
 use super::{SYSTEM, create, kubectl, path, say};

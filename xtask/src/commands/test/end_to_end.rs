@@ -10,9 +10,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use xtask::cluster::{self, Cluster, Node, Options, images};
-use xtask::guests::Package;
+use xtask::cluster::{self, Cluster, Node, Options};
 use xtask::installer;
+use xtask::packages::guests::Package;
+use xtask::packages::images;
 
 use super::On;
 use super::binaries::{Built, TestProgram};

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 
 use anyhow::Result;
 use xtask::cluster::Cluster;
-use xtask::cluster::images::{self, Image};
 use xtask::machine::debian::{self, Need};
+use xtask::packages::images::{self, Image};
 
 /// The variable that names an S3 server, with the keys of its administrator.
 const S3: &str = "WASSER_S3";

@@ -26,7 +26,7 @@ pub use wasser::{WASSER, wasser};
 /// An image of one layer.
 ///
 /// ```
-/// # use xtask::cluster::images::Image;
+/// # use xtask::packages::images::Image;
 /// let image = Image::new("docker.io/example/server:1")
 ///     .file("/usr/bin/server", "target/debug/server", 0o755)
 ///     .text("/etc/server.conf", "port = 80\n")

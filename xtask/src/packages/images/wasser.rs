@@ -11,9 +11,9 @@ use anyhow::{Context, Result};
 
 use super::Image;
 use super::programs::{libraries, with_libraries};
-use crate::guests::Package;
 use crate::machine::debian::{self, Need};
 use crate::machine::{self, paths};
+use crate::packages::guests::Package;
 
 /// The name without a tag.
 pub const WASSER: &str = "wasser.fluid.io/wasser";
