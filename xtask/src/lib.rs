@@ -3,7 +3,5 @@
 
 pub mod bench;
 pub mod cluster;
-pub mod installer;
 pub mod machine;
 pub mod packages;
-pub mod services;

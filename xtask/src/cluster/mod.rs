@@ -4,9 +4,11 @@
 mod control_plane;
 mod external;
 mod fake;
+pub mod install;
 mod kubeconfig;
 mod pki;
 pub mod real;
+mod services;
 mod state;
 
 use std::fs;
@@ -26,7 +28,6 @@ pub use state::{Service, State};
 use crate::machine::process::wait;
 use crate::machine::tools::Tool;
 use crate::machine::{self, paths};
-use crate::services;
 
 /// The name of the cluster that is meant when none is given.
 pub const DEFAULT_NAME: &str = "cluster";

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use xtask::installer;
+use xtask::cluster::install;
 use xtask::machine::debian::{self, Need};
 use xtask::machine::paths;
 use xtask::packages::guests;
@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value = "wasser")]
     image: Which,
     /// The image's tag
-    #[arg(long, default_value = installer::VERSION)]
+    #[arg(long, default_value = install::VERSION)]
     tag: String,
     /// Build wasser with optimisation
     #[arg(long)]
@@ -56,7 +56,7 @@ pub fn run(args: &Args) -> Result<()> {
         Which::Wasser => {
             let packages = guests::build(paths::root(), &[])?;
             interrupt::check()?;
-            let installer = installer::build(&packages)?;
+            let installer = install::build(&packages)?;
             println!("{}", installer.archive.display());
             (images::wasser(&program::build(args.release)?, &packages, &args.tag)?, "wasser")
         }

@@ -16,7 +16,7 @@ use self::throughput::throughput;
 use super::report::{Report, quantile, seconds};
 use super::usage::Usage;
 use super::{Options, processes};
-use crate::installer::NAMESPACE as SYSTEM;
+use crate::cluster::install::NAMESPACE as SYSTEM;
 
 /// Where pods have the dataset.
 const DATA: &str = "/data";

@@ -10,8 +10,8 @@ use serde_json::json;
 use super::{CLIENT, DATA, SLEEP};
 use crate::bench::report::{Report, seconds};
 use crate::bench::{Options, processes, rig};
+use crate::cluster::install;
 use crate::cluster::{Cluster, Node, Options as ClusterOptions};
-use crate::installer;
 use crate::machine::paths;
 use crate::packages::guests;
 use crate::packages::images;
@@ -34,7 +34,7 @@ impl Stage {
         );
         let program = rig::build(options.dev, report)?;
         let packages = guests::build(paths::root(), &[])?;
-        let chart = installer::build(&packages)?.directory;
+        let chart = install::build(&packages)?.directory;
         Cluster::down(CLUSTER)?;
         let cluster = Cluster::up(&ClusterOptions {
             name: CLUSTER.to_owned(),
@@ -45,9 +45,9 @@ impl Stage {
         let redis = cluster.redis()?;
         let stage = Self { cluster, redis };
         stage.cluster.load_image(&images::juicefs()?)?;
-        installer::load(&stage.cluster, &images::wasser(&program, &packages, installer::VERSION)?)?;
+        install::load(&stage.cluster, &images::wasser(&program, &packages, install::VERSION)?)?;
         let began = Instant::now();
-        installer::install(&stage.cluster, &chart, &["operator.replicas=1"])?;
+        install::install(&stage.cluster, &chart, &["operator.replicas=1"])?;
         report.figure("installSeconds", seconds(began.elapsed()))?;
         Ok(stage)
     }

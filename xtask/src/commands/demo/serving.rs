@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use xtask::cluster::Cluster;
-use xtask::installer;
-use xtask::installer::RELEASE;
+use xtask::cluster::install;
+use xtask::cluster::install::RELEASE;
 use xtask::machine::paths;
 use xtask::packages::guests;
 use xtask::packages::images;
@@ -29,13 +29,13 @@ impl Serving {
         if surroundings.real && cluster.state().is_some() {
             let packages = guests::build(paths::root(), &[])?;
             interrupt::check()?;
-            installer::load(cluster, &images::wasser(&program, &packages, installer::VERSION)?)?;
-            let chart = installer::build(&packages)?.directory;
+            install::load(cluster, &images::wasser(&program, &packages, install::VERSION)?)?;
+            let chart = install::build(&packages)?.directory;
             say(&format!(
                 "installing Wasser: helm install {RELEASE} {} -n {SYSTEM}",
                 chart.display()
             ));
-            installer::install(cluster, &chart, &[])?;
+            install::install(cluster, &chart, &[])?;
             print!("{}", kubectl(cluster, &["get", "deployment,daemonset,pod", "-n", SYSTEM])?);
             return Ok(Self::Release);
         }

@@ -10,8 +10,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use xtask::cluster::install;
 use xtask::cluster::{self, Cluster, Node, Options};
-use xtask::installer;
 use xtask::packages::guests::Package;
 use xtask::packages::images;
 
@@ -180,9 +180,9 @@ fn tests(common: &Common<'_>, queue: &Queue<'_>, cluster: &Cluster) -> Result<Ve
         ("WASSER_CLUSTER", name.clone().into()),
     ];
     if surroundings.real && cluster.state().is_some() {
-        let image = images::wasser(&common.built.wasser, common.packages, installer::VERSION)?;
-        installer::load(cluster, &image)?;
-        environment.push(("WASSER_CHART", installer::build(common.packages)?.directory.into()));
+        let image = images::wasser(&common.built.wasser, common.packages, install::VERSION)?;
+        install::load(cluster, &image)?;
+        environment.push(("WASSER_CHART", install::build(common.packages)?.directory.into()));
     }
     environment.extend(surroundings.redis.as_ref().map(|url| (REDIS, url.into())));
     let arguments: Vec<&str> = ["--ignored", "--test-threads=1"].into_iter().chain(queue.filter).collect();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::cluster::{Node, State, free_ports, real};
+use super::{Node, State, free_ports, real};
 use crate::machine::debian::{self, Need};
 use crate::machine::process::wait;
 use crate::machine::tools::Tool;

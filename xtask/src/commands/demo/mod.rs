@@ -10,8 +10,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use xtask::cluster::install::NAMESPACE as SYSTEM;
 use xtask::cluster::{self, Cluster, DEFAULT_NAME, Node, Options};
-use xtask::installer::NAMESPACE as SYSTEM;
 use xtask::machine::debian::{self, Need};
 use xtask::machine::process::wait;
 use xtask::machine::{self, paths};
