@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::follow::{Watched, Watches};
+use super::fake_cluster::{Rig, count_lines};
 use super::metrics::{Metrics, added};
 use super::objects::{HUNG, NAMESPACE};
 use super::operator::Operator;
 use super::report::{Report, hundredths, milliseconds, quantile, seconds};
-use super::rig::{Rig, count_lines};
 use super::usage::machine_cpu_seconds;
+use super::watch::{Watched, Watches};
 use super::{Options, Scale, System};
 use crate::machine::process;
 

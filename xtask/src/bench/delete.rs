@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::bind::{DATASETS, bound, counters, parameters, requests, work};
-use super::follow::{Watched, Watches};
+use super::fake_cluster::{Rig, count_lines};
 use super::metrics::added;
 use super::objects::NAMESPACE;
 use super::operator::Operator;
 use super::report::{Report, hundredths, seconds};
-use super::rig::{Rig, count_lines};
 use super::usage::machine_cpu_seconds;
+use super::watch::{Watched, Watches};
 use super::{Options, Scale, System};
 use crate::machine::process;
 

@@ -5,24 +5,24 @@
 //! that mount a dataset on a real node.
 
 mod bind;
+mod cargo_examples;
 mod delete;
-mod examples;
-mod follow;
+mod fake_cluster;
 mod metrics;
 mod objects;
 mod operator;
 mod processes;
 mod report;
-mod rig;
 mod usage;
 mod volume;
+mod watch;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 pub use bind::bind;
+pub use cargo_examples::{call, render};
 pub use delete::delete;
-pub use examples::{call, render};
 pub use objects::System;
 pub use report::Report;
 pub use volume::{Load, volume};

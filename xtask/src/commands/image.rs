@@ -11,7 +11,7 @@ use xtask::machine::paths;
 use xtask::packages::guests;
 use xtask::packages::images;
 
-use super::{interrupt, program};
+use super::{build, interrupt};
 
 /// Which image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -58,7 +58,7 @@ pub fn run(args: &Args) -> Result<()> {
             interrupt::check()?;
             let installer = install::build(&packages)?;
             println!("{}", installer.archive.display());
-            (images::wasser(&program::build(args.release)?, &packages, &args.tag)?, "wasser")
+            (images::wasser(&build::wasser(args.release)?, &packages, &args.tag)?, "wasser")
         }
     };
     let directory = paths::target().join("image");

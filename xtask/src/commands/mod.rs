@@ -1,12 +1,12 @@
 //! One file for each command, and what some of them share.
 
 pub mod bench;
+mod build;
 pub mod cluster;
 pub mod demo;
+mod environment;
 pub mod guests;
 pub mod image;
 mod interrupt;
-mod program;
-mod surroundings;
 pub mod test;
 pub mod tools;

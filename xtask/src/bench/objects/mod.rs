@@ -63,7 +63,7 @@ impl System {
     }
 
     /// The same where the API server lists them in the benchmark's namespace: what they are called there, and the path.
-    pub fn watched(self) -> super::follow::Watched {
+    pub fn watched(self) -> super::watch::Watched {
         match self {
             Self::Juicefs => ("juicefsruntimes", "/apis/data.fluid.io/v1alpha1/namespaces/bench/juicefsruntimes"),
             Self::Alluxio => ("alluxioruntimes", "/apis/data.fluid.io/v1alpha1/namespaces/bench/alluxioruntimes"),

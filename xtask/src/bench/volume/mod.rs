@@ -1,7 +1,7 @@
 //! `volume`: pods that mount a dataset, with Wasser installed by its chart on a real node.
 
+mod real_cluster;
 mod recovery;
-mod stage;
 mod throughput;
 
 use std::collections::BTreeMap;
@@ -10,8 +10,8 @@ use std::time::Instant;
 use anyhow::Result;
 use serde_json::json;
 
+use self::real_cluster::{Stage, pod};
 use self::recovery::recovery;
-use self::stage::{Stage, pod};
 use self::throughput::throughput;
 use super::report::{Report, quantile, seconds};
 use super::usage::Usage;

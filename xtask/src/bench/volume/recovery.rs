@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::stage::Stage;
+use super::real_cluster::Stage;
 use super::{CLIENT, DATA, Load};
 use crate::bench::processes;
 use crate::bench::report::{Report, milliseconds, quantile, seconds};

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 
-use super::stage::Stage;
+use super::real_cluster::Stage;
 use super::{DATA, MEBIBYTES};
 use crate::bench::processes;
 use crate::bench::report::{Report, quantile};

@@ -3,12 +3,12 @@
 //! The node has the addresses 10.N.0.0/16, with N free on this machine: pods, Services, and a link to the machine. Its root is a directory
 //! below the cluster's, with the machine's programs in it, so that it may use the usual paths and yet leaves nothing elsewhere.
 
-mod anchor;
 mod cgroup;
 mod containerd;
 mod kubelet;
+mod namespaces;
 mod network;
-mod obstacle;
+mod requirements;
 mod settings;
 
 use std::fs;
@@ -17,10 +17,10 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-pub use anchor::Anchor;
 pub use containerd::import;
+pub use namespaces::Anchor;
 pub use network::{machine_address, node_address};
-pub use obstacle::obstacle;
+pub use requirements::obstacle;
 
 use super::control_plane::{self, Network};
 use super::{Cluster, Node, State};

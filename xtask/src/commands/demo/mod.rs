@@ -1,8 +1,8 @@
 //! `cargo xtask demo`: one Dataset on a real JuiceFS, from nothing, with a word on everything that happens.
 
-mod narrator;
 mod operator;
 mod pods;
+mod progress;
 mod serving;
 
 use std::io::IsTerminal;
@@ -17,9 +17,9 @@ use xtask::machine::process::wait;
 use xtask::machine::{self, paths};
 use xtask::packages::guests;
 
+use super::environment::{REDIS, Surroundings};
 use super::interrupt;
-use super::surroundings::{REDIS, Surroundings};
-use narrator::Narrator;
+use progress::Narrator;
 use serving::Serving;
 
 /// Where the Dataset is, and what it is called.

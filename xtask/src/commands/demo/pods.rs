@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use xtask::cluster::Cluster;
 use xtask::machine::process::wait;
 
-use super::narrator::Narrator;
+use super::progress::Narrator;
 use super::{NAME, NAMESPACE, kubectl, path, say};
 use crate::commands::interrupt;
 

@@ -10,8 +10,8 @@ use xtask::packages::images;
 
 use super::operator::Operator;
 use super::{SYSTEM, create, kubectl, path, say};
-use crate::commands::surroundings::Surroundings;
-use crate::commands::{interrupt, program};
+use crate::commands::environment::Surroundings;
+use crate::commands::{build, interrupt};
 
 /// Wasser, at work.
 pub enum Serving {
@@ -25,7 +25,7 @@ impl Serving {
     /// Builds and starts it. The nodes of a cluster that was there before cannot be given an image, so that it gets the process.
     pub fn start(cluster: &Cluster, surroundings: &Surroundings, release: bool) -> Result<Self> {
         say("building wasser");
-        let program = program::build(release)?;
+        let program = build::wasser(release)?;
         if surroundings.real && cluster.state().is_some() {
             let packages = guests::build(paths::root(), &[])?;
             interrupt::check()?;

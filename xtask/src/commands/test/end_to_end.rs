@@ -19,8 +19,8 @@ use super::On;
 use super::binaries::{Built, TestProgram};
 use super::needs;
 use super::report::Report;
+use crate::commands::environment::{REDIS, Surroundings};
 use crate::commands::interrupt;
-use crate::commands::surroundings::{REDIS, Surroundings};
 
 /// Files whose tests look into containers.
 const NEED_CONTAINERS: [&str; 8] = [

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
+use super::image_names::registered;
 use super::programs::{libraries as linked_with, with_libraries};
-use super::registered::registered;
 use super::{Image, busybox};
 use crate::machine::debian::{self, Need};
 use crate::machine::paths;

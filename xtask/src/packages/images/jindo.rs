@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 
+use super::image_names::registered;
 use super::programs::with_programs;
-use super::registered::registered;
 use super::{Image, busybox};
 use crate::machine::debian::{self, Need};
 use crate::machine::paths;

@@ -2,10 +2,10 @@
 
 mod alluxio;
 mod archive;
+mod base;
+mod image_names;
 mod jindo;
 mod programs;
-mod registered;
-mod standard;
 mod thin;
 mod wasser;
 
@@ -18,8 +18,8 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
 pub use alluxio::alluxio;
+pub use base::{BUSYBOX, PAUSE, busybox, juicefs, pause};
 pub use jindo::jindo;
-pub use standard::{BUSYBOX, PAUSE, busybox, juicefs, pause};
 pub use thin::thin;
 pub use wasser::{WASSER, wasser};
 

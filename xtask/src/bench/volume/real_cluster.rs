@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{CLIENT, DATA, SLEEP};
 use crate::bench::report::{Report, seconds};
-use crate::bench::{Options, processes, rig};
+use crate::bench::{Options, fake_cluster, processes};
 use crate::cluster::install;
 use crate::cluster::{Cluster, Node, Options as ClusterOptions};
 use crate::machine::paths;
@@ -32,7 +32,7 @@ impl Stage {
             !foreign,
             "this is measured on a node of its own, whose processes are looked at: unset KUBECONFIG"
         );
-        let program = rig::build(options.dev, report)?;
+        let program = fake_cluster::build(options.dev, report)?;
         let packages = guests::build(paths::root(), &[])?;
         let chart = install::build(&packages)?.directory;
         Cluster::down(CLUSTER)?;

@@ -5,8 +5,8 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::Image;
+use super::image_names::registered;
 use super::programs::with_programs;
-use super::registered::registered;
 use crate::machine;
 use crate::machine::debian::{self, Need};
 use crate::machine::tools::Tool;

@@ -10,7 +10,7 @@ use xtask::machine::paths;
 use super::interrupt;
 
 /// Builds the program `wasser`.
-pub fn build(release: bool) -> Result<PathBuf> {
+pub fn wasser(release: bool) -> Result<PathBuf> {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(paths::root()).args([
         "build",
