@@ -129,7 +129,7 @@ fn fake_nodes_make_pods_ready_and_leave_nothing() {
 #[ignore = "builds Kubernetes if it is not in the cache, and needs root"]
 fn a_real_node_runs_pods_shares_their_mounts_and_leaves_nothing() {
     const NAME: &str = "cluster-self-real";
-    if let Some(why) = real::obstacle() {
+    if let Some(why) = real::unmet_requirement() {
         eprintln!("skipped: {why}");
         return;
     }

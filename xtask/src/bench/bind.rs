@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::fake_cluster::{Rig, count_lines};
+use super::fake_cluster::{FakeCluster, count_lines};
 use super::metrics::{Metrics, added};
 use super::objects::{HUNG, NAMESPACE};
 use super::operator::Operator;
@@ -65,16 +65,16 @@ fn compare(name: &str, options: &Options, scale: &Scale, report: &mut Report) ->
 }
 
 fn measure(options: &Options, scale: &Scale, report: &mut Report) -> Result<()> {
-    let rig = Rig::new(options, scale, report)?;
-    ready(&rig, report)?;
+    let fake = FakeCluster::new(options, scale, report)?;
+    ready(&fake, report)?;
     if scale.hung > 0 {
-        hang(&rig, scale)?;
+        hang(&fake, scale)?;
     }
-    let (operator, watches) = bound(&rig, scale, report)?;
+    let (operator, watches) = bound(&fake, scale, report)?;
     drop(watches);
-    idle(&rig, &operator, report)?;
+    idle(&fake, &operator, report)?;
     if scale.hung > 0 {
-        let phases = datasets(&rig, HUNG, r#"jsonpath={range .items[*]}{.status.phase}{"\n"}{end}"#)?;
+        let phases = datasets(&fake, HUNG, r#"jsonpath={range .items[*]}{.status.phase}{"\n"}{end}"#)?;
         report.figure("hungDatasetsByPhase", phases)?;
     }
     report.figure("stopSeconds", seconds(operator.stop()?))
@@ -82,9 +82,9 @@ fn measure(options: &Options, scale: &Scale, report: &mut Report) -> Result<()> 
 
 /// Brings the runtimes whose masters do not answer to where they wait for them. So what is measured afterwards is what their waiting costs the
 /// others, and not what it costs to install them.
-fn hang(rig: &Rig, scale: &Scale) -> Result<()> {
-    rig.create_hung(scale)?;
-    let mut operator = rig.operator("hung")?;
+fn hang(fake: &FakeCluster, scale: &Scale) -> Result<()> {
+    fake.create_hung(scale)?;
+    let mut operator = fake.start_operator("hung")?;
     operator.ready(STARTING)?;
     let all = f64::from(scale.hung.min(WAITING));
     let mut failed = None;
@@ -115,13 +115,13 @@ pub fn parameters(scale: &Scale) -> Value {
 }
 
 /// How long wasser takes until it is ready, with everything compiled and nothing to do. This also fills its cache.
-fn ready(rig: &Rig, report: &mut Report) -> Result<()> {
-    let mut first = rig.operator("first")?;
+fn ready(fake: &FakeCluster, report: &mut Report) -> Result<()> {
+    let mut first = fake.start_operator("first")?;
     report.figure("firstReadyMilliseconds", milliseconds(first.ready(COMPILING)?))?;
     first.stop()?;
     let mut times = Vec::with_capacity(STARTS);
     for _ in 0..STARTS {
-        let mut operator = rig.operator("ready")?;
+        let mut operator = fake.start_operator("ready")?;
         times.push(operator.ready(STARTING)?);
         report.figure("usageWhenReady", operator.usage()?)?;
         report.figure("readyByItselfMilliseconds", operator.metrics()?.total("wasser_ready_seconds") * 1e3)?;
@@ -134,13 +134,13 @@ fn ready(rig: &Rig, report: &mut Report) -> Result<()> {
 }
 
 /// Creates the Datasets, starts wasser, and waits until all are Bound.
-pub fn bound(rig: &Rig, scale: &Scale, report: &mut Report) -> Result<(Operator, Watches)> {
-    rig.create(scale)?;
+pub fn bound(fake: &FakeCluster, scale: &Scale, report: &mut Report) -> Result<(Operator, Watches)> {
+    fake.create(scale)?;
     let wanted = usize::try_from(scale.count)?;
-    let mut watches = Watches::start(rig.cluster(), &[DATASETS])?;
+    let mut watches = Watches::start(fake.cluster(), &[DATASETS])?;
     watches.wait("every Dataset is known", STARTING, |tally| tally.present(DATASETS.0) == wanted)?;
-    let (before, busy) = (rig.control_plane()?, machine_cpu_seconds()?);
-    let mut operator = rig.operator("run")?;
+    let (before, busy) = (fake.control_plane()?, machine_cpu_seconds()?);
+    let mut operator = fake.start_operator("run")?;
     let ready = operator.ready(STARTING)?;
     let waited = watches.wait("every Dataset is Bound", PATIENCE, |tally| {
         tally.reached(DATASETS.0, "Bound").len() == wanted
@@ -170,7 +170,7 @@ pub fn bound(rig: &Rig, scale: &Scale, report: &mut Report) -> Result<(Operator,
     report.figure("usageAtBound", usage)?;
     report.figure("requestsAtBound", requests(&BTreeMap::new(), &metrics, scale.count))?;
     report.figure("workAtBound", work(&metrics))?;
-    report.figure("controlPlaneCpuSeconds", added(&before, &rig.control_plane()?))?;
+    report.figure("controlPlaneCpuSeconds", added(&before, &fake.control_plane()?))?;
     report.figure("machineCpuSeconds", hundredths(machine_cpu_seconds()? - busy))?;
     Ok((operator, watches))
 }
@@ -207,7 +207,7 @@ pub fn work(metrics: &Metrics) -> Value {
 }
 
 /// What it costs when nothing changes. What is still under way when everything is Bound counts too; the numbers of each second show it.
-fn idle(rig: &Rig, operator: &Operator, report: &mut Report) -> Result<()> {
+fn idle(fake: &FakeCluster, operator: &Operator, report: &mut Report) -> Result<()> {
     eprintln!("watching it do nothing for {IDLE} s");
     let (began, usage) = (Instant::now(), operator.usage()?);
     let before = counters(&operator.metrics()?);
@@ -233,12 +233,12 @@ fn idle(rig: &Rig, operator: &Operator, report: &mut Report) -> Result<()> {
     report.figure("workAfterIdle", work(&metrics))?;
     // Fake nodes have no containers to ask: this says what users would see.
     let states = r#"jsonpath={range .items[*]}{.status.phase} {.status.ufsTotal} {.status.fileNum}{"\n"}{end}"#;
-    report.figure("datasetsByPhaseUfsTotalAndFileNum", datasets(rig, NAMESPACE, states)?)
+    report.figure("datasetsByPhaseUfsTotalAndFileNum", datasets(fake, NAMESPACE, states)?)
 }
 
 /// What kubectl prints of the Datasets of a namespace, one count for each different line.
-fn datasets(rig: &Rig, namespace: &str, output: &str) -> Result<BTreeMap<String, u32>> {
-    count_lines(rig.cluster(), &["get", "datasets", "-n", namespace, "-o", output])
+fn datasets(fake: &FakeCluster, namespace: &str, output: &str) -> Result<BTreeMap<String, u32>> {
+    count_lines(fake.cluster(), &["get", "datasets", "-n", namespace, "-o", output])
 }
 
 #[cfg(test)]

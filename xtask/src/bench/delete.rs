@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::bind::{DATASETS, bound, counters, parameters, requests, work};
-use super::fake_cluster::{Rig, count_lines};
+use super::fake_cluster::{FakeCluster, count_lines};
 use super::metrics::added;
 use super::objects::NAMESPACE;
 use super::operator::Operator;
@@ -40,15 +40,15 @@ const COLLECTING: Duration = Duration::from_secs(30);
 /// Measures deletion.
 pub fn delete(options: &Options, scale: &Scale) -> Result<Report> {
     let mut report = Report::new("delete", options, parameters(scale));
-    let rig = Rig::new(options, scale, &mut report)?;
-    let mut first = rig.operator("first")?;
+    let fake = FakeCluster::new(options, scale, &mut report)?;
+    let mut first = fake.start_operator("first")?;
     first.ready(PATIENCE)?;
     first.stop()?;
-    let (operator, watches) = bound(&rig, scale, &mut report)?;
+    let (operator, watches) = bound(&fake, scale, &mut report)?;
     drop(watches);
     settle(&operator)?;
-    gone(&rig, &operator, scale, &mut report)?;
-    report.figure("leftovers", leftovers(&rig)?)?;
+    gone(&fake, &operator, scale, &mut report)?;
+    report.figure("leftovers", leftovers(&fake)?)?;
     report.figure("stopSeconds", seconds(operator.stop()?))?;
     if scale.count == 100 && scale.systems == [System::Juicefs] {
         report.target("goneSeconds", 10.0)?;
@@ -80,11 +80,11 @@ fn settle(operator: &Operator) -> Result<()> {
 }
 
 /// Deletes the Datasets and waits until everything of them is gone.
-fn gone(rig: &Rig, operator: &Operator, scale: &Scale, report: &mut Report) -> Result<()> {
+fn gone(fake: &FakeCluster, operator: &Operator, scale: &Scale, report: &mut Report) -> Result<()> {
     let wanted = usize::try_from(scale.count)?;
     let runtimes: Vec<Watched> = scale.plugins().into_iter().map(System::watched).collect();
     let kinds: Vec<Watched> = runtimes.iter().copied().chain(KINDS).collect();
-    let mut watches = Watches::start(rig.cluster(), &kinds)?;
+    let mut watches = Watches::start(fake.cluster(), &kinds)?;
     // Some systems have fewer workloads than others; every Dataset has a volume.
     let (claims, volumes) = ("persistentvolumeclaims", "persistentvolumes");
     watches.wait("the watches know everything", PATIENCE, |tally| {
@@ -94,11 +94,11 @@ fn gone(rig: &Rig, operator: &Operator, scale: &Scale, report: &mut Report) -> R
                 .iter()
                 .all(|kind| tally.present(kind) >= wanted)
     })?;
-    let (usage, metrics, control_plane) = (operator.usage()?, operator.metrics()?, rig.control_plane()?);
+    let (usage, metrics, control_plane) = (operator.usage()?, operator.metrics()?, fake.control_plane()?);
     let busy = machine_cpu_seconds()?;
     eprintln!("deleting {wanted} Datasets");
     let began = Instant::now();
-    rig.cluster().kubectl(&["delete", "--raw", DATASETS.1])?;
+    fake.cluster().kubectl(&["delete", "--raw", DATASETS.1])?;
     report.figure("deleteRequestSeconds", seconds(began.elapsed()))?;
     let waited = watches.wait("everything is gone", PATIENCE, |tally| {
         kinds.iter().all(|(kind, _)| tally.present(kind) == 0)
@@ -120,24 +120,24 @@ fn gone(rig: &Rig, operator: &Operator, scale: &Scale, report: &mut Report) -> R
     report.figure("requests", requests(&counters(&metrics), &now, scale.count))?;
     report.figure("workSinceStart", work(&now))?;
     report.figure("machineCpuSecondsWhileDeleting", hundredths(machine_cpu_seconds()? - busy))?;
-    report.figure("controlPlaneCpuSecondsWhileDeleting", added(&control_plane, &rig.control_plane()?))
+    report.figure("controlPlaneCpuSecondsWhileDeleting", added(&control_plane, &fake.control_plane()?))
 }
 
 /// What is left of the Datasets where it should not be: objects in their namespace but those that were created by hand or that every
 /// namespace has, and labels of nodes. What the garbage collector removes gets some time.
-fn leftovers(rig: &Rig) -> Result<BTreeMap<String, u32>> {
+fn leftovers(fake: &FakeCluster) -> Result<BTreeMap<String, u32>> {
     let kinds = "pods,services,configmaps,secrets,serviceaccounts,roles,rolebindings,controllerrevisions,jobs";
     let kind = r#"jsonpath={range .items[*]}{.kind} {.metadata.name}{"\n"}{end}"#;
     let labels = r#"go-template={{range .items}}{{range $key, $value := .metadata.labels}}{{$key}}{{"\n"}}{{end}}{{end}}"#;
     let look = || -> Result<BTreeMap<String, u32>> {
         let mut left = BTreeMap::new();
-        for (line, count) in count_lines(rig.cluster(), &["get", kinds, "-n", NAMESPACE, "-o", kind])? {
+        for (line, count) in count_lines(fake.cluster(), &["get", kinds, "-n", NAMESPACE, "-o", kind])? {
             if !is_expected(&line) {
                 let kind = line.split(' ').next().unwrap_or_default().to_owned();
                 *left.entry(kind).or_default() += count;
             }
         }
-        let nodes = count_lines(rig.cluster(), &["get", "nodes", "-o", labels])?;
+        let nodes = count_lines(fake.cluster(), &["get", "nodes", "-o", labels])?;
         left.extend(
             nodes
                 .into_iter()

@@ -23,7 +23,7 @@ const CLUSTER: &str = "cluster-bench";
 const SYSTEM: &str = "fluid-system";
 
 /// A cluster that is measured on. It ends with this, unless it is to be kept.
-pub struct Rig {
+pub struct FakeCluster {
     cluster: Cluster,
     program: PathBuf,
     /// Logs, and what wasser compiles.
@@ -31,7 +31,7 @@ pub struct Rig {
     keep: bool,
 }
 
-impl Rig {
+impl FakeCluster {
     /// Builds what is needed, starts the cluster, and registers the plugins.
     pub fn new(options: &Options, scale: &Scale, report: &mut Report) -> Result<Self> {
         let foreign = std::env::var_os("KUBECONFIG").is_some_and(|value| !value.is_empty());
@@ -50,14 +50,14 @@ impl Rig {
             stand_ins: systems.iter().any(|system| system.has_masters()),
             ..cluster::Options::fake(CLUSTER, scale.nodes)
         })?;
-        let rig = Self {
+        let fake = Self {
             cluster,
             program,
             directory,
             keep: scale.keep,
         };
-        rig.register(&systems, &packages)?;
-        Ok(rig)
+        fake.register(&systems, &packages)?;
+        Ok(fake)
     }
 
     fn register(&self, systems: &[System], packages: &[guests::Package]) -> Result<()> {
@@ -114,7 +114,7 @@ impl Rig {
     }
 
     /// Starts wasser; its log gets this name.
-    pub fn operator(&self, log: &str) -> Result<Operator> {
+    pub fn start_operator(&self, log: &str) -> Result<Operator> {
         let (cache, log) = (self.directory.join("compiled"), self.directory.join(format!("{log}.log")));
         Operator::start(&self.program, self.cluster.kubeconfig(), SYSTEM, &cache, &log)
     }
@@ -128,7 +128,7 @@ impl Rig {
     }
 }
 
-impl Drop for Rig {
+impl Drop for FakeCluster {
     fn drop(&mut self) {
         if self.keep {
             eprintln!(

@@ -182,7 +182,9 @@ impl Cluster {
             );
         };
         let _lock = lock()?;
-        let Some(node) = real::Anchor::of(state) else { return Ok(false) };
+        let Some(node) = real::NodeNamespaces::of(state) else {
+            return Ok(false);
+        };
         let is_new = real::import(&node, image)?;
         if is_new {
             eprintln!("loaded the image {}", image.name);
@@ -224,7 +226,7 @@ impl Cluster {
 
     /// A command on the node, in its namespaces; none where there is no real node.
     pub fn node_command(&self, program: &str) -> Option<Command> {
-        Some(real::Anchor::of(self.state.as_ref()?)?.command(program))
+        Some(real::NodeNamespaces::of(self.state.as_ref()?)?.command(program))
     }
 
     /// kubectl for this cluster, without arguments yet.
@@ -266,7 +268,7 @@ fn remove(name: &str) -> Result<bool> {
     // What runs on the node ends with it. Nothing is asked to end in order: all that they would write is removed.
     let processes = state.processes.iter().rev();
     for process in state
-        .anchor
+        .first_process
         .iter()
         .chain(state.services.iter().map(|service| &service.process))
         .chain(processes)
@@ -291,7 +293,7 @@ fn lock() -> Result<fs::File> {
 }
 
 fn default_node() -> Result<Node> {
-    match real::obstacle() {
+    match real::unmet_requirement() {
         None => Ok(Node::Real),
         Some(why) => {
             eprintln!("no real node here: {why}; using fake nodes, whose pods have no containers");

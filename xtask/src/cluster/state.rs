@@ -24,7 +24,9 @@ pub struct State {
     /// In the order in which they were started.
     pub processes: Vec<Process>,
     /// The first process of a real node, whose end is the end of everything on that node.
-    pub anchor: Option<Process>,
+    // Clusters that run since before it had this name are still stopped.
+    #[serde(alias = "anchor")]
+    pub first_process: Option<Process>,
     /// What was started for users of the cluster, as Redis. The cluster is complete without.
     #[serde(default)]
     pub services: Vec<Service>,
@@ -64,7 +66,7 @@ impl State {
             directory,
             server: String::new(),
             processes: Vec::new(),
-            anchor: None,
+            first_process: None,
             services: Vec::new(),
             network: None,
             inotify_instances: None,
@@ -149,7 +151,7 @@ impl State {
 
     /// Whether everything that the cluster consists of runs.
     pub fn runs(&self) -> bool {
-        self.processes.iter().chain(&self.anchor).all(Process::runs)
+        self.processes.iter().chain(&self.first_process).all(Process::runs)
     }
 
     /// The process of this name.

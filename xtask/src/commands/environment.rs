@@ -16,7 +16,7 @@ pub const REDIS: &str = "WASSER_REDIS";
 const KWOK: &str = "kwok.x-k8s.io/node";
 
 /// Where everything is.
-pub struct Surroundings {
+pub struct Environment {
     /// Whether pods have containers.
     pub real: bool,
     /// The URL of a Redis that pods reach; none if a cluster that was there before comes without.
@@ -25,7 +25,7 @@ pub struct Surroundings {
     pub programs: PathBuf,
 }
 
-impl Surroundings {
+impl Environment {
     /// Builds, starts and loads what is missing.
     pub fn of(cluster: &Cluster) -> Result<Self> {
         let real = match cluster.state() {

@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::Result;
 use serde_json::json;
 
-use self::real_cluster::{Stage, pod};
+use self::real_cluster::{RealCluster, pod};
 use self::recovery::recovery;
 use self::throughput::throughput;
 use super::report::{Report, quantile, seconds};
@@ -45,15 +45,15 @@ pub fn volume(options: &Options, load: Load) -> Result<Report> {
         options,
         json!({"pods": load.pods, "kills": load.kills, "mebibytes": MEBIBYTES}),
     );
-    let stage = Stage::new(options, &mut report)?;
-    stage.dataset()?;
-    stage.pod("app", "app", SLEEP)?;
-    stage.ready("name=app")?;
-    alone(&stage, &mut report)?;
-    together(&stage, load, &mut report)?;
-    throughput(&stage, &mut report)?;
-    recovery(&stage, load, &mut report)?;
-    report.figure("nodePlugin", Usage::of(stage.node_plugin()?)?)?;
+    let real = RealCluster::new(options, &mut report)?;
+    real.create_dataset()?;
+    real.create_pod("app", "app", SLEEP)?;
+    real.wait_ready("name=app")?;
+    alone(&real, &mut report)?;
+    together(&real, load, &mut report)?;
+    throughput(&real, &mut report)?;
+    recovery(&real, load, &mut report)?;
+    report.figure("nodePlugin", Usage::of(real.node_plugin()?)?)?;
     report.target("publishMilliseconds.p95", 20.0)?;
     report.target("nodePlugin.rssMegabytes", 20.0)?;
     report.target("throughput.lostPercent", 3.0)?;
@@ -63,15 +63,15 @@ pub fn volume(options: &Options, load: Load) -> Result<Report> {
 }
 
 /// Pods one after the other, on a node that has nothing else to do: how long the node plugin takes for each.
-fn alone(stage: &Stage, report: &mut Report) -> Result<()> {
+fn alone(real: &RealCluster, report: &mut Report) -> Result<()> {
     eprintln!("starting {ALONE} pods one after the other");
     for number in 0..ALONE {
         let name = format!("alone-{number}");
-        stage.pod(&name, &name, "86000")?;
-        stage.ready(&format!("name={name}"))?;
-        stage.kubectl(&["delete", "pod", &name, "--wait", "--timeout=60s"])?;
+        real.create_pod(&name, &name, "86000")?;
+        real.wait_ready(&format!("name={name}"))?;
+        real.kubectl(&["delete", "pod", &name, "--wait", "--timeout=60s"])?;
     }
-    let mut published = published(stage)?;
+    let mut published = published(real)?;
     // The first brought the fuse pod, and waited for it.
     let first = (!published.is_empty()).then(|| published.remove(0));
     report.figure("firstPublishMilliseconds", first)?;
@@ -79,33 +79,32 @@ fn alone(stage: &Stage, report: &mut Report) -> Result<()> {
 }
 
 /// Many pods at once: how long until all are ready, how long the node plugin takes for each, and how often each is mounted.
-fn together(stage: &Stage, load: Load, report: &mut Report) -> Result<()> {
+fn together(real: &RealCluster, load: Load, report: &mut Report) -> Result<()> {
     eprintln!("starting {} pods together", load.pods);
-    let before = published(stage)?.len();
+    let before = published(real)?.len();
     let pods: Vec<_> = (0..load.pods)
         .map(|number| pod(&format!("many-{number}"), "many", "86000"))
         .collect();
     let began = Instant::now();
-    stage.apply(json!({"apiVersion": "v1", "kind": "List", "items": pods}))?;
-    stage.ready("name=many")?;
+    real.apply(json!({"apiVersion": "v1", "kind": "List", "items": pods}))?;
+    real.wait_ready("name=many")?;
     report.figure("podsReadySeconds", seconds(began.elapsed()))?;
     let mut counts = BTreeMap::<String, u32>::new();
-    for point in processes::mount_points(stage.node_plugin()?) {
+    for point in processes::mount_points(real.node_plugin()?) {
         if point.ends_with("/volumes/kubernetes.io~csi/default-demo/mount") {
             *counts.entry(point).or_default() += 1;
         }
     }
     report.figure("podsMounted", counts.len())?;
     report.figure("podsMountedTwice", counts.values().filter(|count| **count > 1).count())?;
-    report.figure("publishTogetherMilliseconds", spread(published(stage)?.split_off(before)))?;
-    stage
-        .kubectl(&["delete", "pod", "-l", "name=many", "--wait", "--timeout=180s"])
+    report.figure("publishTogetherMilliseconds", spread(published(real)?.split_off(before)))?;
+    real.kubectl(&["delete", "pod", "-l", "name=many", "--wait", "--timeout=180s"])
         .map(drop)
 }
 
 /// How long each publishing took so far, in their order, in milliseconds.
-fn published(stage: &Stage) -> Result<Vec<f64>> {
-    let log = stage.kubectl(&["logs", "-n", SYSTEM, "daemonset/wasser-csi", "--tail=-1"])?;
+fn published(real: &RealCluster) -> Result<Vec<f64>> {
+    let log = real.kubectl(&["logs", "-n", SYSTEM, "daemonset/wasser-csi", "--tail=-1"])?;
     Ok(log.lines().filter_map(publish_milliseconds).collect())
 }
 

@@ -19,12 +19,12 @@ use crate::packages::images;
 const CLUSTER: &str = "cluster-volume";
 
 /// A cluster with Wasser in it, which ends with this.
-pub struct Stage {
+pub struct RealCluster {
     cluster: Cluster,
     redis: String,
 }
 
-impl Stage {
+impl RealCluster {
     /// Builds what is needed, starts the cluster, and installs Wasser.
     pub fn new(options: &Options, report: &mut Report) -> Result<Self> {
         let foreign = std::env::var_os("KUBECONFIG").is_some_and(|value| !value.is_empty());
@@ -43,13 +43,13 @@ impl Stage {
             stand_ins: false,
         })?;
         let redis = cluster.redis()?;
-        let stage = Self { cluster, redis };
-        stage.cluster.load_image(&images::juicefs()?)?;
-        install::load(&stage.cluster, &images::wasser(&program, &packages, install::VERSION)?)?;
+        let real = Self { cluster, redis };
+        real.cluster.load_image(&images::juicefs()?)?;
+        install::load(&real.cluster, &images::wasser(&program, &packages, install::VERSION)?)?;
         let began = Instant::now();
-        install::install(&stage.cluster, &chart, &["operator.replicas=1"])?;
+        install::install(&real.cluster, &chart, &["operator.replicas=1"])?;
         report.figure("installSeconds", seconds(began.elapsed()))?;
-        Ok(stage)
+        Ok(real)
     }
 
     /// Runs kubectl, and gives what it prints.
@@ -70,7 +70,7 @@ impl Stage {
     }
 
     /// Creates the Dataset and waits until it is Bound.
-    pub fn dataset(&self) -> Result<()> {
+    pub fn create_dataset(&self) -> Result<()> {
         let mount = json!([{"name": "store", "mountPath": "/data/store"}]);
         let metadata = json!({"name": "demo"});
         self.apply(json!({"apiVersion": "v1", "kind": "List", "items": [
@@ -90,18 +90,18 @@ impl Stage {
     }
 
     /// Creates a pod that has the dataset.
-    pub fn pod(&self, name: &str, group: &str, sleep: &str) -> Result<()> {
+    pub fn create_pod(&self, name: &str, group: &str, sleep: &str) -> Result<()> {
         self.apply(pod(name, group, sleep))
     }
 
     /// Waits until the pods are ready.
-    pub fn ready(&self, selector: &str) -> Result<()> {
+    pub fn wait_ready(&self, selector: &str) -> Result<()> {
         self.kubectl(&["wait", "--for=condition=Ready", "pod", "-l", selector, "--timeout=300s"])
             .map(drop)
     }
 
     /// Runs something in a pod.
-    pub fn inside(&self, pod: &str, container: &str, command: &str) -> Result<String> {
+    pub fn exec(&self, pod: &str, container: &str, command: &str) -> Result<String> {
         self.kubectl(&["exec", pod, "-c", container, "--", "sh", "-c", command])
     }
 
@@ -128,7 +128,7 @@ impl Stage {
     }
 }
 
-impl Drop for Stage {
+impl Drop for RealCluster {
     fn drop(&mut self) {
         if let Err(error) = Cluster::down(CLUSTER) {
             eprintln!("the cluster {CLUSTER} could not be stopped: {error:#}");

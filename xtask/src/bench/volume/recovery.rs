@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::real_cluster::Stage;
+use super::real_cluster::RealCluster;
 use super::{CLIENT, DATA, Load};
 use crate::bench::processes;
 use crate::bench::report::{Report, milliseconds, quantile, seconds};
@@ -18,18 +18,18 @@ const PATIENCE: Duration = Duration::from_secs(180);
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Kills the fuse pod again and again: how long until the application reads again, and how many mounts it then has.
-pub fn recovery(stage: &Stage, load: Load, report: &mut Report) -> Result<()> {
+pub fn recovery(real: &RealCluster, load: Load, report: &mut Report) -> Result<()> {
     eprintln!("killing the fuse pod {} times", load.kills);
-    stage.inside("app", "app", &format!("echo here > {DATA}/probe && sync"))?;
-    let app = stage.app()?;
+    real.exec("app", "app", &format!("echo here > {DATA}/probe && sync"))?;
+    let app = real.app()?;
     let probe = processes::path(app, &format!("{DATA}/probe"));
     let (mut after_process, mut after_kill, mut most) = (Vec::new(), Vec::new(), 0);
     for kill in 0..load.kills {
         // The workers' clients are among these.
         let before: BTreeSet<u32> = processes::running(&CLIENT).into_iter().collect();
-        let (pod, old) = stage.fuse_pod()?;
+        let (pod, old) = real.fuse_pod()?;
         let killed = Instant::now();
-        stage.kubectl(&["delete", "pod", &pod, "--grace-period=0", "--force"])?;
+        real.kubectl(&["delete", "pod", &pod, "--grace-period=0", "--force"])?;
         let (mut started, mut read) = (None, None);
         wait(PATIENCE, || {
             if started.is_none() && processes::running(&CLIENT).iter().any(|id| !before.contains(id)) {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 
-use super::real_cluster::Stage;
+use super::real_cluster::RealCluster;
 use super::{DATA, MEBIBYTES};
 use crate::bench::processes;
 use crate::bench::report::{Report, quantile};
@@ -26,19 +26,19 @@ const ROUNDS: usize = 25;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Reads a file by turns through both, with the client's cache filled and the kernel's empty.
-pub fn throughput(stage: &Stage, report: &mut Report) -> Result<()> {
+pub fn throughput(real: &RealCluster, report: &mut Report) -> Result<()> {
     eprintln!("reading {MEBIBYTES} MiB {ROUNDS} times through the volume and by hand");
-    stage.inside(
+    real.exec(
         "app",
         "app",
         &format!("dd if=/dev/urandom of={DATA}/big bs=1M count={MEBIBYTES} 2>/dev/null && sync"),
     )?;
-    let app = stage.app()?;
-    let (pod, clients) = stage.fuse_pod()?;
+    let app = real.app()?;
+    let (pod, clients) = real.fuse_pod()?;
     let client = *clients.first().context("the fuse pod has no client")?;
     let through = processes::path(app, &format!("{DATA}/big"));
     let by_hand = processes::path(client, &format!("{BY_HAND}/big"));
-    let _mount = Mount::new(stage, &pod, &by_hand)?;
+    let _mount = Mount::new(real, &pod, &by_hand)?;
     let (mut volume, mut hand) = (Vec::new(), Vec::new());
     for round in 0..=ROUNDS {
         for (path, speeds) in [(&through, &mut volume), (&by_hand, &mut hand)] {
@@ -88,10 +88,10 @@ struct Mount(Child);
 
 impl Mount {
     /// `file` is there once it is mounted.
-    fn new(stage: &Stage, pod: &str, file: &Path) -> Result<Self> {
-        let script = stage.inside(pod, "juicefs-fuse", &format!("cat {SCRIPT}"))?;
+    fn new(real: &RealCluster, pod: &str, file: &Path) -> Result<Self> {
+        let script = real.exec(pod, "juicefs-fuse", &format!("cat {SCRIPT}"))?;
         let command_line = by_hand(&script).context("the script of the fuse pod mounts nothing")?;
-        let mut command = stage.kubectl_command();
+        let mut command = real.kubectl_command();
         command.args(["exec", pod, "-c", "juicefs-fuse", "--", "sh", "-c", &command_line]);
         // What the client logs is of interest only where this fails.
         let mut log = tempfile::tempfile().context("creating a temporary file")?;

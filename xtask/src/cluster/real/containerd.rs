@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::super::State;
-use super::{Anchor, network};
+use super::{NodeNamespaces, network};
 use crate::machine::run;
 use crate::packages::images;
 
@@ -18,13 +18,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const OVERLAY: u32 = 0x794c_7630;
 
 /// Starts it, and leaves it to the user to wait.
-pub fn start(state: &mut State, anchor: &Anchor) -> Result<()> {
+pub fn start(state: &mut State, node: &NodeNamespaces) -> Result<()> {
     let number = state.network.context("the node has no addresses")?;
-    super::write(anchor.root(), "cni/pods.conflist", &network::cni(number).to_string())?;
-    let stacked = u32::try_from(rustix::fs::statfs(anchor.root())?.f_type) == Ok(OVERLAY);
+    super::write(node.root(), "cni/pods.conflist", &network::cni(number).to_string())?;
+    let stacked = u32::try_from(rustix::fs::statfs(node.root())?.f_type) == Ok(OVERLAY);
     let config = config(if stacked { "native" } else { "overlayfs" });
-    let file = super::write(anchor.root(), "containerd.toml", &config)?;
-    anchor.spawn(state, "containerd", &["containerd", "--config", &file])
+    let file = super::write(node.root(), "containerd.toml", &config)?;
+    node.spawn(state, "containerd", &["containerd", "--config", &file])
 }
 
 /// Its settings. Not every machine allows what concerns AppArmor and the OOM killer; nothing here depends on either.
@@ -67,9 +67,9 @@ conf_dir = "/wasser/cni"
 }
 
 /// Waits until it answers.
-pub fn wait(anchor: &Anchor) -> Result<()> {
+pub fn wait(node: &NodeNamespaces) -> Result<()> {
     let mut last = None;
-    let answers = crate::machine::process::wait(PATIENCE, || match ctr(anchor, &["version"]) {
+    let answers = crate::machine::process::wait(PATIENCE, || match ctr(node, &["version"]) {
         Ok(_) => true,
         Err(error) => {
             last = Some(error);
@@ -86,9 +86,9 @@ pub fn wait(anchor: &Anchor) -> Result<()> {
 }
 
 /// Makes an image known to the node, unless it is already. False if it was.
-pub fn import(anchor: &Anchor, image: &images::Image) -> Result<bool> {
+pub fn import(node: &NodeNamespaces, image: &images::Image) -> Result<bool> {
     let key = image.key()?;
-    let directory = anchor.root().join("wasser/images");
+    let directory = node.root().join("wasser/images");
     let mark = directory.join(&key);
     if mark.is_file() {
         return Ok(false);
@@ -97,12 +97,12 @@ pub fn import(anchor: &Anchor, image: &images::Image) -> Result<bool> {
     let archive = directory.join(format!("{key}.tar"));
     image.write(&archive)?;
     let imported = ctr(
-        anchor,
+        node,
         &[
             "images",
             "import",
             "--snapshotter",
-            &snapshotter(anchor)?,
+            &snapshotter(node)?,
             &format!("/wasser/images/{key}.tar"),
         ],
     );
@@ -112,15 +112,15 @@ pub fn import(anchor: &Anchor, image: &images::Image) -> Result<bool> {
     Ok(true)
 }
 
-fn snapshotter(anchor: &Anchor) -> Result<String> {
-    let path = anchor.root().join("wasser/containerd.toml");
+fn snapshotter(node: &NodeNamespaces) -> Result<String> {
+    let path = node.root().join("wasser/containerd.toml");
     let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     let line = text.lines().find_map(|line| line.strip_prefix("snapshotter = "));
     Ok(line.unwrap_or("overlayfs").trim_matches('"').to_owned())
 }
 
-fn ctr(anchor: &Anchor, arguments: &[&str]) -> Result<String> {
-    run(anchor
+fn ctr(node: &NodeNamespaces, arguments: &[&str]) -> Result<String> {
+    run(node
         .command("ctr")
         .args(["--address", SOCKET, "--namespace", "k8s.io"])
         .args(arguments))

@@ -6,45 +6,45 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::super::State;
-use super::{Anchor, NODE, cgroup, containerd, network};
+use super::{NODE, NodeNamespaces, cgroup, containerd, network};
 
 /// Starts them.
-pub fn start(state: &mut State, anchor: &Anchor, number: u8) -> Result<()> {
+pub fn start(state: &mut State, node: &NodeNamespaces, number: u8) -> Result<()> {
     let copy = |file: &str| -> Result<String> {
         let from = state.pki(file);
         super::write(
-            anchor.root(),
+            node.root(),
             file,
             &fs::read_to_string(&from).with_context(|| format!("reading {from}"))?,
         )
     };
     let (kubelet_config, proxy_config) = (copy("kubelet.kubeconfig")?, copy("proxy.kubeconfig")?);
     // Nobody is to ask the machine's name servers.
-    let resolver = super::write(anchor.root(), "resolv.conf", "")?;
+    let resolver = super::write(node.root(), "resolv.conf", "")?;
     let settings = kubelet(&cgroup::path(&state.name), number, &resolver);
-    let file = super::write(anchor.root(), "kubelet.json", &settings.to_string())?;
+    let file = super::write(node.root(), "kubelet.json", &settings.to_string())?;
     let flags = [
         format!("--config={file}"),
         format!("--kubeconfig={kubelet_config}"),
         format!("--hostname-override={NODE}"),
         format!("--node-ip={}", network::node_address(number)),
     ];
-    spawn(state, anchor, "kubelet", &flags)?;
-    let file = super::write(anchor.root(), "proxy.json", &proxy(number, &proxy_config).to_string())?;
-    spawn(state, anchor, "kube-proxy", &[format!("--config={file}")])?;
+    spawn(state, node, "kubelet", &flags)?;
+    let file = super::write(node.root(), "proxy.json", &proxy(number, &proxy_config).to_string())?;
+    spawn(state, node, "kube-proxy", &[format!("--config={file}")])?;
     let flags = [
         format!("--kubeconfig={proxy_config}"),
         format!("--address={}:53", network::node_address(number)),
     ];
-    spawn(state, anchor, "dns", &flags)
+    spawn(state, node, "dns", &flags)
 }
 
-fn spawn(state: &mut State, anchor: &Anchor, part: &str, flags: &[String]) -> Result<()> {
+fn spawn(state: &mut State, node: &NodeNamespaces, part: &str, flags: &[String]) -> Result<()> {
     let command: Vec<&str> = ["/wasser/kubernetes", part]
         .into_iter()
         .chain(flags.iter().map(String::as_str))
         .collect();
-    anchor.spawn(state, part, &command)
+    node.spawn(state, part, &command)
 }
 
 /// The settings of the kubelet: cgroups of either version without systemd, no guarding of resources that it does not own, no pauses.

@@ -18,9 +18,9 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 pub use containerd::import;
-pub use namespaces::Anchor;
+pub use namespaces::NodeNamespaces;
 pub use network::{machine_address, node_address};
-pub use requirements::obstacle;
+pub use requirements::unmet_requirement;
 
 use super::control_plane::{self, Network};
 use super::{Cluster, Node, State};
@@ -33,7 +33,7 @@ pub const NODE: &str = "node1";
 
 /// Starts a control plane and a node, and waits until pods can run there.
 pub fn start(name: &str) -> Result<()> {
-    if let Some(why) = obstacle() {
+    if let Some(why) = unmet_requirement() {
         bail!("a real node cannot be had here: {why}; `--node fake` needs none of that");
     }
     debian::prepare(&[Need::Node, Need::BaseImages]);
@@ -47,12 +47,12 @@ pub fn start(name: &str) -> Result<()> {
     state.save()?;
     settings::raise(&mut state)?;
     cgroup::create(name)?;
-    let anchor = Anchor::start(&mut state, &kubernetes)?;
-    network::connect(&anchor, number)?;
-    containerd::start(&mut state, &anchor)?;
+    let node = NodeNamespaces::start(&mut state, &kubernetes)?;
+    network::connect(&node, number)?;
+    containerd::start(&mut state, &node)?;
 
     // The images are unpacked while the control plane starts.
-    let handle = anchor.clone();
+    let handle = node.clone();
     let loading = std::thread::spawn(move || -> Result<()> {
         containerd::wait(&handle)?;
         for image in [images::pause()?, images::busybox()?] {
@@ -70,7 +70,7 @@ pub fn start(name: &str) -> Result<()> {
         .join()
         .map_err(|_| anyhow::anyhow!("loading the images panicked"))?
         .context("loading the first images")?;
-    kubelet::start(&mut state, &anchor, number)?;
+    kubelet::start(&mut state, &node, number)?;
     wait(&cluster, &state)?;
     state.complete = true;
     state.save()?;

@@ -17,12 +17,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The namespaces of a node that runs.
 #[derive(Debug, Clone)]
-pub struct Anchor {
+pub struct NodeNamespaces {
     pid: i32,
     root: PathBuf,
 }
 
-impl Anchor {
+impl NodeNamespaces {
     /// Makes the namespaces.
     pub fn start(state: &mut State, kubernetes: &Path) -> Result<Self> {
         let root = super::root(state);
@@ -57,14 +57,14 @@ impl Anchor {
         }
         let text = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
         let pid = text.trim().parse().with_context(|| format!("reading {}", file.display()))?;
-        state.anchor = Some(Process::of("node's first", pid)?);
+        state.first_process = Some(Process::of("node's first", pid)?);
         state.save()?;
         Ok(Self { pid, root })
     }
 
     /// The namespaces of a cluster's node, if it has one.
     pub fn of(state: &State) -> Option<Self> {
-        state.anchor.as_ref().map(|process| Self {
+        state.first_process.as_ref().map(|process| Self {
             pid: process.pid,
             root: super::root(state),
         })

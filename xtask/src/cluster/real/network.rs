@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::super::State;
-use super::{Anchor, address};
+use super::{NodeNamespaces, address};
 use crate::machine::run;
 
 /// Numbers N that are tried for 10.N.0.0/16: seldom used elsewhere.
@@ -57,12 +57,12 @@ fn link(number: u8) -> String {
 }
 
 /// Makes the link, with routes to the pods and Services on one side, since the API server calls webhooks by them, and to everything else on the other.
-pub fn connect(anchor: &Anchor, number: u8) -> Result<()> {
+pub fn connect(node: &NodeNamespaces, number: u8) -> Result<()> {
     let link = link(number);
     let (here, there) = (format!("{}/30", machine_address(number)), format!("{}/30", node_address(number)));
-    let pid = anchor.pid().to_string();
+    let pid = node.pid().to_string();
     let ip = |arguments: &[&str]| run(Command::new("ip").args(arguments)).map(drop);
-    let node_ip = |arguments: &[&str]| run(anchor.command("ip").args(arguments)).map(drop);
+    let node_ip = |arguments: &[&str]| run(node.command("ip").args(arguments)).map(drop);
     ip(&["link", "add", &link, "type", "veth", "peer", "name", "eth0", "netns", &pid])?;
     ip(&["address", "add", &here, "dev", &link])?;
     ip(&["link", "set", &link, "up"])?;

@@ -15,7 +15,7 @@ const DEVICES: [(&str, &str); 2] = [
 ];
 
 /// The first reason that is found; none if a real node can be had.
-pub fn obstacle() -> Option<String> {
+pub fn unmet_requirement() -> Option<String> {
     if !cfg!(target_os = "linux") {
         return Some("it needs Linux".to_owned());
     }

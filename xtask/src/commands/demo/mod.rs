@@ -17,9 +17,9 @@ use xtask::machine::process::wait;
 use xtask::machine::{self, paths};
 use xtask::packages::guests;
 
-use super::environment::{REDIS, Surroundings};
+use super::environment::{Environment, REDIS};
 use super::interrupt;
-use progress::Narrator;
+use progress::Progress;
 use serving::Serving;
 
 /// Where the Dataset is, and what it is called.
@@ -65,17 +65,17 @@ pub fn run(args: &Args) -> Result<()> {
         stand_ins: false,
     })?;
     interrupt::check()?;
-    let surroundings = Surroundings::of(&cluster)?;
+    let environment = Environment::of(&cluster)?;
     interrupt::check()?;
-    if !surroundings.real {
+    if !environment.real {
         println!("    its nodes are fake: pods become ready without containers, so that nothing is really mounted, and sizes stay unknown");
     }
-    let Some(redis) = &surroundings.redis else {
+    let Some(redis) = &environment.redis else {
         bail!("JuiceFS needs a metadata engine: set {REDIS} to the URL of a Redis that pods of this cluster reach, redis://HOST:6379/1");
     };
 
-    let mut serving = Serving::start(&cluster, &surroundings, args.release)?;
-    registered(&cluster, &serving)?;
+    let mut serving = Serving::start(&cluster, &environment, args.release)?;
+    wait_for_verdict(&cluster, &serving)?;
 
     say(&format!("creating a Secret with {redis}, and applying {EXAMPLE}"));
     create(
@@ -92,20 +92,20 @@ pub fn run(args: &Args) -> Result<()> {
     )?;
     let began = Instant::now();
     print!("{}", kubectl(&cluster, &["apply", "-n", NAMESPACE, "-f", &path(EXAMPLE)])?);
-    let mut narrator = Narrator::new(&cluster, NAMESPACE, began);
-    let mut outcome = narrator.follow(NAME, surroundings.real, PATIENCE, || serving.check());
+    let mut progress = Progress::new(&cluster, NAMESPACE, began);
+    let mut outcome = progress.wait_until_bound(NAME, environment.real, PATIENCE, || serving.check());
     if outcome.is_ok() && serving.mounts() {
-        outcome = pods::run(&cluster, &mut narrator);
+        outcome = pods::run(&cluster, &mut progress);
     }
-    show(&cluster, &surroundings, &serving);
+    show(&cluster, &environment, &serving);
     outcome?;
     let stays = matches!(serving, Serving::Process(_)) && !args.once && std::io::stdout().is_terminal();
-    outlook(args, &cluster, &surroundings, stays || serving.mounts());
+    outlook(args, &cluster, &environment, stays || serving.mounts());
     if stays {
         println!("\nwasser runs until Ctrl-C; its log is {}", serving.log());
         while !interrupt::interrupted() {
             serving.check()?;
-            narrator.look()?;
+            progress.print_changes()?;
             std::thread::sleep(Duration::from_millis(500));
         }
     }
@@ -134,7 +134,7 @@ fn create(cluster: &Cluster, arguments: &[&str]) -> Result<()> {
 }
 
 /// Waits for the verdict on the registration.
-fn registered(cluster: &Cluster, serving: &Serving) -> Result<()> {
+fn wait_for_verdict(cluster: &Cluster, serving: &Serving) -> Result<()> {
     let annotation = |name: &str| {
         let jsonpath = format!(r"jsonpath={{.metadata.annotations.wasser\.fluid\.io/{name}}}");
         cluster.kubectl(&["get", "configmap", "juicefs", "-n", SYSTEM, "-o", &jsonpath])
@@ -156,7 +156,7 @@ fn registered(cluster: &Cluster, serving: &Serving) -> Result<()> {
 }
 
 /// What there is now.
-fn show(cluster: &Cluster, surroundings: &Surroundings, serving: &Serving) {
+fn show(cluster: &Cluster, environment: &Environment, serving: &Serving) {
     let commands: [&[&str]; 5] = [
         &["get", "dataset", NAME, "-n", NAMESPACE],
         &["get", "juicefsruntime", NAME, "-n", NAMESPACE, "-o", "wide"],
@@ -172,19 +172,19 @@ fn show(cluster: &Cluster, surroundings: &Surroundings, serving: &Serving) {
         );
     }
     println!("\n$ helm ls -n {NAMESPACE}");
-    let helm = machine::run(Command::new(surroundings.programs.join("helm")).args(["ls", "-n", NAMESPACE]));
+    let helm = machine::run(Command::new(environment.programs.join("helm")).args(["ls", "-n", NAMESPACE]));
     println!("{}", helm.unwrap_or_else(|error| format!("{error:#}\n")).trim_end());
     println!("\nwasser's log is {}", serving.log());
 }
 
 /// What to try next.
-fn outlook(args: &Args, cluster: &Cluster, surroundings: &Surroundings, stays: bool) {
+fn outlook(args: &Args, cluster: &Cluster, environment: &Environment, stays: bool) {
     println!("\n==> what to try next");
     if !stays {
         println!("    cargo xtask demo                             # in a terminal: wasser then runs on, and does what follows");
     }
-    println!("    export PATH={}:$PATH", surroundings.programs.display());
-    if surroundings.real {
+    println!("    export PATH={}:$PATH", environment.programs.display());
+    if environment.real {
         println!("    kubectl exec {NAME}-worker-0 -- df -h        # the file system, mounted in the worker");
         println!("    kubectl exec reader -- ls -l /data         # and in a pod that uses it");
         println!("    kubectl delete pod -l role=juicefs-fuse    # the pods get their data back by themselves");

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use xtask::cluster::Cluster;
 use xtask::machine::process::wait;
 
-use super::progress::Narrator;
+use super::progress::Progress;
 use super::{NAME, NAMESPACE, kubectl, path, say};
 use crate::commands::interrupt;
 
@@ -23,13 +23,13 @@ const AS_WRITTEN: &str = "/data/hello: OK";
 const WRITTEN: &str = " 8.00MiB in ";
 
 /// Has one pod write and another read, and waits until the Dataset shows what there is, and what of it is cached.
-pub fn run(cluster: &Cluster, narrator: &mut Narrator<'_>) -> Result<()> {
+pub fn run(cluster: &Cluster, progress: &mut Progress<'_>) -> Result<()> {
     say(&format!(
         "applying {EXAMPLE}: a pod that writes 8 MiB into the claim, and one that reads them"
     ));
     print!("{}", kubectl(cluster, &["apply", "-n", NAMESPACE, "-f", &path(EXAMPLE)])?);
     for pod in ["writer", "reader"] {
-        narrator.until(&format!("Pod {pod}"), PATIENCE, |state| state == "ready")?;
+        progress.wait_for(&format!("Pod {pod}"), PATIENCE, |state| state == "ready")?;
     }
     let mut log = String::new();
     let read = wait(PATIENCE, || {
@@ -45,9 +45,9 @@ pub fn run(cluster: &Cluster, narrator: &mut Narrator<'_>) -> Result<()> {
 
     // What is read is cached, if JuiceFS finds as much of the disk free as the tiered store's `low` says.
     let written = |state: &str| state.contains(WRITTEN);
-    narrator.until(&format!("Dataset {NAME}"), SYNC, written)?;
+    progress.wait_for(&format!("Dataset {NAME}"), SYNC, written)?;
     let cached = |state: &str| state.contains(" cached") && !state.contains(" 0.00B cached");
-    if narrator.until(&format!("Dataset {NAME}"), SYNC, cached).is_err() {
+    if progress.wait_for(&format!("Dataset {NAME}"), SYNC, cached).is_err() {
         println!("    nothing is cached: see `kubectl logs {NAME}-worker-0`, which tells when the disk is too full for it");
     }
     interrupt::check()

@@ -15,14 +15,14 @@ const PAUSE: Duration = Duration::from_millis(100);
 const KINDS: &str = "dataset,juicefsruntime,statefulset,pod,pvc";
 
 /// Watches over a namespace.
-pub struct Narrator<'a> {
+pub struct Progress<'a> {
     cluster: &'a Cluster,
     namespace: &'a str,
     began: Instant,
     seen: BTreeMap<String, String>,
 }
 
-impl<'a> Narrator<'a> {
+impl<'a> Progress<'a> {
     /// Tells of this namespace, in seconds since `began`.
     pub fn new(cluster: &'a Cluster, namespace: &'a str, began: Instant) -> Self {
         Self {
@@ -35,11 +35,11 @@ impl<'a> Narrator<'a> {
 
     /// Tells what happens until the Dataset is Bound, its claim too and, with real nodes, its size is known. `check` fails if there is no
     /// use in waiting any longer.
-    pub fn follow(&mut self, name: &str, real: bool, patience: Duration, mut check: impl FnMut() -> Result<()>) -> Result<()> {
+    pub fn wait_until_bound(&mut self, name: &str, real: bool, patience: Duration, mut check: impl FnMut() -> Result<()>) -> Result<()> {
         while self.began.elapsed() < patience {
             interrupt::check()?;
             check()?;
-            self.look()?;
+            self.print_changes()?;
             let dataset = self.seen.get(&format!("Dataset {name}")).map_or("", String::as_str);
             let claim = self.seen.get(&format!("PersistentVolumeClaim {name}")).map_or("", String::as_str);
             let sized = !real || dataset.contains("files");
@@ -55,11 +55,11 @@ impl<'a> Narrator<'a> {
     }
 
     /// Tells what happens until the state of an object is as wanted.
-    pub fn until(&mut self, name: &str, patience: Duration, wanted: impl Fn(&str) -> bool) -> Result<()> {
+    pub fn wait_for(&mut self, name: &str, patience: Duration, wanted: impl Fn(&str) -> bool) -> Result<()> {
         let began = Instant::now();
         while began.elapsed() < patience {
             interrupt::check()?;
-            self.look()?;
+            self.print_changes()?;
             if self.seen.get(name).is_some_and(|state| wanted(state)) {
                 return Ok(());
             }
@@ -73,7 +73,7 @@ impl<'a> Narrator<'a> {
     }
 
     /// Tells what has changed since the last look.
-    pub fn look(&mut self) -> Result<()> {
+    pub fn print_changes(&mut self) -> Result<()> {
         let text = self.cluster.kubectl(&["get", KINDS, "-n", self.namespace, "-o", "json"])?;
         let list: Value = serde_json::from_str(&text).context("reading what kubectl prints")?;
         let mut now = BTreeMap::new();

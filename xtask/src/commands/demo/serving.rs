@@ -10,7 +10,7 @@ use xtask::packages::images;
 
 use super::operator::Operator;
 use super::{SYSTEM, create, kubectl, path, say};
-use crate::commands::environment::Surroundings;
+use crate::commands::environment::Environment;
 use crate::commands::{build, interrupt};
 
 /// Wasser, at work.
@@ -23,10 +23,10 @@ pub enum Serving {
 
 impl Serving {
     /// Builds and starts it. The nodes of a cluster that was there before cannot be given an image, so that it gets the process.
-    pub fn start(cluster: &Cluster, surroundings: &Surroundings, release: bool) -> Result<Self> {
+    pub fn start(cluster: &Cluster, environment: &Environment, release: bool) -> Result<Self> {
         say("building wasser");
         let program = build::wasser(release)?;
-        if surroundings.real && cluster.state().is_some() {
+        if environment.real && cluster.state().is_some() {
             let packages = guests::build(paths::root(), &[])?;
             interrupt::check()?;
             install::load(cluster, &images::wasser(&program, &packages, install::VERSION)?)?;

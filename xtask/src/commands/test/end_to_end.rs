@@ -19,7 +19,7 @@ use super::On;
 use super::binaries::{Built, TestProgram};
 use super::needs;
 use super::report::Report;
-use crate::commands::environment::{REDIS, Surroundings};
+use crate::commands::environment::{Environment, REDIS};
 use crate::commands::interrupt;
 
 /// Files whose tests look into containers.
@@ -129,7 +129,7 @@ fn queues<'a>(report: &Report, built: &'a Built, filter: Option<&'a str>, on: &O
     let queue = |tests| Queue::new(tests, filter);
     let all = |containers: Vec<&'a TestProgram>, others: Vec<&'a TestProgram>| containers.into_iter().chain(others).collect();
     let is_there = std::env::var_os("KUBECONFIG").is_some_and(|path| !path.is_empty());
-    match (on.node, cluster::real::obstacle()) {
+    match (on.node, cluster::real::unmet_requirement()) {
         _ if is_there => (queue(Vec::new()), queue(all(containers, others)), true),
         (Some(Node::Real), _) => (queue(Vec::new()), queue(all(containers, others)), false),
         (None, None) => (queue(others), queue(containers), false),
@@ -169,28 +169,28 @@ fn on_cluster(common: &Common<'_>, options: &Options, queue: &Queue<'_>) -> Vec<
 
 /// Runs the tests of a queue on a cluster. Returns the programs in which one failed.
 fn tests(common: &Common<'_>, queue: &Queue<'_>, cluster: &Cluster) -> Result<Vec<String>> {
-    let surroundings = Surroundings::of(cluster)?;
+    let environment = Environment::of(cluster)?;
     let name = cluster.state().map(|state| state.name.clone()).unwrap_or_default();
-    let mut environment: Vec<(&str, OsString)> = vec![
+    let mut variables: Vec<(&str, OsString)> = vec![
         ("KUBECONFIG", cluster.kubeconfig().into()),
-        ("KUBECTL", surroundings.programs.join("kubectl").into()),
-        ("HELM", surroundings.programs.join("helm").into()),
+        ("KUBECTL", environment.programs.join("kubectl").into()),
+        ("HELM", environment.programs.join("helm").into()),
         ("WASSER_BIN", common.built.wasser.clone().into()),
-        ("WASSER_NODE", if surroundings.real { "real" } else { "fake" }.into()),
+        ("WASSER_NODE", if environment.real { "real" } else { "fake" }.into()),
         ("WASSER_CLUSTER", name.clone().into()),
     ];
-    if surroundings.real && cluster.state().is_some() {
+    if environment.real && cluster.state().is_some() {
         let image = images::wasser(&common.built.wasser, common.packages, install::VERSION)?;
         install::load(cluster, &image)?;
-        environment.push(("WASSER_CHART", install::build(common.packages)?.directory.into()));
+        variables.push(("WASSER_CHART", install::build(common.packages)?.directory.into()));
     }
-    environment.extend(surroundings.redis.as_ref().map(|url| (REDIS, url.into())));
+    variables.extend(environment.redis.as_ref().map(|url| (REDIS, url.into())));
     let arguments: Vec<&str> = ["--ignored", "--test-threads=1"].into_iter().chain(queue.filter).collect();
     let mut failed = Vec::new();
     while let Some(test) = queue.next() {
         interrupt::check()?;
         let began = Instant::now();
-        let outcome = run_one(common.report, cluster, &surroundings, test, &arguments, &environment);
+        let outcome = run_one(common.report, cluster, &environment, test, &arguments, &variables);
         common.report.took(format!("{name}: {}", test.name), began.elapsed());
         interrupt::check()?;
         match outcome {
@@ -209,24 +209,24 @@ fn tests(common: &Common<'_>, queue: &Queue<'_>, cluster: &Cluster) -> Result<Ve
 fn run_one(
     report: &Report,
     cluster: &Cluster,
-    surroundings: &Surroundings,
+    environment: &Environment,
     test: &TestProgram,
     arguments: &[&str],
-    environment: &[(&'static str, OsString)],
+    variables: &[(&'static str, OsString)],
 ) -> Result<bool> {
     let needs_containers = NEED_CONTAINERS.contains(&test.name.as_str());
     let skip = |why: &str| {
         report.skipped(&format!("{}: {why}", test.display()));
         Ok(true)
     };
-    if needs_containers && !surroundings.real {
+    if needs_containers && !environment.real {
         return skip("it looks into containers, and the nodes of this cluster are fake");
     }
-    if needs_containers && surroundings.redis.is_none() {
+    if needs_containers && environment.redis.is_none() {
         return skip(&format!("set {REDIS} to the URL of a Redis that pods of this cluster reach"));
     }
     match needs::meet(cluster, &test.name)? {
-        Some(needs) => test.run(arguments, &[environment, &needs].concat(), report),
+        Some(needs) => test.run(arguments, &[variables, &needs].concat(), report),
         None => skip("its images and servers come only with a cluster of this project"),
     }
 }

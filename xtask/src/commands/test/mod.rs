@@ -134,7 +134,7 @@ fn cluster_part(report: &Report, built: &Built, filter: Option<&str>, on: &On) -
 
 /// What the node plugin does to real mounts, where that is possible.
 fn mounts(report: &Report, built: &Built) -> Result<()> {
-    if let Some(why) = cluster::real::obstacle() {
+    if let Some(why) = cluster::real::unmet_requirement() {
         report.skipped(&format!("the tests of the node plugin that mount: {why}"));
         return Ok(());
     }

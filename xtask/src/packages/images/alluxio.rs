@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use super::image_names::registered;
+use super::image_names::image_name;
 use super::programs::{libraries as linked_with, with_libraries};
 use super::{Image, busybox};
 use crate::machine::debian::{self, Need};
@@ -28,7 +28,7 @@ pub fn alluxio() -> Result<Image> {
     debian::require(Need::Alluxio)?;
     let java = Java::ensure("alluxio")?;
     let sources = paths::root().join(SOURCES);
-    let mut image = busybox()?.named(&format!("docker.io/{}", registered("alluxio", "runtime")?));
+    let mut image = busybox()?.named(&format!("docker.io/{}", image_name("alluxio", "runtime")?));
     for (name, jar) in Java::files(&java.jars)? {
         image = image.file(&format!("/opt/alluxio/lib/{name}"), jar, 0o644);
     }
@@ -91,7 +91,7 @@ pub fn alluxio() -> Result<Image> {
 mod tests {
     #[test]
     fn the_jars_are_of_the_version_that_the_registration_names() {
-        let name = super::registered("alluxio", "runtime").unwrap();
+        let name = super::image_name("alluxio", "runtime").unwrap();
         let pom = std::fs::read_to_string(crate::machine::paths::root().join("tests/cluster/alluxio/pom.xml")).unwrap();
         let (_, version) = name.rsplit_once(':').unwrap();
         assert!(pom.contains(&format!("<alluxio.version>{version}</alluxio.version>")), "{name}");

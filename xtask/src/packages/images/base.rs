@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::Image;
-use super::image_names::registered;
+use super::image_names::image_name;
 use super::programs::with_programs;
 use crate::machine;
 use crate::machine::debian::{self, Need};
@@ -84,7 +84,7 @@ pub fn busybox() -> Result<Image> {
 /// The client of JuiceFS, under the name that its plugin uses, with the programs that the chart's scripts call.
 pub fn juicefs() -> Result<Image> {
     let program = Tool::JuiceFs.ensure()?;
-    let name = format!("docker.io/{}", registered("juicefs", "community")?);
+    let name = format!("docker.io/{}", image_name("juicefs", "community")?);
     let image = busybox()?.named(&name).file("/usr/local/bin/juicefs", program, 0o755);
     let links = ["/usr/bin/juicefs", "/bin/mount.juicefs", "/sbin/mount.juicefs"];
     let image = links.iter().fold(image, |image, link| image.link(link, "/usr/local/bin/juicefs"));

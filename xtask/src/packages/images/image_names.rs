@@ -15,7 +15,7 @@ struct Registration {
 }
 
 /// The image that a plugin uses for something.
-pub fn registered(plugin: &str, image: &str) -> Result<String> {
+pub fn image_name(plugin: &str, image: &str) -> Result<String> {
     let path = paths::root().join("plugins").join(plugin).join("plugin.yaml");
     let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     let mut registration: Registration = yaml_serde::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
@@ -33,11 +33,11 @@ mod tests {
             ("jindo", "smartdata"),
             ("jindo", "fuse"),
         ] {
-            let name = super::registered(plugin, image).unwrap();
+            let name = super::image_name(plugin, image).unwrap();
             assert!(name.contains(':') && !name.ends_with(":latest"), "{name}");
         }
         assert!(
-            super::registered("juicefs", "none")
+            super::image_name("juicefs", "none")
                 .unwrap_err()
                 .to_string()
                 .contains("no image none")

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::image_names::registered;
+use super::image_names::image_name;
 use super::programs::with_programs;
 use super::{Image, busybox};
 use crate::machine::debian::{self, Need};
@@ -24,11 +24,11 @@ pub fn jindo() -> Result<Vec<Image>> {
         &[("/usr/local/bin/jindocache", "jindocache"), ("/usr/local/bin/jindo", "jindo")],
     ];
     let client = [common.as_slice(), &[("/prestop.sh", "prestop.sh")]];
-    let client = image(&registered("jindo", "fuse")?, &client.concat())?
+    let client = image(&image_name("jindo", "fuse")?, &client.concat())?
         .entrypoint(&["/entrypoint.sh", "fuse"])
         .command(&[]);
     Ok(vec![
-        image(&registered("jindo", "smartdata")?, &server.concat())?,
+        image(&image_name("jindo", "smartdata")?, &server.concat())?,
         with_programs(client, &["/usr/bin/bindfs"])?,
     ])
 }
