@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::metrics::Metrics;
 use super::usage::Usage;
-use crate::cluster::free_ports;
+use crate::machine::ports::free_ports;
 
 /// How long it may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);

@@ -1,16 +1,17 @@
 //! etcd, API server, controller manager and scheduler, as processes of this machine.
 
 use std::fs;
-use std::hash::{BuildHasher, RandomState};
-use std::net::{IpAddr, Ipv4Addr, TcpListener};
-use std::ops::Range;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::{Cluster, State, kubeconfig, pki};
+use super::running::Cluster;
+use super::state::State;
+use super::{kubeconfig, pki};
+use crate::machine::ports::free_ports;
 use crate::machine::process::wait;
 use crate::machine::tools::Tool;
 
@@ -27,9 +28,6 @@ rules:
   - level: None
 "#;
 
-/// Ports for servers, below those that clients get.
-const SERVER_PORTS: Range<u16> = 20_000..32_000;
-
 /// Where the API server is reached, and what it gives to Services.
 pub struct Network {
     /// Its address, on loopback or on the link to the node.
@@ -38,6 +36,17 @@ pub struct Network {
     pub services: (String, Ipv4Addr),
     /// Whether pods can reach the API server at its address.
     pub reachable: bool,
+    /// The real node; `None` if all nodes are fake.
+    pub node: Option<NodeAddress>,
+}
+
+/// A real node, as its certificates name it.
+#[derive(Clone, Copy)]
+pub struct NodeAddress {
+    /// Its name in the API server.
+    pub name: &'static str,
+    /// Where the API server reaches its kubelet.
+    pub address: Ipv4Addr,
 }
 
 /// Starts everything and waits until the API server is ready and pods can be created.
@@ -170,16 +179,14 @@ fn credentials(state: &State, network: &Network) -> Result<()> {
         None,
     )?;
     config(&directory.join("scheduler.kubeconfig"), "system:kube-scheduler", None)?;
-    if let Some(number) = state.network {
-        let node = super::real::NODE;
+    if let Some(NodeAddress { name: node, address }) = network.node {
         config(
             &directory.join("kubelet.kubeconfig"),
             &format!("system:node:{node}"),
             Some("system:nodes"),
         )?;
         config(&directory.join("proxy.kubeconfig"), "system:kube-proxy", None)?;
-        let address = IpAddr::V4(super::real::node_address(number));
-        pki::write(&directory, "kubelet", &authority.server(node, &[node], &[address])?)?;
+        pki::write(&directory, "kubelet", &authority.server(node, &[node], &[IpAddr::V4(address)])?)?;
     } else {
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
         pki::write(&directory, "kubelet", &authority.server("fake", &["localhost"], &[address])?)?;
@@ -222,32 +229,4 @@ fn ready(cluster: &Cluster, state: &State) -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// Ports of an address of this machine that nobody listens on. They are not of the range from which the kernel takes those of clients: while
-/// a server is away, one of its own clients could be given its port, and then it could not come back.
-pub fn free_ports<const N: usize>(address: Ipv4Addr) -> Result<[u16; N]> {
-    let first = usize::try_from(RandomState::new().hash_one(address) % u64::try_from(SERVER_PORTS.len())?)?;
-    let mut free = SERVER_PORTS
-        .skip(first)
-        .chain(SERVER_PORTS.take(first))
-        .filter(|port| TcpListener::bind((address, *port)).is_ok());
-    let mut ports = [0; N];
-    for port in &mut ports {
-        *port = free.next().with_context(|| format!("no port of {address} is free"))?;
-    }
-    Ok(ports)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn free_ports_differ_and_can_be_listened_on() {
-        let ports: [u16; 3] = free_ports(Ipv4Addr::LOCALHOST).unwrap();
-        let listeners = ports.map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap());
-        assert!(ports.iter().all(|port| SERVER_PORTS.contains(port)));
-        drop(listeners);
-    }
 }

@@ -27,7 +27,7 @@ fn started_here(path: &Path) -> bool {
     let directory = path.strip_prefix(paths::target()).ok().and_then(Path::parent);
     directory
         .and_then(Path::to_str)
-        .is_some_and(|directory| super::name(directory).is_ok())
+        .is_some_and(|directory| super::options::name(directory).is_ok())
 }
 
 /// The kubectl of the machine: for a cluster that is there, nothing is built.

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::cluster::Cluster;
+use super::running::Cluster;
 use crate::machine::tools::Tool;
 use crate::machine::{self, paths};
 use crate::packages::guests::{Package, chart};

@@ -7,8 +7,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Node, State, free_ports, real};
+use super::lock::lock;
+use super::options::Node;
+use super::real::machine_address;
+use super::running::Cluster;
+use super::state::State;
 use crate::machine::debian::{self, Need};
+use crate::machine::ports::free_ports;
 use crate::machine::process::wait;
 use crate::machine::tools::Tool;
 
@@ -21,8 +26,28 @@ const S3: &str = "s3";
 const ACCESS_KEY: &str = "wasser";
 const SECRET_KEY: &str = "wasser-secret";
 
+impl Cluster {
+    /// The URL of a Redis that pods reach; it is started if there is none yet, and ends with the cluster.
+    pub fn redis(&self) -> Result<String> {
+        self.service("Redis", redis)
+    }
+
+    /// The URL of an S3 server that pods reach, with the keys of its administrator; started and ended like the Redis.
+    pub fn s3(&self) -> Result<String> {
+        self.service("S3 server", s3)
+    }
+
+    fn service(&self, what: &str, start: fn(&str) -> Result<String>) -> Result<String> {
+        let state = self.state.as_ref();
+        let state =
+            state.with_context(|| format!("for the cluster of KUBECONFIG no {what} is started: bring your own, or unset KUBECONFIG"))?;
+        let _lock = lock()?;
+        start(&state.name)
+    }
+}
+
 /// The URL of a Redis that the cluster's pods reach: the one that runs, or a new one, which `down` stops.
-pub fn redis(name: &str) -> Result<String> {
+fn redis(name: &str) -> Result<String> {
     server(name, REDIS, |address, directory| {
         debian::require(Need::Redis)?;
         let (host, port) = (address.ip().to_string(), address.port().to_string());
@@ -51,7 +76,7 @@ pub fn redis(name: &str) -> Result<String> {
 }
 
 /// The URL of an S3 server that the cluster's pods reach, with the keys of its administrator: `http://access:secret@host:port`.
-pub fn s3(name: &str) -> Result<String> {
+fn s3(name: &str) -> Result<String> {
     server(name, S3, |address, directory| {
         let program = Tool::VersityGw.ensure()?;
         let [buckets, accounts] = ["buckets", "accounts"].map(|part| directory.join(part));
@@ -92,7 +117,7 @@ fn server(name: &str, kind: &str, command: impl FnOnce(SocketAddr, &Path) -> Res
         return Ok(service.url.clone());
     }
     let address = match (state.node, state.network) {
-        (Node::Real, Some(number)) => real::machine_address(number),
+        (Node::Real, Some(number)) => machine_address(number),
         _ => Ipv4Addr::LOCALHOST,
     };
     let [port] = free_ports(address)?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::Node;
+use super::options::Node;
 use crate::machine::paths;
 use crate::machine::process::Process;
 
@@ -106,7 +106,7 @@ impl State {
         for entry in entries {
             let entry = entry.context("reading the target directory")?.file_name();
             let other = entry.to_string_lossy();
-            if other != name && super::name(&other).is_ok() {
+            if other != name && super::options::name(&other).is_ok() {
                 all.extend(Self::load(&other)?);
             }
         }

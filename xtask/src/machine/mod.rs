@@ -2,6 +2,7 @@
 
 pub mod debian;
 pub mod paths;
+pub mod ports;
 pub mod process;
 pub mod tools;
 

@@ -8,7 +8,9 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use super::control_plane::{self, Network};
-use super::{Node, Options, State};
+use super::options::{Node, Options};
+use super::state::State;
+use crate::machine::ports::free_ports;
 use crate::machine::tools::Tool;
 use crate::machine::{self, paths};
 
@@ -30,6 +32,7 @@ pub fn start(options: &Options) -> Result<()> {
         address: Ipv4Addr::LOCALHOST,
         services,
         reachable: false,
+        node: None,
     };
     let cluster = control_plane::start(&mut state, &network)?;
 
@@ -44,7 +47,7 @@ pub fn start(options: &Options) -> Result<()> {
         "--cidr=10.128.0.0/12",
         "--v=WARN",
     ];
-    let [port] = control_plane::free_ports(Ipv4Addr::LOCALHOST)?;
+    let [port] = free_ports(Ipv4Addr::LOCALHOST)?;
     let mut flags: Vec<String> = flags.map(str::to_owned).to_vec();
     let mut command = Vec::new();
     if options.stand_ins {

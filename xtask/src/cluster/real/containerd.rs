@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::super::State;
-use super::{NodeNamespaces, network};
+use super::namespaces::NodeNamespaces;
+use super::{files, network};
+use crate::cluster::state::State;
 use crate::machine::run;
 use crate::packages::images;
 
@@ -20,10 +21,10 @@ const OVERLAY: u32 = 0x794c_7630;
 /// Starts it, and leaves it to the user to wait.
 pub fn start(state: &mut State, node: &NodeNamespaces) -> Result<()> {
     let number = state.network.context("the node has no addresses")?;
-    super::write(node.root(), "cni/pods.conflist", &network::cni(number).to_string())?;
+    files::write(node.root(), "cni/pods.conflist", &network::cni(number).to_string())?;
     let stacked = u32::try_from(rustix::fs::statfs(node.root())?.f_type) == Ok(OVERLAY);
     let config = config(if stacked { "native" } else { "overlayfs" });
-    let file = super::write(node.root(), "containerd.toml", &config)?;
+    let file = files::write(node.root(), "containerd.toml", &config)?;
     node.spawn(state, "containerd", &["containerd", "--config", &file])
 }
 

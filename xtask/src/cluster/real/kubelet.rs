@@ -5,14 +5,16 @@ use std::fs;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::super::State;
-use super::{NODE, NodeNamespaces, cgroup, containerd, network};
+use super::namespaces::NodeNamespaces;
+use super::network::NODE;
+use super::{cgroup, containerd, files, network};
+use crate::cluster::state::State;
 
 /// Starts them.
 pub fn start(state: &mut State, node: &NodeNamespaces, number: u8) -> Result<()> {
     let copy = |file: &str| -> Result<String> {
         let from = state.pki(file);
-        super::write(
+        files::write(
             node.root(),
             file,
             &fs::read_to_string(&from).with_context(|| format!("reading {from}"))?,
@@ -20,9 +22,9 @@ pub fn start(state: &mut State, node: &NodeNamespaces, number: u8) -> Result<()>
     };
     let (kubelet_config, proxy_config) = (copy("kubelet.kubeconfig")?, copy("proxy.kubeconfig")?);
     // Nobody is to ask the machine's name servers.
-    let resolver = super::write(node.root(), "resolv.conf", "")?;
+    let resolver = files::write(node.root(), "resolv.conf", "")?;
     let settings = kubelet(&cgroup::path(&state.name), number, &resolver);
-    let file = super::write(node.root(), "kubelet.json", &settings.to_string())?;
+    let file = files::write(node.root(), "kubelet.json", &settings.to_string())?;
     let flags = [
         format!("--config={file}"),
         format!("--kubeconfig={kubelet_config}"),
@@ -30,7 +32,7 @@ pub fn start(state: &mut State, node: &NodeNamespaces, number: u8) -> Result<()>
         format!("--node-ip={}", network::node_address(number)),
     ];
     spawn(state, node, "kubelet", &flags)?;
-    let file = super::write(node.root(), "proxy.json", &proxy(number, &proxy_config).to_string())?;
+    let file = files::write(node.root(), "proxy.json", &proxy(number, &proxy_config).to_string())?;
     spawn(state, node, "kube-proxy", &[format!("--config={file}")])?;
     let flags = [
         format!("--kubeconfig={proxy_config}"),

@@ -5,31 +5,32 @@
 
 mod cgroup;
 mod containerd;
+mod files;
 mod kubelet;
 mod namespaces;
 mod network;
 mod requirements;
 mod settings;
 
-use std::fs;
-use std::net::Ipv4Addr;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
 pub use containerd::import;
+pub use files::root;
 pub use namespaces::NodeNamespaces;
-pub use network::{machine_address, node_address};
+pub use network::machine_address;
 pub use requirements::unmet_requirement;
 
-use super::control_plane::{self, Network};
-use super::{Cluster, Node, State};
+use network::NODE;
+
+use super::control_plane::{self, Network, NodeAddress};
+use super::options::Node;
+use super::running::Cluster;
+use super::state::State;
 use crate::machine::debian::{self, Need};
 use crate::machine::tools::Tool;
 use crate::packages::images;
-
-/// The node's name.
-pub const NODE: &str = "node1";
 
 /// Starts a control plane and a node, and waits until pods can run there.
 pub fn start(name: &str) -> Result<()> {
@@ -64,6 +65,10 @@ pub fn start(name: &str) -> Result<()> {
         address: machine_address(number),
         services: network::services(number),
         reachable: true,
+        node: Some(NodeAddress {
+            name: NODE,
+            address: network::node_address(number),
+        }),
     };
     let cluster = control_plane::start(&mut state, &network)?;
     loading
@@ -96,24 +101,4 @@ pub fn clean(state: &State) -> Result<()> {
         settings::restore(state)?;
     }
     Ok(())
-}
-
-/// Where the node's file system is on this machine, except for what is mounted there.
-pub fn root(state: &State) -> std::path::PathBuf {
-    state.directory.join("node")
-}
-
-/// Writes a file of the node, below the directory `/wasser` there. Gives its path on the node.
-fn write(root: &std::path::Path, file: &str, content: &str) -> Result<String> {
-    let path = root.join("wasser").join(file);
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).with_context(|| format!("creating {}", parent.display()))?;
-    }
-    fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
-    Ok(format!("/wasser/{file}"))
-}
-
-/// An address of the node's range.
-const fn address(number: u8, third: u8, fourth: u8) -> Ipv4Addr {
-    Ipv4Addr::new(10, number, third, fourth)
 }

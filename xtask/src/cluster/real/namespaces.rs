@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::super::State;
+use super::files;
+use crate::cluster::state::State;
 use crate::machine::process::{Process, wait};
 
 /// What the process runs.
@@ -25,8 +26,8 @@ pub struct NodeNamespaces {
 impl NodeNamespaces {
     /// Makes the namespaces.
     pub fn start(state: &mut State, kubernetes: &Path) -> Result<Self> {
-        let root = super::root(state);
-        super::write(&root, "node.sh", SCRIPT)?;
+        let root = files::root(state);
+        files::write(&root, "node.sh", SCRIPT)?;
         let script = root.join("wasser/node.sh");
         let [script, directory, kubernetes] = [script.as_path(), &root, kubernetes].map(|path| path.display().to_string());
         let pki = state.directory.join("pki").display().to_string();
@@ -66,7 +67,7 @@ impl NodeNamespaces {
     pub fn of(state: &State) -> Option<Self> {
         state.first_process.as_ref().map(|process| Self {
             pid: process.pid,
-            root: super::root(state),
+            root: files::root(state),
         })
     }
 

@@ -6,12 +6,15 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::super::State;
-use super::{NodeNamespaces, address};
+use super::namespaces::NodeNamespaces;
+use crate::cluster::state::State;
 use crate::machine::run;
 
 /// Numbers N that are tried for 10.N.0.0/16: seldom used elsewhere.
 const NUMBERS: std::ops::RangeInclusive<u8> = 201..=250;
+
+/// The node's name.
+pub const NODE: &str = "node1";
 
 /// The machine's end of the link, where pods reach the API server.
 pub const fn machine_address(number: u8) -> Ipv4Addr {
@@ -21,6 +24,11 @@ pub const fn machine_address(number: u8) -> Ipv4Addr {
 /// The node's end of the link.
 pub const fn node_address(number: u8) -> Ipv4Addr {
     address(number, 255, 2)
+}
+
+/// An address of the node's range.
+const fn address(number: u8, third: u8, fourth: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, number, third, fourth)
 }
 
 /// The range of pods as CIDR.

@@ -4,7 +4,8 @@ use std::fs;
 
 use anyhow::{Context, Result};
 
-use super::super::{Node, State};
+use crate::cluster::options::Node;
+use crate::cluster::state::State;
 
 /// How many inotify instances a user may have. kubelet, containerd and the clients of the API server need more than the kernel's 128.
 const INSTANCES: &str = "/proc/sys/fs/inotify/max_user_instances";

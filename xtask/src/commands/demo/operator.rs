@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
-use xtask::cluster::{Cluster, free_ports};
+use xtask::cluster::Cluster;
 use xtask::machine::paths;
+use xtask::machine::ports::free_ports;
 use xtask::machine::process::wait;
 
 use crate::commands::interrupt;

@@ -1,0 +1,23 @@
+//! The files of the node on this machine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::cluster::state::State;
+
+/// Where the node's file system is on this machine, except for what is mounted there.
+pub fn root(state: &State) -> PathBuf {
+    state.directory.join("node")
+}
+
+/// Writes a file of the node, below the directory `/wasser` there. Gives its path on the node.
+pub fn write(root: &Path, file: &str, content: &str) -> Result<String> {
+    let path = root.join("wasser").join(file);
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).with_context(|| format!("creating {}", parent.display()))?;
+    }
+    fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
+    Ok(format!("/wasser/{file}"))
+}
