@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
 
-use super::fake_cluster::{cargo, directory};
+use super::cargo::{cargo, directory};
 use super::{Options, Report};
 use crate::machine::paths;
 use crate::packages::guests;

@@ -5,6 +5,7 @@
 //! that mount a dataset on a real node.
 
 mod bind;
+mod cargo;
 mod cargo_examples;
 mod delete;
 mod fake_cluster;

@@ -8,8 +8,7 @@ use clap::ValueEnum;
 use xtask::cluster::install;
 use xtask::machine::debian::{self, Need};
 use xtask::machine::paths;
-use xtask::packages::guests;
-use xtask::packages::images;
+use xtask::packages::{guests, images};
 
 use super::{build, interrupt};
 

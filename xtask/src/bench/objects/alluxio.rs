@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Objects, secret};
+use super::dataset::{Objects, secret};
 
 pub fn objects(name: &str) -> Objects {
     Objects {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Objects, encrypted, secret};
+use super::dataset::{Objects, encrypted, secret};
 
 const KEYS: [&str; 2] = ["fs.oss.accessKeyId", "fs.oss.accessKeySecret"];
 

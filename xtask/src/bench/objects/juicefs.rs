@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{NAMESPACE, Objects, encrypted, secret};
+use super::dataset::{NAMESPACE, Objects, encrypted, secret};
 
 pub fn objects(name: &str, number: u32) -> Objects {
     let url = format!("redis://redis.{NAMESPACE}:6379/{number}");

@@ -1,6 +1,7 @@
 //! What a benchmark creates: as many Datasets as users would, each with its runtime and its Secret.
 
 mod alluxio;
+mod dataset;
 mod jindo;
 mod juicefs;
 mod thin;
@@ -13,8 +14,9 @@ use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// Where they are created.
-pub const NAMESPACE: &str = "bench";
+pub use dataset::NAMESPACE;
+use dataset::Objects;
+
 /// The namespace in whose masters no command ever ends.
 pub const HUNG: &str = "hung-masters";
 
@@ -30,15 +32,6 @@ pub enum System {
     Thin,
     /// JindoCache.
     Jindo,
-}
-
-/// The objects of one Dataset.
-struct Objects {
-    secret: Value,
-    /// The mount of the Dataset.
-    mount: Value,
-    /// The spec of the runtime.
-    runtime: Value,
 }
 
 impl System {
@@ -127,20 +120,6 @@ pub fn manifest(namespace: &str, systems: &[System], count: u32, shared: bool) -
         .chain(runtimes)
         .collect();
     json!({"apiVersion": "v1", "kind": "List", "items": items})
-}
-
-/// The name of a Dataset's Secret.
-fn secret_name(dataset: &str) -> String {
-    format!("{dataset}-secret")
-}
-
-fn secret(dataset: &str, data: &Value) -> Value {
-    json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": secret_name(dataset)}, "stringData": data})
-}
-
-/// An option whose value is in the Dataset's Secret.
-fn encrypted(dataset: &str, name: &str, key: &str) -> Value {
-    json!({"name": name, "valueFrom": {"secretKeyRef": {"name": secret_name(dataset), "key": key}}})
 }
 
 #[cfg(test)]

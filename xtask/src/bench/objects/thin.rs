@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Objects, encrypted, secret};
+use super::dataset::{Objects, encrypted, secret};
 
 /// The name of the profile.
 const PROFILE: &str = "bench-s3";

@@ -10,24 +10,16 @@ use std::time::Instant;
 use anyhow::Result;
 use serde_json::json;
 
-use self::real_cluster::{RealCluster, pod};
+use self::real_cluster::{RealCluster, SLEEP, pod};
 use self::recovery::recovery;
-use self::throughput::throughput;
+use self::throughput::{MEBIBYTES, throughput};
 use super::report::{Report, quantile, seconds};
 use super::usage::Usage;
 use super::{Options, processes};
 use crate::cluster::install::NAMESPACE as SYSTEM;
 
-/// Where pods have the dataset.
-const DATA: &str = "/data";
-/// What the pod sleeps whose mount is watched, in seconds: its process is found by it.
-const SLEEP: &str = "86399";
 /// Pods that start one after the other.
 const ALONE: u32 = 20;
-/// How much is read to learn the throughput.
-const MEBIBYTES: u32 = 512;
-/// Parts of the command lines of clients of the file system: of workers, and of those that mount the dataset.
-const CLIENT: [&str; 3] = ["juicefs", "/runtime-mnt/", "juicefs-fuse"];
 
 /// How much is done.
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +44,7 @@ pub fn volume(options: &Options, load: Load) -> Result<Report> {
     alone(&real, &mut report)?;
     together(&real, load, &mut report)?;
     throughput(&real, &mut report)?;
-    recovery(&real, load, &mut report)?;
+    recovery(&real, load.kills, &mut report)?;
     report.figure("nodePlugin", Usage::of(real.node_plugin()?)?)?;
     report.target("publishMilliseconds.p95", 20.0)?;
     report.target("nodePlugin.rssMegabytes", 20.0)?;

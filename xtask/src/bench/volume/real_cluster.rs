@@ -7,16 +7,20 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
-use super::{CLIENT, DATA, SLEEP};
 use crate::bench::report::{Report, seconds};
-use crate::bench::{Options, fake_cluster, processes};
-use crate::cluster::install;
-use crate::cluster::{Cluster, Node, Options as ClusterOptions};
+use crate::bench::{Options, cargo, processes};
+use crate::cluster::{Cluster, Node, Options as ClusterOptions, install};
 use crate::machine::paths;
-use crate::packages::guests;
-use crate::packages::images;
+use crate::packages::{guests, images};
 
+/// The cluster's name.
 const CLUSTER: &str = "cluster-volume";
+/// Where pods have the dataset.
+pub const DATA: &str = "/data";
+/// What the pod sleeps whose mount is watched, in seconds: its process is found by it.
+pub const SLEEP: &str = "86399";
+/// Parts of the command lines of clients of the file system: of workers, and of those that mount the dataset.
+pub const CLIENT: [&str; 3] = ["juicefs", "/runtime-mnt/", "juicefs-fuse"];
 
 /// A cluster with Wasser in it, which ends with this.
 pub struct RealCluster {
@@ -32,7 +36,7 @@ impl RealCluster {
             !foreign,
             "this is measured on a node of its own, whose processes are looked at: unset KUBECONFIG"
         );
-        let program = fake_cluster::build(options.dev, report)?;
+        let program = cargo::build(options.dev, report)?;
         let packages = guests::build(paths::root(), &[])?;
         let chart = install::build(&packages)?.directory;
         Cluster::down(CLUSTER)?;

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::real_cluster::RealCluster;
-use super::{CLIENT, DATA, Load};
+use super::real_cluster::{CLIENT, DATA, RealCluster};
 use crate::bench::processes;
 use crate::bench::report::{Report, milliseconds, quantile, seconds};
 use crate::machine::process::wait;
@@ -18,13 +17,13 @@ const PATIENCE: Duration = Duration::from_secs(180);
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Kills the fuse pod again and again: how long until the application reads again, and how many mounts it then has.
-pub fn recovery(real: &RealCluster, load: Load, report: &mut Report) -> Result<()> {
-    eprintln!("killing the fuse pod {} times", load.kills);
+pub fn recovery(real: &RealCluster, kills: u32, report: &mut Report) -> Result<()> {
+    eprintln!("killing the fuse pod {kills} times");
     real.exec("app", "app", &format!("echo here > {DATA}/probe && sync"))?;
     let app = real.app()?;
     let probe = processes::path(app, &format!("{DATA}/probe"));
     let (mut after_process, mut after_kill, mut most) = (Vec::new(), Vec::new(), 0);
-    for kill in 0..load.kills {
+    for kill in 0..kills {
         // The workers' clients are among these.
         let before: BTreeSet<u32> = processes::running(&CLIENT).into_iter().collect();
         let (pod, old) = real.fuse_pod()?;

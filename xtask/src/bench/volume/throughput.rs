@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 
-use super::real_cluster::RealCluster;
-use super::{DATA, MEBIBYTES};
+use super::real_cluster::{DATA, RealCluster};
 use crate::bench::processes;
 use crate::bench::report::{Report, quantile};
 use crate::machine::process::wait;
 
+/// How much is read to learn the throughput.
+pub const MEBIBYTES: u32 = 512;
 /// Where the client's container has the mount that is made by hand.
 const BY_HAND: &str = "/mnt/by-hand";
 /// The cache of that mount, which has a node's disk as well.

@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: one Dataset on a real JuiceFS, from nothing, with a word on everything that happens.
 
+mod kubectl;
 mod operator;
 mod pods;
 mod progress;
@@ -9,7 +10,7 @@ use std::io::IsTerminal;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use xtask::cluster::install::NAMESPACE as SYSTEM;
 use xtask::cluster::{self, Cluster, DEFAULT_NAME, Node, Options};
 use xtask::machine::debian::{self, Need};
@@ -19,12 +20,10 @@ use xtask::packages::guests;
 
 use super::environment::{Environment, REDIS};
 use super::interrupt;
+use kubectl::{NAME, NAMESPACE, create, kubectl, path, say};
 use progress::Progress;
 use serving::Serving;
 
-/// Where the Dataset is, and what it is called.
-const NAMESPACE: &str = "default";
-const NAME: &str = "demo";
 /// What is applied.
 const EXAMPLE: &str = "docs/examples/juicefs.yaml";
 /// How long the Dataset may take.
@@ -110,27 +109,6 @@ pub fn run(args: &Args) -> Result<()> {
         }
     }
     serving.stop()
-}
-
-fn say(text: &str) {
-    println!("==> {text}");
-}
-
-fn path(file: &str) -> String {
-    paths::root().join(file).display().to_string()
-}
-
-fn kubectl(cluster: &Cluster, arguments: &[&str]) -> Result<String> {
-    interrupt::check()?;
-    cluster.kubectl(arguments)
-}
-
-/// `kubectl create …`, and no complaint about what is there already.
-fn create(cluster: &Cluster, arguments: &[&str]) -> Result<()> {
-    let manifest = kubectl(cluster, &[arguments, &["--dry-run=client", "-o", "yaml"]].concat())?;
-    let file = tempfile::NamedTempFile::new().context("creating a temporary file")?;
-    std::fs::write(file.path(), manifest).context("writing a temporary file")?;
-    kubectl(cluster, &["apply", "-f", &file.path().display().to_string()]).map(drop)
 }
 
 /// Waits for the verdict on the registration.

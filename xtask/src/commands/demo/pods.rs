@@ -6,8 +6,8 @@ use anyhow::{Result, ensure};
 use xtask::cluster::Cluster;
 use xtask::machine::process::wait;
 
+use super::kubectl::{NAME, NAMESPACE, kubectl, path, say};
 use super::progress::Progress;
-use super::{NAME, NAMESPACE, kubectl, path, say};
 use crate::commands::interrupt;
 
 /// Who writes and who reads.

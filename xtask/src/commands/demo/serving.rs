@@ -1,15 +1,13 @@
 //! Who serves the demo: what the chart installs, on a real node; else a process of this machine.
 
 use anyhow::Result;
-use xtask::cluster::Cluster;
-use xtask::cluster::install;
-use xtask::cluster::install::RELEASE;
+use xtask::cluster::install::{NAMESPACE as SYSTEM, RELEASE};
+use xtask::cluster::{Cluster, install};
 use xtask::machine::paths;
-use xtask::packages::guests;
-use xtask::packages::images;
+use xtask::packages::{guests, images};
 
+use super::kubectl::{create, kubectl, path, say};
 use super::operator::Operator;
-use super::{SYSTEM, create, kubectl, path, say};
 use crate::commands::environment::Environment;
 use crate::commands::{build, interrupt};
 

@@ -1,7 +1,7 @@
 //! The tests on clusters, which are brought up for them and ended after them.
 //!
 //! Most tests want many datasets and no containers, and run on fake nodes; those that look into containers need a real one. They mostly wait, so
-//! several clusters run at the same time: some with fake nodes, which share these tests, and one with a real node. On one cluster, tests run one
+//! several clusters run at the same time: some with fake nodes, which share these tests, and one with a real node. ClusterOptions one cluster, tests run one
 //! after the other: each has an operator that serves all of it.
 
 use std::collections::VecDeque;
@@ -10,13 +10,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use xtask::cluster::install;
-use xtask::cluster::{self, Cluster, Node, Options};
+use xtask::cluster::{self, Cluster, Node, Options, install};
 use xtask::packages::guests::Package;
 use xtask::packages::images;
 
-use super::On;
 use super::binaries::{Built, TestProgram};
+use super::cluster_options::ClusterOptions;
 use super::needs;
 use super::report::Report;
 use crate::commands::environment::{Environment, REDIS};
@@ -78,7 +77,7 @@ struct Common<'a> {
 }
 
 /// Brings up what the tests need, runs them, and ends every cluster that did not run before.
-pub fn run(report: &Report, built: &Built, packages: &[Package], filter: Option<&str>, on: &On) -> Result<()> {
+pub fn run(report: &Report, built: &Built, packages: &[Package], filter: Option<&str>, on: &ClusterOptions) -> Result<()> {
     let (fake, real, is_there) = queues(report, built, filter, on);
     let common = Common {
         report,
@@ -121,7 +120,7 @@ pub fn run(report: &Report, built: &Built, packages: &[Package], filter: Option<
 }
 
 /// The tests for fake nodes, those for another cluster, and whether that one is there already.
-fn queues<'a>(report: &Report, built: &'a Built, filter: Option<&'a str>, on: &On) -> (Queue<'a>, Queue<'a>, bool) {
+fn queues<'a>(report: &Report, built: &'a Built, filter: Option<&'a str>, on: &ClusterOptions) -> (Queue<'a>, Queue<'a>, bool) {
     let of_file = built.end_to_end().any(|test| Some(test.name.as_str()) == filter);
     let chosen = built.end_to_end().filter(|test| !of_file || Some(test.name.as_str()) == filter);
     let (containers, others): (Vec<_>, Vec<_>) = chosen.partition(|test| NEED_CONTAINERS.contains(&test.name.as_str()));

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that a contributor and the CI run, in one command.
 
 mod binaries;
+mod cluster_options;
 mod end_to_end;
 mod needs;
 mod report;
@@ -9,7 +10,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 use clap::Subcommand;
-use xtask::cluster::{self, Node};
+use xtask::cluster;
 use xtask::machine::debian::{self, Need};
 use xtask::machine::tools::Tool;
 use xtask::machine::{self, paths};
@@ -17,6 +18,7 @@ use xtask::packages::guests;
 
 use super::interrupt;
 use binaries::Built;
+use cluster_options::ClusterOptions;
 use report::Report;
 
 /// Runs all checks and tests: formatting, licences, unit and golden tests, end-to-end tests on a cluster, lints.
@@ -28,7 +30,7 @@ pub struct Args {
     #[command(subcommand)]
     part: Option<Part>,
     #[command(flatten)]
-    on: On,
+    on: ClusterOptions,
 }
 
 #[derive(Debug, Subcommand)]
@@ -43,22 +45,8 @@ enum Part {
         /// Part of a test's name, or the name of a file in tests/tests
         filter: Option<String>,
         #[command(flatten)]
-        on: On,
+        on: ClusterOptions,
     },
-}
-
-/// The cluster to test on.
-#[derive(Debug, Clone, clap::Args)]
-struct On {
-    /// Which cluster; one that runs already is used and left running
-    #[arg(long, default_value = "cluster-test", value_parser = cluster::name)]
-    name: String,
-    /// What runs the pods [default: real where that is possible]
-    #[arg(long, value_enum)]
-    node: Option<Node>,
-    /// Leave the cluster running afterwards
-    #[arg(long)]
-    keep: bool,
 }
 
 pub fn run(args: Args) -> Result<()> {
@@ -78,7 +66,7 @@ pub fn run(args: Args) -> Result<()> {
     if report.print() { Ok(()) } else { std::process::exit(1) }
 }
 
-fn all(report: &Report, on: &On) -> Result<()> {
+fn all(report: &Report, on: &ClusterOptions) -> Result<()> {
     report.step("formatting", |_| cargo(&["fmt", "--all", "--check"]))?;
     report.step("licences and advisories", licences)?;
     let Some(built) = build(report)? else { return Ok(()) };
@@ -107,7 +95,7 @@ fn unit(report: &Report, filter: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-fn end_to_end(report: &Report, filter: Option<&str>, on: &On) -> Result<()> {
+fn end_to_end(report: &Report, filter: Option<&str>, on: &ClusterOptions) -> Result<()> {
     match build(report)? {
         Some(built) => cluster_part(report, &built, filter, on),
         None => Ok(()),
@@ -123,7 +111,7 @@ fn build(report: &Report) -> Result<Option<Built>> {
     Ok(built)
 }
 
-fn cluster_part(report: &Report, built: &Built, filter: Option<&str>, on: &On) -> Result<()> {
+fn cluster_part(report: &Report, built: &Built, filter: Option<&str>, on: &ClusterOptions) -> Result<()> {
     let mut packages = Vec::new();
     report.step("plugins", |_| {
         packages = guests::build(paths::root(), &[])?;

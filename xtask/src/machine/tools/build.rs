@@ -11,12 +11,27 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 
-use super::Recipe;
 use crate::machine::debian::{self, Need};
 use crate::machine::{self, paths};
 
 /// Lines of a failed build that are shown.
 const SHOWN: usize = 20;
+
+/// How a tool is built.
+pub struct Recipe {
+    /// Its directory below `tests/cluster/`, and the name of its file.
+    pub name: &'static str,
+    /// The package within the module.
+    pub package: &'static str,
+    /// Needs a C compiler, and is linked statically for use in images.
+    pub cgo: bool,
+    pub tags: &'static str,
+    pub ldflags: &'static str,
+    /// How long a first build takes on two cores, in minutes.
+    pub minutes: u32,
+    /// About how many packages are compiled then.
+    pub packages: u64,
+}
 
 /// The program, from the cache or built.
 pub fn ensure(recipe: &Recipe) -> Result<PathBuf> {

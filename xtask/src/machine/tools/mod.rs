@@ -6,6 +6,8 @@ mod java;
 use std::path::PathBuf;
 
 use anyhow::Result;
+
+use build::Recipe;
 pub use java::Java;
 
 /// A program from a Go module below `tests/cluster/`, whose go.mod and go.sum fix every version.
@@ -23,22 +25,6 @@ pub enum Tool {
     CsiSanity,
     /// A server that speaks S3's protocol, over a directory.
     VersityGw,
-}
-
-/// How a tool is built.
-struct Recipe {
-    /// Its directory below `tests/cluster/`, and the name of its file.
-    name: &'static str,
-    /// The package within the module.
-    package: &'static str,
-    /// Needs a C compiler, and is linked statically for use in images.
-    cgo: bool,
-    tags: &'static str,
-    ldflags: &'static str,
-    /// How long a first build takes on two cores, in minutes.
-    minutes: u32,
-    /// About how many packages are compiled then.
-    packages: u64,
 }
 
 /// The metadata engines, object stores and services that are left out of JuiceFS. `netgo` and `osusergo` because static glibc cannot look up

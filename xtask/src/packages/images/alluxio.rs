@@ -5,9 +5,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
+use super::base::busybox;
+use super::image::Image;
 use super::image_names::image_name;
 use super::programs::{libraries as linked_with, with_libraries};
-use super::{Image, busybox};
 use crate::machine::debian::{self, Need};
 use crate::machine::paths;
 use crate::machine::tools::Java;

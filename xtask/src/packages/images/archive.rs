@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
 
-use super::{Content, Entry, Image, hex};
+use super::image::{Content, Entry, Image, hex};
 
 const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar";
 const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
@@ -60,8 +60,15 @@ impl<W: Write> Write for Counted<W> {
     }
 }
 
+impl Image {
+    /// Writes it as an archive in the OCI image layout.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        write(self, path).with_context(|| format!("writing the image {} to {}", self.name, path.display()))
+    }
+}
+
 /// Writes an image. Its layer may be larger than the memory: it is a file first, since its digest comes before it in the archive.
-pub fn write(image: &Image, path: &Path) -> Result<()> {
+fn write(image: &Image, path: &Path) -> Result<()> {
     let directory = path.parent().context("an archive is in a directory")?;
     let mut file = tempfile::tempfile_in(directory).with_context(|| format!("creating a file in {}", directory.display()))?;
     let layer = layer(&image.entries, &file)?;

@@ -1,15 +1,12 @@
-//! The images that the project needs.
+//! The images that every node has: one for the sandboxes of pods, and a shell.
 
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::Image;
-use super::image_names::image_name;
-use super::programs::with_programs;
+use super::image::Image;
 use crate::machine;
 use crate::machine::debian::{self, Need};
-use crate::machine::tools::Tool;
 
 /// What holds the namespaces of a pod.
 pub const PAUSE: &str = "wasser.fluid.io/pause:1";
@@ -19,9 +16,6 @@ pub const BUSYBOX: &str = "docker.io/library/busybox:stable";
 /// Where Debian's busybox-static and bash-static are.
 const BUSYBOX_PROGRAM: &str = "/bin/busybox";
 const BASH_PROGRAM: &str = "/bin/bash-static";
-
-/// Of util-linux, which Debian's images have.
-const FLOCK: &str = "/usr/bin/flock";
 
 /// What Debian's busybox lacks.
 const MOUNTPOINT: &str = r#"#!/bin/sh
@@ -79,14 +73,4 @@ pub fn busybox() -> Result<Image> {
         .link("/usr/bin/env", "/bin/busybox")
         .link("/usr/bin/bash", "/bin/bash");
     Ok(image.command(&["/bin/sh"]))
-}
-
-/// The client of JuiceFS, under the name that its plugin uses, with the programs that the chart's scripts call.
-pub fn juicefs() -> Result<Image> {
-    let program = Tool::JuiceFs.ensure()?;
-    let name = format!("docker.io/{}", image_name("juicefs", "community")?);
-    let image = busybox()?.named(&name).file("/usr/local/bin/juicefs", program, 0o755);
-    let links = ["/usr/bin/juicefs", "/bin/mount.juicefs", "/sbin/mount.juicefs"];
-    let image = links.iter().fold(image, |image, link| image.link(link, "/usr/local/bin/juicefs"));
-    with_programs(image, &[FLOCK])
 }

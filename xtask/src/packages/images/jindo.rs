@@ -2,9 +2,10 @@
 
 use anyhow::Result;
 
+use super::base::busybox;
+use super::image::Image;
 use super::image_names::image_name;
 use super::programs::with_programs;
-use super::{Image, busybox};
 use crate::machine::debian::{self, Need};
 use crate::machine::paths;
 

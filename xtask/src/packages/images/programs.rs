@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::Image;
+use super::image::Image;
 use crate::machine;
 
 /// What a C library loads by itself to look up names; parts of the library itself since glibc 2.34.

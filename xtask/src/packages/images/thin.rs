@@ -4,8 +4,9 @@
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
+use super::base::busybox;
+use super::image::Image;
 use super::programs::with_programs;
-use super::{Image, busybox};
 use crate::machine::debian::{self, Need};
 use crate::machine::paths;
 

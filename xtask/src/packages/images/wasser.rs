@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::Image;
+use super::image::Image;
 use super::programs::{libraries, with_libraries};
 use crate::machine::debian::{self, Need};
 use crate::machine::{self, paths};
