@@ -1,67 +1,60 @@
-//! What the operator counts.
+//! What the operator counts, under the names of its metrics.
 
 use std::collections::BTreeMap;
 
+use xtask::cluster::metrics::{self, added};
+
+/// The counter of requests to the API server. Those of leader election have a client of their own
+/// and are not counted.
+const REQUESTS: &str = "wasser_api_requests_total";
+
 /// The metrics at one moment.
 #[derive(Debug, Clone)]
-pub struct Metrics {
-    text: String,
-}
+pub struct Metrics(metrics::Metrics);
 
 impl Metrics {
-    /// Of the text that `/metrics` answers with.
-    pub fn new(text: String) -> Self {
-        Self { text }
+    /// Reads the text of `/metrics`.
+    pub fn parse(text: &str) -> Self {
+        Self(metrics::Metrics::parse(text).expect("metrics of the operator"))
     }
 
-    /// The sum of a counter or gauge over all series that have these labels, each written `name="value"`.
-    pub fn sum(&self, name: &str, labels: &[&str]) -> u64 {
-        self.series(name)
-            .filter(|(found, _)| labels.iter().all(|label| found.contains(label)))
-            .map(|(_, value)| value)
-            .sum()
+    /// The sum of a counter or gauge over all series that have these labels.
+    pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
+        whole(self.0.total_with(name, labels))
     }
 
     /// Reconciles of a kind.
     pub fn reconciles(&self, kind: &str) -> u64 {
-        self.sum("wasser_reconciles_total", &[&format!("kind=\"{kind}\"")])
+        self.sum("wasser_reconciles_total", &[("kind", kind)])
     }
 
-    /// Requests to the API server, as `verb resource`. What leader election does goes over a client of its own and is not counted.
+    /// Requests to the API server, as `verb resource`.
     pub fn requests(&self) -> BTreeMap<String, u64> {
-        let value = |labels: &str, name: &str| {
-            let start = labels.split_once(&format!("{name}=\""))?.1;
-            Some(start.split_once('"')?.0.to_owned())
-        };
-        let named = self
-            .series("wasser_api_requests_total")
-            .filter_map(|(labels, count)| Some((format!("{} {}", value(labels, "verb")?, value(labels, "resource")?), count)));
-        named.collect()
+        counts(self.series())
     }
 
     /// The requests since an earlier moment.
     pub fn requests_since(&self, earlier: &Self) -> BTreeMap<String, u64> {
-        let before = earlier.requests();
-        let now = self.requests().into_iter();
-        now.map(|(name, count)| (name.clone(), count - before.get(&name).copied().unwrap_or(0)))
-            .filter(|(_, count)| *count > 0)
-            .collect()
+        counts(added(&earlier.series(), &self.series()))
     }
 
-    /// Whether this line is there.
+    /// Whether there is a sample as this line says.
     pub fn has(&self, line: &str) -> bool {
-        self.text.lines().any(|found| found == line)
+        self.0.has(line)
     }
 
-    /// Labels and values of a metric.
-    fn series(&self, name: &str) -> impl Iterator<Item = (&str, u64)> {
-        self.text.lines().filter_map(move |line| {
-            let rest = line.strip_prefix(name)?;
-            let (labels, value) = rest.rsplit_once(' ')?;
-            (labels.is_empty() || labels.starts_with('{')).then_some(())?;
-            Some((labels, value.parse().ok()?))
-        })
+    fn series(&self) -> BTreeMap<String, f64> {
+        self.0.sums(REQUESTS, &["verb", "resource"])
     }
+}
+
+fn counts(series: BTreeMap<String, f64>) -> BTreeMap<String, u64> {
+    series.into_iter().map(|(name, count)| (name, whole(count))).collect()
+}
+
+/// A count as a whole number, which it is.
+fn whole(count: f64) -> u64 {
+    count as u64
 }
 
 #[cfg(test)]
@@ -70,10 +63,10 @@ mod tests {
 
     #[test]
     fn counters_are_found_and_subtracted() {
-        let before = Metrics::new("wasser_api_requests_total{verb=\"get\",resource=\"pods\"} 2\n".to_owned());
+        let before = Metrics::parse("wasser_api_requests_total{verb=\"get\",resource=\"pods\"} 2\n");
         let text = "wasser_api_requests_total{verb=\"get\",resource=\"pods\"} 5\nwasser_api_requests_total{verb=\"patch\",resource=\"nodes\"} 1\n\
                     wasser_reconciles_total{kind=\"Dataset\"} 7\nwasser_leader 1\n# EOF\n";
-        let after = Metrics::new(text.to_owned());
+        let after = Metrics::parse(text);
         assert_eq!(
             after.requests_since(&before),
             BTreeMap::from([("get pods".to_owned(), 3), ("patch nodes".to_owned(), 1)])

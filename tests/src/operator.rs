@@ -1,19 +1,16 @@
 //! A `wasser run` of a test's own, in a namespace of its own.
 
-use std::fs::File;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::process::{Child, Command};
+use xtask::cluster::operator::{OperatorCommand, OperatorProcess, get};
 
 use crate::metrics::Metrics;
 use crate::user::{Logs, User};
@@ -21,6 +18,9 @@ use crate::{environment, sweep};
 
 /// How long the operator may take to end: it finishes what it has begun.
 const ENDS_WITHIN: Duration = Duration::from_secs(30);
+
+/// Between two looks at whether the operator has ended.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// How long the operator may take to become ready: the very first compiles Helm's engine, without optimisation.
 const READY_WITHIN: Duration = Duration::from_secs(240);
@@ -32,9 +32,7 @@ pub struct Operator {
     /// The ConfigMaps there.
     pub maps: Api<ConfigMap>,
     options: Vec<String>,
-    address: String,
-    child: Child,
-    log: PathBuf,
+    process: OperatorProcess,
     /// How many there were in this namespace before.
     number: u32,
 }
@@ -75,72 +73,56 @@ impl Operator {
     }
 
     async fn spawn(client: Client, namespace: String, options: Vec<String>, number: u32) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("the address of a listener").to_string();
-        drop(listener);
         let scratch = environment::scratch();
         let log = scratch.join(format!("{namespace}-{number}.log"));
-        let child = Command::new(environment::wasser())
-            .args([
-                "run",
-                "--namespace",
-                &namespace,
-                "--metrics-addr",
-                &address,
-                "--log",
-                "info,wasser=debug,wasser_engine=debug",
-                "--cache-dir",
-            ])
-            .arg(scratch.join("cache"))
-            .args(&options)
-            .stderr(File::create(&log).expect("creating a log"))
-            .kill_on_drop(true)
-            .spawn()
-            .expect("starting wasser; build it with `cargo build -p wasser`");
+        let levels = ["--log", "info,wasser=debug,wasser_engine=debug"].map(str::to_owned);
+        let command = OperatorCommand {
+            program: &environment::wasser(),
+            kubeconfig: None,
+            namespace: &namespace,
+            cache: &scratch.join("cache"),
+            log: &log,
+            arguments: &[levels.as_slice(), &options].concat(),
+            has_own_group: false,
+        };
+        let process = command.start().expect("starting wasser; build it with `cargo build -p wasser`");
         let maps = Api::namespaced(client.clone(), &namespace);
         let user = User {
             client,
             namespace,
-            logs: Logs::File(log.clone()),
+            logs: Logs::File(log),
         };
         let operator = Self {
             user,
             maps,
             options,
-            address,
-            child,
-            log,
+            process,
             number,
         };
-        let ready = || async {
-            operator
-                .try_get("/readyz")
-                .await
-                .filter(|answer| answer.starts_with("HTTP/1.1 200"))
-        };
+        let ready = || operator.try_get("/readyz");
         operator.eventually_within(READY_WITHIN, "the operator is ready", ready).await;
         operator
     }
 
     /// Where it logs.
     pub fn log(&self) -> &Path {
-        &self.log
+        self.process.log()
     }
 
     /// How many lines of the log contain this.
     pub fn log_lines(&self, text: &str) -> usize {
-        let log = std::fs::read_to_string(&self.log).expect("reading the log");
+        let log = std::fs::read_to_string(self.log()).expect("reading the log");
         log.lines().filter(|line| line.contains(text)).count()
     }
 
     /// What it has counted.
     pub async fn metrics(&self) -> Metrics {
-        Metrics::new(self.get("/metrics").await)
+        Metrics::parse(&self.get("/metrics").await)
     }
 
     /// Waits for a line of the metrics.
     pub async fn metric(&self, line: &str) {
-        let there = || async { self.try_get("/metrics").await.filter(|text| Metrics::new(text.clone()).has(line)) };
+        let there = || async { self.try_get("/metrics").await.filter(|text| Metrics::parse(text).has(line)) };
         self.eventually(line, there).await;
     }
 
@@ -149,33 +131,31 @@ impl Operator {
         self.try_get(path).await.expect("the operator does not answer")
     }
 
+    /// The body of an answer with the status 200.
     async fn try_get(&self, path: &str) -> Option<String> {
-        let mut stream = TcpStream::connect(&self.address).await.ok()?;
-        let request = format!("GET {path} HTTP/1.1\r\nhost: wasser\r\nconnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.ok()?;
-        Some(answer)
+        let (address, path) = (self.process.address(), path.to_owned());
+        // What the test itself serves must not wait for the answer.
+        let asked = tokio::task::spawn_blocking(move || get(address, &path)).await;
+        let (status, body) = asked.expect("asking the operator").ok()?;
+        (status == 200).then_some(body)
     }
 
     /// Ends it as Kubernetes does.
     pub async fn terminate(&mut self) -> ExitStatus {
-        let id = self.child.id().expect("it has ended by itself").to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &id])
-                .status()
-                .await
-                .expect("starting kill")
-                .success()
-        );
-        let ended = tokio::time::timeout(ENDS_WITHIN, self.child.wait()).await;
-        ended.expect("it does not end").expect("waiting for the operator")
+        self.process.terminate().expect("asking the operator to end");
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.process.ended().expect("waiting for the operator") {
+                return status;
+            }
+            assert!(began.elapsed() < ENDS_WITHIN, "it does not end");
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// Ends it as a crash does.
     pub async fn kill(&mut self) {
-        self.child.kill().await.expect("killing the operator");
+        self.process.kill().expect("killing the operator");
     }
 
     /// Ends it and removes its namespace.

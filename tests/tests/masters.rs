@@ -55,8 +55,8 @@ async fn delete_all(user: &User, names: &[String]) {
 
 /// Reconciles of the kind that are under way.
 async fn under_way(operator: &Operator) -> u64 {
-    let kind = format!("kind=\"{KIND}\"");
-    operator.metrics().await.sum("wasser_reconciles_running", &[&kind])
+    let metrics = operator.metrics().await;
+    metrics.sum("wasser_reconciles_running", &[("kind", KIND)])
 }
 
 #[tokio::test]

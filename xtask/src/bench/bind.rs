@@ -8,13 +8,13 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::fake_cluster::{FakeCluster, count_lines};
-use super::metrics::{Metrics, added};
 use super::objects::{HUNG, NAMESPACE};
-use super::operator::Operator;
 use super::report::{Report, hundredths, milliseconds, quantile, seconds};
-use super::usage::machine_cpu_seconds;
+use super::usage::{Usage, machine_cpu_seconds};
 use super::watch::{Watched, Watches};
 use super::{Options, Scale, System};
+use crate::cluster::metrics::{Metrics, added};
+use crate::cluster::operator::OperatorProcess;
 use crate::machine::process;
 
 /// The Datasets of the benchmark.
@@ -70,7 +70,7 @@ fn measure(options: &Options, scale: &Scale, report: &mut Report) -> Result<()> 
     if scale.hung > 0 {
         hang(&fake, scale)?;
     }
-    let (operator, watches) = bound(&fake, scale, report)?;
+    let (mut operator, watches) = bound(&fake, scale, report)?;
     drop(watches);
     idle(&fake, &operator, report)?;
     if scale.hung > 0 {
@@ -85,7 +85,7 @@ fn measure(options: &Options, scale: &Scale, report: &mut Report) -> Result<()> 
 fn hang(fake: &FakeCluster, scale: &Scale) -> Result<()> {
     fake.create_hung(scale)?;
     let mut operator = fake.start_operator("hung")?;
-    operator.ready(STARTING)?;
+    operator.wait_ready(STARTING, || Ok(()))?;
     let all = f64::from(scale.hung.min(WAITING));
     let mut failed = None;
     let waits = process::wait(PATIENCE, || match operator.metrics() {
@@ -117,13 +117,13 @@ pub fn parameters(scale: &Scale) -> Value {
 /// How long wasser takes until it is ready, with everything compiled and nothing to do. This also fills its cache.
 fn ready(fake: &FakeCluster, report: &mut Report) -> Result<()> {
     let mut first = fake.start_operator("first")?;
-    report.figure("firstReadyMilliseconds", milliseconds(first.ready(COMPILING)?))?;
+    report.figure("firstReadyMilliseconds", milliseconds(first.wait_ready(COMPILING, || Ok(()))?))?;
     first.stop()?;
     let mut times = Vec::with_capacity(STARTS);
     for _ in 0..STARTS {
         let mut operator = fake.start_operator("ready")?;
-        times.push(operator.ready(STARTING)?);
-        report.figure("usageWhenReady", operator.usage()?)?;
+        times.push(operator.wait_ready(STARTING, || Ok(()))?);
+        report.figure("usageWhenReady", Usage::of_operator(&operator)?)?;
         report.figure("readyByItselfMilliseconds", operator.metrics()?.total("wasser_ready_seconds") * 1e3)?;
         operator.stop()?;
     }
@@ -134,19 +134,19 @@ fn ready(fake: &FakeCluster, report: &mut Report) -> Result<()> {
 }
 
 /// Creates the Datasets, starts wasser, and waits until all are Bound.
-pub fn bound(fake: &FakeCluster, scale: &Scale, report: &mut Report) -> Result<(Operator, Watches)> {
+pub fn bound(fake: &FakeCluster, scale: &Scale, report: &mut Report) -> Result<(OperatorProcess, Watches)> {
     fake.create(scale)?;
     let wanted = usize::try_from(scale.count)?;
     let mut watches = Watches::start(fake.cluster(), &[DATASETS])?;
     watches.wait("every Dataset is known", STARTING, |tally| tally.present(DATASETS.0) == wanted)?;
     let (before, busy) = (fake.control_plane()?, machine_cpu_seconds()?);
     let mut operator = fake.start_operator("run")?;
-    let ready = operator.ready(STARTING)?;
+    let ready = operator.wait_ready(STARTING, || Ok(()))?;
     let waited = watches.wait("every Dataset is Bound", PATIENCE, |tally| {
         tally.reached(DATASETS.0, "Bound").len() == wanted
     });
     waited.with_context(|| format!("wasser's log is {}", operator.log().display()))?;
-    let (usage, metrics) = (operator.usage()?, operator.metrics()?);
+    let (usage, metrics) = (Usage::of_operator(&operator)?, operator.metrics()?);
     let after: Vec<f64> = watches
         .tally()
         .reached(DATASETS.0, "Bound")
@@ -207,9 +207,9 @@ pub fn work(metrics: &Metrics) -> Value {
 }
 
 /// What it costs when nothing changes. What is still under way when everything is Bound counts too; the numbers of each second show it.
-fn idle(fake: &FakeCluster, operator: &Operator, report: &mut Report) -> Result<()> {
+fn idle(fake: &FakeCluster, operator: &OperatorProcess, report: &mut Report) -> Result<()> {
     eprintln!("watching it do nothing for {IDLE} s");
-    let (began, usage) = (Instant::now(), operator.usage()?);
+    let (began, usage) = (Instant::now(), Usage::of_operator(operator)?);
     let before = counters(&operator.metrics()?);
     let mut last: f64 = before.values().sum();
     let mut each_second = Vec::new();
@@ -219,7 +219,7 @@ fn idle(fake: &FakeCluster, operator: &Operator, report: &mut Report) -> Result<
         each_second.push(now - last);
         last = now;
     }
-    let (metrics, after) = (operator.metrics()?, operator.usage()?);
+    let (metrics, after) = (operator.metrics()?, Usage::of_operator(operator)?);
     report.figure(
         "idle",
         json!({

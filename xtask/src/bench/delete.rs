@@ -7,13 +7,13 @@ use anyhow::{Context, Result};
 
 use super::bind::{DATASETS, bound, counters, parameters, requests, work};
 use super::fake_cluster::{FakeCluster, count_lines};
-use super::metrics::added;
 use super::objects::NAMESPACE;
-use super::operator::Operator;
 use super::report::{Report, hundredths, seconds};
-use super::usage::machine_cpu_seconds;
+use super::usage::{Usage, machine_cpu_seconds};
 use super::watch::{Watched, Watches};
 use super::{Options, Scale, System};
+use crate::cluster::metrics::added;
+use crate::cluster::operator::OperatorProcess;
 use crate::machine::process;
 
 /// What must go, beside the runtimes. The Secrets are the records of Helm releases.
@@ -42,9 +42,9 @@ pub fn delete(options: &Options, scale: &Scale) -> Result<Report> {
     let mut report = Report::new("delete", options, parameters(scale));
     let fake = FakeCluster::new(options, scale, &mut report)?;
     let mut first = fake.start_operator("first")?;
-    first.ready(PATIENCE)?;
+    first.wait_ready(PATIENCE, || Ok(()))?;
     first.stop()?;
-    let (operator, watches) = bound(&fake, scale, &mut report)?;
+    let (mut operator, watches) = bound(&fake, scale, &mut report)?;
     drop(watches);
     settle(&operator)?;
     gone(&fake, &operator, scale, &mut report)?;
@@ -57,7 +57,7 @@ pub fn delete(options: &Options, scale: &Scale) -> Result<Report> {
 }
 
 /// Waits until no request is made for a while; the periodic reading of cache states would otherwise count too.
-fn settle(operator: &Operator) -> Result<()> {
+fn settle(operator: &OperatorProcess) -> Result<()> {
     let (mut last, mut since) = (f64::NAN, Instant::now());
     let mut failed = None;
     let quiet = process::wait(SETTLING, || match operator.metrics() {
@@ -80,7 +80,7 @@ fn settle(operator: &Operator) -> Result<()> {
 }
 
 /// Deletes the Datasets and waits until everything of them is gone.
-fn gone(fake: &FakeCluster, operator: &Operator, scale: &Scale, report: &mut Report) -> Result<()> {
+fn gone(fake: &FakeCluster, operator: &OperatorProcess, scale: &Scale, report: &mut Report) -> Result<()> {
     let wanted = usize::try_from(scale.count)?;
     let runtimes: Vec<Watched> = scale.plugins().into_iter().map(System::watched).collect();
     let kinds: Vec<Watched> = runtimes.iter().copied().chain(KINDS).collect();
@@ -94,7 +94,7 @@ fn gone(fake: &FakeCluster, operator: &Operator, scale: &Scale, report: &mut Rep
                 .iter()
                 .all(|kind| tally.present(kind) >= wanted)
     })?;
-    let (usage, metrics, control_plane) = (operator.usage()?, operator.metrics()?, fake.control_plane()?);
+    let (usage, metrics, control_plane) = (Usage::of_operator(operator)?, operator.metrics()?, fake.control_plane()?);
     let busy = machine_cpu_seconds()?;
     eprintln!("deleting {wanted} Datasets");
     let began = Instant::now();
@@ -104,7 +104,7 @@ fn gone(fake: &FakeCluster, operator: &Operator, scale: &Scale, report: &mut Rep
         kinds.iter().all(|(kind, _)| tally.present(kind) == 0)
     });
     waited.with_context(|| format!("wasser's log is {}", operator.log().display()))?;
-    let (after, now) = (operator.usage()?, operator.metrics()?);
+    let (after, now) = (Usage::of_operator(operator)?, operator.metrics()?);
     let since = |at: Instant| seconds(at.saturating_duration_since(began));
     let each: BTreeMap<&str, f64> = kinds
         .iter()

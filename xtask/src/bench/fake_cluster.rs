@@ -8,10 +8,10 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::cargo::{build, directory};
-use super::operator::Operator;
 use super::report::Report;
 use super::usage::Usage;
 use super::{Options, Scale, System, objects};
+use crate::cluster::operator::{OperatorCommand, OperatorProcess};
 use crate::cluster::{self, Cluster};
 use crate::machine::{self, paths};
 use crate::packages::guests;
@@ -113,9 +113,18 @@ impl FakeCluster {
     }
 
     /// Starts wasser; its log gets this name.
-    pub fn start_operator(&self, log: &str) -> Result<Operator> {
+    pub fn start_operator(&self, log: &str) -> Result<OperatorProcess> {
         let (cache, log) = (self.directory.join("compiled"), self.directory.join(format!("{log}.log")));
-        Operator::start(&self.program, self.cluster.kubeconfig(), SYSTEM, &cache, &log)
+        OperatorCommand {
+            program: &self.program,
+            kubeconfig: Some(self.cluster.kubeconfig()),
+            namespace: SYSTEM,
+            cache: &cache,
+            log: &log,
+            arguments: &[],
+            has_own_group: false,
+        }
+        .start()
     }
 
     /// The processor time that each process of the control plane has used so far, in seconds.

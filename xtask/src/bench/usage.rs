@@ -5,6 +5,8 @@ use std::fs;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
+use crate::cluster::operator::OperatorProcess;
+
 /// Clock ticks per second in `/proc`: fixed for user space, whatever the kernel's own are.
 const TICKS: f64 = 100.0;
 
@@ -35,6 +37,11 @@ impl Usage {
     pub fn of(pid: u32) -> Result<Self> {
         let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).with_context(|| format!("process {pid} has ended"));
         Self::parse(&read("stat")?, &read("status")?).with_context(|| format!("/proc/{pid} is not as expected"))
+    }
+
+    /// Of a running operator.
+    pub fn of_operator(operator: &OperatorProcess) -> Result<Self> {
+        Self::of(operator.id()).with_context(|| format!("asking for wasser's usage; its log is {}", operator.log().display()))
     }
 
     /// Of the texts of `stat` and `status`. None if they are not as the kernel writes them.

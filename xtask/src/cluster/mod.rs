@@ -8,6 +8,8 @@ pub mod install;
 mod kubeconfig;
 mod lifecycle;
 mod lock;
+pub mod metrics;
+pub mod operator;
 mod options;
 mod pki;
 pub mod real;

@@ -1,4 +1,4 @@
-//! The text form of Prometheus' metrics, as far as benchmarks read it.
+//! The metrics of an operator, read from the text form of Prometheus.
 
 use std::collections::BTreeMap;
 
@@ -45,11 +45,22 @@ impl Metrics {
 
     /// The sum of all samples of this name.
     pub fn total(&self, name: &str) -> f64 {
-        self.samples
-            .iter()
-            .filter(|sample| sample.name == name)
-            .map(|sample| sample.value)
-            .sum()
+        self.total_with(name, &[])
+    }
+
+    /// The sum of all samples of this name that have these labels.
+    pub fn total_with(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        let has = |sample: &Sample| {
+            let mut labels = labels.iter();
+            labels.all(|(label, value)| sample.labels.get(*label).is_some_and(|found| found == value))
+        };
+        let samples = self.samples.iter().filter(|sample| sample.name == name && has(sample));
+        samples.map(|sample| sample.value).sum()
+    }
+
+    /// Whether there is a sample as this line says.
+    pub fn has(&self, line: &str) -> bool {
+        sample(line).is_some_and(|wanted| self.samples.contains(&wanted))
     }
 }
 
@@ -120,6 +131,17 @@ mod tests {
             (metrics.total("ready_seconds"), metrics.total("r_total"), metrics.total("missing")),
             (0.25, 6.0, 0.0)
         );
+        assert_eq!(metrics.total_with("r_total", &[("verb", "patch"), ("resource", "nodes")]), 3.0);
+        assert_eq!(metrics.total_with("r_total", &[("verb", "list")]), 0.0);
+    }
+
+    #[test]
+    fn a_line_is_found_by_name_labels_and_value() {
+        let metrics = Metrics::parse(TEXT).unwrap();
+        assert!(metrics.has("ready_seconds 0.25") && metrics.has(r#"r_total{verb="patch",resource="pods"} 2"#));
+        for line in ["ready_seconds", "ready_seconds 0", "seconds 0.25", r#"r_total{verb="patch"} 2"#] {
+            assert!(!metrics.has(line), "{line}");
+        }
     }
 
     #[test]
