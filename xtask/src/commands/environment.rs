@@ -52,7 +52,7 @@ impl Environment {
     }
 }
 
-/// Makes a directory with `kubectl` and `helm` in it, each for this cluster, whoever calls them.
+/// Makes a directory with `kubectl` and `helm` in it, each for this cluster unless its caller has set KUBECONFIG.
 fn programs(cluster: &Cluster) -> Result<PathBuf> {
     let directory = match cluster.state() {
         Some(state) => state.directory.join("bin"),
@@ -74,10 +74,53 @@ fn programs(cluster: &Cluster) -> Result<PathBuf> {
 }
 
 fn script(path: &Path, kubeconfig: &Path, words: &[String]) -> Result<()> {
+    fs::write(path, script_text(kubeconfig, words)).with_context(|| format!("writing {}", path.display()))?;
+    let executable = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(path, executable).with_context(|| format!("making {} executable", path.display()))
+}
+
+/// A script that runs a command for this cluster, or for the one that its caller's KUBECONFIG names.
+fn script_text(kubeconfig: &Path, words: &[String]) -> String {
     let quote = |word: &str| format!("'{}'", word.replace('\'', r"'\''"));
     let command: Vec<String> = words.iter().map(|word| quote(word)).collect();
     let kubeconfig = quote(&kubeconfig.display().to_string());
-    let text = format!("#!/bin/sh\nexport KUBECONFIG={kubeconfig}\nexec {} \"$@\"\n", command.join(" "));
-    fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).with_context(|| format!("making {} executable", path.display()))
+    // A default within double quotes would keep the single ones.
+    format!(
+        "#!/bin/sh\nexport KUBECONFIG=${{KUBECONFIG:-{kubeconfig}}}\nexec {} \"$@\"\n",
+        command.join(" ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_script_runs_its_command_for_this_cluster() {
+        let words = ["/opt/it's here/kubernetes", "kubectl"].map(str::to_owned);
+        let text = script_text(Path::new("/target/cluster/kubeconfig"), &words);
+        assert_eq!(
+            text,
+            "#!/bin/sh\nexport KUBECONFIG=${KUBECONFIG:-'/target/cluster/kubeconfig'}\n\
+             exec '/opt/it'\\''s here/kubernetes' 'kubectl' \"$@\"\n"
+        );
+    }
+
+    #[test]
+    fn a_script_respects_the_callers_kubeconfig() {
+        let directory = tempfile::tempdir().unwrap();
+        let program = directory.path().join("kubectl");
+        let words = ["sh", "-c", r#"echo "$KUBECONFIG""#].map(str::to_owned);
+        script(&program, Path::new("/a b/it's"), &words).unwrap();
+        let says = |set: Option<&str>| {
+            let mut command = Command::new(&program);
+            command.env_remove("KUBECONFIG").envs(set.map(|value| ("KUBECONFIG", value)));
+            String::from_utf8(command.output().unwrap().stdout).unwrap()
+        };
+        assert_eq!(says(None), "/a b/it's\n");
+        assert_eq!(says(Some("")), "/a b/it's\n");
+        assert_eq!(says(Some("/theirs")), "/theirs\n");
+    }
 }

@@ -150,7 +150,9 @@ fn show(cluster: &Cluster, environment: &Environment, serving: &Serving) {
         );
     }
     println!("\n$ helm ls -n {NAMESPACE}");
-    let helm = machine::run(Command::new(environment.programs.join("helm")).args(["ls", "-n", NAMESPACE]));
+    let mut helm = Command::new(environment.programs.join("helm"));
+    helm.args(["ls", "-n", NAMESPACE]).env("KUBECONFIG", cluster.kubeconfig());
+    let helm = machine::run(&mut helm);
     println!("{}", helm.unwrap_or_else(|error| format!("{error:#}\n")).trim_end());
     println!("\nwasser's log is {}", serving.log());
 }
