@@ -1,4 +1,5 @@
-//! Developer commands: cluster, demo, test, bench, guests, image. Run them as `cargo xtask COMMAND`.
+//! Developer commands: cluster, demo, test, bench, guests, image. Run them as `cargo xtask
+//! COMMAND`.
 
 mod commands;
 
@@ -15,10 +16,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Measure; prints JSON
+    /// Measure performance, and print JSON
     #[command(subcommand)]
     Bench(commands::bench::Args),
-    /// A Kubernetes cluster for development and tests
+    /// Start, stop and inspect a Kubernetes cluster for development and tests
     #[command(subcommand)]
     Cluster(commands::cluster::Args),
     /// Show one Dataset becoming Bound on a real JuiceFS

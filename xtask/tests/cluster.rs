@@ -1,5 +1,5 @@
-//! Clusters come up, work, and leave nothing behind. Ignored by default, because a first run builds Kubernetes; run with
-//! `cargo test -p xtask --test cluster -- --ignored`.
+//! Clusters come up, work, and leave nothing behind. Ignored by default, because a first run builds
+//! Kubernetes; run with `cargo test -p xtask --test cluster -- --ignored`.
 
 #![allow(clippy::unwrap_used)] // Tests fail by panicking.
 
@@ -57,7 +57,8 @@ fn names(directory: &str) -> BTreeSet<String> {
         .unwrap_or_default()
 }
 
-/// What a cluster of this name might leave on the machine: links, mounts, cgroups, processes, files.
+/// What a cluster of this name might leave on the machine: links, mounts, cgroups, processes,
+/// files.
 fn traces(name: &str) -> Vec<String> {
     let mut found = Vec::new();
     found.extend(

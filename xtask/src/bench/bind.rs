@@ -1,5 +1,6 @@
-//! `bind`: many Datasets are there already, then wasser starts. How long until all are Bound, and at what cost? Those of several systems, or beside
-//! others whose masters do not answer, are compared with as many of JuiceFS alone, on a cluster of the same kind.
+//! `bind`: wasser starts on many Datasets. Measures how long it takes until all are Bound, and at
+//! what cost. Datasets of several systems, or together with others whose masters do not answer, are
+//! compared with as many of JuiceFS alone, on a cluster of the same kind.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -19,11 +20,11 @@ use crate::machine::process;
 
 /// The Datasets of the benchmark.
 pub const DATASETS: Watched = ("datasets", "/apis/data.fluid.io/v1alpha1/namespaces/bench/datasets");
-/// How long a first start may take, which compiles.
+/// How long a first start may take, in which Helm's engine is compiled.
 const COMPILING: Duration = Duration::from_secs(300);
 /// How long a later start may take.
 const STARTING: Duration = Duration::from_secs(30);
-/// Starts of which the median is the time until wasser is ready.
+/// How many starts are measured; the median is the time until wasser is ready.
 const STARTS: usize = 5;
 /// How long everything may take.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -56,7 +57,7 @@ pub fn bind(options: &Options, scale: &Scale) -> Result<Report> {
     Ok(report)
 }
 
-/// The figures of JuiceFS alone, those that are asked for, and how many times as long these take.
+/// Measures JuiceFS alone and the Datasets that are asked for, and compares the two.
 fn compare(name: &str, options: &Options, scale: &Scale, report: &mut Report) -> Result<()> {
     report.under("alone", |report| measure(options, &scale.alone(), report))?;
     report.under(name, |report| measure(options, scale, report))?;
@@ -80,8 +81,8 @@ fn measure(options: &Options, scale: &Scale, report: &mut Report) -> Result<()> 
     report.figure("stopSeconds", seconds(operator.stop()?))
 }
 
-/// Brings the runtimes whose masters do not answer to where they wait for them. So what is measured afterwards is what their waiting costs the
-/// others, and not what it costs to install them.
+/// Waits until the runtimes whose masters do not answer wait for them. What is measured afterwards
+/// is the cost of their waiting for the others, and not of their installation.
 fn hang(fake: &FakeCluster, scale: &Scale) -> Result<()> {
     fake.create_hung(scale)?;
     let mut operator = fake.start_operator("hung")?;
@@ -105,7 +106,7 @@ fn hang(fake: &FakeCluster, scale: &Scale) -> Result<()> {
     operator.stop().map(drop)
 }
 
-/// What is measured, in the report.
+/// Returns the parameters of the report.
 pub fn parameters(scale: &Scale) -> Value {
     let mut parameters = json!({"datasets": scale.count, "systems": scale.systems, "fakeNodes": scale.nodes});
     if scale.hung > 0 {
@@ -114,7 +115,8 @@ pub fn parameters(scale: &Scale) -> Value {
     parameters
 }
 
-/// How long wasser takes until it is ready, with everything compiled and nothing to do. This also fills its cache.
+/// Measures how long wasser takes until it is ready, with everything compiled and nothing to do.
+/// This also fills its cache.
 fn ready(fake: &FakeCluster, report: &mut Report) -> Result<()> {
     let mut first = fake.start_operator("first")?;
     report.figure("firstReadyMilliseconds", milliseconds(first.wait_ready(COMPILING, || Ok(()))?))?;
@@ -175,7 +177,7 @@ pub fn bound(fake: &FakeCluster, scale: &Scale, report: &mut Report) -> Result<(
     Ok((operator, watches))
 }
 
-/// The requests since an earlier state of their counters, in all and for each Dataset.
+/// Returns the requests since an earlier state of their counters, in total and for each Dataset.
 pub fn requests(before: &BTreeMap<String, f64>, metrics: &Metrics, datasets: u32) -> Value {
     let all = added(before, &counters(metrics));
     let mut by_verb = BTreeMap::<&str, f64>::new();
@@ -189,12 +191,12 @@ pub fn requests(before: &BTreeMap<String, f64>, metrics: &Metrics, datasets: u32
     json!({"total": total, "perDataset": each(total), "byVerb": by_verb, "byVerbPerDataset": by_verb_each, "byVerbAndResource": all})
 }
 
-/// The counters of requests, by verb and resource.
+/// Returns the counters of requests, by verb and resource.
 pub fn counters(metrics: &Metrics) -> BTreeMap<String, f64> {
     metrics.sums(REQUESTS, &["verb", "resource"])
 }
 
-/// Where wasser's time went.
+/// Returns where wasser spent its time.
 pub fn work(metrics: &Metrics) -> Value {
     json!({
         "reconciles": metrics.sums("wasser_reconciles_total", &["kind"]),
@@ -206,7 +208,8 @@ pub fn work(metrics: &Metrics) -> Value {
     })
 }
 
-/// What it costs when nothing changes. What is still under way when everything is Bound counts too; the numbers of each second show it.
+/// Measures the cost while nothing changes. Work that is still under way when everything is Bound
+/// counts too; the numbers of each second show it.
 fn idle(fake: &FakeCluster, operator: &OperatorProcess, report: &mut Report) -> Result<()> {
     eprintln!("watching it do nothing for {IDLE} s");
     let (began, usage) = (Instant::now(), Usage::of_operator(operator)?);
@@ -236,7 +239,7 @@ fn idle(fake: &FakeCluster, operator: &OperatorProcess, report: &mut Report) -> 
     report.figure("datasetsByPhaseUfsTotalAndFileNum", datasets(fake, NAMESPACE, states)?)
 }
 
-/// What kubectl prints of the Datasets of a namespace, one count for each different line.
+/// Counts the different lines that kubectl prints for the Datasets of a namespace.
 fn datasets(fake: &FakeCluster, namespace: &str, output: &str) -> Result<BTreeMap<String, u32>> {
     count_lines(fake.cluster(), &["get", "datasets", "-n", namespace, "-o", output])
 }
@@ -250,9 +253,9 @@ mod tests {
         let text = "wasser_api_requests_total{verb=\"patch\",resource=\"pods\"} 30\nwasser_api_requests_total{verb=\"patch\",resource=\"nodes\"} 2\n\
                     wasser_api_requests_total{verb=\"list\",resource=\"pods\"} 1\n";
         let metrics = Metrics::parse(text).unwrap();
-        let told = requests(&BTreeMap::from([("patch pods".to_owned(), 10.0)]), &metrics, 10);
-        assert_eq!((&told["total"], &told["perDataset"]), (&json!(23.0), &json!(2.3)));
-        assert_eq!(told["byVerb"], json!({"list": 1.0, "patch": 22.0}));
-        assert_eq!(told["byVerbPerDataset"], json!({"list": 0.1, "patch": 2.2}));
+        let reported = requests(&BTreeMap::from([("patch pods".to_owned(), 10.0)]), &metrics, 10);
+        assert_eq!((&reported["total"], &reported["perDataset"]), (&json!(23.0), &json!(2.3)));
+        assert_eq!(reported["byVerb"], json!({"list": 1.0, "patch": 22.0}));
+        assert_eq!(reported["byVerbPerDataset"], json!({"list": 0.1, "patch": 2.2}));
     }
 }

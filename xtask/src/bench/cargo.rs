@@ -10,14 +10,14 @@ use anyhow::{Context, Result, ensure};
 use super::report::{Report, profile, seconds};
 use crate::machine::paths;
 
-/// Where benchmarks of a build keep what they need again.
+/// Returns the directory where benchmarks of a build keep what they need again.
 pub fn directory(dev: bool) -> Result<PathBuf> {
     let directory = paths::target().join("bench").join(profile(dev));
     fs::create_dir_all(&directory).with_context(|| format!("creating {}", directory.display()))?;
     Ok(directory)
 }
 
-/// Builds wasser, and says where it is.
+/// Builds wasser, and returns the path of the program.
 pub fn build(dev: bool, report: &mut Report) -> Result<PathBuf> {
     let began = Instant::now();
     cargo(dev, "build", &["--package", "wasser", "--bin", "wasser"], &[])?;
@@ -30,7 +30,7 @@ pub fn build(dev: bool, report: &mut Report) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// Runs cargo, whose progress is shown, and gives what the program that it runs prints.
+/// Runs cargo with its progress shown, and returns the output of the program that it runs.
 pub fn cargo(dev: bool, command: &str, arguments: &[&str], behind: &[&Path]) -> Result<String> {
     eprintln!(
         "cargo {command} {} ({} build; a first one takes minutes)",

@@ -1,4 +1,5 @@
-//! `call` and `render`: what the measuring examples of the plugin host and of the chart's renderer say.
+//! `call` and `render`: the figures of the measuring examples of the plugin host and of the chart's
+//! renderer.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
@@ -45,14 +46,14 @@ pub fn render(options: &Options) -> Result<Report> {
     Ok(report)
 }
 
-/// What an example prints is an object of figures.
+/// Parses the output of an example, which is an object of figures.
 fn figures(output: &str) -> Result<Map<String, Value>> {
     let figures: Map<String, Value> = serde_json::from_str(output).with_context(|| format!("not an object of figures: {output}"))?;
     ensure!(!figures.is_empty(), "the example has no figures");
     Ok(figures)
 }
 
-/// The figures of the renderer under the names that they have here.
+/// Returns the renderer's figures under the names of the report.
 fn rendering(figures: &Map<String, Value>) -> Result<Vec<(&'static str, f64)>> {
     let figures = Value::Object(figures.clone());
     let take = |name, pointer: &str, factor: f64| {

@@ -1,4 +1,5 @@
-//! `delete`: all Datasets are Bound, then all are deleted. How long until everything of them is gone, and at what cost?
+//! `delete`: all Datasets are Bound, then all are deleted. Measures how long it takes until
+//! everything of them is gone, and at what cost.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -16,7 +17,8 @@ use crate::cluster::metrics::added;
 use crate::cluster::operator::OperatorProcess;
 use crate::machine::process;
 
-/// What must go, beside the runtimes. The Secrets are the records of Helm releases.
+/// The kinds that must go, in addition to the runtimes. The Secrets are the records of Helm
+/// releases.
 const KINDS: [Watched; 6] = [
     DATASETS,
     ("statefulsets", "/apis/apps/v1/namespaces/bench/statefulsets"),
@@ -32,7 +34,7 @@ const KINDS: [Watched; 6] = [
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How long the rest of binding may take.
 const SETTLING: Duration = Duration::from_secs(30);
-/// So long without a request, and nothing is under way.
+/// After this time without a request, nothing is under way.
 const QUIET: Duration = Duration::from_secs(1);
 /// How long what the garbage collector removes last may take.
 const COLLECTING: Duration = Duration::from_secs(30);
@@ -56,7 +58,8 @@ pub fn delete(options: &Options, scale: &Scale) -> Result<Report> {
     Ok(report)
 }
 
-/// Waits until no request is made for a while; the periodic reading of cache states would otherwise count too.
+/// Waits until no request is made for a while; the periodic reading of cache states would otherwise
+/// count too.
 fn settle(operator: &OperatorProcess) -> Result<()> {
     let (mut last, mut since) = (f64::NAN, Instant::now());
     let mut failed = None;
@@ -123,8 +126,8 @@ fn gone(fake: &FakeCluster, operator: &OperatorProcess, scale: &Scale, report: &
     report.figure("controlPlaneCpuSecondsWhileDeleting", added(&control_plane, &fake.control_plane()?))
 }
 
-/// What is left of the Datasets where it should not be: objects in their namespace but those that were created by hand or that every
-/// namespace has, and labels of nodes. What the garbage collector removes gets some time.
+/// Counts what the Datasets have left behind: labels of nodes, and objects in their namespace that
+/// neither the benchmark created nor every namespace has. Waits a while for the garbage collector.
 fn leftovers(fake: &FakeCluster) -> Result<BTreeMap<String, u32>> {
     let kinds = "pods,services,configmaps,secrets,serviceaccounts,roles,rolebindings,controllerrevisions,jobs";
     let kind = r#"jsonpath={range .items[*]}{.kind} {.metadata.name}{"\n"}{end}"#;
@@ -156,7 +159,7 @@ fn leftovers(fake: &FakeCluster) -> Result<BTreeMap<String, u32>> {
     last
 }
 
-/// Whether an object is none of wasser's.
+/// Whether an object does not belong to wasser.
 fn is_expected(line: &str) -> bool {
     matches!(line, "ServiceAccount default" | "ConfigMap kube-root-ca.crt" | "")
         || (line.starts_with("Secret data-") && line.ends_with("-secret"))

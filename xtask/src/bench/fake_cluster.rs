@@ -1,4 +1,5 @@
-//! What `bind` and `delete` measure on: a cluster with fake nodes, the CRDs, the plugins, and `wasser` to be started.
+//! The cluster that `bind` and `delete` measure on: fake nodes, the CRDs, the plugins, and a
+//! program `wasser` that can be started.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,7 +22,7 @@ const CLUSTER: &str = "cluster-bench";
 /// The operator's namespace.
 const SYSTEM: &str = "fluid-system";
 
-/// A cluster that is measured on. It ends with this, unless it is to be kept.
+/// A cluster that is measured on. It ends when this is dropped, unless it is to be kept.
 pub struct FakeCluster {
     cluster: Cluster,
     program: PathBuf,
@@ -36,7 +37,7 @@ impl FakeCluster {
         let foreign = std::env::var_os("KUBECONFIG").is_some_and(|value| !value.is_empty());
         ensure!(
             !foreign,
-            "this is measured on a cluster of its own, with fake nodes: unset KUBECONFIG"
+            "this benchmark starts a cluster with fake nodes for itself: unset KUBECONFIG"
         );
         let program = build(options.dev, report)?;
         let systems: Vec<System> = scale.plugins().into_iter().collect();
@@ -127,7 +128,8 @@ impl FakeCluster {
         .start()
     }
 
-    /// The processor time that each process of the control plane has used so far, in seconds.
+    /// Returns the processor time that each process of the control plane has used so far, in
+    /// seconds.
     pub fn control_plane(&self) -> Result<BTreeMap<String, f64>> {
         let processes = self.cluster.state().into_iter().flat_map(|state| &state.processes);
         processes
@@ -149,7 +151,7 @@ impl Drop for FakeCluster {
     }
 }
 
-/// What kubectl prints, one count for each different line.
+/// Counts the different lines that kubectl prints.
 pub fn count_lines(cluster: &Cluster, arguments: &[&str]) -> Result<BTreeMap<String, u32>> {
     let text = machine::run(cluster.kubectl_command().args(arguments))?;
     let mut counts = BTreeMap::new();

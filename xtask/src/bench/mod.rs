@@ -1,8 +1,11 @@
-//! `cargo xtask bench`: what binding, deleting, calling, rendering and mounting cost, as one JSON object.
+//! `cargo xtask bench`: measures binding, deleting, calling, rendering and mounting, each as one
+//! JSON object.
 //!
-//! `bind` and `delete` run the operator against a control plane of their own with fake nodes, whose pods are ready at once: what is measured
-//! is the operator and the API server. `call` and `render` run the measuring examples of the plugin host and of the chart's renderer. `volume` looks at pods
-//! that mount a dataset on a real node.
+//! `bind` and `delete` run the operator against a separate control plane with fake nodes, whose
+//! pods are ready at once: this measures the operator and the API server. `call` and `render` run
+//! the measuring examples of the plugin host and of the chart's renderer. `volume` measures pods
+//! that mount a dataset on a real node. A benchmark starts from nothing: it ends clusters that an
+//! earlier run has left, and reports what else the machine did meanwhile.
 
 mod bind;
 mod cargo;
@@ -29,7 +32,8 @@ pub use volume::{Load, volume};
 /// How to measure.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
-    /// Measure the development build, which builds faster; its figures say nothing about the release
+    /// Measure the development build, which builds faster; its figures say nothing about the
+    /// release
     #[arg(long)]
     pub dev: bool,
     /// Also write the JSON to this file
@@ -53,7 +57,7 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// As many Datasets with JuiceFS alone, to compare with.
+    /// Returns the same number of Datasets with JuiceFS alone, for comparison.
     fn alone(&self) -> Self {
         Self {
             systems: vec![System::Juicefs],
@@ -67,7 +71,7 @@ impl Scale {
         self.count + self.hung > self.nodes
     }
 
-    /// The plugins that are needed.
+    /// Returns the plugins that are needed.
     fn plugins(&self) -> BTreeSet<System> {
         let hung = (self.hung > 0).then_some(System::Alluxio);
         self.systems.iter().copied().chain(hung).collect()

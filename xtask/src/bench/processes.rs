@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-/// Those whose command line contains all of this, its words separated by spaces.
+/// Returns the processes whose command line contains all of these parts. Its words are separated by
+/// spaces.
 pub fn running(parts: &[&str]) -> Vec<u32> {
     let ids = fs::read_dir("/proc").into_iter().flatten().flatten();
     let ids = ids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
@@ -15,7 +16,7 @@ pub fn running(parts: &[&str]) -> Vec<u32> {
     .collect()
 }
 
-/// Those of them that belong to the pod with this UID, by their control groups.
+/// Returns those of these processes whose control groups are of the pod with this UID.
 pub fn of_pod(ids: &[u32], uid: &str) -> Vec<u32> {
     // The systemd driver writes a UID with underscores.
     let names = [uid.to_owned(), uid.replace('-', "_")];
@@ -26,12 +27,12 @@ pub fn of_pod(ids: &[u32], uid: &str) -> Vec<u32> {
     ids.iter().copied().filter(belongs).collect()
 }
 
-/// A path as a process sees it.
+/// Returns the path at which this machine sees a path of a process.
 pub fn path(id: u32, path: &str) -> PathBuf {
     PathBuf::from(format!("/proc/{id}/root{path}"))
 }
 
-/// Where something is mounted for a process, once for each mount.
+/// Returns the mount points that a process sees, once for each mount.
 pub fn mount_points(id: u32) -> Vec<String> {
     let table = fs::read_to_string(format!("/proc/{id}/mountinfo")).unwrap_or_default();
     let point = |line: &str| line.split(' ').nth(4).map(str::to_owned);

@@ -1,4 +1,5 @@
-//! What a benchmark prints: one JSON object with the figures, how they compare with what is wanted, and what they were measured on.
+//! The output of a benchmark: one JSON object with the figures, how they compare with their
+//! targets, and what they were measured on.
 
 use std::fs;
 use std::process::Command;
@@ -11,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::Options;
 use crate::machine::paths;
 
-/// A figure that must not exceed something.
+/// A limit that a figure must not exceed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Target {
@@ -35,7 +36,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// A report without figures. `parameters` says what is measured.
+    /// Creates a report without figures. `parameters` says what is measured.
     pub fn new(bench: &'static str, options: &Options, parameters: Value) -> Self {
         Self {
             bench,
@@ -52,7 +53,7 @@ impl Report {
         }
     }
 
-    /// Says something about the build that is measured.
+    /// Records a property of the build that is measured.
     pub fn build(&mut self, key: &str, value: impl Into<Value>) {
         self.build[key] = value.into();
     }
@@ -66,7 +67,7 @@ impl Report {
         Ok(())
     }
 
-    /// Puts the figures that a measurement adds under a name of their own.
+    /// Groups the figures that a measurement adds under one name.
     pub fn under(&mut self, name: &str, measure: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         let outer = std::mem::take(&mut self.figures);
         let outcome = measure(self);
@@ -75,7 +76,7 @@ impl Report {
         outcome
     }
 
-    /// A figure; dots lead into objects.
+    /// Returns a figure; each dot of the name enters an object.
     ///
     /// # Errors
     /// If there is no such number.
@@ -88,7 +89,7 @@ impl Report {
             .with_context(|| format!("there is no figure {figure}"))
     }
 
-    /// Compares a figure with what is wanted.
+    /// Compares a figure with its target.
     ///
     /// # Errors
     /// If there is no such number.
@@ -103,7 +104,7 @@ impl Report {
         Ok(())
     }
 
-    /// Everything.
+    /// Returns the whole report.
     pub fn json(&self) -> Value {
         json!({
             "bench": self.bench,
@@ -117,7 +118,7 @@ impl Report {
         })
     }
 
-    /// How the figures compare with what is wanted, for people: one line for each.
+    /// Returns one line for each target that says, for people, whether it was met.
     pub fn summary(&self) -> Vec<String> {
         let line = |target: &Target| {
             let word = if target.met { "reached" } else { "MISSED" };
@@ -130,7 +131,7 @@ impl Report {
     }
 }
 
-/// Cargo's name for what is measured.
+/// Returns cargo's name for the profile that is measured.
 pub fn profile(dev: bool) -> &'static str {
     if dev { "dev" } else { "release" }
 }
@@ -150,7 +151,8 @@ pub fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e5).round() / 1e2
 }
 
-/// The value below which this part of all lies; `sorted` is in order. None if there are none.
+/// Returns the value below which this fraction of all lies; `sorted` is in order. `None` if it is
+/// empty.
 pub fn quantile<T: Copy>(sorted: &[T], part: f64) -> Option<T> {
     let rank = (part * sorted.len() as f64).ceil().max(1.0) as usize;
     sorted.get(rank.min(sorted.len()).checked_sub(1)?).copied()
@@ -170,12 +172,12 @@ fn machine() -> Value {
         "memoryMegabytes": memory.map(|kibibytes| kibibytes * 1024 / 1_000_000),
         "kernel": read("/proc/sys/kernel/osrelease").trim(),
         "architecture": std::env::consts::ARCH,
-        // Of the minute before: what else ran makes every figure worse.
+        // The load of the minute before: whatever else ran makes every figure worse.
         "loadBefore": load.split(' ').next().and_then(|load| load.parse::<f64>().ok()),
     })
 }
 
-/// The commit, and whether the files are those of the commit; nothing outside a clone.
+/// Returns the commit, and whether the files are those of the commit; null outside a clone.
 fn revision() -> Value {
     let git = |arguments: &[&str]| {
         let output = Command::new("git").current_dir(paths::root()).args(arguments).output().ok()?;

@@ -1,4 +1,4 @@
-//! What a process has used, from `/proc`.
+//! Resource usage of processes, read from `/proc`.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::cluster::operator::OperatorProcess;
 /// Clock ticks per second in `/proc`: fixed for user space, whatever the kernel's own are.
 const TICKS: f64 = 100.0;
 
-/// What a process has used so far. Memory in MB of 10^6 bytes.
+/// The resources that a process has used so far. Memory is in MB of 10^6 bytes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Usage {
@@ -33,18 +33,18 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Of a running process.
+    /// Reads the usage of a running process.
     pub fn of(pid: u32) -> Result<Self> {
         let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).with_context(|| format!("process {pid} has ended"));
         Self::parse(&read("stat")?, &read("status")?).with_context(|| format!("/proc/{pid} is not as expected"))
     }
 
-    /// Of a running operator.
+    /// Reads the usage of a running operator.
     pub fn of_operator(operator: &OperatorProcess) -> Result<Self> {
         Self::of(operator.id()).with_context(|| format!("asking for wasser's usage; its log is {}", operator.log().display()))
     }
 
-    /// Of the texts of `stat` and `status`. None if they are not as the kernel writes them.
+    /// Parses the texts of `stat` and `status`. `None` if they are not as the kernel writes them.
     fn parse(stat: &str, status: &str) -> Option<Self> {
         // The name, in parentheses, may itself contain spaces and parentheses.
         let (_, fields) = stat.rsplit_once(") ")?;
@@ -71,14 +71,15 @@ impl Usage {
     }
 }
 
-/// Processor time that the whole machine has spent so far, in seconds. What others use while something is measured makes it slower.
+/// Returns the processor time that the whole machine has spent so far, in seconds. Use by others
+/// slows down what is measured.
 pub fn machine_cpu_seconds() -> Result<f64> {
     let path = "/proc/stat";
     let text = fs::read_to_string(path).with_context(|| format!("reading {path}"))?;
     busy(&text).with_context(|| format!("{path} is not as expected"))
 }
 
-/// Of the text of `/proc/stat`: everything but being idle and waiting for disks.
+/// Parses the text of `/proc/stat`: everything except idle time and waiting for disks.
 fn busy(stat: &str) -> Option<f64> {
     let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
     // user, nice, system, idle, iowait, irq, softirq, steal; guests are counted in user already.

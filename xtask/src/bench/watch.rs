@@ -1,4 +1,4 @@
-//! Follows what happens in the API server with one watch for each kind: nothing is polled while something is measured.
+//! Watches of the API server, one for each kind: nothing is polled while something is measured.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
@@ -11,10 +11,10 @@ use serde::Deserialize;
 
 use crate::cluster::Cluster;
 
-/// A kind to follow: what it is called here, and the path of its list.
+/// A kind to watch: its name in reports, and the path of its list.
 pub type Watched = (&'static str, &'static str);
 
-/// Running watches, and what they have told so far.
+/// Running watches, and what they have reported so far.
 pub struct Watches {
     children: Vec<Child>,
     events: Receiver<Result<(&'static str, Instant, Event)>>,
@@ -47,10 +47,11 @@ impl Watches {
         Ok(watches)
     }
 
-    /// Waits until something holds of what the watches have told.
+    /// Waits until the reports of the watches fulfil a condition.
     ///
     /// # Errors
-    /// If it does not within this time, with what there is instead; if a watch ends.
+    /// Fails if the condition does not hold within this time, with what there is instead, and if a
+    /// watch ends.
     pub fn wait(&mut self, what: &str, patience: Duration, holds: impl Fn(&Tally) -> bool) -> Result<()> {
         let deadline = Instant::now() + patience;
         while !holds(&self.tally) {
@@ -70,7 +71,7 @@ impl Watches {
         Ok(())
     }
 
-    /// What they have told so far.
+    /// Returns what the watches have reported so far.
     pub fn tally(&self) -> &Tally {
         &self.tally
     }
@@ -79,7 +80,7 @@ impl Watches {
 impl Drop for Watches {
     fn drop(&mut self) {
         for child in &mut self.children {
-            // One that has ended by itself needs no end.
+            // A process that has ended by itself is not a failure here.
             let _ = child.kill();
             let _ = child.wait();
         }
@@ -90,7 +91,7 @@ fn read(kind: &'static str, output: impl BufRead, sender: &Sender<Result<(&'stat
     for line in output.lines() {
         let at = Instant::now();
         let event = line.context("reading a watch").and_then(|line| Event::parse(&line));
-        // Without a receiver, nobody is interested any more.
+        // Without a receiver, the events are not needed any more.
         if sender
             .send(event.map(|event| (kind, at, event)).with_context(|| format!("watching {kind}")))
             .is_err()
@@ -142,7 +143,7 @@ impl Event {
     }
 }
 
-/// What there is.
+/// The objects that exist, by kind.
 #[derive(Debug, Default)]
 pub struct Tally {
     kinds: BTreeMap<&'static str, Kind>,
@@ -177,12 +178,12 @@ impl Tally {
         }
     }
 
-    /// How many objects of a kind there are.
+    /// Returns how many objects of a kind there are.
     pub fn present(&self, kind: &str) -> usize {
         self.kinds.get(kind).map_or(0, |kind| kind.present.len())
     }
 
-    /// When each object of the kind came to the phase that it is in, if it is this one; in order.
+    /// Returns when each object of the kind that is in this phase reached it, in order.
     pub fn reached(&self, kind: &str, phase: &str) -> Vec<Instant> {
         let phases = self.kinds.get(kind).into_iter().flat_map(|kind| kind.phases.values());
         let mut times: Vec<Instant> = phases.filter(|(reached, _)| reached == phase).map(|(_, at)| *at).collect();
@@ -190,12 +191,12 @@ impl Tally {
         times
     }
 
-    /// When the last object of a kind went. None if none has.
+    /// Returns when the last object of a kind was removed. `None` if none was.
     pub fn last_gone(&self, kind: &str) -> Option<Instant> {
         self.kinds.get(kind)?.last_gone
     }
 
-    /// The numbers in words.
+    /// Describes the numbers in words.
     fn describe(&self) -> String {
         let kinds = self.kinds.iter().map(|(name, kind)| {
             let mut phases = BTreeMap::<&str, usize>::new();

@@ -18,7 +18,8 @@ use crate::machine::tools::Tool;
 /// How long the API server may take to become ready.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Records what Wasser's own service accounts ask for, to compare it with what they are allowed; nobody else's requests.
+/// Records the requests of Wasser's service accounts alone, to compare them with what these
+/// accounts are allowed.
 const AUDIT_POLICY: &str = r#"apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
@@ -28,7 +29,7 @@ rules:
   - level: None
 "#;
 
-/// Where the API server is reached, and what it gives to Services.
+/// The addresses of the API server, of Services and of the node.
 pub struct Network {
     /// Its address, on loopback or on the link to the node.
     pub address: Ipv4Addr,
@@ -60,7 +61,8 @@ pub fn start(state: &mut State, network: &Network) -> Result<Cluster> {
 
     let (etcd, peer) = (format!("http://127.0.0.1:{client_port}"), format!("http://127.0.0.1:{peer_port}"));
     let data = state.directory.join("etcd").display().to_string();
-    // A crash of the machine may lose the store; the cluster would be started anew anyway.
+    // A crash of the machine may lose the store, but then the cluster is started from nothing
+    // anyway.
     let etcd_flags = [
         format!("--data-dir={data}"),
         "--unsafe-no-fsync".to_owned(),
@@ -137,12 +139,12 @@ fn api_server_flags(state: &State, network: &Network, etcd: &str, port: u16) -> 
         format!("--service-account-signing-key-file={}", state.pki("tokens.key")),
         format!("--service-cluster-ip-range={}", network.services.0),
         format!("--endpoint-reconciler-type={}", if network.reachable { "lease" } else { "none" }),
-        // A stop is not to wait for clients.
+        // A stop must not wait for clients.
         "--shutdown-delay-duration=0s".to_owned(),
     ]
 }
 
-/// Keys, certificates and the kubeconfig files of the administrator and the components.
+/// Writes keys, certificates, and the kubeconfig files of the administrator and the components.
 fn credentials(state: &State, network: &Network) -> Result<()> {
     let directory = state.directory.join("pki");
     let authority = pki::Authority::new()?;
@@ -199,7 +201,7 @@ fn spawn(state: &mut State, kubernetes: &str, part: &str, flags: &[String]) -> R
     state.spawn(part, &command)
 }
 
-/// A kubectl of the cluster's version for machines that have none.
+/// Writes a kubectl of the cluster's version, for machines without one.
 fn command_line(state: &State, kubernetes: &str) -> Result<()> {
     let path = state.programs().join("kubectl");
     fs::create_dir_all(state.programs()).with_context(|| format!("creating {}", state.programs().display()))?;

@@ -1,4 +1,4 @@
-//! A cluster that somebody else has brought up.
+//! A cluster that was not brought up here.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 
 use crate::machine::{self, paths};
 
-/// The file that `KUBECONFIG` names, unless that is of a cluster which was started here.
+/// Returns the file that `KUBECONFIG` names, unless its cluster was started here.
 pub fn kubeconfig() -> Result<Option<PathBuf>> {
     let Some(value) = std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty()) else {
         return Ok(None);
@@ -17,7 +17,7 @@ pub fn kubeconfig() -> Result<Option<PathBuf>> {
     }
     ensure!(
         path.is_file(),
-        "KUBECONFIG names {}, which is no file; unset it for a cluster of this project's own",
+        "KUBECONFIG names {}, which is not a file; unset it to start a cluster of this workspace",
         path.display()
     );
     Ok(Some(path))
@@ -30,7 +30,7 @@ fn started_here(path: &Path) -> bool {
         .is_some_and(|directory| super::options::name(directory).is_ok())
 }
 
-/// The kubectl of the machine: for a cluster that is there, nothing is built.
+/// Returns the machine's kubectl: nothing is built for a cluster that exists already.
 pub fn kubectl() -> Result<Vec<String>> {
     ensure!(
         machine::has_program("kubectl"),
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clusters_of_this_workspace_are_no_foreign_ones() {
+    fn clusters_of_this_workspace_are_not_foreign() {
         assert!(started_here(&paths::target().join("cluster/kubeconfig")));
         assert!(started_here(&paths::target().join("cluster-b/kubeconfig")));
         assert!(!started_here(&paths::target().join("kubeconfig")));

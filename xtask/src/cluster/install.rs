@@ -1,7 +1,8 @@
-//! The chart that installs Wasser, as it is released: `charts/wasser` with the CRDs and the registrations of the built-in plugins in it.
+//! The chart that installs Wasser, as it is released: `charts/wasser` with the CRDs and the
+//! registrations of the built-in plugins in it.
 //!
-//! A registration names the digest of its component, which only the build knows; so the chart of the source tree has none, and this one is made for
-//! one image.
+//! A registration names the digest of its component, which only the build knows; so the chart of
+//! the source tree has none, and this one is made for one image.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ pub const NAMESPACE: &str = "wasser-system";
 /// The name of the release.
 pub const RELEASE: &str = "wasser";
 
-/// What was made.
+/// The chart as it was built.
 #[derive(Debug, Clone)]
 pub struct Installer {
     /// The chart as a directory.
@@ -31,7 +32,7 @@ pub struct Installer {
     pub archive: PathBuf,
 }
 
-/// Makes the chart in target/charts.
+/// Builds the chart in target/charts.
 pub fn build(plugins: &[Package]) -> Result<Installer> {
     let out = paths::target().join("charts");
     let directory = out.join("wasser");
@@ -51,7 +52,8 @@ pub fn build(plugins: &[Package]) -> Result<Installer> {
     Ok(Installer { directory, archive })
 }
 
-/// Gives a cluster the image. Where another of the same tag runs, as after a change of the sources, its pods are replaced.
+/// Loads the image into a cluster. If another image of the same tag runs there, as after a change
+/// of the sources, its pods are replaced.
 pub fn load(cluster: &Cluster, image: &Image) -> Result<()> {
     if !cluster.load_image(image)? {
         return Ok(());
@@ -64,7 +66,8 @@ pub fn load(cluster: &Cluster, image: &Image) -> Result<()> {
     Ok(())
 }
 
-/// Installs the chart, or upgrades what is installed, and waits until it is ready. `set` is one value each: `operator.replicas=1`.
+/// Installs the chart, or upgrades what is installed, and waits until it is ready. `set` is one
+/// value each: `operator.replicas=1`.
 pub fn install(cluster: &Cluster, chart: &Path, set: &[&str]) -> Result<()> {
     let mut helm = Command::new(Tool::Helm.ensure()?);
     helm.env("KUBECONFIG", cluster.kubeconfig())
@@ -75,7 +78,7 @@ pub fn install(cluster: &Cluster, chart: &Path, set: &[&str]) -> Result<()> {
     machine::run(&mut helm).context("installing Wasser").map(drop)
 }
 
-/// Copies a directory. What a symbolic link leads to is copied in its place.
+/// Copies a directory. A symbolic link is replaced by a copy of its target.
 fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to).with_context(|| format!("creating {}", to.display()))?;
     for entry in fs::read_dir(from).with_context(|| format!("reading {}", from.display()))? {

@@ -1,4 +1,4 @@
-//! kubeconfig files, each with its user's certificate inside.
+//! kubeconfig files that contain the certificate of their user.
 
 use std::fs;
 use std::path::Path;

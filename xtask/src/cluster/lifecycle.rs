@@ -14,7 +14,7 @@ use crate::machine::tools::Tool;
 use crate::packages::images::Image;
 
 impl Cluster {
-    /// The cluster of `KUBECONFIG`, the running one of that name, or a new one.
+    /// Returns the cluster of `KUBECONFIG`, the running one of that name, or a new one.
     pub fn up(options: &Options) -> Result<Self> {
         if let Some(kubeconfig) = external::kubeconfig()? {
             eprintln!(
@@ -42,7 +42,7 @@ impl Cluster {
             eprintln!("the cluster {} runs already", options.name);
             return Ok(cluster);
         }
-        // What an interrupted start has left would be in the way.
+        // The remains of an interrupted start would be in the way.
         remove(&options.name)?;
         let node = options.node.map_or_else(default_node, Ok)?;
         let started = match node {
@@ -62,7 +62,7 @@ impl Cluster {
         }
     }
 
-    /// The cluster of this name, if it runs.
+    /// Returns the cluster of this name, if it runs.
     pub fn find(name: &str) -> Result<Option<Self>> {
         let Some(state) = State::load(name)? else { return Ok(None) };
         if !state.complete || !state.runs() {
@@ -76,13 +76,15 @@ impl Cluster {
         }))
     }
 
-    /// Stops what `up` has started, and removes what it has left. False if there was nothing.
+    /// Stops what `up` has started, and removes what it has left. Returns false if there was
+    /// nothing.
     pub fn down(name: &str) -> Result<bool> {
         let _lock = lock()?;
         remove(name)
     }
 
-    /// Makes an image known to the cluster's nodes; false if it is already. Fake nodes need none.
+    /// Loads an image onto the cluster's nodes. Returns false if it is there already, or if the
+    /// nodes are fake and need none.
     pub fn load_image(&self, image: &Image) -> Result<bool> {
         let Some(state) = &self.state else {
             bail!(
@@ -101,7 +103,8 @@ impl Cluster {
         Ok(is_new)
     }
 
-    /// Kills a process of the cluster, as `kube-apiserver` or `kubelet`, and starts it again; does not wait until it is ready.
+    /// Kills a process of the cluster, such as `kube-apiserver` or `kubelet`, and starts it again;
+    /// does not wait until it is ready.
     pub fn restart(&mut self, process: &str) -> Result<()> {
         let name = &self
             .state
@@ -115,7 +118,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// A command on the node, in its namespaces; none where there is no real node.
+    /// Returns a command that runs in the node's namespaces. `None` if there is no real node.
     pub fn node_command(&self, program: &str) -> Option<Command> {
         Some(real::NodeNamespaces::of(self.state.as_ref()?)?.command(program))
     }
@@ -123,7 +126,8 @@ impl Cluster {
 
 fn remove(name: &str) -> Result<bool> {
     let Some(state) = State::load(name)? else { return Ok(false) };
-    // What runs on the node ends with it. Nothing is asked to end in order: all that they would write is removed.
+    // What runs on the node ends with it. Nothing is asked to end in peace, because all that it
+    // would write is removed.
     let processes = state.processes.iter().rev();
     for process in state
         .first_process

@@ -7,7 +7,8 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::machine::paths;
 
-/// Clusters are changed by one command at a time: two that want the same one would each start it. Held until it is dropped.
+/// Waits until no other command changes a cluster, and keeps others waiting until the result is
+/// dropped: two commands that want the same cluster would each start it.
 pub fn lock() -> Result<fs::File> {
     let path = paths::target().join("clusters.lock");
     fs::create_dir_all(paths::target()).context("creating the target directory")?;

@@ -30,7 +30,8 @@ impl Metrics {
         Ok(Self { samples })
     }
 
-    /// All samples of this name, summed over every label but these, under the values of these joined with a space.
+    /// Sums the samples of this name over every label except these. The keys are the values of
+    /// these labels, joined with a space.
     pub fn sums(&self, name: &str, by: &[&str]) -> BTreeMap<String, f64> {
         let mut sums = BTreeMap::new();
         for sample in self.samples.iter().filter(|sample| sample.name == name) {
@@ -43,12 +44,12 @@ impl Metrics {
         sums
     }
 
-    /// The sum of all samples of this name.
+    /// Returns the sum of all samples of this name.
     pub fn total(&self, name: &str) -> f64 {
         self.total_with(name, &[])
     }
 
-    /// The sum of all samples of this name that have these labels.
+    /// Returns the sum of all samples of this name that have these labels.
     pub fn total_with(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let has = |sample: &Sample| {
             let mut labels = labels.iter();
@@ -58,15 +59,15 @@ impl Metrics {
         samples.map(|sample| sample.value).sum()
     }
 
-    /// Whether there is a sample as this line says.
+    /// Whether there is a sample with the name, labels and value of this line.
     pub fn has(&self, line: &str) -> bool {
         sample(line).is_some_and(|wanted| self.samples.contains(&wanted))
     }
 }
 
-/// What has been added between two scrapes; what has not changed is left out.
+/// Returns what has been added between two scrapes, without what has not changed.
 pub fn added(before: &BTreeMap<String, f64>, after: &BTreeMap<String, f64>) -> BTreeMap<String, f64> {
-    // Seconds come in hundredths; what the subtraction adds beyond is noise.
+    // Seconds come in hundredths; further digits of the difference are noise.
     let difference = |(key, value): (&String, &f64)| (key.clone(), ((value - before.get(key).unwrap_or(&0.0)) * 1e6).round() / 1e6);
     after.iter().map(difference).filter(|(_, value)| *value != 0.0).collect()
 }
@@ -97,7 +98,7 @@ fn sample(line: &str) -> Option<Sample> {
     })
 }
 
-/// The text up to the closing quote, and what follows it.
+/// Splits a text at the closing quote.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut characters = text.char_indices();

@@ -1,5 +1,10 @@
-//! A Kubernetes cluster for development and tests: the real control plane as processes of this machine, and either a real node
-//! (kubelet, containerd, runc) or fake ones (kwok). With `KUBECONFIG` set, the cluster that is there already.
+//! A Kubernetes cluster for development and tests: the real control plane as processes of this
+//! machine, and either a real node (kubelet, containerd, runc) or fake ones (kwok). With
+//! `KUBECONFIG` set, an existing cluster is used instead.
+//!
+//! Whatever is started is recorded in [`State`] before it begins, so that `down` stops exactly
+//! that, even after an interruption. One command at a time changes clusters. Nothing here changes
+//! the cluster of `KUBECONFIG` itself, or its nodes.
 
 mod control_plane;
 mod external;

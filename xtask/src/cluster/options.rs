@@ -5,35 +5,36 @@ use serde::{Deserialize, Serialize};
 
 /// The name of the cluster that is meant when none is given.
 pub const DEFAULT_NAME: &str = "cluster";
-/// What runs the pods.
+/// The kind of node that runs the pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Node {
-    /// kubelet, containerd and runc, in namespaces of their own. Needs root.
+    /// kubelet, containerd and runc, in separate namespaces; needs root
     Real,
-    /// kwok: pods become ready without containers.
+    /// kwok: pods become ready without containers
     Fake,
 }
 
-/// What cluster is wanted.
+/// The cluster that is wanted.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
-    /// Which cluster, where several run side by side; its state is below target/NAME
+    /// The name of the cluster; its state is below target/NAME
     #[arg(long, default_value = DEFAULT_NAME, value_parser = name)]
     pub name: String,
-    /// What runs the pods [default: real where that is possible]
+    /// The kind of node that runs the pods [default: real if this machine allows it]
     #[arg(long, value_enum)]
     pub node: Option<Node>,
-    /// How many fake nodes
+    /// The number of fake nodes
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub nodes: u32,
-    /// On fake nodes, have the programs of tests/stand-ins answer commands in pods of cache systems that have one there
+    /// On fake nodes, let the programs in tests/stand-ins answer commands in pods of their cache
+    /// systems
     #[arg(long)]
     pub stand_ins: bool,
 }
 
 impl Options {
-    /// A cluster with fake nodes.
+    /// Returns the options of a cluster with fake nodes.
     pub fn fake(name: &str, nodes: u32) -> Self {
         Self {
             name: name.to_owned(),
@@ -44,7 +45,7 @@ impl Options {
     }
 }
 
-/// The name of a cluster: part of a path and of a cgroup's name.
+/// Checks the name of a cluster, which is part of a path and of a cgroup's name.
 pub fn name(text: &str) -> Result<String, String> {
     let fine = !text.is_empty()
         && text.len() <= 20

@@ -1,4 +1,4 @@
-//! The certificates of a cluster: made for it, and gone with it.
+//! The certificates of a cluster, which are made for it and removed with it.
 
 use std::fs;
 use std::net::IpAddr;
@@ -41,12 +41,12 @@ impl Authority {
         })
     }
 
-    /// A client: `name` is the user, `group` what it belongs to.
+    /// Issues the certificate of a client: `name` is the user, `group` its group.
     pub fn client(&self, name: &str, group: Option<&str>) -> Result<Pair> {
         self.issue(CertificateParams::default(), name, group, &[ExtendedKeyUsagePurpose::ClientAuth])
     }
 
-    /// A server that is reached under these names and addresses.
+    /// Issues the certificate of a server that is reached under these names and addresses.
     pub fn server(&self, name: &str, names: &[&str], addresses: &[IpAddr]) -> Result<Pair> {
         let all: Vec<String> = names
             .iter()
@@ -73,7 +73,8 @@ impl Authority {
     }
 }
 
-/// The pair that signs and checks the tokens of service accounts: public key and private key.
+/// Generates the keys that check and sign the tokens of service accounts: public key and private
+/// key.
 pub fn token_keys() -> Result<(String, String)> {
     let key = KeyPair::generate().context("generating a key")?;
     Ok((key.public_key_pem(), key.serialize_pem()))
@@ -90,7 +91,7 @@ pub fn write_file(path: &Path, text: &str) -> Result<()> {
     only_for_owner(path)
 }
 
-/// Keeps others from reading a file.
+/// Keeps other users from reading a file.
 pub fn only_for_owner(path: &Path) -> Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).with_context(|| format!("protecting {}", path.display()))
 }

@@ -10,7 +10,7 @@ use super::state::State;
 use crate::machine;
 use crate::machine::process::wait;
 
-/// How long a started cluster may take until it is of use.
+/// How long a started cluster may take until it is usable.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A cluster that runs.
@@ -22,17 +22,17 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// How to reach it.
+    /// Returns the path of the kubeconfig.
     pub fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
     }
 
-    /// What runs there; none for a cluster that was there before.
+    /// Returns the record of what runs; `None` for the cluster of `KUBECONFIG`.
     pub fn state(&self) -> Option<&State> {
         self.state.as_ref()
     }
 
-    /// kubectl for this cluster, without arguments yet.
+    /// Returns kubectl for this cluster, without arguments yet.
     pub fn kubectl_command(&self) -> Command {
         let mut words = self.kubectl.iter();
         let mut command = Command::new(words.next().map_or("kubectl", String::as_str));
@@ -40,12 +40,12 @@ impl Cluster {
         command
     }
 
-    /// What kubectl prints.
+    /// Runs kubectl, and returns its output.
     pub fn kubectl(&self, arguments: &[&str]) -> Result<String> {
         machine::run(self.kubectl_command().args(arguments))
     }
 
-    /// Waits until kubectl succeeds with these arguments and prints something that holds.
+    /// Waits until kubectl succeeds with these arguments and its output fulfils a condition.
     pub fn wait(&self, what: &str, arguments: &[&str], holds: impl Fn(&str) -> bool) -> Result<()> {
         let mut last = String::new();
         let came = wait(PATIENCE, || match self.kubectl(arguments) {

@@ -1,4 +1,5 @@
-//! Servers beside the cluster that its pods use.
+//! Servers outside the cluster that its pods use. They are started on demand and end with the
+//! cluster.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -22,17 +23,19 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// The names under which they are recorded.
 const REDIS: &str = "redis";
 const S3: &str = "s3";
-/// Who may do everything on the S3 server. It listens on an address of this machine alone.
+/// The keys of the S3 server's administrator. They are not secret: the server listens on an address
+/// of this machine alone.
 const ACCESS_KEY: &str = "wasser";
 const SECRET_KEY: &str = "wasser-secret";
 
 impl Cluster {
-    /// The URL of a Redis that pods reach; it is started if there is none yet, and ends with the cluster.
+    /// Returns the URL of a Redis that pods reach; starts it if there is none yet.
     pub fn redis(&self) -> Result<String> {
         self.service("Redis", redis)
     }
 
-    /// The URL of an S3 server that pods reach, with the keys of its administrator; started and ended like the Redis.
+    /// Returns the URL of an S3 server that pods reach, with the keys of its administrator; starts
+    /// it if there is none yet.
     pub fn s3(&self) -> Result<String> {
         self.service("S3 server", s3)
     }
@@ -46,13 +49,14 @@ impl Cluster {
     }
 }
 
-/// The URL of a Redis that the cluster's pods reach: the one that runs, or a new one, which `down` stops.
+/// Returns the URL of the Redis that runs, or of a new one.
 fn redis(name: &str) -> Result<String> {
     server(name, REDIS, |address, directory| {
         debian::require(Need::Redis)?;
         let (host, port) = (address.ip().to_string(), address.port().to_string());
         let data = directory.display().to_string();
-        // The address is of this machine alone. Without a password, and with the protection on, Redis would answer only on loopback.
+        // The address is of this machine alone. Without a password, and with the protection on,
+        // Redis would answer only on loopback.
         let command = [
             "redis-server",
             "--bind",
@@ -61,7 +65,7 @@ fn redis(name: &str) -> Result<String> {
             &port,
             "--dir",
             &data,
-            // Each is a file system of its own; by default there are 16.
+            // Each is one file system; by default there are 16.
             "--databases",
             "64",
             "--protected-mode",
@@ -75,7 +79,7 @@ fn redis(name: &str) -> Result<String> {
     })
 }
 
-/// The URL of an S3 server that the cluster's pods reach, with the keys of its administrator: `http://access:secret@host:port`.
+/// Returns the URL of the S3 server that runs, or of a new one: `http://access:secret@host:port`.
 fn s3(name: &str) -> Result<String> {
     server(name, S3, |address, directory| {
         let program = Tool::VersityGw.ensure()?;
@@ -106,7 +110,8 @@ fn s3(name: &str) -> Result<String> {
     })
 }
 
-/// The URL of a server: of the one that runs, or of a new one. `command` gives the command line for an address and a directory, and the URL.
+/// Returns the URL of the server that runs, or starts a new one. `command` returns the command line
+/// for an address and a directory, and the URL.
 fn server(name: &str, kind: &str, command: impl FnOnce(SocketAddr, &Path) -> Result<(Vec<String>, String)>) -> Result<String> {
     let mut state = State::load(name)?.with_context(|| format!("there is no cluster {name}"))?;
     if let Some(service) = state

@@ -1,4 +1,4 @@
-//! What runs, on disk: enough to stop exactly that.
+//! The record of what runs, on disk, so that exactly that can be stopped.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,8 @@ use super::options::Node;
 use crate::machine::paths;
 use crate::machine::process::Process;
 
-/// A cluster that was started, or is being started. Written before whatever it describes can outlive an interruption.
+/// A cluster that was started, or is being started. It is written before anything that it describes
+/// can outlive an interruption.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct State {
     /// The cluster's name.
@@ -24,10 +25,11 @@ pub struct State {
     /// In the order in which they were started.
     pub processes: Vec<Process>,
     /// The first process of a real node, whose end is the end of everything on that node.
-    // Clusters that run since before it had this name are still stopped.
+    // The name in files of an earlier version, whose clusters are still stopped.
     #[serde(alias = "anchor")]
     pub first_process: Option<Process>,
-    /// What was started for users of the cluster, as Redis. The cluster is complete without.
+    /// The servers that were started for users of the cluster, such as Redis. The cluster is
+    /// complete without them.
     #[serde(default)]
     pub services: Vec<Service>,
     /// The number N in its addresses 10.N.0.0/16, with a real node.
@@ -38,7 +40,7 @@ pub struct State {
     pub complete: bool,
 }
 
-/// A server beside the cluster.
+/// A server outside the cluster.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Service {
     /// The process that serves.
@@ -47,13 +49,13 @@ pub struct Service {
     pub url: String,
 }
 
-/// Where the state of a cluster is.
+/// Returns the directory of a cluster.
 pub fn directory(name: &str) -> PathBuf {
     paths::target().join(name)
 }
 
 impl State {
-    /// A cluster of which nothing runs yet.
+    /// Records a cluster of which nothing runs yet.
     pub fn new(name: &str, node: Node) -> Result<Self> {
         let directory = directory(name);
         for part in ["logs", "pki"] {
@@ -76,7 +78,7 @@ impl State {
         Ok(state)
     }
 
-    /// What is recorded of this cluster.
+    /// Reads the record of this cluster, if there is one.
     pub fn load(name: &str) -> Result<Option<Self>> {
         let path = file(&directory(name));
         match fs::read(&path) {
@@ -88,7 +90,7 @@ impl State {
         }
     }
 
-    /// Writes it, whole or not at all.
+    /// Writes the record, whole or not at all.
     pub fn save(&self) -> Result<()> {
         let path = file(&self.directory);
         let new = path.with_extension("new");
@@ -97,7 +99,7 @@ impl State {
             .with_context(|| format!("writing {}", path.display()))
     }
 
-    /// Every other cluster of this workspace.
+    /// Returns every other cluster of this workspace.
     pub fn others(name: &str) -> Result<Vec<Self>> {
         let mut all = Vec::new();
         let Ok(entries) = fs::read_dir(paths::target()) else {
@@ -137,7 +139,7 @@ impl State {
         held.release()
     }
 
-    /// Starts a server beside the cluster. It is recorded before it begins.
+    /// Starts a server outside the cluster. It is recorded before it begins.
     pub fn serve(&mut self, name: &str, command: &[&str], url: &str) -> Result<()> {
         let held = Process::spawn(name, command, &self.log(name))?;
         self.services.retain(|service| service.process.name != name);
@@ -154,27 +156,27 @@ impl State {
         self.processes.iter().chain(&self.first_process).all(Process::runs)
     }
 
-    /// The process of this name.
+    /// Returns the process of this name.
     pub fn process(&self, name: &str) -> Option<&Process> {
         self.processes.iter().find(|process| process.name == name)
     }
 
-    /// Where a process writes.
+    /// Returns the path of a process's log.
     pub fn log(&self, name: &str) -> PathBuf {
         self.directory.join("logs").join(format!("{name}.log"))
     }
 
-    /// Programs to use the cluster with.
+    /// Returns the directory of programs that use the cluster.
     pub fn programs(&self) -> PathBuf {
         self.directory.join("bin")
     }
 
-    /// How the cluster's administrator reaches it.
+    /// Returns the path of the administrator's kubeconfig.
     pub fn kubeconfig(&self) -> PathBuf {
         self.directory.join("kubeconfig")
     }
 
-    /// A key, a certificate or the kubeconfig of a component.
+    /// Returns the path of a key, a certificate or the kubeconfig of a component.
     pub fn pki(&self, file: &str) -> String {
         self.directory.join("pki").join(file).display().to_string()
     }

@@ -7,15 +7,17 @@ use clap::Subcommand;
 use xtask::bench::{self, Load, Options, Report, Scale, System};
 use xtask::machine::debian::{self, Need};
 
-/// What to measure. The result is one JSON object on standard output.
+/// The benchmark to run. Its result is one JSON object on standard output.
 #[derive(Debug, Subcommand)]
 pub enum Args {
-    /// Start wasser on many Datasets: time until all are Bound, processor time, memory, requests to the API server
+    /// Start wasser on many Datasets, and measure the time until all are Bound, processor time,
+    /// memory and requests to the API server
     Bind {
-        /// How many Datasets
+        /// The number of Datasets
         #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=20_000))]
         count: u32,
-        /// So many Datasets beside them whose masters never answer, and how much slower the others are for it
+        /// Add this many Datasets whose masters never answer, and report how much they slow down
+        /// the others
         #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1000), conflicts_with = "mix")]
         hung: u32,
         #[command(flatten)]
@@ -23,9 +25,10 @@ pub enum Args {
         #[command(flatten)]
         options: Options,
     },
-    /// Delete many bound Datasets: time until everything of them is gone, processor time, requests
+    /// Delete many bound Datasets, and measure the time until everything of them is gone, processor
+    /// time and requests
     Delete {
-        /// How many Datasets
+        /// The number of Datasets
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=20_000))]
         count: u32,
         #[command(flatten)]
@@ -33,19 +36,20 @@ pub enum Args {
         #[command(flatten)]
         options: Options,
     },
-    /// Make instances of a plugin and call it
+    /// Measure how long it takes to create an instance of a plugin and to call it
     Call {
         #[command(flatten)]
         options: Options,
     },
-    /// Render the chart of JuiceFS
+    /// Measure how long it takes to render the chart of JuiceFS
     Render {
         #[command(flatten)]
         options: Options,
     },
-    /// Mount a dataset into pods of a real node: time to publish, throughput, recovery after kills of the fuse pod
+    /// Mount a dataset into pods of a real node, and measure publishing, throughput, and recovery
+    /// after kills of the fuse pod
     Volume {
-        /// How many pods start together
+        /// The number of pods that start together
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=90))]
         pods: u32,
         /// How often the fuse pod is killed
@@ -59,13 +63,13 @@ pub enum Args {
 /// The cluster to measure on.
 #[derive(Debug, clap::Args)]
 pub struct Place {
-    /// How many fake nodes; where there are fewer than Datasets, these share them
+    /// The number of fake nodes; Datasets share them if there are fewer nodes than Datasets
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     nodes: u32,
-    /// Leave the cluster for a look at it
+    /// Leave the cluster running for a look at it
     #[arg(long)]
     keep: bool,
-    /// What serves the Datasets, by turns; `bind` compares with JuiceFS alone
+    /// The cache systems that serve the Datasets, by turns; `bind` compares them with JuiceFS alone
     #[arg(long, value_enum, value_delimiter = ',', default_value = "juicefs", value_name = "SYSTEM,…")]
     mix: Vec<System>,
 }

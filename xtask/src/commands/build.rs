@@ -9,7 +9,7 @@ use xtask::machine::paths;
 
 use super::interrupt;
 
-/// Builds the program `wasser`.
+/// Builds the program `wasser`, and returns its path.
 pub fn wasser(release: bool) -> Result<PathBuf> {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(paths::root()).args([

@@ -5,20 +5,21 @@ use clap::Subcommand;
 use xtask::cluster::{self, Cluster, DEFAULT_NAME, Options, State};
 use xtask::machine;
 
-/// What to do with the cluster.
+/// The action on the cluster.
 #[derive(Debug, Subcommand)]
 pub enum Args {
-    /// Start it, after building and installing what is missing; with KUBECONFIG set, use that cluster
+    /// Start the cluster, after building and installing what is missing; with KUBECONFIG set, use
+    /// that cluster
     Up(Options),
     /// Stop exactly what `up` has started, and leave nothing behind
     Down {
-        /// Which cluster
+        /// The name of the cluster
         #[arg(long, default_value = DEFAULT_NAME, value_parser = cluster::name)]
         name: String,
     },
-    /// Say what runs
+    /// Show what runs
     Status {
-        /// Which cluster
+        /// The name of the cluster
         #[arg(long, default_value = DEFAULT_NAME, value_parser = cluster::name)]
         name: String,
     },
@@ -85,7 +86,7 @@ fn status(name: &str) -> Result<()> {
     }
     match Cluster::find(name)? {
         Some(cluster) => print!("{}", cluster.kubectl(&["get", "nodes", "-o", "wide"])?),
-        None => println!("it is not complete; `cargo xtask cluster up` starts it anew"),
+        None => println!("it is not complete; `cargo xtask cluster up` starts it again"),
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! What tests and the demo work with beside the cluster itself: kubectl and helm, the JuiceFS image, a Redis.
+//! What tests and the demo need in addition to the cluster: kubectl and helm, the JuiceFS image, a
+//! Redis.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,16 +11,16 @@ use xtask::machine::tools::Tool;
 use xtask::machine::{self, paths};
 use xtask::packages::images;
 
-/// The variable that names a Redis, for clusters that are not this project's own.
+/// The variable that names a Redis, for clusters that were not started here.
 pub const REDIS: &str = "WASSER_REDIS";
-/// What kwok's nodes are annotated with.
+/// The annotation of kwok's nodes.
 const KWOK: &str = "kwok.x-k8s.io/node";
 
-/// Where everything is.
+/// The programs and servers for one cluster.
 pub struct Environment {
     /// Whether pods have containers.
     pub real: bool,
-    /// The URL of a Redis that pods reach; none if a cluster that was there before comes without.
+    /// The URL of a Redis that pods reach; `None` if the cluster of `KUBECONFIG` comes without one.
     pub redis: Option<String>,
     /// A directory with `kubectl` and `helm` in it.
     pub programs: PathBuf,
@@ -40,7 +41,7 @@ impl Environment {
         let redis = match std::env::var(REDIS).ok().filter(|url| !url.is_empty()) {
             Some(url) => Some(url),
             None if real && cluster.state().is_some() => Some(cluster.redis()?),
-            // Nobody will ask it anything.
+            // Pods of fake nodes do not connect to it.
             None if !real => Some("redis://redis.invalid:6379/1".to_owned()),
             None => None,
         };
@@ -52,7 +53,8 @@ impl Environment {
     }
 }
 
-/// Makes a directory with `kubectl` and `helm` in it, each for this cluster unless its caller has set KUBECONFIG.
+/// Creates a directory with `kubectl` and `helm` in it, each for this cluster unless its caller has
+/// set KUBECONFIG.
 fn programs(cluster: &Cluster) -> Result<PathBuf> {
     let directory = match cluster.state() {
         Some(state) => state.directory.join("bin"),
@@ -79,12 +81,13 @@ fn script(path: &Path, kubeconfig: &Path, words: &[String]) -> Result<()> {
     fs::set_permissions(path, executable).with_context(|| format!("making {} executable", path.display()))
 }
 
-/// A script that runs a command for this cluster, or for the one that its caller's KUBECONFIG names.
+/// Returns a script that runs a command for this cluster, or for the one that its caller's
+/// KUBECONFIG names.
 fn script_text(kubeconfig: &Path, words: &[String]) -> String {
     let quote = |word: &str| format!("'{}'", word.replace('\'', r"'\''"));
     let command: Vec<String> = words.iter().map(|word| quote(word)).collect();
     let kubeconfig = quote(&kubeconfig.display().to_string());
-    // A default within double quotes would keep the single ones.
+    // Within double quotes, the single ones would become part of the path.
     format!(
         "#!/bin/sh\nexport KUBECONFIG=${{KUBECONFIG:-{kubeconfig}}}\nexec {} \"$@\"\n",
         command.join(" ")

@@ -4,7 +4,8 @@ use anyhow::Result;
 use xtask::machine::paths;
 use xtask::packages::guests;
 
-/// Packages plugins: component, CRD, chart and the ConfigMap that registers them, in target/plugins.
+/// Packages plugins: component, CRD, chart and the ConfigMap that registers them, in
+/// target/plugins.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Directories below plugins/ [default: all]

@@ -12,7 +12,7 @@ use xtask::packages::{guests, images};
 
 use super::{build, interrupt};
 
-/// Which image.
+/// The image to build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Which {
     /// The operator and the node plugin, with the built-in plugins
@@ -23,12 +23,14 @@ pub enum Which {
     Alluxio,
 }
 
-/// Builds container images as archives in the OCI image layout, in target/image, and the chart that goes with them, in target/charts.
+/// Builds container images as archives in the OCI image layout, in target/image, and the chart that
+/// goes with them, in target/charts.
 ///
-/// `ctr -n k8s.io images import FILE` puts one on a node, `skopeo copy oci-archive:FILE docker://…` into a registry.
+/// `ctr -n k8s.io images import FILE` loads an archive onto a node, `skopeo copy oci-archive:FILE
+/// docker://…` pushes it to a registry.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Which image
+    /// The image to build
     #[arg(long, value_enum, default_value = "wasser")]
     image: Which,
     /// The image's tag

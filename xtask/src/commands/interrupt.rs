@@ -1,4 +1,5 @@
-//! Ctrl-C, and being told to stop: what runs then is ended, and what has to be cleaned up still is.
+//! Ctrl-C and other signals to stop: commands that run are ended, and the cleaning up that is due
+//! is still done.
 
 use std::collections::BTreeSet;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -16,7 +17,7 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 /// The process groups of the commands that run.
 static RUNNING: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 
-/// From now on, a signal ends the commands that run instead of this process.
+/// Lets a signal from now on end the commands that run instead of this process.
 pub fn listen() -> Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("listening for signals")?;
     std::thread::spawn(move || {
@@ -31,25 +32,26 @@ pub fn listen() -> Result<()> {
     Ok(())
 }
 
-/// Whether this process was told to stop.
+/// Whether this process has got a signal to stop.
 pub fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
 }
 
-/// Fails if this process was told to stop.
+/// Fails if this process has got a signal to stop.
 pub fn check() -> Result<()> {
     ensure!(!interrupted(), "interrupted");
     Ok(())
 }
 
-/// A command that runs, in a process group of its own: a terminal's Ctrl-C reaches it through this process only.
+/// A running command in a separate process group, which a terminal's Ctrl-C reaches through this
+/// process only.
 pub struct Running {
     child: Child,
     group: i32,
 }
 
 impl Running {
-    /// Starts it, without a standard input.
+    /// Starts the command, without a standard input.
     pub fn start(command: &mut Command) -> Result<Self> {
         check()?;
         let name = command.get_program().to_string_lossy().into_owned();
@@ -63,22 +65,23 @@ impl Running {
         Ok(Self { child, group })
     }
 
-    /// What it writes, if that was asked for.
+    /// Returns the command's output, if that is piped.
     pub fn output(&mut self) -> Result<std::process::ChildStdout> {
         self.child.stdout.take().context("the output of a command is not piped")
     }
 
-    /// Waits until it has ended.
+    /// Waits until the command has ended.
     pub fn wait(mut self) -> Result<ExitStatus> {
         let status = self.child.wait().context("waiting for a command")?;
         RUNNING.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.group);
-        // What it has left running, as a test that was killed may.
+        // The command may have left processes running, as a killed test does.
         end_group(self.group, Signal::TERM);
         Ok(status)
     }
 }
 
-/// Runs a command, which writes where this process does. Fails if this process is told to stop meanwhile.
+/// Runs a command, which writes where this process does. Fails if this process gets a signal to
+/// stop in the meantime.
 pub fn run(command: &mut Command) -> Result<ExitStatus> {
     let status = Running::start(command)?.wait()?;
     check()?;
@@ -89,7 +92,7 @@ fn end_group(group: i32, signal: Signal) {
     if group > 0
         && let Some(group) = Pid::from_raw(group)
     {
-        // Where all have ended, there is nothing to do.
+        // A group whose processes have all ended is not a failure.
         let _ = kill_process_group(group, signal);
     }
 }

@@ -1,4 +1,6 @@
-//! One file for each command, and what some of them share.
+//! One file or folder for each command, and what some of them share.
+//!
+//! The commands arrange what the library does. Only they read arguments and listen for signals.
 
 pub mod bench;
 mod build;

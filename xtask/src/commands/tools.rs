@@ -6,7 +6,7 @@ use xtask::machine::tools::Tool;
 /// Builds the programs that the cluster consists of, and prints where they are.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// kubernetes, kwok, helm, juicefs [default: all]
+    /// Names of programs, such as kubernetes, kwok or helm [default: all]
     #[arg(value_parser = tool)]
     names: Vec<Tool>,
 }

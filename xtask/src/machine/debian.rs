@@ -1,7 +1,8 @@
-//! The packages of Debian that the commands need, all named here.
+//! The packages of Debian that the commands need.
 //!
-//! A command installs everything that it needs with one call, before it starts anything. Installed one after the other, packages choose
-//! alternatives that later ones conflict with: `bindfs` alone brings `fuse`, which `s3fs` and `sshfs` cannot be installed beside.
+//! All are named here. A command installs everything that it needs with one call, before it starts
+//! anything. Installed one after the other, packages choose alternatives that later ones conflict
+//! with: `bindfs` alone brings `fuse`, which excludes `s3fs` and `sshfs`.
 
 use std::process::{Command, Stdio};
 
@@ -64,7 +65,7 @@ impl Need {
         Self::Wasser,
     ];
 
-    /// The packages, whatever is installed.
+    /// Returns the packages, whatever is installed.
     pub const fn packages(self) -> &'static [&'static str] {
         match self {
             Self::CompilerForC => &["gcc", "libc6-dev"],
@@ -91,7 +92,8 @@ impl Need {
         }
     }
 
-    /// The programs that make the packages unnecessary, where something else has installed them.
+    /// Returns the programs that make the packages unnecessary, if something else has installed
+    /// them.
     const fn programs(self) -> &'static [&'static str] {
         match self {
             Self::CompilerForC => &["gcc"],
@@ -103,7 +105,7 @@ impl Need {
         }
     }
 
-    /// The packages that have to be installed.
+    /// Returns the packages that have to be installed.
     fn missing(self) -> Vec<&'static str> {
         let programs = self.programs();
         let is_met = match self {
@@ -117,7 +119,8 @@ impl Need {
     }
 }
 
-/// Installs what these needs lack, together. What cannot be installed is left to [`require`]: the steps that do not need it can still be done.
+/// Installs all missing packages of these needs together. What cannot be installed is left to
+/// [`require`], because the steps that do not need it can still be done.
 pub fn prepare(needs: &[Need]) {
     let missing = together(needs.iter().map(|need| need.missing()));
     if missing.is_empty() || !machine::is_root() || !machine::has_program("apt-get") {
@@ -133,7 +136,7 @@ pub fn prepare(needs: &[Need]) {
     }
 }
 
-/// Makes sure that the packages of a need are there.
+/// Fails if packages of a need are missing and cannot be installed.
 ///
 /// # Errors
 /// Names the packages that are missing and cannot be installed.
@@ -184,7 +187,7 @@ fn apt_get(arguments: &[&str]) -> Result<()> {
     let output = Command::new("apt-get")
         .args(arguments)
         .env("DEBIAN_FRONTEND", "noninteractive")
-        // Services of the packages are not to be started: the cluster starts its own.
+        // The services of the packages must not be started: the cluster starts its own processes.
         .env("RUNLEVEL", "1")
         .stdin(Stdio::null())
         .output()

@@ -1,4 +1,6 @@
-//! The machine under the cluster: what is installed, what is missing, what it cannot do.
+//! The machine under the cluster: its programs, packages, ports, processes, and the tools that are
+//! built for it. Nothing here knows of plugins or clusters, and whatever is started or built here
+//! is recorded or cached by what it was made from.
 
 pub mod debian;
 pub mod paths;
@@ -11,7 +13,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-/// Whether this process may do everything.
+/// Whether this process is root.
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
@@ -22,7 +24,7 @@ pub fn has_program(name: &str) -> bool {
     std::env::split_paths(&path).any(|directory| directory.join(name).is_file())
 }
 
-/// Runs a program that is expected to succeed, and gives what it prints.
+/// Runs a program that is expected to succeed, and returns its output.
 pub fn run(command: &mut Command) -> Result<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let arguments: Vec<String> = command.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect();
@@ -40,7 +42,8 @@ pub fn run(command: &mut Command) -> Result<String> {
 /// The target that plugins are compiled for.
 pub const WASM: &str = "wasm32-unknown-unknown";
 
-/// Whether the installed compiler has a target's standard library. rustup prints its place even if it is empty.
+/// Whether the installed compiler has a target's standard library. rustup prints the directory even
+/// if it is empty.
 pub fn compiles_for(target: &str) -> Result<bool> {
     let libraries = rustc(&["--print", "target-libdir", "--target", target])?;
     let Ok(entries) = std::fs::read_dir(libraries) else {
@@ -51,7 +54,7 @@ pub fn compiles_for(target: &str) -> Result<bool> {
         .any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-")))
 }
 
-/// What the installed compiler answers.
+/// Runs the installed compiler, and returns its output.
 pub fn rustc(arguments: &[&str]) -> Result<String> {
     Ok(run(Command::new("rustc").args(arguments))?.trim().to_owned())
 }

@@ -9,8 +9,9 @@ use anyhow::{Context, Result};
 /// Ports for servers, below those that clients get.
 const SERVER_PORTS: Range<u16> = 20_000..32_000;
 
-/// Ports of an address of this machine that nobody listens on. They are not of the range from which the kernel takes those of clients: while
-/// a server is away, one of its own clients could be given its port, and then it could not come back.
+/// Returns ports of an address of this machine on which nothing listens. They are not of the range
+/// that the kernel gives to clients: while a server is away, one of its own clients could get its
+/// port, and then it could not come back.
 pub fn free_ports<const N: usize>(address: Ipv4Addr) -> Result<[u16; N]> {
     let first = usize::try_from(RandomState::new().hash_one(address) % u64::try_from(SERVER_PORTS.len())?)?;
     let mut free = SERVER_PORTS

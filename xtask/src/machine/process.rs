@@ -1,4 +1,5 @@
-//! Processes that outlive the command that started them, recorded so that exactly these are stopped later.
+//! Processes that outlive the command that started them, recorded so that exactly these can be
+//! stopped later.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -15,7 +16,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How long a process may take to end by itself.
 const GRACE: Duration = Duration::from_secs(8);
 
-/// A process, told apart from a later one with the same number by when it began.
+/// A process, distinguished from a later one with the same number by when it began.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Process {
     /// What it is called here.
@@ -24,13 +25,13 @@ pub struct Process {
     pub pid: i32,
     /// When it began, in clock ticks since the machine's start (field 22 of /proc/PID/stat).
     started: u64,
-    /// What it was started with; nothing for one that was not started here.
+    /// The command line; empty for a process that was not started here.
     #[serde(default)]
     pub command: Vec<String>,
 }
 
-/// A process that has been started but waits until it is released; if nobody does, because the command that started it has been interrupted,
-/// it ends. So it can be recorded before it does anything that would have to be undone.
+/// A process that waits until it is released, so that it can be recorded before it does anything
+/// that would have to be undone. It ends if the command that started it is interrupted before.
 #[derive(Debug)]
 pub struct Held {
     process: Process,
@@ -38,12 +39,12 @@ pub struct Held {
 }
 
 impl Held {
-    /// What is to be recorded.
+    /// Returns the process, to be recorded.
     pub fn process(&self) -> &Process {
         &self.process
     }
 
-    /// Lets it begin.
+    /// Lets the process begin.
     pub fn release(mut self) -> Result<()> {
         self.gate
             .write_all(b"go\n")
@@ -52,7 +53,8 @@ impl Held {
 }
 
 impl Process {
-    /// Starts a program in a session of its own, so that neither Ctrl-C nor a closed terminal ends it. Its output is added to the log.
+    /// Starts a program in a new session, so that neither Ctrl-C nor a closed terminal ends it. Its
+    /// output is added to the log.
     pub fn spawn(name: &str, command: &[&str], log: &Path) -> Result<Held> {
         let failed = || format!("starting {name}");
         let output = OpenOptions::new().create(true).append(true).open(log);
@@ -74,7 +76,7 @@ impl Process {
         Ok(Held { process, gate })
     }
 
-    /// A process that runs already.
+    /// Returns a process that runs already.
     pub fn of(name: &str, pid: i32) -> Result<Self> {
         let stat = Stat::of(pid).with_context(|| format!("{name} (process {pid}) does not run"))?;
         Ok(Self {
@@ -85,19 +87,20 @@ impl Process {
         })
     }
 
-    /// Whether it still runs. One that has ended may stay a zombie for a while; one whose first thread has ended holds its files and ports as
-    /// long as another thread goes on.
+    /// Whether the process still runs. A process that has ended may stay a zombie for a while, and
+    /// one whose first thread has ended keeps its files and ports as long as another thread goes
+    /// on.
     pub fn runs(&self) -> bool {
         let ended = |state| matches!(state, 'Z' | 'X') && self.threads() <= 1;
         Stat::of(self.pid).is_some_and(|stat| stat.started == self.started && !ended(stat.state))
     }
 
-    /// How many threads there are, a zombie's own included.
+    /// Returns the number of threads, a zombie's own included.
     fn threads(&self) -> usize {
         fs::read_dir(format!("/proc/{}/task", self.pid)).map_or(0, Iterator::count)
     }
 
-    /// Ends it: asks first, then forces.
+    /// Asks the process to end, and kills it if it does not.
     pub fn stop(&self) -> Result<()> {
         self.signal(Signal::TERM);
         if wait(GRACE, || !self.runs()) {
@@ -106,7 +109,7 @@ impl Process {
         self.kill()
     }
 
-    /// Ends it by force, and waits until it has gone.
+    /// Kills the process, and waits until it is gone.
     pub fn kill(&self) -> Result<()> {
         self.signal(Signal::KILL);
         if !wait(GRACE, || !self.runs()) {
@@ -115,7 +118,8 @@ impl Process {
         Ok(())
     }
 
-    /// Those that it has started itself. A process that enters namespaces is the parent of what runs there.
+    /// Returns the processes that this one has started. A process that enters namespaces is the
+    /// parent of what runs there.
     pub fn children(&self) -> Vec<Self> {
         let pid = self.pid;
         let numbers = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
@@ -130,7 +134,7 @@ impl Process {
         if self.runs()
             && let Some(pid) = Pid::from_raw(self.pid)
         {
-            // It may have ended in between; then there is nothing to do.
+            // A process that has ended in between is not a failure.
             let _ = kill_process(pid, signal);
         }
     }
@@ -153,7 +157,7 @@ impl Stat {
     }
 }
 
-/// Waits until something holds. False if it does not within this time.
+/// Waits until a condition holds. Returns false if it does not within this time.
 pub fn wait(patience: Duration, mut holds: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + patience;
     loop {

@@ -6,7 +6,7 @@ use super::dataset::{Objects, secret};
 
 pub fn objects(name: &str) -> Objects {
     Objects {
-        // Of no use to Alluxio here: every Dataset of a benchmark has a Secret.
+        // Alluxio does not need it here, but every Dataset of a benchmark has a Secret.
         secret: secret(name, &json!({"key": "value"})),
         mount: json!({"mountPoint": format!("https://mirror.example.com/{name}/"), "name": name}),
         runtime: json!({
@@ -16,7 +16,8 @@ pub fn objects(name: &str) -> Objects {
     }
 }
 
-/// The registration, told to mount by commands alone: the script that the chart brings for mounts is in containers, and here are none.
+/// Changes the registration so that Alluxio mounts by commands alone: the chart's script for mounts
+/// runs in containers, which fake nodes do not have.
 pub fn by_commands(registration: &str) -> String {
     let replaced = |line: &str| {
         let indent = line.len() - line.trim_start().len();

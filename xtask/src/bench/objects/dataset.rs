@@ -1,8 +1,8 @@
-//! What belongs to one Dataset of a benchmark, whatever its cache system.
+//! The objects of one Dataset of a benchmark, whatever its cache system.
 
 use serde_json::{Value, json};
 
-/// Where they are created.
+/// The namespace of the Datasets that are measured.
 pub const NAMESPACE: &str = "bench";
 /// The objects of one Dataset.
 pub struct Objects {
@@ -14,17 +14,17 @@ pub struct Objects {
     pub runtime: Value,
 }
 
-/// The name of a Dataset's Secret.
+/// Returns the name of a Dataset's Secret.
 fn secret_name(dataset: &str) -> String {
     format!("{dataset}-secret")
 }
 
-/// A Dataset's Secret.
+/// Returns a Dataset's Secret with this data.
 pub fn secret(dataset: &str, data: &Value) -> Value {
     json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": secret_name(dataset)}, "stringData": data})
 }
 
-/// An option whose value is in the Dataset's Secret.
+/// Returns an option whose value is in the Dataset's Secret.
 pub fn encrypted(dataset: &str, name: &str, key: &str) -> Value {
     json!({"name": name, "valueFrom": {"secretKeyRef": {"name": secret_name(dataset), "key": key}}})
 }

@@ -1,4 +1,5 @@
-//! What a benchmark creates: as many Datasets as users would, each with its runtime and its Secret.
+//! The objects that a benchmark creates: as many Datasets as users would, each with its runtime and
+//! its Secret.
 
 mod alluxio;
 mod dataset;
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 pub use dataset::NAMESPACE;
 use dataset::Objects;
 
-/// The namespace in whose masters no command ever ends.
+/// The namespace of Datasets whose masters never answer: no command in their pods ends.
 pub const HUNG: &str = "hung-masters";
 
 /// A cache system, by the name of its plugin.
@@ -35,7 +36,7 @@ pub enum System {
 }
 
 impl System {
-    /// The name of its plugin.
+    /// Returns the name of its plugin.
     pub fn plugin(self) -> &'static str {
         match self {
             Self::Juicefs => "juicefs",
@@ -45,7 +46,7 @@ impl System {
         }
     }
 
-    /// The kind of its runtimes.
+    /// Returns the kind of its runtimes.
     pub fn kind(self) -> &'static str {
         match self {
             Self::Juicefs => "JuiceFSRuntime",
@@ -55,7 +56,8 @@ impl System {
         }
     }
 
-    /// The same where the API server lists them in the benchmark's namespace: what they are called there, and the path.
+    /// Returns the resource of its runtimes, and the path of their list in the benchmark's
+    /// namespace.
     pub fn watched(self) -> super::watch::Watched {
         match self {
             Self::Juicefs => ("juicefsruntimes", "/apis/data.fluid.io/v1alpha1/namespaces/bench/juicefsruntimes"),
@@ -65,12 +67,13 @@ impl System {
         }
     }
 
-    /// Whether its masters are asked for something before a Dataset is Bound: then somebody has to answer for them.
+    /// Whether a Dataset is Bound only after its masters have answered, so that something has to
+    /// answer for them.
     pub fn has_masters(self) -> bool {
         matches!(self, Self::Alluxio | Self::Jindo)
     }
 
-    /// The registration of its plugin, of the package.
+    /// Returns the registration of its plugin, made of the package's.
     pub fn registration(self, package: &Path) -> Result<String> {
         let text = fs::read_to_string(package).with_context(|| format!("reading {}", package.display()))?;
         Ok(match self {
@@ -88,13 +91,14 @@ impl System {
         }
     }
 
-    /// What all of its runtimes share.
+    /// Returns the object that all of its runtimes share, if there is one.
     fn shared(self) -> Option<Value> {
         (self == Self::Thin).then(thin::profile)
     }
 }
 
-/// A namespace and `count` Secrets, Datasets and runtimes of these systems, by turns, as one List. Datasets that cannot each have a node share them.
+/// Returns a List of a namespace and `count` Secrets, Datasets and runtimes of these systems, by
+/// turns. `shared` lets Datasets share nodes.
 pub fn manifest(namespace: &str, systems: &[System], count: u32, shared: bool) -> Value {
     let placement = if shared { "Shared" } else { "Exclusive" };
     let (mut secrets, mut datasets, mut runtimes) = (Vec::new(), Vec::new(), Vec::new());

@@ -54,7 +54,8 @@ pub fn volume(options: &Options, load: Load) -> Result<Report> {
     Ok(report)
 }
 
-/// Pods one after the other, on a node that has nothing else to do: how long the node plugin takes for each.
+/// Starts pods one after the other on a node that has nothing else to do, and reports how long the
+/// node plugin takes for each.
 fn alone(real: &RealCluster, report: &mut Report) -> Result<()> {
     eprintln!("starting {ALONE} pods one after the other");
     for number in 0..ALONE {
@@ -64,13 +65,14 @@ fn alone(real: &RealCluster, report: &mut Report) -> Result<()> {
         real.kubectl(&["delete", "pod", &name, "--wait", "--timeout=60s"])?;
     }
     let mut published = published(real)?;
-    // The first brought the fuse pod, and waited for it.
+    // The first one waited for the fuse pod to start.
     let first = (!published.is_empty()).then(|| published.remove(0));
     report.figure("firstPublishMilliseconds", first)?;
     report.figure("publishMilliseconds", spread(published))
 }
 
-/// Many pods at once: how long until all are ready, how long the node plugin takes for each, and how often each is mounted.
+/// Starts many pods at once, and reports how long it takes until all are ready, how long the node
+/// plugin takes for each, and how often each is mounted.
 fn together(real: &RealCluster, load: Load, report: &mut Report) -> Result<()> {
     eprintln!("starting {} pods together", load.pods);
     let before = published(real)?.len();
@@ -94,7 +96,7 @@ fn together(real: &RealCluster, load: Load, report: &mut Report) -> Result<()> {
         .map(drop)
 }
 
-/// How long each publishing took so far, in their order, in milliseconds.
+/// Returns how long each publishing took so far, in order, in milliseconds.
 fn published(real: &RealCluster) -> Result<Vec<f64>> {
     let log = real.kubectl(&["logs", "-n", SYSTEM, "daemonset/wasser-csi", "--tail=-1"])?;
     Ok(log.lines().filter_map(publish_milliseconds).collect())
@@ -105,7 +107,7 @@ fn spread(mut times: Vec<f64>) -> serde_json::Value {
     json!({"count": times.len(), "median": quantile(&times, 0.5), "p95": quantile(&times, 0.95), "most": times.last()})
 }
 
-/// How long a call took, from a line of the node plugin's log.
+/// Parses how long a call took from a line of the node plugin's log.
 fn publish_milliseconds(line: &str) -> Option<f64> {
     let (_, took) = line.split_once("done call=\"publish\"")?.1.split_once("took=")?;
     let took = took.trim();

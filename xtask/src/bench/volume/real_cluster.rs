@@ -1,4 +1,5 @@
-//! What `volume` measures on: a real node, Wasser installed by its chart, and a Dataset in a real JuiceFS.
+//! The cluster that `volume` measures on: a real node, Wasser installed by its chart, and a Dataset
+//! in a real JuiceFS.
 
 use std::fs;
 use std::process::Command;
@@ -17,12 +18,13 @@ use crate::packages::{guests, images};
 const CLUSTER: &str = "cluster-volume";
 /// Where pods have the dataset.
 pub const DATA: &str = "/data";
-/// What the pod sleeps whose mount is watched, in seconds: its process is found by it.
+/// How many seconds the pod sleeps whose mount is watched: its process is found by this number.
 pub const SLEEP: &str = "86399";
-/// Parts of the command lines of clients of the file system: of workers, and of those that mount the dataset.
+/// Parts of the command lines of clients of the file system: of workers, and of those that mount
+/// the dataset.
 pub const CLIENT: [&str; 3] = ["juicefs", "/runtime-mnt/", "juicefs-fuse"];
 
-/// A cluster with Wasser in it, which ends with this.
+/// A cluster with Wasser in it, which ends when this is dropped.
 pub struct RealCluster {
     cluster: Cluster,
     redis: String,
@@ -34,7 +36,7 @@ impl RealCluster {
         let foreign = std::env::var_os("KUBECONFIG").is_some_and(|value| !value.is_empty());
         ensure!(
             !foreign,
-            "this is measured on a node of its own, whose processes are looked at: unset KUBECONFIG"
+            "this benchmark starts a real node for itself and inspects its processes: unset KUBECONFIG"
         );
         let program = cargo::build(options.dev, report)?;
         let packages = guests::build(paths::root(), &[])?;
@@ -56,12 +58,12 @@ impl RealCluster {
         Ok(real)
     }
 
-    /// Runs kubectl, and gives what it prints.
+    /// Runs kubectl, and returns its output.
     pub fn kubectl(&self, arguments: &[&str]) -> Result<String> {
         self.cluster.kubectl(arguments)
     }
 
-    /// kubectl for the cluster, without arguments yet.
+    /// Returns kubectl for the cluster, without arguments yet.
     pub fn kubectl_command(&self) -> Command {
         self.cluster.kubectl_command()
     }
@@ -104,12 +106,12 @@ impl RealCluster {
             .map(drop)
     }
 
-    /// Runs something in a pod.
+    /// Runs a shell command in a pod, and returns its output.
     pub fn exec(&self, pod: &str, container: &str, command: &str) -> Result<String> {
         self.kubectl(&["exec", pod, "-c", container, "--", "sh", "-c", command])
     }
 
-    /// The pod that mounts the dataset, and the processes of its client.
+    /// Returns the pod that mounts the dataset, and the processes of its client.
     pub fn fuse_pod(&self) -> Result<(String, Vec<u32>)> {
         let columns = "jsonpath={.items[0].metadata.name} {.items[0].metadata.uid}";
         let said = self.kubectl(&["get", "pod", "-l", "role=juicefs-fuse", "-o", columns])?;
@@ -119,14 +121,14 @@ impl RealCluster {
         Ok((name.to_owned(), clients))
     }
 
-    /// The process of the pod whose mount is watched.
+    /// Returns the process of the pod whose mount is watched.
     pub fn app(&self) -> Result<u32> {
         processes::running(&[&format!("sleep {SLEEP}")])
             .pop()
             .context("the pod has no process")
     }
 
-    /// The process of the node plugin.
+    /// Returns the process of the node plugin.
     pub fn node_plugin(&self) -> Result<u32> {
         processes::running(&["wasser csi "]).pop().context("the node plugin does not run")
     }
@@ -140,7 +142,7 @@ impl Drop for RealCluster {
     }
 }
 
-/// A pod that sleeps and has the dataset.
+/// Returns a pod that sleeps and has the dataset.
 pub fn pod(name: &str, group: &str, sleep: &str) -> serde_json::Value {
     json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"name": group}},

@@ -16,7 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// Between two looks at a process.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Kills the fuse pod again and again: how long until the application reads again, and how many mounts it then has.
+/// Kills the fuse pod again and again, and reports how long it takes until the application reads
+/// again and how many mounts it then has.
 pub fn recovery(real: &RealCluster, kills: u32, report: &mut Report) -> Result<()> {
     eprintln!("killing the fuse pod {kills} times");
     real.exec("app", "app", &format!("echo here > {DATA}/probe && sync"))?;

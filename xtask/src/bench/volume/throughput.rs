@@ -1,4 +1,5 @@
-//! What is lost between a client and an application: the same file, read through a pod's volume and through a mount made by hand.
+//! The throughput that is lost between a client and an application: the same file is read through a
+//! pod's volume and through a mount made by hand.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek};
@@ -66,7 +67,7 @@ pub fn throughput(real: &RealCluster, report: &mut Report) -> Result<()> {
     )
 }
 
-/// Reads a file to its end: mebibytes per second.
+/// Reads a file to its end, and returns the mebibytes per second.
 fn read(path: &Path) -> Result<f64> {
     fs::write("/proc/sys/vm/drop_caches", "3").context("emptying the page cache")?;
     let what = || format!("reading {}", path.display());
@@ -84,17 +85,17 @@ fn read(path: &Path) -> Result<f64> {
     Ok((f64::from(MEBIBYTES) / took * 10.0).round() / 10.0)
 }
 
-/// The client's file system mounted once more beside it, with the same options and a cache of its own.
+/// A second mount of the client's file system, with the same options and a separate cache.
 struct Mount(Child);
 
 impl Mount {
-    /// `file` is there once it is mounted.
+    /// Mounts it. `file` exists once that is done.
     fn new(real: &RealCluster, pod: &str, file: &Path) -> Result<Self> {
         let script = real.exec(pod, "juicefs-fuse", &format!("cat {SCRIPT}"))?;
         let command_line = by_hand(&script).context("the script of the fuse pod mounts nothing")?;
         let mut command = real.kubectl_command();
         command.args(["exec", pod, "-c", "juicefs-fuse", "--", "sh", "-c", &command_line]);
-        // What the client logs is of interest only where this fails.
+        // The client's log is needed only if this fails.
         let mut log = tempfile::tempfile().context("creating a temporary file")?;
         let stderr = log.try_clone().context("opening the temporary file again")?;
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr).spawn();
@@ -111,13 +112,14 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        // Its end is the pod's.
+        // The mount in the container ends with the pod.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// The command of a client's script, changed so that it serves [`BY_HAND`] from [`CACHE`] and no metrics.
+/// Returns the command of a client's script, changed so that it serves [`BY_HAND`] from [`CACHE`]
+/// and no metrics.
 fn by_hand(script: &str) -> Option<String> {
     let line = script
         .lines()

@@ -1,4 +1,4 @@
-//! Nodes without containers: kwok says that every pod is ready.
+//! Nodes without containers: kwok reports every pod as ready.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -82,7 +82,8 @@ pub fn start(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Room for many pods, so that placement and not capacity decides. `port` is where commands in pods are answered, if they are.
+/// Returns a node with room for many pods, so that placement and not capacity decides. `port` is
+/// where commands in pods are answered, if they are.
 fn node(number: u32, port: Option<u16>) -> serde_json::Value {
     let name = format!("node{number}");
     let room = json!({"cpu": "256", "memory": "1Ti", "ephemeral-storage": "10Ti", "pods": "10000"});

@@ -11,12 +11,12 @@ use crate::machine::process::wait;
 
 /// Where the kernel's cgroups are.
 const MOUNT: &str = "/sys/fs/cgroup";
-/// What the kubelet insists on.
+/// The controllers that the kubelet insists on.
 const CONTROLLERS: [&str; 4] = ["cpu", "cpuset", "memory", "pids"];
 /// How long the kernel may take to see that the processes in a cgroup are gone.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What the kubelet calls the cgroup of a cluster.
+/// Returns the kubelet's name for the cgroup of a cluster.
 pub fn path(name: &str) -> String {
     format!("/{}", folder(name))
 }
@@ -25,7 +25,7 @@ fn folder(name: &str) -> String {
     format!("wasser-{name}")
 }
 
-/// The hierarchies: one of version 2, or one for each controller of version 1.
+/// Returns the hierarchies: one of version 2, or one for each controller of version 1.
 pub fn hierarchies() -> Result<Vec<PathBuf>> {
     let mount = PathBuf::from(MOUNT);
     if mount.join("cgroup.controllers").is_file() {
@@ -42,7 +42,8 @@ pub fn hierarchies() -> Result<Vec<PathBuf>> {
     Ok(all)
 }
 
-/// The controllers that the kubelet insists on but that cgroups of version 2 do not give, after an attempt to enable them.
+/// Tries to enable the controllers that the kubelet insists on in cgroups of version 2, and returns
+/// those that are still missing.
 pub fn missing_controllers() -> Vec<&'static str> {
     let file = Path::new(MOUNT).join("cgroup.subtree_control");
     let lacks = |controller: &str| {
@@ -53,13 +54,13 @@ pub fn missing_controllers() -> Vec<&'static str> {
         return Vec::new();
     }
     let missing = CONTROLLERS.into_iter().filter(|controller| lacks(controller));
-    // What the kernel refuses stays missing, which is what is asked.
+    // A controller that the kernel refuses is reported as missing below.
     missing
         .filter(|controller| fs::write(&file, format!("+{controller}")).is_err() || lacks(controller))
         .collect()
 }
 
-/// Makes it: the kubelet wants it to be there, in each hierarchy.
+/// Creates the cgroup in each hierarchy, because the kubelet expects it there.
 pub fn create(name: &str) -> Result<()> {
     for hierarchy in hierarchies()? {
         let path = hierarchy.join(folder(name));
@@ -68,7 +69,8 @@ pub fn create(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Removes it and the cgroups in it. Its processes must have ended, but the kernel may not have noticed yet.
+/// Removes the cgroup and those in it. Its processes must have ended, but the kernel may not have
+/// noticed yet.
 pub fn remove(name: &str) -> Result<()> {
     for hierarchy in hierarchies()? {
         let path = hierarchy.join(folder(name));
@@ -87,7 +89,8 @@ pub fn remove(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// `remove_dir_all` would try to delete the files, which the kernel does not allow and which go by themselves.
+/// `remove_dir_all` would try to delete the files, which the kernel does not allow and removes by
+/// itself.
 fn remove_tree(path: &Path) -> std::io::Result<()> {
     let entries = match fs::read_dir(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),

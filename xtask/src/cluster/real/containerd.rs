@@ -15,10 +15,10 @@ use crate::packages::images;
 pub const SOCKET: &str = "/run/containerd/containerd.sock";
 /// How long it may take to start.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// What the file system of a container is itself on: there, overlays cannot be stacked further.
+/// The magic number of overlayfs, on which further overlays cannot be stacked.
 const OVERLAY: u32 = 0x794c_7630;
 
-/// Starts it, and leaves it to the user to wait.
+/// Starts containerd, and does not wait until it answers.
 pub fn start(state: &mut State, node: &NodeNamespaces) -> Result<()> {
     let number = state.network.context("the node has no addresses")?;
     files::write(node.root(), "cni/pods.conflist", &network::cni(number).to_string())?;
@@ -28,7 +28,8 @@ pub fn start(state: &mut State, node: &NodeNamespaces) -> Result<()> {
     node.spawn(state, "containerd", &["containerd", "--config", &file])
 }
 
-/// Its settings. Not every machine allows what concerns AppArmor and the OOM killer; nothing here depends on either.
+/// Returns the settings of containerd. AppArmor and the OOM killer are left alone: not every
+/// machine allows to change them, and nothing here depends on either.
 fn config(snapshotter: &str) -> String {
     format!(
         r#"version = 2
@@ -67,7 +68,7 @@ conf_dir = "/wasser/cni"
     )
 }
 
-/// Waits until it answers.
+/// Waits until containerd answers.
 pub fn wait(node: &NodeNamespaces) -> Result<()> {
     let mut last = None;
     let answers = crate::machine::process::wait(PATIENCE, || match ctr(node, &["version"]) {
@@ -86,7 +87,7 @@ pub fn wait(node: &NodeNamespaces) -> Result<()> {
     Ok(())
 }
 
-/// Makes an image known to the node, unless it is already. False if it was.
+/// Imports an image into the node's containerd. Returns false if it is there already.
 pub fn import(node: &NodeNamespaces, image: &images::Image) -> Result<bool> {
     let key = image.key()?;
     let directory = node.root().join("wasser/images");

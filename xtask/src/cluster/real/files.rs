@@ -7,12 +7,12 @@ use anyhow::{Context, Result};
 
 use crate::cluster::state::State;
 
-/// Where the node's file system is on this machine, except for what is mounted there.
+/// Returns the directory of this machine that is the node's root, except for what is mounted there.
 pub fn root(state: &State) -> PathBuf {
     state.directory.join("node")
 }
 
-/// Writes a file of the node, below the directory `/wasser` there. Gives its path on the node.
+/// Writes a file below the node's directory `/wasser`. Returns its path on the node.
 pub fn write(root: &Path, file: &str, content: &str) -> Result<String> {
     let path = root.join("wasser").join(file);
     if let Some(parent) = path.parent() {

@@ -10,7 +10,7 @@ use super::network::NODE;
 use super::{cgroup, containerd, files, network};
 use crate::cluster::state::State;
 
-/// Starts them.
+/// Starts all three.
 pub fn start(state: &mut State, node: &NodeNamespaces, number: u8) -> Result<()> {
     let copy = |file: &str| -> Result<String> {
         let from = state.pki(file);
@@ -21,7 +21,7 @@ pub fn start(state: &mut State, node: &NodeNamespaces, number: u8) -> Result<()>
         )
     };
     let (kubelet_config, proxy_config) = (copy("kubelet.kubeconfig")?, copy("proxy.kubeconfig")?);
-    // Nobody is to ask the machine's name servers.
+    // Pods must not ask the machine's name servers.
     let resolver = files::write(node.root(), "resolv.conf", "")?;
     let settings = kubelet(&cgroup::path(&state.name), number, &resolver);
     let file = files::write(node.root(), "kubelet.json", &settings.to_string())?;
@@ -49,7 +49,8 @@ fn spawn(state: &mut State, node: &NodeNamespaces, part: &str, flags: &[String])
     node.spawn(state, part, &command)
 }
 
-/// The settings of the kubelet: cgroups of either version without systemd, no guarding of resources that it does not own, no pauses.
+/// Returns the settings of the kubelet: cgroups of either version without systemd, no limits for
+/// resources that it does not own, no pauses.
 fn kubelet(cgroup: &str, number: u8, resolver: &str) -> Value {
     json!({
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
@@ -70,7 +71,7 @@ fn kubelet(cgroup: &str, number: u8, resolver: &str) -> Value {
         "enforceNodeAllocatable": ["none"],
         "oomScoreAdj": 0,
         "failSwapOn": false,
-        // As small as they can be: the machine's disk belongs to others too.
+        // As small as possible, because others use the machine's disk too.
         "evictionHard": {
             "memory.available": "50Mi",
             "nodefs.available": "200Mi",
@@ -91,7 +92,7 @@ fn kubelet(cgroup: &str, number: u8, resolver: &str) -> Value {
     })
 }
 
-/// The settings of kube-proxy. Those of the machine's conntrack are not its business.
+/// Returns the settings of kube-proxy, which must not change the machine's conntrack.
 fn proxy(number: u8, kubeconfig: &str) -> Value {
     json!({
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",

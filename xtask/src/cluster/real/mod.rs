@@ -1,7 +1,11 @@
-//! A real node: kubelet, containerd and runc in namespaces of their own, which take everything with them when they end.
+//! A real node: kubelet, containerd and runc in separate namespaces, whose end is the end of
+//! everything in them.
 //!
-//! The node has the addresses 10.N.0.0/16, with N free on this machine: pods, Services, and a link to the machine. Its root is a directory
-//! below the cluster's, with the machine's programs in it, so that it may use the usual paths and yet leaves nothing elsewhere.
+//! The node has the addresses 10.N.0.0/16, with N free on this machine: pods, Services, and a link
+//! to the machine. Its root is a directory below the cluster's, with the machine's programs in it,
+//! so that it can use the usual paths and yet leaves nothing elsewhere. Everything else that it
+//! changes on the machine is recorded in the cluster's state before, so that an interrupted start
+//! can be cleaned up.
 
 mod cgroup;
 mod containerd;
@@ -35,7 +39,7 @@ use crate::packages::images;
 /// Starts a control plane and a node, and waits until pods can run there.
 pub fn start(name: &str) -> Result<()> {
     if let Some(why) = unmet_requirement() {
-        bail!("a real node cannot be had here: {why}; `--node fake` needs none of that");
+        bail!("a real node is not possible here: {why}; use `--node fake`, which needs none of that");
     }
     debian::prepare(&[Need::Node, Need::BaseImages]);
     debian::require(Need::Node)?;
@@ -91,7 +95,8 @@ fn wait(cluster: &Cluster, state: &State) -> Result<()> {
     ready.with_context(|| format!("the log of the kubelet is {}", state.log("kubelet").display()))
 }
 
-/// Removes what a node has left on this machine. Its processes must have ended. What is not there, or no longer, is no failure.
+/// Removes what a node has left on this machine. Its processes must have ended. It is not a failure
+/// if something is not there, or no longer.
 pub fn clean(state: &State) -> Result<()> {
     if let Some(number) = state.network {
         network::disconnect(number)?;

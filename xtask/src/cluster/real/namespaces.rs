@@ -11,7 +11,7 @@ use super::files;
 use crate::cluster::state::State;
 use crate::machine::process::{Process, wait};
 
-/// What the process runs.
+/// The script that the process runs.
 const SCRIPT: &str = include_str!("node.sh");
 /// How long the namespaces may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -24,7 +24,7 @@ pub struct NodeNamespaces {
 }
 
 impl NodeNamespaces {
-    /// Makes the namespaces.
+    /// Creates the namespaces.
     pub fn start(state: &mut State, kubernetes: &Path) -> Result<Self> {
         let root = files::root(state);
         files::write(&root, "node.sh", SCRIPT)?;
@@ -63,7 +63,7 @@ impl NodeNamespaces {
         Ok(Self { pid, root })
     }
 
-    /// The namespaces of a cluster's node, if it has one.
+    /// Returns the namespaces of a cluster's node, if it has one.
     pub fn of(state: &State) -> Option<Self> {
         state.first_process.as_ref().map(|process| Self {
             pid: process.pid,
@@ -71,17 +71,17 @@ impl NodeNamespaces {
         })
     }
 
-    /// Where the node's file system is on this machine.
+    /// Returns the directory of this machine that is the node's root.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Its number on this machine.
+    /// Returns the first process's number on this machine.
     pub fn pid(&self) -> i32 {
         self.pid
     }
 
-    /// The words with which a command on the node begins.
+    /// Returns the words with which a command on the node begins.
     pub fn enter(&self) -> Vec<String> {
         let target = self.pid.to_string();
         ["nsenter", "--target", &target, "--mount", "--net", "--pid", "--"]
@@ -89,7 +89,7 @@ impl NodeNamespaces {
             .to_vec()
     }
 
-    /// A command on the node.
+    /// Returns a command that runs on the node.
     pub fn command(&self, program: &str) -> Command {
         let words = self.enter();
         let mut command = Command::new("nsenter");

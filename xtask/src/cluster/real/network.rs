@@ -10,38 +10,38 @@ use super::namespaces::NodeNamespaces;
 use crate::cluster::state::State;
 use crate::machine::run;
 
-/// Numbers N that are tried for 10.N.0.0/16: seldom used elsewhere.
+/// Numbers N to try for 10.N.0.0/16, which are seldom used elsewhere.
 const NUMBERS: std::ops::RangeInclusive<u8> = 201..=250;
 
 /// The node's name.
 pub const NODE: &str = "node1";
 
-/// The machine's end of the link, where pods reach the API server.
+/// Returns the machine's end of the link, where pods reach the API server.
 pub const fn machine_address(number: u8) -> Ipv4Addr {
     address(number, 255, 1)
 }
 
-/// The node's end of the link.
+/// Returns the node's end of the link.
 pub const fn node_address(number: u8) -> Ipv4Addr {
     address(number, 255, 2)
 }
 
-/// An address of the node's range.
+/// Returns an address of the node's range.
 const fn address(number: u8, third: u8, fourth: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, number, third, fourth)
 }
 
-/// The range of pods as CIDR.
+/// Returns the range of pods as CIDR.
 pub fn pods(number: u8) -> String {
     format!("{}/17", address(number, 0, 0))
 }
 
-/// The range of Services as CIDR, and its first address, which is the API server's.
+/// Returns the range of Services as CIDR, and its first address, which is the API server's.
 pub fn services(number: u8) -> (String, Ipv4Addr) {
     (format!("{}/18", address(number, 128, 0)), address(number, 128, 1))
 }
 
-/// The number of the network that no address, no route and no other cluster of this machine uses.
+/// Returns a number N whose network no address, no route and no other cluster of this machine uses.
 pub fn free_number(name: &str) -> Result<u8> {
     let mut used = run(Command::new("ip").args(["-4", "route", "show", "table", "all"])).context("looking for free addresses")?;
     for other in State::others(name)? {
@@ -64,7 +64,8 @@ fn link(number: u8) -> String {
     format!("wasser{number}")
 }
 
-/// Makes the link, with routes to the pods and Services on one side, since the API server calls webhooks by them, and to everything else on the other.
+/// Creates the link. The machine gets routes to pods and Services, because the API server calls
+/// webhooks, and the node a route to everything else.
 pub fn connect(node: &NodeNamespaces, number: u8) -> Result<()> {
     let link = link(number);
     let (here, there) = (format!("{}/30", machine_address(number)), format!("{}/30", node_address(number)));
@@ -84,7 +85,7 @@ pub fn connect(node: &NodeNamespaces, number: u8) -> Result<()> {
     Ok(())
 }
 
-/// Removes the link, if the end of the node has not done so already.
+/// Removes the link, unless it went with the node.
 pub fn disconnect(number: u8) -> Result<()> {
     let link = link(number);
     let exists = || Path::new("/sys/class/net").join(&link).exists();
@@ -95,7 +96,7 @@ pub fn disconnect(number: u8) -> Result<()> {
     }
 }
 
-/// How pods get their addresses, for containerd: a bridge on the node.
+/// Returns containerd's settings for the addresses of pods: a bridge on the node.
 pub fn cni(number: u8) -> serde_json::Value {
     serde_json::json!({
         "cniVersion": "0.4.0",

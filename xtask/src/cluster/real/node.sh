@@ -6,7 +6,7 @@
 #   PKI         the directory with their certificates
 set -eu
 root=$1 kubernetes=$2 pki=$3
-# This is still the machine's /proc, which tells the number that the machine knows this process by.
+# This is still the machine's /proc, which shows the number that this process has on the machine.
 read -r pid _ </proc/self/stat
 
 mount --bind "$root" "$root"

@@ -1,4 +1,4 @@
-//! Why a real node cannot be had on a machine.
+//! The requirements of a real node.
 
 use std::fs;
 use std::path::Path;
@@ -8,13 +8,14 @@ use super::cgroup;
 use crate::machine;
 use crate::machine::debian::Need;
 
-/// Devices without which neither the kubelet nor a cache's client runs.
+/// Devices that the kubelet and the clients of caches need, and what happens without them.
 const DEVICES: [(&str, &str); 2] = [
     ("/dev/fuse", "clients cannot mount anything (try: modprobe fuse)"),
     ("/dev/kmsg", "the kubelet does not start (in a container, pass it in)"),
 ];
 
-/// The first reason that is found; none if a real node can be had.
+/// Returns the first requirement that this machine does not meet. `None` if it can have a real
+/// node.
 pub fn unmet_requirement() -> Option<String> {
     if !cfg!(target_os = "linux") {
         return Some("it needs Linux".to_owned());
@@ -41,7 +42,8 @@ pub fn unmet_requirement() -> Option<String> {
     namespaces().or_else(cgroups)
 }
 
-/// Whether namespaces can be made and things mounted in them: tried, because containers and security modules forbid it in many ways.
+/// Checks by an attempt that namespaces can be created and file systems mounted in them, because
+/// containers and security modules forbid it in many ways.
 fn namespaces() -> Option<String> {
     let attempt = "mount -t tmpfs tmpfs /mnt && mount -t proc proc /proc";
     let tried = Command::new("unshare")
@@ -53,7 +55,7 @@ fn namespaces() -> Option<String> {
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stderr);
             Some(format!(
-                "namespaces with mounts of their own cannot be made ({}); in a container, run it privileged",
+                "namespaces with their own mounts cannot be created ({}); in a container, run it privileged",
                 said.trim()
             ))
         }

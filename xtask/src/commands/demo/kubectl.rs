@@ -1,4 +1,4 @@
-//! What all steps of the demo use: its names, and kubectl.
+//! The names that all steps of the demo use, and kubectl.
 
 use anyhow::{Context, Result};
 use xtask::cluster::Cluster;
@@ -15,18 +15,18 @@ pub fn say(text: &str) {
     println!("==> {text}");
 }
 
-/// The path of a file of the workspace.
+/// Returns the path of a file of the workspace.
 pub fn path(file: &str) -> String {
     paths::root().join(file).display().to_string()
 }
 
-/// What kubectl prints, unless the demo has been interrupted.
+/// Runs kubectl unless the demo has been interrupted, and returns its output.
 pub fn kubectl(cluster: &Cluster, arguments: &[&str]) -> Result<String> {
     interrupt::check()?;
     cluster.kubectl(arguments)
 }
 
-/// `kubectl create …`, and no complaint about what is there already.
+/// Runs `kubectl create …`, and accepts objects that exist already.
 pub fn create(cluster: &Cluster, arguments: &[&str]) -> Result<()> {
     let manifest = kubectl(cluster, &[arguments, &["--dry-run=client", "-o", "yaml"]].concat())?;
     let file = tempfile::NamedTempFile::new().context("creating a temporary file")?;

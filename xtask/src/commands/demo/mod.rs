@@ -1,4 +1,5 @@
-//! `cargo xtask demo`: one Dataset on a real JuiceFS, from nothing, with a word on everything that happens.
+//! `cargo xtask demo`: brings up one Dataset on a real JuiceFS, from nothing, and prints everything
+//! that happens.
 
 mod kubectl;
 mod operator;
@@ -24,28 +25,29 @@ use kubectl::{NAME, NAMESPACE, create, kubectl, path, say};
 use progress::Progress;
 use serving::Serving;
 
-/// What is applied.
+/// The manifest that is applied.
 const EXAMPLE: &str = "docs/examples/juicefs.yaml";
 /// How long the Dataset may take.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Shows one Dataset becoming Bound on a real JuiceFS, on a real node where that is possible.
 ///
-/// Builds what is missing, brings up a cluster and a Redis, installs Wasser by its chart, applies docs/examples/juicefs.yaml, and has one pod write
-/// what another reads. The cluster stays until `cargo xtask cluster down`. Where the nodes are fake, and with KUBECONFIG set, wasser is a process of
-/// this machine that runs until Ctrl-C, and no pod mounts anything.
+/// Builds what is missing, brings up a cluster and a Redis, installs Wasser by its chart, applies
+/// docs/examples/juicefs.yaml, and starts one pod that writes and another that reads. The cluster
+/// stays until `cargo xtask cluster down`. With fake nodes, and with KUBECONFIG set, wasser is a
+/// process of this machine that runs until Ctrl-C, and no pod mounts anything.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Do not wait for Ctrl-C at the end; the default where nobody watches
+    /// Do not wait for Ctrl-C at the end; the default if the output is not a terminal
     #[arg(long)]
     once: bool,
     /// Build wasser with optimisation
     #[arg(long)]
     release: bool,
-    /// Which cluster; one that runs already is used
+    /// The name of the cluster; one that runs already is used
     #[arg(long, default_value = DEFAULT_NAME, value_parser = cluster::name)]
     name: String,
-    /// What runs the pods [default: real where that is possible]
+    /// The kind of node that runs the pods [default: real if this machine allows it]
     #[arg(long, value_enum)]
     node: Option<Node>,
 }
@@ -118,12 +120,12 @@ fn wait_for_verdict(cluster: &Cluster, serving: &Serving) -> Result<()> {
         cluster.kubectl(&["get", "configmap", "juicefs", "-n", SYSTEM, "-o", &jsonpath])
     };
     let mut verdict = String::new();
-    let told = wait(PATIENCE, || {
+    let judged = wait(PATIENCE, || {
         verdict = annotation("verdict").unwrap_or_default();
         !verdict.is_empty() || interrupt::interrupted()
     });
     interrupt::check()?;
-    ensure!(told, "wasser says nothing of the registration; its log is {}", serving.log());
+    ensure!(judged, "wasser has not judged the registration; its log is {}", serving.log());
     println!("    {verdict}: {}", annotation("message")?);
     ensure!(
         verdict == "loaded" || verdict == "last-good",
@@ -133,7 +135,7 @@ fn wait_for_verdict(cluster: &Cluster, serving: &Serving) -> Result<()> {
     Ok(())
 }
 
-/// What there is now.
+/// Prints what there is now.
 fn show(cluster: &Cluster, environment: &Environment, serving: &Serving) {
     let commands: [&[&str]; 5] = [
         &["get", "dataset", NAME, "-n", NAMESPACE],
@@ -157,7 +159,7 @@ fn show(cluster: &Cluster, environment: &Environment, serving: &Serving) {
     println!("\nwasser's log is {}", serving.log());
 }
 
-/// What to try next.
+/// Prints what to try next.
 fn outlook(args: &Args, cluster: &Cluster, environment: &Environment, stays: bool) {
     println!("\n==> what to try next");
     if !stays {

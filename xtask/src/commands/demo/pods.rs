@@ -10,19 +10,20 @@ use super::kubectl::{NAME, NAMESPACE, kubectl, path, say};
 use super::progress::Progress;
 use crate::commands::interrupt;
 
-/// Who writes and who reads.
+/// The manifest of the pods.
 const EXAMPLE: &str = "docs/examples/pods.yaml";
 /// How long the pods may take; their fuse pod has to start first.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// As long as it takes until cache states, and then sizes, are read again, and as much more.
+/// Twice the time until cache states, and then sizes, are read again.
 const SYNC: Duration = Duration::from_secs(60);
-/// What `sha256sum -c` says of what is as it was written.
+/// The output of `sha256sum -c` for a file that is as it was written.
 const AS_WRITTEN: &str = "/data/hello: OK";
 
-/// What the Dataset shows of what was written.
+/// The size that the Dataset shows once the file is counted.
 const WRITTEN: &str = " 8.00MiB in ";
 
-/// Has one pod write and another read, and waits until the Dataset shows what there is, and what of it is cached.
+/// Starts a pod that writes and one that reads, and waits until the Dataset shows the size and how
+/// much of it is cached.
 pub fn run(cluster: &Cluster, progress: &mut Progress<'_>) -> Result<()> {
     say(&format!(
         "applying {EXAMPLE}: a pod that writes 8 MiB into the claim, and one that reads them"
@@ -43,12 +44,12 @@ pub fn run(cluster: &Cluster, progress: &mut Progress<'_>) -> Result<()> {
     );
     println!("$ kubectl logs reader\n{}\n", log.trim_end());
 
-    // What is read is cached, if JuiceFS finds as much of the disk free as the tiered store's `low` says.
+    // JuiceFS caches what is read if as much of the disk is free as the tiered store's `low` says.
     let written = |state: &str| state.contains(WRITTEN);
     progress.wait_for(&format!("Dataset {NAME}"), SYNC, written)?;
     let cached = |state: &str| state.contains(" cached") && !state.contains(" 0.00B cached");
     if progress.wait_for(&format!("Dataset {NAME}"), SYNC, cached).is_err() {
-        println!("    nothing is cached: see `kubectl logs {NAME}-worker-0`, which tells when the disk is too full for it");
+        println!("    nothing is cached: see `kubectl logs {NAME}-worker-0`, which says if the disk is too full");
     }
     interrupt::check()
 }

@@ -1,4 +1,4 @@
-//! Says what changes in a namespace, and when.
+//! Prints what changes in a namespace, and when.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,10 +11,10 @@ use crate::commands::interrupt;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(100);
-/// What is looked at.
+/// The kinds that are shown.
 const KINDS: &str = "dataset,juicefsruntime,statefulset,pod,pvc";
 
-/// Watches over a namespace.
+/// The objects of a namespace as they were last printed.
 pub struct Progress<'a> {
     cluster: &'a Cluster,
     namespace: &'a str,
@@ -23,7 +23,7 @@ pub struct Progress<'a> {
 }
 
 impl<'a> Progress<'a> {
-    /// Tells of this namespace, in seconds since `began`.
+    /// Starts with nothing printed yet. Times are in seconds since `began`.
     pub fn new(cluster: &'a Cluster, namespace: &'a str, began: Instant) -> Self {
         Self {
             cluster,
@@ -33,8 +33,8 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// Tells what happens until the Dataset is Bound, its claim too and, with real nodes, its size is known. `check` fails if there is no
-    /// use in waiting any longer.
+    /// Prints changes until the Dataset and its claim are Bound and, with real nodes, its size is
+    /// known. `check` fails if there is no use in waiting any longer.
     pub fn wait_until_bound(&mut self, name: &str, real: bool, patience: Duration, mut check: impl FnMut() -> Result<()>) -> Result<()> {
         while self.began.elapsed() < patience {
             interrupt::check()?;
@@ -54,7 +54,7 @@ impl<'a> Progress<'a> {
         );
     }
 
-    /// Tells what happens until the state of an object is as wanted.
+    /// Prints changes until the state of an object is as wanted.
     pub fn wait_for(&mut self, name: &str, patience: Duration, wanted: impl Fn(&str) -> bool) -> Result<()> {
         let began = Instant::now();
         while began.elapsed() < patience {
@@ -72,7 +72,7 @@ impl<'a> Progress<'a> {
         );
     }
 
-    /// Tells what has changed since the last look.
+    /// Prints what has changed since the last look.
     pub fn print_changes(&mut self) -> Result<()> {
         let text = self.cluster.kubectl(&["get", KINDS, "-n", self.namespace, "-o", "json"])?;
         let list: Value = serde_json::from_str(&text).context("reading what kubectl prints")?;
@@ -98,7 +98,7 @@ impl<'a> Progress<'a> {
     }
 }
 
-/// What is to be known of an object, in a few words.
+/// Describes the state of an object in a few words.
 fn state(object: &Value) -> String {
     let status = &object["status"];
     let mut state = match text_of(&object["kind"]) {
@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn states_are_told_in_a_few_words() {
+    fn states_are_described_in_a_few_words() {
         let dataset = json!({"kind": "Dataset", "status": {"phase": "Bound", "ufsTotal": "1.00MiB", "fileNum": "3"}});
         assert_eq!(state(&dataset), "Bound, 1.00MiB in 3 files");
         let dataset = json!({"kind": "Dataset", "status": {"phase": "NotBound", "ufsTotal": "[Calculating]", "fileNum": "[Calculating]",

@@ -1,4 +1,4 @@
-//! Who serves the demo: what the chart installs, on a real node; else a process of this machine.
+//! The Wasser that serves the demo: the chart's on a real node, or else a process of this machine.
 
 use anyhow::Result;
 use xtask::cluster::install::{NAMESPACE as SYSTEM, RELEASE};
@@ -11,16 +11,18 @@ use super::operator::Operator;
 use crate::commands::environment::Environment;
 use crate::commands::{build, interrupt};
 
-/// Wasser, at work.
+/// A running Wasser.
 pub enum Serving {
-    /// `wasser run`, with the CRDs and the registration applied by hand. Pods cannot mount anything: there is no node plugin.
+    /// `wasser run`, with the CRDs and the registration applied by hand. Pods cannot mount
+    /// anything: there is no node plugin.
     Process(Operator),
     /// The release of the chart, with its node plugin.
     Release,
 }
 
 impl Serving {
-    /// Builds and starts it. The nodes of a cluster that was there before cannot be given an image, so that it gets the process.
+    /// Builds and starts Wasser. The nodes of the cluster of `KUBECONFIG` cannot be given an image,
+    /// so that it gets the process.
     pub fn start(cluster: &Cluster, environment: &Environment, release: bool) -> Result<Self> {
         say("building wasser");
         let program = build::wasser(release)?;
@@ -51,7 +53,7 @@ impl Serving {
         Ok(Self::Process(operator))
     }
 
-    /// Fails if it has ended.
+    /// Fails if the process has ended.
     pub fn check(&mut self) -> Result<()> {
         match self {
             Self::Process(operator) => operator.check(),
@@ -64,7 +66,7 @@ impl Serving {
         matches!(self, Self::Release)
     }
 
-    /// How to see its log.
+    /// Returns the path of its log, or the command that prints it.
     pub fn log(&self) -> String {
         match self {
             Self::Process(operator) => operator.log().display().to_string(),

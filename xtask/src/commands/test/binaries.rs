@@ -1,4 +1,5 @@
-//! The test programs: built by cargo once, and then run from here, so that units and end-to-end tests are of one build.
+//! The test programs, which cargo builds once and which are then run from here, so that unit tests
+//! and end-to-end tests are of one build.
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
@@ -15,12 +16,13 @@ use crate::commands::interrupt::{self, Running};
 
 /// With the CRDs of the plugins, so that their files are checked as well.
 pub const FEATURES: &str = "wasser-alluxio/crd,wasser-jindo/crd,wasser-juicefs/crd,wasser-thin/crd";
-/// How cargo is told of a compiler for the workspace's own crates, and which one. What is built by another one is built anew.
+/// The variable that names the compiler for the workspace's crates, and its value. Crates that
+/// another compiler has built are built again.
 const WRAPPER: &str = "RUSTC_WORKSPACE_WRAPPER";
 const CLIPPY: &str = "clippy-driver";
 /// The package of the end-to-end tests.
 const END_TO_END: &str = "wasser-tests";
-/// Those of releases, which need a cluster too.
+/// The package whose tests of releases need a cluster too.
 const RELEASES: (&str, &str) = ("wasser-chart", "releases");
 /// The package of the node plugin.
 const NODE_PLUGIN: &str = "wasser-csi";
@@ -59,7 +61,7 @@ struct Message {
     profile: Option<Profile>,
 }
 
-/// What the compiler, or a lint, has to say.
+/// A finding of the compiler or of a lint.
 #[derive(Deserialize)]
 struct Diagnostic {
     level: String,
@@ -79,7 +81,8 @@ struct Profile {
 }
 
 impl Built {
-    /// Builds every test of the workspace, and the programs. The compiler is that of clippy, so that the lints need no build of their own.
+    /// Builds every test of the workspace, and the programs. The compiler is that of clippy, so
+    /// that the lints need no separate build.
     pub fn all() -> Result<Self> {
         let mut command = Command::new(cargo());
         command
@@ -134,7 +137,7 @@ impl Built {
         })
     }
 
-    /// Whether the compiler and the lints had nothing to say.
+    /// Fails if the compiler or a lint has found something.
     pub fn check_lints(&self) -> Result<()> {
         ensure!(
             self.warnings.is_empty(),
@@ -157,7 +160,7 @@ impl Built {
         Ok(())
     }
 
-    /// The tests that need a cluster.
+    /// Returns the tests that need a cluster.
     pub fn end_to_end(&self) -> impl Iterator<Item = &TestProgram> {
         let releases = |test: &TestProgram| (test.package.as_str(), test.name.as_str()) == RELEASES;
         self.tests
@@ -165,7 +168,8 @@ impl Built {
             .filter(move |test| test.is_integration && (test.package == END_TO_END || releases(test)))
     }
 
-    /// Runs the tests of the node plugin that mount, each in a mount namespace of its own. They need root.
+    /// Runs the tests of the node plugin that mount, each in a separate mount namespace. They need
+    /// root.
     pub fn run_mounts(&self, sanity: &Path, report: &Report) -> Result<()> {
         let is_it = |test: &&TestProgram| test.is_integration && test.package == NODE_PLUGIN;
         let test = self
@@ -183,7 +187,7 @@ impl Built {
 }
 
 impl TestProgram {
-    /// Runs it, and adds to the report. False if a test failed.
+    /// Runs the program, and adds its tests to the report. Returns false if a test failed.
     pub fn run(&self, arguments: &[&str], environment: &[(&str, OsString)], report: &Report) -> Result<bool> {
         let mut command = Command::new(&self.program);
         command
@@ -194,7 +198,7 @@ impl TestProgram {
         counted(&mut command, &self.display(), report)
     }
 
-    /// Package and target, for people.
+    /// Returns package and target, for people.
     pub fn display(&self) -> String {
         if self.is_integration {
             format!("{} (tests/{}.rs)", self.package, self.name)
@@ -218,8 +222,8 @@ pub fn documentation(report: &Report) -> Result<()> {
     Ok(())
 }
 
-/// Runs a program that prints as Rust's tests do, and counts. What it prints is shown when it has ended, so that programs that run at the same time
-/// do not mix.
+/// Runs a program that prints as Rust's tests do, and counts them. Its output is shown when it has
+/// ended, so that the outputs of programs that run at the same time do not mix.
 fn counted(command: &mut Command, name: &str, report: &Report) -> Result<bool> {
     println!("--> {name}");
     let began = Instant::now();
@@ -246,7 +250,7 @@ fn counted(command: &mut Command, name: &str, report: &Report) -> Result<bool> {
     Ok(status.success())
 }
 
-/// The numbers of a line such as `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
+/// Parses a line such as `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
 fn result(line: &str) -> Option<(u64, u64)> {
     let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
     let count = |word: &str| counts.split("; ").find_map(|part| part.strip_suffix(word)?.trim().parse().ok());

@@ -1,8 +1,9 @@
 //! The tests on clusters, which are brought up for them and ended after them.
 //!
-//! Most tests want many datasets and no containers, and run on fake nodes; those that look into containers need a real one. They mostly wait, so
-//! several clusters run at the same time: some with fake nodes, which share these tests, and one with a real node. ClusterOptions one cluster, tests run one
-//! after the other: each has an operator that serves all of it.
+//! Most tests want many datasets and no containers, and run on fake nodes; tests that look into
+//! containers need a real one. They mostly wait, so several clusters run at the same time: some
+//! with fake nodes, which share these tests, and one with a real node. On one cluster, tests run
+//! one after the other, because each has an operator that serves all of it.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -68,7 +69,7 @@ impl<'a> Queue<'a> {
     }
 }
 
-/// What all clusters are given.
+/// What all clusters share.
 struct Common<'a> {
     report: &'a Report,
     built: &'a Built,
@@ -119,7 +120,8 @@ pub fn run(report: &Report, built: &Built, packages: &[Package], filter: Option<
     Ok(())
 }
 
-/// The tests for fake nodes, those for another cluster, and whether that one is there already.
+/// Returns the tests for fake nodes, those for another cluster, and whether that one exists
+/// already.
 fn queues<'a>(report: &Report, built: &'a Built, filter: Option<&'a str>, on: &ClusterOptions) -> (Queue<'a>, Queue<'a>, bool) {
     let of_file = built.end_to_end().any(|test| Some(test.name.as_str()) == filter);
     let chosen = built.end_to_end().filter(|test| !of_file || Some(test.name.as_str()) == filter);
@@ -132,10 +134,10 @@ fn queues<'a>(report: &Report, built: &'a Built, filter: Option<&'a str>, on: &C
         _ if is_there => (queue(Vec::new()), queue(all(containers, others)), true),
         (Some(Node::Real), _) => (queue(Vec::new()), queue(all(containers, others)), false),
         (None, None) => (queue(others), queue(containers), false),
-        (_, obstacle) => {
-            let why = obstacle.map_or_else(
+        (_, unmet) => {
+            let why = unmet.map_or_else(
                 || "fake nodes were asked for".to_owned(),
-                |why| format!("no real node can be had here: {why}"),
+                |why| format!("a real node is not possible here: {why}"),
             );
             for test in containers {
                 report.skipped(&format!("{}, which looks into containers: {why}", test.display()));
@@ -145,7 +147,7 @@ fn queues<'a>(report: &Report, built: &'a Built, filter: Option<&'a str>, on: &C
     }
 }
 
-/// Brings up a cluster, runs tests on it until none waits any more, and ends it. Returns what failed.
+/// Brings up a cluster, runs tests on it until none is left, and ends it. Returns what failed.
 fn on_cluster(common: &Common<'_>, options: &Options, queue: &Queue<'_>) -> Vec<String> {
     let name = &options.name;
     let began = Instant::now();
@@ -162,7 +164,7 @@ fn on_cluster(common: &Common<'_>, options: &Options, queue: &Queue<'_>) -> Vec<
         }
         tested
     });
-    // What keeps one cluster from being tested is no reason not to test on the others.
+    // A failure to bring up one cluster must not stop the tests on the others.
     outcome.unwrap_or_else(|error| vec![format!("what was to run on the cluster {name} ({error:#})")])
 }
 
@@ -201,10 +203,10 @@ fn tests(common: &Common<'_>, queue: &Queue<'_>, cluster: &Cluster) -> Result<Ve
     Ok(failed)
 }
 
-/// Runs the tests of one file. False if a test failed.
+/// Runs the tests of one file. Returns false if a test failed.
 ///
 /// # Errors
-/// What they need is missing, or they end without a result.
+/// Fails if something that the tests need is missing, or if they end without a result.
 fn run_one(
     report: &Report,
     cluster: &Cluster,

@@ -21,10 +21,13 @@ use binaries::Built;
 use cluster_options::ClusterOptions;
 use report::Report;
 
-/// Runs all checks and tests: formatting, licences, unit and golden tests, end-to-end tests on a cluster, lints.
+/// Runs all checks and tests: formatting, licences, unit and golden tests, end-to-end tests on a
+/// cluster, lints.
 ///
-/// Brings up a cluster of its own, with a real node where that is possible, and ends it afterwards, also after a failure and on Ctrl-C. With
-/// KUBECONFIG set, uses that cluster, which nothing else may serve meanwhile. The last line says how many tests passed and failed.
+/// Brings up clusters, one of them with a real node if this machine allows it, and ends them
+/// afterwards, also after a failure and on Ctrl-C. With KUBECONFIG set, uses that cluster, which
+/// must not be served by another Wasser or Fluid at the same time. The last line says how many
+/// tests passed and failed.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -35,12 +38,14 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Part {
-    /// Only the tests that need no cluster, and of these only those whose name contains FILTER
+    /// Run only the tests that need no cluster, and of these only the ones whose name contains
+    /// FILTER
     Unit {
         /// Part of a test's name
         filter: Option<String>,
     },
-    /// Only the tests on a cluster, and of these only those whose name contains FILTER, or those of the file FILTER
+    /// Run only the tests on a cluster, and of these only the ones whose name contains FILTER, or
+    /// the ones of the file FILTER
     E2e {
         /// Part of a test's name, or the name of a file in tests/tests
         filter: Option<String>,
@@ -120,7 +125,7 @@ fn cluster_part(report: &Report, built: &Built, filter: Option<&str>, on: &Clust
     report.step("end-to-end tests", |report| end_to_end::run(report, built, &packages, filter, on))
 }
 
-/// What the node plugin does to real mounts, where that is possible.
+/// Runs the tests of the node plugin on real mounts, if this machine allows it.
 fn mounts(report: &Report, built: &Built) -> Result<()> {
     if let Some(why) = cluster::real::unmet_requirement() {
         report.skipped(&format!("the tests of the node plugin that mount: {why}"));
@@ -129,13 +134,13 @@ fn mounts(report: &Report, built: &Built) -> Result<()> {
     built.run_mounts(&Tool::CsiSanity.ensure()?, report)
 }
 
-/// `cargo deny`, where it is installed.
+/// Runs `cargo deny`, if it is installed.
 fn licences(report: &Report) -> Result<()> {
     if !machine::has_program("cargo-deny") {
         report.skipped("cargo-deny is not installed; to check licences and advisories: cargo install cargo-deny");
         return Ok(());
     }
-    // The lists of advisories come over the network, which need not be there for tests.
+    // The lists of advisories come over the network, which tests must not depend on.
     cargo(&["deny", "--offline", "check", "bans", "licenses", "sources"])
 }
 

@@ -1,4 +1,5 @@
-//! What the tests of some files need beside what all do: images that no registry has, and servers.
+//! What the tests of some files need in addition to what all need: images that no registry has, and
+//! servers.
 
 use std::ffi::OsString;
 
@@ -10,8 +11,8 @@ use xtask::packages::images::{self, Image};
 /// The variable that names an S3 server, with the keys of its administrator.
 const S3: &str = "WASSER_S3";
 
-/// Gives a cluster what the tests of a file need, and the variables that say where it is. None where the cluster is not this project's own: nothing
-/// can be brought there.
+/// Provides a cluster with what the tests of a file need. Returns the variables that name it, or
+/// `None` for the cluster of `KUBECONFIG`, which cannot be given anything.
 pub fn meet(cluster: &Cluster, file: &str) -> Result<Option<Vec<(&'static str, OsString)>>> {
     let images: fn() -> Result<Vec<Image>> = match file {
         "alluxio_real" | "alluxio_s3" => || Ok(vec![images::alluxio()?]),
@@ -28,7 +29,7 @@ pub fn meet(cluster: &Cluster, file: &str) -> Result<Option<Vec<(&'static str, O
     if !matches!(file, "alluxio_s3" | "thin_real") {
         return Ok(Some(Vec::new()));
     }
-    // The tests look at what the server has by themselves.
+    // The tests also inspect the server directly.
     debian::require(Need::Http)?;
     Ok(Some(vec![(S3, cluster.s3()?.into())]))
 }

@@ -1,4 +1,4 @@
-//! What was done, what came of it, and how long it took.
+//! The steps of a run, their results, and how long they took.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -29,7 +29,8 @@ struct Step {
 }
 
 impl Report {
-    /// Does something and notes what came of it. Fails only if the whole run was told to stop: one failed step is no reason not to try the others.
+    /// Does a step and records its result. Fails only if the whole run got a signal to stop: a
+    /// failed step must not keep the others from being tried.
     pub fn step(&self, name: impl Into<String>, work: impl FnOnce(&Self) -> Result<()>) -> Result<()> {
         interrupt::check()?;
         let name = name.into();
@@ -49,13 +50,13 @@ impl Report {
         interrupt::check()
     }
 
-    /// Notes how long a part of a step took.
+    /// Records how long a part of a step took.
     pub fn took(&self, name: impl Into<String>, took: Duration) {
         let name = name.into();
         self.lock().steps.push(Step { name, took, error: None });
     }
 
-    /// The whole run ends early.
+    /// Records that the whole run ends early.
     pub fn aborted(&self, error: &anyhow::Error) {
         self.lock().steps.push(Step {
             name: "this run".to_owned(),
@@ -64,25 +65,25 @@ impl Report {
         });
     }
 
-    /// Something was not done, for this reason.
+    /// Records that something was not done, for this reason.
     pub fn skipped(&self, why: &str) {
         println!("{why}");
         self.lock().remarks.push(why.to_owned());
     }
 
-    /// Tests have run.
+    /// Records that tests have run.
     pub fn counted(&self, passed: u64, failed: u64) {
         let mut state = self.lock();
         state.passed += passed;
         state.failed += failed;
     }
 
-    /// A test has failed.
+    /// Records that a test has failed.
     pub fn failed(&self, test: String) {
         self.lock().failures.push(test);
     }
 
-    /// Prints the summary. True if all is well.
+    /// Prints the summary. Returns true if everything succeeded.
     pub fn print(&self) -> bool {
         let state = self.lock();
         println!("\n==> summary");

@@ -1,4 +1,4 @@
-//! One build, into the cache.
+//! Builds of Go programs, into the cache.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -33,7 +33,7 @@ pub struct Recipe {
     pub packages: u64,
 }
 
-/// The program, from the cache or built.
+/// Returns the program from the cache, or builds it.
 pub fn ensure(recipe: &Recipe) -> Result<PathBuf> {
     let module = paths::root().join("tests/cluster").join(recipe.name);
     let directory = paths::cache()?
@@ -64,7 +64,7 @@ pub fn ensure(recipe: &Recipe) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// A digest of all that decides what the build makes, as far as this project decides it.
+/// Returns a digest of everything in this project that determines the result of the build.
 fn key(recipe: &Recipe, module: &Path) -> Result<String> {
     let mut digest = Sha256::new();
     let mut files: Vec<PathBuf> = fs::read_dir(module)
@@ -101,7 +101,8 @@ fn go_build(recipe: &Recipe, module: &Path, output: &Path) -> Result<()> {
     if let Some(stderr) = child.stderr.take() {
         for line in BufReader::new(stderr).lines() {
             let line = line.context("reading what go says")?;
-            // `go build -v` prints one line for each package that it compiles; cached ones are silent.
+            // `go build -v` prints one line for each package that it compiles; cached ones are
+            // silent.
             if line.starts_with("go: downloading ") || !line.contains([' ', ':']) {
                 bar.inc(u64::from(!line.starts_with("go: ")));
                 bar.set_message(line);

@@ -1,4 +1,5 @@
-//! Programs in Java: their jars from Maven's repository, and a small runtime of this machine's JDK. Both are kept like the tools in Go.
+//! Programs in Java: their jars from Maven's repository, and a small runtime of this machine's JDK.
+//! Both are kept like the tools in Go.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,8 @@ use sha2::{Digest, Sha256};
 use crate::machine::debian::{self, Need};
 use crate::machine::{self, paths};
 
-/// What programs are given: all of Java's own interfaces, and what widely used libraries take beside.
+/// The modules of the runtime: all of Java's own interfaces, and those that widely used libraries
+/// need in addition.
 const MODULES: &str = "java.se,jdk.crypto.ec,jdk.management,jdk.net,jdk.security.auth,jdk.unsupported,jdk.zipfs";
 
 /// Where both are.
@@ -24,7 +26,7 @@ pub struct Java {
 }
 
 impl Java {
-    /// What `tests/cluster/NAME/pom.xml` asks for, from the cache or fetched.
+    /// Returns what `tests/cluster/NAME/pom.xml` asks for, from the cache or fetched.
     pub fn ensure(name: &str) -> Result<Self> {
         let pom = paths::root().join("tests/cluster").join(name).join("pom.xml");
         let directory = paths::cache()?.join("tools").join(format!("{name}-{}", key(&pom)?));
@@ -50,7 +52,7 @@ impl Java {
         Ok(java)
     }
 
-    /// Every file of a directory and of those below it, with its path from there.
+    /// Returns every file of a directory and of those below it, with its path from there.
     pub fn files(directory: &Path) -> Result<Vec<(String, PathBuf)>> {
         let mut found = Vec::new();
         let mut open = vec![directory.to_owned()];
@@ -78,7 +80,7 @@ fn key(pom: &Path) -> Result<String> {
     Ok(digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// The jars, from the repository that Maven is set up for.
+/// Fetches the jars from the repository that Maven is set up for.
 fn fetch(pom: &Path, into: &Path) -> Result<()> {
     debian::require(Need::Maven)?;
     eprintln!("fetching the jars that {} names", pom.display());
@@ -93,7 +95,7 @@ fn fetch(pom: &Path, into: &Path) -> Result<()> {
         .map(drop)
 }
 
-/// The runtime, with the classes that every program loads prepared for a fast start.
+/// Builds the runtime, with the classes that every program loads prepared for a fast start.
 fn link(_: &Path, into: &Path) -> Result<()> {
     debian::require(Need::Java)?;
     let mut jlink = Command::new("jlink");

@@ -1,4 +1,5 @@
-//! Programs that the cluster consists of, built from Go modules once and kept by what they were built from.
+//! Programs that the cluster consists of, built from Go modules once and cached by what they were
+//! built from.
 
 mod build;
 mod java;
@@ -13,7 +14,8 @@ pub use java::Java;
 /// A program from a Go module below `tests/cluster/`, whose go.mod and go.sum fix every version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tool {
-    /// etcd, API server, controller manager, scheduler, kubelet, kube-proxy and kubectl: the first argument says which.
+    /// etcd, API server, controller manager, scheduler, kubelet, kube-proxy and kubectl: the first
+    /// argument says which.
     Kubernetes,
     /// Nodes without containers.
     Kwok,
@@ -27,8 +29,8 @@ pub enum Tool {
     VersityGw,
 }
 
-/// The metadata engines, object stores and services that are left out of JuiceFS. `netgo` and `osusergo` because static glibc cannot look up
-/// names in an image without its configuration.
+/// The metadata engines, object stores and services that are left out of JuiceFS. `netgo` and
+/// `osusergo` because static glibc cannot look up names in an image without its configuration.
 const JUICEFS_TAGS: &str = "nogateway,nowebdav,nocos,nobos,nohdfs,noibmcos,noobs,nooss,noqingstor,nosftp,noswift,noazure,nogs,noufile,nob2,nonfs,\
                             nodragonfly,nofdb,notikv,noetcd,nobadger,nomysql,nopg,netgo,osusergo";
 /// As its releases are linked: templates see these versions.
@@ -49,12 +51,13 @@ impl Tool {
         Self::VersityGw,
     ];
 
-    /// The program, built if it is not in the cache. An interrupted build goes on where Go's own cache has got to.
+    /// Returns the program, and builds it if it is not in the cache. An interrupted build continues
+    /// from Go's own cache.
     pub fn ensure(self) -> Result<PathBuf> {
         build::ensure(&self.recipe())
     }
 
-    /// The file's name.
+    /// Returns the name of the file.
     pub fn name(self) -> &'static str {
         self.recipe().name
     }

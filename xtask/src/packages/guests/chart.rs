@@ -22,7 +22,7 @@ struct ChartYaml {
     version: String,
 }
 
-/// Packs a chart with everything below its directory, subcharts in `charts/` included.
+/// Packs a chart with everything below its directory, including subcharts in `charts/`.
 pub fn pack(directory: &Path) -> Result<Chart> {
     let path = directory.join("Chart.yaml");
     let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;

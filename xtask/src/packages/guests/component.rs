@@ -9,7 +9,7 @@ use wit_component::ComponentEncoder;
 /// Where a component carries its CRDs, as gzipped JSON, one per line. `wasser plugin crd` reads it.
 const CRD_SECTION: &str = "wasser:crd";
 
-/// The component of a module, with the CRDs in a custom section.
+/// Makes a component of a module, with the CRDs in a custom section.
 pub fn encode(module: &[u8], crds: &[u8]) -> Result<Vec<u8>> {
     let mut component = ComponentEncoder::default()
         .module(module)
@@ -23,7 +23,8 @@ pub fn encode(module: &[u8], crds: &[u8]) -> Result<Vec<u8>> {
     Ok(component)
 }
 
-/// A custom section, as the binary format has it: id 0, length, name, content. It may stand at the end of every component.
+/// Returns a custom section of the binary format: id 0, length, name, content. It can be appended
+/// to every component.
 fn append_section(component: &mut Vec<u8>, name: &str, content: &[u8]) -> Result<()> {
     let mut body = Vec::new();
     push_length(&mut body, name.len())?;
@@ -35,7 +36,7 @@ fn append_section(component: &mut Vec<u8>, name: &str, content: &[u8]) -> Result
     Ok(())
 }
 
-/// A length in LEB128.
+/// Encodes a length in LEB128.
 fn push_length(bytes: &mut Vec<u8>, length: usize) -> Result<()> {
     let mut rest = u32::try_from(length).context("a section of more than 4 GiB")?;
     while rest >= 0x80 {

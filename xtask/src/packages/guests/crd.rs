@@ -1,4 +1,5 @@
-//! The CRDs that a component carries: the file of its author, or what the plugin's own types generate.
+//! The CRDs that a component carries: the file of its author, or what the plugin's own types
+//! generate.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,8 +9,8 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Returns the CRDs of a plugin as JSON, one per line: those of `plugins/<name>/crd.yaml` and `crd-*.yaml`, or else those that its example
-/// `crd` prints.
+/// Returns the CRDs of a plugin as JSON, one per line: those of `plugins/<name>/crd.yaml` and
+/// `crd-*.yaml`, or else those that its example `crd` prints.
 pub fn of(root: &Path, name: &str) -> Result<Vec<u8>> {
     let directory = root.join("plugins").join(name);
     let (file, example) = (directory.join("crd.yaml"), directory.join("examples/crd.rs"));
@@ -34,7 +35,7 @@ pub fn of(root: &Path, name: &str) -> Result<Vec<u8>> {
     Ok(lines)
 }
 
-/// The files of a plugin with CRDs other than that of its runtime.
+/// Returns the files of a plugin with CRDs other than that of its runtime.
 fn further(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory).with_context(|| format!("reading {}", directory.display()))? {
@@ -48,7 +49,7 @@ fn further(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The CRDs of a file, one per document.
+/// Parses the CRDs of a file, one per document.
 fn written(text: &str) -> Result<Vec<Value>> {
     let documents = yaml_serde::Deserializer::from_str(text).map(Value::deserialize);
     let mut crds = documents.collect::<Result<Vec<_>, _>>()?;
@@ -56,7 +57,7 @@ fn written(text: &str) -> Result<Vec<Value>> {
     checked(crds)
 }
 
-/// The CRDs that a native build of the plugin's own types prints.
+/// Returns the CRDs that a native build of the plugin's own types prints.
 fn printed(root: &Path, name: &str) -> Result<Vec<Value>> {
     let package = format!("wasser-{name}");
     let output = Command::new("cargo")

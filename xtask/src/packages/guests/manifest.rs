@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-/// What the API server takes as the data of a ConfigMap, all keys together, decoded.
+/// The API server's limit for the decoded data of a ConfigMap, all keys together.
 const CONFIG_MAP_LIMIT: usize = 1 << 20;
 
 #[derive(Deserialize)]
@@ -22,7 +22,8 @@ struct Source {
     inline: Option<String>,
 }
 
-/// The manifest. `template` is the plugin's plugin.yaml, whose `digest` is filled in; component and chart go under the keys that it names.
+/// Returns the manifest. `template` is the plugin's plugin.yaml, whose `digest` is filled in;
+/// component and chart go under the keys that it names.
 pub fn config_map(name: &str, template: &str, component: &[u8], chart: &[u8]) -> Result<String> {
     let sources: Sources = yaml_serde::from_str(template).context("plugin.yaml")?;
     let (Some(component_key), Some(chart_key)) = (sources.component.inline, sources.chart.inline) else {
@@ -51,14 +52,16 @@ pub fn config_map(name: &str, template: &str, component: &[u8], chart: &[u8]) ->
     Ok(text)
 }
 
-/// The plugin.yaml of a plugin that lies below the plugin directory, as `<name>.wasm` and `<name>.tgz`: for those that are in Wasser's image.
+/// Returns the plugin.yaml of a plugin in Wasser's image, whose files are `<name>.wasm` and
+/// `<name>.tgz` in the plugin directory.
 pub fn built_in(name: &str, template: &str, component: &[u8]) -> Result<String> {
     let text = fill_in_digest(template, component)?;
     let text = set_line(&text, "component", &format!("{{path: {name}.wasm}}"))?;
     set_line(&text, "chart", &format!("{{path: {name}.tgz}}"))
 }
 
-/// Sets the top-level key `digest`, keeping everything else, comments included, as its author wrote it.
+/// Sets the top-level key `digest`, keeping everything else, comments included, as its author wrote
+/// it.
 fn fill_in_digest(template: &str, component: &[u8]) -> Result<String> {
     let hex = Sha256::digest(component)
         .iter()

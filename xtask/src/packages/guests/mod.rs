@@ -1,7 +1,7 @@
-//! `cargo xtask guests`: makes a package of every plugin in `plugins/`, ready for `kubectl apply`.
+//! Packages of the plugins in `plugins/`, ready for `kubectl apply`.
 //!
-//! For each: the crate as a component with its CRD inside, the chart as a tgz, and the ConfigMap that registers both. All three are the
-//! same bytes on every machine with the same compiler.
+//! A package is the crate as a component with its CRD inside, the chart as a tgz, and the ConfigMap
+//! that registers both. All three are the same bytes on every machine with the same compiler.
 
 pub mod chart;
 mod component;
@@ -16,7 +16,7 @@ use anyhow::{Context, Result, ensure};
 
 use toolchain::Toolchain;
 
-/// What was made of a plugin.
+/// The files that were made of a plugin.
 #[derive(Debug, Clone)]
 pub struct Package {
     /// The plugin's directory below `plugins/`.
@@ -25,9 +25,11 @@ pub struct Package {
     pub component: PathBuf,
     /// `target/plugins/<name>-<version of the chart>.tgz`.
     pub chart: PathBuf,
-    /// `target/plugins/<name>.yaml`: the ConfigMap, without a namespace. It needs `kubectl apply --server-side` above 256 KiB.
+    /// `target/plugins/<name>.yaml`: the ConfigMap, without a namespace. It needs `kubectl apply
+    /// --server-side` above 256 KiB.
     pub manifest: PathBuf,
-    /// `target/plugins/<name>.plugin.yaml`: how the plugin is registered where component and chart are files of Wasser's image.
+    /// `target/plugins/<name>.plugin.yaml`: how the plugin is registered where component and chart
+    /// are files of Wasser's image.
     pub built_in: PathBuf,
 }
 
@@ -48,7 +50,7 @@ pub fn build(root: &Path, names: &[String]) -> Result<Vec<Package>> {
         .collect()
 }
 
-/// Every directory of `plugins/` with a manifest of registration is a plugin; the SDK has none.
+/// Returns every directory of `plugins/` with a plugin.yaml, which the SDK does not have.
 fn plugins(root: &Path) -> Result<Vec<String>> {
     let directory = root.join("plugins");
     let mut names = Vec::new();

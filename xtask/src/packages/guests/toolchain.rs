@@ -22,7 +22,7 @@ pub struct Toolchain {
 }
 
 impl Toolchain {
-    /// The installed compiler, or Debian's, which is installed where that is possible.
+    /// Returns the installed compiler, or Debian's, and installs that if possible.
     pub fn find() -> Result<Self> {
         if machine::compiles_for(TARGET)? {
             return Ok(Self {
@@ -40,9 +40,11 @@ impl Toolchain {
 
     /// Compiles the crates `wasser-<name>` to core modules, and returns the bytes of each.
     ///
-    /// One build for all of them: with one set of features, they share every dependency and the standard library.
+    /// One build for all of them: with one set of features, they share every dependency and the
+    /// standard library.
     pub fn build(&self, root: &Path, names: &[String]) -> Result<Vec<Vec<u8>>> {
-        // Guests have a directory of their own: another compiler's artefacts, and another lock than that of the host's builds.
+        // Guests have a separate directory, because they may have another compiler, and must not
+        // wait for the lock of the host's builds.
         let target = root.join("target/guests");
         let mut command = Command::new(&self.cargo);
         command
@@ -53,7 +55,8 @@ impl Toolchain {
             .env("CARGO_ENCODED_RUSTFLAGS", self.flags(root)?)
             .env_remove("RUSTFLAGS");
         if self.build_std {
-            // rustup's wrappers come first in PATH and would choose another compiler; the toolchain's variables would do the same.
+            // rustup's wrappers come first in PATH and would choose another compiler; the
+            // toolchain's variables would do the same.
             command
                 .arg("-Zbuild-std=std,panic_abort")
                 .env("RUSTC_BOOTSTRAP", "1")
@@ -83,7 +86,7 @@ impl Toolchain {
         modules.collect()
     }
 
-    /// Flags that keep this machine's paths out of the component.
+    /// Returns the flags that keep this machine's paths out of the component.
     fn flags(&self, root: &Path) -> Result<OsString> {
         let sysroot = if self.build_std {
             PathBuf::from("/usr")

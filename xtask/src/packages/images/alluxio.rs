@@ -1,5 +1,5 @@
-//! Alluxio itself, with a Java runtime of this machine: what its processes, its commands and its clients take, and scripts that start them as
-//! Alluxio's own image does.
+//! Alluxio itself, with a Java runtime of this machine: the jars of its processes, commands and
+//! clients, and scripts that start them as Alluxio's own image does.
 
 use std::path::Path;
 
@@ -18,13 +18,14 @@ const SOURCES: &str = "tests/cluster/alluxio/image";
 /// The library that Alluxio's client loads to mount.
 const FUSE: &str = "libfuse3.so.3";
 
-/// Parts of the C library itself since glibc 2.34; what jars bring of C is linked with them as before.
+/// Parts of the C library itself since glibc 2.34; what jars bring of C is linked with them as
+/// before.
 const FORMER: [&str; 3] = ["libdl.so.2", "libpthread.so.0", "librt.so.1"];
 
 /// Programs that Alluxio asks for users and groups. Those of a static busybox cannot look up names.
 const LOOK_UPS: [&str; 2] = ["/usr/bin/getent", "/usr/bin/id"];
 
-/// Alluxio, under the name that its plugin uses.
+/// Returns the image of Alluxio, under the name that its plugin uses.
 pub fn alluxio() -> Result<Image> {
     debian::require(Need::Alluxio)?;
     let java = Java::ensure("alluxio")?;
@@ -65,7 +66,7 @@ pub fn alluxio() -> Result<Image> {
     }
     libraries.extend(FORMER.map(|name| shared.join(name)).into_iter().filter(|path| path.is_file()));
     libraries.insert(fuse);
-    // What is in the runtime is found from there.
+    // The runtime finds its files from there.
     let own = libraries.iter().filter(|library| !library.starts_with(&java.runtime));
     image = with_libraries(image, own);
     Ok(image
@@ -80,7 +81,7 @@ pub fn alluxio() -> Result<Image> {
         )
         .directory("/opt/alluxio/conf", 0o777)
         .file("/opt/alluxio/conf/log4j2.properties", sources.join("log4j2.properties"), 0o644)
-        // The web servers do not start without.
+        // The web servers do not start without it.
         .directory("/opt/alluxio/webui/master/build", 0o755)
         .directory("/opt/alluxio/webui/worker/build", 0o755)
         .directory("/opt/alluxio/metastore", 0o777)

@@ -1,4 +1,5 @@
-//! Images as archives in the OCI image layout, which `ctr`, `podman` and `skopeo` read; with the manifest by which `docker load` does too.
+//! Images as archives in the OCI image layout, which `ctr`, `podman` and `skopeo` read; with the
+//! manifest by which `docker load` does too.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -17,7 +18,7 @@ const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
 const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
 
-/// Something in the archive that others refer to by its digest.
+/// A part of the archive that others refer to by its digest.
 struct Blob {
     kind: &'static str,
     digest: String,
@@ -40,7 +41,7 @@ impl Blob {
     }
 }
 
-/// Passes on what is written, and remembers its digest and size.
+/// A writer that passes everything on, and keeps its digest and size.
 struct Counted<W> {
     inner: W,
     digest: Sha256,
@@ -61,13 +62,14 @@ impl<W: Write> Write for Counted<W> {
 }
 
 impl Image {
-    /// Writes it as an archive in the OCI image layout.
+    /// Writes the image as an archive in the OCI image layout.
     pub fn write(&self, path: &Path) -> Result<()> {
         write(self, path).with_context(|| format!("writing the image {} to {}", self.name, path.display()))
     }
 }
 
-/// Writes an image. Its layer may be larger than the memory: it is a file first, since its digest comes before it in the archive.
+/// Writes an image. Its layer may be larger than the memory: it is a file first, since its digest
+/// comes before it in the archive.
 fn write(image: &Image, path: &Path) -> Result<()> {
     let directory = path.parent().context("an archive is in a directory")?;
     let mut file = tempfile::tempfile_in(directory).with_context(|| format!("creating a file in {}", directory.display()))?;
@@ -163,7 +165,7 @@ fn special<W: Write>(archive: &mut Builder<W>, path: &str, kind: EntryType, mode
     Ok(())
 }
 
-/// Owned by root, and of no time: the same files make the same image.
+/// Returns a header without owner and time, so that the same files make the same image.
 fn header(kind: EntryType, mode: u32) -> Header {
     let mut header = Header::new_gnu();
     header.set_entry_type(kind);

@@ -8,16 +8,16 @@ use super::image::Image;
 use crate::machine;
 use crate::machine::debian::{self, Need};
 
-/// What holds the namespaces of a pod.
+/// The image of the container that holds the namespaces of a pod.
 pub const PAUSE: &str = "wasser.fluid.io/pause:1";
-/// A shell and the usual small programs.
+/// The image with a shell and the usual small programs.
 pub const BUSYBOX: &str = "docker.io/library/busybox:stable";
 
 /// Where Debian's busybox-static and bash-static are.
 const BUSYBOX_PROGRAM: &str = "/bin/busybox";
 const BASH_PROGRAM: &str = "/bin/bash-static";
 
-/// What Debian's busybox lacks.
+/// A program that Debian's busybox lacks.
 const MOUNTPOINT: &str = r#"#!/bin/sh
 # mountpoint [-q] DIRECTORY
 [ "$1" != -q ] || { quiet=1; shift; }
@@ -28,7 +28,8 @@ done </proc/self/mounts
 exit 32
 "#;
 
-/// Reads what says that it is empty, as the files do in which JuiceFS reports. Busybox has the kernel copy a file, which then copies nothing.
+/// A `cat` that also reads files whose reported size is zero, such as the ones in which JuiceFS
+/// reports. Busybox lets the kernel copy a file, which then copies nothing.
 const CAT: &str = r#"#!/bin/sh
 # cat [FILE]...
 [ $# -gt 0 ] || exec busybox cat
@@ -37,7 +38,7 @@ for file; do
 done
 "#;
 
-/// Waits until it is killed, which is all that is wanted of it.
+/// Returns an image that only waits until it is killed.
 pub fn pause() -> Result<Image> {
     debian::require(Need::BaseImages)?;
     Ok(Image::new(PAUSE)
@@ -45,7 +46,7 @@ pub fn pause() -> Result<Image> {
         .entrypoint(&["/busybox", "sleep", "2147483647"]))
 }
 
-/// busybox under all its names, and bash.
+/// Returns the image with busybox under all its names, and bash.
 pub fn busybox() -> Result<Image> {
     debian::require(Need::BaseImages)?;
     let list = machine::run(Command::new(BUSYBOX_PROGRAM).arg("--list")).context("asking busybox for what it can do")?;
@@ -69,7 +70,7 @@ pub fn busybox() -> Result<Image> {
         .directory("/root", 0o700)
         .directory("/tmp", 0o1777)
         .directory("/var/tmp", 0o1777)
-        // Scripts name programs by where most distributions have them.
+        // Scripts use the paths that most distributions have.
         .link("/usr/bin/env", "/bin/busybox")
         .link("/usr/bin/bash", "/bin/bash");
     Ok(image.command(&["/bin/sh"]))

@@ -19,7 +19,8 @@ use sha2::{Digest, Sha256};
 /// ```
 #[derive(Debug, Clone)]
 pub struct Image {
-    /// With its registry and tag, as containerd knows it. A tag other than `latest`, or the kubelet would pull it.
+    /// With its registry and tag, as containerd knows it. A tag other than `latest`, or the kubelet
+    /// would pull it.
     pub name: String,
     pub(super) entries: Vec<Entry>,
     pub(super) entrypoint: Vec<String>,
@@ -54,7 +55,7 @@ pub enum Content {
 }
 
 impl Image {
-    /// An image with nothing in it yet.
+    /// Returns an image with nothing in it yet.
     pub fn new(name: &str) -> Self {
         let path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned();
         Self {
@@ -68,7 +69,7 @@ impl Image {
         }
     }
 
-    /// The same under another name.
+    /// Returns the same image under another name.
     #[must_use]
     pub fn named(self, name: &str) -> Self {
         Self {
@@ -95,47 +96,48 @@ impl Image {
         self.with(path, 0o755, Content::Text(text.to_owned()))
     }
 
-    /// Makes a path a symbolic link.
+    /// Puts a symbolic link at a path.
     #[must_use]
     pub fn link(self, path: &str, target: &str) -> Self {
         self.with(path, 0o777, Content::Link(target.to_owned()))
     }
 
-    /// Makes an empty directory. Those above a file need no mention.
+    /// Puts an empty directory at a path. The directories above a file are added by themselves.
     #[must_use]
     pub fn directory(self, path: &str, mode: u32) -> Self {
         self.with(path, mode, Content::Directory)
     }
 
-    /// What a container runs that says neither a command nor arguments.
+    /// Sets the command of containers that have neither a command nor arguments.
     #[must_use]
     pub fn command(mut self, words: &[&str]) -> Self {
         self.command = words.iter().map(|word| (*word).to_owned()).collect();
         self
     }
 
-    /// What a container runs, with its arguments or else with the image's command, that does not say otherwise.
+    /// Sets the program of containers that have no command. It gets their arguments, or else the
+    /// image's command.
     #[must_use]
     pub fn entrypoint(mut self, words: &[&str]) -> Self {
         self.entrypoint = words.iter().map(|word| (*word).to_owned()).collect();
         self
     }
 
-    /// A variable of the environment.
+    /// Adds a variable of the environment.
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push(format!("{name}={value}"));
         self
     }
 
-    /// Where a container starts.
+    /// Sets the directory in which a container starts.
     #[must_use]
     pub fn workdir(mut self, path: &str) -> Self {
         path.clone_into(&mut self.directory);
         self
     }
 
-    /// Who a container runs as: `UID:GID`; root where this is not said.
+    /// Sets the user of a container, as `UID:GID`; root by default.
     #[must_use]
     pub fn user(mut self, user: &str) -> Self {
         user.clone_into(&mut self.user);
@@ -151,7 +153,8 @@ impl Image {
         self
     }
 
-    /// A digest of all that the image is made from. Files count by size and time of change: reading them all at each start would take long.
+    /// Returns a digest of everything that the image is made from. Files count by size and time of
+    /// change, because reading all of them at each start would take long.
     pub fn key(&self) -> Result<String> {
         let mut text = format!(
             "{}\n{:?}\n{:?}\n{:?}\n{}\n{}\n",
@@ -169,7 +172,7 @@ impl Image {
     }
 }
 
-/// The bytes as hexadecimal digits.
+/// Returns the bytes as hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,4 +1,5 @@
-//! The images that the registrations of plugins name, so that what is built here is what their charts ask for.
+//! The images that the registrations of plugins name, so that what is built here is what their
+//! charts ask for.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +15,7 @@ struct Registration {
     images: BTreeMap<String, String>,
 }
 
-/// The image that a plugin uses for something.
+/// Returns the name of an image that a plugin uses.
 pub fn image_name(plugin: &str, image: &str) -> Result<String> {
     let path = paths::root().join("plugins").join(plugin).join("plugin.yaml");
     let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;

@@ -1,4 +1,5 @@
-//! Images under the names of JindoCache's, with programs of the tests in place of it: JindoCache itself is closed source.
+//! Images under the names of JindoCache's, with programs of the tests in its place, because
+//! JindoCache itself is closed source.
 
 use anyhow::Result;
 
@@ -9,7 +10,7 @@ use super::programs::with_programs;
 use crate::machine::debian::{self, Need};
 use crate::machine::paths;
 
-/// The image of masters and workers, and that of the clients.
+/// Returns the image of masters and workers, and that of the clients.
 pub fn jindo() -> Result<Vec<Image>> {
     debian::require(Need::Jindo)?;
     let scripts = paths::root().join("tests/stand-ins/jindo");

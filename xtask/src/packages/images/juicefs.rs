@@ -11,7 +11,8 @@ use crate::machine::tools::Tool;
 /// Of util-linux, which Debian's images have.
 const FLOCK: &str = "/usr/bin/flock";
 
-/// The client of JuiceFS, under the name that its plugin uses, with the programs that the chart's scripts call.
+/// Returns the client of JuiceFS under the name that its plugin uses, with the programs that the
+/// chart's scripts call.
 pub fn juicefs() -> Result<Image> {
     let program = Tool::JuiceFs.ensure()?;
     let name = format!("docker.io/{}", image_name("juicefs", "community")?);

@@ -1,4 +1,6 @@
-//! Container images without a registry: made from files of this machine, and imported into containerd.
+//! Container images, made from files of this machine without a registry. An image is a list of
+//! paths until it is written; its key changes with everything that it is made from, so that an
+//! image that a node has is not written again.
 
 mod alluxio;
 mod archive;

@@ -9,7 +9,8 @@ use anyhow::{Context, Result, ensure};
 use super::image::Image;
 use crate::machine;
 
-/// What a C library loads by itself to look up names; parts of the library itself since glibc 2.34.
+/// The libraries that a C library loads by itself to look up names; parts of the library itself
+/// since glibc 2.34.
 const LOADED: [&str; 3] = ["libnss_dns.so.2", "libnss_files.so.2", "libresolv.so.2"];
 
 /// Puts programs into an image, each where it is on this machine, with their libraries.
@@ -27,7 +28,8 @@ pub fn with_libraries<'a>(image: Image, libraries: impl IntoIterator<Item = &'a 
         .fold(image, |image, library| image.file(&library.display().to_string(), library, 0o755))
 }
 
-/// The libraries that the loader finds for a program, the loader itself, and what the C library loads later.
+/// Returns the libraries that the loader finds for a program, the loader itself, and what the C
+/// library loads later.
 pub fn libraries(program: &Path) -> Result<BTreeSet<PathBuf>> {
     let listed = machine::run(Command::new("ldd").arg(program))
         .with_context(|| format!("asking the loader which libraries {} needs", program.display()))?;
@@ -42,7 +44,7 @@ pub fn libraries(program: &Path) -> Result<BTreeSet<PathBuf>> {
     Ok(libraries)
 }
 
-/// The paths in what `ldd` prints.
+/// Parses the paths in the output of `ldd`.
 fn named(listed: &str) -> Result<BTreeSet<PathBuf>> {
     let missing: Vec<&str> = listed.lines().filter(|line| line.contains("not found")).map(str::trim).collect();
     ensure!(missing.is_empty(), "libraries are missing: {}", missing.join(", "));

@@ -1,5 +1,5 @@
-//! The images of the ThinRuntime profiles in `docs/profiles`, made of Debian's packages as their Dockerfiles say, but without Docker; and a server for
-//! one of them.
+//! The images of the ThinRuntime profiles in `docs/profiles`, made of Debian's packages as in their
+//! Dockerfiles, but without Docker; and a server for one of them.
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use crate::machine::paths;
 /// A server for clients that mount by SSH.
 const SSH_SERVER: &str = "wasser.fluid.io/e2e-sshd:1";
 
-/// The images of all profiles, and of the SSH server that their test uses.
+/// Returns the images of all profiles, and of the SSH server that their test uses.
 pub fn thin() -> Result<Vec<Image>> {
     debian::require(Need::Thin)?;
     Ok(vec![
@@ -23,7 +23,7 @@ pub fn thin() -> Result<Vec<Image>> {
     ])
 }
 
-/// The image that a profile names, with these programs and the profile's scripts.
+/// Returns the image that a profile names, with these programs and the profile's scripts.
 fn profile(name: &str, programs: &[&str]) -> Result<Image> {
     let directory = paths::root().join("docs/profiles");
     let path = directory.join(name).join("profile.yaml");
@@ -38,7 +38,7 @@ fn profile(name: &str, programs: &[&str]) -> Result<Image> {
     with_programs(image, programs)
 }
 
-/// An SSH server; the first argument is the port.
+/// Returns the image of an SSH server, which is given its port by arguments.
 fn ssh_server() -> Result<Image> {
     let image = busybox()?
         .named(SSH_SERVER)

@@ -1,7 +1,9 @@
-//! The image of Wasser itself: the program, the libraries that it is linked with, certificates, and the built-in plugins.
+//! The image of Wasser itself: the program, the libraries that it is linked with, certificates, and
+//! the built-in plugins.
 //!
-//! Dynamically linked, with this machine's C library: a static one cannot look up names without its configuration and modules, and the allocator of
-//! others is slow. There is no shell and no package manager in it.
+//! Dynamically linked, with this machine's C library: a static one cannot look up names without its
+//! configuration and modules, and the allocator of others is slow. There is no shell and no package
+//! manager in it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,14 +22,16 @@ pub const WASSER: &str = "wasser.fluid.io/wasser";
 
 /// Where the built-in plugins are; the operator finds them by the environment.
 const PLUGINS: &str = "/usr/share/wasser/plugins";
-/// Where Helm's engine is, compiled for processors like this machine's; on others, the operator compiles it when it starts.
+/// Where Helm's engine is, compiled for processors like this machine's; on others, the operator
+/// compiles it when it starts.
 const COMPILED: &str = "/usr/share/wasser/compiled";
 /// Certificates of public authorities, for sources outside of the cluster.
 const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// Nobody in particular, and not root.
 const USER: &str = "65532:65532";
 
-/// `program` with the plugins, as this tag. The program's symbols for debuggers are left out.
+/// Returns the image of `program` and the plugins, with this tag. The program's symbols for
+/// debuggers are left out.
 pub fn wasser(program: &Path, plugins: &[Package], tag: &str) -> Result<Image> {
     debian::require(Need::Wasser)?;
     let stripped = strip(program)?;
@@ -58,7 +62,7 @@ pub fn wasser(program: &Path, plugins: &[Package], tag: &str) -> Result<Image> {
     Ok(image)
 }
 
-/// The program without what only debuggers read. Kept as long as the program is the same.
+/// Returns the program without debugging symbols. It is kept as long as the program is the same.
 fn strip(program: &Path) -> Result<PathBuf> {
     let directory = paths::target().join("image");
     fs::create_dir_all(&directory).with_context(|| format!("creating {}", directory.display()))?;
@@ -75,7 +79,8 @@ fn strip(program: &Path) -> Result<PathBuf> {
     Ok(stripped)
 }
 
-/// Helm's engine as this program compiles it. The one of an earlier program stays as long as it is the same.
+/// Returns Helm's engine as this program compiles it. An earlier result stays as long as it is the
+/// same.
 fn compiled(program: &Path) -> Result<PathBuf> {
     let directory = paths::target().join("image").join(format!("compiled-{}", profile(program)));
     let engines = || -> Result<Vec<PathBuf>> {
@@ -94,7 +99,7 @@ fn compiled(program: &Path) -> Result<PathBuf> {
     compile()?;
     let mut found = engines()?;
     if found.len() > 1 {
-        // Of earlier programs; which is this one's, only the program knows.
+        // The others are of earlier programs; only the program knows which is its own.
         fs::remove_dir_all(&directory).with_context(|| format!("removing {}", directory.display()))?;
         compile()?;
         found = engines()?;
@@ -102,7 +107,7 @@ fn compiled(program: &Path) -> Result<PathBuf> {
     found.pop().context("the program has not compiled Helm's engine")
 }
 
-/// `debug` or `release`: the directory that cargo has built the program into.
+/// Returns `debug` or `release`: the directory that cargo has built the program into.
 fn profile(program: &Path) -> String {
     let directory = program.parent().and_then(Path::file_name).unwrap_or_default();
     directory.to_string_lossy().into_owned()
