@@ -8,13 +8,14 @@ use crate::manifests::{dataset, runtime, secret, with, with_store};
 use crate::tools::try_kubectl;
 use crate::{Installed, User, pods};
 
-/// A directory of the node for the objects of the file system, so that workers, fuse pods and their successors have the same.
+/// A directory of the node for the objects of the file system, so that workers, fuse pods and their
+/// successors have the same.
 const STORE: &str = "/var/lib/wasser-e2e";
 
 /// The label of fuse pods.
 const FUSE: &str = "role=juicefs-fuse";
 
-/// Wasser, and a Dataset `demo` on a file system of its own, in the database with this number.
+/// Installs Wasser, and a Dataset `demo` on the file system in the database with this number.
 pub async fn bound(name: &str, database: u8, change: impl FnOnce(Value) -> Value) -> Installed {
     let installed = Installed::start(name).await;
     installed.apply(&secret(database)).await;
@@ -32,7 +33,7 @@ pub async fn end(installed: Installed) {
     installed.end_with("demo", &["jfs-secret"]).await;
 }
 
-/// A pod that mounts the Dataset, with what its volume mount has beside name and path.
+/// A pod that mounts the Dataset. `mount` is added to the name and path of its volume mount.
 pub fn pod(name: &str, mount: Value) -> Value {
     pods::pod(name, "demo", mount)
 }
@@ -43,7 +44,8 @@ impl User {
         self.pods_with(FUSE).await
     }
 
-    /// Deletes the fuse pods at once, and waits until others have come and this pod reads this file.
+    /// Deletes the fuse pods at once, and waits until others have come and this pod reads this
+    /// file.
     pub async fn replace_fuse_pods(&self, pod: &str, file: &str) {
         self.replace_pods(FUSE).await;
         let read = ["exec", "-n", &self.namespace, pod, "-c", "user", "--", "cat", file];

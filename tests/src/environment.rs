@@ -1,4 +1,4 @@
-//! What `cargo xtask test` tells the tests.
+//! The variables that `cargo xtask test` sets for the tests.
 
 use std::path::{Path, PathBuf};
 
@@ -17,11 +17,11 @@ fn built() -> PathBuf {
 /// A directory for logs and caches that outlive a test.
 pub fn scratch() -> PathBuf {
     let path = built().join("e2e");
-    std::fs::create_dir_all(&path).expect("creating a directory beside the tests");
+    std::fs::create_dir_all(&path).expect("creating a directory next to the tests");
     path
 }
 
-/// `WASSER_BIN`, or what cargo built beside this test.
+/// `WASSER_BIN`, or what cargo built next to this test.
 pub fn wasser() -> PathBuf {
     std::env::var_os("WASSER_BIN").map_or_else(|| built().join("wasser"), PathBuf::from)
 }
@@ -39,7 +39,8 @@ pub fn needs_a_real_node() {
     );
 }
 
-/// `WASSER_REDIS`: the URL of a Redis that pods reach. Where pods have no containers, nobody asks whether it exists.
+/// `WASSER_REDIS`: the URL of a Redis that pods reach. Where pods have no containers, nobody asks
+/// whether it exists.
 pub fn redis() -> String {
     std::env::var("WASSER_REDIS").unwrap_or_else(|_| "redis://redis.invalid:6379/1".to_owned())
 }
@@ -49,7 +50,8 @@ pub fn chart() -> PathBuf {
     std::env::var_os("WASSER_CHART").map_or_else(|| root().join("target/charts/wasser"), PathBuf::from)
 }
 
-/// `WASSER_CLUSTER`: the name of the cluster, if it was brought up by `cargo xtask`, so that its processes may be tampered with.
+/// `WASSER_CLUSTER`: the name of the cluster, if it was brought up by `cargo xtask`, so that its
+/// processes may be tampered with.
 pub fn own_cluster() -> Option<String> {
     std::env::var("WASSER_CLUSTER").ok().filter(|name| !name.is_empty())
 }
@@ -59,7 +61,8 @@ pub fn program(variable: &str, default: &str) -> PathBuf {
     std::env::var_os(variable).map_or_else(|| default.into(), PathBuf::from)
 }
 
-/// `WASSER_S3`: an S3 server that pods reach, with the keys of its administrator: `http://access:secret@host:port`.
+/// `WASSER_S3`: an S3 server that pods reach, with the keys of its administrator:
+/// `http://access:secret@host:port`.
 pub fn s3() -> String {
     std::env::var("WASSER_S3").expect("this test needs an S3 server: run it with `cargo xtask test e2e`, or set WASSER_S3")
 }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use crate::metrics::Metrics;
 use crate::{Operator, User};
 
-/// How long anything may take before a test fails. An Alluxio is four Java machines, and up to three clusters share two cores.
+/// How long anything may take before a test fails. An Alluxio is four Java machines, and up to
+/// three clusters share two cores.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 /// How long something must stay as it is to count as at rest.
 pub const QUIET: Duration = Duration::from_secs(3);
@@ -52,7 +53,8 @@ impl User {
 }
 
 impl Operator {
-    /// Waits until a number of the metrics has not changed for [`QUIET`], and gives it. Something that runs in circles never rests.
+    /// Waits until a number of the metrics has not changed for [`QUIET`], and gives it. Something
+    /// that runs in circles never rests.
     pub async fn at_rest<T: PartialEq + std::fmt::Debug>(&self, what: &str, number: impl Fn(&Metrics) -> T) -> T {
         let began = Instant::now();
         let (mut last, mut since) = (number(&self.metrics().await), Instant::now());

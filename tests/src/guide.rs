@@ -1,4 +1,5 @@
-//! The runtime of docs/writing-a-runtime.md, made by an author who does what that page says, word for word.
+//! The runtime of docs/writing-a-runtime.md, made by an author who does what that page says, word
+//! for word.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -128,7 +129,8 @@ impl Package {
 }
 
 impl Operator {
-    /// Installs the CRD that a package carries and registers its plugin, as the guide says, and waits until it serves.
+    /// Installs the CRD that a package carries and registers its plugin, as the guide says, and
+    /// waits until it serves.
     pub async fn serve_package(&self, package: &Package) {
         let crd = tools::wasser(&["plugin", "crd", &package.manifest]).await;
         tools::kubectl_with(&["apply", "--server-side", "-f", "-"], &crd).await;

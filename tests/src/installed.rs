@@ -36,7 +36,8 @@ impl Installed {
         }
     }
 
-    /// Ends the test's pods, its Dataset and its namespace, and sees to it that nothing is left but what the test has put there itself.
+    /// Ends the test's pods, its Dataset and its namespace, and sees to it that nothing is left but
+    /// what the test has put there itself.
     pub async fn end_with(self, dataset: &str, own: &[&str]) {
         self.delete_pods().await;
         self.delete_dataset(dataset).await;

@@ -1,7 +1,9 @@
-//! End-to-end tests of Wasser: the real `wasser run`, or what its chart installs, against a real API server.
+//! End-to-end tests of Wasser: the real `wasser run`, or what its chart installs, against a real
+//! API server.
 //!
-//! They need a cluster that nothing else serves meanwhile, and run one after the other: `cargo xtask test e2e` brings one up and says
-//! where everything is, through the variables of [`environment`].
+//! They need a cluster that nothing else serves meanwhile, and run one after the other: `cargo
+//! xtask test e2e` brings one up and says where everything is, through the variables of
+//! [`environment`].
 
 // What the tests are made of fails as they do: by panicking.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

@@ -8,7 +8,8 @@ use crate::environment;
 /// The name of the Secret that [`dataset`] refers to.
 pub const SECRET: &str = "jfs-secret";
 
-/// The Secret with the address of the metadata engine; each Redis database is a file system of its own.
+/// The Secret with the address of the metadata engine; each Redis database is a separate file
+/// system.
 pub fn secret(database: u8) -> Value {
     let redis = environment::redis();
     let server = redis.rsplit_once('/').map_or(redis.as_str(), |(server, _)| server);
@@ -31,7 +32,8 @@ pub fn dataset(name: &str) -> Value {
     })
 }
 
-/// Its runtime, with one worker. Fake nodes have no cache that could be cleaned, so that one attempt is enough.
+/// Its runtime, with one worker. Fake nodes have no cache that could be cleaned, so that one
+/// attempt is enough.
 pub fn runtime(name: &str) -> Value {
     json!({
         "apiVersion": "data.fluid.io/v1alpha1", "kind": "JuiceFSRuntime", "metadata": {"name": name},
@@ -55,7 +57,8 @@ pub fn with_store(runtime: Value, path: &str) -> Value {
     )
 }
 
-/// The Dataset on Alluxio of `alluxio.yaml` and its runtime under another name, sharing their nodes; the Dataset with these mounts, if any.
+/// The Dataset on Alluxio of `alluxio.yaml` and its runtime under another name, sharing their
+/// nodes; the Dataset with these mounts, if any.
 pub fn alluxio(name: &str, mounts: Option<Value>) -> Vec<Value> {
     let renamed = |object| {
         let mut object = with(object, "/metadata/name", json!(name));

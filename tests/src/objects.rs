@@ -110,7 +110,8 @@ impl User {
         patched.unwrap_or_else(|error| panic!("patching {kind} {name}: {error}"));
     }
 
-    /// Waits until fields of a runtime's status are as they should be; `null` says that a field is not there.
+    /// Waits until fields of a runtime's status are as they should be; `null` says that a field is
+    /// not there.
     pub async fn status(&self, kind: &str, name: &str, wanted: &Value) {
         let fields = wanted.as_object().expect("fields of a status");
         let reached = |runtime: &DynamicObject| {
@@ -158,7 +159,8 @@ impl User {
         self.condition_saying(name, kind, &[]).await.0
     }
 
-    /// Waits until a Dataset has a condition of this type that is true and says all of this, and gives its message and since when it is so.
+    /// Waits until a Dataset has a condition of this type that is true and says all of this, and
+    /// gives its message and since when it is so.
     pub async fn condition_saying(&self, name: &str, kind: &str, texts: &[&str]) -> (String, Timestamp) {
         let look = |dataset: &DynamicObject| {
             let conditions = dataset.data["status"]["conditions"].as_array()?;
@@ -235,7 +237,8 @@ impl User {
         }
     }
 
-    /// Waits until only what the test has put there is left: the Secret, the registrations, and what every namespace has.
+    /// Waits until only what the test has put there is left: the Secret, the registrations, and
+    /// what every namespace has.
     pub async fn empty(&self, own: &[&str]) {
         let empty = || async {
             let mut left = Vec::new();

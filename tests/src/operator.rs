@@ -1,4 +1,4 @@
-//! A `wasser run` of a test's own, in a namespace of its own.
+//! A `wasser run` for one test, in a separate namespace.
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -16,13 +16,14 @@ use crate::metrics::Metrics;
 use crate::user::{Logs, User};
 use crate::{environment, sweep};
 
-/// How long the operator may take to end: it finishes what it has begun.
+/// How long the operator may take to end, in which it finishes what it has begun.
 const ENDS_WITHIN: Duration = Duration::from_secs(30);
 
 /// Between two looks at whether the operator has ended.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// How long the operator may take to become ready: the very first compiles Helm's engine, without optimisation.
+/// How long the operator may take to become ready: the very first compiles Helm's engine, without
+/// optimisation.
 const READY_WITHIN: Duration = Duration::from_secs(240);
 
 /// The process, and its namespace.
@@ -33,24 +34,24 @@ pub struct Operator {
     pub maps: Api<ConfigMap>,
     options: Vec<String>,
     process: OperatorProcess,
-    /// How many there were in this namespace before.
+    /// How many operators there were in this namespace before.
     number: u32,
 }
 
 impl Operator {
-    /// Starts it and waits until it is ready.
+    /// Starts an operator and waits until it is ready.
     pub async fn start(name: &str) -> Self {
         Self::start_with(name, &[]).await
     }
 
-    /// Starts it with the JuiceFS plugin, and waits until that serves.
+    /// Starts an operator with the JuiceFS plugin, and waits until that serves.
     pub async fn start_serving(name: &str) -> Self {
         let operator = Self::start(name).await;
         operator.serve_juicefs().await;
         operator
     }
 
-    /// Starts it with more options.
+    /// Starts an operator with more options.
     pub async fn start_with(name: &str, options: &[&str]) -> Self {
         let client = Client::try_default()
             .await
@@ -62,12 +63,12 @@ impl Operator {
         Self::spawn(user.client.clone(), user.namespace, options, 0).await
     }
 
-    /// Another one in the same namespace, beside this one.
+    /// Starts another operator in the same namespace, in addition to this one.
     pub async fn replica(&self) -> Self {
         Self::spawn(self.client.clone(), self.namespace.clone(), self.options.clone(), self.number + 1).await
     }
 
-    /// The same one again, after it has ended.
+    /// Starts the operator again, after it has ended.
     pub async fn restart(&mut self) {
         *self = Self::spawn(self.client.clone(), self.namespace.clone(), self.options.clone(), self.number + 1).await;
     }
@@ -104,18 +105,18 @@ impl Operator {
         operator
     }
 
-    /// Where it logs.
+    /// Returns the path of its log.
     pub fn log(&self) -> &Path {
         self.process.log()
     }
 
-    /// How many lines of the log contain this.
+    /// Counts the lines of the log that contain this.
     pub fn log_lines(&self, text: &str) -> usize {
         let log = std::fs::read_to_string(self.log()).expect("reading the log");
         log.lines().filter(|line| line.contains(text)).count()
     }
 
-    /// What it has counted.
+    /// Returns its metrics.
     pub async fn metrics(&self) -> Metrics {
         Metrics::parse(&self.get("/metrics").await)
     }
@@ -126,21 +127,21 @@ impl Operator {
         self.eventually(line, there).await;
     }
 
-    /// What it answers.
+    /// Returns the body of its answer.
     pub async fn get(&self, path: &str) -> String {
         self.try_get(path).await.expect("the operator does not answer")
     }
 
-    /// The body of an answer with the status 200.
+    /// Returns the body of an answer with the status 200.
     async fn try_get(&self, path: &str) -> Option<String> {
         let (address, path) = (self.process.address(), path.to_owned());
-        // What the test itself serves must not wait for the answer.
+        // Servers in the test must not wait for the answer.
         let asked = tokio::task::spawn_blocking(move || get(address, &path)).await;
         let (status, body) = asked.expect("asking the operator").ok()?;
         (status == 200).then_some(body)
     }
 
-    /// Ends it as Kubernetes does.
+    /// Ends the operator as Kubernetes does.
     pub async fn terminate(&mut self) -> ExitStatus {
         self.process.terminate().expect("asking the operator to end");
         let began = Instant::now();
@@ -153,18 +154,18 @@ impl Operator {
         }
     }
 
-    /// Ends it as a crash does.
+    /// Ends the operator as a crash does.
     pub async fn kill(&mut self) {
         self.process.kill().expect("killing the operator");
     }
 
-    /// Ends it and removes its namespace.
+    /// Ends the operator and removes its namespace.
     pub async fn end(mut self) {
         assert!(self.terminate().await.success(), "the operator ended with an error");
         self.leave().await;
     }
 
-    /// Applies objects that the definitions refuse, as they were before those had rules.
+    /// Applies objects that were accepted before the CRDs had rules, and are refused now.
     pub async fn apply_without_rules(&self, objects: &[Value]) -> Vec<DynamicObject> {
         relax_crds(&self.client).await;
         let mut applied = Vec::new();
@@ -190,7 +191,8 @@ pub async fn install_crds(client: &Client) {
     apply_crds(client, |_| ()).await;
 }
 
-/// Installs the checked-in CRDs without their rules, as Fluid's are. They stay so until [`install_crds`].
+/// Installs the checked-in CRDs without their rules, as Fluid's are. They stay so until
+/// [`install_crds`].
 pub async fn relax_crds(client: &Client) {
     let without_rules = |crd: &mut DynamicObject| {
         for version in crd.data["spec"]["versions"].as_array_mut().into_iter().flatten() {

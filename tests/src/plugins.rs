@@ -60,7 +60,8 @@ pub fn replace_line(yaml: &mut String, start: &str, line: &str) {
     *yaml = lines.collect::<Vec<_>>().join("\n");
 }
 
-/// Tells Alluxio's plugin to mount by commands alone: the script that the chart brings for mounts is in containers, and fake nodes have none.
+/// Tells Alluxio's plugin to mount by commands alone: the script that the chart brings for mounts
+/// is in containers, and fake nodes have none.
 pub fn mount_by_commands(yaml: &mut String) {
     *yaml = yaml.replace("settings:", "settings:\n  mount-config-storage: secret");
 }

@@ -16,12 +16,12 @@ pub const DATA: &str = "/data";
 /// The label of these pods.
 const LABEL: &str = "app=user";
 
-/// A pod that mounts a claim, with what its volume mount has beside name and path.
+/// A pod that mounts a claim. `mount` is added to the name and path of its volume mount.
 pub fn pod(name: &str, claim: &str, mount: Value) -> Value {
     pod_with(name, json!({"persistentVolumeClaim": {"claimName": claim}}), mount)
 }
 
-/// A pod that mounts something, with what its volume mount has beside name and path.
+/// A pod that mounts something. `mount` is added to the name and path of its volume mount.
 fn pod_with(name: &str, volume: Value, mount: Value) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": "user"}},
@@ -80,7 +80,8 @@ impl User {
         kubectl(&[&["exec", "-n", &self.namespace, pod, "-c", container, "--"], command].concat()).await
     }
 
-    /// What a command in any container of a pod prints and complains about, whether it succeeds or not.
+    /// What a command in any container of a pod prints and complains about, whether it succeeds or
+    /// not.
     pub async fn exec_says(&self, pod: &str, container: &str, command: &[&str]) -> String {
         kubectl_says(&[&["exec", "-n", &self.namespace, pod, "-c", container, "--"], command].concat()).await
     }
@@ -113,7 +114,8 @@ impl User {
         self.eventually(&format!("there are other pods with {label}"), replaced).await;
     }
 
-    /// Has the kubelet look at the ConfigMaps and Secrets of pods. It does so about once a minute, and at once when a pod changes.
+    /// Has the kubelet look at the ConfigMaps and Secrets of pods. It does so about once a minute,
+    /// and at once when a pod changes.
     pub async fn hurry(&self, label: &str) {
         let now = format!(
             "hurry={}",
@@ -124,7 +126,8 @@ impl User {
         }
     }
 
-    /// Waits until the API server lets the webhook change pods such as this one, which is never created.
+    /// Waits until the API server lets the webhook change pods such as this one, which is never
+    /// created.
     pub async fn webhook_works(&self, probe: &Value) {
         let pods = self.api("v1", "Pod");
         let parameters = PostParams {

@@ -29,8 +29,8 @@ pub async fn granted(arguments: &[&str]) -> BTreeSet<Right> {
     rights
 }
 
-/// What a service account has asked for, by the API server's audit log; and what of it was forbidden to pods that run. None where the cluster is not
-/// this project's own.
+/// What a service account has asked for, by the API server's audit log; and what of it was
+/// forbidden to pods that run. None where the cluster is not this project's own.
 pub async fn asked(account: &str) -> Option<(BTreeSet<Right>, BTreeSet<Right>)> {
     let state = State::load(&environment::own_cluster()?).expect("reading the cluster's state")?;
     // Pods of a release that is uninstalled go on asking for a moment.

@@ -1,4 +1,5 @@
-//! The S3 server that `cargo xtask` starts beside a cluster, seen without any file system: what is in its buckets, and who may use it.
+//! The S3 server that `cargo xtask` starts for a cluster, used without any file system: the objects
+//! in its buckets, and its users.
 
 use std::process::Stdio;
 

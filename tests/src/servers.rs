@@ -14,12 +14,14 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Kills the API server and starts it again, with the same store. False where the cluster is not this project's own.
+/// Kills the API server and starts it again, with the same store. False where the cluster is not
+/// this project's own.
 pub async fn restart_api_server() -> bool {
     let Some(mut state) = own_cluster() else { return false };
     let running = state.process(API_SERVER).expect("the cluster has an API server").clone();
     let command = std::fs::read(format!("/proc/{}/cmdline", running.pid)).expect("the API server's command line");
-    // cobra, which the server's command line is made with, does not see the first word: it is the program.
+    // cobra, which the server's command line is made with, does not see the first word: it is the
+    // program.
     let words: Vec<String> = command
         .split(|byte| *byte == 0)
         .filter(|word| !word.is_empty())
@@ -36,7 +38,8 @@ pub async fn restart_api_server() -> bool {
             "the API server is not ready again after {PATIENCE:?}:\n{}",
             end_of(&log)
         );
-        // The threads of the killed one may still be going, with its port open; whatever keeps a server alive tries again.
+        // The threads of the killed one may still be going, with its port open; whatever keeps a
+        // server alive tries again.
         if !started.runs() {
             started = start(&mut state, &words, &log);
         }
@@ -45,8 +48,8 @@ pub async fn restart_api_server() -> bool {
     true
 }
 
-/// Kills the node's kubelet and starts it again; does not wait until it is ready. False where the cluster is not this project's own, or its nodes are
-/// fake.
+/// Kills the node's kubelet and starts it again; does not wait until it is ready. False where the
+/// cluster is not this project's own, or its nodes are fake.
 pub fn restart_kubelet() -> bool {
     let Some(mut state) = own_cluster().filter(|_| environment::has_real_node()) else {
         return false;
@@ -61,7 +64,8 @@ fn own_cluster() -> Option<State> {
     Some(state.expect("the cluster that the tests run on"))
 }
 
-/// Starts the API server and records it in the cluster's state, so that the cluster can be taken down.
+/// Starts the API server and records it in the cluster's state, so that the cluster can be taken
+/// down.
 fn start(state: &mut State, words: &[&str], log: &Path) -> Process {
     let held = Process::spawn(API_SERVER, words, log).expect("starting the API server");
     let process = held.process().clone();

@@ -1,4 +1,5 @@
-//! A test that fails leaves its objects to be looked at. The next one removes them, or its operator would serve them too.
+//! A test that fails leaves its objects to be looked at. The next one removes them, or its operator
+//! would serve them too.
 
 use k8s_openapi::api::core::v1::{Namespace, Node, PersistentVolume};
 use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
@@ -11,7 +12,8 @@ use crate::installed;
 /// What the namespaces of tests are labelled with.
 pub const LABEL: &str = "wasser.fluid.io/e2e";
 
-/// Removes what earlier tests have left, the installed Wasser too: it would serve the test's objects beside the test's own operator.
+/// Removes what earlier tests have left, including an installed Wasser, which would serve the
+/// test's objects at the same time as the test's operator.
 pub async fn leftovers(client: &Client) {
     let namespaces = Api::<Namespace>::all(client.clone());
     if namespaces.get_opt(installed::SYSTEM).await.expect("reading a namespace").is_some() {
@@ -20,7 +22,8 @@ pub async fn leftovers(client: &Client) {
     datasets(client).await;
 }
 
-/// Removes the objects of earlier tests whatever guards them, their volumes, and their labels on nodes.
+/// Removes the objects of earlier tests whatever guards them, their volumes, and their labels on
+/// nodes.
 pub async fn datasets(client: &Client) {
     let namespaces = Api::<Namespace>::all(client.clone());
     let ours = namespaces

@@ -52,7 +52,8 @@ impl User {
         Self::new(self.client.clone(), "other", self.logs.clone()).await
     }
 
-    /// A namespace of exactly this name, served by the same operator; what an earlier test has left of it is waited for.
+    /// A namespace of exactly this name, served by the same operator; what an earlier test has left
+    /// of it is waited for.
     pub async fn namespace_named(&self, name: &str) -> Self {
         let namespaces = Api::<Namespace>::all(self.client.clone());
         let gone = || async { namespaces.get_opt(name).await.expect("reading a namespace").is_none().then_some(()) };

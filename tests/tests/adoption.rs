@@ -1,4 +1,5 @@
-//! A cluster where Fluid ran: Datasets that it has set up, and its records of releases, are there before Wasser is installed.
+//! A cluster where Fluid ran: Datasets that it has set up, and its records of releases, are there
+//! before Wasser is installed.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 

@@ -1,4 +1,5 @@
-//! Objects that are deleted and made again, at once or while the former ones still go: nobody is left waiting.
+//! Objects that are deleted and made again, at once or while the former ones still go: nobody is
+//! left waiting.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
@@ -168,7 +169,8 @@ async fn a_runtime_stays_until_its_pods_are_gone() {
     let operator = Operator::start_serving("slowly").await;
     operator.create("demo").await;
     operator.bound("demo").await;
-    // A pod that terminates slowly, as a client does whose file system hangs. On no node, so that nothing but its finalizer holds it.
+    // A pod that terminates slowly, as a client does whose file system hangs. On no node, so that
+    // nothing but its finalizer holds it.
     let pods = Api::<Pod>::namespaced(operator.client.clone(), &operator.namespace);
     let worker = pods.get("demo-worker-0").await.unwrap();
     let slow = json!({

@@ -1,4 +1,5 @@
-//! AlluxioRuntimes on fake nodes, where a program of the tests' own answers for the masters with what real ones have reported.
+//! AlluxioRuntimes on fake nodes, where a program of the tests' own answers for the masters with
+//! what real ones have reported.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
@@ -81,7 +82,8 @@ async fn a_users_manifest_is_bound_scaled_and_deleted_without_a_trace() {
     end(operator).await;
 }
 
-/// What Fluid makes of a runtime that does not say how many workers it wants: none, as for clients that read past the cache.
+/// What Fluid makes of a runtime that does not say how many workers it wants: none, as for clients
+/// that read past the cache.
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn a_runtime_without_replicas_has_no_workers_until_it_is_scaled() {

@@ -1,4 +1,5 @@
-//! A real Alluxio in pods of a real node, with Wasser installed by its chart. Its data sources are directories of the node.
+//! A real Alluxio in pods of a real node, with Wasser installed by its chart. Its data sources are
+//! directories of the node.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
@@ -22,7 +23,8 @@ const FILL: &str = "rm -rf /data/warehouse /data/more && mkdir -p /data/warehous
     head -c 3145728 /dev/urandom > /data/warehouse/a && echo b > /data/more/one/b && echo late > /data/more/one/late && \
     echo c > /data/more/two/c && echo d > /data/more/two/d && chmod -R a+rX /data/warehouse /data/more";
 
-/// Each look at the cache starts a Java machine in the master's pod: every two seconds, as other tests have it, would keep a processor busy.
+/// Each look at the cache starts a Java machine in the master's pod: every two seconds, as other
+/// tests have it, would keep a processor busy.
 const PERIOD: &str = "--set=runtime.syncRetryDuration=10s";
 
 /// Wasser, and a pod `keeper` that has filled the data sources.
@@ -93,7 +95,8 @@ async fn gone(installed: &Installed) {
     installed.clean_nodes().await;
 }
 
-/// Deletes the Dataset, and checks that nothing is left: no objects, labels of nodes or cached blocks.
+/// Deletes the Dataset, and checks that nothing is left: no objects, labels of nodes or cached
+/// blocks.
 async fn end(installed: Installed) {
     installed.delete_pods().await;
     installed.delete(API, "Dataset", NAME).await;
@@ -173,7 +176,8 @@ async fn a_users_manifest_is_served_follows_its_mounts_and_survives_its_master()
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn a_refused_mount_keeps_no_other_away_workers_are_scaled_and_a_dead_master_keeps_nothing() {
     let installed = started("alluxio-refused").await;
-    // There is one node: workers of an exclusive dataset keep off each other's, and ports and directories of a node are one worker's.
+    // There is one node: workers of an exclusive dataset keep off each other's, and ports and
+    // directories of a node are one worker's.
     let shared = |mounts: Value| with(dataset(mounts), "/spec/placement", json!("Shared"));
     let own = json!([{"mediumtype": "MEM", "path": "/dev/shm", "quota": "64Mi", "volumeType": "emptyDir"}]);
     let runtime = with(file("warehouse.yaml").swap_remove(1), "/spec/tieredstore/levels", own);

@@ -49,7 +49,8 @@ async fn a_bucket_is_read_while_its_keys_change() {
         "seen with the old keys"
     );
 
-    // The old keys end. What was never read can be read once the Secret has new ones, by the pod that runs.
+    // The old keys end. What was never read can be read once the Secret has new ones, by the pod
+    // that runs.
     let new = s3.make_user(&format!("{bucket}-new")).await;
     s3.remove_user(&old.0).await;
     s3.put(&format!("{bucket}/photos/second"), "seen with the new keys").await;

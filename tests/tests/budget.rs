@@ -13,14 +13,16 @@ use wasser_tests::metrics::Metrics;
 const BINDING: &[(&str, u64)] = &[
     // The Secret that the Dataset names. That there is no release yet is known from a watch.
     ("get secrets", 1),
-    // Before the first write, each name is looked at: what is there must not be somebody else's. The last ConfigMap is that of the values.
+    // Before the first write, each name is looked at: what is there must not be somebody else's.
+    // The last ConfigMap is that of the values.
     ("get configmaps", 3),
     ("get daemonsets", 1),
     ("get serviceaccounts", 1),
     ("get roles", 1),
     ("get rolebindings", 1),
     ("get statefulsets", 1),
-    // What the chart has: two scripts, workers, clients, and the account of the job that loads data.
+    // What the chart has: two scripts, workers, clients, and the account of the job that loads
+    // data.
     ("patch configmaps", 3),
     ("patch daemonsets", 1),
     ("patch serviceaccounts", 1),
@@ -62,7 +64,8 @@ const DELETING: &[(&str, u64)] = &[
     ("delete secrets", 1),
     ("delete persistentvolumes", 1),
     ("delete persistentvolumeclaims", 1),
-    // That something is gone is believed only after a look, once; a second one where the watch was late with the first.
+    // That something is gone is believed only after a look, once; a second one where the watch was
+    // late with the first.
     ("get persistentvolumes", 2),
     ("get persistentvolumeclaims", 2),
     // The release's records.
@@ -71,12 +74,13 @@ const DELETING: &[(&str, u64)] = &[
     // The finalizers.
     ("patch datasets", 1),
     ("patch juicefsruntimes", 1),
-    // Without containers there is no cache to clean, which is told once; and that the runtime is gone.
+    // Without containers there is no cache to clean, which is told once; and that the runtime is
+    // gone.
     ("create events", 2),
 ];
 
-/// Not what conversations with pods take: how many there are depends on what the pods answer, and cache states are read again and again.
-/// Watches count by the kind, not by the dataset.
+/// Not what conversations with pods take: how many there are depends on what the pods answer, and
+/// cache states are read again and again. Watches count by the kind, not by the dataset.
 fn counts(name: &str) -> bool {
     !name.ends_with(" pods/exec") && name != "list pods" && !name.starts_with("watch ")
 }
@@ -135,7 +139,8 @@ async fn a_bound_dataset_costs_nothing_while_nothing_happens() {
     operator.bound("demo").await;
     operator.at_rest("the number of requests", requests).await;
     let before = operator.metrics().await;
-    // Several periods of the sync pass: what it reads from pods does not count, but nothing else may be asked.
+    // Several periods of the sync pass: what it reads from pods does not count, but nothing else
+    // may be asked.
     let reconciles = before.reconciles("JuiceFSRuntime");
     operator
         .eventually("some syncs", || async {
@@ -149,7 +154,8 @@ async fn a_bound_dataset_costs_nothing_while_nothing_happens() {
         .into_iter()
         .filter(|(name, _)| counts(name))
         .collect();
-    // Where pods have no containers to ask, the sizes stay unknown: that is shown once, and nothing is calculated any more.
+    // Where pods have no containers to ask, the sizes stay unknown: that is shown once, and nothing
+    // is calculated any more.
     within(&asked, &[("create events", 1), ("patch datasets/status", 1)]);
     operator.delete_dataset("demo").await;
     operator.end().await;

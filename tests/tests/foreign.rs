@@ -1,5 +1,5 @@
-//! Objects of others that have the names of a runtime's: they are named and stay as they are, nothing of the release is written, and
-//! the runtime goes on by itself once they are gone.
+//! Objects of others that have the names of a runtime's: they are named and stay as they are,
+//! nothing of the release is written, and the runtime goes on by itself once they are gone.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
@@ -30,7 +30,8 @@ const KINDS: [(&str, &str); 10] = [
     ("rbac.authorization.k8s.io/v1", "Role"),
     ("rbac.authorization.k8s.io/v1", "RoleBinding"),
 ];
-/// A watch tells of what is gone; of kinds that the operator does not watch, a look every ten seconds.
+/// A watch tells of what is gone; of kinds that the operator does not watch, a look every ten
+/// seconds.
 const SOON: Duration = Duration::from_secs(20);
 
 /// Everything of [`KINDS`] in the namespace but the registrations of plugins, with UID and version.
@@ -56,8 +57,8 @@ async fn settle(operator: &Operator) {
     operator.object("v1", "ServiceAccount", "default", "is there", |_| Some(())).await;
 }
 
-/// Waits until a runtime is refused in event and condition with all of these words, and checks that this is not tried in circles and
-/// that nothing in the namespace is other than `before`.
+/// Waits until a runtime is refused in event and condition with all of these words, and checks that
+/// this is not tried in circles and that nothing in the namespace is other than `before`.
 async fn refused(operator: &Operator, kind: &str, name: &str, words: &[&str], before: &BTreeMap<String, String>) {
     let api = operator.api("data.fluid.io/v1alpha1", kind);
     let uid = api.get(name).await.unwrap().uid().unwrap();
@@ -154,7 +155,8 @@ async fn the_values_map_of_somebody_else_is_not_overwritten() {
     operator.end().await;
 }
 
-/// Registers the plugin once more, with another chart. The verdict stays what it was, so the log says when that serves.
+/// Registers the plugin once more, with another chart. The verdict stays what it was, so the log
+/// says when that serves.
 async fn serve(operator: &Operator, change: impl FnOnce(&mut ConfigMap)) {
     let before = operator.log_lines("serves JuiceFSRuntime");
     operator.register_map("juicefs", change).await;
@@ -192,7 +194,8 @@ async fn a_chart_takes_nothing_that_is_there_already() {
         (object("v1", "ServiceAccount", "default"), "ServiceAccount NS/default"),
         (object("v1", "ConfigMap", "settings"), "ConfigMap NS/settings"),
         (object("v1", "ConfigMap", "settings") + hook, "ConfigMap NS/settings"),
-        // An account that is not the chart's does not become so by being rendered: its pods would act in its name.
+        // An account that is not the chart's does not become so by being rendered: its pods would
+        // act in its name.
         (
             account + &object("apps/v1", "StatefulSet", "thief") + "spec:\n" + pods,
             "ServiceAccount NS/ci-deployer",
@@ -300,7 +303,8 @@ async fn a_users_helm_release_of_the_name_is_not_taken_for_the_runtimes() {
     operator.end().await;
 }
 
-/// The label by which the host watches is the host's to set: a chart that knows nothing of it is installed once, and seen.
+/// The label by which the host watches is the host's to set: a chart that knows nothing of it is
+/// installed once, and seen.
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn a_chart_without_the_label_is_bound_with_one_revision() {

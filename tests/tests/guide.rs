@@ -1,4 +1,5 @@
-//! What docs/writing-a-runtime.md says, done: the guide's runtime is built, registered and bound; and what an author sees of his mistakes.
+//! What docs/writing-a-runtime.md says, done: the guide's runtime is built, registered and bound;
+//! and what an author sees of his mistakes.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 

@@ -1,4 +1,5 @@
-//! JindoRuntimes on fake nodes, where a program of the tests' own answers for the masters: Jindo itself is closed source.
+//! JindoRuntimes on fake nodes, where a program of the tests' own answers for the masters: Jindo
+//! itself is closed source.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 

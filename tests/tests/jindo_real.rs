@@ -1,5 +1,6 @@
-//! A JindoRuntime on a real node, with programs of the tests in the images of JindoCache: masters that keep what they are told, workers that cache,
-//! clients that mount. JindoCache itself is closed source, and was never run.
+//! A JindoRuntime on a real node, with programs of the tests in the images of JindoCache: masters
+//! that keep what they are told, workers that cache, clients that mount. JindoCache itself is
+//! closed source, and was never run.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
@@ -104,7 +105,8 @@ async fn a_cache_is_mounted_changed_restarted_and_emptied() {
     mounted(&installed, &[local, entry]).await;
     installed.bound("images").await;
 
-    // Another bucket needs keys that only a new master has. Until then, the master says what it lacks.
+    // Another bucket needs keys that only a new master has. Until then, the master says what it
+    // lacks.
     let other = with(first.clone(), "/mountPoint", json!("oss://other/x"));
     mount(&installed, &[directory, &labels, &other]).await;
     let uid = installed

@@ -17,7 +17,8 @@ use wasser_tests::tools::kubectl;
 /// How soon after Bound the contents must be known.
 const CONTENTS: Duration = Duration::from_secs(5);
 
-/// Starts a Dataset on a file system of its own, in the database with this number, and waits until it is Bound.
+/// Starts a Dataset on a file system of its own, in the database with this number, and waits until
+/// it is Bound.
 async fn bound(name: &str, database: u8, spec: &[(&str, serde_json::Value)]) -> Operator {
     bound_to(name, database, dataset("demo"), spec).await
 }
@@ -157,7 +158,8 @@ async fn bound_follows_at_once_when_the_worker_is_ready() {
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn workers_come_and_go_with_the_replicas() {
-    // There is one node: workers of an exclusive dataset keep off each other's, and on the host's network two want the same port.
+    // There is one node: workers of an exclusive dataset keep off each other's, and on the host's
+    // network two want the same port.
     let shared = with(dataset("demo"), "/spec/placement", json!("Shared"));
     let own_network = json!("ContainerNetwork");
     let operator = bound_to("workers", 3, shared, &[("/spec/worker/networkMode", own_network)]).await;
@@ -322,7 +324,8 @@ async fn a_runtime_without_workers_is_bound_and_waits_for_clients() {
     end(operator).await;
 }
 
-/// A metadata engine without a file system is not given one that nobody asked for: its blocks would be in a container.
+/// A metadata engine without a file system is not given one that nobody asked for: its blocks would
+/// be in a container.
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn a_file_system_that_is_not_there_is_not_made_unless_that_is_said() {

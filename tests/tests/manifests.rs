@@ -1,5 +1,5 @@
-//! Manifests that cannot work: each is refused or held with words that name the field and the remedy, costs nothing while it waits, and
-//! proceeds by itself once it is corrected.
+//! Manifests that cannot work: each is refused or held with words that name the field and the
+//! remedy, costs nothing while it waits, and proceeds by itself once it is corrected.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
@@ -17,7 +17,8 @@ const API: &str = "data.fluid.io/v1alpha1";
 /// Reconciles of a pair that is held: a few for what the objects go through, and none afterwards.
 const FEW: u64 = 12;
 
-/// Applies a pair that cannot work, checks what the user is told, corrects it, and waits until it is Bound.
+/// Applies a pair that cannot work, checks what the user is told, corrects it, and waits until it
+/// is Bound.
 async fn held_until_corrected(name: &str, bad: (Value, Value), says: &[&str]) {
     let operator = Operator::start_serving(name).await;
     operator.apply(&secret(1)).await;
@@ -233,7 +234,8 @@ async fn of_two_kinds_of_runtime_a_dataset_takes_one() {
     operator.apply(&secret(1)).await;
     operator.apply(&dataset("demo")).await;
     operator.phase("demo", "NotBound").await;
-    // What a runtime of another kind, served by another operator, writes when it has got the Dataset.
+    // What a runtime of another kind, served by another operator, writes when it has got the
+    // Dataset.
     let other = json!([{"name": "demo", "namespace": operator.namespace, "category": "Accelerate", "type": "alluxio"}]);
     let taken = |runtimes: Value| json!({"status": {"runtimes": runtimes}});
     operator

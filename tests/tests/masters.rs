@@ -1,5 +1,6 @@
-//! Masters that do not answer: their runtimes are told, and nobody else waits for them. Fake nodes have no containers; in the namespaces
-//! `hung-masters` and `dead-masters`, the programs that answer for the masters hang, or fail.
+//! Masters that do not answer: their runtimes are told, and nobody else waits for them. Fake nodes
+//! have no containers; in the namespaces `hung-masters` and `dead-masters`, the programs that
+//! answer for the masters hang, or fail.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
@@ -89,7 +90,8 @@ async fn masters_that_never_answer_delay_nobody() {
         "the masters were given up before the others were served"
     );
 
-    // The operator ends without waiting for them, and a shorter patience holds from the next start on.
+    // The operator ends without waiting for them, and a shorter patience holds from the next start
+    // on.
     assert!(operator.terminate().await.success());
     register(&operator, "2s").await;
     operator.restart().await;

@@ -1,5 +1,6 @@
-//! Names that cannot work are refused when an object is created, by the API server itself, with what its kind allows. What has such a name already is
-//! changed and deleted as anything else: Fluid accepted them.
+//! Names that cannot work are refused when an object is created, by the API server itself, with
+//! what its kind allows. What has such a name already is changed and deleted as anything else:
+//! Fluid accepted them.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
@@ -63,7 +64,8 @@ async fn names_that_cannot_work_are_refused_with_what_would() {
     for (kind, spec, longest) in limits() {
         let fits = "a".repeat(longest);
         assert_eq!(tried(&operator, &object(kind, &fits, &spec)).await, Ok(()), "{kind} {longest}");
-        // Two more are refused as surely as one: whether a pod gets a label of 63 characters is a lottery.
+        // Two more are refused as surely as one: whether a pod gets a label of 63 characters is a
+        // lottery.
         for more in ["b", "bb"] {
             let refused = tried(&operator, &object(kind, &format!("{fits}{more}"), &spec)).await.unwrap_err();
             let limit = format!("{longest}");
@@ -104,7 +106,8 @@ async fn what_has_such_a_name_already_is_changed_and_deleted() {
             let api = api.clone();
             async move { api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap() }
         };
-        // As kubectl annotates and applies, as controllers write statuses, and as finalizers come and go.
+        // As kubectl annotates and applies, as controllers write statuses, and as finalizers come
+        // and go.
         merge(json!({"metadata": {"annotations": {"touched": "yes"}}})).await;
         operator.apply(object).await;
         let spec = if kind == "Dataset" {

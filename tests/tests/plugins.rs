@@ -1,6 +1,8 @@
-//! Plugins that are wrong in themselves: that plugin alone is marked, and what it serves already stays as it is.
+//! Plugins that are wrong in themselves: that plugin alone is marked, and what it serves already
+//! stays as it is.
 //!
-//! What a component can do wrong while it runs is tested where plugins are loaded, in `host/plugin/tests/hostile.rs`.
+//! What a component can do wrong while it runs is tested where plugins are loaded, in
+//! `host/plugin/tests/hostile.rs`.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
@@ -31,7 +33,8 @@ async fn refused(name: &str, spoil: impl FnOnce(&mut ConfigMap), says: &[&str]) 
     operator.end().await;
 }
 
-/// A plugin whose chart cannot be installed is loaded, but its runtimes are told, until it is corrected.
+/// A plugin whose chart cannot be installed is loaded, but its runtimes are told, until it is
+/// corrected.
 async fn held(name: &str, spoil: impl FnOnce(&mut ConfigMap), says: &[&str]) {
     let operator = Operator::start(name).await;
     operator.register_map("juicefs", spoil).await;

@@ -117,7 +117,8 @@ async fn a_reference_has_a_volume_of_its_own_that_allows_no_more_than_the_other(
         operator.bound(name).await;
     }
     let volumes = Api::<PersistentVolume>::all(operator.client.clone());
-    // (what it refers to, what it asks for, what it gets, whether the volume says by itself that it is read-only)
+    // (what it refers to, what it asks for, what it gets, whether the volume says by itself that it
+    // is read-only)
     for (number, (to, wanted, given, says)) in [
         ("writable", "ReadWriteMany", "ReadWriteMany", false),
         ("writable", "ReadOnlyMany", "ReadOnlyMany", false),

@@ -1,4 +1,5 @@
-//! Objects that cannot be served: refused by name before anything is touched, and deleted like any other.
+//! Objects that cannot be served: refused by name before anything is touched, and deleted like any
+//! other.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 

@@ -1,4 +1,5 @@
-//! Pods that mount a dataset by a fuse client of their own, with Wasser and its webhook installed by the chart on a real node.
+//! Pods that mount a dataset by a fuse client of their own, with Wasser and its webhook installed
+//! by the chart on a real node.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 

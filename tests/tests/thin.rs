@@ -1,4 +1,5 @@
-//! ThinRuntimes and their profiles on fake nodes: what Wasser makes of them. No client mounts anything there.
+//! ThinRuntimes and their profiles on fake nodes: what Wasser makes of them. No client mounts
+//! anything there.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
@@ -117,7 +118,8 @@ async fn a_runtime_follows_its_profile_and_outlives_it() {
         .object("apps/v1", "DaemonSet", "photos-fuse", "the profile's image", image)
         .await;
 
-    // Workers that the profile asks for come, as many as the runtime wants, are scaled, and go again.
+    // Workers that the profile asks for come, as many as the runtime wants, are scaled, and go
+    // again.
     operator.patch(KIND, "photos", &json!({"spec": {"replicas": 1}})).await;
     let workers = json!({"spec": {"worker": {"enabled": true, "image": "registry.example.com/cache", "imageTag": "v1"}}});
     patch_profile(&operator, &workers).await;

@@ -1,4 +1,5 @@
-//! ThinRuntimes on a real node: the profiles of `docs/profiles`, as users take them home, with pods that use what their clients mount.
+//! ThinRuntimes on a real node: the profiles of `docs/profiles`, as users take them home, with pods
+//! that use what their clients mount.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
@@ -66,7 +67,8 @@ async fn a_bucket_is_read_and_written_while_keys_and_clients_change() {
         .status("ThinRuntime", "photos", &json!({"mounts": mounts, "fusePhase": "Ready"}))
         .await;
 
-    // What one pod writes, the server has and another pod reads; and what somebody else puts there, too.
+    // What one pod writes, the server has and another pod reads; and what somebody else puts there,
+    // too.
     installed
         .run(&pod("writer", "photos", json!({"mountPropagation": "HostToContainer"})))
         .await;

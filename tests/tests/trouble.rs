@@ -1,4 +1,5 @@
-//! What users are shown of pods that do not run: on the Dataset and the runtime, by condition and event, for as long as it is so.
+//! What users are shown of pods that do not run: on the Dataset and the runtime, by condition and
+//! event, for as long as it is so.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
@@ -107,7 +108,8 @@ async fn set_worker(operator: &Operator, ready: bool, state: Value) {
         container.ready = ready;
         container.state = Some(serde_json::from_value(state.clone()).unwrap());
     }
-    // A pod of the network of a fake node has no address, and is made ready anew for as long as it has none.
+    // A pod of the network of a fake node has no address, and is made ready anew for as long as it
+    // has none.
     let address = "10.9.9.9";
     let patch = Patch::Merge(json!({"status": {
         "podIP": address,

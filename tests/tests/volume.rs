@@ -289,7 +289,8 @@ const RARELY_USED: &[&str] = &[
     "patch persistentvolumes",
     "patch persistentvolumeclaims",
 ];
-/// Kinds that only other plugins than that of these tests need: their runtimes, and what their charts install.
+/// Kinds that only other plugins than that of these tests need: their runtimes, and what their
+/// charts install.
 const OTHER_KINDS: &[&str] = &[
     "alluxioruntimes.",
     "alluxioruntimes/",
@@ -322,7 +323,8 @@ async fn the_rights_are_those_that_are_used() {
         };
         assert!(forbidden.is_empty(), "{account} was not allowed: {forbidden:#?}");
         let granted = rights::granted(&["clusterrole", account]).await;
-        // To apply an object that is not there yet is to patch it, for which the API server wants both rights.
+        // To apply an object that is not there yet is to patch it, for which the API server wants
+        // both rights.
         let applied = |right: &str| {
             right
                 .strip_prefix("create ")

@@ -264,7 +264,8 @@ async fn the_certificate_is_made_anew_and_pods_start_without_a_webhook() {
     let secrets = Api::<Secret>::namespaced(operator.client.clone(), &operator.namespace);
     let first = secrets.get(CERTIFICATES).await.unwrap().data.unwrap();
 
-    // Whoever comes next uses what is there, and trusts it again if an installation has taken the trust away.
+    // Whoever comes next uses what is there, and trusts it again if an installation has taken the
+    // trust away.
     configure(&operator, webhook.port).await;
     webhook.restart().await;
     webhook.works().await;

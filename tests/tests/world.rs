@@ -1,4 +1,5 @@
-//! What the world does to the operator: it is killed, the API server goes away, nodes vanish, others write at the same time.
+//! What the world does to the operator: it is killed, the API server goes away, nodes vanish,
+//! others write at the same time.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
@@ -39,12 +40,14 @@ async fn in_phase(operator: &Operator, phase: &str) -> usize {
     all.iter().filter(|dataset| dataset.data["status"]["phase"] == phase).count()
 }
 
-/// Kills the operator whenever it has sent some number of requests, and starts it again, until something has come about all the same.
+/// Kills the operator whenever it has sent some number of requests, and starts it again, until
+/// something has come about all the same.
 async fn kill_until(operator: &mut Operator, numbers: &mut Numbers, what: &str, done: impl AsyncFn(&Operator) -> bool) -> u32 {
     let mut kills = 0;
     let work = async {
         loop {
-            // Fewer than what it starts with at first; in the end enough to get something done even in one life.
+            // Fewer than what it starts with at first; in the end enough to get something done even
+            // in one life.
             let limit = 5 + numbers.below(40 * (u64::from(kills) + 1));
             let ended = operator
                 .eventually_within(LONG, what, || async {
@@ -123,7 +126,8 @@ async fn a_node_that_is_gone_is_forgotten() {
     operator.create("demo").await;
     operator.bound("demo").await;
     let nodes = Api::<Node>::all(operator.client.clone());
-    // With a real node, the one that goes is one that was never there: only its labels tell of the dataset.
+    // With a real node, the one that goes is one that was never there: only its labels tell of the
+    // dataset.
     let gone = if environment::has_real_node() {
         stand_in(&operator, &nodes).await
     } else {
@@ -137,7 +141,8 @@ async fn a_node_that_is_gone_is_forgotten() {
         .await;
     nodes.delete(&gone, &DeleteParams::default()).await.unwrap();
     if !environment::has_real_node() {
-        // The pod of a node that is gone is removed by Kubernetes in its own time; here, as by an administrator.
+        // The pod of a node that is gone is removed by Kubernetes in its own time; here, as by an
+        // administrator.
         let pods = Api::<Pod>::namespaced(operator.client.clone(), &operator.namespace);
         pods.delete("demo-worker-0", &DeleteParams::default().grace_period(0))
             .await
