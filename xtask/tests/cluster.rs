@@ -22,7 +22,10 @@ spec:
   containers:
     - name: main
       image: busybox:stable
-      command: [sh, -c, "mkdir -p /shared/inner && mount -t tmpfs shared /shared/inner && echo mounted && exec sleep 1000"]
+      command:
+        - sh
+        - -c
+        - mkdir -p /shared/inner && mount -t tmpfs shared /shared/inner && echo mounted && exec sleep 1000
       securityContext: {privileged: true}
       volumeMounts: [{name: shared, mountPath: /shared, mountPropagation: Bidirectional}]
   volumes: [{name: shared, hostPath: {path: /data/shared, type: DirectoryOrCreate}}]

@@ -188,7 +188,13 @@ pub fn requests(before: &BTreeMap<String, f64>, metrics: &Metrics, datasets: u32
     let total: f64 = all.values().sum();
     let each = |count: f64| (count / f64::from(datasets) * 1e3).round() / 1e3;
     let by_verb_each: BTreeMap<&str, f64> = by_verb.iter().map(|(verb, count)| (*verb, each(*count))).collect();
-    json!({"total": total, "perDataset": each(total), "byVerb": by_verb, "byVerbPerDataset": by_verb_each, "byVerbAndResource": all})
+    json!({
+        "total": total,
+        "perDataset": each(total),
+        "byVerb": by_verb,
+        "byVerbPerDataset": by_verb_each,
+        "byVerbAndResource": all,
+    })
 }
 
 /// Returns the counters of requests, by verb and resource.
@@ -250,7 +256,8 @@ mod tests {
 
     #[test]
     fn requests_are_told_by_verb_and_for_each_dataset() {
-        let text = "wasser_api_requests_total{verb=\"patch\",resource=\"pods\"} 30\nwasser_api_requests_total{verb=\"patch\",resource=\"nodes\"} 2\n\
+        let text = "wasser_api_requests_total{verb=\"patch\",resource=\"pods\"} 30\n\
+                    wasser_api_requests_total{verb=\"patch\",resource=\"nodes\"} 2\n\
                     wasser_api_requests_total{verb=\"list\",resource=\"pods\"} 1\n";
         let metrics = Metrics::parse(text).unwrap();
         let reported = requests(&BTreeMap::from([("patch pods".to_owned(), 10.0)]), &metrics, 10);

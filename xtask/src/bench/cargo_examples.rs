@@ -48,7 +48,8 @@ pub fn render(options: &Options) -> Result<Report> {
 
 /// Parses the output of an example, which is an object of figures.
 fn figures(output: &str) -> Result<Map<String, Value>> {
-    let figures: Map<String, Value> = serde_json::from_str(output).with_context(|| format!("not an object of figures: {output}"))?;
+    let figures = serde_json::from_str::<Map<String, Value>>(output);
+    let figures = figures.with_context(|| format!("not an object of figures: {output}"))?;
     ensure!(!figures.is_empty(), "the example has no figures");
     Ok(figures)
 }
@@ -95,7 +96,8 @@ mod tests {
 
     #[test]
     fn the_renderers_figures_get_their_names() {
-        let text = r#"{"chart": "juicefs", "objects": 7, "open_ms": 20.5, "first_render_ms": 9, "warm_render_ms": {"median": 5.0, "p95": 6.25},
+        let text = r#"{"chart": "juicefs", "objects": 7, "open_ms": 20.5, "first_render_ms": 9,
+                       "warm_render_ms": {"median": 5.0, "p95": 6.25},
                        "rss_kib": {"before": 1000, "opened": 2000, "after": 3000, "after_anonymous": 500}}"#;
         let named = rendering(&figures(text).unwrap()).unwrap();
         assert!(

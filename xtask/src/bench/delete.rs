@@ -131,7 +131,8 @@ fn gone(fake: &FakeCluster, operator: &OperatorProcess, scale: &Scale, report: &
 fn leftovers(fake: &FakeCluster) -> Result<BTreeMap<String, u32>> {
     let kinds = "pods,services,configmaps,secrets,serviceaccounts,roles,rolebindings,controllerrevisions,jobs";
     let kind = r#"jsonpath={range .items[*]}{.kind} {.metadata.name}{"\n"}{end}"#;
-    let labels = r#"go-template={{range .items}}{{range $key, $value := .metadata.labels}}{{$key}}{{"\n"}}{{end}}{{end}}"#;
+    let labels = "go-template={{range .items}}\
+                  {{range $key, $value := .metadata.labels}}{{$key}}{{\"\\n\"}}{{end}}{{end}}";
     let look = || -> Result<BTreeMap<String, u32>> {
         let mut left = BTreeMap::new();
         for (line, count) in count_lines(fake.cluster(), &["get", kinds, "-n", NAMESPACE, "-o", kind])? {

@@ -164,7 +164,8 @@ fn machine() -> Value {
         let line = text.lines().find_map(|line| line.strip_prefix(key)?.trim_start().strip_prefix(':'));
         line.map(|value| value.trim().to_owned())
     };
-    let memory = field(&read("/proc/meminfo"), "MemTotal").and_then(|text| text.strip_suffix(" kB")?.parse::<u64>().ok());
+    let memory = field(&read("/proc/meminfo"), "MemTotal");
+    let memory = memory.and_then(|text| text.strip_suffix(" kB")?.parse::<u64>().ok());
     let load = read("/proc/loadavg");
     json!({
         "cores": std::thread::available_parallelism().map_or(0, usize::from),

@@ -35,13 +35,17 @@ pub struct Usage {
 impl Usage {
     /// Reads the usage of a running process.
     pub fn of(pid: u32) -> Result<Self> {
-        let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).with_context(|| format!("process {pid} has ended"));
+        let read = |file: &str| {
+            let text = fs::read_to_string(format!("/proc/{pid}/{file}"));
+            text.with_context(|| format!("process {pid} has ended"))
+        };
         Self::parse(&read("stat")?, &read("status")?).with_context(|| format!("/proc/{pid} is not as expected"))
     }
 
     /// Reads the usage of a running operator.
     pub fn of_operator(operator: &OperatorProcess) -> Result<Self> {
-        Self::of(operator.id()).with_context(|| format!("asking for wasser's usage; its log is {}", operator.log().display()))
+        let usage = Self::of(operator.id());
+        usage.with_context(|| format!("asking for wasser's usage; its log is {}", operator.log().display()))
     }
 
     /// Parses the texts of `stat` and `status`. `None` if they are not as the kernel writes them.
@@ -100,7 +104,8 @@ mod tests {
         assert_eq!(busy("intr 1"), None);
     }
 
-    const STATUS: &str = "Name:\ta\nVmHWM:\t  100000 kB\nVmRSS:\t   50000 kB\nRssAnon:\t   30000 kB\nRssFile:\t   20000 kB\nThreads:\t4\n";
+    const STATUS: &str = "Name:\ta\nVmHWM:\t  100000 kB\nVmRSS:\t   50000 kB\n\
+                          RssAnon:\t   30000 kB\nRssFile:\t   20000 kB\nThreads:\t4\n";
 
     #[test]
     fn the_kernels_texts_are_understood() {

@@ -135,7 +135,10 @@ impl Event {
         }
         let Line { r#type, object } = serde_json::from_str(line).with_context(|| format!("not an event: {line}"))?;
         match r#type.as_str() {
-            "ADDED" | "MODIFIED" => Ok(Self::Seen(object.metadata.name, object.status["phase"].as_str().map(str::to_owned))),
+            "ADDED" | "MODIFIED" => {
+                let phase = object.status["phase"].as_str();
+                Ok(Self::Seen(object.metadata.name, phase.map(str::to_owned)))
+            }
             "DELETED" => Ok(Self::Gone(object.metadata.name)),
             "BOOKMARK" => Ok(Self::Other),
             other => bail!("{other}: {}", object.message.unwrap_or_default()),
@@ -220,7 +223,8 @@ mod tests {
     #[test]
     fn lines_of_a_watch_are_understood() {
         let parse = |line: &str| Event::parse(line).unwrap();
-        let line = r#"{"type":"MODIFIED","object":{"kind":"Dataset","metadata":{"name":"a","uid":"1"},"status":{"phase":"Bound"}}}"#;
+        let line = r#"{"type":"MODIFIED","object":{"kind":"Dataset",
+            "metadata":{"name":"a","uid":"1"},"status":{"phase":"Bound"}}}"#;
         assert_eq!(parse(line), Event::Seen("a".to_owned(), Some("Bound".to_owned())));
         assert_eq!(
             parse(r#"{"type":"ADDED","object":{"metadata":{"name":"a"}}}"#),
@@ -235,8 +239,10 @@ mod tests {
 
     #[test]
     fn errors_of_a_watch_say_what_the_server_said() {
-        let error =
-            Event::parse(r#"{"type":"ERROR","object":{"kind":"Status","metadata":{},"status":"Failure","message":"too old","code":410}}"#);
+        let error = Event::parse(
+            r#"{"type":"ERROR","object":{"kind":"Status","metadata":{},"status":"Failure",
+                "message":"too old","code":410}}"#,
+        );
         assert!(error.unwrap_err().to_string().contains("too old"));
         assert!(Event::parse("nonsense").is_err());
     }

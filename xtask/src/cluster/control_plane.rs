@@ -205,8 +205,10 @@ fn spawn(state: &mut State, kubernetes: &str, part: &str, flags: &[String]) -> R
 fn command_line(state: &State, kubernetes: &str) -> Result<()> {
     let path = state.programs().join("kubectl");
     fs::create_dir_all(state.programs()).with_context(|| format!("creating {}", state.programs().display()))?;
-    fs::write(&path, format!("#!/bin/sh\nexec '{kubernetes}' kubectl \"$@\"\n")).with_context(|| format!("writing {}", path.display()))?;
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).with_context(|| format!("making {} executable", path.display()))
+    let script = format!("#!/bin/sh\nexec '{kubernetes}' kubectl \"$@\"\n");
+    fs::write(&path, script).with_context(|| format!("writing {}", path.display()))?;
+    let executable = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(&path, executable).with_context(|| format!("making {} executable", path.display()))
 }
 
 fn ready(cluster: &Cluster, state: &State) -> Result<()> {

@@ -102,7 +102,8 @@ mod tests {
         let out = tempfile::tempdir().unwrap();
         let chart = out.path().join("wasser");
         copy(&paths::root().join("charts/wasser"), &chart).unwrap();
-        let yaml: serde_json::Value = yaml_serde::from_str(&fs::read_to_string(chart.join("Chart.yaml")).unwrap()).unwrap();
+        let text = fs::read_to_string(chart.join("Chart.yaml")).unwrap();
+        let yaml: serde_json::Value = yaml_serde::from_str(&text).unwrap();
         assert_eq!(
             (yaml["version"].as_str(), yaml["appVersion"].as_str()),
             (Some(VERSION), Some(VERSION))

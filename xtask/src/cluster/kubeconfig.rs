@@ -17,8 +17,14 @@ pub fn write(path: &Path, server: &str, authority: &str, user: &Pair) -> Result<
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": "wasser",
-        "clusters": [{"name": "wasser", "cluster": {"server": server, "certificate-authority-data": encode(authority)}}],
-        "users": [{"name": "wasser", "user": {"client-certificate-data": encode(&user.certificate), "client-key-data": encode(&user.key)}}],
+        "clusters": [{
+            "name": "wasser",
+            "cluster": {"server": server, "certificate-authority-data": encode(authority)},
+        }],
+        "users": [{
+            "name": "wasser",
+            "user": {"client-certificate-data": encode(&user.certificate), "client-key-data": encode(&user.key)},
+        }],
         "contexts": [{"name": "wasser", "context": {"cluster": "wasser", "user": "wasser"}}],
     });
     fs::write(path, yaml_serde::to_string(&config)?).with_context(|| format!("writing {}", path.display()))?;

@@ -88,7 +88,8 @@ impl Cluster {
     pub fn load_image(&self, image: &Image) -> Result<bool> {
         let Some(state) = &self.state else {
             bail!(
-                "the image {} cannot be put on the nodes of the cluster of KUBECONFIG: push it to a registry that they use, or unset KUBECONFIG",
+                "the image {} cannot be put on the nodes of the cluster of KUBECONFIG: \
+                 push it to a registry that they use, or unset KUBECONFIG",
                 image.name
             );
         };

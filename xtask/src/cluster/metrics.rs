@@ -68,7 +68,10 @@ impl Metrics {
 /// Returns what has been added between two scrapes, without what has not changed.
 pub fn added(before: &BTreeMap<String, f64>, after: &BTreeMap<String, f64>) -> BTreeMap<String, f64> {
     // Seconds come in hundredths; further digits of the difference are noise.
-    let difference = |(key, value): (&String, &f64)| (key.clone(), ((value - before.get(key).unwrap_or(&0.0)) * 1e6).round() / 1e6);
+    let difference = |(key, value): (&String, &f64)| {
+        let difference = value - before.get(key).unwrap_or(&0.0);
+        (key.clone(), (difference * 1e6).round() / 1e6)
+    };
     after.iter().map(difference).filter(|(_, value)| *value != 0.0).collect()
 }
 
@@ -119,8 +122,10 @@ fn quoted(text: &str) -> Option<(String, &str)> {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "# HELP r Requests.\n# TYPE r counter\nr_total{verb=\"patch\",resource=\"pods\"} 2\nr_total{verb=\"patch\",resource=\"nodes\"} 3 1700000000\n\
-                        r_total{verb=\"get\",resource=\"a\\\"}, b\"} 1 # {trace=\"x\"} 1\nready_seconds 0.25\ninfinite +Inf\n# EOF\n";
+    const TEXT: &str = "# HELP r Requests.\n# TYPE r counter\nr_total{verb=\"patch\",resource=\"pods\"} 2\n\
+                        r_total{verb=\"patch\",resource=\"nodes\"} 3 1700000000\n\
+                        r_total{verb=\"get\",resource=\"a\\\"}, b\"} 1 # {trace=\"x\"} 1\n\
+                        ready_seconds 0.25\ninfinite +Inf\n# EOF\n";
 
     #[test]
     fn samples_are_summed_by_label() {

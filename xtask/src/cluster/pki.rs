@@ -6,9 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-};
+use rcgen::ExtendedKeyUsagePurpose as Usage;
+use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 
 /// A certificate and its key, as PEM.
 pub struct Pair {
@@ -43,7 +42,7 @@ impl Authority {
 
     /// Issues the certificate of a client: `name` is the user, `group` its group.
     pub fn client(&self, name: &str, group: Option<&str>) -> Result<Pair> {
-        self.issue(CertificateParams::default(), name, group, &[ExtendedKeyUsagePurpose::ClientAuth])
+        self.issue(CertificateParams::default(), name, group, &[Usage::ClientAuth])
     }
 
     /// Issues the certificate of a server that is reached under these names and addresses.
@@ -54,10 +53,10 @@ impl Authority {
             .chain(addresses.iter().map(IpAddr::to_string))
             .collect();
         let params = CertificateParams::new(all).context("a name of a server")?;
-        self.issue(params, name, None, &[ExtendedKeyUsagePurpose::ServerAuth])
+        self.issue(params, name, None, &[Usage::ServerAuth])
     }
 
-    fn issue(&self, mut params: CertificateParams, name: &str, group: Option<&str>, usages: &[ExtendedKeyUsagePurpose]) -> Result<Pair> {
+    fn issue(&self, mut params: CertificateParams, name: &str, group: Option<&str>, usages: &[Usage]) -> Result<Pair> {
         params.distinguished_name = subject(name, group);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = usages.to_vec();
@@ -93,7 +92,8 @@ pub fn write_file(path: &Path, text: &str) -> Result<()> {
 
 /// Keeps other users from reading a file.
 pub fn only_for_owner(path: &Path) -> Result<()> {
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).with_context(|| format!("protecting {}", path.display()))
+    let private = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(path, private).with_context(|| format!("protecting {}", path.display()))
 }
 
 fn subject(name: &str, group: Option<&str>) -> DistinguishedName {

@@ -42,8 +42,12 @@ impl Cluster {
 
     fn service(&self, what: &str, start: fn(&str) -> Result<String>) -> Result<String> {
         let state = self.state.as_ref();
-        let state =
-            state.with_context(|| format!("for the cluster of KUBECONFIG no {what} is started: bring your own, or unset KUBECONFIG"))?;
+        let state = state.with_context(|| {
+            format!(
+                "for the cluster of KUBECONFIG no {what} is started: \
+                     bring your own, or unset KUBECONFIG"
+            )
+        })?;
         let _lock = lock()?;
         start(&state.name)
     }
@@ -112,7 +116,10 @@ fn s3(name: &str) -> Result<String> {
 
 /// Returns the URL of the server that runs, or starts a new one. `command` returns the command line
 /// for an address and a directory, and the URL.
-fn server(name: &str, kind: &str, command: impl FnOnce(SocketAddr, &Path) -> Result<(Vec<String>, String)>) -> Result<String> {
+fn server<F>(name: &str, kind: &str, command: F) -> Result<String>
+where
+    F: FnOnce(SocketAddr, &Path) -> Result<(Vec<String>, String)>,
+{
     let mut state = State::load(name)?.with_context(|| format!("there is no cluster {name}"))?;
     if let Some(service) = state
         .services

@@ -18,7 +18,8 @@ pub enum Args {
         count: u32,
         /// Add this many Datasets whose masters never answer, and report how much they slow down
         /// the others
-        #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1000), conflicts_with = "mix")]
+        #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1000))]
+        #[arg(conflicts_with = "mix")]
         hung: u32,
         #[command(flatten)]
         place: Place,

@@ -166,7 +166,8 @@ fn together(lists: impl Iterator<Item = Vec<&'static str>>) -> Vec<&'static str>
 }
 
 fn install(packages: &[&str]) -> Result<()> {
-    let install = || apt_get(&[["install", "--yes", "--no-install-recommends", "--no-remove"].as_slice(), packages].concat());
+    let arguments = ["install", "--yes", "--no-install-recommends", "--no-remove"];
+    let install = || apt_get(&[arguments.as_slice(), packages].concat());
     // The lists are fetched only if the packages cannot be installed without them.
     if install().is_err() {
         apt_get(&["update"])?;

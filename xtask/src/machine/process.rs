@@ -197,7 +197,8 @@ mod tests {
     fn a_process_that_is_not_released_does_nothing() {
         let directory = tempfile::tempdir().unwrap();
         let made = directory.path().join("made");
-        let held = Process::spawn("touch", &["touch", &made.display().to_string()], &directory.path().join("log")).unwrap();
+        let (command, log) = (["touch", &made.display().to_string()], directory.path().join("log"));
+        let held = Process::spawn("touch", &command, &log).unwrap();
         let process = held.process().clone();
         drop(held);
         assert!(wait(GRACE, || !process.runs()));

@@ -11,7 +11,9 @@ pub fn objects(name: &str) -> Objects {
         mount: json!({"mountPoint": format!("https://mirror.example.com/{name}/"), "name": name}),
         runtime: json!({
             "replicas": 1,
-            "tieredstore": {"levels": [{"mediumtype": "MEM", "path": "/dev/shm", "quota": "1Gi", "high": "0.95", "low": "0.7"}]},
+            "tieredstore": {"levels": [
+                {"mediumtype": "MEM", "path": "/dev/shm", "quota": "1Gi", "high": "0.95", "low": "0.7"},
+            ]},
         }),
     }
 }
@@ -36,7 +38,8 @@ mod tests {
     #[test]
     fn a_setting_is_added_where_the_settings_are() {
         let text = "data:\n  plugin.yaml: |\n    settings:\n      port-range: 1-2\n";
-        let wanted = "data:\n  plugin.yaml: |\n    settings:\n      mount-config-storage: secret\n      port-range: 1-2";
+        let wanted = "data:\n  plugin.yaml: |\n    settings:\n\
+                      \x20     mount-config-storage: secret\n      port-range: 1-2";
         assert_eq!(by_commands(text), wanted);
     }
 }

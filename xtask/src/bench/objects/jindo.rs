@@ -16,7 +16,9 @@ pub fn objects(name: &str) -> Objects {
         }),
         runtime: json!({
             "replicas": 1,
-            "tieredstore": {"levels": [{"mediumtype": "MEM", "path": "/dev/shm", "quota": "1Gi", "high": "0.99", "low": "0.99"}]},
+            "tieredstore": {"levels": [
+                {"mediumtype": "MEM", "path": "/dev/shm", "quota": "1Gi", "high": "0.99", "low": "0.99"},
+            ]},
         }),
     }
 }

@@ -9,12 +9,16 @@ pub fn objects(name: &str, number: u32) -> Objects {
     Objects {
         secret: secret(name, &json!({"metaurl": url})),
         mount: json!({
-            "mountPoint": "juicefs:///", "name": name, "options": {"storage": "minio", "bucket": "http://minio:9000/bench"},
+            "mountPoint": "juicefs:///",
+            "name": name,
+            "options": {"storage": "minio", "bucket": "http://minio:9000/bench"},
             "encryptOptions": [encrypted(name, "metaurl", "metaurl")],
         }),
         runtime: json!({
             "replicas": 1,
-            "tieredstore": {"levels": [{"mediumtype": "SSD", "path": format!("/var/cache/{name}"), "quota": "1Gi", "low": "0.1"}]},
+            "tieredstore": {"levels": [
+                {"mediumtype": "SSD", "path": format!("/var/cache/{name}"), "quota": "1Gi", "low": "0.1"},
+            ]},
         }),
     }
 }

@@ -113,7 +113,10 @@ pub fn manifest(namespace: &str, systems: &[System], count: u32, shared: bool) -
             "spec": {"accessModes": ["ReadWriteMany"], "placement": placement, "mounts": [objects.mount]},
         }));
         runtimes.push(json!({
-            "apiVersion": "data.fluid.io/v1alpha1", "kind": system.kind(), "metadata": metadata, "spec": objects.runtime,
+            "apiVersion": "data.fluid.io/v1alpha1",
+            "kind": system.kind(),
+            "metadata": metadata,
+            "spec": objects.runtime,
         }));
     }
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
@@ -157,7 +160,10 @@ mod tests {
 
     #[test]
     fn datasets_share_nodes_only_where_they_must() {
-        let placement = |shared| manifest(NAMESPACE, &[System::Juicefs], 1, shared)["items"][2]["spec"]["placement"].clone();
+        let placement = |shared| {
+            let list = manifest(NAMESPACE, &[System::Juicefs], 1, shared);
+            list["items"][2]["spec"]["placement"].clone()
+        };
         assert_eq!((placement(true), placement(false)), (json!("Shared"), json!("Exclusive")));
     }
 

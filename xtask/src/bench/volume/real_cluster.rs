@@ -80,16 +80,21 @@ impl RealCluster {
         let mount = json!([{"name": "store", "mountPath": "/data/store"}]);
         let metadata = json!({"name": "demo"});
         self.apply(json!({"apiVersion": "v1", "kind": "List", "items": [
-            {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "jfs-secret"}, "stringData": {"metaurl": self.redis}},
+            {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "jfs-secret"},
+                "stringData": {"metaurl": self.redis}},
             {"apiVersion": "data.fluid.io/v1alpha1", "kind": "Dataset", "metadata": metadata, "spec": {
                 "accessModes": ["ReadWriteMany"],
-                "mounts": [{"name": "bench", "mountPoint": "juicefs:///", "options": {"storage": "file", "bucket": "/data/store"},
-                    "encryptOptions": [{"name": "metaurl", "valueFrom": {"secretKeyRef": {"name": "jfs-secret", "key": "metaurl"}}}]}]}},
+                "mounts": [{"name": "bench", "mountPoint": "juicefs:///",
+                    "options": {"storage": "file", "bucket": "/data/store"},
+                    "encryptOptions": [{"name": "metaurl",
+                        "valueFrom": {"secretKeyRef": {"name": "jfs-secret", "key": "metaurl"}}}]}]}},
             {"apiVersion": "data.fluid.io/v1alpha1", "kind": "JuiceFSRuntime", "metadata": metadata, "spec": {
                 "replicas": 1,
-                "tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/var/cache/bench", "quota": "2Gi", "low": "0.1"}]},
+                "tieredstore": {"levels": [
+                    {"mediumtype": "SSD", "path": "/var/cache/bench", "quota": "2Gi", "low": "0.1"}]},
                 "worker": {"volumeMounts": mount}, "fuse": {"volumeMounts": mount},
-                "volumes": [{"name": "store", "hostPath": {"path": "/var/lib/juicefs-bench", "type": "DirectoryOrCreate"}}]}},
+                "volumes": [{"name": "store",
+                    "hostPath": {"path": "/var/lib/juicefs-bench", "type": "DirectoryOrCreate"}}]}},
         ]}))?;
         self.kubectl(&["wait", "--for=jsonpath={.status.phase}=Bound", "dataset/demo", "--timeout=120s"])
             .map(drop)

@@ -142,8 +142,10 @@ mod tests {
 
     #[test]
     fn a_mount_by_hand_has_the_clients_options_and_a_cache_of_its_own() {
-        let script = "set -e\nexec /bin/mount.juicefs \"${METAURL}\" /runtime-mnt/juicefs/a/demo/juicefs-fuse -o cache-size=1,cache-dir=/x,metrics=0.0.0.0:1\n";
-        let expected = "exec /bin/mount.juicefs \"${METAURL}\" /mnt/by-hand -o cache-size=1,cache-dir=/var/cache/bench/by-hand";
+        let script = "set -e\nexec /bin/mount.juicefs \"${METAURL}\" /runtime-mnt/juicefs/a/demo/juicefs-fuse \
+                      -o cache-size=1,cache-dir=/x,metrics=0.0.0.0:1\n";
+        let expected = "exec /bin/mount.juicefs \"${METAURL}\" /mnt/by-hand \
+                        -o cache-size=1,cache-dir=/var/cache/bench/by-hand";
         assert_eq!(by_hand(script).as_deref(), Some(expected));
         assert_eq!(by_hand("sleep 1"), None);
     }

@@ -88,7 +88,8 @@ pub fn start(name: &str) -> Result<()> {
 }
 
 fn wait(cluster: &Cluster, state: &State) -> Result<()> {
-    let jsonpath = r#"jsonpath={.status.conditions[?(@.type=="Ready")].status} {.status.conditions[?(@.type=="Ready")].message}"#;
+    let condition = r#".status.conditions[?(@.type=="Ready")]"#;
+    let jsonpath = &format!("jsonpath={{{condition}.status}} {{{condition}.message}}");
     let ready = cluster.wait("a ready node", &["get", "node", NODE, "-o", jsonpath], |text| {
         text.starts_with("True")
     });

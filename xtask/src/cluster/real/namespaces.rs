@@ -29,7 +29,8 @@ impl NodeNamespaces {
         let root = files::root(state);
         files::write(&root, "node.sh", SCRIPT)?;
         let script = root.join("wasser/node.sh");
-        let [script, directory, kubernetes] = [script.as_path(), &root, kubernetes].map(|path| path.display().to_string());
+        let paths = [script.as_path(), &root, kubernetes];
+        let [script, directory, kubernetes] = paths.map(|path| path.display().to_string());
         let pki = state.directory.join("pki").display().to_string();
         let namespaces = [
             "unshare",

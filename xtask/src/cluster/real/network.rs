@@ -43,7 +43,9 @@ pub fn services(number: u8) -> (String, Ipv4Addr) {
 
 /// Returns a number N whose network no address, no route and no other cluster of this machine uses.
 pub fn free_number(name: &str) -> Result<u8> {
-    let mut used = run(Command::new("ip").args(["-4", "route", "show", "table", "all"])).context("looking for free addresses")?;
+    let mut routes = Command::new("ip");
+    routes.args(["-4", "route", "show", "table", "all"]);
+    let mut used = run(&mut routes).context("looking for free addresses")?;
     for other in State::others(name)? {
         if let Some(number) = other.network {
             used.push_str(&format!(" {}", address(number, 0, 0)));
@@ -125,7 +127,8 @@ mod tests {
     #[test]
     fn a_network_is_taken_that_nobody_uses() {
         assert_eq!(first_free(""), Some(201));
-        let used = "default via 10.0.0.1 dev eth0\n10.201.0.0/17 via 10.201.255.2 dev x\nlocal 10.202.3.4 dev y\n10.20.0.0/16 dev z";
+        let used = "default via 10.0.0.1 dev eth0\n10.201.0.0/17 via 10.201.255.2 dev x\n\
+                    local 10.202.3.4 dev y\n10.20.0.0/16 dev z";
         assert_eq!(first_free(used), Some(203));
     }
 

@@ -21,7 +21,9 @@ pub fn unmet_requirement() -> Option<String> {
         return Some("it needs Linux".to_owned());
     }
     if !machine::is_root() {
-        return Some("it needs root, to make namespaces and mounts (try: sudo -E env PATH=\"$PATH\" cargo xtask …)".to_owned());
+        let why = "it needs root, to make namespaces and mounts \
+                   (try: sudo -E env PATH=\"$PATH\" cargo xtask …)";
+        return Some(why.to_owned());
     }
     for (device, consequence) in DEVICES {
         if !Path::new(device).exists() {

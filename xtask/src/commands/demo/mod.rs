@@ -69,10 +69,16 @@ pub fn run(args: &Args) -> Result<()> {
     let environment = Environment::of(&cluster)?;
     interrupt::check()?;
     if !environment.real {
-        println!("    its nodes are fake: pods become ready without containers, so that nothing is really mounted, and sizes stay unknown");
+        println!(
+            "    its nodes are fake: pods become ready without containers, so that nothing is really mounted, \
+             and sizes stay unknown"
+        );
     }
     let Some(redis) = &environment.redis else {
-        bail!("JuiceFS needs a metadata engine: set {REDIS} to the URL of a Redis that pods of this cluster reach, redis://HOST:6379/1");
+        bail!(
+            "JuiceFS needs a metadata engine: set {REDIS} to the URL of a Redis that pods of this cluster reach, \
+             redis://HOST:6379/1"
+        );
     };
 
     let mut serving = Serving::start(&cluster, &environment, args.release)?;
@@ -163,7 +169,7 @@ fn show(cluster: &Cluster, environment: &Environment, serving: &Serving) {
 fn outlook(args: &Args, cluster: &Cluster, environment: &Environment, stays: bool) {
     println!("\n==> what to try next");
     if !stays {
-        println!("    cargo xtask demo                             # in a terminal: wasser then runs on, and does what follows");
+        println!("    cargo xtask demo                             # in a terminal: wasser runs on, for what follows");
     }
     println!("    export PATH={}:$PATH", environment.programs.display());
     if environment.real {
@@ -176,7 +182,7 @@ fn outlook(args: &Args, cluster: &Cluster, environment: &Environment, stays: boo
     }
     println!("    kubectl delete statefulset {NAME}-worker     # it is put back");
     println!("    helm get values {NAME}");
-    println!("    kubectl delete dataset {NAME}                # when no pod uses it any more, everything goes, the node's labels too");
+    println!("    kubectl delete dataset {NAME}                # once no pod uses it, everything goes, labels of nodes too");
     if cluster.state().is_some() {
         println!(
             "    cargo xtask cluster down{}           # the end of the cluster",

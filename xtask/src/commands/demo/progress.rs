@@ -35,7 +35,10 @@ impl<'a> Progress<'a> {
 
     /// Prints changes until the Dataset and its claim are Bound and, with real nodes, its size is
     /// known. `check` fails if there is no use in waiting any longer.
-    pub fn wait_until_bound(&mut self, name: &str, real: bool, patience: Duration, mut check: impl FnMut() -> Result<()>) -> Result<()> {
+    pub fn wait_until_bound<F>(&mut self, name: &str, real: bool, patience: Duration, mut check: F) -> Result<()>
+    where
+        F: FnMut() -> Result<()>,
+    {
         while self.began.elapsed() < patience {
             interrupt::check()?;
             check()?;
@@ -182,12 +185,14 @@ mod tests {
     fn states_are_described_in_a_few_words() {
         let dataset = json!({"kind": "Dataset", "status": {"phase": "Bound", "ufsTotal": "1.00MiB", "fileNum": "3"}});
         assert_eq!(state(&dataset), "Bound, 1.00MiB in 3 files");
-        let dataset = json!({"kind": "Dataset", "status": {"phase": "NotBound", "ufsTotal": "[Calculating]", "fileNum": "[Calculating]",
+        let dataset = json!({"kind": "Dataset", "status": {
+            "phase": "NotBound", "ufsTotal": "[Calculating]", "fileNum": "[Calculating]",
             "conditions": [{"type": "NotReady", "status": "True", "message": "no"}]}});
         assert_eq!(state(&dataset), "NotBound: no");
         let pod = json!({"kind": "Pod", "metadata": {"deletionTimestamp": "now"}, "status": {"phase": "Running"}});
         assert_eq!(state(&pod), "Running (being deleted)");
-        let waiting = json!({"kind": "Pod", "status": {"phase": "Pending", "containerStatuses": [{"state": {"waiting": {"reason": "ContainerCreating"}}}]}});
+        let creating = json!({"state": {"waiting": {"reason": "ContainerCreating"}}});
+        let waiting = json!({"kind": "Pod", "status": {"phase": "Pending", "containerStatuses": [creating]}});
         assert_eq!(state(&waiting), "ContainerCreating");
         let set = json!({"kind": "StatefulSet", "spec": {"replicas": 2}, "status": {"readyReplicas": 1}});
         assert_eq!(state(&set), "1 of 2 pods ready");

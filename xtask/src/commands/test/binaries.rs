@@ -129,7 +129,8 @@ impl Built {
         let status = cargo.wait()?;
         interrupt::check()?;
         ensure!(status.success(), "cargo could not build everything ({status})");
-        tests.sort_by(|one, other| (&one.package, one.is_integration, &one.name).cmp(&(&other.package, other.is_integration, &other.name)));
+        let key = |test: &TestProgram| (test.package.clone(), test.is_integration, test.name.clone());
+        tests.sort_by_key(key);
         Ok(Self {
             tests,
             wasser: wasser.context("cargo has not built the program wasser")?,

@@ -120,15 +120,17 @@ pub fn run(report: &Report, built: &Built, packages: &[Package], filter: Option<
     Ok(())
 }
 
-/// Returns the tests for fake nodes, those for another cluster, and whether that one exists
-/// already.
-fn queues<'a>(report: &Report, built: &'a Built, filter: Option<&'a str>, on: &ClusterOptions) -> (Queue<'a>, Queue<'a>, bool) {
+/// The tests for fake nodes, those for another cluster, and whether that one exists already.
+type Queues<'a> = (Queue<'a>, Queue<'a>, bool);
+
+/// Sorts the tests by the cluster that they run on.
+fn queues<'a>(report: &Report, built: &'a Built, filter: Option<&'a str>, on: &ClusterOptions) -> Queues<'a> {
     let of_file = built.end_to_end().any(|test| Some(test.name.as_str()) == filter);
     let chosen = built.end_to_end().filter(|test| !of_file || Some(test.name.as_str()) == filter);
     let (containers, others): (Vec<_>, Vec<_>) = chosen.partition(|test| NEED_CONTAINERS.contains(&test.name.as_str()));
     let filter = filter.filter(|_| !of_file);
     let queue = |tests| Queue::new(tests, filter);
-    let all = |containers: Vec<&'a TestProgram>, others: Vec<&'a TestProgram>| containers.into_iter().chain(others).collect();
+    let all = |containers: Vec<&'a TestProgram>, others| containers.into_iter().chain::<Vec<_>>(others).collect();
     let is_there = std::env::var_os("KUBECONFIG").is_some_and(|path| !path.is_empty());
     match (on.node, cluster::real::unmet_requirement()) {
         _ if is_there => (queue(Vec::new()), queue(all(containers, others)), true),

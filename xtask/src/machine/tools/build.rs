@@ -52,14 +52,16 @@ pub fn ensure(recipe: &Recipe) -> Result<PathBuf> {
     }
     ensure!(
         machine::has_program("go"),
-        "building {} needs Go 1.25 or newer, and there is no `go` in PATH: install it (https://go.dev/dl), or set KUBECONFIG to a cluster of your own",
+        "building {} needs Go 1.25 or newer, and there is no `go` in PATH: \
+         install it (https://go.dev/dl), or set KUBECONFIG to a cluster of your own",
         recipe.name
     );
     if recipe.cgo {
         debian::require(Need::CompilerForC)?;
     }
     let unfinished = directory.join("unfinished");
-    go_build(recipe, &module, &unfinished).with_context(|| format!("building {} from {}", recipe.name, module.display()))?;
+    let built = go_build(recipe, &module, &unfinished);
+    built.with_context(|| format!("building {} from {}", recipe.name, module.display()))?;
     fs::rename(&unfinished, &program).with_context(|| format!("moving {} into place", program.display()))?;
     Ok(program)
 }

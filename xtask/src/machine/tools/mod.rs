@@ -31,13 +31,16 @@ pub enum Tool {
 
 /// The metadata engines, object stores and services that are left out of JuiceFS. `netgo` and
 /// `osusergo` because static glibc cannot look up names in an image without its configuration.
-const JUICEFS_TAGS: &str = "nogateway,nowebdav,nocos,nobos,nohdfs,noibmcos,noobs,nooss,noqingstor,nosftp,noswift,noazure,nogs,noufile,nob2,nonfs,\
+const JUICEFS_TAGS: &str = "nogateway,nowebdav,nocos,nobos,nohdfs,noibmcos,noobs,nooss,noqingstor,nosftp,\
+                            noswift,noazure,nogs,noufile,nob2,nonfs,\
                             nodragonfly,nofdb,notikv,noetcd,nobadger,nomysql,nopg,netgo,osusergo";
 /// As its releases are linked: templates see these versions.
-const HELM_LDFLAGS: &str = "-X helm.sh/helm/v3/internal/version.version=v3.18.6 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 \
+const HELM_LDFLAGS: &str = "-X helm.sh/helm/v3/internal/version.version=v3.18.6 \
+    -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 \
     -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=33";
 /// Without these, the API server calls itself v0.0.0. The same version as in go.mod.
-const KUBERNETES_LDFLAGS: &str = "-X k8s.io/component-base/version.gitVersion=v1.35.4 -X k8s.io/component-base/version.gitMajor=1 \
+const KUBERNETES_LDFLAGS: &str = "-X k8s.io/component-base/version.gitVersion=v1.35.4 \
+                                  -X k8s.io/component-base/version.gitMajor=1 \
                                   -X k8s.io/component-base/version.gitMinor=35";
 
 impl Tool {

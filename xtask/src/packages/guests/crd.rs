@@ -79,7 +79,8 @@ fn printed(root: &Path, name: &str) -> Result<Vec<Value>> {
         .context("starting cargo")?;
     ensure!(
         output.status.success(),
-        "the example `crd` of {package} failed ({}); a CRD that is written by hand belongs into plugins/{name}/crd.yaml instead",
+        "the example `crd` of {package} failed ({}); \
+         a CRD that is written by hand belongs into plugins/{name}/crd.yaml instead",
         output.status
     );
     let printed = serde_json::Deserializer::from_slice(&output.stdout).into_iter::<Value>();
@@ -112,11 +113,13 @@ mod tests {
 
     #[test]
     fn a_file_is_taken_with_all_its_documents() {
-        let text = "# A demo.\n---\nkind: CustomResourceDefinition\nspec: {group: a}\n---\nkind: CustomResourceDefinition\n";
+        let text = "# A demo.\n---\nkind: CustomResourceDefinition\nspec: {group: a}\n\
+                    ---\nkind: CustomResourceDefinition\n";
         let lines = packed(Some(text)).unwrap();
         assert_eq!(
             lines,
-            "{\"kind\":\"CustomResourceDefinition\",\"spec\":{\"group\":\"a\"}}\n{\"kind\":\"CustomResourceDefinition\"}\n"
+            "{\"kind\":\"CustomResourceDefinition\",\"spec\":{\"group\":\"a\"}}\n\
+             {\"kind\":\"CustomResourceDefinition\"}\n"
         );
     }
 

@@ -30,8 +30,12 @@ impl Toolchain {
                 build_std: false,
             });
         }
-        debian::require(Need::CompilerForGuests)
-            .with_context(|| format!("this toolchain cannot compile for {TARGET}; run `rustup target add {TARGET}`, or use Debian's"))?;
+        debian::require(Need::CompilerForGuests).with_context(|| {
+            format!(
+                "this toolchain cannot compile for {TARGET}; \
+                     run `rustup target add {TARGET}`, or use Debian's"
+            )
+        })?;
         Ok(Self {
             cargo: "/usr/bin/cargo".into(),
             build_std: true,

@@ -72,7 +72,8 @@ impl Image {
 /// comes before it in the archive.
 fn write(image: &Image, path: &Path) -> Result<()> {
     let directory = path.parent().context("an archive is in a directory")?;
-    let mut file = tempfile::tempfile_in(directory).with_context(|| format!("creating a file in {}", directory.display()))?;
+    let file = tempfile::tempfile_in(directory);
+    let mut file = file.with_context(|| format!("creating a file in {}", directory.display()))?;
     let layer = layer(&image.entries, &file)?;
     file.rewind().context("reading the layer again")?;
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
@@ -80,19 +81,26 @@ fn write(image: &Image, path: &Path) -> Result<()> {
         "architecture": architecture,
         "os": "linux",
         "created": "1970-01-01T00:00:00Z",
-        "config": {"Entrypoint": image.entrypoint, "Cmd": image.command, "Env": image.environment, "WorkingDir": image.directory,
+        "config": {"Entrypoint": image.entrypoint, "Cmd": image.command, "Env": image.environment,
+            "WorkingDir": image.directory,
                    "User": image.user},
         "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{}", layer.digest)]},
     }))?;
     let config_blob = Blob::of(CONFIG_TYPE, &config)?;
-    let manifest = serde_json::to_vec(
-        &json!({"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": config_blob.descriptor(), "layers": [layer.descriptor()]}),
-    )?;
+    let manifest = serde_json::to_vec(&json!({
+        "schemaVersion": 2,
+        "mediaType": MANIFEST_TYPE,
+        "config": config_blob.descriptor(),
+        "layers": [layer.descriptor()],
+    }))?;
     let manifest_blob = Blob::of(MANIFEST_TYPE, &manifest)?;
     let mut entry = manifest_blob.descriptor();
     entry["platform"] = json!({"architecture": architecture, "os": "linux"});
     // The first is what containerd reads, the second what others do.
-    entry["annotations"] = json!({"io.containerd.image.name": image.name, "org.opencontainers.image.ref.name": image.name});
+    entry["annotations"] = json!({
+        "io.containerd.image.name": image.name,
+        "org.opencontainers.image.ref.name": image.name,
+    });
     let index = json!({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [entry]});
     let docker = json!([{"Config": config_blob.path(), "RepoTags": [image.name], "Layers": [layer.path()]}]);
 
@@ -156,7 +164,10 @@ fn copy<W: Write>(archive: &mut Builder<W>, path: &str, mode: u32, size: u64, fr
     Ok(())
 }
 
-fn special<W: Write>(archive: &mut Builder<W>, path: &str, kind: EntryType, mode: u32, target: Option<&str>) -> Result<()> {
+fn special<W>(archive: &mut Builder<W>, path: &str, kind: EntryType, mode: u32, target: Option<&str>) -> Result<()>
+where
+    W: Write,
+{
     let mut header = header(kind, mode);
     match target {
         Some(target) => archive.append_link(&mut header, path, target)?,
@@ -218,7 +229,8 @@ mod tests {
 
         let manifest: serde_json::Value = serde_json::from_slice(&outer["manifest.json"].2).unwrap();
         assert_eq!(manifest[0]["RepoTags"][0], "example.org/a/b:1");
-        let config: serde_json::Value = serde_json::from_slice(&outer[manifest[0]["Config"].as_str().unwrap()].2).unwrap();
+        let config = manifest[0]["Config"].as_str().unwrap();
+        let config: serde_json::Value = serde_json::from_slice(&outer[config].2).unwrap();
         assert_eq!(config["config"]["Entrypoint"][0], "/usr/bin/program");
         assert_eq!(config["config"]["WorkingDir"], "/tmp");
         assert!(config["config"]["Env"].as_array().unwrap().contains(&"A=b".into()));

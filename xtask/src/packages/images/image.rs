@@ -163,8 +163,8 @@ impl Image {
         for entry in &self.entries {
             writeln!(text, "{} {:o} {:?}", entry.path, entry.mode, entry.content)?;
             if let Content::File(path) = &entry.content {
-                let data =
-                    fs::metadata(path).with_context(|| format!("reading {}, which the image {} contains", path.display(), self.name))?;
+                let what = || format!("reading {}, which the image {} contains", path.display(), self.name);
+                let data = fs::metadata(path).with_context(what)?;
                 writeln!(text, "{} {}.{}", data.len(), data.mtime(), data.mtime_nsec())?;
             }
         }

@@ -19,7 +19,8 @@ struct Registration {
 pub fn image_name(plugin: &str, image: &str) -> Result<String> {
     let path = paths::root().join("plugins").join(plugin).join("plugin.yaml");
     let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    let mut registration: Registration = yaml_serde::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
+    let registration = yaml_serde::from_str::<Registration>(&text);
+    let mut registration = registration.with_context(|| format!("reading {}", path.display()))?;
     let name = registration.images.remove(image);
     name.with_context(|| format!("{} names no image {image}", path.display()))
 }

@@ -74,7 +74,8 @@ fn strip(program: &Path) -> Result<PathBuf> {
         return Ok(stripped);
     }
     let unfinished = directory.join(format!("wasser-{name}.{}", std::process::id()));
-    machine::run(Command::new("strip").arg("-o").arg(&unfinished).arg(program)).context("leaving out what only debuggers read")?;
+    let mut strip = Command::new("strip");
+    machine::run(strip.arg("-o").arg(&unfinished).arg(program)).context("leaving out what only debuggers read")?;
     fs::rename(&unfinished, &stripped).with_context(|| format!("writing {}", stripped.display()))?;
     Ok(stripped)
 }
@@ -94,7 +95,9 @@ fn compiled(program: &Path) -> Result<PathBuf> {
             .collect())
     };
     let compile = || {
-        machine::run(Command::new(program).arg("precompile").arg("--helm").arg(&directory)).context("compiling Helm's engine for the image")
+        let mut precompile = Command::new(program);
+        precompile.args(["precompile", "--helm"]).arg(&directory);
+        machine::run(&mut precompile).context("compiling Helm's engine for the image")
     };
     compile()?;
     let mut found = engines()?;
