@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use kube::Api;
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use serde_json::Value;
 use wasser_chart::{Policy, ReleaseError};
 
@@ -40,29 +42,38 @@ impl Request {
         Ok(release)
     }
 
-    /// Whether some object of the release that the host watches is missing.
-    pub fn is_damaged(&self, release: &Installed) -> bool {
-        !self.missing(release).is_empty()
+    /// Whether some object of the release that the host watches is missing. A watch may lag behind an
+    /// installation, so the API server is asked about each object that the watch does not show.
+    pub(crate) async fn is_damaged(&self, release: &Installed) -> Result<bool, EngineError> {
+        for (kind, name) in self.unseen(release) {
+            let attempt = format!("looking for {kind} {}/{name}", self.identity.namespace);
+            let group = if kind == "ConfigMap" { "" } else { "apps" };
+            let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1", kind));
+            let client = self.shared.client.clone();
+            let api = Api::<DynamicObject>::namespaced_with(client, &self.identity.namespace, &resource);
+            let found = api.get_metadata_opt(name).await.map_err(EngineError::kube(attempt))?;
+            if found.is_none() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
-    /// The objects of the release that are missing, of those that the host watches.
-    pub(crate) fn missing(&self, release: &Installed) -> Vec<String> {
-        let missing = |(kind, name): &&(String, String)| !self.shared.caches.has(kind, &self.identity.namespace, name);
-        let objects = release.objects().iter().filter(missing);
-        objects.map(|(kind, name)| format!("{kind} {name}")).collect()
+    /// Kind and name of the objects of the release that their watch does not show.
+    pub(crate) fn unseen<'a>(&self, release: &'a Installed) -> Vec<&'a (String, String)> {
+        let (caches, namespace) = (&self.shared.caches, &self.identity.namespace);
+        let objects = release.objects().iter();
+        objects.filter(|(kind, name)| !caches.has(kind, namespace, name)).collect()
     }
 
     /// Installs or upgrades the release to these values. False if it already was so.
     pub async fn apply_values(&mut self, text: &str) -> Result<bool, EngineError> {
         let values = self.complete(text)?;
         let before = self.installed().await?;
-        if before
-            .as_ref()
-            .is_some_and(|release| *release.values() == values && !self.is_damaged(release))
-        {
-            return Ok(false);
-        }
         if let Some(before) = &before {
+            if *before.values() == values && !self.is_damaged(before).await? {
+                return Ok(false);
+            }
             self.check_repeated(before, &values)?;
         }
         let chart = self.shared.chart(&self.plugin)?;

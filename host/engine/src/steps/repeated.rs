@@ -57,7 +57,7 @@ impl Request {
             None => Ok(()),
             Some(after) => Err(EngineError::Repeated {
                 release: self.identity.display(),
-                reason: reason(&self.missing(before), differences(before.values(), values)),
+                reason: reason(&self.unseen(before), differences(before.values(), values)),
                 after,
             }),
         }
@@ -65,7 +65,8 @@ impl Request {
 }
 
 /// Why a release would be upgraded once more, and the remedy.
-fn reason(missing: &[String], paths: Option<String>) -> String {
+fn reason(missing: &[&(String, String)], paths: Option<String>) -> String {
+    let missing: Vec<String> = missing.iter().map(|(kind, name)| format!("{kind} {name}")).collect();
     match paths {
         Some(paths) => format!(
             "the values are different each time at {paths}; correct the plugin: with what it reads from `installed`, its values have to come to \
@@ -84,8 +85,9 @@ mod tests {
 
     #[test]
     fn the_reason_names_the_values_or_the_objects() {
-        let missing = ["StatefulSet demo-worker".to_owned(), "ConfigMap demo".to_owned()];
-        let objects = reason(&missing, None);
+        let object = |kind: &str, name: &str| (kind.to_owned(), name.to_owned());
+        let (set, map) = (object("StatefulSet", "demo-worker"), object("ConfigMap", "demo"));
+        let objects = reason(&[&set, &map], None);
         assert!(
             objects.contains("StatefulSet demo-worker, ConfigMap demo; find out who"),
             "{objects}"

@@ -45,7 +45,10 @@ impl Request {
     /// Whether the release has to be installed, or repaired because something of it was deleted.
     async fn should_setup_master(&mut self) -> Result<bool, EngineError> {
         let release = self.installed().await?;
-        Ok(release.is_none_or(|release| self.is_damaged(&release)))
+        match release {
+            Some(release) => self.is_damaged(&release).await,
+            None => Ok(true),
+        }
     }
 
     /// Installs the release from the plugin's values.

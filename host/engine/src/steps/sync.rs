@@ -59,7 +59,10 @@ impl Request {
         if let Some(release) = &installed {
             self.keep_values_map(release).await?;
         }
-        let damaged = installed.filter(|release| self.is_damaged(release));
+        let damaged = match installed {
+            Some(release) if self.is_damaged(&release).await? => Some(release),
+            _ => None,
+        };
         let followed = if self.refused {
             Ok(false)
         } else {

@@ -104,6 +104,9 @@ async fn a_dataset_is_bound_only_once_its_workers_are_seen() {
     scene.server.settled(QUIET).await;
     let dataset = scene.server.object("Dataset", "default", "demo").unwrap();
     assert_eq!(dataset["status"]["phase"], "NotBound", "{}", scene.server.situation());
+    // What the watch does not show yet is not missing.
+    let records = scene.server.objects("Secret", "default");
+    assert_eq!(records.len(), 1, "{}", scene.server.situation());
     scene.server.release("statefulsets");
     end_of(&scene).await;
 }
