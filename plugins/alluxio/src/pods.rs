@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use wasser_sdk::spec::Volumes;
 use wasser_sdk::{Context, Error, Result};
 
 use crate::fuse;
@@ -10,7 +11,7 @@ use crate::input::{Component, Spec};
 use crate::properties::{jvm_options, of_component, secret};
 use crate::transform::Parts;
 use crate::ufs;
-use crate::volumes::Volumes;
+use crate::volumes;
 
 /// The label of fuse pods that counts their images.
 const GENERATION: &str = "fuse.runtime.fluid.io/generation";
@@ -25,11 +26,11 @@ const FUSE_JVM: &[&str] = &["-Xmx16G", "-Xms16G", "-XX:+UseG1GC", "-XX:MaxDirect
 pub fn master(parts: &Parts<'_>) -> Result<Value> {
     let (ctx, spec) = (parts.ctx, &parts.ctx.runtime.spec);
     let component = &spec.master;
-    let mut volumes = Volumes::of_component("master", &component.volume_mounts, spec)?;
-    volumes.add_native(parts.mounts);
+    let mut volumes = volumes::of("master", &component.volume_mounts, spec)?;
+    volumes::add_native(&mut volumes, parts.mounts);
     let by_files = ufs::by_files(ctx);
     if by_files {
-        volumes.add_secrets(parts.mounts);
+        volumes::add_secrets(&mut volumes, parts.mounts);
     }
     let mut pod = pod(parts, "master", component, volumes)?;
     let mut properties = of_component("master", &component.properties)?;
@@ -39,7 +40,7 @@ pub fn master(parts: &Parts<'_>) -> Result<Value> {
             .entry("alluxio.master.journal.init.from.backup".into())
             .or_insert(journal);
         let mut files = Volumes::default();
-        files.add_backup(backup);
+        volumes::add_backup(&mut files, backup);
         extend(&mut pod, "volumes", files.volumes);
         extend(&mut pod, "volumeMounts", files.mounts);
         pod["restore"] = json!({"enabled": true, "path": backup.directory, "pvcName": backup.claim});
@@ -57,7 +58,7 @@ pub fn master(parts: &Parts<'_>) -> Result<Value> {
     pod["mountConfigStorage"] = if by_files { "configmap" } else { "secret" }.into();
     pod["nonNativeMounts"] = json!(if by_files { parts.mounts.lines() } else { Vec::new() });
     pod["rootSecrets"] = json!(secret(spec, parts.mounts)?);
-    pod["claimDirectories"] = json!(Volumes::claim_directories(parts.mounts));
+    pod["claimDirectories"] = json!(volumes::claim_directories(parts.mounts));
     pod["backupPath"] = format!("/tmp/alluxio-backup/{}/{}", ctx.namespace, ctx.name).into();
     // Directories of nodes are where the Dataset says: the master reads them as the workers do.
     let on_nodes = parts
@@ -76,10 +77,9 @@ pub fn master(parts: &Parts<'_>) -> Result<Value> {
 pub fn worker(parts: &Parts<'_>) -> Result<Value> {
     let spec = &parts.ctx.runtime.spec;
     let component = &spec.worker;
-    let mut volumes = Volumes::of_component("worker", &component.volume_mounts, spec)?;
-    volumes.add_native(parts.mounts);
-    let (tiers, mounts) = parts.tiers.volumes();
-    volumes.extend(tiers, mounts);
+    let mut volumes = volumes::of("worker", &component.volume_mounts, spec)?;
+    volumes::add_native(&mut volumes, parts.mounts);
+    volumes::add_tiers(&mut volumes, parts.tiers);
     let mut pod = pod(parts, "worker", component, volumes)?;
     let field = "AlluxioRuntime.spec.worker.resources";
     pod["resources"] = json!(component.resources.hold_cache(field, parts.tiers.memory())?.values(field)?);
@@ -93,10 +93,9 @@ pub fn worker(parts: &Parts<'_>) -> Result<Value> {
 pub fn fuse(parts: &Parts<'_>) -> Result<Value> {
     let (ctx, spec) = (parts.ctx, &parts.ctx.runtime.spec);
     let component = &spec.fuse;
-    let mut volumes = Volumes::of_component("fuse", &component.volume_mounts, spec)?;
+    let mut volumes = volumes::of("fuse", &component.volume_mounts, spec)?;
     if parts.tiers.reach_clients() {
-        let (tiers, mounts) = parts.tiers.volumes();
-        volumes.extend(tiers, mounts);
+        volumes::add_tiers(&mut volumes, parts.tiers);
     }
     let host_mount_path = ctx.mount_path.rsplit_once('/').map_or("/", |(parent, _)| parent).to_string();
     match component.clean_policy.as_str() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use wasser_sdk::spec::Image;
+use wasser_sdk::spec::{Image, VolumeNames};
 use wasser_sdk::{Context, Error, Result};
 
 use crate::input::{Component, Spec, Texts};
@@ -222,22 +222,11 @@ fn component(ctx: &Context<Spec>, name: &str, part: &Component) -> Result<Value>
         let message = "and podMetadata.labels are both set; move these labels to podMetadata";
         return Err(Error::invalid(format!("JindoRuntime.spec.{name}.labels"), message));
     }
-    let mut volumes: Vec<Value> = Vec::new();
-    for (at, mount) in part.volume_mounts.iter().enumerate() {
-        let found = spec.volumes.iter().find(|volume| volume["name"] == mount["name"]).ok_or_else(|| {
-            let field = format!("JindoRuntime.spec.{name}.volumeMounts[{at}].name");
-            Error::invalid(
-                field,
-                format!(
-                    "failed to find the volume for volumeMount {}; add it to spec.volumes",
-                    mount["name"]
-                ),
-            )
-        })?;
-        if !volumes.contains(found) {
-            volumes.push(found.clone());
-        }
-    }
+    let names = VolumeNames {
+        volumes: &spec.volumes,
+        ..VolumeNames::default()
+    };
+    let volumes = names.mounted(&format!("JindoRuntime.spec.{name}.volumeMounts"), &part.volume_mounts)?;
     let tolerations = [ctx.dataset()?.tolerations.as_slice(), part.tolerations.as_slice()].concat();
     Ok(json!({
         "enabled": !part.disabled,
@@ -247,8 +236,8 @@ fn component(ctx: &Context<Spec>, name: &str, part: &Component) -> Result<Value>
         "nodeSelector": part.node_selector,
         "tolerations": tolerations,
         "resources": if part.resources.is_object() { part.resources.clone() } else { json!({}) },
-        "volumes": volumes,
-        "volumeMounts": part.volume_mounts,
+        "volumes": volumes.volumes,
+        "volumeMounts": volumes.mounts,
         "imagePullSecrets": pull_secrets(ctx, part),
     }))
 }

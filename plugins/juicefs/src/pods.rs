@@ -1,5 +1,6 @@
 //! The pods of the two roles.
 
+use wasser_sdk::spec::Volumes;
 use wasser_sdk::{Context, Error, Result};
 
 use crate::commands;
@@ -13,7 +14,7 @@ use crate::shell;
 use crate::source::Source;
 use crate::store::{DEFAULT_DIRECTORY, Store};
 use crate::values::{FusePod, Pod};
-use crate::volumes::{self, Volumes};
+use crate::volumes;
 
 /// The label of fuse pods that counts their images; the chart sets it.
 pub const GENERATION: &str = "fuse.runtime.fluid.io/generation";
@@ -41,7 +42,7 @@ pub struct Parts<'a> {
 pub fn worker(parts: &Parts<'_>) -> Result<Pod> {
     let spec = &parts.ctx.runtime.spec;
     let claims = volumes::claim_names(spec)?;
-    let volumes = Volumes::of_component(WORKER, &spec.worker.volume_mounts, spec, &claims, &[SCRIPT])?;
+    let volumes = volumes::of(WORKER, &spec.worker.volume_mounts, spec, &claims, &[SCRIPT])?;
     let mut pod = pod(parts, WORKER, &spec.worker, volumes)?;
     pod.volume_claim_templates = spec.volume_claim_templates.clone();
     Ok(pod)
@@ -51,7 +52,7 @@ pub fn worker(parts: &Parts<'_>) -> Result<Pod> {
 pub fn fuse(parts: &Parts<'_>) -> Result<Pod> {
     let (ctx, spec) = (parts.ctx, &parts.ctx.runtime.spec);
     let host_mount_path = ctx.mount_path.rsplit_once('/').map_or("/", |(parent, _)| parent).to_string();
-    let mut volumes = Volumes::of_component(FUSE, &spec.fuse.volume_mounts, spec, &[], &[SCRIPT, MOUNT])?;
+    let mut volumes = volumes::of(FUSE, &spec.fuse.volume_mounts, spec, &[], &[SCRIPT, MOUNT])?;
     match spec.fuse.clean_policy.as_str() {
         // The node plugin compares the generation in this file with that of the PersistentVolumeClaim.
         "OnFuseChanged" => volumes.add_labels(&format!("{host_mount_path}/.meta/fuse")),
@@ -85,7 +86,7 @@ pub fn fuse(parts: &Parts<'_>) -> Result<Pod> {
 /// Refuses blocks that would lie in the container and go with it.
 fn check_bucket(source: &Source, role: &str, volumes: &Volumes) -> Result<()> {
     match source.local_bucket() {
-        Some(bucket) if !volumes.hold(bucket) => Err(Error::invalid(
+        Some(bucket) if !volumes::hold(volumes, bucket) => Err(Error::invalid(
             "Dataset.spec.mounts[0].options.bucket",
             format!(
                 "`{}` is a directory that goes with its pod; mount the same lasting volume there in \
@@ -101,10 +102,8 @@ fn pod(parts: &Parts<'_>, role: &str, component: &Component, mut volumes: Volume
     let ctx = parts.ctx;
     let metadata = ctx.runtime.spec.pod_metadata.clone().overridden_by(&component.pod_metadata);
     check_bucket(parts.source, role, &volumes)?;
-    volumes.add_cache(
-        parts.options.get("cache-dir").map_or(DEFAULT_DIRECTORY, String::as_str),
-        parts.store,
-    );
+    let cache_dir = parts.options.get("cache-dir").map_or(DEFAULT_DIRECTORY, String::as_str);
+    volumes::add_cache(&mut volumes, cache_dir, parts.store);
     Ok(Pod {
         privileged: true,
         command: commands::mount(parts.source, &ctx.mount_path, parts.options),

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use wasser_api::names;
+use wasser_sdk::spec::Volumes;
 use wasser_sdk::{Context, Error, Host, Result};
 
 use crate::claim;
@@ -14,7 +15,7 @@ use crate::merge;
 use crate::profile;
 use crate::secrets;
 use crate::values::{Fuse, Identity, Pod, Values};
-use crate::volumes::{self, Volumes};
+use crate::volumes;
 
 /// Settings of the installation.
 const CRITICAL: &str = "critical-fuse-pod";
@@ -33,15 +34,17 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
     let config = config::of(dataset, &ctx.mount_path, &fuse.options, &claim)?;
     let cache = volumes::cache_directory(spec.tiered_store.levels.first().map(|level| level.path.as_str()))?;
 
-    let mut fuse_volumes = Volumes::of(FUSE, &fuse.volume_mounts, &all_volumes)?;
-    for volume in host_volumes {
-        fuse_volumes.add(volume);
+    let mut fuse_volumes = volumes::of(FUSE, &fuse.volume_mounts, &all_volumes)?;
+    for (volume, mount) in host_volumes {
+        volumes::add_once(&mut fuse_volumes, volume, mount);
     }
     for secret in secrets::names(dataset) {
-        fuse_volumes.add(secrets::volume(&secret, false));
+        let (volume, mount) = secrets::volume(&secret, false);
+        volumes::add_once(&mut fuse_volumes, volume, mount);
     }
     if let Some((secret, optional)) = claim::publish_secret(ctx, &profile.node_publish_secret_policy, &claim)? {
-        fuse_volumes.add(secrets::volume(&secret, optional));
+        let (volume, mount) = secrets::volume(&secret, optional);
+        volumes::add_once(&mut fuse_volumes, volume, mount);
     }
     check_clean_policy(&fuse.clean_policy)?;
     let mut fuse_pod = pod(FUSE, &fuse, fuse_volumes, &cache)?;
@@ -54,7 +57,7 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
         names::check_length(&ctx.name, longest).map_err(|error| Error::invalid("ThinRuntime.metadata.name", error.to_string()))?;
     }
     let worker_pod = if worker.enabled {
-        pod(WORKER, &worker, Volumes::of(WORKER, &worker.volume_mounts, &all_volumes)?, &cache)?
+        pod(WORKER, &worker, volumes::of(WORKER, &worker.volume_mounts, &all_volumes)?, &cache)?
     } else {
         Pod::default()
     };
@@ -111,7 +114,7 @@ fn pod(role: &str, component: &Component, mut volumes: Volumes, cache: &str) -> 
     if !["", "HostNetwork", "ContainerNetwork"].contains(&component.network_mode.as_str()) {
         return Err(Error::invalid(field("networkMode"), "is neither HostNetwork nor ContainerNetwork"));
     }
-    volumes.add_cache(cache);
+    volumes::add_cache(&mut volumes, cache);
     Ok(Pod {
         enabled: component.enabled,
         image: component.image.clone(),

@@ -1,74 +1,43 @@
 //! Volumes and volume mounts of the pods.
 
 use serde_json::{Value, json};
+use wasser_sdk::spec::{VolumeNames, Volumes};
 use wasser_sdk::{Error, Result};
 
-/// Volumes of a pod and where its container mounts them.
-#[derive(Debug, Clone, Default)]
-pub struct Volumes {
-    /// As in a pod spec.
-    pub volumes: Vec<Value>,
-    /// As in a container.
-    pub mounts: Vec<Value>,
-}
-
-/// Volumes that the chart adds.
+/// The volumes that the chart adds.
 const RESERVED: &[&str] = &["thin-fuse-mount", "thin-conf", "cache-dir"];
 
-fn text<'a>(object: &'a Value, key: &str) -> &'a str {
-    object.get(key).and_then(Value::as_str).unwrap_or_default()
+/// Returns the mounts of a component, with those of `volumes` that they name.
+pub fn of(component: &str, mounts: &[Value], volumes: &[Value]) -> Result<Volumes> {
+    let names = VolumeNames {
+        volumes,
+        reserved: RESERVED,
+        ..VolumeNames::default()
+    };
+    names.mounted(&format!("ThinRuntime.spec.{component}.volumeMounts"), mounts)
 }
 
-impl Volumes {
-    /// The mounts of a component, with those of `volumes` that they name.
-    pub fn of(component: &str, mounts: &[Value], volumes: &[Value]) -> Result<Self> {
-        let mut used: Vec<Value> = Vec::new();
-        for (at, mount) in mounts.iter().enumerate() {
-            let (name, field) = (text(mount, "name"), format!("ThinRuntime.spec.{component}.volumeMounts[{at}].name"));
-            if RESERVED.contains(&name) {
-                return Err(Error::invalid(
-                    field,
-                    format!("`{name}` is a volume of the pods themselves; give yours another name"),
-                ));
-            }
-            if used.iter().any(|volume| text(volume, "name") == name) {
-                continue;
-            }
-            let volume = volumes.iter().find(|volume| text(volume, "name") == name).ok_or_else(|| {
-                let message = format!(
-                    "failed to find the volume for volumeMount {}; add it to spec.volumes",
-                    name.escape_debug()
-                );
-                Error::invalid(field, message)
-            })?;
-            used.push(volume.clone());
-        }
-        Ok(Volumes {
-            volumes: used,
-            mounts: mounts.to_vec(),
-        })
+/// Adds a volume and its mount, unless there already is a volume of this name.
+pub fn add_once(volumes: &mut Volumes, volume: Value, mount: Value) {
+    let name = volume.get("name").and_then(Value::as_str).unwrap_or_default();
+    if !volumes.has_volume(name) {
+        volumes.add(volume, mount);
     }
+}
 
-    /// Adds one, unless a volume of this name is there.
-    pub fn add(&mut self, (volume, mount): (Value, Value)) {
-        if !self.volumes.iter().any(|other| text(other, "name") == text(&volume, "name")) {
-            self.volumes.push(volume);
-            self.mounts.push(mount);
-        }
-    }
-
-    /// Adds the directory of the cache on the node. One that the user mounts something at is left to that.
-    pub fn add_cache(&mut self, directory: &str) {
-        if !directory.is_empty()
-            && !self
-                .mounts
-                .iter()
-                .any(|mount| text(mount, "mountPath").trim_end_matches('/') == directory)
-        {
-            let source = json!({"path": directory, "type": "DirectoryOrCreate"});
-            self.volumes.push(json!({"name": "cache-dir", "hostPath": source}));
-            self.mounts.push(json!({"name": "cache-dir", "mountPath": directory}));
-        }
+/// Adds the directory of the cache on the node, unless the user mounts something there.
+pub fn add_cache(volumes: &mut Volumes, directory: &str) {
+    let mount_path = |mount: &Value| mount.get("mountPath").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let is_mounted = volumes
+        .mounts
+        .iter()
+        .any(|mount| mount_path(mount).trim_end_matches('/') == directory);
+    if !directory.is_empty() && !is_mounted {
+        let source = json!({"path": directory, "type": "DirectoryOrCreate"});
+        volumes.add(
+            json!({"name": "cache-dir", "hostPath": source}),
+            json!({"name": "cache-dir", "mountPath": directory}),
+        );
     }
 }
 

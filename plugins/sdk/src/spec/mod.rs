@@ -4,9 +4,11 @@ mod image;
 mod reference;
 mod resources;
 mod tiered_store;
+mod volumes;
 
 pub use image::Image;
 pub use reference::Reference;
 pub use resources::{ResourceValues, Resources};
 pub use tiered_store::{Level, TieredStore};
+pub use volumes::{VolumeNames, Volumes};
 pub use wasser_api::shared::PodMetadata;

@@ -1,0 +1,132 @@
+//! Volumes of the pods, and where their containers mount them.
+
+use serde_json::{Value, json};
+
+use crate::{Error, Result};
+
+/// The volume of [`Volumes::add_labels`].
+const LABELS: &str = "fuse-labels-downward-api-volume";
+
+/// The names that the `volumeMounts` of a component can have.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct VolumeNames<'a> {
+    /// The volumes of the spec.
+    pub volumes: &'a [Value],
+    /// The names of claim templates, which need no volume.
+    pub claims: &'a [&'a str],
+    /// The names of volumes that the chart adds, which users must not take.
+    pub reserved: &'a [&'a str],
+}
+
+impl VolumeNames<'_> {
+    /// Returns the mounts given at `field`, with the volumes that they name. Refuses a mount whose
+    /// name is reserved or unknown.
+    pub fn mounted(&self, field: &str, mounts: &[Value]) -> Result<Volumes> {
+        let mut found = Volumes::default();
+        for (at, mount) in mounts.iter().enumerate() {
+            let name = text(mount, "name");
+            let invalid = |message: String| Error::invalid(format!("{field}[{at}].name"), message);
+            if self.reserved.contains(&name) {
+                let message = format!("`{name}` is a volume of the pods themselves; give yours another name");
+                return Err(invalid(message));
+            }
+            if self.claims.contains(&name) {
+                found.mounts.push(mount.clone());
+                continue;
+            }
+            let volume = self.volumes.iter().find(|volume| text(volume, "name") == name);
+            let volume = volume.ok_or_else(|| {
+                let name = name.escape_debug();
+                invalid(format!("failed to find the volume for volumeMount {name}; add it to spec.volumes"))
+            })?;
+            found.add(volume.clone(), mount.clone());
+        }
+        Ok(found)
+    }
+}
+
+/// Volumes of a pod, and where its container mounts them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Volumes {
+    /// The volumes, as in a pod spec.
+    pub volumes: Vec<Value>,
+    /// The mounts, as in a container.
+    pub mounts: Vec<Value>,
+}
+
+impl Volumes {
+    /// Adds a mount, and its volume unless there already is one of this name.
+    pub fn add(&mut self, volume: Value, mount: Value) {
+        if !self.has_volume(text(&volume, "name")) {
+            self.volumes.push(volume);
+        }
+        self.mounts.push(mount);
+    }
+
+    /// Reports whether there is a volume of this name.
+    pub fn has_volume(&self, name: &str) -> bool {
+        self.volumes.iter().any(|volume| text(volume, "name") == name)
+    }
+
+    /// Returns `name`, with a suffix if a volume or a claim already has it.
+    pub fn free_name(&self, name: &str) -> String {
+        let mut name = name.to_owned();
+        while self.volumes.iter().chain(&self.mounts).any(|taken| text(taken, "name") == name) {
+            name.push_str("-tier");
+        }
+        name
+    }
+
+    /// Adds the pod's labels as the file `labels` in `directory`.
+    pub fn add_labels(&mut self, directory: &str) {
+        let items = json!([{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]);
+        self.add(
+            json!({"name": LABELS, "downwardAPI": {"items": items}}),
+            json!({"name": LABELS, "mountPath": directory}),
+        );
+    }
+}
+
+/// Returns a text of a JSON object, empty if it is missing.
+fn text<'a>(object: &'a Value, key: &str) -> &'a str {
+    object.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::VolumeNames;
+
+    fn mounted(mounts: &[Value]) -> crate::Result<super::Volumes> {
+        let names = VolumeNames {
+            volumes: &[json!({"name": "a", "emptyDir": {}}), json!({"name": "b", "emptyDir": {}})],
+            claims: &["claim"],
+            reserved: &["script"],
+        };
+        names.mounted("DemoRuntime.spec.worker.volumeMounts", mounts)
+    }
+
+    #[test]
+    fn a_volume_comes_once_and_a_claim_brings_none() {
+        let mount = |name: &str, path: &str| json!({"name": name, "mountPath": path});
+        let mounts = [mount("b", "/b"), mount("claim", "/c"), mount("b", "/d")];
+        let found = mounted(&mounts).unwrap();
+        assert_eq!(found.volumes, [json!({"name": "b", "emptyDir": {}})]);
+        assert_eq!(found.mounts, mounts);
+        assert_eq!(found.free_name("claim"), "claim-tier");
+        assert_eq!(found.free_name("a"), "a");
+    }
+
+    #[rstest]
+    #[case::reserved("script", "`script` is a volume of the pods themselves; give yours another name")]
+    #[case::unknown("x\n", "failed to find the volume for volumeMount x\\n; add it to spec.volumes")]
+    fn a_name_without_a_volume_is_refused(#[case] name: &str, #[case] message: &str) {
+        let refused = mounted(&[json!({"name": "a"}), json!({"name": name})]).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            format!("DemoRuntime.spec.worker.volumeMounts[1].name: {message}")
+        );
+    }
+}
