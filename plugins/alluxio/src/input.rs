@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
-use wasser_sdk::spec::{Image, PodMetadata, Resources, TieredStore};
+use wasser_sdk::spec::{CleanPolicy, Image, NetworkMode, PodMetadata, Resources, TieredStore};
 
 /// `AlluxioRuntime.spec`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -81,19 +81,12 @@ pub struct Component {
     pub volume_mounts: Vec<Value>,
     /// Labels and annotations of the pods.
     pub pod_metadata: PodMetadata,
-    /// `HostNetwork` or `ContainerNetwork`; empty means `HostNetwork`.
-    pub network_mode: String,
+    /// Which network the pods use.
+    pub network_mode: NetworkMode,
     /// When a fuse pod leaves its node; of `spec.fuse` only.
-    pub clean_policy: String,
+    pub clean_policy: CleanPolicy,
     /// Secrets for pulling images.
     pub image_pull_secrets: Vec<Value>,
-}
-
-impl Component {
-    /// Whether the pods use the node's network.
-    pub fn host_network(&self) -> bool {
-        self.network_mode != "ContainerNetwork"
-    }
 }
 
 /// The container that makes users and groups.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use wasser_sdk::spec::Volumes;
+use wasser_sdk::spec::{CleanPolicy, Volumes, check_clean_policy};
 use wasser_sdk::{Context, Error, Result};
 
 use crate::fuse;
@@ -98,14 +98,10 @@ pub fn fuse(parts: &Parts<'_>) -> Result<Value> {
         volumes::add_tiers(&mut volumes, parts.tiers);
     }
     let host_mount_path = ctx.mount_path.rsplit_once('/').map_or("/", |(parent, _)| parent).to_string();
-    match component.clean_policy.as_str() {
+    check_clean_policy("AlluxioRuntime.spec.fuse.cleanPolicy", &component.clean_policy)?;
+    if component.clean_policy == CleanPolicy::OnFuseChanged {
         // The node plugin compares the generation in this file with that of the PersistentVolumeClaim.
-        "OnFuseChanged" => volumes.add_labels(&format!("{host_mount_path}/.meta/fuse")),
-        "" | "OnDemand" | "OnRuntimeDeleted" => {}
-        other => {
-            let message = format!("`{}` is none of OnDemand, OnRuntimeDeleted, OnFuseChanged", other.escape_debug());
-            return Err(Error::invalid("AlluxioRuntime.spec.fuse.cleanPolicy", message));
-        }
+        volumes.add_labels(&format!("{host_mount_path}/.meta/fuse"));
     }
     let image = component.version.resolve(ctx, "fuse", "AlluxioRuntime.spec.fuse")?;
     let mut pod = pod(parts, "fuse", component, volumes)?;
@@ -157,7 +153,7 @@ pub fn api_gateway(parts: &Parts<'_>) -> Result<Value> {
 fn pod(parts: &Parts<'_>, name: &str, component: &Component, volumes: Volumes) -> Result<Value> {
     let (ctx, metadata) = (parts.ctx, &parts.ctx.runtime.spec.pod_metadata);
     Ok(json!({
-        "hostNetwork": component.host_network(),
+        "hostNetwork": component.network_mode.is_host_network(),
         "env": component.env,
         "labels": overridden(&metadata.labels, &component.pod_metadata.labels),
         "annotations": overridden(&metadata.annotations, &component.pod_metadata.annotations),

@@ -149,8 +149,8 @@ fn decided(ctx: &Context<Spec>, port: &Port) -> Result<Option<u16>> {
         }
     }
     let (pods, host_network) = match port.pods {
-        Pods::Master => ("master", spec.master.host_network()),
-        Pods::Worker => ("worker", spec.worker.host_network()),
+        Pods::Master => ("master", spec.master.network_mode.is_host_network()),
+        Pods::Worker => ("worker", spec.worker.network_mode.is_host_network()),
     };
     if !host_network {
         return Ok(Some(port.default));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
+use wasser_sdk::spec::check_network_mode;
 use wasser_sdk::{Context, Error, Host, Result};
 
 use crate::hadoop;
@@ -138,12 +139,7 @@ fn check_networks(spec: &Spec) -> Result<()> {
         ("fuse", &spec.fuse),
     ];
     for (name, component) in components {
-        if !["", "HostNetwork", "ContainerNetwork"].contains(&component.network_mode.as_str()) {
-            return Err(Error::invalid(
-                format!("AlluxioRuntime.spec.{name}.networkMode"),
-                "is neither HostNetwork nor ContainerNetwork",
-            ));
-        }
+        check_network_mode(&format!("AlluxioRuntime.spec.{name}.networkMode"), &component.network_mode)?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
-use wasser_sdk::spec::{Image, PodMetadata, TieredStore};
+use wasser_sdk::spec::{CleanPolicy, Image, NetworkMode, PodMetadata, TieredStore};
 
 /// Texts by name.
 pub type Texts = BTreeMap<String, String>;
@@ -38,9 +38,9 @@ pub struct Spec {
     pub pod_metadata: PodMetadata,
     /// Settings of the log.
     pub log_config: Texts,
-    /// `HostNetwork` or `ContainerNetwork`; empty means `HostNetwork`.
+    /// Which network the pods use.
     #[serde(rename = "networkmode")]
-    pub network_mode: String,
+    pub network_mode: NetworkMode,
     /// Volumes for the pods' volume mounts.
     pub volumes: Vec<Value>,
     /// Secrets for pulling images.
@@ -90,7 +90,7 @@ pub struct Component {
     /// Arguments of the client; of `spec.fuse` only.
     pub args: Vec<String>,
     /// When a client leaves its node; of `spec.fuse` only.
-    pub clean_policy: String,
+    pub clean_policy: CleanPolicy,
     /// Settings of the client's log; of `spec.fuse` only.
     pub log_config: Texts,
     /// Metrics of the client; of `spec.fuse` only.

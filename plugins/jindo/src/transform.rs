@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use wasser_sdk::spec::{Image, VolumeNames};
+use wasser_sdk::spec::{CleanPolicy, Image, VolumeNames, check_network_mode};
 use wasser_sdk::{Context, Error, Result};
 
 use crate::input::{Component, Spec, Texts};
@@ -60,7 +60,7 @@ pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Value> {
         "ownerDatasetId": ctx.dataset_id,
         "runtimeIdentity": {"namespace": ctx.namespace, "name": ctx.name},
         "placement": dataset.placement(),
-        "useHostNetwork": spec.network_mode != "ContainerNetwork",
+        "useHostNetwork": spec.network_mode.is_host_network(),
         "hadoopConfig": spec.hadoop_config,
         "secret": spec.secret,
         "secretProjections": sources.projections,
@@ -115,13 +115,11 @@ fn merged(all: &Texts, own: &Texts) -> Texts {
 
 fn check(spec: &Spec) -> Result<()> {
     let invalid = |field: &str, message: &str| Err(Error::invalid(format!("JindoRuntime.spec.{field}"), message));
-    if !["", "HostNetwork", "ContainerNetwork"].contains(&spec.network_mode.as_str()) {
-        return invalid("networkmode", "is neither HostNetwork nor ContainerNetwork");
-    }
+    check_network_mode("JindoRuntime.spec.networkmode", &spec.network_mode)?;
     if !matches!(spec.master.replicas, None | Some(1 | 3)) {
         return invalid("master.replicas", "is neither 1 nor 3; masters elect a leader among three");
     }
-    if !["", "OnDemand", "OnRuntimeDeleted"].contains(&spec.fuse.clean_policy.as_str()) {
+    if matches!(spec.fuse.clean_policy, CleanPolicy::OnFuseChanged | CleanPolicy::Other(_)) {
         return invalid("fuse.cleanPolicy", "is neither OnDemand nor OnRuntimeDeleted");
     }
     match (spec.master.disabled, spec.worker.disabled, spec.fuse.disabled) {
@@ -177,7 +175,7 @@ fn ports(spec: &Spec, raft: bool, allocate: Allocate<'_>) -> Result<Ports> {
         ("master-raft", named(&spec.master, "raft"), raft && !spec.master.disabled, 8103),
         ("fuse-metrics", None, metrics && !spec.fuse.disabled, 10001),
     ];
-    let host = spec.network_mode != "ContainerNetwork";
+    let host = spec.network_mode.is_host_network();
     let open = wanted.iter().filter(|(_, given, used, _)| host && *used && given.is_none());
     let names: Vec<&str> = open.map(|(name, ..)| *name).collect();
     let given = if names.is_empty() { Vec::new() } else { allocate(&names)? };

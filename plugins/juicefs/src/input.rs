@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
-use wasser_sdk::spec::{Image, PodMetadata, Resources, TieredStore};
+use wasser_sdk::spec::{CleanPolicy, Image, NetworkMode, PodMetadata, Resources, TieredStore};
 
 /// `JuiceFSRuntime.spec`. The fields `master`, `jobWorker` and `initUsers` mean nothing to JuiceFS, which has no master.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -56,10 +56,10 @@ pub struct Component {
     pub volume_mounts: Vec<Value>,
     /// Labels and annotations of the pods.
     pub pod_metadata: PodMetadata,
-    /// `HostNetwork` or `ContainerNetwork`; empty means `HostNetwork`.
-    pub network_mode: String,
+    /// Which network the pods use.
+    pub network_mode: NetworkMode,
     /// When a fuse pod leaves its node; of `spec.fuse` only.
-    pub clean_policy: String,
+    pub clean_policy: CleanPolicy,
 }
 
 impl Component {
@@ -70,11 +70,6 @@ impl Component {
             image_tag: self.image_tag.clone(),
             image_pull_policy: self.image_pull_policy.clone(),
         }
-    }
-
-    /// Whether the pods use the node's network.
-    pub fn host_network(&self) -> bool {
-        self.network_mode != "ContainerNetwork"
     }
 }
 

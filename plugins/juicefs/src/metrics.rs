@@ -57,7 +57,7 @@ fn choose(ctx: &Context<Spec>, edition: Edition, role: &str, component: &Compone
         let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
         return Some(port.map_or(Metrics::None, Metrics::Given));
     }
-    if !component.host_network() {
+    if !component.network_mode.is_host_network() {
         return Some(Metrics::Chosen(PORT));
     }
     let installed = ctx.installed.as_ref()?.get(role)?;

@@ -1,6 +1,6 @@
 //! The pods of the two roles.
 
-use wasser_sdk::spec::Volumes;
+use wasser_sdk::spec::{CleanPolicy, Volumes, check_clean_policy};
 use wasser_sdk::{Context, Error, Result};
 
 use crate::commands;
@@ -53,14 +53,10 @@ pub fn fuse(parts: &Parts<'_>) -> Result<Pod> {
     let (ctx, spec) = (parts.ctx, &parts.ctx.runtime.spec);
     let host_mount_path = ctx.mount_path.rsplit_once('/').map_or("/", |(parent, _)| parent).to_string();
     let mut volumes = volumes::of(FUSE, &spec.fuse.volume_mounts, spec, &[], &[SCRIPT, MOUNT])?;
-    match spec.fuse.clean_policy.as_str() {
+    check_clean_policy("JuiceFSRuntime.spec.fuse.cleanPolicy", &spec.fuse.clean_policy)?;
+    if spec.fuse.clean_policy == CleanPolicy::OnFuseChanged {
         // The node plugin compares the generation in this file with that of the PersistentVolumeClaim.
-        "OnFuseChanged" => volumes.add_labels(&format!("{host_mount_path}/.meta/fuse")),
-        "" | "OnDemand" | "OnRuntimeDeleted" => {}
-        other => {
-            let message = format!("`{}` is none of OnDemand, OnRuntimeDeleted, OnFuseChanged", other.escape_debug());
-            return Err(Error::invalid("JuiceFSRuntime.spec.fuse.cleanPolicy", message));
-        }
+        volumes.add_labels(&format!("{host_mount_path}/.meta/fuse"));
     }
     let image = spec
         .fuse
@@ -110,7 +106,7 @@ fn pod(parts: &Parts<'_>, role: &str, component: &Component, mut volumes: Volume
         stat_cmd: format!("stat -c %i {}", shell::word(&ctx.mount_path)),
         mount_path: ctx.mount_path.clone(),
         metrics_port: parts.metrics.port(),
-        host_network: component.host_network(),
+        host_network: component.network_mode.is_host_network(),
         envs: env::of(role, &component.env, &parts.source.secrets),
         labels: metadata.labels,
         annotations: metadata.annotations,

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use wasser_sdk::spec::check_network_mode;
 use wasser_sdk::{Context, Error, Result};
 
 use crate::commands;
 use crate::describe::{FUSE, WORKER};
 use crate::edition::Edition;
-use crate::input::{Component, Spec};
+use crate::input::Spec;
 use crate::metrics::{self, Allocate};
 use crate::mount_options;
 use crate::options::{EXTRA_OPTIONS, Known};
@@ -93,18 +94,8 @@ fn check_runtime(ctx: &Context<Spec>, edition: Edition) -> Result<()> {
         }
         known.check_config(&field, item.trim())?;
     }
-    check_network(WORKER, &spec.worker)?;
-    check_network(FUSE, &spec.fuse)
-}
-
-fn check_network(role: &str, component: &Component) -> Result<()> {
-    match component.network_mode.as_str() {
-        "" | "HostNetwork" | "ContainerNetwork" => Ok(()),
-        _ => Err(Error::invalid(
-            format!("JuiceFSRuntime.spec.{role}.networkMode"),
-            "is neither HostNetwork nor ContainerNetwork",
-        )),
-    }
+    check_network_mode("JuiceFSRuntime.spec.worker.networkMode", &spec.worker.network_mode)?;
+    check_network_mode("JuiceFSRuntime.spec.fuse.networkMode", &spec.fuse.network_mode)
 }
 
 fn configs(source: &Source, spec: &Spec) -> Configs {

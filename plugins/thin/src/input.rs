@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
-use wasser_sdk::spec::PodMetadata;
+use wasser_sdk::spec::{CleanPolicy, NetworkMode, PodMetadata};
 
 /// `ThinRuntime.spec`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -81,10 +81,10 @@ pub struct Component {
     pub readiness_probe: Option<Value>,
     /// What is done at its end; of clients only.
     pub lifecycle: Option<Value>,
-    /// `HostNetwork` or `ContainerNetwork`; empty means `HostNetwork`.
-    pub network_mode: String,
+    /// Which network the pods use.
+    pub network_mode: NetworkMode,
     /// When a client leaves its node; of clients only.
-    pub clean_policy: String,
+    pub clean_policy: CleanPolicy,
     /// Labels and annotations of the pods; of clients only.
     pub pod_metadata: PodMetadata,
 }

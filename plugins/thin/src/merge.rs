@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use wasser_sdk::spec::{CleanPolicy, NetworkMode};
 
 use crate::input::{Component, Resources};
 
@@ -29,8 +30,8 @@ pub fn component(profile: &Component, runtime: &Component) -> Component {
         liveness_probe: runtime.liveness_probe.clone().or_else(|| profile.liveness_probe.clone()),
         readiness_probe: runtime.readiness_probe.clone().or_else(|| profile.readiness_probe.clone()),
         lifecycle: runtime.lifecycle.clone().or_else(|| profile.lifecycle.clone()),
-        network_mode: text(&profile.network_mode, &runtime.network_mode),
-        clean_policy: text(&profile.clean_policy, &runtime.clean_policy),
+        network_mode: either(&profile.network_mode, &runtime.network_mode, NetworkMode::is_unset),
+        clean_policy: either(&profile.clean_policy, &runtime.clean_policy, CleanPolicy::is_unset),
         pod_metadata: profile.pod_metadata.clone().overridden_by(&runtime.pod_metadata),
     }
 }
@@ -51,7 +52,12 @@ pub fn named(profile: &[Value], runtime: &[Value], key: &str) -> Vec<Value> {
 }
 
 fn text(profile: &str, runtime: &str) -> String {
-    if runtime.is_empty() { profile } else { runtime }.to_owned()
+    either(profile, runtime, str::is_empty)
+}
+
+/// Returns what the runtime says, or the profile's if the runtime leaves it unset.
+fn either<T: ToOwned + ?Sized>(profile: &T, runtime: &T, is_unset: impl Fn(&T) -> bool) -> T::Owned {
+    if is_unset(runtime) { profile } else { runtime }.to_owned()
 }
 
 /// A runtime that names an image without a tag does not mean the tag of the profile's image.
@@ -64,7 +70,7 @@ fn tag(profile: &Component, runtime: &Component) -> String {
 }
 
 fn instead<T: Clone>(profile: &[T], runtime: &[T]) -> Vec<T> {
-    if runtime.is_empty() { profile } else { runtime }.to_vec()
+    either(profile, runtime, <[T]>::is_empty)
 }
 
 fn map<T: Clone>(profile: &BTreeMap<String, T>, runtime: &BTreeMap<String, T>) -> BTreeMap<String, T> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use wasser_api::names;
-use wasser_sdk::spec::Volumes;
+use wasser_sdk::spec::{Volumes, check_clean_policy, check_network_mode};
 use wasser_sdk::{Context, Error, Host, Result};
 
 use crate::claim;
@@ -46,7 +46,7 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
         let (volume, mount) = secrets::volume(&secret, optional);
         volumes::add_once(&mut fuse_volumes, volume, mount);
     }
-    check_clean_policy(&fuse.clean_policy)?;
+    check_clean_policy("ThinRuntime.spec.fuse.cleanPolicy", &fuse.clean_policy)?;
     let mut fuse_pod = pod(FUSE, &fuse, fuse_volumes, &cache)?;
     fuse_pod.enabled = true;
     fuse_pod.envs = env::of_fuse(&fuse.env, &ctx.mount_path, &fuse.options, dataset.read_only());
@@ -111,9 +111,7 @@ fn pod(role: &str, component: &Component, mut volumes: Volumes, cache: &str) -> 
             return Err(Error::invalid(field("imagePullPolicy"), message));
         }
     };
-    if !["", "HostNetwork", "ContainerNetwork"].contains(&component.network_mode.as_str()) {
-        return Err(Error::invalid(field("networkMode"), "is neither HostNetwork nor ContainerNetwork"));
-    }
+    check_network_mode(&field("networkMode"), &component.network_mode)?;
     volumes::add_cache(&mut volumes, cache);
     Ok(Pod {
         enabled: component.enabled,
@@ -121,7 +119,7 @@ fn pod(role: &str, component: &Component, mut volumes: Volumes, cache: &str) -> 
         image_tag: component.image_tag.clone(),
         image_pull_policy: policy.into(),
         image_pull_secrets: component.image_pull_secrets.clone(),
-        host_network: component.network_mode != "ContainerNetwork",
+        host_network: component.network_mode.is_host_network(),
         envs: component.env.clone(),
         ports: component.ports.clone(),
         resources: component.resources.clone(),
@@ -145,16 +143,6 @@ fn lifecycle(asked: Option<&Value>, target_path: &str) -> Result<Value> {
     }
     let unmount = || json!({"exec": {"command": ["umount", target_path]}});
     Ok(json!({"preStop": given("preStop").cloned().unwrap_or_else(unmount)}))
-}
-
-fn check_clean_policy(policy: &str) -> Result<()> {
-    match policy {
-        "" | "OnDemand" | "OnRuntimeDeleted" | "OnFuseChanged" => Ok(()),
-        other => Err(Error::invalid(
-            "ThinRuntime.spec.fuse.cleanPolicy",
-            format!("`{}` is none of OnDemand, OnRuntimeDeleted, OnFuseChanged", other.escape_debug()),
-        )),
-    }
 }
 
 fn storage(ctx: &Context<Spec>) -> Result<String> {
