@@ -1,8 +1,7 @@
 //! The pods of the three roles, and the processes beside them.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
+use wasser_api::labels::FUSE_GENERATION;
 use wasser_sdk::spec::{CleanPolicy, Volumes, check_clean_policy};
 use wasser_sdk::{Context, Error, Result};
 
@@ -12,11 +11,6 @@ use crate::properties::{jvm_options, of_component, secret};
 use crate::transform::Parts;
 use crate::ufs;
 use crate::volumes;
-
-/// The label of fuse pods that counts their images.
-const GENERATION: &str = "fuse.runtime.fluid.io/generation";
-/// The setting of the installation that keeps fuse pods under pressure.
-const CRITICAL: &str = "critical-fuse-pod";
 
 const MASTER_JVM: &[&str] = &["-Xmx16G"];
 const WORKER_JVM: &[&str] = &["-Xmx12G", "-XX:MaxDirectMemorySize=32g"];
@@ -97,11 +91,10 @@ pub fn fuse(parts: &Parts<'_>) -> Result<Value> {
     if parts.tiers.reach_clients() {
         volumes::add_tiers(&mut volumes, parts.tiers);
     }
-    let host_mount_path = ctx.mount_path.rsplit_once('/').map_or("/", |(parent, _)| parent).to_string();
     check_clean_policy("AlluxioRuntime.spec.fuse.cleanPolicy", &component.clean_policy)?;
     if component.clean_policy == CleanPolicy::OnFuseChanged {
         // The node plugin compares the generation in this file with that of the PersistentVolumeClaim.
-        volumes.add_labels(&format!("{host_mount_path}/.meta/fuse"));
+        volumes.add_labels(&format!("{}/.meta/fuse", ctx.mount_parent()));
     }
     let image = component.version.resolve(ctx, "fuse", "AlluxioRuntime.spec.fuse")?;
     let mut pod = pod(parts, "fuse", component, volumes)?;
@@ -109,7 +102,8 @@ pub fn fuse(parts: &Parts<'_>) -> Result<Value> {
     selector.insert(ctx.fuse_label.clone(), "true".into());
     pod["nodeSelector"] = json!(selector);
     if let Some(labels) = pod["labels"].as_object_mut() {
-        labels.remove(GENERATION);
+        // The chart sets this one.
+        labels.remove(FUSE_GENERATION);
     }
     let mut env = component.env.clone();
     env.entry("MOUNT_POINT".into()).or_insert_with(|| ctx.mount_path.clone());
@@ -120,8 +114,8 @@ pub fn fuse(parts: &Parts<'_>) -> Result<Value> {
     pod["imageTag"] = image.image_tag.into();
     pod["imagePullPolicy"] = image.image_pull_policy.into();
     pod["mountPath"] = ctx.mount_path.as_str().into();
-    pod["hostMountPath"] = host_mount_path.into();
-    pod["criticalPod"] = ctx.is_set(CRITICAL).into();
+    pod["hostMountPath"] = ctx.mount_parent().into();
+    pod["criticalPod"] = ctx.critical_fuse_pod().into();
     pod["hostPID"] = ctx.host_pid()?.into();
     pod["generation"] = 1.into();
     pod["properties"] = json!(of_component("fuse", &component.properties)?);
@@ -151,12 +145,13 @@ pub fn api_gateway(parts: &Parts<'_>) -> Result<Value> {
 }
 
 fn pod(parts: &Parts<'_>, name: &str, component: &Component, volumes: Volumes) -> Result<Value> {
-    let (ctx, metadata) = (parts.ctx, &parts.ctx.runtime.spec.pod_metadata);
+    let ctx = parts.ctx;
+    let metadata = ctx.runtime.spec.pod_metadata.clone().overridden_by(&component.pod_metadata);
     Ok(json!({
         "hostNetwork": component.network_mode.is_host_network(),
         "env": component.env,
-        "labels": overridden(&metadata.labels, &component.pod_metadata.labels),
-        "annotations": overridden(&metadata.annotations, &component.pod_metadata.annotations),
+        "labels": metadata.labels,
+        "annotations": metadata.annotations,
         "nodeSelector": component.node_selector,
         "imagePullSecrets": pull_secrets(ctx, name, component)?,
         "volumes": volumes.volumes,
@@ -170,23 +165,13 @@ fn extend(pod: &mut Value, key: &str, more: Vec<Value>) {
     }
 }
 
-fn overridden(all: &BTreeMap<String, String>, own: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    all.iter().chain(own).map(|(k, v)| (k.clone(), v.clone())).collect()
-}
-
-/// The component's own Secrets, else the runtime's, else the installation's.
+/// Returns the component's Secrets, else the runtime's, else the installation's.
 fn pull_secrets(ctx: &Context<Spec>, name: &str, component: &Component) -> Result<Vec<Value>> {
-    for secrets in [&component.image_pull_secrets, &ctx.runtime.spec.image_pull_secrets] {
-        if secrets
-            .iter()
-            .any(|secret| secret.get("name").and_then(Value::as_str).is_none_or(str::is_empty))
-        {
-            let field = format!("AlluxioRuntime.spec.{name}.imagePullSecrets");
-            return Err(Error::invalid(field, "has an entry without the name of a Secret"));
-        }
-        if !secrets.is_empty() {
-            return Ok(secrets.clone());
-        }
+    let secrets = ctx.pull_secrets_or(&component.image_pull_secrets, &ctx.runtime.spec.image_pull_secrets);
+    let has_name = |secret: &Value| secret.get("name").and_then(Value::as_str).is_some_and(|name| !name.is_empty());
+    if secrets.iter().all(has_name) {
+        return Ok(secrets);
     }
-    Ok(ctx.pull_secrets())
+    let field = format!("AlluxioRuntime.spec.{name}.imagePullSecrets");
+    Err(Error::invalid(field, "has an entry without the name of a Secret"))
 }

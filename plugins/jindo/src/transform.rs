@@ -10,7 +10,6 @@ use crate::input::{Component, Spec, Texts};
 use crate::sources::{Sources, TOKEN, check_value, check_word};
 use crate::store::Store;
 
-const CRITICAL: &str = "critical-fuse-pod";
 /// What clients are told that have no master.
 const CLIENT_ONLY: &str = "fuseOnly";
 const HOST_PID: &str = "runtime.fluid.io/fuse.hostpid";
@@ -88,13 +87,12 @@ pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Value> {
         false => format!("{}-jindofs-master-0.{}:{}", ctx.name, ctx.namespace, ports.master),
     };
     values["status"] = json!({"hcfs": {"endpoint": endpoint}});
-    let host_path = ctx.mount_path.rsplit_once('/').map_or("/", |(parent, _)| parent);
     let selector = values["fuse"]["nodeSelector"].as_object_mut();
     if let Some(selector) = selector {
         selector.insert(ctx.fuse_label.clone(), "true".into());
     }
     let fuse = &mut values["fuse"];
-    fuse["hostPath"] = host_path.into();
+    fuse["hostPath"] = ctx.mount_parent().into();
     fuse["args"] = json!(fuse_args(spec, dataset.read_only(), &sources));
     let mut properties = Texts::new();
     if spec.is_client_only() {
@@ -104,7 +102,7 @@ pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Value> {
     properties.extend(merged(&spec.properties, &spec.fuse.properties));
     fuse["properties"] = json!(properties);
     fuse["metricsPort"] = ports.metrics.into();
-    fuse["criticalPod"] = ctx.is_set(CRITICAL).into();
+    fuse["criticalPod"] = ctx.critical_fuse_pod().into();
     fuse["hostPID"] = ctx.runtime.metadata.annotations.get(HOST_PID).is_some_and(|v| v == "true").into();
     Ok(values)
 }
@@ -236,17 +234,8 @@ fn component(ctx: &Context<Spec>, name: &str, part: &Component) -> Result<Value>
         "resources": if part.resources.is_object() { part.resources.clone() } else { json!({}) },
         "volumes": volumes.volumes,
         "volumeMounts": volumes.mounts,
-        "imagePullSecrets": pull_secrets(ctx, part),
+        "imagePullSecrets": ctx.pull_secrets_or(&part.image_pull_secrets, &spec.image_pull_secrets),
     }))
-}
-
-/// The part's own, else the runtime's, else the installation's.
-fn pull_secrets(ctx: &Context<Spec>, part: &Component) -> Vec<Value> {
-    let given = [&part.image_pull_secrets, &ctx.runtime.spec.image_pull_secrets];
-    if let Some(secrets) = given.into_iter().find(|secrets| !secrets.is_empty()) {
-        return secrets.clone();
-    }
-    ctx.pull_secrets()
 }
 
 fn master_properties(spec: &Spec, directory: &str, ports: &Ports) -> Texts {

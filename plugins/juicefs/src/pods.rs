@@ -1,5 +1,6 @@
 //! The pods of the two roles.
 
+use wasser_api::labels::FUSE_GENERATION;
 use wasser_sdk::spec::{CleanPolicy, Volumes, check_clean_policy};
 use wasser_sdk::{Context, Error, Result};
 
@@ -16,10 +17,6 @@ use crate::store::{DEFAULT_DIRECTORY, Store};
 use crate::values::{FusePod, Pod};
 use crate::volumes;
 
-/// The label of fuse pods that counts their images; the chart sets it.
-pub const GENERATION: &str = "fuse.runtime.fluid.io/generation";
-/// The setting of the installation that keeps fuse pods under pressure.
-const CRITICAL: &str = "critical-fuse-pod";
 /// Names of the volumes that the chart adds.
 const SCRIPT: &str = "script";
 const MOUNT: &str = "juicefs-fuse-mount";
@@ -51,12 +48,11 @@ pub fn worker(parts: &Parts<'_>) -> Result<Pod> {
 /// The pods that mount the file system for applications.
 pub fn fuse(parts: &Parts<'_>) -> Result<Pod> {
     let (ctx, spec) = (parts.ctx, &parts.ctx.runtime.spec);
-    let host_mount_path = ctx.mount_path.rsplit_once('/').map_or("/", |(parent, _)| parent).to_string();
     let mut volumes = volumes::of(FUSE, &spec.fuse.volume_mounts, spec, &[], &[SCRIPT, MOUNT])?;
     check_clean_policy("JuiceFSRuntime.spec.fuse.cleanPolicy", &spec.fuse.clean_policy)?;
     if spec.fuse.clean_policy == CleanPolicy::OnFuseChanged {
         // The node plugin compares the generation in this file with that of the PersistentVolumeClaim.
-        volumes.add_labels(&format!("{host_mount_path}/.meta/fuse"));
+        volumes.add_labels(&format!("{}/.meta/fuse", ctx.mount_parent()));
     }
     let image = spec
         .fuse
@@ -64,15 +60,16 @@ pub fn fuse(parts: &Parts<'_>) -> Result<Pod> {
         .resolve(ctx, parts.source.edition.image_key(), "JuiceFSRuntime.spec.fuse")?;
     let mut pod = pod(parts, FUSE, &spec.fuse, volumes)?;
     pod.node_selector.insert(ctx.fuse_label.clone(), "true".into());
-    pod.labels.remove(GENERATION);
+    // The chart sets this one.
+    pod.labels.remove(FUSE_GENERATION);
     pod.fuse = Some(FusePod {
         enabled: true,
         image: image.image,
         image_tag: image.image_tag,
         image_pull_policy: image.image_pull_policy,
-        host_mount_path,
+        host_mount_path: ctx.mount_parent().into(),
         sub_path: parts.source.directory.trim_start_matches('/').to_string(),
-        critical_pod: ctx.is_set(CRITICAL),
+        critical_pod: ctx.critical_fuse_pod(),
         host_pid: ctx.host_pid()?,
         generation: 1,
     });

@@ -16,10 +16,7 @@ use crate::pods::{self, Parts};
 use crate::shell;
 use crate::source::Source;
 use crate::store::{Store, Volume};
-use crate::values::{CacheDir, Configs, Identity, LocalReference, Owner, Values};
-
-/// The setting of the installation with Secrets for pulling images, separated by commas.
-const PULL_SECRETS: &str = "image-pull-secrets";
+use crate::values::{CacheDir, Configs, Identity, Owner, Values};
 
 /// The values that `ctx` asks for, or what is wrong with it. `allocate` gives ports of the host network.
 pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Values> {
@@ -61,7 +58,7 @@ pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Values> {
         image: image.image,
         image_tag: image.image_tag,
         image_pull_policy: image.image_pull_policy,
-        image_pull_secrets: pull_secrets(ctx),
+        image_pull_secrets: ctx.pull_secrets(),
         user: run_as.uid,
         group: run_as.gid,
         fs_group: run_as.gid,
@@ -120,16 +117,6 @@ fn owner(ctx: &Context<Spec>) -> Owner {
         controller: true,
         block_owner_deletion: false,
     }
-}
-
-fn pull_secrets(ctx: &Context<Spec>) -> Vec<LocalReference> {
-    let names = ctx.settings.get(PULL_SECRETS).map(String::as_str).unwrap_or_default();
-    names
-        .split(',')
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-        .map(|name| LocalReference { name: name.into() })
-        .collect()
 }
 
 fn cache_dirs(store: &Store) -> BTreeMap<String, CacheDir> {

@@ -27,7 +27,7 @@ pub struct Values {
     pub image_pull_policy: String,
     /// Secrets for pulling images.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub image_pull_secrets: Vec<LocalReference>,
+    pub image_pull_secrets: Vec<Value>,
     /// `spec.runAs.uid`; recorded, not used by the pods.
     pub user: i64,
     /// `spec.runAs.gid`; recorded, not used by the pods.
@@ -54,13 +54,6 @@ pub struct Values {
     pub worker: Pod,
     /// The pods that mount for applications.
     pub fuse: Pod,
-}
-
-/// The name of an object in the same namespace.
-#[derive(Debug, Clone, Serialize)]
-pub struct LocalReference {
-    /// The name.
-    pub name: String,
 }
 
 /// An owner reference.

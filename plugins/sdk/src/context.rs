@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use wasser_api::labels::FUSE_HOST_PID;
 
 use crate::{DatasetSpec, Error, Result, fields};
 
-/// The annotation of a runtime that lets its fuse pods see the node's processes.
-const HOST_PID: &str = "runtime.fluid.io/fuse.hostpid";
+/// The setting of the installation that keeps fuse pods running when a node lacks resources.
+const CRITICAL: &str = "critical-fuse-pod";
+/// The setting of the installation that names Secrets for pulling images, separated by commas.
+const PULL_SECRETS: &str = "image-pull-secrets";
 
 /// The record `context` of the WIT, with its JSON documents still text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -111,11 +114,30 @@ impl<S> Context<S> {
         self.settings.get(setting).is_some_and(|v| v == "true")
     }
 
-    /// Secrets for pulling images that the installation sets, for pods of runtimes that name none: `image-pull-secrets`, separated by commas.
+    /// Returns the Secrets for pulling images that the installation sets, for pods of runtimes that name none.
     pub fn pull_secrets(&self) -> Vec<Value> {
-        let names = self.settings.get("image-pull-secrets").map(String::as_str).unwrap_or_default();
+        let names = self.settings.get(PULL_SECRETS).map(String::as_str).unwrap_or_default();
         let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
         names.map(|name| json!({"name": name})).collect()
+    }
+
+    /// Returns the first of these lists of Secrets for pulling images that is not empty, the component's before the
+    /// runtime's, else the Secrets that the installation sets.
+    pub fn pull_secrets_or(&self, component: &[Value], runtime: &[Value]) -> Vec<Value> {
+        match [component, runtime].into_iter().find(|secrets| !secrets.is_empty()) {
+            Some(secrets) => secrets.to_vec(),
+            None => self.pull_secrets(),
+        }
+    }
+
+    /// Reports whether the installation asks that fuse pods keep running when a node lacks resources.
+    pub fn critical_fuse_pod(&self) -> bool {
+        self.is_set(CRITICAL)
+    }
+
+    /// Returns the directory of the mount path, which pods mount so that they see the mount come and go.
+    pub fn mount_parent(&self) -> &str {
+        self.mount_path.rsplit_once('/').map_or("/", |(parent, _)| parent)
     }
 
     /// Whether the runtime's annotation lets its fuse pods see the node's processes.
@@ -124,13 +146,13 @@ impl<S> Context<S> {
             .runtime
             .metadata
             .annotations
-            .get(HOST_PID)
+            .get(FUSE_HOST_PID)
             .map(|text| text.to_ascii_lowercase());
         match asked.as_deref() {
             None | Some("" | "false" | "f" | "0") => Ok(false),
             Some("true" | "t" | "1") => Ok(true),
             Some(_) => Err(Error::invalid(
-                format!("{}.metadata.annotations[{HOST_PID}]", self.runtime.kind),
+                format!("{}.metadata.annotations[{FUSE_HOST_PID}]", self.runtime.kind),
                 "is neither true nor false",
             )),
         }

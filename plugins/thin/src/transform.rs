@@ -17,8 +17,7 @@ use crate::secrets;
 use crate::values::{Fuse, Identity, Pod, Values};
 use crate::volumes;
 
-/// Settings of the installation.
-const CRITICAL: &str = "critical-fuse-pod";
+/// The setting of the installation that says where config.json is kept.
 const STORAGE: &str = "fuse-config-storage";
 
 /// The values that `ctx` asks for, or what is wrong with it.
@@ -84,7 +83,7 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
             mount_type: profile.file_system_type,
             config_value: serde_json::to_string(&config).map_err(|error| Error::failed(format!("writing config.json: {error}")))?,
             config_storage: storage(ctx)?,
-            critical_pod: ctx.is_set(CRITICAL),
+            critical_pod: ctx.critical_fuse_pod(),
             host_pid: ctx.host_pid()?,
         },
     })
