@@ -12,7 +12,6 @@ use crate::store::Store;
 
 /// What clients are told that have no master.
 const CLIENT_ONLY: &str = "fuseOnly";
-const HOST_PID: &str = "runtime.fluid.io/fuse.hostpid";
 
 /// Gives host ports for names.
 pub type Allocate<'a> = &'a dyn Fn(&[&str]) -> Result<Vec<u16>>;
@@ -103,7 +102,7 @@ pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Value> {
     fuse["properties"] = json!(properties);
     fuse["metricsPort"] = ports.metrics.into();
     fuse["criticalPod"] = ctx.critical_fuse_pod().into();
-    fuse["hostPID"] = ctx.runtime.metadata.annotations.get(HOST_PID).is_some_and(|v| v == "true").into();
+    fuse["hostPID"] = ctx.host_pid()?.into();
     Ok(values)
 }
 

@@ -60,6 +60,18 @@ fn a_bucket_has_one_pair_of_keys() {
     assert_eq!(values["secretProjections"].as_array().unwrap().len(), 2);
 }
 
+#[test]
+fn an_annotation_that_is_neither_true_nor_false() {
+    let with = |text: &str| {
+        let mut documents = support::pair(json!({}), json!({}), json!({}));
+        documents[1]["metadata"]["annotations"] = json!({"runtime.fluid.io/fuse.hostpid": text});
+        support::values(&documents)
+    };
+    assert_eq!(with("True").unwrap()["fuse"]["hostPID"], true);
+    let (field, _) = wasser_testkit::refusal(with("yes"));
+    assert_eq!(field, "JindoRuntime.metadata.annotations[runtime.fluid.io/fuse.hostpid]");
+}
+
 #[rstest]
 #[case::masters(json!({"master": {"replicas": 2}}), "master.replicas", "neither 1 nor 3")]
 #[case::network(json!({"networkmode": "Mesh"}), "networkmode", "neither HostNetwork")]
