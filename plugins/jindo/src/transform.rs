@@ -28,8 +28,8 @@ pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Value> {
     check(spec)?;
     let masters = spec.master.replicas.unwrap_or(1);
     let ports = ports(spec, masters == 3, allocate)?;
-    let image = image(ctx, "smartdata", &spec.jindo_version)?;
-    let fuse_image = self::image(ctx, "fuse", &spec.fuse.version)?;
+    let image = image(ctx, "smartdata", &spec.jindo_version, "JindoRuntime.spec.jindoVersion")?;
+    let fuse_image = self::image(ctx, "fuse", &spec.fuse.version, "JindoRuntime.spec.fuse")?;
     let run_as = spec.run_as.clone().unwrap_or_default();
     let mut secret_properties = Texts::new();
     if !spec.secret.is_empty() {
@@ -189,20 +189,11 @@ fn ports(spec: &Spec, raft: bool, allocate: Allocate<'_>) -> Result<Ports> {
     })
 }
 
-fn image(ctx: &Context<Spec>, key: &str, asked: &Image) -> Result<Image> {
-    let default = ctx.images.get(key).map(String::as_str).unwrap_or_default();
-    let (name, tag) = Image::split(default);
-    let or = |text: &str, default: &str| if text.is_empty() { default.to_string() } else { text.to_string() };
-    let image = Image {
-        image: or(&asked.image, name),
-        image_tag: or(&asked.image_tag, tag),
-        image_pull_policy: or(&asked.image_pull_policy, "Always"),
-    };
-    if image.image.is_empty() {
-        return Err(Error::failed(format!(
-            "no image for {}/{}: give image and imageTag, or list the image `{key}` in the registration",
-            ctx.namespace, ctx.name
-        )));
+/// Returns the image asked for at `field`. Jindo's pods pull theirs at every start unless the user asks otherwise.
+fn image(ctx: &Context<Spec>, key: &str, asked: &Image, field: &str) -> Result<Image> {
+    let mut image = asked.resolve(ctx, key, field)?;
+    if asked.image_pull_policy.is_empty() {
+        image.image_pull_policy = "Always".into();
     }
     Ok(image)
 }

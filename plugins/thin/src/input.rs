@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
-use wasser_sdk::spec::{CleanPolicy, NetworkMode, PodMetadata};
+use wasser_sdk::spec::{CleanPolicy, Image, NetworkMode, PodMetadata};
 
 /// `ThinRuntime.spec`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -87,6 +87,17 @@ pub struct Component {
     pub clean_policy: CleanPolicy,
     /// Labels and annotations of the pods; of clients only.
     pub pod_metadata: PodMetadata,
+}
+
+impl Component {
+    /// Returns the image that the component asks for.
+    pub fn image(&self) -> Image {
+        Image {
+            image: self.image.clone(),
+            image_tag: self.image_tag.clone(),
+            image_pull_policy: self.image_pull_policy.clone(),
+        }
+    }
 }
 
 /// Resources of a container.

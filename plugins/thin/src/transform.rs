@@ -97,18 +97,10 @@ fn pod(role: &str, component: &Component, mut volumes: Volumes, cache: &str) -> 
             "is in neither the runtime nor its profile; give one in either",
         ));
     }
-    for (name, text) in [("image", &component.image), ("imageTag", &component.image_tag)] {
-        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err(Error::invalid(field(name), "contains white space; remove it"));
-        }
-    }
+    component.image().check(&format!("ThinRuntime.spec.{role}"))?;
     let policy = match component.image_pull_policy.as_str() {
         "" => "IfNotPresent",
-        known @ ("Always" | "IfNotPresent" | "Never") => known,
-        other => {
-            let message = format!("`{}` is none of Always, IfNotPresent, Never", other.escape_debug());
-            return Err(Error::invalid(field("imagePullPolicy"), message));
-        }
+        given => given,
     };
     check_network_mode(&field("networkMode"), &component.network_mode)?;
     volumes::add_cache(&mut volumes, cache);

@@ -14,7 +14,7 @@ fn refusal(documents: &[Value]) -> (String, String) {
 #[rstest]
 #[case::no_profile(json!({"profileName": ""}), "profileName", "name a ThinRuntimeProfile")]
 #[case::missing_profile(json!({"profileName": "other"}), "profileName", "the ThinRuntimeProfile other does not exist; create it")]
-#[case::image(json!({"fuse": {"image": "a b"}}), "fuse.image", "white space")]
+#[case::image(json!({"fuse": {"image": "a b"}}), "fuse.image", "reference to an image")]
 #[case::pull_policy(json!({"fuse": {"imagePullPolicy": "Sometimes"}}), "fuse.imagePullPolicy", "Always, IfNotPresent, Never")]
 #[case::network(json!({"fuse": {"networkMode": "Bridge"}}), "fuse.networkMode", "HostNetwork nor ContainerNetwork")]
 #[case::clean_policy(json!({"fuse": {"cleanPolicy": "Never"}}), "fuse.cleanPolicy", "OnDemand, OnRuntimeDeleted, OnFuseChanged")]

@@ -44,14 +44,6 @@ impl Image {
         })
     }
 
-    /// Name and tag of a reference. Charts join the two with a colon, so a digest splits at its own.
-    pub fn split(reference: &str) -> (&str, &str) {
-        match reference.rsplit_once(':') {
-            Some((name, tag)) if !tag.contains('/') => (name, tag),
-            _ => (reference, "latest"),
-        }
-    }
-
     /// Refuses what no container can have.
     pub fn check(&self, field: &str) -> Result<()> {
         if !["", "Always", "IfNotPresent", "Never"].contains(&self.image_pull_policy.as_str()) {
@@ -90,15 +82,6 @@ mod tests {
     use super::Image;
     use crate::testing::context;
 
-    #[rstest]
-    #[case("juicedata/mount:ce-v1.3.1", "juicedata/mount", "ce-v1.3.1")]
-    #[case("registry:5000/mount", "registry:5000/mount", "latest")]
-    #[case("registry:5000/mount:1", "registry:5000/mount", "1")]
-    #[case("mount@sha256:abc", "mount@sha256", "abc")]
-    fn references_split_where_the_chart_joins_them(#[case] reference: &str, #[case] name: &str, #[case] tag: &str) {
-        assert_eq!(Image::split(reference), (name, tag));
-    }
-
     fn resolved(asked: Image, default: &str) -> crate::Result<Image> {
         let mut ctx = context::<serde_json::Value>(json!({})).unwrap();
         ctx.images.insert("client".into(), default.into());
@@ -115,6 +98,9 @@ mod tests {
 
     #[rstest]
     #[case::default("", "", "mount:v1", "mount", "v1")]
+    #[case::repository("", "", "juicedata/mount:ce-v1.3.1", "juicedata/mount", "ce-v1.3.1")]
+    #[case::port("", "", "registry:5000/mount", "registry:5000/mount", "latest")]
+    #[case::port_and_tag("", "", "registry:5000/mount:1", "registry:5000/mount", "1")]
     #[case::tag_in_image("mirror:5000/mount:v2", "", "mount:v1", "mirror:5000/mount", "v2")]
     #[case::default_without_tag("mirror:5000/mount", "", "registry:5000/mount", "mirror:5000/mount", "latest")]
     fn images_are_completed_from_the_registration(
