@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
-use wasser_sdk::spec::{CleanPolicy, Image, NetworkMode, PodMetadata, Resources, TieredStore};
+use wasser_sdk::spec::{CleanPolicy, Image, NetworkMode, PodMetadata, Resources, RuntimeManagement, TieredStore, User};
 
 /// `AlluxioRuntime.spec`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -37,7 +37,7 @@ pub struct Spec {
     /// How data is kept.
     pub data: Data,
     /// The user that all processes run as.
-    pub run_as: Option<RunAs>,
+    pub run_as: Option<User>,
     /// Whether Prometheus is not to find the masters.
     pub disable_prometheus: bool,
     /// A ConfigMap with settings of HDFS.
@@ -47,7 +47,7 @@ pub struct Spec {
     /// Labels and annotations of all pods.
     pub pod_metadata: PodMetadata,
     /// Policies.
-    pub management: Management,
+    pub management: RuntimeManagement,
     /// Secrets for pulling images, of components that name none.
     pub image_pull_secrets: Vec<Value>,
 }
@@ -108,34 +108,4 @@ pub struct InitUsers {
 pub struct Data {
     /// Copies of each block in the cache, at most.
     pub replicas: i64,
-}
-
-/// A user and a group.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct RunAs {
-    /// Number of the user.
-    pub uid: i64,
-    /// Number of the group.
-    pub gid: i64,
-    /// Name of the user.
-    pub user: String,
-    /// Name of the group.
-    pub group: String,
-}
-
-/// Policies.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Management {
-    /// How the cache is emptied when the runtime is deleted.
-    pub clean_cache_policy: CleanCachePolicy,
-}
-
-/// How the cache is emptied.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct CleanCachePolicy {
-    /// How long one attempt may take; 60 s where it is not given.
-    pub grace_period_seconds: Option<u64>,
 }

@@ -8,8 +8,6 @@ use crate::describe::MASTER;
 use crate::input::Spec;
 use crate::reports::{Summary, report};
 
-/// How long an attempt may take where the clean policy does not say, in seconds.
-const GRACE: u64 = 60;
 /// How long the command gets to say that it was stopped.
 const SLACK: Duration = Duration::from_secs(5);
 /// Looks at the cache after it was freed: workers drop blocks with their next heartbeats, and each look takes a second or two.
@@ -30,10 +28,10 @@ pub fn clean_cache(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
     if used()? == 0 {
         return Ok(());
     }
-    let grace = ctx.runtime.spec.management.clean_cache_policy.grace_period_seconds.unwrap_or(GRACE);
-    let seconds = grace.to_string();
+    let grace = ctx.runtime.spec.management.grace_period();
+    let seconds = grace.as_secs().to_string();
     let argv = ["timeout", &seconds, "alluxio", "fs", "free", "-f", "/"];
-    host.run(&pod.name, &argv, Duration::from_secs(grace) + SLACK)?;
+    host.run(&pod.name, &argv, grace + SLACK)?;
     for _ in 0..LOOKS {
         if used()? == 0 {
             return Ok(());

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use wasser_sdk::spec::User;
 use wasser_sdk::{Context, Error, Result};
 
-use crate::input::{RunAs, Spec};
+use crate::input::Spec;
 use crate::text;
 use crate::tiers::Tiers;
 
@@ -17,7 +18,7 @@ pub fn of(ctx: &Context<Spec>, tiers: &Tiers) -> Result<Value> {
     };
     check(run_as)?;
     let image = spec.init_users.version.resolve(ctx, "init", "AlluxioRuntime.spec.initUsers")?;
-    let RunAs { uid, gid, user, group } = run_as;
+    let User { uid, gid, user, group } = run_as;
     let directories: Vec<&str> = tiers.directories().map(|directory| directory.path.as_str()).collect();
     let env: BTreeMap<&String, &String> = spec.init_users.env.iter().collect();
     Ok(json!({
@@ -33,7 +34,7 @@ pub fn of(ctx: &Context<Spec>, tiers: &Tiers) -> Result<Value> {
     }))
 }
 
-fn check(run_as: &RunAs) -> Result<()> {
+fn check(run_as: &User) -> Result<()> {
     let field = "AlluxioRuntime.spec.runAs";
     for (key, id) in [("uid", run_as.uid), ("gid", run_as.gid)] {
         if !(0..=i64::from(u32::MAX)).contains(&id) {

@@ -136,7 +136,6 @@ pub fn format(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
     }
     let pod = masters.iter().find(|pod| pod.ready);
     let pod = pod.ok_or_else(|| Error::failed("the cache was not emptied: no master pod is ready"))?;
-    let patience = ctx.runtime.spec.clean_cache_policy.grace_period_seconds.unwrap_or(60).max(1);
-    host.run(&pod.name, &["jindocache", "-formatCache"], Duration::from_secs(patience))
-        .map(drop)
+    let grace = ctx.runtime.spec.clean_cache_policy.grace_period();
+    host.run(&pod.name, &["jindocache", "-formatCache"], grace).map(drop)
 }

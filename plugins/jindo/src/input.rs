@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
-use wasser_sdk::spec::{CleanPolicy, Image, NetworkMode, PodMetadata, TieredStore};
+use wasser_sdk::spec::{CleanCachePolicy, CleanPolicy, Image, NetworkMode, PodMetadata, TieredStore, User};
 
 /// Texts by name.
 pub type Texts = BTreeMap<String, String>;
@@ -27,7 +27,7 @@ pub struct Spec {
     #[serde(rename = "tieredstore")]
     pub tiered_store: TieredStore,
     /// The user that the pods run as.
-    pub run_as: Option<RunAs>,
+    pub run_as: Option<User>,
     /// A ConfigMap with `hdfs-site.xml` and `core-site.xml`.
     pub hadoop_config: String,
     /// A Secret with a token for the object storage.
@@ -97,28 +97,10 @@ pub struct Component {
     pub metrics: Metrics,
 }
 
-/// How the cache is emptied in the end.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct CleanCachePolicy {
-    /// How long one attempt may take; 60 where it is not given.
-    pub grace_period_seconds: Option<u64>,
-}
-
 /// Metrics of the client.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Metrics {
     /// Whether there are any.
     pub enabled: bool,
-}
-
-/// A user.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct RunAs {
-    /// User.
-    pub uid: i64,
-    /// Group.
-    pub gid: i64,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
-use wasser_sdk::spec::{CleanPolicy, Image, NetworkMode, PodMetadata, Resources, TieredStore};
+use wasser_sdk::spec::{CleanPolicy, Image, NetworkMode, PodMetadata, Resources, RuntimeManagement, TieredStore, User};
 
 /// `JuiceFSRuntime.spec`. The fields `master`, `jobWorker` and `initUsers` mean nothing to JuiceFS, which has no master.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -23,7 +23,7 @@ pub struct Spec {
     /// Options for `juicefs format`, without the leading dashes: `trash-days=0`.
     pub configs: Vec<String>,
     /// The owner of the files; passed on, since JuiceFS itself must run as root to mount.
-    pub run_as: Option<RunAs>,
+    pub run_as: Option<User>,
     /// Volumes for the pods' volume mounts.
     pub volumes: Vec<Value>,
     /// Claims that every worker gets for itself.
@@ -31,7 +31,7 @@ pub struct Spec {
     /// Labels and annotations of all pods.
     pub pod_metadata: PodMetadata,
     /// Policies.
-    pub management: Management,
+    pub management: RuntimeManagement,
 }
 
 /// `spec.worker` or `spec.fuse`.
@@ -71,30 +71,4 @@ impl Component {
             image_pull_policy: self.image_pull_policy.clone(),
         }
     }
-}
-
-/// Users and groups.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct RunAs {
-    /// User.
-    pub uid: i64,
-    /// Group.
-    pub gid: i64,
-}
-
-/// Policies.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Management {
-    /// How the cache is emptied when the runtime is deleted.
-    pub clean_cache_policy: CleanCachePolicy,
-}
-
-/// How the cache is emptied.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct CleanCachePolicy {
-    /// How long one attempt may take; 60 s where it is not given.
-    pub grace_period_seconds: Option<i64>,
 }

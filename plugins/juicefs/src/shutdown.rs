@@ -11,8 +11,6 @@ use crate::reports;
 use crate::source::Source;
 use crate::store::{self, Store};
 
-/// How long an attempt may take where the clean policy does not say.
-const GRACE: i64 = 60;
 const STATUS: Duration = Duration::from_secs(15);
 /// The address of the metadata engine is known to the container only, so a shell there expands it. The text is constant.
 const STATUS_SCRIPT: &str = "exec /usr/local/bin/juicefs status \"$METAURL\"";
@@ -40,8 +38,7 @@ pub fn clean_cache(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
         }
         Edition::Enterprise => name,
     };
-    let grace = spec.management.clean_cache_policy.grace_period_seconds.unwrap_or(GRACE);
-    let grace = Duration::from_secs(u64::try_from(grace).unwrap_or_default().max(1));
+    let grace = spec.management.grace_period();
     let failures: Vec<String> = pods
         .iter()
         .filter_map(|(pod, directories)| remove(host, pod, &block_paths(directories, &id), grace).err())

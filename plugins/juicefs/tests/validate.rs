@@ -131,7 +131,7 @@ fn a_runtime_that_cannot_work(#[case] runtime: Value, #[case] field: &str, #[cas
 
 #[rstest]
 #[case::list(json!({"configs": "trash-days=1"}), "configs", "expected a sequence")]
-#[case::number(json!({"management": {"cleanCachePolicy": {"gracePeriodSeconds": "1m"}}}), "management.cleanCachePolicy.gracePeriodSeconds", "expected i64")]
+#[case::number(json!({"management": {"cleanCachePolicy": {"gracePeriodSeconds": "1m"}}}), "management.cleanCachePolicy.gracePeriodSeconds", "expected i32")]
 #[case::text(json!({"tieredstore": {"levels": [{"mediumtype": "MEM", "low": 0.1}]}}), "tieredstore.levels[0].low", "expected a string")]
 fn a_field_of_another_type_is_named(#[case] runtime: Value, #[case] field: &str, #[case] remedy: &str) {
     let (at, message) = refusal(json!({}), json!({}), runtime);

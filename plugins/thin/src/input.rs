@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
-use wasser_sdk::spec::{CleanPolicy, Image, NetworkMode, PodMetadata};
+use wasser_sdk::spec::{CleanPolicy, Image, NetworkMode, PodMetadata, RuntimeManagement, TieredStore};
 
 /// `ThinRuntime.spec`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -22,7 +22,7 @@ pub struct Spec {
     /// Volumes for the volume mounts.
     pub volumes: Vec<Value>,
     /// Policies.
-    pub management: Management,
+    pub management: RuntimeManagement,
     /// Secrets for pulling images.
     pub image_pull_secrets: Vec<Value>,
 }
@@ -113,36 +113,4 @@ pub struct Resources {
     /// Resources claimed elsewhere.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub claims: Vec<Value>,
-}
-
-/// Where a cache is.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct TieredStore {
-    /// The levels.
-    pub levels: Vec<Level>,
-}
-
-/// A level of the cache.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Level {
-    /// Directories, separated by commas.
-    pub path: String,
-}
-
-/// Policies.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Management {
-    /// Whether the Dataset's size is read.
-    pub metadata_sync_policy: MetadataSyncPolicy,
-}
-
-/// Whether the Dataset's size is read.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct MetadataSyncPolicy {
-    /// Not, unless this is true.
-    pub auto_sync: Option<bool>,
 }

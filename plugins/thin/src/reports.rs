@@ -17,7 +17,7 @@ const UNKNOWN: &str = "N/A";
 
 /// The size of the file system, as a client sees it. Not read unless the runtime asks for it: it visits every file.
 pub fn storage_stats(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageStats> {
-    if ctx.runtime.spec.management.metadata_sync_policy.auto_sync != Some(true) {
+    if !ctx.runtime.spec.management.auto_sync(false) {
         return Err(Error::NotSupported);
     }
     let pods = host.ready_pods(FUSE)?;

@@ -1,5 +1,7 @@
 //! What specs say about how a runtime is to be run.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 const GRACE_PERIOD_SECONDS: i32 = 60;
@@ -50,12 +52,9 @@ impl RuntimeManagement {
             .unwrap_or(MAX_RETRY_ATTEMPTS)
     }
 
-    /// Seconds that one try to empty the cache may take.
-    pub fn grace_period_seconds(&self) -> i32 {
-        self.clean_cache_policy
-            .as_ref()
-            .and_then(|policy| policy.grace_period_seconds)
-            .unwrap_or(GRACE_PERIOD_SECONDS)
+    /// Returns how long one attempt to empty the cache can take.
+    pub fn grace_period(&self) -> Duration {
+        self.clean_cache_policy.clone().unwrap_or_default().grace_period()
     }
 }
 
@@ -74,6 +73,14 @@ pub struct CleanCachePolicy {
     pub max_retry_attempts: Option<i32>,
 }
 
+impl CleanCachePolicy {
+    /// Returns how long one attempt can take, which is at least a second.
+    pub fn grace_period(&self) -> Duration {
+        let seconds = self.grace_period_seconds.unwrap_or(GRACE_PERIOD_SECONDS);
+        Duration::from_secs(u64::try_from(seconds).unwrap_or_default().max(1))
+    }
+}
+
 /// Whether size and number of files are found out once the runtime is up.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -89,16 +96,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_attempt_has_at_least_a_second() {
+        for (seconds, expected) in [(7, 7), (0, 1), (-1, 1)] {
+            let policy = CleanCachePolicy {
+                grace_period_seconds: Some(seconds),
+                max_retry_attempts: None,
+            };
+            assert_eq!(policy.grace_period().as_secs(), expected);
+        }
+    }
+
+    #[test]
     fn what_is_not_said_has_a_default() {
         let silent = RuntimeManagement::default();
-        assert_eq!((silent.grace_period_seconds(), silent.max_retry_attempts()), (60, 3));
+        assert_eq!((silent.grace_period().as_secs(), silent.max_retry_attempts()), (60, 3));
         assert!(silent.auto_sync(true) && !silent.auto_sync(false));
         let said: RuntimeManagement = serde_json::from_value(
             serde_json::json!({"cleanCachePolicy": {"maxRetryAttempts": 7}, "metadataSyncPolicy": {"autoSync": false}}),
         )
         .unwrap();
         assert_eq!(
-            (said.grace_period_seconds(), said.max_retry_attempts(), said.auto_sync(true)),
+            (said.grace_period().as_secs(), said.max_retry_attempts(), said.auto_sync(true)),
             (60, 7, false)
         );
     }

@@ -13,3 +13,4 @@ pub use reference::Reference;
 pub use resources::{ResourceValues, Resources};
 pub use tiered_store::{Level, TieredStore};
 pub use volumes::{VolumeNames, Volumes};
+pub use wasser_api::shared::{CleanCachePolicy, RuntimeManagement, User};
