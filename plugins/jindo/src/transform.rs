@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use wasser_sdk::spec::{CleanPolicy, Image, VolumeNames, check_network_mode};
+use wasser_sdk::spec::{CleanPolicy, Image, VolumeNames, check_network_mode, merged};
 use wasser_sdk::{Context, Error, Result};
 
 use crate::input::{Component, Spec, Texts};
@@ -106,10 +106,6 @@ pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Value> {
     Ok(values)
 }
 
-fn merged(all: &Texts, own: &Texts) -> Texts {
-    all.iter().chain(own).map(|(k, v)| (k.clone(), v.clone())).collect()
-}
-
 fn check(spec: &Spec) -> Result<()> {
     let invalid = |field: &str, message: &str| Err(Error::invalid(format!("JindoRuntime.spec.{field}"), message));
     check_network_mode("JindoRuntime.spec.networkmode", &spec.network_mode)?;
@@ -201,10 +197,9 @@ fn image(ctx: &Context<Spec>, key: &str, asked: &Image, field: &str) -> Result<I
 /// What all parts have.
 fn component(ctx: &Context<Spec>, name: &str, part: &Component) -> Result<Value> {
     let spec = &ctx.runtime.spec;
-    let metadata = &spec.pod_metadata;
+    let metadata = spec.pod_metadata.clone().overridden_by(&part.pod_metadata);
     let deprecated = merged(&spec.labels, &part.labels);
-    let labels = merged(&metadata.labels, &part.pod_metadata.labels);
-    if !deprecated.is_empty() && !labels.is_empty() {
+    if !deprecated.is_empty() && !metadata.labels.is_empty() {
         let message = "and podMetadata.labels are both set; move these labels to podMetadata";
         return Err(Error::invalid(format!("JindoRuntime.spec.{name}.labels"), message));
     }
@@ -217,8 +212,8 @@ fn component(ctx: &Context<Spec>, name: &str, part: &Component) -> Result<Value>
     Ok(json!({
         "enabled": !part.disabled,
         "env": part.env,
-        "labels": merged(&deprecated, &labels),
-        "annotations": merged(&metadata.annotations, &part.pod_metadata.annotations),
+        "labels": merged(&deprecated, &metadata.labels),
+        "annotations": metadata.annotations,
         "nodeSelector": part.node_selector,
         "tolerations": tolerations,
         "resources": if part.resources.is_object() { part.resources.clone() } else { json!({}) },

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::spec::merged;
+
 /// `Dataset.spec`, as far as runtimes read it.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -42,9 +44,7 @@ impl DatasetSpec {
 
     /// The options of a mount: the shared ones, overridden by its own.
     pub fn options_of(&self, mount: &Mount) -> BTreeMap<String, String> {
-        let mut options = self.shared_options.clone();
-        options.extend(mount.options.iter().map(|(k, v)| (k.clone(), v.clone())));
-        options
+        merged(&self.shared_options, &mount.options)
     }
 
     /// The secret options of a mount: the shared ones, overridden by its own, by name.

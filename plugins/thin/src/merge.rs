@@ -1,9 +1,7 @@
 //! A profile and a runtime as one: what the runtime says wins, and its lists are added to the profile's.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
-use wasser_sdk::spec::{CleanPolicy, NetworkMode};
+use wasser_sdk::spec::{CleanPolicy, NetworkMode, merged};
 
 use crate::input::{Component, Resources};
 
@@ -17,15 +15,15 @@ pub fn component(profile: &Component, runtime: &Component) -> Component {
         enabled: profile.enabled || runtime.enabled,
         command: instead(&profile.command, &runtime.command),
         args: instead(&profile.args, &runtime.args),
-        options: map(&profile.options, &runtime.options),
+        options: merged(&profile.options, &runtime.options),
         ports: named(&profile.ports, &runtime.ports, "name"),
         env: named(&profile.env, &runtime.env, "name"),
         resources: Resources {
-            limits: map(&profile.resources.limits, &runtime.resources.limits),
-            requests: map(&profile.resources.requests, &runtime.resources.requests),
+            limits: merged(&profile.resources.limits, &runtime.resources.limits),
+            requests: merged(&profile.resources.requests, &runtime.resources.requests),
             claims: named(&profile.resources.claims, &runtime.resources.claims, "name"),
         },
-        node_selector: map(&profile.node_selector, &runtime.node_selector),
+        node_selector: merged(&profile.node_selector, &runtime.node_selector),
         volume_mounts: named(&profile.volume_mounts, &runtime.volume_mounts, "mountPath"),
         liveness_probe: runtime.liveness_probe.clone().or_else(|| profile.liveness_probe.clone()),
         readiness_probe: runtime.readiness_probe.clone().or_else(|| profile.readiness_probe.clone()),
@@ -71,14 +69,6 @@ fn tag(profile: &Component, runtime: &Component) -> String {
 
 fn instead<T: Clone>(profile: &[T], runtime: &[T]) -> Vec<T> {
     either(profile, runtime, <[T]>::is_empty)
-}
-
-fn map<T: Clone>(profile: &BTreeMap<String, T>, runtime: &BTreeMap<String, T>) -> BTreeMap<String, T> {
-    profile
-        .iter()
-        .chain(runtime)
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect()
 }
 
 #[cfg(test)]

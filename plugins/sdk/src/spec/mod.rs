@@ -1,6 +1,7 @@
 //! Pieces that the specs of several runtimes have, for types that [`Implement::Spec`](crate::Implement::Spec) is made of.
 
 mod image;
+mod map;
 mod pod;
 mod reference;
 mod resources;
@@ -8,6 +9,7 @@ mod tiered_store;
 mod volumes;
 
 pub use image::Image;
+pub use map::merged;
 pub use pod::{CleanPolicy, NetworkMode, PodMetadata, check_clean_policy, check_network_mode};
 pub use reference::Reference;
 pub use resources::{ResourceValues, Resources};
