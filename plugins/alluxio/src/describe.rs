@@ -8,7 +8,7 @@ pub const MASTER: &str = "master";
 /// Kinds of the chart's objects.
 const KINDS: &[&str] = &["StatefulSet", "DaemonSet", "ConfigMap", "Service"];
 
-/// A master, workers that start once it serves, and clients.
+/// Returns a master, workers that start once it serves, and clients.
 pub fn description() -> Description {
     let master = Role {
         name: MASTER.into(),
@@ -34,7 +34,7 @@ pub fn description() -> Description {
             Want::new("exec", &[MASTER]),
             // For the ConfigMap that hadoopConfig names.
             Want::new("objects", &["ConfigMap"]),
-            // For secret options of mounts, where they are not to reach the master as files.
+            // For secret options of mounts, if they do not reach the master as files.
             Want::new("secrets", &[]),
             Want::new("ports", &[]),
             Want::new("state", &[]),

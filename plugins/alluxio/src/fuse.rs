@@ -8,8 +8,9 @@ use crate::text;
 
 const OPTIONS: &str = "--fuse-opts=";
 
-/// What the fuse container is started with: the user's arguments or `fuse`, with options that fit the Dataset. Images since Alluxio 2.8 take
-/// mount point and path at the end; older ones read the mount point from their environment.
+/// What the fuse container is started with: the user's arguments or `fuse`, with options that fit
+/// the Dataset. Images since Alluxio 2.8 take mount point and path at the end; older ones read the
+/// mount point from their environment.
 pub fn args(ctx: &Context<Spec>, tag: &str) -> Result<Vec<String>> {
     let (spec, dataset) = (&ctx.runtime.spec, ctx.dataset()?);
     for arg in &spec.fuse.args {

@@ -11,7 +11,8 @@ const DIRECTORY: &str = "/hdfs-config";
 const SITE: &str = "hdfs-site.xml";
 const CORE: &str = "core-site.xml";
 
-/// Which of the files the ConfigMap has; none where the runtime names no ConfigMap. What is installed is believed.
+/// Returns which of the files the ConfigMap has; `None` if the runtime does not name a ConfigMap.
+/// Installed values are not read again.
 pub fn of(ctx: &Context<Spec>, host: &impl Host) -> Result<Option<Value>> {
     let name = ctx.runtime.spec.hadoop_config.trim();
     if name.is_empty() {
@@ -37,7 +38,7 @@ pub fn of(ctx: &Context<Spec>, host: &impl Host) -> Result<Option<Value>> {
     ))
 }
 
-/// The property that names the files to Alluxio.
+/// Returns the property that names the files to Alluxio.
 pub fn property(config: &Value) -> (&'static str, String) {
     let files = [("includeHdfsSite", SITE), ("includeCoreSite", CORE)];
     let there = files.iter().filter(|(key, _)| config.get(*key).is_some_and(|value| value == true));

@@ -1,4 +1,5 @@
-//! The fields of `AlluxioRuntime.spec` that values are made of. What only passes through, such as volumes, stays JSON.
+//! The fields of `AlluxioRuntime.spec` that values are made of. What only passes through, such as
+//! volumes, stays JSON.
 
 use std::collections::BTreeMap;
 
@@ -15,13 +16,13 @@ pub struct Spec {
     pub version: Image,
     /// The masters.
     pub master: Component,
-    /// The process beside each master that plans jobs.
+    /// The process in each master's pod that plans jobs.
     pub job_master: Component,
     /// The workers.
     pub worker: Component,
-    /// The process beside each worker that does jobs.
+    /// The process in each worker's pod that does jobs.
     pub job_worker: Component,
-    /// The REST proxy beside each master.
+    /// The REST proxy in each master's pod.
     pub api_gateway: Component,
     /// The container that makes users.
     pub init_users: InitUsers,

@@ -9,8 +9,9 @@ use crate::text;
 /// The property that says where the journal is.
 const FOLDER: &str = "alluxio.master.journal.folder";
 
-/// The values of the journal; empty where it is a directory that goes with the pod at the usual place. A directory of a volume that the user
-/// mounts is formatted only if it is empty. One that is elsewhere, such as in HDFS, is never formatted: nobody here knows what is there.
+/// Returns the values of the journal; empty if it is a directory at the usual place, which goes
+/// with the pod. A directory of a volume that the user mounts is formatted only if it is empty. A
+/// journal elsewhere, such as in HDFS, is never formatted, because what it holds is unknown.
 pub fn of(spec: &Spec) -> Result<Value> {
     let set = [(&spec.master.properties, "master.properties"), (&spec.properties, "properties")];
     let Some((folder, field)) = set
@@ -25,7 +26,7 @@ pub fn of(spec: &Spec) -> Result<Value> {
     let field = format!("AlluxioRuntime.spec.{field}[{FOLDER}]");
     text::check_path(&field, folder)?;
     if folder.trim_matches('/').is_empty() || folder.contains(':') {
-        return Err(Error::invalid(field, "is not a directory of its own; write for instance /journal"));
+        return Err(Error::invalid(field, "is not a directory below `/`; write for instance /journal"));
     }
     let mounts = spec.master.volume_mounts.iter();
     let mut places = mounts.filter_map(|mount| mount.get("mountPath").and_then(Value::as_str));
@@ -33,7 +34,7 @@ pub fn of(spec: &Spec) -> Result<Value> {
     Ok(json!({"folder": folder, "emptyDir": !is_mounted}))
 }
 
-/// Whether a path is a directory or below it.
+/// Reports whether a path is a directory or below it.
 fn is_below(path: &str, directory: &str) -> bool {
     let rest = path.strip_prefix(directory.trim_end_matches('/'));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

@@ -1,7 +1,8 @@
 //! The Alluxio runtime as a Wasser plugin.
 //!
-//! From the manifest to the chart's values: [`input`] is read into [`mounts`], [`tiers`] and [`ports`], from which come the [`properties`] and
-//! the [`pods`]; [`transform`] puts them together. [`ufs`] brings the mounts about in a running master, and the [`reports`] are the way
+//! From the manifest to the chart's values: [`input`] is read into [`mounts`], [`tiers`] and
+//! [`ports`], from which come the [`properties`] and the [`pods`]; [`transform`] puts them
+//! together. [`ufs`] brings the mounts about in a running master, and the [`reports`] are the way
 //! back: what the system says about itself. [`implement`] lists the methods.
 
 mod describe;

@@ -1,4 +1,5 @@
-//! The Dataset's mounts as Alluxio has them: its root, the table of what is mounted below it, and the volumes of the pods.
+//! The Dataset's mounts as Alluxio has them: its root, the table of what is mounted below it, and
+//! the volumes of the pods.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,8 @@ use wasser_sdk::{DatasetSpec, Error, Mount, Result, SecretKeySelector};
 
 use crate::text;
 
-/// Where the volumes of `local://` and `pvc://` mounts are in the pods, and Alluxio's root where it is not a data source itself.
+/// Where the volumes of `local://` and `pvc://` mounts are in the pods, and Alluxio's root if it is
+/// not a data source itself.
 pub const LOCAL_ROOT: &str = "/underFSStorage";
 /// Where the pods of the master have the Secrets of the mounts, as `<secret>/<key>`.
 pub const SECRETS: &str = "/etc/fluid/secrets";
@@ -69,7 +71,8 @@ impl Entry {
         }
     }
 
-    /// The line of mount.info: words, quoted as for a shell. A secret option names the file with its value.
+    /// Returns the line of mount.info: words, quoted as for a shell. A secret option names the file
+    /// with its value.
     pub fn line(&self, path: &str) -> String {
         let mut words = vec![text::word(path), text::word(&self.source)];
         words.extend(self.flags().map(str::to_string));
@@ -83,7 +86,7 @@ impl Entry {
         words.join(" ")
     }
 
-    /// The flags of `alluxio fs mount`.
+    /// Returns the flags of `alluxio fs mount`.
     pub fn flags(&self) -> impl Iterator<Item = &'static str> {
         let flags = [(self.read_only, "--readonly"), (self.shared, "--shared")];
         flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag)
@@ -91,7 +94,7 @@ impl Entry {
 }
 
 impl Mounts {
-    /// The mounts of a Dataset, or what is wrong with one.
+    /// Returns the mounts of a Dataset, or what is wrong with one.
     pub fn of(dataset: &DatasetSpec) -> Result<Self> {
         let mut mounts = Mounts::default();
         let mut seen: Vec<String> = Vec::new();
@@ -100,14 +103,17 @@ impl Mounts {
             check(&field, dataset, mount)?;
             let path = path(&field, mount)?;
             if seen.contains(&path) {
-                let message = format!("another mount is at `{path}` as well; give each a path or a name of its own");
+                let message = format!("another mount is at `{path}` as well; give each its own path or name");
                 return Err(Error::invalid(field, message));
             }
             if let Some(volume) = native(&field, mount)? {
                 if path.contains(':') {
                     return Err(Error::invalid(
                         field,
-                        format!("is a volume at `{path}`, and containers have none at a path with `:`; give it another path"),
+                        format!(
+                            "is a volume at `{path}`, and containers have none at a path with `:`; give it \
+                             another path"
+                        ),
                     ));
                 }
                 let container_path = format!("{LOCAL_ROOT}{}", path.trim_end_matches('/'));
@@ -125,7 +131,8 @@ impl Mounts {
         Ok(mounts)
     }
 
-    /// Volumes are below the local root, and so in the namespace by themselves, unless that root is a data source.
+    /// Volumes are below the local root, and so in the namespace by themselves, unless that root is
+    /// a data source.
     fn mount_natives(&mut self) {
         for native in &self.native {
             if let Some(path) = native.container_path.strip_prefix(LOCAL_ROOT) {
@@ -138,7 +145,7 @@ impl Mounts {
         }
     }
 
-    /// The lines of mount.info.
+    /// Returns the lines of mount.info.
     pub fn lines(&self) -> Vec<String> {
         self.table.iter().map(|(path, entry)| entry.line(path)).collect()
     }
@@ -149,7 +156,7 @@ impl Mounts {
         secret.map(|(path, entry)| entry.line(path)).collect()
     }
 
-    /// The data sources with Secrets among them.
+    /// Returns the data sources with Secrets among them.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.root.iter().chain(self.table.values())
     }
@@ -184,7 +191,8 @@ fn check(field: &str, dataset: &DatasetSpec, mount: &Mount) -> Result<()> {
     Ok(())
 }
 
-/// Where a mount is in Alluxio's namespace: its absolute path, else its name, else the root.
+/// Returns where a mount is in Alluxio's namespace: its absolute path, else its name, else the
+/// root.
 fn path(field: &str, mount: &Mount) -> Result<String> {
     if mount.path.is_empty() {
         let path = format!("/{}", mount.name.trim_matches('/'));
@@ -196,7 +204,7 @@ fn path(field: &str, mount: &Mount) -> Result<String> {
     Ok(format!("/{}", parts.join("/")))
 }
 
-/// The volume of a `local://` or `pvc://` mount; none for others.
+/// Returns the volume of a `local://` or `pvc://` mount; `None` for others.
 fn native(field: &str, mount: &Mount) -> Result<Option<Volume>> {
     let field = format!("{field}.mountPoint");
     let point = mount.mount_point.trim();
@@ -226,7 +234,7 @@ fn native(field: &str, mount: &Mount) -> Result<Option<Volume>> {
     if !point.contains("://") && !point.starts_with('/') {
         return Err(Error::invalid(
             field,
-            "is no address; write for instance `s3://bucket/directory` or `pvc://claim`",
+            "is not an address; write for instance `s3://bucket/directory` or `pvc://claim`",
         ));
     }
     Ok(None)

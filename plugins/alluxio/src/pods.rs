@@ -1,4 +1,4 @@
-//! The pods of the three roles, and the processes beside them.
+//! The pods of the three roles, and the processes that share them.
 
 use serde_json::{Value, json};
 use wasser_api::labels::FUSE_GENERATION;
@@ -16,7 +16,7 @@ const MASTER_JVM: &[&str] = &["-Xmx16G"];
 const WORKER_JVM: &[&str] = &["-Xmx12G", "-XX:MaxDirectMemorySize=32g"];
 const FUSE_JVM: &[&str] = &["-Xmx16G", "-Xms16G", "-XX:+UseG1GC", "-XX:MaxDirectMemorySize=32g"];
 
-/// The masters.
+/// Returns the masters.
 pub fn master(parts: &Parts<'_>) -> Result<Value> {
     let (ctx, spec) = (parts.ctx, &parts.ctx.runtime.spec);
     let component = &spec.master;
@@ -54,7 +54,8 @@ pub fn master(parts: &Parts<'_>) -> Result<Value> {
     pod["rootSecrets"] = json!(secret(spec, parts.mounts)?);
     pod["claimDirectories"] = json!(volumes::claim_directories(parts.mounts));
     pod["backupPath"] = format!("/tmp/alluxio-backup/{}/{}", ctx.namespace, ctx.name).into();
-    // Directories of nodes are where the Dataset says: the master reads them as the workers do.
+    // Directories of nodes exist only on the nodes that the Dataset names: the master reads them as
+    // the workers do.
     let on_nodes = parts
         .mounts
         .native
@@ -67,7 +68,7 @@ pub fn master(parts: &Parts<'_>) -> Result<Value> {
     Ok(pod)
 }
 
-/// The workers.
+/// Returns the workers.
 pub fn worker(parts: &Parts<'_>) -> Result<Value> {
     let spec = &parts.ctx.runtime.spec;
     let component = &spec.worker;
@@ -83,7 +84,7 @@ pub fn worker(parts: &Parts<'_>) -> Result<Value> {
     Ok(pod)
 }
 
-/// The clients.
+/// Returns the clients.
 pub fn fuse(parts: &Parts<'_>) -> Result<Value> {
     let (ctx, spec) = (parts.ctx, &parts.ctx.runtime.spec);
     let component = &spec.fuse;
@@ -93,7 +94,8 @@ pub fn fuse(parts: &Parts<'_>) -> Result<Value> {
     }
     check_clean_policy("AlluxioRuntime.spec.fuse.cleanPolicy", &component.clean_policy)?;
     if component.clean_policy == CleanPolicy::OnFuseChanged {
-        // The node plugin compares the generation in this file with that of the PersistentVolumeClaim.
+        // The node plugin compares the generation in this file with that of the
+        // PersistentVolumeClaim.
         volumes.add_labels(&format!("{}/.meta/fuse", ctx.mount_parent()));
     }
     let image = component.version.resolve(ctx, "fuse", "AlluxioRuntime.spec.fuse")?;
@@ -125,8 +127,8 @@ pub fn fuse(parts: &Parts<'_>) -> Result<Value> {
     Ok(pod)
 }
 
-/// A process that runs in the pods of another: jobMaster or jobWorker.
-pub fn beside(parts: &Parts<'_>, name: &str, component: &Component) -> Result<Value> {
+/// Returns a process that runs in the pods of another one: jobMaster or jobWorker.
+pub fn process(parts: &Parts<'_>, name: &str, component: &Component) -> Result<Value> {
     Ok(json!({
         "ports": parts.ports.of.get(name),
         "env": component.env,
@@ -136,10 +138,10 @@ pub fn beside(parts: &Parts<'_>, name: &str, component: &Component) -> Result<Va
     }))
 }
 
-/// The REST proxy beside the masters.
+/// Returns the REST proxy in the masters' pods.
 pub fn api_gateway(parts: &Parts<'_>) -> Result<Value> {
     let component = &parts.ctx.runtime.spec.api_gateway;
-    let mut values = beside(parts, "apiGateway", component)?;
+    let mut values = process(parts, "apiGateway", component)?;
     values["enabled"] = component.enabled.into();
     Ok(values)
 }

@@ -18,7 +18,7 @@ struct Port {
     key: &'static str,
     /// The property of Alluxio for it.
     property: &'static str,
-    /// What Alluxio itself would take, for pods with a network of their own.
+    /// The port that Alluxio itself would use, for pods with their own network.
     default: u16,
     /// The pods that the process runs in.
     pods: Pods,
@@ -84,7 +84,7 @@ const PORTS: [Port; 12] = [
 pub struct Ports {
     /// By component and name, as the values have them.
     pub of: BTreeMap<&'static str, BTreeMap<&'static str, u16>>,
-    /// The same as properties, which every process is told: clients must know where servers are.
+    /// Returns the ports as properties of every process: clients must know where servers are.
     pub properties: BTreeMap<String, String>,
 }
 
@@ -95,8 +95,9 @@ impl Ports {
     }
 }
 
-/// The ports of a runtime. What the user gives counts; what is installed is kept, since pods listen on it; the rest is allocated where the
-/// pods use the node's network, and Alluxio's own otherwise.
+/// Returns the ports of a runtime. A port that the user sets counts; an installed one is kept,
+/// since pods listen on it; the others are allocated if the pods use the node's network, and are
+/// Alluxio's own otherwise.
 pub fn of(ctx: &Context<Spec>, masters: u32, allocate: Allocate<'_>) -> Result<Ports> {
     let spec = &ctx.runtime.spec;
     let wanted = PORTS.iter().filter(|port| match port.key {
@@ -179,7 +180,7 @@ pub fn from_host<H: Host>(host: &H) -> impl Fn(&[&str]) -> Result<Vec<u16>> + '_
     |names| host.allocate_ports(names)
 }
 
-/// Stands for any port where only the rest of the values matters.
+/// Returns a placeholder for every port, if only the other values matter.
 pub fn placeholder(names: &[&str]) -> Result<Vec<u16>> {
     Ok((20_000..).take(names.len()).collect())
 }

@@ -1,4 +1,5 @@
-//! Properties of Alluxio: what the user and the mounts ask for, and defaults that suit a cluster of containers.
+//! Properties of Alluxio: what the user and the mounts ask for, and defaults that suit a cluster of
+//! containers.
 
 use std::collections::BTreeMap;
 
@@ -73,7 +74,8 @@ const WEB: &[(&str, &str)] = &[
     ("alluxio.user.streaming.data.timeout", "300sec"),
 ];
 
-/// The properties of all processes. What the user sets counts, then what the mounts and the ports make necessary, then defaults.
+/// Returns the properties of all processes. What the user sets counts, then what the mounts and the
+/// ports make necessary, then defaults.
 pub fn of(ctx: &Context<Spec>, mounts: &Mounts, tiers: &Tiers, ports: &Ports, masters: u32) -> Result<Properties> {
     let spec = &ctx.runtime.spec;
     let mut all = Properties::new();
@@ -147,10 +149,12 @@ fn check_root(source: &str) -> Result<()> {
     }
 }
 
-/// The properties of the data source at `/` whose values are in Secrets: the master reads them when it starts. What the user sets counts.
+/// Returns the properties of the data source at `/` whose values are in Secrets: the master reads
+/// them when it starts. What the user sets counts.
 pub fn secret(spec: &Spec, mounts: &Mounts) -> Result<Vec<Value>> {
     let secrets = mounts.root.iter().flat_map(|root| &root.secrets);
-    let unset = secrets.filter(|(name, _)| !spec.properties.contains_key(*name) && !spec.master.properties.contains_key(*name));
+    let is_set = |name: &String| spec.properties.contains_key(name) || spec.master.properties.contains_key(name);
+    let unset = secrets.filter(|(name, _)| !is_set(name));
     let property = |(name, secret): (&String, &SecretKeySelector)| {
         text::check_property("Dataset.spec.mounts.encryptOptions", name, "")?;
         Ok(json!({"name": name, "secret": secret.name, "key": secret.key}))
@@ -158,7 +162,7 @@ pub fn secret(spec: &Spec, mounts: &Mounts) -> Result<Vec<Value>> {
     unset.map(property).collect()
 }
 
-/// The properties of one component.
+/// Returns the properties of one component.
 pub fn of_component(field: &str, properties: &Properties) -> Result<Properties> {
     let mut checked = Properties::new();
     for (name, value) in properties {
@@ -168,7 +172,7 @@ pub fn of_component(field: &str, properties: &Properties) -> Result<Properties> 
     Ok(checked)
 }
 
-/// Options of a Java machine; `default` where the user gives none.
+/// Returns the options of a Java machine; `default` if the user sets none.
 pub fn jvm_options(field: &str, options: &[String], default: &[&str]) -> Result<Vec<String>> {
     for option in options {
         text::check_jvm_option(&format!("AlluxioRuntime.spec.{field}jvmOptions"), option)?;

@@ -71,12 +71,12 @@ impl Backup {
         })
     }
 
-    /// Where the pods mount it.
+    /// Returns where the pods mount it.
     pub fn mount_path(&self) -> &'static str {
         if self.claim.is_some() { "/pvc" } else { "/host" }
     }
 
-    /// The directory with the files, in a pod.
+    /// Returns the directory with the files, in a pod.
     fn files(&self) -> String {
         match self.claim {
             Some(_) => format!("/pvc{}", self.directory).trim_end_matches('/').to_string(),
@@ -84,7 +84,8 @@ impl Backup {
         }
     }
 
-    /// The file that the master's journal begins with. It is a property, so that the directory must not have what properties cannot have.
+    /// Returns the file that the master's journal begins with. It is a property, so that the
+    /// directory must not have what properties cannot have.
     pub fn journal(&self, ctx: &Context<Spec>) -> Result<String> {
         let file = format!("{}/metadata-backup-{}-{}.gz", self.files(), ctx.name, ctx.namespace);
         text::check_value(&format!("{FIELD}.path"), &file)?;
@@ -92,7 +93,8 @@ impl Backup {
     }
 }
 
-/// Bytes and number of files as the backup recorded them; none where there is no backup, or it does not say.
+/// Returns bytes and number of files as the backup recorded them; `None` without a backup, or if it
+/// does not say.
 pub fn sizes(ctx: &Context<Spec>, host: &impl Host, pod: &Pod) -> Result<Option<(u64, u64)>> {
     let Some(backup) = Backup::of(ctx)? else { return Ok(None) };
     let file = format!("{}/{}-{}.yaml", backup.files(), ctx.name, ctx.namespace);

@@ -8,13 +8,14 @@ use crate::describe::MASTER;
 use crate::input::Spec;
 use crate::reports::{Summary, report};
 
-/// How long the command gets to say that it was stopped.
+/// How much longer the command has to report that it was stopped.
 const SLACK: Duration = Duration::from_secs(5);
-/// Looks at the cache after it was freed: workers drop blocks with their next heartbeats, and each look takes a second or two.
+/// How often the cache is looked at after it was freed: workers drop blocks with their next
+/// heartbeats, and each look takes a second or two.
 const LOOKS: usize = 3;
 
-/// One attempt. Without a master's pod there never was a cache; with one that does not answer, the attempt fails, and the host goes on
-/// after the last.
+/// Makes one attempt. Without a master's pod there was never a cache; if the master does not
+/// answer, the attempt fails, and the host continues after the last one.
 pub fn clean_cache(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
     let masters = host.pods(MASTER)?;
     if masters.is_empty() {

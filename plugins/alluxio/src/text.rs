@@ -3,8 +3,8 @@
 pub use wasser_sdk::text::{check, word};
 use wasser_sdk::{Error, Result};
 
-/// Refuses a property that could not reach Alluxio as it is written: the image puts all of them into a shell file, and the Java machine
-/// takes them apart at white space.
+/// Refuses a property that could not reach Alluxio as it is written: the image puts all of them
+/// into a shell file, and the Java machine takes them apart at white space.
 pub fn check_property(field: &str, name: &str, value: &str) -> Result<()> {
     let field = format!("{field}[{}]", name.escape_debug());
     let plain = |c: char| c.is_ascii_alphanumeric() || "_.-%/:".contains(c);
@@ -29,8 +29,9 @@ pub fn check_value(field: &str, value: &str) -> Result<()> {
     }
 }
 
-/// Refuses an option of a mount that would reach `alluxio fs mount` as another one: it stands as `<name>=<value>` among the arguments, and
-/// Alluxio's start script hands every argument that begins with `-D` or `-X` to the Java machine, in as many words as it has.
+/// Refuses an option of a mount that would reach `alluxio fs mount` as another one: it becomes the
+/// argument `<name>=<value>`, and Alluxio's start script hands every argument that begins with `-D`
+/// or `-X` to the Java machine, in as many words as it has.
 pub fn check_option(field: &str, name: &str, value: &str) -> Result<()> {
     check(field, name)?;
     check(field, value)?;
@@ -41,8 +42,9 @@ pub fn check_option(field: &str, name: &str, value: &str) -> Result<()> {
     Ok(())
 }
 
-/// Refuses an option of the Java machine that the start script would interpret. White space separates options, and a word that is a pattern would
-/// become the files that it matches; one that begins with `-` matches none.
+/// Refuses an option of the Java machine that the start script would interpret. White space
+/// separates options, and a word that is a pattern would become the files that it matches; one that
+/// begins with `-` matches none.
 pub fn check_jvm_option(field: &str, option: &str) -> Result<()> {
     check(field, option)?;
     let words = option.split_whitespace().filter(|word| !word.starts_with('-'));
@@ -56,7 +58,7 @@ pub fn check_jvm_option(field: &str, option: &str) -> Result<()> {
     }
 }
 
-/// Refuses a path that is not absolute, or that leads upwards.
+/// Refuses a path that is not absolute, or that contains `..`.
 pub fn check_path(field: &str, path: &str) -> Result<()> {
     check(field, path)?;
     let wrong = if !path.starts_with('/') {

@@ -71,23 +71,23 @@ impl Tiers {
         Ok(Tiers { levels })
     }
 
-    /// Bytes of cache that are memory of the pod.
+    /// Returns bytes of cache that are memory of the pod.
     pub fn memory(&self) -> u64 {
         let memory = self.levels.iter().filter(|tier| tier.medium == "MEM");
         memory.flat_map(|tier| &tier.directories).map(|directory| directory.quota).sum()
     }
 
-    /// Whether clients on a worker's node can read its cache from the directories.
+    /// Reports whether clients on a worker's node can read its cache from the directories.
     pub fn reach_clients(&self) -> bool {
         self.levels.iter().all(|tier| tier.volume == Volume::HostPath)
     }
 
-    /// All directories.
+    /// Returns all directories.
     pub fn directories(&self) -> impl Iterator<Item = &Directory> {
         self.levels.iter().flat_map(|tier| &tier.directories)
     }
 
-    /// The levels as the values have them.
+    /// Returns the levels as the values have them.
     pub fn values(&self) -> Vec<Value> {
         let one = |(number, tier): (usize, &Tier)| {
             let join = |text: fn(&Directory) -> String| tier.directories.iter().map(text).collect::<Vec<_>>().join(",");
@@ -109,7 +109,7 @@ impl Tiers {
         self.levels.iter().enumerate().map(one).collect()
     }
 
-    /// The volumes of the directories, and where containers mount them.
+    /// Returns the volumes of the directories, and where containers mount them.
     pub fn volumes(&self) -> (Vec<Value>, Vec<Value>) {
         let (mut volumes, mut mounts) = (Vec::new(), Vec::new());
         for tier in &self.levels {
@@ -176,7 +176,8 @@ fn paths(field: &str, level: &Level) -> Result<Vec<String>> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "/_.-+@%=~".contains(c);
         if let Some(c) = path.chars().find(|c| !plain(*c)) {
             let message = format!(
-                "`{}` has the character {c:?}; write directories with letters, digits and _.-+@%=~ only, and commas between several",
+                "`{}` has the character {c:?}; write directories with letters, digits and _.-+@%=~ only, and commas \
+                 between several",
                 path.escape_debug()
             );
             return Err(Error::invalid(field, message));
@@ -197,7 +198,7 @@ fn paths(field: &str, level: &Level) -> Result<Vec<String>> {
     Ok(paths)
 }
 
-/// The size of each directory: its own, or its part of the level's.
+/// Returns the size of each directory: its own, or its part of the level's.
 fn quotas(field: &str, level: &Level, directories: usize) -> Result<Vec<u64>> {
     let wrong = |key: &str, text: &str| {
         Error::invalid(
@@ -243,7 +244,7 @@ fn volume(field: &str, level: &Level) -> Result<Volume> {
     }
 }
 
-/// A size as Alluxio reads it, whose units are steps of 1024 without the `i`.
+/// Returns a size as Alluxio reads it, whose units are steps of 1024 without the `i`.
 pub fn alluxio_size(bytes: u64) -> String {
     let units = [(50, "PB"), (40, "TB"), (30, "GB"), (20, "MB"), (10, "KB")];
     let fits = units.iter().find(|(shift, _)| bytes > 0 && bytes.is_multiple_of(1u64 << shift));

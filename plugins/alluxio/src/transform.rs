@@ -37,12 +37,14 @@ pub struct Parts<'a> {
     pub masters: u32,
 }
 
-/// The values that `ctx` asks for, or what is wrong with it. `allocate` gives ports of the host network.
+/// Returns the values that `ctx` asks for, or what is wrong with it. `allocate` returns ports of
+/// the host network.
 pub fn values(ctx: &Context<Spec>, host: &impl Host, allocate: Allocate<'_>) -> Result<Value> {
     let (spec, dataset) = (&ctx.runtime.spec, ctx.dataset()?);
     let mounts = Mounts::of(dataset)?;
     if !ufs::by_files(ctx) && mounts.root.as_ref().is_some_and(|root| !root.secrets.is_empty()) {
-        let message = "a mount at `/` takes its Secrets as files of the master's pod; give it another path, or set mount-config-storage to configmap in the registration";
+        let message = "a mount at `/` takes its Secrets as files of the master's pod; give it another path, or set \
+                       mount-config-storage to configmap in the registration";
         return Err(Error::invalid("Dataset.spec.mounts", message));
     }
     let tiers = Tiers::of(ctx)?;
@@ -81,9 +83,9 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host, allocate: Allocate<'_>) -> 
         "properties": properties,
         "jvmOptions": properties::jvm_options("", &spec.jvm_options, &[])?,
         "master": pods::master(&parts)?,
-        "jobMaster": pods::beside(&parts, "jobMaster", &spec.job_master)?,
+        "jobMaster": pods::process(&parts, "jobMaster", &spec.job_master)?,
         "worker": pods::worker(&parts)?,
-        "jobWorker": pods::beside(&parts, "jobWorker", &spec.job_worker)?,
+        "jobWorker": pods::process(&parts, "jobWorker", &spec.job_worker)?,
         "fuse": pods::fuse(&parts)?,
         "apiGateway": pods::api_gateway(&parts)?,
         "tieredstore": {"levels": tiers.values()},
@@ -117,7 +119,7 @@ fn status(parts: &Parts<'_>, properties: &BTreeMap<String, String>) -> Result<Va
     Ok(status)
 }
 
-/// One master, or an odd number of them that agrees by majority.
+/// Returns one master, or an odd number of them that agrees by majority.
 fn masters(spec: &Spec) -> Result<u32> {
     match spec.master.replicas.unwrap_or(1) {
         0 | 1 => Ok(1),
@@ -144,7 +146,7 @@ fn check_networks(spec: &Spec) -> Result<()> {
     Ok(())
 }
 
-/// Leaves out what says nothing, so that equal specs give equal values whoever wrote them.
+/// Leaves out what is empty, so that equal specs lead to equal values, no matter who wrote them.
 fn without_empty(value: Value) -> Value {
     match value {
         Value::Object(fields) => {
@@ -156,7 +158,7 @@ fn without_empty(value: Value) -> Value {
     }
 }
 
-/// A user's volume may be an empty object: `emptyDir: {}`.
+/// Reports whether the value of `key` is the user's and can be empty: `emptyDir: {}`.
 fn is_user_text(key: &str) -> bool {
     key == "emptyDir"
 }

@@ -9,29 +9,33 @@ use crate::input::Spec;
 use crate::mounts::{Entry, LOCAL_ROOT, Mounts};
 use crate::reports::{self, MountTable};
 
-/// The setting of the installation that says how mounts reach the master: as files of its pod, or by commands alone.
+/// The setting of the installation that says how mounts reach the master: as files of its pod, or
+/// by commands alone.
 const STORAGE: &str = "mount-config-storage";
 /// The script in the master's pod that brings the mounts to what it is given. The chart has it.
 const SCRIPT: &str = "/etc/fluid/scripts/mount.sh";
-/// The script beside it that prints the paths whose Secrets have changed since. Pods that an earlier chart started do not have it.
+/// The script next to it that prints the paths whose Secrets have changed since. Pods that an
+/// earlier chart started do not have it.
 const ROTATED: &str = "/etc/fluid/scripts/rotated.sh";
 /// How long all commands of one call may take together is the host's to limit; this is for each.
 const PATIENCE: Duration = Duration::from_secs(50);
 
-/// Whether the master's pods have the mounts and the Secrets of their options as files. Otherwise the plugin reads the Secrets.
+/// Reports whether the master's pods have the mounts and the Secrets of their options as files.
+/// Otherwise the plugin reads the Secrets.
 pub fn by_files(ctx: &Context<Spec>) -> bool {
     ctx.settings
         .get(STORAGE)
         .is_none_or(|storage| storage.is_empty() || storage == "configmap")
 }
 
-/// A ready master, or the wait for one.
+/// Returns a ready master, or the wait for one.
 pub fn master(host: &impl Host) -> Result<Pod> {
     let ready = host.ready_pods(MASTER)?.into_iter().next();
     ready.ok_or_else(|| Error::retry_after(2, "no master pod is ready"))
 }
 
-/// Whether anything has to be mounted before the workers start. Once it was done, the runtime shows when.
+/// Reports whether anything has to be mounted before the workers start. Once it was done, the
+/// runtime shows when.
 pub fn should_prepare(ctx: &Context<Spec>) -> Result<bool> {
     let mounts = Mounts::of(ctx.dataset()?)?;
     Ok(ctx.mount_time().is_none() && !mounts.table.is_empty())
@@ -42,9 +46,11 @@ pub fn prepare(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
     bring_about(ctx, host, &Mounts::of(ctx.dataset()?)?, &[])
 }
 
-/// The difference between the Dataset's mounts and those that it had when they were last mounted; all of them after a restart of a master,
-/// which may have lost its journal; and those whose Secrets changed. None while no master is ready: it will be looked at when one is. The data source
-/// at `/` is for a new master alone: until there is one, the change is refused with what to do.
+/// Returns the difference between the Dataset's mounts and those that it had when they were last
+/// mounted; all of them after a restart of a master, which may have lost its journal; and those
+/// whose Secrets changed. Returns no change while no master is ready, because the comparison is repeated
+/// once one is. The data source at `/` is for a new master alone: until there is one, the change is
+/// refused with what to do.
 pub fn change(ctx: &Context<Spec>, host: &impl Host) -> Result<UfsChange> {
     let dataset = ctx.dataset()?;
     let mounts = Mounts::of(dataset)?;
@@ -94,13 +100,15 @@ fn expect_root(host: &impl Host, master: &Pod, source: &str) -> Result<()> {
         return Ok(());
     }
     let message = format!(
-        "the data source at `/` is `{source}`, and the running master has `{has}`, which it keeps: delete the pod {}, and a new one begins with yours",
+        "the data source at `/` is `{source}`, and the running master has `{has}`, which it keeps: delete the pod \
+         {}, and a new one begins with yours",
         master.name
     );
     Err(Error::invalid("Dataset.spec.mounts", message))
 }
 
-/// The mounts whose Secrets have other values in the master's pod than those that Alluxio was given.
+/// Returns the mounts whose Secrets have other values in the master's pod than those that Alluxio
+/// was given.
 fn rotated(host: &impl Host, master: &Pod, mounts: &Mounts) -> Result<Vec<String>> {
     let lines = mounts.secret_lines();
     if lines.is_empty() {
@@ -113,13 +121,14 @@ fn rotated(host: &impl Host, master: &Pod, mounts: &Mounts) -> Result<Vec<String
     Ok(output.stdout.lines().filter_map(path).collect())
 }
 
-/// Brings the mounts to where the Dataset wants them. One that changed is unmounted first.
+/// Makes the mounts those that the Dataset asks for. One that changed is unmounted first.
 pub fn update(ctx: &Context<Spec>, host: &impl Host, change: &UfsChange) -> Result<UfsUpdate> {
     bring_about(ctx, host, &Mounts::of(ctx.dataset()?)?, &change.removed)?;
     Ok(UfsUpdate { ready: true, values: None })
 }
 
-/// The mounts that the Dataset's status shows; none before it is bound. A change of options that all mounts share counts for none: they are not there.
+/// Returns the mounts that the Dataset's status shows; empty before it is bound. A change of
+/// options that all mounts share is not seen, because the status does not have them.
 fn shown(ctx: &Context<Spec>, dataset: &DatasetSpec) -> Result<Option<Mounts>> {
     let mounts = ctx.shown_mounts()?;
     if mounts.is_empty() {
@@ -137,8 +146,9 @@ fn bring_about(ctx: &Context<Spec>, host: &impl Host, mounts: &Mounts, first_unm
     }
 }
 
-/// Gives the script the lines of mount.info as they are to be: the file itself takes the kubelet a minute or two to renew. They are variables and
-/// no arguments, so that the script of an earlier chart, which reads other lines, goes by its own file.
+/// Gives the script the lines of mount.info as they are to be: the file itself takes the kubelet a
+/// minute or two to renew. They are variables and no arguments, so that the script of an earlier
+/// chart, which reads other lines, goes by its own file.
 fn by_script(host: &impl Host, pod: &Pod, mounts: &Mounts, first_unmount: &[String]) -> Result<()> {
     let lines = format!("FLUID_MOUNTS={}", mounts.lines().join("\n"));
     let unmount = format!("FLUID_UNMOUNT={}", first_unmount.join("\n"));
@@ -153,7 +163,8 @@ fn by_script(host: &impl Host, pod: &Pod, mounts: &Mounts, first_unmount: &[Stri
     Err(Error::failed(format!("mounting in pod {}: {}", pod.name, reports::reasons(&said))))
 }
 
-/// Runs the commands of Alluxio one by one. One that fails does not keep the others from being tried.
+/// Runs the commands of Alluxio one by one. One that fails does not keep the others from being
+/// tried.
 fn by_commands(host: &impl Host, pod: &Pod, mounts: &Mounts, first_unmount: &[String]) -> Result<()> {
     let table = MountTable::parse(&host.run(&pod.name, &["alluxio", "fs", "mount"], PATIENCE)?);
     let mut failures = Vec::new();
@@ -196,7 +207,8 @@ fn attempt(host: &impl Host, pod: &Pod, what: &str, path: &str, argv: &[&str], f
     }
 }
 
-/// `alluxio fs mount` for a data source, or `alluxio fs updateMount` for one that is mounted, with the values of Secrets.
+/// `alluxio fs mount` for a data source, or `alluxio fs updateMount` for one that is mounted, with
+/// the values of Secrets.
 fn command(host: &impl Host, path: &str, entry: &Entry, mounted: bool) -> Result<Vec<String>> {
     let verb = if mounted { "updateMount" } else { "mount" };
     let mut argv: Vec<String> = ["alluxio", "fs", verb].map(String::from).to_vec();

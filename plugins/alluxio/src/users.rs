@@ -1,4 +1,4 @@
-//! The container that makes users and groups, where the processes run as somebody.
+//! The container that makes users and groups, if the processes do not run as root.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::input::Spec;
 use crate::text;
 use crate::tiers::Tiers;
 
-/// The values of the container; switched off where the processes run as root.
+/// Returns the values of the container, which is switched off if the processes run as root.
 pub fn of(ctx: &Context<Spec>, tiers: &Tiers) -> Result<Value> {
     let spec = &ctx.runtime.spec;
     let Some(run_as) = &spec.run_as else {
@@ -51,7 +51,8 @@ fn check(run_as: &User) -> Result<()> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
         if name.is_empty() || name.starts_with('-') || !name.chars().all(plain) {
             let message = format!(
-                "`{}` cannot be the name of a user or group; use letters, digits, `_`, `.` and `-` only, and no `-` first",
+                "`{}` cannot be the name of a user or group; use letters, digits, `_`, `.` and `-` only, and no `-` \
+                 first",
                 name.escape_debug()
             );
             return Err(Error::invalid(field, message));

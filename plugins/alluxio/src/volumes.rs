@@ -42,8 +42,8 @@ pub fn add_tiers(volumes: &mut Volumes, tiers: &Tiers) {
     }
 }
 
-/// Adds the `local://` and `pvc://` mounts. A directory of the node must exist: an empty one in its place would be
-/// an empty Dataset.
+/// Adds the `local://` and `pvc://` mounts. A directory of the node must exist: an empty one in its
+/// place would be an empty Dataset.
 pub fn add_native(volumes: &mut Volumes, mounts: &Mounts) {
     for (at, native) in mounts.native.iter().enumerate() {
         let name = format!("ufs-{at}");
@@ -67,7 +67,8 @@ pub fn add_native(volumes: &mut Volumes, mounts: &Mounts) {
     }
 }
 
-/// Returns the directories of claims that must exist before the kubelet makes them: volume, claim and directory.
+/// Returns the directories of claims that must exist before the kubelet makes them: volume, claim
+/// and directory.
 pub fn claim_directories(mounts: &Mounts) -> Vec<Value> {
     let directory = |(at, native): (usize, &Native)| match &native.volume {
         Volume::Claim(claim, directory) if !directory.is_empty() => {

@@ -1,4 +1,5 @@
-//! What is said to masters: mounts that come and go, a cache that is emptied, and masters that do not answer.
+//! What is said to masters: mounts that come and go, a cache that is emptied, and masters that do
+//! not answer.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod support;
@@ -14,7 +15,7 @@ fn mount(name: &str) -> Value {
     json!({"mountPoint": format!("s3://{name}"), "name": name})
 }
 
-/// A runtime whose mounts were made, with these mounts in the status and those in the spec.
+/// Returns a runtime whose mounts were made, with these mounts in the status and those in the spec.
 fn live(shown: &[Value], wanted: &[Value], by_commands: bool) -> Context<support::Spec> {
     let mut documents = support::KIT.pair(json!({"mounts": wanted}), json!({}));
     documents[0]["status"] = json!({"mounts": shown});

@@ -1,4 +1,5 @@
-//! Text of users that a shell would interpret: it reaches Alluxio as it is, or is refused by field. There is nothing in between.
+//! Text of users that a shell would interpret: it reaches Alluxio as it is, or is refused by field.
+//! There is nothing in between.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod support;
@@ -15,7 +16,8 @@ use wasser_sdk::testing::{FakeHost, exit};
 use wasser_sdk::{Implement, UfsChange};
 use wasser_testkit::scripts::{HOSTILE, Sandbox, Script, accepted};
 
-/// What the plugin's commands ask of Alluxio when mounts change, with the scripts of a master's pod behind the host.
+/// What the plugin's commands ask of Alluxio when mounts change, with the scripts of a master's pod
+/// behind the host.
 fn update(documents: &[Value], sandbox: Sandbox, removed: &[String]) -> Vec<Vec<String>> {
     let asked = Rc::new(RefCell::new(Vec::new()));
     let all = asked.clone();
@@ -32,7 +34,7 @@ fn update(documents: &[Value], sandbox: Sandbox, removed: &[String]) -> Vec<Vec<
     asked.take()
 }
 
-/// A program in Alluxio's place that has these paths mounted.
+/// Returns a program in Alluxio's place that has these paths mounted.
 fn table(paths: &[&str]) -> String {
     let line = |path: &&str| format!("s3://x  on  {path}  (s3, capacity=-1B, used=-1B, not read-only, not shared, properties={{}})\n");
     let lines: String = paths.iter().map(line).collect();
@@ -106,7 +108,8 @@ async fn paths_sources_and_options_reach_alluxio_as_they_are() {
         let ran = sandbox.exec(&["env", &lines, "bash", "/etc/fluid/scripts/rotated.sh"]);
         assert_eq!(ran.stdout, format!("{path}\n"));
     }
-    // Those that are refused have control characters, several spaces in a row, or a space at the end of a path's part.
+    // Those that are refused have control characters, several spaces in a row, or a space at the
+    // end of a path's part.
     assert_eq!(reached, HOSTILE.len() - 6);
 }
 
@@ -177,7 +180,7 @@ async fn secrets_of_the_root_are_properties_as_they_are_or_named_without_their_v
     );
 }
 
-/// Where users write what becomes a property or an option of a Java machine.
+/// Returns where users write what becomes a property or an option of a Java machine.
 fn with_settings(text: &str) -> Vec<(&'static str, Vec<Value>)> {
     let mount = json!({"mountPoint": "s3://bucket", "name": "bucket"});
     let dataset = json!({"mounts": [mount]});
@@ -229,7 +232,8 @@ async fn settings_are_words_for_the_start_script_of_the_image() {
                 .iter()
                 .find(|object| object.metadata.name.as_deref() == Some("demo-config"))
                 .unwrap();
-            // As the image writes it: a line of a file for each, in double quotes, which names of hosts need.
+            // As the image writes it: a line of a file for each, in double quotes, which names of
+            // hosts need.
             let mut start =
                 "#!/bin/bash\nexport ALLUXIO_CLIENT_HOSTNAME=h ALLUXIO_WORKER_HOSTNAME=h ALLUXIO_MASTER_HOSTNAME=h\n".to_owned();
             let mut words = Vec::new();

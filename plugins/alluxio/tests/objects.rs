@@ -1,4 +1,5 @@
-//! The objects that the chart makes of the values of each case: `cases/golden/<name>.objects.yaml`. UPDATE=1 writes them.
+//! The objects that the chart makes of the values of each case: `cases/golden/<name>.objects.yaml`.
+//! UPDATE=1 writes them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod support;

@@ -161,7 +161,7 @@ async fn nothing_is_unmounted_by_lines_that_cannot_be_read() {
     }
 }
 
-/// The script of a container, with its arguments.
+/// Returns the script of a container, with its arguments.
 async fn command(mounts: Value, container: &str) -> Script {
     let rendered = KIT.helm().render(&values(mounts)).await.unwrap();
     let scripts = Script::all(&rendered).into_iter();

@@ -1,4 +1,5 @@
-//! What users get wrong: each is refused with the field and the remedy, before anything is installed.
+//! What users get wrong: each is refused with the field and the remedy, before anything is
+//! installed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod support;
@@ -21,7 +22,7 @@ fn mounts() -> Value {
 #[case::relative(json!([{"mountPoint": "s3://b", "path": "b"}]), "mounts[0].path", "begin it with `/`")]
 #[case::upwards(json!([{"mountPoint": "local:///data/../etc", "name": "b"}]), "mounts[0].mountPoint", "contains `..`")]
 #[case::claim(json!([{"mountPoint": "pvc://", "name": "b"}]), "mounts[0].mountPoint", "names no claim")]
-#[case::twice(json!([{"mountPoint": "s3://a", "name": "x"}, {"mountPoint": "s3://b", "path": "/x"}]), "mounts[1]", "a path or a name of its own")]
+#[case::twice(json!([{"mountPoint": "s3://a", "name": "x"}, {"mountPoint": "s3://b", "path": "/x"}]), "mounts[1]", "give each its own path or name")]
 #[case::dataset(json!([{"mountPoint": "dataset://other/x", "name": "x"}]), "mounts[0].mountPoint", "name its own data source")]
 #[case::line_break(json!([{"mountPoint": "s3://a\nb", "name": "x"}]), "mounts[0].mountPoint", "control character")]
 #[case::colon(json!([{"mountPoint": "pvc://a", "name": "x", "path": "/a:b"}]), "mounts[0]", "a path with `:`")]

@@ -11,18 +11,19 @@ use crate::sources::Sources;
 
 const SHORT: Duration = Duration::from_secs(20);
 const LONG: Duration = Duration::from_secs(1500);
-/// Counting asks the data sources for every object, so it is done only where the installation wants it.
+/// Counting asks the data sources for every object, so it is done only if the installation asks for
+/// it.
 const QUERY_TOTAL: &str = "query-ufs-total";
 const MOUNTED: &str = "Mount point already exists";
 
-/// The name of a master pod that is ready.
+/// Returns the name of a master pod that is ready.
 fn master(host: &impl Host) -> Result<String> {
     let pods = host.ready_pods(MASTER)?;
     let pod = pods.first().ok_or_else(|| Error::retry_after(5, "no master is ready"))?;
     Ok(pod.name.clone())
 }
 
-/// What the master has mounted, by path. It must be able to report first.
+/// Returns what the master has mounted, by path. The master must be able to report first.
 fn mounted(host: &impl Host, pod: &str) -> Result<Vec<String>> {
     host.run(pod, &["jindocache", "-report"], SHORT)?;
     let listed = host.run(pod, &["jindocache", "-mount"], SHORT)?;
@@ -56,8 +57,8 @@ pub fn mount(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
     )))
 }
 
-/// Unmounts what of these paths is mounted. One that stays is told, once, and keeps nobody from mounting the others: at worst, there is more to see
-/// than was asked for.
+/// Unmounts what of these paths is mounted. One that stays is reported once, and does not keep the
+/// others from being mounted: at worst, there is more to see than was asked for.
 pub fn unmount(host: &impl Host, paths: &[String]) -> Result<()> {
     let pod = master(host)?;
     let there = mounted(host, &pod)?;
@@ -65,7 +66,10 @@ pub fn unmount(host: &impl Host, paths: &[String]) -> Result<()> {
         let output = host.exec(&pod, "", &["jindocache", "-unmount", path], SHORT)?;
         if output.code != 0 {
             let said = last_line(&output.stderr);
-            let message = format!("`jindocache -unmount` in pod {pod} could not unmount {path}, which stays visible: {said}");
+            let message = format!(
+                "`jindocache -unmount` in pod {pod} could not unmount {path}, which stays visible: \
+                 {said}"
+            );
             host.event("Warning", "UnmountFailed", &message)?;
         }
     }
@@ -76,7 +80,7 @@ fn last_line(text: &str) -> &str {
     text.lines().last().unwrap_or("nothing on standard error")
 }
 
-/// The bytes of all mounts.
+/// Returns the bytes of all mounts.
 pub fn totals(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageStats> {
     if !ctx.is_set(QUERY_TOTAL) || ctx.runtime.spec.master.disabled {
         return Err(Error::NotSupported);
@@ -94,8 +98,8 @@ pub fn totals(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageStats> {
     Ok(stats)
 }
 
-/// `Dataset.status.ufsTotal` in bytes; none where nobody counts, or while that is being done. To count for each look at the cache would cost more than
-/// the look.
+/// Returns `Dataset.status.ufsTotal` in bytes; `None` if it is not counted, or not yet. To count
+/// for each look at the cache would cost more than the look.
 fn ufs_total(ctx: &Context<Spec>) -> Option<u64> {
     let text = ctx.dataset.as_ref()?.status.get("ufsTotal")?.as_str()?;
     wasser_api::size::parse(text).ok().and_then(|bytes| u64::try_from(bytes).ok())
@@ -127,8 +131,8 @@ pub fn states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, Stri
     Ok(states)
 }
 
-/// One attempt to empty the cache. Without a master's pod there never was one; with one that is not ready, the attempt fails, and the host goes on
-/// after the last.
+/// Makes one attempt to empty the cache. Without a master's pod there was never one; if the master
+/// is not ready, the attempt fails, and the host continues after the last one.
 pub fn format(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
     let masters = host.pods(MASTER)?;
     if masters.is_empty() {

@@ -1,11 +1,11 @@
-//! What the host must know of Jindo before it sees a runtime.
+//! What the host must know about Jindo before it sees a runtime.
 
 use wasser_sdk::{Description, Fuse, Role, Want};
 
 /// The role of the pods that hold the metadata.
 pub const MASTER: &str = "master";
 
-/// A master, workers and clients, all with `jindofs` in their names.
+/// Returns a master, workers and clients, all with `jindofs` in their names.
 pub fn description() -> Description {
     let master = Role {
         name: MASTER.into(),
@@ -38,7 +38,7 @@ pub fn description() -> Description {
         wants: vec![
             Want::new("exec", &[MASTER]),
             Want::new("ports", &[]),
-            // A mount that cannot be unmounted is told.
+            // An event reports a mount that cannot be unmounted.
             Want::new("events", &[]),
             Want::new("kinds", &["StatefulSet", "DaemonSet", "ConfigMap", "Service"]),
             Want::new("privileged", &[]),

@@ -28,7 +28,8 @@ impl Implement for Jindo {
         transform::values(ctx, &|names| host.allocate_ports(names))
     }
 
-    /// Without a master, there is nothing to mount in: the client mounts the one data source. Once it was done, the runtime shows when.
+    /// Reports true until the mounts were made, which the runtime's status shows. Without a master
+    /// there is nothing to mount in: the client mounts the one data source.
     fn should_check_ufs(ctx: &Context<Spec>, _host: &impl Host) -> Result<bool> {
         let is_mounted = ctx.runtime.status.get("mountTime").is_some();
         Ok(!ctx.runtime.spec.master.disabled && !is_mounted)
@@ -56,7 +57,8 @@ impl Implement for Jindo {
         Ok(UfsUpdate { ready: true, values: None })
     }
 
-    /// Images that the runtime does not name stay as they are installed, and clients stay on their nodes.
+    /// Images that the runtime does not name stay as they are installed, and clients stay on their
+    /// nodes.
     fn sync_runtime(ctx: &Context<Spec>, host: &impl Host) -> Result<Option<Value>> {
         let Some(installed) = &ctx.installed else { return Ok(None) };
         let mut values = transform::values(ctx, &|names| host.allocate_ports(names))?;

@@ -1,4 +1,5 @@
-//! The fields of `JindoRuntime.spec` that values are made of. What only passes through, such as volumes, stays JSON.
+//! The fields of `JindoRuntime.spec` that values are made of. What only passes through, such as
+//! volumes, stays JSON.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +51,7 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// Whether there are clients only, which reach the data source by themselves.
+    /// Reports whether there are clients only, which reach the data source by themselves.
     pub fn is_client_only(&self) -> bool {
         self.master.disabled && self.worker.disabled
     }

@@ -1,6 +1,7 @@
 //! What the master's commands print.
 
-/// Capacity and used bytes of `jindocache -report`; none where a line is missing or is no size. `memory` asks for the cache in memory.
+/// Returns capacity and used bytes of `jindocache -report`; `None` if a line is missing or is not a
+/// size. `memory` asks for the cache in memory.
 pub fn report(text: &str, memory: bool) -> Option<(u64, u64)> {
     let medium = if memory { "MEM" } else { "Disk" };
     let line = |start: &str| {
@@ -10,7 +11,7 @@ pub fn report(text: &str, memory: bool) -> Option<(u64, u64)> {
     Some((line("Total")?, line("Used")?))
 }
 
-/// The bytes of a size such as `250.38GB`; every unit counts in 1024.
+/// Returns the bytes of a size such as `250.38GB`; every unit counts in 1024.
 pub fn size(text: &str) -> Option<u64> {
     let text = text.trim();
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -28,7 +29,7 @@ pub fn size(text: &str) -> Option<u64> {
     Some((number * (1u64 << shift) as f64) as u64)
 }
 
-/// The paths that `jindocache -mount` lists; a line without a third field names none.
+/// Returns the paths that `jindocache -mount` lists; a line without a third field names none.
 pub fn mounts(text: &str) -> Vec<&str> {
     text.lines().filter_map(|line| line.split_whitespace().nth(2)).collect()
 }
@@ -39,7 +40,7 @@ pub fn count(text: &str) -> Option<(u64, u64)> {
     Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
 }
 
-/// Bytes for people: `1.00GiB`.
+/// Returns bytes for people: `1.00GiB`.
 pub fn human(bytes: u64) -> String {
     let units = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
     let fits = units.iter().find(|(shift, _)| bytes >> shift > 0);
@@ -49,7 +50,7 @@ pub fn human(bytes: u64) -> String {
     )
 }
 
-/// The share of the data that is cached, at most all of it.
+/// Returns the share of the data that is cached, at most all of it.
 pub fn percentage(cached: u64, total: u64) -> String {
     if total == 0 {
         return "0.0%".into();

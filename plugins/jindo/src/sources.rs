@@ -1,4 +1,4 @@
-//! The data sources: the Dataset's mounts, read into what cannot be wrong any more.
+//! The data sources: the Dataset's mounts, read and checked.
 
 use std::collections::BTreeMap;
 
@@ -96,7 +96,10 @@ impl Sources {
                 if path.contains(':') {
                     return Err(Error::invalid(
                         field,
-                        format!("is a volume at {path}, and containers have none at a path with `:`; give it another path"),
+                        format!(
+                            "is a volume at {path}, and containers have none at a path with `:`; give it another \
+                             path"
+                        ),
                     ));
                 }
                 self.volumes
@@ -115,7 +118,8 @@ impl Sources {
         Ok(())
     }
 
-    /// Options of an object store count for their bucket; the options of the cache set do not.
+    /// Adds the options of a mount: those of an object store count for their bucket, and those of
+    /// the cache set do not.
     fn options(&mut self, options: &Texts, scheme: &str, bucket: &str, field: &str) -> Result<()> {
         for (name, value) in options
             .iter()
@@ -137,7 +141,8 @@ impl Sources {
         Ok(())
     }
 
-    /// The keys of a bucket reach the pods as files; a runtime with `spec.secret` has a token for all instead.
+    /// Adds the keys of a bucket, which reach the pods as files; a runtime with `spec.secret` has a
+    /// token for all instead.
     fn secrets(
         &mut self,
         ctx: &Context<Spec>,
@@ -157,7 +162,10 @@ impl Sources {
                 Some("accessKeySecret") => "AccessKeySecret",
                 Some("securityToken") => "SecurityToken",
                 _ => {
-                    let message = format!("`{name}` is none of {prefix}accessKeyId, {prefix}accessKeySecret, {prefix}securityToken");
+                    let message = format!(
+                        "`{name}` is none of {prefix}accessKeyId, {prefix}accessKeySecret, \
+                         {prefix}securityToken"
+                    );
                     return Err(Error::invalid(format!("{field}.encryptOptions"), message));
                 }
             };
@@ -171,7 +179,8 @@ impl Sources {
                 Some(other) if *other == projection => {}
                 Some(other) => {
                     let message = format!(
-                        "gives `{name}` from the key {} of the Secret {}, and another mount of the bucket {bucket} from the key {} of the Secret {}; \
+                        "gives `{name}` from the key {} of the Secret {}, and another mount of the bucket {bucket} \
+                         from the key {} of the Secret {}; \
                          the pods have one pair of keys for each bucket: use the same one, or a Dataset for each",
                         reference.key,
                         reference.name,
@@ -196,7 +205,8 @@ impl Sources {
         Ok(())
     }
 
-    /// Properties of a client that reaches the data source by itself. `token` says whether a Secret has a token for all buckets.
+    /// Returns properties of a client that reaches the data source by itself. `token` says whether
+    /// a Secret has a token for all buckets.
     pub fn client_properties(&self, token: bool) -> Texts {
         let mut properties = self.plain.clone();
         if token {
@@ -207,7 +217,7 @@ impl Sources {
     }
 }
 
-/// What mounts that were accepted before mount, by their paths.
+/// Returns the sources of mounts that were accepted before, by their paths.
 pub fn table(mounts: &[Mount]) -> BTreeMap<String, String> {
     let entry = |mount: &Mount| {
         let path = path(mount);
@@ -230,12 +240,12 @@ fn name(path: &str) -> String {
     }
 }
 
-/// Where the pods have the volume of a mount that is one.
+/// Returns where the pods mount the volume of a `pvc://` or `local://` mount.
 fn directory(name: &str) -> String {
     format!("/underFSStorage/{name}")
 }
 
-/// Where a mount appears: an absolute path wins over the name.
+/// Returns where a mount appears: an absolute path wins over the name.
 fn path(mount: &Mount) -> String {
     if mount.path.starts_with('/') {
         mount.path.clone()
@@ -244,7 +254,8 @@ fn path(mount: &Mount) -> String {
     }
 }
 
-/// The volume of a mount that is a claim or a directory of the node, and the directory of it that is mounted.
+/// Returns the volume of a mount that is a claim or a directory of the node, and the directory of
+/// it that is mounted.
 fn native(scheme: &str, rest: &str, directory: &str) -> Option<(Value, String)> {
     if rest.split('/').any(|part| part == "..") {
         return None;
@@ -264,7 +275,7 @@ fn native(scheme: &str, rest: &str, directory: &str) -> Option<(Value, String)> 
     (!claim.is_empty()).then(|| (json!({"persistentVolumeClaim": {"claimName": claim}}), target))
 }
 
-/// A string of a JSON object; empty where it is missing.
+/// Returns a text of a JSON object, empty if it is missing.
 fn text<'a>(object: &'a Value, key: &str) -> &'a str {
     object.get(key).and_then(Value::as_str).unwrap_or_default()
 }
@@ -273,7 +284,8 @@ fn is_word(text: &str) -> bool {
     !text.is_empty() && !text.chars().any(|c| c.is_whitespace() || c.is_control())
 }
 
-/// Refuses a path that could not be found again in what the master lists, where white space parts paths from sources.
+/// Refuses a path that could not be found again in what the master lists, where white space
+/// separates paths from sources.
 fn check_path(field: &str, path: &str) -> Result<()> {
     if is_word(path) && !path.split('/').any(|part| part == "..") {
         return Ok(());
@@ -285,7 +297,8 @@ fn check_path(field: &str, path: &str) -> Result<()> {
     Err(Error::invalid(field, message))
 }
 
-/// Refuses a name in the configuration that is not a single word, or that would begin another kind of line.
+/// Refuses a name in the configuration that is not a single word, or that would begin another kind
+/// of line.
 pub fn check_word(field: &str, text: &str) -> Result<()> {
     if is_word(text) && !text.contains('=') && !text.starts_with(['#', '[', ';']) {
         return Ok(());

@@ -24,7 +24,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// Reads the level. Without one, 1 GiB of the node's memory. `owner` is `<namespace>/<name>`, which parts runtimes on a node.
+    /// Reads the level. Without one, 1 GiB of the node's memory. `owner` is `<namespace>/<name>`,
+    /// which separates runtimes on a node.
     pub fn of(level: Option<&Level>, owner: &str) -> Result<Self> {
         let default = Level {
             medium: "MEM".into(),
@@ -78,7 +79,7 @@ impl Store {
         })
     }
 
-    /// Bytes of all directories.
+    /// Returns bytes of all directories.
     pub fn total(&self) -> u64 {
         self.directories
             .iter()
@@ -87,7 +88,7 @@ impl Store {
     }
 }
 
-/// The quota of each directory: its own, or an equal share of the whole.
+/// Returns the quota of each directory: its own, or an equal share of the whole.
 fn quotas(level: &Level, count: usize) -> Result<Vec<u64>> {
     let read = |field: &str, text: &str| {
         let bytes = quantity::bytes_of(text);

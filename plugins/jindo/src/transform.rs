@@ -10,13 +10,13 @@ use crate::input::{Component, Spec, Texts};
 use crate::sources::{Sources, TOKEN, check_value, check_word};
 use crate::store::Store;
 
-/// What clients are told that have no master.
+/// The mode of clients without a master.
 const CLIENT_ONLY: &str = "fuseOnly";
 
 /// Gives host ports for names.
 pub type Allocate<'a> = &'a dyn Fn(&[&str]) -> Result<Vec<u16>>;
 
-/// The values that `ctx` asks for, or what is wrong with it.
+/// Returns the values that `ctx` asks for, or what is wrong with it.
 pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Value> {
     let (spec, dataset) = (&ctx.runtime.spec, ctx.dataset()?);
     let sources = Sources::of(ctx)?;
@@ -49,7 +49,8 @@ pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Value> {
     let mut values = json!({
         "fullnameOverride": format!("{}-jindofs", ctx.name),
         "image": image.image, "imageTag": image.image_tag, "imagePullPolicy": image.image_pull_policy,
-        "fuseImage": fuse_image.image, "fuseImageTag": fuse_image.image_tag, "fuseImagePullPolicy": fuse_image.image_pull_policy,
+        "fuseImage": fuse_image.image, "fuseImageTag": fuse_image.image_tag,
+        "fuseImagePullPolicy": fuse_image.image_pull_policy,
         "user": run_as.uid, "group": run_as.gid,
         "owner": {
             "enabled": true, "apiVersion": ctx.runtime.api_version, "kind": ctx.runtime.kind, "name": ctx.name,
@@ -158,7 +159,8 @@ struct Ports {
     metrics: u16,
 }
 
-/// Ports that the runtime names, else host ports that are nobody else's, else the usual ones. 0 where there is none.
+/// Returns ports that the runtime names, else host ports that are nobody else's, else the usual
+/// ones. 0 if there is none.
 fn ports(spec: &Spec, raft: bool, allocate: Allocate<'_>) -> Result<Ports> {
     let named = |component: &Component, name: &str| component.ports.get(name).copied().filter(|port| *port > 0);
     let metrics = spec.fuse.metrics.enabled;
@@ -185,7 +187,8 @@ fn ports(spec: &Spec, raft: bool, allocate: Allocate<'_>) -> Result<Ports> {
     })
 }
 
-/// Returns the image asked for at `field`. Jindo's pods pull theirs at every start unless the user asks otherwise.
+/// Returns the image asked for at `field`. Jindo's pods pull theirs at every start unless the user
+/// asks otherwise.
 fn image(ctx: &Context<Spec>, key: &str, asked: &Image, field: &str) -> Result<Image> {
     let mut image = asked.resolve(ctx, key, field)?;
     if asked.image_pull_policy.is_empty() {
@@ -242,7 +245,10 @@ fn master_properties(spec: &Spec, directory: &str, ports: &Ports) -> Texts {
 }
 
 fn worker_properties(spec: &Spec, store: &Store, port: u16) -> Texts {
-    let joined = |each: &dyn Fn(&(String, u64)) -> String| store.directories.iter().map(each).collect::<Vec<_>>().join(",");
+    let joined = |each: &dyn Fn(&(String, u64)) -> String| {
+        let texts: Vec<String> = store.directories.iter().map(each).collect();
+        texts.join(",")
+    };
     let mut own = Texts::from([
         ("storage.rpc.port".into(), port.to_string()),
         ("storage.data-dirs".into(), joined(&|(path, _)| path.clone())),

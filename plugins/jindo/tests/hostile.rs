@@ -1,5 +1,6 @@
-//! Text of users that would be something else in a line of the configuration, among arguments, or for a shell: it arrives as it is, or is refused by
-//! field. Jindo's images are closed, so what they do with it there is theirs.
+//! Text of users that would be something else in a line of the configuration, among arguments, or
+//! for a shell: it arrives as it is, or is refused by field. Jindo's images are closed, so what
+//! they do with it there is theirs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod support;
@@ -15,7 +16,8 @@ use wasser_sdk::testing::{FakeHost, ok};
 use wasser_testkit::Rendered;
 use wasser_testkit::scripts::{HOSTILE, accepted};
 
-/// A Dataset and a runtime with this text in its source, and in the values of options and properties.
+/// Returns a Dataset and a runtime with this text in its source, and in the values of options and
+/// properties.
 fn manifest(text: &str, runtime: Value) -> Vec<Value> {
     let mount = json!({"mountPoint": format!("oss://bucket/{text}/x"), "options": {"fs.oss.endpoint": "e", "fs.oss.more": text}});
     let settings = json!({"properties": {"all": text}, "logConfig": {"log": text}, "fuse": {"args": [format!("-o{text}")], "logConfig": {"log": text}}});

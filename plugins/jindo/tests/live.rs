@@ -18,7 +18,8 @@ fn mount(source: &str, name: &str) -> Value {
     json!({"mountPoint": source, "name": name, "options": {"fs.oss.endpoint": "oss.example.com"}})
 }
 
-/// A runtime whose mounts were made at `time`, with these in the Dataset's status and those in its spec.
+/// Returns a runtime whose mounts were made at `time`, with these in the Dataset's status and those
+/// in its spec.
 fn live(shown: &[Value], wanted: &[Value], runtime: Value, time: Option<&str>) -> Context<support::Spec> {
     let mut documents = support::KIT.pair(json!({"mounts": wanted}), runtime);
     documents[0]["status"] = json!({"mounts": shown});
@@ -87,8 +88,8 @@ fn what_goes_is_unmounted_before_what_comes_is_mounted(#[case] code: i32, #[case
         .filter(|call| call.contains("mount "))
         .collect();
     assert_eq!(changes, ["-unmount /a", "-mount /b oss://a/y"]);
-    let told = calls
+    let reported = calls
         .iter()
         .filter(|call| call.starts_with("event Warning UnmountFailed") && call.contains("in use"));
-    assert_eq!(told.count(), events);
+    assert_eq!(reported.count(), events);
 }

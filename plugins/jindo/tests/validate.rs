@@ -1,4 +1,5 @@
-//! What users get wrong: each is refused with the field and the remedy, before anything is installed.
+//! What users get wrong: each is refused with the field and the remedy, before anything is
+//! installed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod support;
@@ -37,7 +38,7 @@ fn a_mount_that_cannot_work(#[case] mount: Value, #[case] field: &str, #[case] r
     assert!(message.contains(remedy), "{message}");
 }
 
-/// Two directories of one bucket, each with keys of its own.
+/// Two directories of one bucket, each with its own keys.
 fn with_keys(first: &str, second: &str) -> Vec<Value> {
     let key = |name: &str, secret: &str, key: &str| json!({"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}});
     let mount = |name: &str, secret: &str| {

@@ -1,4 +1,5 @@
-//! Prints the CRD of JuiceFSRuntime. With `--json`, as one line of JSON: the form that a plugin package carries.
+//! Prints the CRD of JuiceFSRuntime. With `--json`, as one line of JSON: the form that a plugin
+//! package carries.
 
 use wasser_api::crd::example;
 use wasser_juicefs::spec;

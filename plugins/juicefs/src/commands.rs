@@ -6,7 +6,7 @@ use crate::options::{self, Options};
 use crate::shell;
 use crate::source::Source;
 
-/// The command that prepares a pod for mounting; empty where nothing is to be done.
+/// Returns the command that prepares a pod for mounting; empty if nothing is to be done.
 pub fn format(source: &Source, spec: &Spec) -> String {
     match source.edition {
         Edition::Community => community_format(source, spec),
@@ -15,8 +15,9 @@ pub fn format(source: &Source, spec: &Spec) -> String {
     }
 }
 
-/// Makes the file system unless it exists. Without both storage and bucket nobody said that it is to be made: then it must exist, it is left as it is,
-/// and the mount fails where there is none. `juicefs format` would make one in a directory of the container.
+/// Makes the file system unless it exists. Without both storage and bucket it must exist already:
+/// it is left as it is, and the mount fails if there is none. `juicefs format` would make one in a
+/// directory of the container.
 fn community_format(source: &Source, spec: &Spec) -> String {
     if !source.may_be_made() {
         return String::new();
@@ -70,7 +71,8 @@ fn enterprise_auth(source: &Source, spec: &Spec) -> String {
     words.join(" ")
 }
 
-/// An item of `spec.configs`: `trash-days=0`, or an option and its value with a space between.
+/// Returns an item of `spec.configs`: `trash-days=0`, or an option and its value with a space
+/// between.
 fn config(item: &str) -> Vec<String> {
     let item = item.trim();
     match item.split_once(char::is_whitespace) {
@@ -79,7 +81,8 @@ fn config(item: &str) -> Vec<String> {
     }
 }
 
-/// An option of `juicefs format`. One that needs a value keeps its `=`, or it would take the next word for its value.
+/// Returns an option of `juicefs format`. One that needs a value keeps its `=`, or the next word
+/// would become its value.
 fn format_option(name: &str, value: &str) -> String {
     if value.is_empty() && options::is_format_flag(name) {
         shell::word(&format!("--{name}"))
@@ -92,7 +95,7 @@ fn assignment(name: &str, value: &str) -> String {
     shell::word(&format!("--{name}={value}"))
 }
 
-/// The command that limits the mounted directory; none where there is no quota.
+/// Returns the command that limits the mounted directory; `None` without a quota.
 pub fn quota(source: &Source) -> Option<String> {
     let capacity = source.quota?;
     let directory = shell::word(&source.directory);
@@ -103,7 +106,7 @@ pub fn quota(source: &Source) -> Option<String> {
     ))
 }
 
-/// The command that mounts the file system and stays in the foreground.
+/// Returns the command that mounts the file system and stays in the foreground.
 pub fn mount(source: &Source, mount_path: &str, options: &Options) -> String {
     let (helper, path) = (source.edition.mount_helper(), shell::word(mount_path));
     format!(

@@ -1,4 +1,4 @@
-//! What still works and should be written otherwise.
+//! Fields that still work and should be written differently.
 
 use wasser_sdk::{Context, Host, Level};
 
@@ -9,12 +9,13 @@ const REASON: &str = "RuntimeDeprecated";
 /// Options of the workers for which there is a field, and the field.
 const REPLACED: &[(&str, &str)] = &[("cache-dir", "path"), ("cache-size", "quota")];
 
-/// Tells the user with an event, once for each installation.
-pub fn tell(ctx: &Context<Spec>, host: &impl Host) {
+/// Informs the user by an event, once for each installation.
+pub fn inform(ctx: &Context<Spec>, host: &impl Host) {
     let options = &ctx.runtime.spec.worker.options;
     for (option, field) in REPLACED.iter().filter(|(option, _)| options.contains_key(*option)) {
         let message = format!(
-            "spec.worker.options.{option} is deprecated and may be ignored one day; use spec.tieredstore.levels[0].{field} instead"
+            "spec.worker.options.{option} is deprecated and may be ignored one day; use \
+             spec.tieredstore.levels[0].{field} instead"
         );
         // The installation goes on without the event: it is advice only.
         if let Err(error) = host.event("Warning", REASON, &message) {

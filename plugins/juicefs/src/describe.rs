@@ -1,4 +1,4 @@
-//! What the host must know of JuiceFS before it sees a runtime.
+//! What the host must know about JuiceFS before it sees a runtime.
 
 use wasser_sdk::{Description, Fuse, Role, Want};
 

@@ -16,8 +16,9 @@ pub enum Edition {
 }
 
 impl Edition {
-    /// The community edition needs the address of its metadata engine, `metaurl`, and the enterprise edition has none. A
-    /// `metaurl` among the Dataset's shared options counts like the mount's own: the pods get it in both cases.
+    /// Returns the edition. The community edition needs the address of its metadata engine,
+    /// `metaurl`, and the enterprise edition has none. A `metaurl` among the Dataset's shared
+    /// options counts like the mount's own: the pods get it in both cases.
     pub fn of(encrypt_options: &BTreeMap<String, SecretKeySelector>) -> Self {
         if encrypt_options.contains_key("metaurl") {
             Edition::Community
@@ -26,7 +27,7 @@ impl Edition {
         }
     }
 
-    /// The key of the edition's image in the registration.
+    /// Returns the key of the edition's image in the registration.
     pub fn image_key(self) -> &'static str {
         match self {
             Edition::Community => "community",
@@ -34,7 +35,7 @@ impl Edition {
         }
     }
 
-    /// The client's command line tool.
+    /// Returns the client's command line tool.
     pub fn cli(self) -> &'static str {
         match self {
             Edition::Community => "/usr/local/bin/juicefs",
@@ -42,7 +43,7 @@ impl Edition {
         }
     }
 
-    /// The mount helper.
+    /// Returns the mount helper.
     pub fn mount_helper(self) -> &'static str {
         match self {
             Edition::Community => "/bin/mount.juicefs",

@@ -29,7 +29,7 @@ impl Implement for JuiceFs {
 
     fn setup_master(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
         let values = transform::values(ctx, &metrics::from_host(host))?;
-        deprecated::tell(ctx, host);
+        deprecated::inform(ctx, host);
         Ok(values)
     }
 

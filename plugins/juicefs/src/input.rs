@@ -1,4 +1,5 @@
-//! The fields of `JuiceFSRuntime.spec` that values are made of. What only passes through, such as volumes, stays JSON.
+//! The fields of `JuiceFSRuntime.spec` that values are made of. What only passes through, such as
+//! volumes, stays JSON.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use wasser_sdk::spec::{CleanPolicy, Image, NetworkMode, PodMetadata, Resources, RuntimeManagement, TieredStore, User};
 
-/// `JuiceFSRuntime.spec`. The fields `master`, `jobWorker` and `initUsers` mean nothing to JuiceFS, which has no master.
+/// `JuiceFSRuntime.spec`. The fields `master`, `jobWorker` and `initUsers` mean nothing to JuiceFS,
+/// which has no master.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Spec {
@@ -63,7 +65,7 @@ pub struct Component {
 }
 
 impl Component {
-    /// The image that the component asks for.
+    /// Returns the image that the component asks for.
     pub fn version(&self) -> Image {
         Image {
             image: self.image.clone(),

@@ -1,8 +1,9 @@
 //! The JuiceFS runtime as a Wasser plugin.
 //!
-//! From the manifest to the chart's values: [`input`] is read into a [`source`] and a [`store`], from which come the options of
-//! the mount ([`mount_options`]), the [`commands`] of the scripts and the [`pods`]; [`transform`] puts them together. The
-//! [`reports`] are the way back: what the running system says about itself. [`implement`] lists the methods.
+//! From the manifest to the chart's values: [`input`] is read into a [`source`] and a [`store`],
+//! from which come the options of the mount ([`mount_options`]), the [`commands`] of the scripts
+//! and the [`pods`]; [`transform`] puts them together. The [`reports`] are the way back: what the
+//! running system says about itself. [`implement`] lists the methods.
 
 mod commands;
 mod deprecated;

@@ -6,7 +6,7 @@ use crate::edition::Edition;
 use crate::input::{Component, Spec};
 use crate::options::Options;
 
-/// JuiceFS' own port, which only pods with a network of their own can all use.
+/// The port that JuiceFS itself would use; it is free for every pod only on the pod's own network.
 const PORT: u16 = 9567;
 
 /// Where the ports of pods on the host network come from: a function from names to ports.
@@ -24,7 +24,7 @@ pub enum Metrics {
 }
 
 impl Metrics {
-    /// The port that the container declares.
+    /// Returns the port that the container declares.
     pub fn port(self) -> Option<u16> {
         match self {
             Metrics::None => None,
@@ -48,7 +48,8 @@ pub fn of(ctx: &Context<Spec>, edition: Edition, options: [&Options; 2], allocat
     Ok(plan.map(|choice| choice.or_else(|| ports.next().map(Metrics::Chosen)).unwrap_or(Metrics::None)))
 }
 
-/// None where a host port is needed. One that is installed already is kept: pods listen on it.
+/// Returns `None` if a host port is needed. One that is installed already is kept: pods listen on
+/// it.
 fn choose(ctx: &Context<Spec>, edition: Edition, role: &str, component: &Component, options: &Options) -> Option<Metrics> {
     if edition == Edition::Enterprise {
         return Some(Metrics::None);
@@ -70,7 +71,7 @@ pub fn from_host<H: Host>(host: &H) -> impl Fn(&[&str]) -> Result<Vec<u16>> + '_
     |names| host.allocate_ports(names)
 }
 
-/// Stands for any port where only the rest of the values matters.
+/// Returns a placeholder for every port, if only the other values matter.
 pub fn placeholder(names: &[&str]) -> Result<Vec<u16>> {
     Ok(vec![PORT; names.len()])
 }

@@ -1,4 +1,5 @@
-//! The options of the mount, from the Dataset, the tiered store and the runtime. What comes later wins.
+//! The options of the mount, from the Dataset, the tiered store and the runtime. What comes later
+//! wins.
 
 use wasser_sdk::{Context, Error, Result};
 
@@ -9,11 +10,11 @@ use crate::options::{self, EXTRA_OPTIONS, Known, Options, Origin};
 use crate::source::Source;
 use crate::store::{self, Store};
 
-/// How long the metadata of a read-only file system may be kept, in seconds.
+/// How long the metadata of a read-only file system can be kept, in seconds.
 const METADATA_CACHE: &str = "7200";
 
-/// What the user decides: options of the Dataset, then those that follow from the tiered store and the directory, then those of
-/// the component.
+/// Returns what the user decides: options of the Dataset, then those that follow from the tiered
+/// store and the directory, then those of the component.
 pub fn given(ctx: &Context<Spec>, source: &Source, store: &Store, role: &str, component: &Component) -> Result<Options> {
     let field = format!("JuiceFSRuntime.spec.{role}.options");
     Known::new(source.edition, ctx.settings.get(EXTRA_OPTIONS)).check(&field, Origin::Component, &component.options)?;
@@ -39,7 +40,7 @@ pub fn given(ctx: &Context<Spec>, source: &Source, store: &Store, role: &str, co
     Ok(all)
 }
 
-/// The list of cache directories, checked, each of them once.
+/// Returns the list of cache directories, checked, each of them once.
 fn cache_directories(field: &str, list: &str) -> Result<String> {
     let mut directories: Vec<&str> = Vec::new();
     for directory in store::split(list) {

@@ -35,7 +35,7 @@ pub struct Parts<'a> {
     pub metrics: Metrics,
 }
 
-/// The pods that hold the cache.
+/// Returns the pods that hold the cache.
 pub fn worker(parts: &Parts<'_>) -> Result<Pod> {
     let spec = &parts.ctx.runtime.spec;
     let claims = volumes::claim_names(spec)?;
@@ -45,13 +45,14 @@ pub fn worker(parts: &Parts<'_>) -> Result<Pod> {
     Ok(pod)
 }
 
-/// The pods that mount the file system for applications.
+/// Returns the pods that mount the file system for applications.
 pub fn fuse(parts: &Parts<'_>) -> Result<Pod> {
     let (ctx, spec) = (parts.ctx, &parts.ctx.runtime.spec);
     let mut volumes = volumes::of(FUSE, &spec.fuse.volume_mounts, spec, &[], &[SCRIPT, MOUNT])?;
     check_clean_policy("JuiceFSRuntime.spec.fuse.cleanPolicy", &spec.fuse.clean_policy)?;
     if spec.fuse.clean_policy == CleanPolicy::OnFuseChanged {
-        // The node plugin compares the generation in this file with that of the PersistentVolumeClaim.
+        // The node plugin compares the generation in this file with that of the
+        // PersistentVolumeClaim.
         volumes.add_labels(&format!("{}/.meta/fuse", ctx.mount_parent()));
     }
     let image = spec

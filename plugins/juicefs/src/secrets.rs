@@ -1,4 +1,5 @@
-//! Secret options of the Dataset: they reach the pods by reference, as environment variables, and never pass through here.
+//! Secret options of the Dataset: they reach the pods by reference, as environment variables, and
+//! never pass through here.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +41,7 @@ pub struct Secrets {
     pub encrypt_env_options: Vec<EncryptEnvOption>,
 }
 
-/// A secret option without a variable of its own.
+/// A secret option that no variable is reserved for.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EncryptEnvOption {
@@ -55,7 +56,7 @@ pub struct EncryptEnvOption {
 }
 
 impl Secrets {
-    /// Sorts the options by what they become. `field` tells where an option stands in the Dataset.
+    /// Sorts the options by what they become. `field` is the path of an option in the Dataset.
     pub fn of(options: &BTreeMap<String, SecretKeySelector>, field: &dyn Fn(&str) -> String) -> Result<Self> {
         let mut secrets = Secrets::default();
         for (name, reference) in options {
@@ -77,7 +78,7 @@ impl Secrets {
         Ok(secrets)
     }
 
-    /// The environment variables that the pods get from Secrets.
+    /// Returns the environment variables that the pods get from Secrets.
     pub fn variables(&self) -> Vec<&str> {
         let own = [
             ("METAURL", &self.metaurl_secret),

@@ -1,10 +1,10 @@
-//! Text for the start-up scripts. Every word that a user has a part in goes through [`word`], so that none of it is read as
-//! shell syntax (CVE-2023-51699 was that mistake).
+//! Text for the start-up scripts. Every word that a user has a part in goes through [`word`], so
+//! that none of it is read as shell syntax (CVE-2023-51699 was that mistake).
 
 pub use wasser_sdk::text::{check as check_text, word};
 use wasser_sdk::{Error, Result};
 
-/// An environment variable that the shell expands to one word.
+/// Returns an environment variable that the shell expands to one word.
 pub fn variable(name: &str) -> String {
     format!("\"${{{name}}}\"")
 }

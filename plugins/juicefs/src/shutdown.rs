@@ -12,13 +12,15 @@ use crate::source::Source;
 use crate::store::{self, Store};
 
 const STATUS: Duration = Duration::from_secs(15);
-/// The address of the metadata engine is known to the container only, so a shell there expands it. The text is constant.
+/// Only the container knows the address of the metadata engine, so a shell there expands it. The
+/// text is constant.
 const STATUS_SCRIPT: &str = "exec /usr/local/bin/juicefs status \"$METAURL\"";
 /// What a path must end in to be removed: the blocks of one file system.
 const BLOCKS: &str = "/raw/chunks";
 
-/// One attempt to remove the cached blocks of every ready worker and client. Without a Dataset, or with one that never could be set up, there is no
-/// cache. The directories of nodes without a ready pod are the host's to find.
+/// Makes one attempt to remove the cached blocks of every ready worker and client. Without a
+/// Dataset, or with one that could never be set up, there is no cache. The directories of nodes
+/// without a ready pod are the host's to find.
 pub fn clean_cache(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
     let Some((edition, name)) = identity(ctx) else { return Ok(()) };
     let spec = &ctx.runtime.spec;
@@ -60,7 +62,7 @@ fn remove(host: &impl Host, pod: &str, paths: &[String], patience: Duration) -> 
     host.run(pod, &argv, patience).map(drop)
 }
 
-/// Edition and name of the file system: from the Dataset, else from what is installed.
+/// Returns edition and name of the file system: from the Dataset, else from what is installed.
 fn identity(ctx: &Context<Spec>) -> Option<(Edition, String)> {
     if let Ok(source) = Source::of(ctx) {
         return Some((source.edition, source.name));
@@ -75,7 +77,7 @@ fn identity(ctx: &Context<Spec>) -> Option<(Edition, String)> {
     Some((edition, text("/configs/name")?.to_string()))
 }
 
-/// The cache directories of a role's pods: their own option, else the tiered store's.
+/// Returns the cache directories of a role's pods: their own option, else the tiered store's.
 fn cache_dir(spec: &Spec, component: &Component) -> Result<String> {
     match component.options.get("cache-dir") {
         Some(directories) => Ok(directories.clone()),
@@ -83,11 +85,13 @@ fn cache_dir(spec: &Spec, component: &Component) -> Result<String> {
     }
 }
 
-/// Where the blocks of file system `id` lie. Only absolute paths without `..` that end in the folder of blocks come out, whatever
-/// the spec says.
+/// Returns where the blocks of the file system `id` are: only absolute paths without `..` that end
+/// in the folder of blocks, whatever the spec says.
 fn block_paths(cache_dir: &str, id: &str) -> Vec<String> {
-    let id_fits = !id.is_empty() && !id.starts_with('.') && id.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
-    let directories = store::split(cache_dir).filter(|d| id_fits && *d != "memory" && store::check_directory("", d).is_ok());
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let id_fits = !id.is_empty() && !id.starts_with('.') && id.chars().all(is_plain);
+    let is_directory = |d: &&str| *d != "memory" && store::check_directory("", d).is_ok();
+    let directories = store::split(cache_dir).filter(|d| id_fits && is_directory(d));
     directories
         .map(|directory| format!("{}/{id}{BLOCKS}", directory.trim_end_matches('/')))
         .collect()

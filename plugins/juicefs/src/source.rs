@@ -1,4 +1,4 @@
-//! The data source: the Dataset's first mount, read into what cannot be wrong any more.
+//! The data source: the Dataset's first mount, read and checked.
 
 use wasser_api::quantity;
 use wasser_sdk::{Context, DatasetSpec, Error, Mount, Result};
@@ -9,7 +9,8 @@ use crate::options::{self, EXTRA_OPTIONS, Known, Options, Origin};
 use crate::secrets::Secrets;
 use crate::shell;
 
-/// Where the mount is found in the Dataset. JuiceFS has one file system per runtime, so only the first mount counts.
+/// Where the mount is found in the Dataset. JuiceFS has one file system per runtime, so only the
+/// first mount counts.
 const MOUNT: &str = "Dataset.spec.mounts[0]";
 const SHARED_OPTIONS: &str = "Dataset.spec.sharedOptions";
 const GIB: u64 = 1 << 30;
@@ -68,19 +69,20 @@ impl Source {
         })
     }
 
-    /// Whether the Dataset says where to make the file system if there is none: with both the kind and the address of an object storage.
+    /// Reports whether the Dataset says where to make the file system if there is none: by both the
+    /// kind and the address of an object storage.
     pub fn may_be_made(&self) -> bool {
         let secret = |name: &str| self.secrets.encrypt_env_options.iter().any(|option| option.name == name);
         (self.storage.is_some() || secret("storage")) && (self.bucket.is_some() || secret("bucket"))
     }
 
-    /// The directory that holds the blocks, if the object storage is one of directories.
+    /// Returns the directory that holds the blocks, if the object storage is one of directories.
     pub fn local_bucket(&self) -> Option<&str> {
         let local = self.edition == Edition::Community && self.storage.as_deref() == Some("file");
         self.bucket.as_deref().filter(|_| local)
     }
 
-    /// How the values name the file system.
+    /// Returns how the values name the file system.
     pub fn reference(&self) -> String {
         match self.edition {
             Edition::Community => "${METAURL}".into(),
@@ -153,16 +155,17 @@ fn name(edition: Edition, mount: &Mount) -> Result<String> {
         (true, _) => Ok(name.to_string()),
         (false, Edition::Community) => Err(Error::invalid(
             field,
-            "is no name of a JuiceFS file system; use 3 to 63 small letters, digits and `-`, no `-` at the ends",
+            "is not a name of a JuiceFS file system; use 3 to 63 small letters, digits and `-`, without a `-` at the \
+             ends",
         )),
         (false, Edition::Enterprise) => Err(Error::invalid(
             field,
-            "is no name of a JuiceFS file system; use letters, digits, `-`, `_` and `.`",
+            "is not a name of a JuiceFS file system; use letters, digits, `-`, `_` and `.`",
         )),
     }
 }
 
-/// Where a secret option stands: in the mount, or among those that all mounts share.
+/// Returns the path of a secret option: in the mount, or among the options that all mounts share.
 fn encrypt_field(mount: &Mount, name: &str) -> String {
     match mount.encrypt_options.iter().position(|option| option.name == name) {
         Some(at) => format!("{MOUNT}.encryptOptions[{at}]"),
@@ -170,7 +173,8 @@ fn encrypt_field(mount: &Mount, name: &str) -> String {
     }
 }
 
-/// In the community edition, a secret option becomes an option of `juicefs format`, which fails with one that it does not know.
+/// In the community edition, a secret option becomes an option of `juicefs format`, which fails
+/// with one that it does not know.
 fn check_encrypt_options(edition: Edition, secrets: &Secrets, field: &dyn Fn(&str) -> String) -> Result<()> {
     let unknown = |name: &str| edition == Edition::Community && !options::is_format_option(name);
     match secrets.encrypt_env_options.iter().find(|option| unknown(&option.name)) {

@@ -16,7 +16,7 @@ const MIB: u64 = 1 << 20;
 /// The first level of the tiered store.
 #[derive(Debug, Clone, Default)]
 pub struct Store {
-    /// Absolute paths; empty where the runtime has no tiered store.
+    /// Absolute paths; empty if the runtime has no tiered store.
     pub directories: Vec<String>,
     /// The volume to use for them instead of a directory of the node.
     pub volume: Volume,
@@ -59,7 +59,7 @@ impl Store {
         })
     }
 
-    /// The option `cache-dir`.
+    /// Returns the option `cache-dir`.
     pub fn cache_dir(&self) -> String {
         if self.directories.is_empty() {
             DEFAULT_DIRECTORY.into()
@@ -68,12 +68,13 @@ impl Store {
         }
     }
 
-    /// The option `cache-size`, in MiB.
+    /// Returns the option `cache-size`, in MiB.
     pub fn cache_size(&self) -> Option<u64> {
         self.quota.map(|bytes| bytes / MIB)
     }
 
-    /// The kind of volume for a directory: the tiered store's own, or the node's for any other.
+    /// Returns the kind of volume for a directory: the tiered store's for its directories, and the
+    /// node's for others.
     pub fn volume_of(&self, directory: &str) -> &Volume {
         if self.directories.iter().any(|d| same(d, directory)) {
             &self.volume
@@ -96,17 +97,17 @@ fn directories(level: &Level) -> Result<Vec<String>> {
     Ok(directories)
 }
 
-/// The directories of a list as JuiceFS reads it, separated by colons.
+/// Returns the directories of a list as JuiceFS reads it, separated by colons.
 pub fn split(list: &str) -> impl Iterator<Item = &str> {
     list.split(':').map(str::trim).filter(|directory| !directory.is_empty())
 }
 
-/// The names in a path. Two paths with the same ones are one directory.
+/// Returns the names in a path. Two paths with the same ones are one directory.
 pub fn parts(path: &str) -> Vec<&str> {
     path.split('/').filter(|part| !matches!(*part, "" | ".")).collect()
 }
 
-/// Whether two paths are one directory.
+/// Reports whether two paths are one directory.
 pub fn same(one: &str, other: &str) -> bool {
     parts(one) == parts(other)
 }

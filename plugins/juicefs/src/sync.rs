@@ -6,8 +6,9 @@ use wasser_sdk::{Context, Error, Result, time};
 use crate::input::Spec;
 use crate::values::{Pod, Values};
 
-/// The annotation of pods whose command changed: it makes the change a new revision of the workload, which shows that the pods that
-/// run are of the old one. They are replaced when somebody deletes them.
+/// The annotation of pods whose command changed: it makes the change a new revision of the
+/// workload, which shows that the running pods are of the old one. They are replaced when somebody
+/// deletes them.
 const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
 /// Adapts `values`, which are those of a new release, to the one that is `installed`. `now_ms` is the time of a change.
@@ -36,7 +37,8 @@ pub fn adapt(ctx: &Context<Spec>, mut values: Values, installed: &Value, now_ms:
             keep(&mut fuse.image_tag, text("/fuse/imageTag"));
         }
         let generation = installed.pointer("/fuse/generation").and_then(Value::as_u64).unwrap_or(1);
-        let changed = text("/fuse/image").is_some_and(|i| i != fuse.image) || text("/fuse/imageTag").is_some_and(|t| t != fuse.image_tag);
+        let differs = |pointer: &str, now: &str| text(pointer).is_some_and(|installed| installed != now);
+        let changed = differs("/fuse/image", &fuse.image) || differs("/fuse/imageTag", &fuse.image_tag);
         fuse.generation = generation + u64::from(changed);
     }
     mark_restart(&mut values.worker, installed.get("worker"), now_ms);
@@ -50,11 +52,13 @@ fn keep(value: &mut String, installed: Option<&str>) {
     }
 }
 
-/// The claim templates as they are installed, if the runtime still wants the same. Fluid's values have empty fields in them.
+/// Returns the claim templates as they are installed, if the runtime still wants the same. Fluid's
+/// values have empty fields in them.
 fn claims(wanted: &[Value], installed: &Value) -> Result<Vec<Value>> {
     let there = installed.pointer("/worker/volumeClaimTemplates").and_then(Value::as_array);
     let there = there.map(Vec::as_slice).unwrap_or_default();
-    let same = there.len() == wanted.len() && there.iter().zip(wanted).all(|(a, b)| without_empty(a) == without_empty(b));
+    let mut pairs = there.iter().zip(wanted);
+    let same = there.len() == wanted.len() && pairs.all(|(a, b)| without_empty(a) == without_empty(b));
     if same {
         return Ok(there.to_vec());
     }
@@ -87,7 +91,8 @@ fn mark_restart(pod: &mut Pod, installed: Option<&Value>, now_ms: u64) {
     }
 }
 
-/// Whether two commands mount in the same way: the order of the options and the port of the metrics do not matter.
+/// Reports whether two commands mount in the same way: the order of the options and the port of the
+/// metrics do not matter.
 fn same_command(a: &str, b: &str) -> bool {
     let parts = |command: &str| {
         let (start, options) = command.rsplit_once(" -o ").unwrap_or((command, ""));

@@ -18,7 +18,8 @@ use crate::source::Source;
 use crate::store::{Store, Volume};
 use crate::values::{CacheDir, Configs, Identity, Owner, Values};
 
-/// The values that `ctx` asks for, or what is wrong with it. `allocate` gives ports of the host network.
+/// Returns the values that `ctx` asks for, or what is wrong with it. `allocate` returns ports of
+/// the host network.
 pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Values> {
     let spec = &ctx.runtime.spec;
     let source = Source::of(ctx)?;

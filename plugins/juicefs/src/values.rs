@@ -1,4 +1,5 @@
-//! The values of the chart. Their names are those of Fluid's chart, since the values ConfigMap is read by others.
+//! The values of the chart. Their names are those of Fluid's chart, since the values ConfigMap is
+//! read by others.
 
 use std::collections::BTreeMap;
 
@@ -100,7 +101,7 @@ pub struct Configs {
     /// The address of the object storage.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bucket: Option<String>,
-    /// Formats the file system, or lets the client into it; empty where nothing is to be done.
+    /// Formats the file system, or lets the client into it; empty if nothing is to be done.
     pub format_cmd: String,
     /// Limits the directory.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -128,7 +129,7 @@ pub struct Pod {
     pub privileged: bool,
     /// Mounts and stays.
     pub command: String,
-    /// Tells whether the file system is mounted: its root has inode 1.
+    /// Finds out whether the file system is mounted: its root has inode 1.
     pub stat_cmd: String,
     /// Where the container mounts the file system.
     pub mount_path: String,

@@ -7,8 +7,9 @@ use wasser_sdk::{Error, Result};
 use crate::input::Spec;
 use crate::store::{self, Store, Volume};
 
-/// Returns the user's mounts of a component with the volumes that they name. A mount can also name one of
-/// `claims`, the claim templates of the workers, but none of `reserved`, the volumes that the chart adds.
+/// Returns the user's mounts of a component with the volumes that they name. A mount can also name
+/// one of `claims`, the claim templates of the workers, but none of `reserved`, the volumes that
+/// the chart adds.
 pub fn of(component: &str, mounts: &[Value], spec: &Spec, claims: &[&str], reserved: &[&str]) -> Result<Volumes> {
     let names = VolumeNames {
         volumes: &spec.volumes,
@@ -31,7 +32,8 @@ pub fn add_cache(volumes: &mut Volumes, cache_dir: &str, store: &Store) {
     }
 }
 
-/// Reports whether a path is in a volume that outlives the pod, and not in a directory that goes with it.
+/// Reports whether a path is in a volume that outlives the pod, and not in a directory that goes
+/// with it.
 pub fn hold(volumes: &Volumes, path: &str) -> bool {
     let path = store::parts(path);
     let lasts = |mount: &Value| {
@@ -63,7 +65,8 @@ fn cache_volume(name: &str, directory: &str, store: &Store) -> Value {
     volume
 }
 
-/// The names of the claim templates, after checking that each is used and none is a volume as well.
+/// Returns the names of the claim templates, after checking that each is used and none is a volume
+/// as well.
 pub fn claim_names(spec: &Spec) -> Result<Vec<&str>> {
     let mut names = Vec::new();
     for (at, claim) in spec.volume_claim_templates.iter().enumerate() {

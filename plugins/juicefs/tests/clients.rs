@@ -1,5 +1,5 @@
-//! Two clients of one dataset on a node, as there are when a fuse pod is deleted by force: the later one waits until the earlier one has ended,
-//! which unmounts what it finds at their path.
+//! Two clients of one dataset on a node, as there are when a fuse pod is deleted by force: the
+//! later one waits until the earlier one has ended, which unmounts what it finds at their path.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod support;
@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-/// What stands in for the client: says that it runs, and does so until it is killed.
+/// A program in place of the client: it says that it runs, and runs until it is killed.
 const CLIENT: &str = "echo $$ >> clients; exec sleep 1000";
-/// What stands in for `flock`: says that it is asked.
+/// A program in place of `flock`: it says that it was called.
 const FLOCK: &str = "#!/bin/sh\necho asked >> locks\nexec /usr/bin/flock \"$@\"\n";
 
 /// A script that runs, with everything that it has started.
@@ -25,7 +25,7 @@ impl Drop for Running {
     }
 }
 
-/// The lines of a file, once there are so many.
+/// Returns the lines of a file, once it has this many.
 fn lines(path: &Path, count: usize) -> Vec<String> {
     let began = Instant::now();
     loop {

@@ -1,5 +1,6 @@
-//! Text of users that a shell would interpret, in every script of the chart, its hooks and probes among them, and in every shell that an image may
-//! have: it reaches JuiceFS as it is, or is refused by field.
+//! Text of users that a shell would interpret, in every script of the chart, its hooks and probes
+//! among them, and in every shell that an image may have: it reaches JuiceFS as it is, or is
+//! refused by field.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod support;
@@ -31,8 +32,8 @@ const PROGRAMS: &[&str] = &[
 /// The variables with values of Secrets.
 const VARIABLES: &[&str] = &["METAURL", "ACCESS_KEY", "SECRET_KEY", "TOKEN"];
 
-/// A community and an enterprise file system with this text wherever users write some, one place at a time: what is refused in one place may be
-/// accepted in another.
+/// Returns a community and an enterprise file system with this text wherever users write some, one
+/// place at a time: what is refused in one place may be accepted in another.
 fn manifests(text: &str) -> Vec<Vec<Value>> {
     let secret = |name: &str| json!({"name": name, "valueFrom": {"secretKeyRef": {"name": "s", "key": name}}});
     let enterprise = json!([secret("token"), secret("access-key"), secret("secret-key")]);
@@ -62,7 +63,8 @@ fn manifests(text: &str) -> Vec<Vec<Value>> {
     ]
 }
 
-/// Runs all scripts of a release, each with a shell of its turn, with this text in every Secret; the words that JuiceFS was given.
+/// Runs all scripts of a release, each with a shell of its turn, with this text in every Secret;
+/// the words that JuiceFS was given.
 async fn words(helm: &Helm, values: &Value, text: &str, turn: usize) -> BTreeSet<String> {
     let rendered = helm.render(values).await.unwrap();
     let scripts = Script::all(&rendered);

@@ -1,5 +1,6 @@
-//! Nothing that a user writes is read by a shell: the scripts of the chart, run by `sh` with stand-ins for JuiceFS' commands, hand over
-//! exactly the words that were asked for (CVE-2023-51699 was about the opposite).
+//! Nothing that a user writes is read by a shell: the scripts of the chart, run by `sh` with
+//! stand-ins for JuiceFS' commands, hand over exactly the words that were asked for (CVE-2023-51699
+//! was about the opposite).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod support;
@@ -29,7 +30,8 @@ fn text() -> impl Strategy<Value = String> {
     prop::collection::vec(pieces, 1..4).prop_map(|pieces| pieces.concat())
 }
 
-/// Runs a script whose commands are replaced by one that notes its words in the file `argv`. Returns the words of each command.
+/// Runs a script whose commands are replaced by one that notes its words in the file `argv`.
+/// Returns the words of each command.
 fn run(script: &str, directory: &Path, environment: &[(&str, &str)]) -> Vec<Vec<String>> {
     let stub = directory.join("stub");
     let noted = directory.join("argv");
@@ -77,7 +79,7 @@ fn run(script: &str, directory: &Path, environment: &[(&str, &str)]) -> Vec<Vec<
     noted.split_terminator("\u{1}\0").map(words).collect()
 }
 
-/// The scripts of workers and fuse pods.
+/// Returns the scripts of workers and fuse pods.
 fn scripts(runtime: &tokio::runtime::Runtime, helm: &wasser_testkit::Helm, documents: &[Value]) -> [String; 2] {
     let values = support::values(documents).unwrap();
     let rendered = runtime.block_on(helm.render(&values)).unwrap();

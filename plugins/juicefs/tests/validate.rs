@@ -1,4 +1,5 @@
-//! What users get wrong: each is refused with the field and the remedy, before anything is installed.
+//! What users get wrong: each is refused with the field and the remedy, before anything is
+//! installed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod support;
@@ -183,7 +184,8 @@ fn blocks_in_a_directory_need_a_volume_there() {
     support::values(&support::pair(mount.clone(), json!({}), both)).unwrap();
 }
 
-/// `juicefs format` makes a file system where there is none: it is run only where the Dataset says in which object storage.
+/// `juicefs format` makes a file system where there is none: it is run only where the Dataset says
+/// in which object storage.
 #[test]
 fn what_was_not_said_to_be_made_is_not_made() {
     for (options, made) in [

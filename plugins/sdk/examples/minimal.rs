@@ -1,7 +1,8 @@
-//! A whole runtime: it serves `ExampleRuntime`, whose workers run an image and whose clients mount their cache.
+//! A whole runtime: it serves `ExampleRuntime`, whose workers run an image and whose clients mount
+//! their cache.
 //!
-//! As a plugin this is a crate of its own with `crate-type = ["cdylib"]` and this file as `src/lib.rs`; docs/writing-a-runtime.md
-//! tells how it gets a chart and a registration.
+//! As a plugin this is a separate crate with `crate-type = ["cdylib"]` and this file as
+//! `src/lib.rs`; docs/writing-a-runtime.md says how it gets a chart and a registration.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Everything that a method is told about the runtime that it is called for.
+//! Everything that a method knows about the runtime that it is called for.
 
 use std::collections::BTreeMap;
 
@@ -41,36 +41,41 @@ pub struct RawContext {
     pub roles: Vec<RoleStatus>,
 }
 
-/// Everything that a method is told about the runtime that it is called for. `S` is the type of the runtime's spec.
+/// Everything that a method knows about the runtime that it is called for. `S` is the type of the
+/// runtime's spec.
 #[derive(Debug, Clone)]
 pub struct Context<S> {
     /// Namespace of the runtime and of its Dataset.
     pub namespace: String,
     /// Name of the runtime and of its Dataset.
     pub name: String,
-    /// The value of the label `fluid.io/dataset-id`: `<namespace>-<name>`, or the Dataset's UID where that is too long.
+    /// The value of the label `fluid.io/dataset-id`: `<namespace>-<name>`, or the Dataset's UID
+    /// where that is too long.
     pub dataset_id: String,
     /// The runtime object.
     pub runtime: Object<S>,
-    /// The Dataset of the same name; none once it is gone (only `shutdown` sees that).
+    /// The Dataset of the same name; `None` once it is gone (only `shutdown` sees that).
     pub dataset: Option<Object<DatasetSpec>>,
     /// The absolute path on a node where the fuse process mounts the file system.
     pub mount_path: String,
-    /// The node label that brings a fuse pod to a node, to be put into the fuse node selector with the value `true`.
+    /// The node label that brings a fuse pod to a node, to be put into the fuse node selector with
+    /// the value `true`.
     pub fuse_label: String,
     /// Images as the registration lists them.
     pub images: BTreeMap<String, String>,
     /// Settings of the installation, as the registration lists them.
     pub settings: BTreeMap<String, String>,
-    /// The chart values of the release as it is installed now; none before the first installation.
+    /// The chart values of the release as it is installed now; `None` before the first
+    /// installation.
     pub installed: Option<Value>,
     /// The roles' pods as last seen.
     pub roles: Vec<RoleStatus>,
 }
 
 impl<S: DeserializeOwned> Context<S> {
-    /// Reads the documents of `raw`. A runtime or Dataset that does not fit its type is the user's to repair, who is told the field; values that
-    /// do not parse are not.
+    /// Reads the documents of `raw`. A runtime or Dataset that does not fit its type is an
+    /// [`Error::InvalidSpec`] with the field, for the user to correct; values that do not parse are
+    /// a failure.
     pub fn parse(raw: RawContext) -> Result<Self> {
         Ok(Context {
             runtime: fields::parse(|| kind(&raw.runtime), &raw.runtime)?,
@@ -98,7 +103,7 @@ impl<S: DeserializeOwned> Context<S> {
 }
 
 impl<S> Context<S> {
-    /// The Dataset's spec, or the error that its absence is for every method but `shutdown`.
+    /// Returns the Dataset's spec. Its absence is an error for every method but `shutdown`.
     pub fn dataset(&self) -> Result<&DatasetSpec> {
         let missing = || {
             Error::failed(format!(
@@ -109,20 +114,21 @@ impl<S> Context<S> {
         self.dataset.as_ref().map(|d| &d.spec).ok_or_else(missing)
     }
 
-    /// Whether a setting of the installation is `true`.
+    /// Reports whether a setting of the installation is `true`.
     pub fn is_set(&self, setting: &str) -> bool {
         self.settings.get(setting).is_some_and(|v| v == "true")
     }
 
-    /// Returns the Secrets for pulling images that the installation sets, for pods of runtimes that name none.
+    /// Returns the Secrets for pulling images that the installation sets, for pods of runtimes that
+    /// name none.
     pub fn pull_secrets(&self) -> Vec<Value> {
         let names = self.settings.get(PULL_SECRETS).map(String::as_str).unwrap_or_default();
         let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
         names.map(|name| json!({"name": name})).collect()
     }
 
-    /// Returns the first of these lists of Secrets for pulling images that is not empty, the component's before the
-    /// runtime's, else the Secrets that the installation sets.
+    /// Returns the first of these lists of Secrets for pulling images that is not empty, the
+    /// component's before the runtime's, else the Secrets that the installation sets.
     pub fn pull_secrets_or(&self, component: &[Value], runtime: &[Value]) -> Vec<Value> {
         match [component, runtime].into_iter().find(|secrets| !secrets.is_empty()) {
             Some(secrets) => secrets.to_vec(),
@@ -130,17 +136,19 @@ impl<S> Context<S> {
         }
     }
 
-    /// Reports whether the installation asks that fuse pods keep running when a node lacks resources.
+    /// Reports whether the installation asks that fuse pods keep running when a node lacks
+    /// resources.
     pub fn critical_fuse_pod(&self) -> bool {
         self.is_set(CRITICAL)
     }
 
-    /// Returns the directory of the mount path, which pods mount so that they see the mount come and go.
+    /// Returns the directory of the mount path, which pods mount so that they see the mount come
+    /// and go.
     pub fn mount_parent(&self) -> &str {
         self.mount_path.rsplit_once('/').map_or("/", |(parent, _)| parent)
     }
 
-    /// Whether the runtime's annotation lets its fuse pods see the node's processes.
+    /// Reports whether the runtime's annotation lets its fuse pods see the node's processes.
     pub fn host_pid(&self) -> Result<bool> {
         let asked = self
             .runtime
@@ -158,13 +166,13 @@ impl<S> Context<S> {
         }
     }
 
-    /// How many pods of a role were ready when the host last looked.
+    /// Returns how many pods of a role were ready when the host last looked.
     pub fn ready(&self, role: &str) -> u32 {
         self.roles.iter().find(|r| r.name == role).map_or(0, |r| r.ready)
     }
 }
 
-/// The kind of an object, however little else of it can be read.
+/// Returns the kind of an object, even if nothing else of it can be read.
 fn kind(object: &str) -> String {
     #[derive(Deserialize)]
     struct Kind {
@@ -209,7 +217,7 @@ pub struct Metadata {
     pub annotations: BTreeMap<String, String>,
 }
 
-/// How many pods of a role there are.
+/// The numbers of pods of a role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoleStatus {
     /// The name of the role, as `describe` declares it.

@@ -1,4 +1,5 @@
-//! The fields of a Dataset that runtimes read. Pieces that only pass through a plugin, such as tolerations, stay JSON.
+//! The fields of a Dataset that runtimes read. Pieces that only pass through a plugin, such as
+//! tolerations, stay JSON.
 
 use std::collections::BTreeMap;
 
@@ -32,22 +33,24 @@ pub struct DatasetSpec {
 }
 
 impl DatasetSpec {
-    /// Whether the volume is read-only: it is unless an access mode other than `ReadOnlyMany` was asked for.
+    /// Reports whether the volume is read-only: it is unless an access mode other than
+    /// `ReadOnlyMany` was asked for.
     pub fn read_only(&self) -> bool {
         self.access_modes.is_empty() || self.access_modes.iter().any(|m| m == "ReadOnlyMany")
     }
 
-    /// Where the workers of several Datasets may go: `Exclusive` unless the Dataset says otherwise.
+    /// Returns where the workers of several Datasets may go: `Exclusive` unless the Dataset says
+    /// otherwise.
     pub fn placement(&self) -> &str {
         if self.placement.is_empty() { "Exclusive" } else { &self.placement }
     }
 
-    /// The options of a mount: the shared ones, overridden by its own.
+    /// Returns the options of a mount: the shared ones, overridden by its own.
     pub fn options_of(&self, mount: &Mount) -> BTreeMap<String, String> {
         merged(&self.shared_options, &mount.options)
     }
 
-    /// The secret options of a mount: the shared ones, overridden by its own, by name.
+    /// Returns the secret options of a mount: the shared ones, overridden by its own, by name.
     pub fn encrypt_options_of(&self, mount: &Mount) -> BTreeMap<String, SecretKeySelector> {
         let all = self.shared_encrypt_options.iter().chain(&mount.encrypt_options);
         all.map(|o| (o.name.clone(), o.value_from.secret_key_ref.clone())).collect()

@@ -1,4 +1,4 @@
-//! What the host must know of a runtime before it sees one.
+//! What the host must know about a kind of runtime before it sees one.
 
 /// The answer of [`Implement::describe`](crate::Implement::describe).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,19 +9,22 @@ pub struct Description {
     pub plural: String,
     /// The runtime type in events and statuses, in the finalizer and in mount paths: `juicefs`.
     pub engine: String,
-    /// What stands for the engine in labels of nodes and in the name of the values ConfigMap, `<name>-<engine>-values`, where a system has
-    /// several implementations. None: the engine itself.
+    /// What stands for the engine in labels of nodes and in the name of the values ConfigMap,
+    /// `<name>-<engine>-values`, where a system has several implementations. None: the engine
+    /// itself.
     pub implementation: Option<String>,
-    /// The parts that the system can have. A runtime has those whose workloads the chart renders for it.
+    /// The parts that the system can have. A runtime has those whose workloads the chart renders
+    /// for it.
     pub roles: Vec<Role>,
     /// The client.
     pub fuse: Fuse,
-    /// The capabilities that the plugin uses. One that is not named here is refused even where the registration grants it.
+    /// The capabilities that the plugin uses. One that is not named here is refused even if the
+    /// registration grants it.
     pub wants: Vec<Want>,
 }
 
 impl Description {
-    /// How long the name of a runtime may be that has all of the roles.
+    /// Returns how long the name of a runtime with all of the roles can be.
     pub fn longest_name(&self) -> usize {
         let workloads = self.roles.iter().map(|role| (role.workload.as_str(), role.suffix.as_str()));
         wasser_api::names::longest_for(workloads)
@@ -35,23 +38,26 @@ pub struct Role {
     pub name: String,
     /// The kind of its workload: `StatefulSet` or `DaemonSet`.
     pub workload: String,
-    /// What is appended to the runtime's name to give the workload's name: `-worker`.
+    /// The suffix of the runtime's name that makes the workload's name: `-worker`.
     pub suffix: String,
     /// The container of its pods that a command reaches when the plugin names none.
     pub container: String,
     /// Whether at least one pod of the role must be ready before the Dataset becomes Bound.
     pub needed_for_bound: bool,
-    /// Whether the chart installs the workload with no replicas, so that the host scales it up after placing it.
+    /// Whether the chart installs the workload with no replicas, so that the host scales it up
+    /// after placing it.
     pub starts_at_zero: bool,
-    /// JSON pointer to the wanted number of replicas in the runtime object: `/spec/replicas`. None: the workload decides.
+    /// JSON pointer to the wanted number of replicas in the runtime object: `/spec/replicas`. None:
+    /// the workload decides.
     pub replicas: Option<String>,
-    /// Replicas where the pointer finds nothing.
+    /// The number of replicas if the pointer finds nothing.
     pub default_replicas: u32,
 }
 
 impl Role {
-    /// Workers in a StatefulSet `<name>-worker`, as many as `/spec/replicas` says, placed and scaled by the host. A runtime that does not say how many
-    /// has none, as in Fluid, whose own updates drop `replicas: 0` from the object.
+    /// Workers in a StatefulSet `<name>-worker`, as many as `/spec/replicas` says, placed and
+    /// scaled by the host. A runtime that does not say how many has none, as in Fluid, whose own
+    /// updates drop `replicas: 0` from the object.
     pub fn workers(container: &str) -> Self {
         Role {
             name: "worker".into(),
@@ -65,7 +71,8 @@ impl Role {
         }
     }
 
-    /// Clients in a DaemonSet `<name>-fuse`, which come to a node with the first pod that mounts the volume there.
+    /// Clients in a DaemonSet `<name>-fuse`, which come to a node with the first pod that mounts
+    /// the volume there.
     pub fn fuse(container: &str) -> Self {
         Role {
             name: "fuse".into(),
@@ -83,20 +90,23 @@ impl Role {
 /// The client that mounts the file system on a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fuse {
-    /// The word that the mount's line in /proc/self/mountinfo contains: `JuiceFS`. Becomes the volume attribute `mount_type`. Where it
-    /// differs from runtime to runtime, a JSON pointer to it in the chart values: `/fuse/mountType`.
+    /// The word that the mount's line in /proc/self/mountinfo contains: `JuiceFS`. Becomes the
+    /// volume attribute `mount_type`. Where it differs from runtime to runtime, a JSON pointer to
+    /// it in the chart values: `/fuse/mountType`.
     pub mount_type: String,
     /// The last element of the mount path: `juicefs-fuse`.
     pub directory: String,
 }
 
-/// A capability that the plugin wants to use. It is effective only if the registration grants it as well.
+/// A capability that the plugin wants to use. It is effective only if the registration grants it as
+/// well.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Want {
     /// `exec`, `http`, `secrets`, `objects`, `ports`, `state`, `events`, `kinds` or `privileged`.
     pub capability: String,
-    /// Roles for `exec`, `role:port` for `http`, kinds for `objects` and `kinds`; empty for the others. In `objects`, `Kind@/spec/field` is
-    /// the one object of the whole cluster that the runtime names in that field.
+    /// Roles for `exec`, `role:port` for `http`, kinds for `objects` and `kinds`; empty for the
+    /// others. In `objects`, `Kind@/spec/field` is the one object of the whole cluster that the
+    /// runtime names in that field.
     pub scope: Vec<String>,
 }
 

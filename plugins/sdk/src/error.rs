@@ -5,7 +5,8 @@ use std::fmt;
 /// The result of a method.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why a method could not do its work; the variant `error` of the WIT. A panic is something else: it ends the call as a trap.
+/// Why a method could not do its work; the variant `error` of the WIT. A panic is something else:
+/// it ends the call as a trap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
     /// The plugin leaves this method to the host, which then does what it does for every runtime.
@@ -36,7 +37,8 @@ pub enum Error {
 }
 
 impl Error {
-    /// The user's object is wrong at `field`; `message` says what to write instead.
+    /// Returns the error of a user's object that is wrong at `field`; `message` says what to write
+    /// instead.
     pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
         Error::InvalidSpec {
             field: field.into(),
@@ -44,12 +46,13 @@ impl Error {
         }
     }
 
-    /// The attempt failed; `message` says what was tried, on what, and why it failed.
+    /// Returns the error of an attempt that failed; `message` says what was tried, on what, and why
+    /// it failed.
     pub fn failed(message: impl Into<String>) -> Self {
         Error::Failed(message.into())
     }
 
-    /// Not yet; ask again in `seconds`.
+    /// Returns the wish to be called again in `seconds`.
     pub fn retry_after(seconds: u32, message: impl Into<String>) -> Self {
         Error::RetryAfter {
             seconds,

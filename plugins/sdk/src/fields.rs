@@ -4,7 +4,8 @@ use serde::de::DeserializeOwned;
 
 use crate::{Error, Result};
 
-/// Reads a JSON document. `object` gives what the path of a field begins with, the kind; it is asked only for what does not fit.
+/// Reads a JSON document. `object` returns the first part of a field's path, the kind; it is called
+/// only if something does not fit.
 pub fn parse<T: DeserializeOwned>(object: impl FnOnce() -> String, text: &str) -> Result<T> {
     let mut document = serde_json::Deserializer::from_str(text);
     serde_path_to_error::deserialize(&mut document).map_err(|error| refusal(&object(), &error))

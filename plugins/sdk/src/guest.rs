@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use crate::{Context, Error, Host, Implement, Level, Output, Pod, PodError, RawContext, Response, RoleStatus};
 
-/// What wit-bindgen generates from the world `runtime`. Passing values over the boundary is unsafe code, all of it generated.
+/// What wit-bindgen generates from the world `runtime`. Passing values over the boundary is unsafe
+/// code, all of it generated.
 #[allow(unsafe_code, missing_docs)]
 pub mod bindings {
     wit_bindgen::generate!({
@@ -53,7 +54,8 @@ fn context<T: Implement>(ctx: types::Context) -> crate::Result<Context<T::Spec>>
     })
 }
 
-/// Logs the message, file and line of a panic before the trap that ends it: the host quotes them in the fault's message.
+/// Logs the message, file and line of a panic before the trap that ends it: the host quotes them in
+/// the fault's message.
 fn report_panics() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| std::panic::set_hook(Box::new(|panic| log::log(log::Level::Error, &panic.to_string()))));

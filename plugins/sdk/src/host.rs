@@ -1,4 +1,5 @@
-//! What a plugin can ask of the host. Every function needs the capability of its interface, declared and granted.
+//! What a plugin can ask of the host. Every function needs the capability of its interface,
+//! declared and granted.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,29 +8,34 @@ use serde_json::Value;
 
 use crate::Error;
 
-/// The host functions. Methods take `&impl Host`, so that a component imports only those that it calls.
+/// The host functions. Methods take `&impl Host`, so that a component imports only those that it
+/// calls.
 pub trait Host {
-    /// The pods of a role, by name. Capability `exec` for the role.
+    /// Returns the pods of a role, by name. Capability `exec` for the role.
     fn pods(&self, role: &str) -> Result<Vec<Pod>, PodError>;
 
-    /// Runs a command in a container of a pod of this runtime; an empty `container` is the role's own. There is no shell in
-    /// between: `argv` reaches the process as it is. Capability `exec` for the role.
+    /// Runs a command in a container of a pod of this runtime; an empty `container` is the role's
+    /// own. There is no shell in between: `argv` reaches the process as it is. Capability `exec`
+    /// for the role.
     fn exec(&self, pod: &str, container: &str, argv: &[&str], timeout: Duration) -> Result<Output, PodError>;
 
-    /// GET `http://<pod's address>:<port><path>`; redirects are not followed. Capability `http` for role and port.
+    /// Sends GET `http://<pod's address>:<port><path>`; redirects are not followed. Capability
+    /// `http` for role and port.
     fn http_get(&self, pod: &str, port: u16, path: &str, timeout: Duration) -> Result<Response, PodError>;
 
-    /// The value of a key of a Secret in the runtime's namespace; none where there is none. Capability `secrets`.
+    /// Returns the value of a key of a Secret in the runtime's namespace; `None` if it does not
+    /// exist. Capability `secrets`.
     fn secret(&self, name: &str, key: &str) -> Result<Option<Vec<u8>>, Error>;
 
-    /// An object of the runtime's namespace; none where it does not exist. Capability `objects` for the kind.
+    /// Returns an object of the runtime's namespace; `None` if it does not exist. Capability
+    /// `objects` for the kind.
     fn object(&self, kind: &str, name: &str) -> Result<Option<Value>, Error>;
 
-    /// A host port for each name, free of collisions between all runtimes. The same names give the same ports again, until the
-    /// runtime is deleted. Capability `ports`.
+    /// Allocates a host port for each name, free of collisions between all runtimes. The same names
+    /// get the same ports again, until the runtime is deleted. Capability `ports`.
     fn allocate_ports(&self, names: &[&str]) -> Result<Vec<u16>, Error>;
 
-    /// The value of a key that outlives a call. Capability `state`.
+    /// Returns the value of a key that outlives a call. Capability `state`.
     fn state(&self, key: &str) -> Option<Vec<u8>>;
 
     /// Sets a key, or removes it. Fails over the size limit. Capability `state`.
@@ -44,13 +50,13 @@ pub trait Host {
     /// Publishes an event on the runtime. `kind` is `Normal` or `Warning`. Capability `events`.
     fn event(&self, kind: &str, reason: &str, message: &str) -> Result<(), Error>;
 
-    /// The pods of a role whose containers are all ready.
+    /// Returns the pods of a role whose containers are all ready.
     fn ready_pods(&self, role: &str) -> Result<Vec<Pod>, PodError> {
         Ok(self.pods(role)?.into_iter().filter(|p| p.ready).collect())
     }
 
-    /// Runs a command in the role's own container and returns its standard output; any other exit code than 0 is an error
-    /// that quotes standard error.
+    /// Runs a command in the role's own container and returns its standard output; any other exit
+    /// code than 0 is an error that quotes standard error.
     fn run(&self, pod: &str, argv: &[&str], timeout: Duration) -> Result<String, Error> {
         let describe = |why: &dyn fmt::Display| Error::failed(format!("`{}` in pod {pod}: {why}", argv.join(" ")));
         let output = self.exec(pod, "", argv, timeout).map_err(|e| describe(&e))?;

@@ -6,21 +6,24 @@ use serde_json::Value;
 
 use crate::{Context, Description, Error, Host, Result};
 
-/// A runtime. Every method but the first two answers [`Error::NotSupported`] by default, and the host then does what the
-/// interface `implement` of the WIT says.
+/// A runtime. Every method but the first two answers [`Error::NotSupported`] by default, and the
+/// host then does what the interface `implement` of the WIT says.
 ///
-/// Methods are asked again and again, possibly after an interruption, so each must be idempotent. Those that do not talk to
-/// the cache system must be pure: the same context gives the same answer, byte for byte.
+/// Methods are asked again and again, possibly after an interruption, so each must be idempotent.
+/// Those that do not talk to the cache system must be pure: the same context leads to the same
+/// answer, byte for byte.
 pub trait Implement {
     /// The fields of the runtime's spec that the plugin reads.
     type Spec: DeserializeOwned;
-    /// The values of the chart. Maps must be sorted (`BTreeMap`, not `HashMap`), so that equal specs give equal text.
+    /// The values of the chart. Maps must be sorted (`BTreeMap`, not `HashMap`), so that equal
+    /// specs lead to equal text.
     type Values: Serialize;
 
     /// What the runtime consists of.
     fn describe() -> Description;
 
-    /// The chart values to install. This is all of the installation: the host renders the chart and applies the result.
+    /// Returns the chart values to install. This is all of the installation: the host renders the
+    /// chart and applies the result.
     fn setup_master(ctx: &Context<Self::Spec>, host: &impl Host) -> Result<Self::Values>;
 
     /// Refuses a spec that cannot work, before anything is done with it.
@@ -28,12 +31,12 @@ pub trait Implement {
         Err(Error::NotSupported)
     }
 
-    /// Whether the master serves.
+    /// Reports whether the master serves.
     fn check_master_ready(_ctx: &Context<Self::Spec>, _host: &impl Host) -> Result<bool> {
         Err(Error::NotSupported)
     }
 
-    /// Whether [`prepare_ufs`](Implement::prepare_ufs) is wanted.
+    /// Reports whether [`prepare_ufs`](Implement::prepare_ufs) is wanted.
     fn should_check_ufs(_ctx: &Context<Self::Spec>, _host: &impl Host) -> Result<bool> {
         Err(Error::NotSupported)
     }
@@ -43,12 +46,12 @@ pub trait Implement {
         Err(Error::NotSupported)
     }
 
-    /// Called before the host scales the workers up.
+    /// Prepares the workers before the host scales them up.
     fn setup_workers(_ctx: &Context<Self::Spec>, _host: &impl Host) -> Result<()> {
         Err(Error::NotSupported)
     }
 
-    /// Whether the workers serve.
+    /// Reports whether the workers serve.
     fn check_workers_ready(_ctx: &Context<Self::Spec>, _host: &impl Host) -> Result<bool> {
         Err(Error::NotSupported)
     }
@@ -58,43 +61,43 @@ pub trait Implement {
         Err(Error::NotSupported)
     }
 
-    /// The size of the file system; may take long.
+    /// Returns the size of the file system; may take long.
     fn storage_stats(_ctx: &Context<Self::Spec>, _host: &impl Host) -> Result<StorageStats> {
         Err(Error::NotSupported)
     }
 
-    /// What `status.cacheStates` of the runtime shows, as pairs: (`cached`, `1.00GiB`).
+    /// Returns the pairs that `status.cacheStates` of the runtime shows: (`cached`, `1.00GiB`).
     fn cache_states(_ctx: &Context<Self::Spec>, _host: &impl Host) -> Result<Vec<(String, String)>> {
         Err(Error::NotSupported)
     }
 
-    /// Fails where the system is not healthy.
+    /// Fails if the system is not healthy.
     fn check_runtime_healthy(_ctx: &Context<Self::Spec>, _host: &impl Host) -> Result<()> {
         Err(Error::NotSupported)
     }
 
-    /// The mounts to add and remove.
+    /// Returns the mounts to add and remove.
     fn should_update_ufs(_ctx: &Context<Self::Spec>, _host: &impl Host) -> Result<UfsChange> {
         Err(Error::NotSupported)
     }
 
-    /// Brings the mounts to where the Dataset wants them.
+    /// Makes the mounts those that the Dataset asks for.
     fn update_ufs(_ctx: &Context<Self::Spec>, _host: &impl Host, _change: &UfsChange) -> Result<UfsUpdate> {
         Err(Error::NotSupported)
     }
 
-    /// Called after the host changed the number of workers.
+    /// Reacts to a changed number of workers.
     fn sync_replicas(_ctx: &Context<Self::Spec>, _host: &impl Host) -> Result<()> {
         Err(Error::NotSupported)
     }
 
-    /// The chart values that the spec asks for now; the host upgrades the release where they differ from what is installed.
-    /// None: no live changes.
+    /// Returns the chart values that the spec asks for now; the host upgrades the release if they
+    /// differ from what is installed. `None`: no live changes.
     fn sync_runtime(_ctx: &Context<Self::Spec>, _host: &impl Host) -> Result<Option<Self::Values>> {
         Err(Error::NotSupported)
     }
 
-    /// One attempt to empty the cache before the release is removed.
+    /// Makes one attempt to empty the cache before the release is removed.
     fn shutdown(_ctx: &Context<Self::Spec>, _host: &impl Host) -> Result<()> {
         Err(Error::NotSupported)
     }
@@ -105,7 +108,7 @@ pub trait Implement {
 pub struct StorageStats {
     /// Bytes in use.
     pub used: u64,
-    /// Bytes free; 0 where the system has no limit.
+    /// Free bytes; 0 if the system has no limit.
     pub free: u64,
     /// Bytes of the data set: what `ufsTotal` shows.
     pub total: u64,
@@ -122,11 +125,12 @@ pub struct UfsChange {
     pub removed: Vec<String>,
 }
 
-/// What an update of the mounts led to.
+/// The result of an update of the mounts.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct UfsUpdate {
-    /// Whether all mounts are now as the Dataset wants them; the Dataset stays `Updating` until they are.
+    /// Whether all mounts are now as the Dataset wants them; the Dataset stays `Updating` until
+    /// they are.
     pub ready: bool,
-    /// Chart values to install; none where nothing of the release changes.
+    /// Chart values to install; `None` if nothing of the release changes.
     pub values: Option<Value>,
 }

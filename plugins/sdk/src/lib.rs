@@ -1,15 +1,18 @@
 //! Write a Wasser runtime plugin: describe it, compute its values, and leave the rest to the host.
 //!
-//! A runtime is a type that implements [`Implement`]. Two methods are required: [`Implement::describe`] says what the cache
-//! system consists of, [`Implement::setup_master`] returns the values of its chart. Everything else has a default, which
-//! leaves the matter to the host. [`export!`] makes the crate a component. `examples/minimal.rs` is a whole runtime.
+//! A runtime is a type that implements [`Implement`]. Two methods are required:
+//! [`Implement::describe`] says what the cache system consists of, [`Implement::setup_master`]
+//! returns the values of its chart. Everything else has a default, which leaves the matter to the
+//! host. [`export!`] makes the crate a component. `examples/minimal.rs` is a whole runtime.
 //!
-//! Methods get a [`Context`] with everything that the host knows, and a [`Host`] for what needs a conversation: commands in
-//! pods, HTTP, ports. In a component that is the sandbox's only door; in a native test it is [`testing::FakeHost`]. A host
-//! function that no method uses is not imported, so what a component can reach shows in its imports. `log` always is: a panic
-//! logs its message, file and line, which the host quotes where it reports the fault.
+//! Methods get a [`Context`] with everything that the host knows, and a [`Host`] for what needs a
+//! conversation: commands in pods, HTTP, ports. In a component that is the sandbox's only door; in
+//! a native test it is [`testing::FakeHost`]. A host function that no method uses is not imported,
+//! so what a component can reach shows in its imports. `log` always is: a panic logs its message,
+//! file and line, which the host quotes when it reports the fault.
 //!
-//! The words and types are those of the WIT package `wasser:runtime@0.1.0`, which is where their meaning is fixed.
+//! The words and types are those of the WIT package `wasser:runtime@0.1.0`, which is where their
+//! meaning is fixed.
 
 mod context;
 mod dataset;
@@ -38,8 +41,8 @@ pub use implement::{Implement, StorageStats, UfsChange, UfsUpdate};
 
 /// Makes the crate a component whose runtime is `$runtime`, a type that implements [`Implement`].
 ///
-/// The crate must have `crate-type = ["cdylib"]`. On targets other than WebAssembly the macro is empty, so that the crate can
-/// be tested natively.
+/// The crate must have `crate-type = ["cdylib"]`. On targets other than WebAssembly the macro is
+/// empty, so that the crate can be tested natively.
 #[macro_export]
 macro_rules! export {
     ($runtime:ty) => {

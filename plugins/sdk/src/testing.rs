@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{Context, Error, Host, Level, Output, Pod, PodError, RawContext, Response, Result, RoleStatus};
 
-/// A context such as the host makes for `runtime` and `dataset`, both whole objects.
+/// Returns a context such as the host makes for `runtime` and `dataset`, both whole objects.
 pub fn raw_context(runtime: &Value, dataset: Option<&Value>, directory: &str) -> RawContext {
     let text = |pointer: &str| runtime.pointer(pointer).and_then(Value::as_str).unwrap_or("default").to_string();
     let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
@@ -28,7 +28,7 @@ pub fn raw_context(runtime: &Value, dataset: Option<&Value>, directory: &str) ->
     }
 }
 
-/// A typed context for a spec alone: namespace `default`, name `demo`, an empty Dataset.
+/// Returns a typed context for a spec alone: namespace `default`, name `demo`, an empty Dataset.
 pub fn context<S: DeserializeOwned>(spec: Value) -> Result<Context<S>> {
     let object = |spec| json!({"metadata": {"namespace": "default", "name": "demo", "uid": "u1"}, "spec": spec});
     Context::parse(raw_context(&object(spec), Some(&object(json!({}))), "demo-fuse"))
@@ -53,7 +53,7 @@ pub struct FakeHost {
 }
 
 impl FakeHost {
-    /// A host that grants nothing and has no pods.
+    /// Returns a host that grants nothing and has no pods.
     pub fn new() -> Self {
         Self::default()
     }
@@ -106,7 +106,7 @@ impl FakeHost {
         self
     }
 
-    /// The calls so far.
+    /// Returns the calls so far.
     pub fn calls(&self) -> Vec<String> {
         self.calls.borrow().clone()
     }
@@ -116,7 +116,7 @@ impl FakeHost {
     }
 }
 
-/// A command that succeeded with `stdout`.
+/// Returns a command that succeeded with `stdout`.
 pub fn ok(stdout: &str) -> std::result::Result<Output, PodError> {
     Ok(Output {
         stdout: stdout.trim().to_string(),
@@ -124,7 +124,7 @@ pub fn ok(stdout: &str) -> std::result::Result<Output, PodError> {
     })
 }
 
-/// A command that ended with `code` and `stderr`.
+/// Returns a command that ended with `code` and `stderr`.
 pub fn exit(code: i32, stderr: &str) -> std::result::Result<Output, PodError> {
     Ok(Output {
         code,
@@ -133,7 +133,7 @@ pub fn exit(code: i32, stderr: &str) -> std::result::Result<Output, PodError> {
     })
 }
 
-/// The pods of a role, for [`Context::roles`].
+/// Returns the pods of a role, for [`Context::roles`].
 pub fn role(name: &str, desired: u32, ready: u32) -> RoleStatus {
     RoleStatus {
         name: name.into(),

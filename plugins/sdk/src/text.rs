@@ -2,8 +2,9 @@
 
 use crate::{Error, Result};
 
-/// `text` as one word of a POSIX shell. Single quotes are understood by every shell that an image may have as `sh`; the `$'…'` form is
-/// not. Whatever a user has a part in goes through this before it stands in a script (CVE-2023-51699 was the lack of it).
+/// `text` as one word of a POSIX shell. Single quotes are understood by every shell that an image
+/// may have as `sh`; the `$'…'` form is not. Every text that a user has a part in goes through this
+/// on its way into a script (CVE-2023-51699 was the lack of it).
 pub fn word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
@@ -13,7 +14,8 @@ pub fn word(text: &str) -> String {
     }
 }
 
-/// Refuses control characters and line breaks of any kind: neither scripts nor the YAML that carries them can have all of them.
+/// Refuses control characters and line breaks of any kind: neither scripts nor the YAML that
+/// carries them can have all of them.
 pub fn check(field: &str, text: &str) -> Result<()> {
     let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}');
     match text.chars().find(|c| breaks(*c)) {

@@ -10,7 +10,8 @@ pub fn rfc3339(ms: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// Year, month and day of a day since 1970, counted in years that begin in March, so that the leap day is their last.
+/// Year, month and day of a day since 1970, counted in years that begin in March, so that the leap
+/// day is their last.
 fn date(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, of_era) = (days / 146_097, days % 146_097);

@@ -1,4 +1,5 @@
-//! docs/writing-a-runtime.md shows what works: its listings are the files of `examples/minimal`, and those files fit each other.
+//! docs/writing-a-runtime.md shows what works: its listings are the files of `examples/minimal`,
+//! and those files fit each other.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 use std::path::{Path, PathBuf};

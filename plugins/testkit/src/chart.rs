@@ -30,7 +30,8 @@ impl Helm {
 }
 
 impl<R: Implement> Kit<R> {
-    /// The chart of this plugin, packed, and an engine whose compiled form is kept for the next test.
+    /// Returns the chart of this plugin, packed, and an engine whose compiled form is kept for the
+    /// next test.
     pub fn helm(&self) -> Helm {
         let name = R::describe().engine;
         let encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -42,8 +43,9 @@ impl<R: Implement> Kit<R> {
         }
     }
 
-    /// Checks that the values of each case render to the objects of `golden/<name>.objects.yaml`, with the labels that the host gives
-    /// them, and that the registration in the repository lets the chart install them.
+    /// Checks that the values of each case render to the objects of `golden/<name>.objects.yaml`,
+    /// with the labels that the host gives them, and that the registration in the repository lets
+    /// the chart install them.
     pub async fn expect_objects(&self, values: impl Fn(&[Value]) -> Result<Value>) {
         let helm = self.helm();
         for (name, documents) in self.cases() {
@@ -59,7 +61,8 @@ impl<R: Implement> Kit<R> {
         }
     }
 
-    /// Checks that the schema of the chart refuses each of these values at a pointer into `good`, and names the field.
+    /// Checks that the schema of the chart refuses each of these values at a pointer into `good`,
+    /// and names the field.
     pub async fn expect_refused(&self, good: &Value, wrong: &[(&str, Value)]) {
         let helm = self.helm();
         helm.render(good).await.unwrap();

@@ -10,7 +10,8 @@ pub fn expect_fields(crd: CustomResourceDefinition, table: &str) {
     assert_eq!(differences(&structural(crd), table), Vec::<String>::new());
 }
 
-/// Checks that the file in `crds` is what the example `crd` of the package prints. With UPDATE=1, writes it.
+/// Checks that the file in `crds` is what the example `crd` of the package prints. With UPDATE=1,
+/// writes it.
 pub fn expect_committed(crd: CustomResourceDefinition, package: &str) {
     let crd = structural(crd);
     let command = example_command(package);

@@ -1,7 +1,8 @@
 //! Manifests as users write them, and what is expected of them.
 //!
-//! `tests/cases/<name>.yaml` is the manifest, `tests/cases/golden/<name>.<what>.yaml` what is expected. With UPDATE=1 in the environment the
-//! tests write that instead of comparing; read the difference before it is committed.
+//! `tests/cases/<name>.yaml` is the manifest, `tests/cases/golden/<name>.<what>.yaml` what is
+//! expected. With UPDATE=1 in the environment the tests write that instead of comparing; read the
+//! difference before it is committed.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ use wasser_sdk::{Implement, Result};
 use crate::{Kit, manifest, read};
 
 impl<R: Implement> Kit<R> {
-    /// The manifests, by name.
+    /// Returns the manifests, by name.
     pub fn cases(&self) -> Vec<(String, Vec<Value>)> {
         let mut paths: Vec<PathBuf> = fs::read_dir(self.path("tests/cases"))
             .unwrap()
@@ -39,7 +40,8 @@ impl<R: Implement> Kit<R> {
         }
     }
 
-    /// Checks that the values of each case are the same each time, and again once they are installed.
+    /// Checks that the values of each case are the same each time, and again once they are
+    /// installed.
     pub fn expect_stable(&self, values: impl Fn(&[Value]) -> Result<Value>, synced: impl Fn(&[Value], &Value) -> Result<Value>) {
         for (name, documents) in self.cases() {
             let first = values(&documents).unwrap();

@@ -1,6 +1,7 @@
-//! What the tests of the plugins share. A [`Kit`] knows a plugin by its runtime and its directory: it makes contexts of manifests, asks the
-//! plugin for values, compares them with golden files, and renders them as the host does. [`crd`] checks the kind's CRD,
-//! and [`scripts`] runs the scripts of charts.
+//! What the tests of the plugins share. A [`Kit`] knows a plugin by its runtime and its directory:
+//! it makes contexts of manifests, asks the plugin for values, compares them with golden files, and
+//! renders them as the host does. [`crd`] checks the kind's CRD, and [`scripts`] runs the scripts
+//! of charts.
 //!
 //! Only tests use this, so what is not as it should be is a panic that says so.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
@@ -34,8 +35,8 @@ pub struct Kit<R> {
 }
 
 impl<R: Implement> Kit<R> {
-    /// The plugin in the directory `root`; `temporary` is for what one test leaves for the next. They are the test's own
-    /// `CARGO_MANIFEST_DIR` and `CARGO_TARGET_TMPDIR`.
+    /// Returns the plugin in the directory `root`; `temporary` is for what one test leaves for the
+    /// next. They are the test's own `CARGO_MANIFEST_DIR` and `CARGO_TARGET_TMPDIR`.
     pub const fn of(root: &'static str, temporary: &'static str) -> Self {
         Self {
             root,
@@ -50,13 +51,13 @@ impl<R: Implement> Kit<R> {
         Self { images, ..self }
     }
 
-    /// A Dataset and a runtime with these specs.
+    /// Returns a Dataset and a runtime with these specs.
     pub fn pair(&self, dataset: Value, runtime: Value) -> Vec<Value> {
         vec![manifest::object("Dataset", dataset), manifest::object(&R::describe().kind, runtime)]
     }
 
-    /// The context of the Dataset and the runtime in `documents`, as the host makes it. A document of the kind `Settings` stands for
-    /// the settings of the registration.
+    /// Returns the context of the Dataset and the runtime in `documents`, as the host makes it. A
+    /// document of the kind `Settings` has the settings of the registration.
     pub fn raw(&self, documents: &[Value]) -> RawContext {
         let mut raw = manifest::raw(&R::describe(), documents);
         raw.images = self
@@ -67,12 +68,12 @@ impl<R: Implement> Kit<R> {
         raw
     }
 
-    /// The same, read.
+    /// Returns the same, read.
     pub fn context(&self, documents: &[Value]) -> Result<Context<R::Spec>> {
         Context::parse(self.raw(documents))
     }
 
-    /// The values of a new release.
+    /// Returns the values of a new release.
     pub fn values(&self, documents: &[Value], host: &FakeHost) -> Result<Value> {
         let ctx = self.context(documents)?;
         R::validate(&ctx, host)?;
@@ -80,7 +81,7 @@ impl<R: Implement> Kit<R> {
         Ok(serde_json::to_value(values).unwrap())
     }
 
-    /// The values that `documents` ask of the release with the values `installed`.
+    /// Returns the values that `documents` ask of the release with the values `installed`.
     pub fn synced(&self, documents: &[Value], installed: &Value, host: &FakeHost) -> Result<Value> {
         let mut raw = self.raw(documents);
         raw.installed = Some(installed.to_string());
@@ -88,7 +89,7 @@ impl<R: Implement> Kit<R> {
         Ok(serde_json::to_value(values.expect("live changes")).unwrap())
     }
 
-    /// How the repository registers the plugin.
+    /// Returns how the repository registers the plugin.
     fn registration(&self) -> Value {
         yaml_serde::from_str(&read(&self.path("plugin.yaml"))).unwrap()
     }
@@ -98,7 +99,7 @@ impl<R: Implement> Kit<R> {
     }
 }
 
-/// Field and message of a refusal.
+/// Returns field and message of a refusal.
 pub fn refusal(values: Result<Value>) -> (String, String) {
     match values {
         Err(Error::InvalidSpec { field, message }) => (field, message),

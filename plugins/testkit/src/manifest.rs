@@ -8,7 +8,7 @@ use wasser_sdk::{Description, RawContext};
 
 use crate::UID;
 
-/// The documents of a manifest.
+/// Returns the documents of a manifest.
 pub(crate) fn documents(text: &str) -> Vec<Value> {
     yaml_serde::Deserializer::from_str(text)
         .map(|document| Value::deserialize(document).unwrap())
@@ -16,13 +16,13 @@ pub(crate) fn documents(text: &str) -> Vec<Value> {
         .collect()
 }
 
-/// The object `demo` of a kind.
+/// Returns the object `demo` of a kind.
 pub(crate) fn object(kind: &str, spec: Value) -> Value {
     let metadata = json!({"namespace": "default", "name": "demo"});
     json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec})
 }
 
-/// The context of the Dataset and the runtime in `documents`, without images.
+/// Returns the context of the Dataset and the runtime in `documents`, without images.
 pub(crate) fn raw(description: &Description, documents: &[Value]) -> RawContext {
     let find = |kind: &str| documents.iter().find(|document| document["kind"] == kind).cloned();
     let [mut runtime, mut dataset] =
@@ -41,7 +41,7 @@ pub(crate) fn raw(description: &Description, documents: &[Value]) -> RawContext 
     raw
 }
 
-/// A host that has the objects of the manifest.
+/// Returns a host that has the objects of the manifest.
 pub fn host(documents: &[Value]) -> FakeHost {
     let objects = documents.iter().filter(|document| document["kind"] != "Settings");
     objects.fold(FakeHost::new(), |host, object| {

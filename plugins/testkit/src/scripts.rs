@@ -1,6 +1,8 @@
-//! The scripts of rendered charts and of images, run by real shells, with programs of the test in the place of those that they call.
+//! The scripts of rendered charts and of images, run by real shells, with programs of the test in
+//! the place of those that they call.
 //!
-//! What users write reaches these scripts. [`HOSTILE`] has what a shell would do something with; [`Sandbox::run`] fails where it does.
+//! What users write reaches these scripts. [`HOSTILE`] has text that a shell would interpret;
+//! [`Sandbox::run`] fails if one does.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +14,8 @@ use tempfile::TempDir;
 use wasser_chart::Rendered;
 use wasser_sdk::Error;
 
-/// Text that a shell would interpret: each runs the program `owned`, or becomes other words than it is.
+/// Text that a shell would interpret: each runs the program `owned`, or becomes other words than it
+/// is.
 pub const HOSTILE: &[&str] = &[
     "$(owned)",
     "`owned`",
@@ -70,7 +73,7 @@ pub const HOSTILE: &[&str] = &[
     "😀",
 ];
 
-/// A script, and the arguments that stand beside it.
+/// A script, and the arguments of its command.
 #[derive(Debug, Clone)]
 pub struct Script {
     /// The object that has it, and where.
@@ -84,7 +87,7 @@ pub struct Script {
 }
 
 impl Script {
-    /// A script with a line that names its shell.
+    /// Returns a script with a line that names its shell.
     pub fn of(place: impl Into<String>, text: impl Into<String>) -> Self {
         let (place, text) = (place.into(), text.into());
         let shell = text.lines().next().unwrap_or_default();
@@ -96,7 +99,8 @@ impl Script {
         }
     }
 
-    /// Every script of these objects: files in ConfigMaps, and texts that a command of a container, a hook or a probe gives to a shell.
+    /// Returns every script of these objects: files in ConfigMaps, and texts that a command of a
+    /// container, a hook or a probe passes to a shell.
     pub fn all(rendered: &Rendered) -> Vec<Self> {
         let mut found = Vec::new();
         for object in &rendered.objects {
@@ -108,7 +112,8 @@ impl Script {
     }
 }
 
-/// The values, or nothing where a field of the Dataset's spec or that of the runtime, which is of this kind, is refused. Fails for anything else.
+/// Returns the values, or `None` if a field of the Dataset's spec or of the runtime's, which is of
+/// this kind, is refused. Fails for any other error.
 pub fn accepted(values: Result<Value, Error>, kind: &str) -> Option<Value> {
     match values {
         Ok(values) => Some(values),
@@ -121,7 +126,8 @@ pub fn accepted(values: Result<Value, Error>, kind: &str) -> Option<Value> {
     }
 }
 
-/// The shells for a script that names `shell`. Debian's, and busybox's where it is installed, stand for any POSIX shell that an image has.
+/// Returns the shells for a script that names `shell`. Debian's, and busybox's if it is installed,
+/// represent every POSIX shell that an image can have.
 fn shells(shell: &str) -> Vec<Vec<&'static str>> {
     if shell.contains("bash") {
         return vec![vec!["bash"]];
@@ -180,14 +186,14 @@ pub struct Ran {
 }
 
 impl Ran {
-    /// The calls of a program, without its name.
+    /// Returns the calls of a program, without its name.
     pub fn of(&self, program: &str) -> Vec<Vec<String>> {
         let of = self.calls.iter().filter(|call| call[0] == program);
         of.map(|call| call[1..].to_vec()).collect()
     }
 }
 
-/// A directory that stands for a container: files, and programs that note how they are called.
+/// A directory in place of a container: files, and programs that note how they are called.
 pub struct Sandbox {
     directory: TempDir,
     roots: Vec<&'static str>,
@@ -195,7 +201,7 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// An empty one. Paths of scripts that begin like one of `roots` lead into it.
+    /// Returns an empty one. Paths in scripts that begin with one of `roots` lead into it.
     pub fn new(roots: &[&'static str]) -> Self {
         let sandbox = Self {
             directory: tempfile::tempdir().unwrap(),
@@ -206,7 +212,7 @@ impl Sandbox {
         sandbox
     }
 
-    /// Where a path of a container is.
+    /// Returns where a path of a container is.
     pub fn path(&self, path: &str) -> PathBuf {
         self.directory.path().join("container").join(path.trim_start_matches('/'))
     }
@@ -231,7 +237,8 @@ impl Sandbox {
         std::fs::read_to_string(self.path(path)).unwrap_or_default()
     }
 
-    /// Puts a program into the path that notes its arguments and then does what `then` says, in the language of `sh`.
+    /// Puts a program into the path that notes its arguments and then does what `then` says, in the
+    /// language of `sh`.
     pub fn program(&self, name: &str, then: &str) {
         self.stub(&self.directory.path().join("bin").join(name), then);
     }
@@ -249,7 +256,7 @@ impl Sandbox {
         executable(path);
     }
 
-    /// The text with its paths as they are here.
+    /// Returns the text with its paths as they are here.
     fn moved(&self, text: &str) -> String {
         let mut moved = String::new();
         let mut rest = text;
@@ -269,7 +276,7 @@ impl Sandbox {
         moved
     }
 
-    /// Runs a script with a shell and more arguments. Fails if it ran what is no command of its own.
+    /// Runs a script with a shell and more arguments. Fails if the shell interpreted hostile text.
     pub fn run(&self, script: &Script, shell: &[&str], arguments: &[&str]) -> Ran {
         let text = self.moved(&script.text);
         let path = self.path("script");
@@ -292,7 +299,8 @@ impl Sandbox {
         })
     }
 
-    /// Runs a command as the host does in a container: there is no shell between. What of it is a path of the container is found there.
+    /// Runs a command as the host does in a container: there is no shell between. What of it is a
+    /// path of the container is found there.
     pub fn exec(&self, argv: &[&str]) -> Ran {
         let argv: Vec<String> = argv.iter().map(|word| self.moved(word)).collect();
         let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
@@ -337,7 +345,7 @@ fn executable(path: &Path) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// Each call as it was noted: the number of its arguments, its name, and they.
+/// Returns each call as it was noted: the number of its arguments, its name, and they.
 fn calls_of(bytes: &[u8]) -> Vec<Vec<String>> {
     let mut words = bytes
         .split(|byte| *byte == 0)
@@ -354,7 +362,8 @@ fn calls_of(bytes: &[u8]) -> Vec<Vec<String>> {
 mod tests {
     use super::*;
 
-    /// What a script must not do with its first argument: each way runs it as a command, or takes it apart.
+    /// What a script must not do with its first argument: each way runs it as a command, or takes
+    /// it apart.
     #[test]
     #[should_panic(expected = "ran what a user wrote")]
     fn a_subscript_that_is_evaluated_is_found() {

@@ -1,5 +1,5 @@
-//! The library that the plugins' charts carry: four copies, because Helm, and with it everybody who reads a chart's
-//! directory, finds a subchart only there.
+//! The library that the plugins' charts carry: four copies, because Helm, and with it everybody who
+//! reads a chart's directory, finds a subchart only there.
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! Prints the CRDs of ThinRuntime and ThinRuntimeProfile. With `--json`, as lines of JSON: the form that a plugin package carries.
+//! Prints the CRDs of ThinRuntime and ThinRuntimeProfile. With `--json`, as lines of JSON: the form
+//! that a plugin package carries.
 
 use wasser_api::crd::example;
 

@@ -1,4 +1,5 @@
-//! `pvc://` mounts: the volume behind a claim, mounted by the profile's client rather than by its own driver.
+//! `pvc://` mounts: the volume behind a claim, mounted by the profile's client rather than by its
+//! own driver.
 
 use serde_json::Value;
 use wasser_sdk::{Context, DatasetSpec, Error, Host, Result};
@@ -9,7 +10,7 @@ const SCHEME: &str = "pvc://";
 /// How soon a claim that is not bound is looked at again.
 const SOON: u32 = 5;
 
-/// What the client is told of the volume.
+/// What the client learns about the volume.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Claim {
     /// Its CSI source: driver, handle, attributes.
@@ -20,7 +21,8 @@ pub struct Claim {
     pub publish_secret: Option<(String, String)>,
 }
 
-/// The volume behind the Dataset's `pvc://` mount; nothing where there is none. More than one is refused.
+/// Returns the volume behind the Dataset's `pvc://` mount; `None` without one. More than one is
+/// refused.
 pub fn of(ctx: &Context<Spec>, dataset: &DatasetSpec, host: &impl Host) -> Result<Claim> {
     let mut claims = dataset
         .mounts
@@ -43,11 +45,20 @@ pub fn of(ctx: &Context<Spec>, dataset: &DatasetSpec, host: &impl Host) -> Resul
             "is not of the form `pvc://<claim>` or `pvc://<claim>/<directory>`",
         ));
     }
-    let text = |object: &Value, pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text = |object: &Value, pointer: &str| {
+        let text = object.pointer(pointer).and_then(Value::as_str);
+        text.unwrap_or_default().to_owned()
+    };
     let display = format!("{}/{name}", ctx.namespace);
-    let claim = host
-        .object("PersistentVolumeClaim", name)?
-        .ok_or_else(|| Error::retry_after(SOON, format!("{field}: there is no PersistentVolumeClaim {display}; create it")))?;
+    let claim = host.object("PersistentVolumeClaim", name)?.ok_or_else(|| {
+        Error::retry_after(
+            SOON,
+            format!(
+                "{field}: there is no PersistentVolumeClaim {display}; \
+                 create it"
+            ),
+        )
+    })?;
     let volume = text(&claim, "/spec/volumeName");
     if text(&claim, "/status/phase") != "Bound" || volume.is_empty() {
         return Err(Error::retry_after(
@@ -55,9 +66,15 @@ pub fn of(ctx: &Context<Spec>, dataset: &DatasetSpec, host: &impl Host) -> Resul
             format!("{field}: the PersistentVolumeClaim {display} is not bound yet"),
         ));
     }
-    let volume = host
-        .object("PersistentVolume", &volume)?
-        .ok_or_else(|| Error::retry_after(SOON, format!("{field}: the PersistentVolume {volume} of {display} does not exist")))?;
+    let volume = host.object("PersistentVolume", &volume)?.ok_or_else(|| {
+        Error::retry_after(
+            SOON,
+            format!(
+                "{field}: the PersistentVolume {volume} of {display} does \
+                 not exist"
+            ),
+        )
+    })?;
     let csi = volume.pointer("/spec/csi").ok_or_else(|| {
         Error::invalid(
             &field,
@@ -80,7 +97,8 @@ pub fn of(ctx: &Context<Spec>, dataset: &DatasetSpec, host: &impl Host) -> Resul
     })
 }
 
-/// The Secret of the volume that the client gets as files, by the profile's policy, and whether it may be missing.
+/// Returns the Secret of the volume that the client gets as files, by the profile's policy, and
+/// whether it can be missing.
 pub fn publish_secret(ctx: &Context<Spec>, policy: &str, claim: &Claim) -> Result<Option<(String, bool)>> {
     let Some((namespace, name)) = &claim.publish_secret else {
         return Ok(None);
@@ -94,7 +112,8 @@ pub fn publish_secret(ctx: &Context<Spec>, policy: &str, claim: &Claim) -> Resul
         other => Err(Error::invalid(
             "ThinRuntimeProfile.spec.nodePublishSecretPolicy",
             format!(
-                "`{}` is none of NotMountNodePublishSecret, MountNodePublishSecretIfExists, CopyNodePublishSecretAndMountIfNotExists",
+                "`{}` is none of NotMountNodePublishSecret, MountNodePublishSecretIfExists, \
+                 CopyNodePublishSecretAndMountIfNotExists",
                 other.escape_debug()
             ),
         )),

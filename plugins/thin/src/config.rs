@@ -1,4 +1,4 @@
-//! config.json: what the client is told of the Dataset. Its names are what images out there read.
+//! config.json: what the client learns about the Dataset. Existing images read these names.
 
 use std::collections::BTreeMap;
 
@@ -55,7 +55,7 @@ pub struct MountConfig {
 }
 
 impl MountConfig {
-    /// Where the mount appears in the volume.
+    /// Returns where the mount appears in the volume.
     pub fn place(&self) -> String {
         if self.path.starts_with('/') {
             self.path.clone()
@@ -65,7 +65,7 @@ impl MountConfig {
     }
 }
 
-/// What the client is told of this Dataset.
+/// What the client learns about this Dataset.
 pub fn of(dataset: &DatasetSpec, target_path: &str, options: &BTreeMap<String, String>, claim: &Claim) -> Result<Config> {
     let mut config = Config {
         target_path: target_path.to_owned(),

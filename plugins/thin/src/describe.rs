@@ -1,4 +1,4 @@
-//! What the host must know of Thin before it sees a runtime.
+//! What the host must know about Thin before it sees a runtime.
 
 use wasser_sdk::{Description, Fuse, Role, Want};
 

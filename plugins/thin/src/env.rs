@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::merge;
 
-/// The variables of the merged component, each name once, and then what the client is told.
+/// Returns the variables of the merged component, each name once, and then those for the client.
 pub fn of_fuse(env: &[Value], target_path: &str, options: &BTreeMap<String, String>, read_only: bool) -> Vec<Value> {
     let own = [
         json!({"name": "MOUNT_POINT", "value": target_path}),
@@ -26,7 +26,7 @@ pub fn of_fuse(env: &[Value], target_path: &str, options: &BTreeMap<String, Stri
     theirs.chain(own).collect()
 }
 
-/// The options as `mount -o` takes them: `a=1,b,ro`.
+/// Returns the options as `mount -o` takes them: `a=1,b,ro`.
 fn mount_options(options: &BTreeMap<String, String>, read_only: bool) -> String {
     let mut words: Vec<String> = options
         .iter()

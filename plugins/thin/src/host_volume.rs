@@ -1,5 +1,5 @@
-//! The option `fluid.fuse.hostvolume`: a directory of the node that the client sees, such as a cache or the socket of a daemon. It is no option of the
-//! client's own.
+//! The option `fluid.fuse.hostvolume`: a directory of the node that the client sees, such as a
+//! cache or the socket of a daemon. The client itself does not have this option.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,8 @@ use wasser_sdk::{DatasetSpec, Error, Result};
 /// The option's name. Its value is the directory, or `<directory>:<where the client sees it>`.
 pub const OPTION: &str = "fluid.fuse.hostvolume";
 
-/// Volumes and volume mounts of the directories that options of the Dataset, its mounts or the clients name.
+/// Returns volumes and volume mounts of the directories that options of the Dataset, its mounts or
+/// the clients name.
 pub fn of(dataset: &DatasetSpec, options: &BTreeMap<String, String>) -> Result<Vec<(Value, Value)>> {
     let of_mounts = dataset.mounts.iter().filter_map(|mount| dataset.options_of(mount).remove(OPTION));
     let values: BTreeSet<String> = of_mounts.chain(options.get(OPTION).cloned()).collect();

@@ -24,7 +24,8 @@ impl Implement for Thin {
     fn validate(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
         if profile::is_lost(ctx, host)? {
             let message = format!(
-                "the ThinRuntimeProfile {} does not exist any more; what is installed stays as it is. Create it again, or name another",
+                "the ThinRuntimeProfile {} does not exist any more; what is installed stays as it is. Create it \
+                 again, or name another",
                 ctx.runtime.spec.profile_name
             );
             return host.event("Warning", "ProfileMissing", &message);
@@ -52,7 +53,8 @@ impl Implement for Thin {
         Ok(live::change(installed, &transform::values(ctx, host)?))
     }
 
-    /// The kubelet brings the new config.json into the pods; the clients follow it by themselves.
+    /// Returns the values with the new config.json, which the kubelet brings into the pods; the
+    /// clients follow it by themselves.
     fn update_ufs(ctx: &Context<Spec>, host: &impl Host, _change: &UfsChange) -> Result<UfsUpdate> {
         let mut values = transform::values(ctx, host)?;
         if let Some(installed) = &ctx.installed {
@@ -65,7 +67,7 @@ impl Implement for Thin {
         })
     }
 
-    /// Changes of mounts are left to [`Thin::update_ufs`], which the Dataset's phase tells of.
+    /// Leaves changes of mounts to [`Thin::update_ufs`], which the Dataset's phase shows.
     fn sync_runtime(ctx: &Context<Spec>, host: &impl Host) -> Result<Option<Values>> {
         let lost = profile::is_lost(ctx, host)?;
         let Some(installed) = ctx.installed.as_ref().filter(|_| !lost) else {

@@ -1,4 +1,5 @@
-//! The fields of a ThinRuntime and a ThinRuntimeProfile that values are made of. What only passes through stays JSON.
+//! The fields of a ThinRuntime and a ThinRuntimeProfile that values are made of. What only passes
+//! through stays JSON.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +42,7 @@ pub struct Profile {
     pub volumes: Vec<Value>,
     /// Secrets for pulling images.
     pub image_pull_secrets: Vec<Value>,
-    /// What becomes of the Secret that a `pvc://` mount's volume is published with.
+    /// What happens to the Secret of the volume of a `pvc://` mount.
     pub node_publish_secret_policy: String,
 }
 

@@ -1,7 +1,8 @@
 //! Any FUSE client as a runtime: the Thin plugin.
 //!
-//! A ThinRuntimeProfile says how a file system's client is run, a ThinRuntime which profile to use and what differs. The two are
-//! [`merge`]d; the Dataset's mounts become the [`config`] that the client reads; [`transform`] makes the chart's values of both.
+//! A ThinRuntimeProfile says how a file system's client is run, a ThinRuntime which profile to use
+//! and what differs. The two are [`merge`]d; the Dataset's mounts become the [`config`] that the
+//! client reads; [`transform`] makes the chart's values of both.
 
 mod claim;
 mod config;

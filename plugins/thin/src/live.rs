@@ -6,8 +6,8 @@ use wasser_sdk::UfsChange;
 use crate::config::{Config, MountConfig};
 use crate::values::Values;
 
-/// The mounts that come and go between the installed config.json and the one that is wanted, by where they appear. One that
-/// changed comes again.
+/// Returns the mounts that come and go between the installed config.json and the one that is
+/// wanted, by where they appear. One that changed comes again.
 pub fn change(installed: &Value, wanted: &Values) -> UfsChange {
     let before = config(installed.pointer("/fuse/configValue").and_then(Value::as_str).unwrap_or_default());
     let after = config(&wanted.fuse.config_value);
@@ -21,13 +21,15 @@ pub fn change(installed: &Value, wanted: &Values) -> UfsChange {
     }
 }
 
-/// A config.json that does not parse was written by nobody who counts, and is as good as none.
+/// Reads a config.json. One that does not parse was not written by this plugin, and counts as
+/// missing.
 fn config(text: &str) -> Config {
     serde_json::from_str(text).unwrap_or_default()
 }
 
-/// Adapts `values`, which are those of a new release, to the one that is `installed`: the fuse node selector stays, since changing it
-/// would take the pods away from nodes where applications use them.
+/// Adapts `values`, which are those of a new release, to the one that is `installed`: the fuse node
+/// selector stays, since changing it would take the pods away from nodes where applications use
+/// them.
 pub fn adapt(mut values: Values, installed: &Value) -> Values {
     if let Some(selector) = installed.pointer("/fuse/nodeSelector").and_then(Value::as_object) {
         let strings = selector

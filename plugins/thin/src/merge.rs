@@ -1,11 +1,12 @@
-//! A profile and a runtime as one: what the runtime says wins, and its lists are added to the profile's.
+//! A profile and a runtime as one: what the runtime says wins, and its lists are added to the
+//! profile's.
 
 use serde_json::Value;
 use wasser_sdk::spec::{CleanPolicy, NetworkMode, merged};
 
 use crate::input::{Component, Resources};
 
-/// The component of a profile, changed by that of a runtime.
+/// Returns the component of a profile, changed by that of a runtime.
 pub fn component(profile: &Component, runtime: &Component) -> Component {
     Component {
         image: text(&profile.image, &runtime.image),
@@ -34,7 +35,8 @@ pub fn component(profile: &Component, runtime: &Component) -> Component {
     }
 }
 
-/// Both lists, each item once by its `key`: of two with the same, the runtime's, at the place of the profile's.
+/// Returns both lists, each item once by its `key`: of two with the same, the runtime's, at the
+/// place of the profile's.
 pub fn named(profile: &[Value], runtime: &[Value], key: &str) -> Vec<Value> {
     let mut all: Vec<Value> = Vec::new();
     for item in profile.iter().chain(runtime) {
@@ -58,7 +60,8 @@ fn either<T: ToOwned + ?Sized>(profile: &T, runtime: &T, is_unset: impl Fn(&T) -
     if is_unset(runtime) { profile } else { runtime }.to_owned()
 }
 
-/// A runtime that names an image without a tag does not mean the tag of the profile's image.
+/// Returns the tag. A runtime that names an image without a tag does not mean the tag of the
+/// profile's image.
 fn tag(profile: &Component, runtime: &Component) -> String {
     if runtime.image.is_empty() {
         text(&profile.image_tag, &runtime.image_tag)

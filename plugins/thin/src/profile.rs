@@ -6,13 +6,14 @@ use wasser_sdk::{Context, Error, Host, Result};
 use crate::describe::PROFILE;
 use crate::input::{Profile, Spec};
 
-/// Whether the profile of a runtime that is installed is not there any more. Nothing can then be made anew, and nothing has to change.
+/// Reports whether the profile of an installed runtime no longer exists. The values can then not be
+/// computed again, and nothing has to change.
 pub fn is_lost(ctx: &Context<Spec>, host: &impl Host) -> Result<bool> {
     let name = &ctx.runtime.spec.profile_name;
     Ok(ctx.installed.is_some() && !name.is_empty() && host.object(PROFILE, name)?.is_none())
 }
 
-/// The profile of the runtime, as it is now.
+/// Returns the profile of the runtime, as it is now.
 pub fn of(ctx: &Context<Spec>, host: &impl Host) -> Result<Profile> {
     const FIELD: &str = "ThinRuntime.spec.profileName";
     let name = &ctx.runtime.spec.profile_name;

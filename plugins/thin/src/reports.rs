@@ -1,4 +1,4 @@
-//! What a running client tells about its file system.
+//! The size of the file system, as a running client reports it.
 
 use std::time::Duration;
 
@@ -12,10 +12,11 @@ const QUICK: Duration = Duration::from_secs(15);
 const COUNT: Duration = Duration::from_secs(1500);
 /// The text is constant; the path is an argument of it.
 const COUNT_SCRIPT: &str = "find \"$1\" -type f | wc -l";
-/// The file system has no cache that anybody could ask about.
+/// The state of a file system whose cache cannot be observed.
 const UNKNOWN: &str = "N/A";
 
-/// The size of the file system, as a client sees it. Not read unless the runtime asks for it: it visits every file.
+/// Returns the size of the file system, as a client sees it. It is not read unless the runtime asks
+/// for it, since that visits every file.
 pub fn storage_stats(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageStats> {
     if !ctx.runtime.spec.management.auto_sync(false) {
         return Err(Error::NotSupported);
@@ -40,13 +41,14 @@ pub fn storage_stats(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageSta
     })
 }
 
-/// What `df -P -B 1` says is in use below `mount_path`; none where nothing is mounted there.
+/// Returns the bytes in use below `mount_path` by `df -P -B 1`; `None` if nothing is mounted there.
 fn used(text: &str, mount_path: &str) -> Option<u64> {
     let fields = text
         .lines()
         .map(|line| line.split_whitespace().collect::<Vec<_>>())
         .find(|fields| fields.len() >= 6 && fields.last() == Some(&mount_path))?;
-    // From the end, since the name of a file system may contain spaces: used, available, share, mount point.
+    // From the end, since the name of a file system may contain spaces: used, available, share,
+    // mount point.
     fields.get(fields.len().checked_sub(4)?)?.parse().ok()
 }
 

@@ -1,4 +1,5 @@
-//! Secret options: the Secrets are mounted as files, the client is told their paths, and no value passes through here.
+//! Secret options: the Secrets are mounted as files, the client gets their paths, and no value
+//! passes through here.
 
 use std::collections::BTreeSet;
 
@@ -8,14 +9,15 @@ use wasser_sdk::{DatasetSpec, Error, Mount, Result};
 /// Where Secrets are mounted in the client, one directory each.
 pub const DIRECTORY: &str = "/etc/fluid/secrets";
 
-/// The secret options of a mount, with the paths of their values. An option that is given in the open as well is refused.
+/// Returns the secret options of a mount, with the paths of their values. An option that is given
+/// in the open as well is refused.
 pub fn options(dataset: &DatasetSpec, mount: &Mount, at: usize) -> Result<Vec<(String, String)>> {
     let plain = dataset.options_of(mount);
     let mut paths = Vec::new();
     for (name, reference) in dataset.encrypt_options_of(mount) {
         let field = format!("Dataset.spec.mounts[{at}].encryptOptions[{name}]");
-        let is_name =
-            |text: &str| !text.is_empty() && !text.starts_with('.') && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        let is_name = |text: &str| !text.is_empty() && !text.starts_with('.') && text.chars().all(is_plain);
         if !is_name(&reference.name) || !is_name(&reference.key) {
             return Err(Error::invalid(
                 field,
@@ -25,7 +27,7 @@ pub fn options(dataset: &DatasetSpec, mount: &Mount, at: usize) -> Result<Vec<(S
         if plain.contains_key(&name) {
             return Err(Error::invalid(
                 field,
-                "is set more than one times; remove it from the options, or from the secret options",
+                "is set more than once; remove it from the options, or from the secret options",
             ));
         }
         paths.push((name, format!("{DIRECTORY}/{}/{}", reference.name, reference.key)));
@@ -33,13 +35,14 @@ pub fn options(dataset: &DatasetSpec, mount: &Mount, at: usize) -> Result<Vec<(S
     Ok(paths)
 }
 
-/// The Secrets that the mounts of a Dataset refer to.
+/// Returns the Secrets that the mounts of a Dataset refer to.
 pub fn names(dataset: &DatasetSpec) -> BTreeSet<String> {
     let options = dataset.mounts.iter().flat_map(|mount| dataset.encrypt_options_of(mount));
     options.map(|(_, reference)| reference.name).collect()
 }
 
-/// The volume and the volume mount of a Secret. Whoever needs one that is missing is told; with `optional` it may be missing.
+/// Returns the volume and the volume mount of a Secret. A pod waits for a Secret that does not
+/// exist, unless it is `optional`.
 pub fn volume(secret: &str, optional: bool) -> (Value, Value) {
     let name = format!("thin-fuseconfig-{}", secret.replace('.', "-"));
     let mut source = json!({"secretName": secret});

@@ -20,7 +20,7 @@ use crate::volumes;
 /// The setting of the installation that says where config.json is kept.
 const STORAGE: &str = "fuse-config-storage";
 
-/// The values that `ctx` asks for, or what is wrong with it.
+/// Returns the values that `ctx` asks for, or what is wrong with it.
 pub fn values(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
     let (spec, dataset) = (&ctx.runtime.spec, ctx.dataset()?);
     let profile = profile::of(ctx, host)?;
@@ -123,7 +123,8 @@ fn pod(role: &str, component: &Component, mut volumes: Volumes, cache: &str) -> 
     })
 }
 
-/// The user's preStop, else the one that unmounts. A postStart is refused: the mount is not there yet when it would run.
+/// Returns the user's preStop, else the one that unmounts. A postStart is refused: the mount is not
+/// there yet when it would run.
 fn lifecycle(asked: Option<&Value>, target_path: &str) -> Result<Value> {
     let given = |name: &str| asked.and_then(|lifecycle| lifecycle.get(name)).filter(|hook| !hook.is_null());
     if given("postStart").is_some() {

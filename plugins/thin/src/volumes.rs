@@ -41,7 +41,7 @@ pub fn add_cache(volumes: &mut Volumes, directory: &str) {
     }
 }
 
-/// The directory of the cache: the first path of the first level.
+/// Returns the directory of the cache: the first path of the first level.
 pub fn cache_directory(path: Option<&str>) -> Result<String> {
     let Some(path) = path
         .and_then(|paths| paths.split(',').next())
@@ -52,7 +52,9 @@ pub fn cache_directory(path: Option<&str>) -> Result<String> {
     };
     const FIELD: &str = "ThinRuntime.spec.tieredstore.levels[0].path";
     let trimmed = path.trim_end_matches('/');
-    if !path.starts_with('/') || path.split('/').all(|part| part.is_empty() || part == ".") || path.split('/').any(|part| part == "..") {
+    let mut parts = path.split('/');
+    let is_root = parts.clone().all(|part| part.is_empty() || part == ".");
+    if !path.starts_with('/') || is_root || parts.any(|part| part == "..") {
         return Err(Error::invalid(
             FIELD,
             "must be an absolute path of a directory other than `/`, without `..`",
@@ -62,7 +64,8 @@ pub fn cache_directory(path: Option<&str>) -> Result<String> {
     match path.chars().find(|c| !plain(*c)) {
         Some(c) => {
             let message = format!(
-                "`{}` has the character {c:?}; write directories with letters, digits and _.-+@%=~ only, and commas between several",
+                "`{}` has the character {c:?}; write directories with letters, digits and _.-+@%=~ only, and commas \
+                 between several",
                 path.escape_debug()
             );
             Err(Error::invalid(FIELD, message))

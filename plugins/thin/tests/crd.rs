@@ -1,4 +1,5 @@
-//! The CRDs of ThinRuntime and ThinRuntimeProfile: what they say, and that the committed files are what the types generate.
+//! The CRDs of ThinRuntime and ThinRuntimeProfile: what they say, and that the committed files are
+//! what the types generate.
 #![cfg(feature = "crd")]
 
 use wasser_testkit::crd;

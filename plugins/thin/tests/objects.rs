@@ -1,4 +1,5 @@
-//! The objects that the chart makes of the values of each case: `cases/golden/<name>.objects.yaml`. UPDATE=1 writes them.
+//! The objects that the chart makes of the values of each case: `cases/golden/<name>.objects.yaml`.
+//! UPDATE=1 writes them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod support;
@@ -25,7 +26,8 @@ async fn values_that_do_not_fit_the_schema_are_refused() {
     KIT.expect_refused(&good, &wrong).await;
 }
 
-/// A script would have to meet hostile text in a test of its own, as those of other charts do. Users and profiles may bring theirs.
+/// A script would need a separate test with hostile text, as those of other charts have. Users and
+/// profiles may bring theirs.
 #[tokio::test]
 async fn the_chart_has_no_scripts() {
     let helm = KIT.helm();

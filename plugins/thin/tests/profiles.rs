@@ -1,5 +1,6 @@
-//! The scripts of `docs/profiles`, run by the shells that images have, on text that a shell would interpret: it reaches the clients as it is, or the
-//! scripts refuse it. Nothing that a Dataset says is run in a client's pod.
+//! The scripts of `docs/profiles`, run by the shells that images have, on text that a shell would
+//! interpret: it reaches the clients as it is, or the scripts refuse it. Nothing that a Dataset
+//! says is run in a client's pod.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 use std::path::Path;
@@ -8,13 +9,13 @@ use rstest::rstest;
 use serde_json::json;
 use wasser_testkit::scripts::{HOSTILE, Ran, Sandbox, Script};
 
-/// A script of a profile.
+/// Returns a script of a profile.
 fn script(path: &str) -> Script {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/profiles").join(path);
     Script::of(path, std::fs::read_to_string(file).unwrap())
 }
 
-/// An option as a client that splits lists at commas reads it.
+/// Returns an option as a client that splits lists at commas reads it.
 fn unescaped(text: &str) -> String {
     let mut characters = text.chars();
     let mut read = String::new();
@@ -25,7 +26,7 @@ fn unescaped(text: &str) -> String {
     read
 }
 
-/// The options of a client's only call.
+/// Returns the options of a client's only call.
 fn options(ran: &Ran, client: &str) -> Vec<String> {
     let calls = ran.of(client);
     let [call] = calls.as_slice() else { panic!("{ran:?}") };
@@ -94,10 +95,11 @@ fn sources_and_options_reach_sshfs_as_they_are() {
     }
 }
 
-/// What keep-mounted gives to the program that mounts, in one round for each of these configurations.
+/// Returns the arguments that keep-mounted passes to the program that mounts, in one round for each
+/// of these configurations.
 fn kept(configurations: &[serde_json::Value], shell: &[&str]) -> Vec<Vec<String>> {
     let mut script = script("keep-mounted");
-    // Some shells have a `sleep` of their own, which no program in PATH stands in for.
+    // Some shells have a built-in `sleep`, which no program in PATH replaces.
     let waiting = r#"sleep "$pause""#;
     assert!(script.text.contains(waiting), "the script pauses in another way");
     script.text = script.text.replace(waiting, r#"end-of-round "$pause""#);
@@ -121,7 +123,8 @@ fn kept(configurations: &[serde_json::Value], shell: &[&str]) -> Vec<Vec<String>
     sandbox.program("umount", "");
     // Stays, as a mount does.
     sandbox.program("mount-source", "echo >> \"$ROUNDS/started\"; exec /bin/sleep 1000");
-    // A pause is a round that ends: once all have started that this round has, the next configuration comes, or the end.
+    // A pause is a round that ends: once all have started that this round has, the next
+    // configuration comes, or the end.
     let pause = r#"[ "$1" = 7 ] || exit 0
 at=$(cat "$ROUNDS/at" 2>/dev/null || echo 0)
 while [ "$(cat "$ROUNDS/started" 2>/dev/null | wc -l)" -lt "$(cat "$ROUNDS/$at.count")" ]; do /bin/sleep 0.01; done

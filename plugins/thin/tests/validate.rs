@@ -1,4 +1,5 @@
-//! What users get wrong: each is refused with the field and the remedy, before anything is installed.
+//! What users get wrong: each is refused with the field and the remedy, before anything is
+//! installed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod support;
@@ -40,7 +41,7 @@ fn secret(name: &str, secret: &str, key: &str) -> Value {
 
 #[rstest]
 #[case::access_mode(json!({"accessModes": ["Everyone"]}), "accessModes[0]", "none of ReadOnlyMany")]
-#[case::twice(json!({"sharedOptions": {"key": "x"}, "sharedEncryptOptions": [secret("key", "s", "k")]}), "mounts[0].encryptOptions[key]", "more than one times")]
+#[case::twice(json!({"sharedOptions": {"key": "x"}, "sharedEncryptOptions": [secret("key", "s", "k")]}), "mounts[0].encryptOptions[key]", "more than once")]
 #[case::no_key(json!({"sharedEncryptOptions": [secret("key", "s", "")]}), "mounts[0].encryptOptions[key]", "name and the key of a Secret")]
 #[case::path(json!({"sharedEncryptOptions": [secret("key", "s", "../k")]}), "mounts[0].encryptOptions[key]", "name and the key of a Secret")]
 #[case::two_claims(json!({"mounts": [{"mountPoint": "pvc://a"}, {"mountPoint": "pvc://b"}]}), "mounts[1].mountPoint", "a second `pvc://` mount")]

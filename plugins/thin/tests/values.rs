@@ -1,4 +1,5 @@
-//! Manifests as users write them, and the values that the plugin makes of them: `cases/golden/<name>.values.yaml`. UPDATE=1 writes them.
+//! Manifests as users write them, and the values that the plugin makes of them:
+//! `cases/golden/<name>.values.yaml`. UPDATE=1 writes them.
 
 mod support;
 

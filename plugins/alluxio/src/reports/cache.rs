@@ -53,14 +53,15 @@ impl Ratios {
     }
 }
 
-/// The nine states that Alluxio shows. Ratios are of what was read since the sample before; they are empty until there are two.
+/// Returns the nine states that Alluxio shows. Ratios are of what was read since the sample before;
+/// they are empty until there are two.
 pub fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, String)>> {
     let pod = ufs::master(host)?;
     let summary = Summary::parse(&report(host, &pod, "summary")?);
     let before = host.state(STATE).and_then(|bytes| serde_json::from_slice::<Sample>(&bytes).ok());
     let now = host.now_ms();
     let ratios = match before {
-        // Also where the clock was set back.
+        // Also if the clock was set back.
         Some(before) if now >= before.at && now - before.at < PERIOD_MS => before.ratios,
         before => match Counters::parse(&report(host, &pod, "metrics")?) {
             Some(counters) => sample(host, before, counters, now)?,
@@ -72,7 +73,8 @@ pub fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String
     };
     let shown = |bytes: Option<u64>| bytes.map(size::format).unwrap_or_default();
     let percentage = match (summary.used, ufs_total(ctx)) {
-        // Blocks of several copies, or of files that came since the size was read, are no more than all of it.
+        // Blocks of several copies, or of files that came since the size was read, are no more than
+        // all of it.
         (Some(used), Some(total)) => size::format_percent(used.min(total) as f64, total as f64),
         _ => String::new(),
     };
@@ -90,7 +92,7 @@ pub fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String
     Ok(states.map(|(name, value)| (name.to_string(), value)).to_vec())
 }
 
-/// Keeps a sample, and gives the ratios since the one before.
+/// Keeps a sample, and returns the ratios since the one before.
 fn sample(host: &impl Host, before: Option<Sample>, counters: Counters, now: u64) -> Result<Ratios> {
     let ratios = before
         .map(|before| Ratios::of(&counters.since(&before.counters)))

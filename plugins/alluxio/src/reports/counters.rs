@@ -21,7 +21,8 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// Reads the lines; none where one of the counters is missing. A missing throughput is none.
+    /// Reads the lines; `None` if one of the counters is missing. A missing throughput is `None` as
+    /// well.
     pub fn parse(text: &str) -> Option<Self> {
         let value = |name: &str| {
             let line = text
@@ -43,7 +44,8 @@ impl Counters {
         })
     }
 
-    /// What was read since `before`. A counter that went back, because the cluster was started anew, counts from 0.
+    /// Returns what was read since `before`. A counter that went back, because the cluster was
+    /// restarted, counts from 0.
     pub fn since(&self, before: &Counters) -> Counters {
         let from = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
         Counters {

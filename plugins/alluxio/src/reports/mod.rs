@@ -1,4 +1,4 @@
-//! What the running system tells about itself.
+//! What the running system reports about itself.
 
 mod cache;
 mod counters;
@@ -22,7 +22,8 @@ pub use summary::Summary;
 
 /// How long a command may take that only asks; each starts a Java machine.
 const QUICK: Duration = Duration::from_secs(25);
-/// How long Alluxio may take to read the metadata of all its data sources; the host's own limit is shorter or not.
+/// How long Alluxio may take to read the metadata of all its data sources; the host's own limit is
+/// shorter or not.
 const LONG: Duration = Duration::from_secs(24 * 3600);
 
 /// `alluxio fsadmin report <part>`, as a master prints it.
@@ -30,7 +31,7 @@ pub fn report(host: &impl Host, pod: &Pod, part: &str) -> Result<String> {
     host.run(&pod.name, &["alluxio", "fsadmin", "report", part], QUICK)
 }
 
-/// Makes Alluxio read the metadata of everything, unless a backup tells what there is.
+/// Makes Alluxio read the metadata of everything, unless a backup already holds it.
 pub fn sync_metadata(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
     let pod = ufs::master(host)?;
     if restore::sizes(ctx, host, &pod)?.is_none() {
@@ -39,7 +40,7 @@ pub fn sync_metadata(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
     Ok(())
 }
 
-/// The size and number of all files.
+/// Returns the size and number of all files.
 pub fn storage_stats(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageStats> {
     let pod = ufs::master(host)?;
     if let Some((total, total_files)) = restore::sizes(ctx, host, &pod)? {
@@ -51,7 +52,8 @@ pub fn storage_stats(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageSta
     }
     let text = host.run(&pod.name, &["alluxio", "fs", "count", "/"], LONG)?;
     let count = count(&text).ok_or_else(|| Error::failed(format!("`alluxio fs count /` in pod {} printed no sizes: {text}", pod.name)))?;
-    // The counter of the master is of files that are complete, and costs no walk; where it is missing, the walk has counted.
+    // The counter of the master is of files that are complete, and costs no walk; if it is missing,
+    // the walk has counted.
     let files = report(host, &pod, "metrics").ok().and_then(|text| files_completed(&text));
     Ok(StorageStats {
         used: 0,

@@ -28,7 +28,8 @@ impl MountTable {
     }
 }
 
-/// What is for people in the output of a failed command: Alluxio prints it among stack traces and lines of its log.
+/// What is for people in the output of a failed command: Alluxio prints it among stack traces and
+/// lines of its log.
 pub fn reasons(text: &str) -> String {
     let is_noise = |line: &str| {
         let line = line.trim_start();

@@ -11,7 +11,8 @@ pub struct Count {
     pub bytes: u64,
 }
 
-/// Reads the line of three numbers: files, directories, bytes. It comes after the headings, and in some versions after warnings.
+/// Reads the line of three numbers: files, directories, bytes. It comes after the headings, and in
+/// some versions after warnings.
 pub fn count(text: &str) -> Option<Count> {
     let numbers = |line: &str| {
         let numbers: Option<Vec<u64>> = line.split_whitespace().map(|word| word.parse().ok()).collect();

@@ -18,12 +18,12 @@ pub const KIT: Kit<Alluxio> = Kit::of(env!("CARGO_MANIFEST_DIR"), env!("CARGO_TA
     ("init", "fluidcloudnative/init-users:v0.3.0-1467caa"),
 ]);
 
-/// The values of a new release.
+/// Returns the values of a new release.
 pub fn values(documents: &[Value]) -> Result<Value> {
     KIT.values(documents, &host(documents).ports_from(21_000))
 }
 
-/// The values that `documents` ask of the release with the values `installed`.
+/// Returns the values that `documents` ask of the release with the values `installed`.
 pub fn synced(documents: &[Value], installed: &Value) -> Result<Value> {
     KIT.synced(documents, installed, &host(documents).ports_from(25_000))
 }

@@ -16,12 +16,12 @@ const ROOTS: &[&str] = &[
     "/dev/termination-log",
 ];
 
-/// The files of a master's pod for these values.
+/// Returns the files of a master's pod for these values.
 pub async fn master(values: &Value) -> Sandbox {
     master_by(&KIT.helm(), values).await
 }
 
-/// The same, with an engine that has been started.
+/// Returns the same, with an engine that has been started.
 pub async fn master_by(helm: &Helm, values: &Value) -> Sandbox {
     let sandbox = Sandbox::new(ROOTS);
     let rendered = helm.render(values).await.unwrap();

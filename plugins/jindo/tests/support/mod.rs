@@ -17,17 +17,18 @@ pub const FIRST_PORT: u16 = 18_000;
 pub const KIT: Kit<Jindo> = Kit::of(env!("CARGO_MANIFEST_DIR"), env!("CARGO_TARGET_TMPDIR"))
     .with_images(&[("smartdata", "jindofs/smartdata:6.2.0"), ("fuse", "jindofs/jindo-fuse:6.2.0")]);
 
-/// The values of a new release.
+/// Returns the values of a new release.
 pub fn values(documents: &[Value]) -> Result<Value> {
     KIT.values(documents, &FakeHost::new().ports_from(FIRST_PORT))
 }
 
-/// The values that `documents` ask of the release with the values `installed`, at the given time.
+/// Returns the values that `documents` ask of the release with the values `installed`, at the given
+/// time.
 pub fn synced(documents: &[Value], installed: &Value, now_ms: u64) -> Result<Value> {
     KIT.synced(documents, installed, &FakeHost::new().ports_from(FIRST_PORT).at(now_ms))
 }
 
-/// A Dataset on OSS and runtime with these fields over the least that works.
+/// Returns a Dataset on OSS and runtime with these fields over the least that works.
 pub fn pair(mount: Value, dataset: Value, runtime: Value) -> Vec<Value> {
     let base = json!({"mountPoint": "oss://bucket/files", "name": "files", "options": {"fs.oss.endpoint": "oss.example.com"}});
     let dataset = merge(json!({"mounts": [merge(base, mount)]}), dataset);

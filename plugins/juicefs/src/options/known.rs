@@ -22,7 +22,8 @@ pub const FORMAT: &[&str] = &[
     "trash-days",
 ];
 
-/// Options of `juicefs format` that belong to one run of it. A Dataset has no place for them, `spec.configs` has.
+/// Options of `juicefs format` that belong to one run of it. A Dataset has no place for them,
+/// `spec.configs` has.
 pub const FORMAT_CONTROL: &[&str] = &[
     "force",
     "log-id",
@@ -133,7 +134,8 @@ pub const MOUNT: &[&str] = &[
     "writeback",
 ];
 
-/// Options of `juicefs mount` that need no value. The mount helper fails where another one has none.
+/// Options of `juicefs mount` that need no value. The mount helper fails where another one has
+/// none.
 pub const MOUNT_FLAGS: &[&str] = &[
     "background",
     "backup-skip-trash",
@@ -198,7 +200,8 @@ pub const SYSTEM: &[&str] = &[
     "writeback_cache",
 ];
 
-/// What to say of an option that JuiceFS does not have. `setting` is where newer ones are announced.
+/// What to say of an option that JuiceFS does not have. `setting` is where newer ones are
+/// announced.
 pub fn refusal(name: &str, setting: &str) -> String {
     let closest = [FORMAT, MOUNT, SYSTEM]
         .concat()
@@ -209,10 +212,13 @@ pub fn refusal(name: &str, setting: &str) -> String {
         .filter(|(distance, _)| *distance <= 2)
         .map(|(_, known)| format!("did you mean `{known}`? "))
         .unwrap_or_default();
-    format!("JuiceFS 1.3 has no option `{name}`; {hint}If your image has it, add it to the plugin's setting `{setting}`")
+    format!(
+        "JuiceFS 1.3 has no option `{name}`; {hint}If your image has it, add it to the plugin's setting \
+         `{setting}`"
+    )
 }
 
-/// The number of letters to change, add or remove (Levenshtein).
+/// Returns the number of letters to change, add or remove (Levenshtein).
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.bytes().enumerate() {

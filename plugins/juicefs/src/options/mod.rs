@@ -1,8 +1,9 @@
 //! Options: which of them JuiceFS knows, and for what.
 //!
-//! A Dataset has one list of options for two commands, `juicefs format` and `mount`. Neither takes the other's, so in the
-//! community edition each option goes where JuiceFS 1.3 has it. The enterprise edition formats nothing: there all go to `mount`,
-//! and names are not checked, since its list is not public.
+//! A Dataset has one list of options for two commands, `juicefs format` and `mount`. Neither takes
+//! the other's, so in the community edition each option goes where JuiceFS 1.3 has it. The
+//! enterprise edition formats nothing: there all go to `mount`, and names are not checked, since
+//! its list is not public.
 
 mod known;
 
@@ -14,17 +15,19 @@ use crate::edition::Edition;
 use crate::shell;
 use known::{FORMAT, FORMAT_CONTROL, FORMAT_FLAGS, MOUNT, MOUNT_FLAGS, SYSTEM};
 
-/// Options of a command by name; the value is empty where the name stands alone.
+/// Options of a command by name; the value is empty if the option has none.
 pub type Options = BTreeMap<String, String>;
 
-/// The setting of the registration with names of further options, separated by commas: for images that are newer than this list.
+/// The setting of the registration with names of further options, separated by commas: for images
+/// that are newer than this list.
 pub const EXTRA_OPTIONS: &str = "extra-options";
 
 /// Options that the Dataset's mount has for other purposes: from there they never reach `mount`.
 const NOT_FOR_MOUNT: &[&str] = &["bucket", "bucket2", "quota", "storage"];
 
-/// Options that give access, and so are never read from plain text, which everybody sees in values and ConfigMaps. `metaurl` would moreover be
-/// taken for an option of the enterprise edition.
+/// Options that give access, and are therefore never read from plain text, which everybody sees in
+/// values and ConfigMaps. `metaurl` would moreover be taken for an option of the enterprise
+/// edition.
 const SECRETS: &[&str] = &["metaurl", "token"];
 
 /// Whose options they are.
@@ -44,7 +47,8 @@ pub struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    /// The options of an edition. `extra` are names that the installation adds, separated by commas.
+    /// Returns the options of an edition. `extra` are names that the installation adds, separated
+    /// by commas.
     pub fn new(edition: Edition, extra: Option<&'a String>) -> Self {
         Known {
             edition,
@@ -57,7 +61,8 @@ impl<'a> Known<'a> {
         self.edition == Edition::Enterprise || listed() || self.extra.split(',').any(|extra| extra.trim() == name)
     }
 
-    /// Refuses options that the mount would fail with, or that would not arrive as they were written.
+    /// Refuses options that the mount would fail with, or that would not arrive as they were
+    /// written.
     pub fn check(&self, field: &str, origin: Origin, options: &Options) -> Result<()> {
         for (name, value) in options {
             let field = format!("{field}.{name}");
@@ -113,7 +118,10 @@ impl<'a> Known<'a> {
 }
 
 fn belongs_to_a_secret(name: &str) -> String {
-    format!("is secret; put it into a Secret, and refer to that by Dataset.spec.mounts[0].encryptOptions with the name `{name}`")
+    format!(
+        "is secret; put it into a Secret, and refer to that by Dataset.spec.mounts[0].encryptOptions with the \
+         name `{name}`"
+    )
 }
 
 fn refused(name: &str, origin: Origin) -> String {
@@ -129,12 +137,12 @@ fn is_bool(value: &str) -> bool {
     ["1", "t", "T", "true", "TRUE", "True", "0", "f", "F", "false", "FALSE", "False"].contains(&value)
 }
 
-/// Whether `juicefs format` takes the option.
+/// Reports whether `juicefs format` takes the option.
 pub fn is_format_option(name: &str) -> bool {
     FORMAT.contains(&name)
 }
 
-/// Whether `juicefs format` takes the option without a value.
+/// Reports whether `juicefs format` takes the option without a value.
 pub fn is_format_flag(name: &str) -> bool {
     FORMAT_FLAGS.contains(&name)
 }
@@ -147,7 +155,7 @@ fn reaches_mount(edition: Edition, name: &str) -> bool {
     }
 }
 
-/// The part of the Dataset's options that goes to `mount`.
+/// Returns the part of the Dataset's options that goes to `mount`.
 pub fn for_mount(edition: Edition, options: &Options) -> Options {
     options
         .iter()
@@ -156,7 +164,7 @@ pub fn for_mount(edition: Edition, options: &Options) -> Options {
         .collect()
 }
 
-/// The options as the argument of `-o`, sorted.
+/// Returns the options as the argument of `-o`, sorted.
 pub fn join(options: &Options) -> String {
     let one = |(name, value): (&String, &String)| {
         if value.is_empty() {

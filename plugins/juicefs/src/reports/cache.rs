@@ -12,8 +12,9 @@ use crate::quantity;
 use crate::source::Source;
 use crate::store::Store;
 
-/// The five states that JuiceFS shows: the capacity as soon as a worker is ready, the others empty until a pod has statistics. The community edition's cache is used through the
-/// fuse pods, each of which reports the same cache; in the enterprise edition the workers hold a part each.
+/// Returns the five states that JuiceFS shows: the capacity as soon as a worker is ready, the
+/// others empty until a pod has statistics. In the community edition every fuse pod reports the
+/// same cache; in the enterprise edition every worker holds a part of it.
 pub fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, String)>> {
     let edition = Source::of(ctx)?.edition;
     let role = match edition {
@@ -37,7 +38,8 @@ pub fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String
     Ok(pairs([
         capacity,
         size::format(cached),
-        // Blocks of deleted files stay for a while, and none of them counts as more than all that there is.
+        // Blocks of deleted files stay for a while, and none of them counts as more than all that
+        // there is.
         used.map(|used| size::format_percent(cached.min(used) as f64, used as f64))
             .unwrap_or_default(),
         share(total.hits, total.misses),
@@ -56,8 +58,8 @@ fn pairs(values: [String; 5]) -> Vec<(String, String)> {
     names.into_iter().map(str::to_string).zip(values).collect()
 }
 
-/// The sum of the pods' counters and the number of pods that had any; none where no pod had. One that does not answer, which
-/// happens while it mounts, is left out.
+/// Returns the sum of the pods' counters and the number of pods that had any; `None` if no pod had.
+/// One that does not answer, which happens while it mounts, is left out.
 fn collect(ctx: &Context<Spec>, edition: Edition, host: &impl Host, pods: &[Pod]) -> Option<(CacheStats, u64)> {
     let file = format!("{}/.stats", ctx.mount_path);
     let texts = pods.iter().filter_map(|pod| host.run(&pod.name, &["cat", &file], QUICK).ok());
@@ -69,7 +71,7 @@ fn collect(ctx: &Context<Spec>, edition: Edition, host: &impl Host, pods: &[Pod]
     (sum.1 > 0).then_some(sum)
 }
 
-/// Bytes of cache of one worker: the worker's own option, else the tiered store's quota.
+/// Returns bytes of cache of one worker: the worker's own option, else the tiered store's quota.
 fn capacity(ctx: &Context<Spec>) -> Result<u64> {
     let spec = &ctx.runtime.spec;
     match spec.worker.options.get("cache-size").and_then(|text| quantity::juicefs(text)) {

@@ -1,13 +1,14 @@
 //! `df -P`, in blocks of one byte (`-B 1`) or in inodes (`-i`).
 
-/// What is in use, in the units that `df` was asked for, of the file system that is mounted at `mount_path`; none where nothing
-/// is mounted there, and `df` shows the file system around it.
+/// Returns how much of the file system at `mount_path` is in use, in the units that `df` was asked
+/// for. `None` if nothing is mounted there, and `df` shows the file system around it.
 pub fn used(text: &str, mount_path: &str) -> Option<u64> {
     let line = text
         .lines()
         .map(|line| line.split_whitespace().collect::<Vec<_>>())
         .find(|fields| fields.last() == Some(&mount_path))?;
-    // From the end, since the name of a file system may contain spaces: used, available, share, mount point.
+    // From the end, since the name of a file system may contain spaces: used, available, share,
+    // mount point.
     line.len()
         .checked_sub(4)
         .filter(|at| *at >= 2)

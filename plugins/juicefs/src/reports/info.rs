@@ -1,6 +1,6 @@
 //! `juicefs info --recursive <directory>`.
 
-/// The number of files.
+/// Returns the number of files.
 pub fn files(text: &str) -> Option<u64> {
     text.lines()
         .find_map(|line| line.trim().strip_prefix("files:"))

@@ -1,4 +1,4 @@
-//! What the running system tells about itself.
+//! What the running system reports about itself.
 
 mod cache;
 mod df;
@@ -18,12 +18,12 @@ use crate::source::Source;
 pub use cache::cache_states;
 pub use status::file_system_id;
 
-/// How long a command may take that only reads a counter.
+/// How long a command that only reads a counter can take.
 const QUICK: Duration = Duration::from_secs(10);
-/// How long the count of all files may take before the number of inodes stands in for it.
+/// How long the count of all files can take before the number of inodes is used instead.
 const COUNT: Duration = Duration::from_secs(12);
 
-/// The size of the file system, as a worker sees it, or a client where there are no workers.
+/// Returns the size of the file system, as a worker sees it, or a client if there are no workers.
 pub fn storage_stats(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageStats> {
     let edition = Source::of(ctx)?.edition;
     let pod = mounting_pod(host)?;
@@ -37,7 +37,7 @@ pub fn storage_stats(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageSta
     })
 }
 
-/// A pod that has the file system mounted, if one is ready: a worker, else a client.
+/// Returns a pod that has the file system mounted, if one is ready: a worker, else a client.
 fn mounting_pod(host: &impl Host) -> Result<Option<Pod>> {
     match host.ready_pods(WORKER)?.into_iter().next() {
         Some(worker) => Ok(Some(worker)),
@@ -45,15 +45,16 @@ fn mounting_pod(host: &impl Host) -> Result<Option<Pod>> {
     }
 }
 
-/// The bytes in use below the mount of `pod`. A pod is ready before its mount is there.
+/// Returns the bytes in use below the mount of `pod`. A pod is ready before its mount exists.
 fn used_bytes(ctx: &Context<Spec>, host: &impl Host, pod: &Pod) -> Result<u64> {
     let text = host.run(&pod.name, &["df", "-P", "-B", "1", &ctx.mount_path], QUICK)?;
     df::used(&text, &ctx.mount_path).ok_or_else(|| not_mounted(ctx, pod))
 }
 
-/// The number of files. JuiceFS counts them from the statistics that it keeps for each directory, inside the mount process:
-/// the output is a few lines however many files there are. Where that takes too long, or the client does not know the
-/// command, the number of inodes stands in for it, which counts directories too.
+/// Returns the number of files. JuiceFS counts them from the statistics that it keeps for each
+/// directory, inside the mount process: the output is a few lines however many files there are. If
+/// that takes too long, or the client does not know the command, the number of inodes is used
+/// instead, which counts directories too.
 fn total_files(ctx: &Context<Spec>, edition: Edition, host: &impl Host, pod: &Pod) -> Result<u64> {
     let argv = [edition.cli(), "info", "--recursive", &ctx.mount_path];
     match host.exec(&pod.name, "", &argv, COUNT) {

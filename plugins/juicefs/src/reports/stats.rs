@@ -1,5 +1,5 @@
-//! `.stats` in the root of a mount: one counter per line, `juicefs_blockcache_bytes 123` in the community edition and
-//! `blockcache.bytes: 123` in the enterprise edition.
+//! `.stats` in the root of a mount: one counter per line, `juicefs_blockcache_bytes 123` in the
+//! community edition and `blockcache.bytes: 123` in the enterprise edition.
 
 use crate::edition::Edition;
 
@@ -19,7 +19,7 @@ pub struct CacheStats {
 }
 
 impl CacheStats {
-    /// Reads the counters; those that are missing are 0.
+    /// Reads the counters; a missing one is 0.
     pub fn parse(edition: Edition, text: &str) -> Self {
         let mut stats = CacheStats::default();
         for line in text.lines() {
@@ -51,7 +51,8 @@ impl CacheStats {
     }
 }
 
-/// Prometheus writes large counters as `1.048576e+06`, and what was never set as `NaN`. Neither that nor an infinity counts.
+/// Prometheus writes large counters as `1.048576e+06`, and a counter that was never set as `NaN`.
+/// Neither that nor an infinity counts.
 fn number(text: &str) -> u64 {
     let float = || text.parse::<f64>().ok().filter(|float| float.is_finite());
     text.parse().unwrap_or_else(|_| float().map_or(0, |float| float as u64))

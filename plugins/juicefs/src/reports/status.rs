@@ -1,8 +1,9 @@
-//! `juicefs status <metadata engine>` of the community edition: a JSON document with the settings of the file system first and a
-//! list of sessions, which may be long, after them.
+//! `juicefs status <metadata engine>` of the community edition: a JSON document with the settings
+//! of the file system first and a list of sessions, which can be long, after them.
 
-/// The unique id of the file system, under which its blocks lie in a cache directory. Found by its key rather than by reading
-/// the document, since the list of sessions may be cut off by the limit of the output.
+/// Returns the unique id of the file system, by which its blocks are found in a cache directory. It
+/// is found by its key rather than by reading the document, since the limit of the output can cut
+/// off the list of sessions.
 pub fn file_system_id(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once("\"UUID\"")?;
     let id = rest

@@ -19,17 +19,18 @@ pub const KIT: Kit<JuiceFs> = Kit::of(env!("CARGO_MANIFEST_DIR"), env!("CARGO_TA
     ("enterprise", "juicedata/mount:ee-5.2.8-1305e8c"),
 ]);
 
-/// The values of a new release.
+/// Returns the values of a new release.
 pub fn values(documents: &[Value]) -> Result<Value> {
     KIT.values(documents, &FakeHost::new().ports_from(FIRST_PORT))
 }
 
-/// The values that `documents` ask of the release with the values `installed`, at the given time.
+/// Returns the values that `documents` ask of the release with the values `installed`, at the given
+/// time.
 pub fn synced(documents: &[Value], installed: &Value, now_ms: u64) -> Result<Value> {
     KIT.synced(documents, installed, &FakeHost::new().ports_from(FIRST_PORT + 100).at(now_ms))
 }
 
-/// A community Dataset and runtime with these fields over the least that works.
+/// Returns a community Dataset and runtime with these fields over the least that works.
 pub fn pair(mount: Value, dataset: Value, runtime: Value) -> Vec<Value> {
     let base = json!({
         "mountPoint": "juicefs:///",

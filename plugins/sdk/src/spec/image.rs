@@ -18,13 +18,14 @@ pub struct Image {
 }
 
 impl Image {
-    /// Whether the runtime names an image.
+    /// Reports whether the runtime names an image.
     pub fn is_given(&self) -> bool {
         !self.image.is_empty() || !self.image_tag.is_empty()
     }
 
-    /// Returns the image asked for at `field`, completed from the registration's image `key` and with the policy `IfNotPresent`. A tag or a digest may
-    /// be in `image` as well; the texts come back as charts join them, with a colon.
+    /// Returns the image asked for at `field`, completed from the registration's image `key` and
+    /// with the policy `IfNotPresent`. A tag or a digest may be in `image` as well; the texts come
+    /// back as charts join them, with a colon.
     pub fn resolve<S>(&self, ctx: &Context<S>, key: &str, field: &str) -> Result<Image> {
         self.check(field)?;
         let mut reference = Reference::of(&self.image, &self.image_tag, field)?;
@@ -54,7 +55,7 @@ impl Image {
     }
 }
 
-/// The registration's image `key`.
+/// Returns the registration's image `key`.
 fn default<S>(ctx: &Context<S>, key: &str) -> Result<Reference> {
     let text = ctx.images.get(key).ok_or_else(|| {
         Error::failed(format!(

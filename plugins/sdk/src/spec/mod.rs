@@ -1,4 +1,5 @@
-//! Pieces that the specs of several runtimes have, for types that [`Implement::Spec`](crate::Implement::Spec) is made of.
+//! Pieces that the specs of several runtimes have, for types that
+//! [`Implement::Spec`](crate::Implement::Spec) is made of.
 
 mod image;
 mod map;

@@ -39,14 +39,15 @@ impl Reference {
         })
     }
 
-    /// Reads the fields `image` and `imageTag` of the object at `field`. Either may hold the tag and the digest; `imageTag` takes them as
-    /// `<tag>`, `<digest>` or `<tag>@<digest>`.
+    /// Reads the fields `image` and `imageTag` of the object at `field`. Either may hold the tag
+    /// and the digest; `imageTag` takes them as `<tag>`, `<digest>` or `<tag>@<digest>`.
     pub fn of(image: &str, image_tag: &str, field: &str) -> Result<Self> {
         let mut reference = Reference::default();
         if !image.is_empty() {
             reference = Reference::parse(image).map_err(|why| {
                 let message = format!(
-                    "`{}` is not a reference to an image: {why}; write for instance `registry.example.com/juicedata/mount`",
+                    "`{}` is not a reference to an image: {why}; write for instance \
+                     `registry.example.com/juicedata/mount`",
                     image.escape_debug()
                 );
                 Error::invalid(format!("{field}.image"), message)
@@ -59,7 +60,10 @@ impl Reference {
         })?;
         for (own, given, what) in [(&mut reference.tag, tag, "tag"), (&mut reference.digest, digest, "digest")] {
             if !own.is_empty() && !given.is_empty() && own != given {
-                let message = format!("`{given}` contradicts the {what} `{own}` of the field image; give one of them only");
+                let message = format!(
+                    "`{given}` contradicts the {what} `{own}` of the field image; give one of them \
+                     only"
+                );
                 return Err(Error::invalid(field, message));
             }
             if own.is_empty() {
@@ -69,7 +73,8 @@ impl Reference {
         Ok(reference)
     }
 
-    /// Completes the reference: an image without a name is `default` with another tag, and one without tag and digest has those of `default`.
+    /// Completes the reference: an image without a name is `default` with another tag, and one
+    /// without tag and digest has those of `default`.
     pub fn or(mut self, default: &Reference) -> Self {
         if self.name.is_empty() {
             self.name.clone_from(&default.name);
@@ -81,13 +86,14 @@ impl Reference {
         self
     }
 
-    /// Whether the reference names a repository, and an image in it.
+    /// Reports whether the reference names a repository, and an image in it.
     pub fn is_complete(&self) -> bool {
         !(self.name.is_empty() || self.tag.is_empty() && self.digest.is_empty())
     }
 
-    /// Returns the texts for `image` and `imageTag` of a chart, which joins them with a colon. A digest is divided at its own colon; the second text is
-    /// empty if there is neither tag nor digest.
+    /// Returns the texts for `image` and `imageTag` of a chart, which joins them with a colon. A
+    /// digest is divided at its own colon; the second text is empty if there is neither tag nor
+    /// digest.
     pub fn split(&self) -> (String, String) {
         let text = self.to_string();
         if self.tag.is_empty() && self.digest.is_empty() {

@@ -30,14 +30,15 @@ pub struct ResourceValues {
 }
 
 impl ResourceValues {
-    /// Whether nothing is asked for.
+    /// Reports whether nothing is asked for.
     pub fn is_empty(&self) -> bool {
         self.limits.is_empty() && self.requests.is_empty()
     }
 }
 
 impl Resources {
-    /// The resources at `field` as a container takes them; refuses what is no quantity.
+    /// Returns the resources at `field` as a container takes them; refuses a text that is not a
+    /// quantity.
     pub fn values(&self, field: &str) -> Result<ResourceValues> {
         Ok(ResourceValues {
             limits: texts(&format!("{field}.limits"), &self.limits)?,
@@ -45,8 +46,9 @@ impl Resources {
         })
     }
 
-    /// With `cache` bytes of memory. A cache in memory is memory of the pod: the request is at least the cache, and a limit below it is
-    /// refused, since the pod would be killed when its cache fills up.
+    /// Returns the resources with `cache` bytes of memory. A cache in memory is memory of the pod:
+    /// the request is at least the cache, and a limit below it is refused, since the pod would be
+    /// killed when its cache fills up.
     pub fn hold_cache(&self, field: &str, cache: u64) -> Result<Self> {
         let mut resources = self.clone();
         if cache == 0 {
@@ -56,7 +58,10 @@ impl Resources {
         if memory(&self.limits).is_some_and(|limit| limit < cache) {
             return Err(Error::invalid(
                 format!("{field}.limits.memory"),
-                format!("is less than the {cache} bytes of cache in memory; raise it above the tiered store's quota, or lower the quota"),
+                format!(
+                    "is less than the {cache} bytes of cache in memory; raise it above the tiered store's quota, \
+                     or lower the quota"
+                ),
             ));
         }
         if memory(&self.requests).unwrap_or_default() < cache {
@@ -65,7 +70,8 @@ impl Resources {
         Ok(resources)
     }
 
-    /// With `cache` bytes more, where the memory is limited: a client reads the cache's memory through its own.
+    /// Returns the resources with `cache` bytes more memory, if it is limited: a client reads the
+    /// cache's memory through its own.
     pub fn see_cache(&self, cache: u64) -> Self {
         let mut resources = self.clone();
         if let (true, Some(limit)) = (cache > 0, memory(&self.limits)) {

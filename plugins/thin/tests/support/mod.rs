@@ -12,17 +12,18 @@ pub type Spec = <Thin as Implement>::Spec;
 /// The plugin under test.
 pub const KIT: Kit<Thin> = Kit::of(env!("CARGO_MANIFEST_DIR"), env!("CARGO_TARGET_TMPDIR"));
 
-/// The values of a new release.
+/// Returns the values of a new release.
 pub fn values(documents: &[Value]) -> Result<Value> {
     KIT.values(documents, &host(documents))
 }
 
-/// The values that `documents` ask of the release with the values `installed`, at the given time.
+/// Returns the values that `documents` ask of the release with the values `installed`, at the given
+/// time.
 pub fn synced(documents: &[Value], installed: &Value, now_ms: u64) -> Result<Value> {
     KIT.synced(documents, installed, &host(documents).at(now_ms))
 }
 
-/// A Dataset, a runtime and a profile with these fields over the least that works.
+/// Returns a Dataset, a runtime and a profile with these fields over the least that works.
 pub fn trio(dataset: Value, runtime: Value, profile: Value) -> Vec<Value> {
     let dataset = merge(json!({"mounts": [{"mountPoint": "s3://bucket", "name": "bucket"}]}), dataset);
     let profile = merge(

@@ -4,7 +4,8 @@ use rstest::rstest;
 use super::CacheStats;
 use crate::edition::Edition;
 
-/// `.stats` of JuiceFS 1.3.1: 5 MiB in the cache, of which 4 MiB were read from it and 4 MiB past it.
+/// `.stats` of JuiceFS 1.3.1: 5 MiB in the cache, of which 4 MiB were read from it and 4 MiB past
+/// it.
 const COMMUNITY: &str = include_str!("../../../tests/reports/community.stats");
 /// The same of the enterprise edition: a worker whose cache answered everything.
 const ENTERPRISE: &str = include_str!("../../../tests/reports/enterprise.stats");
