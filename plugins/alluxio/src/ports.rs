@@ -128,7 +128,7 @@ impl Ports {
     }
 }
 
-/// None where a port of the node is needed.
+/// `None` if a port of the node is needed.
 fn decided(ctx: &Context<Spec>, port: &Port) -> Result<Option<u16>> {
     let spec = &ctx.runtime.spec;
     let (component, field) = component(spec, port.component);

@@ -1,9 +1,9 @@
 //! The kind AlluxioRuntime, field for field: what its CRD is made from.
 //!
-//! Only native builds have it. The component reads the few fields that it needs through types of its own.
+//! Only native builds have it. The component reads the few fields that it needs through its own types.
 #![allow(
     clippy::duplicated_attributes,
-    reason = "each column of the CRD has a type and a path of its own, which the lint takes for repetition"
+    reason = "each column of the CRD has its own type and path, which the lint takes for repetition"
 )]
 
 use std::collections::BTreeMap;
@@ -80,16 +80,16 @@ pub struct AlluxioRuntimeSpec {
     /// The masters, which hold the metadata: one, or three that agree on a journal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub master: Option<AlluxioComponentSpec>,
-    /// The process beside each master that plans jobs.
+    /// The process in the pod of each master that plans jobs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job_master: Option<AlluxioComponentSpec>,
     /// The workers, which hold the cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker: Option<AlluxioComponentSpec>,
-    /// The process beside each worker that does jobs.
+    /// The process in the pod of each worker that does jobs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job_worker: Option<AlluxioComponentSpec>,
-    /// The REST proxy beside each master; off unless enabled.
+    /// The REST proxy in the pod of each master; off unless enabled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api_gateway: Option<AlluxioComponentSpec>,
     /// The container that makes users and groups, where runAs is set.

@@ -159,12 +159,12 @@ async fn secrets_of_the_root_are_properties_as_they_are_or_named_without_their_v
             assert_eq!(ran.of("entrypoint.sh"), [["master-only", "--no-format"]]);
         } else {
             assert!(ran.of("entrypoint.sh").is_empty(), "{ran:?}");
-            let told = sandbox.read("/dev/termination-log");
+            let reported = sandbox.read("/dev/termination-log");
             assert!(
-                told.starts_with("the key one of the Secret keys, for the property a.b:c/d%e, has "),
-                "{told}"
+                reported.starts_with("the key one of the Secret keys, for the property a.b:c/d%e, has "),
+                "{reported}"
             );
-            assert!(!told.contains(text) && ran.stderr.contains(&told), "{told}");
+            assert!(!reported.contains(text) && ran.stderr.contains(&reported), "{reported}");
         }
     }
     // Refused are line ends, tabs, letters of other scripts, and what Alluxio itself would replace.

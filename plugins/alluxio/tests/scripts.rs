@@ -222,10 +222,10 @@ async fn a_directory_that_a_claim_does_not_have_is_named() {
     }
     sandbox.file("/claims/ufs-1/a b/c/file", "");
     let ran = sandbox.run(&script, &["bash"], &[]);
-    let told = "the claim more has no directory d; make it, or correct the mount\n";
+    let reported = "the claim more has no directory d; make it, or correct the mount\n";
     assert_eq!(
         (ran.code, ran.stderr.as_str(), sandbox.read("/dev/termination-log").as_str()),
-        (1, told, told)
+        (1, reported, reported)
     );
     sandbox.file("/claims/ufs-2/d/file", "");
     assert_eq!(sandbox.run(&script, &["bash"], &[]).code, 0);

@@ -76,7 +76,7 @@ pub struct Component {
     pub env: Texts,
     /// Labels that the node must have.
     pub node_selector: Texts,
-    /// Tolerations beside those of the Dataset.
+    /// Tolerations in addition to those of the Dataset.
     pub tolerations: Vec<Value>,
     /// The old form of `podMetadata.labels`.
     pub labels: Texts,

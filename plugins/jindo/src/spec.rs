@@ -1,9 +1,9 @@
 //! The kind JindoRuntime, field for field: what its CRD is made from.
 //!
-//! Only native builds have it. The component reads the fields that it needs through types of its own.
+//! Only native builds have it. The component reads the fields that it needs through its own types.
 #![allow(
     clippy::duplicated_attributes,
-    reason = "each column of the CRD has a type and a path of its own, which the lint takes for repetition"
+    reason = "each column of the CRD has its own type and path, which the lint takes for repetition"
 )]
 
 use std::collections::BTreeMap;
@@ -151,7 +151,7 @@ pub struct JindoComponentSpec {
     /// Labels of the nodes.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub node_selector: BTreeMap<String, String>,
-    /// Tolerations beside those of the Dataset.
+    /// Tolerations in addition to those of the Dataset.
     #[schemars(schema_with = "pieces::schema::<Vec<Toleration>>")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tolerations: Vec<Toleration>,
@@ -211,7 +211,7 @@ pub struct JindoFuseSpec {
     /// Labels of the nodes.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub node_selector: BTreeMap<String, String>,
-    /// Tolerations beside those of the Dataset.
+    /// Tolerations in addition to those of the Dataset.
     #[schemars(schema_with = "pieces::schema::<Vec<Toleration>>")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tolerations: Vec<Toleration>,

@@ -1,7 +1,7 @@
 //! Sizes as JuiceFS writes them.
 
 /// Returns the bytes of a JuiceFS option such as `cache-size`, a number of MiB unless a letter
-/// follows: `1024`, `10G`. None where JuiceFS would not take it.
+/// follows: `1024`, `10G`. `None` if JuiceFS would not take it.
 pub fn juicefs(text: &str) -> Option<u64> {
     let last = text.chars().last()?;
     let (number, unit) = if last.is_ascii_digit() {

@@ -1,9 +1,9 @@
 //! The kind JuiceFSRuntime, field for field: what its CRD is made from.
 //!
-//! Only native builds have it. The component reads the few fields that it needs through types of its own.
+//! Only native builds have it. The component reads the few fields that it needs through its own types.
 #![allow(
     clippy::duplicated_attributes,
-    reason = "each column of the CRD has a type and a path of its own, which the lint takes for repetition"
+    reason = "each column of the CRD has its own type and path, which the lint takes for repetition"
 )]
 
 use std::collections::BTreeMap;

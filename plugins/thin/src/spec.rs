@@ -1,6 +1,6 @@
 //! The kinds ThinRuntime and ThinRuntimeProfile, field for field: what their CRDs are made from.
 //!
-//! Only native builds have them. The component reads the few fields that it needs through types of its own.
+//! Only native builds have them. The component reads the few fields that it needs through its own types.
 
 use std::collections::BTreeMap;
 
@@ -129,7 +129,7 @@ fn publish_secret_policy(_: &mut schemars::SchemaGenerator) -> schemars::Schema 
     })
 }
 
-/// A profile has no status of its own.
+/// A profile has no status.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ThinRuntimeProfileStatus {}
 
