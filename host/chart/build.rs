@@ -34,7 +34,10 @@ fn build() -> Result<(), String> {
     compile(&module)?;
     let bytes = fs::read(&module).map_err(|error| format!("reading {}: {error}", module.display()))?;
     pack(&bytes, &out.join("helm-engine.wasm.gz")).map_err(|error| format!("packing {}: {error}", module.display()))?;
-    let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest: String = Sha256::digest(&bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     println!("cargo:rustc-env=HELM_ENGINE_DIGEST={digest}");
     Ok(())
 }

@@ -30,7 +30,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         // No controller is offered. CSI's own test suite asks one for its capabilities, so the
         // tests have one without any.
         for controller in file.service.iter_mut().filter(|service| service.name() == "Controller") {
-            controller.method.retain(|method| method.name() == "ControllerGetCapabilities");
+            controller
+                .method
+                .retain(|method| method.name() == "ControllerGetCapabilities");
         }
         file.message_type
             .retain(|message| USED.iter().any(|used| message.name().starts_with(used)));

@@ -24,7 +24,10 @@ pub fn change(map: &mut ConfigMap, change: impl FnOnce(&mut Files)) {
 
 /// Replaces the component of a registration, and corrects the digest.
 pub fn replace_component(map: &mut ConfigMap, component: Vec<u8>) {
-    let digest: String = Sha256::digest(&component).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest: String = Sha256::digest(&component)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     replace_line(plugin_yaml(map), "digest:", &format!("digest: sha256:{digest}"));
     binary(map, "juicefs.wasm").0 = component;
 }
@@ -58,5 +61,8 @@ fn pack(files: &Files) -> Vec<u8> {
             .append_data(&mut header, path, content.as_slice())
             .expect("adding to the chart");
     }
-    archive.into_inner().and_then(GzEncoder::finish).expect("packing the chart")
+    archive
+        .into_inner()
+        .and_then(GzEncoder::finish)
+        .expect("packing the chart")
 }

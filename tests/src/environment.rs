@@ -11,7 +11,10 @@ pub fn root() -> &'static Path {
 /// Where cargo put this test, and what else it built.
 fn built() -> PathBuf {
     let test = std::env::current_exe().expect("the path of this test");
-    test.ancestors().nth(2).expect("a test is in target/debug/deps").to_owned()
+    test.ancestors()
+        .nth(2)
+        .expect("a test is in target/debug/deps")
+        .to_owned()
 }
 
 /// A directory for logs and caches that outlive a test.
@@ -64,5 +67,6 @@ pub fn program(variable: &str, default: &str) -> PathBuf {
 /// `WASSER_S3`: an S3 server that pods reach, with the keys of its administrator:
 /// `http://access:secret@host:port`.
 pub fn s3() -> String {
-    std::env::var("WASSER_S3").expect("this test needs an S3 server: run it with `cargo xtask test e2e`, or set WASSER_S3")
+    std::env::var("WASSER_S3")
+        .expect("this test needs an S3 server: run it with `cargo xtask test e2e`, or set WASSER_S3")
 }

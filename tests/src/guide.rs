@@ -79,7 +79,10 @@ impl Guide {
         self.file("Cargo.lock", &read("Cargo.lock"));
         let (manifest, members) = (read("Cargo.toml"), "members = [");
         assert!(manifest.contains(members), "the workspace has no line `{members}`");
-        self.file("Cargo.toml", &manifest.replace(members, &format!("{members}\"plugins/example\", ")));
+        self.file(
+            "Cargo.toml",
+            &manifest.replace(members, &format!("{members}\"plugins/example\", ")),
+        );
     }
 
     fn link(&self, source: &Path, path: &Path) {
@@ -164,7 +167,9 @@ impl Operator {
         self.clean_nodes().await;
         let resource = resource("apiextensions.k8s.io/v1", "CustomResourceDefinition");
         let crds = Api::<DynamicObject>::all_with(self.client.clone(), &resource);
-        crds.delete(CRD, &DeleteParams::default()).await.expect("deleting the CRD");
+        crds.delete(CRD, &DeleteParams::default())
+            .await
+            .expect("deleting the CRD");
         self.end().await;
     }
 }

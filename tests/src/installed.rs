@@ -75,12 +75,21 @@ pub async fn install(options: &[&str]) {
         "--timeout=3m",
         // The CRDs may be there, of a test that has applied them itself.
         "--take-ownership",
-        "--set=operator.replicas=1,runtime.syncRetryDuration=2s,operator.logLevel=info\\,wasser_engine=debug,csi.logLevel=info\\,wasser_csi=debug",
+        "--set=operator.replicas=1,runtime.syncRetryDuration=2s",
+        "--set=operator.logLevel=info\\,wasser_engine=debug,csi.logLevel=info\\,wasser_csi=debug",
     ];
     tools::helm(&[&arguments, options].concat()).await;
 }
 
 /// `helm uninstall`; nothing where it is not installed.
 pub async fn uninstall() {
-    tools::helm(&["uninstall", RELEASE, "--namespace", SYSTEM, "--ignore-not-found", "--wait"]).await;
+    tools::helm(&[
+        "uninstall",
+        RELEASE,
+        "--namespace",
+        SYSTEM,
+        "--ignore-not-found",
+        "--wait",
+    ])
+    .await;
 }

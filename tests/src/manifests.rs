@@ -13,7 +13,8 @@ pub const SECRET: &str = "jfs-secret";
 pub fn secret(database: u8) -> Value {
     let redis = environment::redis();
     let server = redis.rsplit_once('/').map_or(redis.as_str(), |(server, _)| server);
-    json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET}, "stringData": {"metaurl": format!("{server}/{database}")}})
+    json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET},
+        "stringData": {"metaurl": format!("{server}/{database}")}})
 }
 
 /// A Dataset on JuiceFS, community edition, that shares its node.
@@ -26,7 +27,8 @@ pub fn dataset(name: &str) -> Value {
             "mounts": [{
                 "name": "minio", "mountPoint": "juicefs:///",
                 "options": {"storage": "file", "bucket": "/data/store"},
-                "encryptOptions": [{"name": "metaurl", "valueFrom": {"secretKeyRef": {"name": SECRET, "key": "metaurl"}}}]
+                "encryptOptions": [{"name": "metaurl", "valueFrom": {"secretKeyRef": {"name": SECRET,
+                    "key": "metaurl"}}}]
             }]
         }
     })
@@ -82,7 +84,8 @@ pub fn file(name: &str) -> Vec<Value> {
 pub fn documents(path: &str) -> Vec<Value> {
     let path = environment::root().join(path);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("reading {}: {error}", path.display()));
-    let documents = yaml_serde::Deserializer::from_str(&text).map(|document| Value::deserialize(document).expect("YAML"));
+    let documents =
+        yaml_serde::Deserializer::from_str(&text).map(|document| Value::deserialize(document).expect("YAML"));
     documents.filter(|document| !document.is_null()).collect()
 }
 
@@ -109,9 +112,7 @@ mod tests {
     fn a_place_is_set_or_made() {
         let changed = with(dataset("a"), "/spec/mounts/0/options/bucket", json!("/other"));
         assert_eq!(changed["spec"]["mounts"][0]["options"]["bucket"], "/other");
-        assert_eq!(
-            with(runtime("a"), "/spec/worker/options/cache-size", json!("1"))["spec"]["worker"]["options"]["cache-size"],
-            "1"
-        );
+        let changed = with(runtime("a"), "/spec/worker/options/cache-size", json!("1"));
+        assert_eq!(changed["spec"]["worker"]["options"]["cache-size"], "1");
     }
 }

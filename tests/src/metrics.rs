@@ -64,7 +64,8 @@ mod tests {
     #[test]
     fn counters_are_found_and_subtracted() {
         let before = Metrics::parse("wasser_api_requests_total{verb=\"get\",resource=\"pods\"} 2\n");
-        let text = "wasser_api_requests_total{verb=\"get\",resource=\"pods\"} 5\nwasser_api_requests_total{verb=\"patch\",resource=\"nodes\"} 1\n\
+        let text = "wasser_api_requests_total{verb=\"get\",resource=\"pods\"} \
+            5\nwasser_api_requests_total{verb=\"patch\",resource=\"nodes\"} 1\n\
                     wasser_reconciles_total{kind=\"Dataset\"} 7\nwasser_leader 1\n# EOF\n";
         let after = Metrics::parse(text);
         assert_eq!(

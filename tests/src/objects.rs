@@ -86,7 +86,8 @@ impl User {
         let text = |key: &str| object[key].as_str().expect("apiVersion and kind");
         let api = self.api_of(text("apiVersion"), text("kind"));
         let name = object["metadata"]["name"].as_str().expect("a name");
-        api.patch(name, &PatchParams::apply("user").force(), &Patch::Apply(object)).await
+        api.patch(name, &PatchParams::apply("user").force(), &Patch::Apply(object))
+            .await
     }
 
     /// Applies the Secret, a Dataset and its runtime, all as [`manifests`] has them.
@@ -116,7 +117,10 @@ impl User {
         let fields = wanted.as_object().expect("fields of a status");
         let reached = |runtime: &DynamicObject| {
             let status = &runtime.data["status"];
-            fields.iter().all(|(field, value)| status[field] == *value).then_some(())
+            fields
+                .iter()
+                .all(|(field, value)| status[field] == *value)
+                .then_some(())
         };
         let what = format!("the status has {wanted}");
         self.object("data.fluid.io/v1alpha1", kind, name, &what, reached).await;
@@ -130,12 +134,25 @@ impl User {
     /// Waits until a Dataset is in a phase.
     pub async fn phase(&self, name: &str, phase: &str) -> DynamicObject {
         let api = self.datasets();
-        let reached = || async { api.get(name).await.ok().filter(|dataset| dataset.data["status"]["phase"] == phase) };
-        self.eventually(&format!("the Dataset {name} is {phase}"), reached).await
+        let reached = || async {
+            api.get(name)
+                .await
+                .ok()
+                .filter(|dataset| dataset.data["status"]["phase"] == phase)
+        };
+        self.eventually(&format!("the Dataset {name} is {phase}"), reached)
+            .await
     }
 
     /// Waits until an object is there, and gives something.
-    pub async fn object<T>(&self, api_version: &str, kind: &str, name: &str, what: &str, look: impl Fn(&DynamicObject) -> Option<T>) -> T {
+    pub async fn object<T>(
+        &self,
+        api_version: &str,
+        kind: &str,
+        name: &str,
+        what: &str,
+        look: impl Fn(&DynamicObject) -> Option<T>,
+    ) -> T {
         self.object_within(PATIENCE, api_version, kind, name, what, look).await
     }
 
@@ -150,8 +167,15 @@ impl User {
         look: impl Fn(&DynamicObject) -> Option<T>,
     ) -> T {
         let api = self.api(api_version, kind);
-        let found = || async { api.get_opt(name).await.expect("reading an object").as_ref().and_then(&look) };
-        self.eventually_within(patience, &format!("{kind} {name}: {what}"), found).await
+        let found = || async {
+            api.get_opt(name)
+                .await
+                .expect("reading an object")
+                .as_ref()
+                .and_then(&look)
+        };
+        self.eventually_within(patience, &format!("{kind} {name}: {what}"), found)
+            .await
     }
 
     /// Waits until a Dataset has a condition of this type that is true, and gives its message.
@@ -173,7 +197,8 @@ impl User {
             Some((message.to_owned(), found["lastTransitionTime"].as_str()?.parse().ok()?))
         };
         let what = format!("the condition {kind} says {texts:?}");
-        self.object("data.fluid.io/v1alpha1", "Dataset", name, &what, look).await
+        self.object("data.fluid.io/v1alpha1", "Dataset", name, &what, look)
+            .await
     }
 
     /// Waits for an event about an object.
@@ -201,7 +226,8 @@ impl User {
                 .into_iter()
                 .find(about)
         };
-        self.eventually_within(patience, &format!("event {reason} {text:?}"), found).await
+        self.eventually_within(patience, &format!("event {reason} {text:?}"), found)
+            .await
     }
 
     /// Deletes an object, and does not wait.
@@ -215,7 +241,13 @@ impl User {
     /// Waits until an object is gone.
     pub async fn gone(&self, api_version: &str, kind: &str, name: &str) {
         let api = self.api(api_version, kind);
-        let gone = || async { api.get_opt(name).await.expect("reading an object").is_none().then_some(()) };
+        let gone = || async {
+            api.get_opt(name)
+                .await
+                .expect("reading an object")
+                .is_none()
+                .then_some(())
+        };
         self.eventually(&format!("{kind} {name} is gone"), gone).await;
     }
 
@@ -243,7 +275,11 @@ impl User {
         let empty = || async {
             let mut left = Vec::new();
             for (api_version, kind) in KINDS {
-                let found = self.api(api_version, kind).list(&ListParams::default()).await.expect("listing");
+                let found = self
+                    .api(api_version, kind)
+                    .list(&ListParams::default())
+                    .await
+                    .expect("listing");
                 let names = found.items.iter().map(ResourceExt::name_any);
                 left.extend(
                     names
@@ -278,7 +314,9 @@ impl User {
             key.contains(&format!("-{}-", self.namespace)) || value.starts_with(&format!("{}_", self.namespace))
         };
         let all = nodes.iter().flat_map(|node| node.labels().iter());
-        all.filter(ours).map(|(key, value)| (key.clone(), value.clone())).collect()
+        all.filter(ours)
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
     }
 
     /// Waits until no node has a label of a dataset of this namespace.
@@ -326,7 +364,12 @@ impl User {
             }
         }
         let events = Api::<Event>::namespaced(self.client.clone(), &self.namespace);
-        for event in events.list(&ListParams::default()).await.map(|list| list.items).unwrap_or_default() {
+        for event in events
+            .list(&ListParams::default())
+            .await
+            .map(|list| list.items)
+            .unwrap_or_default()
+        {
             let object = &event.involved_object;
             let (kind, name) = (
                 object.kind.as_deref().unwrap_or_default(),
@@ -345,5 +388,8 @@ impl User {
 
 /// What every namespace has.
 fn usual(kind: &str, name: &str) -> bool {
-    matches!((kind, name), ("ConfigMap", "kube-root-ca.crt") | ("ServiceAccount", "default"))
+    matches!(
+        (kind, name),
+        ("ConfigMap", "kube-root-ca.crt") | ("ServiceAccount", "default")
+    )
 }

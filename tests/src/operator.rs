@@ -65,12 +65,24 @@ impl Operator {
 
     /// Starts another operator in the same namespace, in addition to this one.
     pub async fn replica(&self) -> Self {
-        Self::spawn(self.client.clone(), self.namespace.clone(), self.options.clone(), self.number + 1).await
+        Self::spawn(
+            self.client.clone(),
+            self.namespace.clone(),
+            self.options.clone(),
+            self.number + 1,
+        )
+        .await
     }
 
     /// Starts the operator again, after it has ended.
     pub async fn restart(&mut self) {
-        *self = Self::spawn(self.client.clone(), self.namespace.clone(), self.options.clone(), self.number + 1).await;
+        *self = Self::spawn(
+            self.client.clone(),
+            self.namespace.clone(),
+            self.options.clone(),
+            self.number + 1,
+        )
+        .await;
     }
 
     async fn spawn(client: Client, namespace: String, options: Vec<String>, number: u32) -> Self {
@@ -86,7 +98,9 @@ impl Operator {
             arguments: &[levels.as_slice(), &options].concat(),
             has_own_group: false,
         };
-        let process = command.start().expect("starting wasser; build it with `cargo build -p wasser`");
+        let process = command
+            .start()
+            .expect("starting wasser; build it with `cargo build -p wasser`");
         let maps = Api::namespaced(client.clone(), &namespace);
         let user = User {
             client,
@@ -101,7 +115,9 @@ impl Operator {
             number,
         };
         let ready = || operator.try_get("/readyz");
-        operator.eventually_within(READY_WITHIN, "the operator is ready", ready).await;
+        operator
+            .eventually_within(READY_WITHIN, "the operator is ready", ready)
+            .await;
         operator
     }
 
@@ -123,7 +139,11 @@ impl Operator {
 
     /// Waits for a line of the metrics.
     pub async fn metric(&self, line: &str) {
-        let there = || async { self.try_get("/metrics").await.filter(|text| Metrics::parse(text).has(line)) };
+        let there = || async {
+            self.try_get("/metrics")
+                .await
+                .filter(|text| Metrics::parse(text).has(line))
+        };
         self.eventually(line, there).await;
     }
 
@@ -171,7 +191,10 @@ impl Operator {
         let mut applied = Vec::new();
         for object in objects {
             let accepted = || async { self.try_apply(object).await.ok() };
-            applied.push(self.eventually("the API server knows the CRDs without rules", accepted).await);
+            applied.push(
+                self.eventually("the API server knows the CRDs without rules", accepted)
+                    .await,
+            );
         }
         install_crds(&self.client).await;
         applied
@@ -196,7 +219,10 @@ pub async fn install_crds(client: &Client) {
 pub async fn relax_crds(client: &Client) {
     let without_rules = |crd: &mut DynamicObject| {
         for version in crd.data["spec"]["versions"].as_array_mut().into_iter().flatten() {
-            if let Some(schema) = version.pointer_mut("/schema/openAPIV3Schema").and_then(Value::as_object_mut) {
+            if let Some(schema) = version
+                .pointer_mut("/schema/openAPIV3Schema")
+                .and_then(Value::as_object_mut)
+            {
                 schema.remove("x-kubernetes-validations");
             }
         }
@@ -206,7 +232,11 @@ pub async fn relax_crds(client: &Client) {
 
 /// Installs the checked-in CRDs, changed, and waits until they are served.
 async fn apply_crds(client: &Client, change: impl Fn(&mut DynamicObject)) {
-    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apiextensions.k8s.io", "v1", "CustomResourceDefinition"));
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(
+        "apiextensions.k8s.io",
+        "v1",
+        "CustomResourceDefinition",
+    ));
     let api = Api::<DynamicObject>::all_with(client.clone(), &resource);
     for file in std::fs::read_dir(environment::root().join("crds")).expect("reading the directory crds") {
         let path = file.expect("reading the directory crds").path();
@@ -218,7 +248,14 @@ async fn apply_crds(client: &Client, change: impl Fn(&mut DynamicObject)) {
             .await
             .expect("installing a CRD");
         let established = || async {
-            let conditions = api.get(&name).await.ok()?.data.pointer("/status/conditions")?.as_array()?.clone();
+            let conditions = api
+                .get(&name)
+                .await
+                .ok()?
+                .data
+                .pointer("/status/conditions")?
+                .as_array()?
+                .clone();
             conditions
                 .iter()
                 .any(|condition| condition["type"] == "Established" && condition["status"] == "True")

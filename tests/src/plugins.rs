@@ -121,7 +121,13 @@ impl Operator {
 
     /// Waits for a verdict.
     pub async fn verdict(&self, name: &str, verdict: Verdict) -> ConfigMap {
-        let reached = || async { self.maps.get(name).await.ok().filter(|map| word(map) == Some(verdict.word())) };
+        let reached = || async {
+            self.maps
+                .get(name)
+                .await
+                .ok()
+                .filter(|map| word(map) == Some(verdict.word()))
+        };
         self.eventually(&format!("{verdict:?} of {name}"), reached).await
     }
 }

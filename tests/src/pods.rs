@@ -56,7 +56,8 @@ impl User {
 
     /// Runs a pod that mounts the claim of a Dataset, and whatever is mounted there later.
     pub async fn run_with_claim(&self, name: &str, claim: &str) {
-        self.run(&pod(name, claim, json!({"mountPropagation": "HostToContainer"}))).await;
+        self.run(&pod(name, claim, json!({"mountPropagation": "HostToContainer"})))
+            .await;
     }
 
     /// Runs a pod that mounts a directory of its node, which is made if it is not there.
@@ -89,7 +90,10 @@ impl User {
     /// How often something is mounted at the dataset's place in a pod.
     pub async fn mounted(&self, pod: &str) -> usize {
         let mounts = self.inside(pod, "cat /proc/self/mountinfo").await;
-        mounts.lines().filter(|line| line.split(' ').nth(4) == Some(DATA)).count()
+        mounts
+            .lines()
+            .filter(|line| line.split(' ').nth(4) == Some(DATA))
+            .count()
     }
 
     /// The pods with a label that are not being deleted.
@@ -105,13 +109,23 @@ impl User {
         let before = self.pods_with(label).await;
         assert!(!before.is_empty(), "there is no pod with {label}");
         for pod in &before {
-            kubectl(&["delete", "pod", "-n", &self.namespace, pod, "--grace-period=0", "--force"]).await;
+            kubectl(&[
+                "delete",
+                "pod",
+                "-n",
+                &self.namespace,
+                pod,
+                "--grace-period=0",
+                "--force",
+            ])
+            .await;
         }
         let replaced = || async {
             let now = self.pods_with(label).await;
             (!now.is_empty() && now.is_disjoint(&before)).then_some(())
         };
-        self.eventually(&format!("there are other pods with {label}"), replaced).await;
+        self.eventually(&format!("there are other pods with {label}"), replaced)
+            .await;
     }
 
     /// Has the kubelet look at the ConfigMaps and Secrets of pods. It does so about once a minute,
@@ -119,7 +133,10 @@ impl User {
     pub async fn hurry(&self, label: &str) {
         let now = format!(
             "hurry={}",
-            SystemTime::now().duration_since(UNIX_EPOCH).expect("it is not 1970").as_millis()
+            SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .expect("it is not 1970")
+                .as_millis()
         );
         for pod in self.pods_with(label).await {
             kubectl(&["annotate", "pod", "-n", &self.namespace, &pod, "--overwrite", &now]).await;
@@ -137,18 +154,40 @@ impl User {
         let probe: DynamicObject = serde_json::from_value(probe.clone()).expect("a pod");
         let asked = || async {
             let created = pods.create(&parameters, &probe).await.ok()?;
-            created.annotations().contains_key("fluid.io/datasets-in-use").then_some(())
+            created
+                .annotations()
+                .contains_key("fluid.io/datasets-in-use")
+                .then_some(())
         };
         self.eventually("the API server asks the webhook", asked).await;
     }
 
     /// Deletes one of these pods, and waits until it is gone.
     pub async fn delete_pod(&self, pod: &str) {
-        kubectl(&["delete", "pod", pod, "-n", &self.namespace, "--wait", "--ignore-not-found"]).await;
+        kubectl(&[
+            "delete",
+            "pod",
+            pod,
+            "-n",
+            &self.namespace,
+            "--wait",
+            "--ignore-not-found",
+        ])
+        .await;
     }
 
     /// Deletes the pods that use datasets, and waits until they are gone.
     pub async fn delete_pods(&self) {
-        kubectl(&["delete", "pod", "-n", &self.namespace, "-l", LABEL, "--wait", "--ignore-not-found"]).await;
+        kubectl(&[
+            "delete",
+            "pod",
+            "-n",
+            &self.namespace,
+            "-l",
+            LABEL,
+            "--wait",
+            "--ignore-not-found",
+        ])
+        .await;
     }
 }

@@ -48,7 +48,9 @@ pub async fn asked(account: &str) -> Option<(BTreeSet<Right>, BTreeSet<Right>)> 
     let user = format!("system:serviceaccount:{}:{account}", crate::installed::SYSTEM);
     let (mut asked, mut forbidden) = (BTreeSet::new(), BTreeSet::new());
     for line in log.lines() {
-        let Ok(event) = serde_json::from_str::<Value>(line) else { continue };
+        let Ok(event) = serde_json::from_str::<Value>(line) else {
+            continue;
+        };
         let object = &event["objectRef"];
         if event["user"]["username"] != user.as_str() || object["resource"].is_null() {
             continue;

@@ -12,7 +12,8 @@ use crate::environment;
 /// A Secret of this name with a user's keys, as `access-key` and `secret-key`.
 pub fn keys(name: &str, (access, secret): &(String, String)) -> Value {
     json!({
-        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"access-key": access, "secret-key": secret}
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"access-key": access,
+            "secret-key": secret}
     })
 }
 
@@ -38,12 +39,16 @@ impl S3 {
 
     /// Makes a bucket.
     pub async fn make_bucket(&self, bucket: &str) {
-        self.ask("PUT", bucket, "").await.unwrap_or_else(|error| panic!("{error}"));
+        self.ask("PUT", bucket, "")
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// Writes an object.
     pub async fn put(&self, path: &str, content: &str) {
-        self.ask("PUT", path, content).await.unwrap_or_else(|error| panic!("{error}"));
+        self.ask("PUT", path, content)
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// What an object contains; none where there is no such object.
@@ -54,7 +59,8 @@ impl S3 {
     /// Makes a user who may do everything, with a secret key that is made of the access key.
     pub async fn make_user(&self, access: &str) -> (String, String) {
         let secret = format!("{access}-secret");
-        let account = format!("<Account><Access>{access}</Access><Secret>{secret}</Secret><Role>admin</Role></Account>");
+        let account =
+            format!("<Account><Access>{access}</Access><Secret>{secret}</Secret><Role>admin</Role></Account>");
         self.ask("PATCH", "create-user", &account)
             .await
             .unwrap_or_else(|error| panic!("{error}"));
@@ -64,7 +70,9 @@ impl S3 {
     /// Takes a user's rights away.
     pub async fn remove_user(&self, access: &str) {
         let path = format!("delete-user?access={access}");
-        self.ask("PATCH", &path, "").await.unwrap_or_else(|error| panic!("{error}"));
+        self.ask("PATCH", &path, "")
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// A signed request: the answer, or why there is none.
@@ -73,7 +81,12 @@ impl S3 {
         let output = Command::new("curl")
             .args(["--silent", "--show-error", "--fail-with-body", "--request", method])
             .args(["--aws-sigv4", "aws:amz:us-east-1:s3", "--user", &self.keys])
-            .args(["--header", &format!("x-amz-content-sha256: {digest}"), "--data-binary", body])
+            .args([
+                "--header",
+                &format!("x-amz-content-sha256: {digest}"),
+                "--data-binary",
+                body,
+            ])
             .arg(format!("{}/{path}", self.url))
             .stdin(Stdio::null())
             .output()

@@ -18,7 +18,10 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// this project's own.
 pub async fn restart_api_server() -> bool {
     let Some(mut state) = own_cluster() else { return false };
-    let running = state.process(API_SERVER).expect("the cluster has an API server").clone();
+    let running = state
+        .process(API_SERVER)
+        .expect("the cluster has an API server")
+        .clone();
     let command = std::fs::read(format!("/proc/{}/cmdline", running.pid)).expect("the API server's command line");
     // cobra, which the server's command line is made with, does not see the first word: it is the
     // program.

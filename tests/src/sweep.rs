@@ -16,7 +16,12 @@ pub const LABEL: &str = "wasser.fluid.io/e2e";
 /// test's objects at the same time as the test's operator.
 pub async fn leftovers(client: &Client) {
     let namespaces = Api::<Namespace>::all(client.clone());
-    if namespaces.get_opt(installed::SYSTEM).await.expect("reading a namespace").is_some() {
+    if namespaces
+        .get_opt(installed::SYSTEM)
+        .await
+        .expect("reading a namespace")
+        .is_some()
+    {
         installed::uninstall().await;
     }
     datasets(client).await;
@@ -46,7 +51,12 @@ pub async fn datasets(client: &Client) {
         if guarded {
             eprintln!("removing what an earlier test has left in {namespace}");
         }
-        ignore_gone(namespaces.delete(namespace, &DeleteParams::background()).await.map(drop));
+        ignore_gone(
+            namespaces
+                .delete(namespace, &DeleteParams::background())
+                .await
+                .map(drop),
+        );
     }
     if !names.is_empty() {
         volumes(client, &names).await;
@@ -66,7 +76,11 @@ async fn release(client: &Client, namespace: &str, kind: &str) -> bool {
         let name = object.name_any();
         ignore_gone(api.delete(&name, &DeleteParams::default()).await.map(drop));
         let released = json!({"metadata": {"finalizers": null}});
-        ignore_gone(api.patch(&name, &PatchParams::default(), &Patch::Merge(&released)).await.map(drop));
+        ignore_gone(
+            api.patch(&name, &PatchParams::default(), &Patch::Merge(&released))
+                .await
+                .map(drop),
+        );
     }
     !found.items.is_empty()
 }
@@ -89,8 +103,15 @@ async fn nodes(client: &Client, namespaces: &[String]) {
     let api = Api::<Node>::all(client.clone());
     for node in api.list(&ListParams::default()).await.expect("listing nodes") {
         let ours = |key: &str, value: &str| {
-            let of_dataset = key.starts_with("fluid.io/") && namespaces.iter().any(|namespace| key.contains(&format!("-{namespace}-")));
-            of_dataset || key == "fluid_exclusive" && namespaces.iter().any(|namespace| value.starts_with(&format!("{namespace}_")))
+            let of_dataset = key.starts_with("fluid.io/")
+                && namespaces
+                    .iter()
+                    .any(|namespace| key.contains(&format!("-{namespace}-")));
+            of_dataset
+                || key == "fluid_exclusive"
+                    && namespaces
+                        .iter()
+                        .any(|namespace| value.starts_with(&format!("{namespace}_")))
         };
         let stale: Vec<&String> = node
             .labels()

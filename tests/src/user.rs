@@ -44,7 +44,11 @@ impl User {
             .create(&Default::default(), &object)
             .await
             .expect("creating the test's namespace");
-        Self { client, namespace, logs }
+        Self {
+            client,
+            namespace,
+            logs,
+        }
     }
 
     /// Another namespace of the same test, served by the same operator.
@@ -56,7 +60,14 @@ impl User {
     /// of it is waited for.
     pub async fn namespace_named(&self, name: &str) -> Self {
         let namespaces = Api::<Namespace>::all(self.client.clone());
-        let gone = || async { namespaces.get_opt(name).await.expect("reading a namespace").is_none().then_some(()) };
+        let gone = || async {
+            namespaces
+                .get_opt(name)
+                .await
+                .expect("reading a namespace")
+                .is_none()
+                .then_some(())
+        };
         self.eventually(&format!("the namespace {name} of an earlier test is gone"), gone)
             .await;
         Self::in_namespace(self.client.clone(), name.to_owned(), self.logs.clone()).await
@@ -74,16 +85,34 @@ impl User {
     /// What a person would look at first after a failure: the objects, and the end of the log.
     pub async fn situation(&self) -> String {
         let (place, log) = match &self.logs {
-            Logs::File(path) => (path.display().to_string(), std::fs::read_to_string(path).unwrap_or_default()),
+            Logs::File(path) => (
+                path.display().to_string(),
+                std::fs::read_to_string(path).unwrap_or_default(),
+            ),
             Logs::Pods(namespace) => {
                 let lines = format!("--tail={SHOWN}");
                 let selector = "app.kubernetes.io/name=wasser";
-                let arguments = ["logs", "-n", namespace, "-l", selector, "--prefix", "--max-log-requests=9", &lines];
-                (format!("the pods in {namespace}"), tools::kubectl_says(&arguments).await)
+                let arguments = [
+                    "logs",
+                    "-n",
+                    namespace,
+                    "-l",
+                    selector,
+                    "--prefix",
+                    "--max-log-requests=9",
+                    &lines,
+                ];
+                (
+                    format!("the pods in {namespace}"),
+                    tools::kubectl_says(&arguments).await,
+                )
             }
         };
         let lines: Vec<&str> = log.lines().collect();
-        let tail = lines.get(lines.len().saturating_sub(2 * SHOWN)..).unwrap_or_default().join("\n");
+        let tail = lines
+            .get(lines.len().saturating_sub(2 * SHOWN)..)
+            .unwrap_or_default()
+            .join("\n");
         format!("{}\n--- the end of the log of {place}\n{tail}", self.objects().await)
     }
 }

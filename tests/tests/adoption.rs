@@ -26,7 +26,9 @@ async fn records_into_config_maps(user: &Installed) {
     assert!(!records.items.is_empty(), "there is no record");
     for record in records {
         let name = record.name_any();
-        let release = STANDARD.decode(record.data["data"]["release"].as_str().unwrap()).unwrap();
+        let release = STANDARD
+            .decode(record.data["data"]["release"].as_str().unwrap())
+            .unwrap();
         let map = json!({
             "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": record.metadata.labels},
             "data": {"release": String::from_utf8(release).unwrap()}
@@ -80,7 +82,8 @@ async fn definitions_of_fluid() {
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn datasets_go_on_where_fluid_has_left_them() {
     let user = bound("adoption", 18, |runtime| runtime).await;
-    user.run(&pod("app", json!({"mountPropagation": "HostToContainer"}))).await;
+    user.run(&pod("app", json!({"mountPropagation": "HostToContainer"})))
+        .await;
     user.inside("app", "echo here > /data/file && sync").await;
     let before = identities(&user).await;
     installed::uninstall().await;
@@ -92,7 +95,10 @@ async fn datasets_go_on_where_fluid_has_left_them() {
 
     installed::install(&[]).await;
     let bound = user.bound("demo").await;
-    assert_eq!(bound.data["status"]["conditions"][0]["lastUpdateTime"], seen, "{bound:?}");
+    assert_eq!(
+        bound.data["status"]["conditions"][0]["lastUpdateTime"], seen,
+        "{bound:?}"
+    );
     user.run(&pod("later", json!({}))).await;
     assert_eq!(user.inside("later", "cat /data/file").await.trim(), "here");
     assert_eq!(user.inside("app", "cat /data/file").await.trim(), "here");

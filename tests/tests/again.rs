@@ -22,7 +22,8 @@ const SOON: Duration = Duration::from_secs(30);
 fn reference(user: &User, name: &str, to: &str) -> Value {
     json!({
         "apiVersion": API, "kind": "Dataset", "metadata": {"name": name},
-        "spec": {"mounts": [{"mountPoint": format!("dataset://{}/{to}", user.namespace)}], "accessModes": ["ReadOnlyMany"]}
+        "spec": {"mounts": [{"mountPoint": format!("dataset://{}/{to}", user.namespace)}],
+            "accessModes": ["ReadOnlyMany"]}
     })
 }
 
@@ -102,7 +103,9 @@ async fn the_runtime_of_a_reference_comes_again_however_it_went() {
     for _ in 0..20 {
         let former = thin.get("view").await.unwrap().uid();
         operator.delete(API, "ThinRuntime", "view").await;
-        let another = |runtime: &DynamicObject| (runtime.uid() != former && runtime.metadata.deletion_timestamp.is_none()).then_some(());
+        let another = |runtime: &DynamicObject| {
+            (runtime.uid() != former && runtime.metadata.deletion_timestamp.is_none()).then_some(())
+        };
         operator
             .object_within(SOON, API, "ThinRuntime", "view", "another one", another)
             .await;
@@ -141,21 +144,33 @@ async fn a_runtime_of_another_kind_takes_over_when_the_former_has_gone() {
     operator.create("demo").await;
     operator.bound("demo").await;
     let profile = json!({
-        "apiVersion": API, "kind": "ThinRuntimeProfile", "metadata": {"name": format!("{}-profile", operator.namespace)},
+        "apiVersion": API, "kind": "ThinRuntimeProfile", "metadata": {"name": format!("{}-profile",
+            operator.namespace)},
         "spec": {"fileSystemType": "fuse", "fuse": {"image": "example/fuse", "imageTag": "1"}}
     });
     operator.apply(&profile).await;
     let name = profile["metadata"]["name"].as_str().unwrap();
-    let rival = json!({"apiVersion": API, "kind": "ThinRuntime", "metadata": {"name": "demo"}, "spec": {"profileName": name}});
+    let rival =
+        json!({"apiVersion": API, "kind": "ThinRuntime", "metadata": {"name": "demo"}, "spec": {"profileName": name}});
     operator.apply(&rival).await;
-    let uid = operator.api(API, "ThinRuntime").get("demo").await.unwrap().uid().unwrap();
-    operator.event_saying("ErrorValidateSpecFields", &uid, "belongs to the").await;
+    let uid = operator
+        .api(API, "ThinRuntime")
+        .get("demo")
+        .await
+        .unwrap()
+        .uid()
+        .unwrap();
+    operator
+        .event_saying("ErrorValidateSpecFields", &uid, "belongs to the")
+        .await;
     operator.delete(API, "JuiceFSRuntime", "demo").await;
     let served = |dataset: &DynamicObject| {
         let status = &dataset.data["status"];
         (status["phase"] == "Bound" && status["runtimes"][0]["type"] == "thin").then_some(())
     };
-    operator.object(API, "Dataset", "demo", "bound by the other one", served).await;
+    operator
+        .object(API, "Dataset", "demo", "bound by the other one", served)
+        .await;
     operator.delete_dataset("demo").await;
     let profiles = Api::<DynamicObject>::all_with(operator.client.clone(), &resource(API, "ThinRuntimeProfile"));
     profiles.delete(name, &DeleteParams::default()).await.unwrap();
@@ -189,11 +204,15 @@ async fn a_runtime_stays_until_its_pods_are_gone() {
         .await;
     operator.gone("apps/v1", "StatefulSet", "demo-worker").await;
     operator
-        .at_rest("the number of requests", |metrics| metrics.sum("wasser_api_requests_total", &[]))
+        .at_rest("the number of requests", |metrics| {
+            metrics.sum("wasser_api_requests_total", &[])
+        })
         .await;
     assert!(operator.runtimes().get_opt("demo").await.unwrap().is_some());
     let let_go = Patch::Merge(json!({"metadata": {"finalizers": null}}));
-    pods.patch("demo-worker-9", &PatchParams::default(), &let_go).await.unwrap();
+    pods.patch("demo-worker-9", &PatchParams::default(), &let_go)
+        .await
+        .unwrap();
     operator.gone(API, "JuiceFSRuntime", "demo").await;
     operator.delete_dataset("demo").await;
     operator.end().await;
@@ -206,7 +225,9 @@ async fn a_volume_that_is_deleted_by_hand_is_put_back_for_its_claim() {
     operator.create("demo").await;
     operator.bound("demo").await;
     let bound = |claim: &DynamicObject| (claim.data["status"]["phase"] == "Bound").then(|| claim.uid());
-    let claim = operator.object("v1", "PersistentVolumeClaim", "demo", "it is bound", bound).await;
+    let claim = operator
+        .object("v1", "PersistentVolumeClaim", "demo", "it is bound", bound)
+        .await;
     let volumes = Api::<PersistentVolume>::all(operator.client.clone());
     let name = format!("{}-demo", operator.namespace);
     let former = volumes.get(&name).await.unwrap().uid();
@@ -215,7 +236,11 @@ async fn a_volume_that_is_deleted_by_hand_is_put_back_for_its_claim() {
     volumes.patch(&name, &PatchParams::default(), &unguarded).await.unwrap();
     operator
         .eventually("another volume is bound to the same claim", || async {
-            let volume = volumes.get_opt(&name).await.unwrap().filter(|volume| volume.uid() != former)?;
+            let volume = volumes
+                .get_opt(&name)
+                .await
+                .unwrap()
+                .filter(|volume| volume.uid() != former)?;
             let reference = volume.spec?.claim_ref?;
             (reference.uid == claim && volume.status?.phase? == "Bound").then_some(())
         })
@@ -260,13 +285,21 @@ async fn a_deletion_reaches_the_cache_on_nodes_that_have_no_pod_any_more() {
     let nodes = Api::<Node>::all(operator.client.clone());
     let marked = || async {
         let all = nodes.list(&ListParams::default()).await.unwrap().items;
-        all.iter().find(|node| node.labels().contains_key(&key)).map(ResourceExt::name_any)
+        all.iter()
+            .find(|node| node.labels().contains_key(&key))
+            .map(ResourceExt::name_any)
     };
     let node = operator.eventually("the node of the worker is marked", marked).await;
     operator.scale("demo", 0).await;
     operator.gone("v1", "Pod", "demo-worker-0").await;
     assert_eq!(marked().await, Some(node));
-    let clients = operator.api("apps/v1", "DaemonSet").get("demo-fuse").await.unwrap().uid().unwrap();
+    let clients = operator
+        .api("apps/v1", "DaemonSet")
+        .get("demo-fuse")
+        .await
+        .unwrap()
+        .uid()
+        .unwrap();
     operator.delete(API, "Dataset", "demo").await;
     operator.event("SuccessfulCreate", &clients).await;
     operator.gone(API, "Dataset", "demo").await;

@@ -54,22 +54,29 @@ async fn a_users_manifest_is_bound_scaled_and_deleted_without_a_trace() {
     let bound = operator.bound("mirrors").await;
     let namespace = operator.namespace.clone();
     assert_eq!(bound.data["status"]["runtimes"][0]["type"], "alluxio");
-    let endpoint = bound.data["status"]["hcfs"]["endpoint"].as_str().unwrap_or_default().to_owned();
+    let endpoint = bound.data["status"]["hcfs"]["endpoint"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
     assert!(
         endpoint.starts_with(&format!("alluxio://mirrors-master-0.{namespace}:")),
         "{endpoint}"
     );
     let ready = json!({
-        "masterPhase": "Ready", "workerPhase": "Ready", "fusePhase": "Ready", "masterNumberReady": 1, "workerNumberReady": 1,
+        "masterPhase": "Ready", "workerPhase": "Ready", "fusePhase": "Ready", "masterNumberReady": 1,
+            "workerNumberReady": 1,
         "valueFile": "mirrors-alluxio-values",
     });
     operator.status(KIND, "mirrors", &ready).await;
     let known = |dataset: &DynamicObject| {
         let status = &dataset.data["status"];
         let states = &status["cacheStates"];
-        (states["cacheCapacity"] == "200.00MiB" && states["cached"] == "878.91KiB" && status["fileNum"] == "6").then_some(())
+        (states["cacheCapacity"] == "200.00MiB" && states["cached"] == "878.91KiB" && status["fileNum"] == "6")
+            .then_some(())
     };
-    operator.object(API, "Dataset", "mirrors", "what the master reports", known).await;
+    operator
+        .object(API, "Dataset", "mirrors", "what the master reports", known)
+        .await;
     let volumes = Api::<PersistentVolume>::all(operator.client.clone());
     let volume = volumes.get(&format!("{namespace}-mirrors")).await.unwrap();
     let attributes = volume.spec.unwrap().csi.unwrap().volume_attributes.unwrap();
@@ -93,15 +100,27 @@ async fn a_runtime_without_replicas_has_no_workers_until_it_is_scaled() {
     operator.apply(&dataset).await;
     operator.apply(&runtime).await;
     operator.bound("mirrors").await;
-    let none =
-        json!({"masterPhase": "Ready", "workerPhase": "Ready", "desiredWorkerNumberScheduled": 0, "currentWorkerNumberScheduled": 0});
+    let none = json!({"masterPhase": "Ready", "workerPhase": "Ready", "desiredWorkerNumberScheduled": 0,
+        "currentWorkerNumberScheduled": 0});
     operator.status(KIND, "mirrors", &none).await;
-    let set = operator.api("apps/v1", "StatefulSet").get("mirrors-worker").await.unwrap();
+    let set = operator
+        .api("apps/v1", "StatefulSet")
+        .get("mirrors-worker")
+        .await
+        .unwrap();
     assert_eq!(set.data["spec"]["replicas"], 0);
-    assert!(!operator.node_labels().await.keys().any(|key| key.starts_with("fluid.io/s-")));
+    assert!(
+        !operator
+            .node_labels()
+            .await
+            .keys()
+            .any(|key| key.starts_with("fluid.io/s-"))
+    );
     // Its master knows what there is all the same.
     let sized = |dataset: &DynamicObject| (dataset.data["status"]["fileNum"] == "6").then_some(());
-    operator.object(API, "Dataset", "mirrors", "what the master counts", sized).await;
+    operator
+        .object(API, "Dataset", "mirrors", "what the master counts", sized)
+        .await;
     operator.scale_kind(KIND, "mirrors", 1).await;
     operator.status(KIND, "mirrors", &json!({"workerNumberReady": 1})).await;
     end(operator).await;
@@ -134,9 +153,18 @@ async fn mounts_come_and_go_on_a_live_dataset() {
     has_mounts(&operator, &["spark", "flink"]).await;
 
     let refused = json!({"mountPoint": "https://refused.example.com/", "name": "bad"});
-    let uid = operator.api(API, KIND).get("mirrors").await.unwrap().metadata.uid.unwrap();
+    let uid = operator
+        .api(API, KIND)
+        .get("mirrors")
+        .await
+        .unwrap()
+        .metadata
+        .uid
+        .unwrap();
     operator.apply(&dataset(json!([spark, flink, refused]))).await;
-    operator.event_saying("ErrorProcessRuntime", &uid, "mounting /bad: ").await;
+    operator
+        .event_saying("ErrorProcessRuntime", &uid, "mounting /bad: ")
+        .await;
     operator.apply(&dataset(json!([spark, flink]))).await;
     operator.bound("mirrors").await;
     end(operator).await;
@@ -148,7 +176,9 @@ async fn a_mount_that_is_refused_is_told_until_it_is_corrected() {
     let operator = serving("alluxio-refused").await;
     let all = file("alluxio.yaml");
     operator
-        .apply(&dataset(json!([{"mountPoint": "https://refused.example.com/", "name": "bad"}])))
+        .apply(&dataset(
+            json!([{"mountPoint": "https://refused.example.com/", "name": "bad"}]),
+        ))
         .await;
     operator.apply(&all[1]).await;
     let told = operator.condition("mirrors", "NotReady").await;
@@ -190,7 +220,9 @@ async fn sizes_that_cannot_be_read_are_told_and_keep_nothing_from_being_done() {
     blind.apply_file("alluxio.yaml").await;
     blind.bound("mirrors").await;
     let shows_none = |dataset: &DynamicObject| dataset.data["status"]["ufsTotal"].is_null().then_some(());
-    blind.object(API, "Dataset", "mirrors", "it shows no sizes", shows_none).await;
+    blind
+        .object(API, "Dataset", "mirrors", "it shows no sizes", shows_none)
+        .await;
     let uid = blind.api(API, KIND).get("mirrors").await.unwrap().metadata.uid.unwrap();
     let told = "sync-metadata failed: `alluxio fs loadMetadata -R /` in pod mirrors-master-0";
     blind.event_saying("ErrorProcessRuntime", &uid, told).await;

@@ -20,7 +20,8 @@ const NAME: &str = "warehouse";
 const STORE: &str = "/var/lib/wasser-e2e";
 /// What the data sources hold: `warehouse/a`, `more/one/{b,late}` and `more/two/{c,d}`.
 const FILL: &str = "rm -rf /data/warehouse /data/more && mkdir -p /data/warehouse /data/more/one /data/more/two && \
-    head -c 3145728 /dev/urandom > /data/warehouse/a && echo b > /data/more/one/b && echo late > /data/more/one/late && \
+    head -c 3145728 /dev/urandom > /data/warehouse/a && echo b > /data/more/one/b && echo late > /data/more/one/late \
+    && \
     echo c > /data/more/two/c && echo d > /data/more/two/d && chmod -R a+rX /data/warehouse /data/more";
 
 /// Each look at the cache starts a Java machine in the master's pod: every two seconds, as other
@@ -69,7 +70,9 @@ async fn has_mounts(installed: &Installed, names: &[&str]) {
 /// What the master itself says is mounted.
 async fn table(installed: &Installed) -> String {
     let master = format!("{NAME}-master-0");
-    installed.exec(&master, "alluxio-master", &["alluxio", "fs", "mount"]).await
+    installed
+        .exec(&master, "alluxio-master", &["alluxio", "fs", "mount"])
+        .await
 }
 
 /// Deletes the pod of a role, and waits until another is ready in its place.
@@ -108,7 +111,9 @@ async fn end(installed: Installed) {
         "0",
         "blocks are left in the cache"
     );
-    installed.inside("looker", &format!("rm -rf /data/{}", installed.namespace)).await;
+    installed
+        .inside("looker", &format!("rm -rf /data/{}", installed.namespace))
+        .await;
     installed.delete_pod("looker").await;
     installed.end().await;
 }
@@ -135,14 +140,19 @@ async fn a_users_manifest_is_served_follows_its_mounts_and_survives_its_master()
         since.elapsed()
     );
     let known = |status: &Value| {
-        status["fileNum"] == "3" && status["ufsTotal"] == "3.00MiB" && status["cacheStates"]["cacheCapacity"] == "64.00MiB"
+        status["fileNum"] == "3"
+            && status["ufsTotal"] == "3.00MiB"
+            && status["cacheStates"]["cacheCapacity"] == "64.00MiB"
     };
     shows(&installed, "what Alluxio reports", known).await;
 
     installed.run_with_claim("app", NAME).await;
     let sum = |text: String| text.split_whitespace().next().unwrap_or_default().to_owned();
     let read = sum(installed.inside("app", "sha256sum /data/warehouse/a").await);
-    assert_eq!(read, sum(installed.inside("keeper", "sha256sum /data/warehouse/a").await));
+    assert_eq!(
+        read,
+        sum(installed.inside("keeper", "sha256sum /data/warehouse/a").await)
+    );
     assert_eq!(installed.inside("app", "cat /data/one/b").await.trim(), "b");
     let cached = |status: &Value| status["cacheStates"]["cached"] == "3.00MiB";
     shows(&installed, "what was read is cached", cached).await;
@@ -155,7 +165,10 @@ async fn a_users_manifest_is_served_follows_its_mounts_and_survives_its_master()
     installed.apply(&dataset(json!([native, one]))).await;
     has_mounts(&installed, &["warehouse", "one"]).await;
     let listed = table(&installed).await;
-    assert!(listed.contains(" on  /one ") && !listed.contains(" on  /two "), "{listed}");
+    assert!(
+        listed.contains(" on  /one ") && !listed.contains(" on  /two "),
+        "{listed}"
+    );
     let gone = installed.inside_says("app", "cat /data/two/d").await;
     assert!(gone.contains("No such file"), "{gone}");
 
@@ -201,7 +214,10 @@ async fn a_refused_mount_keeps_no_other_away_workers_are_scaled_and_a_dead_maste
     let said = installed.eventually("what Alluxio refuses is told", refused).await;
     assert!(said.contains("does not exist"), "{said}");
     let listed = table(&installed).await;
-    assert!(listed.contains(" on  /one ") && listed.contains(" on  /two "), "{listed}");
+    assert!(
+        listed.contains(" on  /one ") && listed.contains(" on  /two "),
+        "{listed}"
+    );
     installed.apply(&shared(json!([native, one, two]))).await;
     bound(&installed).await;
 
@@ -229,12 +245,19 @@ async fn a_refused_mount_keeps_no_other_away_workers_are_scaled_and_a_dead_maste
             shows(&installed, "the capacity of two workers", capacity).await;
         }
         let file = if replicas == 2 { "b" } else { "late" };
-        assert_eq!(installed.inside("app", &format!("cat /data/one/{file}")).await.trim(), file);
+        assert_eq!(
+            installed.inside("app", &format!("cat /data/one/{file}")).await.trim(),
+            file
+        );
     }
 
     // A master that cannot start.
     installed
-        .patch(KIND, NAME, &json!({"spec": {"alluxioVersion": {"imageTag": "no-such-tag"}}}))
+        .patch(
+            KIND,
+            NAME,
+            &json!({"spec": {"alluxioVersion": {"imageTag": "no-such-tag"}}}),
+        )
         .await;
     let patched = |set: &DynamicObject| {
         let image = set.data["spec"]["template"]["spec"]["containers"][0]["image"].as_str()?;
@@ -249,11 +272,17 @@ async fn a_refused_mount_keeps_no_other_away_workers_are_scaled_and_a_dead_maste
         let ready = set.data["status"]["readyReplicas"].as_u64().unwrap_or_default();
         (ready == 0).then_some(())
     };
-    installed.object("apps/v1", "StatefulSet", &master, "it is dead", dead).await;
+    installed
+        .object("apps/v1", "StatefulSet", &master, "it is dead", dead)
+        .await;
     installed.delete_pods().await;
     installed.delete(API, "Dataset", NAME).await;
     let skipped = installed
-        .event_saying("ErrorProcessRuntime", &uid, "Failed to clean the cache after 3 attempts")
+        .event_saying(
+            "ErrorProcessRuntime",
+            &uid,
+            "Failed to clean the cache after 3 attempts",
+        )
         .await;
     let note = skipped.message.unwrap_or_default();
     assert!(note.contains("no master pod is ready"), "{note}");

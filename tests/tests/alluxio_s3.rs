@@ -36,7 +36,8 @@ async fn a_bucket_is_read_while_its_keys_change() {
     let installed = Installed::start_with("alluxio-s3", &["--set=runtime.syncRetryDuration=10s"]).await;
     let (s3, bucket) = (S3::of_environment(), installed.namespace.clone());
     s3.make_bucket(&bucket).await;
-    s3.put(&format!("{bucket}/photos/first"), "seen with the old keys").await;
+    s3.put(&format!("{bucket}/photos/first"), "seen with the old keys")
+        .await;
     let old = s3.make_user(&format!("{bucket}-old")).await;
     installed.apply(&keys(KEYS, &old)).await;
     installed.apply(&dataset(&s3, &bucket)).await;
@@ -53,7 +54,8 @@ async fn a_bucket_is_read_while_its_keys_change() {
     // that runs.
     let new = s3.make_user(&format!("{bucket}-new")).await;
     s3.remove_user(&old.0).await;
-    s3.put(&format!("{bucket}/photos/second"), "seen with the new keys").await;
+    s3.put(&format!("{bucket}/photos/second"), "seen with the new keys")
+        .await;
     s3.put(&format!("{bucket}/photos/third"), "never seen").await;
     let refused = installed.inside_says("app", "cat /data/photos/third").await;
     assert!(!refused.contains("never seen"), "the old keys are still good");

@@ -86,12 +86,21 @@ fn counts(name: &str) -> bool {
 }
 
 fn requests(metrics: &Metrics) -> BTreeMap<String, u64> {
-    metrics.requests().into_iter().filter(|(name, _)| counts(name)).collect()
+    metrics
+        .requests()
+        .into_iter()
+        .filter(|(name, _)| counts(name))
+        .collect()
 }
 
 /// Fails for every request that is over its limit, or has none.
 fn within(found: &BTreeMap<String, u64>, limits: &[(&str, u64)]) {
-    let limit = |name: &str| limits.iter().find(|(limited, _)| *limited == name).map_or(0, |(_, limit)| *limit);
+    let limit = |name: &str| {
+        limits
+            .iter()
+            .find(|(limited, _)| *limited == name)
+            .map_or(0, |(_, limit)| *limit)
+    };
     let over: Vec<String> = found
         .iter()
         .filter(|(name, count)| **count > limit(name))
@@ -116,7 +125,11 @@ async fn binding_and_deleting_a_dataset_cost_a_fixed_number_of_requests() {
     operator.bound("second").await;
     operator.at_rest("the number of requests", requests).await;
     let after = operator.metrics().await;
-    let binding: BTreeMap<String, u64> = after.requests_since(&before).into_iter().filter(|(name, _)| counts(name)).collect();
+    let binding: BTreeMap<String, u64> = after
+        .requests_since(&before)
+        .into_iter()
+        .filter(|(name, _)| counts(name))
+        .collect();
     println!("binding: {binding:#?}\n{}", operator.situation().await);
     within(&binding, BINDING);
 

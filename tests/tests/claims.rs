@@ -55,7 +55,12 @@ async fn undefine(operator: &Operator, name: &str) {
 /// Installs the CRD of the other kind.
 async fn define_evil(operator: &Operator) -> String {
     let crd: Value = manifests::documents("crds/data.fluid.io_juicefsruntimes.yaml").remove(0);
-    let mut crd: Value = serde_json::from_str(&crd.to_string().replace("juicefsruntime", "evilsysruntime").replace(JUICEFS, EVIL)).unwrap();
+    let mut crd: Value = serde_json::from_str(
+        &crd.to_string()
+            .replace("juicefsruntime", "evilsysruntime")
+            .replace(JUICEFS, EVIL),
+    )
+    .unwrap();
     crd["spec"]["names"]["shortNames"] = json!([]);
     let name = format!("{EVIL_PLURAL}.data.fluid.io");
     let api = crds(operator);
@@ -63,11 +68,15 @@ async fn define_evil(operator: &Operator) -> String {
         .await
         .unwrap();
     let established = || async {
-        let conditions = api.get(&name).await.ok()?.data["status"]["conditions"].as_array()?.clone();
+        let conditions = api.get(&name).await.ok()?.data["status"]["conditions"]
+            .as_array()?
+            .clone();
         let is = |condition: &Value| condition["type"] == "Established" && condition["status"] == "True";
         conditions.iter().any(is).then_some(())
     };
-    operator.eventually(&format!("the CRD {name} is established"), established).await;
+    operator
+        .eventually(&format!("the CRD {name} is established"), established)
+        .await;
     name
 }
 
@@ -117,8 +126,10 @@ async fn a_name_that_is_taken_is_given_when_it_is_free() {
         .await;
     let map = operator.verdict("evil", Verdict::Waiting).await;
     assert!(
-        message(&map)
-            .contains("`engine: juicefs` of the plugin's `describe` belongs to JuiceFSRuntime, which the registration juicefs serves"),
+        message(&map).contains(
+            "`engine: juicefs` of the plugin's `describe` belongs to JuiceFSRuntime, which the \
+                registration juicefs serves"
+        ),
         "{}",
         message(&map)
     );

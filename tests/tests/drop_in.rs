@@ -31,7 +31,11 @@ async fn manifests_of_every_shape_are_taken() {
     let operator = Operator::start("shapes").await;
     for file in ["community.yaml", "enterprise.yaml", "placement.yaml"] {
         let said = applied(&operator, file).await;
-        assert_eq!(said.lines().filter(|line| line.ends_with(" created")).count(), 3, "{said}");
+        assert_eq!(
+            said.lines().filter(|line| line.ends_with(" created")).count(),
+            3,
+            "{said}"
+        );
         // Once more is no mistake either.
         applied(&operator, file).await;
     }
@@ -71,7 +75,11 @@ async fn kubectl_shows_what_it_shows_with_fluid() {
         assert!(wide.iter().any(|found| found == column), "{wide:?}");
     }
     let table = kubectl(&["get", "juicefs", "-n", &namespace]).await;
-    assert_eq!(columns(&table), ["NAME", "WORKER PHASE", "FUSE PHASE", "AGE"], "{table}");
+    assert_eq!(
+        columns(&table),
+        ["NAME", "WORKER PHASE", "FUSE PHASE", "AGE"],
+        "{table}"
+    );
     let row = table.lines().nth(1).unwrap();
     assert_eq!(
         row.split_whitespace().collect::<Vec<_>>()[..3],
@@ -108,17 +116,26 @@ async fn helm_shows_what_was_installed() {
     operator.create("demo").await;
     operator.bound("demo").await;
 
-    let releases: serde_json::Value = serde_json::from_str(&helm(&["ls", "-n", &namespace, "-o", "json"]).await).unwrap();
+    let releases: serde_json::Value =
+        serde_json::from_str(&helm(&["ls", "-n", &namespace, "-o", "json"]).await).unwrap();
     assert_eq!(
         (&releases[0]["name"], &releases[0]["status"]),
         (&json!("demo"), &json!("deployed")),
         "{releases}"
     );
-    assert!(releases[0]["chart"].as_str().unwrap().starts_with("juicefs-"), "{releases}");
+    assert!(
+        releases[0]["chart"].as_str().unwrap().starts_with("juicefs-"),
+        "{releases}"
+    );
     assert_ne!(releases[0]["app_version"], "", "{releases}");
-    let values: serde_json::Value = serde_json::from_str(&helm(&["get", "values", "demo", "-n", &namespace, "-o", "json"]).await).unwrap();
+    let values: serde_json::Value =
+        serde_json::from_str(&helm(&["get", "values", "demo", "-n", &namespace, "-o", "json"]).await).unwrap();
     assert_eq!(values["fullnameOverride"], "demo", "{values}");
-    assert!(helm(&["status", "demo", "-n", &namespace]).await.contains("STATUS: deployed"));
+    assert!(
+        helm(&["status", "demo", "-n", &namespace])
+            .await
+            .contains("STATUS: deployed")
+    );
     assert!(
         helm(&["get", "manifest", "demo", "-n", &namespace])
             .await
@@ -137,9 +154,27 @@ async fn kubectl_scales_a_runtime() {
     let namespace = operator.namespace.clone();
     operator.create("demo").await;
     operator.bound("demo").await;
-    let uid = kubectl(&["get", "juicefs", "demo", "-n", &namespace, "-o", "jsonpath={.metadata.uid}"]).await;
+    let uid = kubectl(&[
+        "get",
+        "juicefs",
+        "demo",
+        "-n",
+        &namespace,
+        "-o",
+        "jsonpath={.metadata.uid}",
+    ])
+    .await;
     for (replicas, note) in [("2", "scaled out"), ("1", "scaled in")] {
-        kubectl(&["scale", "juicefsruntime", "demo", "-n", &namespace, "--replicas", replicas]).await;
+        kubectl(&[
+            "scale",
+            "juicefsruntime",
+            "demo",
+            "-n",
+            &namespace,
+            "--replicas",
+            replicas,
+        ])
+        .await;
         let wanted: u64 = replicas.parse().unwrap();
         let scaled = |set: &kube::api::DynamicObject| {
             (set.data["spec"]["replicas"] == wanted && set.data["status"]["readyReplicas"] == wanted).then_some(())
@@ -153,7 +188,8 @@ async fn kubectl_scales_a_runtime() {
                 scaled,
             )
             .await;
-        let told = |runtime: &kube::api::DynamicObject| (runtime.data["status"]["workerNumberReady"] == wanted).then_some(());
+        let told =
+            |runtime: &kube::api::DynamicObject| (runtime.data["status"]["workerNumberReady"] == wanted).then_some(());
         operator
             .object(
                 "data.fluid.io/v1alpha1",
@@ -182,15 +218,28 @@ async fn a_dataset_in_use_is_kept_until_it_no_longer_is() {
         "spec": {
             // It need not run: what wants to use the data counts.
             "nodeSelector": {"no-such-label": "true"},
-            "containers": [{"name": "app", "image": "docker.io/library/busybox:stable", "command": ["sleep", "1000"], "volumeMounts": [{"name": "data", "mountPath": "/data"}]}],
+            "containers": [{"name": "app", "image": "docker.io/library/busybox:stable", "command": ["sleep",
+                "1000"], "volumeMounts": [{"name": "data", "mountPath": "/data"}]}],
             "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "demo"}}]
         }
     });
     kubectl_with(&["create", "-n", &namespace, "-f", "-"], &pod.to_string()).await;
-    let uid = kubectl(&["get", "dataset", "demo", "-n", &namespace, "-o", "jsonpath={.metadata.uid}"]).await;
+    let uid = kubectl(&[
+        "get",
+        "dataset",
+        "demo",
+        "-n",
+        &namespace,
+        "-o",
+        "jsonpath={.metadata.uid}",
+    ])
+    .await;
     kubectl(&["delete", "dataset", "demo", "-n", &namespace, "--wait=false"]).await;
     let told = operator.event_saying("ErrorDeleteDataset", &uid, "user").await;
-    assert!(told.message.as_deref().unwrap().contains("delete them first"), "{told:?}");
+    assert!(
+        told.message.as_deref().unwrap().contains("delete them first"),
+        "{told:?}"
+    );
     operator.phase("demo", "Bound").await;
     kubectl(&["delete", "pod", "user", "-n", &namespace, "--now"]).await;
     operator.gone("data.fluid.io/v1alpha1", "Dataset", "demo").await;

@@ -38,7 +38,12 @@ const SOON: Duration = Duration::from_secs(20);
 async fn snapshot(operator: &Operator) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     for (api_version, kind) in KINDS {
-        for object in operator.api(api_version, kind).list(&ListParams::default()).await.unwrap() {
+        for object in operator
+            .api(api_version, kind)
+            .list(&ListParams::default())
+            .await
+            .unwrap()
+        {
             if !object.labels().contains_key("wasser.fluid.io/plugin") {
                 let version = format!("{} {}", object.uid().unwrap(), object.resource_version().unwrap());
                 all.insert(format!("{kind} {}", object.name_any()), version);
@@ -54,7 +59,9 @@ async fn settle(operator: &Operator) {
     operator
         .object("v1", "ConfigMap", "kube-root-ca.crt", "is there", |_| Some(()))
         .await;
-    operator.object("v1", "ServiceAccount", "default", "is there", |_| Some(())).await;
+    operator
+        .object("v1", "ServiceAccount", "default", "is there", |_| Some(()))
+        .await;
 }
 
 /// Waits until a runtime is refused in event and condition with all of these words, and checks that
@@ -65,7 +72,10 @@ async fn refused(operator: &Operator, kind: &str, name: &str, words: &[&str], be
     let event = operator.event_saying("ErrorProcessRuntime", &uid, words[0]).await;
     let (event, condition) = (event.message.unwrap(), operator.condition(name, "NotReady").await);
     for words in words {
-        assert!(event.contains(words) && condition.contains(words), "{words}: {event}\n{condition}");
+        assert!(
+            event.contains(words) && condition.contains(words),
+            "{words}: {event}\n{condition}"
+        );
     }
     let told = operator.metrics().await.reconciles(kind);
     let at_rest = operator
@@ -89,7 +99,8 @@ fn config_map(name: &str) -> Value {
 }
 
 fn stateful_set(name: &str) -> Value {
-    let pod = json!({"metadata": {"labels": {"app": "shop"}}, "spec": {"containers": [{"name": "c", "image": "none.invalid/none"}]}});
+    let pod = json!({"metadata": {"labels": {"app": "shop"}}, "spec": {"containers": [{"name": "c",
+        "image": "none.invalid/none"}]}});
     json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": name},
         "spec": {"replicas": 0, "serviceName": name, "selector": {"matchLabels": {"app": "shop"}}, "template": pod}})
 }
@@ -111,7 +122,8 @@ async fn a_users_objects_beside_a_runtime_stay_and_the_dataset_is_bound_once_the
     let words = [
         "StatefulSet NAMESPACE/web-worker",
         "ConfigMap NAMESPACE/web-worker-script",
-        "exist already and are not this runtime's; delete what nobody needs, give the Dataset and its runtime another name",
+        "exist already and are not this runtime's; delete what nobody needs, give the Dataset and its runtime \
+            another name",
     ]
     .map(|words| words.replace("NAMESPACE", &operator.namespace));
     let words = words.each_ref().map(String::as_str);
@@ -180,10 +192,15 @@ async fn a_chart_takes_nothing_that_is_there_already() {
     operator.apply(&account).await;
     operator.apply(&stateful_set("shop")).await;
     let observed = |set: &kube::api::DynamicObject| set.data["status"]["observedGeneration"].as_i64();
-    operator.object("apps/v1", "StatefulSet", "shop", "is observed", observed).await;
-    let pods = "  serviceName: shop\n  selector: {matchLabels: {app: x}}\n  template:\n    metadata: {labels: {app: x}}\n    spec:\n\
+    operator
+        .object("apps/v1", "StatefulSet", "shop", "is observed", observed)
+        .await;
+    let pods = "  serviceName: shop\n  selector: {matchLabels: {app: x}}\n  template:\n    metadata: {labels: {app: \
+        x}}\n    spec:\n\
                 \x20     serviceAccountName: ci-deployer\n      containers: [{name: c, image: none.invalid/none}]\n";
-    let object = |version: &str, kind: &str, name: &str| format!("---\napiVersion: {version}\nkind: {kind}\nmetadata:\n  name: {name}\n");
+    let object = |version: &str, kind: &str, name: &str| {
+        format!("---\napiVersion: {version}\nkind: {kind}\nmetadata:\n  name: {name}\n")
+    };
     let account = object("v1", "ServiceAccount", "ci-deployer");
     let hook = "  annotations: {helm.sh/hook: post-delete, helm.sh/hook-delete-policy: hook-succeeded}\n";
     let hostile = [
@@ -220,7 +237,9 @@ async fn a_chart_takes_nothing_that_is_there_already() {
         bound_soon(&operator, &name).await;
         operator.delete_dataset(&name).await;
         let left = || async { (snapshot(&operator).await == before).then_some(()) };
-        operator.eventually("what others have is left, and nothing else", left).await;
+        operator
+            .eventually("what others have is left, and nothing else", left)
+            .await;
     }
     operator.end().await;
 }
@@ -239,7 +258,9 @@ async fn of_two_runtimes_that_want_one_name_the_second_waits_for_the_first() {
         .object("v1", "PersistentVolumeClaim", "images-jindofs", "is bound", claimed)
         .await;
     operator
-        .at_rest("the number of reconciles", |metrics| metrics.reconciles("JuiceFSRuntime"))
+        .at_rest("the number of reconciles", |metrics| {
+            metrics.reconciles("JuiceFSRuntime")
+        })
         .await;
     let jindo = file("jindo.yaml");
     for object in jindo.iter().filter(|object| object["kind"] == "Secret") {
@@ -254,11 +275,21 @@ async fn of_two_runtimes_that_want_one_name_the_second_waits_for_the_first() {
         "DaemonSet NS/images-jindofs-fuse (of JuiceFSRuntime images-jindofs)",
     ]
     .map(|words| words.replace("NS", &operator.namespace));
-    refused(&operator, "JindoRuntime", "images", &words.each_ref().map(String::as_str), &before).await;
+    refused(
+        &operator,
+        "JindoRuntime",
+        "images",
+        &words.each_ref().map(String::as_str),
+        &before,
+    )
+    .await;
     operator.delete_dataset("images-jindofs").await;
     // Its master answers nothing where pods have no containers; but it is installed.
     let own = |set: &kube::api::DynamicObject| {
-        let owner = set.owner_references().iter().find(|owner| owner.controller == Some(true))?;
+        let owner = set
+            .owner_references()
+            .iter()
+            .find(|owner| owner.controller == Some(true))?;
         (owner.kind == "JindoRuntime").then_some(())
     };
     let worker = "images-jindofs-worker";
@@ -277,7 +308,11 @@ async fn a_users_helm_release_of_the_name_is_not_taken_for_the_runtimes() {
     let chart = wasser_tests::environment::scratch().join(format!("{}-chart", operator.namespace));
     std::fs::create_dir_all(chart.join("templates")).unwrap();
     // Of the same name as the chart that the plugin has.
-    std::fs::write(chart.join("Chart.yaml"), "apiVersion: v2\nname: juicefs\nversion: 0.1.0\n").unwrap();
+    std::fs::write(
+        chart.join("Chart.yaml"),
+        "apiVersion: v2\nname: juicefs\nversion: 0.1.0\n",
+    )
+    .unwrap();
     std::fs::write(
         chart.join("templates/map.yaml"),
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: theirs}\n",
@@ -324,11 +359,18 @@ async fn a_chart_without_the_label_is_bound_with_one_revision() {
     operator.create("demo").await;
     operator.bound("demo").await;
     operator
-        .at_rest("the number of reconciles", |metrics| metrics.reconciles("JuiceFSRuntime"))
+        .at_rest("the number of reconciles", |metrics| {
+            metrics.reconciles("JuiceFSRuntime")
+        })
         .await;
     let id = format!("{}-demo", operator.namespace);
     for (api_version, kind) in KINDS.into_iter().filter(|(_, kind)| *kind != "Secret") {
-        for object in operator.api(api_version, kind).list(&ListParams::default()).await.unwrap() {
+        for object in operator
+            .api(api_version, kind)
+            .list(&ListParams::default())
+            .await
+            .unwrap()
+        {
             if object.name_any().starts_with("demo") {
                 let label = object.labels().get("fluid.io/dataset-id").cloned();
                 assert_eq!(label.as_ref(), Some(&id), "{kind} {}", object.name_any());
@@ -337,7 +379,12 @@ async fn a_chart_without_the_label_is_bound_with_one_revision() {
     }
     let pods = Api::<Pod>::namespaced(operator.client.clone(), &operator.namespace);
     let pods = pods.list(&ListParams::default()).await.unwrap();
-    assert!(!pods.items.is_empty() && pods.iter().all(|pod| pod.labels().get("fluid.io/dataset-id") == Some(&id)));
+    assert!(
+        !pods.items.is_empty()
+            && pods
+                .iter()
+                .all(|pod| pod.labels().get("fluid.io/dataset-id") == Some(&id))
+    );
     let records = Api::<Secret>::namespaced(operator.client.clone(), &operator.namespace);
     let records = records.list(&ListParams::default().labels("owner=helm")).await.unwrap();
     let records: Vec<String> = records.iter().map(ResourceExt::name_any).collect();
@@ -346,8 +393,12 @@ async fn a_chart_without_the_label_is_bound_with_one_revision() {
     // What was rendered offline has the label as well.
     let registration = operator.maps.get("juicefs").await.unwrap();
     let scratch = wasser_tests::environment::scratch();
-    let (plugin, pair) = (scratch.join(format!("{id}-plugin.yaml")), scratch.join(format!("{id}.yaml")));
-    let registration = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "juicefs", "labels": registration.metadata.labels},
+    let (plugin, pair) = (
+        scratch.join(format!("{id}-plugin.yaml")),
+        scratch.join(format!("{id}.yaml")),
+    );
+    let registration = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "juicefs",
+        "labels": registration.metadata.labels},
         "data": registration.data, "binaryData": registration.binary_data});
     std::fs::write(&plugin, registration.to_string()).unwrap();
     let objects = [secret(1), dataset("demo"), runtime("demo")].map(|object| object.to_string());

@@ -108,7 +108,9 @@ async fn a_panic_is_reported_with_its_message_and_line() {
     // A conversation is a task: no reconcile fails, and the event is all that its author sees.
     let uid = operator.create_demo(&package, "silent").await;
     operator.bound("silent").await;
-    let event = operator.event_saying("ErrorProcessRuntime", &uid, "no states of silent").await;
+    let event = operator
+        .event_saying("ErrorProcessRuntime", &uid, "no states of silent")
+        .await;
     assert!(event.message.as_deref().unwrap().contains(place), "{event:?}");
 
     operator.delete_demo("broken").await;
@@ -127,13 +129,18 @@ async fn values_that_do_not_come_to_rest_upgrade_nothing() {
     let event = operator
         .event_saying("ErrorProcessRuntime", &uid, "asks for others at /cacheSize;")
         .await;
-    assert!(event.message.as_deref().unwrap().contains("correct the plugin"), "{event:?}");
+    assert!(
+        event.message.as_deref().unwrap().contains("correct the plugin"),
+        "{event:?}"
+    );
 
     // What is installed is attended to.
     operator.scale_kind(EXAMPLE, "restless", 2).await;
     let scaled = json!({"desiredWorkerNumberScheduled": 2});
     operator.status(EXAMPLE, "restless", &scaled).await;
-    operator.delete_until_put_back("apps/v1", "DaemonSet", "restless-fuse").await;
+    operator
+        .delete_until_put_back("apps/v1", "DaemonSet", "restless-fuse")
+        .await;
     assert_eq!(revisions(&operator, "restless").await.len(), 2);
 
     operator.delete_demo("restless").await;

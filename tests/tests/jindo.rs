@@ -61,7 +61,8 @@ async fn a_users_manifest_is_bound_scaled_and_deleted_without_a_trace() {
     assert_eq!(dataset.data["status"]["runtimes"][0]["type"], "jindo");
     assert_eq!(dataset.data["status"]["runtimes"][0]["masterReplicas"], 1);
     let ready = json!({
-        "masterPhase": "Ready", "workerPhase": "Ready", "fusePhase": "Ready", "masterNumberReady": 1, "workerNumberReady": 1,
+        "masterPhase": "Ready", "workerPhase": "Ready", "fusePhase": "Ready", "masterNumberReady": 1,
+            "workerNumberReady": 1,
         "valueFile": "images-jindocache-values",
     });
     operator.status(KIND, "images", &ready).await;
@@ -69,7 +70,9 @@ async fn a_users_manifest_is_bound_scaled_and_deleted_without_a_trace() {
         let states = &dataset.data["status"]["cacheStates"];
         (states["cacheCapacity"] == "2.00GiB" && states["cached"] == "512.00MiB").then_some(())
     };
-    operator.object(API, "Dataset", "images", "what the master reports", states).await;
+    operator
+        .object(API, "Dataset", "images", "what the master reports", states)
+        .await;
 
     let namespace = operator.namespace.clone();
     let volumes = Api::<k8s_openapi::api::core::v1::PersistentVolume>::all(operator.client.clone());
@@ -103,8 +106,8 @@ async fn a_runtime_without_replicas_has_no_workers_until_it_is_scaled() {
         operator.apply(&object).await;
     }
     operator.bound("images").await;
-    let none =
-        json!({"masterPhase": "Ready", "workerPhase": "Ready", "desiredWorkerNumberScheduled": 0, "currentWorkerNumberScheduled": 0});
+    let none = json!({"masterPhase": "Ready", "workerPhase": "Ready", "desiredWorkerNumberScheduled": 0,
+        "currentWorkerNumberScheduled": 0});
     operator.status(KIND, "images", &none).await;
     operator.scale_kind(KIND, "images", 1).await;
     operator.status(KIND, "images", &json!({"workerNumberReady": 1})).await;
@@ -134,7 +137,9 @@ async fn sources_with_spaces_are_mounted_and_keys_that_cannot_be_are_refused_bef
     };
     for object in file("jindo.yaml") {
         if object["kind"] == "Secret" {
-            operator.apply(&with(object.clone(), "/metadata/name", json!("more-keys"))).await;
+            operator
+                .apply(&with(object.clone(), "/metadata/name", json!("more-keys")))
+                .await;
         }
         operator.apply(&mounts(object, &twice)).await;
     }
@@ -151,7 +156,10 @@ async fn sources_with_spaces_are_mounted_and_keys_that_cannot_be_are_refused_bef
         mounts[0]["mountPoint"] = json!("oss://bucket/20221012 22:36:02/file");
         *mounts = json!([mounts[0]]);
     };
-    let dataset = file("jindo.yaml").into_iter().find(|object| object["kind"] == "Dataset").unwrap();
+    let dataset = file("jindo.yaml")
+        .into_iter()
+        .find(|object| object["kind"] == "Dataset")
+        .unwrap();
     operator.apply(&mounts(dataset, &spaced)).await;
     operator.bound("images").await;
     operator.delete("v1", "Secret", "more-keys").await;
@@ -166,7 +174,8 @@ async fn clients_need_neither_masters_nor_workers() {
     apply_with(&operator, &[("/spec/master", off.clone()), ("/spec/worker", off)]).await;
     operator.bound("images").await;
     let clients = json!({
-        "masterPhase": "", "workerPhase": "", "fusePhase": "Ready", "desiredMasterNumberScheduled": 0, "desiredWorkerNumberScheduled": 0,
+        "masterPhase": "", "workerPhase": "", "fusePhase": "Ready", "desiredMasterNumberScheduled": 0,
+            "desiredWorkerNumberScheduled": 0,
         "selector": null, "valueFile": "images-jindocache-values",
     });
     operator.status(KIND, "images", &clients).await;
@@ -184,7 +193,8 @@ async fn workers_go_and_come_back_on_a_live_dataset() {
     operator
         .patch(KIND, "images", &json!({"spec": {"worker": {"disabled": true}}}))
         .await;
-    let without = json!({"masterPhase": "Ready", "workerPhase": "", "currentWorkerNumberScheduled": 0, "workerNumberAvailable": null});
+    let without = json!({"masterPhase": "Ready", "workerPhase": "", "currentWorkerNumberScheduled": 0,
+        "workerNumberAvailable": null});
     operator.status(KIND, "images", &without).await;
     operator.gone("apps/v1", "StatefulSet", "images-jindofs-worker").await;
     // What marks a node with a cache stays until the cache is emptied.
@@ -213,7 +223,11 @@ async fn workers_go_and_come_back_on_a_live_dataset() {
 async fn a_mount_that_is_refused_is_told_until_it_is_corrected() {
     let operator = serving("jindo-refused").await;
     let mut bad = file("jindo.yaml");
-    bad[1] = with(bad[1].clone(), "/spec/mounts/0/mountPoint", json!("oss://refused/images"));
+    bad[1] = with(
+        bad[1].clone(),
+        "/spec/mounts/0/mountPoint",
+        json!("oss://refused/images"),
+    );
     for object in &bad {
         operator.apply(object).await;
     }

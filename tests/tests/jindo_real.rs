@@ -36,7 +36,8 @@ async fn mounted(user: &User, expected: &[(&str, &str)]) {
         lines.sort_unstable();
         (lines == expected).then_some(())
     };
-    user.eventually(&format!("the master has mounted {expected:?}"), reached).await;
+    user.eventually(&format!("the master has mounted {expected:?}"), reached)
+        .await;
 }
 
 /// Changes the Dataset's mounts.
@@ -53,7 +54,11 @@ async fn replace_master(user: &User) {
     let pods = user.api("v1", "Pod");
     let before = pods.get(MASTER).await.unwrap().metadata.uid;
     kubectl(&["delete", "pod", "-n", &user.namespace, MASTER, "--wait"]).await;
-    let replaced = |pod: &DynamicObject| (pod.metadata.uid != before).then(|| wasser_tests::pods::is_ready(pod)).flatten();
+    let replaced = |pod: &DynamicObject| {
+        (pod.metadata.uid != before)
+            .then(|| wasser_tests::pods::is_ready(pod))
+            .flatten()
+    };
     user.object("v1", "Pod", MASTER, "there is another", replaced).await;
 }
 
@@ -63,15 +68,18 @@ async fn a_cache_is_mounted_changed_restarted_and_emptied() {
     let installed = Installed::start("jindo").await;
     // It sees the directory of the node, whatever becomes of the Dataset.
     installed.run_with_directory("node", NODE).await;
-    let seed =
-        "rm -rf /data/cache; mkdir -p /data/source && echo here > /data/source/a && dd if=/dev/zero of=/data/source/b bs=1M count=32 2>&1";
+    let seed = "rm -rf /data/cache; mkdir -p /data/source && echo here > /data/source/a && dd if=/dev/zero \
+        of=/data/source/b bs=1M count=32 2>&1";
     installed.inside("node", seed).await;
     let manifest = file("jindo-real.yaml");
     for object in &manifest {
         installed.apply(object).await;
     }
     installed.bound("images").await;
-    let (bucket, local) = (("/images", "oss://training/images"), ("/local", "local:///underFSStorage/local"));
+    let (bucket, local) = (
+        ("/images", "oss://training/images"),
+        ("/local", "local:///underFSStorage/local"),
+    );
     mounted(&installed, &[bucket, local]).await;
     let sets = master(&installed, "jindocache -listCacheSet").await;
     assert!(sets.contains("name: images") && sets.contains("name: local"), "{sets}");
@@ -92,7 +100,9 @@ async fn a_cache_is_mounted_changed_restarted_and_emptied() {
         let cached = states["cached"].as_str()?;
         (states["cacheCapacity"] == "1.00GiB" && cached.ends_with("MiB")).then_some(())
     };
-    installed.object(API, "Dataset", "images", "it shows what is cached", states).await;
+    installed
+        .object(API, "Dataset", "images", "it shows what is cached", states)
+        .await;
 
     // Another directory of the bucket comes while the Dataset is used, and the first one goes.
     let [first, directory] = [&manifest[1]["spec"]["mounts"][0], &manifest[1]["spec"]["mounts"][1]];
@@ -126,7 +136,11 @@ async fn a_cache_is_mounted_changed_restarted_and_emptied() {
     installed.bound("images").await;
 
     // A master that has lost what it knew gets it again.
-    master(&installed, "rm -rf /var/lib/wasser-e2e/jindo/cache/*/images/jindocache/server").await;
+    master(
+        &installed,
+        "rm -rf /var/lib/wasser-e2e/jindo/cache/*/images/jindocache/server",
+    )
+    .await;
     replace_master(&installed).await;
     mounted(&installed, &[local, entry, other]).await;
     assert_eq!(installed.inside("app", "cat /data/local/a").await, "here\n");

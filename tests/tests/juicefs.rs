@@ -23,7 +23,12 @@ async fn bound(name: &str, database: u8, spec: &[(&str, serde_json::Value)]) -> 
     bound_to(name, database, dataset("demo"), spec).await
 }
 
-async fn bound_to(name: &str, database: u8, dataset: serde_json::Value, spec: &[(&str, serde_json::Value)]) -> Operator {
+async fn bound_to(
+    name: &str,
+    database: u8,
+    dataset: serde_json::Value,
+    spec: &[(&str, serde_json::Value)],
+) -> Operator {
     needs_a_real_node();
     let operator = Operator::start_with(name, &["--sync-period", "2s"]).await;
     operator.serve_juicefs().await;
@@ -37,7 +42,8 @@ async fn bound_to(name: &str, database: u8, dataset: serde_json::Value, spec: &[
 /// A runtime whose file system has a directory of the node for itself.
 fn runtime_of(operator: &Operator, spec: &[(&str, serde_json::Value)]) -> serde_json::Value {
     let alone = with_store(runtime("demo"), &format!("/var/lib/wasser-e2e/{}", operator.namespace));
-    spec.iter().fold(alone, |runtime, (path, value)| with(runtime, path, value.clone()))
+    spec.iter()
+        .fold(alone, |runtime, (path, value)| with(runtime, path, value.clone()))
 }
 
 async fn end(operator: Operator) {
@@ -86,12 +92,20 @@ async fn a_dataset_is_bound_to_a_file_system_that_is_really_mounted() {
         (status["ufsTotal"].as_str()?.ends_with('B')).then_some(since.elapsed())
     };
     let took = operator
-        .object("data.fluid.io/v1alpha1", "Dataset", "demo", "its contents are known", known)
+        .object(
+            "data.fluid.io/v1alpha1",
+            "Dataset",
+            "demo",
+            "its contents are known",
+            known,
+        )
         .await;
     assert!(took < CONTENTS, "known {took:?} after Bound");
 
     let claim = |claim: &DynamicObject| (claim.data["status"]["phase"] == "Bound").then_some(());
-    operator.object("v1", "PersistentVolumeClaim", "demo", "it is bound", claim).await;
+    operator
+        .object("v1", "PersistentVolumeClaim", "demo", "it is bound", claim)
+        .await;
     // What is written into the file system counts.
     let mount = mount_point(&operator).await;
     in_worker(
@@ -120,9 +134,20 @@ async fn a_dataset_is_bound_to_a_file_system_that_is_really_mounted() {
     let labels = operator.node_labels().await;
     let namespace = &operator.namespace;
     let label = |key: String| labels.get(&key).map(String::as_str);
-    assert_eq!(label(format!("fluid.io/s-{namespace}-demo")), Some("true"), "{labels:?}");
-    assert_eq!(label(format!("fluid.io/s-juicefs-{namespace}-demo")), Some("true"), "{labels:?}");
-    assert!(label(format!("fluid.io/s-h-juicefs-t-{namespace}-demo")).is_some(), "{labels:?}");
+    assert_eq!(
+        label(format!("fluid.io/s-{namespace}-demo")),
+        Some("true"),
+        "{labels:?}"
+    );
+    assert_eq!(
+        label(format!("fluid.io/s-juicefs-{namespace}-demo")),
+        Some("true"),
+        "{labels:?}"
+    );
+    assert!(
+        label(format!("fluid.io/s-h-juicefs-t-{namespace}-demo")).is_some(),
+        "{labels:?}"
+    );
     end(operator).await;
 }
 
@@ -151,7 +176,10 @@ async fn bound_follows_at_once_when_the_worker_is_ready() {
     let is_bound = || async { (datasets.get("demo").await.unwrap().data["status"]["phase"] == "Bound").then_some(()) };
     operator.eventually("Bound", is_bound).await;
     let took = since.elapsed();
-    assert!(took < Duration::from_secs(1), "Bound {took:?} after the worker's pod was ready");
+    assert!(
+        took < Duration::from_secs(1),
+        "Bound {took:?} after the worker's pod was ready"
+    );
     end(operator).await;
 }
 
@@ -167,7 +195,8 @@ async fn workers_come_and_go_with_the_replicas() {
         operator.scale("demo", replicas).await;
         let scaled = |runtime: &DynamicObject| {
             let status = &runtime.data["status"];
-            (status["workerNumberReady"] == replicas && status["currentWorkerNumberScheduled"] == replicas).then_some(())
+            (status["workerNumberReady"] == replicas && status["currentWorkerNumberScheduled"] == replicas)
+                .then_some(())
         };
         operator
             .object(
@@ -178,8 +207,9 @@ async fn workers_come_and_go_with_the_replicas() {
                 scaled,
             )
             .await;
-        let capacity =
-            |dataset: &DynamicObject| (dataset.data["status"]["cacheStates"]["cacheCapacity"] == format!("{replicas}.00GiB")).then_some(());
+        let capacity = |dataset: &DynamicObject| {
+            (dataset.data["status"]["cacheStates"]["cacheCapacity"] == format!("{replicas}.00GiB")).then_some(())
+        };
         operator
             .object(
                 "data.fluid.io/v1alpha1",
@@ -198,7 +228,11 @@ async fn workers_come_and_go_with_the_replicas() {
 async fn changes_of_the_spec_reach_the_workers() {
     let operator = bound("changes", 4, &[]).await;
     let changed = with(runtime("demo"), "/spec/worker/options", json!({"max-uploads": "7"}));
-    let changed = with(changed, "/spec/worker/resources", json!({"requests": {"memory": "64Mi"}}));
+    let changed = with(
+        changed,
+        "/spec/worker/resources",
+        json!({"requests": {"memory": "64Mi"}}),
+    );
     operator.apply(&changed).await;
     let script = |map: &DynamicObject| {
         map.data["data"]["script.sh"]
@@ -207,13 +241,26 @@ async fn changes_of_the_spec_reach_the_workers() {
             .map(drop)
     };
     operator
-        .object("v1", "ConfigMap", "demo-worker-script", "the script has the option", script)
+        .object(
+            "v1",
+            "ConfigMap",
+            "demo-worker-script",
+            "the script has the option",
+            script,
+        )
         .await;
     let resources = |set: &DynamicObject| {
-        (set.data["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["memory"] == "64Mi").then_some(())
+        (set.data["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["memory"] == "64Mi")
+            .then_some(())
     };
     operator
-        .object("apps/v1", "StatefulSet", "demo-worker", "the template has the resources", resources)
+        .object(
+            "apps/v1",
+            "StatefulSet",
+            "demo-worker",
+            "the template has the resources",
+            resources,
+        )
         .await;
     // Workers take them up when they start anew; until then they serve on as they are.
     let pods = Api::<Pod>::namespaced(operator.client.clone(), &operator.namespace);
@@ -249,7 +296,13 @@ async fn a_dataset_recovers_when_its_worker_is_gone() {
     restarted(&operator, &old).await;
     let ready = |runtime: &DynamicObject| (runtime.data["status"]["workerPhase"] == "Ready").then_some(());
     operator
-        .object("data.fluid.io/v1alpha1", "JuiceFSRuntime", "demo", "its workers are ready", ready)
+        .object(
+            "data.fluid.io/v1alpha1",
+            "JuiceFSRuntime",
+            "demo",
+            "its workers are ready",
+            ready,
+        )
         .await;
     operator.bound("demo").await;
     mount_point(&operator).await;
@@ -316,7 +369,11 @@ async fn a_runtime_without_workers_is_bound_and_waits_for_clients() {
     operator.apply(&with(runtime("demo"), "/spec/replicas", json!(0))).await;
     operator.bound("demo").await;
     let patch = Patch::Merge(json!({"spec": {"replicas": 1}}));
-    operator.runtimes().patch("demo", &PatchParams::default(), &patch).await.unwrap();
+    operator
+        .runtimes()
+        .patch("demo", &PatchParams::default(), &patch)
+        .await
+        .unwrap();
     let ready = |runtime: &DynamicObject| (runtime.data["status"]["workerNumberReady"] == 1).then_some(());
     operator
         .object("data.fluid.io/v1alpha1", "JuiceFSRuntime", "demo", "a worker", ready)
@@ -334,7 +391,9 @@ async fn a_file_system_that_is_not_there_is_not_made_unless_that_is_said() {
     operator.serve_juicefs().await;
     operator.apply(&secret(21)).await;
     let asked = dataset("demo");
-    operator.apply(&with(asked.clone(), "/spec/mounts/0/options", json!({}))).await;
+    operator
+        .apply(&with(asked.clone(), "/spec/mounts/0/options", json!({})))
+        .await;
     operator.apply(&runtime_of(&operator, &[])).await;
     let message = operator
         .condition_saying("demo", "NotReady", &["database is not formatted"])
@@ -345,8 +404,15 @@ async fn a_file_system_that_is_not_there_is_not_made_unless_that_is_said() {
     assert_eq!(unbound.data["status"]["phase"], "NotBound");
     // Said, it is made.
     operator.apply(&asked).await;
-    let said = |script: &DynamicObject| script.data["data"]["script.sh"].as_str()?.contains(" format ").then_some(());
-    operator.object("v1", "ConfigMap", "demo-worker-script", "it makes one", said).await;
+    let said = |script: &DynamicObject| {
+        script.data["data"]["script.sh"]
+            .as_str()?
+            .contains(" format ")
+            .then_some(())
+    };
+    operator
+        .object("v1", "ConfigMap", "demo-worker-script", "it makes one", said)
+        .await;
     operator.delete("v1", "Pod", "demo-worker-0").await;
     operator.bound("demo").await;
     end(operator).await;
@@ -360,7 +426,11 @@ async fn a_wrong_address_is_seen_before_pods_hang_on_it() {
     let operator = Operator::start_with("nobody", &["--sync-period", "2s"]).await;
     operator.serve_juicefs().await;
     operator
-        .apply(&with(secret(22), "/stringData/metaurl", json!("redis://:secret@127.0.0.1:1/1")))
+        .apply(&with(
+            secret(22),
+            "/stringData/metaurl",
+            json!("redis://:secret@127.0.0.1:1/1"),
+        ))
         .await;
     operator.apply(&dataset("demo")).await;
     operator.apply(&runtime_of(&operator, &[])).await;

@@ -49,7 +49,9 @@ async fn told(operator: &Operator, uid: &str, says: &[&str]) {
 /// Nothing is tried again and again.
 async fn stands_still(operator: &Operator) {
     let reconciles = operator
-        .at_rest("the number of reconciles", |metrics| metrics.reconciles("JuiceFSRuntime"))
+        .at_rest("the number of reconciles", |metrics| {
+            metrics.reconciles("JuiceFSRuntime")
+        })
         .await;
     assert!(reconciles <= FEW, "{reconciles} reconciles");
     let datasets = operator
@@ -77,7 +79,9 @@ async fn a_dataset_without_a_runtime_waits_for_one() {
     operator.apply(&secret(1)).await;
     let uid = operator.apply(&dataset("demo")).await.uid().unwrap();
     operator.phase("demo", "NotBound").await;
-    operator.event_saying("ErrorCreateDataset", &uid, "there is no runtime demo").await;
+    operator
+        .event_saying("ErrorCreateDataset", &uid, "there is no runtime demo")
+        .await;
     assert!(operator.condition("demo", "NotReady").await.contains("create one"));
     stands_still(&operator).await;
     operator.apply(&runtime("demo")).await;
@@ -90,7 +94,9 @@ async fn a_runtime_without_a_dataset_waits_for_one() {
     let operator = Operator::start_serving("no-dataset").await;
     operator.apply(&secret(1)).await;
     let uid = operator.apply(&runtime("demo")).await.uid().unwrap();
-    operator.event_saying("ErrorProcessRuntime", &uid, "No dataset can be bound").await;
+    operator
+        .event_saying("ErrorProcessRuntime", &uid, "No dataset can be bound")
+        .await;
     stands_still(&operator).await;
     operator.apply(&dataset("demo")).await;
     proceeds(operator).await;
@@ -101,7 +107,12 @@ async fn a_runtime_without_a_dataset_waits_for_one() {
 async fn a_dataset_without_mounts_is_held() {
     let mut without = dataset("demo");
     without["spec"].as_object_mut().unwrap().remove("mounts");
-    held_until_corrected("no-mounts", (without, runtime("demo")), &["Dataset.spec.mounts", "add a mount"]).await;
+    held_until_corrected(
+        "no-mounts",
+        (without, runtime("demo")),
+        &["Dataset.spec.mounts", "add a mount"],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -170,7 +181,8 @@ async fn a_quota_of_the_file_system_that_is_no_quantity_is_held() {
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn fewer_quotas_than_paths_are_held() {
-    let level = json!([{"mediumtype": "SSD", "path": "/var/cache/a:/var/cache/b:/var/cache/c", "quotaList": "1Gi,2Gi"}]);
+    let level =
+        json!([{"mediumtype": "SSD", "path": "/var/cache/a:/var/cache/b:/var/cache/c", "quotaList": "1Gi,2Gi"}]);
     let bad = with(runtime("demo"), "/spec/tieredstore/levels", level);
     held_until_corrected(
         "quotas",
@@ -216,12 +228,20 @@ async fn a_missing_secret_is_waited_for() {
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn a_missing_key_of_a_secret_is_waited_for() {
     let operator = Operator::start_serving("no-key").await;
-    let other = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET}, "stringData": {"other": "x"}});
+    let other =
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET}, "stringData": {"other": "x"}});
     operator.apply(&other).await;
     operator.apply(&dataset("demo")).await;
     let uid = operator.apply(&runtime("demo")).await.uid().unwrap();
-    operator.event_saying("ErrorProcessRuntime", &uid, "no key \"metaurl\"").await;
-    assert!(operator.condition("demo", "NotReady").await.contains("no key \"metaurl\""));
+    operator
+        .event_saying("ErrorProcessRuntime", &uid, "no key \"metaurl\"")
+        .await;
+    assert!(
+        operator
+            .condition("demo", "NotReady")
+            .await
+            .contains("no key \"metaurl\"")
+    );
     stands_still(&operator).await;
     operator.apply(&secret(1)).await;
     proceeds(operator).await;
@@ -271,7 +291,10 @@ async fn a_bad_name(test: &str, name: &str) {
     let created = operator.apply_without_rules(&[dataset(name), runtime(name)]).await;
     let [of_dataset, of_runtime] = [0, 1].map(|at: usize| created[at].uid().unwrap());
     let told = operator.event_saying("ErrorCreateDataset", &of_dataset, name).await;
-    assert!(told.message.as_deref().unwrap().contains("under another name"), "{told:?}");
+    assert!(
+        told.message.as_deref().unwrap().contains("under another name"),
+        "{told:?}"
+    );
     operator
         .event_saying("ErrorValidateSpecFields", &of_runtime, "JuiceFSRuntime.metadata.name")
         .await;
@@ -318,7 +341,8 @@ async fn install_policy(operator: &Operator) {
         .get(&operator.namespace)
         .await
         .unwrap();
-    let owner = json!([{"apiVersion": "v1", "kind": "Namespace", "name": operator.namespace, "uid": namespace.metadata.uid}]);
+    let owner =
+        json!([{"apiVersion": "v1", "kind": "Namespace", "name": operator.namespace, "uid": namespace.metadata.uid}]);
     let objects = rendered
         .split("\n---\n")
         .filter(|text| text.contains("\nkind: ValidatingAdmissionPolicy"));
@@ -335,7 +359,9 @@ async fn install_policy(operator: &Operator) {
         let resource = resource("admissionregistration.k8s.io/v1", &kind);
         let api = Api::<DynamicObject>::all_with(operator.client.clone(), &resource);
         let parameters = PatchParams::apply("test").force();
-        api.patch(&operator.namespace, &parameters, &Patch::Apply(&object)).await.unwrap();
+        api.patch(&operator.namespace, &parameters, &Patch::Apply(&object))
+            .await
+            .unwrap();
         installed += 1;
     }
     assert_eq!(installed, 2, "{rendered}");
@@ -350,7 +376,9 @@ async fn the_charts_policy_refuses_names_that_cannot_work() {
     relax_crds(&operator.client).await;
     // What was there before goes on, and can be deleted.
     let accepted = || async { operator.try_apply(&dataset("9-lives")).await.ok() };
-    operator.eventually("the API server knows the CRDs without rules", accepted).await;
+    operator
+        .eventually("the API server knows the CRDs without rules", accepted)
+        .await;
     install_policy(&operator).await;
     let long: DynamicObject = serde_json::from_value(with(dataset("demo"), "/metadata/name", json!(long))).unwrap();
     // Not stored, for what is there may be changed.
@@ -360,8 +388,14 @@ async fn the_charts_policy_refuses_names_that_cannot_work() {
     };
     let datasets = operator.datasets();
     let refused = || async { datasets.create(&parameters, &long).await.err() };
-    let refused = operator.eventually("the API server knows the policy", refused).await.to_string();
-    assert!(refused.contains("metadata.name") && refused.contains("at most 63"), "{refused}");
+    let refused = operator
+        .eventually("the API server knows the policy", refused)
+        .await
+        .to_string();
+    assert!(
+        refused.contains("metadata.name") && refused.contains("at most 63"),
+        "{refused}"
+    );
     for name in ["9-lives-more", "a.b"] {
         for object in [dataset(name), runtime(name)] {
             let refused = operator.try_apply(&object).await.unwrap_err().to_string();

@@ -125,7 +125,9 @@ async fn a_master_that_never_answers_is_told_asked_less_and_less_and_let_go() {
         .at_rest("the number of reconciles", |metrics| metrics.reconciles(KIND))
         .await;
     hung.delete_dataset("mirrors").await;
-    let skipped = hung.event_saying("ErrorProcessRuntime", &uid, "the deletion goes on").await;
+    let skipped = hung
+        .event_saying("ErrorProcessRuntime", &uid, "the deletion goes on")
+        .await;
     let note = skipped.message.unwrap();
     assert!(
         note.contains("after 3 attempts") && note.contains("alluxio fsadmin report summary"),
@@ -150,7 +152,9 @@ async fn a_dead_master_does_not_keep_its_dataset_from_being_deleted() {
     dead.bound("mirrors").await;
     let uid = dead.api(API, KIND).get("mirrors").await.unwrap().uid().unwrap();
     dead.delete_dataset("mirrors").await;
-    let skipped = dead.event_saying("ErrorProcessRuntime", &uid, "the deletion goes on").await;
+    let skipped = dead
+        .event_saying("ErrorProcessRuntime", &uid, "the deletion goes on")
+        .await;
     let note = skipped.message.unwrap();
     assert!(
         note.contains("Failed to clean the cache after 2 attempts") && note.contains("alluxio fsadmin report summary"),

@@ -26,7 +26,11 @@ fn limits() -> Vec<(&'static str, Value, usize)> {
         ("AlluxioRuntime", json!({"replicas": 1}), 45),
         ("JindoRuntime", json!({"replicas": 1}), 37),
         ("ThinRuntime", json!({"profileName": "s3fs"}), 53),
-        ("ThinRuntime", json!({"profileName": "s3fs", "worker": {"enabled": true}}), 45),
+        (
+            "ThinRuntime",
+            json!({"profileName": "s3fs", "worker": {"enabled": true}}),
+            45,
+        ),
         ("ThinRuntime", json!({}), 63),
     ]
 }
@@ -53,7 +57,9 @@ async fn tried(user: &User, object: &Value) -> Result<(), String> {
         ..PostParams::default()
     };
     let api = user.api(API, object["kind"].as_str().unwrap());
-    let created = api.create(&parameters, &serde_json::from_value(object.clone()).unwrap()).await;
+    let created = api
+        .create(&parameters, &serde_json::from_value(object.clone()).unwrap())
+        .await;
     created.map(drop).map_err(|error| error.to_string())
 }
 
@@ -63,11 +69,17 @@ async fn names_that_cannot_work_are_refused_with_what_would() {
     let operator = Operator::start("names").await;
     for (kind, spec, longest) in limits() {
         let fits = "a".repeat(longest);
-        assert_eq!(tried(&operator, &object(kind, &fits, &spec)).await, Ok(()), "{kind} {longest}");
+        assert_eq!(
+            tried(&operator, &object(kind, &fits, &spec)).await,
+            Ok(()),
+            "{kind} {longest}"
+        );
         // Two more are refused as surely as one: whether a pod gets a label of 63 characters is a
         // lottery.
         for more in ["b", "bb"] {
-            let refused = tried(&operator, &object(kind, &format!("{fits}{more}"), &spec)).await.unwrap_err();
+            let refused = tried(&operator, &object(kind, &format!("{fits}{more}"), &spec))
+                .await
+                .unwrap_err();
             let limit = format!("{longest}");
             assert!(
                 refused.contains("metadata.name: is longer than") && refused.contains(&limit),
@@ -93,18 +105,29 @@ async fn what_has_such_a_name_already_is_changed_and_deleted() {
     let all: Vec<Value> = limits()
         .into_iter()
         .enumerate()
-        .flat_map(|(at, (kind, spec, _))| [format!("9-{at}"), format!("{long}-{at}")].map(|name| object(kind, &name, &spec)))
+        .flat_map(|(at, (kind, spec, _))| {
+            [format!("9-{at}"), format!("{long}-{at}")].map(|name| object(kind, &name, &spec))
+        })
         .collect();
     operator.apply_without_rules(&all).await;
     for object in &all {
-        let (kind, name) = (object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap());
+        let (kind, name) = (
+            object["kind"].as_str().unwrap(),
+            object["metadata"]["name"].as_str().unwrap(),
+        );
         let another = wasser_tests::manifests::with(object.clone(), "/metadata/name", json!(format!("{name}-more")));
         let refused = || async { tried(&operator, &another).await.err() };
-        operator.eventually("the API server knows the rules again", refused).await;
+        operator
+            .eventually("the API server knows the rules again", refused)
+            .await;
         let api = operator.api(API, kind);
         let merge = |patch: Value| {
             let api = api.clone();
-            async move { api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap() }
+            async move {
+                api.patch(name, &PatchParams::default(), &Patch::Merge(patch))
+                    .await
+                    .unwrap()
+            }
         };
         // As kubectl annotates and applies, as controllers write statuses, and as finalizers come
         // and go.

@@ -48,11 +48,17 @@ async fn held(name: &str, spoil: impl FnOnce(&mut ConfigMap), says: &[&str]) {
         assert!(condition.contains(text), "{condition}");
     }
     let reconciles = operator
-        .at_rest("the number of reconciles", |metrics| metrics.reconciles("JuiceFSRuntime"))
+        .at_rest("the number of reconciles", |metrics| {
+            metrics.reconciles("JuiceFSRuntime")
+        })
         .await;
     assert!(reconciles <= 12, "{reconciles} reconciles");
     // Nothing of it was installed.
-    let workloads = operator.api("apps/v1", "StatefulSet").list(&Default::default()).await.unwrap();
+    let workloads = operator
+        .api("apps/v1", "StatefulSet")
+        .list(&Default::default())
+        .await
+        .unwrap();
     assert!(workloads.items.is_empty(), "{:?}", workloads.items);
 
     operator.serve_juicefs().await;
@@ -115,7 +121,12 @@ async fn what_is_no_chart_is_refused() {
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn a_registration_that_is_no_yaml_is_refused() {
-    refused("yaml", |map| *plugin_yaml(map) = "runtime: [".to_owned(), &["plugin.yaml"]).await;
+    refused(
+        "yaml",
+        |map| *plugin_yaml(map) = "runtime: [".to_owned(),
+        &["plugin.yaml"],
+    )
+    .await;
 }
 
 #[tokio::test]

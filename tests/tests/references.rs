@@ -25,7 +25,10 @@ fn own(user: &User, name: &str) -> String {
 }
 
 fn references(dataset: &DynamicObject) -> Vec<String> {
-    let all = dataset.data["status"]["datasetRef"].as_array().cloned().unwrap_or_default();
+    let all = dataset.data["status"]["datasetRef"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     all.iter().map(|one| one.as_str().unwrap().to_owned()).collect()
 }
 
@@ -48,7 +51,10 @@ async fn a_reference_shows_the_other_dataset_and_guards_it() {
     let view = other.bound("view").await;
     assert_eq!(view.data["status"]["mounts"], demo.data["status"]["mounts"]);
     assert_eq!(view.data["status"]["runtimes"][0]["type"], "thin");
-    assert_eq!(view.data["status"]["runtimes"][0]["namespace"], other.namespace.as_str());
+    assert_eq!(
+        view.data["status"]["runtimes"][0]["namespace"],
+        other.namespace.as_str()
+    );
 
     // Its volume leads to the other's file system, below the directory.
     let volumes = Api::<PersistentVolume>::all(operator.client.clone());
@@ -71,7 +77,9 @@ async fn a_reference_shows_the_other_dataset_and_guards_it() {
     assert_eq!(linked.remove("fluid_sub_path").as_deref(), Some("models/v1"));
     assert_eq!(linked, original);
     let claim = |claim: &DynamicObject| (claim.data["status"]["phase"] == "Bound").then_some(());
-    other.object("v1", "PersistentVolumeClaim", "view", "it is bound", claim).await;
+    other
+        .object("v1", "PersistentVolumeClaim", "view", "it is bound", claim)
+        .await;
     // Nothing is installed for it.
     for (api_version, kind) in [("apps/v1", "StatefulSet"), ("apps/v1", "DaemonSet"), ("v1", "Secret")] {
         let found = other.api(api_version, kind).list(&Default::default()).await.unwrap();
@@ -86,7 +94,9 @@ async fn a_reference_shows_the_other_dataset_and_guards_it() {
     // The other one is not deleted before it.
     operator.delete(DATASET.0, DATASET.1, "demo").await;
     let uid = demo.metadata.uid.clone().unwrap();
-    operator.event_saying("ErrorDeleteDataset", &uid, &own(&other, "view")).await;
+    operator
+        .event_saying("ErrorDeleteDataset", &uid, &own(&other, "view"))
+        .await;
     other.delete(DATASET.0, DATASET.1, "view").await;
     other.gone(THIN.0, THIN.1, "view").await;
     other.gone("v1", "PersistentVolumeClaim", "view").await;
@@ -104,7 +114,9 @@ async fn a_reference_has_a_volume_of_its_own_that_allows_no_more_than_the_other(
     let writable = manifests::dataset("writable");
     let modes = |dataset: Value, mode: &str| manifests::with(dataset, "/spec/accessModes", json!([mode]));
     operator.apply(&writable).await;
-    operator.apply(&modes(manifests::dataset("read-only"), "ReadOnlyMany")).await;
+    operator
+        .apply(&modes(manifests::dataset("read-only"), "ReadOnlyMany"))
+        .await;
     operator
         .apply(&manifests::with(
             manifests::dataset("mount"),
@@ -129,7 +141,9 @@ async fn a_reference_has_a_volume_of_its_own_that_allows_no_more_than_the_other(
     .enumerate()
     {
         let name = format!("view-{number}");
-        operator.apply(&modes(reference(&name, &own(&operator, to)), wanted)).await;
+        operator
+            .apply(&modes(reference(&name, &own(&operator, to)), wanted))
+            .await;
         operator.bound(&name).await;
         let volume = format!("{}-{name}", operator.namespace);
         let spec = volumes.get(&volume).await.unwrap().spec.unwrap();
@@ -147,7 +161,14 @@ async fn a_reference_has_a_volume_of_its_own_that_allows_no_more_than_the_other(
         let claim = operator.api("v1", "PersistentVolumeClaim").get(&name).await.unwrap();
         assert_eq!(claim.data["spec"]["accessModes"], json!([given]));
         if wanted != given {
-            let uid = operator.api(THIN.0, THIN.1).get(&name).await.unwrap().metadata.uid.unwrap();
+            let uid = operator
+                .api(THIN.0, THIN.1)
+                .get(&name)
+                .await
+                .unwrap()
+                .metadata
+                .uid
+                .unwrap();
             operator.event_saying("AccessModesLowered", &uid, given).await;
         }
         operator.delete_dataset(&name).await;
@@ -165,17 +186,24 @@ async fn a_reference_waits_for_the_other_dataset() {
     let operator = serving("waiting").await;
     operator.apply(&reference("view", &own(&operator, "demo"))).await;
     let message = operator.condition("view", "NotReady").await;
-    assert!(message.contains("there is no Dataset") && message.contains("/demo"), "{message}");
+    assert!(
+        message.contains("there is no Dataset") && message.contains("/demo"),
+        "{message}"
+    );
     operator.create("demo").await;
     operator.bound("view").await;
     let entered = |dataset: &DynamicObject| (references(dataset) == [own(&operator, "view")]).then_some(());
-    operator.object(DATASET.0, DATASET.1, "demo", "the reference", entered).await;
+    operator
+        .object(DATASET.0, DATASET.1, "demo", "the reference", entered)
+        .await;
     // What changes there is shown here.
     operator.scale("demo", 2).await;
     operator.delete(DATASET.0, DATASET.1, "view").await;
     operator.gone(THIN.0, THIN.1, "view").await;
     let left = |dataset: &DynamicObject| references(dataset).is_empty().then_some(());
-    operator.object(DATASET.0, DATASET.1, "demo", "no reference", left).await;
+    operator
+        .object(DATASET.0, DATASET.1, "demo", "no reference", left)
+        .await;
     operator.delete_dataset("demo").await;
     operator.end().await;
 }
@@ -226,7 +254,14 @@ async fn a_reference_to_a_dataset_that_goes_is_told() {
     assert!(message.contains("is being deleted"), "{message}");
 
     // It goes all the same if somebody takes its guard away.
-    let uid = operator.api(THIN.0, THIN.1).get("view").await.unwrap().metadata.uid.unwrap();
+    let uid = operator
+        .api(THIN.0, THIN.1)
+        .get("view")
+        .await
+        .unwrap()
+        .metadata
+        .uid
+        .unwrap();
     let unguarded = json!({"metadata": {"finalizers": null}});
     operator.patch(DATASET.1, "demo", &unguarded).await;
     operator.gone(DATASET.0, DATASET.1, "demo").await;

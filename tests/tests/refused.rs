@@ -32,7 +32,9 @@ async fn a_dataset_whose_names_another_one_has_touches_nothing_of_it() {
     let volumes = Api::<PersistentVolume>::all(operator.client.clone());
     let volume = format!("{}-demo", victim.namespace);
     let bound = |claim: &DynamicObject| (claim.data["status"]["phase"] == "Bound").then_some(());
-    victim.object("v1", "PersistentVolumeClaim", "demo", "it is bound", bound).await;
+    victim
+        .object("v1", "PersistentVolumeClaim", "demo", "it is bound", bound)
+        .await;
     let before = volumes.get(&volume).await.unwrap();
     let nodes = Api::<Node>::all(operator.client.clone());
     let fuse = format!("fluid.io/f-{}-demo", victim.namespace);
@@ -48,7 +50,11 @@ async fn a_dataset_whose_names_another_one_has_touches_nothing_of_it() {
     );
     let refused = rival.runtimes().get(name).await.unwrap();
     rival
-        .event_saying("ErrorValidateSpecFields", &refused.uid().unwrap(), "would share the volume")
+        .event_saying(
+            "ErrorValidateSpecFields",
+            &refused.uid().unwrap(),
+            "would share the volume",
+        )
         .await;
     assert!(refused.finalizers().is_empty());
     assert!(rival.datasets().get(name).await.unwrap().finalizers().is_empty());
@@ -70,7 +76,9 @@ async fn a_dataset_whose_names_another_one_has_touches_nothing_of_it() {
     let after = volumes.get(&volume).await.unwrap();
     assert_eq!(after.resource_version(), before.resource_version());
     assert_eq!(nodes.get(&node).await.unwrap().labels()[&fuse], "true");
-    victim.object("v1", "PersistentVolumeClaim", "demo", "it is bound", bound).await;
+    victim
+        .object("v1", "PersistentVolumeClaim", "demo", "it is bound", bound)
+        .await;
 
     // Whoever waits for a name gets it when it is free.
     create(rival, name).await;
@@ -104,7 +112,8 @@ async fn a_volume_or_claim_of_somebody_else_is_left_alone() {
     let name = format!("{}-demo", operator.namespace);
     let foreign = json!({
         "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name},
-        "spec": {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteMany"], "hostPath": {"path": "/nowhere"}, "storageClassName": "x"}
+        "spec": {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteMany"], "hostPath": {"path": "/nowhere"},
+            "storageClassName": "x"}
     });
     let made = volumes
         .create(&PostParams::default(), &serde_json::from_value(foreign).unwrap())
@@ -131,10 +140,15 @@ async fn read_only_may_be_anything(operator: &Operator, anything: bool) {
     } else {
         json!({"type": "boolean"})
     };
-    let patch: json_patch::Patch = serde_json::from_value(json!([{"op": "replace", "path": field, "value": value}])).unwrap();
-    crds.patch("datasets.data.fluid.io", &PatchParams::default(), &Patch::Json::<()>(patch))
-        .await
-        .unwrap();
+    let patch: json_patch::Patch =
+        serde_json::from_value(json!([{"op": "replace", "path": field, "value": value}])).unwrap();
+    crds.patch(
+        "datasets.data.fluid.io",
+        &PatchParams::default(),
+        &Patch::Json::<()>(patch),
+    )
+    .await
+    .unwrap();
 }
 
 #[tokio::test]
@@ -145,7 +159,9 @@ async fn a_dataset_that_cannot_be_read_names_its_field_and_can_be_deleted() {
     operator.bound("demo").await;
     read_only_may_be_anything(&operator, true).await;
     let datasets = operator.datasets();
-    let bad = Patch::Json::<()>(serde_json::from_value(json!([{"op": "add", "path": "/spec/mounts/0/readOnly", "value": "yes"}])).unwrap());
+    let bad = Patch::Json::<()>(
+        serde_json::from_value(json!([{"op": "add", "path": "/spec/mounts/0/readOnly", "value": "yes"}])).unwrap(),
+    );
     // The schema of the server follows a change of the CRD within moments.
     operator
         .eventually("the bad value is stored", || async {
@@ -195,19 +211,26 @@ async fn operations_that_fluid_has_left_can_be_deleted() {
     let operator = Operator::start("operations").await;
     let crds = Api::<CustomResourceDefinition>::all(operator.client.clone());
     let crd = json!({
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "dataloads.data.fluid.io"},
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": "dataloads.data.fluid.io"},
         "spec": {
-            "group": "data.fluid.io", "scope": "Namespaced", "names": {"kind": "DataLoad", "plural": "dataloads", "singular": "dataload"},
+            "group": "data.fluid.io", "scope": "Namespaced", "names": {"kind": "DataLoad", "plural": "dataloads",
+                "singular": "dataload"},
             "versions": [{"name": "v1alpha1", "served": true, "storage": true, "schema": {
                 "openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]
         }
     });
-    crds.patch("dataloads.data.fluid.io", &PatchParams::apply("user").force(), &Patch::Apply(&crd))
-        .await
-        .unwrap();
+    crds.patch(
+        "dataloads.data.fluid.io",
+        &PatchParams::apply("user").force(),
+        &Patch::Apply(&crd),
+    )
+    .await
+    .unwrap();
     let load = json!({
         "apiVersion": API, "kind": "DataLoad",
-        "metadata": {"name": "load", "finalizers": ["fluid-dataload-controller-finalizer"]}, "spec": {"dataset": {"name": "demo"}}
+        "metadata": {"name": "load", "finalizers": ["fluid-dataload-controller-finalizer"]},
+            "spec": {"dataset": {"name": "demo"}}
     });
     // The kind is served moments after its CRD is there.
     operator
@@ -217,6 +240,8 @@ async fn operations_that_fluid_has_left_can_be_deleted() {
         .await;
     operator.delete(API, "DataLoad", "load").await;
     operator.gone(API, "DataLoad", "load").await;
-    crds.delete("dataloads.data.fluid.io", &Default::default()).await.unwrap();
+    crds.delete("dataloads.data.fluid.io", &Default::default())
+        .await
+        .unwrap();
     operator.end().await;
 }

@@ -17,9 +17,20 @@ async fn a_registration_is_loaded_and_says_so() {
     operator.register("juicefs", |_| ()).await;
     let map = operator.verdict("juicefs", Verdict::Loaded).await;
     let annotations = map.annotations();
-    assert_eq!(annotations.get("wasser.fluid.io/kind").map(String::as_str), Some(JUICEFS));
-    assert!(annotations.get("wasser.fluid.io/digest").unwrap().starts_with("sha256:"));
-    assert_eq!(annotations.get("wasser.fluid.io/wit").map(String::as_str), Some("0.1.0"));
+    assert_eq!(
+        annotations.get("wasser.fluid.io/kind").map(String::as_str),
+        Some(JUICEFS)
+    );
+    assert!(
+        annotations
+            .get("wasser.fluid.io/digest")
+            .unwrap()
+            .starts_with("sha256:")
+    );
+    assert_eq!(
+        annotations.get("wasser.fluid.io/wit").map(String::as_str),
+        Some("0.1.0")
+    );
     operator.event("PluginLoaded", &map.uid().unwrap()).await;
     operator.end().await;
 }
@@ -53,7 +64,9 @@ async fn what_the_operator_writes_is_no_change() {
 async fn a_wrong_digest_is_refused_until_it_is_corrected() {
     let operator = Operator::start("digest").await;
     let wrong = format!("digest: sha256:{}", "0".repeat(64));
-    operator.register("juicefs", |yaml| replace_line(yaml, "digest:", &wrong)).await;
+    operator
+        .register("juicefs", |yaml| replace_line(yaml, "digest:", &wrong))
+        .await;
     let map = operator.verdict("juicefs", Verdict::Refused).await;
     let message = &map.annotations()["wasser.fluid.io/message"];
     assert!(
@@ -76,17 +89,27 @@ async fn a_bad_change_leaves_the_last_good_plugin_serving() {
     let good = operator.verdict("juicefs", Verdict::Loaded).await;
 
     operator
-        .register("juicefs", |yaml| replace_line(yaml, "limits:", "limits: {memory: much}"))
+        .register("juicefs", |yaml| {
+            replace_line(yaml, "limits:", "limits: {memory: much}")
+        })
         .await;
     let bad = operator.verdict("juicefs", Verdict::LastGood).await;
     let message = &bad.annotations()["wasser.fluid.io/message"];
-    assert!(message.contains("limits.memory") && message.contains("keeps serving"), "{message}");
+    assert!(
+        message.contains("limits.memory") && message.contains("keeps serving"),
+        "{message}"
+    );
     assert_eq!(
         bad.annotations().get("wasser.fluid.io/digest"),
         good.annotations().get("wasser.fluid.io/digest")
     );
     operator.event("PluginChangeRefused", &bad.uid().unwrap()).await;
-    assert!(operator.get("/metrics").await.contains(r#"wasser_cache_entries{name="plugins"} 1"#));
+    assert!(
+        operator
+            .get("/metrics")
+            .await
+            .contains(r#"wasser_cache_entries{name="plugins"} 1"#)
+    );
 
     // One edit rolls back.
     operator.register("juicefs", |_| ()).await;
@@ -118,7 +141,8 @@ async fn runtimes_outlive_their_plugin_and_are_told() {
     operator.register("juicefs", |_| ()).await;
     operator.verdict("juicefs", Verdict::Loaded).await;
     let runtimes = operator.runtimes();
-    let runtime = json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": JUICEFS, "metadata": {"name": "left"}, "spec": {"replicas": 1}});
+    let runtime = json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": JUICEFS, "metadata": {"name": "left"},
+        "spec": {"replicas": 1}});
     let runtime = runtimes
         .create(&Default::default(), &serde_json::from_value(runtime).unwrap())
         .await
@@ -134,7 +158,12 @@ async fn runtimes_outlive_their_plugin_and_are_told() {
     operator.event("PluginRemoved", &runtime.uid().unwrap()).await;
     let left = runtimes.get("left").await.unwrap();
     assert!(left.metadata.deletion_timestamp.is_none());
-    assert!(operator.get("/metrics").await.contains(r#"wasser_cache_entries{name="plugins"} 0"#));
+    assert!(
+        operator
+            .get("/metrics")
+            .await
+            .contains(r#"wasser_cache_entries{name="plugins"} 0"#)
+    );
     runtimes.delete("left", &DeleteParams::default()).await.unwrap();
     operator.end().await;
 }
@@ -160,10 +189,16 @@ async fn a_plugin_that_comes_back_unchanged_attends_to_everything_again() {
     label(json!(null)).await;
     let uid = operator.runtimes().get("scaled").await.unwrap().uid().unwrap();
     operator.event("PluginRemoved", &uid).await;
-    operator.runtimes().delete("deleted", &DeleteParams::default()).await.unwrap();
+    operator
+        .runtimes()
+        .delete("deleted", &DeleteParams::default())
+        .await
+        .unwrap();
     operator.scale("scaled", 2).await;
     operator
-        .at_rest("the number of requests", |metrics| metrics.sum("wasser_api_requests_total", &[]))
+        .at_rest("the number of requests", |metrics| {
+            metrics.sum("wasser_api_requests_total", &[])
+        })
         .await;
     assert!(operator.runtimes().get_opt("deleted").await.unwrap().is_some());
 
@@ -202,7 +237,9 @@ async fn registrations_of_a_stopped_operator_are_taken_up_by_the_next() {
     assert!(operator.terminate().await.success());
 
     let wrong = format!("digest: sha256:{}", "0".repeat(64));
-    operator.register("juicefs", |yaml| replace_line(yaml, "digest:", &wrong)).await;
+    operator
+        .register("juicefs", |yaml| replace_line(yaml, "digest:", &wrong))
+        .await;
     operator.restart().await;
     operator.verdict("juicefs", Verdict::Refused).await;
     operator.end().await;
@@ -224,7 +261,21 @@ async fn of_two_replicas_one_writes() {
     second.metric("wasser_leader 1").await;
     // The new leader finds its verdict already written.
     let loaded = |event: &&Event| event.reason.as_deref() == Some("PluginLoaded");
-    assert_eq!(events.list(&ListParams::default()).await.unwrap().iter().filter(loaded).count(), 1);
-    assert!(!second.get("/metrics").await.contains(r#"verb="patch",resource="configmaps""#));
+    assert_eq!(
+        events
+            .list(&ListParams::default())
+            .await
+            .unwrap()
+            .iter()
+            .filter(loaded)
+            .count(),
+        1
+    );
+    assert!(
+        !second
+            .get("/metrics")
+            .await
+            .contains(r#"verb="patch",resource="configmaps""#)
+    );
     second.end().await;
 }

@@ -23,7 +23,12 @@ async fn webhook_works(installed: &Installed) {
 }
 
 /// The first pod of a Deployment or Job.
-async fn pod_of(installed: &Installed, group: &str, what: &str, look: impl Fn(&DynamicObject) -> Option<()>) -> DynamicObject {
+async fn pod_of(
+    installed: &Installed,
+    group: &str,
+    what: &str,
+    look: impl Fn(&DynamicObject) -> Option<()>,
+) -> DynamicObject {
     let selected = ListParams::default().labels(&format!("group={group}"));
     let pods = installed.api("v1", "Pod");
     let found = || async {
@@ -36,7 +41,11 @@ async fn pod_of(installed: &Installed, group: &str, what: &str, look: impl Fn(&D
 /// What a Deployment or Job makes its pods of.
 fn template(group: &str, spec: Value) -> Value {
     let volumes = json!([{"name": "data", "persistentVolumeClaim": {"claimName": "demo"}}]);
-    let spec = with(with(spec, "/volumes", volumes), "/terminationGracePeriodSeconds", json!(0));
+    let spec = with(
+        with(spec, "/volumes", volumes),
+        "/terminationGracePeriodSeconds",
+        json!(0),
+    );
     json!({"metadata": {"labels": {"group": group, "app": "user", INJECT: "true"}}, "spec": spec})
 }
 
@@ -52,7 +61,10 @@ async fn a_deployment_reads_and_writes_through_a_client_of_its_own() {
     });
     installed.apply(&deployment).await;
     let app = pod_of(&installed, "app", "the pod is ready", is_ready).await.name_any();
-    assert!(installed.fuse_pods().await.is_empty(), "the node plugin has nothing to do");
+    assert!(
+        installed.fuse_pods().await.is_empty(),
+        "the node plugin has nothing to do"
+    );
     let mount = installed.inside(&app, "grep ' /data ' /proc/self/mountinfo").await;
     assert!(mount.contains("fuse.juicefs"), "{mount}");
     installed.inside(&app, "echo here > /data/file && sync").await;
@@ -81,7 +93,8 @@ async fn a_job_ends_with_its_client_and_its_init_container_sees_the_data() {
     webhook_works(&installed).await;
     let spec = json!({
         "restartPolicy": "Never",
-        "initContainers": [container("first", &["sh", "-c", "grep -q 'fuse.juicefs' /proc/self/mountinfo && echo first > /data/order"], json!({}))],
+        "initContainers": [container("first", &["sh", "-c", "grep -q 'fuse.juicefs' /proc/self/mountinfo && echo \
+            first > /data/order"], json!({}))],
         "containers": [container("user", &["sh", "-c", "echo second >> /data/order && sync"], json!({}))]
     });
     let job = json!({
@@ -90,12 +103,23 @@ async fn a_job_ends_with_its_client_and_its_init_container_sees_the_data() {
     });
     installed.apply(&job).await;
     let complete = |job: &DynamicObject| (job.data["status"]["succeeded"] == 1).then_some(());
-    installed.object("batch/v1", "Job", "job", "it is complete", complete).await;
+    installed
+        .object("batch/v1", "Job", "job", "it is complete", complete)
+        .await;
     let ended = |pod: &DynamicObject| (pod.data["status"]["phase"] == "Succeeded").then_some(());
     pod_of(&installed, "job", "the pod has ended, and its client too", ended).await;
 
     installed.run(&pod("other", json!({}))).await;
     assert_eq!(installed.inside("other", "cat /data/order").await, "first\nsecond\n");
-    kubectl(&["delete", "job", "job", "-n", &installed.namespace, "--wait", "--cascade=foreground"]).await;
+    kubectl(&[
+        "delete",
+        "job",
+        "job",
+        "-n",
+        &installed.namespace,
+        "--wait",
+        "--cascade=foreground",
+    ])
+    .await;
     end(installed).await;
 }

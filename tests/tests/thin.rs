@@ -58,7 +58,8 @@ async fn a_users_manifest_is_bound_and_deleted_without_a_trace() {
     operator.apply_file("thin.yaml").await;
     let dataset = operator.bound("photos").await;
     assert_eq!(dataset.data["status"]["runtimes"][0]["type"], "thin");
-    let clients = json!({"fusePhase": "Ready", "masterPhase": "", "workerPhase": "", "valueFile": "photos-thin-values"});
+    let clients =
+        json!({"fusePhase": "Ready", "masterPhase": "", "workerPhase": "", "valueFile": "photos-thin-values"});
     operator.status(KIND, "photos", &clients).await;
     let namespace = operator.namespace.clone();
     let volumes = Api::<PersistentVolume>::all(operator.client.clone());
@@ -72,7 +73,13 @@ async fn a_users_manifest_is_bound_and_deleted_without_a_trace() {
         (options["minio-access-key"] == "/etc/fluid/secrets/minio-keys/access-key").then_some(())
     };
     operator
-        .object("v1", "ConfigMap", "photos-fuse-conf", "it names the files of the keys", keys)
+        .object(
+            "v1",
+            "ConfigMap",
+            "photos-fuse-conf",
+            "it names the files of the keys",
+            keys,
+        )
         .await;
     end(operator).await;
 }
@@ -93,7 +100,10 @@ async fn a_runtime_whose_profile_is_missing_waits_for_it() {
     let says = "the ThinRuntimeProfile e2e-goofys does not exist; create it";
     operator.event_saying("ErrorValidateSpecFields", &uid, says).await;
     let told = operator.condition("photos", "NotReady").await;
-    assert!(told.contains("ThinRuntime.spec.profileName") && told.contains(says), "{told}");
+    assert!(
+        told.contains("ThinRuntime.spec.profileName") && told.contains(says),
+        "{told}"
+    );
     let reconciles = operator
         .at_rest("the number of reconciles", |metrics| metrics.reconciles(KIND))
         .await;
@@ -121,7 +131,8 @@ async fn a_runtime_follows_its_profile_and_outlives_it() {
     // Workers that the profile asks for come, as many as the runtime wants, are scaled, and go
     // again.
     operator.patch(KIND, "photos", &json!({"spec": {"replicas": 1}})).await;
-    let workers = json!({"spec": {"worker": {"enabled": true, "image": "registry.example.com/cache", "imageTag": "v1"}}});
+    let workers =
+        json!({"spec": {"worker": {"enabled": true, "image": "registry.example.com/cache", "imageTag": "v1"}}});
     patch_profile(&operator, &workers).await;
     operator
         .status(KIND, "photos", &json!({"workerPhase": "Ready", "workerNumberReady": 1}))
@@ -130,7 +141,11 @@ async fn a_runtime_follows_its_profile_and_outlives_it() {
     operator.status(KIND, "photos", &json!({"workerNumberReady": 2})).await;
     patch_profile(&operator, &json!({"spec": {"worker": null}})).await;
     operator
-        .status(KIND, "photos", &json!({"workerPhase": "", "currentWorkerNumberScheduled": 0}))
+        .status(
+            KIND,
+            "photos",
+            &json!({"workerPhase": "", "currentWorkerNumberScheduled": 0}),
+        )
         .await;
     operator.gone("apps/v1", "StatefulSet", "photos-worker").await;
     operator.bound("photos").await;
@@ -140,7 +155,9 @@ async fn a_runtime_follows_its_profile_and_outlives_it() {
     let profiles = operator.api_of(API, PROFILE);
     profiles.delete("e2e-goofys", &DeleteParams::default()).await.unwrap();
     operator.event_saying("ProfileMissing", &uid, "e2e-goofys").await;
-    operator.delete_until_put_back("apps/v1", "DaemonSet", "photos-fuse").await;
+    operator
+        .delete_until_put_back("apps/v1", "DaemonSet", "photos-fuse")
+        .await;
     operator.bound("photos").await;
     end(operator).await;
 }
@@ -151,8 +168,8 @@ async fn mounts_come_and_go_on_a_live_dataset() {
     let operator = serving("thin-mounts").await;
     operator.apply_file("thin.yaml").await;
     operator.bound("photos").await;
-    let more =
-        json!([{"mountPoint": "minio://photos", "name": "photos"}, {"mountPoint": "minio://films", "name": "films", "path": "/films"}]);
+    let more = json!([{"mountPoint": "minio://photos", "name": "photos"}, {"mountPoint": "minio://films",
+        "name": "films", "path": "/films"}]);
     apply_with(&operator, |kind, object| match kind {
         "Dataset" => with(object, "/spec/mounts", more.clone()),
         _ => object,
@@ -170,7 +187,9 @@ async fn mounts_come_and_go_on_a_live_dataset() {
         }
     };
     let of = ("v1", "ConfigMap", "photos-fuse-conf");
-    operator.object(of.0, of.1, of.2, "both mounts", names(&["photos", "films"])).await;
+    operator
+        .object(of.0, of.1, of.2, "both mounts", names(&["photos", "films"]))
+        .await;
     operator.bound("photos").await;
     let mounts = |dataset: &DynamicObject| (dataset.data["status"]["mounts"].as_array()?.len() == 2).then_some(());
     operator
@@ -196,7 +215,11 @@ async fn a_claim_that_is_not_bound_is_waited_for() {
     });
     operator.apply(&claim).await;
     apply_with(&operator, |kind, object| match kind {
-        "Dataset" => with(object, "/spec/mounts", json!([{"mountPoint": "pvc://slow", "name": "slow"}])),
+        "Dataset" => with(
+            object,
+            "/spec/mounts",
+            json!([{"mountPoint": "pvc://slow", "name": "slow"}]),
+        ),
         _ => object,
     })
     .await;
@@ -222,7 +245,13 @@ async fn a_claim_that_is_not_bound_is_waited_for() {
         (source["driver"] == "nas.example.com" && source["volumeAttributes"]["server"] == "nas").then_some(())
     };
     operator
-        .object("v1", "ConfigMap", "photos-fuse-conf", "it has the claim's source", source)
+        .object(
+            "v1",
+            "ConfigMap",
+            "photos-fuse-conf",
+            "it has the claim's source",
+            source,
+        )
         .await;
     operator.delete_dataset("photos").await;
     operator.delete("v1", "PersistentVolumeClaim", "slow").await;
@@ -252,7 +281,11 @@ async fn a_runtime_may_hide_its_values_and_shows_its_mounts() {
     operator
         .status(KIND, "photos", &json!({"valueFile": "N/A", "mounts": mounts}))
         .await;
-    let values = operator.api("v1", "ConfigMap").get_opt("photos-thin-values").await.unwrap();
+    let values = operator
+        .api("v1", "ConfigMap")
+        .get_opt("photos-thin-values")
+        .await
+        .unwrap();
     assert!(values.is_none());
     end(operator).await;
 }

@@ -64,7 +64,11 @@ async fn a_bucket_is_read_and_written_while_keys_and_clients_change() {
     installed.bound("photos").await;
     let mounts = json!([{"name": "photos", "mountPoint": format!("s3://{bucket}")}]);
     installed
-        .status("ThinRuntime", "photos", &json!({"mounts": mounts, "fusePhase": "Ready"}))
+        .status(
+            "ThinRuntime",
+            "photos",
+            &json!({"mounts": mounts, "fusePhase": "Ready"}),
+        )
         .await;
 
     // What one pod writes, the server has and another pod reads; and what somebody else puts there,
@@ -73,7 +77,10 @@ async fn a_bucket_is_read_and_written_while_keys_and_clients_change() {
         .run(&pod("writer", "photos", json!({"mountPropagation": "HostToContainer"})))
         .await;
     installed.inside("writer", "echo from a pod > /data/first").await;
-    assert_eq!(s3.get(&format!("{bucket}/first")).await.as_deref(), Some("from a pod\n"));
+    assert_eq!(
+        s3.get(&format!("{bucket}/first")).await.as_deref(),
+        Some("from a pod\n")
+    );
     s3.put(&format!("{bucket}/second"), "from outside").await;
     installed.run(&pod("reader", "photos", json!({"readOnly": true}))).await;
     let read = installed
@@ -127,7 +134,8 @@ async fn buckets_come_and_go_while_a_pod_uses_the_others() {
     installed.apply(&keys(KEYS, &user)).await;
     apply(&installed, "s3fs/profile.yaml", |_, object| object).await;
     let mounts = json!([
-        {"mountPoint": source("photos"), "name": "photos", "path": "/photos"}, {"mountPoint": source("films"), "name": "films", "path": "/films"}
+        {"mountPoint": source("photos"), "name": "photos", "path": "/photos"}, {"mountPoint": source("films"),
+            "name": "films", "path": "/films"}
     ]);
     apply(&installed, "s3fs/buckets.yaml", |kind, object| match kind {
         "Dataset" => with(
@@ -147,7 +155,8 @@ async fn buckets_come_and_go_while_a_pod_uses_the_others() {
     let device = installed.inside("app", "stat -c %d /data/photos").await;
 
     let mounts = json!([
-        {"mountPoint": source("photos"), "name": "photos", "path": "/photos"}, {"mountPoint": source("music"), "name": "music", "readOnly": true}
+        {"mountPoint": source("photos"), "name": "photos", "path": "/photos"}, {"mountPoint": source("music"),
+            "name": "music", "readOnly": true}
     ]);
     let patch = json!({"spec": {"mounts": mounts}});
     let datasets = installed.datasets();
@@ -155,7 +164,12 @@ async fn buckets_come_and_go_while_a_pod_uses_the_others() {
         .patch("media", &PatchParams::default(), &Patch::Merge(&patch))
         .await
         .unwrap();
-    let told = |map: &DynamicObject| map.data["data"]["config.json"].as_str()?.contains("music").then_some(());
+    let told = |map: &DynamicObject| {
+        map.data["data"]["config.json"]
+            .as_str()?
+            .contains("music")
+            .then_some(())
+    };
     installed
         .object("v1", "ConfigMap", "media-fuse-conf", "it has the new bucket", told)
         .await;
@@ -205,7 +219,11 @@ async fn ssh_server(user: &User) -> (String, String, String) {
     };
     let address = user.object("v1", "Pod", "server", "it has an address", address).await;
     let public = user.inside("server", "cut -d ' ' -f 1,2 /host.pub").await;
-    (address, public.trim().to_owned(), user.inside("server", "cat /client").await)
+    (
+        address,
+        public.trim().to_owned(),
+        user.inside("server", "cat /client").await,
+    )
 }
 
 #[tokio::test]

@@ -32,9 +32,13 @@ async fn complains(operator: &Operator, of: &[&str]) -> (String, Timestamp) {
 async fn complains_no_more(operator: &Operator) {
     let look = |dataset: &DynamicObject| {
         let mut conditions = dataset.data["status"]["conditions"].as_array().into_iter().flatten();
-        conditions.all(|condition| condition["type"] != "NotReady").then_some(())
+        conditions
+            .all(|condition| condition["type"] != "NotReady")
+            .then_some(())
     };
-    operator.object(API, "Dataset", "demo", "it complains no more", look).await;
+    operator
+        .object(API, "Dataset", "demo", "it complains no more", look)
+        .await;
 }
 
 async fn uid(operator: &Operator, kind: &str) -> String {
@@ -71,11 +75,17 @@ async fn a_pod_that_no_node_fits_is_shown_with_what_helps() {
     }
     let shown = |runtime: &DynamicObject| {
         let conditions = runtime.data["status"]["conditions"].as_array()?;
-        let workers = conditions.iter().find(|condition| condition["type"] == "WorkersReady")?;
-        (workers["status"] == "False" && workers["reason"] == "Unschedulable" && runtime.data["status"]["workerReason"] == "Unschedulable")
+        let workers = conditions
+            .iter()
+            .find(|condition| condition["type"] == "WorkersReady")?;
+        (workers["status"] == "False"
+            && workers["reason"] == "Unschedulable"
+            && runtime.data["status"]["workerReason"] == "Unschedulable")
             .then_some(())
     };
-    operator.object(API, KIND, "demo", "its condition has the reason", shown).await;
+    operator
+        .object(API, KIND, "demo", "its condition has the reason", shown)
+        .await;
 
     operator
         .patch(KIND, "demo", &json!({"spec": {"worker": {"nodeSelector": null}}}))
@@ -117,7 +127,9 @@ async fn set_worker(operator: &Operator, ready: bool, state: Value) {
         "conditions": status.conditions,
         "containerStatuses": status.container_statuses,
     }}));
-    pods.patch_status("demo-worker-0", &PatchParams::default(), &patch).await.unwrap();
+    pods.patch_status("demo-worker-0", &PatchParams::default(), &patch)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -126,7 +138,9 @@ async fn a_pod_without_its_image_is_shown_and_so_is_its_recovery() {
     let operator = Operator::start_serving("no-image").await;
     create(&operator, |runtime| runtime).await;
     operator.bound("demo").await;
-    operator.object("v1", "Pod", "demo-worker-0", "it is ready", is_ready).await;
+    operator
+        .object("v1", "Pod", "demo-worker-0", "it is ready", is_ready)
+        .await;
     let missing = "Back-off pulling image \"nowhere/juicefs:none\": ErrImagePull: not found";
     set_worker(
         &operator,
@@ -143,7 +157,12 @@ async fn a_pod_without_its_image_is_shown_and_so_is_its_recovery() {
     }
     // What is mounted stays mounted.
     assert_eq!(operator.bound("demo").await.data["status"]["phase"], "Bound");
-    set_worker(&operator, true, json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}})).await;
+    set_worker(
+        &operator,
+        true,
+        json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}}),
+    )
+    .await;
     complains_no_more(&operator).await;
     for kind in ["Dataset", KIND] {
         operator
@@ -164,7 +183,9 @@ async fn pods_that_cannot_be_created_are_shown_with_the_reason() {
     });
     operator.apply(&quota).await;
     let counted = |quota: &DynamicObject| (quota.data["status"]["hard"]["pods"] == "0").then_some(());
-    operator.object("v1", "ResourceQuota", "none", "it holds", counted).await;
+    operator
+        .object("v1", "ResourceQuota", "none", "it holds", counted)
+        .await;
     create(&operator, |runtime| runtime).await;
     let set = created(&operator, "apps/v1", "StatefulSet", "demo-worker").await;
     let (_, since) = complains(

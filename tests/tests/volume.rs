@@ -15,7 +15,10 @@ use wasser_tests::{Installed, rights, servers};
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn one_pod_reads_what_another_writes() {
     let installed = bound("shared", 8, |runtime| runtime).await;
-    assert!(installed.fuse_pods().await.is_empty(), "no pod has asked for the data yet");
+    assert!(
+        installed.fuse_pods().await.is_empty(),
+        "no pod has asked for the data yet"
+    );
     installed.run(&pod("writer", json!({}))).await;
     installed
         .inside(
@@ -25,7 +28,10 @@ async fn one_pod_reads_what_another_writes() {
         .await;
     installed.run(&pod("reader", json!({"readOnly": true}))).await;
     let sum = installed
-        .inside("reader", "cd /data && sha256sum -c sum && (echo no > /data/other) 2>&1 || true")
+        .inside(
+            "reader",
+            "cd /data && sha256sum -c sum && (echo no > /data/other) 2>&1 || true",
+        )
         .await;
     assert!(sum.contains("OK") && sum.contains("Read-only file system"), "{sum}");
     for pod in ["writer", "reader"] {
@@ -38,7 +44,13 @@ async fn one_pod_reads_what_another_writes() {
         (text != "0.00B" && !text.is_empty()).then_some(())
     };
     installed
-        .object("data.fluid.io/v1alpha1", "Dataset", "demo", "something is cached", cached)
+        .object(
+            "data.fluid.io/v1alpha1",
+            "Dataset",
+            "demo",
+            "something is cached",
+            cached,
+        )
         .await;
     // Used data is not taken away.
     assert!(try_kubectl(&["delete", "dataset", "demo", "-n", &installed.namespace, "--wait=false"]).await);
@@ -55,16 +67,22 @@ async fn one_pod_reads_what_another_writes() {
 fn view(installed: &Installed, name: &str, directory: &str, mode: &str) -> Value {
     json!({
         "apiVersion": "data.fluid.io/v1alpha1", "kind": "Dataset", "metadata": {"name": name},
-        "spec": {"accessModes": [mode], "mounts": [{"mountPoint": format!("dataset://{}/demo/{directory}", installed.namespace)}]}
+        "spec": {"accessModes": [mode], "mounts": [{"mountPoint": format!("dataset://{}/demo/{directory}",
+            installed.namespace)}]}
     })
 }
 
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn a_pod_with_several_volumes_of_one_file_system_writes_each_where_it_belongs() {
-    let installed = bound("several", 20, |runtime| with(runtime, "/spec/fuse/cleanPolicy", json!("OnDemand"))).await;
+    let installed = bound("several", 20, |runtime| {
+        with(runtime, "/spec/fuse/cleanPolicy", json!("OnDemand"))
+    })
+    .await;
     installed.run(&pod("maker", json!({}))).await;
-    installed.inside("maker", "mkdir -p /data/a /data/b /data/c && sync").await;
+    installed
+        .inside("maker", "mkdir -p /data/a /data/b /data/c && sync")
+        .await;
     for (name, mode) in [("a", "ReadWriteMany"), ("b", "ReadWriteMany"), ("c", "ReadOnlyMany")] {
         installed.apply(&view(&installed, name, name, mode)).await;
         installed.bound(name).await;
@@ -75,11 +93,17 @@ async fn a_pod_with_several_volumes_of_one_file_system_writes_each_where_it_belo
         let volume = json!({"name": name, "persistentVolumeClaim": {"claimName": name}});
         spec["volumes"].as_array_mut().unwrap().push(volume);
         let mount = json!({"name": name, "mountPath": format!("/{name}")});
-        spec["containers"][0]["volumeMounts"].as_array_mut().unwrap().push(mount);
+        spec["containers"][0]["volumeMounts"]
+            .as_array_mut()
+            .unwrap()
+            .push(mount);
     }
     installed.run(&all).await;
     installed
-        .inside("all", "echo results-of-a > /a/out && echo results-of-b > /b/out && sync")
+        .inside(
+            "all",
+            "echo results-of-a > /a/out && echo results-of-b > /b/out && sync",
+        )
         .await;
     let seen = installed.inside("maker", "cat /data/a/out /data/b/out").await;
     assert_eq!(seen, "results-of-a\nresults-of-b\n");
@@ -116,7 +140,9 @@ async fn a_pod_with_several_volumes_of_one_file_system_writes_each_where_it_belo
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn a_running_pod_gets_its_data_back_when_the_fuse_pod_is_replaced() {
     let installed = bound("recovery", 9, |runtime| runtime).await;
-    installed.run(&pod("app", json!({"mountPropagation": "HostToContainer"}))).await;
+    installed
+        .run(&pod("app", json!({"mountPropagation": "HostToContainer"})))
+        .await;
     installed.inside("app", "echo here > /data/file && sync").await;
     for round in 0..4 {
         installed.replace_fuse_pods("app", "/data/file").await;
@@ -124,7 +150,18 @@ async fn a_running_pod_gets_its_data_back_when_the_fuse_pod_is_replaced() {
         assert!(installed.mounted("app").await <= 2, "mounts are stacked, round {round}");
         // A container that starts again has it too.
         if round == 0 {
-            let _ = try_kubectl(&["exec", "-n", &installed.namespace, "app", "-c", "user", "--", "kill", "1"]).await;
+            let _ = try_kubectl(&[
+                "exec",
+                "-n",
+                &installed.namespace,
+                "app",
+                "-c",
+                "user",
+                "--",
+                "kill",
+                "1",
+            ])
+            .await;
         }
     }
     let uid = installed.datasets().get("demo").await.unwrap().metadata.uid.unwrap();
@@ -135,7 +172,10 @@ async fn a_running_pod_gets_its_data_back_when_the_fuse_pod_is_replaced() {
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn a_fuse_pod_on_demand_leaves_with_the_last_pod() {
-    let installed = bound("demand", 10, |runtime| with(runtime, "/spec/fuse/cleanPolicy", json!("OnDemand"))).await;
+    let installed = bound("demand", 10, |runtime| {
+        with(runtime, "/spec/fuse/cleanPolicy", json!("OnDemand"))
+    })
+    .await;
     installed.run(&pod("one", json!({}))).await;
     installed.run(&pod("two", json!({"subPath": "below"}))).await;
     kubectl(&["delete", "pod", "one", "-n", &installed.namespace, "--wait"]).await;
@@ -168,9 +208,19 @@ async fn pods_that_start_together_are_all_mounted_once() {
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn a_fuse_pod_that_cannot_start_is_told_and_its_repair_is_enough() {
-    let installed = bound("broken", 12, |runtime| with(runtime, "/spec/fuse/imageTag", json!("no-such-tag"))).await;
+    let installed = bound("broken", 12, |runtime| {
+        with(runtime, "/spec/fuse/imageTag", json!("no-such-tag"))
+    })
+    .await;
     installed.apply(&pod("app", json!({}))).await;
-    let uid = installed.api("v1", "Pod").get("app").await.unwrap().metadata.uid.unwrap();
+    let uid = installed
+        .api("v1", "Pod")
+        .get("app")
+        .await
+        .unwrap()
+        .metadata
+        .uid
+        .unwrap();
     installed.event_saying("FailedMount", &uid, "demo").await;
     let repair = json!({"spec": {"fuse": {"imageTag": "ce-v1.3.1"}}});
     installed
@@ -198,11 +248,21 @@ async fn a_fuse_pod_that_cannot_start_is_told_and_its_repair_is_enough() {
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn a_restarted_node_plugin_leaves_the_mounts_alone() {
     let installed = bound("restarted", 13, |runtime| runtime).await;
-    installed.run(&pod("app", json!({"mountPropagation": "HostToContainer"}))).await;
+    installed
+        .run(&pod("app", json!({"mountPropagation": "HostToContainer"})))
+        .await;
     installed.inside("app", "echo here > /data/file && sync").await;
     let system = wasser_tests::installed::SYSTEM;
     kubectl(&["rollout", "restart", "daemonset/wasser-csi", "-n", system]).await;
-    kubectl(&["rollout", "status", "daemonset/wasser-csi", "-n", system, "--timeout=90s"]).await;
+    kubectl(&[
+        "rollout",
+        "status",
+        "daemonset/wasser-csi",
+        "-n",
+        system,
+        "--timeout=90s",
+    ])
+    .await;
     assert_eq!(installed.inside("app", "cat /data/file").await.trim(), "here");
     assert_eq!(installed.mounted("app").await, 1);
     installed.run(&pod("later", json!({}))).await;
@@ -216,7 +276,9 @@ async fn a_restarted_node_plugin_leaves_the_mounts_alone() {
 #[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn a_restarted_kubelet_finds_the_node_plugin_and_its_mounts() {
     let installed = bound("kubelet", 15, |runtime| runtime).await;
-    installed.run(&pod("app", json!({"mountPropagation": "HostToContainer"}))).await;
+    installed
+        .run(&pod("app", json!({"mountPropagation": "HostToContainer"})))
+        .await;
     installed.inside("app", "echo here > /data/file && sync").await;
     let restarts = "jsonpath={.status.containerStatuses[*].restartCount}";
     if !servers::restart_kubelet() {
@@ -224,7 +286,9 @@ async fn a_restarted_kubelet_finds_the_node_plugin_and_its_mounts() {
         return end(installed).await;
     }
     // It publishes to a new pod, and mounts nothing again for the one that was there.
-    installed.run(&pod("later", json!({"mountPropagation": "HostToContainer"}))).await;
+    installed
+        .run(&pod("later", json!({"mountPropagation": "HostToContainer"})))
+        .await;
     assert_eq!(installed.inside("later", "cat /data/file").await.trim(), "here");
     assert_eq!(installed.inside("app", "cat /data/file").await.trim(), "here");
     assert_eq!(installed.mounted("app").await, 1);

@@ -45,7 +45,9 @@ impl<'a> Webhook<'a> {
 
     /// Waits until the API server lets the webhook change pods.
     async fn works(&self) {
-        self.operator.webhook_works(&pod("probe", json!({INJECT: "true"}))).await;
+        self.operator
+            .webhook_works(&pod("probe", json!({INJECT: "true"})))
+            .await;
     }
 }
 
@@ -70,7 +72,8 @@ async fn configure(operator: &Operator, port: u16) {
         .get(&operator.namespace)
         .await
         .unwrap();
-    let owner = json!({"apiVersion": "v1", "kind": "Namespace", "name": operator.namespace, "uid": namespace.metadata.uid});
+    let owner =
+        json!({"apiVersion": "v1", "kind": "Namespace", "name": operator.namespace, "uid": namespace.metadata.uid});
     let webhook = |name: &str, label: &str| {
         json!({
             "name": name, "admissionReviewVersions": ["v1"], "sideEffects": "None", "failurePolicy": "Ignore",
@@ -78,7 +81,8 @@ async fn configure(operator: &Operator, port: u16) {
             "clientConfig": {"url": format!("https://127.0.0.1:{port}/mutate-fluid-io-v1alpha1-schedulepod")},
             "objectSelector": {"matchLabels": {label: "true"}},
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": operator.namespace}},
-            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"], "scope": "Namespaced"}]
+            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"],
+                "scope": "Namespaced"}]
         })
     };
     let configuration = json!({
@@ -139,9 +143,14 @@ async fn pods_of_a_reference_are_steered_to_the_cache_of_the_other_dataset() {
     let webhook = Webhook::start(&operator).await;
     webhook.works().await;
     let labels = json!({INJECT: "true", "fluid.io/dataset.view.sched": "required"});
-    let pod = with(pod("app", labels), "/spec/volumes/0/persistentVolumeClaim/claimName", json!("view"));
+    let pod = with(
+        pod("app", labels),
+        "/spec/volumes/0/persistentVolumeClaim/claimName",
+        json!("view"),
+    );
     let pod = created(&operator, &pod).await;
-    let terms = &pod["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"];
+    let terms =
+        &pod["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"];
     let label = format!("fluid.io/s-{}-demo", operator.namespace);
     assert_eq!(terms[0]["matchExpressions"][0]["key"], label.as_str(), "{pod}");
     assert_eq!(pod["metadata"]["annotations"]["fluid.io/datasets-in-use"], "view");
@@ -163,7 +172,8 @@ async fn labelled_pods_are_steered_to_the_cache_and_see_recovered_mounts() {
 
     let steered = created(&operator, &pod("steered", json!({INJECT: "true"}))).await;
     let label = format!("fluid.io/s-{}-demo", operator.namespace);
-    let wanted = json!([{"weight": 100, "preference": {"matchExpressions": [{"key": label, "operator": "In", "values": ["true"]}]}}]);
+    let wanted = json!([{"weight": 100, "preference": {"matchExpressions": [{"key": label, "operator": "In",
+        "values": ["true"]}]}}]);
     assert_eq!(steered.pointer(PREFERRED), Some(&wanted), "{steered}");
     assert_eq!(
         steered["spec"]["containers"][0]["volumeMounts"][0]["mountPropagation"],
@@ -173,7 +183,8 @@ async fn labelled_pods_are_steered_to_the_cache_and_see_recovered_mounts() {
 
     let required = json!({INJECT: "true", "fluid.io/dataset.demo.sched": "required"});
     let required = created(&operator, &pod("required", required)).await;
-    let terms = &required["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"];
+    let affinity = &required["spec"]["affinity"]["nodeAffinity"];
+    let terms = &affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"];
     assert_eq!(terms[0]["matchExpressions"][0]["key"], label.as_str(), "{required}");
 
     let without = with(
@@ -183,10 +194,17 @@ async fn labelled_pods_are_steered_to_the_cache_and_see_recovered_mounts() {
     );
     let without = created(&operator, &without).await;
     let avoided = format!("{PREFERRED}/0/preference/matchExpressions/0/key");
-    assert_eq!(without.pointer(&avoided), Some(&json!("fluid.io/dataset-num")), "{without}");
+    assert_eq!(
+        without.pointer(&avoided),
+        Some(&json!("fluid.io/dataset-num")),
+        "{without}"
+    );
 
     let other = created(&operator, &pod("other", json!({}))).await;
-    assert!(!has_been_steered(&other) && other["spec"].get("affinity").is_none(), "{other}");
+    assert!(
+        !has_been_steered(&other) && other["spec"].get("affinity").is_none(),
+        "{other}"
+    );
     for name in ["steered", "required", "without", "other"] {
         operator.delete("v1", "Pod", name).await;
     }
@@ -223,7 +241,11 @@ async fn pods_that_mount_by_themselves_get_a_sidecar_once_the_dataset_is_bound()
     assert_eq!(app["metadata"]["labels"]["done.sidecar.fluid.io/inject"], "true");
     assert_eq!(app["metadata"]["annotations"]["fluid.io/datasets-in-use"], "demo");
 
-    let job = with(pod("job", json!({SERVERLESS: "true"})), "/spec/restartPolicy", json!("Never"));
+    let job = with(
+        pod("job", json!({SERVERLESS: "true"})),
+        "/spec/restartPolicy",
+        json!("Never"),
+    );
     let job = created(&operator, &job).await;
     let sidecar = &job["spec"]["initContainers"][0];
     assert_eq!(
@@ -241,7 +263,10 @@ async fn pods_that_mount_by_themselves_get_a_sidecar_once_the_dataset_is_bound()
         "/spec/volumes/0/persistentVolumeClaim/claimName",
         json!("early"),
     );
-    let refused = operator.api("v1", "Pod").create(&PostParams::default(), &object(&early)).await;
+    let refused = operator
+        .api("v1", "Pod")
+        .create(&PostParams::default(), &object(&early))
+        .await;
     let refused = refused.unwrap_err().to_string();
     assert!(refused.contains("early is not Bound"), "{refused}");
 
@@ -274,7 +299,10 @@ async fn the_certificate_is_made_anew_and_pods_start_without_a_webhook() {
     secrets.delete(CERTIFICATES, &DeleteParams::default()).await.unwrap();
     webhook.restart().await;
     webhook.works().await;
-    assert_ne!(secrets.get(CERTIFICATES).await.unwrap().data.unwrap()["ca.crt"], first["ca.crt"]);
+    assert_ne!(
+        secrets.get(CERTIFICATES).await.unwrap().data.unwrap()["ca.crt"],
+        first["ca.crt"]
+    );
 
     webhook.child.kill().await.unwrap();
     let pod = created(&operator, &pod("alone", json!({INJECT: "true"}))).await;

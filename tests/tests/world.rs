@@ -37,12 +37,19 @@ fn names() -> Vec<String> {
 
 async fn in_phase(operator: &Operator, phase: &str) -> usize {
     let all = operator.datasets().list(&ListParams::default()).await.unwrap();
-    all.iter().filter(|dataset| dataset.data["status"]["phase"] == phase).count()
+    all.iter()
+        .filter(|dataset| dataset.data["status"]["phase"] == phase)
+        .count()
 }
 
 /// Kills the operator whenever it has sent some number of requests, and starts it again, until
 /// something has come about all the same.
-async fn kill_until(operator: &mut Operator, numbers: &mut Numbers, what: &str, done: impl AsyncFn(&Operator) -> bool) -> u32 {
+async fn kill_until(
+    operator: &mut Operator,
+    numbers: &mut Numbers,
+    what: &str,
+    done: impl AsyncFn(&Operator) -> bool,
+) -> u32 {
     let mut kills = 0;
     let work = async {
         loop {
@@ -91,7 +98,14 @@ async fn being_killed_again_and_again_leaks_nothing_and_blocks_nothing() {
     }
     let all_gone = async |operator: &Operator| {
         let runtimes = operator.runtimes().list(&ListParams::default()).await.unwrap().items;
-        runtimes.is_empty() && operator.datasets().list(&ListParams::default()).await.unwrap().items.is_empty()
+        runtimes.is_empty()
+            && operator
+                .datasets()
+                .list(&ListParams::default())
+                .await
+                .unwrap()
+                .items
+                .is_empty()
     };
     let kills = kill_until(&mut operator, &mut numbers, "all Datasets are gone", all_gone).await;
     assert!(kills > 2, "killed only {kills} times");
@@ -235,7 +249,10 @@ async fn others_who_write_at_the_same_time_do_no_harm() {
     for name in ["demo-0", "demo-1", "demo-2"] {
         operator.delete_dataset(name).await;
     }
-    assert!(before > 3 && writes.load(Ordering::Relaxed) > before, "nobody else has written");
+    assert!(
+        before > 3 && writes.load(Ordering::Relaxed) > before,
+        "nobody else has written"
+    );
     stop.store(true, Ordering::Relaxed);
     others.await.unwrap();
     operator.empty(&["jfs-secret", "juicefs"]).await;

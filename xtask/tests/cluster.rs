@@ -56,7 +56,11 @@ impl Drop for Guard {
 
 fn names(directory: &str) -> BTreeSet<String> {
     fs::read_dir(directory)
-        .map(|entries| entries.map(|entry| entry.unwrap().file_name().display().to_string()).collect())
+        .map(|entries| {
+            entries
+                .map(|entry| entry.unwrap().file_name().display().to_string())
+                .collect()
+        })
         .unwrap_or_default()
 }
 
@@ -71,11 +75,16 @@ fn traces(name: &str) -> Vec<String> {
             .filter(|line| line.contains(&format!("/target/{name}/")))
             .map(str::to_owned),
     );
-    for directory in ["/sys/fs/cgroup".to_owned()]
-        .into_iter()
-        .chain(names("/sys/fs/cgroup").into_iter().map(|name| format!("/sys/fs/cgroup/{name}")))
-    {
-        found.extend(names(&directory).into_iter().filter(|folder| *folder == format!("wasser-{name}")));
+    for directory in ["/sys/fs/cgroup".to_owned()].into_iter().chain(
+        names("/sys/fs/cgroup")
+            .into_iter()
+            .map(|name| format!("/sys/fs/cgroup/{name}")),
+    ) {
+        found.extend(
+            names(&directory)
+                .into_iter()
+                .filter(|folder| *folder == format!("wasser-{name}")),
+        );
     }
     for process in names("/proc").iter().filter(|name| name.parse::<u32>().is_ok()) {
         let command = fs::read_to_string(format!("/proc/{process}/cmdline")).unwrap_or_default();
@@ -103,7 +112,13 @@ fn fake_nodes_make_pods_ready_and_leave_nothing() {
     let mut cluster = Cluster::up(&Options::fake(NAME, 2)).unwrap();
     apply(&cluster, PODS);
     cluster
-        .kubectl(&["wait", "--for=condition=Ready", "pod/mounter", "pod/reader", "--timeout=20s"])
+        .kubectl(&[
+            "wait",
+            "--for=condition=Ready",
+            "pod/mounter",
+            "pod/reader",
+            "--timeout=20s",
+        ])
         .unwrap();
     assert_eq!(
         cluster.kubectl(&["get", "nodes", "-o", "name"]).unwrap(),
@@ -146,7 +161,13 @@ fn a_real_node_runs_pods_shares_their_mounts_and_leaves_nothing() {
     .unwrap();
     apply(&cluster, PODS);
     cluster
-        .kubectl(&["wait", "--for=condition=Ready", "pod/mounter", "pod/reader", "--timeout=60s"])
+        .kubectl(&[
+            "wait",
+            "--for=condition=Ready",
+            "pod/mounter",
+            "pod/reader",
+            "--timeout=60s",
+        ])
         .unwrap();
     let seen = || {
         cluster
@@ -168,10 +189,16 @@ fn a_real_node_runs_pods_shares_their_mounts_and_leaves_nothing() {
 
     let url = cluster.redis().unwrap();
     assert_eq!(url, cluster.redis().unwrap());
-    let address = url.trim_start_matches("redis://").trim_end_matches("/1").replace(':', " ");
+    let address = url
+        .trim_start_matches("redis://")
+        .trim_end_matches("/1")
+        .replace(':', " ");
     let ping = format!("(echo PING; sleep 1) | nc -w 5 {address} | head -n 1");
     assert_eq!(
-        cluster.kubectl(&["exec", "reader", "--", "sh", "-c", &ping]).unwrap().trim(),
+        cluster
+            .kubectl(&["exec", "reader", "--", "sh", "-c", &ping])
+            .unwrap()
+            .trim(),
         "+PONG"
     );
 

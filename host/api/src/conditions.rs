@@ -97,7 +97,9 @@ macro_rules! condition {
             }
 
             fn transition_if_same(&self, status: &str) -> Option<Time> {
-                self.last_transition_time.clone().filter(|_| self.status == status)
+                self.last_transition_time
+                    .clone()
+                    .filter(|_| self.status == status)
             }
         }
     };
@@ -118,7 +120,9 @@ fn set<C: Condition>(conditions: &mut Vec<C>, wanted: &Wanted<'_>, now: Time) ->
     {
         Some(present) if present.says(wanted) => false,
         Some(present) => {
-            let transition = present.transition_if_same(wanted.status()).unwrap_or_else(|| now.clone());
+            let transition = present
+                .transition_if_same(wanted.status())
+                .unwrap_or_else(|| now.clone());
             *present = C::new(wanted, transition, now);
             true
         }
@@ -133,8 +137,8 @@ fn set<C: Condition>(conditions: &mut Vec<C>, wanted: &Wanted<'_>, now: Time) ->
 ///
 /// The message is bounded, and passwords in it are masked ([`text::shown`]).
 ///
-/// `lastTransitionTime` is kept where the status stays; nothing is touched where the condition says all of it already, so that
-/// setting the same condition again makes no write.
+/// `lastTransitionTime` is kept where the status stays; nothing is touched where the condition says
+/// all of it already, so that setting the same condition again makes no write.
 pub fn set_dataset(conditions: &mut Vec<DatasetCondition>, wanted: &Wanted<'_>, now: Time) -> bool {
     set(conditions, wanted, now)
 }
@@ -144,15 +148,20 @@ pub fn set_runtime(conditions: &mut Vec<RuntimeCondition>, wanted: &Wanted<'_>, 
     set(conditions, wanted, now)
 }
 
-/// Sets a runtime's condition unless there is one of its type: what was initialised stays so. Returns whether it was added.
+/// Sets a runtime's condition unless there is one of its type: what was initialised stays so.
+/// Returns whether it was added.
 pub fn set_runtime_once(conditions: &mut Vec<RuntimeCondition>, wanted: &Wanted<'_>, now: Time) -> bool {
-    let present = conditions.iter().any(|condition| condition.condition_type == wanted.condition_type);
+    let present = conditions
+        .iter()
+        .any(|condition| condition.condition_type == wanted.condition_type);
     !present && set(conditions, wanted, now)
 }
 
 /// Whether a Dataset was once set up: it has a condition Ready, of whatever status.
 pub fn was_set_up(conditions: &[DatasetCondition]) -> bool {
-    conditions.iter().any(|condition| condition.condition_type == dataset::READY)
+    conditions
+        .iter()
+        .any(|condition| condition.condition_type == dataset::READY)
 }
 
 /// The condition that goes with a Dataset's phase.

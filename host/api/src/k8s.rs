@@ -1,7 +1,9 @@
-//! The Kubernetes types that stand in the specs: real ones with the feature `schema`, JSON without it.
+//! The Kubernetes types that stand in the specs: real ones with the feature `schema`, JSON without
+//! it.
 //!
-//! Plugins are small because they do not know these types: they pass such pieces through to the chart values. Code that must
-//! compile with and without the feature (a plugin's crate under `cargo test --workspace`) may only serialise and compare them.
+//! Plugins are small because they do not know these types: they pass such pieces through to the
+//! chart values. Code that must compile with and without the feature (a plugin's crate under
+//! `cargo test --workspace`) may only serialise and compare them.
 
 #[cfg(feature = "schema")]
 mod real {

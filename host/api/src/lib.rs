@@ -1,7 +1,8 @@
 //! Types of Wasser's custom resources, and the names, labels and sizes that all its parts agree on.
 //!
-//! With the feature `schema` (the default) the types derive CRD schemas and use the Kubernetes types of `k8s-openapi`. Plugins
-//! build without it: the same structs, with JSON where Kubernetes types stand (see [`k8s`]). There is no Kubernetes client here.
+//! With the feature `schema` (the default) the types derive CRD schemas and use the Kubernetes
+//! types of `k8s-openapi`. Plugins build without it: the same structs, with JSON where Kubernetes
+//! types stand (see [`k8s`]). There is no Kubernetes client here.
 
 #[macro_use]
 pub mod text;

@@ -1,4 +1,5 @@
-//! Names of the objects that belong to a Dataset and its runtime, and the rule that names must follow.
+//! Names of the objects that belong to a Dataset and its runtime, and the rule that names must
+//! follow.
 
 use std::fmt;
 
@@ -8,19 +9,22 @@ const MAX_LENGTH: usize = 63;
 /// The longest name that a release of Helm may have.
 const HELM_RELEASE: usize = 53;
 
-/// The longest name that a StatefulSet may have: its pods have a label whose value is the name, a hyphen and up to ten characters.
+/// The longest name that a StatefulSet may have: its pods have a label whose value is the name, a
+/// hyphen and up to ten characters.
 const STATEFUL_SET: usize = MAX_LENGTH - 11;
 
 /// A name that the objects made from it can carry: an RFC 1035 label.
 ///
-/// Services, and with them the pods' host names, take their names from the Dataset's, so it must start with a letter.
+/// Services, and with them the pods' host names, take their names from the Dataset's, so it must
+/// start with a letter.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Dns1035Name(String);
 
 /// Why a name cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the name {name:?} cannot be used: it must be at most 63 characters of a-z, 0-9 and '-', start with a letter and end with a letter or digit; \
+    "the name {name:?} cannot be used: it must be at most 63 characters of a-z, 0-9 and '-', start with a letter and \
+        end with a letter or digit; \
      create the object under another name"
 )]
 pub struct InvalidName {
@@ -73,7 +77,8 @@ pub fn check_dns1035(name: &str) -> Result<(), InvalidName> {
 
 /// The name is too long for the workloads that are made of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the name {name:?} has {} characters, and names of workloads that are made of it only allow {longest}; create the object under another name", name.len())]
+#[error("the name {name:?} has {} characters, and names of workloads that are made of it only allow {longest}; \
+    create the object under another name", name.len())]
 pub struct TooLongName {
     /// The name as the user wrote it.
     pub name: String,
@@ -81,10 +86,11 @@ pub struct TooLongName {
     pub longest: usize,
 }
 
-/// Returns how long the name of a runtime may be whose workloads have names of this kind and with this suffix: `("StatefulSet", "-worker")`.
-/// The runtime is also a release of Helm.
+/// Returns how long the name of a runtime may be whose workloads have names of this kind and with
+/// this suffix: `("StatefulSet", "-worker")`. The runtime is also a release of Helm.
 pub fn longest_for<'a>(workloads: impl IntoIterator<Item = (&'a str, &'a str)>) -> usize {
-    // Pods of DaemonSets and Deployments have hashes without a name as labels, and their own names are cut where they are too long.
+    // Pods of DaemonSets and Deployments have hashes without a name as labels, and their own names
+    // are cut where they are too long.
     let sets = workloads.into_iter().filter(|(kind, _)| *kind == "StatefulSet");
     let longest = sets.map(|(_, suffix)| STATEFUL_SET.saturating_sub(suffix.len()));
     longest.fold(HELM_RELEASE, usize::min)
@@ -111,7 +117,8 @@ pub fn persistent_volume(namespace: &str, name: &str) -> String {
     format!("{namespace}-{name}")
 }
 
-/// The namespaces and names of all Datasets whose volume would be called so, whether or not they exist.
+/// The namespaces and names of all Datasets whose volume would be called so, whether or not they
+/// exist.
 ///
 /// ```
 /// let splits: Vec<_> = wasser_api::names::splits("team-a-data").collect();
@@ -129,12 +136,14 @@ pub fn persistent_volume_claim(name: &str) -> String {
     name.to_owned()
 }
 
-/// The ConfigMap with the installed chart values: `<name>-<engine>-values`. Its name is recorded in the runtime's `valueFile`.
+/// The ConfigMap with the installed chart values: `<name>-<engine>-values`. Its name is recorded in
+/// the runtime's `valueFile`.
 pub fn values_config_map(name: &str, engine: &str) -> String {
     format!("{name}-{engine}-values")
 }
 
-/// How the API server serves the runtimes of a type, as Datasets record it in `status.runtimes`: `juicefs` is `juicefsruntimes`.
+/// How the API server serves the runtimes of a type, as Datasets record it in `status.runtimes`:
+/// `juicefs` is `juicefsruntimes`.
 #[cfg(feature = "schema")]
 pub fn runtime_resource(runtime_type: &str) -> kube::core::ApiResource {
     let kind = format!("{runtime_type}runtime");
@@ -173,7 +182,8 @@ mod tests {
     #[rstest]
     #[case::none(&[], 53)]
     #[case::juicefs(&[("StatefulSet", "-worker"), ("DaemonSet", "-fuse")], 45)]
-    #[case::jindo(&[("StatefulSet", "-jindofs-master"), ("StatefulSet", "-jindofs-worker"), ("DaemonSet", "-jindofs-fuse")], 37)]
+    #[case::jindo(&[("StatefulSet", "-jindofs-master"), ("StatefulSet", "-jindofs-worker"), ("DaemonSet",
+        "-jindofs-fuse")], 37)]
     #[case::clients_only(&[("DaemonSet", "-a-rather-long-suffix-for-clients")], 53)]
     #[case::absurd(&[("StatefulSet", "-a-suffix-that-is-longer-than-any-name-of-a-stateful-set-may-be")], 0)]
     fn the_longest_suffix_decides(#[case] workloads: &[(&str, &str)], #[case] longest: usize) {
@@ -181,10 +191,16 @@ mod tests {
         let name = "a".repeat(longest);
         assert_eq!(check_length(&name, longest), Ok(()));
         let refused = check_length(&format!("{name}b"), longest).unwrap_err().to_string();
-        assert!(refused.contains(&format!("has {} characters", longest + 1)), "{refused}");
+        assert!(
+            refused.contains(&format!("has {} characters", longest + 1)),
+            "{refused}"
+        );
         assert!(refused.contains(&format!("only allow {longest}; ")), "{refused}");
         // A revision of a StatefulSet: its name and up to ten characters, as a label of the pods.
-        for (_, suffix) in workloads.iter().filter(|(kind, _)| *kind == "StatefulSet" && longest > 0) {
+        for (_, suffix) in workloads
+            .iter()
+            .filter(|(kind, _)| *kind == "StatefulSet" && longest > 0)
+        {
             assert!(format!("{name}{suffix}-0123456789").len() <= MAX_LENGTH);
         }
     }

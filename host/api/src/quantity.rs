@@ -5,8 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// The form that the CRDs ask of a quantity; the same as Kubernetes' own.
-pub const PATTERN: &str =
-    r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$";
+pub const PATTERN: &str = concat!(
+    r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))",
+    r"(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$"
+);
 
 /// A quantity as the user wrote it. A bare number in the object is taken as its text.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
@@ -22,7 +24,8 @@ pub struct InvalidQuantity {
 }
 
 impl Quantity {
-    /// The value in units, a fraction rounded away from zero as Kubernetes does it. For sizes: bytes.
+    /// The value in units, a fraction rounded away from zero as Kubernetes does it. For sizes:
+    /// bytes.
     ///
     /// # Errors
     /// The text is not a quantity, or its value does not fit 63 bits.
@@ -77,8 +80,13 @@ pub fn bytes_of(text: &str) -> Option<u64> {
 /// A quantity with the largest unit that does not round.
 pub fn of_bytes(bytes: u64) -> String {
     let units = [(30, "Gi"), (20, "Mi"), (10, "Ki")];
-    let fits = units.iter().find(|(shift, _)| bytes > 0 && bytes.is_multiple_of(1u64 << shift));
-    fits.map_or_else(|| bytes.to_string(), |(shift, unit)| format!("{}{unit}", bytes >> shift))
+    let fits = units
+        .iter()
+        .find(|(shift, _)| bytes > 0 && bytes.is_multiple_of(1u64 << shift));
+    fits.map_or_else(
+        || bytes.to_string(),
+        |(shift, unit)| format!("{}{unit}", bytes >> shift),
+    )
 }
 
 fn read(text: &str) -> Option<i64> {
@@ -86,7 +94,9 @@ fn read(text: &str) -> Option<i64> {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
-    let end = unsigned.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(unsigned.len());
+    let end = unsigned
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(unsigned.len());
     let (number, suffix) = unsigned.split_at_checked(end)?;
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
@@ -99,8 +109,12 @@ fn read(text: &str) -> Option<i64> {
     let power = |exponent: i32| 10i128.checked_pow(exponent.unsigned_abs());
     let magnitude = match exponent {
         0.. => scaled.checked_mul(if scaled == 0 { 1 } else { power(exponent)? })?,
-        // A divisor beyond all bounds leaves a fraction, and every fraction is rounded away from zero.
-        _ => power(exponent).map_or_else(|| scaled.signum(), |divisor| scaled / divisor + i128::from(scaled % divisor != 0)),
+        // A divisor beyond all bounds leaves a fraction, and every fraction is rounded away from
+        // zero.
+        _ => power(exponent).map_or_else(
+            || scaled.signum(),
+            |divisor| scaled / divisor + i128::from(scaled % divisor != 0),
+        ),
     };
     i64::try_from(if negative { -magnitude } else { magnitude }).ok()
 }

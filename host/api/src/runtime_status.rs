@@ -23,7 +23,8 @@ open_enum! {
 }
 
 impl RuntimePhase {
-    /// The phase of a workload: ready where nothing is wanted or everything is ready, partly ready from the first ready pod on.
+    /// The phase of a workload: ready where nothing is wanted or everything is ready, partly ready
+    /// from the first ready pod on.
     pub fn of_workload(desired: i32, ready: i32) -> Self {
         match ready {
             _ if ready >= desired => Self::Ready,
@@ -40,7 +41,8 @@ impl RuntimePhase {
 
 /// What is observed of a runtime.
 ///
-/// The fields without `Option` are required by the CRD, so they are written even when they say nothing.
+/// The fields without `Option` are required by the CRD, so they are written even when they say
+/// nothing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(
@@ -107,7 +109,8 @@ pub struct RuntimeStatus {
     /// What happened, by type.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<RuntimeCondition>,
-    /// Figures of the cache, by name: cached, cacheCapacity, cachedPercentage, cacheHitRatio and others.
+    /// Figures of the cache, by name: cached, cacheCapacity, cachedPercentage, cacheHitRatio and
+    /// others.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub cache_states: BTreeMap<String, String>,
     /// Label selector of the workers, for autoscalers.
@@ -124,7 +127,10 @@ pub struct RuntimeStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mounts: Vec<Mount>,
     /// Nodes that hold or may hold the cache, for placing applications near it.
-    #[cfg_attr(feature = "schema", schemars(schema_with = "crate::crd::pieces::schema::<NodeAffinity>"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "crate::crd::pieces::schema::<NodeAffinity>")
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_affinity: Option<NodeAffinity>,
 }

@@ -11,8 +11,8 @@ pub struct InvalidSize {
     pub text: String,
 }
 
-/// Reads a size: a number, at most one space, and perhaps a unit of `k m g t p` with `i`, `b` or both, in either case.
-/// Fractions of a byte are dropped.
+/// Reads a size: a number, at most one space, and perhaps a unit of `k m g t p` with `i`, `b` or
+/// both, in either case. Fractions of a byte are dropped.
 ///
 /// # Errors
 /// The text has another form, or the size does not fit 63 bits.
@@ -21,7 +21,9 @@ pub fn parse(text: &str) -> Result<i64, InvalidSize> {
 }
 
 fn read(text: &str) -> Option<i64> {
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at_checked(end)?;
     // What `f64` would read beyond digits with digits on both sides of a point: `.5`, `5.`.
     if number.split('.').any(str::is_empty) {
@@ -39,13 +41,15 @@ fn read(text: &str) -> Option<i64> {
     (bytes < 9_223_372_036_854_775_808.0).then_some(bytes as i64)
 }
 
-/// Writes a size with two digits after the point: `1.50GiB`, `100.00B`. This is how statuses show sizes.
+/// Writes a size with two digits after the point: `1.50GiB`, `100.00B`. This is how statuses show
+/// sizes.
 pub fn format(bytes: u64) -> String {
     let (value, unit) = scale(bytes);
     format!("{value:.2}{unit}")
 }
 
-/// Writes a size with four digits and no trailing zeros: `10GiB`, `1.5GiB`, `0B`. This is how node labels show sizes.
+/// Writes a size with four digits and no trailing zeros: `10GiB`, `1.5GiB`, `0B`. This is how node
+/// labels show sizes.
 pub fn format_short(bytes: u64) -> String {
     let (value, unit) = scale(bytes);
     let decimals = match value {

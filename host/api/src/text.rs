@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-/// The most bytes that a condition, an event or a field of a log line has. The API server refuses events with a longer note.
+/// The most bytes that a condition, an event or a field of a log line has. The API server refuses
+/// events with a longer note.
 pub const LONGEST: usize = 1024;
 
 /// Stands for the part of a text that was cut out.
@@ -27,7 +28,10 @@ pub fn bounded(text: &str, limit: usize) -> Cow<'_, str> {
     };
     let head = text.floor_char_boundary(kept.div_ceil(2));
     let tail = text.ceil_char_boundary(text.len() - kept / 2);
-    let (head, tail) = (text.get(..head).unwrap_or_default(), text.get(tail..).unwrap_or_default());
+    let (head, tail) = (
+        text.get(..head).unwrap_or_default(),
+        text.get(tail..).unwrap_or_default(),
+    );
     Cow::Owned(format!("{head}{CUT}{tail}"))
 }
 
@@ -73,10 +77,12 @@ pub fn masked(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Defines an enum of known strings that keeps unknown ones as `Other`, so that an object written by a later version can still be
-/// read and written back unchanged. `listed` puts the known values into the CRD schema, `any` leaves the check to the reader.
+/// Defines an enum of known strings that keeps unknown ones as `Other`, so that an object written
+/// by a later version can still be read and written back unchanged. `listed` puts the known values
+/// into the CRD schema, `any` leaves the check to the reader.
 macro_rules! open_enum {
-    ($(#[$meta:meta])* $name:ident, $schema:ident { $($(#[$variant_meta:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+    ($(#[$meta:meta])* $name:ident,
+        $schema:ident { $($(#[$variant_meta:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(from = "String", into = "String")]
@@ -156,7 +162,10 @@ mod tests {
 
     #[test]
     fn a_long_text_keeps_its_beginning_and_its_remedy() {
-        let long = format!("JuiceFSRuntime.spec.options: {} is unknown; remove it", "x".repeat(200_000));
+        let long = format!(
+            "JuiceFSRuntime.spec.options: {} is unknown; remove it",
+            "x".repeat(200_000)
+        );
         let shown = bounded(&long, LONGEST);
         assert_eq!(shown.len(), LONGEST);
         assert!(shown.starts_with("JuiceFSRuntime.spec.options: x") && shown.ends_with("x is unknown; remove it"));
@@ -173,7 +182,10 @@ mod tests {
     #[case::separators("redis://u:a/b@c:d@db/1", "redis://u:****@db/1")]
     #[case::several("redis://:a@one redis://:b@two", "redis://:****@one redis://:****@two")]
     #[case::a_list("redis://:a@one,redis://:b@two", "redis://:****@two")]
-    #[case::quoted("\"redis://:a@one\" and 'http://b:c@d'", "\"redis://:****@one\" and 'http://b:****@d'")]
+    #[case::quoted(
+        "\"redis://:a@one\" and 'http://b:c@d'",
+        "\"redis://:****@one\" and 'http://b:****@d'"
+    )]
     fn passwords_of_addresses_are_masked(#[case] text: &str, #[case] shown: &str) {
         assert_eq!(masked(text), shown);
     }

@@ -1,4 +1,5 @@
-//! The CRDs of the host's own kinds: what they say, and that the committed files are what the types generate.
+//! The CRDs of the host's own kinds: what they say, and that the committed files are what the types
+//! generate.
 #![cfg(feature = "schema")]
 
 use std::path::{Path, PathBuf};
@@ -13,8 +14,14 @@ fn crds() -> PathBuf {
 
 #[test]
 fn the_dataset_has_every_field_of_the_api_and_no_other() {
-    let crd = wasser_api::crds().into_iter().find(|crd| crd.spec.names.kind == "Dataset").unwrap();
-    assert_eq!(differences(&crd, include_str!("fields/dataset.tsv")), Vec::<String>::new());
+    let crd = wasser_api::crds()
+        .into_iter()
+        .find(|crd| crd.spec.names.kind == "Dataset")
+        .unwrap();
+    assert_eq!(
+        differences(&crd, include_str!("fields/dataset.tsv")),
+        Vec::<String>::new()
+    );
 }
 
 #[test]

@@ -39,7 +39,9 @@ async fn main() -> Result<()> {
         is_upgrade: false,
     };
     let values: Value = match arguments.next() {
-        Some(path) => yaml_serde::from_str(&std::fs::read_to_string(&path).with_context(|| path.display().to_string())?)?,
+        Some(path) => {
+            yaml_serde::from_str(&std::fs::read_to_string(&path).with_context(|| path.display().to_string())?)?
+        }
         None => json!({}),
     };
     let started = Instant::now();
@@ -62,7 +64,8 @@ async fn main() -> Result<()> {
         "open_ms": open,
         "first_render_ms": first,
         "warm_render_ms": {"median": at(0.5), "p95": at(0.95)},
-        "rss_kib": {"before": before, "opened": opened, "busy": resident, "busy_anonymous": anonymous, "idle": memory("VmRSS")?},
+        "rss_kib": {"before": before, "opened": opened, "busy": resident, "busy_anonymous": anonymous,
+            "idle": memory("VmRSS")?},
     });
     println!("{report:#}");
     Ok(())

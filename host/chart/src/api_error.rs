@@ -61,7 +61,8 @@ mod tests {
     #[case::forbidden(403, false, false)]
     #[case::an_outage(500, false, false)]
     fn only_what_is_gone_is_no_failure(#[case] code: u16, #[case] gone: bool, #[case] another: bool) {
-        let refused = || -> kube::Result<()> { Err(kube::Error::Api(Status::failure("no", "No").with_code(code).boxed())) };
+        let refused =
+            || -> kube::Result<()> { Err(kube::Error::Api(Status::failure("no", "No").with_code(code).boxed())) };
         assert_eq!(matches!(refused().or_gone(), Ok(None)), gone);
         assert_eq!(matches!(refused().or_another(), Ok(None)), another);
         assert!(matches!(Ok(7).or_gone(), Ok(Some(7))));

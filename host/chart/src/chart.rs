@@ -42,7 +42,10 @@ impl Chart {
     /// If it is not such an archive, or its `Chart.yaml` names no chart or no version.
     pub fn from_tgz(archive: Bytes) -> Result<Arc<Self>, ChartError> {
         let metadata = metadata(&archive).map_err(|message| ChartError { message })?;
-        let digest = Sha256::digest(&archive).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = Sha256::digest(&archive)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         Ok(Arc::new(Self {
             name: metadata.name,
             version: metadata.version,
@@ -77,14 +80,18 @@ impl Chart {
 fn metadata(archive: &[u8]) -> Result<Metadata, String> {
     let unpacked = BufReader::new(MultiGzDecoder::new(archive).take(MAX_UNPACKED));
     let mut files = tar::Archive::new(unpacked);
-    let no_archive = |error: std::io::Error| format!("it is not a gzipped tar archive, or is too large when unpacked: {error}");
+    let no_archive =
+        |error: std::io::Error| format!("it is not a gzipped tar archive, or is too large when unpacked: {error}");
     for file in files.entries().map_err(no_archive)? {
         let file = file.map_err(no_archive)?;
         if !file.path().is_ok_and(|path| is_chart_yaml(&path)) {
             continue;
         }
         if file.size() > MAX_FILE {
-            return Err(format!("Chart.yaml has {} bytes, and {MAX_FILE} are allowed", file.size()));
+            return Err(format!(
+                "Chart.yaml has {} bytes, and {MAX_FILE} are allowed",
+                file.size()
+            ));
         }
         let mut text = Vec::new();
         file.take(MAX_FILE).read_to_end(&mut text).map_err(no_archive)?;
@@ -100,7 +107,10 @@ fn metadata(archive: &[u8]) -> Result<Metadata, String> {
 
 /// `<directory>/Chart.yaml`; deeper ones are those of subcharts.
 fn is_chart_yaml(path: &Path) -> bool {
-    let parts: Vec<_> = path.components().filter(|part| !matches!(part, Component::CurDir)).collect();
+    let parts: Vec<_> = path
+        .components()
+        .filter(|part| !matches!(part, Component::CurDir))
+        .collect();
     matches!(parts.as_slice(), [Component::Normal(_), Component::Normal(file)] if *file == "Chart.yaml")
 }
 
@@ -150,7 +160,10 @@ mod tests {
     fn what_is_no_chart_is_refused_with_a_reason() {
         assert!(refused(Bytes::from_static(b"no archive")).contains("no gzipped tar archive"));
         assert!(refused(archive(&[("demo/values.yaml", b"a: 1")])).contains("no directory with a Chart.yaml"));
-        assert!(refused(archive(&[("Chart.yaml", b"name: demo\nversion: 1.0.0")])).contains("no directory with a Chart.yaml"));
+        assert!(
+            refused(archive(&[("Chart.yaml", b"name: demo\nversion: 1.0.0")]))
+                .contains("no directory with a Chart.yaml")
+        );
         assert!(refused(archive(&[("demo/Chart.yaml", b"version: 1.0.0")])).contains("no `name`"));
         assert!(refused(archive(&[("demo/Chart.yaml", b"name: demo")])).contains("no `version`"));
         assert!(refused(archive(&[("demo/Chart.yaml", b"name: [")])).contains("Chart.yaml: "));

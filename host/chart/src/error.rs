@@ -37,7 +37,8 @@ pub enum RenderError {
     #[error(transparent)]
     Template(#[from] TemplateError),
     /// Rendering took longer than allowed.
-    #[error("chart {}: rendering was ended after {}; a template may loop without end", quote::name(.chart), humantime(.limit))]
+    #[error("chart {}: rendering was ended after {}; a template may loop without end", quote::name(.chart),
+        humantime(.limit))]
     Deadline {
         /// The chart.
         chart: String,

@@ -39,7 +39,10 @@ fn shorten(text: &str, limit: usize) -> Cow<'_, str> {
     let (head, tail) = (limit * 2 / 3, limit / 3);
     let beginning: String = text.chars().take(head).collect();
     let end: String = text.chars().skip(length - tail).collect();
-    Cow::Owned(format!("{beginning} … ({} characters left out) … {end}", length - head - tail))
+    Cow::Owned(format!(
+        "{beginning} … ({} characters left out) … {end}",
+        length - head - tail
+    ))
 }
 
 #[cfg(test)]

@@ -62,7 +62,10 @@ fn split(manifest: &str) -> (String, Vec<String>) {
 #[tokio::test]
 async fn values_make_the_objects_that_are_expected_of_them() {
     let (_directory, chart) = chart();
-    let (packed, here) = (pack(&chart), Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/installer"));
+    let (packed, here) = (
+        pack(&chart),
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/installer"),
+    );
     let mut differences = Vec::new();
     for values in sorted(&here.join("cases")) {
         let name = values.file_name().unwrap().to_str().unwrap();
@@ -75,13 +78,20 @@ async fn values_make_the_objects_that_are_expected_of_them() {
             ));
         }
         let (objects, crds) = split(&output.unwrap_or_else(|error| panic!("{name}: {error}")));
-        let kept = crds.iter().filter(|crd| crd.contains("helm.sh/resource-policy: keep")).count();
+        let kept = crds
+            .iter()
+            .filter(|crd| crd.contains("helm.sh/resource-policy: keep"))
+            .count();
         let wanted = if name == "no-csi.yaml" {
             0
         } else {
             sorted(&root().join("crds")).len()
         };
-        assert_eq!((crds.len(), kept), (wanted, wanted), "{name}: CRDs, and those that stay");
+        assert_eq!(
+            (crds.len(), kept),
+            (wanted, wanted),
+            "{name}: CRDs, and those that stay"
+        );
         let expected = here.join("expected").join(name);
         if std::env::var_os("UPDATE").is_some() {
             fs::write(&expected, &objects).unwrap();
@@ -116,10 +126,14 @@ async fn rules_for_names_come_where_the_api_server_knows_them() {
 
 /// A rendering with one value other than by default.
 async fn with(path: &str, value: Value) -> Result<String, String> {
-    let values = path.rsplit('.').fold(value, |value, key| serde_json::json!({key: value}));
+    let values = path
+        .rsplit('.')
+        .fold(value, |value, key| serde_json::json!({key: value}));
     let (_directory, chart) = chart();
     let rendered = renderer().render(&pack(&chart), &meta(), &values).await;
-    rendered.map(|rendered| rendered.template()).map_err(|error| error.to_string())
+    rendered
+        .map(|rendered| rendered.template())
+        .map_err(|error| error.to_string())
 }
 
 #[tokio::test]
@@ -127,10 +141,22 @@ async fn values_that_cannot_work_are_refused_by_name() {
     let bad = [
         ("operator.replica", serde_json::json!(3), "replica"),
         ("operator.workers", serde_json::json!(0), "/operator/workers"),
-        ("operator.maxUnavailable", serde_json::json!("half"), "/operator/maxUnavailable"),
+        (
+            "operator.maxUnavailable",
+            serde_json::json!("half"),
+            "/operator/maxUnavailable",
+        ),
         ("csi.publishTimeout", serde_json::json!(30), "/csi/publishTimeout"),
-        ("csi.nodePublishMethod", serde_json::json!("bind"), "/csi/nodePublishMethod"),
-        ("csi.kubelet.rootDir", serde_json::json!("var/lib/kubelet"), "/csi/kubelet/rootDir"),
+        (
+            "csi.nodePublishMethod",
+            serde_json::json!("bind"),
+            "/csi/nodePublishMethod",
+        ),
+        (
+            "csi.kubelet.rootDir",
+            serde_json::json!("var/lib/kubelet"),
+            "/csi/kubelet/rootDir",
+        ),
         (
             "runtime.syncScheduleInfoNodeExcludeSelector",
             serde_json::json!("pool"),
@@ -138,7 +164,11 @@ async fn values_that_cannot_work_are_refused_by_name() {
         ),
         ("image.pullPolicy", serde_json::json!("Sometimes"), "/image/pullPolicy"),
         ("rbac.kinds", serde_json::json!(["deployments"]), "/rbac/kinds"),
-        ("plugins", serde_json::json!({"juicefs": {"image": "x"}}), "/plugins/juicefs"),
+        (
+            "plugins",
+            serde_json::json!({"juicefs": {"image": "x"}}),
+            "/plugins/juicefs",
+        ),
         ("plugins", serde_json::json!({"juicef": {}}), "no built-in plugin"),
     ];
     for (path, value, says) in bad {
@@ -151,7 +181,10 @@ async fn values_that_cannot_work_are_refused_by_name() {
 async fn the_dashboard_is_json_where_grafanas_sidecar_looks() {
     let values = serde_json::json!({"enabled": true, "namespace": "monitoring", "labels": {"a": "b"}});
     let text = with("metrics.dashboard", values).await.unwrap();
-    let object = text.split(BEGINS).find(|object| object.contains("grafana_dashboard")).unwrap();
+    let object = text
+        .split(BEGINS)
+        .find(|object| object.contains("grafana_dashboard"))
+        .unwrap();
     let (_source, object) = object.split_once('\n').unwrap();
     let map: Value = yaml_serde::from_str(object).unwrap();
     assert_eq!(map["metadata"]["namespace"], "monitoring");
@@ -193,7 +226,10 @@ fn the_schema_describes_every_value() {
         let mut here = &schema;
         for key in path.split('/').skip(1) {
             here = &here["properties"][key];
-            assert!(here["description"].is_string(), "values.schema.json does not describe {path}");
+            assert!(
+                here["description"].is_string(),
+                "values.schema.json does not describe {path}"
+            );
             if free.contains(&key) {
                 break;
             }

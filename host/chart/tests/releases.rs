@@ -45,15 +45,20 @@ async fn helm_knows_what_was_installed() {
             (&json!("demo"), &json!("1"), &json!("deployed"))
         );
         assert_eq!(row["chart"], "demo-0.1.0");
-        let shown: Value = serde_json::from_str(&scene.helm("secret", &["get", "values", "demo", "-o", "json"])).unwrap();
+        let shown: Value =
+            serde_json::from_str(&scene.helm("secret", &["get", "values", "demo", "-o", "json"])).unwrap();
         assert_eq!(shown, values);
-        let all: Value = serde_json::from_str(&scene.helm("secret", &["get", "values", "demo", "--all", "-o", "json"])).unwrap();
+        let all: Value =
+            serde_json::from_str(&scene.helm("secret", &["get", "values", "demo", "--all", "-o", "json"])).unwrap();
         assert_eq!(
             (&all["text"], &all["service"]),
             (&json!("two"), &json!("w")),
             "the chart's defaults are in the record"
         );
-        assert_eq!(scene.helm("secret", &["get", "manifest", "demo"]).trim(), rendered.manifest.trim());
+        assert_eq!(
+            scene.helm("secret", &["get", "manifest", "demo"]).trim(),
+            rendered.manifest.trim()
+        );
 
         scene.upgrade(json!({"text": "three"})).await.unwrap();
         let history: Value = serde_json::from_str(&scene.helm("secret", &["history", "demo", "-o", "json"])).unwrap();
@@ -100,13 +105,19 @@ async fn an_upgrade_removes_what_the_chart_no_longer_has() {
         scene.install(json!({})).await.unwrap();
         assert!(scene.has_map("extra").await);
         let map = scene.api::<ConfigMap>().get("extra").await.unwrap();
-        assert_eq!(map.metadata.owner_references.unwrap(), std::slice::from_ref(&scene.policy.owner));
+        assert_eq!(
+            map.metadata.owner_references.unwrap(),
+            std::slice::from_ref(&scene.policy.owner)
+        );
         let before = scene.find().await.unwrap();
         assert!(is_unchanged(&before, &scene.render(&json!({}), true).await.1));
 
         scene.upgrade(json!({"extra": false})).await.unwrap();
         assert!(!scene.has_map("extra").await && scene.has_map("always").await);
-        assert_eq!(names(&scene.records::<Secret>().await), [("v1", "superseded"), ("v2", "deployed")]);
+        assert_eq!(
+            names(&scene.records::<Secret>().await),
+            [("v1", "superseded"), ("v2", "deployed")]
+        );
         let found = scene.find().await.unwrap();
         assert_eq!(found.objects(), [("ConfigMap", "always"), ("StatefulSet", "worker")]);
 
@@ -122,17 +133,28 @@ async fn an_upgrade_removes_what_the_chart_no_longer_has() {
         assert!(scene.has_map("extra").await);
         let refused = scene.upgrade(json!({})).await.unwrap_err();
         assert!(
-            refused.to_string().contains("extra exists already and is not this runtime's"),
+            refused
+                .to_string()
+                .contains("extra exists already and is not this runtime's"),
             "{refused}"
         );
 
         for number in 0..10 {
-            scene.upgrade(json!({"text": number.to_string(), "extra": false})).await.unwrap();
+            scene
+                .upgrade(json!({"text": number.to_string(), "extra": false}))
+                .await
+                .unwrap();
         }
-        assert_eq!(scene.records::<Secret>().await.len(), 10, "as many revisions as Helm keeps");
+        assert_eq!(
+            scene.records::<Secret>().await.len(),
+            10,
+            "as many revisions as Helm keeps"
+        );
         assert!(scene.uninstall().await);
         assert!(scene.records::<Secret>().await.is_empty());
-        assert!(!scene.has_map("always").await && scene.api::<StatefulSet>().get_opt("worker").await.unwrap().is_none());
+        assert!(
+            !scene.has_map("always").await && scene.api::<StatefulSet>().get_opt("worker").await.unwrap().is_none()
+        );
         assert!(!scene.uninstall().await);
     })
     .await;
@@ -164,7 +186,11 @@ async fn replicas_and_affinity_survive_an_upgrade() {
         assert_eq!(live["spec"]["template"]["spec"]["containers"][0]["env"][0]["name"], "A");
 
         workers
-            .patch_scale("worker", &managed_by("kubectl"), &Patch::Merge(&json!({"spec": {"replicas": 5}})))
+            .patch_scale(
+                "worker",
+                &managed_by("kubectl"),
+                &Patch::Merge(&json!({"spec": {"replicas": 5}})),
+            )
             .await
             .unwrap();
         scene.upgrade(json!({"text": "four"})).await.unwrap();
@@ -204,16 +230,26 @@ async fn a_release_of_fluid_is_adopted() {
         let scaled = json!({"spec": {"replicas": 2}});
         scene
             .api::<StatefulSet>()
-            .patch("worker", &managed_by("juicefsruntime-controller"), &Patch::Merge(&scaled))
+            .patch(
+                "worker",
+                &managed_by("juicefsruntime-controller"),
+                &Patch::Merge(&scaled),
+            )
             .await
             .unwrap();
 
         let found = scene.find().await.unwrap();
-        assert_eq!((found.revision, found.is_deployed(), found.chart.as_str()), (1, true, "demo"));
+        assert_eq!(
+            (found.revision, found.is_deployed(), found.chart.as_str()),
+            (1, true, "demo")
+        );
         assert!(found.objects().contains(&("StatefulSet", "worker")));
         let taken = scene.upgrade(json!({"env": []})).await.unwrap();
         assert_eq!(taken.revision, 2);
-        assert_eq!(names(&scene.records::<Secret>().await), [("v1", "superseded"), ("v2", "deployed")]);
+        assert_eq!(
+            names(&scene.records::<Secret>().await),
+            [("v1", "superseded"), ("v2", "deployed")]
+        );
         assert!(scene.records::<ConfigMap>().await.is_empty());
         let live = serde_json::to_value(scene.worker().await).unwrap();
         assert_eq!(live["spec"]["replicas"], 2);
@@ -222,7 +258,10 @@ async fn a_release_of_fluid_is_adopted() {
             None,
             "what Helm set and the chart dropped is gone"
         );
-        assert_eq!(live["metadata"]["ownerReferences"][0]["uid"], json!(scene.policy.owner.uid));
+        assert_eq!(
+            live["metadata"]["ownerReferences"][0]["uid"],
+            json!(scene.policy.owner.uid)
+        );
         assert!(scene.helm("secret", &["ls", "-q"]).contains("demo"));
         assert!(scene.uninstall().await);
     })
@@ -235,7 +274,10 @@ async fn a_release_of_fluid_is_uninstalled() {
     scene("fluid", FILES, |scene| async move {
         let directory = Scene::directory("demo", FILES);
         let uid = format!("owner.uid={}", scene.policy.owner.uid);
-        scene.helm("configmap", &["install", "demo", directory.path().to_str().unwrap(), "--set", &uid]);
+        scene.helm(
+            "configmap",
+            &["install", "demo", directory.path().to_str().unwrap(), "--set", &uid],
+        );
         assert!(scene.uninstall().await);
         assert!(scene.records::<ConfigMap>().await.is_empty() && !scene.has_map("always").await);
     })
@@ -245,7 +287,10 @@ async fn a_release_of_fluid_is_uninstalled() {
 #[tokio::test]
 #[ignore = "needs a cluster (KUBECONFIG) and the helm command (HELM)"]
 async fn a_release_of_somebody_else_is_left_alone() {
-    const OTHER: &[(&str, &str)] = &[("templates/map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: theirs}\n")];
+    const OTHER: &[(&str, &str)] = &[(
+        "templates/map.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: theirs}\n",
+    )];
     // The chart's name says nothing: users install JuiceFS' chart as well.
     for chart in ["mysql", "demo"] {
         scene(&format!("foreign-{chart}"), FILES, |scene| async move {
@@ -334,7 +379,10 @@ async fn an_interrupted_installation_is_completed() {
         assert_eq!((found.status, found.is_deployed()), (Status::PendingInstall, false));
         let taken = scene.install(json!({"extra": false})).await.unwrap();
         assert_eq!(taken.revision, 2);
-        assert!(!scene.has_map("extra").await, "what the earlier attempt made is known and removed");
+        assert!(
+            !scene.has_map("extra").await,
+            "what the earlier attempt made is known and removed"
+        );
         assert_eq!(
             names(&scene.records::<Secret>().await),
             [("v1", "pending-install"), ("v2", "deployed")]
@@ -357,7 +405,10 @@ async fn what_cannot_be_changed_is_told_with_the_remedy() {
         );
         let message = refused.to_string();
         assert!(
-            message.starts_with(&format!("StatefulSet {}/worker cannot be changed in place", scene.policy.namespace)),
+            message.starts_with(&format!(
+                "StatefulSet {}/worker cannot be changed in place",
+                scene.policy.namespace
+            )),
             "{message}"
         );
         assert!(
@@ -366,7 +417,10 @@ async fn what_cannot_be_changed_is_told_with_the_remedy() {
         );
         assert_eq!(scene.find().await.unwrap().revision, 1, "the failure is not recorded");
 
-        let refused = scene.upgrade(json!({"env": [{"name": "in valid="}]})).await.unwrap_err();
+        let refused = scene
+            .upgrade(json!({"env": [{"name": "in valid="}]}))
+            .await
+            .unwrap_err();
         assert!(
             matches!(refused, ReleaseError::Invalid { .. }) && refused.to_string().contains("env[0].name"),
             "{refused}"
@@ -376,14 +430,19 @@ async fn what_cannot_be_changed_is_told_with_the_remedy() {
 }
 
 const HOOKED: &[(&str, &str)] = &[
-    ("templates/map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: always}\n"),
+    (
+        "templates/map.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: always}\n",
+    ),
     (
         "templates/config.yaml",
-        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: config\n  annotations: {helm.sh/hook: pre-install, helm.sh/hook-weight: '-1'}\n",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: config\n  annotations: {helm.sh/hook: pre-install, \
+            helm.sh/hook-weight: '-1'}\n",
     ),
     (
         "templates/pod.yaml",
-        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: check\n  annotations:\n    helm.sh/hook: pre-install,pre-delete\n\
+        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: check\n  annotations:\n    helm.sh/hook: \
+            pre-install,pre-delete\n\
          \x20   helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded\n\
          spec:\n  nodeSelector: {no-such-node: here}\n  restartPolicy: Never\n  terminationGracePeriodSeconds: 0\n\
          \x20 containers: [{name: c, image: none.invalid/none}]\n",
@@ -411,17 +470,25 @@ async fn hooks_run_around_and_are_waited_for() {
         scene.allow_pods().await;
         let (failed, _) = tokio::join!(scene.install(json!({})), end_hook(&scene, "Failed"));
         let message = failed.unwrap_err().to_string();
-        assert!(message.contains("pre-install hook Pod") && message.contains("failed"), "{message}");
+        assert!(
+            message.contains("pre-install hook Pod") && message.contains("failed"),
+            "{message}"
+        );
         assert!(scene.find().await.is_none() && !scene.has_map("always").await);
 
         // The failed pod stays for whoever wants to see its log.
         let pods = scene.api::<Pod>();
-        pods.delete("check", &DeleteParams::default().grace_period(0)).await.unwrap();
+        pods.delete("check", &DeleteParams::default().grace_period(0))
+            .await
+            .unwrap();
         let (installed, early) = tokio::join!(scene.install(json!({})), end_hook(&scene, "Succeeded"));
         installed.unwrap();
         assert!(!early, "hooks come before the objects");
         assert!(scene.has_map("config").await && scene.has_map("always").await);
-        assert!(pods.get_opt("check").await.unwrap().is_none(), "deleted since it succeeded");
+        assert!(
+            pods.get_opt("check").await.unwrap().is_none(),
+            "deleted since it succeeded"
+        );
 
         let (removed, present) = tokio::join!(scene.uninstall(), end_hook(&scene, "Succeeded"));
         assert!(removed && present, "the hook of the deletion comes first");

@@ -28,7 +28,11 @@ async fn all_cases_render_as_helm_renders_them() {
             if update {
                 write(case, &outcome);
             }
-            differences.extend(difference(&format!("{} is out of date", case.name), &outcome, &case.expected()));
+            differences.extend(difference(
+                &format!("{} is out of date", case.name),
+                &outcome,
+                &case.expected(),
+            ));
         }
         differences.extend(difference(
             &case.name,
@@ -55,7 +59,10 @@ async fn the_projects_own_charts_render_as_helm_renders_them() {
             continue;
         }
         let chart = pack(&directory);
-        let golden = root.join("plugins").join(directory.file_name().unwrap()).join("tests/cases/golden");
+        let golden = root
+            .join("plugins")
+            .join(directory.file_name().unwrap())
+            .join("tests/cases/golden");
         let mut values: Vec<_> = if golden.is_dir() { sorted(&golden) } else { Vec::new() };
         values.retain(|path| path.to_str().unwrap().ends_with(".values.yaml"));
         for values in values.iter().map(Some).chain([None]) {

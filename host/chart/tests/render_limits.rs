@@ -21,7 +21,9 @@ async fn outcome(renderer: &Renderer, template: &str, values: &Value) -> Result<
 }
 
 async fn works_again(renderer: &Renderer) {
-    let manifest = outcome(renderer, "v: {{ .Values.v }}\n", &json!({"v": 7})).await.unwrap();
+    let manifest = outcome(renderer, "v: {{ .Values.v }}\n", &json!({"v": 7}))
+        .await
+        .unwrap();
     assert!(manifest.ends_with("v: 7\n"));
 }
 
@@ -75,7 +77,9 @@ async fn memory_is_limited() {
 async fn archives_that_unpack_to_much_are_refused() {
     let renderer = limited(Limits::default());
     let large = "a".repeat(6 << 20);
-    let refused = render(&renderer, &[("large.txt", &large)], &json!({})).await.unwrap_err();
+    let refused = render(&renderer, &[("large.txt", &large)], &json!({}))
+        .await
+        .unwrap_err();
     assert!(matches!(&refused, RenderError::Template(_)), "{refused}");
     works_again(&renderer).await;
 }
@@ -93,8 +97,12 @@ async fn deep_recursion_is_an_error() {
             .unwrap_err();
         // Every `tpl` copies all templates, so that one may run out of memory before it is too
         // deep.
-        let full = matches!(&refused, RenderError::Crashed { message, .. } if template.contains("tpl") && message.contains("MiB"));
-        assert!(full || matches!(&refused, RenderError::Template(_)), "{template}: {refused}");
+        let full = matches!(&refused, RenderError::Crashed { message,
+            .. } if template.contains("tpl") && message.contains("MiB"));
+        assert!(
+            full || matches!(&refused, RenderError::Template(_)),
+            "{template}: {refused}"
+        );
         works_again(&renderer).await;
     }
 }
@@ -112,7 +120,9 @@ async fn deeply_nested_input_ends_no_more_than_its_render() {
     );
     works_again(&renderer).await;
     let lists = "[".repeat(100_000);
-    let refused = outcome(&renderer, &format!("v: {lists}\n"), &json!({})).await.unwrap_err();
+    let refused = outcome(&renderer, &format!("v: {lists}\n"), &json!({}))
+        .await
+        .unwrap_err();
     assert!(
         matches!(&refused, RenderError::Crashed { .. } | RenderError::Template(_)),
         "{refused}"

@@ -20,11 +20,13 @@ async fn objects_hooks_and_notes_are_told_apart() {
     let files = [
         (
             "templates/a.yaml",
-            "kind: Service\napiVersion: v1\nmetadata: {name: s}\n---\nkind: ConfigMap\napiVersion: v1\nmetadata: {name: c}\ndata: {a: b}\n",
+            "kind: Service\napiVersion: v1\nmetadata: {name: s}\n---\nkind: ConfigMap\napiVersion: v1\nmetadata: \
+                {name: c}\ndata: {a: b}\n",
         ),
         (
             "templates/hook.yaml",
-            "kind: Job\napiVersion: batch/v1\nmetadata:\n  name: j\n  annotations: {helm.sh/hook: \"pre-install,post-upgrade\", \
+            "kind: Job\napiVersion: batch/v1\nmetadata:\n  name: j\n  annotations: {helm.sh/hook: \
+                \"pre-install,post-upgrade\", \
              helm.sh/hook-weight: \"-3\", helm.sh/hook-delete-policy: hook-succeeded}\n",
         ),
         ("templates/NOTES.txt", "Hello {{ .Release.Name }}"),
@@ -68,13 +70,20 @@ async fn templates_see_an_upgrade() {
         ..meta()
     };
     let rendered = renderer().render(&chart, &upgrade, &json!({})).await.unwrap();
-    assert!(rendered.manifest.ends_with("a: true false 4\n"), "{}", rendered.manifest);
+    assert!(
+        rendered.manifest.ends_with("a: true false 4\n"),
+        "{}",
+        rendered.manifest
+    );
 }
 
 #[tokio::test]
 async fn errors_say_where_they_are() {
     let files = [
-        ("templates/_x.tpl", "{{- define \"x\" }}\n\n{{ .Values.a.name }}\n{{- end }}"),
+        (
+            "templates/_x.tpl",
+            "{{- define \"x\" }}\n\n{{ .Values.a.name }}\n{{- end }}",
+        ),
         ("templates/a.yaml", "a: 1\nb: {{ include \"x\" . }}\n"),
     ];
     let error = refused(render(renderer(), &files, &json!({})).await);
@@ -94,11 +103,17 @@ async fn errors_say_where_they_are() {
         ),
     ];
     let error = refused(render(renderer(), &files, &json!({})).await);
-    assert_eq!((error.file.as_deref(), error.line), (Some("demo/templates/a.yaml"), Some(2)));
+    assert_eq!(
+        (error.file.as_deref(), error.line),
+        (Some("demo/templates/a.yaml"), Some(2))
+    );
     assert!(error.message.ends_with("a name is needed"), "{}", error.message);
 
     let error = refused(render(renderer(), &[("templates/a.yaml", "a: 1\nb: {{ end }}\n")], &json!({})).await);
-    assert_eq!((error.file.as_deref(), error.line), (Some("demo/templates/a.yaml"), Some(2)));
+    assert_eq!(
+        (error.file.as_deref(), error.line),
+        (Some("demo/templates/a.yaml"), Some(2))
+    );
 
     let error = refused(render(renderer(), &[("templates/a.yaml", "a: 1\n b: 2\n")], &json!({})).await);
     assert_eq!(
@@ -109,10 +124,15 @@ async fn errors_say_where_they_are() {
 
 #[tokio::test]
 async fn capabilities_are_those_of_the_cluster() {
-    let template = "v: {{ .Capabilities.KubeVersion.Version }}\nh: {{ .Capabilities.APIVersions.Has \"example.com/v1/Thing\" }}\n";
+    let template =
+        "v: {{ .Capabilities.KubeVersion.Version }}\nh: {{ .Capabilities.APIVersions.Has \"example.com/v1/Thing\" }}\n";
     let files = [("templates/a.yaml", template)];
     let default = render(renderer(), &files, &json!({})).await.unwrap();
-    assert!(default.manifest.ends_with("v: v1.33.0\nh: false\n"), "{}", default.manifest);
+    assert!(
+        default.manifest.ends_with("v: v1.33.0\nh: false\n"),
+        "{}",
+        default.manifest
+    );
     let capabilities = Capabilities {
         kube_version: Some("v1.30.1".to_owned()),
         api_versions: vec!["example.com/v1/Thing".to_owned()],
@@ -142,7 +162,12 @@ async fn what_is_no_object_is_refused_with_its_file() {
         )
         .await,
     );
-    assert_eq!(error.file.as_deref(), Some("demo/templates/a.yaml"), "{}", error.message);
+    assert_eq!(
+        error.file.as_deref(),
+        Some("demo/templates/a.yaml"),
+        "{}",
+        error.message
+    );
 }
 
 #[tokio::test]
@@ -177,7 +202,9 @@ async fn more_charts_than_an_instance_keeps() {
     for round in 0..2 {
         for index in 0..20 {
             let text = format!("v: {index}\n");
-            let rendered = render(renderer(), &[("templates/a.yaml", &text)], &json!({})).await.unwrap();
+            let rendered = render(renderer(), &[("templates/a.yaml", &text)], &json!({}))
+                .await
+                .unwrap();
             assert!(rendered.manifest.ends_with(&text), "{round}");
         }
     }
@@ -191,7 +218,10 @@ async fn many_renders_at_once_each_get_their_own() {
         tokio::spawn(async move {
             (
                 number,
-                renderer().render(&chart, &meta(), &json!({"number": number})).await.unwrap(),
+                renderer()
+                    .render(&chart, &meta(), &json!({"number": number}))
+                    .await
+                    .unwrap(),
             )
         })
     });
@@ -216,12 +246,14 @@ async fn an_archive_that_only_looks_like_a_chart_is_refused_by_helm() {
 async fn what_only_a_hook_of_a_deletion_brings_is_not_there_for_the_rest() {
     let account = |event: &str| {
         format!(
-            "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: ci-deployer\n  annotations: {{helm.sh/hook: {event}}}\n---\n\
+            "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: ci-deployer\n  annotations: {{helm.sh/hook: \
+                {event}}}\n---\n\
              apiVersion: v1\nkind: Pod\nmetadata:\n  name: cleanup\n  annotations: {{helm.sh/hook: post-delete}}\n\
              spec: {{serviceAccountName: ci-deployer, containers: []}}\n"
         )
     };
-    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {serviceAccountName: ci-deployer, containers: []}\n";
+    let pod =
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {serviceAccountName: ci-deployer, containers: []}\n";
     let policy = wasser_chart::Policy {
         namespace: "ns".to_owned(),
         kinds: ["Pod", "ServiceAccount"].map(str::to_owned).into(),
@@ -231,14 +263,19 @@ async fn what_only_a_hook_of_a_deletion_brings_is_not_there_for_the_rest() {
     };
     for (event, admitted) in [("pre-install", true), ("post-delete", false), ("test", false)] {
         let account = account(event);
-        let files = [("templates/account.yaml", account.as_str()), ("templates/pod.yaml", pod)];
+        let files = [
+            ("templates/account.yaml", account.as_str()),
+            ("templates/pod.yaml", pod),
+        ];
         let rendered = render(renderer(), &files, &json!({})).await.unwrap();
-        let outcome = policy.admit_release(&rendered).map_err(|violation| violation.to_string());
+        let outcome = policy
+            .admit_release(&rendered)
+            .map_err(|violation| violation.to_string());
         assert_eq!(outcome.is_ok(), admitted, "{event}: {outcome:?}");
         assert!(
-            outcome
-                .err()
-                .is_none_or(|refused| refused.starts_with("Pod a runs its pods under the service account `ci-deployer`"))
+            outcome.err().is_none_or(
+                |refused| refused.starts_with("Pod a runs its pods under the service account `ci-deployer`")
+            )
         );
         // Hooks may use what other hooks bring.
         let rendered = render(renderer(), &files[..1], &json!({})).await.unwrap();
@@ -248,20 +285,33 @@ async fn what_only_a_hook_of_a_deletion_brings_is_not_there_for_the_rest() {
 
 #[tokio::test]
 async fn a_chart_that_multiplies_a_users_number_is_refused() {
-    let template =
-        "{{- range until (int .Values.masters) }}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: master-{{ . }}}\n{{- end }}\n";
+    let template = "{{- range until (int .Values.masters) }}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: \
+        master-{{ . }}}\n{{- end }}\n";
     let files = [("templates/services.yaml", template)];
-    let refused = render(renderer(), &files, &json!({"masters": 5001})).await.unwrap_err().to_string();
+    let refused = render(renderer(), &files, &json!({"masters": 5001}))
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(
         refused.starts_with("chart demo: it renders 5001 objects, and 500 are allowed"),
         "{refused}"
     );
-    assert_eq!(render(renderer(), &files, &json!({"masters": 3})).await.unwrap().objects.len(), 3);
+    assert_eq!(
+        render(renderer(), &files, &json!({"masters": 3}))
+            .await
+            .unwrap()
+            .objects
+            .len(),
+        3
+    );
 }
 
 #[tokio::test]
 async fn the_words_of_a_template_do_not_push_the_remedy_out() {
     let files = [("templates/a.yaml", "{{ fail (repeat 200000 \"x\") }}")];
     let refused = render(renderer(), &files, &json!({})).await.unwrap_err().to_string();
-    assert!(refused.len() < 800 && refused.contains("characters left out"), "{refused}");
+    assert!(
+        refused.len() < 800 && refused.contains("characters left out"),
+        "{refused}"
+    );
 }

@@ -68,7 +68,9 @@ impl Config {
 
     /// Returns the path at which the kubelet looks for the announcement of the driver.
     pub fn registration_socket(&self) -> PathBuf {
-        self.kubelet_root.join("plugins_registry").join(format!("{}-reg.sock", self.driver))
+        self.kubelet_root
+            .join("plugins_registry")
+            .join(format!("{}-reg.sock", self.driver))
     }
 }
 

@@ -40,7 +40,11 @@ impl Context {
             let (why, look_again) = if mounted && fuse.is_none() {
                 (self.not_mounted(&table, source), None)
             } else {
-                match self.prober.open(source, fuse.map(|mount| mount.device.as_str())).await? {
+                match self
+                    .prober
+                    .open(source, fuse.map(|mount| mount.device.as_str()))
+                    .await?
+                {
                     Answer::Here(directory) => return Ok(directory),
                     Answer::NoSubPath => {
                         let sub_path = source.sub_path.display().to_string();

@@ -84,7 +84,10 @@ pub enum EngineError {
         source: Box<ChartError>,
     },
     /// The chart did not render.
-    #[error("rendering the chart of {release} failed: {source}; correct the values that the manifest leads to, or the chart of the plugin")]
+    #[error(
+        "rendering the chart of {release} failed: {source}; correct the values that the manifest leads to, or the \
+            chart of the plugin"
+    )]
     Render {
         /// Namespace and name of the release.
         release: String,
@@ -110,7 +113,8 @@ pub enum EngineError {
     /// The plugin answers with other values as soon as its values are installed, so that there
     /// would be no end of upgrades.
     #[error(
-        "the release {release} is not upgraded: once its values are installed, the plugin {plugin} asks for others at {paths}; correct the \
+        "the release {release} is not upgraded: once its values are installed, the plugin {plugin} asks for others \
+            at {paths}; correct the \
          plugin: for the same runtime, `sync-runtime` must keep what `installed` has"
     )]
     Unsettled {
@@ -123,7 +127,8 @@ pub enum EngineError {
     },
     /// The release was upgraded too often without a cause.
     #[error(
-        "the release {release} was upgraded too often without a change of the runtime, the Dataset or the plugin, and is left as it is for a \
+        "the release {release} was upgraded too often without a change of the runtime, the Dataset or the plugin, \
+            and is left as it is for a \
          while: {reason}"
     )]
     Repeated {
@@ -163,10 +168,16 @@ impl EngineError {
             | Self::Chart { .. }
             | Self::Render { .. }
             | Self::NotGranted { .. } => Retry::AwaitChange,
-            Self::NotYet { after, .. } | Self::Missing { after, .. } | Self::Repeated { after, .. } => Retry::After(*after),
+            Self::NotYet { after, .. } | Self::Missing { after, .. } | Self::Repeated { after, .. } => {
+                Retry::After(*after)
+            }
             Self::Kube { source, .. } if is_conflict(source) => Retry::After(Duration::from_millis(50)),
             Self::Release { source, .. } if source.is_refusal() => Retry::AwaitChange,
-            Self::Failed { .. } | Self::Plugin { .. } | Self::Unsettled { .. } | Self::Release { .. } | Self::Kube { .. } => Retry::Backoff,
+            Self::Failed { .. }
+            | Self::Plugin { .. }
+            | Self::Unsettled { .. }
+            | Self::Release { .. }
+            | Self::Kube { .. } => Retry::Backoff,
         }
     }
 

@@ -20,7 +20,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// If the configuration cannot be used: certificates that cannot be read, for example.
 pub fn client(mut config: Config, metrics: &Arc<Metrics>) -> kube::Result<Client> {
     config.connect_timeout = Some(CONNECT_TIMEOUT);
-    let counting = Counting { metrics: metrics.clone() };
+    let counting = Counting {
+        metrics: metrics.clone(),
+    };
     Ok(ClientBuilder::try_from(config)?.with_layer(&counting).build())
 }
 
@@ -105,7 +107,9 @@ impl Call {
             [resource, _] => ((*resource).to_owned(), true),
             [resource, _, sub, ..] => (format!("{resource}/{sub}"), true),
         };
-        let watching = query.split('&').any(|parameter| matches!(parameter, "watch=true" | "watch=1"));
+        let watching = query
+            .split('&')
+            .any(|parameter| matches!(parameter, "watch=true" | "watch=1"));
         let verb = match (method, named) {
             ("GET", _) if watching => "watch",
             ("GET", true) => "get",
@@ -128,7 +132,13 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case("GET", "/api/v1/namespaces/default/pods", "watch=true&resourceVersion=3", "watch", "pods")]
+    #[case(
+        "GET",
+        "/api/v1/namespaces/default/pods",
+        "watch=true&resourceVersion=3",
+        "watch",
+        "pods"
+    )]
     #[case("GET", "/api/v1/namespaces/default/pods", "labelSelector=a", "list", "pods")]
     #[case("GET", "/api/v1/namespaces/default/pods/a/exec", "command=df", "get", "pods/exec")]
     #[case("GET", "/api/v1/namespaces/default", "", "get", "namespaces")]
@@ -140,7 +150,13 @@ mod tests {
         "patch",
         "datasets/status"
     )]
-    #[case("POST", "/apis/apps/v1/namespaces/default/statefulsets", "", "create", "statefulsets")]
+    #[case(
+        "POST",
+        "/apis/apps/v1/namespaces/default/statefulsets",
+        "",
+        "create",
+        "statefulsets"
+    )]
     #[case("DELETE", "/api/v1/persistentvolumes/default-a", "", "delete", "persistentvolumes")]
     #[case("DELETE", "/api/v1/namespaces/default/pods", "", "deletecollection", "pods")]
     #[case("GET", "/k8s/clusters/x/api/v1/nodes/n", "", "get", "nodes")]

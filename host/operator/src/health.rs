@@ -50,7 +50,11 @@ impl Health {
     /// Waits until every registration that there was at the start is loaded or refused.
     pub async fn wait_for_registrations(&self) {
         // The sender is this object's own, so that there is always something to wait for.
-        let _ = self.reached.subscribe().wait_for(|reached| reached & REGISTRATIONS != 0).await;
+        let _ = self
+            .reached
+            .subscribe()
+            .wait_for(|reached| reached & REGISTRATIONS != 0)
+            .await;
     }
 
     /// The process takes no new work.
@@ -95,7 +99,12 @@ pub struct Addresses {
 }
 
 /// Serves until stopped. The sockets are open when this returns.
-pub async fn serve(addresses: Addresses, health: Arc<Health>, metrics: Arc<Metrics>, stop: CancellationToken) -> std::io::Result<()> {
+pub async fn serve(
+    addresses: Addresses,
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
     let probes = probes(health);
     let numbers = Router::new().route("/metrics", get(scrape)).with_state(metrics);
     match addresses {
@@ -134,14 +143,17 @@ async fn listen(address: SocketAddr, router: Router, stop: &CancellationToken) -
 }
 
 async fn ready(State(health): State<Arc<Health>>) -> (StatusCode, &'static str) {
-    health
-        .missing()
-        .map_or((StatusCode::OK, "ok"), |missing| (StatusCode::SERVICE_UNAVAILABLE, missing))
+    health.missing().map_or((StatusCode::OK, "ok"), |missing| {
+        (StatusCode::SERVICE_UNAVAILABLE, missing)
+    })
 }
 
 async fn scrape(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {
     (
-        [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")],
+        [(
+            header::CONTENT_TYPE,
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        )],
         metrics.text(),
     )
 }
@@ -183,7 +195,10 @@ mod tests {
     #[tokio::test]
     async fn probes_and_metrics_share_an_address() {
         let (health, metrics, stop) = (health(), Arc::new(Metrics::new()), CancellationToken::new());
-        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
         serve(
             Addresses {
                 metrics: Some(address),

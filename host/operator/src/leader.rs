@@ -53,7 +53,13 @@ impl Candidate {
 /// Takes part in the election until stopped, and then gives the lease back. `leading` says
 /// whether this replica leads; once it no longer does, `lost` is cancelled and there is no way back
 /// but a new start: what was read as a leader may be out of date.
-pub async fn run(config: Config, candidate: Candidate, leading: watch::Sender<bool>, stop: CancellationToken, lost: CancellationToken) {
+pub async fn run(
+    config: Config,
+    candidate: Candidate,
+    leading: watch::Sender<bool>,
+    stop: CancellationToken,
+    lost: CancellationToken,
+) {
     let Some((mut manager, leases)) = open(&config, &candidate, &stop).await else {
         return;
     };
@@ -80,15 +86,20 @@ pub async fn run(config: Config, candidate: Candidate, leading: watch::Sender<bo
                 leading.send_replace(true);
             }
             Ok(false) if leads => {
-                tracing::error!(identity = candidate.identity, "another replica has taken the lease; this one stops");
+                tracing::error!(
+                    identity = candidate.identity,
+                    "another replica has taken the lease; this one stops"
+                );
                 break;
             }
             Ok(false) => failing = None,
             Err(error) => {
                 // The time of the first failure is that of the attempt, not of its timeout.
-                let since = *failing.get_or_insert_with(|| Instant::now().checked_sub(TIMEOUT).unwrap_or_else(Instant::now));
+                let since =
+                    *failing.get_or_insert_with(|| Instant::now().checked_sub(TIMEOUT).unwrap_or_else(Instant::now));
                 if leads && since.elapsed() > PATIENCE + TIMEOUT {
-                    tracing::error!(%error, "the lease could not be renewed; this replica stops before another takes over");
+                    tracing::error!(%error, "the lease could not be renewed; this replica stops before another takes \
+                        over");
                     break;
                 }
                 tracing::warn!(%error, "the lease could not be read or renewed");
@@ -151,7 +162,8 @@ async fn open(config: &Config, candidate: &Candidate, stop: &CancellationToken) 
             () = stop.cancelled() => return None,
             opened = attempt => match opened {
                 Ok(opened) => return Some(opened),
-                Err(error) => tracing::warn!(namespace = candidate.namespace, lease = LEASE, error, "the lease cannot be read or created; trying again"),
+                Err(error) => tracing::warn!(namespace = candidate.namespace, lease = LEASE, error,
+                    "the lease cannot be read or created; trying again"),
             },
         }
         tokio::time::sleep(PAUSE).await;

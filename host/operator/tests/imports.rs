@@ -31,7 +31,9 @@ impl Imports<'_> {
                 while names.next_if_eq(&"super").is_some() {
                     up += 1;
                 }
-                let Some(up) = usize::checked_sub(up, self.inline) else { return };
+                let Some(up) = usize::checked_sub(up, self.inline) else {
+                    return;
+                };
                 let kept = self.module.len().saturating_sub(up);
                 self.module.iter().take(kept).cloned().collect()
             }
@@ -147,13 +149,19 @@ fn circle(graph: &BTreeMap<Module, BTreeSet<Module>>) -> Option<Vec<String>> {
             return None;
         }
         path.push(at.clone());
-        let found = graph.get(at).into_iter().flatten().find_map(|next| walk(graph, next, path, done));
+        let found = graph
+            .get(at)
+            .into_iter()
+            .flatten()
+            .find_map(|next| walk(graph, next, path, done));
         path.pop();
         done.insert(at.clone());
         found
     }
     let mut done = BTreeSet::new();
-    graph.keys().find_map(|module| walk(graph, module, &mut Vec::new(), &mut done))
+    graph
+        .keys()
+        .find_map(|module| walk(graph, module, &mut Vec::new(), &mut done))
 }
 
 #[test]

@@ -58,8 +58,13 @@ fn the_host_names_no_cache_system() {
     let mut named = Vec::new();
     for file in files {
         let text = fs::read_to_string(&file).unwrap();
-        let names = |line: &&str| SYSTEMS.iter().any(|system| line.to_lowercase().contains(system)) && !KNOWN.contains(line);
-        named.extend(code(&text).filter(names).map(|line| format!("{}: {line}", file.display())));
+        let names =
+            |line: &&str| SYSTEMS.iter().any(|system| line.to_lowercase().contains(system)) && !KNOWN.contains(line);
+        named.extend(
+            code(&text)
+                .filter(names)
+                .map(|line| format!("{}: {line}", file.display())),
+        );
     }
     assert!(named.is_empty(), "{}", named.join("\n"));
 }

@@ -27,7 +27,9 @@ fn chart() -> Vec<u8> {
     let mut header = tar::Header::new_gnu();
     header.set_size(content.len() as u64);
     header.set_mode(0o644);
-    archive.append_data(&mut header, "demo/Chart.yaml", content.as_slice()).unwrap();
+    archive
+        .append_data(&mut header, "demo/Chart.yaml", content.as_slice())
+        .unwrap();
     archive.into_inner().unwrap().finish().unwrap()
 }
 
@@ -58,8 +60,10 @@ impl Files {
 /// A manifest that registers a component, and what `change` does to its text.
 fn manifest(component: &[u8], change: impl Fn(String) -> String) -> Vec<u8> {
     let text = format!(
-        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: demo\n  labels: {{wasser.fluid.io/plugin: \"true\"}}\ndata:\n  plugin.yaml: |\n    \
-         runtime: DemoRuntime\n    component: {{inline: demo.wasm}}\n    digest: {}\n    chart: {{inline: demo.tgz}}\n    \
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: demo\n  labels: {{wasser.fluid.io/plugin: \
+            \"true\"}}\ndata:\n  plugin.yaml: |\n    \
+         runtime: DemoRuntime\n    component: {{inline: demo.wasm}}\n    digest: {}\n    chart: {{inline: \
+         demo.tgz}}\n    \
          grants: {{exec: [worker], kinds: [StatefulSet]}}\nbinaryData:\n  demo.wasm: {}\n  demo.tgz: {}\n",
         Digest::of(component),
         STANDARD.encode(component),
@@ -83,11 +87,18 @@ fn text(bytes: &[u8]) -> String {
 #[case::grant("exec: [worker]", "execute: [worker]", "execute")]
 #[case::registry("inline: demo.wasm", "oci: example.org/demo", "OCI registries are not supported yet")]
 #[case::kind("runtime: DemoRuntime", "runtime: OtherRuntime", "OtherRuntime")]
-#[case::outside("inline: demo.wasm", "path: ../../etc/passwd", "cannot be read below the plugin directory")]
+#[case::outside(
+    "inline: demo.wasm",
+    "path: ../../etc/passwd",
+    "cannot be read below the plugin directory"
+)]
 #[case::yaml("runtime: DemoRuntime", "runtime: [", "plugin.yaml")]
 fn a_bad_registration_is_refused_with_its_reason(#[case] from: &str, #[case] to: &str, #[case] reason: &str) {
     let files = Files::new();
-    let file = files.write("demo.yaml", &manifest(&Guest::default().build(), |text| text.replacen(from, to, 1)));
+    let file = files.write(
+        "demo.yaml",
+        &manifest(&Guest::default().build(), |text| text.replacen(from, to, 1)),
+    );
     let output = files.wasser(&["check"], &file);
     let said = text(&output.stdout);
     assert!(
@@ -107,7 +118,11 @@ fn carrying(crd: serde_json::Value) -> Vec<u8> {
     let mut component = Guest::default().build();
     // A custom section: id 0, its length and that of its name in LEB128, the name, the content.
     let length = 1 + name.len() + packed.len();
-    component.extend([0, u8::try_from(length & 0x7f).unwrap() | 0x80, u8::try_from(length >> 7).unwrap()]);
+    component.extend([
+        0,
+        u8::try_from(length & 0x7f).unwrap() | 0x80,
+        u8::try_from(length >> 7).unwrap(),
+    ]);
     component.push(u8::try_from(name.len()).unwrap());
     component.extend_from_slice(name);
     component.extend(packed);
@@ -116,7 +131,8 @@ fn carrying(crd: serde_json::Value) -> Vec<u8> {
 
 fn crd() -> serde_json::Value {
     serde_json::json!({
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "demoruntimes.data.fluid.io"},
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": "demoruntimes.data.fluid.io"},
         "spec": {
             "group": "data.fluid.io", "scope": "Namespaced", "names": {"kind": "DemoRuntime", "plural": "demoruntimes"},
             "versions": [{"name": "v1alpha1", "served": true, "storage": true, "subresources": {"status": {}}}],
@@ -141,8 +157,16 @@ fn crd() -> serde_json::Value {
     "other.io",
     "refused: the package carries CRDs, but neither one of DemoRuntime nor demoruntimes.data.fluid.io"
 )]
-#[case::scope("/spec/scope", "Cluster", "waiting: the CRD demoruntimes.data.fluid.io has the scope `Cluster`")]
-fn a_crd_in_the_package_is_compared_with_what_the_plugin_says(#[case] pointer: &str, #[case] value: &str, #[case] says: &str) {
+#[case::scope(
+    "/spec/scope",
+    "Cluster",
+    "waiting: the CRD demoruntimes.data.fluid.io has the scope `Cluster`"
+)]
+fn a_crd_in_the_package_is_compared_with_what_the_plugin_says(
+    #[case] pointer: &str,
+    #[case] value: &str,
+    #[case] says: &str,
+) {
     let files = Files::new();
     let mut crd = crd();
     *crd.pointer_mut(pointer).unwrap() = value.into();
@@ -164,7 +188,9 @@ fn a_package_over_the_limit_of_the_api_server_is_refused() {
     let file = files.write("demo.yaml", &manifest(&vec![0; 1 << 20], unchanged));
     let said = text(&files.wasser(&["check"], &file).stdout);
     assert!(
-        said.starts_with("refused: the ConfigMap has 10") && said.contains("accepts 1048576") && said.contains("`path`"),
+        said.starts_with("refused: the ConfigMap has 10")
+            && said.contains("accepts 1048576")
+            && said.contains("`path`"),
         "{said}"
     );
 }
@@ -175,12 +201,16 @@ fn a_file_that_is_not_in_the_plugin_directory_is_looked_for_by_name() {
     let component = Guest::default().build();
     let file = files.write(
         "demo.yaml",
-        &manifest(&component, |text| text.replacen("inline: demo.wasm", "path: none.wasm", 1)),
+        &manifest(&component, |text| {
+            text.replacen("inline: demo.wasm", "path: none.wasm", 1)
+        }),
     );
     let said = text(&files.wasser(&["check"], &file).stdout);
     let directory = files.0.path().display();
     assert!(
-        said.contains(&format!("`path: none.wasm` cannot be read below the plugin directory {directory}")),
+        said.contains(&format!(
+            "`path: none.wasm` cannot be read below the plugin directory {directory}"
+        )),
         "{said}"
     );
 }
@@ -212,7 +242,10 @@ fn a_bad_component_is_refused_with_its_reason(#[case] component: Vec<u8>, #[case
 #[case::empty(Some(b"".as_slice()), "no ConfigMap with the label")]
 fn what_is_no_plugin_is_refused(#[case] content: Option<&[u8]>, #[case] reason: &str) {
     let files = Files::new();
-    let file = content.map_or_else(|| files.0.path().join("missing"), |content| files.write("file", content));
+    let file = content.map_or_else(
+        || files.0.path().join("missing"),
+        |content| files.write("file", content),
+    );
     let output = files.wasser(&["check"], &file);
     let said = text(&output.stdout);
     assert!(said.starts_with("refused: ") && said.contains(reason), "{said}");
@@ -230,7 +263,10 @@ fn a_chart_that_is_none_is_refused() {
         }),
     );
     let said = text(&files.wasser(&["check"], &file).stdout);
-    assert!(said.starts_with("refused: ") && said.contains("not a gzipped archive"), "{said}");
+    assert!(
+        said.starts_with("refused: ") && said.contains("not a gzipped archive"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -239,7 +275,9 @@ fn a_good_plugin_is_loaded() {
     let bare = STANDARD.encode(CHART);
     let file = files.write(
         "demo.yaml",
-        &manifest(&Guest::default().build(), |text| text.replace(&bare, &STANDARD.encode(chart()))),
+        &manifest(&Guest::default().build(), |text| {
+            text.replace(&bare, &STANDARD.encode(chart()))
+        }),
     );
     let output = files.wasser(&["check"], &file);
     let said = text(&output.stdout);

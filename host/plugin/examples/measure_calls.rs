@@ -108,7 +108,10 @@ async fn measure(mut what: impl AsyncFnMut() -> Result<(), Failure>) -> Result<T
         }
     }
     rounds.sort();
-    let (fastest, median) = rounds.first().zip(rounds.get(ROUNDS / 2)).ok_or("nothing was measured")?;
+    let (fastest, median) = rounds
+        .first()
+        .zip(rounds.get(ROUNDS / 2))
+        .ok_or("nothing was measured")?;
     Ok(Time {
         median: *median,
         fastest: *fastest,

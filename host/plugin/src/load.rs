@@ -134,7 +134,10 @@ fn read(engine: &PluginEngine, registration: &Registration) -> Result<PackageFil
     let component = read("component", &registration.component)?;
     let (digest, expected) = (Digest::of(&component), registration.digest);
     if digest != expected {
-        return Err(LoadError::Digest { found: digest, expected });
+        return Err(LoadError::Digest {
+            found: digest,
+            expected,
+        });
     }
     let chart = read("chart", &registration.chart)?;
     if !chart.starts_with(&[0x1f, 0x8b]) {

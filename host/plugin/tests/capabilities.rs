@@ -33,7 +33,12 @@ const OBJECT: Call = Call("objects", "get", &[Text("ConfigMap"), Text("demo")], 
 const PROFILE: Call = Call("objects", "get", &[Text("Profile"), Text("gold")], 4);
 const PORTS: Call = Call("ports", "allocate", &[Texts(&["rpc", "web"])], 4);
 const STATE: Call = Call("state", "set", &[Text("hits"), Number(0), Number(0), Number(0)], 4);
-const EVENT: Call = Call("events", "publish", &[Text("Warning"), Text("CacheCold"), Text("no\nhits")], 4);
+const EVENT: Call = Call(
+    "events",
+    "publish",
+    &[Text("Warning"), Text("CacheCold"), Text("no\nhits")],
+    4,
+);
 
 /// Returns the answer that the plugin reads, and the calls that reached the cluster.
 async fn outcome(call: Call, wants: &[(&str, &[&str])], grants: &str) -> (String, Vec<String>) {
@@ -41,7 +46,11 @@ async fn outcome(call: Call, wants: &[(&str, &[&str])], grants: &str) -> (String
     let (host, _directory) = host();
     let plugin = load(&host, &component, &format!("grants: {grants}")).await.unwrap();
     let fake = Fake::new();
-    let answer = plugin.instance(scope(), fake.clone()).setup_master(&context()).await.unwrap();
+    let answer = plugin
+        .instance(scope(), fake.clone())
+        .setup_master(&context())
+        .await
+        .unwrap();
     match answer {
         Err(Error::Failed(message)) => (message, fake.asked()),
         Err(Error::NotSupported) => ("ok".to_owned(), fake.asked()),
@@ -61,7 +70,12 @@ const WORKER: &[&str] = &["worker"];
 #[case(STATE, "state", &[], "state: true")]
 #[case(EVENT, "events", &[], "events: true")]
 #[tokio::test]
-async fn a_capability_must_be_declared_and_given(#[case] call: Call, #[case] capability: &str, #[case] scope: &[&str], #[case] yaml: &str) {
+async fn a_capability_must_be_declared_and_given(
+    #[case] call: Call,
+    #[case] capability: &str,
+    #[case] scope: &[&str],
+    #[case] yaml: &str,
+) {
     let (Call(interface, name, arguments, offset), given) = (call, format!("{{{yaml}}}"));
     let call = || Call(interface, name, arguments, offset);
     let wants: &[(&str, &[&str])] = &[(capability, scope)];

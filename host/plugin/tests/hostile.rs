@@ -85,7 +85,10 @@ async fn a_component_without_the_interface_is_refused() {
     let component = wat::parse_str("(component)").unwrap();
     let (host, _directory) = host();
     let refused = load(&host, &component, "").await.unwrap_err();
-    assert!(refused.contains("does not export `wasser:runtime/implement`"), "{refused}");
+    assert!(
+        refused.contains("does not export `wasser:runtime/implement`"),
+        "{refused}"
+    );
 }
 
 #[tokio::test]
@@ -94,10 +97,16 @@ async fn another_component_than_the_registered_one_is_refused() {
     let other = Guest::default().pages(2).build();
     map.binary_data.as_mut().unwrap().get_mut("demo.wasm").unwrap().0 = other.clone();
     let (host, _directory) = host();
-    let refused = host.load(&Registration::parse(&map).unwrap()).await.unwrap_err().to_string();
+    let refused = host
+        .load(&Registration::parse(&map).unwrap())
+        .await
+        .unwrap_err()
+        .to_string();
     let found = wasser_plugin::Digest::of(&other).to_string();
     assert!(
-        refused.contains(&format!("the component's digest is {found}, and plugin.yaml says sha256:")),
+        refused.contains(&format!(
+            "the component's digest is {found}, and plugin.yaml says sha256:"
+        )),
         "{refused}"
     );
 }
@@ -106,7 +115,10 @@ async fn another_component_than_the_registered_one_is_refused() {
 async fn a_component_over_the_size_limit_is_refused() {
     let component = Guest::default().build();
     let refused = wasser_plugin::World::of(&component, 1000).unwrap_err().to_string();
-    assert!(refused.ends_with("bytes, and this host accepts at most 1000"), "{refused}");
+    assert!(
+        refused.ends_with("bytes, and this host accepts at most 1000"),
+        "{refused}"
+    );
 }
 
 /// Returns the error of `setup-master`, and checks that the next call works.
@@ -139,9 +151,10 @@ fn claims(length: u32) -> Guest {
 }
 
 fn floods() -> Guest {
-    Guest::default()
-        .import("clock", "now-ms", "(result i64)")
-        .method("setup-master", "(loop $more (drop (call $now-ms)) (br $more)) (unreachable)")
+    Guest::default().import("clock", "now-ms", "(result i64)").method(
+        "setup-master",
+        "(loop $more (drop (call $now-ms)) (br $more)) (unreachable)",
+    )
 }
 
 #[rstest]
@@ -194,7 +207,10 @@ async fn a_bad_call_ends_with_a_typed_error(#[case] guest: Guest, #[case] label:
     assert_eq!(error.label(), label, "{error}");
     assert!(error.is_fault());
     let text = error.to_string();
-    assert!(text.starts_with("the plugin wasser-system/demo for DemoRuntime (sha256:"), "{text}");
+    assert!(
+        text.starts_with("the plugin wasser-system/demo for DemoRuntime (sha256:"),
+        "{text}"
+    );
     assert!(text.contains(message), "{text}");
 }
 
@@ -204,7 +220,10 @@ async fn a_flood_of_calls_ends_with_their_number() {
     let patient = "limits: {memory: 2Mi, cpu: 10s, deadline: 30s, output: 64Ki}";
     let error = fails(floods(), patient).await;
     assert_eq!(error.label(), "host_call_limit", "{error}");
-    assert!(error.to_string().contains("called the host more than 10000 times"), "{error}");
+    assert!(
+        error.to_string().contains("called the host more than 10000 times"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -232,7 +251,9 @@ async fn a_log_flood_costs_the_plugin_only_its_lines() {
          (i32.const 64)"
     );
     let (host, _directory) = host();
-    let plugin = load(&host, &guest.method("setup-master", &body).build(), "").await.unwrap();
+    let plugin = load(&host, &guest.method("setup-master", &body).build(), "")
+        .await
+        .unwrap();
     let answer = plugin.instance(scope(), Fake::new()).setup_master(&context()).await;
     answer.unwrap().unwrap_err();
 }
@@ -254,7 +275,11 @@ async fn waiting_ends_at_the_deadline_and_costs_no_time_of_the_guest() {
     let plugin = load(&host, &component, more).await.unwrap();
     let fake = Fake::hanging();
     let begun = Instant::now();
-    let error = plugin.instance(scope(), fake.clone()).setup_master(&context()).await.unwrap_err();
+    let error = plugin
+        .instance(scope(), fake.clone())
+        .setup_master(&context())
+        .await
+        .unwrap_err();
     assert_eq!(error.label(), "deadline");
     assert!(!error.is_fault(), "a slow cluster is not the plugin's fault");
     assert!(
@@ -267,7 +292,9 @@ async fn waiting_ends_at_the_deadline_and_costs_no_time_of_the_guest() {
     // The backend was asked to give up a little earlier, so that a guest could still have reported
     // what it waited for.
     let asked = fake.asked().concat();
-    let timeout = asked.strip_prefix("exec default/demo demo-worker-0 demo [\"true\"] ").unwrap();
+    let timeout = asked
+        .strip_prefix("exec default/demo demo-worker-0 demo [\"true\"] ")
+        .unwrap();
     let milliseconds: f64 = timeout.strip_suffix("ms 1048576").unwrap().parse().unwrap();
     assert!((1.0..=225.0).contains(&milliseconds), "{asked}");
 }
@@ -283,7 +310,13 @@ async fn a_guest_that_loops_lets_others_run() {
     .await
     .unwrap();
     // All calls share one thread, so the loop must yield it repeatedly for the others to progress.
-    let looping = async { plugin.instance(scope(), Fake::new()).setup_master(&context()).await.unwrap_err() };
+    let looping = async {
+        plugin
+            .instance(scope(), Fake::new())
+            .setup_master(&context())
+            .await
+            .unwrap_err()
+    };
     let mut answered = 0;
     let others = async {
         loop {
@@ -307,9 +340,13 @@ async fn a_guest_that_loops_lets_others_run() {
 #[tokio::test]
 async fn a_plugin_that_only_fails_is_not_called_for_a_while() {
     let (host, _directory) = host();
-    let plugin = load(&host, &Guest::default().method("setup-master", "(unreachable)").build(), "")
-        .await
-        .unwrap();
+    let plugin = load(
+        &host,
+        &Guest::default().method("setup-master", "(unreachable)").build(),
+        "",
+    )
+    .await
+    .unwrap();
     let mut instance = plugin.instance(scope(), Fake::new());
     let ctx = context();
     for _ in 0..10 {
@@ -325,7 +362,12 @@ async fn a_plugin_that_only_fails_is_not_called_for_a_while() {
     );
 
     let again = load(&host, &Guest::default().build(), "").await.unwrap();
-    again.instance(scope(), Fake::new()).validate(&ctx).await.unwrap().unwrap_err();
+    again
+        .instance(scope(), Fake::new())
+        .validate(&ctx)
+        .await
+        .unwrap()
+        .unwrap_err();
 }
 
 #[tokio::test]
@@ -336,10 +378,15 @@ async fn each_call_is_observed_with_how_it_failed() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let observer = {
         let seen = seen.clone();
-        Arc::new(move |method, _, error: Option<&CallError>| seen.lock().unwrap().push((method, error.map(CallError::label))))
+        Arc::new(move |method, _, error: Option<&CallError>| {
+            seen.lock().unwrap().push((method, error.map(CallError::label)))
+        })
     };
     let mut instance = plugin.instance(scope(), Fake::new()).observed(observer);
     instance.validate(&context()).await.unwrap().unwrap_err();
     instance.setup_master(&context()).await.unwrap_err();
-    assert_eq!(*seen.lock().unwrap(), [("validate", None), ("setup-master", Some("trap"))]);
+    assert_eq!(
+        *seen.lock().unwrap(),
+        [("validate", None), ("setup-master", Some("trap"))]
+    );
 }

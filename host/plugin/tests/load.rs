@@ -25,7 +25,10 @@ fn by_path(component: &[u8], path: &str) -> Registration {
 }
 
 fn compiled(cache: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(cache).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> = std::fs::read_dir(cache)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     files.sort();
     files
 }
@@ -43,8 +46,15 @@ async fn a_plugin_is_loaded_from_the_plugin_directory_and_from_nowhere_else() {
     let mut config = HostConfig::new(directory.path().join("cache"));
     config.plugin_dir = Some(plugins);
     let host = PluginHost::new(config).unwrap();
-    assert_eq!(host.load(&by_path(&component, "demo/demo.wasm")).await.unwrap().chart, CHART);
-    let refused = host.load(&by_path(&component, "../outside.wasm")).await.unwrap_err().to_string();
+    assert_eq!(
+        host.load(&by_path(&component, "demo/demo.wasm")).await.unwrap().chart,
+        CHART
+    );
+    let refused = host
+        .load(&by_path(&component, "../outside.wasm"))
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(
         refused.starts_with("component: `path: ../outside.wasm` cannot be read below the plugin directory"),
         "{refused}"
@@ -57,7 +67,9 @@ async fn compiled_code_is_loaded_after_a_restart() {
     let cache = directory.path().join("cache");
     let component = Guest::default().answers("setup-master", b"{}").build();
     let mut config = HostConfig::new(&cache);
-    load(&PluginHost::new(config.clone()).unwrap(), &component, "").await.unwrap();
+    load(&PluginHost::new(config.clone()).unwrap(), &component, "")
+        .await
+        .unwrap();
     let files = compiled(&cache);
     assert_eq!(files.len(), 1);
     assert!(

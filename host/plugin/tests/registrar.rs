@@ -116,7 +116,10 @@ async fn swapping_under_load_fails_no_call() {
     let mut swaps = 0;
     while swaps < 50 || !calls.is_finished() {
         swaps += 1;
-        assert_eq!(states(&registrar.apply(&maps[swaps % 2]).await), [("demo", State::Loaded)]);
+        assert_eq!(
+            states(&registrar.apply(&maps[swaps % 2]).await),
+            [("demo", State::Loaded)]
+        );
     }
     calls.await.unwrap();
     assert_eq!(host.instances(), 0);
@@ -129,7 +132,12 @@ async fn the_last_good_plugin_keeps_serving_when_a_change_is_bad() {
     registrar.apply(&demo("demo", 0, "{\"v\": 1}")).await;
 
     let mut bad = demo("demo", 0, "{\"v\": 2}");
-    bad.data.as_mut().unwrap().get_mut("plugin.yaml").unwrap().push_str("grant: {}\n");
+    bad.data
+        .as_mut()
+        .unwrap()
+        .get_mut("plugin.yaml")
+        .unwrap()
+        .push_str("grant: {}\n");
     let outcome = registrar.apply(&bad).await;
     assert_eq!(states(&outcome), [("demo", State::LastGood)]);
     assert!(outcome.changed.is_empty() && outcome.removed.is_empty());
@@ -178,7 +186,10 @@ async fn two_claims_on_a_kind_are_settled_by_age(#[case] order: [&str; 2]) {
     assert_eq!(answer(&registry).await.unwrap(), "{\"by\": \"old\"}");
 
     let outcome = registrar.remove("old").await;
-    assert_eq!((states(&outcome), outcome.removed.len()), (vec![("new", State::Loaded)], 0));
+    assert_eq!(
+        (states(&outcome), outcome.removed.len()),
+        (vec![("new", State::Loaded)], 0)
+    );
     assert_eq!(answer(&registry).await.unwrap(), "{\"by\": \"new\"}");
 }
 
@@ -248,9 +259,17 @@ async fn the_last_good_plugin_serves_again_when_the_crd_comes_back() {
     let (registrar, registry) = registrar(&host).await;
     registrar.apply(&demo("demo", 0, "{\"v\": 1}")).await;
     let mut bad = demo("demo", 0, "{\"v\": 2}");
-    bad.data.as_mut().unwrap().get_mut("plugin.yaml").unwrap().push_str("grant: {}\n");
+    bad.data
+        .as_mut()
+        .unwrap()
+        .get_mut("plugin.yaml")
+        .unwrap()
+        .push_str("grant: {}\n");
     registrar.apply(&bad).await;
-    assert_eq!(states(&registrar.define(Definitions::default()).await), [("demo", State::Refused)]);
+    assert_eq!(
+        states(&registrar.define(Definitions::default()).await),
+        [("demo", State::Refused)]
+    );
     assert!(registry.all().is_empty());
     assert_eq!(
         states(&registrar.define(defined(&[(KIND, "demoruntimes")])).await),
@@ -282,7 +301,11 @@ async fn a_plugin_takes_nothing_from_another_kind(#[case] evil: [&str; 4], #[cas
 
     let outcome = registrar.apply(&named(evil, "evil", 20)).await;
     assert_eq!(states(&outcome), [("evil", State::Waiting)]);
-    assert!(outcome.verdicts[0].1.message.contains(says), "{}", outcome.verdicts[0].1.message);
+    assert!(
+        outcome.verdicts[0].1.message.contains(says),
+        "{}",
+        outcome.verdicts[0].1.message
+    );
     assert!(outcome.changed.is_empty() && outcome.removed.is_empty());
     assert!(Arc::ptr_eq(&registry.get("GoodRuntime").unwrap(), &served));
 
@@ -296,7 +319,11 @@ async fn a_plugin_takes_nothing_from_another_kind(#[case] evil: [&str; 4], #[cas
     } else {
         registrar.remove("good").await;
         let outcome = registrar.define(defined(&[(KIND, "demoruntimes")])).await;
-        assert!(outcome.verdicts[0].1.message.contains(alone), "{}", outcome.verdicts[0].1.message);
+        assert!(
+            outcome.verdicts[0].1.message.contains(alone),
+            "{}",
+            outcome.verdicts[0].1.message
+        );
     }
 }
 
@@ -315,7 +342,10 @@ async fn an_older_registration_that_changes_takes_no_name_that_is_served() {
         .await;
     assert_eq!(states(&outcome), [("evil", State::LastGood)]);
     let message = &outcome.verdicts[0].1.message;
-    assert!(message.contains("`engine: good`") && message.contains("keeps serving"), "{message}");
+    assert!(
+        message.contains("`engine: good`") && message.contains("keeps serving"),
+        "{message}"
+    );
     assert_eq!(registry.get(KIND).unwrap().description.engine, "demo");
     // Its next change is judged independently.
     let outcome = registrar
@@ -370,7 +400,10 @@ async fn a_verdict_is_bounded() {
 )]
 fn a_config_map_with_a_wrong_field_is_refused_with_its_name(#[case] yaml: &str, #[case] message: &str) {
     let mut map = demo("demo", 0, "{}");
-    map.data.as_mut().unwrap().insert("plugin.yaml".to_owned(), yaml.to_owned());
+    map.data
+        .as_mut()
+        .unwrap()
+        .insert("plugin.yaml".to_owned(), yaml.to_owned());
     let refused = Registration::parse(&map).unwrap_err().to_string();
     assert!(refused.contains(message), "{refused}");
 }

@@ -65,8 +65,12 @@ pub fn mentions(pod: &Value, key: &str) -> bool {
     let selects = pod
         .pointer("/spec/nodeSelector")
         .is_some_and(|selector| selector.get(key).is_some());
-    let required = pod::items(pod, &format!("/spec/affinity/nodeAffinity/{REQUIRED}/nodeSelectorTerms"));
-    let preferred = pod::items(pod, &format!("/spec/affinity/nodeAffinity/{PREFERRED}")).filter_map(|term| term.get("preference"));
+    let required = pod::items(
+        pod,
+        &format!("/spec/affinity/nodeAffinity/{REQUIRED}/nodeSelectorTerms"),
+    );
+    let preferred =
+        pod::items(pod, &format!("/spec/affinity/nodeAffinity/{PREFERRED}")).filter_map(|term| term.get("preference"));
     selects
         || required
             .chain(preferred)

@@ -7,7 +7,10 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
+};
 
 const DAY: i64 = 24 * 60 * 60;
 /// How long an authority holds, and how long before its end there is a new one.
@@ -67,7 +70,11 @@ pub struct Certificates {
 ///
 /// # Errors
 /// If a name cannot stand in a certificate.
-pub fn renewed(existing: Option<&Certificates>, names: &[String], now: Timestamp) -> Result<Option<Certificates>, CertificateError> {
+pub fn renewed(
+    existing: Option<&Certificates>,
+    names: &[String],
+    now: Timestamp,
+) -> Result<Option<Certificates>, CertificateError> {
     let joined = names.join(",");
     let failed = |reason| CertificateError {
         names: joined.clone(),
@@ -77,7 +84,8 @@ pub fn renewed(existing: Option<&Certificates>, names: &[String], now: Timestamp
         let key = KeyPair::from_pem(&existing.authority_key).ok()?;
         (!AUTHORITY.is_over(existing.authority_ends, now)).then_some((existing, key))
     });
-    let good = |existing: &Certificates| existing.names == joined && !SERVER.is_over(existing.ends, now) && is_pair(existing);
+    let good =
+        |existing: &Certificates| existing.names == joined && !SERVER.is_over(existing.ends, now) && is_pair(existing);
     if trusted.as_ref().is_some_and(|(existing, _)| good(existing)) {
         return Ok(None);
     }
@@ -87,7 +95,9 @@ pub fn renewed(existing: Option<&Certificates>, names: &[String], now: Timestamp
             let key = KeyPair::generate().map_err(failed)?;
             let ends = AUTHORITY.ends(now);
             let own = authority(now, ends).self_signed(&key).map_err(failed)?.pem();
-            let before = existing.map(|existing| current(&existing.authorities)).unwrap_or_default();
+            let before = existing
+                .map(|existing| current(&existing.authorities))
+                .unwrap_or_default();
             (own + &before, key, ends)
         }
     };
@@ -122,13 +132,17 @@ fn is_pair(existing: &Certificates) -> bool {
 fn current(authorities: &str) -> String {
     const END: &str = "-----END CERTIFICATE-----\n";
     let end = authorities.find(END).map(|start| start + END.len());
-    end.and_then(|end| authorities.get(..end)).unwrap_or_default().to_owned()
+    end.and_then(|end| authorities.get(..end))
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn authority(now: Timestamp, ends: i64) -> CertificateParams {
     let mut params = CertificateParams::default();
     validity(&mut params, now, ends);
-    params.distinguished_name.push(DnType::CommonName, "wasser-webhook-authority");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "wasser-webhook-authority");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign];
     params
@@ -141,7 +155,11 @@ fn validity(params: &mut CertificateParams, now: Timestamp, ends: i64) {
             .unwrap_or(Timestamp::MAX)
             .to_zoned(TimeZone::UTC)
             .date();
-        date_time_ymd(date.year().into(), date.month().unsigned_abs(), date.day().unsigned_abs())
+        date_time_ymd(
+            date.year().into(),
+            date.month().unsigned_abs(),
+            date.day().unsigned_abs(),
+        )
     };
     params.not_before = day(now.as_second() - DAY);
     params.not_after = day(ends);
@@ -178,8 +196,13 @@ mod tests {
         );
         assert_ne!(second.certificate, first.certificate);
         assert!(second.ends > first.ends);
-        let renamed = renewed(Some(&first), &["other.svc".to_owned()], now()).unwrap().unwrap();
-        assert_eq!((renamed.names.as_str(), &renamed.authorities), ("other.svc", &first.authorities));
+        let renamed = renewed(Some(&first), &["other.svc".to_owned()], now())
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (renamed.names.as_str(), &renamed.authorities),
+            ("other.svc", &first.authorities)
+        );
     }
 
     #[test]

@@ -59,7 +59,11 @@ impl KubeDatasets {
     }
 
     /// The dataset that pods reach by this claim, with its own claim, which may not be there yet.
-    async fn dataset(&self, namespace: &str, claim: &str) -> Result<Option<(Option<PersistentVolumeClaim>, Dataset)>, LookupError> {
+    async fn dataset(
+        &self,
+        namespace: &str,
+        claim: &str,
+    ) -> Result<Option<(Option<PersistentVolumeClaim>, Dataset)>, LookupError> {
         let mut found = self.claim(namespace, claim).await?;
         // A claim that is not there may be one that comes when its Dataset is bound: both may be
         // applied together with the pod.
@@ -98,7 +102,9 @@ impl KubeDatasets {
     async fn template(&self, namespace: &str, fluid_path: &str) -> Result<Option<Value>, LookupError> {
         let sets = Api::<DaemonSet>::namespaced(self.client.clone(), namespace);
         let found = sets.list(&ListParams::default()).await;
-        let found = found.map_err(failed(|| format!("listing the DaemonSets of the namespace {namespace}")))?;
+        let found = found.map_err(failed(|| {
+            format!("listing the DaemonSets of the namespace {namespace}")
+        }))?;
         let templates = found
             .items
             .into_iter()
@@ -147,26 +153,36 @@ impl Datasets for KubeDatasets {
             return Ok(Fuse::Others);
         };
         let name = dataset.name_any();
-        let phase = dataset.status.as_ref().map_or(&DatasetPhase::Unset, |status| &status.phase);
+        let phase = dataset
+            .status
+            .as_ref()
+            .map_or(&DatasetPhase::Unset, |status| &status.phase);
         if matches!(phase, DatasetPhase::Unset | DatasetPhase::NotBound) {
             return Ok(Fuse::NotBound(format!("the Dataset {namespace}/{name} is not Bound")));
         }
         // The claim is reserved for this volume, and names it once it is bound.
-        let volume = bound.and_then(|claim| claim.spec?.volume_name).filter(|name| !name.is_empty());
+        let volume = bound
+            .and_then(|claim| claim.spec?.volume_name)
+            .filter(|name| !name.is_empty());
         let volume = volume.unwrap_or_else(|| names::persistent_volume(namespace, &name));
         let volume = self.volume(&volume).await?;
         let Some(attributes) = volume.and_then(|volume| volume.spec?.csi?.volume_attributes) else {
-            return Ok(Fuse::NotBound(format!("the claim {namespace}/{name} has no volume yet")));
+            return Ok(Fuse::NotBound(format!(
+                "the claim {namespace}/{name} has no volume yet"
+            )));
         };
         let get = |key: &str| attributes.get(key).cloned().unwrap_or_default();
         let (other, fluid_path) = (get("runtime_namespace"), get("fluid_path"));
         if other != namespace {
-            let what =
-                format!("the runtime of the Dataset {namespace}/{name} is in the namespace {other}, whose ConfigMaps no other pod has");
+            let what = format!(
+                "the runtime of the Dataset {namespace}/{name} is in the namespace {other}, whose ConfigMaps no \
+                    other pod has"
+            );
             return Ok(Fuse::Without(what));
         }
         let Some(template) = self.template(namespace, &fluid_path).await? else {
-            let what = format!("no fuse DaemonSet in the namespace {namespace} mounts the Dataset {name} at {fluid_path:?}");
+            let what =
+                format!("no fuse DaemonSet in the namespace {namespace} mounts the Dataset {name} at {fluid_path:?}");
             return Ok(Fuse::Without(what));
         };
         Ok(Fuse::Sidecar(Box::new(Sidecar {
@@ -193,7 +209,10 @@ fn dataset_of(claim: &PersistentVolumeClaim) -> Option<String> {
 /// Returns what the Dataset that has the cache, and its runtime, say to pods that use it under a
 /// name.
 fn describe(name: &str, dataset: &Dataset, runtime: Option<&Value>) -> DatasetUse {
-    let (namespace, uid) = (dataset.namespace().unwrap_or_default(), dataset.uid().unwrap_or_default());
+    let (namespace, uid) = (
+        dataset.namespace().unwrap_or_default(),
+        dataset.uid().unwrap_or_default(),
+    );
     let selector = runtime.and_then(|runtime| runtime.pointer("/spec/fuse/nodeSelector")?.as_object());
     let selector = selector.into_iter().flatten();
     DatasetUse {
@@ -230,7 +249,10 @@ mod tests {
             let claim = json!({"metadata": {"name": "claim", "labels": labels}});
             dataset_of(&serde_json::from_value(claim).unwrap())
         };
-        assert_eq!(claim(json!({"fluid.io/s-default-claim": "true"})).as_deref(), Some("claim"));
+        assert_eq!(
+            claim(json!({"fluid.io/s-default-claim": "true"})).as_deref(),
+            Some("claim")
+        );
         assert_eq!(claim(json!({"fluid.io/managed-by": "demo"})).as_deref(), Some("demo"));
         // This says who made it, not what it holds.
         assert_eq!(claim(json!({"fluid.io/managed-by": "fluid"})), None);
@@ -245,7 +267,8 @@ mod tests {
         }))
         .unwrap();
         let affinity = json!({"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}});
-        let runtime = json!({"spec": {"fuse": {"nodeSelector": {"disk": "ssd"}}}, "status": {"cacheAffinity": affinity}});
+        let runtime =
+            json!({"spec": {"fuse": {"nodeSelector": {"disk": "ssd"}}}, "status": {"cacheAffinity": affinity}});
         let described = describe("view", &dataset, Some(&runtime));
         assert_eq!(
             (described.name.as_str(), described.common_label.as_str()),

@@ -39,7 +39,10 @@ pub enum KeeperError {
         source: Box<kube::Error>,
     },
     /// The object changes each time.
-    #[error("writing the {0} failed {ATTEMPTS} times, because somebody else had changed it; is it written by another program?")]
+    #[error(
+        "writing the {0} failed {ATTEMPTS} times, because somebody else had changed it; is it written by another \
+            program?"
+    )]
     Contended(String),
     /// They are not what they should be.
     #[error("the certificate in the Secret {0} cannot be used: {1}; delete the Secret, and it is made again")]
@@ -84,7 +87,11 @@ impl Keeper {
                 continue;
             };
             let written = match found {
-                None => secrets.create(&PostParams::default(), &self.write(&made, Secret::default())).await,
+                None => {
+                    secrets
+                        .create(&PostParams::default(), &self.write(&made, Secret::default()))
+                        .await
+                }
                 // With the version that was read: of two replicas, one is refused.
                 Some(found) => {
                     secrets
@@ -119,7 +126,10 @@ impl Keeper {
                 return Ok(());
             };
             let patch = Patch::<()>::Json(patch);
-            match configurations.patch(&self.configuration, &PatchParams::default(), &patch).await {
+            match configurations
+                .patch(&self.configuration, &PatchParams::default(), &patch)
+                .await
+            {
                 Ok(_) => {
                     tracing::info!(configuration = self.configuration, "the API server trusts this server");
                     return Ok(());
@@ -180,13 +190,17 @@ fn trusting(configuration: &MutatingWebhookConfiguration, authorities: &str) -> 
     let webhooks = configuration.webhooks.iter().flatten().enumerate();
     let missing = webhooks.filter(|(_, webhook)| webhook.client_config.ca_bundle.as_ref() != Some(&bundle));
     let mut operations: Vec<_> = missing
-        .map(|(index, _)| json!({"op": "add", "path": format!("/webhooks/{index}/clientConfig/caBundle"), "value": bundle}))
+        .map(|(index, _)| {
+            json!({"op": "add", "path": format!("/webhooks/{index}/clientConfig/caBundle"),
+            "value": bundle})
+        })
         .collect();
     if operations.is_empty() {
         return None;
     }
     // The places hold for this version only.
-    let version = json!({"op": "test", "path": "/metadata/resourceVersion", "value": configuration.metadata.resource_version});
+    let version =
+        json!({"op": "test", "path": "/metadata/resourceVersion", "value": configuration.metadata.resource_version});
     operations.insert(0, version);
     serde_json::from_value(operations.into()).ok()
 }
@@ -206,9 +220,13 @@ mod tests {
 
     #[test]
     fn each_webhook_is_given_the_authorities_once() {
-        let webhook = |bundle: Option<&str>| json!({"name": "a.b.c", "admissionReviewVersions": ["v1"], "sideEffects": "None", "clientConfig": {"caBundle": bundle}});
+        let webhook = |bundle: Option<&str>| {
+            json!({"name": "a.b.c", "admissionReviewVersions": ["v1"],
+            "sideEffects": "None", "clientConfig": {"caBundle": bundle}})
+        };
         let configuration = |webhooks: serde_json::Value| -> MutatingWebhookConfiguration {
-            serde_json::from_value(json!({"metadata": {"name": "w", "resourceVersion": "7"}, "webhooks": webhooks})).unwrap()
+            serde_json::from_value(json!({"metadata": {"name": "w", "resourceVersion": "7"}, "webhooks": webhooks}))
+                .unwrap()
         };
         // "ca" in base64.
         let patch = trusting(&configuration(json!([webhook(Some("Y2E=")), webhook(None)])), "ca").unwrap();

@@ -57,7 +57,11 @@ pub fn claims(pod: &Value) -> impl Iterator<Item = (&str, &str)> {
 /// Changes the volume mounts of all containers.
 pub fn each_mount(pod: &mut Value, mut change: impl FnMut(&mut Map<String, Value>)) {
     for kind in ["/spec/initContainers", "/spec/containers"] {
-        let containers = pod.pointer_mut(kind).and_then(Value::as_array_mut).into_iter().flatten();
+        let containers = pod
+            .pointer_mut(kind)
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten();
         let mounts = containers.filter_map(|container| container.get_mut("volumeMounts")?.as_array_mut());
         mounts.flatten().filter_map(Value::as_object_mut).for_each(&mut change);
     }

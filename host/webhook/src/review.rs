@@ -34,7 +34,9 @@ pub async fn answer(review: &Value, datasets: &dyn Datasets) -> Option<Value> {
     let uid = request.get("uid")?.as_str()?;
     let response = match verdict(request, uid, datasets).await {
         Verdict::Created(None) => json!({"uid": uid, "allowed": true}),
-        Verdict::Created(Some(patch)) => json!({"uid": uid, "allowed": true, "patchType": "JSONPatch", "patch": STANDARD.encode(patch)}),
+        Verdict::Created(Some(patch)) => {
+            json!({"uid": uid, "allowed": true, "patchType": "JSONPatch", "patch": STANDARD.encode(patch)})
+        }
         Verdict::AsItIs(reason) => {
             tracing::warn!(reason, "a pod is admitted as it is");
             json!({"uid": uid, "allowed": true, "warnings": [reason]})
@@ -49,7 +51,8 @@ pub async fn answer(review: &Value, datasets: &dyn Datasets) -> Option<Value> {
 
 /// What comes of a pod that is to be created.
 async fn verdict(request: &Value, uid: &str, datasets: &dyn Datasets) -> Verdict {
-    let created = request.get("operation") == Some(&json!("CREATE")) && request.pointer("/kind/kind") == Some(&json!("Pod"));
+    let created =
+        request.get("operation") == Some(&json!("CREATE")) && request.pointer("/kind/kind") == Some(&json!("Pod"));
     let (Some(before), true) = (request.get("object"), created) else {
         return Verdict::Created(None);
     };
@@ -98,14 +101,19 @@ async fn mounting(pod: &mut Value, namespace: &str, uid: &str, datasets: &dyn Da
         if sidecars.contains_key(claim) {
             continue;
         }
-        match datasets.fuse_of(namespace, claim).await.map_err(|error| without(&error))? {
+        match datasets
+            .fuse_of(namespace, claim)
+            .await
+            .map_err(|error| without(&error))?
+        {
             Fuse::Others => {}
             Fuse::Sidecar(sidecar) => drop(sidecars.insert(claim.to_owned(), *sidecar)),
             Fuse::Without(reason) => return Err(without(&reason)),
             Fuse::NotBound(reason) if serverless::skips_precheck(pod) => return Err(without(&reason)),
             Fuse::NotBound(reason) => {
                 return Err(Verdict::Refused(format!(
-                    "the pod cannot get its fuse sidecar yet: {reason}; create it once it is, or let the node plugin mount by the annotation {}=true",
+                    "the pod cannot get its fuse sidecar yet: {reason}; create it once it is, or let the node plugin \
+                        mount by the annotation {}=true",
                     serverless::SKIP_PRECHECK
                 )));
             }

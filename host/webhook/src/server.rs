@@ -149,7 +149,10 @@ async fn ready(State(answers): State<Answers>) -> (StatusCode, &'static str) {
     if answers.ready.load(Ordering::Acquire) {
         (StatusCode::OK, "ok")
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "waiting until the API server trusts this server")
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "waiting until the API server trusts this server",
+        )
     }
 }
 
@@ -159,7 +162,11 @@ async fn mutate(State(answers): State<Answers>, body: Bytes) -> Response {
     };
     match review::answer(&question, answers.datasets.as_ref()).await {
         Some(answer) => ([(header::CONTENT_TYPE, "application/json")], answer.to_string()).into_response(),
-        None => (StatusCode::BAD_REQUEST, "the body is not an AdmissionReview with a request").into_response(),
+        None => (
+            StatusCode::BAD_REQUEST,
+            "the body is not an AdmissionReview with a request",
+        )
+            .into_response(),
     }
 }
 

@@ -15,7 +15,10 @@ pub const INJECT: &str = "fuse.serverful.fluid.io/inject";
 /// has none.
 const NODE_WEIGHT: u8 = 100;
 /// Places near the cache, and how much better they are.
-const NEAR: [(&str, u8); 2] = [("topology.kubernetes.io/zone", 50), ("topology.kubernetes.io/region", 20)];
+const NEAR: [(&str, u8); 2] = [
+    ("topology.kubernetes.io/zone", 50),
+    ("topology.kubernetes.io/region", 20),
+];
 
 /// A dataset that a pod uses.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -47,14 +50,20 @@ pub fn mutate(pod: &mut Value, datasets: &BTreeMap<String, DatasetUse>) {
         return;
     }
     let original = pod.clone();
-    let used: BTreeMap<&str, &DatasetUse> = volumes.values().map(|dataset| (dataset.common_label.as_str(), *dataset)).collect();
+    let used: BTreeMap<&str, &DatasetUse> = volumes
+        .values()
+        .map(|dataset| (dataset.common_label.as_str(), *dataset))
+        .collect();
     for dataset in used.values() {
         schedule(pod, &original, dataset);
     }
     propagate(pod, &volumes);
     let names: BTreeSet<&str> = used.values().map(|dataset| dataset.name.as_str()).collect();
     if let Some(annotations) = pod::object(pod, &["metadata", "annotations"]) {
-        annotations.insert(IN_USE.to_owned(), json!(names.into_iter().collect::<Vec<_>>().join(",")));
+        annotations.insert(
+            IN_USE.to_owned(),
+            json!(names.into_iter().collect::<Vec<_>>().join(",")),
+        );
     }
 }
 
@@ -101,8 +110,9 @@ fn places(cache_affinity: &Value, key: &str) -> Vec<String> {
         "/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms",
     ));
     let expressions = terms.flat_map(|term| pod::items(term, "/matchExpressions"));
-    let named =
-        expressions.filter(|expression| expression.get("key") == Some(&json!(key)) && expression.get("operator") == Some(&json!("In")));
+    let named = expressions.filter(|expression| {
+        expression.get("key") == Some(&json!(key)) && expression.get("operator") == Some(&json!("In"))
+    });
     let values: BTreeSet<String> = named
         .flat_map(|expression| pod::items(expression, "/values"))
         .filter_map(|value| value.as_str().map(str::to_owned))
@@ -118,7 +128,9 @@ fn propagate(pod: &mut Value, volumes: &BTreeMap<String, &DatasetUse>) {
             .and_then(Value::as_str)
             .is_some_and(|name| volumes.contains_key(name))
         {
-            mount.entry("mountPropagation").or_insert_with(|| json!("HostToContainer"));
+            mount
+                .entry("mountPropagation")
+                .or_insert_with(|| json!("HostToContainer"));
         }
     });
 }

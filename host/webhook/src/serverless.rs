@@ -65,7 +65,15 @@ pub fn mutate(pod: &mut Value, sidecars: &BTreeMap<String, Sidecar>, unique: &st
         let own: BTreeSet<&str> = own.map(|(volume, _, _)| volume.as_str()).collect();
         let wishes = wishes(&original, &own);
         let directory = format!("{unique}-{number}");
-        let made = make(sidecar, &original, wishes, &name, &directory, &mut containers, &mut names)?;
+        let made = make(
+            sidecar,
+            &original,
+            wishes,
+            &name,
+            &directory,
+            &mut containers,
+            &mut names,
+        )?;
         first.extend(made.before);
         if wishes.native { &mut first } else { &mut others }.push(made.client);
         added.extend(made.volumes);
@@ -112,8 +120,14 @@ fn volumes<'a>(pod: &Value, sidecars: &'a BTreeMap<String, Sidecar>) -> Vec<(Str
 /// and a pod that ends must not wait for it.
 fn wishes(pod: &Value, volumes: &BTreeSet<&str>) -> Wishes {
     let says = |key: &str| pod::label(pod, key) == Some(labels::TRUE);
-    let mut mounts = pod::items(pod, "/spec/initContainers").flat_map(|container| pod::items(container, "/volumeMounts"));
-    let early = mounts.any(|mount| mount.get("name").and_then(Value::as_str).is_some_and(|name| volumes.contains(name)));
+    let mut mounts =
+        pod::items(pod, "/spec/initContainers").flat_map(|container| pod::items(container, "/volumeMounts"));
+    let early = mounts.any(|mount| {
+        mount
+            .get("name")
+            .and_then(Value::as_str)
+            .is_some_and(|name| volumes.contains(name))
+    });
     let policy = pod.pointer("/spec/restartPolicy").and_then(Value::as_str);
     Wishes {
         wait: pod::label(pod, POST_START) != Some("false"),
@@ -137,7 +151,9 @@ fn redirect(pod: &mut Value, name: &str, source: &str) {
     }
     pod::each_mount(pod, |mount| {
         if mount.get("name") == Some(&json!(name)) {
-            mount.entry("mountPropagation").or_insert_with(|| json!("HostToContainer"));
+            mount
+                .entry("mountPropagation")
+                .or_insert_with(|| json!("HostToContainer"));
             if read_only {
                 mount.insert("readOnly".to_owned(), json!(true));
             }
@@ -157,10 +173,15 @@ fn mark(pod: &mut Value, original: &Value, described: &[(String, &Sidecar)], shi
     }
     if let Some(annotations) = pod::object(pod, &["metadata", "annotations"]) {
         let names: BTreeSet<&str> = described.iter().map(|(_, sidecar)| sidecar.dataset.as_str()).collect();
-        annotations.insert(IN_USE.to_owned(), json!(names.into_iter().collect::<Vec<_>>().join(",")));
+        annotations.insert(
+            IN_USE.to_owned(),
+            json!(names.into_iter().collect::<Vec<_>>().join(",")),
+        );
         // The first container is no longer the user's.
         if let (true, Some(container)) = (shifted, original.pointer("/spec/containers/0/name")) {
-            annotations.entry(DEFAULT_CONTAINER).or_insert_with(|| container.clone());
+            annotations
+                .entry(DEFAULT_CONTAINER)
+                .or_insert_with(|| container.clone());
         }
     }
 }

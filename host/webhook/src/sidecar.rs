@@ -88,7 +88,11 @@ impl Names {
     /// Those of the items of lists.
     pub fn of(pod: &Value, lists: &[&str]) -> Self {
         let items = lists.iter().flat_map(|list| pod::items(pod, list));
-        Self(items.filter_map(|item| Some(item.get("name")?.as_str()?.to_owned())).collect())
+        Self(
+            items
+                .filter_map(|item| Some(item.get("name")?.as_str()?.to_owned()))
+                .collect(),
+        )
     }
 
     /// The name, or one like it that is free; from then on, it is taken.
@@ -96,7 +100,9 @@ impl Names {
         // As long as a name may be, with place for a number.
         let short = name.get(..58).unwrap_or(name).trim_end_matches('-');
         let others = (1..).map(|number| format!("{short}-{number}"));
-        let mut free = std::iter::once(name.to_owned()).chain(others).filter(|name| !self.0.contains(name));
+        let mut free = std::iter::once(name.to_owned())
+            .chain(others)
+            .filter(|name| !self.0.contains(name));
         let free = free.next().unwrap_or_default();
         self.0.insert(free.clone());
         free
@@ -138,7 +144,8 @@ impl<'a> Shared<'a> {
             pod::items(template, "/spec/containers").find_map(|container| {
                 let mut mounts = pod::items(container, "/volumeMounts");
                 let mount = mounts.find(|mount| {
-                    mount.get("name") == Some(&json!(volume)) && mount.get("mountPropagation") == Some(&json!("Bidirectional"))
+                    mount.get("name") == Some(&json!(volume))
+                        && mount.get("mountPropagation") == Some(&json!("Bidirectional"))
                 })?;
                 Some(Self {
                     container,
@@ -192,7 +199,9 @@ pub fn make(
         let Some(old) = volume.get("name").and_then(Value::as_str) else {
             continue;
         };
-        let used = std::iter::once(&client).chain(&before).any(|container| uses(container, old));
+        let used = std::iter::once(&client)
+            .chain(&before)
+            .any(|container| uses(container, old));
         if !used || left_out(volume, old, old == shared.volume, wishes) {
             continue;
         }
@@ -215,7 +224,11 @@ pub fn make(
         client["restartPolicy"] = json!("Always");
     }
     if wishes.wait {
-        wait(&mut client, &clean(shared.inside).join(&shared.rest), &sidecar.mount_type);
+        wait(
+            &mut client,
+            &clean(shared.inside).join(&shared.rest),
+            &sidecar.mount_type,
+        );
     }
     let root = if wishes.unprivileged {
         clean(&sidecar.fluid_path)
@@ -250,7 +263,10 @@ fn left_out(volume: &Value, name: &str, shared: bool, wishes: Wishes) -> bool {
                 .strip_prefix('-')
                 .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
     };
-    let cache = !shared && CACHES.iter().any(|prefix| name.strip_prefix(prefix).is_some_and(numbered));
+    let cache = !shared
+        && CACHES
+            .iter()
+            .any(|prefix| name.strip_prefix(prefix).is_some_and(numbered));
     (cache && !wishes.caches) || (wishes.unprivileged && volume.get("hostPath").is_some())
 }
 
@@ -283,7 +299,11 @@ fn adapt(container: &mut Value, renamed: &[(&str, String)], pod: &Value, templat
         port.remove("hostPort");
     }
     // What the pod says for its own containers, the client would take for itself.
-    for (key, otherwise) in [("runAsUser", json!(0)), ("runAsGroup", json!(0)), ("runAsNonRoot", json!(false))] {
+    for (key, otherwise) in [
+        ("runAsUser", json!(0)),
+        ("runAsGroup", json!(0)),
+        ("runAsNonRoot", json!(false)),
+    ] {
         let said = |of: &Value| of.pointer("/spec/securityContext")?.get(key).cloned();
         if said(pod).is_some()
             && let Some(context) = pod::object(container, &["securityContext"])
@@ -311,7 +331,14 @@ fn wait(client: &mut Value, path: &Path, mount_type: &str) {
     };
     // As /proc writes it.
     let path = path.to_string_lossy().replace('\\', "\\134").replace(' ', "\\040");
-    let command = [json!("sh"), json!("-c"), json!(WAIT), json!("wait"), json!(path), json!(mount_type)];
+    let command = [
+        json!("sh"),
+        json!("-c"),
+        json!(WAIT),
+        json!("wait"),
+        json!(path),
+        json!(mount_type),
+    ];
     let command: Vec<Value> = command.into_iter().chain(first).collect();
     if let Some(lifecycle) = pod::object(client, &["lifecycle"]) {
         lifecycle.insert("postStart".to_owned(), json!({"exec": {"command": command}}));

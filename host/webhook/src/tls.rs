@@ -26,7 +26,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub fn config(certificate: &str, key: &str) -> Result<Arc<ServerConfig>, String> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate.as_bytes()).collect();
     let certificates = certificates.map_err(|error| format!("the certificate cannot be read: {error}"))?;
-    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|error| format!("the key cannot be read: {error}"))?;
+    let key =
+        PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|error| format!("the key cannot be read: {error}"))?;
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(certificates, key))
@@ -34,8 +35,8 @@ pub fn config(certificate: &str, key: &str) -> Result<Arc<ServerConfig>, String>
     Ok(Arc::new(config))
 }
 
-/// Connections that have a key. They agree on one outside of the loop, so that a client that is slow holds
-/// up nobody.
+/// Connections that have a key. They agree on one outside of the loop, so that a client that is
+/// slow holds up nobody.
 pub struct Encrypted {
     connections: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
     address: SocketAddr,

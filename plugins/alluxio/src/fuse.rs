@@ -34,7 +34,9 @@ pub fn args(ctx: &Context<Spec>, tag: &str) -> Result<Vec<String>> {
         let mut options: Vec<String> = arg.trim_start_matches(OPTIONS).split(',').map(str::to_string).collect();
         options.retain(|option| !option.is_empty());
         let mut default = |option: &str, value: &str| {
-            let given = options.iter().any(|o| o == option || o.starts_with(&format!("{option}=")));
+            let given = options
+                .iter()
+                .any(|o| o == option || o.starts_with(&format!("{option}=")));
             if !given {
                 options.push(if value.is_empty() {
                     option.into()

@@ -18,7 +18,10 @@ pub fn of(ctx: &Context<Spec>, host: &impl Host) -> Result<Option<Value>> {
     if name.is_empty() {
         return Ok(None);
     }
-    let installed = ctx.installed.as_ref().and_then(|installed| installed.get("hadoopConfig"));
+    let installed = ctx
+        .installed
+        .as_ref()
+        .and_then(|installed| installed.get("hadoopConfig"));
     if let Some(installed) = installed.filter(|installed| installed.get("configMap").is_some_and(|map| map == name)) {
         return Ok(Some(installed.clone()));
     }
@@ -41,7 +44,9 @@ pub fn of(ctx: &Context<Spec>, host: &impl Host) -> Result<Option<Value>> {
 /// Returns the property that names the files to Alluxio.
 pub fn property(config: &Value) -> (&'static str, String) {
     let files = [("includeHdfsSite", SITE), ("includeCoreSite", CORE)];
-    let there = files.iter().filter(|(key, _)| config.get(*key).is_some_and(|value| value == true));
+    let there = files
+        .iter()
+        .filter(|(key, _)| config.get(*key).is_some_and(|value| value == true));
     let files: Vec<String> = there.map(|(_, file)| format!("{DIRECTORY}/{file}")).collect();
     ("alluxio.underfs.hdfs.configuration", files.join(":"))
 }

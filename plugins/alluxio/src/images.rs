@@ -3,7 +3,10 @@
 /// Reports whether a fuse image of this tag takes mount point and path as arguments, as Alluxio
 /// does since 2.8. A tag that does not begin with a version is taken for a new one.
 pub fn takes_mount_point(tag: &str) -> bool {
-    let mut parts = tag.trim_start_matches("release-").trim_start_matches('v').split(['.', '-']);
+    let mut parts = tag
+        .trim_start_matches("release-")
+        .trim_start_matches('v')
+        .split(['.', '-']);
     let mut number = || parts.next().and_then(|part| part.parse::<u32>().ok());
     match (number(), number()) {
         (Some(major), Some(minor)) => (major, minor) >= (2, 8),

@@ -60,7 +60,9 @@ impl Implement for Alluxio {
     }
 
     fn sync_runtime(ctx: &Context<Spec>, host: &impl Host) -> Result<Option<Value>> {
-        let Some(installed) = &ctx.installed else { return Ok(None) };
+        let Some(installed) = &ctx.installed else {
+            return Ok(None);
+        };
         let values = transform::values(ctx, host, &ports::from_host(host))?;
         Ok(Some(sync::adapt(ctx, values, installed)))
     }

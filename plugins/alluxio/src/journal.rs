@@ -13,7 +13,10 @@ const FOLDER: &str = "alluxio.master.journal.folder";
 /// with the pod. A directory of a volume that the user mounts is formatted only if it is empty. A
 /// journal elsewhere, such as in HDFS, is never formatted, because what it holds is unknown.
 pub fn of(spec: &Spec) -> Result<Value> {
-    let set = [(&spec.master.properties, "master.properties"), (&spec.properties, "properties")];
+    let set = [
+        (&spec.master.properties, "master.properties"),
+        (&spec.properties, "properties"),
+    ];
     let Some((folder, field)) = set
         .iter()
         .find_map(|(properties, field)| Some((properties.get(FOLDER)?.trim(), field)))
@@ -26,7 +29,10 @@ pub fn of(spec: &Spec) -> Result<Value> {
     let field = format!("AlluxioRuntime.spec.{field}[{FOLDER}]");
     text::check_path(&field, folder)?;
     if folder.trim_matches('/').is_empty() || folder.contains(':') {
-        return Err(Error::invalid(field, "is not a directory below `/`; write for instance /journal"));
+        return Err(Error::invalid(
+            field,
+            "is not a directory below `/`; write for instance /journal",
+        ));
     }
     let mounts = spec.master.volume_mounts.iter();
     let mut places = mounts.filter_map(|mount| mount.get("mountPath").and_then(Value::as_str));
@@ -47,14 +53,18 @@ mod tests {
 
     #[rstest]
     #[case::default(json!({}), json!({}))]
-    #[case::directory(json!({"properties": {"alluxio.master.journal.folder": "/data/j"}}), json!({"folder": "/data/j", "emptyDir": true}))]
-    #[case::hdfs(json!({"properties": {"alluxio.master.journal.folder": "hdfs://n/j"}}), json!({"format": {"runFormat": false}}))]
+    #[case::directory(json!({"properties": {"alluxio.master.journal.folder": "/data/j"}}),
+        json!({"folder": "/data/j", "emptyDir": true}))]
+    #[case::hdfs(json!({"properties": {"alluxio.master.journal.folder": "hdfs://n/j"}}),
+        json!({"format": {"runFormat": false}}))]
     #[case::volume(
-        json!({"master": {"properties": {"alluxio.master.journal.folder": "/data/j"}, "volumeMounts": [{"name": "v", "mountPath": "/data/"}]}}),
+        json!({"master": {"properties": {"alluxio.master.journal.folder": "/data/j"}, "volumeMounts": [{"name": "v",
+            "mountPath": "/data/"}]}}),
         json!({"folder": "/data/j", "emptyDir": false})
     )]
     #[case::another_volume(
-        json!({"properties": {"alluxio.master.journal.folder": "/data/j"}, "master": {"volumeMounts": [{"name": "v", "mountPath": "/data/journal"}]}}),
+        json!({"properties": {"alluxio.master.journal.folder": "/data/j"}, "master": {"volumeMounts": [{"name": "v",
+            "mountPath": "/data/journal"}]}}),
         json!({"folder": "/data/j", "emptyDir": true})
     )]
     fn a_journal_is_formatted_where_somebody_said_so(#[case] spec: Value, #[case] expected: Value) {

@@ -200,7 +200,11 @@ fn path(field: &str, mount: &Mount) -> Result<String> {
         return Ok(path);
     }
     text::check_path(&format!("{field}.path"), &mount.path)?;
-    let parts: Vec<&str> = mount.path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let parts: Vec<&str> = mount
+        .path
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+        .collect();
     Ok(format!("/{}", parts.join("/")))
 }
 
@@ -223,7 +227,10 @@ fn native(field: &str, mount: &Mount) -> Result<Option<Volume>> {
         if directory.split('/').any(|part| part == "..") {
             return Err(Error::invalid(field, "contains `..`; write the path without it"));
         }
-        return Ok(Some(Volume::Claim(claim.to_string(), directory.trim_matches('/').to_string())));
+        return Ok(Some(Volume::Claim(
+            claim.to_string(),
+            directory.trim_matches('/').to_string(),
+        )));
     }
     if point.starts_with("dataset://") {
         return Err(Error::invalid(

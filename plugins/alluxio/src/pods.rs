@@ -61,7 +61,11 @@ pub fn master(parts: &Parts<'_>) -> Result<Value> {
         .native
         .iter()
         .any(|native| matches!(native.volume, crate::mounts::Volume::Directory(_)));
-    let required = ctx.dataset()?.node_affinity.as_ref().and_then(|affinity| affinity.get("required"));
+    let required = ctx
+        .dataset()?
+        .node_affinity
+        .as_ref()
+        .and_then(|affinity| affinity.get("required"));
     if let (true, Some(required)) = (on_nodes, required) {
         pod["affinity"] = json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}});
     }
@@ -77,7 +81,12 @@ pub fn worker(parts: &Parts<'_>) -> Result<Value> {
     volumes::add_tiers(&mut volumes, parts.tiers);
     let mut pod = pod(parts, "worker", component, volumes)?;
     let field = "AlluxioRuntime.spec.worker.resources";
-    pod["resources"] = json!(component.resources.hold_cache(field, parts.tiers.memory())?.values(field)?);
+    pod["resources"] = json!(
+        component
+            .resources
+            .hold_cache(field, parts.tiers.memory())?
+            .values(field)?
+    );
     pod["properties"] = json!(of_component("worker", &component.properties)?);
     pod["jvmOptions"] = json!(jvm_options("worker.", &component.jvm_options, WORKER_JVM)?);
     pod["ports"] = json!(parts.ports.of.get("worker"));
@@ -108,7 +117,8 @@ pub fn fuse(parts: &Parts<'_>) -> Result<Value> {
         labels.remove(FUSE_GENERATION);
     }
     let mut env = component.env.clone();
-    env.entry("MOUNT_POINT".into()).or_insert_with(|| ctx.mount_path.clone());
+    env.entry("MOUNT_POINT".into())
+        .or_insert_with(|| ctx.mount_path.clone());
     pod["env"] = json!(env);
     pod["enabled"] = true.into();
     pod["args"] = json!(fuse::args(ctx, &image.image_tag)?);
@@ -148,7 +158,12 @@ pub fn api_gateway(parts: &Parts<'_>) -> Result<Value> {
 
 fn pod(parts: &Parts<'_>, name: &str, component: &Component, volumes: Volumes) -> Result<Value> {
     let ctx = parts.ctx;
-    let metadata = ctx.runtime.spec.pod_metadata.clone().overridden_by(&component.pod_metadata);
+    let metadata = ctx
+        .runtime
+        .spec
+        .pod_metadata
+        .clone()
+        .overridden_by(&component.pod_metadata);
     Ok(json!({
         "hostNetwork": component.network_mode.is_host_network(),
         "env": component.env,
@@ -170,7 +185,12 @@ fn extend(pod: &mut Value, key: &str, more: Vec<Value>) {
 /// Returns the component's Secrets, else the runtime's, else the installation's.
 fn pull_secrets(ctx: &Context<Spec>, name: &str, component: &Component) -> Result<Vec<Value>> {
     let secrets = ctx.pull_secrets_or(&component.image_pull_secrets, &ctx.runtime.spec.image_pull_secrets);
-    let has_name = |secret: &Value| secret.get("name").and_then(Value::as_str).is_some_and(|name| !name.is_empty());
+    let has_name = |secret: &Value| {
+        secret
+            .get("name")
+            .and_then(Value::as_str)
+            .is_some_and(|name| !name.is_empty())
+    };
     if secrets.iter().all(has_name) {
         return Ok(secrets);
     }

@@ -30,7 +30,14 @@ enum Pods {
     Worker,
 }
 
-const fn port(name: &'static str, component: &'static str, key: &'static str, property: &'static str, default: u16, pods: Pods) -> Port {
+const fn port(
+    name: &'static str,
+    component: &'static str,
+    key: &'static str,
+    property: &'static str,
+    default: u16,
+    pods: Pods,
+) -> Port {
     Port {
         name,
         component,
@@ -48,10 +55,38 @@ const PORTS: [Port; 12] = [
     port("master-web", "master", "web", "alluxio.master.web.port", 19_999, Master),
     port("worker-rpc", "worker", "rpc", "alluxio.worker.rpc.port", 29_999, Worker),
     port("worker-web", "worker", "web", "alluxio.worker.web.port", 30_000, Worker),
-    port("job-master-rpc", "jobMaster", "rpc", "alluxio.job.master.rpc.port", 20_001, Master),
-    port("job-master-web", "jobMaster", "web", "alluxio.job.master.web.port", 20_002, Master),
-    port("job-worker-rpc", "jobWorker", "rpc", "alluxio.job.worker.rpc.port", 30_001, Worker),
-    port("job-worker-web", "jobWorker", "web", "alluxio.job.worker.web.port", 30_003, Worker),
+    port(
+        "job-master-rpc",
+        "jobMaster",
+        "rpc",
+        "alluxio.job.master.rpc.port",
+        20_001,
+        Master,
+    ),
+    port(
+        "job-master-web",
+        "jobMaster",
+        "web",
+        "alluxio.job.master.web.port",
+        20_002,
+        Master,
+    ),
+    port(
+        "job-worker-rpc",
+        "jobWorker",
+        "rpc",
+        "alluxio.job.worker.rpc.port",
+        30_001,
+        Worker,
+    ),
+    port(
+        "job-worker-web",
+        "jobWorker",
+        "web",
+        "alluxio.job.worker.web.port",
+        30_003,
+        Worker,
+    ),
     port(
         "job-worker-data",
         "jobWorker",
@@ -60,7 +95,14 @@ const PORTS: [Port; 12] = [
         30_002,
         Worker,
     ),
-    port("api-gateway-rest", "apiGateway", "rest", "alluxio.proxy.web.port", 39_999, Master),
+    port(
+        "api-gateway-rest",
+        "apiGateway",
+        "rest",
+        "alluxio.proxy.web.port",
+        39_999,
+        Master,
+    ),
     port(
         "master-embedded",
         "master",
@@ -114,7 +156,11 @@ pub fn of(ctx: &Context<Spec>, masters: u32, allocate: Allocate<'_>) -> Result<P
         }
     }
     let names: Vec<&str> = missing.iter().map(|port| port.name).collect();
-    let numbers = if names.is_empty() { Vec::new() } else { allocate(&names)? };
+    let numbers = if names.is_empty() {
+        Vec::new()
+    } else {
+        allocate(&names)?
+    };
     for (port, number) in missing.into_iter().zip(numbers) {
         ports.set(port, number);
     }
@@ -159,7 +205,9 @@ fn decided(ctx: &Context<Spec>, port: &Port) -> Result<Option<u16>> {
     let installed = |installed: &serde_json::Value| {
         let on_host = installed.get(pods)?.get("hostNetwork")?.as_bool()?;
         let number = installed.get(port.component)?.get("ports")?.get(port.key)?.as_u64()?;
-        u16::try_from(number).ok().filter(|number| on_host && *number != port.default)
+        u16::try_from(number)
+            .ok()
+            .filter(|number| on_host && *number != port.default)
     };
     Ok(ctx.installed.as_ref().and_then(installed))
 }

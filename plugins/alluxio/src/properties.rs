@@ -60,7 +60,10 @@ const DEFAULTS: &[(&str, &str)] = &[
         "alluxio.user.ufs.block.read.location.policy",
         "alluxio.client.block.policy.LocalFirstPolicy",
     ),
-    ("alluxio.worker.allocator.class", "alluxio.worker.block.allocator.MaxFreeAllocator"),
+    (
+        "alluxio.worker.allocator.class",
+        "alluxio.worker.block.allocator.MaxFreeAllocator",
+    ),
     ("alluxio.worker.block.master.client.pool.size", "1024"),
     ("alluxio.worker.network.reader.buffer.size", "32MB"),
 ];
@@ -106,13 +109,20 @@ pub fn of(ctx: &Context<Spec>, mounts: &Mounts, tiers: &Tiers, ports: &Ports, ma
     for (name, port) in &ports.properties {
         default(name, port);
     }
-    default("alluxio.master.journal.type", if masters > 1 { "EMBEDDED" } else { "UFS" });
+    default(
+        "alluxio.master.journal.type",
+        if masters > 1 { "EMBEDDED" } else { "UFS" },
+    );
     if masters > 1 {
         let port = ports.get("master", "embedded").unwrap_or_default();
-        let addresses: Vec<String> = (0..masters).map(|at| format!("{}-master-{at}:{port}", ctx.name)).collect();
+        let addresses: Vec<String> = (0..masters)
+            .map(|at| format!("{}-master-{at}:{port}", ctx.name))
+            .collect();
         default("alluxio.master.embedded.journal.addresses", &addresses.join(","));
         let port = ports.get("jobMaster", "embedded").unwrap_or_default();
-        let addresses: Vec<String> = (0..masters).map(|at| format!("{}-master-{at}:{port}", ctx.name)).collect();
+        let addresses: Vec<String> = (0..masters)
+            .map(|at| format!("{}-master-{at}:{port}", ctx.name))
+            .collect();
         default("alluxio.job.master.embedded.journal.addresses", &addresses.join(","));
     }
     if !tiers.reach_clients() {
@@ -127,7 +137,10 @@ pub fn of(ctx: &Context<Spec>, mounts: &Mounts, tiers: &Tiers, ports: &Ports, ma
             "false"
         },
     );
-    default("alluxio.user.file.replication.max", &spec.data.replicas.max(1).to_string());
+    default(
+        "alluxio.user.file.replication.max",
+        &spec.data.replicas.max(1).to_string(),
+    );
     let sources = &ctx.dataset()?.mounts;
     let web = |point: &str| point.starts_with("http://") || point.starts_with("https://");
     if !sources.is_empty() && sources.iter().all(|mount| web(mount.mount_point.trim())) {

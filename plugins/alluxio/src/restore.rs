@@ -34,7 +34,10 @@ impl Backup {
         let path = location.path.trim();
         text::check(&format!("{FIELD}.path"), path)?;
         if path.split('/').any(|part| part == "..") {
-            return Err(Error::invalid(format!("{FIELD}.path"), "contains `..`; write the path without it"));
+            return Err(Error::invalid(
+                format!("{FIELD}.path"),
+                "contains `..`; write the path without it",
+            ));
         }
         if let Some(rest) = path.strip_prefix("pvc://") {
             let (claim, directory) = rest.split_once('/').unwrap_or((rest, ""));
@@ -96,15 +99,22 @@ impl Backup {
 /// Returns bytes and number of files as the backup recorded them; `None` without a backup, or if it
 /// does not say.
 pub fn sizes(ctx: &Context<Spec>, host: &impl Host, pod: &Pod) -> Result<Option<(u64, u64)>> {
-    let Some(backup) = Backup::of(ctx)? else { return Ok(None) };
+    let Some(backup) = Backup::of(ctx)? else {
+        return Ok(None);
+    };
     let file = format!("{}/{}-{}.yaml", backup.files(), ctx.name, ctx.namespace);
-    Ok(host.run(&pod.name, &["cat", &file], QUICK).ok().and_then(|text| parse(&text)))
+    Ok(host
+        .run(&pod.name, &["cat", &file], QUICK)
+        .ok()
+        .and_then(|text| parse(&text)))
 }
 
 /// Reads `ufstotal` and `filenum` of the file that a backup writes.
 fn parse(text: &str) -> Option<(u64, u64)> {
     let value = |key: &str| {
-        let line = text.lines().find_map(|line| line.trim().strip_prefix(key)?.strip_prefix(':'))?;
+        let line = text
+            .lines()
+            .find_map(|line| line.trim().strip_prefix(key)?.strip_prefix(':'))?;
         line.trim().trim_matches('"').parse().ok()
     };
     Some((value("ufstotal")?, value("filenum")?))

@@ -1,6 +1,7 @@
 //! The kind AlluxioRuntime, field for field: what its CRD is made from.
 //!
-//! Only native builds have it. The component reads the few fields that it needs through its own types.
+//! Only native builds have it. The component reads the few fields that it needs through its own
+//! types.
 #![allow(
     clippy::duplicated_attributes,
     reason = "each column of the CRD has its own type and path, which the lint takes for repetition"
@@ -15,7 +16,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use wasser_api::crd::{limit_names, pieces, structural};
 use wasser_api::runtime_status::RuntimeStatus;
-use wasser_api::shared::{FuseCleanPolicy, InitUsersSpec, NetworkMode, PodMetadata, RuntimeManagement, TieredStore, User, VersionSpec};
+use wasser_api::shared::{
+    FuseCleanPolicy, InitUsersSpec, NetworkMode, PodMetadata, RuntimeManagement, TieredStore, User, VersionSpec,
+};
 
 /// The CRD of AlluxioRuntime, which the API server checks names by.
 pub fn crd() -> CustomResourceDefinition {
@@ -44,8 +47,14 @@ pub fn crd() -> CustomResourceDefinition {
         status_replicas_path = ".status.currentWorkerNumberScheduled",
         label_selector_path = ".status.selector"
     ),
-    doc = "A cache made of an Alluxio master, workers, and clients that mount the file system on nodes. Serves the Dataset of the same name.",
-    printcolumn(name = "Ready Masters", type_ = "integer", json_path = ".status.masterNumberReady", priority = 10),
+    doc = "A cache made of an Alluxio master, workers, and clients that mount the file system on nodes. Serves the \
+        Dataset of the same name.",
+    printcolumn(
+        name = "Ready Masters",
+        type_ = "integer",
+        json_path = ".status.masterNumberReady",
+        priority = 10
+    ),
     printcolumn(
         name = "Desired Masters",
         type_ = "integer",
@@ -53,7 +62,12 @@ pub fn crd() -> CustomResourceDefinition {
         priority = 10
     ),
     printcolumn(name = "Master Phase", type_ = "string", json_path = ".status.masterPhase"),
-    printcolumn(name = "Ready Workers", type_ = "integer", json_path = ".status.workerNumberReady", priority = 10),
+    printcolumn(
+        name = "Ready Workers",
+        type_ = "integer",
+        json_path = ".status.workerNumberReady",
+        priority = 10
+    ),
     printcolumn(
         name = "Desired Workers",
         type_ = "integer",
@@ -61,7 +75,12 @@ pub fn crd() -> CustomResourceDefinition {
         priority = 10
     ),
     printcolumn(name = "Worker Phase", type_ = "string", json_path = ".status.workerPhase"),
-    printcolumn(name = "Ready Fuses", type_ = "integer", json_path = ".status.fuseNumberReady", priority = 10),
+    printcolumn(
+        name = "Ready Fuses",
+        type_ = "integer",
+        json_path = ".status.fuseNumberReady",
+        priority = 10
+    ),
     printcolumn(
         name = "Desired Fuses",
         type_ = "integer",
@@ -69,7 +88,12 @@ pub fn crd() -> CustomResourceDefinition {
         priority = 10
     ),
     printcolumn(name = "Fuse Phase", type_ = "string", json_path = ".status.fusePhase"),
-    printcolumn(name = "API Gateway", type_ = "string", json_path = ".status.apiGateway.endpoint", priority = 10),
+    printcolumn(
+        name = "API Gateway",
+        type_ = "string",
+        json_path = ".status.apiGateway.endpoint",
+        priority = 10
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase", default)]

@@ -7,10 +7,13 @@ use crate::input::Spec;
 
 /// Adapts `values`, which are those of a new release, to the one that is `installed`.
 ///
-/// * Images stay as they are unless the runtime names them: a new default of the registration does not restart anybody's cache.
+/// * Images stay as they are unless the runtime names them: a new default of the registration does
+///   not restart anybody's cache.
 /// * Another fuse image is a new generation, by which the node plugin recognises old pods.
-/// * The fuse node selector stays: changing it would take the pods away from nodes where applications use them.
-/// * The number of masters stays: an embedded journal does not follow a change of its members by itself.
+/// * The fuse node selector stays: changing it would take the pods away from nodes where
+///   applications use them.
+/// * The number of masters stays: an embedded journal does not follow a change of its members by
+///   itself.
 pub fn adapt(ctx: &Context<Spec>, mut values: Value, installed: &Value) -> Value {
     let spec = &ctx.runtime.spec;
     if !spec.version.is_given() {
@@ -20,7 +23,10 @@ pub fn adapt(ctx: &Context<Spec>, mut values: Value, installed: &Value) -> Value
         keep(&mut values, installed, &["/fuse/image", "/fuse/imageTag", "/fuse/args"]);
     }
     keep(&mut values, installed, &["/fuse/nodeSelector"]);
-    let generation = installed.pointer("/fuse/generation").and_then(Value::as_u64).unwrap_or(1);
+    let generation = installed
+        .pointer("/fuse/generation")
+        .and_then(Value::as_u64)
+        .unwrap_or(1);
     let differs = |pointer: &str| {
         installed
             .pointer(pointer)

@@ -74,7 +74,10 @@ impl Tiers {
     /// Returns bytes of cache that are memory of the pod.
     pub fn memory(&self) -> u64 {
         let memory = self.levels.iter().filter(|tier| tier.medium == "MEM");
-        memory.flat_map(|tier| &tier.directories).map(|directory| directory.quota).sum()
+        memory
+            .flat_map(|tier| &tier.directories)
+            .map(|directory| directory.quota)
+            .sum()
     }
 
     /// Reports whether clients on a worker's node can read its cache from the directories.
@@ -95,7 +98,8 @@ impl Tiers {
                 "level": number,
                 "alias": tier.medium,
                 "mediumtype": vec![tier.medium.as_str(); tier.directories.len()].join(","),
-                "type": match tier.volume { Volume::HostPath => "hostPath", Volume::EmptyDir => "emptyDir", Volume::Source(_) => "volumeSource" },
+                "type": match tier.volume { Volume::HostPath => "hostPath", Volume::EmptyDir => "emptyDir",
+                    Volume::Source(_) => "volumeSource" },
                 "path": join(|directory| directory.path.clone()),
                 "quota": join(|directory| alluxio_size(directory.quota)),
             });
@@ -140,12 +144,20 @@ impl Tiers {
 impl Tier {
     fn of(ctx: &Context<Spec>, field: &str, level: &Level) -> Result<Self> {
         if !MEDIA.contains(&level.medium.as_str()) {
-            return Err(Error::invalid(format!("{field}.mediumtype"), "is none of MEM, SSD, HDD"));
+            return Err(Error::invalid(
+                format!("{field}.mediumtype"),
+                "is none of MEM, SSD, HDD",
+            ));
         }
         let paths = paths(field, level)?;
         let quotas = quotas(field, level, paths.len())?;
         for (key, ratio) in [("high", &level.high), ("low", &level.low)] {
-            let fits = |ratio: &str| ratio.trim().parse::<f64>().is_ok_and(|ratio| (0.0..=1.0).contains(&ratio));
+            let fits = |ratio: &str| {
+                ratio
+                    .trim()
+                    .parse::<f64>()
+                    .is_ok_and(|ratio| (0.0..=1.0).contains(&ratio))
+            };
             if !ratio.is_empty() && !fits(ratio) {
                 let message = format!("`{}` is not a ratio; write for instance \"0.9\"", ratio.escape_debug());
                 return Err(Error::invalid(format!("{field}.{key}"), message));
@@ -168,7 +180,10 @@ fn paths(field: &str, level: &Level) -> Result<Vec<String>> {
     let split = level.path.split(',').map(str::trim).filter(|path| !path.is_empty());
     let paths: Vec<String> = split.map(str::to_string).collect();
     if paths.is_empty() {
-        return Err(Error::invalid(field, "is empty; name a directory, for instance /dev/shm"));
+        return Err(Error::invalid(
+            field,
+            "is empty; name a directory, for instance /dev/shm",
+        ));
     }
     for (at, path) in paths.iter().enumerate() {
         text::check_path(&field, path)?;
@@ -183,7 +198,10 @@ fn paths(field: &str, level: &Level) -> Result<Vec<String>> {
             return Err(Error::invalid(field, message));
         }
         if path.trim_matches('/').is_empty() {
-            return Err(Error::invalid(field, "is the root of the node's file system; name a directory"));
+            return Err(Error::invalid(
+                field,
+                "is the root of the node's file system; name a directory",
+            ));
         }
         let same = |other: &String| {
             other
@@ -192,7 +210,10 @@ fn paths(field: &str, level: &Level) -> Result<Vec<String>> {
                 .eq(path.split('/').filter(|part| !part.is_empty()))
         };
         if paths.iter().take(at).any(same) {
-            return Err(Error::invalid(field, format!("names `{path}` twice; name each directory once")));
+            return Err(Error::invalid(
+                field,
+                format!("names `{path}` twice; name each directory once"),
+            ));
         }
     }
     Ok(paths)
@@ -203,7 +224,10 @@ fn quotas(field: &str, level: &Level, directories: usize) -> Result<Vec<u64>> {
     let wrong = |key: &str, text: &str| {
         Error::invalid(
             format!("{field}.{key}"),
-            format!("`{}` is not a quantity; write for instance `100Gi`", text.escape_debug()),
+            format!(
+                "`{}` is not a quantity; write for instance `100Gi`",
+                text.escape_debug()
+            ),
         )
     };
     if level.quota_list.is_empty() {
@@ -232,7 +256,11 @@ fn quotas(field: &str, level: &Level, directories: usize) -> Result<Vec<u64>> {
 
 fn volume(field: &str, level: &Level) -> Result<Volume> {
     match (&level.volume_source, level.volume_type.as_str()) {
-        (Some(source), _) if source.as_object().is_some_and(|source: &Map<String, Value>| !source.is_empty()) => {
+        (Some(source), _)
+            if source
+                .as_object()
+                .is_some_and(|source: &Map<String, Value>| !source.is_empty()) =>
+        {
             Ok(Volume::Source(source.clone()))
         }
         (_, "" | "hostPath") => Ok(Volume::HostPath),
@@ -247,8 +275,13 @@ fn volume(field: &str, level: &Level) -> Result<Volume> {
 /// Returns a size as Alluxio reads it, whose units are steps of 1024 without the `i`.
 pub fn alluxio_size(bytes: u64) -> String {
     let units = [(50, "PB"), (40, "TB"), (30, "GB"), (20, "MB"), (10, "KB")];
-    let fits = units.iter().find(|(shift, _)| bytes > 0 && bytes.is_multiple_of(1u64 << shift));
-    fits.map_or_else(|| format!("{bytes}B"), |(shift, unit)| format!("{}{unit}", bytes >> shift))
+    let fits = units
+        .iter()
+        .find(|(shift, _)| bytes > 0 && bytes.is_multiple_of(1u64 << shift));
+    fits.map_or_else(
+        || format!("{bytes}B"),
+        |(shift, unit)| format!("{}{unit}", bytes >> shift),
+    )
 }
 
 #[cfg(test)]

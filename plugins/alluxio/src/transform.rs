@@ -66,7 +66,9 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host, allocate: Allocate<'_>) -> 
         let (name, files) = hadoop::property(config);
         properties.entry(name.into()).or_insert(files);
     }
-    let image = spec.version.resolve(ctx, "runtime", "AlluxioRuntime.spec.alluxioVersion")?;
+    let image = spec
+        .version
+        .resolve(ctx, "runtime", "AlluxioRuntime.spec.alluxioVersion")?;
     let run_as = spec.run_as.clone().unwrap_or_default();
     let mut values = json!({
         "fullnameOverride": ctx.name,
@@ -141,7 +143,10 @@ fn check_networks(spec: &Spec) -> Result<()> {
         ("fuse", &spec.fuse),
     ];
     for (name, component) in components {
-        check_network_mode(&format!("AlluxioRuntime.spec.{name}.networkMode"), &component.network_mode)?;
+        check_network_mode(
+            &format!("AlluxioRuntime.spec.{name}.networkMode"),
+            &component.network_mode,
+        )?;
     }
     Ok(())
 }

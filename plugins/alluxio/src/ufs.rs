@@ -48,9 +48,9 @@ pub fn prepare(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
 
 /// Returns the difference between the Dataset's mounts and those that it had when they were last
 /// mounted; all of them after a restart of a master, which may have lost its journal; and those
-/// whose Secrets changed. Returns no change while no master is ready, because the comparison is repeated
-/// once one is. The data source at `/` is for a new master alone: until there is one, the change is
-/// refused with what to do.
+/// whose Secrets changed. Returns no change while no master is ready, because the comparison is
+/// repeated once one is. The data source at `/` is for a new master alone: until there is one, the
+/// change is refused with what to do.
 pub fn change(ctx: &Context<Spec>, host: &impl Host) -> Result<UfsChange> {
     let dataset = ctx.dataset()?;
     let mounts = Mounts::of(dataset)?;
@@ -124,7 +124,10 @@ fn rotated(host: &impl Host, master: &Pod, mounts: &Mounts) -> Result<Vec<String
 /// Makes the mounts those that the Dataset asks for. One that changed is unmounted first.
 pub fn update(ctx: &Context<Spec>, host: &impl Host, change: &UfsChange) -> Result<UfsUpdate> {
     bring_about(ctx, host, &Mounts::of(ctx.dataset()?)?, &change.removed)?;
-    Ok(UfsUpdate { ready: true, values: None })
+    Ok(UfsUpdate {
+        ready: true,
+        values: None,
+    })
 }
 
 /// Returns the mounts that the Dataset's status shows; empty before it is bound. A change of
@@ -134,7 +137,11 @@ fn shown(ctx: &Context<Spec>, dataset: &DatasetSpec) -> Result<Option<Mounts>> {
     if mounts.is_empty() {
         return Ok(None);
     }
-    Mounts::of(&DatasetSpec { mounts, ..dataset.clone() }).map(Some)
+    Mounts::of(&DatasetSpec {
+        mounts,
+        ..dataset.clone()
+    })
+    .map(Some)
 }
 
 fn bring_about(ctx: &Context<Spec>, host: &impl Host, mounts: &Mounts, first_unmount: &[String]) -> Result<()> {
@@ -160,7 +167,11 @@ fn by_script(host: &impl Host, pod: &Pod, mounts: &Mounts, first_unmount: &[Stri
         return Ok(());
     }
     let said = format!("{}\n{}", output.stdout, output.stderr);
-    Err(Error::failed(format!("mounting in pod {}: {}", pod.name, reports::reasons(&said))))
+    Err(Error::failed(format!(
+        "mounting in pod {}: {}",
+        pod.name,
+        reports::reasons(&said)
+    )))
 }
 
 /// Runs the commands of Alluxio one by one. One that fails does not keep the others from being
@@ -172,7 +183,14 @@ fn by_commands(host: &impl Host, pod: &Pod, mounts: &Mounts, first_unmount: &[St
     // Children before their parents.
     let unmounted: Vec<&String> = table.paths.iter().rev().filter(|path| extra(path)).collect();
     for path in &unmounted {
-        attempt(host, pod, "unmounting", path, &["alluxio", "fs", "unmount", path], &mut failures);
+        attempt(
+            host,
+            pod,
+            "unmounting",
+            path,
+            &["alluxio", "fs", "unmount", path],
+            &mut failures,
+        );
     }
     for (path, entry) in &mounts.table {
         let mounted = table.paths.contains(path) && !unmounted.contains(&path);

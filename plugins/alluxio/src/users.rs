@@ -17,7 +17,10 @@ pub fn of(ctx: &Context<Spec>, tiers: &Tiers) -> Result<Value> {
         return Ok(json!({"enabled": false}));
     };
     check(run_as)?;
-    let image = spec.init_users.version.resolve(ctx, "init", "AlluxioRuntime.spec.initUsers")?;
+    let image = spec
+        .init_users
+        .version
+        .resolve(ctx, "init", "AlluxioRuntime.spec.initUsers")?;
     let User { uid, gid, user, group } = run_as;
     let directories: Vec<&str> = tiers.directories().map(|directory| directory.path.as_str()).collect();
     let env: BTreeMap<&String, &String> = spec.init_users.env.iter().collect();

@@ -53,7 +53,10 @@ pub fn add_native(volumes: &mut Volumes, mounts: &Mounts) {
             &native.container_path
         };
         let (volume, sub_path) = match &native.volume {
-            Volume::Directory(directory) => (json!({"name": name, "hostPath": {"path": directory, "type": "Directory"}}), ""),
+            Volume::Directory(directory) => (
+                json!({"name": name, "hostPath": {"path": directory, "type": "Directory"}}),
+                "",
+            ),
             Volume::Claim(claim, directory) => {
                 let claim = json!({"name": name, "persistentVolumeClaim": {"claimName": claim}});
                 (claim, directory.as_str())

@@ -42,7 +42,10 @@ fn a_change_is_the_difference_to_what_is_shown() {
     // While no master is ready, nothing can be done about it.
     let none = FakeHost::new().pod("master", MASTER, false);
     assert_eq!(Alluxio::should_update_ufs(&ctx, &none).unwrap(), UfsChange::default());
-    assert!(!Alluxio::should_check_ufs(&ctx, &master()).unwrap(), "they were mounted already");
+    assert!(
+        !Alluxio::should_check_ufs(&ctx, &master()).unwrap(),
+        "they were mounted already"
+    );
 }
 
 #[test]
@@ -62,7 +65,10 @@ fn one_bad_mount_does_not_keep_the_others_away() {
         "fs mount /bad s3://bad",
         "fs mount /good s3://good",
     ] {
-        assert!(calls.contains(&format!("exec {MASTER} alluxio {command}")), "{command}: {calls:?}");
+        assert!(
+            calls.contains(&format!("exec {MASTER} alluxio {command}")),
+            "{command}: {calls:?}"
+        );
     }
 }
 
@@ -86,24 +92,34 @@ fn by_files_the_script_gets_the_lines_and_what_changed() {
 #[test]
 fn another_root_waits_for_another_master() {
     let root = |source: &str| json!({"mountPoint": source});
-    let table =
-        |source: &str| format!("{source}               on  /  (s3, capacity=-1B, used=-1B, not read-only, not shared, properties={{}})");
+    let table = |source: &str| {
+        format!(
+            "{source}               on  /  (s3, capacity=-1B, used=-1B, not read-only, not shared, properties={{}})"
+        )
+    };
     let ctx = live(&[root("s3://a/")], &[root("s3://b/"), mount("c")], false);
     let old = table("s3://a");
     let host = master().on_exec(move |_, _| ok(&old));
     let refused = Alluxio::should_update_ufs(&ctx, &host).unwrap_err().to_string();
-    let expected = "Dataset.spec.mounts: the data source at `/` is `s3://b/`, and the running master has `s3://a`, which it keeps: \
+    let expected = "Dataset.spec.mounts: the data source at `/` is `s3://b/`, and the running master has `s3://a`, \
+        which it keeps: \
                     delete the pod demo-master-0, and a new one begins with yours";
     assert_eq!(refused, expected);
     let new = table("s3://b");
     let host = master().on_exec(move |_, _| ok(&new));
     let change = Alluxio::should_update_ufs(&ctx, &host).unwrap();
-    assert_eq!((change.added, change.removed), (vec!["/c".to_owned(), "/".to_owned()], vec![]));
+    assert_eq!(
+        (change.added, change.removed),
+        (vec!["/c".to_owned(), "/".to_owned()], vec![])
+    );
     // One that comes to a Dataset without is the same, and one that stays costs nothing.
     let ctx = live(&[mount("c")], &[mount("c"), root("s3://b")], false);
     let host = master().on_exec(|_, _| ok(include_str!("reports/mounts.txt")));
     let refused = Alluxio::should_update_ufs(&ctx, &host).unwrap_err().to_string();
-    assert!(refused.contains("the running master has `/underFSStorage`"), "{refused}");
+    assert!(
+        refused.contains("the running master has `/underFSStorage`"),
+        "{refused}"
+    );
     let ctx = live(&[root("s3://b")], &[root("s3://b")], false);
     let host = master();
     assert_eq!(Alluxio::should_update_ufs(&ctx, &host).unwrap(), UfsChange::default());
@@ -112,7 +128,8 @@ fn another_root_waits_for_another_master() {
 
 fn secret_mount(name: &str) -> Value {
     let key = json!({"secretKeyRef": {"name": "keys", "key": "secret"}});
-    json!({"mountPoint": format!("s3://{name}"), "name": name, "encryptOptions": [{"name": "s3a.secretKey", "valueFrom": key}]})
+    json!({"mountPoint": format!("s3://{name}"), "name": name, "encryptOptions": [{"name": "s3a.secretKey",
+        "valueFrom": key}]})
 }
 
 #[test]
@@ -139,10 +156,12 @@ fn a_mount_whose_secret_changed_is_given_the_new_value() {
 #[test]
 fn by_commands_mounts_that_are_there_get_the_values_of_their_secrets() {
     let ctx = live(&[], &[mount("a"), secret_mount("b")], true);
-    let host = master().with_secret("keys", "secret", b"new").on_exec(|_, argv| match argv {
-        ["alluxio", "fs", "mount"] => ok(include_str!("reports/mounts.txt")),
-        _ => ok(""),
-    });
+    let host = master()
+        .with_secret("keys", "secret", b"new")
+        .on_exec(|_, argv| match argv {
+            ["alluxio", "fs", "mount"] => ok(include_str!("reports/mounts.txt")),
+            _ => ok(""),
+        });
     Alluxio::prepare_ufs(&ctx, &host).unwrap();
     let updates: Vec<String> = host
         .calls()
@@ -151,7 +170,9 @@ fn by_commands_mounts_that_are_there_get_the_values_of_their_secrets() {
         .collect();
     assert_eq!(
         updates,
-        [format!("exec {MASTER} alluxio fs updateMount --option s3a.secretKey=new /b")]
+        [format!(
+            "exec {MASTER} alluxio fs updateMount --option s3a.secretKey=new /b"
+        )]
     );
 }
 
@@ -164,7 +185,11 @@ fn a_cache_is_freed_until_it_is_empty() {
     });
     let error = Alluxio::shutdown(&ctx, &full).unwrap_err().to_string();
     assert!(error.contains("still holds data"), "{error}");
-    assert!(full.calls().iter().any(|call| call.ends_with("timeout 60 alluxio fs free -f /")));
+    assert!(
+        full.calls()
+            .iter()
+            .any(|call| call.ends_with("timeout 60 alluxio fs free -f /"))
+    );
     let empty = master().on_exec(|_, _| ok("Total Capacity: 1GB\nUsed Capacity: 0B"));
     Alluxio::shutdown(&ctx, &empty).unwrap();
     assert_eq!(empty.calls().len(), 1);
@@ -177,7 +202,10 @@ fn without_a_master_nothing_is_emptied() {
     let dead = FakeHost::new().pod("master", MASTER, false);
     let error = Alluxio::shutdown(&ctx, &dead).unwrap_err().to_string();
     assert!(error.contains("no master pod is ready"), "{error}");
-    assert!(matches!(Alluxio::storage_stats(&ctx, &dead), Err(Error::RetryAfter { .. })));
+    assert!(matches!(
+        Alluxio::storage_stats(&ctx, &dead),
+        Err(Error::RetryAfter { .. })
+    ));
 }
 
 #[test]
@@ -212,7 +240,8 @@ fn a_report_that_is_not_understood_leaves_what_is_known() {
         })
     };
     let states = Alluxio::cache_states(&ctx, &host(include_str!("reports/metrics.txt"), 0)).unwrap();
-    let state = |states: &[(String, String)], name: &str| states.iter().find(|(known, _)| known == name).unwrap().1.clone();
+    let state =
+        |states: &[(String, String)], name: &str| states.iter().find(|(known, _)| known == name).unwrap().1.clone();
     assert_eq!(state(&states, "cacheCapacity"), "200.00MiB");
     assert_eq!(state(&states, "cacheHitRatio"), "");
     // Reports of another version, or cut off, leave what is known.

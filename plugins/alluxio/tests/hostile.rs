@@ -21,11 +21,13 @@ use wasser_testkit::scripts::{HOSTILE, Sandbox, Script, accepted};
 fn update(documents: &[Value], sandbox: Sandbox, removed: &[String]) -> Vec<Vec<String>> {
     let asked = Rc::new(RefCell::new(Vec::new()));
     let all = asked.clone();
-    let host = FakeHost::new().pod("master", "demo-master-0", true).on_exec(move |_, argv| {
-        let ran = sandbox.exec(argv);
-        all.borrow_mut().extend(ran.of("alluxio"));
-        exit(ran.code, &format!("{}{}", ran.stdout, ran.stderr))
-    });
+    let host = FakeHost::new()
+        .pod("master", "demo-master-0", true)
+        .on_exec(move |_, argv| {
+            let ran = sandbox.exec(argv);
+            all.borrow_mut().extend(ran.of("alluxio"));
+            exit(ran.code, &format!("{}{}", ran.stdout, ran.stderr))
+        });
     let change = UfsChange {
         added: Vec::new(),
         removed: removed.to_vec(),
@@ -36,7 +38,9 @@ fn update(documents: &[Value], sandbox: Sandbox, removed: &[String]) -> Vec<Vec<
 
 /// Returns a program in Alluxio's place that has these paths mounted.
 fn table(paths: &[&str]) -> String {
-    let line = |path: &&str| format!("s3://x  on  {path}  (s3, capacity=-1B, used=-1B, not read-only, not shared, properties={{}})\n");
+    let line = |path: &&str| {
+        format!("s3://x  on  {path}  (s3, capacity=-1B, used=-1B, not read-only, not shared, properties={{}})\n")
+    };
     let lines: String = paths.iter().map(line).collect();
     format!("[ $# -ne 2 ] || cat <<'END'\n{lines}END")
 }
@@ -73,7 +77,9 @@ async fn paths_sources_and_options_reach_alluxio_as_they_are() {
                 .flat_map(|(name, value)| ["--option".to_owned(), format!("{name}={value}")])
                 .collect::<Vec<String>>()
         };
-        let call = |verb: &str, arguments: &[&[String]]| [&["fs".to_owned(), verb.to_owned()][..], &arguments.concat()].concat();
+        let call = |verb: &str, arguments: &[&[String]]| {
+            [&["fs".to_owned(), verb.to_owned()][..], &arguments.concat()].concat()
+        };
 
         let sandbox = master_by(&helm, &values).await;
         sandbox.file("/etc/fluid/secrets/keys/key", text);
@@ -155,7 +161,10 @@ async fn secrets_of_the_root_are_properties_as_they_are_or_named_without_their_v
             reached += 1;
             let properties = read_properties(&sandbox.read("/opt/alluxio/conf/alluxio-site.properties"));
             let expected = [("a.b:c/d%e", text.trim_end_matches('\n')), ("fs.key", "second")];
-            assert_eq!(properties, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+            assert_eq!(
+                properties,
+                expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+            );
             assert_eq!(ran.of("entrypoint.sh"), [["master-only", "--no-format"]]);
         } else {
             assert!(ran.of("entrypoint.sh").is_empty(), "{ran:?}");
@@ -184,13 +193,23 @@ async fn secrets_of_the_root_are_properties_as_they_are_or_named_without_their_v
 fn with_settings(text: &str) -> Vec<(&'static str, Vec<Value>)> {
     let mount = json!({"mountPoint": "s3://bucket", "name": "bucket"});
     let dataset = json!({"mounts": [mount]});
-    let root = |mount: Value| json!({"mounts": [wasser_testkit::merge(json!({"mountPoint": "s3://bucket", "path": "/"}), mount)]});
-    let level = |path: String| json!({"tieredstore": {"levels": [{"mediumtype": "MEM", "path": path, "quota": "1Gi"}]}});
+    let root = |mount: Value| {
+        json!({"mounts": [wasser_testkit::merge(json!({"mountPoint": "s3://bucket",
+        "path": "/"}), mount)]})
+    };
+    let level =
+        |path: String| json!({"tieredstore": {"levels": [{"mediumtype": "MEM", "path": path, "quota": "1Gi"}]}});
     let user = json!({"uid": 1, "gid": 1, "user": text, "group": text});
     let restore = |path: String| json!({"mounts": [mount], "dataRestoreLocation": {"path": path, "nodeName": "n"}});
     vec![
-        ("property", KIT.pair(dataset.clone(), json!({"properties": {"a.b": text}}))),
-        ("property's name", KIT.pair(dataset.clone(), json!({"properties": {text: "x"}}))),
+        (
+            "property",
+            KIT.pair(dataset.clone(), json!({"properties": {"a.b": text}})),
+        ),
+        (
+            "property's name",
+            KIT.pair(dataset.clone(), json!({"properties": {text: "x"}})),
+        ),
         (
             "master's property",
             KIT.pair(dataset.clone(), json!({"master": {"properties": {"a.b": text}}})),
@@ -199,12 +218,18 @@ fn with_settings(text: &str) -> Vec<(&'static str, Vec<Value>)> {
             "client's option",
             KIT.pair(dataset.clone(), json!({"fuse": {"jvmOptions": [text]}})),
         ),
-        ("option of all", KIT.pair(dataset.clone(), json!({"jvmOptions": [text]}))),
+        (
+            "option of all",
+            KIT.pair(dataset.clone(), json!({"jvmOptions": [text]})),
+        ),
         (
             "root",
             KIT.pair(root(json!({"mountPoint": format!("s3://bucket/{text}")})), json!({})),
         ),
-        ("root's option", KIT.pair(root(json!({"options": {"a.b": text}})), json!({}))),
+        (
+            "root's option",
+            KIT.pair(root(json!({"options": {"a.b": text}})), json!({})),
+        ),
         (
             "name of the root's option",
             KIT.pair(root(json!({"options": {text: "x"}})), json!({})),
@@ -212,7 +237,10 @@ fn with_settings(text: &str) -> Vec<(&'static str, Vec<Value>)> {
         ("cache", KIT.pair(dataset.clone(), level(format!("/dev/shm/{text}")))),
         ("user", KIT.pair(dataset.clone(), json!({"runAs": user}))),
         ("backup", KIT.pair(restore(format!("pvc://claim/{text}")), json!({}))),
-        ("backup of a node", KIT.pair(restore(format!("local:///dir/{text}")), json!({}))),
+        (
+            "backup of a node",
+            KIT.pair(restore(format!("local:///dir/{text}")), json!({})),
+        ),
     ]
 }
 
@@ -235,7 +263,8 @@ async fn settings_are_words_for_the_start_script_of_the_image() {
             // As the image writes it: a line of a file for each, in double quotes, which names of
             // hosts need.
             let mut start =
-                "#!/bin/bash\nexport ALLUXIO_CLIENT_HOSTNAME=h ALLUXIO_WORKER_HOSTNAME=h ALLUXIO_MASTER_HOSTNAME=h\n".to_owned();
+                "#!/bin/bash\nexport ALLUXIO_CLIENT_HOSTNAME=h ALLUXIO_WORKER_HOSTNAME=h ALLUXIO_MASTER_HOSTNAME=h\n"
+                    .to_owned();
             let mut words = Vec::new();
             for (name, value) in config.data["data"].as_object().unwrap() {
                 let value = value.as_str().unwrap();

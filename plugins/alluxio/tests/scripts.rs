@@ -44,7 +44,9 @@ async fn a_master_is_ready_once_alluxio_answers_and_refused_mounts_are_no_obstac
     );
     // One mount is refused.
     let refuses = "[ $# -eq 2 ] || [ $3 != /a ] || { echo 'no such bucket'; exit 1; }";
-    let all = ["fs mount", "fs mount /a s3://a", "fs mount /b s3://b"].map(str::to_owned).to_vec();
+    let all = ["fs mount", "fs mount /a s3://a", "fs mount /b s3://b"]
+        .map(str::to_owned)
+        .to_vec();
     assert_eq!(run(MOUNT, refuses), (1, all));
     assert_eq!(run(READY, refuses).0, 0);
     // All is well.
@@ -57,8 +59,12 @@ async fn a_master_is_ready_once_alluxio_answers_and_refused_mounts_are_no_obstac
 #[tokio::test]
 async fn values_of_secrets_that_changed_reach_mounts_that_are_there() {
     let key = |key: &str| json!({"secretKeyRef": {"name": "keys", "key": key}});
-    let options = json!([{"name": "s3a.accessKeyId", "valueFrom": key("id")}, {"name": "s3a.secretKey", "valueFrom": key("secret")}]);
-    let values = values(json!([{"mountPoint": "s3://a", "name": "a"}, {"mountPoint": "s3://b", "name": "b", "encryptOptions": options}]));
+    let options = json!([{"name": "s3a.accessKeyId", "valueFrom": key("id")}, {"name": "s3a.secretKey",
+        "valueFrom": key("secret")}]);
+    let values = values(
+        json!([{"mountPoint": "s3://a", "name": "a"}, {"mountPoint": "s3://b", "name": "b",
+            "encryptOptions": options}]),
+    );
     let mut sandbox = master(&values).await;
     let lines = sandbox.read("/etc/fluid/scripts/mount.info");
     let mounted = "[ $# -ne 2 ] || printf 's3://a  on  /a  (s3, capacity=-1B)\\ns3://b  on  /b  (s3, capacity=-1B)\\n'";
@@ -70,7 +76,9 @@ async fn values_of_secrets_that_changed_reach_mounts_that_are_there() {
     };
     let rotated = |sandbox: &Sandbox| {
         let lines = format!("FLUID_MOUNTS={lines}");
-        sandbox.exec(&["env", &lines, "bash", "/etc/fluid/scripts/rotated.sh"]).stdout
+        sandbox
+            .exec(&["env", &lines, "bash", "/etc/fluid/scripts/rotated.sh"])
+            .stdout
     };
     let (code, calls, said) = run(&sandbox, "");
     assert_eq!(
@@ -185,7 +193,9 @@ async fn a_journal_that_is_there_is_kept(#[case] made: bool, #[case] files: &[&s
     script.arguments[1] = sandbox.path("journal").display().to_string();
     if made {
         std::fs::create_dir_all(sandbox.path("journal")).unwrap();
-        files.iter().for_each(|file| sandbox.file(&format!("journal/{file}"), ""));
+        files
+            .iter()
+            .for_each(|file| sandbox.file(&format!("journal/{file}"), ""));
     }
     let ran = sandbox.run(&script, &["bash"], &[]);
     assert_eq!(
@@ -208,7 +218,8 @@ async fn a_journal_that_cannot_be_looked_at_is_not_formatted() {
 #[tokio::test]
 async fn a_directory_that_a_claim_does_not_have_is_named() {
     let mounts = json!([
-        {"mountPoint": "pvc://whole", "name": "whole"}, {"mountPoint": "pvc://files/a b/c", "name": "x"}, {"mountPoint": "pvc://more/d", "name": "y"},
+        {"mountPoint": "pvc://whole", "name": "whole"}, {"mountPoint": "pvc://files/a b/c", "name": "x"},
+            {"mountPoint": "pvc://more/d", "name": "y"},
     ]);
     let mut script = command(mounts, "check-claims").await;
     assert_eq!(
@@ -224,7 +235,11 @@ async fn a_directory_that_a_claim_does_not_have_is_named() {
     let ran = sandbox.run(&script, &["bash"], &[]);
     let reported = "the claim more has no directory d; make it, or correct the mount\n";
     assert_eq!(
-        (ran.code, ran.stderr.as_str(), sandbox.read("/dev/termination-log").as_str()),
+        (
+            ran.code,
+            ran.stderr.as_str(),
+            sandbox.read("/dev/termination-log").as_str()
+        ),
         (1, reported, reported)
     );
     sandbox.file("/claims/ufs-2/d/file", "");

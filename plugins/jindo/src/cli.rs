@@ -19,7 +19,9 @@ const MOUNTED: &str = "Mount point already exists";
 /// Returns the name of a master pod that is ready.
 fn master(host: &impl Host) -> Result<String> {
     let pods = host.ready_pods(MASTER)?;
-    let pod = pods.first().ok_or_else(|| Error::retry_after(5, "no master is ready"))?;
+    let pod = pods
+        .first()
+        .ok_or_else(|| Error::retry_after(5, "no master is ready"))?;
     Ok(pod.name.clone())
 }
 
@@ -46,7 +48,11 @@ pub fn mount(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
     }
     let sets = host.run(&pod, &["jindocache", "-listCacheSet"], SHORT)?;
     if !sets.contains("cacheStrategy") {
-        host.run(&pod, &["jindocache", "-refreshCacheSet", "-path", "/cacheset.xml"], SHORT)?;
+        host.run(
+            &pod,
+            &["jindocache", "-refreshCacheSet", "-path", "/cacheset.xml"],
+            SHORT,
+        )?;
     }
     if failures.is_empty() {
         return Ok(());
@@ -89,8 +95,8 @@ pub fn totals(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageStats> {
     let mut stats = StorageStats::default();
     for (path, _) in Sources::of(ctx)?.mounts {
         let text = host.run(&pod, &["jindo", "fs", "-count", &format!("jindo://{path}")], LONG)?;
-        let (files, bytes) =
-            reports::count(&text).ok_or_else(|| Error::failed(format!("`jindo fs -count` of {path} in pod {pod} gave no numbers")))?;
+        let (files, bytes) = reports::count(&text)
+            .ok_or_else(|| Error::failed(format!("`jindo fs -count` of {path} in pod {pod} gave no numbers")))?;
         stats.total_files = stats.total_files.saturating_add(files);
         stats.total = stats.total.saturating_add(bytes);
     }
@@ -102,7 +108,9 @@ pub fn totals(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageStats> {
 /// for each look at the cache would cost more than the look.
 fn ufs_total(ctx: &Context<Spec>) -> Option<u64> {
     let text = ctx.dataset.as_ref()?.status.get("ufsTotal")?.as_str()?;
-    wasser_api::size::parse(text).ok().and_then(|bytes| u64::try_from(bytes).ok())
+    wasser_api::size::parse(text)
+        .ok()
+        .and_then(|bytes| u64::try_from(bytes).ok())
 }
 
 /// What the cache holds.
@@ -119,8 +127,8 @@ pub fn states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, Stri
         .levels
         .first()
         .is_none_or(|level| level.medium == "MEM");
-    let (capacity, cached) =
-        reports::report(&text, memory).ok_or_else(|| Error::failed(format!("`jindocache -report` in pod {pod} names no capacity")))?;
+    let (capacity, cached) = reports::report(&text, memory)
+        .ok_or_else(|| Error::failed(format!("`jindocache -report` in pod {pod} names no capacity")))?;
     let mut states = vec![
         ("cacheCapacity".to_string(), reports::human(capacity)),
         ("cached".to_string(), reports::human(cached)),

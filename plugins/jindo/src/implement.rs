@@ -54,13 +54,18 @@ impl Implement for Jindo {
     fn update_ufs(ctx: &Context<Spec>, host: &impl Host, change: &UfsChange) -> Result<UfsUpdate> {
         cli::unmount(host, &change.removed)?;
         cli::mount(ctx, host)?;
-        Ok(UfsUpdate { ready: true, values: None })
+        Ok(UfsUpdate {
+            ready: true,
+            values: None,
+        })
     }
 
     /// Images that the runtime does not name stay as they are installed, and clients stay on their
     /// nodes.
     fn sync_runtime(ctx: &Context<Spec>, host: &impl Host) -> Result<Option<Value>> {
-        let Some(installed) = &ctx.installed else { return Ok(None) };
+        let Some(installed) = &ctx.installed else {
+            return Ok(None);
+        };
         let mut values = transform::values(ctx, &|names| host.allocate_ports(names))?;
         let spec = &ctx.runtime.spec;
         let mut kept = vec!["/fuse/nodeSelector"];

@@ -9,8 +9,8 @@ use crate::input::Spec;
 use crate::sources;
 
 /// Returns the difference between the Dataset's mounts and those that it had when they were last
-/// mounted; all of them after a restart of a master, which may have lost what it knew. Returns no change
-/// while no master is ready, because the comparison is repeated once one is.
+/// mounted; all of them after a restart of a master, which may have lost what it knew. Returns no
+/// change while no master is ready, because the comparison is repeated once one is.
 pub fn change(ctx: &Context<Spec>, host: &impl Host) -> Result<UfsChange> {
     if ctx.runtime.spec.master.disabled {
         return Ok(UfsChange::default());

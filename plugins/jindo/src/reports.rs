@@ -6,7 +6,9 @@ pub fn report(text: &str, memory: bool) -> Option<(u64, u64)> {
     let medium = if memory { "MEM" } else { "Disk" };
     let line = |start: &str| {
         let prefix = format!("{start} {medium} Capacity: ");
-        text.lines().find_map(|line| line.trim().strip_prefix(&prefix)).and_then(size)
+        text.lines()
+            .find_map(|line| line.trim().strip_prefix(&prefix))
+            .and_then(size)
     };
     Some((line("Total")?, line("Used")?))
 }
@@ -14,7 +16,9 @@ pub fn report(text: &str, memory: bool) -> Option<(u64, u64)> {
 /// Returns the bytes of a size such as `250.38GB`; every unit counts in 1024.
 pub fn size(text: &str) -> Option<u64> {
     let text = text.trim();
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
     let number: f64 = text.get(..end)?.parse().ok()?;
     let unit = text.get(end..)?.trim().to_ascii_uppercase();
     let shift = match unit.trim_end_matches('B').trim_end_matches('I') {

@@ -68,7 +68,14 @@ impl Sources {
         Ok(sources)
     }
 
-    fn add(&mut self, ctx: &Context<Spec>, dataset: &DatasetSpec, mount: &Mount, field: &str, path: String) -> Result<()> {
+    fn add(
+        &mut self,
+        ctx: &Context<Spec>,
+        dataset: &DatasetSpec,
+        mount: &Mount,
+        field: &str,
+        path: String,
+    ) -> Result<()> {
         let wrong = |message: &str| Error::invalid(format!("{field}.mountPoint"), message);
         let (scheme, rest) = mount
             .mount_point
@@ -80,7 +87,9 @@ impl Sources {
         let name = name(&path);
         let mut target = mount.mount_point.clone();
         match scheme {
-            "oss" | "s3" | "cos" | "obs" | "hdfs" | "http" | "https" if !is_word(bucket) => return Err(wrong("names no bucket or host")),
+            "oss" | "s3" | "cos" | "obs" | "hdfs" | "http" | "https" if !is_word(bucket) => {
+                return Err(wrong("names no bucket or host"));
+            }
             "oss" if !options.contains_key("fs.oss.endpoint") => {
                 return Err(Error::invalid(
                     format!("{field}.options"),
@@ -90,8 +99,8 @@ impl Sources {
             "oss" | "s3" | "cos" | "obs" | "hdfs" | "http" | "https" => {}
             "pvc" | "local" => {
                 let directory = directory(&name);
-                let (volume, below) =
-                    native(scheme, rest, &directory).ok_or_else(|| wrong("is neither pvc://<claim>[/path] nor local:///<directory>"))?;
+                let (volume, below) = native(scheme, rest, &directory)
+                    .ok_or_else(|| wrong("is neither pvc://<claim>[/path] nor local:///<directory>"))?;
                 target = format!("local://{below}");
                 if path.contains(':') {
                     return Err(Error::invalid(
@@ -102,8 +111,9 @@ impl Sources {
                         ),
                     ));
                 }
-                self.volumes
-                    .push(json!({"name": format!("ufs-{}", self.volumes.len()), "mountPath": directory, "source": volume}));
+                self.volumes.push(
+                    json!({"name": format!("ufs-{}", self.volumes.len()), "mountPath": directory, "source": volume}),
+                );
             }
             _ => return Err(wrong("is none of oss, s3, cos, obs, hdfs, http, https, pvc, local")),
         }
@@ -135,7 +145,10 @@ impl Sources {
             let own = name
                 .strip_prefix(&format!("fs.{scheme}."))
                 .filter(|rest| !rest.starts_with("bucket."));
-            let name = own.map_or_else(|| name.clone(), |rest| format!("jindocache.{scheme}.bucket.{bucket}.{rest}"));
+            let name = own.map_or_else(
+                || name.clone(),
+                |rest| format!("jindocache.{scheme}.bucket.{bucket}.{rest}"),
+            );
             self.properties.insert(name, value.clone());
         }
         Ok(())
@@ -173,8 +186,13 @@ impl Sources {
                 let message = format!("`{name}` needs valueFrom.secretKeyRef with the name and the key of a Secret");
                 return Err(Error::invalid(format!("{field}.encryptOptions"), message));
             }
-            let projection = json!({"secret": reference.name, "key": reference.key, "path": format!("{directory}/{file}")});
-            match self.projections.iter().find(|other| other["path"] == projection["path"]) {
+            let projection =
+                json!({"secret": reference.name, "key": reference.key, "path": format!("{directory}/{file}")});
+            match self
+                .projections
+                .iter()
+                .find(|other| other["path"] == projection["path"])
+            {
                 None => self.projections.push(projection),
                 Some(other) if *other == projection => {}
                 Some(other) => {
@@ -305,7 +323,10 @@ pub fn check_word(field: &str, text: &str) -> Result<()> {
     }
     Err(Error::invalid(
         field,
-        format!("`{}` is not the name of an option; use one word without `=`", text.escape_debug()),
+        format!(
+            "`{}` is not the name of an option; use one word without `=`",
+            text.escape_debug()
+        ),
     ))
 }
 

@@ -43,8 +43,14 @@ pub fn crd() -> CustomResourceDefinition {
         spec_replicas_path = ".spec.replicas",
         status_replicas_path = ".status.currentWorkerNumberScheduled"
     ),
-    doc = "A cache made of Jindo masters and workers, and clients that mount the file system. Serves the Dataset of the same name.",
-    printcolumn(name = "Ready Masters", type_ = "integer", json_path = ".status.masterNumberReady", priority = 10),
+    doc = "A cache made of Jindo masters and workers, and clients that mount the file system. Serves the Dataset of \
+        the same name.",
+    printcolumn(
+        name = "Ready Masters",
+        type_ = "integer",
+        json_path = ".status.masterNumberReady",
+        priority = 10
+    ),
     printcolumn(
         name = "Desired Masters",
         type_ = "integer",
@@ -52,7 +58,12 @@ pub fn crd() -> CustomResourceDefinition {
         priority = 10
     ),
     printcolumn(name = "Master Phase", type_ = "string", json_path = ".status.masterPhase"),
-    printcolumn(name = "Ready Workers", type_ = "integer", json_path = ".status.workerNumberReady", priority = 10),
+    printcolumn(
+        name = "Ready Workers",
+        type_ = "integer",
+        json_path = ".status.workerNumberReady",
+        priority = 10
+    ),
     printcolumn(
         name = "Desired Workers",
         type_ = "integer",
@@ -60,7 +71,12 @@ pub fn crd() -> CustomResourceDefinition {
         priority = 10
     ),
     printcolumn(name = "Worker Phase", type_ = "string", json_path = ".status.workerPhase"),
-    printcolumn(name = "Ready Fuses", type_ = "integer", json_path = ".status.fuseNumberReady", priority = 10),
+    printcolumn(
+        name = "Ready Fuses",
+        type_ = "integer",
+        json_path = ".status.fuseNumberReady",
+        priority = 10
+    ),
     printcolumn(
         name = "Desired Fuses",
         type_ = "integer",

@@ -35,18 +35,30 @@ impl Store {
         };
         let level = level.unwrap_or(&default);
         if !["MEM", "SSD", "HDD"].contains(&level.medium.as_str()) {
-            return Err(Error::invalid(format!("{LEVEL}.mediumtype"), "is none of MEM, SSD, HDD"));
+            return Err(Error::invalid(
+                format!("{LEVEL}.mediumtype"),
+                "is none of MEM, SSD, HDD",
+            ));
         }
         let kind = match level.volume_type.as_str() {
             "" | "hostPath" => "hostPath",
             "emptyDir" => "emptyDir",
-            _ => return Err(Error::invalid(format!("{LEVEL}.volumeType"), "is neither hostPath nor emptyDir")),
+            _ => {
+                return Err(Error::invalid(
+                    format!("{LEVEL}.volumeType"),
+                    "is neither hostPath nor emptyDir",
+                ));
+            }
         };
         let path = if level.path.is_empty() { "/dev/shm" } else { &level.path };
         let paths: Vec<&str> = path.split(',').map(str::trim).filter(|p| !p.is_empty()).collect();
         for path in &paths {
             let plain = |c: char| c.is_ascii_alphanumeric() || "_./-".contains(c);
-            if !path.starts_with('/') || path.trim_matches('/').is_empty() || path.contains("..") || !path.chars().all(plain) {
+            if !path.starts_with('/')
+                || path.trim_matches('/').is_empty()
+                || path.contains("..")
+                || !path.chars().all(plain)
+            {
                 let message = format!(
                     "`{}` is not an absolute directory of letters, digits and `_.-/`; separate several by commas",
                     path.escape_debug()
@@ -92,9 +104,12 @@ impl Store {
 fn quotas(level: &Level, count: usize) -> Result<Vec<u64>> {
     let read = |field: &str, text: &str| {
         let bytes = quantity::bytes_of(text);
-        bytes
-            .filter(|bytes| *bytes > 0)
-            .ok_or_else(|| Error::invalid(format!("{LEVEL}.{field}"), "is not a quantity; write for instance `100Gi`"))
+        bytes.filter(|bytes| *bytes > 0).ok_or_else(|| {
+            Error::invalid(
+                format!("{LEVEL}.{field}"),
+                "is not a quantity; write for instance `100Gi`",
+            )
+        })
     };
     if !level.quota_list.is_empty() {
         let quotas: Vec<u64> = level
@@ -103,7 +118,10 @@ fn quotas(level: &Level, count: usize) -> Result<Vec<u64>> {
             .map(|text| read("quotaList", text))
             .collect::<Result<_>>()?;
         if quotas.len() != count {
-            let message = format!("has {} quotas, but path has {count} directories; write one for each", quotas.len());
+            let message = format!(
+                "has {} quotas, but path has {count} directories; write one for each",
+                quotas.len()
+            );
             return Err(Error::invalid(format!("{LEVEL}.quotaList"), message));
         }
         return Ok(quotas);

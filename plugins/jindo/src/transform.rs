@@ -24,7 +24,10 @@ pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Value> {
         let message = "is a second mount; without a master, a client mounts one";
         return Err(Error::invalid("Dataset.spec.mounts[1]", message));
     }
-    let store = Store::of(spec.tiered_store.levels.first(), &format!("{}/{}", ctx.namespace, ctx.name))?;
+    let store = Store::of(
+        spec.tiered_store.levels.first(),
+        &format!("{}/{}", ctx.namespace, ctx.name),
+    )?;
     check(spec)?;
     let masters = spec.master.replicas.unwrap_or(1);
     let ports = ports(spec, masters == 3, allocate)?;
@@ -111,9 +114,15 @@ fn check(spec: &Spec) -> Result<()> {
     let invalid = |field: &str, message: &str| Err(Error::invalid(format!("JindoRuntime.spec.{field}"), message));
     check_network_mode("JindoRuntime.spec.networkmode", &spec.network_mode)?;
     if !matches!(spec.master.replicas, None | Some(1 | 3)) {
-        return invalid("master.replicas", "is neither 1 nor 3; masters elect a leader among three");
+        return invalid(
+            "master.replicas",
+            "is neither 1 nor 3; masters elect a leader among three",
+        );
     }
-    if matches!(spec.fuse.clean_policy, CleanPolicy::OnFuseChanged | CleanPolicy::Other(_)) {
+    if matches!(
+        spec.fuse.clean_policy,
+        CleanPolicy::OnFuseChanged | CleanPolicy::Other(_)
+    ) {
         return invalid("fuse.cleanPolicy", "is neither OnDemand nor OnRuntimeDeleted");
     }
     match (spec.master.disabled, spec.worker.disabled, spec.fuse.disabled) {
@@ -167,13 +176,24 @@ fn ports(spec: &Spec, raft: bool, allocate: Allocate<'_>) -> Result<Ports> {
     let wanted = [
         ("master-rpc", named(&spec.master, "rpc"), !spec.master.disabled, 8101),
         ("worker-rpc", named(&spec.worker, "rpc"), !spec.worker.disabled, 6101),
-        ("master-raft", named(&spec.master, "raft"), raft && !spec.master.disabled, 8103),
+        (
+            "master-raft",
+            named(&spec.master, "raft"),
+            raft && !spec.master.disabled,
+            8103,
+        ),
         ("fuse-metrics", None, metrics && !spec.fuse.disabled, 10001),
     ];
     let host = spec.network_mode.is_host_network();
-    let open = wanted.iter().filter(|(_, given, used, _)| host && *used && given.is_none());
+    let open = wanted
+        .iter()
+        .filter(|(_, given, used, _)| host && *used && given.is_none());
     let names: Vec<&str> = open.map(|(name, ..)| *name).collect();
-    let given = if names.is_empty() { Vec::new() } else { allocate(&names)? };
+    let given = if names.is_empty() {
+        Vec::new()
+    } else {
+        allocate(&names)?
+    };
     let allocated: BTreeMap<&str, u16> = names.into_iter().zip(given).collect();
     let [master, worker, raft, metrics] = wanted.map(|(name, given, used, usual)| match used {
         true => given.or_else(|| allocated.get(name).copied()).unwrap_or(usual),
@@ -252,7 +272,10 @@ fn worker_properties(spec: &Spec, store: &Store, port: u16) -> Texts {
     let mut own = Texts::from([
         ("storage.rpc.port".into(), port.to_string()),
         ("storage.data-dirs".into(), joined(&|(path, _)| path.clone())),
-        ("storage.data-dirs.capacities".into(), joined(&|(_, quota)| quota.to_string())),
+        (
+            "storage.data-dirs.capacities".into(),
+            joined(&|(_, quota)| quota.to_string()),
+        ),
         ("storage.watermark.high.ratio".into(), store.high.clone()),
         ("storage.watermark.low.ratio".into(), store.low.clone()),
         ("storage.compaction.enable".into(), "false".into()),
@@ -285,7 +308,12 @@ fn usual_args(read_only: bool, mounts: usize) -> Vec<String> {
             "-onegative_timeout=7200",
         ]
     } else {
-        vec!["-oauto_cache", "-oattr_timeout=0", "-oentry_timeout=0", "-onegative_timeout=0"]
+        vec![
+            "-oauto_cache",
+            "-oattr_timeout=0",
+            "-oentry_timeout=0",
+            "-onegative_timeout=0",
+        ]
     };
     if mounts <= 1 {
         args.push("-ono_symlink");

@@ -19,8 +19,10 @@ use wasser_testkit::scripts::{HOSTILE, accepted};
 /// Returns a Dataset and a runtime with this text in its source, and in the values of options and
 /// properties.
 fn manifest(text: &str, runtime: Value) -> Vec<Value> {
-    let mount = json!({"mountPoint": format!("oss://bucket/{text}/x"), "options": {"fs.oss.endpoint": "e", "fs.oss.more": text}});
-    let settings = json!({"properties": {"all": text}, "logConfig": {"log": text}, "fuse": {"args": [format!("-o{text}")], "logConfig": {"log": text}}});
+    let mount = json!({"mountPoint": format!("oss://bucket/{text}/x"), "options": {"fs.oss.endpoint": "e",
+        "fs.oss.more": text}});
+    let settings = json!({"properties": {"all": text}, "logConfig": {"log": text},
+        "fuse": {"args": [format!("-o{text}")], "logConfig": {"log": text}}});
     support::pair(mount, json!({}), wasser_testkit::merge(settings, runtime))
 }
 
@@ -37,7 +39,10 @@ fn file(rendered: &Rendered, name: &str) -> Vec<String> {
 async fn text_is_the_value_of_its_line_and_an_argument_of_its_own() {
     let helm = KIT.helm();
     let clients = json!({"master": {"disabled": true}, "worker": {"disabled": true}});
-    let plain = helm.render(&support::values(&manifest("plain", json!({}))).unwrap()).await.unwrap();
+    let plain = helm
+        .render(&support::values(&manifest("plain", json!({}))).unwrap())
+        .await
+        .unwrap();
     let mut reached = 0;
     for text in HOSTILE {
         let Some(values) = accepted(support::values(&manifest(text, json!({}))), "JindoRuntime") else {
@@ -60,7 +65,10 @@ async fn text_is_the_value_of_its_line_and_an_argument_of_its_own() {
             .find(|object| object.metadata.name.as_deref() == Some("demo-jindofs-fuse"))
             .unwrap();
         let args = &fuse.data["spec"]["template"]["spec"]["containers"][0]["args"];
-        assert_eq!(*args, json!([format!("-o{text}"), format!("-ouri=oss://bucket/{text}/x")]));
+        assert_eq!(
+            *args,
+            json!([format!("-o{text}"), format!("-ouri=oss://bucket/{text}/x")])
+        );
     }
     assert_eq!(reached, HOSTILE.len() - 4, "those with control characters are refused");
 }

@@ -45,7 +45,11 @@ fn change(added: &[&str], removed: &[&str]) -> UfsChange {
 #[case::another_source(&[mount("oss://a/x", "a")], &[mount("oss://a/y", "a")], change(&["/a"], &["/a"]))]
 #[case::another_directory(&[mount("pvc://c/x", "a")], &[mount("pvc://c/y", "a")], change(&["/a"], &["/a"]))]
 #[case::not_bound(&[], &[mount("oss://a/x", "a")], change(&[], &[]))]
-fn a_change_is_the_difference_to_what_is_shown(#[case] shown: &[Value], #[case] wanted: &[Value], #[case] expected: UfsChange) {
+fn a_change_is_the_difference_to_what_is_shown(
+    #[case] shown: &[Value],
+    #[case] wanted: &[Value],
+    #[case] expected: UfsChange,
+) {
     let ctx = live(shown, wanted, json!({}), Some(LATER));
     assert_eq!(Jindo::should_update_ufs(&ctx, &master()).unwrap(), expected);
     // While no master is ready, nothing can be done about it.
@@ -65,14 +69,22 @@ fn a_master_that_started_after_the_mounts_were_made_gets_them_all(
 ) {
     let mounts = [mount("oss://a/x", "a"), mount("oss://b/x", "b")];
     let ctx = live(&mounts, &mounts, runtime, time);
-    assert_eq!(Jindo::should_update_ufs(&ctx, &master()).unwrap(), change(expected, &[]));
+    assert_eq!(
+        Jindo::should_update_ufs(&ctx, &master()).unwrap(),
+        change(expected, &[])
+    );
 }
 
 #[rstest]
 #[case::fine(0, 0)]
 #[case::refused(1, 1)]
 fn what_goes_is_unmounted_before_what_comes_is_mounted(#[case] code: i32, #[case] events: usize) {
-    let ctx = live(&[mount("oss://a/x", "a")], &[mount("oss://a/y", "b")], json!({}), Some(LATER));
+    let ctx = live(
+        &[mount("oss://a/x", "a")],
+        &[mount("oss://a/y", "b")],
+        json!({}),
+        Some(LATER),
+    );
     let host = master().on_exec(move |_, argv| match argv {
         [_, "-mount"] => ok("Mount point: /a oss://a/x"),
         [_, "-unmount", _] => exit(code, "in use"),

@@ -93,7 +93,8 @@ fn the_share_that_is_cached_is_of_what_the_dataset_shows(#[case] total: &str, #[
 }
 
 #[rstest]
-#[case::new("", NO_CACHE_SETS, &["-report", "-mount", "-mount /files oss://bucket/files", "-listCacheSet", "-refreshCacheSet -path /cacheset.xml"])]
+#[case::new("", NO_CACHE_SETS, &["-report", "-mount", "-mount /files oss://bucket/files", "-listCacheSet",
+    "-refreshCacheSet -path /cacheset.xml"])]
 #[case::there("oss://bucket on /files rw", CACHE_SETS, &["-report", "-mount", "-listCacheSet"])]
 fn what_is_missing_is_mounted(#[case] listed: &'static str, #[case] sets: &'static str, #[case] expected: &[&str]) {
     let host = pods().on_exec(move |_, argv| match argv {
@@ -107,7 +108,10 @@ fn what_is_missing_is_mounted(#[case] listed: &'static str, #[case] sets: &'stat
         .map(|args| format!("exec demo-jindofs-master-0 jindocache {args}"))
         .collect();
     assert_eq!(
-        host.calls().into_iter().filter(|call| call.starts_with("exec")).collect::<Vec<_>>(),
+        host.calls()
+            .into_iter()
+            .filter(|call| call.starts_with("exec"))
+            .collect::<Vec<_>>(),
         expected
     );
 }
@@ -126,7 +130,10 @@ fn a_mount_that_fails_is_told(#[case] stderr: &'static str, #[case] fine: bool) 
     let done = Jindo::prepare_ufs(&context(json!({}), &[]), &host);
     assert_eq!(done.is_ok(), fine);
     if let Err(error) = done {
-        assert!(error.to_string().contains("oss://bucket/files at /files: AccessDenied"), "{error}");
+        assert!(
+            error.to_string().contains("oss://bucket/files at /files: AccessDenied"),
+            "{error}"
+        );
     }
 }
 

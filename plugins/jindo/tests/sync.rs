@@ -12,8 +12,10 @@ fn documents(runtime: Value) -> Vec<Value> {
 
 #[rstest]
 #[case::environment(json!({"worker": {"env": {"A": "1"}}}), "/worker/env/A", json!("1"))]
-#[case::resources(json!({"master": {"resources": {"limits": {"cpu": "2"}}}}), "/master/resources/limits/cpu", json!("2"))]
-#[case::property(json!({"worker": {"properties": {"storage.compaction.enable": "true"}}}), "/worker/properties/storage.compaction.enable", json!("true"))]
+#[case::resources(json!({"master": {"resources": {"limits": {"cpu": "2"}}}}), "/master/resources/limits/cpu",
+    json!("2"))]
+#[case::property(json!({"worker": {"properties": {"storage.compaction.enable": "true"}}}),
+    "/worker/properties/storage.compaction.enable", json!("true"))]
 #[case::image(json!({"jindoVersion": {"imageTag": "6.9"}}), "/imageTag", json!("6.9"))]
 fn a_change_reaches_the_release(#[case] runtime: Value, #[case] pointer: &str, #[case] expected: Value) {
     let before = support::values(&documents(json!({}))).unwrap();
@@ -32,6 +34,11 @@ fn a_new_default_image_restarts_nobody_and_clients_stay_on_their_nodes() {
     for key in ["image", "imageTag", "fuseImage", "fuseImageTag"] {
         before[key] = "old".into();
     }
-    let values = support::synced(&documents(json!({"fuse": {"nodeSelector": {"gpu": "true"}}})), &before, 0).unwrap();
+    let values = support::synced(
+        &documents(json!({"fuse": {"nodeSelector": {"gpu": "true"}}})),
+        &before,
+        0,
+    )
+    .unwrap();
     assert_eq!(values, before);
 }

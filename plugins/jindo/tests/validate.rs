@@ -23,9 +23,11 @@ fn refusal(mount: Value, runtime: Value) -> (String, String) {
 #[case::upwards(json!({"mountPoint": "pvc://claim/../x"}), "mountPoint", "pvc://<claim>")]
 #[case::relative(json!({"mountPoint": "local://x"}), "mountPoint", "local:///<directory>")]
 #[case::endpoint(json!({"options": {}}), "options", "fs.oss.endpoint")]
-#[case::plain_key(json!({"options": {"fs.oss.endpoint": "e", "fs.oss.accessKeyId": "k"}}), "options.fs.oss.accessKeyId", "encryptOptions")]
+#[case::plain_key(json!({"options": {"fs.oss.endpoint": "e", "fs.oss.accessKeyId": "k"}}),
+    "options.fs.oss.accessKeyId", "encryptOptions")]
 #[case::half_a_key(
-    json!({"encryptOptions": [{"name": "fs.oss.accessKeyId", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]}),
+    json!({"encryptOptions": [{"name": "fs.oss.accessKeyId", "valueFrom": {"secretKeyRef": {"name": "s",
+        "key": "k"}}}]}),
     "encryptOptions", "needs both"
 )]
 #[case::other_secret(
@@ -40,21 +42,28 @@ fn a_mount_that_cannot_work(#[case] mount: Value, #[case] field: &str, #[case] r
 
 /// Two directories of one bucket, each with its own keys.
 fn with_keys(first: &str, second: &str) -> Vec<Value> {
-    let key = |name: &str, secret: &str, key: &str| json!({"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}});
+    let key = |name: &str, secret: &str, key: &str| {
+        json!({"name": name,
+        "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}})
+    };
     let mount = |name: &str, secret: &str| {
         json!({
             "mountPoint": format!("oss://bucket/{name}"), "name": name, "options": {"fs.oss.endpoint": "e"},
             "encryptOptions": [key("fs.oss.accessKeyId", secret, "id"), key("fs.oss.accessKeySecret", secret, "secret")]
         })
     };
-    support::KIT.pair(json!({"mounts": [mount("one", first), mount("two", second)]}), json!({}))
+    support::KIT.pair(
+        json!({"mounts": [mount("one", first), mount("two", second)]}),
+        json!({}),
+    )
 }
 
 #[test]
 fn a_bucket_has_one_pair_of_keys() {
     let (field, message) = wasser_testkit::refusal(support::values(&with_keys("keys-a", "keys-b")));
     assert_eq!(field, "Dataset.spec.mounts[1].encryptOptions");
-    let expected = "gives `fs.oss.accessKeyId` from the key id of the Secret keys-b, and another mount of the bucket bucket from the key id of the Secret \
+    let expected = "gives `fs.oss.accessKeyId` from the key id of the Secret keys-b, and another mount of the bucket \
+        bucket from the key id of the Secret \
                     keys-a; the pods have one pair of keys for each bucket: use the same one, or a Dataset for each";
     assert_eq!(message, expected);
     let values = support::values(&with_keys("keys", "keys")).unwrap();
@@ -70,7 +79,10 @@ fn an_annotation_that_is_neither_true_nor_false() {
     };
     assert_eq!(with("True").unwrap()["fuse"]["hostPID"], true);
     let (field, _) = wasser_testkit::refusal(with("yes"));
-    assert_eq!(field, "JindoRuntime.metadata.annotations[runtime.fluid.io/fuse.hostpid]");
+    assert_eq!(
+        field,
+        "JindoRuntime.metadata.annotations[runtime.fluid.io/fuse.hostpid]"
+    );
 }
 
 #[rstest]
@@ -78,24 +90,30 @@ fn an_annotation_that_is_neither_true_nor_false() {
 #[case::pull_policy(json!({"fuse": {"imagePullPolicy": "Sometimes"}}), "fuse.imagePullPolicy", "IfNotPresent")]
 #[case::masters(json!({"master": {"replicas": 2}}), "master.replicas", "neither 1 nor 3")]
 #[case::network(json!({"networkmode": "Mesh"}), "networkmode", "neither HostNetwork")]
-#[case::workers_without_a_master(json!({"master": {"disabled": true}}), "master.disabled", "set worker.disabled as well")]
+#[case::workers_without_a_master(json!({"master": {"disabled": true}}), "master.disabled",
+    "set worker.disabled as well")]
 #[case::nothing(
     json!({"master": {"disabled": true}, "worker": {"disabled": true}, "fuse": {"disabled": true}}),
     "fuse.disabled", "leaves nothing to run"
 )]
 #[case::policy(json!({"fuse": {"cleanPolicy": "Never"}}), "fuse.cleanPolicy", "OnDemand")]
 #[case::labels(json!({"labels": {"a": "b"}, "podMetadata": {"labels": {"c": "d"}}}), "master.labels", "podMetadata")]
-#[case::volume(json!({"worker": {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}}), "worker.volumeMounts[0].name", "spec.volumes")]
+#[case::volume(json!({"worker": {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}}),
+    "worker.volumeMounts[0].name", "spec.volumes")]
 #[case::quotas(
     json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/a,/b", "quotaList": "1Gi"}]}}),
     "tieredstore.levels[0].quotaList", "has 1 quotas"
 )]
-#[case::path(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/a/.."}]}}), "tieredstore.levels[0].path", "absolute")]
-#[case::semicolon(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/a;/b"}]}}), "tieredstore.levels[0].path", "separate several by commas")]
-#[case::twice(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/a,/a/"}]}}), "tieredstore.levels[0].path", "once")]
+#[case::path(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/a/.."}]}}),
+    "tieredstore.levels[0].path", "absolute")]
+#[case::semicolon(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/a;/b"}]}}),
+    "tieredstore.levels[0].path", "separate several by commas")]
+#[case::twice(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/a,/a/"}]}}),
+    "tieredstore.levels[0].path", "once")]
 #[case::property(json!({"worker": {"properties": {"a b": "c"}}}), "worker.properties[a b]", "one word")]
 #[case::argument(json!({"fuse": {"args": ["-ouri=x\ny"]}}), "fuse.args[0]", "control character")]
-#[case::ratio(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/a", "high": "80"}]}}), "tieredstore.levels[0].high", "ratio")]
+#[case::ratio(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/a", "high": "80"}]}}),
+    "tieredstore.levels[0].high", "ratio")]
 fn a_runtime_that_cannot_work(#[case] runtime: Value, #[case] field: &str, #[case] remedy: &str) {
     let (at, message) = refusal(json!({}), runtime);
     assert_eq!(at, format!("JindoRuntime.spec.{field}"));

@@ -23,6 +23,13 @@ fn values_are_the_same_each_time_and_once_they_are_installed() {
 fn a_runtime_without_replicas_has_no_workers() {
     let roles = Jindo::describe().roles;
     let workers: Vec<_> = roles.iter().filter(|role| role.name == "worker").collect();
-    assert_eq!(workers.iter().map(|role| role.default_replicas).collect::<Vec<_>>(), [0]);
-    assert!(workers.iter().all(|role| role.replicas.as_deref() == Some("/spec/replicas")));
+    assert_eq!(
+        workers.iter().map(|role| role.default_replicas).collect::<Vec<_>>(),
+        [0]
+    );
+    assert!(
+        workers
+            .iter()
+            .all(|role| role.replicas.as_deref() == Some("/spec/replicas"))
+    );
 }

@@ -76,7 +76,9 @@ fn enterprise_auth(source: &Source, spec: &Spec) -> String {
 fn config(item: &str) -> Vec<String> {
     let item = item.trim();
     match item.split_once(char::is_whitespace) {
-        Some((name, value)) if !name.contains('=') => vec![shell::word(&format!("--{name}")), shell::word(value.trim())],
+        Some((name, value)) if !name.contains('=') => {
+            vec![shell::word(&format!("--{name}")), shell::word(value.trim())]
+        }
         _ => vec![shell::word(&format!("--{item}"))],
     }
 }

@@ -19,7 +19,10 @@ pub fn inform(ctx: &Context<Spec>, host: &impl Host) {
         );
         // The installation goes on without the event: it is advice only.
         if let Err(error) = host.event("Warning", REASON, &message) {
-            host.log(Level::Warn, &format!("{message}; the event could not be published: {error}"));
+            host.log(
+                Level::Warn,
+                &format!("{message}; the event could not be published: {error}"),
+            );
         }
     }
 }

@@ -8,7 +8,14 @@ pub const WORKER: &str = "worker";
 pub const FUSE: &str = "fuse";
 
 /// Kinds of the chart's objects.
-const KINDS: &[&str] = &["StatefulSet", "DaemonSet", "ConfigMap", "ServiceAccount", "Role", "RoleBinding"];
+const KINDS: &[&str] = &[
+    "StatefulSet",
+    "DaemonSet",
+    "ConfigMap",
+    "ServiceAccount",
+    "Role",
+    "RoleBinding",
+];
 
 /// JuiceFS has workers and clients but no master.
 pub fn description() -> Description {

@@ -14,7 +14,13 @@ const OF_FUSE: &[&str] = &["FLUID_RUNTIME_TYPE", "FLUID_RUNTIME_NS", "FLUID_RUNT
 pub fn of(role: &str, env: &[Value], secrets: &Secrets) -> Vec<Value> {
     let reserved = secrets.variables();
     let set_later = |name: &str| reserved.contains(&name) || (role == FUSE && OF_FUSE.contains(&name));
-    let name = |variable: &Value| variable.get("name").and_then(Value::as_str).unwrap_or_default().to_string();
+    let name = |variable: &Value| {
+        variable
+            .get("name")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_string()
+    };
     let has_name = |variable: &Value, name: &str| variable.get("name").is_some_and(|n| n == name);
     let is_last = |at: usize, name: &str| !env.iter().skip(at + 1).any(|later| has_name(later, name));
     env.iter()

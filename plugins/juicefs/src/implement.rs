@@ -42,7 +42,9 @@ impl Implement for JuiceFs {
     }
 
     fn sync_runtime(ctx: &Context<Spec>, host: &impl Host) -> Result<Option<Values>> {
-        let Some(installed) = &ctx.installed else { return Ok(None) };
+        let Some(installed) = &ctx.installed else {
+            return Ok(None);
+        };
         let values = transform::values(ctx, &metrics::from_host(host))?;
         sync::adapt(ctx, values, installed, host.now_ms()).map(Some)
     }

@@ -34,23 +34,48 @@ impl Metrics {
 }
 
 /// The metrics of worker and fuse, in this order, whose mount options so far are `options`.
-pub fn of(ctx: &Context<Spec>, edition: Edition, options: [&Options; 2], allocate: Allocate<'_>) -> Result<[Metrics; 2]> {
+pub fn of(
+    ctx: &Context<Spec>,
+    edition: Edition,
+    options: [&Options; 2],
+    allocate: Allocate<'_>,
+) -> Result<[Metrics; 2]> {
     let spec = &ctx.runtime.spec;
     let mut wanted: Vec<&str> = Vec::new();
-    let plan = [("worker", &spec.worker, options[0]), ("fuse", &spec.fuse, options[1])].map(|(role, component, options)| {
-        let choice = choose(ctx, edition, role, component, options);
-        if choice.is_none() {
-            wanted.push(if role == "worker" { "worker-metrics" } else { "fuse-metrics" });
-        }
+    let plan =
+        [("worker", &spec.worker, options[0]), ("fuse", &spec.fuse, options[1])].map(|(role, component, options)| {
+            let choice = choose(ctx, edition, role, component, options);
+            if choice.is_none() {
+                wanted.push(if role == "worker" {
+                    "worker-metrics"
+                } else {
+                    "fuse-metrics"
+                });
+            }
+            choice
+        });
+    let mut ports = if wanted.is_empty() {
+        Vec::new()
+    } else {
+        allocate(&wanted)?
+    }
+    .into_iter();
+    Ok(plan.map(|choice| {
         choice
-    });
-    let mut ports = if wanted.is_empty() { Vec::new() } else { allocate(&wanted)? }.into_iter();
-    Ok(plan.map(|choice| choice.or_else(|| ports.next().map(Metrics::Chosen)).unwrap_or(Metrics::None)))
+            .or_else(|| ports.next().map(Metrics::Chosen))
+            .unwrap_or(Metrics::None)
+    }))
 }
 
 /// Returns `None` if a host port is needed. One that is installed already is kept: pods listen on
 /// it.
-fn choose(ctx: &Context<Spec>, edition: Edition, role: &str, component: &Component, options: &Options) -> Option<Metrics> {
+fn choose(
+    ctx: &Context<Spec>,
+    edition: Edition,
+    role: &str,
+    component: &Component,
+    options: &Options,
+) -> Option<Metrics> {
     if edition == Edition::Enterprise {
         return Some(Metrics::None);
     }
@@ -62,7 +87,10 @@ fn choose(ctx: &Context<Spec>, edition: Edition, role: &str, component: &Compone
         return Some(Metrics::Chosen(PORT));
     }
     let installed = ctx.installed.as_ref()?.get(role)?;
-    let port = installed.get("metricsPort")?.as_u64().and_then(|port| u16::try_from(port).ok())?;
+    let port = installed
+        .get("metricsPort")?
+        .as_u64()
+        .and_then(|port| u16::try_from(port).ok())?;
     (installed.get("hostNetwork")?.as_bool()? && port != PORT).then_some(Metrics::Chosen(port))
 }
 

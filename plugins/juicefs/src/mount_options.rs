@@ -15,7 +15,13 @@ const METADATA_CACHE: &str = "7200";
 
 /// Returns what the user decides: options of the Dataset, then those that follow from the tiered
 /// store and the directory, then those of the component.
-pub fn given(ctx: &Context<Spec>, source: &Source, store: &Store, role: &str, component: &Component) -> Result<Options> {
+pub fn given(
+    ctx: &Context<Spec>,
+    source: &Source,
+    store: &Store,
+    role: &str,
+    component: &Component,
+) -> Result<Options> {
     let field = format!("JuiceFSRuntime.spec.{role}.options");
     Known::new(source.edition, ctx.settings.get(EXTRA_OPTIONS)).check(&field, Origin::Component, &component.options)?;
     let mut all = options::for_mount(source.edition, &source.options);
@@ -30,7 +36,12 @@ pub fn given(ctx: &Context<Spec>, source: &Source, store: &Store, role: &str, co
             .iter()
             .map(|ratio| ("free-space-ratio".into(), ratio.clone())),
     );
-    all.extend(component.options.iter().map(|(name, value)| (name.clone(), value.clone())));
+    all.extend(
+        component
+            .options
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone())),
+    );
     if ctx.dataset()?.read_only() {
         all.insert("ro".into(), String::new());
     }
@@ -50,7 +61,10 @@ fn cache_directories(field: &str, list: &str) -> Result<String> {
         }
     }
     if directories.is_empty() {
-        return Err(Error::invalid(field, "names no directory; give one, or remove the option"));
+        return Err(Error::invalid(
+            field,
+            "names no directory; give one, or remove the option",
+        ));
     }
     Ok(directories.join(":"))
 }

@@ -94,7 +94,12 @@ fn check_bucket(source: &Source, role: &str, volumes: &Volumes) -> Result<()> {
 
 fn pod(parts: &Parts<'_>, role: &str, component: &Component, mut volumes: Volumes) -> Result<Pod> {
     let ctx = parts.ctx;
-    let metadata = ctx.runtime.spec.pod_metadata.clone().overridden_by(&component.pod_metadata);
+    let metadata = ctx
+        .runtime
+        .spec
+        .pod_metadata
+        .clone()
+        .overridden_by(&component.pod_metadata);
     check_bucket(parts.source, role, &volumes)?;
     let cache_dir = parts.options.get("cache-dir").map_or(DEFAULT_DIRECTORY, String::as_str);
     volumes::add_cache(&mut volumes, cache_dir, parts.store);

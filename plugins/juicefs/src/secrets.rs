@@ -86,7 +86,10 @@ impl Secrets {
             ("SECRET_KEY", &self.secretkey_secret),
             ("TOKEN", &self.token_secret),
         ];
-        let own = own.into_iter().filter(|(_, secret)| !secret.is_empty()).map(|(name, _)| name);
+        let own = own
+            .into_iter()
+            .filter(|(_, secret)| !secret.is_empty())
+            .map(|(name, _)| name);
         own.chain(self.encrypt_env_options.iter().map(|option| option.env_name.as_str()))
             .collect()
     }

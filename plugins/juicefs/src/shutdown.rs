@@ -22,12 +22,18 @@ const BLOCKS: &str = "/raw/chunks";
 /// Dataset, or with one that could never be set up, there is no cache. The directories of nodes
 /// without a ready pod are the host's to find.
 pub fn clean_cache(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
-    let Some((edition, name)) = identity(ctx) else { return Ok(()) };
+    let Some((edition, name)) = identity(ctx) else {
+        return Ok(());
+    };
     let spec = &ctx.runtime.spec;
     let mut pods = Vec::new();
     for (role, component) in [(WORKER, &spec.worker), (FUSE, &spec.fuse)] {
         let directories = cache_dir(spec, component)?;
-        pods.extend(host.ready_pods(role)?.into_iter().map(|pod| (pod.name, directories.clone())));
+        pods.extend(
+            host.ready_pods(role)?
+                .into_iter()
+                .map(|pod| (pod.name, directories.clone())),
+        );
     }
     let Some((pod, _)) = pods.first() else { return Ok(()) };
     let id = match edition {

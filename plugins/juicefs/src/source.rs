@@ -72,7 +72,12 @@ impl Source {
     /// Reports whether the Dataset says where to make the file system if there is none: by both the
     /// kind and the address of an object storage.
     pub fn may_be_made(&self) -> bool {
-        let secret = |name: &str| self.secrets.encrypt_env_options.iter().any(|option| option.name == name);
+        let secret = |name: &str| {
+            self.secrets
+                .encrypt_env_options
+                .iter()
+                .any(|option| option.name == name)
+        };
         (self.storage.is_some() || secret("storage")) && (self.bucket.is_some() || secret("bucket"))
     }
 
@@ -101,7 +106,11 @@ impl Source {
 
 fn check_access_modes(dataset: &DatasetSpec) -> Result<()> {
     const MODES: &[&str] = &["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
-    match dataset.access_modes.iter().position(|mode| !MODES.contains(&mode.as_str())) {
+    match dataset
+        .access_modes
+        .iter()
+        .position(|mode| !MODES.contains(&mode.as_str()))
+    {
         None => Ok(()),
         Some(at) => Err(Error::invalid(
             format!("Dataset.spec.accessModes[{at}]"),
@@ -141,15 +150,23 @@ fn name(edition: Edition, mount: &Mount) -> Result<String> {
     let field = format!("{MOUNT}.name");
     let name = mount.name.as_str();
     if name.is_empty() {
-        return Err(Error::invalid(field, "is empty; give the name of the JuiceFS file system"));
+        return Err(Error::invalid(
+            field,
+            "is empty; give the name of the JuiceFS file system",
+        ));
     }
     let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let fits = match edition {
         // What `juicefs format` accepts.
         Edition::Community => {
-            (3..=63).contains(&name.len()) && name.chars().all(|c| edge(c) || c == '-') && name.starts_with(edge) && name.ends_with(edge)
+            (3..=63).contains(&name.len())
+                && name.chars().all(|c| edge(c) || c == '-')
+                && name.starts_with(edge)
+                && name.ends_with(edge)
         }
-        Edition::Enterprise => name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) && !name.starts_with(['.', '-']),
+        Edition::Enterprise => {
+            name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) && !name.starts_with(['.', '-'])
+        }
     };
     match (fits, edition) {
         (true, _) => Ok(name.to_string()),
@@ -191,7 +208,9 @@ fn check_encrypt_options(edition: Edition, secrets: &Secrets, field: &dyn Fn(&st
 
 fn quota(options: &Options, directory: &str) -> Result<Option<u64>> {
     let field = format!("{MOUNT}.options.quota");
-    let Some(text) = non_empty(options, "quota") else { return Ok(None) };
+    let Some(text) = non_empty(options, "quota") else {
+        return Ok(None);
+    };
     let bytes = quantity::bytes_of(&text).ok_or_else(|| {
         Error::invalid(
             &field,

@@ -1,6 +1,7 @@
 //! The kind JuiceFSRuntime, field for field: what its CRD is made from.
 //!
-//! Only native builds have it. The component reads the few fields that it needs through its own types.
+//! Only native builds have it. The component reads the few fields that it needs through its own
+//! types.
 #![allow(
     clippy::duplicated_attributes,
     reason = "each column of the CRD has its own type and path, which the lint takes for repetition"
@@ -8,14 +9,18 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{ContainerPort, EnvVar, PersistentVolumeClaim, ResourceRequirements, Volume, VolumeMount};
+use k8s_openapi::api::core::v1::{
+    ContainerPort, EnvVar, PersistentVolumeClaim, ResourceRequirements, Volume, VolumeMount,
+};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wasser_api::crd::{limit_names, pieces, structural};
 use wasser_api::runtime_status::RuntimeStatus;
-use wasser_api::shared::{FuseCleanPolicy, InitUsersSpec, NetworkMode, PodMetadata, RuntimeManagement, TieredStore, User, VersionSpec};
+use wasser_api::shared::{
+    FuseCleanPolicy, InitUsersSpec, NetworkMode, PodMetadata, RuntimeManagement, TieredStore, User, VersionSpec,
+};
 
 /// The CRD of JuiceFSRuntime, which the API server checks names by.
 pub fn crd() -> CustomResourceDefinition {
@@ -44,8 +49,14 @@ pub fn crd() -> CustomResourceDefinition {
         status_replicas_path = ".status.currentWorkerNumberScheduled",
         label_selector_path = ".status.selector"
     ),
-    doc = "A cache made of JuiceFS workers, and clients that mount the file system on nodes. Serves the Dataset of the same name.",
-    printcolumn(name = "Ready Workers", type_ = "integer", json_path = ".status.workerNumberReady", priority = 10),
+    doc = "A cache made of JuiceFS workers, and clients that mount the file system on nodes. Serves the Dataset of \
+        the same name.",
+    printcolumn(
+        name = "Ready Workers",
+        type_ = "integer",
+        json_path = ".status.workerNumberReady",
+        priority = 10
+    ),
     printcolumn(
         name = "Desired Workers",
         type_ = "integer",
@@ -53,7 +64,12 @@ pub fn crd() -> CustomResourceDefinition {
         priority = 10
     ),
     printcolumn(name = "Worker Phase", type_ = "string", json_path = ".status.workerPhase"),
-    printcolumn(name = "Ready Fuses", type_ = "integer", json_path = ".status.fuseNumberReady", priority = 10),
+    printcolumn(
+        name = "Ready Fuses",
+        type_ = "integer",
+        json_path = ".status.fuseNumberReady",
+        priority = 10
+    ),
     printcolumn(
         name = "Desired Fuses",
         type_ = "integer",

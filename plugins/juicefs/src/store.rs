@@ -47,7 +47,10 @@ impl Store {
             return Ok(Store::default());
         };
         if !["MEM", "SSD", "HDD"].contains(&level.medium.as_str()) {
-            return Err(Error::invalid(format!("{LEVEL}.mediumtype"), "is none of MEM, SSD, HDD"));
+            return Err(Error::invalid(
+                format!("{LEVEL}.mediumtype"),
+                "is none of MEM, SSD, HDD",
+            ));
         }
         let directories = directories(level)?;
         Ok(Store {
@@ -91,7 +94,10 @@ fn directories(level: &Level) -> Result<Vec<String>> {
     for (at, directory) in directories.iter().enumerate() {
         check_directory(&field, directory)?;
         if directories.iter().take(at).any(|earlier| same(earlier, directory)) {
-            return Err(Error::invalid(field, format!("has `{directory}` twice; name each directory once")));
+            return Err(Error::invalid(
+                field,
+                format!("has `{directory}` twice; name each directory once"),
+            ));
         }
     }
     Ok(directories)
@@ -160,7 +166,10 @@ fn quota(level: &Level, directories: usize) -> Result<Option<u64>> {
         let wrong = || {
             Error::invalid(
                 &field,
-                format!("`{}` is not a quantity; write for instance `100Gi,50Gi`", quota.escape_debug()),
+                format!(
+                    "`{}` is not a quantity; write for instance `100Gi,50Gi`",
+                    quota.escape_debug()
+                ),
             )
         };
         sum = quantity::bytes_of(quota)
@@ -190,7 +199,10 @@ fn ratio(level: &Level) -> Result<Option<String>> {
         Ok(ratio) if (0.0..1.0).contains(&ratio) => Ok(Some(level.low.clone())),
         _ => Err(Error::invalid(
             format!("{LEVEL}.low"),
-            format!("`{}` is not a ratio; write for instance \"0.1\"", level.low.escape_debug()),
+            format!(
+                "`{}` is not a ratio; write for instance \"0.1\"",
+                level.low.escape_debug()
+            ),
         )),
     }
 }

@@ -11,12 +11,15 @@ use crate::values::{Pod, Values};
 /// deletes them.
 const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
-/// Adapts `values`, which are those of a new release, to the one that is `installed`. `now_ms` is the time of a change.
+/// Adapts `values`, which are those of a new release, to the one that is `installed`. `now_ms` is
+/// the time of a change.
 ///
-/// * Images stay as they are unless the runtime names them: a new default of the registration does not restart anybody's cache.
+/// * Images stay as they are unless the runtime names them: a new default of the registration does
+///   not restart anybody's cache.
 /// * Another fuse image is a new generation, by which the node plugin recognises old pods.
 /// * Another command is marked on the pods, once.
-/// * The fuse node selector stays: changing it would take the pods away from nodes where applications use them.
+/// * The fuse node selector stays: changing it would take the pods away from nodes where
+///   applications use them.
 /// * Claim templates of a StatefulSet cannot change.
 pub fn adapt(ctx: &Context<Spec>, mut values: Values, installed: &Value, now_ms: u64) -> Result<Values> {
     let spec = &ctx.runtime.spec;
@@ -28,7 +31,9 @@ pub fn adapt(ctx: &Context<Spec>, mut values: Values, installed: &Value, now_ms:
     }
     let selector = installed.pointer("/fuse/nodeSelector").and_then(Value::as_object);
     if let Some(selector) = selector {
-        let strings = selector.iter().filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_string())));
+        let strings = selector
+            .iter()
+            .filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_string())));
         values.fuse.node_selector = strings.collect();
     }
     if let Some(fuse) = &mut values.fuse.fuse {
@@ -36,7 +41,10 @@ pub fn adapt(ctx: &Context<Spec>, mut values: Values, installed: &Value, now_ms:
             keep(&mut fuse.image, text("/fuse/image"));
             keep(&mut fuse.image_tag, text("/fuse/imageTag"));
         }
-        let generation = installed.pointer("/fuse/generation").and_then(Value::as_u64).unwrap_or(1);
+        let generation = installed
+            .pointer("/fuse/generation")
+            .and_then(Value::as_u64)
+            .unwrap_or(1);
         let differs = |pointer: &str, now: &str| text(pointer).is_some_and(|installed| installed != now);
         let changed = differs("/fuse/image", &fuse.image) || differs("/fuse/imageTag", &fuse.image_tag);
         fuse.generation = generation + u64::from(changed);
@@ -55,7 +63,9 @@ fn keep(value: &mut String, installed: Option<&str>) {
 /// Returns the claim templates as they are installed, if the runtime still wants the same. Fluid's
 /// values have empty fields in them.
 fn claims(wanted: &[Value], installed: &Value) -> Result<Vec<Value>> {
-    let there = installed.pointer("/worker/volumeClaimTemplates").and_then(Value::as_array);
+    let there = installed
+        .pointer("/worker/volumeClaimTemplates")
+        .and_then(Value::as_array);
     let there = there.map(Vec::as_slice).unwrap_or_default();
     let mut pairs = there.iter().zip(wanted);
     let same = there.len() == wanted.len() && pairs.all(|(a, b)| without_empty(a) == without_empty(b));
@@ -67,7 +77,9 @@ fn claims(wanted: &[Value], installed: &Value) -> Result<Vec<Value>> {
 }
 
 fn without_empty(value: &Value) -> Value {
-    let Value::Object(fields) = value else { return value.clone() };
+    let Value::Object(fields) = value else {
+        return value.clone();
+    };
     let fields: Map<String, Value> = fields.iter().map(|(k, v)| (k.clone(), without_empty(v))).collect();
     let empty = |v: &Value| v.is_null() || v.as_object().is_some_and(Map::is_empty);
     Value::Object(fields.into_iter().filter(|(_, v)| !empty(v)).collect())

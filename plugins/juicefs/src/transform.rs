@@ -125,7 +125,11 @@ fn cache_dirs(store: &Store) -> BTreeMap<String, CacheDir> {
         Volume::HostPath => ("hostPath", None),
         Volume::EmptyDir => ("emptyDir", None),
         Volume::Source(source) => (
-            if source.get("emptyDir").is_some() { "emptyDir" } else { "hostPath" },
+            if source.get("emptyDir").is_some() {
+                "emptyDir"
+            } else {
+                "hostPath"
+            },
             Some(source.clone()),
         ),
     };

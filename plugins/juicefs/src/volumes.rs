@@ -28,7 +28,10 @@ pub fn add_cache(volumes: &mut Volumes, cache_dir: &str, store: &Store) {
         }
         // The name must not be that of a volume of the user's, which can be another directory.
         let name = volumes.free_name(&format!("cache-dir-{}", at + 1));
-        volumes.add(cache_volume(&name, directory, store), json!({"name": name, "mountPath": directory}));
+        volumes.add(
+            cache_volume(&name, directory, store),
+            json!({"name": name, "mountPath": directory}),
+        );
     }
 }
 
@@ -42,9 +45,14 @@ pub fn hold(volumes: &Volumes, path: &str) -> bool {
         volume.is_none_or(|volume| volume.get("emptyDir").is_none())
     };
     // The innermost mount is the one that counts.
-    let above = volumes.mounts.iter().map(|mount| (store::parts(text(mount, "mountPath")), mount));
+    let above = volumes
+        .mounts
+        .iter()
+        .map(|mount| (store::parts(text(mount, "mountPath")), mount));
     let above = above.filter(|(at, _)| !at.is_empty() && path.starts_with(at));
-    above.max_by_key(|(at, _)| at.len()).is_some_and(|(_, mount)| lasts(mount))
+    above
+        .max_by_key(|(at, _)| at.len())
+        .is_some_and(|(_, mount)| lasts(mount))
 }
 
 /// Returns a text of a JSON object, empty if it is missing.

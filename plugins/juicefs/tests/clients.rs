@@ -34,7 +34,11 @@ fn lines(path: &Path, count: usize) -> Vec<String> {
         if lines.len() >= count {
             return lines;
         }
-        assert!(began.elapsed() < Duration::from_secs(20), "{}: {lines:?}", path.display());
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "{}: {lines:?}",
+            path.display()
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -45,7 +49,11 @@ async fn a_client_waits_until_the_one_before_it_has_ended() {
     let values = support::values(&support::pair(json!({}), json!({}), json!({}))).unwrap();
     let rendered = support::KIT.helm().render(&values).await.unwrap();
     let name = Some("demo-fuse-script".to_owned());
-    let map = rendered.objects.iter().find(|object| object.metadata.name == name).unwrap();
+    let map = rendered
+        .objects
+        .iter()
+        .find(|object| object.metadata.name == name)
+        .unwrap();
     let script = map.data["data"]["script.sh"].as_str().unwrap();
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);

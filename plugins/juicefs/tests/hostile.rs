@@ -41,9 +41,13 @@ fn manifests(text: &str) -> Vec<Vec<Value>> {
     let pair = |mount: Value, runtime: Value| support::pair(mount, json!({"accessModes": ["ReadWriteMany"]}), runtime);
     vec![
         pair(json!({"options": bucket}), json!({})),
-        pair(json!({"options": bucket, "mountPoint": format!("juicefs:///{text}")}), json!({})),
         pair(
-            json!({"options": {"storage": "minio", "bucket": "b", "quota": "2Gi"}, "mountPoint": format!("juicefs:///{text}")}),
+            json!({"options": bucket, "mountPoint": format!("juicefs:///{text}")}),
+            json!({}),
+        ),
+        pair(
+            json!({"options": {"storage": "minio", "bucket": "b", "quota": "2Gi"},
+                "mountPoint": format!("juicefs:///{text}")}),
             json!({}),
         ),
         pair(json!({"name": text, "options": bucket}), json!({})),
@@ -57,9 +61,13 @@ fn manifests(text: &str) -> Vec<Vec<Value>> {
         ),
         pair(
             json!({"options": bucket}),
-            json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": format!("/cache/{text}"), "quota": "1Gi"}]}}),
+            json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": format!("/cache/{text}"),
+                "quota": "1Gi"}]}}),
         ),
-        pair(json!({"options": {"bucket": text}, "encryptOptions": enterprise}), json!({})),
+        pair(
+            json!({"options": {"bucket": text}, "encryptOptions": enterprise}),
+            json!({}),
+        ),
     ]
 }
 

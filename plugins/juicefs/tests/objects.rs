@@ -34,7 +34,11 @@ async fn images_are_references_however_they_are_written() {
         ("mirror/mount", "v1", "mirror/mount:v1".to_string()),
         (&format!("mirror/mount@{digest}"), "", format!("mirror/mount@{digest}")),
         ("", &digest, format!("juicedata/mount@{digest}")),
-        ("mirror/mount", &format!("v1@{digest}"), format!("mirror/mount:v1@{digest}")),
+        (
+            "mirror/mount",
+            &format!("v1@{digest}"),
+            format!("mirror/mount:v1@{digest}"),
+        ),
     ];
     let helm = KIT.helm();
     for (image, tag, expected) in cases {

@@ -13,8 +13,8 @@ const MOUNT: &str = "/runtime-mnt/juicefs/default/demo/juicefs-fuse";
 const STATUS: &str = include_str!("reports/status.json");
 const COMMUNITY: &str = include_str!("reports/community.stats");
 const ENTERPRISE: &str = include_str!("reports/enterprise.stats");
-const INFO: &str =
-    "/mnt :\n  inode: 1\n  files: 4\n   dirs: 3\n length: 5.00 MiB (5242886 Bytes)\n   size: 5.03 MiB (5275648 Bytes)\n   path: /";
+const INFO: &str = "/mnt :\n  inode: 1\n  files: 4\n   dirs: 3\n length: 5.00 MiB (5242886 Bytes)\n   size: 5.03 MiB \
+    (5275648 Bytes)\n   path: /";
 
 fn community(runtime: Value) -> Vec<Value> {
     support::pair(json!({}), json!({}), runtime)
@@ -25,7 +25,10 @@ fn enterprise(runtime: Value) -> Vec<Value> {
 }
 
 fn df(used: u64) -> String {
-    format!("Filesystem 1-blocks Used Available Capacity Mounted on\nJuiceFS:files 1125899906842624 {used} 1125899906703360 1% {MOUNT}")
+    format!(
+        "Filesystem 1-blocks Used Available Capacity Mounted on\nJuiceFS:files 1125899906842624 {used} \
+            1125899906703360 1% {MOUNT}"
+    )
 }
 
 /// Two ready workers, one that is not, and two ready fuse pods.
@@ -83,12 +86,18 @@ fn before_there_is_a_mount_the_host_asks_again() {
     );
     let host = pods().on_exec(|_, _| exit(1, "df: /x: Transport endpoint is not connected"));
     let broken = JuiceFs::storage_stats(&ctx, &host).unwrap_err();
-    assert!(broken.to_string().ends_with("Transport endpoint is not connected"), "{broken}");
+    assert!(
+        broken.to_string().ends_with("Transport endpoint is not connected"),
+        "{broken}"
+    );
 }
 
 fn states(documents: &[Value], host: &FakeHost) -> Vec<String> {
     let states = JuiceFs::cache_states(&support::KIT.context(documents).unwrap(), host).unwrap();
-    states.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
+    states
+        .into_iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect()
 }
 
 #[test]
@@ -129,7 +138,8 @@ fn the_enterprise_editions_workers_hold_a_part_each() {
 
 #[test]
 fn a_cache_without_clients_has_a_capacity_and_nothing_else() {
-    let runtime = || community(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/a", "quota": "10Gi"}]}}));
+    let runtime =
+        || community(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/a", "quota": "10Gi"}]}}));
     let expected = [
         "cacheCapacity=10.00GiB",
         "cached=",
@@ -137,7 +147,9 @@ fn a_cache_without_clients_has_a_capacity_and_nothing_else() {
         "cacheHitRatio=",
         "cacheThroughputRatio=",
     ];
-    let host = FakeHost::new().pod("worker", "demo-worker-0", true).on_exec(|_, _| ok(""));
+    let host = FakeHost::new()
+        .pod("worker", "demo-worker-0", true)
+        .on_exec(|_, _| ok(""));
     assert_eq!(states(&runtime(), &host), expected);
     let mounting = FakeHost::new()
         .pod("worker", "demo-worker-0", true)
@@ -150,10 +162,15 @@ fn a_cache_without_clients_has_a_capacity_and_nothing_else() {
 
 #[rstest]
 #[case::default(json!({}), &["/var/jfsCache"], &["/var/jfsCache"])]
-#[case::tiered(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/a:/b/"}]}}), &["/a", "/b"], &["/a", "/b"])]
+#[case::tiered(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/a:/b/"}]}}), &["/a", "/b"], &["/a",
+    "/b"])]
 #[case::option(json!({"worker": {"options": {"cache-dir": "/w"}}}), &["/w"], &["/var/jfsCache"])]
 #[case::clients_have_none(json!({"fuse": {"options": {"cache-dir": "memory"}}}), &["/var/jfsCache"], &[])]
-fn the_cache_is_removed_from_every_ready_pod(#[case] runtime: Value, #[case] of_workers: &[&str], #[case] of_clients: &[&str]) {
+fn the_cache_is_removed_from_every_ready_pod(
+    #[case] runtime: Value,
+    #[case] of_workers: &[&str],
+    #[case] of_clients: &[&str],
+) {
     let paths = |directories: &[&str], id: &str| {
         directories
             .iter()
@@ -202,7 +219,11 @@ fn a_failure_in_one_pod_does_not_spare_the_others() {
             .contains("pod demo-worker-0: exit code 1: rm: Device or resource busy"),
         "{failed}"
     );
-    assert!(host.calls()[2].starts_with("exec demo-worker-1 rm"), "{:?}", host.calls());
+    assert!(
+        host.calls()[2].starts_with("exec demo-worker-1 rm"),
+        "{:?}",
+        host.calls()
+    );
 }
 
 #[test]
@@ -215,7 +236,11 @@ fn where_there_are_only_clients_they_are_asked() {
     let ctx = support::KIT.context(&community(json!({}))).unwrap();
     let host = clients().on_exec(|_, argv| if argv[0] == "sh" { ok(STATUS) } else { ok("") });
     JuiceFs::shutdown(&ctx, &host).unwrap();
-    assert!(host.calls()[1].starts_with("exec demo-fuse-a rm -rf"), "{:?}", host.calls());
+    assert!(
+        host.calls()[1].starts_with("exec demo-fuse-a rm -rf"),
+        "{:?}",
+        host.calls()
+    );
 
     let nobody = FakeHost::new().pod("fuse", "demo-fuse-a", false);
     let later = JuiceFs::storage_stats(&ctx, &nobody).unwrap_err();
@@ -237,8 +262,17 @@ fn without_a_cache_nothing_is_removed() {
     assert_eq!(host.calls(), Vec::<String>::new());
 
     let host = pods().on_exec(|_, _| ok("{}"));
-    assert!(JuiceFs::shutdown(&ctx, &host).unwrap_err().to_string().contains("names no UUID"));
-    assert!(!host.calls().iter().any(|call| call.contains(" rm ")), "{:?}", host.calls());
+    assert!(
+        JuiceFs::shutdown(&ctx, &host)
+            .unwrap_err()
+            .to_string()
+            .contains("names no UUID")
+    );
+    assert!(
+        !host.calls().iter().any(|call| call.contains(" rm ")),
+        "{:?}",
+        host.calls()
+    );
 }
 
 #[test]
@@ -249,13 +283,16 @@ fn the_cache_of_a_dataset_that_has_gone_is_found_by_what_is_installed() {
     raw.dataset = None;
     let host = pods().on_exec(|_, _| ok(""));
     JuiceFs::shutdown(&wasser_sdk::Context::parse(raw).unwrap(), &host).unwrap();
-    assert_eq!(host.calls()[0], "exec demo-worker-0 rm -rf -- /var/jfsCache/files/raw/chunks");
+    assert_eq!(
+        host.calls()[0],
+        "exec demo-worker-0 rm -rf -- /var/jfsCache/files/raw/chunks"
+    );
 }
 
 #[test]
 fn options_that_have_a_field_of_their_own_are_told_once() {
-    let documents =
-        community(json!({"worker": {"options": {"cache-size": "1024", "prefetch": "1"}}, "fuse": {"options": {"cache-size": "0"}}}));
+    let documents = community(json!({"worker": {"options": {"cache-size": "1024", "prefetch": "1"}},
+            "fuse": {"options": {"cache-size": "0"}}}));
     let ctx = support::KIT.context(&documents).unwrap();
     let host = FakeHost::new().ports_from(1);
     let values = JuiceFs::setup_master(&ctx, &host).unwrap();
@@ -265,7 +302,8 @@ fn options_that_have_a_field_of_their_own_are_told_once() {
             .filter(|call| call.starts_with("event"))
             .collect::<Vec<_>>()
     };
-    let expected = "event Warning RuntimeDeprecated spec.worker.options.cache-size is deprecated and may be ignored one day; \
+    let expected = "event Warning RuntimeDeprecated spec.worker.options.cache-size is deprecated and may be ignored \
+        one day; \
                     use spec.tieredstore.levels[0].quota instead";
     assert_eq!(events(&host), [expected]);
 
@@ -283,8 +321,15 @@ fn the_registration_in_the_repository_grants_what_the_plugin_wants() {
     assert_eq!(registration["runtime"], description.kind);
     for want in &description.wants {
         let given = &registration["grants"][&want.capability];
-        let expected = if want.scope.is_empty() { json!(true) } else { json!(want.scope) };
+        let expected = if want.scope.is_empty() {
+            json!(true)
+        } else {
+            json!(want.scope)
+        };
         assert_eq!(given, &expected, "{}", want.capability);
     }
-    assert_eq!(registration["grants"].as_object().unwrap().len(), description.wants.len());
+    assert_eq!(
+        registration["grants"].as_object().unwrap().len(),
+        description.wants.len()
+    );
 }

@@ -135,13 +135,29 @@ fn the_words_of_users_arrive_as_they_were_written() {
             &secret,
             "files",
         ]);
-        let quota = words(&["quota", "set", &secret, "--path", &format!("/{folder}"), "--capacity", "2"]);
+        let quota = words(&[
+            "quota",
+            "set",
+            &secret,
+            "--path",
+            &format!("/{folder}"),
+            "--capacity",
+            "2",
+        ]);
         let options = format!("cache-dir=/var/jfsCache,log={log},metrics=0.0.0.0:9567,subdir=/{folder}");
-        let mount = words(&[&secret, "/runtime-mnt/juicefs/default/demo/juicefs-fuse", "-o", &options]);
+        let mount = words(&[
+            &secret,
+            "/runtime-mnt/juicefs/default/demo/juicefs-fuse",
+            "-o",
+            &options,
+        ]);
 
         let [worker, fuse] = scripts(&runtime, &helm, &documents);
         let environment = [("METAURL", secret.as_str())];
-        prop_assert_eq!(run(&worker, directory.path(), &environment), vec![format.clone(), mount.clone()]);
+        prop_assert_eq!(
+            run(&worker, directory.path(), &environment),
+            vec![format.clone(), mount.clone()]
+        );
         prop_assert_eq!(run(&fuse, directory.path(), &environment), vec![format, quota, mount]);
         Ok(())
     };

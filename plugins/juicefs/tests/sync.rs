@@ -19,12 +19,15 @@ fn installed(runtime: Value) -> Value {
 }
 
 fn mark(values: &Value, role: &str) -> Option<String> {
-    values[role].pointer(RESTARTED_AT).map(|mark| mark.as_str().unwrap().to_string())
+    values[role]
+        .pointer(RESTARTED_AT)
+        .map(|mark| mark.as_str().unwrap().to_string())
 }
 
 #[rstest]
 #[case::environment(json!({"worker": {"env": [{"name": "A", "value": "1"}]}}), "/worker/envs/0/value", json!("1"))]
-#[case::resources(json!({"worker": {"resources": {"limits": {"cpu": "2"}}}}), "/worker/resources/limits/cpu", json!("2"))]
+#[case::resources(json!({"worker": {"resources": {"limits": {"cpu": "2"}}}}), "/worker/resources/limits/cpu",
+    json!("2"))]
 #[case::node_selector(json!({"worker": {"nodeSelector": {"disk": "ssd"}}}), "/worker/nodeSelector/disk", json!("ssd"))]
 #[case::labels(json!({"podMetadata": {"labels": {"team": "blue"}}}), "/fuse/labels/team", json!("blue"))]
 #[case::annotations(json!({"fuse": {"podMetadata": {"annotations": {"a": "b"}}}}), "/fuse/annotations/a", json!("b"))]
@@ -33,7 +36,11 @@ fn mark(values: &Value, role: &str) -> Option<String> {
     "/worker/volumeMounts/0/mountPath", json!("/v")
 )]
 #[case::image(json!({"juicefsVersion": {"image": "mine", "imageTag": "2"}}), "/image", json!("mine"))]
-fn a_change_reaches_the_release_without_a_restart(#[case] runtime: Value, #[case] pointer: &str, #[case] expected: Value) {
+fn a_change_reaches_the_release_without_a_restart(
+    #[case] runtime: Value,
+    #[case] pointer: &str,
+    #[case] expected: Value,
+) {
     let before = installed(json!({}));
     let values = support::synced(&documents(runtime), &before, NOW).unwrap();
     assert_eq!(values.pointer(pointer), Some(&expected));
@@ -46,7 +53,10 @@ fn another_command_is_marked_once() {
     let changed = json!({"worker": {"options": {"prefetch": "3"}}});
     let values = support::synced(&documents(changed.clone()), &installed(json!({})), NOW).unwrap();
     assert!(values["worker"]["command"].as_str().unwrap().contains("prefetch=3"));
-    assert_eq!((mark(&values, "worker").as_deref(), mark(&values, "fuse")), (Some(NOW_TEXT), None));
+    assert_eq!(
+        (mark(&values, "worker").as_deref(), mark(&values, "fuse")),
+        (Some(NOW_TEXT), None)
+    );
 
     let later = support::synced(&documents(changed), &values, NOW + 3_600_000).unwrap();
     assert_eq!(later, values, "what is installed stays as it is");
@@ -85,14 +95,22 @@ fn another_fuse_image_is_a_new_generation() {
     let named = documents(json!({"fuse": {"imageTag": "ce-v1.4.0"}}));
     let values = support::synced(&named, &before, NOW).unwrap();
     assert_eq!(values["fuse"]["generation"], 2);
-    assert_eq!(values["imageTag"], before["imageTag"], "the workers' image is another field");
+    assert_eq!(
+        values["imageTag"], before["imageTag"],
+        "the workers' image is another field"
+    );
     assert_eq!(support::synced(&named, &values, NOW).unwrap()["fuse"]["generation"], 2);
 }
 
 #[test]
 fn fuse_pods_stay_on_their_nodes() {
     let before = installed(json!({}));
-    let values = support::synced(&documents(json!({"fuse": {"nodeSelector": {"gpu": "true"}}})), &before, NOW).unwrap();
+    let values = support::synced(
+        &documents(json!({"fuse": {"nodeSelector": {"gpu": "true"}}})),
+        &before,
+        NOW,
+    )
+    .unwrap();
     assert_eq!(values["fuse"]["nodeSelector"], before["fuse"]["nodeSelector"]);
 }
 
@@ -103,7 +121,9 @@ fn claim_templates_cannot_change() {
         json!({"volumeClaimTemplates": [claim], "worker": {"volumeMounts": [{"name": "c", "mountPath": "/c"}]}})
     };
     let mut before = installed(with("1Gi"));
-    let refused = support::synced(&documents(with("2Gi")), &before, NOW).unwrap_err().to_string();
+    let refused = support::synced(&documents(with("2Gi")), &before, NOW)
+        .unwrap_err()
+        .to_string();
     assert!(
         refused.starts_with("JuiceFSRuntime.spec.volumeClaimTemplates: cannot be changed"),
         "{refused}"
@@ -117,7 +137,8 @@ fn claim_templates_cannot_change() {
 
 #[test]
 fn a_release_of_fluids_is_taken_over_without_a_restart() {
-    let mut before = installed(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/c", "quota": "1Gi"}]}}));
+    let mut before =
+        installed(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/c", "quota": "1Gi"}]}}));
     let reordered = |command: &str| {
         let (start, options) = command.split_once(" -o ").unwrap();
         format!("{start} -o {}", options.rsplit(',').collect::<Vec<_>>().join(","))

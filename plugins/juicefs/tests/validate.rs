@@ -24,16 +24,20 @@ const RUNTIME: &str = "JuiceFSRuntime.spec";
 #[case::upwards(json!({"mountPoint": "juicefs:///a/../.."}), "mountPoint", "leads out of the file system")]
 #[case::comma(json!({"mountPoint": "juicefs:///a,b"}), "mountPoint", "contains a comma")]
 #[case::line_break(json!({"mountPoint": "juicefs:///a\nb"}), "mountPoint", "control character '\\n'; remove it")]
-#[case::line_separator(json!({"mountPoint": "juicefs:///a\u{2028}b"}), "mountPoint", "control character '\\u{2028}'; remove it")]
+#[case::line_separator(json!({"mountPoint": "juicefs:///a\u{2028}b"}), "mountPoint", "control character '\\u{2028}'; \
+    remove it")]
 #[case::no_name(json!({"name": ""}), "name", "give the name")]
 #[case::name(json!({"name": "My Files"}), "name", "3 to 63 small letters")]
 #[case::short_name(json!({"name": "ab"}), "name", "3 to 63")]
 #[case::unknown_option(json!({"options": {"cache_size": "1"}}), "options.cache_size", "did you mean `cache-size`?")]
 #[case::no_value(json!({"options": {"prefetch": ""}}), "options.prefetch", "needs a value")]
 #[case::option_with_break(json!({"options": {"bucket": "a\rb"}}), "options.bucket", "control character")]
-#[case::quota(json!({"mountPoint": "juicefs:///a", "options": {"quota": "lots"}}), "options.quota", "write for instance `10Gi`")]
-#[case::quota_of_everything(json!({"options": {"quota": "10Gi"}}), "options.quota", "mountPoint: juicefs:///<directory>")]
-#[case::small_quota(json!({"mountPoint": "juicefs:///a", "options": {"quota": "10Mi"}}), "options.quota", "less than 1Gi")]
+#[case::quota(json!({"mountPoint": "juicefs:///a", "options": {"quota": "lots"}}), "options.quota",
+    "write for instance `10Gi`")]
+#[case::quota_of_everything(json!({"options": {"quota": "10Gi"}}), "options.quota",
+    "mountPoint: juicefs:///<directory>")]
+#[case::small_quota(json!({"mountPoint": "juicefs:///a", "options": {"quota": "10Mi"}}), "options.quota",
+    "less than 1Gi")]
 fn a_mount_that_cannot_work(#[case] mount: Value, #[case] field: &str, #[case] remedy: &str) {
     let (at, message) = refusal(mount, json!({}), json!({}));
     assert_eq!(at, format!("{MOUNT}.{field}"));
@@ -47,8 +51,10 @@ fn a_mount_that_cannot_work(#[case] mount: Value, #[case] field: &str, #[case] r
 #[case::no_variable("my.option", "s", "k", "cannot become an environment variable")]
 #[case::shell("a;b", "s", "k", "is not an option name")]
 fn a_secret_option_that_cannot_work(#[case] name: &str, #[case] secret: &str, #[case] key: &str, #[case] remedy: &str) {
-    let reference =
-        |name: &str, secret: &str, key: &str| json!({"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}});
+    let reference = |name: &str, secret: &str, key: &str| {
+        json!({"name": name,
+        "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}})
+    };
     let options = json!([reference("metaurl", "s", "k"), reference(name, secret, key)]);
     let (at, message) = refusal(json!({"encryptOptions": options}), json!({}), json!({}));
     assert_eq!(at, format!("{MOUNT}.encryptOptions[1]"));
@@ -65,7 +71,8 @@ fn a_secret_option_that_cannot_work(#[case] name: &str, #[case] secret: &str, #[
 #[rstest]
 #[case::no_mounts(json!({"mounts": []}), "mounts", "add a mount")]
 #[case::access_mode(json!({"accessModes": ["ReadWriteMany", "Everyone"]}), "accessModes[1]", "none of ReadOnlyMany")]
-#[case::shared_secret(json!({"sharedOptions": {"metaurl": "redis://:pw@r:6379/1"}}), "sharedOptions.metaurl", "encryptOptions with the name `metaurl`")]
+#[case::shared_secret(json!({"sharedOptions": {"metaurl": "redis://:pw@r:6379/1"}}), "sharedOptions.metaurl",
+    "encryptOptions with the name `metaurl`")]
 #[case::shared_option(json!({"sharedOptions": {"teleport": ""}}), "sharedOptions.teleport", "extra-options")]
 fn a_dataset_that_cannot_work(#[case] dataset: Value, #[case] field: &str, #[case] remedy: &str) {
     let (at, message) = refusal(json!({}), dataset, json!({}));
@@ -85,12 +92,16 @@ fn a_dataset_that_cannot_work(#[case] dataset: Value, #[case] field: &str, #[cas
 #[case::twice(json!({"mediumtype": "SSD", "path": "/a:/b:/a/"}), "path", "name each directory once")]
 #[case::quota(json!({"mediumtype": "SSD", "path": "/a", "quota": "10GiB"}), "quota", "write for instance `100Gi`")]
 #[case::negative(json!({"mediumtype": "SSD", "path": "/a", "quota": "-1Gi"}), "quota", "not a quantity")]
-#[case::fewer_quotas(json!({"mediumtype": "SSD", "path": "/a:/b", "quotaList": "1Gi"}), "quotaList", "has 1 quotas, but path has 2 directories")]
-#[case::more_quotas(json!({"mediumtype": "SSD", "path": "/a", "quotaList": "1Gi,2Gi"}), "quotaList", "one quota for each")]
-#[case::bad_list(json!({"mediumtype": "SSD", "path": "/a:/b", "quotaList": "1Gi,x"}), "quotaList", "`x` is not a quantity")]
+#[case::fewer_quotas(json!({"mediumtype": "SSD", "path": "/a:/b", "quotaList": "1Gi"}), "quotaList",
+    "has 1 quotas, but path has 2 directories")]
+#[case::more_quotas(json!({"mediumtype": "SSD", "path": "/a", "quotaList": "1Gi,2Gi"}), "quotaList",
+    "one quota for each")]
+#[case::bad_list(json!({"mediumtype": "SSD", "path": "/a:/b", "quotaList": "1Gi,x"}), "quotaList",
+    "`x` is not a quantity")]
 #[case::low(json!({"mediumtype": "SSD", "path": "/a", "low": "10%"}), "low", "\"0.1\"")]
 #[case::low_too_high(json!({"mediumtype": "SSD", "path": "/a", "low": "1"}), "low", "not a ratio")]
-#[case::volume(json!({"mediumtype": "SSD", "path": "/a", "volumeType": "nfs"}), "volumeType", "neither hostPath nor emptyDir")]
+#[case::volume(json!({"mediumtype": "SSD", "path": "/a", "volumeType": "nfs"}), "volumeType",
+    "neither hostPath nor emptyDir")]
 fn a_tiered_store_that_cannot_work(#[case] fields: Value, #[case] field: &str, #[case] remedy: &str) {
     let (at, message) = refusal(json!({}), json!({}), level(fields));
     assert_eq!(at, format!("{LEVEL}.{field}"));
@@ -98,32 +109,46 @@ fn a_tiered_store_that_cannot_work(#[case] fields: Value, #[case] field: &str, #
 }
 
 #[rstest]
-#[case::no_volume(json!({"worker": {"volumeMounts": [{"name": "a", "mountPath": "/a"}]}}), "worker.volumeMounts[0].name", "add it to spec.volumes")]
+#[case::no_volume(json!({"worker": {"volumeMounts": [{"name": "a", "mountPath": "/a"}]}}),
+    "worker.volumeMounts[0].name", "add it to spec.volumes")]
 #[case::chart_volume(
-    json!({"volumes": [{"name": "script", "emptyDir": {}}], "fuse": {"volumeMounts": [{"name": "script", "mountPath": "/a"}]}}),
+    json!({"volumes": [{"name": "script", "emptyDir": {}}], "fuse": {"volumeMounts": [{"name": "script",
+        "mountPath": "/a"}]}}),
     "fuse.volumeMounts[0].name", "another name"
 )]
-#[case::claim_without_name(json!({"volumeClaimTemplates": [{"spec": {}}]}), "volumeClaimTemplates[0].metadata.name", "is empty")]
-#[case::claim_not_mounted(json!({"volumeClaimTemplates": [{"metadata": {"name": "c"}}]}), "volumeClaimTemplates[0]", "add it to spec.worker.volumeMounts")]
+#[case::claim_without_name(json!({"volumeClaimTemplates": [{"spec": {}}]}), "volumeClaimTemplates[0].metadata.name",
+    "is empty")]
+#[case::claim_not_mounted(json!({"volumeClaimTemplates": [{"metadata": {"name": "c"}}]}), "volumeClaimTemplates[0]",
+    "add it to spec.worker.volumeMounts")]
 #[case::claim_and_volume(
     json!({"volumeClaimTemplates": [{"metadata": {"name": "c"}}], "volumes": [{"name": "c"}]}),
     "volumeClaimTemplates[0]", "rename one of them"
 )]
-#[case::unknown_option(json!({"worker": {"options": {"writback": ""}}}), "worker.options.writback", "did you mean `writeback`?")]
-#[case::format_option(json!({"fuse": {"options": {"compress": "lz4"}}}), "fuse.options.compress", "Dataset.spec.mounts[0].options.compress")]
-#[case::cache_dir(json!({"worker": {"options": {"cache-dir": "cache"}}}), "worker.options.cache-dir", "begin it with `/`")]
-#[case::cache_dirs(json!({"fuse": {"options": {"cache-dir": "/a;/b"}}}), "fuse.options.cache-dir", "separate directories by colons")]
-#[case::no_cache_dir(json!({"worker": {"options": {"cache-dir": ":"}}}), "worker.options.cache-dir", "names no directory")]
+#[case::unknown_option(json!({"worker": {"options": {"writback": ""}}}), "worker.options.writback",
+    "did you mean `writeback`?")]
+#[case::format_option(json!({"fuse": {"options": {"compress": "lz4"}}}), "fuse.options.compress",
+    "Dataset.spec.mounts[0].options.compress")]
+#[case::cache_dir(json!({"worker": {"options": {"cache-dir": "cache"}}}), "worker.options.cache-dir",
+    "begin it with `/`")]
+#[case::cache_dirs(json!({"fuse": {"options": {"cache-dir": "/a;/b"}}}), "fuse.options.cache-dir",
+    "separate directories by colons")]
+#[case::no_cache_dir(json!({"worker": {"options": {"cache-dir": ":"}}}), "worker.options.cache-dir",
+    "names no directory")]
 #[case::secret(json!({"fuse": {"options": {"token": "abc"}}}), "fuse.options.token", "encryptOptions")]
 #[case::config(json!({"configs": ["trash-days=1", "--inodes=1"]}), "configs[1]", "without its dashes")]
 #[case::unknown_config(json!({"configs": ["trash-day=1"]}), "configs[0]", "did you mean `trash-days`?")]
-#[case::clean_policy(json!({"fuse": {"cleanPolicy": "Never"}}), "fuse.cleanPolicy", "OnDemand, OnRuntimeDeleted, OnFuseChanged")]
+#[case::clean_policy(json!({"fuse": {"cleanPolicy": "Never"}}), "fuse.cleanPolicy", "OnDemand, OnRuntimeDeleted, \
+    OnFuseChanged")]
 #[case::network(json!({"worker": {"networkMode": "Bridge"}}), "worker.networkMode", "HostNetwork nor ContainerNetwork")]
-#[case::pull_policy(json!({"juicefsVersion": {"imagePullPolicy": "Sometimes"}}), "juicefsVersion.imagePullPolicy", "Always, IfNotPresent, Never")]
+#[case::pull_policy(json!({"juicefsVersion": {"imagePullPolicy": "Sometimes"}}), "juicefsVersion.imagePullPolicy",
+    "Always, IfNotPresent, Never")]
 #[case::image(json!({"fuse": {"image": "a b"}}), "fuse.image", "not a reference to an image")]
-#[case::image_of_workers(json!({"juicefsVersion": {"image": "Mirror/a/Mount"}}), "juicefsVersion.image", "`Mount` has capital letters")]
-#[case::two_tags(json!({"fuse": {"image": "mirror/mount:v1", "imageTag": "v2"}}), "fuse.imageTag", "give one of them only")]
-#[case::quantity(json!({"worker": {"resources": {"limits": {"memory": "2 GB"}}}}), "worker.resources.limits.memory", "write for instance `1Gi`")]
+#[case::image_of_workers(json!({"juicefsVersion": {"image": "Mirror/a/Mount"}}), "juicefsVersion.image",
+    "`Mount` has capital letters")]
+#[case::two_tags(json!({"fuse": {"image": "mirror/mount:v1", "imageTag": "v2"}}), "fuse.imageTag",
+    "give one of them only")]
+#[case::quantity(json!({"worker": {"resources": {"limits": {"memory": "2 GB"}}}}), "worker.resources.limits.memory",
+    "write for instance `1Gi`")]
 fn a_runtime_that_cannot_work(#[case] runtime: Value, #[case] field: &str, #[case] remedy: &str) {
     let (at, message) = refusal(json!({}), json!({}), runtime);
     assert_eq!(at, format!("{RUNTIME}.{field}"));
@@ -132,8 +157,10 @@ fn a_runtime_that_cannot_work(#[case] runtime: Value, #[case] field: &str, #[cas
 
 #[rstest]
 #[case::list(json!({"configs": "trash-days=1"}), "configs", "expected a sequence")]
-#[case::number(json!({"management": {"cleanCachePolicy": {"gracePeriodSeconds": "1m"}}}), "management.cleanCachePolicy.gracePeriodSeconds", "expected i32")]
-#[case::text(json!({"tieredstore": {"levels": [{"mediumtype": "MEM", "low": 0.1}]}}), "tieredstore.levels[0].low", "expected a string")]
+#[case::number(json!({"management": {"cleanCachePolicy": {"gracePeriodSeconds": "1m"}}}),
+    "management.cleanCachePolicy.gracePeriodSeconds", "expected i32")]
+#[case::text(json!({"tieredstore": {"levels": [{"mediumtype": "MEM", "low": 0.1}]}}), "tieredstore.levels[0].low",
+    "expected a string")]
 fn a_field_of_another_type_is_named(#[case] runtime: Value, #[case] field: &str, #[case] remedy: &str) {
     let (at, message) = refusal(json!({}), json!({}), runtime);
     assert_eq!(at, format!("{RUNTIME}.{field}"));
@@ -170,7 +197,10 @@ fn blocks_in_a_directory_need_a_volume_there() {
             json!({"volumes": volumes, "worker": at("/data"), "fuse": at("/data/block")}),
             "fuse",
         ),
-        (json!({"volumes": volumes, "worker": at("/"), "fuse": at("/data")}), "worker"),
+        (
+            json!({"volumes": volumes, "worker": at("/"), "fuse": at("/data")}),
+            "worker",
+        ),
         (
             json!({"volumes": [{"name": "disk", "emptyDir": {}}], "worker": at("/data"), "fuse": at("/data")}),
             "worker",
@@ -178,7 +208,10 @@ fn blocks_in_a_directory_need_a_volume_there() {
     ] {
         let (at, message) = refused(runtime);
         assert_eq!(at, "Dataset.spec.mounts[0].options.bucket");
-        assert!(message.contains(&format!("JuiceFSRuntime.spec.{role}.volumeMounts")), "{message}");
+        assert!(
+            message.contains(&format!("JuiceFSRuntime.spec.{role}.volumeMounts")),
+            "{message}"
+        );
     }
     let both = json!({"volumes": volumes, "worker": at("/data/"), "fuse": at("/data/blocks")});
     support::values(&support::pair(mount.clone(), json!({}), both)).unwrap();
@@ -205,7 +238,8 @@ fn what_was_not_said_to_be_made_is_not_made() {
 fn a_cache_directory_is_named_and_mounted_once() {
     let runtime = json!({
         "volumes": [{"name": "mine", "hostPath": {"path": "/mine"}}],
-        "worker": {"options": {"cache-dir": "/data/cache/:/data/cache"}, "volumeMounts": [{"name": "mine", "mountPath": "/data/cache"}]},
+        "worker": {"options": {"cache-dir": "/data/cache/:/data/cache"}, "volumeMounts": [{"name": "mine",
+            "mountPath": "/data/cache"}]},
     });
     let values = support::values(&support::pair(json!({}), json!({}), runtime)).unwrap();
     let command = values["worker"]["command"].as_str().unwrap();
@@ -217,7 +251,10 @@ fn a_cache_directory_is_named_and_mounted_once() {
 fn a_runtime_without_replicas_has_no_workers() {
     let roles = <wasser_juicefs::JuiceFs as wasser_sdk::Implement>::describe().roles;
     let worker = roles.iter().find(|role| role.name == "worker").unwrap();
-    assert_eq!((worker.default_replicas, worker.replicas.as_deref()), (0, Some("/spec/replicas")));
+    assert_eq!(
+        (worker.default_replicas, worker.replicas.as_deref()),
+        (0, Some("/spec/replicas"))
+    );
 }
 
 #[test]
@@ -263,7 +300,9 @@ fn without_an_image_nothing_is_installed() {
     let host = wasser_sdk::testing::FakeHost::new().ports_from(1);
     let refused = <wasser_juicefs::JuiceFs as wasser_sdk::Implement>::validate(&ctx, &host).unwrap_err();
     assert!(
-        refused.to_string().contains("list the image `community` in the registration"),
+        refused
+            .to_string()
+            .contains("list the image `community` in the registration"),
         "{refused}"
     );
 }
@@ -272,6 +311,7 @@ fn without_an_image_nothing_is_installed() {
 fn validating_asks_for_no_ports() {
     let documents = support::pair(json!({}), json!({}), json!({}));
     let host = wasser_sdk::testing::FakeHost::new();
-    <wasser_juicefs::JuiceFs as wasser_sdk::Implement>::validate(&support::KIT.context(&documents).unwrap(), &host).unwrap();
+    <wasser_juicefs::JuiceFs as wasser_sdk::Implement>::validate(&support::KIT.context(&documents).unwrap(), &host)
+        .unwrap();
     assert_eq!(host.calls(), Vec::<String>::new());
 }

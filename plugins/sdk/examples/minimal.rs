@@ -57,7 +57,10 @@ impl Implement for Example {
                 mount_type: "fuse.example".into(),
                 directory: "example-fuse".into(),
             },
-            wants: vec![Want::new("kinds", &["StatefulSet", "DaemonSet"]), Want::new("privileged", &[])],
+            wants: vec![
+                Want::new("kinds", &["StatefulSet", "DaemonSet"]),
+                Want::new("privileged", &[]),
+            ],
         }
     }
 
@@ -86,7 +89,8 @@ wasser_sdk::export!(Example);
 
 fn main() -> Result<()> {
     let runtime = json!({"metadata": {"namespace": "default", "name": "demo"}, "spec": {"cacheSize": "2Gi"}});
-    let dataset = json!({"metadata": {"namespace": "default", "name": "demo"}, "spec": {"mounts": [{"mountPoint": "s3://bucket"}]}});
+    let dataset = json!({"metadata": {"namespace": "default", "name": "demo"},
+        "spec": {"mounts": [{"mountPoint": "s3://bucket"}]}});
     let mut raw = wasser_sdk::testing::raw_context(&runtime, Some(&dataset), "example-fuse");
     raw.images = vec![("worker".into(), "example/worker:1".into())];
     let values = Example::setup_master(&Context::parse(raw)?, &wasser_sdk::testing::FakeHost::new())?;

@@ -89,7 +89,12 @@ impl<S: DeserializeOwned> Context<S> {
                 .as_deref()
                 .map(serde_json::from_str)
                 .transpose()
-                .map_err(|e| Error::failed(format!("cannot read the installed values of {}/{}: {e}", raw.namespace, raw.name)))?,
+                .map_err(|e| {
+                    Error::failed(format!(
+                        "cannot read the installed values of {}/{}: {e}",
+                        raw.namespace, raw.name
+                    ))
+                })?,
             namespace: raw.namespace,
             name: raw.name,
             dataset_id: raw.dataset_id,

@@ -42,7 +42,11 @@ impl DatasetSpec {
     /// Returns where the workers of several Datasets may go: `Exclusive` unless the Dataset says
     /// otherwise.
     pub fn placement(&self) -> &str {
-        if self.placement.is_empty() { "Exclusive" } else { &self.placement }
+        if self.placement.is_empty() {
+            "Exclusive"
+        } else {
+            &self.placement
+        }
     }
 
     /// Returns the options of a mount: the shared ones, overridden by its own.
@@ -53,7 +57,8 @@ impl DatasetSpec {
     /// Returns the secret options of a mount: the shared ones, overridden by its own, by name.
     pub fn encrypt_options_of(&self, mount: &Mount) -> BTreeMap<String, SecretKeySelector> {
         let all = self.shared_encrypt_options.iter().chain(&mount.encrypt_options);
-        all.map(|o| (o.name.clone(), o.value_from.secret_key_ref.clone())).collect()
+        all.map(|o| (o.name.clone(), o.value_from.secret_key_ref.clone()))
+            .collect()
     }
 }
 

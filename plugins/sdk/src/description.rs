@@ -26,7 +26,10 @@ pub struct Description {
 impl Description {
     /// Returns how long the name of a runtime with all of the roles can be.
     pub fn longest_name(&self) -> usize {
-        let workloads = self.roles.iter().map(|role| (role.workload.as_str(), role.suffix.as_str()));
+        let workloads = self
+            .roles
+            .iter()
+            .map(|role| (role.workload.as_str(), role.suffix.as_str()));
         wasser_api::names::longest_for(workloads)
     }
 }

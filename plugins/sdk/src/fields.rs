@@ -25,7 +25,10 @@ fn refusal(object: &str, error: &serde_path_to_error::Error<serde_json::Error>) 
     let message = inner.to_string();
     Error::invalid(
         field,
-        format!("{}; correct the field", message.strip_suffix(&place).unwrap_or(&message)),
+        format!(
+            "{}; correct the field",
+            message.strip_suffix(&place).unwrap_or(&message)
+        ),
     )
 }
 
@@ -77,7 +80,9 @@ mod tests {
     #[case::whole(json!("text"), "DemoRuntime: invalid type: string \"text\", expected struct Spec; correct the field")]
     fn the_field_is_named(#[case] value: Value, #[case] message: &str) {
         assert_eq!(
-            parse::<Spec>(|| "DemoRuntime".into(), &value.to_string()).unwrap_err().to_string(),
+            parse::<Spec>(|| "DemoRuntime".into(), &value.to_string())
+                .unwrap_err()
+                .to_string(),
             message
         );
     }

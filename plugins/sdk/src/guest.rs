@@ -153,7 +153,9 @@ impl<T: Implement + 'static> exports::Guest for Exported<T> {
     }
 
     fn sync_runtime(ctx: types::Context) -> Answer<Option<String>> {
-        call::<T, _>(ctx, |ctx| T::sync_runtime(ctx, &Imports)?.as_ref().map(json).transpose())
+        call::<T, _>(ctx, |ctx| {
+            T::sync_runtime(ctx, &Imports)?.as_ref().map(json).transpose()
+        })
     }
 
     fn shutdown(ctx: types::Context) -> Answer<()> {
@@ -268,7 +270,9 @@ impl Host for Imports {
 
     fn object(&self, kind: &str, name: &str) -> Result<Option<Value>, Error> {
         let text = objects::get(kind, name).map_err(Error::Failed)?;
-        let parse = |text: String| serde_json::from_str(&text).map_err(|e| Error::failed(format!("cannot read {kind} {name}: {e}")));
+        let parse = |text: String| {
+            serde_json::from_str(&text).map_err(|e| Error::failed(format!("cannot read {kind} {name}: {e}")))
+        };
         text.map(parse).transpose()
     }
 

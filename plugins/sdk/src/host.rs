@@ -62,7 +62,10 @@ pub trait Host {
         let output = self.exec(pod, "", argv, timeout).map_err(|e| describe(&e))?;
         match output.code {
             0 => Ok(output.stdout),
-            code => Err(describe(&format_args!("exit code {code}: {}", last_line(&output.stderr)))),
+            code => Err(describe(&format_args!(
+                "exit code {code}: {}",
+                last_line(&output.stderr)
+            ))),
         }
     }
 }

@@ -10,10 +10,14 @@ impl<S> Context<S> {
     /// have the options that all mounts share.
     pub fn shown_mounts(&self) -> Result<Vec<Mount>> {
         let status = self.dataset.as_ref().map(|dataset| &dataset.status);
-        let Some(mounts) = status.and_then(|status| status.get("mounts")).filter(|mounts| !mounts.is_null()) else {
+        let Some(mounts) = status
+            .and_then(|status| status.get("mounts"))
+            .filter(|mounts| !mounts.is_null())
+        else {
             return Ok(Vec::new());
         };
-        Vec::deserialize(mounts).map_err(|error| Error::failed(format!("Dataset.status.mounts cannot be read: {error}")))
+        Vec::deserialize(mounts)
+            .map_err(|error| Error::failed(format!("Dataset.status.mounts cannot be read: {error}")))
     }
 
     /// Returns the time of the last change of the mounts, as the runtime shows it.
@@ -22,9 +26,11 @@ impl<S> Context<S> {
     }
 
     /// Reports whether one of these pods was started after the last change of the mounts, and
-    /// possibly does not know them; `None` if there was no change yet. Both times have whole seconds.
+    /// possibly does not know them; `None` if there was no change yet. Both times have whole
+    /// seconds.
     pub fn started_after_mounts(&self, pods: &[Pod]) -> Option<bool> {
         let started = pods.iter().map(|pod| pod.started_at).max().unwrap_or_default();
-        self.mount_time().map(|mounted| time::rfc3339(started).as_str() > mounted)
+        self.mount_time()
+            .map(|mounted| time::rfc3339(started).as_str() > mounted)
     }
 }

@@ -11,7 +11,13 @@ use crate::{Context, Error, Host, Level, Output, Pod, PodError, RawContext, Resp
 
 /// Returns a context such as the host makes for `runtime` and `dataset`, both whole objects.
 pub fn raw_context(runtime: &Value, dataset: Option<&Value>, directory: &str) -> RawContext {
-    let text = |pointer: &str| runtime.pointer(pointer).and_then(Value::as_str).unwrap_or("default").to_string();
+    let text = |pointer: &str| {
+        runtime
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or("default")
+            .to_string()
+    };
     let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
     RawContext {
         dataset_id: format!("{namespace}-{name}"),
@@ -70,13 +76,19 @@ impl FakeHost {
     }
 
     /// Answers commands: the script gets the pod and the argv.
-    pub fn on_exec(mut self, script: impl Fn(&str, &[&str]) -> std::result::Result<Output, PodError> + 'static) -> Self {
+    pub fn on_exec(
+        mut self,
+        script: impl Fn(&str, &[&str]) -> std::result::Result<Output, PodError> + 'static,
+    ) -> Self {
         self.exec = Some(Box::new(script));
         self
     }
 
     /// Answers requests: the script gets the pod, the port and the path.
-    pub fn on_http(mut self, script: impl Fn(&str, u16, &str) -> std::result::Result<Response, PodError> + 'static) -> Self {
+    pub fn on_http(
+        mut self,
+        script: impl Fn(&str, u16, &str) -> std::result::Result<Response, PodError> + 'static,
+    ) -> Self {
         self.http = Some(Box::new(script));
         self
     }
@@ -147,7 +159,13 @@ impl Host for FakeHost {
         Ok(self.pods.iter().filter(|p| p.role == role).cloned().collect())
     }
 
-    fn exec(&self, pod: &str, _container: &str, argv: &[&str], _timeout: Duration) -> std::result::Result<Output, PodError> {
+    fn exec(
+        &self,
+        pod: &str,
+        _container: &str,
+        argv: &[&str],
+        _timeout: Duration,
+    ) -> std::result::Result<Output, PodError> {
         self.note(format!("exec {pod} {}", argv.join(" ")));
         match &self.exec {
             Some(script) => script(pod, argv),
@@ -155,7 +173,13 @@ impl Host for FakeHost {
         }
     }
 
-    fn http_get(&self, pod: &str, port: u16, path: &str, _timeout: Duration) -> std::result::Result<Response, PodError> {
+    fn http_get(
+        &self,
+        pod: &str,
+        port: u16,
+        path: &str,
+        _timeout: Duration,
+    ) -> std::result::Result<Response, PodError> {
         self.note(format!("get {pod}:{port}{path}"));
         match &self.http {
             Some(script) => script(pod, port, path),
@@ -165,7 +189,10 @@ impl Host for FakeHost {
 
     fn secret(&self, name: &str, key: &str) -> Result<Option<Vec<u8>>> {
         self.note(format!("secret {name}/{key}"));
-        let secrets = self.secrets.as_ref().ok_or_else(|| Error::failed("secrets are not granted"))?;
+        let secrets = self
+            .secrets
+            .as_ref()
+            .ok_or_else(|| Error::failed("secrets are not granted"))?;
         Ok(secrets.get(&(name.to_string(), key.to_string())).cloned())
     }
 

@@ -19,7 +19,10 @@ pub fn word(text: &str) -> String {
 pub fn check(field: &str, text: &str) -> Result<()> {
     let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}');
     match text.chars().find(|c| breaks(*c)) {
-        Some(c) => Err(Error::invalid(field, format!("contains the control character {c:?}; remove it"))),
+        Some(c) => Err(Error::invalid(
+            field,
+            format!("contains the control character {c:?}; remove it"),
+        )),
         None => Ok(()),
     }
 }

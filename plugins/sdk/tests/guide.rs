@@ -22,7 +22,11 @@ fn read(path: &str) -> String {
 
 fn context(dataset: Value) -> Context<minimal::Spec> {
     let object = |spec: Value| json!({"metadata": {"namespace": "default", "name": "demo"}, "spec": spec});
-    let mut raw = raw_context(&object(json!({"cacheSize": "2Gi"})), Some(&object(dataset)), "example-fuse");
+    let mut raw = raw_context(
+        &object(json!({"cacheSize": "2Gi"})),
+        Some(&object(dataset)),
+        "example-fuse",
+    );
     raw.images = vec![("worker".into(), "example/worker:1".into())];
     Context::parse(raw).unwrap()
 }
@@ -39,11 +43,23 @@ fn the_guide_shows_the_files_as_they_are() {
         "examples/minimal/chart/templates/fuse.yaml",
     ];
     for file in files {
-        assert!(guide.contains(read(file).trim_end()), "{file} is not in the guide as it is");
+        assert!(
+            guide.contains(read(file).trim_end()),
+            "{file} is not in the guide as it is"
+        );
     }
     let code = read("examples/minimal.rs");
-    let code = code.split_once("use std::").unwrap().1.split_once("\nfn main()").unwrap().0;
-    assert!(guide.contains(code.trim_end()), "examples/minimal.rs is not in the guide as it is");
+    let code = code
+        .split_once("use std::")
+        .unwrap()
+        .1
+        .split_once("\nfn main()")
+        .unwrap()
+        .0;
+    assert!(
+        guide.contains(code.trim_end()),
+        "examples/minimal.rs is not in the guide as it is"
+    );
 }
 
 #[test]
@@ -55,7 +71,12 @@ fn the_plugin_and_its_files_speak_of_the_same_kind() {
     let crd = yaml("examples/minimal/crd.yaml");
     assert_eq!(crd["spec"]["names"]["kind"], description.kind);
     assert_eq!(crd["spec"]["names"]["plural"], description.plural);
-    let kinds = &description.wants.iter().find(|want| want.capability == "kinds").unwrap().scope;
+    let kinds = &description
+        .wants
+        .iter()
+        .find(|want| want.capability == "kinds")
+        .unwrap()
+        .scope;
     assert_eq!(plugin["grants"]["kinds"], json!(kinds));
 }
 

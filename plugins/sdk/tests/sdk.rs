@@ -18,7 +18,8 @@ struct Spec {
 }
 
 fn objects(runtime: Value, dataset: Value) -> (Value, Value) {
-    let object = |kind, spec| json!({"kind": kind, "metadata": {"namespace": "team", "name": "demo", "uid": "u"}, "spec": spec});
+    let object =
+        |kind, spec| json!({"kind": kind, "metadata": {"namespace": "team", "name": "demo", "uid": "u"}, "spec": spec});
     (object("DemoRuntime", runtime), object("Dataset", dataset))
 }
 
@@ -38,7 +39,10 @@ fn a_context_has_what_the_host_knows() {
     assert_eq!(ctx.fuse_label, "fluid.io/f-team-demo");
     assert_eq!((ctx.runtime.spec.size, ctx.runtime.metadata.uid.as_str()), (3, "u"));
     assert_eq!(ctx.dataset().unwrap().placement(), "Shared");
-    assert_eq!((ctx.is_set("on"), ctx.is_set("off"), ctx.is_set("none")), (true, false, false));
+    assert_eq!(
+        (ctx.is_set("on"), ctx.is_set("off"), ctx.is_set("none")),
+        (true, false, false)
+    );
     assert_eq!((ctx.ready("worker"), ctx.ready("master")), (2, 0));
     assert_eq!(ctx.installed.unwrap()["image"], "x");
 }
@@ -72,7 +76,8 @@ fn what_does_not_parse_is_the_users_or_the_hosts() {
 
 #[test]
 fn a_mounts_own_options_win() {
-    let reference = |name: &str, secret: &str| json!({"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": "k"}}});
+    let reference =
+        |name: &str, secret: &str| json!({"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": "k"}}});
     let spec: DatasetSpec = serde_json::from_value(json!({
         "sharedOptions": {"a": "shared", "b": "shared"},
         "sharedEncryptOptions": [reference("x", "shared"), reference("y", "shared")],
@@ -83,7 +88,10 @@ fn a_mounts_own_options_win() {
     let options = BTreeMap::from([("a".to_string(), "shared".to_string()), ("b".into(), "own".into())]);
     assert_eq!(spec.options_of(mount), options);
     let secrets = spec.encrypt_options_of(mount);
-    assert_eq!((secrets["x"].name.as_str(), secrets["y"].name.as_str()), ("shared", "own"));
+    assert_eq!(
+        (secrets["x"].name.as_str(), secrets["y"].name.as_str()),
+        ("shared", "own")
+    );
 }
 
 #[test]
@@ -149,7 +157,10 @@ fn a_host_grants_what_the_test_gives_it() {
     host.set_state("key", None).unwrap();
     assert_eq!((host.state("key"), host.now_ms()), (None, 7));
     host.event("Warning", "Odd", "something").unwrap();
-    assert_eq!(host.calls().last().map(String::as_str), Some("event Warning Odd something"));
+    assert_eq!(
+        host.calls().last().map(String::as_str),
+        Some("event Warning Odd something")
+    );
 }
 
 #[test]

@@ -36,7 +36,9 @@ impl<R: Implement> Kit<R> {
         let name = R::describe().engine;
         let encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         let mut archive = tar::Builder::new(encoder);
-        archive.append_dir_all(&name, self.path("../../charts").join(&name)).unwrap();
+        archive
+            .append_dir_all(&name, self.path("../../charts").join(&name))
+            .unwrap();
         Helm {
             chart: Chart::from_tgz(archive.into_inner().unwrap().finish().unwrap().into()).unwrap(),
             renderer: Renderer::open(&Path::new(self.temporary).join("helm")).unwrap(),
@@ -50,10 +52,15 @@ impl<R: Implement> Kit<R> {
         let helm = self.helm();
         for (name, documents) in self.cases() {
             let values = values(&documents).unwrap();
-            let rendered = helm.render(&values).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+            let rendered = helm
+                .render(&values)
+                .await
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
             assert!(rendered.hooks.is_empty(), "{name}: {:?}", rendered.hooks);
             let policy = self.policy(&values);
-            policy.admit(&rendered.objects).unwrap_or_else(|error| panic!("{name}: {error}"));
+            policy
+                .admit(&rendered.objects)
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
             let mut objects = rendered.objects;
             objects.iter_mut().for_each(|object| policy.label(object));
             let objects: Vec<String> = objects.iter().map(golden::yaml).collect();
@@ -80,7 +87,8 @@ impl<R: Implement> Kit<R> {
         let text = |pointer: &str| values.pointer(pointer).and_then(Value::as_str).unwrap().to_string();
         let grants = &self.registration()["grants"];
         let kinds = grants["kinds"].as_array().unwrap();
-        let owner = json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": R::describe().kind, "name": "demo", "uid": UID});
+        let owner =
+            json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": R::describe().kind, "name": "demo", "uid": UID});
         Policy {
             namespace: text("/runtimeIdentity/namespace"),
             kinds: kinds.iter().map(|kind| kind.as_str().unwrap().to_string()).collect(),

@@ -15,7 +15,9 @@ pub fn expect_fields(crd: CustomResourceDefinition, table: &str) {
 pub fn expect_committed(crd: CustomResourceDefinition, package: &str) {
     let crd = structural(crd);
     let command = example_command(package);
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crds").join(file_name(&crd));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../crds")
+        .join(file_name(&crd));
     let text = to_yaml(&crd, &command).unwrap();
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, &text).unwrap();

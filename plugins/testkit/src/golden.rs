@@ -42,7 +42,11 @@ impl<R: Implement> Kit<R> {
 
     /// Checks that the values of each case are the same each time, and again once they are
     /// installed.
-    pub fn expect_stable(&self, values: impl Fn(&[Value]) -> Result<Value>, synced: impl Fn(&[Value], &Value) -> Result<Value>) {
+    pub fn expect_stable(
+        &self,
+        values: impl Fn(&[Value]) -> Result<Value>,
+        synced: impl Fn(&[Value], &Value) -> Result<Value>,
+    ) {
         for (name, documents) in self.cases() {
             let first = values(&documents).unwrap();
             assert_eq!(values(&documents).unwrap().to_string(), first.to_string(), "{name}");
@@ -58,7 +62,12 @@ impl<R: Implement> Kit<R> {
             fs::write(&path, text).unwrap();
         }
         let golden = fs::read_to_string(&path).unwrap_or_default();
-        similar_asserts::assert_eq!(golden, text, "{}; set UPDATE=1 and test again if this is wanted", path.display());
+        similar_asserts::assert_eq!(
+            golden,
+            text,
+            "{}; set UPDATE=1 and test again if this is wanted",
+            path.display()
+        );
     }
 }
 

@@ -53,7 +53,10 @@ impl<R: Implement> Kit<R> {
 
     /// Returns a Dataset and a runtime with these specs.
     pub fn pair(&self, dataset: Value, runtime: Value) -> Vec<Value> {
-        vec![manifest::object("Dataset", dataset), manifest::object(&R::describe().kind, runtime)]
+        vec![
+            manifest::object("Dataset", dataset),
+            manifest::object(&R::describe().kind, runtime),
+        ]
     }
 
     /// Returns the context of the Dataset and the runtime in `documents`, as the host makes it. A

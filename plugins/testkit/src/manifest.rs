@@ -37,7 +37,10 @@ pub(crate) fn raw(description: &Description, documents: &[Value]) -> RawContext 
     raw.fuse_label = labels::fuse_label(&raw.namespace, &raw.name, UID);
     let settings = find("Settings").unwrap_or_default();
     let settings = settings["data"].as_object().cloned().unwrap_or_default();
-    raw.settings = settings.into_iter().map(|(k, v)| (k, v.as_str().unwrap().to_string())).collect();
+    raw.settings = settings
+        .into_iter()
+        .map(|(k, v)| (k, v.as_str().unwrap().to_string()))
+        .collect();
     raw
 }
 

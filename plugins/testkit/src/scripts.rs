@@ -104,7 +104,11 @@ impl Script {
     pub fn all(rendered: &Rendered) -> Vec<Self> {
         let mut found = Vec::new();
         for object in &rendered.objects {
-            let kind = object.types.as_ref().map(|types| types.kind.as_str()).unwrap_or_default();
+            let kind = object
+                .types
+                .as_ref()
+                .map(|types| types.kind.as_str())
+                .unwrap_or_default();
             let name = object.metadata.name.as_deref().unwrap_or_default();
             find(&object.data, &format!("{kind} {name}"), &mut found);
         }
@@ -214,7 +218,10 @@ impl Sandbox {
 
     /// Returns where a path of a container is.
     pub fn path(&self, path: &str) -> PathBuf {
-        self.directory.path().join("container").join(path.trim_start_matches('/'))
+        self.directory
+            .path()
+            .join("container")
+            .join(path.trim_start_matches('/'))
     }
 
     /// Sets a variable of the environment.

@@ -34,7 +34,10 @@ pub fn of(ctx: &Context<Spec>, dataset: &DatasetSpec, host: &impl Host) -> Resul
     };
     if let Some((second, _)) = claims.next() {
         let field = format!("Dataset.spec.mounts[{second}].mountPoint");
-        return Err(Error::invalid(field, "is a second `pvc://` mount; a Dataset can have one"));
+        return Err(Error::invalid(
+            field,
+            "is a second `pvc://` mount; a Dataset can have one",
+        ));
     }
     let field = format!("Dataset.spec.mounts[{at}].mountPoint");
     let path = mount.mount_point.trim_start_matches(SCHEME);

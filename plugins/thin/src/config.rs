@@ -66,7 +66,12 @@ impl MountConfig {
 }
 
 /// What the client learns about this Dataset.
-pub fn of(dataset: &DatasetSpec, target_path: &str, options: &BTreeMap<String, String>, claim: &Claim) -> Result<Config> {
+pub fn of(
+    dataset: &DatasetSpec,
+    target_path: &str,
+    options: &BTreeMap<String, String>,
+    claim: &Claim,
+) -> Result<Config> {
     let mut config = Config {
         target_path: target_path.to_owned(),
         runtime_options: options.clone(),
@@ -85,9 +90,14 @@ pub fn of(dataset: &DatasetSpec, target_path: &str, options: &BTreeMap<String, S
             read_only: mount.read_only,
             shared: mount.shared,
         });
-        let name = mount.mount_point.strip_prefix("pvc://").and_then(|path| path.split('/').next());
+        let name = mount
+            .mount_point
+            .strip_prefix("pvc://")
+            .and_then(|path| path.split('/').next());
         if let (Some(name), Some(attributes)) = (name, &claim.attributes) {
-            config.persistent_volume_attrs.insert(name.to_owned(), attributes.clone());
+            config
+                .persistent_volume_attrs
+                .insert(name.to_owned(), attributes.clone());
             if !claim.mount_options.is_empty() {
                 config
                     .persistent_volume_mount_options
@@ -103,7 +113,11 @@ fn access_modes(dataset: &DatasetSpec) -> Result<Vec<String>> {
     if dataset.access_modes.is_empty() {
         return Ok(vec!["ReadOnlyMany".into()]);
     }
-    match dataset.access_modes.iter().position(|mode| !MODES.contains(&mode.as_str())) {
+    match dataset
+        .access_modes
+        .iter()
+        .position(|mode| !MODES.contains(&mode.as_str()))
+    {
         None => Ok(dataset.access_modes.clone()),
         Some(at) => Err(Error::invalid(
             format!("Dataset.spec.accessModes[{at}]"),

@@ -32,7 +32,11 @@ pub fn description() -> Description {
             Want::new("exec", &[FUSE]),
             Want::new(
                 "objects",
-                &["ThinRuntimeProfile@/spec/profileName", "PersistentVolumeClaim", "PersistentVolume"],
+                &[
+                    "ThinRuntimeProfile@/spec/profileName",
+                    "PersistentVolumeClaim",
+                    "PersistentVolume",
+                ],
             ),
             Want::new("events", &[]),
             Want::new("kinds", &["StatefulSet", "DaemonSet", "ConfigMap", "Secret"]),

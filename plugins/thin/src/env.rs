@@ -20,9 +20,11 @@ pub fn of_fuse(env: &[Value], target_path: &str, options: &BTreeMap<String, Stri
         "FLUID_RUNTIME_NAME",
     ];
     let theirs = merge::named(env, &[], "name");
-    let theirs = theirs
-        .into_iter()
-        .filter(|variable| !variable.get("name").is_some_and(|name| set_later.iter().any(|own| name == own)));
+    let theirs = theirs.into_iter().filter(|variable| {
+        !variable
+            .get("name")
+            .is_some_and(|name| set_later.iter().any(|own| name == own))
+    });
     theirs.chain(own).collect()
 }
 
@@ -30,7 +32,13 @@ pub fn of_fuse(env: &[Value], target_path: &str, options: &BTreeMap<String, Stri
 fn mount_options(options: &BTreeMap<String, String>, read_only: bool) -> String {
     let mut words: Vec<String> = options
         .iter()
-        .map(|(key, value)| if value.is_empty() { key.clone() } else { format!("{key}={value}") })
+        .map(|(key, value)| {
+            if value.is_empty() {
+                key.clone()
+            } else {
+                format!("{key}={value}")
+            }
+        })
         .collect();
     if read_only && !options.contains_key("ro") {
         words.push("ro".into());
@@ -48,7 +56,10 @@ mod tests {
     #[case::both(&[("b", ""), ("a", "1")], true, "a=1,b,ro")]
     #[case::once(&[("ro", "")], true, "ro")]
     fn options_are_as_mount_takes_them(#[case] options: &[(&str, &str)], #[case] read_only: bool, #[case] text: &str) {
-        let options = options.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let options = options
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
         assert_eq!(super::mount_options(&options, read_only), text);
     }
 }

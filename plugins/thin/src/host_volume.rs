@@ -12,7 +12,10 @@ pub const OPTION: &str = "fluid.fuse.hostvolume";
 /// Returns volumes and volume mounts of the directories that options of the Dataset, its mounts or
 /// the clients name.
 pub fn of(dataset: &DatasetSpec, options: &BTreeMap<String, String>) -> Result<Vec<(Value, Value)>> {
-    let of_mounts = dataset.mounts.iter().filter_map(|mount| dataset.options_of(mount).remove(OPTION));
+    let of_mounts = dataset
+        .mounts
+        .iter()
+        .filter_map(|mount| dataset.options_of(mount).remove(OPTION));
     let values: BTreeSet<String> = of_mounts.chain(options.get(OPTION).cloned()).collect();
     let volume = |(at, text): (usize, String)| {
         let (directory, place) = text.split_once(':').unwrap_or((&text, &text));
@@ -27,7 +30,10 @@ pub fn of(dataset: &DatasetSpec, options: &BTreeMap<String, String>) -> Result<V
         }
         let name = format!("thin-host-volume-{at}");
         let source = json!({"path": directory, "type": "DirectoryOrCreate"});
-        Ok((json!({"name": name, "hostPath": source}), json!({"name": name, "mountPath": place})))
+        Ok((
+            json!({"name": name, "hostPath": source}),
+            json!({"name": name, "mountPath": place}),
+        ))
     };
     values.into_iter().enumerate().map(volume).collect()
 }

@@ -60,7 +60,8 @@ impl Implement for Thin {
         if let Some(installed) = &ctx.installed {
             values = live::adapt(values, installed);
         }
-        let values = serde_json::to_value(values).map_err(|error| Error::failed(format!("writing the values: {error}")))?;
+        let values =
+            serde_json::to_value(values).map_err(|error| Error::failed(format!("writing the values: {error}")))?;
         Ok(UfsUpdate {
             ready: true,
             values: Some(values),

@@ -9,7 +9,12 @@ use crate::values::Values;
 /// Returns the mounts that come and go between the installed config.json and the one that is
 /// wanted, by where they appear. One that changed comes again.
 pub fn change(installed: &Value, wanted: &Values) -> UfsChange {
-    let before = config(installed.pointer("/fuse/configValue").and_then(Value::as_str).unwrap_or_default());
+    let before = config(
+        installed
+            .pointer("/fuse/configValue")
+            .and_then(Value::as_str)
+            .unwrap_or_default(),
+    );
     let after = config(&wanted.fuse.config_value);
     let places = |of: &Config, without: &Config, same: fn(&MountConfig, &MountConfig) -> bool| {
         let missing = |mount: &&MountConfig| !without.mounts.iter().any(|other| same(mount, other));

@@ -26,8 +26,14 @@ pub fn component(profile: &Component, runtime: &Component) -> Component {
         },
         node_selector: merged(&profile.node_selector, &runtime.node_selector),
         volume_mounts: named(&profile.volume_mounts, &runtime.volume_mounts, "mountPath"),
-        liveness_probe: runtime.liveness_probe.clone().or_else(|| profile.liveness_probe.clone()),
-        readiness_probe: runtime.readiness_probe.clone().or_else(|| profile.readiness_probe.clone()),
+        liveness_probe: runtime
+            .liveness_probe
+            .clone()
+            .or_else(|| profile.liveness_probe.clone()),
+        readiness_probe: runtime
+            .readiness_probe
+            .clone()
+            .or_else(|| profile.readiness_probe.clone()),
         lifecycle: runtime.lifecycle.clone().or_else(|| profile.lifecycle.clone()),
         network_mode: either(&profile.network_mode, &runtime.network_mode, NetworkMode::is_unset),
         clean_policy: either(&profile.clean_policy, &runtime.clean_policy, CleanPolicy::is_unset),
@@ -90,9 +96,12 @@ mod tests {
     #[case::nothing(json!({}), json!({}), json!({}))]
     #[case::profile(json!({"image": "a", "imageTag": "1"}), json!({}), json!({"image": "a", "imageTag": "1"}))]
     #[case::image(json!({"image": "a", "imageTag": "1"}), json!({"image": "b"}), json!({"image": "b"}))]
-    #[case::tag(json!({"image": "a", "imageTag": "1"}), json!({"imageTag": "2"}), json!({"image": "a", "imageTag": "2"}))]
-    #[case::command(json!({"command": ["a"], "args": ["x"]}), json!({"command": ["b", "c"]}), json!({"command": ["b", "c"], "args": ["x"]}))]
-    #[case::options(json!({"options": {"a": "1", "b": "1"}}), json!({"options": {"b": "2"}}), json!({"options": {"a": "1", "b": "2"}}))]
+    #[case::tag(json!({"image": "a", "imageTag": "1"}), json!({"imageTag": "2"}), json!({"image": "a",
+        "imageTag": "2"}))]
+    #[case::command(json!({"command": ["a"], "args": ["x"]}), json!({"command": ["b", "c"]}),
+        json!({"command": ["b", "c"], "args": ["x"]}))]
+    #[case::options(json!({"options": {"a": "1", "b": "1"}}), json!({"options": {"b": "2"}}),
+        json!({"options": {"a": "1", "b": "2"}}))]
     #[case::env(
         json!({"env": [{"name": "A", "value": "1"}, {"name": "B", "value": "1"}]}),
         json!({"env": [{"name": "A", "value": "2"}, {"name": "C", "value": "3"}]}),
@@ -110,12 +119,16 @@ mod tests {
         json!({"resources": {"limits": {"cpu": "2"}}}),
         json!({"resources": {"limits": {"cpu": "2", "memory": "1Gi"}, "requests": {"cpu": "1"}}})
     )]
-    #[case::probe(json!({"livenessProbe": {"periodSeconds": 1}}), json!({"livenessProbe": {"exec": {}}}), json!({"livenessProbe": {"exec": {}}}))]
-    #[case::network(json!({"networkMode": "ContainerNetwork"}), json!({"networkMode": "HostNetwork"}), json!({"networkMode": "HostNetwork"}))]
-    #[case::network_of_the_profile(json!({"networkMode": "ContainerNetwork"}), json!({}), json!({"networkMode": "ContainerNetwork"}))]
+    #[case::probe(json!({"livenessProbe": {"periodSeconds": 1}}), json!({"livenessProbe": {"exec": {}}}),
+        json!({"livenessProbe": {"exec": {}}}))]
+    #[case::network(json!({"networkMode": "ContainerNetwork"}), json!({"networkMode": "HostNetwork"}),
+        json!({"networkMode": "HostNetwork"}))]
+    #[case::network_of_the_profile(json!({"networkMode": "ContainerNetwork"}), json!({}),
+        json!({"networkMode": "ContainerNetwork"}))]
     #[case::enabled_by_either(json!({"enabled": true}), json!({"enabled": false}), json!({"enabled": true}))]
     #[case::policy(json!({"cleanPolicy": "OnDemand"}), json!({}), json!({"cleanPolicy": "OnDemand"}))]
-    #[case::labels(json!({"podMetadata": {"labels": {"a": "1", "b": "1"}}}), json!({"podMetadata": {"labels": {"b": "2"}}}),
+    #[case::labels(json!({"podMetadata": {"labels": {"a": "1", "b": "1"}}}),
+        json!({"podMetadata": {"labels": {"b": "2"}}}),
         json!({"podMetadata": {"labels": {"a": "1", "b": "2"}}}))]
     fn the_runtime_wins_and_lists_grow(#[case] profile: Value, #[case] runtime: Value, #[case] merged: Value) {
         assert_eq!(component(&parse(profile), &parse(runtime)), parse(merged));

@@ -26,7 +26,10 @@ pub fn of(ctx: &Context<Spec>, host: &impl Host) -> Result<Profile> {
             format!("the ThinRuntimeProfile {name} does not exist; create it, or name another"),
         )
     })?;
-    let spec = object.get("spec").cloned().unwrap_or(Value::Object(serde_json::Map::new()));
+    let spec = object
+        .get("spec")
+        .cloned()
+        .unwrap_or(Value::Object(serde_json::Map::new()));
     let profile: Profile = serde_json::from_value(spec).map_err(|error| {
         let message = format!("has a field of another type than its CRD says: {error}");
         Error::invalid(format!("ThinRuntimeProfile {name}"), message)
@@ -34,7 +37,10 @@ pub fn of(ctx: &Context<Spec>, host: &impl Host) -> Result<Profile> {
     let kind = &profile.file_system_type;
     if kind.is_empty() || kind.len() > 63 || !kind.bytes().all(|byte| byte.is_ascii_graphic()) {
         let message = "must be one word that the mount's line in /proc/self/mountinfo contains, such as `fuse.s3fs`";
-        return Err(Error::invalid(format!("ThinRuntimeProfile {name}: spec.fileSystemType"), message));
+        return Err(Error::invalid(
+            format!("ThinRuntimeProfile {name}: spec.fileSystemType"),
+            message,
+        ));
     }
     Ok(profile)
 }

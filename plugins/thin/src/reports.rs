@@ -70,7 +70,10 @@ mod tests {
     use rstest::rstest;
 
     #[rstest]
-    #[case::mounted("Filesystem 1-blocks Used Available Capacity Mounted on\ns3fs 1000 40 960 4% /t", Some(40))]
+    #[case::mounted(
+        "Filesystem 1-blocks Used Available Capacity Mounted on\ns3fs 1000 40 960 4% /t",
+        Some(40)
+    )]
     #[case::spaces("a b 1000 40 960 4% /t", Some(40))]
     #[case::not_mounted("overlay 1000 40 960 4% /", None)]
     #[case::cut_off("s3fs 1000 40", None)]

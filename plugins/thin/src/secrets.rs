@@ -37,7 +37,10 @@ pub fn options(dataset: &DatasetSpec, mount: &Mount, at: usize) -> Result<Vec<(S
 
 /// Returns the Secrets that the mounts of a Dataset refer to.
 pub fn names(dataset: &DatasetSpec) -> BTreeSet<String> {
-    let options = dataset.mounts.iter().flat_map(|mount| dataset.encrypt_options_of(mount));
+    let options = dataset
+        .mounts
+        .iter()
+        .flat_map(|mount| dataset.encrypt_options_of(mount));
     options.map(|(_, reference)| reference.name).collect()
 }
 

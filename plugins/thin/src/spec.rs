@@ -1,6 +1,7 @@
 //! The kinds ThinRuntime and ThinRuntimeProfile, field for field: what their CRDs are made from.
 //!
-//! Only native builds have them. The component reads the few fields that it needs through its own types.
+//! Only native builds have them. The component reads the few fields that it needs through its own
+//! types.
 
 use std::collections::BTreeMap;
 
@@ -17,8 +18,9 @@ use wasser_api::shared::{NetworkMode, PodMetadata, RuntimeManagement, TieredStor
 
 /// The CRDs of ThinRuntime and ThinRuntimeProfile.
 ///
-/// The name of a runtime may be as long as that of its Dataset where it serves one that refers to another, since nothing is installed for it; the
-/// host makes it then, without a profile. Workers allow less. Whether a profile brings some is not known here: the plugin refuses that.
+/// The name of a runtime may be as long as that of its Dataset where it serves one that refers to
+/// another, since nothing is installed for it; the host makes it then, without a profile. Workers
+/// allow less. Whether a profile brings some is not known here: the plugin refuses that.
 pub fn crds() -> [CustomResourceDefinition; 2] {
     let description = crate::describe::description();
     let (workers, clients) = (description.longest_name(), wasser_api::names::longest_for([]));
@@ -109,8 +111,9 @@ pub struct ThinRuntimeProfileSpec {
     #[schemars(schema_with = "pieces::schema::<Vec<Volume>>")]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<Volume>,
-    /// What becomes of the Secret that the volume of a pvc:// mount is published with: MountNodePublishSecretIfExists,
-    /// NotMountNodePublishSecret or CopyNodePublishSecretAndMountIfNotExists.
+    /// What becomes of the Secret that the volume of a pvc:// mount is published with:
+    /// MountNodePublishSecretIfExists, NotMountNodePublishSecret or
+    /// CopyNodePublishSecretAndMountIfNotExists.
     #[schemars(schema_with = "publish_secret_policy")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_publish_secret_policy: Option<String>,
@@ -125,7 +128,8 @@ fn publish_secret_policy(_: &mut schemars::SchemaGenerator) -> schemars::Schema 
     schemars::json_schema!({
         "type": "string",
         "default": "MountNodePublishSecretIfExists",
-        "enum": ["NotMountNodePublishSecret", "MountNodePublishSecretIfExists", "CopyNodePublishSecretAndMountIfNotExists"],
+        "enum": ["NotMountNodePublishSecret", "MountNodePublishSecretIfExists",
+            "CopyNodePublishSecretAndMountIfNotExists"],
     })
 }
 

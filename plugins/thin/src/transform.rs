@@ -53,10 +53,16 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
 
     if worker.enabled {
         let longest = describe::description().longest_name();
-        names::check_length(&ctx.name, longest).map_err(|error| Error::invalid("ThinRuntime.metadata.name", error.to_string()))?;
+        names::check_length(&ctx.name, longest)
+            .map_err(|error| Error::invalid("ThinRuntime.metadata.name", error.to_string()))?;
     }
     let worker_pod = if worker.enabled {
-        pod(WORKER, &worker, volumes::of(WORKER, &worker.volume_mounts, &all_volumes)?, &cache)?
+        pod(
+            WORKER,
+            &worker,
+            volumes::of(WORKER, &worker.volume_mounts, &all_volumes)?,
+            &cache,
+        )?
     } else {
         Pod::default()
     };
@@ -81,7 +87,8 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
             annotations: fuse.pod_metadata.annotations,
             target_path: ctx.mount_path.clone(),
             mount_type: profile.file_system_type,
-            config_value: serde_json::to_string(&config).map_err(|error| Error::failed(format!("writing config.json: {error}")))?,
+            config_value: serde_json::to_string(&config)
+                .map_err(|error| Error::failed(format!("writing config.json: {error}")))?,
             config_storage: storage(ctx)?,
             critical_pod: ctx.critical_fuse_pod(),
             host_pid: ctx.host_pid()?,
@@ -126,7 +133,11 @@ fn pod(role: &str, component: &Component, mut volumes: Volumes, cache: &str) -> 
 /// Returns the user's preStop, else the one that unmounts. A postStart is refused: the mount is not
 /// there yet when it would run.
 fn lifecycle(asked: Option<&Value>, target_path: &str) -> Result<Value> {
-    let given = |name: &str| asked.and_then(|lifecycle| lifecycle.get(name)).filter(|hook| !hook.is_null());
+    let given = |name: &str| {
+        asked
+            .and_then(|lifecycle| lifecycle.get(name))
+            .filter(|hook| !hook.is_null())
+    };
     if given("postStart").is_some() {
         return Err(Error::invalid(
             "ThinRuntime.spec.fuse.lifecycle.postStart",

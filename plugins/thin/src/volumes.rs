@@ -27,7 +27,13 @@ pub fn add_once(volumes: &mut Volumes, volume: Value, mount: Value) {
 
 /// Adds the directory of the cache on the node, unless the user mounts something there.
 pub fn add_cache(volumes: &mut Volumes, directory: &str) {
-    let mount_path = |mount: &Value| mount.get("mountPath").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let mount_path = |mount: &Value| {
+        mount
+            .get("mountPath")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     let is_mounted = volumes
         .mounts
         .iter()

@@ -20,7 +20,10 @@ fn installed(documents: &[Value], values: &Value) -> Context<support::Spec> {
 #[test]
 fn mounts_come_and_go_without_a_change_of_the_pods() {
     let before = mounts(json!([{"mountPoint": "s3://aaa", "name": "a"}, {"mountPoint": "s3://bbb", "name": "b"}]));
-    let after = mounts(json!([{"mountPoint": "s3://aaa", "name": "a", "options": {"x": "1"}}, {"mountPoint": "s3://ccc", "path": "/c"}]));
+    let after = mounts(
+        json!([{"mountPoint": "s3://aaa", "name": "a", "options": {"x": "1"}}, {"mountPoint": "s3://ccc",
+            "path": "/c"}]),
+    );
     let values = support::values(&before).unwrap();
     let (ctx, host) = (installed(&after, &values), wasser_testkit::host(&after));
     assert_eq!(Thin::sync_runtime(&ctx, &host).unwrap().map(drop), None);

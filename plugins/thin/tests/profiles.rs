@@ -11,7 +11,9 @@ use wasser_testkit::scripts::{HOSTILE, Ran, Sandbox, Script};
 
 /// Returns a script of a profile.
 fn script(path: &str) -> Script {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/profiles").join(path);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../docs/profiles")
+        .join(path);
     Script::of(path, std::fs::read_to_string(file).unwrap())
 }
 
@@ -44,12 +46,22 @@ fn sources_and_options_reach_s3fs_as_they_are() {
         let (source, option) = (format!("s3://bucket/{text}"), format!("name={text}"));
         let ran = sandbox.run(&script, shell, &[&source, "/mnt/a b", &option, text]);
         // A list has no line ends: those at the end are lost.
-        let expected = [option.trim_end_matches('\n'), text.trim_end_matches('\n'), "public_bucket=1"];
+        let expected = [
+            option.trim_end_matches('\n'),
+            text.trim_end_matches('\n'),
+            "public_bucket=1",
+        ];
         assert_eq!(
-            options(&ran, "s3fs").iter().map(|text| unescaped(text)).collect::<Vec<_>>(),
+            options(&ran, "s3fs")
+                .iter()
+                .map(|text| unescaped(text))
+                .collect::<Vec<_>>(),
             expected
         );
-        assert_eq!(ran.of("s3fs")[0][..3], [format!("bucket:/{text}"), "/mnt/a b".into(), "-f".into()]);
+        assert_eq!(
+            ran.of("s3fs")[0][..3],
+            [format!("bucket:/{text}"), "/mnt/a b".into(), "-f".into()]
+        );
     }
 }
 
@@ -70,7 +82,10 @@ fn what_would_run_something_is_refused(#[case] path: &str, #[case] arguments: &[
         let sandbox = Sandbox::new(&[]);
         ["s3fs", "sshfs"].iter().for_each(|client| sandbox.program(client, ""));
         let ran = sandbox.run(&script, shell, arguments);
-        assert!(ran.code == 2 && ran.calls.is_empty() && ran.stderr.contains(why), "{ran:?}");
+        assert!(
+            ran.code == 2 && ran.calls.is_empty() && ran.stderr.contains(why),
+            "{ran:?}"
+        );
     }
 }
 
@@ -154,7 +169,10 @@ fn keep_mounted_hands_over_what_the_configuration_says() {
             let place = format!("/p{plain}{tail}");
             (place, format!("s3://b/{plain}"), format!("o={plain}"), plain)
         };
-        let mount = |tail: &str| json!({"mountPoint": format!("s3://b/{text}"), "path": format!("/p{text}{tail}"), "options": {"o": text, *text: ""}});
+        let mount = |tail: &str| {
+            json!({"mountPoint": format!("s3://b/{text}"), "path": format!("/p{text}{tail}"),
+            "options": {"o": text, *text: ""}})
+        };
         let first = json!({"accessModes": ["ReadWriteMany"], "mounts": [mount(""), mount("/x")]});
         let mut changed = mount("");
         changed["readOnly"] = true.into();

@@ -14,20 +14,29 @@ fn refusal(documents: &[Value]) -> (String, String) {
 
 #[rstest]
 #[case::no_profile(json!({"profileName": ""}), "profileName", "name a ThinRuntimeProfile")]
-#[case::missing_profile(json!({"profileName": "other"}), "profileName", "the ThinRuntimeProfile other does not exist; create it")]
+#[case::missing_profile(json!({"profileName": "other"}), "profileName", "the ThinRuntimeProfile other does not \
+    exist; create it")]
 #[case::image(json!({"fuse": {"image": "a b"}}), "fuse.image", "reference to an image")]
-#[case::pull_policy(json!({"fuse": {"imagePullPolicy": "Sometimes"}}), "fuse.imagePullPolicy", "Always, IfNotPresent, Never")]
+#[case::pull_policy(json!({"fuse": {"imagePullPolicy": "Sometimes"}}), "fuse.imagePullPolicy",
+    "Always, IfNotPresent, Never")]
 #[case::network(json!({"fuse": {"networkMode": "Bridge"}}), "fuse.networkMode", "HostNetwork nor ContainerNetwork")]
-#[case::clean_policy(json!({"fuse": {"cleanPolicy": "Never"}}), "fuse.cleanPolicy", "OnDemand, OnRuntimeDeleted, OnFuseChanged")]
-#[case::post_start(json!({"fuse": {"lifecycle": {"postStart": {"exec": {}}}}}), "fuse.lifecycle.postStart", "only preStop is")]
-#[case::no_volume(json!({"fuse": {"volumeMounts": [{"name": "a", "mountPath": "/a"}]}}), "fuse.volumeMounts[0].name", "add it to spec.volumes")]
-#[case::chart_volume(json!({"fuse": {"volumeMounts": [{"name": "thin-conf", "mountPath": "/a"}]}}), "fuse.volumeMounts[0].name", "another name")]
+#[case::clean_policy(json!({"fuse": {"cleanPolicy": "Never"}}), "fuse.cleanPolicy", "OnDemand, OnRuntimeDeleted, \
+    OnFuseChanged")]
+#[case::post_start(json!({"fuse": {"lifecycle": {"postStart": {"exec": {}}}}}), "fuse.lifecycle.postStart",
+    "only preStop is")]
+#[case::no_volume(json!({"fuse": {"volumeMounts": [{"name": "a", "mountPath": "/a"}]}}),
+    "fuse.volumeMounts[0].name", "add it to spec.volumes")]
+#[case::chart_volume(json!({"fuse": {"volumeMounts": [{"name": "thin-conf", "mountPath": "/a"}]}}),
+    "fuse.volumeMounts[0].name", "another name")]
 #[case::worker_without_image(json!({"worker": {"enabled": true}}), "worker.image", "give one in either")]
-#[case::cache(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "../x"}]}}), "tieredstore.levels[0].path", "absolute path")]
-#[case::cache_root(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "//."}]}}), "tieredstore.levels[0].path", "other than `/`")]
+#[case::cache(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "../x"}]}}),
+    "tieredstore.levels[0].path", "absolute path")]
+#[case::cache_root(json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "//."}]}}),
+    "tieredstore.levels[0].path", "other than `/`")]
 #[case::cache_separator(
     json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/a;/b"}]}}),
-    "tieredstore.levels[0].path", "character ';'; write directories with letters, digits and _.-+@%=~ only, and commas between several"
+    "tieredstore.levels[0].path", "character ';'; write directories with letters, digits and _.-+@%=~ only, and \
+        commas between several"
 )]
 fn a_runtime_that_cannot_work(#[case] runtime: Value, #[case] field: &str, #[case] remedy: &str) {
     let (at, message) = refusal(&support::trio(json!({}), runtime, json!({})));
@@ -41,10 +50,14 @@ fn secret(name: &str, secret: &str, key: &str) -> Value {
 
 #[rstest]
 #[case::access_mode(json!({"accessModes": ["Everyone"]}), "accessModes[0]", "none of ReadOnlyMany")]
-#[case::twice(json!({"sharedOptions": {"key": "x"}, "sharedEncryptOptions": [secret("key", "s", "k")]}), "mounts[0].encryptOptions[key]", "more than once")]
-#[case::no_key(json!({"sharedEncryptOptions": [secret("key", "s", "")]}), "mounts[0].encryptOptions[key]", "name and the key of a Secret")]
-#[case::path(json!({"sharedEncryptOptions": [secret("key", "s", "../k")]}), "mounts[0].encryptOptions[key]", "name and the key of a Secret")]
-#[case::two_claims(json!({"mounts": [{"mountPoint": "pvc://a"}, {"mountPoint": "pvc://b"}]}), "mounts[1].mountPoint", "a second `pvc://` mount")]
+#[case::twice(json!({"sharedOptions": {"key": "x"}, "sharedEncryptOptions": [secret("key", "s", "k")]}),
+    "mounts[0].encryptOptions[key]", "more than once")]
+#[case::no_key(json!({"sharedEncryptOptions": [secret("key", "s", "")]}), "mounts[0].encryptOptions[key]",
+    "name and the key of a Secret")]
+#[case::path(json!({"sharedEncryptOptions": [secret("key", "s", "../k")]}), "mounts[0].encryptOptions[key]",
+    "name and the key of a Secret")]
+#[case::two_claims(json!({"mounts": [{"mountPoint": "pvc://a"}, {"mountPoint": "pvc://b"}]}),
+    "mounts[1].mountPoint", "a second `pvc://` mount")]
 #[case::no_claim(json!({"mounts": [{"mountPoint": "pvc:///x"}]}), "mounts[0].mountPoint", "`pvc://<claim>`")]
 fn a_dataset_that_cannot_work(#[case] dataset: Value, #[case] field: &str, #[case] remedy: &str) {
     let (at, message) = refusal(&support::trio(dataset, json!({}), json!({})));
@@ -109,7 +122,8 @@ fn neither_names_an_image() {
 
 #[rstest]
 #[case::missing(&[], "there is no PersistentVolumeClaim default/slow; create it")]
-#[case::pending(&[json!({"kind": "PersistentVolumeClaim", "metadata": {"name": "slow"}, "status": {"phase": "Pending"}})], "default/slow is not bound yet")]
+#[case::pending(&[json!({"kind": "PersistentVolumeClaim", "metadata": {"name": "slow"},
+    "status": {"phase": "Pending"}})], "default/slow is not bound yet")]
 fn a_claim_that_is_not_there_yet_is_waited_for(#[case] objects: &[Value], #[case] what: &str) {
     let mut documents = support::trio(json!({"mounts": [{"mountPoint": "pvc://slow"}]}), json!({}), json!({}));
     documents.extend_from_slice(objects);

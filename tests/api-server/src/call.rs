@@ -222,7 +222,12 @@ mod tests {
     ) {
         let call = call(method, uri);
         assert_eq!(
-            (call.verb.word(), call.path().as_str(), call.namespace.as_str(), call.name.as_str()),
+            (
+                call.verb.word(),
+                call.path().as_str(),
+                call.namespace.as_str(),
+                call.name.as_str()
+            ),
             (verb, path, namespace, name)
         );
     }

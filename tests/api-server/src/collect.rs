@@ -26,13 +26,20 @@ impl State {
         let owner = Owner {
             manager: "kube-controller-manager".to_owned(),
             operation: Operation::Update,
-            subresource: if part == Part::Status { "status".to_owned() } else { String::new() },
+            subresource: if part == Part::Status {
+                "status".to_owned()
+            } else {
+                String::new()
+            },
             api_version: kind.api_version(),
         };
         let before = self.store.version();
         if let Err(failure) = self.update(&kind, &live, part, wanted, By::Owner(owner)) {
             // A test that goes on with the old object would not be about what its text says.
-            panic!("editing {} {}/{}: {}", kind.kind, key.namespace, key.name, failure.message);
+            panic!(
+                "editing {} {}/{}: {}",
+                kind.kind, key.namespace, key.name, failure.message
+            );
         }
         self.store.version() != before
     }
@@ -58,7 +65,11 @@ impl State {
                 .all()
                 .map(|(key, object)| (text(object, "/metadata/uid").to_owned(), key.namespace.clone()))
                 .collect();
-            let all: Vec<(Key, Arc<Value>)> = self.store.all().map(|(key, object)| (key.clone(), object.clone())).collect();
+            let all: Vec<(Key, Arc<Value>)> = self
+                .store
+                .all()
+                .map(|(key, object)| (key.clone(), object.clone()))
+                .collect();
             for (key, object) in &all {
                 self.collect_one(key, object, &owners);
                 self.finish_deletion(key, object, &all);
@@ -91,13 +102,20 @@ impl State {
             return;
         }
         let uid = text(object, "/metadata/uid");
-        let owns = |dependent: &Value| references(dependent).iter().any(|reference| text(reference, "/uid") == uid);
+        let owns = |dependent: &Value| {
+            references(dependent)
+                .iter()
+                .any(|reference| text(reference, "/uid") == uid)
+        };
         let dependents: Vec<&(Key, Arc<Value>)> = all.iter().filter(|(_, dependent)| owns(dependent)).collect();
         let finalizers = texts(object, "/metadata/finalizers");
         if finalizers.iter().any(|one| one == ORPHAN) {
             for (key, _) in &dependents {
                 self.edit(key, Part::Main, |dependent| {
-                    let left: Vec<Value> = references(dependent).into_iter().filter(|one| text(one, "/uid") != uid).collect();
+                    let left: Vec<Value> = references(dependent)
+                        .into_iter()
+                        .filter(|one| text(one, "/uid") != uid)
+                        .collect();
                     dependent["metadata"]["ownerReferences"] = json!(left);
                 });
             }
@@ -138,7 +156,10 @@ impl State {
     /// nothing used them.
     pub fn release_protection(&mut self) -> bool {
         let began = self.store.version();
-        for (plural, finalizer) in [("persistentvolumeclaims", PVC_PROTECTION), ("persistentvolumes", PV_PROTECTION)] {
+        for (plural, finalizer) in [
+            ("persistentvolumeclaims", PVC_PROTECTION),
+            ("persistentvolumes", PV_PROTECTION),
+        ] {
             for (key, object) in self.store.list("", plural, "") {
                 if object.pointer("/metadata/deletionTimestamp").is_some() {
                     self.let_go(&key, finalizer);

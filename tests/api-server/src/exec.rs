@@ -43,7 +43,10 @@ pub(crate) fn refusal(call: &Call, pod: &Value) -> Option<Failure> {
         return Some(Failure::bad_request(message));
     }
     if text(pod, "/spec/nodeName").is_empty() {
-        return Some(Failure::bad_request(format!("pod {} does not have a host assigned", call.name)));
+        return Some(Failure::bad_request(format!(
+            "pod {} does not have a host assigned",
+            call.name
+        )));
     }
     (text(pod, "/status/phase") != "Running").then(|| {
         let message = format!("unable to upgrade connection: container not found (\"{container}\")");
@@ -93,7 +96,12 @@ fn switch(
     script: ExecScript,
     streams: Streams,
 ) -> Result<Response<Empty<Bytes>>, http::Error> {
-    let header = |headers: &HeaderMap, name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let header = |headers: &HeaderMap, name| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned)
+    };
     let offered = header(request.headers(), header::SEC_WEBSOCKET_PROTOCOL).unwrap_or_default();
     let Some(key) = header(request.headers(), header::SEC_WEBSOCKET_KEY).filter(|_| offered.contains(PROTOCOL)) else {
         return Response::builder().status(StatusCode::BAD_REQUEST).body(Empty::new());
@@ -117,13 +125,21 @@ fn switch(
 
 async fn tell(upgraded: Upgraded, outcome: &Outcome, streams: Streams) -> Result<(), BoxError> {
     let mut socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
-    let channels = [(1, &outcome.stdout, streams.stdout), (2, &outcome.stderr, streams.stderr)];
-    for (channel, bytes, _) in channels.into_iter().filter(|(_, bytes, wanted)| *wanted && !bytes.is_empty()) {
+    let channels = [
+        (1, &outcome.stdout, streams.stdout),
+        (2, &outcome.stderr, streams.stderr),
+    ];
+    for (channel, bytes, _) in channels
+        .into_iter()
+        .filter(|(_, bytes, wanted)| *wanted && !bytes.is_empty())
+    {
         for chunk in bytes.chunks(PIPE / 4) {
             socket.send(message(channel, chunk)).await?;
         }
     }
-    socket.send(message(3, ending(outcome.code).to_string().as_bytes())).await?;
+    socket
+        .send(message(3, ending(outcome.code).to_string().as_bytes()))
+        .await?;
     socket.close(None).await?;
     Ok(())
 }

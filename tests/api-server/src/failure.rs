@@ -57,7 +57,10 @@ impl Failure {
 
     /// The object is not the one that the request expects.
     pub(crate) fn conflict(kind: &Kind, name: &str, why: &str) -> Self {
-        let message = format!("Operation cannot be fulfilled on {} \"{name}\": {why}", kind.qualified());
+        let message = format!(
+            "Operation cannot be fulfilled on {} \"{name}\": {why}",
+            kind.qualified()
+        );
         Self::new(409, "Conflict", message).about(kind, name)
     }
 
@@ -114,7 +117,8 @@ impl Failure {
         let message = format!("{} \"{name}\" is forbidden: {why}", kind.qualified());
         let mut failure = Self::new(403, "Forbidden", message).about(kind, name);
         let cause = format!("namespace {namespace} is being terminated");
-        failure.details["causes"] = json!([{"reason": "NamespaceTerminating", "message": cause, "field": "metadata.namespace"}]);
+        failure.details["causes"] =
+            json!([{"reason": "NamespaceTerminating", "message": cause, "field": "metadata.namespace"}]);
         failure
     }
 
@@ -123,7 +127,8 @@ impl Failure {
         Self::new(
             409,
             "Conflict",
-            "Operation cannot be fulfilled: the object has been modified; please apply your changes to the latest version and try again",
+            "Operation cannot be fulfilled: the object has been modified; please apply your changes to the latest \
+                version and try again",
         )
     }
 
@@ -146,7 +151,11 @@ impl Failure {
 
     /// The server received no answer in time, so that the outcome is unknown.
     pub fn timeout() -> Self {
-        Self::new(504, "Timeout", "Timeout: request did not complete within the allotted timeout")
+        Self::new(
+            504,
+            "Timeout",
+            "Timeout: request did not complete within the allotted timeout",
+        )
     }
 
     /// Returns the `Status` object.

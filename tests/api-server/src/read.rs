@@ -94,7 +94,8 @@ impl State {
             },
             token => self.pages.begun.remove(token).ok_or_else(|| {
                 Failure::gone(
-                    "The provided continue parameter is too old to display a consistent list result. You can start a new list without it",
+                    "The provided continue parameter is too old to display a consistent list result. You can start a \
+                        new list without it",
                 )
             })?,
         };
@@ -121,7 +122,11 @@ impl State {
             // In lists, objects of Kubernetes' own kinds do not say what they are.
             if form == Form::Whole && !kind.is_custom() {
                 let fields = shown.as_object_mut().into_iter();
-                fields.for_each(|fields| ["kind", "apiVersion"].iter().for_each(|name| drop(fields.remove(*name))));
+                fields.for_each(|fields| {
+                    ["kind", "apiVersion"]
+                        .iter()
+                        .for_each(|name| drop(fields.remove(*name)))
+                });
             }
             shown
         };
@@ -145,7 +150,10 @@ impl State {
             ));
         }
         if version > self.store.version() {
-            let message = format!("Too large resource version: {version}, current: {}", self.store.version());
+            let message = format!(
+                "Too large resource version: {version}, current: {}",
+                self.store.version()
+            );
             return Err(Failure::new(504, "Timeout", message));
         }
         Ok(())

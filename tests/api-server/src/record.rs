@@ -29,7 +29,9 @@ impl Record {
 
     /// Returns verb, resource, namespace, name and answer.
     pub fn describe(&self) -> String {
-        let code = self.code.map_or_else(|| "no answer".to_owned(), |code| code.to_string());
+        let code = self
+            .code
+            .map_or_else(|| "no answer".to_owned(), |code| code.to_string());
         format!("{} {}/{}: {code}", self.what(), self.call.namespace, self.call.name)
     }
 }

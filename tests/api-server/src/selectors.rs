@@ -38,7 +38,10 @@ impl Selector {
                 field.key = (view.field)(&field.key);
             }
             if !knows(kind, &field.key) || !matches!(field.test, Test::In(_) | Test::NotIn(_)) {
-                return Err(Failure::bad_request(format!("field label not supported: {}", field.key)));
+                return Err(Failure::bad_request(format!(
+                    "field label not supported: {}",
+                    field.key
+                )));
             }
         }
         Ok(Self { labels, fields })
@@ -49,7 +52,8 @@ impl Selector {
         let label = |key: &str| object["metadata"]["labels"].get(key).and_then(Value::as_str);
         // A field that is not set is empty.
         let field = |key: &str| Some(field(object, key));
-        self.labels.iter().all(|one| one.holds(label(&one.key))) && self.fields.iter().all(|one| one.holds(field(&one.key).as_deref()))
+        self.labels.iter().all(|one| one.holds(label(&one.key)))
+            && self.fields.iter().all(|one| one.holds(field(&one.key).as_deref()))
     }
 }
 
@@ -66,7 +70,10 @@ impl Requirement {
 }
 
 fn requirements(selector: &str) -> Result<Vec<Requirement>, Failure> {
-    parts(selector).into_iter().map(|part| requirement(part.trim())).collect()
+    parts(selector)
+        .into_iter()
+        .map(|part| requirement(part.trim()))
+        .collect()
 }
 
 /// Returns the parts between commas outside brackets.
@@ -99,7 +106,11 @@ fn requirement(part: &str) -> Result<Requirement, Failure> {
     };
     let one = |value: &str| vec![value.trim().to_owned()];
     if let Some((key, list)) = part.split_once('(') {
-        let values = list.trim_end_matches(')').split(',').map(|value| value.trim().to_owned()).collect();
+        let values = list
+            .trim_end_matches(')')
+            .split(',')
+            .map(|value| value.trim().to_owned())
+            .collect();
         let key = key.trim();
         return match (key.strip_suffix(" notin"), key.strip_suffix(" in")) {
             (Some(key), _) => new(key, Test::NotIn(values)),

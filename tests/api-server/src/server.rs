@@ -120,7 +120,9 @@ impl Connection {
             None => return Ok(failed(&Failure::no_such_path())),
             Some(Target::Description(path)) => {
                 let described = self.shared.lock().kinds.describe(&path);
-                return Ok(described.map_or_else(|| failed(&Failure::no_such_path()), |described| json(200, &described)));
+                return Ok(
+                    described.map_or_else(|| failed(&Failure::no_such_path()), |described| json(200, &described))
+                );
             }
             Some(Target::Objects(call)) => call,
         };
@@ -191,7 +193,12 @@ impl Connection {
 
     /// Carries out a request for objects. Also returns whether an object changed.
     fn handle(&self, call: &Call, headers: &HeaderMap, body: &[u8]) -> (Answer, bool) {
-        let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let header = |name| {
+            headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default()
+        };
         let form = Form::of(header(header::ACCEPT));
         let (outcome, changed) = {
             let mut state = self.shared.lock();
@@ -205,7 +212,14 @@ impl Connection {
         (outcome.unwrap_or_else(|failure| failed(&failure)), changed)
     }
 
-    fn carry_out(&self, state: &mut State, call: &Call, form: Form, content_type: &str, body: &[u8]) -> Result<Answer, Failure> {
+    fn carry_out(
+        &self,
+        state: &mut State,
+        call: &Call,
+        form: Form,
+        content_type: &str,
+        body: &[u8],
+    ) -> Result<Answer, Failure> {
         let kind = state.kind_of(call)?;
         if call.verb.writes() {
             let written = state.write(&kind, call, content_type, body)?;
@@ -218,7 +232,9 @@ impl Connection {
         }
         match (call.verb, call.subresource.as_str()) {
             (Verb::Get, "scale") => state.read_scale(&kind, call).map(|scale| json(200, &scale)),
-            (Verb::Get, "" | "status") => state.get(&kind, call).map(|object| json(200, &form.show(&kind, &object))),
+            (Verb::Get, "" | "status") => state
+                .get(&kind, call)
+                .map(|object| json(200, &form.show(&kind, &object))),
             (Verb::List, _) => state.list(&kind, call, form).map(|list| json(200, &list)),
             (Verb::Watch, _) => {
                 let watch = Watch::open(&self.shared, state, &self.client.name, kind, call, form)?;
@@ -233,7 +249,9 @@ impl Connection {
     async fn run(&self, call: &Call, request: Request<Bytes>) -> Result<Answer, BoxError> {
         let found = {
             let state = self.shared.lock();
-            let pod = state.kind_of(call).and_then(|kind| state.get(&kind, &call.without_query()));
+            let pod = state
+                .kind_of(call)
+                .and_then(|kind| state.get(&kind, &call.without_query()));
             pod.map(|pod| (pod, state.scripts.exec.clone()))
         };
         match found {

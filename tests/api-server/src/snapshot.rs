@@ -137,7 +137,12 @@ impl State {
                 } else if field == "resourceVersion" {
                     *text = "<version>".to_owned();
                 } else if text.len() >= 36 || field == "uid" {
-                    for (uid, of) in self.uids.iter().filter(|(uid, _)| text.contains(uid.as_str())).collect::<Vec<_>>() {
+                    for (uid, of) in self
+                        .uids
+                        .iter()
+                        .filter(|(uid, _)| text.contains(uid.as_str()))
+                        .collect::<Vec<_>>()
+                    {
                         *text = text.replace(uid.as_str(), &format!("<uid of {of}>"));
                     }
                 }
@@ -156,12 +161,21 @@ mod tests {
 
     #[test]
     fn states_differ_in_objects_and_in_fields() {
-        let snapshot =
-            |objects: &[(&str, Value)]| Snapshot(objects.iter().map(|(name, object)| ((*name).to_owned(), object.clone())).collect());
+        let snapshot = |objects: &[(&str, Value)]| {
+            Snapshot(
+                objects
+                    .iter()
+                    .map(|(name, object)| ((*name).to_owned(), object.clone()))
+                    .collect(),
+            )
+        };
         let one = snapshot(&[("A a", json!({"x": [1, {"y": 2}]})), ("B b", json!({}))]);
         let other = snapshot(&[("A a", json!({"x": [1, {"y": 3}], "z": 1})), ("C c", json!({}))]);
         let listed: Vec<String> = one.differences(&other).iter().map(ToString::to_string).collect();
-        assert_eq!(listed, ["- B b", "~ A a\n    .x[1].y: 2 → 3\n    .z: null → 1", "+ C c"]);
+        assert_eq!(
+            listed,
+            ["- B b", "~ A a\n    .x[1].y: 2 → 3\n    .z: null → 1", "+ C c"]
+        );
         assert!(one.differences(&one).is_empty());
     }
 }

@@ -70,7 +70,9 @@ impl Store {
             namespace: namespace.to_owned(),
             name: String::new(),
         };
-        let is_wanted = |key: &Key| key.group == group && key.plural == plural && (namespace.is_empty() || key.namespace == namespace);
+        let is_wanted = |key: &Key| {
+            key.group == group && key.plural == plural && (namespace.is_empty() || key.namespace == namespace)
+        };
         self.objects
             .range((Bound::Included(start), Bound::Unbounded))
             .take_while(|(key, _)| is_wanted(key))
@@ -178,7 +180,12 @@ mod tests {
         assert_eq!(first["metadata"]["resourceVersion"], (began + 1).to_string());
         let last = store.remove(&key("a", "n", "x"), (*first).clone());
         assert_eq!(last["metadata"]["resourceVersion"], (began + 2).to_string());
-        let changes: Vec<(u64, bool)> = store.since(began).unwrap().iter().map(|one| (one.version, one.deleted)).collect();
+        let changes: Vec<(u64, bool)> = store
+            .since(began)
+            .unwrap()
+            .iter()
+            .map(|one| (one.version, one.deleted))
+            .collect();
         assert_eq!(changes, [(began + 1, false), (began + 2, true)]);
         assert_eq!(store.since(began + 2).unwrap().len(), 0);
         store.forget();

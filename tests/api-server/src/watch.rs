@@ -104,7 +104,14 @@ enum Step {
 
 impl Watch {
     /// Begins a watch.
-    pub fn open(shared: &Arc<Shared>, state: &mut State, client: &str, kind: Arc<Kind>, call: &Call, form: Form) -> Result<Self, Failure> {
+    pub fn open(
+        shared: &Arc<Shared>,
+        state: &mut State,
+        client: &str,
+        kind: Arc<Kind>,
+        call: &Call,
+        form: Form,
+    ) -> Result<Self, Failure> {
         let selector = Selector::parse(&kind, call.query.get("labelSelector"), call.query.get("fieldSelector"))?;
         let version = call.query.get("resourceVersion");
         let wants_list = call.query.flag("sendInitialEvents");
@@ -142,7 +149,11 @@ impl Watch {
         Ok(Self {
             shared: shared.clone(),
             number,
-            namespace: if kind.namespaced { call.namespace.clone() } else { String::new() },
+            namespace: if kind.namespaced {
+                call.namespace.clone()
+            } else {
+                String::new()
+            },
             kind,
             selector,
             form,
@@ -173,7 +184,10 @@ impl Watch {
                     Step::End => return None,
                     Step::Break => {
                         watch.is_over = true;
-                        let error = std::io::Error::new(std::io::ErrorKind::ConnectionReset, "the connection of the watch was cut");
+                        let error = std::io::Error::new(
+                            std::io::ErrorKind::ConnectionReset,
+                            "the connection of the watch was cut",
+                        );
                         return Some((Err(error.into()), watch));
                     }
                     Step::Wait => {
@@ -225,7 +239,9 @@ impl Watch {
             return self.expired();
         };
         let lag = state.lags.of(&self.kind.plural);
-        let mut events = changes.iter().filter_map(|change| Some((change.version, self.event(change)?)));
+        let mut events = changes
+            .iter()
+            .filter_map(|change| Some((change.version, self.event(change)?)));
         let next = events.next().filter(|(version, _)| match lag.hold {
             None => true,
             Some(Hold::Until(last)) => *version <= last,
@@ -246,7 +262,10 @@ impl Watch {
                 if lag.hold.is_none() {
                     self.cursor = version;
                 }
-                state.watches.entry(self.number).and_modify(|watching| watching.looked_at = version);
+                state
+                    .watches
+                    .entry(self.number)
+                    .and_modify(|watching| watching.looked_at = version);
                 // Looking does not count as activity.
                 state.activity -= 1;
                 Step::Wait
@@ -269,7 +288,10 @@ impl Watch {
         if !key.namespace.is_empty() && change.key.namespace != key.namespace {
             return None;
         }
-        let was_selected = change.before.as_ref().is_some_and(|before| self.selector.selects(before));
+        let was_selected = change
+            .before
+            .as_ref()
+            .is_some_and(|before| self.selector.selects(before));
         let is_selected = !change.deleted && self.selector.selects(&change.object);
         let (word, object) = match (was_selected, is_selected) {
             (false, false) => return None,

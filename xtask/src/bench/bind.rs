@@ -90,7 +90,12 @@ fn hang(fake: &FakeCluster, scale: &Scale) -> Result<()> {
     let all = f64::from(scale.hung.min(WAITING));
     let mut failed = None;
     let waits = process::wait(PATIENCE, || match operator.metrics() {
-        Ok(metrics) => metrics.sums("wasser_reconciles_running", &["kind"]).get(System::Alluxio.kind()) >= Some(&all),
+        Ok(metrics) => {
+            metrics
+                .sums("wasser_reconciles_running", &["kind"])
+                .get(System::Alluxio.kind())
+                >= Some(&all)
+        }
         Err(error) => {
             failed = Some(error);
             true
@@ -119,20 +124,29 @@ pub fn parameters(scale: &Scale) -> Value {
 /// This also fills its cache.
 fn ready(fake: &FakeCluster, report: &mut Report) -> Result<()> {
     let mut first = fake.start_operator("first")?;
-    report.figure("firstReadyMilliseconds", milliseconds(first.wait_ready(COMPILING, || Ok(()))?))?;
+    report.figure(
+        "firstReadyMilliseconds",
+        milliseconds(first.wait_ready(COMPILING, || Ok(()))?),
+    )?;
     first.stop()?;
     let mut times = Vec::with_capacity(STARTS);
     for _ in 0..STARTS {
         let mut operator = fake.start_operator("ready")?;
         times.push(operator.wait_ready(STARTING, || Ok(()))?);
         report.figure("usageWhenReady", Usage::of_operator(&operator)?)?;
-        report.figure("readyByItselfMilliseconds", operator.metrics()?.total("wasser_ready_seconds") * 1e3)?;
+        report.figure(
+            "readyByItselfMilliseconds",
+            operator.metrics()?.total("wasser_ready_seconds") * 1e3,
+        )?;
         operator.stop()?;
     }
     times.sort();
     let median = quantile(&times, 0.5).context("wasser was never started")?;
     report.figure("readyMilliseconds", milliseconds(median))?;
-    report.figure("readyMillisecondsEach", times.into_iter().map(milliseconds).collect::<Vec<_>>())
+    report.figure(
+        "readyMillisecondsEach",
+        times.into_iter().map(milliseconds).collect::<Vec<_>>(),
+    )
 }
 
 /// Creates the Datasets, starts wasser, and waits until all are Bound.
@@ -140,7 +154,9 @@ pub fn bound(fake: &FakeCluster, scale: &Scale, report: &mut Report) -> Result<(
     fake.create(scale)?;
     let wanted = usize::try_from(scale.count)?;
     let mut watches = Watches::start(fake.cluster(), &[DATASETS])?;
-    watches.wait("every Dataset is known", STARTING, |tally| tally.present(DATASETS.0) == wanted)?;
+    watches.wait("every Dataset is known", STARTING, |tally| {
+        tally.present(DATASETS.0) == wanted
+    })?;
     let (before, busy) = (fake.control_plane()?, machine_cpu_seconds()?);
     let mut operator = fake.start_operator("run")?;
     let ready = operator.wait_ready(STARTING, || Ok(()))?;
@@ -261,7 +277,10 @@ mod tests {
                     wasser_api_requests_total{verb=\"list\",resource=\"pods\"} 1\n";
         let metrics = Metrics::parse(text).unwrap();
         let reported = requests(&BTreeMap::from([("patch pods".to_owned(), 10.0)]), &metrics, 10);
-        assert_eq!((&reported["total"], &reported["perDataset"]), (&json!(23.0), &json!(2.3)));
+        assert_eq!(
+            (&reported["total"], &reported["perDataset"]),
+            (&json!(23.0), &json!(2.3))
+        );
         assert_eq!(reported["byVerb"], json!({"list": 1.0, "patch": 22.0}));
         assert_eq!(reported["byVerbPerDataset"], json!({"list": 0.1, "patch": 2.2}));
     }

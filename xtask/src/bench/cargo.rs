@@ -21,7 +21,9 @@ pub fn directory(dev: bool) -> Result<PathBuf> {
 pub fn build(dev: bool, report: &mut Report) -> Result<PathBuf> {
     let began = Instant::now();
     cargo(dev, "build", &["--package", "wasser", "--bin", "wasser"], &[])?;
-    let program = paths::target().join(if dev { "debug" } else { "release" }).join("wasser");
+    let program = paths::target()
+        .join(if dev { "debug" } else { "release" })
+        .join("wasser");
     let size = fs::metadata(&program)
         .with_context(|| format!("looking for {}", program.display()))?
         .len();

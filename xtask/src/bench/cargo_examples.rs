@@ -31,7 +31,10 @@ pub fn call(options: &Options) -> Result<Report> {
 /// Measures what it costs to render the chart of JuiceFS.
 pub fn render(options: &Options) -> Result<Report> {
     let mut report = Report::new("render", options, json!({"chart": "juicefs"}));
-    let (cache, chart) = (directory(options.dev)?.join("compiled/helm"), paths::root().join("charts/juicefs"));
+    let (cache, chart) = (
+        directory(options.dev)?.join("compiled/helm"),
+        paths::root().join("charts/juicefs"),
+    );
     let values = paths::root().join("plugins/juicefs/tests/cases/golden/cache-directories.values.yaml");
     let output = cargo(
         options.dev,

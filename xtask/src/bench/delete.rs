@@ -23,7 +23,10 @@ const KINDS: [Watched; 6] = [
     DATASETS,
     ("statefulsets", "/apis/apps/v1/namespaces/bench/statefulsets"),
     ("daemonsets", "/apis/apps/v1/namespaces/bench/daemonsets"),
-    ("persistentvolumeclaims", "/api/v1/namespaces/bench/persistentvolumeclaims"),
+    (
+        "persistentvolumeclaims",
+        "/api/v1/namespaces/bench/persistentvolumeclaims",
+    ),
     ("persistentvolumes", "/api/v1/persistentvolumes"),
     (
         "releases",
@@ -77,7 +80,10 @@ fn settle(operator: &OperatorProcess) -> Result<()> {
         }
     });
     if !quiet {
-        eprintln!("wasser still makes requests {} s after everything is Bound", SETTLING.as_secs());
+        eprintln!(
+            "wasser still makes requests {} s after everything is Bound",
+            SETTLING.as_secs()
+        );
     }
     failed.map_or(Ok(()), Err)
 }
@@ -97,7 +103,11 @@ fn gone(fake: &FakeCluster, operator: &OperatorProcess, scale: &Scale, report: &
                 .iter()
                 .all(|kind| tally.present(kind) >= wanted)
     })?;
-    let (usage, metrics, control_plane) = (Usage::of_operator(operator)?, operator.metrics()?, fake.control_plane()?);
+    let (usage, metrics, control_plane) = (
+        Usage::of_operator(operator)?,
+        operator.metrics()?,
+        fake.control_plane()?,
+    );
     let busy = machine_cpu_seconds()?;
     eprintln!("deleting {wanted} Datasets");
     let began = Instant::now();
@@ -122,8 +132,14 @@ fn gone(fake: &FakeCluster, operator: &OperatorProcess, scale: &Scale, report: &
     report.figure("usageWhenGone", after)?;
     report.figure("requests", requests(&counters(&metrics), &now, scale.count))?;
     report.figure("workSinceStart", work(&now))?;
-    report.figure("machineCpuSecondsWhileDeleting", hundredths(machine_cpu_seconds()? - busy))?;
-    report.figure("controlPlaneCpuSecondsWhileDeleting", added(&control_plane, &fake.control_plane()?))
+    report.figure(
+        "machineCpuSecondsWhileDeleting",
+        hundredths(machine_cpu_seconds()? - busy),
+    )?;
+    report.figure(
+        "controlPlaneCpuSecondsWhileDeleting",
+        added(&control_plane, &fake.control_plane()?),
+    )
 }
 
 /// Counts what the Datasets have left behind: labels of nodes, and objects in their namespace that
@@ -173,14 +189,21 @@ mod tests {
     #[test]
     fn only_what_is_wassers_counts_as_left_over() {
         assert!(
-            ["ServiceAccount default", "ConfigMap kube-root-ca.crt", "Secret data-0001-secret"]
-                .into_iter()
-                .all(is_expected)
+            [
+                "ServiceAccount default",
+                "ConfigMap kube-root-ca.crt",
+                "Secret data-0001-secret"
+            ]
+            .into_iter()
+            .all(is_expected)
         );
         assert!(
-            !["ServiceAccount data-0001-loader", "Secret sh.helm.release.v1.data-0001.v1"]
-                .into_iter()
-                .any(is_expected)
+            ![
+                "ServiceAccount data-0001-loader",
+                "Secret sh.helm.release.v1.data-0001.v1"
+            ]
+            .into_iter()
+            .any(is_expected)
         );
     }
 }

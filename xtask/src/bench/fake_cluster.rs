@@ -73,7 +73,8 @@ impl FakeCluster {
             let registration = system.registration(&package.manifest)?;
             fs::write(&file, registration).with_context(|| format!("writing {}", file.display()))?;
             let file = file.display().to_string();
-            self.cluster.kubectl(&["apply", "--server-side", "-n", SYSTEM, "-f", &file])?;
+            self.cluster
+                .kubectl(&["apply", "--server-side", "-n", SYSTEM, "-f", &file])?;
         }
         Ok(())
     }
@@ -85,7 +86,10 @@ impl FakeCluster {
 
     /// Creates the objects whose masters do not answer.
     pub fn create_hung(&self, scale: &Scale) -> Result<()> {
-        eprintln!("creating {} Datasets with AlluxioRuntimes whose masters do not answer", scale.hung);
+        eprintln!(
+            "creating {} Datasets with AlluxioRuntimes whose masters do not answer",
+            scale.hung
+        );
         self.create_list(&objects::manifest(
             objects::HUNG,
             &[System::Alluxio],
@@ -97,7 +101,11 @@ impl FakeCluster {
     /// Creates the objects that are measured.
     pub fn create(&self, scale: &Scale) -> Result<()> {
         let kinds: Vec<&str> = scale.systems.iter().map(|system| system.kind()).collect();
-        eprintln!("creating {} Secrets, Datasets and runtimes of {}", scale.count, kinds.join(", "));
+        eprintln!(
+            "creating {} Secrets, Datasets and runtimes of {}",
+            scale.count,
+            kinds.join(", ")
+        );
         self.create_list(&objects::manifest(
             objects::NAMESPACE,
             &scale.systems,
@@ -115,7 +123,10 @@ impl FakeCluster {
 
     /// Starts wasser; its log gets this name.
     pub fn start_operator(&self, log: &str) -> Result<OperatorProcess> {
-        let (cache, log) = (self.directory.join("compiled"), self.directory.join(format!("{log}.log")));
+        let (cache, log) = (
+            self.directory.join("compiled"),
+            self.directory.join(format!("{log}.log")),
+        );
         OperatorCommand {
             program: &self.program,
             kubeconfig: Some(self.cluster.kubeconfig()),
@@ -133,7 +144,12 @@ impl FakeCluster {
     pub fn control_plane(&self) -> Result<BTreeMap<String, f64>> {
         let processes = self.cluster.state().into_iter().flat_map(|state| &state.processes);
         processes
-            .map(|process| Ok((process.name.clone(), Usage::of(u32::try_from(process.pid)?)?.cpu_seconds)))
+            .map(|process| {
+                Ok((
+                    process.name.clone(),
+                    Usage::of(u32::try_from(process.pid)?)?.cpu_seconds,
+                ))
+            })
             .collect()
     }
 }
@@ -155,6 +171,7 @@ impl Drop for FakeCluster {
 pub fn count_lines(cluster: &Cluster, arguments: &[&str]) -> Result<BTreeMap<String, u32>> {
     let text = machine::run(cluster.kubectl_command().args(arguments))?;
     let mut counts = BTreeMap::new();
-    text.lines().for_each(|line| *counts.entry(line.to_owned()).or_default() += 1);
+    text.lines()
+        .for_each(|line| *counts.entry(line.to_owned()).or_default() += 1);
     Ok(counts)
 }

@@ -161,7 +161,9 @@ pub fn quantile<T: Copy>(sorted: &[T], part: f64) -> Option<T> {
 fn machine() -> Value {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let field = |text: &str, key: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(key)?.trim_start().strip_prefix(':'));
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(key)?.trim_start().strip_prefix(':'));
         line.map(|value| value.trim().to_owned())
     };
     let memory = field(&read("/proc/meminfo"), "MemTotal");
@@ -181,7 +183,11 @@ fn machine() -> Value {
 /// Returns the commit, and whether the files are those of the commit; null outside a clone.
 fn revision() -> Value {
     let git = |arguments: &[&str]| {
-        let output = Command::new("git").current_dir(paths::root()).args(arguments).output().ok()?;
+        let output = Command::new("git")
+            .current_dir(paths::root())
+            .args(arguments)
+            .output()
+            .ok()?;
         output
             .status
             .success()
@@ -198,7 +204,14 @@ mod tests {
     use super::*;
 
     fn report() -> Report {
-        let mut report = Report::new("bind", &Options { dev: true, json_out: None }, json!({"count": 2}));
+        let mut report = Report::new(
+            "bind",
+            &Options {
+                dev: true,
+                json_out: None,
+            },
+            json!({"count": 2}),
+        );
         report.figure("boundSeconds", 4.5).unwrap();
         report.figure("usage", json!({"cpuSeconds": 5.0})).unwrap();
         report
@@ -246,7 +259,9 @@ mod tests {
     #[test]
     fn figures_of_a_part_are_under_its_name() {
         let mut report = report();
-        report.under("alone", |report| report.figure("boundSeconds", 3.0)).unwrap();
+        report
+            .under("alone", |report| report.figure("boundSeconds", 3.0))
+            .unwrap();
         assert_eq!(report.number("alone.boundSeconds").unwrap(), 3.0);
         assert_eq!(report.number("boundSeconds").unwrap(), 4.5);
         report.target("alone.boundSeconds", 2.0).unwrap();
@@ -256,7 +271,11 @@ mod tests {
     #[test]
     fn quantiles_are_values_that_occurred() {
         assert_eq!(
-            (quantile(&[1, 2, 3, 4], 0.5), quantile(&[1, 2, 3, 4], 0.95), quantile(&[7], 0.0)),
+            (
+                quantile(&[1, 2, 3, 4], 0.5),
+                quantile(&[1, 2, 3, 4], 0.95),
+                quantile(&[7], 0.0)
+            ),
             (Some(2), Some(4), Some(7))
         );
         assert_eq!(quantile::<u32>(&[], 0.5), None);

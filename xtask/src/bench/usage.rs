@@ -87,7 +87,11 @@ pub fn machine_cpu_seconds() -> Result<f64> {
 fn busy(stat: &str) -> Option<f64> {
     let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
     // user, nice, system, idle, iowait, irq, softirq, steal; guests are counted in user already.
-    let times: Vec<f64> = line.split_whitespace().take(8).map_while(|field| field.parse().ok()).collect();
+    let times: Vec<f64> = line
+        .split_whitespace()
+        .take(8)
+        .map_while(|field| field.parse().ok())
+        .collect();
     let [user, nice, system, _, _, irq, softirq, steal] = times.as_slice() else {
         return None;
     };
@@ -100,7 +104,10 @@ mod tests {
 
     #[test]
     fn the_machines_time_is_what_it_did_not_idle() {
-        assert_eq!(busy("cpu  100 10 50 1000 500 1 2 37 99 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n"), Some(2.0));
+        assert_eq!(
+            busy("cpu  100 10 50 1000 500 1 2 37 99 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n"),
+            Some(2.0)
+        );
         assert_eq!(busy("intr 1"), None);
     }
 
@@ -115,8 +122,14 @@ mod tests {
             (usage.cpu_seconds, usage.kernel_cpu_seconds, usage.children_cpu_seconds),
             (2.0, 0.5, 0.1)
         );
-        assert_eq!((usage.peak_rss_megabytes, usage.rss_megabytes, usage.threads), (102.4, 51.2, 4));
-        assert_eq!((usage.anonymous_rss_megabytes, usage.file_rss_megabytes), (30.72, 20.48));
+        assert_eq!(
+            (usage.peak_rss_megabytes, usage.rss_megabytes, usage.threads),
+            (102.4, 51.2, 4)
+        );
+        assert_eq!(
+            (usage.anonymous_rss_megabytes, usage.file_rss_megabytes),
+            (30.72, 20.48)
+        );
     }
 
     #[test]

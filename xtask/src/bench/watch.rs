@@ -55,7 +55,10 @@ impl Watches {
     pub fn wait(&mut self, what: &str, patience: Duration, holds: impl Fn(&Tally) -> bool) -> Result<()> {
         let deadline = Instant::now() + patience;
         while !holds(&self.tally) {
-            match self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            match self
+                .events
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            {
                 Ok(event) => {
                     let (kind, at, event) = event?;
                     self.tally.apply(kind, at, event);
@@ -93,7 +96,11 @@ fn read(kind: &'static str, output: impl BufRead, sender: &Sender<Result<(&'stat
         let event = line.context("reading a watch").and_then(|line| Event::parse(&line));
         // Without a receiver, the events are not needed any more.
         if sender
-            .send(event.map(|event| (kind, at, event)).with_context(|| format!("watching {kind}")))
+            .send(
+                event
+                    .map(|event| (kind, at, event))
+                    .with_context(|| format!("watching {kind}")),
+            )
             .is_err()
         {
             return;
@@ -189,7 +196,10 @@ impl Tally {
     /// Returns when each object of the kind that is in this phase reached it, in order.
     pub fn reached(&self, kind: &str, phase: &str) -> Vec<Instant> {
         let phases = self.kinds.get(kind).into_iter().flat_map(|kind| kind.phases.values());
-        let mut times: Vec<Instant> = phases.filter(|(reached, _)| reached == phase).map(|(_, at)| *at).collect();
+        let mut times: Vec<Instant> = phases
+            .filter(|(reached, _)| reached == phase)
+            .map(|(_, at)| *at)
+            .collect();
         times.sort();
         times
     }
@@ -203,7 +213,9 @@ impl Tally {
     fn describe(&self) -> String {
         let kinds = self.kinds.iter().map(|(name, kind)| {
             let mut phases = BTreeMap::<&str, usize>::new();
-            kind.phases.values().for_each(|(phase, _)| *phases.entry(phase).or_default() += 1);
+            kind.phases
+                .values()
+                .for_each(|(phase, _)| *phases.entry(phase).or_default() += 1);
             let phases: Vec<String> = phases.iter().map(|(phase, count)| format!("{count} {phase}")).collect();
             let phases = if phases.is_empty() {
                 String::new()
@@ -260,7 +272,10 @@ mod tests {
         assert_eq!(tally.reached("datasets", "Bound"), [at(1)]);
         assert_eq!(tally.describe(), "2 datasets (1 Bound, 1 NotBound)");
         tally.apply("datasets", at(4), Event::Gone("a".to_owned()));
-        assert_eq!((tally.present("datasets"), tally.last_gone("datasets")), (1, Some(at(4))));
+        assert_eq!(
+            (tally.present("datasets"), tally.last_gone("datasets")),
+            (1, Some(at(4)))
+        );
         assert!(tally.reached("datasets", "Bound").is_empty());
     }
 }

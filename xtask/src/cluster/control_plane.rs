@@ -59,7 +59,10 @@ pub fn start(state: &mut State, network: &Network) -> Result<Cluster> {
     state.server = format!("https://{}:{api_port}", network.address);
     credentials(state, network)?;
 
-    let (etcd, peer) = (format!("http://127.0.0.1:{client_port}"), format!("http://127.0.0.1:{peer_port}"));
+    let (etcd, peer) = (
+        format!("http://127.0.0.1:{client_port}"),
+        format!("http://127.0.0.1:{peer_port}"),
+    );
     let data = state.directory.join("etcd").display().to_string();
     // A crash of the machine may lose the store, but then the cluster is started from nothing
     // anyway.
@@ -115,7 +118,11 @@ pub fn start(state: &mut State, network: &Network) -> Result<Cluster> {
         &["get", "serviceaccount", "default"],
         |_| true,
     )?;
-    eprintln!("control plane ready after {:.1} s: {}", began.elapsed().as_secs_f32(), state.server);
+    eprintln!(
+        "control plane ready after {:.1} s: {}",
+        began.elapsed().as_secs_f32(),
+        state.server
+    );
     Ok(cluster)
 }
 
@@ -138,7 +145,10 @@ fn api_server_flags(state: &State, network: &Network, etcd: &str, port: u16) -> 
         format!("--service-account-key-file={}", state.pki("tokens.pub")),
         format!("--service-account-signing-key-file={}", state.pki("tokens.key")),
         format!("--service-cluster-ip-range={}", network.services.0),
-        format!("--endpoint-reconciler-type={}", if network.reachable { "lease" } else { "none" }),
+        format!(
+            "--endpoint-reconciler-type={}",
+            if network.reachable { "lease" } else { "none" }
+        ),
         // A stop must not wait for clients.
         "--shutdown-delay-duration=0s".to_owned(),
     ]
@@ -161,7 +171,11 @@ fn credentials(state: &State, network: &Network) -> Result<()> {
         IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V4(network.services.1),
     ];
-    pki::write(&directory, "apiserver", &authority.server("kube-apiserver", &names, &addresses)?)?;
+    pki::write(
+        &directory,
+        "apiserver",
+        &authority.server("kube-apiserver", &names, &addresses)?,
+    )?;
     pki::write(
         &directory,
         "kubelet-client",
@@ -172,7 +186,12 @@ fn credentials(state: &State, network: &Network) -> Result<()> {
     pki::write_file(&directory.join("tokens.key"), &private)?;
 
     let config = |path: &Path, user: &str, group: Option<&str>| {
-        kubeconfig::write(path, &state.server, &authority.certificate, &authority.client(user, group)?)
+        kubeconfig::write(
+            path,
+            &state.server,
+            &authority.certificate,
+            &authority.client(user, group)?,
+        )
     };
     config(&state.kubeconfig(), "administrator", Some("system:masters"))?;
     config(
@@ -188,16 +207,27 @@ fn credentials(state: &State, network: &Network) -> Result<()> {
             Some("system:nodes"),
         )?;
         config(&directory.join("proxy.kubeconfig"), "system:kube-proxy", None)?;
-        pki::write(&directory, "kubelet", &authority.server(node, &[node], &[IpAddr::V4(address)])?)?;
+        pki::write(
+            &directory,
+            "kubelet",
+            &authority.server(node, &[node], &[IpAddr::V4(address)])?,
+        )?;
     } else {
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        pki::write(&directory, "kubelet", &authority.server("fake", &["localhost"], &[address])?)?;
+        pki::write(
+            &directory,
+            "kubelet",
+            &authority.server("fake", &["localhost"], &[address])?,
+        )?;
     }
     Ok(())
 }
 
 fn spawn(state: &mut State, kubernetes: &str, part: &str, flags: &[String]) -> Result<()> {
-    let command: Vec<&str> = [kubernetes, part].into_iter().chain(flags.iter().map(String::as_str)).collect();
+    let command: Vec<&str> = [kubernetes, part]
+        .into_iter()
+        .chain(flags.iter().map(String::as_str))
+        .collect();
     state.spawn(part, &command)
 }
 

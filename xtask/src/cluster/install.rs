@@ -58,7 +58,13 @@ pub fn load(cluster: &Cluster, image: &Image) -> Result<()> {
     if !cluster.load_image(image)? {
         return Ok(());
     }
-    let running = ["deployment,daemonset", "-n", NAMESPACE, "-l", "app.kubernetes.io/name=wasser"];
+    let running = [
+        "deployment,daemonset",
+        "-n",
+        NAMESPACE,
+        "-l",
+        "app.kubernetes.io/name=wasser",
+    ];
     let found = cluster.kubectl(&[&["get", "-o", "name"], &running[..]].concat())?;
     if !found.is_empty() {
         cluster.kubectl(&[&["rollout", "restart"], &running[..]].concat())?;
@@ -112,7 +118,12 @@ mod tests {
         for entry in fs::read_dir(paths::root().join("crds")).unwrap() {
             let generated = entry.unwrap().path();
             let packed = chart.join("files/crds").join(generated.file_name().unwrap());
-            assert_eq!(fs::read(&packed).unwrap(), fs::read(&generated).unwrap(), "{}", packed.display());
+            assert_eq!(
+                fs::read(&packed).unwrap(),
+                fs::read(&generated).unwrap(),
+                "{}",
+                packed.display()
+            );
             count += 1;
         }
         assert!(count > 0);

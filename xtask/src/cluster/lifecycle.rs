@@ -64,7 +64,9 @@ impl Cluster {
 
     /// Returns the cluster of this name, if it runs.
     pub fn find(name: &str) -> Result<Option<Self>> {
-        let Some(state) = State::load(name)? else { return Ok(None) };
+        let Some(state) = State::load(name)? else {
+            return Ok(None);
+        };
         if !state.complete || !state.runs() {
             return Ok(None);
         }
@@ -126,7 +128,9 @@ impl Cluster {
 }
 
 fn remove(name: &str) -> Result<bool> {
-    let Some(state) = State::load(name)? else { return Ok(false) };
+    let Some(state) = State::load(name)? else {
+        return Ok(false);
+    };
     // What runs on the node ends with it. Nothing is asked to end in peace, because all that it
     // would write is removed.
     let processes = state.processes.iter().rev();

@@ -72,7 +72,11 @@ pub fn added(before: &BTreeMap<String, f64>, after: &BTreeMap<String, f64>) -> B
         let difference = value - before.get(key).unwrap_or(&0.0);
         (key.clone(), (difference * 1e6).round() / 1e6)
     };
-    after.iter().map(difference).filter(|(_, value)| *value != 0.0).collect()
+    after
+        .iter()
+        .map(difference)
+        .filter(|(_, value)| *value != 0.0)
+        .collect()
 }
 
 fn sample(line: &str) -> Option<Sample> {
@@ -131,13 +135,23 @@ mod tests {
     fn samples_are_summed_by_label() {
         let metrics = Metrics::parse(TEXT).unwrap();
         let by_verb = metrics.sums("r_total", &["verb"]);
-        assert_eq!(by_verb, BTreeMap::from([("get".to_owned(), 1.0), ("patch".to_owned(), 5.0)]));
+        assert_eq!(
+            by_verb,
+            BTreeMap::from([("get".to_owned(), 1.0), ("patch".to_owned(), 5.0)])
+        );
         assert_eq!(metrics.sums("r_total", &["verb", "resource"])["get a\"}, b"], 1.0);
         assert_eq!(
-            (metrics.total("ready_seconds"), metrics.total("r_total"), metrics.total("missing")),
+            (
+                metrics.total("ready_seconds"),
+                metrics.total("r_total"),
+                metrics.total("missing")
+            ),
             (0.25, 6.0, 0.0)
         );
-        assert_eq!(metrics.total_with("r_total", &[("verb", "patch"), ("resource", "nodes")]), 3.0);
+        assert_eq!(
+            metrics.total_with("r_total", &[("verb", "patch"), ("resource", "nodes")]),
+            3.0
+        );
         assert_eq!(metrics.total_with("r_total", &[("verb", "list")]), 0.0);
     }
 
@@ -145,7 +159,12 @@ mod tests {
     fn a_line_is_found_by_name_labels_and_value() {
         let metrics = Metrics::parse(TEXT).unwrap();
         assert!(metrics.has("ready_seconds 0.25") && metrics.has(r#"r_total{verb="patch",resource="pods"} 2"#));
-        for line in ["ready_seconds", "ready_seconds 0", "seconds 0.25", r#"r_total{verb="patch"} 2"#] {
+        for line in [
+            "ready_seconds",
+            "ready_seconds 0",
+            "seconds 0.25",
+            r#"r_total{verb="patch"} 2"#,
+        ] {
             assert!(!metrics.has(line), "{line}");
         }
     }

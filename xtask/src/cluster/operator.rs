@@ -193,14 +193,19 @@ impl Drop for OperatorProcess {
 
 /// Asks an operator for a path. Returns the status and the body of the answer.
 pub fn get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
-    let mut stream = TcpStream::connect_timeout(&address, ANSWER).with_context(|| format!("connecting to {address}"))?;
-    stream.set_read_timeout(Some(ANSWER)).context("limiting the wait for an answer")?;
+    let mut stream =
+        TcpStream::connect_timeout(&address, ANSWER).with_context(|| format!("connecting to {address}"))?;
+    stream
+        .set_read_timeout(Some(ANSWER))
+        .context("limiting the wait for an answer")?;
     // With HTTP/1.0, the answer ends with the connection.
     stream
         .write_all(format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes())
         .with_context(|| format!("asking for {path}"))?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).with_context(|| format!("reading {path}"))?;
+    stream
+        .read_to_string(&mut answer)
+        .with_context(|| format!("reading {path}"))?;
     parse(&answer).with_context(|| format!("{path} is not answered with HTTP: {answer}"))
 }
 
@@ -248,7 +253,10 @@ mod tests {
         let mut operator = start(directory.path(), r#"echo first; echo "$@" >&2; exit 3"#);
         let error = operator.wait_ready(STOP, || Ok(())).unwrap_err().to_string();
         assert!(error.contains("exit status: 3"), "{error}");
-        assert!(error.contains("is: run --namespace system --metrics-addr 127.0.0.1:"), "{error}");
+        assert!(
+            error.contains("is: run --namespace system --metrics-addr 127.0.0.1:"),
+            "{error}"
+        );
         assert!(error.contains(" --cache-dir cache --more. The log is "), "{error}");
         assert!(operator.terminate().is_err());
     }

@@ -50,7 +50,9 @@ pub fn name(text: &str) -> Result<String, String> {
     let fine = !text.is_empty()
         && text.len() <= 20
         && text.starts_with("cluster")
-        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        && text
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     if fine {
         Ok(text.to_owned())
     } else {

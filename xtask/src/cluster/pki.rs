@@ -33,7 +33,10 @@ impl Authority {
             KeyUsagePurpose::CrlSign,
         ];
         let key = KeyPair::generate().context("generating a key")?;
-        let certificate = params.self_signed(&key).context("signing the authority's certificate")?.pem();
+        let certificate = params
+            .self_signed(&key)
+            .context("signing the authority's certificate")?
+            .pem();
         Ok(Self {
             certificate,
             issuer: Issuer::new(params, key),
@@ -113,10 +116,16 @@ mod tests {
     fn certificates_are_pem_and_protected() {
         let directory = tempfile::tempdir().unwrap();
         let authority = Authority::new().unwrap();
-        let pair = authority.server("api", &["localhost"], &["127.0.0.1".parse().unwrap()]).unwrap();
+        let pair = authority
+            .server("api", &["localhost"], &["127.0.0.1".parse().unwrap()])
+            .unwrap();
         write(directory.path(), "api", &pair).unwrap();
         let path = directory.path().join("api.key");
-        assert!(fs::read_to_string(&path).unwrap().starts_with("-----BEGIN PRIVATE KEY-----"));
+        assert!(
+            fs::read_to_string(&path)
+                .unwrap()
+                .starts_with("-----BEGIN PRIVATE KEY-----")
+        );
         assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
         let (public, private) = token_keys().unwrap();
         assert!(public.starts_with("-----BEGIN PUBLIC KEY-----") && private.contains("PRIVATE"));

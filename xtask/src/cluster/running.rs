@@ -60,7 +60,11 @@ impl Cluster {
             }
         });
         if !came {
-            bail!("after {} s still not there: {what}. Last seen: {}", PATIENCE.as_secs(), last.trim());
+            bail!(
+                "after {} s still not there: {what}. Last seen: {}",
+                PATIENCE.as_secs(),
+                last.trim()
+            );
         }
         Ok(())
     }

@@ -71,7 +71,13 @@ pub struct Place {
     #[arg(long)]
     keep: bool,
     /// The cache systems that serve the Datasets, by turns; `bind` compares them with JuiceFS alone
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "juicefs", value_name = "SYSTEM,…")]
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "juicefs",
+        value_name = "SYSTEM,…"
+    )]
     mix: Vec<System>,
 }
 

@@ -25,7 +25,10 @@ pub fn wasser(release: bool) -> Result<PathBuf> {
     }
     let mut cargo = interrupt::Running::start(command.stdout(Stdio::piped()))?;
     let mut messages = String::new();
-    cargo.output()?.read_to_string(&mut messages).context("reading what cargo says")?;
+    cargo
+        .output()?
+        .read_to_string(&mut messages)
+        .context("reading what cargo says")?;
     let status = cargo.wait()?;
     interrupt::check()?;
     ensure!(status.success(), "cargo could not build wasser ({status})");

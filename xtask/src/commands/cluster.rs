@@ -59,13 +59,20 @@ fn status(name: &str) -> Result<()> {
     let Some(state) = State::load(name)? else {
         println!("there is no cluster {name}; start it with: cargo xtask cluster up");
         for other in State::others(name)? {
-            println!("there is {0}; see it with: cargo xtask cluster status --name {0}", other.name);
+            println!(
+                "there is {0}; see it with: cargo xtask cluster status --name {0}",
+                other.name
+            );
         }
         return Ok(());
     };
     println!(
         "{name}: {} node, {}, KUBECONFIG={}",
-        if state.node == cluster::Node::Real { "real" } else { "fake" },
+        if state.node == cluster::Node::Real {
+            "real"
+        } else {
+            "fake"
+        },
         state.server,
         state.kubeconfig().display()
     );
@@ -75,7 +82,11 @@ fn status(name: &str) -> Result<()> {
     if state.node == cluster::Node::Real {
         println!("  the node's files: {}", cluster::real::root(&state).display());
     }
-    for process in state.processes.iter().chain(state.services.iter().map(|service| &service.process)) {
+    for process in state
+        .processes
+        .iter()
+        .chain(state.services.iter().map(|service| &service.process))
+    {
         let word = if process.runs() { "runs" } else { "has ended" };
         println!(
             "  {:<24} {:>8}  {word:<9}  {}",

@@ -70,7 +70,11 @@ fn programs(cluster: &Cluster) -> Result<PathBuf> {
     } else {
         Tool::Helm.ensure()?.display().to_string()
     };
-    script(&directory.join("kubectl"), cluster.kubeconfig(), &words.collect::<Vec<_>>())?;
+    script(
+        &directory.join("kubectl"),
+        cluster.kubeconfig(),
+        &words.collect::<Vec<_>>(),
+    )?;
     script(&directory.join("helm"), cluster.kubeconfig(), &[helm])?;
     Ok(directory)
 }
@@ -119,7 +123,9 @@ mod tests {
         script(&program, Path::new("/a b/it's"), &words).unwrap();
         let says = |set: Option<&str>| {
             let mut command = Command::new(&program);
-            command.env_remove("KUBECONFIG").envs(set.map(|value| ("KUBECONFIG", value)));
+            command
+                .env_remove("KUBECONFIG")
+                .envs(set.map(|value| ("KUBECONFIG", value)));
             String::from_utf8(command.output().unwrap().stdout).unwrap()
         };
         assert_eq!(says(None), "/a b/it's\n");

@@ -59,12 +59,18 @@ pub fn run(args: &Args) -> Result<()> {
             interrupt::check()?;
             let installer = install::build(&packages)?;
             println!("{}", installer.archive.display());
-            (images::wasser(&build::wasser(args.release)?, &packages, &args.tag)?, "wasser")
+            (
+                images::wasser(&build::wasser(args.release)?, &packages, &args.tag)?,
+                "wasser",
+            )
         }
     };
     let directory = paths::target().join("image");
     fs::create_dir_all(&directory).with_context(|| format!("creating {}", directory.display()))?;
-    let output = args.output.clone().unwrap_or_else(|| directory.join(format!("{name}.tar")));
+    let output = args
+        .output
+        .clone()
+        .unwrap_or_else(|| directory.join(format!("{name}.tar")));
     image.write(&output)?;
     let size = fs::metadata(&output)
         .with_context(|| format!("reading {}", output.display()))?

@@ -73,7 +73,10 @@ impl Running {
     /// Waits until the command has ended.
     pub fn wait(mut self) -> Result<ExitStatus> {
         let status = self.child.wait().context("waiting for a command")?;
-        RUNNING.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.group);
+        RUNNING
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.group);
         // The command may have left processes running, as a killed test does.
         end_group(self.group, Signal::TERM);
         Ok(status)

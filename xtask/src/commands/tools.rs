@@ -19,7 +19,11 @@ fn tool(text: &str) -> Result<Tool, String> {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let wanted = if args.names.is_empty() { &Tool::ALL } else { args.names.as_slice() };
+    let wanted = if args.names.is_empty() {
+        &Tool::ALL
+    } else {
+        args.names.as_slice()
+    };
     for tool in wanted {
         println!("{}", tool.ensure()?.display());
     }

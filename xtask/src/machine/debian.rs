@@ -115,7 +115,11 @@ impl Need {
         if is_met {
             return Vec::new();
         }
-        self.packages().iter().copied().filter(|package| !is_installed(package)).collect()
+        self.packages()
+            .iter()
+            .copied()
+            .filter(|package| !is_installed(package))
+            .collect()
     }
 }
 

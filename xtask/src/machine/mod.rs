@@ -27,8 +27,14 @@ pub fn has_program(name: &str) -> bool {
 /// Runs a program that is expected to succeed, and returns its output.
 pub fn run(command: &mut Command) -> Result<String> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let arguments: Vec<String> = command.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect();
-    let output = command.stdin(Stdio::null()).output().with_context(|| format!("starting {name}"))?;
+    let arguments: Vec<String> = command
+        .get_args()
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("starting {name}"))?;
     ensure!(
         output.status.success(),
         "{name} {} failed ({}): {}",

@@ -208,7 +208,12 @@ mod tests {
     #[test]
     fn children_are_found() {
         let directory = tempfile::tempdir().unwrap();
-        let held = Process::spawn("parent", &["sh", "-c", "sleep 1000; true"], &directory.path().join("log")).unwrap();
+        let held = Process::spawn(
+            "parent",
+            &["sh", "-c", "sleep 1000; true"],
+            &directory.path().join("log"),
+        )
+        .unwrap();
         let process = held.process().clone();
         held.release().unwrap();
         assert!(wait(GRACE, || process.children().len() == 1));

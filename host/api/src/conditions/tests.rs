@@ -23,7 +23,10 @@ fn a_condition_keeps_its_transition_time_while_its_status_stays() {
     assert!(set_dataset(&mut conditions, &wanted(true, "b"), at(2)));
     assert_eq!(conditions.len(), 1);
     assert_eq!(
-        (conditions[0].last_transition_time.clone(), conditions[0].last_update_time.clone()),
+        (
+            conditions[0].last_transition_time.clone(),
+            conditions[0].last_update_time.clone()
+        ),
         (Some(at(1)), Some(at(2)))
     );
     assert!(set_dataset(&mut conditions, &wanted(false, "b"), at(3)));
@@ -92,6 +95,10 @@ fn a_message_of_any_length_is_bounded_and_the_same_one_again_changes_nothing() {
     let mut conditions = Vec::new();
     assert!(set_dataset(&mut conditions, &wanted(true, long), at(1)));
     let message = conditions[0].message.clone().unwrap();
-    assert!(message.len() <= text::LONGEST && message.starts_with("Spec: x") && message.ends_with("x; remove redis://:****@db"));
+    assert!(
+        message.len() <= text::LONGEST
+            && message.starts_with("Spec: x")
+            && message.ends_with("x; remove redis://:****@db")
+    );
     assert!(!set_dataset(&mut conditions, &wanted(true, long), at(2)));
 }

@@ -1,15 +1,18 @@
-//! The fields of a CRD as a table, one a line, so that two CRDs can be compared without their descriptions.
+//! The fields of a CRD as a table, one a line, so that two CRDs can be compared without their
+//! descriptions.
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, CustomResourceDefinitionVersion, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+    CustomResourceDefinition, CustomResourceDefinitionVersion, JSONSchemaProps, JSONSchemaPropsOrArray,
+    JSONSchemaPropsOrBool,
 };
 
 use crate::quantity::PATTERN;
 
-/// Everything that a CRD says to the API server, as lines: first what the kind is called and how it is listed, then each field as
-/// path, type, `required` or nothing, and its constraints, separated by tabs. `[]` in a path is a list's element, `{}` a map's value.
+/// Everything that a CRD says to the API server, as lines: first what the kind is called and how it
+/// is listed, then each field as path, type, `required` or nothing, and its constraints, separated
+/// by tabs. `[]` in a path is a list's element, `{}` a map's value.
 pub fn field_table(crd: &CustomResourceDefinition) -> Vec<String> {
     let names = &crd.spec.names;
     let list = |list: &Option<Vec<String>>| list.clone().unwrap_or_default().join(",");
@@ -53,7 +56,10 @@ fn version_lines(version: &CustomResourceDefinitionVersion, lines: &mut Vec<Stri
             ));
         }
     }
-    let schema = version.schema.as_ref().and_then(|schema| schema.open_api_v3_schema.as_ref());
+    let schema = version
+        .schema
+        .as_ref()
+        .and_then(|schema| schema.open_api_v3_schema.as_ref());
     if let Some(schema) = schema {
         properties(schema, "", lines);
     }
@@ -66,7 +72,11 @@ fn properties(schema: &JSONSchemaProps, path: &str, lines: &mut Vec<String>) {
             continue;
         }
         let required = schema.required.iter().flatten().any(|required| required == name);
-        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        let path = if path.is_empty() {
+            name.clone()
+        } else {
+            format!("{path}.{name}")
+        };
         field(property, &path, required, lines);
     }
 }
@@ -104,18 +114,24 @@ fn constraints(schema: &JSONSchemaProps) -> String {
         ("default", schema.default.as_ref().map(|default| default.0.to_string())),
         (
             "enum",
-            schema
-                .enum_
-                .as_ref()
-                .map(|values| values.iter().map(|value| value.0.to_string()).collect::<Vec<_>>().join(",")),
+            schema.enum_.as_ref().map(|values| {
+                values
+                    .iter()
+                    .map(|value| value.0.to_string())
+                    .collect::<Vec<_>>()
+                    .join(",")
+            }),
         ),
         ("format", schema.format.clone()),
         (
             "pattern",
-            schema
-                .pattern
-                .clone()
-                .map(|pattern| if pattern == PATTERN { "quantity".to_owned() } else { pattern }),
+            schema.pattern.clone().map(|pattern| {
+                if pattern == PATTERN {
+                    "quantity".to_owned()
+                } else {
+                    pattern
+                }
+            }),
         ),
         ("minimum", number(schema.minimum)),
         ("maximum", number(schema.maximum)),
@@ -126,7 +142,10 @@ fn constraints(schema: &JSONSchemaProps) -> String {
         ("nullable", flag(schema.nullable)),
         ("preserve", flag(schema.x_kubernetes_preserve_unknown_fields)),
         ("listType", schema.x_kubernetes_list_type.clone()),
-        ("listMapKeys", schema.x_kubernetes_list_map_keys.as_ref().map(|keys| keys.join(","))),
+        (
+            "listMapKeys",
+            schema.x_kubernetes_list_map_keys.as_ref().map(|keys| keys.join(",")),
+        ),
         ("mapType", schema.x_kubernetes_map_type.clone()),
         ("anyOf", present(schema.any_of.is_some())),
         ("oneOf", present(schema.one_of.is_some())),
@@ -142,10 +161,14 @@ fn constraints(schema: &JSONSchemaProps) -> String {
         .join(" ")
 }
 
-/// Compares a CRD with a table as [`field_table`] makes it, where lines starting with `#` are comments. Returns what differs, a line
-/// each: `missing` and `extra` fields, and columns in another order.
+/// Compares a CRD with a table as [`field_table`] makes it, where lines starting with `#` are
+/// comments. Returns what differs, a line each: `missing` and `extra` fields, and columns in
+/// another order.
 pub fn differences(crd: &CustomResourceDefinition, table: &str) -> Vec<String> {
-    let wanted: Vec<&str> = table.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let wanted: Vec<&str> = table
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect();
     let found = field_table(crd);
     let mut differences: Vec<String> = wanted
         .iter()
@@ -159,7 +182,11 @@ pub fn differences(crd: &CustomResourceDefinition, table: &str) -> Vec<String> {
             .map(|line| format!("extra: {line}")),
     );
     let is_column = |line: &str| line.starts_with("column\t");
-    let order: Vec<&str> = found.iter().map(String::as_str).filter(|line| is_column(line)).collect();
+    let order: Vec<&str> = found
+        .iter()
+        .map(String::as_str)
+        .filter(|line| is_column(line))
+        .collect();
     if differences.is_empty() && !wanted.into_iter().filter(|line| is_column(line)).eq(order) {
         differences.push("the columns stand in another order".to_owned());
     }

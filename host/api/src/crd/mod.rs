@@ -14,12 +14,17 @@ pub use rules::limit_names;
 pub use structural::structural;
 pub use write::{WriteError, example, example_command, file_name, to_yaml};
 
-/// How long the name of a Dataset may be. Its runtime is a release of Helm, but for a Dataset that refers to another one, which has none.
-const DATASET: &str =
-    "has(self.spec) && has(self.spec.mounts) && self.spec.mounts.exists(mount, mount.mountPoint.startsWith('dataset://')) ? 63 : 53";
+/// How long the name of a Dataset may be. Its runtime is a release of Helm, but for a Dataset that
+/// refers to another one, which has none.
+const DATASET: &str = "has(self.spec) && has(self.spec.mounts) && self.spec.mounts.exists(mount, \
+    mount.mountPoint.startsWith('dataset://')) ? 63 : 53";
 const DATASET_SAID: &str = "53 characters, or 63 where a mount is `dataset://`; runtimes of some kinds allow less";
 
 /// The CRDs of the host's own kinds.
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    vec![limit_names(structural(crate::dataset::Dataset::crd()), DATASET, DATASET_SAID)]
+    vec![limit_names(
+        structural(crate::dataset::Dataset::crd()),
+        DATASET,
+        DATASET_SAID,
+    )]
 }

@@ -1,7 +1,7 @@
 //! Schemas of Kubernetes' own types, cut to what a CRD needs of them.
 //!
-//! The API server checks these pieces again when the pod is made, and a CRD with the whole of their documentation does not fit
-//! where CRDs must fit; so the structure stays and the descriptions go.
+//! The API server checks these pieces again when the pod is made, and a CRD with the whole of their
+//! documentation does not fit where CRDs must fit; so the structure stays and the descriptions go.
 
 use k8s_openapi::api::core::v1::Volume;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -30,7 +30,8 @@ pub fn volume_source(generator: &mut SchemaGenerator) -> Schema {
     schema
 }
 
-// A schema fresh from `schemars`, before `kube` makes it structural: an optional field is `anyOf` the type and null.
+// A schema fresh from `schemars`, before `kube` makes it structural: an optional field is `anyOf`
+// the type and null.
 fn cut(schema: &mut Map<String, Value>) {
     take_the_variant_that_is_not_null(schema);
     schema.remove("description");
@@ -43,7 +44,8 @@ fn cut(schema: &mut Map<String, Value>) {
             let Value::Object(property) = property else { continue };
             cut(property);
             if name == "port" {
-                // Of a probe: a number or a name, and the only one of its kind in a pod that is not a quantity.
+                // Of a probe: a number or a name, and the only one of its kind in a pod that is not
+                // a quantity.
                 property.remove("pattern");
             }
             if REFERENCES.contains(&name.as_str()) {
@@ -68,7 +70,11 @@ fn take_the_variant_that_is_not_null(schema: &mut Map<String, Value>) {
                 None
             }
         });
-        schema.extend(variants.filter(|variant| variant.get("type") != Some(&json!("null"))).flatten());
+        schema.extend(
+            variants
+                .filter(|variant| variant.get("type") != Some(&json!("null")))
+                .flatten(),
+        );
     }
 }
 
@@ -87,8 +93,8 @@ fn adjust(properties: &mut Map<String, Value>) {
         .get_mut("metadata")
         .filter(|metadata| metadata.to_string().contains("\"managedFields\""))
     {
-        // The API server knows the fields of object metadata only at the top of an object. In a template they are kept as they
-        // come, or the template would lose its name.
+        // The API server knows the fields of object metadata only at the top of an object. In a
+        // template they are kept as they come, or the template would lose its name.
         *metadata = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
     }
 }

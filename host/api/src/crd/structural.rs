@@ -5,11 +5,16 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use serde_json::Value;
 
-/// Removes from a derived CRD what the Rust types put there and the API has not: `nullable` for every `Option`, defaults that say
-/// nothing or belong to required fields, line ends in descriptions, and the demand for a `spec`.
+/// Removes from a derived CRD what the Rust types put there and the API has not: `nullable` for
+/// every `Option`, defaults that say nothing or belong to required fields, line ends in
+/// descriptions, and the demand for a `spec`.
 pub fn structural(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
-        if let Some(schema) = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()) {
+        if let Some(schema) = version
+            .schema
+            .as_mut()
+            .and_then(|schema| schema.open_api_v3_schema.as_mut())
+        {
             schema.required = None;
             schema.title = None;
             tidy(schema);

@@ -24,8 +24,8 @@ pub fn to_yaml(crd: &CustomResourceDefinition, command: &str) -> Result<String, 
     ))
 }
 
-/// What the example `crd` of a package prints: its CRDs as the files that hold them, or with `--json`, each as one line of JSON, the form that a
-/// plugin package carries.
+/// What the example `crd` of a package prints: its CRDs as the files that hold them, or with
+/// `--json`, each as one line of JSON, the form that a plugin package carries.
 ///
 /// # Errors
 /// A CRD has no such form.

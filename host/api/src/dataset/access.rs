@@ -17,19 +17,25 @@ impl DatasetSpec {
         }
     }
 
-    /// Whether the file system is mounted read-only: `ReadOnlyMany` among the access modes says so, wherever it is.
+    /// Whether the file system is mounted read-only: `ReadOnlyMany` among the access modes says so,
+    /// wherever it is.
     pub fn is_read_only(&self) -> bool {
         self.effective_access_modes().iter().any(|mode| mode == READ_ONLY_MANY)
     }
 
-    /// Whether nothing of this directory of the file system may be written: the file system is read-only, or each mount that has a part in the
-    /// directory is. The empty directory is the whole file system.
+    /// Whether nothing of this directory of the file system may be written: the file system is
+    /// read-only, or each mount that has a part in the directory is. The empty directory is the
+    /// whole file system.
     pub fn is_read_only_below(&self, directory: &str) -> bool {
         if self.is_read_only() {
             return true;
         }
         let directory = format!("/{}", directory.trim_matches('/'));
-        let mut parts = self.mounts.iter().filter(|mount| has_part(mount, &directory)).peekable();
+        let mut parts = self
+            .mounts
+            .iter()
+            .filter(|mount| has_part(mount, &directory))
+            .peekable();
         // The only mount of a file system may be its root, whatever its name.
         let alone = self.mounts.len() == 1 && self.mounts.iter().all(|mount| mount.read_only);
         alone || (parts.peek().is_some() && parts.all(|mount| mount.read_only))
@@ -48,11 +54,18 @@ fn has_part(mount: &Mount, directory: &str) -> bool {
     is_below(directory, path) || is_below(path, directory.trim_end_matches('/'))
 }
 
-/// The access modes of a volume that leads into another one: what is wanted, as far as the other one allows it. Everything can be read.
+/// The access modes of a volume that leads into another one: what is wanted, as far as the other
+/// one allows it. Everything can be read.
 pub fn at_most(wanted: &[String], other: &[String]) -> Vec<String> {
-    let allowed = |mode: &&String| *mode == READ_ONLY_MANY || other.contains(mode) || other.iter().any(|other| other == READ_WRITE_MANY);
+    let allowed = |mode: &&String| {
+        *mode == READ_ONLY_MANY || other.contains(mode) || other.iter().any(|other| other == READ_WRITE_MANY)
+    };
     let modes: Vec<String> = wanted.iter().filter(allowed).cloned().collect();
-    if modes.is_empty() { vec![READ_ONLY_MANY.to_owned()] } else { modes }
+    if modes.is_empty() {
+        vec![READ_ONLY_MANY.to_owned()]
+    } else {
+        modes
+    }
 }
 
 #[cfg(test)]

@@ -35,14 +35,16 @@ pub struct Dataset {
 }
 
 impl DatasetSpec {
-    /// Whether workers of other datasets may share the nodes of this one's. They may not unless the spec says `Shared`.
+    /// Whether workers of other datasets may share the nodes of this one's. They may not unless the
+    /// spec says `Shared`.
     pub fn is_shared(&self) -> bool {
         self.placement == PlacementMode::Shared
     }
 }
 
 impl Mount {
-    /// The path of the mount inside the cache's namespace: an absolute `path`, else `/` and the name.
+    /// The path of the mount inside the cache's namespace: an absolute `path`, else `/` and the
+    /// name.
     pub fn cache_path(&self) -> String {
         match &self.path {
             Some(path) if path.starts_with('/') => path.clone(),

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("required" = ["mountPoint"])))]
 #[serde(rename_all = "camelCase", default)]
 pub struct Mount {
-    /// URI of the source: `s3://bucket/path`, `juicefs:///`, `pvc://claim/path`, `local:///dir`, `dataset://namespace/name`.
+    /// URI of the source: `s3://bucket/path`, `juicefs:///`, `pvc://claim/path`, `local:///dir`,
+    /// `dataset://namespace/name`.
     #[cfg_attr(feature = "schema", schemars(length(min = 5)))]
     pub mount_point: String,
     /// Options of the cache system for this source, in plain text.

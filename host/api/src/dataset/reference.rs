@@ -1,4 +1,5 @@
-//! Datasets that refer to another one: `dataset://<namespace>/<name>[/<directory>]` as their only mount.
+//! Datasets that refer to another one: `dataset://<namespace>/<name>[/<directory>]` as their only
+//! mount.
 
 use super::Mount;
 

@@ -42,9 +42,11 @@ open_enum! {
         status = "super::DatasetStatus",
         derive = "Default",
         derive = "PartialEq",
-        // The API does not require a spec, so an object without one must not stop a watch. The derive refuses a plain `serde` here.
+        // The API does not require a spec, so an object without one must not stop a watch. The
+        // derive refuses a plain `serde` here.
         attr = "cfg_attr(all(), serde(default))",
-        doc = "Data from one or several places, cached by the runtime of the same name and mounted through the volume claim of that name.",
+        doc = "Data from one or several places, cached by the runtime of the same name and mounted through the \
+            volume claim of that name.",
         printcolumn(name = "Ufs Total Size", type_ = "string", json_path = ".status.ufsTotal"),
         printcolumn(name = "Cached", type_ = "string", json_path = ".status.cacheStates.cached"),
         printcolumn(name = "Cache Capacity", type_ = "string", json_path = ".status.cacheStates.cacheCapacity"),
@@ -74,13 +76,18 @@ pub struct DatasetSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_affinity: Option<CacheableNodeAffinity>,
     /// Taints that the cache's pods tolerate.
-    #[cfg_attr(feature = "schema", schemars(schema_with = "crate::crd::pieces::schema::<Vec<Toleration>>"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "crate::crd::pieces::schema::<Vec<Toleration>>")
+    )]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tolerations: Vec<Toleration>,
-    /// Access modes of the volume. Default: ReadOnlyMany, which also means that the file system is mounted read-only.
+    /// Access modes of the volume. Default: ReadOnlyMany, which also means that the file system is
+    /// mounted read-only.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub access_modes: Vec<String>,
-    /// Runtimes that are to serve the Dataset. Accepted and not read: the runtime of the same name serves it.
+    /// Runtimes that are to serve the Dataset. Accepted and not read: the runtime of the same name
+    /// serves it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub runtimes: Vec<DatasetRuntime>,
     /// Whether a node may hold workers of several datasets. Default: Exclusive.
@@ -103,7 +110,10 @@ pub struct DatasetSpec {
 #[serde(rename_all = "camelCase", default)]
 pub struct CacheableNodeAffinity {
     /// Terms of which a node must meet one.
-    #[cfg_attr(feature = "schema", schemars(schema_with = "crate::crd::pieces::schema::<NodeSelector>"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(schema_with = "crate::crd::pieces::schema::<NodeSelector>")
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub required: Option<NodeSelector>,
 }

@@ -50,7 +50,8 @@ pub struct DatasetStatus {
     pub runtimes: Vec<DatasetRuntime>,
     /// What happened, by type. Required: an empty list is written too.
     pub conditions: Vec<DatasetCondition>,
-    /// Figures of the cache, by name: cached, cacheCapacity, cachedPercentage, cacheHitRatio and others.
+    /// Figures of the cache, by name: cached, cacheCapacity, cachedPercentage, cacheHitRatio and
+    /// others.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub cache_states: BTreeMap<String, String>,
     /// Endpoint for clients of the Hadoop file system API.

@@ -16,7 +16,8 @@ fn a_spec_survives_reading_and_writing_and_ignores_what_it_does_not_know() {
         back,
         serde_json::json!({
             "mounts": [{"mountPoint": "juicefs:///", "name": "demo", "options": {"bucket": "/data"},
-                "encryptOptions": [{"name": "metaurl", "valueFrom": {"secretKeyRef": {"name": "s", "key": "metaurl"}}}]}],
+                "encryptOptions": [{"name": "metaurl", "valueFrom": {"secretKeyRef": {"name": "s",
+                    "key": "metaurl"}}}]}],
             "placement": "Shared", "accessModes": ["ReadWriteMany"], "tolerations": [{"operator": "Exists"}]
         })
     );
@@ -39,7 +40,8 @@ fn a_dataset_without_spec_can_be_read() {
 
 #[test]
 fn an_unknown_phase_is_kept() {
-    let status: DatasetStatus = serde_json::from_value(serde_json::json!({"phase": "Dreaming", "conditions": []})).unwrap();
+    let status: DatasetStatus =
+        serde_json::from_value(serde_json::json!({"phase": "Dreaming", "conditions": []})).unwrap();
     assert_eq!(status.phase, DatasetPhase::Other("Dreaming".to_owned()));
     assert_eq!(serde_json::to_value(&status).unwrap()["phase"], "Dreaming");
 }

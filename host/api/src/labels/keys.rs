@@ -25,12 +25,14 @@ pub const CACHE_PREFIX: &str = "wasser.fluid.io/c-";
 pub const MANAGED_BY: &str = "fluid.io/managed-by";
 /// Value of [`MANAGED_BY`].
 pub const MANAGED_BY_VALUE: &str = "fluid";
-/// Annotation on volumes and claims that the control plane made; others of the same name are left alone.
+/// Annotation on volumes and claims that the control plane made; others of the same name are left
+/// alone.
 pub const CREATED_BY: &str = "CreatedBy";
 /// Value of [`CREATED_BY`].
 pub const CREATED_BY_VALUE: &str = "fluid";
 
-/// On fuse pods and the claim: counts the changes of the fuse image, which tells old clients from new ones.
+/// On fuse pods and the claim: counts the changes of the fuse image, which tells old clients from
+/// new ones.
 pub const FUSE_GENERATION: &str = "fuse.runtime.fluid.io/generation";
 /// Annotation on a Dataset: the capacity that volume and claim show.
 pub const PVC_STORAGE: &str = "pvc.fluid.io/resources.requests.storage";

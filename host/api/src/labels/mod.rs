@@ -1,9 +1,11 @@
-//! Labels and annotations: the keys, and the maths of the keys that are made from a Dataset's namespace and name.
+//! Labels and annotations: the keys, and the maths of the keys that are made from a Dataset's
+//! namespace and name.
 //!
-//! A key made from a Dataset is the prefix and `<namespace>-<name>`; where that would reach 63 characters, the prefix and the
-//! Dataset's UID. Since a namespace and a name may both contain hyphens, Dataset `c` in `a-b` and Dataset `b-c` in `a` have the same
-//! keys. Fluid's node labels, volumes and webhook have this form, so it is kept; where two datasets must be distinguished for certain,
-//! compare namespace and name (or the UID), never a label.
+//! A key made from a Dataset is the prefix and `<namespace>-<name>`; where that would reach 63
+//! characters, the prefix and the Dataset's UID. Since a namespace and a name may both contain
+//! hyphens, Dataset `c` in `a-b` and Dataset `b-c` in `a` have the same keys. Fluid's node labels,
+//! volumes and webhook have this form, so it is kept; where two datasets must be distinguished for
+//! certain, compare namespace and name (or the UID), never a label.
 
 mod keys;
 
@@ -33,9 +35,11 @@ impl Storage {
     }
 }
 
-/// Value of [`DATASET_ID`], and of `ownerDatasetId` in chart values: `<namespace>-<name>`, or the UID.
+/// Value of [`DATASET_ID`], and of `ownerDatasetId` in chart values: `<namespace>-<name>`, or the
+/// UID.
 ///
-/// `uid` is only read for long names, but must then be there: once the Dataset is gone, the label on the runtime still has it.
+/// `uid` is only read for long names, but must then be there: once the Dataset is gone, the label
+/// on the runtime still has it.
 pub fn dataset_id(namespace: &str, name: &str, uid: &str) -> String {
     join("", namespace, '-', name, uid)
 }
@@ -45,7 +49,8 @@ pub fn exclusive_value(namespace: &str, name: &str, uid: &str) -> String {
     join("", namespace, '_', name, uid)
 }
 
-/// The label of nodes that hold a Dataset's cache, and of its volume and claim: `fluid.io/s-<namespace>-<name>`.
+/// The label of nodes that hold a Dataset's cache, and of its volume and claim:
+/// `fluid.io/s-<namespace>-<name>`.
 pub fn common_label(namespace: &str, name: &str, uid: &str) -> String {
     join(COMMON_PREFIX, namespace, '-', name, uid)
 }
@@ -55,7 +60,8 @@ pub fn runtime_label(engine: &str, namespace: &str, name: &str, uid: &str) -> St
     join(&format!("{COMMON_PREFIX}{engine}-"), namespace, '-', name, uid)
 }
 
-/// The label that tells how much a node may cache of a Dataset: `fluid.io/s-h-juicefs-t-<namespace>-<name>`.
+/// The label that tells how much a node may cache of a Dataset:
+/// `fluid.io/s-h-juicefs-t-<namespace>-<name>`.
 pub fn storage_label(engine: &str, storage: Storage, namespace: &str, name: &str, uid: &str) -> String {
     join(
         &format!("{STORAGE_PREFIX}{engine}-{}-", storage.letter()),
@@ -66,10 +72,11 @@ pub fn storage_label(engine: &str, storage: Storage, namespace: &str, name: &str
     )
 }
 
-/// Whether a key is one of [`storage_label`] for [`Storage::Total`]; every Dataset has exactly one on each of its nodes.
+/// Whether a key is one of [`storage_label`] for [`Storage::Total`]; every Dataset has exactly one
+/// on each of its nodes.
 ///
-/// A [`common_label`] of a namespace `h-<word>-t` or of a name `<word>-t-…` in namespace `h` looks the same; its value is `true`,
-/// while a size starts with a digit.
+/// A [`common_label`] of a namespace `h-<word>-t` or of a name `<word>-t-…` in namespace `h` looks
+/// the same; its value is `true`, while a size starts with a digit.
 pub fn is_total_storage_label(key: &str) -> bool {
     key.strip_prefix(STORAGE_PREFIX)
         .and_then(|rest| rest.split_once('-'))
@@ -81,8 +88,8 @@ pub fn fuse_label(namespace: &str, name: &str, uid: &str) -> String {
     join(FUSE_PREFIX, namespace, '-', name, uid)
 }
 
-/// The label of nodes that hold cache of a Dataset in directories of their own, until its runtime is deleted: `wasser.fluid.io/c-<namespace>-<name>`.
-/// Fluid has no such label.
+/// The label of nodes that hold cache of a Dataset in directories of their own, until its runtime
+/// is deleted: `wasser.fluid.io/c-<namespace>-<name>`. Fluid has no such label.
 pub fn cache_label(namespace: &str, name: &str, uid: &str) -> String {
     join(CACHE_PREFIX, namespace, '-', name, uid)
 }
@@ -92,10 +99,15 @@ pub fn worker_selector(engine: &str, name: &str) -> String {
     format!("app={engine},release={name},role={engine}-worker")
 }
 
-// The prefix counts in full, `fluid.io/` included: that leaves room that a key has not to leave, but it is where Fluid draws the line.
+// The prefix counts in full, `fluid.io/` included: that leaves room that a key has not to leave,
+// but it is where Fluid draws the line.
 fn join(prefix: &str, namespace: &str, separator: char, name: &str, uid: &str) -> String {
     let full = format!("{prefix}{namespace}{separator}{name}");
-    if full.len() < TOO_LONG { full } else { format!("{prefix}{uid}") }
+    if full.len() < TOO_LONG {
+        full
+    } else {
+        format!("{prefix}{uid}")
+    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,10 @@ fn keys_of_a_dataset() {
     assert_eq!(dataset_id("default", "demo", UID), "default-demo");
     assert_eq!(exclusive_value("default", "demo", UID), "default_demo");
     assert_eq!(common_label("default", "demo", UID), "fluid.io/s-default-demo");
-    assert_eq!(runtime_label("juicefs", "default", "demo", UID), "fluid.io/s-juicefs-default-demo");
+    assert_eq!(
+        runtime_label("juicefs", "default", "demo", UID),
+        "fluid.io/s-juicefs-default-demo"
+    );
     assert_eq!(
         storage_label("juicefs", Storage::Memory, "default", "demo", UID),
         "fluid.io/s-h-juicefs-m-default-demo"
@@ -24,7 +27,10 @@ fn keys_of_a_dataset() {
         "fluid.io/s-h-juicefs-t-default-demo"
     );
     assert_eq!(fuse_label("default", "demo", UID), "fluid.io/f-default-demo");
-    assert_eq!(worker_selector("juicefs", "demo"), "app=juicefs,release=demo,role=juicefs-worker");
+    assert_eq!(
+        worker_selector("juicefs", "demo"),
+        "app=juicefs,release=demo,role=juicefs-worker"
+    );
 }
 
 #[rstest]
@@ -64,13 +70,17 @@ fn is_label_text(text: &str) -> bool {
     text.len() <= 63
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text.ends_with(|c: char| c.is_ascii_alphanumeric())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
 proptest! {
     #[test]
-    fn every_key_and_value_is_one_that_kubernetes_accepts(namespace in label(), name in label(), engine in "[a-z][a-z0-9]{0,15}") {
-        let mut keys = vec![common_label(&namespace, &name, UID), runtime_label(&engine, &namespace, &name, UID), fuse_label(&namespace, &name, UID)];
+    fn every_key_and_value_is_one_that_kubernetes_accepts(namespace in label(), name in label(),
+        engine in "[a-z][a-z0-9]{0,15}") {
+        let mut keys = vec![common_label(&namespace, &name, UID), runtime_label(&engine, &namespace, &name, UID),
+            fuse_label(&namespace, &name, UID)];
         for storage in [Storage::Memory, Storage::Disk, Storage::Total] {
             keys.push(storage_label(&engine, storage, &namespace, &name, UID));
         }

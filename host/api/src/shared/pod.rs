@@ -26,7 +26,8 @@ impl NetworkMode {
 
 /// A user and a group, by number and by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("required" = ["uid", "gid", "user", "group"])))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("required" = ["uid", "gid", "user",
+    "group"])))]
 #[serde(rename_all = "camelCase", default)]
 pub struct User {
     /// Number of the user.
@@ -69,7 +70,8 @@ pub struct PodMetadata {
 }
 
 impl PodMetadata {
-    /// The metadata of a component's pods: this of the whole runtime, with the component's own entries winning key by key.
+    /// The metadata of a component's pods: this of the whole runtime, with the component's own
+    /// entries winning key by key.
     #[must_use]
     pub fn overridden_by(mut self, component: &Self) -> Self {
         self.labels.extend(component.labels.clone());
@@ -85,7 +87,10 @@ mod tests {
     #[test]
     fn a_component_wins_key_by_key() {
         let of = |pairs: &[(&str, &str)]| PodMetadata {
-            labels: pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            labels: pairs
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect(),
             annotations: BTreeMap::new(),
         };
         let merged = of(&[("a", "1"), ("b", "1")]).overridden_by(&of(&[("b", "2"), ("c", "2")]));

@@ -116,7 +116,11 @@ mod tests {
         )
         .unwrap();
         assert_eq!(
-            (said.grace_period().as_secs(), said.max_retry_attempts(), said.auto_sync(true)),
+            (
+                said.grace_period().as_secs(),
+                said.max_retry_attempts(),
+                said.auto_sync(true)
+            ),
             (60, 7, false)
         );
     }

@@ -7,8 +7,10 @@ use crate::quantity::{InvalidQuantity, Quantity};
 /// The form that the CRDs ask of `quotaList`: two or more quantities, joined by commas.
 #[cfg(feature = "schema")]
 const QUOTA_LIST_PATTERN: &str = concat!(
-    r"^((\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+)))),)+",
-    r"((\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?)$"
+    r"^((\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))",
+    r"(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+)))),)+",
+    r"((\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))",
+    r"(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?)$"
 );
 
 open_enum! {
@@ -132,7 +134,10 @@ impl Level {
             };
         }
         let total = self.quota.as_ref().map_or(Ok(0), Quantity::value)?;
-        let share = i64::try_from(paths).ok().and_then(|paths| total.checked_div(paths)).unwrap_or(0);
+        let share = i64::try_from(paths)
+            .ok()
+            .and_then(|paths| total.checked_div(paths))
+            .unwrap_or(0);
         Ok(vec![share; paths])
     }
 
@@ -173,14 +178,19 @@ mod tests {
     #[case(level("/a", None, None), Ok(vec![0]), Ok(0))]
     #[case(level("/a", None, Some("1Gi,2Gi")), Err(InvalidLevel::Count { quotas: 2, paths: 1 }), Err(InvalidLevel::Count { quotas: 2, paths: 1 }))]
     #[case(level("/a:/b:/c", Some("10"), None), Ok(vec![3; 3]), Ok(10))]
-    fn quotas_of_paths(#[case] level: Level, #[case] each: Result<Vec<i64>, InvalidLevel>, #[case] total: Result<i64, InvalidLevel>) {
+    fn quotas_of_paths(
+        #[case] level: Level,
+        #[case] each: Result<Vec<i64>, InvalidLevel>,
+        #[case] total: Result<i64, InvalidLevel>,
+    ) {
         assert_eq!(level.quotas(':'), each);
         assert_eq!(level.total_quota(':'), total);
     }
 
     #[test]
     fn a_quota_may_be_a_bare_number() {
-        let level: Level = serde_json::from_value(serde_json::json!({"mediumtype": "SSD", "path": "/a", "quota": 1024})).unwrap();
+        let level: Level =
+            serde_json::from_value(serde_json::json!({"mediumtype": "SSD", "path": "/a", "quota": 1024})).unwrap();
         assert_eq!((level.total_quota(','), level.medium_type), (Ok(1024), MediumType::Ssd));
     }
 }

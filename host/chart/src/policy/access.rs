@@ -40,7 +40,11 @@ impl<'a> Own<'a> {
             ..Self::default()
         };
         for (group, _, name) in keys.into_iter().filter(|(group, kind, _)| gives_access(group, kind)) {
-            let names = if group == RBAC { &mut own.roles } else { &mut own.accounts };
+            let names = if group == RBAC {
+                &mut own.roles
+            } else {
+                &mut own.accounts
+            };
             names.insert(name);
         }
         own
@@ -106,7 +110,13 @@ fn check_secret(data: &Value) -> Result<(), Problem> {
 
 fn check_rules(data: &Value) -> Result<(), Problem> {
     for (rule, content) in data["rules"].as_array().into_iter().flatten().enumerate() {
-        let words = |field: &str| content[field].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let words = |field: &str| {
+            content[field]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+        };
         let wildcard = words("verbs")
             .chain(words("resources"))
             .chain(words("apiGroups"))

@@ -23,7 +23,13 @@ const NAMESPACED: &[(&str, &[&str])] = &[
     ),
     (
         "apps",
-        &["ControllerRevision", "DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"],
+        &[
+            "ControllerRevision",
+            "DaemonSet",
+            "Deployment",
+            "ReplicaSet",
+            "StatefulSet",
+        ],
     ),
     ("autoscaling", &["HorizontalPodAutoscaler"]),
     ("batch", &["CronJob", "Job"]),
@@ -50,8 +56,14 @@ const CLUSTER_SCOPED: &[(&str, &[&str])] = &[
     ),
     ("apiextensions.k8s.io", &["CustomResourceDefinition"]),
     ("apiregistration.k8s.io", &["APIService"]),
-    ("certificates.k8s.io", &["CertificateSigningRequest", "ClusterTrustBundle"]),
-    ("flowcontrol.apiserver.k8s.io", &["FlowSchema", "PriorityLevelConfiguration"]),
+    (
+        "certificates.k8s.io",
+        &["CertificateSigningRequest", "ClusterTrustBundle"],
+    ),
+    (
+        "flowcontrol.apiserver.k8s.io",
+        &["FlowSchema", "PriorityLevelConfiguration"],
+    ),
     ("networking.k8s.io", &["IPAddress", "IngressClass", "ServiceCIDR"]),
     ("node.k8s.io", &["RuntimeClass"]),
     ("rbac.authorization.k8s.io", &["ClusterRole", "ClusterRoleBinding"]),
@@ -59,7 +71,13 @@ const CLUSTER_SCOPED: &[(&str, &[&str])] = &[
     ("scheduling.k8s.io", &["PriorityClass"]),
     (
         "storage.k8s.io",
-        &["CSIDriver", "CSINode", "StorageClass", "VolumeAttachment", "VolumeAttributesClass"],
+        &[
+            "CSIDriver",
+            "CSINode",
+            "StorageClass",
+            "VolumeAttachment",
+            "VolumeAttributesClass",
+        ],
     ),
 ];
 
@@ -101,9 +119,9 @@ pub fn grant(group: &str, kind: &str) -> String {
 /// Where a workload of Kubernetes itself has the template of its pods. None for everything else.
 pub fn pod_template(group: &str, kind: &str) -> Option<&'static str> {
     match (group, kind) {
-        ("apps", "DaemonSet" | "Deployment" | "ReplicaSet" | "StatefulSet") | ("batch", "Job") | ("", "ReplicationController") => {
-            Some("/spec/template")
-        }
+        ("apps", "DaemonSet" | "Deployment" | "ReplicaSet" | "StatefulSet")
+        | ("batch", "Job")
+        | ("", "ReplicationController") => Some("/spec/template"),
         ("batch", "CronJob") => Some("/spec/jobTemplate/spec/template"),
         ("", "PodTemplate") => Some("/template"),
         _ => None,
@@ -121,7 +139,9 @@ pub fn is_known(group: &str, kind: &str) -> bool {
 }
 
 fn contains(table: &[(&str, &[&str])], group: &str, kind: &str) -> bool {
-    table.iter().any(|(known, kinds)| *known == group && kinds.contains(&kind))
+    table
+        .iter()
+        .any(|(known, kinds)| *known == group && kinds.contains(&kind))
 }
 
 #[cfg(test)]

@@ -61,14 +61,27 @@ impl Policy {
     /// # Errors
     /// The first object that may not.
     pub fn admit_release(&self, rendered: &Rendered) -> Result<(), Violation> {
-        let hooks = rendered.hooks.iter().filter_map(|hook| Some((hook, hook.object.as_ref()?)));
-        let all: Vec<&DynamicObject> = rendered.objects.iter().chain(hooks.clone().map(|(_, object)| object)).collect();
+        let hooks = rendered
+            .hooks
+            .iter()
+            .filter_map(|hook| Some((hook, hook.object.as_ref()?)));
+        let all: Vec<&DynamicObject> = rendered
+            .objects
+            .iter()
+            .chain(hooks.clone().map(|(_, object)| object))
+            .collect();
         // What a hook of a deletion or a test would bring is not there for the rest of the chart:
         // somebody else may have that name later.
         let lasting = hooks.filter(|(hook, _)| is_lasting(hook)).map(|(_, object)| object);
         let present: Vec<&DynamicObject> = rendered.objects.iter().chain(lasting).collect();
         let (own, own_of_hooks) = (Own::of(&self.namespace, &present), Own::of(&self.namespace, &all));
-        self.admit_each(&all, |index| if index < rendered.objects.len() { &own } else { &own_of_hooks })
+        self.admit_each(&all, |index| {
+            if index < rendered.objects.len() {
+                &own
+            } else {
+                &own_of_hooks
+            }
+        })
     }
 
     /// Whether all of these may be installed together.
@@ -81,8 +94,8 @@ impl Policy {
         self.admit_each(&objects, |_| &own)
     }
 
-    /// Whether this object may be installed together with objects of these groups, kinds and names, which
-    /// are the runtime's.
+    /// Whether this object may be installed together with objects of these groups, kinds and names,
+    /// which are the runtime's.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -115,9 +128,12 @@ impl Policy {
         if object.metadata.name.as_deref().unwrap_or_default().is_empty() {
             return Err(Problem::Unnamed);
         }
-        for part in [object.metadata.name.as_deref(), object.types.as_ref().map(kinds::version)]
-            .into_iter()
-            .flatten()
+        for part in [
+            object.metadata.name.as_deref(),
+            object.types.as_ref().map(kinds::version),
+        ]
+        .into_iter()
+        .flatten()
         {
             if !kinds::is_plain(part) {
                 return Err(Problem::Name { name: part.to_owned() });
@@ -179,7 +195,10 @@ impl Policy {
 
 /// Whether the object of a hook is there once the release is installed.
 fn is_lasting(hook: &Hook) -> bool {
-    let runs = hook.events.iter().any(|event| event == "pre-install" || event == "post-install");
+    let runs = hook
+        .events
+        .iter()
+        .any(|event| event == "pre-install" || event == "post-install");
     runs && !hook.delete_policies.iter().any(|policy| policy == "hook-succeeded")
 }
 

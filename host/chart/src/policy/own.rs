@@ -55,7 +55,9 @@ fn child<'a>(parent: &'a mut Map<String, Value>, key: &str) -> Option<&'a mut Ma
 /// controllers.
 fn selects_by(selector: &Value, key: &str) -> bool {
     let expressions = selector.get("matchExpressions").and_then(Value::as_array);
-    selector.get("matchLabels").is_some_and(|labels| labels.get(key).is_some())
+    selector
+        .get("matchLabels")
+        .is_some_and(|labels| labels.get(key).is_some())
         || selector.get(key).is_some()
         || expressions.is_some_and(|expressions| expressions.iter().any(|expression| expression["key"] == key))
 }

@@ -36,7 +36,13 @@ const HARMLESS_SYSCTLS: &[&str] = &[
     "net.ipv4.tcp_keepalive_time",
     "net.ipv4.tcp_syncookies",
 ];
-const SELINUX_TYPES: &[&str] = &["", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"];
+const SELINUX_TYPES: &[&str] = &[
+    "",
+    "container_t",
+    "container_init_t",
+    "container_kvm_t",
+    "container_engine_t",
+];
 const CONTAINERS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
 
 /// A pod's specification somewhere in an object.
@@ -55,16 +61,23 @@ pub fn find(data: &Value) -> Vec<PodSpec<'_>> {
 fn walk<'a>(value: &'a Value, path: &str, found: &mut Vec<PodSpec<'a>>) {
     match value {
         Value::Object(fields) => {
-            if CONTAINERS.iter().any(|field| fields.get(*field).is_some_and(Value::is_array)) {
+            if CONTAINERS
+                .iter()
+                .any(|field| fields.get(*field).is_some_and(Value::is_array))
+            {
                 found.push(PodSpec {
                     path: path.to_owned(),
                     spec: value,
                 });
             }
-            // What is below may be another one: a list of this name next to a template does not make
-            // the template harmless.
+            // What is below may be another one: a list of this name next to a template does not
+            // make the template harmless.
             for (key, inner) in fields {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                let path = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path}.{key}")
+                };
                 walk(inner, &path, found);
             }
         }
@@ -113,7 +126,10 @@ impl PodSpec<'_> {
         }
         for field in CONTAINERS {
             for (index, container) in list(self.spec, field).enumerate() {
-                self.check_container(&container["securityContext"], &format!("{field}[{index}].securityContext"))?;
+                self.check_container(
+                    &container["securityContext"],
+                    &format!("{field}[{index}].securityContext"),
+                )?;
             }
         }
         Ok(())
@@ -127,9 +143,11 @@ impl PodSpec<'_> {
         self.refuse(mount != "Default", &format!("{path}.procMount"), || mount.to_owned())?;
         for capability in list(&context["capabilities"], "add") {
             let name = capability.as_str().unwrap_or_default();
-            self.refuse(!HARMLESS_CAPABILITIES.contains(&name), &format!("{path}.capabilities.add"), || {
-                name.to_owned()
-            })?;
+            self.refuse(
+                !HARMLESS_CAPABILITIES.contains(&name),
+                &format!("{path}.capabilities.add"),
+                || name.to_owned(),
+            )?;
         }
         self.check_context(context, path)
     }
@@ -138,14 +156,18 @@ impl PodSpec<'_> {
     fn check_context(&self, context: &Value, path: &str) -> Result<(), Problem> {
         for profile in ["seccompProfile", "appArmorProfile"] {
             let kind = &context[profile]["type"];
-            self.refuse(*kind == "Unconfined", &format!("{path}.{profile}"), || "Unconfined".to_owned())?;
+            self.refuse(*kind == "Unconfined", &format!("{path}.{profile}"), || {
+                "Unconfined".to_owned()
+            })?;
         }
         let options = &context["seLinuxOptions"];
         let text = |field: &str| options[field].as_str().unwrap_or_default();
         let strange = !SELINUX_TYPES.contains(&text("type")) || !text("user").is_empty() || !text("role").is_empty();
         self.refuse(strange, &format!("{path}.seLinuxOptions"), || options.to_string())?;
         let host_process = context["windowsOptions"]["hostProcess"] == true;
-        self.refuse(host_process, &format!("{path}.windowsOptions.hostProcess"), || "true".to_owned())
+        self.refuse(host_process, &format!("{path}.windowsOptions.hostProcess"), || {
+            "true".to_owned()
+        })
     }
 
     fn refuse(&self, condition: bool, field: &str, value: impl FnOnce() -> String) -> Result<(), Problem> {

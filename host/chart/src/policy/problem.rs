@@ -33,13 +33,15 @@ pub enum Problem {
     #[error("is in no namespace but of the whole cluster, which no chart may install; let an administrator create it")]
     ClusterScoped,
     /// Its kind was not granted.
-    #[error("is of a kind that is not granted; add `{}` to `grants.kinds` of the plugin's registration, if its plugin wants it", short(.grant))]
+    #[error("is of a kind that is not granted; add `{}` to `grants.kinds` of the plugin's registration, if its \
+        plugin wants it", short(.grant))]
     Kind {
         /// What has to be granted.
         grant: String,
     },
     /// Its pods have powers over their node.
-    #[error("has pods with powers over their node ({}: {}); grant `privileged` to the plugin, or render the pods without", short(.field), short(.value))]
+    #[error("has pods with powers over their node ({}: {}); grant `privileged` to the plugin, or render the pods \
+        without", short(.field), short(.value))]
     Privileged {
         /// Path of the field.
         field: String,
@@ -47,7 +49,8 @@ pub enum Problem {
         value: String,
     },
     /// Its pods run as somebody else.
-    #[error("runs its pods under the service account `{}`; only `default` and those of the same chart may be used", short(.account))]
+    #[error("runs its pods under the service account `{}`; only `default` and those of the same chart may be used",
+        short(.account))]
     ForeignAccount {
         /// The account.
         account: String,
@@ -61,7 +64,8 @@ pub enum Problem {
         name: String,
     },
     /// A role gives more than a chart may give.
-    #[error("gives `{}` in rule {rule}; list what is needed, without wildcards, escalate, bind, impersonate or tokens", short(.given))]
+    #[error("gives `{}` in rule {rule}; list what is needed, without wildcards, escalate, bind, impersonate or \
+        tokens", short(.given))]
     Rule {
         /// Index of the rule.
         rule: usize,
@@ -69,7 +73,8 @@ pub enum Problem {
         given: String,
     },
     /// A binding is to a role of somebody else.
-    #[error("binds {} `{}`, which is not a Role of the same chart; render the Role with it", short(.kind), short(.name))]
+    #[error("binds {} `{}`, which is not a Role of the same chart; render the Role with it", short(.kind),
+        short(.name))]
     ForeignRole {
         /// Kind that it refers to.
         kind: String,
@@ -77,7 +82,8 @@ pub enum Problem {
         name: String,
     },
     /// A binding gives a role to somebody else.
-    #[error("gives its role to {} `{}`; only service accounts of the same chart may have it", short(.kind), short(.name))]
+    #[error("gives its role to {} `{}`; only service accounts of the same chart may have it", short(.kind),
+        short(.name))]
     ForeignSubject {
         /// Kind of the subject.
         kind: String,
@@ -85,7 +91,8 @@ pub enum Problem {
         name: String,
     },
     /// A Secret that Kubernetes or Helm would act on.
-    #[error("is a Secret of the type `{}`, which a chart may not render: it would give away tokens or forge releases", short(.kind))]
+    #[error("is a Secret of the type `{}`, which a chart may not render: it would give away tokens or forge \
+        releases", short(.kind))]
     SecretType {
         /// The type.
         kind: String,

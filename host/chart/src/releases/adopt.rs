@@ -38,11 +38,18 @@ pub async fn object(kinds: &Kinds, namespace: &str, reference: &Reference) -> Re
             Ok(_) => return Ok(()),
             Err(error) if is_not_found(&error) => return Ok(()),
             Err(error) if is_conflict(&error) => {}
-            Err(error) => return Err(ReleaseError::kube(format!("taking over the fields of {display}"))(error)),
+            Err(error) => {
+                return Err(ReleaseError::kube(format!("taking over the fields of {display}"))(
+                    error,
+                ));
+            }
         }
     }
     // Somebody writes it all the time. Applying works nevertheless; a removed field may stay.
-    tracing::warn!(object = reference.describe(namespace), "Helm's fields could not be taken over");
+    tracing::warn!(
+        object = reference.describe(namespace),
+        "Helm's fields could not be taken over"
+    );
     Ok(())
 }
 
@@ -51,9 +58,13 @@ fn take_over(entries: &Value, api_version: &str) -> Option<Value> {
     let is_helm = |entry: &Value| {
         let manager = entry["manager"].as_str().unwrap_or_default();
         // `ddc-helm` is the name under which Fluid has it.
-        matches!(manager, "helm" | "ddc-helm") && entry["operation"] == "Update" && entry.get("subresource").is_none_or(|name| name == "")
+        matches!(manager, "helm" | "ddc-helm")
+            && entry["operation"] == "Update"
+            && entry.get("subresource").is_none_or(|name| name == "")
     };
-    let is_own = |entry: &Value| entry["manager"] == FIELD_MANAGER && entry["operation"] == "Apply" && entry.get("subresource").is_none();
+    let is_own = |entry: &Value| {
+        entry["manager"] == FIELD_MANAGER && entry["operation"] == "Apply" && entry.get("subresource").is_none()
+    };
     let entries = entries.as_array()?;
     if !entries.iter().any(is_helm) {
         return None;
@@ -62,9 +73,14 @@ fn take_over(entries: &Value, api_version: &str) -> Option<Value> {
     for entry in entries.iter().filter(|entry| is_helm(entry) || is_own(entry)) {
         unite(&mut fields, &entry["fieldsV1"]);
     }
-    let mut kept: Vec<Value> = entries.iter().filter(|entry| !is_helm(entry) && !is_own(entry)).cloned().collect();
+    let mut kept: Vec<Value> = entries
+        .iter()
+        .filter(|entry| !is_helm(entry) && !is_own(entry))
+        .cloned()
+        .collect();
     kept.push(
-        json!({"manager": FIELD_MANAGER, "operation": "Apply", "apiVersion": api_version, "fieldsType": "FieldsV1", "fieldsV1": fields}),
+        json!({"manager": FIELD_MANAGER, "operation": "Apply", "apiVersion": api_version, "fieldsType": "FieldsV1",
+            "fieldsV1": fields}),
     );
     Some(Value::Array(kept))
 }
@@ -85,10 +101,14 @@ mod tests {
     #[test]
     fn helms_fields_join_those_of_wasser_and_others_stay() {
         let entries = json!([
-            {"manager": "ddc-helm", "operation": "Update", "apiVersion": "apps/v1", "fieldsV1": {"f:spec": {"f:replicas": {}, "f:template": {}}}},
-            {"manager": "kube-controller-manager", "operation": "Update", "subresource": "status", "fieldsV1": {"f:status": {}}},
-            {"manager": "wasser", "operation": "Apply", "apiVersion": "apps/v1", "fieldsV1": {"f:spec": {"f:selector": {}}}},
-            {"manager": "wasser", "operation": "Update", "apiVersion": "apps/v1", "fieldsV1": {"f:spec": {"f:replicas": {}}}},
+            {"manager": "ddc-helm", "operation": "Update", "apiVersion": "apps/v1",
+                "fieldsV1": {"f:spec": {"f:replicas": {}, "f:template": {}}}},
+            {"manager": "kube-controller-manager", "operation": "Update", "subresource": "status",
+                "fieldsV1": {"f:status": {}}},
+            {"manager": "wasser", "operation": "Apply", "apiVersion": "apps/v1",
+                "fieldsV1": {"f:spec": {"f:selector": {}}}},
+            {"manager": "wasser", "operation": "Update", "apiVersion": "apps/v1",
+                "fieldsV1": {"f:spec": {"f:replicas": {}}}},
         ]);
         let taken = take_over(&entries, "apps/v1").unwrap();
         assert_eq!(taken.as_array().unwrap().len(), 3);
@@ -97,6 +117,10 @@ mod tests {
             json!({"f:spec": {"f:replicas": {}, "f:template": {}, "f:selector": {}}})
         );
         assert_eq!(taken[2]["operation"], "Apply");
-        assert_eq!(take_over(&taken, "apps/v1"), None, "a second time there is nothing to take");
+        assert_eq!(
+            take_over(&taken, "apps/v1"),
+            None,
+            "a second time there is nothing to take"
+        );
     }
 }

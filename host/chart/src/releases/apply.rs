@@ -55,7 +55,12 @@ pub fn dress(object: &DynamicObject, policy: &Policy, release: &str) -> DynamicO
 }
 
 /// Prepares an admitted object that has this UID now. `before` is what the release had.
-pub fn prepare(object: &DynamicObject, ownership: &Ownership<'_>, uid: Option<&str>, before: &[Reference]) -> Option<Prepared> {
+pub fn prepare(
+    object: &DynamicObject,
+    ownership: &Ownership<'_>,
+    uid: Option<&str>,
+    before: &[Reference],
+) -> Option<Prepared> {
     let reference = Reference::of(object)?;
     let keep_replicas = keeps_replicas(&reference, before);
     Some(Prepared {
@@ -95,7 +100,10 @@ pub async fn all(kinds: &Kinds, ownership: &Ownership<'_>, objects: Vec<Prepared
 /// Makes requests, some at a time. They are boxed: a future over an iterator of unnamed futures is
 /// not `Send` for every lifetime.
 pub async fn together(requests: Vec<BoxFuture<'_, Result<(), ReleaseError>>>) -> Result<(), ReleaseError> {
-    futures::stream::iter(requests).buffer_unordered(CONCURRENCY).try_collect().await
+    futures::stream::iter(requests)
+        .buffer_unordered(CONCURRENCY)
+        .try_collect()
+        .await
 }
 
 /// Applies one.

@@ -40,13 +40,25 @@ impl<'a> Change<'a> {
     /// The names that it writes, now or with a hook of a later event.
     pub fn keys(&self) -> HashSet<Key> {
         let namespace = &self.policy.namespace;
-        let key = |reference: Reference| (namespace.clone(), reference.gvk.group, reference.gvk.kind, reference.name);
+        let key = |reference: Reference| {
+            (
+                namespace.clone(),
+                reference.gvk.group,
+                reference.gvk.kind,
+                reference.name,
+            )
+        };
         self.references().into_iter().map(key).collect()
     }
 
     fn references(&self) -> Vec<Reference> {
         let hooks = self.rendered.hooks.iter().filter_map(|hook| hook.object.as_ref());
-        self.rendered.objects.iter().chain(hooks).filter_map(Reference::of).collect()
+        self.rendered
+            .objects
+            .iter()
+            .chain(hooks)
+            .filter_map(Reference::of)
+            .collect()
     }
 
     fn ownership(&self, before: Option<&Before>) -> Ownership<'a> {
@@ -116,7 +128,9 @@ impl Releases {
         let earlier = before.map_or(&[][..], |before| &before.release.objects);
         let now: Vec<Reference> = rendered.objects.iter().filter_map(Reference::of).collect();
         if before.is_some_and(|before| !before.own) {
-            let common = now.iter().filter(|object| earlier.iter().any(|other| other.key() == object.key()));
+            let common = now
+                .iter()
+                .filter(|object| earlier.iter().any(|other| other.key() == object.key()));
             let adoptions = common.map(|object| adopt::object(&self.kinds, namespace, object).boxed());
             apply::together(adoptions.collect()).await?;
         }

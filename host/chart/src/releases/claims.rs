@@ -73,7 +73,14 @@ mod tests {
     use super::*;
 
     fn keys(names: &[&str]) -> HashSet<Key> {
-        let key = |name: &&str| ("ns".to_owned(), "apps".to_owned(), "StatefulSet".to_owned(), (*name).to_owned());
+        let key = |name: &&str| {
+            (
+                "ns".to_owned(),
+                "apps".to_owned(),
+                "StatefulSet".to_owned(),
+                (*name).to_owned(),
+            )
+        };
         names.iter().map(key).collect()
     }
 

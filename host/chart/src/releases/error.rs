@@ -28,7 +28,8 @@ pub enum ReleaseError {
     NotGranted(#[from] Violation),
     /// The name cannot be that of a release.
     #[error(
-        "the Helm release {namespace}/{name} cannot have that name: it has {} characters, and {limit} are allowed; give the Dataset and \
+        "the Helm release {namespace}/{name} cannot have that name: it has {} characters, and {limit} are allowed; \
+            give the Dataset and \
          its runtime a shorter name", .name.len()
     )]
     Name {
@@ -40,7 +41,8 @@ pub enum ReleaseError {
         limit: usize,
     },
     /// The API server finds an object invalid.
-    #[error("{object} is not valid: {}; correct the values that the manifest leads to, or the chart of the plugin", words(.message))]
+    #[error("{object} is not valid: {}; correct the values that the manifest leads to, or the chart of the plugin",
+        words(.message))]
     Invalid {
         /// Kind, namespace and name.
         object: String,
@@ -49,7 +51,8 @@ pub enum ReleaseError {
     },
     /// An upgrade would change what cannot be changed.
     #[error(
-        "{} cannot be changed in place: {}; take back the change that leads to it, or delete the object, which is then installed again{}",
+        "{} cannot be changed in place: {}; take back the change that leads to it, or delete the object, which is \
+            then installed again{}",
         .object.display, words(.message), new_pods(.object)
     )]
     Immutable {
@@ -60,7 +63,8 @@ pub enum ReleaseError {
     },
     /// Objects of these names are there, and are not the runtime's.
     #[error(
-        "{}; delete what nobody needs, give the Dataset and its runtime another name, or let the chart of the plugin name its objects \
+        "{}; delete what nobody needs, give the Dataset and its runtime another name, or let the chart of the plugin \
+            name its objects \
          otherwise", list(.objects)
     )]
     Taken {
@@ -68,7 +72,8 @@ pub enum ReleaseError {
         objects: Vec<Taken>,
     },
     /// The cluster does not know a kind of the chart.
-    #[error("{object}: the cluster has no kind {} in {}; install what defines it", quote::name(.kind), quote::name(.api_version))]
+    #[error("{object}: the cluster has no kind {} in {}; install what defines it", quote::name(.kind),
+        quote::name(.api_version))]
     UnknownKind {
         /// Kind and name.
         object: String,
@@ -79,7 +84,8 @@ pub enum ReleaseError {
     },
     /// A release of that name is not this runtime's.
     #[error(
-        "the Helm release {namespace}/{name} is of the chart {} and not this runtime's; uninstall it, or give the Dataset and its runtime \
+        "the Helm release {namespace}/{name} is of the chart {} and not this runtime's; uninstall it, or give the \
+            Dataset and its runtime \
          another name", quote::name(.chart)
     )]
     Foreign {
@@ -94,7 +100,8 @@ pub enum ReleaseError {
     },
     /// The record of the release would not fit into an object.
     #[error(
-        "the record of the Helm release {namespace}/{name} would take {size} bytes, and {limit} are allowed; shorten what the manifest \
+        "the record of the Helm release {namespace}/{name} would take {size} bytes, and {limit} are allowed; shorten \
+            what the manifest \
          puts into the values, or make the chart of the plugin smaller"
     )]
     TooLarge {
@@ -174,7 +181,9 @@ impl ReleaseError {
             | Self::Taken { .. }
             | Self::Foreign { .. }
             | Self::TooLarge { .. } => true,
-            Self::Kube { source, .. } => matches!(status(source), Some(status) if status.code == 422 || status.code == 400),
+            Self::Kube { source, .. } => {
+                matches!(status(source), Some(status) if status.code == 422 || status.code == 400)
+            }
             Self::UnknownKind { .. } | Self::Record { .. } | Self::Hook { .. } => false,
         }
     }
@@ -220,11 +229,18 @@ impl ReleaseError {
                 if is_immutable(&message) {
                     let (found, has_pods) = (reference.clone().into(), reference.has_pods());
                     Self::Immutable {
-                        object: Fixed { found, display, has_pods },
+                        object: Fixed {
+                            found,
+                            display,
+                            has_pods,
+                        },
                         message,
                     }
                 } else {
-                    Self::Invalid { object: display, message }
+                    Self::Invalid {
+                        object: display,
+                        message,
+                    }
                 }
             }
             _ => Self::Kube {
@@ -249,7 +265,10 @@ fn new_pods(object: &Fixed) -> &'static str {
 fn list(objects: &[Taken]) -> String {
     let mut text = String::new();
     for (index, taken) in objects.iter().enumerate() {
-        let holder = taken.holder.as_ref().map_or_else(String::new, |holder| format!(" ({holder})"));
+        let holder = taken
+            .holder
+            .as_ref()
+            .map_or_else(String::new, |holder| format!(" ({holder})"));
         let next = format!("{}{holder}", taken.display);
         if index > 0 && text.len() + next.len() > LISTED {
             text.push_str(&format!(" and {} more", objects.len() - index));
@@ -260,7 +279,11 @@ fn list(objects: &[Taken]) -> String {
         }
         text.push_str(&next);
     }
-    let (verb, are) = if objects.len() == 1 { ("exists", "is") } else { ("exist", "are") };
+    let (verb, are) = if objects.len() == 1 {
+        ("exists", "is")
+    } else {
+        ("exist", "are")
+    };
     format!("{text} {verb} already and {are} not this runtime's")
 }
 
@@ -270,7 +293,11 @@ fn is_immutable(message: &str) -> bool {
 }
 
 fn status(error: &kube::Error) -> Option<&Status> {
-    if let kube::Error::Api(status) = error { Some(status) } else { None }
+    if let kube::Error::Api(status) = error {
+        Some(status)
+    } else {
+        None
+    }
 }
 
 /// Whether an object is no longer the one that was looked at: it exists already, has changed in the

@@ -54,7 +54,12 @@ pub fn next(change: &Change<'_>, before: Option<&Before>) -> Result<Next, Releas
             first_deployed: release.first_deployed.clone(),
             last_deployed: now,
             deleted: String::new(),
-            description: if before.is_some() { "Upgrade complete" } else { "Install complete" }.to_owned(),
+            description: if before.is_some() {
+                "Upgrade complete"
+            } else {
+                "Install complete"
+            }
+            .to_owned(),
             status: release.status,
             notes: rendered.notes.clone(),
         },
@@ -91,7 +96,10 @@ impl Releases {
         let (meta, policy) = (change.meta, change.policy);
         let Next { release, text } = ready.next;
         let store = Store::new(&self.client, &meta.namespace, &meta.name);
-        if !store.create(release.revision, release.status, text, &policy.owner).await? {
+        if !store
+            .create(release.revision, release.status, text, &policy.owner)
+            .await?
+        {
             return Ok(None);
         }
         if let Some(before) = &ready.before {

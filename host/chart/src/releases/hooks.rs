@@ -186,7 +186,10 @@ impl Running<'_> {
 
 /// The hooks of an event by weight, then by name.
 pub fn order<'a>(hooks: &'a [Hook], event: &str) -> Vec<&'a Hook> {
-    let mut chosen: Vec<&Hook> = hooks.iter().filter(|hook| hook.events.iter().any(|own| own == event)).collect();
+    let mut chosen: Vec<&Hook> = hooks
+        .iter()
+        .filter(|hook| hook.events.iter().any(|own| own == event))
+        .collect();
     chosen.sort_by(|a, b| (a.weight, &a.name).cmp(&(b.weight, &b.name)));
     chosen
 }
@@ -254,15 +257,23 @@ mod tests {
             hook("a", "pre-install", 0),
             hook("other", "post-install", -9),
         ];
-        let names: Vec<_> = order(&hooks, "pre-install").iter().map(|hook| hook.name.as_str()).collect();
+        let names: Vec<_> = order(&hooks, "pre-install")
+            .iter()
+            .map(|hook| hook.name.as_str())
+            .collect();
         assert_eq!(names, ["a", "b", "late"]);
     }
 
     #[test]
     fn the_end_of_jobs_and_pods_is_told() {
-        let job = |status: serde_json::Value| job_outcome(&serde_json::from_value(json!({"metadata": {}, "status": status})).unwrap());
+        let job = |status: serde_json::Value| {
+            job_outcome(&serde_json::from_value(json!({"metadata": {}, "status": status})).unwrap())
+        };
         assert_eq!(job(json!({"active": 1})), None);
-        assert_eq!(job(json!({"conditions": [{"type": "Complete", "status": "False"}]})), None);
+        assert_eq!(
+            job(json!({"conditions": [{"type": "Complete", "status": "False"}]})),
+            None
+        );
         let met = json!([{"type": "SuccessCriteriaMet", "status": "True"}, {"type": "Complete", "status": "True"}]);
         assert_eq!(job(json!({"conditions": met})), Some(Ok(())));
         let failed = json!([{"type": "Failed", "status": "True", "message": "BackoffLimitExceeded"}]);
@@ -275,6 +286,9 @@ mod tests {
             let pod = json!({"metadata": {}, "status": {"phase": phase}});
             pod_outcome(&serde_json::from_value(pod).unwrap()).map(|outcome| outcome.is_ok())
         };
-        assert_eq!((pod("Running"), pod("Succeeded"), pod("Failed")), (None, Some(true), Some(false)));
+        assert_eq!(
+            (pod("Running"), pod("Succeeded"), pod("Failed")),
+            (None, Some(true), Some(false))
+        );
     }
 }

@@ -64,7 +64,12 @@ impl Kinds {
             Ok(found) => found,
             Err(kube::Error::Discovery(_)) => return Err(unknown()),
             Err(error) if crate::api_error::is_not_found(&error) => return Err(unknown()),
-            Err(error) => return Err(ReleaseError::kube(format!("asking for the kinds of {}", gvk.api_version()))(error)),
+            Err(error) => {
+                return Err(ReleaseError::kube(format!(
+                    "asking for the kinds of {}",
+                    gvk.api_version()
+                ))(error));
+            }
         };
         if capabilities.scope == Scope::Cluster {
             return Err(Violation {

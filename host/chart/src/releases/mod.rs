@@ -221,12 +221,22 @@ impl Releases {
     ///
     /// # Errors
     /// If a request or a hook fails.
-    pub async fn uninstall(&self, namespace: &str, name: &str, policy: &Policy, config_maps: bool) -> Result<bool, ReleaseError> {
+    pub async fn uninstall(
+        &self,
+        namespace: &str,
+        name: &str,
+        policy: &Policy,
+        config_maps: bool,
+    ) -> Result<bool, ReleaseError> {
         self.set_absent(namespace, name, false);
         self.waiting.end(namespace, name);
         let store = Store::new(&self.client, namespace, name);
         let secrets = store.secrets().await?;
-        let config_maps = if config_maps { store.config_maps().await? } else { Vec::new() };
+        let config_maps = if config_maps {
+            store.config_maps().await?
+        } else {
+            Vec::new()
+        };
         let all: Vec<Entry> = secrets.iter().chain(&config_maps).cloned().collect();
         let Some(newest) = secrets.last().or(config_maps.last()) else {
             return Ok(false);
@@ -254,7 +264,8 @@ impl Releases {
                 tracing::warn!(namespace, name, %error, "only the records are deleted");
             }
             Err(error) => {
-                tracing::warn!(namespace, name, %error, "a Helm release of the runtime's name cannot be read; it is left");
+                tracing::warn!(namespace, name, %error, "a Helm release of the runtime's name cannot be read; it is \
+                    left");
                 return Ok(false);
             }
         }
@@ -271,7 +282,13 @@ impl Releases {
     /// Calls `wake` once what the error names as being in the way of a release is gone, or after
     /// some minutes. Does nothing for errors that name nothing of that kind. A release waits for
     /// one error at a time, until it is uninstalled.
-    pub fn wake_when_free(&self, name: &str, policy: &Policy, error: &ReleaseError, wake: impl FnOnce() + Send + 'static) {
+    pub fn wake_when_free(
+        &self,
+        name: &str,
+        policy: &Policy,
+        error: &ReleaseError,
+        wake: impl FnOnce() + Send + 'static,
+    ) {
         self.waiting.start(&self.kinds, policy, name, error, wake);
     }
 
@@ -291,7 +308,12 @@ impl Releases {
     }
 
     /// The records and the newest of them, read. Refuses what belongs to somebody else.
-    async fn newest(&self, namespace: &str, name: &str, policy: &Policy) -> Result<Option<(Vec<Entry>, Release)>, ReleaseError> {
+    async fn newest(
+        &self,
+        namespace: &str,
+        name: &str,
+        policy: &Policy,
+    ) -> Result<Option<(Vec<Entry>, Release)>, ReleaseError> {
         let entries = Store::new(&self.client, namespace, name).current().await?;
         let Some(newest) = entries.last() else { return Ok(None) };
         let release = Release::read(newest, namespace)?;
@@ -308,5 +330,9 @@ impl Releases {
 }
 
 fn ownership<'a>(policy: &'a Policy, release: &'a str, recorded: bool) -> Ownership<'a> {
-    Ownership { policy, release, recorded }
+    Ownership {
+        policy,
+        release,
+        recorded,
+    }
 }

@@ -44,7 +44,11 @@ impl Ownership<'_> {
         match check_owners(metadata, &self.policy.owner)? {
             Owned::Controlled => Ok(()),
             Owned::Uncontrolled => match helm_release(metadata) {
-                Some((namespace, name)) if self.recorded && namespace == self.policy.namespace && name == self.release => Ok(()),
+                Some((namespace, name))
+                    if self.recorded && namespace == self.policy.namespace && name == self.release =>
+                {
+                    Ok(())
+                }
                 Some((namespace, name)) => Err(Some(format!(
                     "of the Helm release {}/{}",
                     quote::name(namespace),
@@ -66,13 +70,17 @@ impl Ownership<'_> {
     }
 }
 
-/// Checks that a ConfigMap which the host keeps for a runtime in addition to its release is the runtime's:
-/// the runtime controls it, or nobody owns it and it has the runtime's labels, as those that Fluid
-/// has made.
+/// Checks that a ConfigMap which the host keeps for a runtime in addition to its release is the
+/// runtime's: the runtime controls it, or nobody owns it and it has the runtime's labels, as those
+/// that Fluid has made.
 ///
 /// # Errors
 /// Whose it is, with the remedy.
-pub fn check_kept(metadata: &ObjectMeta, owner: &OwnerReference, labels: &BTreeMap<String, String>) -> Result<(), ReleaseError> {
+pub fn check_kept(
+    metadata: &ObjectMeta,
+    owner: &OwnerReference,
+    labels: &BTreeMap<String, String>,
+) -> Result<(), ReleaseError> {
     let found = metadata.labels.as_ref();
     let labelled = !labels.is_empty()
         && labels
@@ -87,7 +95,11 @@ pub fn check_kept(metadata: &ObjectMeta, owner: &OwnerReference, labels: &BTreeM
     owned.map_err(|holder| {
         let reference = Reference::config_map(metadata.name.as_deref().unwrap_or_default());
         ReleaseError::Taken {
-            objects: vec![Taken::new(&reference, metadata.namespace.as_deref().unwrap_or_default(), holder)],
+            objects: vec![Taken::new(
+                &reference,
+                metadata.namespace.as_deref().unwrap_or_default(),
+                holder,
+            )],
         }
     })
 }
@@ -106,10 +118,15 @@ fn check_owners(metadata: &ObjectMeta, runtime: &OwnerReference) -> Result<Owned
     }
     match controller.or_else(|| owners.iter().find(|owner| owner.uid != runtime.uid)) {
         None => Ok(Owned::Uncontrolled),
-        Some(other) if (&other.kind, &other.name) == (&runtime.kind, &runtime.name) => {
-            Err(Some(format!("of an earlier {} {}, with which it goes", other.kind, other.name)))
-        }
-        Some(other) => Err(Some(format!("of {} {}", quote::name(&other.kind), quote::name(&other.name)))),
+        Some(other) if (&other.kind, &other.name) == (&runtime.kind, &runtime.name) => Err(Some(format!(
+            "of an earlier {} {}, with which it goes",
+            other.kind, other.name
+        ))),
+        Some(other) => Err(Some(format!(
+            "of {} {}",
+            quote::name(&other.kind),
+            quote::name(&other.name)
+        ))),
     }
 }
 
@@ -127,8 +144,8 @@ mod tests {
     use super::*;
 
     fn policy() -> Policy {
-        let owner =
-            json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": "JuiceFSRuntime", "name": "web", "uid": "own", "controller": true});
+        let owner = json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": "JuiceFSRuntime", "name": "web",
+            "uid": "own", "controller": true});
         Policy {
             namespace: "ns".to_owned(),
             kinds: Default::default(),
@@ -178,11 +195,23 @@ mod tests {
     #[test]
     fn what_helm_made_is_the_releases_where_the_release_is_the_runtimes() {
         assert_eq!(check(&helm("web", &[]), true), Ok(()));
-        assert_eq!(check(&helm("web", &[owner("JuiceFSRuntime", "web", "own", false)]), true), Ok(()));
-        assert_eq!(check(&helm("web", &[]), false), Err(Some("of the Helm release ns/web".to_owned())));
-        assert_eq!(check(&helm("db", &[]), true), Err(Some("of the Helm release ns/db".to_owned())));
+        assert_eq!(
+            check(&helm("web", &[owner("JuiceFSRuntime", "web", "own", false)]), true),
+            Ok(())
+        );
+        assert_eq!(
+            check(&helm("web", &[]), false),
+            Err(Some("of the Helm release ns/web".to_owned()))
+        );
+        assert_eq!(
+            check(&helm("db", &[]), true),
+            Err(Some("of the Helm release ns/db".to_owned()))
+        );
         let deployment = owner("Deployment", "shop", "x", true);
-        assert_eq!(check(&helm("web", &[deployment]), true), Err(Some("of Deployment shop".to_owned())));
+        assert_eq!(
+            check(&helm("web", &[deployment]), true),
+            Err(Some("of Deployment shop".to_owned()))
+        );
         for missing in [
             "app.kubernetes.io/managed-by",
             "meta.helm.sh/release-name",
@@ -199,11 +228,16 @@ mod tests {
     fn objects_of_others_are_never_the_runtimes() {
         assert_eq!(check(&metadata(json!({"name": "kube-root-ca.crt"})), true), Err(None));
         let earlier = owner("JuiceFSRuntime", "web", "earlier", true);
-        let holder = check(&metadata(json!({"ownerReferences": [earlier]})), true).unwrap_err().unwrap();
+        let holder = check(&metadata(json!({"ownerReferences": [earlier]})), true)
+            .unwrap_err()
+            .unwrap();
         assert!(holder.contains("an earlier JuiceFSRuntime web"), "{holder}");
         let neighbour = owner("JuiceFSRuntime", "web-worker", "neighbour", true);
         let both = json!({"ownerReferences": [neighbour, owner("JuiceFSRuntime", "web", "own", false)]});
-        assert_eq!(check(&metadata(both), true), Err(Some("of JuiceFSRuntime web-worker".to_owned())));
+        assert_eq!(
+            check(&metadata(both), true),
+            Err(Some("of JuiceFSRuntime web-worker".to_owned()))
+        );
         let user = json!({"ownerReferences": [owner("JuiceFSRuntime", "web", "own", false)]});
         assert_eq!(
             check(&metadata(user), true),
@@ -215,7 +249,8 @@ mod tests {
     #[test]
     fn a_map_that_fluid_kept_for_the_runtime_is_the_runtimes() {
         let (owner_of_runtime, labels) = (policy().owner, policy().labels);
-        let kept = |found: Value| check_kept(&metadata(found), &owner_of_runtime, &labels).map_err(|error| error.to_string());
+        let kept =
+            |found: Value| check_kept(&metadata(found), &owner_of_runtime, &labels).map_err(|error| error.to_string());
         let named = |mut found: Value| {
             found["name"] = json!("web-juicefs-values");
             found["namespace"] = json!("ns");
@@ -229,7 +264,8 @@ mod tests {
         for foreign in [
             json!({}),
             json!({"labels": {"fluid.io/dataset-id": "ns-other"}}),
-            json!({"labels": {"fluid.io/dataset-id": "ns-web"}, "ownerReferences": [owner("Deployment", "shop", "x", false)]}),
+            json!({"labels": {"fluid.io/dataset-id": "ns-web"}, "ownerReferences": [owner("Deployment", "shop", "x",
+                false)]}),
         ] {
             let refused = named(foreign).unwrap_err();
             assert!(

@@ -17,7 +17,11 @@ use crate::policy::{Policy, kinds as names};
 
 /// Deletes all of these, workloads before what they refer to. Their pods are collected in the
 /// background.
-pub async fn all(kinds: &Kinds, ownership: &Ownership<'_>, references: impl IntoIterator<Item = &Reference>) -> Result<(), ReleaseError> {
+pub async fn all(
+    kinds: &Kinds,
+    ownership: &Ownership<'_>,
+    references: impl IntoIterator<Item = &Reference>,
+) -> Result<(), ReleaseError> {
     let mut phases: BTreeMap<u8, Vec<&Reference>> = BTreeMap::new();
     for reference in ours(ownership.policy, references) {
         phases
@@ -26,7 +30,9 @@ pub async fn all(kinds: &Kinds, ownership: &Ownership<'_>, references: impl Into
             .push(reference);
     }
     for (_, references) in phases.into_iter().rev() {
-        let deletions = references.into_iter().map(|reference| one(kinds, ownership, reference).boxed());
+        let deletions = references
+            .into_iter()
+            .map(|reference| one(kinds, ownership, reference).boxed());
         together(deletions.collect()).await?;
     }
     Ok(())
@@ -53,14 +59,19 @@ pub async fn same(kinds: &Kinds, namespace: &str, reference: &Reference, uid: St
         resource_version: None,
     };
     let attempt = format!("deleting {}", reference.describe(namespace));
-    let deleted = api.delete(&reference.name, &DeleteParams::background().preconditions(only)).await;
+    let deleted = api
+        .delete(&reference.name, &DeleteParams::background().preconditions(only))
+        .await;
     // It may have been deleted meanwhile, or deleted and made once more by somebody else.
     deleted.or_another().map(drop).map_err(ReleaseError::kube(attempt))
 }
 
 /// What the policy lets a chart install, and therefore remove: a record is an object that others
 /// can write, and must not make Wasser delete whatever it names.
-fn ours<'a>(policy: &Policy, references: impl IntoIterator<Item = &'a Reference>) -> impl Iterator<Item = &'a Reference> {
+fn ours<'a>(
+    policy: &Policy,
+    references: impl IntoIterator<Item = &'a Reference>,
+) -> impl Iterator<Item = &'a Reference> {
     references.into_iter().filter(|reference| {
         let near = reference
             .namespace
@@ -101,7 +112,9 @@ mod tests {
              {apiVersion: apps/.., kind: StatefulSet, metadata: {name: version}}\n",
         );
         let references = references.unwrap();
-        let chosen: Vec<_> = ours(&policy, &references).map(|reference| reference.name.as_str()).collect();
+        let chosen: Vec<_> = ours(&policy, &references)
+            .map(|reference| reference.name.as_str())
+            .collect();
         assert_eq!(chosen, ["ours"]);
     }
 }

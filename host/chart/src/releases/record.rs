@@ -144,7 +144,10 @@ pub fn decode<T: for<'de> Deserialize<'de>>(text: &[u8]) -> Result<T, String> {
 /// What is wrong with the text.
 pub fn restate(text: &[u8], status: Status) -> Result<String, String> {
     let mut record: Value = decode(text)?;
-    let info = record.get_mut("info").and_then(Value::as_object_mut).ok_or("it has no info")?;
+    let info = record
+        .get_mut("info")
+        .and_then(Value::as_object_mut)
+        .ok_or("it has no info")?;
     info.insert("status".to_owned(), Value::from(status.as_str()));
     encode(&record).map_err(|error| error.to_string())
 }

@@ -22,13 +22,23 @@ impl Hooks<'_> {
         let own = self.own_access(release, &chosen).await?;
         let mut admitted = Vec::new();
         for running in chosen {
-            let allowed = match self.ownership.policy.admit_beside(&running.object, own.iter().map(Reference::key)) {
-                Ok(()) => survey::one(self.kinds, &self.ownership, &running.reference).await.map(drop),
+            let allowed = match self
+                .ownership
+                .policy
+                .admit_beside(&running.object, own.iter().map(Reference::key))
+            {
+                Ok(()) => survey::one(self.kinds, &self.ownership, &running.reference)
+                    .await
+                    .map(drop),
                 Err(violation) => Err(violation.into()),
             };
             match allowed {
                 Ok(()) => admitted.push(running.hook.clone()),
-                Err(error @ (ReleaseError::NotGranted(_) | ReleaseError::Taken { .. } | ReleaseError::UnknownKind { .. })) => {
+                Err(
+                    error @ (ReleaseError::NotGranted(_)
+                    | ReleaseError::Taken { .. }
+                    | ReleaseError::UnknownKind { .. }),
+                ) => {
                     tracing::warn!(release = self.ownership.release, event, %error, "a hook is left out");
                 }
                 Err(error) => return Err(error),
@@ -42,7 +52,11 @@ impl Hooks<'_> {
     /// a record names one says nothing.
     async fn own_access(&self, release: &Release, chosen: &[Running<'_>]) -> Result<Vec<Reference>, ReleaseError> {
         let hooks = release.hooks.iter().filter_map(|hook| self.read(hook, "recorded").ok());
-        let named = release.objects.iter().cloned().chain(hooks.map(|running| running.reference));
+        let named = release
+            .objects
+            .iter()
+            .cloned()
+            .chain(hooks.map(|running| running.reference));
         let named = named.filter(|reference| {
             let (group, kind, name) = reference.key();
             gives_access(group, kind) && kinds::is_plain(name) && kinds::is_plain(&reference.gvk.version)
@@ -51,7 +65,9 @@ impl Hooks<'_> {
         for reference in named {
             match survey::one(self.kinds, &self.ownership, &reference).await {
                 Ok(Some(_)) => own.push(reference),
-                Ok(None) if chosen.iter().any(|running| running.reference.key() == reference.key()) => own.push(reference),
+                Ok(None) if chosen.iter().any(|running| running.reference.key() == reference.key()) => {
+                    own.push(reference)
+                }
                 Ok(None) | Err(ReleaseError::Taken { .. }) => {}
                 Err(error) => return Err(error),
             }

@@ -34,7 +34,10 @@ impl Reference {
             gvk: gvk(&types.api_version, &types.kind),
             namespace: object.metadata.namespace.clone(),
             name: object.metadata.name.clone()?,
-            replicas: object.data.pointer("/spec/replicas").and_then(serde_json::Value::as_i64),
+            replicas: object
+                .data
+                .pointer("/spec/replicas")
+                .and_then(serde_json::Value::as_i64),
         })
     }
 
@@ -55,12 +58,17 @@ impl Reference {
 
     /// Kind, namespace and name, for messages.
     pub fn describe(&self, namespace: &str) -> String {
-        format!("{} {namespace}/{}", quote::name(&self.gvk.kind), quote::name(&self.name))
+        format!(
+            "{} {namespace}/{}",
+            quote::name(&self.gvk.kind),
+            quote::name(&self.name)
+        )
     }
 
     /// Whether pods come and go with it.
     pub fn has_pods(&self) -> bool {
-        kinds::pod_template(&self.gvk.group, &self.gvk.kind).is_some() || (self.gvk.group.is_empty() && self.gvk.kind == "Pod")
+        kinds::pod_template(&self.gvk.group, &self.gvk.kind).is_some()
+            || (self.gvk.group.is_empty() && self.gvk.kind == "Pod")
     }
 }
 
@@ -128,7 +136,10 @@ fn collect(document: Document, references: &mut Vec<Reference>) {
 /// What `before` has and `after` has no more.
 pub fn dropped<'a>(before: &'a [Reference], after: &[Reference]) -> Vec<&'a Reference> {
     let kept: HashSet<_> = after.iter().map(Reference::key).collect();
-    before.iter().filter(|reference| !kept.contains(&reference.key())).collect()
+    before
+        .iter()
+        .filter(|reference| !kept.contains(&reference.key()))
+        .collect()
 }
 
 /// The order of installation: what pods refer to, then who may do what, then workloads, then what

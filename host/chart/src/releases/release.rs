@@ -53,7 +53,8 @@ impl Release {
     pub(super) fn read(entry: &Entry, namespace: &str) -> Result<Self, ReleaseError> {
         let unreadable = |problem: String| ReleaseError::unreadable(entry.describe(namespace), &problem);
         let stored: record::Stored = record::decode(&entry.text).map_err(unreadable)?;
-        let objects = reference::parse(&stored.manifest).map_err(|problem| unreadable(format!("its manifest: {problem}")))?;
+        let objects =
+            reference::parse(&stored.manifest).map_err(|problem| unreadable(format!("its manifest: {problem}")))?;
         Ok(Self {
             revision: entry.revision,
             status: stored.info.status,

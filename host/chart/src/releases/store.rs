@@ -69,7 +69,11 @@ pub struct Store<'a> {
 impl<'a> Store<'a> {
     /// The records of the release of this name.
     pub fn new(client: &'a Client, namespace: &'a str, name: &'a str) -> Self {
-        Self { client, namespace, name }
+        Self {
+            client,
+            namespace,
+            name,
+        }
     }
 
     /// The records in Secrets, oldest first.
@@ -79,7 +83,10 @@ impl<'a> Store<'a> {
             .list(&self.selector())
             .await
             .map_err(ReleaseError::kube(self.action("listing the Secrets")))?;
-        let records = list.items.into_iter().filter(|secret| secret.type_.as_deref() == Some(SECRET_TYPE));
+        let records = list
+            .items
+            .into_iter()
+            .filter(|secret| secret.type_.as_deref() == Some(SECRET_TYPE));
         let read = |secret: Secret| {
             let text = secret
                 .data
@@ -98,7 +105,10 @@ impl<'a> Store<'a> {
             .await
             .map_err(ReleaseError::kube(self.action("listing the ConfigMaps")))?;
         let read = |map: ConfigMap| {
-            let text = map.data.and_then(|mut data| data.remove("release")).map(String::into_bytes);
+            let text = map
+                .data
+                .and_then(|mut data| data.remove("release"))
+                .map(String::into_bytes);
             self.entry(Driver::ConfigMap, map.metadata, text)
         };
         Ok(sorted(list.items.into_iter().filter_map(read)))
@@ -117,8 +127,16 @@ impl<'a> Store<'a> {
     fn entry(&self, driver: Driver, metadata: ObjectMeta, text: Option<Vec<u8>>) -> Option<Entry> {
         let object = metadata.name?;
         let revision = object.strip_prefix(&self.object(""))?.parse().ok()?;
-        let status = metadata.labels.and_then(|mut labels| labels.remove("status")).unwrap_or_default();
-        let owners = metadata.owner_references.into_iter().flatten().map(|owner| owner.uid).collect();
+        let status = metadata
+            .labels
+            .and_then(|mut labels| labels.remove("status"))
+            .unwrap_or_default();
+        let owners = metadata
+            .owner_references
+            .into_iter()
+            .flatten()
+            .map(|owner| owner.uid)
+            .collect();
         Some(Entry {
             driver,
             object,
@@ -130,7 +148,13 @@ impl<'a> Store<'a> {
     }
 
     /// Writes a revision. False if there is one already.
-    pub async fn create(&self, revision: u32, status: Status, text: String, owner: &OwnerReference) -> Result<bool, ReleaseError> {
+    pub async fn create(
+        &self,
+        revision: u32,
+        status: Status,
+        text: String,
+        owner: &OwnerReference,
+    ) -> Result<bool, ReleaseError> {
         let object = self.object(&revision.to_string());
         let secret = Secret {
             metadata: ObjectMeta {
@@ -175,7 +199,9 @@ impl<'a> Store<'a> {
         };
         let attempt = format!("marking {} as superseded", entry.describe(self.namespace));
         let secrets = self.secret_api();
-        let marked = secrets.patch_metadata(&entry.object, &params, &Patch::Merge(&patch)).await;
+        let marked = secrets
+            .patch_metadata(&entry.object, &params, &Patch::Merge(&patch))
+            .await;
         marked.or_gone().map(drop).map_err(ReleaseError::kube(attempt))
     }
 

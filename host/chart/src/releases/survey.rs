@@ -66,7 +66,11 @@ pub async fn all(kinds: &Kinds, ownership: &Ownership<'_>, references: &[Referen
 ///
 /// # Errors
 /// If it is somebody else's, or the request fails.
-pub async fn one(kinds: &Kinds, ownership: &Ownership<'_>, reference: &Reference) -> Result<Option<String>, ReleaseError> {
+pub async fn one(
+    kinds: &Kinds,
+    ownership: &Ownership<'_>,
+    reference: &Reference,
+) -> Result<Option<String>, ReleaseError> {
     let Some(metadata) = find(kinds, &ownership.policy.namespace, reference).await? else {
         return Ok(None);
     };
@@ -78,6 +82,9 @@ pub async fn one(kinds: &Kinds, ownership: &Ownership<'_>, reference: &Reference
 pub async fn find(kinds: &Kinds, namespace: &str, reference: &Reference) -> Result<Option<ObjectMeta>, ReleaseError> {
     let api = kinds.api(reference, namespace).await?;
     let found = api.get_metadata_opt(&reference.name).await;
-    let found = found.map_err(ReleaseError::kube(format!("looking at {}", reference.describe(namespace))))?;
+    let found = found.map_err(ReleaseError::kube(format!(
+        "looking at {}",
+        reference.describe(namespace)
+    )))?;
     Ok(found.map(|found| found.metadata))
 }

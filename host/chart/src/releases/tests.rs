@@ -33,7 +33,10 @@ fn references(manifest: &str) -> Vec<Reference> {
 fn a_record_of_helm_is_read() {
     let release = Release::read(&entry(OF_HELM.trim()), "ns").unwrap();
     assert_eq!((release.revision, release.status), (3, Status::Deployed));
-    assert_eq!((release.chart.as_str(), release.chart_version.as_str()), ("demo", "0.1.0"));
+    assert_eq!(
+        (release.chart.as_str(), release.chart_version.as_str()),
+        ("demo", "0.1.0")
+    );
     assert_eq!(release.values(), &json!({"nested": {"list": [1, "a"]}}));
     assert!(
         release.manifest.starts_with("---\n# Source: demo/templates/"),
@@ -42,14 +45,23 @@ fn a_record_of_helm_is_read() {
     );
     assert_eq!(
         release.objects(),
-        [("ConfigMap", "always"), ("ConfigMap", "extra"), ("StatefulSet", "worker")]
+        [
+            ("ConfigMap", "always"),
+            ("ConfigMap", "extra"),
+            ("StatefulSet", "worker")
+        ]
     );
 }
 
 #[test]
 fn superseding_a_record_of_helm_changes_its_status_alone() {
     let mut before: Value = record::decode(OF_HELM.trim().as_bytes()).unwrap();
-    let after: Value = record::decode(record::restate(OF_HELM.trim().as_bytes(), Status::Superseded).unwrap().as_bytes()).unwrap();
+    let after: Value = record::decode(
+        record::restate(OF_HELM.trim().as_bytes(), Status::Superseded)
+            .unwrap()
+            .as_bytes(),
+    )
+    .unwrap();
     assert_eq!(after["info"]["status"], "superseded");
     before["info"]["status"] = json!("superseded");
     assert_eq!(after, before);
@@ -79,14 +91,20 @@ fn a_record_has_helms_fields() {
         keys(&of_helm)
     );
     assert_eq!(keys(&own["info"]), keys(&of_helm["info"]));
-    assert_eq!(own["info"]["deleted"], of_helm["info"]["deleted"], "never is an empty text");
+    assert_eq!(
+        own["info"]["deleted"], of_helm["info"]["deleted"],
+        "never is an empty text"
+    );
 }
 
 #[test]
 fn damaged_records_are_named_with_the_remedy() {
     for (text, words) in [("?", "not base64"), ("e30x", "not the JSON"), ("H4sIAAAA", "not gzip")] {
         let message = Release::read(&entry(text), "ns").unwrap_err().to_string();
-        assert!(message.starts_with("Secret ns/sh.helm.release.v1.demo.v3: "), "{message}");
+        assert!(
+            message.starts_with("Secret ns/sh.helm.release.v1.demo.v3: "),
+            "{message}"
+        );
         assert!(message.contains(words) && message.contains("delete it"), "{message}");
     }
 }
@@ -94,8 +112,8 @@ fn damaged_records_are_named_with_the_remedy() {
 #[test]
 fn early_records_are_not_compressed() {
     use base64::Engine as _;
-    let text =
-        base64::engine::general_purpose::STANDARD.encode(r#"{"info": {"status": "failed"}, "hooks": null, "chart": {"metadata": {}}}"#);
+    let text = base64::engine::general_purpose::STANDARD
+        .encode(r#"{"info": {"status": "failed"}, "hooks": null, "chart": {"metadata": {}}}"#);
     assert_eq!(Release::read(&entry(&text), "ns").unwrap().status, Status::Failed);
 }
 
@@ -113,15 +131,22 @@ fn states_have_helms_words() {
         Status::Unknown,
     ] {
         assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
-        assert_eq!(serde_json::from_value::<Status>(json!(status.as_str())).unwrap(), status);
+        assert_eq!(
+            serde_json::from_value::<Status>(json!(status.as_str())).unwrap(),
+            status
+        );
     }
-    assert_eq!(serde_json::from_value::<Status>(json!("of-helm-9")).unwrap(), Status::Unknown);
+    assert_eq!(
+        serde_json::from_value::<Status>(json!("of-helm-9")).unwrap(),
+        Status::Unknown
+    );
 }
 
 #[test]
 fn manifests_are_read_with_lists_comments_and_strange_specs() {
     let found = references(
-        "# nothing\n---\n---\napiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret, metadata: {name: a, namespace: n}}\n---\n\
+        "# nothing\n---\n---\napiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret, metadata: {name: \
+            a, namespace: n}}\n---\n\
          apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: b}\nspec: {replicas: 2}\n---\n\
          apiVersion: example.com/v1\nkind: Odd\nmetadata: {name: c}\nspec: [1]\n",
     );
@@ -142,8 +167,9 @@ fn manifests_are_read_with_lists_comments_and_strange_specs() {
 
 #[test]
 fn what_was_dropped_is_told_by_group_kind_and_name() {
-    let object =
-        |api_version: &str, kind: &str, name: &str| format!("---\napiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: {name}}}\n");
+    let object = |api_version: &str, kind: &str, name: &str| {
+        format!("---\napiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: {name}}}\n")
+    };
     let before = references(
         &[
             object("batch/v1beta1", "CronJob", "a"),
@@ -160,7 +186,10 @@ fn what_was_dropped_is_told_by_group_kind_and_name() {
         ]
         .concat(),
     );
-    let dropped: Vec<_> = reference::dropped(&before, &after).into_iter().map(Reference::key).collect();
+    let dropped: Vec<_> = reference::dropped(&before, &after)
+        .into_iter()
+        .map(Reference::key)
+        .collect();
     assert_eq!(dropped, [("", "ConfigMap", "a")]);
 }
 
@@ -191,18 +220,26 @@ fn answers_of_the_api_server_are_told_apart() {
         let set = &references("{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: w}}")[0];
         ReleaseError::write(set, "ns", kube::Error::Api(Box::new(answer)))
     };
-    let fixed =
-        "StatefulSet.apps \"w\" is invalid: spec: Forbidden: updates to statefulset spec for fields other than 'replicas' are forbidden";
+    let fixed = "StatefulSet.apps \"w\" is invalid: spec: Forbidden: updates to statefulset spec for fields other \
+        than 'replicas' are forbidden";
     assert!(matches!(error(422, fixed), ReleaseError::Immutable { .. }));
     assert!(matches!(
         error(422, "spec.selector: Invalid value: field is immutable"),
         ReleaseError::Immutable { .. }
     ));
-    assert!(matches!(error(422, "spec.template: Required value"), ReleaseError::Invalid { .. }));
+    assert!(matches!(
+        error(422, "spec.template: Required value"),
+        ReleaseError::Invalid { .. }
+    ));
     assert!(error(400, "strict decoding error").is_refusal());
     let long = error(422, &format!("immutable {}", "x".repeat(200_000))).to_string();
-    assert!(long.len() < 1000 && long.ends_with("which begin without a cache"), "{long}");
-    assert!(!error(409, "conflict").is_refusal() && !error(403, "quota").is_refusal() && !error(500, "etcd").is_refusal());
+    assert!(
+        long.len() < 1000 && long.ends_with("which begin without a cache"),
+        "{long}"
+    );
+    assert!(
+        !error(409, "conflict").is_refusal() && !error(403, "quota").is_refusal() && !error(500, "etcd").is_refusal()
+    );
 }
 
 #[test]
@@ -219,7 +256,9 @@ fn an_object_of_another_uid_is_not_the_one_that_was_looked_at() {
 #[test]
 fn objects_that_are_in_the_way_are_listed_as_far_as_they_fit() {
     let manifest: String = (0..40)
-        .map(|number| format!("---\n{{apiVersion: v1, kind: ConfigMap, metadata: {{name: a-map-with-a-name-{number}}}}}\n"))
+        .map(|number| {
+            format!("---\n{{apiVersion: v1, kind: ConfigMap, metadata: {{name: a-map-with-a-name-{number}}}}}\n")
+        })
         .collect();
     let taken = |count: usize| {
         let found = references(&manifest);
@@ -234,7 +273,9 @@ fn objects_that_are_in_the_way_are_listed_as_far_as_they_fit() {
     };
     let one = taken(1);
     assert!(
-        one.starts_with("ConfigMap ns/a-map-with-a-name-0 (of Deployment shop) exists already and is not this runtime's; delete"),
+        one.starts_with(
+            "ConfigMap ns/a-map-with-a-name-0 (of Deployment shop) exists already and is not this runtime's; delete"
+        ),
         "{one}"
     );
     let all = taken(40);
@@ -267,8 +308,14 @@ fn what_is_in_the_way_is_known() {
         (ReleaseError::write(set, "ns", kube(500)), None),
     ] {
         let obstacles = error.obstacles();
-        let found = obstacles.first().map(|obstacle| (&obstacle.reference, obstacle.until_owned));
-        assert_eq!((found, obstacles.len()), (obstacle, usize::from(obstacle.is_some())), "{error}");
+        let found = obstacles
+            .first()
+            .map(|obstacle| (&obstacle.reference, obstacle.until_owned));
+        assert_eq!(
+            (found, obstacles.len()),
+            (obstacle, usize::from(obstacle.is_some())),
+            "{error}"
+        );
     }
 }
 

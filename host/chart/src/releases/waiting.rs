@@ -25,7 +25,12 @@ use crate::policy::Policy;
 
 /// Kinds that the operator may watch, whichever plugins are registered
 /// (`charts/wasser/templates/operator/rbac.yaml`).
-const WATCHED: [(&str, &str); 4] = [("", "ConfigMap"), ("", "Secret"), ("apps", "StatefulSet"), ("apps", "DaemonSet")];
+const WATCHED: [(&str, &str); 4] = [
+    ("", "ConfigMap"),
+    ("", "Secret"),
+    ("apps", "StatefulSet"),
+    ("apps", "DaemonSet"),
+];
 /// Between two looks at an object of another kind.
 const PAUSE: Duration = Duration::from_secs(10);
 /// After this time the release is tried again, whatever was seen.
@@ -39,7 +44,14 @@ impl Waiting {
     /// Calls `wake` once one of the objects that `error` names is gone, or has become the
     /// runtime's. Replaces an earlier wait of the same release. Does nothing where the error names
     /// none.
-    pub fn start(&self, kinds: &Kinds, policy: &Policy, release: &str, error: &ReleaseError, wake: impl FnOnce() + Send + 'static) {
+    pub fn start(
+        &self,
+        kinds: &Kinds,
+        policy: &Policy,
+        release: &str,
+        error: &ReleaseError,
+        wake: impl FnOnce() + Send + 'static,
+    ) {
         let obstacles = error.obstacles();
         if obstacles.is_empty() {
             return;
@@ -93,7 +105,9 @@ async fn gone(kinds: &Kinds, ownership: &Ownership<'_>, obstacle: &Obstacle) {
             let watched = watch(api.clone(), name, ownership, obstacle.until_owned).await;
             match watched {
                 Ok(()) => return,
-                Err(error) => tracing::debug!(object = reference.describe(namespace), %error, "an object cannot be watched"),
+                Err(error) => {
+                    tracing::debug!(object = reference.describe(namespace), %error, "an object cannot be watched")
+                }
             }
         }
         match api.get_opt(name).await {
@@ -103,7 +117,9 @@ async fn gone(kinds: &Kinds, ownership: &Ownership<'_>, obstacle: &Obstacle) {
                     return;
                 }
             }
-            Err(error) => tracing::debug!(object = reference.describe(namespace), %error, "an object cannot be looked at"),
+            Err(error) => {
+                tracing::debug!(object = reference.describe(namespace), %error, "an object cannot be looked at")
+            }
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -111,7 +127,12 @@ async fn gone(kinds: &Kinds, ownership: &Ownership<'_>, obstacle: &Obstacle) {
 
 type Metadata = PartialObjectMeta<DynamicObject>;
 
-async fn watch(api: Api<Metadata>, name: &str, ownership: &Ownership<'_>, until_owned: bool) -> Result<(), kube::runtime::wait::Error> {
+async fn watch(
+    api: Api<Metadata>,
+    name: &str,
+    ownership: &Ownership<'_>,
+    until_owned: bool,
+) -> Result<(), kube::runtime::wait::Error> {
     let first = Mutex::new(None);
     let free = |found: Option<&Metadata>| {
         let mut first = first.lock();
@@ -139,7 +160,8 @@ mod tests {
             namespace: "ns".to_owned(),
             kinds: Default::default(),
             privileged: false,
-            owner: serde_json::from_value(json!({"apiVersion": "v", "kind": "K", "name": "web", "uid": "own"})).unwrap(),
+            owner: serde_json::from_value(json!({"apiVersion": "v", "kind": "K", "name": "web", "uid": "own"}))
+                .unwrap(),
             labels: Default::default(),
         };
         let ownership = Ownership {

@@ -49,11 +49,13 @@ impl<'a> Frames<'a> {
     }
 
     fn text(&mut self) -> Result<String, Refusal> {
-        String::from_utf8(self.next()?.to_vec()).map_err(|error| Refusal::Helm(format!("the output is not UTF-8: {error}")))
+        String::from_utf8(self.next()?.to_vec())
+            .map_err(|error| Refusal::Helm(format!("the output is not UTF-8: {error}")))
     }
 
     fn json<T: for<'de> Deserialize<'de>>(&mut self) -> Result<T, Refusal> {
-        serde_json::from_slice(self.next()?).map_err(|error| Refusal::Garbled(format!("its answer cannot be read: {error}")))
+        serde_json::from_slice(self.next()?)
+            .map_err(|error| Refusal::Garbled(format!("its answer cannot be read: {error}")))
     }
 
     fn head(&mut self) -> Result<Head, Refusal> {
@@ -108,7 +110,8 @@ fn limit(of: &str, found: usize, allowed: usize) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::Helm(format!(
-        "it renders {found} {of}, and {allowed} are allowed; lower the number or size in the manifest that the chart multiplies"
+        "it renders {found} {of}, and {allowed} are allowed; lower the number or size in the manifest that the chart \
+            multiplies"
     )))
 }
 
@@ -170,9 +173,10 @@ mod tests {
     fn lists_are_taken_apart_in_order_and_comments_are_no_objects() {
         let named = |name: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}});
         let list = json!({"kind": "List", "items": [named("a"), {"kind": "List", "items": [named("b")]}, named("c")]});
-        let head = br#"{"objects": 3, "sources": ["x/templates/a.yaml", "x/templates/b.yaml", "x/templates/c.yaml"], "hooks": null}"#;
+        let sources = ["x/templates/a.yaml", "x/templates/b.yaml", "x/templates/c.yaml"];
+        let head = json!({"objects": 3, "sources": sources, "hooks": null}).to_string();
         let answer = framed(&[
-            head,
+            head.as_bytes(),
             b"text",
             b"",
             list.to_string().as_bytes(),
@@ -202,7 +206,8 @@ mod tests {
         assert!(refused(br#"{"objects": 5001}"#, &service).starts_with("it renders 5001 objects, and 500 are allowed"));
         let list = json!({"kind": "List", "items": vec![service.clone(); 501]});
         assert!(refused(br#"{"objects": 1}"#, &list).starts_with("it renders 501 objects"));
-        let large = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"a": "x".repeat(MAX_BYTES)}});
+        let large = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"},
+            "data": {"a": "x".repeat(MAX_BYTES)}});
         assert!(refused(br#"{"objects": 1}"#, &large).contains("bytes of objects, and 16777216 are allowed"));
         let list = json!({"kind": "List", "items": vec![service; 500]});
         assert!(
@@ -217,7 +222,10 @@ mod tests {
     #[test]
     fn what_is_no_object_is_named() {
         let head = br#"{"objects": 1, "sources": ["x/templates/a.yaml"]}"#;
-        let refused = rendered(&framed(&[head, b"", b"", br#"{"metadata": {"labels": 5}}"#]), Arc::new(Value::Null));
+        let refused = rendered(
+            &framed(&[head, b"", b"", br#"{"metadata": {"labels": 5}}"#]),
+            Arc::new(Value::Null),
+        );
         assert!(matches!(refused, Err(Refusal::Helm(message)) if message.starts_with("x/templates/a.yaml: ")));
     }
 }

@@ -45,9 +45,10 @@ pub fn load(engine: &Engine, cache_dir: &Path) -> Result<Module, RenderError> {
         return Ok(module);
     }
     // One process compiles, the others wait for it. The lock ends with the file handle.
-    let lock =
-        File::create(cache_dir.join("helm-engine.lock")).map_err(|error| failed("creating a lock in the cache directory", &error))?;
-    lock.lock().map_err(|error| failed("locking the cache directory", &error))?;
+    let lock = File::create(cache_dir.join("helm-engine.lock"))
+        .map_err(|error| failed("creating a lock in the cache directory", &error))?;
+    lock.lock()
+        .map_err(|error| failed("locking the cache directory", &error))?;
     if let Some(module) = open(engine, &path) {
         return Ok(module);
     }
@@ -61,7 +62,8 @@ pub fn load(engine: &Engine, cache_dir: &Path) -> Result<Module, RenderError> {
 pub fn shipped(engine: &Engine, directory: &Path) -> Option<Module> {
     let trusted = fs::metadata(directory).is_ok_and(|data| data.uid() == ROOT && data.mode() & 0o022 == 0);
     if !trusted {
-        tracing::debug!(directory = %directory.display(), "no compiled engine is taken from there: it is not root's alone");
+        tracing::debug!(directory = %directory.display(), "no compiled engine is taken from there: it is not root's \
+            alone");
         return None;
     }
     open(engine, &directory.join(file_name(engine)))
@@ -73,7 +75,9 @@ fn compile(engine: &Engine, path: &Path) -> Result<(), RenderError> {
     GzDecoder::new(PACKED)
         .read_to_end(&mut module)
         .map_err(|error| failed("unpacking the embedded module", &error))?;
-    let compiled = engine.precompile_module(&module).map_err(|error| failed("compiling", &error))?;
+    let compiled = engine
+        .precompile_module(&module)
+        .map_err(|error| failed("compiling", &error))?;
     let unfinished = path.with_extension(format!("{}.unfinished", std::process::id()));
     write(&unfinished, &compiled)
         .and_then(|()| fs::rename(&unfinished, path))
@@ -106,7 +110,10 @@ fn open(engine: &Engine, path: &Path) -> Option<Module> {
     #[allow(unsafe_code)]
     let module = unsafe { Module::deserialize_file(engine, path) };
     module
-        .inspect_err(|error| tracing::warn!(path = %path.display(), %error, "a compiled engine cannot be loaded; compiling it again"))
+        .inspect_err(|error| {
+            tracing::warn!(path = %path.display(), %error, "a compiled engine cannot be loaded; \
+            compiling it again")
+        })
         .ok()
 }
 
@@ -131,12 +138,14 @@ fn prepare_directory(directory: &Path) -> Result<(), RenderError> {
         .mode(0o700)
         .create(directory)
         .map_err(|error| failed(&format!("creating the cache directory {}", directory.display()), &error))?;
-    let metadata = fs::metadata(directory).map_err(|error| failed(&format!("reading {}", directory.display()), &error))?;
+    let metadata =
+        fs::metadata(directory).map_err(|error| failed(&format!("reading {}", directory.display()), &error))?;
     let own = metadata.uid() == rustix::process::geteuid().as_raw();
     if !own || metadata.mode() & 0o022 != 0 {
         return Err(RenderError::Engine {
             message: format!(
-                "compiled code is not loaded from {}: others can write there; choose a directory of this user's own, or chmod 700",
+                "compiled code is not loaded from {}: others can write there; choose a directory of this user's own, \
+                    or chmod 700",
                 directory.display()
             ),
         });

@@ -82,7 +82,9 @@ impl Instance {
         begin(&mut store, limits);
         let started = (|| {
             let instance = pre.instantiate(&mut store)?;
-            instance.get_typed_func::<(), ()>(&mut store, "_initialize")?.call(&mut store, ())?;
+            instance
+                .get_typed_func::<(), ()>(&mut store, "_initialize")?
+                .call(&mut store, ())?;
             let memory = instance
                 .get_memory(&mut store, "memory")
                 .ok_or_else(|| wasmtime::Error::msg("the module exports no memory"))?;
@@ -103,7 +105,10 @@ impl Instance {
             render,
             collect,
         } = started.map_err(|error: wasmtime::Error| RenderError::Engine {
-            message: format!("starting it: {error:#}; {}", reason(&store.data().output).unwrap_or_default()),
+            message: format!(
+                "starting it: {error:#}; {}",
+                reason(&store.data().output).unwrap_or_default()
+            ),
         })?;
         Ok(Self {
             store,
@@ -174,7 +179,13 @@ impl Instance {
     }
 
     /// Hands input over and calls; returns where the answer is.
-    fn ask(&mut self, chart: &Chart, function: &TypedFunc<u32, u64>, number: u32, input: &[u8]) -> Result<u64, RenderError> {
+    fn ask(
+        &mut self,
+        chart: &Chart,
+        function: &TypedFunc<u32, u64>,
+        number: u32,
+        input: &[u8],
+    ) -> Result<u64, RenderError> {
         self.store.data_mut().output.clear();
         let asked = (|| {
             let size = u32::try_from(input.len())?;
@@ -192,7 +203,11 @@ impl Instance {
     /// The answer: address in the upper half, size in the lower.
     fn read(&self, chart: &Chart, place: u64) -> Result<&[u8], RenderError> {
         let (address, size) = ((place >> 32) as usize, (place & 0xffff_ffff) as usize);
-        let bytes = self.memory.data(&self.store).get(address..).and_then(|bytes| bytes.get(..size));
+        let bytes = self
+            .memory
+            .data(&self.store)
+            .get(address..)
+            .and_then(|bytes| bytes.get(..size));
         bytes.ok_or_else(|| crashed(chart, "its answer is outside of its memory".to_owned()))
     }
 
@@ -204,7 +219,10 @@ impl Instance {
                 chart: chart.name().to_owned(),
                 limit: self.limits.deadline,
             },
-            Some(Trap::StackOverflow) => crashed(chart, "the stack is full; templates may include each other without end".to_owned()),
+            Some(Trap::StackOverflow) => crashed(
+                chart,
+                "the stack is full; templates may include each other without end".to_owned(),
+            ),
             _ if sandbox.memory_refused => crashed(
                 chart,
                 format!(
@@ -212,7 +230,10 @@ impl Instance {
                     self.limits.memory >> 20
                 ),
             ),
-            _ => crashed(chart, reason(&sandbox.output).unwrap_or_else(|| error.root_cause().to_string())),
+            _ => crashed(
+                chart,
+                reason(&sandbox.output).unwrap_or_else(|| error.root_cause().to_string()),
+            ),
         }
     }
 }

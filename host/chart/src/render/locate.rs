@@ -65,7 +65,10 @@ fn place(message: &str, start: usize, prefix: usize) -> Option<(&str, Option<u32
         return None;
     }
     let digits = after.strip_prefix(':').map_or("", |after| {
-        after.split(|character: char| !character.is_ascii_digit()).next().unwrap_or("")
+        after
+            .split(|character: char| !character.is_ascii_digit())
+            .next()
+            .unwrap_or("")
     });
     Some((path, digits.parse().ok()))
 }
@@ -80,8 +83,10 @@ mod tests {
 
     #[test]
     fn the_innermost_template_is_at_fault() {
-        let message = "template: demo/templates/a.yaml:3:4: executing \"demo/templates/a.yaml\" at <include \"x\" .>: error calling include: \
-                       template: demo/templates/_x.tpl:7:10: executing \"x\" at <required \"need it\" .Values.it>: error calling required: need it";
+        let message = "template: demo/templates/a.yaml:3:4: executing \"demo/templates/a.yaml\" at <include \"x\" \
+            .>: error calling include: \
+                       template: demo/templates/_x.tpl:7:10: executing \"x\" at <required \"need it\" .Values.it>: \
+                       error calling required: need it";
         assert_eq!(at(message), Some(("demo/templates/_x.tpl".to_owned(), Some(7))));
     }
 
@@ -93,8 +98,8 @@ mod tests {
 
     #[test]
     fn yaml_errors_name_the_file() {
-        let message =
-            "YAML parse error on demo/charts/sub/templates/a.yaml: error converting YAML to JSON: yaml: line 4: did not find expected key";
+        let message = "YAML parse error on demo/charts/sub/templates/a.yaml: error converting YAML to JSON: yaml: \
+            line 4: did not find expected key";
         assert_eq!(at(message), Some(("demo/charts/sub/templates/a.yaml".to_owned(), None)));
     }
 
@@ -111,7 +116,10 @@ mod tests {
     #[test]
     fn other_errors_are_not_one_files() {
         assert_eq!(
-            at("values don't meet the specifications of the schema(s) in the following chart(s):\ndemo:\n- replicas: wrong"),
+            at(
+                "values don't meet the specifications of the schema(s) in the following chart(s):\ndemo:\n- \
+                    replicas: wrong"
+            ),
             None
         );
         assert_eq!(at("at <.Values.image>: my-demo/templates/a.yaml:1:1"), None);

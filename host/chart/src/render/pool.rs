@@ -153,7 +153,11 @@ impl Pool {
         let mut last = Instant::now();
         loop {
             if state.active > 0 {
-                state = self.changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0;
+                state = self
+                    .changed
+                    .wait_timeout(state, TICK)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0;
                 if last.elapsed() >= TICK {
                     engine.increment_epoch();
                     last = Instant::now();

@@ -141,8 +141,13 @@ impl Renderer {
     pub async fn render(&self, chart: &Chart, meta: &ReleaseMeta, values: &Value) -> Result<Rendered, RenderError> {
         let engine = |message: String| RenderError::Engine { message };
         let kube_version = self.capabilities.kube_version.as_deref().unwrap_or_default();
-        let request = serde_json::to_vec(&Request::new(meta, values, kube_version, &self.capabilities.api_versions))
-            .map_err(|error| engine(format!("writing the values: {error}")))?;
+        let request = serde_json::to_vec(&Request::new(
+            meta,
+            values,
+            kube_version,
+            &self.capabilities.api_versions,
+        ))
+        .map_err(|error| engine(format!("writing the values: {error}")))?;
         let waiting = self.shared.pool.wait();
         let turn = self
             .shared

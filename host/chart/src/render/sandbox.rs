@@ -68,7 +68,9 @@ pub fn linker(engine: &Engine, module: &Module) -> Result<Linker<Sandbox>> {
     // Go's module imports some functions more than once.
     linker.allow_shadowing(true);
     for import in module.imports() {
-        let ExternType::Func(function) = import.ty() else { continue };
+        let ExternType::Func(function) = import.ty() else {
+            continue;
+        };
         if import.module() != MODULE {
             continue;
         }
@@ -121,7 +123,9 @@ impl<'a> Guest<'a> {
 
     fn read(&self, address: u32, size: u32) -> Option<&[u8]> {
         let start = address as usize;
-        self.memory.data(&self.caller).get(start..start.checked_add(size as usize)?)
+        self.memory
+            .data(&self.caller)
+            .get(start..start.checked_add(size as usize)?)
     }
 
     fn read_u32(&self, address: u32) -> Option<u32> {
@@ -161,7 +165,10 @@ fn environ_sizes_get(caller: Caller<'_, Sandbox>, count: u32, size: u32) -> i32 
 fn clock_time_get(caller: Caller<'_, Sandbox>, clock: i32, _precision: i64, time: u32) -> i32 {
     with_guest(caller, |guest| {
         let nanoseconds = match clock {
-            0 => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos(),
+            0 => SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default()
+                .as_nanos(),
             _ => guest.caller.data().started.elapsed().as_nanos(),
         };
         guest.write(time, &u64::try_from(nanoseconds).ok()?.to_le_bytes())?;

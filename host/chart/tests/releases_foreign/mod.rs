@@ -29,7 +29,10 @@ async fn versions(scene: &Scene) -> BTreeMap<String, String> {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1", kind));
         let api = Api::<DynamicObject>::namespaced_with(scene.client.clone(), &scene.policy.namespace, &resource);
         for object in api.list(&ListParams::default()).await.unwrap() {
-            all.insert(format!("{kind} {}", object.name_any()), object.resource_version().unwrap());
+            all.insert(
+                format!("{kind} {}", object.name_any()),
+                object.resource_version().unwrap(),
+            );
         }
     }
     all
@@ -50,7 +53,9 @@ async fn user_makes(scene: &Scene, object: Value) {
     };
     let api = Api::<DynamicObject>::namespaced_with(scene.client.clone(), &scene.policy.namespace, &resource);
     let name = object["metadata"]["name"].as_str().unwrap();
-    api.patch(name, &PatchParams::apply("user"), &Patch::Apply(&object)).await.unwrap();
+    api.patch(name, &PatchParams::apply("user"), &Patch::Apply(&object))
+        .await
+        .unwrap();
 }
 
 /// Installs, and checks that this is refused with these words and that nothing in the namespace has
@@ -62,13 +67,17 @@ async fn refused(scene: &Scene, words: &[&str]) -> ReleaseError {
     for words in words {
         assert!(message.contains(words), "{words}: {message}");
     }
-    assert!(error.is_refusal() && message.ends_with("name its objects otherwise"), "{message}");
+    assert!(
+        error.is_refusal() && message.ends_with("name its objects otherwise"),
+        "{message}"
+    );
     assert_eq!(versions(scene).await, before);
     error
 }
 
 fn stateful_set() -> Value {
-    let pod = json!({"metadata": {"labels": {"app": "shop"}}, "spec": {"containers": [{"name": "c", "image": "none.invalid/none"}]}});
+    let pod = json!({"metadata": {"labels": {"app": "shop"}}, "spec": {"containers": [{"name": "c",
+        "image": "none.invalid/none"}]}});
     json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "worker"},
         "spec": {"replicas": 0, "selector": {"matchLabels": {"app": "shop"}}, "template": pod}})
 }
@@ -79,7 +88,8 @@ async fn objects_of_others_are_named_and_stay_and_the_release_follows_once_they_
     scene("taken", FILES, |scene| async move {
         settle(&scene).await;
         user_makes(&scene, stateful_set()).await;
-        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "always"}, "data": {"mine": "1"}});
+        let map =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "always"}, "data": {"mine": "1"}});
         user_makes(&scene, map).await;
         let namespace = &scene.policy.namespace;
         let objects = format!("ConfigMap {namespace}/always, StatefulSet {namespace}/worker exist already");
@@ -98,11 +108,15 @@ async fn objects_of_others_are_named_and_stay_and_the_release_follows_once_they_
         let (maps, sets) = (scene.api::<ConfigMap>(), scene.api::<StatefulSet>());
         maps.delete("always", &Default::default()).await.unwrap();
         let soon = Duration::from_secs(5);
-        tokio::time::timeout(soon, woken.recv()).await.expect("woken by a watch");
+        tokio::time::timeout(soon, woken.recv())
+            .await
+            .expect("woken by a watch");
         let error = refused(&scene, &["StatefulSet", "worker exists already"]).await;
         wake(&error);
         sets.delete("worker", &Default::default()).await.unwrap();
-        tokio::time::timeout(soon, woken.recv()).await.expect("woken by a watch");
+        tokio::time::timeout(soon, woken.recv())
+            .await
+            .expect("woken by a watch");
         assert_eq!(scene.install(json!({})).await.unwrap().revision, 1);
         assert!(scene.uninstall().await);
     })
@@ -143,7 +157,10 @@ async fn a_service_account_of_somebody_else_is_not_one_of_the_chart() {
             .unwrap();
         scene.install(json!({})).await.unwrap();
         let account = scene.api::<ServiceAccount>().get("ci-deployer").await.unwrap();
-        assert_eq!(account.labels()["fluid.io/dataset-id"], format!("{}-demo", scene.policy.namespace));
+        assert_eq!(
+            account.labels()["fluid.io/dataset-id"],
+            format!("{}-demo", scene.policy.namespace)
+        );
         assert!(scene.uninstall().await);
     })
     .await;
@@ -178,14 +195,18 @@ async fn hooks_do_not_delete_what_has_their_name() {
 #[ignore = "needs a cluster (KUBECONFIG)"]
 async fn a_deletion_does_without_a_hook_whose_name_is_taken() {
     let template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\n\
-                    apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: bye\n  annotations: {helm.sh/hook: pre-delete}\n";
+                    apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: bye\n  annotations: {helm.sh/hook: \
+                    pre-delete}\n";
     scene("bye", &[("templates/a.yaml", template)], |scene| async move {
         scene.install(json!({})).await.unwrap();
         let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "bye"}, "data": {"mine": "1"}});
         user_makes(&scene, map).await;
         let version = scene.api::<ConfigMap>().get("bye").await.unwrap().resource_version();
         assert!(scene.uninstall().await && !scene.has_map("a").await);
-        assert_eq!(scene.api::<ConfigMap>().get("bye").await.unwrap().resource_version(), version);
+        assert_eq!(
+            scene.api::<ConfigMap>().get("bye").await.unwrap().resource_version(),
+            version
+        );
     })
     .await;
 }
@@ -194,7 +215,8 @@ async fn a_deletion_does_without_a_hook_whose_name_is_taken() {
 #[ignore = "needs a cluster (KUBECONFIG)"]
 async fn a_hook_of_a_deletion_has_the_account_of_its_chart_as_long_as_that_is_the_runtimes() {
     let template = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: cleaner}\n---\n\
-                    apiVersion: v1\nkind: Pod\nmetadata:\n  name: check\n  annotations: {helm.sh/hook: pre-delete}\nspec:\n\
+                    apiVersion: v1\nkind: Pod\nmetadata:\n  name: check\n  annotations: {helm.sh/hook: \
+                    pre-delete}\nspec:\n\
                     \x20 serviceAccountName: cleaner\n  schedulerName: nobody\n  terminationGracePeriodSeconds: 0\n\
                     \x20 containers: [{name: c, image: none.invalid/none}]\n";
     let files = &[("templates/a.yaml", template)];
@@ -202,8 +224,19 @@ async fn a_hook_of_a_deletion_has_the_account_of_its_chart_as_long_as_that_is_th
         settle(&scene).await;
         scene.install(json!({})).await.unwrap();
         let (removed, _) = tokio::join!(scene.uninstall(), end_hook(&scene, "Succeeded"));
-        assert!(removed && scene.api::<ServiceAccount>().get_opt("cleaner").await.unwrap().is_none());
-        assert!(scene.api::<Pod>().get_opt("check").await.unwrap().is_some(), "it has run");
+        assert!(
+            removed
+                && scene
+                    .api::<ServiceAccount>()
+                    .get_opt("cleaner")
+                    .await
+                    .unwrap()
+                    .is_none()
+        );
+        assert!(
+            scene.api::<Pod>().get_opt("check").await.unwrap().is_some(),
+            "it has run"
+        );
     })
     .await;
     scene("cleaner-taken", files, |scene| async move {
@@ -232,7 +265,13 @@ async fn two_runtimes_that_want_one_name_get_one_owner() {
         settle(&scene).await;
         let other = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "other-runtime"}});
         user_makes(&scene, other).await;
-        let uid = scene.api::<ConfigMap>().get("other-runtime").await.unwrap().uid().unwrap();
+        let uid = scene
+            .api::<ConfigMap>()
+            .get("other-runtime")
+            .await
+            .unwrap()
+            .uid()
+            .unwrap();
         let mut rival = scene.policy.clone();
         (rival.owner.name, rival.owner.uid) = ("other-runtime".to_owned(), uid);
         let (mut meta, rendered) = scene.render(&json!({}), false).await;
@@ -250,14 +289,33 @@ async fn two_runtimes_that_want_one_name_get_one_owner() {
         };
         let owner = format!("of ConfigMap {}", winner.owner.name);
         assert!(loser.is_refusal() && loser.to_string().contains(&owner), "{loser}");
-        assert_eq!(scene.worker().await.owner_references(), std::slice::from_ref(&winner.owner));
+        assert_eq!(
+            scene.worker().await.owner_references(),
+            std::slice::from_ref(&winner.owner)
+        );
 
         // Nor does the one that was refused delete what the other has.
-        let name = |policy: &Policy| if policy.owner.name == "runtime" { "demo" } else { "other" };
+        let name = |policy: &Policy| {
+            if policy.owner.name == "runtime" {
+                "demo"
+            } else {
+                "other"
+            }
+        };
         let releases = &scene.releases;
-        assert!(!releases.uninstall(&policy.namespace, name(policy), policy, true).await.unwrap());
+        assert!(
+            !releases
+                .uninstall(&policy.namespace, name(policy), policy, true)
+                .await
+                .unwrap()
+        );
         assert!(scene.has_map("always").await);
-        assert!(releases.uninstall(&winner.namespace, name(winner), winner, true).await.unwrap());
+        assert!(
+            releases
+                .uninstall(&winner.namespace, name(winner), winner, true)
+                .await
+                .unwrap()
+        );
         assert!(!scene.has_map("always").await);
     })
     .await;
@@ -269,14 +327,22 @@ async fn what_others_have_made_since_is_left_when_a_release_goes() {
     scene("replaced", FILES, |scene| async move {
         scene.install(json!({})).await.unwrap();
         // Deleted, and made by somebody else under the same name.
-        scene.api::<ConfigMap>().delete("always", &Default::default()).await.unwrap();
-        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "always"}, "data": {"mine": "1"}});
+        scene
+            .api::<ConfigMap>()
+            .delete("always", &Default::default())
+            .await
+            .unwrap();
+        let map =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "always"}, "data": {"mine": "1"}});
         user_makes(&scene, map).await;
         let version = scene.api::<ConfigMap>().get("always").await.unwrap().resource_version();
         let refused = scene.upgrade(json!({"text": "two"})).await.unwrap_err();
         assert!(refused.to_string().contains("always exists already"), "{refused}");
         assert!(scene.uninstall().await);
-        assert_eq!(scene.api::<ConfigMap>().get("always").await.unwrap().resource_version(), version);
+        assert_eq!(
+            scene.api::<ConfigMap>().get("always").await.unwrap().resource_version(),
+            version
+        );
         assert!(!scene.has_map("extra").await && scene.api::<StatefulSet>().get_opt("worker").await.unwrap().is_none());
         assert!(scene.records::<Secret>().await.is_empty());
     })
@@ -299,8 +365,14 @@ async fn a_record_that_would_not_fit_is_refused_before_anything_is_written() {
             "{refused}"
         );
         let message = refused.to_string();
-        let start = format!("the record of the Helm release {}/demo would take ", scene.policy.namespace);
-        assert!(message.starts_with(&start) && message.contains("1044480 are allowed"), "{message}");
+        let start = format!(
+            "the record of the Helm release {}/demo would take ",
+            scene.policy.namespace
+        );
+        assert!(
+            message.starts_with(&start) && message.contains("1044480 are allowed"),
+            "{message}"
+        );
         assert_eq!(versions(&scene).await, before);
     })
     .await;

@@ -24,16 +24,22 @@ use crate::support;
 pub const FILES: &[(&str, &str)] = &[
     (
         "templates/maps.yaml",
-        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: always}\ndata: {text: {{ .Values.text | quote }}}\n{{- if .Values.extra }}\n---\n\
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: always}\ndata: {text: {{ .Values.text | quote }}}\n{{- if \
+            .Values.extra }}\n---\n\
          apiVersion: v1\nkind: ConfigMap\nmetadata: {name: extra}\n{{- end }}\n",
     ),
     (
         "templates/worker.yaml",
         "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: worker}\nspec:\n  replicas: {{ .Values.replicas }}\n\
-         \x20 serviceName: {{ .Values.service }}\n  selector: {matchLabels: {app: w}}\n  template:\n    metadata: {labels: {app: w}}\n    spec:\n\
-         \x20     containers:\n        - name: c\n          image: none.invalid/none\n          env: {{ toJson .Values.env }}\n",
+         \x20 serviceName: {{ .Values.service }}\n  selector: {matchLabels: {app: w}}\n  template:\n    metadata: \
+         {labels: {app: w}}\n    spec:\n\
+         \x20     containers:\n        - name: c\n          image: none.invalid/none\n          env: {{ toJson \
+         .Values.env }}\n",
     ),
-    ("values.yaml", "text: one\nextra: true\nreplicas: 0\nservice: w\nenv: []\n"),
+    (
+        "values.yaml",
+        "text: one\nextra: true\nreplicas: 0\nservice: w\nenv: []\n",
+    ),
 ];
 
 /// One test's part of the cluster.
@@ -49,7 +55,11 @@ pub struct Scene {
 }
 
 /// Runs a test in a namespace of its own, which is deleted whatever happens.
-pub async fn scene<F: Future<Output = ()>>(name: &str, files: &[(&str, &str)], test: impl FnOnce(std::sync::Arc<Scene>) -> F) {
+pub async fn scene<F: Future<Output = ()>>(
+    name: &str,
+    files: &[(&str, &str)],
+    test: impl FnOnce(std::sync::Arc<Scene>) -> F,
+) {
     let client = Client::try_default().await.expect("KUBECONFIG names no cluster");
     let namespaces = Api::<Namespace>::all(client.clone());
     let namespace = format!("wasser-releases-{name}-{}", std::process::id());
@@ -79,7 +89,10 @@ pub async fn scene<F: Future<Output = ()>>(name: &str, files: &[(&str, &str)], t
         .await;
     };
     let outcome = AssertUnwindSafe(body).catch_unwind().await;
-    namespaces.delete(&namespace, &DeleteParams::background()).await.unwrap();
+    namespaces
+        .delete(&namespace, &DeleteParams::background())
+        .await
+        .unwrap();
     if let Err(panic) = outcome {
         std::panic::resume_unwind(panic);
     }
@@ -137,7 +150,10 @@ impl Scene {
             metadata,
             ..ServiceAccount::default()
         };
-        let created = self.api::<ServiceAccount>().create(&PostParams::default(), &account).await;
+        let created = self
+            .api::<ServiceAccount>()
+            .create(&PostParams::default(), &account)
+            .await;
         assert!(matches!(&created, Ok(_) | Err(kube::Error::Api(_))), "{created:?}");
     }
 
@@ -159,13 +175,17 @@ impl Scene {
     /// Installs with these values.
     pub async fn install(&self, values: Value) -> Result<Release, ReleaseError> {
         let (meta, rendered) = self.render(&values, false).await;
-        self.releases.install(&self.chart, &meta, &rendered, &values, &self.policy).await
+        self.releases
+            .install(&self.chart, &meta, &rendered, &values, &self.policy)
+            .await
     }
 
     /// Upgrades to these values.
     pub async fn upgrade(&self, values: Value) -> Result<Release, ReleaseError> {
         let (meta, rendered) = self.render(&values, true).await;
-        self.releases.upgrade(&self.chart, &meta, &rendered, &values, &self.policy).await
+        self.releases
+            .upgrade(&self.chart, &meta, &rendered, &values, &self.policy)
+            .await
     }
 
     /// The objects of these values.
@@ -195,9 +215,16 @@ impl Scene {
     /// Names and states of the records in Secrets, or in ConfigMaps.
     pub async fn records<K>(&self) -> Vec<(String, String)>
     where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + std::fmt::Debug
+            + serde::de::DeserializeOwned,
     {
-        let found = self.api::<K>().list(&ListParams::default().labels("owner=helm")).await.unwrap();
+        let found = self
+            .api::<K>()
+            .list(&ListParams::default().labels("owner=helm"))
+            .await
+            .unwrap();
         let read = |object: &K| {
             let labels = object.meta().labels.clone().unwrap_or_default();
             (
@@ -214,7 +241,9 @@ impl Scene {
         let mut secret = secrets.get(record).await.unwrap();
         let packed = STANDARD.decode(&secret.data.as_ref().unwrap()["release"].0).unwrap();
         let mut text = String::new();
-        flate2::read::GzDecoder::new(packed.as_slice()).read_to_string(&mut text).unwrap();
+        flate2::read::GzDecoder::new(packed.as_slice())
+            .read_to_string(&mut text)
+            .unwrap();
         let mut release: Value = serde_json::from_str(&text).unwrap();
         release["info"]["status"] = json!(status);
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

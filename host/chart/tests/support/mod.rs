@@ -107,12 +107,14 @@ impl Ignored {
 
     fn matches(&self, path: &Path, is_dir: bool) -> bool {
         let (path, name) = (path.to_str().unwrap(), path.file_name().unwrap().to_str().unwrap());
-        self.0.iter().any(|rule| match (rule.strip_suffix('/'), rule.strip_prefix('*')) {
-            (Some(directory), _) => is_dir && directory == name,
-            (_, Some(suffix)) => name.ends_with(suffix),
-            _ if rule.contains('/') => rule.trim_start_matches('/') == path,
-            _ => rule == name,
-        })
+        self.0
+            .iter()
+            .any(|rule| match (rule.strip_suffix('/'), rule.strip_prefix('*')) {
+                (Some(directory), _) => is_dir && directory == name,
+                (_, Some(suffix)) => name.ends_with(suffix),
+                _ if rule.contains('/') => rule.trim_start_matches('/') == path,
+                _ => rule == name,
+            })
     }
 }
 
@@ -190,7 +192,9 @@ pub fn template(helm: &OsString, chart: &Path, values: Option<&Path>) -> Result<
     if let Some(values) = values {
         command.arg("--values").arg(values);
     }
-    let output = command.output().unwrap_or_else(|error| panic!("{helm:?} cannot be run: {error}"));
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{helm:?} cannot be run: {error}"));
     if output.status.success() {
         return Ok(String::from_utf8(output.stdout).unwrap());
     }
@@ -198,7 +202,9 @@ pub fn template(helm: &OsString, chart: &Path, values: Option<&Path>) -> Result<
     let start = if text.starts_with("Error: ") {
         0
     } else {
-        text.find("\nError: ").map(|start| start + 1).unwrap_or_else(|| panic!("{text}"))
+        text.find("\nError: ")
+            .map(|start| start + 1)
+            .unwrap_or_else(|| panic!("{text}"))
     };
     let message = text[start..].trim_start_matches("Error: ").trim_end();
     Err(message
@@ -228,7 +234,8 @@ pub fn difference(name: &str, expected: &Result<String, String>, actual: &Result
         .zip(&actual)
         .position(|(a, b)| a != b)
         .unwrap_or(expected.len().min(actual.len()));
-    let around = |lines: &[String]| lines[first.saturating_sub(2).min(lines.len())..(first + 4).min(lines.len())].join("\n    ");
+    let around =
+        |lines: &[String]| lines[first.saturating_sub(2).min(lines.len())..(first + 4).min(lines.len())].join("\n    ");
     Some(format!(
         "{name}, line {first}:\n  expected\n    {}\n  but was\n    {}\n",
         around(&expected),

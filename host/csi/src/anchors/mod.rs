@@ -205,7 +205,9 @@ impl Anchored<'_> {
 /// themselves, because their file systems may be dead.
 fn entries(directory: &Path) -> Result<Vec<PathBuf>, Error> {
     match fs::read_dir(directory) {
-        Ok(entries) => entries.map(|entry| Ok(entry.attempt("reading", directory)?.path())).collect(),
+        Ok(entries) => entries
+            .map(|entry| Ok(entry.attempt("reading", directory)?.path()))
+            .collect(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(Error::io("reading", directory, error)),
     }

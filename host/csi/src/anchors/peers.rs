@@ -39,7 +39,12 @@ impl PeerGroups {
         }
         // `<kubelet root>/csi-plugins/<driver>/anchors` can have another root in another namespace,
         // but ends the same.
-        let parts: Vec<_> = anchors.iter().rev().take(3).map(|part| part.to_string_lossy()).collect();
+        let parts: Vec<_> = anchors
+            .iter()
+            .rev()
+            .take(3)
+            .map(|part| part.to_string_lossy())
+            .collect();
         let ignored = parts.iter().rev().fold(String::new(), |path, part| path + "/" + part);
         Ok(Self {
             proc: proc.to_owned(),
@@ -122,7 +127,10 @@ mod tests {
         let peers = PeerGroups::new(proc.path(), Path::new("/k/csi-plugins/d/anchors")).unwrap();
         // Process 18 or 19 represents the namespace that they share.
         let groups = peers.in_use().unwrap();
-        assert!(groups == HashSet::from([6, 7, 8]) || groups == HashSet::from([9]), "{groups:?}");
+        assert!(
+            groups == HashSet::from([6, 7, 8]) || groups == HashSet::from([9]),
+            "{groups:?}"
+        );
     }
 
     #[test]

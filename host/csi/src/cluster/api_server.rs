@@ -37,7 +37,9 @@ pub struct KubeCluster {
 
 impl std::fmt::Debug for KubeCluster {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KubeCluster").field("node", &self.node).finish_non_exhaustive()
+        f.debug_struct("KubeCluster")
+            .field("node", &self.node)
+            .finish_non_exhaustive()
     }
 }
 
@@ -102,7 +104,11 @@ impl Cluster for KubeCluster {
             field_manager: Some(FIELD_MANAGER.to_owned()),
             ..PatchParams::default()
         };
-        let action = format!("{} label {key} of node {}", if present { "setting" } else { "removing" }, self.node);
+        let action = format!(
+            "{} label {key} of node {}",
+            if present { "setting" } else { "removing" },
+            self.node
+        );
         let api = Api::<Node>::all(self.node_client.clone());
         api.patch_metadata(&self.node, &params, &patch)
             .await
@@ -146,7 +152,11 @@ impl Cluster for KubeCluster {
             return Ok(());
         };
         let (type_, reason, note) = match how {
-            Recovered::Succeeded => (EventType::Normal, "FuseRecoverSucceed", format!("Fuse recover {target} succeed")),
+            Recovered::Succeeded => (
+                EventType::Normal,
+                "FuseRecoverSucceed",
+                format!("Fuse recover {target} succeed"),
+            ),
             Recovered::Failed(why) => (
                 EventType::Warning,
                 "FuseRecoverFailed",
@@ -221,7 +231,10 @@ mod tests {
         assert_eq!(volume_of(volume.clone(), "other"), None);
         let ours = volume_of(volume, DRIVER).unwrap();
         assert!(ours.read_only);
-        assert_eq!((ours.handle.as_str(), ours.attributes["fluid_path"].as_str()), ("ns-demo", "/a"));
+        assert_eq!(
+            (ours.handle.as_str(), ours.attributes["fluid_path"].as_str()),
+            ("ns-demo", "/a")
+        );
         assert_eq!(ours.claim, Some(("ns".to_owned(), "demo".to_owned())));
     }
 }

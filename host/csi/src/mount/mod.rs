@@ -29,8 +29,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{CWD, FileType, fstat};
 use rustix::io::Errno;
 use rustix::mount::{
-    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_bind, mount_change, mount_remount,
-    move_mount, open_tree, unmount,
+    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_bind, mount_change,
+    mount_remount, move_mount, open_tree, unmount,
 };
 
 use crate::error::{Attempt, Error};
@@ -76,7 +76,9 @@ impl Workbench {
     /// # Errors
     /// A system call fails.
     pub fn prepare(&self, source: &OwnedFd, read_only: bool) -> Result<Prepared, Error> {
-        let path = self.directory.join(self.next.fetch_add(1, Ordering::Relaxed).to_string());
+        let path = self
+            .directory
+            .join(self.next.fetch_add(1, Ordering::Relaxed).to_string());
         let stat = fstat(source).attempt("looking at the source of", &path)?;
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => fs::create_dir(&path),

@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     const TEXT: &str = r"63 43 0:39 / /k rw,relatime shared:21 - tmpfs none rw
-65 93 0:40 / /k/t\040x rw,relatime shared:22 master:3 propagate_from:9 unbindable - fuse.juicefs JuiceFS:a\134b rw,user_id=0
+65 93 0:40 / /k/t\040x rw shared:22 master:3 propagate_from:9 unbindable - fuse.juicefs JuiceFS:a\134b rw,user_id=0
 93 63 0:41 /sub /k/t\040x ro,nosuid shared:23 - fuse jindo rw
 64 63 0:42 / /k/t rw - fuse.alluxio-fuse alluxio-fuse rw
 ";
@@ -184,8 +184,14 @@ mod tests {
         assert_eq!(table.iter().count(), 4);
         let mount = table.iter().nth(1).unwrap();
         assert_eq!((mount.shared, mount.master), (Some(22), Some(3)));
-        assert_eq!((mount.device.as_str(), mount.mount_point.as_path()), ("0:40", Path::new("/k/t x")));
-        assert_eq!((mount.fs_type.as_str(), mount.source.as_str()), ("fuse.juicefs", r"JuiceFS:a\b"));
+        assert_eq!(
+            (mount.device.as_str(), mount.mount_point.as_path()),
+            ("0:40", Path::new("/k/t x"))
+        );
+        assert_eq!(
+            (mount.fs_type.as_str(), mount.source.as_str()),
+            ("fuse.juicefs", r"JuiceFS:a\b")
+        );
         assert!(mount.is_of_type("JuiceFS") && mount.is_of_type("fuse.juicefs") && !mount.is_of_type("jindo"));
     }
 

@@ -106,8 +106,13 @@ impl Root {
                 Ok(()) | Err(Errno::EXIST) => {}
                 Err(error) => return Err(Error::io("making directory", path, error)),
             }
-            directory = open_beneath(&directory, Path::new(name), OFlags::DIRECTORY, ResolveFlags::NO_SYMLINKS)
-                .map_err(|error| not_opened(error, path))?;
+            directory = open_beneath(
+                &directory,
+                Path::new(name),
+                OFlags::DIRECTORY,
+                ResolveFlags::NO_SYMLINKS,
+            )
+            .map_err(|error| not_opened(error, path))?;
         }
         Ok(directory)
     }
@@ -192,8 +197,16 @@ mod tests {
         symlink("b", directory.path().join("a/in")).unwrap();
         for path in ["a/out", "a/out/x", "a/in"] {
             let path = directory.path().join(path);
-            assert!(matches!(root.open_below(&path), Err(Error::Refused { .. })), "{}", path.display());
-            assert!(matches!(root.make_below(&path), Err(Error::Refused { .. })), "{}", path.display());
+            assert!(
+                matches!(root.open_below(&path), Err(Error::Refused { .. })),
+                "{}",
+                path.display()
+            );
+            assert!(
+                matches!(root.make_below(&path), Err(Error::Refused { .. })),
+                "{}",
+                path.display()
+            );
         }
     }
 

@@ -123,7 +123,12 @@ fn ask(root: &Root, source: &Source) -> Result<Answer, Error> {
         Err(error) => return Err(error),
     };
     // The kernel's cache does not count: the process must answer.
-    match statx(&mount, c"", AtFlags::EMPTY_PATH | AtFlags::STATX_FORCE_SYNC, StatxFlags::TYPE) {
+    match statx(
+        &mount,
+        c"",
+        AtFlags::EMPTY_PATH | AtFlags::STATX_FORCE_SYNC,
+        StatxFlags::TYPE,
+    ) {
         Ok(_) => {}
         Err(error) if is_dead(&error.into()) => return Ok(Answer::Dead),
         Err(error) => return Err(Error::io("looking at", &source.fluid_path, error)),
@@ -156,5 +161,7 @@ fn is_dead(error: &std::io::Error) -> bool {
         Errno::SHUTDOWN,
         Errno::IO,
     ];
-    codes.iter().any(|code| error.raw_os_error() == Some(code.raw_os_error()))
+    codes
+        .iter()
+        .any(|code| error.raw_os_error() == Some(code.raw_os_error()))
 }

@@ -184,7 +184,10 @@ fn split(root: &Root, path: &Path) -> Result<(PathBuf, OsString), Error> {
         path: path.to_owned(),
         why: "it is too close to the root".to_owned(),
     };
-    let parent = path.parent().filter(|parent| root.relative(parent).is_ok()).ok_or_else(refused)?;
+    let parent = path
+        .parent()
+        .filter(|parent| root.relative(parent).is_ok())
+        .ok_or_else(refused)?;
     Ok((parent.to_owned(), path.file_name().ok_or_else(refused)?.to_owned()))
 }
 

@@ -114,7 +114,9 @@ async fn pass(context: &Arc<Context>, reported: &mut HashMap<PathBuf, String>) -
 
 /// Publishes an event, without making recovery wait for the API server.
 fn publish_event(context: &Arc<Context>, place: &Place, how: Recovered) {
-    let Some(runtime) = place.volume.runtime.clone() else { return };
+    let Some(runtime) = place.volume.runtime.clone() else {
+        return;
+    };
     let (cluster, target) = (context.cluster.clone(), place.wanted.target.display().to_string());
     tokio::spawn(async move {
         if let Err(error) = cluster.recovered(&runtime, &target, &how).await {

@@ -35,7 +35,10 @@ pub async fn sweep(context: &Arc<Context>) {
             tracing::warn!(%error, "{what}");
         }
     };
-    warn("records of targets that no longer exist stay", context.blocking(forget_gone).await);
+    warn(
+        "records of targets that no longer exist stay",
+        context.blocking(forget_gone).await,
+    );
     warn("targets without a record are not recovered", adopt(context).await);
     warn("dead mounts stay", clear_dead(context).await);
 }
@@ -49,7 +52,9 @@ fn forget_gone(context: &Context) -> Result<(), Error> {
         }
     }
     let records = context.records.all();
-    context.anchors.retain(records.iter().map(|record| record.target.as_path()))
+    context
+        .anchors
+        .retain(records.iter().map(|record| record.target.as_path()))
 }
 
 /// Records targets that were mounted without a record, so that recovery includes them.
@@ -57,7 +62,10 @@ async fn adopt(context: &Arc<Context>) -> Result<(), Error> {
     let table = Table::read().attempt("reading", "/proc/self/mountinfo")?;
     let pods = context.kubelet.real().join("pods");
     let targets: HashSet<&Path> = table.iter().filter_map(|mount| target_of(&pods, mount)).collect();
-    for target in targets.into_iter().filter(|target| context.records.get(target).is_none()) {
+    for target in targets
+        .into_iter()
+        .filter(|target| context.records.get(target).is_none())
+    {
         let Some(volume) = volume_at(target, &context.config.driver) else {
             continue;
         };
@@ -163,7 +171,10 @@ mod tests {
                     2 0 0:9 / /k/pods/u/volume-subpaths/ns-a/app/0 rw - fuse x rw\n\
                     3 0 0:9 / /k/pods/u/volumes/kubernetes.io~empty-dir/ns-a/mount rw - fuse x rw\n";
         let table = Table::parse(text.as_bytes());
-        let found: Vec<_> = table.iter().filter_map(|mount| target_of(Path::new("/k/pods"), mount)).collect();
+        let found: Vec<_> = table
+            .iter()
+            .filter_map(|mount| target_of(Path::new("/k/pods"), mount))
+            .collect();
         assert_eq!(found, [Path::new("/k/pods/u/volumes/kubernetes.io~csi/ns-a/mount")]);
     }
 

@@ -53,7 +53,11 @@ pub(super) fn out_of_date(context: &Context, table: &Table, record: &Arc<Record>
     let is_wrong = |wanted: &Record| {
         let has_device = |mount: &Mount| mount.device == fuse.device;
         let on_target = table.top(&wanted.target).is_some_and(has_device) && table.count(&wanted.target) == 1;
-        !on_target || !context.anchors.of(&record.target, &wanted.target).carry(table, &fuse.device)
+        !on_target
+            || !context
+                .anchors
+                .of(&record.target, &wanted.target)
+                .carry(table, &fuse.device)
     };
     let place = |wanted| Place {
         volume: record.clone(),
@@ -77,7 +81,9 @@ fn parts<'a>(table: &'a Table, target: &Path) -> impl Iterator<Item = &'a Mount>
         let Some(directory) = &directory else { return false };
         mount.mount_point.starts_with(directory)
             && mount.mount_point.ancestors().nth(2) == Some(directory.as_path())
-            && table.bottom(&mount.mount_point).is_some_and(|bottom| bottom.id == mount.id)
+            && table
+                .bottom(&mount.mount_point)
+                .is_some_and(|bottom| bottom.id == mount.id)
     })
 }
 

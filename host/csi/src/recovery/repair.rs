@@ -47,7 +47,10 @@ async fn repair(context: &Arc<Context>, place: &Place) -> Result<bool, Error> {
             // In the meantime, the volume may have been unpublished, or the kubelet may have
             // unmounted the part.
             let table = Table::read().attempt("reading the mounts for", &place.wanted.target)?;
-            let gone = context.records.get(&place.volume.target).is_none_or(|known| known != place.volume)
+            let gone = context
+                .records
+                .get(&place.volume.target)
+                .is_none_or(|known| known != place.volume)
                 || (place.is_part() && table.count(&place.wanted.target) == 0);
             if gone || !out_of_date(context, &table, &place.volume).contains(&place) {
                 return Ok(false);
@@ -98,13 +101,18 @@ pub fn put_in_place(context: &Context, volume: &Record, target: &Target, opened:
 /// Removes the anchors that no container needs any more.
 pub(super) fn prune(context: &Context, repaired: &[Place]) -> Result<(), Error> {
     let Some(peers) = &context.peers else { return Ok(()) };
-    let groups = peers.in_use().attempt("reading the mounts of the node's processes in", "/proc")?;
+    let groups = peers
+        .in_use()
+        .attempt("reading the mounts of the node's processes in", "/proc")?;
     for place in repaired {
         // The call that works on it now changes mounts, and so causes another pass.
         let Some(_held) = context.locks.take_for_recovery(place.volume.target.to_string_lossy()) else {
             continue;
         };
-        context.anchors.of(&place.volume.target, &place.wanted.target).prune(&groups)?;
+        context
+            .anchors
+            .of(&place.volume.target, &place.wanted.target)
+            .prune(&groups)?;
     }
     Ok(())
 }

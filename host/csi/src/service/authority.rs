@@ -93,7 +93,11 @@ async fn begins(client: &mut (impl AsyncRead + Unpin), buffer: &mut [u8]) -> io:
 /// or if the frame is malformed, which the HTTP library reports better.
 fn headers(flags: u8, payload: &[u8]) -> Option<Vec<u8>> {
     let before = usize::from(flags & PADDED != 0) + if flags & PRIORITY == 0 { 0 } else { 5 };
-    let padding = if flags & PADDED == 0 { 0 } else { usize::from(*payload.first()?) };
+    let padding = if flags & PADDED == 0 {
+        0
+    } else {
+        usize::from(*payload.first()?)
+    };
     let (front, rest) = payload.split_at_checked(before)?;
     let (block, back) = rest.split_at_checked(rest.len().checked_sub(padding)?)?;
     Some([front, &fields(block)?, back].concat())

@@ -21,7 +21,10 @@ impl IdentityService {
 
 #[async_trait::async_trait]
 impl Identity for IdentityService {
-    async fn get_plugin_info(&self, _: Request<csi::GetPluginInfoRequest>) -> Result<Response<csi::GetPluginInfoResponse>, Status> {
+    async fn get_plugin_info(
+        &self,
+        _: Request<csi::GetPluginInfoRequest>,
+    ) -> Result<Response<csi::GetPluginInfoResponse>, Status> {
         Ok(Response::new(csi::GetPluginInfoResponse {
             name: self.driver.clone(),
             vendor_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -33,7 +36,9 @@ impl Identity for IdentityService {
         &self,
         _: Request<csi::GetPluginCapabilitiesRequest>,
     ) -> Result<Response<csi::GetPluginCapabilitiesResponse>, Status> {
-        Ok(Response::new(csi::GetPluginCapabilitiesResponse { capabilities: Vec::new() }))
+        Ok(Response::new(csi::GetPluginCapabilitiesResponse {
+            capabilities: Vec::new(),
+        }))
     }
 
     async fn probe(&self, _: Request<csi::ProbeRequest>) -> Result<Response<csi::ProbeResponse>, Status> {

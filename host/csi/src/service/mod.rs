@@ -69,7 +69,11 @@ pub async fn serve(config: Config, cluster: Arc<dyn Cluster>, stop: Cancellation
         Ok(())
     };
     tracing::info!(endpoint = %endpoint.display(), "serving");
-    let served = tokio::try_join!(csi.serve(services, &stop), registration.serve(announcing, &stop), recovering);
+    let served = tokio::try_join!(
+        csi.serve(services, &stop),
+        registration.serve(announcing, &stop),
+        recovering
+    );
     served.map(drop)
 }
 
@@ -99,7 +103,9 @@ impl Socket {
     }
 
     async fn serve(mut self, services: Router, stop: &CancellationToken) -> Result<(), Error> {
-        let Some(listener) = self.listener.take() else { return Ok(()) };
+        let Some(listener) = self.listener.take() else {
+            return Ok(());
+        };
         let incoming = UnixListenerStream::new(listener).map(|connection| connection.map(with_plain_authority));
         let served = services.serve_with_incoming_shutdown(incoming, stop.cancelled()).await;
         served.map_err(|error| Error::io("serving", &self.path, io::Error::other(error)))

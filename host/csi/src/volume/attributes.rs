@@ -135,7 +135,11 @@ fn absolute(what: &'static str, path: &str) -> Result<PathBuf, Error> {
         // points can be compared.
         Ok(Path::new(path).components().collect())
     } else {
-        Err(invalid(what, path, "it must be an absolute path without `..`".to_owned()))
+        Err(invalid(
+            what,
+            path,
+            "it must be an absolute path without `..`".to_owned(),
+        ))
     }
 }
 
@@ -146,7 +150,10 @@ fn relative(what: &'static str, path: &str) -> Result<PathBuf, Error> {
         .components()
         .all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
     {
-        Ok(trimmed.components().filter(|part| matches!(part, Component::Normal(_))).collect())
+        Ok(trimmed
+            .components()
+            .filter(|part| matches!(part, Component::Normal(_)))
+            .collect())
     } else {
         Err(invalid(what, path, "it must not contain `..`".to_owned()))
     }
@@ -187,7 +194,10 @@ mod tests {
         ])
         .unwrap();
         let source = attributes.source().unwrap();
-        assert_eq!(source.fluid_path.as_os_str(), "/runtime-mnt/juicefs/ns/demo/juicefs-fuse");
+        assert_eq!(
+            source.fluid_path.as_os_str(),
+            "/runtime-mnt/juicefs/ns/demo/juicefs-fuse"
+        );
         assert_eq!(
             (source.mount_type.as_str(), source.sub_path.as_os_str()),
             ("JuiceFS", "a/b".as_ref())

@@ -65,7 +65,10 @@ impl Records {
     /// # Errors
     /// The directory cannot be read or created.
     pub fn load(directory: PathBuf) -> Result<Self, Error> {
-        let boot = fs::read_to_string(BOOT_ID).attempt("reading", BOOT_ID)?.trim().to_owned();
+        let boot = fs::read_to_string(BOOT_ID)
+            .attempt("reading", BOOT_ID)?
+            .trim()
+            .to_owned();
         fs::create_dir_all(&directory).attempt("making directory", &directory)?;
         let mut known = BTreeMap::new();
         for entry in fs::read_dir(&directory).attempt("reading", &directory)? {
@@ -103,11 +106,14 @@ impl Records {
             boot: self.boot.clone(),
             record,
         };
-        let text = serde_json::to_vec(&stored).map_err(io::Error::from).attempt("writing", &path)?;
+        let text = serde_json::to_vec(&stored)
+            .map_err(io::Error::from)
+            .attempt("writing", &path)?;
         let new = path.with_extension("new");
         fs::write(&new, text).attempt("writing", &new)?;
         fs::rename(&new, &path).attempt("renaming to", &path)?;
-        self.lock().insert(stored.record.target.clone(), Arc::new(stored.record));
+        self.lock()
+            .insert(stored.record.target.clone(), Arc::new(stored.record));
         Ok(())
     }
 

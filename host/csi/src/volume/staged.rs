@@ -70,7 +70,9 @@ impl Staged {
             label: label.to_owned(),
         };
         let path = self.file(volume_id);
-        let text = serde_json::to_vec(&stage).map_err(io::Error::from).attempt("writing", &path)?;
+        let text = serde_json::to_vec(&stage)
+            .map_err(io::Error::from)
+            .attempt("writing", &path)?;
         let new = path.with_extension("new");
         fs::write(&new, text).attempt("writing", &new)?;
         fs::rename(&new, &path).attempt("renaming to", &path)?;
@@ -100,7 +102,9 @@ impl Staged {
     }
 
     fn file(&self, volume_id: &str) -> PathBuf {
-        self.directory.join(fingerprint(Path::new(volume_id))).with_extension("json")
+        self.directory
+            .join(fingerprint(Path::new(volume_id)))
+            .with_extension("json")
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, String>> {

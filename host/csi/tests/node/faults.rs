@@ -59,7 +59,10 @@ fn a_dead_mount_makes_way_for_the_next_fuse_pod() {
         let fuse = node.fuse_path("a");
         RealFuse::mount(&fuse).die();
         let error = node.publish("p", "a").await.unwrap_err();
-        assert!(error.message().contains("transport endpoint is not connected"), "{error}");
+        assert!(
+            error.message().contains("transport endpoint is not connected"),
+            "{error}"
+        );
         node.stage("a").await.unwrap();
         assert_eq!(mounts_on(&fuse), 0);
         mount_working(&fuse, "a");
@@ -127,30 +130,38 @@ fn what_is_not_a_mount_is_not_deleted() {
 #[test]
 #[ignore = "needs root and mount namespaces"]
 fn a_node_plugin_that_starts_again_knows_its_mounts_and_cleans_up() {
-    isolated("faults::a_node_plugin_that_starts_again_knows_its_mounts_and_cleans_up", || async {
-        let mut node = Node::start().await;
-        let (fuse, target) = (node.fuse_path("a"), node.target("p", "a"));
-        mount_working(&fuse, "old");
-        node.publish("p", "a").await.unwrap();
-        node.publish("gone", "a").await.unwrap();
-        // Without a node plugin, the fuse pod is replaced, a pod is removed with all its
-        // directories, and another runtime's fuse pod dies.
-        node.stop().await;
-        assert_eq!(who(&target), "old");
-        unmount_lazily(&fuse);
-        mount_working(&fuse, "new");
-        unmount_lazily(&node.target("gone", "a"));
-        fs::remove_dir_all(node.config.kubelet_root.join("pods/gone")).unwrap();
-        RealFuse::mount(&node.fuse_path("dead")).die();
-        node.run().await;
-        eventually("the new file system is in the pod", || who(&target) == "new").await;
-        assert_eq!(mounts_on(&target), 1);
-        assert_eq!(mounts_on(&node.fuse_path("dead")), 0);
-        assert_eq!(fs::read_dir(node.config.driver_dir().join("published")).unwrap().count(), 1);
-        node.publish("p", "a").await.unwrap();
-        node.unpublish("p", "a").await.unwrap();
-        assert_eq!((mounts_on(&target), node.anchor_mounts()), (0, 0));
-    });
+    isolated(
+        "faults::a_node_plugin_that_starts_again_knows_its_mounts_and_cleans_up",
+        || async {
+            let mut node = Node::start().await;
+            let (fuse, target) = (node.fuse_path("a"), node.target("p", "a"));
+            mount_working(&fuse, "old");
+            node.publish("p", "a").await.unwrap();
+            node.publish("gone", "a").await.unwrap();
+            // Without a node plugin, the fuse pod is replaced, a pod is removed with all its
+            // directories, and another runtime's fuse pod dies.
+            node.stop().await;
+            assert_eq!(who(&target), "old");
+            unmount_lazily(&fuse);
+            mount_working(&fuse, "new");
+            unmount_lazily(&node.target("gone", "a"));
+            fs::remove_dir_all(node.config.kubelet_root.join("pods/gone")).unwrap();
+            RealFuse::mount(&node.fuse_path("dead")).die();
+            node.run().await;
+            eventually("the new file system is in the pod", || who(&target) == "new").await;
+            assert_eq!(mounts_on(&target), 1);
+            assert_eq!(mounts_on(&node.fuse_path("dead")), 0);
+            assert_eq!(
+                fs::read_dir(node.config.driver_dir().join("published"))
+                    .unwrap()
+                    .count(),
+                1
+            );
+            node.publish("p", "a").await.unwrap();
+            node.unpublish("p", "a").await.unwrap();
+            assert_eq!((mounts_on(&target), node.anchor_mounts()), (0, 0));
+        },
+    );
 }
 
 #[test]

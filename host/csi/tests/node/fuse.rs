@@ -13,7 +13,14 @@ pub fn mount_working(path: &Path, content: &str) {
     if let Err(error) = fs::create_dir_all(path) {
         assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists);
     }
-    mount("JuiceFS:test", path, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, None).unwrap();
+    mount(
+        "JuiceFS:test",
+        path,
+        "tmpfs",
+        MountFlags::NOSUID | MountFlags::NODEV,
+        None,
+    )
+    .unwrap();
     mount_change(path, MountPropagationFlags::SHARED).unwrap();
     fs::write(path.join("who"), content).unwrap();
 }
@@ -36,7 +43,14 @@ impl RealFuse {
         let connection = File::options().read(true).write(true).open("/dev/fuse").unwrap();
         let options = format!("fd={},rootmode=40000,user_id=0,group_id=0", connection.as_raw_fd());
         let options = std::ffi::CString::new(options).unwrap();
-        mount("JuiceFS:test", path, "fuse.juicefs", MountFlags::NOSUID, options.as_c_str()).unwrap();
+        mount(
+            "JuiceFS:test",
+            path,
+            "fuse.juicefs",
+            MountFlags::NOSUID,
+            options.as_c_str(),
+        )
+        .unwrap();
         Self {
             connection: Some(connection),
             path: path.to_owned(),

@@ -12,7 +12,11 @@ const LABEL: &str = "fluid.io/f-ns-a";
 
 impl Node {
     fn policy(&self, policy: &str) {
-        self.cluster.policies.lock().unwrap().insert("ns/a".to_owned(), policy.into());
+        self.cluster
+            .policies
+            .lock()
+            .unwrap()
+            .insert("ns/a".to_owned(), policy.into());
     }
 
     fn is_labelled(&self) -> bool {
@@ -23,63 +27,73 @@ impl Node {
 #[test]
 #[ignore = "needs root and mount namespaces"]
 fn the_label_goes_with_the_last_pod_if_the_policy_says_so() {
-    isolated("lifecycle::the_label_goes_with_the_last_pod_if_the_policy_says_so", || async {
-        let node = Node::start().await;
-        node.create_volume("a");
-        mount_working(&node.fuse_path("a"), "a");
-        node.stage("a").await.unwrap();
-        node.publish("p", "a").await.unwrap();
-        for (policy, stays) in [("", true), ("OnRuntimeDeleted", true), ("OnDemand", false)] {
-            node.policy(policy);
-            if !stays {
-                let error = node.unstage("a").await.unwrap_err();
-                assert_eq!(error.code(), Code::FailedPrecondition);
-                assert!(error.message().contains("still mounted at"), "{error}");
-                node.unpublish("p", "a").await.unwrap();
+    isolated(
+        "lifecycle::the_label_goes_with_the_last_pod_if_the_policy_says_so",
+        || async {
+            let node = Node::start().await;
+            node.create_volume("a");
+            mount_working(&node.fuse_path("a"), "a");
+            node.stage("a").await.unwrap();
+            node.publish("p", "a").await.unwrap();
+            for (policy, stays) in [("", true), ("OnRuntimeDeleted", true), ("OnDemand", false)] {
+                node.policy(policy);
+                if !stays {
+                    let error = node.unstage("a").await.unwrap_err();
+                    assert_eq!(error.code(), Code::FailedPrecondition);
+                    assert!(error.message().contains("still mounted at"), "{error}");
+                    node.unpublish("p", "a").await.unwrap();
+                }
+                assert!(node.is_labelled());
+                node.unstage("a").await.unwrap();
+                node.unstage("a").await.unwrap();
+                assert_eq!(node.is_labelled(), stays, "{policy}");
             }
-            assert!(node.is_labelled());
-            node.unstage("a").await.unwrap();
-            node.unstage("a").await.unwrap();
-            assert_eq!(node.is_labelled(), stays, "{policy}");
-        }
-    });
+        },
+    );
 }
 
 #[test]
 #[ignore = "needs root and mount namespaces"]
 fn a_fuse_pod_stays_until_the_last_of_its_volumes_has_left() {
-    isolated("lifecycle::a_fuse_pod_stays_until_the_last_of_its_volumes_has_left", || async {
-        let mut node = Node::start().await;
-        node.create_volume("a");
-        node.policy("OnDemand");
-        mount_working(&node.fuse_path("a"), "a");
-        // This is a reference: another volume with the attributes of the first.
-        let original = node.cluster.volumes.lock().unwrap()["ns-a"].clone();
-        node.cluster.volumes.lock().unwrap().insert("ns-view".to_owned(), original);
-        let reference = |node: &Node| wasser_csi::proto::csi::NodeStageVolumeRequest {
-            volume_id: "ns-view".to_owned(),
-            staging_target_path: "/unused".to_owned(),
-            volume_capability: node.publish_request("p", "a").volume_capability,
-            volume_context: node.attributes("a"),
-            ..Default::default()
-        };
-        node.stage("a").await.unwrap();
-        node.client().await.node_stage_volume(reference(&node)).await.unwrap();
-        node.unstage("a").await.unwrap();
-        assert!(node.is_labelled());
-        // A restart does not forget this either.
-        node.stop().await;
-        node.run().await;
-        node.stage("a").await.unwrap();
-        node.unstage("a").await.unwrap();
-        assert!(node.is_labelled());
-        let request = wasser_csi::proto::csi::NodeUnstageVolumeRequest {
-            volume_id: "ns-view".to_owned(),
-            staging_target_path: "/unused".to_owned(),
-        };
-        node.client().await.node_unstage_volume(request).await.unwrap();
-        assert!(!node.is_labelled());
-    });
+    isolated(
+        "lifecycle::a_fuse_pod_stays_until_the_last_of_its_volumes_has_left",
+        || async {
+            let mut node = Node::start().await;
+            node.create_volume("a");
+            node.policy("OnDemand");
+            mount_working(&node.fuse_path("a"), "a");
+            // This is a reference: another volume with the attributes of the first.
+            let original = node.cluster.volumes.lock().unwrap()["ns-a"].clone();
+            node.cluster
+                .volumes
+                .lock()
+                .unwrap()
+                .insert("ns-view".to_owned(), original);
+            let reference = |node: &Node| wasser_csi::proto::csi::NodeStageVolumeRequest {
+                volume_id: "ns-view".to_owned(),
+                staging_target_path: "/unused".to_owned(),
+                volume_capability: node.publish_request("p", "a").volume_capability,
+                volume_context: node.attributes("a"),
+                ..Default::default()
+            };
+            node.stage("a").await.unwrap();
+            node.client().await.node_stage_volume(reference(&node)).await.unwrap();
+            node.unstage("a").await.unwrap();
+            assert!(node.is_labelled());
+            // A restart does not forget this either.
+            node.stop().await;
+            node.run().await;
+            node.stage("a").await.unwrap();
+            node.unstage("a").await.unwrap();
+            assert!(node.is_labelled());
+            let request = wasser_csi::proto::csi::NodeUnstageVolumeRequest {
+                volume_id: "ns-view".to_owned(),
+                staging_target_path: "/unused".to_owned(),
+            };
+            node.client().await.node_unstage_volume(request).await.unwrap();
+            assert!(!node.is_labelled());
+        },
+    );
 }
 
 #[test]
@@ -117,79 +131,88 @@ fn outdated_fuse_pods_go() {
 #[test]
 #[ignore = "needs root and mount namespaces"]
 fn what_is_deleted_while_mounted_is_unstaged_without_complaint() {
-    isolated("lifecycle::what_is_deleted_while_mounted_is_unstaged_without_complaint", || async {
-        let node = Node::start().await;
-        mount_working(&node.fuse_path("a"), "a");
-        node.create_volume("a");
-        node.policy("OnDemand");
-        node.stage("a").await.unwrap();
-        node.publish("p", "a").await.unwrap();
-        node.cluster.policies.lock().unwrap().clear();
-        node.unstage("a").await.unwrap();
-        node.cluster.volumes.lock().unwrap().clear();
-        node.unpublish("p", "a").await.unwrap();
-        node.unstage("a").await.unwrap();
-        node.policy("Sometimes");
-        node.create_volume("a");
-        let error = node.unstage("a").await.unwrap_err();
-        assert_eq!(error.code(), Code::InvalidArgument);
-        assert!(error.message().contains("OnFuseChanged"), "{error}");
-    });
+    isolated(
+        "lifecycle::what_is_deleted_while_mounted_is_unstaged_without_complaint",
+        || async {
+            let node = Node::start().await;
+            mount_working(&node.fuse_path("a"), "a");
+            node.create_volume("a");
+            node.policy("OnDemand");
+            node.stage("a").await.unwrap();
+            node.publish("p", "a").await.unwrap();
+            node.cluster.policies.lock().unwrap().clear();
+            node.unstage("a").await.unwrap();
+            node.cluster.volumes.lock().unwrap().clear();
+            node.unpublish("p", "a").await.unwrap();
+            node.unstage("a").await.unwrap();
+            node.policy("Sometimes");
+            node.create_volume("a");
+            let error = node.unstage("a").await.unwrap_err();
+            assert_eq!(error.code(), Code::InvalidArgument);
+            assert!(error.message().contains("OnFuseChanged"), "{error}");
+        },
+    );
 }
 
 #[test]
 #[ignore = "needs root and mount namespaces"]
 fn runtimes_with_one_mount_path_leave_each_other_alone() {
-    isolated("lifecycle::runtimes_with_one_mount_path_leave_each_other_alone", || async {
-        let mut node = Node::start().await;
-        node.same_path = Some(("b", "a"));
-        mount_working(&node.fuse_path("a"), "first");
-        for dataset in ["a", "b"] {
-            node.create_volume(dataset);
-            let policy = (format!("ns/{dataset}"), "OnDemand".into());
-            node.cluster.policies.lock().unwrap().extend([policy]);
-            node.stage(dataset).await.unwrap();
-            node.publish("p", dataset).await.unwrap();
-        }
-        node.unpublish("p", "a").await.unwrap();
-        node.unstage("a").await.unwrap();
-        let labels = || node.cluster.labels.lock().unwrap().iter().cloned().collect::<Vec<_>>();
-        assert_eq!(labels(), ["fluid.io/f-ns-b"]);
-        assert_eq!(who(&node.target("p", "b")), "first");
+    isolated(
+        "lifecycle::runtimes_with_one_mount_path_leave_each_other_alone",
+        || async {
+            let mut node = Node::start().await;
+            node.same_path = Some(("b", "a"));
+            mount_working(&node.fuse_path("a"), "first");
+            for dataset in ["a", "b"] {
+                node.create_volume(dataset);
+                let policy = (format!("ns/{dataset}"), "OnDemand".into());
+                node.cluster.policies.lock().unwrap().extend([policy]);
+                node.stage(dataset).await.unwrap();
+                node.publish("p", dataset).await.unwrap();
+            }
+            node.unpublish("p", "a").await.unwrap();
+            node.unstage("a").await.unwrap();
+            let labels = || node.cluster.labels.lock().unwrap().iter().cloned().collect::<Vec<_>>();
+            assert_eq!(labels(), ["fluid.io/f-ns-b"]);
+            assert_eq!(who(&node.target("p", "b")), "first");
 
-        unmount_lazily(&node.fuse_path("a"));
-        mount_working(&node.fuse_path("a"), "second");
-        eventually("the new mount is seen", || who(&node.target("p", "b")) == "second").await;
-        node.unpublish("p", "b").await.unwrap();
-        node.unstage("b").await.unwrap();
-        assert!(labels().is_empty(), "{:?}", labels());
-    });
+            unmount_lazily(&node.fuse_path("a"));
+            mount_working(&node.fuse_path("a"), "second");
+            eventually("the new mount is seen", || who(&node.target("p", "b")) == "second").await;
+            node.unpublish("p", "b").await.unwrap();
+            node.unstage("b").await.unwrap();
+            assert!(labels().is_empty(), "{:?}", labels());
+        },
+    );
 }
 
 #[test]
 #[ignore = "needs root and mount namespaces"]
 fn a_volume_without_a_label_gets_that_of_its_runtime() {
-    isolated("lifecycle::a_volume_without_a_label_gets_that_of_its_runtime", || async {
-        let node = Node::start().await;
-        node.create_volume("a");
-        let mut client = node.client().await;
-        let mut request = wasser_csi::proto::csi::NodeStageVolumeRequest {
-            volume_id: "ns-a".to_owned(),
-            staging_target_path: "/unused".to_owned(),
-            volume_capability: node.publish_request("p", "a").volume_capability,
-            volume_context: node.attributes("a"),
-            ..Default::default()
-        };
-        request.volume_context.remove("mount_pod_node_selector_key");
-        client.node_stage_volume(request.clone()).await.unwrap();
-        assert!(node.is_labelled());
-        // Without the runtime, the claim names it.
-        node.cluster.labels.lock().unwrap().clear();
-        request.volume_context.clear();
-        client.node_stage_volume(request.clone()).await.unwrap();
-        assert!(node.is_labelled());
-        node.cluster.volumes.lock().unwrap().clear();
-        let error = client.node_stage_volume(request).await.unwrap_err();
-        assert!(error.message().contains("mount_pod_node_selector_key"), "{error}");
-    });
+    isolated(
+        "lifecycle::a_volume_without_a_label_gets_that_of_its_runtime",
+        || async {
+            let node = Node::start().await;
+            node.create_volume("a");
+            let mut client = node.client().await;
+            let mut request = wasser_csi::proto::csi::NodeStageVolumeRequest {
+                volume_id: "ns-a".to_owned(),
+                staging_target_path: "/unused".to_owned(),
+                volume_capability: node.publish_request("p", "a").volume_capability,
+                volume_context: node.attributes("a"),
+                ..Default::default()
+            };
+            request.volume_context.remove("mount_pod_node_selector_key");
+            client.node_stage_volume(request.clone()).await.unwrap();
+            assert!(node.is_labelled());
+            // Without the runtime, the claim names it.
+            node.cluster.labels.lock().unwrap().clear();
+            request.volume_context.clear();
+            client.node_stage_volume(request.clone()).await.unwrap();
+            assert!(node.is_labelled());
+            node.cluster.volumes.lock().unwrap().clear();
+            let error = client.node_stage_volume(request).await.unwrap_err();
+            assert!(error.message().contains("mount_pod_node_selector_key"), "{error}");
+        },
+    );
 }

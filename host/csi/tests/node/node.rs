@@ -64,7 +64,11 @@ impl Node {
     /// Starts the node plugin.
     pub async fn run(&mut self) {
         let stop = CancellationToken::new();
-        let task = tokio::spawn(wasser_csi::serve(self.config.clone(), self.cluster.clone(), stop.clone()));
+        let task = tokio::spawn(wasser_csi::serve(
+            self.config.clone(),
+            self.cluster.clone(),
+            stop.clone(),
+        ));
         let registration = self.config.registration_socket();
         while !registration.exists() {
             assert!(!task.is_finished(), "the node plugin ended: {:?}", task.await);
@@ -105,7 +109,9 @@ impl Node {
             Some((one, other)) if one == dataset => other,
             _ => dataset,
         };
-        self.config.mount_root.join(format!("juicefs/ns/{dataset}/juicefs-fuse"))
+        self.config
+            .mount_root
+            .join(format!("juicefs/ns/{dataset}/juicefs-fuse"))
     }
 
     /// Returns the target of a dataset in a pod.
@@ -135,7 +141,11 @@ impl Node {
             read_only: false,
             claim: Some(("ns".to_owned(), dataset.to_owned())),
         };
-        self.cluster.volumes.lock().unwrap().insert(format!("ns-{dataset}"), volume);
+        self.cluster
+            .volumes
+            .lock()
+            .unwrap()
+            .insert(format!("ns-{dataset}"), volume);
     }
 
     /// Returns the kubelet's request to publish a dataset in a pod, for reading and writing.
@@ -169,10 +179,17 @@ impl Node {
     }
 
     pub async fn publish(&self, pod: &str, dataset: &str) -> Result<Response<csi::NodePublishVolumeResponse>, Status> {
-        self.client().await.node_publish_volume(self.publish_request(pod, dataset)).await
+        self.client()
+            .await
+            .node_publish_volume(self.publish_request(pod, dataset))
+            .await
     }
 
-    pub async fn unpublish(&self, pod: &str, dataset: &str) -> Result<Response<csi::NodeUnpublishVolumeResponse>, Status> {
+    pub async fn unpublish(
+        &self,
+        pod: &str,
+        dataset: &str,
+    ) -> Result<Response<csi::NodeUnpublishVolumeResponse>, Status> {
         let request = csi::NodeUnpublishVolumeRequest {
             volume_id: format!("ns-{dataset}"),
             target_path: self.target(pod, dataset).display().to_string(),

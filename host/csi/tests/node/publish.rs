@@ -16,51 +16,60 @@ use crate::node::{Node, capability, mounts_on, who};
 #[test]
 #[ignore = "needs root and mount namespaces"]
 fn a_volume_is_written_and_read_in_two_pods_and_leaves_both() {
-    isolated("publish::a_volume_is_written_and_read_in_two_pods_and_leaves_both", || async {
-        let node = Node::start().await;
-        mount_working(&node.fuse_path("a"), "a");
-        node.stage("a").await.unwrap();
-        assert!(node.cluster.labels.lock().unwrap().contains("fluid.io/f-ns-a"));
-        let (one, two) = (node.target("one", "a"), node.target("two", "a"));
-        for _ in 0..3 {
-            node.publish("one", "a").await.unwrap();
-            node.publish("two", "a").await.unwrap();
-        }
-        assert_eq!((mounts_on(&one), mounts_on(&two)), (1, 1));
-        fs::write(one.join("file"), "written").unwrap();
-        assert_eq!(fs::read_to_string(two.join("file")).unwrap(), "written");
-        for _ in 0..2 {
-            node.unpublish("one", "a").await.unwrap();
-        }
-        assert!(!one.exists());
-        assert_eq!(who(&two), "a");
-        node.unpublish("two", "a").await.unwrap();
-        assert!(!two.exists());
-        assert_eq!(who(&node.fuse_path("a")), "a");
-        // A volume that was never published, in a pod that never existed, can be unpublished.
-        node.unpublish("three", "a").await.unwrap();
-    });
+    isolated(
+        "publish::a_volume_is_written_and_read_in_two_pods_and_leaves_both",
+        || async {
+            let node = Node::start().await;
+            mount_working(&node.fuse_path("a"), "a");
+            node.stage("a").await.unwrap();
+            assert!(node.cluster.labels.lock().unwrap().contains("fluid.io/f-ns-a"));
+            let (one, two) = (node.target("one", "a"), node.target("two", "a"));
+            for _ in 0..3 {
+                node.publish("one", "a").await.unwrap();
+                node.publish("two", "a").await.unwrap();
+            }
+            assert_eq!((mounts_on(&one), mounts_on(&two)), (1, 1));
+            fs::write(one.join("file"), "written").unwrap();
+            assert_eq!(fs::read_to_string(two.join("file")).unwrap(), "written");
+            for _ in 0..2 {
+                node.unpublish("one", "a").await.unwrap();
+            }
+            assert!(!one.exists());
+            assert_eq!(who(&two), "a");
+            node.unpublish("two", "a").await.unwrap();
+            assert!(!two.exists());
+            assert_eq!(who(&node.fuse_path("a")), "a");
+            // A volume that was never published, in a pod that never existed, can be unpublished.
+            node.unpublish("three", "a").await.unwrap();
+        },
+    );
 }
 
 #[test]
 #[ignore = "needs root and mount namespaces"]
 fn publishing_a_mount_that_is_up_takes_less_than_20_ms() {
-    isolated("publish::publishing_a_mount_that_is_up_takes_less_than_20_ms", || async {
-        let node = Node::start().await;
-        mount_working(&node.fuse_path("a"), "a");
-        let mut client = node.client().await;
-        let mut times = Vec::new();
-        for pod in 0..30 {
-            let request = node.publish_request(&pod.to_string(), "a");
-            let begin = Instant::now();
-            client.node_publish_volume(request).await.unwrap();
-            times.push(begin.elapsed());
-        }
-        times.sort();
-        println!("publish: fastest {:?}, median {:?}, longest {:?}", times[0], times[15], times[29]);
-        // Other work on the machine adds to some calls; the fastest one was left alone.
-        assert!(times[0] < Duration::from_millis(20), "{times:?}");
-    });
+    isolated(
+        "publish::publishing_a_mount_that_is_up_takes_less_than_20_ms",
+        || async {
+            let node = Node::start().await;
+            mount_working(&node.fuse_path("a"), "a");
+            let mut client = node.client().await;
+            let mut times = Vec::new();
+            for pod in 0..30 {
+                let request = node.publish_request(&pod.to_string(), "a");
+                let begin = Instant::now();
+                client.node_publish_volume(request).await.unwrap();
+                times.push(begin.elapsed());
+            }
+            times.sort();
+            println!(
+                "publish: fastest {:?}, median {:?}, longest {:?}",
+                times[0], times[15], times[29]
+            );
+            // Other work on the machine adds to some calls; the fastest one was left alone.
+            assert!(times[0] < Duration::from_millis(20), "{times:?}");
+        },
+    );
 }
 
 #[test]
@@ -115,7 +124,12 @@ fn read_only_holds_on_the_node_too() {
             assert_eq!(who(&target), "a");
             for path in [target.clone(), outside.path(&target)] {
                 let error = fs::write(path.join("file"), "x").unwrap_err();
-                assert_eq!(error.kind(), std::io::ErrorKind::ReadOnlyFilesystem, "{}", path.display());
+                assert_eq!(
+                    error.kind(),
+                    std::io::ErrorKind::ReadOnlyFilesystem,
+                    "{}",
+                    path.display()
+                );
             }
             let options = outside.mounts().top(&target).unwrap().options.clone();
             assert!(
@@ -133,22 +147,25 @@ fn read_only_holds_on_the_node_too() {
 #[test]
 #[ignore = "needs root and mount namespaces"]
 fn publish_waits_for_the_fuse_pod_and_labels_its_node_again() {
-    isolated("publish::publish_waits_for_the_fuse_pod_and_labels_its_node_again", || async {
-        let node = Node::start().await;
-        let (mut client, request) = (node.client().await, node.publish_request("p", "a"));
-        let call = tokio::spawn(async move { client.node_publish_volume(request).await });
-        eventually("the label is set", || {
-            node.cluster.labels.lock().unwrap().contains("fluid.io/f-ns-a")
-        })
-        .await;
-        // A call in the meantime is refused, not queued.
-        assert_eq!(node.publish("p", "a").await.unwrap_err().code(), Code::Aborted);
-        let begin = Instant::now();
-        mount_working(&node.fuse_path("a"), "a");
-        call.await.unwrap().unwrap();
-        println!("published {:?} after the mount", begin.elapsed());
-        assert_eq!(who(&node.target("p", "a")), "a");
-    });
+    isolated(
+        "publish::publish_waits_for_the_fuse_pod_and_labels_its_node_again",
+        || async {
+            let node = Node::start().await;
+            let (mut client, request) = (node.client().await, node.publish_request("p", "a"));
+            let call = tokio::spawn(async move { client.node_publish_volume(request).await });
+            eventually("the label is set", || {
+                node.cluster.labels.lock().unwrap().contains("fluid.io/f-ns-a")
+            })
+            .await;
+            // A call in the meantime is refused, not queued.
+            assert_eq!(node.publish("p", "a").await.unwrap_err().code(), Code::Aborted);
+            let begin = Instant::now();
+            mount_working(&node.fuse_path("a"), "a");
+            call.await.unwrap().unwrap();
+            println!("published {:?} after the mount", begin.elapsed());
+            assert_eq!(who(&node.target("p", "a")), "a");
+        },
+    );
 }
 
 #[test]
@@ -165,10 +182,19 @@ fn a_missing_fuse_pod_is_reported_and_can_come_later() {
             error.message().contains("nothing of type JuiceFS is mounted there") && error.message().contains("node1"),
             "{error}"
         );
-        rustix::mount::mount("other", fs_dir(&node, "a"), "tmpfs", rustix::mount::MountFlags::empty(), None).unwrap();
+        rustix::mount::mount(
+            "other",
+            fs_dir(&node, "a"),
+            "tmpfs",
+            rustix::mount::MountFlags::empty(),
+            None,
+        )
+        .unwrap();
         let error = node.publish("p", "a").await.unwrap_err();
         assert!(
-            error.message().contains("a mount of type tmpfs and source other is there"),
+            error
+                .message()
+                .contains("a mount of type tmpfs and source other is there"),
             "{error}"
         );
         unmount_lazily(&node.fuse_path("a"));
@@ -176,7 +202,10 @@ fn a_missing_fuse_pod_is_reported_and_can_come_later() {
         node.publish("p", "a").await.unwrap();
         node.publish("p", "ab").await.unwrap();
         assert_eq!(
-            (who(&node.target("p", "a")).as_str(), who(&node.target("p", "ab")).as_str()),
+            (
+                who(&node.target("p", "a")).as_str(),
+                who(&node.target("p", "ab")).as_str()
+            ),
             ("a", "ab")
         );
     });
@@ -214,7 +243,9 @@ fn paths_that_lead_elsewhere_are_refused() {
         }
         // A link is on the way, and publish does not look for a mount.
         let mut request = node.publish_request("p", "a");
-        request.volume_context.insert("fluid_path".to_owned(), format!("{root}/link"));
+        request
+            .volume_context
+            .insert("fluid_path".to_owned(), format!("{root}/link"));
         request
             .volume_context
             .insert("fluid.io/skip-check-mount-ready-target".to_owned(), "All".to_owned());
@@ -245,8 +276,15 @@ fn a_part_of_the_file_system_can_be_published() {
         let fuse = node.fuse_path("a");
         mount_working(&fuse, "a");
         let mut request = node.publish_request("p", "a");
-        request.volume_context.insert("fluid_sub_path".to_owned(), "x/y".to_owned());
-        let error = node.client().await.node_publish_volume(request.clone()).await.unwrap_err();
+        request
+            .volume_context
+            .insert("fluid_sub_path".to_owned(), "x/y".to_owned());
+        let error = node
+            .client()
+            .await
+            .node_publish_volume(request.clone())
+            .await
+            .unwrap_err();
         assert_eq!(error.code(), Code::NotFound);
         assert!(error.message().contains("\"x/y\""), "{error}");
         fs::create_dir_all(fuse.join("real/y")).unwrap();
@@ -267,7 +305,9 @@ fn a_volume_that_says_so_is_read_only_whatever_its_access_mode_and_its_client_do
             mount_working(&node.fuse_path("a"), "a");
             node.create_volume("a");
             let mut request = node.publish_request("p", "a");
-            request.volume_context.insert("wasser_read_only".to_owned(), "true".to_owned());
+            request
+                .volume_context
+                .insert("wasser_read_only".to_owned(), "true".to_owned());
             node.client().await.node_publish_volume(request).await.unwrap();
             let written = fs::write(node.target("p", "a").join("file"), "text").unwrap_err();
             assert_eq!(written.kind(), std::io::ErrorKind::ReadOnlyFilesystem);
@@ -283,7 +323,11 @@ fn a_volume_can_be_published_as_a_link() {
         let node = Node::start().await;
         mount_working(&node.fuse_path("a"), "a");
         node.create_volume("a");
-        node.cluster.policies.lock().unwrap().insert("ns/a".to_owned(), "OnDemand".into());
+        node.cluster
+            .policies
+            .lock()
+            .unwrap()
+            .insert("ns/a".to_owned(), "OnDemand".into());
         let mut request = node.publish_request("p", "a");
         request
             .volume_context
@@ -307,8 +351,15 @@ fn the_kubelet_learns_where_the_node_plugin_is() {
     isolated("publish::the_kubelet_learns_where_the_node_plugin_is", || async {
         let node = Node::start().await;
         let mut client = RegistrationClient::new(Node::channel(&node.config.registration_socket()).await);
-        let info = client.get_info(registration_api::InfoRequest {}).await.unwrap().into_inner();
-        assert_eq!((info.r#type.as_str(), info.name.as_str()), ("CSIPlugin", "fuse.csi.fluid.io"));
+        let info = client
+            .get_info(registration_api::InfoRequest {})
+            .await
+            .unwrap()
+            .into_inner();
+        assert_eq!(
+            (info.r#type.as_str(), info.name.as_str()),
+            ("CSIPlugin", "fuse.csi.fluid.io")
+        );
         assert_eq!(
             (info.endpoint, info.supported_versions),
             (node.config.endpoint.display().to_string(), vec!["1.0.0".to_owned()])

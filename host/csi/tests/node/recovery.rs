@@ -76,7 +76,11 @@ fn a_hundred_deaths_leave_every_container_with_the_present_mount() {
             drop((first, second));
             node.unpublish("p", "a").await.unwrap();
             assert_eq!(
-                (mounts_on(&target), outside.mounts().count(&target), node.anchor_mounts()),
+                (
+                    mounts_on(&target),
+                    outside.mounts().count(&target),
+                    node.anchor_mounts()
+                ),
                 (0, 0, 0)
             );
         },
@@ -86,27 +90,33 @@ fn a_hundred_deaths_leave_every_container_with_the_present_mount() {
 #[test]
 #[ignore = "needs root and mount namespaces"]
 fn without_a_look_at_processes_no_container_is_lost_either() {
-    isolated("recovery::without_a_look_at_processes_no_container_is_lost_either", || async {
-        let node = Node::start_with(|config| config.host_proc = None).await;
-        let target = node.target("p", "a");
-        mount_working(&node.fuse_path("a"), "0");
-        node.publish("p", "a").await.unwrap();
-        let mut containers = vec![Namespace::container(&target, &data(&node, "0"))];
-        for death in 1..=10 {
-            let content = death.to_string();
-            replace_fuse(&node, &content);
-            let seen = |number: usize| who(&containers[number].path(&data(&node, &number.to_string())));
-            eventually("the new mount is seen everywhere", || {
-                (0..containers.len()).all(|number| seen(number) == content)
-            })
-            .await;
-            eventually("one mount on the target", || mounts_on(&target) == 1 && who(&target) == content).await;
-            containers.push(Namespace::container(&target, &data(&node, &content)));
-        }
-        drop(containers);
-        node.unpublish("p", "a").await.unwrap();
-        assert_eq!(node.anchor_mounts(), 0);
-    });
+    isolated(
+        "recovery::without_a_look_at_processes_no_container_is_lost_either",
+        || async {
+            let node = Node::start_with(|config| config.host_proc = None).await;
+            let target = node.target("p", "a");
+            mount_working(&node.fuse_path("a"), "0");
+            node.publish("p", "a").await.unwrap();
+            let mut containers = vec![Namespace::container(&target, &data(&node, "0"))];
+            for death in 1..=10 {
+                let content = death.to_string();
+                replace_fuse(&node, &content);
+                let seen = |number: usize| who(&containers[number].path(&data(&node, &number.to_string())));
+                eventually("the new mount is seen everywhere", || {
+                    (0..containers.len()).all(|number| seen(number) == content)
+                })
+                .await;
+                eventually("one mount on the target", || {
+                    mounts_on(&target) == 1 && who(&target) == content
+                })
+                .await;
+                containers.push(Namespace::container(&target, &data(&node, &content)));
+            }
+            drop(containers);
+            node.unpublish("p", "a").await.unwrap();
+            assert_eq!(node.anchor_mounts(), 0);
+        },
+    );
 }
 
 #[test]
@@ -127,7 +137,10 @@ fn a_process_that_dies_for_real_is_survived() {
         assert_eq!(who(&target), "0");
         // The next fuse pod mounts over its dead predecessor, as many do.
         mount_working(&fuse, "1");
-        eventually("the new mount in the container", || who(&container.path(&data(&node, "c"))) == "1").await;
+        eventually("the new mount in the container", || {
+            who(&container.path(&data(&node, "c"))) == "1"
+        })
+        .await;
         eventually("one mount", || mounts_on(&target) == 1).await;
         assert!(container.mounts().count(&data(&node, "c")) <= 2);
     });
@@ -147,8 +160,14 @@ fn dead_mounts_that_were_stacked_are_unstacked() {
         let mut process = RealFuse::mount(&elsewhere);
         mount_bind(&elsewhere, &target).unwrap();
         process.die();
-        eventually("one mount, and it works", || mounts_on(&target) == 1 && who(&target) == "0").await;
-        eventually("in the container too", || who(&first.path(&data(&node, "first"))) == "0").await;
+        eventually("one mount, and it works", || {
+            mounts_on(&target) == 1 && who(&target) == "0"
+        })
+        .await;
+        eventually("in the container too", || {
+            who(&first.path(&data(&node, "first"))) == "0"
+        })
+        .await;
         let later = Namespace::container(&target, &data(&node, "later"));
         replace_fuse(&node, "1");
         eventually("the next mount in both", || {
@@ -214,60 +233,79 @@ fn parts_mounted_for_sub_paths_are_recovered() {
 #[test]
 #[ignore = "needs root and mount namespaces"]
 fn read_only_stays_read_only_and_other_pods_are_left_alone() {
-    isolated("recovery::read_only_stays_read_only_and_other_pods_are_left_alone", || async {
-        let node = Node::start().await;
-        mount_working(&node.fuse_path("a"), "0");
-        mount_working(&node.fuse_path("b"), "b");
-        let mut request = node.publish_request("p", "a");
-        request.readonly = true;
-        node.client().await.node_publish_volume(request).await.unwrap();
-        node.publish("q", "a").await.unwrap();
-        node.publish("p", "b").await.unwrap();
-        let (read_only, writable, other) = (node.target("p", "a"), node.target("q", "a"), node.target("p", "b"));
-        let container = Namespace::container(&read_only, &data(&node, "c"));
-        let before = wasser_csi::mountinfo::Table::read().unwrap().top(&other).cloned();
-        // A mount inside the file system concerns only the fuse pod.
-        fs::create_dir_all(node.fuse_path("a").join("inner")).unwrap();
-        replace_fuse(&node, "1");
-        eventually("both pods", || who(&read_only) == "1" && who(&writable) == "1").await;
-        eventually("the container", || who(&container.path(&data(&node, "c"))) == "1").await;
-        let error = fs::write(container.path(&data(&node, "c")).join("file"), "x").unwrap_err();
-        assert_eq!(error.kind(), std::io::ErrorKind::ReadOnlyFilesystem);
-        fs::write(writable.join("file"), "x").unwrap();
-        assert_eq!(wasser_csi::mountinfo::Table::read().unwrap().top(&other).cloned(), before);
-        eventually("one mount each", || {
-            [&read_only, &writable, &other].iter().all(|target| mounts_on(target) == 1)
-        })
-        .await;
-    });
+    isolated(
+        "recovery::read_only_stays_read_only_and_other_pods_are_left_alone",
+        || async {
+            let node = Node::start().await;
+            mount_working(&node.fuse_path("a"), "0");
+            mount_working(&node.fuse_path("b"), "b");
+            let mut request = node.publish_request("p", "a");
+            request.readonly = true;
+            node.client().await.node_publish_volume(request).await.unwrap();
+            node.publish("q", "a").await.unwrap();
+            node.publish("p", "b").await.unwrap();
+            let (read_only, writable, other) = (node.target("p", "a"), node.target("q", "a"), node.target("p", "b"));
+            let container = Namespace::container(&read_only, &data(&node, "c"));
+            let before = wasser_csi::mountinfo::Table::read().unwrap().top(&other).cloned();
+            // A mount inside the file system concerns only the fuse pod.
+            fs::create_dir_all(node.fuse_path("a").join("inner")).unwrap();
+            replace_fuse(&node, "1");
+            eventually("both pods", || who(&read_only) == "1" && who(&writable) == "1").await;
+            eventually("the container", || who(&container.path(&data(&node, "c"))) == "1").await;
+            let error = fs::write(container.path(&data(&node, "c")).join("file"), "x").unwrap_err();
+            assert_eq!(error.kind(), std::io::ErrorKind::ReadOnlyFilesystem);
+            fs::write(writable.join("file"), "x").unwrap();
+            assert_eq!(
+                wasser_csi::mountinfo::Table::read().unwrap().top(&other).cloned(),
+                before
+            );
+            eventually("one mount each", || {
+                [&read_only, &writable, &other]
+                    .iter()
+                    .all(|target| mounts_on(target) == 1)
+            })
+            .await;
+        },
+    );
 }
 
 #[test]
 #[ignore = "needs root and mount namespaces"]
 fn a_failure_is_reported_once_and_ends_with_its_cause() {
-    isolated("recovery::a_failure_is_reported_once_and_ends_with_its_cause", || async {
-        let node = Node::start().await;
-        let fuse = node.fuse_path("a");
-        mount_working(&fuse, "0");
-        fs::create_dir(fuse.join("sub")).unwrap();
-        let mut request = node.publish_request("p", "a");
-        request.volume_context.insert("fluid_sub_path".to_owned(), "sub".to_owned());
-        node.client().await.node_publish_volume(request).await.unwrap();
-        replace_fuse(&node, "1");
-        eventually("the failure is reported", || !node.cluster.events.lock().unwrap().is_empty()).await;
-        // Other mounts change a few times; the failure is known by now.
-        for _ in 0..3 {
-            mount_working(&node.fuse_path("b"), "b");
-            unmount_lazily(&node.fuse_path("b"));
-        }
-        fs::create_dir(fuse.join("sub")).unwrap();
-        fs::write(fuse.join("sub/who"), "sub 1").unwrap();
-        eventually("recovered", || who(&node.target("p", "a")) == "sub 1").await;
-        eventually("reported", || node.cluster.events.lock().unwrap().len() == 2).await;
-        let events = node.cluster.events.lock().unwrap().clone();
-        assert!(matches!(&events[0].1, Recovered::Failed(why) if why.contains("sub")), "{events:?}");
-        assert_eq!(events[1].1, Recovered::Succeeded);
-    });
+    isolated(
+        "recovery::a_failure_is_reported_once_and_ends_with_its_cause",
+        || async {
+            let node = Node::start().await;
+            let fuse = node.fuse_path("a");
+            mount_working(&fuse, "0");
+            fs::create_dir(fuse.join("sub")).unwrap();
+            let mut request = node.publish_request("p", "a");
+            request
+                .volume_context
+                .insert("fluid_sub_path".to_owned(), "sub".to_owned());
+            node.client().await.node_publish_volume(request).await.unwrap();
+            replace_fuse(&node, "1");
+            eventually("the failure is reported", || {
+                !node.cluster.events.lock().unwrap().is_empty()
+            })
+            .await;
+            // Other mounts change a few times; the failure is known by now.
+            for _ in 0..3 {
+                mount_working(&node.fuse_path("b"), "b");
+                unmount_lazily(&node.fuse_path("b"));
+            }
+            fs::create_dir(fuse.join("sub")).unwrap();
+            fs::write(fuse.join("sub/who"), "sub 1").unwrap();
+            eventually("recovered", || who(&node.target("p", "a")) == "sub 1").await;
+            eventually("reported", || node.cluster.events.lock().unwrap().len() == 2).await;
+            let events = node.cluster.events.lock().unwrap().clone();
+            assert!(
+                matches!(&events[0].1, Recovered::Failed(why) if why.contains("sub")),
+                "{events:?}"
+            );
+            assert_eq!(events[1].1, Recovered::Succeeded);
+        },
+    );
 }
 
 #[test]
@@ -291,7 +329,10 @@ fn a_node_plugin_that_sees_the_mount_root_as_a_slave_recovers_as_well() {
             let container = Namespace::container(&target, &data(&node, "c"));
             for death in 1..=5 {
                 replace_fuse(&node, &death.to_string());
-                eventually("the container", || who(&container.path(&data(&node, "c"))) == death.to_string()).await;
+                eventually("the container", || {
+                    who(&container.path(&data(&node, "c"))) == death.to_string()
+                })
+                .await;
                 eventually("one mount", || mounts_on(&target) == 1).await;
             }
         },

@@ -32,7 +32,10 @@ impl Identity {
             name: name.to_owned(),
             dataset_uid: dataset_uid.to_owned(),
             runtime_type: description.engine.clone(),
-            implementation: description.implementation.clone().unwrap_or_else(|| description.engine.clone()),
+            implementation: description
+                .implementation
+                .clone()
+                .unwrap_or_else(|| description.engine.clone()),
             kind: description.kind.clone(),
             mount_directory: description.fuse.directory.clone(),
         }

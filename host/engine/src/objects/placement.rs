@@ -80,8 +80,13 @@ fn term(key: &str, operator: &str, values: Option<Vec<String>>) -> PodAffinityTe
 
 /// The nodes that workers are bound to, for applications that follow them: their node selector and
 /// node affinity in one.
-pub fn cache_affinity(selector: Option<&BTreeMap<String, String>>, affinity: Option<&Affinity>) -> Option<NodeAffinity> {
-    let mut merged = affinity.and_then(|affinity| affinity.node_affinity.clone()).unwrap_or_default();
+pub fn cache_affinity(
+    selector: Option<&BTreeMap<String, String>>,
+    affinity: Option<&Affinity>,
+) -> Option<NodeAffinity> {
+    let mut merged = affinity
+        .and_then(|affinity| affinity.node_affinity.clone())
+        .unwrap_or_default();
     let expressions: Vec<NodeSelectorRequirement> = selector
         .into_iter()
         .flatten()
@@ -92,13 +97,17 @@ pub fn cache_affinity(selector: Option<&BTreeMap<String, String>>, affinity: Opt
         })
         .collect();
     if !expressions.is_empty() {
-        let required = merged.required_during_scheduling_ignored_during_execution.get_or_insert_default();
+        let required = merged
+            .required_during_scheduling_ignored_during_execution
+            .get_or_insert_default();
         if required.node_selector_terms.is_empty() {
             required.node_selector_terms.push(NodeSelectorTerm::default());
         }
         // Terms are alternatives, so the selector has to hold in each of them.
         for term in &mut required.node_selector_terms {
-            term.match_expressions.get_or_insert_default().extend(expressions.iter().cloned());
+            term.match_expressions
+                .get_or_insert_default()
+                .extend(expressions.iter().cloned());
         }
     }
     (merged != NodeAffinity::default()).then_some(merged)
@@ -113,7 +122,14 @@ mod tests {
         let anti = affinity(false, "fluid.io/f-ns-a", None).pod_anti_affinity.unwrap();
         let required = anti.required_during_scheduling_ignored_during_execution.unwrap();
         assert_eq!(
-            required[0].label_selector.as_ref().unwrap().match_expressions.as_ref().unwrap()[0].operator,
+            required[0]
+                .label_selector
+                .as_ref()
+                .unwrap()
+                .match_expressions
+                .as_ref()
+                .unwrap()[0]
+                .operator,
             "Exists"
         );
         assert!(anti.preferred_during_scheduling_ignored_during_execution.is_none());
@@ -123,12 +139,21 @@ mod tests {
     fn shared_datasets_only_refuse_exclusive_ones() {
         let anti = affinity(true, "fluid.io/f-ns-a", None).pod_anti_affinity.unwrap();
         let required = anti.required_during_scheduling_ignored_during_execution.unwrap();
-        let expression = &required[0].label_selector.as_ref().unwrap().match_expressions.as_ref().unwrap()[0];
+        let expression = &required[0]
+            .label_selector
+            .as_ref()
+            .unwrap()
+            .match_expressions
+            .as_ref()
+            .unwrap()[0];
         assert_eq!(
             (expression.key.as_str(), expression.operator.as_str()),
             ("fluid.io/dataset-placement", "In")
         );
-        assert_eq!(anti.preferred_during_scheduling_ignored_during_execution.unwrap()[0].weight, 50);
+        assert_eq!(
+            anti.preferred_during_scheduling_ignored_during_execution.unwrap()[0].weight,
+            50
+        );
     }
 
     #[test]

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
-    CSIPersistentVolumeSource, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, ObjectReference, PersistentVolume,
-    PersistentVolumeClaim, PersistentVolumeClaimSpec, PersistentVolumeSpec, VolumeNodeAffinity, VolumeResourceRequirements,
+    CSIPersistentVolumeSource, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, ObjectReference,
+    PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimSpec, PersistentVolumeSpec, VolumeNodeAffinity,
+    VolumeResourceRequirements,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::api::ObjectMeta;
@@ -55,7 +56,13 @@ impl VolumeInput<'_> {
     /// The PersistentVolume `<namespace>-<name>`, reserved for the claim of the Dataset.
     pub fn persistent_volume(&self) -> PersistentVolume {
         let metadata = self.metadata("PersistentVolume", self.identity.volume(), None);
-        let label = |key| metadata.labels.as_ref().and_then(|labels| labels.get(key)).map(String::as_str);
+        let label = |key| {
+            metadata
+                .labels
+                .as_ref()
+                .and_then(|labels| labels.get(key))
+                .map(String::as_str)
+        };
         let by_symlink = label(labels::NODE_PUBLISH_METHOD) == Some(SYMLINK);
         let annotations = self.runtime.pointer("/metadata/annotations");
         let skipped = annotations.and_then(|all| all.get(labels::SKIP_CHECK_MOUNT_READY)?.as_str());
@@ -139,7 +146,10 @@ impl VolumeInput<'_> {
             (labels::DATASET_ID.to_owned(), self.identity.dataset_id()),
         ]);
         let mut annotations = BTreeMap::from([(labels::CREATED_BY.to_owned(), labels::CREATED_BY_VALUE.to_owned())]);
-        for entry in metadata_list(self.runtime).into_iter().filter(|entry| entry.selector.kind == kind) {
+        for entry in metadata_list(self.runtime)
+            .into_iter()
+            .filter(|entry| entry.selector.kind == kind)
+        {
             for (key, value) in entry.labels {
                 object_labels.entry(key).or_insert(value);
             }
@@ -164,7 +174,9 @@ impl VolumeInput<'_> {
 
     fn capacity(&self) -> Quantity {
         let annotations = self.dataset.metadata.annotations.as_ref();
-        let wanted = annotations.and_then(|annotations| annotations.get(labels::PVC_STORAGE)).cloned();
+        let wanted = annotations
+            .and_then(|annotations| annotations.get(labels::PVC_STORAGE))
+            .cloned();
         let valid = wanted.filter(|text| wasser_api::quantity::parse(text).is_ok());
         Quantity(valid.unwrap_or_else(|| DEFAULT_CAPACITY.to_owned()))
     }
@@ -211,7 +223,10 @@ struct KindSelector {
 /// An object with its keys in lower case: users write `Labels` as well, as Go reads it.
 fn lower_keys(object: Value) -> Value {
     match object {
-        Value::Object(fields) => fields.into_iter().map(|(key, value)| (key.to_ascii_lowercase(), value)).collect(),
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(key, value)| (key.to_ascii_lowercase(), value))
+            .collect(),
         other => other,
     }
 }
@@ -267,7 +282,10 @@ mod tests {
 
     #[test]
     fn a_volume_says_that_it_is_read_only_where_its_access_mode_does_not() {
-        assert_eq!(attribute(&volume(&json!({"read-only": ""})), READ_ONLY).as_deref(), Some("true"));
+        assert_eq!(
+            attribute(&volume(&json!({"read-only": ""})), READ_ONLY).as_deref(),
+            Some("true")
+        );
         assert_eq!(attribute(&volume(&json!({})), READ_ONLY), None);
     }
 
@@ -285,7 +303,10 @@ mod tests {
             volume(&json!({"data.fluid.io/metadataList": json!([entry]).to_string()}))
         };
         let linked = of("PersistentVolume");
-        assert_eq!(linked.metadata.labels.as_ref().unwrap()["fluid.io/node-publish-method"], "symlink");
+        assert_eq!(
+            linked.metadata.labels.as_ref().unwrap()["fluid.io/node-publish-method"],
+            "symlink"
+        );
         assert_eq!(attribute(&linked, "node_publish_method").as_deref(), Some("symlink"));
         assert_eq!(attribute(&of("PersistentVolumeClaim"), "node_publish_method"), None);
     }

@@ -90,7 +90,8 @@ impl KubeBackend {
             claim.is_some_and(|claim| claim.namespace.as_ref() == Some(&self.identity.namespace))
         };
         let ours = found.filter(is_ours);
-        ours.map(|volume| serde_json::to_value(volume).map_err(failed)).transpose()
+        ours.map(|volume| serde_json::to_value(volume).map_err(failed))
+            .transpose()
     }
 
     /// Where the plugin's state is.
@@ -116,8 +117,14 @@ impl KubeBackend {
         let Some(set) = self.caches.daemon_set(namespace, &workload) else {
             return Ok(Vec::new());
         };
-        let Some(spec) = set.spec.as_ref() else { return Ok(Vec::new()) };
-        let labels = spec.template.metadata.as_ref().and_then(|metadata| metadata.labels.as_ref());
+        let Some(spec) = set.spec.as_ref() else {
+            return Ok(Vec::new());
+        };
+        let labels = spec
+            .template
+            .metadata
+            .as_ref()
+            .and_then(|metadata| metadata.labels.as_ref());
         if labels.is_some_and(|labels| labels.contains_key(wasser_api::labels::DATASET_ID)) {
             return Ok(Vec::new());
         }
@@ -130,7 +137,10 @@ impl KubeBackend {
             .map(|(key, value)| format!("{key}={value}"))
             .collect();
         let api = Api::<Pod>::namespaced(self.client.clone(), &self.identity.namespace);
-        let pods = api.list(&ListParams::default().labels(&labels.join(","))).await.map_err(answer)?;
+        let pods = api
+            .list(&ListParams::default().labels(&labels.join(",")))
+            .await
+            .map_err(answer)?;
         let mut pods: Vec<PodInfo> = pods
             .items
             .iter()
@@ -183,10 +193,13 @@ impl Backend for KubeBackend {
             };
             let mut process = api.exec(pod, argv, &params).await.map_err(answer)?;
             let (stdout, stderr, status) = (process.stdout(), process.stderr(), process.take_status());
-            let ((stdout, over), (stderr, _)) = tokio::try_join!(read(stdout, max_output), read(stderr, max_output)).map_err(failed)?;
+            let ((stdout, over), (stderr, _)) =
+                tokio::try_join!(read(stdout, max_output), read(stderr, max_output)).map_err(failed)?;
             if over {
                 process.abort();
-                return Err(failed(format!("the output is longer than the limit of {max_output} bytes")));
+                return Err(failed(format!(
+                    "the output is longer than the limit of {max_output} bytes"
+                )));
             }
             let status = match status {
                 Some(status) => status.await,
@@ -201,7 +214,9 @@ impl Backend for KubeBackend {
                 stderr: text(stderr),
             })
         };
-        tokio::time::timeout(timeout, run).await.map_err(|_| BackendError::Timeout)?
+        tokio::time::timeout(timeout, run)
+            .await
+            .map_err(|_| BackendError::Timeout)?
     }
 
     async fn http_get(
@@ -218,7 +233,9 @@ impl Backend for KubeBackend {
             self.identity.namespace,
             path.trim_start_matches('/')
         );
-        let request = http::Request::get(uri).body(kube::client::Body::empty()).map_err(failed)?;
+        let request = http::Request::get(uri)
+            .body(kube::client::Body::empty())
+            .map_err(failed)?;
         let run = async {
             let answer = self.client.send(request).await.map_err(failed)?;
             let status = answer.status().as_u16();
@@ -232,7 +249,9 @@ impl Backend for KubeBackend {
             }
             Ok(Response { status, body })
         };
-        tokio::time::timeout(timeout, run).await.map_err(|_| BackendError::Timeout)?
+        tokio::time::timeout(timeout, run)
+            .await
+            .map_err(|_| BackendError::Timeout)?
     }
 
     async fn secret(&self, _scope: &Scope, name: &str, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
@@ -251,13 +270,17 @@ impl Backend for KubeBackend {
             "PersistentVolume" => return self.volume(name).await,
             named => {
                 let found = self.caches.cluster_objects.get(named, name).await.map_err(failed)?;
-                return found.map(|object| serde_json::to_value(&*object).map_err(failed)).transpose();
+                return found
+                    .map(|object| serde_json::to_value(&*object).map_err(failed))
+                    .transpose();
             }
         };
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
         let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &self.identity.namespace, &resource);
         let found = api.get_opt(name).await.map_err(answer)?;
-        found.map(|object| serde_json::to_value(object).map_err(failed)).transpose()
+        found
+            .map(|object| serde_json::to_value(object).map_err(failed))
+            .transpose()
     }
 
     async fn allocate_ports(&self, _scope: &Scope, names: &[String]) -> Result<Vec<u16>, BackendError> {
@@ -267,7 +290,8 @@ impl Backend for KubeBackend {
         if held != before {
             let recorded = serde_json::to_string(&held).map_err(failed)?;
             let patch = json!({"metadata": {"annotations": {PORTS_ANNOTATION: recorded}}});
-            let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &self.identity.namespace, &self.resource);
+            let api =
+                Api::<DynamicObject>::namespaced_with(self.client.clone(), &self.identity.namespace, &self.resource);
             let params = crate::patch_params();
             let written = api
                 .patch_metadata(&self.identity.name, &params, &Patch::Merge(&patch))
@@ -296,7 +320,11 @@ impl Backend for KubeBackend {
     }
 
     async fn publish_event(&self, _scope: &Scope, kind: &str, reason: &str, message: &str) -> Result<(), BackendError> {
-        let type_ = if kind == "Warning" { EventType::Warning } else { EventType::Normal };
+        let type_ = if kind == "Warning" {
+            EventType::Warning
+        } else {
+            EventType::Normal
+        };
         self.events.publish(&self.reference, type_, reason, message).await;
         Ok(())
     }
@@ -315,5 +343,11 @@ fn exit_code(status: Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Stat
         .iter()
         .find(|cause| cause.reason.as_deref() == Some("ExitCode"))
         .and_then(|cause| cause.message.as_ref()?.parse().ok());
-    code.ok_or_else(|| failed(status.message.unwrap_or_else(|| "the command could not be run".to_owned())))
+    code.ok_or_else(|| {
+        failed(
+            status
+                .message
+                .unwrap_or_else(|| "the command could not be run".to_owned()),
+        )
+    })
 }

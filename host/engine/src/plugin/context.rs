@@ -10,7 +10,13 @@ use crate::objects::identity::Identity;
 
 /// Returns the context of a runtime that nothing is installed for; `runtime` and `dataset` are the
 /// objects.
-pub fn context(plugin: &Plugin, identity: &Identity, mount_root: &str, runtime: &Value, dataset: Option<String>) -> Context {
+pub fn context(
+    plugin: &Plugin,
+    identity: &Identity,
+    mount_root: &str,
+    runtime: &Value,
+    dataset: Option<String>,
+) -> Context {
     Context {
         namespace: identity.namespace.clone(),
         name: identity.name.clone(),

@@ -121,7 +121,11 @@ impl State {
             }
             let patch = json!({"metadata": metadata, "binaryData": {key: value}});
             let params = crate::patch_params();
-            return self.api.patch_metadata(&self.name, &params, &Patch::Merge(&patch)).await.map(drop);
+            return self
+                .api
+                .patch_metadata(&self.name, &params, &Patch::Merge(&patch))
+                .await
+                .map(drop);
         }
         let Some(value) = value else { return Ok(()) };
         let map = ConfigMap {
@@ -170,7 +174,8 @@ mod tests {
     }
 
     fn status(code: StatusCode, reason: &str) -> (StatusCode, Value) {
-        let body = json!({"kind": "Status", "status": "Failure", "code": code.as_u16(), "reason": reason, "message": reason});
+        let body =
+            json!({"kind": "Status", "status": "Failure", "code": code.as_u16(), "reason": reason, "message": reason});
         (code, body)
     }
 
@@ -219,7 +224,9 @@ mod tests {
             match (method, self.now()) {
                 (&Method::GET, Some(map)) => (StatusCode::OK, map),
                 (&Method::POST, None) => (StatusCode::CREATED, self.put(body.clone())),
-                (&Method::PATCH, Some(mut map)) if body["metadata"]["resourceVersion"] == map["metadata"]["resourceVersion"] => {
+                (&Method::PATCH, Some(mut map))
+                    if body["metadata"]["resourceVersion"] == map["metadata"]["resourceVersion"] =>
+                {
                     merge(&mut map, body);
                     (StatusCode::OK, self.put(map))
                 }
@@ -237,7 +244,9 @@ mod tests {
                     let body = body.collect().await?.to_bytes();
                     let body = serde_json::from_slice(&body).unwrap_or_default();
                     let (code, answer) = server.answer(&parts.method, &body);
-                    let answer = Response::builder().status(code).body(Body::from(answer.to_string().into_bytes()));
+                    let answer = Response::builder()
+                        .status(code)
+                        .body(Body::from(answer.to_string().into_bytes()));
                     Ok::<_, kube::Error>(answer.unwrap())
                 }
             });
@@ -253,7 +262,8 @@ mod tests {
 
     fn own(data: Value) -> Value {
         let owner = crate::objects::owner::owner_reference("AlluxioRuntime", "demo", "own");
-        json!({"metadata": {"name": "demo-alluxio-state", "namespace": "ns", "ownerReferences": [owner]}, "binaryData": data})
+        json!({"metadata": {"name": "demo-alluxio-state", "namespace": "ns", "ownerReferences": [owner]},
+            "binaryData": data})
     }
 
     #[tokio::test]
@@ -295,7 +305,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_map_of_somebody_else_is_neither_read_nor_written() {
-        let theirs = json!({"metadata": {"name": "demo-alluxio-state", "namespace": "ns"}, "binaryData": {"a": "eA=="}});
+        let theirs =
+            json!({"metadata": {"name": "demo-alluxio-state", "namespace": "ns"}, "binaryData": {"a": "eA=="}});
         let server = Server::with(theirs.clone());
         let before = server.now();
         let state = server.state();
@@ -322,7 +333,12 @@ mod tests {
     #[tokio::test]
     async fn a_plugin_keeps_little() {
         let server = Server::default();
-        let refused = server.state().set("a", Some(vec![0; LIMIT])).await.unwrap_err().to_string();
+        let refused = server
+            .state()
+            .set("a", Some(vec![0; LIMIT]))
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(
             refused.starts_with("ConfigMap ns/demo-alluxio-state would take 8193 bytes, and 8192 are allowed"),
             "{refused}"

@@ -13,7 +13,11 @@ const PATH: usize = 100;
 pub fn differences(a: &Value, b: &Value) -> Option<String> {
     let mut paths = Vec::new();
     collect(a, b, "", &mut paths);
-    let named: Vec<String> = paths.iter().take(NAMED).map(|path| bounded(path, PATH).into_owned()).collect();
+    let named: Vec<String> = paths
+        .iter()
+        .take(NAMED)
+        .map(|path| bounded(path, PATH).into_owned())
+        .collect();
     let more = paths.len() - named.len();
     match (paths.is_empty(), more) {
         (true, _) => None,

@@ -60,10 +60,12 @@ pub async fn prepare(
     let objects: Vec<(String, String)> = rendered.objects.iter().map(kind_and_name).collect();
     check_roles(&plugin.description.roles, &objects, &identity.name)?;
     let policy = policy(plugin, identity, uid);
-    policy.admit_release(&rendered).map_err(|source| EngineError::NotGranted {
-        release: identity.display(),
-        source,
-    })?;
+    policy
+        .admit_release(&rendered)
+        .map_err(|source| EngineError::NotGranted {
+            release: identity.display(),
+            source,
+        })?;
     Ok(Prepared {
         chart,
         meta,
@@ -95,9 +97,15 @@ impl Prepared {
             policy,
         } = self;
         if meta.is_upgrade {
-            releases.upgrade(&chart, &meta, &rendered, &values, &policy).boxed().await?;
+            releases
+                .upgrade(&chart, &meta, &rendered, &values, &policy)
+                .boxed()
+                .await?;
         } else {
-            releases.install(&chart, &meta, &rendered, &values, &policy).boxed().await?;
+            releases
+                .install(&chart, &meta, &rendered, &values, &policy)
+                .boxed()
+                .await?;
         }
         Ok(Installed::written(values, objects))
     }
@@ -105,6 +113,10 @@ impl Prepared {
 
 /// What of a rendered object the roles are found by.
 fn kind_and_name(object: &DynamicObject) -> (String, String) {
-    let kind = object.types.as_ref().map(|types| types.kind.clone()).unwrap_or_default();
+    let kind = object
+        .types
+        .as_ref()
+        .map(|types| types.kind.clone())
+        .unwrap_or_default();
     (kind, object.metadata.name.clone().unwrap_or_default())
 }

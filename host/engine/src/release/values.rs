@@ -15,17 +15,22 @@ pub fn complete(text: &str, identity: &Identity, owner: &OwnerReference) -> Resu
         method: "setup-master",
         message,
     };
-    let values = serde_json::from_str(text).map_err(|error| invalid(format!("the chart values are not JSON: {error}")))?;
+    let values =
+        serde_json::from_str(text).map_err(|error| invalid(format!("the chart values are not JSON: {error}")))?;
     let Value::Object(mut values) = values else {
         return Err(invalid("the chart values are not an object".to_owned()));
     };
     let common = [
         ("fullnameOverride", json!(identity.name)),
         ("ownerDatasetId", json!(identity.dataset_id())),
-        ("runtimeIdentity", json!({"namespace": identity.namespace, "name": identity.name})),
+        (
+            "runtimeIdentity",
+            json!({"namespace": identity.namespace, "name": identity.name}),
+        ),
         (
             "owner",
-            json!({"enabled": true, "apiVersion": owner.api_version, "kind": owner.kind, "name": owner.name, "uid": owner.uid,
+            json!({"enabled": true, "apiVersion": owner.api_version, "kind": owner.kind, "name": owner.name,
+                "uid": owner.uid,
                    "controller": true, "blockOwnerDeletion": false}),
         ),
     ];

@@ -13,7 +13,9 @@ pub fn workload(role: &Role, runtime: &str) -> String {
 /// Whether the workload of a role is among the objects of a release, by kind and name.
 pub fn installs(objects: &[(String, String)], role: &Role, runtime: &str) -> bool {
     let workload = workload(role, runtime);
-    objects.iter().any(|(kind, name)| *kind == role.workload && *name == workload)
+    objects
+        .iter()
+        .any(|(kind, name)| *kind == role.workload && *name == workload)
 }
 
 /// Refuses a chart that leaves out all roles, since nothing would ever serve the Dataset. It may
@@ -57,7 +59,12 @@ mod tests {
 
     #[test]
     fn a_role_exists_if_its_workload_is_installed() {
-        let objects = |kind: &str, name: &str| vec![("ConfigMap".to_owned(), "a".to_owned()), (kind.to_owned(), name.to_owned())];
+        let objects = |kind: &str, name: &str| {
+            vec![
+                ("ConfigMap".to_owned(), "a".to_owned()),
+                (kind.to_owned(), name.to_owned()),
+            ]
+        };
         assert!(installs(&objects("StatefulSet", "a-worker"), &worker(), "a"));
         assert!(!installs(&objects("StatefulSet", "a-master"), &worker(), "a"));
         assert!(!installs(&objects("Service", "a-worker"), &worker(), "a"));

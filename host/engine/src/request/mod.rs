@@ -106,13 +106,22 @@ impl Request {
         let identity = Identity::new(&namespace, &name, &dataset_uid, &plugin.description);
         let object = serde_json::to_value(&*runtime).unwrap_or(Value::Null);
         let installed = shared.known_release(&uid).flatten();
-        let roles = roles::read(&plugin.description.roles, &identity, &object, &shared.caches, installed.as_deref());
+        let roles = roles::read(
+            &plugin.description.roles,
+            &identity,
+            &object,
+            &shared.caches,
+            installed.as_deref(),
+        );
         let runtime_status: RuntimeStatus = object
             .get("status")
             .cloned()
             .and_then(|status| serde_json::from_value(status).ok())
             .unwrap_or_default();
-        let dataset_status = dataset.as_ref().and_then(|dataset| dataset.status.clone()).unwrap_or_default();
+        let dataset_status = dataset
+            .as_ref()
+            .and_then(|dataset| dataset.status.clone())
+            .unwrap_or_default();
         let mut reference = runtime.object_ref(&resource);
         reference.kind = Some(resource.kind.clone());
         reference.api_version = Some(resource.api_version.clone());
@@ -136,7 +145,9 @@ impl Request {
                 .get(crate::shared::ports::PORTS_ANNOTATION)
                 .map(String::as_str),
         );
-        let text = dataset.as_ref().and_then(|dataset| serde_json::to_string(&**dataset).ok());
+        let text = dataset
+            .as_ref()
+            .and_then(|dataset| serde_json::to_string(&**dataset).ok());
         let context = Context {
             installed: installed.map(|release| release.text().to_owned()),
             roles: roles.iter().map(RoleState::status).collect(),

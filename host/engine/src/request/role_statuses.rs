@@ -86,7 +86,13 @@ impl Request {
                 "PartialReady" => "The masters are partially ready.",
                 _ => "The master is not ready.",
             };
-            self.show_readiness(types::MASTER_READY, reasons::MASTER_READY, message, state.serves(), trouble);
+            self.show_readiness(
+                types::MASTER_READY,
+                reasons::MASTER_READY,
+                message,
+                state.serves(),
+                trouble,
+            );
         }
     }
 
@@ -107,7 +113,12 @@ impl Request {
         status.worker_number_available = Some(state.available);
         status.worker_number_unavailable = Some(state.unavailable);
         if !state.exists {
-            self.set_runtime_condition(types::WORKERS_READY, reasons::WORKERS_READY, "The workers are missing.", false);
+            self.set_runtime_condition(
+                types::WORKERS_READY,
+                reasons::WORKERS_READY,
+                "The workers are missing.",
+                false,
+            );
             return;
         }
         if state.placed {
@@ -123,7 +134,13 @@ impl Request {
             "PartialReady" => "The workers are partially ready.",
             _ => "The workers are not ready.",
         };
-        self.show_readiness(types::WORKERS_READY, reasons::WORKERS_READY, message, state.serves(), trouble);
+        self.show_readiness(
+            types::WORKERS_READY,
+            reasons::WORKERS_READY,
+            message,
+            state.serves(),
+            trouble,
+        );
     }
 
     fn show_fuse(&mut self, state: &RoleState) {
@@ -144,7 +161,13 @@ impl Request {
                 true,
             );
             let ready = trouble.is_none();
-            self.show_readiness(types::FUSES_READY, reasons::FUSES_READY, "The fuses are ready.", ready, trouble);
+            self.show_readiness(
+                types::FUSES_READY,
+                reasons::FUSES_READY,
+                "The fuses are ready.",
+                ready,
+                trouble,
+            );
         }
     }
 

@@ -15,7 +15,13 @@ use crate::release::workloads::{installs, workload};
 use crate::watched::Caches;
 
 /// The roles that a runtime has.
-pub fn read(declared: &[Role], identity: &Identity, runtime: &Value, caches: &Caches, installed: Option<&Installed>) -> Vec<RoleState> {
+pub fn read(
+    declared: &[Role],
+    identity: &Identity,
+    runtime: &Value,
+    caches: &Caches,
+    installed: Option<&Installed>,
+) -> Vec<RoleState> {
     let (namespace, name) = (&identity.namespace, &identity.name);
     let has = |role: &&Role| installed.is_none_or(|release| installs(release.objects(), role, name));
     declared
@@ -85,7 +91,11 @@ impl RoleState {
             workload: workload.clone(),
         };
         match role.workload.as_str() {
-            "DaemonSet" => drop(caches.daemon_set(namespace, &workload).map(|set| state.fill_from_daemon_set(&set))),
+            "DaemonSet" => drop(
+                caches
+                    .daemon_set(namespace, &workload)
+                    .map(|set| state.fill_from_daemon_set(&set)),
+            ),
             _ => drop(
                 caches
                     .stateful_set(namespace, &workload)
@@ -100,7 +110,11 @@ impl RoleState {
     pub fn mark_installed(&mut self) {
         if !self.exists {
             self.exists = true;
-            self.desired = if self.role.starts_at_zero { 0 } else { self.wanted.unwrap_or(0) };
+            self.desired = if self.role.starts_at_zero {
+                0
+            } else {
+                self.wanted.unwrap_or(0)
+            };
         }
     }
 
@@ -112,7 +126,9 @@ impl RoleState {
         self.ready = status.and_then(|status| status.ready_replicas).unwrap_or(0);
         self.available = status.and_then(|status| status.available_replicas).unwrap_or(0);
         self.unavailable = (self.desired - self.available).max(0);
-        self.placed = spec.and_then(|spec| spec.template.spec.as_ref()?.affinity.as_ref()).is_some();
+        self.placed = spec
+            .and_then(|spec| spec.template.spec.as_ref()?.affinity.as_ref())
+            .is_some();
         self.observed = status.and_then(|status| status.observed_generation) >= set.metadata.generation;
     }
 
@@ -125,7 +141,9 @@ impl RoleState {
         self.available = status.and_then(|status| status.number_available).unwrap_or(0);
         self.unavailable = status.and_then(|status| status.number_unavailable).unwrap_or(0);
         let labels = spec.and_then(|spec| spec.template.metadata.as_ref()?.labels.as_ref());
-        self.generation = labels.and_then(|labels| labels.get(wasser_api::labels::FUSE_GENERATION)).cloned();
+        self.generation = labels
+            .and_then(|labels| labels.get(wasser_api::labels::FUSE_GENERATION))
+            .cloned();
     }
 
     /// The phase that the status shows: `NotReady`, `PartialReady` or `Ready`.
@@ -224,8 +242,14 @@ mod tests {
 
     #[test]
     fn replicas_come_from_the_spec_or_the_default() {
-        assert_eq!(super::wanted(&worker(), &serde_json::json!({"spec": {"replicas": 3}})), 3);
+        assert_eq!(
+            super::wanted(&worker(), &serde_json::json!({"spec": {"replicas": 3}})),
+            3
+        );
         assert_eq!(super::wanted(&worker(), &serde_json::json!({"spec": {}})), 1);
-        assert_eq!(super::wanted(&worker(), &serde_json::json!({"spec": {"replicas": -1}})), 0);
+        assert_eq!(
+            super::wanted(&worker(), &serde_json::json!({"spec": {"replicas": -1}})),
+            0
+        );
     }
 }

@@ -57,7 +57,10 @@ impl Request {
             .roles
             .iter()
             .find(|state| state.role.name == "worker" && state.role.workload == "StatefulSet")?;
-        let set = self.shared.caches.stateful_set(&self.identity.namespace, &worker.workload)?;
+        let set = self
+            .shared
+            .caches
+            .stateful_set(&self.identity.namespace, &worker.workload)?;
         let pod = set.spec.as_ref()?.template.spec.as_ref()?;
         crate::objects::placement::cache_affinity(pod.node_selector.as_ref(), pod.affinity.as_ref())
     }
@@ -70,14 +73,21 @@ impl Request {
             _ => (dataset_reasons::READY, "The ddc runtime is unknown.", false),
         };
         self.set_dataset_condition(conditions::dataset::READY, reason, message, ready);
-        let masters = self.role("master").or_else(|| self.role("worker")).and_then(|state| state.wanted);
+        let masters = self
+            .role("master")
+            .or_else(|| self.role("worker"))
+            .and_then(|state| state.wanted);
         let status = &mut self.dataset_status;
         // A migration shows its own phase until it ends, and so do mounts that are being updated.
         if status.phase != DatasetPhase::DataMigrating {
             status.phase = phase;
         }
         if status.mounts.is_empty() {
-            status.mounts = self.dataset.as_ref().map(|dataset| dataset.spec.mounts.clone()).unwrap_or_default();
+            status.mounts = self
+                .dataset
+                .as_ref()
+                .map(|dataset| dataset.spec.mounts.clone())
+                .unwrap_or_default();
         }
         // The runtime shows what is mounted too, without how.
         let without_options = |mount: &Mount| Mount {
@@ -142,12 +152,16 @@ impl Request {
 
     /// Removes a condition of the Dataset.
     pub fn remove_dataset_condition(&mut self, type_: &str) {
-        self.dataset_status.conditions.retain(|condition| condition.condition_type != type_);
+        self.dataset_status
+            .conditions
+            .retain(|condition| condition.condition_type != type_);
     }
 }
 
 fn read_at<T: DeserializeOwned>(values: &Value, pointer: &str) -> Option<T> {
-    values.pointer(pointer).and_then(|found| serde_json::from_value(found.clone()).ok())
+    values
+        .pointer(pointer)
+        .and_then(|found| serde_json::from_value(found.clone()).ok())
 }
 
 fn now() -> Time {

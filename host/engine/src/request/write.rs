@@ -29,12 +29,25 @@ impl Request {
         if self.object.get("status") == Some(&status) {
             return Ok(());
         }
-        let api = Api::<DynamicObject>::namespaced_with(self.shared.client.clone(), &self.identity.namespace, &self.resource);
-        let body = self.body(&self.resource.api_version, &self.resource.kind, self.runtime_version(), &status);
-        let attempt = format!("writing the status of {} {}", self.identity.kind, self.identity.display());
+        let api =
+            Api::<DynamicObject>::namespaced_with(self.shared.client.clone(), &self.identity.namespace, &self.resource);
+        let body = self.body(
+            &self.resource.api_version,
+            &self.resource.kind,
+            self.runtime_version(),
+            &status,
+        );
+        let attempt = format!(
+            "writing the status of {} {}",
+            self.identity.kind,
+            self.identity.display()
+        );
         let (uid, shown) = (self.uid.clone(), self.object.get("status").cloned());
         let same = |now: &DynamicObject| now.uid().as_deref() == Some(&uid) && now.data.get("status") == shown.as_ref();
-        let written = apply_status(&api, body, same).await.or_gone().map_err(EngineError::kube(attempt))?;
+        let written = apply_status(&api, body, same)
+            .await
+            .or_gone()
+            .map_err(EngineError::kube(attempt))?;
         if let Some(written) = written {
             self.shared.own_writes.wrote(&written);
             self.shared.status_throttle.restart(&self.uid);
@@ -43,7 +56,9 @@ impl Request {
     }
 
     async fn write_dataset_status(&mut self) -> Result<(), EngineError> {
-        let Some(dataset) = self.dataset.clone() else { return Ok(()) };
+        let Some(dataset) = self.dataset.clone() else {
+            return Ok(());
+        };
         if dataset.status.as_ref() == Some(&self.dataset_status) {
             return Ok(());
         }
@@ -54,7 +69,8 @@ impl Request {
         json!({
             "apiVersion": api_version,
             "kind": kind,
-            "metadata": {"name": self.identity.name, "namespace": self.identity.namespace, "resourceVersion": resource_version},
+            "metadata": {"name": self.identity.name, "namespace": self.identity.namespace,
+                "resourceVersion": resource_version},
             "status": status,
         })
     }
@@ -83,7 +99,11 @@ impl Request {
 }
 
 /// Applies the status of a Dataset, provided that it is still as it was read.
-pub async fn apply_dataset_status(shared: &Shared, dataset: &Dataset, status: &DatasetStatus) -> Result<(), EngineError> {
+pub async fn apply_dataset_status(
+    shared: &Shared,
+    dataset: &Dataset,
+    status: &DatasetStatus,
+) -> Result<(), EngineError> {
     let (namespace, name) = (dataset.namespace().unwrap_or_default(), dataset.name_any());
     let body = json!({
         "apiVersion": wasser_api::API_VERSION,
@@ -94,7 +114,10 @@ pub async fn apply_dataset_status(shared: &Shared, dataset: &Dataset, status: &D
     let api = Api::<Dataset>::namespaced(shared.client.clone(), &namespace);
     let same = |now: &Dataset| now.uid() == dataset.uid() && now.status == dataset.status;
     let attempt = format!("writing the status of Dataset {namespace}/{name}");
-    let written = apply_status(&api, body, same).await.or_gone().map_err(EngineError::kube(attempt))?;
+    let written = apply_status(&api, body, same)
+        .await
+        .or_gone()
+        .map_err(EngineError::kube(attempt))?;
     if let Some(written) = written {
         shared.own_writes.wrote(&written);
     }

@@ -68,9 +68,19 @@ async fn list(client: &Client, namespace: &str) -> Result<Claims, EngineError> {
         .map_err(EngineError::kube(format!("listing the pods of {namespace}")))?;
     let mut claims: HashMap<String, Vec<String>> = HashMap::new();
     for pod in &pods.items {
-        let volumes = pod.spec.as_ref().and_then(|spec| spec.volumes.as_deref()).unwrap_or_default();
-        for source in volumes.iter().filter_map(|volume| volume.persistent_volume_claim.as_ref()) {
-            claims.entry(source.claim_name.clone()).or_default().push(pod.name_any());
+        let volumes = pod
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.volumes.as_deref())
+            .unwrap_or_default();
+        for source in volumes
+            .iter()
+            .filter_map(|volume| volume.persistent_volume_claim.as_ref())
+        {
+            claims
+                .entry(source.claim_name.clone())
+                .or_default()
+                .push(pod.name_any());
         }
     }
     Ok(Arc::new(claims))

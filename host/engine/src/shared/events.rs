@@ -60,7 +60,10 @@ impl Events {
     /// Publishes that something has changed, unless that was the last change of the object: from
     /// one to two, back to one, and to two again are three.
     pub async fn publish_change(&self, about: &ObjectReference, reason: &str, message: &str) {
-        if self.memory(|memory, uid, now| memory.is_new_change(uid, reason, message, now), about) {
+        if self.memory(
+            |memory, uid, now| memory.is_new_change(uid, reason, message, now),
+            about,
+        ) {
             self.send(about, EventType::Normal, reason, message).await;
         }
     }
@@ -98,7 +101,8 @@ impl Events {
                 );
             }
             Err(error) => {
-                tracing::warn!(kind = about.kind, namespace = about.namespace, name = about.name, reason, %error, "publishing the event failed");
+                tracing::warn!(kind = about.kind, namespace = about.namespace, name = about.name, reason, %error,
+                    "publishing the event failed");
             }
         }
     }
@@ -154,7 +158,8 @@ impl Memory {
             self.pruned = Some(now);
             let is_recent = |at: Instant| now.duration_since(at) < SILENCE;
             self.objects.retain(|_, published| {
-                published.states.values().copied().any(is_recent) || published.last_change.is_some_and(|(_, at)| is_recent(at))
+                published.states.values().copied().any(is_recent)
+                    || published.last_change.is_some_and(|(_, at)| is_recent(at))
             });
         }
         self.objects.entry(uid.to_owned()).or_default()
@@ -192,7 +197,10 @@ mod tests {
     fn many_failing_objects_are_remembered_until_what_they_said_is_old() {
         let (mut memory, now) = (Memory::default(), Instant::now());
         let all = 0..20_000;
-        assert!(all.clone().all(|number| memory.is_new_state(&number.to_string(), "R", "m", now)));
+        assert!(
+            all.clone()
+                .all(|number| memory.is_new_state(&number.to_string(), "R", "m", now))
+        );
         assert!(
             !all.clone()
                 .any(|number| memory.is_new_state(&number.to_string(), "R", "m", now + SILENCE / 2))

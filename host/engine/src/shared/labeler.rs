@@ -24,8 +24,8 @@ use wasser_api::labels;
 
 /// How long wishes are gathered before the nodes are patched.
 const GATHER: Duration = Duration::from_millis(100);
-/// The least time between two rounds while datasets come up. Everybody who watches nodes gets a patch of one
-/// who watches nodes, so many datasets that come up together should cost few of them.
+/// The least time between two rounds while datasets come up. Everybody who watches nodes gets a
+/// patch of one who watches nodes, so many datasets that come up together should cost few of them.
 const PERIOD: Duration = Duration::from_secs(2);
 /// The same while a runtime waits for its labels to go.
 const LEAVING_PERIOD: Duration = Duration::from_millis(300);
@@ -128,9 +128,14 @@ impl Labeler {
         let Some(want) = wanted.get(uid) else { return false };
         self.nodes.state().iter().any(|node| {
             want.is_on(node.labels())
-                && changes(&node.name_any(), node.labels(), &wanted, self.is_excluded(node.labels()))
-                    .iter()
-                    .any(|(key, value)| value.is_null() && want.has_key(key))
+                && changes(
+                    &node.name_any(),
+                    node.labels(),
+                    &wanted,
+                    self.is_excluded(node.labels()),
+                )
+                .iter()
+                .any(|(key, value)| value.is_null() && want.has_key(key))
         })
     }
 
@@ -173,14 +178,22 @@ impl Labeler {
         let wanted = self.wanted.lock().clone();
         let mut complete = true;
         for node in self.nodes.state() {
-            let changes = changes(&node.name_any(), node.labels(), &wanted, self.is_excluded(node.labels()));
+            let changes = changes(
+                &node.name_any(),
+                node.labels(),
+                &wanted,
+                self.is_excluded(node.labels()),
+            );
             if changes.is_empty() {
                 continue;
             }
             let patch = json!({"metadata": {"labels": changes}});
             let api = Api::<Node>::all(self.client.clone());
             let params = crate::patch_params();
-            match api.patch_metadata(&node.name_any(), &params, &Patch::Merge(&patch)).await {
+            match api
+                .patch_metadata(&node.name_any(), &params, &Patch::Merge(&patch))
+                .await
+            {
                 Ok(_) => {}
                 Err(error) if wasser_chart::is_not_found(&error) => {}
                 Err(error) => {
@@ -212,7 +225,11 @@ impl WantedLabels {
     /// Whether a node with these labels has one of this runtime's. `fluid_exclusive` is its own
     /// only with its value.
     fn is_on(&self, present: &BTreeMap<String, String>) -> bool {
-        let own = |(key, value): (&String, &String)| present.get(key).is_some_and(|there| key != labels::EXCLUSIVE || there == value);
+        let own = |(key, value): (&String, &String)| {
+            present
+                .get(key)
+                .is_some_and(|there| key != labels::EXCLUSIVE || there == value)
+        };
         self.labels.iter().any(own) || self.lasting().any(|key| present.contains_key(key))
     }
 
@@ -228,7 +245,11 @@ impl WantedLabels {
     /// Adds what a node keeps until the runtime goes.
     fn add_lasting(&self, node: &str, wanted: &mut BTreeMap<String, String>) {
         if self.fuse_nodes.contains(node) {
-            wanted.extend(self.removed_at_last.iter().map(|key| (key.clone(), labels::TRUE.to_owned())));
+            wanted.extend(
+                self.removed_at_last
+                    .iter()
+                    .map(|key| (key.clone(), labels::TRUE.to_owned())),
+            );
         }
         let is_used = self.nodes.contains(node) || self.removed_at_last.iter().any(|key| wanted.contains_key(key));
         if let Some(key) = self.cache_label.as_ref().filter(|_| is_used) {
@@ -261,7 +282,9 @@ fn changes(
                     .values()
                     .any(|other| !other.leaving && other.lasting().any(|lasting| lasting == key))
             };
-            want.lasting().filter(|key| !shared(key)).for_each(|key| drop(wanted.remove(key)));
+            want.lasting()
+                .filter(|key| !shared(key))
+                .for_each(|key| drop(wanted.remove(key)));
         }
     }
     // What somebody wants here comes last, so that a key of two runtimes stays until both have
@@ -273,7 +296,8 @@ fn changes(
         .filter(|want| !want.leaving)
         .for_each(|want| want.add_lasting(node, &mut wanted));
     // Whoever has `fluid_exclusive` keeps it for as long as it is on the node.
-    let holds = |want: &WantedLabels, value| want.nodes.contains(node) && want.labels.get(labels::EXCLUSIVE) == Some(value);
+    let holds =
+        |want: &WantedLabels, value| want.nodes.contains(node) && want.labels.get(labels::EXCLUSIVE) == Some(value);
     if let Some(value) = present.get(labels::EXCLUSIVE)
         && all().any(|want| holds(want, value))
     {
@@ -317,8 +341,15 @@ mod tests {
         }
     }
 
-    fn changes<const N: usize>(node: &str, present: &BTreeMap<String, String>, wanted: &[WantedLabels; N]) -> BTreeMap<String, Value> {
-        let numbered = wanted.iter().enumerate().map(|(number, want)| (number.to_string(), want.clone()));
+    fn changes<const N: usize>(
+        node: &str,
+        present: &BTreeMap<String, String>,
+        wanted: &[WantedLabels; N],
+    ) -> BTreeMap<String, Value> {
+        let numbered = wanted
+            .iter()
+            .enumerate()
+            .map(|(number, want)| (number.to_string(), want.clone()));
         super::changes(node, present, &numbered.collect(), false)
     }
 
@@ -346,7 +377,10 @@ mod tests {
     #[test]
     fn another_datasets_exclusive_label_is_not_taken_away() {
         let bare = BTreeMap::new();
-        let labelled = apply(&bare, &changes("node1", &bare, &[want("a", &[]), want("b", &["node1"])]));
+        let labelled = apply(
+            &bare,
+            &changes("node1", &bare, &[want("a", &[]), want("b", &["node1"])]),
+        );
         assert_eq!(labelled.get(labels::EXCLUSIVE).map(String::as_str), Some("b"));
         assert!(changes("node1", &labelled, &[want("b", &["node1"]), want("a", &[])]).is_empty());
     }
@@ -400,7 +434,8 @@ mod tests {
     #[test]
     fn excluded_nodes_get_no_labels_and_lose_those_of_runtimes_that_go() {
         let present = BTreeMap::from([(labels::fuse_label("ns", "a", "uid"), "true".to_owned())]);
-        let excluded = |want: WantedLabels| super::changes("node1", &present, &BTreeMap::from([("a".to_owned(), want)]), true);
+        let excluded =
+            |want: WantedLabels| super::changes("node1", &present, &BTreeMap::from([("a".to_owned(), want)]), true);
         assert!(excluded(want("a", &["node1"])).is_empty());
         assert!(apply(&present, &excluded(leaving(want("a", &[])))).is_empty());
     }

@@ -101,7 +101,13 @@ pub struct Shared {
 
 impl Shared {
     /// Shared state over watches that the caller runs.
-    pub fn new(client: Client, caches: Arc<Caches>, labeler: Arc<Labeler>, renderer: Arc<Renderer>, settings: EngineSettings) -> Self {
+    pub fn new(
+        client: Client,
+        caches: Arc<Caches>,
+        labeler: Arc<Labeler>,
+        renderer: Arc<Renderer>,
+        settings: EngineSettings,
+    ) -> Self {
         Self {
             releases: Releases::new(client.clone()),
             events: Events::new(client.clone()),

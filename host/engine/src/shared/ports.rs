@@ -17,7 +17,8 @@ pub const PORTS_ANNOTATION: &str = "wasser.fluid.io/ports";
 pub enum PortError {
     /// Every port of the range is taken.
     #[error(
-        "all {size} host ports from {first} to {last} are taken; widen the plugin's setting `port-range`, or use `networkMode: ContainerNetwork`"
+        "all {size} host ports from {first} to {last} are taken; widen the plugin's setting `port-range`, or use \
+            `networkMode: ContainerNetwork`"
     )]
     Exhausted {
         /// Ports in the range.
@@ -44,7 +45,11 @@ pub fn parse_range(text: &str) -> Result<RangeInclusive<u16>, PortError> {
     let (first, last) = text.split_once('-').ok_or_else(bad)?;
     let first: u16 = first.trim().parse().map_err(|_| bad())?;
     let last: u16 = last.trim().parse().map_err(|_| bad())?;
-    if first == 0 || first > last { Err(bad()) } else { Ok(first..=last) }
+    if first == 0 || first > last {
+        Err(bad())
+    } else {
+        Ok(first..=last)
+    }
 }
 
 impl Ports {
@@ -59,19 +64,28 @@ impl Ports {
 
     /// A port for each name: what the runtime holds already under that name, else the lowest free
     /// one.
-    pub fn allocate(&self, uid: &str, names: &[String], range: &RangeInclusive<u16>) -> Result<BTreeMap<String, u16>, PortError> {
+    pub fn allocate(
+        &self,
+        uid: &str,
+        names: &[String],
+        range: &RangeInclusive<u16>,
+    ) -> Result<BTreeMap<String, u16>, PortError> {
         let mut held = self.held.lock();
         let mut mine = held.get(uid).cloned().unwrap_or_default();
-        let mut taken: std::collections::HashSet<u16> = held.values().flat_map(|ports| ports.values().copied()).collect();
+        let mut taken: std::collections::HashSet<u16> =
+            held.values().flat_map(|ports| ports.values().copied()).collect();
         for name in names {
             if mine.contains_key(name) {
                 continue;
             }
-            let port = range.clone().find(|port| !taken.contains(port)).ok_or(PortError::Exhausted {
-                size: range.len(),
-                first: *range.start(),
-                last: *range.end(),
-            })?;
+            let port = range
+                .clone()
+                .find(|port| !taken.contains(port))
+                .ok_or(PortError::Exhausted {
+                    size: range.len(),
+                    first: *range.start(),
+                    last: *range.end(),
+                })?;
             taken.insert(port);
             mine.insert(name.clone(), port);
         }
@@ -120,7 +134,9 @@ mod tests {
                 scope.spawn(move || ports.allocate(&number.to_string(), names, &(1000..=1099)).unwrap());
             }
         });
-        let all: std::collections::HashSet<u16> = (0..8).flat_map(|number| ports.held(&number.to_string()).into_values()).collect();
+        let all: std::collections::HashSet<u16> = (0..8)
+            .flat_map(|number| ports.held(&number.to_string()).into_values())
+            .collect();
         assert_eq!(all.len(), 80);
     }
 

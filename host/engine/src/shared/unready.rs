@@ -51,7 +51,9 @@ impl Unready {
         let Some(wait) = wait.filter(|wait| wait.next_look <= now) else {
             return false;
         };
-        let pause = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(wait.looks)).min(LONGEST_PAUSE);
+        let pause = FIRST_PAUSE
+            .saturating_mul(2_u32.saturating_pow(wait.looks))
+            .min(LONGEST_PAUSE);
         wait.looks += 1;
         wait.next_look = now + pause;
         true
@@ -127,7 +129,10 @@ mod tests {
         assert!(unready.is_due("a", "pod", now));
         unready.found("a", "pod", Some(Trouble::new("FailedMount", "no")));
         let (said, again) = unready.said("a", "pod", now + Duration::from_secs(5));
-        assert_eq!((said.unwrap().reason.as_str(), again), ("FailedMount", Duration::from_secs(15)));
+        assert_eq!(
+            (said.unwrap().reason.as_str(), again),
+            ("FailedMount", Duration::from_secs(15))
+        );
         unready.forget("a");
         assert_eq!(unready.said("a", "pod", now).0, None);
     }

@@ -40,7 +40,9 @@ struct History {
 impl History {
     /// Returns the rest of the pause if the release must not be upgraded now.
     fn pause(&mut self, cause: &Cause, now: Instant) -> Option<Duration> {
-        let calm = self.until.is_some_and(|until| now.saturating_duration_since(until) > WINDOW);
+        let calm = self
+            .until
+            .is_some_and(|until| now.saturating_duration_since(until) > WINDOW);
         if self.cause != *cause || calm {
             *self = Self {
                 cause: cause.clone(),
@@ -65,7 +67,9 @@ impl History {
     }
 
     fn start_pause(&mut self, now: Instant) -> Duration {
-        let pause = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(self.pauses)).min(LONGEST_PAUSE);
+        let pause = FIRST_PAUSE
+            .saturating_mul(2_u32.saturating_pow(self.pauses))
+            .min(LONGEST_PAUSE);
         self.pauses = self.pauses.saturating_add(1);
         self.until = Some(now + pause);
         pause
@@ -132,10 +136,12 @@ mod tests {
 
     #[rstest]
     #[case::a_few(&[(0, 1), (1, 1), (2, 1), (3, 1), (4, 1)], &[None; 5])]
-    #[case::too_many(&[(0, 1), (1, 1), (2, 1), (3, 1), (4, 1), (5, 1), (25, 1)], &[None, None, None, None, None, Some(60), Some(40)])]
+    #[case::too_many(&[(0, 1), (1, 1), (2, 1), (3, 1), (4, 1), (5, 1), (25, 1)], &[None, None, None, None, None,
+        Some(60), Some(40)])]
     #[case::slowly(&[(0, 1), (15, 1), (30, 1), (45, 1), (60, 1), (75, 1), (90, 1)], &[None; 7])]
     #[case::with_a_cause(&[(0, 1), (1, 1), (2, 1), (3, 1), (4, 1), (5, 2), (6, 2)], &[None; 7])]
-    #[case::a_cause_ends_a_pause(&[(0, 1), (1, 1), (2, 1), (3, 1), (4, 1), (5, 1), (6, 2)], &[None, None, None, None, None, Some(60), None])]
+    #[case::a_cause_ends_a_pause(&[(0, 1), (1, 1), (2, 1), (3, 1), (4, 1), (5, 1), (6, 2)], &[None, None, None,
+        None, None, Some(60), None])]
     fn a_release_is_not_upgraded_again_and_again(#[case] at: &[(u64, i64)], #[case] pauses: &[Option<u64>]) {
         assert_eq!(attempts(at), pauses);
     }
@@ -147,7 +153,10 @@ mod tests {
         // for more than a minute.
         at.extend([(65, 1), (66, 1), (185, 1), (186, 1), (500, 1), (501, 1)]);
         let pauses = attempts(&at);
-        assert_eq!(pauses.get(6..), Some([None, Some(119), None, Some(239), None, None].as_slice()));
+        assert_eq!(
+            pauses.get(6..),
+            Some([None, Some(119), None, Some(239), None, None].as_slice())
+        );
     }
 
     #[test]

@@ -48,7 +48,9 @@ impl Request {
             }
             .unwrap_or_default()
         });
-        mounted.filter(|path| tiers.iter().any(|tier| is_below(path, tier))).collect()
+        mounted
+            .filter(|path| tiers.iter().any(|tier| is_below(path, tier)))
+            .collect()
     }
 
     /// Waits until every node that holds cache has a pod of the runtime in which the plugin can
@@ -65,11 +67,15 @@ impl Request {
             shared.labeler.want(&self.uid, wanted);
             return Err(EngineError::NotYet {
                 after: BACK_SOON,
-                message: format!("clients are started on the nodes {}, to empty the cache there", list(&unreached)),
+                message: format!(
+                    "clients are started on the nodes {}, to empty the cache there",
+                    list(&unreached)
+                ),
             });
         }
         let message = format!(
-            "The cache in {} on the nodes {} was not emptied: no pod of the runtime is ready there. Remove the directories by hand",
+            "The cache in {} on the nodes {} was not emptied: no pod of the runtime is ready there. Remove the \
+                directories by hand",
             list(&self.cache_directories()),
             list(&unreached)
         );
@@ -111,7 +117,10 @@ impl Request {
 /// The directories of a runtime's tiered store.
 fn tier_directories(runtime: &Value) -> Vec<String> {
     let levels = runtime.pointer("/spec/tieredstore/levels").and_then(Value::as_array);
-    let paths = levels.into_iter().flatten().filter_map(|level| level.get("path")?.as_str());
+    let paths = levels
+        .into_iter()
+        .flatten()
+        .filter_map(|level| level.get("path")?.as_str());
     paths
         .flat_map(|path| path.split([':', ',']))
         .filter(|path| path.starts_with('/'))
@@ -121,7 +130,11 @@ fn tier_directories(runtime: &Value) -> Vec<String> {
 
 /// The directories of the node that pods mount.
 fn host_paths(template: &PodTemplateSpec) -> Vec<String> {
-    let volumes = template.spec.as_ref().and_then(|spec| spec.volumes.as_deref()).unwrap_or_default();
+    let volumes = template
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.volumes.as_deref())
+        .unwrap_or_default();
     volumes
         .iter()
         .filter_map(|volume| volume.host_path.as_ref().map(|host_path| host_path.path.clone()))

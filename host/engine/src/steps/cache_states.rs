@@ -31,7 +31,11 @@ impl Request {
                 tasks.succeeded(&self.uid);
             }
             Some(Progress::Done(Err(Unread::Failed(message)))) => {
-                tracing::debug!(runtime = self.identity.display(), message, "reading the cache states failed");
+                tracing::debug!(
+                    runtime = self.identity.display(),
+                    message,
+                    "reading the cache states failed"
+                );
                 failing = tasks.failures(&self.uid).saturating_add(1);
             }
             Some(Progress::Done(Err(Unread::Later(_))) | Progress::Running) | None => {}
@@ -56,13 +60,15 @@ impl Request {
                 wake();
             }
         };
-        self.shared.cache_states.start(&self.uid, &self.identity.kind, done, async move {
-            let outcome = implement.cache_states(&context).await;
-            let states = faults.report(answer(&kind, "cache-states", outcome)).await;
-            let mut states = states.map_err(Unread::of)?.unwrap_or_default();
-            states.sort();
-            flag.store(states != shown, Ordering::Relaxed);
-            Ok(states)
-        });
+        self.shared
+            .cache_states
+            .start(&self.uid, &self.identity.kind, done, async move {
+                let outcome = implement.cache_states(&context).await;
+                let states = faults.report(answer(&kind, "cache-states", outcome)).await;
+                let mut states = states.map_err(Unread::of)?.unwrap_or_default();
+                states.sort();
+                flag.store(states != shown, Ordering::Relaxed);
+                Ok(states)
+            });
     }
 }

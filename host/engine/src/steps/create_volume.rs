@@ -30,7 +30,9 @@ impl Request {
     /// Creates the volume and the claim where they are missing, and shows on the claim which
     /// generation of clients it is mounted by.
     pub async fn create_volume(&mut self) -> Result<(), EngineError> {
-        let Some(dataset) = self.dataset.clone() else { return Ok(()) };
+        let Some(dataset) = self.dataset.clone() else {
+            return Ok(());
+        };
         let mount_type = self.mount_type()?;
         let generation = self.role(&fuse_role(self)).and_then(|fuse| fuse.generation.clone());
         let input = VolumeInput {
@@ -46,7 +48,8 @@ impl Request {
         if self.has_volume()? {
             return self.show_generation(generation.as_deref()).await;
         }
-        self.put_volume(input.persistent_volume(), input.persistent_volume_claim()).await
+        self.put_volume(input.persistent_volume(), input.persistent_volume_claim())
+            .await
     }
 
     /// Whether the watches show both, the volume and the claim.
@@ -65,7 +68,11 @@ impl Request {
     }
 
     /// Creates what of the two is missing.
-    pub(crate) async fn put_volume(&self, mut volume: PersistentVolume, claim: PersistentVolumeClaim) -> Result<(), EngineError> {
+    pub(crate) async fn put_volume(
+        &self,
+        mut volume: PersistentVolume,
+        claim: PersistentVolumeClaim,
+    ) -> Result<(), EngineError> {
         let (caches, namespace, name) = (&self.shared.caches, &self.identity.namespace, &self.identity.name);
         let volumes = Api::<PersistentVolume>::all(self.shared.client.clone());
         let known = caches.volume(&self.identity.volume());
@@ -89,7 +96,11 @@ impl Request {
         Ok(())
     }
 
-    async fn create_persistent_volume(&self, api: &Api<PersistentVolume>, volume: PersistentVolume) -> Result<(), EngineError> {
+    async fn create_persistent_volume(
+        &self,
+        api: &Api<PersistentVolume>,
+        volume: PersistentVolume,
+    ) -> Result<(), EngineError> {
         let name = volume.name_any();
         match api.create(&created(), &volume).await {
             Ok(_) => Ok(()),
@@ -111,18 +122,25 @@ impl Request {
     /// the clients that it may replace.
     async fn show_generation(&self, generation: Option<&str>) -> Result<(), EngineError> {
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
-        let Some(claim) = self.shared.caches.claim(namespace, name).filter(|claim| is_ours(&**claim)) else {
+        let Some(claim) = self
+            .shared
+            .caches
+            .claim(namespace, name)
+            .filter(|claim| is_ours(&**claim))
+        else {
             return Ok(());
         };
-        let Some(generation) =
-            generation.filter(|generation| claim.labels().get(labels::FUSE_GENERATION).map(String::as_str) != Some(generation))
+        let Some(generation) = generation
+            .filter(|generation| claim.labels().get(labels::FUSE_GENERATION).map(String::as_str) != Some(generation))
         else {
             return Ok(());
         };
         let api = Api::<PersistentVolumeClaim>::namespaced(self.shared.client.clone(), namespace);
         let patch = json!({"metadata": {"uid": claim.uid(), "labels": {labels::FUSE_GENERATION: generation}}});
         let attempt = format!("labelling PersistentVolumeClaim {namespace}/{name}");
-        let patched = api.patch_metadata(name, &crate::patch_params(), &Patch::Merge(&patch)).await;
+        let patched = api
+            .patch_metadata(name, &crate::patch_params(), &Patch::Merge(&patch))
+            .await;
         patched.or_gone().map(drop).map_err(EngineError::kube(attempt))
     }
 
@@ -134,13 +152,18 @@ impl Request {
             return Ok(declared.clone());
         }
         let release = self.shared.known_release(&self.uid).flatten();
-        let found = release.as_ref().and_then(|release| release.values().pointer(declared)?.as_str());
+        let found = release
+            .as_ref()
+            .and_then(|release| release.values().pointer(declared)?.as_str());
         found
             .filter(|word| !word.is_empty())
             .map(str::to_owned)
             .ok_or_else(|| EngineError::Failed {
                 method: "describe",
-                message: format!("the installed chart values have no text at {declared}, which the plugin names as the type of the mount"),
+                message: format!(
+                    "the installed chart values have no text at {declared}, which the plugin names as \
+                    the type of the mount"
+                ),
             })
     }
 }
@@ -156,7 +179,8 @@ fn foreign_volume(volume: &PersistentVolume) -> EngineError {
     EngineError::InvalidSpec {
         field: format!("PersistentVolume {name}"),
         message: format!(
-            "the Dataset needs a volume of this name, and {owner}; delete the volume if nobody uses it, or rename the Dataset"
+            "the Dataset needs a volume of this name, and {owner}; delete the volume if nobody uses it, or rename \
+                the Dataset"
         ),
     }
 }
@@ -195,7 +219,9 @@ async fn create_claim(api: &Api<PersistentVolumeClaim>, claim: PersistentVolumeC
                 message: "it exists and Wasser did not create it; delete it or rename the Dataset".to_owned(),
             })
         }
-        Err(error) => Err(EngineError::kube(format!("creating PersistentVolumeClaim {name}"))(error)),
+        Err(error) => Err(EngineError::kube(format!("creating PersistentVolumeClaim {name}"))(
+            error,
+        )),
     }
 }
 
@@ -203,8 +229,11 @@ async fn create_claim(api: &Api<PersistentVolumeClaim>, claim: PersistentVolumeC
 /// has deleted.
 async fn free(volumes: &Api<PersistentVolume>, volume: &PersistentVolume) -> Result<(), EngineError> {
     let name = volume.name_any();
-    let patch = json!({"metadata": {"uid": volume.uid()}, "spec": {"claimRef": {"uid": null, "resourceVersion": null}}});
+    let patch =
+        json!({"metadata": {"uid": volume.uid()}, "spec": {"claimRef": {"uid": null, "resourceVersion": null}}});
     let attempt = format!("freeing PersistentVolume {name} for a new claim");
-    let patched = volumes.patch_metadata(&name, &PatchParams::default(), &Patch::Merge(&patch)).await;
+    let patched = volumes
+        .patch_metadata(&name, &PatchParams::default(), &Patch::Merge(&patch))
+        .await;
     patched.or_gone().map(drop).map_err(EngineError::kube(attempt))
 }

@@ -65,7 +65,9 @@ impl Request {
             Some(cached) => Some(cached),
             None => {
                 let found = volumes.get_opt(&name).await;
-                found.map_err(EngineError::kube(format!("reading {KIND} {name}")))?.map(Arc::new)
+                found
+                    .map_err(EngineError::kube(format!("reading {KIND} {name}")))?
+                    .map(Arc::new)
             }
         };
         let Some(found) = found.filter(|found| is_of(found, &self.identity)) else {
@@ -93,13 +95,21 @@ impl Request {
         let others: Vec<&String> = finalizers.iter().filter(|finalizer| *finalizer != PROTECTION).collect();
         if others.len() == finalizers.len()
             || k8s_openapi::jiff::Timestamp::now().as_second() - since.as_second() < LONG
-            || !self.shared.claim_users.of(&self.shared.client, namespace, name).await?.is_empty()
+            || !self
+                .shared
+                .claim_users
+                .of(&self.shared.client, namespace, name)
+                .await?
+                .is_empty()
         {
             return Ok(());
         }
-        let patch = json!({"metadata": {"uid": claim.uid, "resourceVersion": claim.resource_version, "finalizers": others}});
+        let patch =
+            json!({"metadata": {"uid": claim.uid, "resourceVersion": claim.resource_version, "finalizers": others}});
         let attempt = format!("removing the finalizer {PROTECTION} of PersistentVolumeClaim {namespace}/{name}");
-        let patched = claims.patch_metadata(name, &PatchParams::default(), &Patch::Merge(&patch)).await;
+        let patched = claims
+            .patch_metadata(name, &PatchParams::default(), &Patch::Merge(&patch))
+            .await;
         patched.or_gone().map(drop).map_err(EngineError::kube(attempt))
     }
 }

@@ -21,7 +21,10 @@ impl Request {
     pub fn wanted_node_labels(&self) -> WantedLabels {
         let identity = &self.identity;
         let (namespace, name, uid) = (&identity.namespace, &identity.name, &identity.dataset_uid);
-        let workload = self.role("worker").map(|worker| worker.workload.clone()).unwrap_or_default();
+        let workload = self
+            .role("worker")
+            .map(|worker| worker.workload.clone())
+            .unwrap_or_default();
         let pods = self.shared.caches.worker_pods.of(namespace, &workload);
         let nodes: BTreeSet<String> = pods.into_iter().filter_map(|pod| pod.node).collect();
         let mut node_labels = BTreeMap::from([
@@ -43,7 +46,10 @@ impl Request {
         let total = labels::storage_label(&identity.implementation, Storage::Total, namespace, name, uid);
         node_labels.insert(total, size::format_short(store.memory + store.disk));
         if !self.dataset.as_ref().is_some_and(|dataset| dataset.spec.is_shared()) {
-            node_labels.insert(labels::EXCLUSIVE.to_owned(), labels::exclusive_value(namespace, name, uid));
+            node_labels.insert(
+                labels::EXCLUSIVE.to_owned(),
+                labels::exclusive_value(namespace, name, uid),
+            );
         }
         WantedLabels {
             labels: node_labels,
@@ -70,9 +76,15 @@ impl Sizes {
             .map(Vec::as_slice)
             .unwrap_or_default();
         for level in levels {
-            let list = level.get("quotaList").and_then(Value::as_str).filter(|list| !list.is_empty());
+            let list = level
+                .get("quotaList")
+                .and_then(Value::as_str)
+                .filter(|list| !list.is_empty());
             let bytes: i64 = match list {
-                Some(list) => list.split(',').filter_map(|quota| quantity::parse(quota.trim()).ok()).sum(),
+                Some(list) => list
+                    .split(',')
+                    .filter_map(|quota| quantity::parse(quota.trim()).ok())
+                    .sum(),
                 None => level
                     .get("quota")
                     .and_then(as_text)

@@ -43,8 +43,14 @@ impl Request {
 
     /// Brings volume and statuses to where the other Dataset is. `other_status` is that of the
     /// other's runtime.
-    pub async fn follow(&mut self, reference: &Reference, other_status: Option<RuntimeStatus>) -> Result<(), EngineError> {
-        let Some(dataset) = self.dataset.clone() else { return Ok(()) };
+    pub async fn follow(
+        &mut self,
+        reference: &Reference,
+        other_status: Option<RuntimeStatus>,
+    ) -> Result<(), EngineError> {
+        let Some(dataset) = self.dataset.clone() else {
+            return Ok(());
+        };
         self.shared.references.note(self.identity.key(), reference.key());
         let other = self.other(reference)?;
         let status = other.status.clone().unwrap_or_default();
@@ -92,7 +98,10 @@ impl Request {
         let Some(other) = self.shared.caches.dataset(&reference.namespace, &reference.name) else {
             return Err(EngineError::Missing {
                 field,
-                message: format!("there is no Dataset {}; create it, or correct the reference", reference.display()),
+                message: format!(
+                    "there is no Dataset {}; create it, or correct the reference",
+                    reference.display()
+                ),
                 after: SOON,
             });
         };
@@ -137,7 +146,12 @@ impl Request {
     }
 
     /// Creates a volume that leads where the other's does, or into a directory of it.
-    async fn create_linked_volume(&self, dataset: &Dataset, other: &Dataset, reference: &Reference) -> Result<(), EngineError> {
+    async fn create_linked_volume(
+        &self,
+        dataset: &Dataset,
+        other: &Dataset,
+        reference: &Reference,
+    ) -> Result<(), EngineError> {
         if self.has_volume()? {
             return Ok(());
         }
@@ -147,14 +161,20 @@ impl Request {
         let found = found.map_err(EngineError::kube(format!("reading PersistentVolume {name}")))?;
         let is_of = |volume: &PersistentVolume| {
             let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
-            claim
-                .is_some_and(|claim| claim.namespace.as_ref() == Some(&reference.namespace) && claim.name.as_ref() == Some(&reference.name))
+            claim.is_some_and(|claim| {
+                claim.namespace.as_ref() == Some(&reference.namespace) && claim.name.as_ref() == Some(&reference.name)
+            })
         };
         let spec = found.filter(is_of).and_then(|volume| volume.spec);
-        let Some((mut csi, affinity, modes)) = spec.and_then(|spec| Some((spec.csi?, spec.node_affinity, spec.access_modes))) else {
+        let Some((mut csi, affinity, modes)) =
+            spec.and_then(|spec| Some((spec.csi?, spec.node_affinity, spec.access_modes)))
+        else {
             return Err(EngineError::NotYet {
                 after: SOON,
-                message: format!("the Dataset {} that it refers to has no volume yet", reference.display()),
+                message: format!(
+                    "the Dataset {} that it refers to has no volume yet",
+                    reference.display()
+                ),
             });
         };
         // The kubelet knows volumes by their handles: two of one handle in a pod would be one
@@ -186,7 +206,10 @@ impl Request {
             read_only: dataset.spec.is_read_only() || other.spec.is_read_only_below(&reference.directory),
         };
         let mut volume = input.persistent_volume();
-        let own = volume.spec.as_ref().and_then(|spec| spec.csi.as_ref()?.volume_attributes.as_ref());
+        let own = volume
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.csi.as_ref()?.volume_attributes.as_ref());
         if let Some(read_only) = own.and_then(|own| own.get(READ_ONLY)) {
             attributes.insert(READ_ONLY.to_owned(), read_only.clone());
         }

@@ -42,8 +42,8 @@ impl Request {
         Ok(release)
     }
 
-    /// Whether some object of the release that the host watches is missing. A watch may lag behind an
-    /// installation, so the API server is asked about each object that the watch does not show.
+    /// Whether some object of the release that the host watches is missing. A watch may lag behind
+    /// an installation, so the API server is asked about each object that the watch does not show.
     pub(crate) async fn is_damaged(&self, release: &Installed) -> Result<bool, EngineError> {
         for (kind, name) in self.unseen(release) {
             let attempt = format!("looking for {kind} {}/{name}", self.identity.namespace);
@@ -63,7 +63,9 @@ impl Request {
     pub(crate) fn unseen<'a>(&self, release: &'a Installed) -> Vec<&'a (String, String)> {
         let (caches, namespace) = (&self.shared.caches, &self.identity.namespace);
         let objects = release.objects().iter();
-        objects.filter(|(kind, name)| !caches.has(kind, namespace, name)).collect()
+        objects
+            .filter(|(kind, name)| !caches.has(kind, namespace, name))
+            .collect()
     }
 
     /// Installs or upgrades the release to these values. False if it already was so.
@@ -79,8 +81,21 @@ impl Request {
         let chart = self.shared.chart(&self.plugin)?;
         let renderer = &self.shared.renderer;
         let is_upgrade = before.is_some();
-        let prepared = prepare(&self.plugin, chart, renderer, &self.identity, &self.uid, values, is_upgrade).await?;
-        let values_map = if self.shows_values() { self.find_values_map().await? } else { None };
+        let prepared = prepare(
+            &self.plugin,
+            chart,
+            renderer,
+            &self.identity,
+            &self.uid,
+            values,
+            is_upgrade,
+        )
+        .await?;
+        let values_map = if self.shows_values() {
+            self.find_values_map().await?
+        } else {
+            None
+        };
         // Until the record says otherwise, nobody knows what is installed: an interruption must
         // lead to a fresh look.
         self.shared.forget_release(&self.uid);
@@ -105,7 +120,9 @@ impl Request {
     pub(super) fn release_failed(&self, source: ReleaseError) -> EngineError {
         let wake = Arc::clone(&self.wake);
         let (name, policy) = (&self.identity.name, self.policy());
-        self.shared.releases.wake_when_free(name, &policy, &source, move || wake());
+        self.shared
+            .releases
+            .wake_when_free(name, &policy, &source, move || wake());
         EngineError::Release {
             release: self.identity.display(),
             source: Box::new(source),

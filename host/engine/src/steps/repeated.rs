@@ -69,11 +69,13 @@ fn reason(missing: &[&(String, String)], paths: Option<String>) -> String {
     let missing: Vec<String> = missing.iter().map(|(kind, name)| format!("{kind} {name}")).collect();
     match paths {
         Some(paths) => format!(
-            "the values are different each time at {paths}; correct the plugin: with what it reads from `installed`, its values have to come to \
+            "the values are different each time at {paths}; correct the plugin: with what it reads from `installed`, \
+                its values have to come to \
              rest"
         ),
         None => format!(
-            "these objects are not there after they were applied: {}; find out who deletes them, or correct the plugin's chart",
+            "these objects are not there after they were applied: {}; find out who deletes them, or correct the \
+                plugin's chart",
             missing.join(", ")
         ),
     }
@@ -92,7 +94,10 @@ mod tests {
             objects.contains("StatefulSet demo-worker, ConfigMap demo; find out who"),
             "{objects}"
         );
-        let values = reason(&missing, Some("/worker/started".to_owned()));
-        assert!(values.contains("each time at /worker/started; correct the plugin"), "{values}");
+        let values = reason(&[&set, &map], Some("/worker/started".to_owned()));
+        assert!(
+            values.contains("each time at /worker/started; correct the plugin"),
+            "{values}"
+        );
     }
 }

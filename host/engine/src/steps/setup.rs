@@ -54,10 +54,12 @@ impl Request {
     /// Installs the release from the plugin's values.
     async fn setup_master(&mut self) -> Result<(), EngineError> {
         let outcome = self.implement.setup_master(&self.context).await;
-        let values = self.answer("setup-master", outcome)?.ok_or_else(|| EngineError::Failed {
-            method: "setup-master",
-            message: "the plugin does not support it, and nothing can be installed without".to_owned(),
-        })?;
+        let values = self
+            .answer("setup-master", outcome)?
+            .ok_or_else(|| EngineError::Failed {
+                method: "setup-master",
+                message: "the plugin does not support it, and nothing can be installed without".to_owned(),
+            })?;
         if self.apply_values(&values).await? {
             let message = format!("The release {} was installed.", self.identity.name);
             self.changed(events::INSTALLED, message);
@@ -88,7 +90,8 @@ impl Request {
 
     /// Whether the workers are not yet scaled to what the runtime wants.
     fn should_setup_workers(&self) -> bool {
-        let differs = |worker: &RoleState| worker.exists && worker.wanted.is_some_and(|wanted| wanted != worker.desired);
+        let differs =
+            |worker: &RoleState| worker.exists && worker.wanted.is_some_and(|wanted| wanted != worker.desired);
         self.role("worker").is_some_and(differs) && !self.workers_are_stale()
     }
 

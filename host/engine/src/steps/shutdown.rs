@@ -58,7 +58,11 @@ impl Request {
     async fn uninstall(&self) -> Result<(), EngineError> {
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
         let config_maps = self.shared.caches.release_config_maps.has(namespace, name);
-        let uninstalled = self.shared.releases.uninstall(namespace, name, &self.policy(), config_maps).await;
+        let uninstalled = self
+            .shared
+            .releases
+            .uninstall(namespace, name, &self.policy(), config_maps)
+            .await;
         uninstalled.map(drop).map_err(|source| EngineError::Release {
             release: self.identity.display(),
             source: Box::new(source),
@@ -85,7 +89,12 @@ impl Request {
         if pods.is_empty() {
             return Ok(());
         }
-        let since = self.runtime.metadata.deletion_timestamp.as_ref().map(|since| since.0.as_second());
+        let since = self
+            .runtime
+            .metadata
+            .deletion_timestamp
+            .as_ref()
+            .map(|since| since.0.as_second());
         let age = since.map_or(0, |since| Timestamp::now().as_second() - since);
         let pods = pods.join(", ");
         if age < PODS_GONE_WITHIN {
@@ -95,7 +104,8 @@ impl Request {
             });
         }
         let message = format!(
-            "The pods {pods} are still terminating after {age} s, and the deletion goes on; if their node is lost, delete its Node object"
+            "The pods {pods} are still terminating after {age} s, and the deletion goes on; if their node is lost, \
+                delete its Node object"
         );
         self.warn(events::ERROR_PROCESS_RUNTIME, &message).await;
         Ok(())
@@ -113,8 +123,10 @@ impl Request {
             Some(Progress::Done(Err(message))) => {
                 let failures = tasks.failed(&self.uid);
                 if failures >= limit {
-                    let message =
-                        format!("Failed to clean the cache after {failures} attempts; the deletion goes on. The last error: {message}");
+                    let message = format!(
+                        "Failed to clean the cache after {failures} attempts; the deletion goes on. The last error: \
+                            {message}"
+                    );
                     self.warn(events::ERROR_PROCESS_RUNTIME, &message).await;
                     return Ok(());
                 }
@@ -136,7 +148,9 @@ impl Request {
             let done = faults.report(answer(&kind, "shutdown", outcome)).await;
             done.map(drop).map_err(|error| error.to_string())
         };
-        self.shared.cleanups.start(&self.uid, &self.identity.kind, move || wake(), work);
+        self.shared
+            .cleanups
+            .start(&self.uid, &self.identity.kind, move || wake(), work);
     }
 
     /// A number of `spec.management.cleanCachePolicy`, or of `spec.cleanCachePolicy`, where some
@@ -161,7 +175,8 @@ impl Request {
         };
         let policy = self.policy();
         if let Err(error) = wasser_chart::check_kept(&found.metadata, &policy.owner, &policy.labels) {
-            tracing::info!(runtime = self.identity.display(), %error, "a ConfigMap is left, since it is not the runtime's");
+            tracing::info!(runtime = self.identity.display(), %error, "a ConfigMap is left, since it is not the \
+                runtime's");
             return Ok(());
         }
         let only = Preconditions {
@@ -176,7 +191,10 @@ impl Request {
 /// The pause before another attempt: 5, 10, 20, 20 … s.
 fn pause_after(failures: u32) -> Duration {
     let factor = 2_u32.saturating_pow(failures.saturating_sub(1));
-    FIRST_PAUSE.checked_mul(factor).unwrap_or(LONGEST_PAUSE).min(LONGEST_PAUSE)
+    FIRST_PAUSE
+        .checked_mul(factor)
+        .unwrap_or(LONGEST_PAUSE)
+        .min(LONGEST_PAUSE)
 }
 
 #[cfg(test)]
@@ -185,7 +203,9 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_a_limit() {
-        let seconds: Vec<u64> = [1, 2, 3, 4, 30, u32::MAX].map(|failures| pause_after(failures).as_secs()).to_vec();
+        let seconds: Vec<u64> = [1, 2, 3, 4, 30, u32::MAX]
+            .map(|failures| pause_after(failures).as_secs())
+            .to_vec();
         assert_eq!(seconds, [5, 10, 20, 20, 20, 20]);
     }
 }

@@ -112,7 +112,9 @@ impl Request {
             && error.is_refusal()
         {
             let message = error.to_string();
-            self.shared.refusals.note(&uid, &chart, &values, message, Instant::now());
+            self.shared
+                .refusals
+                .note(&uid, &chart, &values, message, Instant::now());
         }
         outcome
     }
@@ -135,7 +137,10 @@ impl Request {
     /// where a workload is missing, `Bound` where all is well. A role that is merely not ready
     /// leaves the phase as it is, and is a failure only after a while.
     async fn check_runtime_healthy(&mut self) -> Result<(), EngineError> {
-        let missing = self.roles.iter().find(|state| state.role.needed_for_bound && !state.exists);
+        let missing = self
+            .roles
+            .iter()
+            .find(|state| state.role.needed_for_bound && !state.exists);
         if let Some(missing) = missing {
             let message = format!("the {} {} is missing", missing.role.workload, missing.workload);
             self.update_dataset_status(DatasetPhase::Failed);
@@ -157,7 +162,9 @@ impl Request {
         if self.may_be_idle(&idle) {
             return Ok(());
         }
-        let why = self.trouble(&idle.role.name).map(|trouble| format!(": {}", trouble.text));
+        let why = self
+            .trouble(&idle.role.name)
+            .map(|trouble| format!(": {}", trouble.text));
         Err(unhealthy(format!(
             "the {} {} is not healthy, expect at least one replica is ready{}",
             idle.role.name,
@@ -176,7 +183,12 @@ impl Request {
             return Ok(());
         }
         self.dataset_status.phase = DatasetPhase::Updating;
-        self.set_dataset_condition(conditions::UPDATING, reasons::UPDATING, "The ddc runtime is updating.", true);
+        self.set_dataset_condition(
+            conditions::UPDATING,
+            reasons::UPDATING,
+            "The ddc runtime is updating.",
+            true,
+        );
         let outcome = self.implement.update_ufs(&self.context, &change).await;
         let Some(update) = self.answer("update-ufs", outcome)? else {
             return Ok(());
@@ -186,7 +198,11 @@ impl Request {
         }
         if update.ready {
             self.mounted();
-            self.dataset_status.mounts = self.dataset.as_ref().map(|dataset| dataset.spec.mounts.clone()).unwrap_or_default();
+            self.dataset_status.mounts = self
+                .dataset
+                .as_ref()
+                .map(|dataset| dataset.spec.mounts.clone())
+                .unwrap_or_default();
             self.remove_dataset_condition(conditions::UPDATING);
             self.update_dataset_status(DatasetPhase::Bound);
             self.restart_metadata_sync();

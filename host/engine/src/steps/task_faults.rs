@@ -33,7 +33,12 @@ impl Faults {
             && is_fault(error)
         {
             self.events
-                .publish(&self.reference, EventType::Warning, ERROR_PROCESS_RUNTIME, &error.to_string())
+                .publish(
+                    &self.reference,
+                    EventType::Warning,
+                    ERROR_PROCESS_RUNTIME,
+                    &error.to_string(),
+                )
                 .await;
         }
         outcome

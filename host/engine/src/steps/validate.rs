@@ -44,15 +44,22 @@ impl Request {
             .chain(&dataset.spec.shared_encrypt_options);
         let options: Vec<&EncryptOption> = options.collect();
         // Owned, because a future that borrows from its own set is not `Send` for every lifetime.
-        let names: BTreeSet<String> = options.iter().map(|option| option.value_from.secret_key_ref.name.clone()).collect();
+        let names: BTreeSet<String> = options
+            .iter()
+            .map(|option| option.value_from.secret_key_ref.name.clone())
+            .collect();
         let api = Api::<Secret>::namespaced(self.shared.client.clone(), &self.identity.namespace);
         for name in names {
-            let found = api
-                .get_opt(&name)
-                .await
-                .map_err(EngineError::kube(format!("reading Secret {}/{name}", self.identity.namespace)))?;
-            let keys: Option<BTreeSet<String>> = found.map(|secret| secret.data.unwrap_or_default().into_keys().collect());
-            for option in options.iter().filter(|option| option.value_from.secret_key_ref.name == name) {
+            let found = api.get_opt(&name).await.map_err(EngineError::kube(format!(
+                "reading Secret {}/{name}",
+                self.identity.namespace
+            )))?;
+            let keys: Option<BTreeSet<String>> =
+                found.map(|secret| secret.data.unwrap_or_default().into_keys().collect());
+            for option in options
+                .iter()
+                .filter(|option| option.value_from.secret_key_ref.name == name)
+            {
                 let key = &option.value_from.secret_key_ref.key;
                 let problem = match &keys {
                     None => format!(

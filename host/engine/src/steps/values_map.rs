@@ -78,7 +78,10 @@ impl Request {
         self.config_maps()
             .patch(&name, &params, &Patch::Apply(&map))
             .await
-            .map_err(EngineError::kube(format!("writing ConfigMap {}/{name}", self.identity.namespace)))?;
+            .map_err(EngineError::kube(format!(
+                "writing ConfigMap {}/{name}",
+                self.identity.namespace
+            )))?;
         Ok(())
     }
 

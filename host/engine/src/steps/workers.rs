@@ -28,7 +28,8 @@ impl Request {
             let dataset = self.dataset.as_ref().map(|dataset| &dataset.spec);
             let shared = self.dataset.as_ref().is_some_and(|dataset| dataset.spec.is_shared());
             let required = dataset.and_then(|spec| spec.node_affinity.as_ref()?.required.clone());
-            spec["template"] = json!({"spec": {"affinity": placement::affinity(shared, &self.identity.fuse_label(), required)}});
+            spec["template"] =
+                json!({"spec": {"affinity": placement::affinity(shared, &self.identity.fuse_label(), required)}});
         }
         let api = Api::<StatefulSet>::namespaced(self.shared.client.clone(), &self.identity.namespace);
         let params = crate::patch_params();
@@ -56,8 +57,14 @@ impl Request {
     /// Whether the watch shows the workers as they were before this process wrote them last: its
     /// event leads to another look.
     pub(crate) fn workers_are_stale(&self) -> bool {
-        let worker = self.role("worker").filter(|worker| worker.role.workload == "StatefulSet");
-        let set = worker.and_then(|worker| self.shared.caches.stateful_set(&self.identity.namespace, &worker.workload));
+        let worker = self
+            .role("worker")
+            .filter(|worker| worker.role.workload == "StatefulSet");
+        let set = worker.and_then(|worker| {
+            self.shared
+                .caches
+                .stateful_set(&self.identity.namespace, &worker.workload)
+        });
         set.is_some_and(|set| self.shared.own_writes.is_stale(&*set))
     }
 
@@ -78,10 +85,16 @@ impl Request {
             (conditions::WORKERS_SCALED_OUT, reasons::WORKERS_SCALED_OUT, "out")
         };
         self.setup_workers().await?;
-        let message = format!("Workers scaled {words} from {} replicas to {wanted} replicas.", worker.desired);
+        let message = format!(
+            "Workers scaled {words} from {} replicas to {wanted} replicas.",
+            worker.desired
+        );
         self.set_runtime_condition(condition, reason, &message, true);
         let event = format!("Runtime scaled {words}. {message}");
-        self.shared.events.publish_change(self.reference(), events::SUCCEED, &event).await;
+        self.shared
+            .events
+            .publish_change(self.reference(), events::SUCCEED, &event)
+            .await;
         self.changed(events::SCALED, message);
         if !self.refused {
             let outcome = self.implement.sync_replicas(&self.context).await;

@@ -52,7 +52,12 @@ impl ClusterObjects {
         self.get_within(FIRST_LIST, kind, name).await
     }
 
-    async fn get_within(&self, patience: Duration, kind: &str, name: &str) -> Result<Option<Arc<DynamicObject>>, NamedError> {
+    async fn get_within(
+        &self,
+        patience: Duration,
+        kind: &str,
+        name: &str,
+    ) -> Result<Option<Arc<DynamicObject>>, NamedError> {
         let store = self.stores.read().get(kind).cloned();
         let store = store.ok_or_else(|| NamedError::NotWatched(kind.to_owned()))?;
         let resource = resource(kind);

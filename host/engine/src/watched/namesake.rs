@@ -78,7 +78,11 @@ mod tests {
     #[case::the_older_has_the_names(dataset("a-b", "c", OLD, false), dataset("a", "b-c", NEW, false), true)]
     #[case::the_younger_waits(dataset("a-b", "c", NEW, false), dataset("a", "b-c", OLD, false), false)]
     #[case::one_that_was_set_up_keeps_them(dataset("a-b", "c", NEW, true), dataset("a", "b-c", OLD, false), true)]
-    #[case::of_two_that_were_set_up_none_is_refused(dataset("a-b", "c", OLD, true), dataset("a", "b-c", NEW, true), false)]
+    #[case::of_two_that_were_set_up_none_is_refused(
+        dataset("a-b", "c", OLD, true),
+        dataset("a", "b-c", NEW, true),
+        false
+    )]
     fn one_of_two_has_the_names(#[case] other: Dataset, #[case] own: Dataset, #[case] first: bool) {
         assert_eq!(comes_first(&other, &own), first);
     }

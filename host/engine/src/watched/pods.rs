@@ -44,8 +44,12 @@ impl PodInfo {
 impl From<&Pod> for PodInfo {
     fn from(pod: &Pod) -> Self {
         let status = pod.status.as_ref();
-        let conditions = status.and_then(|status| status.conditions.as_deref()).unwrap_or_default();
-        let statuses = status.and_then(|status| status.container_statuses.as_deref()).unwrap_or_default();
+        let conditions = status
+            .and_then(|status| status.conditions.as_deref())
+            .unwrap_or_default();
+        let statuses = status
+            .and_then(|status| status.container_statuses.as_deref())
+            .unwrap_or_default();
         let started = statuses
             .iter()
             .filter_map(|status| status.state.as_ref()?.running.as_ref()?.started_at.as_ref());
@@ -171,7 +175,10 @@ impl PodIndex {
 }
 
 /// The workloads whose pods differ between two states of an index.
-fn differing(before: &HashMap<Owner, BTreeMap<String, PodInfo>>, now: &HashMap<Owner, BTreeMap<String, PodInfo>>) -> Vec<Changed> {
+fn differing(
+    before: &HashMap<Owner, BTreeMap<String, PodInfo>>,
+    now: &HashMap<Owner, BTreeMap<String, PodInfo>>,
+) -> Vec<Changed> {
     let gone = before.keys().filter(|owner| !now.contains_key(*owner));
     let other = now
         .iter()
@@ -182,7 +189,10 @@ fn differing(before: &HashMap<Owner, BTreeMap<String, PodInfo>>, now: &HashMap<O
 }
 
 fn owner(pod: &Pod) -> Option<Owner> {
-    let owner = pod.owner_references().iter().find(|owner| owner.controller == Some(true))?;
+    let owner = pod
+        .owner_references()
+        .iter()
+        .find(|owner| owner.controller == Some(true))?;
     Some((pod.namespace()?, owner.name.clone()))
 }
 
@@ -193,9 +203,11 @@ mod tests {
     fn pod(name: &str, ready: bool) -> Pod {
         serde_json::from_value(serde_json::json!({
             "metadata": {"name": name, "namespace": "ns", "uid": "p", "ownerReferences": [
-                {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "demo-worker", "uid": "u", "controller": true}]},
+                {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "demo-worker", "uid": "u",
+                    "controller": true}]},
             "spec": {"nodeName": "node1", "containers": []},
-            "status": {"podIP": "10.0.0.1", "conditions": [{"type": "Ready", "status": if ready { "True" } else { "False" }}]}
+            "status": {"podIP": "10.0.0.1", "conditions": [{"type": "Ready",
+                "status": if ready { "True" } else { "False" }}]}
         }))
         .unwrap()
     }
@@ -232,16 +244,22 @@ mod tests {
         pods.apply(&Event::InitApply(pod("demo-worker-1", true)));
         assert_eq!(pods.apply(&Event::InitDone), [], "the list says the same");
         pods.apply(&Event::Init);
-        assert_eq!(pods.apply(&Event::InitDone), changed(true), "the pod went during the new list");
+        assert_eq!(
+            pods.apply(&Event::InitDone),
+            changed(true),
+            "the pod went during the new list"
+        );
     }
 
     #[test]
     fn a_pod_is_ready_since_its_condition_says_so_and_not_while_it_is_deleted() {
         let mut ready = pod("demo-worker-0", true);
         let conditions = ready.status.as_mut().unwrap().conditions.as_mut().unwrap();
-        conditions[0].last_transition_time = Some(serde_json::from_value(serde_json::json!("1970-01-01T00:00:07Z")).unwrap());
+        conditions[0].last_transition_time =
+            Some(serde_json::from_value(serde_json::json!("1970-01-01T00:00:07Z")).unwrap());
         assert_eq!(PodInfo::from(&ready).ready_since, 7);
-        ready.metadata.deletion_timestamp = Some(serde_json::from_value(serde_json::json!("1970-01-01T00:00:08Z")).unwrap());
+        ready.metadata.deletion_timestamp =
+            Some(serde_json::from_value(serde_json::json!("1970-01-01T00:00:08Z")).unwrap());
         let info = PodInfo::from(&ready);
         assert_eq!((info.ready, info.ready_since, info.deleting), (false, 0, true));
     }

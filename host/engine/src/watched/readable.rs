@@ -109,7 +109,8 @@ mod tests {
     fn read(spec: &Value, status: &Value) -> Readable {
         let object = json!({
             "apiVersion": "data.fluid.io/v1alpha1", "kind": "Dataset",
-            "metadata": {"name": "demo", "namespace": "ns", "uid": "u", "finalizers": ["f"]}, "spec": spec, "status": status,
+            "metadata": {"name": "demo", "namespace": "ns", "uid": "u", "finalizers": ["f"]}, "spec": spec,
+                "status": status,
         });
         serde_json::from_value(object).unwrap()
     }
@@ -126,7 +127,10 @@ mod tests {
             "{problem}"
         );
         assert_eq!(read.dataset.metadata.finalizers.unwrap(), ["f"]);
-        assert_eq!(read.dataset.status.unwrap().phase, wasser_api::dataset::DatasetPhase::Bound);
+        assert_eq!(
+            read.dataset.status.unwrap().phase,
+            wasser_api::dataset::DatasetPhase::Bound
+        );
     }
 
     #[test]

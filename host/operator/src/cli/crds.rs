@@ -29,11 +29,12 @@ pub fn run(args: &Args) -> Result<()> {
 
 /// The CRDs that a plugin carries, as YAML.
 pub fn of_plugin(package: &Package) -> Result<String> {
-    let found = wasser_plugin::crds(&package.component()?).with_context(|| format!("looking for a CRD in {}", package.display()))?;
+    let found = wasser_plugin::crds(&package.component()?)
+        .with_context(|| format!("looking for a CRD in {}", package.display()))?;
     let mut text = String::new();
     for json in found {
-        let crd: CustomResourceDefinition =
-            serde_json::from_value(json).with_context(|| format!("the CRD in {} is not a CustomResourceDefinition", package.display()))?;
+        let crd: CustomResourceDefinition = serde_json::from_value(json)
+            .with_context(|| format!("the CRD in {} is not a CustomResourceDefinition", package.display()))?;
         text.push_str(&wasser_api::crd::to_yaml(&crd, "wasser plugin crd")?);
     }
     Ok(text)

@@ -48,7 +48,8 @@ pub struct Args {
     #[arg(long, env = "NODEPUBLISH_METHOD", default_value = "bindMount", value_parser = ["bindMount", "symlink"])]
     publish_method: String,
     /// Whether mounts whose fuse pod was replaced are mounted again, in running containers too.
-    #[arg(long, env = "WASSER_CSI_RECOVERY", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true")]
+    #[arg(long, env = "WASSER_CSI_RECOVERY", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
+        default_value_t = true, default_missing_value = "true")]
     recovery: bool,
     /// How long publish waits for the fuse pod's mount.
     #[arg(long, env = "WASSER_CSI_PUBLISH_TIMEOUT", default_value = "30s", value_parser = options::period)]
@@ -108,6 +109,7 @@ async fn serve(args: Args) -> Result<()> {
 }
 
 async fn kubelet_client(path: &std::path::Path) -> Result<Client> {
-    let config = ClientConfig::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &KubeConfigOptions::default()).await?;
+    let config =
+        ClientConfig::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &KubeConfigOptions::default()).await?;
     Ok(Client::try_from(config)?)
 }

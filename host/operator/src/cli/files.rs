@@ -37,8 +37,11 @@ impl Package {
         let content = if bytes.starts_with(WASM) {
             Content::Component(bytes.into())
         } else {
-            let text = std::str::from_utf8(&bytes).map_err(|_| anyhow!("{} is neither WebAssembly nor YAML", path.display()))?;
-            Content::ConfigMap(Box::new(registration(text).with_context(|| path.display().to_string())?))
+            let text = std::str::from_utf8(&bytes)
+                .map_err(|_| anyhow!("{} is neither WebAssembly nor YAML", path.display()))?;
+            Content::ConfigMap(Box::new(
+                registration(text).with_context(|| path.display().to_string())?,
+            ))
         };
         Ok(Self {
             path: path.to_owned(),
@@ -81,7 +84,9 @@ impl Package {
                 Source::Inline { bytes, .. } => Ok(bytes),
                 Source::Path(path) => {
                     let file = directory.map_or_else(|| self.directory(), Path::to_owned).join(path);
-                    Ok(fs::read(&file).with_context(|| format!("reading {}", file.display()))?.into())
+                    Ok(fs::read(&file)
+                        .with_context(|| format!("reading {}", file.display()))?
+                        .into())
                 }
             },
         }
@@ -182,10 +187,12 @@ pub fn objects(text: &str) -> Result<Vec<Value>> {
         let value = Value::deserialize(document).with_context(|| format!("document {} is not YAML", index + 1))?;
         match value {
             Value::Null => {}
-            Value::Object(mut list) if list.get("kind").and_then(Value::as_str) == Some("List") => match list.remove("items") {
-                Some(Value::Array(items)) => objects.extend(items),
-                _ => bail!("document {} is a List without items", index + 1),
-            },
+            Value::Object(mut list) if list.get("kind").and_then(Value::as_str) == Some("List") => {
+                match list.remove("items") {
+                    Some(Value::Array(items)) => objects.extend(items),
+                    _ => bail!("document {} is a List without items", index + 1),
+                }
+            }
             object @ Value::Object(_) => objects.push(object),
             _ => bail!("document {} is no Kubernetes object", index + 1),
         }
@@ -197,16 +204,26 @@ pub fn objects(text: &str) -> Result<Vec<Value>> {
 mod tests {
     use super::*;
 
-    const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: demo, labels: {wasser.fluid.io/plugin: 'true'}}\ndata: {}\n";
+    const MAP: &str =
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: demo, labels: {wasser.fluid.io/plugin: 'true'}}\ndata: {}\n";
 
     #[test]
     fn a_manifest_has_one_registration() {
         let other = "---\nkind: Secret\n---\nkind: ConfigMap\nmetadata: {name: plain}\n---\n";
         assert_eq!(
-            registration(&format!("{other}{MAP}")).unwrap().metadata.namespace.as_deref(),
+            registration(&format!("{other}{MAP}"))
+                .unwrap()
+                .metadata
+                .namespace
+                .as_deref(),
             Some("file")
         );
-        assert!(registration(other).unwrap_err().to_string().contains("no ConfigMap with the label"));
+        assert!(
+            registration(other)
+                .unwrap_err()
+                .to_string()
+                .contains("no ConfigMap with the label")
+        );
         assert!(
             registration(&format!("{MAP}---\n{MAP}"))
                 .unwrap_err()
@@ -219,10 +236,18 @@ mod tests {
     fn documents_and_lists_are_objects() {
         let found = objects("# nothing\n---\nkind: A\n---\nkind: List\nitems: [{kind: B}, {kind: C}]\n").unwrap();
         assert_eq!(
-            found.iter().map(|object| object["kind"].as_str().unwrap()).collect::<Vec<_>>(),
+            found
+                .iter()
+                .map(|object| object["kind"].as_str().unwrap())
+                .collect::<Vec<_>>(),
             ["A", "B", "C"]
         );
-        assert!(objects("- 1\n").unwrap_err().to_string().contains("no Kubernetes object"));
+        assert!(
+            objects("- 1\n")
+                .unwrap_err()
+                .to_string()
+                .contains("no Kubernetes object")
+        );
         assert!(format!("{:#}", objects("kind: [").unwrap_err()).contains("document 1 is not YAML"));
     }
 }

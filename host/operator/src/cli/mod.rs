@@ -71,7 +71,10 @@ fn print(text: &str) -> Result<()> {
 
 /// For the commands that are done in a moment.
 fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build();
     runtime.context("starting the async runtime")?.block_on(work)
 }
 

@@ -17,9 +17,13 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
     let (mut rest, mut seconds) = (text, 0.0);
     while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(invalid)?;
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .ok_or_else(invalid)?;
         let (number, tail) = rest.split_at(digits);
-        let unit_length = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
+        let unit_length = tail
+            .find(|c: char| c.is_ascii_digit() || c == '.')
+            .unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(unit_length);
         let factor = match unit {
             "ns" => 1e-9,
@@ -61,7 +65,10 @@ pub fn listen(text: &str) -> Result<Listen, String> {
         return Ok(Listen(None));
     }
     let address = match text.strip_prefix(':') {
-        Some(port) => port.parse().ok().map(|port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))),
+        Some(port) => port
+            .parse()
+            .ok()
+            .map(|port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))),
         None => text.parse().ok(),
     };
     address
@@ -84,7 +91,11 @@ pub fn labels(text: &str) -> Result<BTreeMap<String, String>, String> {
 /// The operator's namespace: the option, else that of the pod, else Fluid's.
 pub fn namespace(option: Option<String>) -> String {
     let file = || std::fs::read_to_string(NAMESPACE_FILE).ok();
-    let variable = || std::env::var("POD_NAMESPACE").or_else(|_| std::env::var("MY_POD_NAMESPACE")).ok();
+    let variable = || {
+        std::env::var("POD_NAMESPACE")
+            .or_else(|_| std::env::var("MY_POD_NAMESPACE"))
+            .ok()
+    };
     let named = |name: String| Some(name.trim().to_owned()).filter(|name| !name.is_empty());
     option
         .and_then(named)
@@ -140,7 +151,10 @@ mod tests {
     #[case("127.0.0.1:9", Some("127.0.0.1:9"))]
     #[case("0", None)]
     fn addresses(#[case] text: &str, #[case] address: Option<&str>) {
-        assert_eq!(listen(text).unwrap().0.map(|address| address.to_string()).as_deref(), address);
+        assert_eq!(
+            listen(text).unwrap().0.map(|address| address.to_string()).as_deref(),
+            address
+        );
     }
 
     #[test]

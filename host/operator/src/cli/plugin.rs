@@ -9,7 +9,9 @@ use anyhow::{Context, Result};
 use bytes::Bytes;
 use clap::Subcommand;
 use wasser_chart::Chart;
-use wasser_plugin::{CrdError, Definition, DefinitionError, Definitions, HostConfig, Plugin, PluginHost, State, Verdict, crd_name};
+use wasser_plugin::{
+    CrdError, Definition, DefinitionError, Definitions, HostConfig, Plugin, PluginHost, State, Verdict, crd_name,
+};
 
 use super::files::Package;
 use super::{crds, options};
@@ -119,7 +121,8 @@ fn compared(plugin: &Plugin, carried: Option<&Definitions>) -> Verdict {
         None | Some(Ok(())) => Verdict::loaded(plugin),
         Some(Err(DefinitionError::Missing { .. })) => {
             let (kind, name) = (&description.kind, crd_name(description));
-            let reason = format!("the package carries CRDs, but neither one of {kind} nor {name}; put that of {kind} first");
+            let reason =
+                format!("the package carries CRDs, but neither one of {kind} nor {name}; put that of {kind} first");
             Verdict::refused(&reason, None)
         }
         Some(Err(error)) => Verdict::undefined(&description.kind, &error),
@@ -127,7 +130,12 @@ fn compared(plugin: &Plugin, carried: Option<&Definitions>) -> Verdict {
 }
 
 /// Loads a plugin as the operator does.
-pub async fn load(package: &Package, chart: Option<Bytes>, cache_dir: Option<PathBuf>, plugin_dir: Option<PathBuf>) -> Result<Plugin> {
+pub async fn load(
+    package: &Package,
+    chart: Option<Bytes>,
+    cache_dir: Option<PathBuf>,
+    plugin_dir: Option<PathBuf>,
+) -> Result<Plugin> {
     let registration = package.registration(chart)?;
     let plugin_dir = Some(plugin_dir.unwrap_or_else(|| package.directory()));
     let host = PluginHost::new(HostConfig {
@@ -162,8 +170,15 @@ fn describe(plugin: &Plugin) -> String {
         ),
     );
     for role in &description.roles {
-        let needed = if role.needed_for_bound { ", needed for Bound" } else { "" };
-        row("role", &format!("{}: {} NAME{}{needed}", role.name, role.workload, role.suffix));
+        let needed = if role.needed_for_bound {
+            ", needed for Bound"
+        } else {
+            ""
+        };
+        row(
+            "role",
+            &format!("{}: {} NAME{}{needed}", role.name, role.workload, role.suffix),
+        );
     }
     row("granted", &or_none(plugin.grants.to_string()));
     row("wanted, not granted", &or_none(plugin.not_given.to_string()));
@@ -184,7 +199,10 @@ fn describe(plugin: &Plugin) -> String {
     );
     for (title, interfaces) in [("exports", &plugin.world.exports), ("imports", &plugin.world.imports)] {
         for interface in interfaces {
-            row(title, &format!("{} ({})", interface.name, interface.functions.join(", ")));
+            row(
+                title,
+                &format!("{} ({})", interface.name, interface.functions.join(", ")),
+            );
         }
     }
     text

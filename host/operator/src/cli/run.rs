@@ -54,7 +54,8 @@ pub struct Args {
     #[arg(long, env = "WASSER_HEALTH_ADDR", value_parser = options::listen)]
     health_addr: Option<options::Listen>,
     /// Write only while holding the Lease, as several replicas must.
-    #[arg(long, env = "WASSER_LEADER_ELECT", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    #[arg(long, env = "WASSER_LEADER_ELECT", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
+        default_value_t = false, default_missing_value = "true")]
     leader_elect: bool,
     /// Reconciles of one kind at the same time.
     #[arg(long, env = "WASSER_WORKERS", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -66,7 +67,8 @@ pub struct Args {
     #[arg(long, env = "MOUNT_ROOT", default_value = "/runtime-mnt")]
     mount_root: String,
     /// Nodes with all of these labels are left alone.
-    #[arg(long, env = "WASSER_EXCLUDED_NODES", default_value = "", value_parser = options::labels, value_name = "KEY=VALUE,…")]
+    #[arg(long, env = "WASSER_EXCLUDED_NODES", default_value = "", value_parser = options::labels,
+        value_name = "KEY=VALUE,…")]
     excluded_nodes: std::collections::BTreeMap<String, String>,
     #[command(flatten)]
     logs: logs::Options,
@@ -106,7 +108,11 @@ pub fn run(args: Args, started: Instant) -> Result<ExitCode> {
 }
 
 async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
-    let (stop, lost, election_over) = (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+    let (stop, lost, election_over) = (
+        CancellationToken::new(),
+        CancellationToken::new(),
+        CancellationToken::new(),
+    );
     let signalled = signals::on_signal(stop.clone())?;
     let settings = args.settings();
     let metrics = Arc::new(Metrics::new());
@@ -119,7 +125,8 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
     let config = kube::Config::infer()
         .await
         .context("finding a cluster: neither KUBECONFIG, ~/.kube/config nor a pod's service account is usable")?;
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), server = %config.cluster_url, namespace = settings.namespace, "starting");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), server = %config.cluster_url,
+        namespace = settings.namespace, "starting");
     let client = client::client(config.clone(), &metrics).context("setting up the client of the API server")?;
     let leader = watch::Sender::new(!args.leader_elect);
     let election = args.leader_elect.then(|| {
@@ -127,7 +134,13 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
             namespace: settings.namespace.clone(),
             identity: Candidate::identity(),
         };
-        tokio::spawn(leader::run(config, candidate, leader.clone(), election_over.clone(), lost.clone()))
+        tokio::spawn(leader::run(
+            config,
+            candidate,
+            leader.clone(),
+            election_over.clone(),
+            lost.clone(),
+        ))
     });
     follow_leader(leader.subscribe(), metrics.clone());
 
@@ -149,7 +162,12 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
     };
     tokio::spawn(registrations.run(stop.clone()));
 
-    let version = async { client.apiserver_version().await.context("asking the API server for its version") };
+    let version = async {
+        client
+            .apiserver_version()
+            .await
+            .context("asking the API server for its version")
+    };
     let (version, renderer) = tokio::try_join!(version, renderer(cache_dir, args.compiled_dir))?;
     let capabilities = Capabilities {
         kube_version: Some(version.git_version),
@@ -170,7 +188,8 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
     let code = tokio::select! {
         // Whoever leads now may be writing already.
         () = lost.cancelled() => return Ok(ExitCode::FAILURE),
-        ended = &mut controllers => return ended.context("a controller ended unexpectedly")?.map(|()| ExitCode::SUCCESS),
+        ended = &mut controllers => return ended.context("a controller ended \
+            unexpectedly")?.map(|()| ExitCode::SUCCESS),
         () = stop.cancelled() => ExitCode::SUCCESS,
     };
     health.stopping();
@@ -178,7 +197,8 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
     tokio::select! {
         ended = tokio::time::timeout(DRAIN, controllers) => match ended {
             Ok(ended) => ended.context("a controller ended unexpectedly")??,
-            Err(_) => tracing::warn!(seconds = DRAIN.as_secs(), "some reconciles are still under way; they go on after the next start"),
+            Err(_) => tracing::warn!(seconds = DRAIN.as_secs(), "some reconciles are still under way; they go on \
+                after the next start"),
         },
         () = lost.cancelled() => return Ok(ExitCode::FAILURE),
         () = signalled.again() => tracing::warn!("stopping at once"),
@@ -290,7 +310,10 @@ mod tests {
         assert_eq!(args.settings().namespace, "mine");
         assert_eq!(args.settings().workers, 3);
         assert_eq!(args.settings().excluded_nodes.get("a").map(String::as_str), Some("b"));
-        assert_eq!((args.sync_period, args.addresses().health), (Duration::from_secs(90), None));
+        assert_eq!(
+            (args.sync_period, args.addresses().health),
+            (Duration::from_secs(90), None)
+        );
         assert!(!parse(&["--leader-elect=false"]).unwrap().leader_elect);
     }
 

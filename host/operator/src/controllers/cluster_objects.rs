@@ -29,7 +29,12 @@ pub struct ClusterObjectWatches {
 
 impl ClusterObjectWatches {
     /// None yet.
-    pub fn new(client: Client, cluster_objects: Arc<ClusterObjects>, runtimes: Arc<RuntimeIndex>, stop: CancellationToken) -> Self {
+    pub fn new(
+        client: Client,
+        cluster_objects: Arc<ClusterObjects>,
+        runtimes: Arc<RuntimeIndex>,
+        stop: CancellationToken,
+    ) -> Self {
         Self {
             client,
             cluster_objects,
@@ -47,7 +52,13 @@ impl ClusterObjectWatches {
             if !self.running.contains_key(&key) {
                 let stop = self.stop.child_token();
                 self.running.insert(key, stop.clone());
-                self.watch(runtimes.clone(), kind.to_owned(), pointer.to_owned(), wake.clone(), stop);
+                self.watch(
+                    runtimes.clone(),
+                    kind.to_owned(),
+                    pointer.to_owned(),
+                    wake.clone(),
+                    stop,
+                );
             }
         }
     }
@@ -63,7 +74,14 @@ impl ClusterObjectWatches {
         });
     }
 
-    fn watch(&self, served: String, kind: String, pointer: String, wake: UnboundedSender<Key>, stop: CancellationToken) {
+    fn watch(
+        &self,
+        served: String,
+        kind: String,
+        pointer: String,
+        wake: UnboundedSender<Key>,
+        stop: CancellationToken,
+    ) {
         let resource = cluster_objects::resource(&kind);
         let writer = reflector::store::Writer::<DynamicObject>::new(resource.clone());
         self.cluster_objects.add(&kind, writer.as_reader());

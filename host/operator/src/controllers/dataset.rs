@@ -21,7 +21,8 @@ use wasser_engine::{EngineError, FIELD_MANAGER, Shared, apply_dataset_status, na
 use super::dataset_writes::{STALE, event, patch_metadata};
 use super::{deletion, unserved};
 
-/// How long a Dataset may be without a runtime before its user learns of it: most are applied together.
+/// How long a Dataset may be without a runtime before its user learns of it: most are applied
+/// together.
 const ALONE: Duration = Duration::from_secs(5);
 
 /// What is known of the surroundings of a Dataset.
@@ -64,7 +65,11 @@ pub async fn reconcile(mut dataset: Arc<Dataset>, shared: &Arc<Shared>, facts: F
         )
         .await;
     }
-    if !dataset.finalizers().iter().any(|finalizer| finalizer == finalizers::DATASET) {
+    if !dataset
+        .finalizers()
+        .iter()
+        .any(|finalizer| finalizer == finalizers::DATASET)
+    {
         let version = add_finalizer(&dataset, shared).await?;
         Arc::make_mut(&mut dataset).metadata.resource_version = version;
     }
@@ -72,7 +77,11 @@ pub async fn reconcile(mut dataset: Arc<Dataset>, shared: &Arc<Shared>, facts: F
     if status.phase == DatasetPhase::Unset {
         status.phase = DatasetPhase::NotBound;
         apply_dataset_status(shared, &dataset, &status).await?;
-        return Ok(if alone { Action::requeue(ALONE) } else { Action::await_change() });
+        return Ok(if alone {
+            Action::requeue(ALONE)
+        } else {
+            Action::await_change()
+        });
     }
     let reference = match Reference::of(&dataset.spec.mounts) {
         Ok(reference) => reference,
@@ -83,7 +92,8 @@ pub async fn reconcile(mut dataset: Arc<Dataset>, shared: &Arc<Shared>, facts: F
     }
     if reference.is_some() {
         let Some(resource) = &facts.for_references else {
-            let message = "Dataset.spec.mounts: no plugin is registered whose setting `dataset-references` is true; it serves Datasets that refer to others";
+            let message = "Dataset.spec.mounts: no plugin is registered whose setting `dataset-references` is true; \
+                it serves Datasets that refer to others";
             return refuse(&dataset, shared, status, message).await;
         };
         create_runtime(&dataset, shared, resource).await?;
@@ -96,7 +106,12 @@ pub async fn reconcile(mut dataset: Arc<Dataset>, shared: &Arc<Shared>, facts: F
 }
 
 /// Tells the user of a Dataset that nothing serves it. A runtime that comes later wakes it.
-async fn wait_for_runtime(dataset: &Dataset, shared: &Arc<Shared>, status: DatasetStatus, facts: &Facts) -> Result<Action, EngineError> {
+async fn wait_for_runtime(
+    dataset: &Dataset,
+    shared: &Arc<Shared>,
+    status: DatasetStatus,
+    facts: &Facts,
+) -> Result<Action, EngineError> {
     let age = dataset
         .creation_timestamp()
         .map(|created| Timestamp::now().duration_since(created.0).unsigned_abs());
@@ -122,7 +137,12 @@ async fn wait_for_runtime(dataset: &Dataset, shared: &Arc<Shared>, status: Datas
 
 /// Tells the user why nothing happens: an event, and a condition. A change of the Dataset starts
 /// again.
-async fn refuse(dataset: &Dataset, shared: &Arc<Shared>, mut status: DatasetStatus, message: &str) -> Result<Action, EngineError> {
+async fn refuse(
+    dataset: &Dataset,
+    shared: &Arc<Shared>,
+    mut status: DatasetStatus,
+    message: &str,
+) -> Result<Action, EngineError> {
     event(shared, dataset, reasons::ERROR_CREATE_DATASET, message).await;
     let was_unset = status.phase == DatasetPhase::Unset;
     if was_unset {
@@ -150,7 +170,8 @@ async fn create_runtime(dataset: &Dataset, shared: &Arc<Shared>, resource: &ApiR
         "metadata": {
             "name": name,
             "namespace": namespace,
-            "ownerReferences": [{"apiVersion": wasser_api::API_VERSION, "kind": "Dataset", "name": name, "uid": dataset.uid()}],
+            "ownerReferences": [{"apiVersion": wasser_api::API_VERSION, "kind": "Dataset", "name": name,
+                "uid": dataset.uid()}],
         },
         "spec": {},
     });
@@ -168,5 +189,10 @@ async fn add_finalizer(dataset: &Dataset, shared: &Shared) -> Result<Option<Stri
     all.push(finalizers::DATASET.to_owned());
     let namespace = dataset.namespace().unwrap_or_default();
     let id = labels::dataset_id(&namespace, &dataset.name_any(), &dataset.uid().unwrap_or_default());
-    patch_metadata(dataset, shared, json!({"finalizers": all, "labels": {labels::DATASET_ID: id}})).await
+    patch_metadata(
+        dataset,
+        shared,
+        json!({"finalizers": all, "labels": {labels::DATASET_ID: id}}),
+    )
+    .await
 }

@@ -14,7 +14,11 @@ use wasser_engine::{EngineError, Shared, is_not_found, patch_params};
 pub(super) const STALE: Duration = Duration::from_secs(1);
 
 /// Sets metadata, provided that the Dataset is still as it was read.
-pub(super) async fn patch_metadata(dataset: &Dataset, shared: &Shared, mut metadata: Value) -> Result<Option<String>, EngineError> {
+pub(super) async fn patch_metadata(
+    dataset: &Dataset,
+    shared: &Shared,
+    mut metadata: Value,
+) -> Result<Option<String>, EngineError> {
     let (namespace, name) = (dataset.namespace().unwrap_or_default(), dataset.name_any());
     metadata["resourceVersion"] = json!(dataset.resource_version());
     let params = patch_params();
@@ -26,9 +30,9 @@ pub(super) async fn patch_metadata(dataset: &Dataset, shared: &Shared, mut metad
             Ok(written.metadata.resource_version)
         }
         Err(error) if is_not_found(&error) => Ok(None),
-        Err(error) => Err(EngineError::kube(format!("setting the finalizers of Dataset {namespace}/{name}"))(
-            error,
-        )),
+        Err(error) => Err(EngineError::kube(format!(
+            "setting the finalizers of Dataset {namespace}/{name}"
+        ))(error)),
     }
 }
 

@@ -85,12 +85,21 @@ async fn user(dataset: &Dataset, shared: &Arc<Shared>) -> Result<Option<String>,
         }
     }
     let referring = live_references(dataset, shared);
-    Ok((!referring.is_empty()).then(|| format!("the datasets {} are mounted to it; delete them first", referring.join(", "))))
+    Ok((!referring.is_empty()).then(|| {
+        format!(
+            "the datasets {} are mounted to it; delete them first",
+            referring.join(", ")
+        )
+    }))
 }
 
 /// The virtual datasets that still mount this one.
 fn live_references(dataset: &Dataset, shared: &Shared) -> Vec<String> {
-    let references = dataset.status.as_ref().map(|status| status.dataset_ref.clone()).unwrap_or_default();
+    let references = dataset
+        .status
+        .as_ref()
+        .map(|status| status.dataset_ref.clone())
+        .unwrap_or_default();
     let lives = |reference: &String| {
         reference
             .split_once('/')
@@ -112,7 +121,11 @@ async fn delete_runtimes(
         if runtime.metadata.deletion_timestamp.is_none() {
             delete(shared, resource, runtime).await?;
         }
-        if runtime.finalizers().iter().any(|finalizer| finalizers::is_of_runtime(finalizer)) {
+        if runtime
+            .finalizers()
+            .iter()
+            .any(|finalizer| finalizers::is_of_runtime(finalizer))
+        {
             waiting = Some(format!("{} {}", resource.kind, runtime.name_any()));
         }
     }
@@ -143,13 +156,21 @@ async fn tell(dataset: &Dataset, shared: &Shared, waiting: &str) {
         let message = format!("waiting for {waiting} to clean up; its own events say what for");
         shared
             .events
-            .publish(&dataset.object_ref(&()), EventType::Normal, reasons::DELETING_DATASET, &message)
+            .publish(
+                &dataset.object_ref(&()),
+                EventType::Normal,
+                reasons::DELETING_DATASET,
+                &message,
+            )
             .await;
     }
 }
 
 fn is_guarded(dataset: &Dataset) -> bool {
-    dataset.finalizers().iter().any(|finalizer| finalizer == finalizers::DATASET)
+    dataset
+        .finalizers()
+        .iter()
+        .any(|finalizer| finalizer == finalizers::DATASET)
 }
 
 async fn remove_finalizer(dataset: &Dataset, shared: &Shared) -> Result<(), EngineError> {
@@ -159,5 +180,7 @@ async fn remove_finalizer(dataset: &Dataset, shared: &Shared) -> Result<(), Engi
         .filter(|finalizer| *finalizer != finalizers::DATASET)
         .cloned()
         .collect();
-    patch_metadata(dataset, shared, json!({"finalizers": rest})).await.map(drop)
+    patch_metadata(dataset, shared, json!({"finalizers": rest}))
+        .await
+        .map(drop)
 }

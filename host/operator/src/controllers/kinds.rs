@@ -146,11 +146,21 @@ impl Kinds {
             }
             controller.run(touched, woken).await;
         });
-        self.running.insert(name, Running { served, wake, stop, task });
+        self.running.insert(
+            name,
+            Running {
+                served,
+                wake,
+                stop,
+                task,
+            },
+        );
     }
 
     fn end(&mut self, kind: &str) {
-        let Some(running) = self.running.remove(kind) else { return };
+        let Some(running) = self.running.remove(kind) else {
+            return;
+        };
         tracing::info!(kind, "no longer serving a kind of runtime");
         running.stop.cancel();
         self.runtimes.remove(kind);
@@ -196,9 +206,13 @@ impl Controller {
             }
         });
         let (touch_resource, kind_name) = (resource.clone(), resource.kind.clone());
-        let keys = futures::stream::select(UnboundedReceiverStream::new(touched), UnboundedReceiverStream::new(woken));
-        let keys =
-            keys.map(move |(namespace, name)| ObjectRef::<DynamicObject>::new_with(&name, touch_resource.clone()).within(&namespace));
+        let keys = futures::stream::select(
+            UnboundedReceiverStream::new(touched),
+            UnboundedReceiverStream::new(woken),
+        );
+        let keys = keys.map(move |(namespace, name)| {
+            ObjectRef::<DynamicObject>::new_with(&name, touch_resource.clone()).within(&namespace)
+        });
         let queue = futures::stream::select(changes(objects, resource.clone(), shared.clone(), change_bus), keys)
             .map(Ok::<_, watcher::Error>)
             .take_until(stop.clone().cancelled_owned());
@@ -221,20 +235,30 @@ impl Controller {
         let reconcile = move |object: Arc<DynamicObject>, controller: Arc<RuntimeController>| {
             let (metrics, name, overtime) = (metrics.clone(), kind_name.clone(), overtime.clone());
             async move {
-                let (uid, deleted) = (object.uid().unwrap_or_default(), object.metadata.deletion_timestamp.is_some());
-                let (wake, key) = (controller.wake.clone(), (object.namespace().unwrap_or_default(), object.name_any()));
+                let (uid, deleted) = (
+                    object.uid().unwrap_or_default(),
+                    object.metadata.deletion_timestamp.is_some(),
+                );
+                let (wake, key) = (
+                    controller.wake.clone(),
+                    (object.namespace().unwrap_or_default(), object.name_any()),
+                );
                 let work = || async move {
                     let timer = metrics.start_reconcile(&name);
                     let next = runtime::reconcile(object, controller).await;
                     timer.end(None);
                     next
                 };
-                let next = overtime.run(&uid, deleted, Arc::new(move || wake(&key.0, &key.1)), work).await;
+                let next = overtime
+                    .run(&uid, deleted, Arc::new(move || wake(&key.0, &key.1)), work)
+                    .await;
                 Ok::<_, std::convert::Infallible>(Action::from(next))
             }
             .boxed()
         };
-        let config = Config::default().debounce(DEBOUNCE).concurrency(context.settings.workers);
+        let config = Config::default()
+            .debounce(DEBOUNCE)
+            .concurrency(context.settings.workers);
         let results = applier(
             reconcile,
             |_, _, _| Action::requeue(Duration::from_secs(5)),

@@ -94,7 +94,10 @@ async fn follow(shared: Arc<Shared>, resource: ApiResource, prefix: &'static str
 /// not guarded.
 fn due(operation: &PartialObjectMeta<DynamicObject>, prefix: &str) -> Option<Duration> {
     let since = operation.metadata.deletion_timestamp.as_ref()?;
-    operation.finalizers().iter().find(|finalizer| finalizer.starts_with(prefix))?;
+    operation
+        .finalizers()
+        .iter()
+        .find(|finalizer| finalizer.starts_with(prefix))?;
     let age = Timestamp::now().as_second() - since.0.as_second();
     Some(Duration::from_secs(u64::try_from(GRACE - age).unwrap_or_default()))
 }
@@ -117,8 +120,8 @@ async fn release(shared: &Shared, resource: &ApiResource, operation: &PartialObj
             let about = DynamicObject::new(&name, resource).within(&namespace);
             let mut about = about.object_ref(resource);
             about.uid = operation.uid();
-            let message =
-                "Fluid's finalizer was removed, since Fluid does not run here. If the operation has a Helm release, `helm ls` lists it";
+            let message = "Fluid's finalizer was removed, since Fluid does not run here. If the operation has a Helm \
+                release, `helm ls` lists it";
             shared
                 .events
                 .publish(&about, EventType::Normal, reasons::OPERATION_RELEASED, message)
@@ -126,7 +129,8 @@ async fn release(shared: &Shared, resource: &ApiResource, operation: &PartialObj
         }
         Err(error) if is_not_found(&error) => {}
         Err(error) => {
-            tracing::warn!(kind = resource.kind, namespace, name, %error, "the finalizer of a deleted operation could not be removed")
+            tracing::warn!(kind = resource.kind, namespace, name, %error, "the finalizer of a deleted operation \
+                could not be removed")
         }
     }
 }
@@ -136,8 +140,15 @@ mod tests {
     use super::*;
 
     fn operation(deleted: Option<i64>, finalizer: &str) -> PartialObjectMeta<DynamicObject> {
-        let since = deleted.map(|seconds| Timestamp::from_second(Timestamp::now().as_second() - seconds).unwrap().to_string());
-        serde_json::from_value(json!({"metadata": {"name": "load", "deletionTimestamp": since, "finalizers": [finalizer]}})).unwrap()
+        let since = deleted.map(|seconds| {
+            Timestamp::from_second(Timestamp::now().as_second() - seconds)
+                .unwrap()
+                .to_string()
+        });
+        serde_json::from_value(
+            json!({"metadata": {"name": "load", "deletionTimestamp": since, "finalizers": [finalizer]}}),
+        )
+        .unwrap()
     }
 
     #[test]

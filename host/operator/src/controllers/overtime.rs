@@ -131,7 +131,12 @@ impl Overtime {
             Next::After(pause) => {
                 let (overtime, wake, key) = (self.clone(), wake.clone(), uid.to_owned());
                 let timer = tokio::spawn(async move {
-                    if overtime.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
+                    if overtime
+                        .stop
+                        .run_until_cancelled(tokio::time::sleep(pause))
+                        .await
+                        .is_some()
+                    {
                         overtime.lock().remove(&key);
                         wake();
                     }

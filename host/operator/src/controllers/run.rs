@@ -80,7 +80,13 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
     ));
     tasks.spawn(operations::run(shared.clone(), stop.clone()));
     let mut kinds = context.kinds.clone();
-    let mut controllers = Kinds::new(context.clone(), shared.clone(), runtimes, change_bus.clone(), stop.clone());
+    let mut controllers = Kinds::new(
+        context.clone(),
+        shared.clone(),
+        runtimes,
+        change_bus.clone(),
+        stop.clone(),
+    );
     let mut serves_references = false;
     loop {
         let served = kinds.borrow_and_update().clone();
@@ -127,7 +133,8 @@ async fn run_datasets(
         .map(|dataset| (dataset.namespace().unwrap_or_default(), dataset.name_any()))
         .collect();
     let keys = futures::stream::iter(present).chain(UnboundedReceiverStream::new(touched));
-    let queue = keys.map(|(namespace, name)| Ok::<_, watcher::Error>(ObjectRef::<Dataset>::new(&name).within(&namespace)));
+    let queue =
+        keys.map(|(namespace, name)| Ok::<_, watcher::Error>(ObjectRef::<Dataset>::new(&name).within(&namespace)));
     let queue = queue.take_until(stop.cancelled_owned());
     let (metrics, registry, namespace) = (
         context.metrics.clone(),
@@ -150,7 +157,9 @@ async fn run_datasets(
         }
         .boxed()
     };
-    let config = Config::default().debounce(DEBOUNCE).concurrency(context.settings.workers);
+    let config = Config::default()
+        .debounce(DEBOUNCE)
+        .concurrency(context.settings.workers);
     let results = applier(
         reconcile,
         |dataset, error, _| after(&format!("Dataset {}", dataset.name_any()), error),
@@ -176,13 +185,21 @@ fn references(registry: &Registry) -> Option<ApiResource> {
 fn wake_references(shared: &Shared, change_bus: &ChangeBus) {
     for dataset in shared.caches.datasets.state() {
         if matches!(Reference::of(&dataset.spec.mounts), Ok(Some(_))) {
-            change_bus.touch((dataset.namespace().unwrap_or_default(), dataset.name_any()), Audience::All);
+            change_bus.touch(
+                (dataset.namespace().unwrap_or_default(), dataset.name_any()),
+                Audience::All,
+            );
         }
     }
 }
 
 /// Passes changes of a Dataset on to those that refer to it.
-async fn pass_on(shared: Arc<Shared>, change_bus: Arc<ChangeBus>, mut touched: UnboundedReceiver<Key>, stop: CancellationToken) {
+async fn pass_on(
+    shared: Arc<Shared>,
+    change_bus: Arc<ChangeBus>,
+    mut touched: UnboundedReceiver<Key>,
+    stop: CancellationToken,
+) {
     while let Some(Some(key)) = stop.run_until_cancelled(touched.recv()).await {
         for from in shared.references.to(&key) {
             change_bus.touch(from, Audience::Runtimes);

@@ -58,8 +58,8 @@ pub struct RuntimeController {
     pub failures: Mutex<HashMap<String, u32>>,
 }
 
-/// Brings one runtime to where its spec and its deletion timestamp want it. Failures are reported to
-/// the user and answered with a pause.
+/// Brings one runtime to where its spec and its deletion timestamp want it. Failures are reported
+/// to the user and answered with a pause.
 pub async fn reconcile(runtime: Arc<DynamicObject>, controller: Arc<RuntimeController>) -> Next {
     let uid = runtime.uid().unwrap_or_default();
     let Some(plugin) = (controller.plugin)() else {
@@ -73,7 +73,11 @@ pub async fn reconcile(runtime: Arc<DynamicObject>, controller: Arc<RuntimeContr
     if own_writes.is_stale(&*runtime) || dataset.is_some_and(|dataset| own_writes.is_stale(&*dataset)) {
         return Next::After(STALE);
     }
-    let (wake, namespace, name) = (controller.wake.clone(), runtime.namespace().unwrap_or_default(), runtime.name_any());
+    let (wake, namespace, name) = (
+        controller.wake.clone(),
+        runtime.namespace().unwrap_or_default(),
+        runtime.name_any(),
+    );
     let wake: Wake = Arc::new(move || wake(&namespace, &name));
     let mut request = Request::new(
         controller.shared.clone(),
@@ -97,14 +101,17 @@ pub async fn reconcile(runtime: Arc<DynamicObject>, controller: Arc<RuntimeContr
         });
     let reported = request.report(outcome.as_ref().err()).await;
     let outcome = outcome.and_then(|next| reported.map(|()| next));
-    controller.metrics.reconciled(&request, was_set_up, outcome.as_ref().err());
+    controller
+        .metrics
+        .reconciled(&request, was_set_up, outcome.as_ref().err());
     match outcome {
         Ok(next) => {
             controller.failures.lock().remove(&uid);
             next.or_after(request.look_again)
         }
         Err(error) => {
-            tracing::debug!(kind = request.identity.kind, runtime = request.identity.display(), %error, "the reconcile did not reach its end");
+            tracing::debug!(kind = request.identity.kind, runtime = request.identity.display(), %error,
+                "the reconcile did not reach its end");
             controller.pause(&request, &error).or_after(request.look_again)
         }
     }
@@ -121,7 +128,10 @@ async fn reconcile_internal(request: &mut Request, controller: &RuntimeControlle
     })?;
     let Some(dataset) = request.dataset.clone() else {
         request
-            .warn(reasons::ERROR_PROCESS_RUNTIME, "No dataset can be bound to the runtime, waiting.")
+            .warn(
+                reasons::ERROR_PROCESS_RUNTIME,
+                "No dataset can be bound to the runtime, waiting.",
+            )
             .await;
         return Ok(Next::Change);
     };
@@ -138,7 +148,11 @@ async fn reconcile_internal(request: &mut Request, controller: &RuntimeControlle
     }
     // The Dataset's own controller comes first: two that write one object at a time only make each
     // other's writes fail.
-    if dataset.status.as_ref().is_none_or(|status| status.phase == DatasetPhase::Unset) {
+    if dataset
+        .status
+        .as_ref()
+        .is_none_or(|status| status.phase == DatasetPhase::Unset)
+    {
         return Ok(Next::Change);
     }
     can_be_bound(request, &dataset, controller)?;
@@ -155,12 +169,17 @@ async fn reconcile_internal(request: &mut Request, controller: &RuntimeControlle
 }
 
 /// A Dataset that refers to another one has no cache of its own: the plugin is not asked.
-async fn reconcile_reference(request: &mut Request, reference: &Reference, controller: &RuntimeController) -> Result<Next, EngineError> {
+async fn reconcile_reference(
+    request: &mut Request,
+    reference: &Reference,
+    controller: &RuntimeController,
+) -> Result<Next, EngineError> {
     if !serves_references(&request.plugin) {
         return Err(EngineError::InvalidSpec {
             field: format!("{}.metadata.name", request.identity.kind),
             message: format!(
-                "the Dataset {} refers to another one, for which no runtime of this kind is needed; delete the runtime, and the one that is \
+                "the Dataset {} refers to another one, for which no runtime of this kind is needed; delete the \
+                    runtime, and the one that is \
                  needed is created",
                 request.identity.display()
             ),
@@ -168,7 +187,11 @@ async fn reconcile_reference(request: &mut Request, reference: &Reference, contr
     }
     let other = request.shared.caches.dataset(&reference.namespace, &reference.name);
     let bound = other.and_then(|other| other.status.as_ref()?.runtimes.first().cloned());
-    let runtime = bound.and_then(|bound| controller.runtimes.of_type(&bound.runtime_type, &bound.namespace, &bound.name));
+    let runtime = bound.and_then(|bound| {
+        controller
+            .runtimes
+            .of_type(&bound.runtime_type, &bound.namespace, &bound.name)
+    });
     let status = runtime.and_then(|runtime| serde_json::from_value(runtime.data.get("status")?.clone()).ok());
     request.follow(reference, status).await?;
     request.write_statuses().await?;
@@ -177,7 +200,10 @@ async fn reconcile_reference(request: &mut Request, reference: &Reference, contr
 
 /// Whether a plugin's registration lends its kind to Datasets that refer to others.
 pub fn serves_references(plugin: &Plugin) -> bool {
-    plugin.settings.get(REFERENCES).is_some_and(|value| value == labels::TRUE)
+    plugin
+        .settings
+        .get(REFERENCES)
+        .is_some_and(|value| value == labels::TRUE)
 }
 
 /// Setup, CreateVolume, Sync; `refusal` is what is already known to be wrong with the spec.
@@ -256,12 +282,19 @@ fn can_be_bound(request: &Request, dataset: &Dataset, controller: &RuntimeContro
             message: namesake::message(dataset, &holder),
         });
     }
-    let bound = dataset.status.as_ref().map(|status| status.runtimes.as_slice()).unwrap_or_default();
+    let bound = dataset
+        .status
+        .as_ref()
+        .map(|status| status.runtimes.as_slice())
+        .unwrap_or_default();
     let other = bound
         .iter()
         .find(|other| other.category == CATEGORY_ACCELERATE && other.runtime_type != request.identity.runtime_type);
     let holder = other.map(|other| format!("the {} runtime {}/{}", other.runtime_type, other.namespace, other.name));
-    let (field, dataset) = (format!("{}.metadata.name", request.identity.kind), request.identity.display());
+    let (field, dataset) = (
+        format!("{}.metadata.name", request.identity.kind),
+        request.identity.display(),
+    );
     let message = |holder: String| format!("the Dataset {dataset} belongs to {holder}; delete one of the two");
     if let Some(holder) = holder {
         let message = message(holder);
@@ -291,9 +324,17 @@ fn is_adopted(request: &Request, dataset: &Dataset) -> bool {
 async fn add_finalizer(request: &mut Request, dataset: &Dataset) -> Result<(), EngineError> {
     let uid = dataset.uid().unwrap_or_default();
     let finalizer = finalizers::runtime(&request.identity.runtime_type);
-    let mut owners: Vec<Value> = request.runtime.owner_references().iter().map(|owner| json!(owner)).collect();
+    let mut owners: Vec<Value> = request
+        .runtime
+        .owner_references()
+        .iter()
+        .map(|owner| json!(owner))
+        .collect();
     if !request.runtime.owner_references().iter().any(|owner| owner.uid == uid) {
-        owners.push(json!({"apiVersion": wasser_api::API_VERSION, "kind": "Dataset", "name": request.identity.name, "uid": uid}));
+        owners.push(
+            json!({"apiVersion": wasser_api::API_VERSION, "kind": "Dataset", "name": request.identity.name,
+            "uid": uid}),
+        );
     }
     let mut guards = request.runtime.finalizers().to_vec();
     if !guards.contains(&finalizer) {
@@ -327,7 +368,11 @@ async fn remove_finalizer(request: &Request) -> Result<(), EngineError> {
 }
 
 async fn patch_runtime(request: &Request, patch: &Value, attempt: &str) -> Result<DynamicObject, EngineError> {
-    let api = Api::<DynamicObject>::namespaced_with(request.shared.client.clone(), &request.identity.namespace, &request.resource);
+    let api = Api::<DynamicObject>::namespaced_with(
+        request.shared.client.clone(),
+        &request.identity.namespace,
+        &request.resource,
+    );
     let params = patch_params();
     let attempt = format!("{attempt} {} {}", request.identity.kind, request.identity.display());
     let mut updated = api

@@ -22,7 +22,9 @@ pub struct RuntimeIndex {
 impl RuntimeIndex {
     /// Adds the runtimes of a kind.
     pub fn add(&self, resource: &ApiResource, store: Store<DynamicObject>) {
-        self.stores.write().insert(resource.kind.clone(), (resource.clone(), store));
+        self.stores
+            .write()
+            .insert(resource.kind.clone(), (resource.clone(), store));
     }
 
     /// Notes that the store of a kind holds its first list.
@@ -78,7 +80,9 @@ impl RuntimeIndex {
     pub fn of_type(&self, runtime_type: &str, namespace: &str, name: &str) -> Option<Arc<DynamicObject>> {
         let stores = self.stores.read();
         let kind = format!("{runtime_type}runtime");
-        let (resource, store) = stores.values().find(|(resource, _)| resource.kind.eq_ignore_ascii_case(&kind))?;
+        let (resource, store) = stores
+            .values()
+            .find(|(resource, _)| resource.kind.eq_ignore_ascii_case(&kind))?;
         store.get(&ObjectRef::new_with(name, resource.clone()).within(namespace))
     }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::api::apps::v1::{DaemonSet, StatefulSet};
-use k8s_openapi::api::core::v1::{ConfigMap, Node, PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec, Pod, Secret};
+use k8s_openapi::api::core::v1::{
+    ConfigMap, Node, PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec, Pod, Secret,
+};
 use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::{self, Store};
@@ -48,10 +50,12 @@ impl ChangeBus {
 
     /// Something changed for this dataset.
     pub fn touch(&self, key: Key, who: Audience) {
-        self.subscribers.lock().retain(|(audience, subscriber)| match (who, audience) {
-            (Audience::Runtimes, Audience::All) => !subscriber.is_closed(),
-            _ => subscriber.send(key.clone()).is_ok(),
-        });
+        self.subscribers
+            .lock()
+            .retain(|(audience, subscriber)| match (who, audience) {
+                (Audience::Runtimes, Audience::All) => !subscriber.is_closed(),
+                _ => subscriber.send(key.clone()).is_ok(),
+            });
     }
 
     /// Waits for a change of some node.
@@ -79,7 +83,10 @@ pub fn start(client: &Client, change_bus: &Arc<ChangeBus>, stop: &CancellationTo
             owner,
         ),
         claims: store(
-            watcher(Api::<PartialObjectMeta<PersistentVolumeClaim>>::all(client.clone()), ours.clone()),
+            watcher(
+                Api::<PartialObjectMeta<PersistentVolumeClaim>>::all(client.clone()),
+                ours.clone(),
+            ),
             (change_bus.clone(), Audience::All, stop.clone()),
             claim_key,
         ),
@@ -112,13 +119,34 @@ pub fn start(client: &Client, change_bus: &Arc<ChangeBus>, stop: &CancellationTo
 
 /// Waits until every cache holds what the API server has.
 pub async fn synced(caches: &Caches) -> anyhow::Result<()> {
-    let failed = |what: &'static str| move |error| anyhow::anyhow!("the watch of {what} ended before its first list: {error}");
+    let failed =
+        |what: &'static str| move |error| anyhow::anyhow!("the watch of {what} ended before its first list: {error}");
     caches.datasets.wait_until_ready().await.map_err(failed("Datasets"))?;
-    caches.stateful_sets.wait_until_ready().await.map_err(failed("StatefulSets"))?;
-    caches.daemon_sets.wait_until_ready().await.map_err(failed("DaemonSets"))?;
-    caches.claims.wait_until_ready().await.map_err(failed("PersistentVolumeClaims"))?;
-    caches.volumes.wait_until_ready().await.map_err(failed("PersistentVolumes"))?;
-    caches.config_maps.wait_until_ready().await.map_err(failed("ConfigMaps"))?;
+    caches
+        .stateful_sets
+        .wait_until_ready()
+        .await
+        .map_err(failed("StatefulSets"))?;
+    caches
+        .daemon_sets
+        .wait_until_ready()
+        .await
+        .map_err(failed("DaemonSets"))?;
+    caches
+        .claims
+        .wait_until_ready()
+        .await
+        .map_err(failed("PersistentVolumeClaims"))?;
+    caches
+        .volumes
+        .wait_until_ready()
+        .await
+        .map_err(failed("PersistentVolumes"))?;
+    caches
+        .config_maps
+        .wait_until_ready()
+        .await
+        .map_err(failed("ConfigMaps"))?;
     caches.nodes.wait_until_ready().await.map_err(failed("Nodes"))?;
     let records = "the watch of Helm's records ended before its first list";
     caches.release_secrets.wait_until_ready().await.context(records)?;
@@ -129,7 +157,9 @@ pub async fn synced(caches: &Caches) -> anyhow::Result<()> {
 /// Drops what nobody reads and everybody would have to keep.
 pub fn slim(object: &mut impl ResourceExt) {
     object.managed_fields_mut().clear();
-    object.annotations_mut().remove("kubectl.kubernetes.io/last-applied-configuration");
+    object
+        .annotations_mut()
+        .remove("kubectl.kubernetes.io/last-applied-configuration");
 }
 
 /// A store behind a watch. Each event touches the dataset that the object belongs to, or those that
@@ -151,11 +181,17 @@ where
         while let Some(event) = stream.next().await {
             match event {
                 Ok(Event::Apply(object) | Event::InitApply(object)) => {
-                    keys(&object, false).into_iter().for_each(|key| change_bus.touch(key, audience));
+                    keys(&object, false)
+                        .into_iter()
+                        .for_each(|key| change_bus.touch(key, audience));
                 }
-                Ok(Event::Delete(object)) => keys(&object, true).into_iter().for_each(|key| change_bus.touch(key, audience)),
+                Ok(Event::Delete(object)) => keys(&object, true)
+                    .into_iter()
+                    .for_each(|key| change_bus.touch(key, audience)),
                 Ok(Event::Init | Event::InitDone) => {}
-                Err(error) => tracing::warn!(kind = %K::kind(&()), %error, "the watch was interrupted; it starts again"),
+                Err(error) => {
+                    tracing::warn!(kind = %K::kind(&()), %error, "the watch was interrupted; it starts again")
+                }
             }
         }
     });
@@ -163,7 +199,12 @@ where
 }
 
 /// Datasets, also those that do not parse.
-fn datasets(client: &Client, unreadable: Arc<Unreadable>, change_bus: &Arc<ChangeBus>, stop: &CancellationToken) -> Store<Dataset> {
+fn datasets(
+    client: &Client,
+    unreadable: Arc<Unreadable>,
+    change_bus: &Arc<ChangeBus>,
+    stop: &CancellationToken,
+) -> Store<Dataset> {
     let stream = watcher(Api::<Readable>::all(client.clone()), watcher::Config::default());
     let stream = stream.map_ok(move |event| parsed(event, &unreadable));
     let to_all = (change_bus.clone(), Audience::All, stop.clone());
@@ -204,10 +245,13 @@ fn keep_claim(volume: &mut PersistentVolume) {
 fn nodes(client: &Client, change_bus: &Arc<ChangeBus>, stop: &CancellationToken) -> Store<PartialObjectMeta<Node>> {
     let (reader, writer) = reflector::store();
     let (change_bus, stop) = (change_bus.clone(), stop.clone());
-    let stream = watcher(Api::<PartialObjectMeta<Node>>::all(client.clone()), watcher::Config::default())
-        .default_backoff()
-        .modify(slim)
-        .reflect(writer);
+    let stream = watcher(
+        Api::<PartialObjectMeta<Node>>::all(client.clone()),
+        watcher::Config::default(),
+    )
+    .default_backoff()
+    .modify(slim)
+    .reflect(writer);
     tokio::spawn(async move {
         let mut stream = std::pin::pin!(stream.take_until(stop.cancelled_owned()));
         while let Some(event) = stream.next().await {
@@ -268,7 +312,9 @@ where
         while let Some(event) = stream.next().await {
             match event {
                 Ok(event) => filled.apply(&event),
-                Err(error) => tracing::warn!(kind = %K::kind(&()), %error, "the watch was interrupted; it starts again"),
+                Err(error) => {
+                    tracing::warn!(kind = %K::kind(&()), %error, "the watch was interrupted; it starts again")
+                }
             }
         }
     });
@@ -316,7 +362,10 @@ mod tests {
     #[test]
     fn a_volume_may_belong_to_any_split_of_its_name() {
         let key = |namespace: &str, name: &str| (namespace.to_owned(), name.to_owned());
-        assert_eq!(volume_datasets("team-a-data"), [key("team", "a-data"), key("team-a", "data")]);
+        assert_eq!(
+            volume_datasets("team-a-data"),
+            [key("team", "a-data"), key("team-a", "data")]
+        );
         assert!(volume_datasets("plain").is_empty());
     }
 }

@@ -58,7 +58,10 @@ async fn a_write_whose_answer_is_lost_changes_nothing_in_the_end() {
             armed.hits()
         }
     };
-    let hits: Vec<usize> = futures::stream::iter((0..12).map(attempt)).buffered(AT_ONCE).collect().await;
+    let hits: Vec<usize> = futures::stream::iter((0..12).map(attempt))
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
     assert!(hits.iter().sum::<usize>() >= 8, "{hits:?}");
 }
 

@@ -53,6 +53,10 @@ async fn a_deleted_runtime_leaves_nothing_of_its_own() {
     scene.phase("NotBound").await;
     scene.server.collect();
     for kind in ["StatefulSet", "PersistentVolumeClaim", "PersistentVolume", "Secret"] {
-        assert!(scene.server.objects(kind, "").is_empty(), "{kind}: {}", scene.server.situation());
+        assert!(
+            scene.server.objects(kind, "").is_empty(),
+            "{kind}: {}",
+            scene.server.situation()
+        );
     }
 }

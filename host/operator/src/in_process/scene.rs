@@ -61,7 +61,10 @@ impl Scene {
 
     /// Creates the Dataset and the runtime `default/demo`, with two workers.
     pub fn create_runtime(&self) {
-        let object = |kind: &str, spec: Value| json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": kind, "metadata": {"name": "demo", "namespace": "default"}, "spec": spec});
+        let object = |kind: &str, spec: Value| {
+            json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": kind,
+            "metadata": {"name": "demo", "namespace": "default"}, "spec": spec})
+        };
         self.server.create(&object(
             "Dataset",
             json!({"mounts": [{"mountPoint": "demo://bucket", "name": "demo"}]}),
@@ -78,17 +81,18 @@ impl Scene {
                 set["spec"]["replicas"].as_i64().filter(|wanted| *wanted > 0)
             })
             .await;
-        self.server.edit_status("StatefulSet", "default", "demo-worker", |status| {
-            for field in [
-                "replicas",
-                "readyReplicas",
-                "availableReplicas",
-                "currentReplicas",
-                "updatedReplicas",
-            ] {
-                status[field] = json!(wanted);
-            }
-        });
+        self.server
+            .edit_status("StatefulSet", "default", "demo-worker", |status| {
+                for field in [
+                    "replicas",
+                    "readyReplicas",
+                    "availableReplicas",
+                    "currentReplicas",
+                    "updatedReplicas",
+                ] {
+                    status[field] = json!(wanted);
+                }
+            });
     }
 
     /// Waits until the Dataset has a phase.
@@ -201,10 +205,12 @@ fn renderer() -> Arc<Renderer> {
 fn crd() -> Value {
     let free = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
     json!({
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "demoruntimes.data.fluid.io"},
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": "demoruntimes.data.fluid.io"},
         "spec": {
             "group": "data.fluid.io", "scope": "Namespaced",
-            "names": {"kind": "DemoRuntime", "listKind": "DemoRuntimeList", "plural": "demoruntimes", "singular": "demoruntime"},
+            "names": {"kind": "DemoRuntime", "listKind": "DemoRuntimeList", "plural": "demoruntimes",
+                "singular": "demoruntime"},
             "versions": [{
                 "name": "v1alpha1", "served": true, "storage": true, "subresources": {"status": {}},
                 "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": free, "status": free}}},

@@ -40,7 +40,12 @@ impl Calls {
             errors: Family::default(),
         };
         let help = "Time that a call of a plugin took, by the kind that the plugin serves; what it waits for counts";
-        registry.register_with_unit("wasser_plugin_call_duration", help, Unit::Seconds, metrics.durations.clone());
+        registry.register_with_unit(
+            "wasser_plugin_call_duration",
+            help,
+            Unit::Seconds,
+            metrics.durations.clone(),
+        );
         registry.register(
             "wasser_plugin_errors",
             "Calls of a plugin that failed by the plugin's fault",

@@ -114,7 +114,11 @@ impl Metrics {
             "Bytes in the data sources of a dataset",
             metrics.sizes.clone(),
         );
-        registry.register("runtime_setup_error", "Failed setups of a runtime", metrics.setup_errors.clone());
+        registry.register(
+            "runtime_setup_error",
+            "Failed setups of a runtime",
+            metrics.setup_errors.clone(),
+        );
         registry.register(
             "runtime_sync_healthcheck_error",
             "Failed health checks of a runtime",
@@ -179,8 +183,12 @@ impl Metrics {
         let label = OfDataset {
             dataset: dataset.to_owned(),
         };
-        self.files.get_or_create(&label).set(i64::try_from(files).unwrap_or(i64::MAX));
-        self.sizes.get_or_create(&label).set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.files
+            .get_or_create(&label)
+            .set(i64::try_from(files).unwrap_or(i64::MAX));
+        self.sizes
+            .get_or_create(&label)
+            .set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
     /// The Dataset `namespace/name` is gone.
@@ -292,7 +300,10 @@ mod tests {
         );
         metrics.forget_dataset("default/demo");
         metrics.forget_runtime("juicefs", "default/demo");
-        assert!(lines(&metrics, "dataset_ufs_file_num{").is_empty() && lines(&metrics, "runtime_setup_error_total").is_empty());
+        assert!(
+            lines(&metrics, "dataset_ufs_file_num{").is_empty()
+                && lines(&metrics, "runtime_setup_error_total").is_empty()
+        );
     }
 
     #[test]
@@ -344,7 +355,9 @@ mod tests {
             words.map(str::to_owned)
         });
         let starts = ["wasser_", "dataset_", "runtime_s", "process_"];
-        words.filter(|word| starts.iter().any(|start| word.starts_with(start))).collect()
+        words
+            .filter(|word| starts.iter().any(|start| word.starts_with(start)))
+            .collect()
     }
 
     #[test]
@@ -373,7 +386,11 @@ mod tests {
         };
         metrics.called("JuiceFSRuntime", "validate", Duration::ZERO, Some(&fault));
         let text = metrics.text();
-        let dashboard = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/wasser/files/dashboard.json")).unwrap();
+        let dashboard = std::fs::read_to_string(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../charts/wasser/files/dashboard.json"
+        ))
+        .unwrap();
         let queried = queried(&serde_json::from_str(&dashboard).unwrap());
         assert!(queried.len() > 12, "{queried:?}");
         for name in queried {

@@ -19,14 +19,24 @@ impl Collector for Process {
             .and_then(|status| resident(&status))
         {
             let gauge = ConstGauge::new(bytes);
-            gauge.encode(encoder.encode_descriptor("process_resident_memory_bytes", "Resident memory", None, gauge.metric_type())?)?;
+            gauge.encode(encoder.encode_descriptor(
+                "process_resident_memory_bytes",
+                "Resident memory",
+                None,
+                gauge.metric_type(),
+            )?)?;
         }
         if let Some(seconds) = std::fs::read_to_string("/proc/self/stat")
             .ok()
             .and_then(|stat| processor_time(&stat))
         {
             let counter = ConstCounter::new(seconds);
-            counter.encode(encoder.encode_descriptor("process_cpu_seconds", "Processor time", None, counter.metric_type())?)?;
+            counter.encode(encoder.encode_descriptor(
+                "process_cpu_seconds",
+                "Processor time",
+                None,
+                counter.metric_type(),
+            )?)?;
         }
         Ok(())
     }
@@ -59,7 +69,10 @@ mod tests {
 
     #[test]
     fn the_kernels_texts_are_understood() {
-        assert_eq!(resident("Name:\twasser\nVmRSS:\t   51200 kB\nThreads:\t4\n"), Some(52_428_800));
+        assert_eq!(
+            resident("Name:\twasser\nVmRSS:\t   51200 kB\nThreads:\t4\n"),
+            Some(52_428_800)
+        );
         let stat = "17 (a ) b) S 1 17 17 0 -1 4194560 1 2 3 4 150 50 0 0 20 0 4 0 100 1 2";
         assert_eq!(processor_time(stat), Some(2.0));
         assert_eq!((resident(""), processor_time("")), (None, None));

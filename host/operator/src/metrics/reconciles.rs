@@ -53,7 +53,11 @@ impl Reconciles {
             "Reconciles that failed, by the kind of failure",
             metrics.errors.clone(),
         );
-        registry.register("wasser_reconciles_running", "Reconciles under way", metrics.running.clone());
+        registry.register(
+            "wasser_reconciles_running",
+            "Reconciles under way",
+            metrics.running.clone(),
+        );
         metrics
     }
 

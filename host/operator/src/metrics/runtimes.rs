@@ -108,12 +108,25 @@ mod tests {
     #[rstest]
     #[case::setup(false, "setup-master", "runtime_setup_error_total")]
     #[case::health(true, "check-runtime-healthy", "runtime_sync_healthcheck_error_total")]
-    fn a_failure_counts_where_it_belongs(#[case] was_set_up: bool, #[case] method: &'static str, #[case] counter: &str) {
+    fn a_failure_counts_where_it_belongs(
+        #[case] was_set_up: bool,
+        #[case] method: &'static str,
+        #[case] counter: &str,
+    ) {
         let metrics = Metrics::new();
-        see(&metrics, was_set_up, false, &DatasetStatus::default(), Some(&failed(method)));
+        see(
+            &metrics,
+            was_set_up,
+            false,
+            &DatasetStatus::default(),
+            Some(&failed(method)),
+        );
         let text = metrics.text();
         let counted: Vec<&str> = text.lines().filter(|line| line.starts_with("runtime_")).collect();
-        assert_eq!(counted, [format!(r#"{counter}{{runtime_type="demo",runtime="default/a"}} 1"#)]);
+        assert_eq!(
+            counted,
+            [format!(r#"{counter}{{runtime_type="demo",runtime="default/a"}} 1"#)]
+        );
         assert!(
             text.contains(r#"wasser_reconcile_errors_total{kind="DemoRuntime",error="failed"} 1"#),
             "{text}"
@@ -127,8 +140,14 @@ mod tests {
         assert!(!metrics.text().contains("dataset_ufs_file_num{"));
         see(&metrics, true, false, &status("7", "1.50KiB"), None);
         let text = metrics.text();
-        assert!(text.contains(r#"dataset_ufs_file_num{dataset="default/a"} 7"#), "{text}");
-        assert!(text.contains(r#"dataset_ufs_total_size{dataset="default/a"} 1536"#), "{text}");
+        assert!(
+            text.contains(r#"dataset_ufs_file_num{dataset="default/a"} 7"#),
+            "{text}"
+        );
+        assert!(
+            text.contains(r#"dataset_ufs_total_size{dataset="default/a"} 1536"#),
+            "{text}"
+        );
         see(&metrics, true, true, &status("7", "1.50KiB"), None);
         assert!(!metrics.text().contains("default/a"));
     }

@@ -84,7 +84,8 @@ impl Seen {
                 return Some(&self.definitions);
             }
             Event::Delete(crd) if crd.spec.group == wasser_api::GROUP => {
-                self.definitions.remove(crd.metadata.name.as_deref().unwrap_or_default());
+                self.definitions
+                    .remove(crd.metadata.name.as_deref().unwrap_or_default());
                 return Some(&self.definitions);
             }
             Event::Apply(_) | Event::Delete(_) => {}
@@ -110,7 +111,8 @@ mod tests {
     fn crd(plural: &str, group: &str) -> Watched {
         let crd = json!({
             "metadata": {"name": format!("{plural}.{group}")},
-            "spec": {"group": group, "names": {"kind": "DemoRuntime", "plural": plural}, "scope": "Namespaced", "versions": []},
+            "spec": {"group": group, "names": {"kind": "DemoRuntime", "plural": plural}, "scope": "Namespaced",
+                "versions": []},
             "status": {"conditions": null, "storedVersions": null},
         });
         serde_json::from_value(crd).unwrap()
@@ -125,8 +127,17 @@ mod tests {
         assert!(seen.is_complete);
         assert!(seen.take(Event::Apply(crd("demos", "other.io"))).is_none());
         assert!(seen.take(Event::Delete(crd("demos", "other.io"))).is_none());
-        assert!(seen.take(Event::Delete(crd("demos", "data.fluid.io"))).unwrap().is_empty());
-        assert!(!seen.take(Event::Apply(crd("demos", "data.fluid.io"))).unwrap().is_empty());
+        assert!(
+            seen.take(Event::Delete(crd("demos", "data.fluid.io")))
+                .unwrap()
+                .is_empty()
+        );
+        assert!(
+            !seen
+                .take(Event::Apply(crd("demos", "data.fluid.io")))
+                .unwrap()
+                .is_empty()
+        );
         // A list that starts again replaces what was known, when it is complete.
         assert!(seen.take(Event::Init).is_none());
         assert!(seen.take(Event::InitDone).unwrap().is_empty());

@@ -56,7 +56,9 @@ impl Registrations {
     /// leads; all that it missed until then are written when it begins to.
     pub async fn run(self, stop: CancellationToken) {
         let api = Api::<ConfigMap>::namespaced(self.client.clone(), &self.namespace);
-        let config = watcher::Config::default().labels(&format!("{PLUGIN_LABEL}=true")).page_size(PAGE);
+        let config = watcher::Config::default()
+            .labels(&format!("{PLUGIN_LABEL}=true"))
+            .page_size(PAGE);
         let mut maps = std::pin::pin!(watcher(api, config).default_backoff());
         let mut crds = std::pin::pin!(definitions::watch(self.client.clone()));
         let events = Events::new(self.client.clone());
@@ -82,7 +84,8 @@ impl Registrations {
                 event = maps.next(), if seen.is_complete => match event {
                     None => return,
                     Some(Err(error)) => {
-                        tracing::warn!(namespace = self.namespace, %error, "the watch of registrations was interrupted; it starts again");
+                        tracing::warn!(namespace = self.namespace, %error, "the watch of registrations was \
+                            interrupted; it starts again");
                     }
                     Some(Ok(event)) => self.take(&mut state, event).await,
                 },
@@ -112,7 +115,12 @@ impl Registrations {
     /// Keeps what a change has led to.
     fn follow(&self, state: &mut State, outcome: Outcome) {
         for (name, verdict) in outcome.verdicts {
-            tracing::info!(registration = name, verdict = verdict.state.word(), "{}", verdict.message);
+            tracing::info!(
+                registration = name,
+                verdict = verdict.state.word(),
+                "{}",
+                verdict.message
+            );
             self.metrics.registration(&name, Some(verdict.state.word()));
             state.judged(&name, verdict);
         }
@@ -135,7 +143,8 @@ impl Registrations {
         for (reference, verdict) in state.unwritten() {
             if let Err(error) = writing::write(&self.client, events, &reference, &verdict).await {
                 // Written again with the next change, or the next time the watch lists.
-                tracing::warn!(registration = reference.name, %error, "the verdict could not be written to the ConfigMap");
+                tracing::warn!(registration = reference.name, %error, "the verdict could not be written to the \
+                    ConfigMap");
                 state.forget_writing(reference.name.as_deref().unwrap_or_default());
             }
         }

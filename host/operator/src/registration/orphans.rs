@@ -1,4 +1,5 @@
-//! Runtimes whose plugin was removed: they keep running, and get an event that nobody looks after them.
+//! Runtimes whose plugin was removed: they keep running, and get an event that nobody looks after
+//! them.
 
 use futures::StreamExt;
 use kube::api::{DynamicObject, ListParams};
@@ -39,11 +40,13 @@ pub async fn tell(client: &Client, events: &Events, kind: &str, reason: Option<&
     );
     let message = match reason {
         Some(reason) => format!(
-            "The plugin for {kind} serves no more: {reason}. This runtime keeps running as it is; changes, health and deletion wait until \
+            "The plugin for {kind} serves no more: {reason}. This runtime keeps running as it is; changes, health \
+                and deletion wait until \
              that is mended"
         ),
         None => format!(
-            "The plugin for {kind} was removed. This runtime keeps running as it is; changes, health and deletion wait until a plugin for \
+            "The plugin for {kind} was removed. This runtime keeps running as it is; changes, health and deletion \
+                wait until a plugin for \
              {kind} is registered"
         ),
     };
@@ -59,7 +62,12 @@ pub async fn tell(client: &Client, events: &Events, kind: &str, reason: Option<&
 
 /// How the API server serves a kind; none if it does not.
 async fn resource(client: &Client, kind: &str) -> kube::Result<Option<ApiResource>> {
-    let group = match discovery::pinned_group(client, &kube::core::GroupVersion::gv(wasser_api::GROUP, wasser_api::VERSION)).await {
+    let group = match discovery::pinned_group(
+        client,
+        &kube::core::GroupVersion::gv(wasser_api::GROUP, wasser_api::VERSION),
+    )
+    .await
+    {
         Ok(group) => group,
         Err(kube::Error::Api(status)) if status.code == 404 => return Ok(None),
         Err(error) => return Err(error),

@@ -51,11 +51,21 @@ impl State {
             }
             Event::InitDone => {
                 let mut listed = self.listing.take().unwrap_or_default();
-                listed.sort_by_cached_key(|map| (!has_served(map), map.creation_timestamp().map(|time| time.0), name(map)));
+                listed.sort_by_cached_key(|map| {
+                    (!has_served(map), map.creation_timestamp().map(|time| time.0), name(map))
+                });
                 let there: BTreeSet<String> = listed.iter().map(name).collect();
-                let gone: Vec<String> = self.entries.keys().filter(|name| !there.contains(*name)).cloned().collect();
+                let gone: Vec<String> = self
+                    .entries
+                    .keys()
+                    .filter(|name| !there.contains(*name))
+                    .cloned()
+                    .collect();
                 let removed = gone.into_iter().map(|name| self.remove(name)).collect::<Vec<_>>();
-                removed.into_iter().chain(listed.into_iter().map(|map| self.apply(map))).collect()
+                removed
+                    .into_iter()
+                    .chain(listed.into_iter().map(|map| self.apply(map)))
+                    .collect()
             }
             Event::Apply(map) => vec![self.apply(map)],
             Event::Delete(map) => vec![self.remove(name(&map))],
@@ -73,7 +83,11 @@ impl State {
         let reference = map.object_ref(&());
         // One of the same name that was deleted and made again has nothing to do with the former.
         let same = |entry: &Entry| entry.reference.uid == reference.uid;
-        let verdict = self.entries.remove(&name(&map)).filter(same).and_then(|entry| entry.verdict);
+        let verdict = self
+            .entries
+            .remove(&name(&map))
+            .filter(same)
+            .and_then(|entry| entry.verdict);
         self.entries.insert(
             name(&map),
             Entry {
@@ -111,14 +125,20 @@ impl State {
     /// reason if there still is a registration. They count as reported.
     pub fn orphans(&mut self) -> BTreeMap<String, Option<String>> {
         let orphans = std::mem::take(&mut self.orphans);
-        orphans.into_iter().map(|kind| (kind.clone(), self.obstacle(&kind))).collect()
+        orphans
+            .into_iter()
+            .map(|kind| (kind.clone(), self.obstacle(&kind)))
+            .collect()
     }
 
     /// What is said of a registration for this kind.
     fn obstacle(&self, kind: &str) -> Option<String> {
         let verdicts = self.entries.values().filter_map(|entry| entry.verdict.as_ref());
         let of_kind = |verdict: &&Verdict| verdict.facts.get("kind").is_some_and(|claimed| claimed == kind);
-        verdicts.into_iter().find(of_kind).map(|verdict| verdict.message.clone())
+        verdicts
+            .into_iter()
+            .find(of_kind)
+            .map(|verdict| verdict.message.clone())
     }
 
     /// The verdicts that do not stand on their ConfigMaps. They count as written.
@@ -186,10 +206,17 @@ mod tests {
     #[test]
     fn a_list_is_judged_oldest_first_and_shows_what_is_gone() {
         let mut state = State::default();
-        assert_eq!(list(&mut state, vec![map("a", 30), map("b", 10), map("c", 20)]), ["+b", "+c", "+a"]);
+        assert_eq!(
+            list(&mut state, vec![map("a", 30), map("b", 10), map("c", 20)]),
+            ["+b", "+c", "+a"]
+        );
         assert_eq!(list(&mut state, vec![map("a", 30)]), ["-b", "-c", "+a"]);
         assert_eq!(
-            state.take(Event::Delete(map("a", 30))).iter().map(describe).collect::<Vec<_>>(),
+            state
+                .take(Event::Delete(map("a", 30)))
+                .iter()
+                .map(describe)
+                .collect::<Vec<_>>(),
             ["-a"]
         );
     }
@@ -200,7 +227,11 @@ mod tests {
             map.metadata.annotations = Some([("wasser.fluid.io/verdict".to_owned(), word.to_owned())].into());
             map
         };
-        let maps = vec![serving(map("a", 10), "last-good"), serving(map("b", 20), "loaded"), map("c", 5)];
+        let maps = vec![
+            serving(map("a", 10), "last-good"),
+            serving(map("b", 20), "loaded"),
+            map("c", 5),
+        ];
         assert_eq!(list(&mut State::default(), maps), ["+b", "+c", "+a"]);
     }
 

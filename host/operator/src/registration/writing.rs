@@ -34,7 +34,11 @@ pub async fn write(client: &Client, events: &Events, about: &ObjectReference, ve
         Err(error) => return Err(error),
     }
     let (kind, reason) = verdict.event();
-    let type_ = if kind == "Warning" { EventType::Warning } else { EventType::Normal };
+    let type_ = if kind == "Warning" {
+        EventType::Warning
+    } else {
+        EventType::Normal
+    };
     events.publish(about, type_, reason, &verdict.message).await;
     Ok(())
 }

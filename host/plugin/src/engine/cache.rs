@@ -53,7 +53,8 @@ impl Cache {
     }
 
     fn path(&self, digest: &Digest) -> PathBuf {
-        self.directory.join(format!("{}-{}.{EXTENSION}", digest.hex(), self.compatibility))
+        self.directory
+            .join(format!("{}-{}.{EXTENSION}", digest.hex(), self.compatibility))
     }
 
     /// Returns the compiled component, if it is in the cache. A file that cannot be loaded is
@@ -98,7 +99,8 @@ impl Cache {
 
     /// Returns the path at which a file is written before it gets its final name.
     pub fn partial(&self, digest: &Digest) -> PathBuf {
-        self.directory.join(format!("{}.{}.partial", digest.hex(), std::process::id()))
+        self.directory
+            .join(format!("{}.{}.partial", digest.hex(), std::process::id()))
     }
 
     /// Removes the oldest files. A failure only costs disk space.
@@ -127,7 +129,10 @@ impl Cache {
 fn check_not_writable_by_others(metadata: &Metadata) -> Result<(), String> {
     let me = rustix::process::geteuid().as_raw();
     if metadata.uid() != me {
-        return Err(format!("it belongs to user {}, and this process runs as user {me}", metadata.uid()));
+        return Err(format!(
+            "it belongs to user {}, and this process runs as user {me}",
+            metadata.uid()
+        ));
     }
     if metadata.mode() & 0o022 != 0 {
         return Err(format!(

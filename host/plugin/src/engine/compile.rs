@@ -40,16 +40,27 @@ pub async fn compile(engine: &PluginEngine, bytes: Bytes, digest: &Digest) -> Re
                 .map_err(|error| CompileError::Failed(format!("{error:#}")))?
         }
     };
-    engine.cache.put(&engine.wasmtime, digest, &compiled).map_err(CompileError::Failed)
+    engine
+        .cache
+        .put(&engine.wasmtime, digest, &compiled)
+        .map_err(CompileError::Failed)
 }
 
 /// Compiles in a separate process, which is killed if it takes too long, and which returns its
 /// memory when it ends.
-async fn compile_outside(engine: &PluginEngine, command: &[PathBuf], bytes: &[u8], digest: &Digest) -> Result<Vec<u8>, CompileError> {
+async fn compile_outside(
+    engine: &PluginEngine,
+    command: &[PathBuf],
+    bytes: &[u8],
+    digest: &Digest,
+) -> Result<Vec<u8>, CompileError> {
     let Some((program, arguments)) = command.split_first() else {
         return Err(CompileError::Failed("the precompiler's command is empty".to_owned()));
     };
-    let (input, output) = (engine.cache.partial(digest).with_extension("wasm"), engine.cache.partial(digest));
+    let (input, output) = (
+        engine.cache.partial(digest).with_extension("wasm"),
+        engine.cache.partial(digest),
+    );
     let run = async {
         std::fs::File::create(&input)?.write_all(bytes)?;
         let mut child = tokio::process::Command::new(program);

@@ -141,7 +141,9 @@ impl PluginHost {
             plugin_dir,
             config,
         };
-        Ok(Self { engine: Arc::new(engine) })
+        Ok(Self {
+            engine: Arc::new(engine),
+        })
     }
 
     /// Returns the number of instances that are alive, for metrics.

@@ -92,7 +92,11 @@ fn tick(engine: &EngineWeak, state: &TickerState) {
         let Some(engine) = engine.upgrade() else { return };
         engine.increment_epoch();
         drop(engine);
-        idle = if state.active.load(Ordering::SeqCst) == 0 { idle + 1 } else { 0 };
+        idle = if state.active.load(Ordering::SeqCst) == 0 {
+            idle + 1
+        } else {
+            0
+        };
         if idle >= IDLE_TICKS {
             state.asleep.store(true, Ordering::SeqCst);
             // A call that began before the line above is seen here. A call that begins after it

@@ -94,7 +94,10 @@ mod tests {
     #[test]
     fn all_crds_are_found() {
         let found = crds(&component(CRD_SECTION, b"{\"kind\": \"A\"}\n{\"kind\": \"B\"}")).unwrap();
-        assert_eq!((found[0]["kind"].as_str(), found[1]["kind"].as_str()), (Some("A"), Some("B")));
+        assert_eq!(
+            (found[0]["kind"].as_str(), found[1]["kind"].as_str()),
+            (Some("A"), Some("B"))
+        );
     }
 
     #[rstest::rstest]

@@ -84,7 +84,9 @@ pub fn check(description: &Description, registered: &str) -> Result<Grants, Desc
         "the plural of the kind in lower case, like `exampleruntimes`",
     )?;
     must(
-        !RESERVED.iter().any(|(kind, _)| kind.eq_ignore_ascii_case(&description.kind)),
+        !RESERVED
+            .iter()
+            .any(|(kind, _)| kind.eq_ignore_ascii_case(&description.kind)),
         "kind",
         &description.kind,
         "a kind of runtime; this one is not",
@@ -124,7 +126,12 @@ pub fn check(description: &Description, registered: &str) -> Result<Grants, Desc
     let mut seen = BTreeSet::new();
     for role in &description.roles {
         check_role(role)?;
-        must(seen.insert(&role.name), "roles.name", &role.name, "the name of one role only")?;
+        must(
+            seen.insert(&role.name),
+            "roles.name",
+            &role.name,
+            "the name of one role only",
+        )?;
     }
     let wanted = Grants::wanted(&description.wants)?;
     for name in wanted
@@ -169,8 +176,18 @@ fn check_role(role: &Role) -> Result<(), DescriptionError> {
         "`StatefulSet` or `DaemonSet`",
     )?;
     let suffix = role.suffix.strip_prefix('-').unwrap_or_default();
-    must(is_label(suffix), "suffix", &role.suffix, "a `-` and a DNS label, like `-worker`")?;
-    must(is_label(&role.container), "container", &role.container, "the name of a container")?;
+    must(
+        is_label(suffix),
+        "suffix",
+        &role.suffix,
+        "a `-` and a DNS label, like `-worker`",
+    )?;
+    must(
+        is_label(&role.container),
+        "container",
+        &role.container,
+        "the name of a container",
+    )?;
     let pointer = role.replicas.as_deref();
     must(
         pointer.is_none_or(|pointer| pointer.starts_with('/')),

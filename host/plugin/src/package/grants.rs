@@ -112,7 +112,12 @@ impl Grants {
     /// declares it and the administrator gives it.
     pub fn intersect(&self, other: &Self) -> Self {
         let both = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.intersection(b).cloned().collect();
-        let mut http: BTreeSet<String> = self.http.iter().filter(|scope| covers(&other.http, scope)).cloned().collect();
+        let mut http: BTreeSet<String> = self
+            .http
+            .iter()
+            .filter(|scope| covers(&other.http, scope))
+            .cloned()
+            .collect();
         http.extend(other.http.iter().filter(|scope| covers(&self.http, scope)).cloned());
         Self {
             exec: both(&self.exec, &other.exec),
@@ -186,7 +191,10 @@ impl Grants {
 
 /// Returns whether a set of `role:port` scopes contains this one, directly or through a `*`.
 fn covers(scopes: &BTreeSet<String>, scope: &str) -> bool {
-    scopes.contains(scope) || scope.split_once(':').is_some_and(|(role, _)| scopes.contains(&format!("{role}:*")))
+    scopes.contains(scope)
+        || scope
+            .split_once(':')
+            .is_some_and(|(role, _)| scopes.contains(&format!("{role}:*")))
 }
 
 /// Returns whether a set of `role:port` scopes contains some port of this `role:*`.
@@ -268,12 +276,20 @@ mod tests {
     }
 
     #[rstest::rstest]
-    #[case::unknown("shell", "", "there is no capability `shell`; the capabilities are exec, http, secrets")]
+    #[case::unknown(
+        "shell",
+        "",
+        "there is no capability `shell`; the capabilities are exec, http, secrets"
+    )]
     #[case::http("http", "worker", "`worker` in `http` is not of the form `role:port`")]
     #[case::port("http", "worker:99999", "`worker:99999` in `http` is not of the form")]
     #[case::secret("objects", "Secret", "reading secrets is the capability `secrets`")]
     #[case::named_secret("objects", "Secret@/spec/secret", "reading secrets is the capability `secrets`")]
-    #[case::no_pointer("objects", "Profile@spec", "`Profile@spec` in `objects` is neither a kind nor of the form")]
+    #[case::no_pointer(
+        "objects",
+        "Profile@spec",
+        "`Profile@spec` in `objects` is neither a kind nor of the form"
+    )]
     fn an_invalid_capability_is_refused(#[case] capability: &str, #[case] scope: &str, #[case] message: &str) {
         let want = Want {
             capability: capability.to_owned(),

@@ -175,7 +175,10 @@ mod tests {
         assert_eq!(parse("{}").unwrap(), Limits::default());
         let limits = parse("{memory: 1.5Mi, cpu: 50ms, deadline: 2m, output: 10k}").unwrap();
         assert_eq!((limits.memory, limits.output), (1_572_864, 10_000));
-        assert_eq!((limits.cpu, limits.deadline), (Duration::from_millis(50), Duration::from_secs(120)));
+        assert_eq!(
+            (limits.cpu, limits.deadline),
+            (Duration::from_millis(50), Duration::from_secs(120))
+        );
     }
 
     #[rstest::rstest]

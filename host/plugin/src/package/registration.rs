@@ -176,13 +176,18 @@ impl Registration {
     /// The ConfigMap is not a registration; the message names the field.
     pub fn parse(map: &ConfigMap) -> Result<Self, RegistrationError> {
         let name = map.metadata.name.clone().ok_or(RegistrationError::Incomplete("name"))?;
-        let namespace = map.metadata.namespace.clone().ok_or(RegistrationError::Incomplete("namespace"))?;
+        let namespace = map
+            .metadata
+            .namespace
+            .clone()
+            .ok_or(RegistrationError::Incomplete("namespace"))?;
         let text = map
             .data
             .as_ref()
             .and_then(|data| data.get(PLUGIN_KEY))
             .ok_or(RegistrationError::NoPluginYaml)?;
-        let yaml: PluginYaml = yaml_serde::from_str(text).map_err(|error| RegistrationError::Yaml(error.to_string()))?;
+        let yaml: PluginYaml =
+            yaml_serde::from_str(text).map_err(|error| RegistrationError::Yaml(error.to_string()))?;
         yaml.grants.validate()?;
         let text = |(key, value): (String, Scalar)| (key, value.into());
         let texts = |values: BTreeMap<String, Scalar>| values.into_iter().map(text).collect();
@@ -211,7 +216,9 @@ impl Registration {
             runtime: String,
         }
         let text = map.data.as_ref()?.get(PLUGIN_KEY)?;
-        yaml_serde::from_str::<Claimed>(text).ok().map(|claimed| claimed.runtime)
+        yaml_serde::from_str::<Claimed>(text)
+            .ok()
+            .map(|claimed| claimed.runtime)
     }
 }
 
@@ -222,8 +229,16 @@ fn source(map: &ConfigMap, field: &'static str, yaml: SourceYaml) -> Result<Sour
         (Some(key), None, None) => {
             let there = map.binary_data.as_ref();
             let Some(bytes) = there.and_then(|data| data.get(&key)) else {
-                let keys: Vec<&str> = there.into_iter().flat_map(|data| data.keys()).map(String::as_str).collect();
-                let there = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
+                let keys: Vec<&str> = there
+                    .into_iter()
+                    .flat_map(|data| data.keys())
+                    .map(String::as_str)
+                    .collect();
+                let there = if keys.is_empty() {
+                    "none".to_owned()
+                } else {
+                    keys.join(", ")
+                };
                 return Err(RegistrationError::NoSuchKey { field, key, there });
             };
             Ok(Source::Inline {

@@ -86,7 +86,10 @@ impl Source {
             .read_to_end(&mut bytes)
             .map_err(failed)?;
         if bytes.len() as u64 > limit {
-            return Err(SourceError::TooLarge { path: path.clone(), limit });
+            return Err(SourceError::TooLarge {
+                path: path.clone(),
+                limit,
+            });
         }
         Ok(bytes.into())
     }
@@ -116,7 +119,12 @@ mod tests {
         };
         assert_eq!(read("good", 10).unwrap(), "yes");
         assert!(read("good", 2).unwrap_err().contains("more than 2 bytes"));
-        for path in ["../secret", "link", outside.path().join("secret").to_str().unwrap(), "missing"] {
+        for path in [
+            "../secret",
+            "link",
+            outside.path().join("secret").to_str().unwrap(),
+            "missing",
+        ] {
             let refused = read(path, 10).unwrap_err();
             let directory = format!("cannot be read below the plugin directory {}: ", inside.display());
             assert!(

@@ -102,18 +102,27 @@ pub enum CheckError {
 }
 
 fn supported_versions() -> String {
-    let families: Vec<String> = SUPPORTED_VERSIONS.iter().map(|version| format!("{version}.x")).collect();
+    let families: Vec<String> = SUPPORTED_VERSIONS
+        .iter()
+        .map(|version| format!("{version}.x"))
+        .collect();
     families.join(", ")
 }
 
 fn quoted(names: &[String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    names
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 impl World {
     /// Returns whether the component exports data operations.
     pub fn has_operations(&self) -> bool {
-        self.exports.iter().any(|interface| short(&interface.name).0 == Some("operations"))
+        self.exports
+            .iter()
+            .any(|interface| short(&interface.name).0 == Some("operations"))
     }
 
     /// Reads what a component exports and imports, without compiling it.
@@ -144,7 +153,9 @@ impl World {
         let (resolve, id) = match decode(component).map_err(|error| invalid(&format!("{error:#}")))? {
             DecodedWasm::Component(resolve, id) => (resolve, id),
             DecodedWasm::WitPackage(..) => {
-                return Err(CheckError::NotWasm("is a WIT package in binary form, without code".to_owned()));
+                return Err(CheckError::NotWasm(
+                    "is a WIT package in binary form, without code".to_owned(),
+                ));
             }
         };
         let Some(found) = resolve.worlds.get(id) else {
@@ -272,7 +283,9 @@ impl HostWorld {
         }
         let group = sources.parse().map_err(|error| failed(&format!("{error:?}")))?;
         let mut resolve = Resolve::default();
-        let package = resolve.push_group(group).map_err(|error| failed(&format!("{error:#}")))?;
+        let package = resolve
+            .push_group(group)
+            .map_err(|error| failed(&format!("{error:#}")))?;
         let id = resolve
             .select_world(&[package], Some("runtime-with-operations"))
             .map_err(|error| failed(&format!("{error:#}")))?;

@@ -233,7 +233,11 @@ impl Instance {
         };
         let implement = pre.implement.load(&mut store, &instance);
         let implement = implement.map_err(|error| failed(&error, store.data()))?;
-        let operations = pre.operations.as_ref().map(|found| found.load(&mut store, &instance)).transpose();
+        let operations = pre
+            .operations
+            .as_ref()
+            .map(|found| found.load(&mut store, &instance))
+            .transpose();
         let operations = operations.map_err(|error| failed(&error, store.data()))?;
         Ok(Instantiated {
             store,

@@ -40,7 +40,10 @@ impl Quarantine {
             .and_then(|until| until.checked_duration_since(now))
             .filter(|wait| !wait.is_zero())
         {
-            Some(wait) => Standing::Quarantined { faults: self.faults, wait },
+            Some(wait) => Standing::Quarantined {
+                faults: self.faults,
+                wait,
+            },
             None => Standing::Good { faults: self.faults },
         }
     }

@@ -91,7 +91,8 @@ impl Definitions {
     pub fn insert(&mut self, definition: Definition) {
         let spec = &definition.spec;
         if spec.group == wasser_api::GROUP {
-            self.0.insert(format!("{}.{}", spec.names.plural, spec.group), definition);
+            self.0
+                .insert(format!("{}.{}", spec.names.plural, spec.group), definition);
         }
     }
 
@@ -137,7 +138,11 @@ impl Definitions {
         let Some(served) = spec.versions.iter().find(|found| found.name == version && found.served) else {
             return Err(DefinitionError::Version { name, version });
         };
-        if !served.subresources.as_ref().is_some_and(|found| found.contains_key("status")) {
+        if !served
+            .subresources
+            .as_ref()
+            .is_some_and(|found| found.contains_key("status"))
+        {
             return Err(DefinitionError::NoStatus { name, version });
         }
         match definition.status.as_ref().and_then(DefinitionStatus::obstacle) {
@@ -229,7 +234,11 @@ mod tests {
         assert_eq!(check(crd()), Ok(()));
         let mut leaving = crd();
         leaving["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
-        let conditions = leaving.pointer_mut("/status/conditions").unwrap().as_array_mut().unwrap();
+        let conditions = leaving
+            .pointer_mut("/status/conditions")
+            .unwrap()
+            .as_array_mut()
+            .unwrap();
         conditions.push(json!({"type": "Terminating", "status": "True"}));
         assert_eq!(check(leaving), Ok(()));
     }

@@ -58,7 +58,11 @@ impl Registry {
             before.is_none_or(|before| !Arc::ptr_eq(before, plugin))
         };
         let changed = plugins.iter().filter(is_other).map(|(kind, _)| kind.clone()).collect();
-        let removed = before.keys().filter(|kind| !plugins.contains_key(*kind)).cloned().collect();
+        let removed = before
+            .keys()
+            .filter(|kind| !plugins.contains_key(*kind))
+            .cloned()
+            .collect();
         (changed, removed)
     }
 

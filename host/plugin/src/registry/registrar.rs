@@ -131,7 +131,9 @@ impl RegistrarState {
         let mut serving = BTreeMap::new();
         let mut verdicts = Vec::new();
         for (name, known) in &self.known {
-            let plugin = self.proposal(known, kept.contains(name)).filter(|_| !losses.contains_key(name));
+            let plugin = self
+                .proposal(known, kept.contains(name))
+                .filter(|_| !losses.contains_key(name));
             let verdict = self.verdict(known, plugin, || self.loss(name, &kept, &losses));
             verdicts.push((name.clone(), plugin.cloned(), verdict));
             serving.extend(plugin.map(|plugin| (plugin.description.kind.clone(), plugin.clone())));
@@ -175,14 +177,21 @@ impl RegistrarState {
     /// Returns the plugin with which a registration can serve: its offer, or else its last good
     /// plugin.
     fn proposal<'a>(&self, known: &'a KnownRegistration, keeps: bool) -> Option<&'a Arc<Plugin>> {
-        let offered = known.offer.as_ref().ok().filter(|plugin| !keeps && self.is_defined(plugin));
+        let offered = known
+            .offer
+            .as_ref()
+            .ok()
+            .filter(|plugin| !keeps && self.is_defined(plugin));
         offered.or_else(|| self.fallback(known))
     }
 
     /// Returns the last good plugin of a registration that now offers a different one.
     fn fallback<'a>(&self, known: &'a KnownRegistration) -> Option<&'a Arc<Plugin>> {
         let is_offered = |good: &Arc<Plugin>| known.offer.as_ref().is_ok_and(|offer| Arc::ptr_eq(offer, good));
-        known.good.as_ref().filter(|good| !is_offered(good) && self.is_defined(good))
+        known
+            .good
+            .as_ref()
+            .filter(|good| !is_offered(good) && self.is_defined(good))
     }
 
     fn is_defined(&self, plugin: &Plugin) -> bool {
@@ -200,7 +209,12 @@ impl RegistrarState {
     }
 
     /// Returns the verdict on a registration that serves with this plugin, or with none.
-    fn verdict(&self, known: &KnownRegistration, serves: Option<&Arc<Plugin>>, loss: impl FnOnce() -> Option<LostClaim>) -> Verdict {
+    fn verdict(
+        &self,
+        known: &KnownRegistration,
+        serves: Option<&Arc<Plugin>>,
+        loss: impl FnOnce() -> Option<LostClaim>,
+    ) -> Verdict {
         let offered = match &known.offer {
             Ok(offered) => offered,
             Err(reason) => return Verdict::refused(reason, serves.map(|plugin| &**plugin)),

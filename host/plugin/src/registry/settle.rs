@@ -33,7 +33,10 @@ impl ClaimedNames {
             kind: description.kind.clone(),
             plural: description.plural.clone(),
             runtime_type: description.engine.clone(),
-            implementation: description.implementation.clone().unwrap_or_else(|| description.engine.clone()),
+            implementation: description
+                .implementation
+                .clone()
+                .unwrap_or_else(|| description.engine.clone()),
             directory: description.fuse.directory.clone(),
         }
     }
@@ -128,12 +131,16 @@ pub fn settle(claims: &[Claim]) -> BTreeMap<String, LostClaim> {
             Some((registration, loss)) => drop(losers.insert(registration, loss)),
             None => {
                 for claim in &sorted {
-                    let winner = of_kinds.get(claim.names.kind.as_str()).map(|winner| &winner.registration);
+                    let winner = of_kinds
+                        .get(claim.names.kind.as_str())
+                        .map(|winner| &winner.registration);
                     if let Some(winner) = winner.filter(|winner| **winner != claim.registration) {
-                        losers.entry(claim.registration.clone()).or_insert_with(|| LostClaim::Kind {
-                            kind: claim.names.kind.clone(),
-                            winner: winner.clone(),
-                        });
+                        losers
+                            .entry(claim.registration.clone())
+                            .or_insert_with(|| LostClaim::Kind {
+                                kind: claim.names.kind.clone(),
+                                winner: winner.clone(),
+                            });
                     }
                 }
                 return losers;
@@ -180,13 +187,24 @@ mod tests {
         let mut reversed = claims.to_vec();
         reversed.reverse();
         assert_eq!(settle(claims), settle(&reversed));
-        settle(claims).into_iter().map(|(name, loss)| (name, loss.to_string())).collect()
+        settle(claims)
+            .into_iter()
+            .map(|(name, loss)| (name, loss.to_string()))
+            .collect()
     }
 
     #[test]
     fn the_older_claim_on_a_kind_wins_and_then_the_smaller_name() {
-        let lost = losers(&[claim("A", "new", 20), claim("A", "old", 10), claim("B", "z", 5), claim("B", "y", 5)]);
-        assert_eq!(lost.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["new", "z"]);
+        let lost = losers(&[
+            claim("A", "new", 20),
+            claim("A", "old", 10),
+            claim("B", "z", 5),
+            claim("B", "y", 5),
+        ]);
+        assert_eq!(
+            lost.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+            ["new", "z"]
+        );
         assert_eq!(
             lost[0].1,
             "ARuntime is served by the older registration old; this one takes over when that one is removed"
@@ -227,7 +245,10 @@ mod tests {
             message.contains("belongs to GoodRuntime, which the registration good serves"),
             "{lost:?}"
         );
-        assert!(losers(&[evil.clone()]).is_empty(), "it gets the name when nobody else has it");
+        assert!(
+            losers(&[evil.clone()]).is_empty(),
+            "it gets the name when nobody else has it"
+        );
 
         // The older claim gets the name, unless the other one already serves under it.
         evil.created = None;
@@ -246,7 +267,13 @@ mod tests {
             claim("Demo", "second", 30),
             claim("Demo", "third", 40),
         ]);
-        assert_eq!(lost.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["first", "third"]);
-        assert!(lost[1].1.contains("served by the older registration second"), "{lost:?}");
+        assert_eq!(
+            lost.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+            ["first", "third"]
+        );
+        assert!(
+            lost[1].1.contains("served by the older registration second"),
+            "{lost:?}"
+        );
     }
 }

@@ -58,7 +58,11 @@ pub struct Verdict {
 impl Verdict {
     /// Returns the verdict on a registration that serves.
     pub fn loaded(plugin: &Plugin) -> Self {
-        let mut message = format!("serves {} with the component {}", plugin.description.kind, plugin.digest.short());
+        let mut message = format!(
+            "serves {} with the component {}",
+            plugin.description.kind,
+            plugin.digest.short()
+        );
         if !plugin.not_given.is_empty() {
             message.push_str(&format!(
                 "; it also declares capabilities that are not granted: {}",
@@ -79,7 +83,10 @@ impl Verdict {
     pub fn refused(reason: &dyn std::fmt::Display, last_good: Option<&Plugin>) -> Self {
         match last_good {
             Some(plugin) => {
-                let message = format!("{reason}. The plugin loaded before ({}) keeps serving", plugin.digest.short());
+                let message = format!(
+                    "{reason}. The plugin loaded before ({}) keeps serving",
+                    plugin.digest.short()
+                );
                 Self::new(State::LastGood, "PluginChangeRefused", &message, facts(plugin))
             }
             None => Self::new(State::Refused, "PluginRefused", &reason.to_string(), BTreeMap::new()),
@@ -152,7 +159,11 @@ impl Verdict {
 
     /// Returns type and reason of the event for this verdict. Its message is [`Self::message`].
     pub fn event(&self) -> (&'static str, &'static str) {
-        let kind = if self.state == State::Loaded { "Normal" } else { "Warning" };
+        let kind = if self.state == State::Loaded {
+            "Normal"
+        } else {
+            "Warning"
+        };
         (kind, self.reason)
     }
 }

@@ -153,7 +153,8 @@ pub enum CallError {
 
 /// Returns how a trap refers to the guest's last line.
 fn after(said: Option<&str>) -> String {
-    said.map(|said| format!(" after it had logged `{said}`")).unwrap_or_default()
+    said.map(|said| format!(" after it had logged `{said}`"))
+        .unwrap_or_default()
 }
 
 impl CallError {
@@ -203,11 +204,17 @@ impl CallError {
         let trap = |site, reason: &str| Self::Trap {
             site,
             reason: bounded(reason, REASON).into_owned(),
-            said: data.last_error_line.as_deref().map(|said| bounded(said, REASON).into_owned()),
+            said: data
+                .last_error_line
+                .as_deref()
+                .map(|said| bounded(said, REASON).into_owned()),
         };
         match error.downcast_ref::<StopReason>() {
             Some(StopReason::Cpu) => {
-                return Self::CpuLimit { site, limit: limits.cpu };
+                return Self::CpuLimit {
+                    site,
+                    limit: limits.cpu,
+                };
             }
             Some(StopReason::HostCalls) => {
                 return Self::HostCallLimit {
@@ -243,7 +250,10 @@ impl CallError {
             };
         }
         if let Some(function) = format!("{error:#}").split('`').find(|part| part.starts_with("wasi:")) {
-            return trap(site, &format!("it called `{function}`, but the host does not implement WASI"));
+            return trap(
+                site,
+                &format!("it called `{function}`, but the host does not implement WASI"),
+            );
         }
         trap(site, &explain(error))
     }

@@ -75,7 +75,11 @@ impl StoreData {
 
     /// Returns whether the runtime of the current call names this object in a granted field.
     pub fn is_named(&self, kind: &str, name: &str) -> bool {
-        let mut pointers = self.identity.effective.named_objects().filter(|(granted, _)| *granted == kind);
+        let mut pointers = self
+            .identity
+            .effective
+            .named_objects()
+            .filter(|(granted, _)| *granted == kind);
         let runtime: Value = self
             .runtime
             .as_deref()
@@ -98,7 +102,12 @@ impl StoreData {
 }
 
 /// Returns a store with every limit set.
-pub fn new(engine: &Engine, identity: Arc<PluginIdentity>, scope: Arc<Scope>, backend: Arc<dyn Backend>) -> Store<StoreData> {
+pub fn new(
+    engine: &Engine,
+    identity: Arc<PluginIdentity>,
+    scope: Arc<Scope>,
+    backend: Arc<dyn Backend>,
+) -> Store<StoreData> {
     let output = identity.limits.output;
     let deadline = identity.limits.deadline;
     let meter = Arc::new(Meter::new());

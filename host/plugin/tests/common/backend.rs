@@ -74,7 +74,15 @@ impl Backend for Fake {
         Err(BackendError::Failed("exec was made".to_owned()))
     }
 
-    async fn http_get(&self, scope: &Scope, pod: &str, port: u16, path: &str, _: Duration, _: usize) -> Result<Response, BackendError> {
+    async fn http_get(
+        &self,
+        scope: &Scope,
+        pod: &str,
+        port: u16,
+        path: &str,
+        _: Duration,
+        _: usize,
+    ) -> Result<Response, BackendError> {
         self.note(format!("http {scope} {pod}:{port}{path}"));
         Err(BackendError::Failed("http was made".to_owned()))
     }

@@ -264,7 +264,11 @@ impl Guest {
                 .get(*method)
                 .cloned()
                 .unwrap_or_else(|| format!("(i32.const {NOT_SUPPORTED})"));
-            writeln!(wat, "(func (export \"{IMPLEMENT}#{method}\") (param $ctx i32) (result i32) {body})").unwrap();
+            writeln!(
+                wat,
+                "(func (export \"{IMPLEMENT}#{method}\") (param $ctx i32) (result i32) {body})"
+            )
+            .unwrap();
         }
         wat.push(')');
         wat::parse_str(wat.replace("VERSION", &self.version)).unwrap()

@@ -64,7 +64,8 @@ pub fn crd(kind: &str, plural: &str) -> Definition {
 
 /// Loads a component. `more` is appended to its plugin.yaml.
 pub async fn load(host: &PluginHost, component: &[u8], more: &str) -> Result<Plugin, String> {
-    let registration = Registration::parse(&config_map("demo", 0, component, more)).map_err(|error| error.to_string())?;
+    let registration =
+        Registration::parse(&config_map("demo", 0, component, more)).map_err(|error| error.to_string())?;
     host.load(&registration).await.map_err(|error| error.to_string())
 }
 

@@ -55,13 +55,19 @@ async fn response(known: &Known, change: impl FnOnce(&mut Value)) -> (Value, Val
 async fn a_labelled_pod_is_steered_to_its_cache() {
     let (_, pod) = response(&Known(Some("demo")), |_| ()).await;
     let preferred = &pod["spec"]["affinity"]["nodeAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"];
-    assert_eq!(preferred[0]["preference"]["matchExpressions"][0]["key"], "fluid.io/s-default-demo");
+    assert_eq!(
+        preferred[0]["preference"]["matchExpressions"][0]["key"],
+        "fluid.io/s-default-demo"
+    );
     assert_eq!(
         pod["spec"]["containers"][0]["volumeMounts"][0]["mountPropagation"],
         "HostToContainer"
     );
     // The volume that the API server has added is nobody's dataset.
-    assert_eq!(pod["spec"]["containers"][0]["volumeMounts"][1].get("mountPropagation"), None);
+    assert_eq!(
+        pod["spec"]["containers"][0]["volumeMounts"][1].get("mountPropagation"),
+        None
+    );
     assert_eq!(pod["metadata"]["annotations"]["fluid.io/datasets-in-use"], "demo");
 }
 
@@ -85,7 +91,10 @@ async fn others_get_no_patch() {
 async fn a_pod_starts_even_if_nobody_knows_its_datasets() {
     let (response, _) = response(&Known(None), |_| ()).await;
     assert_eq!((response.get("patch"), &response["allowed"]), (None, &json!(true)));
-    assert!(response["warnings"][0].as_str().unwrap().contains("default/demo"), "{response}");
+    assert!(
+        response["warnings"][0].as_str().unwrap().contains("default/demo"),
+        "{response}"
+    );
 }
 
 /// The recorded pod as one that mounts by itself, with this claim.
@@ -113,7 +122,10 @@ async fn it_is_refused_until_the_dataset_is_bound() {
     let (early, _) = response(&Known(Some("demo")), serverless("early")).await;
     assert_eq!((&early["allowed"], early.get("patch")), (&json!(false), None));
     assert!(
-        early["status"]["message"].as_str().unwrap().contains("default/early is not Bound"),
+        early["status"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("default/early is not Bound"),
         "{early}"
     );
     let skipping = |review: &mut Value| {
@@ -126,7 +138,10 @@ async fn it_is_refused_until_the_dataset_is_bound() {
 
 #[tokio::test]
 async fn it_starts_as_it_is_where_no_sidecar_can_be_had() {
-    for (known, claim, says) in [(Known(Some("demo")), "bare", "no fuse DaemonSet"), (Known(None), "demo", "timeout")] {
+    for (known, claim, says) in [
+        (Known(Some("demo")), "bare", "no fuse DaemonSet"),
+        (Known(None), "demo", "timeout"),
+    ] {
         let (response, _) = response(&known, serverless(claim)).await;
         assert_eq!((&response["allowed"], response.get("patch")), (&json!(true), None));
         assert!(response["warnings"][0].as_str().unwrap().contains(says), "{response}");

@@ -22,7 +22,13 @@ fn certificates() -> Certificates {
 }
 
 /// Asks as the API server does, and trusts whom it is configured to trust.
-async fn ask(address: SocketAddr, authorities: &str, method: &str, path: &str, body: &str) -> Result<(u16, String), String> {
+async fn ask(
+    address: SocketAddr,
+    authorities: &str,
+    method: &str,
+    path: &str,
+    body: &str,
+) -> Result<(u16, String), String> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(authorities.as_bytes()) {
         roots.add(certificate.unwrap()).unwrap();
@@ -52,7 +58,12 @@ async fn ask(address: SocketAddr, authorities: &str, method: &str, path: &str, b
 }
 
 /// A server without a cluster.
-async fn served() -> (SocketAddr, watch::Sender<Arc<rustls::ServerConfig>>, Certificates, Arc<AtomicBool>) {
+async fn served() -> (
+    SocketAddr,
+    watch::Sender<Arc<rustls::ServerConfig>>,
+    Certificates,
+    Arc<AtomicBool>,
+) {
     let certificates = certificates();
     let config = watch::Sender::new(tls::config(&certificates.certificate, &certificates.key).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -67,17 +78,33 @@ async fn served() -> (SocketAddr, watch::Sender<Arc<rustls::ServerConfig>>, Cert
 #[tokio::test]
 async fn a_recorded_review_is_answered_over_https() {
     let (address, _config, certificates, ready) = served().await;
-    let (code, body) = ask(address, &certificates.authorities, "POST", PATH, RECORDED).await.unwrap();
+    let (code, body) = ask(address, &certificates.authorities, "POST", PATH, RECORDED)
+        .await
+        .unwrap();
     let answer: Value = serde_json::from_str(&body).unwrap();
     assert_eq!((code, &answer["response"]["allowed"]), (200, &Value::Bool(true)));
     assert!(answer["response"]["patch"].is_string(), "{answer}");
     for bad in ["", "{", "{}", "[]"] {
-        let (code, _) = ask(address, &certificates.authorities, "POST", PATH, bad).await.unwrap();
+        let (code, _) = ask(address, &certificates.authorities, "POST", PATH, bad)
+            .await
+            .unwrap();
         assert_eq!(code, 400, "{bad}");
     }
-    assert_eq!(ask(address, &certificates.authorities, "GET", "/readyz", "").await.unwrap().0, 503);
+    assert_eq!(
+        ask(address, &certificates.authorities, "GET", "/readyz", "")
+            .await
+            .unwrap()
+            .0,
+        503
+    );
     ready.store(true, Ordering::Release);
-    assert_eq!(ask(address, &certificates.authorities, "GET", "/readyz", "").await.unwrap().0, 200);
+    assert_eq!(
+        ask(address, &certificates.authorities, "GET", "/readyz", "")
+            .await
+            .unwrap()
+            .0,
+        200
+    );
 }
 
 #[tokio::test]
@@ -87,6 +114,9 @@ async fn a_new_certificate_holds_at_once_and_a_slow_client_holds_up_nobody() {
     let new = certificates();
     assert!(ask(address, &new.authorities, "GET", "/healthz", "").await.is_err());
     config.send_replace(tls::config(&new.certificate, &new.key).unwrap());
-    assert_eq!(ask(address, &new.authorities, "GET", "/healthz", "").await.unwrap().1, "ok");
+    assert_eq!(
+        ask(address, &new.authorities, "GET", "/healthz", "").await.unwrap().1,
+        "ok"
+    );
     assert!(ask(address, &old.authorities, "GET", "/healthz", "").await.is_err());
 }

@@ -59,14 +59,18 @@ fn nodes_with_cache_are_preferred_and_mounts_propagate() {
 #[test]
 fn a_label_requires_nodes_with_cache_in_every_alternative() {
     let mut wished = pod(json!({INJECT: "true", "fluid.io/dataset.hbase.sched": "required"}));
-    let terms = json!([{"matchExpressions": [{"key": "a", "operator": "Exists"}]}, {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n"]}]}, {}]);
-    wished["spec"]["affinity"] = json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}});
+    let terms = json!([{"matchExpressions": [{"key": "a", "operator": "Exists"}]},
+        {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n"]}]}, {}]);
+    wished["spec"]["affinity"] =
+        json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}});
     let pod = mutated(wished, &hbase());
     let cached = json!({"key": "fluid.io/s-default-hbase", "operator": "In", "values": ["true"]});
     assert_eq!(
         pod.pointer(REQUIRED),
         Some(
-            &json!([{"matchExpressions": [{"key": "a", "operator": "Exists"}, cached]}, {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n"]}], "matchExpressions": [cached]}, {}])
+            &json!([{"matchExpressions": [{"key": "a", "operator": "Exists"}, cached]},
+                {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n"]}],
+                "matchExpressions": [cached]}, {}])
         )
     );
     assert_eq!(pod.pointer(PREFERRED), None);
@@ -77,9 +81,10 @@ fn fuse_nodes_are_required_and_places_near_the_cache_preferred_unless_the_pod_sa
     let mut datasets = hbase();
     let dataset = datasets.get_mut("hbase").unwrap();
     dataset.fuse_node_selector = BTreeMap::from([("select-node".to_owned(), "true".to_owned())]);
-    let places = json!([{"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["z1"]}, {"key": "topology.kubernetes.io/region", "operator": "In", "values": ["r1"]}]);
-    dataset.cache_affinity =
-        json!({"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": places}]}});
+    let places = json!([{"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["z1"]},
+        {"key": "topology.kubernetes.io/region", "operator": "In", "values": ["r1"]}]);
+    let required = json!({"nodeSelectorTerms": [{"matchExpressions": places}]});
+    dataset.cache_affinity = json!({"requiredDuringSchedulingIgnoredDuringExecution": required});
     let mut wished = pod(json!({INJECT: "true"}));
     wished["spec"]["nodeSelector"] = json!({"topology.kubernetes.io/region": "r2"});
     let pod = mutated(wished, &datasets);
@@ -94,9 +99,13 @@ fn fuse_nodes_are_required_and_places_near_the_cache_preferred_unless_the_pod_sa
 #[test]
 fn a_pod_without_datasets_keeps_away_from_cache() {
     let pod = mutated(pod(json!({INJECT: "true"})), &BTreeMap::new());
-    let away = json!([{"weight": 100, "preference": {"matchExpressions": [{"key": "fluid.io/dataset-num", "operator": "DoesNotExist"}]}}]);
+    let away = json!([{"weight": 100, "preference": {"matchExpressions": [{"key": "fluid.io/dataset-num",
+        "operator": "DoesNotExist"}]}}]);
     assert_eq!(pod.pointer(PREFERRED), Some(&away));
-    assert_eq!(pod["spec"]["containers"][0]["volumeMounts"][0].get("mountPropagation"), None);
+    assert_eq!(
+        pod["spec"]["containers"][0]["volumeMounts"][0].get("mountPropagation"),
+        None
+    );
 }
 
 #[test]
@@ -104,5 +113,8 @@ fn what_a_container_says_on_propagation_stays() {
     let mut wished = pod(json!({INJECT: "true"}));
     wished["spec"]["containers"][0]["volumeMounts"][0]["mountPropagation"] = json!("Bidirectional");
     let pod = mutated(wished, &hbase());
-    assert_eq!(pod["spec"]["containers"][0]["volumeMounts"][0]["mountPropagation"], "Bidirectional");
+    assert_eq!(
+        pod["spec"]["containers"][0]["volumeMounts"][0]["mountPropagation"],
+        "Bidirectional"
+    );
 }

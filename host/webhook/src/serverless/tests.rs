@@ -15,8 +15,10 @@ fn sidecars(names: &[&str]) -> BTreeMap<String, Sidecar> {
 fn pod(labels: Value) -> Value {
     json!({"metadata": {"name": "app", "labels": labels}, "spec": {
         "restartPolicy": "Always",
-        "containers": [{"name": "app", "image": "nginx", "volumeMounts": [{"name": "data", "mountPath": "/data"}, {"name": "other", "mountPath": "/o"}]}],
-        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "demo"}}, {"name": "other", "persistentVolumeClaim": {"claimName": "other"}}]}})
+        "containers": [{"name": "app", "image": "nginx", "volumeMounts": [{"name": "data", "mountPath": "/data"},
+            {"name": "other", "mountPath": "/o"}]}],
+        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "demo"}}, {"name": "other",
+            "persistentVolumeClaim": {"claimName": "other"}}]}})
 }
 
 fn labelled() -> Value {
@@ -56,7 +58,10 @@ fn the_sidecar_comes_first_and_the_volume_is_its_mount() {
     let pod = mutated(labelled(), &sidecars(&["demo"]));
     assert_eq!(names(&pod, "/spec/containers"), ["fluid-fuse-0", "app"]);
     assert_eq!(pod["spec"].get("initContainers"), None);
-    assert_eq!(pod["spec"]["volumes"][0], json!({"name": "data", "hostPath": {"path": OWN}}));
+    assert_eq!(
+        pod["spec"]["volumes"][0],
+        json!({"name": "data", "hostPath": {"path": OWN}})
+    );
     assert_eq!(pod["spec"]["volumes"][1], labelled()["spec"]["volumes"][1]);
     let mounts = &pod["spec"]["containers"][1]["volumeMounts"];
     assert_eq!(
@@ -68,9 +73,13 @@ fn the_sidecar_comes_first_and_the_volume_is_its_mount() {
     assert_eq!(
         pod["metadata"]["labels"],
         json!({INJECT: "true", DONE: "true", "fluid.io/managed-by": "fluid",
-            "dataset-name.sidecar.fluid.io/fluid-fuse-0": "demo", "dataset-namespace.sidecar.fluid.io/fluid-fuse-0": "default"})
+            "dataset-name.sidecar.fluid.io/fluid-fuse-0": "demo",
+                "dataset-namespace.sidecar.fluid.io/fluid-fuse-0": "default"})
     );
-    assert_eq!(pod["metadata"]["annotations"], json!({IN_USE: "demo", DEFAULT_CONTAINER: "app"}));
+    assert_eq!(
+        pod["metadata"]["annotations"],
+        json!({IN_USE: "demo", DEFAULT_CONTAINER: "app"})
+    );
     assert_eq!(pod["spec"].get("hostNetwork"), None);
 }
 
@@ -90,19 +99,26 @@ fn each_dataset_has_a_sidecar_and_a_directory() {
     ];
     assert_eq!(names(&pod, "/spec/volumes"), volumes);
     assert_eq!(pod["spec"]["containers"][1]["volumeMounts"][0]["name"], "fuse-mount-1");
-    assert_eq!(pod["spec"]["volumes"][1]["hostPath"]["path"], OWN.replace("uid-0", "uid-1"));
+    assert_eq!(
+        pod["spec"]["volumes"][1]["hostPath"]["path"],
+        OWN.replace("uid-0", "uid-1")
+    );
     assert_eq!(pod["metadata"]["annotations"][IN_USE], "demo,other");
 }
 
 #[test]
 fn a_dataset_in_two_volumes_has_one_sidecar() {
     let mut twice = labelled();
-    twice["spec"]["volumes"][1] = json!({"name": "other", "persistentVolumeClaim": {"claimName": "demo", "readOnly": true}});
+    twice["spec"]["volumes"][1] =
+        json!({"name": "other", "persistentVolumeClaim": {"claimName": "demo", "readOnly": true}});
     let pod = mutated(twice, &sidecars(&["demo"]));
     assert_eq!(names(&pod, "/spec/containers"), ["fluid-fuse-0", "app"]);
     assert_eq!(pod["spec"]["volumes"][1]["hostPath"]["path"], OWN);
     let mounts = &pod["spec"]["containers"][1]["volumeMounts"];
-    assert_eq!((mounts[0].get("readOnly"), &mounts[1]["readOnly"]), (None, &json!(true)));
+    assert_eq!(
+        (mounts[0].get("readOnly"), &mounts[1]["readOnly"]),
+        (None, &json!(true))
+    );
 }
 
 #[test]
@@ -111,7 +127,10 @@ fn a_container_of_that_name_keeps_it() {
     taken["spec"]["containers"][0]["name"] = json!("fluid-fuse-0");
     let pod = mutated(taken, &sidecars(&["demo"]));
     assert_eq!(names(&pod, "/spec/containers"), ["fluid-fuse-0-1", "fluid-fuse-0"]);
-    assert_eq!(pod["metadata"]["labels"]["dataset-name.sidecar.fluid.io/fluid-fuse-0-1"], "demo");
+    assert_eq!(
+        pod["metadata"]["labels"]["dataset-name.sidecar.fluid.io/fluid-fuse-0-1"],
+        "demo"
+    );
 }
 
 #[rstest]
@@ -130,7 +149,8 @@ fn a_pod_that_ends_does_not_wait_for_its_sidecar(#[case] policy: &str) {
 #[test]
 fn init_containers_have_the_mounts_that_they_use() {
     let mut early = labelled();
-    early["spec"]["initContainers"] = json!([{"name": "prepare", "volumeMounts": [{"name": "data", "mountPath": "/in"}]}]);
+    early["spec"]["initContainers"] =
+        json!([{"name": "prepare", "volumeMounts": [{"name": "data", "mountPath": "/in"}]}]);
     let pod = mutated(early, &sidecars(&["demo", "other"]));
     assert_eq!(names(&pod, "/spec/initContainers"), ["fluid-fuse-0", "prepare"]);
     assert_eq!(

@@ -22,7 +22,8 @@ pub fn template() -> Value {
             ]
         }],
         "volumes": [
-            {"name": "fuse-mount", "hostPath": {"path": "/runtime-mnt/juicefs/default/demo/", "type": "DirectoryOrCreate"}},
+            {"name": "fuse-mount", "hostPath": {"path": "/runtime-mnt/juicefs/default/demo/",
+                "type": "DirectoryOrCreate"}},
             {"name": "device", "hostPath": {"path": "/dev/fuse", "type": "CharDevice"}},
             {"name": "script", "configMap": {"name": "demo-fuse-script"}},
             {"name": "cache-dir-1", "hostPath": {"path": "/var/cache/jfs", "type": "DirectoryOrCreate"}},
@@ -51,7 +52,15 @@ const WISHES: Wishes = Wishes {
 
 fn made(sidecar: &Sidecar, pod: &Value, wishes: Wishes) -> Result<Made, Unusable> {
     let (mut containers, mut volumes) = (Names::default(), Names::of(pod, &["/spec/volumes"]));
-    make(sidecar, pod, wishes, "fluid-fuse-0", "own-0", &mut containers, &mut volumes)
+    make(
+        sidecar,
+        pod,
+        wishes,
+        "fluid-fuse-0",
+        "own-0",
+        &mut containers,
+        &mut volumes,
+    )
 }
 
 fn names(items: &Value) -> Vec<&str> {
@@ -67,8 +76,8 @@ fn names(items: &Value) -> Vec<&str> {
 fn a_client_mounts_in_a_directory_of_its_own() {
     let made = made(&sidecar("demo"), &json!({}), WISHES).unwrap();
     assert_eq!(made.source, "/runtime-mnt/juicefs/default/demo/own-0/juicefs-fuse");
-    let shared =
-        json!({"name": "fuse-mount", "hostPath": {"path": "/runtime-mnt/juicefs/default/demo/own-0", "type": "DirectoryOrCreate"}});
+    let shared = json!({"name": "fuse-mount", "hostPath": {"path": "/runtime-mnt/juicefs/default/demo/own-0",
+        "type": "DirectoryOrCreate"}});
     assert_eq!(made.volumes[0], shared);
     assert_eq!(names(&json!(made.volumes)), ["fuse-mount", "device", "script"]);
     let client = &made.client;
@@ -89,7 +98,10 @@ fn a_client_mounts_in_a_directory_of_its_own() {
 fn wishes_are_granted() {
     let sidecar = sidecar("demo");
     let caches = made(&sidecar, &json!({}), Wishes { caches: true, ..WISHES }).unwrap();
-    assert_eq!(names(&json!(caches.volumes)), ["fuse-mount", "device", "script", "cache-dir-1"]);
+    assert_eq!(
+        names(&json!(caches.volumes)),
+        ["fuse-mount", "device", "script", "cache-dir-1"]
+    );
     let native = made(&sidecar, &json!({}), Wishes { native: true, ..WISHES }).unwrap();
     assert_eq!(native.client["restartPolicy"], "Always");
     let at_once = made(&sidecar, &json!({}), Wishes { wait: false, ..WISHES }).unwrap();
@@ -122,7 +134,10 @@ fn names_that_are_taken_are_not_used_again() {
     let pod = json!({"spec": {"volumes": [{"name": "script", "emptyDir": {}}, {"name": "script-1", "emptyDir": {}}]}});
     let made = made(&sidecar("demo"), &pod, WISHES).unwrap();
     assert_eq!(names(&json!(made.volumes)), ["fuse-mount", "device", "script-2"]);
-    assert_eq!(names(&made.client["volumeMounts"]), ["fuse-mount", "device", "script-2"]);
+    assert_eq!(
+        names(&made.client["volumeMounts"]),
+        ["fuse-mount", "device", "script-2"]
+    );
     let mut names = Names::of(&json!({"list": [{"name": "a".repeat(63)}]}), &["/list"]);
     assert_eq!(names.take(&"a".repeat(63)), format!("{}-1", "a".repeat(58)));
 }
@@ -134,16 +149,21 @@ fn the_pods_own_user_is_not_that_of_the_client() {
     let context = json!({"privileged": true, "runAsUser": 0, "runAsNonRoot": false});
     assert_eq!(made(&sidecar, &pod, WISHES).unwrap().client["securityContext"], context);
     sidecar.template["spec"]["securityContext"] = json!({"runAsUser": 7});
-    assert_eq!(made(&sidecar, &pod, WISHES).unwrap().client["securityContext"]["runAsUser"], 7);
+    assert_eq!(
+        made(&sidecar, &pod, WISHES).unwrap().client["securityContext"]["runAsUser"],
+        7
+    );
 }
 
 #[test]
 fn init_containers_of_the_client_come_along() {
     let mut sidecar = sidecar("demo");
     let mounts = json!([{"name": "fuse-mount", "mountPath": "/jfs"}, {"name": "cache-dir-1", "mountPath": "/cache"}]);
-    sidecar.template["spec"]["initContainers"] = json!([{"name": "init-fuse", "image": "init", "volumeMounts": mounts}]);
+    sidecar.template["spec"]["initContainers"] =
+        json!([{"name": "init-fuse", "image": "init", "volumeMounts": mounts}]);
     let made = made(&sidecar, &json!({}), WISHES).unwrap();
-    let wanted = json!([{"name": "fluid-fuse-0-init-0", "image": "init", "volumeMounts": [{"name": "fuse-mount", "mountPath": "/jfs"}]}]);
+    let wanted = json!([{"name": "fluid-fuse-0-init-0", "image": "init", "volumeMounts": [{"name": "fuse-mount",
+        "mountPath": "/jfs"}]}]);
     assert_eq!(json!(made.before), wanted);
 }
 
@@ -170,7 +190,11 @@ fn hook(path: &str, mount_type: &str, first: &[&str]) -> (bool, String) {
     let command = client["lifecycle"]["postStart"]["exec"]["command"].as_array().unwrap();
     let command: Vec<&str> = command.iter().map(|word| word.as_str().unwrap()).collect();
     let script = format!("sleep() {{ :; }}\n{}", command[2]);
-    let output = Command::new(command[0]).args(["-c", &script]).args(&command[3..]).output().unwrap();
+    let output = Command::new(command[0])
+        .args(["-c", &script])
+        .args(&command[3..])
+        .output()
+        .unwrap();
     (output.status.success(), String::from_utf8(output.stdout).unwrap())
 }
 

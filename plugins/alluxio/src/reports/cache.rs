@@ -41,7 +41,10 @@ impl Ratios {
     fn of(read: &Counters) -> Self {
         let share = |part: u64, whole: u64| size::format_percent(part as f64, whole as f64);
         let all = read.local.saturating_add(read.remote).saturating_add(read.ufs);
-        let rate = read.local_rate.saturating_add(read.remote_rate).saturating_add(read.ufs_rate);
+        let rate = read
+            .local_rate
+            .saturating_add(read.remote_rate)
+            .saturating_add(read.ufs_rate);
         Ratios {
             hit: share(read.local.saturating_add(read.remote), all),
             local_hit: share(read.local, all),
@@ -58,7 +61,9 @@ impl Ratios {
 pub fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, String)>> {
     let pod = ufs::master(host)?;
     let summary = Summary::parse(&report(host, &pod, "summary")?);
-    let before = host.state(STATE).and_then(|bytes| serde_json::from_slice::<Sample>(&bytes).ok());
+    let before = host
+        .state(STATE)
+        .and_then(|bytes| serde_json::from_slice::<Sample>(&bytes).ok());
     let now = host.now_ms();
     let ratios = match before {
         // Also if the clock was set back.
@@ -66,7 +71,10 @@ pub fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String
         before => match Counters::parse(&report(host, &pod, "metrics")?) {
             Some(counters) => sample(host, before, counters, now)?,
             None => {
-                host.log(Level::Warn, "`alluxio fsadmin report metrics` has no counters that are understood");
+                host.log(
+                    Level::Warn,
+                    "`alluxio fsadmin report metrics` has no counters that are understood",
+                );
                 before.map(|before| before.ratios).unwrap_or_default()
             }
         },
@@ -102,7 +110,8 @@ fn sample(host: &impl Host, before: Option<Sample>, counters: Counters, now: u64
         counters,
         ratios: ratios.clone(),
     };
-    let bytes = serde_json::to_vec(&sample).map_err(|e| wasser_sdk::Error::failed(format!("cannot keep the counters: {e}")))?;
+    let bytes =
+        serde_json::to_vec(&sample).map_err(|e| wasser_sdk::Error::failed(format!("cannot keep the counters: {e}")))?;
     host.set_state(STATE, Some(&bytes))?;
     Ok(ratios)
 }

@@ -32,7 +32,9 @@ impl Counters {
             let (_, value) = line.split_once("Value: ")?;
             let value = value.strip_suffix(')')?;
             let value = value.strip_suffix("/MIN").unwrap_or(value);
-            size::parse(value.trim()).ok().and_then(|bytes| u64::try_from(bytes).ok())
+            size::parse(value.trim())
+                .ok()
+                .and_then(|bytes| u64::try_from(bytes).ok())
         };
         Some(Counters {
             local: value("Cluster.BytesReadLocal")?,
@@ -78,9 +80,12 @@ mod tests {
     }
 
     #[rstest]
-    #[case::cut_off("Cluster.BytesReadLocal  (Type: COUNTER, Value: 19.37MB)\nCluster.BytesReadRemote  (Type: COUNTER, Val")]
+    #[case::cut_off(
+        "Cluster.BytesReadLocal  (Type: COUNTER, Value: 19.37MB)\nCluster.BytesReadRemote  (Type: COUNTER, Val"
+    )]
     #[case::other_units(
-        "Cluster.BytesReadLocal  (Type: COUNTER, Value: 3 spoons)\nCluster.BytesReadRemote  (Type: COUNTER, Value: 1B)\nCluster.BytesReadUfsAll  (Type: COUNTER, Value: 1B)"
+        "Cluster.BytesReadLocal  (Type: COUNTER, Value: 3 spoons)\nCluster.BytesReadRemote  (Type: COUNTER, Value: \
+            1B)\nCluster.BytesReadUfsAll  (Type: COUNTER, Value: 1B)"
     )]
     #[case::another_version("Cluster.BytesReadAlluxio  (Type: COUNTER, Value: 0B)")]
     #[case::empty("")]
@@ -90,7 +95,8 @@ mod tests {
 
     #[test]
     fn the_old_form_without_throughput_is_read() {
-        let text = "Cluster.BytesReadLocal  (Type: COUNTER, Value: 19.37MB)\n  Cluster.BytesReadRemote  (Type: COUNTER, Value: 0B)\nCluster.BytesReadUfsAll  (Type: COUNTER, Value: 495.97KB)";
+        let text = "Cluster.BytesReadLocal  (Type: COUNTER, Value: 19.37MB)\n  Cluster.BytesReadRemote  (Type: \
+            COUNTER, Value: 0B)\nCluster.BytesReadUfsAll  (Type: COUNTER, Value: 495.97KB)";
         let counters = Counters::parse(text).unwrap();
         assert_eq!(
             (counters.local, counters.remote, counters.ufs, counters.local_rate),

@@ -51,10 +51,17 @@ pub fn storage_stats(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageSta
         });
     }
     let text = host.run(&pod.name, &["alluxio", "fs", "count", "/"], LONG)?;
-    let count = count(&text).ok_or_else(|| Error::failed(format!("`alluxio fs count /` in pod {} printed no sizes: {text}", pod.name)))?;
+    let count = count(&text).ok_or_else(|| {
+        Error::failed(format!(
+            "`alluxio fs count /` in pod {} printed no sizes: {text}",
+            pod.name
+        ))
+    })?;
     // The counter of the master is of files that are complete, and costs no walk; if it is missing,
     // the walk has counted.
-    let files = report(host, &pod, "metrics").ok().and_then(|text| files_completed(&text));
+    let files = report(host, &pod, "metrics")
+        .ok()
+        .and_then(|text| files_completed(&text));
     Ok(StorageStats {
         used: 0,
         free: 0,
@@ -67,5 +74,7 @@ pub fn storage_stats(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageSta
 fn ufs_total(ctx: &Context<Spec>) -> Option<u64> {
     let status = &ctx.dataset.as_ref()?.status;
     let text = status.get("ufsTotal").and_then(Value::as_str)?;
-    wasser_api::size::parse(text).ok().and_then(|bytes| u64::try_from(bytes).ok())
+    wasser_api::size::parse(text)
+        .ok()
+        .and_then(|bytes| u64::try_from(bytes).ok())
 }

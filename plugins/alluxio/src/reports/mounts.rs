@@ -20,7 +20,10 @@ impl MountTable {
         };
         let mut rows: Vec<(String, String)> = text.lines().filter_map(row).collect();
         rows.sort();
-        let root = rows.iter().find(|(path, _)| path == "/").map(|(_, source)| source.clone());
+        let root = rows
+            .iter()
+            .find(|(path, _)| path == "/")
+            .map(|(_, source)| source.clone());
         MountTable {
             paths: rows.into_iter().map(|(path, _)| path).collect(),
             root,
@@ -53,7 +56,10 @@ pub fn reasons(text: &str) -> String {
     };
     let mut lines: Vec<&str> = Vec::new();
     for line in text.lines().filter(|line| !is_noise(line)) {
-        let line = line.rsplit_once("Exception: ").map_or(line, |(_, message)| message).trim();
+        let line = line
+            .rsplit_once("Exception: ")
+            .map_or(line, |(_, message)| message)
+            .trim();
         if !lines.contains(&line) {
             lines.push(line);
         }
@@ -73,7 +79,8 @@ mod tests {
 
     #[rstest]
     #[case::recorded(include_str!("../../tests/reports/mounts.txt"), &["/", "/a", "/b"])]
-    #[case::another_version("https://mirror.example.com/spark/  on  /spark  (web, capacity=-1B, used=-1B, read-only, not shared, properties={})", &["/spark"])]
+    #[case::another_version("https://mirror.example.com/spark/  on  /spark  (web, capacity=-1B, used=-1B, read-only, \
+        not shared, properties={})", &["/spark"])]
     #[case::space_in_path("s3://b/x  on  /my data  (s3, capacity=-1B)", &["/my data"])]
     #[case::parenthesis_in_path("s3://b/x on y  on  /data (copy)  (s3, capacity=-1B)", &["/data (copy)"])]
     #[case::cut_off("/data/a   on  /a  (local, cap\n/data/b   on  /b", &["/a"])]
@@ -96,7 +103,10 @@ mod tests {
         include_str!("../../tests/reports/mount-exists.txt"),
         "Mount point target path /a already exists in Alluxio namespace. Try mounting to another path."
     )]
-    #[case::plain("Failed to unmount: Path /zzz does not exist", "Failed to unmount: Path /zzz does not exist")]
+    #[case::plain(
+        "Failed to unmount: Path /zzz does not exist",
+        "Failed to unmount: Path /zzz does not exist"
+    )]
     #[case::nothing("", "it did not say why")]
     fn people_read_what_is_for_them(#[case] text: &str, #[case] said: &str) {
         assert_eq!(reasons(text), said);

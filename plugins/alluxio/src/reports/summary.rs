@@ -16,7 +16,9 @@ impl Summary {
     pub fn parse(text: &str) -> Self {
         let value = |prefix: &str| {
             let line = text.lines().map(str::trim).find_map(|line| line.strip_prefix(prefix))?;
-            size::parse(line.trim()).ok().and_then(|bytes| u64::try_from(bytes).ok())
+            size::parse(line.trim())
+                .ok()
+                .and_then(|bytes| u64::try_from(bytes).ok())
         };
         Summary {
             capacity: value("Total Capacity: "),

@@ -14,8 +14,10 @@ pub type Spec = <Jindo as Implement>::Spec;
 pub const FIRST_PORT: u16 = 18_000;
 
 /// The plugin under test.
-pub const KIT: Kit<Jindo> = Kit::of(env!("CARGO_MANIFEST_DIR"), env!("CARGO_TARGET_TMPDIR"))
-    .with_images(&[("smartdata", "jindofs/smartdata:6.2.0"), ("fuse", "jindofs/jindo-fuse:6.2.0")]);
+pub const KIT: Kit<Jindo> = Kit::of(env!("CARGO_MANIFEST_DIR"), env!("CARGO_TARGET_TMPDIR")).with_images(&[
+    ("smartdata", "jindofs/smartdata:6.2.0"),
+    ("fuse", "jindofs/jindo-fuse:6.2.0"),
+]);
 
 /// Returns the values of a new release.
 pub fn values(documents: &[Value]) -> Result<Value> {
@@ -30,7 +32,8 @@ pub fn synced(documents: &[Value], installed: &Value, now_ms: u64) -> Result<Val
 
 /// Returns a Dataset on OSS and runtime with these fields over the least that works.
 pub fn pair(mount: Value, dataset: Value, runtime: Value) -> Vec<Value> {
-    let base = json!({"mountPoint": "oss://bucket/files", "name": "files", "options": {"fs.oss.endpoint": "oss.example.com"}});
+    let base =
+        json!({"mountPoint": "oss://bucket/files", "name": "files", "options": {"fs.oss.endpoint": "oss.example.com"}});
     let dataset = merge(json!({"mounts": [merge(base, mount)]}), dataset);
     KIT.pair(dataset, runtime)
 }

@@ -108,7 +108,10 @@ impl<'a> Known<'a> {
 
     /// Refuses an item of `spec.configs` whose option `juicefs format` does not have.
     pub fn check_config(&self, field: &str, item: &str) -> Result<()> {
-        let name = item.split(|c: char| c == '=' || c.is_whitespace()).next().unwrap_or_default();
+        let name = item
+            .split(|c: char| c == '=' || c.is_whitespace())
+            .next()
+            .unwrap_or_default();
         shell::check_option_name(field, name)?;
         if self.has(&[FORMAT, FORMAT_CONTROL], name) {
             return Ok(());
@@ -134,7 +137,10 @@ fn refused(name: &str, origin: Origin) -> String {
 
 /// What Go's flags accept as a truth value.
 fn is_bool(value: &str) -> bool {
-    ["1", "t", "T", "true", "TRUE", "True", "0", "f", "F", "false", "FALSE", "False"].contains(&value)
+    [
+        "1", "t", "T", "true", "TRUE", "True", "0", "f", "F", "false", "FALSE", "False",
+    ]
+    .contains(&value)
 }
 
 /// Reports whether `juicefs format` takes the option.

@@ -22,7 +22,9 @@ fn an_unknown_option_is_refused_with_a_hint(#[case] name: &str, #[case] hint: &s
         Known::new(Edition::Community, Some(&extra))
             .check("f", origin, &one(name, ""))
             .unwrap();
-        Known::new(Edition::Enterprise, None).check("f", origin, &one(name, "")).unwrap();
+        Known::new(Edition::Enterprise, None)
+            .check("f", origin, &one(name, ""))
+            .unwrap();
     }
 }
 
@@ -77,8 +79,13 @@ fn items_of_configs_are_options_of_format(#[case] item: &str, #[case] accepted: 
 
 #[test]
 fn each_option_goes_where_juicefs_has_it() {
-    let all = Options::from(["trash-days", "storage-class", "cache-size", "bucket", "quota"].map(|k| (k.to_string(), "1".to_string())));
-    assert_eq!(join(&for_mount(Edition::Community, &all)), "cache-size=1,storage-class=1");
+    let all = Options::from(
+        ["trash-days", "storage-class", "cache-size", "bucket", "quota"].map(|k| (k.to_string(), "1".to_string())),
+    );
+    assert_eq!(
+        join(&for_mount(Edition::Community, &all)),
+        "cache-size=1,storage-class=1"
+    );
     assert_eq!(
         join(&for_mount(Edition::Enterprise, &all)),
         "cache-size=1,storage-class=1,trash-days=1"

@@ -27,7 +27,13 @@ pub fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String
     let stats = collect(ctx, edition, host, &host.ready_pods(role)?);
     let Some((total, pods)) = stats else {
         let capacity = if ready > 0 { capacity } else { String::new() };
-        return Ok(pairs([capacity, String::new(), String::new(), String::new(), String::new()]));
+        return Ok(pairs([
+            capacity,
+            String::new(),
+            String::new(),
+            String::new(),
+            String::new(),
+        ]));
     };
     let cached = match edition {
         Edition::Community => total.bytes / pods,
@@ -62,7 +68,9 @@ fn pairs(values: [String; 5]) -> Vec<(String, String)> {
 /// One that does not answer, which happens while it mounts, is left out.
 fn collect(ctx: &Context<Spec>, edition: Edition, host: &impl Host, pods: &[Pod]) -> Option<(CacheStats, u64)> {
     let file = format!("{}/.stats", ctx.mount_path);
-    let texts = pods.iter().filter_map(|pod| host.run(&pod.name, &["cat", &file], QUICK).ok());
+    let texts = pods
+        .iter()
+        .filter_map(|pod| host.run(&pod.name, &["cat", &file], QUICK).ok());
     let mut sum = (CacheStats::default(), 0);
     for text in texts {
         sum.0.add(CacheStats::parse(edition, &text));
@@ -74,7 +82,12 @@ fn collect(ctx: &Context<Spec>, edition: Edition, host: &impl Host, pods: &[Pod]
 /// Returns bytes of cache of one worker: the worker's own option, else the tiered store's quota.
 fn capacity(ctx: &Context<Spec>) -> Result<u64> {
     let spec = &ctx.runtime.spec;
-    match spec.worker.options.get("cache-size").and_then(|text| quantity::juicefs(text)) {
+    match spec
+        .worker
+        .options
+        .get("cache-size")
+        .and_then(|text| quantity::juicefs(text))
+    {
         Some(bytes) => Ok(bytes),
         None => Ok(Store::of(spec)?.quota.unwrap_or_default()),
     }

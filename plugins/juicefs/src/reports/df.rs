@@ -24,12 +24,14 @@ mod tests {
     #[rstest]
     #[case::coreutils_bytes(
         "Filesystem                    1-blocks   Used       Available Capacity Mounted on\n\
-         JuiceFS:minio            1125899906842624 139264 1125899906703360       1% /runtime-mnt/juicefs/default/jfsdemo/juicefs-fuse",
+         JuiceFS:minio            1125899906842624 139264 1125899906703360       1% \
+         /runtime-mnt/juicefs/default/jfsdemo/juicefs-fuse",
         Some(139_264)
     )]
     #[case::busybox_bytes(
         "Filesystem           1-blocks       Used Available Capacity Mounted on\n\
-         JuiceFS:minio        1125899906842624    139264 1125899906703360   0% /runtime-mnt/juicefs/default/jfsdemo/juicefs-fuse",
+         JuiceFS:minio        1125899906842624    139264 1125899906703360   0% \
+         /runtime-mnt/juicefs/default/jfsdemo/juicefs-fuse",
         Some(139_264)
     )]
     #[case::inodes(
@@ -39,7 +41,8 @@ mod tests {
     )]
     #[case::recorded(
         "Filesystem             1-blocks    Used        Available Capacity Mounted on\n\
-         JuiceFS:files  1125899906842624 5259264 1125899901583360       1% /runtime-mnt/juicefs/default/jfsdemo/juicefs-fuse",
+         JuiceFS:files  1125899906842624 5259264 1125899901583360       1% \
+         /runtime-mnt/juicefs/default/jfsdemo/juicefs-fuse",
         Some(5_259_264)
     )]
     #[case::other_units(
@@ -49,8 +52,14 @@ mod tests {
     )]
     #[case::cut_off("JuiceFS:files  1125899906842624 5259264 11258999015833", None)]
     #[case::negative("JuiceFS:x 100 -40 60 40% /runtime-mnt/juicefs/default/jfsdemo/juicefs-fuse", None)]
-    #[case::name_with_spaces("JuiceFS:my files 100 40 60 40% /runtime-mnt/juicefs/default/jfsdemo/juicefs-fuse", Some(40))]
-    #[case::not_mounted("Filesystem 1-blocks Used Available Capacity Mounted on\noverlay 1000 400 600 40% /", None)]
+    #[case::name_with_spaces(
+        "JuiceFS:my files 100 40 60 40% /runtime-mnt/juicefs/default/jfsdemo/juicefs-fuse",
+        Some(40)
+    )]
+    #[case::not_mounted(
+        "Filesystem 1-blocks Used Available Capacity Mounted on\noverlay 1000 400 600 40% /",
+        None
+    )]
     #[case::another_mount("JuiceFS:x 100 40 60 40% /runtime-mnt/juicefs/default/jfsdemo/juicefs-fuse2", None)]
     #[case::empty("", None)]
     #[case::short("1 2 3 /runtime-mnt/juicefs/default/jfsdemo/juicefs-fuse", None)]

@@ -13,7 +13,8 @@ mod tests {
 
     #[rstest]
     #[case::recorded(
-        "mnt :\n  inode: 1\n  files: 4\n   dirs: 3\n length: 5.00 MiB (5242886 Bytes)\n   size: 5.03 MiB (5275648 Bytes)\n   path: /",
+        "mnt :\n  inode: 1\n  files: 4\n   dirs: 3\n length: 5.00 MiB (5242886 Bytes)\n   size: 5.03 MiB (5275648 \
+            Bytes)\n   path: /",
         Some(4)
     )]
     #[case::cut_off("mnt :\n  inode: 1\n  fil", None)]

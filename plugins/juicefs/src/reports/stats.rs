@@ -27,13 +27,20 @@ impl CacheStats {
                 continue;
             };
             let counter = match (edition, key) {
-                (Edition::Community, "juicefs_blockcache_bytes") | (Edition::Enterprise, "blockcache.bytes") => &mut stats.bytes,
-                (Edition::Community, "juicefs_blockcache_hits") | (Edition::Enterprise, "blockcache.hits") => &mut stats.hits,
-                (Edition::Community, "juicefs_blockcache_miss") | (Edition::Enterprise, "blockcache.miss") => &mut stats.misses,
-                (Edition::Community, "juicefs_blockcache_hit_bytes") | (Edition::Enterprise, "blockcache.hitBytes") => &mut stats.hit_bytes,
-                (Edition::Community, "juicefs_blockcache_miss_bytes") | (Edition::Enterprise, "blockcache.missBytes") => {
-                    &mut stats.miss_bytes
+                (Edition::Community, "juicefs_blockcache_bytes") | (Edition::Enterprise, "blockcache.bytes") => {
+                    &mut stats.bytes
                 }
+                (Edition::Community, "juicefs_blockcache_hits") | (Edition::Enterprise, "blockcache.hits") => {
+                    &mut stats.hits
+                }
+                (Edition::Community, "juicefs_blockcache_miss") | (Edition::Enterprise, "blockcache.miss") => {
+                    &mut stats.misses
+                }
+                (Edition::Community, "juicefs_blockcache_hit_bytes") | (Edition::Enterprise, "blockcache.hitBytes") => {
+                    &mut stats.hit_bytes
+                }
+                (Edition::Community, "juicefs_blockcache_miss_bytes")
+                | (Edition::Enterprise, "blockcache.missBytes") => &mut stats.miss_bytes,
                 _ => continue,
             };
             *counter = number(value.trim());

@@ -23,7 +23,8 @@ mod tests {
 
     #[rstest]
     #[case::whole(
-        "{\n  \"Setting\": {\n    \"Name\": \"minio\",\n    \"UUID\": \"0a6a0c6b-8d5a-4b5c-9d0f-4f2e6f0f4c11\",\n    \"Storage\": \"file\"\n  }\n}",
+        "{\n  \"Setting\": {\n    \"Name\": \"minio\",\n    \"UUID\": \
+            \"0a6a0c6b-8d5a-4b5c-9d0f-4f2e6f0f4c11\",\n    \"Storage\": \"file\"\n  }\n}",
         Some("0a6a0c6b-8d5a-4b5c-9d0f-4f2e6f0f4c11")
     )]
     #[case::cut_off(

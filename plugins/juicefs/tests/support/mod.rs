@@ -27,7 +27,11 @@ pub fn values(documents: &[Value]) -> Result<Value> {
 /// Returns the values that `documents` ask of the release with the values `installed`, at the given
 /// time.
 pub fn synced(documents: &[Value], installed: &Value, now_ms: u64) -> Result<Value> {
-    KIT.synced(documents, installed, &FakeHost::new().ports_from(FIRST_PORT + 100).at(now_ms))
+    KIT.synced(
+        documents,
+        installed,
+        &FakeHost::new().ports_from(FIRST_PORT + 100).at(now_ms),
+    )
 }
 
 /// Returns a community Dataset and runtime with these fields over the least that works.
@@ -35,7 +39,8 @@ pub fn pair(mount: Value, dataset: Value, runtime: Value) -> Vec<Value> {
     let base = json!({
         "mountPoint": "juicefs:///",
         "name": "files",
-        "encryptOptions": [{"name": "metaurl", "valueFrom": {"secretKeyRef": {"name": "jfs-secret", "key": "metaurl"}}}],
+        "encryptOptions": [{"name": "metaurl", "valueFrom": {"secretKeyRef": {"name": "jfs-secret",
+            "key": "metaurl"}}}],
     });
     let dataset = merge(json!({"mounts": [merge(base, mount)]}), dataset);
     KIT.pair(dataset, runtime)

@@ -48,7 +48,10 @@ impl Image {
     /// Refuses what no container can have.
     pub fn check(&self, field: &str) -> Result<()> {
         if !["", "Always", "IfNotPresent", "Never"].contains(&self.image_pull_policy.as_str()) {
-            let message = format!("`{}` is none of Always, IfNotPresent, Never", self.image_pull_policy.escape_debug());
+            let message = format!(
+                "`{}` is none of Always, IfNotPresent, Never",
+                self.image_pull_policy.escape_debug()
+            );
             return Err(Error::invalid(format!("{field}.imagePullPolicy"), message));
         }
         Reference::of(&self.image, &self.image_tag, field).map(drop)
@@ -112,7 +115,10 @@ mod tests {
         #[case] expected_tag: &str,
     ) {
         let image = resolved(asked(image, tag), default).unwrap();
-        assert_eq!((image.image.as_str(), image.image_tag.as_str()), (expected, expected_tag));
+        assert_eq!(
+            (image.image.as_str(), image.image_tag.as_str()),
+            (expected, expected_tag)
+        );
         assert_eq!(image.image_pull_policy, "IfNotPresent");
     }
 
@@ -125,6 +131,9 @@ mod tests {
         );
         assert!(resolved(asked("mirror/mount", "v1"), "my mount").is_ok());
         let refused = resolved(asked("mirror/mount:v1", "v2"), "mount:v1").unwrap_err();
-        assert!(refused.to_string().starts_with("DemoRuntime.spec.version.imageTag: "), "{refused}");
+        assert!(
+            refused.to_string().starts_with("DemoRuntime.spec.version.imageTag: "),
+            "{refused}"
+        );
     }
 }

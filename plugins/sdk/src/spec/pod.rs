@@ -14,7 +14,9 @@ pub fn check_network_mode(field: &str, mode: &NetworkMode) -> Result<()> {
 
 /// Refuses a clean policy at `field` that is not known.
 pub fn check_clean_policy(field: &str, policy: &CleanPolicy) -> Result<()> {
-    let CleanPolicy::Other(other) = policy else { return Ok(()) };
+    let CleanPolicy::Other(other) = policy else {
+        return Ok(());
+    };
     let other = other.escape_debug();
     let message = format!("`{other}` is none of OnDemand, OnRuntimeDeleted, OnFuseChanged");
     Err(Error::invalid(field, message))

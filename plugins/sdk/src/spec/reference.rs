@@ -23,7 +23,9 @@ pub struct Reference {
 impl Reference {
     /// Reads `<name>[:<tag>][@<digest>]`.
     pub fn parse(text: &str) -> std::result::Result<Self, String> {
-        let (rest, digest) = text.split_once('@').map_or((text, None), |(rest, digest)| (rest, Some(digest)));
+        let (rest, digest) = text
+            .split_once('@')
+            .map_or((text, None), |(rest, digest)| (rest, Some(digest)));
         // A colon before a slash belongs to the port of the registry.
         let (name, tag) = match rest.rsplit_once(':') {
             Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
@@ -55,10 +57,16 @@ impl Reference {
         }
         let field = format!("{field}.imageTag");
         let (tag, digest) = parse_tag(image_tag).map_err(|why| {
-            let message = format!("`{}` is not a tag: {why}; write for instance `v1.3.1`", image_tag.escape_debug());
+            let message = format!(
+                "`{}` is not a tag: {why}; write for instance `v1.3.1`",
+                image_tag.escape_debug()
+            );
             Error::invalid(&field, message)
         })?;
-        for (own, given, what) in [(&mut reference.tag, tag, "tag"), (&mut reference.digest, digest, "digest")] {
+        for (own, given, what) in [
+            (&mut reference.tag, tag, "tag"),
+            (&mut reference.digest, digest, "digest"),
+        ] {
             if !own.is_empty() && !given.is_empty() && own != given {
                 let message = format!(
                     "`{given}` contradicts the {what} `{own}` of the field image; give one of them \
@@ -209,7 +217,10 @@ fn check_tag(tag: &str) -> std::result::Result<(), String> {
         return Err(format!("its tag has more than {LONGEST_TAG} characters"));
     }
     if tag.starts_with(['.', '-']) || !tag.chars().all(fits) {
-        return Err(format!("`{}` is not made of letters, digits, `_`, `.` and `-`", tag.escape_debug()));
+        return Err(format!(
+            "`{}` is not made of letters, digits, `_`, `.` and `-`",
+            tag.escape_debug()
+        ));
     }
     Ok(())
 }
@@ -220,10 +231,17 @@ fn check_digest(digest: &str) -> std::result::Result<(), String> {
         "sha256" => 64,
         "sha384" => 96,
         "sha512" => 128,
-        _ => return Err(format!("the digest `{}` does not begin with `sha256:`", digest.escape_debug())),
+        _ => {
+            return Err(format!(
+                "the digest `{}` does not begin with `sha256:`",
+                digest.escape_debug()
+            ));
+        }
     };
     if digits.len() != length || !digits.bytes().all(is_lower_hex) {
-        return Err(format!("the digest does not have {length} digits from 0 to f after `{algorithm}:`"));
+        return Err(format!(
+            "the digest does not have {length} digits from 0 to f after `{algorithm}:`"
+        ));
     }
     Ok(())
 }

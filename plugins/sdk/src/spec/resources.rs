@@ -65,7 +65,9 @@ impl Resources {
             ));
         }
         if memory(&self.requests).unwrap_or_default() < cache {
-            resources.requests.insert("memory".into(), quantity::of_bytes(cache).into());
+            resources
+                .requests
+                .insert("memory".into(), quantity::of_bytes(cache).into());
         }
         Ok(resources)
     }
@@ -108,7 +110,8 @@ mod tests {
 
     #[rstest]
     #[case::none(json!({}), 0, json!({}))]
-    #[case::request(json!({"limits": {"cpu": 2}}), 1 << 30, json!({"limits": {"cpu": "2"}, "requests": {"memory": "1Gi"}}))]
+    #[case::request(json!({"limits": {"cpu": 2}}), 1 << 30, json!({"limits": {"cpu": "2"},
+        "requests": {"memory": "1Gi"}}))]
     #[case::enough(json!({"requests": {"memory": "2Gi"}}), 1 << 30, json!({"requests": {"memory": "2Gi"}}))]
     #[case::odd(json!({"requests": {"memory": 1}}), 1025, json!({"requests": {"memory": "1025"}}))]
     fn a_cache_in_memory_is_requested(#[case] asked: Value, #[case] cache: u64, #[case] expected: Value) {

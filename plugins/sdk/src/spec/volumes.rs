@@ -37,7 +37,9 @@ impl VolumeNames<'_> {
             let volume = self.volumes.iter().find(|volume| text(volume, "name") == name);
             let volume = volume.ok_or_else(|| {
                 let name = name.escape_debug();
-                invalid(format!("failed to find the volume for volumeMount {name}; add it to spec.volumes"))
+                invalid(format!(
+                    "failed to find the volume for volumeMount {name}; add it to spec.volumes"
+                ))
             })?;
             found.add(volume.clone(), mount.clone());
         }
@@ -71,7 +73,12 @@ impl Volumes {
     /// Returns `name`, with a suffix if a volume or a claim already has it.
     pub fn free_name(&self, name: &str) -> String {
         let mut name = name.to_owned();
-        while self.volumes.iter().chain(&self.mounts).any(|taken| text(taken, "name") == name) {
+        while self
+            .volumes
+            .iter()
+            .chain(&self.mounts)
+            .any(|taken| text(taken, "name") == name)
+        {
             name.push_str("-tier");
         }
         name
@@ -101,7 +108,10 @@ mod tests {
 
     fn mounted(mounts: &[Value]) -> crate::Result<super::Volumes> {
         let names = VolumeNames {
-            volumes: &[json!({"name": "a", "emptyDir": {}}), json!({"name": "b", "emptyDir": {}})],
+            volumes: &[
+                json!({"name": "a", "emptyDir": {}}),
+                json!({"name": "b", "emptyDir": {}}),
+            ],
             claims: &["claim"],
             reserved: &["script"],
         };

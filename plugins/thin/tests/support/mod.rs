@@ -25,14 +25,18 @@ pub fn synced(documents: &[Value], installed: &Value, now_ms: u64) -> Result<Val
 
 /// Returns a Dataset, a runtime and a profile with these fields over the least that works.
 pub fn trio(dataset: Value, runtime: Value, profile: Value) -> Vec<Value> {
-    let dataset = merge(json!({"mounts": [{"mountPoint": "s3://bucket", "name": "bucket"}]}), dataset);
+    let dataset = merge(
+        json!({"mounts": [{"mountPoint": "s3://bucket", "name": "bucket"}]}),
+        dataset,
+    );
     let profile = merge(
         json!({"fileSystemType": "fuse.s3fs", "fuse": {"image": "example/s3fs", "imageTag": "1"}}),
         profile,
     );
     let mut documents = KIT.pair(dataset, merge(json!({"profileName": "s3"}), runtime));
     documents.push(json!({
-        "apiVersion": "data.fluid.io/v1alpha1", "kind": "ThinRuntimeProfile", "metadata": {"name": "s3"}, "spec": profile,
+        "apiVersion": "data.fluid.io/v1alpha1", "kind": "ThinRuntimeProfile", "metadata": {"name": "s3"},
+            "spec": profile,
     }));
     documents
 }

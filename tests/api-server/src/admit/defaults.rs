@@ -40,7 +40,8 @@ pub(super) fn set(kind: &str, object: &mut Value) {
             fill(spec, "replicas", json!(1));
             fill(spec, "revisionHistoryLimit", json!(10));
             fill(spec, "progressDeadlineSeconds", json!(600));
-            let rolling = json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%", "maxSurge": "25%"}});
+            let rolling =
+                json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%", "maxSurge": "25%"}});
             fill(spec, "strategy", rolling);
             pod(&mut spec["template"]["spec"]);
         }
@@ -49,7 +50,11 @@ pub(super) fn set(kind: &str, object: &mut Value) {
             pod(&mut spec["template"]["spec"]);
         }
         "Job" => {
-            for (field, value) in [("parallelism", json!(1)), ("completions", json!(1)), ("backoffLimit", json!(6))] {
+            for (field, value) in [
+                ("parallelism", json!(1)),
+                ("completions", json!(1)),
+                ("backoffLimit", json!(6)),
+            ] {
                 fill(spec, field, value);
             }
             fill(spec, "completionMode", json!("NonIndexed"));
@@ -109,7 +114,12 @@ fn pod(spec: &mut Value) {
             one_container(container, on_host);
         }
     }
-    for volume in spec.get_mut("volumes").and_then(Value::as_array_mut).into_iter().flatten() {
+    for volume in spec
+        .get_mut("volumes")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
         for source in ["secret", "configMap", "projected", "downwardAPI"] {
             if let Some(source) = volume.get_mut(source) {
                 fill(source, "defaultMode", json!(420));
@@ -126,21 +136,34 @@ fn one_container(container: &mut Value, on_host: bool) {
     let tag = image.rsplit('/').next().unwrap_or_default();
     let is_moving = !image.contains('@') && (!tag.contains(':') || tag.ends_with(":latest"));
     for (field, value) in [
-        ("imagePullPolicy", json!(if is_moving { "Always" } else { "IfNotPresent" })),
+        (
+            "imagePullPolicy",
+            json!(if is_moving { "Always" } else { "IfNotPresent" }),
+        ),
         ("terminationMessagePath", json!("/dev/termination-log")),
         ("terminationMessagePolicy", json!("File")),
         ("resources", json!({})),
     ] {
         fill(container, field, value);
     }
-    for port in container.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
+    for port in container
+        .get_mut("ports")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
         fill(port, "protocol", json!("TCP"));
         if on_host {
             let number = port["containerPort"].clone();
             fill(port, "hostPort", number);
         }
     }
-    for variable in container.get_mut("env").and_then(Value::as_array_mut).into_iter().flatten() {
+    for variable in container
+        .get_mut("env")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
         if let Some(reference) = variable.pointer_mut("/valueFrom/fieldRef") {
             fill(reference, "apiVersion", json!("v1"));
         }
@@ -168,8 +191,8 @@ mod tests {
 
     #[test]
     fn workloads_get_their_defaults_and_others_none() {
-        let mut set_ =
-            json!({"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "a/b:1", "ports": [{"containerPort": 1}]}]}}}});
+        let mut set_ = json!({"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "a/b:1",
+            "ports": [{"containerPort": 1}]}]}}}});
         set("StatefulSet", &mut set_);
         assert_eq!(set_["spec"]["replicas"], 1);
         let container = &set_["spec"]["template"]["spec"]["containers"][0];

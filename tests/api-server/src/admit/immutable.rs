@@ -34,9 +34,11 @@ pub(crate) fn refused(kind: &Kind, before: &Value, after: &Value) -> Vec<Problem
         }
     };
     match kind.kind.as_str() {
-        "StatefulSet" if without(before, &OF_STATEFUL_SET) != without(after, &OF_STATEFUL_SET) => problems.push(Problem::forbidden(
+        "StatefulSet" if without(before, &OF_STATEFUL_SET) != without(after,
+            &OF_STATEFUL_SET) => problems.push(Problem::forbidden(
             "spec",
-            "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', \
+            "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', \
+                'revisionHistoryLimit', \
              'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
         )),
         "DaemonSet" | "Deployment" | "ReplicaSet" => fixed("/spec/selector", &mut problems),
@@ -49,7 +51,9 @@ pub(crate) fn refused(kind: &Kind, before: &Value, after: &Value) -> Vec<Problem
         "Secret" => fixed("/type", &mut problems),
         "PersistentVolumeClaim" => claim(before, after, &mut problems),
         "PersistentVolume" => volume(before, after, &mut problems),
-        "Service" if before.pointer("/spec/clusterIP").is_some_and(|address| *address != "") => fixed("/spec/clusterIP", &mut problems),
+        "Service" if before.pointer("/spec/clusterIP").is_some_and(|address| *address != "") => {
+            fixed("/spec/clusterIP", &mut problems)
+        }
         _ => {}
     }
     if matches!(kind.kind.as_str(), "ConfigMap" | "Secret") && before["immutable"] == true {
@@ -124,13 +128,21 @@ mod tests {
             spec(json!({"serviceName": "a"})),
             spec(json!({"serviceName": "b"}))
         ));
-        assert!(!refuses("StatefulSet", spec(json!({"replicas": 1})), spec(json!({"replicas": 2}))));
+        assert!(!refuses(
+            "StatefulSet",
+            spec(json!({"replicas": 1})),
+            spec(json!({"replicas": 2}))
+        ));
         assert!(refuses(
             "DaemonSet",
             spec(json!({"selector": {"a": 1}})),
             spec(json!({"selector": {"a": 2}}))
         ));
-        assert!(!refuses("PersistentVolumeClaim", spec(json!({})), spec(json!({"volumeName": "v"}))));
+        assert!(!refuses(
+            "PersistentVolumeClaim",
+            spec(json!({})),
+            spec(json!({"volumeName": "v"}))
+        ));
         assert!(refuses(
             "PersistentVolumeClaim",
             spec(json!({"volumeName": "v"})),
@@ -141,7 +153,11 @@ mod tests {
             spec(json!({"csi": {"a": 1}})),
             spec(json!({"csi": {"a": 2}}))
         ));
-        assert!(!refuses("PersistentVolume", spec(json!({"claimRef": {"uid": 1}})), spec(json!({}))));
+        assert!(!refuses(
+            "PersistentVolume",
+            spec(json!({"claimRef": {"uid": 1}})),
+            spec(json!({}))
+        ));
         let map = |value: &str| json!({"immutable": true, "data": {"a": value}});
         assert!(refuses("ConfigMap", map("1"), map("2")) && !refuses("ConfigMap", map("1"), map("1")));
     }

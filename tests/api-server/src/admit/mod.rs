@@ -77,7 +77,8 @@ pub(crate) fn complete(kind: &Kind, object: &mut Value, number: u64) {
         "StatefulSet" => object["status"] = json!({"replicas": 0, "availableReplicas": 0}),
         "Deployment" | "ReplicaSet" if object.get("status").is_none() => object["status"] = json!({}),
         "DaemonSet" => {
-            object["status"] = json!({"currentNumberScheduled": 0, "desiredNumberScheduled": 0, "numberMisscheduled": 0, "numberReady": 0});
+            object["status"] = json!({"currentNumberScheduled": 0, "desiredNumberScheduled": 0,
+                "numberMisscheduled": 0, "numberReady": 0});
         }
         "Job" => select_by_uid(object, &uid),
         "Service" if object["spec"]["type"] != "ExternalName" => {
@@ -128,23 +129,32 @@ fn decode_secrets(kind: &Kind, object: &mut Value) {
 pub(crate) fn problems_of_metadata(object: &Value) -> Vec<Problem> {
     let name = &object["metadata"]["name"];
     let text = name.as_str().unwrap_or_default();
-    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.' || byte == b':';
+    let is_allowed =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.' || byte == b':';
     let ends = |end: Option<u8>| end.is_some_and(|byte| byte.is_ascii_alphanumeric());
     let mut problems = Vec::new();
     if text.is_empty() {
         let mut problem = Problem::required("metadata.name");
         problem.explain("name or generateName is required");
         problems.push(problem);
-    } else if text.len() > 253 || !text.bytes().all(is_allowed) || !ends(text.bytes().next()) || !ends(text.bytes().last()) {
-        let rule = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an \
+    } else if text.len() > 253
+        || !text.bytes().all(is_allowed)
+        || !ends(text.bytes().next())
+        || !ends(text.bytes().last())
+    {
+        let rule = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', \
+            and must start and end with an \
                     alphanumeric character";
         problems.push(Problem::invalid("metadata.name", name, rule));
     }
     for (key, value) in object["metadata"]["labels"].as_object().into_iter().flatten() {
         let text = value.as_str().unwrap_or_default();
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' || byte == b'.';
-        let is_valid =
-            text.is_empty() || (text.len() <= 63 && text.bytes().all(is_allowed) && ends(text.bytes().next()) && ends(text.bytes().last()));
+        let is_valid = text.is_empty()
+            || (text.len() <= 63
+                && text.bytes().all(is_allowed)
+                && ends(text.bytes().next())
+                && ends(text.bytes().last()));
         if !is_valid {
             problems.push(Problem::invalid(
                 "metadata.labels",

@@ -56,7 +56,11 @@ pub(crate) struct Differences {
 /// Compares two objects.
 pub(crate) fn compare(before: &Value, after: &Value, shape: &Shape<'_>) -> Differences {
     let mut differences = Differences::default();
-    let places = (&mut differences.added, &mut differences.modified, &mut differences.removed);
+    let places = (
+        &mut differences.added,
+        &mut differences.modified,
+        &mut differences.removed,
+    );
     walk(Some(before), Some(after), shape, places);
     Differences {
         added: without_system(differences.added),
@@ -74,18 +78,39 @@ fn walk(before: Option<&Value>, after: Option<&Value>, shape: &Shape<'_>, (added
         (Some(before), None) => *removed = all(before, shape),
         (Some(before), Some(after)) if before == after => {}
         (Some(Value::Object(before)), Some(Value::Object(after))) if !shape.is_atomic() => {
-            for name in before.keys().chain(after.keys().filter(|name| !before.contains_key(*name))) {
+            for name in before
+                .keys()
+                .chain(after.keys().filter(|name| !before.contains_key(*name)))
+            {
                 let edge = format!("f:{name}");
-                let places = (added.child_mut(&edge), modified.child_mut(&edge), removed.child_mut(&edge));
+                let places = (
+                    added.child_mut(&edge),
+                    modified.child_mut(&edge),
+                    removed.child_mut(&edge),
+                );
                 walk(before.get(name), after.get(name), &shape.field(name), places);
             }
         }
         (Some(Value::Array(before)), Some(Value::Array(after))) if shape.list() != List::Atomic => {
             let list = shape.list();
-            let find = |items: &'_ [Value], edge: &str| items.iter().find(|item| shape.edge(&list, item).as_deref() == Some(edge)).cloned();
+            let find = |items: &'_ [Value], edge: &str| {
+                items
+                    .iter()
+                    .find(|item| shape.edge(&list, item).as_deref() == Some(edge))
+                    .cloned()
+            };
             for edge in before.iter().chain(after).filter_map(|item| shape.edge(&list, item)) {
-                let places = (added.child_mut(&edge), modified.child_mut(&edge), removed.child_mut(&edge));
-                walk(find(before, &edge).as_ref(), find(after, &edge).as_ref(), &shape.item(), places);
+                let places = (
+                    added.child_mut(&edge),
+                    modified.child_mut(&edge),
+                    removed.child_mut(&edge),
+                );
+                walk(
+                    find(before, &edge).as_ref(),
+                    find(after, &edge).as_ref(),
+                    &shape.item(),
+                    places,
+                );
             }
         }
         _ => modified.join(),
@@ -140,8 +165,8 @@ mod tests {
 
     #[test]
     fn objects_differ_in_fields() {
-        let before =
-            json!({"metadata": {"uid": "1", "labels": {"a": "1", "b": "1"}}, "spec": {"containers": [{"name": "c", "image": "1"}]}});
+        let before = json!({"metadata": {"uid": "1", "labels": {"a": "1", "b": "1"}},
+            "spec": {"containers": [{"name": "c", "image": "1"}]}});
         let after = json!({
             "metadata": {"uid": "2", "labels": {"a": "2"}},
             "spec": {"containers": [{"name": "c", "image": "1"}, {"name": "d"}]},

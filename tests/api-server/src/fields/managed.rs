@@ -95,7 +95,9 @@ impl Managers {
     ) -> Result<Value, Vec<Conflict>> {
         let (before, fields) = (self.fields(&owner), fields_of(config, shape));
         let others = self.0.iter().filter(|entry| entry.owner != owner);
-        let kept = others.fold(fields.clone(), |all, entry| all.union(&entry.fields)).with_ancestors();
+        let kept = others
+            .fold(fields.clone(), |all, entry| all.union(&entry.fields))
+            .with_ancestors();
         let merged = merge(Some(live), config, shape);
         let object = remove(&merged, &before.difference(&kept), shape).unwrap_or_else(|| json!({}));
 
@@ -115,7 +117,13 @@ impl Managers {
         let of = |entry: &Entry| -> Vec<Conflict> {
             let with = entry.owner.describe(&entry.time);
             let fields = entry.fields.intersection(changed).paths();
-            fields.into_iter().map(|field| Conflict { with: with.clone(), field }).collect()
+            fields
+                .into_iter()
+                .map(|field| Conflict {
+                    with: with.clone(),
+                    field,
+                })
+                .collect()
         };
         others.flat_map(of).collect()
     }
@@ -172,7 +180,8 @@ impl Entry {
             Operation::Update => "Update",
         };
         let mut entry = json!({
-            "manager": self.owner.manager, "operation": operation, "apiVersion": self.owner.api_version, "time": self.time,
+            "manager": self.owner.manager, "operation": operation, "apiVersion": self.owner.api_version,
+                "time": self.time,
             "fieldsType": "FieldsV1", "fieldsV1": self.fields.to_json(),
         });
         if !self.owner.subresource.is_empty() {
@@ -204,7 +213,13 @@ mod tests {
         }
     }
 
-    fn apply(managers: &mut Managers, live: &Value, data: Value, manager: &str, force: bool) -> Result<Value, Vec<Conflict>> {
+    fn apply(
+        managers: &mut Managers,
+        live: &Value,
+        data: Value,
+        manager: &str,
+        force: bool,
+    ) -> Result<Value, Vec<Conflict>> {
         managers.applied(
             live,
             &json!({"data": data}),
@@ -229,7 +244,10 @@ mod tests {
         let mut managers = Managers::default();
         let live = json!({"data": {"a": "1"}});
         managers.updated(&json!({}), &live, &shape(), owner("somebody", Operation::Update), NOW);
-        assert_eq!(apply(&mut managers, &live, json!({"a": "1"}), "one", false).unwrap(), live);
+        assert_eq!(
+            apply(&mut managers, &live, json!({"a": "1"}), "one", false).unwrap(),
+            live
+        );
         let conflicts = apply(&mut managers, &live, json!({"a": "2"}), "one", false).unwrap_err();
         let conflict = Conflict {
             with: format!("\"somebody\" using v1 at {NOW}"),
@@ -251,8 +269,14 @@ mod tests {
         managers.updated(&live, &changed, &shape(), owner("two", Operation::Update), NOW);
         let mut object = json!({"metadata": {}});
         managers.write(&mut object);
-        assert_eq!(object["metadata"]["managedFields"][0]["fieldsV1"], json!({"f:data": {"f:b": {}}}));
-        assert_eq!(object["metadata"]["managedFields"][1]["fieldsV1"], json!({"f:data": {"f:a": {}}}));
+        assert_eq!(
+            object["metadata"]["managedFields"][0]["fieldsV1"],
+            json!({"f:data": {"f:b": {}}})
+        );
+        assert_eq!(
+            object["metadata"]["managedFields"][1]["fieldsV1"],
+            json!({"f:data": {"f:a": {}}})
+        );
         assert_eq!(Managers::of(&object), managers);
     }
 }

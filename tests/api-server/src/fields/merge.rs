@@ -16,7 +16,9 @@ pub(crate) fn merge(live: Option<&Value>, config: &Value, shape: &Shape<'_>) -> 
             }
             Value::Object(merged)
         }
-        (Some(Value::Array(live)), Value::Array(config)) if shape.list() != List::Atomic => Value::Array(items(live, config, shape)),
+        (Some(Value::Array(live)), Value::Array(config)) if shape.list() != List::Atomic => {
+            Value::Array(items(live, config, shape))
+        }
         (_, Value::Object(config)) if !shape.is_atomic() => {
             let fields = config.iter().filter(|(_, value)| !value.is_null());
             let fields = fields.map(|(name, value)| (name.clone(), merge(None, value, &shape.field(name))));
@@ -33,7 +35,12 @@ fn items(live: &[Value], config: &[Value], shape: &Shape<'_>) -> Vec<Value> {
     let edges = |items: &[Value]| -> Vec<Option<String>> { items.iter().map(|item| shape.edge(&list, item)).collect() };
     let (live_edges, config_edges) = (edges(live), edges(config));
     let is_applied = |edge: &Option<String>| config_edges.contains(edge);
-    let find = |edge: &Option<String>| live_edges.iter().position(|one| one == edge).and_then(|at| live.get(at));
+    let find = |edge: &Option<String>| {
+        live_edges
+            .iter()
+            .position(|one| one == edge)
+            .and_then(|at| live.get(at))
+    };
     let mut merged = Vec::new();
     let mut left = live.iter().zip(&live_edges).peekable();
     for (at, (item, edge)) in config.iter().zip(&config_edges).enumerate() {
@@ -123,11 +130,12 @@ mod tests {
 
     #[test]
     fn fields_are_taken_out_and_empty_objects_with_them() {
-        let object =
-            json!({"metadata": {"name": "a", "labels": {"x": "1"}}, "spec": {"containers": [{"name": "a", "image": "1"}, {"name": "b"}]}});
+        let object = json!({"metadata": {"name": "a", "labels": {"x": "1"}}, "spec": {"containers": [{"name": "a",
+            "image": "1"}, {"name": "b"}]}});
         let set = Set::parse(&json!({
             "f:metadata": {"f:labels": {"f:x": {}}},
-            "f:spec": {"f:containers": {"k:{\"name\":\"a\"}": {"f:image": {}}, "k:{\"name\":\"b\"}": {".": {}, "f:name": {}}}},
+            "f:spec": {"f:containers": {"k:{\"name\":\"a\"}": {"f:image": {}}, "k:{\"name\":\"b\"}": {".": {},
+                "f:name": {}}}},
         }));
         let expected = json!({"metadata": {"name": "a"}, "spec": {"containers": [{"name": "a"}]}});
         assert_eq!(remove(&object, &set, &shape()), Some(expected));

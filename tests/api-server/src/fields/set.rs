@@ -76,7 +76,10 @@ impl Set {
         let mut all = self.clone();
         all.member |= other.member;
         for (edge, child) in &other.children {
-            let joined = all.children.get(edge).map_or_else(|| child.clone(), |own| own.union(child));
+            let joined = all
+                .children
+                .get(edge)
+                .map_or_else(|| child.clone(), |own| own.union(child));
             all.children.insert(edge.clone(), joined);
         }
         all
@@ -111,8 +114,13 @@ impl Set {
 
     /// Returns the set without places that lead to no member.
     pub fn pruned(mut self) -> Self {
-        self.children = self.children.into_iter().map(|(edge, child)| (edge, child.pruned())).collect();
-        self.children.retain(|_, child| child.member || !child.children.is_empty());
+        self.children = self
+            .children
+            .into_iter()
+            .map(|(edge, child)| (edge, child.pruned()))
+            .collect();
+        self.children
+            .retain(|_, child| child.member || !child.children.is_empty());
         self
     }
 
@@ -173,13 +181,20 @@ mod tests {
         assert_eq!(set.to_json(), fields());
         assert_eq!(
             set.paths(),
-            [".data.x", ".spec.containers[name=\"a\"]", ".spec.containers[name=\"a\"].image"]
+            [
+                ".data.x",
+                ".spec.containers[name=\"a\"]",
+                ".spec.containers[name=\"a\"].image"
+            ]
         );
     }
 
     #[test]
     fn sets_are_combined() {
-        let (all, part) = (Set::parse(&fields()), Set::parse(&json!({"f:data": {"f:x": {}, "f:y": {}}})));
+        let (all, part) = (
+            Set::parse(&fields()),
+            Set::parse(&json!({"f:data": {"f:x": {}, "f:y": {}}})),
+        );
         assert_eq!(all.intersection(&part).to_json(), json!({"f:data": {"f:x": {}}}));
         assert_eq!(part.difference(&all).to_json(), json!({"f:data": {"f:y": {}}}));
         assert_eq!(all.difference(&all), Set::default());
@@ -190,6 +205,12 @@ mod tests {
     #[test]
     fn a_part_keeps_the_item() {
         let part = Set::parse(&json!({"f:list": {"k:{\"name\":\"a\"}": {"f:image": {}}}})).with_ancestors();
-        assert!(part.child("f:list").unwrap().child("k:{\"name\":\"a\"}").unwrap().is_member());
+        assert!(
+            part.child("f:list")
+                .unwrap()
+                .child("k:{\"name\":\"a\"}")
+                .unwrap()
+                .is_member()
+        );
     }
 }

@@ -161,7 +161,8 @@ fn is_atomic(kind: &str, trail: &[String]) -> bool {
         "selector" => kind != "PersistentVolume",
         "nodeSelector" | "labelSelector" | "matchLabels" | "namespaceSelector" | "objectSelector" => true,
         // References.
-        "secretKeyRef" | "configMapKeyRef" | "fieldRef" | "resourceFieldRef" | "roleRef" | "involvedObject" | "targetRef" => true,
+        "secretKeyRef" | "configMapKeyRef" | "fieldRef" | "resourceFieldRef" | "roleRef" | "involvedObject"
+        | "targetRef" => true,
         "required" => parent == "nodeAffinity",
         "requiredDuringSchedulingIgnoredDuringExecution" => parent == "nodeAffinity",
         "nodePublishSecretRef" | "scaleTargetRef" => true,
@@ -174,7 +175,10 @@ mod tests {
     use super::*;
 
     fn shape<'a>(kind: &'a str, path: &str) -> Shape<'a> {
-        let start = Shape::BuiltIn { kind, trail: Vec::new() };
+        let start = Shape::BuiltIn {
+            kind,
+            trail: Vec::new(),
+        };
         path.split('.').fold(start, |shape, name| shape.field(name))
     }
 

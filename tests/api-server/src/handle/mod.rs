@@ -58,7 +58,10 @@ impl ApiServer {
             name: name.to_owned(),
             is_connected: AtomicBool::new(true),
         });
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner).push(client.clone());
+        self.clients
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(client.clone());
         let connection = Connection {
             shared: self.shared.clone(),
             client,

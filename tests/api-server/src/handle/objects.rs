@@ -33,7 +33,12 @@ impl ApiServer {
     /// # Errors
     /// The answer that a client would get.
     pub fn apply(&self, object: &Value) -> Result<Value, Failure> {
-        self.write(Verb::Patch, object, "fieldManager=user&force=true", "application/apply-patch+yaml")
+        self.write(
+            Verb::Patch,
+            object,
+            "fieldManager=user&force=true",
+            "application/apply-patch+yaml",
+        )
     }
 
     fn write(&self, verb: Verb, object: &Value, query: &str, content_type: &str) -> Result<Value, Failure> {
@@ -76,11 +81,15 @@ impl ApiServer {
     /// Installs the CRDs of this repository.
     pub fn install_crds(&self) {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crds");
-        let entries = std::fs::read_dir(&directory).unwrap_or_else(|error| panic!("reading {}: {error}", directory.display()));
-        let mut files: Vec<_> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+        let entries =
+            std::fs::read_dir(&directory).unwrap_or_else(|error| panic!("reading {}: {error}", directory.display()));
+        let mut files: Vec<_> = entries
+            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+            .collect();
         files.sort();
         for file in files {
-            let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("reading {}: {error}", file.display()));
+            let text =
+                std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("reading {}: {error}", file.display()));
             self.create_yaml(&text);
         }
     }
@@ -112,7 +121,11 @@ impl ApiServer {
 
     /// Changes the status of an object. Returns whether that changed it.
     pub fn edit_status(&self, kind: &str, namespace: &str, name: &str, change: impl FnOnce(&mut Value)) -> bool {
-        self.with(|state| edit(state, (kind, namespace, name), Part::Status, |object| change(&mut object["status"])))
+        self.with(|state| {
+            edit(state, (kind, namespace, name), Part::Status, |object| {
+                change(&mut object["status"])
+            })
+        })
     }
 
     /// Deletes an object in the background. Returns whether that changed something.
@@ -144,7 +157,12 @@ impl ApiServer {
     }
 }
 
-fn edit(state: &mut State, (kind, namespace, name): (&str, &str, &str), part: Part, change: impl FnOnce(&mut Value)) -> bool {
+fn edit(
+    state: &mut State,
+    (kind, namespace, name): (&str, &str, &str),
+    part: Part,
+    change: impl FnOnce(&mut Value),
+) -> bool {
     match state.key_of(kind, namespace, name) {
         Some((_, key)) => state.edit(&key, part, change),
         None => false,

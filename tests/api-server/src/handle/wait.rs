@@ -57,6 +57,10 @@ impl ApiServer {
             .map(|record| format!("{}: {}", record.client, record.describe()))
             .collect();
         let recent: Vec<&str> = recent.iter().rev().map(String::as_str).collect();
-        format!("--- objects\n{}\n--- last requests\n{}", names.join("\n"), recent.join("\n"))
+        format!(
+            "--- objects\n{}\n--- last requests\n{}",
+            names.join("\n"),
+            recent.join("\n")
+        )
     }
 }

@@ -12,7 +12,10 @@ use crate::schema::Schema;
 pub(crate) fn kind(crd: &Value) -> Option<Kind> {
     let (spec, names) = (&crd["spec"], &crd["spec"]["names"]);
     let versions = spec["versions"].as_array()?;
-    let version = versions.iter().find(|version| version["storage"] == true).or(versions.first())?;
+    let version = versions
+        .iter()
+        .find(|version| version["storage"] == true)
+        .or(versions.first())?;
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let texts = |value: &Value| value.as_array().into_iter().flatten().filter_map(text).collect();
     let kind = text(&names["kind"])?;
@@ -45,7 +48,10 @@ fn scale(scale: &Value) -> Scale {
 
 /// Sets the status of a CRD that is served, for which a real server needs a moment.
 pub(crate) fn establish(crd: &mut Value, now: &str) {
-    let condition = |name: &str, reason: &str, message: &str| json!({"type": name, "status": "True", "reason": reason, "message": message, "lastTransitionTime": now});
+    let condition = |name: &str, reason: &str, message: &str| {
+        json!({"type": name, "status": "True",
+        "reason": reason, "message": message, "lastTransitionTime": now})
+    };
     let stored: Vec<Value> = crd["spec"]["versions"]
         .as_array()
         .into_iter()

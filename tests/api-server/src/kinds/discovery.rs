@@ -55,7 +55,9 @@ impl Kinds {
             .collect();
         let api_version = kinds.first()?.api_version();
         let resources: Vec<Value> = kinds.iter().flat_map(|kind| describe_kind(kind)).collect();
-        Some(json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": api_version, "resources": resources}))
+        Some(
+            json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": api_version, "resources": resources}),
+        )
     }
 }
 
@@ -66,7 +68,16 @@ fn describe_group(group: &str, versions: &BTreeSet<&str>) -> Value {
 }
 
 fn describe_kind(kind: &Kind) -> Vec<Value> {
-    let verbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+    let verbs = [
+        "create",
+        "delete",
+        "deletecollection",
+        "get",
+        "list",
+        "patch",
+        "update",
+        "watch",
+    ];
     let mut described = vec![json!({
         "name": kind.plural, "singularName": kind.singular, "namespaced": kind.namespaced, "kind": kind.kind,
         "verbs": verbs, "shortNames": kind.short_names, "categories": kind.categories,
@@ -75,12 +86,14 @@ fn describe_kind(kind: &Kind) -> Vec<Value> {
     let verbs = ["get", "patch", "update"];
     if kind.has_status {
         described.push(json!({
-            "name": part("status"), "singularName": "", "namespaced": kind.namespaced, "kind": kind.kind, "verbs": verbs,
+            "name": part("status"), "singularName": "", "namespaced": kind.namespaced, "kind": kind.kind,
+                "verbs": verbs,
         }));
     }
     if kind.scale.is_some() {
         described.push(json!({
-            "name": part("scale"), "singularName": "", "namespaced": kind.namespaced, "group": "autoscaling", "version": "v1",
+            "name": part("scale"), "singularName": "", "namespaced": kind.namespaced, "group": "autoscaling",
+                "version": "v1",
             "kind": "Scale", "verbs": verbs,
         }));
     }
@@ -106,7 +119,10 @@ mod tests {
             .filter_map(|one| one["name"].as_str())
             .collect();
         assert!(names.contains(&"statefulsets") && names.contains(&"statefulsets/scale"));
-        assert_eq!(described("apis/apps").unwrap()["preferredVersion"]["groupVersion"], "apps/v1");
+        assert_eq!(
+            described("apis/apps").unwrap()["preferredVersion"]["groupVersion"],
+            "apps/v1"
+        );
         assert!(described("apis/none/v1").is_none() && described("apis/none").is_none());
     }
 }

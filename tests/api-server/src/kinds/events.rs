@@ -54,11 +54,16 @@ mod tests {
     #[test]
     fn an_event_is_the_same_in_both_forms() {
         let event = json!({
-            "apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "a"}, "note": "text", "reason": "Why",
-            "regarding": {"kind": "Pod", "name": "p"}, "reportingController": "c", "reportingInstance": "i", "type": "Normal",
+            "apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "a"}, "note": "text",
+                "reason": "Why",
+            "regarding": {"kind": "Pod", "name": "p"}, "reportingController": "c", "reportingInstance": "i",
+                "type": "Normal",
         });
         let core = to_core(event.clone());
-        assert_eq!((&core["message"], &core["involvedObject"]["name"]), (&json!("text"), &json!("p")));
+        assert_eq!(
+            (&core["message"], &core["involvedObject"]["name"]),
+            (&json!("text"), &json!("p"))
+        );
         assert_eq!(from_core(core), event);
         assert_eq!(
             (field_in_core("regarding.uid"), field_in_core("type")),

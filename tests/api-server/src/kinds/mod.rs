@@ -95,9 +95,17 @@ impl Kind {
     /// Returns the key of an object.
     pub fn key(&self, namespace: &str, name: &str) -> Key {
         Key {
-            group: if self.view.is_some() { String::new() } else { self.group.clone() },
+            group: if self.view.is_some() {
+                String::new()
+            } else {
+                self.group.clone()
+            },
             plural: self.plural.clone(),
-            namespace: if self.namespaced { namespace.to_owned() } else { String::new() },
+            namespace: if self.namespaced {
+                namespace.to_owned()
+            } else {
+                String::new()
+            },
             name: name.to_owned(),
         }
     }
@@ -180,7 +188,8 @@ mod tests {
         let Source::BuiltIn(through) = kind.shape else {
             panic!("a ConfigMap is of Kubernetes")
         };
-        let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"k": "v"}, "no": 1});
+        let object =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"k": "v"}, "no": 1});
         let read = through(object).unwrap();
         assert_eq!(
             read,

@@ -117,7 +117,8 @@ mod tests {
     fn unknown_fields_are_dropped_where_the_schema_does_not_keep_them() {
         let mut object = json!({
             "apiVersion": "v1", "kind": "K", "metadata": {"labels": {"a": "b"}}, "other": 1,
-            "spec": {"name": "n", "no": 1, "free": {"any": {"thing": 1}}, "texts": {"k": "v"}, "list": [{"x": 1, "y": 2}]},
+            "spec": {"name": "n", "no": 1, "free": {"any": {"thing": 1}}, "texts": {"k": "v"}, "list": [{"x": 1,
+                "y": 2}]},
         });
         schema().prune(&mut object);
         let expected = json!({

@@ -19,7 +19,12 @@ pub(super) fn value(all: &Schema, schema: &Value, found: &Value, path: &str, pro
     }
     match found {
         Value::Object(fields) => {
-            for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            for name in schema["required"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+            {
                 if !fields.contains_key(name) {
                     problems.push(Problem::required(join(path, name)));
                 }
@@ -35,7 +40,15 @@ pub(super) fn value(all: &Schema, schema: &Value, found: &Value, path: &str, pro
             }
         }
         Value::Array(items) => {
-            bounds(schema, found, ("minItems", "maxItems"), items.len() as f64, "items", path, problems);
+            bounds(
+                schema,
+                found,
+                ("minItems", "maxItems"),
+                items.len() as f64,
+                "items",
+                path,
+                problems,
+            );
             if let Some(schema) = schema.get("items") {
                 for (index, item) in items.iter().enumerate() {
                     value(all, schema, item, &format!("{path}[{index}]"), problems);
@@ -53,8 +66,16 @@ pub(super) fn value(all: &Schema, schema: &Value, found: &Value, path: &str, pro
                 problems,
             );
             let pattern = schema["pattern"].as_str().unwrap_or_default();
-            if all.patterns.get(pattern).is_some_and(|compiled| !compiled.is_match(text)) {
-                problems.push(Problem::invalid(path, found, &format!("{path} in body should match '{pattern}'")));
+            if all
+                .patterns
+                .get(pattern)
+                .is_some_and(|compiled| !compiled.is_match(text))
+            {
+                problems.push(Problem::invalid(
+                    path,
+                    found,
+                    &format!("{path} in body should match '{pattern}'"),
+                ));
             }
         }
         Value::Number(number) => {
@@ -65,7 +86,15 @@ pub(super) fn value(all: &Schema, schema: &Value, found: &Value, path: &str, pro
     }
 }
 
-fn bounds(schema: &Value, found: &Value, (least, most): (&str, &str), number: f64, unit: &str, path: &str, problems: &mut Vec<Problem>) {
+fn bounds(
+    schema: &Value,
+    found: &Value,
+    (least, most): (&str, &str),
+    number: f64,
+    unit: &str,
+    path: &str,
+    problems: &mut Vec<Problem>,
+) {
     if let Some(least) = schema[least].as_f64().filter(|least| number < *least) {
         let message = if unit.is_empty() {
             format!("{path} in body should be greater than or equal to {least}")

@@ -58,12 +58,18 @@ fn check_config(kind: &Kind, call: &Call, config: &Value) -> Result<(), Failure>
         return Err(Failure::bad_request("apiVersion and kind must be set"));
     }
     check_kind(kind, config)?;
-    if config.pointer("/metadata/managedFields").is_some_and(|fields| !fields.is_null()) {
+    if config
+        .pointer("/metadata/managedFields")
+        .is_some_and(|fields| !fields.is_null())
+    {
         return Err(Failure::bad_request("metadata.managedFields must be nil"));
     }
     let name = text(config, "/metadata/name");
     if !name.is_empty() && name != call.name {
-        let message = format!("the name of the object ({name}) does not match the name on the URL ({})", call.name);
+        let message = format!(
+            "the name of the object ({name}) does not match the name on the URL ({})",
+            call.name
+        );
         return Err(Failure::bad_request(message));
     }
     Ok(())
@@ -75,11 +81,14 @@ fn check_target(kind: &Kind, call: &Call, live: Option<&Value>, config: &Value) 
     let version = text(config, "/metadata/resourceVersion");
     match live {
         None if !uid.is_empty() => {
-            let why = format!("uid mismatch: the provided object specified uid {uid}, and no existing object was found");
+            let why =
+                format!("uid mismatch: the provided object specified uid {uid}, and no existing object was found");
             Err(Failure::conflict(kind, &call.name, &why))
         }
         None if !version.is_empty() => Err(Failure::not_found(kind, &call.name)),
-        Some(live) if !version.is_empty() && text(live, "/metadata/resourceVersion") != version => Err(Failure::outdated(kind, &call.name)),
+        Some(live) if !version.is_empty() && text(live, "/metadata/resourceVersion") != version => {
+            Err(Failure::outdated(kind, &call.name))
+        }
         _ => Ok(()),
     }
 }
@@ -87,7 +96,9 @@ fn check_target(kind: &Kind, call: &Call, live: Option<&Value>, config: &Value) 
 /// Returns the fields of a configuration that belong to the part that is written.
 fn said(kind: &Kind, part: Part, config: &Value) -> Value {
     let mut said = config.clone();
-    let Some(fields) = said.as_object_mut() else { return said };
+    let Some(fields) = said.as_object_mut() else {
+        return said;
+    };
     if kind.has_status {
         match part {
             Part::Main => drop(fields.remove("status")),
@@ -109,7 +120,10 @@ fn conflicted(kind: &Kind, conflicts: &[crate::fields::Conflict]) -> Failure {
     let plural = if count == 1 { "" } else { "s" };
     let message = format!("Apply failed with {count} conflict{plural}: {}", texts.join("\n"));
     let mut failure = Failure::new(409, "Conflict", message);
-    let cause = |one: &crate::fields::Conflict| json!({"reason": "FieldManagerConflict", "message": format!("conflict with {}", one.with), "field": one.field});
+    let cause = |one: &crate::fields::Conflict| {
+        json!({"reason": "FieldManagerConflict",
+        "message": format!("conflict with {}", one.with), "field": one.field})
+    };
     failure.details = json!({"kind": kind.plural, "causes": conflicts.iter().map(cause).collect::<Vec<_>>()});
     failure
 }

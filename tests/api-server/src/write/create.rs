@@ -26,7 +26,13 @@ const SET_BY_SERVER: [&str; 8] = [
 
 impl State {
     /// Creates an object.
-    pub(super) fn create(&mut self, kind: &Arc<Kind>, call: &Call, mut object: Value, by: By) -> Result<Arc<Value>, Failure> {
+    pub(super) fn create(
+        &mut self,
+        kind: &Arc<Kind>,
+        call: &Call,
+        mut object: Value,
+        by: By,
+    ) -> Result<Arc<Value>, Failure> {
         check_kind(kind, &object)?;
         if !object.is_object() {
             return Err(Failure::bad_request("the body is not an object"));
@@ -37,12 +43,17 @@ impl State {
         }
         self.place(kind, call, &mut object)?;
         if !text(&object, "/metadata/resourceVersion").is_empty() {
-            return Err(Failure::internal("resourceVersion should not be set on objects to be created"));
+            return Err(Failure::internal(
+                "resourceVersion should not be set on objects to be created",
+            ));
         }
         let metadata = object["metadata"].as_object_mut().into_iter();
         metadata.for_each(|metadata| SET_BY_SERVER.iter().for_each(|field| drop(metadata.remove(*field))));
         if kind.has_status && kind.kind != "Node" {
-            object.as_object_mut().into_iter().for_each(|fields| drop(fields.remove("status")));
+            object
+                .as_object_mut()
+                .into_iter()
+                .for_each(|fields| drop(fields.remove("status")));
         }
         let name = text(&object, "/metadata/name").to_owned();
         let problems = admit::problems_of_metadata(&object);
@@ -55,8 +66,10 @@ impl State {
         }
         let mut object = admit::prepare(kind, &name, object)?;
         let uid = self.random.uid();
-        self.uids
-            .insert(uid.clone(), format!("{} {}", kind.kind, display(&call.namespace, &name)));
+        self.uids.insert(
+            uid.clone(),
+            format!("{} {}", kind.kind, display(&call.namespace, &name)),
+        );
         object["metadata"]["uid"] = json!(uid);
         object["metadata"]["creationTimestamp"] = json!(now());
         if kind.has_generation {
@@ -74,7 +87,8 @@ impl State {
         admit::complete(kind, &mut object, self.store.version());
         if kind.kind == "CustomResourceDefinition" {
             crd::establish(&mut object, &now());
-            let defined = crd::kind(&object).ok_or_else(|| Failure::bad_request("the CRD names no kind or no version"))?;
+            let defined =
+                crd::kind(&object).ok_or_else(|| Failure::bad_request("the CRD names no kind or no version"))?;
             self.kinds.add(defined);
         }
         Ok(self.store.put(key, object))

@@ -25,7 +25,12 @@ impl State {
     }
 
     /// Deletes an object, with these `DeleteOptions`.
-    pub(crate) fn delete_object(&mut self, kind: &Arc<Kind>, live: &Value, options: &Value) -> Result<Written, Failure> {
+    pub(crate) fn delete_object(
+        &mut self,
+        kind: &Arc<Kind>,
+        live: &Value,
+        options: &Value,
+    ) -> Result<Written, Failure> {
         let name = text(live, "/metadata/name").to_owned();
         check_preconditions(kind, &name, live, &options["preconditions"])?;
         let mut object = live.clone();
@@ -37,7 +42,11 @@ impl State {
         };
         follow(policy, &mut object);
         let grace = options["gracePeriodSeconds"].as_i64();
-        let grace = if kind.kind == "Pod" { grace_of_pod(&object, grace) } else { 0 };
+        let grace = if kind.kind == "Pod" {
+            grace_of_pod(&object, grace)
+        } else {
+            0
+        };
         if !was_deleted {
             object["metadata"]["deletionTimestamp"] = json!(now());
             let generation = object.pointer("/metadata/generation").and_then(Value::as_i64);
@@ -56,7 +65,8 @@ impl State {
             let removed = self.remove(kind, &key, object);
             let mut details = kind.details(&name);
             details["uid"] = removed["metadata"]["uid"].clone();
-            let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details});
+            let status =
+                json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details});
             return Ok(Written {
                 code: 200,
                 object: Arc::new(status),
@@ -86,7 +96,10 @@ fn options(call: &Call, body: &[u8]) -> Result<Value, Failure> {
 
 fn check_preconditions(kind: &Kind, name: &str, live: &Value, wanted: &Value) -> Result<(), Failure> {
     for (field, words) in [("uid", "UID"), ("resourceVersion", "ResourceVersion")] {
-        let (given, live) = (text(wanted, &format!("/{field}")), text(live, &format!("/metadata/{field}")));
+        let (given, live) = (
+            text(wanted, &format!("/{field}")),
+            text(live, &format!("/metadata/{field}")),
+        );
         if !given.is_empty() && given != live {
             let why = format!("Precondition failed: {words} in precondition: {given}, {words} in object meta: {live}");
             return Err(Failure::conflict(kind, name, &why));
@@ -122,6 +135,8 @@ fn grace_of_pod(pod: &Value, wanted: Option<i64>) -> i64 {
     if text(pod, "/spec/nodeName").is_empty() || matches!(phase, "Succeeded" | "Failed") {
         return 0;
     }
-    let own = pod.pointer("/spec/terminationGracePeriodSeconds").and_then(Value::as_i64);
+    let own = pod
+        .pointer("/spec/terminationGracePeriodSeconds")
+        .and_then(Value::as_i64);
     wanted.or(own).unwrap_or(30).max(0)
 }

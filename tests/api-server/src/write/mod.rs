@@ -57,9 +57,17 @@ impl Written {
 
 impl State {
     /// Carries out a write.
-    pub fn write(&mut self, kind: &Arc<Kind>, call: &Call, content_type: &str, body: &[u8]) -> Result<Written, Failure> {
+    pub fn write(
+        &mut self,
+        kind: &Arc<Kind>,
+        call: &Call,
+        content_type: &str,
+        body: &[u8],
+    ) -> Result<Written, Failure> {
         if !call.query.get("dryRun").is_empty() {
-            return Err(Failure::bad_request("dryRun: this server in a test's process does not do that"));
+            return Err(Failure::bad_request(
+                "dryRun: this server in a test's process does not do that",
+            ));
         }
         let part = match call.subresource.as_str() {
             "" => Part::Main,

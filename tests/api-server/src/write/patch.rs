@@ -50,7 +50,8 @@ pub(super) fn patched(content_type: &str, mut object: Value, patch: &Value) -> R
             415,
             "UnsupportedMediaType",
             format!(
-                "the body of the request was in an unknown format: {other}; this server in a test's process knows merge patches and applies"
+                "the body of the request was in an unknown format: {other}; this server in a test's process knows \
+                    merge patches and applies"
             ),
         )),
     }
@@ -70,7 +71,10 @@ mod tests {
     #[case(json!({"a": [1, 2]}), json!({"a": [3]}), json!({"a": [3]}))]
     #[case(json!({"a": "text"}), json!({"a": {"b": {"c": null}}}), json!({"a": {"b": {}}}))]
     fn patches_are_merged(#[case] object: Value, #[case] patch: Value, #[case] expected: Value) {
-        assert_eq!(patched("application/merge-patch+json", object, &patch).unwrap(), expected);
+        assert_eq!(
+            patched("application/merge-patch+json", object, &patch).unwrap(),
+            expected
+        );
     }
 
     #[rstest]

@@ -14,7 +14,13 @@ use crate::state::{State, copy, text};
 
 impl State {
     /// Changes the number of replicas.
-    pub(super) fn write_scale(&mut self, kind: &Arc<Kind>, call: &Call, content_type: &str, body: &[u8]) -> Result<Written, Failure> {
+    pub(super) fn write_scale(
+        &mut self,
+        kind: &Arc<Kind>,
+        call: &Call,
+        content_type: &str,
+        body: &[u8],
+    ) -> Result<Written, Failure> {
         let Some(scale) = kind.scale.clone() else {
             return Err(Failure::no_such_path());
         };

@@ -26,7 +26,13 @@ const KEPT: [&str; 8] = [
 
 impl State {
     /// Replaces an object.
-    pub(super) fn replace(&mut self, kind: &Arc<Kind>, call: &Call, part: Part, object: Value) -> Result<Written, Failure> {
+    pub(super) fn replace(
+        &mut self,
+        kind: &Arc<Kind>,
+        call: &Call,
+        part: Part,
+        object: Value,
+    ) -> Result<Written, Failure> {
         check_kind(kind, &object)?;
         let live = self.named(kind, call)?;
         let is_unconditional = text(&object, "/metadata/resourceVersion").is_empty();
@@ -40,7 +46,14 @@ impl State {
     }
 
     /// Changes an object as far as that is allowed. Writes nothing if nothing changes.
-    pub(crate) fn update(&mut self, kind: &Arc<Kind>, live: &Value, part: Part, mut wanted: Value, by: By) -> Result<Arc<Value>, Failure> {
+    pub(crate) fn update(
+        &mut self,
+        kind: &Arc<Kind>,
+        live: &Value,
+        part: Part,
+        mut wanted: Value,
+        by: By,
+    ) -> Result<Arc<Value>, Failure> {
         let name = text(live, "/metadata/name").to_owned();
         let key = kind.key(text(live, "/metadata/namespace"), &name);
         check_same(kind, &name, live, &wanted)?;
@@ -53,7 +66,10 @@ impl State {
             return Err(Failure::invalid(kind, &name, &problems));
         }
         if kind.has_generation && without_status(kind, live) != without_status(kind, &object) {
-            let generation = live.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or_default();
+            let generation = live
+                .pointer("/metadata/generation")
+                .and_then(Value::as_i64)
+                .unwrap_or_default();
             object["metadata"]["generation"] = json!(generation + 1);
         }
         let managers = match by {
@@ -200,13 +216,16 @@ fn new_finalizers(live: &Value, object: &Value) -> Vec<Problem> {
     if added.is_empty() {
         return Vec::new();
     }
-    let message = format!("no new finalizers can be added if the object is being deleted, found new finalizers {added:?}");
+    let message =
+        format!("no new finalizers can be added if the object is being deleted, found new finalizers {added:?}");
     vec![Problem::forbidden("metadata.finalizers", &message)]
 }
 
 /// Returns whether an object is being deleted and nothing holds it.
 pub(super) fn is_let_go(object: &Value) -> bool {
-    let grace = object.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_i64);
+    let grace = object
+        .pointer("/metadata/deletionGracePeriodSeconds")
+        .and_then(Value::as_i64);
     let is_namespace = object["kind"] == "Namespace" && !texts(object, "/spec/finalizers").is_empty();
     object.pointer("/metadata/deletionTimestamp").is_some()
         && texts(object, "/metadata/finalizers").is_empty()

@@ -10,7 +10,8 @@ use wasser_test_api_server::ApiServer;
 use crate::{api, map, refusal, value};
 
 async fn apply(maps: &Api<ConfigMap>, manager: &str, data: Value) -> kube::Result<ConfigMap> {
-    maps.patch("a", &PatchParams::apply(manager), &Patch::Apply(map("a", data))).await
+    maps.patch("a", &PatchParams::apply(manager), &Patch::Apply(map("a", data)))
+        .await
 }
 
 #[tokio::test]
@@ -46,7 +47,10 @@ async fn a_conflict_names_field_and_manager_until_it_is_forced() {
         panic!("not an answer")
     };
     assert_eq!((status.code, status.reason.as_str()), (409, "Conflict"));
-    assert_eq!(status.message, "Apply failed with 1 conflict: conflict with \"one\": .data.k");
+    assert_eq!(
+        status.message,
+        "Apply failed with 1 conflict: conflict with \"one\": .data.k"
+    );
     let causes = status.details.unwrap().causes;
     assert_eq!(
         (causes[0].reason.as_str(), causes[0].field.as_str()),
@@ -54,9 +58,16 @@ async fn a_conflict_names_field_and_manager_until_it_is_forced() {
     );
 
     let force = PatchParams::apply("two").force();
-    let forced = maps.patch("a", &force, &Patch::Apply(map("a", json!({"k": "2"})))).await.unwrap();
+    let forced = maps
+        .patch("a", &force, &Patch::Apply(map("a", json!({"k": "2"}))))
+        .await
+        .unwrap();
     assert_eq!(value(&forced, "k"), Some("2"));
-    let managers: Vec<_> = forced.managed_fields().iter().filter_map(|entry| entry.manager.clone()).collect();
+    let managers: Vec<_> = forced
+        .managed_fields()
+        .iter()
+        .filter_map(|entry| entry.manager.clone())
+        .collect();
     assert_eq!(managers, ["two"]);
 }
 
@@ -69,7 +80,9 @@ async fn a_patch_takes_a_field_from_whoever_applied_it() {
         field_manager: Some("user".to_owned()),
         ..PatchParams::default()
     };
-    maps.patch("a", &by_user, &Patch::Merge(json!({"data": {"k": "2"}}))).await.unwrap();
+    maps.patch("a", &by_user, &Patch::Merge(json!({"data": {"k": "2"}})))
+        .await
+        .unwrap();
     assert_eq!(refusal(apply(&maps, "one", json!({"k": "1", "l": "1"})).await).0, 409);
     let left = apply(&maps, "one", json!({})).await.unwrap();
     assert_eq!((value(&left, "k"), value(&left, "l")), (Some("2"), None));
@@ -97,7 +110,9 @@ async fn items_of_keyed_lists_and_the_status_have_owners() {
     let two = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "spec": {"template": {"spec": {"containers": [
         {"name": "c", "env": [{"name": "C", "value": "1"}]},
     ]}}}});
-    sets.patch("s", &PatchParams::apply("two"), &Patch::Apply(two)).await.unwrap();
+    sets.patch("s", &PatchParams::apply("two"), &Patch::Apply(two))
+        .await
+        .unwrap();
     let applied = sets
         .patch("s", &params, &Patch::Apply(set(json!([{"name": "B", "value": "2"}]))))
         .await

@@ -28,7 +28,11 @@ async fn a_kind_is_served_while_its_crd_is_there() {
         .create(&PostParams::default(), &typed(dataset(json!({"mounts": [mount]}))))
         .await
         .unwrap();
-    assert_eq!(created.data["spec"]["mounts"][0].get("unknown"), None, "unknown fields are dropped");
+    assert_eq!(
+        created.data["spec"]["mounts"][0].get("unknown"),
+        None,
+        "unknown fields are dropped"
+    );
     assert_eq!(created.metadata.generation, Some(1));
 
     let params = PatchParams::default();
@@ -36,10 +40,19 @@ async fn a_kind_is_served_while_its_crd_is_there() {
         .patch("demo", &params, &Patch::Merge(json!({"status": {"phase": "Bound"}})))
         .await
         .unwrap();
-    assert_eq!(patched.data.pointer("/status/phase"), None, "the status is written by itself");
-    let status =
-        Patch::Apply(json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": "Dataset", "status": {"phase": "Bound", "conditions": []}}));
-    let patched = datasets.patch_status("demo", &PatchParams::apply("wasser"), &status).await.unwrap();
+    assert_eq!(
+        patched.data.pointer("/status/phase"),
+        None,
+        "the status is written by itself"
+    );
+    let status = Patch::Apply(
+        json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": "Dataset", "status": {"phase": "Bound",
+            "conditions": []}}),
+    );
+    let patched = datasets
+        .patch_status("demo", &PatchParams::apply("wasser"), &status)
+        .await
+        .unwrap();
     assert_eq!(
         (&patched.data["status"]["phase"], patched.metadata.generation),
         (&json!("Bound"), Some(1))
@@ -47,7 +60,10 @@ async fn a_kind_is_served_while_its_crd_is_there() {
 
     let mut unversioned = patched.clone();
     unversioned.metadata.resource_version = None;
-    assert_eq!(refusal(datasets.replace("demo", &PostParams::default(), &unversioned).await).0, 422);
+    assert_eq!(
+        refusal(datasets.replace("demo", &PostParams::default(), &unversioned).await).0,
+        422
+    );
     assert!(server.delete("CustomResourceDefinition", "", "datasets.data.fluid.io"));
     assert_eq!(refusal(datasets.get("demo").await).0, 404);
 }

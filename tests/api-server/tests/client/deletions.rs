@@ -11,7 +11,8 @@ use crate::{api, map, refusal, typed};
 fn owned(name: &str, owner: &Value) -> Value {
     let mut map = map(name, json!({}));
     map["metadata"]["ownerReferences"] = json!([{
-        "apiVersion": "v1", "kind": "ConfigMap", "name": owner["metadata"]["name"], "uid": owner["metadata"]["uid"], "blockOwnerDeletion": true,
+        "apiVersion": "v1", "kind": "ConfigMap", "name": owner["metadata"]["name"], "uid": owner["metadata"]["uid"],
+            "blockOwnerDeletion": true,
     }]);
     map
 }
@@ -23,9 +24,19 @@ async fn finalizers_hold_an_object_and_can_only_be_removed() {
     let mut held = map("a", json!({"k": "1"}));
     held["metadata"]["finalizers"] = json!(["x.io/a", "x.io/b"]);
     server.create(&held);
-    let deleted = maps.delete("a", &DeleteParams::default()).await.unwrap().left().unwrap();
+    let deleted = maps
+        .delete("a", &DeleteParams::default())
+        .await
+        .unwrap()
+        .left()
+        .unwrap();
     assert!(deleted.metadata.deletion_timestamp.is_some());
-    let again = maps.delete("a", &DeleteParams::default()).await.unwrap().left().unwrap();
+    let again = maps
+        .delete("a", &DeleteParams::default())
+        .await
+        .unwrap()
+        .left()
+        .unwrap();
     assert_eq!(again.metadata, deleted.metadata);
 
     let finalizers = |all: Value| Patch::Merge(json!({"metadata": {"finalizers": all}}));
@@ -43,9 +54,15 @@ async fn finalizers_hold_an_object_and_can_only_be_removed() {
 async fn a_deletion_can_be_bound_to_one_object() {
     let server = ApiServer::new();
     let maps = api::<ConfigMap>(&server);
-    let old = maps.create(&PostParams::default(), &typed(map("a", json!({})))).await.unwrap();
+    let old = maps
+        .create(&PostParams::default(), &typed(map("a", json!({}))))
+        .await
+        .unwrap();
     assert!(maps.delete("a", &DeleteParams::default()).await.unwrap().is_right());
-    let new = maps.create(&PostParams::default(), &typed(map("a", json!({})))).await.unwrap();
+    let new = maps
+        .create(&PostParams::default(), &typed(map("a", json!({}))))
+        .await
+        .unwrap();
     assert_ne!(old.uid(), new.uid());
     let only = |uid: Option<String>| {
         DeleteParams::default().preconditions(Preconditions {
@@ -53,7 +70,10 @@ async fn a_deletion_can_be_bound_to_one_object() {
             resource_version: None,
         })
     };
-    assert_eq!(refusal(maps.delete("a", &only(old.uid())).await), (409, "Conflict".to_owned()));
+    assert_eq!(
+        refusal(maps.delete("a", &only(old.uid())).await),
+        (409, "Conflict".to_owned())
+    );
     assert!(maps.delete("a", &only(new.uid())).await.is_ok());
     assert_eq!(refusal(maps.delete("a", &DeleteParams::default()).await).0, 404);
 }
@@ -69,7 +89,11 @@ async fn dependents_go_when_they_are_collected() {
         .delete("owner", &DeleteParams::background())
         .await
         .unwrap();
-    assert_eq!(server.objects("ConfigMap", "default").len(), 2, "nothing runs by itself");
+    assert_eq!(
+        server.objects("ConfigMap", "default").len(),
+        2,
+        "nothing runs by itself"
+    );
     assert!(server.collect());
     assert!(server.objects("ConfigMap", "default").is_empty());
 }
@@ -87,7 +111,9 @@ async fn a_deletion_in_the_foreground_waits_for_dependents() {
         .unwrap();
     server.collect();
     assert!(server.object("ConfigMap", "default", "owner").is_some());
-    server.edit("ConfigMap", "default", "child", |child| child["metadata"]["finalizers"] = json!([]));
+    server.edit("ConfigMap", "default", "child", |child| {
+        child["metadata"]["finalizers"] = json!([])
+    });
     server.collect();
     assert!(server.objects("ConfigMap", "default").is_empty());
 }
@@ -97,7 +123,10 @@ async fn orphans_stay_without_their_owner() {
     let server = ApiServer::new();
     let owner = server.create(&map("owner", json!({})));
     server.create(&owned("child", &owner));
-    api::<ConfigMap>(&server).delete("owner", &DeleteParams::orphan()).await.unwrap();
+    api::<ConfigMap>(&server)
+        .delete("owner", &DeleteParams::orphan())
+        .await
+        .unwrap();
     server.collect();
     assert!(server.object("ConfigMap", "default", "owner").is_none());
     let child = server.object("ConfigMap", "default", "child").unwrap();
@@ -143,13 +172,24 @@ async fn a_pod_on_a_node_has_its_grace_period() {
     let pods = api::<Pod>(&server);
     let pod = |name: &str, node: Value| {
         json!({
-            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": {"nodeName": node, "containers": [{"name": "c", "image": "i"}]},
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": {"nodeName": node,
+                "containers": [{"name": "c", "image": "i"}]},
         })
     };
     server.create(&pod("unscheduled", Value::Null));
-    assert!(pods.delete("unscheduled", &DeleteParams::default()).await.unwrap().is_right());
+    assert!(
+        pods.delete("unscheduled", &DeleteParams::default())
+            .await
+            .unwrap()
+            .is_right()
+    );
     server.create(&pod("running", json!("node")));
-    let ending = pods.delete("running", &DeleteParams::default()).await.unwrap().left().unwrap();
+    let ending = pods
+        .delete("running", &DeleteParams::default())
+        .await
+        .unwrap()
+        .left()
+        .unwrap();
     assert_eq!(ending.metadata.deletion_grace_period_seconds, Some(30));
     assert!(
         pods.delete("running", &DeleteParams::default().grace_period(0))

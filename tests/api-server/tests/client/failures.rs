@@ -56,7 +56,10 @@ async fn a_reply_can_be_lost_after_the_write() {
         .map(|record| (record.what(), record.code, record.changed))
         .collect();
     let creation = |code, changed| ("create configmaps".to_owned(), code, changed);
-    assert_eq!(codes[..3], [creation(None, true), creation(None, true), creation(Some(504), true)]);
+    assert_eq!(
+        codes[..3],
+        [creation(None, true), creation(None, true), creation(Some(504), true)]
+    );
     assert_eq!(
         codes[3..],
         [
@@ -80,9 +83,15 @@ async fn a_process_that_ended_writes_nothing_more() {
     let server = ApiServer::new();
     let old: Api<ConfigMap> = Api::default_namespaced(server.client("operator"));
     let other = api::<ConfigMap>(&server);
-    old.create(&PostParams::default(), &typed(map("a", json!({})))).await.unwrap();
+    old.create(&PostParams::default(), &typed(map("a", json!({}))))
+        .await
+        .unwrap();
     server.disconnect("operator");
-    assert!(old.create(&PostParams::default(), &typed(map("b", json!({})))).await.is_err());
+    assert!(
+        old.create(&PostParams::default(), &typed(map("b", json!({}))))
+            .await
+            .is_err()
+    );
     let new: Api<ConfigMap> = Api::default_namespaced(server.client("operator"));
     assert!(new.get("a").await.is_ok() && other.get("a").await.is_ok() && other.get_opt("b").await.unwrap().is_none());
 }
@@ -100,8 +109,14 @@ async fn requests_are_recorded_by_client() {
     }
     let records = server.take_requests().of("test");
     let counts: Vec<(String, usize)> = records.counts().into_iter().collect();
-    assert_eq!(counts, [("get configmaps".to_owned(), 1), ("patch configmaps".to_owned(), 2)]);
-    assert_eq!(records.writes().changes().describe(), "patch configmaps default/a: 200\n");
+    assert_eq!(
+        counts,
+        [("get configmaps".to_owned(), 1), ("patch configmaps".to_owned(), 2)]
+    );
+    assert_eq!(
+        records.writes().changes().describe(),
+        "patch configmaps default/a: 200\n"
+    );
     assert!(server.requests().0.is_empty());
 }
 

@@ -19,7 +19,11 @@ async fn an_object_is_created_read_and_replaced_in_versions() {
         .create(&PostParams::default(), &typed(map("a", json!({"k": "1"}))))
         .await
         .unwrap();
-    assert!(created.uid().is_some() && created.creation_timestamp().is_some() && created.namespace().as_deref() == Some("default"));
+    assert!(
+        created.uid().is_some()
+            && created.creation_timestamp().is_some()
+            && created.namespace().as_deref() == Some("default")
+    );
     let mut read = maps.get("a").await.unwrap();
     assert_eq!(read, created);
     assert_eq!(
@@ -41,7 +45,11 @@ async fn an_object_is_created_read_and_replaced_in_versions() {
         (409, "Conflict".to_owned())
     );
     let same = maps.replace("a", &PostParams::default(), &replaced).await.unwrap();
-    assert_eq!(same.resource_version(), replaced.resource_version(), "nothing has changed");
+    assert_eq!(
+        same.resource_version(),
+        replaced.resource_version(),
+        "nothing has changed"
+    );
     assert_eq!(refusal(maps.get("b").await), (404, "NotFound".to_owned()));
     assert!(maps.get_opt("b").await.unwrap().is_none());
 }
@@ -56,13 +64,23 @@ async fn names_and_namespaces_are_checked() {
         (422, "Invalid".to_owned())
     );
     let elsewhere = Api::<ConfigMap>::namespaced(server.client("test"), "none");
-    assert_eq!(refusal(elsewhere.create(&PostParams::default(), &named("a")).await).0, 404);
+    assert_eq!(
+        refusal(elsewhere.create(&PostParams::default(), &named("a")).await).0,
+        404
+    );
     let generated = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"generateName": "x-"}});
     let created = maps.create(&PostParams::default(), &typed(generated)).await.unwrap();
     assert!(created.name_any().starts_with("x-") && created.name_any().len() == 7);
     let namespaces: Api<Namespace> = Api::all(server.client("test"));
     assert_eq!(
-        namespaces.get("default").await.unwrap().status.unwrap().phase.as_deref(),
+        namespaces
+            .get("default")
+            .await
+            .unwrap()
+            .status
+            .unwrap()
+            .phase
+            .as_deref(),
         Some("Active")
     );
 }
@@ -82,17 +100,33 @@ async fn collections_are_selected_paged_and_shown_as_metadata() {
     }
     let maps = api::<ConfigMap>(&server);
     let everywhere: Api<ConfigMap> = Api::all(server.client("test"));
-    let names = |list: kube::core::ObjectList<ConfigMap>| -> Vec<String> { list.iter().map(ResourceExt::name_any).collect() };
-    assert_eq!(names(maps.list(&ListParams::default().labels("app=x")).await.unwrap()), ["a", "c"]);
+    let names =
+        |list: kube::core::ObjectList<ConfigMap>| -> Vec<String> { list.iter().map(ResourceExt::name_any).collect() };
     assert_eq!(
-        names(everywhere.list(&ListParams::default().labels("app in (x)")).await.unwrap()),
+        names(maps.list(&ListParams::default().labels("app=x")).await.unwrap()),
+        ["a", "c"]
+    );
+    assert_eq!(
+        names(
+            everywhere
+                .list(&ListParams::default().labels("app in (x)"))
+                .await
+                .unwrap()
+        ),
         ["a", "c", "d"]
     );
     assert_eq!(
-        names(maps.list(&ListParams::default().fields("metadata.name=b")).await.unwrap()),
+        names(
+            maps.list(&ListParams::default().fields("metadata.name=b"))
+                .await
+                .unwrap()
+        ),
         ["b"]
     );
-    assert_eq!(refusal(maps.list(&ListParams::default().fields("data.a=b")).await).0, 400);
+    assert_eq!(
+        refusal(maps.list(&ListParams::default().fields("data.a=b")).await).0,
+        400
+    );
 
     let first = maps.list(&ListParams::default().limit(2)).await.unwrap();
     server.create(&map("aa", json!({})));
@@ -101,7 +135,10 @@ async fn collections_are_selected_paged_and_shown_as_metadata() {
         (first.metadata.remaining_item_count, names(first.clone())),
         (Some(1), vec!["a".to_owned(), "b".to_owned()])
     );
-    let second = maps.list(&ListParams::default().limit(2).continue_token(&token)).await.unwrap();
+    let second = maps
+        .list(&ListParams::default().limit(2).continue_token(&token))
+        .await
+        .unwrap();
     assert_eq!(second.metadata.resource_version, first.metadata.resource_version);
     assert_eq!(names(second), ["c"], "a list is of one time");
 
@@ -125,10 +162,14 @@ async fn statuses_are_written_apart_and_generations_count_specs() {
     let sets = api::<StatefulSet>(&server);
     let set = json!({
         "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "s"}, "status": {"replicas": 9},
-        "spec": {"serviceName": "s", "selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}}}},
+        "spec": {"serviceName": "s", "selector": {"matchLabels": {"a": "b"}},
+            "template": {"metadata": {"labels": {"a": "b"}}}},
     });
     let created = sets.create(&PostParams::default(), &typed(set)).await.unwrap();
-    assert_eq!((created.status.unwrap().replicas, created.metadata.generation), (0, Some(1)));
+    assert_eq!(
+        (created.status.unwrap().replicas, created.metadata.generation),
+        (0, Some(1))
+    );
     assert_eq!(created.spec.unwrap().replicas, Some(1));
 
     let both = Patch::Merge(json!({"spec": {"replicas": 2}, "status": {"readyReplicas": 1, "replicas": 1}}));
@@ -137,22 +178,34 @@ async fn statuses_are_written_apart_and_generations_count_specs() {
     assert_eq!((main.status.unwrap().replicas, main.metadata.generation), (0, Some(2)));
     let both = Patch::Merge(json!({"spec": {"replicas": 3}, "status": {"readyReplicas": 1, "replicas": 1}}));
     let status = sets.patch_status("s", &params, &both).await.unwrap();
-    assert_eq!((status.spec.unwrap().replicas, status.metadata.generation), (Some(2), Some(2)));
+    assert_eq!(
+        (status.spec.unwrap().replicas, status.metadata.generation),
+        (Some(2), Some(2))
+    );
     assert_eq!(status.status.unwrap().ready_replicas, Some(1));
     let labelled = sets
         .patch_metadata("s", &params, &Patch::Merge(json!({"metadata": {"labels": {"x": "y"}}})))
         .await
         .unwrap();
-    assert_eq!((labelled.labels()["x"].as_str(), labelled.metadata.generation), ("y", Some(2)));
+    assert_eq!(
+        (labelled.labels()["x"].as_str(), labelled.metadata.generation),
+        ("y", Some(2))
+    );
 
     let scaled = sets
         .patch_scale("s", &params, &Patch::Merge(json!({"spec": {"replicas": 5}})))
         .await
         .unwrap();
-    assert_eq!((scaled.spec.unwrap().replicas, scaled.status.unwrap().replicas), (Some(5), 1));
+    assert_eq!(
+        (scaled.spec.unwrap().replicas, scaled.status.unwrap().replicas),
+        (Some(5), 1)
+    );
     assert_eq!(sets.get("s").await.unwrap().metadata.generation, Some(3));
     let immutable = Patch::Merge(json!({"spec": {"serviceName": "other"}}));
-    assert_eq!(refusal(sets.patch("s", &params, &immutable).await), (422, "Invalid".to_owned()));
+    assert_eq!(
+        refusal(sets.patch("s", &params, &immutable).await),
+        (422, "Invalid".to_owned())
+    );
 }
 
 #[tokio::test]
@@ -165,7 +218,10 @@ async fn a_patch_with_a_version_or_a_uid_is_for_that_object_only() {
         .unwrap();
     let patch = |metadata| Patch::Merge(json!({"metadata": metadata, "data": {"k": null, "l": "2"}}));
     let params = PatchParams::default();
-    assert_eq!(refusal(maps.patch("a", &params, &patch(json!({"uid": "other"}))).await).0, 409);
+    assert_eq!(
+        refusal(maps.patch("a", &params, &patch(json!({"uid": "other"}))).await).0,
+        409
+    );
     let patched = maps
         .patch(
             "a",
@@ -176,15 +232,20 @@ async fn a_patch_with_a_version_or_a_uid_is_for_that_object_only() {
         .unwrap();
     assert_eq!((value(&patched, "k"), value(&patched, "l")), (None, Some("2")));
     let outdated = patch(json!({"resourceVersion": old.resource_version(), "labels": {"a": "b"}}));
-    assert_eq!(refusal(maps.patch("a", &params, &outdated).await), (409, "Conflict".to_owned()));
+    assert_eq!(
+        refusal(maps.patch("a", &params, &outdated).await),
+        (409, "Conflict".to_owned())
+    );
 }
 
 #[tokio::test]
 async fn an_event_has_two_forms() {
     let server = ApiServer::new();
     let event = json!({
-        "apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "e"}, "note": "text", "reason": "Why", "type": "Normal",
-        "action": "Act", "reportingController": "c", "reportingInstance": "i", "eventTime": "2026-01-01T00:00:00.000000Z",
+        "apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "e"}, "note": "text",
+            "reason": "Why", "type": "Normal",
+        "action": "Act", "reportingController": "c", "reportingInstance": "i",
+            "eventTime": "2026-01-01T00:00:00.000000Z",
         "regarding": {"kind": "Pod", "name": "p", "namespace": "default", "uid": "u"},
     });
     api::<NewEvent>(&server)
@@ -197,7 +258,10 @@ async fn an_event_has_two_forms() {
         (Some("text"), Some("p"))
     );
     let patch = Patch::Merge(json!({"note": "other"}));
-    api::<NewEvent>(&server).patch("e", &PatchParams::default(), &patch).await.unwrap();
+    api::<NewEvent>(&server)
+        .patch("e", &PatchParams::default(), &patch)
+        .await
+        .unwrap();
     let listed = api::<NewEvent>(&server)
         .list(&ListParams::default().fields("regarding.uid=u"))
         .await
@@ -213,9 +277,17 @@ async fn what_is_not_served_is_not_found() {
     let strategic = Patch::Strategic(json!({"data": {}}));
     server.create(&map("a", json!({})));
     let maps = api::<ConfigMap>(&server);
-    assert_eq!(refusal(maps.patch("a", &PatchParams::default(), &strategic).await).0, 415);
+    assert_eq!(
+        refusal(maps.patch("a", &PatchParams::default(), &strategic).await).0,
+        415
+    );
     let resources = server.client("test").list_api_group_resources("apps/v1").await.unwrap();
-    assert!(resources.resources.iter().any(|resource| resource.name == "statefulsets/scale"));
+    assert!(
+        resources
+            .resources
+            .iter()
+            .any(|resource| resource.name == "statefulsets/scale")
+    );
     assert!(
         server
             .client("test")

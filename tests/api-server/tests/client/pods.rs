@@ -10,7 +10,8 @@ use crate::{api, refusal};
 
 fn running(server: &ApiServer) {
     server.create(&json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"nodeName": "node", "containers": [{"name": "c", "image": "i"}]},
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"nodeName": "node",
+            "containers": [{"name": "c", "image": "i"}]},
     }));
     server.edit_status("Pod", "default", "p", |status| status["phase"] = json!("Running"));
 }
@@ -37,7 +38,10 @@ async fn a_command_prints_and_ends() {
     let mut complaint = String::new();
     process.stderr().unwrap().read_to_string(&mut complaint).await.unwrap();
     let status = process.take_status().unwrap().await.unwrap();
-    assert_eq!((complaint.as_str(), status.reason.as_deref()), ("what?", Some("NonZeroExitCode")));
+    assert_eq!(
+        (complaint.as_str(), status.reason.as_deref()),
+        ("what?", Some("NonZeroExitCode"))
+    );
     assert!(pods.exec("none", ["df"], &params).await.is_err());
 }
 
@@ -68,7 +72,12 @@ async fn a_server_in_a_pod_answers_through_the_api_server() {
             .is_err()
     );
     assert_eq!(
-        refusal(client.request_text(get("/api/v1/namespaces/default/pods/none/proxy/x")).await).0,
+        refusal(
+            client
+                .request_text(get("/api/v1/namespaces/default/pods/none/proxy/x"))
+                .await
+        )
+        .0,
         404
     );
 }

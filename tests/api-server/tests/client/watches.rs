@@ -84,7 +84,13 @@ async fn a_watch_ends_in_time_with_a_bookmark() {
 }
 
 /// Follows ConfigMaps, with what a controller would have cached.
-fn follow(server: &ApiServer, config: watcher::Config) -> (reflector::Store<ConfigMap>, impl Stream<Item = Event<ConfigMap>> + use<>) {
+fn follow(
+    server: &ApiServer,
+    config: watcher::Config,
+) -> (
+    reflector::Store<ConfigMap>,
+    impl Stream<Item = Event<ConfigMap>> + use<>,
+) {
     let (store, writer) = reflector::store();
     let stream = watcher(api::<ConfigMap>(server), config).reflect(writer);
     (store, stream.filter_map(|event| async { event.ok() }).boxed())
@@ -143,7 +149,11 @@ async fn a_watcher_goes_on_however_its_watch_ends() {
             server.forget_history();
             server.create(&map(name, json!({})));
             server.settled(QUIET).await;
-            assert!(names(&store).contains(&name.to_owned()), "{cut:?}: {}", server.situation());
+            assert!(
+                names(&store).contains(&name.to_owned()),
+                "{cut:?}: {}",
+                server.situation()
+            );
         }
     }
 }

@@ -60,10 +60,22 @@ impl System {
     /// namespace.
     pub fn watched(self) -> super::watch::Watched {
         match self {
-            Self::Juicefs => ("juicefsruntimes", "/apis/data.fluid.io/v1alpha1/namespaces/bench/juicefsruntimes"),
-            Self::Alluxio => ("alluxioruntimes", "/apis/data.fluid.io/v1alpha1/namespaces/bench/alluxioruntimes"),
-            Self::Thin => ("thinruntimes", "/apis/data.fluid.io/v1alpha1/namespaces/bench/thinruntimes"),
-            Self::Jindo => ("jindoruntimes", "/apis/data.fluid.io/v1alpha1/namespaces/bench/jindoruntimes"),
+            Self::Juicefs => (
+                "juicefsruntimes",
+                "/apis/data.fluid.io/v1alpha1/namespaces/bench/juicefsruntimes",
+            ),
+            Self::Alluxio => (
+                "alluxioruntimes",
+                "/apis/data.fluid.io/v1alpha1/namespaces/bench/alluxioruntimes",
+            ),
+            Self::Thin => (
+                "thinruntimes",
+                "/apis/data.fluid.io/v1alpha1/namespaces/bench/thinruntimes",
+            ),
+            Self::Jindo => (
+                "jindoruntimes",
+                "/apis/data.fluid.io/v1alpha1/namespaces/bench/jindoruntimes",
+            ),
         }
     }
 
@@ -136,14 +148,20 @@ mod tests {
     const ALL: [System; 4] = [System::Juicefs, System::Alluxio, System::Thin, System::Jindo];
 
     fn items(systems: &[System], count: u32) -> Vec<Value> {
-        manifest(NAMESPACE, systems, count, true)["items"].as_array().unwrap().clone()
+        manifest(NAMESPACE, systems, count, true)["items"]
+            .as_array()
+            .unwrap()
+            .clone()
     }
 
     #[test]
     fn everything_exists_as_often_as_was_asked_for_by_turns() {
         let items = items(&ALL, 6);
         let count = |kind: &str| items.iter().filter(|item| item["kind"] == kind).count();
-        assert_eq!(["Namespace", "ThinRuntimeProfile", "Secret", "Dataset"].map(count), [1, 1, 6, 6]);
+        assert_eq!(
+            ["Namespace", "ThinRuntimeProfile", "Secret", "Dataset"].map(count),
+            [1, 1, 6, 6]
+        );
         assert_eq!(ALL.map(|system| count(system.kind())), [2, 2, 1, 1]);
     }
 
@@ -164,7 +182,10 @@ mod tests {
             let list = manifest(NAMESPACE, &[System::Juicefs], 1, shared);
             list["items"][2]["spec"]["placement"].clone()
         };
-        assert_eq!((placement(true), placement(false)), (json!("Shared"), json!("Exclusive")));
+        assert_eq!(
+            (placement(true), placement(false)),
+            (json!("Shared"), json!("Exclusive"))
+        );
     }
 
     #[test]

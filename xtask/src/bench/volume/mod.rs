@@ -91,7 +91,10 @@ fn together(real: &RealCluster, load: Load, report: &mut Report) -> Result<()> {
     }
     report.figure("podsMounted", counts.len())?;
     report.figure("podsMountedTwice", counts.values().filter(|count| **count > 1).count())?;
-    report.figure("publishTogetherMilliseconds", spread(published(real)?.split_off(before)))?;
+    report.figure(
+        "publishTogetherMilliseconds",
+        spread(published(real)?.split_off(before)),
+    )?;
     real.kubectl(&["delete", "pod", "-l", "name=many", "--wait", "--timeout=180s"])
         .map(drop)
 }

@@ -72,7 +72,8 @@ impl RealCluster {
     pub fn apply(&self, objects: serde_json::Value) -> Result<()> {
         let file = tempfile::NamedTempFile::new().context("creating a temporary file")?;
         fs::write(file.path(), serde_json::to_vec(&objects)?).context("writing a temporary file")?;
-        self.kubectl(&["apply", "-f", &file.path().display().to_string()]).map(drop)
+        self.kubectl(&["apply", "-f", &file.path().display().to_string()])
+            .map(drop)
     }
 
     /// Creates the Dataset and waits until it is Bound.
@@ -96,8 +97,13 @@ impl RealCluster {
                 "volumes": [{"name": "store",
                     "hostPath": {"path": "/var/lib/juicefs-bench", "type": "DirectoryOrCreate"}}]}},
         ]}))?;
-        self.kubectl(&["wait", "--for=jsonpath={.status.phase}=Bound", "dataset/demo", "--timeout=120s"])
-            .map(drop)
+        self.kubectl(&[
+            "wait",
+            "--for=jsonpath={.status.phase}=Bound",
+            "dataset/demo",
+            "--timeout=120s",
+        ])
+        .map(drop)
     }
 
     /// Creates a pod that has the dataset.
@@ -135,7 +141,9 @@ impl RealCluster {
 
     /// Returns the process of the node plugin.
     pub fn node_plugin(&self) -> Result<u32> {
-        processes::running(&["wasser csi "]).pop().context("the node plugin does not run")
+        processes::running(&["wasser csi "])
+            .pop()
+            .context("the node plugin does not run")
     }
 }
 

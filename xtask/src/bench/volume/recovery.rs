@@ -50,7 +50,12 @@ pub fn recovery(real: &RealCluster, kills: u32, report: &mut Report) -> Result<(
         })?;
         after_process.push(seconds(read - started));
         after_kill.push(milliseconds(read - killed) / 1e3);
-        most = most.max(processes::mount_points(app).iter().filter(|point| *point == DATA).count());
+        most = most.max(
+            processes::mount_points(app)
+                .iter()
+                .filter(|point| *point == DATA)
+                .count(),
+        );
     }
     for (name, mut times) in [
         ("recoverySecondsAfterNewProcess", after_process),

@@ -81,7 +81,11 @@ fn read(path: &Path) -> Result<f64> {
         }
     }
     let took = began.elapsed().as_secs_f64();
-    ensure!(total == (MEBIBYTES as usize) << 20, "{} has {total} bytes", path.display());
+    ensure!(
+        total == (MEBIBYTES as usize) << 20,
+        "{} has {total} bytes",
+        path.display()
+    );
     Ok((f64::from(MEBIBYTES) / took * 10.0).round() / 10.0)
 }
 
@@ -98,13 +102,20 @@ impl Mount {
         // The client's log is needed only if this fails.
         let mut log = tempfile::tempfile().context("creating a temporary file")?;
         let stderr = log.try_clone().context("opening the temporary file again")?;
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr).spawn();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(stderr)
+            .spawn();
         let mount = Self(child.context("mounting by hand")?);
         if !wait(PATIENCE, || file.is_file()) {
             let mut said = String::new();
             log.rewind().context("reading what the client logs")?;
             log.read_to_string(&mut said).context("reading what the client logs")?;
-            bail!("mounting by hand: {} has not come. The client says: {said}", file.display());
+            bail!(
+                "mounting by hand: {} has not come. The client says: {said}",
+                file.display()
+            );
         }
         Ok(mount)
     }

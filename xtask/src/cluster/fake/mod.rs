@@ -67,7 +67,9 @@ pub fn start(options: &Options) -> Result<()> {
     state.spawn("kwok", &command)?;
 
     let file = state.directory.join("nodes.json");
-    let items: Vec<_> = (1..=nodes).map(|number| node(number, options.stand_ins.then_some(port))).collect();
+    let items: Vec<_> = (1..=nodes)
+        .map(|number| node(number, options.stand_ins.then_some(port)))
+        .collect();
     let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
     fs::write(&file, serde_json::to_vec(&list)?).with_context(|| format!("writing {}", file.display()))?;
     machine::run(cluster.kubectl_command().args(["create", "-f"]).arg(&file))?;
@@ -78,7 +80,10 @@ pub fn start(options: &Options) -> Result<()> {
     })?;
     state.complete = true;
     state.save()?;
-    eprintln!("{nodes} fake nodes ready, {:.1} s after the start", began.elapsed().as_secs_f32());
+    eprintln!(
+        "{nodes} fake nodes ready, {:.1} s after the start",
+        began.elapsed().as_secs_f32()
+    );
     Ok(())
 }
 

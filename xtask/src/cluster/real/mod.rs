@@ -83,7 +83,10 @@ pub fn start(name: &str) -> Result<()> {
     wait(&cluster, &state)?;
     state.complete = true;
     state.save()?;
-    eprintln!("the node {NODE} is ready, {:.1} s after the start", began.elapsed().as_secs_f32());
+    eprintln!(
+        "the node {NODE} is ready, {:.1} s after the start",
+        began.elapsed().as_secs_f32()
+    );
     Ok(())
 }
 

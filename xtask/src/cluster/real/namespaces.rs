@@ -55,10 +55,17 @@ impl NodeNamespaces {
         if ended || !made {
             let log = state.log("node");
             let said = fs::read_to_string(&log).unwrap_or_default();
-            bail!("the node's namespaces could not be made; {} says: {}", log.display(), said.trim());
+            bail!(
+                "the node's namespaces could not be made; {} says: {}",
+                log.display(),
+                said.trim()
+            );
         }
         let text = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
-        let pid = text.trim().parse().with_context(|| format!("reading {}", file.display()))?;
+        let pid = text
+            .trim()
+            .parse()
+            .with_context(|| format!("reading {}", file.display()))?;
         state.first_process = Some(Process::of("node's first", pid)?);
         state.save()?;
         Ok(Self { pid, root })
@@ -101,7 +108,11 @@ impl NodeNamespaces {
     /// Starts a process of the cluster on the node.
     pub fn spawn(&self, state: &mut State, name: &str, command: &[&str]) -> Result<()> {
         let enter = self.enter();
-        let words: Vec<&str> = enter.iter().map(String::as_str).chain(command.iter().copied()).collect();
+        let words: Vec<&str> = enter
+            .iter()
+            .map(String::as_str)
+            .chain(command.iter().copied())
+            .collect();
         state.spawn(name, &words)
     }
 }

@@ -70,11 +70,16 @@ fn link(number: u8) -> String {
 /// webhooks, and the node a route to everything else.
 pub fn connect(node: &NodeNamespaces, number: u8) -> Result<()> {
     let link = link(number);
-    let (here, there) = (format!("{}/30", machine_address(number)), format!("{}/30", node_address(number)));
+    let (here, there) = (
+        format!("{}/30", machine_address(number)),
+        format!("{}/30", node_address(number)),
+    );
     let pid = node.pid().to_string();
     let ip = |arguments: &[&str]| run(Command::new("ip").args(arguments)).map(drop);
     let node_ip = |arguments: &[&str]| run(node.command("ip").args(arguments)).map(drop);
-    ip(&["link", "add", &link, "type", "veth", "peer", "name", "eth0", "netns", &pid])?;
+    ip(&[
+        "link", "add", &link, "type", "veth", "peer", "name", "eth0", "netns", &pid,
+    ])?;
     ip(&["address", "add", &here, "dev", &link])?;
     ip(&["link", "set", &link, "up"])?;
     node_ip(&["address", "add", &there, "dev", "eth0"])?;
@@ -135,7 +140,10 @@ mod tests {
     #[test]
     fn the_ranges_do_not_overlap() {
         assert_eq!(pods(201), "10.201.0.0/17");
-        assert_eq!(services(201), ("10.201.128.0/18".to_owned(), Ipv4Addr::new(10, 201, 128, 1)));
+        assert_eq!(
+            services(201),
+            ("10.201.128.0/18".to_owned(), Ipv4Addr::new(10, 201, 128, 1))
+        );
         assert!(cni(201).to_string().contains(r#""subnet":"10.201.0.0/17""#));
     }
 }

@@ -31,8 +31,19 @@ pub fn unmet_requirement() -> Option<String> {
         }
     }
     if !machine::has_program("apt-get") {
-        let needed = ["containerd", "runc", "conntrack", "iptables", "ip", "busybox", "bash-static"];
-        let missing: Vec<&str> = needed.into_iter().filter(|program| !machine::has_program(program)).collect();
+        let needed = [
+            "containerd",
+            "runc",
+            "conntrack",
+            "iptables",
+            "ip",
+            "busybox",
+            "bash-static",
+        ];
+        let missing: Vec<&str> = needed
+            .into_iter()
+            .filter(|program| !machine::has_program(program))
+            .collect();
         if !missing.is_empty() {
             return Some(format!(
                 "there is no apt-get to install {} with, and these are missing: {}",
@@ -49,7 +60,16 @@ pub fn unmet_requirement() -> Option<String> {
 fn namespaces() -> Option<String> {
     let attempt = "mount -t tmpfs tmpfs /mnt && mount -t proc proc /proc";
     let tried = Command::new("unshare")
-        .args(["--mount", "--net", "--pid", "--fork", "--propagation=private", "sh", "-c", attempt])
+        .args([
+            "--mount",
+            "--net",
+            "--pid",
+            "--fork",
+            "--propagation=private",
+            "sh",
+            "-c",
+            attempt,
+        ])
         .stdin(Stdio::null())
         .output();
     match tried {
@@ -67,7 +87,9 @@ fn namespaces() -> Option<String> {
 
 fn cgroups() -> Option<String> {
     let hierarchies = match cgroup::hierarchies() {
-        Ok(hierarchies) if hierarchies.is_empty() => return Some("no cgroups are mounted at /sys/fs/cgroup".to_owned()),
+        Ok(hierarchies) if hierarchies.is_empty() => {
+            return Some("no cgroups are mounted at /sys/fs/cgroup".to_owned());
+        }
         Ok(hierarchies) => hierarchies,
         Err(error) => return Some(format!("{error:#}")),
     };

@@ -35,8 +35,13 @@ pub fn raise(state: &mut State) -> Result<()> {
 
 /// Restores the limit. If another cluster still needs it, that one restores it later.
 pub fn restore(state: &State) -> Result<()> {
-    let Some(before) = state.inotify_instances else { return Ok(()) };
-    if let Some(mut other) = State::others(&state.name)?.into_iter().find(|other| other.node == Node::Real) {
+    let Some(before) = state.inotify_instances else {
+        return Ok(());
+    };
+    if let Some(mut other) = State::others(&state.name)?
+        .into_iter()
+        .find(|other| other.node == Node::Real)
+    {
         other.inotify_instances = Some(before);
         return other.save();
     }

@@ -98,7 +98,10 @@ pub fn run(args: &Args) -> Result<()> {
         ],
     )?;
     let began = Instant::now();
-    print!("{}", kubectl(&cluster, &["apply", "-n", NAMESPACE, "-f", &path(EXAMPLE)])?);
+    print!(
+        "{}",
+        kubectl(&cluster, &["apply", "-n", NAMESPACE, "-f", &path(EXAMPLE)])?
+    );
     let mut progress = Progress::new(&cluster, NAMESPACE, began);
     let mut outcome = progress.wait_until_bound(NAME, environment.real, PATIENCE, || serving.check());
     if outcome.is_ok() && serving.mounts() {
@@ -131,7 +134,11 @@ fn wait_for_verdict(cluster: &Cluster, serving: &Serving) -> Result<()> {
         !verdict.is_empty() || interrupt::interrupted()
     });
     interrupt::check()?;
-    ensure!(judged, "wasser has not judged the registration; its log is {}", serving.log());
+    ensure!(
+        judged,
+        "wasser has not judged the registration; its log is {}",
+        serving.log()
+    );
     println!("    {verdict}: {}", annotation("message")?);
     ensure!(
         verdict == "loaded" || verdict == "last-good",
@@ -154,12 +161,16 @@ fn show(cluster: &Cluster, environment: &Environment, serving: &Serving) {
         println!("\n$ kubectl {}", arguments.join(" "));
         println!(
             "{}",
-            cluster.kubectl(arguments).unwrap_or_else(|error| format!("{error:#}\n")).trim_end()
+            cluster
+                .kubectl(arguments)
+                .unwrap_or_else(|error| format!("{error:#}\n"))
+                .trim_end()
         );
     }
     println!("\n$ helm ls -n {NAMESPACE}");
     let mut helm = Command::new(environment.programs.join("helm"));
-    helm.args(["ls", "-n", NAMESPACE]).env("KUBECONFIG", cluster.kubeconfig());
+    helm.args(["ls", "-n", NAMESPACE])
+        .env("KUBECONFIG", cluster.kubeconfig());
     let helm = machine::run(&mut helm);
     println!("{}", helm.unwrap_or_else(|error| format!("{error:#}\n")).trim_end());
     println!("\nwasser's log is {}", serving.log());
@@ -182,7 +193,9 @@ fn outlook(args: &Args, cluster: &Cluster, environment: &Environment, stays: boo
     }
     println!("    kubectl delete statefulset {NAME}-worker     # it is put back");
     println!("    helm get values {NAME}");
-    println!("    kubectl delete dataset {NAME}                # once no pod uses it, everything goes, labels of nodes too");
+    println!(
+        "    kubectl delete dataset {NAME}                # once no pod uses it, everything goes, labels of nodes too"
+    );
     if cluster.state().is_some() {
         println!(
             "    cargo xtask cluster down{}           # the end of the cluster",

@@ -28,13 +28,18 @@ pub fn run(cluster: &Cluster, progress: &mut Progress<'_>) -> Result<()> {
     say(&format!(
         "applying {EXAMPLE}: a pod that writes 8 MiB into the claim, and one that reads them"
     ));
-    print!("{}", kubectl(cluster, &["apply", "-n", NAMESPACE, "-f", &path(EXAMPLE)])?);
+    print!(
+        "{}",
+        kubectl(cluster, &["apply", "-n", NAMESPACE, "-f", &path(EXAMPLE)])?
+    );
     for pod in ["writer", "reader"] {
         progress.wait_for(&format!("Pod {pod}"), PATIENCE, |state| state == "ready")?;
     }
     let mut log = String::new();
     let read = wait(PATIENCE, || {
-        log = cluster.kubectl(&["logs", "-n", NAMESPACE, "reader"]).unwrap_or_default();
+        log = cluster
+            .kubectl(&["logs", "-n", NAMESPACE, "reader"])
+            .unwrap_or_default();
         log.contains(AS_WRITTEN)
     });
     ensure!(read, "the reader does not see what the writer wrote; it says: {log}");

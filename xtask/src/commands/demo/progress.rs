@@ -44,7 +44,10 @@ impl<'a> Progress<'a> {
             check()?;
             self.print_changes()?;
             let dataset = self.seen.get(&format!("Dataset {name}")).map_or("", String::as_str);
-            let claim = self.seen.get(&format!("PersistentVolumeClaim {name}")).map_or("", String::as_str);
+            let claim = self
+                .seen
+                .get(&format!("PersistentVolumeClaim {name}"))
+                .map_or("", String::as_str);
             let sized = !real || dataset.contains("files");
             if dataset.starts_with("Bound") && claim == "Bound" && sized {
                 return Ok(());
@@ -77,7 +80,9 @@ impl<'a> Progress<'a> {
 
     /// Prints what has changed since the last look.
     pub fn print_changes(&mut self) -> Result<()> {
-        let text = self.cluster.kubectl(&["get", KINDS, "-n", self.namespace, "-o", "json"])?;
+        let text = self
+            .cluster
+            .kubectl(&["get", KINDS, "-n", self.namespace, "-o", "json"])?;
         let list: Value = serde_json::from_str(&text).context("reading what kubectl prints")?;
         let mut now = BTreeMap::new();
         for object in list["items"].as_array().into_iter().flatten() {
@@ -139,7 +144,10 @@ fn dataset(status: &Value) -> String {
     if files.parse::<u64>().is_ok() {
         state.push_str(&format!(", {size} in {files} files"));
     }
-    if let Some(cached) = status["cacheStates"]["cached"].as_str().filter(|cached| !cached.is_empty()) {
+    if let Some(cached) = status["cacheStates"]["cached"]
+        .as_str()
+        .filter(|cached| !cached.is_empty())
+    {
         state.push_str(&format!(", {cached} cached"));
     }
     let failed = |condition: &&Value| condition["type"] == "NotReady" && condition["status"] == "True";
@@ -153,7 +161,10 @@ fn dataset(status: &Value) -> String {
 }
 
 fn pod(status: &Value) -> String {
-    let containers = status["containerStatuses"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let containers = status["containerStatuses"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     let waiting = containers
         .iter()
         .find_map(|container| container["state"]["waiting"]["reason"].as_str());

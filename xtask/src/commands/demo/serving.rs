@@ -36,11 +36,17 @@ impl Serving {
                 chart.display()
             ));
             install::install(cluster, &chart, &[])?;
-            print!("{}", kubectl(cluster, &["get", "deployment,daemonset,pod", "-n", SYSTEM])?);
+            print!(
+                "{}",
+                kubectl(cluster, &["get", "deployment,daemonset,pod", "-n", SYSTEM])?
+            );
             return Ok(Self::Release);
         }
         say("installing the CRDs, and running wasser");
-        kubectl(cluster, &["apply", "--server-side", "--force-conflicts", "-f", &path("crds")])?;
+        kubectl(
+            cluster,
+            &["apply", "--server-side", "--force-conflicts", "-f", &path("crds")],
+        )?;
         create(cluster, &["create", "namespace", SYSTEM])?;
         let mut operator = Operator::start(&program, cluster, SYSTEM)?;
         operator.ready(release)?;
@@ -48,7 +54,15 @@ impl Serving {
         let plugin = path("target/plugins/juicefs.yaml");
         kubectl(
             cluster,
-            &["apply", "--server-side", "--force-conflicts", "-n", SYSTEM, "-f", &plugin],
+            &[
+                "apply",
+                "--server-side",
+                "--force-conflicts",
+                "-n",
+                SYSTEM,
+                "-f",
+                &plugin,
+            ],
         )?;
         Ok(Self::Process(operator))
     }

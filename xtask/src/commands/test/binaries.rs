@@ -87,7 +87,14 @@ impl Built {
         let mut command = Command::new(cargo());
         command
             .current_dir(paths::root())
-            .args(["test", "--workspace", "--no-run", "--features", FEATURES, "--message-format=json"])
+            .args([
+                "test",
+                "--workspace",
+                "--no-run",
+                "--features",
+                FEATURES,
+                "--message-format=json",
+            ])
             .env(WRAPPER, CLIPPY)
             .stdout(Stdio::piped());
         let mut cargo = Running::start(&mut command)?;
@@ -107,9 +114,12 @@ impl Built {
                 }
                 continue;
             }
-            let (Some(program), Some(manifest), Some(target), Some(profile)) =
-                (message.executable, message.manifest_path, message.target, message.profile)
-            else {
+            let (Some(program), Some(manifest), Some(target), Some(profile)) = (
+                message.executable,
+                message.manifest_path,
+                message.target,
+                message.profile,
+            ) else {
                 continue;
             };
             if profile.test {
@@ -214,7 +224,15 @@ pub fn documentation(report: &Report) -> Result<()> {
     let mut command = Command::new(cargo());
     command
         .current_dir(paths::root())
-        .args(["test", "--quiet", "--workspace", "--doc", "--features", FEATURES, "--no-fail-fast"])
+        .args([
+            "test",
+            "--quiet",
+            "--workspace",
+            "--doc",
+            "--features",
+            FEATURES,
+            "--no-fail-fast",
+        ])
         .env(WRAPPER, CLIPPY);
     ensure!(
         counted(&mut command, "documentation", report)?,
@@ -238,7 +256,10 @@ fn counted(command: &mut Command, name: &str, report: &Report) -> Result<bool> {
         if let Some((passed, failed)) = result(&line) {
             results += 1;
             report.counted(passed, failed);
-        } else if let Some(test) = line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED")) {
+        } else if let Some(test) = line
+            .strip_prefix("test ")
+            .and_then(|rest| rest.strip_suffix(" ... FAILED"))
+        {
             report.failed(format!("{test} in {name}"));
         }
     }
@@ -254,14 +275,22 @@ fn counted(command: &mut Command, name: &str, report: &Report) -> Result<bool> {
 /// Parses a line such as `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
 fn result(line: &str) -> Option<(u64, u64)> {
     let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
-    let count = |word: &str| counts.split("; ").find_map(|part| part.strip_suffix(word)?.trim().parse().ok());
+    let count = |word: &str| {
+        counts
+            .split("; ")
+            .find_map(|part| part.strip_suffix(word)?.trim().parse().ok())
+    };
     Some((count("passed")?, count("failed")?))
 }
 
 fn package(manifest: &Path) -> Result<String> {
     let text = std::fs::read_to_string(manifest).with_context(|| format!("reading {}", manifest.display()))?;
-    let name = text.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
-    Ok(name.with_context(|| format!("{} has no name", manifest.display()))?.to_owned())
+    let name = text
+        .lines()
+        .find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
+    Ok(name
+        .with_context(|| format!("{} has no name", manifest.display()))?
+        .to_owned())
 }
 
 #[cfg(test)]

@@ -48,7 +48,12 @@ struct Queue<'a> {
 
 impl<'a> Queue<'a> {
     fn new(mut tests: Vec<&'a TestProgram>, filter: Option<&'a str>) -> Self {
-        let rank = |test: &&TestProgram| LONGEST.iter().position(|name| *name == test.name).unwrap_or(LONGEST.len());
+        let rank = |test: &&TestProgram| {
+            LONGEST
+                .iter()
+                .position(|name| *name == test.name)
+                .unwrap_or(LONGEST.len())
+        };
         tests.sort_by_key(rank);
         Self {
             tests: Mutex::new(tests.into()),
@@ -78,7 +83,13 @@ struct Common<'a> {
 }
 
 /// Brings up what the tests need, runs them, and ends every cluster that did not run before.
-pub fn run(report: &Report, built: &Built, packages: &[Package], filter: Option<&str>, on: &ClusterOptions) -> Result<()> {
+pub fn run(
+    report: &Report,
+    built: &Built,
+    packages: &[Package],
+    filter: Option<&str>,
+    on: &ClusterOptions,
+) -> Result<()> {
     let (fake, real, is_there) = queues(report, built, filter, on);
     let common = Common {
         report,
@@ -126,7 +137,9 @@ type Queues<'a> = (Queue<'a>, Queue<'a>, bool);
 /// Sorts the tests by the cluster that they run on.
 fn queues<'a>(report: &Report, built: &'a Built, filter: Option<&'a str>, on: &ClusterOptions) -> Queues<'a> {
     let of_file = built.end_to_end().any(|test| Some(test.name.as_str()) == filter);
-    let chosen = built.end_to_end().filter(|test| !of_file || Some(test.name.as_str()) == filter);
+    let chosen = built
+        .end_to_end()
+        .filter(|test| !of_file || Some(test.name.as_str()) == filter);
     let (containers, others): (Vec<_>, Vec<_>) = chosen.partition(|test| NEED_CONTAINERS.contains(&test.name.as_str()));
     let filter = filter.filter(|_| !of_file);
     let queue = |tests| Queue::new(tests, filter);
@@ -188,7 +201,10 @@ fn tests(common: &Common<'_>, queue: &Queue<'_>, cluster: &Cluster) -> Result<Ve
         variables.push(("WASSER_CHART", install::build(common.packages)?.directory.into()));
     }
     variables.extend(environment.redis.as_ref().map(|url| (REDIS, url.into())));
-    let arguments: Vec<&str> = ["--ignored", "--test-threads=1"].into_iter().chain(queue.filter).collect();
+    let arguments: Vec<&str> = ["--ignored", "--test-threads=1"]
+        .into_iter()
+        .chain(queue.filter)
+        .collect();
     let mut failed = Vec::new();
     while let Some(test) = queue.next() {
         interrupt::check()?;
@@ -226,7 +242,9 @@ fn run_one(
         return skip("it looks into containers, and the nodes of this cluster are fake");
     }
     if needs_containers && environment.redis.is_none() {
-        return skip(&format!("set {REDIS} to the URL of a Redis that pods of this cluster reach"));
+        return skip(&format!(
+            "set {REDIS} to the URL of a Redis that pods of this cluster reach"
+        ));
     }
     match needs::meet(cluster, &test.name)? {
         Some(needs) => test.run(arguments, &[variables, &needs].concat(), report),

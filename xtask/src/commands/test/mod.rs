@@ -88,14 +88,18 @@ fn all(report: &Report, on: &ClusterOptions) -> Result<()> {
 }
 
 fn without_cluster(report: &Report, built: &Built) -> Result<()> {
-    report.step("unit and golden tests, generated files", |report| built.run_units(None, report))?;
+    report.step("unit and golden tests, generated files", |report| {
+        built.run_units(None, report)
+    })?;
     report.step("mounts of the node plugin", |report| mounts(report, built))?;
     report.step("examples in the documentation", binaries::documentation)
 }
 
 fn unit(report: &Report, filter: Option<&str>) -> Result<()> {
     if let Some(built) = build(report)? {
-        report.step("unit and golden tests, generated files", |report| built.run_units(filter, report))?;
+        report.step("unit and golden tests, generated files", |report| {
+            built.run_units(filter, report)
+        })?;
     }
     Ok(())
 }
@@ -122,7 +126,9 @@ fn cluster_part(report: &Report, built: &Built, filter: Option<&str>, on: &Clust
         packages = guests::build(paths::root(), &[])?;
         Ok(())
     })?;
-    report.step("end-to-end tests", |report| end_to_end::run(report, built, &packages, filter, on))
+    report.step("end-to-end tests", |report| {
+        end_to_end::run(report, built, &packages, filter, on)
+    })
 }
 
 /// Runs the tests of the node plugin on real mounts, if this machine allows it.
@@ -145,7 +151,11 @@ fn licences(report: &Report) -> Result<()> {
 }
 
 fn cargo(arguments: &[&str]) -> Result<()> {
-    let status = interrupt::run(Command::new(binaries::cargo()).current_dir(paths::root()).args(arguments))?;
+    let status = interrupt::run(
+        Command::new(binaries::cargo())
+            .current_dir(paths::root())
+            .args(arguments),
+    )?;
     if !status.success() {
         bail!("cargo {} failed ({status})", arguments.first().unwrap_or(&""));
     }

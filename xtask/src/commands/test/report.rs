@@ -53,7 +53,11 @@ impl Report {
     /// Records how long a part of a step took.
     pub fn took(&self, name: impl Into<String>, took: Duration) {
         let name = name.into();
-        self.lock().steps.push(Step { name, took, error: None });
+        self.lock().steps.push(Step {
+            name,
+            took,
+            error: None,
+        });
     }
 
     /// Records that the whole run ends early.

@@ -83,14 +83,25 @@ fn key(recipe: &Recipe, module: &Path) -> Result<String> {
         digest.update(text);
         digest.update([0]);
     }
-    Ok(digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    Ok(digest
+        .finalize()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
 }
 
 fn go_build(recipe: &Recipe, module: &Path, output: &Path) -> Result<()> {
     let mut child = Command::new("go")
         .current_dir(module)
         .args(["build", "-v", "-mod=readonly", "-buildvcs=false"])
-        .args(["-tags", recipe.tags, "-ldflags", &format!("-s -w {}", recipe.ldflags), "-o"])
+        .args([
+            "-tags",
+            recipe.tags,
+            "-ldflags",
+            &format!("-s -w {}", recipe.ldflags),
+            "-o",
+        ])
         .arg(output)
         .arg(recipe.package)
         .env("CGO_ENABLED", if recipe.cgo { "1" } else { "0" })
@@ -118,7 +129,9 @@ fn go_build(recipe: &Recipe, module: &Path, output: &Path) -> Result<()> {
     if !status.success() {
         bail!(
             "go build failed ({status}):\n{}",
-            said.get(said.len().saturating_sub(SHOWN)..).unwrap_or_default().join("\n")
+            said.get(said.len().saturating_sub(SHOWN)..)
+                .unwrap_or_default()
+                .join("\n")
         );
     }
     Ok(())
@@ -158,7 +171,11 @@ mod tests {
     fn every_tool_has_a_module() {
         for tool in Tool::ALL {
             assert!(
-                paths::root().join("tests/cluster").join(tool.name()).join("go.sum").is_file(),
+                paths::root()
+                    .join("tests/cluster")
+                    .join(tool.name())
+                    .join("go.sum")
+                    .is_file(),
                 "{}",
                 tool.name()
             );

@@ -39,7 +39,10 @@ impl Java {
         let lock = File::create(directory.join("lock")).context("creating a lock file in the cache")?;
         flock(&lock, FlockOperation::LockExclusive).context("waiting for another command that fetches the same")?;
         let unfinished = directory.join("unfinished");
-        for (wanted, make) in [(&java.jars, fetch as fn(&Path, &Path) -> Result<()>), (&java.runtime, link)] {
+        for (wanted, make) in [
+            (&java.jars, fetch as fn(&Path, &Path) -> Result<()>),
+            (&java.runtime, link),
+        ] {
             if wanted.is_dir() {
                 continue;
             }
@@ -62,7 +65,9 @@ impl Java {
                 if path.is_dir() {
                     open.push(path);
                 } else {
-                    let name = path.strip_prefix(directory).context("a file is outside of its directory")?;
+                    let name = path
+                        .strip_prefix(directory)
+                        .context("a file is outside of its directory")?;
                     found.push((name.display().to_string(), path));
                 }
             }
@@ -77,7 +82,12 @@ fn key(pom: &Path) -> Result<String> {
     digest.update(fs::read(pom).with_context(|| format!("reading {}", pom.display()))?);
     digest.update(MODULES);
     digest.update(std::env::consts::ARCH);
-    Ok(digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    Ok(digest
+        .finalize()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
 }
 
 /// Fetches the jars from the repository that Maven is set up for.
@@ -101,7 +111,12 @@ fn link(_: &Path, into: &Path) -> Result<()> {
     let mut jlink = Command::new("jlink");
     jlink
         .args(["--add-modules", MODULES])
-        .args(["--strip-java-debug-attributes", "--no-man-pages", "--no-header-files", "--output"])
+        .args([
+            "--strip-java-debug-attributes",
+            "--no-man-pages",
+            "--no-header-files",
+            "--output",
+        ])
         .arg(into);
     machine::run(&mut jlink).context("making a Java runtime of this machine's JDK")?;
     machine::run(Command::new(into.join("bin/java")).arg("-Xshare:dump"))

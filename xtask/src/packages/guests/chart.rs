@@ -58,7 +58,11 @@ fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
         if kind.is_dir() {
             collect(&entry.path(), files)?;
         } else {
-            ensure!(kind.is_file(), "{} is neither a file nor a directory", entry.path().display());
+            ensure!(
+                kind.is_file(),
+                "{} is neither a file nor a directory",
+                entry.path().display()
+            );
             files.push(entry.path());
         }
     }
@@ -94,7 +98,10 @@ mod tests {
             .unwrap()
             .map(|entry| entry.unwrap().path().unwrap().display().to_string())
             .collect();
-        assert_eq!(paths, ["demo/Chart.yaml", "demo/charts/lib/Chart.yaml", "demo/templates/b.yaml"]);
+        assert_eq!(
+            paths,
+            ["demo/Chart.yaml", "demo/charts/lib/Chart.yaml", "demo/templates/b.yaml"]
+        );
         let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(first.bytes.as_slice()));
         let mut text = String::new();
         archive

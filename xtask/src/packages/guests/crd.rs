@@ -133,7 +133,10 @@ mod tests {
             fs::write(directory.join(file), text).unwrap();
         }
         let lines = String::from_utf8(of(root.path(), "demo").unwrap()).unwrap();
-        let groups: Vec<&str> = lines.split('"').filter(|part| ["a", "b", "runtime"].contains(part)).collect();
+        let groups: Vec<&str> = lines
+            .split('"')
+            .filter(|part| ["a", "b", "runtime"].contains(part))
+            .collect();
         assert_eq!(groups, ["runtime", "a", "b"]);
     }
 

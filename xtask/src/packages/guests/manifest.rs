@@ -97,7 +97,10 @@ mod tests {
         assert_eq!(map["binaryData"]["demo.wasm"], "Y29tcG9uZW50");
         let plugin = map["data"]["plugin.yaml"].as_str().unwrap();
         assert!(plugin.starts_with("# A demo.\nruntime: DemoRuntime\n"), "{plugin}");
-        let digest = plugin.lines().find_map(|line| line.strip_prefix("digest: sha256:")).unwrap();
+        let digest = plugin
+            .lines()
+            .find_map(|line| line.strip_prefix("digest: sha256:"))
+            .unwrap();
         assert_eq!(digest.len(), 64);
     }
 

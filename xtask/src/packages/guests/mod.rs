@@ -37,7 +37,11 @@ pub struct Package {
 pub fn build(root: &Path, names: &[String]) -> Result<Vec<Package>> {
     let all = plugins(root)?;
     for name in names {
-        ensure!(all.contains(name), "there is no plugin `{name}`; there are {}", all.join(", "));
+        ensure!(
+            all.contains(name),
+            "there is no plugin `{name}`; there are {}",
+            all.join(", ")
+        );
     }
     let wanted: Vec<String> = if names.is_empty() { all } else { names.to_vec() };
     let toolchain = Toolchain::find()?;

@@ -54,7 +54,11 @@ impl Toolchain {
         command
             .current_dir(root)
             .args(["build", "--quiet", "--lib", "--profile", PROFILE, "--target", TARGET])
-            .args(names.iter().flat_map(|name| ["--package".to_owned(), format!("wasser-{name}")]))
+            .args(
+                names
+                    .iter()
+                    .flat_map(|name| ["--package".to_owned(), format!("wasser-{name}")]),
+            )
             .env("CARGO_TARGET_DIR", &target)
             .env("CARGO_ENCODED_RUSTFLAGS", self.flags(root)?)
             .env_remove("RUSTFLAGS");
@@ -78,7 +82,9 @@ impl Toolchain {
                 ""
             }
         );
-        let status = command.status().with_context(|| format!("starting {}", self.cargo.display()))?;
+        let status = command
+            .status()
+            .with_context(|| format!("starting {}", self.cargo.display()))?;
         ensure!(status.success(), "compiling {listed} for {TARGET} failed ({status})");
         let modules = names.iter().map(|name| {
             let module = target

@@ -64,7 +64,12 @@ pub fn alluxio() -> Result<Image> {
         libraries.extend(linked_with(Path::new(program))?);
         image = image.file(program, program, 0o755);
     }
-    libraries.extend(FORMER.map(|name| shared.join(name)).into_iter().filter(|path| path.is_file()));
+    libraries.extend(
+        FORMER
+            .map(|name| shared.join(name))
+            .into_iter()
+            .filter(|path| path.is_file()),
+    );
     libraries.insert(fuse);
     // The runtime finds its files from there.
     let own = libraries.iter().filter(|library| !library.starts_with(&java.runtime));
@@ -80,7 +85,11 @@ pub fn alluxio() -> Result<Image> {
             0o755,
         )
         .directory("/opt/alluxio/conf", 0o777)
-        .file("/opt/alluxio/conf/log4j2.properties", sources.join("log4j2.properties"), 0o644)
+        .file(
+            "/opt/alluxio/conf/log4j2.properties",
+            sources.join("log4j2.properties"),
+            0o644,
+        )
         // The web servers do not start without it.
         .directory("/opt/alluxio/webui/master/build", 0o755)
         .directory("/opt/alluxio/webui/worker/build", 0o755)
@@ -96,6 +105,9 @@ mod tests {
         let name = super::image_name("alluxio", "runtime").unwrap();
         let pom = std::fs::read_to_string(crate::machine::paths::root().join("tests/cluster/alluxio/pom.xml")).unwrap();
         let (_, version) = name.rsplit_once(':').unwrap();
-        assert!(pom.contains(&format!("<alluxio.version>{version}</alluxio.version>")), "{name}");
+        assert!(
+            pom.contains(&format!("<alluxio.version>{version}</alluxio.version>")),
+            "{name}"
+        );
     }
 }

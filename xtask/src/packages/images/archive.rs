@@ -76,7 +76,11 @@ fn write(image: &Image, path: &Path) -> Result<()> {
     let mut file = file.with_context(|| format!("creating a file in {}", directory.display()))?;
     let layer = layer(&image.entries, &file)?;
     file.rewind().context("reading the layer again")?;
-    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+    let architecture = if cfg!(target_arch = "aarch64") {
+        "arm64"
+    } else {
+        "amd64"
+    };
     let config = serde_json::to_vec(&json!({
         "architecture": architecture,
         "os": "linux",
@@ -133,7 +137,10 @@ fn layer(entries: &[Entry], into: &File) -> Result<Blob> {
         match &entry.content {
             Content::File(source) => {
                 let file = File::open(source).with_context(|| format!("reading {}", source.display()))?;
-                let size = file.metadata().with_context(|| format!("reading {}", source.display()))?.len();
+                let size = file
+                    .metadata()
+                    .with_context(|| format!("reading {}", source.display()))?
+                    .len();
                 copy(&mut archive, &entry.path, entry.mode, size, file)?;
             }
             Content::Text(text) => add(&mut archive, &entry.path, entry.mode, text.as_bytes())?,
@@ -236,10 +243,16 @@ mod tests {
         assert!(config["config"]["Env"].as_array().unwrap().contains(&"A=b".into()));
         assert_eq!(config["config"]["User"], "65532:65532");
         let layer = &outer[manifest[0]["Layers"][0].as_str().unwrap()].2;
-        assert_eq!(config["rootfs"]["diff_ids"][0], format!("sha256:{}", hex(&Sha256::digest(layer))));
+        assert_eq!(
+            config["rootfs"]["diff_ids"][0],
+            format!("sha256:{}", hex(&Sha256::digest(layer)))
+        );
 
         let inner = read(layer);
-        assert_eq!(inner["usr/bin/program"], (EntryType::Regular, 0o755, b"binary".to_vec()));
+        assert_eq!(
+            inner["usr/bin/program"],
+            (EntryType::Regular, 0o755, b"binary".to_vec())
+        );
         assert_eq!(inner["etc/motd"].2, b"hello");
         assert_eq!(inner["bin"].0, EntryType::Symlink);
         assert_eq!((inner["tmp"].0, inner["tmp"].1), (EntryType::Directory, 0o1777));
@@ -253,7 +266,12 @@ mod tests {
             "example.org/a/b:1"
         );
         let blob = |descriptor: &Value| {
-            let digest = descriptor["digest"].as_str().unwrap().strip_prefix("sha256:").unwrap().to_owned();
+            let digest = descriptor["digest"]
+                .as_str()
+                .unwrap()
+                .strip_prefix("sha256:")
+                .unwrap()
+                .to_owned();
             let bytes = &outer[&format!("blobs/sha256/{digest}")].2;
             assert_eq!(
                 (hex(&Sha256::digest(bytes)), bytes.len() as u64),
@@ -263,7 +281,10 @@ mod tests {
         };
         let manifest: Value = serde_json::from_slice(&blob(&index["manifests"][0])).unwrap();
         assert_eq!(&blob(&manifest["layers"][0]), layer);
-        assert_eq!(serde_json::from_slice::<Value>(&blob(&manifest["config"])).unwrap(), config);
+        assert_eq!(
+            serde_json::from_slice::<Value>(&blob(&manifest["config"])).unwrap(),
+            config
+        );
 
         let again = directory.path().join("again.tar");
         image.write(&again).unwrap();

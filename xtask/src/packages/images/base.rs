@@ -49,10 +49,12 @@ pub fn pause() -> Result<Image> {
 /// Returns the image with busybox under all its names, and bash.
 pub fn busybox() -> Result<Image> {
     debian::require(Need::BaseImages)?;
-    let list = machine::run(Command::new(BUSYBOX_PROGRAM).arg("--list")).context("asking busybox for what it can do")?;
-    let mut image = Image::new(BUSYBOX)
-        .file("/bin/busybox", BUSYBOX_PROGRAM, 0o755)
-        .file("/bin/bash", BASH_PROGRAM, 0o755);
+    let list =
+        machine::run(Command::new(BUSYBOX_PROGRAM).arg("--list")).context("asking busybox for what it can do")?;
+    let mut image =
+        Image::new(BUSYBOX)
+            .file("/bin/busybox", BUSYBOX_PROGRAM, 0o755)
+            .file("/bin/bash", BASH_PROGRAM, 0o755);
     for applet in list
         .lines()
         .filter(|applet| !matches!(*applet, "busybox" | "bash" | "cat" | "mountpoint" | ""))

@@ -23,7 +23,10 @@ pub fn jindo() -> Result<Vec<Image>> {
     let common = [("/entrypoint.sh", "entrypoint.sh"), ("/lib.sh", "lib.sh")];
     let server = [
         common.as_slice(),
-        &[("/usr/local/bin/jindocache", "jindocache"), ("/usr/local/bin/jindo", "jindo")],
+        &[
+            ("/usr/local/bin/jindocache", "jindocache"),
+            ("/usr/local/bin/jindo", "jindo"),
+        ],
     ];
     let client = [common.as_slice(), &[("/prestop.sh", "prestop.sh")]];
     let client = image(&image_name("jindo", "fuse")?, &client.concat())?

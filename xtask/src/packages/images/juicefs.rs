@@ -18,6 +18,8 @@ pub fn juicefs() -> Result<Image> {
     let name = format!("docker.io/{}", image_name("juicefs", "community")?);
     let image = busybox()?.named(&name).file("/usr/local/bin/juicefs", program, 0o755);
     let links = ["/usr/bin/juicefs", "/bin/mount.juicefs", "/sbin/mount.juicefs"];
-    let image = links.iter().fold(image, |image, link| image.link(link, "/usr/local/bin/juicefs"));
+    let image = links
+        .iter()
+        .fold(image, |image, link| image.link(link, "/usr/local/bin/juicefs"));
     with_programs(image, &[FLOCK])
 }

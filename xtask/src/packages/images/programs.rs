@@ -23,9 +23,9 @@ pub fn with_programs(mut image: Image, programs: &[&str]) -> Result<Image> {
 
 /// Puts libraries into an image, each where it is on this machine.
 pub fn with_libraries<'a>(image: Image, libraries: impl IntoIterator<Item = &'a PathBuf>) -> Image {
-    libraries
-        .into_iter()
-        .fold(image, |image, library| image.file(&library.display().to_string(), library, 0o755))
+    libraries.into_iter().fold(image, |image, library| {
+        image.file(&library.display().to_string(), library, 0o755)
+    })
 }
 
 /// Returns the libraries that the loader finds for a program, the loader itself, and what the C
@@ -39,16 +39,29 @@ pub fn libraries(program: &Path) -> Result<BTreeSet<PathBuf>> {
         .filter_map(|library| library.parent().map(Path::to_owned))
         .collect();
     for directory in directories {
-        libraries.extend(LOADED.map(|name| directory.join(name)).into_iter().filter(|path| path.is_file()));
+        libraries.extend(
+            LOADED
+                .map(|name| directory.join(name))
+                .into_iter()
+                .filter(|path| path.is_file()),
+        );
     }
     Ok(libraries)
 }
 
 /// Parses the paths in the output of `ldd`.
 fn named(listed: &str) -> Result<BTreeSet<PathBuf>> {
-    let missing: Vec<&str> = listed.lines().filter(|line| line.contains("not found")).map(str::trim).collect();
+    let missing: Vec<&str> = listed
+        .lines()
+        .filter(|line| line.contains("not found"))
+        .map(str::trim)
+        .collect();
     ensure!(missing.is_empty(), "libraries are missing: {}", missing.join(", "));
-    let path = |line: &str| line.split_whitespace().find(|word| word.starts_with('/')).map(PathBuf::from);
+    let path = |line: &str| {
+        line.split_whitespace()
+            .find(|word| word.starts_with('/'))
+            .map(PathBuf::from)
+    };
     Ok(listed.lines().filter_map(path).collect())
 }
 
@@ -61,7 +74,12 @@ mod tests {
         let listed = "\tlinux-vdso.so.1 (0x0)\n\tlibc.so.6 => /lib/x/libc.so.6 (0x0)\n\t/lib64/ld.so.2 (0x0)\n";
         let expected = BTreeSet::from(["/lib/x/libc.so.6", "/lib64/ld.so.2"].map(PathBuf::from));
         assert_eq!(named(listed).unwrap(), expected);
-        assert!(named("\tlibx.so => not found\n").unwrap_err().to_string().contains("libx.so"));
+        assert!(
+            named("\tlibx.so => not found\n")
+                .unwrap_err()
+                .to_string()
+                .contains("libx.so")
+        );
         // A static program needs none.
         assert!(named("\tstatically linked\n").unwrap().is_empty());
     }

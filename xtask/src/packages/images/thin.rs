@@ -32,7 +32,11 @@ fn profile(name: &str, programs: &[&str]) -> Result<Image> {
     let image = busybox()?
         .named(&format!("{}:{}", profile.spec.fuse.image, profile.spec.fuse.image_tag))
         .file("/usr/local/bin/keep-mounted", directory.join("keep-mounted"), 0o755)
-        .file("/usr/local/bin/mount-source", directory.join(name).join("mount-source"), 0o755)
+        .file(
+            "/usr/local/bin/mount-source",
+            directory.join(name).join("mount-source"),
+            0o755,
+        )
         .entrypoint(&["keep-mounted"])
         .command(&[]);
     with_programs(image, programs)

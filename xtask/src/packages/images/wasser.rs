@@ -83,7 +83,9 @@ fn strip(program: &Path) -> Result<PathBuf> {
 /// Returns Helm's engine as this program compiles it. An earlier result stays as long as it is the
 /// same.
 fn compiled(program: &Path) -> Result<PathBuf> {
-    let directory = paths::target().join("image").join(format!("compiled-{}", profile(program)));
+    let directory = paths::target()
+        .join("image")
+        .join(format!("compiled-{}", profile(program)));
     let engines = || -> Result<Vec<PathBuf>> {
         let Ok(entries) = fs::read_dir(&directory) else {
             return Ok(Vec::new());

@@ -64,7 +64,10 @@ impl NodeService {
 
 #[async_trait::async_trait]
 impl Node for NodeService {
-    async fn node_get_info(&self, _: Request<csi::NodeGetInfoRequest>) -> Result<Response<csi::NodeGetInfoResponse>, Status> {
+    async fn node_get_info(
+        &self,
+        _: Request<csi::NodeGetInfoRequest>,
+    ) -> Result<Response<csi::NodeGetInfoResponse>, Status> {
         Ok(Response::new(csi::NodeGetInfoResponse {
             node_id: self.context.config.node_id.clone(),
             ..Default::default()
@@ -80,7 +83,9 @@ impl Node for NodeService {
                 r#type: rpc::Type::StageUnstageVolume.into(),
             })),
         };
-        Ok(Response::new(csi::NodeGetCapabilitiesResponse { capabilities: vec![stage] }))
+        Ok(Response::new(csi::NodeGetCapabilitiesResponse {
+            capabilities: vec![stage],
+        }))
     }
 
     async fn node_stage_volume(
@@ -89,7 +94,8 @@ impl Node for NodeService {
     ) -> Result<Response<csi::NodeStageVolumeResponse>, Status> {
         let request = request.into_inner();
         let volume = request.volume_id.clone();
-        self.call("stage", &volume, "", stage::stage(self.context.clone(), request)).await
+        self.call("stage", &volume, "", stage::stage(self.context.clone(), request))
+            .await
     }
 
     async fn node_unstage_volume(
@@ -108,8 +114,13 @@ impl Node for NodeService {
     ) -> Result<Response<csi::NodePublishVolumeResponse>, Status> {
         let request = request.into_inner();
         let (volume, target) = (request.volume_id.clone(), request.target_path.clone());
-        self.call("publish", &volume, &target, publish::publish(self.context.clone(), request))
-            .await
+        self.call(
+            "publish",
+            &volume,
+            &target,
+            publish::publish(self.context.clone(), request),
+        )
+        .await
     }
 
     async fn node_unpublish_volume(
@@ -118,7 +129,12 @@ impl Node for NodeService {
     ) -> Result<Response<csi::NodeUnpublishVolumeResponse>, Status> {
         let request = request.into_inner();
         let (volume, target) = (request.volume_id.clone(), request.target_path.clone());
-        self.call("unpublish", &volume, &target, unpublish::unpublish(self.context.clone(), request))
-            .await
+        self.call(
+            "unpublish",
+            &volume,
+            &target,
+            unpublish::unpublish(self.context.clone(), request),
+        )
+        .await
     }
 }

@@ -63,7 +63,9 @@ pub(super) async fn publish(context: Arc<Context>, request: NodePublishVolumeReq
             tracing::warn!(volume, %error, "waiting for the fuse pod without having set its label again");
         }
     }
-    let opened = context.wait_ready(&record.source, !attributes.skip_mount_check, deadline).await?;
+    let opened = context
+        .wait_ready(&record.source, !attributes.skip_mount_check, deadline)
+        .await?;
     context
         .blocking(move |context| {
             let target = Target::make(&context.kubelet, &record.target)?;
@@ -102,7 +104,9 @@ fn link(target: &Target, record: &Record) -> Result<(), Error> {
 /// Returns whether the target is already mounted as it should be. While the fuse pod is away, its
 /// mount is left to recovery.
 fn is_in_place(context: &Context, table: &Table, record: &Record) -> Result<bool, Error> {
-    let Some(there) = table.top(&record.target) else { return Ok(false) };
+    let Some(there) = table.top(&record.target) else {
+        return Ok(false);
+    };
     if record.symlink {
         return Ok(false);
     }

@@ -11,7 +11,9 @@ use crate::service::proto::csi::NodeUnpublishVolumeRequest;
 
 pub(super) async fn unpublish(context: Arc<Context>, request: NodeUnpublishVolumeRequest) -> Result<(), Error> {
     required("volume_id", &request.volume_id)?;
-    let target = context.kubelet.canonical(required("target_path", &request.target_path)?.as_ref())?;
+    let target = context
+        .kubelet
+        .canonical(required("target_path", &request.target_path)?.as_ref())?;
     let _held = context.locks.take(target.to_string_lossy()).await?;
     context
         .blocking(move |context| {

@@ -49,7 +49,9 @@ pub(super) async fn unstage(context: Arc<Context>, request: NodeUnstageVolumeReq
     let label = stage::label_of(&context, id, &attributes).await?;
     let _label_held = context.locks.wait_for(&label).await;
     let volume_id = id.to_owned();
-    context.blocking(move |context| check_unused(context, &volume_id)).await?;
+    context
+        .blocking(move |context| check_unused(context, &volume_id))
+        .await?;
     match context.staged.other(id, &label) {
         Some(other) => tracing::debug!(volume = id, other, "the client stays, since it serves another volume"),
         None => context.cluster.label_node(&label, false).await?,
@@ -64,7 +66,12 @@ async fn forget(context: &Arc<Context>, id: &str) -> Result<(), Error> {
 }
 
 fn runtime_of(attributes: &Attributes, volume: &Volume) -> Option<RuntimeRef> {
-    let claim = || volume.claim.clone().map(|(namespace, name)| RuntimeRef { namespace, name });
+    let claim = || {
+        volume
+            .claim
+            .clone()
+            .map(|(namespace, name)| RuntimeRef { namespace, name })
+    };
     attributes.runtime.clone().or_else(claim)
 }
 
@@ -87,7 +94,10 @@ async fn is_outdated(context: &Arc<Context>, attributes: &Attributes, volume: &V
 /// Returns the generation label of the fuse pod. The downward API has written it next to the mount,
 /// in lines of `key="value"`.
 fn running_generation(context: &Context, fluid_path: &std::path::Path) -> Option<String> {
-    let directory = context.mount_root.open_below(&fluid_path.parent()?.join(".meta/fuse")).ok()?;
+    let directory = context
+        .mount_root
+        .open_below(&fluid_path.parent()?.join(".meta/fuse"))
+        .ok()?;
     let text = std::fs::read_to_string(through(&directory, "labels".as_ref())).ok()?;
     generation_in(&text)
 }

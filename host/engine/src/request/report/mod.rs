@@ -48,7 +48,10 @@ fn problem(is_set_up: bool, error: Option<&EngineError>, troubles: &[RoleTrouble
 
 /// What a Dataset shows to be wrong with it.
 fn complaint(status: &DatasetStatus) -> Option<&str> {
-    let found = status.conditions.iter().find(|condition| condition.condition_type == NOT_READY);
+    let found = status
+        .conditions
+        .iter()
+        .find(|condition| condition.condition_type == NOT_READY);
     found.map(|condition| condition.message.as_deref().unwrap_or_default())
 }
 
@@ -68,7 +71,10 @@ fn changes(name: &str, before: &DatasetStatus, after: &DatasetStatus) -> Vec<Cha
     }
     let mut all = Vec::new();
     if before.mounts != after.mounts {
-        let message = format!("The mounts were updated: {}.", mount_changes(&before.mounts, &after.mounts));
+        let message = format!(
+            "The mounts were updated: {}.",
+            mount_changes(&before.mounts, &after.mounts)
+        );
         all.push(change(events::MOUNTS_UPDATED, message, false));
     }
     if let (Some(message), None) = (complaint(before), complaint(after)) {
@@ -189,7 +195,12 @@ impl Request {
     /// is neither published nor a warning in the log.
     async fn publish_failure(&self, reason: &str, text: &str, is_own: bool) {
         let (runtime, kind) = (self.identity.display(), &self.identity.kind);
-        if self.shared.events.publish(self.reference(), EventType::Warning, reason, text).await {
+        if self
+            .shared
+            .events
+            .publish(self.reference(), EventType::Warning, reason, text)
+            .await
+        {
             tracing::warn!(kind, runtime, reason, "{text}");
         } else {
             tracing::debug!(kind, runtime, reason, "{text}");
@@ -229,7 +240,9 @@ impl Request {
             .publish_change(&dataset.object_ref(&()), change.reason, &change.message)
             .await;
         if change.on_runtime {
-            events.publish_change(self.reference(), change.reason, &change.message).await;
+            events
+                .publish_change(self.reference(), change.reason, &change.message)
+                .await;
         }
     }
 }

@@ -48,7 +48,8 @@ const UNHEALTHY: &str = reasons::UNHEALTHY;
 #[case::set_up_and_waiting(true, Some(waiting()), &[], None)]
 #[case::set_up_and_refused(true, Some(refused()), &[], Some((reasons::REFUSED, "Spec: refused")))]
 #[case::set_up_and_failed(true, Some(failed("no")), &["pod"], Some((UNHEALTHY, "m failed: no; besides, pod")))]
-#[case::the_failure_names_the_pod(true, Some(failed("not healthy: pod")), &["pod"], Some((UNHEALTHY, "m failed: not healthy: pod")))]
+#[case::the_failure_names_the_pod(true, Some(failed("not healthy: pod")), &["pod"], Some((UNHEALTHY,
+    "m failed: not healthy: pod")))]
 #[case::a_pod_is_in_trouble(true, None, &["pod"], Some((UNHEALTHY, "pod")))]
 fn the_condition_says_what_is_wrong(
     #[case] is_set_up: bool,
@@ -76,7 +77,10 @@ fn reported(before: &DatasetStatus, after: &DatasetStatus) -> Vec<(&'static str,
 
 #[test]
 fn a_dataset_becomes_bound_once() {
-    let (before, after) = (status(&[(NOT_READY, "no")], &[]), status(&[(READY, "")], &[("a", "s3://a")]));
+    let (before, after) = (
+        status(&[(NOT_READY, "no")], &[]),
+        status(&[(READY, "")], &[("a", "s3://a")]),
+    );
     let message = "The dataset is bound; pods can mount the claim demo.".to_owned();
     assert_eq!(reported(&before, &after), [(events::DATASET_BOUND, message)]);
     assert_eq!(reported(&after, &after), []);
@@ -85,8 +89,14 @@ fn a_dataset_becomes_bound_once() {
 
 #[test]
 fn what_is_over_is_reported_on_both_objects() {
-    let (bad, good) = (status(&[(READY, ""), (NOT_READY, "no image")], &[]), status(&[(READY, "")], &[]));
-    assert_eq!(reported(&bad, &good), [(events::RECOVERED, "This is over: no image".to_owned())]);
+    let (bad, good) = (
+        status(&[(READY, ""), (NOT_READY, "no image")], &[]),
+        status(&[(READY, "")], &[]),
+    );
+    assert_eq!(
+        reported(&bad, &good),
+        [(events::RECOVERED, "This is over: no image".to_owned())]
+    );
     assert!(changes("demo", &bad, &good)[0].on_runtime);
     assert_eq!(reported(&good, &bad), []);
 }

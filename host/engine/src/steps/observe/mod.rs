@@ -48,7 +48,13 @@ enum Cause {
 /// Looks at the pods of a role. `uid` is that of its workload.
 fn examine(state: &RoleState, uid: Option<&str>, pods: &[PodInfo]) -> Option<Finding> {
     let role = &state.role.name;
-    let grace = |trouble: &Trouble| if trouble.may_be_over_soon() { SCHEDULING } else { Duration::ZERO };
+    let grace = |trouble: &Trouble| {
+        if trouble.may_be_over_soon() {
+            SCHEDULING
+        } else {
+            Duration::ZERO
+        }
+    };
     let troubled = || pods.iter().filter_map(|pod| Some((pod, pod.trouble.as_ref()?)));
     if let Some((pod, trouble)) = troubled().min_by_key(|(_, trouble)| grace(trouble)) {
         return Some(Finding {
@@ -154,8 +160,18 @@ impl Request {
     }
 
     /// The reason and the text of a finding that has lasted.
-    async fn consider(&mut self, finding: Finding, waits: &mut BTreeSet<String>, now: Instant) -> Option<(String, String)> {
-        let Finding { key, grace, object, cause } = finding;
+    async fn consider(
+        &mut self,
+        finding: Finding,
+        waits: &mut BTreeSet<String>,
+        now: Instant,
+    ) -> Option<(String, String)> {
+        let Finding {
+            key,
+            grace,
+            object,
+            cause,
+        } = finding;
         waits.insert(key.clone());
         let rest = grace.saturating_sub(self.shared.unready.age(&self.uid, &key, now));
         if rest > Duration::ZERO {
@@ -169,7 +185,9 @@ impl Request {
         if self.shared.unready.is_due(&self.uid, &key, now) {
             match self.newest_event(&uid).await {
                 Ok(found) => self.shared.unready.found(&self.uid, &key, found),
-                Err(error) => tracing::debug!(runtime = self.identity.display(), object, %error, "its events could not be read"),
+                Err(error) => {
+                    tracing::debug!(runtime = self.identity.display(), object, %error, "its events could not be read")
+                }
             }
         }
         let (said, again) = self.shared.unready.said(&self.uid, &key, now);
@@ -179,7 +197,9 @@ impl Request {
 
     async fn newest_event(&self, uid: &str) -> kube::Result<Option<Trouble>> {
         let api = Api::<Event>::namespaced(self.shared.client.clone(), &self.identity.namespace);
-        let of_object = ListParams::default().fields(&format!("regarding.uid={uid}")).limit(EVENTS);
+        let of_object = ListParams::default()
+            .fields(&format!("regarding.uid={uid}"))
+            .limit(EVENTS);
         Ok(newest(&api.list(&of_object).await?.items))
     }
 

@@ -82,10 +82,12 @@ fn nothing_is_found(#[case] state: RoleState, #[case] pods: Vec<PodInfo>) {
 }
 
 #[rstest]
-#[case::no_image(role(1, 1), vec![troubled(0, "ImagePullBackOff")], "p0/ImagePullBackOff", 0, "worker pod demo-worker-0")]
+#[case::no_image(role(1, 1), vec![troubled(0, "ImagePullBackOff")], "p0/ImagePullBackOff", 0,
+    "worker pod demo-worker-0")]
 #[case::no_node(role(1, 1), vec![troubled(0, "Unschedulable")], "p0/Unschedulable", 5, "worker pod demo-worker-0")]
 #[case::what_is_certain_comes_first(
-    role(2, 2), vec![troubled(0, "Unschedulable"), troubled(1, "ImagePullBackOff")], "p1/ImagePullBackOff", 0, "worker pod demo-worker-1"
+    role(2, 2), vec![troubled(0, "Unschedulable"), troubled(1, "ImagePullBackOff")], "p1/ImagePullBackOff", 0,
+        "worker pod demo-worker-1"
 )]
 #[case::no_containers(role(1, 1), vec![pod(0)], "p0", 10, "worker pod demo-worker-0")]
 #[case::not_ready_yet(role(2, 2), vec![ready(0), running(1)], "p1", 30, "worker pod demo-worker-1")]
@@ -128,7 +130,8 @@ fn event(type_: &str, reason: &str, second: u32) -> Event {
 #[case::none(vec![], None)]
 #[case::a_warning(vec![event("Normal", "Scheduled", 1), event("Warning", "FailedMount", 2)], Some("FailedMount"))]
 #[case::what_was_wrong_is_over(vec![event("Warning", "FailedMount", 2), event("Normal", "Pulling", 3)], None)]
-#[case::at_the_same_time(vec![event("Warning", "FailedCreate", 2), event("Normal", "SuccessfulCreate", 2)], Some("FailedCreate"))]
+#[case::at_the_same_time(vec![event("Warning", "FailedCreate", 2), event("Normal", "SuccessfulCreate", 2)],
+    Some("FailedCreate"))]
 #[case::nothing_wrong(vec![event("Normal", "Pulling", 3)], None)]
 fn the_newest_event_counts(#[case] events: Vec<Event>, #[case] reason: Option<&str>) {
     assert_eq!(newest(&events), reason.map(|reason| Trouble::new(reason, "why")));

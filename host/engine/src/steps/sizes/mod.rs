@@ -47,7 +47,10 @@ impl Request {
             self.show_calculating();
             return self.start_reading(ready_since);
         };
-        let (tasks, age) = (&self.shared.metadata, self.shared.metadata.age(&self.uid).unwrap_or_default());
+        let (tasks, age) = (
+            &self.shared.metadata,
+            self.shared.metadata.age(&self.uid).unwrap_or_default(),
+        );
         let failures = tasks.failures(&self.uid);
         let look = self.look(&read, ready_since, failures);
         let Some(pause) = look.pause() else { return };
@@ -101,7 +104,10 @@ impl Request {
             last,
             took: self.shared.metadata.took(&self.uid).unwrap_or_default(),
             ready_anew: ready_since > read.ready_since,
-            writable: self.dataset.as_ref().is_some_and(|dataset| !dataset.spec.is_read_only_below("")),
+            writable: self
+                .dataset
+                .as_ref()
+                .is_some_and(|dataset| !dataset.spec.is_read_only_below("")),
             states_changed: read.states != self.runtime_status.cache_states,
             exceeded: matches!((cached, total), (Some(cached), Some(total)) if cached > total),
             period: self.shared.settings.sync_period,
@@ -154,7 +160,11 @@ impl Request {
         let known = self.dataset_status.ufs_total.as_deref();
         let first = known.is_none_or(|text| text.is_empty() || text == CALCULATING);
         let (mut implement, context, kind) = (self.instance(), self.context.clone(), self.identity.kind.clone());
-        let (wake, faults, states) = (self.wake.clone(), self.faults(), self.runtime_status.cache_states.clone());
+        let (wake, faults, states) = (
+            self.wake.clone(),
+            self.faults(),
+            self.runtime_status.cache_states.clone(),
+        );
         let work = async move {
             let read = async {
                 if first {
@@ -162,7 +172,9 @@ impl Request {
                     faults.report(answer(&kind, "sync-metadata", outcome)).await?;
                 }
                 let outcome = implement.storage_stats(&context).await;
-                faults.report(answer::<StorageStats>(&kind, "storage-stats", outcome)).await
+                faults
+                    .report(answer::<StorageStats>(&kind, "storage-stats", outcome))
+                    .await
             };
             SizesRead {
                 outcome: read.await.map_err(Unread::of),
@@ -170,6 +182,8 @@ impl Request {
                 states,
             }
         };
-        self.shared.metadata.start(&self.uid, &self.identity.kind, move || wake(), work);
+        self.shared
+            .metadata
+            .start(&self.uid, &self.identity.kind, move || wake(), work);
     }
 }

@@ -35,12 +35,19 @@ impl Trouble {
 
     /// Reads the status of a pod. One that is being deleted has no trouble.
     pub fn of(pod: &Pod) -> Option<Self> {
-        let status = pod.status.as_ref().filter(|_| pod.metadata.deletion_timestamp.is_none())?;
+        let status = pod
+            .status
+            .as_ref()
+            .filter(|_| pod.metadata.deletion_timestamp.is_none())?;
         if status.phase.as_deref() == Some("Failed") {
             let reason = status.reason.as_deref().unwrap_or("Failed");
             return Some(Self::new(reason, status.message.as_deref().unwrap_or_default()));
         }
-        let containers = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
+        let containers = status
+            .init_container_statuses
+            .iter()
+            .chain(&status.container_statuses)
+            .flatten();
         unscheduled(status).or_else(|| containers.filter_map(in_container).next())
     }
 
@@ -63,12 +70,16 @@ impl Trouble {
     fn remedy(&self) -> &'static str {
         self.remedy.unwrap_or(match self.reason.as_str() {
             "Unschedulable" => {
-                "add or free nodes that fit, or correct node selectors, affinities, tolerations and resources, and then delete the pod"
+                "add or free nodes that fit, or correct node selectors, affinities, tolerations and resources, and \
+                    then delete the pod"
             }
             "SchedulingGated" => "remove the scheduling gates of the pod",
             IMAGE | "ErrImageNeverPull" => "correct the image or its imagePullSecrets, and then delete the pod",
             "InvalidImageName" => "correct the image, and then delete the pod",
-            "CreateContainerConfigError" | "FailedMount" | "FailedAttachVolume" => "create what is missing, or correct what refers to it",
+            "CreateContainerConfigError" | "FailedMount" | "FailedAttachVolume" => {
+                "create what is missing, or \
+                correct what refers to it"
+            }
             CRASH => "correct what the container complains of; its log says more",
             "FailedCreate" => "correct what the API server refuses, such as a quota or a policy",
             _ => "`kubectl describe` says more",
@@ -80,7 +91,11 @@ impl Trouble {
     /// `others` is how many more pods of the role are in trouble.
     pub fn describe(&self, object: &str, others: usize) -> String {
         let (reason, said) = (&self.reason, &self.message);
-        let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+        let said = if said.is_empty() {
+            String::new()
+        } else {
+            format!(": {said}")
+        };
         let others = match others {
             0 => String::new(),
             1 => " (and one more pod)".to_owned(),
@@ -104,7 +119,10 @@ fn unscheduled(status: &PodStatus) -> Option<Trouble> {
 /// What keeps a container from running, or has ended it.
 fn in_container(container: &ContainerStatus) -> Option<Trouble> {
     let state = container.state.as_ref()?;
-    let last = container.last_state.as_ref().and_then(|state| state.terminated.as_ref());
+    let last = container
+        .last_state
+        .as_ref()
+        .and_then(|state| state.terminated.as_ref());
     if let Some(waiting) = &state.waiting {
         let message = waiting.message.as_deref().unwrap_or_default();
         return match waiting.reason.as_deref().unwrap_or_default() {
@@ -112,7 +130,9 @@ fn in_container(container: &ContainerStatus) -> Option<Trouble> {
             "" | "ContainerCreating" | "PodInitializing" => last.and_then(|last| ended(container, last)),
             CRASH => Some(last.map_or_else(|| Trouble::new(CRASH, message), |last| crashed(container, last))),
             "ErrImagePull" | IMAGE => {
-                let cause = message.split_once(": ErrImagePull: ").map_or(message, |(_, cause)| cause);
+                let cause = message
+                    .split_once(": ErrImagePull: ")
+                    .map_or(message, |(_, cause)| cause);
                 Some(Trouble::new(IMAGE, cause))
             }
             reason => Some(Trouble::new(reason, message)),

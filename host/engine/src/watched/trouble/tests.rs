@@ -9,7 +9,8 @@ fn pod(status: Value) -> Pod {
 
 /// A pod with a container in this state, which is not ready.
 fn container(state: Value, last: Value) -> Pod {
-    let status = json!({"name": "c", "image": "i", "imageID": "", "ready": false, "restartCount": 1, "state": state, "lastState": last});
+    let status = json!({"name": "c", "image": "i", "imageID": "", "ready": false, "restartCount": 1, "state": state,
+        "lastState": last});
     pod(json!({"phase": "Pending", "containerStatuses": [status]}))
 }
 
@@ -27,8 +28,10 @@ fn scheduled(status: &str, reason: &str, message: &str) -> Pod {
 }
 
 fn init(state: Value) -> Pod {
-    let status =
-        |name: &str, state: Value| json!({"name": name, "image": "i", "imageID": "", "ready": false, "restartCount": 0, "state": state});
+    let status = |name: &str, state: Value| {
+        json!({"name": name, "image": "i", "imageID": "", "ready": false,
+        "restartCount": 0, "state": state})
+    };
     let (init, main) = (status("init", state), status("main", waiting("PodInitializing", "")));
     pod(json!({"phase": "Pending", "initContainerStatuses": [init], "containerStatuses": [main]}))
 }
@@ -69,12 +72,14 @@ const PULL: &str = "Back-off pulling image \"nope:1\": ErrImagePull: failed to r
     container(waiting("ImagePullBackOff", PULL), json!({})),
     "ImagePullBackOff: failed to resolve nope:1: not found; correct the image or its imagePullSecrets"
 )]
-#[case::no_image_name(container(waiting("InvalidImageName", "couldn't parse"), json!({})), "InvalidImageName: couldn't parse; correct the image")]
+#[case::no_image_name(container(waiting("InvalidImageName", "couldn't parse"), json!({})),
+    "InvalidImageName: couldn't parse; correct the image")]
 #[case::no_secret(
     container(waiting("CreateContainerConfigError", "secret \"a\" not found"), json!({})),
     "CreateContainerConfigError: secret \"a\" not found; create what is missing"
 )]
-#[case::anything_else(container(waiting("Strange", "it is"), json!({})), "Strange: it is; `kubectl describe` says more")]
+#[case::anything_else(container(waiting("Strange", "it is"), json!({})),
+    "Strange: it is; `kubectl describe` says more")]
 #[case::restarting(
     container(
         waiting("CrashLoopBackOff", "back-off 10s"),
@@ -86,7 +91,8 @@ const PULL: &str = "Back-off pulling image \"nope:1\": ErrImagePull: failed to r
     container(waiting("CrashLoopBackOff", "back-off 10s"), terminated(0, "Completed", "")),
     "CrashLoopBackOff: the container c ended with exit code 0; correct"
 )]
-#[case::just_ended(container(terminated(1, "Error", ""), json!({})), "CrashLoopBackOff: the container c ended with exit code 1; correct")]
+#[case::just_ended(container(terminated(1, "Error", ""), json!({})), "CrashLoopBackOff: the container c ended with \
+    exit code 1; correct")]
 #[case::running_after_a_failure(
     container(json!({"running": {}}), terminated(1, "Error", "")),
     "CrashLoopBackOff: the container c ended with exit code 1; correct"
@@ -96,7 +102,10 @@ const PULL: &str = "Back-off pulling image \"nope:1\": ErrImagePull: failed to r
     "CrashLoopBackOff: the container c ended with exit code 137 (OOMKilled); raise the limit on memory"
 )]
 #[case::no_such_command(
-    container(waiting("CrashLoopBackOff", ""), terminated(128, "StartError", "exec: \"nope\": not found")),
+    container(
+        waiting("CrashLoopBackOff", ""),
+        terminated(128, "StartError", "exec: \"nope\": not found")
+    ),
     "CrashLoopBackOff: the container c ended with exit code 128 (StartError): exec: \"nope\": not found; correct"
 )]
 #[case::in_an_init_container(init(waiting("ErrImagePull", "not found")), "ImagePullBackOff: not found; correct")]
@@ -106,7 +115,10 @@ const PULL: &str = "Back-off pulling image \"nope:1\": ErrImagePull: failed to r
 )]
 fn what_is_wrong_is_described_with_what_helps(#[case] pod: Pod, #[case] says: &str) {
     let described = Trouble::of(&pod).unwrap().describe("worker pod demo-worker-0", 0);
-    assert!(described.starts_with(&format!("worker pod demo-worker-0: {says}")), "{described}");
+    assert!(
+        described.starts_with(&format!("worker pod demo-worker-0: {says}")),
+        "{described}"
+    );
 }
 
 #[test]
@@ -139,8 +151,13 @@ fn the_cause_that_the_kubelet_leaves_out_is_kept() {
 
 #[test]
 fn what_is_said_is_bounded_and_the_remedy_kept() {
-    let pod = container(waiting("CrashLoopBackOff", ""), terminated(1, "Error", &"x".repeat(200_000)));
+    let pod = container(
+        waiting("CrashLoopBackOff", ""),
+        terminated(1, "Error", &"x".repeat(200_000)),
+    );
     let described = Trouble::of(&pod).unwrap().describe("worker pod demo-worker-0", 7);
-    assert!(described.len() < 800 && described.starts_with("worker pod demo-worker-0 (and 7 more pods): CrashLoopBackOff"));
+    assert!(
+        described.len() < 800 && described.starts_with("worker pod demo-worker-0 (and 7 more pods): CrashLoopBackOff")
+    );
     assert!(described.ends_with("its log says more"));
 }

@@ -50,12 +50,19 @@ pub struct Args {
 
 /// Prints the objects, or the values that lead to them.
 pub async fn run(args: Args) -> Result<()> {
-    let text = std::fs::read_to_string(&args.manifest).with_context(|| format!("reading {}", args.manifest.display()))?;
+    let text =
+        std::fs::read_to_string(&args.manifest).with_context(|| format!("reading {}", args.manifest.display()))?;
     let objects = files::objects(&text).with_context(|| args.manifest.display().to_string())?;
     let package = Package::read(&args.plugin)?;
     let chart = match &args.chart {
-        Some(path) => Some(std::fs::read(path).with_context(|| format!("reading {}", path.display()))?.into()),
-        None if package.is_component() => bail!("a component alone has no chart; give --chart, or the ConfigMap that registers both"),
+        Some(path) => Some(
+            std::fs::read(path)
+                .with_context(|| format!("reading {}", path.display()))?
+                .into(),
+        ),
+        None if package.is_component() => {
+            bail!("a component alone has no chart; give --chart, or the ConfigMap that registers both")
+        }
         None => None,
     };
     let plugin = plugin::load(&package, chart, args.cache_dir.clone(), None).await?;
@@ -90,7 +97,8 @@ struct Pair {
 impl Pair {
     /// The pair of this kind in a manifest, in its namespace or the one given.
     fn find(objects: Vec<Value>, kind: &str, namespace: &str) -> Result<Self> {
-        let (mut runtimes, rest): (Vec<Value>, Vec<Value>) = objects.into_iter().partition(|object| text(object, "/kind") == kind);
+        let (mut runtimes, rest): (Vec<Value>, Vec<Value>) =
+            objects.into_iter().partition(|object| text(object, "/kind") == kind);
         let mut runtime = runtimes
             .pop()
             .ok_or_else(|| anyhow!("the manifest has no {kind}, which is what the plugin serves"))?;
@@ -122,7 +130,13 @@ impl Pair {
 
     /// Asks the plugin for the chart values, and completes them.
     async fn values(&self, plugin: &Plugin, identity: &Identity, mount_root: &str) -> Result<Value> {
-        let context = context(plugin, identity, mount_root, &self.runtime, Some(self.dataset.to_string()));
+        let context = context(
+            plugin,
+            identity,
+            mount_root,
+            &self.runtime,
+            Some(self.dataset.to_string()),
+        );
         let backend = Arc::new(Offline::new(self.others.clone()));
         let scope = Scope {
             namespace: self.namespace.clone(),
@@ -172,7 +186,10 @@ mod tests {
             "here",
         )
         .unwrap();
-        assert_eq!((pair.name.as_str(), pair.namespace.as_str(), pair.others.len()), ("a", "here", 2));
+        assert_eq!(
+            (pair.name.as_str(), pair.namespace.as_str(), pair.others.len()),
+            ("a", "here", 2)
+        );
         assert_eq!(text(&pair.dataset, "/metadata/namespace"), "here");
     }
 

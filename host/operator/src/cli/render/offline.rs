@@ -44,24 +44,50 @@ impl Backend for Offline {
         Ok(Vec::new())
     }
 
-    async fn exec(&self, _: &Scope, pod: &str, _: &str, _: &[String], _: Duration, _: usize) -> Result<Output, BackendError> {
-        Err(BackendError::NotFound(format!("there is no pod {pod} without a cluster")))
+    async fn exec(
+        &self,
+        _: &Scope,
+        pod: &str,
+        _: &str,
+        _: &[String],
+        _: Duration,
+        _: usize,
+    ) -> Result<Output, BackendError> {
+        Err(BackendError::NotFound(format!(
+            "there is no pod {pod} without a cluster"
+        )))
     }
 
-    async fn http_get(&self, _: &Scope, pod: &str, _: u16, _: &str, _: Duration, _: usize) -> Result<Response, BackendError> {
-        Err(BackendError::NotFound(format!("there is no pod {pod} without a cluster")))
+    async fn http_get(
+        &self,
+        _: &Scope,
+        pod: &str,
+        _: u16,
+        _: &str,
+        _: Duration,
+        _: usize,
+    ) -> Result<Response, BackendError> {
+        Err(BackendError::NotFound(format!(
+            "there is no pod {pod} without a cluster"
+        )))
     }
 
     async fn secret(&self, _: &Scope, name: &str, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
-        let Some(secret) = self.find("Secret", name) else { return Ok(None) };
-        if let Some(text) = secret.pointer("/stringData").and_then(|data| data.get(key)).and_then(Value::as_str) {
+        let Some(secret) = self.find("Secret", name) else {
+            return Ok(None);
+        };
+        if let Some(text) = secret
+            .pointer("/stringData")
+            .and_then(|data| data.get(key))
+            .and_then(Value::as_str)
+        {
             return Ok(Some(text.as_bytes().to_vec()));
         }
         let Some(encoded) = secret.pointer("/data").and_then(|data| data.get(key)) else {
             return Ok(None);
         };
-        let decoded: ByteString =
-            serde_json::from_value(encoded.clone()).map_err(|error| BackendError::Failed(format!("Secret {name}, key {key}: {error}")))?;
+        let decoded: ByteString = serde_json::from_value(encoded.clone())
+            .map_err(|error| BackendError::Failed(format!("Secret {name}, key {key}: {error}")))?;
         Ok(Some(decoded.0))
     }
 

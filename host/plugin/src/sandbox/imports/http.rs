@@ -9,7 +9,13 @@ use crate::sandbox::store::StoreData;
 const PATH: usize = 4096;
 
 impl Host for StoreData {
-    async fn get(&mut self, pod: String, port: u16, path: String, timeout_ms: u32) -> wasmtime::Result<Result<Response, PodError>> {
+    async fn get(
+        &mut self,
+        pod: String,
+        port: u16,
+        path: String,
+        timeout_ms: u32,
+    ) -> wasmtime::Result<Result<Response, PodError>> {
         self.enter()?;
         Ok(self.request(&pod, port, &path, timeout_ms).await)
     }
@@ -51,7 +57,9 @@ fn is_path(path: &str) -> bool {
         .replace("%25", "%");
     path.starts_with('/')
         && path.len() <= PATH
-        && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#' && byte != b'\\')
+        && path
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'#' && byte != b'\\')
         && !decoded.contains('\\')
         && !decoded.contains("%2")
         && decoded.split('/').all(|segment| segment != ".." && segment != ".")
@@ -82,7 +90,10 @@ mod tests {
         let mut rest = path.as_bytes();
         while let Some((first, after)) = rest.split_first() {
             let pair = after.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
-            match pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()).filter(|_| *first == b'%') {
+            match pair
+                .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+                .filter(|_| *first == b'%')
+            {
                 Some(byte) => (bytes.push(byte), rest = &after[2..]),
                 None => (bytes.push(*first), rest = after),
             };

@@ -11,12 +11,16 @@ impl Host for StoreData {
         let yaml = format!("objects: [{}]", tidy(&kind, 64));
         if kind == "Secret" {
             return Ok(Err(
-                "a Secret cannot be read as an object: that is the capability `secrets`".to_owned()
+                "a Secret cannot be read as an object: that is the capability `secrets`".to_owned(),
             ));
         }
         if self.identity.effective.named_objects().any(|(named, _)| named == kind) {
             if !self.is_named(&kind, &name) {
-                return Ok(Err(format!("{} does not name the {kind} `{}`", *self.scope, tidy(&name, 64))));
+                return Ok(Err(format!(
+                    "{} does not name the {kind} `{}`",
+                    *self.scope,
+                    tidy(&name, 64)
+                )));
             }
         } else if let Err(refusal) = self.granted(|grants| grants.objects.contains(&kind), &yaml) {
             return Ok(Err(refusal));

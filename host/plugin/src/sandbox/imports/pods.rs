@@ -49,7 +49,11 @@ impl StoreData {
                     .map_err(PodError::NotGranted)?;
             }
         }
-        Err(PodError::NotFound(format!("{} has no pod `{}`", self.scope, tidy(pod, 253))))
+        Err(PodError::NotFound(format!(
+            "{} has no pod `{}`",
+            self.scope,
+            tidy(pod, 253)
+        )))
     }
 
     async fn has_pod(&self, role: &Role, pod: &str) -> Result<bool, PodError> {
@@ -105,18 +109,28 @@ impl Host for StoreData {
 
 impl StoreData {
     async fn run(&self, pod: &str, container: String, argv: &[String], timeout_ms: u32) -> Result<Output, PodError> {
-        let role = self.role_of(pod, Grants::allows_exec, |role| format!("exec: [{role}]")).await?;
+        let role = self
+            .role_of(pod, Grants::allows_exec, |role| format!("exec: [{role}]"))
+            .await?;
         if argv.first().is_none_or(String::is_empty) {
             return Err(PodError::Failed("the command is empty".to_owned()));
         }
         let size: usize = argv.iter().map(String::len).sum();
         if size > ARGV {
-            return Err(PodError::Failed(format!("the command has {size} bytes, and {ARGV} are allowed")));
+            return Err(PodError::Failed(format!(
+                "the command has {size} bytes, and {ARGV} are allowed"
+            )));
         }
         if argv.iter().any(|argument| argument.contains('\0')) {
-            return Err(PodError::Failed("an argument of the command contains a NUL character".to_owned()));
+            return Err(PodError::Failed(
+                "an argument of the command contains a NUL character".to_owned(),
+            ));
         }
-        let container = if container.is_empty() { role.container } else { container };
+        let container = if container.is_empty() {
+            role.container
+        } else {
+            container
+        };
         let output = self.identity.limits.output;
         Ok(self
             .backend

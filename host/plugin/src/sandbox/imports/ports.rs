@@ -14,7 +14,10 @@ impl Host for StoreData {
             return Ok(Err(refusal));
         }
         if names.len() > MOST {
-            return Ok(Err(format!("{} ports are asked for, and a runtime may have {MOST}", names.len())));
+            return Ok(Err(format!(
+                "{} ports are asked for, and a runtime may have {MOST}",
+                names.len()
+            )));
         }
         if let Some(wrong) = names.iter().find(|name| !is_key(name)) {
             return Ok(Err(format!(

@@ -44,7 +44,9 @@ impl Host for StoreData {
             return Ok(Err(refusal));
         }
         if let Some(size) = value.as_ref().map(Vec::len).filter(|size| *size > VALUE) {
-            return Ok(Err(format!("the value of `{key}` has {size} bytes, and {VALUE} are allowed")));
+            return Ok(Err(format!(
+                "the value of `{key}` has {size} bytes, and {VALUE} are allowed"
+            )));
         }
         Ok(self
             .backend

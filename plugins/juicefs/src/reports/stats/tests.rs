@@ -26,7 +26,8 @@ fn stats([bytes, hits, misses, hit_bytes, miss_bytes]: [u64; 5]) -> CacheStats {
 #[case::the_other_edition(Edition::Enterprise, COMMUNITY, [0; 5])]
 #[case::empty(Edition::Community, "", [0; 5])]
 #[case::exponent(Edition::Community, "juicefs_blockcache_bytes 1.048576e+06\n", [1_048_576, 0, 0, 0, 0])]
-#[case::not_a_number(Edition::Community, "juicefs_blockcache_bytes NaN\njuicefs_blockcache_hits +Inf\njuicefs_blockcache_miss x", [0; 5])]
+#[case::not_a_number(Edition::Community, "juicefs_blockcache_bytes NaN\njuicefs_blockcache_hits \
+    +Inf\njuicefs_blockcache_miss x", [0; 5])]
 #[case::negative(Edition::Community, "juicefs_blockcache_bytes -4", [0; 5])]
 #[case::windows_lines(Edition::Enterprise, "blockcache.bytes: 7\r\nblockcache.hits: 1\r\n", [7, 1, 0, 0, 0])]
 #[case::no_separator(Edition::Enterprise, "blockcache.bytes", [0; 5])]
@@ -53,7 +54,8 @@ fn sums_stay_at_the_largest_number() {
 
 proptest! {
     #[test]
-    fn no_text_is_too_odd(text in "(juicefs_blockcache_bytes|blockcache\\.hits|\\PC{0,8})[ :]{0,2}[-+.0-9eE]{0,30}\\n?") {
+    fn no_text_is_too_odd(text in "(juicefs_blockcache_bytes|blockcache\\.hits|\\PC{0,8})[ \
+        :]{0,2}[-+.0-9eE]{0,30}\\n?") {
         CacheStats::parse(Edition::Community, &text);
         CacheStats::parse(Edition::Enterprise, &text);
     }

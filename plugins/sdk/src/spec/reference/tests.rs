@@ -75,7 +75,11 @@ fn digests_are_taken_from_either_field(#[case] image: &str, #[case] tag: &str, #
     "f.image: `mount:v1:v2` is not a reference to an image: `mount:v1` is not made of"
 )]
 #[case::id(HEX, "", "its name looks like an image's ID")]
-#[case::short_digest("mount@sha256:abc", "", "the digest does not have 64 digits from 0 to f after `sha256:`")]
+#[case::short_digest(
+    "mount@sha256:abc",
+    "",
+    "the digest does not have 64 digits from 0 to f after `sha256:`"
+)]
 #[case::other_digest("mount@md5:abc", "", "the digest `md5:abc` does not begin with `sha256:`")]
 #[case::empty_digest("mount@", "", "the digest `` does not begin")]
 #[case::another_tag(
@@ -131,7 +135,8 @@ fn reference() -> impl Strategy<Value = Reference> {
 
 proptest! {
     #[test]
-    fn a_reference_is_the_same_however_it_is_divided(reference in reference(), tag_in_image: bool, digest_in_image: bool) {
+    fn a_reference_is_the_same_however_it_is_divided(reference in reference(), tag_in_image: bool,
+        digest_in_image: bool) {
         let text = |with_tag: bool, with_digest: bool| Reference {
             tag: if with_tag { reference.tag.clone() } else { String::new() },
             digest: if with_digest { reference.digest.clone() } else { String::new() },
@@ -149,14 +154,17 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_a_reference_or_refused_by_field(image in "[ -~\\n]{0,20}|\\PC{0,8}", tag in "[ -~]{0,12}|\\PC{0,6}") {
+    fn any_text_is_a_reference_or_refused_by_field(image in "[ -~\\n]{0,20}|\\PC{0,8}",
+        tag in "[ -~]{0,12}|\\PC{0,6}") {
         match join(&image, &tag) {
             Ok(joined) => {
                 let parsed = Reference::parse(&joined);
-                prop_assert!(parsed.is_ok_and(|reference| reference.is_complete()), "{} {} gives {}", image, tag, joined);
+                prop_assert!(parsed.is_ok_and(|reference| reference.is_complete()), "{} {} gives {}", image, tag,
+                    joined);
                 prop_assert!(joined.bytes().all(|byte| byte.is_ascii_graphic()));
             }
-            Err(Error::InvalidSpec { field, .. }) => prop_assert!(field == "f.image" || field == "f.imageTag", "{}", field),
+            Err(Error::InvalidSpec { field, .. }) => prop_assert!(field == "f.image" || field == "f.imageTag", "{}",
+                field),
             Err(other) => prop_assert!(false, "{}", other),
         }
     }
