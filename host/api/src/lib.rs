@@ -15,6 +15,7 @@ pub mod finalizers;
 pub mod k8s;
 pub mod labels;
 pub mod names;
+mod object_key;
 pub mod quantity;
 pub mod reasons;
 pub mod runtime_status;
@@ -23,6 +24,7 @@ pub mod size;
 
 #[cfg(feature = "schema")]
 pub use crd::crds;
+pub use object_key::ObjectKey;
 
 /// The API group of every kind that Wasser serves.
 pub const GROUP: &str = "data.fluid.io";

@@ -14,8 +14,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::ConfigMap;
+use wasser_api::ObjectKey;
 use wasser_plugin::bindings::types::Context;
-use wasser_plugin::{Backend, HostConfig, Instance, PluginHost, Registration, Scope};
+use wasser_plugin::{Backend, HostConfig, Instance, PluginHost, Registration};
 
 /// The number of rounds, and of calls in each.
 const ROUNDS: usize = 31;
@@ -45,7 +46,7 @@ async fn main() -> Result<(), Failure> {
     let backend: Arc<dyn Backend> = Arc::new(NoCluster);
     let fresh = || {
         plugin.instance(
-            Scope {
+            ObjectKey {
                 namespace: "default".to_owned(),
                 name: "demo".to_owned(),
             },

@@ -4,26 +4,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use wasser_api::ObjectKey;
 
 pub use crate::bindings::http::Response;
 pub use crate::bindings::pods::{Output, Pod as PodRecord};
 use crate::bindings::types::Role;
-
-/// The runtime that a call is made for. A plugin reaches nothing outside its namespace, except
-/// objects of the cluster that the runtime names.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Scope {
-    /// Namespace of the runtime.
-    pub namespace: String,
-    /// Name of the runtime.
-    pub name: String,
-}
-
-impl std::fmt::Display for Scope {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "{}/{}", self.namespace, self.name)
-    }
-}
 
 /// Why the cluster could not do what a plugin asked for. The plugin reads the message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,7 +34,7 @@ pub enum BackendError {
 #[allow(unused_variables)] // The names are for readers and implementors.
 pub trait Backend: Send + Sync {
     /// Returns the pods of a role. Called often, so answer from a cache if there is one.
-    async fn list_pods(&self, scope: &Scope, role: &Role) -> Result<Vec<PodRecord>, BackendError> {
+    async fn list_pods(&self, scope: &ObjectKey, role: &Role) -> Result<Vec<PodRecord>, BackendError> {
         unavailable("pods.list")
     }
 
@@ -57,7 +42,7 @@ pub trait Backend: Send + Sync {
     /// `max_output` bytes on one stream are an error.
     async fn exec(
         &self,
-        scope: &Scope,
+        scope: &ObjectKey,
         pod: &str,
         container: &str,
         argv: &[String],
@@ -71,7 +56,7 @@ pub trait Backend: Send + Sync {
     /// `max_body` bytes is an error.
     async fn http_get(
         &self,
-        scope: &Scope,
+        scope: &ObjectKey,
         pod: &str,
         port: u16,
         path: &str,
@@ -83,34 +68,45 @@ pub trait Backend: Send + Sync {
 
     /// Returns the value of one key of a Secret in the runtime's namespace; `None` if the Secret or
     /// the key does not exist.
-    async fn secret(&self, scope: &Scope, name: &str, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
+    async fn secret(&self, scope: &ObjectKey, name: &str, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
         unavailable("secrets.get")
     }
 
     /// Returns an object of the runtime's namespace, or an object of the cluster that the runtime
     /// names; `None` if it does not exist. Never called for a Secret.
-    async fn object(&self, scope: &Scope, kind: &str, name: &str) -> Result<Option<serde_json::Value>, BackendError> {
+    async fn object(
+        &self,
+        scope: &ObjectKey,
+        kind: &str,
+        name: &str,
+    ) -> Result<Option<serde_json::Value>, BackendError> {
         unavailable("objects.get")
     }
 
     /// Allocates a host port for each name. The same names get the same ports until the runtime is
     /// deleted.
-    async fn allocate_ports(&self, scope: &Scope, names: &[String]) -> Result<Vec<u16>, BackendError> {
+    async fn allocate_ports(&self, scope: &ObjectKey, names: &[String]) -> Result<Vec<u16>, BackendError> {
         unavailable("ports.allocate")
     }
 
     /// Returns the value of a key of the runtime's state.
-    async fn get_state(&self, scope: &Scope, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
+    async fn get_state(&self, scope: &ObjectKey, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
         unavailable("state.get")
     }
 
     /// Sets or removes a key of the runtime's state. The backend limits the total size of all keys.
-    async fn set_state(&self, scope: &Scope, key: &str, value: Option<Vec<u8>>) -> Result<(), BackendError> {
+    async fn set_state(&self, scope: &ObjectKey, key: &str, value: Option<Vec<u8>>) -> Result<(), BackendError> {
         unavailable("state.set")
     }
 
     /// Publishes an event on the runtime object. `kind` is `Normal` or `Warning`.
-    async fn publish_event(&self, scope: &Scope, kind: &str, reason: &str, message: &str) -> Result<(), BackendError> {
+    async fn publish_event(
+        &self,
+        scope: &ObjectKey,
+        kind: &str,
+        reason: &str,
+        message: &str,
+    ) -> Result<(), BackendError> {
         unavailable("events.publish")
     }
 }

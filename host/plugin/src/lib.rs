@@ -25,7 +25,7 @@ mod plugin;
 mod registry;
 mod sandbox;
 
-pub use backend::{Backend, BackendError, Output, PodRecord, Response, Scope};
+pub use backend::{Backend, BackendError, Output, PodRecord, Response};
 pub use engine::error::{CompileError, HostError};
 pub use engine::{HostConfig, PluginHost};
 pub use load::LoadError;

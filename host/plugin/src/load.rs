@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use wasser_api::ObjectKey;
 
-use crate::backend::{Backend, Scope};
+use crate::backend::Backend;
 use crate::engine::compile::compile;
 use crate::engine::error::CompileError;
 use crate::engine::{PluginEngine, PluginHost};
@@ -80,7 +81,7 @@ impl PluginHost {
 
         let mut describing = Instance::new(
             Arc::new(undescribed),
-            Scope {
+            ObjectKey {
                 namespace: String::new(),
                 name: String::new(),
             },

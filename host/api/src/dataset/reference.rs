@@ -2,6 +2,7 @@
 //! mount.
 
 use super::Mount;
+use crate::ObjectKey;
 
 /// What the mount point of a reference begins with.
 pub const SCHEME: &str = "dataset://";
@@ -55,8 +56,8 @@ impl Reference {
     }
 
     /// Namespace and name.
-    pub fn key(&self) -> (String, String) {
-        (self.namespace.clone(), self.name.clone())
+    pub fn key(&self) -> ObjectKey {
+        ObjectKey::new(&self.namespace, &self.name)
     }
 
     /// Namespace and name, as in `status.datasetRef`.

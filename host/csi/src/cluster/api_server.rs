@@ -14,11 +14,12 @@ use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde_json::{Value, json};
+use wasser_api::ObjectKey;
 use wasser_api::dataset::Dataset;
 use wasser_api::shared::FuseCleanPolicy;
 use wasser_api::{labels, names};
 
-use super::{Cluster, ClusterError, Recovered, RuntimeRef, Volume};
+use super::{Cluster, ClusterError, Recovered, Volume};
 
 /// The name of the writer, in managed fields and events.
 const FIELD_MANAGER: &str = "wasser-csi";
@@ -61,7 +62,7 @@ impl KubeCluster {
         }
     }
 
-    async fn dataset(&self, runtime: &RuntimeRef) -> Result<Option<Dataset>, ClusterError> {
+    async fn dataset(&self, runtime: &ObjectKey) -> Result<Option<Dataset>, ClusterError> {
         let api = Api::<Dataset>::namespaced(self.client.clone(), &runtime.namespace);
         api.get_opt(&runtime.name)
             .await
@@ -80,7 +81,7 @@ impl Cluster for KubeCluster {
         Ok(found.and_then(|volume| volume_of(volume, &self.driver)))
     }
 
-    async fn fuse_label(&self, runtime: &RuntimeRef) -> Result<String, ClusterError> {
+    async fn fuse_label(&self, runtime: &ObjectKey) -> Result<String, ClusterError> {
         // Only a long name needs the UID, and so the request.
         let without = labels::fuse_label(&runtime.namespace, &runtime.name, "");
         if without != labels::FUSE_PREFIX {
@@ -116,7 +117,7 @@ impl Cluster for KubeCluster {
             .map_err(failed(action))
     }
 
-    async fn clean_policy(&self, runtime: &RuntimeRef) -> Result<Option<FuseCleanPolicy>, ClusterError> {
+    async fn clean_policy(&self, runtime: &ObjectKey) -> Result<Option<FuseCleanPolicy>, ClusterError> {
         // Kinds of runtimes come with plugins of the operator; only the Dataset knows which kind it
         // has.
         let Some(dataset) = self.dataset(runtime).await? else {
@@ -147,7 +148,7 @@ impl Cluster for KubeCluster {
         Ok(found.and_then(|claim| claim.labels().get(labels::FUSE_GENERATION).cloned()))
     }
 
-    async fn recovered(&self, runtime: &RuntimeRef, target: &str, how: &Recovered) -> Result<(), ClusterError> {
+    async fn recovered(&self, runtime: &ObjectKey, target: &str, how: &Recovered) -> Result<(), ClusterError> {
         let Some(dataset) = self.dataset(runtime).await? else {
             return Ok(());
         };

@@ -5,14 +5,12 @@
 //! alive, so pods keep their data while the API server is away.
 
 pub mod api_server;
-mod runtime_ref;
 
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use wasser_api::ObjectKey;
 use wasser_api::shared::FuseCleanPolicy;
-
-pub use runtime_ref::RuntimeRef;
 
 /// A request to the API server failed or was refused.
 #[derive(Debug, thiserror::Error)]
@@ -53,19 +51,19 @@ pub trait Cluster: Send + Sync + std::fmt::Debug {
     async fn volume(&self, name: &str) -> Result<Option<Volume>, ClusterError>;
 
     /// Returns the node label that brings a runtime's fuse pod.
-    async fn fuse_label(&self, runtime: &RuntimeRef) -> Result<String, ClusterError>;
+    async fn fuse_label(&self, runtime: &ObjectKey) -> Result<String, ClusterError>;
 
     /// Sets a label of this node to `true`, or removes it.
     async fn label_node(&self, key: &str, present: bool) -> Result<(), ClusterError>;
 
     /// Returns the policy by which a runtime's fuse pod leaves a node; `None` if the runtime or its
     /// Dataset is gone.
-    async fn clean_policy(&self, runtime: &RuntimeRef) -> Result<Option<FuseCleanPolicy>, ClusterError>;
+    async fn clean_policy(&self, runtime: &ObjectKey) -> Result<Option<FuseCleanPolicy>, ClusterError>;
 
     /// Returns the generation of fuse pods in the label of a claim; `None` without the label or the
     /// claim.
     async fn fuse_generation(&self, namespace: &str, claim: &str) -> Result<Option<String>, ClusterError>;
 
     /// Publishes an event on a runtime's Dataset, if that still exists.
-    async fn recovered(&self, runtime: &RuntimeRef, target: &str, how: &Recovered) -> Result<(), ClusterError>;
+    async fn recovered(&self, runtime: &ObjectKey, target: &str, how: &Recovered) -> Result<(), ClusterError>;
 }

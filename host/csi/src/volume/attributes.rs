@@ -5,9 +5,9 @@ use std::hash::BuildHasher;
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use wasser_api::ObjectKey;
 use wasser_api::labels;
 
-use crate::cluster::RuntimeRef;
 use crate::error::Error;
 
 /// The type of mount of a volume that names none, the same as Fluid's.
@@ -37,7 +37,7 @@ pub struct Attributes {
     /// The mount, if the volume names it.
     source: Option<Source>,
     /// The runtime, if the volume names it.
-    pub runtime: Option<RuntimeRef>,
+    pub runtime: Option<ObjectKey>,
     /// The node label that brings the fuse pod, if the volume names it.
     pub node_label: Option<String>,
     /// Whether the volume is published as a symbolic link.
@@ -68,7 +68,7 @@ impl Attributes {
         };
         let runtime = get("runtime_namespace")
             .zip(get("runtime_name"))
-            .map(|(namespace, name)| RuntimeRef {
+            .map(|(namespace, name)| ObjectKey {
                 namespace: namespace.to_owned(),
                 name: name.to_owned(),
             });

@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
+use wasser_api::ObjectKey;
 
 use super::fingerprint::fingerprint;
-use crate::cluster::RuntimeRef;
 use crate::error::{Attempt, Error};
 use crate::volume::attributes::Source;
 
@@ -39,7 +39,7 @@ pub struct Record {
     pub symlink: bool,
     /// The runtime that gets the events.
     #[serde(default)]
-    pub runtime: Option<RuntimeRef>,
+    pub runtime: Option<ObjectKey>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
+use wasser_api::ObjectKey;
 use wasser_api::shared::FuseCleanPolicy;
-use wasser_csi::cluster::{Cluster, ClusterError, Recovered, RuntimeRef, Volume};
+use wasser_csi::cluster::{Cluster, ClusterError, Recovered, Volume};
 
 /// The state of the API server.
 #[derive(Debug, Default)]
@@ -30,7 +31,7 @@ impl Cluster for FakeCluster {
         Ok(self.volumes.lock().unwrap().get(name).cloned())
     }
 
-    async fn fuse_label(&self, runtime: &RuntimeRef) -> Result<String, ClusterError> {
+    async fn fuse_label(&self, runtime: &ObjectKey) -> Result<String, ClusterError> {
         Ok(format!("fluid.io/f-{}-{}", runtime.namespace, runtime.name))
     }
 
@@ -45,7 +46,7 @@ impl Cluster for FakeCluster {
         Ok(())
     }
 
-    async fn clean_policy(&self, runtime: &RuntimeRef) -> Result<Option<FuseCleanPolicy>, ClusterError> {
+    async fn clean_policy(&self, runtime: &ObjectKey) -> Result<Option<FuseCleanPolicy>, ClusterError> {
         Ok(self.policies.lock().unwrap().get(&runtime.to_string()).cloned())
     }
 
@@ -53,7 +54,7 @@ impl Cluster for FakeCluster {
         Ok(self.generation.lock().unwrap().clone())
     }
 
-    async fn recovered(&self, runtime: &RuntimeRef, _: &str, how: &Recovered) -> Result<(), ClusterError> {
+    async fn recovered(&self, runtime: &ObjectKey, _: &str, how: &Recovered) -> Result<(), ClusterError> {
         self.events.lock().unwrap().push((runtime.to_string(), how.clone()));
         Ok(())
     }

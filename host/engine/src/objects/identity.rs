@@ -1,5 +1,6 @@
 //! The names that belong to one Dataset and its runtime.
 
+use wasser_api::ObjectKey;
 use wasser_api::labels;
 use wasser_plugin::bindings::types::Description;
 
@@ -42,8 +43,8 @@ impl Identity {
     }
 
     /// Namespace and name.
-    pub fn key(&self) -> (String, String) {
-        (self.namespace.clone(), self.name.clone())
+    pub fn key(&self) -> ObjectKey {
+        ObjectKey::new(&self.namespace, &self.name)
     }
 
     /// `namespace/name`, for people.

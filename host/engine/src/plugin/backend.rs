@@ -14,8 +14,9 @@ use kube::{Client, ResourceExt};
 use parking_lot::Mutex;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt};
+use wasser_api::ObjectKey;
 use wasser_plugin::bindings::types::Role;
-use wasser_plugin::{Backend, BackendError, Output, PodRecord, Response, Scope};
+use wasser_plugin::{Backend, BackendError, Output, PodRecord, Response};
 
 use crate::objects::identity::Identity;
 use crate::plugin::state::State;
@@ -160,7 +161,7 @@ fn controlled_by(pod: &Pod, workload: &str) -> bool {
 
 #[async_trait]
 impl Backend for KubeBackend {
-    async fn list_pods(&self, _scope: &Scope, role: &Role) -> Result<Vec<PodRecord>, BackendError> {
+    async fn list_pods(&self, _scope: &ObjectKey, role: &Role) -> Result<Vec<PodRecord>, BackendError> {
         let pods = self.pods_of(role).await?;
         Ok(pods
             .into_iter()
@@ -177,7 +178,7 @@ impl Backend for KubeBackend {
 
     async fn exec(
         &self,
-        _scope: &Scope,
+        _scope: &ObjectKey,
         pod: &str,
         container: &str,
         argv: &[String],
@@ -221,7 +222,7 @@ impl Backend for KubeBackend {
 
     async fn http_get(
         &self,
-        _scope: &Scope,
+        _scope: &ObjectKey,
         pod: &str,
         port: u16,
         path: &str,
@@ -254,7 +255,7 @@ impl Backend for KubeBackend {
             .map_err(|_| BackendError::Timeout)?
     }
 
-    async fn secret(&self, _scope: &Scope, name: &str, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
+    async fn secret(&self, _scope: &ObjectKey, name: &str, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
         let api = Api::<Secret>::namespaced(self.client.clone(), &self.identity.namespace);
         let found = api.get_opt(name).await.map_err(answer)?;
         Ok(found
@@ -263,7 +264,12 @@ impl Backend for KubeBackend {
             .map(|value| value.0))
     }
 
-    async fn object(&self, _scope: &Scope, kind: &str, name: &str) -> Result<Option<serde_json::Value>, BackendError> {
+    async fn object(
+        &self,
+        _scope: &ObjectKey,
+        kind: &str,
+        name: &str,
+    ) -> Result<Option<serde_json::Value>, BackendError> {
         let (group, version) = match kind {
             "StatefulSet" | "DaemonSet" | "Deployment" => ("apps", "v1"),
             "ConfigMap" | "Service" | "PersistentVolumeClaim" | "Pod" => ("", "v1"),
@@ -283,7 +289,7 @@ impl Backend for KubeBackend {
             .transpose()
     }
 
-    async fn allocate_ports(&self, _scope: &Scope, names: &[String]) -> Result<Vec<u16>, BackendError> {
+    async fn allocate_ports(&self, _scope: &ObjectKey, names: &[String]) -> Result<Vec<u16>, BackendError> {
         let range = parse_range(self.port_range.as_deref().unwrap_or(DEFAULT_PORT_RANGE)).map_err(failed)?;
         let before = self.ports.held(&self.uid);
         let held = self.ports.allocate(&self.uid, names, &range).map_err(failed)?;
@@ -311,15 +317,21 @@ impl Backend for KubeBackend {
             .collect()
     }
 
-    async fn get_state(&self, _scope: &Scope, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
+    async fn get_state(&self, _scope: &ObjectKey, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
         self.state().get(key).await.map_err(failed)
     }
 
-    async fn set_state(&self, _scope: &Scope, key: &str, value: Option<Vec<u8>>) -> Result<(), BackendError> {
+    async fn set_state(&self, _scope: &ObjectKey, key: &str, value: Option<Vec<u8>>) -> Result<(), BackendError> {
         self.state().set(key, value).await.map_err(failed)
     }
 
-    async fn publish_event(&self, _scope: &Scope, kind: &str, reason: &str, message: &str) -> Result<(), BackendError> {
+    async fn publish_event(
+        &self,
+        _scope: &ObjectKey,
+        kind: &str,
+        reason: &str,
+        message: &str,
+    ) -> Result<(), BackendError> {
         let type_ = if kind == "Warning" {
             EventType::Warning
         } else {

@@ -22,10 +22,11 @@ use kube::runtime::events::EventType;
 use kube::{Resource, ResourceExt};
 use parking_lot::Mutex;
 use serde_json::Value;
+use wasser_api::ObjectKey;
 use wasser_api::dataset::{Dataset, DatasetStatus};
 use wasser_api::runtime_status::RuntimeStatus;
 use wasser_plugin::bindings::types::Context;
-use wasser_plugin::{Instance, Observer, Plugin, Scope};
+use wasser_plugin::{Instance, Observer, Plugin};
 
 use crate::error::EngineError;
 use crate::objects::identity::Identity;
@@ -244,7 +245,7 @@ impl Request {
 }
 
 fn instance(plugin: &Plugin, identity: &Identity, backend: &Arc<KubeBackend>, observer: &Observer) -> Instance {
-    let scope = Scope {
+    let scope = ObjectKey {
         namespace: identity.namespace.clone(),
         name: identity.name.clone(),
     };

@@ -3,26 +3,24 @@
 use std::collections::{BTreeSet, HashMap};
 
 use parking_lot::Mutex;
-
-/// Namespace and name of a Dataset.
-type Key = (String, String);
+use wasser_api::ObjectKey;
 
 /// The references that reconciles have met, by the Dataset that is referred to. One that is no
 /// longer true costs a reconcile that finds nothing to do.
 #[derive(Debug, Default)]
 pub struct References {
-    known: Mutex<HashMap<Key, BTreeSet<Key>>>,
+    known: Mutex<HashMap<ObjectKey, BTreeSet<ObjectKey>>>,
 }
 
 impl References {
     /// Notes that `from` refers to `to`.
-    pub fn note(&self, from: Key, to: Key) {
+    pub fn note(&self, from: ObjectKey, to: ObjectKey) {
         let mut known = self.known.lock();
         known.entry(to).or_default().insert(from);
     }
 
     /// Forgets that `from` refers to `to`.
-    pub fn forget(&self, from: &Key, to: &Key) {
+    pub fn forget(&self, from: &ObjectKey, to: &ObjectKey) {
         let mut known = self.known.lock();
         if let Some(all) = known.get_mut(to) {
             all.remove(from);
@@ -33,7 +31,7 @@ impl References {
     }
 
     /// Who refers to a Dataset.
-    pub fn to(&self, to: &Key) -> Vec<Key> {
+    pub fn to(&self, to: &ObjectKey) -> Vec<ObjectKey> {
         let known = self.known.lock();
         known.get(to).into_iter().flatten().cloned().collect()
     }
@@ -43,8 +41,8 @@ impl References {
 mod tests {
     use super::*;
 
-    fn key(name: &str) -> Key {
-        ("ns".to_owned(), name.to_owned())
+    fn key(name: &str) -> ObjectKey {
+        ObjectKey::new("ns", name)
     }
 
     #[test]

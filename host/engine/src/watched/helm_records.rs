@@ -8,12 +8,10 @@ use kube::runtime::watcher::Event;
 use kube::{Resource, ResourceExt};
 use parking_lot::Mutex;
 use tokio::sync::watch;
+use wasser_api::ObjectKey;
 
 /// The label selector of Helm's records, whichever driver wrote them.
 pub const SELECTOR: &str = "owner=helm";
-
-/// Namespace and name of a release.
-type Release = (String, String);
 
 /// The records of one driver, by their release.
 #[derive(Debug)]
@@ -24,8 +22,8 @@ pub struct Records {
 
 #[derive(Debug, Default)]
 struct Known {
-    objects: HashMap<Release, BTreeSet<String>>,
-    incoming: HashMap<Release, BTreeSet<String>>,
+    objects: HashMap<ObjectKey, BTreeSet<String>>,
+    incoming: HashMap<ObjectKey, BTreeSet<String>>,
 }
 
 impl Default for Records {
@@ -41,7 +39,7 @@ impl Records {
     /// Whether a release has a record.
     pub fn has(&self, namespace: &str, name: &str) -> bool {
         let known = self.known.lock();
-        known.objects.contains_key(&(namespace.to_owned(), name.to_owned()))
+        known.objects.contains_key(&ObjectKey::new(namespace, name))
     }
 
     /// Waits until the first list has arrived.
@@ -76,14 +74,14 @@ impl Records {
     }
 }
 
-fn insert<K: Resource>(objects: &mut HashMap<Release, BTreeSet<String>>, object: &PartialObjectMeta<K>) {
+fn insert<K: Resource>(objects: &mut HashMap<ObjectKey, BTreeSet<String>>, object: &PartialObjectMeta<K>) {
     if let Some(release) = release(object) {
         objects.entry(release).or_default().insert(object.name_any());
     }
 }
 
-fn release<K: Resource>(object: &PartialObjectMeta<K>) -> Option<Release> {
-    Some((object.namespace()?, object.labels().get("name")?.clone()))
+fn release<K: Resource>(object: &PartialObjectMeta<K>) -> Option<ObjectKey> {
+    Some(ObjectKey::new(object.namespace()?, object.labels().get("name")?))
 }
 
 #[cfg(test)]

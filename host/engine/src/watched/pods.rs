@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::runtime::watcher::Event;
 use parking_lot::RwLock;
+use wasser_api::ObjectKey;
 
 use crate::watched::trouble::Trouble;
 
@@ -79,14 +80,11 @@ impl From<&Pod> for PodInfo {
     }
 }
 
-/// Namespace and name of the workload that a pod belongs to.
-type Owner = (String, String);
-
 /// A workload whose pods are not as they were.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changed {
-    /// Namespace and name of the workload.
-    pub workload: Owner,
+    /// The workload.
+    pub workload: ObjectKey,
     /// Whether users are shown the change: that a pod came, went, is ready or not, or is in
     /// trouble.
     pub shown: bool,
@@ -95,8 +93,8 @@ pub struct Changed {
 /// An index of pods by the StatefulSet or DaemonSet that controls them.
 #[derive(Debug, Default)]
 pub struct PodIndex {
-    by_owner: RwLock<HashMap<Owner, BTreeMap<String, PodInfo>>>,
-    incoming: RwLock<HashMap<Owner, BTreeMap<String, PodInfo>>>,
+    by_owner: RwLock<HashMap<ObjectKey, BTreeMap<String, PodInfo>>>,
+    incoming: RwLock<HashMap<ObjectKey, BTreeMap<String, PodInfo>>>,
 }
 
 impl PodIndex {
@@ -104,7 +102,7 @@ impl PodIndex {
     pub fn of(&self, namespace: &str, workload: &str) -> Vec<PodInfo> {
         let index = self.by_owner.read();
         index
-            .get(&(namespace.to_owned(), workload.to_owned()))
+            .get(&ObjectKey::new(namespace, workload))
             .map(|pods| pods.values().cloned().collect())
             .unwrap_or_default()
     }
@@ -176,8 +174,8 @@ impl PodIndex {
 
 /// The workloads whose pods differ between two states of an index.
 fn differing(
-    before: &HashMap<Owner, BTreeMap<String, PodInfo>>,
-    now: &HashMap<Owner, BTreeMap<String, PodInfo>>,
+    before: &HashMap<ObjectKey, BTreeMap<String, PodInfo>>,
+    now: &HashMap<ObjectKey, BTreeMap<String, PodInfo>>,
 ) -> Vec<Changed> {
     let gone = before.keys().filter(|owner| !now.contains_key(*owner));
     let other = now
@@ -188,12 +186,12 @@ fn differing(
     changed.map(|workload| Changed { workload, shown: true }).collect()
 }
 
-fn owner(pod: &Pod) -> Option<Owner> {
+fn owner(pod: &Pod) -> Option<ObjectKey> {
     let owner = pod
         .owner_references()
         .iter()
         .find(|owner| owner.controller == Some(true))?;
-    Some((pod.namespace()?, owner.name.clone()))
+    Some(ObjectKey::new(pod.namespace()?, &owner.name))
 }
 
 #[cfg(test)]
@@ -213,7 +211,7 @@ mod tests {
     }
 
     fn changed(shown: bool) -> Vec<Changed> {
-        let workload = ("ns".to_owned(), "demo-worker".to_owned());
+        let workload = ObjectKey::new("ns", "demo-worker");
         vec![Changed { workload, shown }]
     }
 

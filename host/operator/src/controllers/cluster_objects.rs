@@ -12,11 +12,12 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, ResourceExt};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
+use wasser_api::ObjectKey;
 use wasser_engine::{ClusterObjects, cluster_objects};
 use wasser_plugin::Plugin;
 
 use super::runtime_index::RuntimeIndex;
-use super::watches::{self, Key};
+use super::watches;
 
 /// The watches that run, and what a further one needs.
 pub struct ClusterObjectWatches {
@@ -45,7 +46,7 @@ impl ClusterObjectWatches {
     }
 
     /// Watches what the runtimes of this plugin's kind may name, unless that is watched already.
-    pub fn follow(&mut self, plugin: &Plugin, wake: &UnboundedSender<Key>) {
+    pub fn follow(&mut self, plugin: &Plugin, wake: &UnboundedSender<ObjectKey>) {
         let runtimes = &plugin.description.kind;
         for (kind, pointer) in plugin.grants.named_objects() {
             let key = (runtimes.clone(), kind.to_owned(), pointer.to_owned());
@@ -79,7 +80,7 @@ impl ClusterObjectWatches {
         served: String,
         kind: String,
         pointer: String,
-        wake: UnboundedSender<Key>,
+        wake: UnboundedSender<ObjectKey>,
         stop: CancellationToken,
     ) {
         let resource = cluster_objects::resource(&kind);

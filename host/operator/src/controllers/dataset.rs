@@ -11,6 +11,7 @@ use kube::core::ApiResource;
 use kube::runtime::controller::Action;
 use kube::{Api, ResourceExt};
 use serde_json::json;
+use wasser_api::ObjectKey;
 use wasser_api::conditions::{self, Wanted};
 use wasser_api::dataset::{Dataset, DatasetPhase, DatasetStatus, Reference};
 use wasser_api::reasons::dataset::FAILED_TO_SETUP;
@@ -163,7 +164,7 @@ async fn refuse(
 /// Gives a Dataset that refers to another one the runtime by which it is served. Nothing is in its
 /// spec.
 async fn create_runtime(dataset: &Dataset, shared: &Arc<Shared>, resource: &ApiResource) -> Result<(), EngineError> {
-    let (namespace, name) = (dataset.namespace().unwrap_or_default(), dataset.name_any());
+    let ObjectKey { namespace, name } = ObjectKey::of(dataset);
     let runtime = json!({
         "apiVersion": resource.api_version,
         "kind": resource.kind,

@@ -6,6 +6,7 @@ use kube::api::Patch;
 use kube::runtime::events::EventType;
 use kube::{Api, Resource, ResourceExt};
 use serde_json::{Value, json};
+use wasser_api::ObjectKey;
 use wasser_api::dataset::Dataset;
 use wasser_engine::{EngineError, Shared, is_not_found, patch_params};
 
@@ -19,7 +20,7 @@ pub(super) async fn patch_metadata(
     shared: &Shared,
     mut metadata: Value,
 ) -> Result<Option<String>, EngineError> {
-    let (namespace, name) = (dataset.namespace().unwrap_or_default(), dataset.name_any());
+    let ObjectKey { namespace, name } = ObjectKey::of(dataset);
     metadata["resourceVersion"] = json!(dataset.resource_version());
     let params = patch_params();
     let api = Api::<Dataset>::namespaced(shared.client.clone(), &namespace);

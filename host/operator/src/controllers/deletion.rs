@@ -11,6 +11,7 @@ use kube::runtime::controller::Action;
 use kube::runtime::events::EventType;
 use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
+use wasser_api::ObjectKey;
 use wasser_api::dataset::Dataset;
 use wasser_api::finalizers;
 use wasser_api::reasons::events as reasons;
@@ -73,7 +74,7 @@ pub async fn reconcile(
 
 /// Who uses the Dataset. None if nobody does.
 async fn user(dataset: &Dataset, shared: &Arc<Shared>) -> Result<Option<String>, EngineError> {
-    let (namespace, name) = (dataset.namespace().unwrap_or_default(), dataset.name_any());
+    let ObjectKey { namespace, name } = ObjectKey::of(dataset);
     let claim = shared.caches.claim(&namespace, &name);
     if claim.is_some_and(|claim| is_ours(&*claim)) {
         let users = shared.claim_users.of(&shared.client, &namespace, &name).await?;
@@ -137,7 +138,7 @@ fn is_owned(runtime: &DynamicObject, uid: &str) -> bool {
 }
 
 async fn delete(shared: &Shared, resource: &ApiResource, runtime: &DynamicObject) -> Result<(), EngineError> {
-    let (namespace, name) = (runtime.namespace().unwrap_or_default(), runtime.name_any());
+    let ObjectKey { namespace, name } = ObjectKey::of(runtime);
     let api = Api::<DynamicObject>::namespaced_with(shared.client.clone(), &namespace, resource);
     let only = Preconditions {
         uid: runtime.uid(),

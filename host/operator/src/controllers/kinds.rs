@@ -22,6 +22,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
+use wasser_api::ObjectKey;
 use wasser_engine::{PORTS_ANNOTATION, Shared};
 
 use super::cluster_objects::ClusterObjectWatches;
@@ -29,7 +30,7 @@ use super::next::DEBOUNCE;
 use super::overtime::Overtime;
 use super::runtime::{self, RuntimeController};
 use super::runtime_index::RuntimeIndex;
-use super::watches::{self, Audience, ChangeBus, Key};
+use super::watches::{self, Audience, ChangeBus};
 use crate::context::{Context, ServedKind};
 
 /// The controllers that run, by kind.
@@ -47,7 +48,7 @@ pub struct Kinds {
 
 struct Running {
     served: ServedKind,
-    wake: UnboundedSender<Key>,
+    wake: UnboundedSender<ObjectKey>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -176,12 +177,12 @@ struct Controller {
     resource: ApiResource,
     runtimes: Arc<RuntimeIndex>,
     change_bus: Arc<ChangeBus>,
-    wake: UnboundedSender<Key>,
+    wake: UnboundedSender<ObjectKey>,
     stop: CancellationToken,
 }
 
 impl Controller {
-    async fn run(self, touched: UnboundedReceiver<Key>, woken: UnboundedReceiver<Key>) {
+    async fn run(self, touched: UnboundedReceiver<ObjectKey>, woken: UnboundedReceiver<ObjectKey>) {
         let Self {
             context,
             shared,
@@ -210,7 +211,7 @@ impl Controller {
             UnboundedReceiverStream::new(touched),
             UnboundedReceiverStream::new(woken),
         );
-        let keys = keys.map(move |(namespace, name)| {
+        let keys = keys.map(move |ObjectKey { namespace, name }| {
             ObjectRef::<DynamicObject>::new_with(&name, touch_resource.clone()).within(&namespace)
         });
         let queue = futures::stream::select(changes(objects, resource.clone(), shared.clone(), change_bus), keys)
@@ -224,7 +225,7 @@ impl Controller {
             shared,
             resource,
             plugin: Box::new(move || registry.get(&plugin_kind)),
-            wake: Arc::new(move |namespace, name| drop(wake.send((namespace.to_owned(), name.to_owned())))),
+            wake: Arc::new(move |namespace, name| drop(wake.send(ObjectKey::new(namespace, name)))),
             runtimes,
             metrics: context.metrics.clone(),
             observer: Arc::new(move |method, took, error| calls.called(&called_kind, method, took, error)),
@@ -239,10 +240,7 @@ impl Controller {
                     object.uid().unwrap_or_default(),
                     object.metadata.deletion_timestamp.is_some(),
                 );
-                let (wake, key) = (
-                    controller.wake.clone(),
-                    (object.namespace().unwrap_or_default(), object.name_any()),
-                );
+                let (wake, key) = (controller.wake.clone(), ObjectKey::of(&*object));
                 let work = || async move {
                     let timer = metrics.start_reconcile(&name);
                     let next = runtime::reconcile(object, controller).await;
@@ -250,7 +248,7 @@ impl Controller {
                     next
                 };
                 let next = overtime
-                    .run(&uid, deleted, Arc::new(move || wake(&key.0, &key.1)), work)
+                    .run(&uid, deleted, Arc::new(move || wake(&key.namespace, &key.name)), work)
                     .await;
                 Ok::<_, std::convert::Infallible>(Action::from(next))
             }
@@ -285,16 +283,16 @@ fn changes<S>(
 where
     S: Stream<Item = Result<Event<DynamicObject>, watcher::Error>>,
 {
-    let mut known = HashMap::<Key, String>::new();
-    let mut listed = HashMap::<Key, String>::new();
+    let mut known = HashMap::<ObjectKey, String>::new();
+    let mut listed = HashMap::<ObjectKey, String>::new();
     stream.filter_map(move |event| {
-        let gone = |key: Key, uid: &str| {
+        let gone = |key: ObjectKey, uid: &str| {
             shared.labeler.abandon(uid);
             shared.forget(uid);
             change_bus.touch(key, Audience::All);
         };
         let identity = |object: &DynamicObject| {
-            let key = (object.namespace().unwrap_or_default(), object.name_any());
+            let key = ObjectKey::of(object);
             (key, object.uid().unwrap_or_default())
         };
         let record = |object: &DynamicObject, uid: &str| {

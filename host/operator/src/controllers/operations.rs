@@ -18,6 +18,7 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
+use wasser_api::ObjectKey;
 use wasser_api::reasons::events as reasons;
 use wasser_engine::{Shared, is_not_found, patch_params};
 
@@ -105,7 +106,7 @@ fn due(operation: &PartialObjectMeta<DynamicObject>, prefix: &str) -> Option<Dur
 /// Removes the finalizer, provided that the operation is still as it was seen. A change leads to
 /// another event, and to another attempt.
 async fn release(shared: &Shared, resource: &ApiResource, operation: &PartialObjectMeta<DynamicObject>, prefix: &str) {
-    let (namespace, name) = (operation.namespace().unwrap_or_default(), operation.name_any());
+    let ObjectKey { namespace, name } = ObjectKey::of(operation);
     let rest: Vec<&String> = operation
         .finalizers()
         .iter()

@@ -13,6 +13,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
+use wasser_api::ObjectKey;
 use wasser_api::dataset::{Dataset, Reference};
 use wasser_engine::{EngineError, EngineSettings, Labeler, Retry, Shared, is_conflict_of};
 use wasser_plugin::Registry;
@@ -21,7 +22,7 @@ use super::dataset::Facts;
 use super::kinds::Kinds;
 use super::next::DEBOUNCE;
 use super::runtime_index::RuntimeIndex;
-use super::watches::{self, Audience, ChangeBus, Key};
+use super::watches::{self, Audience, ChangeBus};
 use super::{dataset, operations, runtime};
 use crate::context::Context;
 
@@ -110,7 +111,7 @@ async fn run_datasets(
     context: Arc<Context>,
     shared: Arc<Shared>,
     runtimes: Arc<RuntimeIndex>,
-    touched: tokio::sync::mpsc::UnboundedReceiver<Key>,
+    touched: tokio::sync::mpsc::UnboundedReceiver<ObjectKey>,
     stop: CancellationToken,
 ) {
     // Until then, Datasets would seem to have no runtime, or no plugin that serves references.
@@ -127,14 +128,11 @@ async fn run_datasets(
     }
     let started = Instant::now();
     let store = shared.caches.datasets.clone();
-    let present: Vec<Key> = store
-        .state()
-        .iter()
-        .map(|dataset| (dataset.namespace().unwrap_or_default(), dataset.name_any()))
-        .collect();
+    let present: Vec<ObjectKey> = store.state().iter().map(|dataset| ObjectKey::of(&**dataset)).collect();
     let keys = futures::stream::iter(present).chain(UnboundedReceiverStream::new(touched));
-    let queue =
-        keys.map(|(namespace, name)| Ok::<_, watcher::Error>(ObjectRef::<Dataset>::new(&name).within(&namespace)));
+    let queue = keys.map(|ObjectKey { namespace, name }| {
+        Ok::<_, watcher::Error>(ObjectRef::<Dataset>::new(&name).within(&namespace))
+    });
     let queue = queue.take_until(stop.cancelled_owned());
     let (metrics, registry, namespace) = (
         context.metrics.clone(),
@@ -185,10 +183,7 @@ fn references(registry: &Registry) -> Option<ApiResource> {
 fn wake_references(shared: &Shared, change_bus: &ChangeBus) {
     for dataset in shared.caches.datasets.state() {
         if matches!(Reference::of(&dataset.spec.mounts), Ok(Some(_))) {
-            change_bus.touch(
-                (dataset.namespace().unwrap_or_default(), dataset.name_any()),
-                Audience::All,
-            );
+            change_bus.touch(ObjectKey::of(&*dataset), Audience::All);
         }
     }
 }
@@ -197,7 +192,7 @@ fn wake_references(shared: &Shared, change_bus: &ChangeBus) {
 async fn pass_on(
     shared: Arc<Shared>,
     change_bus: Arc<ChangeBus>,
-    mut touched: UnboundedReceiver<Key>,
+    mut touched: UnboundedReceiver<ObjectKey>,
     stop: CancellationToken,
 ) {
     while let Some(Some(key)) = stop.run_until_cancelled(touched.recv()).await {

@@ -10,6 +10,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use parking_lot::RwLock;
 use serde_json::Value;
 use tokio::sync::watch;
+use wasser_api::ObjectKey;
 
 /// The runtimes of every kind that a plugin is registered for.
 #[derive(Default)]
@@ -58,19 +59,19 @@ impl RuntimeIndex {
     }
 
     /// Does something for every runtime of a kind.
-    pub fn each(&self, kind: &str, mut act: impl FnMut((String, String))) {
+    pub fn each(&self, kind: &str, mut act: impl FnMut(ObjectKey)) {
         let stores = self.stores.read();
         for runtime in stores.get(kind).map(|(_, store)| store.state()).unwrap_or_default() {
-            act((runtime.namespace().unwrap_or_default(), runtime.name_any()));
+            act(ObjectKey::of(&*runtime));
         }
     }
 
     /// Does something for every runtime of a kind that has this text in a field.
-    pub fn naming(&self, kind: &str, pointer: &str, text: &str, mut act: impl FnMut((String, String))) {
+    pub fn naming(&self, kind: &str, pointer: &str, text: &str, mut act: impl FnMut(ObjectKey)) {
         let stores = self.stores.read();
         for runtime in stores.get(kind).map(|(_, store)| store.state()).unwrap_or_default() {
             if runtime.data.pointer(pointer).and_then(Value::as_str) == Some(text) {
-                act((runtime.namespace().unwrap_or_default(), runtime.name_any()));
+                act(ObjectKey::of(&*runtime));
             }
         }
     }
@@ -90,7 +91,7 @@ impl RuntimeIndex {
     /// the one whose kind comes first. A runtime that is being deleted still counts: its release
     /// has the same name.
     pub fn older_than(&self, runtime: &DynamicObject, kind: &str) -> Option<String> {
-        let (namespace, name) = (runtime.namespace().unwrap_or_default(), runtime.name_any());
+        let ObjectKey { namespace, name } = ObjectKey::of(runtime);
         let age = |object: &DynamicObject| object.creation_timestamp().map(|time| time.0);
         let stores = self.stores.read();
         let others = stores.iter().filter(|(other, _)| *other != kind);

@@ -16,12 +16,10 @@ use kube::{Api, Client, Resource, ResourceExt};
 use parking_lot::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
+use wasser_api::ObjectKey;
 use wasser_api::dataset::Dataset;
 use wasser_api::{labels, names};
 use wasser_engine::{Caches, Changed, PodIndex, Readable, Records, Unreadable, helm_records};
-
-/// Namespace and name of a Dataset, which its runtime shares.
-pub type Key = (String, String);
 
 /// Who learns of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,21 +33,21 @@ pub enum Audience {
 /// Passes on which datasets something changed for.
 #[derive(Default)]
 pub struct ChangeBus {
-    subscribers: Mutex<Vec<(Audience, UnboundedSender<Key>)>>,
+    subscribers: Mutex<Vec<(Audience, UnboundedSender<ObjectKey>)>>,
     nodes: tokio::sync::Notify,
 }
 
 impl ChangeBus {
     /// From now on, all keys that are touched for this audience. The receiver's queue is drained by
     /// a scheduler that keeps each key once.
-    pub fn subscribe(&self, audience: Audience) -> UnboundedReceiver<Key> {
+    pub fn subscribe(&self, audience: Audience) -> UnboundedReceiver<ObjectKey> {
         let (sender, receiver) = unbounded_channel();
         self.subscribers.lock().push((audience, sender));
         receiver
     }
 
     /// Something changed for this dataset.
-    pub fn touch(&self, key: Key, who: Audience) {
+    pub fn touch(&self, key: ObjectKey, who: Audience) {
         self.subscribers
             .lock()
             .retain(|(audience, subscriber)| match (who, audience) {
@@ -69,7 +67,9 @@ pub fn start(client: &Client, change_bus: &Arc<ChangeBus>, stop: &CancellationTo
     let ours = watcher::Config::default().labels(labels::DATASET_ID);
     let unreadable = Arc::<Unreadable>::default();
     let datasets = datasets(client, unreadable.clone(), change_bus, stop);
-    let claim_key = |claim: &PartialObjectMeta<PersistentVolumeClaim>, _| Some((claim.namespace()?, claim.name_any()));
+    let claim_key = |claim: &PartialObjectMeta<PersistentVolumeClaim>, _| {
+        Some(ObjectKey::new(claim.namespace()?, claim.name_any()))
+    };
     let to_runtimes = |stop: &CancellationToken| (change_bus.clone(), Audience::Runtimes, stop.clone());
     Arc::new(Caches {
         stateful_sets: store(
@@ -171,7 +171,7 @@ fn store<K, I, S>(
 ) -> Store<K>
 where
     K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
-    I: IntoIterator<Item = Key>,
+    I: IntoIterator<Item = ObjectKey>,
     S: Stream<Item = Result<Event<K>, watcher::Error>> + Send + 'static,
 {
     let (reader, writer) = reflector::store();
@@ -209,12 +209,12 @@ fn datasets(
     let stream = stream.map_ok(move |event| parsed(event, &unreadable));
     let to_all = (change_bus.clone(), Audience::All, stop.clone());
     store(stream, to_all, |dataset: &Dataset, deleted| {
-        let (namespace, name) = (dataset.namespace().unwrap_or_default(), dataset.name_any());
+        let ObjectKey { namespace, name } = ObjectKey::of(dataset);
         // One that is gone leaves its names to whoever waits for them.
         if deleted {
             volume_datasets(&names::persistent_volume(&namespace, &name))
         } else {
-            vec![(namespace, name)]
+            vec![ObjectKey::new(namespace, name)]
         }
     })
 }
@@ -283,12 +283,11 @@ fn pods(
             match event {
                 Ok(event) => {
                     for changed in filled.apply(&event).into_iter().filter(&counts) {
-                        let (namespace, workload) = changed.workload;
-                        // A pod belongs to `<dataset>-<suffix>`; whose it is, is known by the
-                        // workload.
-                        workload_datasets(&workload)
-                            .into_iter()
-                            .for_each(|name| change_bus.touch((namespace.clone(), name), Audience::Runtimes));
+                        let ObjectKey { namespace, name } = changed.workload;
+                        // A pod belongs to `<dataset>-<suffix>`; the workload tells which dataset.
+                        for dataset in workload_datasets(&name) {
+                            change_bus.touch(ObjectKey::new(&namespace, dataset), Audience::Runtimes);
+                        }
                     }
                 }
                 Err(error) => tracing::warn!(kind = "Pod", %error, "the watch was interrupted; it starts again"),
@@ -332,20 +331,20 @@ fn workload_datasets(workload: &str) -> Vec<String> {
 }
 
 /// The runtime that controls an object; it has the name of its Dataset.
-fn owner(object: &impl ResourceExt, _deleted: bool) -> Option<Key> {
+fn owner(object: &impl ResourceExt, _deleted: bool) -> Option<ObjectKey> {
     let owner = object
         .owner_references()
         .iter()
         .find(|owner| owner.api_version == wasser_api::API_VERSION)?;
-    Some((object.namespace()?, owner.name.clone()))
+    Some(ObjectKey::new(object.namespace()?, owner.name.clone()))
 }
 
 /// The datasets that a volume `<namespace>-<name>` may belong to: both parts may contain dashes.
 /// Wrong ones name nothing. Which is right cannot be known from the Datasets, since a volume
 /// outlives its own.
-fn volume_datasets(volume: &str) -> Vec<Key> {
+fn volume_datasets(volume: &str) -> Vec<ObjectKey> {
     names::splits(volume)
-        .map(|(namespace, name)| (namespace.to_owned(), name.to_owned()))
+        .map(|(namespace, name)| ObjectKey::new(namespace, name))
         .collect()
 }
 
@@ -361,7 +360,7 @@ mod tests {
 
     #[test]
     fn a_volume_may_belong_to_any_split_of_its_name() {
-        let key = |namespace: &str, name: &str| (namespace.to_owned(), name.to_owned());
+        let key = |namespace: &str, name: &str| ObjectKey::new(namespace, name);
         assert_eq!(
             volume_datasets("team-a-data"),
             [key("team", "a-data"), key("team-a", "data")]

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::Store;
+use wasser_api::ObjectKey;
 
-use crate::backend::{Backend, Scope};
+use crate::backend::Backend;
 use crate::bindings::types::{Context, Description, Error, StorageStats, UfsChange, UfsUpdate};
 use crate::bindings::{implement, operations};
 use crate::plugin::answer::{Answer, check};
@@ -26,7 +27,7 @@ pub type Observer = Arc<dyn Fn(&'static str, Duration, Option<&CallError>) + Sen
 /// called one after the other, and dropping a call's future ends the guest.
 pub struct Instance {
     pre: Arc<PluginPre>,
-    scope: Arc<Scope>,
+    scope: Arc<ObjectKey>,
     backend: Arc<dyn Backend>,
     clock_offset: Duration,
     observer: Option<Observer>,
@@ -142,7 +143,7 @@ methods! {
 }
 
 impl Instance {
-    pub(crate) fn new(pre: Arc<PluginPre>, scope: Scope, backend: Arc<dyn Backend>) -> Self {
+    pub(crate) fn new(pre: Arc<PluginPre>, scope: ObjectKey, backend: Arc<dyn Backend>) -> Self {
         Self {
             pre,
             scope: Arc::new(scope),

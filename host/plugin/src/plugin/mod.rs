@@ -24,7 +24,7 @@ pub mod quarantine;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::backend::{Backend, Scope};
+use crate::backend::Backend;
 use crate::bindings::types::Description;
 use crate::package::digest::Digest;
 use crate::package::grants::Grants;
@@ -34,6 +34,7 @@ use crate::plugin::instance::Instance;
 use crate::plugin::pre::PluginPre;
 use crate::plugin::quarantine::Standing;
 use bytes::Bytes;
+use wasser_api::ObjectKey;
 
 /// Everything of a plugin that is made once. An [`Instance`] is what remains per reconcile.
 pub struct Plugin {
@@ -66,7 +67,7 @@ pub struct Plugin {
 
 impl Plugin {
     /// Returns a fresh instance for one reconcile of one runtime.
-    pub fn instance(&self, scope: Scope, backend: Arc<dyn Backend>) -> Instance {
+    pub fn instance(&self, scope: ObjectKey, backend: Arc<dyn Backend>) -> Instance {
         Instance::new(self.pre.clone(), scope, backend)
     }
 

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use wasmtime::component::{Component, InstancePre};
+use wasser_api::ObjectKey;
 
-use crate::backend::Scope;
 use crate::bindings::{implement, operations};
 use crate::engine::PluginEngine;
 use crate::package::world::CheckError;
@@ -54,7 +54,7 @@ impl PluginPre {
     }
 
     /// Returns the place that a failed call is reported with.
-    pub fn site(&self, method: &'static str, scope: &Scope) -> CallSite {
+    pub fn site(&self, method: &'static str, scope: &ObjectKey) -> CallSite {
         let identity = &self.identity;
         CallSite {
             kind: identity.kind.clone(),

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use wasser_api::ObjectKey;
 use wasser_api::text::bounded;
 
-use crate::backend::Scope;
 use crate::package::digest::Digest;
 use crate::sandbox::stop::StopReason;
 use crate::sandbox::store::StoreData;
@@ -25,7 +25,7 @@ pub struct CallSite {
     /// The method, as in the WIT.
     pub method: &'static str,
     /// The runtime; `None` for `describe`.
-    pub scope: Option<Scope>,
+    pub scope: Option<ObjectKey>,
 }
 
 impl fmt::Display for CallSite {

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
+use wasser_api::ObjectKey;
 
-use crate::backend::{Backend, Scope};
+use crate::backend::Backend;
 use crate::bindings::types::Context;
 use crate::sandbox::identity::PluginIdentity;
 use crate::sandbox::meter::Meter;
@@ -28,7 +29,7 @@ pub struct StoreData {
     /// The plugin.
     pub identity: Arc<PluginIdentity>,
     /// The runtime that it is called for.
-    pub scope: Arc<Scope>,
+    pub scope: Arc<ObjectKey>,
     /// The cluster.
     pub backend: Arc<dyn Backend>,
     /// The guest's own time in the current call.
@@ -105,7 +106,7 @@ impl StoreData {
 pub fn new(
     engine: &Engine,
     identity: Arc<PluginIdentity>,
-    scope: Arc<Scope>,
+    scope: Arc<ObjectKey>,
     backend: Arc<dyn Backend>,
 ) -> Store<StoreData> {
     let output = identity.limits.output;

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use wasser_api::ObjectKey;
 use wasser_plugin::bindings::types::Role;
-use wasser_plugin::{Backend, BackendError, Output, PodRecord, Response, Scope};
+use wasser_plugin::{Backend, BackendError, Output, PodRecord, Response};
 
 #[derive(Default)]
 pub struct Fake {
@@ -37,8 +38,8 @@ impl Fake {
     }
 }
 
-pub fn scope() -> Scope {
-    Scope {
+pub fn scope() -> ObjectKey {
+    ObjectKey {
         namespace: "default".to_owned(),
         name: "demo".to_owned(),
     }
@@ -46,7 +47,7 @@ pub fn scope() -> Scope {
 
 #[async_trait]
 impl Backend for Fake {
-    async fn list_pods(&self, scope: &Scope, role: &Role) -> Result<Vec<PodRecord>, BackendError> {
+    async fn list_pods(&self, scope: &ObjectKey, role: &Role) -> Result<Vec<PodRecord>, BackendError> {
         let name = format!("{}{}-0", scope.name, role.suffix);
         Ok(vec![PodRecord {
             name,
@@ -60,7 +61,7 @@ impl Backend for Fake {
 
     async fn exec(
         &self,
-        scope: &Scope,
+        scope: &ObjectKey,
         pod: &str,
         container: &str,
         argv: &[String],
@@ -76,7 +77,7 @@ impl Backend for Fake {
 
     async fn http_get(
         &self,
-        scope: &Scope,
+        scope: &ObjectKey,
         pod: &str,
         port: u16,
         path: &str,
@@ -87,32 +88,43 @@ impl Backend for Fake {
         Err(BackendError::Failed("http was made".to_owned()))
     }
 
-    async fn secret(&self, scope: &Scope, name: &str, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
+    async fn secret(&self, scope: &ObjectKey, name: &str, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
         self.note(format!("secret {scope} {name} {key}"));
         Err(BackendError::Failed("secret was read".to_owned()))
     }
 
-    async fn object(&self, scope: &Scope, kind: &str, name: &str) -> Result<Option<serde_json::Value>, BackendError> {
+    async fn object(
+        &self,
+        scope: &ObjectKey,
+        kind: &str,
+        name: &str,
+    ) -> Result<Option<serde_json::Value>, BackendError> {
         self.note(format!("object {scope} {kind} {name}"));
         Err(BackendError::Failed("object was read".to_owned()))
     }
 
-    async fn allocate_ports(&self, scope: &Scope, names: &[String]) -> Result<Vec<u16>, BackendError> {
+    async fn allocate_ports(&self, scope: &ObjectKey, names: &[String]) -> Result<Vec<u16>, BackendError> {
         self.note(format!("ports {scope} {names:?}"));
         Err(BackendError::Failed("ports were allocated".to_owned()))
     }
 
-    async fn get_state(&self, _: &Scope, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
+    async fn get_state(&self, _: &ObjectKey, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
         Ok(self.state.lock().unwrap().get(key).cloned())
     }
 
-    async fn set_state(&self, scope: &Scope, key: &str, value: Option<Vec<u8>>) -> Result<(), BackendError> {
+    async fn set_state(&self, scope: &ObjectKey, key: &str, value: Option<Vec<u8>>) -> Result<(), BackendError> {
         self.note(format!("state {scope} {key}"));
         let _ = value;
         Err(BackendError::Failed("state was set".to_owned()))
     }
 
-    async fn publish_event(&self, scope: &Scope, kind: &str, reason: &str, message: &str) -> Result<(), BackendError> {
+    async fn publish_event(
+        &self,
+        scope: &ObjectKey,
+        kind: &str,
+        reason: &str,
+        message: &str,
+    ) -> Result<(), BackendError> {
         self.note(format!("event {scope} {kind} {reason} {message}"));
         Err(BackendError::Failed("event was published".to_owned()))
     }

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use super::required::required;
-use crate::cluster::RuntimeRef;
 use crate::context::Context;
 use crate::error::Error;
 use crate::recovery::orphans;
 use crate::service::proto::csi::NodeStageVolumeRequest;
 use crate::volume::attributes::Attributes;
+use wasser_api::ObjectKey;
 
 pub(super) async fn stage(context: Arc<Context>, request: NodeStageVolumeRequest) -> Result<(), Error> {
     let volume = required("volume_id", &request.volume_id)?;
@@ -48,7 +48,7 @@ pub(super) async fn label_of(context: &Context, volume: &str, attributes: &Attri
     Ok(context.cluster.fuse_label(&runtime).await?)
 }
 
-async fn claim_of(context: &Context, volume: &str) -> Result<RuntimeRef, Error> {
+async fn claim_of(context: &Context, volume: &str) -> Result<ObjectKey, Error> {
     let missing = || {
         Error::Missing(format!(
             "volume attribute mount_pod_node_selector_key of {volume}, or a claim that names its runtime,"
@@ -56,5 +56,5 @@ async fn claim_of(context: &Context, volume: &str) -> Result<RuntimeRef, Error> 
     };
     let claim = context.cluster.volume(volume).await?.and_then(|volume| volume.claim);
     let (namespace, name) = claim.ok_or_else(missing)?;
-    Ok(RuntimeRef { namespace, name })
+    Ok(ObjectKey { namespace, name })
 }

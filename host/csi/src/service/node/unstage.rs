@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
+use wasser_api::ObjectKey;
 use wasser_api::labels;
 use wasser_api::shared::FuseCleanPolicy;
 
 use super::required::required;
 use super::stage;
-use crate::cluster::{RuntimeRef, Volume};
+use crate::cluster::Volume;
 use crate::context::Context;
 use crate::error::{Attempt, Error};
 use crate::mount::mountinfo::Table;
@@ -65,12 +66,12 @@ async fn forget(context: &Arc<Context>, id: &str) -> Result<(), Error> {
     context.blocking(move |context| context.staged.remove(&id)).await
 }
 
-fn runtime_of(attributes: &Attributes, volume: &Volume) -> Option<RuntimeRef> {
+fn runtime_of(attributes: &Attributes, volume: &Volume) -> Option<ObjectKey> {
     let claim = || {
         volume
             .claim
             .clone()
-            .map(|(namespace, name)| RuntimeRef { namespace, name })
+            .map(|(namespace, name)| ObjectKey { namespace, name })
     };
     attributes.runtime.clone().or_else(claim)
 }

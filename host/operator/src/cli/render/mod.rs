@@ -11,9 +11,10 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::Value;
+use wasser_api::ObjectKey;
 use wasser_chart::{Chart, Renderer};
 use wasser_engine::{Identity, answer, complete, context, owner_reference, prepare};
-use wasser_plugin::{Plugin, Scope};
+use wasser_plugin::Plugin;
 
 use super::files::{self, Package};
 use super::{options, plugin};
@@ -138,7 +139,7 @@ impl Pair {
             Some(self.dataset.to_string()),
         );
         let backend = Arc::new(Offline::new(self.others.clone()));
-        let scope = Scope {
+        let scope = ObjectKey {
             namespace: self.namespace.clone(),
             name: self.name.clone(),
         };

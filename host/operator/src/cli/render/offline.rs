@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use k8s_openapi::ByteString;
 use parking_lot::Mutex;
 use serde_json::Value;
+use wasser_api::ObjectKey;
 use wasser_plugin::bindings::types::Role;
-use wasser_plugin::{Backend, BackendError, Output, PodRecord, Response, Scope};
+use wasser_plugin::{Backend, BackendError, Output, PodRecord, Response};
 
 /// The first example port.
 const FIRST_PORT: u16 = 20_000;
@@ -40,13 +41,13 @@ impl Offline {
 
 #[async_trait]
 impl Backend for Offline {
-    async fn list_pods(&self, _: &Scope, _: &Role) -> Result<Vec<PodRecord>, BackendError> {
+    async fn list_pods(&self, _: &ObjectKey, _: &Role) -> Result<Vec<PodRecord>, BackendError> {
         Ok(Vec::new())
     }
 
     async fn exec(
         &self,
-        _: &Scope,
+        _: &ObjectKey,
         pod: &str,
         _: &str,
         _: &[String],
@@ -60,7 +61,7 @@ impl Backend for Offline {
 
     async fn http_get(
         &self,
-        _: &Scope,
+        _: &ObjectKey,
         pod: &str,
         _: u16,
         _: &str,
@@ -72,7 +73,7 @@ impl Backend for Offline {
         )))
     }
 
-    async fn secret(&self, _: &Scope, name: &str, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
+    async fn secret(&self, _: &ObjectKey, name: &str, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
         let Some(secret) = self.find("Secret", name) else {
             return Ok(None);
         };
@@ -91,19 +92,19 @@ impl Backend for Offline {
         Ok(Some(decoded.0))
     }
 
-    async fn object(&self, _: &Scope, kind: &str, name: &str) -> Result<Option<Value>, BackendError> {
+    async fn object(&self, _: &ObjectKey, kind: &str, name: &str) -> Result<Option<Value>, BackendError> {
         Ok(self.find(kind, name).cloned())
     }
 
-    async fn allocate_ports(&self, _: &Scope, names: &[String]) -> Result<Vec<u16>, BackendError> {
+    async fn allocate_ports(&self, _: &ObjectKey, names: &[String]) -> Result<Vec<u16>, BackendError> {
         Ok((FIRST_PORT..).take(names.len()).collect())
     }
 
-    async fn get_state(&self, _: &Scope, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
+    async fn get_state(&self, _: &ObjectKey, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
         Ok(self.state.lock().get(key).cloned())
     }
 
-    async fn set_state(&self, _: &Scope, key: &str, value: Option<Vec<u8>>) -> Result<(), BackendError> {
+    async fn set_state(&self, _: &ObjectKey, key: &str, value: Option<Vec<u8>>) -> Result<(), BackendError> {
         let mut state = self.state.lock();
         match value {
             Some(value) => drop(state.insert(key.to_owned(), value)),
@@ -112,7 +113,13 @@ impl Backend for Offline {
         Ok(())
     }
 
-    async fn publish_event(&self, scope: &Scope, kind: &str, reason: &str, message: &str) -> Result<(), BackendError> {
+    async fn publish_event(
+        &self,
+        scope: &ObjectKey,
+        kind: &str,
+        reason: &str,
+        message: &str,
+    ) -> Result<(), BackendError> {
         eprintln!("event on {scope}: {kind} {reason}: {message}");
         Ok(())
     }
@@ -129,7 +136,7 @@ mod tests {
         let offline = Offline::new(vec![
             json!({"kind": "Secret", "metadata": {"name": "s"}, "data": {"a": "eA=="}, "stringData": {"b": "y"}}),
         ]);
-        let scope = Scope {
+        let scope = ObjectKey {
             namespace: "default".to_owned(),
             name: "demo".to_owned(),
         };
