@@ -7,8 +7,8 @@ use wasser_sdk::{Context, Error, Result};
 
 use crate::fuse;
 use crate::input::{Component, Spec};
+use crate::parts::Parts;
 use crate::properties::{jvm_options, of_component, secret};
-use crate::transform::Parts;
 use crate::ufs;
 use crate::volumes;
 

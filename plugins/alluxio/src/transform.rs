@@ -10,8 +10,9 @@ use crate::hadoop;
 use crate::input::{Component, Spec};
 use crate::journal;
 use crate::mounts::Mounts;
+use crate::parts::Parts;
 use crate::pods;
-use crate::ports::{self, Allocate, Ports};
+use crate::ports::{self, Allocate};
 use crate::properties;
 use crate::restore::Backup;
 use crate::tiers::Tiers;
@@ -20,22 +21,6 @@ use crate::users;
 
 /// Masters that can agree on a journal.
 const MAJORITY: u32 = 3;
-
-/// What the pods are made of.
-pub struct Parts<'a> {
-    /// The context.
-    pub ctx: &'a Context<Spec>,
-    /// The mounts.
-    pub mounts: &'a Mounts,
-    /// The tiered store.
-    pub tiers: &'a Tiers,
-    /// The ports.
-    pub ports: &'a Ports,
-    /// The backup to start from.
-    pub backup: Option<&'a Backup>,
-    /// Number of masters.
-    pub masters: u32,
-}
 
 /// Returns the values that `ctx` asks for, or what is wrong with it. `allocate` returns ports of
 /// the host network.

@@ -6,6 +6,7 @@ use wasser_sdk::{Context, DatasetSpec, Error, Host, Pod, Result, UfsChange, UfsU
 
 use crate::describe::MASTER;
 use crate::input::Spec;
+use crate::masters::master;
 use crate::mounts::{Entry, LOCAL_ROOT, Mounts};
 use crate::reports::{self, MountTable};
 
@@ -26,12 +27,6 @@ pub fn by_files(ctx: &Context<Spec>) -> bool {
     ctx.settings
         .get(STORAGE)
         .is_none_or(|storage| storage.is_empty() || storage == "configmap")
-}
-
-/// Returns a ready master, or the wait for one.
-pub fn master(host: &impl Host) -> Result<Pod> {
-    let ready = host.ready_pods(MASTER)?.into_iter().next();
-    ready.ok_or_else(|| Error::retry_after(2, "no master pod is ready"))
 }
 
 /// Reports whether anything has to be mounted before the workers start. Once it was done, the

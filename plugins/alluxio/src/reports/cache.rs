@@ -8,7 +8,7 @@ use super::counters::Counters;
 use super::summary::Summary;
 use super::{report, ufs_total};
 use crate::input::Spec;
-use crate::ufs;
+use crate::masters;
 
 /// The key under which the last sample is kept.
 const STATE: &str = "counters";
@@ -59,7 +59,7 @@ impl Ratios {
 /// Returns the nine states that Alluxio shows. Ratios are of what was read since the sample before;
 /// they are empty until there are two.
 pub fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, String)>> {
-    let pod = ufs::master(host)?;
+    let pod = masters::master(host)?;
     let summary = Summary::parse(&report(host, &pod, "summary")?);
     let before = host
         .state(STATE)

@@ -12,8 +12,8 @@ use serde_json::Value;
 use wasser_sdk::{Context, Error, Host, Pod, Result, StorageStats};
 
 use crate::input::Spec;
+use crate::masters;
 use crate::restore;
-use crate::ufs;
 
 pub use cache::cache_states;
 pub use mounts::{MountTable, reasons};
@@ -33,7 +33,7 @@ pub fn report(host: &impl Host, pod: &Pod, part: &str) -> Result<String> {
 
 /// Makes Alluxio read the metadata of everything, unless a backup already holds it.
 pub fn sync_metadata(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
-    let pod = ufs::master(host)?;
+    let pod = masters::master(host)?;
     if restore::sizes(ctx, host, &pod)?.is_none() {
         host.run(&pod.name, &["alluxio", "fs", "loadMetadata", "-R", "/"], LONG)?;
     }
@@ -42,7 +42,7 @@ pub fn sync_metadata(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
 
 /// Returns the size and number of all files.
 pub fn storage_stats(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageStats> {
-    let pod = ufs::master(host)?;
+    let pod = masters::master(host)?;
     if let Some((total, total_files)) = restore::sizes(ctx, host, &pod)? {
         return Ok(StorageStats {
             total,
