@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn what_is_no_chart_is_refused_with_a_reason() {
-        assert!(refused(Bytes::from_static(b"no archive")).contains("no gzipped tar archive"));
+        assert!(refused(Bytes::from_static(b"no archive")).contains("not a gzipped tar archive"));
         assert!(refused(archive(&[("demo/values.yaml", b"a: 1")])).contains("no directory with a Chart.yaml"));
         assert!(
             refused(archive(&[("Chart.yaml", b"name: demo\nversion: 1.0.0")]))
@@ -179,6 +179,6 @@ mod tests {
         header.set_cksum();
         let mut bytes = header.as_bytes().to_vec();
         bytes.resize(110 << 20, 0);
-        assert!(refused(gzip(&bytes)).contains("too large unpacked"));
+        assert!(refused(gzip(&bytes)).contains("too large when unpacked"));
     }
 }
