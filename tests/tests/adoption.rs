@@ -89,7 +89,7 @@ async fn datasets_go_on_where_fluid_has_left_them() {
     installed::uninstall().await;
     records_into_config_maps(&user).await;
     definitions_of_fluid().await;
-    // Wasser knows of no field that Fluid does not write; what is gone is told anew.
+    // Wasser knows of no field that Fluid does not write; what is gone is reported again.
     let api = user.datasets();
     let seen = api.get("demo").await.unwrap().data["status"]["conditions"][0]["lastUpdateTime"].clone();
 
@@ -102,7 +102,7 @@ async fn datasets_go_on_where_fluid_has_left_them() {
     user.run(&pod("later", json!({}))).await;
     assert_eq!(user.inside("later", "cat /data/file").await.trim(), "here");
     assert_eq!(user.inside("app", "cat /data/file").await.trim(), "here");
-    assert_eq!(identities(&user).await, before, "nothing is made anew");
+    assert_eq!(identities(&user).await, before, "nothing is made again");
     assert_eq!(records(&user).await, (1, 0), "nothing has changed in the release");
 
     // With the first change, the release is Wasser's.

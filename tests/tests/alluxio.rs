@@ -181,10 +181,10 @@ async fn a_mount_that_is_refused_is_told_until_it_is_corrected() {
         ))
         .await;
     operator.apply(&all[1]).await;
-    let told = operator.condition("mirrors", "NotReady").await;
+    let said = operator.condition("mirrors", "NotReady").await;
     assert!(
-        told.contains("mounting /bad: ") && told.contains("https://refused.example.com/"),
-        "{told}"
+        said.contains("mounting /bad: ") && said.contains("https://refused.example.com/"),
+        "{said}"
     );
     operator.apply(&all[0]).await;
     operator.bound("mirrors").await;
@@ -224,8 +224,8 @@ async fn sizes_that_cannot_be_read_are_told_and_keep_nothing_from_being_done() {
         .object(API, "Dataset", "mirrors", "it shows no sizes", shows_none)
         .await;
     let uid = blind.api(API, KIND).get("mirrors").await.unwrap().metadata.uid.unwrap();
-    let told = "sync-metadata failed: `alluxio fs loadMetadata -R /` in pod mirrors-master-0";
-    blind.event_saying("ErrorProcessRuntime", &uid, told).await;
+    let said = "sync-metadata failed: `alluxio fs loadMetadata -R /` in pod mirrors-master-0";
+    blind.event_saying("ErrorProcessRuntime", &uid, said).await;
     blind.apply(&dataset(json!([mirror("flink")]))).await;
     has_mounts(&blind, &["flink"]).await;
     blind.scale_kind(KIND, "mirrors", 2).await;

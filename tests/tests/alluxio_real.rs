@@ -80,11 +80,11 @@ async fn replaced(installed: &Installed, pod: &str) {
     let old = installed.api("v1", "Pod").get(pod).await.unwrap();
     installed.delete("v1", "Pod", pod).await;
     let pods = installed.api("v1", "Pod");
-    let anew = || async {
+    let again = || async {
         let pod = pods.get_opt(pod).await.unwrap()?;
         (pod.uid() != old.uid() && is_ready(&pod).is_some()).then_some(())
     };
-    installed.eventually(&format!("{pod} has started anew"), anew).await;
+    installed.eventually(&format!("{pod} has started again"), again).await;
 }
 
 /// Waits until the Dataset and its runtime are gone, and checks that nothing else is left.
@@ -211,7 +211,7 @@ async fn a_refused_mount_keeps_no_other_away_workers_are_scaled_and_a_dead_maste
             .filter(|said| said.contains("/more/missing"))
             .map(str::to_owned)
     };
-    let said = installed.eventually("what Alluxio refuses is told", refused).await;
+    let said = installed.eventually("what Alluxio refuses is shown", refused).await;
     assert!(said.contains("does not exist"), "{said}");
     let listed = table(&installed).await;
     assert!(

@@ -74,7 +74,7 @@ const DELETING: &[(&str, u64)] = &[
     // The finalizers.
     ("patch datasets", 1),
     ("patch juicefsruntimes", 1),
-    // Without containers there is no cache to clean, which is told once; and that the runtime is
+    // Without containers there is no cache to clean, which is said once; and that the runtime is
     // gone.
     ("create events", 2),
 ];

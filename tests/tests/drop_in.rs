@@ -36,7 +36,7 @@ async fn manifests_of_every_shape_are_taken() {
             3,
             "{said}"
         );
-        // Once more is no mistake either.
+        // Once more is not a mistake either.
         applied(&operator, file).await;
     }
     // Nobody serves them; so nothing guards them either.
@@ -188,7 +188,7 @@ async fn kubectl_scales_a_runtime() {
                 scaled,
             )
             .await;
-        let told =
+        let shown =
             |runtime: &kube::api::DynamicObject| (runtime.data["status"]["workerNumberReady"] == wanted).then_some(());
         operator
             .object(
@@ -196,7 +196,7 @@ async fn kubectl_scales_a_runtime() {
                 "JuiceFSRuntime",
                 "demo",
                 &format!("{replicas} workers are ready"),
-                told,
+                shown,
             )
             .await;
         operator.event_saying("Succeed", &uid, note).await;
@@ -235,10 +235,10 @@ async fn a_dataset_in_use_is_kept_until_it_no_longer_is() {
     ])
     .await;
     kubectl(&["delete", "dataset", "demo", "-n", &namespace, "--wait=false"]).await;
-    let told = operator.event_saying("ErrorDeleteDataset", &uid, "user").await;
+    let shown = operator.event_saying("ErrorDeleteDataset", &uid, "user").await;
     assert!(
-        told.message.as_deref().unwrap().contains("delete them first"),
-        "{told:?}"
+        shown.message.as_deref().unwrap().contains("delete them first"),
+        "{shown:?}"
     );
     operator.phase("demo", "Bound").await;
     kubectl(&["delete", "pod", "user", "-n", &namespace, "--now"]).await;

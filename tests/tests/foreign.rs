@@ -17,7 +17,7 @@ use wasser_tests::manifests::{dataset, file, runtime, secret};
 use wasser_tests::plugins::Verdict;
 use wasser_tests::tools;
 
-/// The kinds that a release writes, and those that are kept beside it.
+/// The kinds that a release writes, and those that are kept in addition to it.
 const KINDS: [(&str, &str); 10] = [
     ("v1", "ConfigMap"),
     ("v1", "Secret"),
@@ -77,11 +77,11 @@ async fn refused(operator: &Operator, kind: &str, name: &str, words: &[&str], be
             "{words}: {event}\n{condition}"
         );
     }
-    let told = operator.metrics().await.reconciles(kind);
+    let shown = operator.metrics().await.reconciles(kind);
     let at_rest = operator
         .at_rest("the number of reconciles", |metrics| metrics.reconciles(kind))
         .await;
-    assert!(at_rest <= told + 3, "{told} reconciles, then {at_rest}");
+    assert!(at_rest <= shown + 3, "{shown} reconciles, then {at_rest}");
     assert_eq!(snapshot(operator).await, *before, "{}", operator.situation().await);
     let phase = operator.datasets().get(name).await.unwrap().data["status"]["phase"].clone();
     assert_ne!(phase, "Bound");

@@ -231,10 +231,10 @@ async fn a_mount_that_is_refused_is_told_until_it_is_corrected() {
     for object in &bad {
         operator.apply(object).await;
     }
-    let told = operator.condition("images", "NotReady").await;
+    let shown = operator.condition("images", "NotReady").await;
     assert!(
-        told.contains("oss://refused/images") && told.contains("jindocache -mount"),
-        "{told}"
+        shown.contains("oss://refused/images") && shown.contains("jindocache -mount"),
+        "{shown}"
     );
     operator.apply_file("jindo.yaml").await;
     operator.bound("images").await;

@@ -1,5 +1,5 @@
 //! A JindoRuntime on a real node, with programs of the tests in the images of JindoCache: masters
-//! that keep what they are told, workers that cache, clients that mount. JindoCache itself is
+//! that keep what they receive, workers that cache, clients that mount. JindoCache itself is
 //! closed source, and was never run.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
@@ -31,8 +31,8 @@ async fn mounted(user: &User, expected: &[(&str, &str)]) {
         .collect();
     expected.sort();
     let reached = || async {
-        let told = user.exec_says(MASTER, CONTAINER, &["jindocache", "-mount"]).await;
-        let mut lines: Vec<&str> = told.lines().collect();
+        let shown = user.exec_says(MASTER, CONTAINER, &["jindocache", "-mount"]).await;
+        let mut lines: Vec<&str> = shown.lines().collect();
         lines.sort_unstable();
         (lines == expected).then_some(())
     };
@@ -89,8 +89,8 @@ async fn a_cache_is_mounted_changed_restarted_and_emptied() {
         .run(&pod("app", "images", json!({"mountPropagation": "HostToContainer"})))
         .await;
     let reached = || async {
-        let told = installed.inside("app", "cat /data/local/a 2>&1 || true").await;
-        (told == "here\n").then_some(())
+        let shown = installed.inside("app", "cat /data/local/a 2>&1 || true").await;
+        (shown == "here\n").then_some(())
     };
     installed.eventually("a pod reads the source", reached).await;
     let refused = installed.inside("app", "(echo no > /data/local/no) 2>&1 || true").await;

@@ -262,7 +262,7 @@ async fn changes_of_the_spec_reach_the_workers() {
             resources,
         )
         .await;
-    // Workers take them up when they start anew; until then they serve on as they are.
+    // Workers take them up when they start again; until then they serve on as they are.
     let pods = Api::<Pod>::namespaced(operator.client.clone(), &operator.namespace);
     let old = pods.get("demo-worker-0").await.unwrap();
     pods.delete("demo-worker-0", &DeleteParams::default()).await.unwrap();
@@ -276,14 +276,14 @@ async fn changes_of_the_spec_reach_the_workers() {
 /// Waits until a worker's pod has been replaced by one that is ready.
 async fn restarted(operator: &Operator, old: &Pod) {
     let name = old.name_any();
-    let anew = |pod: &DynamicObject| {
+    let again = |pod: &DynamicObject| {
         let ready = pod.data["status"]["conditions"]
             .as_array()?
             .iter()
             .any(|condition| condition["type"] == "Ready" && condition["status"] == "True");
         (ready && pod.uid() != old.uid()).then_some(())
     };
-    operator.object("v1", "Pod", &name, "it has started anew", anew).await;
+    operator.object("v1", "Pod", &name, "it has started again", again).await;
 }
 
 #[tokio::test]

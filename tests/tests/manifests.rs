@@ -17,7 +17,7 @@ const API: &str = "data.fluid.io/v1alpha1";
 /// Reconciles of a pair that is held: a few for what the objects go through, and none afterwards.
 const FEW: u64 = 12;
 
-/// Applies a pair that cannot work, checks what the user is told, corrects it, and waits until it
+/// Applies a pair that cannot work, checks what the user reads, corrects it, and waits until it
 /// is Bound.
 async fn held_until_corrected(name: &str, bad: (Value, Value), says: &[&str]) {
     let operator = Operator::start_serving(name).await;
@@ -32,12 +32,12 @@ async fn held_until_corrected(name: &str, bad: (Value, Value), says: &[&str]) {
 async fn held(operator: &Operator, bad: (Value, Value), says: &[&str]) {
     operator.apply(&bad.0).await;
     let uid = operator.apply(&bad.1).await.uid().unwrap();
-    told(operator, &uid, says).await;
+    shown(operator, &uid, says).await;
     stands_still(operator).await;
 }
 
 /// The event on the runtime and the condition on the Dataset.
-async fn told(operator: &Operator, uid: &str, says: &[&str]) {
+async fn shown(operator: &Operator, uid: &str, says: &[&str]) {
     let event = operator.event_saying("ErrorValidateSpecFields", uid, says[0]).await;
     let condition = operator.condition("demo", "NotReady").await;
     for text in says {
@@ -264,7 +264,7 @@ async fn of_two_kinds_of_runtime_a_dataset_takes_one() {
         .await
         .unwrap();
     let uid = operator.apply(&runtime("demo")).await.uid().unwrap();
-    told(
+    shown(
         &operator,
         &uid,
         &[
@@ -290,10 +290,10 @@ async fn a_bad_name(test: &str, name: &str) {
     operator.apply(&secret(1)).await;
     let created = operator.apply_without_rules(&[dataset(name), runtime(name)]).await;
     let [of_dataset, of_runtime] = [0, 1].map(|at: usize| created[at].uid().unwrap());
-    let told = operator.event_saying("ErrorCreateDataset", &of_dataset, name).await;
+    let shown = operator.event_saying("ErrorCreateDataset", &of_dataset, name).await;
     assert!(
-        told.message.as_deref().unwrap().contains("under another name"),
-        "{told:?}"
+        shown.message.as_deref().unwrap().contains("under another name"),
+        "{shown:?}"
     );
     operator
         .event_saying("ErrorValidateSpecFields", &of_runtime, "JuiceFSRuntime.metadata.name")

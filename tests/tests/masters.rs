@@ -1,4 +1,4 @@
-//! Masters that do not answer: their runtimes are told, and nobody else waits for them. Fake nodes
+//! Masters that do not answer: their runtimes say so, and nobody else waits for them. Fake nodes
 //! have no containers; in the namespaces `hung-masters` and `dead-masters`, the programs that
 //! answer for the masters hang, or fail.
 
@@ -18,7 +18,7 @@ const HUNG: u64 = 6;
 /// How many runtimes of another kind are served meanwhile.
 const HEALTHY: u64 = 4;
 
-/// Registers the plugin, whose calls may take so long, told to mount by commands alone.
+/// Registers the plugin, whose calls may take so long, configured to mount by commands alone.
 async fn register(operator: &Operator, deadline: &str) {
     let limits = format!("limits: {{memory: 64Mi, cpu: 500ms, deadline: {deadline}}}");
     let change = |yaml: &mut String| {
@@ -96,10 +96,10 @@ async fn masters_that_never_answer_delay_nobody() {
     register(&operator, "2s").await;
     operator.restart().await;
     for name in &silent {
-        let told = hung.condition(name, "NotReady").await;
+        let shown = hung.condition(name, "NotReady").await;
         assert!(
-            told.contains(&format!("in pod {name}-master-0")) && told.contains("did not finish in time"),
-            "{told}"
+            shown.contains(&format!("in pod {name}-master-0")) && shown.contains("did not finish in time"),
+            "{shown}"
         );
     }
     delete_all(&hung, &silent).await;
@@ -118,8 +118,11 @@ async fn a_master_that_never_answers_is_told_asked_less_and_less_and_let_go() {
     let uid = hung.api(API, KIND).get("mirrors").await.unwrap().uid().unwrap();
     let says = "`alluxio fs mount` in pod mirrors-master-0";
     hung.event_saying("ErrorProcessRuntime", &uid, says).await;
-    let told = hung.condition("mirrors", "NotReady").await;
-    assert!(told.contains(says) && told.contains("did not finish in time"), "{told}");
+    let shown = hung.condition("mirrors", "NotReady").await;
+    assert!(
+        shown.contains(says) && shown.contains("did not finish in time"),
+        "{shown}"
+    );
     // The pauses become longer than what counts as rest.
     operator
         .at_rest("the number of reconciles", |metrics| metrics.reconciles(KIND))

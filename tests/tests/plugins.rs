@@ -33,7 +33,7 @@ async fn refused(name: &str, spoil: impl FnOnce(&mut ConfigMap), says: &[&str]) 
     operator.end().await;
 }
 
-/// A plugin whose chart cannot be installed is loaded, but its runtimes are told, until it is
+/// A plugin whose chart cannot be installed is loaded, but its runtimes say so, until it is
 /// corrected.
 async fn held(name: &str, spoil: impl FnOnce(&mut ConfigMap), says: &[&str]) {
     let operator = Operator::start(name).await;

@@ -99,10 +99,10 @@ async fn a_runtime_whose_profile_is_missing_waits_for_it() {
     let uid = operator.api(API, KIND).get("photos").await.unwrap().uid().unwrap();
     let says = "the ThinRuntimeProfile e2e-goofys does not exist; create it";
     operator.event_saying("ErrorValidateSpecFields", &uid, says).await;
-    let told = operator.condition("photos", "NotReady").await;
+    let shown = operator.condition("photos", "NotReady").await;
     assert!(
-        told.contains("ThinRuntime.spec.profileName") && told.contains(says),
-        "{told}"
+        shown.contains("ThinRuntime.spec.profileName") && shown.contains(says),
+        "{shown}"
     );
     let reconciles = operator
         .at_rest("the number of reconciles", |metrics| metrics.reconciles(KIND))
@@ -223,10 +223,10 @@ async fn a_claim_that_is_not_bound_is_waited_for() {
         _ => object,
     })
     .await;
-    let told = operator.condition("photos", "NotReady").await;
+    let shown = operator.condition("photos", "NotReady").await;
     assert!(
-        told.contains("mounts[0].mountPoint") && told.contains(&format!("{namespace}/slow is not bound yet")),
-        "{told}"
+        shown.contains("mounts[0].mountPoint") && shown.contains(&format!("{namespace}/slow is not bound yet")),
+        "{shown}"
     );
     let volume = json!({
         "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": format!("{namespace}-slow")},

@@ -164,25 +164,25 @@ async fn buckets_come_and_go_while_a_pod_uses_the_others() {
         .patch("media", &PatchParams::default(), &Patch::Merge(&patch))
         .await
         .unwrap();
-    let told = |map: &DynamicObject| {
+    let shown = |map: &DynamicObject| {
         map.data["data"]["config.json"]
             .as_str()?
             .contains("music")
             .then_some(())
     };
     installed
-        .object("v1", "ConfigMap", "media-fuse-conf", "it has the new bucket", told)
+        .object("v1", "ConfigMap", "media-fuse-conf", "it has the new bucket", shown)
         .await;
     let come = || async {
         installed.hurry(FUSE).await;
-        let told = installed.inside("app", "cat /data/music/is; ls /data").await;
-        (told == "musicmusic\nphotos\n").then_some(())
+        let shown = installed.inside("app", "cat /data/music/is; ls /data").await;
+        (shown == "musicmusic\nphotos\n").then_some(())
     };
     installed.eventually("one bucket has come and one has gone", come).await;
     let refused = installed.inside("app", "(echo no > /data/music/no) 2>&1 || true").await;
     assert!(refused.contains("Read-only file system"), "{refused}");
     let same = installed.inside("app", "stat -c %d /data/photos").await;
-    assert_eq!(same, device, "what stays is not mounted anew");
+    assert_eq!(same, device, "what stays is not mounted again");
     installed.bound("media").await;
 
     replace_fuse_pod(&installed).await;

@@ -118,7 +118,7 @@ async fn set_worker(operator: &Operator, ready: bool, state: Value) {
         container.ready = ready;
         container.state = Some(serde_json::from_value(state.clone()).unwrap());
     }
-    // A pod of the network of a fake node has no address, and is made ready anew for as long as it
+    // A pod of the network of a fake node has no address, and is made ready again for as long as it
     // has none.
     let address = "10.9.9.9";
     let patch = Patch::Merge(json!({"status": {

@@ -43,7 +43,7 @@ async fn endless_templates_are_ended() {
     .await
     .unwrap_err();
     assert!(
-        matches!(&refused, RenderError::Deadline { chart, limit: told } if chart == "demo" && *told == limit),
+        matches!(&refused, RenderError::Deadline { chart, limit: shown } if chart == "demo" && *shown == limit),
         "{refused}"
     );
     assert!(started.elapsed() >= limit && started.elapsed() < Duration::from_secs(30));

@@ -8,6 +8,7 @@
 
 #[path = "../../../plugin/tests/common/mod.rs"]
 mod common;
+mod decisions;
 mod faults;
 mod life;
 mod scene;

@@ -61,14 +61,18 @@ impl Scene {
 
     /// Creates the Dataset and the runtime `default/demo`, with two workers.
     pub fn create_runtime(&self) {
+        self.create_runtime_with(json!([{"mountPoint": "demo://bucket", "name": "demo"}]));
+    }
+
+    /// Creates them with these mounts.
+    pub fn create_runtime_with(&self, mounts: Value) {
         let object = |kind: &str, spec: Value| {
-            json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": kind,
-            "metadata": {"name": "demo", "namespace": "default"}, "spec": spec})
+            json!({
+                "apiVersion": "data.fluid.io/v1alpha1", "kind": kind,
+                "metadata": {"name": "demo", "namespace": "default"}, "spec": spec,
+            })
         };
-        self.server.create(&object(
-            "Dataset",
-            json!({"mounts": [{"mountPoint": "demo://bucket", "name": "demo"}]}),
-        ));
+        self.server.create(&object("Dataset", json!({"mounts": mounts})));
         self.server.create(&object("DemoRuntime", json!({"replicas": 2})));
     }
 

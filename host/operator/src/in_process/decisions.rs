@@ -1,0 +1,131 @@
+//! What the engine decides for a runtime that is set up, and for one that cannot be.
+
+use serde_json::{Value, json};
+use wasser_test_api_server::{ApiServer, Effect, Failure, Fault};
+
+use super::scene::{OPERATOR, QUIET, Scene};
+
+/// A scene whose Dataset is Bound, and its operator.
+async fn bound() -> (Scene, super::scene::Operator) {
+    let scene = Scene::new();
+    let operator = scene.start().await;
+    scene.create_runtime();
+    scene.start_workers().await;
+    scene.phase("Bound").await;
+    scene.volume().await;
+    scene.server.settled(QUIET).await;
+    (scene, operator)
+}
+
+/// The texts of the Helm records of the release.
+fn records(server: &ApiServer) -> usize {
+    server.objects("Secret", "default").len()
+}
+
+/// Waits until the Dataset's condition `NotReady` has a message with this text.
+async fn refused(scene: &Scene, text: &str) {
+    let look = |server: &ApiServer| {
+        let dataset = server.object("Dataset", "default", "demo")?;
+        let conditions = dataset["status"]["conditions"].as_array()?.clone();
+        let not_ready = conditions.iter().find(|condition| condition["type"] == "NotReady")?;
+        not_ready["message"].as_str()?.contains(text).then_some(())
+    };
+    scene
+        .server
+        .until(&format!("the condition that says {text:?}"), look)
+        .await;
+}
+
+#[tokio::test]
+async fn workers_are_scaled_without_another_revision() {
+    let (scene, _operator) = bound().await;
+    scene.server.edit("DemoRuntime", "default", "demo", |runtime| {
+        runtime["spec"]["replicas"] = json!(3)
+    });
+    let scaled = |server: &ApiServer| {
+        let set = server.object("StatefulSet", "default", "demo-worker")?;
+        (set["spec"]["replicas"] == 3).then_some(())
+    };
+    scene.server.until("three workers", scaled).await;
+    scene.server.settled(QUIET).await;
+    let runtime = scene.server.object("DemoRuntime", "default", "demo").unwrap();
+    let conditions = runtime["status"]["conditions"].as_array().unwrap();
+    assert!(
+        conditions
+            .iter()
+            .any(|condition| condition["type"] == "WorkersScaledOut"),
+        "{runtime}"
+    );
+    assert_eq!(records(&scene.server), 1);
+}
+
+#[tokio::test]
+async fn what_is_deleted_is_put_back_as_a_new_revision() {
+    let (scene, _operator) = bound().await;
+    scene.server.delete("StatefulSet", "default", "demo-worker");
+    scene.server.collect();
+    let back = |server: &ApiServer| server.object("StatefulSet", "default", "demo-worker");
+    scene.server.until("the workload to come back", back).await;
+    scene.start_workers().await;
+    scene.phase("Bound").await;
+    scene.server.settled(QUIET).await;
+    assert_eq!(records(&scene.server), 2, "{}", scene.server.situation());
+}
+
+#[tokio::test]
+async fn a_missing_secret_is_named_before_anything_is_installed() {
+    let scene = Scene::new();
+    let _operator = scene.start().await;
+    let key = json!({"name": "key", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "id"}}});
+    scene.create_runtime_with(json!([{"mountPoint": "demo://bucket", "name": "demo", "encryptOptions": [key]}]));
+    refused(&scene, "the Secret keys does not exist").await;
+    scene.server.settled(QUIET).await;
+    assert!(scene.server.objects("StatefulSet", "default").is_empty());
+    assert_eq!(records(&scene.server), 0);
+}
+
+#[tokio::test]
+async fn a_volume_of_somebody_else_is_left_alone_and_named() {
+    let scene = Scene::new();
+    let _operator = scene.start().await;
+    let foreign = json!({
+        "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "default-demo"},
+        "spec": {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadOnlyMany"], "nfs": {"server": "s", "path": "/"}},
+    });
+    scene.server.create(&foreign);
+    scene.create_runtime();
+    scene.start_workers().await;
+    refused(&scene, "default-demo").await;
+    scene.server.settled(QUIET).await;
+    let volume = scene.server.object("PersistentVolume", "", "default-demo").unwrap();
+    assert_eq!(volume["spec"]["nfs"]["server"], "s");
+    assert!(
+        scene
+            .server
+            .object("PersistentVolumeClaim", "default", "demo")
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn refused_writes_are_made_again() {
+    let scene = Scene::new();
+    let _operator = scene.start().await;
+    let conflict = scene.server.arm(
+        Fault::writes().of(OPERATOR).after(2).times(2),
+        Effect::Answer(Failure::conflicting()),
+    );
+    let outage = scene.server.arm(
+        Fault::writes().of(OPERATOR).after(6).times(2),
+        Effect::Answer(Failure::internal("the storage does not answer")),
+    );
+    scene.create_runtime();
+    scene.start_workers().await;
+    scene.phase("Bound").await;
+    scene.volume().await;
+    scene.server.settled(QUIET).await;
+    assert_eq!((conflict.hits(), outage.hits()), (2, 2));
+    assert_eq!(records(&scene.server), 1, "{}", scene.server.situation());
+    let runtime: Value = scene.server.object("DemoRuntime", "default", "demo").unwrap();
+    assert_eq!(runtime["status"]["workerPhase"], "Ready", "{runtime}");
+}
