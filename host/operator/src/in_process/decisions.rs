@@ -5,19 +5,7 @@ use wasser_test_api_server::{ApiServer, Effect, Failure, Fault};
 
 use super::scene::{OPERATOR, QUIET, Scene};
 
-/// A scene whose Dataset is Bound, and its operator.
-async fn bound() -> (Scene, super::scene::Operator) {
-    let scene = Scene::new();
-    let operator = scene.start().await;
-    scene.create_runtime();
-    scene.start_workers().await;
-    scene.phase("Bound").await;
-    scene.volume().await;
-    scene.server.settled(QUIET).await;
-    (scene, operator)
-}
-
-/// The texts of the Helm records of the release.
+/// How many records of Helm the release has.
 fn records(server: &ApiServer) -> usize {
     server.objects("Secret", "default").len()
 }
@@ -38,7 +26,7 @@ async fn refused(scene: &Scene, text: &str) {
 
 #[tokio::test]
 async fn workers_are_scaled_without_another_revision() {
-    let (scene, _operator) = bound().await;
+    let (scene, _operator) = Scene::bound().await;
     scene.server.edit("DemoRuntime", "default", "demo", |runtime| {
         runtime["spec"]["replicas"] = json!(3)
     });
@@ -61,7 +49,7 @@ async fn workers_are_scaled_without_another_revision() {
 
 #[tokio::test]
 async fn what_is_deleted_is_put_back_as_a_new_revision() {
-    let (scene, _operator) = bound().await;
+    let (scene, _operator) = Scene::bound().await;
     scene.server.delete("StatefulSet", "default", "demo-worker");
     scene.server.collect();
     let back = |server: &ApiServer| server.object("StatefulSet", "default", "demo-worker");
@@ -120,10 +108,7 @@ async fn refused_writes_are_made_again() {
         Effect::Answer(Failure::internal("the storage does not answer")),
     );
     scene.create_runtime();
-    scene.start_workers().await;
-    scene.phase("Bound").await;
-    scene.volume().await;
-    scene.server.settled(QUIET).await;
+    scene.bind().await;
     assert_eq!((conflict.hits(), outage.hits()), (2, 2));
     assert_eq!(records(&scene.server), 1, "{}", scene.server.situation());
     let runtime: Value = scene.server.object("DemoRuntime", "default", "demo").unwrap();

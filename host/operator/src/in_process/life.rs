@@ -6,12 +6,7 @@ use super::scene::{OPERATOR, QUIET, Scene};
 
 #[tokio::test]
 async fn a_dataset_is_bound_once_its_workers_are_ready() {
-    let scene = Scene::new();
-    let _operator = scene.start().await;
-    scene.create_runtime();
-    scene.start_workers().await;
-    scene.phase("Bound").await;
-    scene.volume().await;
+    let (scene, _operator) = Scene::bound().await;
     let runtime = scene.server.object("DemoRuntime", "default", "demo").unwrap();
     assert_eq!(runtime["status"]["workerPhase"], "Ready", "{runtime}");
     let set = scene.server.object("StatefulSet", "default", "demo-worker").unwrap();
@@ -20,13 +15,7 @@ async fn a_dataset_is_bound_once_its_workers_are_ready() {
 
 #[tokio::test]
 async fn a_runtime_at_rest_causes_no_writes() {
-    let scene = Scene::new();
-    let _operator = scene.start().await;
-    scene.create_runtime();
-    scene.start_workers().await;
-    scene.phase("Bound").await;
-    scene.volume().await;
-    scene.server.settled(QUIET).await;
+    let (scene, _operator) = Scene::bound().await;
     scene.server.take_requests();
     scene.server.edit("DemoRuntime", "default", "demo", |runtime| {
         runtime["metadata"]["annotations"]["example.org/note"] = "x".into();
@@ -38,12 +27,7 @@ async fn a_runtime_at_rest_causes_no_writes() {
 
 #[tokio::test]
 async fn a_deleted_runtime_leaves_nothing_of_its_own() {
-    let scene = Scene::new();
-    let _operator = scene.start().await;
-    scene.create_runtime();
-    scene.start_workers().await;
-    scene.phase("Bound").await;
-    scene.volume().await;
+    let (scene, _operator) = Scene::bound().await;
     scene.server.delete("DemoRuntime", "default", "demo");
     let look = |server: &ApiServer| {
         server.release_protection();

@@ -59,6 +59,15 @@ impl Scene {
         Self { server, cache }
     }
 
+    /// Returns a scene whose Dataset is Bound, and its operator.
+    pub async fn bound() -> (Self, Operator) {
+        let scene = Self::new();
+        let operator = scene.start().await;
+        scene.create_runtime();
+        scene.bind().await;
+        (scene, operator)
+    }
+
     /// Creates the Dataset and the runtime `default/demo`, with two workers.
     pub fn create_runtime(&self) {
         self.create_runtime_with(json!([{"mountPoint": "demo://bucket", "name": "demo"}]));
@@ -115,6 +124,15 @@ impl Scene {
             server.object("PersistentVolumeClaim", "default", "demo")
         };
         self.server.until("volume and claim", look).await;
+    }
+
+    /// Makes the workers ready, and waits until the Dataset is Bound, has its volume, and the operator
+    /// is at rest.
+    pub async fn bind(&self) {
+        self.start_workers().await;
+        self.phase("Bound").await;
+        self.volume().await;
+        self.server.settled(QUIET).await;
     }
 
     /// Starts an operator, which serves the kind when this returns.
