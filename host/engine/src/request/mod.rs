@@ -22,7 +22,6 @@ use kube::runtime::events::EventType;
 use kube::{Resource, ResourceExt};
 use parking_lot::Mutex;
 use serde_json::Value;
-use wasser_api::ObjectKey;
 use wasser_api::dataset::{Dataset, DatasetStatus};
 use wasser_api::runtime_status::RuntimeStatus;
 use wasser_plugin::bindings::types::Context;
@@ -245,11 +244,9 @@ impl Request {
 }
 
 fn instance(plugin: &Plugin, identity: &Identity, backend: &Arc<KubeBackend>, observer: &Observer) -> Instance {
-    let scope = ObjectKey {
-        namespace: identity.namespace.clone(),
-        name: identity.name.clone(),
-    };
-    plugin.instance(scope, backend.clone()).observed(observer.clone())
+    plugin
+        .instance(identity.key(), backend.clone())
+        .observed(observer.clone())
 }
 
 /// The UID of the Dataset that owns a runtime, which is how its names stay known once the Dataset

@@ -8,7 +8,7 @@ use kube::{Api, Resource, ResourceExt};
 use serde_json::{Value, json};
 use wasser_api::ObjectKey;
 use wasser_api::dataset::Dataset;
-use wasser_engine::{EngineError, Shared, is_not_found, patch_params};
+use wasser_engine::{EngineError, OrGone, Shared, patch_params};
 
 /// When to look again at what the watch shows as it was before a write of our own; its event
 /// usually comes earlier.
@@ -25,16 +25,13 @@ pub(super) async fn patch_metadata(
     let params = patch_params();
     let api = Api::<Dataset>::namespaced(shared.client.clone(), &namespace);
     let patch = Patch::Merge(json!({"metadata": metadata}));
-    match api.patch_metadata(&name, &params, &patch).await {
-        Ok(written) => {
-            shared.own_writes.wrote(&written);
-            Ok(written.metadata.resource_version)
-        }
-        Err(error) if is_not_found(&error) => Ok(None),
-        Err(error) => Err(EngineError::kube(format!(
-            "setting the finalizers of Dataset {namespace}/{name}"
-        ))(error)),
-    }
+    let attempt = format!("setting the finalizers of Dataset {namespace}/{name}");
+    let patched = api.patch_metadata(&name, &params, &patch).await.or_gone();
+    let Some(written) = patched.map_err(EngineError::kube(attempt))? else {
+        return Ok(None);
+    };
+    shared.own_writes.wrote(&written);
+    Ok(written.metadata.resource_version)
 }
 
 /// Publishes a warning about a Dataset.

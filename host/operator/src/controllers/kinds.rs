@@ -225,7 +225,7 @@ impl Controller {
             shared,
             resource,
             plugin: Box::new(move || registry.get(&plugin_kind)),
-            wake: Arc::new(move |namespace, name| drop(wake.send(ObjectKey::new(namespace, name)))),
+            wake: Arc::new(move |key| drop(wake.send(key))),
             runtimes,
             metrics: context.metrics.clone(),
             observer: Arc::new(move |method, took, error| calls.called(&called_kind, method, took, error)),
@@ -248,7 +248,7 @@ impl Controller {
                     next
                 };
                 let next = overtime
-                    .run(&uid, deleted, Arc::new(move || wake(&key.namespace, &key.name)), work)
+                    .run(&uid, deleted, Arc::new(move || wake(key.clone())), work)
                     .await;
                 Ok::<_, std::convert::Infallible>(Action::from(next))
             }

@@ -12,6 +12,7 @@ use kube::core::ApiResource;
 use kube::{Api, ResourceExt};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use wasser_api::ObjectKey;
 use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, DatasetPhase, Reference};
 use wasser_api::reasons::events as reasons;
 use wasser_api::{finalizers, labels, names};
@@ -35,8 +36,8 @@ const STALE: Duration = Duration::from_secs(1);
 /// How soon a runtime that is not ready is looked at even if no watch says anything.
 const UNREADY: Duration = Duration::from_secs(120);
 
-/// Asks for a reconcile of the runtime of this namespace and name.
-pub type WakeByName = Arc<dyn Fn(&str, &str) + Send + Sync>;
+/// Asks for a reconcile of a runtime.
+pub type WakeByKey = Arc<dyn Fn(ObjectKey) + Send + Sync>;
 
 /// What the controller of one kind works with.
 pub struct RuntimeController {
@@ -47,7 +48,7 @@ pub struct RuntimeController {
     /// The plugin that serves the kind now, if one does.
     pub plugin: Box<dyn Fn() -> Option<Arc<Plugin>> + Send + Sync>,
     /// Asks for a reconcile of a runtime of this kind.
-    pub wake: WakeByName,
+    pub wake: WakeByKey,
     /// The runtimes of all kinds, to settle two claims on one Dataset.
     pub runtimes: Arc<RuntimeIndex>,
     /// What is counted.
@@ -73,12 +74,8 @@ pub async fn reconcile(runtime: Arc<DynamicObject>, controller: Arc<RuntimeContr
     if own_writes.is_stale(&*runtime) || dataset.is_some_and(|dataset| own_writes.is_stale(&*dataset)) {
         return Next::After(STALE);
     }
-    let (wake, namespace, name) = (
-        controller.wake.clone(),
-        runtime.namespace().unwrap_or_default(),
-        runtime.name_any(),
-    );
-    let wake: Wake = Arc::new(move || wake(&namespace, &name));
+    let (wake, key) = (controller.wake.clone(), ObjectKey::of(&*runtime));
+    let wake: Wake = Arc::new(move || wake(key.clone()));
     let mut request = Request::new(
         controller.shared.clone(),
         plugin,

@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::Value;
-use wasser_api::ObjectKey;
 use wasser_chart::{Chart, Renderer};
 use wasser_engine::{Identity, answer, complete, context, owner_reference, prepare};
 use wasser_plugin::Plugin;
@@ -139,11 +138,7 @@ impl Pair {
             Some(self.dataset.to_string()),
         );
         let backend = Arc::new(Offline::new(self.others.clone()));
-        let scope = ObjectKey {
-            namespace: self.namespace.clone(),
-            name: self.name.clone(),
-        };
-        let mut instance = plugin.instance(scope, backend);
+        let mut instance = plugin.instance(identity.key(), backend);
         answer(&self.kind, "validate", instance.validate(&context).await)?;
         let values = answer(&self.kind, "setup-master", instance.setup_master(&context).await)?
             .ok_or_else(|| anyhow!("the plugin does not support setup-master, and nothing can be installed without"))?;
