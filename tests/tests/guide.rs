@@ -141,6 +141,10 @@ async fn values_that_do_not_come_to_rest_upgrade_nothing() {
     operator
         .delete_until_put_back("apps/v1", "DaemonSet", "restless-fuse")
         .await;
+    // The object comes before the record of the revision.
+    let recorded = || async { (revisions(&operator, "restless").await.len() >= 2).then_some(()) };
+    operator.eventually("the revision that put it back", recorded).await;
+    reconciled(&operator).await;
     assert_eq!(revisions(&operator, "restless").await.len(), 2);
 
     operator.delete_demo("restless").await;
