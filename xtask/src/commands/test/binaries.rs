@@ -21,7 +21,7 @@ pub const FEATURES: &str = "wasser-alluxio/crd,wasser-jindo/crd,wasser-juicefs/c
 const WRAPPER: &str = "RUSTC_WORKSPACE_WRAPPER";
 const CLIPPY: &str = "clippy-driver";
 /// The package of the end-to-end tests.
-const END_TO_END: &str = "wasser-tests";
+const END_TO_END: &str = "wasser-e2e";
 /// The package whose tests of releases need a cluster too.
 const RELEASES: (&str, &str) = ("wasser-chart", "releases");
 /// The package of the node plugin.

@@ -47,7 +47,7 @@ enum Part {
     /// Run only the tests on a cluster, and of these only the ones whose name contains FILTER, or
     /// the ones of the file FILTER
     E2e {
-        /// Part of a test's name, or the name of a file in tests/tests
+        /// Part of a test's name, or the name of a file in tests/e2e/tests
         filter: Option<String>,
         #[command(flatten)]
         on: ClusterOptions,

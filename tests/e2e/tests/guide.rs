@@ -1,0 +1,180 @@
+//! What docs/writing-a-runtime.md says, done: the guide's runtime is built, registered and bound;
+//! and what an author sees of his mistakes.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
+
+use kube::ResourceExt;
+use kube::api::{DeleteParams, ListParams};
+use serde_json::json;
+
+use wasser_e2e::Operator;
+use wasser_e2e::guide::{EXAMPLE, Guide, Package};
+use wasser_e2e::tools::wasser;
+
+/// Methods that are wrong for runtimes of certain names, so that one build serves all tests.
+const MISTAKES: &str = r#"
+    fn validate(ctx: &Context<Spec>, _host: &impl Host) -> Result<()> {
+        assert!(ctx.name != "broken", "nobody expected {}", ctx.name);
+        Ok(())
+    }
+
+    fn cache_states(ctx: &Context<Spec>, _host: &impl Host) -> Result<Vec<(String, String)>> {
+        assert!(ctx.name != "silent", "no states of {}", ctx.name);
+        Ok(Vec::new())
+    }
+
+    fn sync_runtime(ctx: &Context<Spec>, host: &impl Host) -> Result<Option<Values>> {
+        let mut values = Self::setup_master(ctx, host)?;
+        if ctx.name == "restless" {
+            values.cache_size = host.now_ms().to_string();
+        }
+        Ok(Some(values))
+    }
+}
+
+wasser_sdk::export!(Example);
+"#;
+
+/// The guide's runtime as it is.
+fn runtime() -> Package {
+    Guide::write(|_, _| ()).package()
+}
+
+/// The guide's runtime with the mistakes in it.
+fn mistaken() -> Package {
+    let guide = Guide::write(|path, content| {
+        if path.ends_with("lib.rs") {
+            let end = "}\n\nwasser_sdk::export!(Example);\n";
+            assert!(content.ends_with(end), "the guide's code ends otherwise");
+            content.truncate(content.len() - end.len());
+            content.push_str(MISTAKES);
+        }
+    });
+    guide.package()
+}
+
+/// The names of the records of a release.
+async fn revisions(operator: &Operator, name: &str) -> Vec<String> {
+    let records = ListParams::default().labels(&format!("owner=helm,name={name}"));
+    let found = operator.api("v1", "Secret").list(&records).await.unwrap();
+    found.items.iter().map(ResourceExt::name_any).collect()
+}
+
+/// Waits until the runtimes have been looked at a few times more.
+async fn reconciled(operator: &Operator) {
+    let before = operator.metrics().await.reconciles(EXAMPLE);
+    let more = || async { (operator.metrics().await.reconciles(EXAMPLE) >= before + 3).then_some(()) };
+    operator.eventually("more reconciles", more).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn the_guides_runtime_is_bound_with_one_revision_and_leaves_nothing() {
+    let package = runtime();
+    let checked = wasser(&["plugin", "check", &package.manifest]).await;
+    assert!(checked.starts_with("loaded: serves ExampleRuntime"), "{checked}");
+    let rendered = wasser(&["render", "--plugin", &package.manifest, &package.demo]).await;
+    assert!(
+        rendered.contains("name: demo-worker") && rendered.contains("name: demo-fuse"),
+        "{rendered}"
+    );
+
+    let operator = Operator::start_with("guide", &["--sync-period", "1s"]).await;
+    operator.serve_package(&package).await;
+    operator.create_demo(&package, "demo").await;
+    operator.bound("demo").await;
+    reconciled(&operator).await;
+    assert_eq!(revisions(&operator, "demo").await, ["sh.helm.release.v1.demo.v1"]);
+
+    operator.delete_demo("demo").await;
+    operator.end_with_package().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn a_panic_is_reported_with_its_message_and_line() {
+    let package = mistaken();
+    let operator = Operator::start_with("panic", &["--sync-period", "1s"]).await;
+    operator.serve_package(&package).await;
+    let place = "panicked at plugins/example/src/lib.rs:";
+
+    operator.create_demo(&package, "broken").await;
+    let condition = operator.condition("broken", "NotReady").await;
+    assert!(
+        condition.contains(place) && condition.contains("nobody expected broken"),
+        "{condition}"
+    );
+
+    // A conversation is a task: no reconcile fails, and the event is all that its author sees.
+    let uid = operator.create_demo(&package, "silent").await;
+    operator.bound("silent").await;
+    let event = operator
+        .event_saying("ErrorProcessRuntime", &uid, "no states of silent")
+        .await;
+    assert!(event.message.as_deref().unwrap().contains(place), "{event:?}");
+
+    operator.delete_demo("broken").await;
+    operator.delete_demo("silent").await;
+    operator.end_with_package().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn values_that_do_not_come_to_rest_upgrade_nothing() {
+    let package = mistaken();
+    let operator = Operator::start_with("restless", &["--sync-period", "1s"]).await;
+    operator.serve_package(&package).await;
+    let uid = operator.create_demo(&package, "restless").await;
+    operator.bound("restless").await;
+    let event = operator
+        .event_saying("ErrorProcessRuntime", &uid, "asks for others at /cacheSize;")
+        .await;
+    assert!(
+        event.message.as_deref().unwrap().contains("correct the plugin"),
+        "{event:?}"
+    );
+
+    // What is installed is attended to.
+    operator.scale_kind(EXAMPLE, "restless", 2).await;
+    let scaled = json!({"desiredWorkerNumberScheduled": 2});
+    operator.status(EXAMPLE, "restless", &scaled).await;
+    operator
+        .delete_until_put_back("apps/v1", "DaemonSet", "restless-fuse")
+        .await;
+    // The object comes before the record of the revision.
+    let recorded = || async { (revisions(&operator, "restless").await.len() >= 2).then_some(()) };
+    operator.eventually("the revision that put it back", recorded).await;
+    reconciled(&operator).await;
+    assert_eq!(revisions(&operator, "restless").await.len(), 2);
+
+    operator.delete_demo("restless").await;
+    operator.end_with_package().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn an_object_that_somebody_deletes_each_time_is_not_installed_for_ever() {
+    let package = runtime();
+    let operator = Operator::start_with("repeated", &["--sync-period", "1s"]).await;
+    operator.serve_package(&package).await;
+    let uid = operator.create_demo(&package, "demo").await;
+    operator.bound("demo").await;
+
+    let (sets, events) = (operator.api("apps/v1", "DaemonSet"), operator.api("v1", "Event"));
+    let stopped = || async {
+        let _ = sets.delete("demo-fuse", &DeleteParams::background()).await;
+        let found = events.list(&ListParams::default()).await.unwrap();
+        let says = |event: &kube::api::DynamicObject| {
+            let message = event.data["message"].as_str().unwrap_or_default();
+            event.data["involvedObject"]["uid"] == json!(uid)
+                && message.contains("was upgraded too often")
+                && message.contains("DaemonSet demo-fuse; find out who deletes them")
+        };
+        found.items.iter().any(says).then_some(())
+    };
+    operator.eventually("the event that names the object", stopped).await;
+    assert_eq!(revisions(&operator, "demo").await.len(), 6);
+
+    operator.delete_demo("demo").await;
+    operator.end_with_package().await;
+}
