@@ -27,8 +27,8 @@ pub struct Options {
     /// The number of fake nodes
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub nodes: u32,
-    /// On fake nodes, let the programs in tests/stand-ins answer commands in pods of their cache
-    /// systems
+    /// On fake nodes, let the programs in tests/cluster/stand-ins answer commands in pods of their
+    /// cache systems
     #[arg(long)]
     pub stand_ins: bool,
 }

@@ -1,5 +1,5 @@
 //! The CSI project's own test suite. `cargo xtask test` builds it from the Go module in
-//! `tests/cluster/csi-sanity` and names it in `CSI_SANITY`.
+//! `tests/cluster/programs/csi-sanity` and names it in `CSI_SANITY`.
 
 use std::process::Command;
 

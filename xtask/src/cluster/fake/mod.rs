@@ -58,7 +58,7 @@ pub fn start(options: &Options) -> Result<()> {
         ]);
         // kwok looks for the programs where it looks for its own.
         let path = std::env::var("PATH").unwrap_or_default();
-        let stand_ins = paths::root().join("tests/stand-ins");
+        let stand_ins = paths::root().join("tests/cluster/stand-ins");
         command.extend(["env".to_owned(), format!("PATH={}:{path}", stand_ins.display())]);
     }
     command.extend([kwok, kubeconfig, config]);

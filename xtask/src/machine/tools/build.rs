@@ -19,7 +19,7 @@ const SHOWN: usize = 20;
 
 /// How a tool is built.
 pub struct Recipe {
-    /// Its directory below `tests/cluster/`, and the name of its file.
+    /// Its directory below `tests/cluster/programs/`, and the name of its file.
     pub name: &'static str,
     /// The package within the module.
     pub package: &'static str,
@@ -35,7 +35,7 @@ pub struct Recipe {
 
 /// Returns the program from the cache, or builds it.
 pub fn ensure(recipe: &Recipe) -> Result<PathBuf> {
-    let module = paths::root().join("tests/cluster").join(recipe.name);
+    let module = paths::root().join("tests/cluster/programs").join(recipe.name);
     let directory = paths::cache()?
         .join("tools")
         .join(format!("{}-{}", recipe.name, key(recipe, &module)?));
@@ -172,7 +172,7 @@ mod tests {
         for tool in Tool::ALL {
             assert!(
                 paths::root()
-                    .join("tests/cluster")
+                    .join("tests/cluster/programs")
                     .join(tool.name())
                     .join("go.sum")
                     .is_file(),

@@ -26,9 +26,9 @@ pub struct Java {
 }
 
 impl Java {
-    /// Returns what `tests/cluster/NAME/pom.xml` asks for, from the cache or fetched.
+    /// Returns what `tests/cluster/programs/NAME/pom.xml` asks for, from the cache or fetched.
     pub fn ensure(name: &str) -> Result<Self> {
-        let pom = paths::root().join("tests/cluster").join(name).join("pom.xml");
+        let pom = paths::root().join("tests/cluster/programs").join(name).join("pom.xml");
         let directory = paths::cache()?.join("tools").join(format!("{name}-{}", key(&pom)?));
         let java = Self {
             jars: directory.join("jars"),

@@ -11,7 +11,8 @@ use anyhow::Result;
 use build::Recipe;
 pub use java::Java;
 
-/// A program from a Go module below `tests/cluster/`, whose go.mod and go.sum fix every version.
+/// A program from a Go module below `tests/cluster/programs/`, whose go.mod and go.sum fix every
+/// version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tool {
     /// etcd, API server, controller manager, scheduler, kubelet, kube-proxy and kubectl: the first

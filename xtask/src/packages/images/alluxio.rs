@@ -14,7 +14,7 @@ use crate::machine::paths;
 use crate::machine::tools::Java;
 
 /// The directory of the sources of the image.
-const SOURCES: &str = "tests/cluster/alluxio/image";
+const SOURCES: &str = "tests/cluster/programs/alluxio/image";
 /// The library that Alluxio's client loads to mount.
 const FUSE: &str = "libfuse3.so.3";
 
@@ -103,7 +103,8 @@ mod tests {
     #[test]
     fn the_jars_are_of_the_version_that_the_registration_names() {
         let name = super::image_name("alluxio", "runtime").unwrap();
-        let pom = std::fs::read_to_string(crate::machine::paths::root().join("tests/cluster/alluxio/pom.xml")).unwrap();
+        let pom = std::fs::read_to_string(crate::machine::paths::root().join("tests/cluster/programs/alluxio/pom.xml"))
+            .unwrap();
         let (_, version) = name.rsplit_once(':').unwrap();
         assert!(
             pom.contains(&format!("<alluxio.version>{version}</alluxio.version>")),

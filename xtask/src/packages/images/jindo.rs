@@ -13,7 +13,7 @@ use crate::machine::paths;
 /// Returns the image of masters and workers, and that of the clients.
 pub fn jindo() -> Result<Vec<Image>> {
     debian::require(Need::Jindo)?;
-    let scripts = paths::root().join("tests/stand-ins/jindo");
+    let scripts = paths::root().join("tests/cluster/stand-ins/jindo");
     let image = |name: &str, files: &[(&str, &str)]| -> Result<Image> {
         let image = busybox()?.named(name);
         Ok(files
