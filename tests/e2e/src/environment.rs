@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-pub use xtask::machine::paths::root;
+pub use wasser_test_cluster::machine::paths::root;
 
 /// Where cargo put this test, and what else it built.
 fn built() -> PathBuf {

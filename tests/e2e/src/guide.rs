@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use serde_json::Value;
-use xtask::packages::guests;
+use wasser_test_cluster::packages::guests;
 
 use crate::objects::resource;
 use crate::plugins::Verdict;

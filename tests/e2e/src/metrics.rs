@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use xtask::cluster::metrics::{self, added};
+use wasser_test_cluster::metrics::{self, added};
 
 /// The counter of requests to the API server. Those of leader election have a client of their own
 /// and are not counted.

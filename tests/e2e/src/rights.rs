@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use xtask::cluster::State;
+use wasser_test_cluster::State;
 
 use crate::{environment, tools};
 

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use xtask::cluster::State;
-use xtask::machine::process::Process;
+use wasser_test_cluster::State;
+use wasser_test_cluster::machine::process::Process;
 
 use crate::{environment, tools};
 

@@ -4,8 +4,8 @@ use std::fs;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use xtask::bench::{self, Load, Options, Report, Scale, System};
-use xtask::machine::debian::{self, Need};
+use wasser_bench::{self as bench, Load, Options, Report, Scale, System};
+use wasser_test_cluster::machine::debian::{self, Need};
 
 /// The benchmark to run. Its result is one JSON object on standard output.
 #[derive(Debug, Subcommand)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use xtask::machine::paths;
+use wasser_test_cluster::machine::paths;
 
 use super::interrupt;
 

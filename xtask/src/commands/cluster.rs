@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use clap::Subcommand;
-use xtask::cluster::{self, Cluster, DEFAULT_NAME, Options, State};
-use xtask::machine;
+use wasser_test_cluster::machine;
+use wasser_test_cluster::{self as cluster, Cluster, DEFAULT_NAME, Options, State};
 
 /// The action on the cluster.
 #[derive(Debug, Subcommand)]

@@ -6,10 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use xtask::cluster::{Cluster, Node};
-use xtask::machine::tools::Tool;
-use xtask::machine::{self, paths};
-use xtask::packages::images;
+use wasser_test_cluster::machine::tools::Tool;
+use wasser_test_cluster::machine::{self, paths};
+use wasser_test_cluster::packages::images;
+use wasser_test_cluster::{Cluster, Node};
 
 /// The variable that names a Redis, for clusters that were not started here.
 pub const REDIS: &str = "WASSER_REDIS";

@@ -1,8 +1,8 @@
 //! `cargo xtask guests`
 
 use anyhow::Result;
-use xtask::machine::paths;
-use xtask::packages::guests;
+use wasser_test_cluster::machine::paths;
+use wasser_test_cluster::packages::guests;
 
 /// Packages plugins: component, CRD, chart and the ConfigMap that registers them, in
 /// target/plugins.

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use xtask::cluster::install;
-use xtask::machine::debian::{self, Need};
-use xtask::machine::paths;
-use xtask::packages::{guests, images};
+use wasser_test_cluster::install;
+use wasser_test_cluster::machine::debian::{self, Need};
+use wasser_test_cluster::machine::paths;
+use wasser_test_cluster::packages::{guests, images};
 
 use super::{build, interrupt};
 

@@ -1,6 +1,7 @@
 //! One file or folder for each command, and what some of them share.
 //!
-//! The commands arrange what the library does. Only they read arguments and listen for signals.
+//! The commands arrange what the crates in `tests` do. Only they read arguments and listen for
+//! signals.
 
 pub mod bench;
 mod build;

@@ -1,7 +1,7 @@
 //! `cargo xtask tools`
 
 use anyhow::Result;
-use xtask::machine::tools::Tool;
+use wasser_test_cluster::machine::tools::Tool;
 
 /// Builds the programs that the cluster consists of, and prints where they are.
 #[derive(Debug, clap::Args)]

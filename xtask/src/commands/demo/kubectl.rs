@@ -1,8 +1,8 @@
 //! The names that all steps of the demo use, and kubectl.
 
 use anyhow::{Context, Result};
-use xtask::cluster::Cluster;
-use xtask::machine::paths;
+use wasser_test_cluster::Cluster;
+use wasser_test_cluster::machine::paths;
 
 use crate::commands::interrupt;
 

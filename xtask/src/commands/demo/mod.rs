@@ -12,12 +12,12 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
-use xtask::cluster::install::NAMESPACE as SYSTEM;
-use xtask::cluster::{self, Cluster, DEFAULT_NAME, Node, Options};
-use xtask::machine::debian::{self, Need};
-use xtask::machine::process::wait;
-use xtask::machine::{self, paths};
-use xtask::packages::guests;
+use wasser_test_cluster::install::NAMESPACE as SYSTEM;
+use wasser_test_cluster::machine::debian::{self, Need};
+use wasser_test_cluster::machine::process::wait;
+use wasser_test_cluster::machine::{self, paths};
+use wasser_test_cluster::packages::guests;
+use wasser_test_cluster::{self as cluster, Cluster, DEFAULT_NAME, Node, Options};
 
 use super::environment::{Environment, REDIS};
 use super::interrupt;

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use xtask::cluster::Cluster;
-use xtask::cluster::operator::{OperatorCommand, OperatorProcess};
-use xtask::machine::paths;
+use wasser_test_cluster::Cluster;
+use wasser_test_cluster::machine::paths;
+use wasser_test_cluster::operator::{OperatorCommand, OperatorProcess};
 
 use crate::commands::interrupt;
 

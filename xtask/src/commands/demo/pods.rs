@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use xtask::cluster::Cluster;
-use xtask::machine::process::wait;
+use wasser_test_cluster::Cluster;
+use wasser_test_cluster::machine::process::wait;
 
 use super::kubectl::{NAME, NAMESPACE, kubectl, path, say};
 use super::progress::Progress;

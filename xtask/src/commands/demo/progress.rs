@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
-use xtask::cluster::Cluster;
+use wasser_test_cluster::Cluster;
 
 use crate::commands::interrupt;
 

@@ -1,10 +1,10 @@
 //! The Wasser that serves the demo: the chart's on a real node, or else a process of this machine.
 
 use anyhow::Result;
-use xtask::cluster::install::{NAMESPACE as SYSTEM, RELEASE};
-use xtask::cluster::{Cluster, install};
-use xtask::machine::paths;
-use xtask::packages::{guests, images};
+use wasser_test_cluster::install::{NAMESPACE as SYSTEM, RELEASE};
+use wasser_test_cluster::machine::paths;
+use wasser_test_cluster::packages::{guests, images};
+use wasser_test_cluster::{Cluster, install};
 
 use super::kubectl::{create, kubectl, path, say};
 use super::operator::Operator;

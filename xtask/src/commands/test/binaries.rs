@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
-use xtask::machine::paths;
+use wasser_test_cluster::machine::paths;
 
 use super::report::Report;
 use crate::commands::interrupt::{self, Running};

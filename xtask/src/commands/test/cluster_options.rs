@@ -1,6 +1,6 @@
 //! The options of `cargo xtask test` that concern its clusters.
 
-use xtask::cluster::{self, Node};
+use wasser_test_cluster::{self as cluster, Node};
 
 /// The cluster to test on.
 #[derive(Debug, Clone, clap::Args)]

@@ -11,9 +11,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use xtask::cluster::{self, Cluster, Node, Options, install};
-use xtask::packages::guests::Package;
-use xtask::packages::images;
+use wasser_test_cluster::packages::guests::Package;
+use wasser_test_cluster::packages::images;
+use wasser_test_cluster::{self as cluster, Cluster, Node, Options, install};
 
 use super::binaries::{Built, TestProgram};
 use super::cluster_options::ClusterOptions;

@@ -10,11 +10,11 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 use clap::Subcommand;
-use xtask::cluster;
-use xtask::machine::debian::{self, Need};
-use xtask::machine::tools::Tool;
-use xtask::machine::{self, paths};
-use xtask::packages::guests;
+use wasser_test_cluster as cluster;
+use wasser_test_cluster::machine::debian::{self, Need};
+use wasser_test_cluster::machine::tools::Tool;
+use wasser_test_cluster::machine::{self, paths};
+use wasser_test_cluster::packages::guests;
 
 use super::interrupt;
 use binaries::Built;

@@ -4,9 +4,9 @@
 use std::ffi::OsString;
 
 use anyhow::Result;
-use xtask::cluster::Cluster;
-use xtask::machine::debian::{self, Need};
-use xtask::packages::images::{self, Image};
+use wasser_test_cluster::Cluster;
+use wasser_test_cluster::machine::debian::{self, Need};
+use wasser_test_cluster::packages::images::{self, Image};
 
 /// The variable that names an S3 server, with the keys of its administrator.
 const S3: &str = "WASSER_S3";

@@ -8,9 +8,9 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use super::real_cluster::{CLIENT, DATA, RealCluster};
-use crate::bench::processes;
-use crate::bench::report::{Report, milliseconds, quantile, seconds};
-use crate::machine::process::wait;
+use crate::processes;
+use crate::report::{Report, milliseconds, quantile, seconds};
+use wasser_test_cluster::machine::process::wait;
 
 const PATIENCE: Duration = Duration::from_secs(180);
 /// Between two looks at a process.

@@ -1,5 +1,5 @@
 //! Clusters come up, work, and leave nothing behind. Ignored by default, because a first run builds
-//! Kubernetes; run with `cargo test -p xtask --test cluster -- --ignored`.
+//! Kubernetes; run with `cargo test -p wasser-test-cluster --test cluster -- --ignored`.
 
 #![allow(clippy::unwrap_used)] // Tests fail by panicking.
 
@@ -8,9 +8,9 @@ use std::fs;
 use std::process::Stdio;
 use std::time::Duration;
 
-use xtask::cluster::{Cluster, Node, Options, real};
-use xtask::machine::process::wait;
-use xtask::packages::images;
+use wasser_test_cluster::machine::process::wait;
+use wasser_test_cluster::packages::images;
+use wasser_test_cluster::{Cluster, Node, Options, real};
 
 /// A pod that mounts something where a second one sees it.
 const PODS: &str = r#"

@@ -8,11 +8,11 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
-use crate::bench::report::{Report, seconds};
-use crate::bench::{Options, cargo, processes};
-use crate::cluster::{Cluster, Node, Options as ClusterOptions, install};
-use crate::machine::paths;
-use crate::packages::{guests, images};
+use crate::report::{Report, seconds};
+use crate::{Options, cargo, processes};
+use wasser_test_cluster::machine::paths;
+use wasser_test_cluster::packages::{guests, images};
+use wasser_test_cluster::{Cluster, Node, Options as ClusterOptions, install};
 
 /// The cluster's name.
 const CLUSTER: &str = "cluster-volume";

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::cargo::{cargo, directory};
 use super::{Options, Report};
-use crate::machine::paths;
-use crate::packages::guests;
+use wasser_test_cluster::machine::paths;
+use wasser_test_cluster::packages::guests;
 
 /// Measures what it costs to make an instance of a plugin and to call it.
 pub fn call(options: &Options) -> Result<Report> {

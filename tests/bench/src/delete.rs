@@ -13,9 +13,9 @@ use super::report::{Report, hundredths, seconds};
 use super::usage::{Usage, machine_cpu_seconds};
 use super::watch::{Watched, Watches};
 use super::{Options, Scale, System};
-use crate::cluster::metrics::added;
-use crate::cluster::operator::OperatorProcess;
-use crate::machine::process;
+use wasser_test_cluster::machine::process;
+use wasser_test_cluster::metrics::added;
+use wasser_test_cluster::operator::OperatorProcess;
 
 /// The kinds that must go, in addition to the runtimes. The Secrets are the records of Helm
 /// releases.

@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use crate::cluster::operator::OperatorProcess;
+use wasser_test_cluster::operator::OperatorProcess;
 
 /// Clock ticks per second in `/proc`: fixed for user space, whatever the kernel's own are.
 const TICKS: f64 = 100.0;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Deserialize;
 
-use crate::cluster::Cluster;
+use wasser_test_cluster::Cluster;
 
 /// A kind to watch: its name in reports, and the path of its list.
 pub type Watched = (&'static str, &'static str);

@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 
 use super::report::{Report, profile, seconds};
-use crate::machine::paths;
+use wasser_test_cluster::machine::paths;
 
 /// Returns the directory where benchmarks of a build keep what they need again.
 pub fn directory(dev: bool) -> Result<PathBuf> {

@@ -14,9 +14,9 @@ use super::report::{Report, hundredths, milliseconds, quantile, seconds};
 use super::usage::{Usage, machine_cpu_seconds};
 use super::watch::{Watched, Watches};
 use super::{Options, Scale, System};
-use crate::cluster::metrics::{Metrics, added};
-use crate::cluster::operator::OperatorProcess;
-use crate::machine::process;
+use wasser_test_cluster::machine::process;
+use wasser_test_cluster::metrics::{Metrics, added};
+use wasser_test_cluster::operator::OperatorProcess;
 
 /// The Datasets of the benchmark.
 pub const DATASETS: Watched = ("datasets", "/apis/data.fluid.io/v1alpha1/namespaces/bench/datasets");

@@ -12,10 +12,10 @@ use super::cargo::{build, directory};
 use super::report::Report;
 use super::usage::Usage;
 use super::{Options, Scale, System, objects};
-use crate::cluster::operator::{OperatorCommand, OperatorProcess};
-use crate::cluster::{self, Cluster};
-use crate::machine::{self, paths};
-use crate::packages::guests;
+use wasser_test_cluster::machine::{self, paths};
+use wasser_test_cluster::operator::{OperatorCommand, OperatorProcess};
+use wasser_test_cluster::packages::guests;
+use wasser_test_cluster::{self as cluster, Cluster};
 
 /// The cluster's name.
 const CLUSTER: &str = "cluster-bench";

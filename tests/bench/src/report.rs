@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::Options;
-use crate::machine::paths;
+use wasser_test_cluster::machine::paths;
 
 /// A limit that a figure must not exceed.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 /// An image of one layer.
 ///
 /// ```
-/// # use xtask::packages::images::Image;
+/// # use wasser_test_cluster::packages::images::Image;
 /// let image = Image::new("docker.io/example/server:1")
 ///     .file("/usr/bin/server", "target/debug/server", 0o755)
 ///     .text("/etc/server.conf", "port = 80\n")

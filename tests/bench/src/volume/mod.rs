@@ -16,7 +16,7 @@ use self::throughput::{MEBIBYTES, throughput};
 use super::report::{Report, quantile, seconds};
 use super::usage::Usage;
 use super::{Options, processes};
-use crate::cluster::install::NAMESPACE as SYSTEM;
+use wasser_test_cluster::install::NAMESPACE as SYSTEM;
 
 /// Pods that start one after the other.
 const ALONE: u32 = 20;

@@ -11,9 +11,9 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 
 use super::real_cluster::{DATA, RealCluster};
-use crate::bench::processes;
-use crate::bench::report::{Report, quantile};
-use crate::machine::process::wait;
+use crate::processes;
+use crate::report::{Report, quantile};
+use wasser_test_cluster::machine::process::wait;
 
 /// How much is read to learn the throughput.
 pub const MEBIBYTES: u32 = 512;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 /// Returns the directory of the workspace.
 pub fn root() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.parent().unwrap_or(package)
+    package.ancestors().nth(2).unwrap_or(package)
 }
 
 /// Returns `target`, which every command here shares with cargo.
