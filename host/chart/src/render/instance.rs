@@ -51,16 +51,21 @@ struct Loaded {
     record: Arc<Value>,
 }
 
-/// Helm's engine, initialised. After an error other than [`RenderError::Template`] it is of no use
-/// any more.
-pub struct Instance {
-    store: Store<Sandbox>,
+/// What the module exports.
+struct Exports {
     memory: Memory,
     alloc: TypedFunc<u32, u32>,
     load: TypedFunc<u32, u64>,
     unload: TypedFunc<u32, ()>,
     render: TypedFunc<u32, u64>,
     collect: TypedFunc<(), ()>,
+}
+
+/// Helm's engine, initialised. After an error other than [`RenderError::Template`] it is of no use
+/// any more.
+pub struct Instance {
+    store: Store<Sandbox>,
+    exports: Exports,
     /// The one used last is at the end.
     charts: Vec<Loaded>,
     next_number: u32,
@@ -97,14 +102,7 @@ impl Instance {
                 collect: instance.get_typed_func(&mut store, "collect")?,
             })
         })();
-        let Exports {
-            memory,
-            alloc,
-            load,
-            unload,
-            render,
-            collect,
-        } = started.map_err(|error: wasmtime::Error| RenderError::Engine {
+        let exports = started.map_err(|error: wasmtime::Error| RenderError::Engine {
             message: format!(
                 "starting it: {error:#}; {}",
                 reason(&store.data().output).unwrap_or_default()
@@ -112,12 +110,7 @@ impl Instance {
         })?;
         Ok(Self {
             store,
-            memory,
-            alloc,
-            load,
-            unload,
-            render,
-            collect,
+            exports,
             charts: Vec::new(),
             next_number: 0,
             limits: limits.clone(),
@@ -126,7 +119,7 @@ impl Instance {
 
     /// Bytes of memory that the instance has taken; it never gives any back.
     pub fn memory_size(&self) -> usize {
-        self.memory.data_size(&self.store)
+        self.exports.memory.data_size(&self.store)
     }
 
     /// Whether it has read this chart already.
@@ -138,7 +131,7 @@ impl Instance {
     pub fn render(&mut self, chart: &Chart, request: &[u8]) -> Result<Rendered, RenderError> {
         begin(&mut self.store, &self.limits);
         let (number, record) = self.number_of(chart)?;
-        let place = self.ask(chart, &self.render.clone(), number, request)?;
+        let place = self.ask(chart, &self.exports.render.clone(), number, request)?;
         answer::rendered(self.read(chart, place)?, record).map_err(|refusal| refused(chart, refusal))
     }
 
@@ -146,7 +139,7 @@ impl Instance {
     /// use any more.
     pub fn tidy(&mut self) -> bool {
         begin(&mut self.store, &self.limits);
-        let collected = self.collect.call(&mut self.store, ());
+        let collected = self.exports.collect.call(&mut self.store, ());
         collected
             .inspect_err(|error| tracing::warn!(%error, "Helm's engine could not collect its garbage; it is restarted"))
             .is_ok()
@@ -161,14 +154,14 @@ impl Instance {
         }
         if self.charts.len() >= MAX_CHARTS {
             let oldest = self.charts.remove(0);
-            let unload = self.unload.clone();
+            let unload = self.exports.unload.clone();
             unload
                 .call(&mut self.store, oldest.number)
                 .map_err(|error| self.stopped(chart, &error))?;
         }
         let number = self.next_number;
         self.next_number += 1;
-        let place = self.ask(chart, &self.load.clone(), number, chart.archive())?;
+        let place = self.ask(chart, &self.exports.load.clone(), number, chart.archive())?;
         let record = answer::loaded(self.read(chart, place)?).map_err(|refusal| refused(chart, refusal))?;
         self.charts.push(Loaded {
             digest: chart.digest().to_owned(),
@@ -189,8 +182,8 @@ impl Instance {
         self.store.data_mut().output.clear();
         let asked = (|| {
             let size = u32::try_from(input.len())?;
-            let address = self.alloc.call(self.store.as_context_mut(), size)?;
-            self.memory.write(&mut self.store, address as usize, input)?;
+            let address = self.exports.alloc.call(self.store.as_context_mut(), size)?;
+            self.exports.memory.write(&mut self.store, address as usize, input)?;
             function.call(&mut self.store, number)
         })();
         let place = asked.map_err(|error| self.stopped(chart, &error))?;
@@ -204,6 +197,7 @@ impl Instance {
     fn read(&self, chart: &Chart, place: u64) -> Result<&[u8], RenderError> {
         let (address, size) = ((place >> 32) as usize, (place & 0xffff_ffff) as usize);
         let bytes = self
+            .exports
             .memory
             .data(&self.store)
             .get(address..)
@@ -236,15 +230,6 @@ impl Instance {
             ),
         }
     }
-}
-
-struct Exports {
-    memory: Memory,
-    alloc: TypedFunc<u32, u32>,
-    load: TypedFunc<u32, u64>,
-    unload: TypedFunc<u32, ()>,
-    render: TypedFunc<u32, u64>,
-    collect: TypedFunc<(), ()>,
 }
 
 /// Lets the time of a call begin. The clock is asked whenever the epoch advances.
