@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use futures::FutureExt as _;
-use serde_json::Value;
 
 use super::claims::Key;
 use super::error::ReleaseError;
@@ -13,32 +12,17 @@ use super::reference::{self, Reference};
 use super::release::Release;
 use super::store::Driver;
 use super::{Before, Change, Ready, Releases, adopt, apply, prune, survey};
-use crate::chart::Chart;
-use crate::policy::Policy;
-use crate::render::{ReleaseMeta, Rendered};
 
 impl<'a> Change<'a> {
-    /// A change that the policy allows, of a release that may have its name.
-    pub fn new(
-        chart: &'a Chart,
-        meta: &'a ReleaseMeta,
-        rendered: &'a Rendered,
-        values: &'a Value,
-        policy: &'a Policy,
-    ) -> Result<Self, ReleaseError> {
-        meta.check()?;
-        policy.admit_release(rendered)?;
-        Ok(Self {
-            chart,
-            meta,
-            rendered,
-            values,
-            policy,
-        })
+    /// Checks that the policy allows the change, and that a release may have its name.
+    pub(super) fn check(&self) -> Result<(), ReleaseError> {
+        self.meta.check()?;
+        self.policy.admit_release(self.rendered)?;
+        Ok(())
     }
 
     /// The names that it writes, now or with a hook of a later event.
-    pub fn keys(&self) -> HashSet<Key> {
+    pub(super) fn keys(&self) -> HashSet<Key> {
         let namespace = &self.policy.namespace;
         let key = |reference: Reference| {
             (

@@ -90,12 +90,18 @@ pub struct Releases {
 }
 
 /// What a release is to become.
-struct Change<'a> {
-    chart: &'a Chart,
-    meta: &'a ReleaseMeta,
-    rendered: &'a Rendered,
-    values: &'a Value,
-    policy: &'a Policy,
+#[derive(Debug, Clone, Copy)]
+pub struct Change<'a> {
+    /// The chart that was rendered.
+    pub chart: &'a Chart,
+    /// The name of the release, and whether it is an upgrade.
+    pub meta: &'a ReleaseMeta,
+    /// What came of rendering it.
+    pub rendered: &'a Rendered,
+    /// The values that it was rendered with.
+    pub values: &'a Value,
+    /// What may be installed, and for whom.
+    pub policy: &'a Policy,
 }
 
 /// What was there before: the records, and the newest of them read.
@@ -168,49 +174,35 @@ impl Releases {
     /// # Errors
     /// If the policy or the API server refuses an object, something is in the way, a hook fails, or
     /// the release is somebody else's.
-    pub async fn install(
-        &self,
-        chart: &Chart,
-        meta: &ReleaseMeta,
-        rendered: &Rendered,
-        values: &Value,
-        policy: &Policy,
-    ) -> Result<Release, ReleaseError> {
-        let change = Change::new(chart, meta, rendered, values, policy)?;
+    pub async fn install(&self, change: &Change<'_>) -> Result<Release, ReleaseError> {
+        change.check()?;
         let _claim = self.claims.take(change.keys()).await;
-        let fresh = self.set_absent(&meta.namespace, &meta.name, false);
-        let before = if fresh { None } else { self.before(&change).await? };
-        let ready = match self.make_ready(&change, before).await {
+        let fresh = self.set_absent(&change.meta.namespace, &change.meta.name, false);
+        let before = if fresh { None } else { self.before(change).await? };
+        let ready = match self.make_ready(change, before).await {
             // Perhaps there is a record by which they are the runtime's, and the watch was late
             // with it.
-            Err(ReleaseError::Taken { .. }) if fresh => self.make_ready(&change, self.before(&change).await?).await?,
+            Err(ReleaseError::Taken { .. }) if fresh => self.make_ready(change, self.before(change).await?).await?,
             outcome => outcome?,
         };
-        self.run(&change, ready, ("pre-install", "post-install")).await
+        self.run(change, ready, ("pre-install", "post-install")).await
     }
 
     /// Brings a release to these objects, removing what it had and has no more.
     ///
     /// # Errors
     /// As [`Releases::install`], and if a field would change that cannot.
-    pub async fn upgrade(
-        &self,
-        chart: &Chart,
-        meta: &ReleaseMeta,
-        rendered: &Rendered,
-        values: &Value,
-        policy: &Policy,
-    ) -> Result<Release, ReleaseError> {
-        let change = Change::new(chart, meta, rendered, values, policy)?;
+    pub async fn upgrade(&self, change: &Change<'_>) -> Result<Release, ReleaseError> {
+        change.check()?;
         let _claim = self.claims.take(change.keys()).await;
-        let before = self.before(&change).await?;
+        let before = self.before(change).await?;
         let events = if before.is_some() {
             ("pre-upgrade", "post-upgrade")
         } else {
             ("pre-install", "post-install")
         };
-        let ready = self.make_ready(&change, before).await?;
-        self.run(&change, ready, events).await
+        let ready = self.make_ready(change, before).await?;
+        self.run(change, ready, events).await
     }
 
     /// Deletes a release: its objects, then its records, with its hooks around. False if the

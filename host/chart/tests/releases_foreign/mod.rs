@@ -10,7 +10,7 @@ use kube::api::{ListParams, Patch, PatchParams};
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
-use wasser_chart::{Policy, ReleaseError};
+use wasser_chart::{Change, Policy, ReleaseError};
 
 use crate::end_hook;
 use crate::releases_support::{FILES, Scene, scene};
@@ -277,11 +277,12 @@ async fn two_runtimes_that_want_one_name_get_one_owner() {
         let (mut meta, rendered) = scene.render(&json!({}), false).await;
         meta.name = "other".to_owned();
         let values = json!({});
+        let rivals = Change {
+            policy: &rival,
+            ..scene.change(&meta, &rendered, &values)
+        };
         // At the same time, so that each would find the names free if it only looked.
-        let (first, second) = tokio::join!(
-            scene.install(json!({})),
-            scene.releases.install(&scene.chart, &meta, &rendered, &values, &rival)
-        );
+        let (first, second) = tokio::join!(scene.install(json!({})), scene.releases.install(&rivals));
         let (winner, loser, policy) = match (first, second) {
             (Ok(_), Err(refused)) => (&scene.policy, refused, &rival),
             (Err(refused), Ok(_)) => (&rival, refused, &scene.policy),

@@ -16,7 +16,7 @@ use k8s_openapi::{ByteString, NamespaceResourceScope};
 use kube::api::{DeleteParams, ListParams, ObjectMeta, PostParams};
 use kube::{Api, Client, Resource};
 use serde_json::{Value, json};
-use wasser_chart::{Chart, Policy, Release, ReleaseError, ReleaseMeta, Releases, Rendered};
+use wasser_chart::{Change, Chart, Policy, Release, ReleaseError, ReleaseMeta, Releases, Rendered};
 
 use crate::support;
 
@@ -175,17 +175,24 @@ impl Scene {
     /// Installs with these values.
     pub async fn install(&self, values: Value) -> Result<Release, ReleaseError> {
         let (meta, rendered) = self.render(&values, false).await;
-        self.releases
-            .install(&self.chart, &meta, &rendered, &values, &self.policy)
-            .await
+        self.releases.install(&self.change(&meta, &rendered, &values)).await
     }
 
     /// Upgrades to these values.
     pub async fn upgrade(&self, values: Value) -> Result<Release, ReleaseError> {
         let (meta, rendered) = self.render(&values, true).await;
-        self.releases
-            .upgrade(&self.chart, &meta, &rendered, &values, &self.policy)
-            .await
+        self.releases.upgrade(&self.change(&meta, &rendered, &values)).await
+    }
+
+    /// A change to what was rendered.
+    pub fn change<'a>(&'a self, meta: &'a ReleaseMeta, rendered: &'a Rendered, values: &'a Value) -> Change<'a> {
+        Change {
+            chart: &self.chart,
+            meta,
+            rendered,
+            values,
+            policy: &self.policy,
+        }
     }
 
     /// The objects of these values.

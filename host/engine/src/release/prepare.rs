@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 use kube::api::DynamicObject;
 use serde_json::Value;
-use wasser_chart::{Chart, Policy, ReleaseError, ReleaseMeta, Releases, Rendered, Renderer};
+use wasser_chart::{Change, Chart, Policy, ReleaseError, ReleaseMeta, Releases, Rendered, Renderer};
 use wasser_plugin::Plugin;
 
 use super::Installed;
@@ -96,16 +96,17 @@ impl Prepared {
             objects,
             policy,
         } = self;
+        let change = Change {
+            chart: &chart,
+            meta: &meta,
+            rendered: &rendered,
+            values: &values,
+            policy: &policy,
+        };
         if meta.is_upgrade {
-            releases
-                .upgrade(&chart, &meta, &rendered, &values, &policy)
-                .boxed()
-                .await?;
+            releases.upgrade(&change).boxed().await?;
         } else {
-            releases
-                .install(&chart, &meta, &rendered, &values, &policy)
-                .boxed()
-                .await?;
+            releases.install(&change).boxed().await?;
         }
         Ok(Installed::written(values, objects))
     }
