@@ -34,7 +34,7 @@ use crate::plugin::backend::KubeBackend;
 use crate::plugin::context::context;
 use crate::release::Installed;
 use crate::request::change::Change;
-use crate::request::roles::{RoleState, RoleTrouble};
+use crate::request::roles::{RoleName, RoleState, RoleTrouble};
 use crate::shared::Shared;
 
 /// Asks for another reconcile of this runtime, from a background task.
@@ -225,8 +225,8 @@ impl Request {
     }
 
     /// A role that the runtime has, by its name.
-    pub fn role(&self, name: &str) -> Option<&RoleState> {
-        self.roles.iter().find(|state| state.role.name == name)
+    pub fn role(&self, name: RoleName) -> Option<&RoleState> {
+        self.roles.iter().find(|state| state.is(name))
     }
 
     /// The answer of a method, or none where the plugin leaves it to the host.

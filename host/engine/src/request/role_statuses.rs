@@ -5,18 +5,20 @@ use wasser_api::reasons::runtime as reasons;
 use wasser_api::runtime_status::{RuntimePhase, RuntimeStatus};
 
 use crate::request::Request;
-use crate::request::roles::{RoleState, RoleTrouble};
+use crate::request::roles::{RoleName, RoleState, RoleTrouble};
 
 impl Request {
     /// Shows each role that the runtime has.
     pub(crate) fn show_roles(&mut self) {
         self.forget_absent_roles();
-        for state in self.roles.clone() {
-            match state.role.name.as_str() {
-                "master" => self.show_master(&state),
-                "worker" => self.show_worker(&state),
-                "fuse" => self.show_fuse(&state),
-                _ => {}
+        for name in RoleName::ALL {
+            let Some(state) = self.role(name).cloned() else {
+                continue;
+            };
+            match name {
+                RoleName::Master => self.show_master(&state),
+                RoleName::Worker => self.show_worker(&state),
+                RoleName::Fuse => self.show_fuse(&state),
             }
         }
     }
@@ -24,13 +26,13 @@ impl Request {
     /// Removes what the status said of roles that the runtime has no more, or never had.
     fn forget_absent_roles(&mut self) {
         let none = RuntimeStatus::default();
-        for name in ["master", "worker", "fuse"] {
+        for name in RoleName::ALL {
             if self.role(name).is_some() {
                 continue;
             }
             let status = &mut self.runtime_status;
             let conditions: &[&str] = match name {
-                "master" => {
+                RoleName::Master => {
                     status.master_phase = none.master_phase.clone();
                     status.master_reason = None;
                     status.desired_master_number_scheduled = 0;
@@ -38,7 +40,7 @@ impl Request {
                     status.master_number_ready = 0;
                     &[types::MASTER_INITIALIZED, types::MASTER_READY]
                 }
-                "worker" => {
+                RoleName::Worker => {
                     status.worker_phase = none.worker_phase.clone();
                     status.worker_reason = None;
                     status.desired_worker_number_scheduled = 0;
@@ -49,7 +51,7 @@ impl Request {
                     status.selector = None;
                     &[types::WORKERS_INITIALIZED, types::WORKERS_READY]
                 }
-                _ => {
+                RoleName::Fuse => {
                     status.fuse_phase = none.fuse_phase.clone();
                     status.fuse_reason = None;
                     status.desired_fuse_number_scheduled = 0;
@@ -67,9 +69,9 @@ impl Request {
     }
 
     fn show_master(&mut self, state: &RoleState) {
-        let trouble = self.trouble("master").cloned();
+        let trouble = self.trouble(&state.role.name).cloned();
         let status = &mut self.runtime_status;
-        status.master_phase = phase(state);
+        status.master_phase = state.phase();
         status.master_reason = trouble.as_ref().map(|trouble| trouble.reason.clone());
         status.desired_master_number_scheduled = state.desired;
         status.current_master_number_scheduled = state.current;
@@ -82,8 +84,8 @@ impl Request {
                 true,
             );
             let message = match state.phase() {
-                "Ready" => "The master is ready.",
-                "PartialReady" => "The masters are partially ready.",
+                RuntimePhase::Ready => "The master is ready.",
+                RuntimePhase::PartialReady => "The masters are partially ready.",
                 _ => "The master is not ready.",
             };
             self.show_readiness(
@@ -97,7 +99,7 @@ impl Request {
     }
 
     fn show_worker(&mut self, state: &RoleState) {
-        let trouble = self.trouble("worker").cloned();
+        let trouble = self.trouble(&state.role.name).cloned();
         let selector = wasser_api::labels::worker_selector(&self.identity.runtime_type, &self.identity.name);
         self.runtime_status.selector = Some(selector);
         // Workers that wait for their master have no phase: Fluid would take them for set up.
@@ -105,7 +107,7 @@ impl Request {
             return;
         }
         let status = &mut self.runtime_status;
-        status.worker_phase = phase(state);
+        status.worker_phase = state.phase();
         status.worker_reason = trouble.as_ref().map(|trouble| trouble.reason.clone());
         status.desired_worker_number_scheduled = state.desired;
         status.current_worker_number_scheduled = state.current;
@@ -130,8 +132,8 @@ impl Request {
             );
         }
         let message = match state.phase() {
-            "Ready" => "The workers are ready.",
-            "PartialReady" => "The workers are partially ready.",
+            RuntimePhase::Ready => "The workers are ready.",
+            RuntimePhase::PartialReady => "The workers are partially ready.",
             _ => "The workers are not ready.",
         };
         self.show_readiness(
@@ -144,9 +146,9 @@ impl Request {
     }
 
     fn show_fuse(&mut self, state: &RoleState) {
-        let trouble = self.trouble("fuse").cloned();
+        let trouble = self.trouble(&state.role.name).cloned();
         let status = &mut self.runtime_status;
-        status.fuse_phase = phase(state);
+        status.fuse_phase = state.phase();
         status.fuse_reason = trouble.as_ref().map(|trouble| trouble.reason.clone());
         status.desired_fuse_number_scheduled = state.desired;
         status.current_fuse_number_scheduled = state.current;
@@ -181,13 +183,5 @@ impl Request {
             }
             Some(trouble) => self.set_runtime_condition(type_, &trouble.reason, &trouble.text, false),
         }
-    }
-}
-
-fn phase(state: &RoleState) -> RuntimePhase {
-    match state.phase() {
-        "Ready" => RuntimePhase::Ready,
-        "PartialReady" => RuntimePhase::PartialReady,
-        _ => RuntimePhase::NotReady,
     }
 }

@@ -7,12 +7,38 @@
 
 use k8s_openapi::api::apps::v1::{DaemonSet, StatefulSet};
 use serde_json::Value;
+use wasser_api::runtime_status::RuntimePhase;
 use wasser_plugin::bindings::types::{Role, RoleStatus};
 
 use crate::objects::identity::Identity;
 use crate::release::Installed;
 use crate::release::workloads::{installs, workload};
 use crate::watched::Caches;
+
+/// The name of a role. A plugin with a role of another name is not registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoleName {
+    /// What holds the metadata.
+    Master,
+    /// What holds the cache.
+    Worker,
+    /// What mounts.
+    Fuse,
+}
+
+impl RoleName {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Master, Self::Worker, Self::Fuse];
+
+    /// Returns the name as plugins write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Master => "master",
+            Self::Worker => "worker",
+            Self::Fuse => "fuse",
+        }
+    }
+}
 
 /// The roles that a runtime has.
 pub fn read(
@@ -146,23 +172,23 @@ impl RoleState {
             .cloned();
     }
 
-    /// The phase that the status shows: `NotReady`, `PartialReady` or `Ready`.
-    pub fn phase(&self) -> &'static str {
-        if self.role.workload == "DaemonSet" {
-            return if self.exists { "Ready" } else { "NotReady" };
+    /// The phase that the status shows. A DaemonSet has the pods that its nodes ask for.
+    pub fn phase(&self) -> RuntimePhase {
+        match (self.exists, self.role.workload.as_str()) {
+            (false, _) => RuntimePhase::NotReady,
+            (true, "DaemonSet") => RuntimePhase::Ready,
+            (true, _) => RuntimePhase::of_workload(self.wanted.unwrap_or(self.desired), self.ready),
         }
-        match (self.exists, self.wanted.unwrap_or(self.desired), self.ready) {
-            (false, ..) => "NotReady",
-            (_, 0, _) => "Ready",
-            (_, wanted, ready) if ready >= wanted => "Ready",
-            (_, _, ready) if ready > 0 => "PartialReady",
-            _ => "NotReady",
-        }
+    }
+
+    /// Whether this is the role of this name.
+    pub fn is(&self, name: RoleName) -> bool {
+        self.role.name == name.as_str()
     }
 
     /// Whether the role serves: some pod is ready, or none is wanted.
     pub fn serves(&self) -> bool {
-        self.phase() != "NotReady"
+        self.phase().serves()
     }
 
     /// Whether the Dataset needs the role to serve, and it does not.
@@ -229,12 +255,12 @@ mod tests {
     #[test]
     fn phases_follow_the_ready_pods() {
         for (exists, wanted, ready, phase) in [
-            (false, 1, 1, "NotReady"),
-            (true, 0, 0, "Ready"),
-            (true, 2, 0, "NotReady"),
-            (true, 2, 1, "PartialReady"),
-            (true, 2, 2, "Ready"),
-            (true, 1, 2, "Ready"),
+            (false, 1, 1, RuntimePhase::NotReady),
+            (true, 0, 0, RuntimePhase::Ready),
+            (true, 2, 0, RuntimePhase::NotReady),
+            (true, 2, 1, RuntimePhase::PartialReady),
+            (true, 2, 2, RuntimePhase::Ready),
+            (true, 1, 2, RuntimePhase::Ready),
         ] {
             assert_eq!(state(exists, wanted, ready).phase(), phase, "{exists} {wanted} {ready}");
         }

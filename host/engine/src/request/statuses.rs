@@ -11,6 +11,7 @@ use wasser_api::dataset::{CATEGORY_ACCELERATE, DatasetPhase, DatasetRuntime, Mou
 use wasser_api::reasons::dataset as dataset_reasons;
 
 use crate::request::Request;
+use crate::request::roles::RoleName;
 
 /// What the status shows of a runtime that has no values ConfigMap.
 const NO_VALUES: &str = "N/A";
@@ -56,7 +57,7 @@ impl Request {
         let worker = self
             .roles
             .iter()
-            .find(|state| state.role.name == "worker" && state.role.workload == "StatefulSet")?;
+            .find(|state| state.is(RoleName::Worker) && state.role.workload == "StatefulSet")?;
         let set = self
             .shared
             .caches
@@ -74,8 +75,8 @@ impl Request {
         };
         self.set_dataset_condition(conditions::dataset::READY, reason, message, ready);
         let masters = self
-            .role("master")
-            .or_else(|| self.role("worker"))
+            .role(RoleName::Master)
+            .or_else(|| self.role(RoleName::Worker))
             .and_then(|state| state.wanted);
         let status = &mut self.dataset_status;
         // A migration shows its own phase until it ends, and so do mounts that are being updated.

@@ -16,6 +16,7 @@ use wasser_api::reasons::events;
 
 use crate::error::EngineError;
 use crate::request::Request;
+use crate::request::roles::RoleName;
 
 /// How long clients may take to come back to nodes.
 const BACK_WITHIN: Duration = Duration::from_secs(60);
@@ -92,7 +93,7 @@ impl Request {
         let reached: BTreeSet<String> = self
             .roles
             .iter()
-            .filter(|state| state.role.name == "worker" || self.reaches(&state.role.name))
+            .filter(|state| state.is(RoleName::Worker) || self.reaches(&state.role.name))
             .flat_map(|state| {
                 let of = |index: &crate::watched::pods::PodIndex| index.of(&self.identity.namespace, &state.workload);
                 [of(&caches.worker_pods), of(&caches.other_pods)].into_iter().flatten()

@@ -34,7 +34,8 @@ impl Request {
             return Ok(());
         };
         let mount_type = self.mount_type()?;
-        let generation = self.role(&fuse_role(self)).and_then(|fuse| fuse.generation.clone());
+        let clients = self.roles.iter().find(|state| state.role.workload == "DaemonSet");
+        let generation = clients.and_then(|clients| clients.generation.clone());
         let input = VolumeInput {
             identity: &self.identity,
             dataset: &dataset,
@@ -183,15 +184,6 @@ fn foreign_volume(volume: &PersistentVolume) -> EngineError {
                 the Dataset"
         ),
     }
-}
-
-fn fuse_role(request: &Request) -> String {
-    let roles = &request.plugin.description.roles;
-    roles
-        .iter()
-        .find(|role| role.workload == "DaemonSet")
-        .map(|role| role.name.clone())
-        .unwrap_or_default()
 }
 
 fn created() -> PostParams {

@@ -8,6 +8,7 @@ use wasser_api::labels::{self, Storage};
 use wasser_api::{quantity, size};
 
 use crate::request::Request;
+use crate::request::roles::RoleName;
 use crate::shared::labeler::WantedLabels;
 
 impl Request {
@@ -22,7 +23,7 @@ impl Request {
         let identity = &self.identity;
         let (namespace, name, uid) = (&identity.namespace, &identity.name, &identity.dataset_uid);
         let workload = self
-            .role("worker")
+            .role(RoleName::Worker)
             .map(|worker| worker.workload.clone())
             .unwrap_or_default();
         let pods = self.shared.caches.worker_pods.of(namespace, &workload);

@@ -6,7 +6,7 @@ use wasser_api::reasons::events;
 
 use crate::error::EngineError;
 use crate::request::Request;
-use crate::request::roles::RoleState;
+use crate::request::roles::{RoleName, RoleState};
 
 impl Request {
     /// Deploys the cache system. True once it is ready and bound.
@@ -71,7 +71,7 @@ impl Request {
     /// Whether the master serves: by the plugin's word, else by its ready pods.
     async fn check_master_ready(&mut self) -> Result<bool, EngineError> {
         let outcome = self.implement.check_master_ready(&self.context).await;
-        let by_pods = self.role("master").is_none_or(|master| master.serves());
+        let by_pods = self.role(RoleName::Master).is_none_or(|master| master.serves());
         Ok(self.answer("check-master-ready", outcome)?.unwrap_or(by_pods))
     }
 
@@ -92,7 +92,7 @@ impl Request {
     fn should_setup_workers(&self) -> bool {
         let differs =
             |worker: &RoleState| worker.exists && worker.wanted.is_some_and(|wanted| wanted != worker.desired);
-        self.role("worker").is_some_and(differs) && !self.workers_are_stale()
+        self.role(RoleName::Worker).is_some_and(differs) && !self.workers_are_stale()
     }
 
     /// Whether the workers serve: by the plugin's word, else by their ready pods.
@@ -101,7 +101,7 @@ impl Request {
         let by_pods = self
             .roles
             .iter()
-            .filter(|state| state.role.needed_for_bound && state.role.name != "master")
+            .filter(|state| state.role.needed_for_bound && !state.is(RoleName::Master))
             .all(|state| state.serves());
         Ok(self.answer("check-workers-ready", outcome)?.unwrap_or(by_pods))
     }

@@ -11,6 +11,7 @@ use wasser_chart::OrGone;
 use crate::error::EngineError;
 use crate::objects::placement;
 use crate::request::Request;
+use crate::request::roles::RoleName;
 
 impl Request {
     /// Places the workers and scales them to what the runtime wants.
@@ -19,7 +20,7 @@ impl Request {
             let outcome = self.implement.setup_workers(&self.context).await;
             self.answer("setup-workers", outcome)?;
         }
-        let Some(worker) = self.role("worker").cloned() else {
+        let Some(worker) = self.role(RoleName::Worker).cloned() else {
             return Ok(());
         };
         let Some(wanted) = worker.wanted else { return Ok(()) };
@@ -41,7 +42,7 @@ impl Request {
             return Ok(());
         };
         self.shared.own_writes.wrote(&written);
-        if let Some(state) = self.roles.iter_mut().find(|state| state.role.name == "worker") {
+        if let Some(state) = self.roles.iter_mut().find(|state| state.is(RoleName::Worker)) {
             state.desired = wanted;
             state.placed = true;
         }
@@ -58,7 +59,7 @@ impl Request {
     /// event leads to another look.
     pub(crate) fn workers_are_stale(&self) -> bool {
         let worker = self
-            .role("worker")
+            .role(RoleName::Worker)
             .filter(|worker| worker.role.workload == "StatefulSet");
         let set = worker.and_then(|worker| {
             self.shared
@@ -70,7 +71,7 @@ impl Request {
 
     /// SyncReplicas: follows a change of the wanted replicas on a runtime that is set up.
     pub async fn sync_replicas(&mut self) -> Result<(), EngineError> {
-        let Some(worker) = self.role("worker").cloned() else {
+        let Some(worker) = self.role(RoleName::Worker).cloned() else {
             return Ok(());
         };
         let (Some(wanted), true) = (worker.wanted, worker.exists) else {
