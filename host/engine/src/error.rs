@@ -67,6 +67,12 @@ pub enum EngineError {
         /// The plugin's words.
         message: String,
     },
+    /// The system does not work, by its workloads or by the plugin's word.
+    #[error("check-runtime-healthy failed: {message}")]
+    Unhealthy {
+        /// Which part does not work, and why if that is known.
+        message: String,
+    },
     /// The plugin itself failed: a trap, a limit, or an answer that is not valid.
     #[error("the plugin for {kind} failed: {source}")]
     Plugin {
@@ -174,6 +180,7 @@ impl EngineError {
             Self::Kube { source, .. } if is_conflict(source) => Retry::After(Duration::from_millis(50)),
             Self::Release { source, .. } if source.is_refusal() => Retry::AwaitChange,
             Self::Failed { .. }
+            | Self::Unhealthy { .. }
             | Self::Plugin { .. }
             | Self::Unsettled { .. }
             | Self::Release { .. }
@@ -207,6 +214,7 @@ impl EngineError {
             Self::Missing { .. } => "missing",
             Self::NotYet { .. } => "not_yet",
             Self::Failed { .. } => "failed",
+            Self::Unhealthy { .. } => "unhealthy",
             Self::Plugin { .. } => "plugin",
             Self::Chart { .. } => "chart",
             Self::Render { .. } => "render",

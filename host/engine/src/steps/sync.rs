@@ -144,7 +144,7 @@ impl Request {
         if let Some(missing) = missing {
             let message = format!("the {} {} is missing", missing.role.workload, missing.workload);
             self.update_dataset_status(DatasetPhase::Failed);
-            return Err(unhealthy(message));
+            return Err(EngineError::Unhealthy { message });
         }
         if !self.refused {
             let outcome = self.implement.check_runtime_healthy(&self.context).await;
@@ -152,7 +152,10 @@ impl Request {
                 if !matches!(error, EngineError::NotYet { .. }) {
                     self.update_dataset_status(DatasetPhase::Failed);
                 }
-                return Err(error);
+                return Err(match error {
+                    EngineError::Failed { message, .. } => EngineError::Unhealthy { message },
+                    other => other,
+                });
             }
         }
         let Some(idle) = self.roles.iter().find(|state| state.fails_dataset()).cloned() else {
@@ -165,12 +168,14 @@ impl Request {
         let why = self
             .trouble(&idle.role.name)
             .map(|trouble| format!(": {}", trouble.text));
-        Err(unhealthy(format!(
-            "the {} {} is not healthy, expect at least one replica is ready{}",
-            idle.role.name,
-            idle.workload,
-            why.unwrap_or_default()
-        )))
+        Err(EngineError::Unhealthy {
+            message: format!(
+                "the {} {} is not healthy, expect at least one replica is ready{}",
+                idle.role.name,
+                idle.workload,
+                why.unwrap_or_default()
+            ),
+        })
     }
 
     /// ShouldUpdateUFS and UpdateOnUFSChange: mounts that came or went.
@@ -208,12 +213,5 @@ impl Request {
             self.restart_metadata_sync();
         }
         Ok(())
-    }
-}
-
-fn unhealthy(message: String) -> EngineError {
-    EngineError::Failed {
-        method: "check-runtime-healthy",
-        message,
     }
 }

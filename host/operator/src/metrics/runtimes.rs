@@ -40,11 +40,7 @@ impl Metrics {
         match seen.error {
             Some(error) => {
                 self.reconciles.failed(seen.kind, error.label());
-                if let EngineError::Failed {
-                    method: "check-runtime-healthy",
-                    ..
-                } = error
-                {
+                if matches!(error, EngineError::Unhealthy { .. }) {
                     self.health_error(seen.runtime_type, seen.runtime);
                 } else if !seen.was_set_up && !seen.deleting {
                     self.setup_error(seen.runtime_type, seen.runtime);
@@ -78,9 +74,15 @@ mod tests {
 
     use super::*;
 
-    fn failed(method: &'static str) -> EngineError {
+    fn failed() -> EngineError {
         EngineError::Failed {
-            method,
+            method: "setup-master",
+            message: "no".to_owned(),
+        }
+    }
+
+    fn unhealthy() -> EngineError {
+        EngineError::Unhealthy {
             message: "no".to_owned(),
         }
     }
@@ -106,21 +108,16 @@ mod tests {
     }
 
     #[rstest]
-    #[case::setup(false, "setup-master", "runtime_setup_error_total")]
-    #[case::health(true, "check-runtime-healthy", "runtime_sync_healthcheck_error_total")]
+    #[case::setup(false, failed(), "failed", "runtime_setup_error_total")]
+    #[case::health(true, unhealthy(), "unhealthy", "runtime_sync_healthcheck_error_total")]
     fn a_failure_counts_where_it_belongs(
         #[case] was_set_up: bool,
-        #[case] method: &'static str,
+        #[case] error: EngineError,
+        #[case] label: &str,
         #[case] counter: &str,
     ) {
         let metrics = Metrics::new();
-        see(
-            &metrics,
-            was_set_up,
-            false,
-            &DatasetStatus::default(),
-            Some(&failed(method)),
-        );
+        see(&metrics, was_set_up, false, &DatasetStatus::default(), Some(&error));
         let text = metrics.text();
         let counted: Vec<&str> = text.lines().filter(|line| line.starts_with("runtime_")).collect();
         assert_eq!(
@@ -128,7 +125,9 @@ mod tests {
             [format!(r#"{counter}{{runtime_type="demo",runtime="default/a"}} 1"#)]
         );
         assert!(
-            text.contains(r#"wasser_reconcile_errors_total{kind="DemoRuntime",error="failed"} 1"#),
+            text.contains(&format!(
+                r#"wasser_reconcile_errors_total{{kind="DemoRuntime",error="{label}"}} 1"#
+            )),
             "{text}"
         );
     }
