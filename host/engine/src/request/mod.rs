@@ -60,6 +60,8 @@ pub struct Request {
     pub uid: String,
     /// The Dataset, while there is one.
     pub dataset: Option<Arc<Dataset>>,
+    /// Whether this reconcile could not create the volume, or not keep its claim true.
+    pub volume_failed: bool,
     /// The workloads of the roles that the runtime has.
     pub roles: Vec<RoleState>,
     /// What the plugin gets to know.
@@ -164,6 +166,7 @@ impl Request {
             object,
             uid,
             dataset,
+            volume_failed: false,
             roles,
             context,
             runtime_status,

@@ -238,6 +238,7 @@ async fn reconcile_runtime(request: &mut Request, refusal: Option<EngineError>) 
 /// the others from being done.
 async fn attend(request: &mut Request) -> Result<(), EngineError> {
     let volume = request.create_volume().await;
+    request.volume_failed = volume.is_err();
     let synced = request.sync().await;
     volume.and(synced)
 }

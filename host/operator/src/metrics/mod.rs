@@ -63,6 +63,7 @@ pub struct Metrics {
     sizes: Family<OfDataset, Gauge>,
     setup_errors: Family<OfRuntime, Counter>,
     health_errors: Family<OfRuntime, Counter>,
+    volume_errors: Family<OfRuntime, Counter>,
     registrations: Family<Registered, Gauge>,
     caches: Family<Named, Gauge>,
     measured: Mutex<Vec<(&'static str, Size)>>,
@@ -91,6 +92,7 @@ impl Metrics {
             sizes: Family::default(),
             setup_errors: Family::default(),
             health_errors: Family::default(),
+            volume_errors: Family::default(),
             registrations: Family::default(),
             caches: Family::default(),
             measured: Mutex::default(),
@@ -123,6 +125,11 @@ impl Metrics {
             "runtime_sync_healthcheck_error",
             "Failed health checks of a runtime",
             metrics.health_errors.clone(),
+        );
+        registry.register(
+            "wasser_create_volume_errors",
+            "Failed attempts to create the volume of a runtime, or to keep its claim true",
+            metrics.volume_errors.clone(),
         );
         registry.register(
             "wasser_plugin_registration",
@@ -220,6 +227,16 @@ impl Metrics {
             .inc();
     }
 
+    /// The volume of a runtime `namespace/name` could not be made; the type is `juicefs`.
+    fn volume_error(&self, runtime_type: &str, runtime: &str) {
+        self.volume_errors
+            .get_or_create(&OfRuntime {
+                runtime_type: runtime_type.to_owned(),
+                runtime: runtime.to_owned(),
+            })
+            .inc();
+    }
+
     /// The runtime `namespace/name` is gone.
     fn forget_runtime(&self, runtime_type: &str, runtime: &str) {
         let label = OfRuntime {
@@ -228,6 +245,7 @@ impl Metrics {
         };
         self.setup_errors.remove(&label);
         self.health_errors.remove(&label);
+        self.volume_errors.remove(&label);
     }
 
     /// The verdict on a registration; none if it is gone.
@@ -368,6 +386,7 @@ mod tests {
         metrics.dataset_ufs("default/demo", 7, 1);
         metrics.setup_error("juicefs", "default/demo");
         metrics.health_error("juicefs", "default/demo");
+        metrics.volume_error("juicefs", "default/demo");
         metrics.registration("juicefs", Some("loaded"));
         metrics.measure("plugins", || 1);
         metrics.api_request("patch", "pods");

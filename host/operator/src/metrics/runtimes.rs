@@ -15,6 +15,8 @@ struct Seen<'a> {
     runtime: &'a str,
     /// Whether it was set up when the reconcile began.
     was_set_up: bool,
+    /// Whether its volume could not be made.
+    volume_failed: bool,
     /// Whether the reconcile was one of its deletion.
     deleting: bool,
     /// The Dataset's status as it shall be.
@@ -30,6 +32,7 @@ impl Metrics {
             runtime_type: &request.identity.runtime_type,
             runtime: &request.identity.display(),
             was_set_up,
+            volume_failed: request.volume_failed,
             deleting: request.runtime.metadata.deletion_timestamp.is_some(),
             status: &request.dataset_status,
             error,
@@ -37,6 +40,9 @@ impl Metrics {
     }
 
     fn saw(&self, seen: &Seen<'_>) {
+        if seen.volume_failed {
+            self.volume_error(seen.runtime_type, seen.runtime);
+        }
         match seen.error {
             Some(error) => {
                 self.reconciles.failed(seen.kind, error.label());
@@ -101,6 +107,7 @@ mod tests {
             runtime_type: "demo",
             runtime: "default/a",
             was_set_up,
+            volume_failed: false,
             deleting,
             status,
             error,
@@ -130,6 +137,32 @@ mod tests {
             )),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_volume_that_cannot_be_made_is_counted_until_the_runtime_goes() {
+        let metrics = Metrics::new();
+        let (status, error) = (DatasetStatus::default(), failed());
+        let seen = Seen {
+            kind: "DemoRuntime",
+            runtime_type: "demo",
+            runtime: "default/a",
+            was_set_up: true,
+            volume_failed: true,
+            deleting: false,
+            status: &status,
+            error: Some(&error),
+        };
+        metrics.saw(&seen);
+        let line = r#"wasser_create_volume_errors_total{runtime_type="demo",runtime="default/a"} 1"#;
+        assert!(metrics.text().contains(line), "{}", metrics.text());
+        metrics.saw(&Seen {
+            volume_failed: false,
+            deleting: true,
+            error: None,
+            ..seen
+        });
+        assert!(!metrics.text().contains("default/a"));
     }
 
     #[test]
