@@ -27,6 +27,7 @@ pub use release::prepare::{Prepared, prepare};
 pub use release::values::complete;
 pub use request::write::apply_dataset_status;
 pub use request::{Request, Wake};
+pub use shared::backoff::Backoff;
 pub use shared::events::Events;
 pub use shared::labeler::Labeler;
 pub use shared::ports::PORTS_ANNOTATION;

@@ -4,6 +4,7 @@
 //! found out again from the cluster. What is kept for a runtime has the runtime's UID as its key,
 //! and [`Shared::forget`] removes all of it.
 
+pub mod backoff;
 pub mod claim_users;
 mod cleanup_starts;
 pub mod events;

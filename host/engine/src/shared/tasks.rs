@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 
+use crate::shared::backoff::Backoff;
 use crate::shared::two_speed_limit::TwoSpeedLimit;
 
 /// Where a task stands.
@@ -20,12 +21,16 @@ pub enum Progress<T> {
     Done(T),
 }
 
-/// The pause after failures doubles so often: from 15 s to 8 min with the usual period.
-const LONGEST_BACKOFF: u32 = 5;
+/// The longest pause after failures, in periods: 8 min with the usual one.
+const LONGEST_PAUSE: u32 = 32;
 
 /// The pause from the start of a task to its next one, after so many failures in a row.
 pub fn backoff(period: Duration, failures: u32) -> Duration {
-    period * 2_u32.pow(failures.min(LONGEST_BACKOFF))
+    let pauses = Backoff {
+        first: period,
+        longest: period * LONGEST_PAUSE,
+    };
+    pauses.after(failures)
 }
 
 struct Entry<T> {

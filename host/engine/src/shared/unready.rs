@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
 
+use crate::shared::backoff::Backoff;
 use crate::watched::trouble::Trouble;
 
-/// The pause after the first look at events that said nothing; it doubles with each further one.
-const FIRST_PAUSE: Duration = Duration::from_secs(20);
-/// The longest pause between two looks.
-const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+/// The pauses between looks at events that said nothing.
+const PAUSES: Backoff = Backoff {
+    first: Duration::from_secs(20),
+    longest: Duration::from_secs(600),
+};
 
 /// What is waited for, by the UID of the runtime and a key of its own for each thing.
 #[derive(Debug, Default)]
@@ -51,11 +53,8 @@ impl Unready {
         let Some(wait) = wait.filter(|wait| wait.next_look <= now) else {
             return false;
         };
-        let pause = FIRST_PAUSE
-            .saturating_mul(2_u32.saturating_pow(wait.looks))
-            .min(LONGEST_PAUSE);
+        wait.next_look = now + PAUSES.after(wait.looks);
         wait.looks += 1;
-        wait.next_look = now + pause;
         true
     }
 
@@ -70,7 +69,7 @@ impl Unready {
     pub fn said(&self, uid: &str, key: &str, now: Instant) -> (Option<Trouble>, Duration) {
         let waits = self.lock();
         let wait = waits.get(uid).and_then(|waits| waits.get(key));
-        wait.map_or((None, LONGEST_PAUSE), |wait| {
+        wait.map_or((None, PAUSES.longest), |wait| {
             (wait.found.clone(), wait.next_look.saturating_duration_since(now))
         })
     }

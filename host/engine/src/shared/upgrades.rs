@@ -5,14 +5,17 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use crate::shared::backoff::Backoff;
+
 /// The most upgrades within [`WINDOW`] that nothing asks for.
 const MOST: usize = 5;
 /// How long an upgrade counts.
 const WINDOW: Duration = Duration::from_secs(60);
-/// The first pause after too many upgrades; each one after it is twice as long as the one before.
-const FIRST_PAUSE: Duration = Duration::from_secs(60);
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(960);
+/// The pauses after too many upgrades.
+const PAUSES: Backoff = Backoff {
+    first: Duration::from_secs(60),
+    longest: Duration::from_secs(960),
+};
 
 /// The versions that a release is made of. As long as they are the same, an upgrade has nothing to
 /// bring.
@@ -67,9 +70,7 @@ impl History {
     }
 
     fn start_pause(&mut self, now: Instant) -> Duration {
-        let pause = FIRST_PAUSE
-            .saturating_mul(2_u32.saturating_pow(self.pauses))
-            .min(LONGEST_PAUSE);
+        let pause = PAUSES.after(self.pauses);
         self.pauses = self.pauses.saturating_add(1);
         self.until = Some(now + pause);
         pause
@@ -165,6 +166,6 @@ mod tests {
             pauses: 40,
             ..History::default()
         };
-        assert_eq!(history.start_pause(Instant::now()), LONGEST_PAUSE);
+        assert_eq!(history.start_pause(Instant::now()), PAUSES.longest);
     }
 }

@@ -13,16 +13,18 @@ use wasser_api::reasons::events;
 use crate::error::EngineError;
 use crate::plugin::answer::answer;
 use crate::request::Request;
+use crate::shared::backoff::Backoff;
 use crate::shared::tasks::Progress;
 use crate::watched::pods::PodIndex;
 use wasser_chart::OrGone;
 
 /// Attempts to empty the cache where the runtime's clean policy does not say.
 const DEFAULT_ATTEMPTS: u32 = 3;
-/// The pause after the first failed attempt, which doubles with each further one.
-const FIRST_PAUSE: Duration = Duration::from_secs(5);
-/// The longest pause between two attempts.
-const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+/// The pauses between attempts.
+const PAUSES: Backoff = Backoff {
+    first: Duration::from_secs(5),
+    longest: Duration::from_secs(20),
+};
 /// When to look again for pods that are terminating; their watch usually tells earlier.
 const PODS_GONE_SOON: Duration = Duration::from_secs(5);
 /// How long pods are waited for. Those of a node that is lost never go.
@@ -130,7 +132,7 @@ impl Request {
                     self.warn(events::ERROR_PROCESS_RUNTIME, &message).await;
                     return Ok(());
                 }
-                self.start_cleanup(pause_after(failures));
+                self.start_cleanup(PAUSES.after(failures.saturating_sub(1)));
             }
         }
         Err(EngineError::NotYet {
@@ -185,27 +187,5 @@ impl Request {
         };
         let deleted = api.delete(name, &DeleteParams::default().preconditions(only)).await;
         deleted.or_another().map(drop).map_err(failed("deleting"))
-    }
-}
-
-/// The pause before another attempt: 5, 10, 20, 20 … s.
-fn pause_after(failures: u32) -> Duration {
-    let factor = 2_u32.saturating_pow(failures.saturating_sub(1));
-    FIRST_PAUSE
-        .checked_mul(factor)
-        .unwrap_or(LONGEST_PAUSE)
-        .min(LONGEST_PAUSE)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_grow_to_a_limit() {
-        let seconds: Vec<u64> = [1, 2, 3, 4, 30, u32::MAX]
-            .map(|failures| pause_after(failures).as_secs())
-            .to_vec();
-        assert_eq!(seconds, [5, 10, 20, 20, 20, 20]);
     }
 }

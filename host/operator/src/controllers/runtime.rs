@@ -16,7 +16,7 @@ use wasser_api::ObjectKey;
 use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, DatasetPhase, Reference};
 use wasser_api::reasons::events as reasons;
 use wasser_api::{finalizers, labels, names};
-use wasser_engine::{EngineError, Request, Retry, Shared, Wake, is_not_found, namesake, patch_params};
+use wasser_engine::{Backoff, EngineError, Request, Retry, Shared, Wake, is_not_found, namesake, patch_params};
 use wasser_plugin::{Observer, Plugin};
 
 use super::next::Next;
@@ -26,8 +26,11 @@ use crate::metrics::Metrics;
 /// The setting of a plugin's registration by which its kind stands for Datasets that refer to
 /// others.
 const REFERENCES: &str = "dataset-references";
-/// The longest pause between two tries of a failing step.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// The pauses between tries of a failing step.
+const PAUSES: Backoff = Backoff {
+    first: Duration::from_secs(1),
+    longest: Duration::from_secs(300),
+};
 /// How long a reconcile may take; longer work runs as a task of its own.
 const DEADLINE: Duration = Duration::from_secs(60);
 /// When to look again at what the watch shows as it was before a write of our own; its event
@@ -415,7 +418,7 @@ impl RuntimeController {
                 let mut failures = self.failures.lock();
                 let count = failures.entry(request.uid.clone()).or_default();
                 *count += 1;
-                Next::After(Duration::from_secs(2_u64.saturating_pow((*count - 1).min(16))).min(LONGEST_PAUSE))
+                Next::After(PAUSES.after(*count - 1))
             }
         }
     }
