@@ -4,8 +4,7 @@
 //!
 //! # Records
 //! Two kinds of files outlive the process, one file for each target ([`published`]) and for each
-//! staged volume ([`staged`]). A file is written under another name and renamed, so it is whole or
-//! missing.
+//! staged volume ([`staged`]), whole or missing.
 //!
 //! A record is written before its target is mounted, and removed before the target is unmounted, so
 //! that recovery never mounts again what is being unmounted. A note is written before the label of
@@ -19,5 +18,6 @@
 pub mod attributes;
 pub mod fingerprint;
 pub mod locks;
+mod notes;
 pub mod published;
 pub mod staged;

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,7 +13,7 @@ use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 use wasser_api::ObjectKey;
 
-use super::fingerprint::fingerprint;
+use super::notes::Notes;
 use crate::error::{Attempt, Error};
 use crate::volume::attributes::Source;
 
@@ -53,7 +52,7 @@ struct Stored {
 /// The records, in memory and on disk.
 #[derive(Debug)]
 pub struct Records {
-    directory: PathBuf,
+    notes: Notes,
     boot: String,
     known: Mutex<BTreeMap<PathBuf, Arc<Record>>>,
 }
@@ -69,25 +68,16 @@ impl Records {
             .attempt("reading", BOOT_ID)?
             .trim()
             .to_owned();
-        fs::create_dir_all(&directory).attempt("making directory", &directory)?;
         let mut known = BTreeMap::new();
-        for entry in fs::read_dir(&directory).attempt("reading", &directory)? {
-            let path = entry.attempt("reading", &directory)?.path();
-            match fs::read(&path).map(|text| serde_json::from_slice::<Stored>(&text)) {
-                Ok(Ok(stored)) if stored.boot == boot => {
-                    known.insert(stored.record.target.clone(), Arc::new(stored.record));
-                    continue;
-                }
-                Ok(Ok(_)) => tracing::debug!(path = %path.display(), "removing a record of before the machine's start"),
-                // Only this module writes here, and it renames whole files: a half-written one has
-                // not been renamed.
-                Ok(Err(error)) => tracing::warn!(path = %path.display(), %error, "removing an unreadable record"),
-                Err(error) => return Err(Error::io("reading", &path, error)),
+        let notes = Notes::load(directory, |stored: Stored| {
+            let holds = stored.boot == boot;
+            if holds {
+                known.insert(stored.record.target.clone(), Arc::new(stored.record));
             }
-            fs::remove_file(&path).attempt("removing", &path)?;
-        }
+            holds
+        })?;
         Ok(Self {
-            directory,
+            notes,
             boot,
             known: Mutex::new(known),
         })
@@ -101,17 +91,11 @@ impl Records {
         if self.get(&record.target).is_some_and(|known| *known == record) {
             return Ok(());
         }
-        let path = self.file(&record.target);
         let stored = Stored {
             boot: self.boot.clone(),
             record,
         };
-        let text = serde_json::to_vec(&stored)
-            .map_err(io::Error::from)
-            .attempt("writing", &path)?;
-        let new = path.with_extension("new");
-        fs::write(&new, text).attempt("writing", &new)?;
-        fs::rename(&new, &path).attempt("renaming to", &path)?;
+        self.notes.write(&stored.record.target, &stored)?;
         self.lock()
             .insert(stored.record.target.clone(), Arc::new(stored.record));
         Ok(())
@@ -122,11 +106,7 @@ impl Records {
     /// # Errors
     /// The file cannot be removed.
     pub fn remove(&self, target: &Path) -> Result<(), Error> {
-        let path = self.file(target);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("removing", path, error)),
-            _ => {}
-        }
+        self.notes.remove(target)?;
         self.lock().remove(target);
         Ok(())
     }
@@ -139,10 +119,6 @@ impl Records {
     /// Returns all records, sorted by target.
     pub fn all(&self) -> Vec<Arc<Record>> {
         self.lock().values().cloned().collect()
-    }
-
-    fn file(&self, target: &Path) -> PathBuf {
-        self.directory.join(fingerprint(target)).with_extension("json")
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Arc<Record>>> {
@@ -181,7 +157,7 @@ mod tests {
         assert_eq!(again.all(), records.all());
         assert_eq!(*again.get(Path::new("/k/a")).unwrap(), record("/k/a"));
 
-        let file = again.file(Path::new("/k/a"));
+        let file = again.notes.file(Path::new("/k/a"));
         let old = fs::read_to_string(&file).unwrap().replace(&again.boot, "another");
         fs::write(&file, old).unwrap();
         fs::write(directory.path().join("x.new"), "half a rec").unwrap();

@@ -5,15 +5,13 @@
 //! it. It may only leave with the last of them.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 
-use super::fingerprint::fingerprint;
-use crate::error::{Attempt, Error};
+use super::notes::Notes;
+use crate::error::Error;
 
 /// A volume and the node label that brings its clients.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +24,7 @@ struct Stage {
 /// The staged volumes, in memory and on disk.
 #[derive(Debug)]
 pub struct Staged {
-    directory: PathBuf,
+    notes: Notes,
     known: Mutex<BTreeMap<String, String>>,
 }
 
@@ -36,23 +34,13 @@ impl Staged {
     /// # Errors
     /// The directory cannot be read or created.
     pub fn load(directory: PathBuf) -> Result<Self, Error> {
-        fs::create_dir_all(&directory).attempt("making directory", &directory)?;
         let mut known = BTreeMap::new();
-        for entry in fs::read_dir(&directory).attempt("reading", &directory)? {
-            let path = entry.attempt("reading", &directory)?.path();
-            match fs::read(&path).map(|text| serde_json::from_slice::<Stage>(&text)) {
-                Ok(Ok(stage)) => drop(known.insert(stage.volume_id, stage.label)),
-                // Only this module writes here, and it renames whole files: a half-written one has
-                // not been renamed.
-                Ok(Err(error)) => {
-                    tracing::warn!(path = %path.display(), %error, "removing an unreadable note of a staged volume");
-                    fs::remove_file(&path).attempt("removing", &path)?;
-                }
-                Err(error) => return Err(Error::io("reading", &path, error)),
-            }
-        }
+        let notes = Notes::load(directory, |stage: Stage| {
+            known.insert(stage.volume_id, stage.label);
+            true
+        })?;
         Ok(Self {
-            directory,
+            notes,
             known: Mutex::new(known),
         })
     }
@@ -69,13 +57,7 @@ impl Staged {
             volume_id: volume_id.to_owned(),
             label: label.to_owned(),
         };
-        let path = self.file(volume_id);
-        let text = serde_json::to_vec(&stage)
-            .map_err(io::Error::from)
-            .attempt("writing", &path)?;
-        let new = path.with_extension("new");
-        fs::write(&new, text).attempt("writing", &new)?;
-        fs::rename(&new, &path).attempt("renaming to", &path)?;
+        self.notes.write(Path::new(volume_id), &stage)?;
         self.lock().insert(stage.volume_id, stage.label);
         Ok(())
     }
@@ -85,11 +67,7 @@ impl Staged {
     /// # Errors
     /// The file cannot be removed.
     pub fn remove(&self, volume_id: &str) -> Result<(), Error> {
-        let path = self.file(volume_id);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("removing", path, error)),
-            _ => {}
-        }
+        self.notes.remove(Path::new(volume_id))?;
         self.lock().remove(volume_id);
         Ok(())
     }
@@ -101,12 +79,6 @@ impl Staged {
         found.map(|(id, _)| id.clone())
     }
 
-    fn file(&self, volume_id: &str) -> PathBuf {
-        self.directory
-            .join(fingerprint(Path::new(volume_id)))
-            .with_extension("json")
-    }
-
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
         self.known.lock()
     }
@@ -114,6 +86,8 @@ impl Staged {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
