@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
-use wasser_sdk::spec::{CleanCachePolicy, CleanPolicy, Image, NetworkMode, PodMetadata, TieredStore, User};
+use wasser_sdk::spec::{CleanCachePolicy, CleanPolicy, Image, NetworkMode, PodMetadata, Resources, TieredStore, User};
 
 /// Texts by name.
 pub type Texts = BTreeMap<String, String>;
@@ -71,7 +71,7 @@ pub struct Component {
     /// Ports by name: `rpc`, and `raft` of the master.
     pub ports: BTreeMap<String, u16>,
     /// Resources, as in a container.
-    pub resources: Value,
+    pub resources: Resources,
     /// Environment variables.
     pub env: Texts,
     /// Labels that the node must have.

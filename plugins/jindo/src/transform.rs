@@ -239,7 +239,7 @@ fn component(ctx: &Context<Spec>, name: &str, part: &Component) -> Result<Value>
         "annotations": metadata.annotations,
         "nodeSelector": part.node_selector,
         "tolerations": tolerations,
-        "resources": if part.resources.is_object() { part.resources.clone() } else { json!({}) },
+        "resources": part.resources.values(&format!("JindoRuntime.spec.{name}.resources"))?,
         "volumes": volumes.volumes,
         "volumeMounts": volumes.mounts,
         "imagePullSecrets": ctx.pull_secrets_or(&part.image_pull_secrets, &spec.image_pull_secrets),

@@ -88,6 +88,8 @@ fn an_annotation_that_is_neither_true_nor_false() {
 #[rstest]
 #[case::image(json!({"jindoVersion": {"image": "a b"}}), "jindoVersion.image", "reference to an image")]
 #[case::pull_policy(json!({"fuse": {"imagePullPolicy": "Sometimes"}}), "fuse.imagePullPolicy", "IfNotPresent")]
+#[case::quantity(json!({"worker": {"resources": {"limits": {"memory": "lots"}}}}), "worker.resources.limits.memory",
+    "is not a quantity")]
 #[case::masters(json!({"master": {"replicas": 2}}), "master.replicas", "neither 1 nor 3")]
 #[case::network(json!({"networkmode": "Mesh"}), "networkmode", "neither HostNetwork")]
 #[case::workers_without_a_master(json!({"master": {"disabled": true}}), "master.disabled",

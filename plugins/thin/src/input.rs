@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
-use wasser_sdk::spec::{CleanPolicy, Image, NetworkMode, PodMetadata, RuntimeManagement, TieredStore};
+use wasser_sdk::spec::{CleanPolicy, Image, NetworkMode, PodMetadata, Resources, RuntimeManagement, TieredStore};
 
 /// `ThinRuntime.spec`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -99,19 +99,4 @@ impl Component {
             image_pull_policy: self.image_pull_policy.clone(),
         }
     }
-}
-
-/// Resources of a container.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, serde::Serialize)]
-#[serde(default)]
-pub struct Resources {
-    /// Quantities by resource.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub limits: BTreeMap<String, Value>,
-    /// Quantities by resource.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub requests: BTreeMap<String, Value>,
-    /// Resources claimed elsewhere.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub claims: Vec<Value>,
 }

@@ -2,9 +2,9 @@
 //! profile's.
 
 use serde_json::Value;
-use wasser_sdk::spec::{CleanPolicy, NetworkMode, merged};
+use wasser_sdk::spec::{CleanPolicy, NetworkMode, Resources, merged};
 
-use crate::input::{Component, Resources};
+use crate::input::Component;
 
 /// Returns the component of a profile, changed by that of a runtime.
 pub fn component(profile: &Component, runtime: &Component) -> Component {

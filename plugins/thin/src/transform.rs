@@ -120,7 +120,7 @@ fn pod(role: &str, component: &Component, mut volumes: Volumes, cache: &str) -> 
         host_network: component.network_mode.is_host_network(),
         envs: component.env.clone(),
         ports: component.ports.clone(),
-        resources: component.resources.clone(),
+        resources: component.resources.values(&field("resources"))?,
         node_selector: component.node_selector.clone(),
         volumes: volumes.volumes,
         volume_mounts: volumes.mounts,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::input::Resources;
+use wasser_sdk::spec::ResourceValues;
 
 /// All values.
 #[derive(Debug, Clone, Serialize)]
@@ -64,7 +64,7 @@ pub struct Pod {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<Value>,
     /// Resources.
-    pub resources: Resources,
+    pub resources: ResourceValues,
     /// Labels that the node must have.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub node_selector: BTreeMap<String, String>,

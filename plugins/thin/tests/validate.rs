@@ -19,6 +19,8 @@ fn refusal(documents: &[Value]) -> (String, String) {
 #[case::image(json!({"fuse": {"image": "a b"}}), "fuse.image", "reference to an image")]
 #[case::pull_policy(json!({"fuse": {"imagePullPolicy": "Sometimes"}}), "fuse.imagePullPolicy",
     "Always, IfNotPresent, Never")]
+#[case::quantity(json!({"fuse": {"resources": {"limits": {"memory": "lots"}}}}), "fuse.resources.limits.memory",
+    "is not a quantity")]
 #[case::network(json!({"fuse": {"networkMode": "Bridge"}}), "fuse.networkMode", "HostNetwork nor ContainerNetwork")]
 #[case::clean_policy(json!({"fuse": {"cleanPolicy": "Never"}}), "fuse.cleanPolicy", "OnDemand, OnRuntimeDeleted, \
     OnFuseChanged")]

@@ -16,6 +16,8 @@ pub struct Resources {
     pub limits: BTreeMap<String, Value>,
     /// Quantities by resource.
     pub requests: BTreeMap<String, Value>,
+    /// Resources that the pod claims elsewhere.
+    pub claims: Vec<Value>,
 }
 
 /// Resources as a container takes them.
@@ -27,12 +29,15 @@ pub struct ResourceValues {
     /// Quantities by resource.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub requests: BTreeMap<String, String>,
+    /// Resources that the pod claims elsewhere.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<Value>,
 }
 
 impl ResourceValues {
     /// Reports whether nothing is asked for.
     pub fn is_empty(&self) -> bool {
-        self.limits.is_empty() && self.requests.is_empty()
+        self.limits.is_empty() && self.requests.is_empty() && self.claims.is_empty()
     }
 }
 
@@ -43,6 +48,7 @@ impl Resources {
         Ok(ResourceValues {
             limits: texts(&format!("{field}.limits"), &self.limits)?,
             requests: texts(&format!("{field}.requests"), &self.requests)?,
+            claims: self.claims.clone(),
         })
     }
 
