@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -56,27 +56,8 @@ impl FakeCluster {
             directory,
             keep: scale.keep,
         };
-        fake.register(&systems, &packages)?;
+        register(&fake.cluster, SYSTEM, &systems, &packages, &fake.directory)?;
         Ok(fake)
-    }
-
-    fn register(&self, systems: &[System], packages: &[guests::Package]) -> Result<()> {
-        let crds = paths::root().join("crds").display().to_string();
-        self.cluster.kubectl(&["create", "-f", &crds])?;
-        self.cluster
-            .kubectl(&["wait", "--for=condition=Established", "--timeout=30s", "-f", &crds])?;
-        self.cluster.kubectl(&["create", "namespace", SYSTEM])?;
-        for system in systems {
-            let package = packages.iter().find(|package| package.name == system.plugin());
-            let package = package.with_context(|| format!("there is no package of the plugin {}", system.plugin()))?;
-            let file = self.directory.join("registration.yaml");
-            let registration = system.registration(&package.manifest)?;
-            fs::write(&file, registration).with_context(|| format!("writing {}", file.display()))?;
-            let file = file.display().to_string();
-            self.cluster
-                .kubectl(&["apply", "--server-side", "-n", SYSTEM, "-f", &file])?;
-        }
-        Ok(())
     }
 
     /// The cluster.
@@ -165,6 +146,31 @@ impl Drop for FakeCluster {
             eprintln!("the cluster {CLUSTER} could not be stopped: {error:#}");
         }
     }
+}
+
+/// Installs the CRDs in a new cluster, and registers the plugins of these systems in a new
+/// namespace. A file in `directory` is overwritten.
+pub fn register(
+    cluster: &Cluster,
+    namespace: &str,
+    systems: &[System],
+    packages: &[guests::Package],
+    directory: &Path,
+) -> Result<()> {
+    let crds = paths::root().join("crds").display().to_string();
+    cluster.kubectl(&["create", "-f", &crds])?;
+    cluster.kubectl(&["wait", "--for=condition=Established", "--timeout=30s", "-f", &crds])?;
+    cluster.kubectl(&["create", "namespace", namespace])?;
+    for system in systems {
+        let package = packages.iter().find(|package| package.name == system.plugin());
+        let package = package.with_context(|| format!("there is no package of the plugin {}", system.plugin()))?;
+        let file = directory.join("registration.yaml");
+        let registration = system.registration(&package.manifest)?;
+        fs::write(&file, registration).with_context(|| format!("writing {}", file.display()))?;
+        let file = file.display().to_string();
+        cluster.kubectl(&["apply", "--server-side", "-n", namespace, "-f", &file])?;
+    }
+    Ok(())
 }
 
 /// Counts the different lines that kubectl prints.

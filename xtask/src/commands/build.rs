@@ -1,4 +1,4 @@
-//! The program `wasser`.
+//! The programs of this workspace.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -11,13 +11,18 @@ use super::interrupt;
 
 /// Builds the program `wasser`, and returns its path.
 pub fn wasser(release: bool) -> Result<PathBuf> {
+    program("wasser", "wasser", release)
+}
+
+/// Builds a program of a package, and returns its path.
+pub fn program(package: &str, name: &str, release: bool) -> Result<PathBuf> {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(paths::root()).args([
         "build",
         "--package",
-        "wasser",
+        package,
         "--bin",
-        "wasser",
+        name,
         "--message-format=json-render-diagnostics",
     ]);
     if release {
@@ -31,14 +36,14 @@ pub fn wasser(release: bool) -> Result<PathBuf> {
         .context("reading what cargo says")?;
     let status = cargo.wait()?;
     interrupt::check()?;
-    ensure!(status.success(), "cargo could not build wasser ({status})");
-    let program = |line: &str| {
+    ensure!(status.success(), "cargo could not build {name} ({status})");
+    let executable = |line: &str| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        let named = message["target"]["name"] == "wasser" && message["target"]["kind"][0] == "bin";
+        let named = message["target"]["name"] == name && message["target"]["kind"][0] == "bin";
         message["executable"].as_str().filter(|_| named).map(PathBuf::from)
     };
     messages
         .lines()
-        .find_map(program)
-        .context("cargo does not say where it has put wasser")
+        .find_map(executable)
+        .with_context(|| format!("cargo does not say where it has put {name}"))
 }

@@ -3,6 +3,7 @@
 mod binaries;
 mod cluster_options;
 mod end_to_end;
+mod faults;
 mod needs;
 mod report;
 
@@ -52,15 +53,20 @@ enum Part {
         #[command(flatten)]
         on: ClusterOptions,
     },
+    /// Only let storms pass between the operator and the API server of a cluster with fake nodes:
+    /// the connection is slow, cut, silent or answers with errors, and the operator is killed again
+    /// and again. Prints counts as JSON
+    Faults(faults::Storms),
 }
 
 pub fn run(args: Args) -> Result<()> {
     interrupt::listen()?;
     let report = Report::default();
-    if !matches!(args.part, Some(Part::Unit { .. })) {
+    if !matches!(args.part, Some(Part::Unit { .. } | Part::Faults(_))) {
         debian::prepare(&Need::ALL);
     }
     let outcome = match args.part {
+        Some(Part::Faults(storms)) => return faults::run(&storms),
         None => all(&report, &args.on),
         Some(Part::Unit { filter }) => unit(&report, filter.as_deref()),
         Some(Part::E2e { filter, on }) => end_to_end(&report, filter.as_deref(), &on),
