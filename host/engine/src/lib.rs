@@ -25,7 +25,7 @@ pub use plugin::answer::{Outcome, answer};
 pub use plugin::context::context;
 pub use release::prepare::{Prepared, prepare};
 pub use release::values::complete;
-pub use request::write::apply_dataset_status;
+pub use request::write::write_dataset_status;
 pub use request::{Request, Wake};
 pub use shared::backoff::Backoff;
 pub use shared::events::Events;
@@ -40,6 +40,14 @@ pub use watched::helm_records::{self, Records};
 pub use watched::namesake;
 pub use watched::pods::{Changed, PodIndex};
 pub use watched::readable::{Readable, Unreadable};
+
+/// Returns the parameters of a creation in Wasser's name.
+pub fn post_params() -> kube::api::PostParams {
+    kube::api::PostParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..Default::default()
+    }
+}
 
 /// Returns the parameters of a merge patch in Wasser's name.
 pub fn patch_params() -> kube::api::PatchParams {

@@ -1,21 +1,45 @@
-//! From one revision to the next: everything is looked at, and then written.
+//! From one revision to the next: everything is looked at, and then written. A first installation
+//! does not look: it finds out by creating.
 
 use std::collections::HashSet;
 
 use futures::FutureExt as _;
+use serde_json::Value;
 
+use super::apply::Created;
 use super::claims::Key;
 use super::error::ReleaseError;
 use super::history;
 use super::ownership::Ownership;
 use super::reference::{self, Reference};
 use super::release::Release;
-use super::store::Driver;
-use super::{Before, Change, Ready, Releases, adopt, apply, prune, survey};
+use super::survey::Seen;
+use super::workers::Workers;
+use super::{Before, Ready, Releases, apply, prune, survey};
+use crate::chart::Chart;
+use crate::policy::Policy;
+use crate::render::{ReleaseMeta, Rendered};
+
+/// What a release is to become.
+#[derive(Clone, Copy)]
+pub struct Change<'a> {
+    /// The chart.
+    pub chart: &'a Chart,
+    /// The release.
+    pub meta: &'a ReleaseMeta,
+    /// What the chart became with the values.
+    pub rendered: &'a Rendered,
+    /// The values.
+    pub values: &'a Value,
+    /// What the chart may install, and for whom.
+    pub policy: &'a Policy,
+    /// How the workers begin, if the release makes them. None: as the chart says.
+    pub workers: Option<&'a Workers>,
+}
 
 impl<'a> Change<'a> {
-    /// Checks that the policy allows the change, and that a release may have its name.
-    pub(super) fn check(&self) -> Result<(), ReleaseError> {
+    /// Checks that the policy allows the change, and that the release may have its name.
+    pub fn check(&self) -> Result<(), ReleaseError> {
         self.meta.check()?;
         self.policy.admit_release(self.rendered)?;
         Ok(())
@@ -61,10 +85,16 @@ impl Releases {
         let Some((entries, release)) = self.newest(namespace, name, change.policy).await? else {
             return Ok(None);
         };
-        let own = entries
-            .last()
-            .is_some_and(|newest| newest.driver == Driver::Secret && newest.owners.contains(&change.policy.owner.uid));
-        Ok(Some(Before { entries, release, own }))
+        Ok(Some(Before { entries, release }))
+    }
+
+    /// A first installation of which nothing is there: its objects are created without a look.
+    pub(super) fn make_fresh(change: &Change<'_>) -> Result<Ready, ReleaseError> {
+        Ok(Ready {
+            before: None,
+            seen: Seen::default(),
+            next: history::next(change, None)?,
+        })
     }
 
     /// Everything that may refuse the change is asked before the first write: whose the objects
@@ -104,25 +134,30 @@ impl Releases {
         })
     }
 
-    /// Applies the objects, and removes those that the chart no longer has.
+    /// Writes the objects, and removes those that the chart no longer has. A first installation that
+    /// finds a name taken takes back what it has made.
     async fn apply(&self, change: &Change<'_>, ready: &Ready) -> Result<(), ReleaseError> {
-        let (rendered, namespace) = (change.rendered, &change.meta.namespace);
         let before = ready.before.as_ref();
         let ownership = change.ownership(before);
         let earlier = before.map_or(&[][..], |before| &before.release.objects);
-        let now: Vec<Reference> = rendered.objects.iter().filter_map(Reference::of).collect();
-        if before.is_some_and(|before| !before.own) {
-            let common = now
-                .iter()
-                .filter(|object| earlier.iter().any(|other| other.key() == object.key()));
-            let adoptions = common.map(|object| adopt::object(&self.kinds, namespace, object).boxed());
-            apply::together(adoptions.collect()).await?;
-        }
-        let prepared = rendered.objects.iter().filter_map(|object| {
-            let uid = Reference::of(object).and_then(|reference| ready.seen.uid(&reference));
-            apply::prepare(object, &ownership, uid, earlier)
+        let now: Vec<Reference> = change.rendered.objects.iter().filter_map(Reference::of).collect();
+        let prepared = change.rendered.objects.iter().filter_map(|object| {
+            let live = Reference::of(object).and_then(|reference| ready.seen.metadata(&reference));
+            apply::prepare(object, &ownership, live, earlier, change.workers)
         });
-        apply::all(&self.kinds, &ownership, prepared.collect()).await?;
+        let mut created = Vec::new();
+        let written = apply::all(&self.kinds, &ownership, prepared.collect(), &mut created).await;
+        if matches!(written, Err(ReleaseError::Taken { .. })) && before.is_none() {
+            self.take_back(&change.meta.namespace, created).await?;
+        }
+        written?;
         prune::all(&self.kinds, &ownership, reference::dropped(earlier, &now)).await
+    }
+
+    async fn take_back(&self, namespace: &str, created: Vec<Created>) -> Result<(), ReleaseError> {
+        let deletions = created
+            .iter()
+            .map(|(reference, uid)| prune::same(&self.kinds, namespace, reference, Some(uid.clone())).boxed());
+        apply::together(deletions.collect()).await
     }
 }

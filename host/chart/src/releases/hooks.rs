@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::DynamicObject;
 use kube::runtime::wait::{await_condition, conditions};
 use kube::{Api, Client};
@@ -97,17 +98,17 @@ impl Hooks<'_> {
     }
 
     async fn start(&self, running: &Running<'_>, event: &'static str) -> Result<(), ReleaseError> {
-        let mut uid = survey::one(self.kinds, &self.ownership, &running.reference).await?;
+        let mut live = survey::one(self.kinds, &self.ownership, &running.reference).await?;
         if running.ends()
             && running.has("before-hook-creation")
-            && let Some(uid) = uid.take()
+            && let Some(earlier) = live.take()
         {
-            self.delete_this(running, uid, event).await?;
+            self.delete_this(running, earlier, event).await?;
         }
-        let Some(prepared) = apply::prepare(&running.object, &self.ownership, uid.as_deref(), &[]) else {
+        let Some(prepared) = apply::prepare(&running.object, &self.ownership, live.as_ref(), &[], None) else {
             return Ok(());
         };
-        apply::one(self.kinds, &self.ownership, prepared).await
+        apply::one(self.kinds, &self.ownership, prepared).await.map(drop)
     }
 
     /// Waits for a Job or Pod. The inner error says how it failed.
@@ -139,17 +140,23 @@ impl Hooks<'_> {
     /// Deletes a hook's object.
     async fn delete(&self, running: &Running<'_>, event: &'static str) -> Result<(), ReleaseError> {
         match survey::one(self.kinds, &self.ownership, &running.reference).await {
-            Ok(Some(uid)) => self.delete_this(running, uid, event).await,
+            Ok(Some(found)) => self.delete_this(running, found, event).await,
             Ok(None) | Err(ReleaseError::Taken { .. }) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// Deletes the object with this UID, and waits until a Job or Pod is gone so that the next can
+    /// Deletes the object that was found, and waits until a Job or Pod is gone so that the next can
     /// have its name.
-    async fn delete_this(&self, running: &Running<'_>, uid: String, event: &'static str) -> Result<(), ReleaseError> {
+    async fn delete_this(
+        &self,
+        running: &Running<'_>,
+        found: ObjectMeta,
+        event: &'static str,
+    ) -> Result<(), ReleaseError> {
         let (name, namespace) = (&running.reference.name, &self.ownership.policy.namespace);
-        prune::same(self.kinds, namespace, &running.reference, uid.clone()).await?;
+        prune::same(self.kinds, namespace, &running.reference, found.uid.clone()).await?;
+        let uid = found.uid.unwrap_or_default();
         match running.key() {
             ("batch", "Job") => {
                 let api = Api::<Job>::namespaced(self.client.clone(), namespace);

@@ -17,14 +17,16 @@
 //! failure from the runtime.
 //!
 //! # Whose objects
-//! Nothing of a release is written before every name in it, hooks included, has been looked at:
-//! what is there must be the runtime's (`ownership.rs`, `survey.rs`). Two releases that want one
-//! name come one after the other (`claims.rs`). What is in the way is waited for (`waiting.rs`).
+//! What is there must be the runtime's (`ownership.rs`). Nothing of an upgrade is written before
+//! every name in it, hooks included, has been looked at (`survey.rs`). A first installation creates
+//! its objects instead, which the API server refuses for a name that is there; it then takes back
+//! what it has made, so that a refused release leaves nothing. Two releases that want one name come
+//! one after the other (`claims.rs`). What is in the way is waited for (`waiting.rs`).
 //!
 //! # Objects
-//! Objects are written by server-side apply under the field manager `wasser`, so fields that others
-//! set (the host: affinity and replicas) stay. How replicas are treated is in `apply.rs`, hooks in
-//! `hooks.rs`.
+//! Objects are created, and afterwards written by server-side apply, both under the field manager
+//! `wasser`, so fields that others set (the host: affinity and replicas) stay. How replicas are
+//! treated is in `apply.rs`, the change from one to the other in `adopt.rs`, hooks in `hooks.rs`.
 
 mod adopt;
 mod apply;
@@ -47,6 +49,7 @@ mod survey;
 #[cfg(test)]
 mod tests;
 mod waiting;
+mod workers;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -54,14 +57,14 @@ use std::sync::Arc;
 use kube::Client;
 use kube::api::DynamicObject;
 use parking_lot::Mutex;
-use serde_json::Value;
 
+pub use change::Change;
 pub use error::ReleaseError;
 pub use ownership::check_kept;
 pub use release::{Release, is_unchanged};
 pub use status::Status;
+pub use workers::Workers;
 
-use crate::chart::Chart;
 use crate::policy::Policy;
 use crate::render::{ReleaseMeta, Rendered};
 use claims::Claims;
@@ -89,27 +92,10 @@ pub struct Releases {
     absent: Arc<Mutex<HashSet<(String, String)>>>,
 }
 
-/// What a release is to become.
-#[derive(Debug, Clone, Copy)]
-pub struct Change<'a> {
-    /// The chart that was rendered.
-    pub chart: &'a Chart,
-    /// The name of the release, and whether it is an upgrade.
-    pub meta: &'a ReleaseMeta,
-    /// What came of rendering it.
-    pub rendered: &'a Rendered,
-    /// The values that it was rendered with.
-    pub values: &'a Value,
-    /// What may be installed, and for whom.
-    pub policy: &'a Policy,
-}
-
 /// What was there before: the records, and the newest of them read.
 struct Before {
     entries: Vec<Entry>,
     release: Release,
-    /// Whether Wasser wrote the newest record, and so applied the objects.
-    own: bool,
 }
 
 /// All that is known before the first write.
@@ -176,16 +162,21 @@ impl Releases {
     /// the release is somebody else's.
     pub async fn install(&self, change: &Change<'_>) -> Result<Release, ReleaseError> {
         change.check()?;
+        let meta = change.meta;
         let _claim = self.claims.take(change.keys()).await;
-        let fresh = self.set_absent(&change.meta.namespace, &change.meta.name, false);
-        let before = if fresh { None } else { self.before(change).await? };
-        let ready = match self.make_ready(change, before).await {
-            // Perhaps there is a record by which they are the runtime's, and the watch was late
-            // with it.
-            Err(ReleaseError::Taken { .. }) if fresh => self.make_ready(change, self.before(change).await?).await?,
-            outcome => outcome?,
-        };
-        self.run(change, ready, ("pre-install", "post-install")).await
+        let events = ("pre-install", "post-install");
+        let is_absent = self.set_absent(&meta.namespace, &meta.name, false);
+        // A hook cannot be taken back, so its name is looked at.
+        if is_absent && change.rendered.hooks.is_empty() {
+            match self.run(change, Self::make_fresh(change)?, events).await {
+                // Perhaps there is a record by which they are the runtime's, and the watch was late
+                // with it. If not, all that are in the way are named.
+                Err(ReleaseError::Taken { .. }) => {}
+                outcome => return outcome,
+            }
+        }
+        let ready = self.make_ready(change, self.before(change).await?).await?;
+        self.run(change, ready, events).await
     }
 
     /// Brings a release to these objects, removing what it had and has no more.

@@ -40,7 +40,7 @@ pub async fn all(
 
 async fn one(kinds: &Kinds, ownership: &Ownership<'_>, reference: &Reference) -> Result<(), ReleaseError> {
     match survey::one(kinds, ownership, reference).await {
-        Ok(Some(uid)) => same(kinds, &ownership.policy.namespace, reference, uid).await,
+        Ok(Some(found)) => same(kinds, &ownership.policy.namespace, reference, found.uid).await,
         // If the kind itself is gone from the cluster, its objects are as well.
         Ok(None) | Err(ReleaseError::UnknownKind { .. } | ReleaseError::NotGranted(_)) => Ok(()),
         Err(error @ ReleaseError::Taken { .. }) => {
@@ -52,10 +52,15 @@ async fn one(kinds: &Kinds, ownership: &Ownership<'_>, reference: &Reference) ->
 }
 
 /// Deletes an object if it is still the one with this UID.
-pub async fn same(kinds: &Kinds, namespace: &str, reference: &Reference, uid: String) -> Result<(), ReleaseError> {
+pub async fn same(
+    kinds: &Kinds,
+    namespace: &str,
+    reference: &Reference,
+    uid: Option<String>,
+) -> Result<(), ReleaseError> {
     let api = kinds.api(reference, namespace).await?;
     let only = Preconditions {
-        uid: Some(uid),
+        uid,
         resource_version: None,
     };
     let attempt = format!("deleting {}", reference.describe(namespace));

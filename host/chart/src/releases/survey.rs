@@ -16,17 +16,15 @@ use super::kinds::Kinds;
 use super::ownership::Ownership;
 use super::reference::Reference;
 
-/// The objects of a release that are there already, all of them the runtime's: their UIDs.
+/// The objects of a release that are there already, all of them the runtime's: their metadata.
 #[derive(Debug, Default)]
-pub struct Seen(HashMap<(String, String, String), String>);
+pub struct Seen(HashMap<(String, String, String), ObjectMeta>);
 
 impl Seen {
-    /// The UID of an object. None if it was not there.
-    pub fn uid(&self, reference: &Reference) -> Option<&str> {
+    /// The metadata of an object. None if it was not there.
+    pub fn metadata(&self, reference: &Reference) -> Option<&ObjectMeta> {
         let (group, kind, name) = reference.key();
-        self.0
-            .get(&(group.to_owned(), kind.to_owned(), name.to_owned()))
-            .map(String::as_str)
+        self.0.get(&(group.to_owned(), kind.to_owned(), name.to_owned()))
     }
 }
 
@@ -47,10 +45,7 @@ pub async fn all(kinds: &Kinds, ownership: &Ownership<'_>, references: &[Referen
         match ownership.check(&metadata) {
             Ok(()) => {
                 let (group, kind, name) = reference.key();
-                seen.insert(
-                    (group.to_owned(), kind.to_owned(), name.to_owned()),
-                    metadata.uid.unwrap_or_default(),
-                );
+                seen.insert((group.to_owned(), kind.to_owned(), name.to_owned()), metadata);
             }
             Err(holder) => objects.push(Taken::new(reference, namespace, holder)),
         }
@@ -62,7 +57,7 @@ pub async fn all(kinds: &Kinds, ownership: &Ownership<'_>, references: &[Referen
     }
 }
 
-/// Looks at one. None if there is no such object.
+/// Looks at one, and returns its metadata. None if there is no such object.
 ///
 /// # Errors
 /// If it is somebody else's, or the request fails.
@@ -70,12 +65,12 @@ pub async fn one(
     kinds: &Kinds,
     ownership: &Ownership<'_>,
     reference: &Reference,
-) -> Result<Option<String>, ReleaseError> {
+) -> Result<Option<ObjectMeta>, ReleaseError> {
     let Some(metadata) = find(kinds, &ownership.policy.namespace, reference).await? else {
         return Ok(None);
     };
     ownership.check_at(reference, &metadata)?;
-    Ok(Some(metadata.uid.unwrap_or_default()))
+    Ok(Some(metadata))
 }
 
 /// The metadata of an object.

@@ -125,6 +125,50 @@ async fn objects_of_others_are_named_and_stay_and_the_release_follows_once_they_
 
 #[tokio::test]
 #[ignore = "needs a cluster (KUBECONFIG)"]
+async fn a_first_installation_that_meets_others_takes_back_what_it_made() {
+    scene("take-back", FILES, |scene| async move {
+        settle(&scene).await;
+        user_makes(&scene, stateful_set()).await;
+        let namespace = &scene.policy.namespace;
+        // The watch of the records shows no release, so nothing is looked at before.
+        scene.releases.take_for_absent(namespace, "demo");
+        let objects = format!("StatefulSet {namespace}/worker exists already");
+        refused(&scene, &[&objects]).await;
+        assert!(!scene.has_map("always").await);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster (KUBECONFIG)"]
+async fn what_a_first_installation_made_is_applied_by_the_next_and_loses_what_the_chart_drops() {
+    scene("created", FILES, |scene| async move {
+        settle(&scene).await;
+        scene.releases.take_for_absent(&scene.policy.namespace, "demo");
+        let env = json!([{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]);
+        scene.install(json!({"env": env})).await.unwrap();
+        let sets = scene.api::<StatefulSet>();
+        let scale = json!({"spec": {"replicas": 3, "template": {"spec": {"affinity": {"nodeAffinity": {}}}}}});
+        let of_host = PatchParams {
+            field_manager: Some(wasser_chart::FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        sets.patch("worker", &of_host, &Patch::Merge(&scale)).await.unwrap();
+        scene
+            .upgrade(json!({"env": env.as_array().unwrap()[..1]}))
+            .await
+            .unwrap();
+        let spec = sets.get("worker").await.unwrap().spec.unwrap();
+        let pod = spec.template.spec.unwrap();
+        assert_eq!(spec.replicas, Some(3), "the host's number stays");
+        assert!(pod.affinity.is_some(), "so does its affinity");
+        assert_eq!(pod.containers[0].env.as_ref().unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster (KUBECONFIG)"]
 async fn what_every_namespace_has_is_refused_as_well() {
     let template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: first}\n---\n\
                     apiVersion: v1\nkind: ConfigMap\nmetadata: {name: kube-root-ca.crt}\ndata: {ca.crt: none}\n";

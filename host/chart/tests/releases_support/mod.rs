@@ -192,6 +192,7 @@ impl Scene {
             rendered,
             values,
             policy: &self.policy,
+            workers: None,
         }
     }
 

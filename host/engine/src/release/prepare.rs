@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 use kube::api::DynamicObject;
 use serde_json::Value;
-use wasser_chart::{Change, Chart, Policy, ReleaseError, ReleaseMeta, Releases, Rendered, Renderer};
+use wasser_chart::{Change, Chart, Policy, ReleaseError, ReleaseMeta, Releases, Rendered, Renderer, Workers};
 use wasser_plugin::Plugin;
 
 use super::Installed;
@@ -82,12 +82,18 @@ impl Prepared {
         self.rendered.dressed(&self.policy, &self.meta.name)
     }
 
-    /// Writes the release: the only way to what counts as installed.
+    /// The values that it was rendered with.
+    pub fn values(&self) -> &Value {
+        &self.values
+    }
+
+    /// Writes the release: the only way to what counts as installed. `workers` says how workers
+    /// begin that are made.
     ///
     /// # Errors
     /// Something is in the way, or the API server refused an object; what was applied before it
     /// stays, and the next attempt goes on.
-    pub async fn install(self, releases: &Releases) -> Result<Installed, ReleaseError> {
+    pub async fn install(self, releases: &Releases, workers: Option<Workers>) -> Result<Installed, ReleaseError> {
         let Self {
             chart,
             meta,
@@ -102,6 +108,7 @@ impl Prepared {
             rendered: &rendered,
             values: &values,
             policy: &policy,
+            workers: workers.as_ref(),
         };
         if meta.is_upgrade {
             releases.upgrade(&change).boxed().await?;

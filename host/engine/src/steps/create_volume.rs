@@ -1,12 +1,11 @@
 //! CreateVolume: the PersistentVolume and the claim of a dataset.
 
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::Patch;
 use kube::{Api, ResourceExt};
 use serde_json::json;
 use wasser_api::labels;
 
-use crate::FIELD_MANAGER;
 use crate::error::EngineError;
 use crate::objects::identity::Identity;
 use crate::objects::volume::VolumeInput;
@@ -103,7 +102,7 @@ impl Request {
         volume: PersistentVolume,
     ) -> Result<(), EngineError> {
         let name = volume.name_any();
-        match api.create(&created(), &volume).await {
+        match api.create(&crate::post_params(), &volume).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.is_already_exists() => {
                 let found = api
@@ -186,17 +185,10 @@ fn foreign_volume(volume: &PersistentVolume) -> EngineError {
     }
 }
 
-fn created() -> PostParams {
-    PostParams {
-        field_manager: Some(FIELD_MANAGER.to_owned()),
-        ..PostParams::default()
-    }
-}
-
 /// Creates a claim. One that is there already must be ours; somebody else's is not touched.
 async fn create_claim(api: &Api<PersistentVolumeClaim>, claim: PersistentVolumeClaim) -> Result<(), EngineError> {
     let name = claim.name_any();
-    match api.create(&created(), &claim).await {
+    match api.create(&crate::post_params(), &claim).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.is_already_exists() => {
             let found = api
@@ -225,7 +217,7 @@ async fn free(volumes: &Api<PersistentVolume>, volume: &PersistentVolume) -> Res
         json!({"metadata": {"uid": volume.uid()}, "spec": {"claimRef": {"uid": null, "resourceVersion": null}}});
     let attempt = format!("freeing PersistentVolume {name} for a new claim");
     let patched = volumes
-        .patch_metadata(&name, &PatchParams::default(), &Patch::Merge(&patch))
+        .patch_metadata(&name, &crate::patch_params(), &Patch::Merge(&patch))
         .await;
     patched.or_gone().map(drop).map_err(EngineError::kube(attempt))
 }

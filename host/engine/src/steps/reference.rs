@@ -14,7 +14,7 @@ use wasser_api::runtime_status::RuntimeStatus;
 use crate::error::EngineError;
 use crate::objects::volume::{READ_ONLY, VolumeInput};
 use crate::request::Request;
-use crate::request::write::apply_dataset_status;
+use crate::request::write::write_dataset_status;
 
 /// The volume attribute that names a directory of the file system.
 const SUB_PATH: &str = "fluid_sub_path";
@@ -85,7 +85,7 @@ impl Request {
             if status.dataset_ref.contains(&own) {
                 self.is_fresh(&other, reference)?;
                 status.dataset_ref.retain(|known| *known != own);
-                apply_dataset_status(&self.shared, &other, &status).await?;
+                write_dataset_status(&self.shared, &other, &status).await?;
             }
         }
         self.shared.references.forget(&self.identity.key(), &reference.key());
@@ -131,7 +131,7 @@ impl Request {
         }
         self.is_fresh(other, reference)?;
         status.dataset_ref.push(own);
-        apply_dataset_status(&self.shared, other, &status).await
+        write_dataset_status(&self.shared, other, &status).await
     }
 
     /// Fails with a wait where the watch does not yet show what this process wrote last.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kube::Api;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use serde_json::Value;
-use wasser_chart::{Policy, ReleaseError};
+use wasser_chart::{Policy, ReleaseError, Workers};
 
 use crate::error::EngineError;
 use crate::objects::owner::owner_reference;
@@ -68,8 +68,9 @@ impl Request {
             .collect()
     }
 
-    /// Installs or upgrades the release to these values. False if it already was so.
-    pub async fn apply_values(&mut self, text: &str) -> Result<bool, EngineError> {
+    /// Installs or upgrades the release to these values. `workers` says how workers begin that it
+    /// makes. False if it already was so.
+    pub async fn apply_values(&mut self, text: &str, workers: Option<Workers>) -> Result<bool, EngineError> {
         let values = self.complete(text)?;
         let before = self.installed().await?;
         if let Some(before) = &before {
@@ -91,17 +92,21 @@ impl Request {
             is_upgrade,
         )
         .await?;
-        let values_map = if self.shows_values() {
-            self.find_values_map().await?
-        } else {
-            None
-        };
+        // The name of the map may be somebody's, which has to be known before anything is installed.
+        let mut values_map = None;
+        if self.shows_values() {
+            if is_upgrade {
+                values_map = self.find_values_map().await?;
+            } else {
+                self.record_values(prepared.values(), None).await?;
+            }
+        }
         // Until the record says otherwise, nobody knows what is installed: an interruption must
         // lead to a fresh look.
         self.shared.forget_release(&self.uid);
-        let installed = prepared.install(&self.shared.releases).await;
+        let installed = prepared.install(&self.shared.releases, workers).await;
         let installed = installed.map_err(|source| self.release_failed(source))?;
-        if self.shows_values() {
+        if self.shows_values() && is_upgrade {
             self.record_values(installed.values(), values_map).await?;
         }
         self.context.installed = Some(installed.text().to_owned());

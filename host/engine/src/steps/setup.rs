@@ -60,10 +60,15 @@ impl Request {
                 method: "setup-master",
                 message: "the plugin does not support it, and nothing can be installed without".to_owned(),
             })?;
-        if self.apply_values(&values).await? {
+        let workers = self.first_workers().await;
+        let are_made = workers.is_some() && self.role(RoleName::Worker).is_some_and(|worker| !worker.exists);
+        if self.apply_values(&values, workers).await? {
             let message = format!("The release {} was installed.", self.identity.name);
             self.changed(events::INSTALLED, message);
             self.roles.iter_mut().for_each(RoleState::mark_installed);
+            if are_made {
+                self.workers_are_set_up();
+            }
         }
         Ok(())
     }

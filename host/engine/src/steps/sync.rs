@@ -120,7 +120,7 @@ impl Request {
     }
 
     async fn upgrade(&mut self, values: &str, damaged: bool) -> Result<bool, EngineError> {
-        let applied = self.apply_values(values).await?;
+        let applied = self.apply_values(values, None).await?;
         if applied {
             let name = &self.identity.name;
             let message = if damaged {
@@ -199,7 +199,7 @@ impl Request {
             return Ok(());
         };
         if let Some(values) = update.values {
-            self.apply_values(&values).await?;
+            self.apply_values(&values, None).await?;
         }
         if update.ready {
             self.mounted();

@@ -8,12 +8,12 @@ use kube::api::{ObjectMeta, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::Value;
 use wasser_api::labels;
-use wasser_chart::check_kept;
+use wasser_chart::{check_kept, is_conflict};
 
-use crate::FIELD_MANAGER;
 use crate::error::EngineError;
 use crate::release::Installed;
 use crate::request::Request;
+use crate::{FIELD_MANAGER, post_params};
 
 impl Request {
     /// Whether a ConfigMap shows the values: the runtime's annotation may say that none does.
@@ -52,8 +52,8 @@ impl Request {
     }
 
     /// Writes the values ConfigMap, which DataLoad jobs and Fluid's own tools read: what is
-    /// installed, never what was about to be. It has this UID; one that somebody has made since it
-    /// was looked for is a conflict.
+    /// installed, and only while nothing is what is about to be. It has this UID; without one it is
+    /// created, unless it is somebody else's.
     pub(super) async fn record_values(&self, values: &Value, uid: Option<String>) -> Result<(), EngineError> {
         let name = self.identity.values_config_map();
         let text = yaml_serde::to_string(values).map_err(|error| EngineError::Failed {
@@ -61,13 +61,10 @@ impl Request {
             message: format!("the chart values cannot be written as YAML: {error}"),
         })?;
         let policy = self.policy();
-        let mut params = PatchParams::apply(FIELD_MANAGER);
-        params.force = uid.is_some();
-        let map = ConfigMap {
+        let mut map = ConfigMap {
             metadata: ObjectMeta {
                 name: Some(name.clone()),
                 namespace: Some(policy.namespace),
-                uid,
                 labels: Some(policy.labels),
                 owner_references: Some(vec![policy.owner]),
                 ..ObjectMeta::default()
@@ -75,14 +72,20 @@ impl Request {
             data: Some(BTreeMap::from([("data".to_owned(), text)])),
             ..ConfigMap::default()
         };
-        self.config_maps()
-            .patch(&name, &params, &Patch::Apply(&map))
-            .await
-            .map_err(EngineError::kube(format!(
-                "writing ConfigMap {}/{name}",
-                self.identity.namespace
-            )))?;
-        Ok(())
+        let attempt = format!("writing ConfigMap {}/{name}", self.identity.namespace);
+        let api = self.config_maps();
+        map.metadata.uid = match uid {
+            Some(uid) => Some(uid),
+            None => match api.create(&post_params(), &map).await {
+                Ok(_) => return Ok(()),
+                // It is that of an attempt before, or somebody else's.
+                Err(error) if is_conflict(&error) => self.find_values_map().await?,
+                Err(error) => return Err(EngineError::kube(attempt)(error)),
+            },
+        };
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        let written = api.patch_metadata(&name, &params, &Patch::Apply(&map)).await;
+        written.map(drop).map_err(EngineError::kube(attempt))
     }
 
     /// The ConfigMaps of the runtime's namespace.

@@ -1,15 +1,18 @@
 //! The number of workers, and where they run.
 
 use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::Affinity;
 use kube::Api;
 use kube::api::Patch;
 use serde_json::json;
 use wasser_api::conditions::runtime as conditions;
+use wasser_api::dataset::DatasetSpec;
 use wasser_api::reasons::{events, runtime as reasons};
-use wasser_chart::OrGone;
+use wasser_chart::{OrGone, Workers};
 
 use crate::error::EngineError;
 use crate::objects::placement;
+use crate::plugin::answer::is_unsupported;
 use crate::request::Request;
 use crate::request::roles::RoleName;
 
@@ -26,11 +29,7 @@ impl Request {
         let Some(wanted) = worker.wanted else { return Ok(()) };
         let mut spec = json!({"replicas": wanted});
         if !worker.placed {
-            let dataset = self.dataset.as_ref().map(|dataset| &dataset.spec);
-            let shared = self.dataset.as_ref().is_some_and(|dataset| dataset.spec.is_shared());
-            let required = dataset.and_then(|spec| spec.node_affinity.as_ref()?.required.clone());
-            spec["template"] =
-                json!({"spec": {"affinity": placement::affinity(shared, &self.identity.fuse_label(), required)}});
+            spec["template"] = json!({"spec": {"affinity": self.worker_affinity()}});
         }
         let api = Api::<StatefulSet>::namespaced(self.shared.client.clone(), &self.identity.namespace);
         let params = crate::patch_params();
@@ -42,8 +41,44 @@ impl Request {
             return Ok(());
         };
         self.shared.own_writes.wrote(&written);
+        self.workers_are_set_up();
+        Ok(())
+    }
+
+    /// How the workers begin, where nothing comes between the release and them: no master, and none
+    /// of the plugin's methods. The release then makes them as they are wanted; to place and scale
+    /// them afterwards would take a second write.
+    pub(crate) async fn first_workers(&mut self) -> Option<Workers> {
+        let worker = self.role(RoleName::Worker)?.clone();
+        if worker.role.workload != "StatefulSet" || self.role(RoleName::Master).is_some() {
+            return None;
+        }
+        let (plugin, context) = (&mut self.implement, &self.context);
+        let is_left_to_host = is_unsupported(&plugin.check_master_ready(context).await)
+            && is_unsupported(&plugin.should_check_ufs(context).await)
+            && is_unsupported(&plugin.setup_workers(context).await);
+        if !is_left_to_host {
+            return None;
+        }
+        Some(Workers {
+            stateful_set: worker.workload,
+            replicas: worker.wanted?,
+            affinity: json!(self.worker_affinity()),
+        })
+    }
+
+    /// The affinity of workers that have none.
+    fn worker_affinity(&self) -> Affinity {
+        let dataset = self.dataset.as_ref().map(|dataset| &dataset.spec);
+        let shared = dataset.is_some_and(DatasetSpec::is_shared);
+        let required = dataset.and_then(|spec| spec.node_affinity.as_ref()?.required.clone());
+        placement::affinity(shared, &self.identity.fuse_label(), required)
+    }
+
+    /// Notes that the workers are placed and scaled to what the runtime wants.
+    pub(crate) fn workers_are_set_up(&mut self) {
         if let Some(state) = self.roles.iter_mut().find(|state| state.is(RoleName::Worker)) {
-            state.desired = wanted;
+            state.desired = state.wanted.unwrap_or(state.desired);
             state.placed = true;
         }
         self.set_runtime_condition(
@@ -52,7 +87,6 @@ impl Request {
             "The workers are initialized.",
             true,
         );
-        Ok(())
     }
 
     /// Whether the watch shows the workers as they were before this process wrote them last: its
