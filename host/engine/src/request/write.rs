@@ -1,15 +1,18 @@
-//! The status writes of a reconcile: at most one per object, and none where nothing changed.
+//! The status writes of a reconcile: at most one per object, of what changed, and none where nothing
+//! did.
 
-use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::api::{DynamicObject, Patch};
 use kube::{Api, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use wasser_api::ObjectKey;
 use wasser_api::dataset::{Dataset, DatasetPhase, DatasetStatus};
+use wasser_api::runtime_status::RuntimeStatus;
 
-use crate::FIELD_MANAGER;
 use crate::error::EngineError;
 use crate::request::Request;
+use crate::request::status_patch::status_patch;
 use crate::shared::Shared;
 use wasser_chart::{OrGone, is_conflict};
 
@@ -25,26 +28,28 @@ impl Request {
     }
 
     async fn write_runtime_status(&mut self) -> Result<(), EngineError> {
-        let status = to_value(&self.runtime_status);
-        if self.object.get("status") == Some(&status) {
+        let shown = self.object.get("status").cloned().unwrap_or(Value::Null);
+        let known = serde_json::from_value::<RuntimeStatus>(shown.clone());
+        let known = known.map_or(Value::Null, |known| to_value(&known));
+        let Some(difference) = status_patch(&shown, &known, &to_value(&self.runtime_status)) else {
             return Ok(());
-        }
+        };
         let api =
             Api::<DynamicObject>::namespaced_with(self.shared.client.clone(), &self.identity.namespace, &self.resource);
-        let body = self.body(
-            &self.resource.api_version,
-            &self.resource.kind,
-            self.runtime_version(),
-            &status,
-        );
+        let patch = StatusPatch {
+            name: self.identity.name.clone(),
+            uid: self.uid.clone(),
+            version: self.runtime_version(),
+            difference,
+        };
         let attempt = format!(
             "writing the status of {} {}",
             self.identity.kind,
             self.identity.display()
         );
-        let (uid, shown) = (self.uid.clone(), self.object.get("status").cloned());
-        let same = |now: &DynamicObject| now.uid().as_deref() == Some(&uid) && now.data.get("status") == shown.as_ref();
-        let written = apply_status(&api, body, same)
+        let same = |now: &DynamicObject| now.data.get("status").unwrap_or(&Value::Null) == &shown;
+        let written = patch
+            .write(&api, same)
             .await
             .or_gone()
             .map_err(EngineError::kube(attempt))?;
@@ -56,23 +61,10 @@ impl Request {
     }
 
     async fn write_dataset_status(&mut self) -> Result<(), EngineError> {
-        let Some(dataset) = self.dataset.clone() else {
-            return Ok(());
-        };
-        if dataset.status.as_ref() == Some(&self.dataset_status) {
-            return Ok(());
+        match self.dataset.clone() {
+            Some(dataset) => write_dataset_status(&self.shared, &dataset, &self.dataset_status).await,
+            None => Ok(()),
         }
-        apply_dataset_status(&self.shared, &dataset, &self.dataset_status).await
-    }
-
-    fn body(&self, api_version: &str, kind: &str, resource_version: Option<String>, status: &Value) -> Value {
-        json!({
-            "apiVersion": api_version,
-            "kind": kind,
-            "metadata": {"name": self.identity.name, "namespace": self.identity.namespace,
-                "resourceVersion": resource_version},
-            "status": status,
-        })
     }
 
     /// ReconcileRuntimeDeletion's reset: the Dataset is what it was before a runtime came, but for
@@ -98,23 +90,31 @@ impl Request {
     }
 }
 
-/// Applies the status of a Dataset, provided that it is still as it was read.
-pub async fn apply_dataset_status(
+/// Writes what of the status of a Dataset differs, provided that it is still as it was read.
+///
+/// # Errors
+/// The request fails, or somebody else has changed the status since.
+pub async fn write_dataset_status(
     shared: &Shared,
     dataset: &Dataset,
     status: &DatasetStatus,
 ) -> Result<(), EngineError> {
-    let (namespace, name) = (dataset.namespace().unwrap_or_default(), dataset.name_any());
-    let body = json!({
-        "apiVersion": wasser_api::API_VERSION,
-        "kind": "Dataset",
-        "metadata": {"name": name, "namespace": namespace, "resourceVersion": dataset.resource_version()},
-        "status": to_value(status),
-    });
+    let shown = dataset.status.as_ref().map_or(Value::Null, to_value);
+    let Some(difference) = status_patch(&shown, &shown, &to_value(status)) else {
+        return Ok(());
+    };
+    let ObjectKey { namespace, name } = ObjectKey::of(dataset);
     let api = Api::<Dataset>::namespaced(shared.client.clone(), &namespace);
-    let same = |now: &Dataset| now.uid() == dataset.uid() && now.status == dataset.status;
     let attempt = format!("writing the status of Dataset {namespace}/{name}");
-    let written = apply_status(&api, body, same)
+    let patch = StatusPatch {
+        name,
+        uid: dataset.uid().unwrap_or_default(),
+        version: dataset.resource_version(),
+        difference,
+    };
+    let same = |now: &Dataset| now.status == dataset.status;
+    let written = patch
+        .write(&api, same)
         .await
         .or_gone()
         .map_err(EngineError::kube(attempt))?;
@@ -124,27 +124,42 @@ pub async fn apply_dataset_status(
     Ok(())
 }
 
-/// Applies a status to the version of the object that `body` names. Where somebody else has written
-/// to the object since, but its status is still the `same`, to the present version: who writes
-/// something else to it all the time must not keep its status from being written.
-async fn apply_status<K>(api: &Api<K>, mut body: Value, same: impl Fn(&K) -> bool) -> kube::Result<K>
-where
-    K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
-{
-    let name = body["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-    let mut tries = TRIES;
-    loop {
-        let parameters = PatchParams::apply(FIELD_MANAGER).force();
-        let error = match api.patch_status(&name, &parameters, &Patch::Apply(&body)).await {
-            Err(error) if is_conflict(&error) && tries > 1 => error,
-            outcome => return outcome,
-        };
-        tries -= 1;
-        let now = api.get(&name).await?;
-        if !same(&now) {
-            return Err(error);
+/// A change of the status of one object.
+struct StatusPatch {
+    name: String,
+    uid: String,
+    version: Option<String>,
+    difference: Value,
+}
+
+impl StatusPatch {
+    /// Patches the status in the version of the object that was read. Where somebody else has
+    /// written to the object since, but its status is still the `same`, in the present version: who
+    /// writes something else to it all the time must not keep its status from being written.
+    async fn write<K>(mut self, api: &Api<K>, same: impl Fn(&K) -> bool) -> kube::Result<K>
+    where
+        K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
+    {
+        let mut tries = TRIES;
+        loop {
+            let body = json!({
+                "metadata": {"uid": self.uid, "resourceVersion": self.version},
+                "status": self.difference,
+            });
+            let error = match api
+                .patch_status(&self.name, &crate::patch_params(), &Patch::Merge(&body))
+                .await
+            {
+                Err(error) if is_conflict(&error) && tries > 1 => error,
+                outcome => return outcome,
+            };
+            tries -= 1;
+            let now = api.get(&self.name).await?;
+            if now.meta().uid.as_deref() != Some(&self.uid) || !same(&now) {
+                return Err(error);
+            }
+            self.version.clone_from(&now.meta().resource_version);
         }
-        body["metadata"]["resourceVersion"] = json!(now.meta().resource_version);
     }
 }
 

@@ -17,7 +17,7 @@ use wasser_api::dataset::{Dataset, DatasetPhase, DatasetStatus, Reference};
 use wasser_api::reasons::dataset::FAILED_TO_SETUP;
 use wasser_api::reasons::events as reasons;
 use wasser_api::{finalizers, labels, names};
-use wasser_engine::{EngineError, FIELD_MANAGER, Shared, apply_dataset_status, namesake};
+use wasser_engine::{EngineError, FIELD_MANAGER, Shared, namesake, write_dataset_status};
 
 use super::dataset_writes::{STALE, event, patch_metadata};
 use super::{deletion, unserved};
@@ -25,6 +25,10 @@ use super::{deletion, unserved};
 /// How long a Dataset may be without a runtime before its user learns of it: most are applied
 /// together.
 const ALONE: Duration = Duration::from_secs(5);
+
+/// How long a Dataset may be without a phase, which its runtime shows with the first thing that is
+/// worth a write.
+const FIRST: Duration = Duration::from_secs(1);
 
 /// What is known of the surroundings of a Dataset.
 pub struct Facts {
@@ -74,21 +78,13 @@ pub async fn reconcile(mut dataset: Arc<Dataset>, shared: &Arc<Shared>, facts: F
         let version = add_finalizer(&dataset, shared).await?;
         Arc::make_mut(&mut dataset).metadata.resource_version = version;
     }
-    let alone = facts.runtimes.is_empty();
-    if status.phase == DatasetPhase::Unset {
-        status.phase = DatasetPhase::NotBound;
-        apply_dataset_status(shared, &dataset, &status).await?;
-        return Ok(if alone {
-            Action::requeue(ALONE)
-        } else {
-            Action::await_change()
-        });
-    }
     let reference = match Reference::of(&dataset.spec.mounts) {
         Ok(reference) => reference,
         Err(invalid) => return refuse(&dataset, shared, status, &format!("Dataset.spec.mounts: {invalid}")).await,
     };
-    if !alone {
+    // The runtime's reconcile shows the phase: two that write one status only make each other's
+    // writes fail.
+    if !facts.runtimes.is_empty() {
         return Ok(Action::await_change());
     }
     if reference.is_some() {
@@ -99,6 +95,15 @@ pub async fn reconcile(mut dataset: Arc<Dataset>, shared: &Arc<Shared>, facts: F
         };
         create_runtime(&dataset, shared, resource).await?;
         return Ok(Action::await_change());
+    }
+    if status.phase == DatasetPhase::Unset {
+        let rest = FIRST.saturating_sub(age(&dataset));
+        if !rest.is_zero() {
+            return Ok(Action::requeue(rest));
+        }
+        status.phase = DatasetPhase::NotBound;
+        write_dataset_status(shared, &dataset, &status).await?;
+        return Ok(Action::requeue(ALONE));
     }
     if conditions::was_set_up(&status.conditions) {
         return Ok(Action::await_change());
@@ -113,10 +118,7 @@ async fn wait_for_runtime(
     status: DatasetStatus,
     facts: &Facts,
 ) -> Result<Action, EngineError> {
-    let age = dataset
-        .creation_timestamp()
-        .map(|created| Timestamp::now().duration_since(created.0).unsigned_abs());
-    let alone = facts.observed_for.min(age.unwrap_or_default());
+    let alone = facts.observed_for.min(age(dataset));
     if alone < ALONE {
         return Ok(Action::requeue(ALONE - alone));
     }
@@ -134,6 +136,13 @@ async fn wait_for_runtime(
         ));
     }
     refuse(dataset, shared, status, &message).await
+}
+
+fn age(dataset: &Dataset) -> Duration {
+    let created = dataset.creation_timestamp();
+    created.map_or(Duration::ZERO, |created| {
+        Timestamp::now().duration_since(created.0).unsigned_abs()
+    })
 }
 
 /// Tells the user why nothing happens: an event, and a condition. A change of the Dataset starts
@@ -156,7 +165,7 @@ async fn refuse(
         message,
     };
     if conditions::set_dataset(&mut status.conditions, &wanted, Time(Timestamp::now())) || was_unset {
-        apply_dataset_status(shared, dataset, &status).await?;
+        write_dataset_status(shared, dataset, &status).await?;
     }
     Ok(Action::await_change())
 }

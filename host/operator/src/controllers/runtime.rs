@@ -13,7 +13,7 @@ use kube::{Api, ResourceExt};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use wasser_api::ObjectKey;
-use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, DatasetPhase, Reference};
+use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, Reference};
 use wasser_api::reasons::events as reasons;
 use wasser_api::{finalizers, labels, names};
 use wasser_engine::{Backoff, EngineError, Request, Retry, Shared, Wake, is_not_found, namesake, patch_params};
@@ -148,10 +148,10 @@ async fn reconcile_internal(request: &mut Request, controller: &RuntimeControlle
     }
     // The Dataset's own controller comes first: two that write one object at a time only make each
     // other's writes fail.
-    if dataset
-        .status
-        .as_ref()
-        .is_none_or(|status| status.phase == DatasetPhase::Unset)
+    if !dataset
+        .finalizers()
+        .iter()
+        .any(|finalizer| finalizer == finalizers::DATASET)
     {
         return Ok(Next::Change);
     }

@@ -7,7 +7,7 @@
 use kube::Resource;
 use kube::runtime::events::EventType;
 use wasser_api::conditions::{self, dataset::NOT_READY};
-use wasser_api::dataset::{Dataset, DatasetStatus, Mount};
+use wasser_api::dataset::{Dataset, DatasetPhase, DatasetStatus, Mount};
 use wasser_api::reasons::{dataset as reasons, events};
 
 use crate::error::{EngineError, is_conflict_of};
@@ -149,6 +149,9 @@ impl Request {
         };
         if stays {
             return;
+        }
+        if self.dataset_status.phase == DatasetPhase::Unset {
+            self.dataset_status.phase = DatasetPhase::NotBound;
         }
         match problem(is_set_up, error, &self.troubles) {
             Some(problem) => self.set_dataset_condition(NOT_READY, problem.reason, &problem.text, true),
