@@ -188,6 +188,11 @@ impl ReleaseError {
         }
     }
 
+    /// Whether names of the release are somebody else's.
+    pub fn is_taken(&self) -> bool {
+        matches!(self, Self::Taken { .. })
+    }
+
     /// The objects whose removal would help.
     pub(super) fn obstacles(&self) -> Vec<Obstacle> {
         let obstacle = |found: &Found, until_owned| Obstacle {

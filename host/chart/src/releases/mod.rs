@@ -166,8 +166,10 @@ impl Releases {
         let _claim = self.claims.take(change.keys()).await;
         let events = ("pre-install", "post-install");
         let is_absent = self.set_absent(&meta.namespace, &meta.name, false);
-        // A hook cannot be taken back, so its name is looked at.
-        if is_absent && change.rendered.hooks.is_empty() {
+        // A hook cannot be taken back, so its name is looked at; and what was refused just now is not
+        // tried without a look.
+        let is_waiting = self.waiting.has(&meta.namespace, &meta.name);
+        if is_absent && !is_waiting && change.rendered.hooks.is_empty() {
             match self.run(change, Self::make_fresh(change)?, events).await {
                 // Perhaps there is a record by which they are the runtime's, and the watch was late
                 // with it. If not, all that are in the way are named.

@@ -150,10 +150,12 @@ pub fn dropped<'a>(before: &'a [Reference], after: &[Reference]) -> Vec<&'a Refe
 pub fn phase(group: &str, kind: &str) -> u8 {
     match (group, kind) {
         ("rbac.authorization.k8s.io", "RoleBinding") => 1,
+        // Where a name is taken, it should be known before pods start on every node.
+        ("apps", "DaemonSet") => 3,
         ("", "Pod" | "ReplicationController") | ("apps" | "batch", _) => 2,
-        ("autoscaling", _) | ("networking.k8s.io", "Ingress") => 3,
+        ("autoscaling", _) | ("networking.k8s.io", "Ingress") => 4,
         _ if kinds::is_known(group, kind) => 0,
         // Custom resources come late, as in Helm.
-        _ => 3,
+        _ => 4,
     }
 }

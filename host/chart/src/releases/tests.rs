@@ -199,6 +199,7 @@ fn what_pods_need_comes_before_them() {
         ("", "ServiceAccount"),
         ("rbac.authorization.k8s.io", "RoleBinding"),
         ("apps", "StatefulSet"),
+        ("apps", "DaemonSet"),
         ("autoscaling", "HorizontalPodAutoscaler"),
     ];
     let phases = order.map(|(group, kind)| reference::phase(group, kind));

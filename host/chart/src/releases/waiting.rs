@@ -81,6 +81,12 @@ impl Waiting {
         }
     }
 
+    /// Whether a release was refused, and has not been installed since.
+    pub fn has(&self, namespace: &str, release: &str) -> bool {
+        let key = (namespace.to_owned(), release.to_owned());
+        self.0.lock().contains_key(&key)
+    }
+
     /// Ends the wait of a release: it has been installed, or is no longer wanted.
     pub fn end(&self, namespace: &str, release: &str) {
         let key = (namespace.to_owned(), release.to_owned());

@@ -93,19 +93,23 @@ impl Request {
         )
         .await?;
         // The name of the map may be somebody's, which has to be known before anything is installed.
-        let mut values_map = None;
-        if self.shows_values() {
-            if is_upgrade {
-                values_map = self.find_values_map().await?;
-            } else {
-                self.record_values(prepared.values(), None).await?;
-            }
-        }
+        let values_map = match (self.shows_values(), is_upgrade) {
+            (true, true) => self.find_values_map().await?,
+            (true, false) => self.record_values(prepared.values(), None).await?,
+            (false, _) => None,
+        };
         // Until the record says otherwise, nobody knows what is installed: an interruption must
         // lead to a fresh look.
         self.shared.forget_release(&self.uid);
-        let installed = prepared.install(&self.shared.releases, workers).await;
-        let installed = installed.map_err(|source| self.release_failed(source))?;
+        let installed = match prepared.install(&self.shared.releases, workers).await {
+            Ok(installed) => installed,
+            Err(source) => {
+                if let (false, true, Some(uid)) = (is_upgrade, source.is_taken(), values_map) {
+                    self.delete_values_map(uid).await?;
+                }
+                return Err(self.release_failed(source));
+            }
+        };
         if self.shows_values() && is_upgrade {
             self.record_values(installed.values(), values_map).await?;
         }

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{ObjectMeta, Patch, PatchParams};
+use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, Preconditions};
 use kube::{Api, ResourceExt};
 use serde_json::Value;
 use wasser_api::labels;
-use wasser_chart::{check_kept, is_conflict};
+use wasser_chart::{OrGone, check_kept, is_conflict};
 
 use crate::error::EngineError;
 use crate::release::Installed;
@@ -44,7 +44,7 @@ impl Request {
             return Ok(());
         }
         match self.find_values_map().await {
-            Ok(uid) => self.record_values(release.values(), uid).await,
+            Ok(uid) => self.record_values(release.values(), uid).await.map(drop),
             // An upgrade says so. Until then, the runtime works without.
             Err(EngineError::Release { .. }) => Ok(()),
             Err(error) => Err(error),
@@ -53,8 +53,12 @@ impl Request {
 
     /// Writes the values ConfigMap, which DataLoad jobs and Fluid's own tools read: what is
     /// installed, and only while nothing is what is about to be. It has this UID; without one it is
-    /// created, unless it is somebody else's.
-    pub(super) async fn record_values(&self, values: &Value, uid: Option<String>) -> Result<(), EngineError> {
+    /// created, unless it is somebody else's. Returns the UID if it was created.
+    pub(super) async fn record_values(
+        &self,
+        values: &Value,
+        uid: Option<String>,
+    ) -> Result<Option<String>, EngineError> {
         let name = self.identity.values_config_map();
         let text = yaml_serde::to_string(values).map_err(|error| EngineError::Failed {
             method: "setup-master",
@@ -77,7 +81,7 @@ impl Request {
         map.metadata.uid = match uid {
             Some(uid) => Some(uid),
             None => match api.create(&post_params(), &map).await {
-                Ok(_) => return Ok(()),
+                Ok(created) => return Ok(created.metadata.uid),
                 // It is that of an attempt before, or somebody else's.
                 Err(error) if is_conflict(&error) => self.find_values_map().await?,
                 Err(error) => return Err(EngineError::kube(attempt)(error)),
@@ -85,7 +89,19 @@ impl Request {
         };
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let written = api.patch_metadata(&name, &params, &Patch::Apply(&map)).await;
-        written.map(drop).map_err(EngineError::kube(attempt))
+        written.map(|_| None).map_err(EngineError::kube(attempt))
+    }
+
+    /// Takes back a values ConfigMap of a release that was refused.
+    pub(super) async fn delete_values_map(&self, uid: String) -> Result<(), EngineError> {
+        let name = self.identity.values_config_map();
+        let only = DeleteParams::default().preconditions(Preconditions {
+            uid: Some(uid),
+            resource_version: None,
+        });
+        let attempt = format!("deleting ConfigMap {}/{name}", self.identity.namespace);
+        let deleted = self.config_maps().delete(&name, &only).await;
+        deleted.or_another().map(drop).map_err(EngineError::kube(attempt))
     }
 
     /// The ConfigMaps of the runtime's namespace.
