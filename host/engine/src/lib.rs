@@ -33,6 +33,7 @@ pub use shared::labeler::Labeler;
 pub use shared::ports::PORTS_ANNOTATION;
 pub use shared::{EngineSettings, Shared};
 pub use steps::create_volume::is_ours;
+pub use steps::links::live_references;
 pub use wasser_chart::{FIELD_MANAGER, OrGone, is_conflict, is_not_found};
 pub use watched::Caches;
 pub use watched::cluster_objects::{self, ClusterObjects};

@@ -41,6 +41,18 @@ impl Reference {
         if mounts.len() > 1 {
             return Err(InvalidReference::Others(mounts.len() - 1));
         }
+        Self::parse(point).map(Some)
+    }
+
+    /// Reads a mount point, as [`mount_point`](Self::mount_point) writes it. None if it is not a
+    /// reference.
+    pub fn read(mount_point: &str) -> Option<Self> {
+        mount_point
+            .strip_prefix(SCHEME)
+            .and_then(|point| Self::parse(point).ok())
+    }
+
+    fn parse(point: &str) -> Result<Self, InvalidReference> {
         let malformed = || InvalidReference::Malformed(format!("{SCHEME}{point}"));
         let mut parts = point.split('/').filter(|part| !part.is_empty());
         let (namespace, name) = parts.next().zip(parts.next()).ok_or_else(malformed)?;
@@ -48,11 +60,22 @@ impl Reference {
         if directory.contains(&"..") {
             return Err(malformed());
         }
-        Ok(Some(Self {
+        Ok(Self {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
             directory: directory.join("/"),
-        }))
+        })
+    }
+
+    /// The mount point by which a Dataset refers so.
+    pub fn mount_point(&self) -> String {
+        let Self {
+            namespace,
+            name,
+            directory,
+        } = self;
+        let slash = if directory.is_empty() { "" } else { "/" };
+        format!("{SCHEME}{namespace}/{name}{slash}{directory}")
     }
 
     /// Namespace and name.

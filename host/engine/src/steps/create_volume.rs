@@ -20,9 +20,14 @@ pub fn is_ours(object: &impl ResourceExt) -> bool {
 /// Whether a volume was made for the Dataset of this namespace and name. Its own name does not say
 /// so: `a/b-c` and `a-b/c` are both `a-b-c`.
 pub(crate) fn is_of(volume: &PersistentVolume, identity: &Identity) -> bool {
+    is_of_claim(volume, &identity.namespace, &identity.name)
+}
+
+/// The same for a namespace and a name.
+pub(crate) fn is_of_claim(volume: &PersistentVolume, namespace: &str, name: &str) -> bool {
     let claim = volume.spec.as_ref().and_then(|spec| spec.claim_ref.as_ref());
     let names = claim.map(|claim| (claim.namespace.as_deref(), claim.name.as_deref()));
-    is_ours(volume) && names == Some((Some(&identity.namespace), Some(&identity.name)))
+    is_ours(volume) && names == Some((Some(namespace), Some(name)))
 }
 
 impl Request {

@@ -10,6 +10,7 @@ mod cache_nodes;
 mod cache_states;
 pub mod create_volume;
 mod delete_volume;
+pub mod links;
 mod node_labels;
 mod observe;
 mod reference;

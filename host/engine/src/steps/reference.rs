@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::PersistentVolume;
-use kube::Api;
-use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, DatasetPhase, DatasetRuntime, Reference, at_most};
-use wasser_api::names;
+use kube::{Api, ResourceExt};
+use wasser_api::conditions::dataset::NOT_READY;
+use wasser_api::dataset::{
+    CATEGORY_ACCELERATE, Dataset, DatasetCondition, DatasetPhase, DatasetRuntime, Reference, at_most,
+};
 use wasser_api::reasons::events;
 use wasser_api::runtime_status::RuntimeStatus;
+use wasser_api::{labels, names};
 
 use crate::error::EngineError;
 use crate::objects::volume::{READ_ONLY, VolumeInput};
@@ -62,7 +65,13 @@ impl Request {
         }
         self.register(&other, reference).await?;
         self.create_linked_volume(&dataset, &other, reference).await?;
+        let refusal = self.take_refusal();
         self.dataset_status = status;
+        if let Some(refusal) = refusal {
+            // As it was, so that it is not another one each time.
+            self.remove_dataset_condition(NOT_READY);
+            self.dataset_status.conditions.push(refusal);
+        }
         self.dataset_status.dataset_ref.clear();
         self.dataset_status.operation_ref.clear();
         self.dataset_status.runtimes = vec![DatasetRuntime {
@@ -72,9 +81,21 @@ impl Request {
             runtime_type: self.identity.runtime_type.clone(),
             master_replicas: None,
         }];
+        let mounts = if self.refused {
+            std::mem::take(&mut self.runtime_status.mounts)
+        } else {
+            dataset.spec.mounts.clone()
+        };
         self.runtime_status = other_status.unwrap_or_default();
-        self.runtime_status.mounts.clone_from(&dataset.spec.mounts);
+        self.runtime_status.mounts = mounts;
         Ok(())
+    }
+
+    /// The condition by which this Dataset shows that its spec is refused, while it is.
+    fn take_refusal(&mut self) -> Option<DatasetCondition> {
+        let conditions = std::mem::take(&mut self.dataset_status.conditions);
+        let mut refusals = conditions.into_iter().filter(|_| self.refused);
+        refusals.find(|condition| condition.condition_type == NOT_READY)
     }
 
     /// Lets the other Dataset know that this one no longer refers to it.
@@ -153,7 +174,7 @@ impl Request {
         reference: &Reference,
     ) -> Result<(), EngineError> {
         if self.has_volume()? {
-            return Ok(());
+            return self.note_link(reference).await;
         }
         let name = names::persistent_volume(&reference.namespace, &reference.name);
         let api = Api::<PersistentVolume>::all(self.shared.client.clone());
@@ -206,6 +227,9 @@ impl Request {
             read_only: dataset.spec.is_read_only() || other.spec.is_read_only_below(&reference.directory),
         };
         let mut volume = input.persistent_volume();
+        volume
+            .annotations_mut()
+            .insert(labels::REFERS_TO.to_owned(), reference.mount_point());
         let own = volume
             .spec
             .as_ref()

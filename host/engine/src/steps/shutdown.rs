@@ -52,7 +52,7 @@ impl Request {
 
     /// Whether there is anything to clean, and to clean it with. After a restart, the release may
     /// be gone already.
-    fn may_have_cache(&self) -> bool {
+    pub fn may_have_cache(&self) -> bool {
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
         self.shared.caches.has_record(namespace, name) || self.roles.iter().any(|role| role.exists)
     }

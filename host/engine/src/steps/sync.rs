@@ -34,6 +34,7 @@ impl Request {
     /// followed. The first error is returned.
     pub async fn sync(&mut self) -> Result<(), EngineError> {
         let mut failed = First::default();
+        self.forget_stale_references();
         self.sync_metadata().await;
         failed.keep(self.sync_replicas().await);
         let followed = self.sync_runtime().await;

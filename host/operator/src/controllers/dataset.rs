@@ -59,7 +59,7 @@ pub async fn reconcile(mut dataset: Arc<Dataset>, shared: &Arc<Shared>, facts: F
     }
     let mut status = dataset.status.clone().unwrap_or_default();
     if let Some(problem) = shared.caches.unreadable.problem(&dataset) {
-        return refuse(&dataset, shared, status, &format!("{problem}; correct the field")).await;
+        return refuse(&dataset, shared, status, &format!("{problem}: correct the field")).await;
     }
     if let Some(holder) = shared.caches.older_namesake(&dataset) {
         return refuse(
@@ -78,15 +78,15 @@ pub async fn reconcile(mut dataset: Arc<Dataset>, shared: &Arc<Shared>, facts: F
         let version = add_finalizer(&dataset, shared).await?;
         Arc::make_mut(&mut dataset).metadata.resource_version = version;
     }
+    // What is wrong for a runtime is reported with the runtime, whose reconcile shows the phase as
+    // well: two that write one status only make each other's writes fail.
+    if !facts.runtimes.is_empty() {
+        return Ok(Action::await_change());
+    }
     let reference = match Reference::of(&dataset.spec.mounts) {
         Ok(reference) => reference,
         Err(invalid) => return refuse(&dataset, shared, status, &format!("Dataset.spec.mounts: {invalid}")).await,
     };
-    // The runtime's reconcile shows the phase: two that write one status only make each other's
-    // writes fail.
-    if !facts.runtimes.is_empty() {
-        return Ok(Action::await_change());
-    }
     if reference.is_some() {
         let Some(resource) = &facts.for_references else {
             let message = "Dataset.spec.mounts: no plugin is registered whose setting `dataset-references` is true; \

@@ -15,7 +15,7 @@ use wasser_api::ObjectKey;
 use wasser_api::dataset::Dataset;
 use wasser_api::finalizers;
 use wasser_api::reasons::events as reasons;
-use wasser_engine::{EngineError, OrGone, Shared, is_ours};
+use wasser_engine::{EngineError, OrGone, Shared, is_ours, live_references};
 
 use super::dataset_writes::{STALE, event, patch_metadata};
 
@@ -85,28 +85,13 @@ async fn user(dataset: &Dataset, shared: &Arc<Shared>) -> Result<Option<String>,
             )));
         }
     }
-    let referring = live_references(dataset, shared);
+    let referring = live_references(&shared.caches, dataset);
     Ok((!referring.is_empty()).then(|| {
         format!(
             "the datasets {} are mounted to it; delete them first",
             referring.join(", ")
         )
     }))
-}
-
-/// The virtual datasets that still mount this one.
-fn live_references(dataset: &Dataset, shared: &Shared) -> Vec<String> {
-    let references = dataset
-        .status
-        .as_ref()
-        .map(|status| status.dataset_ref.clone())
-        .unwrap_or_default();
-    let lives = |reference: &String| {
-        reference
-            .split_once('/')
-            .is_some_and(|(namespace, name)| shared.caches.dataset(namespace, name).is_some())
-    };
-    references.into_iter().filter(lives).collect()
 }
 
 /// Deletes the runtimes that the Dataset owns. Returns the one that still has something to clean

@@ -160,18 +160,39 @@ async fn reconcile_internal(request: &mut Request, controller: &RuntimeControlle
         add_finalizer(request, &dataset).await?;
     }
     label_dataset(request, &dataset).await?;
-    match request.refers_to() {
-        Ok(Some(reference)) => reconcile_reference(request, &reference, controller).await,
-        Ok(None) => reconcile_runtime(request, None).await,
-        Err(error) if request.is_set_up() => reconcile_runtime(request, Some(error)).await,
-        Err(error) => Err(error),
+    match (request.linked_to(), request.refers_to()) {
+        (Some(linked), Ok(Some(wanted))) if linked == wanted => {
+            reconcile_reference(request, &linked, None, controller).await
+        }
+        (Some(linked), wanted) => {
+            let refusal = wanted.err().unwrap_or_else(|| request.changed_reference(&linked));
+            reconcile_reference(request, &linked, Some(refusal), controller).await
+        }
+        (None, Ok(Some(wanted))) if !request.is_set_up() || request.installed().await?.is_none() => {
+            reconcile_reference(request, &wanted, None, controller).await
+        }
+        (None, Ok(Some(_))) => {
+            let refusal = EngineError::InvalidSpec {
+                field: "Dataset.spec.mounts".to_owned(),
+                message: "the Dataset has a cache of its own and cannot refer to another one; put its mounts back, or \
+                    create another Dataset for the reference"
+                    .to_owned(),
+            };
+            reconcile_runtime(request, Some(refusal)).await
+        }
+        (None, Ok(None)) => reconcile_runtime(request, None).await,
+        (None, Err(error)) if request.is_set_up() => reconcile_runtime(request, Some(error)).await,
+        (None, Err(error)) => Err(error),
     }
 }
 
-/// A Dataset that refers to another one has no cache of its own: the plugin is not asked.
+/// A Dataset that refers to another one has no cache of its own: the plugin is not asked. With a
+/// `refusal`, it goes on to show the Dataset that its volume leads to, and what it refers to now is
+/// not looked at.
 async fn reconcile_reference(
     request: &mut Request,
     reference: &Reference,
+    refusal: Option<EngineError>,
     controller: &RuntimeController,
 ) -> Result<Next, EngineError> {
     if !serves_references(&request.plugin) {
@@ -193,7 +214,12 @@ async fn reconcile_reference(
             .of_type(&bound.runtime_type, &bound.namespace, &bound.name)
     });
     let status = runtime.and_then(|runtime| serde_json::from_value(runtime.data.get("status")?.clone()).ok());
+    request.refused = refusal.is_some();
     request.follow(reference, status).await?;
+    if let Some(refusal) = refusal {
+        request.attended = true;
+        return Err(refusal);
+    }
     request.write_statuses().await?;
     Ok(Next::Change)
 }
@@ -258,9 +284,12 @@ async fn reconcile_runtime_deletion(request: &mut Request) -> Result<Next, Engin
         return Ok(Next::Change);
     }
     request.delete_volume().await?;
-    match request.refers_to() {
-        Ok(Some(reference)) => request.unfollow(&reference).await?,
-        _ => request.shutdown().await?,
+    let references = request.references();
+    for reference in &references {
+        request.unfollow(reference).await?;
+    }
+    if references.is_empty() || request.may_have_cache() {
+        request.shutdown().await?;
     }
     request.reset_dataset().await?;
     remove_finalizer(request).await?;

@@ -11,4 +11,5 @@ mod common;
 mod decisions;
 mod faults;
 mod life;
+mod references;
 mod scene;
