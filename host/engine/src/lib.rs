@@ -30,7 +30,6 @@ pub use request::{Request, Wake};
 pub use shared::backoff::Backoff;
 pub use shared::events::Events;
 pub use shared::labeler::Labeler;
-pub use shared::ports::PORTS_ANNOTATION;
 pub use shared::{EngineSettings, Shared};
 pub use steps::create_volume::is_ours;
 pub use steps::links::live_references;

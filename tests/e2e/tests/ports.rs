@@ -10,10 +10,7 @@ use serde_json::json;
 use wasser_e2e::Operator;
 use wasser_e2e::manifests::alluxio;
 
-const API: &str = "data.fluid.io/v1alpha1";
-const KIND: &str = "AlluxioRuntime";
-/// What a runtime's ports are recorded in.
-const RECORD: &str = "wasser.fluid.io/ports";
+const APPS: &str = "apps/v1";
 
 /// Applies a Dataset, served by nothing but its root, and its runtime.
 async fn apply(operator: &Operator, name: &str) {
@@ -23,20 +20,24 @@ async fn apply(operator: &Operator, name: &str) {
     }
 }
 
-/// The ports of each runtime.
+/// The ports of nodes that the workloads of each runtime declare.
 async fn held(operator: &Operator) -> BTreeMap<String, BTreeSet<u16>> {
-    let runtimes = operator.api(API, KIND).list(&Default::default()).await.unwrap();
-    let ports = |record: &String| {
-        serde_json::from_str::<BTreeMap<String, u16>>(record)
-            .unwrap()
-            .into_values()
-            .collect()
-    };
-    let of = |name: String, record: Option<&String>| (name, record.map(ports).unwrap_or_default());
-    runtimes
-        .iter()
-        .map(|runtime| of(runtime.name_any(), runtime.annotations().get(RECORD)))
-        .collect()
+    let mut held = BTreeMap::<String, BTreeSet<u16>>::new();
+    for kind in ["StatefulSet", "DaemonSet"] {
+        for workload in operator.api(APPS, kind).list(&Default::default()).await.unwrap() {
+            let spec = &workload.data["spec"]["template"]["spec"];
+            let containers = spec["containers"].as_array().cloned().unwrap_or_default();
+            let ports = containers
+                .iter()
+                .flat_map(|container| container["ports"].as_array().cloned().unwrap_or_default());
+            let ports = ports.filter_map(|port| u16::try_from(port["containerPort"].as_u64()?).ok());
+            if spec["hostNetwork"] == true {
+                let runtime = workload.owner_references()[0].name.clone();
+                held.entry(runtime).or_default().extend(ports);
+            }
+        }
+    }
+    held
 }
 
 fn are_distinct(held: &BTreeMap<String, BTreeSet<u16>>) {

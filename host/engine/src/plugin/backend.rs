@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{PersistentVolume, Pod, Secret};
-use kube::api::{Api, AttachParams, DynamicObject, ListParams, Patch};
+use kube::api::{Api, AttachParams, DynamicObject, ListParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::events::EventType;
 use kube::{Client, ResourceExt};
-use parking_lot::Mutex;
-use serde_json::json;
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use wasser_api::ObjectKey;
 use wasser_plugin::bindings::types::Role;
@@ -20,13 +19,13 @@ use wasser_plugin::{Backend, BackendError, Output, PodRecord, Response};
 
 use crate::objects::identity::Identity;
 use crate::plugin::state::State;
-use crate::shared::own_writes::OwnWrites;
-use crate::shared::ports::{PORTS_ANNOTATION, Ports, parse_range};
+use crate::shared::ports::{self, Holder, PortError, Ports, parse_range};
 use crate::watched::Caches;
 use crate::watched::pods::PodInfo;
 
 /// Host ports where the plugin's registration does not set `port-range`.
-const DEFAULT_PORT_RANGE: &str = "14000-15999";
+const DEFAULT_PORT_RANGE: &str = "14000-17999";
+
 /// The capabilities of one runtime.
 pub struct KubeBackend {
     /// The client of the operator.
@@ -39,19 +38,14 @@ pub struct KubeBackend {
     pub identity: Identity,
     /// Its UID.
     pub uid: String,
-    /// How the API server serves its kind.
-    pub resource: ApiResource,
     /// The setting `port-range` of the plugin.
     pub port_range: Option<String>,
+    /// Whether no worker of another Dataset runs where the runtime's workers do.
+    pub exclusive: bool,
     /// For events on the runtime.
     pub events: crate::shared::events::Events,
     /// The runtime, as events refer to it.
     pub reference: k8s_openapi::api::core::v1::ObjectReference,
-    /// What was written last.
-    pub own_writes: Arc<OwnWrites>,
-    /// Generation and resource version of the runtime after the last write to it from here, which
-    /// the status write has to name.
-    pub written: Mutex<Option<(Option<i64>, Option<String>)>>,
 }
 
 fn failed(what: impl std::fmt::Display) -> BackendError {
@@ -93,6 +87,39 @@ impl KubeBackend {
         let ours = found.filter(is_ours);
         ours.map(|volume| serde_json::to_value(volume).map_err(failed))
             .transpose()
+    }
+
+    fn holder(&self) -> Result<Holder<'_>, PortError> {
+        Ok(Holder {
+            uid: &self.uid,
+            exclusive: self.exclusive,
+            range: parse_range(self.port_range.as_deref().unwrap_or(DEFAULT_PORT_RANGE))?,
+        })
+    }
+
+    /// Takes the ports that the values of the release record. Earlier releases do not, and ports are
+    /// then taken from the annotation of the runtime, but only those that the workloads use: users
+    /// can write it.
+    pub fn restore_ports<'a>(
+        &self,
+        values: &Value,
+        annotation: Option<&str>,
+        workloads: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), PortError> {
+        let mut record = ports::recorded(values);
+        let noted = annotation.filter(|_| record.is_empty());
+        if record.is_empty() && noted.is_none() {
+            return Ok(());
+        }
+        let own = self
+            .caches
+            .host_ports_of(&self.identity.namespace, workloads, &self.uid);
+        if let Some(noted) = noted.and_then(|text| serde_json::from_str::<BTreeMap<String, u16>>(text).ok()) {
+            record.extend(noted.into_iter().filter(|(_, port)| own.contains(port)));
+        }
+        self.ports
+            .restore(&self.holder()?, &record, &own, || self.caches.host_ports());
+        Ok(())
     }
 
     /// Where the plugin's state is.
@@ -290,23 +317,9 @@ impl Backend for KubeBackend {
     }
 
     async fn allocate_ports(&self, _scope: &ObjectKey, names: &[String]) -> Result<Vec<u16>, BackendError> {
-        let range = parse_range(self.port_range.as_deref().unwrap_or(DEFAULT_PORT_RANGE)).map_err(failed)?;
-        let before = self.ports.held(&self.uid);
-        let held = self.ports.allocate(&self.uid, names, &range).map_err(failed)?;
-        if held != before {
-            let recorded = serde_json::to_string(&held).map_err(failed)?;
-            let patch = json!({"metadata": {"annotations": {PORTS_ANNOTATION: recorded}}});
-            let api =
-                Api::<DynamicObject>::namespaced_with(self.client.clone(), &self.identity.namespace, &self.resource);
-            let params = crate::patch_params();
-            let written = api
-                .patch_metadata(&self.identity.name, &params, &Patch::Merge(&patch))
-                .await
-                .map_err(answer)?;
-            self.own_writes.wrote(&written);
-            let metadata = written.metadata;
-            *self.written.lock() = Some((metadata.generation, metadata.resource_version));
-        }
+        let holder = self.holder().map_err(failed)?;
+        let held = self.ports.allocate(&holder, names, || self.caches.host_ports());
+        let held = held.map_err(failed)?;
         names
             .iter()
             .map(|name| {

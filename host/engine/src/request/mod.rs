@@ -21,7 +21,6 @@ use kube::api::DynamicObject;
 use kube::core::ApiResource;
 use kube::runtime::events::EventType;
 use kube::{Resource, ResourceExt};
-use parking_lot::Mutex;
 use serde_json::Value;
 use wasser_api::dataset::{Dataset, DatasetStatus};
 use wasser_api::runtime_status::RuntimeStatus;
@@ -34,9 +33,11 @@ use crate::plugin::answer::{Outcome, answer};
 use crate::plugin::backend::KubeBackend;
 use crate::plugin::context::context;
 use crate::release::Installed;
+use crate::release::workloads::workload;
 use crate::request::change::Change;
 use crate::request::roles::{RoleName, RoleState, RoleTrouble};
 use crate::shared::Shared;
+use crate::shared::ports::PORTS_ANNOTATION;
 
 /// Asks for another reconcile of this runtime, from a background task.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -134,20 +135,11 @@ impl Request {
             ports: shared.ports.clone(),
             identity: identity.clone(),
             uid: uid.clone(),
-            resource: resource.clone(),
             port_range: plugin.settings.get("port-range").cloned(),
+            exclusive: dataset.as_ref().is_some_and(|dataset| !dataset.spec.is_shared()),
             events: shared.events.clone(),
             reference,
-            own_writes: shared.own_writes.clone(),
-            written: Mutex::default(),
         });
-        shared.ports.record(
-            &uid,
-            runtime
-                .annotations()
-                .get(crate::shared::ports::PORTS_ANNOTATION)
-                .map(String::as_str),
-        );
         let text = dataset
             .as_ref()
             .and_then(|dataset| serde_json::to_string(&**dataset).ok());
@@ -203,14 +195,18 @@ impl Request {
         &self.backend.reference
     }
 
-    /// The version of the runtime that a write has to name: that which this reconcile itself made
-    /// by recording ports, provided that the spec is still the one that was read.
-    pub fn runtime_version(&self) -> Option<String> {
-        let written = self.backend.written.lock().clone();
-        match written {
-            Some((generation, version)) if generation == self.runtime.metadata.generation => version,
-            _ => self.runtime.resource_version(),
-        }
+    /// Takes the ports that the runtime's release records.
+    pub(crate) fn restore_ports(&self, values: &Value) -> Result<(), EngineError> {
+        let annotation = self.runtime.annotations().get(PORTS_ANNOTATION).map(String::as_str);
+        let roles = self.plugin.description.roles.iter();
+        let workloads: Vec<String> = roles.map(|role| workload(role, &self.identity.name)).collect();
+        let restored = self
+            .backend
+            .restore_ports(values, annotation, workloads.iter().map(String::as_str));
+        restored.map_err(|error| EngineError::Failed {
+            method: "allocate-ports",
+            message: error.to_string(),
+        })
     }
 
     /// Looks at the roles again, once it is known what is installed.

@@ -39,7 +39,7 @@ impl Request {
         let patch = StatusPatch {
             name: self.identity.name.clone(),
             uid: self.uid.clone(),
-            version: self.runtime_version(),
+            version: self.runtime.resource_version(),
             difference,
         };
         let attempt = format!(

@@ -1,16 +1,31 @@
 //! Host ports, free of collisions between all runtimes of the cluster.
 //!
-//! What a runtime holds is recorded in an annotation of the runtime itself, so that a restart
-//! rebuilds the whole picture from the objects that are watched anyway, and a deleted runtime frees
-//! its ports by being gone.
+//! What a runtime holds by name is recorded with its release, among the values: what is installed
+//! and what is recorded cannot differ, and whoever may write runtimes cannot write it. After a
+//! restart, the ports of others are known from their workloads, and a runtime's own from its
+//! release once that is read.
+//!
+//! A port is given to two runtimes only where pods that use it never meet on a node.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::RangeInclusive;
 
 use parking_lot::Mutex;
+use serde_json::Value;
 
-/// The annotation of a runtime that records its ports: `{"worker-metrics":14000}`.
+use crate::watched::host_ports::PortInUse;
+
+/// The annotation of a runtime in which its ports used to be recorded: `{"worker-metrics":14000}`.
 pub const PORTS_ANNOTATION: &str = "wasser.fluid.io/ports";
+/// The chart value that records the ports of a runtime.
+const RECORD: &str = "hostPorts";
+/// The port from which the metrics of workers are read. Workers of an exclusive Dataset share no
+/// node with other workers, so that all such Datasets can have the same. Ports by which clients
+/// reach workers are different for each Dataset nevertheless: a client with an old address must
+/// not meet the worker of another one.
+const WORKER_METRICS: &str = "worker-metrics";
+/// The maximum number of ports of one runtime.
+const MOST: usize = 32;
 
 /// Why no ports could be given.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,15 +43,42 @@ pub enum PortError {
         /// Last port.
         last: u16,
     },
+    /// The runtime has too many.
+    #[error("the runtime would have {0} host ports, and may have {MOST}; the plugin has to ask for fewer names")]
+    TooMany(usize),
     /// The setting of the range is not `first-last`.
     #[error("the setting `port-range` is {0:?}, which is not of the form 14000-15999")]
     BadRange(String),
 }
 
+/// Who asks for ports.
+#[derive(Debug, Clone)]
+pub struct Holder<'a> {
+    /// UID of the runtime.
+    pub uid: &'a str,
+    /// Whether no worker of another Dataset runs where its workers do.
+    pub exclusive: bool,
+    /// The range that the plugin may use.
+    pub range: RangeInclusive<u16>,
+}
+
 /// The ports of all runtimes, by the UID of the runtime.
 #[derive(Debug, Default)]
 pub struct Ports {
-    held: Mutex<HashMap<String, BTreeMap<String, u16>>>,
+    held: Mutex<HashMap<String, Held>>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Held {
+    ports: BTreeMap<String, u16>,
+    exclusive: bool,
+}
+
+impl Held {
+    /// Whether others can have the port of this name as well, if they can share theirs.
+    fn shares(&self, name: &str) -> bool {
+        self.exclusive && name == WORKER_METRICS
+    }
 }
 
 /// Reads a range of ports: `14000-15999`.
@@ -52,50 +94,135 @@ pub fn parse_range(text: &str) -> Result<RangeInclusive<u16>, PortError> {
     }
 }
 
-impl Ports {
-    /// Takes in what a runtime's annotation records.
-    pub fn record(&self, uid: &str, annotation: Option<&str>) {
-        let Some(ports) = annotation.and_then(|text| serde_json::from_str::<BTreeMap<String, u16>>(text).ok()) else {
-            return;
+/// Records ports among the values of a release.
+pub fn record(values: &mut Value, ports: &BTreeMap<String, u16>) {
+    if let Some(values) = values.as_object_mut().filter(|_| !ports.is_empty()) {
+        values.insert(RECORD.to_owned(), serde_json::json!(ports));
+    }
+}
+
+/// The ports that the values of a release record.
+pub fn recorded(values: &Value) -> BTreeMap<String, u16> {
+    let found = values.get(RECORD).cloned().unwrap_or_default();
+    serde_json::from_value(found).unwrap_or_default()
+}
+
+/// Ports that cannot be given to somebody.
+#[derive(Debug, Default)]
+struct Taken {
+    /// To nobody.
+    all: HashSet<u16>,
+    /// To those only who share theirs too.
+    shared: HashSet<u16>,
+}
+
+impl Taken {
+    fn by_others(holder: &Holder<'_>, held: &HashMap<String, Held>, in_use: &[PortInUse]) -> Self {
+        let mut taken = Self::default();
+        for (_, others) in held.iter().filter(|(uid, _)| *uid != holder.uid) {
+            for (name, port) in &others.ports {
+                let ports = if others.shares(name) {
+                    &mut taken.shared
+                } else {
+                    &mut taken.all
+                };
+                ports.insert(*port);
+            }
+        }
+        let shares = |used: &PortInUse| {
+            let ports = |held: &Held| held.shares(WORKER_METRICS) && held.ports.get(WORKER_METRICS) == Some(&used.port);
+            held.get(&used.uid).is_some_and(ports)
         };
-        let mut held = self.held.lock();
-        held.entry(uid.to_owned()).or_default().extend(ports);
+        let unexplained = in_use.iter().filter(|used| used.uid != holder.uid && !shares(used));
+        taken.all.extend(unexplained.map(|used| used.port));
+        taken
     }
 
-    /// A port for each name: what the runtime holds already under that name, else the lowest free
-    /// one.
+    fn contains(&self, port: u16, shares: bool) -> bool {
+        self.all.contains(&port) || (!shares && self.shared.contains(&port))
+    }
+}
+
+impl Ports {
+    /// Returns a port for each name: what the runtime holds already under that name, else the
+    /// lowest one that is free. `in_use` returns the ports of workloads.
+    ///
+    /// # Errors
+    /// There are too few ports in the range, or too many names.
     pub fn allocate(
         &self,
-        uid: &str,
+        holder: &Holder<'_>,
         names: &[String],
-        range: &RangeInclusive<u16>,
+        in_use: impl FnOnce() -> Vec<PortInUse>,
     ) -> Result<BTreeMap<String, u16>, PortError> {
+        let has_all = |held: &&Held| names.iter().all(|name| held.ports.contains_key(name));
+        if let Some(held) = self.held.lock().get(holder.uid).filter(has_all) {
+            return Ok(held.ports.clone());
+        }
+        let in_use = in_use();
         let mut held = self.held.lock();
-        let mut mine = held.get(uid).cloned().unwrap_or_default();
-        let mut taken: std::collections::HashSet<u16> =
-            held.values().flat_map(|ports| ports.values().copied()).collect();
+        let mut mine = held.get(holder.uid).cloned().unwrap_or_default();
+        mine.exclusive = holder.exclusive;
+        let mut taken = Taken::by_others(holder, &held, &in_use);
+        taken.all.extend(mine.ports.values());
         for name in names {
-            if mine.contains_key(name) {
+            if mine.ports.contains_key(name) {
                 continue;
             }
-            let port = range
-                .clone()
-                .find(|port| !taken.contains(port))
-                .ok_or(PortError::Exhausted {
-                    size: range.len(),
-                    first: *range.start(),
-                    last: *range.end(),
-                })?;
-            taken.insert(port);
-            mine.insert(name.clone(), port);
+            let free = |port: &u16| !taken.contains(*port, mine.shares(name));
+            let port = holder.range.clone().find(free).ok_or(PortError::Exhausted {
+                size: holder.range.len(),
+                first: *holder.range.start(),
+                last: *holder.range.end(),
+            })?;
+            taken.all.insert(port);
+            mine.ports.insert(name.clone(), port);
         }
-        held.insert(uid.to_owned(), mine.clone());
-        Ok(mine)
+        if mine.ports.len() > MOST {
+            return Err(PortError::TooMany(mine.ports.len()));
+        }
+        let ports = mine.ports.clone();
+        held.insert(holder.uid.to_owned(), mine);
+        Ok(ports)
+    }
+
+    /// Takes the ports of a record, as far as they can be the runtime's: those of the plugin's range
+    /// that nobody else has, and those that the runtime's own workloads use. `in_use` returns the
+    /// ports of all workloads.
+    pub fn restore(
+        &self,
+        holder: &Holder<'_>,
+        record: &BTreeMap<String, u16>,
+        own: &BTreeSet<u16>,
+        in_use: impl FnOnce() -> Vec<PortInUse>,
+    ) {
+        let in_use = if record.values().all(|port| own.contains(port)) {
+            Vec::new()
+        } else {
+            in_use()
+        };
+        let mut held = self.held.lock();
+        let mut mine = held.get(holder.uid).cloned().unwrap_or_default();
+        mine.exclusive = holder.exclusive;
+        let mut taken = Taken::by_others(holder, &held, &in_use);
+        taken.all.extend(mine.ports.values());
+        for (name, port) in record {
+            let can_be = own.contains(port) || holder.range.contains(port);
+            let is_free = can_be && !taken.contains(*port, mine.shares(name));
+            if is_free && mine.ports.len() < MOST && !mine.ports.contains_key(name) {
+                taken.all.insert(*port);
+                mine.ports.insert(name.clone(), *port);
+            }
+        }
+        if !mine.ports.is_empty() {
+            held.insert(holder.uid.to_owned(), mine);
+        }
     }
 
     /// What a runtime holds, by name.
     pub fn held(&self, uid: &str) -> BTreeMap<String, u16> {
-        self.held.lock().get(uid).cloned().unwrap_or_default()
+        let held = self.held.lock();
+        held.get(uid).map(|held| held.ports.clone()).unwrap_or_default()
     }
 
     /// Frees what a runtime holds.
@@ -105,54 +232,4 @@ impl Ports {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_same_names_give_the_same_ports_and_no_two_runtimes_share_one() {
-        let ports = Ports::default();
-        let names = ["worker".to_owned(), "fuse".to_owned()];
-        let first = ports.allocate("a", &names, &(10..=13)).unwrap();
-        assert_eq!(ports.allocate("a", &names, &(10..=13)).unwrap(), first);
-        let second = ports.allocate("b", &names, &(10..=13)).unwrap();
-        assert!(first.values().all(|port| !second.values().any(|other| other == port)));
-        assert!(matches!(
-            ports.allocate("c", &names, &(10..=13)),
-            Err(PortError::Exhausted { size: 4, .. })
-        ));
-        ports.release("a");
-        assert!(ports.allocate("c", &names, &(10..=13)).is_ok());
-    }
-
-    #[test]
-    fn runtimes_that_race_share_no_port() {
-        let ports = Ports::default();
-        let names: Vec<String> = (0..10).map(|number| format!("port-{number}")).collect();
-        std::thread::scope(|scope| {
-            for number in 0..8 {
-                let (ports, names) = (&ports, &names);
-                scope.spawn(move || ports.allocate(&number.to_string(), names, &(1000..=1099)).unwrap());
-            }
-        });
-        let all: std::collections::HashSet<u16> = (0..8)
-            .flat_map(|number| ports.held(&number.to_string()).into_values())
-            .collect();
-        assert_eq!(all.len(), 80);
-    }
-
-    #[test]
-    fn recorded_ports_are_taken() {
-        let ports = Ports::default();
-        ports.record("a", Some(r#"{"worker":10}"#));
-        ports.record("b", Some("not json"));
-        assert_eq!(ports.allocate("c", &["x".to_owned()], &(10..=11)).unwrap()["x"], 11);
-    }
-
-    #[test]
-    fn ranges_are_checked() {
-        assert_eq!(parse_range("14000-15999"), Ok(14000..=15999));
-        for bad in ["", "14000", "2-1", "0-5", "a-b", "1-70000"] {
-            assert!(parse_range(bad).is_err(), "{bad}");
-        }
-    }
-}
+mod tests;

@@ -14,6 +14,7 @@ use crate::release::policy::policy;
 use crate::release::prepare::prepare;
 use crate::release::values::complete;
 use crate::request::Request;
+use crate::shared::ports;
 
 impl Request {
     /// The release as it is, from memory where it was seen before.
@@ -31,6 +32,9 @@ impl Request {
             self.shared.releases.take_for_absent(namespace, name);
             None
         };
+        if let Some(release) = &found {
+            self.restore_ports(release.values())?;
+        }
         let release = found
             .filter(|release| release.is_deployed())
             .map(|release| Arc::new(Installed::recorded(&release)));
@@ -143,9 +147,12 @@ impl Request {
         policy(&self.plugin, &self.identity, &self.uid)
     }
 
-    /// Adds what all charts are given to the plugin's values.
+    /// Adds what all charts are given to the plugin's values, and records the ports of the runtime
+    /// among them.
     pub(crate) fn complete(&self, text: &str) -> Result<Value, EngineError> {
         let owner = owner_reference(&self.identity.kind, &self.identity.name, &self.uid);
-        complete(text, &self.identity, &owner)
+        let mut values = complete(text, &self.identity, &owner)?;
+        ports::record(&mut values, &self.shared.ports.held(&self.uid));
+        Ok(values)
     }
 }

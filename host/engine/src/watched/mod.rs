@@ -6,6 +6,7 @@
 
 pub mod cluster_objects;
 pub mod helm_records;
+pub mod host_ports;
 pub mod namesake;
 pub mod pods;
 pub mod readable;

@@ -23,7 +23,7 @@ use tokio::task::JoinHandle;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 use wasser_api::ObjectKey;
-use wasser_engine::{PORTS_ANNOTATION, Shared};
+use wasser_engine::Shared;
 
 use super::cluster_objects::ClusterObjectWatches;
 use super::next::DEBOUNCE;
@@ -271,8 +271,7 @@ impl Controller {
 
 /// The runtimes that a watch tells about.
 ///
-/// Their ports are taken from then on: after a start, before the first of them is reconciled. A
-/// runtime that is gone is forgotten, however it went, and whoever waits for that is woken: its
+/// A runtime that is gone is forgotten, however it went, and whoever waits for that is woken: its
 /// Dataset, and other runtimes of its name.
 fn changes<S>(
     stream: S,
@@ -295,14 +294,9 @@ where
             let key = ObjectKey::of(object);
             (key, object.uid().unwrap_or_default())
         };
-        let record = |object: &DynamicObject, uid: &str| {
-            let recorded = object.annotations().get(PORTS_ANNOTATION).map(String::as_str);
-            shared.ports.record(uid, recorded);
-        };
         let key = match event {
             Ok(Event::Apply(object)) => {
                 let (key, uid) = identity(&object);
-                record(&object, &uid);
                 if let Some(former) = known.insert(key.clone(), uid.clone()).filter(|former| *former != uid) {
                     gone(key, &former);
                 }
@@ -310,7 +304,6 @@ where
             }
             Ok(Event::InitApply(object)) => {
                 let (key, uid) = identity(&object);
-                record(&object, &uid);
                 listed.insert(key, uid);
                 Some(ObjectRef::from_obj_with(&object, resource.clone()))
             }

@@ -11,5 +11,6 @@ mod common;
 mod decisions;
 mod faults;
 mod life;
+mod ports;
 mod references;
 mod scene;
