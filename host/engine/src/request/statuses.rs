@@ -79,10 +79,9 @@ impl Request {
             .or_else(|| self.role(RoleName::Worker))
             .and_then(|state| state.wanted);
         let status = &mut self.dataset_status;
-        // A migration shows its own phase until it ends, and so do mounts that are being updated.
-        if status.phase != DatasetPhase::DataMigrating {
-            status.phase = phase;
-        }
+        status.phase = phase;
+        // Nothing runs operations here: what Fluid has noted of one would never end.
+        status.operation_ref.clear();
         if status.mounts.is_empty() {
             status.mounts = self
                 .dataset

@@ -96,6 +96,15 @@ async fn a_volume_of_somebody_else_is_left_alone_and_named() {
 }
 
 #[tokio::test]
+async fn a_migration_that_nobody_ends_is_over() {
+    let (scene, _operator) = Scene::bound().await;
+    scene.server.edit_status("Dataset", "default", "demo", |status| {
+        status["phase"] = json!("DataMigrating");
+    });
+    scene.phase("Bound").await;
+}
+
+#[tokio::test]
 async fn refused_writes_are_made_again() {
     let scene = Scene::new();
     let _operator = scene.start().await;
