@@ -1,7 +1,5 @@
 //! What a reconcile of a runtime tells of it and of its Dataset, in Fluid's metrics.
 
-use wasser_api::dataset::DatasetStatus;
-use wasser_api::size;
 use wasser_engine::{EngineError, Request};
 
 use super::Metrics;
@@ -19,8 +17,8 @@ struct Seen<'a> {
     volume_failed: bool,
     /// Whether the reconcile was one of its deletion.
     deleting: bool,
-    /// The Dataset's status as it shall be.
-    status: &'a DatasetStatus,
+    /// Number of files and bytes of the Dataset, once they are known.
+    contents: Option<(u64, u64)>,
     error: Option<&'a EngineError>,
 }
 
@@ -34,7 +32,7 @@ impl Metrics {
             was_set_up,
             volume_failed: request.volume_failed,
             deleting: request.runtime.metadata.deletion_timestamp.is_some(),
-            status: &request.dataset_status,
+            contents: request.contents(),
             error,
         });
     }
@@ -59,19 +57,11 @@ impl Metrics {
             None => {}
         }
         if !seen.deleting
-            && let Some((files, bytes)) = contents(seen.status)
+            && let Some((files, bytes)) = seen.contents
         {
             self.dataset_ufs(seen.runtime, files, bytes);
         }
     }
-}
-
-/// Number of files and bytes, once they are known. The status has the bytes with two decimals of
-/// their unit.
-fn contents(status: &DatasetStatus) -> Option<(u64, u64)> {
-    let files = status.file_num.as_ref()?.parse().ok()?;
-    let bytes = size::parse(status.ufs_total.as_ref()?).ok()?.try_into().ok()?;
-    Some((files, bytes))
 }
 
 #[cfg(test)]
@@ -93,15 +83,13 @@ mod tests {
         }
     }
 
-    fn status(files: &str, bytes: &str) -> DatasetStatus {
-        DatasetStatus {
-            file_num: Some(files.to_owned()),
-            ufs_total: Some(bytes.to_owned()),
-            ..DatasetStatus::default()
-        }
-    }
-
-    fn see(metrics: &Metrics, was_set_up: bool, deleting: bool, status: &DatasetStatus, error: Option<&EngineError>) {
+    fn see(
+        metrics: &Metrics,
+        was_set_up: bool,
+        deleting: bool,
+        contents: Option<(u64, u64)>,
+        error: Option<&EngineError>,
+    ) {
         metrics.saw(&Seen {
             kind: "DemoRuntime",
             runtime_type: "demo",
@@ -109,7 +97,7 @@ mod tests {
             was_set_up,
             volume_failed: false,
             deleting,
-            status,
+            contents,
             error,
         });
     }
@@ -124,7 +112,7 @@ mod tests {
         #[case] counter: &str,
     ) {
         let metrics = Metrics::new();
-        see(&metrics, was_set_up, false, &DatasetStatus::default(), Some(&error));
+        see(&metrics, was_set_up, false, None, Some(&error));
         let text = metrics.text();
         let counted: Vec<&str> = text.lines().filter(|line| line.starts_with("runtime_")).collect();
         assert_eq!(
@@ -168,19 +156,19 @@ mod tests {
     #[test]
     fn contents_are_shown_once_they_are_known_and_go_with_the_runtime() {
         let metrics = Metrics::new();
-        see(&metrics, true, false, &status("[Calculating]", "[Calculating]"), None);
+        see(&metrics, true, false, None, None);
         assert!(!metrics.text().contains("dataset_ufs_file_num{"));
-        see(&metrics, true, false, &status("7", "1.50KiB"), None);
+        see(&metrics, true, false, Some((7, 1537)), None);
         let text = metrics.text();
         assert!(
             text.contains(r#"dataset_ufs_file_num{dataset="default/a"} 7"#),
             "{text}"
         );
         assert!(
-            text.contains(r#"dataset_ufs_total_size{dataset="default/a"} 1536"#),
+            text.contains(r#"dataset_ufs_total_size{dataset="default/a"} 1537"#),
             "{text}"
         );
-        see(&metrics, true, true, &status("7", "1.50KiB"), None);
+        see(&metrics, true, true, Some((7, 1537)), None);
         assert!(!metrics.text().contains("default/a"));
     }
 }

@@ -71,6 +71,20 @@ impl Request {
         self.start_reading(ready_since);
     }
 
+    /// Number of files and bytes of the Dataset; none if they are not known, or being read. The status
+    /// has the bytes with two decimals of their unit; they are exact where this process has read
+    /// them.
+    pub fn contents(&self) -> Option<(u64, u64)> {
+        let read = match self.shared.metadata.progress(&self.uid) {
+            Some(Progress::Running) => return None,
+            Some(Progress::Done(read)) => read.outcome.ok().flatten(),
+            None => None,
+        };
+        let status = &self.dataset_status;
+        let files = status.file_num.as_ref()?.parse().ok()?;
+        exact(files, status.ufs_total.as_ref()?, read.as_ref())
+    }
+
     /// Reads again, after the mounts changed.
     pub fn restart_metadata_sync(&mut self) {
         self.shared.metadata.forget(&self.uid);
@@ -185,5 +199,40 @@ impl Request {
         self.shared
             .metadata
             .start(&self.uid, &self.identity.kind, move || wake(), work);
+    }
+}
+
+/// The number of files, and the bytes that a status shows, exactly where they are what was read.
+fn exact(files: u64, shown: &str, read: Option<&StorageStats>) -> Option<(u64, u64)> {
+    let total = read
+        .map(|read| read.total)
+        .filter(|total| size::format(*total) == shown);
+    let bytes = total.or_else(|| size::parse(shown).ok().and_then(|bytes| bytes.try_into().ok()))?;
+    Some((files, bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::read("1.50KiB", Some(1537), Some((7, 1537)))]
+    #[case::read_since("1.50KiB", Some(4096), Some((7, 1536)))]
+    #[case::of_an_earlier_process("1.50KiB", None, Some((7, 1536)))]
+    #[case::calculating("[Calculating]", None, None)]
+    fn bytes_are_exact_where_they_were_read(
+        #[case] shown: &str,
+        #[case] read: Option<u64>,
+        #[case] expected: Option<(u64, u64)>,
+    ) {
+        let read = read.map(|total| StorageStats {
+            total,
+            used: 0,
+            free: 0,
+            total_files: 7,
+        });
+        assert_eq!(exact(7, shown, read.as_ref()), expected);
     }
 }
