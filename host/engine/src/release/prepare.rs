@@ -10,7 +10,7 @@ use wasser_plugin::Plugin;
 
 use super::Installed;
 use super::policy::policy;
-use super::workloads::check_roles;
+use super::workloads::{check_names, check_roles};
 use crate::error::EngineError;
 use crate::objects::identity::Identity;
 
@@ -59,6 +59,7 @@ pub async fn prepare(
         })?;
     let objects: Vec<(String, String)> = rendered.objects.iter().map(kind_and_name).collect();
     check_roles(&plugin.description.roles, &objects, &identity.name)?;
+    check_names(&objects, &identity.kind, &identity.name)?;
     let policy = policy(plugin, identity, uid);
     policy
         .admit_release(&rendered)

@@ -1,6 +1,7 @@
 //! Which workloads of a release belong to which role of the plugin: they have the name of the
 //! runtime, with the role's suffix.
 
+use wasser_api::names;
 use wasser_plugin::bindings::types::Role;
 
 use crate::error::EngineError;
@@ -37,6 +38,21 @@ pub fn check_roles(roles: &[Role], objects: &[(String, String)], runtime: &str) 
             "the chart renders none of the workloads that the plugin describes: {}",
             names.join(", ")
         ),
+    })
+}
+
+/// Refuses StatefulSets whose names are too long for the labels of their pods: no pod would come,
+/// and nothing says so. The definitions of most kinds limit names, but those of Fluid do not.
+///
+/// # Errors
+/// How long the name of the runtime may be.
+pub fn check_names(objects: &[(String, String)], kind: &str, runtime: &str) -> Result<(), EngineError> {
+    let sets = objects.iter().filter(|(kind, _)| kind == "StatefulSet");
+    let suffixes = sets.map(|(_, name)| ("StatefulSet", name.strip_prefix(runtime).unwrap_or_default()));
+    let longest = names::longest_for(suffixes);
+    names::check_length(runtime, longest).map_err(|too_long| EngineError::InvalidSpec {
+        field: format!("{kind}.metadata.name"),
+        message: too_long.to_string(),
     })
 }
 
@@ -79,5 +95,21 @@ mod tests {
             "{refused}"
         );
         assert!(check_roles(&[], &none, "a").is_ok());
+    }
+
+    #[rstest::rstest]
+    #[case::fits(45, "-worker", true)]
+    #[case::too_long(46, "-worker", false)]
+    #[case::longer_suffix(38, "-jindofs-worker", false)]
+    #[case::clients_only(53, "", true)]
+    fn names_without_pods_are_refused(#[case] length: usize, #[case] suffix: &str, #[case] fits: bool) {
+        let runtime = "a".repeat(length);
+        let set = ("StatefulSet".to_owned(), format!("{runtime}{suffix}"));
+        let client = ("DaemonSet".to_owned(), format!("{runtime}-fuse"));
+        let objects: Vec<_> = [client]
+            .into_iter()
+            .chain((!suffix.is_empty()).then_some(set))
+            .collect();
+        assert_eq!(check_names(&objects, "DemoRuntime", &runtime).is_ok(), fits);
     }
 }
