@@ -9,6 +9,7 @@
 #[path = "../../../plugin/tests/common/mod.rs"]
 mod common;
 mod decisions;
+mod deletions;
 mod faults;
 mod life;
 mod ports;

@@ -1,0 +1,63 @@
+//! Deletions that have to wait, or are disturbed.
+
+use serde_json::json;
+use wasser_test_api_server::{ApiServer, Effect, Failure, Fault, Record, Verb};
+
+use super::scene::{OPERATOR, QUIET, Scene};
+
+async fn gone(scene: &Scene, kind: &str) {
+    let look = |server: &ApiServer| {
+        server.release_protection();
+        server.collect();
+        server.object(kind, "default", "demo").is_none().then_some(())
+    };
+    scene.server.until(&format!("the {kind} to go"), look).await;
+}
+
+#[tokio::test]
+async fn a_dataset_that_is_deleted_is_attended_while_pods_use_it() {
+    let (scene, _operator) = Scene::bound().await;
+    scene.server.create(&json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "app", "namespace": "default"},
+        "spec": {
+            "containers": [{"name": "app", "image": "app"}],
+            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "demo"}}],
+        },
+    }));
+    scene.server.delete("Dataset", "default", "demo");
+    scene.server.settled(QUIET).await;
+    scene.server.edit("DemoRuntime", "default", "demo", |runtime| {
+        runtime["spec"]["replicas"] = json!(3);
+    });
+    let scaled = |server: &ApiServer| {
+        let set = server.object("StatefulSet", "default", "demo-worker")?;
+        (set["spec"]["replicas"] == 3).then_some(())
+    };
+    scene.server.until("three workers", scaled).await;
+    scene.server.delete("StatefulSet", "default", "demo-worker");
+    scene.server.collect();
+    let back = |server: &ApiServer| server.object("StatefulSet", "default", "demo-worker");
+    scene.server.until("the workers to be put back", back).await;
+}
+
+#[tokio::test]
+async fn a_conflict_at_the_end_of_a_deletion_repeats_nothing() {
+    let (scene, _operator) = Scene::bound().await;
+    scene.server.take_requests();
+    let last = Fault::writes()
+        .of(OPERATOR)
+        .resource("demoruntimes")
+        .when(|attempt| attempt.body["metadata"]["finalizers"] == json!([]));
+    let armed = scene.server.arm(last.times(2), Effect::Answer(Failure::conflicting()));
+    scene.server.delete("DemoRuntime", "default", "demo");
+    gone(&scene, "DemoRuntime").await;
+    assert_eq!(armed.hits(), 2);
+    let requests = scene.server.take_requests().of(OPERATOR);
+    let deleted = |resource: &str| {
+        let is_it = |record: &&Record| record.call.verb == Verb::Delete && record.call.resource == resource;
+        requests.0.iter().filter(is_it).count()
+    };
+    for resource in ["persistentvolumeclaims", "persistentvolumes", "statefulsets", "secrets"] {
+        assert_eq!(deleted(resource), 1, "{resource}: {}", requests.describe());
+    }
+}
