@@ -18,7 +18,9 @@ pub use api_error::{OrGone, is_conflict, is_not_found};
 pub use chart::Chart;
 pub use error::{ChartError, RenderError, TemplateError};
 pub use policy::{Policy, Problem, Violation};
-pub use releases::{Change, Release, ReleaseError, Releases, Status, Workers, check_kept, is_unchanged};
+pub use releases::{
+    Change, RELEASE_NAME, RELEASE_NAMESPACE, Release, ReleaseError, Releases, Status, Workers, check_kept, is_unchanged,
+};
 pub use render::{Capabilities, Hook, Limits, ReleaseMeta, Rendered, Renderer};
 
 /// The name under which Wasser owns fields of the objects that it applies.

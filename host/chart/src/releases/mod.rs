@@ -60,7 +60,7 @@ use parking_lot::Mutex;
 
 pub use change::Change;
 pub use error::ReleaseError;
-pub use ownership::check_kept;
+pub use ownership::{RELEASE_NAME, RELEASE_NAMESPACE, check_kept};
 pub use release::{Release, is_unchanged};
 pub use status::Status;
 pub use workers::Workers;

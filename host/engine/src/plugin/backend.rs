@@ -18,6 +18,7 @@ use wasser_plugin::bindings::types::Role;
 use wasser_plugin::{Backend, BackendError, Output, PodRecord, Response};
 
 use crate::objects::identity::Identity;
+use crate::objects::owner::Owner;
 use crate::plugin::state::State;
 use crate::shared::ports::{self, Holder, PortError, Ports, parse_range};
 use crate::watched::Caches;
@@ -137,14 +138,26 @@ impl KubeBackend {
     async fn pods_of(&self, role: &Role) -> Result<Vec<PodInfo>, BackendError> {
         let workload = format!("{}{}", self.identity.name, role.suffix);
         let namespace = &self.identity.namespace;
-        let mut watched = self.caches.worker_pods.of(namespace, &workload);
-        watched.extend(self.caches.other_pods.of(namespace, &workload));
-        if role.workload == "StatefulSet" || !watched.is_empty() {
-            return Ok(watched);
+        let owner = Owner {
+            namespace,
+            name: &self.identity.name,
+            uid: &self.uid,
+        };
+        let watched = |uid: &Option<String>| {
+            let uid = uid.as_deref().unwrap_or_default();
+            self.caches.pods_of(namespace, &workload, uid)
+        };
+        if role.workload == "StatefulSet" {
+            let set = self.caches.own_stateful_set(owner, &workload);
+            return Ok(set.map(|set| watched(&set.metadata.uid)).unwrap_or_default());
         }
-        let Some(set) = self.caches.daemon_set(namespace, &workload) else {
+        let Some(set) = self.caches.own_daemon_set(owner, &workload) else {
             return Ok(Vec::new());
         };
+        let pods = watched(&set.metadata.uid);
+        if !pods.is_empty() {
+            return Ok(pods);
+        }
         let Some(spec) = set.spec.as_ref() else {
             return Ok(Vec::new());
         };
@@ -172,7 +185,7 @@ impl KubeBackend {
         let mut pods: Vec<PodInfo> = pods
             .items
             .iter()
-            .filter(|pod| controlled_by(pod, &workload))
+            .filter(|pod| controlled_by(pod, set.metadata.uid.as_deref()))
             .map(PodInfo::from)
             .collect();
         pods.sort_by(|a, b| a.name.cmp(&b.name));
@@ -180,10 +193,10 @@ impl KubeBackend {
     }
 }
 
-fn controlled_by(pod: &Pod, workload: &str) -> bool {
+fn controlled_by(pod: &Pod, uid: Option<&str>) -> bool {
     pod.owner_references()
         .iter()
-        .any(|owner| owner.controller == Some(true) && owner.name == workload)
+        .any(|owner| owner.controller == Some(true) && Some(owner.uid.as_str()) == uid)
 }
 
 #[async_trait]

@@ -29,6 +29,7 @@ use wasser_plugin::{Instance, Observer, Plugin};
 
 use crate::error::EngineError;
 use crate::objects::identity::Identity;
+use crate::objects::owner::Owner;
 use crate::plugin::answer::{Outcome, answer};
 use crate::plugin::backend::KubeBackend;
 use crate::plugin::context::context;
@@ -207,6 +208,15 @@ impl Request {
             method: "allocate-ports",
             message: error.to_string(),
         })
+    }
+
+    /// The runtime, as the owner of what its release has.
+    pub(crate) fn owner(&self) -> Owner<'_> {
+        Owner {
+            namespace: &self.identity.namespace,
+            name: &self.identity.name,
+            uid: &self.uid,
+        }
     }
 
     /// Looks at the roles again, once it is known what is installed.

@@ -11,6 +11,7 @@ use wasser_api::runtime_status::RuntimePhase;
 use wasser_plugin::bindings::types::{Role, RoleStatus};
 
 use crate::objects::identity::Identity;
+use crate::objects::owner::Owner;
 use crate::release::Installed;
 use crate::release::workloads::{installs, workload};
 use crate::watched::Caches;
@@ -48,12 +49,20 @@ pub fn read(
     caches: &Caches,
     installed: Option<&Installed>,
 ) -> Vec<RoleState> {
-    let (namespace, name) = (&identity.namespace, &identity.name);
+    let name = &identity.name;
+    let owner = Owner {
+        namespace: &identity.namespace,
+        name,
+        uid: runtime
+            .pointer("/metadata/uid")
+            .and_then(Value::as_str)
+            .unwrap_or_default(),
+    };
     let has = |role: &&Role| installed.is_none_or(|release| installs(release.objects(), role, name));
     declared
         .iter()
         .filter(has)
-        .map(|role| RoleState::read(role, namespace, name, runtime, caches))
+        .map(|role| RoleState::read(role, owner, runtime, caches))
         .collect()
 }
 
@@ -75,7 +84,9 @@ pub struct RoleState {
     pub role: Role,
     /// Name of the workload.
     pub workload: String,
-    /// Whether the workload exists.
+    /// UID of the workload, once the watch shows it.
+    pub uid: Option<String>,
+    /// Whether the workload exists, and is the runtime's.
     pub exists: bool,
     /// Pods that the user wants; none where the workload decides by itself.
     pub wanted: Option<i32>,
@@ -99,11 +110,12 @@ pub struct RoleState {
 
 impl RoleState {
     /// The state of a role in the caches.
-    pub fn read(role: &Role, namespace: &str, name: &str, runtime: &Value, caches: &Caches) -> Self {
-        let workload = workload(role, name);
+    pub fn read(role: &Role, owner: Owner<'_>, runtime: &Value, caches: &Caches) -> Self {
+        let workload = workload(role, owner.name);
         let wanted = (role.replicas.is_some() || role.workload == "StatefulSet").then(|| wanted(role, runtime));
         let mut state = Self {
             role: role.clone(),
+            uid: None,
             exists: false,
             wanted,
             desired: 0,
@@ -119,12 +131,12 @@ impl RoleState {
         match role.workload.as_str() {
             "DaemonSet" => drop(
                 caches
-                    .daemon_set(namespace, &workload)
+                    .own_daemon_set(owner, &workload)
                     .map(|set| state.fill_from_daemon_set(&set)),
             ),
             _ => drop(
                 caches
-                    .stateful_set(namespace, &workload)
+                    .own_stateful_set(owner, &workload)
                     .map(|set| state.fill_from_stateful_set(&set)),
             ),
         }
@@ -146,6 +158,7 @@ impl RoleState {
 
     fn fill_from_stateful_set(&mut self, set: &StatefulSet) {
         let (spec, status) = (set.spec.as_ref(), set.status.as_ref());
+        self.uid.clone_from(&set.metadata.uid);
         self.exists = set.metadata.deletion_timestamp.is_none();
         self.desired = spec.and_then(|spec| spec.replicas).unwrap_or(1);
         self.current = status.map_or(0, |status| status.replicas);
@@ -160,6 +173,7 @@ impl RoleState {
 
     fn fill_from_daemon_set(&mut self, set: &DaemonSet) {
         let (spec, status) = (set.spec.as_ref(), set.status.as_ref());
+        self.uid.clone_from(&set.metadata.uid);
         self.exists = set.metadata.deletion_timestamp.is_none();
         self.desired = status.map_or(0, |status| status.desired_number_scheduled);
         self.current = status.map_or(0, |status| status.current_number_scheduled);
@@ -239,6 +253,7 @@ mod tests {
         RoleState {
             role: worker(),
             workload: "a-worker".into(),
+            uid: None,
             exists,
             wanted: Some(wanted),
             desired: wanted,

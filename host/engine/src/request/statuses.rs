@@ -58,10 +58,7 @@ impl Request {
             .roles
             .iter()
             .find(|state| state.is(RoleName::Worker) && state.role.workload == "StatefulSet")?;
-        let set = self
-            .shared
-            .caches
-            .stateful_set(&self.identity.namespace, &worker.workload)?;
+        let set = self.shared.caches.own_stateful_set(self.owner(), &worker.workload)?;
         let pod = set.spec.as_ref()?.template.spec.as_ref()?;
         crate::objects::placement::cache_affinity(pod.node_selector.as_ref(), pod.affinity.as_ref())
     }

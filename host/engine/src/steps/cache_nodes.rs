@@ -34,16 +34,15 @@ impl Request {
     /// The directories of nodes in which the workloads keep cache.
     fn cache_directories(&self) -> BTreeSet<String> {
         let tiers = tier_directories(&self.object);
-        let namespace = &self.identity.namespace;
         let mounted = self.roles.iter().flat_map(|state| {
             let caches = &self.shared.caches;
             match state.role.workload.as_str() {
                 "DaemonSet" => {
-                    let set = caches.daemon_set(namespace, &state.workload);
+                    let set = caches.own_daemon_set(self.owner(), &state.workload);
                     set.and_then(|set| set.spec.as_ref().map(|spec| host_paths(&spec.template)))
                 }
                 _ => {
-                    let set = caches.stateful_set(namespace, &state.workload);
+                    let set = caches.own_stateful_set(self.owner(), &state.workload);
                     set.and_then(|set| set.spec.as_ref().map(|spec| host_paths(&spec.template)))
                 }
             }
@@ -94,10 +93,7 @@ impl Request {
             .roles
             .iter()
             .filter(|state| state.is(RoleName::Worker) || self.reaches(&state.role.name))
-            .flat_map(|state| {
-                let of = |index: &crate::watched::pods::PodIndex| index.of(&self.identity.namespace, &state.workload);
-                [of(&caches.worker_pods), of(&caches.other_pods)].into_iter().flatten()
-            })
+            .flat_map(|state| self.pods_of(state))
             .filter(|pod| pod.ready)
             .filter_map(|pod| pod.node)
             .collect();

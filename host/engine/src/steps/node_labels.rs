@@ -22,12 +22,8 @@ impl Request {
     pub fn wanted_node_labels(&self) -> WantedLabels {
         let identity = &self.identity;
         let (namespace, name, uid) = (&identity.namespace, &identity.name, &identity.dataset_uid);
-        let workload = self
-            .role(RoleName::Worker)
-            .map(|worker| worker.workload.clone())
-            .unwrap_or_default();
-        let pods = self.shared.caches.worker_pods.of(namespace, &workload);
-        let nodes: BTreeSet<String> = pods.into_iter().filter_map(|pod| pod.node).collect();
+        let pods = self.role(RoleName::Worker).map(|worker| self.pods_of(worker));
+        let nodes: BTreeSet<String> = pods.into_iter().flatten().filter_map(|pod| pod.node).collect();
         let mut node_labels = BTreeMap::from([
             (identity.common_label(), "true".to_owned()),
             (

@@ -46,7 +46,8 @@ impl Request {
         Ok(release)
     }
 
-    /// Whether some object of the release that the host watches is missing. A watch may lag behind
+    /// Whether some object of the release that the host watches is missing, or is somebody else's by
+    /// now. A watch may lag behind
     /// an installation, so the API server is asked about each object that the watch does not show.
     pub(crate) async fn is_damaged(&self, release: &Installed) -> Result<bool, EngineError> {
         for (kind, name) in self.unseen(release) {
@@ -56,19 +57,19 @@ impl Request {
             let client = self.shared.client.clone();
             let api = Api::<DynamicObject>::namespaced_with(client, &self.identity.namespace, &resource);
             let found = api.get_metadata_opt(name).await.map_err(EngineError::kube(attempt))?;
-            if found.is_none() {
+            if found.is_none_or(|found| !self.owner().owns(&found.metadata)) {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    /// Kind and name of the objects of the release that their watch does not show.
+    /// Kind and name of the objects of the release that their watch does not show as the runtime's.
     pub(crate) fn unseen<'a>(&self, release: &'a Installed) -> Vec<&'a (String, String)> {
-        let (caches, namespace) = (&self.shared.caches, &self.identity.namespace);
+        let (caches, owner) = (&self.shared.caches, self.owner());
         let objects = release.objects().iter();
         objects
-            .filter(|(kind, name)| !caches.has(kind, namespace, name))
+            .filter(|(kind, name)| !caches.has_own(kind, owner, name))
             .collect()
     }
 

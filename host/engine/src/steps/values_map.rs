@@ -40,7 +40,7 @@ impl Request {
     /// was interrupted after the release.
     pub(crate) async fn keep_values_map(&self, release: &Installed) -> Result<(), EngineError> {
         let name = self.identity.values_config_map();
-        if !self.shows_values() || self.shared.caches.has("ConfigMap", &self.identity.namespace, &name) {
+        if !self.shows_values() || self.shared.caches.config_map(&self.identity.namespace, &name).is_some() {
             return Ok(());
         }
         match self.find_values_map().await {

@@ -34,7 +34,7 @@ impl Request {
         let api = Api::<StatefulSet>::namespaced(self.shared.client.clone(), &self.identity.namespace);
         let params = crate::patch_params();
         let attempt = format!("scaling StatefulSet {}/{}", self.identity.namespace, worker.workload);
-        let patch = Patch::Merge(json!({"spec": spec}));
+        let patch = Patch::Merge(json!({"metadata": {"uid": worker.uid}, "spec": spec}));
         let scaled = api.patch_metadata(&worker.workload, &params, &patch).await;
         // If it was deleted by hand, the watch reports that soon, and the release is repaired.
         let Some(written) = scaled.or_gone().map_err(EngineError::kube(attempt))? else {
@@ -95,11 +95,7 @@ impl Request {
         let worker = self
             .role(RoleName::Worker)
             .filter(|worker| worker.role.workload == "StatefulSet");
-        let set = worker.and_then(|worker| {
-            self.shared
-                .caches
-                .stateful_set(&self.identity.namespace, &worker.workload)
-        });
+        let set = worker.and_then(|worker| self.shared.caches.own_stateful_set(self.owner(), &worker.workload));
         set.is_some_and(|set| self.shared.own_writes.is_stale(&*set))
     }
 

@@ -21,9 +21,10 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use wasser_api::dataset::Dataset;
 use wasser_api::names;
 
+use crate::objects::owner::Owner;
 use crate::watched::cluster_objects::ClusterObjects;
 use crate::watched::helm_records::Records;
-use crate::watched::pods::PodIndex;
+use crate::watched::pods::{PodIndex, PodInfo};
 use crate::watched::readable::Unreadable;
 
 /// The stores behind the watches. All but the nodes hold only objects with the label
@@ -97,14 +98,41 @@ impl Caches {
         self.release_secrets.has(namespace, name) || self.release_config_maps.has(namespace, name)
     }
 
-    /// Whether an object of a release is there, for the kinds that are watched; true for the
-    /// others.
-    pub fn has(&self, kind: &str, namespace: &str, name: &str) -> bool {
+    /// The StatefulSet of this name, if it is the runtime's.
+    pub fn own_stateful_set(&self, owner: Owner<'_>, name: &str) -> Option<Arc<StatefulSet>> {
+        let found = self.stateful_set(owner.namespace, name);
+        found.filter(|set| owner.owns(&set.metadata))
+    }
+
+    /// The DaemonSet of this name, if it is the runtime's.
+    pub fn own_daemon_set(&self, owner: Owner<'_>, name: &str) -> Option<Arc<DaemonSet>> {
+        let found = self.daemon_set(owner.namespace, name);
+        found.filter(|set| owner.owns(&set.metadata))
+    }
+
+    /// The pods of the workload with this UID, by name.
+    pub fn pods_of(&self, namespace: &str, workload: &str, uid: &str) -> Vec<PodInfo> {
+        let mut pods = self.worker_pods.of(namespace, workload);
+        pods.extend(self.other_pods.of(namespace, workload));
+        pods.retain(|pod| pod.workload_uid == uid);
+        pods
+    }
+
+    /// Whether an object of the runtime's release is there, for the kinds that are watched; true for
+    /// the others.
+    pub fn has_own(&self, kind: &str, owner: Owner<'_>, name: &str) -> bool {
         match kind {
-            "StatefulSet" => self.stateful_set(namespace, name).is_some(),
-            "DaemonSet" => self.daemon_set(namespace, name).is_some(),
-            "ConfigMap" => self.config_maps.get(&ObjectRef::new(name).within(namespace)).is_some(),
+            "StatefulSet" => self.own_stateful_set(owner, name).is_some(),
+            "DaemonSet" => self.own_daemon_set(owner, name).is_some(),
+            "ConfigMap" => self
+                .config_map(owner.namespace, name)
+                .is_some_and(|map| owner.owns(&map.metadata)),
             _ => true,
         }
+    }
+
+    /// The ConfigMap of this name.
+    pub fn config_map(&self, namespace: &str, name: &str) -> Option<Arc<PartialObjectMeta<ConfigMap>>> {
+        self.config_maps.get(&ObjectRef::new(name).within(namespace))
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::ResourceExt;
 use kube::runtime::watcher::Event;
 use parking_lot::RwLock;
@@ -17,6 +18,8 @@ pub struct PodInfo {
     pub name: String,
     /// Its UID.
     pub uid: String,
+    /// The UID of the workload that controls it.
+    pub workload_uid: String,
     /// The node it runs on, once scheduled.
     pub node: Option<String>,
     /// Its address, once it has one.
@@ -62,6 +65,7 @@ impl From<&Pod> for PodInfo {
         Self {
             name: pod.name_any(),
             uid: pod.uid().unwrap_or_default(),
+            workload_uid: controller(pod).map(|owner| owner.uid.clone()).unwrap_or_default(),
             node: pod
                 .spec
                 .as_ref()
@@ -186,11 +190,15 @@ fn differing(
     changed.map(|workload| Changed { workload, shown: true }).collect()
 }
 
+/// The StatefulSet or DaemonSet that controls a pod.
+fn controller(pod: &Pod) -> Option<&OwnerReference> {
+    let is_workload = |owner: &OwnerReference| matches!(owner.kind.as_str(), "StatefulSet" | "DaemonSet");
+    let mut owners = pod.owner_references().iter();
+    owners.find(|owner| owner.controller == Some(true) && is_workload(owner))
+}
+
 fn owner(pod: &Pod) -> Option<ObjectKey> {
-    let owner = pod
-        .owner_references()
-        .iter()
-        .find(|owner| owner.controller == Some(true))?;
+    let owner = controller(pod)?;
     Some(ObjectKey::new(pod.namespace()?, &owner.name))
 }
 

@@ -11,6 +11,7 @@ mod common;
 mod decisions;
 mod deletions;
 mod faults;
+mod identity;
 mod life;
 mod ports;
 mod references;

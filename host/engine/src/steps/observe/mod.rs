@@ -118,7 +118,7 @@ impl Request {
         let now = Instant::now();
         let (mut waits, mut troubles) = (BTreeSet::new(), Vec::new());
         for state in self.roles.clone() {
-            let finding = examine(&state, self.workload_uid(&state).as_deref(), &self.pods_of(&state));
+            let finding = examine(&state, state.uid.as_deref(), &self.pods_of(&state));
             let described = match finding {
                 Some(finding) => self.consider(finding, &mut waits, now).await,
                 None => None,
@@ -136,10 +136,12 @@ impl Request {
 
     /// The pods of a role as the watches show them.
     pub(crate) fn pods_of(&self, state: &RoleState) -> Vec<PodInfo> {
-        let (caches, namespace) = (&self.shared.caches, &self.identity.namespace);
-        let mut pods = caches.worker_pods.of(namespace, &state.workload);
-        pods.extend(caches.other_pods.of(namespace, &state.workload));
-        pods
+        let pods = |uid: &String| {
+            self.shared
+                .caches
+                .pods_of(&self.identity.namespace, &state.workload, uid)
+        };
+        state.uid.as_ref().map(pods).unwrap_or_default()
     }
 
     /// The trouble of a role.
@@ -201,14 +203,6 @@ impl Request {
             .fields(&format!("regarding.uid={uid}"))
             .limit(EVENTS);
         Ok(newest(&api.list(&of_object).await?.items))
-    }
-
-    fn workload_uid(&self, state: &RoleState) -> Option<String> {
-        let (caches, namespace) = (&self.shared.caches, &self.identity.namespace);
-        match state.role.workload.as_str() {
-            "DaemonSet" => caches.daemon_set(namespace, &state.workload)?.metadata.uid.clone(),
-            _ => caches.stateful_set(namespace, &state.workload)?.metadata.uid.clone(),
-        }
     }
 }
 

@@ -17,6 +17,7 @@ fn role(desired: i32, current: i32) -> RoleState {
             default_replicas: 0,
         },
         workload: "demo-worker".into(),
+        uid: Some("u".to_owned()),
         exists: true,
         wanted: Some(desired),
         desired,
@@ -34,6 +35,7 @@ fn pod(number: u32) -> PodInfo {
     PodInfo {
         name: format!("demo-worker-{number}"),
         uid: format!("p{number}"),
+        workload_uid: "u".to_owned(),
         node: None,
         ip: None,
         ready: false,
