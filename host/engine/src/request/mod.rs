@@ -210,6 +210,12 @@ impl Request {
         })
     }
 
+    /// Which field of the Dataset cannot be read, and why. Its spec is then not known.
+    pub fn unreadable(&self) -> Option<String> {
+        let dataset = self.dataset.as_ref()?;
+        self.shared.caches.unreadable.problem(dataset)
+    }
+
     /// The runtime, as the owner of what its release has.
     pub(crate) fn owner(&self) -> Owner<'_> {
         Owner {

@@ -34,7 +34,7 @@ impl Request {
     /// Creates the volume and the claim where they are missing, and shows on the claim which
     /// generation of clients it is mounted by.
     pub async fn create_volume(&mut self) -> Result<(), EngineError> {
-        let Some(dataset) = self.dataset.clone() else {
+        let Some(dataset) = self.dataset.clone().filter(|_| self.unreadable().is_none()) else {
             return Ok(());
         };
         let mount_type = self.mount_type()?;

@@ -14,6 +14,10 @@ use crate::shared::labeler::WantedLabels;
 impl Request {
     /// Tells the labeler on which nodes the workers run.
     pub fn sync_schedule_info_to_cache_nodes(&self) {
+        // Whether the nodes are the Dataset's alone is then not known.
+        if self.unreadable().is_some() {
+            return;
+        }
         // One that has no workers any more has none to label either.
         self.shared.labeler.want(&self.uid, self.wanted_node_labels());
     }

@@ -33,8 +33,7 @@ impl Request {
     /// # Errors
     /// The mounts cannot be served.
     pub fn refers_to(&self) -> Result<Option<Reference>, EngineError> {
-        let readable = |dataset: &&Arc<Dataset>| self.shared.caches.unreadable.problem(dataset).is_none();
-        let mounts = match self.dataset.as_ref().filter(readable) {
+        let mounts = match self.dataset.as_ref().filter(|_| self.unreadable().is_none()) {
             Some(dataset) => &dataset.spec.mounts,
             None => &self.runtime_status.mounts,
         };
@@ -175,6 +174,9 @@ impl Request {
     ) -> Result<(), EngineError> {
         if self.has_volume()? {
             return self.note_link(reference).await;
+        }
+        if self.unreadable().is_some() {
+            return Ok(());
         }
         let name = names::persistent_volume(&reference.namespace, &reference.name);
         let api = Api::<PersistentVolume>::all(self.shared.client.clone());

@@ -58,7 +58,12 @@ pub async fn reconcile(mut dataset: Arc<Dataset>, shared: &Arc<Shared>, facts: F
         return Ok(Action::requeue(STALE));
     }
     let mut status = dataset.status.clone().unwrap_or_default();
+    let alone = facts.runtimes.is_empty();
     if let Some(problem) = shared.caches.unreadable.problem(&dataset) {
+        // The runtime goes on with what is installed, and reports it.
+        if !alone && conditions::was_set_up(&status.conditions) {
+            return Ok(Action::await_change());
+        }
         return refuse(&dataset, shared, status, &format!("{problem}: correct the field")).await;
     }
     if let Some(holder) = shared.caches.older_namesake(&dataset) {
@@ -80,7 +85,7 @@ pub async fn reconcile(mut dataset: Arc<Dataset>, shared: &Arc<Shared>, facts: F
     }
     // What is wrong for a runtime is reported with the runtime, whose reconcile shows the phase as
     // well: two that write one status only make each other's writes fail.
-    if !facts.runtimes.is_empty() {
+    if !alone {
         return Ok(Action::await_change());
     }
     let reference = match Reference::of(&dataset.spec.mounts) {

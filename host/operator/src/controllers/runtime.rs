@@ -135,11 +135,16 @@ async fn reconcile_internal(request: &mut Request, controller: &RuntimeControlle
             .await;
         return Ok(Next::Change);
     };
-    if let Some(problem) = request.shared.caches.unreadable.problem(&dataset) {
-        return Err(EngineError::InvalidSpec {
+    if let Some(problem) = request.unreadable() {
+        let refusal = EngineError::InvalidSpec {
             field: problem,
             message: "correct the field".to_owned(),
-        });
+        };
+        return match request.linked_to() {
+            Some(linked) => reconcile_reference(request, &linked, Some(refusal), controller).await,
+            None if request.is_set_up() => reconcile_runtime(request, Some(refusal)).await,
+            None => Err(refusal),
+        };
     }
     // A Dataset that is deleted but still in use is attended to like any other; nothing new is set
     // up for it.

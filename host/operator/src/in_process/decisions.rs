@@ -96,6 +96,36 @@ async fn a_volume_of_somebody_else_is_left_alone_and_named() {
 }
 
 #[tokio::test]
+async fn a_dataset_that_cannot_be_read_is_attended_as_it_was() {
+    let (scene, _operator) = Scene::bound().await;
+    let crd = "datasets.data.fluid.io";
+    scene.server.edit("CustomResourceDefinition", "", crd, |crd| {
+        let schema = &mut crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+        schema["properties"]["spec"]["properties"]["mounts"] = json!({"x-kubernetes-preserve-unknown-fields": true});
+    });
+    scene.server.edit("Dataset", "default", "demo", |dataset| {
+        dataset["spec"]["mounts"] = json!("demo://bucket");
+    });
+    refused(&scene, "Dataset.spec.mounts").await;
+    scene.server.edit("DemoRuntime", "default", "demo", |runtime| {
+        runtime["spec"]["replicas"] = json!(3)
+    });
+    let scaled = |server: &ApiServer| {
+        let set = server.object("StatefulSet", "default", "demo-worker")?;
+        (set["spec"]["replicas"] == 3).then_some(())
+    };
+    scene.server.until("three workers", scaled).await;
+    scene.server.settled(QUIET).await;
+    scene.server.take_requests();
+    scene.server.edit("DemoRuntime", "default", "demo", |runtime| {
+        runtime["metadata"]["annotations"]["example.org/note"] = "x".into();
+    });
+    scene.server.settled(QUIET).await;
+    let writes = scene.server.take_requests().of(OPERATOR).writes();
+    assert_eq!(writes.describe(), "");
+}
+
+#[tokio::test]
 async fn a_migration_that_nobody_ends_is_over() {
     let (scene, _operator) = Scene::bound().await;
     scene.server.edit_status("Dataset", "default", "demo", |status| {
