@@ -9,6 +9,7 @@ mod describe;
 mod implement;
 mod input;
 mod live;
+mod ports;
 mod sources;
 mod store;
 mod transform;

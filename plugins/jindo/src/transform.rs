@@ -7,14 +7,12 @@ use wasser_sdk::spec::{CleanPolicy, Image, VolumeNames, check_network_mode, merg
 use wasser_sdk::{Context, Error, Result};
 
 use crate::input::{Component, Spec, Texts};
+use crate::ports::{self, Allocate, Ports};
 use crate::sources::{Sources, TOKEN, check_value, check_word};
 use crate::store::Store;
 
 /// The mode of clients without a master.
 const CLIENT_ONLY: &str = "fuseOnly";
-
-/// Gives host ports for names.
-pub type Allocate<'a> = &'a dyn Fn(&[&str]) -> Result<Vec<u16>>;
 
 /// Returns the values that `ctx` asks for, or what is wrong with it.
 pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Value> {
@@ -30,7 +28,7 @@ pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Value> {
     )?;
     check(spec)?;
     let masters = spec.master.replicas.unwrap_or(1);
-    let ports = ports(spec, masters == 3, allocate)?;
+    let ports = ports::of(ctx, masters == 3, allocate)?;
     let image = image(ctx, "smartdata", &spec.jindo_version, "JindoRuntime.spec.jindoVersion")?;
     let fuse_image = self::image(ctx, "fuse", &spec.fuse.version, "JindoRuntime.spec.fuse")?;
     let run_as = spec.run_as.clone().unwrap_or_default();
@@ -159,52 +157,6 @@ fn check(spec: &Spec) -> Result<()> {
         check_value(&format!("JindoRuntime.spec.fuse.args[{at}]"), arg)?;
     }
     Ok(())
-}
-
-struct Ports {
-    master: u16,
-    worker: u16,
-    raft: u16,
-    metrics: u16,
-}
-
-/// Returns ports that the runtime names, else host ports that are nobody else's, else the usual
-/// ones. 0 if there is none.
-fn ports(spec: &Spec, raft: bool, allocate: Allocate<'_>) -> Result<Ports> {
-    let named = |component: &Component, name: &str| component.ports.get(name).copied().filter(|port| *port > 0);
-    let metrics = spec.fuse.metrics.enabled;
-    let wanted = [
-        ("master-rpc", named(&spec.master, "rpc"), !spec.master.disabled, 8101),
-        ("worker-rpc", named(&spec.worker, "rpc"), !spec.worker.disabled, 6101),
-        (
-            "master-raft",
-            named(&spec.master, "raft"),
-            raft && !spec.master.disabled,
-            8103,
-        ),
-        ("fuse-metrics", None, metrics && !spec.fuse.disabled, 10001),
-    ];
-    let host = spec.network_mode.is_host_network();
-    let open = wanted
-        .iter()
-        .filter(|(_, given, used, _)| host && *used && given.is_none());
-    let names: Vec<&str> = open.map(|(name, ..)| *name).collect();
-    let given = if names.is_empty() {
-        Vec::new()
-    } else {
-        allocate(&names)?
-    };
-    let allocated: BTreeMap<&str, u16> = names.into_iter().zip(given).collect();
-    let [master, worker, raft, metrics] = wanted.map(|(name, given, used, usual)| match used {
-        true => given.or_else(|| allocated.get(name).copied()).unwrap_or(usual),
-        false => 0,
-    });
-    Ok(Ports {
-        master,
-        worker,
-        raft,
-        metrics,
-    })
 }
 
 /// Returns the image asked for at `field`. Jindo's pods pull theirs at every start unless the user

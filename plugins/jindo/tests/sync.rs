@@ -42,3 +42,18 @@ fn a_new_default_image_restarts_nobody_and_clients_stay_on_their_nodes() {
     .unwrap();
     assert_eq!(values, before);
 }
+
+#[test]
+fn ports_stay_as_they_are_installed() {
+    let mut before = support::values(&documents(json!({}))).unwrap();
+    for (pointer, port) in [("/master/ports/rpc", 18_500), ("/worker/ports/rpc", 18_600)] {
+        *before.pointer_mut(pointer).unwrap() = port.into();
+    }
+    let values = support::synced(&documents(json!({})), &before, 0).unwrap();
+    for pointer in ["/master/ports/rpc", "/worker/ports/rpc"] {
+        assert_eq!(values.pointer(pointer), before.pointer(pointer), "{pointer}");
+    }
+    let named = json!({"master": {"ports": {"rpc": 9000}}});
+    let values = support::synced(&documents(named), &before, 0).unwrap();
+    assert_eq!(values["master"]["ports"]["rpc"], 9000);
+}
