@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
+use crate::supervisor::Supervisor;
 
 const CACHES: u8 = 1;
 const REGISTRATIONS: u8 = 2;
@@ -25,6 +26,8 @@ pub struct Health {
     reached: watch::Sender<u8>,
     started: Instant,
     metrics: Arc<Metrics>,
+    /// Watches over the tasks that the process cannot do without.
+    pub supervisor: Arc<Supervisor>,
 }
 
 impl Health {
@@ -34,6 +37,7 @@ impl Health {
             reached: watch::Sender::new(0),
             started,
             metrics,
+            supervisor: Arc::default(),
         }
     }
 
@@ -126,7 +130,7 @@ pub async fn serve(
 
 fn probes(health: Arc<Health>) -> Router {
     Router::new()
-        .route("/healthz", get(|| std::future::ready("ok")))
+        .route("/healthz", get(alive))
         .route("/readyz", get(ready))
         .with_state(health)
 }
@@ -140,6 +144,15 @@ async fn listen(address: SocketAddr, router: Router, stop: &CancellationToken) -
         }
     });
     Ok(())
+}
+
+async fn alive(State(health): State<Arc<Health>>) -> (StatusCode, String) {
+    health
+        .supervisor
+        .hanging(Instant::now())
+        .map_or((StatusCode::OK, "ok".to_owned()), |hanging| {
+            (StatusCode::SERVICE_UNAVAILABLE, hanging)
+        })
 }
 
 async fn ready(State(health): State<Arc<Health>>) -> (StatusCode, &'static str) {

@@ -10,6 +10,7 @@ mod in_process;
 mod leader;
 mod metrics;
 mod registration;
+mod supervisor;
 
 use std::process::ExitCode;
 use std::time::Instant;

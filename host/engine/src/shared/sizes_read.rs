@@ -6,6 +6,7 @@ use std::time::Duration;
 use wasser_plugin::bindings::types::StorageStats;
 
 use crate::error::EngineError;
+use crate::shared::tasks::TaskResult;
 
 /// The end of a read, and how things were at its start.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +26,22 @@ pub enum Unread {
     Later(Duration),
     /// Something went wrong.
     Failed(String),
+}
+
+impl TaskResult for SizesRead {
+    fn broken(message: &str) -> Self {
+        Self {
+            outcome: Err(Unread::Failed(message.to_owned())),
+            ready_since: 0,
+            states: BTreeMap::new(),
+        }
+    }
+}
+
+impl<T: Clone + Send + 'static> TaskResult for Result<T, Unread> {
+    fn broken(message: &str) -> Self {
+        Err(Unread::Failed(message.to_owned()))
+    }
 }
 
 impl Unread {

@@ -3,9 +3,12 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 
@@ -33,7 +36,24 @@ pub fn backoff(period: Duration, failures: u32) -> Duration {
     pauses.after(failures)
 }
 
+/// The result of a task.
+pub trait TaskResult: Clone + Send + 'static {
+    /// Returns the result of a task that ended without one, since it panicked.
+    fn broken(message: &str) -> Self;
+}
+
+impl<T: Clone + Send + 'static> TaskResult for Result<T, String> {
+    fn broken(message: &str) -> Self {
+        Err(message.to_owned())
+    }
+}
+
+/// The result of a task that panicked. The panic itself is in the log.
+const PANICKED: &str = "the task panicked; see the log of the operator";
+
 struct Entry<T> {
+    /// Distinguishes the task from one that was started for the runtime before it was forgotten.
+    number: u64,
     started: Instant,
     took: Option<Duration>,
     result: Option<T>,
@@ -44,21 +64,24 @@ struct Entry<T> {
 /// Background work of one purpose, by the UID of the runtime.
 pub struct Tasks<T> {
     entries: Arc<Mutex<HashMap<String, Entry<T>>>>,
+    /// The number of tasks that were started.
+    started: AtomicU64,
     /// How many run at a time, by the kind of the runtimes: each holds a connection to a pod, and
     /// a hung system must not affect the others.
     limits: Mutex<HashMap<String, Arc<TwoSpeedLimit>>>,
 }
 
-impl<T: Clone + Send + 'static> Default for Tasks<T> {
+impl<T: TaskResult> Default for Tasks<T> {
     fn default() -> Self {
         Self {
             entries: Arc::default(),
+            started: AtomicU64::new(0),
             limits: Mutex::default(),
         }
     }
 }
 
-impl<T: Clone + Send + 'static> Tasks<T> {
+impl<T: TaskResult> Tasks<T> {
     /// Where the task of a runtime stands, or none if it never started.
     pub fn progress(&self, uid: &str) -> Option<Progress<T>> {
         let entries = self.entries.lock();
@@ -115,17 +138,23 @@ impl<T: Clone + Send + 'static> Tasks<T> {
             None => 0,
         };
         let (shared, limit, key) = (self.entries.clone(), self.limit_of(kind), uid.to_owned());
+        let number = self.started.fetch_add(1, Ordering::Relaxed);
         let handle = tokio::spawn(async move {
-            let result = limit.run(work).await;
-            if let Some(entry) = shared.lock().get_mut(&key) {
+            let result = limit.run(AssertUnwindSafe(work).catch_unwind()).await;
+            let result = result.unwrap_or_else(|_| T::broken(PANICKED));
+            let mut entries = shared.lock();
+            let entry = entries.get_mut(&key).filter(|entry| entry.number == number);
+            if let Some(entry) = entry {
                 entry.result = Some(result);
                 entry.took = Some(entry.started.elapsed());
             }
+            drop(entries);
             wake();
         });
         entries.insert(
             uid.to_owned(),
             Entry {
+                number,
                 started: Instant::now(),
                 took: None,
                 result: None,
@@ -162,6 +191,53 @@ impl<T: Clone + Send + 'static> Tasks<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl TaskResult for u32 {
+        fn broken(_message: &str) -> Self {
+            Self::MAX
+        }
+    }
+
+    /// Starts a task and waits until it has ended.
+    async fn finish(tasks: &Tasks<u32>, work: impl Future<Output = u32> + Send + 'static) {
+        let (wake, woken) = tokio::sync::oneshot::channel();
+        let tell = move || {
+            let _ = wake.send(());
+        };
+        tasks.start("a", "Kind", tell, work);
+        woken.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_task_that_panics_ends_with_a_result_and_can_be_started_again() {
+        let tasks = Tasks::<u32>::default();
+        finish(&tasks, async { panic!("this is what the test is about") }).await;
+        assert_eq!(tasks.progress("a"), Some(Progress::Done(u32::MAX)));
+        finish(&tasks, async { 7 }).await;
+        assert_eq!(tasks.progress("a"), Some(Progress::Done(7)));
+    }
+
+    #[tokio::test]
+    async fn a_task_that_was_forgotten_does_not_end_the_next_one() {
+        let tasks = Tasks::<u32>::default();
+        let ((first, former), (second, answered)) = (tokio::sync::oneshot::channel(), tokio::sync::oneshot::channel());
+        let (wake, woken) = tokio::sync::oneshot::channel();
+        let tell = move || {
+            let _ = wake.send(());
+        };
+        tasks.start("a", "Kind", tell, async move { former.await.unwrap() });
+        // As if the abort came when the task no longer waits for anything.
+        tasks.entries.lock().remove("a").unwrap();
+        tasks.start("a", "Kind", || (), async move { answered.await.unwrap() });
+        first.send(7).unwrap();
+        woken.await.unwrap();
+        assert_eq!(tasks.progress("a"), Some(Progress::Running));
+        second.send(8).unwrap();
+        while tasks.progress("a") == Some(Progress::Running) {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(tasks.progress("a"), Some(Progress::Done(8)));
+    }
 
     #[tokio::test]
     async fn a_task_runs_once_until_its_result_is_there() {

@@ -45,7 +45,7 @@ impl Request {
             }
         }
         let total = labels::storage_label(&identity.implementation, Storage::Total, namespace, name, uid);
-        node_labels.insert(total, size::format_short(store.memory + store.disk));
+        node_labels.insert(total, size::format_short(store.memory.saturating_add(store.disk)));
         if !self.dataset.as_ref().is_some_and(|dataset| dataset.spec.is_shared()) {
             node_labels.insert(
                 labels::EXCLUSIVE.to_owned(),
@@ -85,7 +85,7 @@ impl Sizes {
                 Some(list) => list
                     .split(',')
                     .filter_map(|quota| quantity::parse(quota.trim()).ok())
-                    .sum(),
+                    .fold(0, i64::saturating_add),
                 None => level
                     .get("quota")
                     .and_then(as_text)
@@ -94,9 +94,9 @@ impl Sizes {
             };
             let bytes = u64::try_from(bytes).unwrap_or(0);
             if level.get("mediumtype").and_then(Value::as_str) == Some("MEM") {
-                sizes.memory += bytes;
+                sizes.memory = sizes.memory.saturating_add(bytes);
             } else {
-                sizes.disk += bytes;
+                sizes.disk = sizes.disk.saturating_add(bytes);
             }
         }
         sizes
@@ -122,5 +122,13 @@ mod tests {
             {"mediumtype": "HDD", "quota": 1024}]}}});
         let sizes = Sizes::of(&runtime);
         assert_eq!((sizes.memory, sizes.disk), (1 << 30, (5 << 30) + 1024));
+    }
+
+    #[test]
+    fn quotas_that_are_too_large_together_are_the_largest() {
+        let level = serde_json::json!({"mediumtype": "SSD", "quotaList": "7Ei,7Ei", "path": "/a:/b"});
+        let levels = [level.clone(), level.clone(), level];
+        let sizes = Sizes::of(&serde_json::json!({"spec": {"tieredstore": {"levels": levels}}}));
+        assert_eq!(sizes.disk, u64::MAX);
     }
 }

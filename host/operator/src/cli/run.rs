@@ -160,7 +160,9 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
         leader: leader.subscribe(),
         kinds: kinds.clone(),
     };
-    tokio::spawn(registrations.run(stop.clone()));
+    health
+        .supervisor
+        .spawn("the watch of registrations", &stop, registrations.run(stop.clone()));
 
     let version = async {
         client

@@ -18,12 +18,14 @@ use wasser_plugin::Plugin;
 
 use super::runtime_index::RuntimeIndex;
 use super::watches;
+use crate::supervisor::Supervisor;
 
 /// The watches that run, and what a further one needs.
 pub struct ClusterObjectWatches {
     client: Client,
     cluster_objects: Arc<ClusterObjects>,
     runtimes: Arc<RuntimeIndex>,
+    supervisor: Arc<Supervisor>,
     stop: CancellationToken,
     running: BTreeMap<(String, String, String), CancellationToken>,
 }
@@ -34,12 +36,14 @@ impl ClusterObjectWatches {
         client: Client,
         cluster_objects: Arc<ClusterObjects>,
         runtimes: Arc<RuntimeIndex>,
+        supervisor: Arc<Supervisor>,
         stop: CancellationToken,
     ) -> Self {
         Self {
             client,
             cluster_objects,
             runtimes,
+            supervisor,
             stop,
             running: BTreeMap::new(),
         }
@@ -91,8 +95,8 @@ impl ClusterObjectWatches {
             .default_backoff()
             .modify(watches::slim)
             .reflect(writer);
-        let runtimes = self.runtimes.clone();
-        tokio::spawn(async move {
+        let (runtimes, stopped, what) = (self.runtimes.clone(), stop.clone(), format!("the watch of {kind}s"));
+        let follow = async move {
             let mut stream = std::pin::pin!(stream.take_until(stop.cancelled_owned()));
             while let Some(event) = stream.next().await {
                 match event {
@@ -104,6 +108,7 @@ impl ClusterObjectWatches {
                     Err(error) => tracing::warn!(kind, %error, "the watch was interrupted; it starts again"),
                 }
             }
-        });
+        };
+        self.supervisor.spawn(&what, &stopped, follow);
     }
 }

@@ -26,7 +26,7 @@ use wasser_api::ObjectKey;
 use wasser_engine::Shared;
 
 use super::cluster_objects::ClusterObjectWatches;
-use super::next::DEBOUNCE;
+use super::next::{DEBOUNCE, PANICKED};
 use super::overtime::Overtime;
 use super::runtime::{self, RuntimeController};
 use super::runtime_index::RuntimeIndex;
@@ -66,6 +66,7 @@ impl Kinds {
             context.client.clone(),
             shared.caches.cluster_objects.clone(),
             runtimes.clone(),
+            context.health.supervisor.clone(),
             stop.clone(),
         );
         Self {
@@ -140,13 +141,15 @@ impl Kinds {
             stop: stop.clone(),
         };
         let (before, touched) = (self.ending.remove(&name), self.change_bus.subscribe(Audience::Runtimes));
-        let task = tokio::spawn(async move {
+        let serve = async move {
             if let Some(before) = before {
-                // Its failure was logged by the runtime; what counts is that it has ended.
+                // If it failed, the process ends anyway.
                 let _ = before.await;
             }
             controller.run(touched, woken).await;
-        });
+        };
+        let supervisor = &self.context.health.supervisor;
+        let task = supervisor.spawn(&format!("the controller of {name}s"), &stop, serve);
         self.running.insert(
             name,
             Running {
@@ -231,21 +234,24 @@ impl Controller {
             observer: Arc::new(move |method, took, error| calls.called(&called_kind, method, took, error)),
             failures: Mutex::new(HashMap::new()),
         });
-        let metrics = context.metrics.clone();
+        let (metrics, supervisor) = (context.metrics.clone(), context.health.supervisor.clone());
         let overtime = Arc::new(Overtime::new(stop));
         let reconcile = move |object: Arc<DynamicObject>, controller: Arc<RuntimeController>| {
             let (metrics, name, overtime) = (metrics.clone(), kind_name.clone(), overtime.clone());
+            let supervisor = supervisor.clone();
             async move {
                 let (uid, deleted) = (
                     object.uid().unwrap_or_default(),
                     object.metadata.deletion_timestamp.is_some(),
                 );
                 let (wake, key) = (controller.wake.clone(), ObjectKey::of(&*object));
+                let what = format!("the reconcile of {name} {key}");
                 let work = || async move {
                     let timer = metrics.start_reconcile(&name);
-                    let next = runtime::reconcile(object, controller).await;
-                    timer.end(None);
-                    next
+                    let reconcile = runtime::reconcile(object.clone(), controller.clone());
+                    let next = supervisor.catch(&what, reconcile).await;
+                    timer.end(next.is_none().then_some(PANICKED));
+                    next.unwrap_or_else(|| controller.backoff(&object.uid().unwrap_or_default()))
                 };
                 let next = overtime
                     .run(&uid, deleted, Arc::new(move || wake(key.clone())), work)

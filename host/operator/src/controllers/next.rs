@@ -7,6 +7,9 @@ use kube::runtime::controller::Action;
 /// Events within this time lead to one reconcile.
 pub const DEBOUNCE: Duration = Duration::from_millis(20);
 
+/// The name of a panic in the metrics of reconciles.
+pub const PANICKED: &str = "panic";
+
 /// When an object is reconciled again. A change of it, or of what is watched for it, comes earlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {

@@ -22,6 +22,8 @@ use wasser_api::ObjectKey;
 use wasser_api::reasons::events as reasons;
 use wasser_engine::{Shared, is_not_found, patch_params};
 
+use crate::supervisor::Supervisor;
+
 /// The kinds of operations, each with what its finalizer begins with.
 const KINDS: [(&str, &str); 4] = [
     ("DataLoad", "fluid-dataload-"),
@@ -33,7 +35,7 @@ const KINDS: [(&str, &str); 4] = [
 const GRACE: i64 = 20;
 
 /// Follows the operations of all kinds whose CRD is there, until stopped.
-pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
+pub async fn run(shared: Arc<Shared>, supervisor: Arc<Supervisor>, stop: CancellationToken) {
     let api = Api::<PartialObjectMeta<CustomResourceDefinition>>::all(shared.client.clone());
     let crds = watcher(api, watcher::Config::default()).default_backoff();
     let mut crds = std::pin::pin!(crds.take_until(stop.clone().cancelled_owned()));
@@ -45,7 +47,9 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
                 if let Some((resource, prefix)) = kind_of(&name).filter(|_| !object_watches.contains_key(&name)) {
                     let stop = stop.child_token();
                     object_watches.insert(name, stop.clone());
-                    tokio::spawn(follow(shared.clone(), resource, prefix, stop));
+                    let what = format!("the watch of {}s", resource.kind);
+                    let follow = follow(shared.clone(), resource, prefix, stop.clone());
+                    supervisor.spawn(&what, &stop, follow);
                 }
             }
             Ok(Event::Delete(crd)) => {

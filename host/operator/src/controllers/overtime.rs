@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::next::Next;
 
@@ -66,14 +67,18 @@ impl Overtime {
         if self.is_running(uid, urgent) {
             return Next::Change;
         }
-        let mut work = Box::pin(work());
+        let (work, cancel) = (work(), CancellationToken::new());
+        let cancelled = cancel.clone();
+        // A task, so that the reconciles of a kind do not share one thread.
+        let mut task = AbortOnDropHandle::new(tokio::spawn(async move { cancelled.run_until_cancelled(work).await }));
         let outside = async {
             tokio::time::sleep(self.soon).await;
             self.places.clone().acquire_owned().await
         };
         let place = tokio::select! {
             biased;
-            next = &mut work => return next,
+            // It only fails if the process ends, or if the work panics.
+            ended = &mut task => return ended.ok().flatten().unwrap_or(Next::After(self.soon)),
             place = outside => place,
         };
         let going = Going {
@@ -83,9 +88,12 @@ impl Overtime {
             wake,
             _place: place.ok(),
         };
-        let stop = self.stop.child_token();
         // One that is urgent itself is not cancelled by further events.
-        let by_others = if urgent { CancellationToken::new() } else { stop.clone() };
+        let by_others = if urgent {
+            CancellationToken::new()
+        } else {
+            cancel.clone()
+        };
         self.lock().insert(
             uid.to_owned(),
             Entry::Running {
@@ -93,9 +101,18 @@ impl Overtime {
                 stop: by_others,
             },
         );
+        let stop = self.stop.clone();
         tokio::spawn(async move {
             let mut going = going;
-            going.next = stop.run_until_cancelled(work).await;
+            let ended = tokio::select! {
+                ended = &mut task => ended,
+                () = stop.cancelled() => {
+                    cancel.cancel();
+                    // An object is free for another reconcile only once this one no longer runs.
+                    (&mut task).await
+                }
+            };
+            going.next = ended.ok().flatten();
         });
         Next::Change
     }

@@ -10,7 +10,6 @@ use kube::runtime::controller::{Action, Config, applier};
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::task::JoinSet;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 use wasser_api::ObjectKey;
@@ -20,7 +19,7 @@ use wasser_plugin::Registry;
 
 use super::dataset::Facts;
 use super::kinds::Kinds;
-use super::next::DEBOUNCE;
+use super::next::{DEBOUNCE, PANICKED};
 use super::runtime_index::RuntimeIndex;
 use super::watches::{self, Audience, ChangeBus};
 use super::{dataset, operations, runtime};
@@ -29,10 +28,27 @@ use crate::context::Context;
 /// How long Datasets wait for the first lists of all kinds after a start.
 const FIRST_LISTS: Duration = Duration::from_secs(10);
 
+/// The pause after a reconcile of a Dataset that panicked.
+const AFTER_PANIC: Duration = Duration::from_secs(60);
+
 /// Runs all controllers until stopped, and then lets the reconciles that are under way finish.
+///
+/// # Errors
+/// If a watch or a controller ends while it is needed.
 pub async fn run(context: Arc<Context>, stop: CancellationToken) -> anyhow::Result<()> {
+    let supervisor = context.health.supervisor.clone();
+    tokio::select! {
+        biased;
+        fallen = supervisor.fallen() => anyhow::bail!("{fallen} has ended, without which the process is of no use; \
+            the reason is in the log"),
+        ended = run_all(context, stop) => ended,
+    }
+}
+
+async fn run_all(context: Arc<Context>, stop: CancellationToken) -> anyhow::Result<()> {
+    let supervisor = context.health.supervisor.clone();
     let change_bus = Arc::new(ChangeBus::default());
-    let caches = watches::start(&context.client, &change_bus, &stop);
+    let caches = watches::start(&context.client, &supervisor, &change_bus, &stop);
     let labeler = Labeler::new(
         context.client.clone(),
         caches.nodes.clone(),
@@ -57,9 +73,8 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
 
     // A replica that does not lead subscribes to nothing: what changes would pile up until it does.
     let dataset_touches = change_bus.subscribe(Audience::All);
-    let mut tasks = JoinSet::new();
     let (labels, nodes, labels_stop) = (labeler.clone(), change_bus.clone(), stop.clone());
-    tasks.spawn(async move {
+    let labelling = async move {
         let follow = async {
             loop {
                 nodes.node_changed().await;
@@ -67,19 +82,25 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
             }
         };
         tokio::select! { () = follow => {}, () = labels.run(labels_stop) => {} }
-    });
+    };
     let runtimes = Arc::new(RuntimeIndex::default());
     // Its volume counts as well, for which only runtimes are woken.
     let touched = change_bus.subscribe(Audience::Runtimes);
-    tasks.spawn(pass_on(shared.clone(), change_bus.clone(), touched, stop.clone()));
-    tasks.spawn(run_datasets(
+    let passing_on = pass_on(shared.clone(), change_bus.clone(), touched, stop.clone());
+    let datasets = run_datasets(
         context.clone(),
         shared.clone(),
         runtimes.clone(),
         dataset_touches,
         stop.clone(),
-    ));
-    tasks.spawn(operations::run(shared.clone(), stop.clone()));
+    );
+    let releasing = operations::run(shared.clone(), supervisor.clone(), stop.clone());
+    let tasks = [
+        supervisor.spawn("the labeller of nodes", &stop, labelling),
+        supervisor.spawn("the watch of references", &stop, passing_on),
+        supervisor.spawn("the controller of Datasets", &stop, datasets),
+        supervisor.spawn("the watch of operations", &stop, releasing),
+    ];
     let mut kinds = context.kinds.clone();
     let mut controllers = Kinds::new(
         context.clone(),
@@ -103,7 +124,9 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
     }
     stop.cancelled().await;
     controllers.ended().await;
-    while tasks.join_next().await.is_some() {}
+    for task in tasks {
+        task.await?;
+    }
     Ok(())
 }
 
@@ -134,13 +157,14 @@ async fn run_datasets(
         Ok::<_, watcher::Error>(ObjectRef::<Dataset>::new(&name).within(&namespace))
     });
     let queue = queue.take_until(stop.cancelled_owned());
-    let (metrics, registry, namespace) = (
+    let (metrics, registry, namespace, supervisor) = (
         context.metrics.clone(),
         context.registry.clone(),
         context.settings.namespace.clone(),
+        context.health.supervisor.clone(),
     );
     let reconcile = move |dataset: Arc<Dataset>, shared: Arc<Shared>| {
-        let metrics = metrics.clone();
+        let (metrics, supervisor) = (metrics.clone(), supervisor.clone());
         let facts = Facts {
             runtimes: runtimes.named(&dataset.namespace().unwrap_or_default(), &dataset.name_any()),
             observed_for: started.elapsed(),
@@ -149,9 +173,20 @@ async fn run_datasets(
         };
         async move {
             let timer = metrics.start_reconcile("Dataset");
-            let outcome = dataset::reconcile(dataset, &shared, facts).await;
-            timer.end(outcome.as_ref().err().map(EngineError::label));
-            outcome
+            let what = format!("the reconcile of Dataset {}", ObjectKey::of(&*dataset));
+            match supervisor
+                .catch(&what, dataset::reconcile(dataset, &shared, facts))
+                .await
+            {
+                Some(outcome) => {
+                    timer.end(outcome.as_ref().err().map(EngineError::label));
+                    outcome
+                }
+                None => {
+                    timer.end(Some(PANICKED));
+                    Ok(Action::requeue(AFTER_PANIC))
+                }
+            }
         }
         .boxed()
     };

@@ -448,12 +448,15 @@ impl RuntimeController {
         match error.retry() {
             Retry::AwaitChange => Next::Change,
             Retry::After(pause) => Next::After(pause),
-            Retry::Backoff => {
-                let mut failures = self.failures.lock();
-                let count = failures.entry(request.uid.clone()).or_default();
-                *count += 1;
-                Next::After(PAUSES.after(*count - 1))
-            }
+            Retry::Backoff => self.backoff(&request.uid),
         }
+    }
+
+    /// Counts a failure of a runtime, and returns the pause after it.
+    pub fn backoff(&self, uid: &str) -> Next {
+        let mut failures = self.failures.lock();
+        let count = failures.entry(uid.to_owned()).or_default();
+        *count += 1;
+        Next::After(PAUSES.after(*count - 1))
     }
 }

@@ -21,6 +21,8 @@ use wasser_api::dataset::Dataset;
 use wasser_api::{labels, names};
 use wasser_engine::{Caches, Changed, PodIndex, Readable, Records, Unreadable, helm_records};
 
+use crate::supervisor::Supervisor;
+
 /// Who learns of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
@@ -62,24 +64,64 @@ impl ChangeBus {
     }
 }
 
+/// What watches need of the process: supervision, and to be stopped.
+#[derive(Clone)]
+struct Process {
+    supervisor: Arc<Supervisor>,
+    stop: CancellationToken,
+}
+
+impl Process {
+    /// Passes on the events of a watch until the process stops.
+    fn follow<K, S>(&self, kind: &str, stream: S, mut take: impl FnMut(Event<K>) + Send + 'static)
+    where
+        K: Send + 'static,
+        S: Stream<Item = Result<Event<K>, watcher::Error>> + Send + 'static,
+    {
+        let (stop, named) = (self.stop.clone(), kind.to_owned());
+        let follow = async move {
+            let mut stream = std::pin::pin!(stream.take_until(stop.cancelled_owned()));
+            while let Some(event) = stream.next().await {
+                match event {
+                    Ok(event) => take(event),
+                    Err(error) => {
+                        tracing::warn!(kind = named, %error, "the watch was interrupted; it starts again")
+                    }
+                }
+            }
+        };
+        self.supervisor
+            .spawn(&format!("the watch of {kind}s"), &self.stop, follow);
+    }
+}
+
 /// Starts all watches. The caches are filled when [`synced`] returns.
-pub fn start(client: &Client, change_bus: &Arc<ChangeBus>, stop: &CancellationToken) -> Arc<Caches> {
+pub fn start(
+    client: &Client,
+    supervisor: &Arc<Supervisor>,
+    change_bus: &Arc<ChangeBus>,
+    stop: &CancellationToken,
+) -> Arc<Caches> {
+    let process = Process {
+        supervisor: supervisor.clone(),
+        stop: stop.clone(),
+    };
     let ours = watcher::Config::default().labels(labels::DATASET_ID);
     let unreadable = Arc::<Unreadable>::default();
-    let datasets = datasets(client, unreadable.clone(), change_bus, stop);
+    let datasets = datasets(client, unreadable.clone(), change_bus, &process);
     let claim_key = |claim: &PartialObjectMeta<PersistentVolumeClaim>, _| {
         Some(ObjectKey::new(claim.namespace()?, claim.name_any()))
     };
-    let to_runtimes = |stop: &CancellationToken| (change_bus.clone(), Audience::Runtimes, stop.clone());
+    let to_runtimes = || (change_bus.clone(), Audience::Runtimes, process.clone());
     Arc::new(Caches {
         stateful_sets: store(
             watcher(Api::<StatefulSet>::all(client.clone()), ours.clone()),
-            to_runtimes(stop),
+            to_runtimes(),
             owner,
         ),
         daemon_sets: store(
             watcher(Api::<DaemonSet>::all(client.clone()), ours.clone()),
-            to_runtimes(stop),
+            to_runtimes(),
             owner,
         ),
         claims: store(
@@ -87,31 +129,31 @@ pub fn start(client: &Client, change_bus: &Arc<ChangeBus>, stop: &CancellationTo
                 Api::<PartialObjectMeta<PersistentVolumeClaim>>::all(client.clone()),
                 ours.clone(),
             ),
-            (change_bus.clone(), Audience::All, stop.clone()),
+            (change_bus.clone(), Audience::All, process.clone()),
             claim_key,
         ),
         volumes: store(
             watcher(Api::<PersistentVolume>::all(client.clone()), ours.clone()).modify(keep_claim),
-            to_runtimes(stop),
+            to_runtimes(),
             |volume: &PersistentVolume, _| volume_datasets(&volume.name_any()),
         ),
         config_maps: store(
             watcher(Api::<PartialObjectMeta<ConfigMap>>::all(client.clone()), ours),
-            to_runtimes(stop),
+            to_runtimes(),
             owner,
         ),
-        nodes: nodes(client, change_bus, stop),
+        nodes: nodes(client, change_bus, &process),
         datasets,
-        worker_pods: pods(client, labels::DATASET, |_| true, change_bus, stop),
+        worker_pods: pods(client, labels::DATASET, |_| true, change_bus, &process),
         other_pods: pods(
             client,
             &format!("{},!{}", labels::DATASET_ID, labels::DATASET),
             |changed| changed.shown,
             change_bus,
-            stop,
+            &process,
         ),
-        release_secrets: releases::<Secret>(client, stop),
-        release_config_maps: releases::<ConfigMap>(client, stop),
+        release_secrets: releases::<Secret>(client, &process),
+        release_config_maps: releases::<ConfigMap>(client, &process),
         cluster_objects: Arc::default(),
         unreadable,
     })
@@ -166,7 +208,7 @@ pub fn slim(object: &mut impl ResourceExt) {
 /// it may belong to; `keys` is given the object, and whether it is gone.
 fn store<K, I, S>(
     stream: S,
-    (change_bus, audience, stop): (Arc<ChangeBus>, Audience, CancellationToken),
+    (change_bus, audience, process): (Arc<ChangeBus>, Audience, Process),
     keys: impl Fn(&K, bool) -> I + Send + 'static,
 ) -> Store<K>
 where
@@ -176,24 +218,14 @@ where
 {
     let (reader, writer) = reflector::store();
     let stream = stream.default_backoff().modify(slim).reflect(writer);
-    tokio::spawn(async move {
-        let mut stream = std::pin::pin!(stream.take_until(stop.cancelled_owned()));
-        while let Some(event) = stream.next().await {
-            match event {
-                Ok(Event::Apply(object) | Event::InitApply(object)) => {
-                    keys(&object, false)
-                        .into_iter()
-                        .for_each(|key| change_bus.touch(key, audience));
-                }
-                Ok(Event::Delete(object)) => keys(&object, true)
-                    .into_iter()
-                    .for_each(|key| change_bus.touch(key, audience)),
-                Ok(Event::Init | Event::InitDone) => {}
-                Err(error) => {
-                    tracing::warn!(kind = %K::kind(&()), %error, "the watch was interrupted; it starts again")
-                }
-            }
-        }
+    process.follow(&K::kind(&()), stream, move |event| match event {
+        Event::Apply(object) | Event::InitApply(object) => keys(&object, false)
+            .into_iter()
+            .for_each(|key| change_bus.touch(key, audience)),
+        Event::Delete(object) => keys(&object, true)
+            .into_iter()
+            .for_each(|key| change_bus.touch(key, audience)),
+        Event::Init | Event::InitDone => {}
     });
     reader
 }
@@ -203,11 +235,11 @@ fn datasets(
     client: &Client,
     unreadable: Arc<Unreadable>,
     change_bus: &Arc<ChangeBus>,
-    stop: &CancellationToken,
+    process: &Process,
 ) -> Store<Dataset> {
     let stream = watcher(Api::<Readable>::all(client.clone()), watcher::Config::default());
     let stream = stream.map_ok(move |event| parsed(event, &unreadable));
-    let to_all = (change_bus.clone(), Audience::All, stop.clone());
+    let to_all = (change_bus.clone(), Audience::All, process.clone());
     store(stream, to_all, |dataset: &Dataset, deleted| {
         let ObjectKey { namespace, name } = ObjectKey::of(dataset);
         // One that is gone leaves its names to whoever waits for them.
@@ -242,9 +274,9 @@ fn keep_claim(volume: &mut PersistentVolume) {
     volume.status = None;
 }
 
-fn nodes(client: &Client, change_bus: &Arc<ChangeBus>, stop: &CancellationToken) -> Store<PartialObjectMeta<Node>> {
+fn nodes(client: &Client, change_bus: &Arc<ChangeBus>, process: &Process) -> Store<PartialObjectMeta<Node>> {
     let (reader, writer) = reflector::store();
-    let (change_bus, stop) = (change_bus.clone(), stop.clone());
+    let change_bus = change_bus.clone();
     let stream = watcher(
         Api::<PartialObjectMeta<Node>>::all(client.clone()),
         watcher::Config::default(),
@@ -252,15 +284,7 @@ fn nodes(client: &Client, change_bus: &Arc<ChangeBus>, stop: &CancellationToken)
     .default_backoff()
     .modify(slim)
     .reflect(writer);
-    tokio::spawn(async move {
-        let mut stream = std::pin::pin!(stream.take_until(stop.cancelled_owned()));
-        while let Some(event) = stream.next().await {
-            match event {
-                Ok(_) => change_bus.nodes.notify_one(),
-                Err(error) => tracing::warn!(kind = "Node", %error, "the watch was interrupted; it starts again"),
-            }
-        }
-    });
+    process.follow("Node", stream, move |_| change_bus.nodes.notify_one());
     reader
 }
 
@@ -271,26 +295,18 @@ fn pods(
     selector: &str,
     counts: impl Fn(&Changed) -> bool + Send + 'static,
     change_bus: &Arc<ChangeBus>,
-    stop: &CancellationToken,
+    process: &Process,
 ) -> Arc<PodIndex> {
     let index = Arc::new(PodIndex::default());
     let config = watcher::Config::default().labels(selector);
     let stream = watcher(Api::<Pod>::all(client.clone()), config).default_backoff();
-    let (filled, change_bus, stop) = (index.clone(), change_bus.clone(), stop.clone());
-    tokio::spawn(async move {
-        let mut stream = std::pin::pin!(stream.take_until(stop.cancelled_owned()));
-        while let Some(event) = stream.next().await {
-            match event {
-                Ok(event) => {
-                    for changed in filled.apply(&event).into_iter().filter(&counts) {
-                        let ObjectKey { namespace, name } = changed.workload;
-                        // A pod belongs to `<dataset>-<suffix>`; the workload tells which dataset.
-                        for dataset in workload_datasets(&name) {
-                            change_bus.touch(ObjectKey::new(&namespace, dataset), Audience::Runtimes);
-                        }
-                    }
-                }
-                Err(error) => tracing::warn!(kind = "Pod", %error, "the watch was interrupted; it starts again"),
+    let (filled, change_bus) = (index.clone(), change_bus.clone());
+    process.follow("Pod", stream, move |event| {
+        for changed in filled.apply(&event).into_iter().filter(&counts) {
+            let ObjectKey { namespace, name } = changed.workload;
+            // A pod belongs to `<dataset>-<suffix>`; the workload tells which dataset.
+            for dataset in workload_datasets(&name) {
+                change_bus.touch(ObjectKey::new(&namespace, dataset), Audience::Runtimes);
             }
         }
     });
@@ -298,25 +314,15 @@ fn pods(
 }
 
 /// Helm's records in Secrets or ConfigMaps.
-fn releases<K>(client: &Client, stop: &CancellationToken) -> Arc<Records>
+fn releases<K>(client: &Client, process: &Process) -> Arc<Records>
 where
     K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + Send + Sync + 'static,
 {
     let found = Arc::new(Records::default());
     let config = watcher::Config::default().labels(helm_records::SELECTOR);
     let stream = watcher(Api::<PartialObjectMeta<K>>::all(client.clone()), config).default_backoff();
-    let (filled, stop) = (found.clone(), stop.clone());
-    tokio::spawn(async move {
-        let mut stream = std::pin::pin!(stream.take_until(stop.cancelled_owned()));
-        while let Some(event) = stream.next().await {
-            match event {
-                Ok(event) => filled.apply(&event),
-                Err(error) => {
-                    tracing::warn!(kind = %K::kind(&()), %error, "the watch was interrupted; it starts again")
-                }
-            }
-        }
-    });
+    let filled = found.clone();
+    process.follow(&K::kind(&()), stream, move |event| filled.apply(&event));
     found
 }
 
