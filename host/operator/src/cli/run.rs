@@ -16,7 +16,7 @@ use wasser_plugin::{HostConfig, PluginHost, Registrar, Registry};
 use super::{logs, options, signals};
 use crate::context::{Context, Settings};
 use crate::health::{self, Addresses, Health};
-use crate::leader::{self, Candidate};
+use crate::leader::{self, Candidate, Tenure};
 use crate::metrics::Metrics;
 use crate::registration::Registrations;
 use crate::{client, controllers};
@@ -127,21 +127,27 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
         .context("finding a cluster: neither KUBECONFIG, ~/.kube/config nor a pod's service account is usable")?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), server = %config.cluster_url,
         namespace = settings.namespace, "starting");
-    let client = client::client(config.clone(), &metrics).context("setting up the client of the API server")?;
+    let tenure = Arc::new(Tenure::new(lost.clone()));
+    let client =
+        client::client(config.clone(), &metrics, &tenure).context("setting up the client of the API server")?;
     let leader = watch::Sender::new(!args.leader_elect);
-    let election = args.leader_elect.then(|| {
+    let election = if args.leader_elect {
         let candidate = Candidate {
             namespace: settings.namespace.clone(),
             identity: Candidate::identity(),
+            terms: leader::TERMS,
         };
-        tokio::spawn(leader::run(
-            config,
+        let voter = leader::client(config).context("setting up the client of the election")?;
+        Some(tokio::spawn(leader::run(
+            voter,
             candidate,
             leader.clone(),
+            tenure,
             election_over.clone(),
-            lost.clone(),
-        ))
-    });
+        )))
+    } else {
+        None
+    };
     follow_leader(leader.subscribe(), metrics.clone());
 
     let cache_dir = options::cache_dir(args.cache_dir);

@@ -28,6 +28,8 @@ use crate::context::Context;
 /// How long Datasets wait for the first lists of all kinds after a start.
 const FIRST_LISTS: Duration = Duration::from_secs(10);
 
+/// How long a reconcile of a Dataset may take.
+const DEADLINE: Duration = Duration::from_secs(60);
 /// The pause after a reconcile of a Dataset that panicked.
 const AFTER_PANIC: Duration = Duration::from_secs(60);
 
@@ -174,11 +176,10 @@ async fn run_datasets(
         async move {
             let timer = metrics.start_reconcile("Dataset");
             let what = format!("the reconcile of Dataset {}", ObjectKey::of(&*dataset));
-            match supervisor
-                .catch(&what, dataset::reconcile(dataset, &shared, facts))
-                .await
-            {
-                Some(outcome) => {
+            let reconcile = tokio::time::timeout(DEADLINE, dataset::reconcile(dataset, &shared, facts));
+            match supervisor.catch(&what, reconcile).await {
+                Some(in_time) => {
+                    let outcome = in_time.unwrap_or_else(|_| Err(late()));
                     timer.end(outcome.as_ref().err().map(EngineError::label));
                     outcome
                 }
@@ -234,6 +235,17 @@ async fn pass_on(
         for from in shared.references.to(&key) {
             change_bus.touch(from, Audience::Runtimes);
         }
+    }
+}
+
+/// The failure of a reconcile that took too long.
+fn late() -> EngineError {
+    EngineError::Failed {
+        method: "reconcile",
+        message: format!(
+            "it took longer than {} s; the API server does not answer",
+            DEADLINE.as_secs()
+        ),
     }
 }
 

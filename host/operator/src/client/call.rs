@@ -1,90 +1,18 @@
-//! The client of the API server, which counts its requests.
-
-use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
-
-use http::{Request, Response};
-use kube::client::{Body, ClientBuilder};
-use kube::{Client, Config};
-use tower::{Layer, Service};
-
-use crate::metrics::Metrics;
-
-/// How long connecting may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// A client that counts every request by verb and resource.
-///
-/// # Errors
-/// If the configuration cannot be used: certificates that cannot be read, for example.
-pub fn client(mut config: Config, metrics: &Arc<Metrics>) -> kube::Result<Client> {
-    config.connect_timeout = Some(CONNECT_TIMEOUT);
-    let counting = Counting {
-        metrics: metrics.clone(),
-    };
-    Ok(ClientBuilder::try_from(config)?.with_layer(&counting).build())
-}
-
-#[derive(Clone)]
-struct Counting {
-    metrics: Arc<Metrics>,
-}
-
-impl<S> Layer<S> for Counting {
-    type Service = Counted<S>;
-
-    fn layer(&self, inner: S) -> Counted<S> {
-        Counted {
-            inner,
-            metrics: self.metrics.clone(),
-        }
-    }
-}
-
-/// A service whose requests are counted when they are sent; a request that is sent again by a layer
-/// below counts once.
-#[derive(Clone)]
-struct Counted<S> {
-    inner: S,
-    metrics: Arc<Metrics>,
-}
-
-impl<S, B> Service<Request<Body>> for Counted<S>
-where
-    S: Service<Request<Body>, Response = Response<B>>,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(context)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> S::Future {
-        let call = Call::of(
-            request.method().as_str(),
-            request.uri().path(),
-            request.uri().query().unwrap_or_default(),
-        );
-        self.metrics.api_request(call.verb, &call.resource);
-        self.inner.call(request)
-    }
-}
+//! Requests in the words of RBAC.
 
 /// A request in the words of RBAC.
 #[derive(Debug, PartialEq, Eq)]
-struct Call {
+pub struct Call {
     /// `get`, `list`, `watch`, `create`, `update`, `patch`, `delete` or `deletecollection`.
-    verb: &'static str,
+    pub verb: &'static str,
     /// `pods`, `pods/exec`; `other` where the path is not that of a resource, so that the number of
     /// label values stays bounded.
-    resource: String,
+    pub resource: String,
 }
 
 impl Call {
-    fn of(method: &str, path: &str, query: &str) -> Self {
+    /// Reads a request.
+    pub fn of(method: &str, path: &str, query: &str) -> Self {
         let mut parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
         // A server behind a proxy has a prefix.
         let start = parts
@@ -122,6 +50,17 @@ impl Call {
             _ => "other",
         };
         Self { verb, resource }
+    }
+
+    /// Returns whether the request changes something.
+    pub fn writes(&self) -> bool {
+        !matches!(self.verb, "get" | "list" | "watch" | "other")
+    }
+
+    /// Returns whether the answer takes as long as somebody listens, or as a pod takes to answer.
+    pub fn is_open_ended(&self) -> bool {
+        let sub = self.resource.split_once('/').map_or("", |(_, sub)| sub);
+        self.verb == "watch" || matches!(sub, "exec" | "attach" | "portforward" | "proxy" | "log")
     }
 }
 
