@@ -27,8 +27,12 @@ const PAUSES: Backoff = Backoff {
 };
 /// When to look again for pods that are terminating; their watch usually tells earlier.
 const PODS_GONE_SOON: Duration = Duration::from_secs(5);
+/// When to look again for labels of nodes; the labeller tells earlier.
+const LABELS_GONE_SOON: Duration = Duration::from_secs(60);
 /// How long pods are waited for. Those of a node that is lost never go.
 const PODS_GONE_WITHIN: i64 = 120;
+/// What is remembered of a runtime whose cache is cleaned.
+const CACHE: &str = "cache";
 /// What is remembered of a runtime whose release is gone.
 const RELEASE: &str = "release";
 
@@ -37,17 +41,32 @@ impl Request {
     /// is still going on.
     pub async fn shutdown(&mut self) -> Result<(), EngineError> {
         if !self.shared.is_gone(&self.uid, RELEASE) {
-            if self.may_have_cache() {
-                self.reach_caches().await?;
-                self.clean_cache().await?;
+            // Clients are brought to no node any more once labels have begun to go.
+            if !self.shared.is_gone(&self.uid, CACHE) {
+                if self.may_have_cache() {
+                    self.reach_caches().await?;
+                    self.clean_cache().await?;
+                }
+                self.shared.remember_gone(&self.uid, CACHE);
             }
-            let wanted = self.wanted_node_labels();
-            self.shared.labeler.clear(&self.uid, wanted).await;
+            self.clear_node_labels()?;
             self.uninstall().await?;
             self.shared.remember_gone(&self.uid, RELEASE);
         }
         self.await_pods().await?;
         self.delete_config_map(&self.identity.values_config_map()).await
+    }
+
+    /// Fails with a wait until no node has a label of the runtime any more.
+    fn clear_node_labels(&self) -> Result<(), EngineError> {
+        let wanted = self.wanted_node_labels();
+        if self.shared.labeler.leave(&self.uid, wanted, self.wake.clone()) {
+            return Ok(());
+        }
+        Err(EngineError::NotYet {
+            after: LABELS_GONE_SOON,
+            message: "the labels of the runtime are being removed from nodes".to_owned(),
+        })
     }
 
     /// Whether there is anything to clean, and to clean it with. After a restart, the release may

@@ -75,16 +75,8 @@ async fn run_all(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
 
     // A replica that does not lead subscribes to nothing: what changes would pile up until it does.
     let dataset_touches = change_bus.subscribe(Audience::All);
-    let (labels, nodes, labels_stop) = (labeler.clone(), change_bus.clone(), stop.clone());
-    let labelling = async move {
-        let follow = async {
-            loop {
-                nodes.node_changed().await;
-                labels.nodes_changed();
-            }
-        };
-        tokio::select! { () = follow => {}, () = labels.run(labels_stop) => {} }
-    };
+    let (labels, nodes, labels_stop) = (labeler.clone(), change_bus.follow_nodes(), stop.clone());
+    let labelling = async move { labels.run(nodes, labels_stop).await };
     let runtimes = Arc::new(RuntimeIndex::default());
     // Its volume counts as well, for which only runtimes are woken.
     let touched = change_bus.subscribe(Audience::Runtimes);

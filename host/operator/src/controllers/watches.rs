@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use wasser_api::ObjectKey;
 use wasser_api::dataset::Dataset;
 use wasser_api::{labels, names};
-use wasser_engine::{Caches, Changed, PodIndex, Readable, Records, Unreadable, helm_records};
+use wasser_engine::{Caches, Changed, NodeChange, PodIndex, Readable, Records, Unreadable, helm_records};
 
 use crate::supervisor::Supervisor;
 
@@ -36,7 +36,7 @@ pub enum Audience {
 #[derive(Default)]
 pub struct ChangeBus {
     subscribers: Mutex<Vec<(Audience, UnboundedSender<ObjectKey>)>>,
-    nodes: tokio::sync::Notify,
+    nodes: Mutex<Option<UnboundedSender<NodeChange>>>,
 }
 
 impl ChangeBus {
@@ -58,9 +58,18 @@ impl ChangeBus {
             });
     }
 
-    /// Waits for a change of some node.
-    pub async fn node_changed(&self) {
-        self.nodes.notified().await;
+    /// From now on, all changes of nodes. There is one who follows them.
+    pub fn follow_nodes(&self) -> UnboundedReceiver<NodeChange> {
+        let (sender, receiver) = unbounded_channel();
+        *self.nodes.lock() = Some(sender);
+        receiver
+    }
+
+    fn node_changed(&self, change: NodeChange) {
+        if let Some(nodes) = &*self.nodes.lock() {
+            // One who no longer follows is gone, like the process soon.
+            let _ = nodes.send(change);
+        }
     }
 }
 
@@ -284,7 +293,11 @@ fn nodes(client: &Client, change_bus: &Arc<ChangeBus>, process: &Process) -> Sto
     .default_backoff()
     .modify(slim)
     .reflect(writer);
-    process.follow("Node", stream, move |_| change_bus.nodes.notify_one());
+    process.follow("Node", stream, move |event| match event {
+        Event::Apply(node) | Event::Delete(node) => change_bus.node_changed(NodeChange::One(node.name_any())),
+        Event::InitDone => change_bus.node_changed(NodeChange::All),
+        Event::Init | Event::InitApply(_) => {}
+    });
     reader
 }
 

@@ -1,36 +1,9 @@
-//! Node labels: which nodes hold the cache of which dataset, for the scheduler.
-//!
-//! Every reconcile says what labels a runtime wants on which nodes; one task turns all those wishes
-//! into at most one patch per node. A node's labels so have a single writer, and many datasets that
-//! come up together cost a few requests instead of one each.
-//!
-//! Keys are made from names and can be equal for two runtimes. A key stays on a node for as long as
-//! any of them wants it there.
+//! What runtimes want nodes to be labelled with, and what that means for one node.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::Node;
-use kube::api::Patch;
-use kube::core::PartialObjectMeta;
-use kube::runtime::reflector::Store;
-use kube::{Api, Client, ResourceExt};
-use parking_lot::Mutex;
 use serde_json::{Value, json};
-use tokio::sync::{Notify, watch};
-use tokio_util::sync::CancellationToken;
 use wasser_api::labels;
-
-/// How long wishes are gathered before the nodes are patched.
-const GATHER: Duration = Duration::from_millis(100);
-/// The least time between two rounds while datasets come up. Everybody who watches nodes gets a
-/// patch of one who watches nodes, so many datasets that come up together should cost few of them.
-const PERIOD: Duration = Duration::from_secs(2);
-/// The same while a runtime waits for its labels to go.
-const LEAVING_PERIOD: Duration = Duration::from_millis(300);
-/// How long to wait after a node could not be patched.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// What a runtime wants its nodes to be labelled with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,192 +21,27 @@ pub struct WantedLabels {
     pub fuse_nodes: BTreeSet<String>,
     /// Whether the runtime goes away, and everything of it has to leave the nodes.
     pub leaving: bool,
-    /// Whether nobody waits for the labels to be gone: the wish itself goes once they are.
-    pub abandoned: bool,
-}
-
-/// Gathers wishes and patches nodes.
-pub struct Labeler {
-    client: Client,
-    nodes: Store<PartialObjectMeta<Node>>,
-    excluded: BTreeMap<String, String>,
-    /// By the UID of the runtime, in an order that is the same in every round.
-    wanted: Mutex<BTreeMap<String, WantedLabels>>,
-    changed: Notify,
-    rounds: watch::Sender<u64>,
-}
-
-impl Labeler {
-    /// A labeler over the nodes that a watch keeps. Nodes with all of the `excluded` labels get no
-    /// labels.
-    pub fn new(client: Client, nodes: Store<PartialObjectMeta<Node>>, excluded: BTreeMap<String, String>) -> Arc<Self> {
-        Arc::new(Self {
-            client,
-            nodes,
-            excluded,
-            wanted: Mutex::default(),
-            changed: Notify::new(),
-            rounds: watch::channel(0).0,
-        })
-    }
-
-    /// Sets the wish of a runtime, by its UID.
-    pub fn want(&self, uid: &str, want: WantedLabels) {
-        let mut wanted = self.wanted.lock();
-        if wanted.get(uid) != Some(&want) {
-            wanted.insert(uid.to_owned(), want);
-            self.changed.notify_one();
-        }
-    }
-
-    /// Says that nodes changed, so that their labels are looked at again.
-    pub fn nodes_changed(&self) {
-        self.changed.notify_one();
-    }
-
-    /// Removes all labels of a runtime from all nodes. Returns once that is so, as far as the watch
-    /// of the nodes tells.
-    pub async fn clear(&self, uid: &str, mut want: WantedLabels) {
-        want.leaving = true;
-        want.nodes.clear();
-        want.fuse_nodes.clear();
-        let mut rounds = self.rounds.subscribe();
-        self.want(uid, want);
-        while self.is_pending(uid) {
-            self.changed.notify_one();
-            if rounds.changed().await.is_err() {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        self.wanted.lock().remove(uid);
-    }
-
-    /// Removes all labels of a runtime that is gone without having been cleaned up, and does not
-    /// wait.
-    pub fn abandon(&self, uid: &str) {
-        let mut wanted = self.wanted.lock();
-        if let Some(want) = wanted.get_mut(uid) {
-            want.nodes.clear();
-            want.fuse_nodes.clear();
-            want.leaving = true;
-            want.abandoned = true;
-            self.changed.notify_one();
-        }
-    }
-
-    /// Whether some node still has a label of a runtime that nobody else wants there.
-    fn is_pending(&self, uid: &str) -> bool {
-        let wanted = self.wanted.lock();
-        let Some(want) = wanted.get(uid) else { return false };
-        self.nodes.state().iter().any(|node| {
-            want.is_on(node.labels())
-                && changes(
-                    &node.name_any(),
-                    node.labels(),
-                    &wanted,
-                    self.is_excluded(node.labels()),
-                )
-                .iter()
-                .any(|(key, value)| value.is_null() && want.has_key(key))
-        })
-    }
-
-    fn is_excluded(&self, labels: &BTreeMap<String, String>) -> bool {
-        !self.excluded.is_empty() && self.excluded.iter().all(|(key, value)| labels.get(key) == Some(value))
-    }
-
-    /// Patches nodes until stopped.
-    pub async fn run(&self, stop: CancellationToken) {
-        let mut last: Option<Instant> = None;
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = self.changed.notified() => {}
-            }
-            tokio::time::sleep(GATHER).await;
-            while last.is_some_and(|last| last.elapsed() < self.period()) {
-                tokio::time::sleep(GATHER).await;
-            }
-            last = Some(Instant::now());
-            if !self.round().await {
-                tokio::time::sleep(RETRY).await;
-                self.changed.notify_one();
-            }
-            self.rounds.send_modify(|round| *round += 1);
-        }
-    }
-
-    fn period(&self) -> Duration {
-        let wanted = self.wanted.lock();
-        if wanted.values().any(|want| want.leaving) {
-            LEAVING_PERIOD
-        } else {
-            PERIOD
-        }
-    }
-
-    /// One look at all nodes. False if a patch failed.
-    async fn round(&self) -> bool {
-        let wanted = self.wanted.lock().clone();
-        let mut complete = true;
-        for node in self.nodes.state() {
-            let changes = changes(
-                &node.name_any(),
-                node.labels(),
-                &wanted,
-                self.is_excluded(node.labels()),
-            );
-            if changes.is_empty() {
-                continue;
-            }
-            let patch = json!({"metadata": {"labels": changes}});
-            let api = Api::<Node>::all(self.client.clone());
-            let params = crate::patch_params();
-            match api
-                .patch_metadata(&node.name_any(), &params, &Patch::Merge(&patch))
-                .await
-            {
-                Ok(_) => {}
-                Err(error) if wasser_chart::is_not_found(&error) => {}
-                Err(error) => {
-                    tracing::warn!(node = node.name_any(), %error, "labelling the node failed; trying again");
-                    complete = false;
-                }
-            }
-        }
-        self.forget_abandoned();
-        complete
-    }
-
-    /// Forgets the wishes that nobody waits for and that are fulfilled.
-    fn forget_abandoned(&self) {
-        let abandoned = |wanted: &BTreeMap<String, WantedLabels>| -> Vec<String> {
-            let chosen = wanted.iter().filter(|(_, want)| want.abandoned);
-            chosen.map(|(uid, _)| uid.clone()).collect()
-        };
-        let candidates = abandoned(&self.wanted.lock());
-        for uid in candidates {
-            if !self.is_pending(&uid) {
-                self.wanted.lock().remove(&uid);
-            }
-        }
-    }
 }
 
 impl WantedLabels {
-    /// Whether a node with these labels has one of this runtime's. `fluid_exclusive` is its own
-    /// only with its value.
-    fn is_on(&self, present: &BTreeMap<String, String>) -> bool {
-        let own = |(key, value): (&String, &String)| {
-            present
-                .get(key)
-                .is_some_and(|there| key != labels::EXCLUSIVE || there == value)
-        };
-        self.labels.iter().any(own) || self.lasting().any(|key| present.contains_key(key))
+    /// The wish of the same runtime once it goes away.
+    pub fn leaving(self) -> Self {
+        Self {
+            nodes: BTreeSet::new(),
+            fuse_nodes: BTreeSet::new(),
+            leaving: true,
+            ..self
+        }
     }
 
-    fn has_key(&self, key: &str) -> bool {
+    /// Returns the labels by which a node is known to have something of this runtime.
+    pub fn marks(&self) -> impl Iterator<Item = Mark> {
+        let own = self.labels.iter().map(|(key, value)| mark(key, value));
+        own.chain(self.lasting().map(|key| mark(key, labels::TRUE)))
+    }
+
+    /// Returns whether a key is one of this runtime's.
+    pub fn has_key(&self, key: &str) -> bool {
         self.labels.contains_key(key) || self.lasting().any(|lasting| lasting == key)
     }
 
@@ -258,16 +66,32 @@ impl WantedLabels {
     }
 }
 
+/// A label as the index of nodes and runtimes has it.
+pub type Mark = String;
+
+/// Returns the mark of a label: its key. `fluid_exclusive` is one key for all datasets, and a
+/// runtime's own only with the runtime's value.
+pub fn mark(key: &str, value: &str) -> Mark {
+    if key == labels::EXCLUSIVE {
+        format!("{key}={value}")
+    } else {
+        key.to_owned()
+    }
+}
+
 /// The labels of a node that have to change: a string to set, null to remove. From a node that is
 /// excluded, only the labels of runtimes that go away are removed.
-fn changes(
+///
+/// The runtimes are those that want something on the node or have something there, in an order that
+/// is always the same.
+pub fn changes(
     node: &str,
     present: &BTreeMap<String, String>,
-    runtimes: &BTreeMap<String, WantedLabels>,
+    runtimes: &[&WantedLabels],
     excluded: bool,
 ) -> BTreeMap<String, Value> {
     let mut wanted = present.clone();
-    let all = || runtimes.values().filter(|want| !excluded || want.leaving);
+    let all = || runtimes.iter().filter(|want| !excluded || want.leaving);
     for want in all() {
         for (key, value) in &want.labels {
             // `fluid_exclusive` is one key for all datasets: it is a runtime's only with the
@@ -279,7 +103,7 @@ fn changes(
         if want.leaving {
             let shared = |key: &String| {
                 runtimes
-                    .values()
+                    .iter()
                     .any(|other| !other.leaving && other.lasting().any(|lasting| lasting == key))
             };
             want.lasting()
@@ -346,11 +170,7 @@ mod tests {
         present: &BTreeMap<String, String>,
         wanted: &[WantedLabels; N],
     ) -> BTreeMap<String, Value> {
-        let numbered = wanted
-            .iter()
-            .enumerate()
-            .map(|(number, want)| (number.to_string(), want.clone()));
-        super::changes(node, present, &numbered.collect(), false)
+        super::changes(node, present, &wanted.iter().collect::<Vec<_>>(), false)
     }
 
     fn apply(present: &BTreeMap<String, String>, changes: &BTreeMap<String, Value>) -> BTreeMap<String, String> {
@@ -383,14 +203,6 @@ mod tests {
         );
         assert_eq!(labelled.get(labels::EXCLUSIVE).map(String::as_str), Some("b"));
         assert!(changes("node1", &labelled, &[want("b", &["node1"]), want("a", &[])]).is_empty());
-    }
-
-    #[test]
-    fn another_datasets_exclusive_label_is_not_waited_for() {
-        let bare = BTreeMap::new();
-        let labelled = apply(&bare, &changes("node1", &bare, &[want("b", &["node1"])]));
-        assert!(want("b", &[]).is_on(&labelled));
-        assert!(!want("a", &[]).is_on(&labelled));
     }
 
     #[test]
@@ -434,8 +246,7 @@ mod tests {
     #[test]
     fn excluded_nodes_get_no_labels_and_lose_those_of_runtimes_that_go() {
         let present = BTreeMap::from([(labels::fuse_label("ns", "a", "uid"), "true".to_owned())]);
-        let excluded =
-            |want: WantedLabels| super::changes("node1", &present, &BTreeMap::from([("a".to_owned(), want)]), true);
+        let excluded = |want: WantedLabels| super::changes("node1", &present, &[&want], true);
         assert!(excluded(want("a", &["node1"])).is_empty());
         assert!(apply(&present, &excluded(leaving(want("a", &[])))).is_empty());
     }
