@@ -12,13 +12,13 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::events::EventType;
 use kube::{Client, ResourceExt};
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncReadExt};
 use wasser_api::ObjectKey;
 use wasser_plugin::bindings::types::Role;
 use wasser_plugin::{Backend, BackendError, Output, PodRecord, Response};
 
 use crate::objects::identity::Identity;
 use crate::objects::owner::Owner;
+use crate::plugin::output;
 use crate::plugin::state::State;
 use crate::shared::ports::{self, Holder, PortError, Ports, parse_range};
 use crate::watched::Caches;
@@ -59,16 +59,6 @@ fn answer(error: kube::Error) -> BackendError {
     } else {
         failed(error)
     }
-}
-
-/// Reads until the end, keeping at most `limit` bytes.
-async fn read(source: Option<impl AsyncRead + Unpin>, limit: usize) -> std::io::Result<(Vec<u8>, bool)> {
-    let mut kept = Vec::new();
-    let Some(source) = source else { return Ok((kept, false)) };
-    let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-    source.take(limit.saturating_add(1)).read_to_end(&mut kept).await?;
-    let over = kept.len() as u64 > limit;
-    Ok((kept, over))
 }
 
 impl KubeBackend {
@@ -234,14 +224,14 @@ impl Backend for KubeBackend {
             };
             let mut process = api.exec(pod, argv, &params).await.map_err(answer)?;
             let (stdout, stderr, status) = (process.stdout(), process.stderr(), process.take_status());
-            let ((stdout, over), (stderr, _)) =
-                tokio::try_join!(read(stdout, max_output), read(stderr, max_output)).map_err(failed)?;
-            if over {
-                process.abort();
-                return Err(failed(format!(
-                    "the output is longer than the limit of {max_output} bytes"
-                )));
-            }
+            let both = tokio::try_join!(output::read(stdout, max_output), output::read_first(stderr, max_output));
+            let (stdout, stderr) = match both {
+                Ok(both) => both,
+                Err(error) => {
+                    process.abort();
+                    return Err(error);
+                }
+            };
             let status = match status {
                 Some(status) => status.await,
                 None => None,

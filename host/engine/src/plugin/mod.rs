@@ -6,4 +6,5 @@
 pub mod answer;
 pub mod backend;
 pub mod context;
+mod output;
 mod state;
