@@ -47,6 +47,11 @@ impl ClusterObjects {
         stores.insert(kind.to_owned(), store);
     }
 
+    /// Forgets a kind that nobody watches any more.
+    pub fn remove(&self, kind: &str) {
+        self.stores.write().remove(kind);
+    }
+
     /// An object, as the watch shows it.
     pub async fn get(&self, kind: &str, name: &str) -> Result<Option<Arc<DynamicObject>>, NamedError> {
         self.get_within(FIRST_LIST, kind, name).await

@@ -10,6 +10,7 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, ResourceExt};
+use parking_lot::Mutex;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 use wasser_api::ObjectKey;
@@ -20,14 +21,27 @@ use super::runtime_index::RuntimeIndex;
 use super::watches;
 use crate::supervisor::Supervisor;
 
-/// The watches that run, and what a further one needs.
+/// The watches that run, one for each kind of object, and what a further one needs.
 pub struct ClusterObjectWatches {
     client: Client,
     cluster_objects: Arc<ClusterObjects>,
     runtimes: Arc<RuntimeIndex>,
     supervisor: Arc<Supervisor>,
     stop: CancellationToken,
-    running: BTreeMap<(String, String, String), CancellationToken>,
+    running: BTreeMap<String, Running>,
+}
+
+/// The watch of one kind of object.
+struct Running {
+    stop: CancellationToken,
+    followers: Arc<Mutex<Vec<Follower>>>,
+}
+
+/// Runtimes of a kind that name an object in a field.
+struct Follower {
+    served: String,
+    pointer: String,
+    wake: UnboundedSender<ObjectKey>,
 }
 
 impl ClusterObjectWatches {
@@ -51,64 +65,67 @@ impl ClusterObjectWatches {
 
     /// Watches what the runtimes of this plugin's kind may name, unless that is watched already.
     pub fn follow(&mut self, plugin: &Plugin, wake: &UnboundedSender<ObjectKey>) {
-        let runtimes = &plugin.description.kind;
+        let served = &plugin.description.kind;
         for (kind, pointer) in plugin.grants.named_objects() {
-            let key = (runtimes.clone(), kind.to_owned(), pointer.to_owned());
-            if !self.running.contains_key(&key) {
-                let stop = self.stop.child_token();
-                self.running.insert(key, stop.clone());
-                self.watch(
-                    runtimes.clone(),
-                    kind.to_owned(),
-                    pointer.to_owned(),
-                    wake.clone(),
-                    stop,
-                );
+            if !self.running.contains_key(kind) {
+                self.running.insert(kind.to_owned(), self.watch(kind));
+            }
+            let Some(running) = self.running.get(kind) else {
+                continue;
+            };
+            let mut followers = running.followers.lock();
+            let is_known = |follower: &Follower| follower.served == *served && follower.pointer == pointer;
+            if !followers.iter().any(is_known) {
+                followers.push(Follower {
+                    served: served.clone(),
+                    pointer: pointer.to_owned(),
+                    wake: wake.clone(),
+                });
             }
         }
     }
 
-    /// Ends the watches of what runtimes of this kind may name.
+    /// Nothing is watched for runtimes of this kind any more.
     pub fn forget(&mut self, served: &str) {
-        self.running.retain(|(of, ..), stop| {
-            let kept = of != served;
-            if !kept {
-                stop.cancel();
+        self.running.retain(|kind, running| {
+            let mut followers = running.followers.lock();
+            followers.retain(|follower| follower.served != served);
+            if followers.is_empty() {
+                running.stop.cancel();
+                self.cluster_objects.remove(kind);
             }
-            kept
+            !followers.is_empty()
         });
     }
 
-    fn watch(
-        &self,
-        served: String,
-        kind: String,
-        pointer: String,
-        wake: UnboundedSender<ObjectKey>,
-        stop: CancellationToken,
-    ) {
-        let resource = cluster_objects::resource(&kind);
+    fn watch(&self, kind: &str) -> Running {
+        let (stop, followers) = (self.stop.child_token(), Arc::<Mutex<Vec<Follower>>>::default());
+        let resource = cluster_objects::resource(kind);
         let writer = reflector::store::Writer::<DynamicObject>::new(resource.clone());
-        self.cluster_objects.add(&kind, writer.as_reader());
+        self.cluster_objects.add(kind, writer.as_reader());
         let api = Api::<DynamicObject>::all_with(self.client.clone(), &resource);
         let stream = watcher(api, watcher::Config::default())
             .default_backoff()
             .modify(watches::slim)
             .reflect(writer);
-        let (runtimes, stopped, what) = (self.runtimes.clone(), stop.clone(), format!("the watch of {kind}s"));
+        let (runtimes, told, stopped, named) =
+            (self.runtimes.clone(), followers.clone(), stop.clone(), kind.to_owned());
         let follow = async move {
-            let mut stream = std::pin::pin!(stream.take_until(stop.cancelled_owned()));
+            let mut stream = std::pin::pin!(stream.take_until(stopped.cancelled_owned()));
             while let Some(event) = stream.next().await {
                 match event {
                     Ok(Event::Apply(object) | Event::InitApply(object) | Event::Delete(object)) => {
-                        // A receiver that is gone has nobody to wake.
-                        runtimes.naming(&served, &pointer, &object.name_any(), |key| drop(wake.send(key)));
+                        for Follower { served, pointer, wake } in told.lock().iter() {
+                            // A receiver that is gone has nobody to wake.
+                            runtimes.naming(served, pointer, &object.name_any(), |key| drop(wake.send(key)));
+                        }
                     }
                     Ok(Event::Init | Event::InitDone) => {}
-                    Err(error) => tracing::warn!(kind, %error, "the watch was interrupted; it starts again"),
+                    Err(error) => tracing::warn!(kind = named, %error, "the watch was interrupted; it starts again"),
                 }
             }
         };
-        self.supervisor.spawn(&what, &stopped, follow);
+        self.supervisor.spawn(&format!("the watch of {kind}s"), &stop, follow);
+        Running { stop, followers }
     }
 }
