@@ -53,7 +53,7 @@ macro_rules! call {
     ($self:ident, $method:literal, $guest:ident => $call:expr) => {{
         let (pre, scope) = ($self.pre.clone(), $self.scope.clone());
         let site = || pre.site($method, &scope);
-        pre.admit(site)?;
+        pre.admit(&scope, site)?;
         let limits = pre.identity.limits;
         let deadline = if TASKS.contains(&$method) {
             limits.task_deadline
@@ -72,7 +72,7 @@ macro_rules! call {
                 limit: deadline,
             }),
         };
-        pre.record(&outcome);
+        pre.record(&scope, &outcome);
         if outcome.is_ok() {
             $self.instantiated = Some($guest);
         }
@@ -222,7 +222,7 @@ impl Instance {
             Ok(Ok(instance)) => instance,
             Ok(Err(error)) => {
                 let error = failed(&error, store.data());
-                pre.record_fault(&error);
+                pre.record_fault(&self.scope, &error);
                 return Err(error);
             }
             Err(_) => {

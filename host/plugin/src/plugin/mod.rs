@@ -76,7 +76,8 @@ impl Plugin {
         self.pre.operations.is_some()
     }
 
-    /// Returns whether the plugin is called, or in quarantine after consecutive failures.
+    /// Returns whether the plugin is called, or in quarantine after consecutive failures: for the
+    /// namespace that has the most.
     pub fn standing(&self) -> Standing {
         self.pre.standing()
     }

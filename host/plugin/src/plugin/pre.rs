@@ -9,7 +9,7 @@ use wasser_api::ObjectKey;
 use crate::bindings::{implement, operations};
 use crate::engine::PluginEngine;
 use crate::package::world::CheckError;
-use crate::plugin::quarantine::{Quarantine, Standing};
+use crate::plugin::quarantine::{Quarantines, Standing};
 use crate::sandbox::error::{CallError, CallSite};
 use crate::sandbox::identity::PluginIdentity;
 use crate::sandbox::imports;
@@ -22,7 +22,7 @@ pub struct PluginPre {
     pub linked: InstancePre<StoreData>,
     pub implement: implement::GuestIndices,
     pub operations: Option<operations::GuestIndices>,
-    quarantine: Mutex<Quarantine>,
+    quarantines: Mutex<Quarantines>,
 }
 
 impl PluginPre {
@@ -48,7 +48,7 @@ impl PluginPre {
                 .map_err(mismatch)?,
             engine: engine.clone(),
             identity: Arc::new(identity),
-            quarantine: Mutex::default(),
+            quarantines: Mutex::default(),
             linked,
         })
     }
@@ -65,9 +65,9 @@ impl PluginPre {
         }
     }
 
-    /// Refuses a call while the plugin is in quarantine.
-    pub fn admit(&self, site: impl FnOnce() -> CallSite) -> Result<(), CallError> {
-        match self.quarantine().admit(Instant::now()) {
+    /// Refuses a call while the plugin is in quarantine for the namespace of the scope.
+    pub fn admit(&self, scope: &ObjectKey, site: impl FnOnce() -> CallSite) -> Result<(), CallError> {
+        match self.quarantines().admit(&scope.namespace, Instant::now()) {
             Standing::Good { .. } => Ok(()),
             Standing::Quarantined { faults, wait } => Err(CallError::Quarantined {
                 site: Box::new(site()),
@@ -78,26 +78,26 @@ impl PluginPre {
     }
 
     /// Counts the outcome of a call.
-    pub fn record<T>(&self, outcome: &Result<T, CallError>) {
+    pub fn record<T>(&self, scope: &ObjectKey, outcome: &Result<T, CallError>) {
         match outcome {
-            Ok(_) => self.quarantine().succeeded(),
-            Err(error) => self.record_fault(error),
+            Ok(_) => self.quarantines().succeeded(&scope.namespace),
+            Err(error) => self.record_fault(scope, error),
         }
     }
 
     /// Counts a failed call, if the plugin is at fault.
-    pub fn record_fault(&self, error: &CallError) {
+    pub fn record_fault(&self, scope: &ObjectKey, error: &CallError) {
         if error.is_fault() {
-            self.quarantine().failed(Instant::now());
+            self.quarantines().failed(&scope.namespace, Instant::now());
         }
     }
 
-    /// Returns whether the plugin is called now.
+    /// Returns whether the plugin is called now, for the namespace with the most failures.
     pub fn standing(&self) -> Standing {
-        self.quarantine().standing(Instant::now())
+        self.quarantines().standing(Instant::now())
     }
 
-    fn quarantine(&self) -> MutexGuard<'_, Quarantine> {
-        self.quarantine.lock().unwrap_or_else(PoisonError::into_inner)
+    fn quarantines(&self) -> MutexGuard<'_, Quarantines> {
+        self.quarantines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
