@@ -35,6 +35,8 @@ pub struct Facts {
     /// The runtimes of its name, of every kind that is served, each with how the API server serves
     /// its kind.
     pub runtimes: Vec<(ApiResource, Arc<DynamicObject>)>,
+    /// Whether all runtimes are known; after a start, some may not be listed yet.
+    pub runtimes_known: bool,
     /// How long this process has watched runtimes.
     pub observed_for: Duration,
     /// The kind of the runtime that a Dataset gets which refers to another one. None if no plugin
@@ -46,8 +48,12 @@ pub struct Facts {
 
 /// Brings one Dataset to where its spec and its deletion timestamp want it.
 pub async fn reconcile(mut dataset: Arc<Dataset>, shared: &Arc<Shared>, facts: Facts) -> Result<Action, EngineError> {
+    let alone = facts.runtimes.is_empty();
     // Deletions come first: what is wrong with an object must not keep it from being deleted.
     if dataset.metadata.deletion_timestamp.is_some() {
+        if alone && !facts.runtimes_known {
+            return Ok(Action::requeue(ALONE));
+        }
         return deletion::reconcile(&dataset, shared, &facts.runtimes).await;
     }
     if let Err(invalid) = names::check_dns1035(&dataset.name_any()) {
@@ -92,6 +98,9 @@ pub async fn reconcile(mut dataset: Arc<Dataset>, shared: &Arc<Shared>, facts: F
         Ok(reference) => reference,
         Err(invalid) => return refuse(&dataset, shared, status, &format!("Dataset.spec.mounts: {invalid}")).await,
     };
+    if !facts.runtimes_known {
+        return Ok(Action::requeue(ALONE));
+    }
     if reference.is_some() {
         let Some(resource) = &facts.for_references else {
             let message = "Dataset.spec.mounts: no plugin is registered whose setting `dataset-references` is true; \

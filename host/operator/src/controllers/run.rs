@@ -1,6 +1,7 @@
 //! Starts the watches and the controllers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::{FutureExt, StreamExt};
@@ -132,16 +133,17 @@ async fn run_datasets(
     stop: CancellationToken,
 ) {
     // Until then, Datasets would seem to have no runtime, or no plugin that serves references.
-    let listed = async {
-        context.health.wait_for_registrations().await;
-        let all = context.registry.all().len();
-        let mut kinds = context.kinds.clone();
-        if kinds.wait_for(|kinds| kinds.len() >= all).await.is_ok() {
-            runtimes.wait_until_listed(all).await;
+    let listed = {
+        let (context, runtimes) = (context.clone(), runtimes.clone());
+        async move {
+            context.health.wait_for_registrations().await;
+            runtimes.wait_until_listed(context.kinds.clone()).await;
         }
     };
-    if tokio::time::timeout(FIRST_LISTS, listed).await.is_err() {
-        tracing::warn!("the runtimes of some kind are not listed yet; Datasets are served nevertheless");
+    let (mut listed, complete) = (Box::pin(listed), Arc::new(AtomicBool::new(false)));
+    match tokio::time::timeout(FIRST_LISTS, &mut listed).await {
+        Ok(()) => complete.store(true, Ordering::Relaxed),
+        Err(_) => tracing::warn!("the runtimes of some kind are not listed yet; Datasets without one wait for that"),
     }
     let started = Instant::now();
     let store = shared.caches.datasets.clone();
@@ -157,10 +159,12 @@ async fn run_datasets(
         context.settings.namespace.clone(),
         context.health.supervisor.clone(),
     );
+    let is_complete = complete.clone();
     let reconcile = move |dataset: Arc<Dataset>, shared: Arc<Shared>| {
         let (metrics, supervisor) = (metrics.clone(), supervisor.clone());
         let facts = Facts {
             runtimes: runtimes.named(&dataset.namespace().unwrap_or_default(), &dataset.name_any()),
+            runtimes_known: is_complete.load(Ordering::Relaxed),
             observed_for: started.elapsed(),
             for_references: references(&registry),
             namespace: namespace.clone(),
@@ -194,7 +198,17 @@ async fn run_datasets(
         queue,
         config,
     );
-    results.for_each(|_| std::future::ready(())).await;
+    let completing = async {
+        if !complete.load(Ordering::Relaxed) {
+            listed.await;
+            complete.store(true, Ordering::Relaxed);
+        }
+        std::future::pending().await
+    };
+    tokio::select! {
+        () = results.for_each(|_| std::future::ready(())) => {}
+        () = completing => {}
+    }
 }
 
 /// The kind that stands for Datasets which refer to others.

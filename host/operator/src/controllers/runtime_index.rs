@@ -12,6 +12,8 @@ use serde_json::Value;
 use tokio::sync::watch;
 use wasser_api::ObjectKey;
 
+use crate::context::ServedKind;
+
 /// The runtimes of every kind that a plugin is registered for.
 #[derive(Default)]
 pub struct RuntimeIndex {
@@ -33,13 +35,26 @@ impl RuntimeIndex {
         self.listed.send_if_modified(|listed| listed.insert(kind.to_owned()));
     }
 
-    /// Waits until the runtimes of this many kinds are listed.
+    /// Waits until the runtimes of every kind that is served are listed.
     ///
     /// A store's own `wait_until_ready` wakes only the last of those who wait for it, and the
     /// store's controller waits as well.
-    pub async fn wait_until_listed(&self, kinds: usize) {
-        // The sender is this object's own, so that there is always something to wait for.
-        let _ = self.listed.subscribe().wait_for(|listed| listed.len() >= kinds).await;
+    pub async fn wait_until_listed(&self, mut served: watch::Receiver<Vec<ServedKind>>) {
+        let mut listed = self.listed.subscribe();
+        loop {
+            let is_complete = {
+                let (served, listed) = (served.borrow_and_update(), listed.borrow_and_update());
+                served.iter().all(|kind| listed.contains(&kind.resource.kind))
+            };
+            if is_complete {
+                return;
+            }
+            // Without the sender of kinds, none comes or goes any more.
+            tokio::select! {
+                _ = listed.changed() => {}
+                Ok(()) = served.changed() => {}
+            }
+        }
     }
 
     /// Forgets the runtimes of a kind that nobody serves any more.
@@ -105,19 +120,29 @@ impl RuntimeIndex {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use futures::FutureExt;
+    use kube::core::GroupVersionKind;
 
     use super::*;
+
+    fn kind(kind: &str) -> ServedKind {
+        ServedKind {
+            resource: ApiResource::from_gvk(&GroupVersionKind::gvk("example.org", "v1", kind)),
+            digest: String::new(),
+        }
+    }
 
     #[tokio::test]
     async fn all_who_wait_for_the_first_lists_are_woken() {
         let runtimes = RuntimeIndex::default();
-        let waiting = futures::future::join(runtimes.wait_until_listed(2), runtimes.wait_until_listed(2));
+        let served = watch::Sender::new(vec![kind("A"), kind("B")]);
+        let wait = || runtimes.wait_until_listed(served.subscribe());
+        let waiting = futures::future::join(wait(), wait());
         let listing = async { ["A", "A", "B"].map(|kind| runtimes.listed(kind)) };
-        let both = futures::future::join(waiting, listing);
-        assert!(tokio::time::timeout(Duration::from_secs(10), both).await.is_ok());
+        futures::future::join(waiting, listing).await;
         runtimes.remove("B");
-        let missing = tokio::time::timeout(Duration::from_millis(1), runtimes.wait_until_listed(2)).await;
-        assert!(missing.is_err());
+        assert!(wait().now_or_never().is_none());
+        let removing = async { served.send_replace(vec![kind("A")]) };
+        futures::future::join(wait(), removing).await;
     }
 }
