@@ -29,6 +29,7 @@ pub use request::write::write_dataset_status;
 pub use request::{Request, Wake};
 pub use shared::backoff::Backoff;
 pub use shared::events::Events;
+pub use shared::fair_places::{FairPlaces, Place};
 pub use shared::labeler::{Labeler, NodeChange};
 pub use shared::{EngineSettings, Shared};
 pub use steps::create_volume::is_ours;

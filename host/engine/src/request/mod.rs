@@ -39,6 +39,8 @@ use crate::request::change::Change;
 use crate::request::roles::{RoleName, RoleState, RoleTrouble};
 use crate::shared::Shared;
 use crate::shared::ports::PORTS_ANNOTATION;
+use crate::shared::own_time::OwnTime;
+use crate::shared::tasks::Origin;
 
 /// Asks for another reconcile of this runtime, from a background task.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -86,6 +88,8 @@ pub struct Request {
     pub look_again: Option<Duration>,
     /// Asks for another reconcile.
     pub wake: Wake,
+    /// How long the reconcile has taken by itself.
+    pub own_time: Arc<OwnTime>,
     observer: Observer,
     backend: Arc<KubeBackend>,
 }
@@ -171,6 +175,7 @@ impl Request {
             changes: Vec::new(),
             look_again: None,
             wake,
+            own_time: Arc::default(),
             observer,
             backend,
         }
@@ -184,6 +189,14 @@ impl Request {
     /// A second instance of the plugin, for a task that outlives this reconcile.
     pub fn instance(&self) -> Instance {
         instance(&self.plugin, &self.identity, &self.backend, &self.observer)
+    }
+
+    /// Whose the runtime's tasks are.
+    pub(crate) fn origin(&self) -> Origin<'_> {
+        Origin {
+            kind: &self.identity.kind,
+            namespace: &self.identity.namespace,
+        }
     }
 
     /// An instance of the plugin for which it is later than it is.

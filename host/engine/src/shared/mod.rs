@@ -8,7 +8,9 @@ pub mod backoff;
 pub mod claim_users;
 mod cleanup_starts;
 pub mod events;
+pub mod fair_places;
 pub mod labeler;
+pub mod own_time;
 pub mod own_writes;
 pub mod ports;
 pub mod references;
@@ -34,6 +36,7 @@ use crate::release::Installed;
 use crate::shared::claim_users::ClaimUsers;
 use crate::shared::cleanup_starts::CleanupStarts;
 use crate::shared::events::Events;
+use crate::shared::fair_places::FairPlaces;
 use crate::shared::labeler::Labeler;
 use crate::shared::own_writes::OwnWrites;
 use crate::shared::ports::Ports;
@@ -45,6 +48,9 @@ use crate::shared::tasks::Tasks;
 use crate::shared::unready::Unready;
 use crate::shared::upgrades::Upgrades;
 use crate::watched::Caches;
+
+/// How many releases are written at a time. A namespace alone gets half of them.
+const INSTALLING: usize = 16;
 
 /// How this installation is configured.
 #[derive(Debug, Clone)]
@@ -85,6 +91,9 @@ pub struct Shared {
     pub upgrades: Upgrades,
     /// When clean-ups began to reach nodes.
     cleanup_starts: CleanupStarts,
+    /// How many releases are written at a time, of all kinds: each is some ten requests, eight of
+    /// them at the same time.
+    pub installing: FairPlaces,
     /// Values that the API server has refused.
     pub refusals: Refusals,
     /// Since when pods are not ready.
@@ -124,6 +133,7 @@ impl Shared {
             status_throttle: StatusThrottle::default(),
             upgrades: Upgrades::default(),
             cleanup_starts: CleanupStarts::default(),
+            installing: FairPlaces::new(INSTALLING),
             refusals: Refusals::default(),
             unready: Unready::default(),
             settings,

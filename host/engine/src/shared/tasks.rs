@@ -61,6 +61,15 @@ struct Entry<T> {
     abort: Option<AbortHandle>,
 }
 
+/// Whose a task is, for the limits on how many run.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin<'a> {
+    /// The kind of the runtime.
+    pub kind: &'a str,
+    /// Its namespace.
+    pub namespace: &'a str,
+}
+
 /// Background work of one purpose, by the UID of the runtime.
 pub struct Tasks<T> {
     entries: Arc<Mutex<HashMap<String, Entry<T>>>>,
@@ -125,9 +134,9 @@ impl<T: TaskResult> Tasks<T> {
         }
     }
 
-    /// Starts the task of a runtime of this kind unless it runs. `wake` is called when it has
-    /// ended, so that the runtime is reconciled.
-    pub fn start<F>(&self, uid: &str, kind: &str, wake: impl FnOnce() + Send + 'static, work: F)
+    /// Starts the task of a runtime unless it runs. `wake` is called when it has ended, so that the
+    /// runtime is reconciled.
+    pub fn start<F>(&self, uid: &str, of: Origin<'_>, wake: impl FnOnce() + Send + 'static, work: F)
     where
         F: Future<Output = T> + Send + 'static,
     {
@@ -137,10 +146,11 @@ impl<T: TaskResult> Tasks<T> {
             Some(entry) => entry.failures,
             None => 0,
         };
-        let (shared, limit, key) = (self.entries.clone(), self.limit_of(kind), uid.to_owned());
+        let (shared, limit, key) = (self.entries.clone(), self.limit_of(of.kind), uid.to_owned());
+        let namespace = of.namespace.to_owned();
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let handle = tokio::spawn(async move {
-            let result = limit.run(AssertUnwindSafe(work).catch_unwind()).await;
+            let result = limit.run(&namespace, AssertUnwindSafe(work).catch_unwind()).await;
             let result = result.unwrap_or_else(|_| T::broken(PANICKED));
             let mut entries = shared.lock();
             let entry = entries.get_mut(&key).filter(|entry| entry.number == number);
@@ -192,6 +202,12 @@ impl<T: TaskResult> Tasks<T> {
 mod tests {
     use super::*;
 
+    const HERE: Origin<'_> = of("Kind");
+
+    const fn of(kind: &str) -> Origin<'_> {
+        Origin { kind, namespace: "ns" }
+    }
+
     impl TaskResult for u32 {
         fn broken(_message: &str) -> Self {
             Self::MAX
@@ -204,7 +220,7 @@ mod tests {
         let tell = move || {
             let _ = wake.send(());
         };
-        tasks.start("a", "Kind", tell, work);
+        tasks.start("a", HERE, tell, work);
         woken.await.unwrap();
     }
 
@@ -225,10 +241,10 @@ mod tests {
         let tell = move || {
             let _ = wake.send(());
         };
-        tasks.start("a", "Kind", tell, async move { former.await.unwrap() });
+        tasks.start("a", HERE, tell, async move { former.await.unwrap() });
         // As if the abort came when the task no longer waits for anything.
         tasks.entries.lock().remove("a").unwrap();
-        tasks.start("a", "Kind", || (), async move { answered.await.unwrap() });
+        tasks.start("a", HERE, || (), async move { answered.await.unwrap() });
         first.send(7).unwrap();
         woken.await.unwrap();
         assert_eq!(tasks.progress("a"), Some(Progress::Running));
@@ -246,7 +262,7 @@ mod tests {
         let (release, released) = tokio::sync::oneshot::channel::<()>();
         tasks.start(
             "a",
-            "Kind",
+            HERE,
             move || {
                 let _ = wake.send(());
             },
@@ -255,7 +271,7 @@ mod tests {
                 7
             },
         );
-        tasks.start("a", "Kind", || (), async { 8 });
+        tasks.start("a", HERE, || (), async { 8 });
         assert_eq!((tasks.progress("a"), tasks.took("a")), (Some(Progress::Running), None));
         release.send(()).unwrap();
         woken.await.unwrap();
@@ -270,7 +286,7 @@ mod tests {
             let (wake, woken) = tokio::sync::oneshot::channel();
             tasks.start(
                 "a",
-                "Kind",
+                HERE,
                 move || {
                     let _ = wake.send(());
                 },
@@ -287,13 +303,13 @@ mod tests {
     async fn a_kind_whose_tasks_never_end_keeps_none_of_another_waiting() {
         let tasks = Tasks::<u32>::default();
         for number in 0..100 {
-            tasks.start(&number.to_string(), "Hung", || (), std::future::pending());
+            tasks.start(&number.to_string(), of("Hung"), || (), std::future::pending());
         }
         let (wake, woken) = tokio::sync::oneshot::channel();
         let tell = move || {
             let _ = wake.send(());
         };
-        tasks.start("a", "Healthy", tell, async { 7 });
+        tasks.start("a", of("Healthy"), tell, async { 7 });
         woken.await.unwrap();
         assert_eq!(tasks.progress("a"), Some(Progress::Done(7)));
     }

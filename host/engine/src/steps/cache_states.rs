@@ -62,7 +62,7 @@ impl Request {
         };
         self.shared
             .cache_states
-            .start(&self.uid, &self.identity.kind, done, async move {
+            .start(&self.uid, self.origin(), done, async move {
                 let outcome = implement.cache_states(&context).await;
                 let states = faults.report(answer(&kind, "cache-states", outcome)).await;
                 let mut states = states.map_err(Unread::of)?.unwrap_or_default();

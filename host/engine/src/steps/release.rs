@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt;
 use kube::Api;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use serde_json::Value;
@@ -87,7 +88,7 @@ impl Request {
         let chart = self.shared.chart(&self.plugin)?;
         let renderer = &self.shared.renderer;
         let is_upgrade = before.is_some();
-        let prepared = prepare(
+        let preparing = prepare(
             &self.plugin,
             chart,
             renderer,
@@ -96,7 +97,9 @@ impl Request {
             values,
             is_upgrade,
         )
-        .await?;
+        .boxed();
+        // Rendering, requests and hooks have limits, and the turns before them are others' time.
+        let prepared = self.own_time.wait(preparing).await?;
         // The name of the map may be somebody's, which has to be known before anything is installed.
         let values_map = match (self.shows_values(), is_upgrade) {
             (true, true) => self.find_values_map().await?,
@@ -106,7 +109,13 @@ impl Request {
         // Until the record says otherwise, nobody knows what is installed: an interruption must
         // lead to a fresh look.
         self.shared.forget_release(&self.uid);
-        let installed = match prepared.install(&self.shared.releases, workers).await {
+        let own_time = self.own_time.clone();
+        let installing = async {
+            let _turn = self.shared.installing.take(&self.identity.namespace).await;
+            prepared.install(&self.shared.releases, workers).await
+        }
+        .boxed();
+        let installed = match own_time.wait(installing).await {
             Ok(installed) => installed,
             Err(source) => {
                 if let (false, true, Some(uid)) = (is_upgrade, source.is_taken(), values_map) {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{DeleteParams, Preconditions};
 use serde_json::Value;
@@ -79,11 +80,14 @@ impl Request {
     async fn uninstall(&self) -> Result<(), EngineError> {
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
         let config_maps = self.shared.caches.release_config_maps.has(namespace, name);
-        let uninstalled = self
+        let policy = self.policy();
+        let uninstalling = self
             .shared
             .releases
-            .uninstall(namespace, name, &self.policy(), config_maps)
-            .await;
+            .uninstall(namespace, name, &policy, config_maps)
+            .boxed();
+        // Its requests and hooks have limits.
+        let uninstalled = self.own_time.wait(uninstalling).await;
         uninstalled.map(drop).map_err(|source| EngineError::Release {
             release: self.identity.display(),
             source: Box::new(source),
@@ -171,7 +175,7 @@ impl Request {
         };
         self.shared
             .cleanups
-            .start(&self.uid, &self.identity.kind, move || wake(), work);
+            .start(&self.uid, self.origin(), move || wake(), work);
     }
 
     /// A number of `spec.management.cleanCachePolicy`, or of `spec.cleanCachePolicy`, where some

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use kube::api::DynamicObject;
 use kube::core::ApiResource;
 use kube::runtime::WatchStreamExt;
@@ -25,12 +25,14 @@ use tokio_util::sync::CancellationToken;
 use wasser_api::ObjectKey;
 use wasser_engine::Shared;
 
+use super::change_bus::{Audience, ChangeBus};
 use super::cluster_objects::ClusterObjectWatches;
 use super::next::{DEBOUNCE, PANICKED};
-use super::overtime::Overtime;
+use super::overtime::{Overtime, Reconciled};
 use super::runtime::{self, RuntimeController};
+use super::runtime_changes::changes;
 use super::runtime_index::RuntimeIndex;
-use super::watches::{self, Audience, ChangeBus};
+use super::watches;
 use crate::context::{Context, ServedKind};
 
 /// The controllers that run, by kind.
@@ -167,7 +169,12 @@ impl Kinds {
         };
         tracing::info!(kind, "no longer serving a kind of runtime");
         running.stop.cancel();
+        let mut keys = Vec::new();
+        self.runtimes.each(kind, |key| keys.push(key));
         self.runtimes.remove(kind);
+        // A younger runtime of the same name may wait for one of these.
+        keys.into_iter()
+            .for_each(|key| self.change_bus.touch(key, Audience::Runtimes));
         self.object_watches.forget(kind);
         self.ending.insert(kind.to_owned(), running.task);
     }
@@ -217,7 +224,15 @@ impl Controller {
         let keys = keys.map(move |ObjectKey { namespace, name }| {
             ObjectRef::<DynamicObject>::new_with(&name, touch_resource.clone()).within(&namespace)
         });
-        let queue = futures::stream::select(changes(objects, resource.clone(), shared.clone(), change_bus), keys)
+        let failures = Arc::<Mutex<HashMap<String, u32>>>::default();
+        let overtime = Arc::new(Overtime::new(context.settings.workers, stop.clone()));
+        let (failing, unfinished) = (failures.clone(), overtime.clone());
+        let gone = move |uid: &str| {
+            failing.lock().remove(uid);
+            unfinished.forget(uid);
+        };
+        let objects = changes(objects, resource.clone(), shared.clone(), change_bus, gone);
+        let queue = futures::stream::select(objects, keys)
             .map(Ok::<_, watcher::Error>)
             .take_until(stop.clone().cancelled_owned());
 
@@ -232,30 +247,30 @@ impl Controller {
             runtimes,
             metrics: context.metrics.clone(),
             observer: Arc::new(move |method, took, error| calls.called(&called_kind, method, took, error)),
-            failures: Mutex::new(HashMap::new()),
+            failures,
         });
         let (metrics, supervisor) = (context.metrics.clone(), context.health.supervisor.clone());
-        let overtime = Arc::new(Overtime::new(stop));
         let reconcile = move |object: Arc<DynamicObject>, controller: Arc<RuntimeController>| {
             let (metrics, name, overtime) = (metrics.clone(), kind_name.clone(), overtime.clone());
             let supervisor = supervisor.clone();
             async move {
-                let (uid, deleted) = (
-                    object.uid().unwrap_or_default(),
-                    object.metadata.deletion_timestamp.is_some(),
-                );
+                let (uid, namespace) = (object.uid().unwrap_or_default(), object.namespace().unwrap_or_default());
+                let deleted = object.metadata.deletion_timestamp.is_some();
                 let (wake, key) = (controller.wake.clone(), ObjectKey::of(&*object));
                 let what = format!("the reconcile of {name} {key}");
                 let work = || async move {
                     let timer = metrics.start_reconcile(&name);
-                    let reconcile = runtime::reconcile(object.clone(), controller.clone());
+                    let reconcile = runtime::reconcile(object.clone(), controller.clone()).boxed();
                     let next = supervisor.catch(&what, reconcile).await;
                     timer.end(next.is_none().then_some(PANICKED));
                     next.unwrap_or_else(|| controller.backoff(&object.uid().unwrap_or_default()))
                 };
-                let next = overtime
-                    .run(&uid, deleted, Arc::new(move || wake(key.clone())), work)
-                    .await;
+                let object = Reconciled {
+                    uid: &uid,
+                    namespace: &namespace,
+                    urgent: deleted,
+                };
+                let next = overtime.run(object, Arc::new(move || wake(key.clone())), work).await;
                 Ok::<_, std::convert::Infallible>(Action::from(next))
             }
             .boxed()
@@ -273,68 +288,4 @@ impl Controller {
         );
         results.for_each(|_| std::future::ready(())).await;
     }
-}
-
-/// The runtimes that a watch tells about.
-///
-/// A runtime that is gone is forgotten, however it went, and whoever waits for that is woken: its
-/// Dataset, and other runtimes of its name.
-fn changes<S>(
-    stream: S,
-    resource: ApiResource,
-    shared: Arc<Shared>,
-    change_bus: Arc<ChangeBus>,
-) -> impl Stream<Item = ObjectRef<DynamicObject>>
-where
-    S: Stream<Item = Result<Event<DynamicObject>, watcher::Error>>,
-{
-    let mut known = HashMap::<ObjectKey, String>::new();
-    let mut listed = HashMap::<ObjectKey, String>::new();
-    stream.filter_map(move |event| {
-        let gone = |key: ObjectKey, uid: &str| {
-            shared.labeler.abandon(uid);
-            shared.forget(uid);
-            change_bus.touch(key, Audience::All);
-        };
-        let identity = |object: &DynamicObject| {
-            let key = ObjectKey::of(object);
-            (key, object.uid().unwrap_or_default())
-        };
-        let key = match event {
-            Ok(Event::Apply(object)) => {
-                let (key, uid) = identity(&object);
-                if let Some(former) = known.insert(key.clone(), uid.clone()).filter(|former| *former != uid) {
-                    gone(key, &former);
-                }
-                Some(ObjectRef::from_obj_with(&object, resource.clone()))
-            }
-            Ok(Event::InitApply(object)) => {
-                let (key, uid) = identity(&object);
-                listed.insert(key, uid);
-                Some(ObjectRef::from_obj_with(&object, resource.clone()))
-            }
-            Ok(Event::Delete(object)) => {
-                let (key, uid) = identity(&object);
-                known.remove(&key);
-                gone(key, &uid);
-                Some(ObjectRef::from_obj_with(&object, resource.clone()))
-            }
-            Ok(Event::Init) => {
-                listed.clear();
-                None
-            }
-            Ok(Event::InitDone) => {
-                let former = std::mem::replace(&mut known, std::mem::take(&mut listed));
-                for (key, uid) in former.into_iter().filter(|(key, uid)| known.get(key) != Some(uid)) {
-                    gone(key, &uid);
-                }
-                None
-            }
-            Err(error) => {
-                tracing::warn!(kind = resource.kind, %error, "the watch was interrupted; it starts again");
-                None
-            }
-        };
-        std::future::ready(key)
-    })
 }

@@ -1,6 +1,7 @@
 //! The controllers: one for Datasets, and one for every kind of runtime that a plugin is registered
 //! for.
 
+mod change_bus;
 mod cluster_objects;
 mod dataset;
 mod dataset_writes;
@@ -11,6 +12,7 @@ mod operations;
 mod overtime;
 mod run;
 mod runtime;
+mod runtime_changes;
 mod runtime_index;
 mod unserved;
 mod watches;

@@ -18,11 +18,12 @@ use wasser_api::dataset::{Dataset, Reference};
 use wasser_engine::{EngineError, EngineSettings, Labeler, Retry, Shared, is_conflict_of};
 use wasser_plugin::Registry;
 
+use super::change_bus::{Audience, ChangeBus};
 use super::dataset::Facts;
 use super::kinds::Kinds;
 use super::next::{DEBOUNCE, PANICKED};
 use super::runtime_index::RuntimeIndex;
-use super::watches::{self, Audience, ChangeBus};
+use super::watches;
 use super::{dataset, operations, runtime};
 use crate::context::Context;
 

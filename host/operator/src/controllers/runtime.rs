@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use kube::api::{DynamicObject, Patch};
 use kube::core::ApiResource;
 use kube::{Api, ResourceExt};
@@ -31,7 +32,8 @@ const PAUSES: Backoff = Backoff {
     first: Duration::from_secs(1),
     longest: Duration::from_secs(300),
 };
-/// How long a reconcile may take; longer work runs as a task of its own.
+/// How long a reconcile may take by itself; what it waits for has limits, and longer work runs as a
+/// task.
 const DEADLINE: Duration = Duration::from_secs(60);
 /// When to look again at what the watch shows as it was before a write of our own; its event
 /// usually comes earlier.
@@ -59,7 +61,7 @@ pub struct RuntimeController {
     /// Measures the calls of the plugin.
     pub observer: Observer,
     /// Failures in a row, by UID.
-    pub failures: Mutex<HashMap<String, u32>>,
+    pub failures: Arc<Mutex<HashMap<String, u32>>>,
 }
 
 /// Brings one runtime to where its spec and its deletion timestamp want it. Failures are reported
@@ -88,9 +90,11 @@ pub async fn reconcile(runtime: Arc<DynamicObject>, controller: Arc<RuntimeContr
         controller.observer.clone(),
     );
     let was_set_up = request.is_set_up();
-    let outcome = tokio::time::timeout(DEADLINE, reconcile_internal(&mut request, &controller))
+    let own_time = request.own_time.clone();
+    let outcome = own_time
+        .limit(DEADLINE, reconcile_internal(&mut request, &controller).boxed())
         .await
-        .unwrap_or_else(|_| {
+        .unwrap_or_else(|| {
             Err(EngineError::Failed {
                 method: "reconcile",
                 message: format!(

@@ -198,7 +198,7 @@ impl Request {
         };
         self.shared
             .metadata
-            .start(&self.uid, &self.identity.kind, move || wake(), work);
+            .start(&self.uid, self.origin(), move || wake(), work);
     }
 }
 
