@@ -1,6 +1,7 @@
 //! Faults on demand: requests that fail, hang or lose their answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::watch;
@@ -34,6 +35,11 @@ pub enum Effect {
     ApplyThenBreak,
     /// It is carried out, but answered with a failure.
     ApplyThenAnswer(Failure),
+    /// It is carried out only after this time, whether its client still lives or not, and never
+    /// answered.
+    ApplyLate(Duration),
+    /// It is carried out and answered; the fault only counts it.
+    Nothing,
 }
 
 type Condition = Box<dyn Fn(&Attempt<'_>) -> bool + Send>;

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt;
@@ -131,19 +132,17 @@ impl Connection {
             .unwrap_or(Value::Null);
         let effect = self.effect(&call, &sent);
         let (applies, then) = match effect {
-            None => (true, None),
+            None | Some(Effect::Nothing) => (true, None),
+            Some(Effect::ApplyLate(pause)) => {
+                self.late(pause, call.clone(), sent.clone(), parts.headers.clone(), body.clone());
+                (false, Some(Effect::Hang))
+            }
             Some(Effect::ApplyThenHang) => (true, Some(Effect::Hang)),
             Some(Effect::ApplyThenBreak) => (true, Some(Effect::Break)),
             Some(Effect::ApplyThenAnswer(failure)) => (true, Some(Effect::Answer(failure))),
             Some(other) => (false, Some(other)),
         };
-        let mut record = Record {
-            client: self.client.name.clone(),
-            call: call.clone(),
-            body: sent,
-            code: None,
-            changed: false,
-        };
+        let mut record = self.record(&call, sent);
         if !applies {
             return self.end(record, then, None, in_flight).await;
         }
@@ -154,6 +153,27 @@ impl Connection {
         };
         record.changed = changed;
         self.end(record, then, Some(answer), in_flight).await
+    }
+
+    fn record(&self, call: &Call, body: Value) -> Record {
+        Record {
+            client: self.client.name.clone(),
+            call: call.clone(),
+            body,
+            code: None,
+            changed: false,
+        }
+    }
+
+    /// Carries a request out after a while, like one that was on its way when its client ended.
+    fn late(&self, pause: Duration, call: Call, sent: Value, headers: HeaderMap, body: Bytes) {
+        let connection = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            let mut record = connection.record(&call, sent);
+            record.changed = connection.handle(&call, &headers, &body).1;
+            connection.shared.lock().record.push(record);
+        });
     }
 
     /// Returns the effect of a fault on a request.

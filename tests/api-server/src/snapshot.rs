@@ -5,7 +5,8 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::state::{State, copy, text};
+use crate::state::{State, copy};
+use crate::store::name_of;
 
 /// Metadata that differs between two runs.
 const VOLATILE: [&str; 6] = [
@@ -92,20 +93,16 @@ fn places_of(before: &Value, after: &Value, path: &str, places: &mut Vec<(String
 }
 
 impl State {
-    /// Takes a snapshot. Events are left out, because a repeated one is not a difference.
-    pub fn snapshot(&self) -> Snapshot {
+    /// Takes a snapshot of the objects whose name is wanted. Events are left out, because a
+    /// repeated one is not a difference.
+    pub fn snapshot(&self, wanted: impl Fn(&str) -> bool) -> Snapshot {
         let kept = self.store.all().filter(|(key, _)| key.plural != "events");
+        let named = kept.map(|(key, object)| (name_of(key, object), object));
+        let chosen = named.filter(|(name, _)| wanted(name));
         Snapshot(
-            kept.map(|(key, object)| {
-                let kind = text(object, "/kind");
-                let name = if key.namespace.is_empty() {
-                    key.name.clone()
-                } else {
-                    format!("{}/{}", key.namespace, key.name)
-                };
-                (format!("{kind} {name}"), self.normalised(copy(object)))
-            })
-            .collect(),
+            chosen
+                .map(|(name, object)| (name, self.normalised(copy(object))))
+                .collect(),
         )
     }
 

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::state::text;
+
 /// The address of an object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key {
@@ -34,6 +36,8 @@ pub(crate) struct Change {
 pub(crate) struct Store {
     objects: BTreeMap<Key, Arc<Value>>,
     history: Vec<Change>,
+    /// How often each object was created and removed, also before the history was forgotten.
+    lives: BTreeMap<String, (usize, usize)>,
     version: u64,
     forgotten: u64,
 }
@@ -43,6 +47,7 @@ impl Default for Store {
         Self {
             objects: BTreeMap::new(),
             history: Vec::new(),
+            lives: BTreeMap::new(),
             // A cluster is never quite new.
             version: 1000,
             forgotten: 0,
@@ -110,6 +115,11 @@ impl Store {
         self.history.get(start..)
     }
 
+    /// Returns how often each object was created, and how often removed, by name.
+    pub fn lives(&self) -> &BTreeMap<String, (usize, usize)> {
+        &self.lives
+    }
+
     /// Forgets all changes until now.
     pub fn forget(&mut self) {
         self.forgotten = self.version;
@@ -123,6 +133,11 @@ impl Store {
     }
 
     fn note(&mut self, key: Key, before: Option<Arc<Value>>, object: Arc<Value>, deleted: bool) {
+        if before.is_none() || deleted {
+            let life = self.lives.entry(name_of(&key, &object)).or_default();
+            life.0 += usize::from(before.is_none());
+            life.1 += usize::from(deleted);
+        }
         self.history.push(Change {
             version: self.version,
             key,
@@ -130,6 +145,16 @@ impl Store {
             object,
             deleted,
         });
+    }
+}
+
+/// Returns the name of an object: `Kind namespace/name`.
+pub fn name_of(key: &Key, object: &Value) -> String {
+    let kind = text(object, "/kind");
+    if key.namespace.is_empty() {
+        format!("{kind} {}", key.name)
+    } else {
+        format!("{kind} {}/{}", key.namespace, key.name)
     }
 }
 

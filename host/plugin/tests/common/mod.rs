@@ -49,6 +49,24 @@ pub const ANSWER: u32 = 2048;
 const NOT_SUPPORTED: u32 = 64;
 const DATA: u32 = 4096;
 
+/// A role of a guest, whose workload is called after it.
+pub struct Role<'a> {
+    pub name: &'a str,
+    pub workload: &'a str,
+    pub needed: bool,
+    pub starts_at_zero: bool,
+    pub replicas: Option<&'a str>,
+}
+
+/// The role of every guest that describes no others.
+pub const WORKER: Role<'static> = Role {
+    name: "worker",
+    workload: "StatefulSet",
+    needed: true,
+    starts_at_zero: true,
+    replicas: Some("/spec/replicas"),
+};
+
 /// A guest that describes itself, and returns `not-supported` from every method that has no other
 /// body.
 pub struct Guest {
@@ -198,18 +216,43 @@ impl Guest {
         self.description_of([kind, "demoruntimes", "demo", "demo-fuse"], wants)
     }
 
+    /// Describes a runtime with these roles.
+    pub fn with_roles(mut self, roles: &[Role<'_>], wants: &[(&str, &[&str])]) -> Self {
+        let names = ["DemoRuntime", "demoruntimes", "demo", "demo-fuse"];
+        let address = self.description_with(names, roles, wants);
+        self.describe = format!("(i32.const {address})");
+        self
+    }
+
     /// Builds a `description` with one role, `worker`, and returns its address.
-    fn description_of(&mut self, [kind, plural, engine, directory]: [&str; 4], wants: &[(&str, &[&str])]) -> u32 {
-        let mut role: Vec<u32> = ["worker", "StatefulSet", "-worker", "demo"]
-            .iter()
-            .flat_map(|text| self.text(text))
-            .collect();
-        // needed-for-bound and starts-at-zero are two bytes. They are followed by replicas,
-        // some(/spec/replicas), and default-replicas.
-        role.extend([0x0101, 1]);
-        role.extend(self.text("/spec/replicas"));
-        role.push(1);
-        let roles = self.words(&role);
+    fn description_of(&mut self, names: [&str; 4], wants: &[(&str, &[&str])]) -> u32 {
+        self.description_with(names, &[WORKER], wants)
+    }
+
+    fn description_with(
+        &mut self,
+        [kind, plural, engine, directory]: [&str; 4],
+        described: &[Role<'_>],
+        wants: &[(&str, &[&str])],
+    ) -> u32 {
+        let mut list = Vec::new();
+        for role in described {
+            let suffix = format!("-{}", role.name);
+            let texts = [role.name, role.workload, &suffix, "demo"];
+            list.extend(texts.iter().flat_map(|text| self.text(text)));
+            // needed-for-bound and starts-at-zero are two bytes. They are followed by replicas and
+            // default-replicas.
+            list.push(u32::from(role.needed) | u32::from(role.starts_at_zero) << 8);
+            match role.replicas {
+                Some(pointer) => {
+                    list.push(1);
+                    list.extend(self.text(pointer));
+                }
+                None => list.extend([0, 0, 0]),
+            }
+            list.push(1);
+        }
+        let roles = self.words(&list);
         let mut list = Vec::new();
         for (capability, scope) in wants {
             let texts: Vec<u32> = scope.iter().flat_map(|text| self.text(text)).collect();
@@ -221,7 +264,7 @@ impl Guest {
         let mut record: Vec<u32> = [kind, plural, engine].iter().flat_map(|text| self.text(text)).collect();
         // implementation: none.
         record.extend([0, 0, 0]);
-        record.extend([roles, 1]);
+        record.extend([roles, u32::try_from(described.len()).unwrap()]);
         record.extend(self.text("fuse.demo"));
         record.extend(self.text(directory));
         record.extend([wanted, u32::try_from(wants.len()).unwrap()]);

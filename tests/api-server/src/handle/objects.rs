@@ -1,6 +1,8 @@
 //! Creating, changing and reading objects without a client.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -70,27 +72,17 @@ impl ApiServer {
 
     /// Creates all objects of a YAML text.
     pub fn create_yaml(&self, text: &str) {
-        for document in yaml_serde::Deserializer::from_str(text) {
-            let object = Value::deserialize(document).unwrap_or_else(|error| panic!("YAML: {error}"));
-            if !object.is_null() {
-                self.create(&object);
-            }
+        for object in documents(text) {
+            self.create(&object);
         }
     }
 
     /// Installs the CRDs of this repository.
     pub fn install_crds(&self) {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crds");
-        let entries =
-            std::fs::read_dir(&directory).unwrap_or_else(|error| panic!("reading {}: {error}", directory.display()));
-        let mut files: Vec<_> = entries
-            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-            .collect();
-        files.sort();
-        for file in files {
-            let text =
-                std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("reading {}: {error}", file.display()));
-            self.create_yaml(&text);
+        // Parsing them takes longer than most tests.
+        static CRDS: OnceLock<Vec<Value>> = OnceLock::new();
+        for crd in CRDS.get_or_init(read_crds) {
+            self.create(crd);
         }
     }
 
@@ -101,17 +93,18 @@ impl ApiServer {
 
     /// Returns the objects of a kind, in all namespaces if `namespace` is empty.
     pub fn objects(&self, kind: &str, namespace: &str) -> Vec<Value> {
+        self.stored(kind, namespace).iter().map(copy).collect()
+    }
+
+    /// Returns the same without copying them.
+    pub fn stored(&self, kind: &str, namespace: &str) -> Vec<Arc<Value>> {
         let state = self.shared().lock();
         let Some(kind) = state.kinds.named(kind) else {
             return Vec::new();
         };
         let key = kind.key(namespace, "");
-        state
-            .store
-            .list(&key.group, &key.plural, &key.namespace)
-            .iter()
-            .map(|(_, object)| copy(object))
-            .collect()
+        let found = state.store.list(&key.group, &key.plural, &key.namespace);
+        found.into_iter().map(|(_, object)| object).collect()
     }
 
     /// Changes an object except for its status. Returns whether that changed it.
@@ -143,7 +136,18 @@ impl ApiServer {
 
     /// Returns all objects without the values that differ between any two runs.
     pub fn snapshot(&self) -> Snapshot {
-        self.shared().lock().snapshot()
+        self.snapshot_of(|_| true)
+    }
+
+    /// Returns the objects whose name (`Kind namespace/name`) is wanted, like
+    /// [`snapshot`](Self::snapshot).
+    pub fn snapshot_of(&self, wanted: impl Fn(&str) -> bool) -> Snapshot {
+        self.shared().lock().snapshot(wanted)
+    }
+
+    /// Returns how often each object (`Kind namespace/name`) was created, and how often removed.
+    pub fn lives(&self) -> BTreeMap<String, (usize, usize)> {
+        self.shared().lock().store.lives().clone()
     }
 
     /// Returns the requests of all clients.
@@ -155,6 +159,28 @@ impl ApiServer {
     pub fn take_requests(&self) -> Requests {
         Requests(std::mem::take(&mut self.shared().lock().record))
     }
+}
+
+/// Returns the objects of a YAML text.
+fn documents(text: &str) -> Vec<Value> {
+    yaml_serde::Deserializer::from_str(text)
+        .map(|document| Value::deserialize(document).unwrap_or_else(|error| panic!("YAML: {error}")))
+        .filter(|object| !object.is_null())
+        .collect()
+}
+
+fn read_crds() -> Vec<Value> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crds");
+    let entries =
+        std::fs::read_dir(&directory).unwrap_or_else(|error| panic!("reading {}: {error}", directory.display()));
+    let mut files: Vec<_> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .collect();
+    files.sort();
+    let read = |file: &PathBuf| {
+        std::fs::read_to_string(file).unwrap_or_else(|error| panic!("reading {}: {error}", file.display()))
+    };
+    files.iter().flat_map(|file| documents(&read(file))).collect()
 }
 
 fn edit(

@@ -44,6 +44,27 @@ impl ApiServer {
         }
     }
 
+    /// Calls `act` now and after every change of an object that is not its own, for ever: the part
+    /// of the cluster in a test.
+    pub async fn play(&self, act: impl Fn(&Self)) {
+        let mut changes = self.shared().subscribe();
+        loop {
+            let before = self.shared().lock().store.version();
+            act(self);
+            // What it did can lead to more.
+            let mut version = self.shared().lock().store.version();
+            if version != before {
+                continue;
+            }
+            while version == before {
+                if changes.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+                version = self.shared().lock().store.version();
+            }
+        }
+    }
+
     /// Returns the objects and the last requests, for messages.
     pub fn situation(&self) -> String {
         let objects = self.snapshot();

@@ -97,6 +97,58 @@ async fn a_process_that_ended_writes_nothing_more() {
 }
 
 #[tokio::test]
+async fn a_write_can_come_after_the_end_of_its_client() {
+    let server = ApiServer::new();
+    let maps: Api<ConfigMap> = Api::default_namespaced(server.client("operator"));
+    let armed = server.arm(Fault::writes().times(1), Effect::ApplyLate(Duration::from_millis(1)));
+    let creation = tokio::spawn(async move { maps.create(&PostParams::default(), &typed(map("a", json!({})))).await });
+    armed.hit(1).await;
+    server.disconnect("operator");
+    creation.abort();
+    server
+        .until("the late write", |server| server.object("ConfigMap", "default", "a"))
+        .await;
+    let records = server.take_requests().writes();
+    assert_eq!(records.describe(), "create configmaps default/: no answer\n".repeat(2));
+}
+
+#[tokio::test]
+async fn the_creations_and_removals_of_an_object_are_counted() {
+    let server = ApiServer::new();
+    for _ in 0..2 {
+        server.create(&map("a", json!({})));
+        server.delete("ConfigMap", "default", "a");
+    }
+    server.create(&map("a", json!({})));
+    server.forget_history();
+    assert_eq!(server.lives()["ConfigMap default/a"], (3, 2));
+}
+
+#[tokio::test]
+async fn the_cluster_of_a_test_reacts_to_changes_until_it_has_nothing_to_do() {
+    let server = ApiServer::new();
+    let played = server.clone();
+    let playing = tokio::spawn(async move {
+        let copy = |server: &ApiServer| {
+            let copied = server
+                .object("ConfigMap", "default", "a")
+                .map(|found| found["data"].clone());
+            copied.map(|data| server.edit("ConfigMap", "default", "b", |map| map["data"] = data));
+        };
+        played.play(copy).await;
+    });
+    server.create(&map("b", json!({})));
+    for value in ["1", "2"] {
+        server.create(&map("a", json!({"k": value})));
+        let copied =
+            |server: &ApiServer| (server.object("ConfigMap", "default", "b")?["data"]["k"] == value).then_some(());
+        server.until("the copy", copied).await;
+        server.delete("ConfigMap", "default", "a");
+    }
+    playing.abort();
+}
+
+#[tokio::test]
 async fn requests_are_recorded_by_client() {
     let server = ApiServer::new();
     let maps = api::<ConfigMap>(&server);
