@@ -43,6 +43,8 @@ pub const PVC_STORAGE: &str = "pvc.fluid.io/resources.requests.storage";
 pub const METADATA_LIST: &str = "data.fluid.io/metadataList";
 /// Annotation on a runtime: whether its fuse pods share the node's process namespace.
 pub const FUSE_HOST_PID: &str = "runtime.fluid.io/fuse.hostpid";
+/// Annotation on the values ConfigMap: the digest of the values that it shows.
+pub const VALUES_DIGEST: &str = "wasser.fluid.io/values-digest";
 /// Annotation on a runtime: whether no ConfigMap shows the values of its chart.
 pub const DISABLE_VALUES: &str = "runtime.fluid.io/disable-helm-value-config";
 /// Label or volume attribute: how the node plugin publishes a volume (`symlink`).

@@ -9,6 +9,7 @@ use kube::{Api, ResourceExt};
 use serde_json::Value;
 use wasser_api::labels;
 use wasser_chart::{OrGone, check_kept, is_conflict};
+use wasser_plugin::Digest;
 
 use crate::error::EngineError;
 use crate::release::Installed;
@@ -36,11 +37,10 @@ impl Request {
         Ok(found.metadata.uid)
     }
 
-    /// Puts the values ConfigMap back if it is missing: somebody has deleted it, or the operator
-    /// was interrupted after the release.
+    /// Writes the values ConfigMap again if it is missing or shows other values than those of the
+    /// release: somebody has deleted it, or the operator was interrupted after the release.
     pub(crate) async fn keep_values_map(&self, release: &Installed) -> Result<(), EngineError> {
-        let name = self.identity.values_config_map();
-        if !self.shows_values() || self.shared.caches.config_map(&self.identity.namespace, &name).is_some() {
+        if !self.shows_values() || self.shows(release) {
             return Ok(());
         }
         match self.find_values_map().await {
@@ -49,6 +49,17 @@ impl Request {
             Err(EngineError::Release { .. }) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether the values ConfigMap shows the values of the release, as far as the watch says. One
+    /// that Fluid has made does not say which it shows, and is left until an upgrade.
+    fn shows(&self, release: &Installed) -> bool {
+        let name = self.identity.values_config_map();
+        let map = self.shared.caches.config_map(&self.identity.namespace, &name);
+        map.is_some_and(|map| {
+            let shown = map.annotations().get(labels::VALUES_DIGEST);
+            self.shared.own_writes.is_stale(&*map) || shown.is_none_or(|shown| *shown == digest(release.text()))
+        })
     }
 
     /// Writes the values ConfigMap, which DataLoad jobs and Fluid's own tools read: what is
@@ -70,6 +81,10 @@ impl Request {
                 name: Some(name.clone()),
                 namespace: Some(policy.namespace),
                 labels: Some(policy.labels),
+                annotations: Some(BTreeMap::from([(
+                    labels::VALUES_DIGEST.to_owned(),
+                    digest(&values.to_string()),
+                )])),
                 owner_references: Some(vec![policy.owner]),
                 ..ObjectMeta::default()
             },
@@ -81,7 +96,10 @@ impl Request {
         map.metadata.uid = match uid {
             Some(uid) => Some(uid),
             None => match api.create(&post_params(), &map).await {
-                Ok(created) => return Ok(created.metadata.uid),
+                Ok(created) => {
+                    self.shared.own_writes.wrote(&created);
+                    return Ok(created.metadata.uid);
+                }
                 // It is that of an attempt before, or somebody else's.
                 Err(error) if is_conflict(&error) => self.find_values_map().await?,
                 Err(error) => return Err(EngineError::kube(attempt)(error)),
@@ -89,7 +107,9 @@ impl Request {
         };
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let written = api.patch_metadata(&name, &params, &Patch::Apply(&map)).await;
-        written.map(|_| None).map_err(EngineError::kube(attempt))
+        let written = written.map_err(EngineError::kube(attempt))?;
+        self.shared.own_writes.wrote(&written);
+        Ok(None)
     }
 
     /// Takes back a values ConfigMap of a release that was refused.
@@ -108,4 +128,8 @@ impl Request {
     pub(crate) fn config_maps(&self) -> Api<ConfigMap> {
         Api::namespaced(self.shared.client.clone(), &self.identity.namespace)
     }
+}
+
+fn digest(values: &str) -> String {
+    Digest::of(values.as_bytes()).to_string()
 }

@@ -16,8 +16,7 @@ use super::change_bus::{Audience, ChangeBus};
 
 /// The runtimes that a watch tells about.
 ///
-/// Their ports are taken from then on: after a start, before the first of them is reconciled. A
-/// runtime that is gone is forgotten, however it went, and whoever waits for that is woken: its
+/// A runtime that is gone is forgotten, however it went, and whoever waits for that is woken: its
 /// Dataset, and other runtimes of its name.
 pub fn changes<S>(
     stream: S,

@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn a_volume_that_cannot_be_made_is_counted_until_the_runtime_goes() {
         let metrics = Metrics::new();
-        let (status, error) = (DatasetStatus::default(), failed());
+        let error = failed();
         let seen = Seen {
             kind: "DemoRuntime",
             runtime_type: "demo",
@@ -138,7 +138,7 @@ mod tests {
             was_set_up: true,
             volume_failed: true,
             deleting: false,
-            status: &status,
+            contents: None,
             error: Some(&error),
         };
         metrics.saw(&seen);
