@@ -1,6 +1,7 @@
 //! Revisions: writing the next one, and what becomes of the earlier ones.
 
 use futures::FutureExt as _;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use super::apply::together;
 use super::error::ReleaseError;
@@ -107,6 +108,23 @@ impl Releases {
         }
         Ok(Some(release))
     }
+}
+
+/// Marks the earlier revisions that this runtime has deployed as superseded: the upgrade after them
+/// was interrupted when its own record was written.
+pub(super) async fn supersede_earlier(
+    store: &Store<'_>,
+    entries: &[Entry],
+    owner: &OwnerReference,
+) -> Result<(), ReleaseError> {
+    let earlier = entries.split_last().map_or(&[][..], |(_, earlier)| earlier);
+    let is_own = |entry: &&Entry| entry.driver == Driver::Secret && entry.owners.contains(&owner.uid);
+    for entry in earlier.iter().filter(is_own) {
+        if entry.status == Status::Deployed.as_str() {
+            store.supersede(entry, owner).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Marks what was deployed as superseded, and deletes what is too old or in a ConfigMap.

@@ -145,13 +145,20 @@ impl Releases {
     }
 
     /// The newest revision of a runtime's release, from either of Helm's drivers. One request, two
-    /// if there is none in Secrets.
+    /// if there is none in Secrets, and one more for each earlier revision that an interrupted
+    /// upgrade has left as deployed.
     ///
     /// # Errors
     /// If a request fails, the record is damaged, or the release is somebody else's.
     pub async fn find(&self, name: &str, policy: &Policy) -> Result<Option<Release>, ReleaseError> {
         let found = self.newest(&policy.namespace, name, policy).await?;
         self.set_absent(&policy.namespace, name, found.is_none());
+        if let Some((entries, release)) = &found
+            && release.is_deployed()
+        {
+            let store = Store::new(&self.client, &policy.namespace, name);
+            history::supersede_earlier(&store, entries, &policy.owner).await?;
+        }
         Ok(found.map(|(_, release)| release))
     }
 
