@@ -107,19 +107,26 @@ impl Request {
         let (Some(wanted), true) = (worker.wanted, worker.exists) else {
             return Ok(());
         };
-        if wanted == worker.desired || self.workers_are_stale() {
+        if self.workers_are_stale() {
             return Ok(());
         }
-        let (condition, reason, words) = if wanted < worker.desired {
+        let before = if wanted == worker.desired {
+            // A reconcile that has scaled them and did not come to its status is finished.
+            let shown = self.runtime_status.desired_worker_number_scheduled;
+            if !self.is_set_up() || shown == wanted {
+                return Ok(());
+            }
+            shown
+        } else {
+            self.setup_workers().await?;
+            worker.desired
+        };
+        let (condition, reason, words) = if wanted < before {
             (conditions::WORKERS_SCALED_IN, reasons::WORKERS_SCALED_IN, "in")
         } else {
             (conditions::WORKERS_SCALED_OUT, reasons::WORKERS_SCALED_OUT, "out")
         };
-        self.setup_workers().await?;
-        let message = format!(
-            "Workers scaled {words} from {} replicas to {wanted} replicas.",
-            worker.desired
-        );
+        let message = format!("Workers scaled {words} from {before} replicas to {wanted} replicas.");
         self.set_runtime_condition(condition, reason, &message, true);
         let event = format!("Runtime scaled {words}. {message}");
         self.shared
