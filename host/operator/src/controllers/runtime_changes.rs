@@ -17,7 +17,8 @@ use super::change_bus::{Audience, ChangeBus};
 /// The runtimes that a watch tells about.
 ///
 /// A runtime that is gone is forgotten, however it went, and whoever waits for that is woken: its
-/// Dataset, and other runtimes of its name.
+/// Dataset, and other runtimes of its name. One that changed wakes the runtimes of Datasets that
+/// refer to its own.
 pub fn changes<S>(
     stream: S,
     resource: ApiResource,
@@ -41,9 +42,16 @@ where
             let key = ObjectKey::of(object);
             (key, object.uid().unwrap_or_default())
         };
+        // What refers to its Dataset shows its status, which is written after what else changes.
+        let shown = |key: &ObjectKey| {
+            for from in shared.references.to(key) {
+                change_bus.touch(from, Audience::Runtimes);
+            }
+        };
         let key = match event {
             Ok(Event::Apply(object)) => {
                 let (key, uid) = identity(&object);
+                shown(&key);
                 if let Some(former) = known.insert(key.clone(), uid.clone()).filter(|former| *former != uid) {
                     gone(key, &former);
                 }
@@ -51,6 +59,7 @@ where
             }
             Ok(Event::InitApply(object)) => {
                 let (key, uid) = identity(&object);
+                shown(&key);
                 listed.insert(key, uid);
                 Some(ObjectRef::from_obj_with(&object, resource.clone()))
             }
