@@ -13,6 +13,7 @@ mod deletions;
 mod faults;
 mod identity;
 mod life;
+mod machine;
 mod nodes;
 mod ports;
 mod references;

@@ -42,21 +42,32 @@ spec:
     spec: {containers: [{name: worker, image: demo}]}
 ";
 
-/// A server with a registered plugin for the kind `DemoRuntime`.
+/// A server with registered plugins.
 pub struct Scene {
     pub server: ApiServer,
-    cache: tempfile::TempDir,
 }
 
 impl Scene {
+    /// Returns a scene with a plugin for the kind `DemoRuntime` whose chart is one StatefulSet.
     pub fn new() -> Self {
+        let component = Guest::default().answers("setup-master", b"{}").build();
+        let chart = chart(&[("worker.yaml", STATEFUL_SET)]);
+        Self::serving(&[
+            crd(),
+            registration(&component, &chart, "exec: [worker], kinds: [StatefulSet]", "{}"),
+        ])
+    }
+
+    /// Returns a scene with these objects: registrations, and definitions that the repository does
+    /// not have.
+    pub fn serving(objects: &[Value]) -> Self {
         let server = ApiServer::new();
         server.namespace(OPERATOR);
         server.install_crds();
-        server.create(&crd());
-        server.create(&registration());
-        let cache = tempfile::tempdir().unwrap();
-        Self { server, cache }
+        for object in objects {
+            server.create(object);
+        }
+        Self { server }
     }
 
     /// Returns a scene whose Dataset is Bound, and its operator.
@@ -140,13 +151,12 @@ impl Scene {
         let client = self.server.client(OPERATOR);
         let metrics = Arc::new(Metrics::new());
         let health = Arc::new(Health::new(Instant::now(), metrics.clone()));
-        let plugins = PluginHost::new(HostConfig::new(self.cache.path().join("plugins"))).unwrap();
         let (registry, kinds) = (Arc::new(Registry::new()), watch::Sender::new(Vec::new()));
         let (leader, stop) = (watch::Sender::new(true), CancellationToken::new());
         let registrations = Registrations {
             client: client.clone(),
             namespace: OPERATOR.to_owned(),
-            registrar: Registrar::new(plugins, registry.clone()),
+            registrar: Registrar::new(plugins(), registry.clone()),
             registry: registry.clone(),
             health: health.clone(),
             metrics: metrics.clone(),
@@ -178,11 +188,9 @@ impl Scene {
         ];
         let mut served = kinds.subscribe();
         let is_served = served.wait_for(|kinds| !kinds.is_empty());
-        assert!(
-            tokio::time::timeout(Duration::from_secs(30), is_served)
-                .await
-                .is_ok_and(|kinds| kinds.is_ok())
-        );
+        // Many scenes may begin at the same time.
+        let in_time = tokio::time::timeout(Duration::from_secs(180), is_served).await;
+        assert!(in_time.is_ok_and(|kinds| kinds.is_ok()), "no kind is served");
         Operator {
             _leader: leader,
             stop,
@@ -214,17 +222,27 @@ impl Drop for Operator {
 /// Helm's engine, compiled once for all runs.
 fn renderer() -> Arc<Renderer> {
     static RENDERER: OnceLock<Arc<Renderer>> = OnceLock::new();
-    let open = || {
-        // Next to the directory of the test programs, where cargo has that of integration tests as
-        // well.
-        let program = std::env::current_exe().unwrap();
-        let target: PathBuf = program.ancestors().nth(3).unwrap().into();
-        Arc::new(Renderer::open(&target.join("tmp/helm-in-process")).unwrap())
-    };
+    let open = || Arc::new(Renderer::open(&temporary("helm-in-process")).unwrap());
     RENDERER.get_or_init(open).clone()
 }
 
-fn crd() -> Value {
+/// The host of all plugins: each reserves terabytes of address space, and compiles what it loads.
+fn plugins() -> PluginHost {
+    static PLUGINS: OnceLock<PluginHost> = OnceLock::new();
+    let open = || PluginHost::new(HostConfig::new(temporary("plugins-in-process"))).unwrap();
+    PLUGINS.get_or_init(open).clone()
+}
+
+/// A directory next to that of the test programs, where cargo has that of integration tests as
+/// well.
+fn temporary(name: &str) -> PathBuf {
+    let program = std::env::current_exe().unwrap();
+    let target: PathBuf = program.ancestors().nth(3).unwrap().into();
+    target.join("tmp").join(name)
+}
+
+/// The definition of `DemoRuntime`.
+pub fn crd() -> Value {
     let free = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
     json!({
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
@@ -241,32 +259,33 @@ fn crd() -> Value {
     })
 }
 
-fn registration() -> Value {
-    let component = Guest::default().answers("setup-master", b"{}").build();
+/// The registration of a plugin for `DemoRuntime`, with grants and settings in YAML.
+pub fn registration(component: &[u8], chart: &[u8], grants: &str, settings: &str) -> Value {
     let plugin = format!(
         "runtime: DemoRuntime\ncomponent: {{inline: demo.wasm}}\ndigest: {}\nchart: {{inline: demo.tgz}}\n\
-         grants: {{exec: [worker], kinds: [StatefulSet]}}\n",
-        Digest::of(&component)
+         grants: {{{grants}}}\nsettings: {settings}\n",
+        Digest::of(component)
     );
     json!({
         "apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {"name": "demo", "namespace": OPERATOR, "labels": {"wasser.fluid.io/plugin": "true"}},
         "data": {"plugin.yaml": plugin},
-        "binaryData": {"demo.wasm": STANDARD.encode(component), "demo.tgz": STANDARD.encode(chart())},
+        "binaryData": {"demo.wasm": STANDARD.encode(component), "demo.tgz": STANDARD.encode(chart)},
     })
 }
 
-fn chart() -> Vec<u8> {
+/// Packs a chart with these templates.
+pub fn chart(templates: &[(&str, &str)]) -> Vec<u8> {
     let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
-    let files = [
-        ("demo/Chart.yaml", "apiVersion: v2\nname: demo\nversion: 1.0.0\n"),
-        ("demo/templates/worker.yaml", STATEFUL_SET),
-    ];
-    for (path, text) in files {
+    let mut add = |path: &str, text: &str| {
         let mut header = tar::Header::new_gnu();
         header.set_size(text.len() as u64);
         header.set_mode(0o644);
         archive.append_data(&mut header, path, text.as_bytes()).unwrap();
+    };
+    add("demo/Chart.yaml", "apiVersion: v2\nname: demo\nversion: 1.0.0\n");
+    for (name, text) in templates {
+        add(&format!("demo/templates/{name}"), text);
     }
     archive.into_inner().unwrap().finish().unwrap()
 }

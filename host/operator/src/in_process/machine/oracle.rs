@@ -1,0 +1,191 @@
+//! What must be the same in every run, whatever was disturbed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+use wasser_test_api_server::{ApiServer, Record, Snapshot};
+
+use super::scenario::Step;
+use crate::in_process::scene::OPERATOR;
+
+/// How long an operator may do nothing before it is where it should be: longer than the pauses
+/// after a failure or two, and than the period of a scene's operators.
+const IDLE: Duration = Duration::from_secs(20);
+/// How long a disturbed run may take for a step, on a machine that has much else to do.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// An operator that does nothing for this long has nothing left to do: longer than what it puts
+/// off.
+const REST: Duration = Duration::from_millis(2500);
+
+/// An undisturbed run.
+#[derive(Debug, Clone)]
+pub struct Reference {
+    /// The objects after each step.
+    pub after: Vec<Snapshot>,
+    /// The writes that can be disturbed.
+    pub writes: usize,
+    /// How often each object was created and removed.
+    lives: BTreeMap<String, (usize, usize)>,
+    requests: usize,
+    events: u64,
+}
+
+/// The objects of a server, without what differs from run to run. Definitions and registrations
+/// are large, and nobody changes them.
+pub fn look(server: &ApiServer) -> Snapshot {
+    let own = format!("ConfigMap {OPERATOR}/");
+    look_at(server, |name| {
+        !name.starts_with("CustomResourceDefinition ") && !name.starts_with(&own)
+    })
+}
+
+fn look_at(server: &ApiServer, wanted: impl Fn(&str) -> bool) -> Snapshot {
+    let mut all = server.snapshot_of(wanted);
+    for object in all.0.values_mut() {
+        // It took as long as it took.
+        if let Some(duration) = object.pointer_mut("/status/setupDuration") {
+            *duration = Value::Null;
+        }
+        // It depends on UIDs.
+        if let Some(digest) = object.pointer_mut("/metadata/annotations/wasser.fluid.io~1values-digest") {
+            *digest = Value::from("<digest>");
+        }
+        // Their order is that in which things happened to be seen.
+        if let Some(Value::Array(conditions)) = object.pointer_mut("/status/conditions") {
+            conditions.sort_by_key(|condition| condition["type"].to_string());
+        }
+    }
+    all
+}
+
+/// Whether the objects are these. Those that change last are looked at first, which spares most
+/// looks at the others.
+fn is_same(server: &ApiServer, expected: &Snapshot) -> bool {
+    let changes_last = |name: &str| name.contains("Runtime ") || name.starts_with("Dataset ");
+    let found = look_at(server, changes_last);
+    let wanted = expected.0.iter().filter(|(name, _)| changes_last(name));
+    found.0.iter().eq(wanted) && look(server) == *expected
+}
+
+/// Whether a request is a write that can be disturbed: the operator's own, and not an event, which
+/// nothing depends on.
+pub fn counts(client: &str, call: &wasser_test_api_server::Call) -> bool {
+    client == OPERATOR && call.verb.writes() && call.resource != "events"
+}
+
+/// Waits for the goal of a step, and for rest.
+pub async fn undisturbed(server: &ApiServer, step: &Step) -> Snapshot {
+    if !comes(server, step, step.goal).await {
+        let datasets: Vec<String> = server
+            .objects("Dataset", "")
+            .iter()
+            .map(|dataset| dataset["status"].to_string())
+            .collect();
+        panic!(
+            "the goal of the step {} is not reached\n{}\n{}",
+            step.name,
+            datasets.join("\n"),
+            server.situation()
+        );
+    }
+    server.settled(REST).await;
+    look(server)
+}
+
+/// Waits until the objects are as they are after the step of an undisturbed run.
+///
+/// # Panics
+/// If they do not become so; the message has the differences.
+pub async fn same(server: &ApiServer, step: &Step, expected: &Snapshot) {
+    if !comes(server, step, |server| is_same(server, expected)).await {
+        panic!(
+            "the objects differ after the step {}:\n{}\n{}",
+            step.name,
+            differences(expected, &look(server)),
+            server.situation()
+        );
+    }
+}
+
+/// Waits until something is so. False once the operator has been idle for too long.
+async fn comes(server: &ApiServer, step: &Step, is_so: impl Fn(&ApiServer) -> bool) -> bool {
+    let mut so = std::pin::pin!(async {
+        let look = |server: &ApiServer| is_so(server).then_some(());
+        // What waits for less than a minute must not decide how long this waits.
+        while tokio::time::timeout(IDLE, server.until(step.name, look)).await.is_err() {}
+    });
+    tokio::select! {
+        () = &mut so => true,
+        () = server.settled(IDLE) => is_so(server),
+        () = tokio::time::sleep(PATIENCE) => false,
+    }
+}
+
+/// The differences between two looks, one on each line.
+pub fn differences(expected: &Snapshot, found: &Snapshot) -> String {
+    let all: Vec<String> = expected.differences(found).iter().map(ToString::to_string).collect();
+    all.join("\n")
+}
+
+impl Reference {
+    /// Sums up an undisturbed run.
+    pub fn new(server: &ApiServer, after: Vec<Snapshot>) -> Self {
+        let requests = server.requests();
+        let is_disturbable = |record: &&Record| counts(&record.client, &record.call);
+        Self {
+            after,
+            writes: requests.0.iter().filter(is_disturbable).count(),
+            lives: lives(server),
+            requests: requests.of(OPERATOR).0.len(),
+            events: events(server),
+        }
+    }
+
+    /// Checks what a run has done on its way. `starts` is how often the operator was started again.
+    ///
+    /// # Panics
+    /// If it created or removed something more often than the undisturbed run, published many more
+    /// events, or made many more requests.
+    pub fn check(&self, server: &ApiServer, starts: usize) {
+        let mut wrong = Vec::new();
+        let found = lives(server);
+        for name in self
+            .lives
+            .keys()
+            .chain(found.keys().filter(|name| !self.lives.contains_key(*name)))
+        {
+            let count = |lives: &BTreeMap<String, (usize, usize)>| lives.get(name).copied().unwrap_or_default();
+            if count(&self.lives) != count(&found) {
+                wrong.push(format!(
+                    "{name}: {:?} → {:?} creations and removals",
+                    count(&self.lives),
+                    count(&found)
+                ));
+            }
+        }
+        let published = events(server);
+        if published > 2 * self.events + 4 {
+            wrong.push(format!("{published} events in place of {}", self.events));
+        }
+        let requests = server.requests().of(OPERATOR).0.len();
+        if requests > 2 * self.requests + starts * 60 {
+            wrong.push(format!("{requests} requests in place of {}", self.requests));
+        }
+        assert!(wrong.is_empty(), "{}\n{}", wrong.join("\n"), server.situation());
+    }
+}
+
+/// How often each object was created and removed, except for pods, which follow their workloads,
+/// and events.
+fn lives(server: &ApiServer) -> BTreeMap<String, (usize, usize)> {
+    let mut lives = server.lives();
+    lives.retain(|name, _| !name.starts_with("Pod ") && !name.starts_with("Event "));
+    lives
+}
+
+/// How many events were published, repetitions included.
+fn events(server: &ApiServer) -> u64 {
+    let repeated = |event: &Value| event.pointer("/series/count").and_then(Value::as_u64).unwrap_or(1);
+    server.objects("Event", "").iter().map(repeated).sum()
+}
