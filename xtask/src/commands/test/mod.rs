@@ -15,7 +15,7 @@ use wasser_test_cluster as cluster;
 use wasser_test_cluster::machine::debian::{self, Need};
 use wasser_test_cluster::machine::tools::Tool;
 use wasser_test_cluster::machine::{self, paths};
-use wasser_test_cluster::packages::guests;
+use wasser_test_cluster::packages::guests::{self, Package};
 
 use super::interrupt;
 use binaries::Built;
@@ -82,9 +82,10 @@ fn all(report: &Report, on: &ClusterOptions) -> Result<()> {
     report.step("licences and advisories", licences)?;
     let Some(built) = build(report)? else { return Ok(()) };
     report.step("lints", |_| built.check_lints())?;
+    let packages = plugins(report)?;
     // Tests on clusters mostly wait, and leave the processors to the others.
     std::thread::scope(|scope| {
-        let on_clusters = scope.spawn(|| cluster_part(report, &built, None, on));
+        let on_clusters = scope.spawn(|| cluster_part(report, &built, &packages, None, on));
         let here = without_cluster(report, &built);
         let there = on_clusters
             .join()
@@ -103,6 +104,8 @@ fn without_cluster(report: &Report, built: &Built) -> Result<()> {
 
 fn unit(report: &Report, filter: Option<&str>) -> Result<()> {
     if let Some(built) = build(report)? {
+        // Some tests run the operator with them.
+        plugins(report)?;
         report.step("unit and golden tests, generated files", |report| {
             built.run_units(filter, report)
         })?;
@@ -112,7 +115,7 @@ fn unit(report: &Report, filter: Option<&str>) -> Result<()> {
 
 fn end_to_end(report: &Report, filter: Option<&str>, on: &ClusterOptions) -> Result<()> {
     match build(report)? {
-        Some(built) => cluster_part(report, &built, filter, on),
+        Some(built) => cluster_part(report, &built, &plugins(report)?, filter, on),
         None => Ok(()),
     }
 }
@@ -126,14 +129,24 @@ fn build(report: &Report) -> Result<Option<Built>> {
     Ok(built)
 }
 
-fn cluster_part(report: &Report, built: &Built, filter: Option<&str>, on: &ClusterOptions) -> Result<()> {
+fn plugins(report: &Report) -> Result<Vec<Package>> {
     let mut packages = Vec::new();
     report.step("plugins", |_| {
         packages = guests::build(paths::root(), &[])?;
         Ok(())
     })?;
+    Ok(packages)
+}
+
+fn cluster_part(
+    report: &Report,
+    built: &Built,
+    packages: &[Package],
+    filter: Option<&str>,
+    on: &ClusterOptions,
+) -> Result<()> {
     report.step("end-to-end tests", |report| {
-        end_to_end::run(report, built, &packages, filter, on)
+        end_to_end::run(report, built, packages, filter, on)
     })
 }
 
