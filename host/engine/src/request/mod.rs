@@ -38,8 +38,8 @@ use crate::release::workloads::workload;
 use crate::request::change::Change;
 use crate::request::roles::{RoleName, RoleState, RoleTrouble};
 use crate::shared::Shared;
-use crate::shared::ports::PORTS_ANNOTATION;
 use crate::shared::own_time::OwnTime;
+use crate::shared::ports::PORTS_ANNOTATION;
 use crate::shared::tasks::Origin;
 
 /// Asks for another reconcile of this runtime, from a background task.
