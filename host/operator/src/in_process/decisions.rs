@@ -1,8 +1,12 @@
 //! What the engine decides for a runtime that is set up, and for one that cannot be.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use wasser_plugin::Digest;
 use wasser_test_api_server::{ApiServer, Effect, Failure, Fault};
 
+use super::common::Guest;
 use super::scene::{OPERATOR, QUIET, Scene};
 
 /// How many records of Helm the release has.
@@ -152,4 +156,48 @@ async fn refused_writes_are_made_again() {
     assert_eq!(records(&scene.server), 1, "{}", scene.server.situation());
     let runtime: Value = scene.server.object("DemoRuntime", "default", "demo").unwrap();
     assert_eq!(runtime["status"]["workerPhase"], "Ready", "{runtime}");
+}
+
+#[tokio::test]
+async fn what_a_master_waits_for_is_shown_before_it_was_ever_ready() {
+    let scene = Scene::new();
+    let mut guest = Guest::default();
+    // `Ok(false)`.
+    let (never, _) = guest.bytes(&[0; 8]);
+    let component = guest
+        .answers("setup-master", b"{}")
+        .method("check-master-ready", &format!("(i32.const {never})"))
+        .build();
+    scene.server.edit("ConfigMap", OPERATOR, "demo", |map| {
+        map["data"]["plugin.yaml"] = json!(format!(
+            "runtime: DemoRuntime\ncomponent: {{inline: demo.wasm}}\ndigest: {}\nchart: {{inline: demo.tgz}}\n\
+             grants: {{exec: [worker], kinds: [StatefulSet]}}\n",
+            Digest::of(&component)
+        ));
+        map["binaryData"]["demo.wasm"] = json!(STANDARD.encode(&component));
+    });
+    let _operator = scene.start().await;
+    scene.create_runtime();
+    let installed = |server: &ApiServer| server.object("StatefulSet", "default", "demo-worker");
+    let set = scene.server.until("the release", installed).await;
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {
+            "name": "demo-worker-0", "namespace": "default", "labels": {"fluid.io/dataset-id": "default-demo"},
+            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "demo-worker",
+                "uid": set["metadata"]["uid"], "controller": true}],
+        },
+        "spec": {"nodeName": "node", "containers": [{"name": "worker", "image": "demo"}]},
+    });
+    scene.server.create(&pod);
+    scene.server.edit_status("Pod", "default", "demo-worker-0", |status| {
+        let waiting = json!({"waiting": {"reason": "ErrImagePull", "message": "no such image"}});
+        status["containerStatuses"] = json!([{"name": "worker", "image": "demo", "imageID": "", "ready": false,
+            "restartCount": 0, "state": waiting}]);
+    });
+    refused(&scene, "demo-worker-0").await;
+    let runtime = scene.server.object("DemoRuntime", "default", "demo").unwrap();
+    assert_eq!(runtime["status"]["valueFile"], "demo-demo-values", "{runtime}");
+    let dataset = scene.server.object("Dataset", "default", "demo").unwrap();
+    assert_eq!(dataset["status"]["phase"], "NotBound");
 }
