@@ -4,13 +4,9 @@ use std::ops::Deref;
 
 use kube::Client;
 
+pub use crate::release::{RELEASE, SYSTEM, install, uninstall};
 use crate::user::{Logs, User};
-use crate::{environment, sweep, tools};
-
-/// The release, and where it is.
-pub const RELEASE: &str = "wasser";
-/// The namespace of the release.
-pub const SYSTEM: &str = "wasser-system";
+use crate::{environment, sweep};
 
 /// The release, and a namespace of the test's own.
 pub struct Installed {
@@ -58,38 +54,4 @@ impl Deref for Installed {
     fn deref(&self) -> &User {
         &self.user
     }
-}
-
-/// `helm upgrade --install`, with what a test wants faster than users do, and what it asks for.
-pub async fn install(options: &[&str]) {
-    let chart = environment::chart().display().to_string();
-    let arguments = [
-        "upgrade",
-        "--install",
-        RELEASE,
-        &chart,
-        "--namespace",
-        SYSTEM,
-        "--create-namespace",
-        "--wait",
-        "--timeout=3m",
-        // The CRDs may be there, of a test that has applied them itself.
-        "--take-ownership",
-        "--set=operator.replicas=1,runtime.syncRetryDuration=2s",
-        "--set=operator.logLevel=info\\,wasser_engine=debug,csi.logLevel=info\\,wasser_csi=debug",
-    ];
-    tools::helm(&[&arguments, options].concat()).await;
-}
-
-/// `helm uninstall`; nothing where it is not installed.
-pub async fn uninstall() {
-    tools::helm(&[
-        "uninstall",
-        RELEASE,
-        "--namespace",
-        SYSTEM,
-        "--ignore-not-found",
-        "--wait",
-    ])
-    .await;
 }

@@ -20,6 +20,7 @@ pub mod objects;
 pub mod operator;
 pub mod plugins;
 pub mod pods;
+mod release;
 pub mod rights;
 pub mod s3;
 pub mod servers;

@@ -7,7 +7,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
-use crate::installed;
+use crate::release;
 
 /// What the namespaces of tests are labelled with.
 pub const LABEL: &str = "wasser.fluid.io/e2e";
@@ -17,12 +17,12 @@ pub const LABEL: &str = "wasser.fluid.io/e2e";
 pub async fn leftovers(client: &Client) {
     let namespaces = Api::<Namespace>::all(client.clone());
     if namespaces
-        .get_opt(installed::SYSTEM)
+        .get_opt(release::SYSTEM)
         .await
         .expect("reading a namespace")
         .is_some()
     {
-        installed::uninstall().await;
+        release::uninstall().await;
     }
     datasets(client).await;
 }
