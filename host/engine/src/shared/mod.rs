@@ -49,6 +49,8 @@ use crate::shared::unready::Unready;
 use crate::shared::upgrades::Upgrades;
 use crate::watched::Caches;
 
+/// How many unpacked charts are kept: those of former plugins are of no use any more.
+const MOST_CHARTS: usize = 32;
 /// How many releases are written at a time. A namespace alone gets half of them.
 const INSTALLING: usize = 16;
 
@@ -156,6 +158,9 @@ impl Shared {
             kind: plugin.description.kind.clone(),
             source: Box::new(source),
         })?;
+        if charts.len() >= MOST_CHARTS {
+            charts.clear();
+        }
         charts.insert(digest, chart.clone());
         Ok(chart)
     }

@@ -30,6 +30,14 @@ impl References {
         }
     }
 
+    /// Forgets what `from` refers to.
+    pub fn forget_all(&self, from: &ObjectKey) {
+        self.known.lock().retain(|_, all| {
+            all.remove(from);
+            !all.is_empty()
+        });
+    }
+
     /// Who refers to a Dataset.
     pub fn to(&self, to: &ObjectKey) -> Vec<ObjectKey> {
         let known = self.known.lock();
@@ -55,5 +63,8 @@ mod tests {
         references.forget(&key("a"), &key("data"));
         assert_eq!(references.to(&key("data")), [key("b")]);
         assert!(references.to(&key("a")).is_empty());
+        references.note(key("b"), key("other"));
+        references.forget_all(&key("b"));
+        assert!(references.known.lock().is_empty());
     }
 }

@@ -113,6 +113,8 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
         CancellationToken::new(),
         CancellationToken::new(),
     );
+    // Whatever ends the process, its tasks do not end too early then.
+    let _stopping = stop.clone().drop_guard();
     let signalled = signals::on_signal(stop.clone())?;
     let settings = args.settings();
     let metrics = Arc::new(Metrics::new());

@@ -227,9 +227,11 @@ impl Controller {
         let failures = Arc::<Mutex<HashMap<String, u32>>>::default();
         let overtime = Arc::new(Overtime::new(context.settings.workers, stop.clone()));
         let (failing, unfinished) = (failures.clone(), overtime.clone());
-        let gone = move |uid: &str| {
+        let (counted, gone_kind) = (context.metrics.clone(), resource.kind.clone());
+        let gone = move |key: &ObjectKey, uid: &str| {
             failing.lock().remove(uid);
             unfinished.forget(uid);
+            counted.gone(&gone_kind, key);
         };
         let objects = changes(objects, resource.clone(), shared.clone(), change_bus, gone);
         let queue = futures::stream::select(objects, keys)

@@ -24,7 +24,7 @@ pub fn changes<S>(
     resource: ApiResource,
     shared: Arc<Shared>,
     change_bus: Arc<ChangeBus>,
-    forget: impl Fn(&str) + Send,
+    forget: impl Fn(&ObjectKey, &str) + Send,
 ) -> impl Stream<Item = ObjectRef<DynamicObject>>
 where
     S: Stream<Item = Result<Event<DynamicObject>, watcher::Error>>,
@@ -35,7 +35,8 @@ where
         let gone = |key: ObjectKey, uid: &str| {
             shared.labeler.abandon(uid);
             shared.forget(uid);
-            forget(uid);
+            shared.references.forget_all(&key);
+            forget(&key, uid);
             change_bus.touch(key, Audience::All);
         };
         let identity = |object: &DynamicObject| {

@@ -1,5 +1,6 @@
 //! What a reconcile of a runtime tells of it and of its Dataset, in Fluid's metrics.
 
+use wasser_api::ObjectKey;
 use wasser_engine::{EngineError, Request};
 
 use super::Metrics;
@@ -35,6 +36,15 @@ impl Metrics {
             contents: request.contents(),
             error,
         });
+    }
+
+    /// A runtime is gone, however it went.
+    pub fn gone(&self, kind: &str, runtime: &ObjectKey) {
+        let kind = kind.to_lowercase();
+        let runtime_type = kind.strip_suffix("runtime").unwrap_or(&kind);
+        let runtime = runtime.to_string();
+        self.forget_dataset(&runtime);
+        self.forget_runtime(runtime_type, &runtime);
     }
 
     fn saw(&self, seen: &Seen<'_>) {
@@ -150,6 +160,15 @@ mod tests {
             error: None,
             ..seen
         });
+        assert!(!metrics.text().contains("default/a"));
+    }
+
+    #[test]
+    fn nothing_is_counted_any_more_of_a_runtime_that_was_removed_by_force() {
+        let metrics = Metrics::new();
+        see(&metrics, false, false, Some((7, 1536)), Some(&failed()));
+        assert!(metrics.text().contains("default/a"));
+        metrics.gone("DemoRuntime", &ObjectKey::new("default", "a"));
         assert!(!metrics.text().contains("default/a"));
     }
 
