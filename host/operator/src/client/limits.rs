@@ -19,6 +19,9 @@ use tower::{BoxError, Layer, Service};
 use super::call::Call;
 use crate::leader::Tenure;
 
+/// How many times longer a list may take: the API server itself ends one only after a minute.
+const LISTS: u32 = 3;
+
 /// Why a request was given up.
 #[derive(Debug, thiserror::Error)]
 enum GivenUp {
@@ -80,7 +83,13 @@ where
             let ousted = GivenUp::Ousted { request: described };
             return std::future::ready(Err(ousted.into())).boxed();
         }
-        let limit = (!call.is_open_ended()).then_some(*silence);
+        let limit = (!call.is_open_ended()).then(|| {
+            if call.verb == "list" {
+                *silence * LISTS
+            } else {
+                *silence
+            }
+        });
         let ended = tenure.ended();
         let answer = self.inner.call(request);
         async move {

@@ -1,5 +1,6 @@
 //! The life of one runtime, from its creation to its end.
 
+use tokio_util::sync::CancellationToken;
 use wasser_test_api_server::ApiServer;
 
 use super::scene::{OPERATOR, QUIET, Scene};
@@ -43,4 +44,22 @@ async fn a_deleted_runtime_leaves_nothing_of_its_own() {
             scene.server.situation()
         );
     }
+}
+
+#[tokio::test]
+async fn an_operator_ends_when_it_is_asked_to() {
+    let (_scene, mut operator) = Scene::bound().await;
+    operator.stop();
+    assert!(operator.ended().await);
+}
+
+#[tokio::test]
+async fn an_operator_that_has_lost_a_watch_ends() {
+    let scene = Scene::new();
+    let mut operator = scene.start().await;
+    let breaks = async { panic!("this is what the test is about") };
+    operator
+        .supervisor
+        .spawn("the watch of something", &CancellationToken::new(), breaks);
+    assert!(!operator.ended().await);
 }

@@ -23,6 +23,7 @@ use crate::controllers;
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::registration::Registrations;
+use crate::supervisor::Supervisor;
 
 /// The operator's namespace, and the name of its clients.
 pub const OPERATOR: &str = "wasser-system";
@@ -163,6 +164,7 @@ impl Scene {
             leader: leader.subscribe(),
             kinds: kinds.clone(),
         };
+        let supervisor = health.supervisor.clone();
         let context = Context {
             client,
             registry,
@@ -193,6 +195,7 @@ impl Scene {
         assert!(in_time.is_ok_and(|kinds| kinds.is_ok()), "no kind is served");
         Operator {
             _leader: leader,
+            supervisor,
             stop,
             tasks,
         }
@@ -209,8 +212,25 @@ impl Scene {
 /// A running operator.
 pub struct Operator {
     _leader: watch::Sender<bool>,
+    /// Watches over its tasks.
+    pub supervisor: Arc<Supervisor>,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
+}
+
+impl Operator {
+    /// Waits until its controllers have ended. Returns whether that was as it should be.
+    pub async fn ended(&mut self) -> bool {
+        match self.tasks.pop() {
+            Some(controllers) => controllers.await.is_ok(),
+            None => true,
+        }
+    }
+
+    /// Asks it to end.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
 }
 
 impl Drop for Operator {
