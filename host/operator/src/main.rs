@@ -11,6 +11,7 @@ mod leader;
 mod metrics;
 mod registration;
 mod supervisor;
+mod version;
 
 use std::process::ExitCode;
 use std::time::Instant;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use clap::ArgAction;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wasser_chart::{Capabilities, Renderer};
 use wasser_plugin::{HostConfig, PluginHost, Registrar, Registry};
@@ -19,7 +20,7 @@ use crate::health::{self, Addresses, Health};
 use crate::leader::{self, Candidate, Tenure};
 use crate::metrics::Metrics;
 use crate::registration::Registrations;
-use crate::{client, controllers};
+use crate::{client, controllers, version};
 
 /// Most of the time is spent waiting for the API server; every thread costs memory.
 const THREADS: usize = 2;
@@ -173,14 +174,19 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
         .spawn("the watch of registrations", &stop, registrations.run(stop.clone()));
 
     let version = async {
-        client
-            .apiserver_version()
-            .await
-            .context("asking the API server for its version")
+        let version = version::version(&client).await;
+        version.context("asking the API server for its version")
     };
-    let (version, renderer) = tokio::try_join!(version, renderer(cache_dir, args.compiled_dir))?;
+    let (version, renderer) = tokio::select! {
+        both = async { tokio::try_join!(version, renderer(cache_dir, args.compiled_dir)) } => both?,
+        () = lost.cancelled() => return Ok(ExitCode::FAILURE),
+        () = stop.cancelled() => {
+            resign(election, &election_over).await;
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     let capabilities = Capabilities {
-        kube_version: Some(version.git_version),
+        kube_version: Some(version),
         api_versions: Vec::new(),
     };
     let renderer = Arc::new(renderer.with_capabilities(capabilities));
@@ -213,13 +219,18 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
         () = lost.cancelled() => return Ok(ExitCode::FAILURE),
         () = signalled.again() => tracing::warn!("stopping at once"),
     }
-    election_over.cancel();
+    resign(election, &election_over).await;
+    Ok(code)
+}
+
+/// Gives the lease back, if this process takes part in the election.
+async fn resign(election: Option<JoinHandle<()>>, over: &CancellationToken) {
+    over.cancel();
     if let Some(election) = election
         && tokio::time::timeout(RELEASE, election).await.is_err()
     {
         tracing::warn!("the lease could not be given back in time");
     }
-    Ok(code)
 }
 
 /// Shows in the metrics whether this process leads.
