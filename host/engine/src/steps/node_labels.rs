@@ -35,25 +35,22 @@ impl Request {
                 "true".to_owned(),
             ),
         ]);
+        let mut unwanted = BTreeMap::new();
         let store = Sizes::of(&self.object);
         for (storage, bytes) in [(Storage::Memory, store.memory), (Storage::Disk, store.disk)] {
-            if bytes > 0 {
-                node_labels.insert(
-                    labels::storage_label(&identity.implementation, storage, namespace, name, uid),
-                    size::format_short(bytes),
-                );
-            }
+            let medium = if bytes > 0 { &mut node_labels } else { &mut unwanted };
+            let key = labels::storage_label(&identity.implementation, storage, namespace, name, uid);
+            medium.insert(key, size::format_short(bytes));
         }
         let total = labels::storage_label(&identity.implementation, Storage::Total, namespace, name, uid);
         node_labels.insert(total, size::format_short(store.memory.saturating_add(store.disk)));
-        if !self.dataset.as_ref().is_some_and(|dataset| dataset.spec.is_shared()) {
-            node_labels.insert(
-                labels::EXCLUSIVE.to_owned(),
-                labels::exclusive_value(namespace, name, uid),
-            );
-        }
+        let is_shared = self.dataset.as_ref().is_some_and(|dataset| dataset.spec.is_shared());
+        let exclusive = if is_shared { &mut unwanted } else { &mut node_labels };
+        let value = labels::exclusive_value(namespace, name, uid);
+        exclusive.insert(labels::EXCLUSIVE.to_owned(), value);
         WantedLabels {
             labels: node_labels,
+            unwanted,
             nodes,
             removed_at_last: BTreeSet::from([identity.fuse_label()]),
             cache_label: self.cache_label(),

@@ -10,6 +10,9 @@ use wasser_api::labels;
 pub struct WantedLabels {
     /// Labels of a node that runs a worker.
     pub labels: BTreeMap<String, String>,
+    /// Labels of this runtime that no node is to have: those that another spec would ask for, or
+    /// has asked for before.
+    pub unwanted: BTreeMap<String, String>,
     /// Nodes that run a worker.
     pub nodes: BTreeSet<String>,
     /// Labels that only disappear with the runtime: the fuse label, which the node plugin sets.
@@ -36,13 +39,14 @@ impl WantedLabels {
 
     /// Returns the labels by which a node is known to have something of this runtime.
     pub fn marks(&self) -> impl Iterator<Item = Mark> {
-        let own = self.labels.iter().map(|(key, value)| mark(key, value));
-        own.chain(self.lasting().map(|key| mark(key, labels::TRUE)))
+        let own = self.labels.iter().chain(&self.unwanted);
+        own.map(|(key, value)| mark(key, value))
+            .chain(self.lasting().map(|key| mark(key, labels::TRUE)))
     }
 
     /// Returns whether a key is one of this runtime's.
     pub fn has_key(&self, key: &str) -> bool {
-        self.labels.contains_key(key) || self.lasting().any(|lasting| lasting == key)
+        self.labels.contains_key(key) || self.unwanted.contains_key(key) || self.lasting().any(|lasting| lasting == key)
     }
 
     /// The keys that nodes keep until the runtime goes.
@@ -93,10 +97,11 @@ pub fn changes(
     let mut wanted = present.clone();
     let all = || runtimes.iter().filter(|want| !excluded || want.leaving);
     for want in all() {
-        for (key, value) in &want.labels {
+        let here = want.labels.iter().filter(|_| !want.nodes.contains(node));
+        for (key, value) in here.chain(&want.unwanted) {
             // `fluid_exclusive` is one key for all datasets: it is a runtime's only with the
             // runtime's value.
-            if !want.nodes.contains(node) && (key != labels::EXCLUSIVE || present.get(key) == Some(value)) {
+            if key != labels::EXCLUSIVE || present.get(key) == Some(value) {
                 wanted.remove(key);
             }
         }
@@ -192,6 +197,19 @@ mod tests {
         assert_eq!(labelled.get(labels::DATASET_NUM).map(String::as_str), Some("1"));
         assert!(changes("node1", &labelled, &[want("a", &["node1"])]).is_empty());
         assert_eq!(apply(&labelled, &changes("node1", &labelled, &[want("a", &[])])), bare);
+    }
+
+    #[test]
+    fn labels_that_an_earlier_spec_asked_for_go() {
+        let bare = BTreeMap::new();
+        let mut after = want("a", &["node1"]);
+        let labelled = apply(&bare, &changes("node1", &bare, &[after.clone()]));
+        let exclusive = after.labels.remove_entry(labels::EXCLUSIVE).unwrap();
+        after.unwanted = [exclusive].into();
+        let changed = changes("node1", &labelled, &[after.clone()]);
+        assert_eq!(changed, BTreeMap::from([(labels::EXCLUSIVE.to_owned(), Value::Null)]));
+        let of_another = BTreeMap::from([(labels::EXCLUSIVE.to_owned(), "b".to_owned())]);
+        assert!(!changes("node1", &of_another, &[after]).contains_key(labels::EXCLUSIVE));
     }
 
     #[test]
