@@ -3,6 +3,7 @@
 mod demo;
 mod real;
 
+pub use real::{JUICEFS, juicefs_objects};
 use serde_json::{Value, json};
 use wasser_test_api_server::ApiServer;
 
@@ -25,7 +26,7 @@ pub struct Scenario {
     pub steps: &'static [Step],
 }
 
-pub const ALL: [Scenario; 4] = [demo::LIFE, demo::REFERENCE, real::JUICEFS, real::THIN];
+pub const ALL: [Scenario; 4] = [demo::LIFE, demo::REFERENCE, JUICEFS, real::THIN];
 
 /// A Dataset in the namespace `default` with these mounts.
 fn dataset(name: &str, mounts: &Value) -> Value {

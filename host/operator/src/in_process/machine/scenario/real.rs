@@ -31,18 +31,7 @@ const JUICEFS_KIND: &str = "JuiceFSRuntime";
 const JUICEFS_STEPS: &[Step] = &[
     Step {
         name: "create",
-        act: |server| {
-            let key = json!({"name": "metaurl", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "k"}}});
-            let mount = json!({"mountPoint": "juicefs:///", "name": "files", "encryptOptions": [key],
-                "options": {"storage": "minio", "bucket": "http://minio:9000/files"}});
-            let level = json!({"mediumtype": "SSD", "path": "/var/cache", "quota": "1Gi", "low": "0.1"});
-            let resources = json!({"limits": {"memory": "1Gi"}});
-            let spec = json!({"replicas": 2, "tieredstore": {"levels": [level]}, "worker": {"resources": resources}});
-            create(
-                server,
-                &[dataset("demo", &json!([mount])), runtime(JUICEFS_KIND, &spec)],
-            );
-        },
+        act: |server| create(server, &juicefs_objects()),
         goal: |server| is_bound(server, "demo"),
     },
     Step {
@@ -117,6 +106,17 @@ const THIN_STEPS: &[Step] = &[
         goal: |server| are_gone(server, &[("Dataset", "demo"), ("ThinRuntime", "demo")]),
     },
 ];
+
+/// A Dataset on JuiceFS, and its runtime.
+pub fn juicefs_objects() -> [Value; 2] {
+    let key = json!({"name": "metaurl", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "k"}}});
+    let mount = json!({"mountPoint": "juicefs:///", "name": "files", "encryptOptions": [key],
+        "options": {"storage": "minio", "bucket": "http://minio:9000/files"}});
+    let level = json!({"mediumtype": "SSD", "path": "/var/cache", "quota": "1Gi", "low": "0.1"});
+    let resources = json!({"limits": {"memory": "1Gi"}});
+    let spec = json!({"replicas": 2, "tieredstore": {"levels": [level]}, "worker": {"resources": resources}});
+    [dataset("demo", &json!([mount])), runtime(JUICEFS_KIND, &spec)]
+}
 
 fn image(server: &ApiServer) -> Value {
     field(
