@@ -11,6 +11,12 @@ pub fn is_conflict(error: &kube::Error) -> bool {
     has_code(error, 409)
 }
 
+/// Returns whether the object has another UID than the request names. The API server has no code for
+/// it, only words; every other conflict says nothing about which object is there.
+fn is_another(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 409 && status.message.contains("UID in precondition"))
+}
+
 fn has_code(error: &kube::Error, code: u16) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == code)
 }
@@ -42,7 +48,7 @@ impl<T> OrGone<T> for kube::Result<T> {
 
     fn or_another(self) -> kube::Result<Option<T>> {
         match self {
-            Err(error) if is_conflict(&error) => Ok(None),
+            Err(error) if is_another(&error) => Ok(None),
             other => other.or_gone(),
         }
     }
@@ -56,13 +62,24 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::gone(404, true, true)]
-    #[case::another(409, false, true)]
-    #[case::forbidden(403, false, false)]
-    #[case::an_outage(500, false, false)]
-    fn only_what_is_gone_is_no_failure(#[case] code: u16, #[case] gone: bool, #[case] another: bool) {
+    #[case::gone(404, "no", true, true)]
+    #[case::another(
+        409,
+        "Precondition failed: UID in precondition: a, UID in object meta: b",
+        false,
+        true
+    )]
+    #[case::another_conflict(409, "the object has been modified", false, false)]
+    #[case::forbidden(403, "no", false, false)]
+    #[case::an_outage(500, "no", false, false)]
+    fn only_what_is_gone_is_no_failure(
+        #[case] code: u16,
+        #[case] message: &str,
+        #[case] gone: bool,
+        #[case] another: bool,
+    ) {
         let refused =
-            || -> kube::Result<()> { Err(kube::Error::Api(Status::failure("no", "No").with_code(code).boxed())) };
+            || -> kube::Result<()> { Err(kube::Error::Api(Status::failure(message, "No").with_code(code).boxed())) };
         assert_eq!(matches!(refused().or_gone(), Ok(None)), gone);
         assert_eq!(matches!(refused().or_another(), Ok(None)), another);
         assert!(matches!(Ok(7).or_gone(), Ok(Some(7))));

@@ -2,6 +2,7 @@
 
 use futures::StreamExt;
 use serde_json::Value;
+use wasser_api::labels;
 use wasser_test_api_server::{ApiServer, Attempt, Effect, Fault, Snapshot};
 
 use super::scene::{OPERATOR, QUIET, Scene};
@@ -24,6 +25,10 @@ async fn end_of(scene: &Scene) -> Snapshot {
     if let Some(runtime) = end.0.get_mut("DemoRuntime default/demo") {
         // It took as long as it took.
         runtime["status"]["setupDuration"] = Value::Null;
+    }
+    if let Some(map) = end.0.get_mut("ConfigMap default/demo-demo-values") {
+        // It is of values with the UID of the runtime.
+        map["metadata"]["annotations"][labels::VALUES_DIGEST] = Value::Null;
     }
     end
 }
