@@ -13,6 +13,7 @@ async fn scene() -> (Scene, Operator) {
     let scene = Scene::new();
     scene.server.edit("ConfigMap", OPERATOR, "demo", |map| {
         let text = map["data"]["plugin.yaml"].as_str().unwrap().to_owned();
+        let (text, _) = text.split_once("settings:").unwrap();
         map["data"]["plugin.yaml"] = json!(format!("{text}settings: {{dataset-references: \"true\"}}\n"));
     });
     let operator = scene.start().await;
