@@ -175,8 +175,7 @@ impl Releases {
         let is_absent = self.set_absent(&meta.namespace, &meta.name, false);
         // A hook cannot be taken back, so its name is looked at; and what was refused just now is not
         // tried without a look.
-        let is_waiting = self.waiting.has(&meta.namespace, &meta.name);
-        if is_absent && !is_waiting && change.rendered.hooks.is_empty() {
+        if is_absent && !self.was_refused(&meta.namespace, &meta.name) && change.rendered.hooks.is_empty() {
             match self.run(change, Self::make_fresh(change)?, events).await {
                 // Perhaps there is a record by which they are the runtime's, and the watch was late
                 // with it. If not, all that are in the way are named.
@@ -263,6 +262,12 @@ impl Releases {
         }
         history::delete_all(&store, &all.iter().collect::<Vec<_>>()).await?;
         Ok(true)
+    }
+
+    /// Whether a release of this name was refused for what is in its way, and has been neither
+    /// installed nor uninstalled since.
+    pub fn was_refused(&self, namespace: &str, name: &str) -> bool {
+        self.waiting.has(namespace, name)
     }
 
     /// Notes that there is no release of this name, as somebody knows who watches the records: the

@@ -101,7 +101,11 @@ impl Request {
         // Rendering, requests and hooks have limits, and the turns before them are others' time.
         let prepared = self.own_time.wait(preparing).await?;
         // The name of the map may be somebody's, which has to be known before anything is installed.
-        let values_map = match (self.shows_values(), is_upgrade) {
+        // What was refused just now is not written again: the events of that would lead to the next
+        // attempt.
+        let (namespace, name) = (&self.identity.namespace, &self.identity.name);
+        let looks = is_upgrade || self.shared.releases.was_refused(namespace, name);
+        let values_map = match (self.shows_values(), looks) {
             (true, true) => self.find_values_map().await?,
             (true, false) => self.record_values(prepared.values(), None).await?,
             (false, _) => None,
@@ -118,13 +122,13 @@ impl Request {
         let installed = match own_time.wait(installing).await {
             Ok(installed) => installed,
             Err(source) => {
-                if let (false, true, Some(uid)) = (is_upgrade, source.is_taken(), values_map) {
+                if let (false, true, Some(uid)) = (looks, source.is_taken(), values_map) {
                     self.delete_values_map(uid).await?;
                 }
                 return Err(self.release_failed(source));
             }
         };
-        if self.shows_values() && is_upgrade {
+        if self.shows_values() && looks {
             self.record_values(installed.values(), values_map).await?;
         }
         self.context.installed = Some(installed.text().to_owned());
