@@ -155,6 +155,7 @@ async fn reconcile_internal(request: &mut Request, controller: &RuntimeControlle
     if dataset.metadata.deletion_timestamp.is_some() && !request.is_set_up() {
         return Ok(Next::Change);
     }
+    can_be_bound(request, &dataset, controller)?;
     // The Dataset's own controller comes first: two that write one object at a time only make each
     // other's writes fail.
     if !dataset
@@ -164,7 +165,6 @@ async fn reconcile_internal(request: &mut Request, controller: &RuntimeControlle
     {
         return Ok(Next::Change);
     }
-    can_be_bound(request, &dataset, controller)?;
     if !is_adopted(request, &dataset) {
         add_finalizer(request, &dataset).await?;
     }
