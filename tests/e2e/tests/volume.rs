@@ -363,6 +363,10 @@ const OTHER_KINDS: &[&str] = &[
     "thinruntimes.",
     "thinruntimes/",
     "services",
+    // What releases have that Fluid has installed, and what goes with them.
+    "serviceaccounts",
+    "roles.",
+    "rolebindings.",
     // Operations that Fluid has left; this cluster has no such kinds.
     "databackups.",
     "dataloads.",
