@@ -1,6 +1,7 @@
 //! `bind`: wasser starts on many Datasets. Measures how long it takes until all are Bound, and at
 //! what cost. Datasets of several systems, or together with others whose masters do not answer, are
-//! compared with as many of JuiceFS alone, on a cluster of the same kind.
+//! compared with as many of JuiceFS alone, on a cluster of the same kind. JuiceFS alone is compared
+//! with what a bare client needs.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -9,17 +10,18 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::fake_cluster::{FakeCluster, count_lines};
-use super::objects::{HUNG, NAMESPACE};
+use super::floor::{self, Template};
+use super::objects::{DATASETS, HUNG, NAMESPACE};
 use super::report::{Report, hundredths, milliseconds, quantile, seconds};
+use super::requests::{REQUESTS, counters, requests};
+use super::settle::settle;
 use super::usage::{Usage, machine_cpu_seconds};
-use super::watch::{Watched, Watches};
+use super::watch::Watches;
 use super::{Options, Scale, System};
 use wasser_test_cluster::machine::process;
 use wasser_test_cluster::metrics::{Metrics, added};
 use wasser_test_cluster::operator::OperatorProcess;
 
-/// The Datasets of the benchmark.
-pub const DATASETS: Watched = ("datasets", "/apis/data.fluid.io/v1alpha1/namespaces/bench/datasets");
 /// How long a first start may take, in which Helm's engine is compiled.
 const COMPILING: Duration = Duration::from_secs(300);
 /// How long a later start may take.
@@ -32,12 +34,10 @@ const PATIENCE: Duration = Duration::from_secs(300);
 const WAITING: u32 = 64;
 /// How long nothing is done after that.
 const IDLE: u32 = 20;
-/// The counter of requests.
-const REQUESTS: &str = "wasser_api_requests_total";
 
 /// Measures binding.
 pub fn bind(options: &Options, scale: &Scale) -> Result<Report> {
-    let mut report = Report::new("bind", options, parameters(scale));
+    let mut report = Report::new("bind", options, scale.parameters());
     if scale.hung > 0 {
         compare("besideHung", options, scale, &mut report)?;
         report.target("besideHungToAlone", 1.1)?;
@@ -46,7 +46,11 @@ pub fn bind(options: &Options, scale: &Scale) -> Result<Report> {
         report.target("mixedToAlone", 1.5)?;
         report.target("mixed.usageAfterIdle.peakRssMegabytes", 80.0)?;
     } else {
-        measure(options, scale, &mut report)?;
+        let template = measure(options, scale, &mut report)?;
+        // The floor needs the place of a cluster that is kept.
+        if let Some(template) = template.filter(|_| !scale.keep) {
+            compare_with_floor(options, scale, &template, &mut report)?;
+        }
         if scale.count == 200 {
             report.target("boundSeconds", 10.0)?;
             report.target("usageAtBound.cpuSeconds", 4.0)?;
@@ -57,15 +61,49 @@ pub fn bind(options: &Options, scale: &Scale) -> Result<Report> {
     Ok(report)
 }
 
+fn compare_with_floor(options: &Options, scale: &Scale, template: &Template, report: &mut Report) -> Result<()> {
+    let floor = floor::measure(options, scale, template, report)?;
+    let time = report.number("boundSeconds")? / floor.seconds;
+    report.figure("boundSecondsToFloor", hundredths(time))?;
+    let cpu = report.number("controlPlaneCpuSeconds.kube-apiserver")? / floor.api_server_cpu_seconds;
+    report.figure("apiServerCpuToFloor", hundredths(cpu))?;
+    report.target("boundSecondsToFloor", 1.4)?;
+    report.target("apiServerCpuToFloor", 1.4)
+}
+
+/// Measures the floor alone; the operator only makes the template.
+pub fn floor(options: &Options, scale: &Scale) -> Result<Report> {
+    let mut report = Report::new("floor", options, scale.parameters());
+    let one = Scale {
+        count: 1,
+        ..scale.clone()
+    };
+    let template = {
+        let fake = FakeCluster::new(options, &one, &mut report)?;
+        let mut first = fake.start_operator("first")?;
+        first.wait_ready(COMPILING, || Ok(()))?;
+        first.stop()?;
+        let (mut operator, watches) = bound(&fake, &one, &mut report.clone())?;
+        drop(watches);
+        settle(&operator)?;
+        let template = floor::capture(fake.cluster())?;
+        operator.stop()?;
+        template
+    };
+    floor::measure(options, scale, &template, &mut report)?;
+    Ok(report)
+}
+
 /// Measures JuiceFS alone and the Datasets that are asked for, and compares the two.
 fn compare(name: &str, options: &Options, scale: &Scale, report: &mut Report) -> Result<()> {
-    report.under("alone", |report| measure(options, &scale.alone(), report))?;
-    report.under(name, |report| measure(options, scale, report))?;
+    report.under("alone", |report| measure(options, &scale.alone(), report).map(drop))?;
+    report.under(name, |report| measure(options, scale, report).map(drop))?;
     let times = report.number(&format!("{name}.boundSeconds"))? / report.number("alone.boundSeconds")?;
     report.figure(&format!("{name}ToAlone"), hundredths(times))
 }
 
-fn measure(options: &Options, scale: &Scale, report: &mut Report) -> Result<()> {
+/// Returns what was written for the first Dataset, if JuiceFS serves it.
+fn measure(options: &Options, scale: &Scale, report: &mut Report) -> Result<Option<Template>> {
     let fake = FakeCluster::new(options, scale, report)?;
     ready(&fake, report)?;
     if scale.hung > 0 {
@@ -78,7 +116,12 @@ fn measure(options: &Options, scale: &Scale, report: &mut Report) -> Result<()> 
         let phases = datasets(&fake, HUNG, r#"jsonpath={range .items[*]}{.status.phase}{"\n"}{end}"#)?;
         report.figure("hungDatasetsByPhase", phases)?;
     }
-    report.figure("stopSeconds", seconds(operator.stop()?))
+    let template = match scale.systems.first() {
+        Some(System::Juicefs) => Some(floor::capture(fake.cluster())?),
+        _ => None,
+    };
+    report.figure("stopSeconds", seconds(operator.stop()?))?;
+    Ok(template)
 }
 
 /// Waits until the runtimes whose masters do not answer wait for them. What is measured afterwards
@@ -109,15 +152,6 @@ fn hang(fake: &FakeCluster, scale: &Scale) -> Result<()> {
         operator.log().display()
     );
     operator.stop().map(drop)
-}
-
-/// Returns the parameters of the report.
-pub fn parameters(scale: &Scale) -> Value {
-    let mut parameters = json!({"datasets": scale.count, "systems": scale.systems, "fakeNodes": scale.nodes});
-    if scale.hung > 0 {
-        parameters["hungDatasets"] = scale.hung.into();
-    }
-    parameters
 }
 
 /// Measures how long wasser takes until it is ready, with everything compiled and nothing to do.
@@ -193,31 +227,6 @@ pub fn bound(fake: &FakeCluster, scale: &Scale, report: &mut Report) -> Result<(
     Ok((operator, watches))
 }
 
-/// Returns the requests since an earlier state of their counters, in total and for each Dataset.
-pub fn requests(before: &BTreeMap<String, f64>, metrics: &Metrics, datasets: u32) -> Value {
-    let all = added(before, &counters(metrics));
-    let mut by_verb = BTreeMap::<&str, f64>::new();
-    for (key, count) in &all {
-        let verb = key.split(' ').next().unwrap_or_default();
-        *by_verb.entry(verb).or_default() += count;
-    }
-    let total: f64 = all.values().sum();
-    let each = |count: f64| (count / f64::from(datasets) * 1e3).round() / 1e3;
-    let by_verb_each: BTreeMap<&str, f64> = by_verb.iter().map(|(verb, count)| (*verb, each(*count))).collect();
-    json!({
-        "total": total,
-        "perDataset": each(total),
-        "byVerb": by_verb,
-        "byVerbPerDataset": by_verb_each,
-        "byVerbAndResource": all,
-    })
-}
-
-/// Returns the counters of requests, by verb and resource.
-pub fn counters(metrics: &Metrics) -> BTreeMap<String, f64> {
-    metrics.sums(REQUESTS, &["verb", "resource"])
-}
-
 /// Returns where wasser spent its time.
 pub fn work(metrics: &Metrics) -> Value {
     json!({
@@ -264,24 +273,4 @@ fn idle(fake: &FakeCluster, operator: &OperatorProcess, report: &mut Report) -> 
 /// Counts the different lines that kubectl prints for the Datasets of a namespace.
 fn datasets(fake: &FakeCluster, namespace: &str, output: &str) -> Result<BTreeMap<String, u32>> {
     count_lines(fake.cluster(), &["get", "datasets", "-n", namespace, "-o", output])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn requests_are_told_by_verb_and_for_each_dataset() {
-        let text = "wasser_api_requests_total{verb=\"patch\",resource=\"pods\"} 30\n\
-                    wasser_api_requests_total{verb=\"patch\",resource=\"nodes\"} 2\n\
-                    wasser_api_requests_total{verb=\"list\",resource=\"pods\"} 1\n";
-        let metrics = Metrics::parse(text).unwrap();
-        let reported = requests(&BTreeMap::from([("patch pods".to_owned(), 10.0)]), &metrics, 10);
-        assert_eq!(
-            (&reported["total"], &reported["perDataset"]),
-            (&json!(23.0), &json!(2.3))
-        );
-        assert_eq!(reported["byVerb"], json!({"list": 1.0, "patch": 22.0}));
-        assert_eq!(reported["byVerbPerDataset"], json!({"list": 0.1, "patch": 2.2}));
-    }
 }

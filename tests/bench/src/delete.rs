@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::bind::{DATASETS, bound, counters, parameters, requests, work};
+use super::bind::{bound, work};
 use super::fake_cluster::{FakeCluster, count_lines};
-use super::objects::NAMESPACE;
+use super::objects::{DATASETS, NAMESPACE};
 use super::report::{Report, hundredths, seconds};
+use super::requests::{counters, requests};
+use super::settle::settle;
 use super::usage::{Usage, machine_cpu_seconds};
 use super::watch::{Watched, Watches};
 use super::{Options, Scale, System};
@@ -35,16 +37,12 @@ const KINDS: [Watched; 6] = [
 ];
 /// How long everything may take.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// How long the rest of binding may take.
-const SETTLING: Duration = Duration::from_secs(30);
-/// After this time without a request, nothing is under way.
-const QUIET: Duration = Duration::from_secs(1);
 /// How long what the garbage collector removes last may take.
 const COLLECTING: Duration = Duration::from_secs(30);
 
 /// Measures deletion.
 pub fn delete(options: &Options, scale: &Scale) -> Result<Report> {
-    let mut report = Report::new("delete", options, parameters(scale));
+    let mut report = Report::new("delete", options, scale.parameters());
     let fake = FakeCluster::new(options, scale, &mut report)?;
     let mut first = fake.start_operator("first")?;
     first.wait_ready(PATIENCE, || Ok(()))?;
@@ -59,33 +57,6 @@ pub fn delete(options: &Options, scale: &Scale) -> Result<Report> {
         report.target("goneSeconds", 10.0)?;
     }
     Ok(report)
-}
-
-/// Waits until no request is made for a while; the periodic reading of cache states would otherwise
-/// count too.
-fn settle(operator: &OperatorProcess) -> Result<()> {
-    let (mut last, mut since) = (f64::NAN, Instant::now());
-    let mut failed = None;
-    let quiet = process::wait(SETTLING, || match operator.metrics() {
-        Ok(metrics) => {
-            let now: f64 = counters(&metrics).values().sum();
-            if now != last {
-                (last, since) = (now, Instant::now());
-            }
-            since.elapsed() >= QUIET
-        }
-        Err(error) => {
-            failed = Some(error);
-            true
-        }
-    });
-    if !quiet {
-        eprintln!(
-            "wasser still makes requests {} s after everything is Bound",
-            SETTLING.as_secs()
-        );
-    }
-    failed.map_or(Ok(()), Err)
 }
 
 /// Deletes the Datasets and waits until everything of them is gone.

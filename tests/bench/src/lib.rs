@@ -2,7 +2,8 @@
 //! JSON object.
 //!
 //! `bind` and `delete` run the operator against a separate control plane with fake nodes, whose
-//! pods are ready at once: this measures the operator and the API server. `call` and `render` run
+//! pods are ready at once: this measures the operator and the API server. `floor` measures the same
+//! without an operator, as the least that it can cost. `call` and `render` run
 //! the measuring examples of the plugin host and of the chart's renderer. `volume` measures pods
 //! that mount a dataset on a real node. A benchmark starts from nothing: it ends clusters that an
 //! earlier run has left, and reports what else the machine did meanwhile.
@@ -12,9 +13,12 @@ mod cargo;
 mod cargo_examples;
 mod delete;
 mod fake_cluster;
+mod floor;
 pub mod objects;
 mod processes;
 mod report;
+mod requests;
+mod settle;
 mod usage;
 mod volume;
 mod watch;
@@ -22,7 +26,9 @@ mod watch;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-pub use bind::bind;
+use serde_json::{Value, json};
+
+pub use bind::{bind, floor};
 pub use cargo_examples::{call, render};
 pub use delete::delete;
 pub use fake_cluster::register;
@@ -65,6 +71,15 @@ impl Scale {
             hung: 0,
             ..self.clone()
         }
+    }
+
+    /// Returns the parameters of a report.
+    fn parameters(&self) -> Value {
+        let mut parameters = json!({"datasets": self.count, "systems": self.systems, "fakeNodes": self.nodes});
+        if self.hung > 0 {
+            parameters["hungDatasets"] = self.hung.into();
+        }
+        parameters
     }
 
     /// Whether Datasets have to share nodes.

@@ -1,4 +1,4 @@
-//! `cargo xtask bench bind|delete|call|render|volume`
+//! `cargo xtask bench bind|floor|delete|call|render|volume`
 
 use std::fs;
 
@@ -23,6 +23,18 @@ pub enum Args {
         hung: u32,
         #[command(flatten)]
         place: Place,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Write the objects of many bound Datasets with a bare client in as few requests as possible:
+    /// the least that `bind` can cost
+    Floor {
+        /// The number of Datasets
+        #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+        count: u32,
+        /// The number of fake nodes
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        nodes: u32,
         #[command(flatten)]
         options: Options,
     },
@@ -105,6 +117,16 @@ pub fn run(args: &Args) -> Result<()> {
             place,
             options,
         } => (bench::bind(options, &place.scale(*count, *hung))?, options),
+        Args::Floor { count, nodes, options } => {
+            let scale = Scale {
+                count: *count,
+                systems: vec![System::Juicefs],
+                hung: 0,
+                nodes: *nodes,
+                keep: false,
+            };
+            (bench::floor(options, &scale)?, options)
+        }
         Args::Delete { count, place, options } => (bench::delete(options, &place.scale(*count, 0))?, options),
         Args::Call { options } => (bench::call(options)?, options),
         Args::Volume { pods, kills, options } => {

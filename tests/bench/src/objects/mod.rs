@@ -18,8 +18,13 @@ use serde_json::{Value, json};
 pub use dataset::NAMESPACE;
 use dataset::Objects;
 
+use super::watch::Watched;
+
 /// The namespace of Datasets whose masters never answer: no command in their pods ends.
 pub const HUNG: &str = "hung-masters";
+
+/// The Datasets of the benchmark.
+pub const DATASETS: Watched = ("datasets", "/apis/data.fluid.io/v1alpha1/namespaces/bench/datasets");
 
 /// A cache system, by the name of its plugin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
@@ -58,7 +63,7 @@ impl System {
 
     /// Returns the resource of its runtimes, and the path of their list in the benchmark's
     /// namespace.
-    pub fn watched(self) -> super::watch::Watched {
+    pub fn watched(self) -> Watched {
         match self {
             Self::Juicefs => (
                 "juicefsruntimes",

@@ -1,0 +1,208 @@
+//! What the operator writes for one Dataset, as a template for others.
+
+use serde_json::{Value, json};
+
+/// The objects of one Dataset: those that the operator creates, and those of the user with what the
+/// operator adds to them.
+#[derive(Debug, Clone)]
+pub struct Template {
+    name: String,
+    uids: Uids,
+    created: Vec<Value>,
+    dataset: Value,
+    runtime: Value,
+}
+
+/// The UIDs of the objects of a Dataset that others name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uids {
+    /// The Dataset's.
+    pub dataset: String,
+    /// The runtime's.
+    pub runtime: String,
+}
+
+/// A write of one of the user's objects: merge patches of the object and of its status.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Patches {
+    /// What the operator adds to the object.
+    pub object: Value,
+    /// The status of a Dataset in use.
+    pub status: Value,
+}
+
+/// What a bare client writes for one Dataset.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Writes {
+    /// The objects to create, in an order in which each finds what it refers to.
+    pub created: Vec<Value>,
+    /// The patches of the Dataset.
+    pub dataset: Patches,
+    /// The patches of the runtime.
+    pub runtime: Patches,
+}
+
+impl Template {
+    /// Makes a template of the objects of a Dataset as the API server returns them.
+    pub fn new(dataset: Value, runtime: Value, mut created: Vec<Value>) -> Self {
+        created.iter_mut().for_each(strip);
+        created.sort_by_key(|object| order(object["kind"].as_str().unwrap_or_default()));
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        Self {
+            name: text(&dataset["metadata"]["name"]),
+            uids: Uids {
+                dataset: text(&dataset["metadata"]["uid"]),
+                runtime: text(&runtime["metadata"]["uid"]),
+            },
+            created,
+            dataset,
+            runtime,
+        }
+    }
+
+    /// Returns the requests that a bare client needs for a Dataset.
+    pub fn requests(&self) -> usize {
+        self.created.len() + 4
+    }
+
+    /// Returns what is to be written for the Dataset of this name.
+    ///
+    /// # Errors
+    /// If a name with quotes makes other JSON of the objects.
+    pub fn writes(&self, name: &str, uids: &Uids) -> serde_json::Result<Writes> {
+        let of_this = |value: &Value| -> serde_json::Result<Value> {
+            let text = serde_json::to_string(value)?;
+            let text = text.replace(&self.uids.dataset, &uids.dataset);
+            let text = text.replace(&self.uids.runtime, &uids.runtime);
+            serde_json::from_str(&text.replace(&self.name, name))
+        };
+        Ok(Writes {
+            created: self.created.iter().map(of_this).collect::<serde_json::Result<_>>()?,
+            dataset: patches(&of_this(&self.dataset)?),
+            runtime: patches(&of_this(&self.runtime)?),
+        })
+    }
+}
+
+/// Returns the patches that make the user's object one that the operator serves.
+fn patches(object: &Value) -> Patches {
+    let metadata = &object["metadata"];
+    let mut added = serde_json::Map::new();
+    for key in ["labels", "annotations", "finalizers", "ownerReferences"] {
+        if let Some(value) = metadata.get(key) {
+            added.insert(key.to_owned(), value.clone());
+        }
+    }
+    Patches {
+        object: json!({"metadata": added}),
+        status: json!({"status": object["status"]}),
+    }
+}
+
+/// Removes what the API server and other controllers have written.
+fn strip(object: &mut Value) {
+    if let Some(map) = object.as_object_mut() {
+        map.remove("status");
+    }
+    remove(
+        &mut object["metadata"],
+        &[
+            "uid",
+            "resourceVersion",
+            "creationTimestamp",
+            "generation",
+            "managedFields",
+        ],
+    );
+    match object["kind"].as_str() {
+        Some("Service") => remove(&mut object["spec"], &["clusterIP", "clusterIPs"]),
+        Some("PersistentVolume") => remove(&mut object["spec"]["claimRef"], &["uid", "resourceVersion"]),
+        Some("PersistentVolumeClaim") => {
+            let annotations = &mut object["metadata"]["annotations"];
+            remove(
+                annotations,
+                &[
+                    "pv.kubernetes.io/bind-completed",
+                    "pv.kubernetes.io/bound-by-controller",
+                ],
+            );
+        }
+        _ => {}
+    }
+}
+
+fn remove(object: &mut Value, keys: &[&str]) {
+    if let Some(map) = object.as_object_mut() {
+        keys.iter().for_each(|key| drop(map.remove(*key)));
+    }
+}
+
+/// Returns a rank: configuration comes before what mounts it, and volumes before claims.
+fn order(kind: &str) -> usize {
+    const FIRST: [&str; 9] = [
+        "ServiceAccount",
+        "Role",
+        "RoleBinding",
+        "ConfigMap",
+        "Secret",
+        "Service",
+        "PersistentVolume",
+        "StatefulSet",
+        "DaemonSet",
+    ];
+    FIRST.iter().position(|first| *first == kind).unwrap_or(FIRST.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn template() -> Template {
+        let dataset = json!({
+            "kind": "Dataset", "spec": {"mounts": []}, "status": {"phase": "Bound"},
+            "metadata": {"name": "data-0000", "uid": "u-d", "finalizers": ["f"], "resourceVersion": "7"},
+        });
+        let runtime = json!({"kind": "JuiceFSRuntime", "metadata": {"name": "data-0000", "uid": "u-r"}, "status": {}});
+        let claim = json!({"kind": "PersistentVolumeClaim", "metadata": {"name": "data-0000"}, "status": {}});
+        let volume = json!({
+            "kind": "PersistentVolume", "metadata": {"name": "bench-data-0000", "uid": "u-v"},
+            "spec": {"claimRef": {"name": "data-0000", "uid": "u-c", "resourceVersion": "9"}},
+        });
+        let map = json!({
+            "kind": "ConfigMap", "data": {"id": "u-r"},
+            "metadata": {"name": "data-0000-script", "ownerReferences": [{"uid": "u-d"}], "managedFields": []},
+        });
+        Template::new(dataset, runtime, vec![claim, volume, map])
+    }
+
+    #[test]
+    fn objects_get_the_name_and_the_uids_of_their_dataset() {
+        let uids = Uids {
+            dataset: "v-d".to_owned(),
+            runtime: "v-r".to_owned(),
+        };
+        let writes = template().writes("data-0042", &uids).unwrap();
+        assert_eq!(
+            writes.created,
+            [
+                json!({
+                    "kind": "ConfigMap", "data": {"id": "v-r"},
+                    "metadata": {"name": "data-0042-script", "ownerReferences": [{"uid": "v-d"}]},
+                }),
+                json!({
+                    "kind": "PersistentVolume", "metadata": {"name": "bench-data-0042"},
+                    "spec": {"claimRef": {"name": "data-0042"}},
+                }),
+                json!({"kind": "PersistentVolumeClaim", "metadata": {"name": "data-0042"}}),
+            ]
+        );
+        assert_eq!(
+            writes.dataset,
+            Patches {
+                object: json!({"metadata": {"finalizers": ["f"]}}),
+                status: json!({"status": {"phase": "Bound"}}),
+            }
+        );
+        assert_eq!(template().requests(), 7);
+    }
+}
