@@ -133,9 +133,8 @@ pub enum EngineError {
     },
     /// The release was upgraded too often without a cause.
     #[error(
-        "the release {release} was upgraded too often without a change of the runtime, the Dataset or the plugin, \
-            and is left as it is for a \
-         while: {reason}"
+        "the release {release} was upgraded too often without a change of the runtime, the Dataset, the plugin or what \
+        it reads, and is left as it is for a while: {reason}"
     )]
     Repeated {
         /// Namespace and name of the release.

@@ -11,6 +11,7 @@ use kube::api::{Api, AttachParams, DynamicObject, ListParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::events::EventType;
 use kube::{Client, ResourceExt};
+use parking_lot::Mutex;
 use serde_json::Value;
 use wasser_api::ObjectKey;
 use wasser_plugin::bindings::types::Role;
@@ -21,6 +22,7 @@ use crate::objects::owner::Owner;
 use crate::plugin::output;
 use crate::plugin::state::State;
 use crate::shared::ports::{self, Holder, PortError, Ports, parse_range};
+use crate::shared::upgrades::Generations;
 use crate::watched::Caches;
 use crate::watched::pods::PodInfo;
 
@@ -47,6 +49,8 @@ pub struct KubeBackend {
     pub events: crate::shared::events::Events,
     /// The runtime, as events refer to it.
     pub reference: k8s_openapi::api::core::v1::ObjectReference,
+    /// The generations of the objects of the cluster that the plugin has read.
+    pub read: Mutex<Generations>,
 }
 
 fn failed(what: impl std::fmt::Display) -> BackendError {
@@ -306,6 +310,8 @@ impl Backend for KubeBackend {
             "PersistentVolume" => return self.volume(name).await,
             named => {
                 let found = self.caches.cluster_objects.get(named, name).await.map_err(failed)?;
+                let generation = found.as_ref().and_then(|object| object.metadata.generation);
+                self.read.lock().insert(format!("{named} {name}"), generation);
                 return found
                     .map(|object| serde_json::to_value(&*object).map_err(failed))
                     .transpose();

@@ -21,6 +21,7 @@ use kube::api::DynamicObject;
 use kube::core::ApiResource;
 use kube::runtime::events::EventType;
 use kube::{Resource, ResourceExt};
+use parking_lot::Mutex;
 use serde_json::Value;
 use wasser_api::dataset::{Dataset, DatasetStatus};
 use wasser_api::runtime_status::RuntimeStatus;
@@ -41,6 +42,7 @@ use crate::shared::Shared;
 use crate::shared::own_time::OwnTime;
 use crate::shared::ports::PORTS_ANNOTATION;
 use crate::shared::tasks::Origin;
+use crate::shared::upgrades::Cause;
 
 /// Asks for another reconcile of this runtime, from a background task.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -144,6 +146,7 @@ impl Request {
             exclusive: dataset.as_ref().is_some_and(|dataset| !dataset.spec.is_shared()),
             events: shared.events.clone(),
             reference,
+            read: Mutex::default(),
         });
         let text = dataset
             .as_ref()
@@ -189,6 +192,17 @@ impl Request {
     /// A second instance of the plugin, for a task that outlives this reconcile.
     pub fn instance(&self) -> Instance {
         instance(&self.plugin, &self.identity, &self.backend, &self.observer)
+    }
+
+    /// The versions that the release is made of.
+    pub(crate) fn cause(&self) -> Cause {
+        Cause {
+            runtime: self.runtime.metadata.generation,
+            dataset: self.dataset.as_ref().and_then(|dataset| dataset.metadata.generation),
+            named: self.backend.read.lock().clone(),
+            component: self.plugin.digest.to_string(),
+            chart: self.plugin.chart_digest.to_string(),
+        }
     }
 
     /// Whose the runtime's tasks are.

@@ -1,6 +1,6 @@
 //! How often each release was upgraded without a cause, and the pauses that follow.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -17,6 +17,9 @@ const PAUSES: Backoff = Backoff {
     longest: Duration::from_secs(960),
 };
 
+/// Objects of the cluster, each with its generation while it is there.
+pub type Generations = BTreeMap<String, Option<i64>>;
+
 /// The versions that a release is made of. As long as they are the same, an upgrade has nothing to
 /// bring.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub struct Cause {
     pub runtime: Option<i64>,
     /// The generation of the Dataset.
     pub dataset: Option<i64>,
+    /// The objects of the cluster that the plugin reads for the runtime, such as a profile.
+    pub named: Generations,
     /// The digest of the plugin.
     pub component: String,
     /// The digest of the chart.
@@ -116,6 +121,20 @@ mod tests {
         Cause {
             runtime: Some(generation),
             ..Cause::default()
+        }
+    }
+
+    #[test]
+    fn a_change_of_what_the_plugin_reads_is_a_cause() {
+        let (now, mut history) = (Instant::now(), History::default());
+        for generation in 1..=20 {
+            let named = Generations::from([("ThinRuntimeProfile files".to_owned(), Some(generation))]);
+            let cause = Cause {
+                named,
+                ..Cause::default()
+            };
+            assert_eq!(history.pause(&cause, now), None, "{generation}");
+            history.upgraded(now);
         }
     }
 

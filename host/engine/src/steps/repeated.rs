@@ -3,8 +3,8 @@
 //!
 //! The first is found before anything is upgraded: asked again as if its values were installed, and
 //! a day had passed, the plugin has to leave them as they are. Everything else is found by
-//! counting: without a change of runtime, Dataset or plugin, a release is not upgraded again and
-//! again.
+//! counting: without a change of runtime, Dataset, plugin or an object of the cluster that it reads, a
+//! release is not upgraded again and again.
 
 use std::time::Duration;
 
@@ -14,7 +14,6 @@ use crate::error::EngineError;
 use crate::release::Installed;
 use crate::release::differences::differences;
 use crate::request::Request;
-use crate::shared::upgrades::Cause;
 
 /// How much later it is for a plugin that is asked again: each unit of time is another one, from
 /// days to milliseconds.
@@ -46,13 +45,7 @@ impl Request {
 
     /// Refuses to upgrade a release once more that was upgraded too often without a cause.
     pub(crate) fn check_repeated(&self, before: &Installed, values: &Value) -> Result<(), EngineError> {
-        let cause = Cause {
-            runtime: self.runtime.metadata.generation,
-            dataset: self.dataset.as_ref().and_then(|dataset| dataset.metadata.generation),
-            component: self.plugin.digest.to_string(),
-            chart: self.plugin.chart_digest.to_string(),
-        };
-        let pause = self.shared.upgrades.pause(&self.uid, &cause);
+        let pause = self.shared.upgrades.pause(&self.uid, &self.cause());
         match pause {
             None => Ok(()),
             Some(after) => Err(EngineError::Repeated {

@@ -1,7 +1,8 @@
-//! Every field of a runtime set to other values and set back: what it leads to must go as well.
+//! Every field of an object that users write, set to other values and set back: what it leads to
+//! must go as well.
 //!
 //! The values follow from the schema: those that are allowed, those at the bounds, and nothing.
-//! `WASSER_FAULTS` chooses the fields: `all`, or a prefix of `fields/<path>`.
+//! `WASSER_FAULTS` chooses the fields: `all`, or a prefix of `fields/<resource>/<path>`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,8 +11,9 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use wasser_test_api_server::{ApiServer, Snapshot};
 
+use super::scenario::{self, Scenario};
 use super::world::World;
-use super::{AT_ONCE, message, oracle, scenario};
+use super::{AT_ONCE, message, oracle};
 use crate::in_process::scene::{OPERATOR, QUIET};
 
 /// Changes that one scene sees, one after the other.
@@ -26,29 +28,74 @@ const PASSED_ON: [&str; 3] = ["volumes", "volumeClaimTemplates", "volumeSource"]
 /// Fields whose last value stays: the images of a runtime that names none are those that are
 /// installed.
 const KEPT: [&str; 4] = [
-    "juicefsVersion.image",
-    "juicefsVersion.imageTag",
-    "fuse.image",
-    "fuse.imageTag",
+    "juicefsruntimes/juicefsVersion.image",
+    "juicefsruntimes/juicefsVersion.imageTag",
+    "juicefsruntimes/fuse.image",
+    "juicefsruntimes/fuse.imageTag",
+];
+
+/// An object whose fields are set, and the scenario that it is in.
+struct Subject {
+    resource: &'static str,
+    scenario: &'static Scenario,
+    /// The objects of the user. This one is among them.
+    objects: fn() -> Vec<Value>,
+    index: usize,
+}
+
+static SUBJECTS: [Subject; 4] = [
+    Subject {
+        resource: "juicefsruntimes",
+        scenario: &scenario::JUICEFS,
+        objects: || scenario::juicefs_objects().into(),
+        index: 1,
+    },
+    Subject {
+        resource: "datasets",
+        scenario: &scenario::JUICEFS,
+        objects: || scenario::juicefs_objects().into(),
+        index: 0,
+    },
+    Subject {
+        resource: "thinruntimes",
+        scenario: &scenario::THIN,
+        objects: || scenario::thin_objects().into(),
+        index: 1,
+    },
+    Subject {
+        resource: "thinruntimeprofiles",
+        scenario: &scenario::THIN,
+        objects: || scenario::thin_objects().into(),
+        index: 2,
+    },
 ];
 
 /// A field and another value for it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Change {
+    subject: &'static Subject,
     path: Vec<String>,
     value: Value,
 }
 
 impl Change {
+    fn field(&self) -> String {
+        format!("{}/{}", self.subject.resource, self.path.join("."))
+    }
+
     fn id(&self) -> String {
-        format!("fields/{}", self.path.join("."))
+        format!("fields/{}", self.field())
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_field_that_is_set_and_set_back_leaves_nothing() {
     let chosen = choose(changes());
-    let parts: Vec<Vec<Change>> = chosen.chunks(EACH).map(<[Change]>::to_vec).collect();
+    let of_one_subject = chosen.chunk_by(|one, next| std::ptr::eq(one.subject, next.subject));
+    let parts: Vec<Vec<Change>> = of_one_subject
+        .flat_map(|changes| changes.chunks(EACH))
+        .map(<[Change]>::to_vec)
+        .collect();
     let outcomes: Vec<Result<usize, String>> = futures::stream::iter(parts)
         .map(|part| async move { tokio::spawn(play(part)).await.map_err(message) })
         .buffer_unordered(AT_ONCE)
@@ -81,41 +128,41 @@ fn choose(mut changes: Vec<Change>) -> Vec<Change> {
     changes
 }
 
-/// All changes of the fields of a `JuiceFSRuntime`.
+/// All changes of the fields of all subjects.
 fn changes() -> Vec<Change> {
     let server = ApiServer::new();
     server.install_crds();
-    let crd = server
-        .object("CustomResourceDefinition", "", "juicefsruntimes.data.fluid.io")
-        .unwrap();
-    let schema = crd
-        .pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec")
-        .unwrap();
     let mut all = Vec::new();
-    walk(schema, &mut Vec::new(), &mut all);
-    all.retain(|change| !KEPT.contains(&change.path.join(".").as_str()));
+    for subject in &SUBJECTS {
+        let name = format!("{}.data.fluid.io", subject.resource);
+        let crd = server.object("CustomResourceDefinition", "", &name).unwrap();
+        let schema = "/spec/versions/0/schema/openAPIV3Schema/properties/spec";
+        walk(subject, crd.pointer(schema).unwrap(), &mut Vec::new(), &mut all);
+    }
+    all.retain(|change| !KEPT.contains(&change.field().as_str()));
     all
 }
 
-fn walk(schema: &Value, path: &mut Vec<String>, all: &mut Vec<Change>) {
+fn walk(subject: &'static Subject, schema: &Value, path: &mut Vec<String>, all: &mut Vec<Change>) {
     if path.last().is_some_and(|name| PASSED_ON.contains(&name.as_str())) {
         return;
     }
     if !path.is_empty() {
         let values = values(schema);
         all.extend(values.into_iter().map(|value| Change {
+            subject,
             path: path.clone(),
             value,
         }));
     }
     for (name, inner) in schema["properties"].as_object().into_iter().flatten() {
         path.push(name.clone());
-        walk(inner, path, all);
+        walk(subject, inner, path, all);
         path.pop();
     }
     if schema["items"]["properties"].is_object() {
         path.push("0".to_owned());
-        walk(&schema["items"], path, all);
+        walk(subject, &schema["items"], path, all);
         path.pop();
     }
 }
@@ -140,19 +187,22 @@ fn values(schema: &Value) -> Vec<Value> {
     values
 }
 
-/// Makes changes, and takes each back. Returns how many the schema refuses.
+/// Makes changes of one subject, and takes each back. Returns how many the schema refuses.
 async fn play(changes: Vec<Change>) -> usize {
-    let scene = (scenario::JUICEFS.scene)();
+    let Some(Change { subject, .. }) = changes.first() else {
+        return 0;
+    };
+    let scene = (subject.scenario.scene)();
     let server = scene.server.clone();
     let _world = World::start(&server);
     let _operator = scene.start().await;
-    let [dataset, runtime] = scenario::juicefs_objects();
-    server.apply(&dataset).unwrap();
-    server.apply(&runtime).unwrap();
-    let before = Arc::new(oracle::undisturbed(&server, &scenario::JUICEFS.steps[0]).await);
+    let objects = (subject.objects)();
+    objects.iter().for_each(|object| drop(server.apply(object).unwrap()));
+    let original = &objects[subject.index];
+    let before = Arc::new(oracle::undisturbed(&server, &subject.scenario.steps[0]).await);
     let mut refused = 0;
     for change in changes {
-        let (mut other, mut spec) = (runtime.clone(), runtime["spec"].clone());
+        let (mut other, mut spec) = (original.clone(), original["spec"].clone());
         set(&mut spec, &change.path, &change.value);
         other["spec"] = spec;
         server.take_requests();
@@ -161,7 +211,11 @@ async fn play(changes: Vec<Change>) -> usize {
             continue;
         }
         server.settled(QUIET).await;
-        server.apply(&runtime).unwrap();
+        // Defaults of the schema would stay where an apply removes only what it had set.
+        let (kind, namespace) = (text(original, "/kind"), text(original, "/metadata/namespace"));
+        server.edit(kind, namespace, text(original, "/metadata/name"), |object| {
+            object["spec"] = original["spec"].clone();
+        });
         let expected = lasting(&before);
         let is_back = |server: &ApiServer| lasting(&oracle::look(server)) == expected;
         if !oracle::comes(&server, "a field set back", is_back).await {
@@ -177,6 +231,10 @@ async fn play(changes: Vec<Change>) -> usize {
         );
     }
     refused
+}
+
+fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// Sets a field, with the objects and lists around it, or removes it.
@@ -199,6 +257,13 @@ fn set(object: &mut Value, path: &[String], value: &Value) {
         (Value::Null, []) => drop(object.as_object_mut().map(|fields| fields.remove(name))),
         _ => set(&mut object[name.as_str()], rest, value),
     }
+}
+
+fn is_of_a_user(name: &str) -> bool {
+    SUBJECTS.iter().any(|subject| {
+        let kind = (subject.objects)()[subject.index]["kind"].clone();
+        kind.as_str().is_some_and(|kind| name.starts_with(&format!("{kind} ")))
+    })
 }
 
 /// The objects without what says that there were changes: revisions, marks on pods that are to be
@@ -230,7 +295,7 @@ fn lasting(all: &Snapshot) -> Snapshot {
         .only(|name| !name.contains("sh.helm.release.v1.demo") && !name.ends_with("-values"));
     all.0.values_mut().for_each(clean);
     // Defaults of the schema stay where a part of the spec was removed.
-    for (_, object) in all.0.iter_mut().filter(|(name, _)| name.contains("Runtime ")) {
+    for (_, object) in all.0.iter_mut().filter(|(name, _)| is_of_a_user(name)) {
         object["spec"] = Value::Null;
     }
     all

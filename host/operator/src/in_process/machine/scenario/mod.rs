@@ -3,7 +3,7 @@
 mod demo;
 mod real;
 
-pub use real::{JUICEFS, juicefs_objects};
+pub use real::{JUICEFS, THIN, juicefs_objects, thin_objects};
 use serde_json::{Value, json};
 use wasser_test_api_server::ApiServer;
 
@@ -26,7 +26,7 @@ pub struct Scenario {
     pub steps: &'static [Step],
 }
 
-pub const ALL: [Scenario; 4] = [demo::LIFE, demo::REFERENCE, JUICEFS, real::THIN];
+pub const ALL: [Scenario; 4] = [demo::LIFE, demo::REFERENCE, JUICEFS, THIN];
 
 /// A Dataset in the namespace `default` with these mounts.
 fn dataset(name: &str, mounts: &Value) -> Value {

@@ -71,19 +71,7 @@ const JUICEFS_STEPS: &[Step] = &[
 const THIN_STEPS: &[Step] = &[
     Step {
         name: "create",
-        act: |server| {
-            let profile = json!({
-                "apiVersion": "data.fluid.io/v1alpha1", "kind": "ThinRuntimeProfile", "metadata": {"name": "files"},
-                "spec": {"fileSystemType": "fuse.files", "fuse": {"image": "files", "imageTag": "v1",
-                    "imagePullPolicy": "IfNotPresent", "command": ["mount"]}},
-            });
-            let mount = json!({"mountPoint": "files://one", "name": "files"});
-            let spec = json!({"profileName": "files", "fuse": {"imageTag": "v1"}});
-            create(
-                server,
-                &[profile, dataset("demo", &json!([mount])), runtime("ThinRuntime", &spec)],
-            );
-        },
+        act: |server| create(server, &thin_objects()),
         goal: |server| is_bound(server, "demo"),
     },
     Step {
@@ -116,6 +104,18 @@ pub fn juicefs_objects() -> [Value; 2] {
     let resources = json!({"limits": {"memory": "1Gi"}});
     let spec = json!({"replicas": 2, "tieredstore": {"levels": [level]}, "worker": {"resources": resources}});
     [dataset("demo", &json!([mount])), runtime(JUICEFS_KIND, &spec)]
+}
+
+/// A Dataset of a file system that a profile describes, its runtime, and the profile.
+pub fn thin_objects() -> [Value; 3] {
+    let profile = json!({
+        "apiVersion": "data.fluid.io/v1alpha1", "kind": "ThinRuntimeProfile", "metadata": {"name": "files"},
+        "spec": {"fileSystemType": "fuse.files", "fuse": {"image": "files", "imageTag": "v1",
+            "imagePullPolicy": "IfNotPresent", "command": ["mount"]}},
+    });
+    let mount = json!({"mountPoint": "files://one", "name": "files"});
+    let spec = json!({"profileName": "files", "fuse": {"imageTag": "v1"}});
+    [dataset("demo", &json!([mount])), runtime("ThinRuntime", &spec), profile]
 }
 
 fn image(server: &ApiServer) -> Value {
