@@ -124,6 +124,11 @@ impl<S> Context<S> {
         self.settings.get(setting).is_some_and(|v| v == "true")
     }
 
+    /// Reports whether a setting of the installation that is on by default is not `false`.
+    pub fn is_on(&self, setting: &str) -> bool {
+        self.settings.get(setting).is_none_or(|v| v != "false")
+    }
+
     /// Returns the Secrets for pulling images that the installation sets, for pods of runtimes that
     /// name none.
     pub fn pull_secrets(&self) -> Vec<Value> {
@@ -141,10 +146,10 @@ impl<S> Context<S> {
         }
     }
 
-    /// Reports whether the installation asks that fuse pods keep running when a node lacks
-    /// resources.
+    /// Reports whether fuse pods keep running when a node lacks resources, which they do unless the
+    /// installation says otherwise: applications hang without them.
     pub fn critical_fuse_pod(&self) -> bool {
-        self.is_set(CRITICAL)
+        self.is_on(CRITICAL)
     }
 
     /// Returns the directory of the mount path, which pods mount so that they see the mount come
