@@ -3,6 +3,18 @@
 {{- .Values.fullnameOverride | default (printf "%s-jindofs" .Release.Name) | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
+{{/* Labels that select the pods of masters and workers, which a release of Fluid has and cannot change. Call with a list of the root and the role. */}}
+{{- define "jindo.selectorLabels" -}}
+{{- $root := index . 0 -}}
+app: {{ $root.Chart.Name }}
+role: {{ index . 1 }}
+{{- if eq (index . 1) "jindofs-master" }}
+name: {{ include "jindo.fullname" $root }}-master
+{{- else }}
+release: {{ $root.Release.Name | quote }}
+{{- end }}
+{{- end }}
+
 {{/* Metadata of the objects of a role. Call with a list of the root, the role and the suffix of the name. */}}
 {{- define "jindo.metadata" -}}
 {{- $root := index . 0 -}}
@@ -41,6 +53,9 @@ labels:
 {{- $root := index . 0 }}
 {{- $labels := include "library.selectorLabels" (list $root (index . 1)) | fromYaml }}
 {{- $labels = merge $labels (include "library.commonLabels" $root | fromYaml) }}
+{{- if eq (index . 1) "jindofs-master" }}
+{{- $_ := set $labels "name" (print (include "jindo.fullname" $root) "-master") }}
+{{- end }}
 {{- if eq (index . 1) "jindofs-worker" }}
 {{- $_ := set $labels "fluid.io/dataset" $root.Values.ownerDatasetId }}
 {{- $_ := set $labels "fluid.io/dataset-placement" $root.Values.placement }}
@@ -82,17 +97,20 @@ securityContext:
 {{- end }}
 {{- end }}
 
-{{/* Mounts that all roles have. Call with a list of the root, the component and whether it has the cache's directories. */}}
+{{/* Mounts that all roles have. Call with a list of the root, the role and the component. Workers and clients have an empty
+     directory in place of Hadoop's core-site.xml, so that none of the image counts. */}}
 {{- define "jindo.volumeMounts" -}}
 {{- $root := index . 0 -}}
 {{- $values := $root.Values -}}
 - {name: bigboot-config, mountPath: /jindocache.cfg, subPath: jindocache.cfg}
+{{- if eq (index . 1) "master" }}
 - {name: bigboot-config, mountPath: /cacheset.xml, subPath: cacheset.xml}
-- {name: bigboot-config, mountPath: /jindosdk.cfg, subPath: jindosdk.cfg}
-{{- if index . 2 }}
-{{- range $key, $volume := $values.mounts.workersAndClients }}
-- {name: datavolume-{{ $key }}, mountPath: {{ $volume.path | quote }}}
+{{- else }}
+- {name: bigboot-config, mountPath: /hdfs-3.2.1/etc/hadoop/core-site.xml, subPath: core-site.xml}
 {{- end }}
+- {name: bigboot-config, mountPath: /jindosdk.cfg, subPath: jindosdk.cfg}
+{{- range $key, $volume := include "jindo.directories" . | fromYaml }}
+- {name: datavolume-{{ $key }}, mountPath: {{ $volume.path | quote }}}
 {{- end }}
 {{- if $values.hadoopConfig }}
 - {name: hdfs-confs, mountPath: /hdfs-site.xml, subPath: hdfs-site.xml}
@@ -102,11 +120,24 @@ securityContext:
 - {name: jindofs-secret-token, mountPath: /token, readOnly: true}
 {{- end }}
 {{- range $values.ufsVolumes }}
-- {name: {{ .name | quote }}, mountPath: {{ .mountPath | quote }}}
+- {name: {{ .name | quote }}, mountPath: {{ .mountPath | quote }}{{ if .readOnly }}, readOnly: true{{ end }}}
 {{- end }}
-{{- range (index . 1).volumeMounts }}
+{{- range (index . 2).volumeMounts }}
 - {{ toJson . }}
 {{- end }}
+{{- end }}
+
+{{/* The directories of the cache that a role has, by key. A directory that goes with its pod is of no use to clients. */}}
+{{- define "jindo.directories" -}}
+{{- $mounts := (index . 0).Values.mounts }}
+{{- $directories := ternary $mounts.master $mounts.workersAndClients (eq (index . 1) "master") }}
+{{- $all := dict }}
+{{- range $key, $volume := $directories }}
+{{- if or (ne $volume.type "emptyDir") (ne (index $ 1) "fuse") }}
+{{- $_ := set $all $key $volume }}
+{{- end }}
+{{- end }}
+{{- toYaml $all }}
 {{- end }}
 
 {{/* The volumes of those mounts; the same arguments. */}}
@@ -116,15 +147,15 @@ securityContext:
 - name: bigboot-config
   configMap:
     name: {{ include "jindo.fullname" $root }}-config
-{{- if index . 2 }}
-{{- range $key, $volume := $values.mounts.workersAndClients }}
+{{- range $key, $volume := include "jindo.directories" . | fromYaml }}
 - name: datavolume-{{ $key }}
   {{- if eq $volume.type "emptyDir" }}
-  emptyDir: {{ if $volume.memory }}{medium: Memory, sizeLimit: {{ $volume.quota | quote }}}{{ else }}{sizeLimit: {{ $volume.quota | quote }}}{{ end }}
+  {{- $medium := ternary (dict "medium" "Memory") dict $volume.memory }}
+  {{- $limit := ternary (dict "sizeLimit" $volume.quota) dict (hasKey $volume "quota") }}
+  emptyDir: {{ toJson (merge $medium $limit) }}
   {{- else }}
   hostPath: {path: {{ $volume.path | quote }}, type: DirectoryOrCreate}
   {{- end }}
-{{- end }}
 {{- end }}
 {{- with $values.hadoopConfig }}
 - name: hdfs-confs
@@ -148,7 +179,7 @@ securityContext:
 {{- range $values.ufsVolumes }}
 - {{ toJson (merge (dict "name" .name) .source) }}
 {{- end }}
-{{- range (index . 1).volumes }}
+{{- range (index . 2).volumes }}
 - {{ toJson . }}
 {{- end }}
 {{- end }}

@@ -11,8 +11,7 @@ use crate::sources::Sources;
 
 const SHORT: Duration = Duration::from_secs(20);
 const LONG: Duration = Duration::from_secs(1500);
-/// Counting asks the data sources for every object, so it is done only if the installation asks for
-/// it.
+/// Counting asks the data sources for every object, so an installation can do without.
 const QUERY_TOTAL: &str = "query-ufs-total";
 const MOUNTED: &str = "Mount point already exists";
 
@@ -88,7 +87,7 @@ fn last_line(text: &str) -> &str {
 
 /// Returns the bytes of all mounts.
 pub fn totals(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageStats> {
-    if !ctx.is_set(QUERY_TOTAL) || ctx.runtime.spec.master.disabled {
+    if !ctx.is_on(QUERY_TOTAL) || ctx.runtime.spec.master.disabled {
         return Err(Error::NotSupported);
     }
     let pod = master(host)?;

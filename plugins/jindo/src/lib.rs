@@ -1,15 +1,19 @@
 //! The JindoRuntime as a Wasser plugin: JindoCache in a master, workers and clients.
 //!
-//! From the manifest to the chart's values: [`input`] is read into [`sources`] and a [`store`],
-//! from which [`transform`] makes the values. [`cli`] talks to the master, and [`reports`] reads
+//! From the manifest to the chart's values: [`input`] is read into [`sources`], with their
+//! [`cache_sets`] and [`credentials`], and a [`store`], from which [`properties`] and [`transform`]
+//! make the values. [`cli`] talks to the master, and [`reports`] reads
 //! its answers. [`live`] says which mounts of a Dataset in use have changed.
 
+mod cache_sets;
 mod cli;
+mod credentials;
 mod describe;
 mod implement;
 mod input;
 mod live;
 mod ports;
+mod properties;
 mod sources;
 mod store;
 mod transform;

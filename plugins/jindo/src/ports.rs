@@ -6,6 +6,9 @@ use wasser_sdk::{Context, Result};
 
 use crate::input::{Component, Spec};
 
+/// What a client's argument about its metrics begins with.
+pub const METRICS_ARGUMENT: &str = "-ometrics_port=";
+
 /// Gives host ports for names.
 pub type Allocate<'a> = &'a dyn Fn(&[&str]) -> Result<Vec<u16>>;
 
@@ -61,7 +64,7 @@ pub fn of(ctx: &Context<Spec>, raft: bool, allocate: Allocate<'_>) -> Result<Por
         ),
         (
             "fuse-metrics",
-            installed("/fuse/metricsPort"),
+            argued(spec).or_else(|| installed("/fuse/metricsPort")),
             metrics && !spec.fuse.disabled,
             10001,
         ),
@@ -86,4 +89,12 @@ pub fn of(ctx: &Context<Spec>, raft: bool, allocate: Allocate<'_>) -> Result<Por
         raft,
         metrics,
     })
+}
+
+/// Returns the port of metrics that the user's arguments of the client name.
+pub fn argued(spec: &Spec) -> Option<u16> {
+    let arguments = spec.fuse.args.iter();
+    arguments
+        .filter_map(|argument| argument.strip_prefix(METRICS_ARGUMENT)?.parse().ok())
+        .next_back()
 }

@@ -5,37 +5,28 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use wasser_sdk::{Context, DatasetSpec, Error, Mount, Result};
 
+use crate::cache_sets;
+use crate::credentials::Credentials;
 use crate::input::{Spec, Texts};
 
 const KEY_ID: &str = "fs.oss.accessKeyId";
 const KEY_SECRET: &str = "fs.oss.accessKeySecret";
-/// Where the containers find secret options.
-pub const TOKEN: &str = "secrets:///token/";
-/// Options of a mount that describe its cache set, and their defaults.
-const CACHE_SET: &[(&str, &str)] = &[
-    ("cacheStrategy", "DISTRIBUTED"),
-    ("metaPolicy", "ALWAYS"),
-    ("readPolicy", "CACHE_ASIDE"),
-    ("writePolicy", "WRITE_THROUGH"),
-    ("readCacheReplica", "1"),
-    ("writeCacheReplica", "1"),
-];
 
 /// All data sources.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     /// Path in the file system, and what is mounted there.
     pub mounts: Vec<(String, String)>,
-    /// Options that go with a bucket.
+    /// Options that go with a bucket, or with all of its kind.
     pub properties: Texts,
-    /// The same as users write them, which is how a client without a master reads them.
-    pub plain: Texts,
     /// Cache sets by name.
     pub cache_sets: BTreeMap<String, Value>,
     /// Volumes of `pvc://` and `local://` mounts: name, mount path and volume.
     pub volumes: Vec<Value>,
-    /// Keys of Secrets as files.
-    pub projections: Vec<Value>,
+    /// Keys of Secrets, and where the pods have them.
+    pub credentials: Credentials,
+    /// What mounts say of their buckets, by store and option.
+    said: BTreeMap<(String, String), Vec<(String, String)>>,
 }
 
 impl Sources {
@@ -49,6 +40,7 @@ impl Sources {
             ));
         }
         let mut sources = Sources::default();
+        sources.credentials.token = !ctx.runtime.spec.secret.is_empty();
         for (at, mount) in dataset.mounts.iter().enumerate() {
             let field = format!("Dataset.spec.mounts[{at}]");
             let path = path(mount);
@@ -63,19 +55,13 @@ impl Sources {
                     format!("another mount is at {path} as well; give one of them a path"),
                 ));
             }
-            sources.add(ctx, dataset, mount, &field, path)?;
+            sources.add(dataset, mount, &field, path)?;
         }
+        sources.part();
         Ok(sources)
     }
 
-    fn add(
-        &mut self,
-        ctx: &Context<Spec>,
-        dataset: &DatasetSpec,
-        mount: &Mount,
-        field: &str,
-        path: String,
-    ) -> Result<()> {
+    fn add(&mut self, dataset: &DatasetSpec, mount: &Mount, field: &str, path: String) -> Result<()> {
         let wrong = |message: &str| Error::invalid(format!("{field}.mountPoint"), message);
         let (scheme, rest) = mount
             .mount_point
@@ -96,7 +82,8 @@ impl Sources {
                     "lacks fs.oss.endpoint, the address of the object storage",
                 ));
             }
-            "oss" | "s3" | "cos" | "obs" | "hdfs" | "http" | "https" => {}
+            "oss" | "s3" | "cos" | "obs" | "hdfs" => self.credentials.add_scheme(scheme),
+            "http" | "https" => {}
             "pvc" | "local" => {
                 let directory = directory(&name);
                 let (volume, below) = native(scheme, rest, &directory)
@@ -111,127 +98,83 @@ impl Sources {
                         ),
                     ));
                 }
-                self.volumes.push(
-                    json!({"name": format!("ufs-{}", self.volumes.len()), "mountPath": directory, "source": volume}),
-                );
+                self.volumes.push(json!({
+                    "name": format!("ufs-{}", self.volumes.len()), "mountPath": directory, "source": volume,
+                    "readOnly": scheme == "pvc" && dataset.read_only(),
+                }));
             }
             _ => return Err(wrong("is none of oss, s3, cos, obs, hdfs, http, https, pvc, local")),
         }
         self.options(&options, scheme, bucket, field)?;
-        self.secrets(ctx, &secrets, scheme, bucket, field)?;
-        let mut set = json!({"path": path});
-        for (option, default) in CACHE_SET {
-            set[*option] = options.get(*option).map_or(*default, String::as_str).into();
-        }
+        self.credentials.add(scheme, bucket, &secrets, field)?;
+        let set_name = if mount.name.is_empty() { &name } else { &mount.name };
+        let set = cache_sets::of(set_name, &target, &options, field)?;
         self.cache_sets.insert(name, set);
         self.mounts.push((path, target));
         Ok(())
     }
 
-    /// Adds the options of a mount: those of an object store count for their bucket, and those of
-    /// the cache set do not.
+    /// Adds the options of a mount, but for those of its cache set. Those of OSS count for their
+    /// bucket, those of other stores for all of their buckets.
     fn options(&mut self, options: &Texts, scheme: &str, bucket: &str, field: &str) -> Result<()> {
-        for (name, value) in options
-            .iter()
-            .filter(|(name, _)| !CACHE_SET.iter().any(|(option, _)| option == name))
-        {
-            check_word(&format!("{field}.options"), name)?;
-            check_value(&format!("{field}.options.{name}"), value)?;
-            if [KEY_ID, KEY_SECRET].contains(&name.as_str()) {
+        for (option, value) in options.iter().filter(|(name, _)| !cache_sets::is_option(name)) {
+            check_word(&format!("{field}.options"), option)?;
+            check_value(&format!("{field}.options.{option}"), value)?;
+            if [KEY_ID, KEY_SECRET].contains(&option.as_str()) {
                 let message = "does not belong into an option that everybody can read; use encryptOptions";
-                return Err(Error::invalid(format!("{field}.options.{name}"), message));
+                return Err(Error::invalid(format!("{field}.options.{option}"), message));
             }
-            self.plain.insert(name.clone(), value.clone());
-            let own = name
-                .strip_prefix(&format!("fs.{scheme}."))
-                .filter(|rest| !rest.starts_with("bucket."));
-            let name = own.map_or_else(
-                || name.clone(),
-                |rest| format!("jindocache.{scheme}.bucket.{bucket}.{rest}"),
-            );
-            self.properties.insert(name, value.clone());
-        }
-        Ok(())
-    }
-
-    /// Adds the keys of a bucket, which reach the pods as files; a runtime with `spec.secret` has a
-    /// token for all instead.
-    fn secrets(
-        &mut self,
-        ctx: &Context<Spec>,
-        secrets: &BTreeMap<String, wasser_sdk::SecretKeySelector>,
-        scheme: &str,
-        bucket: &str,
-        field: &str,
-    ) -> Result<()> {
-        if secrets.is_empty() || !ctx.runtime.spec.secret.is_empty() {
-            return Ok(());
-        }
-        let prefix = format!("fs.{scheme}.");
-        let directory = format!("{scheme}-{bucket}");
-        for (name, reference) in secrets {
-            let file = match name.strip_prefix(&prefix) {
-                Some("accessKeyId") => "AccessKeyId",
-                Some("accessKeySecret") => "AccessKeySecret",
-                Some("securityToken") => "SecurityToken",
-                _ => {
-                    let message = format!(
-                        "`{name}` is none of {prefix}accessKeyId, {prefix}accessKeySecret, \
-                         {prefix}securityToken"
-                    );
-                    return Err(Error::invalid(format!("{field}.encryptOptions"), message));
+            let own = option.strip_prefix(&format!("fs.{scheme}."));
+            let name = match own {
+                Some(own) if scheme == "oss" && !own.starts_with("bucket.") => {
+                    format!("jindocache.oss.bucket.{bucket}.{own}")
                 }
+                Some(own) => format!("jindocache.{scheme}.{own}"),
+                None => match option.strip_prefix("fs.").filter(|_| scheme == "hdfs") {
+                    Some(rest) => format!("jindocache.{rest}"),
+                    None => option.clone(),
+                },
             };
-            if reference.name.is_empty() || reference.key.is_empty() {
-                let message = format!("`{name}` needs valueFrom.secretKeyRef with the name and the key of a Secret");
-                return Err(Error::invalid(format!("{field}.encryptOptions"), message));
-            }
-            let projection =
-                json!({"secret": reference.name, "key": reference.key, "path": format!("{directory}/{file}")});
-            match self
-                .projections
-                .iter()
-                .find(|other| other["path"] == projection["path"])
-            {
-                None => self.projections.push(projection),
-                Some(other) if *other == projection => {}
-                Some(other) => {
-                    let message = format!(
-                        "gives `{name}` from the key {} of the Secret {}, and another mount of the bucket {bucket} \
-                         from the key {} of the Secret {}; \
-                         the pods have one pair of keys for each bucket: use the same one, or a Dataset for each",
-                        reference.key,
-                        reference.name,
-                        text(other, "key"),
-                        text(other, "secret")
-                    );
-                    return Err(Error::invalid(format!("{field}.encryptOptions"), message));
-                }
+            self.properties.insert(name, value.clone());
+            if let Some(own) = own.filter(|own| scheme != "hdfs" && !own.starts_with("bucket.")) {
+                let said = (scheme.to_owned(), own.to_owned());
+                self.said
+                    .entry(said)
+                    .or_default()
+                    .push((bucket.to_owned(), value.clone()));
             }
         }
-        if !["accessKeyId", "accessKeySecret"]
-            .iter()
-            .all(|key| secrets.contains_key(&format!("{prefix}{key}")))
-        {
-            let message = format!("needs both {prefix}accessKeyId and {prefix}accessKeySecret");
-            return Err(Error::invalid(format!("{field}.encryptOptions"), message));
+        let endpoint = options.get("fs.oss.endpoint").filter(|_| scheme == "oss");
+        if endpoint.is_some_and(|address| address.contains("dls")) {
+            let lake = format!("jindocache.oss.bucket.{bucket}.data.lake.storage.enable");
+            self.properties.insert(lake, "true".into());
         }
-        let endpoint = format!("jindocache.{scheme}.bucket.{bucket}.provider.endpoint");
-        self.properties.insert(endpoint, format!("{TOKEN}{directory}/"));
-        self.plain
-            .insert(format!("fs.{scheme}.provider.endpoint"), format!("{TOKEN}{directory}/"));
         Ok(())
     }
 
-    /// Returns properties of a client that reaches the data source by itself. `token` says whether
-    /// a Secret has a token for all buckets.
-    pub fn client_properties(&self, token: bool) -> Texts {
-        let mut properties = self.plain.clone();
-        if token {
-            properties.insert("fs.oss.provider.endpoint".into(), TOKEN.into());
-            properties.insert("fs.oss.provider.format".into(), "JSON".into());
+    /// Tells each bucket what its mount says where the mounts of a store say different things:
+    /// what is said of the store is the last of them.
+    fn part(&mut self) {
+        for ((scheme, option), said) in &self.said {
+            if said
+                .windows(2)
+                .any(|pair| matches!(pair, [(_, one), (_, other)] if one != other))
+            {
+                for (bucket, value) in said {
+                    let name = format!("jindocache.{scheme}.bucket.{bucket}.{option}");
+                    self.properties.insert(name, value.clone());
+                }
+            }
         }
-        properties
+    }
+
+    /// Returns the properties of a client that reaches the data sources by itself.
+    pub fn client_properties(&self) -> Texts {
+        let of_client = |(name, value): (&String, &String)| match name.strip_prefix("jindocache.") {
+            Some(rest) => (format!("fs.{rest}"), value.clone()),
+            None => (name.clone(), value.clone()),
+        };
+        self.properties.iter().map(of_client).collect()
     }
 }
 
@@ -291,11 +234,6 @@ fn native(scheme: &str, rest: &str, directory: &str) -> Option<(Value, String)> 
         format!("{directory}/{below}")
     };
     (!claim.is_empty()).then(|| (json!({"persistentVolumeClaim": {"claimName": claim}}), target))
-}
-
-/// Returns a text of a JSON object, empty if it is missing.
-fn text<'a>(object: &'a Value, key: &str) -> &'a str {
-    object.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
 fn is_word(text: &str) -> bool {

@@ -15,8 +15,11 @@ pub struct Store {
     pub in_memory: bool,
     /// `hostPath` or `emptyDir`.
     pub kind: String,
-    /// Directories as the pods use them, and their bytes.
+    /// Directories of this runtime, and their bytes.
     pub directories: Vec<(String, u64)>,
+    /// The directories that the user names, which workers and clients mount; those of runtimes are
+    /// below.
+    pub roots: Vec<String>,
     /// The share at which the cache is emptied.
     pub high: String,
     /// The share down to which it is emptied.
@@ -86,6 +89,7 @@ impl Store {
             in_memory: level.medium == "MEM",
             kind: kind.into(),
             directories: paths.iter().map(|path| directory(path)).zip(quotas).collect(),
+            roots: paths.iter().map(|path| path.trim_end_matches('/').to_owned()).collect(),
             high: ratio("high", &level.high, "0.8")?,
             low: ratio("low", &level.low, "0.6")?,
         })

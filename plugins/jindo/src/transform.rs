@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use wasser_sdk::spec::{CleanPolicy, Image, VolumeNames, check_network_mode, merged};
 use wasser_sdk::{Context, Error, Result};
 
-use crate::input::{Component, Spec, Texts};
-use crate::ports::{self, Allocate, Ports};
-use crate::sources::{Sources, TOKEN, check_value, check_word};
+use crate::input::{Component, Spec};
+use crate::ports::{self, Allocate, METRICS_ARGUMENT};
+use crate::properties;
+use crate::sources::{Sources, check_value, check_word};
 use crate::store::Store;
 
 /// The mode of clients without a master.
@@ -32,21 +33,6 @@ pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Value> {
     let image = image(ctx, "smartdata", &spec.jindo_version, "JindoRuntime.spec.jindoVersion")?;
     let fuse_image = self::image(ctx, "fuse", &spec.fuse.version, "JindoRuntime.spec.fuse")?;
     let run_as = spec.run_as.clone().unwrap_or_default();
-    let mut secret_properties = Texts::new();
-    if !spec.secret.is_empty() {
-        for (name, value) in [("endpoint", TOKEN), ("format", "JSON")] {
-            secret_properties.insert(format!("jindocache.oss.provider.{name}"), value.into());
-        }
-    }
-    let directories = store.directories.iter().enumerate();
-    let directories: BTreeMap<String, Value> = directories
-        .map(|(at, (path, quota))| {
-            (
-                (at + 1).to_string(),
-                json!({"path": path, "type": store.kind, "memory": store.in_memory, "quota": quota.to_string()}),
-            )
-        })
-        .collect();
     let mut values = json!({
         "fullnameOverride": format!("{}-jindofs", ctx.name),
         "image": image.image, "imageTag": image.image_tag, "imagePullPolicy": image.image_pull_policy,
@@ -63,26 +49,33 @@ pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Value> {
         "useHostNetwork": spec.network_mode.is_host_network(),
         "hadoopConfig": spec.hadoop_config,
         "secret": spec.secret,
-        "secretProjections": sources.projections,
+        "secretProjections": sources.credentials.projections(),
         "ufsVolumes": sources.volumes,
-        "logConfig": spec.log_config,
-        "fuseLogConfig": spec.fuse.log_config,
-        "mounts": {"workersAndClients": directories},
+        "logConfig": properties::of_log(spec),
+        "fuseLogConfig": properties::of_client_log(spec),
+        "mounts": mounts(&store),
         "master": component(ctx, "master", &spec.master)?,
         "worker": component(ctx, "worker", &spec.worker)?,
         "fuse": component(ctx, "fuse", &spec.fuse)?,
     });
-    let first = store.directories.first().map_or("/dev/shm", |(path, _)| path);
+    let names: Vec<String> = (0..masters)
+        .map(|at| format!("{}-jindofs-master-{at}", ctx.name))
+        .collect();
     let master = &mut values["master"];
     master["replicaCount"] = masters.into();
     master["ports"] = json!({"rpc": ports.master, "raft": ports.raft});
-    master["properties"] = json!(master_properties(spec, first, &ports));
+    master["properties"] = json!(properties::of_masters(spec, &store, &ports, &names));
     master["fileStoreProperties"] = json!(sources.properties);
-    master["secretProperties"] = json!(secret_properties);
+    master["secretProperties"] = json!(sources.credentials.of_servers());
     master["cachesets"] = json!(sources.cache_sets);
     let worker = &mut values["worker"];
     worker["ports"] = json!({"rpc": ports.worker});
-    worker["properties"] = json!(worker_properties(spec, &store, ports.worker));
+    worker["properties"] = json!(properties::of_workers(spec, &store, &ports));
+    if !spec.tiered_store.levels.is_empty() && store.in_memory {
+        let field = "JindoRuntime.spec.worker.resources";
+        let resources = spec.worker.resources.hold_cache(field, store.total())?;
+        worker["resources"] = json!(resources.values(field)?);
+    }
     let endpoint = match spec.master.disabled {
         true => "N/A".to_string(),
         false => format!("{}-jindofs-master-0.{}:{}", ctx.name, ctx.namespace, ports.master),
@@ -94,14 +87,17 @@ pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Value> {
     }
     let fuse = &mut values["fuse"];
     fuse["hostPath"] = ctx.mount_parent().into();
-    fuse["args"] = json!(fuse_args(spec, dataset.read_only(), &sources));
-    let mut properties = Texts::new();
+    fuse["args"] = json!(fuse_args(spec, dataset.read_only(), &sources, ports.metrics));
     if spec.is_client_only() {
         fuse["mode"] = CLIENT_ONLY.into();
-        properties.extend(sources.client_properties(!spec.secret.is_empty()));
     }
-    properties.extend(merged(&spec.properties, &spec.fuse.properties));
-    fuse["properties"] = json!(properties);
+    fuse["properties"] = json!(properties::of_clients(
+        spec,
+        &store,
+        &ports,
+        &sources,
+        dataset.read_only()
+    ));
     fuse["metricsPort"] = ports.metrics.into();
     fuse["criticalPod"] = ctx.critical_fuse_pod().into();
     fuse["hostPID"] = ctx.host_pid()?.into();
@@ -198,47 +194,23 @@ fn component(ctx: &Context<Spec>, name: &str, part: &Component) -> Result<Value>
     }))
 }
 
-fn master_properties(spec: &Spec, directory: &str, ports: &Ports) -> Texts {
-    let mut own = Texts::from([
-        ("namespace.rpc.port".into(), ports.master.to_string()),
-        ("namespace.meta-dir".into(), format!("{directory}/server")),
-        ("namespace.filelet.cache.size".into(), "100000".into()),
-        ("namespace.blocklet.cache.size".into(), "1000000".into()),
-        ("namespace.filelet.atime.enable".into(), "false".into()),
-        (
-            "namespace.backend.type".into(),
-            if ports.raft > 0 { "raft" } else { "rocksdb" }.into(),
-        ),
-    ]);
-    if ports.raft > 0 {
-        own.insert("namespace.backend.raft.port".into(), ports.raft.to_string());
-    }
-    merged(&own, &merged(&spec.properties, &spec.master.properties))
+/// Returns the directories of the cache as volumes: of the master its own, of workers and clients
+/// those that the user names, so that a client finds the blocks of the worker on its node.
+fn mounts(store: &Store) -> Value {
+    let volume = |path: &str| json!({"path": path, "type": store.kind, "memory": store.in_memory});
+    let roots = store.roots.iter().zip(&store.directories).enumerate();
+    let roots: BTreeMap<String, Value> = roots
+        .map(|(at, (path, (_, quota)))| {
+            let mut root = volume(path);
+            root["quota"] = quota.to_string().into();
+            ((at + 1).to_string(), root)
+        })
+        .collect();
+    let master = store.directories.first().map(|(path, _)| volume(path));
+    json!({"master": {"1": master}, "workersAndClients": roots})
 }
 
-fn worker_properties(spec: &Spec, store: &Store, port: u16) -> Texts {
-    let joined = |each: &dyn Fn(&(String, u64)) -> String| {
-        let texts: Vec<String> = store.directories.iter().map(each).collect();
-        texts.join(",")
-    };
-    let mut own = Texts::from([
-        ("storage.rpc.port".into(), port.to_string()),
-        ("storage.data-dirs".into(), joined(&|(path, _)| path.clone())),
-        (
-            "storage.data-dirs.capacities".into(),
-            joined(&|(_, quota)| quota.to_string()),
-        ),
-        ("storage.watermark.high.ratio".into(), store.high.clone()),
-        ("storage.watermark.low.ratio".into(), store.low.clone()),
-        ("storage.compaction.enable".into(), "false".into()),
-    ]);
-    if store.in_memory {
-        own.insert("storage.ram.cache.size".into(), store.total().to_string());
-    }
-    merged(&own, &merged(&spec.properties, &spec.worker.properties))
-}
-
-fn fuse_args(spec: &Spec, read_only: bool, sources: &Sources) -> Vec<String> {
+fn fuse_args(spec: &Spec, read_only: bool, sources: &Sources, metrics: u16) -> Vec<String> {
     let mut args = if spec.fuse.args.is_empty() {
         usual_args(read_only, sources.mounts.len())
     } else {
@@ -246,6 +218,10 @@ fn fuse_args(spec: &Spec, read_only: bool, sources: &Sources) -> Vec<String> {
     };
     if let (true, Some((_, target))) = (spec.is_client_only(), sources.mounts.first()) {
         args.push(format!("-ouri={target}"));
+    }
+    // Clients that share the node's network would all listen on the usual port.
+    if ports::argued(spec).is_none() {
+        args.push(format!("{METRICS_ARGUMENT}{metrics}"));
     }
     args
 }

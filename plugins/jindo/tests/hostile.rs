@@ -67,7 +67,11 @@ async fn text_is_the_value_of_its_line_and_an_argument_of_its_own() {
         let args = &fuse.data["spec"]["template"]["spec"]["containers"][0]["args"];
         assert_eq!(
             *args,
-            json!([format!("-o{text}"), format!("-ouri=oss://bucket/{text}/x")])
+            json!([
+                format!("-o{text}"),
+                format!("-ouri=oss://bucket/{text}/x"),
+                "-ometrics_port=0"
+            ])
         );
     }
     assert_eq!(reached, HOSTILE.len() - 4, "those with control characters are refused");

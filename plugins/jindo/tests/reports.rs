@@ -65,12 +65,14 @@ fn cache_states_are_of_the_medium() {
 }
 
 #[test]
-fn totals_are_counted_where_that_is_wanted() {
+fn totals_are_counted_unless_that_is_not_wanted() {
     let host = pods().on_exec(|_, argv| if argv[0] == "jindo" { ok(COUNT) } else { ok(REPORT) });
-    assert!(Jindo::storage_stats(&context(json!({}), &[]), &host).is_err());
-    let ctx = context(json!({}), &[("query-ufs-total", "true")]);
-    let stats = Jindo::storage_stats(&ctx, &host).unwrap();
-    assert_eq!((stats.total, stats.total_files), (108, 1));
+    let ctx = context(json!({}), &[("query-ufs-total", "false")]);
+    assert!(matches!(Jindo::storage_stats(&ctx, &host), Err(Error::NotSupported)));
+    for settings in [&[][..], &[("query-ufs-total", "true")]] {
+        let stats = Jindo::storage_stats(&context(json!({}), settings), &host).unwrap();
+        assert_eq!((stats.total, stats.total_files), (108, 1));
+    }
 }
 
 #[rstest]

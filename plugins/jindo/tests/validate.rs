@@ -34,6 +34,14 @@ fn refusal(mount: Value, runtime: Value) -> (String, String) {
     json!({"encryptOptions": [{"name": "password", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]}),
     "encryptOptions", "is none of"
 )]
+#[case::meta_policy(json!({"options": {"fs.oss.endpoint": "e", "metaPolicy": "NEVER"}}), "options.metaPolicy",
+    "neither ONCE nor ALWAYS")]
+#[case::strategy(json!({"options": {"fs.oss.endpoint": "e", "metaPolicy": "ALWAYS", "cacheStrategy": "DHT"}}),
+    "options.cacheStrategy", "metaPolicy ONCE")]
+#[case::write_policy(json!({"options": {"fs.oss.endpoint": "e", "metaPolicy": "ALWAYS", "writePolicy": "CACHE_ONLY"}}),
+    "options.writePolicy", "metaPolicy ONCE")]
+#[case::copies(json!({"options": {"fs.oss.endpoint": "e", "readCacheReplica": "many"}}), "options.readCacheReplica",
+    "number of copies")]
 fn a_mount_that_cannot_work(#[case] mount: Value, #[case] field: &str, #[case] remedy: &str) {
     let (at, message) = refusal(mount, json!({}));
     assert_eq!(at, format!("Dataset.spec.mounts[0].{field}"));
@@ -99,6 +107,11 @@ fn an_annotation_that_is_neither_true_nor_false() {
     "fuse.disabled", "leaves nothing to run"
 )]
 #[case::policy(json!({"fuse": {"cleanPolicy": "Never"}}), "fuse.cleanPolicy", "OnDemand")]
+#[case::memory(
+    json!({"tieredstore": {"levels": [{"mediumtype": "MEM", "path": "/dev/shm", "quota": "2Gi"}]},
+        "worker": {"resources": {"limits": {"memory": "1Gi"}}}}),
+    "worker.resources.limits.memory", "raise it above"
+)]
 #[case::labels(json!({"labels": {"a": "b"}, "podMetadata": {"labels": {"c": "d"}}}), "master.labels", "podMetadata")]
 #[case::volume(json!({"worker": {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}}),
     "worker.volumeMounts[0].name", "spec.volumes")]

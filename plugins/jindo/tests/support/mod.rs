@@ -15,8 +15,8 @@ pub const FIRST_PORT: u16 = 18_000;
 
 /// The plugin under test.
 pub const KIT: Kit<Jindo> = Kit::of(env!("CARGO_MANIFEST_DIR"), env!("CARGO_TARGET_TMPDIR")).with_images(&[
-    ("smartdata", "jindofs/smartdata:6.2.0"),
-    ("fuse", "jindofs/jindo-fuse:6.2.0"),
+    ("smartdata", "jindofs/smartdata:6.9.1"),
+    ("fuse", "jindofs/jindo-fuse:6.9.1"),
 ]);
 
 /// Returns the values of a new release.

@@ -13,7 +13,7 @@ use crate::machine::paths;
 /// Returns the image of masters and workers, and that of the clients.
 pub fn jindo() -> Result<Vec<Image>> {
     debian::require(Need::Jindo)?;
-    let scripts = paths::root().join("tests/cluster/stand-ins/jindo");
+    let scripts = paths::root().join("tests/cluster/stand-ins/jindo-images");
     let image = |name: &str, files: &[(&str, &str)]| -> Result<Image> {
         let image = busybox()?.named(name);
         Ok(files
@@ -30,7 +30,7 @@ pub fn jindo() -> Result<Vec<Image>> {
     ];
     let client = [common.as_slice(), &[("/prestop.sh", "prestop.sh")]];
     let client = image(&image_name("jindo", "fuse")?, &client.concat())?
-        .entrypoint(&["/entrypoint.sh", "fuse"])
+        .entrypoint(&["/entrypoint.sh"])
         .command(&[]);
     Ok(vec![
         image(&image_name("jindo", "smartdata")?, &server.concat())?,
