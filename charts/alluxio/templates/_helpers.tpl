@@ -144,7 +144,7 @@ imagePullPolicy: {{ .Values.imagePullPolicy | quote }}
 - name: ALLUXIO_WORKER_HOSTNAME
   valueFrom:
     fieldRef:
-      fieldPath: {{ if .Values.worker.hostNetwork }}status.hostIP{{ else }}status.podIP{{ end }}
+      fieldPath: status.hostIP
 {{- if not .Values.worker.hostNetwork }}
 - name: ALLUXIO_WORKER_CONTAINER_HOSTNAME
   valueFrom:

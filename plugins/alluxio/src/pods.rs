@@ -12,9 +12,16 @@ use crate::properties::{jvm_options, of_component, secret};
 use crate::ufs;
 use crate::volumes;
 
-const MASTER_JVM: &[&str] = &["-Xmx16G"];
-const WORKER_JVM: &[&str] = &["-Xmx12G", "-XX:MaxDirectMemorySize=32g"];
-const FUSE_JVM: &[&str] = &["-Xmx16G", "-Xms16G", "-XX:+UseG1GC", "-XX:MaxDirectMemorySize=32g"];
+const EXPERIMENTAL: &str = "-XX:+UnlockExperimentalVMOptions";
+const MASTER_JVM: &[&str] = &["-Xmx16G", EXPERIMENTAL];
+const WORKER_JVM: &[&str] = &["-Xmx12G", EXPERIMENTAL, "-XX:MaxDirectMemorySize=32g"];
+const FUSE_JVM: &[&str] = &[
+    "-Xmx16G",
+    "-Xms16G",
+    "-XX:+UseG1GC",
+    "-XX:MaxDirectMemorySize=32g",
+    EXPERIMENTAL,
+];
 
 /// Returns the masters.
 pub fn master(parts: &Parts<'_>) -> Result<Value> {

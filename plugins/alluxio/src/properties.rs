@@ -17,10 +17,12 @@ type Properties = BTreeMap<String, String>;
 /// What every Alluxio gets whose user does not say otherwise.
 const DEFAULTS: &[(&str, &str)] = &[
     ("alluxio.fuse.cached.paths.max", "1000000"),
+    ("alluxio.fuse.debug.enabled", "false"),
     ("alluxio.fuse.jnifuse.enabled", "true"),
     ("alluxio.fuse.jnifuse.libfuse.version", "3"),
     ("alluxio.fuse.logging.threshold", "1000ms"),
     ("alluxio.job.master.finished.job.retention.time", "30sec"),
+    ("alluxio.job.worker.threadpool.size", "32"),
     ("alluxio.master.journal.folder", "/journal"),
     ("alluxio.master.journal.log.size.bytes.max", "500MB"),
     ("alluxio.master.metadata.sync.concurrency.level", "128"),
@@ -36,7 +38,7 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("alluxio.security.stale.channel.purge.interval", "365d"),
     ("alluxio.underfs.object.store.breadcrumbs.enabled", "false"),
     ("alluxio.user.block.avoid.eviction.policy.reserved.size.bytes", "2GB"),
-    ("alluxio.user.block.master.client.pool.gc.threshold", "2day"),
+    ("alluxio.user.block.master.client.pool.gc.threshold", "10min"),
     ("alluxio.user.block.master.client.pool.size.max", "1024"),
     ("alluxio.user.block.size.bytes.default", "16MB"),
     ("alluxio.user.block.worker.client.pool.max", "1024"),
@@ -55,11 +57,15 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("alluxio.user.metadata.cache.enabled", "true"),
     ("alluxio.user.metadata.cache.expiration.time", "10min"),
     ("alluxio.user.metadata.cache.max.size", "6000000"),
+    ("alluxio.user.metrics.collection.enabled", "true"),
     ("alluxio.user.streaming.reader.chunk.size.bytes", "32MB"),
     (
         "alluxio.user.ufs.block.read.location.policy",
         "alluxio.client.block.policy.LocalFirstPolicy",
     ),
+    // Times of access would be written to the journal of the master.
+    ("alluxio.user.update.file.accesstime.disabled", "true"),
+    ("alluxio.user.worker.list.refresh.interval", "2min"),
     (
         "alluxio.worker.allocator.class",
         "alluxio.worker.block.allocator.MaxFreeAllocator",
@@ -128,10 +134,15 @@ pub fn of(ctx: &Context<Spec>, mounts: &Mounts, tiers: &Tiers, ports: &Ports, ma
     if !tiers.reach_clients() {
         default("alluxio.user.short.circuit.enabled", "false");
     }
+    // Files belong to whom Alluxio says, unless the Dataset says it for all: else they belong to the
+    // client's user, and nobody can change that.
+    if ctx.dataset()?.owner.is_none() {
+        default("alluxio.fuse.user.group.translation.enabled", "true");
+    }
     let read_only = ctx.dataset()?.read_only();
     default(
         "alluxio.user.direct.memory.io.enabled",
-        if read_only && tiers.directories().count() == 1 {
+        if read_only && tiers.given && tiers.directories().count() == 1 {
             "true"
         } else {
             "false"

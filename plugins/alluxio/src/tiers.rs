@@ -13,6 +13,8 @@ use crate::text;
 pub struct Tiers {
     /// The levels.
     pub levels: Vec<Tier>,
+    /// Whether the runtime asks for them. Those that nobody asked for are not requested of nodes.
+    pub given: bool,
 }
 
 /// One level.
@@ -53,8 +55,15 @@ pub enum Volume {
 const MEDIA: [&str; 3] = ["MEM", "SSD", "HDD"];
 
 impl Tiers {
-    /// Reads `spec.tieredstore`.
+    /// Reads `spec.tieredstore`. Without one, workers have a small cache in memory: the shared
+    /// memory that a container has by itself would not hold a block.
     pub fn of(ctx: &Context<Spec>) -> Result<Self> {
+        if ctx.runtime.spec.tiered_store.levels.is_empty() {
+            return Ok(Tiers {
+                levels: vec![Tier::usual()],
+                given: false,
+            });
+        }
         let mut levels = Vec::new();
         for (at, level) in ctx.runtime.spec.tiered_store.levels.iter().enumerate() {
             let tier = Tier::of(ctx, &format!("AlluxioRuntime.spec.tieredstore.levels[{at}]"), level)?;
@@ -68,12 +77,12 @@ impl Tiers {
             let message = format!("has two levels of {twice}; put their directories into one, separated by commas");
             return Err(Error::invalid("AlluxioRuntime.spec.tieredstore.levels", message));
         }
-        Ok(Tiers { levels })
+        Ok(Tiers { levels, given: true })
     }
 
-    /// Returns bytes of cache that are memory of the pod.
+    /// Returns bytes of cache that are memory of the pod, as far as the runtime asks for them.
     pub fn memory(&self) -> u64 {
-        let memory = self.levels.iter().filter(|tier| tier.medium == "MEM");
+        let memory = self.levels.iter().filter(|tier| self.given && tier.medium == "MEM");
         memory
             .flat_map(|tier| &tier.directories)
             .map(|directory| directory.quota)
@@ -142,6 +151,20 @@ impl Tiers {
 }
 
 impl Tier {
+    /// Returns the level of runtimes that name none.
+    fn usual() -> Self {
+        Tier {
+            medium: "MEM".into(),
+            directories: vec![Directory {
+                path: "/dev/shm".into(),
+                quota: 1 << 30,
+            }],
+            volume: Volume::EmptyDir,
+            high: "0.95".into(),
+            low: "0.7".into(),
+        }
+    }
+
     fn of(ctx: &Context<Spec>, field: &str, level: &Level) -> Result<Self> {
         if !MEDIA.contains(&level.medium.as_str()) {
             return Err(Error::invalid(

@@ -13,9 +13,9 @@ pub type Spec = <Alluxio as Implement>::Spec;
 
 /// The plugin under test.
 pub const KIT: Kit<Alluxio> = Kit::of(env!("CARGO_MANIFEST_DIR"), env!("CARGO_TARGET_TMPDIR")).with_images(&[
-    ("runtime", "alluxio/alluxio:2.9.4"),
-    ("fuse", "alluxio/alluxio:2.9.4"),
-    ("init", "fluidcloudnative/init-users:v0.3.0-1467caa"),
+    ("runtime", "alluxio/alluxio-dev:2.9.0"),
+    ("fuse", "alluxio/alluxio-dev:2.9.0"),
+    ("init", "fluidcloudnative/init-users:v0.9.0"),
 ]);
 
 /// Returns the values of a new release.

@@ -100,15 +100,14 @@ pub fn alluxio() -> Result<Image> {
 
 #[cfg(test)]
 mod tests {
+    /// Corrections of a minor version answer commands in the same words.
     #[test]
-    fn the_jars_are_of_the_version_that_the_registration_names() {
+    fn the_jars_are_of_the_minor_version_that_the_registration_names() {
         let name = super::image_name("alluxio", "runtime").unwrap();
         let pom = std::fs::read_to_string(crate::machine::paths::root().join("tests/cluster/programs/alluxio/pom.xml"))
             .unwrap();
         let (_, version) = name.rsplit_once(':').unwrap();
-        assert!(
-            pom.contains(&format!("<alluxio.version>{version}</alluxio.version>")),
-            "{name}"
-        );
+        let (minor, _) = version.rsplit_once('.').unwrap();
+        assert!(pom.contains(&format!("<alluxio.version>{minor}.")), "{name}");
     }
 }
