@@ -3,6 +3,7 @@
 
 use wasser_sdk::{Context, Error, Result};
 
+use crate::describe::FUSE;
 use crate::edition::Edition;
 use crate::input::{Component, Spec};
 use crate::metrics::Metrics;
@@ -10,11 +11,14 @@ use crate::options::{self, EXTRA_OPTIONS, Known, Options, Origin};
 use crate::source::Source;
 use crate::store::{self, Store};
 
+/// The option of the enterprise edition that says whose caches are one.
+const CACHE_GROUP: &str = "cache-group";
 /// How long the metadata of a read-only file system can be kept, in seconds.
 const METADATA_CACHE: &str = "7200";
 
 /// Returns what the user decides: options of the Dataset, then those that follow from the tiered
-/// store and the directory, then those of the component.
+/// store and the directory, then those of the component. The Dataset's are about what applications
+/// see, and so the clients'; workers only fill their cache, and need those that say which one.
 pub fn given(
     ctx: &Context<Spec>,
     source: &Source,
@@ -25,6 +29,9 @@ pub fn given(
     let field = format!("JuiceFSRuntime.spec.{role}.options");
     Known::new(source.edition, ctx.settings.get(EXTRA_OPTIONS)).check(&field, Origin::Component, &component.options)?;
     let mut all = options::for_mount(source.edition, &source.options);
+    if role != FUSE {
+        all.retain(|name, _| name == CACHE_GROUP);
+    }
     if source.directory != "/" {
         all.insert("subdir".into(), source.directory.clone());
     }
@@ -42,7 +49,7 @@ pub fn given(
             .iter()
             .map(|(name, value)| (name.clone(), value.clone())),
     );
-    if ctx.dataset()?.read_only() {
+    if role == FUSE && ctx.dataset()?.read_only() {
         all.insert("ro".into(), String::new());
     }
     if let Some(list) = all.get_mut("cache-dir") {
@@ -90,8 +97,8 @@ pub fn complete(ctx: &Context<Spec>, edition: Edition, role: &str, options: &mut
                 default("attrcacheto", METADATA_CACHE.into());
                 default("entrycacheto", METADATA_CACHE.into());
             }
-            default("cache-group", format!("{}-{}", ctx.namespace, ctx.name));
-            if role == "fuse" {
+            default(CACHE_GROUP, format!("{}-{}", ctx.namespace, ctx.name));
+            if role == FUSE {
                 default("no-sharing", String::new());
             }
             default("foreground", String::new());

@@ -29,7 +29,7 @@ async fn values_that_do_not_fit_the_schema_are_refused() {
 async fn images_are_references_however_they_are_written() {
     let digest = format!("sha256:{}", "5f70bf18".repeat(8));
     let cases = [
-        ("registry:5000/mount", "", "registry:5000/mount:ce-v1.3.1".to_string()),
+        ("registry:5000/mount", "", "registry:5000/mount:ce-v1.3.0".to_string()),
         ("registry:5000/mount:v1", "", "registry:5000/mount:v1".to_string()),
         ("mirror/mount", "v1", "mirror/mount:v1".to_string()),
         (&format!("mirror/mount@{digest}"), "", format!("mirror/mount@{digest}")),

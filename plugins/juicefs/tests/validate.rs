@@ -287,8 +287,10 @@ fn a_setting_of_the_installation_adds_options_that_newer_images_have() {
     support::values(&documents).unwrap_err();
     documents.push(json!({"kind": "Settings", "data": {"extra-options": "warp, hyper"}}));
     let values = support::values(&documents).unwrap();
-    let command = values["worker"]["command"].as_str().unwrap();
-    assert!(command.contains("hyper,") && command.contains(",warp=9"), "{command}");
+    for (role, option) in [("worker", ",hyper,"), ("fuse", ",warp=9")] {
+        let command = values[role]["command"].as_str().unwrap();
+        assert!(command.contains(option), "{command}");
+    }
 }
 
 #[test]

@@ -222,7 +222,7 @@ async fn a_fuse_pod_that_cannot_start_is_told_and_its_repair_is_enough() {
         .uid
         .unwrap();
     installed.event_saying("FailedMount", &uid, "demo").await;
-    let repair = json!({"spec": {"fuse": {"imageTag": "ce-v1.3.1"}}});
+    let repair = json!({"spec": {"fuse": {"imageTag": "ce-v1.3.0"}}});
     installed
         .runtimes()
         .patch("demo", &PatchParams::default(), &Patch::Merge(&repair))

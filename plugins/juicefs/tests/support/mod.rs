@@ -15,8 +15,8 @@ pub const FIRST_PORT: u16 = 14_000;
 
 /// The plugin under test.
 pub const KIT: Kit<JuiceFs> = Kit::of(env!("CARGO_MANIFEST_DIR"), env!("CARGO_TARGET_TMPDIR")).with_images(&[
-    ("community", "juicedata/mount:ce-v1.3.1"),
-    ("enterprise", "juicedata/mount:ee-5.2.8-1305e8c"),
+    ("community", "juicedata/mount:ce-v1.3.0"),
+    ("enterprise", "juicedata/mount:ee-5.2.10-eb0a8b3"),
 ]);
 
 /// Returns the values of a new release.

@@ -56,9 +56,20 @@ impl Resources {
     /// the request is at least the cache, and a limit below it is refused, since the pod would be
     /// killed when its cache fills up.
     pub fn hold_cache(&self, field: &str, cache: u64) -> Result<Self> {
+        self.check_cache(field, cache)?;
         let mut resources = self.clone();
+        if memory(&self.requests).unwrap_or_default() < cache {
+            resources
+                .requests
+                .insert("memory".into(), quantity::of_bytes(cache).into());
+        }
+        Ok(resources)
+    }
+
+    /// Refuses a limit of memory below `cache` bytes that the pod is to hold in its memory.
+    pub fn check_cache(&self, field: &str, cache: u64) -> Result<()> {
         if cache == 0 {
-            return Ok(resources);
+            return Ok(());
         }
         self.values(field)?;
         if memory(&self.limits).is_some_and(|limit| limit < cache) {
@@ -70,12 +81,7 @@ impl Resources {
                 ),
             ));
         }
-        if memory(&self.requests).unwrap_or_default() < cache {
-            resources
-                .requests
-                .insert("memory".into(), quantity::of_bytes(cache).into());
-        }
-        Ok(resources)
+        Ok(())
     }
 
     /// Returns the resources with `cache` bytes more memory, if it is limited: a client reads the
