@@ -1,13 +1,13 @@
 //! What turns a derived CRD into one that says exactly what the API `data.fluid.io/v1alpha1` says.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use serde_json::Value;
 
 /// Removes from a derived CRD what the Rust types put there and the API has not: `nullable` for
 /// every `Option`, defaults that say nothing or belong to required fields, line ends in
-/// descriptions, and the demand for a `spec`.
+/// descriptions, and the demand for a `spec`. Adds a default that says nothing and is there.
 pub fn structural(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
         if let Some(schema) = version
@@ -23,6 +23,10 @@ pub fn structural(mut crd: CustomResourceDefinition) -> CustomResourceDefinition
     crd
 }
 
+/// The field of a probe whose own field `service` Kubernetes declares with an empty text as its
+/// default, and Fluid with it.
+const PROBED_BY_GRPC: &str = "grpc";
+
 fn tidy(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
     schema.default = schema.default.take().filter(|default| !says_nothing(&default.0));
@@ -36,6 +40,14 @@ fn tidy(schema: &mut JSONSchemaProps) {
     let required = schema.required.as_deref().unwrap_or_default();
     for (name, property) in schema.properties.iter_mut().flatten() {
         tidy(property);
+        if name == PROBED_BY_GRPC
+            && let Some(service) = property
+                .properties
+                .as_mut()
+                .and_then(|fields| fields.get_mut("service"))
+        {
+            service.default = Some(JSON(Value::String(String::new())));
+        }
         if required.contains(name) {
             property.default = None;
         }
