@@ -1,6 +1,6 @@
 //! Admission reviews of `admission.k8s.io/v1`: one question, one answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use base64::Engine;
@@ -10,12 +10,13 @@ use serde_json::{Value, json};
 use crate::datasets::{Datasets, Fuse, LookupError};
 use crate::serverful::{self, DatasetUse};
 use crate::sidecar::Sidecar;
-use crate::{pod, serverless};
+use crate::{pod, prefetcher, serverless};
 
 /// What comes of a pod.
 enum Verdict {
-    /// It is created, with this patch, as JSON, if it does not stay as it is.
-    Created(Option<String>),
+    /// It is created, with this patch, as JSON, if it does not stay as it is, and whoever creates it
+    /// is warned of this.
+    Created(Option<String>, Option<String>),
     /// It is created as it is, and whoever creates it is warned.
     AsItIs(String),
     /// It is not created.
@@ -29,13 +30,22 @@ enum Verdict {
 /// is warned. The exception are pods that are to mount a dataset by themselves before it is Bound:
 /// as they are written, they would never get their sidecar, while whoever creates pods again and
 /// again has it soon.
-pub async fn answer(review: &Value, datasets: &dyn Datasets) -> Option<Value> {
+/// `prefetcher` is the image that reads files in advance for pods that name none; it may be empty.
+pub async fn answer(review: &Value, datasets: &dyn Datasets, prefetcher: &str) -> Option<Value> {
     let request = review.get("request")?;
     let uid = request.get("uid")?.as_str()?;
-    let response = match verdict(request, uid, datasets).await {
-        Verdict::Created(None) => json!({"uid": uid, "allowed": true}),
-        Verdict::Created(Some(patch)) => {
-            json!({"uid": uid, "allowed": true, "patchType": "JSONPatch", "patch": STANDARD.encode(patch)})
+    let response = match verdict(request, uid, datasets, prefetcher).await {
+        Verdict::Created(patch, warning) => {
+            let mut response = json!({"uid": uid, "allowed": true});
+            if let Some(patch) = patch {
+                response["patchType"] = json!("JSONPatch");
+                response["patch"] = json!(STANDARD.encode(patch));
+            }
+            if let Some(warning) = warning {
+                tracing::warn!(warning, "a pod is admitted without something that it asks for");
+                response["warnings"] = json!([warning]);
+            }
+            response
         }
         Verdict::AsItIs(reason) => {
             tracing::warn!(reason, "a pod is admitted as it is");
@@ -50,36 +60,44 @@ pub async fn answer(review: &Value, datasets: &dyn Datasets) -> Option<Value> {
 }
 
 /// What comes of a pod that is to be created.
-async fn verdict(request: &Value, uid: &str, datasets: &dyn Datasets) -> Verdict {
+async fn verdict(request: &Value, uid: &str, datasets: &dyn Datasets, prefetcher: &str) -> Verdict {
     let created =
         request.get("operation") == Some(&json!("CREATE")) && request.pointer("/kind/kind") == Some(&json!("Pod"));
     let (Some(before), true) = (request.get("object"), created) else {
-        return Verdict::Created(None);
+        return Verdict::Created(None, None);
     };
     let namespace = request.get("namespace").and_then(Value::as_str).unwrap_or_default();
     let mut after = before.clone();
-    if serverless::wanted(before) {
-        if let Err(other) = mounting(&mut after, namespace, uid, datasets).await {
-            return other;
+    let used = if serverless::wanted(before) {
+        match mounting(&mut after, namespace, uid, datasets).await {
+            Ok(used) => used,
+            Err(other) => return other,
         }
     } else if serverful::wanted(before) {
-        if let Err(error) = steered(&mut after, namespace, datasets).await {
-            return Verdict::AsItIs(format!("the pod is not steered to the cache of its datasets: {error}"));
+        match steered(&mut after, namespace, datasets).await {
+            Ok(used) => used,
+            Err(error) => {
+                return Verdict::AsItIs(format!("the pod is not steered to the cache of its datasets: {error}"));
+            }
         }
     } else {
-        return Verdict::Created(None);
-    }
+        return Verdict::Created(None, None);
+    };
+    let without = |reason| format!("no files are read in advance for the pod: {reason}");
+    let warning = prefetcher::mutate(&mut after, before, &used, prefetcher)
+        .err()
+        .map(without);
     let patch = json_patch::diff(before, &after);
     let name = before
         .pointer("/metadata/name")
         .or_else(|| before.pointer("/metadata/generateName"));
     let name = name.and_then(Value::as_str).unwrap_or_default();
     tracing::info!(pod = %format_args!("{namespace}/{name}"), operations = patch.0.len(), "a pod is admitted");
-    Verdict::Created((!patch.0.is_empty()).then(|| patch.to_string()))
+    Verdict::Created((!patch.0.is_empty()).then(|| patch.to_string()), warning)
 }
 
-/// Adds what a pod needs that the node plugin mounts for.
-async fn steered(pod: &mut Value, namespace: &str, datasets: &dyn Datasets) -> Result<(), LookupError> {
+/// Adds what a pod needs that the node plugin mounts for. Returns the claims that are datasets.
+async fn steered(pod: &mut Value, namespace: &str, datasets: &dyn Datasets) -> Result<BTreeSet<String>, LookupError> {
     let mut used = BTreeMap::<String, DatasetUse>::new();
     for (_, claim) in pod::claims(pod) {
         if !used.contains_key(claim)
@@ -89,12 +107,17 @@ async fn steered(pod: &mut Value, namespace: &str, datasets: &dyn Datasets) -> R
         }
     }
     serverful::mutate(pod, &used);
-    Ok(())
+    Ok(used.into_keys().collect())
 }
 
 /// Adds the sidecars of a pod that mounts by itself: for all of its datasets, or for none. The
-/// request's id is that of no other pod.
-async fn mounting(pod: &mut Value, namespace: &str, uid: &str, datasets: &dyn Datasets) -> Result<(), Verdict> {
+/// request's id is that of no other pod. Returns the claims that are datasets.
+async fn mounting(
+    pod: &mut Value,
+    namespace: &str,
+    uid: &str,
+    datasets: &dyn Datasets,
+) -> Result<BTreeSet<String>, Verdict> {
     let without = |reason: &dyn Display| Verdict::AsItIs(format!("the pod gets no fuse sidecar: {reason}"));
     let mut sidecars = BTreeMap::<String, Sidecar>::new();
     for (_, claim) in pod::claims(pod) {
@@ -119,7 +142,8 @@ async fn mounting(pod: &mut Value, namespace: &str, uid: &str, datasets: &dyn Da
             }
         }
     }
-    serverless::mutate(pod, &sidecars, uid).map_err(|error| without(&error))
+    serverless::mutate(pod, &sidecars, uid).map_err(|error| without(&error))?;
+    Ok(sidecars.into_keys().collect())
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ const AGAIN: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 struct Answers {
     datasets: Arc<dyn Datasets>,
+    prefetcher: Arc<str>,
     ready: Arc<AtomicBool>,
 }
 
@@ -44,12 +45,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server that will answer what comes to this listener.
-    pub fn new(listener: TcpListener, datasets: Arc<dyn Datasets>) -> Self {
+    /// A server that will answer what comes to this listener. `prefetcher` is the image that reads
+    /// files in advance for pods that name none; it may be empty.
+    pub fn new(listener: TcpListener, datasets: Arc<dyn Datasets>, prefetcher: &str) -> Self {
         let ready = Arc::new(AtomicBool::new(false));
         Self {
             listener,
-            answers: Answers { datasets, ready },
+            answers: Answers {
+                datasets,
+                prefetcher: prefetcher.into(),
+                ready,
+            },
         }
     }
 
@@ -160,7 +166,7 @@ async fn mutate(State(answers): State<Answers>, body: Bytes) -> Response {
     let Ok(question) = serde_json::from_slice(&body) else {
         return (StatusCode::BAD_REQUEST, "the body is not JSON").into_response();
     };
-    match review::answer(&question, answers.datasets.as_ref()).await {
+    match review::answer(&question, answers.datasets.as_ref(), &answers.prefetcher).await {
         Some(answer) => ([(header::CONTENT_TYPE, "application/json")], answer.to_string()).into_response(),
         None => (
             StatusCode::BAD_REQUEST,

@@ -30,6 +30,9 @@ pub struct Args {
     /// wasser-webhook.<namespace>.svc].
     #[arg(long = "name", env = "WASSER_WEBHOOK_NAMES", value_delimiter = ',')]
     names: Vec<String>,
+    /// The image that reads files in advance for pods that ask for it and name none.
+    #[arg(long, env = "FILE_PREFETCHER_IMAGE", default_value = "")]
+    file_prefetcher_image: String,
     #[command(flatten)]
     logs: logs::Options,
 }
@@ -60,7 +63,11 @@ async fn serve(args: Args) -> Result<()> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, names = names.join(","), "starting");
     let stop = CancellationToken::new();
     signals::on_signal(stop.clone())?;
-    let server = Server::new(listener, Arc::new(KubeDatasets::new(client.clone())));
+    let server = Server::new(
+        listener,
+        Arc::new(KubeDatasets::new(client.clone())),
+        &args.file_prefetcher_image,
+    );
     let keeper = Keeper {
         client,
         namespace,

@@ -40,7 +40,7 @@ impl Datasets for Known {
 async fn response(known: &Known, change: impl FnOnce(&mut Value)) -> (Value, Value) {
     let mut review: Value = serde_json::from_str(RECORDED).unwrap();
     change(&mut review);
-    let answer = answer(&review, known).await.unwrap();
+    let answer = answer(&review, known, "").await.unwrap();
     assert_eq!(answer["response"]["uid"], review["request"]["uid"]);
     let mut pod = review["request"]["object"].take();
     if let Some(patch) = answer["response"]["patch"].as_str() {
@@ -151,6 +151,6 @@ async fn it_starts_as_it_is_where_no_sidecar_can_be_had() {
 #[tokio::test]
 async fn what_is_no_review_has_no_answer() {
     for review in [json!({}), json!({"request": {}}), json!({"request": 1}), json!([])] {
-        assert_eq!(answer(&review, &Known(None)).await, None);
+        assert_eq!(answer(&review, &Known(None), "").await, None);
     }
 }

@@ -68,7 +68,7 @@ async fn served() -> (
     let config = watch::Sender::new(tls::config(&certificates.certificate, &certificates.key).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let server = Server::new(listener, Arc::new(Known(Some("demo"))));
+    let server = Server::new(listener, Arc::new(Known(Some("demo"))), "");
     let ready = server.answers.ready.clone();
     let listener = tls::Encrypted::new(server.listener, config.subscribe()).unwrap();
     tokio::spawn(axum::serve(listener, router(server.answers)).into_future());
