@@ -34,6 +34,10 @@ pub const CREATED_BY_VALUE: &str = "fluid";
 /// Annotation on the volume of a Dataset that refers to another one: the mount point by which it
 /// does. The volume leads there whatever the Dataset says later.
 pub const REFERS_TO: &str = "wasser.fluid.io/refers-to";
+/// On the claim of a Dataset that refers to another one: the name of that one.
+pub const REFERRING_NAME: &str = "fluid.io/dataset.referring-name";
+/// On the claim of a Dataset that refers to another one: the namespace of that one.
+pub const REFERRING_NAMESPACE: &str = "fluid.io/dataset.referring-namespace";
 /// On fuse pods and the claim: counts the changes of the fuse image, which tells old clients from
 /// new ones.
 pub const FUSE_GENERATION: &str = "fuse.runtime.fluid.io/generation";

@@ -243,6 +243,10 @@ impl Request {
             spec.csi = Some(csi);
             spec.node_affinity = affinity;
         }
-        self.put_volume(volume, input.persistent_volume_claim()).await
+        let mut claim = input.persistent_volume_claim();
+        let marks = claim.labels_mut();
+        marks.insert(labels::REFERRING_NAME.to_owned(), reference.name.clone());
+        marks.insert(labels::REFERRING_NAMESPACE.to_owned(), reference.namespace.clone());
+        self.put_volume(volume, claim).await
     }
 }

@@ -153,6 +153,21 @@ async fn a_volume_leads_where_it_led_whatever_its_dataset_says_later(#[case] cha
 }
 
 #[tokio::test]
+async fn the_claim_of_a_reference_names_what_it_refers_to() {
+    let (scene, _operator) = scene().await;
+    let named = |name: &str| {
+        let claim = scene.server.object("PersistentVolumeClaim", "default", name).unwrap();
+        let label = |key: &str| claim["metadata"]["labels"].get(key).cloned();
+        [
+            label("fluid.io/dataset.referring-name"),
+            label("fluid.io/dataset.referring-namespace"),
+        ]
+    };
+    assert_eq!(named("view"), [Some(json!("demo")), Some(json!("default"))]);
+    assert_eq!(named("demo"), [None, None]);
+}
+
+#[tokio::test]
 async fn an_entry_of_a_dataset_that_does_not_refer_blocks_nothing() {
     let (scene, _operator) = scene().await;
     scene.server.edit_status("Dataset", "default", "demo", |status| {
