@@ -7,6 +7,9 @@ use wasser_api::runtime_status::{RuntimePhase, RuntimeStatus};
 use crate::request::Request;
 use crate::request::roles::{RoleName, RoleState, RoleTrouble};
 
+/// Why clients are in their phase where nothing is wrong with them, in Fluid's words.
+const FUSES_ARE_READY: &str = "Fuses are ready";
+
 impl Request {
     /// Shows each role that the runtime has.
     pub(crate) fn show_roles(&mut self) {
@@ -149,7 +152,10 @@ impl Request {
         let trouble = self.trouble(&state.role.name).cloned();
         let status = &mut self.runtime_status;
         status.fuse_phase = state.phase();
-        status.fuse_reason = trouble.as_ref().map(|trouble| trouble.reason.clone());
+        status.fuse_reason = match &trouble {
+            Some(trouble) => Some(trouble.reason.clone()),
+            None => state.exists.then(|| FUSES_ARE_READY.to_owned()),
+        };
         status.desired_fuse_number_scheduled = state.desired;
         status.current_fuse_number_scheduled = state.current;
         status.fuse_number_ready = state.ready;
