@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use k8s_openapi::api::apps::v1::DaemonSet;
-use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolume, PersistentVolumeClaim};
 use kube::api::{DynamicObject, ListParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
 use wasser_api::dataset::{Dataset, DatasetPhase, Reference};
-use wasser_api::{labels, names};
+use wasser_api::{labels, names, pods};
 
 use crate::serverful::DatasetUse;
 use crate::sidecar::{self, Sidecar};
@@ -113,6 +113,19 @@ impl KubeDatasets {
         Ok(leading.max_by_key(|(near, _)| *near).map(|(_, template)| template))
     }
 
+    /// A ConfigMap that the containers of a template name, and that a namespace has not.
+    async fn missing_config_map(&self, namespace: &str, template: &Value) -> Result<Option<String>, LookupError> {
+        let maps = Api::<ConfigMap>::namespaced(self.client.clone(), namespace);
+        for name in pods::config_maps(template) {
+            let found = maps.get_metadata_opt(&name).await;
+            let action = || format!("looking at the ConfigMap {namespace}/{name}");
+            if found.map_err(failed(action))?.is_none() {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
+    }
+
     async fn runtime(&self, dataset: &Dataset) -> Result<Option<DynamicObject>, LookupError> {
         // Runtimes are plugins: which kind this one is, only the Dataset knows.
         let Some(bound) = dataset.status.as_ref().and_then(|status| status.runtimes.first()) else {
@@ -173,18 +186,21 @@ impl Datasets for KubeDatasets {
         };
         let get = |key: &str| attributes.get(key).cloned().unwrap_or_default();
         let (other, fluid_path) = (get("runtime_namespace"), get("fluid_path"));
-        if other != namespace {
+        let Some(template) = self.template(&other, &fluid_path).await? else {
+            let what =
+                format!("no fuse DaemonSet in the namespace {other} mounts the Dataset {name} at {fluid_path:?}");
+            return Ok(Fuse::Without(what));
+        };
+        // The operator copies those of the client into the namespaces of Datasets that refer to it.
+        if other != namespace
+            && let Some(missing) = self.missing_config_map(namespace, &template).await?
+        {
             let what = format!(
-                "the runtime of the Dataset {namespace}/{name} is in the namespace {other}, whose ConfigMaps no \
-                    other pod has"
+                "the ConfigMap {missing} of the fuse DaemonSet of the Dataset {name} is not in the namespace \
+                 {namespace}"
             );
             return Ok(Fuse::Without(what));
         }
-        let Some(template) = self.template(namespace, &fluid_path).await? else {
-            let what =
-                format!("no fuse DaemonSet in the namespace {namespace} mounts the Dataset {name} at {fluid_path:?}");
-            return Ok(Fuse::Without(what));
-        };
         Ok(Fuse::Sidecar(Box::new(Sidecar {
             dataset: name,
             namespace: namespace.to_owned(),

@@ -34,6 +34,8 @@ pub const CREATED_BY_VALUE: &str = "fluid";
 /// Annotation on the volume of a Dataset that refers to another one: the mount point by which it
 /// does. The volume leads there whatever the Dataset says later.
 pub const REFERS_TO: &str = "wasser.fluid.io/refers-to";
+/// Annotation on a copy of an object of another namespace: UID and version of what it shows.
+pub const COPY_OF: &str = "wasser.fluid.io/copy-of";
 /// On the claim of a Dataset that refers to another one: the name of that one.
 pub const REFERRING_NAME: &str = "fluid.io/dataset.referring-name";
 /// On the claim of a Dataset that refers to another one: the namespace of that one.

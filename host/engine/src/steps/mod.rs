@@ -8,6 +8,7 @@
 
 mod cache_nodes;
 mod cache_states;
+mod clients_config;
 pub mod create_volume;
 mod delete_volume;
 pub mod links;

@@ -64,6 +64,7 @@ impl Request {
         }
         self.register(&other, reference).await?;
         self.create_linked_volume(&dataset, &other, reference).await?;
+        self.share_config(&other).await?;
         let refusal = self.take_refusal();
         self.dataset_status = status;
         if let Some(refusal) = refusal {

@@ -167,6 +167,72 @@ async fn the_claim_of_a_reference_names_what_it_refers_to() {
     assert_eq!(named("demo"), [None, None]);
 }
 
+/// What the clients of `demo` name: two ConfigMaps of its release, of which one is there, and one of
+/// its user.
+fn clients() -> Value {
+    let volume = |name: &str| json!({"name": name, "configMap": {"name": name}});
+    json!({
+        "apiVersion": "apps/v1", "kind": "DaemonSet",
+        "metadata": {"name": "demo-fuse", "namespace": "default", "labels": {"fluid.io/dataset-id": "default-demo"}},
+        "spec": {
+            "selector": {"matchLabels": {"a": "b"}},
+            "template": {"metadata": {"labels": {"a": "b"}}, "spec": {
+                "containers": [{"name": "fuse", "image": "demo"}],
+                "volumes": [volume("demo-script"), volume("demo-none"), volume("users")],
+            }},
+        },
+    })
+}
+
+#[tokio::test]
+async fn what_clients_name_reaches_the_namespace_of_a_reference() {
+    let (scene, _operator) = scene().await;
+    let map = |name: &str, labels: Value| {
+        json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "data": {"text": "1"},
+            "metadata": {"name": name, "namespace": "default", "labels": labels},
+        })
+    };
+    scene
+        .server
+        .create(&map("demo-script", json!({"fluid.io/dataset-id": "default-demo"})));
+    scene.server.create(&map("users", json!({})));
+    scene.server.create(&clients());
+    let team = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team"}});
+    scene.server.create(&team);
+    scene.server.settled(QUIET).await;
+    scene.server.create(&json!({
+        "apiVersion": "data.fluid.io/v1alpha1", "kind": "Dataset",
+        "metadata": {"name": "far", "namespace": "team"},
+        "spec": {"mounts": [{"mountPoint": "dataset://default/demo"}]},
+    }));
+    let copied = |text: &'static str| {
+        move |server: &ApiServer| {
+            let copy = server.object("ConfigMap", "team", "demo-script")?;
+            (copy["data"]["text"] == text).then_some(copy)
+        }
+    };
+    let copy = scene.server.until("the copy", copied("1")).await;
+    assert_eq!(copy["metadata"]["ownerReferences"][0]["name"], "far");
+    assert_eq!(copy["metadata"]["labels"]["fluid.io/dataset-id"], "team-far");
+    scene.server.edit("ConfigMap", "default", "demo-script", |map| {
+        map["data"]["text"] = "2".into()
+    });
+    scene.server.settled(QUIET).await;
+    scene.server.edit("Dataset", "team", "far", |dataset| {
+        dataset["metadata"]["annotations"]["example.org/note"] = "x".into();
+    });
+    scene.server.until("the newer copy", copied("2")).await;
+    scene.server.settled(QUIET).await;
+    let names: Vec<Value> = scene
+        .server
+        .objects("ConfigMap", "team")
+        .iter()
+        .map(|map| map["metadata"]["name"].clone())
+        .collect();
+    assert_eq!(names, [json!("demo-script")], "what is the user's stays where it is");
+}
+
 #[tokio::test]
 async fn an_entry_of_a_dataset_that_does_not_refer_blocks_nothing() {
     let (scene, _operator) = scene().await;

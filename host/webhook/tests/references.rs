@@ -1,0 +1,77 @@
+//! What the clients of a Dataset are like to pods of another namespace, whose Dataset refers to it.
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+use serde_json::{Value, json};
+use wasser_test_api_server::ApiServer;
+use wasser_webhook::{Datasets, Fuse, KubeDatasets};
+
+const PATH: &str = "/runtime-mnt/demo/default/demo/fuse";
+
+/// A DaemonSet in the namespace `default` that mounts the file system, with a ConfigMap.
+fn clients() -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "demo-fuse", "namespace": "default"},
+        "spec": {
+            "selector": {"matchLabels": {"a": "b"}},
+            "template": {"metadata": {"labels": {"a": "b"}}, "spec": {
+                "containers": [{"name": "fuse", "image": "demo", "volumeMounts": [
+                    {"name": "mount", "mountPath": "/mnt", "mountPropagation": "Bidirectional"},
+                ]}],
+                "volumes": [
+                    {"name": "mount", "hostPath": {"path": "/runtime-mnt/demo/default/demo"}},
+                    {"name": "script", "configMap": {"name": "demo-script"}},
+                ],
+            }},
+        },
+    })
+}
+
+/// A Dataset in the namespace `team` that refers to that file system, with claim and volume.
+fn reference() -> [Value; 3] {
+    let dataset = json!({
+        "apiVersion": "data.fluid.io/v1alpha1", "kind": "Dataset", "metadata": {"name": "far", "namespace": "team"},
+        "spec": {"mounts": [{"mountPoint": "dataset://default/demo"}]},
+    });
+    let claim = json!({
+        "apiVersion": "v1", "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "far", "namespace": "team", "labels": {"fluid.io/s-team-far": "true"}},
+        "spec": {"volumeName": "team-far", "accessModes": ["ReadOnlyMany"],
+            "resources": {"requests": {"storage": "1Gi"}}},
+    });
+    let attributes = json!({"fluid_path": PATH, "mount_type": "demo", "runtime_namespace": "default"});
+    let volume = json!({
+        "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "team-far"},
+        "spec": {"accessModes": ["ReadOnlyMany"], "capacity": {"storage": "1Gi"},
+            "csi": {"driver": "fuse.csi.fluid.io", "volumeHandle": "team-far", "volumeAttributes": attributes}},
+    });
+    [dataset, claim, volume]
+}
+
+#[tokio::test]
+async fn a_pod_gets_the_client_once_its_config_maps_are_in_its_namespace() {
+    let server = ApiServer::new();
+    server.install_crds();
+    server.namespace("team");
+    for object in [clients()].iter().chain(&reference()) {
+        server.create(object);
+    }
+    server.edit_status("Dataset", "team", "far", |status| {
+        *status = json!({"phase": "Bound", "conditions": []})
+    });
+    let datasets = KubeDatasets::new(server.client("webhook"));
+    let without = datasets.fuse_of("team", "far").await.unwrap();
+    assert!(
+        matches!(&without, Fuse::Without(why) if why.contains("demo-script") && why.contains("team")),
+        "{without:?}"
+    );
+    server.create(&json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "demo-script", "namespace": "team"},
+    }));
+    match datasets.fuse_of("team", "far").await.unwrap() {
+        Fuse::Sidecar(sidecar) => {
+            assert_eq!((sidecar.dataset.as_str(), sidecar.namespace.as_str()), ("far", "team"));
+            assert_eq!(sidecar.fluid_path, PATH);
+        }
+        other => unreachable!("{other:?}"),
+    }
+}
