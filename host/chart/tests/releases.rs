@@ -398,7 +398,25 @@ async fn an_interrupted_installation_is_completed() {
 async fn what_cannot_be_changed_is_told_with_the_remedy() {
     scene("fixed", FILES, |scene| async move {
         scene.install(json!({})).await.unwrap();
-        let refused = scene.upgrade(json!({"service": "other"})).await.unwrap_err();
+        let kept = scene.upgrade(json!({"service": "other"})).await.unwrap();
+        let service = scene.worker().await.spec.unwrap().service_name;
+        assert_eq!(
+            (kept.revision, service.as_deref()),
+            (2, Some("w")),
+            "what cannot change stays"
+        );
+        let claim = json!({"metadata": {"name": "cache"}, "spec": {"accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": "1Gi"}}}});
+        let refused = scene
+            .upgrade(json!({"claims": [claim], "text": "two"}))
+            .await
+            .unwrap_err();
+        let map = scene.api::<ConfigMap>().get("always").await.unwrap();
+        assert_eq!(
+            map.data.unwrap()["text"],
+            "one",
+            "nothing is written before the refusal"
+        );
         assert!(
             matches!(refused, ReleaseError::Immutable { .. }) && refused.is_refusal(),
             "{refused}"
@@ -411,11 +429,8 @@ async fn what_cannot_be_changed_is_told_with_the_remedy() {
             )),
             "{message}"
         );
-        assert!(
-            message.ends_with("is then installed again with new pods, which begin without a cache"),
-            "{message}"
-        );
-        assert_eq!(scene.find().await.unwrap().revision, 1, "the failure is not recorded");
+        assert!(message.contains("--cascade=orphan"), "{message}");
+        assert_eq!(scene.find().await.unwrap().revision, 2, "the failure is not recorded");
 
         let refused = scene
             .upgrade(json!({"env": [{"name": "in valid="}]}))

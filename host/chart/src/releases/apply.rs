@@ -20,6 +20,7 @@ use super::error::{ReleaseError, is_outdated};
 use super::kinds::Kinds;
 use super::ownership::{MANAGED_BY, Ownership, RELEASE_NAME, RELEASE_NAMESPACE};
 use super::reference::{Reference, phase};
+use super::survey::Live;
 use super::workers::Workers;
 use crate::FIELD_MANAGER;
 use crate::policy::Policy;
@@ -65,23 +66,26 @@ pub fn dress(object: &DynamicObject, policy: &Policy, release: &str) -> DynamicO
     object
 }
 
-/// Prepares an admitted object that has this metadata now. `before` is what the release had.
+/// Prepares an admitted object that is there as `live`. `before` is what the release had.
 pub fn prepare(
     object: &DynamicObject,
     ownership: &Ownership<'_>,
-    live: Option<&ObjectMeta>,
+    live: Option<&Live>,
     before: &[Reference],
     workers: Option<&Workers>,
 ) -> Option<Prepared> {
     let reference = Reference::of(object)?;
     let keep_replicas = keeps_replicas(&reference, before);
     let mut object = dress(object, ownership.policy, ownership.release);
-    object.metadata.uid = live.and_then(|live| live.uid.clone());
+    object.metadata.uid = live.and_then(|live| live.metadata.uid.clone());
+    if let Some(immutables) = live.and_then(|live| live.immutables.as_ref()) {
+        immutables.keep(&mut object.data);
+    }
     let workers = workers.filter(|workers| workers.are_of(&object)).cloned();
     Some(Prepared {
         reference,
         object,
-        live: live.cloned(),
+        live: live.map(|live| live.metadata.clone()),
         keep_replicas,
         workers,
     })

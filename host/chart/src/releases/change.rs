@@ -98,9 +98,10 @@ impl Releases {
     }
 
     /// Everything that may refuse the change is asked before the first write: whose the objects
-    /// are, and whether the record fits.
+    /// are, whether they can become what is wanted, and whether the record fits.
     pub(super) async fn make_ready(&self, change: &Change<'_>, before: Option<Before>) -> Result<Ready, ReleaseError> {
         let seen = survey::all(&self.kinds, &change.ownership(before.as_ref()), &change.references()).await?;
+        check_immutables(change, &seen, before.as_ref())?;
         let next = history::next(change, before.as_ref())?;
         Ok(Ready { before, seen, next })
     }
@@ -142,7 +143,7 @@ impl Releases {
         let earlier = before.map_or(&[][..], |before| &before.release.objects);
         let now: Vec<Reference> = change.rendered.objects.iter().filter_map(Reference::of).collect();
         let prepared = change.rendered.objects.iter().filter_map(|object| {
-            let live = Reference::of(object).and_then(|reference| ready.seen.metadata(&reference));
+            let live = Reference::of(object).and_then(|reference| ready.seen.live(&reference));
             apply::prepare(object, &ownership, live, earlier, change.workers)
         });
         let mut created = Vec::new();
@@ -160,4 +161,22 @@ impl Releases {
             .map(|(reference, uid)| prune::same(&self.kinds, namespace, reference, Some(uid.clone())).boxed());
         apply::together(deletions.collect()).await
     }
+}
+
+/// Refuses objects that ask for other claims than they have.
+fn check_immutables(change: &Change<'_>, seen: &Seen, before: Option<&Before>) -> Result<(), ReleaseError> {
+    for object in &change.rendered.objects {
+        let Some(reference) = Reference::of(object) else {
+            continue;
+        };
+        let Some(immutables) = seen.live(&reference).and_then(|live| live.immutables.as_ref()) else {
+            continue;
+        };
+        let recorded = || reference.find_in(&before?.release.manifest);
+        if immutables.refuse(&object.data, None) && immutables.refuse(&object.data, recorded().as_ref()) {
+            let message = "spec.volumeClaimTemplates: pods have the claims that they began with".to_owned();
+            return Err(ReleaseError::immutable(&reference, &change.meta.namespace, message));
+        }
+    }
+    Ok(())
 }

@@ -51,9 +51,8 @@ pub enum ReleaseError {
     },
     /// An upgrade would change what cannot be changed.
     #[error(
-        "{} cannot be changed in place: {}; take back the change that leads to it, or delete the object, which is \
-            then installed again{}",
-        .object.display, words(.message), new_pods(.object)
+        "{} cannot be changed in place: {}; take back the change that leads to it, or delete the object{}",
+        .object.display, words(.message), remedy(.object)
     )]
     Immutable {
         /// The object.
@@ -147,7 +146,17 @@ pub struct Taken {
 pub struct Fixed {
     found: Found,
     display: String,
-    has_pods: bool,
+    pods: Pods,
+}
+
+/// What becomes of the pods of an object that is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pods {
+    None,
+    /// They are replaced.
+    New,
+    /// They stay, if whoever deletes it says so.
+    Kept,
 }
 
 /// Where an object is, in the namespace of its release.
@@ -225,6 +234,23 @@ impl ReleaseError {
         }
     }
 
+    /// The refusal of a change of what cannot be changed.
+    pub(super) fn immutable(reference: &Reference, namespace: &str, message: String) -> Self {
+        let pods = match (reference.keeps_orphans(), reference.has_pods()) {
+            (true, _) => Pods::Kept,
+            (false, true) => Pods::New,
+            (false, false) => Pods::None,
+        };
+        Self::Immutable {
+            object: Fixed {
+                found: reference.clone().into(),
+                display: reference.describe(namespace),
+                pods,
+            },
+            message,
+        }
+    }
+
     /// The failure of writing an object of the chart.
     pub(super) fn write(reference: &Reference, namespace: &str, source: kube::Error) -> Self {
         let display = reference.describe(namespace);
@@ -232,15 +258,7 @@ impl ReleaseError {
             Some(status) if status.code == 422 || status.code == 400 => {
                 let message = status.message.clone();
                 if is_immutable(&message) {
-                    let (found, has_pods) = (reference.clone().into(), reference.has_pods());
-                    Self::Immutable {
-                        object: Fixed {
-                            found,
-                            display,
-                            has_pods,
-                        },
-                        message,
-                    }
+                    Self::immutable(reference, namespace, message)
                 } else {
                     Self::Invalid {
                         object: display,
@@ -256,13 +274,16 @@ impl ReleaseError {
     }
 }
 
-/// What becomes of the pods of an object that is deleted. Those that are orphaned go as well: the
-/// new workload begins with none.
-fn new_pods(object: &Fixed) -> &'static str {
-    if object.has_pods {
-        " with new pods, which begin without a cache"
-    } else {
-        ""
+/// How an object is to be deleted, and what comes of it. A StatefulSet that is made again begins
+/// with as many pods as are wanted (`workers.rs`), so that those that are there stay.
+fn remedy(object: &Fixed) -> &'static str {
+    match object.pods {
+        Pods::None => ", which is then installed again",
+        Pods::New => ", which is then installed again with new pods, which begin without a cache",
+        Pods::Kept => {
+            " with `kubectl delete --cascade=orphan`, so that its pods keep their cache; it is then installed \
+            again, and a pod follows the change when it is deleted"
+        }
     }
 }
 

@@ -20,7 +20,8 @@ use super::error::ReleaseError;
 use super::kinds::Kinds;
 use super::ownership::Ownership;
 use super::reference::Reference;
-use super::{apply, prune, survey};
+use super::survey::{self, Live};
+use super::{apply, prune};
 use crate::render::Hook;
 
 /// How long a hook may take, as Helm's `--timeout` by default.
@@ -105,6 +106,7 @@ impl Hooks<'_> {
         {
             self.delete_this(running, earlier, event).await?;
         }
+        let live = live.map(Live::without_immutables);
         let Some(prepared) = apply::prepare(&running.object, &self.ownership, live.as_ref(), &[], None) else {
             return Ok(());
         };

@@ -36,6 +36,7 @@ mod error;
 mod history;
 mod hooks;
 mod kinds;
+mod immutable;
 mod obstacle;
 mod ownership;
 mod prune;

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use kube::api::{DynamicObject, GroupVersionKind};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::policy::kinds;
 use crate::quote;
@@ -63,6 +64,25 @@ impl Reference {
             quote::name(&self.gvk.kind),
             quote::name(&self.name)
         )
+    }
+
+    /// The content of the object of this kind and name in a manifest. None if there is none, or the
+    /// manifest cannot be read.
+    pub fn find_in(&self, manifest: &str) -> Option<Value> {
+        let documents = yaml_serde::Deserializer::from_str(manifest);
+        let mut all = documents.filter_map(|document| Value::deserialize(document).ok());
+        all.find(|object| {
+            let text = |field: &Value| field.as_str().map(str::to_owned).unwrap_or_default();
+            let found = gvk(&text(&object["apiVersion"]), &text(&object["kind"]));
+            (&found.group, &found.kind) == (&self.gvk.group, &self.gvk.kind)
+                && object["metadata"]["name"] == self.name.as_str()
+        })
+    }
+
+    /// Whether its pods stay if it is deleted with `--cascade=orphan`, and are its own again once it
+    /// is back: they are known by their names.
+    pub fn keeps_orphans(&self) -> bool {
+        (self.gvk.group.as_str(), self.gvk.kind.as_str()) == ("apps", "StatefulSet")
     }
 
     /// Whether pods come and go with it.

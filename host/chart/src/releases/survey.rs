@@ -1,7 +1,8 @@
 //! A look at every name of a release before anything is written.
 //!
-//! One request for each object, for its metadata only, some at a time. The watches cannot tell
-//! instead: they show what has the host's label, and what is in the way of a release has not.
+//! One request for each object, some at a time, for its metadata only unless some of its fields
+//! cannot be changed. The watches cannot tell instead: they show what has the host's label, and what
+//! is in the way of a release has not.
 
 use std::collections::HashMap;
 
@@ -12,17 +13,37 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::apply::CONCURRENCY;
 use super::error::{ReleaseError, Taken};
+use super::immutable::{self, Immutables};
 use super::kinds::Kinds;
 use super::ownership::Ownership;
 use super::reference::Reference;
 
-/// The objects of a release that are there already, all of them the runtime's: their metadata.
+/// An object that is there already.
+#[derive(Debug, Clone)]
+pub struct Live {
+    /// Its metadata.
+    pub metadata: ObjectMeta,
+    /// What of it cannot be changed. None if its kind has no such fields.
+    pub immutables: Option<Immutables>,
+}
+
+impl Live {
+    /// One of a kind that charts do not change.
+    pub fn without_immutables(metadata: ObjectMeta) -> Self {
+        Self {
+            metadata,
+            immutables: None,
+        }
+    }
+}
+
+/// The objects of a release that are there already, all of them the runtime's.
 #[derive(Debug, Default)]
-pub struct Seen(HashMap<(String, String, String), ObjectMeta>);
+pub struct Seen(HashMap<(String, String, String), Live>);
 
 impl Seen {
-    /// The metadata of an object. None if it was not there.
-    pub fn metadata(&self, reference: &Reference) -> Option<&ObjectMeta> {
+    /// An object as it was seen. None if it was not there.
+    pub fn live(&self, reference: &Reference) -> Option<&Live> {
         let (group, kind, name) = reference.key();
         self.0.get(&(group.to_owned(), kind.to_owned(), name.to_owned()))
     }
@@ -36,16 +57,16 @@ pub async fn all(kinds: &Kinds, ownership: &Ownership<'_>, references: &[Referen
     let namespace = &ownership.policy.namespace;
     let looks: Vec<BoxFuture<'_, _>> = references
         .iter()
-        .map(|reference| find(kinds, namespace, reference).boxed())
+        .map(|reference| look(kinds, namespace, reference).boxed())
         .collect();
-    let found: Vec<Option<ObjectMeta>> = futures::stream::iter(looks).buffered(CONCURRENCY).try_collect().await?;
+    let found: Vec<Option<Live>> = futures::stream::iter(looks).buffered(CONCURRENCY).try_collect().await?;
     let (mut seen, mut objects) = (HashMap::new(), Vec::new());
-    for (reference, metadata) in references.iter().zip(found) {
-        let Some(metadata) = metadata else { continue };
-        match ownership.check(&metadata) {
+    for (reference, live) in references.iter().zip(found) {
+        let Some(live) = live else { continue };
+        match ownership.check(&live.metadata) {
             Ok(()) => {
                 let (group, kind, name) = reference.key();
-                seen.insert((group.to_owned(), kind.to_owned(), name.to_owned()), metadata);
+                seen.insert((group.to_owned(), kind.to_owned(), name.to_owned()), live);
             }
             Err(holder) => objects.push(Taken::new(reference, namespace, holder)),
         }
@@ -71,6 +92,24 @@ pub async fn one(
     };
     ownership.check_at(reference, &metadata)?;
     Ok(Some(metadata))
+}
+
+/// An object, with the fields that cannot be changed.
+async fn look(kinds: &Kinds, namespace: &str, reference: &Reference) -> Result<Option<Live>, ReleaseError> {
+    if immutable::names(reference).is_none() {
+        let found = find(kinds, namespace, reference).await?;
+        return Ok(found.map(Live::without_immutables));
+    }
+    let attempt = format!("looking at {}", reference.describe(namespace));
+    let api = kinds.api(reference, namespace).await?;
+    let found = api
+        .get_opt(&reference.name)
+        .await
+        .map_err(ReleaseError::kube(attempt))?;
+    Ok(found.map(|object| Live {
+        immutables: Immutables::of(reference, &object),
+        metadata: object.metadata,
+    }))
 }
 
 /// The metadata of an object.

@@ -234,10 +234,7 @@ fn answers_of_the_api_server_are_told_apart() {
     ));
     assert!(error(400, "strict decoding error").is_refusal());
     let long = error(422, &format!("immutable {}", "x".repeat(200_000))).to_string();
-    assert!(
-        long.len() < 1000 && long.ends_with("which begin without a cache"),
-        "{long}"
-    );
+    assert!(long.len() < 1000 && long.ends_with("when it is deleted"), "{long}");
     assert!(
         !error(409, "conflict").is_refusal() && !error(403, "quota").is_refusal() && !error(500, "etcd").is_refusal()
     );

@@ -34,11 +34,11 @@ pub const FILES: &[(&str, &str)] = &[
          \x20 serviceName: {{ .Values.service }}\n  selector: {matchLabels: {app: w}}\n  template:\n    metadata: \
          {labels: {app: w}}\n    spec:\n\
          \x20     containers:\n        - name: c\n          image: none.invalid/none\n          env: {{ toJson \
-         .Values.env }}\n",
+         .Values.env }}\n  volumeClaimTemplates: {{ toJson .Values.claims }}\n",
     ),
     (
         "values.yaml",
-        "text: one\nextra: true\nreplicas: 0\nservice: w\nenv: []\n",
+        "text: one\nextra: true\nreplicas: 0\nservice: w\nenv: []\nclaims: []\n",
     ),
 ];
 

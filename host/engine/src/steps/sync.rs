@@ -105,7 +105,9 @@ impl Request {
             }
         };
         let (uid, chart) = (self.uid.clone(), self.plugin.chart_digest.to_string());
-        if let Some(message) = self.shared.refusals.of(&uid, &chart, &values, Instant::now()) {
+        // What is missing may be what was in the way.
+        let refused = self.shared.refusals.of(&uid, &chart, &values, Instant::now());
+        if let Some(message) = refused.filter(|_| !damaged) {
             return Err(EngineError::StillRefused { message });
         }
         let outcome = self.upgrade(&values, damaged).await;
@@ -121,7 +123,8 @@ impl Request {
     }
 
     async fn upgrade(&mut self, values: &str, damaged: bool) -> Result<bool, EngineError> {
-        let applied = self.apply_values(values, None).await?;
+        let workers = if damaged { self.workers_again().await? } else { None };
+        let applied = self.apply_values(values, workers).await?;
         if applied {
             let name = &self.identity.name;
             let message = if damaged {

@@ -14,7 +14,7 @@ use crate::error::EngineError;
 use crate::objects::placement;
 use crate::plugin::answer::is_unsupported;
 use crate::request::Request;
-use crate::request::roles::RoleName;
+use crate::request::roles::{RoleName, RoleState};
 
 impl Request {
     /// Places the workers and scales them to what the runtime wants.
@@ -65,6 +65,26 @@ impl Request {
             replicas: worker.wanted?,
             affinity: json!(self.worker_affinity()),
         })
+    }
+
+    /// How the workers of a runtime that is set up begin once more, if somebody has deleted their
+    /// workload: with as many as are wanted, since their pods may have stayed, and a workload that
+    /// begins with none deletes them.
+    pub(crate) async fn workers_again(&mut self) -> Result<Option<Workers>, EngineError> {
+        let worker = self.role(RoleName::Worker).cloned();
+        let is_missing = |worker: &RoleState| !worker.exists && worker.role.workload == "StatefulSet";
+        let Some(worker) = worker.filter(|worker| is_missing(worker) && self.is_set_up()) else {
+            return Ok(None);
+        };
+        if !self.refused {
+            let outcome = self.implement.setup_workers(&self.context).await;
+            self.answer("setup-workers", outcome)?;
+        }
+        Ok(worker.wanted.map(|replicas| Workers {
+            stateful_set: worker.workload,
+            replicas,
+            affinity: json!(self.worker_affinity()),
+        }))
     }
 
     /// The affinity of workers that have none.
