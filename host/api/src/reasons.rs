@@ -10,6 +10,8 @@ pub mod events {
     pub const SUCCEED: &str = "Succeed";
     /// The cache system of a Dataset was installed. Normal.
     pub const INSTALLED: &str = "RuntimeInstalled";
+    /// The cache system of a Dataset was installed by Fluid, and is kept as it is. Normal.
+    pub const ADOPTED: &str = "RuntimeAdopted";
     /// The cache system of a Dataset was changed to what its spec or its plugin now want. Normal.
     pub const UPGRADED: &str = "RuntimeUpgraded";
     /// The workers of a Dataset were scaled. Normal.

@@ -9,7 +9,7 @@ use super::record::{self, Info, Unwritable, Written};
 use super::reference::Reference;
 use super::release::Release;
 use super::status::Status;
-use super::store::{Driver, Entry, Store};
+use super::store::{Driver, Entry, RecordPlace, Store};
 use super::{Before, Change, Ready, Releases};
 use crate::policy::Policy;
 
@@ -35,8 +35,10 @@ pub fn next(change: &Change<'_>, before: Option<&Before>) -> Result<Next, Releas
         ..
     } = change;
     let now = jiff::Timestamp::now().to_string();
+    let last = before.and_then(|before| before.entries.last());
+    let revision = last.map_or(1, |last| last.revision.saturating_add(1));
     let release = Release {
-        revision: before.map_or(1, |before| before.release.revision.saturating_add(1)),
+        revision,
         status: Status::Deployed,
         chart: chart.name().to_owned(),
         chart_version: chart.version().to_owned(),
@@ -48,6 +50,9 @@ pub fn next(change: &Change<'_>, before: Option<&Before>) -> Result<Next, Releas
             .filter(|time| !time.is_empty())
             .unwrap_or_else(|| now.clone()),
         objects: rendered.objects.iter().filter_map(Reference::of).collect(),
+        adopted: false,
+        note: None,
+        record: RecordPlace::of(&meta.name, revision),
     };
     let written = Written {
         name: &meta.name,

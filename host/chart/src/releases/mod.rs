@@ -6,7 +6,8 @@
 //! where `helm` does not look by default. It is found there, and moves to Secrets with its first
 //! upgrade: the revision that Fluid installed is copied as superseded, and the ConfigMaps are
 //! deleted. (Left there, an upgraded release would be uninstalled by a Fluid that comes back: it
-//! wants revision 1 to be the deployed one. Found nowhere, it is adopted.)
+//! wants revision 1 to be the deployed one. Found nowhere, it is adopted.) Until then, nothing of
+//! it is written but a note about it (`Releases::note`).
 //!
 //! # Interruptions
 //! The record is written last and once, so that nothing is recorded that is not there. A process
@@ -35,8 +36,8 @@ mod claims;
 mod error;
 mod history;
 mod hooks;
-mod kinds;
 mod immutable;
+mod kinds;
 mod obstacle;
 mod ownership;
 mod prune;
@@ -64,6 +65,7 @@ pub use error::ReleaseError;
 pub use ownership::{RELEASE_NAME, RELEASE_NAMESPACE, check_kept};
 pub use release::{Release, is_unchanged};
 pub use status::Status;
+pub use store::RecordPlace;
 pub use workers::Workers;
 
 use crate::policy::Policy;
@@ -265,6 +267,21 @@ impl Releases {
         Ok(true)
     }
 
+    /// Notes something about a release that Helm has made, in an annotation of its record. The next
+    /// [`find`](Self::find) returns it; it goes with the record.
+    ///
+    /// # Errors
+    /// If the record is gone, or the request fails.
+    pub async fn note(
+        &self,
+        namespace: &str,
+        name: &str,
+        record: &RecordPlace,
+        note: &str,
+    ) -> Result<(), ReleaseError> {
+        Store::new(&self.client, namespace, name).note(record, note).await
+    }
+
     /// Whether a release of this name was refused for what is in its way, and has been neither
     /// installed nor uninstalled since.
     pub fn was_refused(&self, namespace: &str, name: &str) -> bool {
@@ -313,8 +330,11 @@ impl Releases {
         policy: &Policy,
     ) -> Result<Option<(Vec<Entry>, Release)>, ReleaseError> {
         let entries = Store::new(&self.client, namespace, name).current().await?;
-        let Some(newest) = entries.last() else { return Ok(None) };
-        let release = Release::read(newest, namespace)?;
+        let Some(newest) = newest_complete(&entries, policy).or(entries.last()) else {
+            return Ok(None);
+        };
+        let mut release = Release::read(newest, namespace)?;
+        release.adopted = !is_own(&entries, policy);
         if !belongs(&entries, &release, policy) {
             return Err(ReleaseError::Foreign {
                 namespace: namespace.to_owned(),
@@ -325,6 +345,20 @@ impl Releases {
         }
         Ok(Some((entries, release)))
     }
+}
+
+/// Whether Wasser has written any of the records, for this runtime.
+fn is_own(entries: &[Entry], policy: &Policy) -> bool {
+    entries.iter().any(|entry| entry.owners.contains(&policy.owner.uid))
+}
+
+/// The newest complete revision of a release that Helm has made for Fluid: that of an upgrade which
+/// was interrupted does not say what is there. Wasser records complete revisions only.
+fn newest_complete<'a>(entries: &'a [Entry], policy: &Policy) -> Option<&'a Entry> {
+    if is_own(entries, policy) {
+        return None;
+    }
+    entries.iter().rfind(|entry| entry.status == Status::Deployed.as_str())
 }
 
 fn ownership<'a>(policy: &'a Policy, release: &'a str, recorded: bool) -> Ownership<'a> {

@@ -6,7 +6,7 @@ use super::error::ReleaseError;
 use super::record;
 use super::reference::{self, Reference};
 use super::status::Status;
-use super::store::Entry;
+use super::store::{Entry, RecordPlace};
 use crate::policy::Policy;
 use crate::render::{Hook, Rendered};
 
@@ -29,12 +29,30 @@ pub struct Release {
     pub hooks: Vec<Hook>,
     pub(super) first_deployed: String,
     pub(super) objects: Vec<Reference>,
+    pub(super) adopted: bool,
+    pub(super) note: Option<String>,
+    pub(super) record: RecordPlace,
 }
 
 impl Release {
     /// Whether the last installation or upgrade was completed.
     pub fn is_deployed(&self) -> bool {
         self.status == Status::Deployed
+    }
+
+    /// Whether Helm has made it, as Fluid runs Helm, and Wasser has never written a revision of it.
+    pub fn is_adopted(&self) -> bool {
+        self.adopted
+    }
+
+    /// Where its record is.
+    pub fn place(&self) -> &RecordPlace {
+        &self.record
+    }
+
+    /// What [`Releases::note`](super::Releases::note) has noted about it.
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
     }
 
     /// The values it was installed with.
@@ -65,6 +83,9 @@ impl Release {
             hooks: stored.hooks.unwrap_or_default(),
             first_deployed: stored.info.first_deployed,
             objects,
+            adopted: false,
+            note: entry.note.clone(),
+            record: entry.record(),
         })
     }
 }

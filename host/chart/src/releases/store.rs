@@ -17,6 +17,8 @@ use crate::FIELD_MANAGER;
 use crate::api_error::{OrGone, is_conflict};
 
 const SECRET_TYPE: &str = "helm.sh/release.v1";
+/// The annotation of a record that has what was noted about its release.
+const NOTE: &str = "wasser.fluid.io/adopted";
 
 /// Which of Helm's drivers wrote a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +27,13 @@ pub enum Driver {
     Secret,
     /// Fluid's default.
     ConfigMap,
+}
+
+/// Where a record is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordPlace {
+    driver: Driver,
+    object: String,
 }
 
 /// A record that has not been decoded.
@@ -40,17 +49,41 @@ pub struct Entry {
     pub status: String,
     /// UIDs of the owners: those that Wasser wrote belong to the runtime.
     pub owners: Vec<String>,
+    /// What was noted about the release.
+    pub note: Option<String>,
     /// The encoded record.
     pub text: Vec<u8>,
 }
 
-impl Entry {
-    /// Where it is.
-    pub fn reference(&self) -> Reference {
+impl RecordPlace {
+    /// Where the record of a revision is that Wasser writes.
+    pub fn of(release: &str, revision: u32) -> Self {
+        Self {
+            driver: Driver::Secret,
+            object: record_name(release, &revision.to_string()),
+        }
+    }
+
+    fn reference(&self) -> Reference {
         match self.driver {
             Driver::Secret => Reference::of_core("Secret", &self.object),
             Driver::ConfigMap => Reference::config_map(&self.object),
         }
+    }
+}
+
+impl Entry {
+    /// Where it is.
+    pub fn record(&self) -> RecordPlace {
+        RecordPlace {
+            driver: self.driver,
+            object: self.object.clone(),
+        }
+    }
+
+    /// The same, for requests.
+    pub fn reference(&self) -> Reference {
+        self.record().reference()
     }
 
     /// Its kind, namespace and name, for messages.
@@ -126,7 +159,10 @@ impl<'a> Store<'a> {
 
     fn entry(&self, driver: Driver, metadata: ObjectMeta, text: Option<Vec<u8>>) -> Option<Entry> {
         let object = metadata.name?;
-        let revision = object.strip_prefix(&self.object(""))?.parse().ok()?;
+        let revision = object.strip_prefix(&record_name(self.name, ""))?.parse().ok()?;
+        let note = metadata
+            .annotations
+            .and_then(|mut annotations| annotations.remove(NOTE));
         let status = metadata
             .labels
             .and_then(|mut labels| labels.remove("status"))
@@ -143,6 +179,7 @@ impl<'a> Store<'a> {
             revision,
             status,
             owners,
+            note,
             text: text.unwrap_or_default(),
         })
     }
@@ -155,7 +192,7 @@ impl<'a> Store<'a> {
         text: String,
         owner: &OwnerReference,
     ) -> Result<bool, ReleaseError> {
-        let object = self.object(&revision.to_string());
+        let object = record_name(self.name, &revision.to_string());
         let secret = Secret {
             metadata: ObjectMeta {
                 name: Some(object.clone()),
@@ -205,6 +242,29 @@ impl<'a> Store<'a> {
         marked.or_gone().map(drop).map_err(ReleaseError::kube(attempt))
     }
 
+    /// Notes something in a record.
+    pub async fn note(&self, record: &RecordPlace, note: &str) -> Result<(), ReleaseError> {
+        let patch = Patch::Merge(json!({"metadata": {"annotations": {NOTE: note}}}));
+        let params = PatchParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        let noted = match record.driver {
+            Driver::Secret => self
+                .secret_api()
+                .patch_metadata(&record.object, &params, &patch)
+                .await
+                .map(drop),
+            Driver::ConfigMap => self
+                .map_api()
+                .patch_metadata(&record.object, &params, &patch)
+                .await
+                .map(drop),
+        };
+        let attempt = format!("annotating {}", record.reference().describe(self.namespace));
+        noted.map_err(ReleaseError::kube(attempt))
+    }
+
     /// Deletes a record.
     pub async fn delete(&self, entry: &Entry) -> Result<(), ReleaseError> {
         let params = DeleteParams::default();
@@ -231,10 +291,6 @@ impl<'a> Store<'a> {
         ListParams::default().labels(&format!("owner=helm,name={}", self.name))
     }
 
-    fn object(&self, revision: &str) -> String {
-        format!("sh.helm.release.v1.{}.v{revision}", self.name)
-    }
-
     fn action(&self, what: &str) -> String {
         format!("{what} of the Helm release {}/{}", self.namespace, self.name)
     }
@@ -246,6 +302,11 @@ impl<'a> Store<'a> {
     fn map_api(&self) -> Api<ConfigMap> {
         Api::namespaced(self.client.clone(), self.namespace)
     }
+}
+
+/// The name of the record of a revision.
+fn record_name(release: &str, revision: &str) -> String {
+    format!("sh.helm.release.v1.{release}.v{revision}")
 }
 
 fn sorted(entries: impl Iterator<Item = Entry>) -> Vec<Entry> {

@@ -21,6 +21,7 @@ fn entry(text: &str) -> Entry {
         revision: 3,
         status: String::new(),
         owners: Vec::new(),
+        note: None,
         text: text.as_bytes().to_vec(),
     }
 }

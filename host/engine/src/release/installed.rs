@@ -1,7 +1,9 @@
 //! A release as it is in the cluster.
 
 use serde_json::Value;
-use wasser_chart::Release;
+use wasser_chart::{RecordPlace, Release};
+
+use crate::release::adoption::Asked;
 
 /// A release as it was last written or read. It is made of nothing else: neither of values nor of
 /// rendered objects.
@@ -10,6 +12,16 @@ pub struct Installed {
     values: Value,
     text: String,
     objects: Vec<(String, String)>,
+    adoption: Option<Adoption>,
+}
+
+/// What is known of a release that Fluid has installed, and that was never upgraded since.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Adoption {
+    /// Where its record is.
+    pub record: RecordPlace,
+    /// What was asked for when it was taken over. None if that was not noted yet.
+    pub asked: Option<Asked>,
 }
 
 impl Installed {
@@ -17,7 +29,23 @@ impl Installed {
     pub fn recorded(release: &Release) -> Self {
         let objects = release.objects().into_iter();
         let objects = objects.map(|(kind, name)| (kind.to_owned(), name.to_owned())).collect();
-        Self::written(release.values().clone(), objects)
+        let adoption = release.is_adopted().then(|| Adoption {
+            record: release.place().clone(),
+            asked: release.note().and_then(Asked::parse),
+        });
+        Self {
+            adoption,
+            ..Self::written(release.values().clone(), objects)
+        }
+    }
+
+    /// The same release of Fluid's, taken over with what is asked for.
+    #[must_use]
+    pub fn asked_for(mut self, asked: Asked) -> Self {
+        if let Some(adoption) = &mut self.adoption {
+            adoption.asked = Some(asked);
+        }
+        self
     }
 
     /// What was just written. Only `Prepared::install` knows that.
@@ -26,7 +54,13 @@ impl Installed {
             text: values.to_string(),
             values,
             objects,
+            adoption: None,
         }
+    }
+
+    /// What is known of the release if Fluid has installed it.
+    pub fn adoption(&self) -> Option<&Adoption> {
+        self.adoption.as_ref()
     }
 
     /// The values that the release was rendered with.

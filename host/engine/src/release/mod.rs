@@ -5,6 +5,7 @@
 //! was prepared, and only that is remembered as the release, so that nothing counts as installed
 //! before the API server has accepted all of it. `wasser render` prints a `Prepared`.
 
+pub mod adoption;
 pub mod differences;
 mod installed;
 pub mod policy;

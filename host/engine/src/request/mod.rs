@@ -35,6 +35,7 @@ use crate::plugin::answer::{Outcome, answer};
 use crate::plugin::backend::KubeBackend;
 use crate::plugin::context::context;
 use crate::release::Installed;
+use crate::release::adoption::Difference;
 use crate::release::workloads::workload;
 use crate::request::change::Change;
 use crate::request::roles::{RoleName, RoleState, RoleTrouble};
@@ -83,6 +84,9 @@ pub struct Request {
     pub attended: bool,
     /// Whether the spec is refused, so that only what is installed is attended.
     pub refused: bool,
+    /// How what is asked for differs from what a release of Fluid's was taken over with. None if
+    /// the release is Wasser's own.
+    pub kept: Option<Difference>,
     /// What has been changed, for users.
     pub changes: Vec<Change>,
     /// When the runtime is to be looked at again at the latest, if something other than a watch
@@ -175,6 +179,7 @@ impl Request {
             troubles: Vec::new(),
             attended: false,
             refused: false,
+            kept: None,
             changes: Vec::new(),
             look_again: None,
             wake,

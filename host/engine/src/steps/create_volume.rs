@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use kube::api::Patch;
 use kube::{Api, ResourceExt};
-use serde_json::json;
+use serde_json::{Value, json};
 use wasser_api::labels;
 
 use crate::error::EngineError;
@@ -37,9 +37,12 @@ impl Request {
         let Some(dataset) = self.dataset.clone().filter(|_| self.unreadable().is_none()) else {
             return Ok(());
         };
-        let mount_type = self.mount_type()?;
         let clients = self.roles.iter().find(|state| state.role.workload == "DaemonSet");
         let generation = clients.and_then(|clients| clients.generation.clone());
+        if self.has_volume()? {
+            return self.show_generation(generation.as_deref()).await;
+        }
+        let mount_type = self.mount_type().await?;
         let input = VolumeInput {
             identity: &self.identity,
             dataset: &dataset,
@@ -50,9 +53,6 @@ impl Request {
             access_modes: dataset.spec.effective_access_modes(),
             read_only: dataset.spec.is_read_only_below(""),
         };
-        if self.has_volume()? {
-            return self.show_generation(generation.as_deref()).await;
-        }
         self.put_volume(input.persistent_volume(), input.persistent_volume_claim())
             .await
     }
@@ -150,19 +150,26 @@ impl Request {
     }
 
     /// The word by which the node plugin knows the mount: the plugin's, or the one in the installed
-    /// values that it points to.
-    fn mount_type(&self) -> Result<String, EngineError> {
+    /// values that it points to. The values of a release of Fluid's do not have it, and the plugin is
+    /// asked for others.
+    async fn mount_type(&mut self) -> Result<String, EngineError> {
         let declared = &self.plugin.description.fuse.mount_type;
         if !declared.starts_with('/') {
             return Ok(declared.clone());
         }
+        let declared = declared.clone();
         let release = self.shared.known_release(&self.uid).flatten();
-        let found = release
-            .as_ref()
-            .and_then(|release| release.values().pointer(declared)?.as_str());
+        let word = |values: &Value| values.pointer(&declared)?.as_str().map(str::to_owned);
+        let found = match release.as_ref().filter(|release| release.adoption().is_some()) {
+            None => release.as_ref().and_then(|release| word(release.values())),
+            Some(_) => {
+                let outcome = self.implement.setup_master(&self.context).await;
+                let values = self.answer("setup-master", outcome)?;
+                values.and_then(|values| word(&serde_json::from_str(&values).ok()?))
+            }
+        };
         found
             .filter(|word| !word.is_empty())
-            .map(str::to_owned)
             .ok_or_else(|| EngineError::Failed {
                 method: "describe",
                 message: format!(

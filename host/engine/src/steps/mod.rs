@@ -6,6 +6,7 @@
 //! that may take minutes runs as a task, whose result a later reconcile picks up.
 //! `docs/template-engine.md` lists the methods.
 
+mod adopt;
 mod cache_nodes;
 mod cache_states;
 mod clients_config;

@@ -37,7 +37,8 @@ impl Request {
             self.restore_ports(release.values())?;
         }
         let release = found
-            .filter(|release| release.is_deployed())
+            // What Fluid's Helm did not end may run nevertheless.
+            .filter(|release| release.is_deployed() || (release.is_adopted() && self.is_set_up()))
             .map(|release| Arc::new(Installed::recorded(&release)));
         self.shared.remember_release(&self.uid, release.clone());
         self.context.installed = release.as_ref().map(|release| release.text().to_owned());

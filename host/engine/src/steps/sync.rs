@@ -8,6 +8,7 @@ use wasser_api::dataset::DatasetPhase;
 use wasser_api::reasons::{dataset as reasons, events};
 
 use crate::error::EngineError;
+use crate::release::adoption::Difference;
 use crate::request::Request;
 use crate::request::roles::RoleState;
 
@@ -56,6 +57,7 @@ impl Request {
     /// SyncRuntime: a change of the spec becomes an upgrade of the release, and so does an object
     /// of it that somebody deleted. What is refused does not keep the release from being repaired.
     pub(crate) async fn sync_runtime(&mut self) -> Result<(), EngineError> {
+        self.adopt().await?;
         let installed = self.installed().await?;
         if let Some(release) = &installed {
             self.keep_values_map(release).await?;
@@ -64,7 +66,7 @@ impl Request {
             Some(release) if self.is_damaged(&release).await? => Some(release),
             _ => None,
         };
-        let followed = if self.refused {
+        let followed = if self.refused || (damaged.is_none() && self.stays().await) {
             Ok(false)
         } else {
             self.follow_spec(damaged.is_some()).await
@@ -75,7 +77,8 @@ impl Request {
             Err(error @ EngineError::Release { .. }) => error.is_refusal(),
             Err(_) => true,
         };
-        match damaged.filter(|_| may_repair) {
+        // What Fluid's values mean to another chart, nobody knows.
+        match damaged.filter(|_| may_repair && self.kept.is_none()) {
             Some(release) => {
                 let repaired = self.upgrade(release.text(), true).await;
                 followed.and(repaired).map(drop)
@@ -95,7 +98,8 @@ impl Request {
         let is_installed = self.installed().await?.is_some();
         let values = match wanted {
             Some(values) => values,
-            None if is_installed => return Ok(false),
+            // With another chart than Fluid's, what is missing comes with an upgrade of all.
+            None if is_installed && (self.kept.is_none() || !damaged) => return Ok(false),
             None => {
                 let outcome = self.implement.setup_master(&self.context).await;
                 let Some(values) = self.answer("setup-master", outcome)? else {
@@ -191,15 +195,16 @@ impl Request {
         if change.added.is_empty() && change.removed.is_empty() {
             return Ok(());
         }
-        self.dataset_status.phase = DatasetPhase::Updating;
-        self.set_dataset_condition(
-            conditions::UPDATING,
-            reasons::UPDATING,
-            "The ddc runtime is updating.",
-            true,
-        );
+        // Fluid writes the same mounts otherwise into the values.
+        let is_kept = self.kept == Some(Difference::Nothing);
+        if !is_kept {
+            self.show_updating();
+        }
         let outcome = self.implement.update_ufs(&self.context, &change).await;
-        let Some(update) = self.answer("update-ufs", outcome)? else {
+        let Some(update) = self
+            .answer("update-ufs", outcome)?
+            .filter(|update| !is_kept || update.values.is_none())
+        else {
             return Ok(());
         };
         if let Some(values) = update.values {
@@ -215,7 +220,18 @@ impl Request {
             self.remove_dataset_condition(conditions::UPDATING);
             self.update_dataset_status(DatasetPhase::Bound);
             self.restart_metadata_sync();
+            self.note_mounts().await?;
         }
         Ok(())
+    }
+
+    fn show_updating(&mut self) {
+        self.dataset_status.phase = DatasetPhase::Updating;
+        self.set_dataset_condition(
+            conditions::UPDATING,
+            reasons::UPDATING,
+            "The ddc runtime is updating.",
+            true,
+        );
     }
 }
