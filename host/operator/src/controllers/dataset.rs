@@ -120,9 +120,27 @@ pub async fn reconcile(mut dataset: Arc<Dataset>, shared: &Arc<Shared>, facts: F
         return Ok(Action::requeue(ALONE));
     }
     if conditions::was_set_up(&status.conditions) {
-        return Ok(Action::await_change());
+        return Ok(report_unserved(&dataset, shared, &status, &facts).await);
     }
     wait_for_runtime(&dataset, shared, status, &facts).await
+}
+
+/// Tells the user of a Dataset that is bound to a runtime of a kind which no plugin serves, such as
+/// one that Fluid has left. Nothing of it is touched.
+async fn report_unserved(dataset: &Dataset, shared: &Arc<Shared>, status: &DatasetStatus, facts: &Facts) -> Action {
+    let Some(bound) = status.runtimes.first() else {
+        return Action::await_change();
+    };
+    if facts.observed_for < ALONE {
+        return Action::requeue(ALONE - facts.observed_for);
+    }
+    let message = format!(
+        "Dataset.status.runtimes: no plugin serves runtimes of the type {}; what runs goes on, and nothing follows \
+            changes or cleans up. Register a plugin for it in the namespace {}",
+        bound.runtime_type, facts.namespace
+    );
+    event(shared, dataset, reasons::ERROR_PROCESS_DATASET, &message).await;
+    Action::await_change()
 }
 
 /// Tells the user of a Dataset that nothing serves it. A runtime that comes later wakes it.
