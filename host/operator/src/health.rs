@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::fluid::Fluid;
 use crate::metrics::Metrics;
 use crate::supervisor::Supervisor;
 
@@ -26,6 +27,7 @@ pub struct Health {
     reached: watch::Sender<u8>,
     started: Instant,
     metrics: Arc<Metrics>,
+    fluid: watch::Sender<Fluid>,
     /// Watches over the tasks that the process cannot do without.
     pub supervisor: Arc<Supervisor>,
 }
@@ -37,6 +39,7 @@ impl Health {
             reached: watch::Sender::new(0),
             started,
             metrics,
+            fluid: watch::Sender::new(Fluid::Absent),
             supervisor: Arc::default(),
         }
     }
@@ -61,6 +64,11 @@ impl Health {
             .await;
     }
 
+    /// Whether Fluid runs, which is written to what this returns.
+    pub fn fluid(&self) -> watch::Sender<Fluid> {
+        self.fluid.clone()
+    }
+
     /// The process takes no new work.
     pub fn stopping(&self) {
         self.reach(STOPPING);
@@ -68,6 +76,12 @@ impl Health {
 
     /// What is still missing before the process is ready; none if it is.
     pub fn missing(&self) -> Option<&'static str> {
+        if *self.fluid.borrow() != Fluid::Absent {
+            return Some(
+                "waiting for Fluid, whose controllers renew the lease dataset.data.fluid.io; uninstall it: only one of the \
+                    two may run",
+            );
+        }
         match *self.reached.borrow() {
             reached if reached & STOPPING != 0 => Some("stopping"),
             reached if reached & CACHES == 0 => {
@@ -201,6 +215,11 @@ mod tests {
         assert!(health.missing().unwrap().contains("first list"));
         health.caches_synced();
         assert_eq!(health.missing(), None);
+        health
+            .fluid()
+            .send_replace(Fluid::Runs("fluid-system (pod)".to_owned()));
+        assert!(health.missing().unwrap().contains("Fluid"));
+        health.fluid().send_replace(Fluid::Absent);
         health.stopping();
         assert_eq!(health.missing(), Some("stopping"));
     }

@@ -4,6 +4,7 @@ mod cli;
 mod client;
 mod context;
 mod controllers;
+mod fluid;
 mod health;
 #[cfg(test)]
 mod in_process;

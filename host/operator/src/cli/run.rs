@@ -16,6 +16,7 @@ use wasser_plugin::{HostConfig, PluginHost, Registrar, Registry};
 
 use super::{logs, options, signals};
 use crate::context::{Context, Settings};
+use crate::fluid::Alone;
 use crate::health::{self, Addresses, Health};
 use crate::leader::{self, Candidate, Tenure};
 use crate::metrics::Metrics;
@@ -133,22 +134,22 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
     let tenure = Arc::new(Tenure::new(lost.clone()));
     let client =
         client::client(config.clone(), &metrics, &tenure).context("setting up the client of the API server")?;
-    let leader = watch::Sender::new(!args.leader_elect);
+    let leader = watch::Sender::new(false);
+    let alone = Alone::begin(client.clone(), &settings.namespace, health.fluid(), lost.clone());
     let election = if args.leader_elect {
+        let voter = leader::client(config).context("setting up the client of the election")?;
         let candidate = Candidate {
             namespace: settings.namespace.clone(),
             identity: Candidate::identity(),
             terms: leader::TERMS,
         };
-        let voter = leader::client(config).context("setting up the client of the election")?;
-        Some(tokio::spawn(leader::run(
-            voter,
-            candidate,
-            leader.clone(),
-            tenure,
-            election_over.clone(),
-        )))
+        let running = leader::run(voter, candidate, leader.clone(), tenure, election_over.clone());
+        Some(tokio::spawn(alone.then(election_over.clone(), running)))
     } else {
+        let leader = leader.clone();
+        tokio::spawn(alone.then(election_over.clone(), async move {
+            leader.send_replace(true);
+        }));
         None
     };
     follow_leader(leader.subscribe(), metrics.clone());
