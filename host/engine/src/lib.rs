@@ -23,6 +23,7 @@ pub use objects::identity::Identity;
 pub use objects::owner::owner_reference;
 pub use plugin::answer::{Outcome, answer};
 pub use plugin::context::context;
+pub use release::policy::policy;
 pub use release::prepare::{Prepared, prepare};
 pub use release::values::complete;
 pub use request::write::write_dataset_status;

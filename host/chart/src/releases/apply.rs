@@ -13,7 +13,7 @@ use futures::stream::{StreamExt as _, TryStreamExt as _};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::adopt;
 use super::error::{ReleaseError, is_outdated};
@@ -173,6 +173,17 @@ pub async fn one(
 }
 
 impl Prepared {
+    /// What of the object is applied. The number of replicas is left out where it stays.
+    pub fn content(&self) -> Value {
+        let mut content = self.object.data.clone();
+        let metadata = &self.object.metadata;
+        content["metadata"] = json!({"labels": metadata.labels, "annotations": metadata.annotations});
+        if let Some(spec) = content["spec"].as_object_mut().filter(|_| self.keep_replicas) {
+            spec.remove("replicas");
+        }
+        content
+    }
+
     async fn write(&mut self, api: &Api<DynamicObject>, force: bool) -> kube::Result<Option<Created>> {
         if self.live.is_none() {
             return self.create(api).await;

@@ -69,7 +69,7 @@ impl<'a> Change<'a> {
             .collect()
     }
 
-    fn ownership(&self, before: Option<&Before>) -> Ownership<'a> {
+    pub(super) fn ownership(&self, before: Option<&Before>) -> Ownership<'a> {
         Ownership {
             policy: self.policy,
             release: &self.meta.name,

@@ -40,6 +40,7 @@ mod immutable;
 mod kinds;
 mod obstacle;
 mod ownership;
+mod preview;
 mod prune;
 mod record;
 mod recorded;
@@ -63,6 +64,7 @@ use parking_lot::Mutex;
 pub use change::Change;
 pub use error::ReleaseError;
 pub use ownership::{RELEASE_NAME, RELEASE_NAMESPACE, check_kept};
+pub use preview::Preview;
 pub use release::{Release, is_unchanged};
 pub use status::Status;
 pub use store::RecordPlace;
@@ -162,6 +164,15 @@ impl Releases {
             let store = Store::new(&self.client, &policy.namespace, name);
             history::supersede_earlier(&store, entries, &policy.owner).await?;
         }
+        Ok(found.map(|(_, release)| release))
+    }
+
+    /// The same, without a write.
+    ///
+    /// # Errors
+    /// As [`Releases::find`].
+    pub async fn look(&self, name: &str, policy: &Policy) -> Result<Option<Release>, ReleaseError> {
+        let found = self.newest(&policy.namespace, name, policy).await?;
         Ok(found.map(|(_, release)| release))
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 use kube::api::DynamicObject;
 use serde_json::Value;
-use wasser_chart::{Change, Chart, Policy, ReleaseError, ReleaseMeta, Releases, Rendered, Renderer, Workers};
+use wasser_chart::{Change, Chart, Policy, Preview, ReleaseError, ReleaseMeta, Releases, Rendered, Renderer, Workers};
 use wasser_plugin::Plugin;
 
 use super::Installed;
@@ -86,6 +86,22 @@ impl Prepared {
     /// The values that it was rendered with.
     pub fn values(&self) -> &Value {
         &self.values
+    }
+
+    /// The objects that an upgrade to it would write or delete, each with how it would change.
+    ///
+    /// # Errors
+    /// The upgrade would be refused.
+    pub async fn preview(&self, releases: &Releases) -> Result<Vec<(String, Preview)>, ReleaseError> {
+        let change = Change {
+            chart: &self.chart,
+            meta: &self.meta,
+            rendered: &self.rendered,
+            values: &self.values,
+            policy: &self.policy,
+            workers: None,
+        };
+        releases.preview(&change).boxed().await
     }
 
     /// Writes the release: the only way to what counts as installed. `workers` says how workers

@@ -1,5 +1,6 @@
 //! The command line: one file for each command.
 
+pub mod adopt;
 mod crds;
 mod csi;
 mod files;
@@ -35,6 +36,8 @@ enum Command {
     Csi(Box<csi::Args>),
     /// Serve the API server's questions about pods that use datasets.
     Webhook(webhook::Args),
+    /// List what an upgrade of the releases that Fluid has installed would change.
+    Adopt(adopt::Args),
     /// Print the custom resource definitions.
     Crds(crds::Args),
     /// Look at a plugin: a component, or the ConfigMap that registers it.
@@ -54,6 +57,7 @@ pub fn run(cli: Cli, started: Instant) -> Result<ExitCode> {
         Command::Run(args) => run::run(*args, started),
         Command::Csi(args) => csi::run(*args).map(done),
         Command::Webhook(args) => webhook::run(args).map(done),
+        Command::Adopt(args) => block_on(adopt::run(args)).map(done),
         Command::Crds(args) => crds::run(&args).map(done),
         Command::Plugin(command) => block_on(plugin::run(command)),
         Command::Render(args) => block_on(render::run(args)).map(done),

@@ -17,7 +17,7 @@ use wasser_plugin::Plugin;
 
 use super::files::{self, Package};
 use super::{options, plugin};
-use offline::Offline;
+pub use offline::Offline;
 
 /// The UID of objects that no API server has seen.
 const UID: &str = "00000000-0000-0000-0000-000000000000";

@@ -1,0 +1,256 @@
+//! `wasser adopt --dry-run`: what an upgrade would change of the releases that Fluid has installed,
+//! which are kept as they are. The cluster is only read.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::{DynamicObject, ListParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::{Api, Client, ResourceExt};
+use serde_json::Value;
+use wasser_api::dataset::Dataset;
+use wasser_chart::{Chart, Preview, Releases, Renderer};
+use wasser_engine::{Identity, answer, complete, context, owner_reference, policy, prepare};
+use wasser_plugin::bindings::types::RoleStatus;
+use wasser_plugin::{HostConfig, PLUGIN_LABEL, Plugin, PluginHost, Registration};
+
+use super::options;
+use super::render::Offline;
+
+/// The most fields that are listed of one object.
+const LISTED: usize = 12;
+
+/// Which releases to look at, and with which plugins.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// List what would change. Nothing else can be asked for: releases of Fluid's are taken over by
+    /// the operator, and upgraded when their runtime or Dataset changes.
+    #[arg(long)]
+    dry_run: bool,
+    /// The namespace of the runtimes [default: all].
+    #[arg(long, short)]
+    namespace: Option<String>,
+    /// The operator's namespace, which has the registrations of plugins.
+    #[arg(long)]
+    operator_namespace: Option<String>,
+    /// Directory of `path:` sources in registrations.
+    #[arg(long, env = "WASSER_PLUGIN_DIR")]
+    plugin_dir: Option<PathBuf>,
+    /// Directory of nodes below which file systems are mounted.
+    #[arg(long, env = "MOUNT_ROOT", default_value = "/runtime-mnt")]
+    mount_root: String,
+    /// Where compiled plugins are kept [default: the user's cache directory].
+    #[arg(long, env = "WASSER_CACHE_DIR")]
+    cache_dir: Option<PathBuf>,
+}
+
+/// Prints the releases that Fluid has installed, each with what an upgrade would change.
+pub async fn run(args: Args) -> Result<()> {
+    if !args.dry_run {
+        bail!(
+            "the operator takes releases of Fluid's over by itself; --dry-run lists what an upgrade of them would change"
+        );
+    }
+    let client = Client::try_default().await.context("finding a cluster")?;
+    let cache_dir = options::cache_dir(args.cache_dir.clone());
+    let plugins = PluginHost::new(HostConfig {
+        plugin_dir: args.plugin_dir.clone(),
+        ..HostConfig::new(cache_dir.join("plugins"))
+    })?;
+    let directory = cache_dir.join("helm");
+    let renderer = tokio::task::spawn_blocking(move || Renderer::open(&directory)).await??;
+    let looking = Looking {
+        namespace: args.namespace,
+        operator: options::namespace(args.operator_namespace),
+        mount_root: args.mount_root,
+        renderer: Arc::new(renderer),
+    };
+    super::print(&looking.report(&client, &plugins).await?)
+}
+
+/// Where and how to look.
+pub struct Looking {
+    /// The namespace of the runtimes; all if there is none.
+    pub namespace: Option<String>,
+    /// The operator's namespace.
+    pub operator: String,
+    /// Directory of nodes below which file systems are mounted.
+    pub mount_root: String,
+    /// Helm's engine.
+    pub renderer: Arc<Renderer>,
+}
+
+impl Looking {
+    /// Returns a text with the releases that Fluid has installed.
+    ///
+    /// # Errors
+    /// A request fails, or a plugin cannot be loaded.
+    pub async fn report(&self, client: &Client, plugins: &PluginHost) -> Result<String> {
+        let maps = Api::<ConfigMap>::namespaced(client.clone(), &self.operator);
+        let labelled = ListParams::default().labels(&format!("{PLUGIN_LABEL}=true"));
+        let maps = maps.list(&labelled).await.context("listing the registrations")?;
+        let mut texts = BTreeMap::new();
+        for map in maps {
+            let name = map.name_any();
+            let registration = Registration::parse(&map).with_context(|| format!("reading the registration {name}"))?;
+            let plugin = plugins.load(&registration).await;
+            let plugin = plugin.with_context(|| format!("loading the plugin {name}"))?;
+            texts.extend(self.of_kind(client, &plugin).await?);
+        }
+        if texts.is_empty() {
+            return Ok("Fluid has installed none of the releases that are there.\n".to_owned());
+        }
+        Ok(texts.into_values().collect())
+    }
+
+    /// The releases of one kind of runtime, by namespace and name.
+    async fn of_kind(&self, client: &Client, plugin: &Plugin) -> Result<Vec<(String, String)>> {
+        let kind = &plugin.description.kind;
+        let gvk = GroupVersionKind::gvk(wasser_api::GROUP, wasser_api::VERSION, kind);
+        let resource = ApiResource::from_gvk_with_plural(&gvk, &plugin.description.plural);
+        let api = match &self.namespace {
+            Some(namespace) => Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &resource),
+            None => Api::all_with(client.clone(), &resource),
+        };
+        let runtimes = api.list(&ListParams::default()).await;
+        let mut all = Vec::new();
+        for runtime in runtimes.with_context(|| format!("listing the runtimes of the kind {kind}"))? {
+            let name = format!("{}/{}", runtime.namespace().unwrap_or_default(), runtime.name_any());
+            let found = match self.look(client, plugin, &runtime).await {
+                Ok(None) => continue,
+                Ok(Some(previews)) => describe(&previews),
+                Err(error) => format!("an upgrade would be refused: {error:#}\n"),
+            };
+            all.push((
+                name.clone(),
+                format!("{name} ({kind}): kept as Fluid has installed it; {found}"),
+            ));
+        }
+        Ok(all)
+    }
+
+    /// What an upgrade would change of a release. None if Fluid has not installed it.
+    async fn look(
+        &self,
+        client: &Client,
+        plugin: &Plugin,
+        runtime: &DynamicObject,
+    ) -> Result<Option<Vec<(String, Preview)>>> {
+        let releases = Releases::new(client.clone());
+        let (namespace, name) = (runtime.namespace().unwrap_or_default(), runtime.name_any());
+        let uid = runtime.uid().unwrap_or_default();
+        let datasets = Api::<Dataset>::namespaced(client.clone(), &namespace);
+        let Some(dataset) = datasets.get_opt(&name).await.context("reading the Dataset")? else {
+            return Ok(None);
+        };
+        let dataset_uid = dataset.uid().unwrap_or_default();
+        let identity = Identity::new(&namespace, &name, &dataset_uid, &plugin.description);
+        let policy = policy(plugin, &identity, &uid);
+        let release = releases.look(&name, &policy).await?;
+        let Some(release) = release.filter(wasser_chart::Release::is_adopted) else {
+            return Ok(None);
+        };
+        let object = serde_json::to_value(runtime)?;
+        let roles = plugin.description.roles.iter().map(|role| RoleStatus {
+            name: role.name.clone(),
+            desired: 1,
+            ready: 1,
+        });
+        let asked = wasser_plugin::bindings::types::Context {
+            installed: Some(release.values().to_string()),
+            roles: roles.collect(),
+            ..context(
+                plugin,
+                &identity,
+                &self.mount_root,
+                &object,
+                Some(serde_json::to_string(&dataset)?),
+            )
+        };
+        let backend = Arc::new(Offline::new(named(client, plugin, &object).await?));
+        let mut instance = plugin.instance(identity.key(), backend);
+        let kind = &plugin.description.kind;
+        let live = answer(kind, "sync-runtime", instance.sync_runtime(&asked).await)?.flatten();
+        let values = match live {
+            Some(values) => Some(values),
+            None => answer(kind, "setup-master", instance.setup_master(&asked).await)?,
+        };
+        let values = values.context("the plugin does not support setup-master")?;
+        let values = complete(&values, &identity, &owner_reference(kind, &name, &uid))?;
+        let chart = Chart::from_tgz(plugin.chart.clone())?;
+        let prepared = prepare(plugin, chart, &self.renderer, &identity, &uid, values, true).await?;
+        Ok(Some(prepared.preview(&releases).await?))
+    }
+}
+
+/// The objects of the whole cluster that a runtime names.
+async fn named(client: &Client, plugin: &Plugin, runtime: &Value) -> Result<Vec<Value>> {
+    let mut all = Vec::new();
+    for (kind, pointer) in plugin.grants.named_objects() {
+        let Some(name) = runtime.pointer(pointer).and_then(Value::as_str) else {
+            continue;
+        };
+        let resource = wasser_engine::cluster_objects::resource(kind);
+        let api = Api::<DynamicObject>::all_with(client.clone(), &resource);
+        let found = api
+            .get_opt(name)
+            .await
+            .with_context(|| format!("reading {kind} {name}"))?;
+        if let Some(object) = found {
+            let mut object = serde_json::to_value(object)?;
+            object["kind"] = kind.into();
+            all.push(object);
+        }
+    }
+    Ok(all)
+}
+
+fn describe(previews: &[(String, Preview)]) -> String {
+    if previews.is_empty() {
+        return "an upgrade would change nothing\n".to_owned();
+    }
+    let mut text = "an upgrade would change\n".to_owned();
+    for (object, preview) in previews {
+        let how = match preview {
+            Preview::Created => "made".to_owned(),
+            Preview::Deleted => "deleted".to_owned(),
+            Preview::Changed(fields) => {
+                let named: Vec<&str> = fields.iter().take(LISTED).map(String::as_str).collect();
+                let more = fields.len() - named.len();
+                let more = if more > 0 {
+                    format!(" and {more} more")
+                } else {
+                    String::new()
+                };
+                format!("{}{more}", named.join(", "))
+            }
+        };
+        text.push_str(&format!("  {object}: {how}\n"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_object_has_a_line() {
+        let fields = |count: usize| (0..count).map(|index| format!("/data/{index}")).collect();
+        let previews = [
+            ("ConfigMap a".to_owned(), Preview::Changed(fields(14))),
+            ("Service b".to_owned(), Preview::Created),
+            ("ConfigMap c".to_owned(), Preview::Deleted),
+        ];
+        let text = describe(&previews);
+        assert!(
+            text.contains("  ConfigMap a: /data/0, ") && text.contains("/data/11 and 2 more\n"),
+            "{text}"
+        );
+        assert!(text.ends_with("  Service b: made\n  ConfigMap c: deleted\n"), "{text}");
+        assert_eq!(describe(&[]), "an upgrade would change nothing\n");
+    }
+}
