@@ -31,7 +31,9 @@ impl Request {
         let shown = self.object.get("status").cloned().unwrap_or(Value::Null);
         let known = serde_json::from_value::<RuntimeStatus>(shown.clone());
         let known = known.map_or(Value::Null, |known| to_value(&known));
-        let Some(difference) = status_patch(&shown, &known, &to_value(&self.runtime_status)) else {
+        let difference = status_patch(&shown, &known, &to_value(&self.runtime_status));
+        let vain = &self.shared.vain_patches;
+        let Some(difference) = difference.filter(|patch| !vain.knows(&self.uid, &shown, patch)) else {
             return Ok(());
         };
         let api =
@@ -40,7 +42,7 @@ impl Request {
             name: self.identity.name.clone(),
             uid: self.uid.clone(),
             version: self.runtime.resource_version(),
-            difference,
+            difference: difference.clone(),
         };
         let attempt = format!(
             "writing the status of {} {}",
@@ -54,6 +56,9 @@ impl Request {
             .or_gone()
             .map_err(EngineError::kube(attempt))?;
         if let Some(written) = written {
+            if written.resource_version() == self.runtime.resource_version() {
+                vain.note(&self.uid, &shown, &difference);
+            }
             self.shared.own_writes.wrote(&written);
             self.shared.status_throttle.restart(&self.uid);
         }
@@ -100,7 +105,9 @@ pub async fn write_dataset_status(
     status: &DatasetStatus,
 ) -> Result<(), EngineError> {
     let shown = dataset.status.as_ref().map_or(Value::Null, to_value);
-    let Some(difference) = status_patch(&shown, &shown, &to_value(status)) else {
+    let uid = dataset.uid().unwrap_or_default();
+    let difference = status_patch(&shown, &shown, &to_value(status));
+    let Some(difference) = difference.filter(|patch| !shared.vain_patches.knows(&uid, &shown, patch)) else {
         return Ok(());
     };
     let ObjectKey { namespace, name } = ObjectKey::of(dataset);
@@ -108,9 +115,9 @@ pub async fn write_dataset_status(
     let attempt = format!("writing the status of Dataset {namespace}/{name}");
     let patch = StatusPatch {
         name,
-        uid: dataset.uid().unwrap_or_default(),
+        uid: uid.clone(),
         version: dataset.resource_version(),
-        difference,
+        difference: difference.clone(),
     };
     let same = |now: &Dataset| now.status == dataset.status;
     let written = patch
@@ -119,6 +126,9 @@ pub async fn write_dataset_status(
         .or_gone()
         .map_err(EngineError::kube(attempt))?;
     if let Some(written) = written {
+        if written.resource_version() == dataset.resource_version() {
+            shared.vain_patches.note(&uid, &shown, &difference);
+        }
         shared.own_writes.wrote(&written);
     }
     Ok(())

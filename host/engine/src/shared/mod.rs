@@ -21,6 +21,7 @@ pub mod tasks;
 mod two_speed_limit;
 pub mod unready;
 pub mod upgrades;
+mod vain_patches;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -47,6 +48,7 @@ use crate::shared::status_throttle::StatusThrottle;
 use crate::shared::tasks::Tasks;
 use crate::shared::unready::Unready;
 use crate::shared::upgrades::Upgrades;
+use crate::shared::vain_patches::VainPatches;
 use crate::watched::Caches;
 
 /// How many unpacked charts are kept: those of former plugins are of no use any more.
@@ -98,6 +100,8 @@ pub struct Shared {
     pub installing: FairPlaces,
     /// Values that the API server has refused.
     pub refusals: Refusals,
+    /// Status patches that have changed nothing.
+    pub vain_patches: VainPatches,
     /// Since when pods are not ready.
     pub unready: Unready,
     /// The configuration.
@@ -137,6 +141,7 @@ impl Shared {
             cleanup_starts: CleanupStarts::default(),
             installing: FairPlaces::new(INSTALLING),
             refusals: Refusals::default(),
+            vain_patches: VainPatches::default(),
             unready: Unready::default(),
             settings,
             claim_users: ClaimUsers::default(),
@@ -211,6 +216,7 @@ impl Shared {
         self.cleanup_starts.forget(uid);
         self.unready.forget(uid);
         self.refusals.forget(uid);
+        self.vain_patches.forget(uid);
         self.events.forget(uid);
     }
 }

@@ -1,5 +1,6 @@
 //! The life of one runtime, from its creation to its end.
 
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use wasser_test_api_server::ApiServer;
 
@@ -22,6 +23,30 @@ async fn a_runtime_at_rest_causes_no_writes() {
         runtime["metadata"]["annotations"]["example.org/note"] = "x".into();
     });
     scene.server.settled(QUIET).await;
+    let writes = scene.server.take_requests().of(OPERATOR).writes();
+    assert_eq!(writes.describe(), "");
+}
+
+/// The definitions of an earlier Fluid lack fields.
+#[tokio::test]
+async fn a_field_that_the_definition_drops_is_not_written_again_and_again() {
+    let scene = Scene::new();
+    let crd = "datasets.data.fluid.io";
+    scene.server.edit("CustomResourceDefinition", "", crd, |crd| {
+        let fields = "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties";
+        let fields = crd.pointer_mut(fields).and_then(Value::as_object_mut).unwrap();
+        assert!(fields.remove("mounts").is_some());
+    });
+    let _operator = scene.start().await;
+    scene.create_runtime();
+    scene.bind().await;
+    for look in ["first", "second"] {
+        scene.server.take_requests();
+        scene.server.edit("DemoRuntime", "default", "demo", |runtime| {
+            runtime["metadata"]["annotations"]["example.org/note"] = look.into();
+        });
+        scene.server.settled(QUIET).await;
+    }
     let writes = scene.server.take_requests().of(OPERATOR).writes();
     assert_eq!(writes.describe(), "");
 }
