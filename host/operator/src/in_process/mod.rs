@@ -6,6 +6,7 @@
 //! orphans are collected, when it says so. So a test chooses what the operator sees and when, and
 //! what it does not learn.
 
+mod adoption;
 #[path = "../../../plugin/tests/common/mod.rs"]
 mod common;
 mod decisions;

@@ -240,14 +240,14 @@ impl Drop for Operator {
 }
 
 /// Helm's engine, compiled once for all runs.
-fn renderer() -> Arc<Renderer> {
+pub fn renderer() -> Arc<Renderer> {
     static RENDERER: OnceLock<Arc<Renderer>> = OnceLock::new();
     let open = || Arc::new(Renderer::open(&temporary("helm-in-process")).unwrap());
     RENDERER.get_or_init(open).clone()
 }
 
 /// The host of all plugins: each reserves terabytes of address space, and compiles what it loads.
-fn plugins() -> PluginHost {
+pub fn plugins() -> PluginHost {
     static PLUGINS: OnceLock<PluginHost> = OnceLock::new();
     let open = || PluginHost::new(HostConfig::new(temporary("plugins-in-process"))).unwrap();
     PLUGINS.get_or_init(open).clone()

@@ -8,8 +8,8 @@ mod disturb;
 mod fields;
 mod guest;
 mod oracle;
-mod scenario;
-mod world;
+pub mod scenario;
+pub mod world;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};

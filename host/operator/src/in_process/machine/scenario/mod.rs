@@ -1,9 +1,10 @@
 //! The lives of datasets, step by step.
 
+mod adopted;
 mod demo;
 mod real;
 
-pub use real::{JUICEFS, THIN, juicefs_objects, thin_objects};
+pub use real::{JUICEFS, THIN, juicefs_objects, registered, thin_objects};
 use serde_json::{Value, json};
 use wasser_test_api_server::ApiServer;
 
@@ -26,7 +27,7 @@ pub struct Scenario {
     pub steps: &'static [Step],
 }
 
-pub const ALL: [Scenario; 4] = [demo::LIFE, demo::REFERENCE, JUICEFS, THIN];
+pub const ALL: [Scenario; 5] = [demo::LIFE, demo::REFERENCE, JUICEFS, THIN, adopted::ADOPTED];
 
 /// A Dataset in the namespace `default` with these mounts.
 fn dataset(name: &str, mounts: &Value) -> Value {

@@ -11,11 +11,7 @@ use crate::in_process::scene::{OPERATOR, Scene};
 pub const JUICEFS: Scenario = Scenario {
     name: "juicefs",
     runtimes: "juicefsruntimes",
-    scene: || {
-        let scene = scene("juicefs");
-        scene.server.on_exec(|command| std::future::ready(juicefs(&command)));
-        scene
-    },
+    scene: juicefs_scene,
     steps: JUICEFS_STEPS,
 };
 
@@ -95,6 +91,13 @@ const THIN_STEPS: &[Step] = &[
     },
 ];
 
+/// A scene with the JuiceFS plugin, whose pods answer.
+pub fn juicefs_scene() -> Scene {
+    let scene = scene("juicefs");
+    scene.server.on_exec(|command| std::future::ready(juicefs(&command)));
+    scene
+}
+
 /// A Dataset on JuiceFS, and its runtime.
 pub fn juicefs_objects() -> [Value; 2] {
     let key = json!({"name": "metaurl", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "k"}}});
@@ -129,12 +132,17 @@ fn image(server: &ApiServer) -> Value {
 
 /// A scene with a plugin that was built before.
 fn scene(plugin: &str) -> Scene {
+    Scene::serving(&[registered(plugin)])
+}
+
+/// The registration of a plugin that was built before.
+pub fn registered(plugin: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../target/plugins/{plugin}.yaml"));
     let text = std::fs::read_to_string(&path)
         .unwrap_or_else(|error| panic!("{}: {error}; build it with `cargo xtask guests`", path.display()));
     let mut registered: Value = yaml_serde::from_str(&text).unwrap();
     registered["metadata"]["namespace"] = json!(OPERATOR);
-    Scene::serving(&[registered])
+    registered
 }
 
 /// What a pod of JuiceFS answers.
