@@ -17,10 +17,10 @@ use serde_json::{Value, json};
 
 use super::adopt;
 use super::error::{ReleaseError, is_outdated};
+use super::immutable::Live;
 use super::kinds::Kinds;
 use super::ownership::{MANAGED_BY, Ownership, RELEASE_NAME, RELEASE_NAMESPACE};
 use super::reference::{Reference, phase};
-use super::survey::Live;
 use super::workers::Workers;
 use crate::FIELD_MANAGER;
 use crate::policy::Policy;

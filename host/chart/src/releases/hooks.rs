@@ -17,10 +17,11 @@ use kube::{Api, Client};
 use serde::Deserialize as _;
 
 use super::error::ReleaseError;
+use super::immutable::Live;
 use super::kinds::Kinds;
 use super::ownership::Ownership;
 use super::reference::Reference;
-use super::survey::{self, Live};
+use super::survey;
 use super::{apply, prune};
 use crate::render::Hook;
 

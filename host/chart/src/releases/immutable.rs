@@ -5,6 +5,7 @@
 //! addition, so that the rest of an upgrade can be carried out. Claims are different, since users
 //! ask for their sizes: other ones are refused, and before anything is written.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::DynamicObject;
 use serde_json::{Map, Value, json};
 
@@ -19,6 +20,25 @@ const OF_DAEMON_SETS: [&str; 1] = ["selector"];
 pub struct Immutables {
     names: &'static [&'static str],
     live: Map<String, Value>,
+}
+
+/// An object that is there already.
+#[derive(Debug, Clone)]
+pub struct Live {
+    /// Its metadata.
+    pub metadata: ObjectMeta,
+    /// What of it cannot be changed. None if its kind has no such fields.
+    pub immutables: Option<Immutables>,
+}
+
+impl Live {
+    /// One of a kind that charts do not change.
+    pub fn without_immutables(metadata: ObjectMeta) -> Self {
+        Self {
+            metadata,
+            immutables: None,
+        }
+    }
 }
 
 /// The immutable fields of a kind of workload. None if it has none that charts change.

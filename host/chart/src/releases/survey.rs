@@ -13,29 +13,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::apply::CONCURRENCY;
 use super::error::{ReleaseError, Taken};
-use super::immutable::{self, Immutables};
+use super::immutable::{self, Immutables, Live};
 use super::kinds::Kinds;
 use super::ownership::Ownership;
 use super::reference::Reference;
-
-/// An object that is there already.
-#[derive(Debug, Clone)]
-pub struct Live {
-    /// Its metadata.
-    pub metadata: ObjectMeta,
-    /// What of it cannot be changed. None if its kind has no such fields.
-    pub immutables: Option<Immutables>,
-}
-
-impl Live {
-    /// One of a kind that charts do not change.
-    pub fn without_immutables(metadata: ObjectMeta) -> Self {
-        Self {
-            metadata,
-            immutables: None,
-        }
-    }
-}
 
 /// The objects of a release that are there already, all of them the runtime's.
 #[derive(Debug, Default)]

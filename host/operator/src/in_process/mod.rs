@@ -12,6 +12,7 @@ mod common;
 mod decisions;
 mod deletions;
 mod faults;
+mod fluid;
 mod identity;
 mod life;
 mod machine;

@@ -2,8 +2,6 @@
 
 mod changes;
 mod ends;
-pub mod fluid;
-mod helm;
 mod reference;
 
 use std::time::Duration;
@@ -12,7 +10,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use wasser_test_api_server::{ApiServer, Outcome, Record, Requests, Snapshot};
 
-use self::fluid::{ALL, Driver, Left};
+use super::fluid::{ALL, Driver, Left};
 use super::machine::scenario::registered;
 use super::machine::world::World;
 use super::scene::{OPERATOR, Operator, QUIET, Scene};

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use wasser_test_api_server::ApiServer;
 
 use super::{Scenario, Step, are_gone, field, is_bound, ready, real, set};
-use crate::in_process::adoption::fluid::{ALL, Driver, Left};
+use crate::in_process::fluid::{ALL, Driver, Left};
 
 pub const ADOPTED: Scenario = Scenario {
     name: "adopted",

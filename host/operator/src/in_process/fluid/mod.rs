@@ -3,6 +3,8 @@
 //! The files next to this one say what differs between runtimes; labels, owners, annotations and
 //! Helm's record are the same in all.
 
+mod helm;
+
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client};

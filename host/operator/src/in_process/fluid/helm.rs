@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Map, Value, json};
 
-use super::fluid::{Driver, Left, THEN};
+use super::{Driver, Left, THEN};
 
 impl Left {
     /// The labels of a part of the release.
