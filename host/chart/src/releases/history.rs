@@ -116,14 +116,16 @@ impl Releases {
 }
 
 /// Marks the earlier revisions that this runtime has deployed as superseded: the upgrade after them
-/// was interrupted when its own record was written.
+/// was interrupted when its own record was written. Those that Helm has made for Fluid have no owner.
 pub(super) async fn supersede_earlier(
     store: &Store<'_>,
     entries: &[Entry],
     owner: &OwnerReference,
 ) -> Result<(), ReleaseError> {
     let earlier = entries.split_last().map_or(&[][..], |(_, earlier)| earlier);
-    let is_own = |entry: &&Entry| entry.driver == Driver::Secret && entry.owners.contains(&owner.uid);
+    let is_own = |entry: &&Entry| {
+        entry.driver == Driver::Secret && (entry.owners.is_empty() || entry.owners.contains(&owner.uid))
+    };
     for entry in earlier.iter().filter(is_own) {
         if entry.status == Status::Deployed.as_str() {
             store.supersede(entry, owner).await?;

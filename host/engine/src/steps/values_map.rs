@@ -52,13 +52,14 @@ impl Request {
     }
 
     /// Whether the values ConfigMap shows the values of the release, as far as the watch says. One
-    /// that Fluid has made does not say which it shows, and is left until an upgrade.
+    /// that Fluid has made does not say which it shows, and is left with Fluid's release.
     fn shows(&self, release: &Installed) -> bool {
         let name = self.identity.values_config_map();
         let map = self.shared.caches.config_map(&self.identity.namespace, &name);
         map.is_some_and(|map| {
             let shown = map.annotations().get(labels::VALUES_DIGEST);
-            self.shared.own_writes.is_stale(&*map) || shown.is_none_or(|shown| *shown == digest(release.text()))
+            let is_shown = |shown: &String| *shown == digest(release.text());
+            self.shared.own_writes.is_stale(&*map) || shown.map_or(release.adoption().is_some(), is_shown)
         })
     }
 
