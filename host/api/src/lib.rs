@@ -16,6 +16,7 @@ pub mod k8s;
 pub mod labels;
 pub mod names;
 mod object_key;
+pub mod operations;
 pub mod pods;
 pub mod quantity;
 pub mod reasons;

@@ -13,15 +13,23 @@ fn crds() -> PathBuf {
 }
 
 #[test]
-fn the_dataset_has_every_field_of_the_api_and_no_other() {
-    let crd = wasser_api::crds()
-        .into_iter()
-        .find(|crd| crd.spec.names.kind == "Dataset")
-        .unwrap();
-    assert_eq!(
-        differences(&crd, include_str!("fields/dataset.tsv")),
-        Vec::<String>::new()
-    );
+fn the_kinds_have_every_field_of_the_api_and_no_other() {
+    let tables = [
+        ("Dataset", include_str!("fields/dataset.tsv")),
+        ("DataLoad", include_str!("fields/dataload.tsv")),
+        ("DataMigrate", include_str!("fields/datamigrate.tsv")),
+        ("DataBackup", include_str!("fields/databackup.tsv")),
+        ("DataProcess", include_str!("fields/dataprocess.tsv")),
+    ];
+    let found: Vec<(String, Vec<String>)> = wasser_api::crds()
+        .iter()
+        .map(|crd| {
+            let (_, table) = tables.iter().find(|(known, _)| *known == crd.spec.names.kind).unwrap();
+            (crd.spec.names.kind.clone(), differences(crd, table))
+        })
+        .filter(|(_, differences)| !differences.is_empty())
+        .collect();
+    assert_eq!(found, []);
 }
 
 #[test]

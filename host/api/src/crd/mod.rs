@@ -22,9 +22,11 @@ const DATASET_SAID: &str = "53 characters, or 63 where a mount is `dataset://`; 
 
 /// The CRDs of the host's own kinds.
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    vec![limit_names(
-        structural(crate::dataset::Dataset::crd()),
-        DATASET,
-        DATASET_SAID,
-    )]
+    vec![
+        limit_names(structural(crate::dataset::Dataset::crd()), DATASET, DATASET_SAID),
+        structural(crate::operations::DataLoad::crd()),
+        structural(crate::operations::DataMigrate::crd()),
+        structural(crate::operations::DataBackup::crd()),
+        structural(crate::operations::DataProcess::crd()),
+    ]
 }

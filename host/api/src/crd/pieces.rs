@@ -51,6 +51,11 @@ fn cut(schema: &mut Map<String, Value>) {
             if REFERENCES.contains(&name.as_str()) {
                 no_longer_required(property, "name");
             }
+            if let Some((_, field)) = OPTIONAL_OF_ITEMS.iter().find(|(list, _)| list == name)
+                && let Some(Value::Object(items)) = property.get_mut("items")
+            {
+                no_longer_required(items, field);
+            }
         }
     }
     no_longer_required(schema, "metadata");
@@ -112,11 +117,15 @@ fn no_longer_required(schema: &mut Map<String, Value>, field: &str) {
 const REFERENCES: &[&str] = &[
     "configMap",
     "configMapKeyRef",
+    "configMapRef",
     "nodePublishSecretRef",
     "secret",
     "secretKeyRef",
     "secretRef",
 ];
+
+/// Fields of the items of a list that the API has as optional, by the list.
+const OPTIONAL_OF_ITEMS: &[(&str, &str)] = &[("hostAliases", "ip"), ("imagePullSecrets", "name")];
 
 /// A field that the Kubernetes libraries here have and the API `data.fluid.io/v1alpha1` has not.
 struct Newer {
@@ -141,5 +150,21 @@ const NEWER: &[Newer] = &[
     Newer {
         field: "stopSignal",
         next_to: "preStop",
+    },
+    Newer {
+        field: "appArmorProfile",
+        next_to: "seccompProfile",
+    },
+    Newer {
+        field: "seLinuxChangePolicy",
+        next_to: "fsGroup",
+    },
+    Newer {
+        field: "supplementalGroupsPolicy",
+        next_to: "fsGroup",
+    },
+    Newer {
+        field: "resources",
+        next_to: "hostAliases",
     },
 ];

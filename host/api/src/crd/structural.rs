@@ -18,6 +18,14 @@ pub fn structural(mut crd: CustomResourceDefinition) -> CustomResourceDefinition
             schema.required = None;
             schema.title = None;
             tidy(schema);
+            // What is left out in a spec has its defaults anyway; one that is left out stays so.
+            if let Some(spec) = schema
+                .properties
+                .as_mut()
+                .and_then(|properties| properties.get_mut("spec"))
+            {
+                spec.default = None;
+            }
         }
     }
     crd
