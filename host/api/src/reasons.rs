@@ -58,6 +58,32 @@ pub mod events {
     pub const DATA_OPERATION_SUCCEED: &str = "DataOperationSucceed";
     /// A deleted operation of Fluid was let go. Normal.
     pub const OPERATION_RELEASED: &str = "OperationReleased";
+    /// The operation that another one waits for is missing. Warning.
+    pub const DATA_OPERATION_NOT_FOUND: &str = "DataOperationNotFound";
+    /// An operation waits for another one. Normal.
+    pub const DATA_OPERATION_WAITING: &str = "DataOperationWaiting";
+    /// An operation waits for one that must not run at the same time. Normal.
+    pub const DATA_OPERATION_COLLISION: &str = "DataOperationCollision";
+    /// The operation that another one waits for has failed. Warning.
+    pub const PREDECESSOR_FAILED: &str = "PredecessorFailed";
+    /// Operations wait for each other. Warning.
+    pub const DATA_OPERATION_CYCLE: &str = "DataOperationCycle";
+    /// The Dataset of an operation is deleted. Warning.
+    pub const TARGET_DATASET_DELETED: &str = "TargetDatasetDeleted";
+    /// An operation is in another namespace than its Dataset. Warning.
+    pub const TARGET_DATASET_NAMESPACE_NOT_SAME: &str = "TargetDatasetNamespaceNotSame";
+    /// A backup cannot go to this path. Warning.
+    pub const PATH_NOT_SUPPORTED: &str = "PathNotSupported";
+    /// A DataProcess says nothing to run. Warning.
+    pub const PROCESSOR_NOT_SPECIFIED: &str = "ProcessorNotSpecified";
+    /// A DataProcess says two things to run. Warning.
+    pub const MULTIPLE_PROCESSOR_SPECIFIED: &str = "MultipleProcessorSpecified";
+    /// A DataProcess mounts two volumes at one path. Warning.
+    pub const CONFLICT_MOUNT_PATH: &str = "ConflictMountPath";
+    /// An operation with the policy Cron has no schedule. Warning.
+    pub const SCHEDULE_NOT_SPECIFIED: &str = "ScheduleNotSpecified";
+    /// The Job of an operation was created. Normal.
+    pub const DATA_OPERATION_STARTED: &str = "DataOperationStarted";
     /// An operation's spec cannot be accepted. Warning.
     pub const DATA_OPERATION_NOT_VALID: &str = "DataOperationNotValid";
 }

@@ -5,7 +5,9 @@ use std::path::{Component, Path};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use flate2::Compression;
 use flate2::read::MultiGzDecoder;
+use flate2::write::GzEncoder;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -52,6 +54,28 @@ impl Chart {
             digest,
             archive,
         }))
+    }
+
+    /// Packs a chart of these files: path in the chart, and text.
+    ///
+    /// # Errors
+    /// As [`Chart::from_tgz`].
+    pub fn from_files(files: &[(&str, &str)]) -> Result<Arc<Self>, ChartError> {
+        let pack = || -> std::io::Result<Vec<u8>> {
+            let encoder = GzEncoder::new(Vec::new(), Compression::fast());
+            let mut archive = tar::Builder::new(encoder);
+            for (path, text) in files {
+                let mut header = tar::Header::new_gnu();
+                header.set_size(text.len() as u64);
+                header.set_mode(0o644);
+                archive.append_data(&mut header, Path::new("chart").join(path), text.as_bytes())?;
+            }
+            archive.into_inner()?.finish()
+        };
+        let archive = pack().map_err(|error| ChartError {
+            message: error.to_string(),
+        })?;
+        Self::from_tgz(archive.into())
     }
 
     /// `name` of `Chart.yaml`.
@@ -118,9 +142,6 @@ fn is_chart_yaml(path: &Path) -> bool {
 mod tests {
     use std::io::Write;
 
-    use flate2::Compression;
-    use flate2::write::GzEncoder;
-
     use super::*;
 
     fn gzip(bytes: &[u8]) -> Bytes {
@@ -154,6 +175,18 @@ mod tests {
         assert_eq!((chart.name(), chart.version()), ("demo", "1.2.3"));
         assert_eq!(chart.digest().len(), 64);
         assert_eq!(chart.archive(), &bytes);
+    }
+
+    #[test]
+    fn a_chart_of_files_is_one_archive() {
+        let files = [
+            ("Chart.yaml", "name: demo\nversion: 1.2.3\n"),
+            ("templates/a.yaml", "a: b"),
+        ];
+        let chart = Chart::from_files(&files).unwrap();
+        assert_eq!((chart.name(), chart.version()), ("demo", "1.2.3"));
+        assert_eq!(chart.digest(), Chart::from_files(&files).unwrap().digest());
+        assert!(Chart::from_files(&files[1..]).is_err());
     }
 
     #[test]

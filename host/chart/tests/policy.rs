@@ -37,6 +37,7 @@ fn policy() -> Policy {
         namespace: "ns".to_owned(),
         kinds: kinds.into_iter().map(str::to_owned).collect(),
         privileged: false,
+        accounts: Default::default(),
         owner: owner("own"),
         labels: [("fluid.io/dataset-id".to_owned(), "ns-demo".to_owned())].into(),
     }
@@ -45,6 +46,7 @@ fn policy() -> Policy {
 fn privileged() -> Policy {
     Policy {
         privileged: true,
+        accounts: Default::default(),
         ..policy()
     }
 }

@@ -258,6 +258,7 @@ async fn what_only_a_hook_of_a_deletion_brings_is_not_there_for_the_rest() {
         namespace: "ns".to_owned(),
         kinds: ["Pod", "ServiceAccount"].map(str::to_owned).into(),
         privileged: false,
+        accounts: Default::default(),
         owner: Default::default(),
         labels: Default::default(),
     };

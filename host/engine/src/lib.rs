@@ -7,10 +7,12 @@
 //! lists every method, the file it is in, and what host and plugin do in it.
 //!
 //! The folders import each other in one direction:
-//! `steps` → `request` → `plugin`, `shared` → `release`, `watched` → `objects`.
+//! `steps` → `request` → `plugin`, `shared` → `release`, `watched` → `objects`. [`operations`] stands
+//! by itself.
 
 mod error;
 mod objects;
+pub mod operations;
 mod plugin;
 mod release;
 mod request;
@@ -20,12 +22,14 @@ mod watched;
 
 pub use error::{EngineError, Retry, is_conflict_of};
 pub use objects::identity::Identity;
+pub use objects::owner::Owner;
 pub use objects::owner::owner_reference;
 pub use plugin::answer::{Outcome, answer};
 pub use plugin::context::context;
 pub use release::policy::policy;
 pub use release::prepare::{Prepared, prepare};
 pub use release::values::complete;
+pub use request::status_patch::status_patch;
 pub use request::write::write_dataset_status;
 pub use request::{Request, Wake};
 pub use shared::backoff::Backoff;

@@ -38,6 +38,9 @@ pub struct Policy {
     pub kinds: BTreeSet<String>,
     /// Whether pods may have powers over their node.
     pub privileged: bool,
+    /// Accounts that pods may run under although the chart does not have them: those that the user
+    /// of an operation names, who could make such pods as well.
+    pub accounts: BTreeSet<String>,
     /// The runtime, which owns every object.
     pub owner: OwnerReference,
     /// Labels that the host gives to every object and to every pod: `fluid.io/dataset-id`, by which
@@ -150,7 +153,7 @@ impl Policy {
         }
         own.check(group, kind, &object.data)?;
         for pods in pods::find(&object.data) {
-            if let Some(account) = pods.account() {
+            if let Some(account) = pods.account().filter(|account| !self.accounts.contains(*account)) {
                 own.check_account(account)?;
             }
             if !self.privileged {

@@ -166,6 +166,7 @@ mod tests {
             namespace: "ns".to_owned(),
             kinds: Default::default(),
             privileged: false,
+            accounts: Default::default(),
             owner: serde_json::from_value(json!({"apiVersion": "v", "kind": "K", "name": "web", "uid": "own"}))
                 .unwrap(),
             labels: Default::default(),

@@ -128,6 +128,7 @@ async fn policy(client: &Client, namespace: &str) -> Policy {
         namespace: namespace.to_owned(),
         kinds: BTreeSet::from(kinds),
         privileged: false,
+        accounts: Default::default(),
         owner,
         labels: [("fluid.io/dataset-id".to_owned(), format!("{namespace}-demo"))].into(),
     }

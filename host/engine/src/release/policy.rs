@@ -14,6 +14,7 @@ pub fn policy(plugin: &Plugin, identity: &Identity, uid: &str) -> Policy {
         namespace: identity.namespace.clone(),
         kinds: plugin.grants.kinds.clone(),
         privileged: plugin.grants.privileged,
+        accounts: Default::default(),
         owner: owner_reference(&identity.kind, &identity.name, uid),
         labels: [(labels::DATASET_ID.to_owned(), identity.dataset_id())].into(),
     }

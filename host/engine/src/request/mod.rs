@@ -9,7 +9,7 @@ pub mod change;
 pub mod report;
 mod role_statuses;
 pub mod roles;
-mod status_patch;
+pub mod status_patch;
 mod statuses;
 pub mod write;
 

@@ -77,8 +77,6 @@ impl Request {
             .and_then(|state| state.wanted);
         let status = &mut self.dataset_status;
         status.phase = phase;
-        // Nothing runs operations here: what Fluid has noted of one would never end.
-        status.operation_ref.clear();
         if status.mounts.is_empty() {
             status.mounts = self
                 .dataset

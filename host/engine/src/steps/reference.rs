@@ -66,14 +66,15 @@ impl Request {
         self.create_linked_volume(&dataset, &other, reference).await?;
         self.share_config(&other).await?;
         let refusal = self.take_refusal();
+        let operations = std::mem::take(&mut self.dataset_status.operation_ref);
         self.dataset_status = status;
+        self.dataset_status.operation_ref = operations;
         if let Some(refusal) = refusal {
             // As it was, so that it is not another one each time.
             self.remove_dataset_condition(NOT_READY);
             self.dataset_status.conditions.push(refusal);
         }
         self.dataset_status.dataset_ref.clear();
-        self.dataset_status.operation_ref.clear();
         self.dataset_status.runtimes = vec![DatasetRuntime {
             name: self.identity.name.clone(),
             namespace: self.identity.namespace.clone(),

@@ -90,12 +90,19 @@ async fn run_all(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
         dataset_touches,
         stop.clone(),
     );
-    let releasing = operations::run(shared.clone(), supervisor.clone(), stop.clone());
+    let for_operations = change_bus.subscribe(Audience::All);
+    let operating = operations::run(
+        context.clone(),
+        shared.clone(),
+        runtimes.clone(),
+        for_operations,
+        stop.clone(),
+    );
     let tasks = [
         supervisor.spawn("the labeller of nodes", &stop, labelling),
         supervisor.spawn("the watch of references", &stop, passing_on),
         supervisor.spawn("the controller of Datasets", &stop, datasets),
-        supervisor.spawn("the watch of operations", &stop, releasing),
+        supervisor.spawn("the watch of operations", &stop, operating),
     ];
     let mut kinds = context.kinds.clone();
     let mut controllers = Kinds::new(

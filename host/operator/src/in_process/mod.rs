@@ -17,6 +17,7 @@ mod identity;
 mod life;
 mod machine;
 mod nodes;
+mod operations;
 mod ports;
 mod references;
 mod scene;

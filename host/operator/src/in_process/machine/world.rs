@@ -85,8 +85,23 @@ fn act(server: &ApiServer) {
     for claim in server.stored("PersistentVolumeClaim", "") {
         bind(server, &claim);
     }
+    for job in server.stored("Job", "") {
+        end(server, &job);
+    }
     server.release_protection();
     server.collect();
+}
+
+/// Ends a Job at once, with success.
+fn end(server: &ApiServer, job: &Value) {
+    if job.pointer("/status/conditions").is_some() || is_leaving(job) {
+        return;
+    }
+    let (namespace, name) = (text(job, "/metadata/namespace"), text(job, "/metadata/name"));
+    server.edit_status("Job", namespace, name, |status| {
+        *status = json!({"succeeded": 1, "conditions": [{"type": "Complete", "status": "True",
+            "lastTransitionTime": job["metadata"]["creationTimestamp"]}]});
+    });
 }
 
 fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {

@@ -22,6 +22,13 @@ pub const REFERENCE: Scenario = Scenario {
     steps: REFERENCE_STEPS,
 };
 
+pub const OPERATION: Scenario = Scenario {
+    name: "operation",
+    runtimes: "demoruntimes",
+    scene,
+    steps: OPERATION_STEPS,
+};
+
 const LIFE_STEPS: &[Step] = &[
     Step {
         name: "create",
@@ -92,6 +99,64 @@ const REFERENCE_STEPS: &[Step] = &[
         goal: |server| are_gone(server, &[("Dataset", "demo"), ("Dataset", "mirror")]),
     },
 ];
+
+const OPERATION_STEPS: &[Step] = &[
+    Step {
+        name: "create",
+        act: |server| {
+            create(
+                server,
+                &[
+                    operation("warm", &json!({})),
+                    dataset("demo", &mounts(&["demo://one"])),
+                    demo(),
+                ],
+            );
+        },
+        goal: |server| is_complete(server, "warm"),
+    },
+    Step {
+        name: "follow",
+        act: |server| {
+            create(
+                server,
+                &[operation(
+                    "next",
+                    &json!({"runAfter": {"kind": "DataLoad", "name": "warm"}}),
+                )],
+            )
+        },
+        goal: |server| is_complete(server, "next"),
+    },
+    Step {
+        name: "remove",
+        act: |server| drop(server.delete("DataLoad", "default", "warm")),
+        goal: |server| are_gone(server, &[("DataLoad", "warm"), ("Job", "warm-loader-job")]),
+    },
+    Step {
+        name: "delete",
+        act: |server| {
+            server.delete("Dataset", "default", "demo");
+            server.delete(KIND, "default", "demo");
+        },
+        goal: |server| are_gone(server, &[("Dataset", "demo"), (KIND, "demo"), ("DataLoad", "next")]),
+    },
+];
+
+fn operation(name: &str, more: &Value) -> Value {
+    let mut spec = json!({"dataset": {"name": "demo"}});
+    for (field, value) in more.as_object().into_iter().flatten() {
+        spec[field] = value.clone();
+    }
+    json!({
+        "apiVersion": "data.fluid.io/v1alpha1", "kind": "DataLoad",
+        "metadata": {"name": name, "namespace": "default"}, "spec": spec,
+    })
+}
+
+fn is_complete(server: &ApiServer, name: &str) -> bool {
+    field(server, "DataLoad", name, "/status/phase") == "Complete"
+}
 
 fn scene() -> Scene {
     Scene::serving(&guest::objects())

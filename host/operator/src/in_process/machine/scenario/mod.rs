@@ -27,7 +27,14 @@ pub struct Scenario {
     pub steps: &'static [Step],
 }
 
-pub const ALL: [Scenario; 5] = [demo::LIFE, demo::REFERENCE, JUICEFS, THIN, adopted::ADOPTED];
+pub const ALL: [Scenario; 6] = [
+    demo::LIFE,
+    demo::REFERENCE,
+    demo::OPERATION,
+    JUICEFS,
+    THIN,
+    adopted::ADOPTED,
+];
 
 /// A Dataset in the namespace `default` with these mounts.
 fn dataset(name: &str, mounts: &Value) -> Value {

@@ -1,0 +1,120 @@
+//! The DataLoad of a runtime whose plugin says nothing better: the files are read through the mount.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use wasser_api::operations::DataLoadSpec;
+
+use super::plan::{DatasetMount, Plan, SCRIPTS_AT};
+
+/// The script that reads the files.
+const SCRIPT: &str = include_str!("load.sh");
+/// Its name, which is the one of Fluid's script.
+const NAME: &str = "dataloader.distributedLoad";
+/// Where the data is.
+const DATA: &str = "/data";
+/// Exit code of the script if another attempt is of no use.
+const FINAL: i32 = 64;
+/// Files that are read at the same time, if the option `threads` does not say.
+const THREADS: u32 = 16;
+
+/// The client whose image reads the files.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Client {
+    /// The name of the runtime's chart.
+    pub app: String,
+    /// The image, which has a shell.
+    pub image: String,
+    /// The Secrets with which it is pulled.
+    pub pull_secrets: Vec<Value>,
+}
+
+/// Returns what reads the targets of a DataLoad. Paths are arguments of the script, and never text
+/// of it.
+pub fn plan(spec: &DataLoadSpec, client: &Client) -> Plan {
+    let threads = spec
+        .options
+        .get("threads")
+        .and_then(|given| given.trim().parse::<u32>().ok());
+    let threads = threads.filter(|threads| *threads > 0).unwrap_or(THREADS);
+    let paths: Vec<&str> = spec.target.iter().map(|target| target.path.as_str()).collect();
+    let mut container = json!({
+        "name": "dataloader",
+        "image": client.image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["/bin/sh", format!("{SCRIPTS_AT}/{NAME}")],
+        "env": [
+            {"name": "MOUNT", "value": DATA},
+            {"name": "NEED_LOAD_METADATA", "value": spec.load_metadata.to_string()},
+            {"name": "THREADS", "value": threads.to_string()},
+        ],
+    });
+    if !paths.is_empty() {
+        container["args"] = json!(paths);
+    }
+    let mut pod = json!({"restartPolicy": "Never", "containers": [container]});
+    if !client.pull_secrets.is_empty() {
+        pod["imagePullSecrets"] = json!(client.pull_secrets);
+    }
+    Plan {
+        app: client.app.clone(),
+        pod_spec: pod,
+        scripts: BTreeMap::from([(NAME.to_owned(), SCRIPT.to_owned())]),
+        dataset_mount: Some(DatasetMount {
+            path: DATA.to_owned(),
+            sub_path: String::new(),
+            read_only: true,
+        }),
+        final_exit_codes: vec![FINAL],
+        ..Plan::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::process::{Command, Output};
+
+    use super::*;
+
+    fn run(paths: &[&str]) -> (Output, String) {
+        let directory = tempfile::tempdir().unwrap();
+        let odd = directory.path().join("a b;$(touch c)'");
+        fs::create_dir_all(odd.join("sub")).unwrap();
+        fs::write(odd.join("sub/-n"), "text").unwrap();
+        let script = directory.path().join(NAME);
+        fs::write(&script, SCRIPT).unwrap();
+        let output = Command::new("/bin/sh")
+            .arg(&script)
+            .args(paths)
+            .current_dir(&odd)
+            .env("MOUNT", directory.path())
+            .env("TERMINATION_LOG", directory.path().join("said"))
+            .env("THREADS", "2")
+            .env("NEED_LOAD_METADATA", "true")
+            .output()
+            .unwrap();
+        let mut left: Vec<String> = fs::read_dir(&odd)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        (output, left.join(","))
+    }
+
+    #[test]
+    fn names_are_never_taken_for_commands() {
+        let (output, left) = run(&["/a b;$(touch c)'", "/"]);
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(left, "sub");
+        assert!(String::from_utf8_lossy(&output.stdout).ends_with("all is loaded\n"));
+    }
+
+    #[test]
+    fn a_path_that_is_not_there_ends_the_load_for_good() {
+        let (output, _) = run(&["/", "/missing"]);
+        assert_eq!(output.status.code(), Some(FINAL));
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(said, "the path /missing does not exist in the dataset\n");
+    }
+}

@@ -1,0 +1,154 @@
+//! Where an operation has run, and how the next one follows it there.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use wasser_api::operations::AffinityStrategy;
+
+const HOSTNAME: &str = "kubernetes.io/hostname";
+/// The labels of a node that say where it is.
+const PLACES: [&str; 3] = [HOSTNAME, "topology.kubernetes.io/zone", "topology.kubernetes.io/region"];
+/// Annotation on an operation: further labels of its node by which others may follow it.
+pub const FURTHER: &str = "affinity.dataflow.fluid.io/labels";
+
+/// Returns the `status.nodeAffinity` of an operation whose pods ran on nodes with these labels.
+pub fn ran_on(nodes: &[BTreeMap<String, String>], further: Option<&str>) -> Option<Value> {
+    let further = further
+        .unwrap_or_default()
+        .split(',')
+        .map(str::trim)
+        .filter(|key| !key.is_empty());
+    let keys: Vec<&str> = PLACES.into_iter().chain(further).collect();
+    let mut expressions = Vec::new();
+    for key in keys {
+        let mut values: Vec<&String> = nodes.iter().filter_map(|labels| labels.get(key)).collect();
+        values.sort();
+        values.dedup();
+        if !values.is_empty() {
+            expressions.push(json!({"key": key, "operator": "In", "values": values}));
+        }
+    }
+    (!expressions.is_empty()).then(|| {
+        json!({"requiredDuringSchedulingIgnoredDuringExecution": {
+            "nodeSelectorTerms": [{"matchExpressions": expressions}],
+        }})
+    })
+}
+
+/// Adds to the affinity of a pod that it follows an operation which ran there. `ran` is the
+/// `status.nodeAffinity` of that operation.
+pub fn follow(affinity: &mut Value, strategy: &AffinityStrategy, ran: &Value) {
+    let expressions = ran
+        .pointer("/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/0/matchExpressions")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    let of = |key: &str| expressions.iter().find(|expression| expression["key"] == key).cloned();
+    match strategy.policy.as_str() {
+        "Require" => {
+            let named: Vec<&str> = match strategy.requires.as_slice() {
+                [] => vec![HOSTNAME],
+                requires => requires.iter().map(|require| require.name.as_str()).collect(),
+            };
+            let found: Vec<Value> = named.into_iter().filter_map(of).collect();
+            require(affinity, &found);
+        }
+        "Prefer" => {
+            let named: Vec<(&str, i32)> = match strategy.prefers.as_slice() {
+                [] => vec![(HOSTNAME, 100)],
+                prefers => prefers
+                    .iter()
+                    .map(|prefer| (prefer.name.as_str(), prefer.weight))
+                    .collect(),
+            };
+            for (name, weight) in named {
+                if let Some(expression) = of(name) {
+                    prefer(affinity, &json!({"matchExpressions": [expression]}), weight);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Requires nodes that fulfil all of these expressions.
+pub fn require(affinity: &mut Value, expressions: &[Value]) {
+    if expressions.is_empty() {
+        return;
+    }
+    let terms = &mut affinity["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"];
+    match terms.as_array_mut() {
+        // Terms are alternatives: each needs the addition.
+        Some(terms) if !terms.is_empty() => {
+            for term in terms {
+                let mut all = term["matchExpressions"].as_array().cloned().unwrap_or_default();
+                all.extend_from_slice(expressions);
+                term["matchExpressions"] = json!(all);
+            }
+        }
+        _ => *terms = json!([{"matchExpressions": expressions}]),
+    }
+}
+
+/// Prefers nodes that fulfil this.
+pub fn prefer(affinity: &mut Value, preference: &Value, weight: i32) {
+    let preferred = &mut affinity["nodeAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"];
+    let mut all = preferred.as_array().cloned().unwrap_or_default();
+    all.push(json!({"weight": weight, "preference": preference}));
+    *preferred = json!(all);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn an_operation_follows_another_one_by_the_labels_that_it_names() {
+        let nodes = [
+            node(&[(HOSTNAME, "b"), ("topology.kubernetes.io/zone", "z"), ("rack", "7")]),
+            node(&[(HOSTNAME, "a"), ("topology.kubernetes.io/zone", "z"), ("rack", "7")]),
+        ];
+        let ran = ran_on(&nodes, Some("rack, missing")).unwrap();
+        let strategy = |value: Value| serde_json::from_value::<AffinityStrategy>(value).unwrap();
+
+        let mut affinity = json!({});
+        follow(&mut affinity, &strategy(json!({"policy": "Require"})), &ran);
+        let terms = "/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
+        let host = json!({"key": HOSTNAME, "operator": "In", "values": ["a", "b"]});
+        assert_eq!(affinity.pointer(terms).unwrap(), &json!([{"matchExpressions": [host]}]));
+
+        let mut affinity = json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {
+            "nodeSelectorTerms": [{"matchExpressions": [{"key": "own", "operator": "Exists"}]}]}}});
+        follow(
+            &mut affinity,
+            &strategy(json!({"policy": "Require", "requires": [{"name": "rack"}]})),
+            &ran,
+        );
+        let both = affinity.pointer(terms).unwrap()[0]["matchExpressions"]
+            .as_array()
+            .unwrap();
+        assert_eq!((both.len(), &both[1]["key"]), (2, &json!("rack")));
+
+        let mut affinity = json!({});
+        let prefers =
+            json!({"policy": "Prefer", "prefers": [{"name": "rack", "weight": 7}, {"name": "no", "weight": 1}]});
+        follow(&mut affinity, &strategy(prefers), &ran);
+        let preferred = &affinity["nodeAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"];
+        assert_eq!(
+            (preferred.as_array().unwrap().len(), &preferred[0]["weight"]),
+            (1, &json!(7))
+        );
+
+        let mut affinity = json!({});
+        follow(&mut affinity, &strategy(json!({})), &ran);
+        assert_eq!(affinity, json!({}));
+        assert_eq!(ran_on(&[], None), None);
+    }
+}

@@ -1,0 +1,273 @@
+//! How the run of an operation goes and ends, as its Job says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::batch::v1::{CronJob, Job};
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{DeleteParams, DynamicObject, ListParams, Preconditions};
+use kube::runtime::events::EventType;
+use kube::runtime::reflector::ObjectRef;
+use kube::{Api, ResourceExt};
+use wasser_api::operations::{OperationKind, OperationPhase, OperationStatus};
+use wasser_api::reasons::events as reasons;
+use wasser_api::text;
+use wasser_engine::operations::operation::resource;
+use wasser_engine::operations::run::{self, Run};
+use wasser_engine::operations::{Operation, place};
+use wasser_engine::{EngineError, OrGone};
+
+use super::kinds::Operations;
+use super::status::{self, PROGRESS, UNFINISHED};
+use crate::controllers::next::Next;
+
+/// When a finished operation is looked at again that others have not noticed yet.
+const SOON: Duration = Duration::from_secs(1);
+/// The longest time until a finished operation is looked at again for its end.
+const LONGEST: Duration = Duration::from_secs(3600);
+/// Bytes of the last words of a pod that are shown.
+const WORDS: usize = 300;
+
+/// Shows how the Job of an operation goes, and ends the operation with it.
+pub async fn follow(operations: &Operations, operation: &mut Operation, job: &Job) -> Result<Next, EngineError> {
+    let mut wanted = operation.status.clone();
+    read(operations, operation, job, &mut wanted).await?;
+    show(operations, operation, wanted).await
+}
+
+/// Shows how the newest Job of a schedule goes.
+pub async fn follow_schedule(
+    operations: &Operations,
+    operation: &mut Operation,
+    schedule: &CronJob,
+) -> Result<Next, EngineError> {
+    let mut wanted = operation.status.clone();
+    let times = schedule.status.clone().unwrap_or_default();
+    wanted.last_schedule_time = times.last_schedule_time;
+    wanted.last_successful_time = times.last_successful_time;
+    match operations.newest_job(schedule) {
+        Some(job) => read(operations, operation, &job, &mut wanted).await?,
+        None => {
+            wanted.phase = OperationPhase::Pending;
+            "-".clone_into(&mut wanted.duration);
+            wanted.infos.insert(PROGRESS.to_owned(), "scheduled".to_owned());
+            let message = format!(
+                "waits for its schedule {:?}",
+                operation.spec.schedule().unwrap_or_default()
+            );
+            status::set_condition(&mut wanted, "Waiting", reasons::DATA_OPERATION_WAITING, &message);
+        }
+    }
+    show(operations, operation, wanted).await
+}
+
+async fn read(
+    operations: &Operations,
+    operation: &Operation,
+    job: &Job,
+    wanted: &mut OperationStatus,
+) -> Result<(), EngineError> {
+    if operation.spec.run_after().is_some() {
+        wanted.waiting_for.operation_complete = Some(false);
+    }
+    match run::of(job) {
+        Run::Active {
+            succeeded,
+            wanted: pods,
+            failed,
+        } => {
+            wanted.phase = OperationPhase::Executing;
+            UNFINISHED.clone_into(&mut wanted.duration);
+            wanted.conditions.clear();
+            let progress = match (pods, failed) {
+                (2.., _) => format!("{succeeded}/{pods} pods"),
+                (_, 0) => "running".to_owned(),
+                (_, failed) => format!("attempt {}", failed + 1),
+            };
+            wanted.infos.insert(PROGRESS.to_owned(), progress);
+        }
+        Run::Ended {
+            complete,
+            mut condition,
+            duration,
+        } => {
+            wanted.phase = if complete {
+                OperationPhase::Complete
+            } else {
+                OperationPhase::Failed
+            };
+            wanted.duration = duration;
+            if complete {
+                wanted.infos.insert(PROGRESS.to_owned(), "100%".to_owned());
+                wanted.node_affinity = ran_on(operations, operation, job);
+            } else {
+                wanted.infos.remove(PROGRESS);
+                // The condition is written once, so its words are asked for once.
+                let known = &operation.status.conditions;
+                if known
+                    .first()
+                    .is_some_and(|known| known.last_transition_time == condition.last_transition_time)
+                {
+                    return Ok(());
+                }
+                if let Some(words) = last_words(operations, operation, job).await? {
+                    let message = condition.message.unwrap_or_default();
+                    condition.message = Some(text::shown(&format!("{words}. {message}")));
+                }
+            }
+            wanted.conditions = vec![condition];
+        }
+    }
+    Ok(())
+}
+
+async fn show(
+    operations: &Operations,
+    operation: &mut Operation,
+    wanted: OperationStatus,
+) -> Result<Next, EngineError> {
+    let (kind, name) = (operation.kind, &operation.name);
+    let dataset = operation.datasets();
+    let changes = operation.status.phase != wanted.phase || operation.status.conditions != wanted.conditions;
+    match wanted.phase {
+        OperationPhase::Complete if changes => {
+            let message = format!("{kind} {name} succeeded");
+            let (object, type_) = (&operation.object, EventType::Normal);
+            status::event(
+                &operations.shared,
+                kind,
+                object,
+                type_,
+                reasons::DATA_OPERATION_SUCCEED,
+                &message,
+            )
+            .await;
+        }
+        OperationPhase::Failed if changes => {
+            let why = wanted
+                .conditions
+                .first()
+                .and_then(|condition| condition.message.as_deref());
+            let message = format!("{kind} {name} failed: {}", why.unwrap_or_default());
+            let (object, type_) = (&operation.object, EventType::Warning);
+            status::event(
+                &operations.shared,
+                kind,
+                object,
+                type_,
+                reasons::DATA_OPERATION_FAILED,
+                &message,
+            )
+            .await;
+        }
+        OperationPhase::Executing => {
+            for dataset in &dataset {
+                operations.claims.hold(dataset, &operation.uid, kind, name);
+            }
+        }
+        _ => {}
+    }
+    status::write(&operations.shared, kind, &mut operation.object, &wanted).await?;
+    if wanted.phase.is_finished() {
+        operations.claims.give_up(&operation.uid);
+    }
+    Ok(Next::Change)
+}
+
+/// Keeps an operation that has ended until its time is over.
+pub async fn keep(operations: &Operations, operation: &Operation) -> Result<Next, EngineError> {
+    if operations.claims.give_up(&operation.uid) {
+        operations.wake_others(operation);
+    }
+    let Some(ttl) = operation.spec.ttl() else {
+        return Ok(Next::Change);
+    };
+    let ended = operation
+        .status
+        .conditions
+        .first()
+        .and_then(|condition| condition.last_transition_time.clone());
+    let age = ended.map_or(0, |ended| Timestamp::now().as_second() - ended.0.as_second());
+    if let Ok(rest) = u64::try_from(i64::from(ttl) - age)
+        && rest > 0
+    {
+        return Ok(Next::After(Duration::from_secs(rest).min(LONGEST)));
+    }
+    // Those that run after it have to see that it is complete.
+    if operations.is_awaited(operation) {
+        return Ok(Next::After(SOON));
+    }
+    delete(operations, operation.kind, &operation.object).await?;
+    Ok(Next::Change)
+}
+
+async fn delete(operations: &Operations, kind: OperationKind, object: &DynamicObject) -> Result<(), EngineError> {
+    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+    let api = Api::<DynamicObject>::namespaced_with(operations.shared.client.clone(), &namespace, &resource(kind));
+    let only = Preconditions {
+        uid: object.uid(),
+        resource_version: None,
+    };
+    let attempt = format!("deleting {kind} {namespace}/{name}, whose time is over");
+    let deleted = api.delete(&name, &DeleteParams::background().preconditions(only)).await;
+    deleted.or_another().map(drop).map_err(EngineError::kube(attempt))
+}
+
+/// Where the pods of a Job have run.
+fn ran_on(
+    operations: &Operations,
+    operation: &Operation,
+    job: &Job,
+) -> Option<k8s_openapi::api::core::v1::NodeAffinity> {
+    let caches = &operations.shared.caches;
+    let pods = caches.pods_of(&operation.namespace, &job.name_any(), &job.uid().unwrap_or_default());
+    let mut nodes: Vec<String> = pods.into_iter().filter_map(|pod| pod.node).collect();
+    nodes.sort();
+    nodes.dedup();
+    let labels: Vec<_> = nodes
+        .iter()
+        .filter_map(|node| {
+            let mut labels = caches.nodes.get(&ObjectRef::new(node))?.labels().clone();
+            labels
+                .entry("kubernetes.io/hostname".to_owned())
+                .or_insert_with(|| node.clone());
+            Some(labels)
+        })
+        .collect();
+    let further = operation.object.annotations().get(place::FURTHER).map(String::as_str);
+    serde_json::from_value(place::ran_on(&labels, further)?).ok()
+}
+
+/// Why the pods of a Job have failed: what the scripts of charts leave for that, and the exit code
+/// for programs of users, whose words may be secret.
+async fn last_words(operations: &Operations, operation: &Operation, job: &Job) -> Result<Option<String>, EngineError> {
+    let api = Api::<Pod>::namespaced(operations.shared.client.clone(), &operation.namespace);
+    let selector = format!("batch.kubernetes.io/controller-uid={}", job.uid().unwrap_or_default());
+    let attempt = format!("looking for the pods of Job {}/{}", operation.namespace, job.name_any());
+    let pods = api
+        .list(&ListParams::default().labels(&selector))
+        .await
+        .map_err(EngineError::kube(attempt))?;
+    let statuses = pods
+        .items
+        .iter()
+        .filter_map(|pod| pod.status.as_ref()?.container_statuses.as_ref());
+    let ended = statuses.flatten().filter_map(|container| {
+        let state = container.state.as_ref()?.terminated.as_ref()?;
+        (state.exit_code != 0).then_some((container, state))
+    });
+    let last = ended.max_by_key(|(_, state)| state.finished_at.as_ref().map(|at| at.0));
+    Ok(last.map(|(container, state)| {
+        let said = state.message.as_deref().map(str::trim).filter(|said| !said.is_empty());
+        match said.filter(|_| operation.kind != OperationKind::DataProcess) {
+            Some(said) => text::bounded(said, WORDS).into_owned(),
+            None => format!("container {} ended with exit code {}", container.name, state.exit_code),
+        }
+    }))
+}
+
+/// Returns the phase of an object of any kind of operation.
+pub fn phase(object: &Arc<DynamicObject>) -> OperationPhase {
+    wasser_engine::operations::operation::status(object).phase
+}

@@ -1,0 +1,85 @@
+//! The end of an operation: what it has made is removed, and then its finalizer.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::api::{DynamicObject, Patch};
+use kube::{Api, ResourceExt};
+use serde_json::json;
+use wasser_api::ObjectKey;
+use wasser_api::operations::OperationKind;
+use wasser_chart::Policy;
+use wasser_engine::operations::operation::resource;
+use wasser_engine::{EngineError, OrGone, owner_reference, patch_params};
+
+use super::kinds::Operations;
+
+/// The kinds of objects that the chart of an operation has.
+pub const KINDS: [&str; 5] = ["ConfigMap", "CronJob", "Job", "Service", "StatefulSet"];
+
+/// Returns what the chart of an operation may have, as far as its end is concerned.
+pub fn policy(kind: OperationKind, object: &DynamicObject) -> Policy {
+    let owner: OwnerReference = owner_reference(kind.as_str(), &object.name_any(), &object.uid().unwrap_or_default());
+    Policy {
+        namespace: object.namespace().unwrap_or_default(),
+        kinds: KINDS.map(str::to_owned).into(),
+        privileged: true,
+        accounts: BTreeSet::new(),
+        owner,
+        labels: Default::default(),
+    }
+}
+
+/// Removes the release of an operation, if it has one.
+pub async fn uninstall(
+    operations: &Operations,
+    kind: OperationKind,
+    object: &DynamicObject,
+) -> Result<(), EngineError> {
+    let ObjectKey { namespace, name } = ObjectKey::of(object);
+    let (release, shared) = (kind.release(&name), &operations.shared);
+    if !shared.caches.has_record(&namespace, &release) && !operations.has_installed(object) {
+        return Ok(());
+    }
+    let config_maps = shared.caches.release_config_maps.has(&namespace, &release);
+    let policy = policy(kind, object);
+    let outcome = shared
+        .releases
+        .uninstall(&namespace, &release, &policy, config_maps)
+        .await;
+    outcome.map_err(|source| EngineError::Release {
+        release: format!("{namespace}/{release}"),
+        source: Box::new(source),
+    })?;
+    operations.forget_install(object);
+    Ok(())
+}
+
+/// Lets an operation go.
+pub async fn reconcile(
+    operations: &Operations,
+    kind: OperationKind,
+    object: &DynamicObject,
+) -> Result<(), EngineError> {
+    let finalizer = kind.finalizer();
+    if !object.finalizers().iter().any(|present| present == finalizer) {
+        return Ok(());
+    }
+    uninstall(operations, kind, object).await?;
+    let rest: Vec<&String> = object
+        .finalizers()
+        .iter()
+        .filter(|present| *present != finalizer)
+        .collect();
+    let patch = json!({"metadata": {
+        "uid": object.uid(), "resourceVersion": object.resource_version(), "finalizers": rest,
+    }});
+    let ObjectKey { namespace, name } = ObjectKey::of(object);
+    let api = Api::<DynamicObject>::namespaced_with(operations.shared.client.clone(), &namespace, &resource(kind));
+    let attempt = format!("removing the finalizer of {kind} {namespace}/{name}");
+    let written = api.patch_metadata(&name, &patch_params(), &Patch::Merge(&patch)).await;
+    if let Some(written) = written.or_gone().map_err(EngineError::kube(attempt))? {
+        operations.shared.own_writes.wrote(&written);
+    }
+    Ok(())
+}

@@ -1,0 +1,237 @@
+//! From an operation to its release: the plan of the plugin or of the host, rendered and admitted.
+
+use std::sync::Arc;
+
+use futures::FutureExt;
+use kube::ResourceExt;
+use serde_json::Value;
+use wasser_api::labels;
+use wasser_api::operations::OperationKind;
+use wasser_api::reasons::events as reasons;
+use wasser_chart::{Change, Policy, ReleaseMeta};
+use wasser_engine::operations::load::Client;
+use wasser_engine::operations::operation::status;
+use wasser_engine::operations::values::{Surroundings, values};
+use wasser_engine::operations::{Operation, Plan, Refused, Spec, charts, load, process};
+use wasser_engine::{EngineError, Owner, Request};
+
+use super::deletion;
+use super::kinds::Operations;
+use super::target::Target;
+
+/// Why an operation was not installed.
+pub enum Problem {
+    /// It never can be as it is.
+    Refused(Refused),
+    /// An attempt failed.
+    Failed(EngineError),
+}
+
+impl From<EngineError> for Problem {
+    /// What has to be changed by a user is refused, the rest tried again.
+    fn from(error: EngineError) -> Self {
+        if error.is_refusal() {
+            Self::Refused(Refused::new(reasons::DATA_OPERATION_NOT_VALID, error.to_string()))
+        } else {
+            Self::Failed(error)
+        }
+    }
+}
+
+/// Returns what an operation runs.
+pub async fn plan(operations: &Arc<Operations>, operation: &Operation, target: &Target) -> Result<Plan, Problem> {
+    if let Spec::Process(spec) = &operation.spec {
+        return Ok(process::plan(spec));
+    }
+    let wake = operations.waker(operation.kind, operation.key());
+    let mut request = Request::new(
+        operations.shared.clone(),
+        target.plugin.clone(),
+        target.resource.clone(),
+        target.runtime.clone(),
+        wake,
+        operations.observer(&target.resource.kind),
+    );
+    request.installed().await?;
+    if operation.kind == OperationKind::DataLoad {
+        let workers = request.context.roles.iter().find(|role| role.name == "worker");
+        if workers.is_some_and(|workers| workers.desired == 0) {
+            let message = format!(
+                "the {} has no workers to load data into; set its replicas, and create the DataLoad again",
+                target.resource.kind
+            );
+            return Err(Problem::Refused(Refused::new(
+                reasons::DATA_OPERATION_NOT_VALID,
+                message,
+            )));
+        }
+    }
+    if target.plugin.has_operations() && !target.is_reference {
+        let object = serde_json::to_string(&*operation.object).unwrap_or_default();
+        let answered = request
+            .implement
+            .data_operation(&request.context, operation.kind.as_str(), &object)
+            .await;
+        if let Some(text) = request.answer("data-operation", answered)? {
+            return serde_json::from_str(&text).map_err(|error| {
+                Problem::Failed(EngineError::Failed {
+                    method: "data-operation",
+                    message: format!("the values do not fit: {error}"),
+                })
+            });
+        }
+    }
+    if let Spec::Load(spec) = &operation.spec
+        && let Some(client) = client(&request)
+    {
+        return Ok(load::plan(spec, &client));
+    }
+    let message = format!("a {} has no {}", target.resource.kind, operation.kind);
+    Err(Problem::Refused(Refused::new(
+        reasons::DATA_OPERATION_NOT_SUPPORT,
+        message,
+    )))
+}
+
+/// The client of a runtime, whose image has what reads its files.
+fn client(request: &Request) -> Option<Client> {
+    let identity = &request.identity;
+    let owner = Owner {
+        namespace: &identity.namespace,
+        name: &identity.name,
+        uid: &request.uid,
+    };
+    let caches = &request.shared.caches;
+    let roles = &request.plugin.description.roles;
+    let of = |wanted: &'static str| roles.iter().filter(move |role| role.name == wanted);
+    let mut found = of("fuse").chain(of("worker")).filter_map(|role| {
+        let workload = format!("{}{}", identity.name, role.suffix);
+        let pod = if role.workload == "StatefulSet" {
+            caches
+                .own_stateful_set(owner, &workload)?
+                .spec
+                .as_ref()?
+                .template
+                .spec
+                .clone()?
+        } else {
+            caches
+                .own_daemon_set(owner, &workload)?
+                .spec
+                .as_ref()?
+                .template
+                .spec
+                .clone()?
+        };
+        let named = pod.containers.iter().find(|container| container.name == role.container);
+        let image = named.or(pod.containers.first())?.image.clone()?;
+        let secrets = pod.image_pull_secrets.unwrap_or_default();
+        Some(Client {
+            app: identity.implementation.clone(),
+            image,
+            pull_secrets: secrets
+                .into_iter()
+                .filter_map(|secret| serde_json::to_value(secret).ok())
+                .collect(),
+        })
+    });
+    found.next()
+}
+
+/// Where the operation ran that this one follows.
+fn ran(operations: &Operations, operation: &Operation) -> Option<Value> {
+    let strategy = operation.spec.run_after()?.affinity_strategy.as_ref()?;
+    let (kind, key) = match &strategy.depend_on {
+        Some(other) => {
+            let namespace = other.namespace.as_deref().filter(|given| !given.is_empty());
+            let namespace = namespace.unwrap_or(&operation.namespace);
+            (other.kind, wasser_api::ObjectKey::new(namespace, &other.name))
+        }
+        None => operation.predecessor()?,
+    };
+    let before = operations.object(kind, &key)?;
+    serde_json::to_value(status(&before).node_affinity?).ok()
+}
+
+/// Installs what an operation runs.
+pub async fn install(
+    operations: &Arc<Operations>,
+    operation: &Operation,
+    target: &Target,
+    plan: &Plan,
+) -> Result<(), Problem> {
+    let (kind, shared) = (operation.kind, &operations.shared);
+    let (namespace, dataset) = (&operation.namespace, target.dataset.name_any());
+    let id = labels::dataset_id(namespace, &dataset, &target.dataset.uid().unwrap_or_default());
+    let ran = ran(operations, operation);
+    let around = Surroundings {
+        dataset: &dataset,
+        dataset_id: &id,
+        ran: ran.as_ref(),
+    };
+    let values = values(operation, plan, around);
+    let meta = ReleaseMeta {
+        name: operation.release(),
+        namespace: namespace.clone(),
+        revision: 1,
+        is_upgrade: false,
+    };
+    let chart = charts::chart(kind).map_err(|source| EngineError::Chart {
+        kind: kind.as_str().to_owned(),
+        source: Box::new(source),
+    })?;
+    let rendered = shared
+        .renderer
+        .render(&chart, &meta, &values)
+        .await
+        .map_err(|source| EngineError::Render {
+            release: format!("{namespace}/{}", meta.name),
+            source: Box::new(source),
+        })?;
+    let is_users = kind == OperationKind::DataProcess;
+    let accounts = process::account(plan).filter(|_| is_users).map(str::to_owned);
+    let policy = Policy {
+        // A user's pod gets no power over its node that the user might not have.
+        privileged: !is_users && target.plugin.grants.privileged,
+        accounts: accounts.into_iter().collect(),
+        labels: [(labels::DATASET_ID.to_owned(), id.clone())].into(),
+        ..deletion::policy(kind, &operation.object)
+    };
+    policy
+        .admit_release(&rendered)
+        .map_err(|source| EngineError::NotGranted {
+            release: format!("{namespace}/{}", meta.name),
+            source,
+        })?;
+    if !shared.caches.has_record(namespace, &meta.name) && !operations.has_installed(&operation.object) {
+        shared.releases.take_for_absent(namespace, &meta.name);
+    }
+    operations.note_install(&operation.object);
+    let change = Change {
+        chart: &chart,
+        meta: &meta,
+        rendered: &rendered,
+        values: &values,
+        policy: &policy,
+        workers: None,
+    };
+    let _turn = shared.installing.take(namespace).await;
+    let outcome = shared.releases.install(&change).boxed().await;
+    outcome.map(drop).map_err(|source| {
+        let wake = operations.waker(kind, operation.key());
+        shared
+            .releases
+            .wake_when_free(&meta.name, &policy, &source, move || wake());
+        operations.forget_install(&operation.object);
+        let refused = source.is_refusal() && !source.is_taken();
+        let error = EngineError::Release {
+            release: format!("{namespace}/{}", meta.name),
+            source: Box::new(source),
+        };
+        if refused {
+            Problem::from(error)
+        } else {
+            Problem::Failed(error)
+        }
+    })
+}

@@ -1,0 +1,31 @@
+//! The controller of data operations: one for each of the four kinds, all running the same.
+//!
+//! # By watch only
+//! Operations, their Datasets, Jobs and CronJobs are watched; nothing is asked again and again. What
+//! changes for one operation wakes those that it may let go on: those on the same Dataset, and those
+//! that run after it (`kinds.rs`).
+//!
+//! # One after the other
+//! Which operations exclude each other is in the engine. An operation claims its Dataset before it
+//! starts, in memory; after a restart, the claims are those of operations that execute (`claims.rs`).
+//!
+//! # One writer for what Datasets show
+//! `status.operationRef` of a Dataset is computed from all operations and written by one task
+//! (`registry.rs`), so that hundreds of operations do not make each other's writes fail.
+//!
+//! # By owner and UID
+//! Everything that an operation makes is controlled by it. What has the name and is not its own is
+//! neither followed nor deleted.
+
+mod claims;
+mod conclusion;
+mod deletion;
+mod install;
+mod kinds;
+mod order;
+mod reconcile;
+mod registry;
+mod status;
+mod target;
+
+pub use kinds::run;

@@ -1,0 +1,114 @@
+//! The Dataset of an operation and the runtime that serves it, found in memory.
+
+use std::sync::Arc;
+
+use kube::api::DynamicObject;
+use kube::core::ApiResource;
+use kube::runtime::events::EventType;
+use wasser_api::ObjectKey;
+use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, DatasetPhase, Reference};
+use wasser_api::reasons::events as reasons;
+use wasser_engine::operations::{Operation, Refused};
+use wasser_plugin::Plugin;
+
+use super::kinds::Operations;
+
+/// The Dataset of an operation, and who serves it.
+pub struct Target {
+    /// The Dataset.
+    pub dataset: Arc<Dataset>,
+    /// How the API server serves the kind of the runtime.
+    pub resource: ApiResource,
+    /// The runtime that has the cache.
+    pub runtime: Arc<DynamicObject>,
+    /// The plugin that serves it.
+    pub plugin: Arc<Plugin>,
+    /// Whether the Dataset only refers to another one, whose runtime this is.
+    pub is_reference: bool,
+}
+
+/// What was found.
+pub enum Found {
+    /// All is there.
+    Ready(Box<Target>),
+    /// Something is not there yet. The Dataset, if it is, lets the operation be adopted.
+    Wait(EventType, &'static str, String, Option<Arc<Dataset>>),
+    /// It never will be.
+    Never(Refused),
+}
+
+/// Looks for the Dataset and its runtime.
+pub fn find(operations: &Operations, operation: &Operation) -> Found {
+    let shared = &operations.shared;
+    let keys = operation.datasets();
+    let datasets: Vec<(ObjectKey, Option<Arc<Dataset>>)> = keys
+        .into_iter()
+        .map(|key| {
+            let dataset = shared.caches.dataset(&key.namespace, &key.name);
+            (key, dataset)
+        })
+        .collect();
+    if let Some((key, _)) = datasets.iter().find(|(_, dataset)| dataset.is_none()) {
+        let message = format!("the Dataset {key} does not exist; create it");
+        return Found::Wait(EventType::Warning, reasons::TARGET_DATASET_NOT_FOUND, message, None);
+    }
+    let mut seen = Vec::new();
+    let mut waiting = None;
+    for dataset in datasets.into_iter().filter_map(|(_, dataset)| dataset) {
+        let key = ObjectKey::of(&*dataset);
+        if dataset.metadata.deletion_timestamp.is_some() {
+            let message = format!("the Dataset {key} is being deleted");
+            return Found::Never(Refused::new(reasons::TARGET_DATASET_DELETED, message));
+        }
+        let status = dataset.status.clone().unwrap_or_default();
+        let bound = status
+            .runtimes
+            .iter()
+            .find(|runtime| runtime.category == CATEGORY_ACCELERATE);
+        let serves = matches!(status.phase, DatasetPhase::Bound | DatasetPhase::DataMigrating);
+        let Some(bound) = bound.filter(|_| serves) else {
+            waiting = waiting.or(Some((format!("the Dataset {key} is not Bound"), dataset.clone())));
+            continue;
+        };
+        if operation
+            .runtime_type()
+            .is_some_and(|wanted| !wanted.eq_ignore_ascii_case(&bound.runtime_type))
+        {
+            seen.push(format!("{key} has {}", bound.runtime_type));
+            continue;
+        }
+        let reference = Reference::of(&dataset.spec.mounts).ok().flatten();
+        let is_reference = reference.is_some();
+        let cache = reference.map_or_else(|| key.clone(), |other| ObjectKey::new(other.namespace, other.name));
+        let named = operations.runtimes.named(&cache.namespace, &cache.name);
+        let served = named.into_iter().find_map(|(resource, runtime)| {
+            let plugin = operations.context.registry.get(&resource.kind)?;
+            (is_reference || plugin.description.engine == bound.runtime_type).then_some((resource, runtime, plugin))
+        });
+        return match served {
+            Some((resource, runtime, plugin)) => Found::Ready(Box::new(Target {
+                dataset,
+                resource,
+                runtime,
+                plugin,
+                is_reference,
+            })),
+            None => {
+                let message = format!("the {} runtime {cache} is not served yet", bound.runtime_type);
+                Found::Wait(EventType::Normal, reasons::RUNTIME_NOT_READY, message, Some(dataset))
+            }
+        };
+    }
+    match waiting {
+        Some((message, dataset)) => Found::Wait(EventType::Normal, reasons::RUNTIME_NOT_READY, message, Some(dataset)),
+        None => Found::Never(Refused::new(
+            reasons::DATA_OPERATION_NOT_VALID,
+            format!(
+                "{}.spec.runtimeType: is {}, but {}; write the type of the runtime of one of the Datasets",
+                operation.kind,
+                operation.runtime_type().unwrap_or_default(),
+                seen.join(" and ")
+            ),
+        )),
+    }
+}
