@@ -37,7 +37,12 @@ pub fn plan(spec: &DataLoadSpec, client: &Client) -> Plan {
         .get("threads")
         .and_then(|given| given.trim().parse::<u32>().ok());
     let threads = threads.filter(|threads| *threads > 0).unwrap_or(THREADS);
-    let paths: Vec<&str> = spec.target.iter().map(|target| target.path.as_str()).collect();
+    // Kubernetes would replace `$(MOUNT)` in an argument.
+    let paths: Vec<String> = spec
+        .target
+        .iter()
+        .map(|target| target.path.replace('$', "$$"))
+        .collect();
     let mut container = json!({
         "name": "dataloader",
         "image": client.image,

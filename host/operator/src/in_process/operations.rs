@@ -101,7 +101,7 @@ async fn a_load_that_comes_with_its_dataset_waits_and_then_runs() {
     let made = job(&scene, "warm-loader-job").await;
     let pod = &made["spec"]["template"]["spec"];
     let container = &pod["containers"][0];
-    assert_eq!(container["args"], json!(["/a b;$(c)"]), "{made}");
+    assert_eq!(container["args"], json!(["/a b;$$(c)"]), "{made}");
     assert_eq!(container["image"], "demo");
     assert_eq!(pod["volumes"][1]["persistentVolumeClaim"]["claimName"], "demo");
     assert_eq!(made["metadata"]["labels"]["role"], "dataload-job");

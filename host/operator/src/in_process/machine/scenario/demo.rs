@@ -1,6 +1,7 @@
 //! The life of a runtime of the plugin of these tests, and of a Dataset that refers to it.
 
 use serde_json::{Value, json};
+use wasser_test_api_server::ApiServer;
 
 use super::{Scenario, Step, are_gone, count, create, dataset, field, is_bound, mount_on, ready, runtime, set};
 use crate::in_process::machine::guest;
@@ -130,7 +131,9 @@ const OPERATION_STEPS: &[Step] = &[
     },
     Step {
         name: "remove",
-        act: |server| drop(server.delete("DataLoad", "default", "warm")),
+        act: |server| {
+            server.delete("DataLoad", "default", "warm");
+        },
         goal: |server| are_gone(server, &[("DataLoad", "warm"), ("Job", "warm-loader-job")]),
     },
     Step {
