@@ -160,7 +160,13 @@ where
     let kind = K::kind(&());
     while let Some(event) = events.next().await {
         match event {
-            Ok(Event::Apply(object) | Event::Delete(object)) => operations.wake_owner(&object),
+            Ok(Event::Apply(object)) => operations.wake_owner(&object),
+            Ok(Event::Delete(object)) => {
+                for owner in object.owner_references() {
+                    operations.installed.lock().remove(&owner.uid);
+                }
+                operations.wake_owner(&object);
+            }
             Ok(Event::InitDone) => {
                 operations.note_listed(&kind);
                 operations.wake_all();
@@ -351,7 +357,6 @@ impl Operations {
         let namespace = object.namespace().unwrap_or_default();
         for owner in object.owner_references() {
             if let Some(kind) = OperationKind::ALL.into_iter().find(|kind| kind.as_str() == owner.kind) {
-                self.installed.lock().remove(&owner.uid);
                 self.wake(kind, ObjectKey::new(&namespace, &owner.name));
             } else if owner.kind == "CronJob"
                 && let Some(schedule) = self.cron_job(&namespace, &owner.name)

@@ -79,6 +79,7 @@ async fn step(operations: &Arc<Operations>, operation: &mut Operation) -> Result
     check(operation).map_err(Problem::Refused)?;
     if let Some(runs) = running(operations, operation) {
         stop_if_dataset_is_gone(operations, operation)?;
+        complete_install(operations, operation).await?;
         return Ok(match runs {
             Runs::Once(job) => conclusion::follow(operations, operation, &job).await?,
             Runs::Scheduled(schedule) => conclusion::follow_schedule(operations, operation, &schedule).await?,
@@ -176,6 +177,23 @@ async fn step(operations: &Arc<Operations>, operation: &mut Operation) -> Result
     let (type_, reason) = (EventType::Normal, reasons::DATA_OPERATION_STARTED);
     status::event(&operations.shared, kind, object, type_, reason, &message).await;
     Ok(Next::Change)
+}
+
+/// Goes on with an installation that was interrupted between the Job and the record of the release.
+async fn complete_install(operations: &Arc<Operations>, operation: &Operation) -> Result<(), Problem> {
+    let recorded = operations
+        .shared
+        .caches
+        .has_record(&operation.namespace, &operation.release());
+    if recorded || operations.has_installed(&operation.object) {
+        return Ok(());
+    }
+    // Without its runtime, the Job is followed as it is; the operation owns it anyway.
+    if let Found::Ready(target) = target::find(operations, operation) {
+        let plan = install::plan(operations, operation, &target).await?;
+        install::install(operations, operation, &target, &plan).await?;
+    }
+    Ok(())
 }
 
 async fn wait(
