@@ -191,7 +191,6 @@ async fn mounts_of_alluxio_are_made_without_an_upgrade() {
     );
     assert!(cluster.is_kept());
     assert_eq!(cluster.differences(), "");
-    // The next change of another kind is one of its own.
     let note = |server: &ApiServer| {
         let record = server
             .object("ConfigMap", "default", "sh.helm.release.v1.logs.v1")

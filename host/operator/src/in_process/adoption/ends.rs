@@ -129,7 +129,7 @@ async fn a_dataset_of_a_kind_that_no_plugin_serves_is_left_alone() {
     let before = [cluster.object("Dataset"), cluster.object("AlluxioRuntime")];
     let _operator = cluster.start().await;
     let said = |server: &ApiServer| (events(server, "ErrorProcessDataset") == 1).then_some(());
-    cluster.server().until("the user to be told", said).await;
+    cluster.server().until("the warning", said).await;
     assert_eq!(cluster.differences(), "");
     assert_eq!([cluster.object("Dataset"), cluster.object("AlluxioRuntime")], before);
 }
