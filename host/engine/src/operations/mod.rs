@@ -13,12 +13,14 @@ pub mod operation;
 pub mod place;
 pub mod plan;
 pub mod process;
+pub mod refused;
 pub mod run;
 pub mod schedule;
 #[cfg(test)]
 mod tests;
 pub mod values;
 
-pub use check::{Refused, check};
+pub use check::check;
 pub use operation::{Operation, Spec};
 pub use plan::Plan;
+pub use refused::Refused;

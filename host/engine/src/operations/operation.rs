@@ -14,7 +14,7 @@ use wasser_api::operations::{
 };
 use wasser_api::reasons::events as reasons;
 
-use super::check::Refused;
+use super::refused::Refused;
 
 /// An operation as it was read.
 #[derive(Debug, Clone)]

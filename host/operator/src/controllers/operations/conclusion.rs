@@ -1,6 +1,5 @@
 //! How the run of an operation goes and ends, as its Job says.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::{CronJob, Job};
@@ -18,7 +17,7 @@ use wasser_engine::operations::run::{self, Run};
 use wasser_engine::operations::{Operation, place};
 use wasser_engine::{EngineError, OrGone};
 
-use super::kinds::Operations;
+use super::all::Operations;
 use super::status::{self, PROGRESS, UNFINISHED};
 use crate::controllers::next::Next;
 
@@ -265,9 +264,4 @@ async fn last_words(operations: &Operations, operation: &Operation, job: &Job) -
             None => format!("container {} ended with exit code {}", container.name, state.exit_code),
         }
     }))
-}
-
-/// Returns the phase of an object of any kind of operation.
-pub fn phase(object: &Arc<DynamicObject>) -> OperationPhase {
-    wasser_engine::operations::operation::status(object).phase
 }

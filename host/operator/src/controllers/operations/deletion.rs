@@ -12,7 +12,7 @@ use wasser_chart::Policy;
 use wasser_engine::operations::operation::resource;
 use wasser_engine::{EngineError, OrGone, owner_reference, patch_params};
 
-use super::kinds::Operations;
+use super::all::Operations;
 
 /// The kinds of objects that the chart of an operation has.
 pub const KINDS: [&str; 5] = ["ConfigMap", "CronJob", "Job", "Service", "StatefulSet"];

@@ -15,8 +15,8 @@ use wasser_engine::operations::values::{Surroundings, values};
 use wasser_engine::operations::{Operation, Plan, Refused, Spec, charts, load, process};
 use wasser_engine::{EngineError, Owner, Request};
 
+use super::all::Operations;
 use super::deletion;
-use super::kinds::Operations;
 use super::target::Target;
 
 /// Why an operation was not installed.

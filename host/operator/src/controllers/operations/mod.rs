@@ -17,6 +17,7 @@
 //! Everything that an operation makes is controlled by it. What has the name and is not its own is
 //! neither followed nor deleted.
 
+mod all;
 mod claims;
 mod conclusion;
 mod deletion;

@@ -8,7 +8,7 @@ use wasser_api::reasons::events as reasons;
 use wasser_engine::operations::operation::status;
 use wasser_engine::operations::{Operation, Refused};
 
-use super::kinds::Operations;
+use super::all::Operations;
 
 /// Annotation on an operation: `wait` lets it wait for a successor of the operation that has failed,
 /// instead of failing with it.

@@ -17,8 +17,8 @@ use wasser_engine::operations::operation::resource;
 use wasser_engine::operations::{Operation, Refused, check};
 use wasser_engine::{EngineError, Owner, is_conflict_of, patch_params};
 
+use super::all::Operations;
 use super::install::{self, Problem};
-use super::kinds::Operations;
 use super::order::{Turn, turn};
 use super::status::{self, PROGRESS, UNFINISHED};
 use super::target::{self, Found};

@@ -15,7 +15,7 @@ use wasser_api::operations::{OperationKind, OperationPhase};
 use wasser_engine::operations::Operation;
 use wasser_engine::{OrGone, patch_params};
 
-use super::kinds::Operations;
+use super::all::Operations;
 
 /// Changes within this time lead to one write.
 const TOGETHER: Duration = Duration::from_millis(50);

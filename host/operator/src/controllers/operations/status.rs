@@ -16,7 +16,7 @@ use wasser_engine::operations::operation::resource;
 use wasser_engine::operations::{Operation, Refused};
 use wasser_engine::{EngineError, OrGone, Shared, patch_params, status_patch};
 
-use super::kinds::Operations;
+use super::all::Operations;
 
 /// Type of the condition of an operation that waits.
 const WAITING: &str = "Waiting";

@@ -11,7 +11,7 @@ use wasser_api::reasons::events as reasons;
 use wasser_engine::operations::{Operation, Refused};
 use wasser_plugin::Plugin;
 
-use super::kinds::Operations;
+use super::all::Operations;
 
 /// The Dataset of an operation, and who serves it.
 pub struct Target {
