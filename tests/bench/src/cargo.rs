@@ -32,6 +32,13 @@ pub fn build(dev: bool, report: &mut Report) -> Result<PathBuf> {
     Ok(program)
 }
 
+/// Builds the bare client, and returns the path of the program.
+pub fn build_client(dev: bool) -> Result<PathBuf> {
+    cargo(dev, "build", &["--package", "wasser-floor"], &[])?;
+    let directory = paths::target().join(if dev { "debug" } else { "release" });
+    Ok(directory.join("wasser-floor"))
+}
+
 /// Runs cargo with its progress shown, and returns the output of the program that it runs.
 pub fn cargo(dev: bool, command: &str, arguments: &[&str], behind: &[&Path]) -> Result<String> {
     eprintln!(

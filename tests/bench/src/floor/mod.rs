@@ -5,14 +5,16 @@
 //! object and of its status. Labels of nodes are left out: one patch of each node would do.
 
 mod template;
-mod write;
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+use super::cargo::{build_client, directory};
 use super::fake_cluster::FakeCluster;
 use super::objects::{DATASETS, NAMESPACE};
 use super::report::{Report, hundredths, seconds};
@@ -20,7 +22,9 @@ use super::usage::machine_cpu_seconds;
 use super::watch::{Watched, Watches};
 use super::{Options, Scale, System};
 pub use template::Template;
+use template::{Uids, Writes};
 use wasser_test_cluster::Cluster;
+use wasser_test_cluster::machine;
 use wasser_test_cluster::metrics::added;
 
 /// The pods of the benchmark.
@@ -66,6 +70,23 @@ pub fn capture(cluster: &Cluster) -> Result<Template> {
     Ok(Template::new(dataset, runtime, created))
 }
 
+/// Returns what is to be written for each Dataset of a cluster.
+fn writes(cluster: &Cluster, template: &Template) -> Result<Vec<Writes>> {
+    let uids = |kind: &str| -> Result<BTreeMap<String, String>> {
+        let output = r#"jsonpath={range .items[*]}{.metadata.name} {.metadata.uid}{"\n"}{end}"#;
+        let text = cluster.kubectl(&["get", kind, "-n", NAMESPACE, "-o", output])?;
+        let pairs = text.lines().filter_map(|line| line.split_once(' '));
+        Ok(pairs.map(|(name, uid)| (name.to_owned(), uid.to_owned())).collect())
+    };
+    let runtimes = uids(System::Juicefs.kind())?;
+    let of_each = uids("Dataset")?.into_iter().map(|(name, dataset)| {
+        let runtime = runtimes.get(&name).cloned();
+        let runtime = runtime.with_context(|| format!("the Dataset {name} has no runtime"))?;
+        Ok(template.writes(&name, &Uids { dataset, runtime })?)
+    });
+    of_each.collect()
+}
+
 /// Lets a bare client write everything on a new cluster, and reports what that takes.
 pub fn measure(options: &Options, scale: &Scale, template: &Template, report: &mut Report) -> Result<Floor> {
     let fake = FakeCluster::new(options, scale, report)?;
@@ -75,9 +96,13 @@ pub fn measure(options: &Options, scale: &Scale, template: &Template, report: &m
     watches.wait("every Dataset is known", STARTING, |tally| {
         tally.present(DATASETS.0) == wanted
     })?;
-    let writer = write::Writer::new(fake.cluster().kubeconfig(), System::Juicefs.kind())?;
+    let file = directory(options.dev)?.join("writes.json");
+    fs::write(&file, serde_json::to_vec(&writes(fake.cluster(), template)?)?)
+        .with_context(|| format!("writing {}", file.display()))?;
+    let mut client = Command::new(build_client(options.dev)?);
+    client.arg(fake.cluster().kubeconfig()).arg(&file);
     let (before, busy, began) = (fake.control_plane()?, machine_cpu_seconds()?, Instant::now());
-    writer.write(template, scale.count)?;
+    machine::run(&mut client)?;
     let written = began.elapsed();
     watches.wait("every Dataset is Bound and its pod runs", PATIENCE, |tally| {
         tally.reached(DATASETS.0, "Bound").len() == wanted && tally.reached(PODS.0, "Running").len() == wanted

@@ -1,5 +1,6 @@
 //! What the operator writes for one Dataset, as a template for others.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// The objects of one Dataset: those that the operator creates, and those of the user with what the
@@ -22,24 +23,25 @@ pub struct Uids {
     pub runtime: String,
 }
 
-/// A write of one of the user's objects: merge patches of the object and of its status.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Patches {
-    /// What the operator adds to the object.
-    pub object: Value,
-    /// The status of a Dataset in use.
-    pub status: Value,
+/// Merge patches of one of the user's objects and of its status.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Patched {
+    api_version: Value,
+    kind: Value,
+    namespace: Value,
+    name: Value,
+    object: Value,
+    status: Value,
 }
 
 /// What a bare client writes for one Dataset.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Writes {
     /// The objects to create, in an order in which each finds what it refers to.
-    pub created: Vec<Value>,
-    /// The patches of the Dataset.
-    pub dataset: Patches,
-    /// The patches of the runtime.
-    pub runtime: Patches,
+    created: Vec<Value>,
+    /// The Dataset and the runtime.
+    patched: [Patched; 2],
 }
 
 impl Template {
@@ -78,14 +80,13 @@ impl Template {
         };
         Ok(Writes {
             created: self.created.iter().map(of_this).collect::<serde_json::Result<_>>()?,
-            dataset: patches(&of_this(&self.dataset)?),
-            runtime: patches(&of_this(&self.runtime)?),
+            patched: [patched(&of_this(&self.dataset)?), patched(&of_this(&self.runtime)?)],
         })
     }
 }
 
 /// Returns the patches that make the user's object one that the operator serves.
-fn patches(object: &Value) -> Patches {
+fn patched(object: &Value) -> Patched {
     let metadata = &object["metadata"];
     let mut added = serde_json::Map::new();
     for key in ["labels", "annotations", "finalizers", "ownerReferences"] {
@@ -93,7 +94,11 @@ fn patches(object: &Value) -> Patches {
             added.insert(key.to_owned(), value.clone());
         }
     }
-    Patches {
+    Patched {
+        api_version: object["apiVersion"].clone(),
+        kind: object["kind"].clone(),
+        namespace: metadata["namespace"].clone(),
+        name: metadata["name"].clone(),
         object: json!({"metadata": added}),
         status: json!({"status": object["status"]}),
     }
@@ -159,8 +164,8 @@ mod tests {
 
     fn template() -> Template {
         let dataset = json!({
-            "kind": "Dataset", "spec": {"mounts": []}, "status": {"phase": "Bound"},
-            "metadata": {"name": "data-0000", "uid": "u-d", "finalizers": ["f"], "resourceVersion": "7"},
+            "apiVersion": "v1alpha1", "kind": "Dataset", "spec": {"mounts": []}, "status": {"phase": "Bound"},
+            "metadata": {"namespace": "bench", "name": "data-0000", "uid": "u-d", "finalizers": ["f"], "resourceVersion": "7"},
         });
         let runtime = json!({"kind": "JuiceFSRuntime", "metadata": {"name": "data-0000", "uid": "u-r"}, "status": {}});
         let claim = json!({"kind": "PersistentVolumeClaim", "metadata": {"name": "data-0000"}, "status": {}});
@@ -197,11 +202,11 @@ mod tests {
             ]
         );
         assert_eq!(
-            writes.dataset,
-            Patches {
-                object: json!({"metadata": {"finalizers": ["f"]}}),
-                status: json!({"status": {"phase": "Bound"}}),
-            }
+            json!(writes.patched[0]),
+            json!({
+                "apiVersion": "v1alpha1", "kind": "Dataset", "namespace": "bench", "name": "data-0042",
+                "object": {"metadata": {"finalizers": ["f"]}}, "status": {"status": {"phase": "Bound"}},
+            })
         );
         assert_eq!(template().requests(), 7);
     }
