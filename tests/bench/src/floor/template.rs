@@ -109,35 +109,30 @@ fn strip(object: &mut Value) {
     if let Some(map) = object.as_object_mut() {
         map.remove("status");
     }
-    remove(
-        &mut object["metadata"],
-        &[
-            "uid",
-            "resourceVersion",
-            "creationTimestamp",
-            "generation",
-            "managedFields",
-        ],
-    );
+    let metadata = [
+        "uid",
+        "resourceVersion",
+        "creationTimestamp",
+        "generation",
+        "managedFields",
+    ];
+    remove(object, "/metadata", &metadata);
     match object["kind"].as_str() {
-        Some("Service") => remove(&mut object["spec"], &["clusterIP", "clusterIPs"]),
-        Some("PersistentVolume") => remove(&mut object["spec"]["claimRef"], &["uid", "resourceVersion"]),
+        Some("Service") => remove(object, "/spec", &["clusterIP", "clusterIPs"]),
+        Some("PersistentVolume") => remove(object, "/spec/claimRef", &["uid", "resourceVersion"]),
         Some("PersistentVolumeClaim") => {
-            let annotations = &mut object["metadata"]["annotations"];
-            remove(
-                annotations,
-                &[
-                    "pv.kubernetes.io/bind-completed",
-                    "pv.kubernetes.io/bound-by-controller",
-                ],
-            );
+            let bound = [
+                "pv.kubernetes.io/bind-completed",
+                "pv.kubernetes.io/bound-by-controller",
+            ];
+            remove(object, "/metadata/annotations", &bound);
         }
         _ => {}
     }
 }
 
-fn remove(object: &mut Value, keys: &[&str]) {
-    if let Some(map) = object.as_object_mut() {
+fn remove(object: &mut Value, pointer: &str, keys: &[&str]) {
+    if let Some(Value::Object(map)) = object.pointer_mut(pointer) {
         keys.iter().for_each(|key| drop(map.remove(*key)));
     }
 }
