@@ -99,7 +99,9 @@ impl Managers {
             .fold(fields.clone(), |all, entry| all.union(&entry.fields))
             .with_ancestors();
         let merged = merge(Some(live), config, shape);
-        let object = remove(&merged, &before.difference(&kept), shape).unwrap_or_else(|| json!({}));
+        // With what was set in an object goes what defaults have added to it.
+        let dropped = before.with_ancestors().difference(&kept);
+        let object = remove(&merged, &dropped, shape).unwrap_or_else(|| json!({}));
 
         let differences = compare(live, &object, shape);
         let changed = differences.added.union(&differences.modified);
@@ -237,6 +239,19 @@ mod tests {
         assert_eq!(two, json!({"data": {"a": "1", "b": "1", "c": "1"}}));
         let three = apply(&mut managers, &two, json!({"d": "1"}), "one", false).unwrap();
         assert_eq!(three, json!({"data": {"b": "1", "c": "1", "d": "1"}}));
+    }
+
+    #[test]
+    fn an_object_that_is_applied_no_longer_goes_with_its_defaults() {
+        let (mut managers, me) = (Managers::default(), owner("one", Operation::Apply));
+        let mut apply = |live: &Value, config: Value| {
+            let applied = managers.applied(live, &config, &shape(), (me.clone(), false), NOW);
+            applied.unwrap()
+        };
+        let probe = json!({"kept": 1, "probe": {"exec": {"command": ["a"]}}});
+        let mut live = apply(&json!({}), probe);
+        live["probe"]["periodSeconds"] = json!(10);
+        assert_eq!(apply(&live, json!({"kept": 1})), json!({"kept": 1}));
     }
 
     #[test]
