@@ -115,16 +115,18 @@ impl Releases {
     ) -> Result<Release, ReleaseError> {
         let (meta, rendered) = (change.meta, change.rendered);
         let hooks = self.hooks(change.ownership(ready.before.as_ref()));
-        hooks.run(&rendered.hooks, pre).await?;
-        self.apply(change, &ready).await?;
-        hooks.run(&rendered.hooks, post).await?;
+        // Each is large, and a debug build has all of them on the stack of whoever waits.
+        hooks.run(&rendered.hooks, pre).boxed().await?;
+        self.apply(change, &ready).boxed().await?;
+        hooks.run(&rendered.hooks, post).boxed().await?;
         let written = match self.record(change, ready).await? {
             Some(release) => Some(release),
             None => {
                 // A record has been written since it was looked for; what it names and this release
                 // has not must go.
-                let ready = self.make_ready(change, self.before(change).await?).await?;
-                self.apply(change, &ready).await?;
+                let before = self.before(change).boxed().await?;
+                let ready = self.make_ready(change, before).boxed().await?;
+                self.apply(change, &ready).boxed().await?;
                 self.record(change, ready).await?
             }
         };

@@ -57,6 +57,7 @@ mod workers;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use futures::FutureExt;
 use kube::Client;
 use kube::api::DynamicObject;
 use parking_lot::Mutex;
@@ -190,15 +191,18 @@ impl Releases {
         // A hook cannot be taken back, so its name is looked at; and what was refused just now is not
         // tried without a look.
         if is_absent && !self.was_refused(&meta.namespace, &meta.name) && change.rendered.hooks.is_empty() {
-            match self.run(change, Self::make_fresh(change)?, events).await {
+            match self.run(change, Self::make_fresh(change)?, events).boxed().await {
                 // Perhaps there is a record by which they are the runtime's, and the watch was late
                 // with it. If not, all that are in the way are named.
                 Err(ReleaseError::Taken { .. }) => {}
                 outcome => return outcome,
             }
         }
-        let ready = self.make_ready(change, self.before(change).await?).await?;
-        self.run(change, ready, events).await
+        let ready = self
+            .make_ready(change, self.before(change).boxed().await?)
+            .boxed()
+            .await?;
+        self.run(change, ready, events).boxed().await
     }
 
     /// Brings a release to these objects, removing what it had and has no more.
@@ -214,8 +218,8 @@ impl Releases {
         } else {
             ("pre-install", "post-install")
         };
-        let ready = self.make_ready(change, before).await?;
-        self.run(change, ready, events).await
+        let ready = self.make_ready(change, before).boxed().await?;
+        self.run(change, ready, events).boxed().await
     }
 
     /// Deletes a release: its objects, then its records, with its hooks around. False if the
@@ -259,9 +263,9 @@ impl Releases {
             Ok(release) => {
                 let ownership = ownership(policy, name, true);
                 let hooks = self.hooks(ownership);
-                hooks.run_recorded(&release, "pre-delete").await?;
-                prune::all(&self.kinds, &ownership, &release.objects).await?;
-                hooks.run_recorded(&release, "post-delete").await?;
+                hooks.run_recorded(&release, "pre-delete").boxed().await?;
+                prune::all(&self.kinds, &ownership, &release.objects).boxed().await?;
+                hooks.run_recorded(&release, "post-delete").boxed().await?;
             }
             // What it installed is owned by the runtime and goes with it. What another runtime or
             // user has is not the runtime's to delete.
