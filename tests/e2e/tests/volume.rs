@@ -367,11 +367,13 @@ const OTHER_KINDS: &[&str] = &[
     "serviceaccounts",
     "roles.",
     "rolebindings.",
-    // Operations that Fluid has left; this cluster has no such kinds.
-    "databackups.",
-    "dataloads.",
-    "datamigrates.",
-    "dataprocesses.",
+    // Data operations, and what they run.
+    "databackups",
+    "dataloads",
+    "datamigrates",
+    "dataprocesses",
+    "jobs.batch",
+    "cronjobs.batch",
 ];
 /// Rights of the node plugin for what these tests do not make happen.
 const RARELY_USED_ON_NODES: &[&str] = &[
