@@ -31,35 +31,17 @@ impl Request {
         let shown = self.object.get("status").cloned().unwrap_or(Value::Null);
         let known = serde_json::from_value::<RuntimeStatus>(shown.clone());
         let known = known.map_or(Value::Null, |known| to_value(&known));
-        let difference = status_patch(&shown, &known, &to_value(&self.runtime_status));
-        let vain = &self.shared.vain_patches;
-        let Some(difference) = difference.filter(|patch| !vain.knows(&self.uid, &shown, patch)) else {
-            return Ok(());
-        };
         let api =
             Api::<DynamicObject>::namespaced_with(self.shared.client.clone(), &self.identity.namespace, &self.resource);
-        let patch = StatusPatch {
-            name: self.identity.name.clone(),
-            uid: self.uid.clone(),
-            version: self.runtime.resource_version(),
-            difference: difference.clone(),
-        };
         let attempt = format!(
             "writing the status of {} {}",
             self.identity.kind,
             self.identity.display()
         );
         let same = |now: &DynamicObject| now.data.get("status").unwrap_or(&Value::Null) == &shown;
-        let written = patch
-            .write(&api, same)
-            .await
-            .or_gone()
-            .map_err(EngineError::kube(attempt))?;
-        if let Some(written) = written {
-            if written.resource_version() == self.runtime.resource_version() {
-                vain.note(&self.uid, &shown, &difference);
-            }
-            self.shared.own_writes.wrote(&written);
+        let statuses = (&shown, &known, &to_value(&self.runtime_status));
+        let written = write_difference(&self.shared, &api, &*self.runtime, statuses, same).await;
+        if written.map_err(EngineError::kube(attempt))? {
             self.shared.status_throttle.restart(&self.uid);
         }
         Ok(())
@@ -105,33 +87,47 @@ pub async fn write_dataset_status(
     status: &DatasetStatus,
 ) -> Result<(), EngineError> {
     let shown = dataset.status.as_ref().map_or(Value::Null, to_value);
-    let uid = dataset.uid().unwrap_or_default();
-    let difference = status_patch(&shown, &shown, &to_value(status));
-    let Some(difference) = difference.filter(|patch| !shared.vain_patches.knows(&uid, &shown, patch)) else {
-        return Ok(());
-    };
     let ObjectKey { namespace, name } = ObjectKey::of(dataset);
     let api = Api::<Dataset>::namespaced(shared.client.clone(), &namespace);
     let attempt = format!("writing the status of Dataset {namespace}/{name}");
-    let patch = StatusPatch {
-        name,
-        uid: uid.clone(),
-        version: dataset.resource_version(),
-        difference: difference.clone(),
-    };
     let same = |now: &Dataset| now.status == dataset.status;
-    let written = patch
-        .write(&api, same)
-        .await
-        .or_gone()
-        .map_err(EngineError::kube(attempt))?;
-    if let Some(written) = written {
-        if written.resource_version() == dataset.resource_version() {
-            shared.vain_patches.note(&uid, &shown, &difference);
-        }
-        shared.own_writes.wrote(&written);
+    let statuses = (&shown, &shown, &to_value(status));
+    let written = write_difference(shared, &api, dataset, statuses, same).await;
+    written.map(drop).map_err(EngineError::kube(attempt))
+}
+
+/// Writes the difference between the status that an object `read` shows, with what of it is known,
+/// and the one that is wanted. Returns whether something was written: not if nothing differs, if
+/// the same was written in vain before, or if the object is gone.
+async fn write_difference<K>(
+    shared: &Shared,
+    api: &Api<K>,
+    read: &K,
+    (shown, known, wanted): (&Value, &Value, &Value),
+    same: impl Fn(&K) -> bool,
+) -> kube::Result<bool>
+where
+    K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
+{
+    let (uid, vain) = (read.uid().unwrap_or_default(), &shared.vain_patches);
+    let difference = status_patch(shown, known, wanted);
+    let Some(difference) = difference.filter(|patch| !vain.knows(&uid, shown, patch)) else {
+        return Ok(false);
+    };
+    let patch = StatusPatch {
+        name: read.name_any(),
+        uid,
+        version: read.resource_version(),
+        difference,
+    };
+    let Some(written) = patch.write(api, same).await.or_gone()? else {
+        return Ok(false);
+    };
+    if written.resource_version() == read.resource_version() {
+        vain.note(&patch.uid, shown, &patch.difference);
     }
-    Ok(())
+    shared.own_writes.wrote(&written);
+    Ok(true)
 }
 
 /// A change of the status of one object.
@@ -146,14 +142,14 @@ impl StatusPatch {
     /// Patches the status in the version of the object that was read. Where somebody else has
     /// written to the object since, but its status is still the `same`, in the present version: who
     /// writes something else to it all the time must not keep its status from being written.
-    async fn write<K>(mut self, api: &Api<K>, same: impl Fn(&K) -> bool) -> kube::Result<K>
+    async fn write<K>(&self, api: &Api<K>, same: impl Fn(&K) -> bool) -> kube::Result<K>
     where
         K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
     {
-        let mut tries = TRIES;
+        let (mut tries, mut version) = (TRIES, self.version.clone());
         loop {
             let body = json!({
-                "metadata": {"uid": self.uid, "resourceVersion": self.version},
+                "metadata": {"uid": self.uid, "resourceVersion": version},
                 "status": self.difference,
             });
             let error = match api
@@ -168,7 +164,7 @@ impl StatusPatch {
             if now.meta().uid.as_deref() != Some(&self.uid) || !same(&now) {
                 return Err(error);
             }
-            self.version.clone_from(&now.meta().resource_version);
+            version.clone_from(&now.meta().resource_version);
         }
     }
 }
