@@ -21,8 +21,7 @@ use super::immutable::Live;
 use super::kinds::Kinds;
 use super::ownership::Ownership;
 use super::reference::Reference;
-use super::survey;
-use super::{apply, prune};
+use super::{apply, prune, survey};
 use crate::render::Hook;
 
 /// How long a hook may take, as Helm's `--timeout` by default.

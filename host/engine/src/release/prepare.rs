@@ -93,15 +93,7 @@ impl Prepared {
     /// # Errors
     /// The upgrade would be refused.
     pub async fn preview(&self, releases: &Releases) -> Result<Vec<(String, Preview)>, ReleaseError> {
-        let change = Change {
-            chart: &self.chart,
-            meta: &self.meta,
-            rendered: &self.rendered,
-            values: &self.values,
-            policy: &self.policy,
-            workers: None,
-        };
-        releases.preview(&change).boxed().await
+        releases.preview(&self.change(None)).boxed().await
     }
 
     /// Writes the release: the only way to what counts as installed. `workers` says how workers
@@ -111,28 +103,33 @@ impl Prepared {
     /// Something is in the way, or the API server refused an object; what was applied before it
     /// stays, and the next attempt goes on.
     pub async fn install(self, releases: &Releases, workers: Option<Workers>) -> Result<Installed, ReleaseError> {
+        let change = self.change(workers.as_ref());
+        if self.meta.is_upgrade {
+            releases.upgrade(&change).boxed().await?;
+        } else {
+            releases.install(&change).boxed().await?;
+        }
+        Ok(Installed::written(self.values, self.objects))
+    }
+
+    /// Takes everything apart, so that nothing that is prepared can be forgotten here.
+    fn change<'a>(&'a self, workers: Option<&'a Workers>) -> Change<'a> {
         let Self {
             chart,
             meta,
             values,
             rendered,
-            objects,
+            objects: _,
             policy,
         } = self;
-        let change = Change {
-            chart: &chart,
-            meta: &meta,
-            rendered: &rendered,
-            values: &values,
-            policy: &policy,
-            workers: workers.as_ref(),
-        };
-        if meta.is_upgrade {
-            releases.upgrade(&change).boxed().await?;
-        } else {
-            releases.install(&change).boxed().await?;
+        Change {
+            chart,
+            meta,
+            rendered,
+            values,
+            policy,
+            workers,
         }
-        Ok(Installed::written(values, objects))
     }
 }
 
