@@ -7,6 +7,13 @@ use kube::runtime::controller::Action;
 /// Events within this time lead to one reconcile.
 pub const DEBOUNCE: Duration = Duration::from_millis(20);
 
+/// How long a reconcile may take by itself; what it waits for has limits, and longer work runs as a
+/// task.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The pause after a reconcile that panicked.
+pub const AFTER_PANIC: Duration = Duration::from_secs(60);
+
 /// The name of a panic in the metrics of reconciles.
 pub const PANICKED: &str = "panic";
 

@@ -21,7 +21,7 @@ use wasser_plugin::Registry;
 use super::change_bus::{Audience, ChangeBus};
 use super::dataset::Facts;
 use super::kinds::Kinds;
-use super::next::{DEBOUNCE, PANICKED};
+use super::next::{AFTER_PANIC, DEADLINE, DEBOUNCE, PANICKED};
 use super::runtime_index::RuntimeIndex;
 use super::watches;
 use super::{dataset, operations, runtime};
@@ -29,11 +29,6 @@ use crate::context::Context;
 
 /// How long Datasets wait for the first lists of all kinds after a start.
 const FIRST_LISTS: Duration = Duration::from_secs(10);
-
-/// How long a reconcile of a Dataset may take.
-const DEADLINE: Duration = Duration::from_secs(60);
-/// The pause after a reconcile of a Dataset that panicked.
-const AFTER_PANIC: Duration = Duration::from_secs(60);
 
 /// Runs all controllers until stopped, and then lets the reconciles that are under way finish.
 ///

@@ -20,7 +20,7 @@ use wasser_api::{finalizers, labels, names};
 use wasser_engine::{Backoff, EngineError, Request, Retry, Shared, Wake, is_not_found, namesake, patch_params};
 use wasser_plugin::{Observer, Plugin};
 
-use super::next::Next;
+use super::next::{DEADLINE, Next};
 use super::runtime_index::RuntimeIndex;
 use crate::metrics::Metrics;
 
@@ -32,9 +32,6 @@ const PAUSES: Backoff = Backoff {
     first: Duration::from_secs(1),
     longest: Duration::from_secs(300),
 };
-/// How long a reconcile may take by itself; what it waits for has limits, and longer work runs as a
-/// task.
-const DEADLINE: Duration = Duration::from_secs(60);
 /// When to look again at what the watch shows as it was before a write of our own; its event
 /// usually comes earlier.
 const STALE: Duration = Duration::from_secs(1);

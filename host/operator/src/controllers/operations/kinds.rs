@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -19,6 +18,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
+use wasser_api::dataset::Dataset;
 use wasser_api::operations::{OperationKind, OperationPhase};
 use wasser_api::{ObjectKey, labels};
 use wasser_engine::operations::Operation;
@@ -29,14 +29,9 @@ use super::all::{KindOf, Operations};
 use super::claims::Claims;
 use super::{reconcile, registry};
 use crate::context::Context;
-use crate::controllers::next::{DEBOUNCE, PANICKED};
+use crate::controllers::next::{AFTER_PANIC, DEADLINE, DEBOUNCE, PANICKED};
 use crate::controllers::runtime_index::RuntimeIndex;
 use crate::controllers::watches::slim;
-
-/// How long a reconcile may take.
-const DEADLINE: Duration = Duration::from_secs(60);
-/// The pause after a reconcile that panicked.
-const AFTER_PANIC: Duration = Duration::from_secs(60);
 
 /// Runs the controllers of all kinds until stopped. `touched` has Datasets that have changed.
 pub async fn run(
@@ -143,11 +138,7 @@ async fn wake_by_dataset(operations: &Operations, mut touched: UnboundedReceiver
     operations.wait_until_listed().await;
     // What was noted of operations that ended while nobody looked.
     for dataset in operations.shared.caches.datasets.state() {
-        if dataset
-            .status
-            .as_ref()
-            .is_some_and(|status| !status.operation_ref.is_empty())
-        {
+        if shows_operations(&dataset) {
             let _ = operations.shown.send(ObjectKey::of(&*dataset));
         }
     }
@@ -163,17 +154,17 @@ async fn wake_by_dataset(operations: &Operations, mut touched: UnboundedReceiver
                 operations.wake(kind, ObjectKey::of(&*object));
             }
         }
-        let shows = operations.shared.caches.dataset(&key.namespace, &key.name);
-        let shows = shows.is_some_and(|dataset| {
-            dataset
-                .status
-                .as_ref()
-                .is_some_and(|status| !status.operation_ref.is_empty())
-        });
-        if any || shows {
+        let dataset = operations.shared.caches.dataset(&key.namespace, &key.name);
+        if any || dataset.is_some_and(|dataset| shows_operations(&dataset)) {
             let _ = operations.shown.send(key);
         }
     }
+}
+
+/// Whether operations are noted in the status of a Dataset.
+fn shows_operations(dataset: &Dataset) -> bool {
+    let status = dataset.status.as_ref();
+    status.is_some_and(|status| !status.operation_ref.is_empty())
 }
 
 /// Starts the controller of a kind, unless it runs.
