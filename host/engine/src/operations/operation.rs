@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 use kube::api::DynamicObject;
 use kube::core::{ApiResource, GroupVersionKind};
@@ -15,6 +16,7 @@ use wasser_api::operations::{
 use wasser_api::reasons::events as reasons;
 
 use super::refused::Refused;
+use crate::objects::owner::Owner;
 
 /// An operation as it was read.
 #[derive(Debug, Clone)]
@@ -89,6 +91,17 @@ impl Operation {
     /// Returns the name of the Job or CronJob.
     pub fn job(&self) -> String {
         self.kind.job(&self.name)
+    }
+
+    /// Returns whether the operation has made an object.
+    pub fn owns(&self, object: &ObjectMeta) -> bool {
+        let release = self.release();
+        let owner = Owner {
+            namespace: &self.namespace,
+            name: &release,
+            uid: &self.uid,
+        };
+        owner.owns(object)
     }
 
     /// Returns whether a schedule starts the operation.

@@ -132,16 +132,8 @@ async fn show(
     match wanted.phase {
         OperationPhase::Complete if changes => {
             let message = format!("{kind} {name} succeeded");
-            let (object, type_) = (&operation.object, EventType::Normal);
-            status::event(
-                &operations.shared,
-                kind,
-                object,
-                type_,
-                reasons::DATA_OPERATION_SUCCEED,
-                &message,
-            )
-            .await;
+            let reason = reasons::DATA_OPERATION_SUCCEED;
+            status::event_of(operations, operation, EventType::Normal, reason, &message).await;
         }
         OperationPhase::Failed if changes => {
             let why = wanted
@@ -149,16 +141,8 @@ async fn show(
                 .first()
                 .and_then(|condition| condition.message.as_deref());
             let message = format!("{kind} {name} failed: {}", why.unwrap_or_default());
-            let (object, type_) = (&operation.object, EventType::Warning);
-            status::event(
-                &operations.shared,
-                kind,
-                object,
-                type_,
-                reasons::DATA_OPERATION_FAILED,
-                &message,
-            )
-            .await;
+            let reason = reasons::DATA_OPERATION_FAILED;
+            status::event_of(operations, operation, EventType::Warning, reason, &message).await;
         }
         OperationPhase::Executing => {
             for dataset in &dataset {

@@ -15,7 +15,7 @@ use wasser_api::operations::{OperationKind, OperationPhase};
 use wasser_api::reasons::events as reasons;
 use wasser_engine::operations::operation::resource;
 use wasser_engine::operations::{Operation, Refused, check};
-use wasser_engine::{EngineError, Owner, is_conflict_of, patch_params};
+use wasser_engine::{EngineError, is_conflict_of, patch_params};
 
 use super::all::Operations;
 use super::install::{self, Problem};
@@ -66,9 +66,8 @@ pub async fn reconcile(
         }
         Err(Problem::Failed(error)) => {
             if !is_conflict_of(&error) {
-                let (object, reason) = (&operation.object, reasons::DATA_OPERATION_EXECUTION_FAILED);
-                let (shared, message) = (&operations.shared, error.to_string());
-                status::event(shared, kind, object, EventType::Warning, reason, &message).await;
+                let reason = reasons::DATA_OPERATION_EXECUTION_FAILED;
+                status::event_of(operations, &operation, EventType::Warning, reason, &error.to_string()).await;
             }
             Err(error)
         }
@@ -124,16 +123,8 @@ async fn step(operations: &Arc<Operations>, operation: &mut Operation) -> Result
             return Ok(Next::After(STALE));
         }
         let message = format!("{} was deleted, and is made again", operation.job());
-        let (object, reason) = (&operation.object, reasons::DATA_OPERATION_STARTED);
-        status::event(
-            &operations.shared,
-            operation.kind,
-            object,
-            EventType::Warning,
-            reason,
-            &message,
-        )
-        .await;
+        let reason = reasons::DATA_OPERATION_STARTED;
+        status::event_of(operations, operation, EventType::Warning, reason, &message).await;
         deletion::uninstall(operations, operation.kind, &operation.object).await?;
     }
     let dataset = ObjectKey::of(&*target.dataset);
@@ -173,9 +164,8 @@ async fn step(operations: &Arc<Operations>, operation: &mut Operation) -> Result
         operation.name,
         operation.job()
     );
-    let (kind, object) = (operation.kind, &operation.object);
-    let (type_, reason) = (EventType::Normal, reasons::DATA_OPERATION_STARTED);
-    status::event(&operations.shared, kind, object, type_, reason, &message).await;
+    let reason = reasons::DATA_OPERATION_STARTED;
+    status::event_of(operations, operation, EventType::Normal, reason, &message).await;
     Ok(Next::Change)
 }
 
@@ -214,18 +204,13 @@ enum Runs {
 }
 
 fn running(operations: &Operations, operation: &Operation) -> Option<Runs> {
-    let (release, job) = (operation.release(), operation.job());
-    let owner = Owner {
-        namespace: &operation.namespace,
-        name: &release,
-        uid: &operation.uid,
-    };
+    let (namespace, job) = (&operation.namespace, operation.job());
     if operation.is_cron() {
-        let found = operations.cron_job(&operation.namespace, &job)?;
-        owner.owns(&found.metadata).then_some(Runs::Scheduled(found))
+        let found = operations.cron_job(namespace, &job)?;
+        operation.owns(&found.metadata).then_some(Runs::Scheduled(found))
     } else {
-        let found = operations.job(&operation.namespace, &job)?;
-        owner.owns(&found.metadata).then_some(Runs::Once(found))
+        let found = operations.job(namespace, &job)?;
+        operation.owns(&found.metadata).then_some(Runs::Once(found))
     }
 }
 
@@ -234,25 +219,18 @@ async fn exists(operations: &Operations, operation: &Operation) -> Result<bool, 
     let (client, namespace, name) = (operations.shared.client.clone(), &operation.namespace, operation.job());
     let attempt = format!("looking for {namespace}/{name}");
     let found = if operation.is_cron() {
-        Api::<CronJob>::namespaced(client, namespace)
-            .get_metadata_opt(&name)
+        let api = Api::<CronJob>::namespaced(client, namespace);
+        api.get_metadata_opt(&name)
             .await
-            .map(|found| found.map(|o| o.metadata))
+            .map(|found| found.map(|it| it.metadata))
     } else {
-        Api::<Job>::namespaced(client, namespace)
-            .get_metadata_opt(&name)
+        let api = Api::<Job>::namespaced(client, namespace);
+        api.get_metadata_opt(&name)
             .await
-            .map(|found| found.map(|o| o.metadata))
+            .map(|found| found.map(|it| it.metadata))
     };
-    let release = operation.release();
-    let owner = Owner {
-        namespace,
-        name: &release,
-        uid: &operation.uid,
-    };
-    Ok(found
-        .map_err(EngineError::kube(attempt))?
-        .is_some_and(|found| owner.owns(&found)))
+    let found = found.map_err(EngineError::kube(attempt))?;
+    Ok(found.is_some_and(|found| operation.owns(&found)))
 }
 
 /// The pods of an operation keep the claim of its Dataset from going, and have nothing to work on

@@ -50,6 +50,19 @@ pub async fn event(
         .await;
 }
 
+/// Publishes an event about an operation that was read.
+pub async fn event_of(operations: &Operations, operation: &Operation, type_: EventType, reason: &str, message: &str) {
+    event(
+        &operations.shared,
+        operation.kind,
+        &operation.object,
+        type_,
+        reason,
+        message,
+    )
+    .await;
+}
+
 /// Writes what of the status differs, provided that the object is still as it was read.
 ///
 /// # Errors
@@ -94,9 +107,8 @@ pub async fn wait(
     status.waiting_for.operation_complete = operation.spec.run_after().map(|_| operation.awaits_other());
     status.infos.insert(PROGRESS.to_owned(), "waiting".to_owned());
     set_condition(&mut status, WAITING, reason, message);
-    let kind = operation.kind;
-    event(&operations.shared, kind, &operation.object, type_, reason, message).await;
-    write(&operations.shared, kind, &mut operation.object, &status).await
+    event_of(operations, operation, type_, reason, message).await;
+    write(&operations.shared, operation.kind, &mut operation.object, &status).await
 }
 
 /// Ends an operation that cannot run as it is.
