@@ -79,10 +79,10 @@ fn writes(cluster: &Cluster, template: &Template) -> Result<Vec<Writes>> {
         Ok(pairs.map(|(name, uid)| (name.to_owned(), uid.to_owned())).collect())
     };
     let runtimes = uids(System::Juicefs.kind())?;
-    let of_each = uids("Dataset")?.into_iter().map(|(name, dataset)| {
+    let of_each = uids("Dataset")?.into_iter().zip(0..).map(|((name, dataset), number)| {
         let runtime = runtimes.get(&name).cloned();
         let runtime = runtime.with_context(|| format!("the Dataset {name} has no runtime"))?;
-        Ok(template.writes(&name, &Uids { dataset, runtime })?)
+        Ok(template.writes(number, &name, &Uids { dataset, runtime })?)
     });
     of_each.collect()
 }

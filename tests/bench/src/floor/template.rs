@@ -67,11 +67,12 @@ impl Template {
         self.created.len() + 4
     }
 
-    /// Returns what is to be written for the Dataset of this name.
+    /// Returns what is to be written for the Dataset of this name, the `number`th from 0. Each gets
+    /// other ports of its nodes, or only one of them could run on a node.
     ///
     /// # Errors
     /// If a name with quotes makes other JSON of the objects.
-    pub fn writes(&self, name: &str, uids: &Uids) -> serde_json::Result<Writes> {
+    pub fn writes(&self, number: u64, name: &str, uids: &Uids) -> serde_json::Result<Writes> {
         let of_this = |value: &Value| -> serde_json::Result<Value> {
             let text = serde_json::to_string(value)?;
             let text = text.replace(&self.uids.dataset, &uids.dataset);
@@ -79,10 +80,33 @@ impl Template {
             serde_json::from_str(&text.replace(&self.name, name))
         };
         Ok(Writes {
-            created: self.created.iter().map(of_this).collect::<serde_json::Result<_>>()?,
+            created: self
+                .created
+                .iter()
+                .map(|object| of_this(object).map(|object| with_other_ports(object, number)))
+                .collect::<serde_json::Result<_>>()?,
             patched: [patched(&of_this(&self.dataset)?), patched(&of_this(&self.runtime)?)],
         })
     }
+}
+
+/// Returns a workload whose pods take other ports.
+fn with_other_ports(mut object: Value, number: u64) -> Value {
+    let containers = object.pointer_mut("/spec/template/spec/containers");
+    let containers = containers.and_then(Value::as_array_mut).into_iter().flatten();
+    let mut ports: Vec<&mut Value> = containers
+        .filter_map(|container| container["ports"].as_array_mut())
+        .flatten()
+        .collect();
+    let step = ports.len() as u64;
+    for port in &mut ports {
+        for field in ["containerPort", "hostPort"] {
+            if let Some(first) = port[field].as_u64() {
+                port[field] = json!(first + number * step);
+            }
+        }
+    }
+    object
 }
 
 /// Returns the patches that make the user's object one that the operator serves.
@@ -181,7 +205,7 @@ mod tests {
             dataset: "v-d".to_owned(),
             runtime: "v-r".to_owned(),
         };
-        let writes = template().writes("data-0042", &uids).unwrap();
+        let writes = template().writes(42, "data-0042", &uids).unwrap();
         assert_eq!(
             writes.created,
             [
@@ -204,5 +228,15 @@ mod tests {
             })
         );
         assert_eq!(template().requests(), 7);
+    }
+
+    #[test]
+    fn no_two_datasets_have_a_port_in_common() {
+        let ports = |first: u64, second: u64| {
+            let ports = json!([{"containerPort": first, "hostPort": first}, {"containerPort": second}]);
+            json!({"kind": "StatefulSet", "spec": {"template": {"spec": {"containers": [{"ports": ports}]}}}})
+        };
+        assert_eq!(with_other_ports(ports(14000, 14001), 0), ports(14000, 14001));
+        assert_eq!(with_other_ports(ports(14000, 14001), 3), ports(14006, 14007));
     }
 }
