@@ -19,8 +19,8 @@ pub use chart::Chart;
 pub use error::{ChartError, RenderError, TemplateError};
 pub use policy::{Policy, Problem, Violation};
 pub use releases::{
-    Change, Preview, RELEASE_NAME, RELEASE_NAMESPACE, RecordPlace, Release, ReleaseError, Releases, Status, Workers,
-    check_kept, is_unchanged,
+    Change, Drift, Preview, RELEASE_NAME, RELEASE_NAMESPACE, RecordPlace, Release, ReleaseError, Releases, Status,
+    Workers, check_kept, is_unchanged,
 };
 pub use render::{Capabilities, Hook, Limits, ReleaseMeta, Rendered, Renderer};
 

@@ -36,7 +36,7 @@
 //! finalizers and propagation policies; CRDs with pruning, defaults and validation; events in both
 //! groups; discovery; and `pods/exec` and `pods/proxy` with scripted answers.
 //!
-//! Not implemented: authentication and authorisation, webhooks, dry runs, strategic and JSON
+//! Not implemented: authentication and authorisation, webhooks, dry runs of anything but an apply, strategic and JSON
 //! patches, deletion of collections, lists of older versions, conversion between versions, and the
 //! subresources `ephemeralcontainers`, `eviction`, `log` and `token`. Kubernetes' own kinds get the
 //! defaults and refusals in `admit`, not all that a real server has; the keys of their lists are a

@@ -19,6 +19,8 @@ use crate::watch::Watching;
 pub(crate) struct State {
     pub kinds: Kinds,
     pub store: Store,
+    /// Whether the write that is carried out shall change nothing.
+    pub is_dry: bool,
     pub random: Random,
     pub pages: Pages,
     pub faults: Table,

@@ -184,6 +184,16 @@ impl Prepared {
         content
     }
 
+    /// The object as it is applied to what is there. The number of replicas is left out where it
+    /// stays.
+    pub fn applied(&self) -> DynamicObject {
+        let mut object = self.object.clone();
+        if let Some(spec) = object.data["spec"].as_object_mut().filter(|_| self.keep_replicas) {
+            spec.remove("replicas");
+        }
+        object
+    }
+
     async fn write(&mut self, api: &Api<DynamicObject>, force: bool) -> kube::Result<Option<Created>> {
         if self.live.is_none() {
             return self.create(api).await;

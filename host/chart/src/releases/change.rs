@@ -12,7 +12,8 @@ use super::error::ReleaseError;
 use super::history;
 use super::ownership::Ownership;
 use super::reference::{self, Reference};
-use super::release::Release;
+use super::release::{Release, is_unchanged};
+use super::store::Store;
 use super::survey::Seen;
 use super::workers::Workers;
 use super::{Before, Ready, Releases, apply, prune, survey};
@@ -35,6 +36,9 @@ pub struct Change<'a> {
     pub policy: &'a Policy,
     /// How the workers begin, if the release makes them. None: as the chart says.
     pub workers: Option<&'a Workers>,
+    /// The revision of which something is missing or was changed, so that everything is applied
+    /// although its record says that it was.
+    pub damaged: Option<u32>,
 }
 
 impl<'a> Change<'a> {
@@ -106,6 +110,17 @@ impl Releases {
         Ok(Ready { before, seen, next })
     }
 
+    /// The newest revision, if it is what the change asks for and complete: two operators may have
+    /// decided the same.
+    pub(super) fn is_done<'b>(change: &Change<'_>, before: Option<&'b Before>) -> Option<&'b Release> {
+        let release = &before?.release;
+        let same = is_unchanged(release, change.rendered)
+            && release.config == *change.values
+            && release.chart_version == change.chart.version();
+        let is_later = change.damaged.is_none_or(|damaged| release.revision > damaged);
+        (same && is_later && release.is_deployed() && !release.is_left() && !release.is_adopted()).then_some(release)
+    }
+
     /// Applies and records the change, with the hooks of these two events around.
     pub(super) async fn run(
         &self,
@@ -114,6 +129,10 @@ impl Releases {
         (pre, post): (&'static str, &'static str),
     ) -> Result<Release, ReleaseError> {
         let (meta, rendered) = (change.meta, change.rendered);
+        if let Some(before) = ready.before.as_ref().filter(|before| !before.release.is_left()) {
+            let store = Store::new(&self.client, &meta.namespace, &meta.name);
+            store.leave(before.release.place()).await?;
+        }
         let hooks = self.hooks(change.ownership(ready.before.as_ref()));
         // Each is large, and a debug build has all of them on the stack of whoever waits.
         hooks.run(&rendered.hooks, pre).boxed().await?;
@@ -125,6 +144,9 @@ impl Releases {
                 // A record has been written since it was looked for; what it names and this release
                 // has not must go.
                 let before = self.before(change).boxed().await?;
+                if let Some(done) = Self::is_done(change, before.as_ref()) {
+                    return Ok(done.clone());
+                }
                 let ready = self.make_ready(change, before).boxed().await?;
                 self.apply(change, &ready).boxed().await?;
                 self.record(change, ready).await?

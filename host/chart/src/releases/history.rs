@@ -52,6 +52,7 @@ pub fn next(change: &Change<'_>, before: Option<&Before>) -> Result<Next, Releas
         objects: rendered.objects.iter().filter_map(Reference::of).collect(),
         adopted: false,
         note: None,
+        left: false,
         record: RecordPlace::of(&meta.name, revision),
     };
     let written = Written {

@@ -15,7 +15,8 @@
 //! attempt applies everything again, which changes nothing where it is done already. Should no
 //! attempt follow, the objects go with the runtime, which owns them and the record. Failures are
 //! not recorded either: the last complete revision stays the newest, and a user learns of the
-//! failure from the runtime.
+//! failure from the runtime. An upgrade first marks the record that it leaves, and completes it or
+//! goes back to it with everything applied again: what it wrote before it stopped may be of either.
 //!
 //! # Whose objects
 //! What is there must be the runtime's (`ownership.rs`). Nothing of an upgrade is written before
@@ -33,6 +34,7 @@ mod adopt;
 mod apply;
 mod change;
 mod claims;
+mod drift;
 mod error;
 mod history;
 mod hooks;
@@ -63,6 +65,7 @@ use kube::api::DynamicObject;
 use parking_lot::Mutex;
 
 pub use change::Change;
+pub use drift::Drift;
 pub use error::ReleaseError;
 pub use ownership::{RELEASE_NAME, RELEASE_NAMESPACE, check_kept};
 pub use preview::Preview;
@@ -213,6 +216,9 @@ impl Releases {
         change.check()?;
         let _claim = self.claims.take(change.keys()).await;
         let before = self.before(change).await?;
+        if let Some(done) = Self::is_done(change, before.as_ref()) {
+            return Ok(done.clone());
+        }
         let events = if before.is_some() {
             ("pre-upgrade", "post-upgrade")
         } else {

@@ -72,12 +72,17 @@ fn display(reference: &Reference) -> String {
 }
 
 /// Where an object is not what is wanted. What it has in addition stays, or is the API server's.
-fn changes(wanted: &Value, found: &DynamicObject) -> Vec<String> {
-    let mut paths = Vec::new();
+pub(super) fn changes(wanted: &Value, found: &DynamicObject) -> Vec<String> {
     let mut there = found.data.clone();
     let metadata = &found.metadata;
     there["metadata"] = json!({"labels": metadata.labels, "annotations": metadata.annotations});
-    compare(wanted, &there, "", &mut paths);
+    differences(wanted, &there)
+}
+
+/// Where a value is not what is wanted, as JSON pointers.
+pub(super) fn differences(wanted: &Value, there: &Value) -> Vec<String> {
+    let mut paths = Vec::new();
+    compare(wanted, there, "", &mut paths);
     paths
 }
 

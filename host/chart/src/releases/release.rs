@@ -31,6 +31,7 @@ pub struct Release {
     pub(super) objects: Vec<Reference>,
     pub(super) adopted: bool,
     pub(super) note: Option<String>,
+    pub(super) left: bool,
     pub(super) record: RecordPlace,
 }
 
@@ -43,6 +44,12 @@ impl Release {
     /// Whether Helm has made it, as Fluid runs Helm, and Wasser has never written a revision of it.
     pub fn is_adopted(&self) -> bool {
         self.adopted
+    }
+
+    /// Whether an upgrade has begun after it that was not completed, so that some of its objects may
+    /// be those of another revision.
+    pub fn is_left(&self) -> bool {
+        self.left
     }
 
     /// Where its record is.
@@ -85,6 +92,7 @@ impl Release {
             objects,
             adopted: false,
             note: entry.note.clone(),
+            left: entry.left,
             record: entry.record(),
         })
     }

@@ -19,6 +19,8 @@ use crate::api_error::{OrGone, is_conflict};
 const SECRET_TYPE: &str = "helm.sh/release.v1";
 /// The annotation of a record that has what was noted about its release.
 const NOTE: &str = "wasser.fluid.io/adopted";
+/// The annotation of a record after which an upgrade has begun that has none yet.
+const LEFT: &str = "wasser.fluid.io/upgrading";
 
 /// Which of Helm's drivers wrote a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +53,8 @@ pub struct Entry {
     pub owners: Vec<String>,
     /// What was noted about the release.
     pub note: Option<String>,
+    /// Whether an upgrade has begun since, and was not recorded.
+    pub left: bool,
     /// The encoded record.
     pub text: Vec<u8>,
 }
@@ -160,9 +164,7 @@ impl<'a> Store<'a> {
     fn entry(&self, driver: Driver, metadata: ObjectMeta, text: Option<Vec<u8>>) -> Option<Entry> {
         let object = metadata.name?;
         let revision = object.strip_prefix(&record_name(self.name, ""))?.parse().ok()?;
-        let note = metadata
-            .annotations
-            .and_then(|mut annotations| annotations.remove(NOTE));
+        let mut annotations = metadata.annotations.unwrap_or_default();
         let status = metadata
             .labels
             .and_then(|mut labels| labels.remove("status"))
@@ -179,7 +181,8 @@ impl<'a> Store<'a> {
             revision,
             status,
             owners,
-            note,
+            note: annotations.remove(NOTE),
+            left: annotations.contains_key(LEFT),
             text: text.unwrap_or_default(),
         })
     }
@@ -229,7 +232,8 @@ impl<'a> Store<'a> {
             return Ok(());
         }
         let labels = json!({"status": Status::Superseded.as_str(), "modifiedAt": seconds()});
-        let patch = json!({"metadata": {"labels": labels}, "data": {"release": ByteString(text.into_bytes())}});
+        let annotations = json!({LEFT: null});
+        let patch = json!({"metadata": {"labels": labels, "annotations": annotations}, "data": {"release": ByteString(text.into_bytes())}});
         let params = PatchParams {
             field_manager: Some(FIELD_MANAGER.to_owned()),
             ..PatchParams::default()
@@ -244,7 +248,16 @@ impl<'a> Store<'a> {
 
     /// Notes something in a record.
     pub async fn note(&self, record: &RecordPlace, note: &str) -> Result<(), ReleaseError> {
-        let patch = Patch::Merge(json!({"metadata": {"annotations": {NOTE: note}}}));
+        self.annotate(record, NOTE, note).await
+    }
+
+    /// Marks a record as one that an upgrade is about to leave.
+    pub async fn leave(&self, record: &RecordPlace) -> Result<(), ReleaseError> {
+        self.annotate(record, LEFT, "true").await
+    }
+
+    async fn annotate(&self, record: &RecordPlace, key: &str, value: &str) -> Result<(), ReleaseError> {
+        let patch = Patch::Merge(json!({"metadata": {"annotations": {key: value}}}));
         let params = PatchParams {
             field_manager: Some(FIELD_MANAGER.to_owned()),
             ..PatchParams::default()

@@ -194,6 +194,7 @@ impl Scene {
             values,
             policy: &self.policy,
             workers: None,
+            damaged: None,
         }
     }
 

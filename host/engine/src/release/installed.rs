@@ -12,6 +12,8 @@ pub struct Installed {
     values: Value,
     text: String,
     objects: Vec<(String, String)>,
+    revision: u32,
+    left: bool,
     adoption: Option<Adoption>,
 }
 
@@ -35,7 +37,8 @@ impl Installed {
         });
         Self {
             adoption,
-            ..Self::written(release.values().clone(), objects)
+            left: release.is_left(),
+            ..Self::written(release.values().clone(), objects, release.revision)
         }
     }
 
@@ -49,11 +52,13 @@ impl Installed {
     }
 
     /// What was just written. Only `Prepared::install` knows that.
-    pub(super) fn written(values: Value, objects: Vec<(String, String)>) -> Self {
+    pub(super) fn written(values: Value, objects: Vec<(String, String)>, revision: u32) -> Self {
         Self {
             text: values.to_string(),
             values,
             objects,
+            revision,
+            left: false,
             adoption: None,
         }
     }
@@ -61,6 +66,16 @@ impl Installed {
     /// What is known of the release if Fluid has installed it.
     pub fn adoption(&self) -> Option<&Adoption> {
         self.adoption.as_ref()
+    }
+
+    /// Its revision, as Helm counts.
+    pub fn revision(&self) -> u32 {
+        self.revision
+    }
+
+    /// Whether an upgrade was begun after it that was not completed.
+    pub fn is_left(&self) -> bool {
+        self.left
     }
 
     /// The values that the release was rendered with.

@@ -97,19 +97,28 @@ impl Prepared {
     }
 
     /// Writes the release: the only way to what counts as installed. `workers` says how workers
-    /// begin that are made.
+    /// begin that are made, `damaged` which revision is written again although its record says that
+    /// it was.
     ///
     /// # Errors
     /// Something is in the way, or the API server refused an object; what was applied before it
     /// stays, and the next attempt goes on.
-    pub async fn install(self, releases: &Releases, workers: Option<Workers>) -> Result<Installed, ReleaseError> {
-        let change = self.change(workers.as_ref());
-        if self.meta.is_upgrade {
-            releases.upgrade(&change).boxed().await?;
+    pub async fn install(
+        self,
+        releases: &Releases,
+        workers: Option<Workers>,
+        damaged: Option<u32>,
+    ) -> Result<Installed, ReleaseError> {
+        let change = Change {
+            damaged,
+            ..self.change(workers.as_ref())
+        };
+        let release = if self.meta.is_upgrade {
+            releases.upgrade(&change).boxed().await?
         } else {
-            releases.install(&change).boxed().await?;
-        }
-        Ok(Installed::written(self.values, self.objects))
+            releases.install(&change).boxed().await?
+        };
+        Ok(Installed::written(self.values, self.objects, release.revision))
     }
 
     /// Takes everything apart, so that nothing that is prepared can be forgotten here.
@@ -129,6 +138,7 @@ impl Prepared {
             values,
             policy,
             workers,
+            damaged: None,
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod own_writes;
 pub mod ports;
 pub mod references;
 mod refusals;
+pub mod seen_objects;
 pub mod sizes_read;
 pub mod status_throttle;
 pub mod tasks;
@@ -43,6 +44,7 @@ use crate::shared::own_writes::OwnWrites;
 use crate::shared::ports::Ports;
 use crate::shared::references::References;
 use crate::shared::refusals::Refusals;
+use crate::shared::seen_objects::SeenObjects;
 use crate::shared::sizes_read::{SizesRead, Unread};
 use crate::shared::status_throttle::StatusThrottle;
 use crate::shared::tasks::Tasks;
@@ -98,6 +100,8 @@ pub struct Shared {
     /// How many releases are written at a time, of all kinds: each is some ten requests, eight of
     /// them at the same time.
     pub installing: FairPlaces,
+    /// What the objects of releases were last known to be like.
+    pub seen_objects: SeenObjects,
     /// Values that the API server has refused.
     pub refusals: Refusals,
     /// Status patches that have changed nothing.
@@ -140,6 +144,7 @@ impl Shared {
             upgrades: Upgrades::default(),
             cleanup_starts: CleanupStarts::default(),
             installing: FairPlaces::new(INSTALLING),
+            seen_objects: SeenObjects::default(),
             refusals: Refusals::default(),
             vain_patches: VainPatches::default(),
             unready: Unready::default(),
@@ -216,6 +221,7 @@ impl Shared {
         self.cleanup_starts.forget(uid);
         self.unready.forget(uid);
         self.refusals.forget(uid);
+        self.seen_objects.forget(uid);
         self.vain_patches.forget(uid);
         self.events.forget(uid);
     }

@@ -11,6 +11,7 @@ mod cache_nodes;
 mod cache_states;
 mod clients_config;
 pub mod create_volume;
+pub mod damage;
 mod delete_volume;
 pub mod links;
 mod node_labels;

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 
 use futures::FutureExt;
-use kube::Api;
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use serde_json::Value;
 use wasser_chart::{Policy, ReleaseError, Workers};
 
@@ -16,12 +14,15 @@ use crate::release::prepare::prepare;
 use crate::release::values::complete;
 use crate::request::Request;
 use crate::shared::ports;
+use crate::steps::damage::Damage;
 
 impl Request {
     /// The release as it is, from memory where it was seen before.
     pub async fn installed(&mut self) -> Result<Option<Arc<Installed>>, EngineError> {
-        if let Some(known) = self.shared.known_release(&self.uid) {
-            return Ok(known);
+        match self.shared.known_release(&self.uid) {
+            Some(Some(known)) if self.is_outdated(&known) => {}
+            Some(known) => return Ok(known),
+            None => {}
         }
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
         let found = if self.shared.caches.has_record(namespace, name) {
@@ -35,6 +36,7 @@ impl Request {
         };
         if let Some(release) = &found {
             self.restore_ports(release.values())?;
+            self.compare(release);
         }
         let release = found
             // What Fluid's Helm did not end may run nevertheless.
@@ -48,47 +50,39 @@ impl Request {
         Ok(release)
     }
 
-    /// Whether some object of the release that the host watches is missing, or is somebody else's by
-    /// now. A watch may lag behind
-    /// an installation, so the API server is asked about each object that the watch does not show.
-    pub(crate) async fn is_damaged(&self, release: &Installed) -> Result<bool, EngineError> {
-        for (kind, name) in self.unseen(release) {
-            let attempt = format!("looking for {kind} {}/{name}", self.identity.namespace);
-            let group = if kind == "ConfigMap" { "" } else { "apps" };
-            let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1", kind));
-            let client = self.shared.client.clone();
-            let api = Api::<DynamicObject>::namespaced_with(client, &self.identity.namespace, &resource);
-            let found = api.get_metadata_opt(name).await.map_err(EngineError::kube(attempt))?;
-            if found.is_none_or(|found| !self.owner().owns(&found.metadata)) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+    /// Whether somebody else has written a later revision: another operator, or a user with `helm`.
+    fn is_outdated(&self, known: &Installed) -> bool {
+        let newest = || {
+            self.shared
+                .caches
+                .newest_record(&self.identity.namespace, &self.identity.name)
+        };
+        known.adoption().is_none() && newest().is_some_and(|newest| newest > known.revision())
     }
 
-    /// Kind and name of the objects of the release that their watch does not show as the runtime's.
-    pub(crate) fn unseen<'a>(&self, release: &'a Installed) -> Vec<&'a (String, String)> {
-        let (caches, owner) = (&self.shared.caches, self.owner());
-        let objects = release.objects().iter();
-        objects
-            .filter(|(kind, name)| !caches.has_own(kind, owner, name))
-            .collect()
-    }
-
-    /// Installs or upgrades the release to these values. `workers` says how workers begin that it
-    /// makes. False if it already was so.
-    pub async fn apply_values(&mut self, text: &str, workers: Option<Workers>) -> Result<bool, EngineError> {
+    /// Installs or upgrades the release to these values, or writes it again if it is damaged.
+    /// `workers` says how workers begin that it makes. False if there was nothing to do.
+    pub async fn apply_values(
+        &mut self,
+        text: &str,
+        workers: Option<Workers>,
+        damage: Option<&Damage>,
+    ) -> Result<bool, EngineError> {
         let values = self.complete(text)?;
         let before = self.installed().await?;
         if let Some(before) = &before {
-            if *before.values() == values && !self.is_damaged(before).await? {
+            if *before.values() == values && damage.is_none() {
                 return Ok(false);
             }
-            self.check_repeated(before, &values)?;
+            self.check_repeated(before, &values, damage)?;
         }
         let chart = self.shared.chart(&self.plugin)?;
         let renderer = &self.shared.renderer;
         let is_upgrade = before.is_some();
+        let damaged = before
+            .as_ref()
+            .filter(|_| damage.is_some())
+            .map(|before| before.revision());
         let preparing = prepare(
             &self.plugin,
             chart,
@@ -114,10 +108,11 @@ impl Request {
         // Until the record says otherwise, nobody knows what is installed: an interruption must
         // lead to a fresh look.
         self.shared.forget_release(&self.uid);
+        self.shared.seen_objects.forget(&self.uid);
         let own_time = self.own_time.clone();
         let installing = async {
             let _turn = self.shared.installing.take(&self.identity.namespace).await;
-            prepared.install(&self.shared.releases, workers).await
+            prepared.install(&self.shared.releases, workers, damaged).await
         }
         .boxed();
         let installed = match own_time.wait(installing).await {

@@ -14,6 +14,7 @@ use crate::error::EngineError;
 use crate::release::Installed;
 use crate::release::differences::differences;
 use crate::request::Request;
+use crate::steps::damage::Damage;
 
 /// How much later it is for a plugin that is asked again: each unit of time is another one, from
 /// days to milliseconds.
@@ -44,13 +45,18 @@ impl Request {
     }
 
     /// Refuses to upgrade a release once more that was upgraded too often without a cause.
-    pub(crate) fn check_repeated(&self, before: &Installed, values: &Value) -> Result<(), EngineError> {
+    pub(crate) fn check_repeated(
+        &self,
+        before: &Installed,
+        values: &Value,
+        damage: Option<&Damage>,
+    ) -> Result<(), EngineError> {
         let pause = self.shared.upgrades.pause(&self.uid, &self.cause());
         match pause {
             None => Ok(()),
             Some(after) => Err(EngineError::Repeated {
                 release: self.identity.display(),
-                reason: reason(&self.unseen(before), differences(before.values(), values)),
+                reason: reason(damage, &self.unseen(before), differences(before.values(), values)),
                 after,
             }),
         }
@@ -58,15 +64,18 @@ impl Request {
 }
 
 /// Why a release would be upgraded once more, and the remedy.
-fn reason(missing: &[&(String, String)], paths: Option<String>) -> String {
+fn reason(damage: Option<&Damage>, missing: &[&(String, String)], paths: Option<String>) -> String {
     let missing: Vec<String> = missing.iter().map(|(kind, name)| format!("{kind} {name}")).collect();
-    match paths {
-        Some(paths) => format!(
+    match (paths, damage) {
+        (Some(paths), _) => format!(
             "the values are different each time at {paths}; correct the plugin: with what it reads from `installed`, \
                 its values have to come to \
              rest"
         ),
-        None => format!(
+        (None, Some(damage @ Damage::Changed(_))) => {
+            format!("{damage}, and is changed each time after it; find out who changes it")
+        }
+        (None, _) => format!(
             "these objects are not there after they were applied: {}; find out who deletes them, or correct the \
                 plugin's chart",
             missing.join(", ")
@@ -82,12 +91,12 @@ mod tests {
     fn the_reason_names_the_values_or_the_objects() {
         let object = |kind: &str, name: &str| (kind.to_owned(), name.to_owned());
         let (set, map) = (object("StatefulSet", "demo-worker"), object("ConfigMap", "demo"));
-        let objects = reason(&[&set, &map], None);
+        let objects = reason(Some(&Damage::Missing), &[&set, &map], None);
         assert!(
             objects.contains("StatefulSet demo-worker, ConfigMap demo; find out who"),
             "{objects}"
         );
-        let values = reason(&[&set, &map], Some("/worker/started".to_owned()));
+        let values = reason(None, &[&set, &map], Some("/worker/started".to_owned()));
         assert!(
             values.contains("each time at /worker/started; correct the plugin"),
             "{values}"

@@ -7,12 +7,18 @@ use wasser_api::reasons::events;
 use crate::error::EngineError;
 use crate::request::Request;
 use crate::request::roles::{RoleName, RoleState};
+use crate::steps::damage::Damage;
 
 impl Request {
     /// Deploys the cache system. True once it is ready and bound.
     pub async fn setup(&mut self) -> Result<bool, EngineError> {
-        if self.should_setup_master().await? {
-            self.setup_master().await?;
+        let installed = self.installed().await?;
+        let damage = match &installed {
+            Some(release) => self.damage(release).await?,
+            None => None,
+        };
+        if installed.is_none() || damage.is_some() {
+            self.setup_master(damage).await?;
         } else {
             // What is corrected before it ever worked must not wait until it works. Why a release
             // is left as it is on purpose is reported once it does.
@@ -42,17 +48,8 @@ impl Request {
         Ok(true)
     }
 
-    /// Whether the release has to be installed, or repaired because something of it was deleted.
-    async fn should_setup_master(&mut self) -> Result<bool, EngineError> {
-        let release = self.installed().await?;
-        match release {
-            Some(release) => self.is_damaged(&release).await,
-            None => Ok(true),
-        }
-    }
-
-    /// Installs the release from the plugin's values.
-    async fn setup_master(&mut self) -> Result<(), EngineError> {
+    /// Installs the release from the plugin's values, or repairs it.
+    async fn setup_master(&mut self, damage: Option<Damage>) -> Result<(), EngineError> {
         let outcome = self.implement.setup_master(&self.context).await;
         let values = self
             .answer("setup-master", outcome)?
@@ -62,7 +59,7 @@ impl Request {
             })?;
         let workers = self.first_workers().await;
         let are_made = workers.is_some() && self.role(RoleName::Worker).is_some_and(|worker| !worker.exists);
-        if self.apply_values(&values, workers).await? {
+        if self.apply_values(&values, workers, damage.as_ref()).await? {
             let message = format!("The release {} was installed.", self.identity.name);
             self.changed(events::INSTALLED, message);
             self.roles.iter_mut().for_each(RoleState::mark_installed);

@@ -11,6 +11,7 @@ use crate::error::EngineError;
 use crate::release::adoption::Difference;
 use crate::request::Request;
 use crate::request::roles::RoleState;
+use crate::steps::damage::Damage;
 
 /// The first error of steps that do not wait for each other.
 #[derive(Default)]
@@ -62,14 +63,14 @@ impl Request {
         if let Some(release) = &installed {
             self.keep_values_map(release).await?;
         }
-        let damaged = match installed {
-            Some(release) if self.is_damaged(&release).await? => Some(release),
-            _ => None,
+        let damage = match &installed {
+            Some(release) => self.damage(release).await?,
+            None => None,
         };
-        let followed = if self.refused || (damaged.is_none() && self.stays().await) {
+        let followed = if self.refused || (damage.is_none() && self.stays().await) {
             Ok(false)
         } else {
-            self.follow_spec(damaged.is_some()).await
+            self.follow_spec(damage.as_ref()).await
         };
         let may_repair = match &followed {
             Ok(applied) => !applied,
@@ -78,17 +79,17 @@ impl Request {
             Err(_) => true,
         };
         // What Fluid's values mean to another chart, nobody knows.
-        match damaged.filter(|_| may_repair && self.kept.is_none()) {
-            Some(release) => {
-                let repaired = self.upgrade(release.text(), true).await;
+        match (installed, damage) {
+            (Some(release), Some(damage)) if may_repair && self.kept.is_none() => {
+                let repaired = self.upgrade(release.text(), Some(&damage)).await;
                 followed.and(repaired).map(drop)
             }
-            None => followed.map(drop),
+            _ => followed.map(drop),
         }
     }
 
     /// Upgrades the release to what the spec wants now. Returns whether anything was applied.
-    async fn follow_spec(&mut self, damaged: bool) -> Result<bool, EngineError> {
+    async fn follow_spec(&mut self, damage: Option<&Damage>) -> Result<bool, EngineError> {
         let outcome = self.implement.sync_runtime(&self.context).await;
         let wanted = self.answer("sync-runtime", outcome)?.flatten();
         if let Some(values) = &wanted {
@@ -99,7 +100,7 @@ impl Request {
         let values = match wanted {
             Some(values) => values,
             // With another chart than Fluid's, what is missing comes with an upgrade of all.
-            None if is_installed && (self.kept.is_none() || !damaged) => return Ok(false),
+            None if is_installed && (self.kept.is_none() || damage.is_none()) => return Ok(false),
             None => {
                 let outcome = self.implement.setup_master(&self.context).await;
                 let Some(values) = self.answer("setup-master", outcome)? else {
@@ -111,10 +112,10 @@ impl Request {
         let (uid, chart) = (self.uid.clone(), self.plugin.chart_digest.to_string());
         // What is missing may be what was in the way.
         let refused = self.shared.refusals.of(&uid, &chart, &values, Instant::now());
-        if let Some(message) = refused.filter(|_| !damaged) {
+        if let Some(message) = refused.filter(|_| damage.is_none()) {
             return Err(EngineError::StillRefused { message });
         }
-        let outcome = self.upgrade(&values, damaged).await;
+        let outcome = self.upgrade(&values, damage).await;
         if let Err(error @ EngineError::Release { .. }) = &outcome
             && error.is_refusal()
         {
@@ -126,15 +127,17 @@ impl Request {
         outcome
     }
 
-    async fn upgrade(&mut self, values: &str, damaged: bool) -> Result<bool, EngineError> {
-        let workers = if damaged { self.workers_again().await? } else { None };
-        let applied = self.apply_values(values, workers).await?;
+    async fn upgrade(&mut self, values: &str, damage: Option<&Damage>) -> Result<bool, EngineError> {
+        let workers = match damage {
+            Some(_) => self.workers_again().await?,
+            None => None,
+        };
+        let applied = self.apply_values(values, workers, damage).await?;
         if applied {
             let name = &self.identity.name;
-            let message = if damaged {
-                format!("What was missing of the release {name} was put back.")
-            } else {
-                format!("The release {name} was upgraded to what is wanted now.")
+            let message = match damage {
+                Some(damage) => format!("The release {name} was written again: {damage}."),
+                None => format!("The release {name} was upgraded to what is wanted now."),
             };
             self.changed(events::UPGRADED, message);
         }
@@ -208,7 +211,7 @@ impl Request {
             return Ok(());
         };
         if let Some(values) = update.values {
-            self.apply_values(&values, None).await?;
+            self.apply_values(&values, None, None).await?;
         }
         if update.ready {
             self.mounted();

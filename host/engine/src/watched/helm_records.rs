@@ -42,6 +42,16 @@ impl Records {
         known.objects.contains_key(&ObjectKey::new(namespace, name))
     }
 
+    /// The newest revision of a release that has a record. None if there is none.
+    pub fn newest(&self, namespace: &str, name: &str) -> Option<u32> {
+        let known = self.known.lock();
+        let objects = known.objects.get(&ObjectKey::new(namespace, name))?;
+        let revisions = objects
+            .iter()
+            .filter_map(|object| object.rsplit_once(".v")?.1.parse().ok());
+        revisions.max()
+    }
+
     /// Waits until the first list has arrived.
     ///
     /// # Errors
@@ -106,6 +116,12 @@ mod tests {
         records.apply(&Event::Apply(record(2)));
         records.apply(&Event::Delete(record(1)));
         assert!(records.has("ns", "demo") && !records.has("ns", "other"));
+        records.apply(&Event::Apply(record(10)));
+        assert_eq!(
+            (records.newest("ns", "demo"), records.newest("ns", "other")),
+            (Some(10), None)
+        );
+        records.apply(&Event::Delete(record(10)));
         records.apply(&Event::Delete(record(2)));
         assert!(!records.has("ns", "demo"));
     }

@@ -98,6 +98,13 @@ impl Caches {
         self.release_secrets.has(namespace, name) || self.release_config_maps.has(namespace, name)
     }
 
+    /// The newest revision of a release that has a record. Those in Secrets come first, as the
+    /// release itself does.
+    pub fn newest_record(&self, namespace: &str, name: &str) -> Option<u32> {
+        let newest = self.release_secrets.newest(namespace, name);
+        newest.or_else(|| self.release_config_maps.newest(namespace, name))
+    }
+
     /// The StatefulSet of this name, if it is the runtime's.
     pub fn own_stateful_set(&self, owner: Owner<'_>, name: &str) -> Option<Arc<StatefulSet>> {
         let found = self.stateful_set(owner.namespace, name);

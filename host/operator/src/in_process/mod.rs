@@ -11,6 +11,7 @@ mod adoption;
 mod common;
 mod decisions;
 mod deletions;
+mod drift;
 mod faults;
 mod fluid;
 mod identity;

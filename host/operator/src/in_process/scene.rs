@@ -204,6 +204,12 @@ impl Scene {
     /// Kills the operator: what it has begun is not finished.
     pub fn kill(&self, operator: Operator) {
         self.server.disconnect(OPERATOR);
+        Self::end(operator);
+    }
+
+    /// Ends an operator beside which another one works: its connections cannot be told from those
+    /// of the other.
+    pub fn end(operator: Operator) {
         operator.stop.cancel();
         operator.tasks.iter().for_each(JoinHandle::abort);
     }

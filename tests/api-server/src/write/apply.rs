@@ -32,6 +32,7 @@ impl State {
         let applied = managers.applied(before, &said, &Shape::of(&kind), (owner, force), &now());
         let mut object = applied.map_err(|conflicts| conflicted(&kind, &conflicts))?;
         match live {
+            None if self.is_dry => Ok(Written::object(201, Arc::new(object))),
             None => {
                 object["metadata"]["name"] = json!(call.name);
                 let created = self.create(&kind, call, object, By::Managers(managers))?;

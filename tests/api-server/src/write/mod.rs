@@ -64,9 +64,11 @@ impl State {
         content_type: &str,
         body: &[u8],
     ) -> Result<Written, Failure> {
-        if !call.query.get("dryRun").is_empty() {
+        let is_apply = call.verb == Verb::Patch && content_type.starts_with("application/apply-patch");
+        self.is_dry = !call.query.get("dryRun").is_empty();
+        if self.is_dry && !(is_apply && call.subresource.is_empty()) {
             return Err(Failure::bad_request(
-                "dryRun: this server in a test's process does not do that",
+                "dryRun: this server in a test's process does that for an apply only",
             ));
         }
         let part = match call.subresource.as_str() {
@@ -87,7 +89,7 @@ impl State {
                 let kind = self.stored(kind);
                 self.replace(&kind, call, part, object)
             }
-            Verb::Patch if content_type.starts_with("application/apply-patch") => self.apply(kind, call, part, body),
+            Verb::Patch if is_apply => self.apply(kind, call, part, body),
             Verb::Patch => self.patch(kind, call, part, content_type, &decode(body)?),
             Verb::Delete if part == Part::Main => self.delete(&self.stored(kind), call, body),
             _ => Err(Failure::method_not_allowed()),

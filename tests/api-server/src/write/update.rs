@@ -82,7 +82,7 @@ impl State {
         };
         managers.write(&mut object);
         object["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"].clone();
-        if object == *live {
+        if self.is_dry || object == *live {
             return Ok(Arc::new(object));
         }
         if is_let_go(&object) {

@@ -214,6 +214,7 @@ pub async fn install(
         values: &values,
         policy: &policy,
         workers: None,
+        damaged: None,
     };
     let _turn = shared.installing.take(namespace).await;
     let outcome = shared.releases.install(&change).boxed().await;

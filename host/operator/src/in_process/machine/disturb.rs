@@ -15,6 +15,9 @@ pub enum Disturbance {
     KillAfter,
     /// The operator ends, and its last write reaches the server while the next one works.
     KillLate,
+    /// At a write, another operator starts, and both work until they are at rest: the first one does
+    /// not know yet that it has lost its lease.
+    Both,
     /// The answer of a write is lost.
     Lost,
     /// A write is answered with 409.
@@ -40,15 +43,16 @@ pub enum Disturbance {
 }
 
 use Disturbance::{
-    Behind, Busy, Conflict, Cut as CutAll, Hold, Internal, KillAfter, KillBefore, KillLate, Lost, Relist, Timeout,
-    TimeoutAfter, Twice,
+    Behind, Both, Busy, Conflict, Cut as CutAll, Hold, Internal, KillAfter, KillBefore, KillLate, Lost, Relist,
+    Timeout, TimeoutAfter, Twice,
 };
 
 /// All of them, by their names.
-pub const ALL: [(&str, Disturbance); 14] = [
+pub const ALL: [(&str, Disturbance); 15] = [
     ("kill-before", KillBefore),
     ("kill-after", KillAfter),
     ("kill-late", KillLate),
+    ("both", Both),
     ("lost", Lost),
     ("conflict", Conflict),
     ("busy", Busy),
@@ -85,6 +89,11 @@ impl Disturbance {
         }
     }
 
+    /// Whether another operator is started when the fault hits.
+    pub fn starts(self) -> bool {
+        self.kills() || self == Both
+    }
+
     /// Whether the operator is to be ended when the fault hits.
     pub fn kills(self) -> bool {
         matches!(self, KillBefore | KillAfter | KillLate)
@@ -102,7 +111,7 @@ impl Disturbance {
             Internal => Effect::Answer(Failure::internal("etcdserver: leader changed")),
             Timeout => Effect::Answer(Failure::timeout()),
             TimeoutAfter => Effect::ApplyThenAnswer(Failure::timeout()),
-            CutAll | Relist => Effect::Nothing,
+            CutAll | Relist | Both => Effect::Nothing,
             Hold | Behind | Twice => return None,
         };
         let is_counted = |attempt: &Attempt<'_>| oracle::counts(attempt.client, attempt.call);

@@ -6,7 +6,7 @@
 
 mod disturb;
 mod fields;
-mod guest;
+pub mod guest;
 mod oracle;
 pub mod scenario;
 pub mod world;
@@ -231,6 +231,8 @@ async fn play(scenario: &Scenario, run: Run, reference: Arc<Reference>) -> bool 
             disturbance.hit(&scene.server);
             if disturbance.kills() {
                 restart(&scene, &operator).await;
+            } else if disturbance.starts() {
+                overlap(&scene, &operator).await;
             }
         })
     });
@@ -253,7 +255,7 @@ async fn play(scenario: &Scenario, run: Run, reference: Arc<Reference>) -> bool 
             watching.abort();
         }
     }
-    reference.check(&server, usize::from(hit && run.disturbance.kills()));
+    reference.check(&server, usize::from(hit && run.disturbance.starts()));
     hit
 }
 
@@ -264,4 +266,13 @@ async fn restart(scene: &Scene, operator: &Mutex<Option<Operator>>) {
         scene.kill(first);
     }
     *operator = Some(scene.start().await);
+}
+
+/// Starts another operator, and kills the first one once both have nothing to do.
+async fn overlap(scene: &Scene, operator: &Mutex<Option<Operator>>) {
+    let second = scene.start().await;
+    scene.server.settled(QUIET).await;
+    if let Some(first) = operator.lock().await.replace(second) {
+        Scene::end(first);
+    }
 }

@@ -30,6 +30,13 @@ pub const OPERATION: Scenario = Scenario {
     steps: OPERATION_STEPS,
 };
 
+pub const DRIFT: Scenario = Scenario {
+    name: "drift",
+    runtimes: "demoruntimes",
+    scene,
+    steps: DRIFT_STEPS,
+};
+
 const LIFE_STEPS: &[Step] = &[
     Step {
         name: "create",
@@ -65,6 +72,45 @@ const LIFE_STEPS: &[Step] = &[
         name: "scale-in",
         act: |server| set(server, KIND, "/spec/replicas", json!(1)),
         goal: |server| ready(server, "StatefulSet", "demo-worker") == 1,
+    },
+    Step {
+        name: "delete",
+        act: |server| {
+            server.delete("Dataset", "default", "demo");
+            server.delete(KIND, "default", "demo");
+        },
+        goal: |server| are_gone(server, &[("Dataset", "demo"), (KIND, "demo")]),
+    },
+];
+
+const DRIFT_STEPS: &[Step] = &[
+    Step {
+        name: "create",
+        act: |server| create(server, &[dataset("demo", &mounts(&["demo://one"])), demo()]),
+        goal: |server| is_bound(server, "demo"),
+    },
+    Step {
+        name: "edit",
+        act: |server| {
+            server.edit("DaemonSet", "default", "demo-fuse", |set| {
+                set["spec"]["template"]["spec"]["containers"][0]["image"] = json!("other")
+            });
+        },
+        goal: |server| {
+            field(
+                server,
+                "DaemonSet",
+                "demo-fuse",
+                "/spec/template/spec/containers/0/image",
+            ) == "demo"
+        },
+    },
+    Step {
+        name: "remove",
+        act: |server| {
+            server.delete("ConfigMap", "default", "demo-config");
+        },
+        goal: |server| field(server, "ConfigMap", "demo-config", "/data/mode") == "one",
     },
     Step {
         name: "delete",

@@ -27,8 +27,9 @@ pub struct Scenario {
     pub steps: &'static [Step],
 }
 
-pub const ALL: [Scenario; 6] = [
+pub const ALL: [Scenario; 7] = [
     demo::LIFE,
+    demo::DRIFT,
     demo::REFERENCE,
     demo::OPERATION,
     JUICEFS,

@@ -1,0 +1,147 @@
+//! What of a release is not as its record says: somebody else has changed it.
+
+use std::collections::HashSet;
+
+use kube::api::{DynamicObject, Patch, PatchParams};
+use serde_json::{Value, json};
+
+use super::apply;
+use super::error::ReleaseError;
+use super::immutable::{Immutables, Live};
+use super::preview::{changes, differences};
+use super::reference::Reference;
+use super::release::Release;
+use super::{Releases, ownership};
+use crate::FIELD_MANAGER;
+use crate::policy::Policy;
+
+/// Fields of workloads that the host decides once they are there.
+const OF_HOST: [&str; 2] = ["/spec/replicas", "/spec/template/spec/affinity"];
+
+/// An object that somebody has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drift {
+    /// Its kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// The changed fields, as JSON pointers.
+    pub fields: Vec<String>,
+}
+
+impl Release {
+    /// Whether the spec of an object may be another one than that of the manifest. What the API
+    /// server writes in its own way, such as quantities, counts as another one, so the answer has to
+    /// be confirmed by [`Releases::drift`].
+    pub fn may_differ(&self, kind: &str, name: &str, spec: &Value) -> bool {
+        let mut objects = self.objects.iter();
+        let Some(reference) = objects.find(|object| object.gvk.kind == kind && object.name == name) else {
+            return false;
+        };
+        let Some(recorded) = reference.find_in(&self.manifest) else {
+            return false;
+        };
+        let found = differences(&json!({"spec": recorded["spec"]}), &json!({"spec": spec}));
+        found.iter().any(|field| is_of_release(field))
+    }
+}
+
+impl Releases {
+    /// Returns those of these objects, given by kind and name, that differ from what the newest record
+    /// says. The API server itself is asked how it would write them, which changes nothing.
+    ///
+    /// # Errors
+    /// If a request fails, or the record is damaged or somebody else's.
+    pub async fn drift(
+        &self,
+        name: &str,
+        policy: &Policy,
+        objects: &[(String, String)],
+    ) -> Result<Vec<Drift>, ReleaseError> {
+        let Some((_, release)) = self.newest(&policy.namespace, name, policy).await? else {
+            return Ok(Vec::new());
+        };
+        let mut drifts = Vec::new();
+        let wanted: HashSet<(&str, &str)> = objects.iter().map(|(kind, name)| (&**kind, &**name)).collect();
+        for reference in &release.objects {
+            if wanted.contains(&(&*reference.gvk.kind, &*reference.name)) {
+                let fields = self.drift_of(name, policy, &release, reference).await?;
+                drifts.extend((!fields.is_empty()).then(|| Drift {
+                    kind: reference.gvk.kind.clone(),
+                    name: reference.name.clone(),
+                    fields,
+                }));
+            }
+        }
+        Ok(drifts)
+    }
+
+    async fn drift_of(
+        &self,
+        name: &str,
+        policy: &Policy,
+        release: &Release,
+        reference: &Reference,
+    ) -> Result<Vec<String>, ReleaseError> {
+        let namespace = &policy.namespace;
+        let recorded = reference.find_in(&release.manifest);
+        let Some(recorded) = recorded.and_then(|object| serde_json::from_value::<DynamicObject>(object).ok()) else {
+            return Ok(Vec::new());
+        };
+        let api = self.kinds.api(reference, namespace).await?;
+        let attempt = format!("reading {}", reference.describe(namespace));
+        let found = api
+            .get_opt(&reference.name)
+            .await
+            .map_err(ReleaseError::kube(attempt))?;
+        let ownership = ownership(policy, name, true);
+        // What is missing or somebody else's is not a matter of its content.
+        let Some(found) = found.filter(|found| ownership.check(&found.metadata).is_ok()) else {
+            return Ok(Vec::new());
+        };
+        let live = Live {
+            immutables: Immutables::of(reference, &found),
+            metadata: found.metadata.clone(),
+        };
+        let Some(prepared) = apply::prepare(&recorded, &ownership, Some(&live), &release.objects, None) else {
+            return Ok(Vec::new());
+        };
+        let content = prepared.content();
+        let mut fields = changes(&content, &found);
+        fields.retain(|field| is_of_release(field));
+        if fields.is_empty() {
+            return Ok(fields);
+        }
+        let params = PatchParams::apply(FIELD_MANAGER).force().dry_run();
+        let attempt = format!("asking how {} would be written", reference.describe(namespace));
+        let patch = Patch::Apply(prepared.applied());
+        let written = api.patch(&reference.name, &params, &patch).await;
+        let written = changes(&content, &written.map_err(ReleaseError::kube(attempt))?);
+        fields.retain(|field| !written.contains(field));
+        Ok(fields)
+    }
+}
+
+fn is_of_release(field: &str) -> bool {
+    !OF_HOST.iter().any(|of_host| {
+        field
+            .strip_prefix(of_host)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("/spec/replicas", false)]
+    #[case("/spec/template/spec/affinity/nodeAffinity", false)]
+    #[case("/spec/template/spec/affinity2", true)]
+    #[case("/spec/template/spec/containers/0/image", true)]
+    fn what_the_host_decides_is_not_of_the_release(#[case] field: &str, #[case] of_release: bool) {
+        assert_eq!(is_of_release(field), of_release);
+    }
+}

@@ -1,0 +1,228 @@
+//! What of a release is not in the cluster as its record says: something is missing, an upgrade was
+//! not completed, or somebody has changed an object.
+//!
+//! The watches say where to look. Whether an object really differs is asked of the API server, and
+//! only after its content was changed: the workloads are compared when the record is read, and
+//! ConfigMaps, of which the watch shows no content, from then on.
+
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::{Api, Resource};
+use serde::Serialize;
+use serde_json::Value;
+use wasser_api::labels;
+use wasser_chart::{Drift, Release};
+
+use crate::error::EngineError;
+use crate::release::Installed;
+use crate::request::Request;
+use crate::shared::seen_objects::Sight;
+
+/// The most objects that a message names.
+const NAMED: usize = 3;
+
+/// Why a release is written again although nobody asks for something else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Damage {
+    /// An object is missing, or is somebody else's by now.
+    Missing,
+    /// An upgrade was begun and not completed.
+    Unfinished,
+    /// Somebody has changed these objects.
+    Changed(Vec<Drift>),
+}
+
+/// As the end of a sentence that begins with the name of the release.
+impl fmt::Display for Damage {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => out.write_str("something was missing, and was put back"),
+            Self::Unfinished => out.write_str("an upgrade that had been interrupted was completed or taken back"),
+            Self::Changed(drifts) => {
+                let name = |drift: &Drift| {
+                    let field = drift.fields.first().map_or("", String::as_str);
+                    format!("{} {} at {field}", drift.kind, drift.name)
+                };
+                let named: Vec<String> = drifts.iter().take(NAMED).map(name).collect();
+                write!(out, "somebody had changed {}, which was put back", named.join(", "))
+            }
+        }
+    }
+}
+
+impl Request {
+    /// Returns what is wrong with the objects of the release. A watch may lag behind an
+    /// installation, so the API server is asked about each object that the watch does not show.
+    pub(crate) async fn damage(&self, release: &Installed) -> Result<Option<Damage>, EngineError> {
+        if release.is_left() {
+            return Ok(Some(Damage::Unfinished));
+        }
+        for (kind, name) in self.unseen(release) {
+            if !self.is_there(kind, name).await? {
+                return Ok(Some(Damage::Missing));
+            }
+        }
+        // Nobody knows what Fluid's values mean to another chart, so nothing of its is put back.
+        if release.adoption().is_some() {
+            return Ok(None);
+        }
+        let drifts = self.drifts(release).await?;
+        Ok((!drifts.is_empty()).then_some(Damage::Changed(drifts)))
+    }
+
+    /// Kind and name of the objects of the release that their watch does not show as the runtime's.
+    pub(crate) fn unseen<'a>(&self, release: &'a Installed) -> Vec<&'a (String, String)> {
+        let (caches, owner) = (&self.shared.caches, self.owner());
+        let objects = release.objects().iter();
+        objects
+            .filter(|(kind, name)| !caches.has_own(kind, owner, name))
+            .collect()
+    }
+
+    /// Whether an object that its watch does not show is there nevertheless. Without the label by
+    /// which it is watched, it would never be seen.
+    async fn is_there(&self, kind: &str, name: &str) -> Result<bool, EngineError> {
+        let attempt = format!("looking for {kind} {}/{name}", self.identity.namespace);
+        let group = if kind == "ConfigMap" { "" } else { "apps" };
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1", kind));
+        let client = self.shared.client.clone();
+        let api = Api::<DynamicObject>::namespaced_with(client, &self.identity.namespace, &resource);
+        let found = api.get_metadata_opt(name).await.map_err(EngineError::kube(attempt))?;
+        Ok(found.is_some_and(|found| {
+            let labels = found.metadata.labels.as_ref();
+            let is_watched = labels.is_some_and(|labels| labels.contains_key(labels::DATASET_ID));
+            is_watched && self.owner().owns(&found.metadata)
+        }))
+    }
+
+    /// The objects of the release that somebody has changed.
+    async fn drifts(&self, release: &Installed) -> Result<Vec<Drift>, EngineError> {
+        let mut suspected = Vec::new();
+        for (kind, name) in release.objects() {
+            let Some((seen, spec)) = self.sight(kind, name) else {
+                continue;
+            };
+            let (key, digest) = ((kind.clone(), name.clone()), || spec.as_ref().map(digest));
+            if self
+                .shared
+                .seen_objects
+                .may_differ(&self.uid, key.clone(), &seen, digest)
+            {
+                let content = digest();
+                suspected.push((key, Sight { content, ..seen }));
+            }
+        }
+        if suspected.is_empty() {
+            return Ok(Vec::new());
+        }
+        let objects: Vec<(String, String)> = suspected.iter().map(|(key, _)| key.clone()).collect();
+        let (releases, name) = (&self.shared.releases, &self.identity.name);
+        let found = releases.drift(name, &self.policy(), &objects).await;
+        let drifts = found.map_err(|source| self.release_failed(source))?;
+        for (key, seen) in suspected {
+            let is_right = !drifts
+                .iter()
+                .any(|drift| (&drift.kind, &drift.name) == (&key.0, &key.1));
+            if is_right {
+                self.shared.seen_objects.accept(&self.uid, key, seen);
+            }
+        }
+        Ok(drifts)
+    }
+
+    /// Compares the workloads with the record that was just read.
+    pub(crate) fn compare(&self, release: &Release) {
+        if release.is_adopted() {
+            return;
+        }
+        for (kind, name) in release.objects() {
+            let Some((seen, Some(spec))) = self.sight(kind, name) else {
+                continue;
+            };
+            let key = (kind.to_owned(), name.to_owned());
+            if release.may_differ(kind, name, &spec) {
+                self.shared.seen_objects.suspect(&self.uid, key);
+            } else {
+                let content = Some(digest(&spec));
+                self.shared
+                    .seen_objects
+                    .accept(&self.uid, key, Sight { content, ..seen });
+            }
+        }
+    }
+
+    /// An object of the release as its watch shows it, and its spec if the watch shows that.
+    fn sight(&self, kind: &str, name: &str) -> Option<(Sight, Option<Value>)> {
+        let (caches, owner) = (&self.shared.caches, self.owner());
+        match kind {
+            "StatefulSet" => caches
+                .own_stateful_set(owner, name)
+                .map(|set| workload(&*set, &set.spec)),
+            "DaemonSet" => caches.own_daemon_set(owner, name).map(|set| workload(&*set, &set.spec)),
+            "ConfigMap" => {
+                let map = caches.config_map(owner.namespace, name)?;
+                let version = map.metadata.resource_version.clone().unwrap_or_default();
+                owner.owns(&map.metadata).then(|| (sight(&*map, version), None))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn workload(set: &impl Resource, spec: &impl Serialize) -> (Sight, Option<Value>) {
+    let generation = set.meta().generation.unwrap_or_default();
+    (sight(set, generation.to_string()), serde_json::to_value(spec).ok())
+}
+
+fn sight(object: &impl Resource, version: String) -> Sight {
+    Sight {
+        uid: object.meta().uid.clone().unwrap_or_default(),
+        version,
+        content: None,
+    }
+}
+
+/// A digest of what of a spec is the release's: the host scales workers and places them.
+fn digest(spec: &Value) -> u64 {
+    let mut spec = spec.clone();
+    if let Some(spec) = spec.as_object_mut() {
+        spec.remove("replicas");
+    }
+    if let Some(pods) = spec.pointer_mut("/template/spec").and_then(Value::as_object_mut) {
+        pods.remove("affinity");
+    }
+    let mut hasher = DefaultHasher::new();
+    spec.to_string().hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_digest_leaves_out_what_the_host_decides() {
+        let spec = |replicas: u32, affinity: Value, image: &str| json!({"replicas": replicas, "template": {"spec": {"affinity": affinity, "image": image}}});
+        let before = digest(&spec(1, json!({}), "a"));
+        assert_eq!(digest(&spec(2, json!({"nodeAffinity": {}}), "a")), before);
+        assert_ne!(digest(&spec(1, json!({}), "b")), before);
+    }
+
+    #[test]
+    fn the_message_names_the_objects_and_a_field_of_each() {
+        let drift = Drift {
+            kind: "DaemonSet".to_owned(),
+            name: "demo-fuse".to_owned(),
+            fields: vec!["/spec/template/spec/containers/0/image".to_owned()],
+        };
+        let text = Damage::Changed(vec![drift]).to_string();
+        assert!(
+            text.contains("DaemonSet demo-fuse at /spec/template/spec/containers/0/image"),
+            "{text}"
+        );
+    }
+}

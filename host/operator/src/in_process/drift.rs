@@ -1,0 +1,191 @@
+//! What somebody else makes of the objects of a release, and of the release itself.
+
+use std::time::Duration;
+
+use rstest::rstest;
+use serde_json::{Value, json};
+use wasser_test_api_server::{ApiServer, Attempt, Effect, Failure, Fault, Verb};
+
+use super::machine::guest;
+use super::machine::world::World;
+use super::scene::{OPERATOR, Operator, QUIET, Scene};
+
+const IMAGE: &str = "/spec/template/spec/containers/0/image";
+const MODE: &str = "/spec/template/spec/containers/0/env/0/value";
+
+/// An operator that asks for nothing for this long has written what it puts off, such as labels of
+/// nodes.
+const REST: Duration = Duration::from_millis(2500);
+
+/// A bound dataset with a master, two workers, clients and a ConfigMap.
+struct Bound {
+    scene: Scene,
+    operator: Option<Operator>,
+    _world: World,
+}
+
+impl Bound {
+    async fn new() -> Self {
+        let scene = Scene::serving(&guest::objects());
+        let world = World::start(&scene.server);
+        let operator = scene.start().await;
+        let object = |kind: &str, spec: Value| {
+            json!({
+                "apiVersion": "data.fluid.io/v1alpha1", "kind": kind,
+                "metadata": {"name": "demo", "namespace": "default"}, "spec": spec,
+            })
+        };
+        let mounts = json!([{"mountPoint": "demo://one", "name": "one"}]);
+        scene.server.create(&object("Dataset", json!({"mounts": mounts})));
+        let spec = json!({"replicas": 2, "values": {"mode": "one"}});
+        scene.server.create(&object("DemoRuntime", spec));
+        scene.phase("Bound").await;
+        scene.server.settled(QUIET).await;
+        Self {
+            scene,
+            operator: Some(operator),
+            _world: world,
+        }
+    }
+
+    fn server(&self) -> &ApiServer {
+        &self.scene.server
+    }
+
+    fn edit(&self, kind: &str, name: &str, pointer: &str, value: &Value) {
+        self.server().edit(kind, "default", name, |object| {
+            *object.pointer_mut(pointer).unwrap() = value.clone();
+        });
+    }
+
+    async fn comes(&self, kind: &str, name: &str, pointer: &str, value: &str) {
+        let look = |server: &ApiServer| {
+            let object = server.object(kind, "default", name)?;
+            (object.pointer(pointer)? == value).then_some(())
+        };
+        let what = format!("{kind} {name} with {value} at {pointer}");
+        self.server().until(&what, look).await;
+    }
+
+    /// How many revisions the release has.
+    fn revisions(&self) -> usize {
+        let secrets = self.server().objects("Secret", "default");
+        let records = secrets.iter().filter(|secret| secret["type"] == "helm.sh/release.v1");
+        records.count()
+    }
+
+    /// Waits until the operator is at rest, and checks that it has written nothing meanwhile.
+    async fn rests(&self, revisions: usize) {
+        self.server().settled(REST).await;
+        assert_eq!(self.revisions(), revisions, "{}", self.server().situation());
+        self.server().take_requests();
+        self.edit("DemoRuntime", "demo", "/spec/replicas", &json!(2));
+        self.server().edit("DemoRuntime", "default", "demo", |runtime| {
+            runtime["metadata"]["labels"]["example.org/looked-at"] = json!(revisions.to_string());
+        });
+        self.server().settled(QUIET).await;
+        let writes = self.server().take_requests().of(OPERATOR).writes().describe();
+        // What happens to nodes does not depend on the release.
+        let of_release: Vec<&str> = writes.lines().filter(|line| !line.contains(" nodes ")).collect();
+        assert_eq!(of_release, Vec::<&str>::new());
+    }
+}
+
+#[rstest]
+#[case::workers("StatefulSet", "demo-worker", IMAGE, "demo")]
+#[case::environment("StatefulSet", "demo-worker", MODE, "one")]
+#[case::clients("DaemonSet", "demo-fuse", IMAGE, "demo")]
+#[case::configuration("ConfigMap", "demo-config", "/data/mode", "one")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_somebody_changes_is_put_back_and_named(
+    #[case] kind: &str,
+    #[case] name: &str,
+    #[case] pointer: &str,
+    #[case] value: &str,
+) {
+    let bound = Bound::new().await;
+    bound.edit(kind, name, pointer, &json!("other"));
+    bound.comes(kind, name, pointer, value).await;
+    bound.rests(2).await;
+    let events = bound.server().objects("Event", "default");
+    let text = format!("somebody had changed {kind} {name} at {pointer}");
+    let names = |event: &Value| {
+        let note = event["note"].as_str().or(event["message"].as_str());
+        note.is_some_and(|note| note.contains(&text))
+    };
+    assert!(events.iter().any(names), "{text}: {events:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_changed_while_no_operator_ran_is_put_back() {
+    let mut bound = Bound::new().await;
+    bound.scene.kill(bound.operator.take().unwrap());
+    bound.edit("DaemonSet", "demo-fuse", IMAGE, &json!("other"));
+    bound.operator = Some(bound.scene.start().await);
+    bound.comes("DaemonSet", "demo-fuse", IMAGE, "demo").await;
+    bound.rests(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_may_decide_stays() {
+    let bound = Bound::new().await;
+    bound.edit("StatefulSet", "demo-master", "/spec/replicas", &json!(3));
+    let restarted = json!({"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"});
+    bound.server().edit("DaemonSet", "default", "demo-fuse", |set| {
+        set["spec"]["template"]["metadata"]["annotations"] = restarted.clone();
+    });
+    bound.server().edit("StatefulSet", "default", "demo-worker", |set| {
+        set["spec"]["template"]["spec"]["affinity"] = json!({"nodeAffinity": {}});
+    });
+    bound.server().settled(QUIET).await;
+    let set = bound.server().object("DaemonSet", "default", "demo-fuse").unwrap();
+    assert_eq!(set["spec"]["template"]["metadata"]["annotations"], restarted);
+    bound.rests(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_without_the_label_by_which_it_is_watched_gets_it_back() {
+    let bound = Bound::new().await;
+    let labels =
+        |server: &ApiServer| server.object("DaemonSet", "default", "demo-fuse").unwrap()["metadata"]["labels"].clone();
+    let before = labels(bound.server());
+    bound.server().edit("DaemonSet", "default", "demo-fuse", |set| {
+        set["metadata"]["labels"]
+            .as_object_mut()
+            .unwrap()
+            .remove("fluid.io/dataset-id");
+    });
+    let back = |server: &ApiServer| (labels(server) == before).then_some(());
+    bound.server().until("the labels to be back", back).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upgrade_that_failed_half_way_is_taken_back_with_the_change() {
+    let bound = Bound::new().await;
+    let is_denied = |attempt: &Attempt<'_>| {
+        attempt.client == OPERATOR && attempt.call.verb == Verb::Patch && attempt.call.resource == "daemonsets"
+    };
+    let denied = bound.server().arm(
+        Fault::any().when(is_denied),
+        Effect::Answer(Failure::internal("the webhook does not answer")),
+    );
+    bound.edit("DemoRuntime", "demo", "/spec/values/mode", &json!("two"));
+    bound.comes("ConfigMap", "demo-config", "/data/mode", "two").await;
+    denied.hit(1).await;
+    bound.edit("DemoRuntime", "demo", "/spec/values/mode", &json!("one"));
+    drop(denied);
+    bound.comes("ConfigMap", "demo-config", "/data/mode", "one").await;
+    bound.comes("StatefulSet", "demo-worker", MODE, "one").await;
+    bound.rests(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_operators_make_one_revision() {
+    let bound = Bound::new().await;
+    let _second = bound.scene.start().await;
+    bound.server().settled(QUIET).await;
+    bound.edit("DemoRuntime", "demo", "/spec/values/mode", &json!("two"));
+    bound.comes("ConfigMap", "demo-config", "/data/mode", "two").await;
+    bound.server().settled(QUIET).await;
+    assert_eq!(bound.revisions(), 2, "{}", bound.server().situation());
+}
