@@ -58,7 +58,9 @@ impl Cluster {
             std::future::ready(answer)
         });
         let world = World::start(&scene.server);
-        let left = change(Left::read(&scene.server, ALL[file])).leave(driver).await;
+        let left = change(Left::read(scene.server.client("fluid"), ALL[file]))
+            .leave(driver)
+            .await;
         let label = format!("fluid.io/f-default-{}", left.name);
         scene.server.edit("Node", "", "node-b", |node| {
             node["metadata"]["labels"][&label] = json!("true")

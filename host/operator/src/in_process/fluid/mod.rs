@@ -1,7 +1,7 @@
 //! What Fluid leaves on a cluster, written by the field managers that Fluid has.
 //!
 //! The files next to this one say what differs between runtimes; labels, owners, annotations and
-//! Helm's record are the same in all.
+//! Helm's record are the same in all. The end-to-end tests use them on a real API server.
 
 mod helm;
 
@@ -9,7 +9,6 @@ use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client};
 use serde_json::{Value, json};
-use wasser_test_api_server::ApiServer;
 
 /// A runtime of each kind.
 pub const ALL: [&str; 4] = [
@@ -42,13 +41,13 @@ pub struct Left {
 
 impl Left {
     /// Reads a file.
-    pub fn read(server: &ApiServer, text: &str) -> Self {
+    pub fn read(client: Client, text: &str) -> Self {
         let case: Value = yaml_serde::from_str(text).unwrap();
         let word = |key: &str| case[key].as_str().unwrap().to_owned();
         Self {
             name: word("name"),
             kind: word("kind"),
-            client: server.client("fluid"),
+            client,
             owner: Value::Null,
             installed: Default::default(),
             case,

@@ -57,7 +57,7 @@ const STEPS: &[Step] = &[
 /// Does what Fluid has done. The operator, which runs already, sees it when it is complete.
 fn leave(server: &ApiServer) {
     SHOWN.iter().for_each(|resource| server.hold(resource));
-    let left = Left::read(server, &ALL[0].replace("photos", "demo"));
+    let left = Left::read(server.client("fluid"), &ALL[0].replace("photos", "demo"));
     for (index, name) in ["node-a", "node-b"].into_iter().enumerate() {
         let label = |node: &mut Value| {
             let labels = &mut node["metadata"]["labels"];
