@@ -1,8 +1,14 @@
 //! Unstage: removes the node's label after the last pod with the volume has left, if the runtime's
 //! clean policy says that the fuse pod leaves too.
 
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
 use std::sync::Arc;
 
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, StatxFlags, open, statx};
+use tokio::time::timeout;
 use wasser_api::ObjectKey;
 use wasser_api::labels;
 use wasser_api::shared::FuseCleanPolicy;
@@ -13,10 +19,13 @@ use crate::cluster::Volume;
 use crate::context::Context;
 use crate::error::{Attempt, Error};
 use crate::mount::mountinfo::Table;
-use crate::mount::paths::through;
+use crate::mount::paths;
 use crate::mount::target::{Found, Target};
 use crate::service::proto::csi::NodeUnstageVolumeRequest;
 use crate::volume::attributes::Attributes;
+
+/// The most bytes of the file with the labels of a fuse pod that are read.
+const LABELS: u64 = 64 << 10;
 
 pub(super) async fn unstage(context: Arc<Context>, request: NodeUnstageVolumeRequest) -> Result<(), Error> {
     let id = required("volume_id", &request.volume_id)?;
@@ -86,21 +95,39 @@ async fn is_outdated(context: &Arc<Context>, attributes: &Attributes, volume: &V
         return Ok(false);
     };
     let fluid_path = attributes.source()?.fluid_path.clone();
-    let running = context
-        .blocking(move |context| Ok(running_generation(context, &fluid_path)))
-        .await?;
+    let reading = context.blocking(move |context| Ok(running_generation(context, &fluid_path)));
+    // The fuse pod can put there what it likes, a file system that hangs included.
+    let running = match timeout(context.config.probe_timeout, reading).await {
+        Ok(running) => running?,
+        Err(_) => None,
+    };
     Ok(running.is_some_and(|running| running != wanted))
 }
 
 /// Returns the generation label of the fuse pod. The downward API has written it next to the mount,
 /// in lines of `key="value"`.
-fn running_generation(context: &Context, fluid_path: &std::path::Path) -> Option<String> {
+fn running_generation(context: &Context, fluid_path: &Path) -> Option<String> {
     let directory = context
         .mount_root
         .open_below(&fluid_path.parent()?.join(".meta/fuse"))
         .ok()?;
-    let text = std::fs::read_to_string(through(&directory, "labels".as_ref())).ok()?;
-    generation_in(&text)
+    generation_in(&labels_in(&directory)?)
+}
+
+/// Returns the text of the file with the labels; `None` if it is not a small regular file in this
+/// directory. The downward API makes it a link to a file next to it.
+fn labels_in(directory: &OwnedFd) -> Option<String> {
+    let file = paths::open_inside(directory, Path::new("labels")).ok()?;
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+    let stat = statx(&file, c"", flags, StatxFlags::TYPE).ok()?;
+    if FileType::from_raw_mode(stat.stx_mode.into()) != FileType::RegularFile {
+        return None;
+    }
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let opened = open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let mut text = String::new();
+    File::from(opened).take(LABELS).read_to_string(&mut text).ok()?;
+    Some(text)
 }
 
 fn generation_in(labels_file: &str) -> Option<String> {
@@ -113,7 +140,7 @@ fn generation_in(labels_file: &str) -> Option<String> {
 /// Fails while the volume is mounted in a pod.
 fn check_unused(context: &Context, id: &str) -> Result<(), Error> {
     let table = Table::read().attempt("reading the mounts for", id)?;
-    let in_use = |target: &std::path::Path| Error::InUse {
+    let in_use = |target: &Path| Error::InUse {
         volume: id.to_owned(),
         target: target.to_owned(),
     };
@@ -130,7 +157,7 @@ fn check_unused(context: &Context, id: &str) -> Result<(), Error> {
     // Fluid's node plugin made mounts without a record. Their directory has the name of the volume,
     // which is also its handle.
     let pods = context.kubelet.real().join("pods");
-    let end = std::path::Path::new("volumes/kubernetes.io~csi").join(id).join("mount");
+    let end = Path::new("volumes/kubernetes.io~csi").join(id).join("mount");
     let others = table
         .iter()
         .map(|mount| &mount.mount_point)
@@ -140,6 +167,10 @@ fn check_unused(context: &Context, id: &str) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
+    use rustix::fs::{CWD, mkfifoat};
+
     use super::*;
 
     #[test]
@@ -148,5 +179,30 @@ mod tests {
         assert_eq!(generation_in(text).as_deref(), Some("3"));
         assert_eq!(generation_in("fuse.runtime.fluid.io/generation-old=\"3\""), None);
         assert_eq!(generation_in(""), None);
+    }
+
+    #[test]
+    fn only_a_small_file_of_the_fuse_pod_is_read() {
+        let pod = tempfile::tempdir().unwrap();
+        let labels = pod.path().join("labels");
+        let directory: OwnedFd = File::open(pod.path()).unwrap().into();
+        // As the downward API makes it.
+        std::fs::create_dir(pod.path().join("..2026_1")).unwrap();
+        std::fs::write(pod.path().join("..2026_1/labels"), "x").unwrap();
+        symlink("..2026_1", pod.path().join("..data")).unwrap();
+        symlink("..data/labels", &labels).unwrap();
+        assert_eq!(labels_in(&directory).as_deref(), Some("x"));
+        std::fs::write(pod.path().join("..2026_1/labels"), vec![b'x'; 1 << 20]).unwrap();
+        assert_eq!(labels_in(&directory).map(|text| text.len()), Some(64 << 10));
+
+        for elsewhere in ["/dev/zero", "/proc/self/status", "..data"] {
+            std::fs::remove_file(&labels).unwrap();
+            symlink(elsewhere, &labels).unwrap();
+            assert_eq!(labels_in(&directory), None, "{elsewhere}");
+        }
+        std::fs::remove_file(&labels).unwrap();
+        // Opening a pipe waits for whoever writes to it.
+        mkfifoat(CWD, &labels, Mode::RUSR).unwrap();
+        assert_eq!(labels_in(&directory), None);
     }
 }
