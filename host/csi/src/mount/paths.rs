@@ -90,7 +90,7 @@ impl Root {
     pub fn open_below(&self, path: &Path) -> Result<OwnedFd, Error> {
         let relative = self.relative(path)?;
         let opened = open_beneath(&self.open()?, &relative, OFlags::DIRECTORY, ResolveFlags::NO_SYMLINKS);
-        opened.map_err(|error| not_opened(error, path))
+        opened.map_err(|error| self.not_opened(error, path))
     }
 
     /// Creates a directory below, with its parents, and opens it.
@@ -112,9 +112,39 @@ impl Root {
                 OFlags::DIRECTORY,
                 ResolveFlags::NO_SYMLINKS,
             )
-            .map_err(|error| not_opened(error, path))?;
+            .map_err(|error| self.not_opened(error, path))?;
         }
         Ok(directory)
+    }
+
+    fn not_opened(&self, error: Errno, path: &Path) -> Error {
+        match error {
+            Errno::LOOP | Errno::XDEV => Error::Refused {
+                path: path.to_owned(),
+                why: self.link_on(path),
+            },
+            other => Error::io("opening", path, other),
+        }
+    }
+
+    /// Returns the reason why a path with a symbolic link is refused, with the link.
+    fn link_on(&self, path: &Path) -> String {
+        let relative = self.relative(path).unwrap_or_default();
+        let ways: Vec<&Path> = relative.ancestors().filter(|way| !way.as_os_str().is_empty()).collect();
+        // Reading a link asks a mounted file system only if it is one.
+        let found = ways.into_iter().rev().find_map(|way| {
+            let link = self.real.join(way);
+            std::fs::read_link(&link).ok().map(|to| (link, to))
+        });
+        match found {
+            Some((link, to)) => format!(
+                "there is a symbolic link on the way: {} leads to {}; mount that directory in the place of the link \
+                 (mount --bind), and start the node plugin again",
+                link.display(),
+                to.display()
+            ),
+            None => "there is a symbolic link on the way".to_owned(),
+        }
     }
 }
 
@@ -140,16 +170,6 @@ fn open_beneath(directory: impl AsFd, path: &Path, kind: OFlags, more: ResolveFl
         }
     }
     result
-}
-
-fn not_opened(error: Errno, path: &Path) -> Error {
-    match error {
-        Errno::LOOP | Errno::XDEV => Error::Refused {
-            path: path.to_owned(),
-            why: "there is a symbolic link on the way".to_owned(),
-        },
-        other => Error::io("opening", path, other),
-    }
 }
 
 /// Returns the path of an entry in an open directory, for system calls that take no directory:
@@ -208,6 +228,11 @@ mod tests {
                 path.display()
             );
         }
+        let error = root
+            .open_below(&directory.path().join("a/out/x"))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("a/out leads to /etc; mount that directory"), "{error}");
     }
 
     #[test]
