@@ -26,7 +26,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::fs::{CWD, FileType, fstat};
+use rustix::fs::{AtFlags, CWD, FileType, StatxFlags, statx};
 use rustix::io::Errno;
 use rustix::mount::{
     MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_bind, mount_change,
@@ -79,8 +79,11 @@ impl Workbench {
         let path = self
             .directory
             .join(self.next.fetch_add(1, Ordering::Relaxed).to_string());
-        let stat = fstat(source).attempt("looking at the source of", &path)?;
-        match FileType::from_raw_mode(stat.st_mode) {
+        // The kernel knows the type. A file system that was asked for it could hang by now, and the
+        // caller with it.
+        let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+        let stat = statx(source, c"", flags, StatxFlags::TYPE).attempt("looking at the source of", &path)?;
+        match FileType::from_raw_mode(stat.stx_mode.into()) {
             FileType::Directory => fs::create_dir(&path),
             _ => fs::File::create(&path).map(drop),
         }

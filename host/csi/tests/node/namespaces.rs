@@ -10,7 +10,7 @@ use wasser_csi::mountinfo::Table;
 /// The variable with the test's directory, in the process that runs the test inside its namespace.
 const INSIDE: &str = "WASSER_CSI_TEST_INSIDE";
 /// The longest wait for a condition.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Runs a test in a process with a separate mount namespace. `name` is the test's name for the test
 /// runner.

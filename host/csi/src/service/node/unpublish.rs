@@ -21,13 +21,13 @@ pub(super) async fn unpublish(context: Arc<Context>, request: NodeUnpublishVolum
             // restart.
             context.records.remove(&target)?;
             if let Some(target) = Target::find(&context.kubelet, &target)? {
+                // What is mounted goes before anybody looks at the target: opening it could ask a
+                // file system that no longer answers.
+                mount::unmount_all(target.path(), &target.handle())?;
                 match target.found()? {
                     Found::Nothing => {}
                     Found::Link => target.remove_link()?,
-                    Found::Directory | Found::Other => {
-                        mount::unmount_all(target.path(), &target.handle())?;
-                        target.remove_directory()?;
-                    }
+                    Found::Directory | Found::Other => target.remove_directory()?,
                 }
             }
             context.anchors.remove(&target)

@@ -1,0 +1,68 @@
+//! Clients that die, hang, or lose their mount to somebody else, with nobody's help.
+
+use std::time::Duration;
+
+use crate::client::Client;
+use crate::fuse::unmount_lazily;
+use crate::namespaces::{PATIENCE, isolated};
+use crate::node::{Node, mounts_on};
+
+/// A node whose clients are looked at often.
+async fn watchful() -> Node {
+    Node::start_with(|config| config.probe_timeout = Duration::from_millis(200)).await
+}
+
+#[test]
+#[ignore = "needs root and mount namespaces"]
+fn pods_of_dead_and_hanging_clients_are_unpublished() {
+    isolated("clients::pods_of_dead_and_hanging_clients_are_unpublished", || async {
+        let mut node = watchful().await;
+        let datasets = ["dead", "hanging", "last"];
+        let mut clients: Vec<Client> = datasets
+            .iter()
+            .map(|name| Client::mount(&node.fuse_path(name)))
+            .collect();
+        for name in datasets {
+            for pod in ["p", "q"] {
+                node.publish(pod, name).await.unwrap();
+            }
+        }
+        clients[0].die();
+        clients[1].hang();
+        // Of this one, pods have the last mounts.
+        clients[2].hang();
+        unmount_lazily(&node.fuse_path("last"));
+        for name in datasets {
+            node.unpublish("p", name).await.unwrap();
+        }
+        node.stop().await;
+        node.run().await;
+        for name in datasets {
+            node.unpublish("q", name).await.unwrap();
+            for pod in ["p", "q"] {
+                let target = node.target(pod, name);
+                assert!(mounts_on(&target) == 0 && !target.exists(), "{name} in {pod}");
+            }
+        }
+        assert_eq!(node.anchor_mounts(), 0);
+    });
+}
+
+#[test]
+#[ignore = "needs root and mount namespaces"]
+fn a_client_is_asked_once_for_each_pod() {
+    isolated("clients::a_client_is_asked_once_for_each_pod", || async {
+        let node = Node::start_with(|config| {
+            // A question that is given up is asked again.
+            config.probe_timeout = PATIENCE;
+            config.publish_timeout = PATIENCE;
+        })
+        .await;
+        // It hangs right after it has said that it works: nothing else may wait for it.
+        let _client = Client::mount_with(&node.fuse_path("a"), 1);
+        let published = tokio::time::timeout(PATIENCE, node.publish("p", "a")).await;
+        published.expect("an answer, although the client hangs").unwrap();
+        assert_eq!(mounts_on(&node.target("p", "a")), 1);
+        node.unpublish("p", "a").await.unwrap();
+    });
+}
