@@ -51,7 +51,7 @@ const SOCKET_MODE: u32 = 0o600;
 pub async fn serve(config: Config, cluster: Arc<dyn Cluster>, stop: CancellationToken) -> Result<(), Error> {
     let announcement = config.registration_socket();
     let (driver, endpoint) = (config.driver.clone(), config.endpoint.clone());
-    let recover = config.recovery && !config.symlink;
+    let recover = config.recovery;
     let context = Arc::new(Context::new(config, cluster)?);
     orphans::sweep(&context).await;
 

@@ -1,11 +1,12 @@
 //! Clients that die, hang, or lose their mount to somebody else, with nobody's help.
 
+use std::fs;
 use std::time::Duration;
 
 use crate::client::Client;
-use crate::fuse::unmount_lazily;
+use crate::fuse::{mount_working, unmount_lazily};
 use crate::namespaces::{PATIENCE, isolated};
-use crate::node::{Node, mounts_on};
+use crate::node::{Node, mounts_on, who};
 
 /// A node whose clients are looked at often.
 async fn watchful() -> Node {
@@ -63,6 +64,33 @@ fn a_client_is_asked_once_for_each_pod() {
         let published = tokio::time::timeout(PATIENCE, node.publish("p", "a")).await;
         published.expect("an answer, although the client hangs").unwrap();
         assert_eq!(mounts_on(&node.target("p", "a")), 1);
+        node.unpublish("p", "a").await.unwrap();
+    });
+}
+
+#[test]
+#[ignore = "needs root and mount namespaces"]
+fn a_link_is_never_made_into_a_file_system() {
+    isolated("clients::a_link_is_never_made_into_a_file_system", || async {
+        let node = Node::start_with(|config| config.symlink = true).await;
+        let (fuse, target) = (node.fuse_path("a"), node.target("p", "a"));
+        mount_working(&fuse, "whole");
+        fs::create_dir(fuse.join("sub")).unwrap();
+        fs::write(fuse.join("sub/who"), "part").unwrap();
+        let mut request = node.publish_request("p", "a");
+        request
+            .volume_context
+            .insert("fluid_sub_path".to_owned(), "sub".to_owned());
+        node.client().await.node_publish_volume(request).await.unwrap();
+        // Whoever writes to the file system could replace the directory later.
+        fs::rename(fuse.join("sub"), fuse.join("moved")).unwrap();
+        std::os::unix::fs::symlink("/", fuse.join("sub")).unwrap();
+        assert!(!target.is_symlink() && mounts_on(&target) == 1);
+        assert_eq!(who(&target), "part");
+        node.unpublish("p", "a").await.unwrap();
+        assert!(!target.exists());
+        node.publish("p", "a").await.unwrap();
+        assert_eq!(fs::read_link(&target).unwrap(), fuse);
         node.unpublish("p", "a").await.unwrap();
     });
 }

@@ -33,12 +33,15 @@ pub(super) async fn publish(context: Arc<Context>, request: NodePublishVolumeReq
     let target = context.kubelet.canonical(target.as_ref())?;
     let _held = context.locks.take(target.to_string_lossy()).await?;
 
+    // A link into the file system would be followed on the node, each time that a container starts,
+    // by way of directories that whoever writes to the file system can replace by links.
+    let symlink = (context.config.symlink || attributes.symlink) && source.sub_path.as_os_str().is_empty();
     let record = Record {
         volume_id: volume.to_owned(),
         target: target.clone(),
         source,
         read_only,
-        symlink: context.config.symlink || attributes.symlink,
+        symlink,
         runtime: attributes.runtime.clone(),
     };
     let (in_place, fuse_is_up) = {
@@ -94,11 +97,7 @@ pub(super) async fn publish(context: Arc<Context>, request: NodePublishVolumeReq
 
 fn link(target: &Target, record: &Record) -> Result<(), Error> {
     mount::unmount_all(target.path(), &target.handle())?;
-    let mut to = record.source.fluid_path.clone();
-    if !record.source.sub_path.as_os_str().is_empty() {
-        to.push(&record.source.sub_path);
-    }
-    target.make_link(&to)
+    target.make_link(&record.source.fluid_path)
 }
 
 /// Returns whether the target is already mounted as it should be. While the fuse pod is away, its
