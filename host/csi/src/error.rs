@@ -76,6 +76,9 @@ pub enum Error {
     /// The API server could not be asked, or refused.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// The kernel no longer reports changes of mounts.
+    #[error("mounts can no longer be watched, so the node plugin ends, and its container starts again")]
+    Unwatched,
     /// A task of the node plugin itself ended unexpectedly, which is a defect.
     #[error("internal task failed: {0}")]
     Task(#[from] tokio::task::JoinError),
@@ -101,7 +104,7 @@ impl Error {
             Self::InUse { .. } => Code::FailedPrecondition,
             Self::Incompatible { .. } => Code::AlreadyExists,
             Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Code::PermissionDenied,
-            Self::Io { .. } | Self::Task(_) => Code::Internal,
+            Self::Io { .. } | Self::Unwatched | Self::Task(_) => Code::Internal,
             Self::Cluster(_) => Code::Unavailable,
         }
     }

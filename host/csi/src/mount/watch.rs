@@ -53,10 +53,29 @@ impl MountWatch {
     }
 
     /// Waits for a change after the last mark or return. If mounts can no longer be watched, it
-    /// waits forever: callers have a deadline.
+    /// waits forever, while [`ended`](Self::ended) returns.
     pub async fn changed(&mut self) {
         if self.changes.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+
+    /// Waits until mounts can no longer be watched.
+    pub async fn ended(mut self) {
+        while self.changes.changed().await.is_ok() {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_watch_that_fails_is_reported() {
+        let (sender, changes) = watch::channel(0);
+        let ended = tokio::spawn(MountWatch { changes }.ended());
+        sender.send_modify(|count| *count += 1);
+        drop(sender);
+        ended.await.unwrap();
     }
 }

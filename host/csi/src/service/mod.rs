@@ -47,7 +47,7 @@ const SOCKET_MODE: u32 = 0o600;
 ///
 /// # Errors
 /// The node plugin cannot start: a directory is missing, a socket cannot be created, or mounting is
-/// not permitted.
+/// not permitted. Or it cannot go on, because mounts can no longer be watched.
 pub async fn serve(config: Config, cluster: Arc<dyn Cluster>, stop: CancellationToken) -> Result<(), Error> {
     let announcement = config.registration_socket();
     let (driver, endpoint) = (config.driver.clone(), config.endpoint.clone());
@@ -68,11 +68,19 @@ pub async fn serve(config: Config, cluster: Arc<dyn Cluster>, stop: Cancellation
         }
         Ok(())
     };
+    // Without the watch, pods would wait for mounts that are there.
+    let watching = async {
+        tokio::select! {
+            () = stop.cancelled() => Ok(()),
+            () = context.watch.clone().ended() => Err(Error::Unwatched),
+        }
+    };
     tracing::info!(endpoint = %endpoint.display(), "serving");
     let served = tokio::try_join!(
         csi.serve(services, &stop),
         registration.serve(announcing, &stop),
-        recovering
+        recovering,
+        watching
     );
     served.map(drop)
 }
