@@ -34,6 +34,8 @@ pub struct Config {
     pub publish_timeout: Duration,
     /// The longest time that a mounted file system may take to answer before it counts as hanging.
     pub probe_timeout: Duration,
+    /// The pause between two looks at the mounts of the clients of published volumes.
+    pub probe_interval: Duration,
 }
 
 impl Config {
@@ -53,6 +55,7 @@ impl Config {
             recovery: true,
             publish_timeout: Duration::from_secs(30),
             probe_timeout: Duration::from_secs(5),
+            probe_interval: Duration::from_secs(10),
         }
     }
 

@@ -1,8 +1,8 @@
 //! Recovery: replaces the mounts in pods after a fuse pod has died and come back.
 //!
-//! Everything is checked once at the start and then whenever a mount appears or disappears. Only
-//! failed repairs are repeated after a pause. How the new mount gets into running containers is
-//! described in [`crate::anchors`].
+//! Everything is checked once at the start and then whenever a mount appears or disappears, and in
+//! any case every few seconds. Failed repairs are repeated sooner. How the new mount gets into
+//! running containers is described in [`crate::anchors`].
 //!
 //! # Invariants
 //! * A mount without a successor stays, dead or not: there is nothing to put in its place.
@@ -12,6 +12,7 @@
 //! * Recovery skips targets that a call holds. Neither a file system that does not answer nor the
 //!   API server delays the repair of others.
 
+mod adopt;
 pub mod orphans;
 mod places;
 pub mod repair;
@@ -21,6 +22,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -35,15 +37,34 @@ use repair::{prune, repair_all};
 /// The first and the longest pause before a failed repair is repeated.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
-/// Repairs mounts until `stop`.
+/// Looks after mounts until `stop`: of earlier processes in any case, and of fuse pods that die if
+/// the settings say so.
 pub async fn run(context: Arc<Context>, stop: CancellationToken) {
+    let adopted = Notify::new();
+    let recovering = async {
+        if context.config.recovery {
+            repairs(&context, &adopted, &stop).await;
+        } else {
+            stop.cancelled().await;
+        }
+    };
+    let clearing = async {
+        if let Err(error) = orphans::clear_dead(&context).await {
+            tracing::warn!(%error, "dead mounts stay");
+        }
+    };
+    tokio::join!(recovering, adopt::run(&context, &adopted, &stop), clearing);
+}
+
+/// Repairs mounts until `stop`.
+async fn repairs(context: &Arc<Context>, adopted: &Notify, stop: &CancellationToken) {
     let mut watch = context.watch.clone();
     let mut pause = PAUSES.0;
     // The last reported error of each target, which is not reported again.
     let mut reported = HashMap::new();
     loop {
         watch.mark();
-        let all_done = match pass(&context, &mut reported).await {
+        let all_done = match pass(context, &mut reported).await {
             Ok(all_done) => all_done,
             Err(error) => {
                 tracing::warn!(%error, "recovery failed and is repeated");
@@ -52,7 +73,11 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) {
         };
         let wait = async {
             if all_done {
-                watch.changed().await;
+                tokio::select! {
+                    () = watch.changed() => {}
+                    () = adopted.notified() => {}
+                    () = tokio::time::sleep(context.config.probe_interval) => {}
+                }
                 PAUSES.0
             } else {
                 // The next pass looks at everything in either case.

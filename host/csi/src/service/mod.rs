@@ -5,6 +5,8 @@
 //!   the next process.
 //! * The driver is announced after its own socket has been created, by the same process: the
 //!   kubelet never gets a path that nobody serves.
+//! * Nothing that can take long delays the sockets: neither a file system that hangs nor the API
+//!   server.
 //! * A stop finishes the calls that are under way, and leaves all mounts: pods keep their data
 //!   while the node plugin is replaced.
 
@@ -51,9 +53,10 @@ const SOCKET_MODE: u32 = 0o600;
 pub async fn serve(config: Config, cluster: Arc<dyn Cluster>, stop: CancellationToken) -> Result<(), Error> {
     let announcement = config.registration_socket();
     let (driver, endpoint) = (config.driver.clone(), config.endpoint.clone());
-    let recover = config.recovery;
     let context = Arc::new(Context::new(config, cluster)?);
-    orphans::sweep(&context).await;
+    if let Err(error) = context.blocking(orphans::forget_gone).await {
+        tracing::warn!(%error, "records of targets that no longer exist stay");
+    }
 
     let csi = Socket::listen(&endpoint)?;
     let registration = Socket::listen(&announcement)?;
@@ -63,9 +66,7 @@ pub async fn serve(config: Config, cluster: Arc<dyn Cluster>, stop: Cancellation
     let announced = AnnounceService::new(driver, endpoint.display().to_string());
     let announcing = Server::builder().add_service(RegistrationServer::new(announced));
     let recovering = async {
-        if recover {
-            recovery::run(context.clone(), stop.clone()).await;
-        }
+        recovery::run(context.clone(), stop.clone()).await;
         Ok(())
     };
     // Without the watch, pods would wait for mounts that are there.

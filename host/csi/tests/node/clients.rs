@@ -3,14 +3,20 @@
 use std::fs;
 use std::time::Duration;
 
+use rustix::mount::mount_bind;
+
 use crate::client::Client;
 use crate::fuse::{mount_working, unmount_lazily};
-use crate::namespaces::{PATIENCE, isolated};
+use crate::namespaces::{PATIENCE, eventually, isolated};
 use crate::node::{Node, mounts_on, who};
 
 /// A node whose clients are looked at often.
 async fn watchful() -> Node {
-    Node::start_with(|config| config.probe_timeout = Duration::from_millis(200)).await
+    Node::start_with(|config| {
+        config.probe_interval = Duration::from_millis(20);
+        config.probe_timeout = Duration::from_millis(200);
+    })
+    .await
 }
 
 #[test]
@@ -53,7 +59,8 @@ fn pods_of_dead_and_hanging_clients_are_unpublished() {
 #[ignore = "needs root and mount namespaces"]
 fn a_client_is_asked_once_for_each_pod() {
     isolated("clients::a_client_is_asked_once_for_each_pod", || async {
-        let node = Node::start_with(|config| {
+        let node = Node::start_and_settle(|config| {
+            config.probe_interval = Duration::from_secs(3600);
             // A question that is given up is asked again.
             config.probe_timeout = PATIENCE;
             config.publish_timeout = PATIENCE;
@@ -92,5 +99,48 @@ fn a_link_is_never_made_into_a_file_system() {
         node.publish("p", "a").await.unwrap();
         assert_eq!(fs::read_link(&target).unwrap(), fuse);
         node.unpublish("p", "a").await.unwrap();
+    });
+}
+
+#[test]
+#[ignore = "needs root and mount namespaces"]
+fn volumes_that_cannot_be_read_hold_up_nobody() {
+    isolated("clients::volumes_that_cannot_be_read_hold_up_nobody", || async {
+        let mut node = watchful().await;
+        node.stop().await;
+        for name in ["a", "b", "c"] {
+            mount_working(&node.fuse_path(name), "old");
+            let target = node.target("p", name);
+            fs::create_dir_all(&target).unwrap();
+            mount_bind(node.fuse_path(name), &target).unwrap();
+            let note = format!(r#"{{"driverName":"fuse.csi.fluid.io","specVolID":"ns-{name}"}}"#);
+            fs::write(target.with_file_name("vol_data.json"), note).unwrap();
+            node.create_volume(name);
+        }
+        let broken = ("fluid_path".to_owned(), "relative".to_owned());
+        let volumes = &node.cluster.volumes;
+        volumes
+            .lock()
+            .unwrap()
+            .get_mut("ns-a")
+            .unwrap()
+            .attributes
+            .extend([broken]);
+        node.cluster.unreadable.lock().unwrap().insert("ns-b".to_owned());
+        // Nobody answers, and the sockets are served all the same.
+        node.cluster.silent.store(true, std::sync::atomic::Ordering::Release);
+        node.run().await;
+        node.stop().await;
+        node.cluster.silent.store(false, std::sync::atomic::Ordering::Release);
+        node.run().await;
+        for name in ["b", "c"] {
+            unmount_lazily(&node.fuse_path(name));
+            mount_working(&node.fuse_path(name), "new");
+            eventually("the new file system is in the pod", || {
+                who(&node.target("p", name)) == "new"
+            })
+            .await;
+        }
+        assert_eq!(who(&node.target("p", "a")), "old");
     });
 }

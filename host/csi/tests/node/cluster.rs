@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use wasser_api::ObjectKey;
@@ -23,11 +24,22 @@ pub struct FakeCluster {
     pub generation: Mutex<Option<String>>,
     /// Events: the runtime and the outcome.
     pub events: Mutex<Vec<(String, Recovered)>>,
+    /// Whether the API server does not answer.
+    pub silent: AtomicBool,
+    /// The volumes that cannot be read.
+    pub unreadable: Mutex<BTreeSet<String>>,
 }
 
 #[async_trait]
 impl Cluster for FakeCluster {
     async fn volume(&self, name: &str) -> Result<Option<Volume>, ClusterError> {
+        if self.silent.load(Ordering::Acquire) {
+            std::future::pending::<()>().await;
+        }
+        if self.unreadable.lock().unwrap().remove(name) {
+            let (action, message) = (format!("reading PersistentVolume {name}"), "timeout".to_owned());
+            return Err(ClusterError { action, message });
+        }
         Ok(self.volumes.lock().unwrap().get(name).cloned())
     }
 

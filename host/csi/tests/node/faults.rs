@@ -55,7 +55,7 @@ fn a_dead_mount_is_unpublished() {
 #[ignore = "needs root and mount namespaces"]
 fn a_dead_mount_makes_way_for_the_next_fuse_pod() {
     isolated("faults::a_dead_mount_makes_way_for_the_next_fuse_pod", || async {
-        let node = Node::start_with(|config| config.publish_timeout = Duration::from_millis(700)).await;
+        let node = Node::start_and_settle(|config| config.publish_timeout = Duration::from_millis(700)).await;
         let fuse = node.fuse_path("a");
         RealFuse::mount(&fuse).die();
         let error = node.publish("p", "a").await.unwrap_err();
@@ -150,7 +150,7 @@ fn a_node_plugin_that_starts_again_knows_its_mounts_and_cleans_up() {
             node.run().await;
             eventually("the new file system is in the pod", || who(&target) == "new").await;
             assert_eq!(mounts_on(&target), 1);
-            assert_eq!(mounts_on(&node.fuse_path("dead")), 0);
+            eventually("the dead mount is gone", || mounts_on(&node.fuse_path("dead")) == 0).await;
             assert_eq!(
                 fs::read_dir(node.config.driver_dir().join("published"))
                     .unwrap()

@@ -21,7 +21,8 @@ use wasser_csi::proto::csi::node_client::NodeClient;
 use wasser_csi::proto::csi::volume_capability::{AccessMode, AccessType, MountVolume, access_mode::Mode};
 
 use crate::cluster::FakeCluster;
-use crate::namespaces;
+use crate::fuse::RealFuse;
+use crate::namespaces::{self, eventually};
 
 /// A node with a node plugin.
 pub struct Node {
@@ -58,6 +59,17 @@ impl Node {
             running: None,
         };
         node.run().await;
+        node
+    }
+
+    /// Returns a node whose node plugin has finished looking at what earlier processes left.
+    pub async fn start_and_settle(change: impl FnOnce(&mut Config)) -> Self {
+        let mut node = Self::start_with(change).await;
+        node.stop().await;
+        let left = node.fuse_path("left");
+        RealFuse::mount(&left).die();
+        node.run().await;
+        eventually("the dead mount of an earlier process is gone", || mounts_on(&left) == 0).await;
         node
     }
 

@@ -57,6 +57,9 @@ pub struct Args {
     /// How long a file system may take to answer before it counts as hanging.
     #[arg(long, env = "WASSER_CSI_PROBE_TIMEOUT", default_value = "5s", value_parser = options::period)]
     probe_timeout: Duration,
+    /// How often the mounts of the clients of published volumes are looked at.
+    #[arg(long, env = "WASSER_CSI_PROBE_INTERVAL", default_value = "10s", value_parser = options::period)]
+    probe_interval: Duration,
     #[command(flatten)]
     logs: logs::Options,
 }
@@ -100,6 +103,7 @@ async fn serve(args: Args) -> Result<()> {
         recovery: args.recovery,
         publish_timeout: args.publish_timeout,
         probe_timeout: args.probe_timeout,
+        probe_interval: args.probe_interval,
     };
     let stop = CancellationToken::new();
     signals::on_signal(stop.clone())?;
