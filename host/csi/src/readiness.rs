@@ -57,6 +57,7 @@ impl Context {
                         "its process has ended (transport endpoint is not connected)".to_owned(),
                         Some(AGAIN),
                     ),
+                    Answer::Failing => ("it answers with an input/output error".to_owned(), Some(AGAIN)),
                     Answer::Silent => ("it does not answer".to_owned(), Some(AGAIN)),
                     Answer::Nothing => ("the directory does not exist".to_owned(), Some(AGAIN)),
                 }

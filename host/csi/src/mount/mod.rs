@@ -37,6 +37,9 @@ use crate::error::{Attempt, Error};
 use crate::mount::mountinfo::Table;
 use crate::mount::target::Target;
 
+/// The number of attempts to unmount a mount while others mount on it.
+const RACES: usize = 8;
+
 /// A place to prepare mounts: a small file system, private to the mount namespace of the node
 /// plugin.
 #[derive(Debug)]
@@ -117,6 +120,15 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// Lets everybody write who could write to the file system.
+    ///
+    /// # Errors
+    /// A system call fails.
+    pub fn make_writable(&self) -> Result<(), Error> {
+        let flags = kept_flags(&self.path)? | MountFlags::BIND;
+        mount_remount(&self.path, flags, c"").attempt("making writable", &self.path)
+    }
+
     /// Mounts it on a target, on top of an existing mount.
     ///
     /// # Errors
@@ -194,6 +206,30 @@ pub fn unmount_top(path: &Path) -> Result<(), Error> {
         Ok(()) | Err(Errno::INVAL | Errno::NOENT) => Ok(()),
         Err(error) => Err(Error::io("unmounting", path, error)),
     }
+}
+
+/// Unmounts the top mount of a path if it is the one with this number, and not one that came on top
+/// of it meanwhile. Returns whether it was. System calls get `handle`, while mountinfo shows
+/// `path`.
+///
+/// # Errors
+/// A system call fails.
+pub fn unmount_only(id: u32, path: &Path, handle: &Path) -> Result<bool, Error> {
+    for _ in 0..RACES {
+        // With this flag, the kernel unmounts a mount only if it has marked this very mount before.
+        let outcome = unmount(handle, UnmountFlags::NOFOLLOW | UnmountFlags::EXPIRE);
+        let table = Table::read().attempt("reading the mounts for", path)?;
+        match outcome {
+            Ok(()) => return Ok(true),
+            Err(Errno::INVAL | Errno::NOENT) => return Ok(false),
+            Err(_) if table.top(path).is_none_or(|top| top.id != id) => return Ok(false),
+            // It is marked now.
+            Err(Errno::AGAIN) => {}
+            // Somebody uses it, in whatever mount namespace.
+            Err(_) => return unmount_top(handle).map(|()| true),
+        }
+    }
+    Ok(false)
 }
 
 /// Unmounts everything on a path, however many mounts are stacked there. System calls get `handle`,

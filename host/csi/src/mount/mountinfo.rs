@@ -34,12 +34,24 @@ pub struct Mount {
     pub fs_type: String,
     /// The source, in the file system's own words.
     pub source: String,
+    /// The options of the file system, which hold for all of its mounts.
+    pub super_options: String,
 }
 
 impl Mount {
     /// Returns whether nothing can be written through this mount.
     pub fn is_read_only(&self) -> bool {
-        self.options.split(',').any(|option| option == "ro")
+        is_read_only(&self.options)
+    }
+
+    /// Returns whether nothing can be written through any mount of the file system.
+    pub fn is_of_read_only_file_system(&self) -> bool {
+        is_read_only(&self.super_options)
+    }
+
+    /// Returns whether a process serves the file system, and the file system ends with it.
+    pub fn is_fuse(&self) -> bool {
+        self.fs_type.contains("fuse")
     }
 
     /// Returns whether the type that a volume names is a part of the file system's type
@@ -120,6 +132,7 @@ fn parse_line(line: &[u8]) -> Option<Mount> {
         }
     }
     let (fs_type, source) = (string(text()?), string(text()?));
+    let super_options = text().map(string).unwrap_or_default();
     Some(Mount {
         id,
         parent,
@@ -131,7 +144,12 @@ fn parse_line(line: &[u8]) -> Option<Mount> {
         master,
         fs_type,
         source,
+        super_options,
     })
+}
+
+fn is_read_only(options: &str) -> bool {
+    options.split(',').any(|option| option == "ro")
 }
 
 fn number(text: &[u8]) -> Option<u32> {

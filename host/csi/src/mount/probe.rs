@@ -26,8 +26,10 @@ pub enum Answer {
     Here(OwnedFd),
     /// It works, but does not contain the sub path.
     NoSubPath,
-    /// It is dead: its process has ended.
+    /// It is dead: its process has ended, and it will never answer again.
     Dead,
+    /// It answers with an error, and may recover.
+    Failing,
     /// It has not answered in time.
     Silent,
     /// The directory does not exist.
@@ -68,11 +70,19 @@ impl Prober {
     /// The path leads out of the mount root or, for the sub path, out of the file system; or a
     /// system call fails unexpectedly.
     pub async fn open(&self, source: &Source, device: Option<&str>) -> Result<Answer, Error> {
+        self.open_below(&self.mount_root, source, device).await
+    }
+
+    /// Opens the directory of a source that is mounted below another root.
+    ///
+    /// # Errors
+    /// Fails as [`open`](Self::open) does.
+    pub async fn open_below(&self, root: &Root, source: &Source, device: Option<&str>) -> Result<Answer, Error> {
         let key = device.map_or_else(|| source.fluid_path.display().to_string(), str::to_owned);
         if lock(&self.owed).contains_key(&key) {
             return Ok(Answer::Silent);
         }
-        let (root, asked) = (self.mount_root.clone(), source.clone());
+        let (root, asked) = (root.clone(), source.clone());
         let (sender, receiver) = oneshot::channel();
         let stage = Arc::new(Mutex::new(Stage::Waiting));
         let (thread_stage, owed, thread_key) = (stage.clone(), self.owed.clone(), key.clone());
@@ -119,7 +129,17 @@ fn ask(root: &Root, source: &Source) -> Result<Answer, Error> {
     let mount = match root.open_below(&source.fluid_path) {
         Ok(mount) => mount,
         Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => return Ok(Answer::Nothing),
-        Err(Error::Io { source: error, .. }) if is_dead(&error) => return Ok(Answer::Dead),
+        Err(Error::Io {
+            source: error,
+            action,
+            path,
+        }) => {
+            return failure(&error).ok_or(Error::Io {
+                source: error,
+                action,
+                path,
+            });
+        }
         Err(error) => return Err(error),
     };
     // The kernel's cache does not count: the process must answer.
@@ -130,8 +150,9 @@ fn ask(root: &Root, source: &Source) -> Result<Answer, Error> {
         StatxFlags::TYPE,
     ) {
         Ok(_) => {}
-        Err(error) if is_dead(&error.into()) => return Ok(Answer::Dead),
-        Err(error) => return Err(Error::io("looking at", &source.fluid_path, error)),
+        Err(error) => {
+            return failure(&error.into()).ok_or_else(|| Error::io("looking at", &source.fluid_path, error));
+        }
     }
     if source.sub_path.as_os_str().is_empty() {
         return Ok(Answer::Here(mount));
@@ -146,22 +167,44 @@ fn ask(root: &Root, source: &Source) -> Result<Answer, Error> {
                 why: "it leads out of the file system".to_owned(),
             })
         }
-        Err(error) if is_dead(&error.into()) => Ok(Answer::Dead),
-        Err(error) => Err(Error::io("opening", source.fluid_path.join(&source.sub_path), error)),
+        Err(error) => {
+            failure(&error.into()).ok_or_else(|| Error::io("opening", source.fluid_path.join(&source.sub_path), error))
+        }
     }
 }
 
-/// Returns whether an error means that the process of a file system has ended.
-fn is_dead(error: &std::io::Error) -> bool {
-    let codes = [
-        Errno::NOTCONN,
-        Errno::CONNABORTED,
-        Errno::STALE,
-        Errno::HOSTDOWN,
-        Errno::SHUTDOWN,
-        Errno::IO,
-    ];
-    codes
-        .iter()
-        .any(|code| error.raw_os_error() == Some(code.raw_os_error()))
+/// Returns the meaning of an error of a file system; `None` if it is not one of a file system that
+/// does not work.
+///
+/// The kernel itself says that a FUSE process has ended. The other errors can also come from a
+/// process that lives, while its store does not answer for example: its mount must stay, since it
+/// would not mount again.
+fn failure(error: &std::io::Error) -> Option<Answer> {
+    let is_one_of = |codes: &[Errno]| {
+        codes
+            .iter()
+            .any(|code| error.raw_os_error() == Some(code.raw_os_error()))
+    };
+    if is_one_of(&[Errno::NOTCONN, Errno::CONNABORTED]) {
+        Some(Answer::Dead)
+    } else if is_one_of(&[Errno::STALE, Errno::HOSTDOWN, Errno::SHUTDOWN, Errno::IO]) {
+        Some(Answer::Failing)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_end_of_the_process_is_death() {
+        let answer = |code: Errno| failure(&code.into());
+        assert!(matches!(answer(Errno::NOTCONN), Some(Answer::Dead)));
+        assert!(matches!(answer(Errno::CONNABORTED), Some(Answer::Dead)));
+        assert!(matches!(answer(Errno::IO), Some(Answer::Failing)));
+        assert!(matches!(answer(Errno::STALE), Some(Answer::Failing)));
+        assert!(answer(Errno::ACCESS).is_none());
+    }
 }

@@ -5,7 +5,7 @@
 //! running containers is described in [`crate::anchors`].
 //!
 //! # Invariants
-//! * A mount without a successor stays, dead or not: there is nothing to put in its place.
+//! * A mount in a pod without a successor stays, dead or not: there is nothing to put in its place.
 //! * A new mount is only put in place after its file system has answered.
 //! * A repair can stop after any step, and the next one does the rest. All that it needs is in the
 //!   table of mounts and the records.
@@ -16,6 +16,7 @@ mod adopt;
 pub mod orphans;
 mod places;
 pub mod repair;
+mod sources;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -43,7 +44,7 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) {
     let adopted = Notify::new();
     let recovering = async {
         if context.config.recovery {
-            repairs(&context, &adopted, &stop).await;
+            tokio::join!(repairs(&context, &adopted, &stop), sources::run(&context, &stop));
         } else {
             stop.cancelled().await;
         }

@@ -47,7 +47,7 @@ pub(super) async fn clear_dead(context: &Arc<Context>) -> Result<(), Error> {
         .collect();
     let candidates: HashSet<&PathBuf> = table
         .iter()
-        .filter(|mount| mount.fs_type.contains("fuse"))
+        .filter(|mount| mount.is_fuse())
         .map(|mount| &mount.mount_point)
         .filter(|path| context.mount_root.relative(path).is_ok() && !used.contains(*path))
         .collect();
@@ -64,7 +64,8 @@ pub(super) async fn clear_dead(context: &Arc<Context>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Unmounts the mounts at a source's path as long as they are dead.
+/// Unmounts the mounts at a source's path as long as they are dead. Pods keep theirs, by which they
+/// get the next one.
 ///
 /// # Errors
 /// The path is refused, or a system call fails.
@@ -77,17 +78,23 @@ pub async fn clear_if_dead(context: &Arc<Context>, source: &Source) -> Result<()
     for _ in 0..MOST_STACKED {
         let table = Table::read().attempt("reading the mounts for", &path)?;
         let Some(top) = table.top(&path) else { return Ok(()) };
-        if !matches!(context.prober.open(&whole, Some(&top.device)).await?, Answer::Dead) {
-            return Ok(());
+        match context.prober.open(&whole, Some(&top.device)).await? {
+            Answer::Dead => {}
+            // Nobody serves it who would be left without his mount.
+            Answer::Failing if !top.is_fuse() => {}
+            _ => return Ok(()),
         }
         tracing::info!(path = %path.display(), "unmounting a dead file system");
-        let (root, relative) = (context.mount_root.clone(), path.clone());
-        context
-            .blocking(move |_| match Target::find(&root, &relative)? {
-                Some(target) => mount::unmount_top(&target.handle()),
-                None => Ok(()),
+        let (id, given) = (top.id, path.clone());
+        let unmounted = context
+            .blocking(move |context| match Target::find(&context.mount_root, &given)? {
+                Some(target) => mount::unmount_only(id, target.path(), &target.handle()),
+                None => Ok(false),
             })
             .await?;
+        if !unmounted {
+            return Ok(());
+        }
     }
     Ok(())
 }

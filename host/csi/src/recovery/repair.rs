@@ -39,7 +39,7 @@ async fn repair(context: &Arc<Context>, place: &Place) -> Result<bool, Error> {
                 fluid_path: place.wanted.source.fluid_path.clone(),
             });
         }
-        Answer::Dead | Answer::Silent | Answer::Nothing => return Ok(false),
+        Answer::Dead | Answer::Failing | Answer::Silent | Answer::Nothing => return Ok(false),
     };
     let place = place.clone();
     context

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::process::{Pid, Signal, kill_process};
+use wasser_csi::mountinfo::Table;
 
 /// The variable with the number of times that the process says what its directory is like.
 const ANSWERS: &str = "WASSER_CSI_TEST_ANSWERS";
@@ -79,6 +80,11 @@ impl Drop for Client {
     fn drop(&mut self) {
         self.die();
     }
+}
+
+/// Returns the device of the top mount on a path.
+pub fn device(path: &Path) -> Option<String> {
+    Table::read().unwrap().top(path).map(|mount| mount.device.clone())
 }
 
 #[test]

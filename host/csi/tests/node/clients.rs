@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use rustix::mount::mount_bind;
 
-use crate::client::Client;
+use crate::client::{Client, device};
 use crate::fuse::{mount_working, unmount_lazily};
-use crate::namespaces::{PATIENCE, eventually, isolated};
+use crate::namespaces::{Namespace, PATIENCE, eventually, isolated};
 use crate::node::{Node, mounts_on, who};
 
 /// A node whose clients are looked at often.
@@ -17,6 +17,70 @@ async fn watchful() -> Node {
         config.probe_timeout = Duration::from_millis(200);
     })
     .await
+}
+
+#[test]
+#[ignore = "needs root and mount namespaces"]
+fn the_mount_of_a_dead_client_goes_and_its_pods_get_the_next() {
+    isolated(
+        "clients::the_mount_of_a_dead_client_goes_and_its_pods_get_the_next",
+        || async {
+            let node = watchful().await;
+            let (fuse, target, outside) = (node.fuse_path("a"), node.target("p", "a"), Namespace::node());
+            let mut client = Client::mount(&fuse);
+            let mut other = Client::mount(&node.fuse_path("b"));
+            node.publish("p", "a").await.unwrap();
+            node.publish("p", "b").await.unwrap();
+            let data = node.config.kubelet_root.parent().unwrap().join("data");
+            let container = Namespace::container(&target, &data);
+            client.die();
+            // One that hangs may go on, so its mount stays.
+            other.hang();
+            eventually("the dead mount is gone", || mounts_on(&fuse) == 0).await;
+            eventually("on the node too", || outside.mounts().count(&fuse) == 0).await;
+            assert_eq!(mounts_on(&target), 1);
+            assert_eq!(mounts_on(&node.fuse_path("b")), 1);
+            // The next client mounts only where nothing is.
+            mount_working(&fuse, "next");
+            eventually("the next mount in the container", || {
+                who(&container.path(&data)) == "next"
+            })
+            .await;
+            other.die();
+            eventually("the other dead mount is gone", || mounts_on(&node.fuse_path("b")) == 0).await;
+        },
+    );
+}
+
+#[test]
+#[ignore = "needs root and mount namespaces"]
+fn a_mount_that_somebody_else_took_away_comes_back() {
+    isolated("clients::a_mount_that_somebody_else_took_away_comes_back", || async {
+        let node = watchful().await;
+        let (fuse, outside) = (node.fuse_path("a"), Namespace::node());
+        let mut client = Client::mount(&fuse);
+        let before = device(&fuse);
+        let mut request = node.publish_request("p", "a");
+        request.readonly = true;
+        node.client().await.node_publish_volume(request).await.unwrap();
+        unmount_lazily(&fuse);
+        eventually("the mount is back", || device(&fuse) == before).await;
+        eventually("on the node too", || outside.mounts().count(&fuse) == 1).await;
+        // That of the pod is read-only, that of the client never was.
+        let table = wasser_csi::mountinfo::Table::read().unwrap();
+        assert!(table.top(&node.target("p", "a")).unwrap().is_read_only());
+        assert!(!table.top(&fuse).unwrap().is_read_only());
+        node.publish("q", "a").await.unwrap();
+        assert_eq!(device(&node.target("q", "a")), before);
+        // A client that has ended does not come back.
+        client.die();
+        eventually("the dead mount is gone", || mounts_on(&fuse) == 0).await;
+        mount_working(&fuse, "next");
+        eventually("the next is in both pods", || {
+            who(&node.target("p", "a")) == "next" && who(&node.target("q", "a")) == "next"
+        })
+        .await;
+    });
 }
 
 #[test]
