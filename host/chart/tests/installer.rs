@@ -124,6 +124,38 @@ async fn rules_for_names_come_where_the_api_server_knows_them() {
     }
 }
 
+/// The policy that confines the account of the node plugin.
+const NODE_POLICY: &str = "csi/policy.yaml";
+
+#[tokio::test]
+async fn the_node_plugin_is_confined_where_the_api_server_can() {
+    let (_directory, chart) = chart();
+    let packed = pack(&chart);
+    let served = "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy";
+    for (version, more, confined) in [
+        ("v1.29.9", None, false),
+        ("v1.29.9", Some(served), true),
+        ("v1.30.0", None, true),
+        ("v1.35.1", None, true),
+    ] {
+        let capabilities = Capabilities {
+            kube_version: Some(version.to_owned()),
+            api_versions: more.map(str::to_owned).into_iter().collect(),
+        };
+        let renderer = renderer().with_capabilities(capabilities);
+        let rendered = renderer.render(&packed, &meta(), &serde_json::json!({})).await.unwrap();
+        assert_eq!(
+            rendered.template().contains(NODE_POLICY),
+            confined,
+            "{version} {more:?}"
+        );
+    }
+    for value in ["ownNodeOnly", "useNodeAuthorization", "enabled"] {
+        let rendered = with(&format!("csi.{value}"), (value == "useNodeAuthorization").into()).await;
+        assert!(!rendered.unwrap().contains(NODE_POLICY), "{value}");
+    }
+}
+
 /// A rendering with one value other than by default.
 async fn with(path: &str, value: Value) -> Result<String, String> {
     let values = path

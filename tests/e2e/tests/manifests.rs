@@ -345,7 +345,7 @@ async fn install_policy(operator: &Operator) {
         json!([{"apiVersion": "v1", "kind": "Namespace", "name": operator.namespace, "uid": namespace.metadata.uid}]);
     let objects = rendered
         .split("\n---\n")
-        .filter(|text| text.contains("\nkind: ValidatingAdmissionPolicy"));
+        .filter(|text| text.contains("# Source: wasser/templates/policy.yaml"));
     let mut installed = 0;
     for text in objects {
         let mut object: Value = yaml_serde::from_str(text).unwrap();

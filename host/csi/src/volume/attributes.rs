@@ -14,9 +14,9 @@ use crate::error::Error;
 const DEFAULT_MOUNT_TYPE: &str = "fuse.alluxio-fuse";
 /// The attribute of a volume that is read-only whatever its access mode is.
 const READ_ONLY: &str = "wasser_read_only";
-/// The prefix of all node labels that a volume may ask for. A volume must not change the meaning of
-/// other labels of a node.
-const LABEL_PREFIX: &str = "fluid.io/";
+/// The prefix of all node labels that a volume may ask for: those that bring fuse pods. A volume must
+/// not change the meaning of other labels of a node, and the API server may refuse it.
+const LABEL_PREFIX: &str = labels::FUSE_PREFIX;
 
 /// The mount that a volume stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
