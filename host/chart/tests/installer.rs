@@ -156,6 +156,27 @@ async fn the_node_plugin_is_confined_where_the_api_server_can() {
     }
 }
 
+#[tokio::test]
+async fn only_api_servers_that_are_named_reach_the_webhook() {
+    let values = serde_json::json!({"enabled": true, "from": [{"ipBlock": {"cidr": "10.0.0.1/32"}}]});
+    let text = with("webhook.networkPolicy", values).await.unwrap();
+    let policy = text
+        .split(BEGINS)
+        .find(|object| object.contains("kind: NetworkPolicy"))
+        .unwrap();
+    let (_source, policy) = policy.split_once('\n').unwrap();
+    let policy: Value = yaml_serde::from_str(policy).unwrap();
+    let expected = serde_json::json!([{"from": [{"ipBlock": {"cidr": "10.0.0.1/32"}}],
+        "ports": [{"port": "https", "protocol": "TCP"}]}]);
+    assert_eq!(policy["spec"]["ingress"], expected);
+    assert!(
+        !with("webhook.replicas", 1.into())
+            .await
+            .unwrap()
+            .contains("kind: NetworkPolicy")
+    );
+}
+
 /// A rendering with one value other than by default.
 async fn with(path: &str, value: Value) -> Result<String, String> {
     let values = path
@@ -193,6 +214,16 @@ async fn values_that_cannot_work_are_refused_by_name() {
             "runtime.syncScheduleInfoNodeExcludeSelector",
             serde_json::json!("pool"),
             "NodeExcludeSelector",
+        ),
+        (
+            "webhook",
+            serde_json::json!({"networkPolicy": {"enabled": true}}),
+            "webhook.networkPolicy.from",
+        ),
+        (
+            "webhook",
+            serde_json::json!({"hostNetwork": true, "networkPolicy": {"enabled": true, "from": [{}]}}),
+            "webhook.hostNetwork",
         ),
         ("image.pullPolicy", serde_json::json!("Sometimes"), "/image/pullPolicy"),
         ("rbac.kinds", serde_json::json!(["deployments"]), "/rbac/kinds"),

@@ -12,6 +12,8 @@ use rcgen::{
     date_time_ymd,
 };
 
+use crate::tls;
+
 const DAY: i64 = 24 * 60 * 60;
 /// How long an authority holds, and how long before its end there is a new one.
 const AUTHORITY: Validity = Validity {
@@ -82,7 +84,8 @@ pub fn renewed(
     };
     let trusted = existing.and_then(|existing| {
         let key = KeyPair::from_pem(&existing.authority_key).ok()?;
-        (!AUTHORITY.is_over(existing.authority_ends, now)).then_some((existing, key))
+        let fits = tls::config(&current(&existing.authorities), &existing.authority_key).is_ok();
+        (fits && !AUTHORITY.is_over(existing.authority_ends, now)).then_some((existing, key))
     });
     let good =
         |existing: &Certificates| existing.names == joined && !SERVER.is_over(existing.ends, now) && is_pair(existing);
@@ -123,9 +126,9 @@ pub fn renewed(
     }))
 }
 
-/// Whether the key is one, and there is a certificate with it.
+/// Whether they can be served: the key is that of the certificate.
 fn is_pair(existing: &Certificates) -> bool {
-    KeyPair::from_pem(&existing.key).is_ok() && existing.certificate.contains("BEGIN CERTIFICATE")
+    tls::config(&existing.certificate, &existing.key).is_ok()
 }
 
 /// The first certificate of several.
@@ -227,5 +230,26 @@ mod tests {
         spoilt.authority_key = String::new();
         let made = renewed(Some(&spoilt), &names(), now()).unwrap().unwrap();
         assert_ne!(made.authority_key, spoilt.authority_key);
+    }
+
+    #[test]
+    fn a_key_of_another_certificate_is_not_served() {
+        let good = renewed(None, &names(), now()).unwrap().unwrap();
+        let other = renewed(None, &names(), now()).unwrap().unwrap();
+        let mixed = Certificates {
+            key: other.key.clone(),
+            ..good.clone()
+        };
+        let made = renewed(Some(&mixed), &names(), now()).unwrap().unwrap();
+        assert_eq!(made.authorities, good.authorities);
+        assert_eq!(renewed(Some(&made), &names(), now()).unwrap(), None);
+        // What such an authority signs, nobody would trust.
+        let mixed = Certificates {
+            authority_key: other.authority_key,
+            ..good.clone()
+        };
+        let made = renewed(Some(&mixed), &names(), now()).unwrap().unwrap();
+        assert!(!made.authorities.starts_with(&good.authorities));
+        assert_eq!(renewed(Some(&made), &names(), now()).unwrap(), None);
     }
 }

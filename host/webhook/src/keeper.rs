@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use futures::{Stream, StreamExt};
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
+use kube::core::PartialObjectMeta;
+use kube::runtime::watcher::Event;
+use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 
@@ -44,12 +48,25 @@ pub enum KeeperError {
             program?"
     )]
     Contended(String),
+    /// The API server does not trust them, and refuses to.
+    #[error("changing the MutatingWebhookConfiguration {0} failed: {1}")]
+    Untrusted(String, Box<kube::Error>),
     /// They are not what they should be.
     #[error("the certificate in the Secret {0} cannot be used: {1}; delete the Secret, and it is made again")]
     Unusable(String, String),
     /// There is nothing to put the authorities into.
     #[error("there is no MutatingWebhookConfiguration {0}; install it, or name another with --configuration")]
     NoConfiguration(String),
+}
+
+impl KeeperError {
+    /// Whether the API server is known not to trust the certificates: it was asked, and answered.
+    pub fn is_loss(&self) -> bool {
+        matches!(
+            self,
+            Self::NoConfiguration(_) | Self::Untrusted(..) | Self::Contended(_)
+        )
+    }
 }
 
 /// Where everything is.
@@ -117,7 +134,7 @@ impl Keeper {
     /// If there is no configuration, or it cannot be changed.
     pub async fn trust(&self, authorities: &str) -> Result<(), KeeperError> {
         let configurations = Api::<MutatingWebhookConfiguration>::all(self.client.clone());
-        let action = || format!("changing the MutatingWebhookConfiguration {}", self.configuration);
+        let action = || format!("reading the MutatingWebhookConfiguration {}", self.configuration);
         for _ in 0..ATTEMPTS {
             let found = configurations.get_opt(&self.configuration).await;
             let found = found.map_err(|source| api(action(), source))?;
@@ -136,13 +153,29 @@ impl Keeper {
                 }
                 // Another replica was first: the version is no longer the one that was read.
                 Err(kube::Error::Api(status)) if [409, 422].contains(&status.code) => {}
-                Err(source) => return Err(api(action(), source)),
+                Err(source) => return Err(KeeperError::Untrusted(self.configuration.clone(), Box::new(source))),
             }
         }
         Err(KeeperError::Contended(format!(
             "MutatingWebhookConfiguration {}",
             self.configuration
         )))
+    }
+
+    /// Reports each change of the configuration, which a chart that is installed again makes without
+    /// the authorities.
+    pub fn changes(&self) -> impl Stream<Item = ()> + Send + use<> {
+        let api = Api::<PartialObjectMeta<MutatingWebhookConfiguration>>::all(self.client.clone());
+        let only = watcher::Config::default().fields(&format!("metadata.name={}", self.configuration));
+        let events = watcher(api, only).default_backoff();
+        events.filter_map(async |event| match event {
+            Ok(Event::Init | Event::InitApply(_)) => None,
+            Ok(Event::InitDone | Event::Apply(_) | Event::Delete(_)) => Some(()),
+            Err(error) => {
+                tracing::debug!(%error, "the watch of the configuration was interrupted; it starts again");
+                None
+            }
+        })
     }
 
     fn write(&self, made: &Certificates, secret: Secret) -> Secret {

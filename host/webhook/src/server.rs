@@ -1,30 +1,44 @@
 //! The server that the API server asks.
+//!
+//! It is told nothing about who asks: any pod can connect. So what requests take is limited, each
+//! and in sum, such that the sum fits into the memory of the container.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::body::{Body, to_bytes};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use futures::StreamExt;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::certificates::Certificates;
 use crate::datasets::Datasets;
 use crate::keeper::{Keeper, KeeperError};
+use crate::review::Review;
 use crate::{review, tls};
 
 /// Where the API server asks: the same place as in Fluid.
 pub const PATH: &str = "/mutate-fluid-io-v1alpha1-schedulepod";
-/// The largest body of a request: a pod as the API server takes it, with its former state
-/// it, fits by far.
-const BODY: usize = 8 << 20;
+/// The largest body of a request, the same as the API server's own limit.
+const BODY: usize = 3 << 20;
+/// How long the body of a request may take.
+const BODY_TIME: Duration = Duration::from_secs(3);
+/// The most bodies that are read at a time.
+const BODIES: usize = 8;
+/// How long a request waits for others, before the API server does not wait any more.
+const TURN: Duration = Duration::from_secs(5);
+/// The most values of a review: a pod that the API server can keep has fewer.
+const VALUES: u32 = 50_000;
+/// The most values of all reviews that are being answered.
+const ALL_VALUES: usize = 2 * VALUES as usize;
 /// How often certificates and trust are looked after: a chart that was installed again takes the
 /// trust away.
 const ROUND: Duration = Duration::from_secs(60);
@@ -36,6 +50,8 @@ struct Answers {
     datasets: Arc<dyn Datasets>,
     prefetcher: Arc<str>,
     ready: Arc<AtomicBool>,
+    bodies: Arc<Semaphore>,
+    values: Arc<Semaphore>,
 }
 
 /// Answers reviews of pods.
@@ -55,16 +71,16 @@ impl Server {
                 datasets,
                 prefetcher: prefetcher.into(),
                 ready,
+                bodies: Arc::new(Semaphore::new(BODIES)),
+                values: Arc::new(Semaphore::new(ALL_VALUES)),
             },
         }
     }
 
-    /// Serves until stopped, with certificates that `keeper` keeps. It is ready once the API
+    /// Serves until stopped, with certificates that `keeper` keeps. It is ready while the API
     /// server trusts them.
-    ///
-    /// # Errors
-    /// If it cannot listen.
-    pub async fn run(self, keeper: Keeper, stop: CancellationToken) -> io::Result<()> {
+    pub async fn run(self, keeper: Keeper, stop: CancellationToken) {
+        let mut changes = std::pin::pin!(keeper.changes());
         let mut keeping = Keeping {
             keeper,
             current: None,
@@ -76,15 +92,14 @@ impl Server {
             if let Some(config) = config {
                 break config;
             }
-            tokio::select! { () = stop.cancelled() => return Ok(()), () = tokio::time::sleep(pause) => {} }
+            tokio::select! { () = stop.cancelled() => return, () = tokio::time::sleep(pause) => {} }
         };
         let config = watch::Sender::new(first);
-        let listener = tls::Encrypted::new(self.listener, config.subscribe())?;
-        let router = router(self.answers);
+        let served = tls::serve(self.listener, config.subscribe(), router(self.answers), stop);
         let kept = async {
             let mut pause = AGAIN;
             loop {
-                tokio::time::sleep(pause).await;
+                tokio::select! { () = tokio::time::sleep(pause) => {}, Some(()) = changes.next() => {} }
                 let (new, next) = keeping.look().await;
                 if let Some(new) = new {
                     config.send_replace(new);
@@ -92,8 +107,7 @@ impl Server {
                 pause = next;
             }
         };
-        let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-        tokio::select! { served = served.into_future() => served, () = kept => Ok(()) }
+        tokio::select! { () = served => {}, () = kept => {} }
     }
 }
 
@@ -117,7 +131,12 @@ impl Keeping {
                 if let Err(error) = &trusted {
                     tracing::warn!(%error, "the API server does not trust this server");
                 }
-                self.ready.fetch_or(trusted.is_ok(), Ordering::AcqRel);
+                // An API server that does not answer has not lost its trust.
+                match &trusted {
+                    Ok(()) => self.ready.store(true, Ordering::Release),
+                    Err(error) if error.is_loss() => self.ready.store(false, Ordering::Release),
+                    Err(_) => {}
+                }
                 (new, if trusted.is_ok() { ROUND } else { AGAIN })
             }
             Err(error) => {
@@ -147,7 +166,6 @@ fn router(answers: Answers) -> Router {
         .route(PATH, post(mutate))
         .route("/healthz", get(|| std::future::ready("ok")))
         .route("/readyz", get(ready))
-        .layer(DefaultBodyLimit::max(BODY))
         .with_state(answers)
 }
 
@@ -162,17 +180,42 @@ async fn ready(State(answers): State<Answers>) -> (StatusCode, &'static str) {
     }
 }
 
-async fn mutate(State(answers): State<Answers>, body: Bytes) -> Response {
-    let Ok(question) = serde_json::from_slice(&body) else {
-        return (StatusCode::BAD_REQUEST, "the body is not JSON").into_response();
+async fn mutate(State(answers): State<Answers>, body: Body) -> Response {
+    let (review, _values) = match read(&answers, body).await {
+        Ok(read) => read,
+        Err(refused) => return refused.into_response(),
     };
-    match review::answer(&question, answers.datasets.as_ref(), &answers.prefetcher).await {
-        Some(answer) => ([(header::CONTENT_TYPE, "application/json")], answer.to_string()).into_response(),
-        None => (
+    let answer = review::answer(review, answers.datasets.as_ref(), &answers.prefetcher).await;
+    ([(header::CONTENT_TYPE, "application/json")], answer.to_string()).into_response()
+}
+
+/// Reads a review when it is its turn, with the place that its values take.
+async fn read(answers: &Answers, body: Body) -> Result<(Review, OwnedSemaphorePermit), (StatusCode, &'static str)> {
+    let busy = (StatusCode::SERVICE_UNAVAILABLE, "too many reviews at a time");
+    let turn =
+        async |places: &Arc<Semaphore>, count| match timeout(TURN, places.clone().acquire_many_owned(count)).await {
+            Ok(Ok(place)) => Ok(place),
+            _ => Err(busy),
+        };
+    let _place = turn(&answers.bodies, 1).await?;
+    let body = match timeout(BODY_TIME, to_bytes(body, BODY)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => return Err((StatusCode::PAYLOAD_TOO_LARGE, "the body is too large, or was cut off")),
+        Err(_) => return Err((StatusCode::REQUEST_TIMEOUT, "the body takes too long")),
+    };
+    let count = u32::try_from(review::values(&body))
+        .ok()
+        .filter(|count| *count <= VALUES);
+    let Some(count) = count else {
+        return Err((StatusCode::PAYLOAD_TOO_LARGE, "the body has too many values"));
+    };
+    let place = turn(&answers.values, count).await?;
+    match serde_json::from_slice(&body) {
+        Ok(review) => Ok((review, place)),
+        Err(_) => Err((
             StatusCode::BAD_REQUEST,
             "the body is not an AdmissionReview with a request",
-        )
-            .into_response(),
+        )),
     }
 }
 

@@ -1,24 +1,34 @@
-//! A listener whose connections are encrypted, with a certificate that may be replaced while it
-//! listens.
+//! Connections: encrypted, with a certificate that may be replaced while they are accepted, and
+//! limited in number and in the time that a client may take.
 
 use std::io;
-use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::Listener;
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// How long a client may take to agree on a key.
 const HANDSHAKE: Duration = Duration::from_secs(5);
+/// How long a client may take to say what it wants, from the last answer on.
+const HEAD: Duration = Duration::from_secs(30);
+/// The most connections at a time. Each API server has a few.
+const CONNECTIONS: usize = 128;
+/// How long requests that are under way may take when the process stops.
+const DRAIN: Duration = Duration::from_secs(10);
 /// Between two attempts after one that has failed for want of files, for example.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -35,68 +45,58 @@ pub fn config(certificate: &str, key: &str) -> Result<Arc<ServerConfig>, String>
     Ok(Arc::new(config))
 }
 
-/// Connections that have a key. They agree on one outside of the loop, so that a client that is
-/// slow holds up nobody.
-pub struct Encrypted {
-    connections: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
-    address: SocketAddr,
-    _stop: DropGuard,
-}
-
-impl Encrypted {
-    /// Listens. A new certificate holds for connections that come after it.
-    pub fn new(listener: TcpListener, config: watch::Receiver<Arc<ServerConfig>>) -> io::Result<Self> {
-        let address = listener.local_addr()?;
-        let (sender, connections) = mpsc::channel(64);
-        let stop = CancellationToken::new();
-        let stopped = stop.clone();
-        tokio::spawn(async move { stopped.run_until_cancelled(accept(listener, config, sender)).await });
-        Ok(Self {
-            connections,
-            address,
-            _stop: stop.drop_guard(),
-        })
-    }
-}
-
-async fn accept(
+/// Serves connections until `stop`, each in a task: a client that is slow holds up nobody. A new
+/// certificate holds for connections that come after it.
+pub async fn serve(
     listener: TcpListener,
     config: watch::Receiver<Arc<ServerConfig>>,
-    sender: mpsc::Sender<(TlsStream<TcpStream>, SocketAddr)>,
+    router: Router,
+    stop: CancellationToken,
 ) {
-    loop {
-        let (stream, address) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(PAUSE).await;
-                continue;
+    let (places, connections) = (Arc::new(Semaphore::new(CONNECTIONS)), TaskTracker::new());
+    let accepting = async {
+        while let Ok(place) = places.clone().acquire_owned().await {
+            match listener.accept().await {
+                Ok((stream, address)) => {
+                    let acceptor = TlsAcceptor::from(config.borrow().clone());
+                    let (router, stop) = (router.clone(), stop.clone());
+                    connections.spawn(async move {
+                        if let Err(error) = connection(stream, acceptor, router, stop).await {
+                            tracing::debug!(%address, %error, "a connection ended");
+                        }
+                        drop(place);
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(PAUSE).await;
+                }
             }
-        };
-        let (acceptor, sender) = (TlsAcceptor::from(config.borrow().clone()), sender.clone());
-        tokio::spawn(async move {
-            match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => drop(sender.send((stream, address)).await),
-                Ok(Err(error)) => tracing::debug!(%address, %error, "a client does not speak TLS with us"),
-                Err(_) => tracing::debug!(%address, "a client takes too long"),
-            }
-        });
-    }
+        }
+    };
+    tokio::select! { () = stop.cancelled() => {}, () = accepting => {} }
+    connections.close();
+    drop(timeout(DRAIN, connections.wait()).await);
 }
 
-impl Listener for Encrypted {
-    type Io = TlsStream<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        match self.connections.recv().await {
-            Some(connection) => connection,
-            // The other end goes with this one only.
-            None => std::future::pending().await,
+async fn connection(
+    stream: TcpStream,
+    acceptor: TlsAcceptor,
+    router: Router,
+    stop: CancellationToken,
+) -> io::Result<()> {
+    let stream = timeout(HANDSHAKE, acceptor.accept(stream)).await??;
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut served = pin!(served);
+    let done = tokio::select! {
+        done = served.as_mut() => done,
+        () = stop.cancelled() => {
+            served.as_mut().graceful_shutdown();
+            served.await
         }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.address)
-    }
+    };
+    done.map_err(io::Error::other)
 }

@@ -40,7 +40,7 @@ impl Datasets for Known {
 async fn response(known: &Known, change: impl FnOnce(&mut Value)) -> (Value, Value) {
     let mut review: Value = serde_json::from_str(RECORDED).unwrap();
     change(&mut review);
-    let answer = answer(&review, known, "").await.unwrap();
+    let answer = answer(serde_json::from_value(review.clone()).unwrap(), known, "").await;
     assert_eq!(answer["response"]["uid"], review["request"]["uid"]);
     let mut pod = review["request"]["object"].take();
     if let Some(patch) = answer["response"]["patch"].as_str() {
@@ -148,9 +148,32 @@ async fn it_starts_as_it_is_where_no_sidecar_can_be_had() {
     }
 }
 
-#[tokio::test]
-async fn what_is_no_review_has_no_answer() {
+#[test]
+fn what_is_not_a_review_is_not_read() {
     for review in [json!({}), json!({"request": {}}), json!({"request": 1}), json!([])] {
-        assert_eq!(answer(&review, &Known(None), "").await, None);
+        assert!(serde_json::from_value::<Review>(review).is_err());
     }
+}
+
+#[test]
+fn values_are_counted_before_they_are_read() {
+    for (text, count) in [
+        ("", 1),
+        ("0", 1),
+        ("[0,0,0]", 4),
+        (r#"{"a":{"b":[1,2]},"c":3}"#, 6),
+        (r#"{"a":"x,[{\",[","b":0}"#, 3),
+        (r#"["\\",1]"#, 3),
+    ] {
+        assert_eq!(values(text.as_bytes()), count, "{text}");
+    }
+    let recorded: Value = serde_json::from_str(RECORDED).unwrap();
+    fn size(value: &Value) -> usize {
+        match value {
+            Value::Array(items) => 1 + items.iter().map(size).sum::<usize>(),
+            Value::Object(items) => 1 + items.values().map(size).sum::<usize>(),
+            _ => 1,
+        }
+    }
+    assert!(values(RECORDED.as_bytes()) >= size(&recorded));
 }

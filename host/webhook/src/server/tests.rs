@@ -1,15 +1,19 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // Tests fail by panicking.
 
+use std::io;
 use std::net::SocketAddr;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use wasser_test_api_server::{ApiServer, Effect, Fault};
 
 use super::*;
 use crate::certificates::{Certificates, renewed};
@@ -70,8 +74,9 @@ async fn served() -> (
     let address = listener.local_addr().unwrap();
     let server = Server::new(listener, Arc::new(Known(Some("demo"))), "");
     let ready = server.answers.ready.clone();
-    let listener = tls::Encrypted::new(server.listener, config.subscribe()).unwrap();
-    tokio::spawn(axum::serve(listener, router(server.answers)).into_future());
+    let router = router(server.answers);
+    let served = tls::serve(server.listener, config.subscribe(), router, CancellationToken::new());
+    tokio::spawn(served);
     (address, config, certificates, ready)
 }
 
@@ -105,6 +110,96 @@ async fn a_recorded_review_is_answered_over_https() {
             .0,
         200
     );
+}
+
+#[tokio::test]
+async fn what_would_take_too_much_memory_is_not_read() {
+    let (address, _config, certificates, _ready) = served().await;
+    let ask = async |body: &str| {
+        ask(address, &certificates.authorities, "POST", PATH, body)
+            .await
+            .unwrap()
+    };
+    // As a tree, this takes more than ten times as much.
+    let many = RECORDED.replacen(
+        "\"options\"",
+        &format!("\"x\":[0{}],\"options\"", ",0".repeat(60_000)),
+        1,
+    );
+    assert_eq!(ask(&many).await, (413, "the body has too many values".to_owned()));
+    // What is not looked at may be long.
+    let long = RECORDED.replacen(
+        "\"options\"",
+        &format!("\"x\":\"{}\",\"options\"", "x".repeat(2 << 20)),
+        1,
+    );
+    assert_eq!(ask(&long).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_body_without_end_is_not_read() {
+    let (listener, known) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), Arc::new(Known(None)));
+    let answers = Server::new(listener, known, "").answers;
+    let endless = futures::stream::repeat_with(|| Ok::<_, io::Error>(vec![b' '; 1 << 16]));
+    let refused = read(&answers, Body::from_stream(endless)).await.unwrap_err();
+    assert_eq!(refused.0, StatusCode::PAYLOAD_TOO_LARGE);
+    // Nothing is kept of it.
+    assert_eq!(answers.bodies.available_permits(), BODIES);
+    assert_eq!(answers.values.available_permits(), ALL_VALUES);
+}
+
+#[tokio::test]
+async fn it_is_ready_as_long_as_it_is_trusted() {
+    let server = ApiServer::new();
+    server.namespace("system");
+    let configuration = |bundle: Option<String>| {
+        json!({
+            "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
+            "metadata": {"name": "webhook"},
+            "webhooks": [{"name": "a.b.c", "admissionReviewVersions": ["v1"], "sideEffects": "None",
+                "clientConfig": {"service": {"name": "webhook", "namespace": "system"}, "caBundle": bundle}}],
+        })
+    };
+    server.create(&configuration(None));
+    let keeper = Keeper {
+        client: server.client("webhook"),
+        namespace: "system".to_owned(),
+        secret: "certs".to_owned(),
+        configuration: "webhook".to_owned(),
+        names: vec![NAME.to_owned()],
+    };
+    let mut changes = std::pin::pin!(keeper.changes());
+    changes.next().await.unwrap();
+    let ready = Arc::new(AtomicBool::new(true));
+    let mut keeping = Keeping {
+        keeper: keeper.clone(),
+        current: None,
+        ready: ready.clone(),
+    };
+    let mut is_ready = async || {
+        let served = keeping.look().await.0.is_some();
+        let authorities = keeping
+            .current
+            .as_ref()
+            .map(|current| STANDARD.encode(&current.authorities));
+        (ready.load(Ordering::Acquire), served, authorities)
+    };
+    // This server refuses the patch that would bring the trust.
+    let (trusted, served, authorities) = is_ready().await;
+    assert_eq!((trusted, served), (false, true));
+    for _ in 0..2 {
+        server.delete("MutatingWebhookConfiguration", "", "webhook");
+        changes.next().await.unwrap();
+        assert!(!is_ready().await.0);
+        server.create(&configuration(authorities.clone()));
+        changes.next().await.unwrap();
+        assert!(is_ready().await.0);
+    }
+    // One that cannot be asked has not lost its trust.
+    let configurations = Fault::any().resource("mutatingwebhookconfigurations");
+    let unreachable = server.arm(configurations, Effect::Break);
+    assert!(is_ready().await.0);
+    assert!(unreachable.hits() > 0);
 }
 
 #[tokio::test]
