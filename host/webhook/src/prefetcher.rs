@@ -1,6 +1,6 @@
 //! Pods that read files of their datasets in advance, by a container next to their own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 use wasser_api::labels;
@@ -43,12 +43,12 @@ until [ -e "$1/prefetcher.status" ]; do
 done"#;
 
 /// Gives a pod the container that reads files in advance, if its annotations ask for one.
-/// `original` is the pod before it got anything, `claims` are those of its datasets, and `image` is
-/// the one of pods that name none.
+/// `original` is the pod before it got anything, `claims` are those of its datasets with the
+/// directories of their volumes that they stand for, and `image` is the one of pods that name none.
 ///
 /// # Errors
 /// What an annotation should say; the pod is as it was.
-pub fn mutate(pod: &mut Value, original: &Value, claims: &BTreeSet<String>, image: &str) -> Result<(), String> {
+pub fn mutate(pod: &mut Value, original: &Value, claims: &BTreeMap<String, String>, image: &str) -> Result<(), String> {
     let says = |key: &str| pod.pointer("/metadata/annotations")?.get(key)?.as_str();
     if says(INJECT) != Some(labels::TRUE) || says(DONE) == Some(labels::TRUE) || claims.is_empty() {
         return Ok(());
@@ -75,9 +75,18 @@ pub fn mutate(pod: &mut Value, original: &Value, claims: &BTreeSet<String>, imag
         json!({"name": "FILE_PREFETCHER_TIMEOUT_SECONDS", "value": timeout.to_string()}),
     ];
     env.extend(extra);
-    let data = volumes.iter().map(
-        |volume| json!({"name": volume, "mountPath": format!("/data/{volume}"), "mountPropagation": "HostToContainer"}),
-    );
+    let directories: BTreeMap<&str, &String> = pod::claims(original)
+        .filter_map(|(volume, claim)| Some((volume, claims.get(claim)?)))
+        .filter(|(_, directory)| !directory.is_empty())
+        .collect();
+    let data = volumes.iter().map(|volume| {
+        let mut mount = json!({"name": volume, "mountPath": format!("/data/{volume}"),
+            "mountPropagation": "HostToContainer"});
+        if let Some(directory) = directories.get(volume.as_str()) {
+            mount["subPath"] = json!(directory);
+        }
+        mount
+    });
     let status = json!({"name": VOLUME, "mountPath": STATUS});
     let mounts: Vec<Value> = data.chain([status.clone()]).collect();
     let mut container = json!({"name": CONTAINER, "image": image, "env": env, "volumeMounts": mounts});
@@ -108,8 +117,8 @@ fn extra(text: &str) -> Result<Vec<Value>, String> {
 
 /// The volumes with files that are read, and the patterns of those files in the container. What
 /// names no claim of a dataset is left out.
-fn files(pod: &Value, claims: &BTreeSet<String>, list: &str) -> (BTreeSet<String>, Vec<String>) {
-    let all: Vec<String> = claims.iter().map(|claim| format!("pvc://{claim}")).collect();
+fn files(pod: &Value, claims: &BTreeMap<String, String>, list: &str) -> (BTreeSet<String>, Vec<String>) {
+    let all: Vec<String> = claims.keys().map(|claim| format!("pvc://{claim}")).collect();
     let listed: Vec<&str> = match list {
         ALL => all.iter().map(String::as_str).collect(),
         _ => list.split(';').map(str::trim).collect(),
@@ -117,7 +126,7 @@ fn files(pod: &Value, claims: &BTreeSet<String>, list: &str) -> (BTreeSet<String
     let (mut volumes, mut files) = (BTreeSet::new(), Vec::new());
     for path in listed.iter().filter_map(|path| path.strip_prefix("pvc://")) {
         let (claim, pattern) = path.split_once('/').unwrap_or((path, "**"));
-        if !claims.contains(claim) {
+        if !claims.contains_key(claim) {
             continue;
         }
         for (volume, _) in pod::claims(pod).filter(|(_, other)| *other == claim) {
@@ -190,8 +199,8 @@ mod tests {
         pod
     }
 
-    fn claims() -> BTreeSet<String> {
-        ["demo", "more"].map(str::to_owned).into()
+    fn claims() -> BTreeMap<String, String> {
+        ["demo", "more"].map(|claim| (claim.to_owned(), String::new())).into()
     }
 
     fn mutated(before: &Value) -> Result<Value, String> {
@@ -225,6 +234,17 @@ mod tests {
         assert_eq!(pod["spec"]["volumes"][3], json!({"name": VOLUME, "emptyDir": {}}));
         assert_eq!(pod["metadata"]["annotations"][DONE], "true");
         assert_eq!(mutated(&pod).unwrap(), pod, "once is enough");
+    }
+
+    #[test]
+    fn files_of_a_directory_are_those_of_its_claim() {
+        let before = pod(json!({}), json!({}));
+        let (mut pod, mut claims) = (before.clone(), claims());
+        claims.insert("more".to_owned(), "models/a".to_owned());
+        mutate(&mut pod, &before, &claims, "").unwrap();
+        let mounts = &pod["spec"]["containers"][1]["volumeMounts"];
+        assert_eq!(mounts[0].get("subPath"), None);
+        assert_eq!(mounts[1]["subPath"], "models/a");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Admission reviews of `admission.k8s.io/v1`: one question, one answer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use base64::Engine;
@@ -138,8 +138,12 @@ async fn verdict(request: &Request, datasets: &dyn Datasets, prefetcher: &str) -
     Verdict::Created((!patch.0.is_empty()).then(|| patch.to_string()), warning)
 }
 
+/// The claims of a pod that are datasets, each with the directory of its volume that it stands for;
+/// empty for all of it.
+type Claims = BTreeMap<String, String>;
+
 /// Adds what a pod needs that the node plugin mounts for. Returns the claims that are datasets.
-async fn steered(pod: &mut Value, namespace: &str, datasets: &dyn Datasets) -> Result<BTreeSet<String>, LookupError> {
+async fn steered(pod: &mut Value, namespace: &str, datasets: &dyn Datasets) -> Result<Claims, LookupError> {
     let mut used = BTreeMap::<String, DatasetUse>::new();
     for (_, claim) in pod::claims(pod) {
         if !used.contains_key(claim)
@@ -149,17 +153,12 @@ async fn steered(pod: &mut Value, namespace: &str, datasets: &dyn Datasets) -> R
         }
     }
     serverful::mutate(pod, &used);
-    Ok(used.into_keys().collect())
+    Ok(used.into_keys().map(|claim| (claim, String::new())).collect())
 }
 
 /// Adds the sidecars of a pod that mounts by itself: for all of its datasets, or for none. The
 /// request's id is that of no other pod. Returns the claims that are datasets.
-async fn mounting(
-    pod: &mut Value,
-    namespace: &str,
-    uid: &str,
-    datasets: &dyn Datasets,
-) -> Result<BTreeSet<String>, Verdict> {
+async fn mounting(pod: &mut Value, namespace: &str, uid: &str, datasets: &dyn Datasets) -> Result<Claims, Verdict> {
     let without = |reason: &dyn Display| Verdict::AsItIs(format!("the pod gets no fuse sidecar: {reason}"));
     let mut sidecars = BTreeMap::<String, Sidecar>::new();
     for (_, claim) in pod::claims(pod) {
@@ -185,7 +184,8 @@ async fn mounting(
         }
     }
     serverless::mutate(pod, &sidecars, uid).map_err(|error| without(&error))?;
-    Ok(sidecars.into_keys().collect())
+    let directory = |(claim, sidecar): (String, Sidecar)| (claim, sidecar.directory());
+    Ok(sidecars.into_iter().map(directory).collect())
 }
 
 #[cfg(test)]

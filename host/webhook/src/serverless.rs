@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use wasser_api::labels;
 
 use crate::pod::{self, DONE, IN_USE};
@@ -77,12 +77,12 @@ pub fn mutate(pod: &mut Value, sidecars: &BTreeMap<String, Sidecar>, unique: &st
         first.extend(made.before);
         if wishes.native { &mut first } else { &mut others }.push(made.client);
         added.extend(made.volumes);
-        sources.insert(claim.clone(), made.source);
+        sources.insert(claim.clone(), (made.source, sidecar.directory()));
         described.push((name, *sidecar));
     }
     for (volume, claim, _) in &volumes {
-        if let Some(source) = sources.get(claim) {
-            redirect(pod, volume, source);
+        if let Some((source, directory)) = sources.get(claim) {
+            redirect(pod, volume, source, directory);
         }
     }
     mark(pod, &original, &described, !others.is_empty());
@@ -138,8 +138,9 @@ fn wishes(pod: &Value, volumes: &BTreeSet<&str>) -> Wishes {
 }
 
 /// Lets a volume be what the sidecar mounts, and the containers see it when it comes, and when it
-/// comes again.
-fn redirect(pod: &mut Value, name: &str, source: &str) {
+/// comes again. A directory of it is looked up by the kubelet when a container starts, and never out
+/// of the file system.
+fn redirect(pod: &mut Value, name: &str, source: &str, directory: &str) {
     let mut read_only = false;
     let volumes = pod.pointer_mut("/spec/volumes").and_then(Value::as_array_mut);
     let mut volumes = volumes.into_iter().flatten().filter_map(Value::as_object_mut);
@@ -157,8 +158,26 @@ fn redirect(pod: &mut Value, name: &str, source: &str) {
             if read_only {
                 mount.insert("readOnly".to_owned(), json!(true));
             }
+            if !directory.is_empty() {
+                descend(mount, directory);
+            }
         }
     });
+}
+
+/// Lets a volume mount show a directory, in which the one is that it shows by itself.
+fn descend(mount: &mut Map<String, Value>, directory: &str) {
+    let said = |key: &str| {
+        let text = mount.get(key).and_then(Value::as_str);
+        text.filter(|text| !text.is_empty()).map(str::to_owned)
+    };
+    let (key, path) = match (said("subPathExpr"), said("subPath")) {
+        // Each `$` of the directory is one, and does not begin a variable.
+        (Some(expression), _) => ("subPathExpr", format!("{}/{expression}", directory.replace('$', "$$"))),
+        (None, Some(inner)) => ("subPath", format!("{directory}/{inner}")),
+        (None, None) => ("subPath", directory.to_owned()),
+    };
+    mount.insert(key.to_owned(), json!(path));
 }
 
 /// Says on the pod what it has got.

@@ -46,6 +46,16 @@ pub struct Sidecar {
     pub sub_path: String,
 }
 
+impl Sidecar {
+    /// Returns the claim's directory in the file system, without slashes at its ends; empty for all
+    /// of it. It must never become a part of a path on the node: whoever writes to the file system
+    /// could make it a link.
+    pub fn directory(&self) -> String {
+        let directory = clean(self.sub_path.trim_start_matches('/'));
+        directory.to_string_lossy().into_owned()
+    }
+}
+
 /// A template cannot be copied into a pod.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unusable {
@@ -118,7 +128,7 @@ pub struct Made {
     pub client: Value,
     /// Their volumes.
     pub volumes: Vec<Value>,
-    /// Where the claim's directory is, on the node.
+    /// Where the file system is, on the node.
     pub source: String,
 }
 
@@ -235,12 +245,11 @@ pub fn make(
     } else {
         own.join(&shared.rest)
     };
-    let source = root.join(sidecar.sub_path.trim_start_matches('/'));
     Ok(Made {
         before,
         client,
         volumes: made,
-        source: clean(&source.to_string_lossy()).to_string_lossy().into_owned(),
+        source: clean(&root.to_string_lossy()).to_string_lossy().into_owned(),
     })
 }
 

@@ -166,7 +166,8 @@ fn a_claim_may_stand_for_a_directory() {
     let mut part = sidecars(&["demo"]);
     part.get_mut("demo").unwrap().sub_path = "/a/b/".to_owned();
     let pod = mutated(labelled(), &part);
-    assert_eq!(pod["spec"]["volumes"][0]["hostPath"]["path"], format!("{OWN}/a/b"));
+    assert_eq!(pod["spec"]["volumes"][0]["hostPath"]["path"], OWN);
+    assert_eq!(pod["spec"]["containers"][1]["volumeMounts"][0]["subPath"], "a/b");
 }
 
 #[rstest]
@@ -201,4 +202,23 @@ fn a_pod_stays_as_it_is_if_one_sidecar_cannot_be_made() {
     let mut pod = labelled();
     assert!(mutate(&mut pod, &bad, "uid").is_err());
     assert_eq!(pod, labelled());
+}
+
+#[test]
+fn a_directory_is_looked_up_by_the_kubelet() {
+    let mut part = sidecars(&["demo"]);
+    part.get_mut("demo").unwrap().sub_path = "/models//a$(b)/".to_owned();
+    let mut pod = labelled();
+    pod["spec"]["containers"] = json!([
+        {"name": "whole", "volumeMounts": [{"name": "data", "mountPath": "/data"}]},
+        {"name": "part", "volumeMounts": [{"name": "data", "mountPath": "/data", "subPath": "x"}]},
+        {"name": "named", "volumeMounts": [{"name": "data", "mountPath": "/data", "subPathExpr": "$(POD)"}]},
+    ]);
+    let pod = mutated(pod, &part);
+    assert_eq!(pod["spec"]["volumes"][0]["hostPath"]["path"], OWN);
+    let mount = |at: usize| &pod["spec"]["containers"][at]["volumeMounts"][0];
+    assert_eq!(mount(1)["subPath"], "models/a$(b)");
+    assert_eq!(mount(2)["subPath"], "models/a$(b)/x");
+    assert_eq!(mount(3)["subPathExpr"], "models/a$$(b)/$(POD)");
+    assert_eq!(mount(3).get("subPath"), None);
 }
