@@ -1,9 +1,12 @@
-//! What the clients of a Dataset are like to pods of another namespace, whose Dataset refers to it.
+//! Pods whose Dataset refers to one of another namespace: where they run, and the clients that they
+//! get.
 #![allow(clippy::unwrap_used, reason = "a test may")]
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use wasser_test_api_server::ApiServer;
-use wasser_webhook::{Datasets, Fuse, KubeDatasets};
+use wasser_webhook::{Datasets, Fuse, KubeDatasets, mutate};
 
 const PATH: &str = "/runtime-mnt/demo/default/demo/fuse";
 
@@ -74,4 +77,31 @@ async fn a_pod_gets_the_client_once_its_config_maps_are_in_its_namespace() {
         }
         other => unreachable!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_pod_is_steered_to_nodes_with_the_cache_of_the_dataset_that_is_referred_to() {
+    let server = ApiServer::new();
+    server.install_crds();
+    server.namespace("team");
+    server.create(&json!({
+        "apiVersion": "data.fluid.io/v1alpha1", "kind": "Dataset", "metadata": {"name": "demo", "namespace": "default"},
+        "spec": {"mounts": [{"mountPoint": "demo://bucket"}]},
+    }));
+    for object in &reference() {
+        server.create(object);
+    }
+    let datasets = KubeDatasets::new(server.client("webhook"));
+    let used = datasets.of_claim("team", "far").await.unwrap().unwrap();
+    let mut pod = json!({
+        "metadata": {"labels": {"fuse.serverful.fluid.io/inject": "true", "fluid.io/dataset.far.sched": "required"}},
+        "spec": {"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "far"}}]},
+    });
+    mutate(&mut pod, &BTreeMap::from([("far".to_owned(), used)]));
+    let affinity = &pod["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
+    // The operator gives no node a label of the reference itself.
+    assert_eq!(
+        affinity["nodeSelectorTerms"],
+        json!([{"matchExpressions": [{"key": "fluid.io/s-default-demo", "operator": "In", "values": ["true"]}]}])
+    );
 }
