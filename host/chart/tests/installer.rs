@@ -225,6 +225,7 @@ async fn values_that_cannot_work_are_refused_by_name() {
             serde_json::json!({"hostNetwork": true, "networkPolicy": {"enabled": true, "from": [{}]}}),
             "webhook.hostNetwork",
         ),
+        ("runtime.references", serde_json::json!("nobody"), "/runtime/references"),
         ("image.pullPolicy", serde_json::json!("Sometimes"), "/image/pullPolicy"),
         ("rbac.kinds", serde_json::json!(["deployments"]), "/rbac/kinds"),
         (

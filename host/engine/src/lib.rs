@@ -8,7 +8,7 @@
 //!
 //! The folders import each other in one direction:
 //! `steps` → `request` → `plugin`, `shared` → `release`, `watched` → `objects`. [`operations`] stands
-//! by itself.
+//! by itself. What an installation lets tenants do is in `tenant_rules`, for all of them.
 
 mod error;
 mod objects;
@@ -18,6 +18,7 @@ mod release;
 mod request;
 mod shared;
 mod steps;
+mod tenant_rules;
 mod watched;
 
 pub use error::{EngineError, Retry, is_conflict_of};
@@ -39,6 +40,7 @@ pub use shared::labeler::{Labeler, NodeChange};
 pub use shared::{EngineSettings, Shared};
 pub use steps::create_volume::is_ours;
 pub use steps::links::live_references;
+pub use tenant_rules::{Sharing, TenantRules};
 pub use wasser_chart::{FIELD_MANAGER, OrGone, is_conflict, is_not_found};
 pub use watched::Caches;
 pub use watched::cluster_objects::{self, ClusterObjects};

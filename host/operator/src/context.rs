@@ -9,6 +9,7 @@ use kube::core::ApiResource;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use wasser_chart::Renderer;
+use wasser_engine::TenantRules;
 use wasser_plugin::Registry;
 
 use crate::health::Health;
@@ -27,6 +28,8 @@ pub struct Settings {
     pub mount_root: String,
     /// Nodes with all of these labels are left alone.
     pub excluded_nodes: BTreeMap<String, String>,
+    /// What Datasets may do with what belongs to others.
+    pub tenant_rules: TenantRules,
 }
 
 /// A kind of runtime that can be served: a plugin is registered for it, and its CRD exists.

@@ -34,6 +34,9 @@ pub const CREATED_BY_VALUE: &str = "fluid";
 /// Annotation on the volume of a Dataset that refers to another one: the mount point by which it
 /// does. The volume leads there whatever the Dataset says later.
 pub const REFERS_TO: &str = "wasser.fluid.io/refers-to";
+/// Annotation on a Dataset: the namespaces whose Datasets may refer to it, separated by commas, or
+/// `*`. It counts where the installation says so.
+pub const SHARED_WITH: &str = "data.fluid.io/shared-with";
 /// Annotation on a copy of an object of another namespace: UID and version of what it shows.
 pub const COPY_OF: &str = "wasser.fluid.io/copy-of";
 /// On the claim of a Dataset that refers to another one: the name of that one.

@@ -7,15 +7,16 @@ use wasser_api::reasons::events as reasons;
 use super::operation::{Operation, Spec};
 use super::refused::Refused;
 use super::schedule;
+use crate::tenant_rules::TenantRules;
 
 /// The longest name of a release of Helm.
 const RELEASE: usize = 53;
 
-/// Checks what can be checked without the cluster.
+/// Checks what can be checked without the cluster, in an installation with these rules.
 ///
 /// # Errors
 /// The first fault, with its remedy.
-pub fn check(operation: &Operation) -> Result<(), Refused> {
+pub fn check(operation: &Operation, rules: &TenantRules) -> Result<(), Refused> {
     let kind = operation.kind;
     let invalid = |message: String| Err(Refused::new(reasons::DATA_OPERATION_NOT_VALID, message));
     let release = operation.release();
@@ -63,6 +64,13 @@ pub fn check(operation: &Operation) -> Result<(), Refused> {
         Spec::Backup(spec) => {
             named(kind, "spec.dataset", &spec.dataset)?;
             let path = &spec.backup_path;
+            if path.starts_with("local://") && !rules.host_paths {
+                let message = format!(
+                    "{kind}.spec.backupPath: this installation does not let users name directories of nodes; write \
+                     pvc://CLAIM/PATH, or ask whoever installed Wasser to allow it (runtime.datasetHostPaths)"
+                );
+                return Err(Refused::new(reasons::PATH_NOT_SUPPORTED, message));
+            }
             if path.starts_with("pvc://") || path.starts_with("local://") {
                 return Ok(());
             }

@@ -12,6 +12,7 @@ use wasser_api::operations::OperationKind;
 use super::load::Client;
 use super::values::{Surroundings, values};
 use super::{Operation, Plan, Spec, check, load, process};
+use crate::tenant_rules::TenantRules;
 
 fn operation(kind: OperationKind, spec: &Value) -> Operation {
     let object = json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": kind.as_str(), "spec": spec,
@@ -23,7 +24,7 @@ fn operation(kind: OperationKind, spec: &Value) -> Operation {
 /// The values of an operation that the host plans.
 fn planned(kind: OperationKind, spec: &Value, ran: Option<&Value>) -> Value {
     let operation = operation(kind, spec);
-    check(&operation).unwrap();
+    check(&operation, &TenantRules::default()).unwrap();
     let client = Client {
         app: "juicefs".to_owned(),
         image: "juicedata/mount:ce".to_owned(),
@@ -121,8 +122,24 @@ fn a_plan_for_several_nodes_runs_one_pod_on_each() {
 #[case::outside(OperationKind::DataMigrate, json!({"from": {"externalStorage": {"uri": "s3://a"}},
     "to": {"externalStorage": {"uri": "s3://b"}}}), "neither `from` nor `to` is a Dataset")]
 fn what_cannot_work_is_refused_with_its_field(#[case] kind: OperationKind, #[case] spec: Value, #[case] words: &str) {
-    let refused = check(&operation(kind, &spec)).unwrap_err().to_string();
-    assert!(refused.contains(words), "{refused}");
+    let refused = check(&operation(kind, &spec), &TenantRules::default()).unwrap_err();
+    assert!(refused.to_string().contains(words), "{refused}");
+}
+
+#[test]
+fn a_backup_reaches_a_directory_of_a_node_only_where_the_installation_lets_it() {
+    let backup = |path: &str| operation(OperationKind::DataBackup, &json!({"dataset": "d", "backupPath": path}));
+    let strict = TenantRules {
+        host_paths: false,
+        ..TenantRules::default()
+    };
+    let refused = check(&backup("local:///backup"), &strict).unwrap_err().to_string();
+    assert!(
+        refused.contains("DataBackup.spec.backupPath") && refused.contains("datasetHostPaths"),
+        "{refused}"
+    );
+    check(&backup("pvc://claim/backup"), &strict).unwrap();
+    check(&backup("local:///backup"), &TenantRules::default()).unwrap();
 }
 
 #[test]

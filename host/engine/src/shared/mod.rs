@@ -51,6 +51,7 @@ use crate::shared::tasks::Tasks;
 use crate::shared::unready::Unready;
 use crate::shared::upgrades::Upgrades;
 use crate::shared::vain_patches::VainPatches;
+use crate::tenant_rules::TenantRules;
 use crate::watched::Caches;
 
 /// How many unpacked charts are kept: those of former plugins are of no use any more.
@@ -65,6 +66,8 @@ pub struct EngineSettings {
     pub mount_root: String,
     /// How often the cache states of a bound dataset are read.
     pub sync_period: Duration,
+    /// What Datasets may do with what belongs to others.
+    pub tenant_rules: TenantRules,
 }
 
 /// Shared state; one for the process.

@@ -21,6 +21,8 @@ use crate::request::write::write_dataset_status;
 
 /// The volume attribute that names a directory of the file system.
 const SUB_PATH: &str = "fluid_sub_path";
+/// The field that names the other Dataset.
+const MOUNT_POINT: &str = "Dataset.spec.mounts[0].mountPoint";
 /// When to look again for what a watch usually tells.
 const SOON: Duration = Duration::from_secs(10);
 /// When to look again at what the watch shows as it was before a write of our own.
@@ -62,6 +64,7 @@ impl Request {
                 message: format!("the Dataset {} that it refers to is not Bound", reference.display()),
             });
         }
+        self.may_refer(&other, reference)?;
         self.register(&other, reference).await?;
         self.create_linked_volume(&dataset, &other, reference).await?;
         self.share_config(&other).await?;
@@ -116,7 +119,7 @@ impl Request {
 
     /// The other Dataset, if it can be referred to.
     fn other(&self, reference: &Reference) -> Result<Arc<Dataset>, EngineError> {
-        let field = "Dataset.spec.mounts[0].mountPoint".to_owned();
+        let field = MOUNT_POINT.to_owned();
         let Some(other) = self.shared.caches.dataset(&reference.namespace, &reference.name) else {
             return Err(EngineError::Missing {
                 field,
@@ -135,6 +138,19 @@ impl Request {
             return Err(EngineError::InvalidSpec { field, message });
         }
         Ok(other)
+    }
+
+    /// Fails if the other Dataset is not shared with this one's namespace. A volume that is there
+    /// stays: pods may use it.
+    fn may_refer(&self, other: &Dataset, reference: &Reference) -> Result<(), EngineError> {
+        let rules = &self.shared.settings.tenant_rules;
+        match rules.refused_reference(&self.identity.namespace, reference, other) {
+            Some(message) if !self.has_volume()? => Err(EngineError::InvalidSpec {
+                field: MOUNT_POINT.to_owned(),
+                message,
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Enters this Dataset into `status.datasetRef` of the other, which then is not deleted before

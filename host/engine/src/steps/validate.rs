@@ -23,12 +23,28 @@ impl Request {
     /// Validate: the plugin refuses what cannot work, and, until the runtime is set up, the Secrets
     /// that its pods refer to must exist.
     pub async fn validate(&mut self) -> Result<(), EngineError> {
+        self.check_host_paths()?;
         let outcome = self.implement.validate(&self.context).await;
         self.answer("validate", outcome)?;
         if self.is_set_up() || self.installed().await?.is_some() {
             Ok(())
         } else {
             self.check_secrets().await
+        }
+    }
+
+    /// Refuses directories of nodes if this installation does not let Datasets name them.
+    fn check_host_paths(&self) -> Result<(), EngineError> {
+        let spec = self.dataset.as_ref().map(|dataset| &dataset.spec);
+        match spec.and_then(|spec| self.shared.settings.tenant_rules.refused_host_path(spec)) {
+            Some(field) => Err(EngineError::InvalidSpec {
+                field,
+                message:
+                    "this installation does not let Datasets name directories of nodes; use a claim (pvc://), or ask \
+                    whoever installed Wasser to allow it (runtime.datasetHostPaths)"
+                        .to_owned(),
+            }),
+            None => Ok(()),
         }
     }
 

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wasser_chart::{Capabilities, Renderer};
+use wasser_engine::{Sharing, TenantRules};
 use wasser_plugin::{HostConfig, PluginHost, Registrar, Registry};
 
 use super::{logs, options, signals};
@@ -72,8 +73,32 @@ pub struct Args {
     #[arg(long, env = "WASSER_EXCLUDED_NODES", default_value = "", value_parser = options::labels,
         value_name = "KEY=VALUE,…")]
     excluded_nodes: std::collections::BTreeMap<String, String>,
+    /// Who may refer to a Dataset of another namespace: every namespace, or those that the Dataset
+    /// names in its annotation data.fluid.io/shared-with.
+    #[arg(long, env = "WASSER_REFERENCES", value_enum, default_value_t = References::Everybody)]
+    references: References,
+    /// Whether Datasets may name directories of nodes.
+    #[arg(long, env = "WASSER_DATASET_HOST_PATHS", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
+        default_value_t = true, default_missing_value = "true")]
+    dataset_host_paths: bool,
     #[command(flatten)]
     logs: logs::Options,
+}
+
+/// Who may refer to a Dataset of another namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum References {
+    Everybody,
+    Shared,
+}
+
+impl From<References> for Sharing {
+    fn from(references: References) -> Self {
+        match references {
+            References::Everybody => Self::Everybody,
+            References::Shared => Self::Shared,
+        }
+    }
 }
 
 impl Args {
@@ -84,6 +109,10 @@ impl Args {
             sync_period: self.sync_period,
             mount_root: self.mount_root.clone(),
             excluded_nodes: BTreeMap::clone(&self.excluded_nodes),
+            tenant_rules: TenantRules {
+                references: self.references.into(),
+                host_paths: self.dataset_host_paths,
+            },
         }
     }
 

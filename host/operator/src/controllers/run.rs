@@ -56,6 +56,7 @@ async fn run_all(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
     let settings = EngineSettings {
         mount_root: context.settings.mount_root.clone(),
         sync_period: context.settings.sync_period,
+        tenant_rules: context.settings.tenant_rules,
     };
     let shared = Arc::new(Shared::new(
         context.client.clone(),

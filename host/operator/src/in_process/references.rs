@@ -1,6 +1,7 @@
 //! Datasets that refer to others, and what becomes of a reference that changes.
 
 use serde_json::{Value, json};
+use wasser_engine::{Sharing, TenantRules};
 use wasser_test_api_server::ApiServer;
 
 use super::scene::{OPERATOR, Operator, QUIET, Scene};
@@ -10,7 +11,15 @@ const REFUSED: &str = "the volume leads to dataset://default/demo";
 /// A scene whose kind serves references as well, with the Datasets `demo` and `other` bound, and
 /// `view`, which refers to `demo`.
 async fn scene() -> (Scene, Operator) {
-    let scene = Scene::new();
+    scene_with(TenantRules::default()).await
+}
+
+/// The same in an installation with these rules.
+async fn scene_with(tenant_rules: TenantRules) -> (Scene, Operator) {
+    let scene = Scene {
+        tenant_rules,
+        ..Scene::new()
+    };
     scene.server.edit("ConfigMap", OPERATOR, "demo", |map| {
         let text = map["data"]["plugin.yaml"].as_str().unwrap().to_owned();
         let (text, _) = text.split_once("settings:").unwrap();
@@ -269,4 +278,67 @@ async fn a_bound_dataset_that_becomes_a_reference_is_refused_and_attended(#[case
     delete(&scene, "demo").await;
     let left = scene.server.object("StatefulSet", "default", "demo-worker");
     assert!(left.is_none(), "{}", scene.server.situation());
+}
+
+#[tokio::test]
+async fn a_reference_waits_for_the_consent_of_the_other_where_the_installation_asks_for_it() {
+    let (scene, _operator) = scene_with(TenantRules {
+        references: Sharing::Shared,
+        ..TenantRules::default()
+    })
+    .await;
+    scene
+        .server
+        .create(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team"}}));
+    scene.server.create(&json!({
+        "apiVersion": "data.fluid.io/v1alpha1", "kind": "Dataset",
+        "metadata": {"name": "far", "namespace": "team"},
+        "spec": {"mounts": [{"mountPoint": "dataset://default/demo"}]},
+    }));
+    let far = |server: &ApiServer| server.object("Dataset", "team", "far").unwrap();
+    let refused = |server: &ApiServer| {
+        let conditions = far(server)["status"]["conditions"].to_string();
+        let words = "not shared with the namespace team";
+        (conditions.contains(words) && conditions.contains("data.fluid.io/shared-with")).then_some(())
+    };
+    scene.server.until("the refusal", refused).await;
+    scene.server.settled(QUIET).await;
+    // The other Dataset hears nothing of it, and nobody gets its volume or its ConfigMaps.
+    assert_eq!(referring(&scene, "demo"), json!(["default/view"]));
+    assert!(scene.server.object("PersistentVolume", "", "team-far").is_none());
+    assert!(scene.server.objects("ConfigMap", "team").is_empty());
+    let share = |with: &'static str| {
+        scene.server.edit("Dataset", "default", "demo", |dataset| {
+            dataset["metadata"]["annotations"]["data.fluid.io/shared-with"] = with.into();
+        });
+    };
+    share("other,team");
+    let bound = |server: &ApiServer| (far(server)["status"]["phase"] == "Bound").then_some(());
+    scene.server.until("the reference to be Bound", bound).await;
+    assert!(scene.server.object("PersistentVolume", "", "team-far").is_some());
+    // Pods may use it by now.
+    share("");
+    rests(&scene).await;
+    assert_eq!(far(&scene.server)["status"]["phase"], "Bound");
+}
+
+#[tokio::test]
+async fn a_dataset_names_directories_of_nodes_only_where_the_installation_lets_it() {
+    let (scene, _operator) = scene_with(TenantRules {
+        host_paths: false,
+        ..TenantRules::default()
+    })
+    .await;
+    let mounts = json!([{"mountPoint": "local:///etc", "name": "etc"}]);
+    dataset(&scene, "node", &mounts);
+    scene.server.create(&json!({
+        "apiVersion": "data.fluid.io/v1alpha1", "kind": "DemoRuntime", "spec": {"replicas": 1},
+        "metadata": {"name": "node", "namespace": "default"},
+    }));
+    complains(&scene, "node", "runtime.datasetHostPaths").await;
+    scene.server.settled(QUIET).await;
+    assert!(scene.server.object("StatefulSet", "default", "node-worker").is_none());
+    mount(&scene, "node", "demo://node");
+    ready(&scene, "node").await;
+    phase(&scene, "node", "Bound").await;
 }

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wasser_chart::Renderer;
+use wasser_engine::TenantRules;
 use wasser_plugin::{Digest, HostConfig, PluginHost, Registrar, Registry};
 use wasser_test_api_server::ApiServer;
 
@@ -46,6 +47,8 @@ spec:
 /// A server with registered plugins.
 pub struct Scene {
     pub server: ApiServer,
+    /// What operators that are started let Datasets do.
+    pub tenant_rules: TenantRules,
 }
 
 impl Scene {
@@ -68,7 +71,10 @@ impl Scene {
         for object in objects {
             server.create(object);
         }
-        Self { server }
+        Self {
+            server,
+            tenant_rules: TenantRules::default(),
+        }
     }
 
     /// Returns a scene whose Dataset is Bound, and its operator.
@@ -177,6 +183,7 @@ impl Scene {
                 sync_period: Duration::from_secs(15),
                 mount_root: "/runtime-mnt".to_owned(),
                 excluded_nodes: BTreeMap::new(),
+                tenant_rules: self.tenant_rules,
             },
             kinds: kinds.subscribe(),
             leader: leader.subscribe(),

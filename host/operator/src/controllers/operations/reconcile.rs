@@ -75,7 +75,7 @@ pub async fn reconcile(
 }
 
 async fn step(operations: &Arc<Operations>, operation: &mut Operation) -> Result<Next, Problem> {
-    check(operation).map_err(Problem::Refused)?;
+    check(operation, &operations.shared.settings.tenant_rules).map_err(Problem::Refused)?;
     if let Some(runs) = running(operations, operation) {
         stop_if_dataset_is_gone(operations, operation)?;
         complete_install(operations, operation).await?;
