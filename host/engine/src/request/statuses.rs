@@ -42,14 +42,15 @@ impl Request {
     }
 
     /// Where clients reach the system, as the installed values say in `status.hcfs` and
-    /// `status.apiGateway`.
+    /// `status.apiGateway`. Those of a release that Fluid has installed say nothing of it: there it
+    /// stays as Fluid has shown it.
     fn show_endpoints(&mut self) {
         let release = self.shared.known_release(&self.uid).flatten();
-        let Some(values) = release.as_ref().map(|release| release.values()) else {
+        let Some(release) = release.filter(|release| release.adoption().is_none()) else {
             return;
         };
-        self.dataset_status.hcfs = read_at(values, "/status/hcfs");
-        self.runtime_status.api_gateway = read_at(values, "/status/apiGateway");
+        self.dataset_status.hcfs = read_at(release.values(), "/status/hcfs");
+        self.runtime_status.api_gateway = read_at(release.values(), "/status/apiGateway");
     }
 
     /// The node affinity of the workers, which applications near the cache follow.

@@ -201,6 +201,7 @@ fn events(server: &ApiServer, reason: &str) -> usize {
 async fn nothing_is_changed_that_fluid_has_left(#[case] file: usize, #[case] driver: Driver) {
     let cluster = Cluster::with(file, driver, |left| left).await;
     let spec = cluster.object(&cluster.left.kind)["spec"].clone();
+    let endpoint = cluster.object("Dataset")["status"]["hcfs"].clone();
     let first = cluster.start().await;
     assert_eq!(cluster.differences(), "");
     let (dataset, runtime) = (cluster.object("Dataset"), cluster.object(&cluster.left.kind));
@@ -210,6 +211,7 @@ async fn nothing_is_changed_that_fluid_has_left(#[case] file: usize, #[case] dri
         1,
         "{dataset}"
     );
+    assert_eq!(dataset["status"]["hcfs"], endpoint);
     assert_eq!(runtime["spec"], spec, "users' own");
     assert_eq!(events(cluster.server(), "RuntimeAdopted"), 2, "on Dataset and runtime");
     // Nothing is written any more, neither when it is looked at again nor by the next operator.
