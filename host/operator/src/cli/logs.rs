@@ -11,6 +11,10 @@ use wasser_api::text::{self, bounded};
 /// The most bytes of a line. Users' texts and what plugins say can be longer than anybody reads.
 const LONGEST_LINE: usize = 4 * text::LONGEST;
 
+/// What is never written unless it is asked for: the client logs each answer with a status of 500,
+/// without the request, and whoever has made that says what failed.
+const QUIET: &str = "kube_client::client::builder=off";
+
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -37,7 +41,7 @@ impl Options {
     /// # Errors
     /// If the filter cannot be read.
     pub fn start(&self) -> anyhow::Result<()> {
-        let filter = EnvFilter::try_new(&self.log).map_err(|error| {
+        let filter = EnvFilter::try_new(format!("{QUIET},{}", self.log)).map_err(|error| {
             anyhow::anyhow!(
                 "--log: `{}` is not a filter such as `info` or `info,wasser=debug`: {error}",
                 self.log
