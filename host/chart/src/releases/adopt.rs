@@ -1,4 +1,4 @@
-//! Fields that were set by a creation, or by Helm, become fields of Wasser's apply, so that what the
+//! Fields that were set by a creation, whoever made it, or by Helm, become fields of Wasser's apply, so that what the
 //! chart no longer has is removed.
 //!
 //! The API server knows fields that a creation or a patch has set as those of an updater, and an
@@ -29,7 +29,8 @@ pub async fn object(
     live: &mut ObjectMeta,
     of_chart: bool,
 ) -> kube::Result<bool> {
-    let Some(taken) = take_over(&json!(live.managed_fields), &reference.gvk.api_version(), of_chart) else {
+    let (entries, created) = (json!(live.managed_fields), json!(live.creation_timestamp));
+    let Some(taken) = take_over(&entries, &created, &reference.gvk.api_version(), of_chart) else {
         return Ok(false);
     };
     let patch = json!({"metadata": {
@@ -43,16 +44,21 @@ pub async fn object(
 }
 
 /// The entries with those of updates joined to that of the apply; none if there is nothing to join.
-fn take_over(entries: &Value, api_version: &str, of_chart: bool) -> Option<Value> {
+fn take_over(entries: &Value, created: &Value, api_version: &str, of_chart: bool) -> Option<Value> {
     let is_main = |entry: &Value| entry.get("subresource").is_none_or(|name| name == "");
     let updates = |entry: &Value, managers: &[&str]| {
         is_main(entry)
             && entry["operation"] == "Update"
             && managers.contains(&entry["manager"].as_str().unwrap_or_default())
     };
+    // Whoever created the object did so with what Helm had rendered: a backup that was restored has
+    // the name of its tool. Times are in seconds, so others may have written as well.
+    let is_creation = |entry: &Value| {
+        is_main(entry) && entry["operation"] == "Update" && !created.is_null() && entry["time"] == *created
+    };
     // `ddc-helm` is the name under which Fluid has it.
     let is_helm = |entry: &Value| updates(entry, &["helm", "ddc-helm"]);
-    let is_update = |entry: &Value| updates(entry, &[FIELD_MANAGER]);
+    let is_update = |entry: &Value| updates(entry, &[FIELD_MANAGER]) || is_creation(entry);
     let is_apply = |entry: &Value| is_main(entry) && entry["manager"] == FIELD_MANAGER && entry["operation"] == "Apply";
     let (mut fields, mut kept, mut found) = (json!({}), Vec::new(), false);
     for entry in entries.as_array()? {
@@ -141,7 +147,7 @@ mod tests {
             {"manager": "wasser", "operation": "Update", "apiVersion": "apps/v1",
                 "fieldsV1": {"f:spec": {"f:replicas": {}}}},
         ]);
-        let taken = take_over(&entries, "apps/v1", false).unwrap();
+        let taken = take_over(&entries, &Value::Null, "apps/v1", false).unwrap();
         assert_eq!(taken.as_array().unwrap().len(), 3);
         assert_eq!(
             taken[2]["fieldsV1"],
@@ -149,10 +155,35 @@ mod tests {
         );
         assert_eq!(taken[2]["operation"], "Apply");
         assert_eq!(
-            take_over(&taken, "apps/v1", false),
+            take_over(&taken, &Value::Null, "apps/v1", false),
             None,
             "a second time there is nothing to take"
         );
+    }
+
+    #[test]
+    fn what_a_restored_backup_has_created_joins_as_well() {
+        let entry = |manager: &str, time: &str, field: &str| json!({"manager": manager, "operation": "Update", "apiVersion": "v1", "time": time, "fieldsV1": {field: {}}});
+        let (then, later) = ("2026-01-02T03:04:05Z", "2026-01-02T03:09:05Z");
+        let entries = json!([
+            entry("velero", then, "f:data"),
+            entry("kubectl-edit", later, "f:binaryData")
+        ]);
+        let taken = take_over(&entries, &json!(then), "v1", false).unwrap();
+        assert_eq!(taken[0]["manager"], "kubectl-edit");
+        assert_eq!(
+            (&taken[1]["operation"], &taken[1]["fieldsV1"]),
+            (&json!("Apply"), &json!({"f:data": {}}))
+        );
+        assert_eq!(take_over(&taken, &json!(then), "v1", false), None);
+    }
+
+    #[test]
+    fn who_has_scaled_a_new_object_at_once_goes_on_doing_so() {
+        let scaled = json!({"manager": "juicefsruntime-controller", "operation": "Update", "apiVersion": "apps/v1",
+            "time": "2026-01-02T03:04:05Z", "fieldsV1": {"f:spec": {"f:replicas": {}}}});
+        let created = json!("2026-01-02T03:04:05Z");
+        assert_eq!(take_over(&json!([scaled]), &created, "apps/v1", false), None);
     }
 
     #[test]
@@ -162,7 +193,7 @@ mod tests {
             "f:metadata": {"f:labels": {".": {}, "f:a": {}}},
             "f:spec": {"f:replicas": {}, "f:template": {"f:spec": {"f:affinity": affinity, "f:containers": {}}}},
         }}]);
-        let taken = take_over(&entries, "apps/v1", false).unwrap();
+        let taken = take_over(&entries, &Value::Null, "apps/v1", false).unwrap();
         let kept = json!({"f:spec": {"f:replicas": {}, "f:template": {"f:spec": {"f:affinity": affinity}}}});
         assert_eq!(
             (&taken[0]["operation"], &taken[0]["fieldsV1"]),
@@ -176,9 +207,13 @@ mod tests {
             (&taken[1]["operation"], &taken[1]["fieldsV1"]),
             (&json!("Apply"), &applied)
         );
-        assert_eq!(take_over(&taken, "apps/v1", false), None, "what is left is the host's");
+        assert_eq!(
+            take_over(&taken, &Value::Null, "apps/v1", false),
+            None,
+            "what is left is the host's"
+        );
         // A chart with an affinity decides about it.
-        let again = take_over(&taken, "apps/v1", true).unwrap();
+        let again = take_over(&taken, &Value::Null, "apps/v1", true).unwrap();
         assert_eq!(again[0]["fieldsV1"], json!({"f:spec": {"f:replicas": {}}}));
         assert_eq!(
             again[1]["fieldsV1"]["f:spec"]["f:template"]["f:spec"],
@@ -192,7 +227,7 @@ mod tests {
             {"manager": "wasser", "operation": "Apply", "apiVersion": "v1", "fieldsV1": {"f:data": {}}},
             {"manager": "wasser", "operation": "Update", "subresource": "status", "fieldsV1": {"f:status": {}}},
         ]);
-        assert_eq!(take_over(&entries, "v1", false), None);
-        assert_eq!(take_over(&Value::Null, "v1", false), None);
+        assert_eq!(take_over(&entries, &Value::Null, "v1", false), None);
+        assert_eq!(take_over(&Value::Null, &Value::Null, "v1", false), None);
     }
 }
