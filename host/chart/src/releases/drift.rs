@@ -41,8 +41,10 @@ impl Release {
         let Some(recorded) = reference.find_in(&self.manifest) else {
             return false;
         };
-        let found = differences(&json!({"spec": recorded["spec"]}), &json!({"spec": spec}));
-        found.iter().any(|field| is_of_release(field))
+        let mut recorded = json!({"spec": recorded["spec"]});
+        let spec = json!({"spec": spec});
+        read_as_helm(&mut recorded, &spec);
+        differences(&recorded, &spec).iter().any(|field| is_of_release(field))
     }
 }
 
@@ -99,6 +101,8 @@ impl Releases {
         let Some(found) = found.filter(|found| ownership.check(&found.metadata).is_ok()) else {
             return Ok(Vec::new());
         };
+        let mut recorded = recorded;
+        read_as_helm(&mut recorded.data, &found.data);
         let live = Live {
             immutables: Immutables::of(reference, &found),
             metadata: found.metadata.clone(),
@@ -116,9 +120,57 @@ impl Releases {
         let attempt = format!("asking how {} would be written", reference.describe(namespace));
         let patch = Patch::Apply(prepared.applied());
         let written = api.patch(&reference.name, &params, &patch).await;
-        let written = changes(&content, &written.map_err(ReleaseError::kube(attempt))?);
+        let written = match written {
+            Ok(written) => written,
+            Err(kube::Error::Api(status)) if !is_passing(&status) => {
+                tracing::debug!(object = reference.describe(namespace), %status, "its content cannot be compared");
+                return Ok(Vec::new());
+            }
+            Err(error) => return Err(ReleaseError::kube(attempt)(error)),
+        };
+        let written = changes(&content, &written);
         fields.retain(|field| !written.contains(field));
         Ok(fields)
+    }
+}
+
+/// Whether the API server may answer otherwise the next time. What it cannot read is an internal
+/// error for it.
+fn is_passing(status: &kube::core::Status) -> bool {
+    matches!(status.code, 409 | 429 | 502..=504) || (status.code == 500 && !status.message.contains("typed patch"))
+}
+
+/// Helm reads manifests by YAML 1.1, in which `0755` and `yes` are no texts. Where an object has a
+/// number or a truth value, the manifest had one as well.
+fn read_as_helm(recorded: &mut Value, there: &Value) {
+    match (recorded, there) {
+        (Value::Object(recorded), Value::Object(there)) => {
+            for (key, value) in recorded {
+                read_as_helm(value, there.get(key).unwrap_or(&Value::Null));
+            }
+        }
+        (Value::Array(recorded), Value::Array(there)) => {
+            for (value, there) in recorded.iter_mut().zip(there) {
+                read_as_helm(value, there);
+            }
+        }
+        (recorded @ Value::String(_), Value::Number(_)) => {
+            let octal = recorded.as_str().and_then(|text| text.strip_prefix('0'));
+            if let Some(number) = octal.and_then(|digits| i64::from_str_radix(digits, 8).ok()) {
+                *recorded = json!(number);
+            }
+        }
+        (recorded @ Value::String(_), Value::Bool(_)) => {
+            let truth = match recorded.as_str().unwrap_or_default().to_ascii_lowercase().as_str() {
+                "y" | "yes" | "on" => Some(true),
+                "n" | "no" | "off" => Some(false),
+                _ => None,
+            };
+            if let Some(truth) = truth {
+                *recorded = json!(truth);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -135,6 +187,16 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[test]
+    fn manifests_are_read_as_helm_reads_them() {
+        let mut recorded =
+            json!({"mode": "0755", "on": "yes", "list": [{"mode": "0400"}], "env": "0755", "gone": "0755"});
+        let there = json!({"mode": 420, "on": true, "list": [{"mode": 256}], "env": "0755"});
+        read_as_helm(&mut recorded, &there);
+        let read = json!({"mode": 493, "on": true, "list": [{"mode": 256}], "env": "0755", "gone": "0755"});
+        assert_eq!(recorded, read);
+    }
 
     #[rstest]
     #[case("/spec/replicas", false)]
