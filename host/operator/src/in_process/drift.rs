@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
 use rstest::rstest;
 use serde_json::{Value, json};
 use wasser_test_api_server::{ApiServer, Attempt, Effect, Failure, Fault, Verb};
@@ -188,4 +193,41 @@ async fn two_operators_make_one_revision() {
     bound.comes("ConfigMap", "demo-config", "/data/mode", "two").await;
     bound.server().settled(QUIET).await;
     assert_eq!(bound.revisions(), 2, "{}", bound.server().situation());
+}
+
+/// The content of a record.
+fn decoded(secret: &Value) -> Value {
+    let text = STANDARD.decode(secret["data"]["release"].as_str().unwrap()).unwrap();
+    let packed = STANDARD.decode(text).unwrap();
+    serde_json::from_reader(GzDecoder::new(packed.as_slice())).unwrap()
+}
+
+/// The same, as `data.release`.
+fn encoded(record: &Value) -> Value {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    std::io::Write::write_all(&mut gzip, record.to_string().as_bytes()).unwrap();
+    json!(STANDARD.encode(STANDARD.encode(gzip.finish().unwrap())))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revision_that_somebody_makes_with_helm_is_followed_by_what_is_wanted() {
+    let bound = Bound::new().await;
+    let secret = |revision: u32| {
+        let name = format!("sh.helm.release.v1.demo.v{revision}");
+        bound.server().object("Secret", "default", &name)
+    };
+    let mut record = decoded(&secret(1).unwrap());
+    record["config"]["mode"] = json!("other");
+    record["version"] = json!(2);
+    let labels = json!({"name": "demo", "owner": "helm", "status": "deployed", "version": "2"});
+    bound.server().create(&json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1", "data": {"release": encoded(&record)},
+        "metadata": {"name": "sh.helm.release.v1.demo.v2", "namespace": "default", "labels": labels},
+    }));
+    bound.edit("ConfigMap", "demo-config", "/data/mode", &json!("other"));
+    bound.comes("ConfigMap", "demo-config", "/data/mode", "one").await;
+    bound.server().settled(REST).await;
+    assert_eq!(decoded(&secret(3).unwrap())["config"]["mode"], "one");
+    assert_eq!(secret(2).unwrap()["metadata"]["labels"]["status"], "superseded");
+    bound.rests(3).await;
 }
