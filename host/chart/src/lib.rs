@@ -20,7 +20,7 @@ pub use error::{ChartError, RenderError, TemplateError};
 pub use policy::{Policy, Problem, Violation};
 pub use releases::{
     Change, Drift, Preview, RELEASE_NAME, RELEASE_NAMESPACE, RecordPlace, Release, ReleaseError, Releases, Status,
-    Workers, check_kept, is_unchanged,
+    Workers, check_kept, is_unchanged, without_host_fields,
 };
 pub use render::{Capabilities, Hook, Limits, ReleaseMeta, Rendered, Renderer};
 

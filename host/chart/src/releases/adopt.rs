@@ -1,5 +1,5 @@
-//! Fields that were set by a creation, whoever made it, or by Helm, become fields of Wasser's apply, so that what the
-//! chart no longer has is removed.
+//! Fields that were set by a creation, whoever made it, or by Helm, become fields of Wasser's apply,
+//! so that what the chart no longer has is removed.
 //!
 //! The API server knows fields that a creation or a patch has set as those of an updater, and an
 //! apply would leave them alone. This happens once per object: what is left afterwards is what the
@@ -163,7 +163,10 @@ mod tests {
 
     #[test]
     fn what_a_restored_backup_has_created_joins_as_well() {
-        let entry = |manager: &str, time: &str, field: &str| json!({"manager": manager, "operation": "Update", "apiVersion": "v1", "time": time, "fieldsV1": {field: {}}});
+        let entry = |manager: &str, time: &str, field: &str| {
+            let fields = json!({field: {}});
+            json!({"manager": manager, "operation": "Update", "apiVersion": "v1", "time": time, "fieldsV1": fields})
+        };
         let (then, later) = ("2026-01-02T03:04:05Z", "2026-01-02T03:09:05Z");
         let entries = json!([
             entry("velero", then, "f:data"),

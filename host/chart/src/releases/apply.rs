@@ -28,7 +28,7 @@ use crate::policy::Policy;
 /// Requests that are under way at once for one release.
 pub const CONCURRENCY: usize = 8;
 /// Where a workload says on which nodes its pods may run.
-const AFFINITY: &str = "/spec/template/spec/affinity";
+pub const AFFINITY: &str = "/spec/template/spec/affinity";
 /// Attempts to write an object that others write at the same time.
 pub const ATTEMPTS: u32 = 5;
 
@@ -173,17 +173,6 @@ pub async fn one(
 }
 
 impl Prepared {
-    /// What of the object is applied. The number of replicas is left out where it stays.
-    pub fn content(&self) -> Value {
-        let mut content = self.object.data.clone();
-        let metadata = &self.object.metadata;
-        content["metadata"] = json!({"labels": metadata.labels, "annotations": metadata.annotations});
-        if let Some(spec) = content["spec"].as_object_mut().filter(|_| self.keep_replicas) {
-            spec.remove("replicas");
-        }
-        content
-    }
-
     /// The object as it is applied to what is there. The number of replicas is left out where it
     /// stays.
     pub fn applied(&self) -> DynamicObject {
@@ -192,6 +181,17 @@ impl Prepared {
             spec.remove("replicas");
         }
         object
+    }
+
+    /// The content of the same, with its labels and annotations.
+    pub fn content(&self) -> Value {
+        let DynamicObject {
+            metadata,
+            data: mut content,
+            ..
+        } = self.applied();
+        content["metadata"] = json!({"labels": metadata.labels, "annotations": metadata.annotations});
+        content
     }
 
     async fn write(&mut self, api: &Api<DynamicObject>, force: bool) -> kube::Result<Option<Created>> {

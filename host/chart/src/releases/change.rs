@@ -112,7 +112,7 @@ impl Releases {
 
     /// The newest revision, if it is what the change asks for and complete: two operators may have
     /// decided the same.
-    pub(super) fn is_done<'b>(change: &Change<'_>, before: Option<&'b Before>) -> Option<&'b Release> {
+    pub(super) fn done<'b>(change: &Change<'_>, before: Option<&'b Before>) -> Option<&'b Release> {
         let release = &before?.release;
         let same = is_unchanged(release, change.rendered)
             && release.config == *change.values
@@ -144,7 +144,7 @@ impl Releases {
                 // A record has been written since it was looked for; what it names and this release
                 // has not must go.
                 let before = self.before(change).boxed().await?;
-                if let Some(done) = Self::is_done(change, before.as_ref()) {
+                if let Some(done) = Self::done(change, before.as_ref()) {
                     return Ok(done.clone());
                 }
                 let ready = self.make_ready(change, before).boxed().await?;

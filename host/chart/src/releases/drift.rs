@@ -16,7 +16,7 @@ use crate::FIELD_MANAGER;
 use crate::policy::Policy;
 
 /// Fields of workloads that the host decides once they are there.
-const OF_HOST: [&str; 2] = ["/spec/replicas", "/spec/template/spec/affinity"];
+const OF_HOST: [&str; 2] = ["/spec/replicas", apply::AFFINITY];
 
 /// An object that somebody has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,6 +172,17 @@ fn read_as_helm(recorded: &mut Value, there: &Value) {
         }
         _ => {}
     }
+}
+
+/// An object without the fields that the host decides.
+pub fn without_host_fields(mut object: Value) -> Value {
+    let places = OF_HOST.iter().filter_map(|field| field.rsplit_once('/'));
+    for (parent, field) in places {
+        if let Some(parent) = object.pointer_mut(parent).and_then(Value::as_object_mut) {
+            parent.remove(field);
+        }
+    }
+    object
 }
 
 fn is_of_release(field: &str) -> bool {

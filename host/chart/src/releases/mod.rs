@@ -65,7 +65,7 @@ use kube::api::DynamicObject;
 use parking_lot::Mutex;
 
 pub use change::Change;
-pub use drift::Drift;
+pub use drift::{Drift, without_host_fields};
 pub use error::ReleaseError;
 pub use ownership::{RELEASE_NAME, RELEASE_NAMESPACE, check_kept};
 pub use preview::Preview;
@@ -216,7 +216,7 @@ impl Releases {
         change.check()?;
         let _claim = self.claims.take(change.keys()).await;
         let before = self.before(change).await?;
-        if let Some(done) = Self::is_done(change, before.as_ref()) {
+        if let Some(done) = Self::done(change, before.as_ref()) {
             return Ok(done.clone());
         }
         let events = if before.is_some() {

@@ -232,8 +232,8 @@ impl<'a> Store<'a> {
             return Ok(());
         }
         let labels = json!({"status": Status::Superseded.as_str(), "modifiedAt": seconds()});
-        let annotations = json!({LEFT: null});
-        let patch = json!({"metadata": {"labels": labels, "annotations": annotations}, "data": {"release": ByteString(text.into_bytes())}});
+        let metadata = json!({"labels": labels, "annotations": {LEFT: null}});
+        let patch = json!({"metadata": metadata, "data": {"release": ByteString(text.into_bytes())}});
         let params = PatchParams {
             field_manager: Some(FIELD_MANAGER.to_owned()),
             ..PatchParams::default()

@@ -52,12 +52,7 @@ pub(super) async fn clear_dead(context: &Arc<Context>) -> Result<(), Error> {
         .filter(|path| context.mount_root.relative(path).is_ok() && !used.contains(*path))
         .collect();
     for path in candidates {
-        let source = Source {
-            fluid_path: path.clone(),
-            mount_type: String::new(),
-            sub_path: PathBuf::new(),
-        };
-        if let Err(error) = clear_if_dead(context, &source).await {
+        if let Err(error) = clear_if_dead(context, &Source::at(path)).await {
             tracing::warn!(path = %path.display(), %error, "a dead mount stays");
         }
     }

@@ -88,7 +88,7 @@ async fn round(
 
 /// Looks after the mount at a client's path. Returns whether none is there.
 async fn look(context: &Arc<Context>, path: &Path, records: &[Arc<Record>], was_missing: bool) -> Result<bool, Error> {
-    clear_if_dead(context, &plain(path)).await?;
+    clear_if_dead(context, &Source::at(path)).await?;
     let path = context.mount_root.canonical(path)?;
     let table = Table::read().attempt("reading the mounts for", &path)?;
     if table.count(&path) > 0 {
@@ -107,15 +107,6 @@ async fn look(context: &Arc<Context>, path: &Path, records: &[Arc<Record>], was_
     Ok(true)
 }
 
-/// Returns a source at a path that is the whole of its file system.
-fn plain(path: &Path) -> Source {
-    Source {
-        fluid_path: path.to_owned(),
-        mount_type: String::new(),
-        sub_path: PathBuf::new(),
-    }
-}
-
 /// Returns the mounts in pods that show the whole file system of a client, writable ones first. Only
 /// of FUSE it is certain that its process lives if it answers.
 fn copies<'a>(table: &'a Table, records: &[Arc<Record>]) -> Vec<&'a Mount> {
@@ -131,7 +122,7 @@ fn copies<'a>(table: &'a Table, records: &[Arc<Record>]) -> Vec<&'a Mount> {
 
 /// Copies a mount in a pod to the client's path if its process answers. Returns whether it did so.
 async fn put_back(context: &Arc<Context>, path: &Path, mount: &Mount) -> Result<bool, Error> {
-    let seen = plain(&mount.mount_point);
+    let seen = Source::at(&mount.mount_point);
     let answer = context.prober.open_below(&context.kubelet, &seen, Some(&mount.device));
     let Answer::Here(opened) = answer.await? else {
         return Ok(false);
@@ -176,7 +167,7 @@ mod tests {
                 target: Path::new("/k").join(name),
                 source: Source {
                     mount_type: "JuiceFS".to_owned(),
-                    ..plain(Path::new("/m"))
+                    ..Source::at(Path::new("/m"))
                 },
                 read_only: false,
                 symlink: false,

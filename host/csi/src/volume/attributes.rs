@@ -31,6 +31,17 @@ pub struct Source {
     pub sub_path: PathBuf,
 }
 
+impl Source {
+    /// Whatever is mounted at a path, as a whole.
+    pub fn at(path: &Path) -> Self {
+        Self {
+            fluid_path: path.to_owned(),
+            mount_type: String::new(),
+            sub_path: PathBuf::new(),
+        }
+    }
+}
+
 /// The attributes of a volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attributes {

@@ -7,9 +7,11 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
+use rustix::mount::{MountPropagationFlags, mount_change};
 use rustix::process::{Pid, Signal, kill_process};
 use wasser_csi::mountinfo::Table;
+
+use crate::fuse::connect;
 
 /// The variable with the number of times that the process says what its directory is like.
 const ANSWERS: &str = "WASSER_CSI_TEST_ANSWERS";
@@ -40,18 +42,7 @@ impl Client {
         if let Err(error) = std::fs::create_dir_all(path) {
             assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists);
         }
-        let connection = File::options().read(true).write(true).open("/dev/fuse").unwrap();
-        let descriptor = std::os::fd::AsRawFd::as_raw_fd(&connection);
-        let options = format!("fd={descriptor},rootmode=40000,user_id=0,group_id=0,allow_other");
-        let options = std::ffi::CString::new(options).unwrap();
-        mount(
-            "JuiceFS:test",
-            path,
-            "fuse.juicefs",
-            MountFlags::NOSUID,
-            options.as_c_str(),
-        )
-        .unwrap();
+        let connection = connect(path, ",allow_other");
         mount_change(path, MountPropagationFlags::SHARED).unwrap();
         let process = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", PROCESS, "--include-ignored", "--test-threads", "1"])

@@ -30,6 +30,23 @@ pub fn unmount_lazily(path: &Path) {
     unmount(path, UnmountFlags::DETACH).unwrap();
 }
 
+/// Mounts a real FUSE file system, and returns the connection over which it is served.
+pub fn connect(path: &Path, more_options: &str) -> File {
+    let connection = File::options().read(true).write(true).open("/dev/fuse").unwrap();
+    let descriptor = connection.as_raw_fd();
+    let options = format!("fd={descriptor},rootmode=40000,user_id=0,group_id=0{more_options}");
+    let options = std::ffi::CString::new(options).unwrap();
+    mount(
+        "JuiceFS:test",
+        path,
+        "fuse.juicefs",
+        MountFlags::NOSUID,
+        options.as_c_str(),
+    )
+    .unwrap();
+    connection
+}
+
 /// A real FUSE mount. While this lives, it hangs, since nobody answers. Then it is dead.
 pub struct RealFuse {
     connection: Option<File>,
@@ -40,19 +57,8 @@ impl RealFuse {
     /// Mounts it, over an existing mount.
     pub fn mount(path: &Path) -> Self {
         fs::create_dir_all(path).unwrap();
-        let connection = File::options().read(true).write(true).open("/dev/fuse").unwrap();
-        let options = format!("fd={},rootmode=40000,user_id=0,group_id=0", connection.as_raw_fd());
-        let options = std::ffi::CString::new(options).unwrap();
-        mount(
-            "JuiceFS:test",
-            path,
-            "fuse.juicefs",
-            MountFlags::NOSUID,
-            options.as_c_str(),
-        )
-        .unwrap();
         Self {
-            connection: Some(connection),
+            connection: Some(connect(path, "")),
             path: path.to_owned(),
         }
     }

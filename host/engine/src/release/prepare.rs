@@ -93,7 +93,7 @@ impl Prepared {
     /// # Errors
     /// The upgrade would be refused.
     pub async fn preview(&self, releases: &Releases) -> Result<Vec<(String, Preview)>, ReleaseError> {
-        releases.preview(&self.change(None)).boxed().await
+        releases.preview(&self.change(None, None)).boxed().await
     }
 
     /// Writes the release: the only way to what counts as installed. `workers` says how workers
@@ -109,10 +109,7 @@ impl Prepared {
         workers: Option<Workers>,
         damaged: Option<u32>,
     ) -> Result<Installed, ReleaseError> {
-        let change = Change {
-            damaged,
-            ..self.change(workers.as_ref())
-        };
+        let change = self.change(workers.as_ref(), damaged);
         let release = if self.meta.is_upgrade {
             releases.upgrade(&change).boxed().await?
         } else {
@@ -122,7 +119,7 @@ impl Prepared {
     }
 
     /// Takes everything apart, so that nothing that is prepared can be forgotten here.
-    fn change<'a>(&'a self, workers: Option<&'a Workers>) -> Change<'a> {
+    fn change<'a>(&'a self, workers: Option<&'a Workers>, damaged: Option<u32>) -> Change<'a> {
         let Self {
             chart,
             meta,
@@ -138,7 +135,7 @@ impl Prepared {
             values,
             policy,
             workers,
-            damaged: None,
+            damaged,
         }
     }
 }

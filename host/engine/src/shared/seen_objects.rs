@@ -73,20 +73,17 @@ impl SeenObjects {
 
     /// Notes that an object may be different from what its record says.
     pub fn suspect(&self, runtime: &str, key: Key) {
-        let mut known = self.known.lock();
-        known
-            .entry(runtime.to_owned())
-            .or_default()
-            .insert(key, Known::Suspected);
+        self.note(runtime, key, Known::Suspected);
     }
 
     /// Notes that an object is as its record says.
     pub fn accept(&self, runtime: &str, key: Key, seen: Sight) {
-        let mut known = self.known.lock();
-        known
-            .entry(runtime.to_owned())
-            .or_default()
-            .insert(key, Known::As(seen));
+        self.note(runtime, key, Known::As(seen));
+    }
+
+    fn note(&self, runtime: &str, key: Key, known: Known) {
+        let mut all = self.known.lock();
+        all.entry(runtime.to_owned()).or_default().insert(key, known);
     }
 
     /// Forgets the objects of a runtime: they were written, or are of no interest any more.

@@ -10,10 +10,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, Resource};
-use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use wasser_api::labels;
-use wasser_chart::{Drift, Release};
+use wasser_chart::{Drift, Release, without_host_fields};
 
 use crate::error::EngineError;
 use crate::release::Installed;
@@ -101,10 +100,12 @@ impl Request {
     async fn drifts(&self, release: &Installed) -> Result<Vec<Drift>, EngineError> {
         let mut suspected = Vec::new();
         for (kind, name) in release.objects() {
-            let Some((seen, spec)) = self.sight(kind, name) else {
+            let Some(seen) = self.sight(kind, name) else {
                 continue;
             };
-            let (key, digest) = ((kind.clone(), name.clone()), || spec.as_ref().map(digest));
+            let (key, digest) = ((kind.clone(), name.clone()), || {
+                self.spec(kind, name).as_ref().map(digest)
+            });
             if self
                 .shared
                 .seen_objects
@@ -138,7 +139,7 @@ impl Request {
             return;
         }
         for (kind, name) in release.objects() {
-            let Some((seen, Some(spec))) = self.sight(kind, name) else {
+            let (Some(seen), Some(spec)) = (self.sight(kind, name), self.spec(kind, name)) else {
                 continue;
             };
             let key = (kind.to_owned(), name.to_owned());
@@ -153,27 +154,34 @@ impl Request {
         }
     }
 
-    /// An object of the release as its watch shows it, and its spec if the watch shows that.
-    fn sight(&self, kind: &str, name: &str) -> Option<(Sight, Option<Value>)> {
+    /// An object of the release as its watch shows it.
+    fn sight(&self, kind: &str, name: &str) -> Option<Sight> {
         let (caches, owner) = (&self.shared.caches, self.owner());
         match kind {
-            "StatefulSet" => caches
-                .own_stateful_set(owner, name)
-                .map(|set| workload(&*set, &set.spec)),
-            "DaemonSet" => caches.own_daemon_set(owner, name).map(|set| workload(&*set, &set.spec)),
+            "StatefulSet" => caches.own_stateful_set(owner, name).map(|set| workload(&*set)),
+            "DaemonSet" => caches.own_daemon_set(owner, name).map(|set| workload(&*set)),
             "ConfigMap" => {
                 let map = caches.config_map(owner.namespace, name)?;
                 let version = map.metadata.resource_version.clone().unwrap_or_default();
-                owner.owns(&map.metadata).then(|| (sight(&*map, version), None))
+                owner.owns(&map.metadata).then(|| sight(&*map, version))
             }
+            _ => None,
+        }
+    }
+
+    /// The spec of a workload of the release as its watch shows it.
+    fn spec(&self, kind: &str, name: &str) -> Option<Value> {
+        let (caches, owner) = (&self.shared.caches, self.owner());
+        match kind {
+            "StatefulSet" => serde_json::to_value(&caches.own_stateful_set(owner, name)?.spec).ok(),
+            "DaemonSet" => serde_json::to_value(&caches.own_daemon_set(owner, name)?.spec).ok(),
             _ => None,
         }
     }
 }
 
-fn workload(set: &impl Resource, spec: &impl Serialize) -> (Sight, Option<Value>) {
-    let generation = set.meta().generation.unwrap_or_default();
-    (sight(set, generation.to_string()), serde_json::to_value(spec).ok())
+fn workload(set: &impl Resource) -> Sight {
+    sight(set, set.meta().generation.unwrap_or_default().to_string())
 }
 
 fn sight(object: &impl Resource, version: String) -> Sight {
@@ -186,27 +194,21 @@ fn sight(object: &impl Resource, version: String) -> Sight {
 
 /// A digest of what of a spec is the release's: the host scales workers and places them.
 fn digest(spec: &Value) -> u64 {
-    let mut spec = spec.clone();
-    if let Some(spec) = spec.as_object_mut() {
-        spec.remove("replicas");
-    }
-    if let Some(pods) = spec.pointer_mut("/template/spec").and_then(Value::as_object_mut) {
-        pods.remove("affinity");
-    }
     let mut hasher = DefaultHasher::new();
-    spec.to_string().hash(&mut hasher);
+    without_host_fields(json!({"spec": spec})).to_string().hash(&mut hasher);
     hasher.finish()
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
     fn the_digest_leaves_out_what_the_host_decides() {
-        let spec = |replicas: u32, affinity: Value, image: &str| json!({"replicas": replicas, "template": {"spec": {"affinity": affinity, "image": image}}});
+        let spec = |replicas: u32, affinity: Value, image: &str| {
+            let pod = json!({"affinity": affinity, "image": image});
+            json!({"replicas": replicas, "template": {"spec": pod}})
+        };
         let before = digest(&spec(1, json!({}), "a"));
         assert_eq!(digest(&spec(2, json!({"nodeAffinity": {}}), "a")), before);
         assert_ne!(digest(&spec(1, json!({}), "b")), before);

@@ -37,12 +37,23 @@ pub const DRIFT: Scenario = Scenario {
     steps: DRIFT_STEPS,
 };
 
-const LIFE_STEPS: &[Step] = &[
-    Step {
-        name: "create",
-        act: |server| create(server, &[dataset("demo", &mounts(&["demo://one"])), demo()]),
-        goal: |server| is_bound(server, "demo"),
+const CREATE: Step = Step {
+    name: "create",
+    act: |server| create(server, &[dataset("demo", &mounts(&["demo://one"])), demo()]),
+    goal: |server| is_bound(server, "demo"),
+};
+
+const DELETE: Step = Step {
+    name: "delete",
+    act: |server| {
+        server.delete("Dataset", "default", "demo");
+        server.delete(KIND, "default", "demo");
     },
+    goal: |server| are_gone(server, &[("Dataset", "demo"), (KIND, "demo")]),
+};
+
+const LIFE_STEPS: &[Step] = &[
+    CREATE,
     Step {
         name: "use",
         act: |server| mount_on(server, "node-b"),
@@ -73,22 +84,11 @@ const LIFE_STEPS: &[Step] = &[
         act: |server| set(server, KIND, "/spec/replicas", json!(1)),
         goal: |server| ready(server, "StatefulSet", "demo-worker") == 1,
     },
-    Step {
-        name: "delete",
-        act: |server| {
-            server.delete("Dataset", "default", "demo");
-            server.delete(KIND, "default", "demo");
-        },
-        goal: |server| are_gone(server, &[("Dataset", "demo"), (KIND, "demo")]),
-    },
+    DELETE,
 ];
 
 const DRIFT_STEPS: &[Step] = &[
-    Step {
-        name: "create",
-        act: |server| create(server, &[dataset("demo", &mounts(&["demo://one"])), demo()]),
-        goal: |server| is_bound(server, "demo"),
-    },
+    CREATE,
     Step {
         name: "edit",
         act: |server| {
@@ -112,14 +112,7 @@ const DRIFT_STEPS: &[Step] = &[
         },
         goal: |server| field(server, "ConfigMap", "demo-config", "/data/mode") == "one",
     },
-    Step {
-        name: "delete",
-        act: |server| {
-            server.delete("Dataset", "default", "demo");
-            server.delete(KIND, "default", "demo");
-        },
-        goal: |server| are_gone(server, &[("Dataset", "demo"), (KIND, "demo")]),
-    },
+    DELETE,
 ];
 
 const REFERENCE_STEPS: &[Step] = &[
