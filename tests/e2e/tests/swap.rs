@@ -194,6 +194,16 @@ async fn what_fluid_has_left_stays_as_it_is_until_somebody_changes_it() {
         assert_eq!(now.get(key), before.get(key), "{key}");
     }
 
+    // From now on, what somebody changes in it is put back.
+    let maps = api(&operator, "v1", "ConfigMap");
+    let script = format!("{}-fuse-script", left[0].name);
+    let text = async || maps.get(&script).await.unwrap().data["data"]["script.sh"].clone();
+    let before = text().await;
+    let patch = Patch::Merge(json!({"data": {"script.sh": "exit 1"}}));
+    maps.patch(&script, &PatchParams::default(), &patch).await.unwrap();
+    let back = || async { (text().await == before).then_some(()) };
+    operator.eventually("the script is put back", back).await;
+
     for one in &left {
         for kind in [one.kind.as_str(), "Dataset"] {
             let objects = api(&operator, "data.fluid.io/v1alpha1", kind);

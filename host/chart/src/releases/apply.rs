@@ -177,7 +177,9 @@ impl Prepared {
     /// stays.
     pub fn applied(&self) -> DynamicObject {
         let mut object = self.object.clone();
-        if let Some(spec) = object.data["spec"].as_object_mut().filter(|_| self.keep_replicas) {
+        // What has no spec must not get an empty one, which the API server does not know.
+        let spec = object.data.get_mut("spec").and_then(Value::as_object_mut);
+        if let Some(spec) = spec.filter(|_| self.keep_replicas) {
             spec.remove("replicas");
         }
         object

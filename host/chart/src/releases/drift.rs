@@ -141,7 +141,8 @@ fn is_passing(status: &kube::core::Status) -> bool {
 }
 
 /// Helm reads manifests by YAML 1.1, in which `0755` and `yes` are no texts. Where an object has a
-/// number or a truth value, the manifest had one as well.
+/// number or a truth value, the manifest had one as well. And it ends each document of a record with
+/// a line end, which a text in the last field did not have when it was applied.
 fn read_as_helm(recorded: &mut Value, there: &Value) {
     match (recorded, there) {
         (Value::Object(recorded), Value::Object(there)) => {
@@ -152,6 +153,11 @@ fn read_as_helm(recorded: &mut Value, there: &Value) {
         (Value::Array(recorded), Value::Array(there)) => {
             for (value, there) in recorded.iter_mut().zip(there) {
                 read_as_helm(value, there);
+            }
+        }
+        (Value::String(recorded), Value::String(there)) => {
+            if recorded.strip_suffix('\n') == Some(there) {
+                recorded.pop();
             }
         }
         (recorded @ Value::String(_), Value::Number(_)) => {
@@ -201,11 +207,12 @@ mod tests {
 
     #[test]
     fn manifests_are_read_as_helm_reads_them() {
-        let mut recorded =
-            json!({"mode": "0755", "on": "yes", "list": [{"mode": "0400"}], "env": "0755", "gone": "0755"});
-        let there = json!({"mode": 420, "on": true, "list": [{"mode": 256}], "env": "0755"});
+        let mut recorded = json!({"mode": "0755", "on": "yes", "list": [{"mode": "0400"}], "env": "0755", "gone": "0755",
+            "script": "exec\n"});
+        let there = json!({"mode": 420, "on": true, "list": [{"mode": 256}], "env": "0755", "script": "exec"});
         read_as_helm(&mut recorded, &there);
-        let read = json!({"mode": 493, "on": true, "list": [{"mode": 256}], "env": "0755", "gone": "0755"});
+        let read = json!({"mode": 493, "on": true, "list": [{"mode": 256}], "env": "0755", "gone": "0755",
+            "script": "exec"});
         assert_eq!(recorded, read);
     }
 
