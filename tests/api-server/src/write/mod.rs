@@ -64,8 +64,21 @@ impl State {
         content_type: &str,
         body: &[u8],
     ) -> Result<Written, Failure> {
-        let is_apply = call.verb == Verb::Patch && content_type.starts_with("application/apply-patch");
         self.is_dry = !call.query.get("dryRun").is_empty();
+        let outcome = self.carry_out(kind, call, content_type, body);
+        // What happens without a request, such as the work of controllers, is never tried only.
+        self.is_dry = false;
+        outcome
+    }
+
+    fn carry_out(
+        &mut self,
+        kind: &Arc<Kind>,
+        call: &Call,
+        content_type: &str,
+        body: &[u8],
+    ) -> Result<Written, Failure> {
+        let is_apply = call.verb == Verb::Patch && content_type.starts_with("application/apply-patch");
         if self.is_dry && !(is_apply && call.subresource.is_empty()) {
             return Err(Failure::bad_request(
                 "dryRun: this server in a test's process does that for an apply only",

@@ -27,6 +27,19 @@ async fn an_apply_creates_changes_and_removes_what_it_leaves_out() {
 }
 
 #[tokio::test]
+async fn a_dry_run_changes_nothing_and_does_not_last() {
+    let server = ApiServer::new();
+    let maps = api::<ConfigMap>(&server);
+    apply(&maps, "one", json!({"k": "1"})).await.unwrap();
+    let dry = PatchParams::apply("one").dry_run();
+    let shown = maps.patch("a", &dry, &Patch::Apply(map("a", json!({"k": "2"})))).await;
+    assert_eq!(value(&shown.unwrap(), "k"), Some("2"));
+    assert_eq!(value(&maps.get("a").await.unwrap(), "k"), Some("1"));
+    assert!(server.edit("ConfigMap", "default", "a", |map| map["data"]["k"] = json!("3")));
+    assert_eq!(value(&maps.get("a").await.unwrap(), "k"), Some("3"));
+}
+
+#[tokio::test]
 async fn a_field_of_two_managers_stays_until_both_leave_it_out() {
     let server = ApiServer::new();
     let maps = api::<ConfigMap>(&server);
