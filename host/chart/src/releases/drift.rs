@@ -155,10 +155,8 @@ fn read_as_helm(recorded: &mut Value, there: &Value) {
                 read_as_helm(value, there);
             }
         }
-        (Value::String(recorded), Value::String(there)) => {
-            if recorded.strip_suffix('\n') == Some(there) {
-                recorded.pop();
-            }
+        (Value::String(recorded), Value::String(there)) if recorded.strip_suffix('\n') == Some(there) => {
+            recorded.pop();
         }
         (recorded @ Value::String(_), Value::Number(_)) => {
             let octal = recorded.as_str().and_then(|text| text.strip_prefix('0'));
