@@ -102,3 +102,8 @@ app.kubernetes.io/part-of: wasser
 {{- end -}}
 {{- toYaml (dict "apiGroups" (list $group) "resources" (list $plural)) -}}
 {{- end -}}
+
+{{/* Whether the Secrets that Datasets name are looked for. */}}
+{{- define "wasser.lookUpSecrets" -}}
+{{- if kindIs "invalid" .Values.runtime.lookUpSecrets }}{{ eq .Values.runtime.helmDriver "secret" }}{{ else }}{{ .Values.runtime.lookUpSecrets }}{{ end }}
+{{- end }}

@@ -19,8 +19,8 @@ pub use chart::Chart;
 pub use error::{ChartError, RenderError, TemplateError};
 pub use policy::{Policy, Problem, Violation};
 pub use releases::{
-    Change, Drift, Preview, RELEASE_NAME, RELEASE_NAMESPACE, RecordPlace, Release, ReleaseError, Releases, Status,
-    Workers, check_kept, is_unchanged, without_host_fields,
+    Change, Drift, Driver, KEY_BYTES, Preview, RELEASE_NAME, RELEASE_NAMESPACE, RecordPlace, Recording, Release,
+    ReleaseError, Releases, SigningKey, Status, Workers, check_kept, is_unchanged, move_records, without_host_fields,
 };
 pub use render::{Capabilities, Hook, Limits, ReleaseMeta, Rendered, Renderer};
 

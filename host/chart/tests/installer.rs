@@ -177,6 +177,34 @@ async fn only_api_servers_that_are_named_reach_the_webhook() {
     );
 }
 
+/// The rules about Secrets in the operator's ClusterRole.
+fn secret_rules(text: &str) -> Vec<Value> {
+    let object = |object: &str| {
+        let (_source, object) = object.split_once('\n')?;
+        yaml_serde::from_str::<Value>(object).ok()
+    };
+    let is_operators =
+        |object: &Value| object["kind"] == "ClusterRole" && object["rules"].to_string().contains("datasets/status");
+    let role = text.split(BEGINS).filter_map(object).find(is_operators).unwrap();
+    let mut rules = role["rules"].as_array().unwrap().clone();
+    rules.retain(|rule| rule["resources"].to_string().contains("secrets"));
+    rules
+}
+
+#[tokio::test]
+async fn the_operator_has_no_right_to_secrets_of_others_where_records_are_in_config_maps() {
+    let by_default = with("runtime.lookUpSecrets", Value::Null).await.unwrap();
+    assert_eq!(secret_rules(&by_default).len(), 1);
+    assert!(!by_default.contains("--look-up-secrets") && !by_default.contains("--helm-driver"));
+    let config_maps = with("runtime.helmDriver", "configmap".into()).await.unwrap();
+    assert_eq!(secret_rules(&config_maps), Vec::<Value>::new());
+    assert!(config_maps.contains("--look-up-secrets=false") && config_maps.contains("--helm-driver=configmap"));
+    let both = serde_json::json!({"helmDriver": "configmap", "lookUpSecrets": true});
+    let both = with("runtime", both).await.unwrap();
+    assert_eq!(secret_rules(&both)[0]["verbs"], serde_json::json!(["get"]));
+    assert!(!both.contains("--look-up-secrets"));
+}
+
 /// A rendering with one value other than by default.
 async fn with(path: &str, value: Value) -> Result<String, String> {
     let values = path

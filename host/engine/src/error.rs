@@ -108,6 +108,22 @@ pub enum EngineError {
         /// Which object, and which grant.
         source: Violation,
     },
+    /// Pods would get from a record that somebody else has written what nothing else gives them.
+    #[error(
+        "the release {release} is not upgraded: its Helm record {record} was not written by this installation, and \
+            only there is said what pods would get ({asked}); if that is right, name it in the {kind}; if not, \
+            delete the record, and the release is made from the {kind} and the Dataset alone"
+    )]
+    Unsigned {
+        /// Namespace and name of the release.
+        release: String,
+        /// Name of the record.
+        record: String,
+        /// The kind of the runtime.
+        kind: String,
+        /// Which fields of which pods.
+        asked: String,
+    },
     /// Installing, upgrading or removing the release failed.
     #[error("the release {release} could not be applied: {source}")]
     Release {
@@ -172,7 +188,8 @@ impl EngineError {
             | Self::StillRefused { .. }
             | Self::Chart { .. }
             | Self::Render { .. }
-            | Self::NotGranted { .. } => Retry::AwaitChange,
+            | Self::NotGranted { .. }
+            | Self::Unsigned { .. } => Retry::AwaitChange,
             Self::NotYet { after, .. } | Self::Missing { after, .. } | Self::Repeated { after, .. } => {
                 Retry::After(*after)
             }
@@ -218,6 +235,7 @@ impl EngineError {
             Self::Chart { .. } => "chart",
             Self::Render { .. } => "render",
             Self::NotGranted { .. } => "not_granted",
+            Self::Unsigned { .. } => "not_granted",
             Self::Release { .. } => "release",
             Self::Unsettled { .. } => "unsettled",
             Self::Repeated { .. } => "repeated",

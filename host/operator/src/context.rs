@@ -8,7 +8,7 @@ use kube::Client;
 use kube::core::ApiResource;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use wasser_chart::Renderer;
+use wasser_chart::{Recording, Renderer};
 use wasser_engine::TenantRules;
 use wasser_plugin::Registry;
 
@@ -30,6 +30,8 @@ pub struct Settings {
     pub excluded_nodes: BTreeMap<String, String>,
     /// What Datasets may do with what belongs to others.
     pub tenant_rules: TenantRules,
+    /// Whether the Secrets that Datasets name are looked for.
+    pub look_up_secrets: bool,
 }
 
 /// A kind of runtime that can be served: a plugin is registered for it, and its CRD exists.
@@ -49,6 +51,8 @@ pub struct Context {
     pub registry: Arc<Registry>,
     /// Helm's engine.
     pub renderer: Arc<Renderer>,
+    /// How records of releases are written.
+    pub recording: Recording,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// What the probes report.

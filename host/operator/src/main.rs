@@ -10,6 +10,7 @@ mod health;
 mod in_process;
 mod leader;
 mod metrics;
+mod record_key;
 mod registration;
 mod supervisor;
 mod version;

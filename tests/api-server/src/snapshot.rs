@@ -110,12 +110,16 @@ impl State {
         if let Some(metadata) = object["metadata"].as_object_mut() {
             VOLATILE.iter().for_each(|field| drop(metadata.remove(*field)));
         }
-        // A release packs times and UIDs, and has times as labels.
+        // A release packs times and UIDs, is signed with them, and has times as labels.
         if object["type"] == "helm.sh/release.v1" {
             object["data"]["release"] = Value::from("<release>");
-            for label in ["createdAt", "modifiedAt"] {
-                if let Some(time) = object.pointer_mut(&format!("/metadata/labels/{label}")) {
-                    *time = Value::from("<time>");
+            for volatile in [
+                "labels/createdAt",
+                "labels/modifiedAt",
+                "annotations/wasser.fluid.io~1signature",
+            ] {
+                if let Some(value) = object.pointer_mut(&format!("/metadata/{volatile}")) {
+                    *value = Value::from("<volatile>");
                 }
             }
         }

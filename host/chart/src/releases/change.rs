@@ -13,7 +13,6 @@ use super::history;
 use super::ownership::Ownership;
 use super::reference::{self, Reference};
 use super::release::{Release, is_unchanged};
-use super::store::Store;
 use super::survey::Seen;
 use super::workers::Workers;
 use super::{Before, Ready, Releases, apply, prune, survey};
@@ -93,11 +92,11 @@ impl Releases {
     }
 
     /// A first installation of which nothing is there: its objects are created without a look.
-    pub(super) fn make_fresh(change: &Change<'_>) -> Result<Ready, ReleaseError> {
+    pub(super) fn make_fresh(&self, change: &Change<'_>) -> Result<Ready, ReleaseError> {
         Ok(Ready {
             before: None,
             seen: Seen::default(),
-            next: history::next(change, None)?,
+            next: history::next(change, None, self.recording.driver)?,
         })
     }
 
@@ -106,7 +105,7 @@ impl Releases {
     pub(super) async fn make_ready(&self, change: &Change<'_>, before: Option<Before>) -> Result<Ready, ReleaseError> {
         let seen = survey::all(&self.kinds, &change.ownership(before.as_ref()), &change.references()).await?;
         check_immutables(change, &seen, before.as_ref())?;
-        let next = history::next(change, before.as_ref())?;
+        let next = history::next(change, before.as_ref(), self.recording.driver)?;
         Ok(Ready { before, seen, next })
     }
 
@@ -130,7 +129,7 @@ impl Releases {
     ) -> Result<Release, ReleaseError> {
         let (meta, rendered) = (change.meta, change.rendered);
         if let Some(before) = ready.before.as_ref().filter(|before| !before.release.is_left()) {
-            let store = Store::new(&self.client, &meta.namespace, &meta.name);
+            let store = self.store(&meta.namespace, &meta.name);
             store.leave(before.release.place()).await?;
         }
         let hooks = self.hooks(change.ownership(ready.before.as_ref()));

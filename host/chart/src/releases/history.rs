@@ -4,12 +4,13 @@ use futures::FutureExt as _;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use super::apply::together;
+use super::entry::{Driver, Entry, RecordPlace};
 use super::error::ReleaseError;
 use super::record::{self, Info, Unwritable, Written};
 use super::reference::Reference;
 use super::release::Release;
 use super::status::Status;
-use super::store::{Driver, Entry, RecordPlace, Store};
+use super::store::Store;
 use super::{Before, Change, Ready, Releases};
 use crate::policy::Policy;
 
@@ -26,7 +27,7 @@ pub struct Next {
 }
 
 /// Makes the next revision.
-pub fn next(change: &Change<'_>, before: Option<&Before>) -> Result<Next, ReleaseError> {
+pub fn next(change: &Change<'_>, before: Option<&Before>, driver: Driver) -> Result<Next, ReleaseError> {
     let Change {
         chart,
         meta,
@@ -53,7 +54,8 @@ pub fn next(change: &Change<'_>, before: Option<&Before>) -> Result<Next, Releas
         adopted: false,
         note: None,
         left: false,
-        record: RecordPlace::of(&meta.name, revision),
+        signed: true,
+        record: RecordPlace::of(driver, &meta.name, revision),
     };
     let written = Written {
         name: &meta.name,
@@ -102,7 +104,7 @@ impl Releases {
     pub(super) async fn record(&self, change: &Change<'_>, ready: Ready) -> Result<Option<Release>, ReleaseError> {
         let (meta, policy) = (change.meta, change.policy);
         let Next { release, text } = ready.next;
-        let store = Store::new(&self.client, &meta.namespace, &meta.name);
+        let store = self.store(&meta.namespace, &meta.name);
         if !store
             .create(release.revision, release.status, text, &policy.owner)
             .await?
@@ -110,7 +112,7 @@ impl Releases {
             return Ok(None);
         }
         if let Some(before) = &ready.before {
-            retire(&store, &before.entries, policy).await?;
+            retire(&store, &before.entries, policy, self.recording.driver).await?;
         }
         Ok(Some(release))
     }
@@ -124,8 +126,10 @@ pub(super) async fn supersede_earlier(
     owner: &OwnerReference,
 ) -> Result<(), ReleaseError> {
     let earlier = entries.split_last().map_or(&[][..], |(_, earlier)| earlier);
-    let is_own = |entry: &&Entry| {
-        entry.driver == Driver::Secret && (entry.owners.is_empty() || entry.owners.contains(&owner.uid))
+    let is_own = |entry: &&Entry| match entry.driver {
+        // Helm itself has written over it, as a rollback does.
+        Driver::Secret => entry.owners.is_empty() || entry.owners.contains(&owner.uid),
+        Driver::ConfigMap => entry.owners.contains(&owner.uid),
     };
     for entry in earlier.iter().filter(is_own) {
         if entry.status == Status::Deployed.as_str() {
@@ -135,8 +139,8 @@ pub(super) async fn supersede_earlier(
     Ok(())
 }
 
-/// Marks what was deployed as superseded, and deletes what is too old or in a ConfigMap.
-async fn retire(store: &Store<'_>, entries: &[Entry], policy: &Policy) -> Result<(), ReleaseError> {
+/// Marks what was deployed as superseded, and deletes what is too old or another driver's.
+async fn retire(store: &Store<'_>, entries: &[Entry], policy: &Policy, driver: Driver) -> Result<(), ReleaseError> {
     for entry in entries {
         if entry.status == Status::Deployed.as_str() {
             store.supersede(entry, &policy.owner).await?;
@@ -146,7 +150,7 @@ async fn retire(store: &Store<'_>, entries: &[Entry], policy: &Policy) -> Result
     let old = entries
         .iter()
         .enumerate()
-        .filter(|(index, entry)| *index < kept || entry.driver == Driver::ConfigMap);
+        .filter(|(index, entry)| *index < kept || entry.driver != driver);
     let old: Vec<&Entry> = old.map(|(_, entry)| entry).collect();
     delete_all(store, &old).await
 }

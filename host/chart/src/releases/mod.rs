@@ -35,11 +35,13 @@ mod apply;
 mod change;
 mod claims;
 mod drift;
+mod entry;
 mod error;
 mod history;
 mod hooks;
 mod immutable;
 mod kinds;
+mod moving;
 mod obstacle;
 mod ownership;
 mod preview;
@@ -48,11 +50,13 @@ mod record;
 mod recorded;
 mod reference;
 mod release;
+mod signature;
 mod status;
 mod store;
 mod survey;
 #[cfg(test)]
 mod tests;
+mod uninstall;
 mod waiting;
 mod workers;
 
@@ -66,23 +70,27 @@ use parking_lot::Mutex;
 
 pub use change::Change;
 pub use drift::{Drift, without_host_fields};
+pub use entry::{Driver, RecordPlace};
 pub use error::ReleaseError;
+pub use moving::move_records;
 pub use ownership::{RELEASE_NAME, RELEASE_NAMESPACE, check_kept};
 pub use preview::Preview;
 pub use release::{Release, is_unchanged};
+pub use signature::{KEY_BYTES, SigningKey};
 pub use status::Status;
-pub use store::RecordPlace;
+pub use store::Recording;
 pub use workers::Workers;
 
 use crate::policy::Policy;
 use crate::render::{ReleaseMeta, Rendered};
 use claims::Claims;
+use entry::Entry;
 use history::Next;
 use hooks::Hooks;
 use kinds::Kinds;
 use ownership::Ownership;
 use release::belongs;
-use store::{Entry, Store};
+use store::Store;
 use survey::Seen;
 use waiting::Waiting;
 
@@ -93,6 +101,7 @@ const MAX_NAME: usize = 53;
 #[derive(Clone)]
 pub struct Releases {
     client: Client,
+    recording: Recording,
     kinds: Kinds,
     claims: Claims,
     waiting: Waiting,
@@ -143,8 +152,9 @@ impl ReleaseMeta {
 
 impl Releases {
     /// Releases in the cluster of this client.
-    pub fn new(client: Client) -> Self {
+    pub fn new(client: Client, recording: Recording) -> Self {
         Self {
+            recording,
             kinds: Kinds::new(client.clone()),
             claims: Claims::default(),
             waiting: Waiting::default(),
@@ -165,7 +175,7 @@ impl Releases {
         if let Some((entries, release)) = &found
             && release.is_deployed()
         {
-            let store = Store::new(&self.client, &policy.namespace, name);
+            let store = self.store(&policy.namespace, name);
             history::supersede_earlier(&store, entries, &policy.owner).await?;
         }
         Ok(found.map(|(_, release)| release))
@@ -194,7 +204,7 @@ impl Releases {
         // A hook cannot be taken back, so its name is looked at; and what was refused just now is not
         // tried without a look.
         if is_absent && !self.was_refused(&meta.namespace, &meta.name) && change.rendered.hooks.is_empty() {
-            match self.run(change, Self::make_fresh(change)?, events).boxed().await {
+            match self.run(change, self.make_fresh(change)?, events).boxed().await {
                 // Perhaps there is a record by which they are the runtime's, and the watch was late
                 // with it. If not, all that are in the way are named.
                 Err(ReleaseError::Taken { .. }) => {}
@@ -228,66 +238,6 @@ impl Releases {
         self.run(change, ready, events).boxed().await
     }
 
-    /// Deletes a release: its objects, then its records, with its hooks around. False if the
-    /// runtime has none. Interrupted, it starts over.
-    ///
-    /// Objects of hooks stay, as with Helm, and go with the runtime. `config_maps` says whether
-    /// there may be records in ConfigMaps, as Fluid's Helm writes them.
-    ///
-    /// # Errors
-    /// If a request or a hook fails.
-    pub async fn uninstall(
-        &self,
-        namespace: &str,
-        name: &str,
-        policy: &Policy,
-        config_maps: bool,
-    ) -> Result<bool, ReleaseError> {
-        self.set_absent(namespace, name, false);
-        self.waiting.end(namespace, name);
-        let store = Store::new(&self.client, namespace, name);
-        let secrets = store.secrets().await?;
-        let config_maps = if config_maps {
-            store.config_maps().await?
-        } else {
-            Vec::new()
-        };
-        let all: Vec<Entry> = secrets.iter().chain(&config_maps).cloned().collect();
-        let Some(newest) = secrets.last().or(config_maps.last()) else {
-            return Ok(false);
-        };
-        match Release::read(newest, namespace) {
-            Ok(release) if !belongs(&all, &release, policy) => {
-                tracing::warn!(
-                    namespace,
-                    name,
-                    chart = release.chart,
-                    "a Helm release of the runtime's name is not the runtime's; it is left"
-                );
-                return Ok(false);
-            }
-            Ok(release) => {
-                let ownership = ownership(policy, name, true);
-                let hooks = self.hooks(ownership);
-                hooks.run_recorded(&release, "pre-delete").boxed().await?;
-                prune::all(&self.kinds, &ownership, &release.objects).boxed().await?;
-                hooks.run_recorded(&release, "post-delete").boxed().await?;
-            }
-            // What it installed is owned by the runtime and goes with it. What another runtime or
-            // user has is not the runtime's to delete.
-            Err(error) if all.iter().any(|entry| entry.owners.contains(&policy.owner.uid)) => {
-                tracing::warn!(namespace, name, %error, "only the records are deleted");
-            }
-            Err(error) => {
-                tracing::warn!(namespace, name, %error, "a Helm release of the runtime's name cannot be read; it is \
-                    left");
-                return Ok(false);
-            }
-        }
-        history::delete_all(&store, &all.iter().collect::<Vec<_>>()).await?;
-        Ok(true)
-    }
-
     /// Notes something about a release that Helm has made, in an annotation of its record. The next
     /// [`find`](Self::find) returns it; it goes with the record.
     ///
@@ -300,7 +250,7 @@ impl Releases {
         record: &RecordPlace,
         note: &str,
     ) -> Result<(), ReleaseError> {
-        Store::new(&self.client, namespace, name).note(record, note).await
+        self.store(namespace, name).note(record, note).await
     }
 
     /// Whether a release of this name was refused for what is in its way, and has been neither
@@ -335,6 +285,10 @@ impl Releases {
         if absent { !known.insert(key) } else { known.remove(&key) }
     }
 
+    fn store<'a>(&'a self, namespace: &'a str, name: &'a str) -> Store<'a> {
+        Store::new(&self.client, &self.recording, namespace, name)
+    }
+
     fn hooks<'a>(&'a self, ownership: Ownership<'a>) -> Hooks<'a> {
         Hooks {
             client: &self.client,
@@ -350,12 +304,13 @@ impl Releases {
         name: &str,
         policy: &Policy,
     ) -> Result<Option<(Vec<Entry>, Release)>, ReleaseError> {
-        let entries = Store::new(&self.client, namespace, name).current().await?;
+        let entries = self.store(namespace, name).current().await?;
         let Some(newest) = newest_complete(&entries, policy).or(entries.last()) else {
             return Ok(None);
         };
         let mut release = Release::read(newest, namespace)?;
         release.adopted = !is_own(&entries, policy);
+        release.signed = newest.is_signed(&self.recording.key, namespace, name, &policy.owner.uid);
         if !belongs(&entries, &release, policy) {
             return Err(ReleaseError::Foreign {
                 namespace: namespace.to_owned(),

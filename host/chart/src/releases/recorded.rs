@@ -7,6 +7,19 @@ use super::release::Release;
 use super::survey;
 use crate::policy::{gives_access, kinds};
 
+/// Leaves out the hooks of a record that somebody else has written: their pods would be that
+/// one's.
+pub fn leave_out(release: &mut Release) {
+    if !release.hooks.is_empty() {
+        tracing::warn!(
+            record = release.place().object(),
+            hooks = release.hooks.len(),
+            "this installation has not written the record of a release, and runs none of its hooks"
+        );
+        release.hooks.clear();
+    }
+}
+
 impl Hooks<'_> {
     /// Runs the hooks of a deletion. Those are read from a record, which others can write: what the
     /// policy refuses is not run. Nor is one whose name somebody else has, or whose kind is gone: a

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::entry::{Entry, RecordPlace};
 use super::error::ReleaseError;
 use super::record;
 use super::reference::{self, Reference};
 use super::status::Status;
-use super::store::{Entry, RecordPlace};
 use crate::policy::Policy;
 use crate::render::{Hook, Rendered};
 
@@ -32,6 +32,7 @@ pub struct Release {
     pub(super) adopted: bool,
     pub(super) note: Option<String>,
     pub(super) left: bool,
+    pub(super) signed: bool,
     pub(super) record: RecordPlace,
 }
 
@@ -50,6 +51,13 @@ impl Release {
     /// be those of another revision.
     pub fn is_left(&self) -> bool {
         self.left
+    }
+
+    /// Whether this installation has written its record, for this runtime. What another record says
+    /// may be anybody's who may write such objects: Fluid's, that of a user with `helm`, or a forged
+    /// one.
+    pub fn is_signed(&self) -> bool {
+        self.signed
     }
 
     /// Where its record is.
@@ -93,6 +101,7 @@ impl Release {
             adopted: false,
             note: entry.note.clone(),
             left: entry.left,
+            signed: false,
             record: entry.record(),
         })
     }

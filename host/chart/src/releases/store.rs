@@ -7,114 +7,50 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Status;
+use super::entry::{Driver, Entry, LEFT, NOTE, RecordPlace, SIGNATURE};
 use super::error::ReleaseError;
 use super::record;
-use super::reference::Reference;
+use super::signature::{Signed, SigningKey};
 use crate::FIELD_MANAGER;
 use crate::api_error::{OrGone, is_conflict};
 
-const SECRET_TYPE: &str = "helm.sh/release.v1";
-/// The annotation of a record that has what was noted about its release.
-const NOTE: &str = "wasser.fluid.io/adopted";
-/// The annotation of a record after which an upgrade has begun that has none yet.
-const LEFT: &str = "wasser.fluid.io/upgrading";
-
-/// Which of Helm's drivers wrote a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Driver {
-    /// Helm's default, and Wasser's.
-    Secret,
-    /// Fluid's default.
-    ConfigMap,
-}
-
-/// Where a record is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecordPlace {
-    driver: Driver,
-    object: String,
-}
-
-/// A record that has not been decoded.
+pub(super) const SECRET_TYPE: &str = "helm.sh/release.v1";
+/// How records are written.
 #[derive(Debug, Clone)]
-pub struct Entry {
-    /// Where it is.
+pub struct Recording {
+    /// Where. With [`Driver::ConfigMap`] no Secret is read or written.
     pub driver: Driver,
-    /// Name of the object.
-    pub object: String,
-    /// The revision.
-    pub revision: u32,
-    /// The label `status`.
-    pub status: String,
-    /// UIDs of the owners: those that Wasser wrote belong to the runtime.
-    pub owners: Vec<String>,
-    /// What was noted about the release.
-    pub note: Option<String>,
-    /// Whether an upgrade has begun since, and was not recorded.
-    pub left: bool,
-    /// The encoded record.
-    pub text: Vec<u8>,
-}
-
-impl RecordPlace {
-    /// Where the record of a revision is that Wasser writes.
-    pub fn of(release: &str, revision: u32) -> Self {
-        Self {
-            driver: Driver::Secret,
-            object: record_name(release, &revision.to_string()),
-        }
-    }
-
-    fn reference(&self) -> Reference {
-        match self.driver {
-            Driver::Secret => Reference::of_core("Secret", &self.object),
-            Driver::ConfigMap => Reference::config_map(&self.object),
-        }
-    }
-}
-
-impl Entry {
-    /// Where it is.
-    pub fn record(&self) -> RecordPlace {
-        RecordPlace {
-            driver: self.driver,
-            object: self.object.clone(),
-        }
-    }
-
-    /// The same, for requests.
-    pub fn reference(&self) -> Reference {
-        self.record().reference()
-    }
-
-    /// Its kind, namespace and name, for messages.
-    pub fn describe(&self, namespace: &str) -> String {
-        self.reference().describe(namespace)
-    }
+    /// What they are signed with.
+    pub key: SigningKey,
 }
 
 /// The records of one release.
 pub struct Store<'a> {
     client: &'a Client,
+    recording: &'a Recording,
     namespace: &'a str,
     name: &'a str,
 }
 
 impl<'a> Store<'a> {
     /// The records of the release of this name.
-    pub fn new(client: &'a Client, namespace: &'a str, name: &'a str) -> Self {
+    pub fn new(client: &'a Client, recording: &'a Recording, namespace: &'a str, name: &'a str) -> Self {
         Self {
             client,
+            recording,
             namespace,
             name,
         }
     }
 
-    /// The records in Secrets, oldest first.
+    /// The records in Secrets, oldest first. None where they are kept in ConfigMaps.
     pub async fn secrets(&self) -> Result<Vec<Entry>, ReleaseError> {
+        if self.recording.driver == Driver::ConfigMap {
+            return Ok(Vec::new());
+        }
         let list = self
             .secret_api()
             .list(&self.selector())
@@ -129,7 +65,7 @@ impl<'a> Store<'a> {
                 .data
                 .and_then(|mut data| data.remove("release"))
                 .map(|ByteString(bytes)| bytes);
-            self.entry(Driver::Secret, secret.metadata, text)
+            Entry::of(Driver::Secret, self.name, secret.metadata, text)
         };
         Ok(sorted(records.filter_map(read)))
     }
@@ -146,7 +82,7 @@ impl<'a> Store<'a> {
                 .data
                 .and_then(|mut data| data.remove("release"))
                 .map(String::into_bytes);
-            self.entry(Driver::ConfigMap, map.metadata, text)
+            Entry::of(Driver::ConfigMap, self.name, map.metadata, text)
         };
         Ok(sorted(list.items.into_iter().filter_map(read)))
     }
@@ -161,32 +97,6 @@ impl<'a> Store<'a> {
         }
     }
 
-    fn entry(&self, driver: Driver, metadata: ObjectMeta, text: Option<Vec<u8>>) -> Option<Entry> {
-        let object = metadata.name?;
-        let revision = object.strip_prefix(&record_name(self.name, ""))?.parse().ok()?;
-        let mut annotations = metadata.annotations.unwrap_or_default();
-        let status = metadata
-            .labels
-            .and_then(|mut labels| labels.remove("status"))
-            .unwrap_or_default();
-        let owners = metadata
-            .owner_references
-            .into_iter()
-            .flatten()
-            .map(|owner| owner.uid)
-            .collect();
-        Some(Entry {
-            driver,
-            object,
-            revision,
-            status,
-            owners,
-            note: annotations.remove(NOTE),
-            left: annotations.contains_key(LEFT),
-            text: text.unwrap_or_default(),
-        })
-    }
-
     /// Writes a revision. False if there is one already.
     pub async fn create(
         &self,
@@ -195,54 +105,72 @@ impl<'a> Store<'a> {
         text: String,
         owner: &OwnerReference,
     ) -> Result<bool, ReleaseError> {
-        let object = record_name(self.name, &revision.to_string());
-        let secret = Secret {
-            metadata: ObjectMeta {
-                name: Some(object.clone()),
-                namespace: Some(self.namespace.to_owned()),
-                labels: Some(self.labels(revision, status)),
-                owner_references: Some(vec![owner.clone()]),
-                ..ObjectMeta::default()
-            },
-            type_: Some(SECRET_TYPE.to_owned()),
-            data: Some(BTreeMap::from([("release".to_owned(), ByteString(text.into_bytes()))])),
-            ..Secret::default()
+        let place = RecordPlace::of(self.recording.driver, self.name, revision);
+        let signature = self.sign(revision, &text, owner);
+        let metadata = ObjectMeta {
+            name: Some(place.object().to_owned()),
+            namespace: Some(self.namespace.to_owned()),
+            labels: Some(self.labels(revision, status)),
+            annotations: Some(BTreeMap::from([(SIGNATURE.to_owned(), signature)])),
+            owner_references: Some(vec![owner.clone()]),
+            ..ObjectMeta::default()
         };
         let params = PostParams {
             field_manager: Some(FIELD_MANAGER.to_owned()),
             ..PostParams::default()
         };
-        match self.secret_api().create(&params, &secret).await {
-            Ok(_) => Ok(true),
+        let key = "release".to_owned();
+        let created = match place.driver() {
+            Driver::Secret => {
+                let secret = Secret {
+                    metadata,
+                    type_: Some(SECRET_TYPE.to_owned()),
+                    data: Some(BTreeMap::from([(key, ByteString(text.into_bytes()))])),
+                    ..Secret::default()
+                };
+                self.secret_api().create(&params, &secret).await.map(drop)
+            }
+            Driver::ConfigMap => {
+                let map = ConfigMap {
+                    metadata,
+                    data: Some(BTreeMap::from([(key, text)])),
+                    ..ConfigMap::default()
+                };
+                self.map_api().create(&params, &map).await.map(drop)
+            }
+        };
+        match created {
+            Ok(()) => Ok(true),
             Err(error) if is_conflict(&error) => Ok(false),
-            Err(error) => Err(ReleaseError::kube(format!(
-                "writing the Helm release Secret {}/{object}",
-                self.namespace
-            ))(error)),
+            Err(error) => {
+                let attempt = format!("writing {}", place.reference().describe(self.namespace));
+                Err(ReleaseError::kube(attempt)(error))
+            }
         }
     }
 
-    /// Marks an earlier revision as superseded. One in a ConfigMap is copied to a Secret, where the
-    /// history goes on.
+    /// Marks an earlier revision as superseded. One of another driver is copied to where the history
+    /// goes on.
     pub async fn supersede(&self, entry: &Entry, owner: &OwnerReference) -> Result<(), ReleaseError> {
         let unreadable = |problem: String| ReleaseError::unreadable(entry.describe(self.namespace), &problem);
         let text = record::restate(&entry.text, Status::Superseded).map_err(unreadable)?;
-        if entry.driver == Driver::ConfigMap {
+        if entry.driver != self.recording.driver {
             self.create(entry.revision, Status::Superseded, text, owner).await?;
             return Ok(());
         }
         let labels = json!({"status": Status::Superseded.as_str(), "modifiedAt": seconds()});
-        let metadata = json!({"labels": labels, "annotations": {LEFT: null}});
-        let patch = json!({"metadata": metadata, "data": {"release": ByteString(text.into_bytes())}});
-        let params = PatchParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            ..PatchParams::default()
+        let annotations = json!({LEFT: null, SIGNATURE: self.sign(entry.revision, &text, owner)});
+        let mut patch = json!({"metadata": {"labels": labels, "annotations": annotations}});
+        patch["data"]["release"] = match entry.driver {
+            Driver::Secret => json!(ByteString(text.into_bytes())),
+            Driver::ConfigMap => json!(text),
         };
+        if entry.owners.is_empty() {
+            // What Helm has written goes with the runtime from now on.
+            patch["metadata"]["ownerReferences"] = json!([owner]);
+        }
         let attempt = format!("marking {} as superseded", entry.describe(self.namespace));
-        let secrets = self.secret_api();
-        let marked = secrets
-            .patch_metadata(&entry.object, &params, &Patch::Merge(&patch))
-            .await;
+        let marked = self.patch(&entry.record(), &patch).await;
         marked.or_gone().map(drop).map_err(ReleaseError::kube(attempt))
     }
 
@@ -257,25 +185,36 @@ impl<'a> Store<'a> {
     }
 
     async fn annotate(&self, record: &RecordPlace, key: &str, value: &str) -> Result<(), ReleaseError> {
-        let patch = Patch::Merge(json!({"metadata": {"annotations": {key: value}}}));
+        let patch = json!({"metadata": {"annotations": {key: value}}});
+        let attempt = format!("annotating {}", record.reference().describe(self.namespace));
+        let noted = self.patch(record, &patch).await;
+        noted.map_err(ReleaseError::kube(attempt))
+    }
+
+    async fn patch(&self, record: &RecordPlace, patch: &Value) -> Result<(), kube::Error> {
         let params = PatchParams {
             field_manager: Some(FIELD_MANAGER.to_owned()),
             ..PatchParams::default()
         };
-        let noted = match record.driver {
+        let (object, patch) = (record.object(), Patch::Merge(patch));
+        match record.driver() {
             Driver::Secret => self
                 .secret_api()
-                .patch_metadata(&record.object, &params, &patch)
+                .patch_metadata(object, &params, &patch)
                 .await
                 .map(drop),
-            Driver::ConfigMap => self
-                .map_api()
-                .patch_metadata(&record.object, &params, &patch)
-                .await
-                .map(drop),
-        };
-        let attempt = format!("annotating {}", record.reference().describe(self.namespace));
-        noted.map_err(ReleaseError::kube(attempt))
+            Driver::ConfigMap => self.map_api().patch_metadata(object, &params, &patch).await.map(drop),
+        }
+    }
+
+    fn sign(&self, revision: u32, text: &str, owner: &OwnerReference) -> String {
+        self.recording.key.sign(&Signed {
+            namespace: self.namespace,
+            release: self.name,
+            owner: &owner.uid,
+            revision,
+            text: text.as_bytes(),
+        })
     }
 
     /// Deletes a record.
@@ -315,11 +254,6 @@ impl<'a> Store<'a> {
     fn map_api(&self) -> Api<ConfigMap> {
         Api::namespaced(self.client.clone(), self.namespace)
     }
-}
-
-/// The name of the record of a revision.
-fn record_name(release: &str, revision: &str) -> String {
-    format!("sh.helm.release.v1.{release}.v{revision}")
 }
 
 fn sorted(entries: impl Iterator<Item = Entry>) -> Vec<Entry> {

@@ -3,12 +3,12 @@
 use kube::core::Status as Answer;
 use serde_json::{Value, json};
 
+use super::entry::{Driver, Entry};
 use super::error::{ReleaseError, Taken};
 use super::record::{self, Info, Written};
 use super::reference::{self, Reference};
 use super::release::Release;
 use super::status::Status;
-use super::store::{Driver, Entry};
 
 /// What `helm install` (3.18.6) wrote for the chart that `tests/releases.rs` uses, with the option
 /// `--set nested.list={1,a}`.
@@ -23,6 +23,7 @@ fn entry(text: &str) -> Entry {
         owners: Vec::new(),
         note: None,
         left: false,
+        signature: None,
         text: text.as_bytes().to_vec(),
     }
 }

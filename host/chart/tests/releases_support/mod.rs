@@ -16,7 +16,10 @@ use k8s_openapi::{ByteString, NamespaceResourceScope};
 use kube::api::{DeleteParams, ListParams, ObjectMeta, PostParams};
 use kube::{Api, Client, Resource};
 use serde_json::{Value, json};
-use wasser_chart::{Change, Chart, Policy, Release, ReleaseError, ReleaseMeta, Releases, Rendered};
+use wasser_chart::{
+    Change, Chart, Driver, KEY_BYTES, Policy, Recording, Release, ReleaseError, ReleaseMeta, Releases, Rendered,
+    SigningKey,
+};
 
 use crate::support;
 
@@ -79,7 +82,7 @@ pub async fn scene<F: Future<Output = ()>>(
         .unwrap();
     let body = async {
         let policy = policy(&client, &namespace).await;
-        let releases = Releases::new(client.clone());
+        let releases = Releases::new(client.clone(), recording());
         test(std::sync::Arc::new(Scene {
             client: client.clone(),
             releases,
@@ -296,5 +299,13 @@ impl Scene {
             std::fs::write(path, text).unwrap();
         }
         directory
+    }
+}
+
+/// How records are written, with a key that is always the same.
+pub fn recording() -> Recording {
+    Recording {
+        driver: Driver::Secret,
+        key: SigningKey::new(&[7; KEY_BYTES]),
     }
 }

@@ -53,6 +53,24 @@ pub struct KubeBackend {
     pub read: Mutex<Generations>,
 }
 
+impl KubeBackend {
+    /// The same with ports of its own, which nobody else hears of.
+    pub fn imagined(&self) -> Self {
+        Self {
+            client: self.client.clone(),
+            caches: self.caches.clone(),
+            ports: Arc::default(),
+            identity: self.identity.clone(),
+            uid: self.uid.clone(),
+            port_range: self.port_range.clone(),
+            exclusive: self.exclusive,
+            events: self.events.clone(),
+            reference: self.reference.clone(),
+            read: Mutex::default(),
+        }
+    }
+}
+
 fn failed(what: impl std::fmt::Display) -> BackendError {
     BackendError::Failed(what.to_string())
 }

@@ -14,6 +14,8 @@ pub struct Installed {
     objects: Vec<(String, String)>,
     revision: u32,
     left: bool,
+    /// The record, if somebody else has written it.
+    unsigned: Option<String>,
     adoption: Option<Adoption>,
 }
 
@@ -38,6 +40,7 @@ impl Installed {
         Self {
             adoption,
             left: release.is_left(),
+            unsigned: (!release.is_signed()).then(|| release.place().object().to_owned()),
             ..Self::written(release.values().clone(), objects, release.revision)
         }
     }
@@ -59,6 +62,7 @@ impl Installed {
             objects,
             revision,
             left: false,
+            unsigned: None,
             adoption: None,
         }
     }
@@ -76,6 +80,17 @@ impl Installed {
     /// Whether an upgrade was begun after it that was not completed.
     pub fn is_left(&self) -> bool {
         self.left
+    }
+
+    /// Whether this installation has written its record. What another one says is believed only as far
+    /// as the cluster or the runtime says it too.
+    pub fn is_signed(&self) -> bool {
+        self.unsigned.is_none()
+    }
+
+    /// The name of a record that somebody else has written.
+    pub fn record(&self) -> &str {
+        self.unsigned.as_deref().unwrap_or_default()
     }
 
     /// The values that the release was rendered with.

@@ -9,6 +9,7 @@ pub mod adoption;
 pub mod differences;
 mod installed;
 pub mod policy;
+pub mod powers;
 pub mod prepare;
 pub mod values;
 pub mod workloads;

@@ -83,6 +83,12 @@ impl Prepared {
         self.rendered.dressed(&self.policy, &self.meta.name)
     }
 
+    /// The objects as the chart has made them, and those of hooks after them.
+    pub(crate) fn rendered_objects(&self) -> impl Iterator<Item = &DynamicObject> {
+        let hooks = self.rendered.hooks.iter().filter_map(|hook| hook.object.as_ref());
+        self.rendered.objects.iter().chain(hooks)
+    }
+
     /// The values that it was rendered with.
     pub fn values(&self) -> &Value {
         &self.values

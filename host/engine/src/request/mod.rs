@@ -223,6 +223,12 @@ impl Request {
         self.instance().ahead(by)
     }
 
+    /// An instance of the plugin whose ports are nobody's: what it asks for is not carried out.
+    pub(crate) fn imagined_instance(&self) -> Instance {
+        let backend = Arc::new(self.backend.imagined());
+        instance(&self.plugin, &self.identity, &backend, &self.observer)
+    }
+
     /// The runtime as events refer to it.
     pub fn reference(&self) -> &ObjectReference {
         &self.backend.reference

@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 
 use kube::Client;
 use parking_lot::Mutex;
-use wasser_chart::{Chart, Releases, Renderer};
+use wasser_chart::{Chart, Recording, Releases, Renderer};
 use wasser_plugin::Plugin;
 
 use crate::error::EngineError;
@@ -68,6 +68,8 @@ pub struct EngineSettings {
     pub sync_period: Duration,
     /// What Datasets may do with what belongs to others.
     pub tenant_rules: TenantRules,
+    /// Whether the Secrets that Datasets name are looked for before pods are made that need them.
+    pub look_up_secrets: bool,
 }
 
 /// Shared state; one for the process.
@@ -129,10 +131,11 @@ impl Shared {
         caches: Arc<Caches>,
         labeler: Arc<Labeler>,
         renderer: Arc<Renderer>,
+        recording: Recording,
         settings: EngineSettings,
     ) -> Self {
         Self {
-            releases: Releases::new(client.clone()),
+            releases: Releases::new(client.clone(), recording),
             events: Events::new(client.clone()),
             client,
             caches,

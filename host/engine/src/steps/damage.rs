@@ -170,7 +170,7 @@ impl Request {
     }
 
     /// The spec of a workload of the release as its watch shows it.
-    fn spec(&self, kind: &str, name: &str) -> Option<Value> {
+    pub(super) fn spec(&self, kind: &str, name: &str) -> Option<Value> {
         let (caches, owner) = (&self.shared.caches, self.owner());
         match kind {
             "StatefulSet" => serde_json::to_value(&caches.own_stateful_set(owner, name)?.spec).ok(),

@@ -24,6 +24,7 @@ mod shutdown;
 mod sizes;
 mod sync;
 mod task_faults;
+mod unsigned;
 mod validate;
 mod values_map;
 mod workers;

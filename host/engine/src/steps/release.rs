@@ -95,6 +95,9 @@ impl Request {
         .boxed();
         // Rendering, requests and hooks have limits, and the turns before them are others' time.
         let prepared = self.own_time.wait(preparing).await?;
+        if let Some(before) = &before {
+            self.check_unsigned(before, &prepared).boxed().await?;
+        }
         // The name of the map may be somebody's, which has to be known before anything is installed.
         // What was refused just now is not written again: the events of that would lead to the next
         // attempt.

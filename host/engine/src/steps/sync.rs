@@ -78,9 +78,10 @@ impl Request {
             Err(error @ EngineError::Release { .. }) => error.is_refusal(),
             Err(_) => true,
         };
-        // What Fluid's values mean to another chart, nobody knows.
+        // What Fluid's values mean to another chart, nobody knows, and of a record of somebody else's
+        // nobody knows what it makes of the release.
         match (installed, damage) {
-            (Some(release), Some(damage)) if may_repair && self.kept.is_none() => {
+            (Some(release), Some(damage)) if may_repair && self.kept.is_none() && release.is_signed() => {
                 let repaired = self.upgrade(release.text(), Some(&damage)).await;
                 followed.and(repaired).map(drop)
             }

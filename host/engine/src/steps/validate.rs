@@ -51,7 +51,9 @@ impl Request {
     /// Looks for the Secrets and keys that the Dataset names. Their values are dropped at once;
     /// pods get them by reference.
     async fn check_secrets(&self) -> Result<(), EngineError> {
-        let Some(dataset) = &self.dataset else { return Ok(()) };
+        let Some(dataset) = self.dataset.as_ref().filter(|_| self.shared.settings.look_up_secrets) else {
+            return Ok(());
+        };
         let options = dataset
             .spec
             .mounts

@@ -36,6 +36,13 @@ impl Default for Records {
 }
 
 impl Records {
+    /// Those of a driver that is not used.
+    pub fn none() -> Self {
+        let records = Self::default();
+        records.ready.send_replace(true);
+        records
+    }
+
     /// Whether a release has a record.
     pub fn has(&self, namespace: &str, name: &str) -> bool {
         let known = self.known.lock();

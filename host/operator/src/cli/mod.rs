@@ -8,6 +8,7 @@ mod logs;
 mod options;
 mod plugin;
 mod precompile;
+mod records;
 mod render;
 mod run;
 mod signals;
@@ -43,6 +44,9 @@ enum Command {
     /// Look at a plugin: a component, or the ConfigMap that registers it.
     #[command(subcommand)]
     Plugin(plugin::Command),
+    /// Where Helm's records of releases are.
+    #[command(subcommand)]
+    Records(records::Command),
     /// Show what would be installed for a Dataset and its runtime, without a cluster.
     Render(render::Args),
     /// Compile into the cache, for a later start.
@@ -60,6 +64,7 @@ pub fn run(cli: Cli, started: Instant) -> Result<ExitCode> {
         Command::Adopt(args) => block_on(adopt::run(args)).map(done),
         Command::Crds(args) => crds::run(&args).map(done),
         Command::Plugin(command) => block_on(plugin::run(command)),
+        Command::Records(command) => block_on(records::run(command)).map(done),
         Command::Render(args) => block_on(render::run(args)).map(done),
         Command::Precompile(args) => precompile::run(&args).map(done),
     }

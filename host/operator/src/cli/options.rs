@@ -6,6 +6,8 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use wasser_chart::Driver;
+
 /// Where a pod finds the namespace that it runs in.
 const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
@@ -115,6 +117,22 @@ pub fn cache_dir(option: Option<PathBuf>) -> PathBuf {
         .or_else(|| from("XDG_CACHE_HOME", "wasser/compiled"))
         .or_else(|| from("HOME", ".cache/wasser/compiled"))
         .unwrap_or_else(|| PathBuf::from("/var/cache/wasser"))
+}
+
+/// Where Helm's records are kept, in Helm's own words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum HelmDriver {
+    Secret,
+    Configmap,
+}
+
+impl From<HelmDriver> for Driver {
+    fn from(driver: HelmDriver) -> Self {
+        match driver {
+            HelmDriver::Secret => Self::Secret,
+            HelmDriver::Configmap => Self::ConfigMap,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -11,10 +11,11 @@ use clap::ArgAction;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use wasser_chart::{Capabilities, Renderer};
+use wasser_chart::{Capabilities, Recording, Renderer};
 use wasser_engine::{Sharing, TenantRules};
 use wasser_plugin::{HostConfig, PluginHost, Registrar, Registry};
 
+use super::options::HelmDriver;
 use super::{logs, options, signals};
 use crate::context::{Context, Settings};
 use crate::fluid::Alone;
@@ -22,7 +23,7 @@ use crate::health::{self, Addresses, Health};
 use crate::leader::{self, Candidate, Tenure};
 use crate::metrics::Metrics;
 use crate::registration::Registrations;
-use crate::{client, controllers, version};
+use crate::{client, controllers, record_key, version};
 
 /// Most of the time is spent waiting for the API server; every thread costs memory.
 const THREADS: usize = 2;
@@ -81,6 +82,14 @@ pub struct Args {
     #[arg(long, env = "WASSER_DATASET_HOST_PATHS", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
         default_value_t = true, default_missing_value = "true")]
     dataset_host_paths: bool,
+    /// Where Helm's records of releases are kept. With `configmap`, the operator needs no right to
+    /// Secrets outside of its own namespace, and `helm` finds releases with HELM_DRIVER=configmap.
+    #[arg(long, env = "WASSER_HELM_DRIVER", value_enum, default_value_t = HelmDriver::Secret)]
+    helm_driver: HelmDriver,
+    /// Whether the Secrets that Datasets name are looked for, so that a missing one is told at once.
+    #[arg(long, env = "WASSER_LOOK_UP_SECRETS", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
+        default_value_t = true, default_missing_value = "true")]
+    look_up_secrets: bool,
     #[command(flatten)]
     logs: logs::Options,
 }
@@ -113,6 +122,7 @@ impl Args {
                 references: self.references.into(),
                 host_paths: self.dataset_host_paths,
             },
+            look_up_secrets: self.look_up_secrets,
         }
     }
 
@@ -207,8 +217,9 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
         let version = version::version(&client).await;
         version.context("asking the API server for its version")
     };
-    let (version, renderer) = tokio::select! {
-        both = async { tokio::try_join!(version, renderer(cache_dir, args.compiled_dir)) } => both?,
+    let key = record_key::load(&client, &settings.namespace);
+    let (version, renderer, key) = tokio::select! {
+        all = async { tokio::try_join!(version, renderer(cache_dir, args.compiled_dir), key) } => all?,
         () = lost.cancelled() => return Ok(ExitCode::FAILURE),
         () = stop.cancelled() => {
             resign(election, &election_over).await;
@@ -224,6 +235,10 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
         client,
         registry,
         renderer,
+        recording: Recording {
+            driver: args.helm_driver.into(),
+            key,
+        },
         metrics,
         health: health.clone(),
         settings,

@@ -47,7 +47,13 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
 async fn run_all(context: Arc<Context>, stop: CancellationToken) -> anyhow::Result<()> {
     let supervisor = context.health.supervisor.clone();
     let change_bus = Arc::new(ChangeBus::default());
-    let caches = watches::start(&context.client, &supervisor, &change_bus, &stop);
+    let caches = watches::start(
+        &context.client,
+        context.recording.driver,
+        &supervisor,
+        &change_bus,
+        &stop,
+    );
     let labeler = Labeler::new(
         context.client.clone(),
         caches.nodes.clone(),
@@ -57,12 +63,14 @@ async fn run_all(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
         mount_root: context.settings.mount_root.clone(),
         sync_period: context.settings.sync_period,
         tenant_rules: context.settings.tenant_rules,
+        look_up_secrets: context.settings.look_up_secrets,
     };
     let shared = Arc::new(Shared::new(
         context.client.clone(),
         caches.clone(),
         labeler.clone(),
         context.renderer.clone(),
+        context.recording.clone(),
         settings,
     ));
     watches::synced(&caches).await?;

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use wasser_api::ObjectKey;
 use wasser_api::dataset::Dataset;
 use wasser_api::{labels, names};
+use wasser_chart::Driver;
 use wasser_engine::{Caches, Changed, NodeChange, PodIndex, Readable, Records, Unreadable, helm_records};
 
 use super::change_bus::{Audience, ChangeBus};
@@ -56,6 +57,7 @@ impl Process {
 /// Starts all watches. The caches are filled when [`synced`] returns.
 pub fn start(
     client: &Client,
+    driver: Driver,
     supervisor: &Arc<Supervisor>,
     change_bus: &Arc<ChangeBus>,
     stop: &CancellationToken,
@@ -110,7 +112,10 @@ pub fn start(
             change_bus,
             &process,
         ),
-        release_secrets: releases::<Secret>(client, &process),
+        release_secrets: match driver {
+            Driver::Secret => releases::<Secret>(client, &process),
+            Driver::ConfigMap => Arc::new(Records::none()),
+        },
         release_config_maps: releases::<ConfigMap>(client, &process),
         cluster_objects: Arc::default(),
         unreadable,

@@ -2,15 +2,11 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use flate2::Compression;
-use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
 use rstest::rstest;
 use serde_json::{Value, json};
 use wasser_test_api_server::{ApiServer, Attempt, Effect, Failure, Fault, Verb};
 
+use super::helm_record::{decoded, encoded};
 use super::machine::guest;
 use super::machine::world::World;
 use super::scene::{OPERATOR, Operator, QUIET, Scene};
@@ -23,15 +19,19 @@ const MODE: &str = "/spec/template/spec/containers/0/env/0/value";
 const REST: Duration = Duration::from_millis(2500);
 
 /// A bound dataset with a master, two workers, clients and a ConfigMap.
-struct Bound {
-    scene: Scene,
+pub(super) struct Bound {
+    pub(super) scene: Scene,
     operator: Option<Operator>,
     _world: World,
 }
 
 impl Bound {
     async fn new() -> Self {
-        let scene = Scene::serving(&guest::objects());
+        Self::on(Scene::serving(&guest::objects())).await
+    }
+
+    /// The same on a scene that serves the guest.
+    pub(super) async fn on(scene: Scene) -> Self {
         let world = World::start(&scene.server);
         let operator = scene.start().await;
         let object = |kind: &str, spec: Value| {
@@ -53,17 +53,22 @@ impl Bound {
         }
     }
 
-    fn server(&self) -> &ApiServer {
+    /// The operator, to be ended.
+    pub(super) fn stop(&mut self) -> Operator {
+        self.operator.take().unwrap()
+    }
+
+    pub(super) fn server(&self) -> &ApiServer {
         &self.scene.server
     }
 
-    fn edit(&self, kind: &str, name: &str, pointer: &str, value: &Value) {
+    pub(super) fn edit(&self, kind: &str, name: &str, pointer: &str, value: &Value) {
         self.server().edit(kind, "default", name, |object| {
             *object.pointer_mut(pointer).unwrap() = value.clone();
         });
     }
 
-    async fn comes(&self, kind: &str, name: &str, pointer: &str, value: &str) {
+    pub(super) async fn comes(&self, kind: &str, name: &str, pointer: &str, value: &str) {
         let look = |server: &ApiServer| {
             let object = server.object(kind, "default", name)?;
             (object.pointer(pointer)? == value).then_some(())
@@ -193,20 +198,6 @@ async fn two_operators_make_one_revision() {
     bound.comes("ConfigMap", "demo-config", "/data/mode", "two").await;
     bound.server().settled(QUIET).await;
     assert_eq!(bound.revisions(), 2, "{}", bound.server().situation());
-}
-
-/// The content of a record.
-fn decoded(secret: &Value) -> Value {
-    let text = STANDARD.decode(secret["data"]["release"].as_str().unwrap()).unwrap();
-    let packed = STANDARD.decode(text).unwrap();
-    serde_json::from_reader(GzDecoder::new(packed.as_slice())).unwrap()
-}
-
-/// The same, as `data.release`.
-fn encoded(record: &Value) -> Value {
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-    std::io::Write::write_all(&mut gzip, record.to_string().as_bytes()).unwrap();
-    json!(STANDARD.encode(STANDARD.encode(gzip.finish().unwrap())))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use wasser_chart::Renderer;
+use wasser_chart::{Driver, KEY_BYTES, Recording, Renderer, SigningKey};
 use wasser_engine::TenantRules;
 use wasser_plugin::{Digest, HostConfig, PluginHost, Registrar, Registry};
 use wasser_test_api_server::ApiServer;
@@ -49,6 +49,16 @@ pub struct Scene {
     pub server: ApiServer,
     /// What operators that are started let Datasets do.
     pub tenant_rules: TenantRules,
+    /// How records of releases are written.
+    pub recording: Recording,
+}
+
+/// How records are written, with a key that is always the same.
+pub fn recording(driver: Driver) -> Recording {
+    Recording {
+        driver,
+        key: SigningKey::new(&[7; KEY_BYTES]),
+    }
 }
 
 impl Scene {
@@ -74,6 +84,7 @@ impl Scene {
         Self {
             server,
             tenant_rules: TenantRules::default(),
+            recording: recording(Driver::Secret),
         }
     }
 
@@ -184,7 +195,9 @@ impl Scene {
                 mount_root: "/runtime-mnt".to_owned(),
                 excluded_nodes: BTreeMap::new(),
                 tenant_rules: self.tenant_rules,
+                look_up_secrets: self.recording.driver == Driver::Secret,
             },
+            recording: self.recording.clone(),
             kinds: kinds.subscribe(),
             leader: leader.subscribe(),
         };

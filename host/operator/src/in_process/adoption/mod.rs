@@ -2,6 +2,7 @@
 
 mod changes;
 mod ends;
+mod forged;
 mod reference;
 
 use std::time::Duration;

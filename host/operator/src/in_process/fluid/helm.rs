@@ -51,6 +51,9 @@ impl Left {
         let ports: Vec<Value> = is["ports"].as_array().unwrap().iter().map(port).collect();
         let mut pod = json!({"hostNetwork": true, "containers": [{"name": format!("{}-{part}", self.word("role")),
             "image": is["image"], "ports": ports}]});
+        if let Some(args) = self.case["values"][part]["args"].as_array() {
+            pod["containers"][0]["args"] = json!(args);
+        }
         object["spec"] = json!({"updateStrategy": {"type": "OnDelete"}, "selector": {"matchLabels": selector}});
         if kind == "DaemonSet" {
             pod["nodeSelector"] = json!({format!("fluid.io/f-{}", self.id()): "true"});
@@ -152,9 +155,7 @@ impl Left {
             "hooks": hooks, "chart": {"metadata": {"name": chart, "version": version}},
             "info": {"first_deployed": THEN, "last_deployed": THEN, "deleted": "", "description": "", "status": status},
         });
-        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-        std::io::Write::write_all(&mut gzip, release.to_string().as_bytes()).unwrap();
-        let text = STANDARD.encode(gzip.finish().unwrap());
+        let text = encoded(&release);
         let mut record = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"release": text}, "metadata": {
             "name": format!("sh.helm.release.v1.{}.v{revision}", self.name), "namespace": "default",
             "labels": {"name": self.name, "owner": "helm", "status": status, "version": revision.to_string(),
@@ -166,6 +167,13 @@ impl Left {
         }
         self.create(record, "Helm").await;
     }
+}
+
+/// The content of a record as Helm writes it.
+pub fn encoded(release: &Value) -> String {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    std::io::Write::write_all(&mut gzip, release.to_string().as_bytes()).unwrap();
+    STANDARD.encode(gzip.finish().unwrap())
 }
 
 fn port(number: &Value) -> Value {

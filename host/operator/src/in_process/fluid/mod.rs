@@ -3,7 +3,7 @@
 //! The files next to this one say what differs between runtimes; labels, owners, annotations and
 //! Helm's record are the same in all. The end-to-end tests use them on a real API server.
 
-mod helm;
+pub mod helm;
 
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};

@@ -1,0 +1,145 @@
+//! What is known of a record before it is decoded.
+
+use kube::api::ObjectMeta;
+
+use super::reference::Reference;
+use super::signature::{Signed, SigningKey};
+
+/// The annotation of a record that has what was noted about its release.
+pub(super) const NOTE: &str = "wasser.fluid.io/adopted";
+/// The annotation of a record after which an upgrade has begun that has none yet.
+pub(super) const LEFT: &str = "wasser.fluid.io/upgrading";
+/// The annotation of a record that says that this installation has written it.
+pub(super) const SIGNATURE: &str = "wasser.fluid.io/signature";
+
+/// Which of Helm's drivers wrote a record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Driver {
+    /// Helm's default, and Wasser's.
+    #[default]
+    Secret,
+    /// Fluid's default.
+    ConfigMap,
+}
+
+/// Where a record is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordPlace {
+    driver: Driver,
+    object: String,
+}
+
+/// A record that has not been decoded.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Where it is.
+    pub driver: Driver,
+    /// Name of the object.
+    pub object: String,
+    /// The revision.
+    pub revision: u32,
+    /// The label `status`.
+    pub status: String,
+    /// UIDs of the owners: those that Wasser wrote belong to the runtime.
+    pub owners: Vec<String>,
+    /// What was noted about the release.
+    pub note: Option<String>,
+    /// Whether an upgrade has begun since, and was not recorded.
+    pub left: bool,
+    /// What says who has written it.
+    pub signature: Option<String>,
+    /// The encoded record.
+    pub text: Vec<u8>,
+}
+
+impl RecordPlace {
+    /// Where the record of a revision is.
+    pub(super) fn of(driver: Driver, release: &str, revision: u32) -> Self {
+        let object = record_name(release, &revision.to_string());
+        Self { driver, object }
+    }
+
+    /// Which driver's it is.
+    pub fn driver(&self) -> Driver {
+        self.driver
+    }
+
+    /// The name of the object.
+    pub fn object(&self) -> &str {
+        &self.object
+    }
+
+    pub(super) fn reference(&self) -> Reference {
+        match self.driver {
+            Driver::Secret => Reference::of_core("Secret", &self.object),
+            Driver::ConfigMap => Reference::config_map(&self.object),
+        }
+    }
+}
+
+impl Entry {
+    /// Reads an object of a release, if it is one of its records.
+    pub fn of(driver: Driver, release: &str, metadata: ObjectMeta, text: Option<Vec<u8>>) -> Option<Self> {
+        let object = metadata.name?;
+        let revision = object.strip_prefix(&record_name(release, ""))?.parse().ok()?;
+        let mut annotations = metadata.annotations.unwrap_or_default();
+        let status = metadata
+            .labels
+            .and_then(|mut labels| labels.remove("status"))
+            .unwrap_or_default();
+        let owners = metadata
+            .owner_references
+            .into_iter()
+            .flatten()
+            .map(|owner| owner.uid)
+            .collect();
+        Some(Self {
+            driver,
+            object,
+            revision,
+            status,
+            owners,
+            note: annotations.remove(NOTE),
+            left: annotations.contains_key(LEFT),
+            signature: annotations.remove(SIGNATURE),
+            text: text.unwrap_or_default(),
+        })
+    }
+
+    /// Whether this installation has written it, as it is, for the runtime with this UID.
+    pub fn is_signed(&self, key: &SigningKey, namespace: &str, release: &str, owner: &str) -> bool {
+        let signed = Signed {
+            namespace,
+            release,
+            owner,
+            revision: self.revision,
+            text: &self.text,
+        };
+        self.signature
+            .as_deref()
+            .is_some_and(|signature| key.verify(&signed, signature))
+    }
+
+    /// Where it is.
+    pub fn record(&self) -> RecordPlace {
+        RecordPlace {
+            driver: self.driver,
+            object: self.object.clone(),
+        }
+    }
+
+    /// The same, for requests.
+    pub fn reference(&self) -> Reference {
+        self.record().reference()
+    }
+
+    /// Its kind, namespace and name, for messages.
+    pub fn describe(&self, namespace: &str) -> String {
+        self.reference().describe(namespace)
+    }
+}
+
+/// The name of the record of a revision.
+fn record_name(release: &str, revision: &str) -> String {
+    format!("sh.helm.release.v1.{release}.v{revision}")
+}
