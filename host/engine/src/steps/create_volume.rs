@@ -1,9 +1,10 @@
 //! CreateVolume: the PersistentVolume and the claim of a dataset.
 
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
-use kube::api::Patch;
+use kube::api::{DynamicObject, Patch};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
+use wasser_api::dataset::{Dataset, DatasetPhase};
 use wasser_api::labels;
 
 use crate::error::EngineError;
@@ -42,6 +43,9 @@ impl Request {
         if self.has_volume()? {
             return self.show_generation(generation.as_deref()).await;
         }
+        if self.was_bound(&dataset) && self.is_leaving().await? {
+            return Ok(());
+        }
         let mount_type = self.mount_type().await?;
         let input = VolumeInput {
             identity: &self.identity,
@@ -55,6 +59,25 @@ impl Request {
         };
         self.put_volume(input.persistent_volume(), input.persistent_volume_claim())
             .await
+    }
+
+    /// Whether the Dataset had its volume before, which is put back now.
+    fn was_bound(&self, dataset: &Dataset) -> bool {
+        let phase = dataset.status.as_ref().map(|status| &status.phase);
+        phase.is_some_and(|phase| *phase != DatasetPhase::NotBound)
+    }
+
+    /// Whether the runtime is deleted by now. The watch of claims may show that another operator, whose
+    /// lease has just ended, deletes a claim before that of runtimes shows why.
+    async fn is_leaving(&self) -> Result<bool, EngineError> {
+        let (namespace, name) = (&self.identity.namespace, &self.identity.name);
+        let api = Api::<DynamicObject>::namespaced_with(self.shared.client.clone(), namespace, &self.resource);
+        let attempt = format!("reading {} {namespace}/{name}", self.identity.kind);
+        let found = api.get_metadata_opt(name).await.map_err(EngineError::kube(attempt))?;
+        let is_there = found
+            .filter(|found| found.uid().as_deref() == Some(self.uid.as_str()))
+            .is_some_and(|found| found.metadata.deletion_timestamp.is_none());
+        Ok(!is_there)
     }
 
     /// Whether the watches show both, the volume and the claim.
