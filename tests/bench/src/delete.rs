@@ -149,8 +149,10 @@ fn leftovers(fake: &FakeCluster) -> Result<BTreeMap<String, u32>> {
 
 /// Whether an object does not belong to wasser.
 fn is_expected(line: &str) -> bool {
-    matches!(line, "ServiceAccount default" | "ConfigMap kube-root-ca.crt" | "")
-        || (line.starts_with("Secret data-") && line.ends_with("-secret"))
+    matches!(
+        line,
+        "ServiceAccount default" | "ConfigMap kube-root-ca.crt" | "Secret wasser-record-key" | ""
+    ) || (line.starts_with("Secret data-") && line.ends_with("-secret"))
 }
 
 #[cfg(test)]

@@ -10,7 +10,11 @@ use wasser_test_cluster::Cluster;
 /// Kinds of objects that come and go by themselves.
 const TRANSIENT: [&str; 3] = ["events", "events.events.k8s.io", "leases.coordination.k8s.io"];
 /// Objects that every namespace has.
-const OF_EVERY_NAMESPACE: [&str; 2] = ["configmap/kube-root-ca.crt", "serviceaccount/default"];
+const OF_EVERY_NAMESPACE: [&str; 3] = [
+    "configmap/kube-root-ca.crt",
+    "secret/wasser-record-key",
+    "serviceaccount/default",
+];
 
 /// Labels by node.
 pub type NodeLabels = BTreeMap<String, BTreeMap<String, String>>;
