@@ -245,7 +245,7 @@ async fn play(scenario: &Scenario, run: Run, reference: Arc<Reference>) -> bool 
             server.settled(QUIET).await;
             server.release_all();
         }
-        oracle::same(&server, step, expected).await;
+        oracle::same(&server, step, expected, run.disturbance == Disturbance::Both).await;
     }
     let hit = hit || armed.is_some_and(|armed| armed.hits() > 0);
     if let Some(watching) = watching {
@@ -255,7 +255,11 @@ async fn play(scenario: &Scenario, run: Run, reference: Arc<Reference>) -> bool 
             watching.abort();
         }
     }
-    reference.check(&server, usize::from(hit && run.disturbance.starts()));
+    reference.check(
+        &server,
+        usize::from(hit && run.disturbance.starts()),
+        run.disturbance == Disturbance::Both,
+    );
     hit
 }
 
