@@ -11,6 +11,15 @@ pub fn is_conflict(error: &kube::Error) -> bool {
     has_code(error, 409)
 }
 
+/// Returns whether the API server did not answer, or could not. It is the same for all objects, and
+/// passes.
+pub fn is_outage(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Api(status) => status.code >= 500 || status.code == 429,
+        _ => true,
+    }
+}
+
 /// Returns whether the object has another UID than the request names. The API server has no code for
 /// it, only words; every other conflict says nothing about which object is there.
 fn is_another(error: &kube::Error) -> bool {

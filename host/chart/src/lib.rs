@@ -9,15 +9,17 @@
 mod api_error;
 mod chart;
 mod error;
+mod params;
 mod policy;
 mod quote;
 mod releases;
 mod render;
 
-pub use api_error::{OrGone, is_conflict, is_not_found};
+pub use api_error::{OrGone, is_conflict, is_not_found, is_outage};
 pub use chart::Chart;
 pub use error::{ChartError, RenderError, TemplateError};
-pub use policy::{Policy, Problem, Violation};
+pub use params::{patch_params, post_params};
+pub use policy::{Policy, Problem, Violation, pod_specs};
 pub use releases::{
     Change, Drift, Driver, KEY_BYTES, Preview, RELEASE_NAME, RELEASE_NAMESPACE, RecordPlace, Recording, Release,
     ReleaseError, Releases, SigningKey, Status, Workers, check_kept, is_unchanged, move_records, without_host_fields,

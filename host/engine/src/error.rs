@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wasser_chart::{ChartError, ReleaseError, RenderError, Violation, is_conflict};
+use wasser_chart::{ChartError, ReleaseError, RenderError, Violation, is_conflict, is_outage};
 use wasser_plugin::CallError;
 
 /// What the controller does after a failed step.
@@ -213,10 +213,7 @@ impl EngineError {
     /// passes.
     pub fn is_outage(&self) -> bool {
         match self {
-            Self::Kube { source, .. } => match &**source {
-                kube::Error::Api(status) => status.code >= 500 || status.code == 429,
-                _ => true,
-            },
+            Self::Kube { source, .. } => is_outage(source),
             _ => false,
         }
     }

@@ -41,26 +41,10 @@ pub use shared::{EngineSettings, Shared};
 pub use steps::create_volume::is_ours;
 pub use steps::links::live_references;
 pub use tenant_rules::{Sharing, TenantRules};
-pub use wasser_chart::{FIELD_MANAGER, OrGone, is_conflict, is_not_found};
+pub use wasser_chart::{FIELD_MANAGER, OrGone, is_conflict, is_not_found, is_outage, patch_params, post_params};
 pub use watched::Caches;
 pub use watched::cluster_objects::{self, ClusterObjects};
 pub use watched::helm_records::{self, Records};
 pub use watched::namesake;
 pub use watched::pods::{Changed, PodIndex};
 pub use watched::readable::{Readable, Unreadable};
-
-/// Returns the parameters of a creation in Wasser's name.
-pub fn post_params() -> kube::api::PostParams {
-    kube::api::PostParams {
-        field_manager: Some(FIELD_MANAGER.to_owned()),
-        ..Default::default()
-    }
-}
-
-/// Returns the parameters of a merge patch in Wasser's name.
-pub fn patch_params() -> kube::api::PatchParams {
-    kube::api::PatchParams {
-        field_manager: Some(FIELD_MANAGER.to_owned()),
-        ..Default::default()
-    }
-}

@@ -1,5 +1,6 @@
 //! The Wasser operator: Fluid's control plane with runtimes as WebAssembly plugins.
 
+mod answered;
 mod cli;
 mod client;
 mod context;

@@ -3,58 +3,48 @@
 //! count as somebody else's.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{ObjectMeta, PostParams};
+use kube::api::ObjectMeta;
 use kube::{Api, Client};
-use wasser_chart::{FIELD_MANAGER, KEY_BYTES, SigningKey, is_conflict};
+use wasser_chart::{KEY_BYTES, SigningKey};
+use wasser_engine::{is_conflict, post_params};
+
+use crate::answered::until_answered;
 
 /// The Secret's name.
 const NAME: &str = "wasser-record-key";
 const DATA: &str = "key";
-/// Between two attempts while the API server does not answer.
-const PAUSE: Duration = Duration::from_secs(1);
 
-/// Reads the key, or makes it. Waits for an API server that does not answer, as the process does
-/// anyway when it starts.
+/// Reads the key, or makes it.
 ///
 /// # Errors
 /// The account may not, or the Secret is something else.
 pub async fn load(client: &Client, namespace: &str) -> Result<SigningKey> {
     let secrets = Api::<Secret>::namespaced(client.clone(), namespace);
-    loop {
-        let found = match secrets.get_opt(NAME).await {
-            Ok(Some(found)) => Ok(found),
-            Ok(None) => secrets.create(&params(), &fresh()?).await,
-            Err(error) => Err(error),
-        };
-        match found {
-            Ok(secret) => return read(secret).with_context(|| format!("reading the Secret {namespace}/{NAME}")),
-            // Another replica has made it.
-            Err(error) if is_conflict(&error) => {}
-            Err(error) if passes(&error) => {
-                tracing::warn!(%error, "the key of records cannot be read yet; it is asked for again");
-                tokio::time::sleep(PAUSE).await;
-            }
-            Err(error) => {
-                return Err(error).with_context(|| {
-                    format!(
-                        "reading or making the Secret {namespace}/{NAME}, which Helm's records are signed with; the \
-                            operator needs `create` for Secrets and `get` for this one, in its own namespace"
-                    )
-                });
-            }
-        }
-    }
+    let fresh = fresh()?;
+    let secret = until_answered("the key of records", || find_or_make(&secrets, &fresh));
+    let secret = secret.await.with_context(|| {
+        format!(
+            "reading or making the Secret {namespace}/{NAME}, which Helm's records are signed with; the operator needs \
+                `create` for Secrets and `get` for this one, in its own namespace"
+        )
+    })?;
+    read(secret).with_context(|| format!("reading the Secret {namespace}/{NAME}"))
 }
 
-fn params() -> PostParams {
-    PostParams {
-        field_manager: Some(FIELD_MANAGER.to_owned()),
-        ..PostParams::default()
+async fn find_or_make(secrets: &Api<Secret>, fresh: &Secret) -> kube::Result<Secret> {
+    loop {
+        if let Some(found) = secrets.get_opt(NAME).await? {
+            return Ok(found);
+        }
+        match secrets.create(&post_params(), fresh).await {
+            // Another replica has made it.
+            Err(error) if is_conflict(&error) => {}
+            made => return made,
+        }
     }
 }
 
@@ -75,14 +65,6 @@ fn read(secret: Secret) -> Result<SigningKey> {
     match bytes {
         Some(ByteString(bytes)) if bytes.len() >= KEY_BYTES => Ok(SigningKey::new(&bytes)),
         _ => bail!("its `{DATA}` has less than {KEY_BYTES} bytes; delete it, and a new one is made"),
-    }
-}
-
-/// Whether the API server may answer otherwise later.
-fn passes(error: &kube::Error) -> bool {
-    match error {
-        kube::Error::Api(status) => status.code >= 500 || status.code == 429,
-        _ => true,
     }
 }
 

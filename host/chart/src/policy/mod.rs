@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::DynamicObject;
+use serde_json::Value;
 
 pub use problem::Problem;
 
@@ -46,6 +47,11 @@ pub struct Policy {
     /// Labels that the host gives to every object and to every pod: `fluid.io/dataset-id`, by which
     /// it watches them.
     pub labels: BTreeMap<String, String>,
+}
+
+/// Every pod specification in a part of an object, of whatever kind the object is.
+pub fn pod_specs(part: &Value) -> impl Iterator<Item = &Value> {
+    pods::find(part).into_iter().map(|pods| pods.spec())
 }
 
 /// An object that the policy refuses.

@@ -90,6 +90,13 @@ fn walk<'a>(value: &'a Value, path: &str, found: &mut Vec<PodSpec<'a>>) {
     }
 }
 
+impl<'a> PodSpec<'a> {
+    /// The specification itself.
+    pub fn spec(&self) -> &'a Value {
+        self.spec
+    }
+}
+
 impl PodSpec<'_> {
     /// The account that its pods run under; none for `default`.
     pub fn account(&self) -> Option<&str> {

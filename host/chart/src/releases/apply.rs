@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use futures::stream::{StreamExt as _, TryStreamExt as _};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
-use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::adopt;
@@ -23,6 +23,7 @@ use super::ownership::{MANAGED_BY, Ownership, RELEASE_NAME, RELEASE_NAMESPACE};
 use super::reference::{Reference, phase};
 use super::workers::Workers;
 use crate::FIELD_MANAGER;
+use crate::params::post_params;
 use crate::policy::Policy;
 
 /// Requests that are under way at once for one release.
@@ -209,15 +210,11 @@ impl Prepared {
     }
 
     async fn create(&self, api: &Api<DynamicObject>) -> kube::Result<Option<Created>> {
-        let params = PostParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            ..PostParams::default()
-        };
         let mut object = self.object.clone();
         if let Some(workers) = &self.workers {
             workers.begin(&mut object.data);
         }
-        let created = api.create(&params, &object).await?;
+        let created = api.create(&post_params(), &object).await?;
         Ok(created.metadata.uid.map(|uid| (self.reference.clone(), uid)))
     }
 

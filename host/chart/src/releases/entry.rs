@@ -13,13 +13,29 @@ pub(super) const LEFT: &str = "wasser.fluid.io/upgrading";
 pub(super) const SIGNATURE: &str = "wasser.fluid.io/signature";
 
 /// Which of Helm's drivers wrote a record.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Driver {
     /// Helm's default, and Wasser's.
-    #[default]
     Secret,
     /// Fluid's default.
     ConfigMap,
+}
+
+impl Driver {
+    /// The kind of its objects.
+    pub(super) fn kind(self) -> &'static str {
+        match self {
+            Self::Secret => "Secret",
+            Self::ConfigMap => "ConfigMap",
+        }
+    }
+
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::Secret => Self::ConfigMap,
+            Self::ConfigMap => Self::Secret,
+        }
+    }
 }
 
 /// Where a record is.
@@ -70,10 +86,7 @@ impl RecordPlace {
     }
 
     pub(super) fn reference(&self) -> Reference {
-        match self.driver {
-            Driver::Secret => Reference::of_core("Secret", &self.object),
-            Driver::ConfigMap => Reference::config_map(&self.object),
-        }
+        Reference::of_core(self.driver.kind(), &self.object)
     }
 }
 

@@ -297,6 +297,14 @@ impl Releases {
         }
     }
 
+    fn read(&self, entry: &Entry, name: &str, policy: &Policy) -> Result<Release, ReleaseError> {
+        let (key, namespace) = (&self.recording.key, &policy.namespace);
+        Ok(Release {
+            signed: entry.is_signed(key, namespace, name, &policy.owner.uid),
+            ..Release::read(entry, namespace)?
+        })
+    }
+
     /// The records and the newest of them, read. Refuses what belongs to somebody else.
     async fn newest(
         &self,
@@ -308,9 +316,8 @@ impl Releases {
         let Some(newest) = newest_complete(&entries, policy).or(entries.last()) else {
             return Ok(None);
         };
-        let mut release = Release::read(newest, namespace)?;
+        let mut release = self.read(newest, name, policy)?;
         release.adopted = !is_own(&entries, policy);
-        release.signed = newest.is_signed(&self.recording.key, namespace, name, &policy.owner.uid);
         if !belongs(&entries, &release, policy) {
             return Err(ReleaseError::Foreign {
                 namespace: namespace.to_owned(),

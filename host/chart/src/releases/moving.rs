@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, ObjectMeta, PostParams, Preconditions};
+use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, ObjectMeta, Preconditions};
 use kube::core::GroupVersionKind;
 use kube::{Api, Client, ResourceExt as _};
 use serde_json::{Value, json};
@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::entry::{Driver, SIGNATURE};
 use super::error::ReleaseError;
 use super::store::SECRET_TYPE;
-use crate::FIELD_MANAGER;
 use crate::api_error::{OrGone as _, is_conflict};
+use crate::params::post_params;
 
 const SELECTOR: &str = "owner=helm";
 /// Objects of one list; a record has up to a mebibyte.
@@ -32,7 +32,7 @@ pub async fn move_records(
     mut moved: impl FnMut(&str, &str),
 ) -> Result<usize, ReleaseError> {
     let mut count = 0;
-    for record in written(client, namespace, other(to)).await? {
+    for record in written(client, namespace, to.other()).await? {
         let (namespace, name) = (record.namespace().unwrap_or_default(), record.name_any());
         copy(client, &namespace, to, &record).await?;
         // Whoever has written it anew since has a later one.
@@ -43,8 +43,8 @@ pub async fn move_records(
             }),
             ..DeleteParams::default()
         };
-        let attempt = format!("deleting the {} {namespace}/{name}", kind(other(to)));
-        let deleted = api(client, Some(&namespace), other(to)).delete(&name, &params).await;
+        let attempt = format!("deleting the {} {namespace}/{name}", to.other().kind());
+        let deleted = api(client, Some(&namespace), to.other()).delete(&name, &params).await;
         deleted.map(drop).or_gone().map_err(ReleaseError::kube(attempt))?;
         moved(&namespace, &name);
         count += 1;
@@ -61,7 +61,7 @@ async fn written(client: &Client, namespace: Option<&str>, driver: Driver) -> Re
         let list = api.list(&params).await;
         let list = list.map_err(ReleaseError::kube(format!(
             "listing the {}s of Helm's records",
-            kind(driver)
+            driver.kind()
         )))?;
         let next = list.metadata.continue_.clone().filter(|token| !token.is_empty());
         let is_ours = |object: &DynamicObject| object.annotations().contains_key(SIGNATURE);
@@ -75,7 +75,7 @@ async fn written(client: &Client, namespace: Option<&str>, driver: Driver) -> Re
 
 async fn copy(client: &Client, namespace: &str, to: Driver, record: &DynamicObject) -> Result<(), ReleaseError> {
     let name = record.name_any();
-    let from = format!("{} {namespace}/{name}", kind(other(to)));
+    let from = format!("{} {namespace}/{name}", to.other().kind());
     let release = record.data.pointer(RELEASE).and_then(Value::as_str);
     let release = release.ok_or_else(|| ReleaseError::unreadable(from.clone(), "it has no data.release"))?;
     let data = match to {
@@ -102,13 +102,9 @@ async fn copy(client: &Client, namespace: &str, to: Driver, record: &DynamicObje
         },
         data,
     };
-    let params = PostParams {
-        field_manager: Some(FIELD_MANAGER.to_owned()),
-        ..PostParams::default()
-    };
-    let attempt = format!("writing the {} {namespace}/{name}", kind(to));
+    let attempt = format!("writing the {} {namespace}/{name}", to.kind());
     let api = api(client, Some(namespace), to);
-    match api.create(&params, &copy).await {
+    match api.create(&post_params(), &copy).await {
         Ok(_) => Ok(()),
         Err(error) if is_conflict(&error) => {
             let there = api.get(&name).await.map_err(ReleaseError::kube(attempt))?;
@@ -117,7 +113,7 @@ async fn copy(client: &Client, namespace: &str, to: Driver, record: &DynamicObje
             }
             let message = format!(
                 "there is a {} of this name with another record; delete the wrong one",
-                kind(to)
+                to.kind()
             );
             Err(ReleaseError::unreadable(from, &message))
         }
@@ -125,22 +121,8 @@ async fn copy(client: &Client, namespace: &str, to: Driver, record: &DynamicObje
     }
 }
 
-fn other(driver: Driver) -> Driver {
-    match driver {
-        Driver::Secret => Driver::ConfigMap,
-        Driver::ConfigMap => Driver::Secret,
-    }
-}
-
-fn kind(driver: Driver) -> &'static str {
-    match driver {
-        Driver::Secret => "Secret",
-        Driver::ConfigMap => "ConfigMap",
-    }
-}
-
 fn api(client: &Client, namespace: Option<&str>, driver: Driver) -> Api<DynamicObject> {
-    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", kind(driver)));
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", driver.kind()));
     match namespace {
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
         None => Api::all_with(client.clone(), &resource),

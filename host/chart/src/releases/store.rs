@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
@@ -14,8 +14,8 @@ use super::entry::{Driver, Entry, LEFT, NOTE, RecordPlace, SIGNATURE};
 use super::error::ReleaseError;
 use super::record;
 use super::signature::{Signed, SigningKey};
-use crate::FIELD_MANAGER;
 use crate::api_error::{OrGone, is_conflict};
+use crate::params::{patch_params, post_params};
 
 pub(super) const SECRET_TYPE: &str = "helm.sh/release.v1";
 /// How records are written.
@@ -115,10 +115,7 @@ impl<'a> Store<'a> {
             owner_references: Some(vec![owner.clone()]),
             ..ObjectMeta::default()
         };
-        let params = PostParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            ..PostParams::default()
-        };
+        let params = post_params();
         let key = "release".to_owned();
         let created = match place.driver() {
             Driver::Secret => {
@@ -192,11 +189,7 @@ impl<'a> Store<'a> {
     }
 
     async fn patch(&self, record: &RecordPlace, patch: &Value) -> Result<(), kube::Error> {
-        let params = PatchParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            ..PatchParams::default()
-        };
-        let (object, patch) = (record.object(), Patch::Merge(patch));
+        let (params, object, patch) = (patch_params(), record.object(), Patch::Merge(patch));
         match record.driver() {
             Driver::Secret => self
                 .secret_api()

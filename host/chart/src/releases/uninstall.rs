@@ -4,7 +4,7 @@ use futures::FutureExt as _;
 
 use super::entry::{Driver, Entry};
 use super::error::ReleaseError;
-use super::release::{Release, belongs};
+use super::release::belongs;
 use super::{Releases, history, ownership, prune, recorded};
 use crate::policy::Policy;
 
@@ -38,7 +38,7 @@ impl Releases {
         let Some(newest) = secrets.last().or(config_maps.last()) else {
             return Ok(false);
         };
-        match Release::read(newest, namespace) {
+        match self.read(newest, name, policy) {
             Ok(release) if !belongs(&all, &release, policy) => {
                 tracing::warn!(
                     namespace,
@@ -51,7 +51,7 @@ impl Releases {
             Ok(mut release) => {
                 let ownership = ownership(policy, name, true);
                 let hooks = self.hooks(ownership);
-                if !newest.is_signed(&self.recording.key, namespace, name, &policy.owner.uid) {
+                if !release.is_signed() {
                     recorded::leave_out(&mut release);
                 }
                 hooks.run_recorded(&release, "pre-delete").boxed().await?;

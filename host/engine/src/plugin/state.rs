@@ -6,11 +6,10 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::Api;
-use kube::api::{Patch, PostParams};
+use kube::api::Patch;
 use serde_json::json;
 use wasser_chart::ReleaseError;
 
-use crate::FIELD_MANAGER;
 use wasser_chart::{is_conflict, is_not_found};
 
 /// Bytes that a plugin may keep for a runtime, over all keys.
@@ -138,11 +137,7 @@ impl State {
             binary_data: Some(BTreeMap::from([(key.to_owned(), value)])),
             ..ConfigMap::default()
         };
-        let params = PostParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            ..PostParams::default()
-        };
-        self.api.create(&params, &map).await.map(drop)
+        self.api.create(&crate::post_params(), &map).await.map(drop)
     }
 
     fn failed(&self, error: kube::Error) -> StateError {

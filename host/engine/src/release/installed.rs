@@ -82,15 +82,10 @@ impl Installed {
         self.left
     }
 
-    /// Whether this installation has written its record. What another one says is believed only as far
-    /// as the cluster or the runtime says it too.
-    pub fn is_signed(&self) -> bool {
-        self.unsigned.is_none()
-    }
-
-    /// The name of a record that somebody else has written.
-    pub fn record(&self) -> &str {
-        self.unsigned.as_deref().unwrap_or_default()
+    /// The name of its record, if somebody else than this installation has written it: what that says is
+    /// believed only as far as the cluster or the runtime says it too.
+    pub fn unsigned(&self) -> Option<&str> {
+        self.unsigned.as_deref()
     }
 
     /// The values that the release was rendered with.

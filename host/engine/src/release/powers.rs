@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use kube::api::DynamicObject;
 use serde_json::Value;
+use wasser_chart::pod_specs;
 
 const CONTAINERS: [&str; 2] = ["initContainers", "containers"];
 const OF_CONTAINER: [&str; 4] = ["image", "command", "args", "securityContext"];
@@ -20,29 +20,11 @@ const OF_POD: [&str; 5] = [
 /// chart names them otherwise.
 pub type Power = (String, String);
 
-/// Those of every pod specification in an object.
-pub fn powers(object: &DynamicObject) -> BTreeSet<Power> {
-    powers_in(&object.data)
-}
-
 /// Those of every pod specification in a part of an object.
-pub fn powers_in(part: &Value) -> BTreeSet<Power> {
+pub fn powers(part: &Value) -> BTreeSet<Power> {
     let mut found = BTreeSet::new();
-    walk(part, &mut found);
+    pod_specs(part).for_each(|spec| of_pod(spec, &mut found));
     found
-}
-
-fn walk(value: &Value, found: &mut BTreeSet<Power>) {
-    match value {
-        Value::Object(fields) => {
-            if fields.get("containers").is_some_and(Value::is_array) {
-                of_pod(value, found);
-            }
-            fields.values().for_each(|inner| walk(inner, found));
-        }
-        Value::Array(items) => items.iter().for_each(|inner| walk(inner, found)),
-        _ => {}
-    }
 }
 
 fn of_pod(spec: &Value, found: &mut BTreeSet<Power>) {
@@ -86,7 +68,7 @@ mod tests {
             "initContainers": [{"name": "first", "image": "i:1"}],
             "containers": [{"name": "main", "image": "m:1", "command": ["sh", "-c", "x"], "args": [],
                 "securityContext": {"privileged": true}, "env": [{"name": "A", "value": "b"}]}]});
-        let found = powers_in(&json!({"spec": {"template": {"spec": pod}}}));
+        let found = powers(&json!({"spec": {"template": {"spec": pod}}}));
         let found: Vec<String> = found.iter().map(|(what, text)| format!("{what}: {text}")).collect();
         let expected = [
             "command: [\"sh\",\"-c\",\"x\"]",

@@ -147,7 +147,7 @@ impl Prepared {
 }
 
 /// What of a rendered object the roles are found by.
-fn kind_and_name(object: &DynamicObject) -> (String, String) {
+pub(crate) fn kind_and_name(object: &DynamicObject) -> (String, String) {
     let kind = object
         .types
         .as_ref()

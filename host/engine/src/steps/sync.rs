@@ -81,7 +81,7 @@ impl Request {
         // What Fluid's values mean to another chart, nobody knows, and of a record of somebody else's
         // nobody knows what it makes of the release.
         match (installed, damage) {
-            (Some(release), Some(damage)) if may_repair && self.kept.is_none() && release.is_signed() => {
+            (Some(release), Some(damage)) if may_repair && self.kept.is_none() && release.unsigned().is_none() => {
                 let repaired = self.upgrade(release.text(), Some(&damage)).await;
                 followed.and(repaired).map(drop)
             }

@@ -7,12 +7,10 @@
 
 use std::collections::BTreeSet;
 
-use kube::api::DynamicObject;
-
 use crate::error::EngineError;
 use crate::release::Installed;
-use crate::release::powers::{Power, powers, powers_in};
-use crate::release::prepare::{Prepared, prepare};
+use crate::release::powers::{Power, powers};
+use crate::release::prepare::{Prepared, kind_and_name, prepare};
 use crate::request::Request;
 
 /// The most that a message names.
@@ -21,14 +19,15 @@ const NAMED: usize = 3;
 impl Request {
     /// Refuses what only a record says that somebody else has written.
     pub(crate) async fn check_unsigned(&self, before: &Installed, prepared: &Prepared) -> Result<(), EngineError> {
-        if before.is_signed() {
+        let Some(record) = before.unsigned() else {
             return Ok(());
-        }
-        let mut unknown = new_powers(prepared, |object| self.live_powers(object));
+        };
+        let mut unknown = self.new_powers(prepared);
         if !unknown.is_empty()
             && let Some(bare) = self.prepared_without_record().await
         {
-            let bare: BTreeSet<Power> = bare.powers().into_iter().map(|(_, power)| power).collect();
+            let of_bare = bare.rendered_objects().map(|object| powers(&object.data));
+            let bare: BTreeSet<Power> = of_bare.flatten().collect();
             unknown.retain(|(_, power)| !bare.contains(power));
         }
         if unknown.is_empty() {
@@ -37,23 +36,25 @@ impl Request {
         let named = unknown
             .iter()
             .take(NAMED)
-            .map(|(object, (what, text))| format!("{object}: {what} {text}"));
+            .map(|((kind, name), (what, text))| format!("{kind} {name}: {what} {text}"));
         Err(EngineError::Unsigned {
             release: self.identity.display(),
-            record: before.record().to_owned(),
+            record: record.to_owned(),
             kind: self.identity.kind.clone(),
             asked: named.collect::<Vec<_>>().join("; "),
         })
     }
 
-    fn live_powers(&self, object: &DynamicObject) -> BTreeSet<Power> {
-        let kind = object
-            .types
-            .as_ref()
-            .map(|types| types.kind.as_str())
-            .unwrap_or_default();
-        let name = object.metadata.name.as_deref().unwrap_or_default();
-        self.spec(kind, name).map(|spec| powers_in(&spec)).unwrap_or_default()
+    /// What the prepared objects have and their live ones have not, with kind and name of the object.
+    fn new_powers(&self, prepared: &Prepared) -> Vec<((String, String), Power)> {
+        let mut found = Vec::new();
+        for object in prepared.rendered_objects() {
+            let (kind, name) = kind_and_name(object);
+            let live = self.spec(&kind, &name).map(|spec| powers(&spec)).unwrap_or_default();
+            let new = powers(&object.data).into_iter().filter(|power| !live.contains(power));
+            found.extend(new.map(|power| ((kind.clone(), name.clone()), power)));
+        }
+        found
     }
 
     /// What would be installed if there were no record. None if that cannot be said.
@@ -67,38 +68,4 @@ impl Request {
         let preparing = prepare(&self.plugin, chart, renderer, identity, &self.uid, values, true);
         self.own_time.wait(preparing).await.ok()
     }
-}
-
-/// What the prepared objects have and their live ones have not, with kind and name of the object.
-fn new_powers(prepared: &Prepared, live: impl Fn(&DynamicObject) -> BTreeSet<Power>) -> Vec<(String, Power)> {
-    let mut found = prepared.powers();
-    let live: BTreeSet<(String, Power)> = prepared
-        .rendered_objects()
-        .flat_map(|object| {
-            let name = display(object);
-            live(object).into_iter().map(move |power| (name.clone(), power))
-        })
-        .collect();
-    found.retain(|power| !live.contains(power));
-    found
-}
-
-impl Prepared {
-    /// What gives pods power over their nodes, with kind and name of the object.
-    fn powers(&self) -> Vec<(String, Power)> {
-        let of = |object: &DynamicObject| {
-            let name = display(object);
-            powers(object).into_iter().map(move |power| (name.clone(), power))
-        };
-        self.rendered_objects().flat_map(of).collect()
-    }
-}
-
-fn display(object: &DynamicObject) -> String {
-    let kind = object
-        .types
-        .as_ref()
-        .map(|types| types.kind.as_str())
-        .unwrap_or_default();
-    format!("{kind} {}", object.metadata.name.as_deref().unwrap_or_default())
 }

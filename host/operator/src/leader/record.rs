@@ -6,9 +6,9 @@ use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
 use kube::Api;
-use kube::api::{ObjectMeta, PostParams};
+use kube::api::ObjectMeta;
 use tokio::time::Instant;
-use wasser_engine::{FIELD_MANAGER, is_conflict};
+use wasser_engine::{is_conflict, post_params};
 
 /// Name of the Lease in the operator's namespace.
 pub const NAME: &str = "wasser.data.fluid.io";
@@ -97,10 +97,7 @@ impl Record {
     }
 
     async fn write(&mut self, lease: Lease) -> Result<(), RecordError> {
-        let params = PostParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            ..PostParams::default()
-        };
+        let params = post_params();
         // Whatever becomes of the write: without its answer, the Lease is not known.
         self.known = None;
         let written = if lease.metadata.resource_version.is_some() {
