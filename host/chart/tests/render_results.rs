@@ -257,10 +257,7 @@ async fn what_only_a_hook_of_a_deletion_brings_is_not_there_for_the_rest() {
     let policy = wasser_chart::Policy {
         namespace: "ns".to_owned(),
         kinds: ["Pod", "ServiceAccount"].map(str::to_owned).into(),
-        privileged: false,
-        accounts: Default::default(),
-        owner: Default::default(),
-        labels: Default::default(),
+        ..Default::default()
     };
     for (event, admitted) in [("pre-install", true), ("post-delete", false), ("test", false)] {
         let account = account(event);

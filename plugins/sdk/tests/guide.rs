@@ -127,9 +127,7 @@ async fn the_values_render_to_the_workloads_that_are_described() {
         namespace: ctx.namespace.clone(),
         kinds: description.wants[0].scope.iter().cloned().collect(),
         privileged: true,
-        accounts: Default::default(),
-        owner: Default::default(),
-        labels: Default::default(),
+        ..Policy::default()
     };
     policy.admit(&rendered.objects).unwrap();
 }

@@ -93,9 +93,9 @@ impl<R: Implement> Kit<R> {
             namespace: text("/runtimeIdentity/namespace"),
             kinds: kinds.iter().map(|kind| kind.as_str().unwrap().to_string()).collect(),
             privileged: grants["privileged"].as_bool().unwrap(),
-            accounts: Default::default(),
             owner: serde_json::from_value(owner).unwrap(),
             labels: [("fluid.io/dataset-id".to_string(), text("/ownerDatasetId"))].into(),
+            ..Policy::default()
         }
     }
 }

@@ -14,6 +14,7 @@ pub(crate) mod kinds;
 mod own;
 mod pods;
 mod problem;
+mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,8 +29,8 @@ use crate::render::{Hook, Rendered};
 use access::Own;
 pub(crate) use access::gives_access;
 
-/// What one runtime's release may contain.
-#[derive(Debug, Clone, PartialEq)]
+/// What one runtime's release may contain. By default, nothing.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Policy {
     /// The only namespace that objects may be in.
     pub namespace: String,
@@ -37,6 +38,9 @@ pub struct Policy {
     /// `StatefulSet`; with its group what it has not, such as
     /// `ServiceMonitor.monitoring.coreos.com`.
     pub kinds: BTreeSet<String>,
+    /// What Roles may give beyond what the pods of a cache system need as a rule: `secrets:get`,
+    /// `deployments.apps:patch`.
+    pub rbac: BTreeSet<String>,
     /// Whether pods may have powers over their node.
     pub privileged: bool,
     /// Accounts that pods may run under although the chart does not have them: those that the user
@@ -157,7 +161,7 @@ impl Policy {
                 grant: kinds::grant(group, kind),
             });
         }
-        own.check(group, kind, &object.data)?;
+        own.check(group, kind, &object.data, self)?;
         for pods in pods::find(&object.data) {
             if let Some(account) = pods.account().filter(|account| !self.accounts.contains(*account)) {
                 own.check_account(account)?;

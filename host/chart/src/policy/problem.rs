@@ -63,14 +63,27 @@ pub enum Problem {
         /// Name of the owner.
         name: String,
     },
-    /// A role gives more than a chart may give.
-    #[error("gives `{}` in rule {rule}; list what is needed, without wildcards, escalate, bind, impersonate or \
-        tokens", short(.given))]
+    /// A role gives what the pods of a cache system do not need as a rule.
+    #[error("gives `{}` in rule {rule}, which is not granted; grant `rbac: [{{apiGroups: [\"{}\"], resources: [{}], \
+        verbs: [{}]}}]` in the plugin's registration, if its plugin wants it, or render the Role without",
+        short(.permission), short(.group), short(.resource), short(.verb))]
     Rule {
         /// Index of the rule.
         rule: usize,
-        /// The wildcard, verb or resource.
-        given: String,
+        /// The API group of the resource.
+        group: String,
+        /// The resource.
+        resource: String,
+        /// The verb.
+        verb: String,
+        /// How the plugin's `describe` names all three.
+        permission: String,
+    },
+    /// A rule of a role that is none, or is about URLs.
+    #[error("has something in rule {rule} that a Role cannot give; list apiGroups, resources and verbs")]
+    NotARule {
+        /// Index of the rule.
+        rule: usize,
     },
     /// A binding is to a role of somebody else.
     #[error("binds {} `{}`, which is not a Role of the same chart; render the Role with it", short(.kind),

@@ -148,11 +148,9 @@ mod tests {
             "uid": "own", "controller": true});
         Policy {
             namespace: "ns".to_owned(),
-            kinds: Default::default(),
-            privileged: false,
-            accounts: Default::default(),
             owner: serde_json::from_value(owner).unwrap(),
             labels: BTreeMap::from([("fluid.io/dataset-id".to_owned(), "ns-web".to_owned())]),
+            ..Policy::default()
         }
     }
 

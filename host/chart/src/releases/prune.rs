@@ -105,9 +105,7 @@ mod tests {
             namespace: "ns".to_owned(),
             kinds: ["ConfigMap", "StatefulSet"].map(str::to_owned).into(),
             privileged: true,
-            accounts: Default::default(),
-            owner: Default::default(),
-            labels: Default::default(),
+            ..Policy::default()
         };
         let references = parse(
             "{apiVersion: v1, kind: ConfigMap, metadata: {name: ours}}\n---\n\

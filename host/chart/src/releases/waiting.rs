@@ -164,12 +164,9 @@ mod tests {
     fn an_object_is_in_the_way_until_it_is_another_one_or_the_runtimes() {
         let policy = Policy {
             namespace: "ns".to_owned(),
-            kinds: Default::default(),
-            privileged: false,
-            accounts: Default::default(),
             owner: serde_json::from_value(json!({"apiVersion": "v", "kind": "K", "name": "web", "uid": "own"}))
                 .unwrap(),
-            labels: Default::default(),
+            ..Policy::default()
         };
         let ownership = Ownership {
             policy: &policy,

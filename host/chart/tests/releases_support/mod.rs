@@ -130,10 +130,9 @@ async fn policy(client: &Client, namespace: &str) -> Policy {
     Policy {
         namespace: namespace.to_owned(),
         kinds: BTreeSet::from(kinds),
-        privileged: false,
-        accounts: Default::default(),
         owner,
         labels: [("fluid.io/dataset-id".to_owned(), format!("{namespace}-demo"))].into(),
+        ..Policy::default()
     }
 }
 

@@ -13,6 +13,7 @@ pub fn policy(plugin: &Plugin, identity: &Identity, uid: &str) -> Policy {
     Policy {
         namespace: identity.namespace.clone(),
         kinds: plugin.grants.kinds.clone(),
+        rbac: plugin.grants.rbac.clone(),
         privileged: plugin.grants.privileged,
         accounts: Default::default(),
         owner: owner_reference(&identity.kind, &identity.name, uid),

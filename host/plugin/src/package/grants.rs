@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use super::rbac::{self, RbacError};
 use crate::bindings::types::Want;
 
 /// The names of the capabilities, for messages.
-const CAPABILITIES: &str = "exec, http, secrets, objects, ports, state, events, kinds, privileged";
+const CAPABILITIES: &str = "exec, http, secrets, objects, ports, state, events, kinds, rbac, privileged";
 
 /// A set of capabilities. Empty by default.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Grants {
     /// Roles in whose pods the plugin may run commands.
@@ -30,6 +31,10 @@ pub struct Grants {
     pub events: bool,
     /// Kinds of objects that the chart may render.
     pub kinds: BTreeSet<String>,
+    /// What Roles of the chart may give beyond what the pods of a cache system need as a rule:
+    /// `secrets:get`.
+    #[serde(deserialize_with = "rbac::permissions")]
+    pub rbac: BTreeSet<String>,
     /// Whether the chart may render privileged pods.
     pub privileged: bool,
 }
@@ -52,6 +57,9 @@ pub enum GrantError {
     /// A scope of `objects` names Secrets, which have a capability for themselves.
     #[error("`objects` cannot name Secret: reading secrets is the capability `secrets`")]
     SecretObject,
+    /// A scope of `rbac` is not a permission that can be granted.
+    #[error(transparent)]
+    Rbac(#[from] RbacError),
 }
 
 impl Grants {
@@ -68,6 +76,7 @@ impl Grants {
                 "http" => grants.http.extend(scope),
                 "objects" => grants.objects.extend(scope),
                 "kinds" => grants.kinds.extend(scope),
+                "rbac" => grants.rbac.extend(scope),
                 "secrets" => grants.secrets = true,
                 "ports" => grants.ports = true,
                 "state" => grants.state = true,
@@ -105,7 +114,7 @@ impl Grants {
                 return Err(GrantError::ObjectScope(scope.clone()));
             }
         }
-        Ok(())
+        Ok(self.rbac.iter().try_for_each(|permission| rbac::check(permission))?)
     }
 
     /// Returns the capabilities that are in both sets. A grant is effective only if the plugin
@@ -128,6 +137,7 @@ impl Grants {
             state: self.state && other.state,
             events: self.events && other.events,
             kinds: both(&self.kinds, &other.kinds),
+            rbac: both(&self.rbac, &other.rbac),
             privileged: self.privileged && other.privileged,
         }
     }
@@ -151,6 +161,7 @@ impl Grants {
             state: self.state && !other.state,
             events: self.events && !other.events,
             kinds: only(&self.kinds, &other.kinds),
+            rbac: only(&self.rbac, &other.rbac),
             privileged: self.privileged && !other.privileged,
         }
     }
@@ -222,6 +233,7 @@ impl std::fmt::Display for Grants {
             flag("state", self.state),
             flag("events", self.events),
             list("kinds", &self.kinds),
+            list("rbac", &self.rbac),
             flag("privileged", self.privileged),
         ]
         .into_iter()
@@ -236,66 +248,4 @@ impl std::fmt::Display for Grants {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn grants(exec: &[&str], http: &[&str]) -> Grants {
-        let set = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect();
-        Grants {
-            exec: set(exec),
-            http: set(http),
-            ..Grants::default()
-        }
-    }
-
-    #[test]
-    fn a_grant_holds_only_if_declared_and_given() {
-        let declared = Grants {
-            secrets: true,
-            ports: true,
-            ..grants(&["worker", "fuse"], &["worker:9567"])
-        };
-        let given = Grants {
-            secrets: false,
-            ports: true,
-            privileged: true,
-            ..grants(&["worker", "master"], &["worker:*"])
-        };
-        let effective = declared.intersect(&given);
-        assert_eq!(effective.to_string(), "exec [worker], http [worker:9567], ports");
-        assert_eq!(declared.without(&effective).to_string(), "exec [fuse], secrets");
-        assert_eq!(given.without(&effective).to_string(), "exec [master], privileged");
-    }
-
-    #[test]
-    fn a_star_covers_every_port_of_its_role_only() {
-        let granted = grants(&[], &["worker:*", "fuse:80"]);
-        assert!(granted.allows_http("worker", 1) && granted.allows_http("fuse", 80));
-        assert!(!granted.allows_http("fuse", 81) && !granted.allows_http("master", 80));
-        assert!(granted.allows_some_http("fuse") && !granted.allows_some_http("master"));
-    }
-
-    #[rstest::rstest]
-    #[case::unknown(
-        "shell",
-        "",
-        "there is no capability `shell`; the capabilities are exec, http, secrets"
-    )]
-    #[case::http("http", "worker", "`worker` in `http` is not of the form `role:port`")]
-    #[case::port("http", "worker:99999", "`worker:99999` in `http` is not of the form")]
-    #[case::secret("objects", "Secret", "reading secrets is the capability `secrets`")]
-    #[case::named_secret("objects", "Secret@/spec/secret", "reading secrets is the capability `secrets`")]
-    #[case::no_pointer(
-        "objects",
-        "Profile@spec",
-        "`Profile@spec` in `objects` is neither a kind nor of the form"
-    )]
-    fn an_invalid_capability_is_refused(#[case] capability: &str, #[case] scope: &str, #[case] message: &str) {
-        let want = Want {
-            capability: capability.to_owned(),
-            scope: vec![scope.to_owned()],
-        };
-        let refused = Grants::wanted(&[want]).unwrap_err().to_string();
-        assert!(refused.contains(message), "{refused}");
-    }
-}
+mod tests;

@@ -20,6 +20,7 @@ pub mod description;
 pub mod digest;
 pub mod grants;
 pub mod limits;
+pub mod rbac;
 pub mod registration;
 pub mod source;
 pub mod world;

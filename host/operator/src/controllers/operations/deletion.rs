@@ -1,7 +1,5 @@
 //! The end of an operation: what it has made is removed, and then its finalizer.
 
-use std::collections::BTreeSet;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DynamicObject, Patch};
 use kube::{Api, ResourceExt};
@@ -24,9 +22,8 @@ pub fn policy(kind: OperationKind, object: &DynamicObject) -> Policy {
         namespace: object.namespace().unwrap_or_default(),
         kinds: KINDS.map(str::to_owned).into(),
         privileged: true,
-        accounts: BTreeSet::new(),
         owner,
-        labels: Default::default(),
+        ..Policy::default()
     }
 }
 
