@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wasser_chart::{ChartError, ReleaseError, RenderError, Violation, is_conflict, is_outage};
+use wasser_chart::{ChartError, Problem, ReleaseError, RenderError, Violation, is_conflict, is_outage};
 use wasser_plugin::CallError;
 
 /// What the controller does after a failed step.
@@ -207,6 +207,11 @@ impl EngineError {
     /// Whether the user's object or the chart has to change before another try makes sense.
     pub fn is_refusal(&self) -> bool {
         self.retry() == Retry::AwaitChange
+    }
+
+    /// Whether a container with powers over its node would run an image that nobody has named.
+    pub fn is_about_image(&self) -> bool {
+        matches!(self, Self::NotGranted { source, .. } if matches!(source.problem, Problem::Image { .. }))
     }
 
     /// Whether the API server did not answer, or could not. It is the same for all objects, and

@@ -27,7 +27,7 @@ pub use objects::owner::Owner;
 pub use objects::owner::owner_reference;
 pub use plugin::answer::{Outcome, answer};
 pub use plugin::context::context;
-pub use release::policy::policy;
+pub use release::policy::{Surroundings, named, policy, powers};
 pub use release::prepare::{Prepared, prepare};
 pub use release::values::complete;
 pub use request::status_patch::status_patch;

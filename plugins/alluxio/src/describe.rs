@@ -39,7 +39,9 @@ pub fn description() -> Description {
             Want::new("ports", &[]),
             Want::new("state", &[]),
             Want::new("kinds", KINDS),
-            Want::new("privileged", &[]),
+            Want::new("fuse", &[]),
+            Want::new("host-network", &[]),
+            Want::new("host-paths", &["/dev/shm", "/tmp/fluid"]),
         ],
     }
 }

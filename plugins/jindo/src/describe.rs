@@ -41,7 +41,9 @@ pub fn description() -> Description {
             // An event reports a mount that cannot be unmounted.
             Want::new("events", &[]),
             Want::new("kinds", &["StatefulSet", "DaemonSet", "ConfigMap", "Service"]),
-            Want::new("privileged", &[]),
+            Want::new("fuse", &[]),
+            Want::new("host-network", &[]),
+            Want::new("host-paths", &["/dev/shm"]),
         ],
     }
 }

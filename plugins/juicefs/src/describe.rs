@@ -34,7 +34,9 @@ pub fn description() -> Description {
             Want::new("ports", &[]),
             Want::new("events", &[]),
             Want::new("kinds", KINDS),
-            Want::new("privileged", &[]),
+            Want::new("fuse", &[]),
+            Want::new("host-network", &[]),
+            Want::new("host-paths", &["/var/jfsCache"]),
         ],
     }
 }

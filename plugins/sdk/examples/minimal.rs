@@ -59,7 +59,7 @@ impl Implement for Example {
             },
             wants: vec![
                 Want::new("kinds", &["StatefulSet", "DaemonSet"]),
-                Want::new("privileged", &[]),
+                Want::new("fuse", &[]),
             ],
         }
     }

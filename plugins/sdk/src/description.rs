@@ -105,12 +105,13 @@ pub struct Fuse {
 /// well.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Want {
-    /// `exec`, `http`, `secrets`, `objects`, `ports`, `state`, `events`, `kinds`, `rbac` or
-    /// `privileged`.
+    /// `exec`, `http`, `secrets`, `objects`, `ports`, `state`, `events`, `kinds`, `rbac`, `fuse`,
+    /// `privileged`, `host-network` or `host-paths`.
     pub capability: String,
     /// Roles for `exec`, `role:port` for `http`, kinds for `objects` and `kinds`, `resource:verb`
-    /// for `rbac`; empty for the others. In `objects`, `Kind@/spec/field` is the one object of the
-    /// whole cluster that the runtime names in that field.
+    /// for `rbac`, directories for `host-paths`; empty for the others. In `objects`,
+    /// `Kind@/spec/field` is the one object of the whole cluster that the runtime names in that
+    /// field.
     pub scope: Vec<String>,
 }
 

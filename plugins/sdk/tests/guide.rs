@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use wasser_chart::{Chart, Policy, ReleaseMeta, Renderer};
+use wasser_chart::{Chart, Policy, Powers, ReleaseMeta, Renderer};
 use wasser_sdk::testing::{FakeHost, raw_context};
 use wasser_sdk::{Context, Error, Implement};
 
@@ -126,7 +126,12 @@ async fn the_values_render_to_the_workloads_that_are_described() {
     let policy = Policy {
         namespace: ctx.namespace.clone(),
         kinds: description.wants[0].scope.iter().cloned().collect(),
-        privileged: true,
+        powers: Powers {
+            fuse: true,
+            images: ctx.images.values().cloned().collect(),
+            ..Powers::default()
+        },
+        mount: ctx.mount_path.rsplit_once('/').unwrap().0.to_owned(),
         ..Policy::default()
     };
     policy.admit(&rendered.objects).unwrap();

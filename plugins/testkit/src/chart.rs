@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use wasser_chart::{Chart, Policy, ReleaseMeta, RenderError, Rendered, Renderer};
+use wasser_api::labels::FUSE_HOST_PID;
+use wasser_chart::{Chart, Named, Policy, Powers, ReleaseMeta, RenderError, Rendered, Renderer};
 use wasser_sdk::{Implement, Result};
 
 use crate::{Kit, UID, golden};
@@ -57,7 +58,7 @@ impl<R: Implement> Kit<R> {
                 .await
                 .unwrap_or_else(|error| panic!("{name}: {error}"));
             assert!(rendered.hooks.is_empty(), "{name}: {:?}", rendered.hooks);
-            let policy = self.policy(&values);
+            let policy = self.policy(&values, &documents);
             policy
                 .admit(&rendered.objects)
                 .unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -83,16 +84,31 @@ impl<R: Implement> Kit<R> {
     }
 
     /// What the registration in the repository lets the chart install for a runtime.
-    fn policy(&self, values: &Value) -> Policy {
+    fn policy(&self, values: &Value, documents: &[Value]) -> Policy {
+        let raw = self.raw(documents);
+        let of_users = |object: &&Value| object["apiVersion"] == "data.fluid.io/v1alpha1";
+        let asks = |object: &Value| !object["metadata"]["annotations"][FUSE_HOST_PID].is_null();
+        let theirs = || documents.iter().filter(of_users);
         let text = |pointer: &str| values.pointer(pointer).and_then(Value::as_str).unwrap().to_string();
         let grants = &self.registration()["grants"];
-        let kinds = grants["kinds"].as_array().unwrap();
+        let texts = |list: &Value| {
+            let texts = list.as_array().into_iter().flatten();
+            texts.map(|text| text.as_str().unwrap().to_string()).collect()
+        };
         let owner =
             json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": R::describe().kind, "name": "demo", "uid": UID});
         Policy {
             namespace: text("/runtimeIdentity/namespace"),
-            kinds: kinds.iter().map(|kind| kind.as_str().unwrap().to_string()).collect(),
-            privileged: grants["privileged"].as_bool().unwrap(),
+            kinds: texts(&grants["kinds"]),
+            powers: Powers {
+                privileged: grants["privileged"] == true,
+                fuse: grants["fuse"] == true,
+                host_network: grants["host-network"] == true,
+                host_paths: texts(&grants["host-paths"]),
+                images: self.images.iter().map(|(_, image)| image.to_string()).collect(),
+            },
+            named: Named::of(theirs()).with_host_pid(theirs().any(asks)),
+            mount: raw.mount_path.rsplit_once('/').unwrap().0.to_string(),
             owner: serde_json::from_value(owner).unwrap(),
             labels: [("fluid.io/dataset-id".to_string(), text("/ownerDatasetId"))].into(),
             ..Policy::default()

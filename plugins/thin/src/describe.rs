@@ -40,7 +40,8 @@ pub fn description() -> Description {
             ),
             Want::new("events", &[]),
             Want::new("kinds", &["StatefulSet", "DaemonSet", "ConfigMap", "Secret"]),
-            Want::new("privileged", &[]),
+            Want::new("fuse", &[]),
+            Want::new("host-network", &[]),
         ],
     }
 }

@@ -144,8 +144,8 @@ async fn a_kind_that_is_not_granted_is_not_installed() {
 async fn a_privileged_pod_that_is_not_granted_is_not_installed() {
     held(
         "privileged",
-        |map| replace_line(plugin_yaml(map), "  privileged:", "  privileged: false"),
-        &["privileged"],
+        |map| replace_line(plugin_yaml(map), "  fuse:", "  fuse: false"),
+        &["privileged", "grant `fuse`"],
     )
     .await;
 }

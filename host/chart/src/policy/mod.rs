@@ -3,16 +3,20 @@
 //! A chart is written by the author of a plugin and rendered with values that come from users, so
 //! its objects are checked before they are applied, hooks like the rest: they are in the runtime's
 //! namespace, of kinds that were granted, owned by the runtime, and give nobody more than the
-//! chart's own pods need. Pods have no powers over their node unless `privileged` is granted; what
-//! that means is in `pods.rs`.
+//! chart's own pods need. Of their node, pods have what was granted (`powers.rs`) or what the user
+//! asks for in objects of his own (`named.rs`).
 //!
 //! Helm's annotation `helm.sh/resource-policy: keep` is allowed and has no effect: the runtime owns
 //! every object, so all go with it.
 
 mod access;
+mod image;
 pub(crate) mod kinds;
+mod named;
 mod own;
+mod path;
 mod pods;
+mod powers;
 mod problem;
 mod rules;
 
@@ -20,8 +24,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::DynamicObject;
+use serde::Deserialize as _;
 use serde_json::Value;
 
+pub use named::Named;
+pub use powers::Powers;
 pub use problem::Problem;
 
 use crate::quote;
@@ -41,8 +48,12 @@ pub struct Policy {
     /// What Roles may give beyond what the pods of a cache system need as a rule: `secrets:get`,
     /// `deployments.apps:patch`.
     pub rbac: BTreeSet<String>,
-    /// Whether pods may have powers over their node.
-    pub privileged: bool,
+    /// What pods may have of their node.
+    pub powers: Powers,
+    /// What users name in their own objects.
+    pub named: Named,
+    /// The directory of the node below which the runtime's clients mount; empty if there is none.
+    pub mount: String,
     /// Accounts that pods may run under although the chart does not have them: those that the user
     /// of an operation names, who could make such pods as well.
     pub accounts: BTreeSet<String>,
@@ -166,9 +177,7 @@ impl Policy {
             if let Some(account) = pods.account().filter(|account| !self.accounts.contains(*account)) {
                 own.check_account(account)?;
             }
-            if !self.privileged {
-                pods.check()?;
-            }
+            pods.check(self)?;
         }
         Ok(())
     }
@@ -200,10 +209,36 @@ impl Policy {
         }
     }
 
+    /// Whether pods may have a directory of their node, or its device for file systems.
+    fn grants_path(&self, path: &str) -> bool {
+        let own = path == pods::DEVICE || (!self.mount.is_empty() && path::is_within(path, &self.mount));
+        let listed =
+            |directory: &String| path::normal(directory).is_some_and(|directory| path::is_within(path, &directory));
+        (self.powers.mounts() && (own || self.named.has_path(path))) || self.powers.host_paths.iter().any(listed)
+    }
+
+    /// Whether containers with powers over their node may run an image.
+    fn grants_image(&self, image: &str) -> bool {
+        self.powers.images.contains(image) || self.named.has_image(image, &self.powers.images)
+    }
+
     /// Whether objects of this kind may be installed, and removed again.
     pub(crate) fn grants(&self, group: &str, kind: &str) -> bool {
         !kinds::is_cluster_scoped(group, kind) && self.kinds.contains(&kinds::grant(group, kind))
     }
+}
+
+/// The images of containers with powers over their node in the manifest of a release. What of it
+/// cannot be read has none.
+pub fn powerful_images(manifest: &str) -> BTreeSet<String> {
+    let documents = yaml_serde::Deserializer::from_str(manifest);
+    let objects = documents.filter_map(|document| Value::deserialize(document).ok());
+    let images = |object: Value| {
+        let pods = pods::find(&object);
+        let images = pods.iter().flat_map(|pods| pods.powerful_images().map(str::to_owned));
+        images.collect::<Vec<String>>()
+    };
+    objects.flat_map(images).collect()
 }
 
 /// Whether the object of a hook is there once the release is installed.

@@ -1,11 +1,11 @@
-//! What pods may not have without the grant `privileged`.
-//!
-//! It is the baseline of the Pod Security Standards with two differences: host networks and host
-//! ports are allowed, because Fluid's runtimes use them by default and the host hands out the
-//! ports; and an explicit `allowPrivilegeEscalation` is refused.
+//! What pods may not have without a grant: what is beyond the baseline of the Pod Security
+//! Standards, and an explicit `allowPrivilegeEscalation`. `powers.rs` says which grant gives what.
 
 use serde_json::Value;
 
+use super::Policy;
+use super::path;
+use super::powers::Powers;
 use super::problem::Problem;
 
 /// Capabilities that containers have anyway, or could have without power over their node.
@@ -43,6 +43,12 @@ const SELINUX_TYPES: &[&str] = &[
     "container_kvm_t",
     "container_engine_t",
 ];
+/// The capability by which a container mounts.
+const SYS_ADMIN: &str = "SYS_ADMIN";
+/// The device of file systems in processes.
+pub const DEVICE: &str = "/dev/fuse";
+/// The smallest grant that lets a container mount.
+const MOUNTS: &str = "fuse";
 const CONTAINERS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
 
 /// A pod's specification somewhere in an object.
@@ -109,19 +115,66 @@ impl PodSpec<'_> {
         name("serviceAccountName").or_else(|| name("serviceAccount"))
     }
 
-    /// Whether its pods have no powers over their node.
-    pub fn check(&self) -> Result<(), Problem> {
-        for field in ["hostPID", "hostIPC"] {
-            self.refuse(&self.spec[field] == true, field, || "true".to_owned())?;
+    /// Whether its pods have no more of their node than was granted.
+    pub fn check(&self, policy: &Policy) -> Result<(), Problem> {
+        self.check_network(&policy.powers)?;
+        self.check_directories(policy)?;
+        if !policy.powers.privileged {
+            self.check_powers(policy)?;
         }
+        self.check_images(policy)
+    }
+
+    fn check_network(&self, powers: &Powers) -> Result<(), Problem> {
+        let taken = |field: String, value: &Value| Problem::HostNetwork {
+            field: format!("{}.{field}", self.path),
+            value: value.to_string(),
+        };
+        if powers.host_network {
+            return Ok(());
+        }
+        if self.spec["hostNetwork"] == true {
+            return Err(taken("hostNetwork".to_owned(), &self.spec["hostNetwork"]));
+        }
+        for (field, index, container) in self.containers() {
+            for (port, content) in list(container, "ports").enumerate() {
+                let number = &content["hostPort"];
+                if !number.is_null() && *number != 0 {
+                    return Err(taken(format!("{field}[{index}].ports[{port}].hostPort"), number));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_directories(&self, policy: &Policy) -> Result<(), Problem> {
         for (index, volume) in list(self.spec, "volumes").enumerate() {
-            let path = || volume["hostPath"]["path"].as_str().unwrap_or_default().to_owned();
-            self.refuse(
-                volume.get("hostPath").is_some_and(|source| !source.is_null()),
-                &format!("volumes[{index}].hostPath"),
-                path,
-            )?;
+            let source = &volume["hostPath"];
+            if source.is_null() {
+                continue;
+            }
+            let path = source["path"].as_str().unwrap_or_default();
+            let granted = path::normal(path).is_some_and(|path| policy.grants_path(&path));
+            if !granted {
+                return Err(Problem::HostPath {
+                    field: format!("{}.volumes[{index}].hostPath", self.path),
+                    path: path.to_owned(),
+                    grant: match path {
+                        DEVICE => "fuse",
+                        _ => "host-paths",
+                    },
+                });
+            }
         }
+        Ok(())
+    }
+
+    /// What is left to `privileged` and, in part, to `fuse`.
+    fn check_powers(&self, policy: &Policy) -> Result<(), Problem> {
+        let fuse = policy.powers.fuse;
+        let shares_processes = self.spec["hostPID"] == true && !(fuse && policy.named.has_host_pid());
+        self.refuse(shares_processes, "hostPID", || "true".to_owned())?;
+        self.refuse(self.spec["hostIPC"] == true, "hostIPC", || "true".to_owned())?;
         self.check_context(&self.spec["securityContext"], "securityContext")?;
         for (index, sysctl) in list(&self.spec["securityContext"], "sysctls").enumerate() {
             let name = sysctl["name"].as_str().unwrap_or_default();
@@ -131,32 +184,93 @@ impl PodSpec<'_> {
                 || name.to_owned(),
             )?;
         }
-        for field in CONTAINERS {
-            for (index, container) in list(self.spec, field).enumerate() {
-                self.check_container(
-                    &container["securityContext"],
-                    &format!("{field}[{index}].securityContext"),
-                )?;
-            }
+        for (field, index, container) in self.containers() {
+            let path = format!("{field}[{index}]");
+            self.check_container(&container["securityContext"], &format!("{path}.securityContext"), fuse)?;
+            self.check_mounts(container, &path, policy)?;
         }
         Ok(())
     }
 
-    fn check_container(&self, context: &Value, path: &str) -> Result<(), Problem> {
+    fn check_container(&self, context: &Value, path: &str, fuse: bool) -> Result<(), Problem> {
         for field in ["privileged", "allowPrivilegeEscalation"] {
-            self.refuse(context[field] == true, &format!("{path}.{field}"), || "true".to_owned())?;
+            if context[field] == true && !fuse {
+                return Err(self.needs(MOUNTS, &format!("{path}.{field}"), "true"));
+            }
         }
         let mount = context["procMount"].as_str().unwrap_or("Default");
         self.refuse(mount != "Default", &format!("{path}.procMount"), || mount.to_owned())?;
         for capability in list(&context["capabilities"], "add") {
             let name = capability.as_str().unwrap_or_default();
+            if name == SYS_ADMIN && !fuse {
+                return Err(self.needs(MOUNTS, &format!("{path}.capabilities.add"), name));
+            }
             self.refuse(
-                !HARMLESS_CAPABILITIES.contains(&name),
+                !HARMLESS_CAPABILITIES.contains(&name) && name != SYS_ADMIN,
                 &format!("{path}.capabilities.add"),
                 || name.to_owned(),
             )?;
         }
         self.check_context(context, path)
+    }
+
+    /// Whether the node sees only mounts in the runtime's own mount directory, and in what users
+    /// name.
+    fn check_mounts(&self, container: &Value, path: &str, policy: &Policy) -> Result<(), Problem> {
+        for (index, mount) in list(container, "volumeMounts").enumerate() {
+            if mount["mountPropagation"] != "Bidirectional" {
+                continue;
+            }
+            let volume = list(self.spec, "volumes").find(|volume| volume["name"] == mount["name"]);
+            let directory = volume.and_then(|volume| volume["hostPath"]["path"].as_str());
+            let shown = directory.and_then(path::normal).is_some_and(|directory| {
+                path::is_within(&directory, &policy.mount) || policy.named.has_path(&directory)
+            });
+            self.refuse(
+                directory.is_some() && !shown,
+                &format!("{path}.volumeMounts[{index}].mountPropagation"),
+                || "Bidirectional".to_owned(),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Whether containers with powers run what the registration or a user names.
+    fn check_images(&self, policy: &Policy) -> Result<(), Problem> {
+        for (field, index, container) in self.powerful() {
+            let image = container["image"].as_str().unwrap_or_default();
+            if !policy.grants_image(image) {
+                return Err(Problem::Image {
+                    field: format!("{}.{field}[{index}].image", self.path),
+                    image: image.to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The images of the containers with powers over their node.
+    pub fn powerful_images(&self) -> impl Iterator<Item = &str> {
+        self.powerful()
+            .filter_map(|(_, _, container)| container["image"].as_str())
+    }
+
+    fn powerful(&self) -> impl Iterator<Item = (&'static str, usize, &Value)> {
+        self.containers().filter(|(_, _, container)| {
+            let context = &container["securityContext"];
+            let has = |name: &str| !HARMLESS_CAPABILITIES.contains(&name);
+            context["privileged"] == true
+                || list(&context["capabilities"], "add").any(|capability| capability.as_str().is_none_or(has))
+        })
+    }
+
+    fn containers(&self) -> impl Iterator<Item = (&'static str, usize, &Value)> {
+        let of = |field| {
+            list(self.spec, field)
+                .enumerate()
+                .map(move |(index, container)| (field, index, container))
+        };
+        CONTAINERS.into_iter().flat_map(of)
     }
 
     /// What pods and containers have in common.
@@ -179,12 +293,17 @@ impl PodSpec<'_> {
 
     fn refuse(&self, condition: bool, field: &str, value: impl FnOnce() -> String) -> Result<(), Problem> {
         if condition {
-            Err(Problem::Privileged {
-                field: format!("{}.{field}", self.path),
-                value: value(),
-            })
+            Err(self.needs("privileged", field, &value()))
         } else {
             Ok(())
+        }
+    }
+
+    fn needs(&self, grant: &'static str, field: &str, value: &str) -> Problem {
+        Problem::Privileged {
+            field: format!("{}.{field}", self.path),
+            value: value.to_owned(),
+            grant,
         }
     }
 }

@@ -40,13 +40,44 @@ pub enum Problem {
         grant: String,
     },
     /// Its pods have powers over their node.
-    #[error("has pods with powers over their node ({}: {}); grant `privileged` to the plugin, or render the pods \
+    #[error("has pods with powers over their node ({}: {}); grant `{grant}` to the plugin, or render the pods \
         without", short(.field), short(.value))]
     Privileged {
         /// Path of the field.
         field: String,
         /// What it has.
         value: String,
+        /// The smallest grant that would allow it.
+        grant: &'static str,
+    },
+    /// Its pods are in the network of their node.
+    #[error("has pods in the network of their node ({}: {}); grant `host-network` to the plugin, or render the pods \
+        without", short(.field), short(.value))]
+    HostNetwork {
+        /// Path of the field.
+        field: String,
+        /// What it has.
+        value: String,
+    },
+    /// Its pods have a directory of their node.
+    #[error("has pods with `{}` of their node ({}), which neither the runtime nor its Dataset names; grant `{grant}` \
+        for it to the plugin, which is to want it, or render the pods without", short(.path), short(.field))]
+    HostPath {
+        /// Path of the field.
+        field: String,
+        /// The directory.
+        path: String,
+        /// The grant that would allow it.
+        grant: &'static str,
+    },
+    /// A container with powers over its node runs an image that nobody has named.
+    #[error("has containers with powers over their node that run the image `{}` ({}); add it to `images` of the \
+        plugin's registration, or name it in the runtime", short(.image), short(.field))]
+    Image {
+        /// Path of the field.
+        field: String,
+        /// The image.
+        image: String,
     },
     /// Its pods run as somebody else.
     #[error("runs its pods under the service account `{}`; only `default` and those of the same chart may be used",

@@ -104,7 +104,6 @@ mod tests {
         let policy = Policy {
             namespace: "ns".to_owned(),
             kinds: ["ConfigMap", "StatefulSet"].map(str::to_owned).into(),
-            privileged: true,
             ..Policy::default()
         };
         let references = parse(

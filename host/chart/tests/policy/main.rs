@@ -9,7 +9,7 @@ mod roles;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
-use wasser_chart::Policy;
+use wasser_chart::{Named, Policy, Powers};
 
 fn owner(uid: &str) -> OwnerReference {
     OwnerReference {
@@ -46,11 +46,31 @@ fn policy() -> Policy {
     }
 }
 
-fn privileged() -> Policy {
+/// All kinds of the table, and these powers over nodes.
+fn with(powers: Powers) -> Policy {
     Policy {
-        privileged: true,
+        powers,
+        mount: "/runtime-mnt/demo/ns/demo".to_owned(),
         ..policy()
     }
+}
+
+/// Everything that `privileged` gives, and the image of the table.
+fn privileged() -> Policy {
+    with(Powers {
+        privileged: true,
+        images: ["i".to_owned()].into(),
+        ..Powers::default()
+    })
+}
+
+/// Everything that `fuse` gives, and the image of the table.
+fn fuse() -> Policy {
+    with(Powers {
+        fuse: true,
+        images: ["i".to_owned()].into(),
+        ..Powers::default()
+    })
 }
 
 fn object(yaml: &str) -> DynamicObject {

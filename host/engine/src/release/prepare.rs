@@ -9,7 +9,7 @@ use wasser_chart::{Change, Chart, Policy, Preview, ReleaseError, ReleaseMeta, Re
 use wasser_plugin::Plugin;
 
 use super::Installed;
-use super::policy::policy;
+use super::policy::{Surroundings, policy};
 use super::workloads::{check_names, check_roles};
 use crate::error::EngineError;
 use crate::objects::identity::Identity;
@@ -25,8 +25,7 @@ pub struct Prepared {
     policy: Policy,
 }
 
-/// Renders the chart with complete values, and checks what came of it. `uid` is that of the
-/// runtime.
+/// Renders the chart with complete values, and checks what came of it.
 ///
 /// # Errors
 /// The name cannot be that of a release, the chart cannot be rendered, none of the roles has a
@@ -36,7 +35,7 @@ pub async fn prepare(
     chart: Arc<Chart>,
     renderer: &Renderer,
     identity: &Identity,
-    uid: &str,
+    around: &Surroundings,
     values: Value,
     is_upgrade: bool,
 ) -> Result<Prepared, EngineError> {
@@ -60,7 +59,7 @@ pub async fn prepare(
     let objects: Vec<(String, String)> = rendered.objects.iter().map(kind_and_name).collect();
     check_roles(&plugin.description.roles, &objects, &identity.name)?;
     check_names(&objects, &identity.kind, &identity.name)?;
-    let policy = policy(plugin, identity, uid);
+    let policy = policy(plugin, identity, around);
     policy
         .admit_release(&rendered)
         .map_err(|source| EngineError::NotGranted {

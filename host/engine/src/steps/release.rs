@@ -1,16 +1,17 @@
 //! The release of a runtime: what is installed, and how values come to be.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::FutureExt;
 use serde_json::Value;
-use wasser_chart::{Policy, ReleaseError, Workers};
+use wasser_chart::{Chart, Policy, ReleaseError, Workers, powerful_images};
 
 use crate::error::EngineError;
 use crate::objects::owner::owner_reference;
 use crate::release::Installed;
-use crate::release::policy::policy;
-use crate::release::prepare::prepare;
+use crate::release::policy::{Surroundings, named, policy};
+use crate::release::prepare::{Prepared, prepare};
 use crate::release::values::complete;
 use crate::request::Request;
 use crate::shared::ports;
@@ -77,24 +78,14 @@ impl Request {
             self.check_repeated(before, &values, damage)?;
         }
         let chart = self.shared.chart(&self.plugin)?;
-        let renderer = &self.shared.renderer;
         let is_upgrade = before.is_some();
         let damaged = before
             .as_ref()
             .filter(|_| damage.is_some())
             .map(|before| before.revision());
-        let preparing = prepare(
-            &self.plugin,
-            chart,
-            renderer,
-            &self.identity,
-            &self.uid,
-            values,
-            is_upgrade,
-        )
-        .boxed();
         // Rendering, requests and hooks have limits, and the turns before them are others' time.
-        let prepared = self.own_time.wait(preparing).await?;
+        let own_time = self.own_time.clone();
+        let prepared = own_time.wait(self.prepare(&chart, values, is_upgrade).boxed()).await?;
         if let Some(before) = &before {
             self.check_unsigned(before, &prepared).boxed().await?;
         }
@@ -112,7 +103,6 @@ impl Request {
         // lead to a fresh look.
         self.shared.forget_release(&self.uid);
         self.shared.seen_objects.forget(&self.uid);
-        let own_time = self.own_time.clone();
         let installing = async {
             let _turn = self.shared.installing.take(&self.identity.namespace).await;
             prepared.install(&self.shared.releases, workers, damaged).await
@@ -141,6 +131,36 @@ impl Request {
         Ok(true)
     }
 
+    /// Renders the release and checks it. Clients may keep the image that they run, whoever named
+    /// it, while nobody asks for another one.
+    pub(super) async fn prepare(
+        &self,
+        chart: &Arc<Chart>,
+        values: Value,
+        is_upgrade: bool,
+    ) -> Result<Prepared, EngineError> {
+        let (plugin, renderer, identity) = (&self.plugin, &self.shared.renderer, &self.identity);
+        let mut around = self.surroundings();
+        around.named = named(&self.object, &self.objects_of_users().await);
+        let first = prepare(
+            plugin,
+            chart.clone(),
+            renderer,
+            identity,
+            &around,
+            values.clone(),
+            is_upgrade,
+        )
+        .await;
+        match first {
+            Err(error) if is_upgrade && error.is_about_image() => {
+                around.named = around.named.with_installed_images(self.installed_images().await?);
+                prepare(plugin, chart.clone(), renderer, identity, &around, values, is_upgrade).await
+            }
+            outcome => outcome,
+        }
+    }
+
     /// A failure of the release. If something is in its way, the runtime is looked at again as soon
     /// as that is gone.
     pub(super) fn release_failed(&self, source: ReleaseError) -> EngineError {
@@ -155,9 +175,49 @@ impl Request {
         }
     }
 
-    /// What the chart of this runtime may install.
+    /// What the chart of this runtime may install, as far as runtime and Dataset say.
     pub fn policy(&self) -> Policy {
-        policy(&self.plugin, &self.identity, &self.uid)
+        policy(&self.plugin, &self.identity, &self.surroundings())
+    }
+
+    fn surroundings(&self) -> Surroundings {
+        let dataset = self
+            .dataset
+            .as_ref()
+            .and_then(|dataset| serde_json::to_value(&**dataset).ok());
+        Surroundings {
+            uid: self.uid.clone(),
+            mount_path: self.context.mount_path.clone(),
+            named: named(&self.object, &dataset),
+        }
+    }
+
+    /// The Dataset, and the objects of the whole cluster that the runtime names. One that cannot be
+    /// read names nothing.
+    async fn objects_of_users(&self) -> Vec<Value> {
+        let dataset = self
+            .dataset
+            .as_ref()
+            .and_then(|dataset| serde_json::to_value(&**dataset).ok());
+        let mut objects = Vec::from_iter(dataset);
+        for (kind, pointer) in self.plugin.grants.named_objects() {
+            let Some(name) = self.object.pointer(pointer).and_then(Value::as_str) else {
+                continue;
+            };
+            if let Ok(Some(found)) = self.shared.caches.cluster_objects.get(kind, name).await {
+                objects.push(found.data.clone());
+            }
+        }
+        objects
+    }
+
+    /// The images that the release, as it is recorded, lets run with powers over nodes.
+    async fn installed_images(&self) -> Result<BTreeSet<String>, EngineError> {
+        let found = self.shared.releases.look(&self.identity.name, &self.policy()).await;
+        let found = found.map_err(|source| self.release_failed(source))?;
+        Ok(found
+            .map(|release| powerful_images(&release.manifest))
+            .unwrap_or_default())
     }
 
     /// Adds what all charts are given to the plugin's values, and records the ports of the runtime

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use crate::error::EngineError;
 use crate::release::Installed;
 use crate::release::powers::{Power, powers};
-use crate::release::prepare::{Prepared, kind_and_name, prepare};
+use crate::release::prepare::{Prepared, kind_and_name};
 use crate::request::Request;
 
 /// The most that a message names.
@@ -64,8 +64,6 @@ impl Request {
         let values = self.imagined_instance().setup_master(&context).await.ok()?.ok()?;
         let values = self.complete(&values).ok()?;
         let chart = self.shared.chart(&self.plugin).ok()?;
-        let (renderer, identity) = (&self.shared.renderer, &self.identity);
-        let preparing = prepare(&self.plugin, chart, renderer, identity, &self.uid, values, true);
-        self.own_time.wait(preparing).await.ok()
+        self.own_time.wait(self.prepare(&chart, values, true)).await.ok()
     }
 }

@@ -13,7 +13,7 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
 use wasser_api::dataset::Dataset;
 use wasser_chart::{Chart, Driver, Preview, Recording, Releases, Renderer, SigningKey};
-use wasser_engine::{Identity, answer, complete, context, owner_reference, policy, prepare};
+use wasser_engine::{Identity, Surroundings, answer, complete, context, owner_reference, policy, prepare};
 use wasser_plugin::bindings::types::RoleStatus;
 use wasser_plugin::{HostConfig, PLUGIN_LABEL, Plugin, PluginHost, Registration};
 
@@ -153,12 +153,22 @@ impl Looking {
         };
         let dataset_uid = dataset.uid().unwrap_or_default();
         let identity = Identity::new(&namespace, &name, &dataset_uid, &plugin.description);
-        let policy = policy(plugin, &identity, &uid);
+        let object = serde_json::to_value(runtime)?;
+        let named_objects = named(client, plugin, &object).await?;
+        let theirs = [serde_json::to_value(&dataset)?];
+        let mut around = Surroundings {
+            uid: uid.clone(),
+            mount_path: identity.mount_path(&self.mount_root),
+            named: wasser_engine::named(&object, theirs.iter().chain(&named_objects)),
+        };
+        let policy = policy(plugin, &identity, &around);
         let release = releases.look(&name, &policy).await?;
         let Some(release) = release.filter(wasser_chart::Release::is_adopted) else {
             return Ok(None);
         };
-        let object = serde_json::to_value(runtime)?;
+        around.named = around
+            .named
+            .with_installed_images(wasser_chart::powerful_images(&release.manifest));
         let roles = plugin.description.roles.iter().map(|role| RoleStatus {
             name: role.name.clone(),
             desired: 1,
@@ -175,7 +185,7 @@ impl Looking {
                 Some(serde_json::to_string(&dataset)?),
             )
         };
-        let backend = Arc::new(Offline::new(named(client, plugin, &object).await?));
+        let backend = Arc::new(Offline::new(named_objects));
         let mut instance = plugin.instance(identity.key(), backend);
         let kind = &plugin.description.kind;
         let live = answer(kind, "sync-runtime", instance.sync_runtime(&asked).await)?.flatten();
@@ -186,7 +196,7 @@ impl Looking {
         let values = values.context("the plugin does not support setup-master")?;
         let values = complete(&values, &identity, &owner_reference(kind, &name, &uid))?;
         let chart = Chart::from_tgz(plugin.chart.clone())?;
-        let prepared = prepare(plugin, chart, &self.renderer, &identity, &uid, values, true).await?;
+        let prepared = prepare(plugin, chart, &self.renderer, &identity, &around, values, true).await?;
         Ok(Some(prepared.preview(&releases).await?))
     }
 }

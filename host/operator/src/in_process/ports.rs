@@ -30,7 +30,7 @@ spec:
 
 /// A plugin that asks for a port called `port`.
 fn component() -> Vec<u8> {
-    let mut guest = Guest::wanting(&[("kinds", &["StatefulSet"]), ("ports", &[])]);
+    let mut guest = Guest::wanting(&[("kinds", &["StatefulSet"]), ("ports", &[]), ("host-network", &[])]);
     let words = |words: &[u32]| -> Vec<u8> { words.iter().flat_map(|word| word.to_le_bytes()).collect() };
     let (name, length) = guest.bytes(b"port");
     let (names, _) = guest.bytes(&words(&[name, length]));
@@ -68,7 +68,7 @@ fn scene() -> Scene {
     scene.server.edit("ConfigMap", OPERATOR, "demo", |map| {
         map["data"]["plugin.yaml"] = json!(format!(
             "runtime: DemoRuntime\ncomponent: {{inline: demo.wasm}}\ndigest: {}\nchart: {{inline: demo.tgz}}\n\
-             grants: {{kinds: [StatefulSet], ports: true, privileged: true}}\n",
+             grants: {{kinds: [StatefulSet], ports: true, host-network: true}}\n",
             Digest::of(&component)
         ));
         map["binaryData"] = json!({"demo.wasm": STANDARD.encode(&component), "demo.tgz": STANDARD.encode(chart())});

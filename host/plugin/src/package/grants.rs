@@ -8,11 +8,12 @@ use super::rbac::{self, RbacError};
 use crate::bindings::types::Want;
 
 /// The names of the capabilities, for messages.
-const CAPABILITIES: &str = "exec, http, secrets, objects, ports, state, events, kinds, rbac, privileged";
+const CAPABILITIES: &str = "exec, http, secrets, objects, ports, state, events, kinds, rbac, fuse, privileged, \
+                            host-network, host-paths";
 
 /// A set of capabilities. Empty by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Grants {
     /// Roles in whose pods the plugin may run commands.
     pub exec: BTreeSet<String>,
@@ -35,8 +36,15 @@ pub struct Grants {
     /// `secrets:get`.
     #[serde(deserialize_with = "rbac::permissions")]
     pub rbac: BTreeSet<String>,
-    /// Whether the chart may render privileged pods.
+    /// Whether pods of the chart may mount file systems for their node.
+    pub fuse: bool,
+    /// Whether pods of the chart may have everything of their node except network and directories.
     pub privileged: bool,
+    /// Whether pods of the chart may be in the network of their node, and have ports of it.
+    pub host_network: bool,
+    /// Directories of nodes that pods of the chart may have, each with what is below, in addition
+    /// to those that users name.
+    pub host_paths: BTreeSet<String>,
 }
 
 /// A capability that cannot be declared or given.
@@ -57,6 +65,9 @@ pub enum GrantError {
     /// A scope of `objects` names Secrets, which have a capability for themselves.
     #[error("`objects` cannot name Secret: reading secrets is the capability `secrets`")]
     SecretObject,
+    /// A scope of `host-paths` is not a directory.
+    #[error("`{0}` in `host-paths` is not an absolute path without `..`")]
+    HostPath(String),
     /// A scope of `rbac` is not a permission that can be granted.
     #[error(transparent)]
     Rbac(#[from] RbacError),
@@ -81,7 +92,10 @@ impl Grants {
                 "ports" => grants.ports = true,
                 "state" => grants.state = true,
                 "events" => grants.events = true,
+                "host-paths" => grants.host_paths.extend(scope),
+                "fuse" => grants.fuse = true,
                 "privileged" => grants.privileged = true,
+                "host-network" => grants.host_network = true,
                 other => return Err(GrantError::Unknown(other.to_owned())),
             }
         }
@@ -114,6 +128,10 @@ impl Grants {
                 return Err(GrantError::ObjectScope(scope.clone()));
             }
         }
+        let strange = |path: &&String| !path.starts_with('/') || path.split('/').any(|part| part == "..");
+        if let Some(path) = self.host_paths.iter().find(strange) {
+            return Err(GrantError::HostPath(path.clone()));
+        }
         Ok(self.rbac.iter().try_for_each(|permission| rbac::check(permission))?)
     }
 
@@ -128,6 +146,12 @@ impl Grants {
             .cloned()
             .collect();
         http.extend(other.http.iter().filter(|scope| covers(&self.http, scope)).cloned());
+        let within = |a: &BTreeSet<String>, b: &BTreeSet<String>| -> Vec<String> {
+            let is_in_b = |path: &&String| b.iter().any(|above| is_within(path, above));
+            a.iter().filter(is_in_b).cloned().collect()
+        };
+        let mut host_paths = within(&self.host_paths, &other.host_paths);
+        host_paths.extend(within(&other.host_paths, &self.host_paths));
         Self {
             exec: both(&self.exec, &other.exec),
             http,
@@ -138,7 +162,10 @@ impl Grants {
             events: self.events && other.events,
             kinds: both(&self.kinds, &other.kinds),
             rbac: both(&self.rbac, &other.rbac),
+            fuse: self.fuse && other.fuse,
             privileged: self.privileged && other.privileged,
+            host_network: self.host_network && other.host_network,
+            host_paths: host_paths.into_iter().collect(),
         }
     }
 
@@ -162,7 +189,21 @@ impl Grants {
             events: self.events && !other.events,
             kinds: only(&self.kinds, &other.kinds),
             rbac: only(&self.rbac, &other.rbac),
+            fuse: self.fuse && !other.fuse,
             privileged: self.privileged && !other.privileged,
+            host_network: self.host_network && !other.host_network,
+            // As with `http`, a directory that is narrowed to one below is not missing.
+            host_paths: self
+                .host_paths
+                .iter()
+                .filter(|path| {
+                    !other
+                        .host_paths
+                        .iter()
+                        .any(|found| is_within(found, path) || is_within(path, found))
+                })
+                .cloned()
+                .collect(),
         }
     }
 
@@ -215,6 +256,13 @@ fn narrowed(scopes: &BTreeSet<String>, scope: &str) -> bool {
         .is_some_and(|role| scopes.iter().any(|other| other.starts_with(role)))
 }
 
+/// Returns whether a path is this directory or below it.
+fn is_within(path: &str, directory: &str) -> bool {
+    let directory = directory.trim_end_matches('/');
+    path.strip_prefix(directory)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 impl std::fmt::Display for Grants {
     /// Writes the grants like a registration: `exec [fuse, worker], http [worker:9567],
     /// privileged`; `none` if nothing is granted.
@@ -234,7 +282,10 @@ impl std::fmt::Display for Grants {
             flag("events", self.events),
             list("kinds", &self.kinds),
             list("rbac", &self.rbac),
+            flag("fuse", self.fuse),
             flag("privileged", self.privileged),
+            flag("host-network", self.host_network),
+            list("host-paths", &self.host_paths),
         ]
         .into_iter()
         .flatten()

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::Value;
 use wasser_chart::{Chart, Renderer};
-use wasser_engine::{Identity, answer, complete, context, owner_reference, prepare};
+use wasser_engine::{Identity, Surroundings, answer, complete, context, named, owner_reference, prepare};
 use wasser_plugin::Plugin;
 
 use super::files::{self, Package};
@@ -75,7 +75,15 @@ pub async fn run(args: Args) -> Result<()> {
     let chart = Chart::from_tgz(plugin.chart.clone())?;
     let directory = options::cache_dir(args.cache_dir).join("helm");
     let renderer = tokio::task::spawn_blocking(move || Renderer::open(&directory)).await??;
-    let prepared = prepare(&plugin, chart, &renderer, &identity, UID, values, false)
+    let around = Surroundings {
+        uid: UID.to_owned(),
+        mount_path: identity.mount_path(&args.mount_root),
+        named: named(
+            &pair.runtime,
+            std::iter::once(&pair.dataset).chain(&pair.named(&plugin)),
+        ),
+    };
+    let prepared = prepare(&plugin, chart, &renderer, &identity, &around, values, false)
         .await
         .context("the operator would refuse this")?;
     for object in prepared.objects() {
@@ -126,6 +134,17 @@ impl Pair {
             runtime,
             others,
         })
+    }
+
+    /// The other objects of the manifest that the runtime names.
+    fn named(&self, plugin: &Plugin) -> Vec<Value> {
+        let names = |object: &&Value| {
+            plugin.grants.named_objects().any(|(kind, pointer)| {
+                let name = self.runtime.pointer(pointer).and_then(Value::as_str);
+                text(object, "/kind") == kind && name == Some(text(object, "/metadata/name"))
+            })
+        };
+        self.others.iter().filter(names).cloned().collect()
     }
 
     /// Asks the plugin for the chart values, and completes them.

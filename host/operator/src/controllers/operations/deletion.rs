@@ -21,7 +21,6 @@ pub fn policy(kind: OperationKind, object: &DynamicObject) -> Policy {
     Policy {
         namespace: object.namespace().unwrap_or_default(),
         kinds: KINDS.map(str::to_owned).into(),
-        privileged: true,
         owner,
         ..Policy::default()
     }

@@ -8,12 +8,12 @@ use serde_json::Value;
 use wasser_api::labels;
 use wasser_api::operations::OperationKind;
 use wasser_api::reasons::events as reasons;
-use wasser_chart::{Change, Policy, ReleaseMeta};
+use wasser_chart::{Change, Named, Policy, Powers, ReleaseMeta};
 use wasser_engine::operations::load::Client;
 use wasser_engine::operations::operation::status;
 use wasser_engine::operations::values::{Surroundings, values};
 use wasser_engine::operations::{Operation, Plan, Refused, Spec, charts, load, process};
-use wasser_engine::{EngineError, Owner, Request};
+use wasser_engine::{EngineError, Owner, Request, powers};
 
 use super::all::Operations;
 use super::deletion;
@@ -190,9 +190,20 @@ pub async fn install(
         })?;
     let is_users = kind == OperationKind::DataProcess;
     let accounts = process::account(plan).filter(|_| is_users).map(str::to_owned);
+    // A user's pod gets no power over its node that the user might not have.
+    let granted = if is_users {
+        Powers::default()
+    } else {
+        powers(&target.plugin)
+    };
+    let theirs = [
+        serde_json::to_value(&*operation.object).unwrap_or_default(),
+        serde_json::to_value(&*target.dataset).unwrap_or_default(),
+        serde_json::to_value(&*target.runtime).unwrap_or_default(),
+    ];
     let policy = Policy {
-        // A user's pod gets no power over its node that the user might not have.
-        privileged: !is_users && target.plugin.grants.privileged,
+        powers: granted,
+        named: Named::of(&theirs),
         accounts: accounts.into_iter().collect(),
         labels: [(labels::DATASET_ID.to_owned(), id.clone())].into(),
         ..deletion::policy(kind, &operation.object)

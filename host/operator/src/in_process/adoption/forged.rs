@@ -7,7 +7,12 @@ use wasser_test_api_server::ApiServer;
 use super::{ALLUXIO, Cluster, Driver, JINDO, JUICEFS};
 use crate::in_process::helm_record;
 
-const REFUSED: &str = "was not written by this installation";
+/// What is said of a record of somebody else, and of images that have powers over nodes and that
+/// nobody has named, which are looked at before.
+const REFUSED: [&str; 2] = [
+    "was not written by this installation",
+    "add it to `images` of the plugin's registration",
+];
 const EVIL: &str = "registry.example.org/evil";
 
 impl Cluster {
@@ -48,13 +53,10 @@ impl Cluster {
     }
 
     fn is_refused(&self) -> bool {
-        let runtime = self.object(&self.left.kind);
-        runtime["status"]["conditions"].to_string().contains(REFUSED)
-            || self
-                .server()
-                .objects("Event", "default")
-                .iter()
-                .any(|event| event.to_string().contains(REFUSED))
+        let conditions = self.object(&self.left.kind)["status"]["conditions"].to_string();
+        let events = self.server().objects("Event", "default");
+        let mut told = std::iter::once(conditions).chain(events.iter().map(Value::to_string));
+        told.any(|told| REFUSED.iter().any(|words| told.contains(words)))
     }
 }
 

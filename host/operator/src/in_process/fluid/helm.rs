@@ -56,6 +56,7 @@ impl Left {
         }
         object["spec"] = json!({"updateStrategy": {"type": "OnDelete"}, "selector": {"matchLabels": selector}});
         if kind == "DaemonSet" {
+            pod["containers"][0]["securityContext"] = json!({"privileged": true});
             pod["nodeSelector"] = json!({format!("fluid.io/f-{}", self.id()): "true"});
         } else {
             let service = is["service"].as_str().unwrap_or(&name);

@@ -48,6 +48,8 @@ fn a_star_covers_every_port_of_its_role_only() {
 #[case::port("http", "worker:99999", "`worker:99999` in `http` is not of the form")]
 #[case::secret("objects", "Secret", "reading secrets is the capability `secrets`")]
 #[case::named_secret("objects", "Secret@/spec/secret", "reading secrets is the capability `secrets`")]
+#[case::relative("host-paths", "var/cache", "`var/cache` in `host-paths` is not an absolute path")]
+#[case::upwards("host-paths", "/var/../etc", "`/var/../etc` in `host-paths` is not an absolute path")]
 #[case::no_pointer(
     "objects",
     "Profile@spec",
@@ -98,4 +100,30 @@ fn what_leads_to_more_is_not_granted(
 fn a_rule_of_rbac_has_no_other_fields() {
     let refused = yaml_serde::from_str::<Grants>("rbac: [{apiGroups: [''], resources: [pods], verb: [get]}]");
     assert!(refused.unwrap_err().to_string().contains("verb"));
+}
+
+#[test]
+fn directories_of_nodes_are_narrowed_to_what_both_have() {
+    let paths = |paths: &[&str]| Grants {
+        host_paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+        ..Grants::default()
+    };
+    let declared = paths(&["/dev/shm", "/var/cache", "/var/lib/a"]);
+    let given = paths(&["/dev", "/var/cache/b", "/var/lib/ab"]);
+    let effective = declared.intersect(&given);
+    assert_eq!(effective.to_string(), "host-paths [/dev/shm, /var/cache/b]");
+    assert_eq!(declared.without(&effective).to_string(), "host-paths [/var/lib/a]");
+    assert_eq!(given.without(&effective).to_string(), "host-paths [/var/lib/ab]");
+}
+
+#[test]
+fn each_power_over_nodes_is_a_grant_for_itself() {
+    let given: Grants = yaml_serde::from_str("{privileged: true, host-network: true, host-paths: [/dev/shm]}").unwrap();
+    let wants = ["fuse", "privileged", "host-network"].map(|capability| Want {
+        capability: capability.to_owned(),
+        scope: Vec::new(),
+    });
+    let declared = Grants::wanted(&wants).unwrap();
+    assert_eq!(declared.to_string(), "fuse, privileged, host-network");
+    assert_eq!(declared.intersect(&given).to_string(), "privileged, host-network");
 }
