@@ -19,7 +19,7 @@ pub use api_error::{OrGone, is_conflict, is_not_found, is_outage};
 pub use chart::Chart;
 pub use error::{ChartError, RenderError, TemplateError};
 pub use params::{patch_params, post_params};
-pub use policy::{Named, Policy, Powers, Problem, Violation, pod_specs, powerful_images};
+pub use policy::{Named, Policy, Powers, Problem, Secrets, Violation, pod_specs, powerful_images};
 pub use releases::{
     Change, Drift, Driver, KEY_BYTES, Preview, RELEASE_NAME, RELEASE_NAMESPACE, RecordPlace, Recording, Release,
     ReleaseError, Releases, SigningKey, Status, Workers, check_kept, is_unchanged, move_records, without_host_fields,

@@ -214,6 +214,11 @@ impl EngineError {
         matches!(self, Self::NotGranted { source, .. } if matches!(source.problem, Problem::Image { .. }))
     }
 
+    /// Whether a pod would have a Secret that nobody has named.
+    pub fn is_about_secret(&self) -> bool {
+        matches!(self, Self::NotGranted { source, .. } if matches!(source.problem, Problem::Secret { .. }))
+    }
+
     /// Whether the API server did not answer, or could not. It is the same for all objects, and
     /// passes.
     pub fn is_outage(&self) -> bool {

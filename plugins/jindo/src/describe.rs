@@ -43,6 +43,7 @@ pub fn description() -> Description {
             Want::new("kinds", &["StatefulSet", "DaemonSet", "ConfigMap", "Service"]),
             Want::new("fuse", &[]),
             Want::new("host-network", &[]),
+            Want::new("system-priority", &[]),
             Want::new("host-paths", &["/dev/shm"]),
         ],
     }

@@ -36,6 +36,7 @@ pub fn description() -> Description {
             Want::new("kinds", KINDS),
             Want::new("fuse", &[]),
             Want::new("host-network", &[]),
+            Want::new("system-priority", &[]),
             Want::new("host-paths", &["/var/jfsCache"]),
         ],
     }

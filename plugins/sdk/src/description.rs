@@ -106,7 +106,7 @@ pub struct Fuse {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Want {
     /// `exec`, `http`, `secrets`, `objects`, `ports`, `state`, `events`, `kinds`, `rbac`, `fuse`,
-    /// `privileged`, `host-network` or `host-paths`.
+    /// `privileged`, `host-network`, `host-paths` or `system-priority`.
     pub capability: String,
     /// Roles for `exec`, `role:port` for `http`, kinds for `objects` and `kinds`, `resource:verb`
     /// for `rbac`, directories for `host-paths`; empty for the others. In `objects`,

@@ -1,14 +1,22 @@
 //! The chart as the host renders it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use wasser_api::labels::FUSE_HOST_PID;
-use wasser_chart::{Chart, Named, Policy, Powers, ReleaseMeta, RenderError, Rendered, Renderer};
-use wasser_sdk::{Implement, Result};
+use wasser_chart::{Chart, Named, Policy, Powers, ReleaseMeta, RenderError, Rendered, Renderer, Secrets};
+use wasser_sdk::{Implement, RawContext, Result};
 
 use crate::{Kit, UID, golden};
+
+/// The Secrets for pulling images that the installation sets.
+fn pull_secrets(raw: &RawContext) -> BTreeSet<String> {
+    let settings = raw.settings.iter().filter(|(name, _)| name == "image-pull-secrets");
+    let names = settings.flat_map(|(_, names)| names.split(','));
+    names.map(|name| name.trim().to_string()).collect()
+}
 
 /// The chart of a plugin, and Helm's engine.
 pub struct Helm {
@@ -88,6 +96,10 @@ impl<R: Implement> Kit<R> {
         let raw = self.raw(documents);
         let of_users = |object: &&Value| object["apiVersion"] == "data.fluid.io/v1alpha1";
         let asks = |object: &Value| !object["metadata"]["annotations"][FUSE_HOST_PID].is_null();
+        let copy = std::iter::once(format!("{}-{}-publish-secret", raw.name, R::describe().engine));
+        let volumes = documents
+            .iter()
+            .filter_map(|object| object["spec"]["csi"]["nodePublishSecretRef"]["name"].as_str());
         let theirs = || documents.iter().filter(of_users);
         let text = |pointer: &str| values.pointer(pointer).and_then(Value::as_str).unwrap().to_string();
         let grants = &self.registration()["grants"];
@@ -105,9 +117,15 @@ impl<R: Implement> Kit<R> {
                 fuse: grants["fuse"] == true,
                 host_network: grants["host-network"] == true,
                 host_paths: texts(&grants["host-paths"]),
+                system_priority: grants["system-priority"] == true,
                 images: self.images.iter().map(|(_, image)| image.to_string()).collect(),
             },
             named: Named::of(theirs()).with_host_pid(theirs().any(asks)),
+            secrets: Secrets {
+                all: grants["secrets"] == true,
+                listed: copy.chain(volumes.map(str::to_string)).collect(),
+                for_pulling: pull_secrets(&raw),
+            },
             mount: raw.mount_path.rsplit_once('/').unwrap().0.to_string(),
             owner: serde_json::from_value(owner).unwrap(),
             labels: [("fluid.io/dataset-id".to_string(), text("/ownerDatasetId"))].into(),

@@ -42,6 +42,7 @@ pub fn description() -> Description {
             Want::new("kinds", &["StatefulSet", "DaemonSet", "ConfigMap", "Secret"]),
             Want::new("fuse", &[]),
             Want::new("host-network", &[]),
+            Want::new("system-priority", &[]),
         ],
     }
 }

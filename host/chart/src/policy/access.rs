@@ -19,10 +19,11 @@ pub struct Own<'a> {
     namespace: &'a str,
     roles: BTreeSet<&'a str>,
     accounts: BTreeSet<&'a str>,
+    secrets: BTreeSet<&'a str>,
 }
 
 impl<'a> Own<'a> {
-    /// The roles and accounts among these objects.
+    /// The roles, accounts and Secrets among these objects.
     pub fn of(namespace: &'a str, objects: &[&'a DynamicObject]) -> Self {
         let keys = objects.iter().filter_map(|object| {
             let (group, kind) = kinds::identify(object)?;
@@ -31,21 +32,26 @@ impl<'a> Own<'a> {
         Self::named(namespace, keys)
     }
 
-    /// The roles and accounts among objects of these groups, kinds and names.
+    /// The roles, accounts and Secrets among objects of these groups, kinds and names.
     pub fn named(namespace: &'a str, keys: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>) -> Self {
         let mut own = Self {
             namespace,
             ..Self::default()
         };
-        for (group, _, name) in keys.into_iter().filter(|(group, kind, _)| gives_access(group, kind)) {
-            let names = if group == RBAC {
-                &mut own.roles
-            } else {
-                &mut own.accounts
+        for (group, kind, name) in keys.into_iter().filter(|(group, kind, _)| gives_access(group, kind)) {
+            let names = match (group, kind) {
+                (RBAC, _) => &mut own.roles,
+                (_, "Secret") => &mut own.secrets,
+                _ => &mut own.accounts,
             };
             names.insert(name);
         }
         own
+    }
+
+    /// Whether the chart has this Secret.
+    pub fn has_secret(&self, name: &str) -> bool {
+        self.secrets.contains(name)
     }
 
     /// Whether pods may run under this account.
@@ -94,7 +100,7 @@ impl<'a> Own<'a> {
 
 /// Whether others of a release may refer to an object of this kind to get access.
 pub fn gives_access(group: &str, kind: &str) -> bool {
-    matches!((group, kind), (RBAC, "Role") | ("", "ServiceAccount"))
+    matches!((group, kind), (RBAC, "Role") | ("", "ServiceAccount" | "Secret"))
 }
 
 fn check_secret(data: &Value) -> Result<(), Problem> {

@@ -19,6 +19,7 @@ mod pods;
 mod powers;
 mod problem;
 mod rules;
+mod secrets;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,6 +31,7 @@ use serde_json::Value;
 pub use named::Named;
 pub use powers::Powers;
 pub use problem::Problem;
+pub use secrets::Secrets;
 
 use crate::quote;
 use crate::render::{Hook, Rendered};
@@ -50,6 +52,8 @@ pub struct Policy {
     pub rbac: BTreeSet<String>,
     /// What pods may have of their node.
     pub powers: Powers,
+    /// Which Secrets pods may have in addition to those that users name and those of the chart.
+    pub secrets: Secrets,
     /// What users name in their own objects.
     pub named: Named,
     /// The directory of the node below which the runtime's clients mount; empty if there is none.
@@ -177,6 +181,8 @@ impl Policy {
             if let Some(account) = pods.account().filter(|account| !self.accounts.contains(*account)) {
                 own.check_account(account)?;
             }
+            let is_known = |name: &str| own.has_secret(name) || self.named.has(name);
+            self.secrets.check(pods.path(), pods.spec(), is_known)?;
             pods.check(self)?;
         }
         Ok(())

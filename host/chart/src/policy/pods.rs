@@ -47,6 +47,8 @@ const SELINUX_TYPES: &[&str] = &[
 const SYS_ADMIN: &str = "SYS_ADMIN";
 /// The device of file systems in processes.
 pub const DEVICE: &str = "/dev/fuse";
+/// How the priority classes begin that Kubernetes has for its own pods.
+const OF_THE_SYSTEM: &str = "system-";
 /// The smallest grant that lets a container mount.
 const MOUNTS: &str = "fuse";
 const CONTAINERS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
@@ -104,6 +106,11 @@ impl<'a> PodSpec<'a> {
 }
 
 impl PodSpec<'_> {
+    /// Where it is in the object.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// The account that its pods run under; none for `default`.
     pub fn account(&self) -> Option<&str> {
         let name = |field: &str| {
@@ -119,6 +126,7 @@ impl PodSpec<'_> {
     pub fn check(&self, policy: &Policy) -> Result<(), Problem> {
         self.check_network(&policy.powers)?;
         self.check_directories(policy)?;
+        self.check_priority(&policy.powers)?;
         if !policy.powers.privileged {
             self.check_powers(policy)?;
         }
@@ -165,6 +173,18 @@ impl PodSpec<'_> {
                     },
                 });
             }
+        }
+        Ok(())
+    }
+
+    /// Whether its pods push others off their node.
+    fn check_priority(&self, powers: &Powers) -> Result<(), Problem> {
+        let class = self.spec["priorityClassName"].as_str().unwrap_or_default();
+        if class.starts_with(OF_THE_SYSTEM) && !powers.system_priority {
+            return Err(Problem::Priority {
+                field: format!("{}.priorityClassName", self.path),
+                class: class.to_owned(),
+            });
         }
         Ok(())
     }

@@ -5,7 +5,7 @@
 //! `fuse` is the part of it that a client needs which mounts a file system: a privileged container
 //! or `SYS_ADMIN`, `/dev/fuse`, and the runtime's own mount directory, with mounts that the node
 //! sees. Both let pods have the directories that users name in their objects. Neither includes
-//! `host-network`, nor the directories that `host-paths` lists.
+//! `host-network`, the directories that `host-paths` lists, or `system-priority`.
 
 use std::collections::BTreeSet;
 
@@ -20,6 +20,8 @@ pub struct Powers {
     pub host_network: bool,
     /// Directories, each with what is below.
     pub host_paths: BTreeSet<String>,
+    /// The priority of Kubernetes' own pods, before which others have to leave a node.
+    pub system_priority: bool,
     /// The images of the registration, which containers with powers may run in addition to those
     /// that users name.
     pub images: BTreeSet<String>,

@@ -70,6 +70,24 @@ pub enum Problem {
         /// The grant that would allow it.
         grant: &'static str,
     },
+    /// Its pods have a priority of Kubernetes' own.
+    #[error("has pods of the priority class `{}` ({}); grant `system-priority` to the plugin, or render the pods \
+        without", short(.class), short(.field))]
+    Priority {
+        /// Path of the field.
+        field: String,
+        /// The class.
+        class: String,
+    },
+    /// Its pods have a Secret that nobody has named.
+    #[error("has pods with the Secret `{}` ({}), which neither the runtime nor its Dataset names, and which is not the \
+        chart's own; name it there, or grant `secrets` to the plugin", short(.name), short(.field))]
+    Secret {
+        /// Path of the field.
+        field: String,
+        /// The Secret.
+        name: String,
+    },
     /// A container with powers over its node runs an image that nobody has named.
     #[error("has containers with powers over their node that run the image `{}` ({}); add it to `images` of the \
         plugin's registration, or name it in the runtime", short(.image), short(.field))]

@@ -5,11 +5,12 @@ mod labels;
 mod objects;
 mod pods;
 mod roles;
+mod secrets;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
-use wasser_chart::{Named, Policy, Powers};
+use wasser_chart::{Named, Policy, Powers, Secrets};
 
 fn owner(uid: &str) -> OwnerReference {
     OwnerReference {

@@ -71,6 +71,7 @@ pub fn plan(spec: &DataLoadSpec, client: &Client) -> Plan {
             read_only: true,
         }),
         final_exit_codes: vec![FINAL],
+        of_host: true,
         ..Plan::default()
     }
 }

@@ -30,6 +30,9 @@ pub struct Plan {
     pub infos: BTreeMap<String, String>,
     /// Exit codes for which another attempt is of no use.
     pub final_exit_codes: Vec<i32>,
+    /// Whether the host has made it, of what it knows itself.
+    #[serde(skip)]
+    pub of_host: bool,
 }
 
 /// Where a container finds the data of the Dataset.

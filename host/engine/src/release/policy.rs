@@ -1,12 +1,17 @@
 //! What the chart of a runtime may install.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use wasser_api::labels;
-use wasser_chart::{Named, Policy, Powers};
+use wasser_chart::{Named, Policy, Powers, Secrets};
 use wasser_plugin::Plugin;
 
 use crate::objects::identity::Identity;
 use crate::objects::owner::owner_reference;
+
+/// The setting of a registration that names Secrets for pulling images, separated by commas.
+const PULL_SECRETS: &str = "image-pull-secrets";
 
 /// What of a policy comes from the installation and its users.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +22,8 @@ pub struct Surroundings {
     pub mount_path: String,
     /// What users name in their own objects.
     pub named: Named,
+    /// Secrets of the volumes that the Dataset refers to.
+    pub claimed_secrets: BTreeSet<String>,
 }
 
 /// Returns what the chart of a runtime may install: the kinds that its plugin was granted, owned by
@@ -26,6 +33,8 @@ pub fn policy(plugin: &Plugin, identity: &Identity, around: &Surroundings) -> Po
         .mount_path
         .rsplit_once('/')
         .map_or("", |(directory, _)| directory);
+    // The copy of what a volume is mounted with, by the name that Fluid gives it.
+    let copy = std::iter::once(format!("{}-{}-publish-secret", identity.name, identity.runtime_type));
     Policy {
         namespace: identity.namespace.clone(),
         kinds: plugin.grants.kinds.clone(),
@@ -33,6 +42,10 @@ pub fn policy(plugin: &Plugin, identity: &Identity, around: &Surroundings) -> Po
         powers: powers(plugin),
         named: around.named.clone(),
         mount: mount.to_owned(),
+        secrets: Secrets {
+            listed: copy.chain(around.claimed_secrets.iter().cloned()).collect(),
+            ..secrets(plugin)
+        },
         accounts: Default::default(),
         owner: owner_reference(&identity.kind, &identity.name, &around.uid),
         labels: [(labels::DATASET_ID.to_owned(), identity.dataset_id())].into(),
@@ -47,7 +60,23 @@ pub fn powers(plugin: &Plugin) -> Powers {
         fuse: grants.fuse,
         host_network: grants.host_network,
         host_paths: grants.host_paths.clone(),
+        system_priority: grants.system_priority,
         images: plugin.images.values().cloned().collect(),
+    }
+}
+
+/// Returns the Secrets that a plugin's pods may have: those for pulling images that the installation
+/// sets, or all.
+pub fn secrets(plugin: &Plugin) -> Secrets {
+    let set = plugin
+        .settings
+        .get(PULL_SECRETS)
+        .map(String::as_str)
+        .unwrap_or_default();
+    Secrets {
+        all: plugin.grants.secrets,
+        for_pulling: set.split(',').map(|name| name.trim().to_owned()).collect(),
+        ..Secrets::default()
     }
 }
 

@@ -10,6 +10,7 @@ use wasser_chart::{Chart, Policy, ReleaseError, Workers, powerful_images};
 use crate::error::EngineError;
 use crate::objects::owner::owner_reference;
 use crate::release::Installed;
+use crate::release::claims;
 use crate::release::policy::{Surroundings, named, policy};
 use crate::release::prepare::{Prepared, prepare};
 use crate::release::values::complete;
@@ -131,8 +132,9 @@ impl Request {
         Ok(true)
     }
 
-    /// Renders the release and checks it. Clients may keep the image that they run, whoever named
-    /// it, while nobody asks for another one.
+    /// Renders the release and checks it. What is not named in the objects at hand is looked for
+    /// where it can be besides: images in the record, since clients keep theirs while nobody asks
+    /// for another one, and Secrets in the volumes of the claims that the Dataset mounts.
     pub(super) async fn prepare(
         &self,
         chart: &Arc<Chart>,
@@ -140,24 +142,32 @@ impl Request {
         is_upgrade: bool,
     ) -> Result<Prepared, EngineError> {
         let (plugin, renderer, identity) = (&self.plugin, &self.shared.renderer, &self.identity);
+        let users = self.objects_of_users().await;
         let mut around = self.surroundings();
-        around.named = named(&self.object, &self.objects_of_users().await);
-        let first = prepare(
-            plugin,
-            chart.clone(),
-            renderer,
-            identity,
-            &around,
-            values.clone(),
-            is_upgrade,
-        )
-        .await;
-        match first {
-            Err(error) if is_upgrade && error.is_about_image() => {
+        around.named = named(&self.object, &users);
+        let (mut asks_record, mut asks_volumes) = (is_upgrade, true);
+        loop {
+            let attempt = prepare(
+                plugin,
+                chart.clone(),
+                renderer,
+                identity,
+                &around,
+                values.clone(),
+                is_upgrade,
+            );
+            let error = match attempt.await {
+                Err(error) => error,
+                prepared => return prepared,
+            };
+            if error.is_about_image() && std::mem::take(&mut asks_record) {
                 around.named = around.named.with_installed_images(self.installed_images().await?);
-                prepare(plugin, chart.clone(), renderer, identity, &around, values, is_upgrade).await
+            } else if error.is_about_secret() && std::mem::take(&mut asks_volumes) {
+                let client = &self.shared.client;
+                around.claimed_secrets = claims::secrets(client, &identity.namespace, &users).await?;
+            } else {
+                return Err(error);
             }
-            outcome => outcome,
         }
     }
 
@@ -189,6 +199,7 @@ impl Request {
             uid: self.uid.clone(),
             mount_path: self.context.mount_path.clone(),
             named: named(&self.object, &dataset),
+            ..Surroundings::default()
         }
     }
 

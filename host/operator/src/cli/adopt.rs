@@ -160,6 +160,7 @@ impl Looking {
             uid: uid.clone(),
             mount_path: identity.mount_path(&self.mount_root),
             named: wasser_engine::named(&object, theirs.iter().chain(&named_objects)),
+            claimed_secrets: wasser_engine::claimed_secrets(client, &namespace, &theirs).await?,
         };
         let policy = policy(plugin, &identity, &around);
         let release = releases.look(&name, &policy).await?;

@@ -9,7 +9,7 @@ use crate::bindings::types::Want;
 
 /// The names of the capabilities, for messages.
 const CAPABILITIES: &str = "exec, http, secrets, objects, ports, state, events, kinds, rbac, fuse, privileged, \
-                            host-network, host-paths";
+                            host-network, host-paths, system-priority";
 
 /// A set of capabilities. Empty by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -19,7 +19,8 @@ pub struct Grants {
     pub exec: BTreeSet<String>,
     /// `role:port` pairs to which the plugin may send GET requests. The port can be `*`.
     pub http: BTreeSet<String>,
-    /// Whether the plugin may read Secrets of the runtime's namespace.
+    /// Whether the plugin may read Secrets of the runtime's namespace, and pods of the chart have
+    /// Secrets that no user names.
     pub secrets: bool,
     /// Kinds of objects that the plugin may read in the runtime's namespace. `Kind@/spec/field` is
     /// the one object of the cluster that the runtime names in that field.
@@ -45,6 +46,8 @@ pub struct Grants {
     /// Directories of nodes that pods of the chart may have, each with what is below, in addition
     /// to those that users name.
     pub host_paths: BTreeSet<String>,
+    /// Whether pods of the chart may have the priority of Kubernetes' own.
+    pub system_priority: bool,
 }
 
 /// A capability that cannot be declared or given.
@@ -96,6 +99,7 @@ impl Grants {
                 "fuse" => grants.fuse = true,
                 "privileged" => grants.privileged = true,
                 "host-network" => grants.host_network = true,
+                "system-priority" => grants.system_priority = true,
                 other => return Err(GrantError::Unknown(other.to_owned())),
             }
         }
@@ -165,6 +169,7 @@ impl Grants {
             fuse: self.fuse && other.fuse,
             privileged: self.privileged && other.privileged,
             host_network: self.host_network && other.host_network,
+            system_priority: self.system_priority && other.system_priority,
             host_paths: host_paths.into_iter().collect(),
         }
     }
@@ -192,6 +197,7 @@ impl Grants {
             fuse: self.fuse && !other.fuse,
             privileged: self.privileged && !other.privileged,
             host_network: self.host_network && !other.host_network,
+            system_priority: self.system_priority && !other.system_priority,
             // As with `http`, a directory that is narrowed to one below is not missing.
             host_paths: self
                 .host_paths
@@ -286,6 +292,7 @@ impl std::fmt::Display for Grants {
             flag("privileged", self.privileged),
             flag("host-network", self.host_network),
             list("host-paths", &self.host_paths),
+            flag("system-priority", self.system_priority),
         ]
         .into_iter()
         .flatten()

@@ -6,6 +6,7 @@
 
 mod offline;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -82,6 +83,7 @@ pub async fn run(args: Args) -> Result<()> {
             &pair.runtime,
             std::iter::once(&pair.dataset).chain(&pair.named(&plugin)),
         ),
+        claimed_secrets: pair.volume_secrets(),
     };
     let prepared = prepare(&plugin, chart, &renderer, &identity, &around, values, false)
         .await
@@ -134,6 +136,15 @@ impl Pair {
             runtime,
             others,
         })
+    }
+
+    /// The Secrets with which the volumes of the manifest are mounted.
+    fn volume_secrets(&self) -> BTreeSet<String> {
+        let names = self
+            .others
+            .iter()
+            .map(|object| text(object, "/spec/csi/nodePublishSecretRef/name"));
+        names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
     }
 
     /// The other objects of the manifest that the runtime names.

@@ -8,12 +8,12 @@ use serde_json::Value;
 use wasser_api::labels;
 use wasser_api::operations::OperationKind;
 use wasser_api::reasons::events as reasons;
-use wasser_chart::{Change, Named, Policy, Powers, ReleaseMeta};
+use wasser_chart::{Change, Named, Policy, Powers, ReleaseMeta, Secrets};
 use wasser_engine::operations::load::Client;
 use wasser_engine::operations::operation::status;
 use wasser_engine::operations::values::{Surroundings, values};
 use wasser_engine::operations::{Operation, Plan, Refused, Spec, charts, load, process};
-use wasser_engine::{EngineError, Owner, Request, powers};
+use wasser_engine::{EngineError, Owner, Request, powers, secrets};
 
 use super::all::Operations;
 use super::deletion;
@@ -196,14 +196,27 @@ pub async fn install(
     } else {
         powers(&target.plugin)
     };
-    let theirs = [
+    let mut theirs = vec![
         serde_json::to_value(&*operation.object).unwrap_or_default(),
         serde_json::to_value(&*target.dataset).unwrap_or_default(),
         serde_json::to_value(&*target.runtime).unwrap_or_default(),
     ];
+    // Data is moved between Datasets, whose data sources may need Secrets each.
+    for end in ["/spec/from/dataset/name", "/spec/to/dataset/name"] {
+        let name = theirs
+            .first()
+            .and_then(|object| object.pointer(end))
+            .and_then(Value::as_str);
+        let found = name.and_then(|name| shared.caches.dataset(namespace, name));
+        theirs.extend(found.and_then(|dataset| serde_json::to_value(&*dataset).ok()));
+    }
     let policy = Policy {
         powers: granted,
         named: Named::of(&theirs),
+        secrets: Secrets {
+            all: plan.of_host || (!is_users && target.plugin.grants.secrets),
+            ..secrets(&target.plugin)
+        },
         accounts: accounts.into_iter().collect(),
         labels: [(labels::DATASET_ID.to_owned(), id.clone())].into(),
         ..deletion::policy(kind, &operation.object)
