@@ -61,6 +61,17 @@ pub enum RenderError {
     },
 }
 
+impl RenderError {
+    /// Whether the same chart with the same values may render the next time: the machine was busy,
+    /// or short of memory or threads.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Chart(_) | Self::Template(_) => false,
+            Self::Deadline { .. } | Self::Crashed { .. } | Self::Engine { .. } => true,
+        }
+    }
+}
+
 fn humantime(duration: &Duration) -> String {
     format!("{} s", duration.as_secs_f64())
 }

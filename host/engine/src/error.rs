@@ -90,10 +90,7 @@ pub enum EngineError {
         source: Box<ChartError>,
     },
     /// The chart did not render.
-    #[error(
-        "rendering the chart of {release} failed: {source}; correct the values that the manifest leads to, or the \
-            chart of the plugin"
-    )]
+    #[error("rendering the chart of {release} failed: {source}; {}", remedy(.source))]
     Render {
         /// Namespace and name of the release.
         release: String,
@@ -187,9 +184,10 @@ impl EngineError {
             | Self::Taken { .. }
             | Self::StillRefused { .. }
             | Self::Chart { .. }
-            | Self::Render { .. }
             | Self::NotGranted { .. }
             | Self::Unsigned { .. } => Retry::AwaitChange,
+            Self::Render { source, .. } if source.is_passing() => Retry::Backoff,
+            Self::Render { .. } => Retry::AwaitChange,
             Self::NotYet { after, .. } | Self::Missing { after, .. } | Self::Repeated { after, .. } => {
                 Retry::After(*after)
             }
@@ -257,7 +255,55 @@ impl EngineError {
     }
 }
 
+/// What to do about a chart that did not render.
+fn remedy(source: &RenderError) -> &'static str {
+    if source.is_passing() {
+        "it is tried again; if it goes on, correct the chart of the plugin"
+    } else {
+        "correct the values that the manifest leads to, or the chart of the plugin"
+    }
+}
+
 /// Whether a step failed only because what it read was no longer current.
 pub fn is_conflict_of(error: &EngineError) -> bool {
     matches!(error, EngineError::Kube { source, .. } if is_conflict(source))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use wasser_chart::TemplateError;
+
+    use super::*;
+
+    fn template() -> RenderError {
+        RenderError::Template(TemplateError {
+            chart: "demo".to_owned(),
+            file: None,
+            line: None,
+            message: "no such value".to_owned(),
+        })
+    }
+
+    #[rstest]
+    #[case::chart(RenderError::Chart(ChartError { message: "no".to_owned() }), Retry::AwaitChange, "correct the values")]
+    #[case::template(template(), Retry::AwaitChange, "correct the values")]
+    #[case::slow(RenderError::Deadline { chart: "demo".to_owned(), limit: Duration::from_secs(10) }, Retry::Backoff,
+        "it is tried again")]
+    #[case::memory(RenderError::Crashed { chart: "demo".to_owned(), message: "no memory".to_owned() }, Retry::Backoff,
+        "it is tried again")]
+    #[case::thread(RenderError::Engine { message: "starting a thread: EAGAIN".to_owned() }, Retry::Backoff,
+        "it is tried again")]
+    fn a_render_that_the_machine_failed_is_tried_again(
+        #[case] source: RenderError,
+        #[case] retry: Retry,
+        #[case] remedy: &str,
+    ) {
+        let error = EngineError::Render {
+            release: "default/demo".to_owned(),
+            source: Box::new(source),
+        };
+        assert_eq!(error.retry(), retry);
+        assert!(error.to_string().contains(remedy), "{error}");
+    }
 }
