@@ -1,7 +1,8 @@
 //! Charts to objects.
 //!
 //! `artifact` has the compiled engine, `sandbox` what it can reach, `instance` one copy of it at
-//! work, `pool` the few that are warm, and `answer` reads what it says.
+//! work, `pool` the few that are warm, `turns` says who is next, and
+//! `answer` reads what it says.
 
 mod answer;
 mod artifact;
@@ -10,6 +11,7 @@ mod locate;
 mod pool;
 mod renderer;
 mod sandbox;
+mod turns;
 
 use std::sync::Arc;
 

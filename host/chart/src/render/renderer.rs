@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use wasmtime::{Engine, InstancePre, Module};
 
 use super::instance::Request;
 use super::pool::{KEPT_FOR, Pool};
 use super::sandbox::{self, Sandbox};
+use super::turns::Turns;
 use super::{ReleaseMeta, Rendered, artifact};
 use crate::chart::Chart;
 use crate::error::RenderError;
@@ -32,7 +33,7 @@ pub struct Limits {
     /// Bytes of memory.
     pub memory: usize,
     /// Renders at the same time. Each has an instance of some thirty megabytes, so by default there
-    /// is one for every two processors.
+    /// is one for every two processors, and two at most.
     pub parallel: usize,
     /// An instance with more bytes of memory than this is not used again.
     pub kept_memory: usize,
@@ -44,8 +45,10 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             deadline: Duration::from_secs(10),
-            memory: 512 << 20,
-            parallel: std::thread::available_parallelism().map_or(1, |processors| processors.get().div_ceil(2)),
+            memory: 192 << 20,
+            parallel: std::thread::available_parallelism()
+                .map_or(1, |processors| processors.get().div_ceil(2))
+                .min(2),
             kept_memory: 64 << 20,
             kept_for: KEPT_FOR,
         }
@@ -61,7 +64,7 @@ pub struct Renderer {
 
 struct Shared {
     pool: Arc<Pool>,
-    turns: Arc<Semaphore>,
+    turns: Turns,
     pre: InstancePre<Sandbox>,
 }
 
@@ -149,13 +152,7 @@ impl Renderer {
         ))
         .map_err(|error| engine(format!("writing the values: {error}")))?;
         let waiting = self.shared.pool.wait();
-        let turn = self
-            .shared
-            .turns
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(|error| engine(error.to_string()))?;
+        let turn = self.shared.turns.take(chart.digest(), &meta.namespace).await;
         drop(waiting);
         let chart = Arc::new(chart.clone());
         let (sender, receiver) = oneshot::channel();
@@ -179,7 +176,7 @@ impl Renderer {
 
 impl Shared {
     fn new(pre: InstancePre<Sandbox>, limits: Limits) -> Self {
-        let turns = Arc::new(Semaphore::new(limits.parallel.max(1)));
+        let turns = Turns::new(limits.parallel.max(1));
         Self {
             pool: Pool::new(pre.clone(), limits),
             turns,

@@ -1,0 +1,311 @@
+//! Whose turn it is to render.
+//!
+//! What counts is the time that renders take, not their number: of the charts that wait, the one
+//! that has used the least is next, and of its namespaces again the one that has used the least. So
+//! a chart that takes seconds for each release gets half of the time, as long as others want the
+//! rest, and theirs wait for one slow render at most. Who comes late has no claim to what others
+//! used before. A chart that was slow the last time leaves a place to the others, where there is
+//! more than one.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+/// From here on a render is slow. Built-in charts take some milliseconds.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// The places for renders, and who waits for one.
+#[derive(Clone)]
+pub struct Turns(Arc<Mutex<State>>);
+
+struct State {
+    free: usize,
+    charts: Shares<String, Chart>,
+}
+
+#[derive(Default)]
+struct Chart {
+    namespaces: Shares<String, VecDeque<oneshot::Sender<Turn>>>,
+    taken: usize,
+    was_slow: bool,
+}
+
+/// Those who share something, with what each has used.
+struct Shares<K, T> {
+    parties: HashMap<K, Party<T>>,
+    /// What the last one who was served had used until then.
+    reached: Duration,
+}
+
+#[derive(Default)]
+struct Party<T> {
+    used: Duration,
+    content: T,
+}
+
+/// A place, which is free again when this is dropped.
+pub struct Turn {
+    turns: Turns,
+    chart: String,
+    namespace: String,
+    began: Instant,
+}
+
+impl<K, T> Default for Shares<K, T> {
+    fn default() -> Self {
+        Self {
+            parties: HashMap::new(),
+            reached: Duration::ZERO,
+        }
+    }
+}
+
+impl<K: Eq + Hash + Ord + Clone, T: Default> Shares<K, T> {
+    fn party(&mut self, key: &K) -> &mut Party<T> {
+        let reached = self.reached;
+        self.parties.entry(key.clone()).or_insert_with(|| Party {
+            used: reached,
+            content: T::default(),
+        })
+    }
+
+    /// The one that has used the least of those that want something.
+    fn next(&mut self, wants: impl Fn(&T) -> bool) -> Option<K> {
+        let wanting = self.parties.iter().filter(|(_, party)| wants(&party.content));
+        let (key, party) = wanting.min_by_key(|(key, party)| (party.used, (*key).clone()))?;
+        self.reached = self.reached.max(party.used);
+        Some(key.clone())
+    }
+
+    /// Forgets those who are idle, and are not ahead of the others by so much that it matters.
+    fn tidy(&mut self, is_idle: impl Fn(&T) -> bool) {
+        let enough = self.reached + SLOW;
+        self.parties
+            .retain(|_, party| party.used > enough || !is_idle(&party.content));
+    }
+}
+
+impl Turns {
+    /// This number of places, all free.
+    pub fn new(free: usize) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            free,
+            charts: Shares::default(),
+        })))
+    }
+
+    /// Waits for a place for a chart, of which `chart` is the digest.
+    pub async fn take(&self, chart: &str, namespace: &str) -> Turn {
+        let (sender, receiver) = oneshot::channel();
+        {
+            let mut state = self.0.lock();
+            let chart = state.charts.party(&chart.to_owned());
+            let queue = chart.content.namespaces.party(&namespace.to_owned());
+            queue.content.push_back(sender);
+        }
+        self.hand_out();
+        match receiver.await {
+            Ok(turn) => turn,
+            // A sender is only dropped once its receiver is gone.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    fn hand_out(&self) {
+        loop {
+            let Some((sender, chart, namespace)) = self.0.lock().next() else {
+                return;
+            };
+            let turn = Turn {
+                turns: self.clone(),
+                chart,
+                namespace,
+                began: Instant::now(),
+            };
+            // One who no longer waits gives it back by dropping it.
+            let _ = sender.send(turn);
+        }
+    }
+
+    fn give_back(&self, turn: &Turn) {
+        let took = turn.began.elapsed();
+        let mut state = self.0.lock();
+        state.free += 1;
+        let chart = state.charts.party(&turn.chart);
+        chart.used += took;
+        chart.content.taken -= 1;
+        chart.content.was_slow = took >= SLOW;
+        chart.content.namespaces.party(&turn.namespace).used += took;
+        chart.content.namespaces.tidy(VecDeque::is_empty);
+        state.charts.tidy(|chart| chart.taken == 0 && !chart.waits());
+    }
+}
+
+impl Chart {
+    fn waits(&self) -> bool {
+        self.namespaces
+            .parties
+            .values()
+            .any(|namespace| !namespace.content.is_empty())
+    }
+}
+
+impl State {
+    /// The next one who gets a place, and is waiting no longer.
+    fn next(&mut self) -> Option<(oneshot::Sender<Turn>, String, String)> {
+        loop {
+            let free = self.free;
+            if free == 0 {
+                return None;
+            }
+            let may = |chart: &Chart| chart.taken == 0 || !chart.was_slow || chart.taken < free;
+            let key = self.charts.next(|chart| chart.waits() && may(chart))?;
+            let chart = &mut self.charts.party(&key).content;
+            let namespace = chart.namespaces.next(|queue| !queue.is_empty())?;
+            let sender = chart.namespaces.party(&namespace).content.pop_front()?;
+            if !sender.is_closed() {
+                chart.taken += 1;
+                self.free -= 1;
+                return Some((sender, key, namespace));
+            }
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.turns.give_back(self);
+        self.turns.hand_out();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+    use futures::future::BoxFuture;
+
+    use super::*;
+
+    /// Many who wait for a turn, and in which order they get it.
+    struct Queue {
+        turns: Turns,
+        waiting: Vec<(&'static str, BoxFuture<'static, Turn>)>,
+    }
+
+    impl Queue {
+        fn of(turns: &Turns, all: &[(&'static str, &'static str)]) -> Self {
+            let wait = |&(chart, namespace): &(&'static str, &'static str)| {
+                let turns = turns.clone();
+                let mut turn = async move { turns.take(chart, namespace).await }.boxed();
+                assert!((&mut turn).now_or_never().is_none());
+                (chart, namespace, turn)
+            };
+            let waiting = all.iter().map(wait).map(|(chart, namespace, turn)| {
+                let label = if namespace == "ns" { chart } else { namespace };
+                (label, turn)
+            });
+            Self {
+                turns: turns.clone(),
+                waiting: waiting.collect(),
+            }
+        }
+
+        /// The next one who has a turn.
+        fn next(&mut self) -> Option<(&'static str, Turn)> {
+            let ready = self
+                .waiting
+                .iter_mut()
+                .enumerate()
+                .find_map(|(index, (_, turn))| Some((index, turn.now_or_never()?)));
+            let (index, turn) = ready?;
+            Some((self.waiting.remove(index).0, turn))
+        }
+
+        /// The order of turns if those of a chart take so long.
+        fn order(mut self, first: Turn, took: impl Fn(&str) -> u64) -> Vec<&'static str> {
+            let mut order = Vec::new();
+            drop(first);
+            while let Some((label, mut turn)) = self.next() {
+                let earlier = turn.began.checked_sub(Duration::from_millis(took(label)));
+                turn.began = earlier.unwrap_or(turn.began);
+                order.push(label);
+                drop(turn);
+            }
+            assert!(self.waiting.is_empty());
+            let state = self.turns.0.lock();
+            assert_eq!(state.free, 1);
+            order
+        }
+    }
+
+    #[tokio::test]
+    async fn a_slow_chart_gets_no_more_time_than_the_others() {
+        let turns = Turns::new(1);
+        let first = turns.take("other", "ns").await;
+        let slow = [("slow", "ns"); 4];
+        let quick = [("quick", "ns"); 20];
+        let order = Queue::of(&turns, &[slow.as_slice(), quick.as_slice()].concat());
+        let order = order.order(first, |label| if label == "slow" { 10_000 } else { 15 });
+        let before = order.iter().take_while(|label| **label == "slow").count();
+        assert!(before <= 1, "{order:?}");
+        let last_quick = order.iter().rposition(|label| *label == "quick").unwrap();
+        assert!(last_quick <= 21, "all but one slow render come later: {order:?}");
+    }
+
+    #[tokio::test]
+    async fn namespaces_share_the_time_of_their_chart() {
+        let turns = Turns::new(1);
+        let first = turns.take("chart", "other").await;
+        let all = [[("chart", "many"); 5].as_slice(), [("chart", "few"); 2].as_slice()].concat();
+        let order = Queue::of(&turns, &all).order(first, |_| 100);
+        let last = order.iter().rposition(|label| *label == "few").unwrap();
+        assert!(last <= 3, "{order:?}");
+    }
+
+    #[tokio::test]
+    async fn a_slow_chart_leaves_a_place_to_others() {
+        let turns = Turns::new(2);
+        let mut slow = turns.take("slow", "ns").await;
+        slow.began = slow.began.checked_sub(SLOW).unwrap();
+        drop(slow);
+        // What it has used would be forgotten only once others had used as much.
+        let _one = turns.take("slow", "ns").await;
+        let mut two = turns.take("slow", "ns").boxed();
+        assert!((&mut two).now_or_never().is_none());
+        drop(turns.take("quick", "ns").await);
+        assert!((&mut two).now_or_never().is_none());
+    }
+
+    #[tokio::test]
+    async fn who_comes_late_has_no_claim_to_what_others_had() {
+        let turns = Turns::new(1);
+        for _ in 0..3 {
+            let mut early = turns.take("early", "ns").await;
+            early.began = early.began.checked_sub(Duration::from_secs(10)).unwrap();
+        }
+        let first = turns.take("early", "ns").await;
+        let all = [[("late", "ns"); 4].as_slice(), [("early", "ns"); 4].as_slice()].concat();
+        let order = Queue::of(&turns, &all).order(first, |_| 10_000);
+        let early = order.iter().take(4).filter(|label| **label == "early").count();
+        assert_eq!(early, 2, "{order:?}");
+    }
+
+    #[tokio::test]
+    async fn nobody_is_kept_who_is_idle_and_has_used_little() {
+        let turns = Turns::new(1);
+        let held = turns.take("a", "ns").await;
+        let mut gone = turns.take("b", "ns").boxed();
+        assert!((&mut gone).now_or_never().is_none());
+        drop(gone);
+        drop(held);
+        drop(turns.take("c", "ns").await);
+        drop(turns.take("d", "ns").await);
+        let state = turns.0.lock();
+        assert_eq!(state.free, 1);
+        assert!(state.charts.parties.is_empty());
+    }
+}
