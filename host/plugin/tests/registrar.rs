@@ -10,7 +10,7 @@ use common::backend::{Fake, scope};
 use common::registration::{config_map, config_map_for, context, crd, host};
 use k8s_openapi::api::core::v1::ConfigMap;
 use rstest::rstest;
-use wasser_plugin::{Definitions, PluginHost, Registrar, Registration, Registry, State};
+use wasser_plugin::{Definitions, HostConfig, PluginHost, Registrar, Registration, Registry, State};
 
 const KIND: &str = "DemoRuntime";
 
@@ -426,4 +426,75 @@ fn a_registration_is_read() {
             .to_string()
             .contains("has no key `plugin.yaml`")
     );
+}
+
+/// Returns the registrar of a process that starts with what an earlier one left on disk.
+async fn restarted(directory: &tempfile::TempDir) -> (Registrar, Arc<Registry>) {
+    let host = PluginHost::new(HostConfig::new(directory.path().join("cache"))).unwrap();
+    let registry = Arc::new(Registry::new());
+    (Registrar::new(host, registry.clone()), registry)
+}
+
+fn known_kinds() -> Definitions {
+    defined(&[(KIND, "demoruntimes"), ("GoodRuntime", "goodruntimes")])
+}
+
+#[tokio::test]
+async fn what_served_last_serves_after_a_restart_with_a_broken_registration() {
+    let (host, directory) = host();
+    let (registrar, _) = registrar(&host).await;
+    registrar.apply(&demo("demo", 0, "{\"v\": 1}")).await;
+    // The second change is refused, so the first one goes on.
+    registrar.apply(&demo("demo", 0, "{\"v\": 2}")).await;
+    let mut broken = demo("demo", 0, "{\"v\": 3}");
+    broken.binary_data = None;
+    let outcome = registrar.apply(&broken).await;
+    assert_eq!(states(&outcome), [("demo", State::LastGood)]);
+    drop((registrar, host));
+
+    for _ in 0..2 {
+        let (registrar, registry) = restarted(&directory).await;
+        registrar.apply(&broken).await;
+        let outcome = registrar.define(known_kinds()).await;
+        assert_eq!(states(&outcome), [("demo", State::LastGood)]);
+        let message = &outcome.verdicts[0].1.message;
+        assert!(
+            message.contains("has no key `demo.wasm`") && message.ends_with("keeps serving"),
+            "{message}"
+        );
+        assert_eq!(answer(&registry).await.as_deref(), Some("{\"v\": 2}"));
+    }
+
+    // What is repaired takes over, and what was removed does not come back.
+    let (registrar, registry) = restarted(&directory).await;
+    registrar.apply(&broken).await;
+    registrar.define(known_kinds()).await;
+    let outcome = registrar.apply(&demo("demo", 0, "{\"v\": 4}")).await;
+    assert_eq!(states(&outcome), [("demo", State::Loaded)]);
+    assert_eq!(answer(&registry).await.as_deref(), Some("{\"v\": 4}"));
+    registrar.remove("demo").await;
+    let (registrar, registry) = restarted(&directory).await;
+    registrar.apply(&broken).await;
+    let outcome = registrar.define(known_kinds()).await;
+    assert_eq!(answer(&registry).await, None);
+    assert!(
+        outcome
+            .verdicts
+            .iter()
+            .all(|(_, verdict)| verdict.state == State::Refused)
+    );
+}
+
+#[tokio::test]
+async fn another_config_map_of_the_same_name_does_not_go_on_with_what_was_kept() {
+    let (host, directory) = host();
+    let (registrar, _) = registrar(&host).await;
+    registrar.apply(&demo("demo", 0, "{\"v\": 1}")).await;
+    let mut other = demo("demo", 10, "{\"v\": 2}");
+    other.metadata.uid = Some("another".to_owned());
+    other.binary_data = None;
+    let (registrar, registry) = restarted(&directory).await;
+    registrar.apply(&other).await;
+    registrar.define(known_kinds()).await;
+    assert_eq!(answer(&registry).await, None);
 }

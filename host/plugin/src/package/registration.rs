@@ -18,6 +18,9 @@ pub const PLUGIN_LABEL: &str = "wasser.fluid.io/plugin";
 /// The key of `data` that describes the plugin.
 pub const PLUGIN_KEY: &str = "plugin.yaml";
 
+/// The field of the component.
+const COMPONENT: &str = "component";
+
 /// The maximum total size of the values in `data` and `binaryData` of one ConfigMap that the API
 /// server accepts.
 const CONFIG_MAP_LIMIT: usize = 1 << 20;
@@ -175,6 +178,25 @@ impl Registration {
     /// # Errors
     /// The ConfigMap is not a registration; the message names the field.
     pub fn parse(map: &ConfigMap) -> Result<Self, RegistrationError> {
+        Self::read(map, |field, yaml| source(map, field, yaml))
+    }
+
+    /// Reads a registration whose component and chart were kept elsewhere, whatever sources it
+    /// names.
+    pub(crate) fn parse_with(map: &ConfigMap, component: Bytes, chart: Bytes) -> Result<Self, RegistrationError> {
+        Self::read(map, |field, _| {
+            let bytes = if field == COMPONENT { &component } else { &chart };
+            Ok(Source::Inline {
+                key: field.to_owned(),
+                bytes: bytes.clone(),
+            })
+        })
+    }
+
+    fn read(
+        map: &ConfigMap,
+        source: impl Fn(&'static str, SourceYaml) -> Result<Source, RegistrationError>,
+    ) -> Result<Self, RegistrationError> {
         let name = map.metadata.name.clone().ok_or(RegistrationError::Incomplete("name"))?;
         let namespace = map
             .metadata
@@ -192,8 +214,8 @@ impl Registration {
         let text = |(key, value): (String, Scalar)| (key, value.into());
         let texts = |values: BTreeMap<String, Scalar>| values.into_iter().map(text).collect();
         Ok(Self {
-            component: source(map, "component", yaml.component)?,
-            chart: source(map, "chart", yaml.chart)?,
+            component: source(COMPONENT, yaml.component)?,
+            chart: source("chart", yaml.chart)?,
             digest: yaml.digest.parse()?,
             limits: yaml.limits.parse()?,
             created: map.metadata.creation_timestamp.clone(),

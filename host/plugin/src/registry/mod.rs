@@ -20,6 +20,7 @@
 
 pub mod definition;
 pub mod definitions;
+mod last_good;
 pub mod registrar;
 pub mod settle;
 pub mod verdict;

@@ -11,9 +11,11 @@ use tokio::sync::Mutex;
 
 use crate::engine::PluginHost;
 use crate::package::registration::Registration;
+use crate::package::source::Source;
 use crate::plugin::Plugin;
 use crate::registry::Registry;
 use crate::registry::definitions::Definitions;
+use crate::registry::last_good::{Kept, LastGood};
 use crate::registry::settle::{Claim, ClaimedNames, LostClaim, settle};
 use crate::registry::verdict::Verdict;
 
@@ -21,6 +23,7 @@ use crate::registry::verdict::Verdict;
 pub struct Registrar {
     host: PluginHost,
     registry: Arc<Registry>,
+    last_good: Arc<LastGood>,
     state: Mutex<RegistrarState>,
 }
 
@@ -45,7 +48,7 @@ struct RegistrarState {
 struct KnownRegistration {
     /// The digest of its data. A change of annotations, such as the host's own verdict, does not
     /// count as a change.
-    fingerprint: [u8; 32],
+    fingerprint: String,
     created: Option<Time>,
     /// The plugin that it registers, or why it cannot be used.
     offer: Result<Arc<Plugin>, String>,
@@ -53,6 +56,8 @@ struct KnownRegistration {
     good: Option<Arc<Plugin>>,
     /// The plugin that serves now, of whatever state.
     serves: Option<Arc<Plugin>>,
+    /// Whether it is on disk that the offer serves.
+    kept: bool,
     verdict: Option<Verdict>,
 }
 
@@ -61,6 +66,7 @@ impl Registrar {
     /// lets none of them serve.
     pub fn new(host: PluginHost, registry: Arc<Registry>) -> Self {
         Self {
+            last_good: Arc::new(LastGood::new(&host.engine.config.cache_dir)),
             host,
             registry,
             state: Mutex::default(),
@@ -71,7 +77,7 @@ impl Registrar {
     pub async fn define(&self, definitions: Definitions) -> Outcome {
         let mut state = self.state.lock().await;
         state.definitions = definitions;
-        state.settle(&self.registry)
+        self.settle(&mut state)
     }
 
     /// Adds a ConfigMap, or replaces its previous state.
@@ -83,33 +89,77 @@ impl Registrar {
         if before.is_some_and(|before| before.fingerprint == fingerprint) {
             return Outcome::default();
         }
-        let (good, serves) = before
-            .map(|before| (before.good.clone(), before.serves.clone()))
-            .unwrap_or_default();
-        let offer = self.load(map).await;
+        let (good, serves) = match before {
+            Some(before) => (before.good.clone(), before.serves.clone()),
+            None => (self.last_good(&name, map, &fingerprint).await, None),
+        };
+        let offer = self.load(map, &fingerprint).await;
         let known = KnownRegistration {
             fingerprint,
             created: map.metadata.creation_timestamp.clone(),
             offer,
             good,
             serves,
+            kept: false,
             verdict: None,
         };
         state.known.insert(name, known);
-        state.settle(&self.registry)
+        self.settle(&mut state)
     }
 
     /// Removes a ConfigMap that was deleted, or has lost its label.
     pub async fn remove(&self, name: &str) -> Outcome {
         let mut state = self.state.lock().await;
         state.known.remove(name);
-        state.settle(&self.registry)
+        self.last_good.forget(name);
+        self.settle(&mut state)
     }
 
-    async fn load(&self, map: &ConfigMap) -> Result<Arc<Plugin>, String> {
+    /// Fills the registry, and keeps on disk what now serves as it was offered.
+    fn settle(&self, state: &mut RegistrarState) -> Outcome {
+        let outcome = state.settle(&self.registry);
+        for (name, known) in state.known.iter_mut().filter(|(_, known)| !known.kept) {
+            let offered = known.offer.as_ref().ok();
+            if offered.is_some_and(|offer| known.serves.as_ref().is_some_and(|serves| Arc::ptr_eq(serves, offer))) {
+                self.last_good.promote(name, &known.fingerprint);
+                known.kept = true;
+            }
+        }
+        outcome
+    }
+
+    async fn load(&self, map: &ConfigMap, fingerprint: &str) -> Result<Arc<Plugin>, String> {
         let registration = Registration::parse(map).map_err(|error| error.to_string())?;
         let plugin = self.host.load(&registration).await.map_err(|error| error.to_string())?;
+        let (last_good, engine, fingerprint) =
+            (self.last_good.clone(), self.host.engine.clone(), fingerprint.to_owned());
+        let (map, name) = (map.clone(), registration.name.clone());
+        let keep = move || {
+            let read = |source: &Source| {
+                let bytes = source.read(engine.plugin_dir.as_ref(), engine.config.max_file).ok()?;
+                Some(bytes.to_vec())
+            };
+            last_good.offer(&name, &fingerprint, || Kept::of(&map, &registration, read));
+        };
+        // What cannot be kept is missed after a restart only.
+        let _ = tokio::task::spawn_blocking(keep).await;
         Ok(Arc::new(plugin))
+    }
+
+    /// Returns the plugin with which a registration served before this process, if it is another
+    /// one than it offers now.
+    async fn last_good(&self, name: &str, map: &ConfigMap, fingerprint: &str) -> Option<Arc<Plugin>> {
+        let (last_good, name) = (self.last_good.clone(), name.to_owned());
+        let fingerprint = fingerprint.to_owned();
+        let reading = tokio::task::spawn_blocking(move || last_good.read(&name, &fingerprint));
+        let registration = reading.await.ok()??.registration(map.metadata.uid.as_deref())?;
+        match self.host.load(&registration).await {
+            Ok(plugin) => Some(Arc::new(plugin)),
+            Err(error) => {
+                tracing::warn!(registration = registration.name, %error, "what served last cannot be loaded again");
+                None
+            }
+        }
     }
 }
 
@@ -235,7 +285,7 @@ impl RegistrarState {
     }
 }
 
-fn fingerprint(map: &ConfigMap) -> [u8; 32] {
+fn fingerprint(map: &ConfigMap) -> String {
     let mut hasher = Sha256::new();
     let mut feed = |kind: &str, key: &str, value: &[u8]| {
         for part in [kind.as_bytes(), key.as_bytes(), value] {
@@ -250,5 +300,5 @@ fn fingerprint(map: &ConfigMap) -> [u8; 32] {
     for (key, value) in map.binary_data.iter().flatten() {
         feed("binary", key, &value.0);
     }
-    hasher.finalize().into()
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
