@@ -36,12 +36,15 @@ use crate::engine::error::HostError;
 use crate::engine::ticker::Ticker;
 use crate::package::limits::MAX_MEMORY;
 use crate::package::source::PluginDir;
-use crate::sandbox::store::StoreData;
+use crate::sandbox::budget::Budget;
+use crate::sandbox::store::{CORE_INSTANCES, MEMORIES, StoreData, TABLES};
 
 /// Instances that may be alive at the same time. Further calls wait for one. A call that waits for
 /// a hung pod holds one, so there are enough for two kinds whose pods all hang, in addition to the
 /// others. An unused slot takes no memory.
 const INSTANCES: u32 = 512;
+/// Of these, instances of one plugin: so many that two whose pods all hang leave some to others.
+pub const INSTANCES_OF_ONE: usize = 224;
 /// The stack that a guest may use. The rest of a call's stack is for the host functions that it
 /// calls.
 const GUEST_STACK: usize = 512 << 10;
@@ -101,6 +104,8 @@ pub struct PluginEngine {
     pub linker: Linker<StoreData>,
     /// One permit for each slot of the pool.
     pub slots: Arc<Semaphore>,
+    /// The memory of all instances.
+    pub memory: Arc<Budget>,
     pub ticker: Ticker,
     pub cache: Cache,
     pub plugin_dir: Option<PluginDir>,
@@ -133,6 +138,7 @@ impl PluginHost {
         };
         let engine = PluginEngine {
             ticker: Ticker::start(wasmtime.weak()),
+            memory: Budget::new(),
             slots: Arc::new(Semaphore::new(INSTANCES as usize)),
             compiling: Semaphore::new(1),
             wasmtime,
@@ -177,7 +183,7 @@ fn new_engine() -> Result<Engine, HostError> {
     match Engine::new(&config) {
         Ok(engine) => Ok(engine),
         Err(error) => {
-            // The pool reserves two terabytes of address space, which `ulimit -v` can forbid.
+            // The pool reserves four terabytes of address space, which `ulimit -v` can forbid.
             tracing::warn!(
                 error = format!("{error:#}"),
                 "no pool of instances; starting an instance takes longer"
@@ -208,10 +214,15 @@ fn config() -> Config {
 
 fn pool() -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
+    // As many of everything as all permitted instances can have, so that none takes what another
+    // has a permit for. What is not used is address space only.
     pool.total_component_instances(INSTANCES)
-        .total_core_instances(INSTANCES * 8)
-        .total_memories(INSTANCES)
-        .total_tables(INSTANCES * 4)
+        .total_core_instances(INSTANCES * CORE_INSTANCES)
+        .max_core_instances_per_component(CORE_INSTANCES)
+        .total_memories(INSTANCES * MEMORIES)
+        .max_memories_per_component(MEMORIES)
+        .total_tables(INSTANCES * TABLES)
+        .max_tables_per_component(TABLES)
         .total_stacks(INSTANCES)
         .max_memory_size(usize::try_from(MAX_MEMORY).unwrap_or(usize::MAX))
         .max_unused_warm_slots(16)

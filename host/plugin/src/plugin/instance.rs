@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::Store;
 use wasser_api::ObjectKey;
 
@@ -39,6 +39,7 @@ struct Instantiated {
     implement: implement::Guest,
     operations: Option<operations::Guest>,
     _slot: OwnedSemaphorePermit,
+    _place: OwnedSemaphorePermit,
 }
 
 /// The methods that the host calls in separate tasks.
@@ -54,6 +55,10 @@ macro_rules! call {
         let (pre, scope) = ($self.pre.clone(), $self.scope.clone());
         let site = || pre.site($method, &scope);
         pre.admit(&scope, site)?;
+        let pause = pre.cpu.pause(Instant::now());
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
         let limits = pre.identity.limits;
         let deadline = if TASKS.contains(&$method) {
             limits.task_deadline
@@ -64,7 +69,7 @@ macro_rules! call {
         let mut $guest = $self.take($method).await?;
         $guest.store.data_mut().begin_call(deadline);
         let meter = $guest.store.data().meter.clone();
-        let outcome = match tokio::time::timeout(deadline, Metered::new(meter, $call)).await {
+        let outcome = match tokio::time::timeout(deadline, Metered::new(meter.clone(), $call)).await {
             Ok(Ok(answer)) => check(&answer, site).map(|()| answer.bounded()),
             Ok(Err(error)) => Err(CallError::from_wasmtime(&error, site(), $guest.store.data())),
             Err(_) => Err(CallError::Deadline {
@@ -72,6 +77,7 @@ macro_rules! call {
                 limit: deadline,
             }),
         };
+        pre.cpu.add(Instant::now(), meter.spent_in_polls());
         pre.record(&scope, &outcome);
         if outcome.is_ok() {
             $self.instantiated = Some($guest);
@@ -205,17 +211,28 @@ impl Instance {
             site: Box::new(pre.site(method, &self.scope)),
             reason,
         };
-        let slot = tokio::time::timeout(limits.deadline, pre.engine.slots.clone().acquire_owned())
-            .await
-            .map_err(|_| host("all instances of the pool have been in use for too long".to_owned()))?
-            .map_err(|error| host(error.to_string()))?;
+        let permit = async |of: &Arc<Semaphore>, what: &str| {
+            tokio::time::timeout(limits.deadline, of.clone().acquire_owned())
+                .await
+                .map_err(|_| host(format!("all instances of the {what} have been in use for too long")))?
+                .map_err(|error| host(error.to_string()))
+        };
+        let place = permit(&pre.places, "plugin").await?;
+        let slot = permit(&pre.engine.slots, "pool").await?;
         let (scope, backend) = (self.scope.clone(), self.backend.clone());
-        let mut store = store::new(&pre.engine.wasmtime, pre.identity.clone(), scope, backend);
+        let mut store = store::new(
+            &pre.engine.wasmtime,
+            pre.identity.clone(),
+            pre.memory.clone(),
+            scope,
+            backend,
+        );
         store.data_mut().clock_offset = self.clock_offset;
         let meter = store.data().meter.clone();
         // A start function is guest code too, so the same limits apply.
-        let starting = Metered::new(meter, pre.linked.instantiate_async(&mut store));
+        let starting = Metered::new(meter.clone(), pre.linked.instantiate_async(&mut store));
         let started = tokio::time::timeout(limits.deadline, starting).await;
+        pre.cpu.add(Instant::now(), meter.spent_in_polls());
         let site = || pre.site(method, &self.scope);
         let failed = |error: &wasmtime::Error, data: &StoreData| CallError::from_wasmtime(error, site(), data);
         let instance = match started {
@@ -245,6 +262,7 @@ impl Instance {
             implement,
             operations,
             _slot: slot,
+            _place: place,
         })
     }
 }

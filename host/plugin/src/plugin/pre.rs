@@ -3,13 +3,16 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use tokio::sync::Semaphore;
 use wasmtime::component::{Component, InstancePre};
 use wasser_api::ObjectKey;
 
 use crate::bindings::{implement, operations};
-use crate::engine::PluginEngine;
+use crate::engine::{INSTANCES_OF_ONE, PluginEngine};
 use crate::package::world::CheckError;
 use crate::plugin::quarantine::{Quarantines, Standing};
+use crate::sandbox::budget::Share;
+use crate::sandbox::cpu_share::CpuShare;
 use crate::sandbox::error::{CallError, CallSite};
 use crate::sandbox::identity::PluginIdentity;
 use crate::sandbox::imports;
@@ -22,6 +25,12 @@ pub struct PluginPre {
     pub linked: InstancePre<StoreData>,
     pub implement: implement::GuestIndices,
     pub operations: Option<operations::GuestIndices>,
+    /// One permit for each instance that the plugin may have at the same time.
+    pub places: Arc<Semaphore>,
+    /// The memory of its instances.
+    pub memory: Arc<Share>,
+    /// The processor time of its calls.
+    pub cpu: CpuShare,
     quarantines: Mutex<Quarantines>,
 }
 
@@ -48,6 +57,9 @@ impl PluginPre {
                 .map_err(mismatch)?,
             engine: engine.clone(),
             identity: Arc::new(identity),
+            places: Arc::new(Semaphore::new(INSTANCES_OF_ONE)),
+            memory: engine.memory.share(),
+            cpu: CpuShare::new(),
             quarantines: Mutex::default(),
             linked,
         })

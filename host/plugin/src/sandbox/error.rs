@@ -230,6 +230,12 @@ impl CallError {
             }
             None => {}
         }
+        // What others use, or the plugin for other runtimes, is not this call's fault.
+        let full = error.downcast_ref::<wasmtime::PoolConcurrencyLimitError>();
+        let full = full.map(|full| format!("the pool of instances is full: {full}"));
+        if let Some(reason) = data.exhausted.map(|exhausted| exhausted.to_string()).or(full) {
+            return Self::Host { site, reason };
+        }
         if data.memory_denied {
             return Self::MemoryLimit {
                 site,

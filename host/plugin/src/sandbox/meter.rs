@@ -42,6 +42,11 @@ impl Meter {
         Duration::from_nanos(self.spent.load(Ordering::Relaxed).saturating_add(running))
     }
 
+    /// Returns the time of completed polls.
+    pub fn spent_in_polls(&self) -> Duration {
+        Duration::from_nanos(self.spent.load(Ordering::Relaxed))
+    }
+
     fn now(&self) -> u64 {
         u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }

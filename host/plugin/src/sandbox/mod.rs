@@ -18,6 +18,8 @@
 //! A refusal is an answer, which the guest can handle. Whatever ends the call is a `CallError`,
 //! which the guest never sees (`error.rs`).
 
+pub mod budget;
+pub mod cpu_share;
 pub mod error;
 pub mod identity;
 pub mod imports;

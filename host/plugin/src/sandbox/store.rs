@@ -9,6 +9,7 @@ use wasser_api::ObjectKey;
 
 use crate::backend::Backend;
 use crate::bindings::types::Context;
+use crate::sandbox::budget::{Exhausted, Share};
 use crate::sandbox::identity::PluginIdentity;
 use crate::sandbox::meter::Meter;
 use crate::sandbox::stop::StopReason;
@@ -16,13 +17,16 @@ use crate::sandbox::stop::StopReason;
 /// Component-model handles that may be alive in a store. The world has no resources, so these are
 /// for guests that import WASI.
 const HANDLES: usize = 256;
-/// The maximum number of tables, and of elements in one table.
-const TABLES: usize = 32;
+/// The maximum number of tables of a component, and of elements in one table.
+pub const TABLES: u32 = 8;
 const TABLE_ELEMENTS: usize = 100_000;
-/// The maximum number of core instances and linear memories of a component. A Rust guest has one
+/// The maximum number of core instances and of linear memories of a component, of which the pool has
+/// as many for each of its places. A Rust guest has one
 /// memory; a guest with an interpreter has a few instances.
-const INSTANCES: usize = 64;
-const MEMORIES: usize = 4;
+pub const CORE_INSTANCES: u32 = 64;
+pub const MEMORIES: u32 = 2;
+/// The bytes of one element of a table.
+const ELEMENT: usize = 8;
 
 /// The state of one store.
 pub struct StoreData {
@@ -38,8 +42,14 @@ pub struct StoreData {
     pub deadline: Duration,
     /// When the current call began.
     pub began: Instant,
+    /// The memory of all instances of the plugin.
+    share: Arc<Share>,
     /// The size of all linear memories in bytes.
     memory: u64,
+    /// The size of all tables in bytes.
+    tables: u64,
+    /// Why the guest did not get memory in the current call that it may have by itself.
+    pub exhausted: Option<Exhausted>,
     /// Whether the guest asked for more memory than it may have.
     pub memory_denied: bool,
     /// The calls to the host in the current call.
@@ -65,6 +75,7 @@ impl StoreData {
         self.log_lines = 0;
         self.last_error_line = None;
         self.runtime = None;
+        self.exhausted = None;
     }
 
     /// Keeps the runtime of the current call, if a grant depends on it.
@@ -106,6 +117,7 @@ impl StoreData {
 pub fn new(
     engine: &Engine,
     identity: Arc<PluginIdentity>,
+    share: Arc<Share>,
     scope: Arc<ObjectKey>,
     backend: Arc<dyn Backend>,
 ) -> Store<StoreData> {
@@ -119,7 +131,10 @@ pub fn new(
         meter,
         deadline,
         began: Instant::now(),
+        share,
         memory: 0,
+        tables: 0,
+        exhausted: None,
         memory_denied: false,
         host_calls: 0,
         log_lines: 0,
@@ -155,8 +170,11 @@ impl ResourceLimiter for StoreData {
             self.memory_denied = true;
             return Ok(false);
         }
-        self.memory = total;
-        Ok(true)
+        let granted = self.take(more);
+        if granted {
+            self.memory = total;
+        }
+        Ok(granted)
     }
 
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
@@ -164,19 +182,46 @@ impl ResourceLimiter for StoreData {
         Ok(())
     }
 
-    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS)
+    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if desired > TABLE_ELEMENTS {
+            return Ok(false);
+        }
+        let more = u64::try_from(desired.saturating_sub(current) * ELEMENT).unwrap_or(u64::MAX);
+        let granted = self.take(more);
+        if granted {
+            self.tables = self.tables.saturating_add(more);
+        }
+        Ok(granted)
     }
 
     fn instances(&self) -> usize {
-        INSTANCES
+        CORE_INSTANCES as usize
     }
 
     fn tables(&self) -> usize {
-        TABLES
+        TABLES as usize
     }
 
     fn memories(&self) -> usize {
-        MEMORIES
+        MEMORIES as usize
+    }
+}
+
+impl StoreData {
+    /// Takes memory of what all instances have together.
+    fn take(&mut self, bytes: u64) -> bool {
+        match self.share.take(bytes) {
+            Ok(()) => true,
+            Err(exhausted) => {
+                self.exhausted = Some(exhausted);
+                false
+            }
+        }
+    }
+}
+
+impl Drop for StoreData {
+    fn drop(&mut self) {
+        self.share.give_back(self.memory.saturating_add(self.tables));
     }
 }

@@ -1,0 +1,108 @@
+//! Memory of all instances together, and of those of one plugin.
+//!
+//! The limit of a registration is that of one instance. So that many of them do not fill the
+//! process, what they have is counted in sum, and no plugin can have more than its share of that.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Bytes that all instances may have together: with the rest of the operator, less than its
+/// container may have.
+pub const TOTAL: u64 = 640 << 20;
+/// Of these, bytes that the instances of one plugin may have. Two that take all of it leave room
+/// for others; and it is enough for some two hundred instances that wait for pods that hang.
+const OF_ONE: u64 = 288 << 20;
+
+/// The bytes that all instances have.
+#[derive(Debug)]
+pub struct Budget {
+    used: AtomicU64,
+    limit: u64,
+    of_one: u64,
+}
+
+/// The bytes that the instances of one plugin have.
+#[derive(Debug)]
+pub struct Share {
+    used: AtomicU64,
+    budget: Arc<Budget>,
+}
+
+/// Why there is no more memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Exhausted {
+    /// The plugin has its share.
+    #[error("its instances have {0} MiB of memory together, which is all that one plugin may have")]
+    Share(u64),
+    /// All plugins have the rest.
+    #[error("the instances of all plugins have {0} MiB of memory together, which is all that they may have")]
+    Total(u64),
+}
+
+impl Budget {
+    /// The limits of this process.
+    pub fn new() -> Arc<Self> {
+        Self::of(TOTAL, OF_ONE)
+    }
+
+    fn of(limit: u64, of_one: u64) -> Arc<Self> {
+        Arc::new(Self {
+            used: AtomicU64::new(0),
+            limit,
+            of_one,
+        })
+    }
+
+    /// The share of another plugin.
+    pub fn share(self: &Arc<Self>) -> Arc<Share> {
+        Arc::new(Share {
+            used: AtomicU64::new(0),
+            budget: self.clone(),
+        })
+    }
+}
+
+impl Share {
+    /// Takes more memory for an instance.
+    pub fn take(&self, bytes: u64) -> Result<(), Exhausted> {
+        let budget = &self.budget;
+        if !add(&self.used, bytes, budget.of_one) {
+            return Err(Exhausted::Share(budget.of_one >> 20));
+        }
+        if !add(&budget.used, bytes, budget.limit) {
+            self.used.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(Exhausted::Total(budget.limit >> 20));
+        }
+        Ok(())
+    }
+
+    /// Gives back what an instance had.
+    pub fn give_back(&self, bytes: u64) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+        self.budget.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+fn add(counter: &AtomicU64, bytes: u64, limit: u64) -> bool {
+    let sum = |used: u64| used.checked_add(bytes).filter(|sum| *sum <= limit);
+    counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_plugin_takes_the_memory_of_the_others() {
+        let budget = Budget::of(100 << 20, 40 << 20);
+        let [one, two, three] = [(); 3].map(|()| budget.share());
+        one.take(40 << 20).unwrap();
+        assert_eq!(one.take(1), Err(Exhausted::Share(40)));
+        two.take(40 << 20).unwrap();
+        three.take(20 << 20).unwrap();
+        assert_eq!(three.take(1), Err(Exhausted::Total(100)));
+        one.give_back(40 << 20);
+        three.take(1).unwrap();
+        one.take(39 << 20).unwrap();
+    }
+}
