@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use wasser_chart::{Recording, Renderer};
 use wasser_engine::TenantRules;
-use wasser_plugin::Registry;
+use wasser_plugin::{Registry, Threads};
 
 use crate::health::Health;
 use crate::metrics::Metrics;
@@ -49,6 +49,8 @@ pub struct Context {
     pub client: Client,
     /// The plugin that serves each kind.
     pub registry: Arc<Registry>,
+    /// The threads for what calls plugins.
+    pub threads: Threads,
     /// Helm's engine.
     pub renderer: Arc<Renderer>,
     /// How records of releases are written.

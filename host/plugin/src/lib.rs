@@ -27,6 +27,7 @@ mod sandbox;
 
 pub use backend::{Backend, BackendError, Output, PodRecord, Response};
 pub use engine::error::{CompileError, HostError};
+pub use engine::threads::Threads;
 pub use engine::{HostConfig, PluginHost};
 pub use load::LoadError;
 pub use package::crd::{CRD_SECTION, CrdError, crds};

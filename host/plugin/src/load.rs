@@ -87,7 +87,7 @@ impl PluginHost {
             },
             Arc::new(NoCluster),
         );
-        let description = describing.describe().await?;
+        let description = engine.threads.carry(async move { describing.describe().await }).await?;
         let declared = description::check(&description, &registration.runtime)?;
         let effective = declared.intersect(&registration.grants);
         let identity = PluginIdentity {

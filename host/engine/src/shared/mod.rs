@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 use kube::Client;
 use parking_lot::Mutex;
 use wasser_chart::{Chart, Recording, Releases, Renderer};
-use wasser_plugin::Plugin;
+use wasser_plugin::{Plugin, Threads};
 
 use crate::error::EngineError;
 use crate::release::Installed;
@@ -132,6 +132,7 @@ impl Shared {
         labeler: Arc<Labeler>,
         renderer: Arc<Renderer>,
         recording: Recording,
+        threads: Threads,
         settings: EngineSettings,
     ) -> Self {
         Self {
@@ -142,9 +143,9 @@ impl Shared {
             labeler,
             ports: Arc::default(),
             renderer,
-            metadata: Tasks::default(),
-            cache_states: Tasks::default(),
-            cleanups: Tasks::default(),
+            metadata: Tasks::on(threads.clone()),
+            cache_states: Tasks::on(threads.clone()),
+            cleanups: Tasks::on(threads),
             own_writes: Arc::default(),
             status_throttle: StatusThrottle::default(),
             upgrades: Upgrades::default(),

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
+use wasser_plugin::Threads;
 
 use crate::shared::backoff::Backoff;
 use crate::shared::two_speed_limit::TwoSpeedLimit;
@@ -78,19 +79,26 @@ pub struct Tasks<T> {
     /// How many run at a time, by the kind of the runtimes: each holds a connection to a pod, and
     /// a hung system must not affect the others.
     limits: Mutex<HashMap<String, Arc<TwoSpeedLimit>>>,
+    threads: Threads,
 }
 
 impl<T: TaskResult> Default for Tasks<T> {
     fn default() -> Self {
-        Self {
-            entries: Arc::default(),
-            started: AtomicU64::new(0),
-            limits: Mutex::default(),
-        }
+        Self::on(Threads::here())
     }
 }
 
 impl<T: TaskResult> Tasks<T> {
+    /// No task so far; they run on these threads.
+    pub fn on(threads: Threads) -> Self {
+        Self {
+            entries: Arc::default(),
+            started: AtomicU64::new(0),
+            limits: Mutex::default(),
+            threads,
+        }
+    }
+
     /// Where the task of a runtime stands, or none if it never started.
     pub fn progress(&self, uid: &str) -> Option<Progress<T>> {
         let entries = self.entries.lock();
@@ -149,7 +157,7 @@ impl<T: TaskResult> Tasks<T> {
         let (shared, limit, key) = (self.entries.clone(), self.limit_of(of.kind), uid.to_owned());
         let namespace = of.namespace.to_owned();
         let number = self.started.fetch_add(1, Ordering::Relaxed);
-        let handle = tokio::spawn(async move {
+        let handle = self.threads.spawn(async move {
             let result = limit.run(&namespace, AssertUnwindSafe(work).catch_unwind()).await;
             let result = result.unwrap_or_else(|_| T::broken(PANICKED));
             let mut entries = shared.lock();

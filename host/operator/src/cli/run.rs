@@ -199,6 +199,7 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
     let (instances, serving) = (plugins.clone(), registry.clone());
     metrics.measure("plugin_instances", move || instances.instances());
     metrics.measure("plugins", move || serving.all().len());
+    let threads = plugins.threads();
     let registrations = Registrations {
         client: client.clone(),
         namespace: settings.namespace.clone(),
@@ -234,6 +235,7 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
     let context = Arc::new(Context {
         client,
         registry,
+        threads,
         renderer,
         recording: Recording {
             driver: args.helm_driver.into(),

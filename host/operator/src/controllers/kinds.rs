@@ -225,7 +225,8 @@ impl Controller {
             ObjectRef::<DynamicObject>::new_with(&name, touch_resource.clone()).within(&namespace)
         });
         let failures = Arc::<Mutex<HashMap<String, u32>>>::default();
-        let overtime = Arc::new(Overtime::new(context.settings.workers, stop.clone()));
+        let overtime = Overtime::new(context.settings.workers, stop.clone()).on(context.threads.clone());
+        let overtime = Arc::new(overtime);
         let (failing, unfinished) = (failures.clone(), overtime.clone());
         let (counted, gone_kind) = (context.metrics.clone(), resource.kind.clone());
         let gone = move |key: &ObjectKey, uid: &str| {

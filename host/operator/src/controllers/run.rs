@@ -71,6 +71,7 @@ async fn run_all(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
         labeler.clone(),
         context.renderer.clone(),
         context.recording.clone(),
+        context.threads.clone(),
         settings,
     ));
     watches::synced(&caches).await?;

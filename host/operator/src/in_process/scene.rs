@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wasser_chart::{Driver, KEY_BYTES, Recording, Renderer, SigningKey};
 use wasser_engine::TenantRules;
-use wasser_plugin::{Digest, HostConfig, PluginHost, Registrar, Registry};
+use wasser_plugin::{Digest, HostConfig, PluginHost, Registrar, Registry, Threads};
 use wasser_test_api_server::ApiServer;
 
 use super::common::Guest;
@@ -185,6 +185,8 @@ impl Scene {
         let context = Context {
             client,
             registry,
+            // Those of the operator of this scene, which end with it.
+            threads: Threads::here(),
             renderer: renderer(),
             metrics,
             health,

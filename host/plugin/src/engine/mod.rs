@@ -9,6 +9,10 @@
 //! nobody else can write to, and only if this version of wasmtime made it for this processor
 //! (`cache.rs`).
 //!
+//! # Guests have threads of their own
+//! Whatever calls a plugin runs on them (`threads.rs`), so that nothing else waits while guests
+//! compute.
+//!
 //! # Compilations do not block calls
 //! Components are compiled one at a time, within a time limit and off the async runtime
 //! (`compile.rs`).
@@ -20,6 +24,7 @@
 pub mod cache;
 pub mod compile;
 pub mod error;
+pub mod threads;
 pub mod ticker;
 
 use std::path::PathBuf;
@@ -33,6 +38,7 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAlloc
 
 use crate::engine::cache::Cache;
 use crate::engine::error::HostError;
+use crate::engine::threads::Threads;
 use crate::engine::ticker::Ticker;
 use crate::package::limits::MAX_MEMORY;
 use crate::package::source::PluginDir;
@@ -104,6 +110,8 @@ pub struct PluginEngine {
     pub linker: Linker<StoreData>,
     /// One permit for each slot of the pool.
     pub slots: Arc<Semaphore>,
+    /// Where guests run.
+    pub threads: Threads,
     /// The memory of all instances.
     pub memory: Arc<Budget>,
     pub ticker: Ticker,
@@ -138,6 +146,7 @@ impl PluginHost {
         };
         let engine = PluginEngine {
             ticker: Ticker::start(wasmtime.weak()),
+            threads: Threads::start()?,
             memory: Budget::new(),
             slots: Arc::new(Semaphore::new(INSTANCES as usize)),
             compiling: Semaphore::new(1),
@@ -150,6 +159,11 @@ impl PluginHost {
         Ok(Self {
             engine: Arc::new(engine),
         })
+    }
+
+    /// Returns the threads for what calls plugins.
+    pub fn threads(&self) -> Threads {
+        self.engine.threads.clone()
     }
 
     /// Returns the number of instances that are alive, for metrics.

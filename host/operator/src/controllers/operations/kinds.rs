@@ -263,7 +263,10 @@ async fn control(
             let uid = object.uid().unwrap_or_default();
             let what = format!("the reconcile of {kind} {}", ObjectKey::of(&*object));
             let timer = metrics.start_reconcile(kind.as_str());
-            let work = tokio::time::timeout(DEADLINE, reconcile::reconcile(&operations, kind, object)).boxed();
+            // It may ask a plugin.
+            let (threads, theirs) = (operations.context.threads.clone(), operations.clone());
+            let running = threads.carry(async move { reconcile::reconcile(&theirs, kind, object).await });
+            let work = tokio::time::timeout(DEADLINE, running).boxed();
             let Some(outcome) = supervisor.catch(&what, work).await else {
                 timer.end(Some(PANICKED));
                 return Ok::<_, std::convert::Infallible>(Action::requeue(AFTER_PANIC));

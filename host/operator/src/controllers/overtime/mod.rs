@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use wasser_engine::{FairPlaces, Place};
+use wasser_plugin::Threads;
 
 use super::next::Next;
 
@@ -66,6 +67,7 @@ pub struct Overtime {
     places: Arc<Semaphore>,
     entries: Mutex<HashMap<String, Entry>>,
     stop: CancellationToken,
+    threads: Threads,
 }
 
 impl Overtime {
@@ -78,7 +80,13 @@ impl Overtime {
             places: Arc::new(Semaphore::new(OUTSIDE)),
             entries: Mutex::default(),
             stop,
+            threads: Threads::here(),
         }
+    }
+
+    /// With reconciles on these threads.
+    pub fn on(self, threads: Threads) -> Self {
+        Self { threads, ..self }
     }
 
     /// Runs a reconcile for as long as a worker may be held. After that it goes on by itself, and
@@ -95,7 +103,10 @@ impl Overtime {
         let (work, cancel) = (work(), CancellationToken::new());
         let cancelled = cancel.clone();
         // A task, so that the reconciles of a kind do not share one thread.
-        let mut task = AbortOnDropHandle::new(tokio::spawn(async move { cancelled.run_until_cancelled(work).await }));
+        let mut task = AbortOnDropHandle::new(
+            self.threads
+                .spawn(async move { cancelled.run_until_cancelled(work).await }),
+        );
         let outside = async {
             tokio::time::sleep(self.soon).await;
             self.places.clone().acquire_owned().await

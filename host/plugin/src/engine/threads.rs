@@ -1,0 +1,192 @@
+//! The threads on which guests run, and what calls them.
+//!
+//! A guest computes for ten milliseconds before it lets others go on, and there can be many. On
+//! threads of their own they delay each other, and not the renewal of the lease, the probes, the
+//! watches, or the connections to the API server.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::JoinHandle;
+
+use crate::engine::error::HostError;
+
+/// As many as the operator has for everything else.
+const THREADS: usize = 2;
+
+/// Where to run what calls guests.
+#[derive(Clone, Default)]
+pub struct Threads(Option<Arc<Own>>);
+
+/// Threads that end when nobody uses them any more.
+struct Own(Option<Runtime>);
+
+impl Threads {
+    /// Starts threads for guests.
+    pub fn start() -> Result<Self, HostError> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("guests")
+            .build()
+            .map_err(|error| HostError::Engine(format!("starting the threads of guests: {error}")))?;
+        Ok(Self(Some(Arc::new(Own(Some(runtime))))))
+    }
+
+    /// The threads of whoever spawns.
+    pub fn here() -> Self {
+        Self(None)
+    }
+
+    /// Runs a task on these threads. What it waits for, and tasks that it spawns, are those of the
+    /// caller's runtime.
+    pub fn spawn<F>(&self, task: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        match self.0.as_ref().and_then(|own| own.0.as_ref()) {
+            Some(runtime) => runtime.spawn(Within {
+                outer: Handle::current(),
+                task: Some(Box::pin(task)),
+            }),
+            None => tokio::spawn(task),
+        }
+    }
+
+    /// Runs a task on these threads, which ends when this future is dropped. A panic goes on in the
+    /// caller.
+    pub async fn carry<F>(&self, task: F) -> F::Output
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let mut ended = AbortOnDrop(self.spawn(task));
+        match (&mut ended.0).await {
+            Ok(output) => output,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // It is only aborted when nobody waits for it, or when the threads end.
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        // Waiting for threads is not possible everywhere where the last user can go.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// A task that belongs to another runtime than the one whose threads poll it.
+struct Within<F> {
+    outer: Handle,
+    task: Option<Pin<Box<F>>>,
+}
+
+impl<F: Future> Future for Within<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = &mut *self;
+        let _inside = this.outer.enter();
+        match &mut this.task {
+            Some(task) => task.as_mut().poll(context),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<F> Drop for Within<F> {
+    fn drop(&mut self) {
+        let _inside = self.outer.enter();
+        self.task = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    fn name() -> String {
+        std::thread::current().name().unwrap_or_default().to_owned()
+    }
+
+    #[tokio::test]
+    async fn tasks_that_compute_do_not_delay_those_of_the_caller() {
+        let threads = Threads::start().unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let compute = |stop: Arc<AtomicBool>| async move {
+            while !stop.load(Ordering::Relaxed) {
+                let began = Instant::now();
+                while began.elapsed() < Duration::from_millis(10) {}
+                tokio::task::yield_now().await;
+            }
+            name()
+        };
+        let busy: Vec<_> = (0..16).map(|_| threads.spawn(compute(stop.clone()))).collect();
+        // One thread renews the lease here.
+        for _ in 0..100 {
+            let began = Instant::now();
+            tokio::task::yield_now().await;
+            assert!(began.elapsed() < Duration::from_secs(1));
+        }
+        stop.store(true, Ordering::Relaxed);
+        for task in busy {
+            assert_eq!(task.await.unwrap(), "guests");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_task_waits_for_and_spawns_is_of_the_caller() {
+        let threads = Threads::start().unwrap();
+        let here = name();
+        let task = async {
+            // The threads of guests have no clock.
+            tokio::time::timeout(Duration::from_millis(1), std::future::pending::<()>())
+                .await
+                .unwrap_err();
+            (name(), tokio::spawn(async { name() }).await.unwrap())
+        };
+        assert_eq!(threads.carry(task).await, ("guests".to_owned(), here));
+    }
+
+    #[tokio::test]
+    async fn a_task_ends_with_whoever_waits_for_it() {
+        let threads = Threads::start().unwrap();
+        let (held, ended) = tokio::sync::oneshot::channel::<()>();
+        let task = async move {
+            let _held = held;
+            std::future::pending::<()>().await;
+        };
+        {
+            let mut carried = std::pin::pin!(threads.carry(task));
+            assert!(futures::poll!(&mut carried).is_pending());
+        }
+        ended.await.unwrap_err();
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "in a guest's thread")]
+    async fn a_panic_reaches_the_caller() {
+        Threads::start()
+            .unwrap()
+            .carry(async { panic!("in a guest's thread") })
+            .await
+    }
+}
