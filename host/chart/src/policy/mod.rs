@@ -15,6 +15,7 @@ pub(crate) mod kinds;
 mod named;
 mod own;
 mod path;
+mod permission;
 mod pods;
 mod powers;
 mod problem;

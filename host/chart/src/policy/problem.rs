@@ -1,5 +1,6 @@
 //! The reasons for which an object is refused, each with its remedy.
 
+use super::permission::Permission;
 use crate::quote::name as short;
 
 /// What is wrong with an object, and what to do about it. Reads on after the object's kind and
@@ -115,18 +116,13 @@ pub enum Problem {
     /// A role gives what the pods of a cache system do not need as a rule.
     #[error("gives `{}` in rule {rule}, which is not granted; grant `rbac: [{{apiGroups: [\"{}\"], resources: [{}], \
         verbs: [{}]}}]` in the plugin's registration, if its plugin wants it, or render the Role without",
-        short(.permission), short(.group), short(.resource), short(.verb))]
+        short(&.permission.to_string()), short(&.permission.group), short(&.permission.resource),
+        short(&.permission.verb))]
     Rule {
         /// Index of the rule.
         rule: usize,
-        /// The API group of the resource.
-        group: String,
-        /// The resource.
-        resource: String,
-        /// The verb.
-        verb: String,
-        /// How the plugin's `describe` names all three.
-        permission: String,
+        /// What it gives.
+        permission: Box<Permission>,
     },
     /// A rule of a role that is none, or is about URLs.
     #[error("has something in rule {rule} that a Role cannot give; list apiGroups, resources and verbs")]

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::permission::Permission;
 use super::problem::Problem;
 
 /// What the pods of a cache system may do with objects of their namespace, by group and resource.
@@ -42,14 +43,18 @@ pub fn check(data: &Value, granted: &BTreeSet<String>, release: &str) -> Result<
         for group in groups {
             for resource in &resources {
                 for verb in &verbs {
-                    let permission = permission(group, resource, verb);
-                    if !is_ordinary(group, resource, verb, named) && !granted.contains(&permission) {
+                    if is_ordinary(group, resource, verb, named) {
+                        continue;
+                    }
+                    let permission = Permission {
+                        group: group.to_owned(),
+                        resource: (*resource).to_owned(),
+                        verb: (*verb).to_owned(),
+                    };
+                    if !granted.contains(&permission.to_string()) {
                         return Err(Problem::Rule {
                             rule: index,
-                            group: group.to_owned(),
-                            resource: (*resource).to_owned(),
-                            verb: (*verb).to_owned(),
-                            permission,
+                            permission: Box::new(permission),
                         });
                     }
                 }
@@ -57,19 +62,6 @@ pub fn check(data: &Value, granted: &BTreeSet<String>, release: &str) -> Result<
         }
     }
     Ok(())
-}
-
-/// How a grant names a permission: `secrets:get`, `deployments.apps/scale:patch`.
-fn permission(group: &str, resource: &str, verb: &str) -> String {
-    let (resource, subresource) = match resource.split_once('/') {
-        Some((resource, subresource)) => (resource, format!("/{subresource}")),
-        None => (resource, String::new()),
-    };
-    if group.is_empty() {
-        format!("{resource}{subresource}:{verb}")
-    } else {
-        format!("{resource}.{group}{subresource}:{verb}")
-    }
 }
 
 fn is_ordinary(group: &str, resource: &str, verb: &str, named: bool) -> bool {
