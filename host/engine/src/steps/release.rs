@@ -185,32 +185,38 @@ impl Request {
         }
     }
 
-    /// What the chart of this runtime may install, as far as runtime and Dataset say.
+    /// What is the runtime's, and what its chart may install that no user has to name.
     pub fn policy(&self) -> Policy {
         policy(&self.plugin, &self.identity, &self.surroundings())
     }
 
+    /// What the chart of this runtime may install, as far as runtime and Dataset name it.
+    pub fn policy_of_hooks(&self) -> Policy {
+        let dataset = self.dataset_of_users();
+        let around = Surroundings {
+            named: named(&self.object, &dataset),
+            ..self.surroundings()
+        };
+        policy(&self.plugin, &self.identity, &around)
+    }
+
     fn surroundings(&self) -> Surroundings {
-        let dataset = self
-            .dataset
-            .as_ref()
-            .and_then(|dataset| serde_json::to_value(&**dataset).ok());
         Surroundings {
             uid: self.uid.clone(),
             mount_path: self.context.mount_path.clone(),
-            named: named(&self.object, &dataset),
             ..Surroundings::default()
         }
+    }
+
+    fn dataset_of_users(&self) -> Option<Value> {
+        let dataset = self.dataset.as_deref()?;
+        serde_json::to_value(dataset).ok()
     }
 
     /// The Dataset, and the objects of the whole cluster that the runtime names. One that cannot be
     /// read names nothing.
     async fn objects_of_users(&self) -> Vec<Value> {
-        let dataset = self
-            .dataset
-            .as_ref()
-            .and_then(|dataset| serde_json::to_value(&**dataset).ok());
-        let mut objects = Vec::from_iter(dataset);
+        let mut objects = Vec::from_iter(self.dataset_of_users());
         for (kind, pointer) in self.plugin.grants.named_objects() {
             let Some(name) = self.object.pointer(pointer).and_then(Value::as_str) else {
                 continue;

@@ -80,7 +80,7 @@ impl Request {
     async fn uninstall(&self) -> Result<(), EngineError> {
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
         let config_maps = self.shared.caches.release_config_maps.has(namespace, name);
-        let policy = self.policy();
+        let policy = self.policy_of_hooks();
         let uninstalling = self
             .shared
             .releases
