@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
+use wasser_plugin::Threads;
 use wasser_test_api_server::ApiServer;
 
 use super::scene::{OPERATOR, QUIET, Scene};
@@ -13,6 +14,21 @@ async fn a_dataset_is_bound_once_its_workers_are_ready() {
     assert_eq!(runtime["status"]["workerPhase"], "Ready", "{runtime}");
     let set = scene.server.object("StatefulSet", "default", "demo-worker").unwrap();
     assert_eq!(set["spec"]["replicas"], 2);
+}
+
+#[tokio::test]
+async fn reconciles_run_on_the_threads_of_guests() {
+    let mut scene = Scene::new();
+    scene.threads = Threads::start().unwrap();
+    let _operator = scene.start().await;
+    scene.create_runtime();
+    scene.bind().await;
+    scene.server.delete("DemoRuntime", "default", "demo");
+    let is_gone = |server: &ApiServer| {
+        server.release_protection();
+        server.object("DemoRuntime", "default", "demo").is_none().then_some(())
+    };
+    scene.server.until("the runtime to go", is_gone).await;
 }
 
 #[tokio::test]

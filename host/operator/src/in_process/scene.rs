@@ -51,6 +51,8 @@ pub struct Scene {
     pub tenant_rules: TenantRules,
     /// How records of releases are written.
     pub recording: Recording,
+    /// Where their reconciles run. By default with everything else, and so until they are killed.
+    pub threads: Threads,
 }
 
 /// How records are written, with a key that is always the same.
@@ -85,6 +87,7 @@ impl Scene {
             server,
             tenant_rules: TenantRules::default(),
             recording: recording(Driver::Secret),
+            threads: Threads::here(),
         }
     }
 
@@ -185,8 +188,7 @@ impl Scene {
         let context = Context {
             client,
             registry,
-            // Those of the operator of this scene, which end with it.
-            threads: Threads::here(),
+            threads: self.threads.clone(),
             renderer: renderer(),
             metrics,
             health,
