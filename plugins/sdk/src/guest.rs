@@ -7,7 +7,10 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Context, Error, Host, Implement, Level, Output, Pod, PodError, RawContext, Response, RoleStatus};
+use crate::{
+    Context, DataOperation, Error, Host, Implement, Level, Operate, Output, Pod, PodError, RawContext, Response,
+    RoleStatus,
+};
 
 /// What wit-bindgen generates from the world `runtime`. Passing values over the boundary is unsafe
 /// code, all of it generated.
@@ -19,6 +22,20 @@ pub mod bindings {
         pub_export_macro: true,
         export_macro_name: "export_runtime",
         generate_all,
+    });
+}
+
+/// What wit-bindgen generates for the export `operations`, which only some components have. It is a
+/// world of its own, so that those without do not promise it; the types are those of [`bindings`].
+#[allow(unsafe_code, missing_docs)]
+pub mod operations {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "package wasser:sdk@0.1.0; world operate { export wasser:runtime/operations@0.1.0; }",
+        world: "wasser:sdk/operate@0.1.0",
+        with: { "wasser:runtime/types@0.1.0": crate::guest::bindings::wasser::runtime::types },
+        pub_export_macro: true,
+        export_macro_name: "export_operations",
     });
 }
 
@@ -160,6 +177,15 @@ impl<T: Implement + 'static> exports::Guest for Exported<T> {
 
     fn shutdown(ctx: types::Context) -> Answer<()> {
         call::<T, _>(ctx, |ctx| T::shutdown(ctx, &Imports))
+    }
+}
+
+impl<T: Operate + 'static> operations::exports::wasser::runtime::operations::Guest for Exported<T> {
+    fn data_operation(ctx: types::Context, kind: String, operation: String) -> Answer<String> {
+        call::<T, _>(ctx, |ctx| {
+            let operation = DataOperation::parse(&kind, &operation)?;
+            json(&T::data_operation(ctx, &Imports, &operation)?)
+        })
     }
 }
 

@@ -22,6 +22,7 @@ pub mod fields;
 mod host;
 mod implement;
 mod mounted;
+mod operate;
 pub mod spec;
 pub mod text;
 pub mod time;
@@ -38,8 +39,10 @@ pub use description::{Description, Fuse, Role, Want};
 pub use error::{Error, Result};
 pub use host::{Host, Level, Output, Pod, PodError, Response};
 pub use implement::{Implement, StorageStats, UfsChange, UfsUpdate};
+pub use operate::{DataOperation, DatasetMount, Operate, Plan, SCRIPTS, literal};
 
 /// Makes the crate a component whose runtime is `$runtime`, a type that implements [`Implement`].
+/// With `operations` after it, the runtime has data operations and implements [`Operate`] as well.
 ///
 /// The crate must have `crate-type = ["cdylib"]`. On targets other than WebAssembly the macro is
 /// empty, so that the crate can be tested natively.
@@ -52,6 +55,16 @@ macro_rules! export {
             use super::*;
             type Exported = $crate::guest::Exported<$runtime>;
             $crate::guest::bindings::export_runtime!(Exported with_types_in $crate::guest::bindings);
+        }
+    };
+    ($runtime:ty, operations) => {
+        $crate::export!($runtime);
+        #[cfg(target_arch = "wasm32")]
+        mod __wasser_export_operations {
+            #[allow(unused_imports)]
+            use super::*;
+            type Exported = $crate::guest::Exported<$runtime>;
+            $crate::guest::operations::export_operations!(Exported with_types_in $crate::guest::operations);
         }
     };
 }

@@ -75,6 +75,18 @@ impl FakeHost {
         self
     }
 
+    /// Adds a ready pod of `role` on a node.
+    pub fn pod_on(mut self, role: &str, name: &str, node: &str) -> Self {
+        self.pods.push(Pod {
+            name: name.into(),
+            role: role.into(),
+            node: node.into(),
+            ready: true,
+            ..Pod::default()
+        });
+        self
+    }
+
     /// Answers commands: the script gets the pod and the argv.
     pub fn on_exec(
         mut self,
