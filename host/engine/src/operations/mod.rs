@@ -8,6 +8,7 @@
 pub mod charts;
 pub mod check;
 pub mod exclusion;
+pub mod figures;
 pub mod load;
 pub mod operation;
 pub mod place;

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::{CronJob, Job};
-use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{DeleteParams, DynamicObject, ListParams, Preconditions};
+use kube::api::{DeleteParams, DynamicObject, Preconditions};
 use kube::runtime::events::EventType;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
@@ -19,14 +18,13 @@ use wasser_engine::{EngineError, OrGone};
 
 use super::all::Operations;
 use super::status::{self, PROGRESS, UNFINISHED};
+use super::words;
 use crate::controllers::next::Next;
 
 /// When a finished operation is looked at again that others have not noticed yet.
 const SOON: Duration = Duration::from_secs(1);
 /// The longest time until a finished operation is looked at again for its end.
 const LONGEST: Duration = Duration::from_secs(3600);
-/// Bytes of the last words of a pod that are shown.
-const WORDS: usize = 300;
 
 /// Shows how the Job of an operation goes, and ends the operation with it.
 pub async fn follow(operations: &Operations, operation: &mut Operation, job: &Job) -> Result<Next, EngineError> {
@@ -97,20 +95,21 @@ async fn read(
                 OperationPhase::Failed
             };
             wanted.duration = duration;
+            // The condition is written once, so its words are asked for once.
+            let known = operation.status.conditions.first();
+            let is_known = known.is_some_and(|known| known.last_transition_time == condition.last_transition_time);
             if complete {
                 wanted.infos.insert(PROGRESS.to_owned(), "100%".to_owned());
                 wanted.node_affinity = ran_on(operations, operation, job);
+                if !is_known {
+                    wanted.infos.extend(words::figures(operations, operation, job).await?);
+                }
             } else {
                 wanted.infos.remove(PROGRESS);
-                // The condition is written once, so its words are asked for once.
-                let known = &operation.status.conditions;
-                if known
-                    .first()
-                    .is_some_and(|known| known.last_transition_time == condition.last_transition_time)
-                {
+                if is_known {
                     return Ok(());
                 }
-                if let Some(words) = last_words(operations, operation, job).await? {
+                if let Some(words) = words::fault(operations, operation, job).await? {
                     let message = condition.message.unwrap_or_default();
                     condition.message = Some(text::shown(&format!("{words}. {message}")));
                 }
@@ -220,32 +219,4 @@ fn ran_on(
         .collect();
     let further = operation.object.annotations().get(place::FURTHER).map(String::as_str);
     serde_json::from_value(place::ran_on(&labels, further)?).ok()
-}
-
-/// Why the pods of a Job have failed: what the scripts of charts leave for that, and the exit code
-/// for programs of users, whose words may be secret.
-async fn last_words(operations: &Operations, operation: &Operation, job: &Job) -> Result<Option<String>, EngineError> {
-    let api = Api::<Pod>::namespaced(operations.shared.client.clone(), &operation.namespace);
-    let selector = format!("batch.kubernetes.io/controller-uid={}", job.uid().unwrap_or_default());
-    let attempt = format!("looking for the pods of Job {}/{}", operation.namespace, job.name_any());
-    let pods = api
-        .list(&ListParams::default().labels(&selector))
-        .await
-        .map_err(EngineError::kube(attempt))?;
-    let statuses = pods
-        .items
-        .iter()
-        .filter_map(|pod| pod.status.as_ref()?.container_statuses.as_ref());
-    let ended = statuses.flatten().filter_map(|container| {
-        let state = container.state.as_ref()?.terminated.as_ref()?;
-        (state.exit_code != 0).then_some((container, state))
-    });
-    let last = ended.max_by_key(|(_, state)| state.finished_at.as_ref().map(|at| at.0));
-    Ok(last.map(|(container, state)| {
-        let said = state.message.as_deref().map(str::trim).filter(|said| !said.is_empty());
-        match said.filter(|_| operation.kind != OperationKind::DataProcess) {
-            Some(said) => text::bounded(said, WORDS).into_owned(),
-            None => format!("container {} ended with exit code {}", container.name, state.exit_code),
-        }
-    }))
 }

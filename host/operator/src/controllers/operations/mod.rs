@@ -28,5 +28,6 @@ mod reconcile;
 mod registry;
 mod status;
 mod target;
+mod words;
 
 pub use kinds::run;
