@@ -1,11 +1,12 @@
 //! The methods of the runtime.
 
-use wasser_sdk::{Context, Description, Host, Implement, Result, StorageStats};
+use wasser_sdk::{Context, DataOperation, Description, Host, Implement, Operate, Plan, Result, StorageStats};
 
 use crate::deprecated;
 use crate::describe;
 use crate::input::Spec;
 use crate::metrics;
+use crate::operations;
 use crate::reports;
 use crate::shutdown;
 use crate::sync;
@@ -51,5 +52,11 @@ impl Implement for JuiceFs {
 
     fn shutdown(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
         shutdown::clean_cache(ctx, host)
+    }
+}
+
+impl Operate for JuiceFs {
+    fn data_operation(ctx: &Context<Spec>, host: &impl Host, operation: &DataOperation) -> Result<Plan> {
+        operations::plan(ctx, host, operation)
     }
 }

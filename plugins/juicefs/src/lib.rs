@@ -3,7 +3,8 @@
 //! From the manifest to the chart's values: [`input`] is read into a [`source`] and a [`store`],
 //! from which come the options of the mount ([`mount_options`]), the [`commands`] of the scripts
 //! and the [`pods`]; [`transform`] puts them together. The [`reports`] are the way back: what the
-//! running system says about itself. [`implement`] lists the methods.
+//! running system says about itself. [`operations`] says what data operations run. [`implement`] lists
+//! the methods.
 
 mod commands;
 mod deprecated;
@@ -14,6 +15,7 @@ mod implement;
 mod input;
 mod metrics;
 mod mount_options;
+mod operations;
 mod options;
 mod pods;
 mod quantity;
@@ -34,4 +36,4 @@ pub mod spec;
 
 pub use implement::JuiceFs;
 
-wasser_sdk::export!(JuiceFs);
+wasser_sdk::export!(JuiceFs, operations);

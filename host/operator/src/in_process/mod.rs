@@ -16,6 +16,7 @@ mod faults;
 mod fluid;
 mod helm_record;
 mod identity;
+mod juicefs_operations;
 mod life;
 mod machine;
 mod nodes;

@@ -4,7 +4,7 @@ mod adopted;
 mod demo;
 mod real;
 
-pub use real::{JUICEFS, THIN, juicefs_objects, registered, thin_objects};
+pub use real::{JUICEFS, THIN, juicefs_objects, juicefs_scene, registered, thin_objects};
 use serde_json::{Value, json};
 use wasser_test_api_server::ApiServer;
 

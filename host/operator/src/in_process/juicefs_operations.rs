@@ -1,0 +1,179 @@
+//! The data operations of JuiceFS: what the plugin plans, as Jobs.
+
+use serde_json::{Value, json};
+use wasser_test_api_server::ApiServer;
+
+use super::machine::scenario::{juicefs_objects, juicefs_scene};
+use super::machine::world::World;
+use super::scene::{Operator, QUIET, Scene};
+
+/// A cluster with a Dataset on JuiceFS that is Bound, and in which nothing more happens by itself.
+async fn bound() -> (Scene, Operator) {
+    let scene = juicefs_scene();
+    let _world = World::start(&scene.server);
+    let operator = scene.start().await;
+    for object in juicefs_objects() {
+        scene.server.create(&object);
+    }
+    scene.phase("Bound").await;
+    scene.volume().await;
+    scene.server.settled(QUIET).await;
+    (scene, operator)
+}
+
+fn operation(kind: &str, name: &str, spec: Value) -> Value {
+    json!({
+        "apiVersion": "data.fluid.io/v1alpha1", "kind": kind, "metadata": {"name": name, "namespace": "default"},
+        "spec": spec,
+    })
+}
+
+fn migration(name: &str, more: &Value) -> Value {
+    let key = |name: &str| json!({"name": name, "valueFrom": {"secretKeyRef": {"name": "keys", "key": "k"}}});
+    let mut spec = json!({
+        "from": {"externalStorage": {"uri": "minio://minio:9000/photos/", "encryptOptions": [key("access-key"),
+            key("secret-key")]}},
+        "to": {"dataset": {"name": "demo", "namespace": "default", "path": "/2024"}},
+    });
+    spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    operation("DataMigrate", name, spec)
+}
+
+async fn status(scene: &Scene, kind: &str, name: &str, phase: &str) -> Value {
+    let look = |server: &ApiServer| {
+        let status = server.object(kind, "default", name)?["status"].clone();
+        (status["phase"] == phase).then_some(status)
+    };
+    scene.server.until(&format!("{kind} {name} to be {phase}"), look).await
+}
+
+async fn job(scene: &Scene, kind: &str, name: &str) -> Value {
+    let look = |server: &ApiServer| server.object(kind, "default", name);
+    scene.server.until(&format!("the {kind} {name}"), look).await
+}
+
+/// Ends a Job, whose pod leaves these words.
+async fn end(scene: &Scene, name: &str, outcome: &str, words: &str) {
+    let job = job(scene, "Job", name).await;
+    let code = i32::from(outcome != "Complete");
+    let terminated = json!({"exitCode": code, "message": words, "finishedAt": "2026-01-01T00:00:42Z"});
+    let pod = format!("{name}-x");
+    scene.server.create(&json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": pod, "namespace": "default",
+            "labels": {"batch.kubernetes.io/controller-uid": job["metadata"]["uid"]}},
+        "spec": {"containers": [{"name": "c", "image": "i"}]},
+    }));
+    scene.server.edit_status("Pod", "default", &pod, |status| {
+        status["containerStatuses"] = json!([{"name": "c", "image": "i", "imageID": "", "ready": false,
+            "restartCount": 0, "state": {"terminated": terminated}}]);
+    });
+    scene.server.edit_status("Job", "default", name, |status| {
+        *status = json!({"conditions": [{"type": outcome, "status": "True", "reason": "Test", "message": "it ended",
+            "lastTransitionTime": "2026-01-01T00:00:42Z"}]});
+    });
+}
+
+#[tokio::test]
+async fn a_migration_copies_by_the_clients_own_tool_and_shows_how_much() {
+    let (scene, _operator) = bound().await;
+    scene.server.create(&migration("in", &json!({})));
+    let made = job(&scene, "Job", "in-migrate-migrate").await;
+    let pod = &made["spec"]["template"]["spec"];
+    let env = pod["containers"][0]["env"].as_array().unwrap();
+    let value = |name: &str| env.iter().find(|variable| variable["name"] == name).unwrap().clone();
+    assert_eq!(value("FROM")["value"], "minio://minio:9000/photos/");
+    assert_eq!(value("TO")["value"], "jfs://METAURL/2024/");
+    for name in ["METAURL", "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY"] {
+        assert_eq!(value(name)["valueFrom"]["secretKeyRef"]["name"], "keys", "{name}");
+    }
+    assert_eq!(pod["automountServiceAccountToken"], false);
+    assert_eq!(
+        (&pod["serviceAccountName"], &pod["containers"][0]["securityContext"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert_eq!(made["metadata"]["labels"]["role"], "datamigrate-job");
+    let scripts = scene
+        .server
+        .object("ConfigMap", "default", "in-migrate-script")
+        .unwrap();
+    assert!(
+        scripts["data"]["datamigrate.sh"]
+            .as_str()
+            .unwrap()
+            .starts_with("#!/bin/sh\n"),
+        "{scripts}"
+    );
+
+    // A load of the same Dataset waits for it.
+    scene
+        .server
+        .create(&operation("DataLoad", "warm", json!({"dataset": {"name": "demo"}})));
+    let waiting = status(&scene, "DataLoad", "warm", "Pending").await;
+    assert_eq!(
+        waiting["conditions"][0]["reason"], "DataOperationCollision",
+        "{waiting}"
+    );
+    end(&scene, "in-migrate-migrate", "Complete", "files=3\nbytes=6.00 MiB").await;
+    let done = status(&scene, "DataMigrate", "in", "Complete").await;
+    assert_eq!(
+        done["infos"],
+        json!({"progress": "100%", "files": "3", "bytes": "6.00 MiB"})
+    );
+
+    let made = job(&scene, "Job", "warm-loader-job").await;
+    assert_eq!(
+        (&made["spec"]["completions"], &made["spec"]["parallelism"]),
+        (&json!(2), &json!(2))
+    );
+    let pod = &made["spec"]["template"]["spec"];
+    let terms = "/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/0";
+    let nodes = &pod.pointer(terms).unwrap()["matchExpressions"][0];
+    assert_eq!(
+        (&nodes["key"], nodes["values"].as_array().unwrap().len()),
+        (&json!("kubernetes.io/hostname"), 2)
+    );
+    assert_eq!(pod["containers"][0]["args"], json!(["/data"]));
+    let gone = "the path /train does not exist in the dataset";
+    end(&scene, "warm-loader-job", "Failed", gone).await;
+    let failed = status(&scene, "DataLoad", "warm", "Failed").await;
+    assert!(
+        failed["conditions"][0]["message"].as_str().unwrap().starts_with(gone),
+        "{failed}"
+    );
+}
+
+#[tokio::test]
+async fn a_migration_is_started_by_a_schedule_and_refused_with_its_field() {
+    let (scene, _operator) = bound().await;
+    scene.server.create(&migration(
+        "nightly",
+        &json!({"policy": "Cron", "schedule": "0 3 * * *", "parallelism": 3}),
+    ));
+    let made = job(&scene, "CronJob", "nightly-migrate-migrate").await;
+    let container = &made["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(container["args"], json!(["--threads=30"]));
+    assert_eq!(made["metadata"]["labels"]["role"], "datamigrate-cronjob");
+
+    let uri = "s3://me:secret@bucket/";
+    let refused = json!({"from": {"externalStorage": {"uri": uri}}});
+    scene.server.create(&migration("open", &refused));
+    let failed = status(&scene, "DataMigrate", "open", "Failed").await;
+    let message = failed["conditions"][0]["message"].as_str().unwrap();
+    assert!(
+        message.contains("DataMigrate.spec.from.externalStorage.uri"),
+        "{message}"
+    );
+    assert!(
+        message.contains("use encryptOptions") && !message.contains("me:secret"),
+        "{message}"
+    );
+    scene.server.create(&migration("later", &json!({"policy": "OnEvent"})));
+    let failed = status(&scene, "DataMigrate", "later", "Failed").await;
+    assert!(
+        failed["conditions"][0]["message"]
+            .as_str()
+            .unwrap()
+            .contains("OnEvent is not served"),
+        "{failed}"
+    );
+}

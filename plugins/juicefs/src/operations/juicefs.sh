@@ -1,0 +1,48 @@
+#!/bin/sh
+# Sourced by the scripts of data operations, which say in summary what the last line of a success has.
+say() { printf '%s\n' "$*"; }
+# The last words of the pod, which the status of the operation shows.
+leave() { printf '%s' "$1" > /dev/termination-log 2> /dev/null || :; }
+# Exit code 64: another attempt is of no use.
+give_up() {
+    say "$1"
+    leave "$1"
+    exit 64
+}
+
+# What runs gets the signal that ends the pod as well.
+trap 'trap - TERM; kill 0; exit 143' TERM INT
+
+# Runs JuiceFS with these arguments, shows what it says, and sets said to the line of the summary. What fails ends
+# the script.
+juicefs() {
+    kept=$(mktemp -d)
+    {
+        code=0
+        if [ -n "${TIMEOUT:-}" ]; then
+            timeout "$TIMEOUT" "$JUICEFS" "$@" || code=$?
+        else
+            "$JUICEFS" "$@" || code=$?
+        fi
+        printf '%s' "$code" > "$kept/code"
+    } 2>&1 | while IFS= read -r line; do
+        say "$line"
+        case $line in
+            *"<FATAL>: "* | *"<ERROR>: "*) printf '%s' "$line" > "$kept/fault" ;;
+            *"$summary"*) printf '%s' "$line" > "$kept/said" ;;
+        esac
+    done &
+    wait $!
+    code=$(cat "$kept/code" 2> /dev/null || echo 1)
+    said=$(cat "$kept/said" 2> /dev/null || :)
+    fault=$(cat "$kept/fault" 2> /dev/null || :)
+    rm -rf "$kept"
+    [ "$code" -ne 0 ] || return 0
+    # Busybox and the GNU tools end with different codes.
+    if [ -n "${TIMEOUT:-}" ] && { [ "$code" -eq 124 ] || [ "$code" -eq 143 ]; }; then
+        give_up "it took longer than $TIMEOUT seconds; change the option timeout"
+    fi
+    fault=${fault#*">: "}
+    leave "juicefs ended with exit code $code: ${fault%" ["*".go:"*}"
+    exit "$code"
+}

@@ -1,0 +1,16 @@
+#!/bin/sh
+# Copies what is in FROM and not yet in TO. The arguments are options of `juicefs sync`. SOURCE is the directory of a
+# volume that FROM means, if it is one, and AUTH a script that lets the client into the file system.
+set -eu
+summary="Found: "
+. /fluid-scripts/juicefs.sh
+
+if [ -n "${SOURCE:-}" ] && [ ! -d "$SOURCE" ]; then
+    give_up "there is no directory ${SOURCE#/mnt/fluid-native} in the volume to copy from"
+fi
+[ -z "${AUTH:-}" ] || sh "$AUTH"
+juicefs sync "$@" "$FROM" "$TO"
+copied=${said##*" copied: "}
+bytes=${copied#*"("}
+leave "files=${copied%%" "*}
+bytes=${bytes%%")"*}"

@@ -1,0 +1,39 @@
+#!/bin/sh
+# Brings files of a mounted file system into the cache that this node uses. The arguments are options of `juicefs
+# warmup`, and then paths.
+set -eu
+summary=" files ("
+. /fluid-scripts/juicefs.sh
+
+# A missing path is found before anything is loaded.
+for word; do
+    case $word in
+        --*) continue ;;
+    esac
+    [ -e "$word" ] || give_up "the path ${word#"$MOUNT"} does not exist in the dataset"
+    if [ "$NEED_LOAD_METADATA" = true ]; then
+        say "reading the metadata of $word"
+        ls -lR "$word" > /dev/null
+    fi
+done
+
+# JuiceFS is told through a file of the mount what to load, which a mount for reading only does not take.
+if [ -w "$MOUNT/.control" ] || [ -w "$MOUNT/.jfs.control" ]; then
+    juicefs warmup "$@"
+    files=${said%%" files ("*}
+    bytes=${said##*" files ("}
+    leave "files=${files##* }
+bytes=${bytes%%" bytes"*}"
+    exit 0
+fi
+say "the mount is for reading only, so the files are read"
+for word; do
+    case $word in
+        --*) continue ;;
+    esac
+    say "loading $word"
+    find "$word" -type f -print0 | xargs -0 -r -n 32 -P "$THREADS" sh -c '
+        for file; do cat -- "$file" > /dev/null || exit 255; done' sh &
+    wait $!
+    say "loaded $word"
+done
