@@ -362,8 +362,13 @@ fn files_are_read_where_juicefs_cannot_be_told_what_to_load() {
         fs::create_dir_all(pod.sandbox.path(directory)).unwrap();
     }
     pod.sandbox.file("/data/train/sub/-n", "text");
+    // The mount adds a log, whose size is zero and whose end never comes.
+    pod.sandbox.file("/data/train/.accesslog", "");
+    pod.sandbox.program("cat", "[ \"$1\" = -- ] || exec /bin/cat \"$@\"");
     pod.run(|ran| {
         assert_eq!((ran.code, ran.of("juicefs").len()), (0, 0), "{ran:?}");
+        let read: Vec<_> = ran.of("cat").into_iter().filter(|words| words[0] == "--").collect();
+        assert_eq!(read.len(), 1, "{read:?}");
         assert!(
             ran.stdout.contains("for reading only") && ran.stdout.contains("loaded"),
             "{ran:?}"

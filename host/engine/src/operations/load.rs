@@ -79,6 +79,7 @@ pub fn plan(spec: &DataLoadSpec, client: &Client) -> Plan {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::PermissionsExt;
     use std::process::{Command, Output};
 
     use super::*;
@@ -88,6 +89,14 @@ mod tests {
         let odd = directory.path().join("a b;$(touch c)'");
         fs::create_dir_all(odd.join("sub")).unwrap();
         fs::write(odd.join("sub/-n"), "text").unwrap();
+        // As logs that a client adds to its mount: reading one does not end.
+        fs::write(odd.join("sub/.accesslog"), "").unwrap();
+        let reader = directory.path().join("bin/cat");
+        fs::create_dir_all(reader.parent().unwrap()).unwrap();
+        fs::write(&reader, "#!/bin/sh\ncase $2 in *log) exit 1 ;; esac\n").unwrap();
+        fs::set_permissions(&reader, fs::Permissions::from_mode(0o755)).unwrap();
+        let inherited = std::env::var("PATH").unwrap();
+        let programs = format!("{}:{inherited}", reader.parent().unwrap().display());
         let script = directory.path().join(NAME);
         fs::write(&script, SCRIPT).unwrap();
         let output = Command::new("/bin/sh")
@@ -97,6 +106,7 @@ mod tests {
             .env("MOUNT", directory.path())
             .env("TERMINATION_LOG", directory.path().join("said"))
             .env("THREADS", "2")
+            .env("PATH", programs)
             .env("NEED_LOAD_METADATA", "true")
             .output()
             .unwrap();
