@@ -1,10 +1,12 @@
 //! The methods of the runtime.
 
 use serde_json::Value;
-use wasser_sdk::{Context, Description, Host, Implement, Result, StorageStats, UfsChange, UfsUpdate};
+use wasser_sdk::{Context, DataOperation, Description, Host, Implement, Operate, Plan, Result, StorageStats};
+use wasser_sdk::{UfsChange, UfsUpdate};
 
 use crate::describe;
 use crate::input::Spec;
+use crate::operations;
 use crate::ports;
 use crate::reports;
 use crate::shutdown;
@@ -69,5 +71,11 @@ impl Implement for Alluxio {
 
     fn shutdown(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
         shutdown::clean_cache(ctx, host)
+    }
+}
+
+impl Operate for Alluxio {
+    fn data_operation(ctx: &Context<Spec>, host: &impl Host, operation: &DataOperation) -> Result<Plan> {
+        operations::plan(ctx, host, operation)
     }
 }

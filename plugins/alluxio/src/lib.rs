@@ -3,7 +3,8 @@
 //! From the manifest to the chart's values: [`input`] is read into [`mounts`], [`tiers`] and
 //! [`ports`], from which come the [`properties`] and the [`pods`]; [`transform`] puts them
 //! together. [`ufs`] brings the mounts about in a running master, and the [`reports`] are the way
-//! back: what the system says about itself. [`implement`] lists the methods.
+//! back: what the system says about itself. [`operations`] says what data operations run.
+//! [`implement`] lists the methods.
 
 mod describe;
 mod fuse;
@@ -14,6 +15,7 @@ mod input;
 mod journal;
 mod masters;
 mod mounts;
+mod operations;
 mod parts;
 mod pods;
 mod ports;
@@ -34,4 +36,4 @@ pub mod spec;
 
 pub use implement::Alluxio;
 
-wasser_sdk::export!(Alluxio);
+wasser_sdk::export!(Alluxio, operations);

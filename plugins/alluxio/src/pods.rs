@@ -60,7 +60,7 @@ pub fn master(parts: &Parts<'_>) -> Result<Value> {
     pod["nonNativeMounts"] = json!(if by_files { parts.mounts.lines() } else { Vec::new() });
     pod["rootSecrets"] = json!(secret(spec, parts.mounts)?);
     pod["claimDirectories"] = json!(volumes::claim_directories(parts.mounts));
-    pod["backupPath"] = format!("/tmp/alluxio-backup/{}/{}", ctx.namespace, ctx.name).into();
+    pod["backupPath"] = backup_path(ctx).into();
     // Directories of nodes exist only on the nodes that the Dataset names: the master reads them as
     // the workers do.
     let on_nodes = parts
@@ -77,6 +77,11 @@ pub fn master(parts: &Parts<'_>) -> Result<Value> {
         pod["affinity"] = json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}});
     }
     Ok(pod)
+}
+
+/// Returns the directory of the node that a master shares with the pod of a backup.
+pub fn backup_path(ctx: &Context<Spec>) -> String {
+    format!("/tmp/alluxio-backup/{}/{}", ctx.namespace, ctx.name)
 }
 
 /// Returns the workers.

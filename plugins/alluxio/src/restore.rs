@@ -25,25 +25,34 @@ impl Backup {
     /// Reads the Dataset's restore location; none where there is none.
     pub fn of(ctx: &Context<Spec>) -> Result<Option<Self>> {
         match &ctx.dataset()?.data_restore_location {
-            Some(location) if !location.path.is_empty() => Backup::read(location).map(Some),
+            Some(location) if !location.path.is_empty() => Backup::of_location(location).map(Some),
             _ => Ok(None),
         }
     }
 
-    fn read(location: &DataRestoreLocation) -> Result<Self> {
-        let path = location.path.trim();
-        text::check(&format!("{FIELD}.path"), path)?;
-        if path.split('/').any(|part| part == "..") {
+    fn of_location(location: &DataRestoreLocation) -> Result<Self> {
+        let backup = Backup::read(&format!("{FIELD}.path"), &location.path, &location.node_name)?;
+        if backup.node.as_deref() == Some("") {
             return Err(Error::invalid(
-                format!("{FIELD}.path"),
-                "contains `..`; write the path without it",
+                format!("{FIELD}.nodeName"),
+                "is empty; name the node that has the directory",
             ));
+        }
+        Ok(backup)
+    }
+
+    /// Reads the place of a backup at `field`; a directory of a node is on this one.
+    pub fn read(field: &str, path: &str, node: &str) -> Result<Self> {
+        let path = path.trim();
+        text::check(field, path)?;
+        if path.split('/').any(|part| part == "..") {
+            return Err(Error::invalid(field, "contains `..`; write the path without it"));
         }
         if let Some(rest) = path.strip_prefix("pvc://") {
             let (claim, directory) = rest.split_once('/').unwrap_or((rest, ""));
             if claim.is_empty() {
                 return Err(Error::invalid(
-                    format!("{FIELD}.path"),
+                    field,
                     "names no claim; write `pvc://<claim>/<directory>`",
                 ));
             }
@@ -55,22 +64,16 @@ impl Backup {
         }
         let wrong = || {
             Error::invalid(
-                format!("{FIELD}.path"),
+                field,
                 "is neither `pvc://<claim>/<directory>` nor `local:///<directory>`",
             )
         };
         let directory = path.strip_prefix("local://").ok_or_else(wrong)?;
-        text::check_path(&format!("{FIELD}.path"), directory)?;
-        if location.node_name.is_empty() {
-            return Err(Error::invalid(
-                format!("{FIELD}.nodeName"),
-                "is empty; name the node that has the directory",
-            ));
-        }
+        text::check_path(field, directory)?;
         Ok(Backup {
             claim: None,
             directory: directory.into(),
-            node: Some(location.node_name.clone()),
+            node: Some(node.into()),
         })
     }
 
@@ -80,7 +83,7 @@ impl Backup {
     }
 
     /// Returns the directory with the files, in a pod.
-    fn files(&self) -> String {
+    pub fn files(&self) -> String {
         match self.claim {
             Some(_) => format!("/pvc{}", self.directory).trim_end_matches('/').to_string(),
             None => "/host".into(),

@@ -13,6 +13,7 @@ use crate::tiers::Tiers;
 const RESERVED: &[&str] = &[
     "alluxio-mount-conf",
     "alluxio-journal",
+    "alluxio-backup",
     "alluxio-fuse-device",
     "alluxio-fuse-mount",
     "hdfs-confs",
