@@ -61,6 +61,25 @@ fn external(uri: &str) -> Value {
 }
 
 #[test]
+fn the_examples_of_the_guide_have_plans() {
+    let guide = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/data-operations.md")).unwrap();
+    let listings = guide
+        .split("```yaml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap());
+    let mut planned = 0;
+    for text in listings {
+        let example: Value = yaml_serde::from_str(text).unwrap();
+        let kind = example["kind"].as_str().unwrap_or_default();
+        if ["DataLoad", "DataMigrate"].contains(&kind) {
+            plan(&with("load", kind, &example["spec"])).unwrap_or_else(|error| panic!("{text}: {error}"));
+            planned += 1;
+        }
+    }
+    assert!(planned > 1);
+}
+
+#[test]
 fn plans_are_as_expected() {
     let paths: Vec<PathBuf> = fs::read_dir(DIRECTORY)
         .unwrap()

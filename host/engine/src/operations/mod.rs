@@ -9,6 +9,8 @@ pub mod charts;
 pub mod check;
 pub mod exclusion;
 pub mod figures;
+#[cfg(test)]
+mod guide;
 pub mod load;
 pub mod operation;
 pub mod place;
