@@ -141,6 +141,7 @@ fn context(kind: &str) -> Context {
         settings: Vec::new(),
         installed: None,
         roles: Vec::new(),
+        now: 0,
     }
 }
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use wasser_api::ObjectKey;
 
+pub use crate::bindings::exec::Output;
 pub use crate::bindings::http::Response;
-pub use crate::bindings::pods::{Output, Pod as PodRecord};
+pub use crate::bindings::pods::Pod as PodRecord;
 use crate::bindings::types::Role;
 
 /// Why the cluster could not do what a plugin asked for. The plugin reads the message.
@@ -49,7 +50,7 @@ pub trait Backend: Send + Sync {
         timeout: Duration,
         max_output: usize,
     ) -> Result<Output, BackendError> {
-        unavailable("pods.exec")
+        unavailable("exec.run")
     }
 
     /// Requests a path of a pod with GET, without following redirects. A body of more than

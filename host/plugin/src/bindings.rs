@@ -13,4 +13,20 @@ wasmtime::component::bindgen!({
 });
 
 pub use exports::wasser::runtime::{implement, operations};
-pub use wasser::runtime::{clock, events, http, log, objects, pods, ports, secrets, state, types};
+pub use wasser::events::events;
+pub use wasser::exec::exec;
+pub use wasser::http::http;
+pub use wasser::log::log;
+pub use wasser::objects::objects;
+pub use wasser::pods::pods;
+pub use wasser::ports::ports;
+pub use wasser::secrets::secrets;
+pub use wasser::state::state;
+
+/// The types of `wasser:types` and `wasser:runtime` together.
+pub mod types {
+    pub use super::wasser::runtime::types::{
+        Context, Description, Fuse, Role, RoleStatus, StorageStats, UfsChange, UfsUpdate, Want,
+    };
+    pub use super::wasser::types::types::{Delay, Error, InvalidField, Json, PodError};
+}

@@ -16,8 +16,8 @@ use Argument::{Number, Text, Texts};
 struct Call(&'static str, &'static str, &'static [Argument<'static>], u32);
 
 const EXEC: Call = Call(
-    "pods",
     "exec",
+    "run",
     &[Text("demo-worker-0"), Text(""), Texts(&["df", "-h"]), Number(2000)],
     8,
 );
@@ -170,15 +170,15 @@ const WANTS: &[(&str, &[&str])] = &[
 
 #[rstest]
 #[case::pod_of_another_runtime(
-    Call("pods", "exec", &[Text("other-worker-0"), Text(""), Texts(&["id"]), Number(0)], 8),
+    Call("exec", "run", &[Text("other-worker-0"), Text(""), Texts(&["id"]), Number(0)], 8),
     "default/demo has no pod `other-worker-0`",
 )]
 #[case::no_command(
-    Call("pods", "exec", &[Text("demo-worker-0"), Text(""), Texts(&[]), Number(0)], 8),
+    Call("exec", "run", &[Text("demo-worker-0"), Text(""), Texts(&[]), Number(0)], 8),
     "the command is empty",
 )]
 #[case::nul(
-    Call("pods", "exec", &[Text("demo-worker-0"), Text(""), Texts(&["a", "b\0c"]), Number(0)], 8),
+    Call("exec", "run", &[Text("demo-worker-0"), Text(""), Texts(&["a", "b\0c"]), Number(0)], 8),
     "contains a NUL character",
 )]
 #[case::unknown_role(Call("pods", "list", &[Text("queen")], 8), "`describe` has no role `queen`")]

@@ -27,7 +27,17 @@ fn wit_with_shell() -> Guest {
             "shelly",
             "interface shell { run: func(); }\nworld shelly { include runtime; import shell; }",
         )
-        .import("shell", "run", "")
+        .import_from("wasser:runtime/shell@0.1.0", "run", "")
+        .method("validate", "(call $run) (i32.const 64)")
+}
+
+fn newer_capability() -> Guest {
+    Guest::default()
+        .world(
+            "newer",
+            "world newer { include runtime; import wasser:exec/exec@0.2.0; }",
+        )
+        .import_from("wasser:exec/exec@0.2.0", "run", "")
         .method("validate", "(call $run) (i32.const 64)")
 }
 
@@ -47,6 +57,7 @@ fn truncated() -> Vec<u8> {
     Guest::default().version("0.2.0").build(),
     "was built for wasser:runtime 0.2.0, and this host serves 0.1.x",
 )]
+#[case::newer_capability(newer_capability().build(), "was built for wasser:exec 0.2.0, and this host serves 0.1.x")]
 #[case::missing_method(
     Guest::default().without("shutdown").build(),
     "exports `wasser:runtime/implement@0.1.0` without `shutdown`",
@@ -151,9 +162,9 @@ fn claims(length: u32) -> Guest {
 }
 
 fn floods() -> Guest {
-    Guest::default().import("clock", "now-ms", "(result i64)").method(
+    Guest::default().import("log", "log", "(param i32 i32 i32)").method(
         "setup-master",
-        "(loop $more (drop (call $now-ms)) (br $more)) (unreachable)",
+        "(loop $more (call $log (i32.const 0) (i32.const 0) (i32.const 0)) (br $more)) (unreachable)",
     )
 }
 
@@ -260,11 +271,11 @@ async fn a_log_flood_costs_the_plugin_only_its_lines() {
 
 #[tokio::test]
 async fn waiting_ends_at_the_deadline_and_costs_no_time_of_the_guest() {
-    let mut guest = Guest::default().import("pods", "exec", "(param i32 i32 i32 i32 i32 i32 i32 i32)");
+    let mut guest = Guest::default().import("exec", "run", "(param i32 i32 i32 i32 i32 i32 i32 i32)");
     let ((pod, pod_length), (word, length)) = (guest.bytes(b"demo-worker-0"), guest.bytes(b"true"));
     let (argv, _) = guest.bytes(&[word.to_le_bytes(), length.to_le_bytes()].concat());
     let call = format!(
-        "(call $exec (i32.const {pod}) (i32.const {pod_length}) (i32.const 0) (i32.const 0) (i32.const {argv}) \
+        "(call $run (i32.const {pod}) (i32.const {pod_length}) (i32.const 0) (i32.const 0) (i32.const {argv}) \
          (i32.const 1) (i32.const 0) (i32.const {})) (unreachable)",
         common::RETURNED
     );

@@ -47,7 +47,7 @@ impl Implement for JuiceFs {
             return Ok(None);
         };
         let values = transform::values(ctx, &metrics::from_host(host))?;
-        sync::adapt(ctx, values, installed, host.now_ms()).map(Some)
+        sync::adapt(ctx, values, installed, ctx.now_ms).map(Some)
     }
 
     fn shutdown(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {

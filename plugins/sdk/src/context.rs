@@ -39,6 +39,8 @@ pub struct RawContext {
     pub installed: Option<String>,
     /// See [`Context::roles`].
     pub roles: Vec<RoleStatus>,
+    /// See [`Context::now_ms`].
+    pub now_ms: u64,
 }
 
 /// Everything that a method knows about the runtime that it is called for. `S` is the type of the
@@ -70,6 +72,9 @@ pub struct Context<S> {
     pub installed: Option<Value>,
     /// The roles' pods as last seen.
     pub roles: Vec<RoleStatus>,
+    /// When these facts were gathered, in milliseconds since 1970; the same for all calls of a
+    /// reconcile.
+    pub now_ms: u64,
 }
 
 impl<S: DeserializeOwned> Context<S> {
@@ -103,6 +108,7 @@ impl<S: DeserializeOwned> Context<S> {
             images: raw.images.into_iter().collect(),
             settings: raw.settings.into_iter().collect(),
             roles: raw.roles,
+            now_ms: raw.now_ms,
         })
     }
 }

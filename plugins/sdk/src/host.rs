@@ -41,9 +41,6 @@ pub trait Host {
     /// Sets a key, or removes it. Fails over the size limit. Capability `state`.
     fn set_state(&self, key: &str, value: Option<&[u8]>) -> Result<(), Error>;
 
-    /// Milliseconds since 1970.
-    fn now_ms(&self) -> u64;
-
     /// Writes a line to the host's log, marked with plugin and runtime.
     fn log(&self, level: Level, message: &str);
 

@@ -11,8 +11,8 @@
 //! so what a component can reach shows in its imports. `log` always is: a panic logs its message,
 //! file and line, which the host quotes when it reports the fault.
 //!
-//! The words and types are those of the WIT package `wasser:runtime@0.1.0`, which is where their
-//! meaning is fixed.
+//! The words and types are those of the WIT packages in `wit/`, which is where their meaning is
+//! fixed.
 
 mod context;
 mod dataset;

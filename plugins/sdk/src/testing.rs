@@ -53,7 +53,6 @@ pub struct FakeHost {
     objects: BTreeMap<(String, String), Value>,
     first_port: Option<u16>,
     state: RefCell<BTreeMap<String, Vec<u8>>>,
-    now_ms: u64,
     /// Every call, one line each: `exec demo-worker-0 df -P`, `ports worker-metrics`.
     pub calls: RefCell<Vec<String>>,
 }
@@ -121,12 +120,6 @@ impl FakeHost {
     /// Adds an object that can be read.
     pub fn with_object(mut self, kind: &str, name: &str, object: Value) -> Self {
         self.objects.insert((kind.into(), name.into()), object);
-        self
-    }
-
-    /// Stops the clock at `now_ms`.
-    pub fn at(mut self, now_ms: u64) -> Self {
-        self.now_ms = now_ms;
         self
     }
 
@@ -230,10 +223,6 @@ impl Host for FakeHost {
             None => drop(state.remove(key)),
         }
         Ok(())
-    }
-
-    fn now_ms(&self) -> u64 {
-        self.now_ms
     }
 
     fn log(&self, _level: Level, _message: &str) {}

@@ -84,9 +84,11 @@ impl<R: Implement> Kit<R> {
         Ok(serde_json::to_value(values).unwrap())
     }
 
-    /// Returns the values that `documents` ask of the release with the values `installed`.
-    pub fn synced(&self, documents: &[Value], installed: &Value, host: &FakeHost) -> Result<Value> {
+    /// Returns the values that `documents` ask of the release with the values `installed`, at the
+    /// given time.
+    pub fn synced(&self, documents: &[Value], installed: &Value, now_ms: u64, host: &FakeHost) -> Result<Value> {
         let mut raw = self.raw(documents);
+        raw.now_ms = now_ms;
         raw.installed = Some(installed.to_string());
         let values = R::sync_runtime(&Context::parse(raw)?, host)?;
         Ok(serde_json::to_value(values.expect("live changes")).unwrap())

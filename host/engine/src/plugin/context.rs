@@ -1,6 +1,7 @@
 //! What a plugin gets to know with each call.
 
 use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use wasser_plugin::Plugin;
@@ -29,7 +30,13 @@ pub fn context(
         settings: pairs(&plugin.settings),
         installed: None,
         roles: Vec::new(),
+        now: now(),
     }
+}
+
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn pairs(map: &BTreeMap<String, String>) -> Vec<(String, String)> {

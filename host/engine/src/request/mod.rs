@@ -218,11 +218,6 @@ impl Request {
         }
     }
 
-    /// An instance of the plugin for which it is later than it is.
-    pub(crate) fn later_instance(&self, by: Duration) -> Instance {
-        self.instance().ahead(by)
-    }
-
     /// An instance of the plugin whose ports are nobody's: what it asks for is not carried out.
     pub(crate) fn imagined_instance(&self) -> Instance {
         let backend = Arc::new(self.backend.imagined());

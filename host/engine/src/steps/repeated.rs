@@ -6,8 +6,6 @@
 //! counting: without a change of runtime, Dataset, plugin or an object of the cluster that it reads, a
 //! release is not upgraded again and again.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use crate::error::EngineError;
@@ -18,7 +16,7 @@ use crate::steps::damage::Damage;
 
 /// How much later it is for a plugin that is asked again: each unit of time is another one, from
 /// days to milliseconds.
-const LATER: Duration = Duration::from_millis(90_061_001);
+const LATER_MS: u64 = 90_061_001;
 
 impl Request {
     /// Refuses an upgrade to these values after which the plugin would ask for others at once.
@@ -30,7 +28,8 @@ impl Request {
         }
         let mut context = self.context.clone();
         context.installed = Some(values.to_string());
-        let outcome = self.later_instance(LATER).sync_runtime(&context).await;
+        context.now = context.now.saturating_add(LATER_MS);
+        let outcome = self.instance().sync_runtime(&context).await;
         let Some(next) = self.answer("sync-runtime", outcome)?.flatten() else {
             return Ok(());
         };

@@ -1,34 +1,14 @@
 //! Checks a file before it is compiled: whether it is a component, and what it exports and imports.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde::Serialize;
 use wasmparser::{Validator, WasmFeatures};
 use wit_parser::decoding::{DecodedWasm, decode};
-use wit_parser::{Resolve, WorldItem, WorldKey};
 
-/// Versions of `wasser:runtime` that this host serves. A patch version only adds interfaces.
-pub const SUPPORTED_VERSIONS: &[&str] = &["0.1"];
+use crate::package::interfaces::{HostWorld, Interface, Name, interfaces};
 
-/// The package of the world, without its version.
-const PACKAGE: &str = "wasser:runtime/";
-/// The world as released, from which the host's bindings are generated.
-const WIT: [(&str, &str); 5] = [
-    ("types.wit", include_str!("../../../../wit/types.wit")),
-    ("host.wit", include_str!("../../../../wit/host.wit")),
-    ("implement.wit", include_str!("../../../../wit/implement.wit")),
-    ("operations.wit", include_str!("../../../../wit/operations.wit")),
-    ("world.wit", include_str!("../../../../wit/world.wit")),
-];
-
-/// An interface that a component exports or imports.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Interface {
-    /// With package and version: `wasser:runtime/implement@0.1.0`.
-    pub name: String,
-    /// Its functions.
-    pub functions: Vec<String>,
-}
+/// The interfaces of a runtime, without the versions of their package.
+const IMPLEMENT: &str = "wasser:runtime/implement";
+const OPERATIONS: &str = "wasser:runtime/operations";
 
 /// What a component exports and imports.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -64,19 +44,19 @@ pub enum CheckError {
     /// The component does not validate.
     #[error("the component is not valid: {0}")]
     Invalid(String),
-    /// The component was built for a world that this host does not serve.
+    /// The component was built for a version of a package that this host does not serve.
     #[error(
-        "the component was built for wasser:runtime {}, and this host serves {}; build it against a version that the \
-         host serves, or update the host",
-        found.join(", "),
-        supported_versions()
+        "the component was built for {found}, and this host serves {served}; build it against a version that the \
+         host serves, or update the host"
     )]
     WrongVersion {
-        /// The versions that it was built for.
-        found: Vec<String>,
+        /// The package with the version that it was built for: `wasser:exec 0.2.0`.
+        found: String,
+        /// The versions that the host serves.
+        served: String,
     },
     /// The component lacks a required export.
-    #[error("the component does not export `wasser:runtime/{0}`, which every runtime plugin must")]
+    #[error("the component does not export `{0}`, which every runtime plugin must")]
     MissingExport(&'static str),
     /// An exported interface lacks functions.
     #[error(
@@ -91,22 +71,14 @@ pub enum CheckError {
     },
     /// The component imports interfaces or functions that the host does not have.
     #[error(
-        "the component imports {}, which this host does not have; a plugin can import the interfaces of \
-         wasser:runtime, and those of wasi, which only link",
+        "the component imports {}, which this host does not have; a plugin can import the interfaces of wasser's \
+         packages, and those of wasi, which only link",
         quoted(.0)
     )]
     UnknownImports(Vec<String>),
     /// The types of a function differ from the WIT's.
     #[error("the component does not fit the world wasser:runtime: {0}")]
     TypeMismatch(String),
-}
-
-fn supported_versions() -> String {
-    let families: Vec<String> = SUPPORTED_VERSIONS
-        .iter()
-        .map(|version| format!("{version}.x"))
-        .collect();
-    families.join(", ")
 }
 
 fn quoted(names: &[String]) -> String {
@@ -122,7 +94,7 @@ impl World {
     pub fn has_operations(&self) -> bool {
         self.exports
             .iter()
-            .any(|interface| short(&interface.name).0 == Some("operations"))
+            .any(|interface| Name::of(&interface.name).interface == OPERATIONS)
     }
 
     /// Reads what a component exports and imports, without compiling it.
@@ -171,31 +143,27 @@ impl World {
     }
 
     fn check(&mut self) -> Result<(), CheckError> {
-        let host = HostWorld::parse()?;
-        let named = |interface: &Interface| short(&interface.name).1.map(str::to_owned);
-        let versions: BTreeSet<String> = self.exports.iter().chain(&self.imports).filter_map(named).collect();
-        let served = |version: &String| {
-            SUPPORTED_VERSIONS
-                .iter()
-                .any(|served| version.strip_prefix(served).is_some_and(|rest| rest.starts_with('.')))
+        let host = HostWorld::parse().map_err(CheckError::TypeMismatch)?;
+        for found in self.exports.iter().chain(&self.imports) {
+            let name = Name::of(&found.name);
+            let (package, version) = (name.package(), name.version.unwrap_or_default());
+            let served = host.versions.get(package);
+            if let Some(served) = served.filter(|served| !is_served(version, served)) {
+                return Err(CheckError::WrongVersion {
+                    found: format!("{package} {version}"),
+                    served: format!("{}.x", family(served)),
+                });
+            }
+        }
+        let implement = self.exports.iter().map(|found| Name::of(&found.name));
+        let Some(implement) = implement.into_iter().find(|name| name.interface == IMPLEMENT) else {
+            return Err(CheckError::MissingExport(IMPLEMENT));
         };
-        if !versions.iter().all(served) {
-            return Err(CheckError::WrongVersion {
-                found: versions.into_iter().collect(),
-            });
-        }
-        let exported: BTreeMap<&str, &Interface> = self
-            .exports
-            .iter()
-            .filter_map(|found| Some((short(&found.name).0?, found)))
-            .collect();
-        if !exported.contains_key("implement") {
-            return Err(CheckError::MissingExport("implement"));
-        }
-        for (name, found) in exported {
-            let missing = host.exports.get(name).into_iter().flatten();
-            let is_missing = |function: &&String| !found.functions.contains(function);
-            let missing: Vec<String> = missing.filter(is_missing).cloned().collect();
+        let version = implement.version.unwrap_or_default().to_owned();
+        for found in &self.exports {
+            let wanted = host.exports.get(Name::of(&found.name).interface);
+            let missing = |function: &&String| !found.functions.contains(function);
+            let missing: Vec<String> = wanted.into_iter().flatten().filter(missing).cloned().collect();
             if !missing.is_empty() {
                 return Err(CheckError::MissingFunctions {
                     interface: found.name.clone(),
@@ -203,31 +171,23 @@ impl World {
                 });
             }
         }
-        let mut unknown = Vec::new();
-        for import in &self.imports {
-            match short(&import.name).0 {
-                Some(name) => match host.imports.get(name) {
-                    Some(functions) => {
-                        unknown.extend(
-                            import
-                                .functions
-                                .iter()
-                                .filter(|name| !functions.contains(*name))
-                                .map(|name| format!("{}#{name}", import.name)),
-                        );
-                    }
-                    None => unknown.push(import.name.clone()),
-                },
-                None if import.name.starts_with("wasi:") => {}
-                None => unknown.push(import.name.clone()),
-            }
-        }
+        let unknown: Vec<String> = self.imports.iter().flat_map(|found| host.unknown(found)).collect();
         if !unknown.is_empty() {
             return Err(CheckError::UnknownImports(unknown));
         }
-        self.version = versions.into_iter().next_back().unwrap_or_default();
+        self.version = version;
         Ok(())
     }
+}
+
+/// Returns whether a component for one version runs on a host of another one. Patch versions only
+/// add functions, and a function that the host lacks is reported by itself.
+fn is_served(version: &str, by: &str) -> bool {
+    family(version) == family(by)
+}
+
+fn family(version: &str) -> &str {
+    version.rsplit_once('.').map_or(version, |(family, _)| family)
 }
 
 /// Returns the features that a component may use: those that toolchains enable by default. The
@@ -239,68 +199,4 @@ fn features() -> WasmFeatures {
         - WasmFeatures::RELAXED_SIMD
         - WasmFeatures::GC
         - WasmFeatures::CM_ASYNC
-}
-
-/// Returns the interface's name without its package, and its version, if it belongs to
-/// `wasser:runtime`.
-fn short(name: &str) -> (Option<&str>, Option<&str>) {
-    let Some(rest) = name.strip_prefix(PACKAGE) else {
-        return (None, None);
-    };
-    match rest.split_once('@') {
-        Some((name, version)) => (Some(name), Some(version)),
-        None => (Some(rest), None),
-    }
-}
-
-fn interfaces<'a>(resolve: &Resolve, items: impl Iterator<Item = (&'a WorldKey, &'a WorldItem)>) -> Vec<Interface> {
-    items
-        .filter_map(|(key, item)| {
-            let name = resolve.name_world_key(key);
-            let functions = match item {
-                WorldItem::Interface { id, .. } => resolve.interfaces.get(*id)?.functions.keys().cloned().collect(),
-                WorldItem::Function(function) => vec![function.name.clone()],
-                WorldItem::Type { .. } => return None,
-            };
-            Some(Interface { name, functions })
-        })
-        .collect()
-}
-
-/// The functions of the host's own world, by the interfaces' names without their package.
-struct HostWorld {
-    exports: BTreeMap<String, Vec<String>>,
-    imports: BTreeMap<String, Vec<String>>,
-}
-
-impl HostWorld {
-    fn parse() -> Result<Self, CheckError> {
-        // Cannot fail, because the bindings were generated from the same WIT.
-        let failed = |error: &dyn std::fmt::Display| CheckError::TypeMismatch(format!("the host's own WIT: {error}"));
-        let mut sources = wit_parser::SourceMap::default();
-        for (name, text) in WIT {
-            sources.push(std::path::Path::new(name), text);
-        }
-        let group = sources.parse().map_err(|error| failed(&format!("{error:?}")))?;
-        let mut resolve = Resolve::default();
-        let package = resolve
-            .push_group(group)
-            .map_err(|error| failed(&format!("{error:#}")))?;
-        let id = resolve
-            .select_world(&[package], Some("runtime-with-operations"))
-            .map_err(|error| failed(&format!("{error:#}")))?;
-        let Some(world) = resolve.worlds.get(id) else {
-            return Err(failed(&"no world"));
-        };
-        let named = |items: Vec<Interface>| {
-            items
-                .into_iter()
-                .filter_map(|found| Some((short(&found.name).0?.to_owned(), found.functions)))
-                .collect()
-        };
-        Ok(Self {
-            exports: named(interfaces(&resolve, world.exports.iter())),
-            imports: named(interfaces(&resolve, world.imports.iter())),
-        })
-    }
 }

@@ -29,7 +29,6 @@ pub struct Instance {
     pre: Arc<PluginPre>,
     scope: Arc<ObjectKey>,
     backend: Arc<dyn Backend>,
-    clock_offset: Duration,
     observer: Option<Observer>,
     instantiated: Option<Instantiated>,
 }
@@ -154,17 +153,9 @@ impl Instance {
             pre,
             scope: Arc::new(scope),
             backend,
-            clock_offset: Duration::ZERO,
             observer: None,
             instantiated: None,
         }
-    }
-
-    /// Sets the guest's clock ahead, to find out whether its answers depend on the time.
-    #[must_use]
-    pub fn ahead(mut self, by: Duration) -> Self {
-        self.clock_offset = by;
-        self
     }
 
     /// Reports each call to an observer, for metrics.
@@ -227,7 +218,6 @@ impl Instance {
             scope,
             backend,
         );
-        store.data_mut().clock_offset = self.clock_offset;
         let meter = store.data().meter.clone();
         // A start function is guest code too, so the same limits apply.
         let starting = Metered::new(meter.clone(), pre.linked.instantiate_async(&mut store));

@@ -58,8 +58,6 @@ pub struct StoreData {
     pub log_lines: u32,
     /// The last line that was logged as an error in the current call.
     pub last_error_line: Option<String>,
-    /// The time by which the guest's clock is ahead.
-    pub clock_offset: Duration,
     /// The runtime of the current call as JSON, if the plugin may read objects that the runtime
     /// names.
     pub runtime: Option<String>,
@@ -139,7 +137,6 @@ pub fn new(
         host_calls: 0,
         log_lines: 0,
         last_error_line: None,
-        clock_offset: Duration::ZERO,
         runtime: None,
     };
     let mut store = Store::new(engine, data);

@@ -5,6 +5,8 @@
 
 pub mod backend;
 pub mod registration;
+#[path = "../../src/package/wit.rs"]
+mod wit;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -12,14 +14,6 @@ use std::path::Path;
 
 use wit_component::{ComponentEncoder, StringEncoding};
 use wit_parser::{Resolve, SourceMap};
-
-const WIT: [(&str, &str); 5] = [
-    ("types.wit", include_str!("../../../../wit/types.wit")),
-    ("host.wit", include_str!("../../../../wit/host.wit")),
-    ("implement.wit", include_str!("../../../../wit/implement.wit")),
-    ("operations.wit", include_str!("../../../../wit/operations.wit")),
-    ("world.wit", include_str!("../../../../wit/world.wit")),
-];
 
 const METHODS: [&str; 16] = [
     "validate",
@@ -167,11 +161,16 @@ impl Guest {
         self
     }
 
-    /// Imports a host function of an interface, without package, with its core type.
-    pub fn import(mut self, interface: &str, name: &str, signature: &str) -> Self {
+    /// Imports a host function of a capability, with its core type.
+    pub fn import(self, capability: &str, name: &str, signature: &str) -> Self {
+        self.import_from(&format!("wasser:{capability}/{capability}@0.1.0"), name, signature)
+    }
+
+    /// Imports a host function of an interface, with its core type.
+    pub fn import_from(mut self, interface: &str, name: &str, signature: &str) -> Self {
         writeln!(
             self.imports,
-            "(import \"wasser:runtime/{interface}@VERSION\" \"{name}\" (func ${name} {signature}))"
+            "(import \"{interface}\" \"{name}\" (func ${name} {signature}))"
         )
         .unwrap();
         self
@@ -317,26 +316,20 @@ impl Guest {
         wat::parse_str(wat.replace("VERSION", &self.version)).unwrap()
     }
 
+    /// Returns a file of the WIT as this guest was built for it.
+    fn changed(&self, text: &str) -> String {
+        let text = text.replace("wasser:runtime@0.1.0", &format!("wasser:runtime@{}", self.version));
+        let is_missing = |line: &&str| {
+            let names = self.missing.iter().map(|method| format!("{method}:"));
+            names.into_iter().any(|name| line.trim_start().starts_with(&name))
+        };
+        let kept: Vec<&str> = text.lines().filter(|line| !is_missing(line)).collect();
+        kept.join("\n")
+    }
+
     /// Returns the component.
     pub fn build(&self) -> Vec<u8> {
         let mut module = self.module();
-        let mut sources = SourceMap::default();
-        for (name, text) in WIT {
-            let mut text = text.replace("wasser:runtime@0.1.0", &format!("wasser:runtime@{}", self.version));
-            for method in &self.missing {
-                text = text
-                    .lines()
-                    .filter(|line| !line.trim_start().starts_with(&format!("{method}:")))
-                    .collect::<Vec<_>>()
-                    .join("\n");
-            }
-            sources.push(Path::new(name), text);
-        }
-        sources.push(
-            Path::new("test.wit"),
-            format!("package wasser:runtime@{};\n{}", self.version, self.wit),
-        );
-        let group = sources.parse().map_err(|(_, error)| error).unwrap();
         let mut resolve = Resolve::default();
         resolve
             .push_str(
@@ -344,7 +337,27 @@ impl Guest {
                 "package wasi:cli@0.2.0;\ninterface environment { get-arguments: func() -> list<string>; }",
             )
             .unwrap();
-        let package = resolve.push_group(group).unwrap();
+        // A version that no host has.
+        resolve
+            .push_str(
+                "exec.wit",
+                "package wasser:exec@0.2.0;\ninterface exec { run: func(); }",
+            )
+            .unwrap();
+        let mut pushed = None;
+        for (package, files) in wit::PACKAGES {
+            let mut sources = SourceMap::default();
+            for (name, text) in files {
+                sources.push(Path::new(name), self.changed(text));
+            }
+            if package == "runtime" {
+                let text = format!("package wasser:runtime@{};\n{}", self.version, self.wit);
+                sources.push(Path::new("test.wit"), text);
+            }
+            let group = sources.parse().map_err(|(_, error)| error).unwrap();
+            pushed = Some(resolve.push_group(group).unwrap());
+        }
+        let package = pushed.unwrap();
         let world = resolve.select_world(&[package], Some(&self.world)).unwrap();
         wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
         ComponentEncoder::default()

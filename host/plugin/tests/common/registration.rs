@@ -85,5 +85,6 @@ pub fn context() -> Context {
         settings: Vec::new(),
         installed: None,
         roles: Vec::new(),
+        now: 0,
     }
 }

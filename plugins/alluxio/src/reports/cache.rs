@@ -64,7 +64,7 @@ pub fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String
     let before = host
         .state(STATE)
         .and_then(|bytes| serde_json::from_slice::<Sample>(&bytes).ok());
-    let now = host.now_ms();
+    let now = ctx.now_ms;
     let ratios = match before {
         // Also if the clock was set back.
         Some(before) if now >= before.at && now - before.at < PERIOD_MS => before.ratios,

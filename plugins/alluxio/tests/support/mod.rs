@@ -25,5 +25,5 @@ pub fn values(documents: &[Value]) -> Result<Value> {
 
 /// Returns the values that `documents` ask of the release with the values `installed`.
 pub fn synced(documents: &[Value], installed: &Value) -> Result<Value> {
-    KIT.synced(documents, installed, &host(documents).ports_from(25_000))
+    KIT.synced(documents, installed, 0, &host(documents).ports_from(25_000))
 }

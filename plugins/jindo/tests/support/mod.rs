@@ -27,7 +27,7 @@ pub fn values(documents: &[Value]) -> Result<Value> {
 /// Returns the values that `documents` ask of the release with the values `installed`, at the given
 /// time.
 pub fn synced(documents: &[Value], installed: &Value, now_ms: u64) -> Result<Value> {
-    KIT.synced(documents, installed, &FakeHost::new().ports_from(FIRST_PORT).at(now_ms))
+    KIT.synced(documents, installed, now_ms, &FakeHost::new().ports_from(FIRST_PORT))
 }
 
 /// Returns a Dataset on OSS and runtime with these fields over the least that works.

@@ -30,7 +30,8 @@ pub fn synced(documents: &[Value], installed: &Value, now_ms: u64) -> Result<Val
     KIT.synced(
         documents,
         installed,
-        &FakeHost::new().ports_from(FIRST_PORT + 100).at(now_ms),
+        now_ms,
+        &FakeHost::new().ports_from(FIRST_PORT + 100),
     )
 }
 

@@ -20,7 +20,7 @@ pub fn values(documents: &[Value]) -> Result<Value> {
 /// Returns the values that `documents` ask of the release with the values `installed`, at the given
 /// time.
 pub fn synced(documents: &[Value], installed: &Value, now_ms: u64) -> Result<Value> {
-    KIT.synced(documents, installed, &host(documents).at(now_ms))
+    KIT.synced(documents, installed, now_ms, &host(documents))
 }
 
 /// Returns a Dataset, a runtime and a profile with these fields over the least that works.

@@ -1,7 +1,7 @@
 //! `http`: GET requests to the pods of the runtime's own release.
 
 use crate::bindings::http::{Host, Response};
-use crate::bindings::pods::PodError;
+use crate::bindings::types::PodError;
 use crate::sandbox::imports::shape::tidy;
 use crate::sandbox::store::StoreData;
 

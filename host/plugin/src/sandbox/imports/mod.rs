@@ -4,8 +4,8 @@
 //! (`shape.rs`), and only then calls the [`Backend`](crate::Backend). A refusal is an answer that
 //! names the missing grant and its place, never a trap.
 
-mod clock;
 mod events;
+mod exec;
 mod http;
 mod log;
 mod objects;
@@ -31,8 +31,9 @@ pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<StoreData>> {
     Ok(linker)
 }
 
-// The interface has only types.
-impl crate::bindings::types::Host for StoreData {}
+// These interfaces have only types.
+impl crate::bindings::wasser::types::types::Host for StoreData {}
+impl crate::bindings::wasser::runtime::types::Host for StoreData {}
 
 impl StoreData {
     /// Checks that a grant is effective. `yaml` is the grant as it is written in a registration.

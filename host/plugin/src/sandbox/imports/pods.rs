@@ -1,18 +1,16 @@
-//! `pods`: lists the pods of the runtime's release, and runs commands in them.
+//! `pods`: lists the pods of the runtime's release, and finds the role of one.
 
 use std::time::Duration;
 
 use crate::backend::BackendError;
-use crate::bindings::pods::{Host, Output, Pod, PodError};
-use crate::bindings::types::Role;
+use crate::bindings::pods::{Host, Pod};
+use crate::bindings::types::{PodError, Role};
 use crate::package::grants::Grants;
 use crate::sandbox::imports::shape::tidy;
 use crate::sandbox::store::StoreData;
 
 /// The time that a guest has at least, after it has waited, to report that it waited.
 const MARGIN: Duration = Duration::from_millis(500);
-/// The maximum bytes of a command and its arguments together.
-const ARGV: usize = 64 << 10;
 
 impl From<BackendError> for PodError {
     fn from(error: BackendError) -> Self {
@@ -93,48 +91,5 @@ impl Host for StoreData {
             return Ok(Err(PodError::NotGranted(refusal)));
         }
         Ok(self.backend.list_pods(&self.scope, role).await.map_err(PodError::from))
-    }
-
-    async fn exec(
-        &mut self,
-        pod: String,
-        container: String,
-        argv: Vec<String>,
-        timeout_ms: u32,
-    ) -> wasmtime::Result<Result<Output, PodError>> {
-        self.enter()?;
-        Ok(self.run(&pod, container, &argv, timeout_ms).await)
-    }
-}
-
-impl StoreData {
-    async fn run(&self, pod: &str, container: String, argv: &[String], timeout_ms: u32) -> Result<Output, PodError> {
-        let role = self
-            .role_of(pod, Grants::allows_exec, |role| format!("exec: [{role}]"))
-            .await?;
-        if argv.first().is_none_or(String::is_empty) {
-            return Err(PodError::Failed("the command is empty".to_owned()));
-        }
-        let size: usize = argv.iter().map(String::len).sum();
-        if size > ARGV {
-            return Err(PodError::Failed(format!(
-                "the command has {size} bytes, and {ARGV} are allowed"
-            )));
-        }
-        if argv.iter().any(|argument| argument.contains('\0')) {
-            return Err(PodError::Failed(
-                "an argument of the command contains a NUL character".to_owned(),
-            ));
-        }
-        let container = if container.is_empty() {
-            role.container
-        } else {
-            container
-        };
-        let output = self.identity.limits.output;
-        Ok(self
-            .backend
-            .exec(&self.scope, pod, &container, argv, self.wait_limit(timeout_ms), output)
-            .await?)
     }
 }

@@ -1,0 +1,81 @@
+//! Between the types of the WIT and those of the SDK.
+
+use super::types;
+use crate::{Context, Error, Implement, RawContext, RoleStatus};
+
+/// Reads a context.
+pub fn context<T: Implement>(ctx: types::Context) -> crate::Result<Context<T::Spec>> {
+    Context::parse(RawContext {
+        namespace: ctx.namespace,
+        name: ctx.name,
+        dataset_id: ctx.dataset_id,
+        runtime: ctx.runtime,
+        dataset: ctx.dataset,
+        mount_path: ctx.mount_path,
+        fuse_label: ctx.fuse_label,
+        images: ctx.images,
+        settings: ctx.settings,
+        installed: ctx.installed,
+        roles: ctx
+            .roles
+            .into_iter()
+            .map(|r| RoleStatus {
+                name: r.name,
+                desired: r.desired,
+                ready: r.ready,
+            })
+            .collect(),
+        now_ms: ctx.now,
+    })
+}
+
+impl From<Error> for types::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NotSupported => types::Error::NotSupported,
+            Error::InvalidSpec { field, message } => types::Error::InvalidSpec(types::InvalidField { field, message }),
+            Error::RetryAfter { seconds, message } => types::Error::RetryAfter(types::Delay { seconds, message }),
+            Error::Failed(message) => types::Error::Failed(message),
+            Error::Other { code, message } => types::Error::Other((code, message)),
+        }
+    }
+}
+
+impl From<crate::Description> for types::Description {
+    fn from(d: crate::Description) -> Self {
+        types::Description {
+            kind: d.kind,
+            plural: d.plural,
+            engine: d.engine,
+            implementation: d.implementation,
+            roles: d.roles.into_iter().map(Into::into).collect(),
+            fuse: types::Fuse {
+                mount_type: d.fuse.mount_type,
+                directory: d.fuse.directory,
+            },
+            wants: d
+                .wants
+                .into_iter()
+                .map(|w| types::Want {
+                    capability: w.capability,
+                    scope: w.scope,
+                })
+                .collect(),
+        }
+    }
+}
+
+impl From<crate::Role> for types::Role {
+    fn from(r: crate::Role) -> Self {
+        types::Role {
+            name: r.name,
+            workload: r.workload,
+            suffix: r.suffix,
+            container: r.container,
+            needed_for_bound: r.needed_for_bound,
+            starts_at_zero: r.starts_at_zero,
+            replicas: r.replicas,
+            default_replicas: r.default_replicas,
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The component's side: the exports call [`Implement`], the imports are behind [`Host`].
+
+mod convert;
+mod imports;
+
+use std::marker::PhantomData;
+use std::sync::Once;
+
+use serde::Serialize;
+
+use crate::{Context, DataOperation, Error, Implement, Operate};
+
+/// What wit-bindgen generates from the world `runtime`. Passing values over the boundary is unsafe
+/// code, all of it generated.
+#[allow(unsafe_code, missing_docs)]
+pub mod bindings {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "runtime",
+        pub_export_macro: true,
+        export_macro_name: "export_runtime",
+        generate_all,
+    });
+}
+
+/// What wit-bindgen generates for the export `operations`, which only some components have. It is a
+/// world of its own, so that those without do not promise it; the types are those of [`bindings`].
+#[allow(unsafe_code, missing_docs)]
+pub mod operations {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "package wasser:sdk@0.1.0; world operate { export wasser:runtime/operations@0.1.0; }",
+        world: "wasser:sdk/operate@0.1.0",
+        with: {
+            "wasser:types/types@0.1.0": crate::guest::bindings::wasser::types::types,
+            "wasser:runtime/types@0.1.0": crate::guest::bindings::wasser::runtime::types,
+        },
+        pub_export_macro: true,
+        export_macro_name: "export_operations",
+    });
+}
+
+use bindings::exports::wasser::runtime::implement as exports;
+use bindings::wasser::log::log;
+use convert::context;
+use imports::Imports;
+
+/// The types of `wasser:types` and `wasser:runtime` together.
+mod types {
+    pub use super::bindings::wasser::runtime::types::*;
+    pub use super::bindings::wasser::types::types::*;
+}
+
+/// The exports of a component whose runtime is `T`.
+pub struct Exported<T>(PhantomData<T>);
+
+type Answer<T> = Result<T, types::Error>;
+
+/// Logs the message, file and line of a panic before the trap that ends it: the host quotes them in
+/// the fault's message.
+fn report_panics() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| std::panic::set_hook(Box::new(|panic| log::log(log::Level::Error, &panic.to_string()))));
+}
+
+fn call<T: Implement, R>(ctx: types::Context, method: impl FnOnce(&Context<T::Spec>) -> crate::Result<R>) -> Answer<R> {
+    report_panics();
+    context::<T>(ctx).and_then(|ctx| method(&ctx)).map_err(Into::into)
+}
+
+fn json(value: &impl Serialize) -> crate::Result<String> {
+    serde_json::to_string(value).map_err(|e| Error::failed(format!("cannot write the values as JSON: {e}")))
+}
+
+impl<T: Implement + 'static> exports::Guest for Exported<T> {
+    fn describe() -> types::Description {
+        report_panics();
+        T::describe().into()
+    }
+
+    fn validate(ctx: types::Context) -> Answer<()> {
+        call::<T, _>(ctx, |ctx| T::validate(ctx, &Imports))
+    }
+
+    fn setup_master(ctx: types::Context) -> Answer<String> {
+        call::<T, _>(ctx, |ctx| json(&T::setup_master(ctx, &Imports)?))
+    }
+
+    fn check_master_ready(ctx: types::Context) -> Answer<bool> {
+        call::<T, _>(ctx, |ctx| T::check_master_ready(ctx, &Imports))
+    }
+
+    fn should_check_ufs(ctx: types::Context) -> Answer<bool> {
+        call::<T, _>(ctx, |ctx| T::should_check_ufs(ctx, &Imports))
+    }
+
+    fn prepare_ufs(ctx: types::Context) -> Answer<()> {
+        call::<T, _>(ctx, |ctx| T::prepare_ufs(ctx, &Imports))
+    }
+
+    fn setup_workers(ctx: types::Context) -> Answer<()> {
+        call::<T, _>(ctx, |ctx| T::setup_workers(ctx, &Imports))
+    }
+
+    fn check_workers_ready(ctx: types::Context) -> Answer<bool> {
+        call::<T, _>(ctx, |ctx| T::check_workers_ready(ctx, &Imports))
+    }
+
+    fn sync_metadata(ctx: types::Context) -> Answer<()> {
+        call::<T, _>(ctx, |ctx| T::sync_metadata(ctx, &Imports))
+    }
+
+    fn storage_stats(ctx: types::Context) -> Answer<types::StorageStats> {
+        let stats = call::<T, _>(ctx, |ctx| T::storage_stats(ctx, &Imports))?;
+        Ok(types::StorageStats {
+            used: stats.used,
+            free: stats.free,
+            total: stats.total,
+            total_files: stats.total_files,
+        })
+    }
+
+    fn cache_states(ctx: types::Context) -> Answer<Vec<(String, String)>> {
+        call::<T, _>(ctx, |ctx| T::cache_states(ctx, &Imports))
+    }
+
+    fn check_runtime_healthy(ctx: types::Context) -> Answer<()> {
+        call::<T, _>(ctx, |ctx| T::check_runtime_healthy(ctx, &Imports))
+    }
+
+    fn should_update_ufs(ctx: types::Context) -> Answer<types::UfsChange> {
+        let change = call::<T, _>(ctx, |ctx| T::should_update_ufs(ctx, &Imports))?;
+        Ok(types::UfsChange {
+            added: change.added,
+            removed: change.removed,
+        })
+    }
+
+    fn update_ufs(ctx: types::Context, change: types::UfsChange) -> Answer<types::UfsUpdate> {
+        let change = crate::UfsChange {
+            added: change.added,
+            removed: change.removed,
+        };
+        call::<T, _>(ctx, |ctx| {
+            let update = T::update_ufs(ctx, &Imports, &change)?;
+            Ok(types::UfsUpdate {
+                ready: update.ready,
+                values: update.values.as_ref().map(json).transpose()?,
+            })
+        })
+    }
+
+    fn sync_replicas(ctx: types::Context) -> Answer<()> {
+        call::<T, _>(ctx, |ctx| T::sync_replicas(ctx, &Imports))
+    }
+
+    fn sync_runtime(ctx: types::Context) -> Answer<Option<String>> {
+        call::<T, _>(ctx, |ctx| {
+            T::sync_runtime(ctx, &Imports)?.as_ref().map(json).transpose()
+        })
+    }
+
+    fn shutdown(ctx: types::Context) -> Answer<()> {
+        call::<T, _>(ctx, |ctx| T::shutdown(ctx, &Imports))
+    }
+}
+
+impl<T: Operate + 'static> operations::exports::wasser::runtime::operations::Guest for Exported<T> {
+    fn data_operation(ctx: types::Context, kind: String, operation: String) -> Answer<String> {
+        call::<T, _>(ctx, |ctx| {
+            let operation = DataOperation::parse(&kind, &operation)?;
+            json(&T::data_operation(ctx, &Imports, &operation)?)
+        })
+    }
+}
