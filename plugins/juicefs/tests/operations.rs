@@ -393,4 +393,22 @@ fn files_are_read_where_juicefs_cannot_be_told_what_to_load() {
             "{ran:?}"
         );
     });
+    pod.sandbox
+        .program("cat", "[ \"$1\" = -- ] || exec /bin/cat \"$@\"; exit 5");
+    pod.run(|ran| {
+        assert!(ran.code != 0 && ran.code != 64, "{ran:?}");
+        assert!(
+            pod.last_words().starts_with("reading /train failed with exit code "),
+            "{}",
+            pod.last_words()
+        );
+    });
+    pod.sandbox.program("xargs", "cat > /dev/null; exit 124");
+    pod.run(|ran| {
+        assert_eq!(ran.code, 64, "{ran:?}");
+        assert_eq!(
+            pod.last_words(),
+            "it took longer than 1800 seconds; change the option timeout"
+        );
+    });
 }

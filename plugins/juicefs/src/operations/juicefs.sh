@@ -10,6 +10,14 @@ give_up() {
     exit 64
 }
 
+# Ends the script if this exit code is that of a command which took too long. Busybox and the GNU tools have different
+# ones.
+check_time() {
+    if [ -n "${TIMEOUT:-}" ] && { [ "$1" -eq 124 ] || [ "$1" -eq 143 ]; }; then
+        give_up "it took longer than $TIMEOUT seconds; change the option timeout"
+    fi
+}
+
 # What runs gets the signal that ends the pod as well.
 trap 'trap - TERM; kill 0; exit 143' TERM INT
 
@@ -38,10 +46,7 @@ juicefs() {
     fault=$(cat "$kept/fault" 2> /dev/null || :)
     rm -rf "$kept"
     [ "$code" -ne 0 ] || return 0
-    # Busybox and the GNU tools end with different codes.
-    if [ -n "${TIMEOUT:-}" ] && { [ "$code" -eq 124 ] || [ "$code" -eq 143 ]; }; then
-        give_up "it took longer than $TIMEOUT seconds; change the option timeout"
-    fi
+    check_time "$code"
     fault=${fault#*">: "}
     leave "juicefs ended with exit code $code: ${fault%" ["*".go:"*}"
     exit "$code"

@@ -33,8 +33,14 @@ for word; do
     esac
     say "loading $word"
     # What the mount itself adds has no size, and reading its log would never end.
-    find "$word" -path "$MOUNT/.trash" -prune -o -type f -size +0 -print0 | xargs -0 -r -n 32 -P "$THREADS" sh -c '
-        for file; do cat -- "$file" > /dev/null || exit 255; done' sh &
-    wait $!
+    find "$word" -path "$MOUNT/.trash" -prune -o -type f -size +0 -print0 |
+        ${TIMEOUT:+timeout "$TIMEOUT"} xargs -0 -r -n 32 -P "$THREADS" sh -c '
+            for file; do cat -- "$file" > /dev/null || exit 1; done' sh &
+    wait $! || {
+        code=$?
+        check_time "$code"
+        leave "reading ${word#"$MOUNT"} failed with exit code $code"
+        exit "$code"
+    }
     say "loaded $word"
 done
