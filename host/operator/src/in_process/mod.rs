@@ -7,6 +7,7 @@
 //! what it does not learn.
 
 mod adoption;
+mod alluxio_operations;
 #[path = "../../../plugin/tests/common/mod.rs"]
 mod common;
 mod decisions;
