@@ -289,3 +289,83 @@ async fn a_refused_mount_keeps_no_other_away_workers_are_scaled_and_a_dead_maste
     gone(&installed).await;
     installed.end().await;
 }
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn files_are_loaded_by_workers_and_a_master_starts_from_a_backup() {
+    let installed = started("alluxio-saved").await;
+    installed.apply_file("warehouse.yaml").await;
+    bound(&installed).await;
+    let operation = |kind: &str, name: &str, spec: Value| json!({"apiVersion": API, "kind": kind, "metadata": {"name": name}, "spec": spec});
+    let load = |path: &str| json!({"dataset": {"name": NAME}, "target": [{"path": path}], "loadMetadata": true});
+    installed
+        .apply(&operation("DataLoad", "warm", load("/warehouse")))
+        .await;
+    ended(&installed, "DataLoad", "warm", "Complete").await;
+    let cached = |status: &Value| status["cacheStates"]["cached"] == "3.00MiB";
+    shows(&installed, "what was loaded is cached", cached).await;
+    installed
+        .apply(&operation("DataLoad", "missing", load("/nowhere")))
+        .await;
+    let failed = ended(&installed, "DataLoad", "missing", "Failed").await;
+    let told = failed["conditions"][0]["message"].as_str().unwrap();
+    assert!(
+        told.contains("the path /nowhere does not exist in the dataset"),
+        "{told}"
+    );
+
+    let path = format!("local://{STORE}/backup-{}", installed.namespace);
+    let spec = json!({"dataset": NAME, "backupPath": path});
+    installed.apply(&operation("DataBackup", "saved", spec)).await;
+    let saved = ended(&installed, "DataBackup", "saved", "Complete").await;
+    assert_eq!(
+        (&saved["infos"]["BackupLocationPath"], &saved["infos"]["files"]),
+        (&json!(path), &json!("3")),
+        "{saved}"
+    );
+    let node = saved["infos"]["BackupLocationNodeName"].clone();
+    for (kind, name) in [("DataLoad", "warm"), ("DataLoad", "missing"), ("DataBackup", "saved")] {
+        installed.delete(API, kind, name).await;
+    }
+    installed.delete(API, "Dataset", NAME).await;
+    gone(&installed).await;
+
+    // What the backup knows is known at once, although it is no longer there.
+    installed.inside("keeper", "rm /data/more/one/late").await;
+    let again = with(
+        file("warehouse.yaml").swap_remove(0),
+        "/spec/dataRestoreLocation",
+        json!({"path": path, "nodeName": node}),
+    );
+    installed.apply(&again).await;
+    installed.apply(&file("warehouse.yaml").swap_remove(1)).await;
+    bound(&installed).await;
+    shows(&installed, "the sizes of the backup", |status| {
+        status["fileNum"] == "3" && status["ufsTotal"] == "3.00MiB"
+    })
+    .await;
+    let listed = installed
+        .exec(
+            &format!("{NAME}-master-0"),
+            "alluxio-master",
+            &["alluxio", "fs", "ls", "/one"],
+        )
+        .await;
+    assert!(listed.contains("/one/late"), "{listed}");
+    installed
+        .inside("keeper", &format!("rm -rf /data/backup-{}", installed.namespace))
+        .await;
+    end(installed).await;
+}
+
+/// Waits until an operation has ended like this, and returns its status.
+async fn ended(installed: &Installed, kind: &str, name: &str, phase: &str) -> Value {
+    let look = |object: &DynamicObject| {
+        let status = &object.data["status"];
+        let is_over = ["Complete", "Failed"].iter().any(|over| status["phase"] == *over);
+        is_over.then(|| status.clone())
+    };
+    let status = installed.object(API, kind, name, "it has ended", look).await;
+    assert_eq!(status["phase"], phase, "{kind} {name}: {status}");
+    status
+}

@@ -23,12 +23,13 @@ use crate::commands::environment::{Environment, REDIS};
 use crate::commands::interrupt;
 
 /// Files whose tests look into containers.
-const NEED_CONTAINERS: [&str; 8] = [
+const NEED_CONTAINERS: [&str; 9] = [
     "adoption",
     "alluxio_real",
     "alluxio_s3",
     "jindo_real",
     "juicefs",
+    "operations_real",
     "sidecar",
     "thin_real",
     "volume",

@@ -18,6 +18,7 @@ pub fn meet(cluster: &Cluster, file: &str) -> Result<Option<Vec<(&'static str, O
         "alluxio_real" | "alluxio_s3" => || Ok(vec![images::alluxio()?]),
         "jindo_real" => images::jindo,
         "thin_real" => images::thin,
+        "operations_real" => || Ok(Vec::new()),
         _ => return Ok(Some(Vec::new())),
     };
     if cluster.state().is_none() {
@@ -26,7 +27,7 @@ pub fn meet(cluster: &Cluster, file: &str) -> Result<Option<Vec<(&'static str, O
     for image in images()? {
         cluster.load_image(&image)?;
     }
-    if !matches!(file, "alluxio_s3" | "thin_real") {
+    if !matches!(file, "alluxio_s3" | "operations_real" | "thin_real") {
         return Ok(Some(Vec::new()));
     }
     // The tests also inspect the server directly.
