@@ -20,11 +20,11 @@ pub trait Operate: Implement {
 #[derive(Debug, Clone)]
 pub enum DataOperation {
     /// Brings data into the cache.
-    Load(Object<DataLoadSpec>),
+    Load(Box<Object<DataLoadSpec>>),
     /// Copies data into the Dataset, or out of it.
-    Migrate(Object<DataMigrateSpec>),
+    Migrate(Box<Object<DataMigrateSpec>>),
     /// Saves the metadata.
-    Backup(Object<DataBackupSpec>),
+    Backup(Box<Object<DataBackupSpec>>),
 }
 
 impl DataOperation {
@@ -33,9 +33,9 @@ impl DataOperation {
     pub fn parse(kind: &str, object: &str) -> Result<Self> {
         let name = || kind.to_owned();
         Ok(match kind {
-            "DataLoad" => DataOperation::Load(fields::parse(name, object)?),
-            "DataMigrate" => DataOperation::Migrate(fields::parse(name, object)?),
-            "DataBackup" => DataOperation::Backup(fields::parse(name, object)?),
+            "DataLoad" => DataOperation::Load(Box::new(fields::parse(name, object)?)),
+            "DataMigrate" => DataOperation::Migrate(Box::new(fields::parse(name, object)?)),
+            "DataBackup" => DataOperation::Backup(Box::new(fields::parse(name, object)?)),
             _ => return Err(Error::NotSupported),
         })
     }
