@@ -6,9 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use wasser_api::ObjectKey;
 
-pub use crate::bindings::exec::Output;
+pub use crate::bindings::exec::{Captured, Ending, Output};
 pub use crate::bindings::http::Response;
 pub use crate::bindings::pods::Pod as PodRecord;
+pub use crate::bindings::state::Entry as StateEntry;
 use crate::bindings::types::Role;
 
 /// Why the cluster could not do what a plugin asked for. The plugin reads the message.
@@ -17,6 +18,17 @@ pub enum BackendError {
     /// There is no such pod, container or object, or it is not running.
     #[error("{0}")]
     NotFound(String),
+    /// Somebody else has changed it since it was read.
+    #[error("{0}")]
+    Conflict(String),
+    /// Too much was asked for at once.
+    #[error("{message}; ask again in {seconds} s")]
+    Throttled {
+        /// When to ask again.
+        seconds: u32,
+        /// The reason.
+        message: String,
+    },
     /// The request did not finish in time.
     #[error("it did not finish in time")]
     Timeout,
@@ -39,32 +51,15 @@ pub trait Backend: Send + Sync {
         unavailable("pods.list")
     }
 
-    /// Runs a command, without a shell. White space around the output is removed; more than
-    /// `max_output` bytes on one stream are an error.
-    async fn exec(
-        &self,
-        scope: &ObjectKey,
-        pod: &str,
-        container: &str,
-        argv: &[String],
-        timeout: Duration,
-        max_output: usize,
-    ) -> Result<Output, BackendError> {
+    /// Runs a command, without a shell. What it writes beyond the limit is not kept, and a command
+    /// that does not end is left alone once its time is over.
+    async fn exec(&self, scope: &ObjectKey, command: &ExecCommand<'_>) -> Result<Output, BackendError> {
         unavailable("exec.run")
     }
 
-    /// Requests a path of a pod with GET, without following redirects. A body of more than
-    /// `max_body` bytes is an error.
-    async fn http_get(
-        &self,
-        scope: &ObjectKey,
-        pod: &str,
-        port: u16,
-        path: &str,
-        timeout: Duration,
-        max_body: usize,
-    ) -> Result<Response, BackendError> {
-        unavailable("http.get")
+    /// Requests a path of a pod with GET, without following redirects.
+    async fn http_get(&self, scope: &ObjectKey, request: &HttpRequest<'_>) -> Result<Response, BackendError> {
+        unavailable("http.send")
     }
 
     /// Returns the value of one key of a Secret in the runtime's namespace; `None` if the Secret or
@@ -91,12 +86,25 @@ pub trait Backend: Send + Sync {
     }
 
     /// Returns the value of a key of the runtime's state.
-    async fn get_state(&self, scope: &ObjectKey, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
+    async fn get_state(&self, scope: &ObjectKey, key: &str) -> Result<Option<StateEntry>, BackendError> {
         unavailable("state.get")
     }
 
-    /// Sets or removes a key of the runtime's state. The backend limits the total size of all keys.
-    async fn set_state(&self, scope: &ObjectKey, key: &str, value: Option<Vec<u8>>) -> Result<(), BackendError> {
+    /// Returns the keys of the runtime's state, sorted.
+    async fn state_keys(&self, scope: &ObjectKey) -> Result<Vec<String>, BackendError> {
+        unavailable("state.keys")
+    }
+
+    /// Sets or removes a key of the runtime's state that has this version, or that has no value if
+    /// there is none. Returns the new version, which is empty if the key was removed. The backend
+    /// limits the total size of all keys.
+    async fn set_state(
+        &self,
+        scope: &ObjectKey,
+        key: &str,
+        value: Option<Vec<u8>>,
+        if_version: Option<&str>,
+    ) -> Result<String, BackendError> {
         unavailable("state.set")
     }
 
@@ -110,6 +118,38 @@ pub trait Backend: Send + Sync {
     ) -> Result<(), BackendError> {
         unavailable("events.publish")
     }
+}
+
+/// A command that was checked.
+#[derive(Debug, Clone, Copy)]
+pub struct ExecCommand<'a> {
+    /// The pod, which belongs to a granted role of the runtime.
+    pub pod: &'a str,
+    /// The container.
+    pub container: &'a str,
+    /// The program and its arguments.
+    pub argv: &'a [String],
+    /// What it reads from standard input.
+    pub stdin: Option<&'a [u8]>,
+    /// How long it can take.
+    pub timeout: Duration,
+    /// The maximum bytes to keep of each stream.
+    pub max_output: usize,
+}
+
+/// A request that was checked.
+#[derive(Debug, Clone, Copy)]
+pub struct HttpRequest<'a> {
+    /// The pod, which belongs to a granted role of the runtime.
+    pub pod: &'a str,
+    /// Its port.
+    pub port: u16,
+    /// The path, which does not go up.
+    pub path: &'a str,
+    /// How long the answer can take.
+    pub timeout: Duration,
+    /// The maximum bytes to keep of the body.
+    pub max_body: usize,
 }
 
 fn unavailable<T>(call: &str) -> Result<T, BackendError> {

@@ -28,5 +28,5 @@ pub mod types {
     pub use super::wasser::runtime::types::{
         Context, Description, Fuse, Role, RoleStatus, StorageStats, UfsChange, UfsUpdate, Want,
     };
-    pub use super::wasser::types::types::{Delay, Error, InvalidField, Json, PodError};
+    pub use super::wasser::types::types::{Delay, Error, HostError, InvalidField, Json};
 }

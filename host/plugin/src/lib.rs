@@ -25,7 +25,9 @@ mod plugin;
 mod registry;
 mod sandbox;
 
-pub use backend::{Backend, BackendError, Output, PodRecord, Response};
+pub use backend::{
+    Backend, BackendError, Captured, Ending, ExecCommand, HttpRequest, Output, PodRecord, Response, StateEntry,
+};
 pub use engine::error::{CompileError, HostError};
 pub use engine::threads::Threads;
 pub use engine::{HostConfig, PluginHost};

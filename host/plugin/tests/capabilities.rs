@@ -10,39 +10,60 @@ use common::{Argument, Guest};
 use rstest::rstest;
 use wasser_plugin::bindings::types::Error;
 
-use Argument::{Number, Text, Texts};
+use Argument::{Number, Pairs, Text, Texts};
 
-/// Interface, function, arguments, and the offset of the error's text in the result.
-struct Call(&'static str, &'static str, &'static [Argument<'static>], u32);
+/// Interface, function, and arguments as the canonical ABI flattens them: an absent text is three
+/// zeros, an absent number two.
+#[derive(Clone, Copy)]
+struct Call(&'static str, &'static str, &'static [Argument<'static>]);
+
+const NO: Argument<'static> = Number(0);
 
 const EXEC: Call = Call(
     "exec",
     "run",
-    &[Text("demo-worker-0"), Text(""), Texts(&["df", "-h"]), Number(2000)],
-    8,
+    &[
+        Text("demo-worker-0"),
+        NO,
+        NO,
+        NO,
+        Texts(&["df", "-h"]),
+        NO,
+        NO,
+        NO,
+        Number(1),
+        Number(2000),
+    ],
 );
-const LIST: Call = Call("pods", "list", &[Text("worker")], 8);
+const LIST: Call = Call("pods", "list", &[Text("worker")]);
 const HTTP: Call = Call(
     "http",
-    "get",
-    &[Text("demo-worker-0"), Number(9567), Text("/metrics"), Number(0)],
-    8,
+    "send",
+    &[
+        Text("demo-worker-0"),
+        Number(9567),
+        Text("GET"),
+        Text("/metrics"),
+        Texts(&[]),
+        NO,
+        NO,
+        NO,
+        NO,
+        NO,
+    ],
 );
-const SECRET: Call = Call("secrets", "get", &[Text("demo-secret"), Text("token")], 4);
-const OBJECT: Call = Call("objects", "get", &[Text("ConfigMap"), Text("demo")], 4);
-const PROFILE: Call = Call("objects", "get", &[Text("Profile"), Text("gold")], 4);
-const PORTS: Call = Call("ports", "allocate", &[Texts(&["rpc", "web"])], 4);
-const STATE: Call = Call("state", "set", &[Text("hits"), Number(0), Number(0), Number(0)], 4);
-const EVENT: Call = Call(
-    "events",
-    "publish",
-    &[Text("Warning"), Text("CacheCold"), Text("no\nhits")],
-    4,
-);
+const SECRET: Call = Call("secrets", "get", &[Text("demo-secret"), Text("token")]);
+const OBJECT: Call = Call("objects", "get", &[Text("ConfigMap"), Text("demo")]);
+const PROFILE: Call = Call("objects", "get", &[Text("Profile"), Text("gold")]);
+const PORTS: Call = Call("ports", "allocate", &[Texts(&["rpc", "web"])]);
+const STATE: Call = Call("state", "set", &[Text("hits"), Text("1"), Number(1), Text("v1")]);
+const KEYS: Call = Call("state", "keys", &[]);
+const REMOVE: Call = Call("state", "remove", &[Text("hits"), Text("v1")]);
+const EVENT: Call = Call("events", "publish", &[Number(1), Text("CacheCold"), Text("no\nhits")]);
 
 /// Returns the answer that the plugin reads, and the calls that reached the cluster.
 async fn outcome(call: Call, wants: &[(&str, &[&str])], grants: &str) -> (String, Vec<String>) {
-    let component = Guest::wanting(wants).relays(call.0, call.1, call.2, call.3).build();
+    let component = Guest::wanting(wants).relays(call.0, call.1, call.2).build();
     let (host, _directory) = host();
     let plugin = load(&host, &component, &format!("grants: {grants}")).await.unwrap();
     let fake = Fake::new();
@@ -68,6 +89,8 @@ const WORKER: &[&str] = &["worker"];
 #[case(OBJECT, "objects", &["ConfigMap"], "objects: [ConfigMap]")]
 #[case(PORTS, "ports", &[], "ports: true")]
 #[case(STATE, "state", &[], "state: true")]
+#[case(KEYS, "state", &[], "state: true")]
+#[case(REMOVE, "state", &[], "state: true")]
 #[case(EVENT, "events", &[], "events: true")]
 #[tokio::test]
 async fn a_capability_must_be_declared_and_given(
@@ -76,18 +99,17 @@ async fn a_capability_must_be_declared_and_given(
     #[case] scope: &[&str],
     #[case] yaml: &str,
 ) {
-    let (Call(interface, name, arguments, offset), given) = (call, format!("{{{yaml}}}"));
-    let call = || Call(interface, name, arguments, offset);
+    let given = format!("{{{yaml}}}");
     let wants: &[(&str, &[&str])] = &[(capability, scope)];
 
-    let (refused, asked) = outcome(call(), wants, "{}").await;
+    let (refused, asked) = outcome(call, wants, "{}").await;
     assert_eq!(
         refused,
         format!("`{yaml}` is not granted: add it to `grants` in plugin.yaml of the ConfigMap wasser-system/demo")
     );
     assert!(asked.is_empty(), "{asked:?}");
 
-    let (refused, asked) = outcome(call(), &[], &given).await;
+    let (refused, asked) = outcome(call, &[], &given).await;
     assert!(
         refused.starts_with(&format!(
             "`{yaml}` is granted by the ConfigMap wasser-system/demo, but the plugin does not declare it"
@@ -96,7 +118,7 @@ async fn a_capability_must_be_declared_and_given(
     );
     assert!(asked.is_empty(), "{asked:?}");
 
-    let (refused, asked) = outcome(call(), &[], "{}").await;
+    let (refused, asked) = outcome(call, &[], "{}").await;
     assert!(
         refused.starts_with(&format!("`{yaml}` is neither declared nor granted")),
         "{refused}"
@@ -139,7 +161,23 @@ async fn a_capability_must_be_declared_and_given(
     "object default/demo Profile gold",
 )]
 #[case(PORTS, "ports", &[], "{ports: true}", "ports were allocated", "ports default/demo [\"rpc\", \"web\"]")]
-#[case(STATE, "state", &[], "{state: true}", "state was set", "state default/demo hits")]
+#[case(
+    STATE,
+    "state",
+    &[],
+    "{state: true}",
+    "state was set",
+    "state default/demo hits Some([49]) Some(\"v1\")"
+)]
+#[case(KEYS, "state", &[], "{state: true}", "keys were read", "state default/demo")]
+#[case(
+    REMOVE,
+    "state",
+    &[],
+    "{state: true}",
+    "state was set",
+    "state default/demo hits None Some(\"v1\")"
+)]
 #[case(EVENT, "events", &[], "{events: true}", "event was published", "event default/demo Warning CacheCold no hits")]
 #[tokio::test]
 async fn a_granted_call_reaches_the_cluster(
@@ -170,53 +208,53 @@ const WANTS: &[(&str, &[&str])] = &[
 
 #[rstest]
 #[case::pod_of_another_runtime(
-    Call("exec", "run", &[Text("other-worker-0"), Text(""), Texts(&["id"]), Number(0)], 8),
+    Call("exec", "run", &[Text("other-worker-0"), NO, NO, NO, Texts(&["id"]), NO, NO, NO, NO, NO]),
     "default/demo has no pod `other-worker-0`",
 )]
 #[case::no_command(
-    Call("exec", "run", &[Text("demo-worker-0"), Text(""), Texts(&[]), Number(0)], 8),
+    Call("exec", "run", &[Text("demo-worker-0"), NO, NO, NO, Texts(&[]), NO, NO, NO, NO, NO]),
     "the command is empty",
 )]
 #[case::nul(
-    Call("exec", "run", &[Text("demo-worker-0"), Text(""), Texts(&["a", "b\0c"]), Number(0)], 8),
+    Call("exec", "run", &[Text("demo-worker-0"), NO, NO, NO, Texts(&["a", "b\0c"]), NO, NO, NO, NO, NO]),
     "contains a NUL character",
 )]
-#[case::unknown_role(Call("pods", "list", &[Text("queen")], 8), "`describe` has no role `queen`")]
+#[case::unknown_role(Call("pods", "list", &[Text("queen")]), "`describe` has no role `queen`")]
 #[case::other_port(
-    Call("http", "get", &[Text("demo-worker-0"), Number(81), Text("/"), Number(0)], 8),
+    Call("http", "send", &[Text("demo-worker-0"), Number(81), Text("GET"), Text("/"), Texts(&[]), NO, NO, NO, NO, NO]),
     "`http: [\"worker:81\"]` is neither declared nor granted",
 )]
 #[case::path_out_of_the_pod(
-    Call("http", "get", &[Text("demo-worker-0"), Number(80), Text("/%2e%2e/secrets"), Number(0)], 8),
+    Call("http", "send", &[Text("demo-worker-0"), Number(80), Text("GET"), Text("/%2e%2e/secrets"), Texts(&[]), NO, NO, NO, NO, NO]),
     "is not a path that may be requested",
 )]
+#[case::other_method(Call("http", "send", &[Text("demo-worker-0"), Number(80), Text("POST"), Text("/"), Texts(&[]), NO, NO, NO, NO, NO]), "this host sends only GET requests")]
+#[case::a_body(Call("http", "send", &[Text("demo-worker-0"), Number(80), Text("GET"), Text("/"), Texts(&[]), Number(1), NO, NO, NO, NO]), "this host sends only GET requests")]
+// A header is two texts.
+#[case::a_header(Call("http", "send", &[Text("demo-worker-0"), Number(80), Text("GET"), Text("/"), Pairs(&[["impersonate-user", "admin"]]), NO, NO, NO, NO, NO]), "this host sends only GET requests")]
 #[case::secret_of_another_namespace(
-    Call("secrets", "get", &[Text("../../kube-system/secrets/x"), Text("k")], 4),
+    Call("secrets", "get", &[Text("../../kube-system/secrets/x"), Text("k")]),
     "cannot be a Secret",
 )]
 #[case::secret_as_object(
-    Call("objects", "get", &[Text("Secret"), Text("x")], 4),
+    Call("objects", "get", &[Text("Secret"), Text("x")]),
     "a Secret cannot be read as an object",
 )]
 #[case::other_kind(
-    Call("objects", "get", &[Text("Node"), Text("x")], 4),
+    Call("objects", "get", &[Text("Node"), Text("x")]),
     "`objects: [Node]` is neither declared nor granted",
 )]
 #[case::another_profile(
-    Call("objects", "get", &[Text("Profile"), Text("silver")], 4),
+    Call("objects", "get", &[Text("Profile"), Text("silver")]),
     "default/demo does not name the Profile `silver`",
 )]
 #[case::object_by_a_path(
-    Call("objects", "get", &[Text("ConfigMap"), Text("a/b")], 4),
+    Call("objects", "get", &[Text("ConfigMap"), Text("a/b")]),
     "`a/b` cannot be the name of an object",
 )]
-#[case::state_key(Call("state", "set", &[Text("a b"), Number(0), Number(0), Number(0)], 4), "`a b` cannot be a key")]
-#[case::event_kind(
-    Call("events", "publish", &[Text("Panic"), Text("A"), Text("")], 4),
-    "the kind of an event is `Normal` or `Warning`, not `Panic`",
-)]
+#[case::state_key(Call("state", "set", &[Text("a b"), NO, NO, NO, NO, NO]), "`a b` cannot be a key")]
 #[case::event_reason(
-    Call("events", "publish", &[Text("Normal"), Text("A b"), Text("")], 4),
+    Call("events", "publish", &[NO, Text("A b"), Text("")]),
     "the reason of an event is one word",
 )]
 #[tokio::test]

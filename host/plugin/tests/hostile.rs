@@ -271,12 +271,17 @@ async fn a_log_flood_costs_the_plugin_only_its_lines() {
 
 #[tokio::test]
 async fn waiting_ends_at_the_deadline_and_costs_no_time_of_the_guest() {
-    let mut guest = Guest::default().import("exec", "run", "(param i32 i32 i32 i32 i32 i32 i32 i32)");
+    let mut guest = Guest::default().import(
+        "exec",
+        "run",
+        "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)",
+    );
     let ((pod, pod_length), (word, length)) = (guest.bytes(b"demo-worker-0"), guest.bytes(b"true"));
     let (argv, _) = guest.bytes(&[word.to_le_bytes(), length.to_le_bytes()].concat());
+    let none = "(i32.const 0)";
     let call = format!(
-        "(call $run (i32.const {pod}) (i32.const {pod_length}) (i32.const 0) (i32.const 0) (i32.const {argv}) \
-         (i32.const 1) (i32.const 0) (i32.const {})) (unreachable)",
+        "(call $run (i32.const {pod}) (i32.const {pod_length}) {none} {none} {none} (i32.const {argv}) \
+         (i32.const 1) {none} {none} {none} {none} {none} (i32.const {})) (unreachable)",
         common::RETURNED
     );
     let component = guest.method("setup-master", &call).build();

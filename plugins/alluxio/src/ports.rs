@@ -225,7 +225,7 @@ fn component<'a>(spec: &'a Spec, name: &'static str) -> (&'a Component, &'static
 
 /// Asks the host for ports.
 pub fn from_host<H: Host>(host: &H) -> impl Fn(&[&str]) -> Result<Vec<u16>> + '_ {
-    |names| host.allocate_ports(names)
+    |names| Ok(host.allocate_ports(names)?)
 }
 
 /// Returns a placeholder for every port, if only the other values matter.

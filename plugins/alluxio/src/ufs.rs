@@ -110,7 +110,7 @@ fn rotated(host: &impl Host, master: &Pod, mounts: &Mounts) -> Result<Vec<String
         return Ok(Vec::new());
     }
     let argv = ["env", &format!("FLUID_MOUNTS={}", lines.join("\n")), "bash", ROTATED];
-    let output = host.exec(&master.name, "", &argv, PATIENCE)?;
+    let output = host.ask(&master.name, &argv, PATIENCE)?;
     // A shell without the script prints nothing.
     let path = |line: &str| mounts.table.contains_key(line).then(|| line.to_owned());
     Ok(output.stdout.lines().filter_map(path).collect())
@@ -156,7 +156,7 @@ fn by_script(host: &impl Host, pod: &Pod, mounts: &Mounts, first_unmount: &[Stri
     let unmount = format!("FLUID_UNMOUNT={}", first_unmount.join("\n"));
     let argv = ["env", &lines, &unmount, SCRIPT];
     let output = host
-        .exec(&pod.name, "", &argv, PATIENCE)
+        .ask(&pod.name, &argv, PATIENCE)
         .map_err(|e| Error::failed(format!("mounting in pod {}: {e}", pod.name)))?;
     if output.code == 0 {
         return Ok(());
@@ -210,7 +210,7 @@ fn by_commands(host: &impl Host, pod: &Pod, mounts: &Mounts, first_unmount: &[St
 }
 
 fn attempt(host: &impl Host, pod: &Pod, what: &str, path: &str, argv: &[&str], failures: &mut Vec<String>) {
-    match host.exec(&pod.name, "", argv, PATIENCE) {
+    match host.ask(&pod.name, argv, PATIENCE) {
         Ok(output) if output.code == 0 => {}
         Ok(output) => {
             let said = format!("{}\n{}", output.stdout, output.stderr);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wasser_sdk::{Context, Error, Host, Result, StorageStats};
+use wasser_sdk::{Context, Error, Host, Result, Severity, StorageStats};
 
 use crate::describe::MASTER;
 use crate::input::Spec;
@@ -40,7 +40,7 @@ pub fn mount(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
         if there.contains(&path) {
             continue;
         }
-        let output = host.exec(&pod, "", &["jindocache", "-mount", &path, &target], SHORT)?;
+        let output = host.ask(&pod, &["jindocache", "-mount", &path, &target], SHORT)?;
         if output.code != 0 && !output.stdout.contains(MOUNTED) && !output.stderr.contains(MOUNTED) {
             failures.push(format!("{target} at {path}: {}", last_line(&output.stderr)));
         }
@@ -68,14 +68,14 @@ pub fn unmount(host: &impl Host, paths: &[String]) -> Result<()> {
     let pod = master(host)?;
     let there = mounted(host, &pod)?;
     for path in paths.iter().filter(|path| there.contains(path)) {
-        let output = host.exec(&pod, "", &["jindocache", "-unmount", path], SHORT)?;
+        let output = host.ask(&pod, &["jindocache", "-unmount", path], SHORT)?;
         if output.code != 0 {
             let said = last_line(&output.stderr);
             let message = format!(
                 "`jindocache -unmount` in pod {pod} could not unmount {path}, which stays visible: \
                  {said}"
             );
-            host.event("Warning", "UnmountFailed", &message)?;
+            host.event(Severity::Warning, "UnmountFailed", &message)?;
         }
     }
     Ok(())

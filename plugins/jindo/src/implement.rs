@@ -25,7 +25,7 @@ impl Implement for Jindo {
     }
 
     fn setup_master(ctx: &Context<Spec>, host: &impl Host) -> Result<Value> {
-        transform::values(ctx, &|names| host.allocate_ports(names))
+        transform::values(ctx, &|names| Ok(host.allocate_ports(names)?))
     }
 
     /// Reports true until the mounts were made, which the runtime's status shows. Without a master
@@ -66,7 +66,7 @@ impl Implement for Jindo {
         let Some(installed) = &ctx.installed else {
             return Ok(None);
         };
-        let mut values = transform::values(ctx, &|names| host.allocate_ports(names))?;
+        let mut values = transform::values(ctx, &|names| Ok(host.allocate_ports(names)?))?;
         let spec = &ctx.runtime.spec;
         let mut kept = vec!["/fuse/nodeSelector"];
         if !spec.jindo_version.is_given() {

@@ -1,6 +1,6 @@
 //! Fields that still work and should be written differently.
 
-use wasser_sdk::{Context, Host, Level};
+use wasser_sdk::{Context, Host, Level, Severity};
 
 use crate::input::Spec;
 
@@ -18,7 +18,7 @@ pub fn inform(ctx: &Context<Spec>, host: &impl Host) {
              spec.tieredstore.levels[0].{field} instead"
         );
         // The installation goes on without the event: it is advice only.
-        if let Err(error) = host.event("Warning", REASON, &message) {
+        if let Err(error) = host.event(Severity::Warning, REASON, &message) {
             host.log(
                 Level::Warn,
                 &format!("{message}; the event could not be published: {error}"),

@@ -7,7 +7,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use wasser_juicefs::JuiceFs;
 use wasser_sdk::testing::{FakeHost, exit, ok};
-use wasser_sdk::{Error, Implement, PodError};
+use wasser_sdk::{Error, HostError, Implement};
 
 const MOUNT: &str = "/runtime-mnt/juicefs/default/demo/juicefs-fuse";
 const STATUS: &str = include_str!("reports/status.json");
@@ -58,7 +58,7 @@ fn the_size_is_what_df_and_info_say() {
 
 #[test]
 fn inodes_stand_in_for_files_where_counting_takes_too_long() {
-    for answer in [Err(PodError::Timeout), exit(1, "no such command"), ok("odd")] {
+    for answer in [Err(HostError::Timeout), exit(1, "no such command"), ok("odd")] {
         let host = pods().on_exec(move |_, argv| match argv[0] {
             "df" => ok(&df(if argv.contains(&"-i") { 7 } else { 100 })),
             _ => answer.clone(),

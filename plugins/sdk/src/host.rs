@@ -6,64 +6,87 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::Error;
+use crate::{Command, Error, HostError, Output, Said};
 
 /// The host functions. Methods take `&impl Host`, so that a component imports only those that it
 /// calls.
 pub trait Host {
-    /// Returns the pods of a role, by name. Capability `exec` for the role.
-    fn pods(&self, role: &str) -> Result<Vec<Pod>, PodError>;
+    /// Returns the pods of a role, by name. Capability `exec` or `http` for the role.
+    fn pods(&self, role: &str) -> Result<Vec<Pod>, HostError>;
 
-    /// Runs a command in a container of a pod of this runtime; an empty `container` is the role's
-    /// own. There is no shell in between: `argv` reaches the process as it is. Capability `exec`
-    /// for the role.
-    fn exec(&self, pod: &str, container: &str, argv: &[&str], timeout: Duration) -> Result<Output, PodError>;
+    /// Runs a command in a pod of this runtime, and returns what it wrote, however it ended.
+    /// Capability `exec` for the role. [`Host::ask`] and [`Host::run`] read that as text.
+    fn exec(&self, command: &Command<'_>) -> Result<Output, HostError>;
 
-    /// Sends GET `http://<pod's address>:<port><path>`; redirects are not followed. Capability
-    /// `http` for role and port.
-    fn http_get(&self, pod: &str, port: u16, path: &str, timeout: Duration) -> Result<Response, PodError>;
+    /// Sends a request to a pod of this runtime. Capability `http` for role and port.
+    fn http(&self, request: &Request<'_>) -> Result<Response, HostError>;
 
     /// Returns the value of a key of a Secret in the runtime's namespace; `None` if it does not
     /// exist. Capability `secrets`.
-    fn secret(&self, name: &str, key: &str) -> Result<Option<Vec<u8>>, Error>;
+    fn secret(&self, name: &str, key: &str) -> Result<Option<Vec<u8>>, HostError>;
 
     /// Returns an object of the runtime's namespace; `None` if it does not exist. Capability
     /// `objects` for the kind.
-    fn object(&self, kind: &str, name: &str) -> Result<Option<Value>, Error>;
+    fn object(&self, kind: &str, name: &str) -> Result<Option<Value>, HostError>;
 
-    /// Allocates a host port for each name, free of collisions between all runtimes. The same names
-    /// get the same ports again, until the runtime is deleted. Capability `ports`.
-    fn allocate_ports(&self, names: &[&str]) -> Result<Vec<u16>, Error>;
+    /// Allocates a host port for each name, free of collisions between all runtimes, and returns
+    /// them in the order of the names. The same names get the same ports again, until the runtime
+    /// is deleted. Capability `ports`.
+    fn allocate_ports(&self, names: &[&str]) -> Result<Vec<u16>, HostError>;
 
-    /// Returns the value of a key that outlives a call. Capability `state`.
-    fn state(&self, key: &str) -> Option<Vec<u8>>;
+    /// Returns the value of a key that outlives a call, and its version. Capability `state`.
+    fn state(&self, key: &str) -> Result<Option<Entry>, HostError>;
 
-    /// Sets a key, or removes it. Fails over the size limit. Capability `state`.
-    fn set_state(&self, key: &str, value: Option<&[u8]>) -> Result<(), Error>;
+    /// Returns the keys that have a value. Capability `state`.
+    fn state_keys(&self) -> Result<Vec<String>, HostError>;
+
+    /// Sets a key that has the value of this version, or that has none if there is no version, and
+    /// returns the new version. A [`HostError::Conflict`] if somebody else has set it in between.
+    /// Capability `state`.
+    fn set_state(&self, key: &str, value: &[u8], if_version: Option<&str>) -> Result<String, HostError>;
+
+    /// Removes a key that has the value of this version. Capability `state`.
+    fn remove_state(&self, key: &str, if_version: &str) -> Result<(), HostError>;
 
     /// Writes a line to the host's log, marked with plugin and runtime.
     fn log(&self, level: Level, message: &str);
 
-    /// Publishes an event on the runtime. `kind` is `Normal` or `Warning`. Capability `events`.
-    fn event(&self, kind: &str, reason: &str, message: &str) -> Result<(), Error>;
+    /// Publishes an event on the runtime. The reason is one word in CamelCase. Capability `events`.
+    fn event(&self, severity: Severity, reason: &str, message: &str) -> Result<(), HostError>;
 
     /// Returns the pods of a role whose containers are all ready.
-    fn ready_pods(&self, role: &str) -> Result<Vec<Pod>, PodError> {
+    fn ready_pods(&self, role: &str) -> Result<Vec<Pod>, HostError> {
         Ok(self.pods(role)?.into_iter().filter(|p| p.ready).collect())
+    }
+
+    /// Runs a command in the role's own container to its end, and returns exit code and text. One
+    /// that takes too long, or writes more than the limit, is an error.
+    fn ask(&self, pod: &str, argv: &[&str], timeout: Duration) -> Result<Said, HostError> {
+        self.exec(&Command::new(pod, argv, timeout))?.said()
     }
 
     /// Runs a command in the role's own container and returns its standard output; any other exit
     /// code than 0 is an error that quotes standard error.
     fn run(&self, pod: &str, argv: &[&str], timeout: Duration) -> Result<String, Error> {
         let describe = |why: &dyn fmt::Display| Error::failed(format!("`{}` in pod {pod}: {why}", argv.join(" ")));
-        let output = self.exec(pod, "", argv, timeout).map_err(|e| describe(&e))?;
-        match output.code {
-            0 => Ok(output.stdout),
-            code => Err(describe(&format_args!(
-                "exit code {code}: {}",
-                last_line(&output.stderr)
-            ))),
+        let said = self.ask(pod, argv, timeout).map_err(|e| describe(&e))?;
+        match said.code {
+            0 => Ok(said.stdout),
+            code => Err(describe(&format_args!("exit code {code}: {}", last_line(&said.stderr)))),
         }
+    }
+
+    /// Sends GET `http://<pod's address>:<port><path>`. Capability `http` for role and port.
+    fn http_get(&self, pod: &str, port: u16, path: &str, timeout: Duration) -> Result<Response, HostError> {
+        self.http(&Request {
+            pod,
+            port,
+            method: "GET",
+            path,
+            headers: &[],
+            body: None,
+            timeout: Some(timeout),
+        })
     }
 }
 
@@ -88,55 +111,62 @@ pub struct Pod {
     pub started_at: u64,
 }
 
-/// What a command left behind.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Output {
-    /// Its exit code.
-    pub code: i32,
-    /// Standard output without surrounding white space, at most the limit of the registration.
-    pub stdout: String,
-    /// Standard error, in the same way.
-    pub stderr: String,
+/// An HTTP request. The present host sends GET only, and neither headers nor a body.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// The name of the pod.
+    pub pod: &'a str,
+    /// The port.
+    pub port: u16,
+    /// The method.
+    pub method: &'a str,
+    /// The path, with its query.
+    pub path: &'a str,
+    /// Headers.
+    pub headers: &'a [(&'a str, &'a [u8])],
+    /// The body.
+    pub body: Option<&'a [u8]>,
+    /// How long the answer can take; `None` for as long as the call lasts.
+    pub timeout: Option<Duration>,
 }
 
-/// An HTTP answer.
+/// An HTTP answer. Redirects are not followed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Response {
     /// The status code.
     pub status: u16,
+    /// The headers.
+    pub headers: Vec<(String, Vec<u8>)>,
     /// The body, at most the limit of the registration.
     pub body: Vec<u8>,
+    /// Whether the body is longer.
+    pub truncated: bool,
 }
 
-/// Why a pod could not be reached.
+/// A value that outlives a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PodError {
-    /// The registration does not grant this, or the plugin did not declare it.
-    NotGranted(String),
-    /// There is no such pod or container, or it is not running.
-    NotFound(String),
-    /// The command did not finish in time.
-    Timeout,
-    /// Anything else, for people.
-    Failed(String),
+pub struct Entry {
+    /// The value itself.
+    pub value: Vec<u8>,
+    /// Names this value, for a write that follows it.
+    pub version: String,
 }
 
-impl fmt::Display for PodError {
+/// The type of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// Something happened as it should.
+    Normal,
+    /// Somebody should look at it.
+    Warning,
+}
+
+impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            PodError::NotGranted(what) => write!(f, "the plugin may not do this: {what}"),
-            PodError::NotFound(what) => write!(f, "not found: {what}"),
-            PodError::Timeout => f.write_str("did not finish in time"),
-            PodError::Failed(why) => f.write_str(why),
-        }
-    }
-}
-
-impl std::error::Error for PodError {}
-
-impl From<PodError> for Error {
-    fn from(error: PodError) -> Self {
-        Error::failed(error.to_string())
+        f.write_str(match self {
+            Severity::Normal => "Normal",
+            Severity::Warning => "Warning",
+        })
     }
 }
 

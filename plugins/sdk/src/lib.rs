@@ -14,12 +14,14 @@
 //! The words and types are those of the WIT packages in `wit/`, which is where their meaning is
 //! fixed.
 
+mod command;
 mod context;
 mod dataset;
 mod description;
 mod error;
 pub mod fields;
 mod host;
+mod host_error;
 mod implement;
 mod mounted;
 mod operate;
@@ -33,11 +35,13 @@ pub mod guest;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 
+pub use command::{Captured, Command, Ending, Output, Said};
 pub use context::{Context, Metadata, Object, RawContext, RoleStatus};
 pub use dataset::{DataRestoreLocation, DatasetSpec, EncryptOption, Mount, Owner, SecretKeySelector, ValueSource};
 pub use description::{Description, Fuse, Role, Want};
 pub use error::{Error, Result};
-pub use host::{Host, Level, Output, Pod, PodError, Response};
+pub use host::{Entry, Host, Level, Pod, Request, Response, Severity};
+pub use host_error::HostError;
 pub use implement::{Implement, StorageStats, UfsChange, UfsUpdate};
 pub use operate::{DataOperation, DatasetMount, Operate, Plan, SCRIPTS, literal};
 

@@ -2,12 +2,14 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::{Context, Error, Host, Level, Output, Pod, PodError, RawContext, Response, Result, RoleStatus};
+use crate::{
+    Captured, Command, Context, Ending, Entry, Host, HostError, Level, Output, Pod, RawContext, Request, Response,
+    Result, RoleStatus, Severity,
+};
 
 /// Returns a context such as the host makes for `runtime` and `dataset`, both whole objects.
 pub fn raw_context(runtime: &Value, dataset: Option<&Value>, directory: &str) -> RawContext {
@@ -40,8 +42,8 @@ pub fn context<S: DeserializeOwned>(spec: Value) -> Result<Context<S>> {
     Context::parse(raw_context(&object(spec), Some(&object(json!({}))), "demo-fuse"))
 }
 
-type Script = dyn Fn(&str, &[&str]) -> std::result::Result<Output, PodError>;
-type HttpScript = dyn Fn(&str, u16, &str) -> std::result::Result<Response, PodError>;
+type Script = dyn Fn(&str, &[&str]) -> std::result::Result<Output, HostError>;
+type HttpScript = dyn Fn(&str, u16, &str) -> std::result::Result<Response, HostError>;
 
 /// A host that answers from a script and remembers what it was asked.
 #[derive(Default)]
@@ -52,7 +54,8 @@ pub struct FakeHost {
     secrets: Option<BTreeMap<(String, String), Vec<u8>>>,
     objects: BTreeMap<(String, String), Value>,
     first_port: Option<u16>,
-    state: RefCell<BTreeMap<String, Vec<u8>>>,
+    state: RefCell<BTreeMap<String, Entry>>,
+    writes: RefCell<u32>,
     /// Every call, one line each: `exec demo-worker-0 df -P`, `ports worker-metrics`.
     pub calls: RefCell<Vec<String>>,
 }
@@ -89,7 +92,7 @@ impl FakeHost {
     /// Answers commands: the script gets the pod and the argv.
     pub fn on_exec(
         mut self,
-        script: impl Fn(&str, &[&str]) -> std::result::Result<Output, PodError> + 'static,
+        script: impl Fn(&str, &[&str]) -> std::result::Result<Output, HostError> + 'static,
     ) -> Self {
         self.exec = Some(Box::new(script));
         self
@@ -98,7 +101,7 @@ impl FakeHost {
     /// Answers requests: the script gets the pod, the port and the path.
     pub fn on_http(
         mut self,
-        script: impl Fn(&str, u16, &str) -> std::result::Result<Response, PodError> + 'static,
+        script: impl Fn(&str, u16, &str) -> std::result::Result<Response, HostError> + 'static,
     ) -> Self {
         self.http = Some(Box::new(script));
         self
@@ -128,26 +131,41 @@ impl FakeHost {
         self.calls.borrow().clone()
     }
 
+    /// Refuses a write that does not follow what is there.
+    fn follows(&self, key: &str, if_version: Option<&str>) -> std::result::Result<(), HostError> {
+        let state = self.state.borrow();
+        if state.get(key).map(|entry| entry.version.as_str()) == if_version {
+            Ok(())
+        } else {
+            Err(HostError::Conflict(format!("the key {key} was changed in between")))
+        }
+    }
+
     fn note(&self, call: String) {
         self.calls.borrow_mut().push(call);
     }
 }
 
+fn ended(code: i32, stdout: &str, stderr: &str) -> Output {
+    let captured = |text: &str| Captured {
+        bytes: text.as_bytes().to_vec(),
+        truncated: false,
+    };
+    Output {
+        ending: Ending::Exited(code),
+        stdout: captured(stdout),
+        stderr: captured(stderr),
+    }
+}
+
 /// Returns a command that succeeded with `stdout`.
-pub fn ok(stdout: &str) -> std::result::Result<Output, PodError> {
-    Ok(Output {
-        stdout: stdout.trim().to_string(),
-        ..Output::default()
-    })
+pub fn ok(stdout: &str) -> std::result::Result<Output, HostError> {
+    Ok(ended(0, stdout, ""))
 }
 
 /// Returns a command that ended with `code` and `stderr`.
-pub fn exit(code: i32, stderr: &str) -> std::result::Result<Output, PodError> {
-    Ok(Output {
-        code,
-        stderr: stderr.to_string(),
-        ..Output::default()
-    })
+pub fn exit(code: i32, stderr: &str) -> std::result::Result<Output, HostError> {
+    Ok(ended(code, "", stderr))
 }
 
 /// Returns the pods of a role, for [`Context::roles`].
@@ -159,76 +177,84 @@ pub fn role(name: &str, desired: u32, ready: u32) -> RoleStatus {
     }
 }
 
+fn not_granted<T>(what: &str) -> std::result::Result<T, HostError> {
+    Err(HostError::NotGranted(format!("{what} are not granted")))
+}
+
 impl Host for FakeHost {
-    fn pods(&self, role: &str) -> std::result::Result<Vec<Pod>, PodError> {
+    fn pods(&self, role: &str) -> std::result::Result<Vec<Pod>, HostError> {
         Ok(self.pods.iter().filter(|p| p.role == role).cloned().collect())
     }
 
-    fn exec(
-        &self,
-        pod: &str,
-        _container: &str,
-        argv: &[&str],
-        _timeout: Duration,
-    ) -> std::result::Result<Output, PodError> {
-        self.note(format!("exec {pod} {}", argv.join(" ")));
+    fn exec(&self, command: &Command<'_>) -> std::result::Result<Output, HostError> {
+        self.note(format!("exec {} {}", command.pod, command.argv.join(" ")));
         match &self.exec {
-            Some(script) => script(pod, argv),
-            None => Err(PodError::NotGranted("exec".into())),
+            Some(script) => script(command.pod, command.argv),
+            None => not_granted("commands"),
         }
     }
 
-    fn http_get(
-        &self,
-        pod: &str,
-        port: u16,
-        path: &str,
-        _timeout: Duration,
-    ) -> std::result::Result<Response, PodError> {
-        self.note(format!("get {pod}:{port}{path}"));
+    fn http(&self, request: &Request<'_>) -> std::result::Result<Response, HostError> {
+        let (pod, port, path) = (request.pod, request.port, request.path);
+        self.note(format!("{} {pod}:{port}{path}", request.method.to_ascii_lowercase()));
         match &self.http {
             Some(script) => script(pod, port, path),
-            None => Err(PodError::NotGranted("http".into())),
+            None => not_granted("requests"),
         }
     }
 
-    fn secret(&self, name: &str, key: &str) -> Result<Option<Vec<u8>>> {
+    fn secret(&self, name: &str, key: &str) -> std::result::Result<Option<Vec<u8>>, HostError> {
         self.note(format!("secret {name}/{key}"));
-        let secrets = self
-            .secrets
-            .as_ref()
-            .ok_or_else(|| Error::failed("secrets are not granted"))?;
-        Ok(secrets.get(&(name.to_string(), key.to_string())).cloned())
+        match &self.secrets {
+            Some(secrets) => Ok(secrets.get(&(name.to_string(), key.to_string())).cloned()),
+            None => not_granted("secrets"),
+        }
     }
 
-    fn object(&self, kind: &str, name: &str) -> Result<Option<Value>> {
+    fn object(&self, kind: &str, name: &str) -> std::result::Result<Option<Value>, HostError> {
         self.note(format!("object {kind}/{name}"));
         Ok(self.objects.get(&(kind.to_string(), name.to_string())).cloned())
     }
 
-    fn allocate_ports(&self, names: &[&str]) -> Result<Vec<u16>> {
+    fn allocate_ports(&self, names: &[&str]) -> std::result::Result<Vec<u16>, HostError> {
         self.note(format!("ports {}", names.join(" ")));
-        let first = self.first_port.ok_or_else(|| Error::failed("ports are not granted"))?;
-        Ok((first..).take(names.len()).collect())
-    }
-
-    fn state(&self, key: &str) -> Option<Vec<u8>> {
-        self.state.borrow().get(key).cloned()
-    }
-
-    fn set_state(&self, key: &str, value: Option<&[u8]>) -> Result<()> {
-        let mut state = self.state.borrow_mut();
-        match value {
-            Some(value) => drop(state.insert(key.into(), value.into())),
-            None => drop(state.remove(key)),
+        match self.first_port {
+            Some(first) => Ok((first..).take(names.len()).collect()),
+            None => not_granted("ports"),
         }
+    }
+
+    fn state(&self, key: &str) -> std::result::Result<Option<Entry>, HostError> {
+        Ok(self.state.borrow().get(key).cloned())
+    }
+
+    fn state_keys(&self) -> std::result::Result<Vec<String>, HostError> {
+        Ok(self.state.borrow().keys().cloned().collect())
+    }
+
+    fn set_state(&self, key: &str, value: &[u8], if_version: Option<&str>) -> std::result::Result<String, HostError> {
+        self.follows(key, if_version)?;
+        let mut written = self.writes.borrow_mut();
+        *written += 1;
+        let (value, version) = (value.to_vec(), format!("v{written}"));
+        let entry = Entry {
+            value,
+            version: version.clone(),
+        };
+        self.state.borrow_mut().insert(key.into(), entry);
+        Ok(version)
+    }
+
+    fn remove_state(&self, key: &str, if_version: &str) -> std::result::Result<(), HostError> {
+        self.follows(key, Some(if_version))?;
+        self.state.borrow_mut().remove(key);
         Ok(())
     }
 
     fn log(&self, _level: Level, _message: &str) {}
 
-    fn event(&self, kind: &str, reason: &str, message: &str) -> Result<()> {
-        self.note(format!("event {kind} {reason} {message}"));
+    fn event(&self, severity: Severity, reason: &str, message: &str) -> std::result::Result<(), HostError> {
+        self.note(format!("event {severity} {reason} {message}"));
         Ok(())
     }
 }

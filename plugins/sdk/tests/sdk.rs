@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use wasser_sdk::testing::{FakeHost, context, exit, ok, raw_context, role};
-use wasser_sdk::{Context, DatasetSpec, Error, Host, PodError, Response};
+use wasser_sdk::{Captured, Context, DatasetSpec, Ending, Error, Host, HostError, Output, Response, Severity};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -112,7 +112,7 @@ fn a_volume_is_read_only_unless_asked_otherwise() {
 fn a_command_that_fails_quotes_the_last_line_of_its_errors() {
     let host = FakeHost::new().on_exec(|_, argv| match argv[0] {
         "good" => ok(" fine \n"),
-        "slow" => Err(PodError::Timeout),
+        "slow" => Err(HostError::Timeout),
         _ => exit(2, "warning\nno such file"),
     });
     assert_eq!(host.run("p", &["good"], SECOND).unwrap(), "fine");
@@ -125,6 +125,24 @@ fn a_command_that_fails_quotes_the_last_line_of_its_errors() {
         "`slow` in pod p: did not finish in time"
     );
     assert_eq!(host.calls(), ["exec p good", "exec p bad x", "exec p slow"]);
+}
+
+#[test]
+fn what_a_command_wrote_is_only_taken_for_its_answer_if_it_is_all() {
+    let output = |ending, truncated| Output {
+        ending,
+        stdout: Captured {
+            bytes: b" part\xff ".to_vec(),
+            truncated,
+        },
+        stderr: Captured::default(),
+    };
+    assert_eq!(output(Ending::Exited(3), false).said().unwrap().stdout, "part\u{fffd}");
+    assert_eq!(output(Ending::TimedOut, false).said().unwrap_err(), HostError::Timeout);
+    for ending in [Ending::Exited(0), Ending::CutOff] {
+        let refused = output(ending, true).said().unwrap_err().to_string();
+        assert_eq!(refused, "the output is longer than the limit of 7 bytes");
+    }
 }
 
 #[test]
@@ -142,6 +160,7 @@ fn a_host_grants_what_the_test_gives_it() {
             Ok(Response {
                 status: 200,
                 body: format!("{port}{path}").into_bytes(),
+                ..Response::default()
             })
         })
         .with_secret("s", "k", b"v")
@@ -153,11 +172,18 @@ fn a_host_grants_what_the_test_gives_it() {
     assert_eq!(host.secret("s", "other").unwrap(), None);
     assert!(host.object("ConfigMap", "c").unwrap().is_some());
     assert_eq!(host.allocate_ports(&["a", "b"]).unwrap(), [14_000, 14_001]);
-    host.set_state("key", Some(b"1")).unwrap();
-    assert_eq!(host.state("key").as_deref(), Some(b"1".as_slice()));
-    host.set_state("key", None).unwrap();
-    assert_eq!(host.state("key"), None);
-    host.event("Warning", "Odd", "something").unwrap();
+    let first = host.set_state("key", b"1", None).unwrap();
+    assert_eq!(host.state("key").unwrap().unwrap().value, b"1");
+    assert_eq!(host.state_keys().unwrap(), ["key"]);
+    let second = host.set_state("key", b"2", Some(&first)).unwrap();
+    for late in [None, Some(first.as_str())] {
+        let refused = host.set_state("key", b"3", late).unwrap_err();
+        assert!(matches!(refused, HostError::Conflict(_)), "{refused}");
+        assert!(matches!(Error::from(refused), Error::RetryAfter { seconds: 1, .. }));
+    }
+    host.remove_state("key", &second).unwrap();
+    assert_eq!(host.state("key").unwrap(), None);
+    host.event(Severity::Warning, "Odd", "something").unwrap();
     assert_eq!(
         host.calls().last().map(String::as_str),
         Some("event Warning Odd something")

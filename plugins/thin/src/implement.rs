@@ -1,6 +1,6 @@
 //! The methods of the runtime.
 
-use wasser_sdk::{Context, Description, Error, Host, Implement, Result, StorageStats, UfsChange, UfsUpdate};
+use wasser_sdk::{Context, Description, Error, Host, Implement, Result, Severity, StorageStats, UfsChange, UfsUpdate};
 
 use crate::describe;
 use crate::input::Spec;
@@ -28,7 +28,7 @@ impl Implement for Thin {
                  again, or name another",
                 ctx.runtime.spec.profile_name
             );
-            return host.event("Warning", "ProfileMissing", &message);
+            return Ok(host.event(Severity::Warning, "ProfileMissing", &message)?);
         }
         transform::values(ctx, host).map(drop)
     }

@@ -3,11 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{PersistentVolume, Pod, Secret};
-use kube::api::{Api, AttachParams, DynamicObject, ListParams};
+use kube::api::{Api, DynamicObject, ListParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::events::EventType;
 use kube::{Client, ResourceExt};
@@ -15,12 +14,12 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use wasser_api::ObjectKey;
 use wasser_plugin::bindings::types::Role;
-use wasser_plugin::{Backend, BackendError, Output, PodRecord, Response};
+use wasser_plugin::{Backend, BackendError, ExecCommand, HttpRequest, Output, PodRecord, Response, StateEntry};
 
 use crate::objects::identity::Identity;
 use crate::objects::owner::Owner;
-use crate::plugin::output;
 use crate::plugin::state::State;
+use crate::plugin::talk::{self, answer, failed};
 use crate::shared::ports::{self, Holder, PortError, Ports, parse_range};
 use crate::shared::upgrades::Generations;
 use crate::watched::Caches;
@@ -68,18 +67,6 @@ impl KubeBackend {
             reference: self.reference.clone(),
             read: Mutex::default(),
         }
-    }
-}
-
-fn failed(what: impl std::fmt::Display) -> BackendError {
-    BackendError::Failed(what.to_string())
-}
-
-fn answer(error: kube::Error) -> BackendError {
-    if wasser_chart::is_not_found(&error) {
-        BackendError::NotFound(error.to_string())
-    } else {
-        failed(error)
     }
 }
 
@@ -228,83 +215,13 @@ impl Backend for KubeBackend {
             .collect())
     }
 
-    async fn exec(
-        &self,
-        _scope: &ObjectKey,
-        pod: &str,
-        container: &str,
-        argv: &[String],
-        timeout: Duration,
-        max_output: usize,
-    ) -> Result<Output, BackendError> {
+    async fn exec(&self, _scope: &ObjectKey, command: &ExecCommand<'_>) -> Result<Output, BackendError> {
         let api = Api::<Pod>::namespaced(self.client.clone(), &self.identity.namespace);
-        let run = async {
-            let params = AttachParams {
-                container: Some(container.to_owned()),
-                stdin: false,
-                ..AttachParams::default()
-            };
-            let mut process = api.exec(pod, argv, &params).await.map_err(answer)?;
-            let (stdout, stderr, status) = (process.stdout(), process.stderr(), process.take_status());
-            let both = tokio::try_join!(output::read(stdout, max_output), output::read_first(stderr, max_output));
-            let (stdout, stderr) = match both {
-                Ok(both) => both,
-                Err(error) => {
-                    process.abort();
-                    return Err(error);
-                }
-            };
-            let status = match status {
-                Some(status) => status.await,
-                None => None,
-            };
-            process.join().await.map_err(failed)?;
-            let code = exit_code(status)?;
-            let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).trim().to_owned();
-            Ok(Output {
-                code,
-                stdout: text(stdout),
-                stderr: text(stderr),
-            })
-        };
-        tokio::time::timeout(timeout, run)
-            .await
-            .map_err(|_| BackendError::Timeout)?
+        talk::run(&api, command).await
     }
 
-    async fn http_get(
-        &self,
-        _scope: &ObjectKey,
-        pod: &str,
-        port: u16,
-        path: &str,
-        timeout: Duration,
-        max_body: usize,
-    ) -> Result<Response, BackendError> {
-        let uri = format!(
-            "/api/v1/namespaces/{}/pods/{pod}:{port}/proxy/{}",
-            self.identity.namespace,
-            path.trim_start_matches('/')
-        );
-        let request = http::Request::get(uri)
-            .body(kube::client::Body::empty())
-            .map_err(failed)?;
-        let run = async {
-            let answer = self.client.send(request).await.map_err(failed)?;
-            let status = answer.status().as_u16();
-            let mut body = Vec::new();
-            let mut stream = http_body_util::BodyExt::into_data_stream(answer.into_body());
-            while let Some(chunk) = futures::StreamExt::next(&mut stream).await {
-                body.extend_from_slice(&chunk.map_err(failed)?);
-                if body.len() > max_body {
-                    return Err(failed(format!("the body is longer than the limit of {max_body} bytes")));
-                }
-            }
-            Ok(Response { status, body })
-        };
-        tokio::time::timeout(timeout, run)
-            .await
-            .map_err(|_| BackendError::Timeout)?
+    async fn http_get(&self, _scope: &ObjectKey, request: &HttpRequest<'_>) -> Result<Response, BackendError> {
+        talk::get(&self.client, &self.identity.namespace, request).await
     }
 
     async fn secret(&self, _scope: &ObjectKey, name: &str, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
@@ -357,12 +274,22 @@ impl Backend for KubeBackend {
             .collect()
     }
 
-    async fn get_state(&self, _scope: &ObjectKey, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
-        self.state().get(key).await.map_err(failed)
+    async fn get_state(&self, _scope: &ObjectKey, key: &str) -> Result<Option<StateEntry>, BackendError> {
+        Ok(self.state().get(key).await?)
     }
 
-    async fn set_state(&self, _scope: &ObjectKey, key: &str, value: Option<Vec<u8>>) -> Result<(), BackendError> {
-        self.state().set(key, value).await.map_err(failed)
+    async fn state_keys(&self, _scope: &ObjectKey) -> Result<Vec<String>, BackendError> {
+        Ok(self.state().keys().await?)
+    }
+
+    async fn set_state(
+        &self,
+        _scope: &ObjectKey,
+        key: &str,
+        value: Option<Vec<u8>>,
+        if_version: Option<&str>,
+    ) -> Result<String, BackendError> {
+        Ok(self.state().set(key, value, if_version).await?)
     }
 
     async fn publish_event(
@@ -380,26 +307,4 @@ impl Backend for KubeBackend {
         self.events.publish(&self.reference, type_, reason, message).await;
         Ok(())
     }
-}
-
-/// The exit code that the status channel of an exec carries.
-fn exit_code(status: Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Status>) -> Result<i32, BackendError> {
-    let Some(status) = status else {
-        return Err(failed("the connection ended before the command's exit code arrived"));
-    };
-    if status.status.as_deref() == Some("Success") {
-        return Ok(0);
-    }
-    let causes = status.details.and_then(|details| details.causes).unwrap_or_default();
-    let code = causes
-        .iter()
-        .find(|cause| cause.reason.as_deref() == Some("ExitCode"))
-        .and_then(|cause| cause.message.as_ref()?.parse().ok());
-    code.ok_or_else(|| {
-        failed(
-            status
-                .message
-                .unwrap_or_else(|| "the command could not be run".to_owned()),
-        )
-    })
 }

@@ -8,3 +8,4 @@ pub mod backend;
 pub mod context;
 mod output;
 mod state;
+mod talk;

@@ -1,53 +1,44 @@
 //! What a command in a pod writes, read within a limit.
 
 use tokio::io::{AsyncRead, AsyncReadExt};
-use wasser_plugin::BackendError;
+use wasser_plugin::{BackendError, Captured};
 
-/// Reads until the end.
+/// How many times the limit is read before a command is left alone. What is read beyond the limit
+/// is dropped, since a command whose output nobody reads does not end.
+const PATIENCE: usize = 16;
+
+/// Why a stream is not read to its end.
+#[derive(Debug)]
+pub enum Unread {
+    /// The command writes far more than the limit, perhaps for ever.
+    Flood,
+    /// The connection failed.
+    Failed(BackendError),
+}
+
+/// Reads until the end, and keeps the first `limit` bytes in `kept`, where they are even if this is
+/// dropped before the end.
 ///
 /// # Errors
-/// If that cannot be read, or is longer than `limit` bytes. What is longer is not waited for: its
-/// command may write for ever.
-pub async fn read(source: Option<impl AsyncRead + Unpin>, limit: usize) -> Result<Vec<u8>, BackendError> {
-    let kept = keep(source.map(|source| source.take(bytes(limit).saturating_add(1)))).await?;
-    if kept.len() > limit {
-        return Err(BackendError::Failed(format!(
-            "the output is longer than the limit of {limit} bytes"
-        )));
+/// If the stream cannot be read, or does not end.
+pub async fn read(source: Option<impl AsyncRead + Unpin>, limit: usize, kept: &mut Captured) -> Result<(), Unread> {
+    let Some(mut source) = source else { return Ok(()) };
+    let mut chunk = vec![0; 8 << 10];
+    let mut dropped = 0usize;
+    loop {
+        let read = source.read(&mut chunk).await;
+        let count = read.map_err(|error| Unread::Failed(BackendError::Failed(error.to_string())))?;
+        let fits = count.min(limit.saturating_sub(kept.bytes.len()));
+        kept.bytes.extend_from_slice(chunk.get(..fits).unwrap_or_default());
+        kept.truncated |= fits < count;
+        dropped = dropped.saturating_add(count.saturating_sub(fits));
+        if count == 0 {
+            return Ok(());
+        }
+        if dropped > limit.saturating_mul(PATIENCE) {
+            return Err(Unread::Flood);
+        }
     }
-    Ok(kept)
-}
-
-/// Reads until the end, and keeps the first `limit` bytes. The rest is read as well, since a command
-/// whose output nobody reads does not end.
-///
-/// # Errors
-/// If it cannot be read.
-pub async fn read_first(source: Option<impl AsyncRead + Unpin>, limit: usize) -> Result<Vec<u8>, BackendError> {
-    let Some(mut source) = source else {
-        return Ok(Vec::new());
-    };
-    let kept = keep(Some((&mut source).take(bytes(limit)))).await?;
-    tokio::io::copy(&mut source, &mut tokio::io::sink())
-        .await
-        .map_err(failed)?;
-    Ok(kept)
-}
-
-async fn keep(source: Option<impl AsyncRead + Unpin>) -> Result<Vec<u8>, BackendError> {
-    let mut kept = Vec::new();
-    if let Some(mut source) = source {
-        source.read_to_end(&mut kept).await.map_err(failed)?;
-    }
-    Ok(kept)
-}
-
-fn bytes(limit: usize) -> u64 {
-    u64::try_from(limit).unwrap_or(u64::MAX)
-}
-
-fn failed(error: std::io::Error) -> BackendError {
-    BackendError::Failed(error.to_string())
 }
 
 #[cfg(test)]
@@ -56,23 +47,40 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test]
-    async fn output_over_the_limit_is_refused_while_it_is_still_written() {
-        let (mut writer, reader) = tokio::io::duplex(4);
-        let (read, written) = tokio::join!(
-            read(Some(reader), 10),
-            async move { writer.write_all(&[b'x'; 100]).await }
-        );
-        assert!(read.unwrap_err().to_string().contains("limit of 10 bytes"));
-        assert!(written.is_err(), "nobody reads any more");
+    fn nothing() -> Captured {
+        Captured {
+            bytes: Vec::new(),
+            truncated: false,
+        }
     }
 
     #[tokio::test]
-    async fn the_rest_of_errors_is_read_so_that_the_command_ends() {
+    async fn what_is_over_the_limit_is_read_and_dropped_so_that_the_command_ends() {
         let (mut writer, reader) = tokio::io::duplex(4);
-        let (read, written) = tokio::join!(read_first(Some(reader), 10), async move {
+        let mut kept = nothing();
+        let (read, written) = tokio::join!(read(Some(reader), 10, &mut kept), async move {
             writer.write_all(&[b'x'; 100]).await
         });
-        assert_eq!((read.unwrap().len(), written.is_ok()), (10, true));
+        assert!(read.is_ok() && written.is_ok());
+        assert_eq!((kept.bytes.as_slice(), kept.truncated), ([b'x'; 10].as_slice(), true));
+    }
+
+    #[tokio::test]
+    async fn a_command_that_writes_for_ever_is_left_alone() {
+        let (mut writer, reader) = tokio::io::duplex(4);
+        let mut kept = nothing();
+        let (read, written) = tokio::join!(read(Some(reader), 10, &mut kept), async move {
+            writer.write_all(&[b'x'; 1000]).await
+        });
+        assert!(matches!(read, Err(Unread::Flood)));
+        assert!(written.is_err(), "nobody reads any more");
+        assert_eq!((kept.bytes.len(), kept.truncated), (10, true));
+    }
+
+    #[tokio::test]
+    async fn output_of_just_the_limit_is_whole() {
+        let mut kept = nothing();
+        read(Some([b'x'; 10].as_slice()), 10, &mut kept).await.unwrap();
+        assert_eq!((kept.bytes.len(), kept.truncated), (10, false));
     }
 }

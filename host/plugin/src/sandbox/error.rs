@@ -222,12 +222,6 @@ impl CallError {
                     limit: limits.host_calls,
                 };
             }
-            Some(StopReason::Host(reason)) => {
-                return Self::Host {
-                    site,
-                    reason: bounded(reason, REASON).into_owned(),
-                };
-            }
             None => {}
         }
         // What others use, or the plugin for other runtimes, is not this call's fault.

@@ -9,7 +9,4 @@ pub enum StopReason {
     /// The guest made too many calls to the host.
     #[error("too many calls to the host")]
     HostCalls,
-    /// The cluster failed, and the WIT has no error to return to the guest.
-    #[error("{0}")]
-    Host(String),
 }

@@ -1,18 +1,15 @@
 //! A cluster that returns fixed answers and records the calls.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use wasser_api::ObjectKey;
 use wasser_plugin::bindings::types::Role;
-use wasser_plugin::{Backend, BackendError, Output, PodRecord, Response};
+use wasser_plugin::{Backend, BackendError, ExecCommand, HttpRequest, Output, PodRecord, Response, StateEntry};
 
 #[derive(Default)]
 pub struct Fake {
     pub asked: Mutex<Vec<String>>,
-    pub state: Mutex<BTreeMap<String, Vec<u8>>>,
     /// Whether commands never end.
     pub hangs: bool,
 }
@@ -59,15 +56,9 @@ impl Backend for Fake {
         }])
     }
 
-    async fn exec(
-        &self,
-        scope: &ObjectKey,
-        pod: &str,
-        container: &str,
-        argv: &[String],
-        timeout: Duration,
-        max: usize,
-    ) -> Result<Output, BackendError> {
+    async fn exec(&self, scope: &ObjectKey, command: &ExecCommand<'_>) -> Result<Output, BackendError> {
+        let (pod, container, argv) = (command.pod, command.container, command.argv);
+        let (timeout, max) = (command.timeout, command.max_output);
         self.note(format!("exec {scope} {pod} {container} {argv:?} {timeout:?} {max}"));
         if self.hangs {
             std::future::pending::<()>().await;
@@ -75,15 +66,8 @@ impl Backend for Fake {
         Err(BackendError::Failed("exec was made".to_owned()))
     }
 
-    async fn http_get(
-        &self,
-        scope: &ObjectKey,
-        pod: &str,
-        port: u16,
-        path: &str,
-        _: Duration,
-        _: usize,
-    ) -> Result<Response, BackendError> {
+    async fn http_get(&self, scope: &ObjectKey, request: &HttpRequest<'_>) -> Result<Response, BackendError> {
+        let (pod, port, path) = (request.pod, request.port, request.path);
         self.note(format!("http {scope} {pod}:{port}{path}"));
         Err(BackendError::Failed("http was made".to_owned()))
     }
@@ -108,14 +92,28 @@ impl Backend for Fake {
         Err(BackendError::Failed("ports were allocated".to_owned()))
     }
 
-    async fn get_state(&self, _: &ObjectKey, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
-        Ok(self.state.lock().unwrap().get(key).cloned())
+    async fn get_state(&self, scope: &ObjectKey, key: &str) -> Result<Option<StateEntry>, BackendError> {
+        self.note(format!("state {scope} {key}"));
+        Err(BackendError::Throttled {
+            seconds: 5,
+            message: "state was read".to_owned(),
+        })
     }
 
-    async fn set_state(&self, scope: &ObjectKey, key: &str, value: Option<Vec<u8>>) -> Result<(), BackendError> {
-        self.note(format!("state {scope} {key}"));
-        let _ = value;
-        Err(BackendError::Failed("state was set".to_owned()))
+    async fn state_keys(&self, scope: &ObjectKey) -> Result<Vec<String>, BackendError> {
+        self.note(format!("state {scope}"));
+        Err(BackendError::Failed("keys were read".to_owned()))
+    }
+
+    async fn set_state(
+        &self,
+        scope: &ObjectKey,
+        key: &str,
+        value: Option<Vec<u8>>,
+        if_version: Option<&str>,
+    ) -> Result<String, BackendError> {
+        self.note(format!("state {scope} {key} {value:?} {if_version:?}"));
+        Err(BackendError::Conflict("state was set".to_owned()))
     }
 
     async fn publish_event(

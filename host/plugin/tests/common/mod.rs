@@ -376,12 +376,12 @@ pub enum Argument<'a> {
     Text(&'a str),
     Number(i32),
     Texts(&'a [&'a str]),
+    Pairs(&'a [[&'a str; 2]]),
 }
 
 impl Guest {
-    /// Makes `setup-master` call a host function and return `failed` with the text of its error,
-    /// which is at `offset` of its result.
-    pub fn relays(mut self, interface: &str, name: &str, arguments: &[Argument<'_>], offset: u32) -> Self {
+    /// Makes `setup-master` call a host function and return `failed` with the text of its error.
+    pub fn relays(mut self, interface: &str, name: &str, arguments: &[Argument<'_>]) -> Self {
         let mut pushed = Vec::new();
         for argument in arguments {
             match argument {
@@ -392,6 +392,11 @@ impl Guest {
                     let at = self.words(&words);
                     pushed.extend([at.cast_signed(), i32::try_from(texts.len()).unwrap()]);
                 }
+                Argument::Pairs(pairs) => {
+                    let words: Vec<u32> = pairs.iter().flatten().flat_map(|text| self.text(text)).collect();
+                    let at = self.words(&words);
+                    pushed.extend([at.cast_signed(), i32::try_from(pairs.len()).unwrap()]);
+                }
             }
         }
         let signature = format!("(param{})", " i32".repeat(pushed.len() + 1));
@@ -401,10 +406,9 @@ impl Guest {
              (if (i32.eqz (i32.load8_u (i32.const {RETURNED}))) (then (return (i32.const {NOT_SUPPORTED}))))
              (i32.store (i32.const {ANSWER}) (i32.const 1))
              (i32.store offset=4 (i32.const {ANSWER}) (i32.const 3))
-             (i32.store offset=8 (i32.const {ANSWER}) (i32.load offset={offset} (i32.const {RETURNED})))
-             (i32.store offset=12 (i32.const {ANSWER}) (i32.load offset={} (i32.const {RETURNED})))
-             (i32.const {ANSWER})",
-            offset + 4
+             (i32.store offset=8 (i32.const {ANSWER}) (i32.load offset=8 (i32.const {RETURNED})))
+             (i32.store offset=12 (i32.const {ANSWER}) (i32.load offset=12 (i32.const {RETURNED})))
+             (i32.const {ANSWER})"
         );
         self.import(interface, name, &signature).method("setup-master", &body)
     }

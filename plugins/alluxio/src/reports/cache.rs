@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use wasser_api::size;
-use wasser_sdk::{Context, Host, Level, Result};
+use wasser_sdk::{Context, Host, HostError, Level, Result};
 
 use super::counters::Counters;
 use super::summary::Summary;
@@ -61,15 +61,17 @@ impl Ratios {
 pub fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, String)>> {
     let pod = masters::master(host)?;
     let summary = Summary::parse(&report(host, &pod, "summary")?);
-    let before = host
-        .state(STATE)
-        .and_then(|bytes| serde_json::from_slice::<Sample>(&bytes).ok());
+    let kept = host.state(STATE)?;
+    let before = kept
+        .as_ref()
+        .and_then(|entry| serde_json::from_slice::<Sample>(&entry.value).ok());
+    let version = kept.map(|entry| entry.version);
     let now = ctx.now_ms;
     let ratios = match before {
         // Also if the clock was set back.
         Some(before) if now >= before.at && now - before.at < PERIOD_MS => before.ratios,
         before => match Counters::parse(&report(host, &pod, "metrics")?) {
-            Some(counters) => sample(host, before, counters, now)?,
+            Some(counters) => sample(host, before, counters, now, version.as_deref())?,
             None => {
                 host.log(
                     Level::Warn,
@@ -100,8 +102,15 @@ pub fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String
     Ok(states.map(|(name, value)| (name.to_string(), value)).to_vec())
 }
 
-/// Keeps a sample, and returns the ratios since the one before.
-fn sample(host: &impl Host, before: Option<Sample>, counters: Counters, now: u64) -> Result<Ratios> {
+/// Keeps a sample, and returns the ratios since the one before. If another task has kept one in the
+/// meantime, that one stays.
+fn sample(
+    host: &impl Host,
+    before: Option<Sample>,
+    counters: Counters,
+    now: u64,
+    version: Option<&str>,
+) -> Result<Ratios> {
     let ratios = before
         .map(|before| Ratios::of(&counters.since(&before.counters)))
         .unwrap_or_default();
@@ -112,6 +121,8 @@ fn sample(host: &impl Host, before: Option<Sample>, counters: Counters, now: u64
     };
     let bytes =
         serde_json::to_vec(&sample).map_err(|e| wasser_sdk::Error::failed(format!("cannot keep the counters: {e}")))?;
-    host.set_state(STATE, Some(&bytes))?;
-    Ok(ratios)
+    match host.set_state(STATE, &bytes, version) {
+        Ok(_) | Err(HostError::Conflict(_)) => Ok(ratios),
+        Err(error) => Err(error.into()),
+    }
 }

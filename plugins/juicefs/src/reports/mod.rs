@@ -8,7 +8,7 @@ mod status;
 
 use std::time::Duration;
 
-use wasser_sdk::{Context, Error, Host, Pod, PodError, Result, StorageStats};
+use wasser_sdk::{Context, Error, Host, HostError, Pod, Result, StorageStats};
 
 use crate::describe::{FUSE, WORKER};
 use crate::edition::Edition;
@@ -57,13 +57,13 @@ fn used_bytes(ctx: &Context<Spec>, host: &impl Host, pod: &Pod) -> Result<u64> {
 /// instead, which counts directories too.
 fn total_files(ctx: &Context<Spec>, edition: Edition, host: &impl Host, pod: &Pod) -> Result<u64> {
     let argv = [edition.cli(), "info", "--recursive", &ctx.mount_path];
-    match host.exec(&pod.name, "", &argv, COUNT) {
+    match host.ask(&pod.name, &argv, COUNT) {
         Ok(output) if output.code == 0 => {
             if let Some(files) = info::files(&output.stdout) {
                 return Ok(files);
             }
         }
-        Ok(_) | Err(PodError::Timeout) => {}
+        Ok(_) | Err(HostError::Timeout) => {}
         Err(error) => return Err(error.into()),
     }
     let text = host.run(&pod.name, &["df", "-P", "-i", &ctx.mount_path], QUICK)?;

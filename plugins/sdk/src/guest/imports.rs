@@ -14,28 +14,43 @@ use super::bindings::wasser::ports::ports;
 use super::bindings::wasser::secrets::secrets;
 use super::bindings::wasser::state::state;
 use super::types;
-use crate::{Error, Host, Level, Output, Pod, PodError, Response};
+use crate::{Captured, Command, Ending, Entry, Host, HostError, Level, Output, Pod, Request, Response, Severity};
 
 /// The imports of the component.
 pub struct Imports;
 
-fn millis(timeout: Duration) -> u32 {
-    u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX)
+fn millis(timeout: Option<Duration>) -> Option<u32> {
+    timeout.map(|timeout| u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX))
 }
 
-impl From<types::PodError> for PodError {
-    fn from(error: types::PodError) -> Self {
+impl From<types::HostError> for HostError {
+    fn from(error: types::HostError) -> Self {
         match error {
-            types::PodError::NotGranted(what) => PodError::NotGranted(what),
-            types::PodError::NotFound(what) => PodError::NotFound(what),
-            types::PodError::Timeout => PodError::Timeout,
-            types::PodError::Failed(why) => PodError::Failed(why),
+            types::HostError::NotGranted(what) => HostError::NotGranted(what),
+            types::HostError::NotFound(what) => HostError::NotFound(what),
+            types::HostError::Conflict(what) => HostError::Conflict(what),
+            types::HostError::Throttled(delay) => HostError::Throttled {
+                seconds: delay.seconds,
+                message: delay.message,
+            },
+            types::HostError::Timeout => HostError::Timeout,
+            types::HostError::Failed(why) => HostError::Failed(why),
+            types::HostError::Other((code, message)) => HostError::Other { code, message },
+        }
+    }
+}
+
+impl From<exec::Captured> for Captured {
+    fn from(captured: exec::Captured) -> Self {
+        Captured {
+            bytes: captured.bytes,
+            truncated: captured.truncated,
         }
     }
 }
 
 impl Host for Imports {
-    fn pods(&self, role: &str) -> Result<Vec<Pod>, PodError> {
+    fn pods(&self, role: &str) -> Result<Vec<Pod>, HostError> {
         let pods = pods::list(role)?;
         let convert = |p: pods::Pod| Pod {
             name: p.name,
@@ -48,47 +63,87 @@ impl Host for Imports {
         Ok(pods.into_iter().map(convert).collect())
     }
 
-    fn exec(&self, pod: &str, container: &str, argv: &[&str], timeout: Duration) -> Result<Output, PodError> {
-        let argv: Vec<String> = argv.iter().map(|a| a.to_string()).collect();
-        let output = exec::run(pod, container, &argv, millis(timeout))?;
+    fn exec(&self, command: &Command<'_>) -> Result<Output, HostError> {
+        let output = exec::run(&exec::Command {
+            pod: command.pod.to_owned(),
+            container: command.container.map(str::to_owned),
+            argv: command.argv.iter().map(|a| a.to_string()).collect(),
+            stdin: command.stdin.map(<[u8]>::to_vec),
+            timeout_ms: millis(command.timeout),
+        })?;
         Ok(Output {
-            code: output.code,
-            stdout: output.stdout,
-            stderr: output.stderr,
+            ending: match output.ending {
+                exec::Ending::Exited(code) => Ending::Exited(code),
+                exec::Ending::TimedOut => Ending::TimedOut,
+                exec::Ending::CutOff => Ending::CutOff,
+                exec::Ending::Other(why) => Ending::Other(why),
+            },
+            stdout: output.stdout.into(),
+            stderr: output.stderr.into(),
         })
     }
 
-    fn http_get(&self, pod: &str, port: u16, path: &str, timeout: Duration) -> Result<Response, PodError> {
-        let response = http::get(pod, port, path, millis(timeout))?;
+    fn http(&self, request: &Request<'_>) -> Result<Response, HostError> {
+        let headers = request.headers.iter();
+        let response = http::send(&http::Request {
+            pod: request.pod.to_owned(),
+            port: request.port,
+            method: request.method.to_owned(),
+            path: request.path.to_owned(),
+            headers: headers
+                .map(|(name, value)| (name.to_string(), value.to_vec()))
+                .collect(),
+            body: request.body.map(<[u8]>::to_vec),
+            timeout_ms: millis(request.timeout),
+        })?;
         Ok(Response {
             status: response.status,
+            headers: response.headers,
             body: response.body,
+            truncated: response.truncated,
         })
     }
 
-    fn secret(&self, name: &str, key: &str) -> Result<Option<Vec<u8>>, Error> {
-        secrets::get(name, key).map_err(Error::Failed)
+    fn secret(&self, name: &str, key: &str) -> Result<Option<Vec<u8>>, HostError> {
+        Ok(secrets::get(name, key)?)
     }
 
-    fn object(&self, kind: &str, name: &str) -> Result<Option<Value>, Error> {
-        let text = objects::get(kind, name).map_err(Error::Failed)?;
+    fn object(&self, kind: &str, name: &str) -> Result<Option<Value>, HostError> {
         let parse = |text: String| {
-            serde_json::from_str(&text).map_err(|e| Error::failed(format!("cannot read {kind} {name}: {e}")))
+            serde_json::from_str(&text).map_err(|e| HostError::Failed(format!("cannot read {kind} {name}: {e}")))
         };
-        text.map(parse).transpose()
+        objects::get(kind, name)?.map(parse).transpose()
     }
 
-    fn allocate_ports(&self, names: &[&str]) -> Result<Vec<u16>, Error> {
+    fn allocate_ports(&self, names: &[&str]) -> Result<Vec<u16>, HostError> {
         let names: Vec<String> = names.iter().map(|n| n.to_string()).collect();
-        ports::allocate(&names).map_err(Error::Failed)
+        let ports = ports::allocate(&names)?;
+        let port = |name: &String| {
+            let found = ports.iter().find(|(known, _)| known == name);
+            found
+                .map(|(_, port)| *port)
+                .ok_or_else(|| HostError::Failed(format!("no port was given for {name}")))
+        };
+        names.iter().map(port).collect()
     }
 
-    fn state(&self, key: &str) -> Option<Vec<u8>> {
-        state::get(key)
+    fn state(&self, key: &str) -> Result<Option<Entry>, HostError> {
+        Ok(state::get(key)?.map(|entry| Entry {
+            value: entry.value,
+            version: entry.version,
+        }))
     }
 
-    fn set_state(&self, key: &str, value: Option<&[u8]>) -> Result<(), Error> {
-        state::set(key, value).map_err(Error::Failed)
+    fn state_keys(&self) -> Result<Vec<String>, HostError> {
+        Ok(state::keys()?)
+    }
+
+    fn set_state(&self, key: &str, value: &[u8], if_version: Option<&str>) -> Result<String, HostError> {
+        Ok(state::set(key, value, if_version)?)
+    }
+
+    fn remove_state(&self, key: &str, if_version: &str) -> Result<(), HostError> {
+        Ok(state::remove(key, if_version)?)
     }
 
     fn log(&self, level: Level, message: &str) {
@@ -101,7 +156,11 @@ impl Host for Imports {
         log::log(level, message);
     }
 
-    fn event(&self, kind: &str, reason: &str, message: &str) -> Result<(), Error> {
-        events::publish(kind, reason, message).map_err(Error::Failed)
+    fn event(&self, severity: Severity, reason: &str, message: &str) -> Result<(), HostError> {
+        let severity = match severity {
+            Severity::Normal => events::Severity::Normal,
+            Severity::Warning => events::Severity::Warning,
+        };
+        Ok(events::publish(severity, reason, message)?)
     }
 }

@@ -2,7 +2,6 @@
 //! there are no pods.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use k8s_openapi::ByteString;
@@ -10,7 +9,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use wasser_api::ObjectKey;
 use wasser_plugin::bindings::types::Role;
-use wasser_plugin::{Backend, BackendError, Output, PodRecord, Response};
+use wasser_plugin::{Backend, BackendError, Digest, ExecCommand, HttpRequest, Output, PodRecord, Response, StateEntry};
 
 /// The first example port.
 const FIRST_PORT: u16 = 20_000;
@@ -39,38 +38,22 @@ impl Offline {
     }
 }
 
+fn no_pod(pod: &str) -> BackendError {
+    BackendError::NotFound(format!("there is no pod {pod} without a cluster"))
+}
+
 #[async_trait]
 impl Backend for Offline {
     async fn list_pods(&self, _: &ObjectKey, _: &Role) -> Result<Vec<PodRecord>, BackendError> {
         Ok(Vec::new())
     }
 
-    async fn exec(
-        &self,
-        _: &ObjectKey,
-        pod: &str,
-        _: &str,
-        _: &[String],
-        _: Duration,
-        _: usize,
-    ) -> Result<Output, BackendError> {
-        Err(BackendError::NotFound(format!(
-            "there is no pod {pod} without a cluster"
-        )))
+    async fn exec(&self, _: &ObjectKey, command: &ExecCommand<'_>) -> Result<Output, BackendError> {
+        Err(no_pod(command.pod))
     }
 
-    async fn http_get(
-        &self,
-        _: &ObjectKey,
-        pod: &str,
-        _: u16,
-        _: &str,
-        _: Duration,
-        _: usize,
-    ) -> Result<Response, BackendError> {
-        Err(BackendError::NotFound(format!(
-            "there is no pod {pod} without a cluster"
-        )))
+    async fn http_get(&self, _: &ObjectKey, request: &HttpRequest<'_>) -> Result<Response, BackendError> {
+        Err(no_pod(request.pod))
     }
 
     async fn secret(&self, _: &ObjectKey, name: &str, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
@@ -100,17 +83,32 @@ impl Backend for Offline {
         Ok((FIRST_PORT..).take(names.len()).collect())
     }
 
-    async fn get_state(&self, _: &ObjectKey, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
-        Ok(self.state.lock().get(key).cloned())
+    async fn get_state(&self, _: &ObjectKey, key: &str) -> Result<Option<StateEntry>, BackendError> {
+        let state = self.state.lock();
+        Ok(state.get(key).map(|value| StateEntry {
+            value: value.clone(),
+            version: Digest::of(value).hex(),
+        }))
     }
 
-    async fn set_state(&self, _: &ObjectKey, key: &str, value: Option<Vec<u8>>) -> Result<(), BackendError> {
+    async fn state_keys(&self, _: &ObjectKey) -> Result<Vec<String>, BackendError> {
+        Ok(self.state.lock().keys().cloned().collect())
+    }
+
+    async fn set_state(
+        &self,
+        _: &ObjectKey,
+        key: &str,
+        value: Option<Vec<u8>>,
+        _: Option<&str>,
+    ) -> Result<String, BackendError> {
+        let version = value.as_deref().map(|value| Digest::of(value).hex());
         let mut state = self.state.lock();
         match value {
             Some(value) => drop(state.insert(key.to_owned(), value)),
             None => drop(state.remove(key)),
         }
-        Ok(())
+        Ok(version.unwrap_or_default())
     }
 
     async fn publish_event(

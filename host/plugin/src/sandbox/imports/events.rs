@@ -1,6 +1,8 @@
 //! `events`: events on the runtime object.
 
-use crate::bindings::events::Host;
+use crate::bindings::events::{Host, Severity};
+use crate::bindings::types::HostError;
+use crate::sandbox::imports::refused;
 use crate::sandbox::imports::shape::tidy;
 use crate::sandbox::store::StoreData;
 
@@ -9,28 +11,31 @@ const REASON: usize = 128;
 const NOTE: usize = 1024;
 
 impl Host for StoreData {
-    async fn publish(&mut self, kind: String, reason: String, message: String) -> wasmtime::Result<Result<(), String>> {
+    async fn publish(
+        &mut self,
+        severity: Severity,
+        reason: String,
+        message: String,
+    ) -> wasmtime::Result<Result<(), HostError>> {
         self.enter()?;
-        if let Err(refusal) = self.granted(|grants| grants.events, "events: true") {
-            return Ok(Err(refusal));
-        }
-        if kind != "Normal" && kind != "Warning" {
-            return Ok(Err(format!(
-                "the kind of an event is `Normal` or `Warning`, not `{}`",
-                tidy(&kind, 64)
-            )));
-        }
+        Ok(self.event(severity, &reason, &message).await)
+    }
+}
+
+impl StoreData {
+    async fn event(&self, severity: Severity, reason: &str, message: &str) -> Result<(), HostError> {
+        self.granted(|grants| grants.events, "events: true")?;
         if reason.is_empty() || reason.len() > REASON || !reason.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return Ok(Err(format!(
+            return refused(format!(
                 "the reason of an event is one word of letters and digits, not `{}`",
-                tidy(&reason, 64)
-            )));
+                tidy(reason, 64)
+            ));
         }
-        let message = tidy(&message, NOTE);
-        Ok(self
-            .backend
-            .publish_event(&self.scope, &kind, &reason, &message)
-            .await
-            .map_err(|error| error.to_string()))
+        let kind = match severity {
+            Severity::Normal => "Normal",
+            Severity::Warning => "Warning",
+        };
+        let message = tidy(message, NOTE);
+        Ok(self.backend.publish_event(&self.scope, kind, reason, &message).await?)
     }
 }

@@ -1,7 +1,9 @@
 //! `http`: GET requests to the pods of the runtime's own release.
 
-use crate::bindings::http::{Host, Response};
-use crate::bindings::types::PodError;
+use crate::backend::HttpRequest;
+use crate::bindings::http::{Host, Request, Response};
+use crate::bindings::types::HostError;
+use crate::sandbox::imports::refused;
 use crate::sandbox::imports::shape::tidy;
 use crate::sandbox::store::StoreData;
 
@@ -9,37 +11,41 @@ use crate::sandbox::store::StoreData;
 const PATH: usize = 4096;
 
 impl Host for StoreData {
-    async fn get(
-        &mut self,
-        pod: String,
-        port: u16,
-        path: String,
-        timeout_ms: u32,
-    ) -> wasmtime::Result<Result<Response, PodError>> {
+    async fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, HostError>> {
         self.enter()?;
-        Ok(self.request(&pod, port, &path, timeout_ms).await)
+        Ok(self.request(&request).await)
     }
 }
 
 impl StoreData {
-    async fn request(&self, pod: &str, port: u16, path: &str, timeout_ms: u32) -> Result<Response, PodError> {
+    async fn request(&self, request: &Request) -> Result<Response, HostError> {
+        let port = request.port;
         self.role_of(
-            pod,
+            &request.pod,
             |grants, role| grants.allows_http(role, port),
             |role| format!("http: [\"{role}:{port}\"]"),
         )
         .await?;
-        if !is_path(path) {
-            return Err(PodError::Failed(format!(
-                "`{}` is not a path that may be requested",
-                tidy(path, 128)
-            )));
+        // Requests go through the API server with the host's identity, which a header could change.
+        if request.method != "GET" || !request.headers.is_empty() || request.body.is_some() {
+            return Err(HostError::NotGranted(
+                "this host sends only GET requests, without headers and body of the plugin's".to_owned(),
+            ));
         }
-        let body = self.identity.limits.output;
-        Ok(self
-            .backend
-            .http_get(&self.scope, pod, port, path, self.wait_limit(timeout_ms), body)
-            .await?)
+        if !is_path(&request.path) {
+            return refused(format!(
+                "`{}` is not a path that may be requested",
+                tidy(&request.path, 128)
+            ));
+        }
+        let request = HttpRequest {
+            pod: &request.pod,
+            port,
+            path: &request.path,
+            timeout: self.wait_limit(request.timeout_ms),
+            max_body: self.identity.limits.output,
+        };
+        Ok(self.backend.http_get(&self.scope, &request).await?)
     }
 }
 

@@ -19,7 +19,9 @@ pub mod wasi;
 use wasmtime::Engine;
 use wasmtime::component::{HasSelf, Linker};
 
+use crate::backend::BackendError;
 use crate::bindings::RuntimeWithOperations;
+use crate::bindings::types::{Delay, HostError};
 use crate::package::grants::Grants;
 use crate::sandbox::store::StoreData;
 
@@ -35,31 +37,50 @@ pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<StoreData>> {
 impl crate::bindings::wasser::types::types::Host for StoreData {}
 impl crate::bindings::wasser::runtime::types::Host for StoreData {}
 
+impl From<BackendError> for HostError {
+    fn from(error: BackendError) -> Self {
+        match error {
+            BackendError::NotFound(what) => Self::NotFound(what),
+            BackendError::Conflict(what) => Self::Conflict(what),
+            BackendError::Throttled { seconds, message } => Self::Throttled(Delay { seconds, message }),
+            BackendError::Timeout => Self::Timeout,
+            BackendError::Failed(what) => Self::Failed(what),
+        }
+    }
+}
+
+/// The refusal of an argument.
+fn refused<T>(message: impl Into<String>) -> Result<T, HostError> {
+    Err(HostError::Failed(message.into()))
+}
+
 impl StoreData {
     /// Checks that a grant is effective. `yaml` is the grant as it is written in a registration.
     ///
     /// # Errors
     /// Names what is missing, and where it belongs.
-    fn granted(&self, allows: impl Fn(&Grants) -> bool, yaml: &str) -> Result<(), String> {
+    fn granted(&self, allows: impl Fn(&Grants) -> bool, yaml: &str) -> Result<(), HostError> {
         let identity = &self.identity;
         if allows(&identity.effective) {
             return Ok(());
         }
-        Err(match (allows(&identity.declared), allows(&identity.given)) {
-            (true, false) => format!(
-                "`{yaml}` is not granted: add it to `grants` in plugin.yaml of the ConfigMap {}",
-                identity.registration
-            ),
-            (false, true) => format!(
-                "`{yaml}` is granted by the ConfigMap {}, but the plugin does not declare it: its `describe` \
+        Err(HostError::NotGranted(
+            match (allows(&identity.declared), allows(&identity.given)) {
+                (true, false) => format!(
+                    "`{yaml}` is not granted: add it to `grants` in plugin.yaml of the ConfigMap {}",
+                    identity.registration
+                ),
+                (false, true) => format!(
+                    "`{yaml}` is granted by the ConfigMap {}, but the plugin does not declare it: its `describe` \
                  must list it in `wants`",
-                identity.registration
-            ),
-            _ => format!(
-                "`{yaml}` is neither declared nor granted: the plugin's `describe` must list it in `wants`, and \
+                    identity.registration
+                ),
+                _ => format!(
+                    "`{yaml}` is neither declared nor granted: the plugin's `describe` must list it in `wants`, and \
                  `grants` in plugin.yaml of the ConfigMap {} must give it",
-                identity.registration
-            ),
-        })
+                    identity.registration
+                ),
+            },
+        ))
     }
 }

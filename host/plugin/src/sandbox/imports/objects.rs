@@ -2,35 +2,40 @@
 //! names.
 
 use crate::bindings::objects::Host;
+use crate::bindings::types::HostError;
+use crate::sandbox::imports::refused;
 use crate::sandbox::imports::shape::{is_object_name, tidy};
 use crate::sandbox::store::StoreData;
 
 impl Host for StoreData {
-    async fn get(&mut self, kind: String, name: String) -> wasmtime::Result<Result<Option<String>, String>> {
+    async fn get(&mut self, kind: String, name: String) -> wasmtime::Result<Result<Option<String>, HostError>> {
         self.enter()?;
-        let yaml = format!("objects: [{}]", tidy(&kind, 64));
+        Ok(self.object(&kind, &name).await)
+    }
+}
+
+impl StoreData {
+    async fn object(&self, kind: &str, name: &str) -> Result<Option<String>, HostError> {
         if kind == "Secret" {
-            return Ok(Err(
-                "a Secret cannot be read as an object: that is the capability `secrets`".to_owned(),
-            ));
+            let message = "a Secret cannot be read as an object: that is the capability `secrets`";
+            return Err(HostError::NotGranted(message.to_owned()));
         }
         if self.identity.effective.named_objects().any(|(named, _)| named == kind) {
-            if !self.is_named(&kind, &name) {
-                return Ok(Err(format!(
+            if !self.is_named(kind, name) {
+                return Err(HostError::NotGranted(format!(
                     "{} does not name the {kind} `{}`",
                     *self.scope,
-                    tidy(&name, 64)
+                    tidy(name, 64)
                 )));
             }
-        } else if let Err(refusal) = self.granted(|grants| grants.objects.contains(&kind), &yaml) {
-            return Ok(Err(refusal));
+        } else {
+            let yaml = format!("objects: [{}]", tidy(kind, 64));
+            self.granted(|grants| grants.objects.contains(kind), &yaml)?;
         }
-        if !is_object_name(&name) {
-            return Ok(Err(format!("`{}` cannot be the name of an object", tidy(&name, 64))));
+        if !is_object_name(name) {
+            return refused(format!("`{}` cannot be the name of an object", tidy(name, 64)));
         }
-        let found = self.backend.object(&self.scope, &kind, &name).await;
-        Ok(found
-            .map(|object| object.map(|object| object.to_string()))
-            .map_err(|error| error.to_string()))
+        let found = self.backend.object(&self.scope, kind, name).await?;
+        Ok(found.map(|object| object.to_string()))
     }
 }

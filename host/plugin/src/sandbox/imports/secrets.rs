@@ -2,26 +2,28 @@
 //! reference.
 
 use crate::bindings::secrets::Host;
+use crate::bindings::types::HostError;
+use crate::sandbox::imports::refused;
 use crate::sandbox::imports::shape::{is_key, is_object_name, tidy};
 use crate::sandbox::store::StoreData;
 
 impl Host for StoreData {
-    async fn get(&mut self, name: String, key: String) -> wasmtime::Result<Result<Option<Vec<u8>>, String>> {
+    async fn get(&mut self, name: String, key: String) -> wasmtime::Result<Result<Option<Vec<u8>>, HostError>> {
         self.enter()?;
-        if let Err(refusal) = self.granted(|grants| grants.secrets, "secrets: true") {
-            return Ok(Err(refusal));
-        }
-        if !is_object_name(&name) || !is_key(&key) {
-            return Ok(Err(format!(
+        Ok(self.secret(&name, &key).await)
+    }
+}
+
+impl StoreData {
+    async fn secret(&self, name: &str, key: &str) -> Result<Option<Vec<u8>>, HostError> {
+        self.granted(|grants| grants.secrets, "secrets: true")?;
+        if !is_object_name(name) || !is_key(key) {
+            return refused(format!(
                 "`{}` with the key `{}` cannot be a Secret",
-                tidy(&name, 64),
-                tidy(&key, 64)
-            )));
+                tidy(name, 64),
+                tidy(key, 64)
+            ));
         }
-        Ok(self
-            .backend
-            .secret(&self.scope, &name, &key)
-            .await
-            .map_err(|error| error.to_string()))
+        Ok(self.backend.secret(&self.scope, name, key).await?)
     }
 }

@@ -1,57 +1,75 @@
 //! `state`: a few KiB that outlive a call.
 
-use crate::bindings::state::Host;
+use crate::bindings::state::{Entry, Host};
+use crate::bindings::types::HostError;
+use crate::sandbox::imports::refused;
 use crate::sandbox::imports::shape::{is_key, tidy};
-use crate::sandbox::stop::StopReason;
 use crate::sandbox::store::StoreData;
 
 /// The maximum bytes of one value. The backend limits the total of all keys.
 const VALUE: usize = 8 << 10;
-const GRANT: &str = "state: true";
 
-fn check(key: &str) -> Result<(), String> {
-    if is_key(key) {
-        Ok(())
-    } else {
-        Err(format!(
-            "`{}` cannot be a key: use letters, digits, `-`, `_` and `.`",
-            tidy(key, 64)
-        ))
+impl Host for StoreData {
+    async fn get(&mut self, key: String) -> wasmtime::Result<Result<Option<Entry>, HostError>> {
+        self.enter()?;
+        Ok(self.get_state(&key).await)
+    }
+
+    async fn keys(&mut self) -> wasmtime::Result<Result<Vec<String>, HostError>> {
+        self.enter()?;
+        Ok(self.state_keys().await)
+    }
+
+    async fn set(
+        &mut self,
+        key: String,
+        value: Vec<u8>,
+        if_version: Option<String>,
+    ) -> wasmtime::Result<Result<String, HostError>> {
+        self.enter()?;
+        Ok(self.set_state(&key, Some(value), if_version.as_deref()).await)
+    }
+
+    async fn remove(&mut self, key: String, if_version: String) -> wasmtime::Result<Result<(), HostError>> {
+        self.enter()?;
+        Ok(self.set_state(&key, None, Some(&if_version)).await.map(drop))
     }
 }
 
-impl Host for StoreData {
-    /// The WIT has no error here. Without the grant the value is absent, and the log gives the
-    /// reason. If the cluster fails, the call ends, because a plugin that took this for "never set"
-    /// would start from nothing.
-    async fn get(&mut self, key: String) -> wasmtime::Result<Option<Vec<u8>>> {
-        self.enter()?;
-        if let Err(refusal) = self.granted(|grants| grants.state, GRANT).and_then(|()| check(&key)) {
-            let (plugin, runtime) = (&self.identity.kind, &self.scope);
-            tracing::warn!(target: "plugin", %plugin, %runtime, "state.get returns nothing: {refusal}");
-            return Ok(None);
-        }
-        let found = self.backend.get_state(&self.scope, &key).await;
-        found.map_err(|error| {
-            let reason = format!("reading the state `{key}` of {} failed: {error}", self.scope);
-            StopReason::Host(reason).into()
-        })
+impl StoreData {
+    async fn get_state(&self, key: &str) -> Result<Option<Entry>, HostError> {
+        self.may_keep(key)?;
+        Ok(self.backend.get_state(&self.scope, key).await?)
     }
 
-    async fn set(&mut self, key: String, value: Option<Vec<u8>>) -> wasmtime::Result<Result<(), String>> {
-        self.enter()?;
-        if let Err(refusal) = self.granted(|grants| grants.state, GRANT).and_then(|()| check(&key)) {
-            return Ok(Err(refusal));
-        }
+    async fn state_keys(&self) -> Result<Vec<String>, HostError> {
+        self.granted(|grants| grants.state, "state: true")?;
+        Ok(self.backend.state_keys(&self.scope).await?)
+    }
+
+    async fn set_state(
+        &self,
+        key: &str,
+        value: Option<Vec<u8>>,
+        if_version: Option<&str>,
+    ) -> Result<String, HostError> {
+        self.may_keep(key)?;
         if let Some(size) = value.as_ref().map(Vec::len).filter(|size| *size > VALUE) {
-            return Ok(Err(format!(
+            return refused(format!(
                 "the value of `{key}` has {size} bytes, and {VALUE} are allowed"
-            )));
+            ));
         }
-        Ok(self
-            .backend
-            .set_state(&self.scope, &key, value)
-            .await
-            .map_err(|error| error.to_string()))
+        Ok(self.backend.set_state(&self.scope, key, value, if_version).await?)
+    }
+
+    fn may_keep(&self, key: &str) -> Result<(), HostError> {
+        self.granted(|grants| grants.state, "state: true")?;
+        if is_key(key) {
+            return Ok(());
+        }
+        refused(format!(
+            "`{}` cannot be a key: use letters, digits, `-`, `_` and `.`",
+            tidy(key, 64)
+        ))
     }
 }
