@@ -294,6 +294,8 @@ fn a_plugin_is_shown_as_it_is() {
     let output = files.wasser(&["inspect"], &file);
     let shown = text(&output.stdout);
     for line in [
+        "plugin                demo 1.0.0",
+        "methods               nothing",
         "kind                  DemoRuntime",
         "resource              demoruntimes.data.fluid.io",
         "granted               exec [worker], kinds [StatefulSet]",

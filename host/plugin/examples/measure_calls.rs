@@ -142,6 +142,7 @@ fn context(kind: &str) -> Context {
         installed: None,
         roles: Vec::new(),
         now: 0,
+        granted: Vec::new(),
     }
 }
 

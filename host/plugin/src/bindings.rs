@@ -26,7 +26,7 @@ pub use wasser::state::state;
 /// The types of `wasser:types` and `wasser:runtime` together.
 pub mod types {
     pub use super::wasser::runtime::types::{
-        Context, Description, Fuse, Role, RoleStatus, StorageStats, UfsChange, UfsUpdate, Want,
+        CacheState, Context, Description, Fuse, Measure, Role, RoleStatus, StorageStats, UfsChange, UfsUpdate, Want,
     };
     pub use super::wasser::types::types::{Delay, Error, HostError, InvalidField, Json};
 }

@@ -94,6 +94,7 @@ impl PluginHost {
             declared: declared.clone(),
             given: registration.grants.clone(),
             effective: effective.clone(),
+            methods: description::methods(&description),
             roles: description.roles.clone(),
             ..PluginIdentity::undescribed(registration)
         };

@@ -132,9 +132,13 @@ async fn a_component_over_the_size_limit_is_refused() {
     );
 }
 
+/// `Err(not-supported)`.
+const NOT_SUPPORTED: &str = "(i32.const 64)";
+
 /// Returns the error of `setup-master`, and checks that the next call works.
 async fn fails(guest: Guest, more: &str) -> CallError {
     let (host, _directory) = host();
+    let guest = guest.method("validate", NOT_SUPPORTED);
     let plugin = load(&host, &guest.build(), more).await.unwrap();
     let mut instance = plugin.instance(scope(), Fake::new());
     let error = instance.setup_master(&context()).await.unwrap_err();
@@ -320,7 +324,10 @@ async fn a_guest_that_loops_lets_others_run() {
     let (host, _directory) = host();
     let plugin = load(
         &host,
-        &Guest::default().method("setup-master", LOOP).build(),
+        &Guest::default()
+            .method("setup-master", LOOP)
+            .method("validate", NOT_SUPPORTED)
+            .build(),
         "limits: {cpu: 300ms}",
     )
     .await
@@ -358,7 +365,10 @@ async fn a_plugin_that_only_fails_is_not_called_for_a_while() {
     let (host, _directory) = host();
     let plugin = load(
         &host,
-        &Guest::default().method("setup-master", "(unreachable)").build(),
+        &Guest::default()
+            .method("setup-master", "(unreachable)")
+            .method("validate", NOT_SUPPORTED)
+            .build(),
         "",
     )
     .await
@@ -387,9 +397,21 @@ async fn a_plugin_that_only_fails_is_not_called_for_a_while() {
 }
 
 #[tokio::test]
+async fn a_method_that_is_not_listed_is_not_called() {
+    let (host, _directory) = host();
+    let plugin = load(&host, &Guest::default().build(), "").await.unwrap();
+    assert!(plugin.has("setup-master") && !plugin.has("validate"));
+    let mut instance = plugin.instance(scope(), Fake::new());
+    instance.validate(&context()).await.unwrap().unwrap_err();
+    assert_eq!(host.instances(), 0);
+}
+
+#[tokio::test]
 async fn each_call_is_observed_with_how_it_failed() {
     let (host, _directory) = host();
-    let guest = Guest::default().method("setup-master", "(unreachable)");
+    let guest = Guest::default()
+        .method("setup-master", "(unreachable)")
+        .method("validate", NOT_SUPPORTED);
     let plugin = load(&host, &guest.build(), "").await.unwrap();
     let seen = Arc::new(Mutex::new(Vec::new()));
     let observer = {

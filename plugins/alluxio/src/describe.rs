@@ -1,12 +1,26 @@
 //! What the host must know of Alluxio before it sees a runtime.
 
-use wasser_sdk::{Description, Fuse, Role, Want};
+use wasser_sdk::{API_VERSION, Description, Fuse, Method, Role, Want};
 
 /// The role of the pods that hold the metadata.
 pub const MASTER: &str = "master";
 
 /// Kinds of the chart's objects.
 const KINDS: &[&str] = &["StatefulSet", "DaemonSet", "ConfigMap", "Service"];
+
+/// The methods of `implement.rs`.
+const METHODS: &[Method] = &[
+    Method::Validate,
+    Method::ShouldCheckUfs,
+    Method::PrepareUfs,
+    Method::SyncMetadata,
+    Method::StorageStats,
+    Method::CacheStates,
+    Method::ShouldUpdateUfs,
+    Method::UpdateUfs,
+    Method::SyncRuntime,
+    Method::Shutdown,
+];
 
 /// Returns a master, workers that start once it serves, and clients.
 pub fn description() -> Description {
@@ -21,6 +35,10 @@ pub fn description() -> Description {
         default_replicas: 1,
     };
     Description {
+        name: "alluxio".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        api_versions: vec![API_VERSION.into()],
+        methods: METHODS.to_vec(),
         kind: "AlluxioRuntime".into(),
         plural: "alluxioruntimes".into(),
         engine: "alluxio".into(),

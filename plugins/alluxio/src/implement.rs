@@ -1,7 +1,7 @@
 //! The methods of the runtime.
 
 use serde_json::Value;
-use wasser_sdk::{Context, DataOperation, Description, Host, Implement, Operate, Plan, Result, StorageStats};
+use wasser_sdk::{Context, DataOperation, Description, Host, Implement, Measure, Operate, Plan, Result, StorageStats};
 use wasser_sdk::{UfsChange, UfsUpdate};
 
 use crate::describe;
@@ -49,7 +49,7 @@ impl Implement for Alluxio {
         reports::storage_stats(ctx, host)
     }
 
-    fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, String)>> {
+    fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, Measure)>> {
         reports::cache_states(ctx, host)
     }
 

@@ -7,7 +7,7 @@ mod support;
 use serde_json::{Value, json};
 use wasser_alluxio::Alluxio;
 use wasser_sdk::testing::{FakeHost, exit, ok};
-use wasser_sdk::{Context, Error, Implement, UfsChange};
+use wasser_sdk::{Context, Error, Implement, Measure, UfsChange};
 
 const MASTER: &str = "demo-master-0";
 
@@ -224,7 +224,9 @@ fn no_more_is_cached_than_there_is() {
         documents[0]["status"] = json!({"ufsTotal": total});
         let states = Alluxio::cache_states(&support::KIT.context(&documents).unwrap(), &host).unwrap();
         assert!(
-            states.contains(&("cachedPercentage".into(), expected.into())),
+            states
+                .iter()
+                .any(|(name, value)| name == "cachedPercentage" && value.to_string() == expected),
             "{total}: {states:?}"
         );
     }
@@ -240,8 +242,9 @@ fn a_report_that_is_not_understood_leaves_what_is_known() {
         })
     };
     let states = Alluxio::cache_states(&ctx, &host(include_str!("reports/metrics.txt"))).unwrap();
-    let state =
-        |states: &[(String, String)], name: &str| states.iter().find(|(known, _)| known == name).unwrap().1.clone();
+    let state = |states: &[(String, Measure)], name: &str| {
+        states.iter().find(|(known, _)| known == name).unwrap().1.to_string()
+    };
     assert_eq!(state(&states, "cacheCapacity"), "200.00MiB");
     assert_eq!(state(&states, "cacheHitRatio"), "");
     // Reports of another version, or cut off, leave what is known.

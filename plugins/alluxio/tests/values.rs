@@ -31,3 +31,8 @@ fn a_runtime_without_replicas_has_no_workers() {
             .all(|role| role.replicas.as_deref() == Some("/spec/replicas"))
     );
 }
+
+#[test]
+fn the_description_lists_the_methods_that_there_are() {
+    support::KIT.expect_methods(&[]);
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wasser_sdk::{Context, Error, Host, Result, Severity, StorageStats};
+use wasser_sdk::{Context, Error, Host, Measure, Result, Severity, StorageStats};
 
 use crate::describe::MASTER;
 use crate::input::Spec;
@@ -113,7 +113,7 @@ fn ufs_total(ctx: &Context<Spec>) -> Option<u64> {
 }
 
 /// What the cache holds.
-pub fn states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, String)>> {
+pub fn states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, Measure)>> {
     if ctx.runtime.spec.master.disabled {
         return Err(Error::NotSupported);
     }
@@ -129,11 +129,11 @@ pub fn states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, Stri
     let (capacity, cached) = reports::report(&text, memory)
         .ok_or_else(|| Error::failed(format!("`jindocache -report` in pod {pod} names no capacity")))?;
     let mut states = vec![
-        ("cacheCapacity".to_string(), reports::human(capacity)),
-        ("cached".to_string(), reports::human(cached)),
+        ("cacheCapacity".to_string(), Measure::Bytes(capacity)),
+        ("cached".to_string(), Measure::Bytes(cached)),
     ];
     if let Some(total) = ufs_total(ctx) {
-        states.push(("cachedPercentage".into(), reports::percentage(cached, total)));
+        states.push(("cachedPercentage".into(), Measure::share(cached.min(total), total)));
     }
     Ok(states)
 }

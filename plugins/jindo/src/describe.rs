@@ -1,9 +1,22 @@
 //! What the host must know about Jindo before it sees a runtime.
 
-use wasser_sdk::{Description, Fuse, Role, Want};
+use wasser_sdk::{API_VERSION, Description, Fuse, Method, Role, Want};
 
 /// The role of the pods that hold the metadata.
 pub const MASTER: &str = "master";
+
+/// The methods of `implement.rs`.
+const METHODS: &[Method] = &[
+    Method::Validate,
+    Method::ShouldCheckUfs,
+    Method::PrepareUfs,
+    Method::StorageStats,
+    Method::CacheStates,
+    Method::ShouldUpdateUfs,
+    Method::UpdateUfs,
+    Method::SyncRuntime,
+    Method::Shutdown,
+];
 
 /// Returns a master, workers and clients, all with `jindofs` in their names.
 pub fn description() -> Description {
@@ -26,6 +39,10 @@ pub fn description() -> Description {
         ..Role::fuse("jindofs-fuse")
     };
     Description {
+        name: "jindo".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        api_versions: vec![API_VERSION.into()],
+        methods: METHODS.to_vec(),
         kind: "JindoRuntime".into(),
         plural: "jindoruntimes".into(),
         engine: "jindo".into(),

@@ -1,7 +1,7 @@
 //! The methods of the runtime.
 
 use serde_json::Value;
-use wasser_sdk::{Context, Description, Host, Implement, Result, StorageStats, UfsChange, UfsUpdate};
+use wasser_sdk::{Context, Description, Host, Implement, Measure, Result, StorageStats, UfsChange, UfsUpdate};
 
 use crate::cli;
 use crate::describe;
@@ -43,7 +43,7 @@ impl Implement for Jindo {
         cli::totals(ctx, host)
     }
 
-    fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, String)>> {
+    fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, Measure)>> {
         cli::states(ctx, host)
     }
 

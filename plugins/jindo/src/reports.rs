@@ -43,21 +43,3 @@ pub fn count(text: &str) -> Option<(u64, u64)> {
     let mut fields = text.split_whitespace().skip(1);
     Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
 }
-
-/// Returns bytes for people: `1.00GiB`.
-pub fn human(bytes: u64) -> String {
-    let units = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
-    let fits = units.iter().find(|(shift, _)| bytes >> shift > 0);
-    fits.map_or_else(
-        || format!("{bytes}.00B"),
-        |(shift, unit)| format!("{:.2}{unit}", bytes as f64 / (1u64 << shift) as f64),
-    )
-}
-
-/// Returns the share of the data that is cached, at most all of it.
-pub fn percentage(cached: u64, total: u64) -> String {
-    if total == 0 {
-        return "0.0%".into();
-    }
-    format!("{:.1}%", (cached as f64 / total as f64 * 100.0).min(100.0))
-}

@@ -1,6 +1,6 @@
 //! What the host must know about JuiceFS before it sees a runtime.
 
-use wasser_sdk::{Description, Fuse, Role, Want};
+use wasser_sdk::{API_VERSION, Description, Fuse, Method, Role, Want};
 
 /// The role of the pods that hold the cache.
 pub const WORKER: &str = "worker";
@@ -17,9 +17,22 @@ const KINDS: &[&str] = &[
     "RoleBinding",
 ];
 
+/// The methods of `implement.rs`.
+const METHODS: &[Method] = &[
+    Method::Validate,
+    Method::StorageStats,
+    Method::CacheStates,
+    Method::SyncRuntime,
+    Method::Shutdown,
+];
+
 /// JuiceFS has workers and clients but no master.
 pub fn description() -> Description {
     Description {
+        name: "juicefs".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        api_versions: vec![API_VERSION.into()],
+        methods: METHODS.to_vec(),
         kind: "JuiceFSRuntime".into(),
         plural: "juicefsruntimes".into(),
         engine: "juicefs".into(),

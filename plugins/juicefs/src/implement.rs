@@ -1,6 +1,6 @@
 //! The methods of the runtime.
 
-use wasser_sdk::{Context, DataOperation, Description, Host, Implement, Operate, Plan, Result, StorageStats};
+use wasser_sdk::{Context, DataOperation, Description, Host, Implement, Measure, Operate, Plan, Result, StorageStats};
 
 use crate::deprecated;
 use crate::describe;
@@ -38,7 +38,7 @@ impl Implement for JuiceFs {
         reports::storage_stats(ctx, host)
     }
 
-    fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, String)>> {
+    fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, Measure)>> {
         reports::cache_states(ctx, host)
     }
 

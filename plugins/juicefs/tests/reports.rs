@@ -50,7 +50,7 @@ fn the_size_is_what_df_and_info_say() {
     let stats = JuiceFs::storage_stats(&support::KIT.context(&community(json!({}))).unwrap(), &host).unwrap();
     assert_eq!(
         (stats.used, stats.free, stats.total, stats.total_files),
-        (17_846_272, 0, 17_846_272, 4)
+        (17_846_272, None, 17_846_272, 4)
     );
     let info = format!("exec demo-worker-0 /usr/local/bin/juicefs info --recursive {MOUNT}");
     assert_eq!(host.calls(), [format!("exec demo-worker-0 df -P -B 1 {MOUNT}"), info]);

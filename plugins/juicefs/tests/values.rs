@@ -16,3 +16,8 @@ fn values_are_the_same_each_time_and_once_they_are_installed() {
         support::synced(documents, installed, 1_000_000_000_000)
     });
 }
+
+#[test]
+fn the_description_lists_the_methods_that_there_are() {
+    support::KIT.expect_methods(&[]);
+}

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use wasser_sdk::{Context, Description, Error, Fuse, Host, Implement, Result, Role, Want};
+use wasser_sdk::{API_VERSION, Context, Description, Error, Fuse, Host, Implement, Result, Role, Want};
 
 /// The fields of `ExampleRuntime.spec` that values are made of.
 #[derive(Deserialize)]
@@ -48,6 +48,10 @@ impl Implement for Example {
 
     fn describe() -> Description {
         Description {
+            name: "example".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            api_versions: vec![API_VERSION.into()],
+            methods: vec![],
             kind: "ExampleRuntime".into(),
             plural: "exampleruntimes".into(),
             engine: "example".into(),

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use wasser_api::labels::FUSE_HOST_PID;
 
-use crate::{DatasetSpec, Error, Result, fields};
+use crate::{DatasetSpec, Error, Result, Want, fields};
 
 /// The setting of the installation that keeps fuse pods running when a node lacks resources.
 const CRITICAL: &str = "critical-fuse-pod";
@@ -41,6 +41,8 @@ pub struct RawContext {
     pub roles: Vec<RoleStatus>,
     /// See [`Context::now_ms`].
     pub now_ms: u64,
+    /// See [`Context::granted`].
+    pub granted: Vec<Want>,
 }
 
 /// Everything that a method knows about the runtime that it is called for. `S` is the type of the
@@ -75,6 +77,8 @@ pub struct Context<S> {
     /// When these facts were gathered, in milliseconds since 1970; the same for all calls of a
     /// reconcile.
     pub now_ms: u64,
+    /// The capabilities that hold: those that `describe` wants and the registration grants.
+    pub granted: Vec<Want>,
 }
 
 impl<S: DeserializeOwned> Context<S> {
@@ -109,6 +113,7 @@ impl<S: DeserializeOwned> Context<S> {
             settings: raw.settings.into_iter().collect(),
             roles: raw.roles,
             now_ms: raw.now_ms,
+            granted: raw.granted,
         })
     }
 }
@@ -123,6 +128,13 @@ impl<S> Context<S> {
             ))
         };
         self.dataset.as_ref().map(|d| &d.spec).ok_or_else(missing)
+    }
+
+    /// Reports whether a capability holds, for this scope if it has scopes.
+    pub fn is_granted(&self, capability: &str, scope: Option<&str>) -> bool {
+        let covers = |want: &&Want| scope.is_none_or(|scope| want.scope.iter().any(|granted| granted == scope));
+        let mut of_name = self.granted.iter().filter(|want| want.capability == capability);
+        of_name.any(|want| covers(&want))
     }
 
     /// Reports whether a setting of the installation is `true`.

@@ -1,18 +1,71 @@
 //! What the host must know about a kind of runtime before it sees one.
 
+/// The version of the kinds of `data.fluid.io` that there is.
+pub const API_VERSION: &str = "data.fluid.io/v1alpha1";
+
+/// An optional method of [`Implement`](crate::Implement).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "each is the method of its name")]
+pub enum Method {
+    Validate,
+    CheckReady,
+    ShouldCheckUfs,
+    PrepareUfs,
+    SetupWorkers,
+    SyncMetadata,
+    StorageStats,
+    CacheStates,
+    CheckRuntimeHealthy,
+    ShouldUpdateUfs,
+    UpdateUfs,
+    SyncReplicas,
+    SyncRuntime,
+    Shutdown,
+}
+
+impl Method {
+    /// Returns the name of the method in the WIT.
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Validate => "validate",
+            Method::CheckReady => "check-ready",
+            Method::ShouldCheckUfs => "should-check-ufs",
+            Method::PrepareUfs => "prepare-ufs",
+            Method::SetupWorkers => "setup-workers",
+            Method::SyncMetadata => "sync-metadata",
+            Method::StorageStats => "storage-stats",
+            Method::CacheStates => "cache-states",
+            Method::CheckRuntimeHealthy => "check-runtime-healthy",
+            Method::ShouldUpdateUfs => "should-update-ufs",
+            Method::UpdateUfs => "update-ufs",
+            Method::SyncReplicas => "sync-replicas",
+            Method::SyncRuntime => "sync-runtime",
+            Method::Shutdown => "shutdown",
+        }
+    }
+}
+
 /// The answer of [`Implement::describe`](crate::Implement::describe).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
+    /// The name of the plugin: `juicefs`.
+    pub name: String,
+    /// The version of the plugin: `env!("CARGO_PKG_VERSION")`.
+    pub version: String,
     /// The kind that the plugin serves, in the group `data.fluid.io`: `JuiceFSRuntime`.
     pub kind: String,
     /// The resource name of the kind: `juicefsruntimes`.
     pub plural: String,
+    /// The versions of the kind whose specs the plugin reads: [`API_VERSION`].
+    pub api_versions: Vec<String>,
     /// The runtime type in events and statuses, in the finalizer and in mount paths: `juicefs`.
     pub engine: String,
     /// What stands for the engine in labels of nodes and in the name of the values ConfigMap,
     /// `<name>-<engine>-values`, where a system has several implementations. None: the engine
     /// itself.
     pub implementation: Option<String>,
+    /// The optional methods that the plugin has. The host calls no other.
+    pub methods: Vec<Method>,
     /// The parts that the system can have. A runtime has those whose workloads the chart renders
     /// for it.
     pub roles: Vec<Role>,

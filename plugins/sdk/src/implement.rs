@@ -1,13 +1,17 @@
 //! The methods of a runtime.
 
+use std::fmt;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use wasser_api::size;
 
 use crate::{Context, Description, Error, Host, Result};
 
-/// A runtime. Every method but the first two answers [`Error::NotSupported`] by default, and the
-/// host then does what the interface `implement` of the WIT says.
+/// A runtime. Every method but the first two is optional: `describe` lists those that there are, and
+/// for the others the host does what the interface `implement` of the WIT says. One that answers
+/// [`Error::NotSupported`] leaves this one call to the host.
 ///
 /// Methods are asked again and again, possibly after an interruption, so each must be idempotent.
 /// Those that do not talk to the cache system must be pure: the same context leads to the same
@@ -31,8 +35,9 @@ pub trait Implement {
         Err(Error::NotSupported)
     }
 
-    /// Reports whether the master serves.
-    fn check_master_ready(_ctx: &Context<Self::Spec>, _host: &impl Host) -> Result<bool> {
+    /// Reports whether a role serves: the master before the workers are scaled, every other role
+    /// that is needed for Bound afterwards.
+    fn check_ready(_ctx: &Context<Self::Spec>, _host: &impl Host, _role: &str) -> Result<bool> {
         Err(Error::NotSupported)
     }
 
@@ -51,11 +56,6 @@ pub trait Implement {
         Err(Error::NotSupported)
     }
 
-    /// Reports whether the workers serve.
-    fn check_workers_ready(_ctx: &Context<Self::Spec>, _host: &impl Host) -> Result<bool> {
-        Err(Error::NotSupported)
-    }
-
     /// Makes the cache system read the metadata of its data sources; may take long.
     fn sync_metadata(_ctx: &Context<Self::Spec>, _host: &impl Host) -> Result<()> {
         Err(Error::NotSupported)
@@ -66,8 +66,8 @@ pub trait Implement {
         Err(Error::NotSupported)
     }
 
-    /// Returns the pairs that `status.cacheStates` of the runtime shows: (`cached`, `1.00GiB`).
-    fn cache_states(_ctx: &Context<Self::Spec>, _host: &impl Host) -> Result<Vec<(String, String)>> {
+    /// Returns the pairs that `status.cacheStates` of the runtime shows. The host formats them.
+    fn cache_states(_ctx: &Context<Self::Spec>, _host: &impl Host) -> Result<Vec<(String, Measure)>> {
         Err(Error::NotSupported)
     }
 
@@ -108,12 +108,48 @@ pub trait Implement {
 pub struct StorageStats {
     /// Bytes in use.
     pub used: u64,
-    /// Free bytes; 0 if the system has no limit.
-    pub free: u64,
+    /// Free bytes; `None` if the system has no limit, or does not know it.
+    pub free: Option<u64>,
     /// Bytes of the data set: what `ufsTotal` shows.
     pub total: u64,
     /// Number of files: what `fileNum` shows.
     pub total_files: u64,
+}
+
+/// A quantity that a status shows. [`fmt::Display`] shows it as the host does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Measure {
+    /// Bytes.
+    Bytes(u64),
+    /// A share of 1.
+    Share(f64),
+    /// Not known yet.
+    Unknown,
+    /// A text, shown as it is.
+    Other(String),
+}
+
+impl Measure {
+    /// Returns the share that `part` is of `whole`, none of nothing.
+    pub fn share(part: u64, whole: u64) -> Self {
+        Measure::Share(if whole > 0 { part as f64 / whole as f64 } else { 0.0 })
+    }
+
+    /// Returns bytes, if they are known.
+    pub fn bytes(bytes: Option<u64>) -> Self {
+        bytes.map_or(Measure::Unknown, Measure::Bytes)
+    }
+}
+
+impl fmt::Display for Measure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Measure::Bytes(bytes) => f.write_str(&size::format(*bytes)),
+            Measure::Share(share) => f.write_str(&size::format_percent(*share, 1.0)),
+            Measure::Unknown => Ok(()),
+            Measure::Other(text) => f.write_str(text),
+        }
+    }
 }
 
 /// The difference between the mounts wanted and the mounts there.

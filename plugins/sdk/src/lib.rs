@@ -38,11 +38,11 @@ pub mod testing;
 pub use command::{Captured, Command, Ending, Output, Said};
 pub use context::{Context, Metadata, Object, RawContext, RoleStatus};
 pub use dataset::{DataRestoreLocation, DatasetSpec, EncryptOption, Mount, Owner, SecretKeySelector, ValueSource};
-pub use description::{Description, Fuse, Role, Want};
+pub use description::{API_VERSION, Description, Fuse, Method, Role, Want};
 pub use error::{Error, Result};
 pub use host::{Entry, Host, Level, Pod, Request, Response, Severity};
 pub use host_error::HostError;
-pub use implement::{Implement, StorageStats, UfsChange, UfsUpdate};
+pub use implement::{Implement, Measure, StorageStats, UfsChange, UfsUpdate};
 pub use operate::{DataOperation, DatasetMount, Operate, Plan, SCRIPTS, literal};
 
 /// Makes the crate a component whose runtime is `$runtime`, a type that implements [`Implement`].

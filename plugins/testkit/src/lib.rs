@@ -10,6 +10,7 @@ mod chart;
 pub mod crd;
 mod golden;
 mod manifest;
+mod methods;
 pub mod scripts;
 
 use std::marker::PhantomData;

@@ -1,6 +1,6 @@
 //! What the host must know about Thin before it sees a runtime.
 
-use wasser_sdk::{Description, Fuse, Role, Want};
+use wasser_sdk::{API_VERSION, Description, Fuse, Method, Role, Want};
 
 /// The role of the clients.
 pub const FUSE: &str = "fuse";
@@ -9,9 +9,23 @@ pub const WORKER: &str = "worker";
 /// The kind of profiles.
 pub const PROFILE: &str = "ThinRuntimeProfile";
 
+/// The methods of `implement.rs`.
+const METHODS: &[Method] = &[
+    Method::Validate,
+    Method::StorageStats,
+    Method::CacheStates,
+    Method::ShouldUpdateUfs,
+    Method::UpdateUfs,
+    Method::SyncRuntime,
+];
+
 /// Thin has clients and, where a profile asks for them, workers.
 pub fn description() -> Description {
     Description {
+        name: "thin".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        api_versions: vec![API_VERSION.into()],
+        methods: METHODS.to_vec(),
         kind: "ThinRuntime".into(),
         plural: "thinruntimes".into(),
         engine: "thin".into(),

@@ -1,6 +1,8 @@
 //! The methods of the runtime.
 
-use wasser_sdk::{Context, Description, Error, Host, Implement, Result, Severity, StorageStats, UfsChange, UfsUpdate};
+use wasser_sdk::{
+    Context, Description, Error, Host, Implement, Measure, Result, Severity, StorageStats, UfsChange, UfsUpdate,
+};
 
 use crate::describe;
 use crate::input::Spec;
@@ -41,7 +43,7 @@ impl Implement for Thin {
         reports::storage_stats(ctx, host)
     }
 
-    fn cache_states(_ctx: &Context<Spec>, _host: &impl Host) -> Result<Vec<(String, String)>> {
+    fn cache_states(_ctx: &Context<Spec>, _host: &impl Host) -> Result<Vec<(String, Measure)>> {
         Ok(reports::cache_states())
     }
 

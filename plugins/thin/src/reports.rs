@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wasser_sdk::{Context, Error, Host, Result, StorageStats};
+use wasser_sdk::{Context, Error, Host, Measure, Result, StorageStats};
 
 use crate::describe::FUSE;
 use crate::input::Spec;
@@ -35,7 +35,7 @@ pub fn storage_stats(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageSta
         .map_err(|_| Error::failed(format!("counting the files in pod {} printed no number", pod.name)))?;
     Ok(StorageStats {
         used,
-        free: 0,
+        free: None,
         total: used,
         total_files,
     })
@@ -53,7 +53,7 @@ fn used(text: &str, mount_path: &str) -> Option<u64> {
 }
 
 /// What `status.cacheStates` shows.
-pub fn cache_states() -> Vec<(String, String)> {
+pub fn cache_states() -> Vec<(String, Measure)> {
     [
         "cacheCapacity",
         "cacheHitRatio",
@@ -61,7 +61,7 @@ pub fn cache_states() -> Vec<(String, String)> {
         "cached",
         "cachedPercentage",
     ]
-    .map(|name| (name.to_owned(), UNKNOWN.to_owned()))
+    .map(|name| (name.to_owned(), Measure::Other(UNKNOWN.to_owned())))
     .to_vec()
 }
 

@@ -33,3 +33,9 @@ fn a_runtime_without_replicas_has_no_workers() {
             .all(|role| role.replicas.as_deref() == Some("/spec/replicas"))
     );
 }
+
+#[test]
+fn the_description_lists_the_methods_that_there_are() {
+    // Sizes are only read for runtimes that ask for it.
+    support::KIT.expect_methods(&[wasser_sdk::Method::StorageStats]);
+}

@@ -18,7 +18,7 @@ const MISTAKES: &str = r#"
         Ok(())
     }
 
-    fn cache_states(ctx: &Context<Spec>, _host: &impl Host) -> Result<Vec<(String, String)>> {
+    fn cache_states(ctx: &Context<Spec>, _host: &impl Host) -> Result<Vec<(String, wasser_sdk::Measure)>> {
         assert!(ctx.name != "silent", "no states of {}", ctx.name);
         Ok(Vec::new())
     }
@@ -26,7 +26,7 @@ const MISTAKES: &str = r#"
     fn sync_runtime(ctx: &Context<Spec>, host: &impl Host) -> Result<Option<Values>> {
         let mut values = Self::setup_master(ctx, host)?;
         if ctx.name == "restless" {
-            values.cache_size = host.now_ms().to_string();
+            values.cache_size = ctx.now_ms.to_string();
         }
         Ok(Some(values))
     }
@@ -34,6 +34,10 @@ const MISTAKES: &str = r#"
 
 wasser_sdk::export!(Example);
 "#;
+
+/// How the runtime describes them.
+const METHODS: &str = "methods: vec![wasser_sdk::Method::Validate, wasser_sdk::Method::CacheStates, \
+     wasser_sdk::Method::SyncRuntime],";
 
 /// The guide's runtime as it is.
 fn runtime() -> Package {
@@ -48,6 +52,7 @@ fn mistaken() -> Package {
             assert!(content.ends_with(end), "the guide's code ends otherwise");
             content.truncate(content.len() - end.len());
             content.push_str(MISTAKES);
+            *content = content.replace("methods: vec![],", METHODS);
         }
     });
     guide.package()

@@ -10,11 +10,6 @@ use crate::error::EngineError;
 /// What a method answers, or how the call itself failed.
 pub type Outcome<T> = Result<Result<T, Answer>, CallError>;
 
-/// Whether a plugin leaves a method to the host.
-pub fn is_unsupported<T>(outcome: &Outcome<T>) -> bool {
-    matches!(outcome, Ok(Err(Answer::NotSupported)))
-}
-
 /// Turns an outcome into what the engine goes on with: the answer, or none where the plugin leaves
 /// the method to the host.
 pub fn answer<T>(kind: &str, method: &'static str, outcome: Outcome<T>) -> Result<Option<T>, EngineError> {

@@ -31,6 +31,7 @@ pub fn context(
         installed: None,
         roles: Vec::new(),
         now: now(),
+        granted: plugin.grants.as_wants(),
     }
 }
 

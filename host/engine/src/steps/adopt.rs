@@ -12,7 +12,6 @@ use serde_json::Value;
 use wasser_api::reasons::events;
 
 use crate::error::EngineError;
-use crate::plugin::answer::is_unsupported;
 use crate::release::Installed;
 use crate::release::adoption::{Asked, Difference};
 use crate::request::Request;
@@ -53,11 +52,11 @@ impl Request {
 
     /// Whether the release is Fluid's, and stays as it is. A plugin that changes mounts without an
     /// upgrade needs none for them.
-    pub(crate) async fn stays(&mut self) -> bool {
+    pub(crate) fn stays(&self) -> bool {
         match self.kept {
             None | Some(Difference::Spec) => false,
             Some(Difference::Nothing) => true,
-            Some(Difference::Mounts) => !is_unsupported(&self.implement.should_update_ufs(&self.context).await),
+            Some(Difference::Mounts) => self.plugin.has("should-update-ufs"),
         }
     }
 

@@ -4,6 +4,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use wasser_api::size;
+use wasser_plugin::bindings::types::Measure;
+
 use crate::plugin::answer::answer;
 use crate::request::Request;
 use crate::shared::sizes_read::Unread;
@@ -65,10 +68,42 @@ impl Request {
             .start(&self.uid, self.origin(), done, async move {
                 let outcome = implement.cache_states(&context).await;
                 let states = faults.report(answer(&kind, "cache-states", outcome)).await;
-                let mut states = states.map_err(Unread::of)?.unwrap_or_default();
+                let states = states.map_err(Unread::of)?.unwrap_or_default();
+                let mut states: Vec<(String, String)> = states
+                    .into_iter()
+                    .map(|state| (state.name, shown_as(&state.value)))
+                    .collect();
                 states.sort();
                 flag.store(states != shown, Ordering::Relaxed);
                 Ok(states)
             });
+    }
+}
+
+/// Returns a quantity as statuses show it.
+fn shown_as(value: &Measure) -> String {
+    match value {
+        Measure::Bytes(bytes) => size::format(*bytes),
+        Measure::Share(share) => size::format_percent(*share, 1.0),
+        Measure::Unknown => String::new(),
+        Measure::Other(text) => text.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(Measure::Bytes(1 << 30), "1.00GiB")]
+    #[case(Measure::Bytes(0), "0.00B")]
+    #[case(Measure::Share(0.5), "50.0%")]
+    #[case(Measure::Share(1.0), "100.0%")]
+    #[case(Measure::Unknown, "")]
+    #[case(Measure::Other("N/A".to_owned()), "N/A")]
+    fn quantities_are_shown_as_fluid_shows_them(#[case] value: Measure, #[case] shown: &str) {
+        assert_eq!(shown_as(&value), shown);
     }
 }

@@ -57,7 +57,7 @@ impl Request {
                 method: "setup-master",
                 message: "the plugin does not support it, and nothing can be installed without".to_owned(),
             })?;
-        let workers = self.first_workers().await;
+        let workers = self.first_workers();
         let are_made = workers.is_some() && self.role(RoleName::Worker).is_some_and(|worker| !worker.exists);
         if self.apply_values(&values, workers, damage.as_ref()).await? {
             let message = format!("The release {} was installed.", self.identity.name);
@@ -70,11 +70,18 @@ impl Request {
         Ok(())
     }
 
-    /// Whether the master serves: by the plugin's word, else by its ready pods.
+    /// Whether the master serves; a runtime without one waits for none.
     async fn check_master_ready(&mut self) -> Result<bool, EngineError> {
-        let outcome = self.implement.check_master_ready(&self.context).await;
-        let by_pods = self.role(RoleName::Master).is_none_or(|master| master.serves());
-        Ok(self.answer("check-master-ready", outcome)?.unwrap_or(by_pods))
+        match self.role(RoleName::Master).cloned() {
+            Some(master) => self.check_ready(&master).await,
+            None => Ok(true),
+        }
+    }
+
+    /// Whether a role serves: by the plugin's word, else by its ready pods.
+    async fn check_ready(&mut self, state: &RoleState) -> Result<bool, EngineError> {
+        let outcome = self.implement.check_ready(&self.context, &state.role.name).await;
+        Ok(self.answer("check-ready", outcome)?.unwrap_or(state.serves()))
     }
 
     async fn should_check_ufs(&mut self) -> Result<bool, EngineError> {
@@ -97,15 +104,16 @@ impl Request {
         self.role(RoleName::Worker).is_some_and(differs) && !self.workers_are_stale()
     }
 
-    /// Whether the workers serve: by the plugin's word, else by their ready pods.
+    /// Whether everything serves that the Dataset needs, besides the master.
     async fn check_workers_ready(&mut self) -> Result<bool, EngineError> {
-        let outcome = self.implement.check_workers_ready(&self.context).await;
-        let by_pods = self
-            .roles
-            .iter()
-            .filter(|state| state.role.needed_for_bound && !state.is(RoleName::Master))
-            .all(|state| state.serves());
-        Ok(self.answer("check-workers-ready", outcome)?.unwrap_or(by_pods))
+        let is_waited_for = |state: &&RoleState| state.role.needed_for_bound && !state.is(RoleName::Master);
+        let needed: Vec<RoleState> = self.roles.iter().filter(is_waited_for).cloned().collect();
+        for state in needed {
+            if !self.check_ready(&state).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Records in the Dataset that the runtime serves it.

@@ -67,7 +67,7 @@ impl Request {
             Some(release) => self.damage(release).await?,
             None => None,
         };
-        let followed = if self.refused || (damage.is_none() && self.stays().await) {
+        let followed = if self.refused || (damage.is_none() && self.stays()) {
             Ok(false)
         } else {
             self.follow_spec(damage.as_ref()).await

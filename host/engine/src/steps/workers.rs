@@ -12,7 +12,6 @@ use wasser_chart::{OrGone, Workers};
 
 use crate::error::EngineError;
 use crate::objects::placement;
-use crate::plugin::answer::is_unsupported;
 use crate::request::Request;
 use crate::request::roles::{RoleName, RoleState};
 
@@ -48,16 +47,12 @@ impl Request {
     /// How the workers begin, where nothing comes between the release and them: no master, and none
     /// of the plugin's methods. The release then makes them as they are wanted; to place and scale
     /// them afterwards would take a second write.
-    pub(crate) async fn first_workers(&mut self) -> Option<Workers> {
+    pub(crate) fn first_workers(&self) -> Option<Workers> {
         let worker = self.role(RoleName::Worker)?.clone();
         if worker.role.workload != "StatefulSet" || self.role(RoleName::Master).is_some() {
             return None;
         }
-        let (plugin, context) = (&mut self.implement, &self.context);
-        let is_left_to_host = is_unsupported(&plugin.check_master_ready(context).await)
-            && is_unsupported(&plugin.should_check_ufs(context).await)
-            && is_unsupported(&plugin.setup_workers(context).await);
-        if !is_left_to_host {
+        if self.plugin.has("should-check-ufs") || self.plugin.has("setup-workers") {
             return None;
         }
         Some(Workers {

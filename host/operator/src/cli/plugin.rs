@@ -152,6 +152,7 @@ fn describe(plugin: &Plugin) -> String {
     let mut text = String::new();
     let description = &plugin.description;
     let mut row = |name: &str, value: &dyn Display| text.push_str(&self::row(name, value));
+    row("plugin", &format!("{} {}", description.name, description.version));
     row("kind", &description.kind);
     row("resource", &format!("{}.{}", description.plural, wasser_api::GROUP));
     row("engine", &description.engine);
@@ -180,6 +181,7 @@ fn describe(plugin: &Plugin) -> String {
             &format!("{}: {} NAME{}{needed}", role.name, role.workload, role.suffix),
         );
     }
+    row("methods", &or_none(description.methods.join(", ")));
     row("granted", &or_none(plugin.grants.to_string()));
     row("wanted, not granted", &or_none(plugin.not_given.to_string()));
     row("granted, not wanted", &or_none(plugin.not_declared.to_string()));

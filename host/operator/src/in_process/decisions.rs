@@ -159,14 +159,14 @@ async fn refused_writes_are_made_again() {
 }
 
 #[tokio::test]
-async fn what_a_master_waits_for_is_shown_before_it_was_ever_ready() {
+async fn what_a_role_waits_for_is_shown_before_it_was_ever_ready() {
     let scene = Scene::new();
     let mut guest = Guest::default();
     // `Ok(false)`.
     let (never, _) = guest.bytes(&[0; 8]);
     let component = guest
         .answers("setup-master", b"{}")
-        .method("check-master-ready", &format!("(i32.const {never})"))
+        .method("check-ready", &format!("(i32.const {never})"))
         .build();
     scene.server.edit("ConfigMap", OPERATOR, "demo", |map| {
         map["data"]["plugin.yaml"] = json!(format!(

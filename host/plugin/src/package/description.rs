@@ -23,6 +23,26 @@ const RESERVED: [(&str, &str); 8] = [
     ("CacheRuntimeClass", "cacheruntimeclasses"),
 ];
 
+/// The functions of `implement` that every plugin has.
+const REQUIRED: [&str; 1] = ["setup-master"];
+/// The functions that a plugin can have.
+const OPTIONAL: [&str; 14] = [
+    "validate",
+    "check-ready",
+    "should-check-ufs",
+    "prepare-ufs",
+    "setup-workers",
+    "sync-metadata",
+    "storage-stats",
+    "cache-states",
+    "check-runtime-healthy",
+    "should-update-ufs",
+    "update-ufs",
+    "sync-replicas",
+    "sync-runtime",
+    "shutdown",
+];
+
 /// A description that the host cannot work with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DescriptionError {
@@ -52,6 +72,12 @@ pub enum DescriptionError {
     Want(#[from] GrantError),
 }
 
+/// Returns the methods that the host calls.
+pub fn methods(description: &Description) -> BTreeSet<String> {
+    let required = REQUIRED.map(str::to_owned);
+    description.methods.iter().cloned().chain(required).collect()
+}
+
 /// Checks a description and returns the capabilities that it declares.
 pub fn check(description: &Description, registered: &str) -> Result<Grants, DescriptionError> {
     if description.kind != registered {
@@ -71,6 +97,33 @@ pub fn check(description: &Description, registered: &str) -> Result<Grants, Desc
             })
         }
     };
+    must(
+        is_label(&description.name),
+        "name",
+        &description.name,
+        "a DNS label, like `example`",
+    )?;
+    must(
+        is_word(&description.version),
+        "version",
+        &description.version,
+        "one word, like `1.0.0`",
+    )?;
+    let versions = &description.api_versions;
+    must(
+        versions.iter().any(|version| version == wasser_api::API_VERSION),
+        "api-versions",
+        &versions.join(", "),
+        "a list with the version that this host serves, data.fluid.io/v1alpha1",
+    )?;
+    for method in &description.methods {
+        must(
+            OPTIONAL.contains(&method.as_str()),
+            "methods",
+            method,
+            "the name of an optional function of the interface `implement`",
+        )?;
+    }
     must(
         is_kind(&description.kind),
         "kind",
@@ -216,107 +269,4 @@ fn is_word(text: &str) -> bool {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use crate::bindings::types::{Fuse, Want};
-
-    pub(crate) fn good() -> Description {
-        Description {
-            kind: "DemoRuntime".to_owned(),
-            plural: "demoruntimes".to_owned(),
-            engine: "demo".to_owned(),
-            implementation: None,
-            roles: vec![Role {
-                name: "worker".to_owned(),
-                workload: "StatefulSet".to_owned(),
-                suffix: "-worker".to_owned(),
-                container: "demo".to_owned(),
-                needed_for_bound: true,
-                starts_at_zero: true,
-                replicas: Some("/spec/replicas".to_owned()),
-                default_replicas: 1,
-            }],
-            fuse: Fuse {
-                mount_type: "fuse.demo".to_owned(),
-                directory: "demo-fuse".to_owned(),
-            },
-            wants: vec![Want {
-                capability: "exec".to_owned(),
-                scope: vec!["worker".to_owned()],
-            }],
-        }
-    }
-
-    type Change = fn(&mut Description);
-
-    #[rstest::rstest]
-    #[case(
-        |d: &mut Description| d.kind = "OtherRuntime".to_owned(),
-        "the plugin serves OtherRuntime, and plugin.yaml registers it for DemoRuntime",
-    )]
-    #[case(
-        |d: &mut Description| d.plural = "Demo Runtimes".to_owned(),
-        "plural = `Demo Runtimes`, which must be the plural",
-    )]
-    #[case(
-        |d: &mut Description| d.plural = "datasets".to_owned(),
-        "plural = `datasets`, which must be the plural of a kind of runtime; this one is not",
-    )]
-    #[case(
-        |d: &mut Description| d.plural = "x".repeat(1 << 20),
-        "xxxx`, which must be the plural of the kind in lower case",
-    )]
-    #[case(|d: &mut Description| d.engine = "a/b".to_owned(), "engine = `a/b`, which must be a DNS label")]
-    #[case(
-        |d: &mut Description| d.implementation = Some("A".to_owned()),
-        "implementation = `A`, which must be a DNS label",
-    )]
-    #[case(
-        |d: &mut Description| d.fuse.mount_type = "a b".to_owned(),
-        "fuse.mount-type = `a b`, which must be one word",
-    )]
-    #[case(
-        |d: &mut Description| d.fuse.directory = "..".to_owned(),
-        "fuse.directory = `..`, which must be the name of one directory",
-    )]
-    #[case(
-        |d: &mut Description| d.roles[0].name = "queen".to_owned(),
-        "roles[queen].name = `queen`, which must be `master`, `worker` or `fuse`",
-    )]
-    #[case(|d: &mut Description| d.roles[0].workload = "Pod".to_owned(), "roles[worker].workload = `Pod`")]
-    #[case(|d: &mut Description| d.roles[0].suffix = "worker".to_owned(), "roles[worker].suffix = `worker`")]
-    #[case(|d: &mut Description| d.roles[0].replicas = Some("spec".to_owned()), "roles[worker].replicas = `spec`")]
-    #[case(
-        |d: &mut Description| d.roles.push(d.roles[0].clone()),
-        "roles.name = `worker`, which must be the name of one role only",
-    )]
-    #[case(
-        |d: &mut Description| d.wants[0].scope = vec!["fuse".to_owned()],
-        "wants.scope = `fuse`, which must be a role of `roles`",
-    )]
-    #[case(|d: &mut Description| d.wants[0].capability = "root".to_owned(), "there is no capability `root`")]
-    fn an_invalid_description_is_refused(#[case] change: Change, #[case] message: &str) {
-        let mut description = good();
-        change(&mut description);
-        let refused = check(&description, "DemoRuntime").unwrap_err().to_string();
-        assert!(refused.contains(message) && refused.len() < 500, "{refused}");
-    }
-
-    #[test]
-    fn kinds_that_are_not_runtimes_are_refused() {
-        for kind in ["Dataset", "ThinRuntimeProfile"] {
-            let mut description = good();
-            description.kind = kind.to_owned();
-            let refused = check(&description, kind).unwrap_err().to_string();
-            assert!(
-                refused.contains(&format!("kind = `{kind}`, which must be a kind of runtime")),
-                "{refused}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_good_description_returns_its_wants() {
-        assert_eq!(check(&good(), "DemoRuntime").unwrap().to_string(), "exec [worker]");
-    }
-}
+pub(crate) mod tests;

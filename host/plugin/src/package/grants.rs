@@ -107,6 +107,33 @@ impl Grants {
         Ok(grants)
     }
 
+    /// Returns the capabilities in the form in which a description asks for them.
+    pub fn as_wants(&self) -> Vec<Want> {
+        let lists = [
+            ("exec", &self.exec),
+            ("http", &self.http),
+            ("objects", &self.objects),
+            ("kinds", &self.kinds),
+        ];
+        let flags = [
+            ("secrets", self.secrets),
+            ("ports", self.ports),
+            ("state", self.state),
+            ("events", self.events),
+            ("privileged", self.privileged),
+        ];
+        let want = |capability: &str, scope: Vec<String>| Want {
+            capability: capability.to_owned(),
+            scope,
+        };
+        let lists = lists.into_iter().filter(|(_, scope)| !scope.is_empty());
+        let flags = flags.into_iter().filter(|(_, granted)| *granted);
+        lists
+            .map(|(capability, scope)| want(capability, scope.iter().cloned().collect()))
+            .chain(flags.map(|(capability, _)| want(capability, Vec::new())))
+            .collect()
+    }
+
     /// Refuses scopes without a meaning.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use serde::de::IgnoredAny;
 use wasser_api::text;
 
-use crate::bindings::types::{Description, Error, StorageStats, UfsChange, UfsUpdate};
+use crate::bindings::types::{CacheState, Description, Error, Measure, StorageStats, UfsChange, UfsUpdate};
 use crate::sandbox::error::{CallError, CallSite};
 
 /// The maximum bytes of a guest's message to users, and of other texts in its errors. They are
@@ -35,14 +35,22 @@ impl Answer for Description {}
 impl Answer for StorageStats {}
 impl Answer for UfsChange {}
 
-impl Answer for Vec<(String, String)> {
+impl Answer for Vec<CacheState> {
     fn fault(&self) -> Option<String> {
         if self.len() > STATES {
             return Some(format!("it has {} states, and {STATES} are allowed", self.len()));
         }
-        let (name, _) = self.iter().find(|(name, value)| name.len() + value.len() > WORDS)?;
-        let shown = text::bounded(name, STATES);
-        Some(format!("the state `{shown}` has more than {WORDS} bytes"))
+        self.iter().find_map(|state| {
+            let shown = || text::bounded(&state.name, STATES);
+            let length = match &state.value {
+                Measure::Share(share) if !share.is_finite() => {
+                    return Some(format!("the state `{}` is not a number", shown()));
+                }
+                Measure::Other(text) => text.len(),
+                _ => 0,
+            };
+            (state.name.len() + length > WORDS).then(|| format!("the state `{}` has more than {WORDS} bytes", shown()))
+        })
     }
 }
 
@@ -105,5 +113,20 @@ pub fn check<T: Answer>(answer: &T, site: impl FnOnce() -> CallSite) -> Result<(
             reason,
         }),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case(Measure::Share(f64::NAN), Some("the state `cached` is not a number"))]
+    #[case(Measure::Share(0.5), None)]
+    #[case(Measure::Other("x".repeat(WORDS)), Some("the state `cached` has more than 200 bytes"))]
+    #[case(Measure::Unknown, None)]
+    fn a_state_that_cannot_be_shown_is_refused(#[case] value: Measure, #[case] fault: Option<&str>) {
+        let name = "cached".to_owned();
+        assert_eq!(vec![CacheState { name, value }].fault().as_deref(), fault);
     }
 }

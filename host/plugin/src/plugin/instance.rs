@@ -8,7 +8,7 @@ use wasmtime::Store;
 use wasser_api::ObjectKey;
 
 use crate::backend::Backend;
-use crate::bindings::types::{Context, Description, Error, StorageStats, UfsChange, UfsUpdate};
+use crate::bindings::types::{CacheState, Context, Description, Error, StorageStats, UfsChange, UfsUpdate};
 use crate::bindings::{implement, operations};
 use crate::plugin::answer::{Answer, check};
 use crate::plugin::pre::PluginPre;
@@ -20,7 +20,10 @@ use crate::sandbox::store::{self, StoreData};
 /// it failed. What a method answers is not a failure.
 pub type Observer = Arc<dyn Fn(&'static str, Duration, Option<&CallError>) + Send + Sync>;
 
-/// The methods of a plugin, on a separate store. No state survives it, so nothing leaks from one
+/// The methods of a plugin, on a separate store. One that the plugin does not list is not called, and
+/// answers `not-supported`.
+///
+/// No state survives it, so nothing leaks from one
 /// runtime to another.
 ///
 /// The component is instantiated at the first call, and again after a call that failed. Methods are
@@ -94,6 +97,9 @@ macro_rules! methods {
             $(
                 $(#[doc = $doc])*
                 pub async fn $method(&mut self, ctx: &Context $(, $argument: $type)*) -> CallResult<$answer> {
+                    if !self.pre.identity.methods.contains($name) {
+                        return Ok(Err(Error::NotSupported));
+                    }
                     let began = Instant::now();
                     let outcome: CallResult<$answer> = async {
                         call!(self, $name, guest => {
@@ -117,22 +123,20 @@ methods! {
     "validate" validate call_validate() -> ();
     /// Returns the chart values to install, a JSON object.
     "setup-master" setup_master call_setup_master() -> String;
-    /// Returns whether the master serves.
-    "check-master-ready" check_master_ready call_check_master_ready() -> bool;
+    /// Returns whether a role serves.
+    "check-ready" check_ready call_check_ready(role: &str) -> bool;
     /// Returns whether `prepare_ufs` is needed.
     "should-check-ufs" should_check_ufs call_should_check_ufs() -> bool;
     /// Mounts the data sources into the cache system.
     "prepare-ufs" prepare_ufs call_prepare_ufs() -> ();
     /// Prepares the cache system before the workers are scaled up.
     "setup-workers" setup_workers call_setup_workers() -> ();
-    /// Returns whether the workers serve.
-    "check-workers-ready" check_workers_ready call_check_workers_ready() -> bool;
     /// Makes the cache system read the metadata of its data sources. Can take up to the deadline.
     "sync-metadata" sync_metadata call_sync_metadata() -> ();
     /// Returns the size of the file system. Can take up to the deadline.
     "storage-stats" storage_stats call_storage_stats() -> StorageStats;
-    /// Returns the pairs for `status.cacheStates`.
-    "cache-states" cache_states call_cache_states() -> Vec<(String, String)>;
+    /// Returns what `status.cacheStates` shows.
+    "cache-states" cache_states call_cache_states() -> Vec<CacheState>;
     /// Fails if the system is not healthy.
     "check-runtime-healthy" check_runtime_healthy call_check_runtime_healthy() -> ();
     /// Returns the mounts to add and to remove.

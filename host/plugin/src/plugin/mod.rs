@@ -71,6 +71,11 @@ impl Plugin {
         Instance::new(self.pre.clone(), scope, backend)
     }
 
+    /// Returns whether the plugin has a method: an optional function of `implement`.
+    pub fn has(&self, method: &str) -> bool {
+        self.pre.identity.methods.contains(method)
+    }
+
     /// Returns whether the plugin supports data operations.
     pub fn has_operations(&self) -> bool {
         self.pre.operations.is_some()

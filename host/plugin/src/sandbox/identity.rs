@@ -1,5 +1,7 @@
 //! Identifies the plugin that a store belongs to.
 
+use std::collections::BTreeSet;
+
 use crate::bindings::types::Role;
 use crate::package::digest::Digest;
 use crate::package::grants::Grants;
@@ -21,6 +23,8 @@ pub struct PluginIdentity {
     pub given: Grants,
     /// The capabilities that are in both.
     pub effective: Grants,
+    /// The functions of `implement` that it has.
+    pub methods: BTreeSet<String>,
     /// Its roles.
     pub roles: Vec<Role>,
     /// The limits of one call.
@@ -37,6 +41,7 @@ impl PluginIdentity {
             declared: Grants::default(),
             given: Grants::default(),
             effective: Grants::default(),
+            methods: BTreeSet::new(),
             roles: Vec::new(),
             limits: registration.limits,
         }

@@ -15,14 +15,13 @@ use std::path::Path;
 use wit_component::{ComponentEncoder, StringEncoding};
 use wit_parser::{Resolve, SourceMap};
 
-const METHODS: [&str; 16] = [
+const METHODS: [&str; 15] = [
     "validate",
     "setup-master",
-    "check-master-ready",
+    "check-ready",
     "should-check-ufs",
     "prepare-ufs",
     "setup-workers",
-    "check-workers-ready",
     "sync-metadata",
     "storage-stats",
     "cache-states",
@@ -34,6 +33,9 @@ const METHODS: [&str; 16] = [
     "shutdown",
 ];
 
+/// The methods that every guest has.
+const REQUIRED: [&str; 1] = ["setup-master"];
+
 /// The address at which a host function writes its result, and the address at which a method builds
 /// its own result.
 pub const RETURNED: u32 = 1024;
@@ -44,6 +46,7 @@ const NOT_SUPPORTED: u32 = 64;
 const DATA: u32 = 4096;
 
 /// A role of a guest, whose workload is called after it.
+#[derive(Clone, Copy)]
 pub struct Role<'a> {
     pub name: &'a str,
     pub workload: &'a str,
@@ -61,8 +64,17 @@ pub const WORKER: Role<'static> = Role {
     replicas: Some("/spec/replicas"),
 };
 
-/// A guest that describes itself, and returns `not-supported` from every method that has no other
-/// body.
+/// What a guest says about itself.
+#[derive(Clone)]
+struct Described {
+    /// Kind, plural, engine, and the directory of its mounts.
+    names: [String; 4],
+    roles: Vec<Role<'static>>,
+    wants: Vec<(String, Vec<String>)>,
+}
+
+/// A guest that describes itself, and has the methods that have a body.
+#[derive(Clone)]
 pub struct Guest {
     version: String,
     world: String,
@@ -73,12 +85,14 @@ pub struct Guest {
     missing: Vec<String>,
     pages: u32,
     data: Vec<u8>,
-    describe: String,
+    described: Described,
+    /// The body of `describe`, instead of the description.
+    describe: Option<String>,
 }
 
 impl Default for Guest {
     fn default() -> Self {
-        let mut guest = Self {
+        Self {
             version: "0.1.0".to_owned(),
             world: "runtime".to_owned(),
             wit: String::new(),
@@ -88,33 +102,47 @@ impl Default for Guest {
             missing: Vec::new(),
             pages: 1,
             data: Vec::new(),
-            describe: String::new(),
-        };
-        let address = guest.description("DemoRuntime", &[("exec", &["worker"]), ("kinds", &["StatefulSet"])]);
-        guest.describe = format!("(i32.const {address})");
-        guest
+            described: Described {
+                names: ["DemoRuntime", "demoruntimes", "demo", "demo-fuse"].map(str::to_owned),
+                roles: vec![WORKER],
+                wants: owned(&[("exec", &["worker"]), ("kinds", &["StatefulSet"])]),
+            },
+            describe: None,
+        }
     }
+}
+
+fn owned(wants: &[(&str, &[&str])]) -> Vec<(String, Vec<String>)> {
+    let scope = |scope: &[&str]| scope.iter().map(|text| (*text).to_owned()).collect();
+    let wants = wants.iter();
+    wants.map(|(name, of)| ((*name).to_owned(), scope(of))).collect()
 }
 
 impl Guest {
     /// Returns a guest that declares these capabilities.
     pub fn wanting(wants: &[(&str, &[&str])]) -> Self {
         let mut guest = Self::default();
-        let address = guest.description("DemoRuntime", wants);
-        guest.describe = format!("(i32.const {address})");
+        guest.described.wants = owned(wants);
         guest
     }
 
     pub fn serving(mut self, kind: &str) -> Self {
-        let address = self.description(kind, &[]);
-        self.describe = format!("(i32.const {address})");
+        self.described.names[0] = kind.to_owned();
+        self.described.wants.clear();
         self
     }
 
     /// Describes itself with these names: kind, plural, engine, and the directory of its mounts.
     pub fn called(mut self, names: [&str; 4]) -> Self {
-        let address = self.description_of(names, &[]);
-        self.describe = format!("(i32.const {address})");
+        self.described.names = names.map(str::to_owned);
+        self.described.wants.clear();
+        self
+    }
+
+    /// Describes a runtime with these roles.
+    pub fn with_roles(mut self, roles: &[Role<'static>], wants: &[(&str, &[&str])]) -> Self {
+        self.described.roles = roles.to_vec();
+        self.described.wants = owned(wants);
         self
     }
 
@@ -144,7 +172,7 @@ impl Guest {
     }
 
     pub fn describing(mut self, body: &str) -> Self {
-        self.describe = body.to_owned();
+        self.describe = Some(body.to_owned());
         self
     }
 
@@ -211,31 +239,17 @@ impl Guest {
         [at, length]
     }
 
-    fn description(&mut self, kind: &str, wants: &[(&str, &[&str])]) -> u32 {
-        self.description_of([kind, "demoruntimes", "demo", "demo-fuse"], wants)
+    fn texts(&mut self, texts: &[&str]) -> [u32; 2] {
+        let words: Vec<u32> = texts.iter().flat_map(|text| self.text(text)).collect();
+        [self.words(&words), u32::try_from(texts.len()).unwrap()]
     }
 
-    /// Describes a runtime with these roles.
-    pub fn with_roles(mut self, roles: &[Role<'_>], wants: &[(&str, &[&str])]) -> Self {
-        let names = ["DemoRuntime", "demoruntimes", "demo", "demo-fuse"];
-        let address = self.description_with(names, roles, wants);
-        self.describe = format!("(i32.const {address})");
-        self
-    }
-
-    /// Builds a `description` with one role, `worker`, and returns its address.
-    fn description_of(&mut self, names: [&str; 4], wants: &[(&str, &[&str])]) -> u32 {
-        self.description_with(names, &[WORKER], wants)
-    }
-
-    fn description_with(
-        &mut self,
-        [kind, plural, engine, directory]: [&str; 4],
-        described: &[Role<'_>],
-        wants: &[(&str, &[&str])],
-    ) -> u32 {
+    /// Puts the `description` into memory, and returns its address.
+    fn description(&mut self) -> u32 {
+        let Described { names, roles, wants } = self.described.clone();
+        let [kind, plural, engine, directory] = &names;
         let mut list = Vec::new();
-        for role in described {
+        for role in &roles {
             let suffix = format!("-{}", role.name);
             let texts = [role.name, role.workload, &suffix, "demo"];
             list.extend(texts.iter().flat_map(|text| self.text(text)));
@@ -251,19 +265,31 @@ impl Guest {
             }
             list.push(1);
         }
-        let roles = self.words(&list);
+        let described = self.words(&list);
         let mut list = Vec::new();
-        for (capability, scope) in wants {
-            let texts: Vec<u32> = scope.iter().flat_map(|text| self.text(text)).collect();
-            let at = self.words(&texts);
+        for (capability, scope) in &wants {
+            let scope: Vec<&str> = scope.iter().map(String::as_str).collect();
+            let scope = self.texts(&scope);
             list.extend(self.text(capability));
-            list.extend([at, u32::try_from(scope.len()).unwrap()]);
+            list.extend(scope);
         }
         let wanted = self.words(&list);
-        let mut record: Vec<u32> = [kind, plural, engine].iter().flat_map(|text| self.text(text)).collect();
+        let bodies = self.bodies.clone();
+        let methods: Vec<&str> = bodies
+            .keys()
+            .map(String::as_str)
+            .filter(|method| !REQUIRED.contains(method))
+            .collect();
+        let mut record: Vec<u32> = ["demo", "1.0.0", kind, plural]
+            .iter()
+            .flat_map(|text| self.text(text))
+            .collect();
+        record.extend(self.texts(&["data.fluid.io/v1alpha1"]));
+        record.extend(self.text(engine));
         // implementation: none.
         record.extend([0, 0, 0]);
-        record.extend([roles, u32::try_from(described.len()).unwrap()]);
+        record.extend(self.texts(&methods));
+        record.extend([described, u32::try_from(roles.len()).unwrap()]);
         record.extend(self.text("fuse.demo"));
         record.extend(self.text(directory));
         record.extend([wanted, u32::try_from(wants.len()).unwrap()]);
@@ -272,6 +298,14 @@ impl Guest {
 
     /// Returns the core module.
     pub fn module(&self) -> Vec<u8> {
+        let mut described = self.clone();
+        let address = described.description();
+        let describe = self.describe.clone();
+        let describe = describe.unwrap_or_else(|| format!("(i32.const {address})"));
+        described.module_with(&describe)
+    }
+
+    fn module_with(&self, describe: &str) -> Vec<u8> {
         let mut wat = String::from("(module\n");
         wat.push_str(&self.imports);
         let data: String = self.data.iter().fold(String::new(), |mut text, byte| {
@@ -293,7 +327,6 @@ impl Guest {
             {functions}"#,
             pages = self.pages,
             heap = DATA as usize + self.data.len(),
-            describe = self.describe,
             functions = self.functions,
         )
         .unwrap();

@@ -86,5 +86,6 @@ pub fn context() -> Context {
         installed: None,
         roles: Vec::new(),
         now: 0,
+        granted: Vec::new(),
     }
 }

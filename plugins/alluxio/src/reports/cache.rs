@@ -1,8 +1,7 @@
 //! `status.cacheStates` of a runtime.
 
 use serde::{Deserialize, Serialize};
-use wasser_api::size;
-use wasser_sdk::{Context, Host, HostError, Level, Result};
+use wasser_sdk::{Context, Host, HostError, Level, Measure, Result};
 
 use super::counters::Counters;
 use super::summary::Summary;
@@ -21,25 +20,25 @@ struct Sample {
     /// When it was taken, in milliseconds since 1970.
     at: u64,
     counters: Counters,
-    /// The ratios that followed from it; empty after the first sample.
+    /// The ratios that followed from it.
     ratios: Ratios,
 }
 
-/// Shares of what was read, as the status shows them.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// Shares of what was read; none are known after the first sample.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 struct Ratios {
-    hit: String,
-    local_hit: String,
-    remote_hit: String,
-    throughput: String,
-    local_throughput: String,
-    remote_throughput: String,
+    hit: Option<f64>,
+    local_hit: Option<f64>,
+    remote_hit: Option<f64>,
+    throughput: Option<f64>,
+    local_throughput: Option<f64>,
+    remote_throughput: Option<f64>,
 }
 
 impl Ratios {
-    /// What the status shows for the time between two samples.
+    /// The shares in the time between two samples.
     fn of(read: &Counters) -> Self {
-        let share = |part: u64, whole: u64| size::format_percent(part as f64, whole as f64);
+        let share = |part: u64, whole: u64| Some(if whole > 0 { part as f64 / whole as f64 } else { 0.0 });
         let all = read.local.saturating_add(read.remote).saturating_add(read.ufs);
         let rate = read
             .local_rate
@@ -57,8 +56,8 @@ impl Ratios {
 }
 
 /// Returns the nine states that Alluxio shows. Ratios are of what was read since the sample before;
-/// they are empty until there are two.
-pub fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, String)>> {
+/// they are unknown until there are two.
+pub fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, Measure)>> {
     let pod = masters::master(host)?;
     let summary = Summary::parse(&report(host, &pod, "summary")?);
     let kept = host.state(STATE)?;
@@ -81,23 +80,23 @@ pub fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String
             }
         },
     };
-    let shown = |bytes: Option<u64>| bytes.map(size::format).unwrap_or_default();
     let percentage = match (summary.used, ufs_total(ctx)) {
         // Blocks of several copies, or of files that came since the size was read, are no more than
         // all of it.
-        (Some(used), Some(total)) => size::format_percent(used.min(total) as f64, total as f64),
-        _ => String::new(),
+        (Some(used), Some(total)) => Measure::share(used.min(total), total),
+        _ => Measure::Unknown,
     };
+    let ratio = |share: Option<f64>| share.map_or(Measure::Unknown, Measure::Share);
     let states = [
-        ("cacheCapacity", shown(summary.capacity)),
-        ("cached", shown(summary.used)),
+        ("cacheCapacity", Measure::bytes(summary.capacity)),
+        ("cached", Measure::bytes(summary.used)),
         ("cachedPercentage", percentage),
-        ("cacheHitRatio", ratios.hit),
-        ("localHitRatio", ratios.local_hit),
-        ("remoteHitRatio", ratios.remote_hit),
-        ("cacheThroughputRatio", ratios.throughput),
-        ("localThroughputRatio", ratios.local_throughput),
-        ("remoteThroughputRatio", ratios.remote_throughput),
+        ("cacheHitRatio", ratio(ratios.hit)),
+        ("localHitRatio", ratio(ratios.local_hit)),
+        ("remoteHitRatio", ratio(ratios.remote_hit)),
+        ("cacheThroughputRatio", ratio(ratios.throughput)),
+        ("localThroughputRatio", ratio(ratios.local_throughput)),
+        ("remoteThroughputRatio", ratio(ratios.remote_throughput)),
     ];
     Ok(states.map(|(name, value)| (name.to_string(), value)).to_vec())
 }
@@ -117,7 +116,7 @@ fn sample(
     let sample = Sample {
         at: now,
         counters,
-        ratios: ratios.clone(),
+        ratios,
     };
     let bytes =
         serde_json::to_vec(&sample).map_err(|e| wasser_sdk::Error::failed(format!("cannot keep the counters: {e}")))?;

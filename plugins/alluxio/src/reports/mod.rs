@@ -64,7 +64,7 @@ pub fn storage_stats(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageSta
         .and_then(|text| files_completed(&text));
     Ok(StorageStats {
         used: 0,
-        free: 0,
+        free: None,
         total: count.bytes,
         total_files: files.unwrap_or(count.files),
     })

@@ -1,7 +1,6 @@
 //! `status.cacheStates` of a runtime.
 
-use wasser_api::size;
-use wasser_sdk::{Context, Host, Pod, Result};
+use wasser_sdk::{Context, Host, Measure, Pod, Result};
 
 use super::stats::CacheStats;
 use super::{QUICK, mounting_pod, used_bytes};
@@ -15,7 +14,7 @@ use crate::store::Store;
 /// Returns the five states that JuiceFS shows: the capacity as soon as a worker is ready, the
 /// others empty until a pod has statistics. In the community edition every fuse pod reports the
 /// same cache; in the enterprise edition every worker holds a part of it.
-pub fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, String)>> {
+pub fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, Measure)>> {
     let edition = Source::of(ctx)?.edition;
     let role = match edition {
         Edition::Community => FUSE,
@@ -23,37 +22,31 @@ pub fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String
     };
     let workers = host.ready_pods(WORKER)?;
     let ready = u64::try_from(workers.len()).unwrap_or(u64::MAX);
-    let capacity = size::format(capacity(ctx)?.saturating_mul(ready));
+    let capacity = Measure::Bytes(capacity(ctx)?.saturating_mul(ready));
     let stats = collect(ctx, edition, host, &host.ready_pods(role)?);
     let Some((total, pods)) = stats else {
-        let capacity = if ready > 0 { capacity } else { String::new() };
-        return Ok(pairs([
-            capacity,
-            String::new(),
-            String::new(),
-            String::new(),
-            String::new(),
-        ]));
+        let capacity = if ready > 0 { capacity } else { Measure::Unknown };
+        let unknown = || Measure::Unknown;
+        return Ok(pairs([capacity, unknown(), unknown(), unknown(), unknown()]));
     };
     let cached = match edition {
         Edition::Community => total.bytes / pods,
         Edition::Enterprise => total.bytes,
     };
     let used = mounting_pod(host)?.and_then(|pod| used_bytes(ctx, host, &pod).ok());
-    let share = |part: u64, other: u64| size::format_percent(part as f64, part as f64 + other as f64);
+    let share = |part: u64, other: u64| Measure::share(part, part.saturating_add(other));
     Ok(pairs([
         capacity,
-        size::format(cached),
+        Measure::Bytes(cached),
         // Blocks of deleted files stay for a while, and none of them counts as more than all that
         // there is.
-        used.map(|used| size::format_percent(cached.min(used) as f64, used as f64))
-            .unwrap_or_default(),
+        used.map_or(Measure::Unknown, |used| Measure::share(cached.min(used), used)),
         share(total.hits, total.misses),
         share(total.hit_bytes, total.miss_bytes),
     ]))
 }
 
-fn pairs(values: [String; 5]) -> Vec<(String, String)> {
+fn pairs(values: [Measure; 5]) -> Vec<(String, Measure)> {
     let names = [
         "cacheCapacity",
         "cached",

@@ -31,7 +31,7 @@ pub fn storage_stats(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageSta
     let used = used_bytes(ctx, host, &pod)?;
     Ok(StorageStats {
         used,
-        free: 0,
+        free: None,
         total: used,
         total_files: total_files(ctx, edition, host, &pod)?,
     })

@@ -1,7 +1,7 @@
 //! Between the types of the WIT and those of the SDK.
 
 use super::types;
-use crate::{Context, Error, Implement, RawContext, RoleStatus};
+use crate::{Context, Error, Implement, Measure, Method, RawContext, RoleStatus, Want};
 
 /// Reads a context.
 pub fn context<T: Implement>(ctx: types::Context) -> crate::Result<Context<T::Spec>> {
@@ -26,6 +26,14 @@ pub fn context<T: Implement>(ctx: types::Context) -> crate::Result<Context<T::Sp
             })
             .collect(),
         now_ms: ctx.now,
+        granted: ctx
+            .granted
+            .into_iter()
+            .map(|want| Want {
+                capability: want.capability,
+                scope: want.scope,
+            })
+            .collect(),
     })
 }
 
@@ -44,6 +52,14 @@ impl From<Error> for types::Error {
 impl From<crate::Description> for types::Description {
     fn from(d: crate::Description) -> Self {
         types::Description {
+            name: d.name,
+            version: d.version,
+            api_versions: d.api_versions,
+            methods: d
+                .methods
+                .into_iter()
+                .map(|method: Method| method.name().into())
+                .collect(),
             kind: d.kind,
             plural: d.plural,
             engine: d.engine,
@@ -61,6 +77,17 @@ impl From<crate::Description> for types::Description {
                     scope: w.scope,
                 })
                 .collect(),
+        }
+    }
+}
+
+impl From<Measure> for types::Measure {
+    fn from(measure: Measure) -> Self {
+        match measure {
+            Measure::Bytes(bytes) => types::Measure::Bytes(bytes),
+            Measure::Share(share) => types::Measure::Share(share),
+            Measure::Unknown => types::Measure::Unknown,
+            Measure::Other(text) => types::Measure::Other(text),
         }
     }
 }

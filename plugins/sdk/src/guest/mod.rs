@@ -86,8 +86,8 @@ impl<T: Implement + 'static> exports::Guest for Exported<T> {
         call::<T, _>(ctx, |ctx| json(&T::setup_master(ctx, &Imports)?))
     }
 
-    fn check_master_ready(ctx: types::Context) -> Answer<bool> {
-        call::<T, _>(ctx, |ctx| T::check_master_ready(ctx, &Imports))
+    fn check_ready(ctx: types::Context, role: String) -> Answer<bool> {
+        call::<T, _>(ctx, |ctx| T::check_ready(ctx, &Imports, &role))
     }
 
     fn should_check_ufs(ctx: types::Context) -> Answer<bool> {
@@ -100,10 +100,6 @@ impl<T: Implement + 'static> exports::Guest for Exported<T> {
 
     fn setup_workers(ctx: types::Context) -> Answer<()> {
         call::<T, _>(ctx, |ctx| T::setup_workers(ctx, &Imports))
-    }
-
-    fn check_workers_ready(ctx: types::Context) -> Answer<bool> {
-        call::<T, _>(ctx, |ctx| T::check_workers_ready(ctx, &Imports))
     }
 
     fn sync_metadata(ctx: types::Context) -> Answer<()> {
@@ -120,8 +116,15 @@ impl<T: Implement + 'static> exports::Guest for Exported<T> {
         })
     }
 
-    fn cache_states(ctx: types::Context) -> Answer<Vec<(String, String)>> {
-        call::<T, _>(ctx, |ctx| T::cache_states(ctx, &Imports))
+    fn cache_states(ctx: types::Context) -> Answer<Vec<types::CacheState>> {
+        let states = call::<T, _>(ctx, |ctx| T::cache_states(ctx, &Imports))?;
+        let states = states.into_iter();
+        Ok(states
+            .map(|(name, value)| types::CacheState {
+                name,
+                value: value.into(),
+            })
+            .collect())
     }
 
     fn check_runtime_healthy(ctx: types::Context) -> Answer<()> {

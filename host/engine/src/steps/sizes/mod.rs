@@ -230,7 +230,7 @@ mod tests {
         let read = read.map(|total| StorageStats {
             total,
             used: 0,
-            free: 0,
+            free: None,
             total_files: 7,
         });
         assert_eq!(exact(7, shown, read.as_ref()), expected);
