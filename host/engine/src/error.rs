@@ -134,7 +134,7 @@ pub enum EngineError {
     #[error(
         "the release {release} is not upgraded: once its values are installed, the plugin {plugin} asks for others \
             at {paths}; correct the \
-         plugin: for the same runtime, `sync-runtime` must keep what `installed` has"
+         plugin: for the same runtime, `desired` must keep what `installed` has"
     )]
     Unsettled {
         /// Namespace and name of the release.

@@ -26,7 +26,8 @@ pub use wasser::state::state;
 /// The types of `wasser:types` and `wasser:runtime` together.
 pub mod types {
     pub use super::wasser::runtime::types::{
-        CacheState, Context, Description, Fuse, Measure, Role, RoleStatus, StorageStats, UfsChange, UfsUpdate, Want,
+        CacheState, ChangedMount, Context, Description, Fuse, Measure, Mount, Role, RoleStatus, StorageStats,
+        UfsChange, Want,
     };
     pub use super::wasser::types::types::{Delay, Error, HostError, InvalidField, Json};
 }

@@ -69,7 +69,7 @@ async fn outcome(call: Call, wants: &[(&str, &[&str])], grants: &str) -> (String
     let fake = Fake::new();
     let answer = plugin
         .instance(scope(), fake.clone())
-        .setup_master(&context())
+        .desired(&context())
         .await
         .unwrap();
     match answer {

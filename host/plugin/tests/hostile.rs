@@ -135,13 +135,13 @@ async fn a_component_over_the_size_limit_is_refused() {
 /// `Err(not-supported)`.
 const NOT_SUPPORTED: &str = "(i32.const 64)";
 
-/// Returns the error of `setup-master`, and checks that the next call works.
+/// Returns the error of `desired`, and checks that the next call works.
 async fn fails(guest: Guest, more: &str) -> CallError {
     let (host, _directory) = host();
     let guest = guest.method("validate", NOT_SUPPORTED);
     let plugin = load(&host, &guest.build(), more).await.unwrap();
     let mut instance = plugin.instance(scope(), Fake::new());
-    let error = instance.setup_master(&context()).await.unwrap_err();
+    let error = instance.desired(&context()).await.unwrap_err();
 
     // The instance is gone, and the same handle makes the next call with a fresh one.
     assert_eq!(host.instances(), 0);
@@ -153,7 +153,7 @@ async fn fails(guest: Guest, more: &str) -> CallError {
 fn deep() -> Guest {
     Guest::default()
         .function("(func $deep (param i32) (result i32) (i32.add (call $deep (local.get 0)) (i32.const 1)))")
-        .method("setup-master", "(call $deep (i32.const 0))")
+        .method("desired", "(call $deep (i32.const 0))")
 }
 
 /// Claims that its answer is `length` bytes long.
@@ -162,35 +162,35 @@ fn claims(length: u32) -> Guest {
         "(i32.store (i32.const {ANSWER}) (i32.const 0)) (i32.store offset=4 (i32.const {ANSWER}) (i32.const 0)) \
          (i32.store offset=8 (i32.const {ANSWER}) (i32.const {length})) (i32.const {ANSWER})"
     );
-    Guest::default().pages(4).method("setup-master", &body)
+    Guest::default().pages(4).method("desired", &body)
 }
 
 fn floods() -> Guest {
     Guest::default().import("log", "log", "(param i32 i32 i32)").method(
-        "setup-master",
+        "desired",
         "(loop $more (call $log (i32.const 0) (i32.const 0) (i32.const 0)) (br $more)) (unreachable)",
     )
 }
 
 #[rstest]
 #[case::endless_loop(
-    Guest::default().method("setup-master", LOOP),
+    Guest::default().method("desired", LOOP),
     "cpu_limit",
-    "in `setup-master` of default/demo, ran for more than 50ms without finishing; if it needs that long, raise \
+    "in `desired` of default/demo, ran for more than 50ms without finishing; if it needs that long, raise \
      `limits.cpu`",
 )]
 #[case::trap(
-    Guest::default().method("setup-master", "(unreachable)"),
+    Guest::default().method("desired", "(unreachable)"),
     "trap",
     "trapped: wasm trap: wasm `unreachable` instruction executed; this is a bug of the plugin",
 )]
 #[case::wild_pointer(
-    Guest::default().method("setup-master", "(i32.load (i32.const -4))"),
+    Guest::default().method("desired", "(i32.load (i32.const -4))"),
     "trap",
     "trapped: wasm trap: out of bounds memory access",
 )]
 #[case::unbounded_memory(
-    Guest::default().method("setup-master", GROW),
+    Guest::default().method("desired", GROW),
     "memory_limit",
     "asked for more than 2097152 bytes of memory; if it needs that much, raise `limits.memory`",
 )]
@@ -202,17 +202,17 @@ fn floods() -> Guest {
 )]
 #[case::output_outside_its_memory(claims(u32::MAX), "trap", "trapped: ")]
 #[case::not_json(
-    Guest::default().answers("setup-master", b"{\"a\": "),
+    Guest::default().answers("desired", b"{\"a\": "),
     "invalid_output",
     "returned an answer that cannot be used: it is not JSON: EOF while parsing",
 )]
 #[case::not_an_object(
-    Guest::default().answers("setup-master", b"[]"),
+    Guest::default().answers("desired", b"[]"),
     "invalid_output",
     "it is JSON, but not an object",
 )]
 #[case::not_utf8(
-    Guest::default().answers("setup-master", b"{\"a\": \"\xff\"}"),
+    Guest::default().answers("desired", b"{\"a\": \"\xff\"}"),
     "invalid_output",
     "a string is not UTF-8",
 )]
@@ -245,7 +245,7 @@ async fn a_flood_of_calls_ends_with_their_number() {
 async fn wasi_is_linked_with_nothing_behind_it() {
     let guest = Guest::default()
         .import_wasi()
-        .method("setup-master", "(call $get-arguments (i32.const 1024)) (i32.const 64)");
+        .method("desired", "(call $get-arguments (i32.const 1024)) (i32.const 64)");
     let error = fails(guest, SMALL).await.to_string();
     assert!(
         error.contains(
@@ -266,10 +266,8 @@ async fn a_log_flood_costs_the_plugin_only_its_lines() {
          (i32.const 64)"
     );
     let (host, _directory) = host();
-    let plugin = load(&host, &guest.method("setup-master", &body).build(), "")
-        .await
-        .unwrap();
-    let answer = plugin.instance(scope(), Fake::new()).setup_master(&context()).await;
+    let plugin = load(&host, &guest.method("desired", &body).build(), "").await.unwrap();
+    let answer = plugin.instance(scope(), Fake::new()).desired(&context()).await;
     answer.unwrap().unwrap_err();
 }
 
@@ -288,7 +286,7 @@ async fn waiting_ends_at_the_deadline_and_costs_no_time_of_the_guest() {
          (i32.const 1) {none} {none} {none} {none} {none} (i32.const {})) (unreachable)",
         common::RETURNED
     );
-    let component = guest.method("setup-master", &call).build();
+    let component = guest.method("desired", &call).build();
 
     let (host, _directory) = host();
     let more = "limits: {cpu: 50ms, deadline: 300ms}\ngrants: {exec: [worker]}";
@@ -297,7 +295,7 @@ async fn waiting_ends_at_the_deadline_and_costs_no_time_of_the_guest() {
     let begun = Instant::now();
     let error = plugin
         .instance(scope(), fake.clone())
-        .setup_master(&context())
+        .desired(&context())
         .await
         .unwrap_err();
     assert_eq!(error.label(), "deadline");
@@ -325,7 +323,7 @@ async fn a_guest_that_loops_lets_others_run() {
     let plugin = load(
         &host,
         &Guest::default()
-            .method("setup-master", LOOP)
+            .method("desired", LOOP)
             .method("validate", NOT_SUPPORTED)
             .build(),
         "limits: {cpu: 300ms}",
@@ -336,7 +334,7 @@ async fn a_guest_that_loops_lets_others_run() {
     let looping = async {
         plugin
             .instance(scope(), Fake::new())
-            .setup_master(&context())
+            .desired(&context())
             .await
             .unwrap_err()
     };
@@ -366,7 +364,7 @@ async fn a_plugin_that_only_fails_is_not_called_for_a_while() {
     let plugin = load(
         &host,
         &Guest::default()
-            .method("setup-master", "(unreachable)")
+            .method("desired", "(unreachable)")
             .method("validate", NOT_SUPPORTED)
             .build(),
         "",
@@ -376,7 +374,7 @@ async fn a_plugin_that_only_fails_is_not_called_for_a_while() {
     let mut instance = plugin.instance(scope(), Fake::new());
     let ctx = context();
     for _ in 0..10 {
-        assert_eq!(instance.setup_master(&ctx).await.unwrap_err().label(), "trap");
+        assert_eq!(instance.desired(&ctx).await.unwrap_err().label(), "trap");
     }
     let refused = instance.validate(&ctx).await.unwrap_err();
     assert_eq!(refused.label(), "quarantined");
@@ -400,7 +398,7 @@ async fn a_plugin_that_only_fails_is_not_called_for_a_while() {
 async fn a_method_that_is_not_listed_is_not_called() {
     let (host, _directory) = host();
     let plugin = load(&host, &Guest::default().build(), "").await.unwrap();
-    assert!(plugin.has("setup-master") && !plugin.has("validate"));
+    assert!(plugin.has("desired") && !plugin.has("validate"));
     let mut instance = plugin.instance(scope(), Fake::new());
     instance.validate(&context()).await.unwrap().unwrap_err();
     assert_eq!(host.instances(), 0);
@@ -410,7 +408,7 @@ async fn a_method_that_is_not_listed_is_not_called() {
 async fn each_call_is_observed_with_how_it_failed() {
     let (host, _directory) = host();
     let guest = Guest::default()
-        .method("setup-master", "(unreachable)")
+        .method("desired", "(unreachable)")
         .method("validate", NOT_SUPPORTED);
     let plugin = load(&host, &guest.build(), "").await.unwrap();
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -422,9 +420,6 @@ async fn each_call_is_observed_with_how_it_failed() {
     };
     let mut instance = plugin.instance(scope(), Fake::new()).observed(observer);
     instance.validate(&context()).await.unwrap().unwrap_err();
-    instance.setup_master(&context()).await.unwrap_err();
-    assert_eq!(
-        *seen.lock().unwrap(),
-        [("validate", None), ("setup-master", Some("trap"))]
-    );
+    instance.desired(&context()).await.unwrap_err();
+    assert_eq!(*seen.lock().unwrap(), [("validate", None), ("desired", Some("trap"))]);
 }

@@ -65,7 +65,7 @@ async fn a_plugin_is_loaded_from_the_plugin_directory_and_from_nowhere_else() {
 async fn compiled_code_is_loaded_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let cache = directory.path().join("cache");
-    let component = Guest::default().answers("setup-master", b"{}").build();
+    let component = Guest::default().answers("desired", b"{}").build();
     let mut config = HostConfig::new(&cache);
     load(&PluginHost::new(config.clone()).unwrap(), &component, "")
         .await
@@ -88,7 +88,7 @@ async fn compiled_code_is_loaded_after_a_restart() {
     let plugin = load(&restarted, &component, "").await.unwrap();
     let answer = plugin
         .instance(scope(), Fake::new())
-        .setup_master(&context())
+        .desired(&context())
         .await
         .unwrap()
         .unwrap();

@@ -32,7 +32,7 @@ fn demo(name: &str, created: i64, answer: &str) -> ConfigMap {
     config_map(
         name,
         created,
-        &Guest::default().answers("setup-master", answer.as_bytes()).build(),
+        &Guest::default().answers("desired", answer.as_bytes()).build(),
         "",
     )
 }
@@ -43,7 +43,7 @@ async fn answer(registry: &Registry) -> Option<String> {
     Some(
         plugin
             .instance(scope(), Fake::new())
-            .setup_master(&context())
+            .desired(&context())
             .await
             .unwrap()
             .unwrap(),
@@ -87,7 +87,7 @@ async fn a_plugin_is_added_changed_and_removed_without_a_restart() {
     // A call in progress keeps the plugin that it began with.
     let mut under_way = registry.get(KIND).unwrap().instance(scope(), Fake::new());
     registrar.apply(&demo("demo", 0, "{\"v\": 2}")).await;
-    assert_eq!(under_way.setup_master(&context()).await.unwrap().unwrap(), "{\"v\": 1}");
+    assert_eq!(under_way.desired(&context()).await.unwrap().unwrap(), "{\"v\": 1}");
     assert_eq!(answer(&registry).await.unwrap(), "{\"v\": 2}");
 
     let outcome = registrar.remove("demo").await;
@@ -107,9 +107,9 @@ async fn swapping_under_load_fails_no_call() {
         while seen.len() < 2 {
             // A reconcile takes one plugin, and sees one version from beginning to end.
             let mut instance = calling.get(KIND).unwrap().instance(scope(), Fake::new());
-            let first = instance.setup_master(&context()).await.unwrap().unwrap();
+            let first = instance.desired(&context()).await.unwrap().unwrap();
             tokio::task::yield_now().await;
-            assert_eq!(instance.setup_master(&context()).await.unwrap().unwrap(), first);
+            assert_eq!(instance.desired(&context()).await.unwrap().unwrap(), first);
             seen.insert(first);
         }
     });

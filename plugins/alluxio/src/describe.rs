@@ -18,7 +18,6 @@ const METHODS: &[Method] = &[
     Method::CacheStates,
     Method::ShouldUpdateUfs,
     Method::UpdateUfs,
-    Method::SyncRuntime,
     Method::Shutdown,
 ];
 

@@ -1,8 +1,8 @@
 //! The methods of the runtime.
 
 use serde_json::Value;
+use wasser_sdk::UfsChange;
 use wasser_sdk::{Context, DataOperation, Description, Host, Implement, Measure, Operate, Plan, Result, StorageStats};
-use wasser_sdk::{UfsChange, UfsUpdate};
 
 use crate::describe;
 use crate::input::Spec;
@@ -29,8 +29,12 @@ impl Implement for Alluxio {
         transform::values(ctx, host, &ports::placeholder).map(drop)
     }
 
-    fn setup_master(ctx: &Context<Spec>, host: &impl Host) -> Result<Value> {
-        transform::values(ctx, host, &ports::from_host(host))
+    fn desired(ctx: &Context<Spec>, host: &impl Host) -> Result<Value> {
+        let values = transform::values(ctx, host, &ports::from_host(host))?;
+        Ok(match &ctx.installed {
+            Some(installed) => sync::adapt(ctx, values, installed),
+            None => values,
+        })
     }
 
     fn should_check_ufs(ctx: &Context<Spec>, _host: &impl Host) -> Result<bool> {
@@ -57,16 +61,8 @@ impl Implement for Alluxio {
         ufs::change(ctx, host)
     }
 
-    fn update_ufs(ctx: &Context<Spec>, host: &impl Host, change: &UfsChange) -> Result<UfsUpdate> {
+    fn update_ufs(ctx: &Context<Spec>, host: &impl Host, change: &UfsChange) -> Result<bool> {
         ufs::update(ctx, host, change)
-    }
-
-    fn sync_runtime(ctx: &Context<Spec>, host: &impl Host) -> Result<Option<Value>> {
-        let Some(installed) = &ctx.installed else {
-            return Ok(None);
-        };
-        let values = transform::values(ctx, host, &ports::from_host(host))?;
-        Ok(Some(sync::adapt(ctx, values, installed)))
     }
 
     fn shutdown(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {

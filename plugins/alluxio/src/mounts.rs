@@ -193,6 +193,11 @@ fn check(field: &str, dataset: &DatasetSpec, mount: &Mount) -> Result<()> {
 
 /// Returns where a mount is in Alluxio's namespace: its absolute path, else its name, else the
 /// root.
+/// Returns the path of a mount that was accepted.
+pub fn place(mount: &Mount) -> String {
+    path("", mount).unwrap_or_default()
+}
+
 fn path(field: &str, mount: &Mount) -> Result<String> {
     if mount.path.is_empty() {
         let path = format!("/{}", mount.name.trim_matches('/'));

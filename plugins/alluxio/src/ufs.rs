@@ -1,13 +1,14 @@
 //! Mounting data sources into a running Alluxio.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use wasser_sdk::{Context, DatasetSpec, Error, Host, Pod, Result, UfsChange, UfsUpdate};
+use wasser_sdk::{Context, DatasetSpec, Error, Host, Mount, Pod, Result, UfsChange};
 
 use crate::describe::MASTER;
 use crate::input::Spec;
 use crate::masters::master;
-use crate::mounts::{Entry, LOCAL_ROOT, Mounts};
+use crate::mounts::{Entry, LOCAL_ROOT, Mounts, place};
 use crate::reports::{self, MountTable};
 
 /// The setting of the installation that says how mounts reach the master: as files of its pod, or
@@ -53,17 +54,8 @@ pub fn change(ctx: &Context<Spec>, host: &impl Host) -> Result<UfsChange> {
     let Some(shown) = shown(ctx, dataset)? else {
         return Ok(UfsChange::default());
     };
-    let removed: Vec<String> = shown
-        .table
-        .iter()
-        .filter(|(path, entry)| wanted.get(*path) != Some(entry))
-        .map(|(path, _)| path.clone())
-        .collect();
-    let mut added: Vec<String> = wanted
-        .iter()
-        .filter(|(path, entry)| shown.table.get(*path) != Some(entry))
-        .map(|(path, _)| path.clone())
-        .collect();
+    let (before, after) = (by_path(&shown, &ctx.shown_mounts()?), by_path(&mounts, &dataset.mounts));
+    let mut change = UfsChange::between(&before, &after, |path, _, _| shown.table.get(path) == wanted.get(path));
     let masters = host.pods(MASTER)?;
     let Some(master) = masters.iter().find(|pod| pod.ready) else {
         return Ok(UfsChange::default());
@@ -76,15 +68,33 @@ pub fn change(ctx: &Context<Spec>, host: &impl Host) -> Result<UfsChange> {
     };
     if source(&shown) != source(&mounts) {
         expect_root(host, master, &source(&mounts))?;
-        added.push("/".into());
+        let root = dataset.mounts.iter().find(|mount| place(mount) == "/");
+        change.added.insert("/".into(), root.cloned().unwrap_or_default());
     }
     if !wanted.is_empty() && ctx.started_after_mounts(&masters).unwrap_or(false) {
-        added = wanted.keys().cloned().collect();
+        change.added = after;
+    } else if change.is_empty() && by_files(ctx) {
+        for path in rotated(host, master, &mounts)? {
+            let mount = after.get(&path).cloned().unwrap_or_default();
+            change.changed.insert(path, (mount.clone(), mount));
+        }
     }
-    if added.is_empty() && removed.is_empty() && by_files(ctx) {
-        added = rotated(host, master, &mounts)?;
-    }
-    Ok(UfsChange { added, removed })
+    Ok(change)
+}
+
+/// Returns the mounts of the table as the Dataset has them.
+fn by_path(mounts: &Mounts, of: &[Mount]) -> BTreeMap<String, Mount> {
+    let named = |path: &String, source: &String| {
+        let own = of.iter().find(|mount| place(mount) == *path);
+        own.cloned().unwrap_or_else(|| Mount {
+            mount_point: source.clone(),
+            ..Mount::default()
+        })
+    };
+    let table = mounts.table.iter();
+    table
+        .map(|(path, entry)| (path.clone(), named(path, &entry.source)))
+        .collect()
 }
 
 /// Refuses another data source at `/` than the one that the master has.
@@ -117,12 +127,15 @@ fn rotated(host: &impl Host, master: &Pod, mounts: &Mounts) -> Result<Vec<String
 }
 
 /// Makes the mounts those that the Dataset asks for. One that changed is unmounted first.
-pub fn update(ctx: &Context<Spec>, host: &impl Host, change: &UfsChange) -> Result<UfsUpdate> {
-    bring_about(ctx, host, &Mounts::of(ctx.dataset()?)?, &change.removed)?;
-    Ok(UfsUpdate {
-        ready: true,
-        values: None,
-    })
+pub fn update(ctx: &Context<Spec>, host: &impl Host, change: &UfsChange) -> Result<bool> {
+    // A mount whose Secret has changed is the same, and gets the new value where it is.
+    let going: Vec<String> = change
+        .going()
+        .into_iter()
+        .filter(|path| change.changed.get(path).is_none_or(|(old, new)| old != new))
+        .collect();
+    bring_about(ctx, host, &Mounts::of(ctx.dataset()?)?, &going)?;
+    Ok(true)
 }
 
 /// Returns the mounts that the Dataset's status shows; empty before it is bound. A change of

@@ -26,6 +26,12 @@ fn live(shown: &[Value], wanted: &[Value], by_commands: bool) -> Context<support
     support::KIT.context(&documents).unwrap()
 }
 
+/// Returns the paths that are added, removed and changed.
+fn paths(change: &UfsChange) -> [Vec<&str>; 3] {
+    let [added, removed] = [&change.added, &change.removed].map(|mounts| mounts.keys().map(String::as_str).collect());
+    [added, removed, change.changed.keys().map(String::as_str).collect()]
+}
+
 fn master() -> FakeHost {
     FakeHost::new().pod("master", MASTER, true)
 }
@@ -34,11 +40,8 @@ fn master() -> FakeHost {
 fn a_change_is_the_difference_to_what_is_shown() {
     let ctx = live(&[mount("a"), mount("b")], &[mount("b"), mount("c")], false);
     let change = Alluxio::should_update_ufs(&ctx, &master()).unwrap();
-    let expected = UfsChange {
-        added: vec!["/c".into()],
-        removed: vec!["/a".into()],
-    };
-    assert_eq!(change, expected);
+    assert_eq!(paths(&change), [vec!["/c"], vec!["/a"], vec![]]);
+    assert_eq!(change.removed["/a"].mount_point, "s3://a");
     // While no master is ready, nothing can be done about it.
     let none = FakeHost::new().pod("master", MASTER, false);
     assert_eq!(Alluxio::should_update_ufs(&ctx, &none).unwrap(), UfsChange::default());
@@ -78,8 +81,10 @@ fn by_files_the_script_gets_the_lines_and_what_changed() {
     let ctx = live(&[mount("a")], &[changed], false);
     let host = master().on_exec(|_, _| ok(""));
     let change = Alluxio::should_update_ufs(&ctx, &host).unwrap();
-    let update = Alluxio::update_ufs(&ctx, &host, &change).unwrap();
-    assert!(update.ready && update.values.is_none());
+    assert_eq!(paths(&change), [vec![], vec![], vec!["/a"]]);
+    let (old, new) = &change.changed["/a"];
+    assert_eq!((old.read_only, new.read_only), (false, true));
+    assert!(Alluxio::update_ufs(&ctx, &host, &change).unwrap());
     assert_eq!(
         host.calls(),
         [format!(
@@ -108,10 +113,7 @@ fn another_root_waits_for_another_master() {
     let new = table("s3://b");
     let host = master().on_exec(move |_, _| ok(&new));
     let change = Alluxio::should_update_ufs(&ctx, &host).unwrap();
-    assert_eq!(
-        (change.added, change.removed),
-        (vec!["/c".to_owned(), "/".to_owned()], vec![])
-    );
+    assert_eq!(paths(&change), [vec!["/", "/c"], vec![], vec![]]);
     // One that comes to a Dataset without is the same, and one that stays costs nothing.
     let ctx = live(&[mount("c")], &[mount("c"), root("s3://b")], false);
     let host = master().on_exec(|_, _| ok(include_str!("reports/mounts.txt")));
@@ -138,10 +140,10 @@ fn a_mount_whose_secret_changed_is_given_the_new_value() {
     let ctx = live(&mounts, &mounts, false);
     let line = "/b s3://b --secret s3a.secretKey=/etc/fluid/secrets/keys/secret";
     let look = format!("exec {MASTER} env FLUID_MOUNTS={line} bash /etc/fluid/scripts/rotated.sh");
-    for (printed, added) in [("/b\n", vec!["/b".to_owned()]), ("", vec![]), ("a complaint\n", vec![])] {
+    for (printed, changed) in [("/b\n", vec!["/b"]), ("", vec![]), ("a complaint\n", vec![])] {
         let host = master().on_exec(move |_, _| ok(printed));
         let change = Alluxio::should_update_ufs(&ctx, &host).unwrap();
-        assert_eq!((change.added, change.removed), (added, vec![]));
+        assert_eq!(paths(&change), [vec![], vec![], changed]);
         assert_eq!(host.calls(), std::slice::from_ref(&look));
     }
     // Pods of an earlier chart do not have the script.

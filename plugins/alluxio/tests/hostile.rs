@@ -13,7 +13,7 @@ use support::KIT;
 use support::scripts::master_by;
 use wasser_alluxio::Alluxio;
 use wasser_sdk::testing::{FakeHost, exit};
-use wasser_sdk::{Implement, UfsChange};
+use wasser_sdk::{Implement, Mount, UfsChange};
 use wasser_testkit::scripts::{HOSTILE, Sandbox, Script, accepted};
 
 /// What the plugin's commands ask of Alluxio when mounts change, with the scripts of a master's pod
@@ -29,8 +29,8 @@ fn update(documents: &[Value], sandbox: Sandbox, removed: &[String]) -> Vec<Vec<
             exit(ran.code, &format!("{}{}", ran.stdout, ran.stderr))
         });
     let change = UfsChange {
-        added: Vec::new(),
-        removed: removed.to_vec(),
+        removed: removed.iter().map(|path| (path.clone(), Mount::default())).collect(),
+        ..UfsChange::default()
     };
     Alluxio::update_ufs(&KIT.context(documents).unwrap(), &host, &change).unwrap();
     asked.take()

@@ -14,7 +14,6 @@ const METHODS: &[Method] = &[
     Method::CacheStates,
     Method::ShouldUpdateUfs,
     Method::UpdateUfs,
-    Method::SyncRuntime,
     Method::Shutdown,
 ];
 

@@ -1,7 +1,7 @@
 //! The methods of the runtime.
 
 use serde_json::Value;
-use wasser_sdk::{Context, Description, Host, Implement, Measure, Result, StorageStats, UfsChange, UfsUpdate};
+use wasser_sdk::{Context, Description, Host, Implement, Measure, Result, StorageStats, UfsChange};
 
 use crate::cli;
 use crate::describe;
@@ -24,8 +24,14 @@ impl Implement for Jindo {
         transform::values(ctx, &|names| Ok(vec![1; names.len()])).map(drop)
     }
 
-    fn setup_master(ctx: &Context<Spec>, host: &impl Host) -> Result<Value> {
-        transform::values(ctx, &|names| Ok(host.allocate_ports(names)?))
+    /// Images that the runtime does not name stay as they are installed, and clients stay on their
+    /// nodes.
+    fn desired(ctx: &Context<Spec>, host: &impl Host) -> Result<Value> {
+        let mut values = transform::values(ctx, &|names| Ok(host.allocate_ports(names)?))?;
+        if let Some(installed) = &ctx.installed {
+            live::keep(ctx, &mut values, installed);
+        }
+        Ok(values)
     }
 
     /// Reports true until the mounts were made, which the runtime's status shows. Without a master
@@ -51,36 +57,10 @@ impl Implement for Jindo {
         live::change(ctx, host)
     }
 
-    fn update_ufs(ctx: &Context<Spec>, host: &impl Host, change: &UfsChange) -> Result<UfsUpdate> {
-        cli::unmount(host, &change.removed)?;
+    fn update_ufs(ctx: &Context<Spec>, host: &impl Host, change: &UfsChange) -> Result<bool> {
+        cli::unmount(host, &change.going())?;
         cli::mount(ctx, host)?;
-        Ok(UfsUpdate {
-            ready: true,
-            values: None,
-        })
-    }
-
-    /// Images that the runtime does not name stay as they are installed, and clients stay on their
-    /// nodes.
-    fn sync_runtime(ctx: &Context<Spec>, host: &impl Host) -> Result<Option<Value>> {
-        let Some(installed) = &ctx.installed else {
-            return Ok(None);
-        };
-        let mut values = transform::values(ctx, &|names| Ok(host.allocate_ports(names)?))?;
-        let spec = &ctx.runtime.spec;
-        let mut kept = vec!["/fuse/nodeSelector"];
-        if !spec.jindo_version.is_given() {
-            kept.extend(["/image", "/imageTag"]);
-        }
-        if !spec.fuse.version.is_given() {
-            kept.extend(["/fuseImage", "/fuseImageTag"]);
-        }
-        for pointer in kept {
-            if let (Some(value), Some(installed)) = (values.pointer_mut(pointer), installed.pointer(pointer)) {
-                *value = installed.clone();
-            }
-        }
-        Ok(Some(values))
+        Ok(true)
     }
 
     fn shutdown(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {

@@ -7,7 +7,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use wasser_jindo::Jindo;
 use wasser_sdk::testing::{FakeHost, exit, ok};
-use wasser_sdk::{Context, Implement, UfsChange};
+use wasser_sdk::{Context, Implement, Mount, UfsChange};
 
 const MASTER: &str = "demo-jindofs-master-0";
 /// Later than the start of the masters here, which is that of 1970.
@@ -31,27 +31,29 @@ fn master() -> FakeHost {
     FakeHost::new().pod("master", MASTER, true)
 }
 
-fn change(added: &[&str], removed: &[&str]) -> UfsChange {
-    let texts = |paths: &[&str]| paths.iter().map(|path| (*path).to_owned()).collect();
-    UfsChange {
-        added: texts(added),
-        removed: texts(removed),
-    }
+/// Returns the paths that are added, removed and changed.
+fn paths(change: &UfsChange) -> [Vec<&str>; 3] {
+    let [added, removed] = [&change.added, &change.removed].map(|mounts| mounts.keys().map(String::as_str).collect());
+    [added, removed, change.changed.keys().map(String::as_str).collect()]
+}
+
+fn three<'a>(added: &'a [&'a str], removed: &'a [&'a str], changed: &'a [&'a str]) -> [&'a [&'a str]; 3] {
+    [added, removed, changed]
 }
 
 #[rstest]
-#[case::none(&[mount("oss://a/x", "a")], &[mount("oss://a/x", "a")], change(&[], &[]))]
-#[case::one_for_another(&[mount("oss://a/x", "a")], &[mount("oss://a/y", "b")], change(&["/b"], &["/a"]))]
-#[case::another_source(&[mount("oss://a/x", "a")], &[mount("oss://a/y", "a")], change(&["/a"], &["/a"]))]
-#[case::another_directory(&[mount("pvc://c/x", "a")], &[mount("pvc://c/y", "a")], change(&["/a"], &["/a"]))]
-#[case::not_bound(&[], &[mount("oss://a/x", "a")], change(&[], &[]))]
+#[case::none(&[mount("oss://a/x", "a")], &[mount("oss://a/x", "a")], three(&[], &[], &[]))]
+#[case::one_for_another(&[mount("oss://a/x", "a")], &[mount("oss://a/y", "b")], three(&["/b"], &["/a"], &[]))]
+#[case::another_source(&[mount("oss://a/x", "a")], &[mount("oss://a/y", "a")], three(&[], &[], &["/a"]))]
+#[case::another_directory(&[mount("pvc://c/x", "a")], &[mount("pvc://c/y", "a")], three(&[], &[], &["/a"]))]
+#[case::not_bound(&[], &[mount("oss://a/x", "a")], three(&[], &[], &[]))]
 fn a_change_is_the_difference_to_what_is_shown(
     #[case] shown: &[Value],
     #[case] wanted: &[Value],
-    #[case] expected: UfsChange,
+    #[case] expected: [&[&str]; 3],
 ) {
     let ctx = live(shown, wanted, json!({}), Some(LATER));
-    assert_eq!(Jindo::should_update_ufs(&ctx, &master()).unwrap(), expected);
+    assert_eq!(paths(&Jindo::should_update_ufs(&ctx, &master()).unwrap()), expected);
     // While no master is ready, nothing can be done about it.
     let none = FakeHost::new().pod("master", MASTER, false);
     assert_eq!(Jindo::should_update_ufs(&ctx, &none).unwrap(), UfsChange::default());
@@ -69,10 +71,8 @@ fn a_master_that_started_after_the_mounts_were_made_gets_them_all(
 ) {
     let mounts = [mount("oss://a/x", "a"), mount("oss://b/x", "b")];
     let ctx = live(&mounts, &mounts, runtime, time);
-    assert_eq!(
-        Jindo::should_update_ufs(&ctx, &master()).unwrap(),
-        change(expected, &[])
-    );
+    let change = Jindo::should_update_ufs(&ctx, &master()).unwrap();
+    assert_eq!(paths(&change), [expected, &[], &[]]);
 }
 
 #[rstest]
@@ -91,8 +91,19 @@ fn what_goes_is_unmounted_before_what_comes_is_mounted(#[case] code: i32, #[case
         [_, "-listCacheSet"] => ok("cacheStrategy: DISTRIBUTED"),
         _ => ok(""),
     });
-    let update = Jindo::update_ufs(&ctx, &host, &change(&["/b"], &["/a", "/gone"])).unwrap();
-    assert!(update.ready, "one that stays mounted keeps nobody waiting");
+    let placed = |paths: &[&str]| {
+        paths
+            .iter()
+            .map(|path| ((*path).to_owned(), Mount::default()))
+            .collect()
+    };
+    let change = UfsChange {
+        added: placed(&["/b"]),
+        removed: placed(&["/a", "/gone"]),
+        ..UfsChange::default()
+    };
+    let ready = Jindo::update_ufs(&ctx, &host, &change).unwrap();
+    assert!(ready, "one that stays mounted keeps nobody waiting");
     let calls = host.calls();
     let changes: Vec<&str> = calls
         .iter()

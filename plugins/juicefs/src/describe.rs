@@ -22,7 +22,6 @@ const METHODS: &[Method] = &[
     Method::Validate,
     Method::StorageStats,
     Method::CacheStates,
-    Method::SyncRuntime,
     Method::Shutdown,
 ];
 

@@ -28,10 +28,15 @@ impl Implement for JuiceFs {
         transform::values(ctx, &metrics::placeholder).map(drop)
     }
 
-    fn setup_master(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
+    fn desired(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
         let values = transform::values(ctx, &metrics::from_host(host))?;
-        deprecated::inform(ctx, host);
-        Ok(values)
+        match &ctx.installed {
+            Some(installed) => sync::adapt(ctx, values, installed, ctx.now_ms),
+            None => {
+                deprecated::inform(ctx, host);
+                Ok(values)
+            }
+        }
     }
 
     fn storage_stats(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageStats> {
@@ -40,14 +45,6 @@ impl Implement for JuiceFs {
 
     fn cache_states(ctx: &Context<Spec>, host: &impl Host) -> Result<Vec<(String, Measure)>> {
         reports::cache_states(ctx, host)
-    }
-
-    fn sync_runtime(ctx: &Context<Spec>, host: &impl Host) -> Result<Option<Values>> {
-        let Some(installed) = &ctx.installed else {
-            return Ok(None);
-        };
-        let values = transform::values(ctx, &metrics::from_host(host))?;
-        sync::adapt(ctx, values, installed, ctx.now_ms).map(Some)
     }
 
     fn shutdown(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {

@@ -295,7 +295,7 @@ fn options_that_have_a_field_of_their_own_are_told_once() {
             "fuse": {"options": {"cache-size": "0"}}}));
     let ctx = support::KIT.context(&documents).unwrap();
     let host = FakeHost::new().ports_from(1);
-    let values = JuiceFs::setup_master(&ctx, &host).unwrap();
+    let values = JuiceFs::desired(&ctx, &host).unwrap();
     let events = |host: &FakeHost| {
         host.calls()
             .into_iter()
@@ -310,7 +310,7 @@ fn options_that_have_a_field_of_their_own_are_told_once() {
     let mut raw = support::KIT.raw(&documents);
     raw.installed = Some(serde_json::to_string(&values).unwrap());
     let host = FakeHost::new().ports_from(1);
-    JuiceFs::sync_runtime(&wasser_sdk::Context::parse(raw).unwrap(), &host).unwrap();
+    JuiceFs::desired(&wasser_sdk::Context::parse(raw).unwrap(), &host).unwrap();
     assert_eq!(events(&host), Vec::<String>::new());
 }
 

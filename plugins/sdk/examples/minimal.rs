@@ -68,7 +68,7 @@ impl Implement for Example {
         }
     }
 
-    fn setup_master(ctx: &Context<Spec>, _host: &impl Host) -> Result<Values> {
+    fn desired(ctx: &Context<Spec>, _host: &impl Host) -> Result<Values> {
         let mount = ctx
             .dataset()?
             .mounts
@@ -97,7 +97,7 @@ fn main() -> Result<()> {
         "spec": {"mounts": [{"mountPoint": "s3://bucket"}]}});
     let mut raw = wasser_sdk::testing::raw_context(&runtime, Some(&dataset), "example-fuse");
     raw.images = vec![("worker".into(), "example/worker:1".into())];
-    let values = Example::setup_master(&Context::parse(raw)?, &wasser_sdk::testing::FakeHost::new())?;
+    let values = Example::desired(&Context::parse(raw)?, &wasser_sdk::testing::FakeHost::new())?;
     println!(
         "{}\n{}",
         Example::describe().kind,

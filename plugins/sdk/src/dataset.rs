@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::spec::merged;
@@ -83,7 +83,7 @@ pub struct DataRestoreLocation {
 }
 
 /// A data source.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Mount {
     /// Its address: `juicefs:///`, `s3://bucket/path`.
@@ -103,7 +103,7 @@ pub struct Mount {
 }
 
 /// An option whose value is in a Secret.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct EncryptOption {
     /// The option's name.
@@ -113,7 +113,7 @@ pub struct EncryptOption {
 }
 
 /// Where the value of a secret option is.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ValueSource {
     /// The key of a Secret in the Dataset's namespace.
@@ -121,7 +121,7 @@ pub struct ValueSource {
 }
 
 /// The key of a Secret.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SecretKeySelector {
     /// The Secret.

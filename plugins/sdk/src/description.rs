@@ -19,7 +19,6 @@ pub enum Method {
     ShouldUpdateUfs,
     UpdateUfs,
     SyncReplicas,
-    SyncRuntime,
     Shutdown,
 }
 
@@ -39,7 +38,6 @@ impl Method {
             Method::ShouldUpdateUfs => "should-update-ufs",
             Method::UpdateUfs => "update-ufs",
             Method::SyncReplicas => "sync-replicas",
-            Method::SyncRuntime => "sync-runtime",
             Method::Shutdown => "shutdown",
         }
     }

@@ -4,10 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use wasser_api::size;
 
-use crate::{Context, Description, Error, Host, Result};
+use crate::{Context, Description, Error, Host, Result, UfsChange};
 
 /// A runtime. Every method but the first two is optional: `describe` lists those that there are, and
 /// for the others the host does what the interface `implement` of the WIT says. One that answers
@@ -26,9 +25,10 @@ pub trait Implement {
     /// What the runtime consists of.
     fn describe() -> Description;
 
-    /// Returns the chart values to install. This is all of the installation: the host renders the
-    /// chart and applies the result.
-    fn setup_master(ctx: &Context<Self::Spec>, host: &impl Host) -> Result<Self::Values>;
+    /// Returns the chart values that runtime and Dataset ask for. The host installs them, and
+    /// upgrades the release once they differ from what is installed. What must not change under
+    /// running pods is taken from [`Context::installed`].
+    fn desired(ctx: &Context<Self::Spec>, host: &impl Host) -> Result<Self::Values>;
 
     /// Refuses a spec that cannot work, before anything is done with it.
     fn validate(_ctx: &Context<Self::Spec>, _host: &impl Host) -> Result<()> {
@@ -76,24 +76,19 @@ pub trait Implement {
         Err(Error::NotSupported)
     }
 
-    /// Returns the mounts to add and remove.
+    /// Returns how the mounts that the Dataset wants differ from those that there are.
     fn should_update_ufs(_ctx: &Context<Self::Spec>, _host: &impl Host) -> Result<UfsChange> {
         Err(Error::NotSupported)
     }
 
-    /// Makes the mounts those that the Dataset asks for.
-    fn update_ufs(_ctx: &Context<Self::Spec>, _host: &impl Host, _change: &UfsChange) -> Result<UfsUpdate> {
+    /// Makes the mounts those that the Dataset asks for, and reports whether they are; the Dataset
+    /// stays `Updating` until then. A plugin whose values have the mounts does without.
+    fn update_ufs(_ctx: &Context<Self::Spec>, _host: &impl Host, _change: &UfsChange) -> Result<bool> {
         Err(Error::NotSupported)
     }
 
     /// Reacts to a changed number of workers.
     fn sync_replicas(_ctx: &Context<Self::Spec>, _host: &impl Host) -> Result<()> {
-        Err(Error::NotSupported)
-    }
-
-    /// Returns the chart values that the spec asks for now; the host upgrades the release if they
-    /// differ from what is installed. `None`: no live changes.
-    fn sync_runtime(_ctx: &Context<Self::Spec>, _host: &impl Host) -> Result<Option<Self::Values>> {
         Err(Error::NotSupported)
     }
 
@@ -150,23 +145,4 @@ impl fmt::Display for Measure {
             Measure::Other(text) => f.write_str(text),
         }
     }
-}
-
-/// The difference between the mounts wanted and the mounts there.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct UfsChange {
-    /// Paths to be mounted.
-    pub added: Vec<String>,
-    /// Paths to be unmounted.
-    pub removed: Vec<String>,
-}
-
-/// The result of an update of the mounts.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct UfsUpdate {
-    /// Whether all mounts are now as the Dataset wants them; the Dataset stays `Updating` until
-    /// they are.
-    pub ready: bool,
-    /// Chart values to install; `None` if nothing of the release changes.
-    pub values: Option<Value>,
 }

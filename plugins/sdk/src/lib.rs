@@ -1,7 +1,7 @@
 //! Write a Wasser runtime plugin: describe it, compute its values, and leave the rest to the host.
 //!
 //! A runtime is a type that implements [`Implement`]. Two methods are required:
-//! [`Implement::describe`] says what the cache system consists of, [`Implement::setup_master`]
+//! [`Implement::describe`] says what the cache system consists of, [`Implement::desired`]
 //! returns the values of its chart. Everything else has a default, which leaves the matter to the
 //! host. [`export!`] makes the crate a component. `examples/minimal.rs` is a whole runtime.
 //!
@@ -28,6 +28,7 @@ mod operate;
 pub mod spec;
 pub mod text;
 pub mod time;
+mod ufs;
 
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
@@ -42,8 +43,9 @@ pub use description::{API_VERSION, Description, Fuse, Method, Role, Want};
 pub use error::{Error, Result};
 pub use host::{Entry, Host, Level, Pod, Request, Response, Severity};
 pub use host_error::HostError;
-pub use implement::{Implement, Measure, StorageStats, UfsChange, UfsUpdate};
+pub use implement::{Implement, Measure, StorageStats};
 pub use operate::{DataOperation, DatasetMount, Operate, Plan, SCRIPTS, literal};
+pub use ufs::UfsChange;
 
 /// Makes the crate a component whose runtime is `$runtime`, a type that implements [`Implement`].
 /// With `operations` after it, the runtime has data operations and implements [`Operate`] as well.

@@ -82,14 +82,14 @@ fn the_plugin_and_its_files_speak_of_the_same_kind() {
 
 #[test]
 fn a_dataset_without_a_mount_is_refused() {
-    let refused = Example::setup_master(&context(json!({})), &FakeHost::new()).err();
+    let refused = Example::desired(&context(json!({})), &FakeHost::new()).err();
     assert_eq!(refused, Some(Error::invalid("Dataset.spec.mounts", "needs a mount")));
 }
 
 #[tokio::test]
 async fn the_values_render_to_the_workloads_that_are_described() {
     let ctx = context(json!({"mounts": [{"mountPoint": "s3://bucket"}]}));
-    let mut values = serde_json::to_value(Example::setup_master(&ctx, &FakeHost::new()).unwrap()).unwrap();
+    let mut values = serde_json::to_value(Example::desired(&ctx, &FakeHost::new()).unwrap()).unwrap();
     // The host adds this one.
     values["ownerDatasetId"] = json!(ctx.dataset_id);
 

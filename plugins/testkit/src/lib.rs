@@ -81,7 +81,7 @@ impl<R: Implement> Kit<R> {
     pub fn values(&self, documents: &[Value], host: &FakeHost) -> Result<Value> {
         let ctx = self.context(documents)?;
         R::validate(&ctx, host)?;
-        let values = R::setup_master(&ctx, host)?;
+        let values = R::desired(&ctx, host)?;
         Ok(serde_json::to_value(values).unwrap())
     }
 
@@ -91,8 +91,8 @@ impl<R: Implement> Kit<R> {
         let mut raw = self.raw(documents);
         raw.now_ms = now_ms;
         raw.installed = Some(installed.to_string());
-        let values = R::sync_runtime(&Context::parse(raw)?, host)?;
-        Ok(serde_json::to_value(values.expect("live changes")).unwrap())
+        let values = R::desired(&Context::parse(raw)?, host)?;
+        Ok(serde_json::to_value(values).unwrap())
     }
 
     /// Returns how the repository registers the plugin.

@@ -44,7 +44,6 @@ fn methods<R: Implement>(ctx: &Context<R::Spec>, host: &FakeHost) -> Vec<Method>
         (Method::ShouldUpdateUfs, has(R::should_update_ufs(ctx, host))),
         (Method::UpdateUfs, has(R::update_ufs(ctx, host, &change))),
         (Method::SyncReplicas, has(R::sync_replicas(ctx, host))),
-        (Method::SyncRuntime, has(R::sync_runtime(ctx, host))),
         (Method::Shutdown, has(R::shutdown(ctx, host))),
     ];
     all.into_iter()

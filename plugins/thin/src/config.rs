@@ -54,14 +54,12 @@ pub struct MountConfig {
     pub shared: bool,
 }
 
-impl MountConfig {
-    /// Returns where the mount appears in the volume.
-    pub fn place(&self) -> String {
-        if self.path.starts_with('/') {
-            self.path.clone()
-        } else {
-            format!("/{}", self.name.trim_start_matches('/'))
-        }
+/// Returns where a mount appears in the volume.
+pub fn place(path: &str, name: &str) -> String {
+    if path.starts_with('/') {
+        path.to_owned()
+    } else {
+        format!("/{}", name.trim_start_matches('/'))
     }
 }
 

@@ -15,8 +15,6 @@ const METHODS: &[Method] = &[
     Method::StorageStats,
     Method::CacheStates,
     Method::ShouldUpdateUfs,
-    Method::UpdateUfs,
-    Method::SyncRuntime,
 ];
 
 /// Thin has clients and, where a profile asks for them, workers.

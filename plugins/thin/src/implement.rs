@@ -1,8 +1,7 @@
 //! The methods of the runtime.
 
-use wasser_sdk::{
-    Context, Description, Error, Host, Implement, Measure, Result, Severity, StorageStats, UfsChange, UfsUpdate,
-};
+use serde_json::Value;
+use wasser_sdk::{Context, Description, Error, Host, Implement, Measure, Result, Severity, StorageStats, UfsChange};
 
 use crate::describe;
 use crate::input::Spec;
@@ -10,14 +9,13 @@ use crate::live;
 use crate::profile;
 use crate::reports;
 use crate::transform;
-use crate::values::Values;
 
 /// Any FUSE client.
 pub struct Thin;
 
 impl Implement for Thin {
     type Spec = Spec;
-    type Values = Values;
+    type Values = Value;
 
     fn describe() -> Description {
         describe::description()
@@ -35,8 +33,14 @@ impl Implement for Thin {
         transform::values(ctx, host).map(drop)
     }
 
-    fn setup_master(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
-        transform::values(ctx, host)
+    /// A profile that does not exist any more leaves everything as it is.
+    fn desired(ctx: &Context<Spec>, host: &impl Host) -> Result<Value> {
+        let values = match &ctx.installed {
+            Some(installed) if profile::is_lost(ctx, host)? => return Ok(installed.clone()),
+            Some(installed) => live::adapt(transform::values(ctx, host)?, installed),
+            None => transform::values(ctx, host)?,
+        };
+        serde_json::to_value(values).map_err(|error| Error::failed(format!("writing the values: {error}")))
     }
 
     fn storage_stats(ctx: &Context<Spec>, host: &impl Host) -> Result<StorageStats> {
@@ -47,36 +51,12 @@ impl Implement for Thin {
         Ok(reports::cache_states())
     }
 
+    /// The values have the mounts: the kubelet brings the new config.json into the pods, and the
+    /// clients follow it by themselves. So there is no `update_ufs`.
     fn should_update_ufs(ctx: &Context<Spec>, host: &impl Host) -> Result<UfsChange> {
-        let lost = profile::is_lost(ctx, host)?;
-        let Some(installed) = ctx.installed.as_ref().filter(|_| !lost) else {
+        if profile::is_lost(ctx, host)? {
             return Ok(UfsChange::default());
-        };
-        Ok(live::change(installed, &transform::values(ctx, host)?))
-    }
-
-    /// Returns the values with the new config.json, which the kubelet brings into the pods; the
-    /// clients follow it by themselves.
-    fn update_ufs(ctx: &Context<Spec>, host: &impl Host, _change: &UfsChange) -> Result<UfsUpdate> {
-        let mut values = transform::values(ctx, host)?;
-        if let Some(installed) = &ctx.installed {
-            values = live::adapt(values, installed);
         }
-        let values =
-            serde_json::to_value(values).map_err(|error| Error::failed(format!("writing the values: {error}")))?;
-        Ok(UfsUpdate {
-            ready: true,
-            values: Some(values),
-        })
-    }
-
-    /// Leaves changes of mounts to [`Thin::update_ufs`], which the Dataset's phase shows.
-    fn sync_runtime(ctx: &Context<Spec>, host: &impl Host) -> Result<Option<Values>> {
-        let lost = profile::is_lost(ctx, host)?;
-        let Some(installed) = ctx.installed.as_ref().filter(|_| !lost) else {
-            return Ok(None);
-        };
-        let values = live::adapt(transform::values(ctx, host)?, installed);
-        Ok((live::change(installed, &values) == UfsChange::default()).then_some(values))
+        live::change(ctx)
     }
 }

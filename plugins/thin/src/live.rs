@@ -1,35 +1,28 @@
 //! What of a changed Dataset, runtime or profile reaches a release that is already installed.
 
-use serde_json::Value;
-use wasser_sdk::UfsChange;
+use std::collections::BTreeMap;
 
-use crate::config::{Config, MountConfig};
+use serde_json::Value;
+use wasser_sdk::{Context, Mount, Result, UfsChange};
+
+use crate::config;
+use crate::input::Spec;
 use crate::values::Values;
 
-/// Returns the mounts that come and go between the installed config.json and the one that is
-/// wanted, by where they appear. One that changed comes again.
-pub fn change(installed: &Value, wanted: &Values) -> UfsChange {
-    let before = config(
-        installed
-            .pointer("/fuse/configValue")
-            .and_then(Value::as_str)
-            .unwrap_or_default(),
-    );
-    let after = config(&wanted.fuse.config_value);
-    let places = |of: &Config, without: &Config, same: fn(&MountConfig, &MountConfig) -> bool| {
-        let missing = |mount: &&MountConfig| !without.mounts.iter().any(|other| same(mount, other));
-        of.mounts.iter().filter(missing).map(MountConfig::place).collect()
-    };
-    UfsChange {
-        added: places(&after, &before, |a, b| a == b),
-        removed: places(&before, &after, |a, b| a.place() == b.place()),
+/// Returns the mounts that come and go between those that the Dataset shows and those that it
+/// wants, by where they appear. Returns no change before it shows any.
+pub fn change(ctx: &Context<Spec>) -> Result<UfsChange> {
+    let shown = by_place(&ctx.shown_mounts()?);
+    if shown.is_empty() {
+        return Ok(UfsChange::default());
     }
+    let wanted = by_place(&ctx.dataset()?.mounts);
+    Ok(UfsChange::between(&shown, &wanted, |_, old, new| old == new))
 }
 
-/// Reads a config.json. One that does not parse was not written by this plugin, and counts as
-/// missing.
-fn config(text: &str) -> Config {
-    serde_json::from_str(text).unwrap_or_default()
+fn by_place(mounts: &[Mount]) -> BTreeMap<String, Mount> {
+    let placed = |mount: &Mount| (config::place(&mount.path, &mount.name), mount.clone());
+    mounts.iter().map(placed).collect()
 }
 
 /// Adapts `values`, which are those of a new release, to the one that is `installed`: the fuse node

@@ -3,8 +3,10 @@
 
 mod support;
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
-use wasser_sdk::{Context, Implement, UfsChange};
+use wasser_sdk::{Context, Implement, Mount, UfsChange};
 use wasser_thin::Thin;
 
 fn mounts(mounts: Value) -> Vec<Value> {
@@ -19,27 +21,30 @@ fn installed(documents: &[Value], values: &Value) -> Context<support::Spec> {
 
 #[test]
 fn mounts_come_and_go_without_a_change_of_the_pods() {
-    let before = mounts(json!([{"mountPoint": "s3://aaa", "name": "a"}, {"mountPoint": "s3://bbb", "name": "b"}]));
-    let after = mounts(
+    let shown = json!([{"mountPoint": "s3://aaa", "name": "a"}, {"mountPoint": "s3://bbb", "name": "b"}]);
+    let before = mounts(shown.clone());
+    let mut after = mounts(
         json!([{"mountPoint": "s3://aaa", "name": "a", "options": {"x": "1"}}, {"mountPoint": "s3://ccc",
             "path": "/c"}]),
     );
     let values = support::values(&before).unwrap();
-    let (ctx, host) = (installed(&after, &values), wasser_testkit::host(&after));
-    assert_eq!(Thin::sync_runtime(&ctx, &host).unwrap().map(drop), None);
+    let host = wasser_testkit::host(&after);
+    let nothing = Thin::should_update_ufs(&installed(&after, &values), &host).unwrap();
+    assert_eq!(nothing, UfsChange::default(), "it is not bound yet");
+    after[0]["status"] = json!({"mounts": shown});
+    let ctx = installed(&after, &values);
     let change = Thin::should_update_ufs(&ctx, &host).unwrap();
-    let expected = UfsChange {
-        added: vec!["/a".into(), "/c".into()],
-        removed: vec!["/b".into()],
-    };
-    assert_eq!(change, expected);
-    let update = Thin::update_ufs(&ctx, &host, &change).unwrap();
-    let mut updated = update.values.unwrap();
-    assert!(update.ready);
+    let keys = |mounts: &BTreeMap<String, Mount>| mounts.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(
+        (keys(&change.added), keys(&change.removed)),
+        (vec!["/c".into()], vec!["/b".into()])
+    );
+    let (old, new) = &change.changed["/a"];
+    assert_eq!((old.options.len(), new.options["x"].as_str()), (0, "1"));
+    // The values have the new mounts, and nothing else is new.
+    let mut updated = Thin::desired(&ctx, &host).unwrap();
     let config: Value = serde_json::from_str(updated["fuse"]["configValue"].as_str().unwrap()).unwrap();
     assert_eq!(config["mounts"].as_array().unwrap().len(), 2);
-    let ctx = installed(&after, &updated);
-    assert_eq!(Thin::should_update_ufs(&ctx, &host).unwrap(), UfsChange::default());
     updated["fuse"]["configValue"] = values["fuse"]["configValue"].clone();
     assert_eq!(updated, values);
 }
@@ -58,6 +63,6 @@ fn a_changed_profile_changes_the_release_and_a_lost_one_changes_nothing() {
     assert_eq!(synced["fuse"]["nodeSelector"], values["fuse"]["nodeSelector"]);
     let (ctx, host) = (installed(&before[..2], &values), wasser_testkit::host(&before[..2]));
     Thin::validate(&ctx, &host).unwrap();
-    assert!(Thin::sync_runtime(&ctx, &host).unwrap().is_none());
+    assert_eq!(Thin::desired(&ctx, &host).unwrap(), values);
     assert_eq!(Thin::should_update_ufs(&ctx, &host).unwrap(), UfsChange::default());
 }

@@ -22,22 +22,16 @@ const MISTAKES: &str = r#"
         assert!(ctx.name != "silent", "no states of {}", ctx.name);
         Ok(Vec::new())
     }
-
-    fn sync_runtime(ctx: &Context<Spec>, host: &impl Host) -> Result<Option<Values>> {
-        let mut values = Self::setup_master(ctx, host)?;
-        if ctx.name == "restless" {
-            values.cache_size = ctx.now_ms.to_string();
-        }
-        Ok(Some(values))
-    }
 }
 
 wasser_sdk::export!(Example);
 "#;
 
 /// How the runtime describes them.
-const METHODS: &str = "methods: vec![wasser_sdk::Method::Validate, wasser_sdk::Method::CacheStates, \
-     wasser_sdk::Method::SyncRuntime],";
+const METHODS: &str = "methods: vec![wasser_sdk::Method::Validate, wasser_sdk::Method::CacheStates],";
+/// Values that never come to rest.
+const RESTLESS: &str =
+    "cache_size: if ctx.name == \"restless\" { ctx.now_ms.to_string() } else { ctx.runtime.spec.cache_size.clone() },";
 
 /// The guide's runtime as it is.
 fn runtime() -> Package {
@@ -53,6 +47,7 @@ fn mistaken() -> Package {
             content.truncate(content.len() - end.len());
             content.push_str(MISTAKES);
             *content = content.replace("methods: vec![],", METHODS);
+            *content = content.replace("cache_size: ctx.runtime.spec.cache_size.clone(),", RESTLESS);
         }
     });
     guide.package()

@@ -12,7 +12,7 @@ use crate::objects::identity::Identity;
 /// The values are not a JSON object.
 pub fn complete(text: &str, identity: &Identity, owner: &OwnerReference) -> Result<Value, EngineError> {
     let invalid = |message: String| EngineError::Failed {
-        method: "setup-master",
+        method: "desired",
         message,
     };
     let values =

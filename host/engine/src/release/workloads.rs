@@ -33,7 +33,7 @@ pub fn check_roles(roles: &[Role], objects: &[(String, String)], runtime: &str) 
         .map(|role| format!("{} {}", role.workload, workload(role, runtime)))
         .collect();
     Err(EngineError::Failed {
-        method: "setup-master",
+        method: "desired",
         message: format!(
             "the chart renders none of the workloads that the plugin describes: {}",
             names.join(", ")

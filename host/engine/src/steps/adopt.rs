@@ -56,7 +56,7 @@ impl Request {
         match self.kept {
             None | Some(Difference::Spec) => false,
             Some(Difference::Nothing) => true,
-            Some(Difference::Mounts) => self.plugin.has("should-update-ufs"),
+            Some(Difference::Mounts) => self.plugin.has("update-ufs"),
         }
     }
 

@@ -186,9 +186,8 @@ impl Request {
         let found = match release.as_ref().filter(|release| release.adoption().is_some()) {
             None => release.as_ref().and_then(|release| word(release.values())),
             Some(_) => {
-                let outcome = self.implement.setup_master(&self.context).await;
-                let values = self.answer("setup-master", outcome)?;
-                values.and_then(|values| word(&serde_json::from_str(&values).ok()?))
+                let values = self.desired().await?;
+                serde_json::from_str(&values).ok().and_then(|values| word(&values))
             }
         };
         found

@@ -29,8 +29,8 @@ impl Request {
         let mut context = self.context.clone();
         context.installed = Some(values.to_string());
         context.now = context.now.saturating_add(LATER_MS);
-        let outcome = self.instance().sync_runtime(&context).await;
-        let Some(next) = self.answer("sync-runtime", outcome)?.flatten() else {
+        let outcome = self.instance().desired(&context).await;
+        let Some(next) = self.answer("desired", outcome)? else {
             return Ok(());
         };
         match differences(&values, &self.complete(&next)?) {

@@ -50,13 +50,7 @@ impl Request {
 
     /// Installs the release from the plugin's values, or repairs it.
     async fn setup_master(&mut self, damage: Option<Damage>) -> Result<(), EngineError> {
-        let outcome = self.implement.setup_master(&self.context).await;
-        let values = self
-            .answer("setup-master", outcome)?
-            .ok_or_else(|| EngineError::Failed {
-                method: "setup-master",
-                message: "the plugin does not support it, and nothing can be installed without".to_owned(),
-            })?;
+        let values = self.desired().await?;
         let workers = self.first_workers();
         let are_made = workers.is_some() && self.role(RoleName::Worker).is_some_and(|worker| !worker.exists);
         if self.apply_values(&values, workers, damage.as_ref()).await? {

@@ -8,6 +8,7 @@ use wasser_api::dataset::DatasetPhase;
 use wasser_api::reasons::{dataset as reasons, events};
 
 use crate::error::EngineError;
+use crate::release::Installed;
 use crate::release::adoption::Difference;
 use crate::request::Request;
 use crate::request::roles::RoleState;
@@ -49,7 +50,8 @@ impl Request {
         self.update_cache_of_dataset();
         let serves = !self.roles.iter().any(RoleState::fails_dataset);
         if failed.0.as_ref().is_none_or(EngineError::leaves_release) && !self.refused && serves {
-            failed.keep(self.sync_ufs().await);
+            let is_followed = failed.0.is_none();
+            failed.keep(self.sync_ufs(is_followed).await);
         }
         self.sync_schedule_info_to_cache_nodes();
         failed.0.map_or(Ok(()), Err)
@@ -91,25 +93,15 @@ impl Request {
 
     /// Upgrades the release to what the spec wants now. Returns whether anything was applied.
     async fn follow_spec(&mut self, damage: Option<&Damage>) -> Result<bool, EngineError> {
-        let outcome = self.implement.sync_runtime(&self.context).await;
-        let wanted = self.answer("sync-runtime", outcome)?.flatten();
-        if let Some(values) = &wanted {
-            // Values that do not come to rest are not taken.
-            self.check_settled(values).await?;
+        let values = self.desired().await?;
+        let installed = self.installed().await?;
+        let stays = installed.as_deref().map(Installed::values) == Some(&self.complete(&values)?);
+        // Values that do not come to rest are not taken.
+        self.check_settled(&values).await?;
+        // With Fluid's values, the chart would make something else than Fluid's did.
+        if stays && (self.kept.is_some() || damage.is_none()) {
+            return Ok(false);
         }
-        let is_installed = self.installed().await?.is_some();
-        let values = match wanted {
-            Some(values) => values,
-            // With another chart than Fluid's, what is missing comes with an upgrade of all.
-            None if is_installed && (self.kept.is_none() || damage.is_none()) => return Ok(false),
-            None => {
-                let outcome = self.implement.setup_master(&self.context).await;
-                let Some(values) = self.answer("setup-master", outcome)? else {
-                    return Ok(false);
-                };
-                values
-            }
-        };
         let (uid, chart) = (self.uid.clone(), self.plugin.chart_digest.to_string());
         // What is missing may be what was in the way.
         let refused = self.shared.refusals.of(&uid, &chart, &values, Instant::now());
@@ -190,43 +182,47 @@ impl Request {
         })
     }
 
-    /// ShouldUpdateUFS and UpdateOnUFSChange: mounts that came or went.
-    async fn sync_ufs(&mut self) -> Result<(), EngineError> {
+    /// The chart values that runtime and Dataset ask for, by the plugin's word.
+    pub(crate) async fn desired(&mut self) -> Result<String, EngineError> {
+        let outcome = self.implement.desired(&self.context).await;
+        self.answer("desired", outcome)?.ok_or_else(|| EngineError::Failed {
+            method: "desired",
+            message: "the plugin leaves it to the host, and nothing can be installed without".to_owned(),
+        })
+    }
+
+    /// ShouldUpdateUFS and UpdateOnUFSChange: mounts that came or went. If the plugin has no method
+    /// that changes them, they are part of the values, and the release has them by now.
+    async fn sync_ufs(&mut self, is_followed: bool) -> Result<(), EngineError> {
         let outcome = self.implement.should_update_ufs(&self.context).await;
         let Some(change) = self.answer("should-update-ufs", outcome)? else {
             return Ok(());
         };
-        if change.added.is_empty() && change.removed.is_empty() {
+        if change.added.is_empty() && change.removed.is_empty() && change.changed.is_empty() {
             return Ok(());
         }
-        // Fluid writes the same mounts otherwise into the values.
-        let is_kept = self.kept == Some(Difference::Nothing);
-        if !is_kept {
+        let is_in_values = !self.plugin.has("update-ufs");
+        // A release that is kept as it is has the mounts that it had.
+        if is_in_values && (self.stays() || !is_followed) {
+            return Ok(());
+        }
+        if self.kept != Some(Difference::Nothing) {
             self.show_updating();
         }
         let outcome = self.implement.update_ufs(&self.context, &change).await;
-        let Some(update) = self
-            .answer("update-ufs", outcome)?
-            .filter(|update| !is_kept || update.values.is_none())
-        else {
+        if !self.answer("update-ufs", outcome)?.unwrap_or(is_in_values) {
             return Ok(());
-        };
-        if let Some(values) = update.values {
-            self.apply_values(&values, None, None).await?;
         }
-        if update.ready {
-            self.mounted();
-            self.dataset_status.mounts = self
-                .dataset
-                .as_ref()
-                .map(|dataset| dataset.spec.mounts.clone())
-                .unwrap_or_default();
-            self.remove_dataset_condition(conditions::UPDATING);
-            self.update_dataset_status(DatasetPhase::Bound);
-            self.restart_metadata_sync();
-            self.note_mounts().await?;
-        }
-        Ok(())
+        self.mounted();
+        self.dataset_status.mounts = self
+            .dataset
+            .as_ref()
+            .map(|dataset| dataset.spec.mounts.clone())
+            .unwrap_or_default();
+        self.remove_dataset_condition(conditions::UPDATING);
+        self.update_dataset_status(DatasetPhase::Bound);
+        self.restart_metadata_sync();
+        self.note_mounts().await
     }
 
     fn show_updating(&mut self) {

@@ -73,7 +73,7 @@ impl Request {
     ) -> Result<Option<String>, EngineError> {
         let name = self.identity.values_config_map();
         let text = yaml_serde::to_string(values).map_err(|error| EngineError::Failed {
-            method: "setup-master",
+            method: "desired",
             message: format!("the chart values cannot be written as YAML: {error}"),
         })?;
         let policy = self.policy();

@@ -189,12 +189,8 @@ impl Looking {
         let backend = Arc::new(Offline::new(named_objects));
         let mut instance = plugin.instance(identity.key(), backend);
         let kind = &plugin.description.kind;
-        let live = answer(kind, "sync-runtime", instance.sync_runtime(&asked).await)?.flatten();
-        let values = match live {
-            Some(values) => Some(values),
-            None => answer(kind, "setup-master", instance.setup_master(&asked).await)?,
-        };
-        let values = values.context("the plugin does not support setup-master")?;
+        let values = answer(kind, "desired", instance.desired(&asked).await)?
+            .context("the plugin leaves `desired` to the host")?;
         let values = complete(&values, &identity, &owner_reference(kind, &name, &uid))?;
         let chart = Chart::from_tgz(plugin.chart.clone())?;
         let prepared = prepare(plugin, chart, &self.renderer, &identity, &around, values, true).await?;

@@ -165,7 +165,7 @@ async fn what_a_role_waits_for_is_shown_before_it_was_ever_ready() {
     // `Ok(false)`.
     let (never, _) = guest.bytes(&[0; 8]);
     let component = guest
-        .answers("setup-master", b"{}")
+        .answers("desired", b"{}")
         .method("check-ready", &format!("(i32.const {never})"))
         .build();
     scene.server.edit("ConfigMap", OPERATOR, "demo", |map| {

@@ -44,7 +44,7 @@ fn component() -> Vec<u8> {
     guest
         .pages(8)
         .import("ports", "allocate", "(param i32 i32 i32)")
-        .method("setup-master", &body)
+        .method("desired", &body)
         .build()
 }
 

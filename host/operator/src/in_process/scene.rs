@@ -66,7 +66,7 @@ pub fn recording(driver: Driver) -> Recording {
 impl Scene {
     /// Returns a scene with a plugin for the kind `DemoRuntime` whose chart is one StatefulSet.
     pub fn new() -> Self {
-        let component = Guest::default().answers("setup-master", b"{}").build();
+        let component = Guest::default().answers("desired", b"{}").build();
         let chart = chart(&[("worker.yaml", STATEFUL_SET)]);
         Self::serving(&[
             crd(),

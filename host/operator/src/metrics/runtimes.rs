@@ -82,7 +82,7 @@ mod tests {
 
     fn failed() -> EngineError {
         EngineError::Failed {
-            method: "setup-master",
+            method: "desired",
             message: "no".to_owned(),
         }
     }

@@ -24,9 +24,9 @@ const RESERVED: [(&str, &str); 8] = [
 ];
 
 /// The functions of `implement` that every plugin has.
-const REQUIRED: [&str; 1] = ["setup-master"];
+const REQUIRED: [&str; 1] = ["desired"];
 /// The functions that a plugin can have.
-const OPTIONAL: [&str; 14] = [
+const OPTIONAL: [&str; 13] = [
     "validate",
     "check-ready",
     "should-check-ufs",
@@ -39,7 +39,6 @@ const OPTIONAL: [&str; 14] = [
     "should-update-ufs",
     "update-ufs",
     "sync-replicas",
-    "sync-runtime",
     "shutdown",
 ];
 

@@ -3,7 +3,7 @@
 use serde::de::IgnoredAny;
 use wasser_api::text;
 
-use crate::bindings::types::{CacheState, Description, Error, Measure, StorageStats, UfsChange, UfsUpdate};
+use crate::bindings::types::{CacheState, Description, Error, Measure, Mount, StorageStats, UfsChange};
 use crate::sandbox::error::{CallError, CallSite};
 
 /// The maximum bytes of a guest's message to users, and of other texts in its errors. They are
@@ -33,7 +33,6 @@ impl Answer for () {}
 impl Answer for bool {}
 impl Answer for Description {}
 impl Answer for StorageStats {}
-impl Answer for UfsChange {}
 
 impl Answer for Vec<CacheState> {
     fn fault(&self) -> Option<String> {
@@ -64,15 +63,14 @@ impl Answer for String {
     }
 }
 
-impl Answer for Option<String> {
+impl Answer for UfsChange {
     fn fault(&self) -> Option<String> {
-        self.as_ref()?.fault()
-    }
-}
-
-impl Answer for UfsUpdate {
-    fn fault(&self) -> Option<String> {
-        self.values.fault()
+        let changed = self.changed.iter().flat_map(|changed| [&changed.old, &changed.new]);
+        let mut mounts = self.added.iter().chain(&self.removed).chain(changed);
+        mounts.find_map(|Mount { path, spec }| {
+            let fault = spec.fault()?;
+            Some(format!("the mount at `{}`: {fault}", text::bounded(path, WORDS)))
+        })
     }
 }
 

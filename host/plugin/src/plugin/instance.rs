@@ -8,7 +8,7 @@ use wasmtime::Store;
 use wasser_api::ObjectKey;
 
 use crate::backend::Backend;
-use crate::bindings::types::{CacheState, Context, Description, Error, StorageStats, UfsChange, UfsUpdate};
+use crate::bindings::types::{CacheState, Context, Description, Error, StorageStats, UfsChange};
 use crate::bindings::{implement, operations};
 use crate::plugin::answer::{Answer, check};
 use crate::plugin::pre::PluginPre;
@@ -121,8 +121,8 @@ macro_rules! methods {
 methods! {
     /// Refuses a spec that cannot work.
     "validate" validate call_validate() -> ();
-    /// Returns the chart values to install, a JSON object.
-    "setup-master" setup_master call_setup_master() -> String;
+    /// Returns the chart values that runtime and Dataset ask for, a JSON object.
+    "desired" desired call_desired() -> String;
     /// Returns whether a role serves.
     "check-ready" check_ready call_check_ready(role: &str) -> bool;
     /// Returns whether `prepare_ufs` is needed.
@@ -139,14 +139,12 @@ methods! {
     "cache-states" cache_states call_cache_states() -> Vec<CacheState>;
     /// Fails if the system is not healthy.
     "check-runtime-healthy" check_runtime_healthy call_check_runtime_healthy() -> ();
-    /// Returns the mounts to add and to remove.
+    /// Returns how the wanted mounts differ from those that there are.
     "should-update-ufs" should_update_ufs call_should_update_ufs() -> UfsChange;
-    /// Changes the mounts to those that the Dataset wants.
-    "update-ufs" update_ufs call_update_ufs(change: &UfsChange) -> UfsUpdate;
+    /// Changes the mounts to those that the Dataset wants, and returns whether they are.
+    "update-ufs" update_ufs call_update_ufs(change: &UfsChange) -> bool;
     /// Adapts the cache system after the number of workers changed.
     "sync-replicas" sync_replicas call_sync_replicas() -> ();
-    /// Returns the chart values that the spec asks for now, a JSON object.
-    "sync-runtime" sync_runtime call_sync_runtime() -> Option<String>;
     /// Tries once to empty the cache.
     "shutdown" shutdown call_shutdown() -> ();
 }

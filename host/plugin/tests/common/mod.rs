@@ -15,9 +15,9 @@ use std::path::Path;
 use wit_component::{ComponentEncoder, StringEncoding};
 use wit_parser::{Resolve, SourceMap};
 
-const METHODS: [&str; 15] = [
+const METHODS: [&str; 14] = [
     "validate",
-    "setup-master",
+    "desired",
     "check-ready",
     "should-check-ufs",
     "prepare-ufs",
@@ -29,12 +29,11 @@ const METHODS: [&str; 15] = [
     "should-update-ufs",
     "update-ufs",
     "sync-replicas",
-    "sync-runtime",
     "shutdown",
 ];
 
 /// The methods that every guest has.
-const REQUIRED: [&str; 1] = ["setup-master"];
+const REQUIRED: [&str; 1] = ["desired"];
 
 /// The address at which a host function writes its result, and the address at which a method builds
 /// its own result.
@@ -413,7 +412,7 @@ pub enum Argument<'a> {
 }
 
 impl Guest {
-    /// Makes `setup-master` call a host function and return `failed` with the text of its error.
+    /// Makes `desired` call a host function and return `failed` with the text of its error.
     pub fn relays(mut self, interface: &str, name: &str, arguments: &[Argument<'_>]) -> Self {
         let mut pushed = Vec::new();
         for argument in arguments {
@@ -443,6 +442,6 @@ impl Guest {
              (i32.store offset=12 (i32.const {ANSWER}) (i32.load offset=12 (i32.const {RETURNED})))
              (i32.const {ANSWER})"
         );
-        self.import(interface, name, &signature).method("setup-master", &body)
+        self.import(interface, name, &signature).method("desired", &body)
     }
 }

@@ -1,7 +1,9 @@
 //! Between the types of the WIT and those of the SDK.
 
+use std::collections::BTreeMap;
+
 use super::types;
-use crate::{Context, Error, Implement, Measure, Method, RawContext, RoleStatus, Want};
+use crate::{Context, Error, Implement, Measure, Method, Mount, RawContext, RoleStatus, UfsChange, Want};
 
 /// Reads a context.
 pub fn context<T: Implement>(ctx: types::Context) -> crate::Result<Context<T::Spec>> {
@@ -78,6 +80,61 @@ impl From<crate::Description> for types::Description {
                 })
                 .collect(),
         }
+    }
+}
+
+/// A mount as it crosses the boundary.
+fn mount(path: &str, mount: &Mount) -> crate::Result<types::Mount> {
+    let spec =
+        serde_json::to_string(mount).map_err(|e| Error::failed(format!("cannot write the mount at {path}: {e}")))?;
+    Ok(types::Mount {
+        path: path.to_owned(),
+        spec,
+    })
+}
+
+fn mounts(mounts: &BTreeMap<String, Mount>) -> crate::Result<Vec<types::Mount>> {
+    mounts.iter().map(|(path, of)| mount(path, of)).collect()
+}
+
+/// A mount that has crossed the boundary.
+fn read(mount: &types::Mount) -> crate::Result<(String, Mount)> {
+    let read = serde_json::from_str(&mount.spec);
+    let read = read.map_err(|e| Error::failed(format!("cannot read the mount at {}: {e}", mount.path)))?;
+    Ok((mount.path.clone(), read))
+}
+
+impl TryFrom<UfsChange> for types::UfsChange {
+    type Error = Error;
+
+    fn try_from(change: UfsChange) -> crate::Result<Self> {
+        let changed = change.changed.iter().map(|(path, (old, new))| {
+            Ok(types::ChangedMount {
+                old: mount(path, old)?,
+                new: mount(path, new)?,
+            })
+        });
+        Ok(types::UfsChange {
+            added: mounts(&change.added)?,
+            removed: mounts(&change.removed)?,
+            changed: changed.collect::<crate::Result<_>>()?,
+        })
+    }
+}
+
+impl TryFrom<types::UfsChange> for UfsChange {
+    type Error = Error;
+
+    fn try_from(change: types::UfsChange) -> crate::Result<Self> {
+        let changed = change.changed.iter().map(|changed| {
+            let (path, new) = read(&changed.new)?;
+            Ok((path, (read(&changed.old)?.1, new)))
+        });
+        Ok(UfsChange {
+            added: change.added.iter().map(read).collect::<crate::Result<_>>()?,
+            removed: change.removed.iter().map(read).collect::<crate::Result<_>>()?,
+            changed: changed.collect::<crate::Result<_>>()?,
+        })
     }
 }
 

@@ -82,8 +82,8 @@ impl<T: Implement + 'static> exports::Guest for Exported<T> {
         call::<T, _>(ctx, |ctx| T::validate(ctx, &Imports))
     }
 
-    fn setup_master(ctx: types::Context) -> Answer<String> {
-        call::<T, _>(ctx, |ctx| json(&T::setup_master(ctx, &Imports)?))
+    fn desired(ctx: types::Context) -> Answer<String> {
+        call::<T, _>(ctx, |ctx| json(&T::desired(ctx, &Imports)?))
     }
 
     fn check_ready(ctx: types::Context, role: String) -> Answer<bool> {
@@ -132,35 +132,15 @@ impl<T: Implement + 'static> exports::Guest for Exported<T> {
     }
 
     fn should_update_ufs(ctx: types::Context) -> Answer<types::UfsChange> {
-        let change = call::<T, _>(ctx, |ctx| T::should_update_ufs(ctx, &Imports))?;
-        Ok(types::UfsChange {
-            added: change.added,
-            removed: change.removed,
-        })
+        call::<T, _>(ctx, |ctx| T::should_update_ufs(ctx, &Imports)?.try_into())
     }
 
-    fn update_ufs(ctx: types::Context, change: types::UfsChange) -> Answer<types::UfsUpdate> {
-        let change = crate::UfsChange {
-            added: change.added,
-            removed: change.removed,
-        };
-        call::<T, _>(ctx, |ctx| {
-            let update = T::update_ufs(ctx, &Imports, &change)?;
-            Ok(types::UfsUpdate {
-                ready: update.ready,
-                values: update.values.as_ref().map(json).transpose()?,
-            })
-        })
+    fn update_ufs(ctx: types::Context, change: types::UfsChange) -> Answer<bool> {
+        call::<T, _>(ctx, |ctx| T::update_ufs(ctx, &Imports, &change.try_into()?))
     }
 
     fn sync_replicas(ctx: types::Context) -> Answer<()> {
         call::<T, _>(ctx, |ctx| T::sync_replicas(ctx, &Imports))
-    }
-
-    fn sync_runtime(ctx: types::Context) -> Answer<Option<String>> {
-        call::<T, _>(ctx, |ctx| {
-            T::sync_runtime(ctx, &Imports)?.as_ref().map(json).transpose()
-        })
     }
 
     fn shutdown(ctx: types::Context) -> Answer<()> {

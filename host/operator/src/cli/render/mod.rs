@@ -170,8 +170,8 @@ impl Pair {
         let backend = Arc::new(Offline::new(self.others.clone()));
         let mut instance = plugin.instance(identity.key(), backend);
         answer(&self.kind, "validate", instance.validate(&context).await)?;
-        let values = answer(&self.kind, "setup-master", instance.setup_master(&context).await)?
-            .ok_or_else(|| anyhow!("the plugin does not support setup-master, and nothing can be installed without"))?;
+        let values = answer(&self.kind, "desired", instance.desired(&context).await)?
+            .ok_or_else(|| anyhow!("the plugin leaves `desired` to the host, and nothing can be installed without"))?;
         let owner = owner_reference(&self.kind, &self.name, UID);
         Ok(complete(&values, identity, &owner)?)
     }

@@ -54,10 +54,9 @@ metadata: {name: {{ .Release.Name }}-config}
 data: {mode: {{ .Values.mode | quote }}}
 ";
 
-/// The addresses of the answers, where nothing else is and everything is zero: values, values of
-/// `sync-runtime`, a change of mounts, and its outcome.
+/// The addresses of the answers, where nothing else is and everything is zero: values, a change of
+/// mounts, and its outcome.
 const VALUES: u32 = 2048;
-const LIVE: u32 = 2112;
 const CHANGE: u32 = 2176;
 const UPDATE: u32 = 2240;
 
@@ -81,8 +80,7 @@ const FIND: &str = r"(func $find (param $at i32) (param $end i32) (param $text i
 
 /// The objects that a server needs to serve the plugin.
 ///
-/// `setup-master` and `sync-runtime` return the object `spec.values` of the runtime, which has no
-/// inner ones. `should-update-ufs` finds a change where the Dataset names mounts an odd number of
+/// `desired` returns the object `spec.values` of the runtime, which has no inner ones. `should-update-ufs` finds a change where the Dataset names mounts an odd number of
 /// times in spec and status together.
 pub fn objects() -> [Value; 2] {
     let wants: [(&str, &[&str]); 2] = [
@@ -106,7 +104,9 @@ pub fn objects() -> [Value; 2] {
     let (brace, _) = guest.bytes(b"}");
     let (mount, mount_length) = guest.bytes(b"\"mountPoint\"");
     let (path, path_length) = guest.bytes(b"/changed");
-    let (list, _) = guest.bytes(&[path.to_le_bytes(), path_length.to_le_bytes()].concat());
+    let (spec, spec_length) = guest.bytes(b"{}");
+    let mount_words = [path, path_length, spec, spec_length].map(u32::to_le_bytes);
+    let (list, _) = guest.bytes(&mount_words.concat());
     // The runtime's JSON is at 24 of a context, and its length at 28.
     let found = format!(
         "(local.set $end (i32.add (i32.load offset=24 (local.get $ctx)) (i32.load offset=28 (local.get $ctx))))
@@ -114,15 +114,12 @@ pub fn objects() -> [Value; 2] {
            (i32.const {values}) (i32.const {values_length})))
          (local.set $end (call $find (local.get $at) (local.get $end) (i32.const {brace}) (i32.const 1)))"
     );
-    let answer = |at: u32, offset: u32, first: &str| {
-        format!(
-            "(local $at i32) (local $end i32) {first} {found}
-             (i32.store offset={offset} (i32.const {at}) (local.get $at))
-             (i32.store offset={} (i32.const {at}) (i32.sub (local.get $end) (local.get $at)))
-             (i32.const {at})",
-            offset + 4
-        )
-    };
+    let desired = format!(
+        "(local $at i32) (local $end i32) {found}
+         (i32.store offset=4 (i32.const {VALUES}) (local.get $at))
+         (i32.store offset=8 (i32.const {VALUES}) (i32.sub (local.get $end) (local.get $at)))
+         (i32.const {VALUES})"
+    );
     // The Dataset's JSON is at 36, and its length at 40.
     let changed = format!(
         "(local $at i32) (local $end i32) (local $count i32)
@@ -137,11 +134,9 @@ pub fn objects() -> [Value; 2] {
          (i32.store offset=8 (i32.const {CHANGE}) (i32.and (local.get $count) (i32.const 1)))
          (i32.const {CHANGE})"
     );
-    let some = format!("(i32.store offset=4 (i32.const {LIVE}) (i32.const 1))");
-    let updated = format!("(i32.store offset=4 (i32.const {UPDATE}) (i32.const 1)) (i32.const {UPDATE})");
+    let updated = format!("(i32.store8 offset=4 (i32.const {UPDATE}) (i32.const 1)) (i32.const {UPDATE})");
     let guest = guest
-        .method("setup-master", &answer(VALUES, 4, ""))
-        .method("sync-runtime", &answer(LIVE, 8, &some))
+        .method("desired", &desired)
         .method("should-update-ufs", &changed)
         .method("update-ufs", &updated);
     let templates = [
