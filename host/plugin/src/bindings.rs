@@ -13,6 +13,7 @@ wasmtime::component::bindgen!({
 });
 
 pub use exports::wasser::runtime::{implement, operations};
+pub use wasser::context::context;
 pub use wasser::events::events;
 pub use wasser::exec::exec;
 pub use wasser::http::http;
@@ -23,11 +24,12 @@ pub use wasser::ports::ports;
 pub use wasser::secrets::secrets;
 pub use wasser::state::state;
 
-/// The types of `wasser:types` and `wasser:runtime` together.
+/// The types of `wasser:types`, `wasser:context` and `wasser:runtime` together.
 pub mod types {
+    pub use super::wasser::context::context::RoleStatus;
     pub use super::wasser::runtime::types::{
-        CacheState, ChangedMount, Context, Description, Fuse, Measure, Mount, Role, RoleStatus, StorageStats,
-        UfsChange, Want,
+        CacheState, ChangedMount, Description, Fuse, Measure, Mount, Role, StorageStats, UfsChange,
     };
-    pub use super::wasser::types::types::{Delay, Error, HostError, InvalidField, Json};
+    pub use super::wasser::types::types::{Delay, Error, HostError, InvalidField, Json, Want};
+    pub use crate::context::Context;
 }

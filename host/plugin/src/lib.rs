@@ -18,6 +18,7 @@
 
 mod backend;
 pub mod bindings;
+mod context;
 mod engine;
 mod load;
 mod package;

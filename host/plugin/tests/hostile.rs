@@ -182,7 +182,7 @@ fn floods() -> Guest {
 #[case::trap(
     Guest::default().method("desired", "(unreachable)"),
     "trap",
-    "trapped: wasm trap: wasm `unreachable` instruction executed; this is a bug of the plugin",
+    "trapped: wasm trap: wasm `unreachable` instruction executed (in desired-body); this is a bug of the plugin",
 )]
 #[case::wild_pointer(
     Guest::default().method("desired", "(i32.load (i32.const -4))"),
@@ -193,6 +193,11 @@ fn floods() -> Guest {
     Guest::default().method("desired", GROW),
     "memory_limit",
     "asked for more than 2097152 bytes of memory; if it needs that much, raise `limits.memory`",
+)]
+#[case::kept_context(
+    Guest::default().keeping_the_context().answers("desired", b"{}"),
+    "trap",
+    "trapped: borrow handles still remain at the end of the call"
 )]
 #[case::deep_recursion(deep(), "trap", "trapped: wasm trap: call stack exhausted")]
 #[case::long_output(

@@ -14,7 +14,7 @@ const CRITICAL: &str = "critical-fuse-pod";
 /// The setting of the installation that names Secrets for pulling images, separated by commas.
 const PULL_SECRETS: &str = "image-pull-secrets";
 
-/// The record `context` of the WIT, with its JSON documents still text.
+/// The facts of the resource `context` of the WIT, with JSON documents still text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RawContext {
     /// See [`Context::namespace`].

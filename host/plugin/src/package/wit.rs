@@ -16,8 +16,9 @@ macro_rules! capability {
 }
 
 /// Every package, each after those that it uses. The last one has the worlds.
-pub const PACKAGES: [Package; 11] = [
+pub const PACKAGES: [Package; 12] = [
     capability!("types"),
+    capability!("context"),
     capability!("pods"),
     capability!("exec"),
     capability!("http"),

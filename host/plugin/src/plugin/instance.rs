@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::Store;
+use wasmtime::component::Resource;
 use wasser_api::ObjectKey;
 
 use crate::backend::Backend;
 use crate::bindings::types::{CacheState, Context, Description, Error, StorageStats, UfsChange};
-use crate::bindings::{implement, operations};
+use crate::bindings::{context, implement, operations};
 use crate::plugin::answer::{Answer, check};
 use crate::plugin::pre::PluginPre;
 use crate::sandbox::error::CallError;
@@ -33,6 +34,8 @@ pub struct Instance {
     scope: Arc<ObjectKey>,
     backend: Arc<dyn Backend>,
     observer: Option<Observer>,
+    /// The facts of the last call, and their number.
+    known: Option<(Arc<Context>, u64)>,
     instantiated: Option<Instantiated>,
 }
 
@@ -46,6 +49,11 @@ struct Instantiated {
 
 /// The methods that the host calls in separate tasks.
 const TASKS: [&str; 2] = ["sync-metadata", "storage-stats"];
+
+/// Returns the handle of a context, which the guest gives back before its call ends.
+fn lent() -> Resource<context::Context> {
+    Resource::new_borrow(0)
+}
 
 /// The answer of a method, or how the call failed.
 type CallResult<T> = Result<Result<T, Error>, CallError>;
@@ -102,9 +110,10 @@ macro_rules! methods {
                     }
                     let began = Instant::now();
                     let outcome: CallResult<$answer> = async {
+                        let facts = self.facts(ctx);
                         call!(self, $name, guest => {
-                            guest.store.data_mut().keep_named_objects(ctx);
-                            guest.implement.$call(&mut guest.store, ctx $(, $argument)*)
+                            guest.store.data_mut().context = Some(facts);
+                            guest.implement.$call(&mut guest.store, lent() $(, $argument)*)
                         })
                     }
                     .await;
@@ -156,8 +165,22 @@ impl Instance {
             scope: Arc::new(scope),
             backend,
             observer: None,
+            known: None,
             instantiated: None,
         }
+    }
+
+    /// Returns the facts of a call with their number. They are copied once, and the same number says
+    /// to the guest that they are those that it knows.
+    fn facts(&mut self, ctx: &Context) -> (Arc<Context>, u64) {
+        let revision = match &self.known {
+            Some((known, revision)) if **known == *ctx => return (known.clone(), *revision),
+            Some((_, revision)) => revision.saturating_add(1),
+            None => 1,
+        };
+        let facts = (Arc::new(ctx.clone()), revision);
+        self.known = Some(facts.clone());
+        facts
     }
 
     /// Reports each call to an observer, for metrics.
@@ -183,12 +206,13 @@ impl Instance {
             });
         }
         let operation = operation.to_owned();
+        let facts = self.facts(ctx);
         call!(self, "data-operation", guest => async {
-            guest.store.data_mut().keep_named_objects(ctx);
+            guest.store.data_mut().context = Some(facts);
             let Some(operations) = &guest.operations else {
                 return Err(wasmtime::Error::msg("the interface `operations` was not found"));
             };
-            operations.call_data_operation(&mut guest.store, ctx, kind, &operation).await
+            operations.call_data_operation(&mut guest.store, lent(), kind, &operation).await
         })
     }
 

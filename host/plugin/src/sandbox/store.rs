@@ -14,8 +14,8 @@ use crate::sandbox::identity::PluginIdentity;
 use crate::sandbox::meter::Meter;
 use crate::sandbox::stop::StopReason;
 
-/// Component-model handles that may be alive in a store. The world has no resources, so these are
-/// for guests that import WASI.
+/// Component-model handles that may be alive in a store: one context, and those of guests that import
+/// WASI.
 const HANDLES: usize = 256;
 /// The maximum number of tables of a component, and of elements in one table.
 pub const TABLES: u32 = 8;
@@ -58,9 +58,8 @@ pub struct StoreData {
     pub log_lines: u32,
     /// The last line that was logged as an error in the current call.
     pub last_error_line: Option<String>,
-    /// The runtime of the current call as JSON, if the plugin may read objects that the runtime
-    /// names.
-    pub runtime: Option<String>,
+    /// The runtime of the current call, and the number by which the guest knows these facts.
+    pub context: Option<(Arc<Context>, u64)>,
 }
 
 impl StoreData {
@@ -72,15 +71,8 @@ impl StoreData {
         self.host_calls = 0;
         self.log_lines = 0;
         self.last_error_line = None;
-        self.runtime = None;
+        self.context = None;
         self.exhausted = None;
-    }
-
-    /// Keeps the runtime of the current call, if a grant depends on it.
-    pub fn keep_named_objects(&mut self, ctx: &Context) {
-        if self.identity.effective.named_objects().next().is_some() {
-            self.runtime = Some(ctx.runtime.clone());
-        }
     }
 
     /// Returns whether the runtime of the current call names this object in a granted field.
@@ -91,9 +83,9 @@ impl StoreData {
             .named_objects()
             .filter(|(granted, _)| *granted == kind);
         let runtime: Value = self
-            .runtime
-            .as_deref()
-            .and_then(|text| serde_json::from_str(text).ok())
+            .context
+            .as_ref()
+            .and_then(|(context, _)| serde_json::from_str(&context.runtime).ok())
             .unwrap_or_default();
         pointers.any(|(_, pointer)| runtime.pointer(pointer).and_then(Value::as_str) == Some(name))
     }
@@ -137,7 +129,7 @@ pub fn new(
         host_calls: 0,
         log_lines: 0,
         last_error_line: None,
-        runtime: None,
+        context: None,
     };
     let mut store = Store::new(engine, data);
     store.limiter(|data| data);

@@ -85,6 +85,8 @@ pub struct Guest {
     pages: u32,
     data: Vec<u8>,
     described: Described,
+    /// Whether `desired` ends without giving the context back.
+    keeps_context: bool,
     /// The body of `describe`, instead of the description.
     describe: Option<String>,
 }
@@ -106,6 +108,7 @@ impl Default for Guest {
                 roles: vec![WORKER],
                 wants: owned(&[("exec", &["worker"]), ("kinds", &["StatefulSet"])]),
             },
+            keeps_context: false,
             describe: None,
         }
     }
@@ -170,13 +173,29 @@ impl Guest {
         self
     }
 
+    /// Ends `desired` without giving the context back.
+    pub fn keeping_the_context(mut self) -> Self {
+        self.keeps_context = true;
+        self
+    }
+
+    /// Imports a fact of the context, `$<fact>`, whose answer is written to an address.
+    pub fn fact(mut self, fact: &str) -> Self {
+        writeln!(
+            self.imports,
+            "(import \"{CONTEXT}\" \"[method]context.{fact}\" (func ${fact} (param i32 i32)))"
+        )
+        .unwrap();
+        self
+    }
+
     pub fn describing(mut self, body: &str) -> Self {
         self.describe = Some(body.to_owned());
         self
     }
 
-    /// Sets the body of a method, in WAT. `$ctx` is its parameter, and the address of the answer is
-    /// its result.
+    /// Sets the body of a method, in WAT. `$ctx` is the handle of its context, and the address of the
+    /// answer is its result.
     pub fn method(mut self, name: &str, body: &str) -> Self {
         self.bodies.insert(name.to_owned(), body.to_owned());
         self
@@ -306,6 +325,11 @@ impl Guest {
 
     fn module_with(&self, describe: &str) -> Vec<u8> {
         let mut wat = String::from("(module\n");
+        writeln!(
+            wat,
+            "(import \"{CONTEXT}\" \"[resource-drop]context\" (func $give-back (param i32)))"
+        )
+        .unwrap();
         wat.push_str(&self.imports);
         let data: String = self.data.iter().fold(String::new(), |mut text, byte| {
             write!(text, "\\{byte:02x}").unwrap();
@@ -338,9 +362,21 @@ impl Guest {
                 .get(*method)
                 .cloned()
                 .unwrap_or_else(|| format!("(i32.const {NOT_SUPPORTED})"));
+            let more = arguments(method);
+            let names: Vec<String> = (0..more).map(|number| format!("$p{number}")).collect();
+            let params: String = names.iter().map(|name| format!("(param {name} i32) ")).collect();
+            let operands: String = names.iter().map(|name| format!("(local.get {name}) ")).collect();
+            let give_back = if self.keeps_context && *method == "desired" {
+                ""
+            } else {
+                "(call $give-back (local.get $ctx))"
+            };
             writeln!(
                 wat,
-                "(func (export \"{IMPLEMENT}#{method}\") (param $ctx i32) (result i32) {body})"
+                "(func ${method}-body (param $ctx i32) {params} (result i32) {body})
+                 (func (export \"{IMPLEMENT}#{method}\") (param $ctx i32) {params} (result i32)
+                   (call ${method}-body (local.get $ctx) {operands})
+                   {give_back})"
             )
             .unwrap();
         }
@@ -401,6 +437,16 @@ impl Guest {
     }
 }
 
+/// Returns the number of core parameters of a method, besides the context.
+fn arguments(method: &str) -> usize {
+    match method {
+        "check-ready" => 2,
+        "update-ufs" => 6,
+        _ => 0,
+    }
+}
+
+const CONTEXT: &str = "wasser:context/context@0.1.0";
 const IMPLEMENT: &str = "wasser:runtime/implement@VERSION";
 
 /// An argument of a host function.

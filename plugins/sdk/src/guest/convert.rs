@@ -2,40 +2,35 @@
 
 use std::collections::BTreeMap;
 
+use super::bindings::wasser::context::context as wit;
 use super::types;
 use crate::{Context, Error, Implement, Measure, Method, Mount, RawContext, RoleStatus, UfsChange, Want};
 
 /// Reads a context.
-pub fn context<T: Implement>(ctx: types::Context) -> crate::Result<Context<T::Spec>> {
+pub fn context<T: Implement>(ctx: &wit::Context) -> crate::Result<Context<T::Spec>> {
+    let roles = ctx.roles().into_iter().map(|role| RoleStatus {
+        name: role.name,
+        desired: role.desired,
+        ready: role.ready,
+    });
+    let granted = ctx.granted().into_iter().map(|want| Want {
+        capability: want.capability,
+        scope: want.scope,
+    });
     Context::parse(RawContext {
-        namespace: ctx.namespace,
-        name: ctx.name,
-        dataset_id: ctx.dataset_id,
-        runtime: ctx.runtime,
-        dataset: ctx.dataset,
-        mount_path: ctx.mount_path,
-        fuse_label: ctx.fuse_label,
-        images: ctx.images,
-        settings: ctx.settings,
-        installed: ctx.installed,
-        roles: ctx
-            .roles
-            .into_iter()
-            .map(|r| RoleStatus {
-                name: r.name,
-                desired: r.desired,
-                ready: r.ready,
-            })
-            .collect(),
-        now_ms: ctx.now,
-        granted: ctx
-            .granted
-            .into_iter()
-            .map(|want| Want {
-                capability: want.capability,
-                scope: want.scope,
-            })
-            .collect(),
+        namespace: ctx.namespace(),
+        name: ctx.name(),
+        dataset_id: ctx.dataset_id(),
+        runtime: ctx.runtime(),
+        dataset: ctx.dataset(),
+        mount_path: ctx.mount_path(),
+        fuse_label: ctx.fuse_label(),
+        images: ctx.images(),
+        settings: ctx.settings(),
+        installed: ctx.installed(),
+        roles: roles.collect(),
+        now_ms: ctx.now(),
+        granted: granted.collect(),
     })
 }
 

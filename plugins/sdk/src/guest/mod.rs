@@ -3,7 +3,10 @@
 mod convert;
 mod imports;
 
+use std::any::Any;
+use std::cell::RefCell;
 use std::marker::PhantomData;
+use std::rc::Rc;
 use std::sync::Once;
 
 use serde::Serialize;
@@ -33,7 +36,7 @@ pub mod operations {
         world: "wasser:sdk/operate@0.1.0",
         with: {
             "wasser:types/types@0.1.0": crate::guest::bindings::wasser::types::types,
-            "wasser:runtime/types@0.1.0": crate::guest::bindings::wasser::runtime::types,
+            "wasser:context/context@0.1.0": crate::guest::bindings::wasser::context::context,
         },
         pub_export_macro: true,
         export_macro_name: "export_operations",
@@ -41,14 +44,17 @@ pub mod operations {
 }
 
 use bindings::exports::wasser::runtime::implement as exports;
+use bindings::wasser::context::context as wit;
 use bindings::wasser::log::log;
 use convert::context;
 use imports::Imports;
 
 /// The types of `wasser:types` and `wasser:runtime` together.
 mod types {
-    pub use super::bindings::wasser::runtime::types::*;
-    pub use super::bindings::wasser::types::types::*;
+    pub use super::bindings::wasser::runtime::types::{
+        CacheState, ChangedMount, Description, Fuse, Measure, Mount, Role, StorageStats, UfsChange,
+    };
+    pub use super::bindings::wasser::types::types::{Delay, Error, HostError, InvalidField, Want};
 }
 
 /// The exports of a component whose runtime is `T`.
@@ -63,9 +69,33 @@ fn report_panics() {
     INSTALLED.call_once(|| std::panic::set_hook(Box::new(|panic| log::log(log::Level::Error, &panic.to_string()))));
 }
 
-fn call<T: Implement, R>(ctx: types::Context, method: impl FnOnce(&Context<T::Spec>) -> crate::Result<R>) -> Answer<R> {
+thread_local! {
+    /// The facts that were read last, and their revision. An instance serves one reconcile, in which
+    /// they seldom change.
+    static KNOWN: RefCell<Option<(u64, Rc<dyn Any>)>> = const { RefCell::new(None) };
+}
+
+/// Returns the context, read again only if it has changed since the last call.
+fn known<T: Implement + 'static>(ctx: &wit::Context) -> crate::Result<Rc<Context<T::Spec>>> {
+    let revision = ctx.revision();
+    let known = KNOWN.with_borrow(|known| {
+        let (_, facts) = known.as_ref().filter(|(known, _)| *known == revision)?;
+        facts.clone().downcast::<Context<T::Spec>>().ok()
+    });
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let read = Rc::new(context::<T>(ctx)?);
+    KNOWN.set(Some((revision, read.clone())));
+    Ok(read)
+}
+
+fn call<T: Implement + 'static, R>(
+    ctx: &wit::Context,
+    method: impl FnOnce(&Context<T::Spec>) -> crate::Result<R>,
+) -> Answer<R> {
     report_panics();
-    context::<T>(ctx).and_then(|ctx| method(&ctx)).map_err(Into::into)
+    known::<T>(ctx).and_then(|ctx| method(&ctx)).map_err(Into::into)
 }
 
 fn json(value: &impl Serialize) -> crate::Result<String> {
@@ -78,35 +108,35 @@ impl<T: Implement + 'static> exports::Guest for Exported<T> {
         T::describe().into()
     }
 
-    fn validate(ctx: types::Context) -> Answer<()> {
+    fn validate(ctx: &wit::Context) -> Answer<()> {
         call::<T, _>(ctx, |ctx| T::validate(ctx, &Imports))
     }
 
-    fn desired(ctx: types::Context) -> Answer<String> {
+    fn desired(ctx: &wit::Context) -> Answer<String> {
         call::<T, _>(ctx, |ctx| json(&T::desired(ctx, &Imports)?))
     }
 
-    fn check_ready(ctx: types::Context, role: String) -> Answer<bool> {
+    fn check_ready(ctx: &wit::Context, role: String) -> Answer<bool> {
         call::<T, _>(ctx, |ctx| T::check_ready(ctx, &Imports, &role))
     }
 
-    fn should_check_ufs(ctx: types::Context) -> Answer<bool> {
+    fn should_check_ufs(ctx: &wit::Context) -> Answer<bool> {
         call::<T, _>(ctx, |ctx| T::should_check_ufs(ctx, &Imports))
     }
 
-    fn prepare_ufs(ctx: types::Context) -> Answer<()> {
+    fn prepare_ufs(ctx: &wit::Context) -> Answer<()> {
         call::<T, _>(ctx, |ctx| T::prepare_ufs(ctx, &Imports))
     }
 
-    fn setup_workers(ctx: types::Context) -> Answer<()> {
+    fn setup_workers(ctx: &wit::Context) -> Answer<()> {
         call::<T, _>(ctx, |ctx| T::setup_workers(ctx, &Imports))
     }
 
-    fn sync_metadata(ctx: types::Context) -> Answer<()> {
+    fn sync_metadata(ctx: &wit::Context) -> Answer<()> {
         call::<T, _>(ctx, |ctx| T::sync_metadata(ctx, &Imports))
     }
 
-    fn storage_stats(ctx: types::Context) -> Answer<types::StorageStats> {
+    fn storage_stats(ctx: &wit::Context) -> Answer<types::StorageStats> {
         let stats = call::<T, _>(ctx, |ctx| T::storage_stats(ctx, &Imports))?;
         Ok(types::StorageStats {
             used: stats.used,
@@ -116,7 +146,7 @@ impl<T: Implement + 'static> exports::Guest for Exported<T> {
         })
     }
 
-    fn cache_states(ctx: types::Context) -> Answer<Vec<types::CacheState>> {
+    fn cache_states(ctx: &wit::Context) -> Answer<Vec<types::CacheState>> {
         let states = call::<T, _>(ctx, |ctx| T::cache_states(ctx, &Imports))?;
         let states = states.into_iter();
         Ok(states
@@ -127,29 +157,29 @@ impl<T: Implement + 'static> exports::Guest for Exported<T> {
             .collect())
     }
 
-    fn check_runtime_healthy(ctx: types::Context) -> Answer<()> {
+    fn check_runtime_healthy(ctx: &wit::Context) -> Answer<()> {
         call::<T, _>(ctx, |ctx| T::check_runtime_healthy(ctx, &Imports))
     }
 
-    fn should_update_ufs(ctx: types::Context) -> Answer<types::UfsChange> {
+    fn should_update_ufs(ctx: &wit::Context) -> Answer<types::UfsChange> {
         call::<T, _>(ctx, |ctx| T::should_update_ufs(ctx, &Imports)?.try_into())
     }
 
-    fn update_ufs(ctx: types::Context, change: types::UfsChange) -> Answer<bool> {
+    fn update_ufs(ctx: &wit::Context, change: types::UfsChange) -> Answer<bool> {
         call::<T, _>(ctx, |ctx| T::update_ufs(ctx, &Imports, &change.try_into()?))
     }
 
-    fn sync_replicas(ctx: types::Context) -> Answer<()> {
+    fn sync_replicas(ctx: &wit::Context) -> Answer<()> {
         call::<T, _>(ctx, |ctx| T::sync_replicas(ctx, &Imports))
     }
 
-    fn shutdown(ctx: types::Context) -> Answer<()> {
+    fn shutdown(ctx: &wit::Context) -> Answer<()> {
         call::<T, _>(ctx, |ctx| T::shutdown(ctx, &Imports))
     }
 }
 
 impl<T: Operate + 'static> operations::exports::wasser::runtime::operations::Guest for Exported<T> {
-    fn data_operation(ctx: types::Context, kind: String, operation: String) -> Answer<String> {
+    fn data_operation(ctx: &wit::Context, kind: String, operation: String) -> Answer<String> {
         call::<T, _>(ctx, |ctx| {
             let operation = DataOperation::parse(&kind, &operation)?;
             json(&T::data_operation(ctx, &Imports, &operation)?)

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::in_process::common::{Guest, Role, WORKER};
+use crate::in_process::common::{Guest, RETURNED, Role, WORKER};
 use crate::in_process::scene::{chart, crd, registration};
 
 const KINDS: &str = "StatefulSet, DaemonSet, ConfigMap";
@@ -99,7 +99,11 @@ pub fn objects() -> [Value; 2] {
         WORKER,
         role("fuse", "DaemonSet", false),
     ];
-    let mut guest = Guest::default().with_roles(&roles, &wants).function(FIND);
+    let mut guest = Guest::default()
+        .with_roles(&roles, &wants)
+        .fact("runtime")
+        .fact("dataset")
+        .function(FIND);
     let (values, values_length) = guest.bytes(b"\"values\":");
     let (brace, _) = guest.bytes(b"}");
     let (mount, mount_length) = guest.bytes(b"\"mountPoint\"");
@@ -107,10 +111,11 @@ pub fn objects() -> [Value; 2] {
     let (spec, spec_length) = guest.bytes(b"{}");
     let mount_words = [path, path_length, spec, spec_length].map(u32::to_le_bytes);
     let (list, _) = guest.bytes(&mount_words.concat());
-    // The runtime's JSON is at 24 of a context, and its length at 28.
     let found = format!(
-        "(local.set $end (i32.add (i32.load offset=24 (local.get $ctx)) (i32.load offset=28 (local.get $ctx))))
-         (local.set $at (call $find (i32.load offset=24 (local.get $ctx)) (local.get $end)
+        "(call $runtime (local.get $ctx) (i32.const {RETURNED}))
+         (local.set $at (i32.load (i32.const {RETURNED})))
+         (local.set $end (i32.add (local.get $at) (i32.load offset=4 (i32.const {RETURNED}))))
+         (local.set $at (call $find (local.get $at) (local.get $end)
            (i32.const {values}) (i32.const {values_length})))
          (local.set $end (call $find (local.get $at) (local.get $end) (i32.const {brace}) (i32.const 1)))"
     );
@@ -120,11 +125,12 @@ pub fn objects() -> [Value; 2] {
          (i32.store offset=8 (i32.const {VALUES}) (i32.sub (local.get $end) (local.get $at)))
          (i32.const {VALUES})"
     );
-    // The Dataset's JSON is at 36, and its length at 40.
+    // An optional text is where it is and how long, after a word.
     let changed = format!(
         "(local $at i32) (local $end i32) (local $count i32)
-         (local.set $at (i32.load offset=36 (local.get $ctx)))
-         (local.set $end (i32.add (local.get $at) (i32.load offset=40 (local.get $ctx))))
+         (call $dataset (local.get $ctx) (i32.const {RETURNED}))
+         (local.set $at (i32.load offset=4 (i32.const {RETURNED})))
+         (local.set $end (i32.add (local.get $at) (i32.load offset=8 (i32.const {RETURNED}))))
          (loop $next
            (local.set $at (call $find (local.get $at) (local.get $end) (i32.const {mount}) (i32.const {mount_length})))
            (if (local.get $at) (then

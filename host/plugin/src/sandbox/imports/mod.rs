@@ -4,6 +4,7 @@
 //! (`shape.rs`), and only then calls the [`Backend`](crate::Backend). A refusal is an answer that
 //! names the missing grant and its place, never a trap.
 
+mod context;
 mod events;
 mod exec;
 mod http;
