@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use wasser_sdk::{API_VERSION, Context, Description, Error, Fuse, Host, Implement, Result, Role, Want};
+use wasser_sdk::{Context, Description, Error, Fuse, Host, Implement, Result, Role, Want};
 
 /// The fields of `ExampleRuntime.spec` that values are made of.
 #[derive(Deserialize)]
@@ -48,14 +48,7 @@ impl Implement for Example {
 
     fn describe() -> Description {
         Description {
-            name: "example".into(),
             version: env!("CARGO_PKG_VERSION").into(),
-            api_versions: vec![API_VERSION.into()],
-            methods: vec![],
-            kind: "ExampleRuntime".into(),
-            plural: "exampleruntimes".into(),
-            engine: "example".into(),
-            implementation: None,
             roles: vec![Role::workers("example-worker"), Role::fuse("example-fuse")],
             fuse: Fuse {
                 mount_type: "fuse.example".into(),
@@ -65,6 +58,7 @@ impl Implement for Example {
                 Want::new("kinds", &["StatefulSet", "DaemonSet"]),
                 Want::new("fuse", &[]),
             ],
+            ..Description::of("ExampleRuntime", "exampleruntimes", "example")
         }
     }
 
@@ -98,10 +92,7 @@ fn main() -> Result<()> {
     let mut raw = wasser_sdk::testing::raw_context(&runtime, Some(&dataset), "example-fuse");
     raw.images = vec![("worker".into(), "example/worker:1".into())];
     let values = Example::desired(&Context::parse(raw)?, &wasser_sdk::testing::FakeHost::new())?;
-    println!(
-        "{}\n{}",
-        Example::describe().kind,
-        serde_json::to_string_pretty(&values).map_err(|e| Error::failed(e.to_string()))?
-    );
+    let text = serde_json::to_string_pretty(&values).map_err(|e| Error::failed(e.to_string()))?;
+    println!("{text}");
     Ok(())
 }

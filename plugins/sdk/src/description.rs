@@ -75,6 +75,27 @@ pub struct Description {
 }
 
 impl Description {
+    /// Returns the description of a plugin without optional methods that is called after its
+    /// engine. Version, roles, client and wants are left to be filled in.
+    pub fn of(kind: &str, plural: &str, engine: &str) -> Self {
+        Description {
+            name: engine.into(),
+            version: String::new(),
+            kind: kind.into(),
+            plural: plural.into(),
+            api_versions: vec![API_VERSION.into()],
+            engine: engine.into(),
+            implementation: None,
+            methods: Vec::new(),
+            roles: Vec::new(),
+            fuse: Fuse {
+                mount_type: String::new(),
+                directory: String::new(),
+            },
+            wants: Vec::new(),
+        }
+    }
+
     /// Returns how long the name of a runtime with all of the roles can be.
     pub fn longest_name(&self) -> usize {
         let workloads = self

@@ -28,7 +28,8 @@ wasser_sdk::export!(Example);
 "#;
 
 /// How the runtime describes them.
-const METHODS: &str = "methods: vec![wasser_sdk::Method::Validate, wasser_sdk::Method::CacheStates],";
+const METHODS: &str = "methods: vec![wasser_sdk::Method::Validate, wasser_sdk::Method::CacheStates],
+            ..Description::of(";
 /// Values that never come to rest.
 const RESTLESS: &str =
     "cache_size: if ctx.name == \"restless\" { ctx.now_ms.to_string() } else { ctx.runtime.spec.cache_size.clone() },";
@@ -46,7 +47,7 @@ fn mistaken() -> Package {
             assert!(content.ends_with(end), "the guide's code ends otherwise");
             content.truncate(content.len() - end.len());
             content.push_str(MISTAKES);
-            *content = content.replace("methods: vec![],", METHODS);
+            *content = content.replace("..Description::of(", METHODS);
             *content = content.replace("cache_size: ctx.runtime.spec.cache_size.clone(),", RESTLESS);
         }
     });
