@@ -61,7 +61,7 @@ impl Request {
     async fn prepared_without_record(&self) -> Option<Prepared> {
         let mut context = self.context.clone();
         context.installed = None;
-        let values = self.imagined_instance().setup_master(&context).await.ok()?.ok()?;
+        let values = self.imagined_instance().desired(&context).await.ok()?.ok()?;
         let values = self.complete(&values).ok()?;
         let chart = self.shared.chart(&self.plugin).ok()?;
         self.own_time.wait(self.prepare(&chart, values, true)).await.ok()

@@ -18,6 +18,7 @@ use describe::{Described, owned};
 use module::CONTEXT;
 
 pub use describe::{Role, WORKER};
+#[allow(unused_imports)] // Some of the test programs that share this file need none.
 pub use relay::Argument;
 
 /// The address at which a host function writes its result, and the address at which a method builds
