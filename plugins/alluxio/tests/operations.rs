@@ -1,105 +1,35 @@
-//! What data operations run: `operations/<name>.yaml` is what a user has written,
-//! `operations/golden/<name>.yaml` the plan. UPDATE=1 writes it. Scripts are in files of their own, and
-//! run here with a program in Alluxio's place.
+//! What data operations run, and their scripts with a program in Alluxio's place.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod support;
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use rstest::rstest;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use support::KIT;
-use wasser_alluxio::Alluxio;
 use wasser_sdk::testing::{FakeHost, ok};
-use wasser_sdk::{DataOperation, Error, Operate, Result};
-use wasser_testkit::scripts::{HOSTILE, Ran, Sandbox, Script};
-
-const DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/operations");
-
-fn plan_by(documents: &[Value], host: &FakeHost) -> Result<Value> {
-    let operation = documents.last().unwrap();
-    let parsed = DataOperation::parse(operation["kind"].as_str().unwrap(), &operation.to_string())?;
-    let plan = Alluxio::data_operation(&KIT.context(documents)?, host, &parsed)?;
-    Ok(serde_json::to_value(plan).unwrap())
-}
+use wasser_sdk::{Error, Result};
+use wasser_testkit::operations::PlannedPod;
+use wasser_testkit::scripts::{HOSTILE, Sandbox};
 
 fn plan(documents: &[Value]) -> Result<Value> {
-    plan_by(documents, &FakeHost::new().pod_on("master", "hbase-master-0", "node-a"))
+    KIT.plan(documents, &FakeHost::new().pod_on("master", "hbase-master-0", "node-a"))
 }
 
-fn documents(path: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(path).unwrap();
-    let documents = yaml_serde::Deserializer::from_str(&text);
-    documents
-        .map(|document| Value::deserialize(document).unwrap())
-        .collect()
-}
-
-fn case(name: &str) -> Vec<Value> {
-    documents(&Path::new(DIRECTORY).join(format!("{name}.yaml")))
-}
-
-/// A case with an operation of this kind and spec.
+/// An operation of this kind and spec.
 fn with(kind: &str, spec: &Value) -> Vec<Value> {
-    let mut documents = case("load");
-    documents.pop();
-    documents
-        .push(json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": kind, "metadata": {"name": "op"}, "spec": spec}));
-    documents
+    KIT.operation_with("load", kind, spec)
 }
 
 #[test]
 fn the_examples_of_the_guide_have_plans() {
-    let guide = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/data-operations.md")).unwrap();
-    let listings = guide
-        .split("```yaml\n")
-        .skip(1)
-        .map(|rest| rest.split("```").next().unwrap());
-    let mut planned = 0;
-    for text in listings {
-        let example: Value = yaml_serde::from_str(text).unwrap();
-        let kind = example["kind"].as_str().unwrap_or_default();
-        if ["DataLoad", "DataBackup"].contains(&kind) {
-            plan(&with(kind, &example["spec"])).unwrap_or_else(|error| panic!("{text}: {error}"));
-            planned += 1;
-        }
-    }
-    assert!(planned > 1);
+    KIT.expect_guide(&["DataLoad", "DataBackup"], |kind, spec| plan(&with(kind, spec)));
 }
 
 #[test]
 fn plans_are_as_expected() {
-    let paths: Vec<PathBuf> = fs::read_dir(DIRECTORY)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    let mut cases = 0;
-    for path in paths
-        .iter()
-        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
-    {
-        let mut plan = plan(&documents(path)).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        for script in plan["scripts"].as_object_mut().unwrap().values_mut() {
-            *script = json!("a file of its own");
-        }
-        let text = yaml_serde::to_string(&plan).unwrap();
-        let golden = Path::new(DIRECTORY).join("golden").join(path.file_name().unwrap());
-        if std::env::var_os("UPDATE").is_some() {
-            fs::create_dir_all(golden.parent().unwrap()).unwrap();
-            fs::write(&golden, &text).unwrap();
-        }
-        assert_eq!(
-            fs::read_to_string(&golden).unwrap_or_default(),
-            text,
-            "{}",
-            golden.display()
-        );
-        cases += 1;
-    }
-    assert_eq!(cases, 3);
+    KIT.expect_plans(&["client.sh", "backup.sh", "dataloader.distributedLoad"], plan);
 }
 
 #[rstest]
@@ -130,27 +60,20 @@ fn a_backup_is_made_where_the_leader_of_the_masters_is() {
                 ok(leader)
             })
     };
-    let documents = case("backup-claim");
+    let documents = KIT.operation("backup-claim");
     for leader in [
         "hbase-master-1",
         "hbase-master-1.default\n",
         "This is the current leader: hbase-master-1",
     ] {
-        assert_eq!(plan_by(&documents, &host(leader)).unwrap()["nodes"], json!(["node-b"]));
+        assert_eq!(KIT.plan(&documents, &host(leader)).unwrap()["nodes"], json!(["node-b"]));
     }
-    let none = plan_by(&documents, &host("Failed to get the leader"));
+    let none = KIT.plan(&documents, &host("Failed to get the leader"));
     assert!(matches!(none, Err(Error::RetryAfter { .. })), "{none:?}");
     assert!(matches!(
         plan(&with("DataMigrate", &json!({}))),
         Err(Error::NotSupported)
     ));
-}
-
-/// A pod of a plan, in which a program of the test stands in for Alluxio.
-struct Pod {
-    sandbox: Sandbox,
-    script: Script,
-    args: Vec<String>,
 }
 
 const ROOTS: &[&str] = &[
@@ -161,64 +84,23 @@ const ROOTS: &[&str] = &[
     "/host",
 ];
 
-/// What the kubelet makes of an argument or a variable.
-fn expanded(text: &str) -> String {
-    text.replace("$$", "$")
-}
-
-impl Pod {
-    fn of(plan: &Value, alluxio: &str) -> Self {
-        let mut sandbox = Sandbox::new(ROOTS);
-        for (name, text) in plan["scripts"].as_object().unwrap() {
-            sandbox.file(&format!("/fluid-scripts/{name}"), text.as_str().unwrap());
-        }
-        sandbox.program(
-            "alluxio",
-            &format!(
-                "echo \"$ALLUXIO_JAVA_OPTS\" > '{}'\n{alluxio}",
-                sandbox.path("/options").display()
-            ),
-        );
-        sandbox.file("/options", "");
-        sandbox.file("/dev/termination-log", "");
-        fs::create_dir_all(sandbox.path("/alluxio_backups")).unwrap();
-        // The test runs as whoever it is.
-        sandbox.program("chown", "");
-        sandbox.set(
-            "ALLUXIO_JAVA_OPTS",
-            "-Da=b -Dalluxio.user.hostname=${ALLUXIO_CLIENT_HOSTNAME} -Dc=d",
-        );
-        let container = &plan["podSpec"]["containers"][0];
-        for variable in container["env"].as_array().unwrap() {
-            let name = variable["name"].as_str().unwrap();
-            let value = variable["value"]
-                .as_str()
-                .map_or_else(|| "10.0.0.9".to_owned(), expanded);
-            let value = if value.starts_with('/') {
-                sandbox.path(&value).display().to_string()
-            } else {
-                value
-            };
-            sandbox.set(name, value);
-        }
-        let command = container["command"][1].as_str().unwrap();
-        let text = plan["scripts"][command.rsplit('/').next().unwrap()].as_str().unwrap();
-        let args = container["args"].as_array().into_iter().flatten();
-        Pod {
-            script: Script::of(command, text),
-            args: args.map(|arg| expanded(arg.as_str().unwrap())).collect(),
-            sandbox,
-        }
-    }
-
-    fn run(&self) -> Ran {
-        let args: Vec<&str> = self.args.iter().map(String::as_str).collect();
-        self.sandbox.run(&self.script, &["bash"], &args)
-    }
-
-    fn last_words(&self) -> String {
-        self.sandbox.read("/dev/termination-log")
-    }
+/// The pod of a plan, in which Alluxio does what `alluxio` says.
+fn pod_of(plan: &Value, alluxio: &str) -> PlannedPod {
+    let mut sandbox = Sandbox::new(ROOTS);
+    let options = sandbox.path("/options").display().to_string();
+    sandbox.program(
+        "alluxio",
+        &format!("echo \"$ALLUXIO_JAVA_OPTS\" > '{options}'\n{alluxio}"),
+    );
+    sandbox.file("/options", "");
+    fs::create_dir_all(sandbox.path("/alluxio_backups")).unwrap();
+    // The test runs as whoever it is.
+    sandbox.program("chown", "");
+    sandbox.set(
+        "ALLUXIO_JAVA_OPTS",
+        "-Da=b -Dalluxio.user.hostname=${ALLUXIO_CLIENT_HOSTNAME} -Dc=d",
+    );
+    PlannedPod::of(plan, sandbox, |_| "10.0.0.9".to_owned())
 }
 
 #[test]
@@ -229,11 +111,11 @@ fn a_load_hands_over_paths_as_they_are_and_names_the_one_that_is_missing() {
             continue;
         };
         let path = format!("/p{}", text.trim_end_matches('/'));
-        let pod = Pod::of(
+        let pod = pod_of(
             &plan,
             "[ $2 != distributedLoad ] || echo 'Completed command count is 2,Failed count is 0.'",
         );
-        let ran = pod.run();
+        let ran = pod.run(&["bash"]);
         assert_eq!(ran.code, 0, "{ran:?}");
         let calls: Vec<Vec<String>> = ran.of("alluxio");
         assert_eq!(
@@ -245,8 +127,8 @@ fn a_load_hands_over_paths_as_they_are_and_names_the_one_that_is_missing() {
                 vec!["fs", "distributedLoad", "--replication", "3", &path],
             ]
         );
-        let missing = Pod::of(&plan, "echo \"$3 does not exist.\"; exit 1");
-        let ran = missing.run();
+        let missing = pod_of(&plan, "echo \"$3 does not exist.\"; exit 1");
+        let ran = missing.run(&["bash"]);
         assert_eq!((ran.code, ran.of("alluxio").len()), (64, 1), "{ran:?}");
         assert!(
             missing.last_words().ends_with("does not exist in the dataset"),
@@ -258,20 +140,20 @@ fn a_load_hands_over_paths_as_they_are_and_names_the_one_that_is_missing() {
 
 #[test]
 fn a_load_whose_jobs_fail_is_not_complete() {
-    let plan = plan(&case("load")).unwrap();
-    let pod = Pod::of(
+    let plan = plan(&KIT.operation("load")).unwrap();
+    let pod = pod_of(
         &plan,
         "[ $2 != distributedLoad ] || echo 'Completed command count is 2,Failed count is 1.'",
     );
-    assert_eq!(pod.run().code, 1);
+    assert_eq!(pod.run(&["bash"]).code, 1);
     assert!(
         pod.last_words()
             .contains("/data/a failed: Completed command count is 2"),
         "{}",
         pod.last_words()
     );
-    let pod = Pod::of(&plan, "echo 'Failed to connect to master'; exit 1");
-    assert_eq!(pod.run().code, 1);
+    let pod = pod_of(&plan, "echo 'Failed to connect to master'; exit 1");
+    assert_eq!(pod.run(&["bash"]).code, 1);
     assert_eq!(pod.last_words(), "alluxio fs stat /data/a: Failed to connect to master");
     let options = pod.sandbox.read("/options");
     assert_eq!(options.trim(), "-Da=b -Dalluxio.user.hostname=10.0.0.9 -Dc=d");
@@ -287,12 +169,12 @@ esac";
 #[test]
 fn a_backup_is_where_a_master_that_starts_from_it_looks() {
     for (name, at) in [("backup-claim", "/pvc/of $(A)/hbase"), ("backup-node", "/host")] {
-        let plan = plan(&case(name)).unwrap();
-        let pod = Pod::of(&plan, ALLUXIO);
+        let plan = plan(&KIT.operation(name)).unwrap();
+        let pod = pod_of(&plan, ALLUXIO);
         // What a run that was killed has left.
         pod.sandbox
             .file("/alluxio_backups/alluxio-backup-2025-12-31-6.gz", "old");
-        let ran = pod.run();
+        let ran = pod.run(&["bash"]);
         assert_eq!(ran.code, 0, "{ran:?}");
         assert_eq!(
             pod.sandbox.read(&format!("{at}/metadata-backup-hbase-default.gz")),
@@ -307,15 +189,15 @@ fn a_backup_is_where_a_master_that_starts_from_it_looks() {
         assert_eq!((left(at), left("/alluxio_backups")), (2, 0));
         assert_eq!(pod.last_words(), "files=6");
     }
-    let plan = plan(&case("backup-node")).unwrap();
-    let ran = Pod::of(&plan, ALLUXIO).run();
+    let plan = plan(&KIT.operation("backup-node")).unwrap();
+    let ran = pod_of(&plan, ALLUXIO).run(&["bash"]);
     let owners: Vec<String> = ran.of("chown").into_iter().map(|call| call[1].clone()).collect();
     assert_eq!(owners, ["1201:1202", "7:8"]);
 }
 
 #[test]
 fn a_backup_that_is_elsewhere_or_fails_leaves_the_last_one_as_it_was() {
-    let plan = plan(&case("backup-claim")).unwrap();
+    let plan = plan(&KIT.operation("backup-claim")).unwrap();
     let elsewhere = ALLUXIO.replace("> \"$3/alluxio", "> \"/dev/null\" # $3/alluxio");
     for (alluxio, words) in [
         (elsewhere.as_str(), "not on this node"),
@@ -324,10 +206,10 @@ fn a_backup_that_is_elsewhere_or_fails_leaves_the_last_one_as_it_was() {
             "alluxio fsadmin backup: Permission denied: root",
         ),
     ] {
-        let pod = Pod::of(&plan, alluxio);
+        let pod = pod_of(&plan, alluxio);
         pod.sandbox
             .file("/pvc/of $(A)/hbase/metadata-backup-hbase-default.gz", "before");
-        let ran = pod.run();
+        let ran = pod.run(&["bash"]);
         assert_eq!(ran.code, 1, "{ran:?}");
         assert!(pod.last_words().contains(words), "{}", pod.last_words());
         assert_eq!(

@@ -73,7 +73,7 @@ impl<R: Implement> Kit<R> {
             let mut objects = rendered.objects;
             objects.iter_mut().for_each(|object| policy.label(object));
             let objects: Vec<String> = objects.iter().map(golden::yaml).collect();
-            self.expect(&name, "objects", &objects.join("---\n"));
+            self.expect(golden::CASES, &name, "objects", &objects.join("---\n"));
         }
     }
 

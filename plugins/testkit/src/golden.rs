@@ -13,16 +13,25 @@ use wasser_sdk::{Implement, Result};
 
 use crate::{Kit, manifest, read};
 
+pub(crate) const CASES: &str = "tests/cases";
+
 impl<R: Implement> Kit<R> {
     /// Returns the manifests, by name.
     pub fn cases(&self) -> Vec<(String, Vec<Value>)> {
-        let mut paths: Vec<PathBuf> = fs::read_dir(self.path("tests/cases"))
+        let cases = self.manifests(CASES);
+        assert!(cases.len() >= 5, "{cases:?}");
+        cases
+    }
+
+    /// Returns the manifests of a directory, by name.
+    pub(crate) fn manifests(&self, directory: &str) -> Vec<(String, Vec<Value>)> {
+        let mut paths: Vec<PathBuf> = fs::read_dir(self.path(directory))
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
             .collect();
         paths.sort();
-        assert!(paths.len() >= 5, "{paths:?}");
+        assert!(!paths.is_empty(), "{directory} has no case");
         let named = |path: PathBuf| {
             (
                 path.file_stem().unwrap().to_string_lossy().into_owned(),
@@ -36,7 +45,7 @@ impl<R: Implement> Kit<R> {
     pub fn expect_values(&self, values: impl Fn(&[Value]) -> Result<Value>) {
         for (name, documents) in self.cases() {
             let values = values(&documents).unwrap_or_else(|error| panic!("{name}: {error}"));
-            self.expect(&name, "values", &yaml(&values));
+            self.expect(CASES, &name, "values", &yaml(&values));
         }
     }
 
@@ -55,8 +64,8 @@ impl<R: Implement> Kit<R> {
     }
 
     /// Compares with a golden file, or writes it.
-    pub(crate) fn expect(&self, name: &str, what: &str, text: &str) {
-        let path = self.path("tests/cases/golden").join(format!("{name}.{what}.yaml"));
+    pub(crate) fn expect(&self, directory: &str, name: &str, what: &str, text: &str) {
+        let path = self.path(directory).join("golden").join(format!("{name}.{what}.yaml"));
         if std::env::var_os("UPDATE").is_some() {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, text).unwrap();

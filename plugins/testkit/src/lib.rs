@@ -1,7 +1,7 @@
 //! What the tests of the plugins share. A [`Kit`] knows a plugin by its runtime and its directory:
 //! it makes contexts of manifests, asks the plugin for values, compares them with golden files, and
-//! renders them as the host does. [`crd`] checks the kind's CRD, and [`scripts`] runs the scripts
-//! of charts.
+//! renders them as the host does. [`crd`] checks the kind's CRD, [`scripts`] runs the scripts of
+//! charts, and [`operations`] has the plans of data operations.
 //!
 //! Only tests use this, so what is not as it should be is a panic that says so.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
@@ -11,6 +11,7 @@ pub mod crd;
 mod golden;
 mod manifest;
 mod methods;
+pub mod operations;
 pub mod scripts;
 
 use std::marker::PhantomData;

@@ -17,6 +17,7 @@ pub mod installed;
 pub mod manifests;
 pub mod metrics;
 pub mod objects;
+mod operations;
 pub mod operator;
 pub mod plugins;
 pub mod pods;

@@ -301,13 +301,13 @@ async fn files_are_loaded_by_workers_and_a_master_starts_from_a_backup() {
     installed
         .apply(&operation("DataLoad", "warm", load("/warehouse")))
         .await;
-    ended(&installed, "DataLoad", "warm", "Complete").await;
+    installed.ended("DataLoad", "warm", "Complete").await;
     let cached = |status: &Value| status["cacheStates"]["cached"] == "3.00MiB";
     shows(&installed, "what was loaded is cached", cached).await;
     installed
         .apply(&operation("DataLoad", "missing", load("/nowhere")))
         .await;
-    let failed = ended(&installed, "DataLoad", "missing", "Failed").await;
+    let failed = installed.ended("DataLoad", "missing", "Failed").await;
     let told = failed["conditions"][0]["message"].as_str().unwrap();
     assert!(
         told.contains("the path /nowhere does not exist in the dataset"),
@@ -317,7 +317,7 @@ async fn files_are_loaded_by_workers_and_a_master_starts_from_a_backup() {
     let path = format!("local://{STORE}/backup-{}", installed.namespace);
     let spec = json!({"dataset": NAME, "backupPath": path});
     installed.apply(&operation("DataBackup", "saved", spec)).await;
-    let saved = ended(&installed, "DataBackup", "saved", "Complete").await;
+    let saved = installed.ended("DataBackup", "saved", "Complete").await;
     assert_eq!(
         (&saved["infos"]["BackupLocationPath"], &saved["infos"]["files"]),
         (&json!(path), &json!("3")),
@@ -356,16 +356,4 @@ async fn files_are_loaded_by_workers_and_a_master_starts_from_a_backup() {
         .inside("keeper", &format!("rm -rf /data/backup-{}", installed.namespace))
         .await;
     end(installed).await;
-}
-
-/// Waits until an operation has ended like this, and returns its status.
-async fn ended(installed: &Installed, kind: &str, name: &str, phase: &str) -> Value {
-    let look = |object: &DynamicObject| {
-        let status = &object.data["status"];
-        let is_over = ["Complete", "Failed"].iter().any(|over| status["phase"] == *over);
-        is_over.then(|| status.clone())
-    };
-    let status = installed.object(API, kind, name, "it has ended", look).await;
-    assert_eq!(status["phase"], phase, "{kind} {name}: {status}");
-    status
 }

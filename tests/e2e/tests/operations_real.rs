@@ -3,10 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
-use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
-use wasser_e2e::Installed;
 use wasser_e2e::demo::{bound, end, pod};
 use wasser_e2e::s3::{S3, keys};
 
@@ -14,18 +12,6 @@ const API: &str = "data.fluid.io/v1alpha1";
 
 fn operation(kind: &str, name: &str, spec: &Value) -> Value {
     json!({"apiVersion": API, "kind": kind, "metadata": {"name": name}, "spec": spec})
-}
-
-/// Waits until an operation has ended like this, and returns its status.
-async fn ended(installed: &Installed, kind: &str, name: &str, phase: &str) -> Value {
-    let look = |object: &DynamicObject| {
-        let status = &object.data["status"];
-        let is_over = ["Complete", "Failed"].iter().any(|over| status["phase"] == *over);
-        is_over.then(|| status.clone())
-    };
-    let status = installed.object(API, kind, name, "it has ended", look).await;
-    assert_eq!(status["phase"], phase, "{kind} {name}: {status}");
-    status
 }
 
 fn message(status: &Value) -> String {
@@ -64,13 +50,13 @@ async fn data_are_copied_into_a_dataset_loaded_and_copied_out_again() {
     // Keys that are wrong are told, and not by showing them.
     let spec = json!({"from": storage("2024/", "access-key"), "to": dataset});
     installed.apply(&operation("DataMigrate", "refused", &spec)).await;
-    let told = message(&ended(&installed, "DataMigrate", "refused", "Failed").await);
+    let told = message(&installed.ended("DataMigrate", "refused", "Failed").await);
     assert!(told.starts_with("juicefs ended with exit code 1: "), "{told}");
     assert!(!told.contains(&user.0) && !told.contains(&user.1), "{told}");
 
     let spec = json!({"from": storage("2024/", "secret-key"), "to": dataset});
     installed.apply(&operation("DataMigrate", "in", &spec)).await;
-    let status = ended(&installed, "DataMigrate", "in", "Complete").await;
+    let status = installed.ended("DataMigrate", "in", "Complete").await;
     assert_eq!(status["infos"]["files"], "3", "{status}");
     installed.run(&pod("reader", json!({}))).await;
     for file in files {
@@ -80,12 +66,12 @@ async fn data_are_copied_into_a_dataset_loaded_and_copied_out_again() {
 
     let load = |path: &str| json!({"dataset": {"name": "demo"}, "target": [{"path": path}], "loadMetadata": true});
     installed.apply(&operation("DataLoad", "warm", &load("/in"))).await;
-    let status = ended(&installed, "DataLoad", "warm", "Complete").await;
+    let status = installed.ended("DataLoad", "warm", "Complete").await;
     assert_eq!(status["infos"]["files"], "3", "{status}");
     installed
         .apply(&operation("DataLoad", "missing", &load("/nowhere")))
         .await;
-    let told = message(&ended(&installed, "DataLoad", "missing", "Failed").await);
+    let told = message(&installed.ended("DataLoad", "missing", "Failed").await);
     assert!(
         told.contains("the path /nowhere does not exist in the dataset"),
         "{told}"
@@ -93,7 +79,7 @@ async fn data_are_copied_into_a_dataset_loaded_and_copied_out_again() {
 
     let spec = json!({"from": dataset, "to": storage("copy", "secret-key"), "options": {"exclude": "a"}});
     installed.apply(&operation("DataMigrate", "out", &spec)).await;
-    ended(&installed, "DataMigrate", "out", "Complete").await;
+    installed.ended("DataMigrate", "out", "Complete").await;
     let copied = s3.get(&format!("{bucket}/copy/sub/b%20c")).await;
     assert_eq!(copied.as_deref(), Some("what sub/b c contains\n"));
     assert_eq!(s3.get(&format!("{bucket}/copy/a")).await, None);
