@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use wasser_api::ObjectKey;
-use wasser_plugin::bindings::types::Context;
+use wasser_plugin::Context;
 use wasser_plugin::{Backend, HostConfig, Instance, PluginHost, Registration};
 
 /// The number of rounds, and of calls in each.

@@ -31,5 +31,4 @@ pub mod types {
         CacheState, ChangedMount, Description, Fuse, Measure, Mount, Role, StorageStats, UfsChange,
     };
     pub use super::wasser::types::types::{Delay, Error, HostError, InvalidField, Json, Want};
-    pub use crate::context::Context;
 }

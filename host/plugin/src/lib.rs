@@ -29,6 +29,7 @@ mod sandbox;
 pub use backend::{
     Backend, BackendError, Captured, Ending, ExecCommand, HttpRequest, Output, PodRecord, Response, StateEntry,
 };
+pub use context::Context;
 pub use engine::error::{CompileError, HostError};
 pub use engine::threads::Threads;
 pub use engine::{HostConfig, PluginHost};

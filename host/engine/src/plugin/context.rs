@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
+use wasser_plugin::Context;
 use wasser_plugin::Plugin;
-use wasser_plugin::bindings::types::Context;
 
 use crate::objects::identity::Identity;
 

@@ -25,7 +25,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use wasser_api::dataset::{Dataset, DatasetStatus};
 use wasser_api::runtime_status::RuntimeStatus;
-use wasser_plugin::bindings::types::Context;
+use wasser_plugin::Context;
 use wasser_plugin::{Instance, Observer, Plugin};
 
 use crate::error::EngineError;

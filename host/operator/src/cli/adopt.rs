@@ -175,7 +175,7 @@ impl Looking {
             desired: 1,
             ready: 1,
         });
-        let asked = wasser_plugin::bindings::types::Context {
+        let asked = wasser_plugin::Context {
             installed: Some(release.values().to_string()),
             roles: roles.collect(),
             ..context(

@@ -9,8 +9,9 @@ use wasmtime::component::Resource;
 use wasser_api::ObjectKey;
 
 use crate::backend::Backend;
-use crate::bindings::types::{CacheState, Context, Description, Error, StorageStats, UfsChange};
+use crate::bindings::types::{CacheState, Description, Error, StorageStats, UfsChange};
 use crate::bindings::{context, implement, operations};
+use crate::context::Context;
 use crate::plugin::answer::{Answer, check};
 use crate::plugin::pre::PluginPre;
 use crate::sandbox::error::CallError;

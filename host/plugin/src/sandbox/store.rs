@@ -8,7 +8,7 @@ use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
 use wasser_api::ObjectKey;
 
 use crate::backend::Backend;
-use crate::bindings::types::Context;
+use crate::context::Context;
 use crate::sandbox::budget::{Exhausted, Share};
 use crate::sandbox::identity::PluginIdentity;
 use crate::sandbox::meter::Meter;

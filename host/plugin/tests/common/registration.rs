@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
-use wasser_plugin::bindings::types::Context;
+use wasser_plugin::Context;
 use wasser_plugin::{Definition, Digest, HostConfig, Plugin, PluginHost, Registration};
 
 /// The smallest content that begins like a chart.

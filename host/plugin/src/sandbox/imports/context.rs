@@ -6,7 +6,8 @@ use std::sync::Arc;
 use wasmtime::component::Resource;
 
 use crate::bindings::context::{Context as Handle, Host, HostContext};
-use crate::bindings::types::{Context, RoleStatus, Want};
+use crate::bindings::types::{RoleStatus, Want};
+use crate::context::Context;
 use crate::sandbox::store::StoreData;
 
 impl Host for StoreData {}
