@@ -145,7 +145,7 @@ async fn a_privileged_pod_that_is_not_granted_is_not_installed() {
     held(
         "privileged",
         |map| replace_line(plugin_yaml(map), "  fuse:", "  fuse: false"),
-        &["privileged", "grant `fuse`"],
+        &["pods with `/runtime-mnt/", "grant `fuse`"],
     )
     .await;
 }

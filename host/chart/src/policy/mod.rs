@@ -218,10 +218,15 @@ impl Policy {
 
     /// Whether pods may have a directory of their node, or its device for file systems.
     fn grants_path(&self, path: &str) -> bool {
-        let own = path == pods::DEVICE || (!self.mount.is_empty() && path::is_within(path, &self.mount));
         let listed =
             |directory: &String| path::normal(directory).is_some_and(|directory| path::is_within(path, &directory));
-        (self.powers.mounts() && (own || self.named.has_path(path))) || self.powers.host_paths.iter().any(listed)
+        (self.powers.mounts() && self.is_of_clients(path)) || self.powers.host_paths.iter().any(listed)
+    }
+
+    /// Whether a client that mounts file systems needs a directory: its own, or one that users name.
+    fn is_of_clients(&self, path: &str) -> bool {
+        let own = path == pods::DEVICE || (!self.mount.is_empty() && path::is_within(path, &self.mount));
+        own || self.named.has_path(path)
     }
 
     /// Whether containers with powers over their node may run an image.

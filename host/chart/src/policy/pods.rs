@@ -162,15 +162,14 @@ impl PodSpec<'_> {
                 continue;
             }
             let path = source["path"].as_str().unwrap_or_default();
-            let granted = path::normal(path).is_some_and(|path| policy.grants_path(&path));
+            let normal = path::normal(path);
+            let granted = normal.as_ref().is_some_and(|path| policy.grants_path(path));
             if !granted {
+                let of_clients = normal.is_some_and(|path| policy.is_of_clients(&path));
                 return Err(Problem::HostPath {
                     field: format!("{}.volumes[{index}].hostPath", self.path),
                     path: path.to_owned(),
-                    grant: match path {
-                        DEVICE => "fuse",
-                        _ => "host-paths",
-                    },
+                    grant: if of_clients { MOUNTS } else { "host-paths" },
                 });
             }
         }

@@ -150,7 +150,9 @@ fn clients_have_their_device_and_their_own_mount_directory() {
         fuse().admit(&directory(path)).unwrap();
         privileged().admit(&directory(path)).unwrap();
     }
-    assert!(refusal(&policy(), &directory("/dev/fuse")).contains("grant `fuse`"));
+    for of_clients in ["/dev/fuse", "/runtime-mnt/demo/ns/demo"] {
+        assert!(refusal(&with(Powers::default()), &directory(of_clients)).contains("grant `fuse`"));
+    }
 }
 
 fn named() -> Named {
