@@ -99,34 +99,63 @@ impl Chart {
     }
 }
 
-/// Looks for `Chart.yaml` and unpacks no further. Only as much as one file may have is ever in
-/// memory.
+/// Reads `Chart.yaml`, and refuses what would have no effect. Only as much as one file may have is
+/// ever in memory.
 fn metadata(archive: &[u8]) -> Result<Metadata, String> {
     let unpacked = BufReader::new(MultiGzDecoder::new(archive).take(MAX_UNPACKED));
     let mut files = tar::Archive::new(unpacked);
     let no_archive =
         |error: std::io::Error| format!("it is not a gzipped tar archive, or is too large when unpacked: {error}");
+    let mut found = None;
     for file in files.entries().map_err(no_archive)? {
         let file = file.map_err(no_archive)?;
-        if !file.path().is_ok_and(|path| is_chart_yaml(&path)) {
-            continue;
-        }
-        if file.size() > MAX_FILE {
+        let path = file.path().map_err(no_archive)?.into_owned();
+        if is_definition(&path) {
             return Err(format!(
-                "Chart.yaml has {} bytes, and {MAX_FILE} are allowed",
-                file.size()
+                "it has {}, and Wasser installs no definitions of a chart: a plugin's chart may only change what belongs \
+                 to one runtime. Install those of the cache system on their own, and give the runtime's own kind to the \
+                 component (`wasser plugin pack`)",
+                path.display()
             ));
         }
-        let mut text = Vec::new();
-        file.take(MAX_FILE).read_to_end(&mut text).map_err(no_archive)?;
-        let metadata: Metadata = yaml_serde::from_slice(&text).map_err(|error| format!("Chart.yaml: {error}"))?;
-        return match (metadata.name.as_str(), metadata.version.as_str()) {
-            ("", _) => Err("Chart.yaml has no `name`".to_owned()),
-            (_, "") => Err("Chart.yaml has no `version`".to_owned()),
-            _ => Ok(metadata),
-        };
+        if is_chart_yaml(&path) && found.is_none() {
+            found = Some(read_metadata(file).map_err(no_archive)??);
+        }
     }
-    Err("the archive has no directory with a Chart.yaml".to_owned())
+    found.ok_or_else(|| "the archive has no directory with a Chart.yaml".to_owned())
+}
+
+fn read_metadata(file: impl Read) -> std::io::Result<Result<Metadata, String>> {
+    let mut text = Vec::new();
+    let size = file.take(MAX_FILE + 1).read_to_end(&mut text)?;
+    if size as u64 > MAX_FILE {
+        return Ok(Err(format!(
+            "Chart.yaml is larger than the {MAX_FILE} bytes that are allowed"
+        )));
+    }
+    let metadata: Metadata = match yaml_serde::from_slice(&text) {
+        Ok(metadata) => metadata,
+        Err(error) => return Ok(Err(format!("Chart.yaml: {error}"))),
+    };
+    Ok(match (metadata.name.as_str(), metadata.version.as_str()) {
+        ("", _) => Err("Chart.yaml has no `name`".to_owned()),
+        (_, "") => Err("Chart.yaml has no `version`".to_owned()),
+        _ => Ok(metadata),
+    })
+}
+
+/// A file of `crds/`, of the chart or of a chart in it.
+fn is_definition(path: &Path) -> bool {
+    let parts: Vec<&str> = path
+        .iter()
+        .filter_map(|part| part.to_str())
+        .filter(|part| *part != ".")
+        .collect();
+    let mut rest = parts.get(1..).unwrap_or_default();
+    while let ["charts", _, inner @ ..] = rest {
+        rest = inner;
+    }
+    matches!(rest, ["crds", _, ..])
 }
 
 /// `<directory>/Chart.yaml`; deeper ones are those of subcharts.
@@ -203,9 +232,25 @@ mod tests {
     }
 
     #[test]
+    fn definitions_that_would_not_be_installed_are_refused_by_name() {
+        let yaml = ("demo/Chart.yaml", b"name: demo\nversion: 1.2.3\n".as_slice());
+        for path in [
+            "demo/crds/a.yaml",
+            "demo/charts/sub/crds/a.yaml",
+            "./demo/crds/of/a.yaml",
+        ] {
+            let refused = refused(archive(&[yaml, (path, b"a: b")]));
+            assert!(refused.contains(path.trim_start_matches("./")), "{refused}");
+        }
+        for path in ["demo/templates/crds/a.yaml", "demo/files/charts/x/crds/a.yaml"] {
+            Chart::from_tgz(archive(&[yaml, (path, b"a: b")])).unwrap();
+        }
+    }
+
+    #[test]
     fn archives_that_unpack_to_gibibytes_are_not_unpacked() {
         let large = vec![b' '; 6 << 20];
-        assert!(refused(archive(&[("demo/Chart.yaml", &large)])).contains("5242880 are allowed"));
+        assert!(refused(archive(&[("demo/Chart.yaml", &large)])).contains("than the 5242880 bytes that are allowed"));
         let mut header = tar::Header::new_gnu();
         header.set_path("demo/large").unwrap();
         header.set_size(10 << 30);
