@@ -135,11 +135,11 @@ pub async fn get(client: &Client, namespace: &str, request: &HttpRequest<'_>) ->
         .body(kube::client::Body::empty())
         .map_err(failed)?;
     let run = async {
-        let answer = client.send(sent).await.map_err(failed)?;
-        let status = answer.status().as_u16();
-        let headers = shown(answer.headers());
+        let sent = client.send(sent).await.map_err(failed)?;
+        let status = sent.status().as_u16();
+        let headers = shown(sent.headers());
         let (mut body, mut truncated) = (Vec::new(), false);
-        let mut stream = http_body_util::BodyExt::into_data_stream(answer.into_body());
+        let mut stream = http_body_util::BodyExt::into_data_stream(sent.into_body());
         while let Some(chunk) = futures::StreamExt::next(&mut stream).await {
             let chunk = chunk.map_err(failed)?;
             let fits = chunk.len().min(max_body.saturating_sub(body.len()));
@@ -149,16 +149,31 @@ pub async fn get(client: &Client, namespace: &str, request: &HttpRequest<'_>) ->
                 break;
             }
         }
-        Ok(Response {
-            status,
-            headers,
-            body,
-            truncated,
-        })
+        match refusal(status, &body) {
+            // Whoever proxies has answered, and not the pod.
+            Some(refusal) => Err(answer(Error::Api(Box::new(refusal)))),
+            None => Ok(Response {
+                status,
+                headers,
+                body,
+                truncated,
+            }),
+        }
     };
     tokio::time::timeout(request.timeout, run)
         .await
         .map_err(|_| BackendError::Timeout)?
+}
+
+/// The API server's own answer to a request that did not reach the pod: it is an object of its own
+/// kind, which a cache system does not answer with.
+fn refusal(status: u16, body: &[u8]) -> Option<kube::core::Status> {
+    if status < 400 {
+        return None;
+    }
+    let object: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let is_status = object["kind"] == "Status" && object["apiVersion"] == "v1" && object["status"] == "Failure";
+    is_status.then(|| serde_json::from_value(object).ok()).flatten()
 }
 
 /// The first headers, up to the limits.
@@ -181,6 +196,24 @@ mod tests {
     use http::{HeaderMap, HeaderName, HeaderValue};
 
     use super::*;
+
+    #[test]
+    fn what_the_api_server_answers_is_not_taken_for_the_pod_s_answer() {
+        let refused = |code: u16| {
+            let message = "pods \"w-0\" is forbidden";
+            serde_json::json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+                "message": message, "reason": "Forbidden", "code": code})
+            .to_string()
+        };
+        for code in [403, 404, 429, 503] {
+            let found = refusal(code, refused(code).as_bytes()).unwrap();
+            assert_eq!(found.code, code);
+        }
+        assert!(refusal(200, refused(403).as_bytes()).is_none());
+        for of_a_pod in ["", "not found", "{\"message\": \"no\"}", "[1]"] {
+            assert!(refusal(404, of_a_pod.as_bytes()).is_none(), "{of_a_pod}");
+        }
+    }
 
     #[test]
     fn headers_are_bounded_in_number_and_size() {
