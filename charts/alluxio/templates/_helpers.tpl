@@ -66,10 +66,12 @@ imagePullPolicy: {{ .Values.imagePullPolicy | quote }}
 {{/* Users and groups that the first container made. */}}
 {{- define "alluxio.userMounts" -}}
 {{- if .Values.initUsers.enabled }}
-- name: user
+- name: users
   mountPath: /etc/passwd
-- name: group
+  subPath: passwd
+- name: users
   mountPath: /etc/group
+  subPath: group
 {{- end }}
 {{- end }}
 
@@ -85,18 +87,8 @@ imagePullPolicy: {{ .Values.imagePullPolicy | quote }}
 
 {{- define "alluxio.userVolumes" -}}
 {{- if .Values.initUsers.enabled }}
-- name: dir
-  hostPath:
-    path: {{ .Values.initUsers.dir | quote }}
-    type: DirectoryOrCreate
-- name: user
-  hostPath:
-    path: {{ printf "%s/passwd" .Values.initUsers.dir | quote }}
-    type: FileOrCreate
-- name: group
-  hostPath:
-    path: {{ printf "%s/group" .Values.initUsers.dir | quote }}
-    type: FileOrCreate
+- name: users
+  emptyDir: {}
 {{- end }}
 {{- end }}
 
@@ -121,12 +113,8 @@ imagePullPolicy: {{ .Values.imagePullPolicy | quote }}
   securityContext:
     runAsUser: 0
   volumeMounts:
-    - name: dir
+    - name: users
       mountPath: /tmp
-    - name: user
-      mountPath: /tmp/passwd
-    - name: group
-      mountPath: /tmp/group
     {{- range index . 2 }}
     - {{ toJson . }}
     {{- end }}

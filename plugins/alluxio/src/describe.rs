@@ -59,7 +59,7 @@ pub fn description() -> Description {
             Want::new("fuse", &[]),
             Want::new("host-network", &[]),
             Want::new("system-priority", &[]),
-            Want::new("host-paths", &["/dev/shm", "/tmp/alluxio-backup", "/tmp/fluid"]),
+            Want::new("host-paths", &["/dev/shm", "/tmp/alluxio-backup"]),
         ],
     }
 }

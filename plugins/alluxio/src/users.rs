@@ -29,7 +29,6 @@ pub fn of(ctx: &Context<Spec>, tiers: &Tiers) -> Result<Value> {
         "image": image.image,
         "imageTag": image.image_tag,
         "imagePullPolicy": image.image_pull_policy,
-        "dir": format!("/tmp/fluid/{}/{}", ctx.namespace, ctx.name),
         "envUsers": format!("{uid}:{user}:{gid},{gid}:{group}"),
         "envTieredPaths": directories.join(":"),
         "env": env,
