@@ -84,6 +84,8 @@ impl Request {
             .as_ref()
             .filter(|_| damage.is_some())
             .map(|before| before.revision());
+        // Others want the plugin meanwhile.
+        self.implement.let_go();
         // Rendering, requests and hooks have limits, and the turns before them are others' time.
         let own_time = self.own_time.clone();
         let prepared = own_time.wait(self.prepare(&chart, values, is_upgrade).boxed()).await?;

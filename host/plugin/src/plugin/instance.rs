@@ -217,6 +217,12 @@ impl Instance {
         })
     }
 
+    /// Gives up the component's instance, which the next call makes again: whoever waits long for
+    /// something else keeps no place of the pool meanwhile.
+    pub fn let_go(&mut self) {
+        self.instantiated = None;
+    }
+
     /// Takes the instance, or makes a fresh one. The caller puts it back only after a call that
     /// succeeded.
     async fn take(&mut self, method: &'static str) -> Result<Instantiated, CallError> {
@@ -242,6 +248,7 @@ impl Instance {
             &pre.engine.wasmtime,
             pre.identity.clone(),
             pre.memory.clone(),
+            pre.requests.clone(),
             scope,
             backend,
         );

@@ -11,8 +11,8 @@ use crate::bindings::{implement, operations};
 use crate::engine::{INSTANCES_OF_ONE, PluginEngine};
 use crate::package::world::CheckError;
 use crate::plugin::quarantine::{Quarantines, Standing};
+use crate::sandbox::allowance::Allowance;
 use crate::sandbox::budget::Share;
-use crate::sandbox::cpu_share::CpuShare;
 use crate::sandbox::error::{CallError, CallSite};
 use crate::sandbox::identity::PluginIdentity;
 use crate::sandbox::imports;
@@ -30,7 +30,9 @@ pub struct PluginPre {
     /// The memory of its instances.
     pub memory: Arc<Share>,
     /// The processor time of its calls.
-    pub cpu: CpuShare,
+    pub cpu: Allowance,
+    /// The requests to the API server that its calls make.
+    pub requests: Arc<Allowance>,
     quarantines: Mutex<Quarantines>,
 }
 
@@ -59,7 +61,8 @@ impl PluginPre {
             identity: Arc::new(identity),
             places: Arc::new(Semaphore::new(INSTANCES_OF_ONE)),
             memory: engine.memory.share(),
-            cpu: CpuShare::new(),
+            cpu: Allowance::cpu(),
+            requests: Arc::new(Allowance::requests()),
             quarantines: Mutex::default(),
             linked,
         })

@@ -7,7 +7,8 @@
 //! # Every resource has a limit
 //! Memory, tables, handles, the guest's own time, the length of a call, the bytes of one crossing,
 //! calls to the host and log lines are all bounded before the guest's first instruction runs. The
-//! guest's own time does not include the time in which it waits (`meter.rs`).
+//! guest's own time does not include the time in which it waits (`meter.rs`). What the calls of a
+//! plugin use together is bounded as well (`budget.rs`, `allowance.rs`).
 //!
 //! # One way out
 //! A guest reaches the cluster through `imports/` only. Each import counts itself, checks the
@@ -18,8 +19,8 @@
 //! A refusal is an answer, which the guest can handle. Whatever ends the call is a `CallError`,
 //! which the guest never sees (`error.rs`).
 
+pub mod allowance;
 pub mod budget;
-pub mod cpu_share;
 pub mod error;
 pub mod identity;
 pub mod imports;

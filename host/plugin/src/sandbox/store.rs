@@ -9,6 +9,7 @@ use wasser_api::ObjectKey;
 
 use crate::backend::Backend;
 use crate::context::Context;
+use crate::sandbox::allowance::Allowance;
 use crate::sandbox::budget::{Exhausted, Share};
 use crate::sandbox::identity::PluginIdentity;
 use crate::sandbox::meter::Meter;
@@ -25,6 +26,8 @@ const TABLE_ELEMENTS: usize = 100_000;
 /// memory; a guest with an interpreter has a few instances.
 pub const CORE_INSTANCES: u32 = 64;
 pub const MEMORIES: u32 = 2;
+/// What a call to the host that asks the API server counts as: a call may make 500 of them.
+const FAR: u32 = 20;
 /// The bytes of one element of a table.
 const ELEMENT: usize = 8;
 
@@ -44,6 +47,8 @@ pub struct StoreData {
     pub began: Instant,
     /// The memory of all instances of the plugin.
     share: Arc<Share>,
+    /// The requests of all instances of the plugin.
+    requests: Arc<Allowance>,
     /// The size of all linear memories in bytes.
     memory: u64,
     /// The size of all tables in bytes.
@@ -90,7 +95,22 @@ impl StoreData {
         pointers.any(|(_, pointer)| runtime.pointer(pointer).and_then(Value::as_str) == Some(name))
     }
 
-    /// Counts a call to the host. Every import begins with it.
+    /// Counts a call to the host that asks the API server, which weighs more, and waits until it is
+    /// the plugin's turn.
+    ///
+    /// # Errors
+    /// As [`Self::enter`].
+    pub async fn enter_far(&mut self) -> wasmtime::Result<()> {
+        self.host_calls = self.host_calls.saturating_add(FAR - 1);
+        self.enter()?;
+        let wait = self.requests.request(Instant::now());
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
+        Ok(())
+    }
+
+    /// Counts a call to the host. Every import begins with it, or with [`Self::enter_far`].
     ///
     /// # Errors
     /// The guest made too many calls.
@@ -108,6 +128,7 @@ pub fn new(
     engine: &Engine,
     identity: Arc<PluginIdentity>,
     share: Arc<Share>,
+    requests: Arc<Allowance>,
     scope: Arc<ObjectKey>,
     backend: Arc<dyn Backend>,
 ) -> Store<StoreData> {
@@ -122,6 +143,7 @@ pub fn new(
         deadline,
         began: Instant::now(),
         share,
+        requests,
         memory: 0,
         tables: 0,
         exhausted: None,

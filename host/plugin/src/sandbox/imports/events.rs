@@ -17,7 +17,7 @@ impl Host for StoreData {
         reason: String,
         message: String,
     ) -> wasmtime::Result<Result<(), HostError>> {
-        self.enter()?;
+        self.enter_far().await?;
         Ok(self.event(severity, &reason, &message).await)
     }
 }

@@ -12,7 +12,7 @@ const ARGV: usize = 64 << 10;
 
 impl Host for StoreData {
     async fn run(&mut self, command: Command) -> wasmtime::Result<Result<Output, HostError>> {
-        self.enter()?;
+        self.enter_far().await?;
         Ok(self.run_command(&command).await)
     }
 }

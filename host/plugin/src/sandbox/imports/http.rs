@@ -12,7 +12,7 @@ const PATH: usize = 4096;
 
 impl Host for StoreData {
     async fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, HostError>> {
-        self.enter()?;
+        self.enter_far().await?;
         Ok(self.request(&request).await)
     }
 }

@@ -9,7 +9,7 @@ use crate::sandbox::store::StoreData;
 
 impl Host for StoreData {
     async fn get(&mut self, kind: String, name: String) -> wasmtime::Result<Result<Option<String>, HostError>> {
-        self.enter()?;
+        self.enter_far().await?;
         Ok(self.object(&kind, &name).await)
     }
 }

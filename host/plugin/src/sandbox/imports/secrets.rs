@@ -9,7 +9,7 @@ use crate::sandbox::store::StoreData;
 
 impl Host for StoreData {
     async fn get(&mut self, name: String, key: String) -> wasmtime::Result<Result<Option<Vec<u8>>, HostError>> {
-        self.enter()?;
+        self.enter_far().await?;
         Ok(self.secret(&name, &key).await)
     }
 }

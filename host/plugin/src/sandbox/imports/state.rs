@@ -11,12 +11,12 @@ const VALUE: usize = 8 << 10;
 
 impl Host for StoreData {
     async fn get(&mut self, key: String) -> wasmtime::Result<Result<Option<Entry>, HostError>> {
-        self.enter()?;
+        self.enter_far().await?;
         Ok(self.get_state(&key).await)
     }
 
     async fn keys(&mut self) -> wasmtime::Result<Result<Vec<String>, HostError>> {
-        self.enter()?;
+        self.enter_far().await?;
         Ok(self.state_keys().await)
     }
 
@@ -26,12 +26,12 @@ impl Host for StoreData {
         value: Vec<u8>,
         if_version: Option<String>,
     ) -> wasmtime::Result<Result<String, HostError>> {
-        self.enter()?;
+        self.enter_far().await?;
         Ok(self.set_state(&key, Some(value), if_version.as_deref()).await)
     }
 
     async fn remove(&mut self, key: String, if_version: String) -> wasmtime::Result<Result<(), HostError>> {
-        self.enter()?;
+        self.enter_far().await?;
         Ok(self.set_state(&key, None, Some(&if_version)).await.map(drop))
     }
 }
