@@ -82,6 +82,8 @@ pub mod events {
     pub const CONFLICT_MOUNT_PATH: &str = "ConflictMountPath";
     /// An operation with the policy Cron has no schedule. Warning.
     pub const SCHEDULE_NOT_SPECIFIED: &str = "ScheduleNotSpecified";
+    /// How far an operation is that runs. Normal.
+    pub const DATA_OPERATION_PROGRESS: &str = "DataOperationProgress";
     /// The Job of an operation was created. Normal.
     pub const DATA_OPERATION_STARTED: &str = "DataOperationStarted";
     /// An operation's spec cannot be accepted. Warning.

@@ -24,6 +24,8 @@ pub struct Settings {
     pub workers: u16,
     /// How often the cache states of a bound dataset are read.
     pub sync_period: Duration,
+    /// How often running operations are asked how far they are.
+    pub progress_period: Duration,
     /// Directory of nodes below which file systems are mounted.
     pub mount_root: String,
     /// Nodes with all of these labels are left alone.

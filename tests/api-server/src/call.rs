@@ -15,7 +15,7 @@ pub struct Call {
     pub version: String,
     /// The plural: `configmaps`.
     pub resource: String,
-    /// `status`, `scale`, `exec`, `proxy`, or empty.
+    /// `status`, `scale`, `exec`, `proxy`, `log`, or empty.
     pub subresource: String,
     /// The path after the subresource, for `proxy`.
     pub rest: String,

@@ -34,7 +34,7 @@
 //! bookmarks, timeouts and 410; versions and UIDs as preconditions; merge patches; server-side
 //! apply with owners, conflicts and removals; statuses and scales as subresources; generations;
 //! finalizers and propagation policies; CRDs with pruning, defaults and validation; events in both
-//! groups; discovery; and `pods/exec` and `pods/proxy` with scripted answers.
+//! groups; discovery; and `pods/exec`, `pods/proxy` and `pods/log` with scripted answers.
 //!
 //! Not implemented: authentication and authorisation, webhooks, dry runs of anything but an apply, strategic and JSON
 //! patches, deletion of collections, lists of older versions, conversion between versions, and the

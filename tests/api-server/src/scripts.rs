@@ -101,6 +101,7 @@ pub struct PodAnswer {
 }
 
 pub(crate) type ExecScript = Arc<dyn Fn(Command) -> BoxFuture<'static, Outcome> + Send + Sync>;
+pub(crate) type LogScript = Arc<dyn Fn(&Call) -> String + Send + Sync>;
 pub(crate) type ProxyScript = Arc<dyn Fn(PodRequest) -> BoxFuture<'static, PodAnswer> + Send + Sync>;
 
 /// The functions that answer for pods.
@@ -108,6 +109,7 @@ pub(crate) type ProxyScript = Arc<dyn Fn(PodRequest) -> BoxFuture<'static, PodAn
 pub(crate) struct Scripts {
     pub exec: ExecScript,
     pub proxy: ProxyScript,
+    pub log: LogScript,
 }
 
 impl Default for Scripts {
@@ -127,6 +129,7 @@ impl Default for Scripts {
         Self {
             exec: Arc::new(no_command),
             proxy: Arc::new(no_server),
+            log: Arc::new(|_| String::new()),
         }
     }
 }

@@ -149,6 +149,7 @@ impl Connection {
         let (answer, changed) = match call.subresource.as_str() {
             "exec" | "attach" => (self.run(&call, Request::from_parts(parts, body)).await?, false),
             "proxy" => (self.forward(&call).await, false),
+            "log" => (self.log(&call), false),
             _ => self.handle(&call, &parts.headers, &body),
         };
         record.changed = changed;
@@ -280,6 +281,18 @@ impl Connection {
                 Some(failure) => Ok(failed(&failure)),
                 None => exec::upgrade(call, request, script).await,
             },
+        }
+    }
+
+    /// Answers with the log of a pod.
+    fn log(&self, call: &Call) -> Answer {
+        let state = self.shared.lock();
+        let pod = state
+            .kind_of(call)
+            .and_then(|kind| state.get(&kind, &call.without_query()));
+        match pod {
+            Err(failure) => failed(&failure),
+            Ok(_) => response(200, full(bytes::Bytes::from((state.scripts.log)(call)))),
         }
     }
 

@@ -340,6 +340,8 @@ const RARELY_USED: &[&str] = &[
     // Only passed on, to the data loads of charts.
     "get pods",
     "list pods/exec",
+    // How far data operations are.
+    "get pods/log",
     // The API server asks for it too where a conversation begins as a GET.
     "create pods/exec",
     // An event that happens again.

@@ -16,6 +16,7 @@ pub mod operation;
 pub mod place;
 pub mod plan;
 pub mod process;
+pub mod progress;
 pub mod refused;
 pub mod run;
 pub mod schedule;

@@ -94,6 +94,9 @@ pub struct Args {
     logs: logs::Options,
 }
 
+/// How often running operations are asked how far they are.
+const PROGRESS_PERIOD: Duration = Duration::from_secs(10);
+
 /// Who may refer to a Dataset of another namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum References {
@@ -116,6 +119,7 @@ impl Args {
             namespace: options::namespace(self.namespace.clone()),
             workers: self.workers,
             sync_period: self.sync_period,
+            progress_period: PROGRESS_PERIOD,
             mount_root: self.mount_root.clone(),
             excluded_nodes: BTreeMap::clone(&self.excluded_nodes),
             tenant_rules: TenantRules {

@@ -51,6 +51,8 @@ pub struct Scene {
     pub tenant_rules: TenantRules,
     /// How records of releases are written.
     pub recording: Recording,
+    /// How often they ask running operations how far they are.
+    pub progress_period: Duration,
     /// Where their reconciles run. By default with everything else, and so until they are killed.
     pub threads: Threads,
 }
@@ -87,6 +89,7 @@ impl Scene {
             server,
             tenant_rules: TenantRules::default(),
             recording: recording(Driver::Secret),
+            progress_period: Duration::from_secs(10),
             threads: Threads::here(),
         }
     }
@@ -196,6 +199,7 @@ impl Scene {
                 namespace: OPERATOR.to_owned(),
                 workers: 4,
                 sync_period: Duration::from_secs(15),
+                progress_period: self.progress_period,
                 mount_root: "/runtime-mnt".to_owned(),
                 excluded_nodes: BTreeMap::new(),
                 tenant_rules: self.tenant_rules,

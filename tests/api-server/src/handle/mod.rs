@@ -12,6 +12,7 @@ use futures::FutureExt;
 use kube::Client;
 use serde_json::json;
 
+use crate::call::Call;
 use crate::scripts::{Command, Outcome, PodAnswer, PodRequest};
 use crate::server::{ClientInfo, Connection, Shared};
 use crate::state::{Random, State};
@@ -93,6 +94,11 @@ impl ApiServer {
         F: Future<Output = Outcome> + Send + 'static,
     {
         self.shared.lock().scripts.exec = Arc::new(move |command| script(command).boxed());
+    }
+
+    /// Sets the script that says what the logs of pods are; they are empty before.
+    pub fn on_log(&self, script: impl Fn(&Call) -> String + Send + Sync + 'static) {
+        self.shared.lock().scripts.log = Arc::new(script);
     }
 
     /// Sets the script that answers for servers in pods.

@@ -20,6 +20,7 @@ use wasser_engine::{Backoff, EngineError, Retry, Shared, Wake};
 use wasser_plugin::Observer;
 
 use super::claims::Claims;
+use super::progress::seen::Progress;
 use crate::context::Context;
 use crate::controllers::next::Next;
 use crate::controllers::runtime_index::RuntimeIndex;
@@ -44,6 +45,8 @@ pub struct Operations {
     pub runtimes: Arc<RuntimeIndex>,
     /// Who works on which Dataset.
     pub claims: Claims,
+    /// How far what runs is.
+    pub progress: Progress,
     pub(super) jobs: Store<Job>,
     pub(super) cron_jobs: Store<CronJob>,
     pub(super) kinds: RwLock<BTreeMap<OperationKind, KindOf>>,

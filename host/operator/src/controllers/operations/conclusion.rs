@@ -13,7 +13,7 @@ use wasser_api::reasons::events as reasons;
 use wasser_api::text;
 use wasser_engine::operations::operation::resource;
 use wasser_engine::operations::run::{self, Run};
-use wasser_engine::operations::{Operation, place};
+use wasser_engine::operations::{Operation, place, progress};
 use wasser_engine::{EngineError, OrGone};
 
 use super::all::Operations;
@@ -77,12 +77,27 @@ async fn read(
             wanted.phase = OperationPhase::Executing;
             UNFINISHED.clone_into(&mut wanted.duration);
             wanted.conditions.clear();
-            let progress = match (pods, failed) {
-                (2.., _) => format!("{succeeded}/{pods} pods"),
-                (_, 0) => "running".to_owned(),
-                (_, failed) => format!("attempt {}", failed + 1),
+            let is_new = operation.status.phase != OperationPhase::Executing;
+            if is_new {
+                progress::forget(&mut wanted.infos, true);
+            }
+            let mut figures = operations
+                .progress
+                .figures(&operation.uid, &job.uid().unwrap_or_default());
+            // After a restart, what was shown before is true enough until the pods say more.
+            let keeps = figures.is_empty() && !is_new && progress::has_figures(&wanted.infos);
+            let progress = match (figures.remove(PROGRESS), pods, failed) {
+                (Some(figure), _, 0) => figure,
+                (Some(figure), _, failed) => format!("{figure}, attempt {}", failed + 1),
+                (None, 2.., _) => format!("{succeeded}/{pods} pods"),
+                (None, _, 0) => "running".to_owned(),
+                (None, _, failed) => format!("attempt {}", failed + 1),
             };
-            wanted.infos.insert(PROGRESS.to_owned(), progress);
+            if !keeps {
+                progress::forget(&mut wanted.infos, true);
+                wanted.infos.insert(PROGRESS.to_owned(), progress);
+            }
+            wanted.infos.extend(figures);
         }
         Run::Ended {
             complete,
@@ -95,6 +110,7 @@ async fn read(
                 OperationPhase::Failed
             };
             wanted.duration = duration;
+            progress::forget(&mut wanted.infos, false);
             // The condition is written once, so its words are asked for once.
             let known = operation.status.conditions.first();
             let is_known = known.is_some_and(|known| known.last_transition_time == condition.last_transition_time);
@@ -102,6 +118,7 @@ async fn read(
                 wanted.infos.insert(PROGRESS.to_owned(), "100%".to_owned());
                 wanted.node_affinity = ran_on(operations, operation, job);
                 if !is_known {
+                    progress::forget(&mut wanted.infos, true);
                     wanted.infos.extend(words::figures(operations, operation, job).await?);
                 }
             } else {

@@ -27,7 +27,8 @@ use wasser_engine::{EngineError, Shared};
 
 use super::all::{KindOf, Operations};
 use super::claims::Claims;
-use super::{reconcile, registry};
+use super::progress::seen::Progress;
+use super::{progress, reconcile, registry};
 use crate::context::Context;
 use crate::controllers::next::{AFTER_PANIC, DEADLINE, DEBOUNCE, PANICKED};
 use crate::controllers::runtime_index::RuntimeIndex;
@@ -50,6 +51,7 @@ pub async fn run(
         shared,
         runtimes,
         claims: Claims::default(),
+        progress: Progress::default(),
         jobs,
         cron_jobs,
         kinds: RwLock::default(),
@@ -75,6 +77,8 @@ pub async fn run(
     });
     let showing = registry::run(operations.clone(), named, ended.clone());
     supervisor.spawn("the list of Datasets' operations", &ended, showing);
+    let asking = progress::run(operations.clone(), ended.clone());
+    supervisor.spawn("the progress of operations", &ended, asking);
 
     let api = Api::<PartialObjectMeta<CustomResourceDefinition>>::all(operations.shared.client.clone());
     let crds = watcher(api, watcher::Config::default()).default_backoff();

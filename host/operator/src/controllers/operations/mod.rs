@@ -1,7 +1,8 @@
 //! The controller of data operations: one for each of the four kinds, all running the same.
 //!
 //! # By watch only
-//! Operations, their Datasets, Jobs and CronJobs are watched; nothing is asked again and again. What
+//! Operations, their Datasets, Jobs and CronJobs are watched; nothing is asked again and again but how
+//! far a running pod is (`progress`), for which nobody waits. What
 //! changes for one operation wakes those that it may let go on: those on the same Dataset, and those
 //! that run after it (`kinds.rs`).
 //!
@@ -24,6 +25,7 @@ mod deletion;
 mod install;
 mod kinds;
 mod order;
+mod progress;
 mod reconcile;
 mod registry;
 mod status;

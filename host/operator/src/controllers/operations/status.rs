@@ -13,6 +13,8 @@ use wasser_api::k8s::Time;
 use wasser_api::operations::{OperationCondition, OperationKind, OperationPhase, OperationStatus};
 use wasser_api::{conditions, text};
 use wasser_engine::operations::operation::resource;
+use wasser_engine::operations::progress;
+pub use wasser_engine::operations::progress::PROGRESS;
 use wasser_engine::operations::{Operation, Refused};
 use wasser_engine::{EngineError, OrGone, Shared, patch_params, status_patch};
 
@@ -24,8 +26,6 @@ const WAITING: &str = "Waiting";
 const FAILED: &str = "Failed";
 /// What `status.duration` says before the end.
 pub const UNFINISHED: &str = "Unfinished";
-/// The figure that the column PROGRESS shows.
-pub const PROGRESS: &str = "progress";
 
 /// An object of any kind of operation, as events refer to it.
 pub fn reference(kind: OperationKind, object: &DynamicObject) -> ObjectReference {
@@ -122,6 +122,7 @@ pub async fn refuse(
     status.phase = OperationPhase::Failed;
     "-".clone_into(&mut status.duration);
     status.infos.remove(PROGRESS);
+    progress::forget(&mut status.infos, false);
     set_condition(&mut status, FAILED, refused.reason, &refused.message);
     event(
         &operations.shared,

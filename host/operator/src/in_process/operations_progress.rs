@@ -1,0 +1,132 @@
+//! What is shown of operations while they run.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use wasser_test_api_server::{ApiServer, Effect, Fault};
+
+use super::scene::{OPERATOR, Operator, QUIET, Scene};
+
+/// A Dataset that is Bound, and an operator that asks often.
+async fn asking() -> (Scene, Operator) {
+    let mut scene = Scene::new();
+    scene.progress_period = Duration::from_millis(20);
+    let operator = scene.start().await;
+    scene.create_runtime();
+    scene.bind().await;
+    (scene, operator)
+}
+
+fn load(name: &str) -> Value {
+    json!({
+        "apiVersion": "data.fluid.io/v1alpha1", "kind": "DataLoad", "metadata": {"name": name, "namespace": "default"},
+        "spec": {"dataset": {"name": "demo"}},
+    })
+}
+
+/// Starts a pod for the Job of a load.
+async fn run_pod(scene: &Scene, load: &str, pod: &str) {
+    let look = |server: &ApiServer| server.object("Job", "default", &format!("{load}-loader-job"));
+    let job = scene.server.until("the Job", look).await;
+    scene.server.create(&json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": pod, "namespace": "default",
+            "labels": {"batch.kubernetes.io/controller-uid": job["metadata"]["uid"]}},
+        "spec": {"nodeName": "a", "containers": [{"name": "loader", "image": "i"}, {"name": "sidecar", "image": "i"}]},
+    }));
+    scene
+        .server
+        .edit_status("Pod", "default", pod, |status| status["phase"] = "Running".into());
+}
+
+/// Waits until the figures of a load are these, but for its rate.
+async fn shows(scene: &Scene, name: &str, expected: &Value) {
+    let look = |server: &ApiServer| {
+        let mut infos = server.object("DataLoad", "default", name)?["status"]["infos"].clone();
+        infos
+            .as_object_mut()?
+            .retain(|figure, _| figure != "rate" && figure != "left");
+        (infos == *expected).then_some(())
+    };
+    scene.server.until(&format!("{name} to show {expected}"), look).await;
+}
+
+fn end(scene: &Scene, name: &str, outcome: &str) {
+    scene
+        .server
+        .edit_status("Job", "default", &format!("{name}-loader-job"), |status| {
+            *status = json!({"conditions": [{"type": outcome, "status": "True", "reason": "Test", "message": "it ended",
+            "lastTransitionTime": "2026-01-01T00:00:42Z"}]});
+        });
+}
+
+#[tokio::test]
+async fn a_load_shows_how_far_its_pod_is_and_in_the_end_only_how_much_it_was() {
+    let (scene, _operator) = asking().await;
+    scene.server.on_log(|call| {
+        assert_eq!(
+            (call.query.get("container"), call.query.get("tailLines")),
+            ("loader", "64")
+        );
+        assert_eq!(call.query.get("limitBytes"), "65536");
+        "redis://u:secret@host\nprogress files=12 bytes=3565158 total-files=100 total-bytes=35651584\nsecret=1\n"
+            .to_owned()
+    });
+    scene.server.create(&load("warm"));
+    run_pod(&scene, "warm", "warm-x").await;
+    let figures = json!({"progress": "9%", "files": "12/100", "bytes": "3.40MiB/34.00MiB"});
+    shows(&scene, "warm", &figures).await;
+    let object = scene.server.object("DataLoad", "default", "warm").unwrap();
+    assert_eq!(object["status"]["phase"], "Executing");
+    assert!(!object.to_string().contains("secret"), "{object}");
+
+    scene
+        .server
+        .on_log(|_| "progress files=50 bytes=17825792 total-files=100 total-bytes=35651584\n".to_owned());
+    let figures = json!({"progress": "50%", "files": "50/100", "bytes": "17.00MiB/34.00MiB"});
+    shows(&scene, "warm", &figures).await;
+    end(&scene, "warm", "Complete");
+    shows(&scene, "warm", &json!({"progress": "100%"})).await;
+    // Nobody is asked about what has ended.
+    scene.server.settled(QUIET).await;
+    let infos = scene.server.object("DataLoad", "default", "warm").unwrap()["status"]["infos"].clone();
+    assert_eq!(infos, json!({"progress": "100%"}));
+}
+
+#[tokio::test]
+async fn logs_that_cannot_be_read_neither_fail_nor_hold_up_an_operation() {
+    let (scene, _operator) = asking().await;
+    let logs = scene.server.arm(
+        Fault::any().when(|attempt| attempt.call.subresource == "log"),
+        Effect::Hang,
+    );
+    for name in ["one", "two"] {
+        scene.server.create(&load(name));
+        run_pod(&scene, name, &format!("{name}-x")).await;
+    }
+    logs.hit(1).await;
+    for name in ["one", "two"] {
+        shows(&scene, name, &json!({"progress": "running"})).await;
+        end(&scene, name, "Complete");
+        shows(&scene, name, &json!({"progress": "100%"})).await;
+    }
+}
+
+#[tokio::test]
+async fn an_operation_whose_figures_stay_is_not_written_again() {
+    let (scene, _operator) = asking().await;
+    scene.server.on_log(|_| "progress files=12\n".to_owned());
+    scene.server.create(&load("warm"));
+    run_pod(&scene, "warm", "warm-x").await;
+    let stalls = |server: &ApiServer| {
+        let infos = server.object("DataLoad", "default", "warm")?["status"]["infos"].clone();
+        (infos["rate"] == "0 files/s").then_some(())
+    };
+    scene.server.until("the rate to be zero", stalls).await;
+    scene.server.take_requests();
+    let logs = scene.server.arm(
+        Fault::any().when(|attempt| attempt.call.subresource == "log"),
+        Effect::Nothing,
+    );
+    logs.hit(4).await;
+    assert_eq!(scene.server.take_requests().of(OPERATOR).writes().describe(), "");
+}
