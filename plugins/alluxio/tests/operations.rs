@@ -139,6 +139,39 @@ fn a_load_hands_over_paths_as_they_are_and_names_the_one_that_is_missing() {
 }
 
 #[test]
+fn a_load_says_of_how_many_files_it_was_told() {
+    let plan = plan(&KIT.operation("load")).unwrap();
+    let mut pod = pod_of(
+        &plan,
+        "[ $2 != distributedLoad ] || echo \"Successfully loaded path $5/a\nSuccessfully loaded path $5/b\nthe end\"",
+    );
+    pod.sandbox.set("PROGRESS_EVERY", "0");
+    let ran = pod.run(&["bash"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let said: Vec<&str> = ran
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with("progress "))
+        .collect();
+    let paths = ran
+        .of("alluxio")
+        .iter()
+        .filter(|call| call[1] == "distributedLoad")
+        .count();
+    assert_eq!(
+        said[..3],
+        ["progress files=1", "progress files=2", "progress files=2"],
+        "{ran:?}"
+    );
+    assert_eq!(
+        said.last().unwrap(),
+        &format!("progress files={}", 2 * paths),
+        "{ran:?}"
+    );
+    assert!(ran.stdout.contains("Successfully loaded path /data/a/b\n"), "{ran:?}");
+}
+
+#[test]
 fn a_load_whose_jobs_fail_is_not_complete() {
     let plan = plan(&KIT.operation("load")).unwrap();
     let pod = pod_of(

@@ -165,6 +165,62 @@ fn a_migration_hands_over_the_words_of_users_as_they_are() {
 }
 
 #[test]
+fn a_migration_says_how_far_it_is() {
+    let plan = plan(&KIT.operation("migrate-in")).unwrap();
+    // It ends once it was asked twice.
+    let copies =
+        "echo '2026/01/01 juicefs[1] <INFO>: Prometheus metrics listening on 127.0.0.1:9568 [mount.go:134]' >&2
+        until [ -e \"$ASKED\" ]; do :; done";
+    let mut pod = pod_of(&plan, &format!("{copies}\n{SYNCED}"));
+    let asked = pod.sandbox.path("/asked").display().to_string();
+    pod.sandbox.set("PROGRESS_EVERY", "0");
+    pod.sandbox.set("ASKED", &asked);
+    pod.sandbox.program(
+        "curl",
+        "printf 'juicefs_sync_copied{cmd=\"sync\",pid=\"7\"} 3\\njuicefs_sync_copied_bytes{cmd=\"sync\"} 8.716288e+06\\n'
+        [ ! -e \"$ASKED.once\" ] || : > \"$ASKED\"; : > \"$ASKED.once\"",
+    );
+    run(&pod, |ran| {
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert!(ran.stdout.contains("progress files=3 bytes=8716288\n"), "{ran:?}");
+        assert_eq!(ran.of("curl")[0].last().unwrap(), "http://127.0.0.1:9568/metrics");
+        for left in [&asked, &format!("{asked}.once")] {
+            fs::remove_file(left).unwrap();
+        }
+    });
+    assert_eq!(pod.last_words(), "files=3\nbytes=6.00 MiB");
+}
+
+#[test]
+fn a_load_says_what_comes_into_the_cache() {
+    let plan = plan(&KIT.operation("load")).unwrap();
+    let warms =
+        "printf 'juicefs_blockcache_writes 1\\njuicefs_blockcache_write_bytes 1.048676e+06\\n' > \"$MOUNT/.stats\"
+        until [ -e \"$ASKED\" ]; do :; done
+        echo '<INFO>: Warm up cache: 2 files (1.0 KiB bytes) [warmup.go:1]' >&2";
+    let mut pod = pod_of(&plan, warms);
+    let asked = pod.sandbox.path("/asked").display().to_string();
+    pod.sandbox.set("ASKED", &asked);
+    // The second pause is after the first line.
+    pod.sandbox.program(
+        "sleep",
+        "[ ! -e \"$ASKED.once\" ] || : > \"$ASKED\"; grep -q 1.04 \"$MOUNT/.stats\" && : > \"$ASKED.once\"; :",
+    );
+    for directory in ["/data/train", "/data/$(A) b"] {
+        fs::create_dir_all(pod.sandbox.path(directory)).unwrap();
+    }
+    pod.sandbox.file("/data/.control", "");
+    run_with_programs(&pod, |ran| {
+        let _ = fs::remove_file(&asked);
+        let _ = fs::remove_file(format!("{asked}.once"));
+        pod.sandbox.file("/data/.stats", "juicefs_blockcache_write_bytes 100\n");
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert!(ran.stdout.contains("progress bytes="), "{ran:?}");
+    });
+    assert_eq!(pod.last_words(), "files=2\nbytes=1.0 KiB");
+}
+
+#[test]
 fn a_migration_that_fails_says_why() {
     let plan = plan(&KIT.operation("migrate-in")).unwrap();
     let pod = pod_of(

@@ -85,6 +85,11 @@ mod tests {
     use super::*;
 
     fn run(paths: &[&str]) -> (Output, String) {
+        let (output, left, _) = run_by(&["/bin/sh"], paths);
+        (output, left)
+    }
+
+    fn run_by(shell: &[&str], paths: &[&str]) -> (Output, String, String) {
         let directory = tempfile::tempdir().unwrap();
         let odd = directory.path().join("a b;$(touch c)'");
         fs::create_dir_all(odd.join("sub")).unwrap();
@@ -99,13 +104,15 @@ mod tests {
         let programs = format!("{}:{inherited}", reader.parent().unwrap().display());
         let script = directory.path().join(NAME);
         fs::write(&script, SCRIPT).unwrap();
-        let output = Command::new("/bin/sh")
+        let output = Command::new(shell[0])
+            .args(&shell[1..])
             .arg(&script)
             .args(paths)
             .current_dir(&odd)
             .env("MOUNT", directory.path())
             .env("TERMINATION_LOG", directory.path().join("said"))
             .env("THREADS", "2")
+            .env("PROGRESS_EVERY", "0")
             .env("PATH", programs)
             .env("NEED_LOAD_METADATA", "true")
             .output()
@@ -115,7 +122,8 @@ mod tests {
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         left.sort();
-        (output, left.join(","))
+        let said = fs::read_to_string(directory.path().join("said")).unwrap_or_default();
+        (output, left.join(","), said)
     }
 
     #[test]
@@ -124,6 +132,31 @@ mod tests {
         assert!(output.status.success(), "{output:?}");
         assert_eq!(left, "sub");
         assert!(String::from_utf8_lossy(&output.stdout).ends_with("all is loaded\n"));
+    }
+
+    #[test]
+    fn a_load_says_how_far_it_is_and_leaves_how_much_it_was() {
+        let mut shells = vec![vec!["/bin/sh"], vec!["bash", "--posix"]];
+        if Command::new("busybox").arg("true").output().is_ok() {
+            shells.push(vec!["busybox", "sh"]);
+        }
+        for shell in shells {
+            let (output, _, left) = run_by(&shell, &["/a b;$(touch c)'", "/a b;$(touch c)'/sub"]);
+            assert!(output.status.success(), "{shell:?}: {output:?}");
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            let lines: Vec<&str> = said.lines().filter(|line| line.starts_with("progress ")).collect();
+            assert_eq!(
+                lines,
+                [
+                    "progress files=1 bytes=4 total-files=2 total-bytes=8",
+                    "progress files=2 bytes=8 total-files=2 total-bytes=8"
+                ],
+                "{shell:?}: {said}"
+            );
+            assert_eq!(left, "files=2\nbytes=8.00 B", "{shell:?}");
+            let read = super::super::progress::Done::of(&said).unwrap();
+            assert_eq!((read.files, read.bytes, read.total_files), (Some(2), Some(8), Some(2)));
+        }
     }
 
     #[test]

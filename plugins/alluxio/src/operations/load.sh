@@ -12,6 +12,25 @@ for ((at = 2; at <= $#; at += 2)); do
     esac
 done
 
+# Shows the lines of a load, and says now and then of how many files it has told. The operator reads these lines. The
+# argument is the number of files before.
+follow() {
+    local files=$1 said=$SECONDS line
+    while IFS= read -r line; do
+        printf '%s\n' "$line"
+        say "$line" >&3
+        [[ $line != *"uccessfully loaded path"* ]] || files=$((files + 1))
+        if ((SECONDS - said >= ${PROGRESS_EVERY:-5} && files > 0)); then
+            say "progress files=$files" >&3
+            said=$SECONDS
+        fi
+    done
+}
+# How many files the lines of a load tell of.
+loaded() { grep -c 'uccessfully loaded path' <<< "$1" || :; }
+
+exec 3>&1
+files=0
 while [ $# -gt 1 ]; do
     replicas=$1 path=$2
     shift 2
@@ -23,9 +42,11 @@ while [ $# -gt 1 ]; do
     said=$(alluxio fs setReplication --max "$replicas" -R "$path" 2>&1) ||
         fail "alluxio fs setReplication on $path: $(last "$said")"
     say "loading $path"
-    said=$(alluxio fs distributedLoad --replication "$replicas" "$path" 2>&1) ||
-        fail "alluxio fs distributedLoad on $path: $(last "$said")"
-    say "$said"
+    said=$(
+        alluxio fs distributedLoad --replication "$replicas" "$path" 2>&1 | follow "$files"
+        exit "${PIPESTATUS[0]}"
+    ) || fail "alluxio fs distributedLoad on $path: $(last "$said")"
+    files=$((files + $(loaded "$said")))
     # The command itself ends well whatever becomes of the files.
     [[ ! $said =~ [Ff]ailed\ ([a-z]+\ )?count\ is\ ([1-9][0-9]*) ]] ||
         fail "loading $path failed: $(last "$said")"

@@ -21,10 +21,29 @@ check_time() {
 # What runs gets the signal that ends the pod as well.
 trap 'trap - TERM; kill 0; exit 143' TERM INT
 
+# Says every few seconds how far it is, as the function measure of the script prints it. The operator reads these
+# lines. What cannot be measured is not said.
+meter() {
+    while sleep "${PROGRESS_EVERY:-5}" > /dev/null 2>&1; do
+        figures=$(measure 2> /dev/null) || continue
+        [ -z "$figures" ] || say "progress $figures"
+    done
+}
+start_meter() {
+    meter &
+    meter=$!
+}
+stop_meter() {
+    # A shell that was just started may take any other signal for one of its parent's, and drop it.
+    kill -KILL "$meter" 2> /dev/null || :
+    wait "$meter" 2> /dev/null || :
+}
+
 # Runs JuiceFS with these arguments, shows what it says, and sets said to the line of the summary. What fails ends
 # the script.
 juicefs() {
     kept=$(mktemp -d)
+    start_meter
     {
         code=0
         if [ -n "${TIMEOUT:-}" ]; then
@@ -37,10 +56,15 @@ juicefs() {
         say "$line"
         case $line in
             *"<FATAL>: "* | *"<ERROR>: "*) printf '%s' "$line" > "$kept/fault" ;;
+            *" metrics listening on "*)
+                address=${line##*" metrics listening on "}
+                printf '%s' "${address%%" "*}" > "$kept/address"
+                ;;
             *"$summary"*) printf '%s' "$line" > "$kept/said" ;;
         esac
     done &
     wait $!
+    stop_meter
     code=$(cat "$kept/code" 2> /dev/null || echo 1)
     said=$(cat "$kept/said" 2> /dev/null || :)
     fault=$(cat "$kept/fault" 2> /dev/null || :)
