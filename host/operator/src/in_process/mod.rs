@@ -22,6 +22,7 @@ mod life;
 mod machine;
 mod nodes;
 mod operations;
+mod operations_order;
 mod operations_progress;
 mod ports;
 mod records;

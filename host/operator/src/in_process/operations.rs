@@ -6,14 +6,14 @@ use wasser_test_api_server::ApiServer;
 use super::scene::{OPERATOR, QUIET, Scene};
 
 /// An operation of this kind in the namespace `default`.
-fn operation(kind: &str, name: &str, spec: Value) -> Value {
+pub(super) fn operation(kind: &str, name: &str, spec: Value) -> Value {
     json!({
         "apiVersion": "data.fluid.io/v1alpha1", "kind": kind, "metadata": {"name": name, "namespace": "default"},
         "spec": spec,
     })
 }
 
-fn load(name: &str) -> Value {
+pub(super) fn load(name: &str) -> Value {
     operation(
         "DataLoad",
         name,
@@ -21,7 +21,7 @@ fn load(name: &str) -> Value {
     )
 }
 
-fn process(name: &str, more: &Value) -> Value {
+pub(super) fn process(name: &str, more: &Value) -> Value {
     let mut spec = json!({
         "dataset": {"name": "demo", "namespace": "default", "mountPath": "/data"},
         "processor": {"script": {"image": "bash", "imageTag": "5", "command": ["bash"], "source": "echo ${HOME}\n"}},
@@ -31,7 +31,7 @@ fn process(name: &str, more: &Value) -> Value {
 }
 
 /// Waits until an operation has a phase, and returns its status.
-async fn phase(scene: &Scene, kind: &str, name: &str, phase: &str) -> Value {
+pub(super) async fn phase(scene: &Scene, kind: &str, name: &str, phase: &str) -> Value {
     let look = |server: &ApiServer| {
         let status = server.object(kind, "default", name)?["status"].clone();
         (status["phase"] == phase).then_some(status)
@@ -40,7 +40,7 @@ async fn phase(scene: &Scene, kind: &str, name: &str, phase: &str) -> Value {
 }
 
 /// Waits until the condition of an operation has this reason, and returns its message.
-async fn says(scene: &Scene, kind: &str, name: &str, reason: &str) -> String {
+pub(super) async fn says(scene: &Scene, kind: &str, name: &str, reason: &str) -> String {
     let look = |server: &ApiServer| {
         let condition = server.object(kind, "default", name)?["status"]["conditions"][0].clone();
         (condition["reason"] == reason).then(|| condition["message"].as_str().unwrap_or_default().to_owned())
@@ -51,13 +51,13 @@ async fn says(scene: &Scene, kind: &str, name: &str, reason: &str) -> String {
         .await
 }
 
-async fn job(scene: &Scene, name: &str) -> Value {
+pub(super) async fn job(scene: &Scene, name: &str) -> Value {
     let look = |server: &ApiServer| server.object("Job", "default", name);
     scene.server.until(&format!("the Job {name}"), look).await
 }
 
 /// Ends a Job.
-async fn end(scene: &Scene, name: &str, outcome: &str) {
+pub(super) async fn end(scene: &Scene, name: &str, outcome: &str) {
     job(scene, name).await;
     scene.server.edit_status("Job", "default", name, |status| {
         *status = json!({"conditions": [{"type": outcome, "status": "True", "reason": "Test", "message": "it ended",
@@ -65,13 +65,13 @@ async fn end(scene: &Scene, name: &str, outcome: &str) {
     });
 }
 
-fn events(scene: &Scene, reason: &str) -> usize {
+pub(super) fn events(scene: &Scene, reason: &str) -> usize {
     let events = scene.server.objects("Event", "default");
     events.iter().filter(|event| event["reason"] == reason).count()
 }
 
 /// Waits until nothing of an operation is left.
-async fn gone(scene: &Scene, kind: &str, name: &str) {
+pub(super) async fn gone(scene: &Scene, kind: &str, name: &str) {
     let look = |server: &ApiServer| {
         server.collect();
         server.object(kind, "default", name).is_none().then_some(())

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::{CronJob, Job};
+use k8s_openapi::api::core::v1::{NodeAffinity, Pod};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{DeleteParams, DynamicObject, Preconditions};
 use kube::runtime::events::EventType;
@@ -116,10 +117,11 @@ async fn read(
             let is_known = known.is_some_and(|known| known.last_transition_time == condition.last_transition_time);
             if complete {
                 wanted.infos.insert(PROGRESS.to_owned(), "100%".to_owned());
-                wanted.node_affinity = ran_on(operations, operation, job);
                 if !is_known {
+                    let pods = words::pods(operations, operation, job).await?;
+                    wanted.node_affinity = ran_on(operations, operation, &pods);
                     progress::forget(&mut wanted.infos, true);
-                    wanted.infos.extend(words::figures(operations, operation, job).await?);
+                    wanted.infos.extend(words::figures(operation, pods));
                 }
             } else {
                 wanted.infos.remove(PROGRESS);
@@ -213,15 +215,12 @@ async fn delete(operations: &Operations, kind: OperationKind, object: &DynamicOb
     deleted.or_another().map(drop).map_err(EngineError::kube(attempt))
 }
 
-/// Where the pods of a Job have run.
-fn ran_on(
-    operations: &Operations,
-    operation: &Operation,
-    job: &Job,
-) -> Option<k8s_openapi::api::core::v1::NodeAffinity> {
+/// Where the pods of a Job have succeeded.
+fn ran_on(operations: &Operations, operation: &Operation, pods: &[Pod]) -> Option<NodeAffinity> {
     let caches = &operations.shared.caches;
-    let pods = caches.pods_of(&operation.namespace, &job.name_any(), &job.uid().unwrap_or_default());
-    let mut nodes: Vec<String> = pods.into_iter().filter_map(|pod| pod.node).collect();
+    let worked = |pod: &&Pod| pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Succeeded");
+    let node = |pod: &Pod| pod.spec.as_ref()?.node_name.clone();
+    let mut nodes: Vec<String> = pods.iter().filter(worked).filter_map(node).collect();
     nodes.sort();
     nodes.dedup();
     let labels: Vec<_> = nodes

@@ -19,7 +19,7 @@ const WORDS: usize = 300;
 /// Returns why the pods of a Job have failed: what the scripts of charts leave for that, and the exit
 /// code for programs of users, whose words may be secret.
 pub async fn fault(operations: &Operations, operation: &Operation, job: &Job) -> Result<Option<String>, EngineError> {
-    let ended = ended(operations, operation, job).await?;
+    let ended = ended(pods(operations, operation, job).await?);
     let failed = ended.into_iter().filter(|(_, state)| state.exit_code != 0);
     let last = failed.max_by_key(|(_, state)| state.finished_at.as_ref().map(|at| at.0));
     Ok(last.map(|(container, state)| {
@@ -31,28 +31,23 @@ pub async fn fault(operations: &Operations, operation: &Operation, job: &Job) ->
     }))
 }
 
-/// Returns the figures that a Job which has succeeded leaves for `status.infos`.
-pub async fn figures(
-    operations: &Operations,
-    operation: &Operation,
-    job: &Job,
-) -> Result<BTreeMap<String, String>, EngineError> {
+/// Returns the figures that pods of a Job which has succeeded leave for `status.infos`.
+pub fn figures(operation: &Operation, pods: Vec<Pod>) -> BTreeMap<String, String> {
     if operation.kind == OperationKind::DataProcess {
-        return Ok(BTreeMap::new());
+        return BTreeMap::new();
     }
-    let ended = ended(operations, operation, job).await?;
+    let ended = ended(pods);
     let worked = ended.into_iter().filter(|(_, state)| state.exit_code == 0);
     let last = worked.max_by_key(|(_, state)| state.finished_at.as_ref().map(|at| at.0));
     let said = last.and_then(|(_, state)| state.message).unwrap_or_default();
-    Ok(engine::read(&said))
+    engine::read(&said)
 }
 
-/// The containers of a Job's pods that have ended, by name.
-async fn ended(
-    operations: &Operations,
-    operation: &Operation,
-    job: &Job,
-) -> Result<Vec<(String, ContainerStateTerminated)>, EngineError> {
+/// Returns the pods of a Job. The watch of pods is one of the pods of runtimes, so they are asked for.
+///
+/// # Errors
+/// The request fails.
+pub async fn pods(operations: &Operations, operation: &Operation, job: &Job) -> Result<Vec<Pod>, EngineError> {
     let api = Api::<Pod>::namespaced(operations.shared.client.clone(), &operation.namespace);
     let selector = format!("batch.kubernetes.io/controller-uid={}", job.uid().unwrap_or_default());
     let attempt = format!("looking for the pods of Job {}/{}", operation.namespace, job.name_any());
@@ -60,12 +55,16 @@ async fn ended(
         .list(&ListParams::default().labels(&selector))
         .await
         .map_err(EngineError::kube(attempt))?;
+    Ok(pods.items)
+}
+
+/// The containers that have ended, by name.
+fn ended(pods: Vec<Pod>) -> Vec<(String, ContainerStateTerminated)> {
     let statuses = pods
-        .items
         .into_iter()
         .filter_map(|pod| pod.status?.container_statuses)
         .flatten();
-    Ok(statuses
+    statuses
         .filter_map(|container| Some((container.name, container.state?.terminated?)))
-        .collect())
+        .collect()
 }

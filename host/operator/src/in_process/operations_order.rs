@@ -1,0 +1,99 @@
+//! Operations after each other: where, and what becomes of them when the one before does not succeed.
+
+use serde_json::{Value, json};
+use wasser_test_api_server::ApiServer;
+
+use super::operations::{end, gone, job, phase, process, says};
+use super::scene::{QUIET, Scene};
+
+fn after(name: &str) -> Value {
+    json!({"runAfter": {"kind": "DataProcess", "name": name}})
+}
+
+#[tokio::test]
+async fn an_operation_runs_where_the_one_before_has_succeeded() {
+    let (scene, _operator) = Scene::bound().await;
+    scene.server.create(
+        &json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-a",
+        "labels": {"kubernetes.io/hostname": "host-a"}}}),
+    );
+    scene.server.create(&process("first", &json!({})));
+    let next = json!({"runAfter": {"kind": "DataProcess", "name": "first", "affinityStrategy": {"policy": "Require"}}});
+    scene.server.create(&process("second", &next));
+    let made = job(&scene, "first-processor-job").await;
+    for (pod, node, phase) in [("first-lost", "node-b", "Failed"), ("first-x", "node-a", "Succeeded")] {
+        scene.server.create(&json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": pod, "namespace": "default",
+                "labels": {"batch.kubernetes.io/controller-uid": made["metadata"]["uid"]}},
+            "spec": {"nodeName": node, "containers": [{"name": "c", "image": "i"}]},
+        }));
+        scene
+            .server
+            .edit_status("Pod", "default", pod, |status| status["phase"] = phase.into());
+    }
+    scene.server.settled(QUIET).await;
+    end(&scene, "first-processor-job", "Complete").await;
+    let done = phase(&scene, "DataProcess", "first", "Complete").await;
+    assert!(done["nodeAffinity"].to_string().contains("host-a"), "{done}");
+    let made = job(&scene, "second-processor-job").await;
+    let terms = "/spec/template/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution";
+    let place = made.pointer(terms).map(Value::to_string).unwrap_or_default();
+    assert!(place.contains("host-a") && !place.contains("node-b"), "{made}");
+}
+
+#[tokio::test]
+async fn an_operation_that_may_waits_for_another_one_of_the_name_that_has_failed() {
+    let (scene, _operator) = Scene::bound().await;
+    scene.server.create(&process("first", &json!({})));
+    let mut second = process("second", &after("first"));
+    second["metadata"]["annotations"] = json!({"wasser.fluid.io/after-failure": "wait"});
+    scene.server.create(&second);
+    end(&scene, "first-processor-job", "Failed").await;
+    let why = says(&scene, "DataProcess", "second", "PredecessorFailed").await;
+    assert!(why.contains("waits until that is created again"), "{why}");
+    phase(&scene, "DataProcess", "second", "Pending").await;
+    scene.server.delete("DataProcess", "default", "first");
+    gone(&scene, "DataProcess", "first").await;
+    says(&scene, "DataProcess", "second", "DataOperationNotFound").await;
+    scene.server.create(&process("first", &json!({})));
+    end(&scene, "first-processor-job", "Complete").await;
+    job(&scene, "second-processor-job").await;
+}
+
+#[tokio::test]
+async fn an_operation_waits_for_one_that_was_deleted_half_way() {
+    let (scene, _operator) = Scene::bound().await;
+    scene.server.create(&process("first", &json!({})));
+    scene.server.create(&process("second", &after("first")));
+    says(&scene, "DataProcess", "second", "DataOperationWaiting").await;
+    phase(&scene, "DataProcess", "first", "Executing").await;
+    scene.server.delete("DataProcess", "default", "first");
+    let why = says(&scene, "DataProcess", "second", "DataOperationNotFound").await;
+    assert!(
+        why.contains("create it, or this operation again without `runAfter`"),
+        "{why}"
+    );
+    gone(&scene, "DataProcess", "first").await;
+    scene.server.settled(QUIET).await;
+    assert!(scene.server.object("Job", "default", "second-processor-job").is_none());
+}
+
+#[tokio::test]
+async fn a_circle_of_three_is_told_once_and_runs_nothing() {
+    let (scene, _operator) = Scene::bound().await;
+    for (name, before) in [("a", "b"), ("b", "c"), ("c", "a")] {
+        scene.server.create(&process(name, &after(before)));
+    }
+    let told = |server: &ApiServer| {
+        let mut reasons = ["a", "b", "c"].into_iter().filter_map(|name| {
+            let object = server.object("DataProcess", "default", name)?;
+            object["status"]["conditions"][0]["reason"].as_str().map(str::to_owned)
+        });
+        reasons.any(|reason| reason == "DataOperationCycle").then_some(())
+    };
+    scene.server.until("the circle to be told", told).await;
+    for name in ["a", "b", "c"] {
+        phase(&scene, "DataProcess", name, "Failed").await;
+    }
+    assert!(scene.server.objects("Job", "").is_empty());
+}
