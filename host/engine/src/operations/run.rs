@@ -26,6 +26,8 @@ pub enum Run {
         condition: OperationCondition,
         /// How long it took.
         duration: String,
+        /// The same in seconds.
+        seconds: i64,
     },
 }
 
@@ -45,13 +47,15 @@ pub fn of(job: &Job) -> Run {
     };
     let created = job.metadata.creation_timestamp.as_ref();
     let at = found.last_transition_time.as_ref();
+    let seconds = match (created, at) {
+        (Some(from), Some(to)) => (to.0.as_second() - from.0.as_second()).max(0),
+        _ => 0,
+    };
     Run::Ended {
         complete: found.type_ == "Complete",
         condition: condition(found),
-        duration: match (created, at) {
-            (Some(from), Some(to)) => duration(to.0.as_second() - from.0.as_second()),
-            _ => duration(0),
-        },
+        duration: duration(seconds),
+        seconds,
     }
 }
 
@@ -133,11 +137,12 @@ mod tests {
             complete,
             condition,
             duration,
+            seconds,
         } = of(&job(json!({"conditions": [failed]})))
         else {
             panic!("it has ended");
         };
-        assert_eq!((complete, duration.as_str()), (false, "3m12s"));
+        assert_eq!((complete, duration.as_str(), seconds), (false, "3m12s", 192));
         assert_eq!(condition.message.as_deref(), Some("see redis://u:****@host"));
         assert_eq!(condition.reason.as_deref(), Some("BackoffLimitExceeded"));
     }

@@ -4,6 +4,7 @@
 //! like); the others begin with `wasser_`.
 
 mod calls;
+mod operations;
 mod process;
 mod reconciles;
 mod runtimes;
@@ -20,6 +21,7 @@ use prometheus_client::registry::{Registry, Unit};
 pub use reconciles::Reconcile;
 
 use calls::Calls;
+use operations::DataOperations;
 use reconciles::Reconciles;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -59,6 +61,8 @@ pub struct Metrics {
     requests: Family<Request, Counter>,
     reconciles: Reconciles,
     calls: Calls,
+    /// Those of data operations.
+    pub operations: DataOperations,
     files: Family<OfDataset, Gauge>,
     sizes: Family<OfDataset, Gauge>,
     setup_errors: Family<OfRuntime, Counter>,
@@ -83,10 +87,12 @@ impl Metrics {
         let mut registry = Registry::default();
         let reconciles = Reconciles::new(&mut registry);
         let calls = Calls::new(&mut registry);
+        let operations = DataOperations::new(&mut registry);
         registry.register_collector(Box::new(process::Process));
         let mut metrics = Self {
             reconciles,
             calls,
+            operations,
             requests: Family::default(),
             files: Family::default(),
             sizes: Family::default(),
@@ -154,6 +160,7 @@ impl Metrics {
                 .get_or_create(&Named { name })
                 .set(i64::try_from(size()).unwrap_or(i64::MAX));
         }
+        self.operations.look();
         let mut text = String::new();
         if let Err(error) = encode(&mut text, &self.registry) {
             text = format!(

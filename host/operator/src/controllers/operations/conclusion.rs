@@ -11,7 +11,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 use wasser_api::operations::{OperationKind, OperationPhase, OperationStatus};
 use wasser_api::reasons::events as reasons;
-use wasser_api::text;
+use wasser_api::{size, text};
 use wasser_engine::operations::operation::resource;
 use wasser_engine::operations::run::{self, Run};
 use wasser_engine::operations::{Operation, place, progress};
@@ -31,7 +31,7 @@ const LONGEST: Duration = Duration::from_secs(3600);
 pub async fn follow(operations: &Operations, operation: &mut Operation, job: &Job) -> Result<Next, EngineError> {
     let mut wanted = operation.status.clone();
     read(operations, operation, job, &mut wanted).await?;
-    show(operations, operation, wanted).await
+    show(operations, operation, wanted, Some(job)).await
 }
 
 /// Shows how the newest Job of a schedule goes.
@@ -44,8 +44,9 @@ pub async fn follow_schedule(
     let times = schedule.status.clone().unwrap_or_default();
     wanted.last_schedule_time = times.last_schedule_time;
     wanted.last_successful_time = times.last_successful_time;
-    match operations.newest_job(schedule) {
-        Some(job) => read(operations, operation, &job, &mut wanted).await?,
+    let newest = operations.newest_job(schedule);
+    match &newest {
+        Some(job) => read(operations, operation, job, &mut wanted).await?,
         None => {
             wanted.phase = OperationPhase::Pending;
             "-".clone_into(&mut wanted.duration);
@@ -57,7 +58,7 @@ pub async fn follow_schedule(
             status::set_condition(&mut wanted, "Waiting", reasons::DATA_OPERATION_WAITING, &message);
         }
     }
-    show(operations, operation, wanted).await
+    show(operations, operation, wanted, newest.as_deref()).await
 }
 
 async fn read(
@@ -104,6 +105,7 @@ async fn read(
             complete,
             mut condition,
             duration,
+            ..
         } => {
             wanted.phase = if complete {
                 OperationPhase::Complete
@@ -143,6 +145,7 @@ async fn show(
     operations: &Operations,
     operation: &mut Operation,
     wanted: OperationStatus,
+    job: Option<&Job>,
 ) -> Result<Next, EngineError> {
     let (kind, name) = (operation.kind, &operation.name);
     let dataset = operation.datasets();
@@ -170,10 +173,29 @@ async fn show(
         _ => {}
     }
     status::write(&operations.shared, kind, &mut operation.object, &wanted).await?;
+    if changes && wanted.phase.is_finished() {
+        count(operations, kind, &wanted, job);
+    }
     if wanted.phase.is_finished() {
         operations.claims.give_up(&operation.uid);
     }
     Ok(Next::Change)
+}
+
+/// Counts a run that has ended.
+fn count(operations: &Operations, kind: OperationKind, shown: &OperationStatus, job: Option<&Job>) {
+    let seconds = job.and_then(|job| match run::of(job) {
+        Run::Ended { seconds, .. } => u32::try_from(seconds).ok().map(f64::from),
+        Run::Active { .. } => None,
+    });
+    let complete = shown.phase == OperationPhase::Complete;
+    let bytes = shown.infos.get("bytes").filter(|_| complete);
+    let bytes = bytes.and_then(|bytes| u64::try_from(size::parse(bytes).ok()?).ok());
+    operations
+        .context
+        .metrics
+        .operations
+        .finished(kind, complete, seconds, bytes);
 }
 
 /// Keeps an operation that has ended until its time is over.

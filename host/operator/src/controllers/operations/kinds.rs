@@ -60,6 +60,13 @@ pub async fn run(
         shown,
         listed: watch::Sender::default(),
     });
+    let listed = Arc::downgrade(&operations);
+    operations.context.metrics.operations.list(move || {
+        let all = listed.upgrade().map(|operations| operations.all()).unwrap_or_default();
+        all.into_iter()
+            .map(|(kind, object)| (kind, status(&object).phase))
+            .collect()
+    });
     let ended = stop.child_token();
     supervisor.spawn(
         "the watch of Jobs",

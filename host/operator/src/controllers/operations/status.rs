@@ -119,6 +119,7 @@ pub async fn refuse(
     refused: &Refused,
 ) -> Result<(), EngineError> {
     let mut status = wasser_engine::operations::operation::status(object);
+    let is_news = status.phase != OperationPhase::Failed;
     status.phase = OperationPhase::Failed;
     "-".clone_into(&mut status.duration);
     status.infos.remove(PROGRESS);
@@ -133,7 +134,11 @@ pub async fn refuse(
         &refused.message,
     )
     .await;
-    write(&operations.shared, kind, object, &status).await
+    write(&operations.shared, kind, object, &status).await?;
+    if is_news {
+        operations.context.metrics.operations.finished(kind, false, None, None);
+    }
+    Ok(())
 }
 
 /// Makes this the one condition. What already says the same keeps its time.
