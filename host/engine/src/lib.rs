@@ -49,3 +49,4 @@ pub use watched::helm_records::{self, Records};
 pub use watched::namesake;
 pub use watched::pods::{Changed, PodIndex};
 pub use watched::readable::{Readable, Unreadable};
+pub use watched::trouble::Trouble;

@@ -1,5 +1,10 @@
 //! The data operations of JuiceFS: what the plugin plans, as Jobs.
 
+use std::io::Read;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use wasser_test_api_server::ApiServer;
 
@@ -176,4 +181,46 @@ async fn a_migration_is_started_by_a_schedule_and_refused_with_its_field() {
             .contains("OnEvent is not served"),
         "{failed}"
     );
+}
+
+#[tokio::test]
+async fn keys_of_a_storage_are_in_their_secret_and_nowhere_else_and_wrong_ones_are_told() {
+    const KEY: &str = "AKIA-of-the-photos";
+    let (scene, _operator) = bound().await;
+    scene.server.create(&json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "photos", "namespace": "default"},
+        "stringData": {"id": KEY}, "data": {"secret": STANDARD.encode(KEY)},
+    }));
+    let key =
+        |name: &str, key: &str| json!({"name": name, "valueFrom": {"secretKeyRef": {"name": "photos", "key": key}}});
+    let from = json!({"externalStorage": {"uri": "s3://photos.s3.amazonaws.com/", "encryptOptions": [
+        key("access-key", "id"), key("secret-key", "secret")]}});
+    scene.server.create(&migration("in", &json!({"from": from})));
+    job(&scene, "Job", "in-migrate-migrate").await;
+    let refused = "juicefs ended with exit code 1: InvalidAccessKeyId: status code: 403";
+    end(&scene, "in-migrate-migrate", "Failed", refused).await;
+    let failed = status(&scene, "DataMigrate", "in", "Failed").await;
+    let message = failed["conditions"][0]["message"].as_str().unwrap();
+    assert!(message.starts_with(refused), "{message}");
+    for kind in ["ConfigMap", "Job", "Event", "DataMigrate", "Secret"] {
+        for object in scene.server.objects(kind, "default") {
+            let is_its_own = kind == "Secret" && object["metadata"]["name"] == "photos";
+            assert!(is_its_own || !readable(&object).contains(KEY), "{object}");
+        }
+    }
+}
+
+/// An object, and what is packed in it if it is a record of a release.
+fn readable(object: &Value) -> String {
+    let packed = object["data"]["release"].as_str().and_then(|text| {
+        let packed = STANDARD.decode(STANDARD.decode(text).ok()?).ok()?;
+        let mut record = String::new();
+        GzDecoder::new(packed.as_slice()).read_to_string(&mut record).ok()?;
+        Some(record)
+    });
+    assert!(
+        packed.is_some() || object["type"] != "helm.sh/release.v1",
+        "the record is not read: {object}"
+    );
+    format!("{object}{}", packed.unwrap_or_default())
 }

@@ -24,6 +24,7 @@ mod nodes;
 mod operations;
 mod operations_order;
 mod operations_progress;
+mod operations_troubles;
 mod ports;
 mod records;
 mod references;

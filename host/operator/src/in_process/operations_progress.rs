@@ -130,3 +130,31 @@ async fn an_operation_whose_figures_stay_is_not_written_again() {
     logs.hit(4).await;
     assert_eq!(scene.server.take_requests().of(OPERATOR).writes().describe(), "");
 }
+
+#[tokio::test]
+async fn an_image_that_is_not_there_is_shown() {
+    let (scene, _operator) = asking().await;
+    scene.server.create(&load("warm"));
+    run_pod(&scene, "warm", "warm-x").await;
+    scene.server.edit_status("Pod", "default", "warm-x", |status| {
+        *status = json!({"phase": "Pending", "containerStatuses": [{"name": "loader", "image": "i", "imageID": "",
+            "ready": false, "restartCount": 0,
+            "state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}}}]});
+    });
+    shows(&scene, "warm", &json!({"progress": "ImagePullBackOff"})).await;
+    let told = |server: &ApiServer| {
+        let events = server.objects("Event", "default");
+        let note = events
+            .iter()
+            .filter_map(|event| event["note"].as_str().or(event["message"].as_str()));
+        note.into_iter()
+            .any(|note| note.contains("its pod warm-x does not start: ImagePullBackOff: not found; correct that"))
+            .then_some(())
+    };
+    scene.server.until("the user to be told", told).await;
+    scene.server.on_log(|_| "progress files=3\n".to_owned());
+    scene.server.edit_status("Pod", "default", "warm-x", |status| {
+        *status = json!({"phase": "Running"})
+    });
+    shows(&scene, "warm", &json!({"progress": "3 files", "files": "3"})).await;
+}

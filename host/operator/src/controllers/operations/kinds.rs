@@ -28,6 +28,7 @@ use wasser_engine::{EngineError, Shared};
 use super::all::{KindOf, Operations};
 use super::claims::Claims;
 use super::progress::seen::Progress;
+
 use super::{progress, reconcile, registry};
 use crate::context::Context;
 use crate::controllers::next::{AFTER_PANIC, DEADLINE, DEBOUNCE, PANICKED};

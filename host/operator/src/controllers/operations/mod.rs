@@ -2,9 +2,8 @@
 //!
 //! # By watch only
 //! Operations, their Datasets, Jobs and CronJobs are watched; nothing is asked again and again but how
-//! far a running pod is (`progress`), for which nobody waits. What
-//! changes for one operation wakes those that it may let go on: those on the same Dataset, and those
-//! that run after it (`kinds.rs`).
+//! far a running pod is (`progress`), for which nobody waits. What changes for one operation wakes
+//! those that it may let go on: those on the same Dataset, and those that run after it (`kinds.rs`).
 //!
 //! # One after the other
 //! Which operations exclude each other is in the engine. An operation claims its Dataset before it

@@ -21,13 +21,14 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use wasser_api::operations::OperationPhase;
 use wasser_api::reasons::events as reasons;
+use wasser_engine::Trouble;
 use wasser_engine::operations::Operation;
 use wasser_engine::operations::progress::Done;
 use wasser_engine::operations::run::{self, Run};
 
 use super::all::Operations;
 use super::status;
-use seen::Running;
+use seen::{Running, Said};
 
 /// Operations that are asked at the same time.
 const AT_ONCE: usize = 4;
@@ -94,6 +95,15 @@ async fn ask(operations: &Operations, running: Running) {
             return;
         }
     };
+    if let Some((pod, Trouble { reason, message, .. })) = &said.trouble {
+        let Operation { kind, name, .. } = operation;
+        let message = format!(
+            "{kind} {name}: its pod {pod} does not start: {reason}: {message}; correct that, and create the operation \
+             again if it cannot start as it is"
+        );
+        let reason = reasons::DATA_OPERATION_EXECUTION_FAILED;
+        status::event_of(operations, operation, EventType::Warning, reason, &message).await;
+    }
     let (changed, event) = operations.progress.note(&running, said, Instant::now());
     if changed {
         operations.wake(operation.kind, operation.key());
@@ -104,8 +114,8 @@ async fn ask(operations: &Operations, running: Running) {
     }
 }
 
-/// What the running pods of an operation say, by what they are known by.
-async fn pods(operations: &Operations, running: &Running) -> kube::Result<Vec<(String, Done)>> {
+/// What the pods of an operation say.
+async fn pods(operations: &Operations, running: &Running) -> kube::Result<Said> {
     let api = Api::<Pod>::namespaced(operations.shared.client.clone(), &running.operation.namespace);
     let selector = format!(
         "batch.kubernetes.io/controller-uid={}",
@@ -113,13 +123,17 @@ async fn pods(operations: &Operations, running: &Running) -> kube::Result<Vec<(S
     );
     // What the API server has in memory will do.
     let found = api.list(&ListParams::default().labels(&selector).match_any()).await?;
+    let trouble = found.items.iter().find_map(trouble);
     let mut pods: Vec<Pod> = found.items.into_iter().filter(is_running).collect();
     if pods.len() > PODS {
         let round = operations.progress.rounds(&running.operation.uid);
         let first = round.saturating_mul(PODS) % pods.len();
         pods.rotate_left(first);
     }
-    let mut said = Vec::new();
+    let mut said = Said {
+        trouble,
+        ..Said::default()
+    };
     for pod in pods.iter().take(PODS) {
         let known_by = match running.pods_wanted {
             0 | 1 => String::new(),
@@ -130,11 +144,19 @@ async fn pods(operations: &Operations, running: &Running) -> kube::Result<Vec<(S
                 .unwrap_or_default(),
         };
         match log(&api, pod).await {
-            Ok(log) => said.extend(Done::of(&log).map(|done| (known_by, done))),
+            Ok(log) => said.done.extend(Done::of(&log).map(|done| (known_by, done))),
             Err(error) => tracing::debug!(pod = pod.name_any(), %error, "the log of a pod could not be read"),
         }
     }
     Ok(said)
+}
+
+/// The name of a pod that does not start, and why. What a container has said before it ended is not
+/// shown: it may be secret.
+fn trouble(pod: &Pod) -> Option<(String, Trouble)> {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    let trouble = Trouble::of(pod).filter(|_| phase == Some("Pending"))?;
+    (trouble.reason != "CrashLoopBackOff").then(|| (pod.name_any(), trouble))
 }
 
 fn is_running(pod: &Pod) -> bool {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::batch::v1::Job;
 use kube::ResourceExt;
 use parking_lot::Mutex;
+use wasser_engine::Trouble;
 use wasser_engine::operations::Operation;
 use wasser_engine::operations::progress::{Done, Looks, PROGRESS};
 
@@ -28,11 +29,33 @@ struct Seen {
     /// that another attempt takes the place of the one before.
     pods: BTreeMap<String, Done>,
     looks: Looks,
+    /// Why a pod of it does not start.
+    trouble: Option<String>,
     rounds: usize,
     /// When the last round was that asked its pods.
     asked: Option<Instant>,
     event_due: Instant,
     event_pause: Duration,
+}
+
+impl Seen {
+    /// A pod that does not start is what matters, however far others are.
+    fn figures(&self) -> BTreeMap<String, String> {
+        let mut figures = self.looks.figures();
+        if let Some(trouble) = &self.trouble {
+            figures.insert(PROGRESS.to_owned(), trouble.clone());
+        }
+        figures
+    }
+}
+
+/// What the pods of an operation say.
+#[derive(Default)]
+pub struct Said {
+    /// How far each is, by what it is known by.
+    pub done: Vec<(String, Done)>,
+    /// The name of a pod that does not start, and why.
+    pub trouble: Option<(String, Trouble)>,
 }
 
 /// An operation that runs, with its Job.
@@ -50,7 +73,7 @@ impl Progress {
     pub fn figures(&self, operation: &str, job: &str) -> BTreeMap<String, String> {
         let seen = self.0.lock();
         let run = seen.get(operation).filter(|run| run.job == job);
-        run.map(|run| run.looks.figures()).unwrap_or_default()
+        run.map(Seen::figures).unwrap_or_default()
     }
 
     /// Returns those to ask now, the one that has waited longest first. What runs for the first time
@@ -72,6 +95,7 @@ impl Progress {
                 job: it.job.uid().unwrap_or_default(),
                 pods: BTreeMap::new(),
                 looks: Looks::default(),
+                trouble: None,
                 rounds: 0,
                 asked: None,
                 event_due: now + EVENTS,
@@ -98,7 +122,7 @@ impl Progress {
 
     /// Notes what pods have said. Returns whether users are to be shown other figures than before,
     /// and the event that is due.
-    pub fn note(&self, running: &Running, said: Vec<(String, Done)>, now: Instant) -> (bool, Option<String>) {
+    pub fn note(&self, running: &Running, said: Said, now: Instant) -> (bool, Option<String>) {
         let mut seen = self.0.lock();
         let job = running.job.uid();
         let Some(run) = seen
@@ -107,16 +131,17 @@ impl Progress {
         else {
             return (false, None);
         };
-        run.pods.extend(said);
+        let before = run.figures();
+        run.pods.extend(said.done);
+        run.trouble = said.trouble.map(|(_, trouble)| trouble.reason);
         let Some(mut done) = run.pods.values().copied().reduce(Done::and) else {
-            return (false, None);
+            return (run.figures() != before, None);
         };
         if run.pods.len() < running.pods_wanted {
             (done.total_files, done.total_bytes) = (None, None);
         }
-        let before = run.looks.figures();
         run.looks.add(now, done);
-        let figures = run.looks.figures();
+        let figures = run.figures();
         let event = (now >= run.event_due).then(|| {
             run.event_pause = (run.event_pause * 2).min(EVENTS_LONGEST);
             run.event_due = now + run.event_pause;
@@ -157,8 +182,11 @@ mod tests {
         }
     }
 
-    fn said(pod: &str, line: &str) -> Vec<(String, Done)> {
-        vec![(pod.to_owned(), Done::of(line).unwrap())]
+    fn said(pod: &str, line: &str) -> Said {
+        Said {
+            done: vec![(pod.to_owned(), Done::of(line).unwrap())],
+            trouble: None,
+        }
     }
 
     #[test]
@@ -189,7 +217,7 @@ mod tests {
         assert_eq!(progress.figures("warm", "first")["files"], "5");
         progress.note(&run(), said("b", "progress files=10 total-files=10"), now);
         assert_eq!(progress.figures("warm", "first")[PROGRESS], "75%");
-        assert!(!progress.note(&run(), Vec::new(), now).0, "nothing new was said");
+        assert!(!progress.note(&run(), Said::default(), now).0, "nothing new was said");
         // Another attempt on the same node.
         progress.note(&run(), said("a", "progress files=1 total-files=10"), now);
         assert_eq!(progress.figures("warm", "first")["files"], "11/20");
