@@ -95,7 +95,8 @@ impl FakeCluster {
         ))
     }
 
-    fn create_list(&self, list: &Value) -> Result<()> {
+    /// Creates the objects of a list.
+    pub fn create_list(&self, list: &Value) -> Result<()> {
         let file = self.directory.join("objects.json");
         fs::write(&file, serde_json::to_vec(&list)?).with_context(|| format!("writing {}", file.display()))?;
         self.cluster.kubectl(&["create", "-f", &file.display().to_string()])?;

@@ -1,7 +1,7 @@
-//! `cargo xtask bench`: measures binding, deleting, calling, rendering and mounting, each as one
-//! JSON object.
+//! `cargo xtask bench`: measures binding, deleting, data operations, calling, rendering and mounting,
+//! each as one JSON object.
 //!
-//! `bind` and `delete` run the operator against a separate control plane with fake nodes, whose
+//! `bind`, `delete` and `operations` run the operator against a separate control plane with fake nodes, whose
 //! pods are ready at once: this measures the operator and the API server. `floor` measures the same
 //! without an operator, as the least that it can cost. `call` and `render` run
 //! the measuring examples of the plugin host and of the chart's renderer. `volume` measures pods
@@ -15,6 +15,7 @@ mod delete;
 mod fake_cluster;
 mod floor;
 pub mod objects;
+mod operations;
 mod processes;
 mod report;
 mod requests;
@@ -33,6 +34,7 @@ pub use cargo_examples::{call, render};
 pub use delete::delete;
 pub use fake_cluster::register;
 pub use objects::System;
+pub use operations::{Amount, operations};
 pub use report::Report;
 pub use volume::{Load, volume};
 

@@ -1,10 +1,10 @@
-//! `cargo xtask bench bind|floor|delete|call|render|volume`
+//! `cargo xtask bench bind|floor|delete|operations|call|render|volume`
 
 use std::fs;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use wasser_bench::{self as bench, Load, Options, Report, Scale, System};
+use wasser_bench::{self as bench, Amount, Load, Options, Report, Scale, System};
 use wasser_test_cluster::machine::debian::{self, Need};
 
 /// The benchmark to run. Its result is one JSON object on standard output.
@@ -46,6 +46,24 @@ pub enum Args {
         count: u32,
         #[command(flatten)]
         place: Place,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Create many DataLoads at once, and then a chain of DataProcesses, and measure the time until
+    /// all are Complete, processor time and requests
+    Operations {
+        /// The number of DataLoads
+        #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+        count: u32,
+        /// The length of the chain
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        chain: u32,
+        /// The number of fake nodes
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        nodes: u32,
+        /// Leave the cluster running for a look at it
+        #[arg(long)]
+        keep: bool,
         #[command(flatten)]
         options: Options,
     },
@@ -128,6 +146,21 @@ pub fn run(args: &Args) -> Result<()> {
             (bench::floor(options, &scale)?, options)
         }
         Args::Delete { count, place, options } => (bench::delete(options, &place.scale(*count, 0))?, options),
+        Args::Operations {
+            count,
+            chain,
+            nodes,
+            keep,
+            options,
+        } => {
+            let amount = Amount {
+                loads: *count,
+                chain: *chain,
+                nodes: *nodes,
+                keep: *keep,
+            };
+            (bench::operations(options, &amount)?, options)
+        }
         Args::Call { options } => (bench::call(options)?, options),
         Args::Volume { pods, kills, options } => {
             let load = Load {
