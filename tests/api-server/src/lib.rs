@@ -34,11 +34,11 @@
 //! bookmarks, timeouts and 410; versions and UIDs as preconditions; merge patches; server-side
 //! apply with owners, conflicts and removals; statuses and scales as subresources; generations;
 //! finalizers and propagation policies; CRDs with pruning, defaults and validation; events in both
-//! groups; discovery; and `pods/exec`, `pods/proxy` and `pods/log` with scripted answers.
+//! groups; discovery; and `pods/exec`, `pods/log` and `pods/proxy` with scripted answers.
 //!
-//! Not implemented: authentication and authorisation, webhooks, dry runs of anything but an apply, strategic and JSON
-//! patches, deletion of collections, lists of older versions, conversion between versions, and the
-//! subresources `ephemeralcontainers`, `eviction`, `log` and `token`. Kubernetes' own kinds get the
+//! Not implemented: authentication and authorisation, webhooks, dry runs of anything but a create or an apply,
+//! strategic and JSON patches, deletion of collections, lists of older versions, conversion between versions, and the
+//! subresources `ephemeralcontainers`, `eviction` and `token`. Kubernetes' own kinds get the
 //! defaults and refusals in `admit`, not all that a real server has; the keys of their lists are a
 //! table in `fields/shape.rs`. Faults and records leave out discovery.
 
@@ -72,6 +72,6 @@ pub use failure::Failure;
 pub use faults::{Armed, Attempt, Effect, Fault};
 pub use handle::ApiServer;
 pub use record::{Record, Requests};
-pub use scripts::{Command, Outcome, PodAnswer, PodRequest};
+pub use scripts::{Command, LogRequest, Outcome, PodAnswer, PodRequest};
 pub use snapshot::{Difference, Snapshot};
 pub use watch::Cut;

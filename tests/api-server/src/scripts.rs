@@ -1,5 +1,5 @@
-//! Scripted answers of pods: of commands in them, and of servers that are reached through the API
-//! server.
+//! Scripted answers of pods: of commands in them, their logs, and servers that are reached through the
+//! API server.
 
 use std::sync::Arc;
 
@@ -100,16 +100,46 @@ pub struct PodAnswer {
     pub body: Bytes,
 }
 
+/// A request for the log of a pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogRequest {
+    /// The pod's namespace.
+    pub namespace: String,
+    /// The pod's name.
+    pub pod: String,
+    /// The container; empty for the only one.
+    pub container: String,
+    /// How many lines of its end are wanted, as text; empty for all.
+    pub tail_lines: String,
+    /// How many bytes are wanted, as text; empty for all.
+    pub limit_bytes: String,
+    /// Whether the client wants what is written later as well.
+    pub follow: bool,
+}
+
+impl LogRequest {
+    pub(crate) fn of(call: &Call) -> Self {
+        Self {
+            namespace: call.namespace.clone(),
+            pod: call.name.clone(),
+            container: call.query.get("container").to_owned(),
+            tail_lines: call.query.get("tailLines").to_owned(),
+            limit_bytes: call.query.get("limitBytes").to_owned(),
+            follow: call.query.flag("follow"),
+        }
+    }
+}
+
 pub(crate) type ExecScript = Arc<dyn Fn(Command) -> BoxFuture<'static, Outcome> + Send + Sync>;
-pub(crate) type LogScript = Arc<dyn Fn(&Call) -> String + Send + Sync>;
 pub(crate) type ProxyScript = Arc<dyn Fn(PodRequest) -> BoxFuture<'static, PodAnswer> + Send + Sync>;
+pub(crate) type LogScript = Arc<dyn Fn(LogRequest) -> BoxFuture<'static, String> + Send + Sync>;
 
 /// The functions that answer for pods.
 #[derive(Clone)]
 pub(crate) struct Scripts {
     pub exec: ExecScript,
-    pub proxy: ProxyScript,
     pub log: LogScript,
+    pub proxy: ProxyScript,
 }
 
 impl Default for Scripts {
@@ -126,10 +156,14 @@ impl Default for Scripts {
             let body = Bytes::from(text);
             std::future::ready(PodAnswer { code: 503, body }).boxed()
         };
+        let no_log = |request: LogRequest| {
+            let text = format!("no script says what {} logs; see ApiServer::on_log\n", request.pod);
+            std::future::ready(text).boxed()
+        };
         Self {
             exec: Arc::new(no_command),
+            log: Arc::new(no_log),
             proxy: Arc::new(no_server),
-            log: Arc::new(|_| String::new()),
         }
     }
 }

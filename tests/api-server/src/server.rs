@@ -23,7 +23,7 @@ use crate::faults::{Attempt, Effect};
 use crate::kinds::Kind;
 use crate::read::Form;
 use crate::record::Record;
-use crate::scripts::PodRequest;
+use crate::scripts::{LogRequest, PodRequest};
 use crate::state::State;
 use crate::watch::Watch;
 
@@ -148,8 +148,8 @@ impl Connection {
         }
         let (answer, changed) = match call.subresource.as_str() {
             "exec" | "attach" => (self.run(&call, Request::from_parts(parts, body)).await?, false),
+            "log" => (self.log(&call).await, false),
             "proxy" => (self.forward(&call).await, false),
-            "log" => (self.log(&call), false),
             _ => self.handle(&call, &parts.headers, &body),
         };
         record.changed = changed;
@@ -284,15 +284,18 @@ impl Connection {
         }
     }
 
-    /// Answers with the log of a pod.
-    fn log(&self, call: &Call) -> Answer {
-        let state = self.shared.lock();
-        let pod = state
-            .kind_of(call)
-            .and_then(|kind| state.get(&kind, &call.without_query()));
-        match pod {
+    /// Reads the log of a pod.
+    async fn log(&self, call: &Call) -> Answer {
+        let found = {
+            let state = self.shared.lock();
+            let pod = state
+                .kind_of(call)
+                .and_then(|kind| state.get(&kind, &call.without_query()));
+            pod.map(|_| state.scripts.log.clone())
+        };
+        match found {
             Err(failure) => failed(&failure),
-            Ok(_) => response(200, full(bytes::Bytes::from((state.scripts.log)(call)))),
+            Ok(script) => response(200, full(script(LogRequest::of(call)).await)),
         }
     }
 

@@ -62,12 +62,11 @@ fn end(scene: &Scene, name: &str, outcome: &str) {
 #[tokio::test]
 async fn a_load_shows_how_far_its_pod_is_and_in_the_end_only_how_much_it_was() {
     let (scene, _operator) = asking().await;
-    scene.server.on_log(|call| {
+    scene.server.on_log(async |asked| {
         assert_eq!(
-            (call.query.get("container"), call.query.get("tailLines")),
-            ("loader", "64")
+            [asked.container, asked.tail_lines, asked.limit_bytes],
+            ["loader", "64", "65536"]
         );
-        assert_eq!(call.query.get("limitBytes"), "65536");
         "redis://u:secret@host\nprogress files=12 bytes=3565158 total-files=100 total-bytes=35651584\nsecret=1\n"
             .to_owned()
     });
@@ -81,7 +80,7 @@ async fn a_load_shows_how_far_its_pod_is_and_in_the_end_only_how_much_it_was() {
 
     scene
         .server
-        .on_log(|_| "progress files=50 bytes=17825792 total-files=100 total-bytes=35651584\n".to_owned());
+        .on_log(async |_| "progress files=50 bytes=17825792 total-files=100 total-bytes=35651584\n".to_owned());
     let figures = json!({"progress": "50%", "files": "50/100", "bytes": "17.00MiB/34.00MiB"});
     shows(&scene, "warm", &figures).await;
     end(&scene, "warm", "Complete");
@@ -114,7 +113,7 @@ async fn logs_that_cannot_be_read_neither_fail_nor_hold_up_an_operation() {
 #[tokio::test]
 async fn an_operation_whose_figures_stay_is_not_written_again() {
     let (scene, _operator) = asking().await;
-    scene.server.on_log(|_| "progress files=12\n".to_owned());
+    scene.server.on_log(async |_| "progress files=12\n".to_owned());
     scene.server.create(&load("warm"));
     run_pod(&scene, "warm", "warm-x").await;
     let stalls = |server: &ApiServer| {
@@ -152,7 +151,7 @@ async fn an_image_that_is_not_there_is_shown() {
             .then_some(())
     };
     scene.server.until("the user to be told", told).await;
-    scene.server.on_log(|_| "progress files=3\n".to_owned());
+    scene.server.on_log(async |_| "progress files=3\n".to_owned());
     scene.server.edit_status("Pod", "default", "warm-x", |status| {
         *status = json!({"phase": "Running"})
     });

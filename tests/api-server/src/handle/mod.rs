@@ -12,8 +12,7 @@ use futures::FutureExt;
 use kube::Client;
 use serde_json::json;
 
-use crate::call::Call;
-use crate::scripts::{Command, Outcome, PodAnswer, PodRequest};
+use crate::scripts::{Command, LogRequest, Outcome, PodAnswer, PodRequest};
 use crate::server::{ClientInfo, Connection, Shared};
 use crate::state::{Random, State};
 
@@ -96,9 +95,12 @@ impl ApiServer {
         self.shared.lock().scripts.exec = Arc::new(move |command| script(command).boxed());
     }
 
-    /// Sets the script that says what the logs of pods are; they are empty before.
-    pub fn on_log(&self, script: impl Fn(&Call) -> String + Send + Sync + 'static) {
-        self.shared.lock().scripts.log = Arc::new(script);
+    /// Sets the script that answers for the logs of pods. A log ends when it is answered.
+    pub fn on_log<F>(&self, script: impl Fn(LogRequest) -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = String> + Send + 'static,
+    {
+        self.shared.lock().scripts.log = Arc::new(move |request| script(request).boxed());
     }
 
     /// Sets the script that answers for servers in pods.

@@ -85,6 +85,9 @@ impl State {
         };
         managers.write(&mut object);
         admit::complete(kind, &mut object, self.store.version());
+        if self.is_dry {
+            return Ok(Arc::new(object));
+        }
         if kind.kind == "CustomResourceDefinition" {
             crd::establish(&mut object, &now());
             let defined =

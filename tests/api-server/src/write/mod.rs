@@ -79,9 +79,10 @@ impl State {
         body: &[u8],
     ) -> Result<Written, Failure> {
         let is_apply = call.verb == Verb::Patch && content_type.starts_with("application/apply-patch");
-        if self.is_dry && !(is_apply && call.subresource.is_empty()) {
+        let can_be_dry = (is_apply || call.verb == Verb::Create) && call.subresource.is_empty();
+        if self.is_dry && !can_be_dry {
             return Err(Failure::bad_request(
-                "dryRun: this server in a test's process does that for an apply only",
+                "dryRun: this server in a test's process does that for a create or an apply only",
             ));
         }
         let part = match call.subresource.as_str() {

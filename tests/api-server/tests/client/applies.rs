@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{Patch, PatchParams};
+use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 use wasser_test_api_server::ApiServer;
@@ -37,6 +37,21 @@ async fn a_dry_run_changes_nothing_and_does_not_last() {
     assert_eq!(value(&maps.get("a").await.unwrap(), "k"), Some("1"));
     assert!(server.edit("ConfigMap", "default", "a", |map| map["data"]["k"] = json!("3")));
     assert_eq!(value(&maps.get("a").await.unwrap(), "k"), Some("3"));
+}
+
+#[tokio::test]
+async fn a_dry_run_of_a_create_is_checked_and_creates_nothing() {
+    let server = ApiServer::new();
+    let maps = api::<ConfigMap>(&server);
+    let dry = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
+    let object: ConfigMap = serde_json::from_value(json!(map("a", json!({"k": "1"})))).unwrap();
+    let shown = maps.create(&dry, &object).await.unwrap();
+    assert!(shown.metadata.uid.is_some() && maps.get_opt("a").await.unwrap().is_none());
+    maps.create(&PostParams::default(), &object).await.unwrap();
+    assert_eq!(refusal(maps.create(&dry, &object).await).0, 409);
 }
 
 #[tokio::test]

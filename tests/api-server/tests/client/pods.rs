@@ -1,7 +1,7 @@
 //! Commands in pods, and servers in pods.
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::AttachParams;
+use kube::api::{AttachParams, LogParams};
 use serde_json::json;
 use tokio::io::AsyncReadExt;
 use wasser_test_api_server::{ApiServer, Outcome, PodAnswer};
@@ -80,4 +80,19 @@ async fn a_server_in_a_pod_answers_through_the_api_server() {
         .0,
         404
     );
+}
+
+#[tokio::test]
+async fn the_log_of_a_pod_is_that_of_its_script() {
+    let server = ApiServer::new();
+    running(&server);
+    server.on_log(|request| async move { format!("{} {} {}\n", request.pod, request.container, request.follow) });
+    let pods = api::<Pod>(&server);
+    let params = LogParams {
+        container: Some("c".to_owned()),
+        follow: true,
+        ..LogParams::default()
+    };
+    assert_eq!(pods.logs("p", &params).await.unwrap(), "p c true\n");
+    assert_eq!(refusal(pods.logs("none", &params).await).0, 404);
 }
