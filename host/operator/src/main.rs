@@ -19,11 +19,9 @@ mod version;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
     let started = Instant::now();
-    match cli::run(cli::Cli::parse(), started) {
+    match cli::run(cli::Cli::of_process(), started) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("Error: {error:#}");

@@ -17,6 +17,7 @@ use wasser_engine::{Identity, Surroundings, answer, complete, context, owner_ref
 use wasser_plugin::bindings::types::RoleStatus;
 use wasser_plugin::{HostConfig, PLUGIN_LABEL, Plugin, PluginHost, Registration};
 
+use super::cluster::ClusterArgs;
 use super::options;
 use super::render::Offline;
 
@@ -45,6 +46,8 @@ pub struct Args {
     /// Where compiled plugins are kept [default: the user's cache directory].
     #[arg(long, env = "WASSER_CACHE_DIR")]
     cache_dir: Option<PathBuf>,
+    #[command(flatten)]
+    cluster: ClusterArgs,
 }
 
 /// Prints the releases that Fluid has installed, each with what an upgrade would change.
@@ -54,7 +57,7 @@ pub async fn run(args: Args) -> Result<()> {
             "the operator takes releases of Fluid's over by itself; --dry-run lists what an upgrade of them would change"
         );
     }
-    let client = Client::try_default().await.context("finding a cluster")?;
+    let client = args.cluster.client().await?;
     let cache_dir = options::cache_dir(args.cache_dir.clone());
     let plugins = PluginHost::new(HostConfig {
         plugin_dir: args.plugin_dir.clone(),

@@ -1,8 +1,10 @@
 //! The command line: one file for each command.
 
 pub mod adopt;
+mod cluster;
 mod crds;
 mod csi;
+pub mod data;
 mod files;
 mod logs;
 mod options;
@@ -14,12 +16,19 @@ mod run;
 mod signals;
 mod webhook;
 
+use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+/// What users call this program.
+const NAME: &str = "wasser";
+/// What they call it when kubectl starts it as its plugin, and the name of its file then.
+const PLUGIN: (&str, &str) = ("kubectl wasser", "kubectl-wasser");
 
 /// Datasets and their caches on Kubernetes, with runtimes as WebAssembly plugins.
 #[derive(Debug, Parser)]
@@ -27,6 +36,43 @@ use clap::{Parser, Subcommand};
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// What users call this program.
+    #[arg(skip = NAME)]
+    program: &'static str,
+}
+
+impl Cli {
+    /// Parses the command line of this process, whose first word may be that of a plugin of kubectl.
+    pub fn of_process() -> Self {
+        match Self::of(std::env::args_os().collect()) {
+            Ok(cli) => cli,
+            Err(error) => error.exit(),
+        }
+    }
+
+    fn of(words: Vec<OsString>) -> Result<Self, clap::Error> {
+        let file = words.first().map(Path::new).and_then(Path::file_stem);
+        let is_plugin = file.is_some_and(|file| file == PLUGIN.1);
+        let mut command = Self::command().bin_name(NAME);
+        if is_plugin {
+            command = as_plugin(command).bin_name(PLUGIN.0);
+        }
+        let mut cli = Self::from_arg_matches(&command.try_get_matches_from_mut(words)?)?;
+        if is_plugin {
+            cli.program = PLUGIN.0;
+        }
+        Ok(cli)
+    }
+}
+
+/// Writes the examples of all commands as for a plugin of kubectl.
+fn as_plugin(command: clap::Command) -> clap::Command {
+    let examples = command.get_after_help().map(|text| text.to_string());
+    let command = match examples {
+        Some(text) => command.after_help(text.replace("wasser data", &format!("{} data", PLUGIN.0))),
+        None => command,
+    };
+    command.mut_subcommands(as_plugin)
 }
 
 #[derive(Debug, Subcommand)]
@@ -39,6 +85,9 @@ enum Command {
     Webhook(webhook::Args),
     /// List what an upgrade of the releases that Fluid has installed would change.
     Adopt(adopt::Args),
+    /// Load, copy, back up and process the data of Datasets.
+    #[command(subcommand)]
+    Data(data::Command),
     /// Print the custom resource definitions.
     Crds(crds::Args),
     /// Look at a plugin: a component, or the ConfigMap that registers it.
@@ -62,6 +111,7 @@ pub fn run(cli: Cli, started: Instant) -> Result<ExitCode> {
         Command::Csi(args) => csi::run(*args).map(done),
         Command::Webhook(args) => webhook::run(args).map(done),
         Command::Adopt(args) => block_on(adopt::run(args)).map(done),
+        Command::Data(command) => block_on(data::run(command, cli.program)),
         Command::Crds(args) => crds::run(&args).map(done),
         Command::Plugin(command) => block_on(plugin::run(command)),
         Command::Records(command) => block_on(records::run(command)).map(done),
@@ -89,12 +139,42 @@ fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use rstest::rstest;
 
     use super::*;
 
     #[test]
     fn the_definition_of_the_command_line_holds() {
         Cli::command().debug_assert();
+    }
+
+    #[rstest]
+    #[case("/usr/bin/wasser", "wasser", "Usage: wasser data load [OPTIONS] <DATASET>")]
+    #[case("wasser-1.2", "wasser", "Usage: wasser data load [OPTIONS] <DATASET>")]
+    #[case(
+        "/opt/kubectl-wasser",
+        "kubectl wasser",
+        "Usage: kubectl wasser data load [OPTIONS] <DATASET>"
+    )]
+    fn the_program_is_called_as_users_call_it(#[case] file: &str, #[case] program: &str, #[case] usage: &str) {
+        let of = |words: &[&str]| Cli::of([&[file], words].concat().into_iter().map(OsString::from).collect());
+        let help = of(&["data", "load", "--help"]).unwrap_err().to_string();
+        assert!(help.contains(usage), "{help}");
+        assert!(help.contains(&format!("\n  {program} data load demo --path")), "{help}");
+        assert_eq!(of(&["data", "list"]).unwrap().program, program);
+    }
+
+    #[test]
+    fn every_command_on_data_has_an_example() {
+        let cli = Cli::command();
+        let data = cli.find_subcommand("data").unwrap();
+        for command in data.get_subcommands() {
+            let help = command
+                .get_after_help()
+                .map(|text| text.to_string())
+                .unwrap_or_default();
+            let example = format!("\n  wasser data {} ", command.get_name());
+            assert!(help.starts_with("Examples:\n") && help.contains(&example), "{help}");
+        }
     }
 }

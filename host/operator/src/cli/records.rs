@@ -1,9 +1,9 @@
 //! `wasser records`: where Helm's records of releases are.
 
-use anyhow::{Context as _, Result};
-use kube::Client;
+use anyhow::Result;
 use wasser_chart::move_records;
 
+use super::cluster::ClusterArgs;
 use super::options::HelmDriver;
 
 /// What can be done with records.
@@ -23,14 +23,14 @@ pub struct Args {
     /// The namespace of the releases; all if it is left out.
     #[arg(long, short)]
     namespace: Option<String>,
+    #[command(flatten)]
+    cluster: ClusterArgs,
 }
 
 /// Moves records, and prints each.
 pub async fn run(command: Command) -> Result<()> {
     let Command::Move(args) = command;
-    let client = Client::try_default()
-        .await
-        .context("finding a cluster: neither KUBECONFIG, ~/.kube/config nor a pod's service account is usable")?;
+    let client = args.cluster.client().await?;
     let moved = |namespace: &str, name: &str| {
         // The line says what was done already should the next one fail.
         let _ = super::print(&format!("{namespace}/{name}\n"));

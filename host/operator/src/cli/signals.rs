@@ -35,3 +35,13 @@ pub fn on_signal(stop: CancellationToken) -> Result<Signalled> {
     });
     Ok(Signalled(receiver))
 }
+
+/// Returns a future that ends at the first SIGINT after this call, which no longer ends the process.
+pub fn interrupt() -> Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for Ctrl-C")?;
+    Ok(async move {
+        if interrupt.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+    })
+}

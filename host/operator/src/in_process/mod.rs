@@ -10,6 +10,7 @@ mod adoption;
 mod alluxio_operations;
 #[path = "../../../plugin/tests/common/mod.rs"]
 mod common;
+mod data_commands;
 mod decisions;
 mod deletions;
 mod drift;

@@ -1,0 +1,42 @@
+//! `wasser data backup`.
+
+use wasser_api::operations::{DataBackupSpec, OperationKind};
+
+use super::create::CreateArgs;
+use super::draft::{CommonArgs, Draft};
+use super::place::PlaceArgs;
+use super::problem::Problem;
+
+/// What to save.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The Dataset.
+    dataset: String,
+    /// Where the backup goes: a claim (pvc://claim/path), or a directory of the master's node
+    /// (local:///path).
+    #[arg(long, value_name = "ADDRESS")]
+    to: String,
+    #[command(flatten)]
+    pub common: CommonArgs,
+    #[command(flatten)]
+    pub create: CreateArgs,
+    #[command(flatten)]
+    pub place: PlaceArgs,
+}
+
+impl Args {
+    /// Returns the DataBackup.
+    ///
+    /// # Errors
+    /// The options make none.
+    pub fn draft(&self, _namespace: &str) -> Result<Draft, Problem> {
+        let spec = DataBackupSpec {
+            dataset: self.dataset.clone(),
+            backup_path: self.to.clone(),
+            run_after: self.common.run_after(),
+            ttl_seconds_after_finished: self.common.ttl,
+            ..DataBackupSpec::default()
+        };
+        Draft::new(OperationKind::DataBackup, &self.dataset, &spec)
+    }
+}
