@@ -2,6 +2,7 @@
 //! that happens.
 
 mod kubectl;
+mod operations;
 mod operator;
 mod pods;
 mod progress;
@@ -20,7 +21,7 @@ use wasser_test_cluster::packages::guests;
 use wasser_test_cluster::{self as cluster, Cluster, DEFAULT_NAME, Node, Options};
 
 use super::environment::{Environment, REDIS};
-use super::interrupt;
+use super::{build, interrupt};
 use kubectl::{NAME, NAMESPACE, create, kubectl, path, say};
 use progress::Progress;
 use serving::Serving;
@@ -33,7 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// Shows one Dataset becoming Bound on a real JuiceFS, on a real node where that is possible.
 ///
 /// Builds what is missing, brings up a cluster and a Redis, installs Wasser by its chart, applies
-/// docs/examples/juicefs.yaml, and starts one pod that writes and another that reads. The cluster
+/// docs/examples/juicefs.yaml, and starts one pod that writes and another that reads. Then the data
+/// is loaded into a second, cold cache, and copied into a directory, which is compared. The cluster
 /// stays until `cargo xtask cluster down`. With fake nodes, and with KUBECONFIG set, wasser is a
 /// process of this machine that runs until Ctrl-C, and no pod mounts anything.
 #[derive(Debug, clap::Args)]
@@ -105,7 +107,9 @@ pub fn run(args: &Args) -> Result<()> {
     let mut progress = Progress::new(&cluster, NAMESPACE, began);
     let mut outcome = progress.wait_until_bound(NAME, environment.real, PATIENCE, || serving.check());
     if outcome.is_ok() && serving.mounts() {
-        outcome = pods::run(&cluster, &mut progress);
+        outcome = pods::run(&cluster, &mut progress)
+            .and_then(|()| build::wasser(args.release))
+            .and_then(|program| operations::run(&cluster, &program, &mut progress));
     }
     show(&cluster, &environment, &serving);
     outcome?;
@@ -186,6 +190,7 @@ fn outlook(args: &Args, cluster: &Cluster, environment: &Environment, stays: boo
     if environment.real {
         println!("    kubectl exec {NAME}-worker-0 -- df -h        # the file system, mounted in the worker");
         println!("    kubectl exec reader -- ls -l /data         # and in a pod that uses it");
+        println!("    kubectl get dataset,dataload,datamigrate    # what was loaded and copied");
         println!("    kubectl delete pod -l role=juicefs-fuse    # the pods get their data back by themselves");
     } else {
         // On the one real node, a second worker would wait for the ports of the first.

@@ -201,7 +201,8 @@ mod tests {
     #[rstest]
     #[case(serde_json::json!({"code": 403, "reason": "Forbidden", "message": "no"}),
         "may not create dataloads.data.fluid.io in the namespace team")]
-    #[case(serde_json::json!({"code": 404, "reason": "NotFound", "message": "404 page not found"}), "what the command `crds` prints")]
+    #[case(serde_json::json!({"code": 404, "reason": "NotFound", "message": "404 page not found"}),
+        "what the command `crds` prints")]
     #[case(serde_json::json!({"code": 404, "reason": "NotFound", "message": "the server could not find it",
         "details": {}}), "does not serve dataloads.data.fluid.io")]
     #[case(serde_json::json!({"code": 404, "reason": "NotFound", "message": "x",
