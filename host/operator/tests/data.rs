@@ -86,11 +86,21 @@ fn what_cannot_work_ends_with_an_exit_code_and_the_reason() {
             1,
             "neither KUBECONFIG, ~/.kube/config nor a pod's service account",
         ),
-        ("data load demo -o yaml", 1, "goes with --dry-run or --no-wait"),
+        ("data load demo -o yaml", 2, "goes with --dry-run or --no-wait"),
         (
             "data load demo --dry-run=client --option token=hunter2",
-            1,
+            2,
             "does not belong on a command line",
+        ),
+        (
+            "data load demo --dry-run=client --path ../x",
+            1,
+            "the operator would refuse this",
+        ),
+        (
+            "data load demo --dry-run=client --kubeconfig /nowhere/config",
+            1,
+            "using the kubeconfig",
         ),
         ("data wait warm", 2, "it is KIND/NAME"),
         (

@@ -46,6 +46,11 @@ impl ClusterArgs {
         Client::try_from(self.config().await?).context("preparing the connection to the cluster")
     }
 
+    /// Returns whether the user has named no cluster.
+    pub fn is_default(&self) -> bool {
+        self.kubeconfig.is_none() && self.context.is_none()
+    }
+
     /// Returns the options that lead to the same cluster again, each with a space in front.
     pub fn repeated(&self) -> String {
         let mut text = String::new();

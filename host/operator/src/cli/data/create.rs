@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use kube::ResourceExt;
 use kube::api::{DynamicObject, ListParams, PostParams};
 
@@ -55,9 +55,10 @@ pub async fn run(
     draft: impl Fn(&str) -> Result<Draft, Problem>,
 ) -> Result<ExitCode> {
     if options.output.is_some() && options.dry_run == DryRun::None && !options.no_wait {
-        bail!("--output prints the operation only, so it goes with --dry-run or --no-wait; add one of them");
+        let message = "--output prints the operation only, so it goes with --dry-run or --no-wait; add one of them";
+        return Err(Problem::usage(message).into());
     }
-    let namespace = place.namespace().await;
+    let namespace = place.namespace().await?;
     let manifest = draft(&namespace)?.place(common, &namespace, names::random())?;
     if options.dry_run == DryRun::Client {
         let format = options.output.unwrap_or(Format::Name);

@@ -116,8 +116,21 @@ const WAIT: &str = with_endings!(
 const CANCEL: &str = "Examples:
   wasser data cancel dataload/warm -n team";
 
+/// The exit code of wrong options, which is that of the parser of the command line.
+const USAGE: u8 = 2;
+
 /// Runs a command. `program` is what users call this program.
 pub async fn run(command: Command, program: &str) -> Result<ExitCode> {
+    match carry_out(command, program).await {
+        Err(error) if matches!(error.downcast_ref(), Some(problem::Problem::Usage(_))) => {
+            eprintln!("Error: {error}");
+            Ok(ExitCode::from(USAGE))
+        }
+        outcome => outcome,
+    }
+}
+
+async fn carry_out(command: Command, program: &str) -> Result<ExitCode> {
     match command {
         Command::Load(args) => {
             let draft = |namespace: &str| args.draft(namespace);

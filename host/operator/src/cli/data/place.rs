@@ -25,15 +25,16 @@ pub struct PlaceArgs {
 }
 
 impl PlaceArgs {
-    /// Returns the namespace without a request: what is only printed needs no cluster.
-    pub async fn namespace(&self) -> String {
-        match &self.namespace {
-            Some(name) => name.clone(),
-            None => self
-                .cluster
-                .config()
-                .await
-                .map_or_else(|_| DEFAULT.to_owned(), |config| config.default_namespace),
+    /// Returns the namespace without a request: what is only printed needs no cluster, unless the user
+    /// names one.
+    pub async fn namespace(&self) -> Result<String> {
+        if let Some(name) = &self.namespace {
+            return Ok(name.clone());
+        }
+        match self.cluster.config().await {
+            Ok(config) => Ok(config.default_namespace),
+            Err(_) if self.cluster.is_default() => Ok(DEFAULT.to_owned()),
+            Err(error) => Err(error),
         }
     }
 

@@ -1,4 +1,5 @@
-//! Where an operation stands, in words for people.
+//! Where an operation stands, in words for people. Statuses have words of pods, so that nothing of them
+//! reaches a terminal but plain text.
 
 use kube::ResourceExt;
 use kube::api::DynamicObject;
@@ -23,7 +24,7 @@ pub fn result(object: &DynamicObject) -> Option<Result> {
     match status.phase {
         OperationPhase::Complete => {
             let figures = status.infos.iter().filter(|(name, _)| *name != PROGRESS);
-            let figures: Vec<String> = figures.map(|(name, value)| format!("{name} {value}")).collect();
+            let figures: Vec<String> = figures.map(|(name, value)| plain(&format!("{name} {value}"))).collect();
             let mut words = String::new();
             if !matches!(status.duration.as_str(), "" | "-") {
                 words.push_str(&format!(" after {}", status.duration));
@@ -55,8 +56,8 @@ pub fn describe(object: &DynamicObject) -> String {
             None => "Pending".to_owned(),
         },
         phase => match status.infos.get(PROGRESS) {
-            Some(progress) => format!("{phase}  {progress}"),
-            None => phase.to_string(),
+            Some(progress) => plain(&format!("{phase}  {progress}")),
+            None => plain(&phase.to_string()),
         },
     }
 }
@@ -73,7 +74,7 @@ pub fn waits_for(object: &DynamicObject) -> String {
 
 /// Returns how far an operation is.
 pub fn progress(object: &DynamicObject) -> String {
-    status(object).infos.remove(PROGRESS).unwrap_or_default()
+    plain(&status(object).infos.remove(PROGRESS).unwrap_or_default())
 }
 
 /// Returns whether two objects are the same one, not one created after the other.
@@ -82,10 +83,14 @@ pub fn is_same(object: &DynamicObject, uid: &Option<String>) -> bool {
 }
 
 fn message(status: &OperationStatus) -> Option<String> {
-    status
-        .conditions
-        .first()
-        .and_then(|condition| condition.message.clone())
+    let first = status.conditions.first();
+    first.and_then(|condition| condition.message.as_deref().map(plain))
+}
+
+/// Returns a text as one line without control characters.
+fn plain(text: &str) -> String {
+    let shown = |letter: char| if letter.is_control() { ' ' } else { letter };
+    text.chars().map(shown).collect()
 }
 
 #[cfg(test)]
@@ -110,6 +115,19 @@ mod tests {
     fn states_are_in_words(#[case] status: Value, #[case] words: &str) {
         assert_eq!(describe(&object(&status)), words);
         assert_eq!(result(&object(&status)), None);
+    }
+
+    #[test]
+    fn words_of_pods_cannot_control_a_terminal() {
+        let evil = object(
+            &json!({"phase": "Pending", "infos": {"progress": "\u{1b}[2J"}, "conditions":
+            [{"type": "Waiting", "status": "True", "message": "one\ntwo\u{9b}3m"}]}),
+        );
+        assert_eq!(describe(&evil), "Pending  one two 3m");
+        assert_eq!(
+            (progress(&evil).as_str(), waits_for(&evil).as_str()),
+            (" [2J", "one two 3m")
+        );
     }
 
     #[test]
