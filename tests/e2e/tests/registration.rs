@@ -236,6 +236,8 @@ async fn registrations_of_a_stopped_operator_are_taken_up_by_the_next() {
     operator.verdict("juicefs", Verdict::Loaded).await;
     assert!(operator.terminate().await.success());
 
+    // What was registered before under this name would serve on.
+    operator.maps.delete("juicefs", &Default::default()).await.unwrap();
     let wrong = format!("digest: sha256:{}", "0".repeat(64));
     operator
         .register("juicefs", |yaml| replace_line(yaml, "digest:", &wrong))
