@@ -171,6 +171,52 @@ fn a_load_says_of_how_many_files_it_was_told() {
     assert!(ran.stdout.contains("Successfully loaded path /data/a/b\n"), "{ran:?}");
 }
 
+/// What Alluxio 2.9.4 does, whose command is another. The state of a load is in `/host/state`.
+const KEPT: &str = r#"case "$2 $4" in
+"distributedLoad "*) echo 'distributedLoad is an unknown command.'; echo 'Usage: alluxio fs [generic options]'; exit 255 ;;
+"load --submit") echo "Load '$3' is successfully submitted. JobId: 182ab839" ;;
+"load --progress") read -r state < "$STATE"; echo SUCCEEDED > "$STATE"
+  echo "Progress for loading path '$3':"
+  echo '{"mVerbose":false,"mJobState":"'"$state"'","mProcessedFileCount":2,"mLoadedByteCount":3145728,"mTotalByteCount":3145728,"mFailedFileCount":0}' ;;
+esac"#;
+
+#[test]
+fn a_load_that_the_masters_keep_is_followed_to_its_end() {
+    let plan = plan(&KIT.operation("load")).unwrap();
+    let run = |state: &str| {
+        let mut pod = pod_of(&plan, KEPT);
+        pod.sandbox.file("/host/state", &format!("{state}\n"));
+        let state = pod.sandbox.path("/host/state").display().to_string();
+        pod.sandbox.set("STATE", state);
+        pod.sandbox.set("PROGRESS_EVERY", "0");
+        let ran = pod.run(&["bash"]);
+        (ran, pod)
+    };
+    let (ran, pod) = run("RUNNING");
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let commands: Vec<Vec<String>> = ran.of("alluxio");
+    let tries = commands.iter().filter(|call| call[1] == "distributedLoad").count();
+    assert_eq!(tries, 1, "what is not there is not tried again");
+    assert!(
+        ran.stdout.contains("progress files=2 bytes=3145728\n") && !ran.stdout.contains("Usage"),
+        "{ran:?}"
+    );
+    let paths = commands
+        .iter()
+        .filter(|call| call[2..].iter().any(|word| word == "--submit"))
+        .count();
+    assert_eq!(pod.last_words(), format!("files={}", 2 * paths));
+    for state in ["FAILED", "STOPPED", "?"] {
+        let (ran, pod) = run(state);
+        assert_eq!(ran.code, 1, "{ran:?}");
+        assert!(
+            pod.last_words().starts_with("loading /data/a ended as "),
+            "{}",
+            pod.last_words()
+        );
+    }
+}
+
 #[test]
 fn a_load_whose_jobs_fail_is_not_complete() {
     let plan = plan(&KIT.operation("load")).unwrap();
@@ -185,7 +231,10 @@ fn a_load_whose_jobs_fail_is_not_complete() {
         "{}",
         pod.last_words()
     );
-    let pod = pod_of(&plan, "echo 'Failed to connect to master'; exit 1");
+    let pod = pod_of(
+        &plan,
+        "echo 'Failed to connect to master'; echo '2026-11-29T07:29:04,075 INFO  NettyUtils - EPOLL is not available'; exit 1",
+    );
     assert_eq!(pod.run(&["bash"]).code, 1);
     assert_eq!(pod.last_words(), "alluxio fs stat /data/a: Failed to connect to master");
     let options = pod.sandbox.read("/options");

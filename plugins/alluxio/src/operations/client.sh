@@ -14,10 +14,13 @@ fail() {
     leave "$1"
     exit 1
 }
-# The last line of a text.
+# The last line of a text that is none of the client's own log.
 last() {
-    local text=${1%"${1##*[!$'\n']}"}
-    printf '%s' "${text##*$'\n'}"
+    local line words=
+    while IFS= read -r line; do
+        [[ $line != *[![:space:]]* || $line =~ ^[0-9-]+T[0-9:,.]+\ +(INFO|WARN|DEBUG)\  ]] || words=$line
+    done <<< "$1"
+    printf '%s' "${words:-nothing was said}"
 }
 
 # A server's start script would expand this.
