@@ -253,3 +253,16 @@ fn a_report_that_is_not_understood_leaves_what_is_known() {
     let states = Alluxio::cache_states(&ctx, &host("Cluster.BytesReadAlluxio  (Type: COUNTER, Value: 0B)")).unwrap();
     assert_eq!(state(&states, "cached"), "878.91KiB");
 }
+
+#[test]
+fn no_report_is_too_odd() {
+    let reports = [
+        include_str!("reports/capacity.txt"),
+        include_str!("reports/count.txt"),
+        include_str!("reports/metrics.txt"),
+        include_str!("reports/mounts.txt"),
+        include_str!("reports/summary.txt"),
+    ];
+    let documents = support::KIT.pair(json!({"mounts": [mount("a")]}), json!({}));
+    support::KIT.expect_odd_answers(&documents, master, &reports);
+}

@@ -163,3 +163,9 @@ fn the_cache_is_emptied() {
     let refusing = pods().on_exec(|_, _| exit(1, "busy"));
     assert!(Jindo::shutdown(&context(json!({}), &[]), &refusing).is_err());
 }
+
+#[test]
+fn no_report_is_too_odd() {
+    let documents = support::pair(json!({}), json!({}), json!({}));
+    support::KIT.expect_odd_answers(&documents, pods, &[REPORT, CACHE_SETS, NO_CACHE_SETS, COUNT]);
+}

@@ -333,3 +333,11 @@ fn the_registration_in_the_repository_grants_what_the_plugin_wants() {
         description.wants.len()
     );
 }
+
+#[test]
+fn no_report_is_too_odd() {
+    let df = df(17_846_272);
+    for documents in [community(json!({})), enterprise(json!({}))] {
+        support::KIT.expect_odd_answers(&documents, pods, &[STATUS, COMMUNITY, ENTERPRISE, INFO, &df]);
+    }
+}

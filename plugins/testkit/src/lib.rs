@@ -11,6 +11,7 @@ pub mod crd;
 mod golden;
 mod manifest;
 mod methods;
+mod mutations;
 pub mod operations;
 pub mod scripts;
 

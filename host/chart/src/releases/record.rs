@@ -167,6 +167,8 @@ fn unpack(bytes: &[u8], limit: u64) -> Result<Vec<u8>, String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -174,5 +176,33 @@ mod tests {
         let packed = BASE64.decode(encode(&"x".repeat(98)).unwrap()).unwrap();
         assert_eq!(unpack(&packed, 100).unwrap().len(), 100);
         assert_eq!(unpack(&packed, 99).unwrap_err(), "it unpacks to more than 99 bytes");
+    }
+
+    /// A record as Helm writes it, before it is packed.
+    fn plain() -> Vec<u8> {
+        let record: serde_json::Value =
+            decode(include_str!("../../tests/fixtures/helm-record.txt").trim().as_bytes()).unwrap();
+        serde_json::to_vec(&record).unwrap()
+    }
+
+    fn packed(json: &[u8]) -> String {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(json).unwrap();
+        BASE64.encode(gzip.finish().unwrap())
+    }
+
+    #[test]
+    fn a_record_that_is_nearly_right_is_refused_or_read() {
+        let plain = plain();
+        let compressed = BASE64.decode(packed(&plain)).unwrap();
+        let inside = wasser_test_mutations::bytes(&plain).prop_map(|json| packed(&json));
+        let between = wasser_test_mutations::bytes(&compressed).prop_map(|gzip| BASE64.encode(gzip));
+        let outside = wasser_test_mutations::text(&packed(&plain));
+        proptest!(wasser_test_mutations::config(3000), |(text in prop_oneof![inside, between, outside])| {
+            if decode::<serde_json::Value>(text.as_bytes()).is_ok() {
+                let again = restate(text.as_bytes(), Status::Superseded);
+                prop_assert!(again.is_err() || decode::<serde_json::Value>(again.unwrap().as_bytes()).is_ok());
+            }
+        });
     }
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
 mod labels;
+mod mutations;
 mod objects;
 mod pods;
 mod roles;

@@ -1,0 +1,113 @@
+//! Objects that are nearly right: whatever a chart makes of a workload, its pods have no power over
+//! their node if none is granted.
+
+use proptest::prelude::*;
+use wasser_test_mutations::{config, json};
+
+use super::*;
+
+/// A workload as charts render it, and fields that charts which mean harm would add somewhere.
+fn valid() -> Value {
+    let pod = json!({"serviceAccountName": "w", "volumes": [{"name": "v", "emptyDir": {}}]});
+    let container = json!({"securityContext": {"runAsUser": 1, "capabilities": {"drop": ["ALL"]}},
+        "ports": [{"containerPort": 80}], "volumeMounts": [{"name": "v", "mountPath": "/v"}]});
+    let mut object = serde_json::to_value(workload(pod, container)).unwrap();
+    object["spec"]["template"]["spec"]["initContainers"] = json!([{"name": "first", "image": "i"}]);
+    object
+}
+
+fn harmful() -> Vec<(&'static str, Value)> {
+    let bare = json!({"containers": [{"name": "c", "image": "i", "securityContext": {"privileged": true}}]});
+    vec![
+        ("privileged", json!(true)),
+        ("securityContext", json!({"privileged": true})),
+        ("capabilities", json!({"add": ["SYS_ADMIN"]})),
+        ("hostPID", json!(true)),
+        ("hostIPC", json!(true)),
+        ("hostNetwork", json!(true)),
+        ("hostPath", json!({"path": "/"})),
+        ("hostPort", json!(22)),
+        ("mountPropagation", json!("Bidirectional")),
+        ("priorityClassName", json!("system-node-critical")),
+        ("containers", bare["containers"].clone()),
+        ("ephemeralContainers", bare["containers"].clone()),
+        ("initContainers", bare["containers"].clone()),
+        ("spec", bare.clone()),
+        ("template", json!({"spec": bare})),
+        ("containers", json!([])),
+        ("containers", json!({})),
+    ]
+}
+
+/// What gives the pods of a specification power over their node, read as a kubelet does. Mounts that
+/// the node would see are refused by the API server for containers without privileges.
+fn powers(spec: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    for field in ["hostPID", "hostIPC", "hostNetwork"] {
+        if spec[field] == true {
+            found.push(field.to_owned());
+        }
+    }
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    for volume in list(&spec["volumes"]) {
+        if !volume["hostPath"].is_null() {
+            found.push("hostPath".to_owned());
+        }
+    }
+    for field in ["containers", "initContainers", "ephemeralContainers"] {
+        for container in list(&spec[field]) {
+            let context = &container["securityContext"];
+            if context["privileged"] == true || !list(&context["capabilities"]["add"]).is_empty() {
+                found.push(format!("{field}: {context}"));
+            }
+            for port in list(&container["ports"]) {
+                if port["hostPort"].as_i64().is_some_and(|port| port != 0) {
+                    found.push(format!("{field}: hostPort"));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Every specification of pods, wherever it is.
+fn specs<'v>(value: &'v Value, found: &mut Vec<&'v Value>) {
+    match value {
+        Value::Object(fields) => {
+            if fields
+                .get("containers")
+                .is_some_and(|containers| !list_of(containers).is_empty())
+            {
+                found.push(value);
+            }
+            fields.values().for_each(|inner| specs(inner, found));
+        }
+        Value::Array(items) => items.iter().for_each(|inner| specs(inner, found)),
+        _ => {}
+    }
+}
+
+fn list_of(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+#[test]
+fn no_change_of_a_workload_gets_power_over_nodes_past_the_policy() {
+    let admitted = std::cell::Cell::new(0);
+    proptest!(config(20_000), |(object in json(&valid(), harmful()))| {
+        let Ok(parsed) = serde_json::from_value::<DynamicObject>(object) else {
+            return Ok(());
+        };
+        if policy().admit([&parsed]).is_ok() {
+            admitted.set(admitted.get() + 1);
+            // What is no field of an object's metadata is not sent.
+            let object = serde_json::to_value(&parsed).unwrap();
+            let mut all = Vec::new();
+            specs(&object, &mut all);
+            for spec in all {
+                prop_assert_eq!(powers(spec), Vec::<String>::new(), "{}", object);
+            }
+        }
+    });
+    assert!(admitted.get() > 0, "the valid workload itself is refused");
+}

@@ -1,0 +1,33 @@
+//! Answers of pods that are nearly right: of other versions, cut off, or of somebody who means harm.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use serde_json::Value;
+use wasser_sdk::Implement;
+use wasser_sdk::testing::{FakeHost, ok};
+use wasser_test_mutations::{config, text};
+
+use crate::Kit;
+
+impl<R: Implement> Kit<R> {
+    /// Checks that no answer is too odd: methods that ask pods end with a result or an error, and
+    /// what they say of the cache is bounded. `answers` are right ones, of which one with a few
+    /// changes is given to every command.
+    pub fn expect_odd_answers(&self, documents: &[Value], pods: impl Fn() -> FakeHost, answers: &[&str]) {
+        let ctx = self.context(documents).unwrap();
+        let nearly_right: Vec<BoxedStrategy<String>> = answers.iter().map(|answer| text(answer).boxed()).collect();
+        proptest!(config(1500), |(answer in proptest::strategy::Union::new(nearly_right))| {
+            let answer: Arc<str> = answer.into();
+            let given = answer.clone();
+            let host = pods().on_exec(move |_, _| ok(&given));
+            // A result or an error, and no panic.
+            let _size = R::storage_stats(&ctx, &host);
+            let _change = R::should_update_ufs(&ctx, &host);
+            let _health = R::check_runtime_healthy(&ctx, &host);
+            if let Ok(states) = R::cache_states(&ctx, &host) {
+                prop_assert!(states.len() < 32, "{:?} from {:?}", states.len(), answer);
+            }
+        });
+    }
+}
