@@ -270,6 +270,12 @@ fn a_backup_is_where_a_master_that_starts_from_it_looks() {
         let left = |path: &str| fs::read_dir(pod.sandbox.path(path)).unwrap().count();
         assert_eq!((left(at), left("/alluxio_backups")), (2, 0));
         assert_eq!(pod.last_words(), "files=6");
+        let commands: Vec<String> = ran.of("alluxio").into_iter().map(|call| call[1].clone()).collect();
+        assert_eq!(
+            commands,
+            ["count", "backup"],
+            "what is counted is known to the master, and saved"
+        );
     }
     let plan = plan(&KIT.operation("backup-node")).unwrap();
     let ran = pod_of(&plan, ALLUXIO).run(&["bash"]);
@@ -281,14 +287,13 @@ fn a_backup_is_where_a_master_that_starts_from_it_looks() {
 fn a_backup_that_is_elsewhere_or_fails_leaves_the_last_one_as_it_was() {
     let plan = plan(&KIT.operation("backup-claim")).unwrap();
     let elsewhere = ALLUXIO.replace("> \"$3/alluxio", "> \"/dev/null\" # $3/alluxio");
+    let refused = format!("[ $2 != backup ] || {{ echo 'Permission denied: root'; exit 1; }}\n{ALLUXIO}");
     for (alluxio, words) in [
-        (elsewhere.as_str(), "not on this node"),
-        (
-            "echo 'Permission denied: root'; exit 1",
-            "alluxio fsadmin backup: Permission denied: root",
-        ),
+        (elsewhere, "not on this node"),
+        (refused, "alluxio fsadmin backup: Permission denied: root"),
+        ("echo 'no master'; exit 1".to_owned(), "alluxio fs count: no master"),
     ] {
-        let pod = pod_of(&plan, alluxio);
+        let pod = pod_of(&plan, &alluxio);
         pod.sandbox
             .file("/pvc/of $(A)/hbase/metadata-backup-hbase-default.gz", "before");
         let ran = pod.run(&["bash"]);

@@ -16,15 +16,17 @@ clean
 # The master need not be root.
 chown -- "$OWNER" "$shared"
 
+# A master learns of what nobody has listed yet by being asked for the sizes, which makes it part of the backup.
+said=$(alluxio fs count / 2>&1) || fail "alluxio fs count: $(last "$said")"
+read -r files _ bytes <<< "$(last "$said")"
+case $files$bytes in '' | *[!0-9]*) fail "alluxio fs count prints no sizes: $(last "$said")" ;; esac
+
 said=$(alluxio fsadmin backup "$shared" --local 2>&1) || fail "alluxio fsadmin backup: $(last "$said")"
 say "$said"
 [[ $said =~ alluxio-backup-[A-Za-z0-9._-]+\.gz ]] || fail "alluxio fsadmin backup names no file: $(last "$said")"
 file=$shared/${BASH_REMATCH[0]}
 [ -f "$file" ] || fail "the backup is not on this node: the masters have another leader now, or the pod of the master \
 is older than its volume for backups and has to be deleted once"
-said=$(alluxio fs count / 2>&1) || fail "alluxio fs count: $(last "$said")"
-read -r files _ bytes <<< "$(last "$said")"
-case $files$bytes in '' | *[!0-9]*) fail "alluxio fs count prints no sizes: $(last "$said")" ;; esac
 
 cp -- "$file" "$TARGET/.$name"
 printf 'dataset: %s\nnamespace: %s\nufstotal: %s\nfilenum: %s\n' "$DATASET_NAME" "$DATASET_NAMESPACE" "$bytes" "$files" \
