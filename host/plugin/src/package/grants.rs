@@ -109,29 +109,39 @@ impl Grants {
 
     /// Returns the capabilities in the form in which a description asks for them.
     pub fn as_wants(&self) -> Vec<Want> {
-        let lists = [
-            ("exec", &self.exec),
-            ("http", &self.http),
-            ("objects", &self.objects),
-            ("kinds", &self.kinds),
-        ];
-        let flags = [
-            ("secrets", self.secrets),
-            ("ports", self.ports),
-            ("state", self.state),
-            ("events", self.events),
-            ("privileged", self.privileged),
-        ];
-        let want = |capability: &str, scope: Vec<String>| Want {
+        let want = |(capability, scope): (&str, Option<&BTreeSet<String>>)| Want {
             capability: capability.to_owned(),
-            scope,
+            scope: scope.into_iter().flatten().cloned().collect(),
         };
-        let lists = lists.into_iter().filter(|(_, scope)| !scope.is_empty());
-        let flags = flags.into_iter().filter(|(_, granted)| *granted);
-        lists
-            .map(|(capability, scope)| want(capability, scope.iter().cloned().collect()))
-            .chain(flags.map(|(capability, _)| want(capability, Vec::new())))
-            .collect()
+        self.held().into_iter().map(want).collect()
+    }
+
+    /// The capabilities that there are, each with its scopes if it has any, in the order of messages.
+    fn held(&self) -> Vec<(&'static str, Option<&BTreeSet<String>>)> {
+        fn list<'a>(
+            name: &'static str,
+            set: &'a BTreeSet<String>,
+        ) -> Option<(&'static str, Option<&'a BTreeSet<String>>)> {
+            (!set.is_empty()).then_some((name, Some(set)))
+        }
+        let flag = |name, on: bool| on.then_some((name, None));
+        let all = [
+            list("exec", &self.exec),
+            list("http", &self.http),
+            flag("secrets", self.secrets),
+            list("objects", &self.objects),
+            flag("ports", self.ports),
+            flag("state", self.state),
+            flag("events", self.events),
+            list("kinds", &self.kinds),
+            list("rbac", &self.rbac),
+            flag("fuse", self.fuse),
+            flag("privileged", self.privileged),
+            flag("host-network", self.host_network),
+            list("host-paths", &self.host_paths),
+            flag("system-priority", self.system_priority),
+        ];
+        all.into_iter().flatten().collect()
     }
 
     /// Refuses scopes without a meaning.
@@ -300,30 +310,16 @@ impl std::fmt::Display for Grants {
     /// Writes the grants like a registration: `exec [fuse, worker], http [worker:9567],
     /// privileged`; `none` if nothing is granted.
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let list = |name: &str, set: &BTreeSet<String>| {
-            let scopes: Vec<&str> = set.iter().map(String::as_str).collect();
-            (!set.is_empty()).then(|| format!("{name} [{}]", scopes.join(", ")))
-        };
-        let flag = |name: &str, on: bool| on.then(|| name.to_owned());
-        let parts: Vec<String> = [
-            list("exec", &self.exec),
-            list("http", &self.http),
-            flag("secrets", self.secrets),
-            list("objects", &self.objects),
-            flag("ports", self.ports),
-            flag("state", self.state),
-            flag("events", self.events),
-            list("kinds", &self.kinds),
-            list("rbac", &self.rbac),
-            flag("fuse", self.fuse),
-            flag("privileged", self.privileged),
-            flag("host-network", self.host_network),
-            list("host-paths", &self.host_paths),
-            flag("system-priority", self.system_priority),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
+        let held = self.held().into_iter();
+        let parts: Vec<String> = held
+            .map(|(name, scopes)| match scopes {
+                Some(scopes) => format!(
+                    "{name} [{}]",
+                    Vec::from_iter(scopes.iter().map(String::as_str)).join(", ")
+                ),
+                None => name.to_owned(),
+            })
+            .collect();
         if parts.is_empty() {
             out.write_str("none")
         } else {

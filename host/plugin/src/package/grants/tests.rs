@@ -31,6 +31,28 @@ fn a_grant_holds_only_if_declared_and_given() {
 }
 
 #[test]
+fn a_plugin_is_told_every_capability_that_holds() {
+    let set = || ["/a".to_owned()].into();
+    let all = Grants {
+        exec: set(),
+        http: ["a:1".to_owned()].into(),
+        secrets: true,
+        objects: ["ConfigMap".to_owned()].into(),
+        ports: true,
+        state: true,
+        events: true,
+        kinds: set(),
+        rbac: ["secrets:get".to_owned()].into(),
+        fuse: true,
+        privileged: true,
+        host_network: true,
+        host_paths: set(),
+        system_priority: true,
+    };
+    assert_eq!(Grants::wanted(&all.as_wants()).unwrap(), all);
+}
+
+#[test]
 fn a_star_covers_every_port_of_its_role_only() {
     let granted = grants(&[], &["worker:*", "fuse:80"]);
     assert!(granted.allows_http("worker", 1) && granted.allows_http("fuse", 80));
