@@ -225,8 +225,12 @@ impl Policy {
 
     /// Whether a client that mounts file systems needs a directory: its own, or one that users name.
     fn is_of_clients(&self, path: &str) -> bool {
-        let own = path == pods::DEVICE || (!self.mount.is_empty() && path::is_within(path, &self.mount));
-        own || self.named.has_path(path)
+        path == pods::DEVICE || self.is_of_mount(path) || self.named.has_path(path)
+    }
+
+    /// Whether a directory is the runtime's own mount directory, or below it.
+    fn is_of_mount(&self, path: &str) -> bool {
+        !self.mount.is_empty() && path::is_within(path, &self.mount)
     }
 
     /// Whether containers with powers over their node may run an image.

@@ -242,9 +242,9 @@ impl PodSpec<'_> {
             }
             let volume = list(self.spec, "volumes").find(|volume| volume["name"] == mount["name"]);
             let directory = volume.and_then(|volume| volume["hostPath"]["path"].as_str());
-            let shown = directory.and_then(path::normal).is_some_and(|directory| {
-                path::is_within(&directory, &policy.mount) || policy.named.has_path(&directory)
-            });
+            let shown = directory
+                .and_then(path::normal)
+                .is_some_and(|directory| policy.is_of_mount(&directory) || policy.named.has_path(&directory));
             self.refuse(
                 directory.is_some() && !shown,
                 &format!("{path}.volumeMounts[{index}].mountPropagation"),
