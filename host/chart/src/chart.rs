@@ -110,61 +110,61 @@ fn metadata(archive: &[u8]) -> Result<Metadata, String> {
     for file in files.entries().map_err(no_archive)? {
         let file = file.map_err(no_archive)?;
         let path = file.path().map_err(no_archive)?.into_owned();
-        if is_definition(&path) {
-            return Err(format!(
-                "it has {}, and Wasser installs no definitions of a chart: a plugin's chart may only change what belongs \
-                 to one runtime. Install those of the cache system on their own, and give the runtime's own kind to the \
-                 component (`wasser plugin pack`)",
-                path.display()
-            ));
-        }
-        if is_chart_yaml(&path) && found.is_none() {
-            found = Some(read_metadata(file).map_err(no_archive)??);
+        match place(&path).as_slice() {
+            // Deeper ones are those of subcharts.
+            ["Chart.yaml"] if found.is_none() => {
+                if file.size() > MAX_FILE {
+                    return Err(format!(
+                        "Chart.yaml has {} bytes, and {MAX_FILE} are allowed",
+                        file.size()
+                    ));
+                }
+                let mut text = Vec::new();
+                file.take(MAX_FILE).read_to_end(&mut text).map_err(no_archive)?;
+                found = Some(read_metadata(&text)?);
+            }
+            place if is_definition(place) => {
+                return Err(format!(
+                    "it has {}, and Wasser installs no definitions of a chart: a plugin's chart may only change what \
+                     belongs to one runtime. Install those of the cache system on their own, and give the runtime's \
+                     own kind to the component (`wasser plugin pack`)",
+                    path.display()
+                ));
+            }
+            _ => {}
         }
     }
     found.ok_or_else(|| "the archive has no directory with a Chart.yaml".to_owned())
 }
 
-fn read_metadata(file: impl Read) -> std::io::Result<Result<Metadata, String>> {
-    let mut text = Vec::new();
-    let size = file.take(MAX_FILE + 1).read_to_end(&mut text)?;
-    if size as u64 > MAX_FILE {
-        return Ok(Err(format!(
-            "Chart.yaml is larger than the {MAX_FILE} bytes that are allowed"
-        )));
-    }
-    let metadata: Metadata = match yaml_serde::from_slice(&text) {
-        Ok(metadata) => metadata,
-        Err(error) => return Ok(Err(format!("Chart.yaml: {error}"))),
-    };
-    Ok(match (metadata.name.as_str(), metadata.version.as_str()) {
+fn read_metadata(text: &[u8]) -> Result<Metadata, String> {
+    let metadata: Metadata = yaml_serde::from_slice(text).map_err(|error| format!("Chart.yaml: {error}"))?;
+    match (metadata.name.as_str(), metadata.version.as_str()) {
         ("", _) => Err("Chart.yaml has no `name`".to_owned()),
         (_, "") => Err("Chart.yaml has no `version`".to_owned()),
         _ => Ok(metadata),
-    })
+    }
+}
+
+/// Where a file is in the one directory of an archive. Nowhere if it is outside of it.
+fn place(path: &Path) -> Vec<&str> {
+    let mut parts = path.components().filter(|part| !matches!(part, Component::CurDir));
+    let Some(Component::Normal(_)) = parts.next() else {
+        return Vec::new();
+    };
+    let name = |part| match part {
+        Component::Normal(name) => name.to_str(),
+        _ => None,
+    };
+    parts.map(name).collect::<Option<_>>().unwrap_or_default()
 }
 
 /// A file of `crds/`, of the chart or of a chart in it.
-fn is_definition(path: &Path) -> bool {
-    let parts: Vec<&str> = path
-        .iter()
-        .filter_map(|part| part.to_str())
-        .filter(|part| *part != ".")
-        .collect();
-    let mut rest = parts.get(1..).unwrap_or_default();
-    while let ["charts", _, inner @ ..] = rest {
-        rest = inner;
+fn is_definition(mut place: &[&str]) -> bool {
+    while let ["charts", _, inner @ ..] = place {
+        place = inner;
     }
-    matches!(rest, ["crds", _, ..])
-}
-
-/// `<directory>/Chart.yaml`; deeper ones are those of subcharts.
-fn is_chart_yaml(path: &Path) -> bool {
-    let parts: Vec<_> = path
-        .components()
-        .filter(|part| !matches!(part, Component::CurDir))
-        .collect();
-    matches!(parts.as_slice(), [Component::Normal(_), Component::Normal(file)] if *file == "Chart.yaml")
+    matches!(place, ["crds", _, ..])
 }
 
 #[cfg(test)]
@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn archives_that_unpack_to_gibibytes_are_not_unpacked() {
         let large = vec![b' '; 6 << 20];
-        assert!(refused(archive(&[("demo/Chart.yaml", &large)])).contains("than the 5242880 bytes that are allowed"));
+        assert!(refused(archive(&[("demo/Chart.yaml", &large)])).contains("5242880 are allowed"));
         let mut header = tar::Header::new_gnu();
         header.set_path("demo/large").unwrap();
         header.set_size(10 << 30);
