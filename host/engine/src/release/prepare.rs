@@ -14,22 +14,25 @@ use super::workloads::{check_names, check_roles};
 use crate::error::EngineError;
 use crate::objects::identity::Identity;
 
-/// A release that may be installed: rendered, with the roles that the plugin describes, and
-/// admitted. Nothing of it has been written.
-pub struct Prepared {
+/// A release that was rendered, with the roles that the plugin describes, and is not admitted yet.
+pub struct Draft {
     chart: Arc<Chart>,
     meta: ReleaseMeta,
     values: Value,
     rendered: Rendered,
     objects: Vec<(String, String)>,
+}
+
+/// A release that may be installed: rendered and admitted. Nothing of it has been written.
+pub struct Prepared {
+    draft: Draft,
     policy: Policy,
 }
 
-/// Renders the chart with complete values, and checks what came of it.
+/// Renders the chart with complete values, and admits what came of it.
 ///
 /// # Errors
-/// The name cannot be that of a release, the chart cannot be rendered, none of the roles has a
-/// workload, or an object is not granted.
+/// Those of [`draft`], or an object is not granted.
 pub async fn prepare(
     plugin: &Plugin,
     chart: Arc<Chart>,
@@ -39,6 +42,24 @@ pub async fn prepare(
     values: Value,
     is_upgrade: bool,
 ) -> Result<Prepared, EngineError> {
+    let draft = draft(plugin, chart, renderer, identity, values, is_upgrade).await?;
+    let policy = draft.admit(plugin, identity, around)?;
+    Ok(draft.admitted(policy))
+}
+
+/// Renders the chart with complete values.
+///
+/// # Errors
+/// The name cannot be that of a release, the chart cannot be rendered, or none of the roles has a
+/// workload.
+pub async fn draft(
+    plugin: &Plugin,
+    chart: Arc<Chart>,
+    renderer: &Renderer,
+    identity: &Identity,
+    values: Value,
+    is_upgrade: bool,
+) -> Result<Draft, EngineError> {
     let meta = ReleaseMeta {
         name: identity.name.clone(),
         namespace: identity.namespace.clone(),
@@ -59,38 +80,51 @@ pub async fn prepare(
     let objects: Vec<(String, String)> = rendered.objects.iter().map(kind_and_name).collect();
     check_roles(&plugin.description.roles, &objects, &identity.name)?;
     check_names(&objects, &identity.kind, &identity.name)?;
-    let policy = policy(plugin, identity, around);
-    policy
-        .admit_release(&rendered)
-        .map_err(|source| EngineError::NotGranted {
-            release: identity.display(),
-            source,
-        })?;
-    Ok(Prepared {
+    Ok(Draft {
         chart,
         meta,
         values,
         rendered,
         objects,
-        policy,
     })
+}
+
+impl Draft {
+    /// Returns the policy that admits it.
+    ///
+    /// # Errors
+    /// An object is not granted.
+    pub fn admit(&self, plugin: &Plugin, identity: &Identity, around: &Surroundings) -> Result<Policy, EngineError> {
+        let policy = policy(plugin, identity, around);
+        let admitted = policy.admit_release(&self.rendered);
+        admitted.map(|()| policy).map_err(|source| EngineError::NotGranted {
+            release: identity.display(),
+            source,
+        })
+    }
+
+    /// Returns what may be installed by the policy that has admitted it.
+    pub fn admitted(self, policy: Policy) -> Prepared {
+        Prepared { draft: self, policy }
+    }
 }
 
 impl Prepared {
     /// The objects as they would be applied.
     pub fn objects(&self) -> Vec<DynamicObject> {
-        self.rendered.dressed(&self.policy, &self.meta.name)
+        self.draft.rendered.dressed(&self.policy, &self.draft.meta.name)
     }
 
     /// The objects as the chart has made them, and those of hooks after them.
     pub(crate) fn rendered_objects(&self) -> impl Iterator<Item = &DynamicObject> {
-        let hooks = self.rendered.hooks.iter().filter_map(|hook| hook.object.as_ref());
-        self.rendered.objects.iter().chain(hooks)
+        let rendered = &self.draft.rendered;
+        let hooks = rendered.hooks.iter().filter_map(|hook| hook.object.as_ref());
+        rendered.objects.iter().chain(hooks)
     }
 
     /// The values that it was rendered with.
     pub fn values(&self) -> &Value {
-        &self.values
+        &self.draft.values
     }
 
     /// The objects that an upgrade to it would write or delete, each with how it would change.
@@ -115,24 +149,28 @@ impl Prepared {
         damaged: Option<u32>,
     ) -> Result<Installed, ReleaseError> {
         let change = self.change(workers.as_ref(), damaged);
-        let release = if self.meta.is_upgrade {
+        let release = if self.draft.meta.is_upgrade {
             releases.upgrade(&change).boxed().await?
         } else {
             releases.install(&change).boxed().await?
         };
-        Ok(Installed::written(self.values, self.objects, release.revision))
+        Ok(Installed::written(
+            self.draft.values,
+            self.draft.objects,
+            release.revision,
+        ))
     }
 
     /// Takes everything apart, so that nothing that is prepared can be forgotten here.
     fn change<'a>(&'a self, workers: Option<&'a Workers>, damaged: Option<u32>) -> Change<'a> {
-        let Self {
+        let Self { draft, policy } = self;
+        let Draft {
             chart,
             meta,
             values,
             rendered,
             objects: _,
-            policy,
-        } = self;
+        } = draft;
         Change {
             chart,
             meta,

@@ -12,7 +12,7 @@ use crate::objects::owner::owner_reference;
 use crate::release::Installed;
 use crate::release::claims;
 use crate::release::policy::{Surroundings, named, policy};
-use crate::release::prepare::{Prepared, prepare};
+use crate::release::prepare::{Prepared, draft};
 use crate::release::values::complete;
 use crate::request::Request;
 use crate::shared::ports;
@@ -134,7 +134,7 @@ impl Request {
         Ok(true)
     }
 
-    /// Renders the release and checks it. What is not named in the objects at hand is looked for
+    /// Renders the release and admits it. What is not named in the objects at hand is looked for
     /// where it can be besides: images in the record, since clients keep theirs while nobody asks
     /// for another one, and Secrets in the volumes of the claims that the Dataset mounts.
     pub(super) async fn prepare(
@@ -147,20 +147,12 @@ impl Request {
         let users = self.objects_of_users().await;
         let mut around = self.surroundings();
         around.named = named(&self.object, &users);
+        let draft = draft(plugin, chart.clone(), renderer, identity, values, is_upgrade).await?;
         let (mut asks_record, mut asks_volumes) = (is_upgrade, true);
         loop {
-            let attempt = prepare(
-                plugin,
-                chart.clone(),
-                renderer,
-                identity,
-                &around,
-                values.clone(),
-                is_upgrade,
-            );
-            let error = match attempt.await {
+            let error = match draft.admit(plugin, identity, &around) {
+                Ok(policy) => return Ok(draft.admitted(policy)),
                 Err(error) => error,
-                prepared => return prepared,
             };
             if error.is_about_image() && std::mem::take(&mut asks_record) {
                 around.named = around.named.with_installed_images(self.installed_images().await?);
