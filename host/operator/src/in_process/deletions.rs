@@ -3,15 +3,11 @@
 use serde_json::json;
 use wasser_test_api_server::{ApiServer, Effect, Failure, Fault, Record, Verb};
 
+use super::gone::object_gone;
 use super::scene::{OPERATOR, QUIET, Scene};
 
 async fn gone(scene: &Scene, kind: &str) {
-    let look = |server: &ApiServer| {
-        server.release_protection();
-        server.collect();
-        server.object(kind, "default", "demo").is_none().then_some(())
-    };
-    scene.server.until(&format!("the {kind} to go"), look).await;
+    object_gone(scene, kind, "demo").await;
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use wasser_test_api_server::ApiServer;
 
+use super::jobs;
 use super::machine::scenario::{juicefs_objects, juicefs_scene};
 use super::machine::world::World;
 use super::scene::{Operator, QUIET, Scene};
@@ -59,23 +60,10 @@ async fn job(scene: &Scene, kind: &str, name: &str) -> Value {
 
 /// Ends a Job, whose pod leaves these words.
 async fn end(scene: &Scene, name: &str, outcome: &str, words: &str) {
-    let job = job(scene, "Job", name).await;
     let code = i32::from(outcome != "Complete");
     let terminated = json!({"exitCode": code, "message": words, "finishedAt": "2026-01-01T00:00:42Z"});
-    let pod = format!("{name}-x");
-    scene.server.create(&json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": pod, "namespace": "default",
-            "labels": {"batch.kubernetes.io/controller-uid": job["metadata"]["uid"]}},
-        "spec": {"containers": [{"name": "c", "image": "i"}]},
-    }));
-    scene.server.edit_status("Pod", "default", &pod, |status| {
-        status["containerStatuses"] = json!([{"name": "c", "image": "i", "imageID": "", "ready": false,
-            "restartCount": 0, "state": {"terminated": terminated}}]);
-    });
-    scene.server.edit_status("Job", "default", name, |status| {
-        *status = json!({"conditions": [{"type": outcome, "status": "True", "reason": "Test", "message": "it ended",
-            "lastTransitionTime": "2026-01-01T00:00:42Z"}]});
-    });
+    jobs::ended_pod(scene, name, &format!("{name}-x"), terminated).await;
+    jobs::end(scene, name, outcome).await;
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 use wasser_test_api_server::ApiServer;
 
+use super::gone::none_left;
+use super::jobs::{end, job};
 use super::scene::{OPERATOR, QUIET, Scene};
 
 /// An operation of this kind in the namespace `default`.
@@ -49,20 +51,6 @@ pub(super) async fn says(scene: &Scene, kind: &str, name: &str, reason: &str) ->
         .server
         .until(&format!("{kind} {name} to say {reason}"), look)
         .await
-}
-
-pub(super) async fn job(scene: &Scene, name: &str) -> Value {
-    let look = |server: &ApiServer| server.object("Job", "default", name);
-    scene.server.until(&format!("the Job {name}"), look).await
-}
-
-/// Ends a Job.
-pub(super) async fn end(scene: &Scene, name: &str, outcome: &str) {
-    job(scene, name).await;
-    scene.server.edit_status("Job", "default", name, |status| {
-        *status = json!({"conditions": [{"type": outcome, "status": "True", "reason": "Test", "message": "it ended",
-            "lastTransitionTime": "2026-01-01T00:00:42Z"}]});
-    });
 }
 
 pub(super) fn events(scene: &Scene, reason: &str) -> usize {
@@ -376,14 +364,5 @@ async fn an_operation_ends_when_its_dataset_is_deleted_half_way() {
     job(&scene, "warm-loader-job").await;
     phase(&scene, "DataLoad", "warm", "Executing").await;
     scene.server.delete("Dataset", "default", "demo");
-    let look = |server: &ApiServer| {
-        server.release_protection();
-        server.collect();
-        let left = ["DataLoad", "Dataset", "Job"]
-            .into_iter()
-            .flat_map(|kind| server.objects(kind, "default"))
-            .count();
-        (left == 0).then_some(())
-    };
-    scene.server.until("the Dataset and its operation to go", look).await;
+    none_left(&scene, &["DataLoad", "Dataset", "Job"]).await;
 }

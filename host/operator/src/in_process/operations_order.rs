@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use wasser_test_api_server::ApiServer;
 
-use super::operations::{end, gone, job, phase, process, says};
+use super::jobs::{end, job, pod_of};
+use super::operations::{gone, phase, process, says};
 use super::scene::{QUIET, Scene};
 
 fn after(name: &str) -> Value {
@@ -20,16 +21,9 @@ async fn an_operation_runs_where_the_one_before_has_succeeded() {
     scene.server.create(&process("first", &json!({})));
     let next = json!({"runAfter": {"kind": "DataProcess", "name": "first", "affinityStrategy": {"policy": "Require"}}});
     scene.server.create(&process("second", &next));
-    let made = job(&scene, "first-processor-job").await;
     for (pod, node, phase) in [("first-lost", "node-b", "Failed"), ("first-x", "node-a", "Succeeded")] {
-        scene.server.create(&json!({
-            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": pod, "namespace": "default",
-                "labels": {"batch.kubernetes.io/controller-uid": made["metadata"]["uid"]}},
-            "spec": {"nodeName": node, "containers": [{"name": "c", "image": "i"}]},
-        }));
-        scene
-            .server
-            .edit_status("Pod", "default", pod, |status| status["phase"] = phase.into());
+        let spec = json!({"nodeName": node, "containers": [{"name": "c", "image": "i"}]});
+        pod_of(&scene, "first-processor-job", pod, spec, json!({"phase": phase})).await;
     }
     scene.server.settled(QUIET).await;
     end(&scene, "first-processor-job", "Complete").await;

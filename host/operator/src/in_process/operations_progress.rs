@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wasser_test_api_server::{ApiServer, Effect, Fault};
 
+use super::jobs::{end, pod_of};
+use super::operations::operation;
 use super::scene::{OPERATOR, Operator, QUIET, Scene};
 
 /// A Dataset that is Bound, and an operator that asks often.
@@ -18,24 +20,21 @@ async fn asking() -> (Scene, Operator) {
 }
 
 fn load(name: &str) -> Value {
-    json!({
-        "apiVersion": "data.fluid.io/v1alpha1", "kind": "DataLoad", "metadata": {"name": name, "namespace": "default"},
-        "spec": {"dataset": {"name": "demo"}},
-    })
+    operation("DataLoad", name, json!({"dataset": {"name": "demo"}}))
 }
 
 /// Starts a pod for the Job of a load.
 async fn run_pod(scene: &Scene, load: &str, pod: &str) {
-    let look = |server: &ApiServer| server.object("Job", "default", &format!("{load}-loader-job"));
-    let job = scene.server.until("the Job", look).await;
-    scene.server.create(&json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": pod, "namespace": "default",
-            "labels": {"batch.kubernetes.io/controller-uid": job["metadata"]["uid"]}},
-        "spec": {"nodeName": "a", "containers": [{"name": "loader", "image": "i"}, {"name": "sidecar", "image": "i"}]},
-    }));
-    scene
-        .server
-        .edit_status("Pod", "default", pod, |status| status["phase"] = "Running".into());
+    let spec = json!({"nodeName": "a",
+        "containers": [{"name": "loader", "image": "i"}, {"name": "sidecar", "image": "i"}]});
+    pod_of(
+        scene,
+        &format!("{load}-loader-job"),
+        pod,
+        spec,
+        json!({"phase": "Running"}),
+    )
+    .await;
 }
 
 /// Waits until the figures of a load are these, but for its rate.
@@ -48,15 +47,6 @@ async fn shows(scene: &Scene, name: &str, expected: &Value) {
         (infos == *expected).then_some(())
     };
     scene.server.until(&format!("{name} to show {expected}"), look).await;
-}
-
-fn end(scene: &Scene, name: &str, outcome: &str) {
-    scene
-        .server
-        .edit_status("Job", "default", &format!("{name}-loader-job"), |status| {
-            *status = json!({"conditions": [{"type": outcome, "status": "True", "reason": "Test", "message": "it ended",
-            "lastTransitionTime": "2026-01-01T00:00:42Z"}]});
-        });
 }
 
 #[tokio::test]
@@ -83,7 +73,7 @@ async fn a_load_shows_how_far_its_pod_is_and_in_the_end_only_how_much_it_was() {
         .on_log(async |_| "progress files=50 bytes=17825792 total-files=100 total-bytes=35651584\n".to_owned());
     let figures = json!({"progress": "50%", "files": "50/100", "bytes": "17.00MiB/34.00MiB"});
     shows(&scene, "warm", &figures).await;
-    end(&scene, "warm", "Complete");
+    end(&scene, "warm-loader-job", "Complete").await;
     shows(&scene, "warm", &json!({"progress": "100%"})).await;
     // Nobody is asked about what has ended.
     scene.server.settled(QUIET).await;
@@ -105,7 +95,7 @@ async fn logs_that_cannot_be_read_neither_fail_nor_hold_up_an_operation() {
     logs.hit(1).await;
     for name in ["one", "two"] {
         shows(&scene, name, &json!({"progress": "running"})).await;
-        end(&scene, name, "Complete");
+        end(&scene, &format!("{name}-loader-job"), "Complete").await;
         shows(&scene, name, &json!({"progress": "100%"})).await;
     }
 }

@@ -1,24 +1,12 @@
 //! What goes wrong around an operation that runs: its pods, its Dataset, its runtime, its schedule.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use wasser_test_api_server::ApiServer;
 
-use super::operations::{end, events, gone, job, load, operation, phase, process, says};
+use super::gone::{none_left, object_gone};
+use super::jobs::{end, ended_pod, job};
+use super::operations::{events, gone, load, operation, phase, process, says};
 use super::scene::{OPERATOR, QUIET, Scene};
-
-/// Creates a pod of a Job that has ended like this.
-async fn ended_pod(scene: &Scene, job_name: &str, pod: &str, terminated: Value) {
-    let made = job(scene, job_name).await;
-    scene.server.create(&json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": pod, "namespace": "default",
-            "labels": {"batch.kubernetes.io/controller-uid": made["metadata"]["uid"]}},
-        "spec": {"containers": [{"name": "c", "image": "i"}]},
-    }));
-    scene.server.edit_status("Pod", "default", pod, |status| {
-        status["containerStatuses"] = json!([{"name": "c", "image": "i", "imageID": "", "ready": false,
-            "restartCount": 0, "state": {"terminated": terminated}}]);
-    });
-}
 
 #[tokio::test]
 async fn a_script_that_is_killed_fails_with_its_exit_code_and_one_of_a_user_never_with_its_words() {
@@ -69,16 +57,7 @@ async fn a_dataset_that_is_created_again_has_nothing_of_the_operations_before() 
     let first = job(&scene, "warm-loader-job").await;
     phase(&scene, "DataLoad", "warm", "Executing").await;
     scene.server.delete("Dataset", "default", "demo");
-    let look = |server: &ApiServer| {
-        server.release_protection();
-        server.collect();
-        let left = ["DataLoad", "Dataset", "Job", "DemoRuntime"]
-            .into_iter()
-            .flat_map(|kind| server.objects(kind, "default"))
-            .count();
-        (left == 0).then_some(())
-    };
-    scene.server.until("all of the first to go", look).await;
+    none_left(&scene, &["DataLoad", "Dataset", "Job", "DemoRuntime"]).await;
 
     scene.create_runtime();
     scene.server.create(&load("warm"));
@@ -120,12 +99,7 @@ async fn a_runtime_that_is_deleted_leaves_no_operation_hanging() {
     job(&scene, "warm-loader-job").await;
     phase(&scene, "DataLoad", "warm", "Executing").await;
     scene.server.delete("DemoRuntime", "default", "demo");
-    let look = |server: &ApiServer| {
-        server.release_protection();
-        server.collect();
-        server.object("DemoRuntime", "default", "demo").is_none().then_some(())
-    };
-    scene.server.until("the runtime to go", look).await;
+    object_gone(&scene, "DemoRuntime", "demo").await;
     // The Job still says how it ended; its pods had the volume.
     end(&scene, "warm-loader-job", "Failed").await;
     phase(&scene, "DataLoad", "warm", "Failed").await;

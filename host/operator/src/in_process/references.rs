@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use wasser_engine::{Sharing, TenantRules};
 use wasser_test_api_server::ApiServer;
 
+use super::gone::object_gone;
 use super::scene::{OPERATOR, Operator, QUIET, Scene};
 
 const REFUSED: &str = "the volume leads to dataset://default/demo";
@@ -119,12 +120,7 @@ async fn rests(scene: &Scene) {
 
 async fn delete(scene: &Scene, name: &str) {
     scene.server.delete("Dataset", "default", name);
-    let gone = |server: &ApiServer| {
-        server.release_protection();
-        server.collect();
-        server.object("Dataset", "default", name).is_none().then_some(())
-    };
-    scene.server.until(&format!("{name} to go"), gone).await;
+    object_gone(scene, "Dataset", name).await;
 }
 
 #[rstest::rstest]
