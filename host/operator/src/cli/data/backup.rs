@@ -2,9 +2,8 @@
 
 use wasser_api::operations::{DataBackupSpec, OperationKind};
 
-use super::create::CreateArgs;
-use super::draft::{CommonArgs, Draft};
-use super::place::PlaceArgs;
+use super::create::MakeArgs;
+use super::draft::Draft;
 use super::problem::Problem;
 
 /// What to save.
@@ -17,11 +16,7 @@ pub struct Args {
     #[arg(long, value_name = "ADDRESS")]
     to: String,
     #[command(flatten)]
-    pub common: CommonArgs,
-    #[command(flatten)]
-    pub create: CreateArgs,
-    #[command(flatten)]
-    pub place: PlaceArgs,
+    pub make: MakeArgs,
 }
 
 impl Args {
@@ -33,8 +28,8 @@ impl Args {
         let spec = DataBackupSpec {
             dataset: self.dataset.clone(),
             backup_path: self.to.clone(),
-            run_after: self.common.run_after(),
-            ttl_seconds_after_finished: self.common.ttl,
+            run_after: self.make.common.run_after(),
+            ttl_seconds_after_finished: self.make.common.ttl,
             ..DataBackupSpec::default()
         };
         Draft::new(OperationKind::DataBackup, &self.dataset, &spec)

@@ -11,6 +11,7 @@ use kube::api::{DeleteParams, Preconditions};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 
+use super::follow::over;
 use super::names::Named;
 use super::place::{PlaceArgs, Session, qualified};
 use super::problem::Problem;
@@ -142,16 +143,10 @@ pub async fn cancel(
         }
         Ok(Gone::Soon)
     };
-    let until_late = async {
-        match timeout {
-            Some(limit) => tokio::time::sleep(limit).await,
-            None => std::future::pending().await,
-        }
-    };
     tokio::select! {
         biased;
         () = &mut interrupt => Ok(Gone::Interrupted),
         gone = until_gone => gone,
-        () = until_late => Ok(Gone::NotInTime(timeout.unwrap_or_default())),
+        () = over(timeout) => Ok(Gone::NotInTime(timeout.unwrap_or_default())),
     }
 }

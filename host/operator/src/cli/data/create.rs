@@ -30,6 +30,17 @@ pub enum DryRun {
     Server,
 }
 
+/// What all commands have that make an operation.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct MakeArgs {
+    #[command(flatten)]
+    pub common: CommonArgs,
+    #[command(flatten)]
+    pub create: CreateArgs,
+    #[command(flatten)]
+    pub place: PlaceArgs,
+}
+
 /// What happens with the operation.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct CreateArgs {
@@ -47,13 +58,12 @@ pub struct CreateArgs {
 }
 
 /// Does what a command that makes an operation says.
-pub async fn run(
-    program: &str,
-    place: &PlaceArgs,
-    common: &CommonArgs,
-    options: &CreateArgs,
-    draft: impl Fn(&str) -> Result<Draft, Problem>,
-) -> Result<ExitCode> {
+pub async fn run(program: &str, make: &MakeArgs, draft: impl Fn(&str) -> Result<Draft, Problem>) -> Result<ExitCode> {
+    let MakeArgs {
+        common,
+        create: options,
+        place,
+    } = make;
     if options.output.is_some() && options.dry_run == DryRun::None && !options.no_wait {
         let message = "--output prints the operation only, so it goes with --dry-run or --no-wait; add one of them";
         return Err(Problem::usage(message).into());

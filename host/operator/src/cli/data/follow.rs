@@ -102,12 +102,7 @@ pub async fn follow(
     let mut events = pin!(watcher(session.api(named.kind), config).default_backoff());
     let mut logs = options.logs.then(|| Logs::follow(session, named));
     let mut interrupt = pin!(interrupt);
-    let mut timeout = pin!(async {
-        match options.timeout {
-            Some(limit) => tokio::time::sleep(limit).await,
-            None => std::future::pending().await,
-        }
-    });
+    let mut timeout = pin!(over(options.timeout));
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut is_listed = false;
@@ -178,6 +173,14 @@ impl From<state::Result> for Ending {
             state::Result::Complete(words) => Self::Complete(words),
             state::Result::Failed(why) => Self::Failed(why),
         }
+    }
+}
+
+/// Waits until the time is over, if it is ever.
+pub async fn over(limit: Option<Duration>) {
+    match limit {
+        Some(limit) => tokio::time::sleep(limit).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -2,10 +2,9 @@
 
 use wasser_api::operations::{DataLoadSpec, OperationKind, TargetDataset, TargetPath};
 
-use super::create::CreateArgs;
-use super::draft::{CommonArgs, Draft, ScheduleArgs};
+use super::create::MakeArgs;
+use super::draft::{Draft, ScheduleArgs};
 use super::inputs;
-use super::place::PlaceArgs;
 use super::problem::Problem;
 
 /// What to load.
@@ -28,11 +27,7 @@ pub struct Args {
     #[command(flatten)]
     schedule: ScheduleArgs,
     #[command(flatten)]
-    pub common: CommonArgs,
-    #[command(flatten)]
-    pub create: CreateArgs,
-    #[command(flatten)]
-    pub place: PlaceArgs,
+    pub make: MakeArgs,
 }
 
 impl Args {
@@ -60,8 +55,8 @@ impl Args {
             options: inputs::options("--option", &self.options)?,
             policy: self.schedule.policy(),
             schedule: self.schedule.schedule.clone(),
-            run_after: self.common.run_after(),
-            ttl_seconds_after_finished: self.common.ttl,
+            run_after: self.make.common.run_after(),
+            ttl_seconds_after_finished: self.make.common.ttl,
             ..DataLoadSpec::default()
         };
         Draft::new(OperationKind::DataLoad, &self.dataset, &spec)

@@ -2,10 +2,9 @@
 
 use wasser_api::operations::{DataMigrateSpec, DatasetPath, ExternalStorage, MigrateEnd, OperationKind};
 
-use super::create::CreateArgs;
-use super::draft::{CommonArgs, Draft, ScheduleArgs};
+use super::create::MakeArgs;
+use super::draft::{Draft, ScheduleArgs};
 use super::inputs;
-use super::place::PlaceArgs;
 use super::problem::Problem;
 
 /// What a claim is named by; it needs no keys.
@@ -39,11 +38,7 @@ pub struct Args {
     #[command(flatten)]
     schedule: ScheduleArgs,
     #[command(flatten)]
-    pub common: CommonArgs,
-    #[command(flatten)]
-    pub create: CreateArgs,
-    #[command(flatten)]
-    pub place: PlaceArgs,
+    pub make: MakeArgs,
 }
 
 impl Args {
@@ -78,8 +73,8 @@ impl Args {
             runtime_type: self.runtime_type.clone(),
             policy: self.schedule.policy(),
             schedule: self.schedule.schedule.clone(),
-            run_after: self.common.run_after(),
-            ttl_seconds_after_finished: self.common.ttl,
+            run_after: self.make.common.run_after(),
+            ttl_seconds_after_finished: self.make.common.ttl,
             ..DataMigrateSpec::default()
         };
         Draft::new(OperationKind::DataMigrate, &about, &spec)

@@ -132,22 +132,10 @@ pub async fn run(command: Command, program: &str) -> Result<ExitCode> {
 
 async fn carry_out(command: Command, program: &str) -> Result<ExitCode> {
     match command {
-        Command::Load(args) => {
-            let draft = |namespace: &str| args.draft(namespace);
-            create::run(program, &args.place, &args.common, &args.create, draft).await
-        }
-        Command::Migrate(args) => {
-            let draft = |namespace: &str| args.draft(namespace);
-            create::run(program, &args.place, &args.common, &args.create, draft).await
-        }
-        Command::Backup(args) => {
-            let draft = |namespace: &str| args.draft(namespace);
-            create::run(program, &args.place, &args.common, &args.create, draft).await
-        }
-        Command::Process(args) => {
-            let draft = |namespace: &str| args.draft(namespace);
-            create::run(program, &args.place, &args.common, &args.create, draft).await
-        }
+        Command::Load(args) => create::run(program, &args.make, |namespace| args.draft(namespace)).await,
+        Command::Migrate(args) => create::run(program, &args.make, |namespace| args.draft(namespace)).await,
+        Command::Backup(args) => create::run(program, &args.make, |namespace| args.draft(namespace)).await,
+        Command::Process(args) => create::run(program, &args.make, |namespace| args.draft(namespace)).await,
         Command::List(args) => list::run(args, program).await,
         Command::Wait(args) => wait::run(args, program).await,
         Command::Cancel(args) => cancel::run(args, program).await,

@@ -8,9 +8,8 @@ use wasser_api::operations::{
     DataProcessSpec, JobProcessor, OperationKind, ProcessedDataset, Processor, ScriptProcessor,
 };
 
-use super::create::CreateArgs;
-use super::draft::{CommonArgs, Draft, ScheduleArgs};
-use super::place::PlaceArgs;
+use super::create::MakeArgs;
+use super::draft::{Draft, ScheduleArgs};
 use super::problem::Problem;
 
 /// The most that a script may have: it becomes a ConfigMap.
@@ -45,11 +44,7 @@ pub struct Args {
     #[command(flatten)]
     schedule: ScheduleArgs,
     #[command(flatten)]
-    pub common: CommonArgs,
-    #[command(flatten)]
-    pub create: CreateArgs,
-    #[command(flatten)]
-    pub place: PlaceArgs,
+    pub make: MakeArgs,
 }
 
 impl Args {
@@ -96,8 +91,8 @@ impl Args {
             processor,
             policy: self.schedule.policy(),
             schedule: self.schedule.schedule.clone(),
-            run_after: self.common.run_after(),
-            ttl_seconds_after_finished: self.common.ttl,
+            run_after: self.make.common.run_after(),
+            ttl_seconds_after_finished: self.make.common.ttl,
         };
         Draft::new(OperationKind::DataProcess, &self.dataset, &spec)
     }

@@ -5,9 +5,7 @@ use kube::ResourceExt;
 use kube::api::DynamicObject;
 use wasser_api::operations::{OperationPhase, OperationStatus};
 use wasser_engine::operations::operation::status;
-
-/// The figure that says how far an operation is.
-const PROGRESS: &str = "progress";
+use wasser_engine::operations::progress::PROGRESS;
 
 /// How an operation has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

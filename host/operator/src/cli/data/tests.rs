@@ -63,10 +63,10 @@ pub fn manifest_in(namespace: &str, line: &str) -> Result<Manifest, Problem> {
     let cli = Cli::try_parse_from(words).map_err(|error| Problem::usage(error.to_string()))?;
     let draft = |draft: Result<Draft, Problem>, common: &draft::CommonArgs| draft?.place(common, namespace, 7);
     match &cli.command {
-        Command::Load(args) => draft(args.draft(namespace), &args.common),
-        Command::Migrate(args) => draft(args.draft(namespace), &args.common),
-        Command::Backup(args) => draft(args.draft(namespace), &args.common),
-        Command::Process(args) => draft(args.draft(namespace), &args.common),
+        Command::Load(args) => draft(args.draft(namespace), &args.make.common),
+        Command::Migrate(args) => draft(args.draft(namespace), &args.make.common),
+        Command::Backup(args) => draft(args.draft(namespace), &args.make.common),
+        Command::Process(args) => draft(args.draft(namespace), &args.make.common),
         other => panic!("{other:?} makes nothing"),
     }
 }
