@@ -49,13 +49,17 @@ pub fn figures(operation: &Operation, pods: Vec<Pod>) -> BTreeMap<String, String
 /// The request fails.
 pub async fn pods(operations: &Operations, operation: &Operation, job: &Job) -> Result<Vec<Pod>, EngineError> {
     let api = Api::<Pod>::namespaced(operations.shared.client.clone(), &operation.namespace);
-    let selector = format!("batch.kubernetes.io/controller-uid={}", job.uid().unwrap_or_default());
     let attempt = format!("looking for the pods of Job {}/{}", operation.namespace, job.name_any());
-    let pods = api
-        .list(&ListParams::default().labels(&selector))
-        .await
-        .map_err(EngineError::kube(attempt))?;
+    let pods = api.list(&of_job(job)).await.map_err(EngineError::kube(attempt))?;
     Ok(pods.items)
+}
+
+/// Which pods are those of a Job, whatever their names.
+pub fn of_job(job: &Job) -> ListParams {
+    ListParams::default().labels(&format!(
+        "batch.kubernetes.io/controller-uid={}",
+        job.uid().unwrap_or_default()
+    ))
 }
 
 /// The containers that have ended, by name.

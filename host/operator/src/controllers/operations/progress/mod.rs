@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 use futures::{AsyncReadExt, FutureExt, StreamExt, stream};
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{ListParams, LogParams};
+use kube::api::LogParams;
 use kube::runtime::events::EventType;
 use kube::{Api, ResourceExt};
 use tokio::time::MissedTickBehavior;
@@ -28,6 +28,7 @@ use wasser_engine::operations::run::{self, Run};
 
 use super::all::Operations;
 use super::status;
+use super::words::of_job;
 use seen::{Running, Said};
 
 /// Operations that are asked at the same time.
@@ -117,12 +118,8 @@ async fn ask(operations: &Operations, running: Running) {
 /// What the pods of an operation say.
 async fn pods(operations: &Operations, running: &Running) -> kube::Result<Said> {
     let api = Api::<Pod>::namespaced(operations.shared.client.clone(), &running.operation.namespace);
-    let selector = format!(
-        "batch.kubernetes.io/controller-uid={}",
-        running.job.uid().unwrap_or_default()
-    );
     // What the API server has in memory will do.
-    let found = api.list(&ListParams::default().labels(&selector).match_any()).await?;
+    let found = api.list(&of_job(&running.job).match_any()).await?;
     let trouble = found.items.iter().find_map(trouble);
     let mut pods: Vec<Pod> = found.items.into_iter().filter(is_running).collect();
     if pods.len() > PODS {
