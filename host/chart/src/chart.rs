@@ -126,8 +126,8 @@ fn metadata(archive: &[u8]) -> Result<Metadata, String> {
             place if is_definition(place) => {
                 return Err(format!(
                     "it has {}, and Wasser installs no definitions of a chart: a plugin's chart may only change what \
-                     belongs to one runtime. Install those of the cache system on their own, and give the runtime's \
-                     own kind to the component (`wasser plugin pack`)",
+                     belongs to one runtime. Install those of the cache system on their own, and put the runtime's own \
+                     into the component, from where `wasser plugin crd` prints it",
                     path.display()
                 ));
             }
