@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use wasser_api::labels::FUSE_HOST_PID;
+use wasser_api::labels::{FUSE_HOST_PID, truth};
 
 use crate::{DatasetSpec, Error, Result, Want, fields};
 
@@ -178,20 +178,15 @@ impl<S> Context<S> {
 
     /// Reports whether the runtime's annotation lets its fuse pods see the node's processes.
     pub fn host_pid(&self) -> Result<bool> {
-        let asked = self
-            .runtime
-            .metadata
-            .annotations
-            .get(FUSE_HOST_PID)
-            .map(|text| text.to_ascii_lowercase());
-        match asked.as_deref() {
-            None | Some("" | "false" | "f" | "0") => Ok(false),
-            Some("true" | "t" | "1") => Ok(true),
-            Some(_) => Err(Error::invalid(
+        let Some(asked) = self.runtime.metadata.annotations.get(FUSE_HOST_PID) else {
+            return Ok(false);
+        };
+        truth(asked).ok_or_else(|| {
+            Error::invalid(
                 format!("{}.metadata.annotations[{FUSE_HOST_PID}]", self.runtime.kind),
                 "is neither true nor false",
-            )),
-        }
+            )
+        })
     }
 
     /// Returns how many pods of a role were ready when the host last looked.

@@ -35,6 +35,15 @@ impl Storage {
     }
 }
 
+/// Whether a text says yes or no, in Fluid's ways to write it. `None` if it says neither.
+pub fn truth(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "" | "false" | "f" | "0" => Some(false),
+        "true" | "t" | "1" => Some(true),
+        _ => None,
+    }
+}
+
 /// Value of [`DATASET_ID`], and of `ownerDatasetId` in chart values: `<namespace>-<name>`, or the
 /// UID.
 ///

@@ -109,3 +109,13 @@ proptest! {
         prop_assert_ne!(exclusive_value(&ns_a, &a, uid_a), exclusive_value(&ns_b, &b, uid_b));
     }
 }
+
+#[rstest]
+#[case("", Some(false))]
+#[case("False", Some(false))]
+#[case("T", Some(true))]
+#[case("1", Some(true))]
+#[case("yes", None)]
+fn a_text_says_yes_or_no(#[case] text: &str, #[case] truth: Option<bool>) {
+    assert_eq!(super::truth(text), truth);
+}

@@ -83,6 +83,6 @@ pub fn secrets(plugin: &Plugin) -> Secrets {
 /// Returns what a user names in a runtime and in the other objects that belong to it.
 pub fn named<'a>(runtime: &'a Value, others: impl IntoIterator<Item = &'a Value>) -> Named {
     let asked = runtime["metadata"]["annotations"][labels::FUSE_HOST_PID].as_str();
-    let host_pid = asked.is_some_and(|text| ["true", "t", "1"].contains(&text.to_ascii_lowercase().as_str()));
+    let host_pid = asked.and_then(labels::truth) == Some(true);
     Named::of(std::iter::once(runtime).chain(others)).with_host_pid(host_pid)
 }
