@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::engine::error::HostError;
 
@@ -61,8 +62,7 @@ impl Threads {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        let mut ended = AbortOnDrop(self.spawn(task));
-        match (&mut ended.0).await {
+        match AbortOnDropHandle::new(self.spawn(task)).await {
             Ok(output) => output,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
@@ -79,14 +79,6 @@ impl Drop for Own {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
-    }
-}
-
-struct AbortOnDrop<T>(JoinHandle<T>);
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 
