@@ -5,18 +5,20 @@
 //! pods are ready at once: this measures the operator and the API server. `floor` measures the same
 //! without an operator, as the least that it can cost. `call` and `render` run
 //! the measuring examples of the plugin host and of the chart's renderer. `volume` measures pods
-//! that mount a dataset on a real node. A benchmark starts from nothing: it ends clusters that an
+//! that mount a dataset on a real node, and `data` what loads and copies its files. A benchmark starts from nothing: it ends clusters that an
 //! earlier run has left, and reports what else the machine did meanwhile.
 
 mod bind;
 mod cargo;
 mod cargo_examples;
+mod data;
 mod delete;
 mod fake_cluster;
 mod floor;
 pub mod objects;
 mod operations;
 mod processes;
+mod real_cluster;
 mod report;
 mod requests;
 mod settle;
@@ -31,6 +33,7 @@ use serde_json::{Value, json};
 
 pub use bind::{bind, floor};
 pub use cargo_examples::{call, render};
+pub use data::{Files, data};
 pub use delete::delete;
 pub use fake_cluster::register;
 pub use objects::System;

@@ -16,6 +16,19 @@ pub fn running(parts: &[&str]) -> Vec<u32> {
     .collect()
 }
 
+/// Returns a process whose program has this name, in whichever directory, and whose first argument is
+/// this.
+pub fn with_words(program: &str, first: &str) -> Option<u32> {
+    let is_it = |line: &[u8]| {
+        let mut words = line.split(|byte| *byte == 0);
+        let name = words.next().and_then(|word| word.rsplit(|byte| *byte == b'/').next());
+        name == Some(program.as_bytes()) && words.next() == Some(first.as_bytes())
+    };
+    let ids = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut ids = ids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    ids.find(|id| fs::read(format!("/proc/{id}/cmdline")).is_ok_and(|line| is_it(&line)))
+}
+
 /// Returns those of these processes whose control groups are of the pod with this UID.
 pub fn of_pod(ids: &[u32], uid: &str) -> Vec<u32> {
     // The systemd driver writes a UID with underscores.

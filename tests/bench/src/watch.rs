@@ -143,7 +143,7 @@ impl Event {
         let Line { r#type, object } = serde_json::from_str(line).with_context(|| format!("not an event: {line}"))?;
         match r#type.as_str() {
             "ADDED" | "MODIFIED" => {
-                let phase = object.status["phase"].as_str();
+                let phase = object.status["phase"].as_str().or_else(|| ended(&object.status));
                 Ok(Self::Seen(object.metadata.name, phase.map(str::to_owned)))
             }
             "DELETED" => Ok(Self::Gone(object.metadata.name)),
@@ -151,6 +151,17 @@ impl Event {
             other => bail!("{other}: {}", object.message.unwrap_or_default()),
         }
     }
+}
+
+/// How a Job has ended, which has no phase.
+fn ended(status: &serde_json::Value) -> Option<&str> {
+    let conditions = status["conditions"].as_array()?.iter();
+    let mut holding = conditions.filter(|condition| condition["status"] == "True");
+    holding.find_map(|condition| {
+        condition["type"]
+            .as_str()
+            .filter(|it| ["Complete", "Failed"].contains(it))
+    })
 }
 
 /// The objects that exist, by kind.
@@ -162,8 +173,8 @@ pub struct Tally {
 #[derive(Debug, Default)]
 struct Kind {
     present: BTreeSet<String>,
-    /// For each object, its phase and since when.
-    phases: BTreeMap<String, (String, Instant)>,
+    /// For each object, its phases and since when, in order.
+    phases: BTreeMap<String, Vec<(String, Instant)>>,
     last_gone: Option<Instant>,
 }
 
@@ -172,10 +183,11 @@ impl Tally {
         let kind = self.kinds.entry(kind).or_default();
         match event {
             Event::Seen(name, phase) => {
-                if let Some(phase) = phase
-                    && kind.phases.get(&name).is_none_or(|(known, _)| *known != phase)
-                {
-                    kind.phases.insert(name.clone(), (phase, at));
+                if let Some(phase) = phase {
+                    let phases = kind.phases.entry(name.clone()).or_default();
+                    if phases.last().is_none_or(|(known, _)| *known != phase) {
+                        phases.push((phase, at));
+                    }
                 }
                 kind.present.insert(name);
             }
@@ -196,12 +208,25 @@ impl Tally {
     /// Returns when each object of the kind that is in this phase reached it, in order.
     pub fn reached(&self, kind: &str, phase: &str) -> Vec<Instant> {
         let phases = self.kinds.get(kind).into_iter().flat_map(|kind| kind.phases.values());
+        let phases = phases.filter_map(|phases| phases.last());
         let mut times: Vec<Instant> = phases
             .filter(|(reached, _)| reached == phase)
             .map(|(_, at)| *at)
             .collect();
         times.sort();
         times
+    }
+
+    /// Returns when an object was first seen in a phase. `None` if it was not.
+    pub fn when(&self, kind: &str, name: &str, phase: &str) -> Option<Instant> {
+        let mut phases = self.kinds.get(kind)?.phases.get(name)?.iter();
+        phases.find(|(reached, _)| reached == phase).map(|(_, at)| *at)
+    }
+
+    /// Returns the objects of a kind, by name.
+    pub fn names(&self, kind: &str) -> impl Iterator<Item = &str> {
+        let present = self.kinds.get(kind).into_iter().flat_map(|kind| &kind.present);
+        present.map(String::as_str)
     }
 
     /// Returns when the last object of a kind was removed. `None` if none was.
@@ -215,6 +240,7 @@ impl Tally {
             let mut phases = BTreeMap::<&str, usize>::new();
             kind.phases
                 .values()
+                .filter_map(|phases| phases.last())
                 .for_each(|(phase, _)| *phases.entry(phase).or_default() += 1);
             let phases: Vec<String> = phases.iter().map(|(phase, count)| format!("{count} {phase}")).collect();
             let phases = if phases.is_empty() {
@@ -250,6 +276,17 @@ mod tests {
     }
 
     #[test]
+    fn a_job_that_has_ended_is_in_the_phase_that_its_condition_says() {
+        let conditions = r#"[{"type":"SuccessCriteriaMet","status":"True"},{"type":"Failed","status":"False"},
+            {"type":"Complete","status":"True"}]"#;
+        let line = format!(
+            r#"{{"type":"MODIFIED","object":{{"metadata":{{"name":"a"}},"status":{{"conditions":{conditions}}}}}}}"#
+        );
+        let seen = Event::parse(&line).unwrap();
+        assert_eq!(seen, Event::Seen("a".to_owned(), Some("Complete".to_owned())));
+    }
+
+    #[test]
     fn errors_of_a_watch_say_what_the_server_said() {
         let error = Event::parse(
             r#"{"type":"ERROR","object":{"kind":"Status","metadata":{},"status":"Failure",
@@ -270,11 +307,17 @@ mod tests {
         tally.apply("datasets", at(3), seen("b", "NotBound"));
         assert_eq!((tally.present("datasets"), tally.present("others")), (2, 0));
         assert_eq!(tally.reached("datasets", "Bound"), [at(1)]);
+        tally.apply("datasets", at(3), seen("c", "Bound"));
+        tally.apply("datasets", at(4), seen("c", "Failed"));
+        assert_eq!(tally.when("datasets", "c", "Bound"), Some(at(3)));
+        assert_eq!(tally.when("datasets", "c", "NotBound"), None);
+        assert_eq!(tally.reached("datasets", "Failed"), [at(4)]);
+        tally.apply("datasets", at(5), Event::Gone("c".to_owned()));
         assert_eq!(tally.describe(), "2 datasets (1 Bound, 1 NotBound)");
-        tally.apply("datasets", at(4), Event::Gone("a".to_owned()));
+        tally.apply("datasets", at(6), Event::Gone("a".to_owned()));
         assert_eq!(
             (tally.present("datasets"), tally.last_gone("datasets")),
-            (1, Some(at(4)))
+            (1, Some(at(6)))
         );
         assert!(tally.reached("datasets", "Bound").is_empty());
     }

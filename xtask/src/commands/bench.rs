@@ -1,10 +1,10 @@
-//! `cargo xtask bench bind|floor|delete|operations|call|render|volume`
+//! `cargo xtask bench bind|floor|delete|operations|call|render|volume|data`
 
 use std::fs;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use wasser_bench::{self as bench, Amount, Load, Options, Report, Scale, System};
+use wasser_bench::{self as bench, Amount, Files, Load, Options, Report, Scale, System};
 use wasser_test_cluster::machine::debian::{self, Need};
 
 /// The benchmark to run. Its result is one JSON object on standard output.
@@ -89,6 +89,21 @@ pub enum Args {
         #[command(flatten)]
         options: Options,
     },
+    /// Load and copy the files of a dataset on a real node by a DataLoad and a DataMigrate, and compare
+    /// with the same commands in pods that are made by hand
+    Data {
+        /// The number of files
+        #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        files: u32,
+        /// Their size in sum
+        #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=2048))]
+        mebibytes: u32,
+        /// How often each is done
+        #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=100))]
+        rounds: u32,
+        #[command(flatten)]
+        options: Options,
+    },
 }
 
 /// The cluster to measure on.
@@ -125,7 +140,7 @@ impl Place {
 
 pub fn run(args: &Args) -> Result<()> {
     debian::prepare(match args {
-        Args::Volume { .. } => &Need::DEMO,
+        Args::Volume { .. } | Args::Data { .. } => &Need::DEMO,
         _ => &[Need::CompilerForGuests],
     });
     let (report, options) = match args {
@@ -168,6 +183,19 @@ pub fn run(args: &Args) -> Result<()> {
                 kills: *kills,
             };
             (bench::volume(options, load)?, options)
+        }
+        Args::Data {
+            files,
+            mebibytes,
+            rounds,
+            options,
+        } => {
+            let files = Files {
+                files: *files,
+                mebibytes: *mebibytes,
+                rounds: *rounds,
+            };
+            (bench::data(options, files)?, options)
         }
         Args::Render { options } => (bench::render(options)?, options),
     };

@@ -1,6 +1,5 @@
 //! `volume`: pods that mount a dataset, with Wasser installed by its chart on a real node.
 
-mod real_cluster;
 mod recovery;
 mod throughput;
 
@@ -10,12 +9,12 @@ use std::time::Instant;
 use anyhow::Result;
 use serde_json::json;
 
-use self::real_cluster::{RealCluster, SLEEP, pod};
 use self::recovery::recovery;
 use self::throughput::{MEBIBYTES, throughput};
 use super::report::{Report, quantile, seconds};
 use super::usage::Usage;
 use super::{Options, processes};
+use crate::real_cluster::{RealCluster, SLEEP, pod};
 use wasser_test_cluster::install::NAMESPACE as SYSTEM;
 
 /// Pods that start one after the other.

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::real_cluster::{CLIENT, DATA, RealCluster};
 use crate::processes;
+use crate::real_cluster::{CLIENT, DATA, RealCluster};
 use crate::report::{Report, milliseconds, quantile, seconds};
 use wasser_test_cluster::machine::process::wait;
 

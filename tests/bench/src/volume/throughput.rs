@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 
-use super::real_cluster::{DATA, RealCluster};
 use crate::processes;
+use crate::real_cluster::{DATA, RealCluster};
 use crate::report::{Report, quantile};
 use wasser_test_cluster::machine::process::wait;
 

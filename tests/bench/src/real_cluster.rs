@@ -1,4 +1,4 @@
-//! The cluster that `volume` measures on: a real node, Wasser installed by its chart, and a Dataset
+//! The cluster that `volume` and `data` measure on: a real node, Wasser installed by its chart, and a Dataset
 //! in a real JuiceFS.
 
 use std::fs;
@@ -58,6 +58,11 @@ impl RealCluster {
         Ok(real)
     }
 
+    /// Returns the cluster itself.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
     /// Runs kubectl, and returns its output.
     pub fn kubectl(&self, arguments: &[&str]) -> Result<String> {
         self.cluster.kubectl(arguments)
@@ -92,7 +97,7 @@ impl RealCluster {
             {"apiVersion": "data.fluid.io/v1alpha1", "kind": "JuiceFSRuntime", "metadata": metadata, "spec": {
                 "replicas": 1,
                 "tieredstore": {"levels": [
-                    {"mediumtype": "SSD", "path": "/var/cache/bench", "quota": "2Gi", "low": "0.1"}]},
+                    {"mediumtype": "SSD", "path": "/var/cache/bench", "quota": "4Gi", "low": "0.05"}]},
                 "worker": {"volumeMounts": mount}, "fuse": {"volumeMounts": mount},
                 "volumes": [{"name": "store",
                     "hostPath": {"path": "/var/lib/juicefs-bench", "type": "DirectoryOrCreate"}}]}},
