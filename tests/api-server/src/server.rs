@@ -166,10 +166,12 @@ impl Connection {
         }
     }
 
-    /// Carries a request out after a while, like one that was on its way when its client ended.
+    /// Carries a request out after a while, like one that was on its way when its client ended. Until
+    /// then, the server has not settled.
     fn late(&self, pause: Duration, call: Call, sent: Value, headers: HeaderMap, body: Bytes) {
-        let connection = self.clone();
+        let (connection, in_flight) = (self.clone(), InFlight::new(&self.shared));
         tokio::spawn(async move {
+            let _in_flight = in_flight;
             tokio::time::sleep(pause).await;
             let mut record = connection.record(&call, sent);
             record.changed = connection.handle(&call, &headers, &body).1;
