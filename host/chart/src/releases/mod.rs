@@ -211,10 +211,12 @@ impl Releases {
                 outcome => return outcome,
             }
         }
-        let ready = self
-            .make_ready(change, self.before(change).boxed().await?)
-            .boxed()
-            .await?;
+        let before = self.before(change).boxed().await?;
+        // Another operator may have installed the same meanwhile.
+        if let Some(done) = Self::done(change, before.as_ref()) {
+            return Ok(done.clone());
+        }
+        let ready = self.make_ready(change, before).boxed().await?;
         self.run(change, ready, events).boxed().await
     }
 
