@@ -25,6 +25,7 @@ mod life;
 mod machine;
 mod nodes;
 mod operations;
+mod operations_budget;
 mod operations_order;
 mod operations_progress;
 mod operations_troubles;

@@ -17,8 +17,9 @@ use wasser_engine::{OrGone, patch_params};
 
 use super::all::Operations;
 
-/// Changes within this time lead to one write.
-const TOGETHER: Duration = Duration::from_millis(50);
+/// Changes within this time lead to one write: of two operations of which one runs after the other, the
+/// end of the first and the start of the second.
+const TOGETHER: Duration = Duration::from_millis(300);
 /// When a write that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 

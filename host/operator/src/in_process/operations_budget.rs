@@ -1,0 +1,68 @@
+//! What an operation asks of the API server: exactly these requests, whatever its Job does.
+
+use serde_json::json;
+
+use super::jobs::end;
+use super::operations::{load, phase, process, says};
+use super::scene::{OPERATOR, QUIET, Scene};
+
+/// Compares the requests since the last time.
+fn asked(scene: &Scene, expected: &[(&str, usize)]) {
+    let counts = scene.server.take_requests().of(OPERATOR).counts();
+    let counts: Vec<(&str, usize)> = counts.iter().map(|(what, count)| (what.as_str(), *count)).collect();
+    assert_eq!(counts, expected);
+}
+
+#[tokio::test]
+async fn a_load_and_its_end_cost_a_fixed_number_of_requests() {
+    let (scene, _operator) = Scene::bound().await;
+    scene.server.settled(QUIET).await;
+    scene.server.take_requests();
+    scene.server.create(&load("warm"));
+    phase(&scene, "DataLoad", "warm", "Executing").await;
+    end(&scene, "warm-loader-job", "Complete").await;
+    phase(&scene, "DataLoad", "warm", "Complete").await;
+    scene.server.settled(QUIET).await;
+    asked(
+        &scene,
+        &[
+            ("create configmaps", 1),
+            ("create events", 2),
+            ("create jobs", 1),
+            ("create secrets", 1),
+            ("list pods", 1),
+            ("patch dataloads", 1),
+            ("patch dataloads/status", 2),
+        ],
+    );
+}
+
+#[tokio::test]
+async fn a_step_that_waits_for_another_one_costs_a_fixed_number_of_requests() {
+    let (scene, _operator) = Scene::bound().await;
+    scene.server.create(&process("first", &json!({})));
+    phase(&scene, "DataProcess", "first", "Executing").await;
+    scene.server.settled(QUIET).await;
+    scene.server.take_requests();
+    let after = json!({"runAfter": {"kind": "DataProcess", "name": "first"}});
+    scene.server.create(&process("second", &after));
+    says(&scene, "DataProcess", "second", "DataOperationWaiting").await;
+    scene.server.settled(QUIET).await;
+    asked(&scene, &[("create events", 1), ("patch dataprocesses/status", 1)]);
+    end(&scene, "first-processor-job", "Complete").await;
+    phase(&scene, "DataProcess", "second", "Executing").await;
+    scene.server.settled(QUIET).await;
+    asked(
+        &scene,
+        &[
+            ("create configmaps", 1),
+            ("create events", 2),
+            ("create jobs", 1),
+            ("create secrets", 1),
+            ("list pods", 1),
+            ("patch dataprocesses", 1),
+            ("patch dataprocesses/status", 2),
+            ("patch datasets/status", 1),
+        ],
+    );
+}
