@@ -3,10 +3,7 @@
 //! A package is the crate as a component with its CRD inside, the chart as a tgz, and the ConfigMap
 //! that registers both. All three are the same bytes on every machine with the same compiler.
 
-pub mod chart;
-mod component;
 mod crd;
-mod manifest;
 mod toolchain;
 
 use std::fs;
@@ -15,6 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use toolchain::Toolchain;
+pub use wasser_pack::chart;
 
 /// The files that were made of a plugin.
 #[derive(Debug, Clone)]
@@ -71,32 +69,29 @@ fn plugins(root: &Path) -> Result<Vec<String>> {
 
 fn package(root: &Path, out: &Path, name: &str, module: &[u8]) -> Result<Package> {
     let crds = crd::of(root, name)?;
-    let component = component::encode(module, &crds)?;
-    let chart = chart::pack(&root.join("charts").join(name))?;
-    let template = root.join("plugins").join(name).join("plugin.yaml");
-    let template = fs::read_to_string(&template).with_context(|| format!("reading {}", template.display()))?;
-    let built_in = manifest::built_in(name, &template, &component)?;
-    let manifest = manifest::config_map(name, &template, &component, &chart.bytes)?;
+    let (chart, directory) = (root.join("charts").join(name), root.join("plugins").join(name));
+    let command = format!("cargo xtask guests {name}");
+    let packed = wasser_pack::pack(name, module, &crds, &chart, &directory, &command)?;
 
     let package = Package {
         name: name.to_owned(),
         component: out.join(format!("{name}.wasm")),
-        chart: out.join(format!("{name}-{}.tgz", chart.version)),
+        chart: out.join(format!("{name}-{}.tgz", packed.chart.version)),
         manifest: out.join(format!("{name}.yaml")),
         built_in: out.join(format!("{name}.plugin.yaml")),
     };
     for (path, bytes) in [
-        (&package.component, component.as_slice()),
-        (&package.chart, &chart.bytes),
-        (&package.manifest, manifest.as_bytes()),
-        (&package.built_in, built_in.as_bytes()),
+        (&package.component, packed.component.as_slice()),
+        (&package.chart, &packed.chart.bytes),
+        (&package.manifest, packed.manifest.as_bytes()),
+        (&package.built_in, packed.built_in.as_bytes()),
     ] {
         fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))?;
     }
     eprintln!(
         "{name}: component {} KiB, chart {} KiB, {}",
-        component.len() / 1024,
-        chart.bytes.len() / 1024,
+        packed.component.len() / 1024,
+        packed.chart.bytes.len() / 1024,
         package.manifest.display()
     );
     Ok(package)

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use tar::{Builder, EntryType, Header};
 
 /// A packed chart.
+#[derive(Debug, Clone)]
 pub struct Chart {
     /// From Chart.yaml.
     pub version: String,
@@ -23,6 +24,9 @@ struct ChartYaml {
 }
 
 /// Packs a chart with everything below its directory, including subcharts in `charts/`.
+///
+/// # Errors
+/// A file cannot be read, or Chart.yaml lacks name or version.
 pub fn pack(directory: &Path) -> Result<Chart> {
     let path = directory.join("Chart.yaml");
     let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
