@@ -28,6 +28,7 @@ pub use objects::owner::owner_reference;
 pub use plugin::answer::{Outcome, answer};
 pub use plugin::context::context;
 pub use release::claims::secrets as claimed_secrets;
+pub use release::differences::differences;
 pub use release::policy::{Surroundings, named, policy, powers, secrets};
 pub use release::prepare::{Prepared, prepare};
 pub use release::values::complete;

@@ -20,17 +20,28 @@ use wasser_plugin::Digest;
 /// Begins like a chart, which is enough for what is not about charts.
 const CHART: &[u8] = common::registration::CHART;
 
-/// A chart that renders nothing.
+/// A chart that renders the guest's workload.
 fn chart() -> Vec<u8> {
-    let content = b"apiVersion: v2\nname: demo\nversion: 1.0.0\n";
+    let worker = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: {{ .Release.Name }}-worker}\nspec:\n  \
+                  replicas: 0\n  selector: {matchLabels: {app: demo}}\n  template:\n    metadata: {labels: {app: \
+                  demo}}\n    spec: {containers: [{name: demo, image: demo}]}\n";
+    let files = [
+        ("demo/Chart.yaml", "apiVersion: v2\nname: demo\nversion: 1.0.0\n"),
+        ("demo/templates/worker.yaml", worker),
+    ];
     let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
-    let mut header = tar::Header::new_gnu();
-    header.set_size(content.len() as u64);
-    header.set_mode(0o644);
-    archive
-        .append_data(&mut header, "demo/Chart.yaml", content.as_slice())
-        .unwrap();
+    for (path, content) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, path, content.as_bytes()).unwrap();
+    }
     archive.into_inner().unwrap().finish().unwrap()
+}
+
+/// A guest that gives values.
+fn good() -> Vec<u8> {
+    Guest::default().answers("desired", b"{}").build()
 }
 
 struct Files(tempfile::TempDir);
@@ -52,7 +63,8 @@ impl Files {
             .arg("plugin")
             .args(arguments)
             .arg(file)
-            .env("WASSER_CACHE_DIR", self.0.path().join("cache"));
+            // Helm's engine takes long to compile, and is the same for all.
+            .env("WASSER_CACHE_DIR", env!("CARGO_TARGET_TMPDIR"));
         command.output().unwrap()
     }
 }
@@ -115,7 +127,7 @@ fn carrying(crd: serde_json::Value) -> Vec<u8> {
     std::io::Write::write_all(&mut packed, crd.to_string().as_bytes()).unwrap();
     let packed = packed.finish().unwrap();
     let name = wasser_plugin::CRD_SECTION.as_bytes();
-    let mut component = Guest::default().build();
+    let mut component = good();
     // A custom section: id 0, its length and that of its name in LEB128, the name, the content.
     let length = 1 + name.len() + packed.len();
     component.extend([
@@ -135,7 +147,9 @@ fn crd() -> serde_json::Value {
             "metadata": {"name": "demoruntimes.data.fluid.io"},
         "spec": {
             "group": "data.fluid.io", "scope": "Namespaced", "names": {"kind": "DemoRuntime", "plural": "demoruntimes"},
-            "versions": [{"name": "v1alpha1", "served": true, "storage": true, "subresources": {"status": {}}}],
+            "versions": [{"name": "v1alpha1", "served": true, "storage": true, "subresources": {"status": {}},
+                "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": {"type": "object",
+                    "properties": {"replicas": {"type": "integer"}}}}}}}],
         },
     })
 }
@@ -275,16 +289,46 @@ fn a_good_plugin_is_loaded() {
     let bare = STANDARD.encode(CHART);
     let file = files.write(
         "demo.yaml",
-        &manifest(&Guest::default().build(), |text| {
-            text.replace(&bare, &STANDARD.encode(chart()))
-        }),
+        &manifest(&good(), |text| text.replace(&bare, &STANDARD.encode(chart()))),
     );
     let output = files.wasser(&["check"], &file);
     let said = text(&output.stdout);
     assert!(said.starts_with("loaded: serves DemoRuntime"), "{said}");
     assert!(said.lines().any(|line| line == "wit                   0.1.0"), "{said}");
     assert!(said.contains("the package carries no CRD"), "{said}");
+    assert!(
+        said.contains("\nok      answers       ") && !said.contains("FAILED"),
+        "{said}"
+    );
     assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn a_plugin_that_does_not_keep_the_contract_fails_although_it_would_be_loaded() {
+    let files = Files::new();
+    let bare = STANDARD.encode(CHART);
+    let component = Guest::default()
+        .answers("desired", b"{}")
+        .method("validate", "(unreachable)")
+        .build();
+    let file = files.write(
+        "demo.yaml",
+        &manifest(&component, |text| text.replace(&bare, &STANDARD.encode(chart()))),
+    );
+    let contexts = files.0.path().join("contexts").display().to_string();
+    let output = files.wasser(&["check", "--output", "json", "--contexts", &contexts], &file);
+    assert_eq!(output.status.code(), Some(1));
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said["verdict"], "loaded");
+    let checks = said["checks"].as_array().unwrap();
+    let answers = checks.iter().find(|check| check["name"] == "answers").unwrap();
+    assert_eq!(answers["outcome"], "failed");
+    let finding = &answers["findings"][0];
+    assert!(
+        finding["message"].as_str().unwrap().contains("`validate` failed"),
+        "{finding}"
+    );
+    assert!(std::fs::exists(finding["file"].as_str().unwrap()).unwrap(), "{finding}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
 use wasser_api::dataset::Dataset;
+use wasser_author::Scripted;
 use wasser_chart::{Chart, Driver, Preview, Recording, Releases, Renderer, SigningKey};
 use wasser_engine::{Identity, Surroundings, answer, complete, context, owner_reference, policy, prepare};
 use wasser_plugin::bindings::types::RoleStatus;
@@ -19,7 +20,6 @@ use wasser_plugin::{HostConfig, PLUGIN_LABEL, Plugin, PluginHost, Registration};
 
 use super::cluster::ClusterArgs;
 use super::options;
-use super::render::Offline;
 
 /// The most fields that are listed of one object.
 const LISTED: usize = 12;
@@ -189,7 +189,7 @@ impl Looking {
                 Some(serde_json::to_string(&dataset)?),
             )
         };
-        let backend = Arc::new(Offline::new(named_objects));
+        let backend = Arc::new(Scripted::of_objects(named_objects));
         let mut instance = plugin.instance(identity.key(), backend);
         let kind = &plugin.description.kind;
         let values = answer(kind, "desired", instance.desired(&asked).await)?

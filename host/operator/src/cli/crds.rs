@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-
-use super::files::Package;
+use wasser_author::Package;
 
 /// Which CRDs.
 #[derive(Debug, clap::Args)]

@@ -5,7 +5,6 @@ mod cluster;
 mod crds;
 mod csi;
 pub mod data;
-mod files;
 mod logs;
 mod options;
 mod plugin;

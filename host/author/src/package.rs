@@ -1,14 +1,15 @@
-//! Files that commands are given: components, and YAML with Kubernetes objects.
+//! A plugin in a file: a component, or the ConfigMap that registers it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use bytes::Bytes;
 use k8s_openapi::api::core::v1::ConfigMap;
-use serde::Deserialize;
 use serde_json::Value;
 use wasser_plugin::{CrdError, Digest, PLUGIN_LABEL, Registration, Source};
+
+use crate::documents::objects;
 
 /// How WebAssembly begins.
 const WASM: &[u8] = b"\0asm";
@@ -180,26 +181,6 @@ fn registration(text: &str) -> Result<ConfigMap> {
     Ok(map)
 }
 
-/// The objects in a YAML text of several documents; lists are taken apart.
-pub fn objects(text: &str) -> Result<Vec<Value>> {
-    let mut objects = Vec::new();
-    for (index, document) in yaml_serde::Deserializer::from_str(text).enumerate() {
-        let value = Value::deserialize(document).with_context(|| format!("document {} is not YAML", index + 1))?;
-        match value {
-            Value::Null => {}
-            Value::Object(mut list) if list.get("kind").and_then(Value::as_str) == Some("List") => {
-                match list.remove("items") {
-                    Some(Value::Array(items)) => objects.extend(items),
-                    _ => bail!("document {} is a List without items", index + 1),
-                }
-            }
-            object @ Value::Object(_) => objects.push(object),
-            _ => bail!("document {} is no Kubernetes object", index + 1),
-        }
-    }
-    Ok(objects)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,24 +211,5 @@ mod tests {
                 .to_string()
                 .contains("more than one")
         );
-    }
-
-    #[test]
-    fn documents_and_lists_are_objects() {
-        let found = objects("# nothing\n---\nkind: A\n---\nkind: List\nitems: [{kind: B}, {kind: C}]\n").unwrap();
-        assert_eq!(
-            found
-                .iter()
-                .map(|object| object["kind"].as_str().unwrap())
-                .collect::<Vec<_>>(),
-            ["A", "B", "C"]
-        );
-        assert!(
-            objects("- 1\n")
-                .unwrap_err()
-                .to_string()
-                .contains("no Kubernetes object")
-        );
-        assert!(format!("{:#}", objects("kind: [").unwrap_err()).contains("document 1 is not YAML"));
     }
 }

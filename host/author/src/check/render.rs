@@ -1,0 +1,99 @@
+//! The chart with values that the plugin gives: it must render to objects that the operator would
+//! install, and to the workloads that the plugin describes.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use wasser_chart::{Chart, RenderError, Renderer};
+use wasser_engine::EngineError;
+use wasser_plugin::Plugin;
+use wasser_plugin::bindings::types::Role;
+
+use super::calls::MOUNT_ROOT;
+use super::case::Case;
+use super::report::Finding;
+use crate::trial::Trial;
+
+/// The chart of a plugin, and Helm's engine.
+pub struct Helm<'a> {
+    /// The chart.
+    pub chart: Arc<Chart>,
+    /// Helm's engine.
+    pub renderer: &'a Renderer,
+}
+
+impl Helm<'_> {
+    /// Renders a context that is meant to work. Returns what is wrong.
+    pub async fn sane(&self, plugin: &Plugin, case: &Case, values: Value) -> Vec<Finding> {
+        let trial = Trial::new(plugin, &case.pair, MOUNT_ROOT);
+        let found = |message: String| Finding {
+            context: Some(case.name.clone()),
+            ..Finding::plain(message)
+        };
+        match trial.prepare(self.chart.clone(), self.renderer, values).await {
+            Err(error) => vec![found(format!("the operator would refuse the chart: {error}"))],
+            Ok(prepared) => {
+                let objects = prepared.objects();
+                let objects: Vec<Value> = objects
+                    .iter()
+                    .filter_map(|object| serde_json::to_value(object).ok())
+                    .collect();
+                let roles = plugin.description.roles.iter();
+                let faults = roles.flat_map(|role| workload(role, &trial, &objects));
+                faults.map(found).collect()
+            }
+        }
+    }
+
+    /// Renders a hostile context that the plugin has accepted. That the operator refuses what came of
+    /// it is all right; that it is not YAML any more is not.
+    pub async fn hostile(&self, plugin: &Plugin, case: &Case, values: Value) -> Option<String> {
+        let trial = Trial::new(plugin, &case.pair, MOUNT_ROOT);
+        match trial.prepare(self.chart.clone(), self.renderer, values).await {
+            Err(EngineError::Render { source, .. }) if !is_refusal(&source) => {
+                Some(format!("the chart does not render: {source}"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Whether the chart itself refuses the values: by its schema, or by `fail` and `required`.
+fn is_refusal(error: &RenderError) -> bool {
+    matches!(error, RenderError::Template(template) if !template.message.contains("YAML"))
+}
+
+/// What of a role's workload is not as the plugin describes it.
+fn workload(role: &Role, trial: &Trial<'_>, objects: &[Value]) -> Vec<String> {
+    let name = format!("{}{}", trial.pair.name, role.suffix);
+    let is_it = |object: &&Value| object["kind"] == role.workload && object["metadata"]["name"] == name;
+    let Some(found) = objects.iter().find(is_it) else {
+        return Vec::new();
+    };
+    let workload = format!("{} {name}", role.workload);
+    let mut faults = Vec::new();
+    let pod = &found["spec"]["template"]["spec"];
+    let containers = pod["containers"].as_array();
+    if !containers
+        .into_iter()
+        .flatten()
+        .any(|container| container["name"] == role.container)
+    {
+        faults.push(format!(
+            "{workload} has no container `{}`, which `describe` names",
+            role.container
+        ));
+    }
+    if role.starts_at_zero && found["spec"]["replicas"] != 0 {
+        faults.push(format!(
+            "{workload} must have `replicas: 0`: the host places its pods, and then scales it up"
+        ));
+    }
+    let label = trial.identity.fuse_label();
+    if role.name == "fuse" && pod["nodeSelector"][label.as_str()] != "true" {
+        faults.push(format!(
+            "{workload} needs the nodeSelector `{label}: \"true\"`, the label that the context names"
+        ));
+    }
+    faults
+}

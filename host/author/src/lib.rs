@@ -1,0 +1,28 @@
+//! What the author of a runtime plugin does before there is a cluster: the commands
+//! `wasser plugin`, without their command line.
+//!
+//! A [`Package`] becomes a plugin as the operator makes one of it ([`Loader`]). A [`Pair`] of a
+//! Dataset and a runtime is what it is asked for, a [`Scenario`] says what it finds there, and a
+//! [`Scripted`] cluster answers it. [`check`] asks it everything with hostile contexts.
+//!
+//! `check` → `trial` → `step`, `manifest`, `cluster` → `scenario`, `package`.
+//! Errors are for the person at the command line; what a plugin does wrong is not an error, but a
+//! finding.
+
+pub mod check;
+mod cluster;
+mod documents;
+mod load;
+mod manifest;
+mod package;
+mod scenario;
+mod step;
+mod trial;
+
+pub use cluster::Scripted;
+pub use documents::objects;
+pub use load::Loader;
+pub use manifest::{Pair, UID};
+pub use package::Package;
+pub use scenario::{Counts, Scenario};
+pub use trial::Trial;

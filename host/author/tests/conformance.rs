@@ -1,0 +1,255 @@
+//! What a plugin does wrong is found, named with its context, and can be repeated.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // Tests fail by panicking.
+
+// The guests of the plugin host's own tests, made from text without a toolchain.
+#[path = "../../plugin/tests/common/mod.rs"]
+mod common;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use common::Guest;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+use wasser_author::check::{Check, Outcome, Report, Subject};
+use wasser_author::{Loader, Package, Pair, objects};
+use wasser_chart::{Chart, Renderer};
+use wasser_plugin::Digest;
+
+const WORKER: &str = "apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: {{ .Release.Name }}-worker}
+spec:
+  replicas: 0
+  serviceName: {{ .Release.Name }}-worker
+  selector: {matchLabels: {app: {{ .Release.Name }}}}
+  template:
+    metadata: {labels: {app: {{ .Release.Name }}}}
+    spec: {containers: [{name: demo, image: demo}]}
+";
+
+fn chart(worker: &str) -> Vec<u8> {
+    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    let files = [
+        ("demo/Chart.yaml", "apiVersion: v2\nname: demo\nversion: 1.0.0\n"),
+        ("demo/templates/worker.yaml", worker),
+    ];
+    for (path, content) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, path, content.as_bytes()).unwrap();
+    }
+    archive.into_inner().unwrap().finish().unwrap()
+}
+
+fn crd() -> Value {
+    let text = json!({"type": "string"});
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "demoruntimes.data.fluid.io"},
+        "spec": {
+            "group": "data.fluid.io", "scope": "Namespaced", "names": {"kind": "DemoRuntime", "plural": "demoruntimes"},
+            "versions": [{"name": "v1alpha1", "served": true, "storage": true, "subresources": {"status": {}},
+                "schema": {"openAPIV3Schema": {"type": "object", "properties": {
+                    "spec": {"type": "object", "properties": {"replicas": {"type": "integer"}, "mode": text}}}}}}],
+        },
+    })
+}
+
+/// Checks a guest with a chart. The contexts are kept in the directory that is returned as well.
+async fn checked_with(guest: Guest, worker: &str, grants: &str, crd: &Value) -> (Report, tempfile::TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let component = guest.build();
+    let text = format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: demo, labels: {{wasser.fluid.io/plugin: \"true\"}}}}\n\
+         data:\n  plugin.yaml: |\n    runtime: DemoRuntime\n    component: {{inline: demo.wasm}}\n    digest: {}\n    \
+         chart: {{inline: demo.tgz}}\n    grants: {{{grants}}}\nbinaryData:\n  demo.wasm: {}\n  demo.tgz: {}\n",
+        Digest::of(&component),
+        STANDARD.encode(&component),
+        STANDARD.encode(chart(worker)),
+    );
+    let file = directory.path().join("demo.yaml");
+    std::fs::write(&file, text).unwrap();
+    let package = Package::read(&file).unwrap();
+    let loader = Loader::new(&package, None, directory.path().join("plugins"), None).unwrap();
+    let renderer = Renderer::open(&std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("helm")).unwrap();
+    let chart = Chart::from_tgz(loader.load().await.unwrap().chart).unwrap();
+    let crds = [crd.clone()];
+    let subject = Subject {
+        loader: &loader,
+        crds: Some(&crds),
+        chart: Some((chart, &renderer)),
+        manifests: Vec::new(),
+        keep: directory.path().join("contexts"),
+    };
+    (subject.check().await.unwrap(), directory)
+}
+
+async fn checked(guest: Guest) -> (Report, tempfile::TempDir) {
+    checked_with(guest, WORKER, "exec: [worker], kinds: [StatefulSet]", &crd()).await
+}
+
+fn good() -> Guest {
+    Guest::default().answers("desired", b"{}")
+}
+
+/// The check that failed, which is the only one.
+fn failed(report: &Report) -> &Check {
+    let failed: Vec<&Check> = report
+        .checks
+        .iter()
+        .filter(|check| check.outcome == Outcome::Failed)
+        .collect();
+    assert_eq!(failed.len(), 1, "{}", report.text());
+    failed[0]
+}
+
+#[tokio::test]
+async fn a_good_plugin_passes_every_check() {
+    let (report, directory) = checked(good()).await;
+    assert!(report.passes(), "{}", report.text());
+    let names: Vec<&str> = report.checks.iter().map(|check| check.name).collect();
+    assert_eq!(
+        names,
+        [
+            "world",
+            "grants",
+            "crd",
+            "description",
+            "answers",
+            "deterministic",
+            "idempotent",
+            "at rest",
+            "chart",
+            "chart texts"
+        ]
+    );
+    assert!(
+        report.checks.iter().all(|check| check.outcome == Outcome::Ok),
+        "{}",
+        report.text()
+    );
+    assert!(!directory.path().join("contexts").exists(), "nothing was found");
+}
+
+#[tokio::test]
+async fn a_panic_is_shown_with_its_message_and_line_and_its_context_is_kept() {
+    let mut guest = good().import("log", "log", "(param i32 i32 i32)");
+    let (line, length) = guest.bytes(b"panicked at src/lib.rs:42:9: no such role");
+    let body = format!("(call $log (i32.const 3) (i32.const {line}) (i32.const {length})) (unreachable)");
+    let (report, directory) = checked(guest.method("cache-states", &body)).await;
+    let check = failed(&report);
+    assert_eq!(check.name, "answers");
+    assert!(
+        check.detail.contains("`cache-states` failed")
+            && check.detail.contains("panicked at src/lib.rs:42:9: no such role")
+            && check.detail.contains("repeat it: wasser plugin run PLUGIN -f "),
+        "{}",
+        check.detail
+    );
+    let file = check.findings[0].file.as_ref().unwrap();
+    assert!(file.starts_with(directory.path().join("contexts")));
+    let text = std::fs::read_to_string(file).unwrap();
+    Pair::find(objects(&text).unwrap(), "DemoRuntime", "default").unwrap();
+}
+
+#[tokio::test]
+async fn an_endless_loop_is_a_finding() {
+    let (report, _) = checked(good().method("validate", "(loop $again (br $again)) (unreachable)")).await;
+    let answers = report.checks.iter().find(|check| check.name == "answers").unwrap();
+    assert!(
+        answers.outcome == Outcome::Failed && answers.detail.contains("ran for more than 500ms"),
+        "{}",
+        report.text()
+    );
+}
+
+/// Values that are other ones at every second call.
+fn counting() -> Guest {
+    let mut guest = Guest::default().function("(global $calls (mut i32) (i32.const 0))");
+    let mut answer = |text: &[u8]| {
+        let (at, length) = guest.bytes(text);
+        let words: Vec<u8> = [0, at, length].into_iter().flat_map(u32::to_le_bytes).collect();
+        guest.bytes(&words).0
+    };
+    let (even, odd) = (answer(br#"{"a": {"b": 1}}"#), answer(br#"{"a": {"b": 2}}"#));
+    guest.method(
+        "desired",
+        &format!(
+            "(global.set $calls (i32.xor (global.get $calls) (i32.const 1)))
+             (select (i32.const {even}) (i32.const {odd}) (global.get $calls))"
+        ),
+    )
+}
+
+#[tokio::test]
+async fn values_that_change_are_named() {
+    let (report, _) = checked(counting()).await;
+    let check = failed(&report);
+    assert_eq!(check.name, "deterministic");
+    assert!(
+        check
+            .detail
+            .contains("`desired` gives different values for the same context at /a/b"),
+        "{}",
+        check.detail
+    );
+}
+
+#[tokio::test]
+async fn a_chart_that_is_not_as_described_is_named() {
+    let other = WORKER
+        .replace("{name: demo,", "{name: server,")
+        .replace("replicas: 0", "replicas: 1");
+    let (report, _) = checked_with(good(), &other, "exec: [worker], kinds: [StatefulSet]", &crd()).await;
+    let check = failed(&report);
+    assert!(
+        check.name == "chart"
+            && check
+                .findings
+                .iter()
+                .any(|found| found.message.contains("`replicas: 0`")),
+        "{}",
+        report.text()
+    );
+}
+
+#[tokio::test]
+async fn an_import_that_is_not_wanted_is_noted() {
+    let (report, _) = checked(good().import("ports", "allocate", "(param i32 i32 i32)")).await;
+    let grants = &report.checks[1];
+    assert!(
+        grants.outcome == Outcome::Ok && grants.detail.ends_with("so that every call is refused: ports"),
+        "{}",
+        grants.detail
+    );
+}
+
+#[tokio::test]
+async fn a_chart_that_is_not_granted_is_refused_with_the_remedy() {
+    let (report, _) = checked_with(good(), WORKER, "exec: [worker]", &crd()).await;
+    let check = failed(&report);
+    assert!(
+        check.name == "chart" && check.detail.contains("grants.kinds"),
+        "{}",
+        report.text()
+    );
+}
+
+#[tokio::test]
+async fn a_crd_that_the_api_server_would_refuse_fails() {
+    let mut crd = crd();
+    let spec = crd
+        .pointer_mut("/spec/versions/0/schema/openAPIV3Schema/properties/spec")
+        .unwrap();
+    spec.as_object_mut().unwrap().remove("type");
+    let (report, _) = checked_with(good(), WORKER, "exec: [worker], kinds: [StatefulSet]", &crd).await;
+    let check = failed(&report);
+    assert!(
+        check.name == "crd" && check.detail.contains("properties[spec]: it has no `type`"),
+        "{}",
+        report.text()
+    );
+}

@@ -1,0 +1,108 @@
+//! `wasser plugin`: what an author and an administrator want to know of a plugin before it is
+//! registered, and what an author needs to make one.
+
+mod check;
+mod inspect;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use clap::Subcommand;
+use wasser_author::{Loader, Package, Pair, objects};
+use wasser_chart::Renderer;
+
+use super::{crds, options};
+
+/// What to do with a plugin.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what a plugin is, wants and exports.
+    Inspect(inspect::Args),
+    /// Print the CRDs that a plugin carries.
+    Crd(File),
+    /// Prove that a plugin keeps the contract, without a cluster: everything that registering does,
+    /// and then its CRD, its chart, and its answers to a hundred contexts that nobody means. The exit
+    /// code is 1 if the plugin would not serve, or a check failed.
+    Check(check::Args),
+}
+
+/// A plugin.
+#[derive(Debug, clap::Args)]
+pub struct File {
+    /// A component, or the ConfigMap that registers it.
+    file: PathBuf,
+}
+
+/// A plugin that is loaded.
+#[derive(Debug, clap::Args)]
+pub struct Loaded {
+    #[command(flatten)]
+    file: File,
+    /// Where compiled plugins are kept [default: the user's cache directory].
+    #[arg(long, env = "WASSER_CACHE_DIR")]
+    cache_dir: Option<PathBuf>,
+    /// The directory below which registrations may name files [default: that of FILE].
+    #[arg(long, env = "WASSER_PLUGIN_DIR")]
+    plugin_dir: Option<PathBuf>,
+}
+
+/// How to print a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Runs a command.
+pub async fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Crd(file) => {
+            super::print(&crds::of_plugin(&Package::read(&file.file)?)?)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Inspect(args) => args.run().await,
+        Command::Check(args) => args.run().await,
+    }
+}
+
+impl Loaded {
+    fn package(&self) -> Result<Package> {
+        Package::read(&self.file.file)
+    }
+
+    fn loader(&self, package: &Package) -> Result<Loader> {
+        loader(package, None, self.cache_dir.clone(), self.plugin_dir.clone())
+    }
+}
+
+/// Helm's engine, compiled before or now.
+async fn renderer(cache_dir: Option<PathBuf>) -> Result<Renderer> {
+    let directory = options::cache_dir(cache_dir).join("helm");
+    Ok(tokio::task::spawn_blocking(move || Renderer::open(&directory)).await??)
+}
+
+/// The pair of this kind in a file.
+fn pair(file: &Path, kind: &str, namespace: &str) -> Result<Pair> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+    let pair = objects(&text).and_then(|objects| Pair::find(objects, kind, namespace));
+    pair.with_context(|| file.display().to_string())
+}
+
+/// Loads a plugin as the operator does.
+pub fn loader(
+    package: &Package,
+    chart: Option<Bytes>,
+    cache_dir: Option<PathBuf>,
+    plugin_dir: Option<PathBuf>,
+) -> Result<Loader> {
+    Loader::new(
+        package,
+        chart,
+        options::cache_dir(cache_dir).join("plugins"),
+        plugin_dir,
+    )
+}
