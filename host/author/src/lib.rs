@@ -3,19 +3,24 @@
 //!
 //! A [`Package`] becomes a plugin as the operator makes one of it ([`Loader`]). A [`Pair`] of a
 //! Dataset and a runtime is what it is asked for, a [`Scenario`] says what it finds there, and a
-//! [`Scripted`] cluster answers it. [`check`] asks it everything with hostile contexts.
+//! [`Scripted`] cluster answers it. [`check`] asks it everything with hostile contexts, [`dry`] in the
+//! order of a reconcile, and [`scenarios`] compares that with what its author expects.
 //!
-//! `check` → `trial` → `step`, `manifest`, `cluster` → `scenario`, `package`.
+//! `scenarios` → `dry`, `check` → `trial` → `step`, `manifest`, `cluster` → `scenario`, `package`.
 //! Errors are for the person at the command line; what a plugin does wrong is not an error, but a
 //! finding.
 
+mod build;
 pub mod check;
 mod cluster;
 mod documents;
+pub mod dry;
 mod load;
 mod manifest;
 mod package;
+mod project;
 mod scenario;
+pub mod scenarios;
 mod step;
 mod trial;
 
@@ -24,5 +29,6 @@ pub use documents::objects;
 pub use load::Loader;
 pub use manifest::{Pair, UID};
 pub use package::Package;
+pub use project::Project;
 pub use scenario::{Counts, Scenario};
 pub use trial::Trial;

@@ -199,6 +199,14 @@ async fn values_that_change_are_named() {
 }
 
 #[tokio::test]
+async fn a_plugin_that_accepts_no_guess_needs_a_manifest() {
+    let (report, _) = checked(Guest::default()).await;
+    let chart = report.checks.iter().find(|check| check.name == "chart").unwrap();
+    assert_eq!(chart.outcome, Outcome::Skipped);
+    assert!(chart.detail.contains("`-f demo.yaml`"), "{}", chart.detail);
+}
+
+#[tokio::test]
 async fn a_chart_that_is_not_as_described_is_named() {
     let other = WORKER
         .replace("{name: demo,", "{name: server,")

@@ -229,12 +229,21 @@ fn a_file_that_is_not_in_the_plugin_directory_is_looked_for_by_name() {
     );
 }
 
+/// A guest whose `describe` panics as the SDK reports it.
+fn panics_in_describe() -> Vec<u8> {
+    let mut guest = Guest::default().import("log", "log", "(param i32 i32 i32)");
+    let (line, length) = guest.bytes(b"panicked at src/lib.rs:7:5: no version");
+    let body = format!("(call $log (i32.const 3) (i32.const {line}) (i32.const {length})) (unreachable)");
+    guest.describing(&body).build()
+}
+
 #[rstest]
 #[case::module(Guest::default().module(), "core WebAssembly module, not a component")]
 #[case::version(Guest::default().version("0.9.0").build(), "0.9.0")]
 #[case::method(Guest::default().without("shutdown").build(), "shutdown")]
 #[case::endless(Guest::default().describing("(loop $again (br $again)) (unreachable)").build(), "ran for more than")]
 #[case::trap(Guest::default().describing("(unreachable)").build(), "trapped")]
+#[case::panic(panics_in_describe(), "panicked at src/lib.rs:7:5: no version")]
 #[case::damaged(b"\0asm\x0d\0\x01\0 and then nonsense".to_vec(), "component")]
 fn a_bad_component_is_refused_with_its_reason(#[case] component: Vec<u8>, #[case] reason: &str) {
     let files = Files::new();

@@ -149,12 +149,12 @@ fn structure(fields: &Map<String, Value>, path: &str, faults: &mut Vec<String>) 
 fn lists(fields: &Map<String, Value>, path: &str, faults: &mut Vec<String>) {
     let text = |key: &str| fields.get(key).and_then(Value::as_str);
     let is = |wanted: &str| text("type") == Some(wanted);
-    if let Some(kind) = text("x-kubernetes-map-type") {
-        if !is("object") || !["granular", "atomic"].contains(&kind) {
-            faults.push(format!(
-                "{path}.x-kubernetes-map-type: it is `granular` or `atomic`, and only for objects"
-            ));
-        }
+    if let Some(kind) = text("x-kubernetes-map-type")
+        && !(is("object") && ["granular", "atomic"].contains(&kind))
+    {
+        faults.push(format!(
+            "{path}.x-kubernetes-map-type: it is `granular` or `atomic`, and only for objects"
+        ));
     }
     let keys = fields.get("x-kubernetes-list-map-keys").and_then(Value::as_array);
     let Some(kind) = text("x-kubernetes-list-type") else {

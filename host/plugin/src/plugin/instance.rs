@@ -217,6 +217,12 @@ impl Instance {
         })
     }
 
+    /// Returns the bytes of memory that the component's instance has needed so far; `None` if there is
+    /// no instance, as after a call that failed.
+    pub fn memory(&self) -> Option<u64> {
+        self.instantiated.as_ref().map(|guest| guest.store.data().memory())
+    }
+
     /// Gives up the component's instance, which the next call makes again: whoever waits long for
     /// something else keeps no place of the pool meanwhile.
     pub fn let_go(&mut self) {

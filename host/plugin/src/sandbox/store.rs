@@ -68,6 +68,11 @@ pub struct StoreData {
 }
 
 impl StoreData {
+    /// Returns the size of all linear memories in bytes. It never becomes smaller.
+    pub fn memory(&self) -> u64 {
+        self.memory
+    }
+
     /// Resets the counters at the beginning of a call.
     pub fn begin_call(&mut self, deadline: Duration) {
         self.deadline = deadline;

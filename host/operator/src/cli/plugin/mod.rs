@@ -3,6 +3,9 @@
 
 mod check;
 mod inspect;
+mod pack;
+mod run;
+mod test;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,6 +21,8 @@ use super::{crds, options};
 /// What to do with a plugin.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Build a plugin, and make a package of it: component, chart and CRD in one ConfigMap.
+    Pack(pack::Args),
     /// Show what a plugin is, wants and exports.
     Inspect(inspect::Args),
     /// Print the CRDs that a plugin carries.
@@ -26,6 +31,13 @@ pub enum Command {
     /// and then its CRD, its chart, and its answers to a hundred contexts that nobody means. The exit
     /// code is 1 if the plugin would not serve, or a check failed.
     Check(check::Args),
+    /// Play a reconcile of a manifest without a cluster: each call with its answer, its time, its
+    /// memory and what it asks of the cluster, the values, and the objects that would be applied. The
+    /// exit code is 1 if a call failed, or the manifest was refused.
+    Run(run::Args),
+    /// Play an author's scenarios, and compare values, answers, calls and objects with what is
+    /// expected. The exit code is 1 if something is otherwise.
+    Test(test::Args),
 }
 
 /// A plugin.
@@ -64,8 +76,11 @@ pub async fn run(command: Command) -> Result<ExitCode> {
             super::print(&crds::of_plugin(&Package::read(&file.file)?)?)?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Pack(args) => args.run(),
         Command::Inspect(args) => args.run().await,
         Command::Check(args) => args.run().await,
+        Command::Run(args) => args.run().await,
+        Command::Test(args) => args.run().await,
     }
 }
 

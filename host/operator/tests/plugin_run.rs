@@ -1,0 +1,200 @@
+//! `wasser plugin run` and `wasser plugin test`: a reconcile and scenarios without a cluster.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // Tests fail by panicking.
+
+// The guests of the plugin host's own tests, made from text without a toolchain.
+#[path = "../../plugin/tests/common/mod.rs"]
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use common::Guest;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use wasser_plugin::Digest;
+
+const WORKER: &str = "apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: {{ .Release.Name }}-worker}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: demo}}
+  template:
+    metadata: {labels: {app: demo}}
+    spec: {containers: [{name: demo, image: {{ .Values.image | quote }}}]}
+";
+const PAIR: &str = "apiVersion: data.fluid.io/v1alpha1
+kind: Dataset
+metadata: {name: demo}
+spec: {mounts: [{mountPoint: s3://bucket, name: bucket}]}
+---
+apiVersion: data.fluid.io/v1alpha1
+kind: DemoRuntime
+metadata: {name: demo}
+spec: {replicas: 1}
+";
+
+fn chart() -> Vec<u8> {
+    let files = [
+        ("demo/Chart.yaml", "apiVersion: v2\nname: demo\nversion: 1.0.0\n"),
+        ("demo/templates/worker.yaml", WORKER),
+    ];
+    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    for (path, content) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, path, content.as_bytes()).unwrap();
+    }
+    archive.into_inner().unwrap().finish().unwrap()
+}
+
+fn good() -> Guest {
+    Guest::default().answers("desired", br#"{"image": "demo:1"}"#)
+}
+
+/// A guest whose `cache-states` panics as the SDK reports it.
+fn panicking() -> Guest {
+    let mut guest = good().import("log", "log", "(param i32 i32 i32)");
+    let (line, length) = guest.bytes(b"panicked at src/lib.rs:42:9: no such role");
+    let body = format!("(call $log (i32.const 3) (i32.const {line}) (i32.const {length})) (unreachable)");
+    guest.method("cache-states", &body)
+}
+
+struct Project(tempfile::TempDir);
+
+impl Project {
+    fn of(guest: &Guest) -> Self {
+        let project = Self(tempfile::tempdir().unwrap());
+        let component = guest.build();
+        let text = format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: demo, labels: {{wasser.fluid.io/plugin: \"true\"}}}}\n\
+             data:\n  plugin.yaml: |\n    runtime: DemoRuntime\n    component: {{inline: demo.wasm}}\n    digest: {}\n    \
+             chart: {{inline: demo.tgz}}\n    grants: {{exec: [worker], kinds: [StatefulSet]}}\nbinaryData:\n  \
+             demo.wasm: {}\n  demo.tgz: {}\n",
+            Digest::of(&component),
+            STANDARD.encode(&component),
+            STANDARD.encode(chart()),
+        );
+        project.write("demo.yaml", &text);
+        project.write("pair.yaml", PAIR);
+        project
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    fn wasser(&self, arguments: &[&str]) -> Output {
+        // Helm's engine takes long to compile, and is the same for all.
+        let cache = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wasser"));
+        command
+            .arg("plugin")
+            .args(arguments)
+            .current_dir(self.0.path())
+            .env("WASSER_CACHE_DIR", cache);
+        command.output().unwrap()
+    }
+
+    fn test(&self, more: &[&str]) -> Output {
+        self.wasser(&[["test", ".", "--package", "demo.yaml"].as_slice(), more].concat())
+    }
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+#[test]
+fn a_reconcile_is_shown_with_its_calls_values_and_objects() {
+    let output = Project::of(&good()).wasser(&["run", "demo.yaml", "-f", "pair.yaml"]);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for part in [
+        "# desired ",
+        "# VALUES\n",
+        "image: demo:1\n",
+        "kind: StatefulSet\n",
+        "name: demo-worker\n",
+    ] {
+        assert!(said.contains(part), "{part}\nis not in\n{said}");
+    }
+    let call = said.lines().find(|line| line.starts_with("# desired ")).unwrap();
+    assert!(call.contains(" µs ") && call.contains(" KiB "), "{call}");
+}
+
+#[test]
+fn a_panic_is_shown_with_its_message_and_line() {
+    let project = Project::of(&panicking());
+    let output = project.wasser(&["run", "demo.yaml", "-f", "pair.yaml"]);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let call = said.lines().find(|line| line.starts_with("# cache-states ")).unwrap();
+    assert!(call.contains("panicked at src/lib.rs:42:9: no such role"), "{call}");
+    let line = said.lines().find(|line| line.trim_start().starts_with("ERROR"));
+    assert!(
+        line.is_some_and(|line| line.contains("panicked at src/lib.rs:42:9")),
+        "{said}"
+    );
+
+    let checked = text(&project.wasser(&["check", "demo.yaml"]));
+    let answers = checked
+        .lines()
+        .find(|line| line.starts_with("FAILED  answers"))
+        .unwrap();
+    assert!(
+        answers.contains("panicked at src/lib.rs:42:9: no such role"),
+        "{answers}"
+    );
+}
+
+#[test]
+fn what_check_keeps_repeats_what_it_found() {
+    let project = Project::of(&panicking());
+    let checked = project.wasser(&["check", "demo.yaml", "--contexts", "contexts"]);
+    let said = text(&checked);
+    let (_, file) = said.split_once("wasser plugin run PLUGIN -f ").unwrap();
+    let file = file.lines().next().unwrap();
+    let again = text(&project.wasser(&["run", "demo.yaml", "-f", file]));
+    assert!(again.contains("panicked at src/lib.rs:42:9: no such role"), "{again}");
+}
+
+#[test]
+fn a_scenario_is_written_once_and_then_compared() {
+    let project = Project::of(&good());
+    let scenario = format!(
+        "{PAIR}---\napiVersion: wasser.fluid.io/v1alpha1\nkind: Scenario\nexpect: {{values: {{image: 'demo:1'}}}}\n"
+    );
+    project.write("scenarios/bare.yaml", &scenario);
+    let missing = project.test(&[]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(text(&missing).contains("FAILED  bare: "), "{}", text(&missing));
+    let written = project.test(&["--update"]);
+    assert_eq!(written.status.code(), Some(0), "{}", text(&written));
+    let same = project.test(&[]);
+    assert_eq!(text(&same), "ok      bare\n1 scenarios, 0 failed\n");
+
+    let golden = std::fs::read_to_string(project.path("scenarios/golden/bare.yaml")).unwrap();
+    project.write("scenarios/golden/bare.yaml", &golden.replace("demo:1", "demo:2"));
+    project.write("scenarios/bare.yaml", &scenario.replace("demo:1", "demo:3"));
+    let said = text(&project.test(&[]));
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "FAILED  bare: values: /image is \"demo:1\", expected \"demo:3\"",
+            "FAILED  bare: objects: StatefulSet demo-worker: /spec/template/spec/containers/0/image is \"demo:1\", \
+             expected \"demo:2\"",
+            "1 scenarios, 1 failed",
+        ]
+    );
+}
