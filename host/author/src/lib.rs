@@ -5,6 +5,7 @@
 //! Dataset and a runtime is what it is asked for, a [`Scenario`] says what it finds there, and a
 //! [`Scripted`] cluster answers it. [`check`] asks it everything with hostile contexts, [`dry`] in the
 //! order of a reconcile, and [`scenarios`] compares that with what its author expects.
+//! A [`Project`] is the directory of a plugin, which [`create`] makes.
 //!
 //! `scenarios` → `dry`, `check` → `trial` → `step`, `manifest`, `cluster` → `scenario`, `package`.
 //! Errors are for the person at the command line; what a plugin does wrong is not an error, but a
@@ -19,6 +20,7 @@ mod load;
 mod manifest;
 mod package;
 mod project;
+mod scaffold;
 mod scenario;
 pub mod scenarios;
 mod step;
@@ -30,5 +32,6 @@ pub use load::Loader;
 pub use manifest::{Pair, UID};
 pub use package::Package;
 pub use project::Project;
+pub use scaffold::{Sdk, create};
 pub use scenario::{Counts, Scenario};
 pub use trial::Trial;

@@ -198,3 +198,73 @@ fn a_scenario_is_written_once_and_then_compared() {
         ]
     );
 }
+
+#[test]
+fn a_new_plugin_is_written_where_the_sdk_is_known() {
+    let project = Project(tempfile::tempdir().unwrap());
+    let refused = project.wasser(&["new", "my-cache"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        text(&refused).contains("Give `--sdk` the directory plugins/sdk"),
+        "{}",
+        text(&refused)
+    );
+    let sdk = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins/sdk");
+    let written = project.wasser(&["new", "my-cache", "--lang", "rust", "--sdk", sdk]);
+    let said = text(&written);
+    assert_eq!(written.status.code(), Some(0), "{said}");
+    assert!(said.contains("\n  wasser plugin test\n"), "{said}");
+    let manifest = std::fs::read_to_string(project.path("my-cache/Cargo.toml")).unwrap();
+    assert!(
+        manifest.contains("name = \"my-cache-runtime\"") && manifest.contains("plugins/sdk\" }"),
+        "{manifest}"
+    );
+    let module = project.path("module.wasm");
+    std::fs::write(&module, Guest::default().module()).unwrap();
+    let packed = project.wasser(&["pack", "my-cache", "--module", "module.wasm"]);
+    assert!(
+        text(&packed).contains("the module does not fit the world wasser:runtime"),
+        "{}",
+        text(&packed)
+    );
+}
+
+/// Runs `wasser plugin pack` on a new plugin, with a cargo that does this.
+fn packed_by(script: &str) -> Output {
+    use std::os::unix::fs::PermissionsExt;
+    let project = Project(tempfile::tempdir().unwrap());
+    let sdk = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugins/sdk");
+    assert!(project.wasser(&["new", "my-cache", "--sdk", sdk]).status.success());
+    project.write("bin/cargo", &format!("#!/bin/sh\n{script}\n"));
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(project.path("bin/cargo"), executable).unwrap();
+    project.write("module.wasm", "no module");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wasser"));
+    let path = format!("{}:/usr/bin:/bin", project.path("bin").display());
+    command
+        .args(["plugin", "pack", "my-cache"])
+        .current_dir(project.0.path())
+        .env("PATH", path);
+    command.output().unwrap()
+}
+
+#[test]
+fn cargo_says_where_the_module_is() {
+    let said = text(&packed_by(
+        r#"echo '{"reason": "compiler-artifact", "filenames": ["/none/lib.rlib", "'$PWD'/../module.wasm"]}'"#,
+    ));
+    // It was found and read, and is none.
+    assert!(said.contains("the module is not one of the world"), "{said}");
+}
+
+#[test]
+fn a_crate_that_is_not_a_module_is_named_with_the_remedy() {
+    let said = text(&packed_by("exit 101"));
+    assert!(
+        said.contains("compiling my-cache for wasm32-unknown-unknown failed")
+            && said.contains("rustup target add wasm32-unknown-unknown"),
+        "{said}"
+    );
+    let said = text(&packed_by(r#"echo '{"reason": "build-finished"}'"#));
+    assert!(said.contains("crate-type = [\"cdylib\"]"), "{said}");
+}

@@ -3,6 +3,7 @@
 
 mod check;
 mod inspect;
+mod new;
 mod pack;
 mod run;
 mod test;
@@ -21,6 +22,8 @@ use super::{crds, options};
 /// What to do with a plugin.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a new plugin: a small runtime that is complete, with chart, CRD, scenarios and CI.
+    New(new::Args),
     /// Build a plugin, and make a package of it: component, chart and CRD in one ConfigMap.
     Pack(pack::Args),
     /// Show what a plugin is, wants and exports.
@@ -76,6 +79,7 @@ pub async fn run(command: Command) -> Result<ExitCode> {
             super::print(&crds::of_plugin(&Package::read(&file.file)?)?)?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::New(args) => args.run(),
         Command::Pack(args) => args.run(),
         Command::Inspect(args) => args.run().await,
         Command::Check(args) => args.run().await,

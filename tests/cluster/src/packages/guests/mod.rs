@@ -52,6 +52,12 @@ pub fn build(root: &Path, names: &[String]) -> Result<Vec<Package>> {
         .collect()
 }
 
+/// Builds the project of an author outside of this repository, as their cargo would, and returns the
+/// file of its module.
+pub fn build_project(root: &Path, directory: &Path, library: &str) -> Result<PathBuf> {
+    Toolchain::find()?.build_project(root, directory, library)
+}
+
 /// Returns every directory of `plugins/` with a plugin.yaml, which the SDK does not have.
 fn plugins(root: &Path) -> Result<Vec<String>> {
     let directory = root.join("plugins");

@@ -47,32 +47,13 @@ impl Toolchain {
     /// One build for all of them: with one set of features, they share every dependency and the
     /// standard library.
     pub fn build(&self, root: &Path, names: &[String]) -> Result<Vec<Vec<u8>>> {
-        // Guests have a separate directory, because they may have another compiler, and must not
-        // wait for the lock of the host's builds.
         let target = root.join("target/guests");
-        let mut command = Command::new(&self.cargo);
-        command
-            .current_dir(root)
-            .args(["build", "--quiet", "--lib", "--profile", PROFILE, "--target", TARGET])
-            .args(
-                names
-                    .iter()
-                    .flat_map(|name| ["--package".to_owned(), format!("wasser-{name}")]),
-            )
-            .env("CARGO_TARGET_DIR", &target)
-            .env("CARGO_ENCODED_RUSTFLAGS", self.flags(root)?)
-            .env_remove("RUSTFLAGS");
-        if self.build_std {
-            // rustup's wrappers come first in PATH and would choose another compiler; the
-            // toolchain's variables would do the same.
-            command
-                .arg("-Zbuild-std=std,panic_abort")
-                .env("RUSTC_BOOTSTRAP", "1")
-                .env("PATH", "/usr/bin:/bin")
-                .env_remove("RUSTC")
-                .env_remove("RUSTUP_TOOLCHAIN")
-                .env_remove("CARGO");
-        }
+        let mut command = self.command(root, &target)?;
+        command.current_dir(root).args(
+            names
+                .iter()
+                .flat_map(|name| ["--package".to_owned(), format!("wasser-{name}")]),
+        );
         let listed = names.join(", ");
         eprintln!(
             "{listed}: compiling for {TARGET}{}",
@@ -94,6 +75,53 @@ impl Toolchain {
             fs::read(&module).with_context(|| format!("reading {}", module.display()))
         });
         modules.collect()
+    }
+
+    /// Compiles the project of an author, which is a workspace of one crate, and returns the file of
+    /// its module. `library` is the name of the crate with `_`.
+    ///
+    /// The profile and the directory are those of the guests of this repository, so that the standard
+    /// library is compiled once for both.
+    pub fn build_project(&self, root: &Path, directory: &Path, library: &str) -> Result<PathBuf> {
+        let target = root.join("target/guests");
+        let mut command = self.command(root, &target)?;
+        let inherits = format!("profile.{PROFILE}.inherits=\"release\"");
+        command
+            .current_dir(directory)
+            .args(["--offline", "--config", &inherits]);
+        let status = command
+            .status()
+            .with_context(|| format!("starting {}", self.cargo.display()))?;
+        ensure!(
+            status.success(),
+            "compiling {} for {TARGET} failed ({status})",
+            directory.display()
+        );
+        Ok(target.join(TARGET).join(PROFILE).join(format!("{library}.wasm")))
+    }
+
+    /// Returns the command that builds a library for WebAssembly, without what it is to build.
+    fn command(&self, root: &Path, target: &Path) -> Result<Command> {
+        // Guests have a separate directory, because they may have another compiler, and must not
+        // wait for the lock of the host's builds.
+        let mut command = Command::new(&self.cargo);
+        command
+            .args(["build", "--quiet", "--lib", "--profile", PROFILE, "--target", TARGET])
+            .env("CARGO_TARGET_DIR", target)
+            .env("CARGO_ENCODED_RUSTFLAGS", self.flags(root)?)
+            .env_remove("RUSTFLAGS");
+        if self.build_std {
+            // rustup's wrappers come first in PATH and would choose another compiler; the
+            // toolchain's variables would do the same.
+            command
+                .arg("-Zbuild-std=std,panic_abort")
+                .env("RUSTC_BOOTSTRAP", "1")
+                .env("PATH", "/usr/bin:/bin")
+                .env_remove("RUSTC")
+                .env_remove("RUSTUP_TOOLCHAIN")
+                .env_remove("CARGO");
+        }
+        Ok(command)
     }
 
     /// Returns the flags that keep this machine's paths out of the component.
