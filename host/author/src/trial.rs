@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::Value;
 use wasser_chart::{Chart, Renderer};
 use wasser_engine::{
-    EngineError, Identity, Prepared, Surroundings, complete, context, named, owner_reference, prepare,
+    EngineError, Identity, Prepared, Revision, Surroundings, complete, context, named, owner_reference, prepare,
 };
 use wasser_plugin::bindings::types::RoleStatus;
 use wasser_plugin::{Context, Instance, Plugin};
@@ -128,16 +128,10 @@ impl<'a> Trial<'a> {
             named: named(&self.pair.runtime, self.pair.dataset.iter().chain(&named_objects)),
             claimed_secrets: self.pair.volume_secrets(),
         };
-        let is_upgrade = self.pair.scenario.installed.is_some();
-        prepare(
-            self.plugin,
-            chart,
-            renderer,
-            &self.identity,
-            &around,
-            values,
-            is_upgrade,
-        )
-        .await
+        let revision = match self.pair.scenario.installed {
+            Some(_) => Revision::upgrade(2),
+            None => Revision::FIRST,
+        };
+        prepare(self.plugin, chart, renderer, &self.identity, &around, values, revision).await
     }
 }

@@ -191,7 +191,7 @@ impl EngineError {
             Self::NotYet { after, .. } | Self::Missing { after, .. } | Self::Repeated { after, .. } => {
                 Retry::After(*after)
             }
-            Self::Kube { source, .. } if is_conflict(source) => Retry::After(Duration::from_millis(50)),
+            conflict if is_conflict_of(conflict) => Retry::After(Duration::from_millis(50)),
             Self::Release { source, .. } if source.is_refusal() => Retry::AwaitChange,
             Self::Failed { .. }
             | Self::Unhealthy { .. }
@@ -266,7 +266,11 @@ fn remedy(source: &RenderError) -> &'static str {
 
 /// Whether a step failed only because what it read was no longer current.
 pub fn is_conflict_of(error: &EngineError) -> bool {
-    matches!(error, EngineError::Kube { source, .. } if is_conflict(source))
+    match error {
+        EngineError::Kube { source, .. } => is_conflict(source),
+        EngineError::Release { source, .. } => source.is_overtaken(),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub use plugin::context::context;
 pub use release::claims::secrets as claimed_secrets;
 pub use release::differences::differences;
 pub use release::policy::{Surroundings, named, policy, powers, secrets};
-pub use release::prepare::{Prepared, prepare};
+pub use release::prepare::{Prepared, Revision, prepare};
 pub use release::values::complete;
 pub use request::status_patch::status_patch;
 pub use request::write::write_dataset_status;

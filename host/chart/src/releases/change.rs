@@ -138,23 +138,30 @@ impl Releases {
         self.apply(change, &ready).boxed().await?;
         hooks.run(&rendered.hooks, post).boxed().await?;
         let written = match self.record(change, ready).await? {
-            Some(release) => Some(release),
-            None => {
-                // A record has been written since it was looked for; what it names and this release
-                // has not must go.
-                let before = self.before(change).boxed().await?;
-                if let Some(done) = Self::done(change, before.as_ref()) {
-                    return Ok(done.clone());
-                }
-                let ready = self.make_ready(change, before).boxed().await?;
-                self.apply(change, &ready).boxed().await?;
-                self.record(change, ready).await?
-            }
+            Some(release) => release,
+            None => self.overtaken(change).boxed().await?,
         };
         self.waiting.end(&meta.namespace, &meta.name);
-        written.ok_or_else(|| ReleaseError::Record {
-            record: format!("release {}/{}", meta.namespace, meta.name),
-            message: "somebody else upgrades it at the same time".to_owned(),
+        Ok(written)
+    }
+
+    /// A record has been written since it was looked for. Unless it is of the same change, its
+    /// objects are of two revisions by now, as after an upgrade that was interrupted.
+    async fn overtaken(&self, change: &Change<'_>) -> Result<Release, ReleaseError> {
+        let meta = change.meta;
+        let before = self.before(change).await?;
+        if let Some(done) = Self::done(change, before.as_ref()) {
+            return Ok(done.clone());
+        }
+        if let Some(before) = &before {
+            let store = self.store(&meta.namespace, &meta.name);
+            store.leave(before.release.place()).await?;
+        }
+        Err(ReleaseError::Overtaken {
+            namespace: meta.namespace.clone(),
+            name: meta.name.clone(),
+            rendered: meta.revision,
+            next: before.map_or(1, |before| before.release.next_revision()),
         })
     }
 

@@ -113,6 +113,21 @@ pub enum ReleaseError {
         /// What it may take.
         limit: usize,
     },
+    /// Somebody else has made a revision since the objects were rendered with the number of the next.
+    #[error(
+        "the Helm release {namespace}/{name} was rendered as revision {rendered}, and {next} is next by now, since \
+            somebody else has upgraded it; it is rendered again"
+    )]
+    Overtaken {
+        /// Namespace of the release.
+        namespace: String,
+        /// Name of the release.
+        name: String,
+        /// The number that templates have seen.
+        rendered: u32,
+        /// The number of the revision that would be made.
+        next: u32,
+    },
     /// A record is damaged, or cannot be written.
     #[error("{record}: {}", words(.message))]
     Record {
@@ -193,13 +208,18 @@ impl ReleaseError {
             Self::Kube { source, .. } => {
                 matches!(status(source), Some(status) if status.code == 422 || status.code == 400)
             }
-            Self::UnknownKind { .. } | Self::Record { .. } | Self::Hook { .. } => false,
+            Self::UnknownKind { .. } | Self::Record { .. } | Self::Hook { .. } | Self::Overtaken { .. } => false,
         }
     }
 
     /// Whether names of the release are somebody else's.
     pub fn is_taken(&self) -> bool {
         matches!(self, Self::Taken { .. })
+    }
+
+    /// Whether the release has to be looked at and rendered again, since somebody else has changed it.
+    pub fn is_overtaken(&self) -> bool {
+        matches!(self, Self::Overtaken { .. })
     }
 
     /// The objects whose removal would help.

@@ -26,7 +26,8 @@ pub struct Next {
     text: String,
 }
 
-/// Makes the next revision.
+/// Makes the next revision. The objects must have been rendered with its number, by which a chart
+/// may tell revisions apart.
 pub fn next(change: &Change<'_>, before: Option<&Before>, driver: Driver) -> Result<Next, ReleaseError> {
     let Change {
         chart,
@@ -36,10 +37,18 @@ pub fn next(change: &Change<'_>, before: Option<&Before>, driver: Driver) -> Res
         ..
     } = change;
     let now = jiff::Timestamp::now().to_string();
-    let last = before.and_then(|before| before.entries.last());
-    let revision = last.map_or(1, |last| last.revision.saturating_add(1));
+    let revision = before.map_or(1, |before| before.release.next_revision());
+    if meta.revision != revision {
+        return Err(ReleaseError::Overtaken {
+            namespace: meta.namespace.clone(),
+            name: meta.name.clone(),
+            rendered: meta.revision,
+            next: revision,
+        });
+    }
     let release = Release {
         revision,
+        newest: revision,
         status: Status::Deployed,
         chart: chart.name().to_owned(),
         chart_version: chart.version().to_owned(),

@@ -320,6 +320,7 @@ impl Releases {
         };
         let mut release = self.read(newest, name, policy)?;
         release.adopted = !is_own(&entries, policy);
+        release.newest = entries.last().map_or(release.revision, |last| last.revision);
         if !belongs(&entries, &release, policy) {
             return Err(ReleaseError::Foreign {
                 namespace: namespace.to_owned(),

@@ -27,6 +27,8 @@ pub struct Release {
     pub manifest: String,
     /// Its hooks.
     pub hooks: Vec<Hook>,
+    /// The number of the last record, which may be one of an upgrade that Helm did not end.
+    pub(super) newest: u32,
     pub(super) first_deployed: String,
     pub(super) objects: Vec<Reference>,
     pub(super) adopted: bool,
@@ -40,6 +42,11 @@ impl Release {
     /// Whether the last installation or upgrade was completed.
     pub fn is_deployed(&self) -> bool {
         self.status == Status::Deployed
+    }
+
+    /// The number of the revision that an upgrade makes.
+    pub fn next_revision(&self) -> u32 {
+        self.newest.saturating_add(1)
     }
 
     /// Whether Helm has made it, as Fluid runs Helm, and Wasser has never written a revision of it.
@@ -90,6 +97,7 @@ impl Release {
             reference::parse(&stored.manifest).map_err(|problem| unreadable(format!("its manifest: {problem}")))?;
         Ok(Self {
             revision: entry.revision,
+            newest: entry.revision,
             status: stored.info.status,
             chart: stored.chart.metadata.name,
             chart_version: stored.chart.metadata.version,

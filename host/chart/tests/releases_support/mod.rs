@@ -178,13 +178,25 @@ impl Scene {
     /// Installs with these values.
     pub async fn install(&self, values: Value) -> Result<Release, ReleaseError> {
         let (meta, rendered) = self.render(&values, false).await;
-        self.releases.install(&self.change(&meta, &rendered, &values)).await
+        match self.releases.install(&self.change(&meta, &rendered, &values)).await {
+            Err(ReleaseError::Overtaken { next, .. }) => {
+                let meta = ReleaseMeta { revision: next, ..meta };
+                self.releases.install(&self.change(&meta, &rendered, &values)).await
+            }
+            outcome => outcome,
+        }
     }
 
     /// Upgrades to these values.
     pub async fn upgrade(&self, values: Value) -> Result<Release, ReleaseError> {
         let (meta, rendered) = self.render(&values, true).await;
-        self.releases.upgrade(&self.change(&meta, &rendered, &values)).await
+        match self.releases.upgrade(&self.change(&meta, &rendered, &values)).await {
+            Err(ReleaseError::Overtaken { next, .. }) => {
+                let meta = ReleaseMeta { revision: next, ..meta };
+                self.releases.upgrade(&self.change(&meta, &rendered, &values)).await
+            }
+            outcome => outcome,
+        }
     }
 
     /// A change to what was rendered.

@@ -13,6 +13,7 @@ pub struct Installed {
     text: String,
     objects: Vec<(String, String)>,
     revision: u32,
+    next: u32,
     left: bool,
     /// The record, if somebody else has written it.
     unsigned: Option<String>,
@@ -39,6 +40,7 @@ impl Installed {
         });
         Self {
             adoption,
+            next: release.next_revision(),
             left: release.is_left(),
             unsigned: (!release.is_signed()).then(|| release.place().object().to_owned()),
             ..Self::written(release.values().clone(), objects, release.revision)
@@ -61,6 +63,7 @@ impl Installed {
             values,
             objects,
             revision,
+            next: revision.saturating_add(1),
             left: false,
             unsigned: None,
             adoption: None,
@@ -75,6 +78,11 @@ impl Installed {
     /// Its revision, as Helm counts.
     pub fn revision(&self) -> u32 {
         self.revision
+    }
+
+    /// The number of the revision that an upgrade makes.
+    pub fn next_revision(&self) -> u32 {
+        self.next
     }
 
     /// Whether an upgrade was begun after it that was not completed.

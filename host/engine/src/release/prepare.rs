@@ -14,6 +14,31 @@ use super::workloads::{check_names, check_roles};
 use crate::error::EngineError;
 use crate::objects::identity::Identity;
 
+/// The revision that templates see: its number, and whether it upgrades one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Revision {
+    /// `.Release.Revision`.
+    pub number: u32,
+    /// `.Release.IsUpgrade`.
+    pub is_upgrade: bool,
+}
+
+impl Revision {
+    /// A first installation.
+    pub const FIRST: Self = Self {
+        number: 1,
+        is_upgrade: false,
+    };
+
+    /// An upgrade to the revision of this number.
+    pub fn upgrade(number: u32) -> Self {
+        Self {
+            number,
+            is_upgrade: true,
+        }
+    }
+}
+
 /// A release that was rendered, with the roles that the plugin describes, and is not admitted yet.
 pub struct Draft {
     chart: Arc<Chart>,
@@ -40,9 +65,9 @@ pub async fn prepare(
     identity: &Identity,
     around: &Surroundings,
     values: Value,
-    is_upgrade: bool,
+    revision: Revision,
 ) -> Result<Prepared, EngineError> {
-    let draft = draft(plugin, chart, renderer, identity, values, is_upgrade).await?;
+    let draft = draft(plugin, chart, renderer, identity, values, revision).await?;
     let policy = draft.admit(plugin, identity, around)?;
     Ok(draft.admitted(policy))
 }
@@ -58,13 +83,13 @@ pub async fn draft(
     renderer: &Renderer,
     identity: &Identity,
     values: Value,
-    is_upgrade: bool,
+    revision: Revision,
 ) -> Result<Draft, EngineError> {
     let meta = ReleaseMeta {
         name: identity.name.clone(),
         namespace: identity.namespace.clone(),
-        revision: 1,
-        is_upgrade,
+        revision: revision.number,
+        is_upgrade: revision.is_upgrade,
     };
     meta.check().map_err(|invalid| EngineError::InvalidSpec {
         field: format!("{}.metadata.name", identity.kind),

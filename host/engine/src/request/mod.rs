@@ -87,6 +87,8 @@ pub struct Request {
     /// How what is asked for differs from what a release of Fluid's was taken over with. None if
     /// the release is Wasser's own.
     pub kept: Option<Difference>,
+    /// The number of the revision that an installation makes: records of failed ones stay.
+    pub(crate) first_revision: u32,
     /// What has been changed, for users.
     pub changes: Vec<Change>,
     /// When the runtime is to be looked at again at the latest, if something other than a watch
@@ -180,6 +182,7 @@ impl Request {
             attended: false,
             refused: false,
             kept: None,
+            first_revision: 1,
             changes: Vec::new(),
             look_again: None,
             wake,

@@ -12,7 +12,7 @@ use crate::objects::owner::owner_reference;
 use crate::release::Installed;
 use crate::release::claims;
 use crate::release::policy::{Surroundings, named, policy};
-use crate::release::prepare::{Prepared, draft};
+use crate::release::prepare::{Prepared, Revision, draft};
 use crate::release::values::complete;
 use crate::request::Request;
 use crate::shared::ports;
@@ -36,6 +36,7 @@ impl Request {
             self.shared.releases.take_for_absent(namespace, name);
             None
         };
+        self.first_revision = found.as_ref().map_or(1, wasser_chart::Release::next_revision);
         if let Some(release) = &found {
             self.restore_ports(release.values())?;
             self.compare(release);
@@ -79,7 +80,8 @@ impl Request {
             self.check_repeated(before, &values, damage)?;
         }
         let chart = self.shared.chart(&self.plugin)?;
-        let is_upgrade = before.is_some();
+        let revision = self.next_revision(before.as_deref());
+        let is_upgrade = revision.is_upgrade;
         let damaged = before
             .as_ref()
             .filter(|_| damage.is_some())
@@ -88,7 +90,7 @@ impl Request {
         self.implement.let_go();
         // Rendering, requests and hooks have limits, and the turns before them are others' time.
         let own_time = self.own_time.clone();
-        let prepared = own_time.wait(self.prepare(&chart, values, is_upgrade).boxed()).await?;
+        let prepared = own_time.wait(self.prepare(&chart, values, revision).boxed()).await?;
         if let Some(before) = &before {
             self.check_unsigned(before, &prepared).boxed().await?;
         }
@@ -134,6 +136,17 @@ impl Request {
         Ok(true)
     }
 
+    /// The revision that would be made now.
+    pub(super) fn next_revision(&self, before: Option<&Installed>) -> Revision {
+        match before {
+            Some(before) => Revision::upgrade(before.next_revision()),
+            None => Revision {
+                number: self.first_revision,
+                ..Revision::FIRST
+            },
+        }
+    }
+
     /// Renders the release and admits it. What is not named in the objects at hand is looked for
     /// where it can be besides: images in the record, since clients keep theirs while nobody asks
     /// for another one, and Secrets in the volumes of the claims that the Dataset mounts.
@@ -141,14 +154,14 @@ impl Request {
         &self,
         chart: &Arc<Chart>,
         values: Value,
-        is_upgrade: bool,
+        revision: Revision,
     ) -> Result<Prepared, EngineError> {
         let (plugin, renderer, identity) = (&self.plugin, &self.shared.renderer, &self.identity);
         let users = self.objects_of_users().await;
         let mut around = self.surroundings();
         around.named = named(&self.object, &users);
-        let draft = draft(plugin, chart.clone(), renderer, identity, values, is_upgrade).await?;
-        let (mut asks_record, mut asks_volumes) = (is_upgrade, true);
+        let draft = draft(plugin, chart.clone(), renderer, identity, values, revision).await?;
+        let (mut asks_record, mut asks_volumes) = (revision.is_upgrade, true);
         loop {
             let error = match draft.admit(plugin, identity, &around) {
                 Ok(policy) => return Ok(draft.admitted(policy)),

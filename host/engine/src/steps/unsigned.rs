@@ -24,7 +24,7 @@ impl Request {
         };
         let mut unknown = self.new_powers(prepared);
         if !unknown.is_empty()
-            && let Some(bare) = self.prepared_without_record().await
+            && let Some(bare) = self.prepared_without_record(before).await
         {
             let of_bare = bare.rendered_objects().map(|object| powers(&object.data));
             let bare: BTreeSet<Power> = of_bare.flatten().collect();
@@ -58,12 +58,13 @@ impl Request {
     }
 
     /// What would be installed if there were no record. None if that cannot be said.
-    async fn prepared_without_record(&self) -> Option<Prepared> {
+    async fn prepared_without_record(&self, before: &Installed) -> Option<Prepared> {
         let mut context = self.context.clone();
         context.installed = None;
         let values = self.imagined_instance().desired(&context).await.ok()?.ok()?;
         let values = self.complete(&values).ok()?;
         let chart = self.shared.chart(&self.plugin).ok()?;
-        self.own_time.wait(self.prepare(&chart, values, true)).await.ok()
+        let revision = self.next_revision(Some(before));
+        self.own_time.wait(self.prepare(&chart, values, revision)).await.ok()
     }
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use wasser_api::dataset::Dataset;
 use wasser_author::Scripted;
 use wasser_chart::{Chart, Driver, Preview, Recording, Releases, Renderer, SigningKey};
-use wasser_engine::{Identity, Surroundings, answer, complete, context, owner_reference, policy, prepare};
+use wasser_engine::{Identity, Revision, Surroundings, answer, complete, context, owner_reference, policy, prepare};
 use wasser_plugin::bindings::types::RoleStatus;
 use wasser_plugin::{HostConfig, PLUGIN_LABEL, Plugin, PluginHost, Registration};
 
@@ -196,7 +196,8 @@ impl Looking {
             .context("the plugin leaves `desired` to the host")?;
         let values = complete(&values, &identity, &owner_reference(kind, &name, &uid))?;
         let chart = Chart::from_tgz(plugin.chart.clone())?;
-        let prepared = prepare(plugin, chart, &self.renderer, &identity, &around, values, true).await?;
+        let revision = Revision::upgrade(release.next_revision());
+        let prepared = prepare(plugin, chart, &self.renderer, &identity, &around, values, revision).await?;
         Ok(Some(prepared.preview(&releases).await?))
     }
 }

@@ -85,7 +85,7 @@ impl Bound {
     }
 
     /// Waits until the operator is at rest, and checks that it has written nothing meanwhile.
-    async fn rests(&self, revisions: usize) {
+    pub(super) async fn rests(&self, revisions: usize) {
         self.server().settled(REST).await;
         assert_eq!(self.revisions(), revisions, "{}", self.server().situation());
         self.server().take_requests();

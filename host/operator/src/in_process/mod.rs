@@ -32,4 +32,5 @@ mod operations_troubles;
 mod ports;
 mod records;
 mod references;
+mod revisions;
 mod scene;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use wasser_api::labels;
 use wasser_api::operations::OperationKind;
 use wasser_api::reasons::events as reasons;
-use wasser_chart::{Change, Named, Policy, Powers, ReleaseMeta, Secrets};
+use wasser_chart::{Change, Chart, Named, Policy, Powers, ReleaseError, ReleaseMeta, Rendered, Secrets};
 use wasser_engine::operations::load::Client;
 use wasser_engine::operations::operation::status;
 use wasser_engine::operations::values::{Surroundings, values};
@@ -170,24 +170,11 @@ pub async fn install(
         ran: ran.as_ref(),
     };
     let values = values(operation, plan, around);
-    let meta = ReleaseMeta {
-        name: operation.release(),
-        namespace: namespace.clone(),
-        revision: 1,
-        is_upgrade: false,
-    };
     let chart = charts::chart(kind).map_err(|source| EngineError::Chart {
         kind: kind.as_str().to_owned(),
         source: Box::new(source),
     })?;
-    let rendered = shared
-        .renderer
-        .render(&chart, &meta, &values)
-        .await
-        .map_err(|source| EngineError::Render {
-            release: format!("{namespace}/{}", meta.name),
-            source: Box::new(source),
-        })?;
+    let (meta, rendered) = render(operations, operation, &chart, &values, 1).await?;
     let is_users = kind == OperationKind::DataProcess;
     let accounts = process::account(plan).filter(|_| is_users).map(str::to_owned);
     // A user's pod gets no power over its node that the user might not have.
@@ -231,17 +218,25 @@ pub async fn install(
         shared.releases.take_for_absent(namespace, &meta.name);
     }
     operations.note_install(&operation.object);
-    let change = Change {
+    let _turn = shared.installing.take(namespace).await;
+    let releases = &shared.releases;
+    let change = |meta, rendered| Change {
         chart: &chart,
-        meta: &meta,
-        rendered: &rendered,
+        meta,
+        rendered,
         values: &values,
         policy: &policy,
         workers: None,
         damaged: None,
     };
-    let _turn = shared.installing.take(namespace).await;
-    let outcome = shared.releases.install(&change).boxed().await;
+    let outcome = match releases.install(&change(&meta, &rendered)).boxed().await {
+        // An operator that ended has begun with it.
+        Err(ReleaseError::Overtaken { next, .. }) => {
+            let (meta, rendered) = render(operations, operation, &chart, &values, next).await?;
+            releases.install(&change(&meta, &rendered)).boxed().await
+        }
+        outcome => outcome,
+    };
     outcome.map(drop).map_err(|source| {
         let wake = operations.waker(kind, operation.key());
         shared
@@ -259,4 +254,26 @@ pub async fn install(
             Problem::Failed(error)
         }
     })
+}
+
+/// Renders what an operation runs, as a revision of this number.
+async fn render(
+    operations: &Operations,
+    operation: &Operation,
+    chart: &Chart,
+    values: &Value,
+    revision: u32,
+) -> Result<(ReleaseMeta, Rendered), EngineError> {
+    let meta = ReleaseMeta {
+        name: operation.release(),
+        namespace: operation.namespace.clone(),
+        revision,
+        is_upgrade: false,
+    };
+    let rendered = operations.shared.renderer.render(chart, &meta, values).await;
+    let rendered = rendered.map_err(|source| EngineError::Render {
+        release: format!("{}/{}", meta.namespace, meta.name),
+        source: Box::new(source),
+    })?;
+    Ok((meta, rendered))
 }

@@ -83,6 +83,11 @@ const FIND: &str = r"(func $find (param $at i32) (param $end i32) (param $text i
 /// `desired` returns the object `spec.values` of the runtime, which has no inner ones. `should-update-ufs` finds a change where the Dataset names mounts an odd number of
 /// times in spec and status together.
 pub fn objects() -> [Value; 2] {
+    objects_with(&[])
+}
+
+/// The same with more templates in the chart.
+pub fn objects_with(templates: &[(&str, &str)]) -> [Value; 2] {
     let wants: [(&str, &[&str]); 2] = [
         ("exec", &["worker"]),
         ("kinds", &["StatefulSet", "DaemonSet", "ConfigMap"]),
@@ -145,12 +150,13 @@ pub fn objects() -> [Value; 2] {
         .method("desired", &desired)
         .method("should-update-ufs", &changed)
         .method("update-ufs", &updated);
-    let templates = [
+    let own = [
         ("master.yaml", MASTER),
         ("worker.yaml", WORKERS),
         ("fuse.yaml", FUSE),
         ("config.yaml", CONFIG),
     ];
+    let templates = [&own, templates].concat();
     let registered = registration(
         &guest.build(),
         &chart(&templates),
