@@ -39,17 +39,45 @@ pub fn build_client(dev: bool) -> Result<PathBuf> {
     Ok(directory.join("wasser-floor"))
 }
 
+/// A checkout, and where it is built.
+pub struct Place<'a> {
+    /// The checkout.
+    pub root: &'a Path,
+    /// The target directory; none for that of this build.
+    pub target: Option<&'a Path>,
+}
+
 /// Runs cargo with its progress shown, and returns the output of the program that it runs.
 pub fn cargo(dev: bool, command: &str, arguments: &[&str], behind: &[&Path]) -> Result<String> {
+    let here = Place {
+        root: paths::root(),
+        target: None,
+    };
+    cargo_in(&here, dev, command, arguments, behind)
+}
+
+/// The same in another checkout.
+pub fn cargo_in(place: &Place<'_>, dev: bool, command: &str, arguments: &[&str], behind: &[&Path]) -> Result<String> {
     eprintln!(
         "cargo {command} {} ({} build; a first one takes minutes)",
         arguments.join(" "),
         profile(dev)
     );
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(paths::root()).arg(command).args(arguments);
+    cargo.current_dir(place.root).arg(command);
+    // What follows two dashes is the program's.
+    let own = arguments
+        .iter()
+        .position(|argument| *argument == "--")
+        .unwrap_or(arguments.len());
+    let (own, of_program) = arguments.split_at(own);
+    cargo.args(own);
     if !dev {
         cargo.arg("--release");
+    }
+    cargo.args(of_program);
+    if let Some(target) = place.target {
+        cargo.env("CARGO_TARGET_DIR", target);
     }
     if !behind.is_empty() {
         cargo.arg("--").args(behind);

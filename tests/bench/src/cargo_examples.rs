@@ -4,24 +4,36 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
 
+use super::against::{self, Measured};
 use super::cargo::{cargo, directory};
 use super::{Options, Report};
 use wasser_test_cluster::machine::paths;
 use wasser_test_cluster::packages::guests;
 
-/// Measures what it costs to make an instance of a plugin and to call it.
-pub fn call(options: &Options) -> Result<Report> {
-    let mut report = Report::new("call", options, json!({"plugin": "juicefs"}));
+/// The package and the example that measure calls.
+const CALLS: (&str, &str) = ("wasser-plugin", "measure_calls");
+
+/// Measures what it costs to make an instance of a plugin and to call it, compared with another
+/// revision if one is given.
+pub fn call(options: &Options, against: Option<&str>) -> Result<Report> {
+    let mut report = Report::new("call", options, json!({"plugin": "juicefs", "against": against}));
+    let (of, example) = CALLS;
     let packages = guests::build(paths::root(), &["juicefs".to_owned()])?;
     let package = packages.first().context("no package was made")?;
-    let output = cargo(
-        options.dev,
-        "run",
-        &["--quiet", "--package", "wasser-plugin", "--example", "measure_calls"],
-        &[&package.manifest],
-    )?;
-    for (name, value) in figures(&output)? {
-        report.figure(&name, value)?;
+    if let Some(revision) = against {
+        let before = against::build(revision, options.dev, of, example, "juicefs")?;
+        cargo(options.dev, "build", &["--package", of, "--example", example], &[])?;
+        let now = Measured {
+            program: against::program(&paths::target(), options.dev, example),
+            manifest: package.manifest.clone(),
+        };
+        against::compare(&mut report, &now, &before)?;
+    } else {
+        let run = ["--quiet", "--package", of, "--example", example];
+        let output = cargo(options.dev, "run", &run, &[&package.manifest])?;
+        for (name, value) in figures(&output)? {
+            report.figure(&name, value)?;
+        }
     }
     report.target("instantiateMicroseconds", 15.0)?;
     report.target("callMicroseconds", 10.0)?;

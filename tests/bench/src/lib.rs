@@ -8,6 +8,7 @@
 //! that mount a dataset on a real node, and `data` what loads and copies its files. A benchmark starts from nothing: it ends clusters that an
 //! earlier run has left, and reports what else the machine did meanwhile.
 
+mod against;
 mod bind;
 mod cargo;
 mod cargo_examples;

@@ -69,6 +69,10 @@ pub enum Args {
     },
     /// Measure how long it takes to create an instance of a plugin and to call it
     Call {
+        /// Build this revision as well, measure both by turns, and report what the figures are of
+        /// its own
+        #[arg(long, value_name = "REVISION")]
+        against: Option<String>,
         #[command(flatten)]
         options: Options,
     },
@@ -176,7 +180,7 @@ pub fn run(args: &Args) -> Result<()> {
             };
             (bench::operations(options, &amount)?, options)
         }
-        Args::Call { options } => (bench::call(options)?, options),
+        Args::Call { against, options } => (bench::call(options, against.as_deref())?, options),
         Args::Volume { pods, kills, options } => {
             let load = Load {
                 pods: *pods,
