@@ -17,6 +17,7 @@ pub use wasser::context::context;
 pub use wasser::events::events;
 pub use wasser::exec::exec;
 pub use wasser::http::http;
+pub use wasser::jobs::jobs;
 pub use wasser::log::log;
 pub use wasser::objects::objects;
 pub use wasser::pods::pods;

@@ -6,7 +6,7 @@ mod support;
 
 use serde_json::{Value, json};
 use wasser_alluxio::Alluxio;
-use wasser_sdk::testing::{FakeHost, exit, ok};
+use wasser_sdk::testing::{FakeHost, converse, exit, ok};
 use wasser_sdk::{Context, Error, Implement, Measure, UfsChange};
 
 const MASTER: &str = "demo-master-0";
@@ -44,7 +44,10 @@ fn a_change_is_the_difference_to_what_is_shown() {
     assert_eq!(change.removed["/a"].mount_point, "s3://a");
     // While no master is ready, nothing can be done about it.
     let none = FakeHost::new().pod("master", MASTER, false);
-    assert_eq!(Alluxio::should_update_ufs(&ctx, &none).unwrap(), UfsChange::default());
+    assert_eq!(
+        converse(&none, |host| Alluxio::should_update_ufs(&ctx, host)).unwrap(),
+        UfsChange::default()
+    );
     assert!(
         !Alluxio::should_check_ufs(&ctx, &master()).unwrap(),
         "they were mounted already"
@@ -59,7 +62,9 @@ fn one_bad_mount_does_not_keep_the_others_away() {
         [.., "/bad", _] => exit(255, include_str!("reports/mount-refused.txt")),
         _ => ok(""),
     });
-    let error = Alluxio::prepare_ufs(&ctx, &host).unwrap_err().to_string();
+    let error = converse(&host, |host| Alluxio::prepare_ufs(&ctx, host))
+        .unwrap_err()
+        .to_string();
     assert_eq!(error, "mounting /bad: Ufs path /nonexist does not exist");
     let calls = host.calls();
     for command in [
@@ -80,11 +85,11 @@ fn by_files_the_script_gets_the_lines_and_what_changed() {
     let changed = json!({"mountPoint": "s3://a", "name": "a", "readOnly": true});
     let ctx = live(&[mount("a")], &[changed], false);
     let host = master().on_exec(|_, _| ok(""));
-    let change = Alluxio::should_update_ufs(&ctx, &host).unwrap();
+    let change = converse(&host, |host| Alluxio::should_update_ufs(&ctx, host)).unwrap();
     assert_eq!(paths(&change), [vec![], vec![], vec!["/a"]]);
     let (old, new) = &change.changed["/a"];
     assert_eq!((old.read_only, new.read_only), (false, true));
-    assert!(Alluxio::update_ufs(&ctx, &host, &change).unwrap());
+    assert!(converse(&host, |host| Alluxio::update_ufs(&ctx, host, &change)).unwrap());
     assert_eq!(
         host.calls(),
         [format!(
@@ -105,26 +110,33 @@ fn another_root_waits_for_another_master() {
     let ctx = live(&[root("s3://a/")], &[root("s3://b/"), mount("c")], false);
     let old = table("s3://a");
     let host = master().on_exec(move |_, _| ok(&old));
-    let refused = Alluxio::should_update_ufs(&ctx, &host).unwrap_err().to_string();
+    let refused = converse(&host, |host| Alluxio::should_update_ufs(&ctx, host))
+        .unwrap_err()
+        .to_string();
     let expected = "Dataset.spec.mounts: the data source at `/` is `s3://b/`, and the running master has `s3://a`, \
         which it keeps: \
                     delete the pod demo-master-0, and a new one begins with yours";
     assert_eq!(refused, expected);
     let new = table("s3://b");
     let host = master().on_exec(move |_, _| ok(&new));
-    let change = Alluxio::should_update_ufs(&ctx, &host).unwrap();
+    let change = converse(&host, |host| Alluxio::should_update_ufs(&ctx, host)).unwrap();
     assert_eq!(paths(&change), [vec!["/", "/c"], vec![], vec![]]);
     // One that comes to a Dataset without is the same, and one that stays costs nothing.
     let ctx = live(&[mount("c")], &[mount("c"), root("s3://b")], false);
     let host = master().on_exec(|_, _| ok(include_str!("reports/mounts.txt")));
-    let refused = Alluxio::should_update_ufs(&ctx, &host).unwrap_err().to_string();
+    let refused = converse(&host, |host| Alluxio::should_update_ufs(&ctx, host))
+        .unwrap_err()
+        .to_string();
     assert!(
         refused.contains("the running master has `/underFSStorage`"),
         "{refused}"
     );
     let ctx = live(&[root("s3://b")], &[root("s3://b")], false);
     let host = master();
-    assert_eq!(Alluxio::should_update_ufs(&ctx, &host).unwrap(), UfsChange::default());
+    assert_eq!(
+        converse(&host, |host| Alluxio::should_update_ufs(&ctx, host)).unwrap(),
+        UfsChange::default()
+    );
     assert!(host.calls().is_empty(), "{:?}", host.calls());
 }
 
@@ -142,16 +154,22 @@ fn a_mount_whose_secret_changed_is_given_the_new_value() {
     let look = format!("exec {MASTER} env FLUID_MOUNTS={line} bash /etc/fluid/scripts/rotated.sh");
     for (printed, changed) in [("/b\n", vec!["/b"]), ("", vec![]), ("a complaint\n", vec![])] {
         let host = master().on_exec(move |_, _| ok(printed));
-        let change = Alluxio::should_update_ufs(&ctx, &host).unwrap();
+        let change = converse(&host, |host| Alluxio::should_update_ufs(&ctx, host)).unwrap();
         assert_eq!(paths(&change), [vec![], vec![], changed]);
         assert_eq!(host.calls(), std::slice::from_ref(&look));
     }
     // Pods of an earlier chart do not have the script.
     let host = master().on_exec(|_, _| exit(127, "bash: rotated.sh: No such file or directory"));
-    assert_eq!(Alluxio::should_update_ufs(&ctx, &host).unwrap(), UfsChange::default());
+    assert_eq!(
+        converse(&host, |host| Alluxio::should_update_ufs(&ctx, host)).unwrap(),
+        UfsChange::default()
+    );
     // Without Secrets, nobody is asked.
     let host = master();
-    Alluxio::should_update_ufs(&live(&mounts[..1], &mounts[..1], false), &host).unwrap();
+    converse(&host, |host| {
+        Alluxio::should_update_ufs(&live(&mounts[..1], &mounts[..1], false), host)
+    })
+    .unwrap();
     assert!(host.calls().is_empty(), "{:?}", host.calls());
 }
 
@@ -164,7 +182,7 @@ fn by_commands_mounts_that_are_there_get_the_values_of_their_secrets() {
             ["alluxio", "fs", "mount"] => ok(include_str!("reports/mounts.txt")),
             _ => ok(""),
         });
-    Alluxio::prepare_ufs(&ctx, &host).unwrap();
+    converse(&host, |host| Alluxio::prepare_ufs(&ctx, host)).unwrap();
     let updates: Vec<String> = host
         .calls()
         .into_iter()
@@ -185,7 +203,9 @@ fn a_cache_is_freed_until_it_is_empty() {
         [.., "summary"] => ok(include_str!("reports/summary.txt")),
         _ => ok(""),
     });
-    let error = Alluxio::shutdown(&ctx, &full).unwrap_err().to_string();
+    let error = converse(&full, |host| Alluxio::shutdown(&ctx, host))
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("still holds data"), "{error}");
     assert!(
         full.calls()
@@ -193,7 +213,7 @@ fn a_cache_is_freed_until_it_is_empty() {
             .any(|call| call.ends_with("timeout 60 alluxio fs free -f /"))
     );
     let empty = master().on_exec(|_, _| ok("Total Capacity: 1GB\nUsed Capacity: 0B"));
-    Alluxio::shutdown(&ctx, &empty).unwrap();
+    converse(&empty, |host| Alluxio::shutdown(&ctx, host)).unwrap();
     assert_eq!(empty.calls().len(), 1);
 }
 
@@ -202,10 +222,12 @@ fn without_a_master_nothing_is_emptied() {
     let ctx = live(&[], &[mount("a")], false);
     Alluxio::shutdown(&ctx, &FakeHost::new()).unwrap();
     let dead = FakeHost::new().pod("master", MASTER, false);
-    let error = Alluxio::shutdown(&ctx, &dead).unwrap_err().to_string();
+    let error = converse(&dead, |host| Alluxio::shutdown(&ctx, host))
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("no master pod is ready"), "{error}");
     assert!(matches!(
-        Alluxio::storage_stats(&ctx, &dead),
+        converse(&dead, |host| Alluxio::storage_stats(&ctx, host)),
         Err(Error::RetryAfter { .. })
     ));
 }
@@ -224,7 +246,10 @@ fn no_more_is_cached_than_there_is() {
         ("[Calculating]", ""),
     ] {
         documents[0]["status"] = json!({"ufsTotal": total});
-        let states = Alluxio::cache_states(&support::KIT.context(&documents).unwrap(), &host).unwrap();
+        let states = converse(&host, |host| {
+            Alluxio::cache_states(&support::KIT.context(&documents).unwrap(), host)
+        })
+        .unwrap();
         assert!(
             states
                 .iter()

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use support::KIT;
 use support::scripts::master_by;
 use wasser_alluxio::Alluxio;
-use wasser_sdk::testing::{FakeHost, exit};
+use wasser_sdk::testing::{FakeHost, converse, exit};
 use wasser_sdk::{Implement, Mount, UfsChange};
 use wasser_testkit::scripts::{HOSTILE, Sandbox, Script, accepted};
 
@@ -32,7 +32,10 @@ fn update(documents: &[Value], sandbox: Sandbox, removed: &[String]) -> Vec<Vec<
         removed: removed.iter().map(|path| (path.clone(), Mount::default())).collect(),
         ..UfsChange::default()
     };
-    Alluxio::update_ufs(&KIT.context(documents).unwrap(), &host, &change).unwrap();
+    converse(&host, |host| {
+        Alluxio::update_ufs(&KIT.context(documents).unwrap(), host, &change)
+    })
+    .unwrap();
     asked.take()
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use support::KIT;
 use wasser_jindo::Jindo;
 use wasser_sdk::Implement;
-use wasser_sdk::testing::{FakeHost, ok};
+use wasser_sdk::testing::{FakeHost, converse, ok};
 use wasser_testkit::Rendered;
 use wasser_testkit::scripts::{HOSTILE, accepted};
 
@@ -98,7 +98,10 @@ fn sources_and_paths_reach_the_master_as_they_are() {
                         .push(argv.iter().map(|word| (*word).to_owned()).collect::<Vec<String>>());
                     ok("")
                 });
-            Jindo::prepare_ufs(&KIT.context(&documents).unwrap(), &host).unwrap();
+            converse(&host, |host| {
+                Jindo::prepare_ufs(&KIT.context(&documents).unwrap(), host)
+            })
+            .unwrap();
             let expected = ["jindocache", "-mount", &path, &format!("oss://bucket/{text}/x")];
             assert!(seen.borrow().iter().any(|argv| *argv == expected), "{seen:?}");
         }

@@ -6,7 +6,7 @@ mod support;
 use rstest::rstest;
 use serde_json::{Value, json};
 use wasser_jindo::Jindo;
-use wasser_sdk::testing::{FakeHost, exit, ok};
+use wasser_sdk::testing::{FakeHost, converse, exit, ok};
 use wasser_sdk::{Context, Implement, Mount, UfsChange};
 
 const MASTER: &str = "demo-jindofs-master-0";
@@ -56,7 +56,10 @@ fn a_change_is_the_difference_to_what_is_shown(
     assert_eq!(paths(&Jindo::should_update_ufs(&ctx, &master()).unwrap()), expected);
     // While no master is ready, nothing can be done about it.
     let none = FakeHost::new().pod("master", MASTER, false);
-    assert_eq!(Jindo::should_update_ufs(&ctx, &none).unwrap(), UfsChange::default());
+    assert_eq!(
+        converse(&none, |host| Jindo::should_update_ufs(&ctx, host)).unwrap(),
+        UfsChange::default()
+    );
 }
 
 #[rstest]
@@ -102,7 +105,7 @@ fn what_goes_is_unmounted_before_what_comes_is_mounted(#[case] code: i32, #[case
         removed: placed(&["/a", "/gone"]),
         ..UfsChange::default()
     };
-    let ready = Jindo::update_ufs(&ctx, &host, &change).unwrap();
+    let ready = converse(&host, |host| Jindo::update_ufs(&ctx, host, &change)).unwrap();
     assert!(ready, "one that stays mounted keeps nobody waiting");
     let calls = host.calls();
     let changes: Vec<&str> = calls

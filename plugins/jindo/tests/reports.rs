@@ -6,7 +6,7 @@ mod support;
 use rstest::rstest;
 use serde_json::{Value, json};
 use wasser_jindo::{Jindo, reports};
-use wasser_sdk::testing::{FakeHost, exit, ok};
+use wasser_sdk::testing::{FakeHost, converse, exit, ok};
 use wasser_sdk::{Context, Error, Implement};
 
 const REPORT: &str = include_str!("reports/report.txt");
@@ -59,7 +59,7 @@ fn counts_are_files_and_bytes(#[case] text: &str, #[case] expected: Option<(u64,
 fn cache_states_are_of_the_medium() {
     let host = pods().on_exec(|_, _| ok(REPORT));
     let disk = json!({"tieredstore": {"levels": [{"mediumtype": "SSD", "path": "/a"}]}});
-    let states = Jindo::cache_states(&context(disk, &[]), &host).unwrap();
+    let states = converse(&host, |host| Jindo::cache_states(&context(disk.clone(), &[]), host)).unwrap();
     let expected = [("cacheCapacity", "250.38GiB"), ("cached", "11.72GiB")];
     let shown = states.iter().map(|(name, value)| (name.as_str(), value.to_string()));
     assert_eq!(shown.collect::<Vec<_>>(), expected.map(|(k, v)| (k, v.to_string())));
@@ -69,9 +69,12 @@ fn cache_states_are_of_the_medium() {
 fn totals_are_counted_unless_that_is_not_wanted() {
     let host = pods().on_exec(|_, argv| if argv[0] == "jindo" { ok(COUNT) } else { ok(REPORT) });
     let ctx = context(json!({}), &[("query-ufs-total", "false")]);
-    assert!(matches!(Jindo::storage_stats(&ctx, &host), Err(Error::NotSupported)));
+    assert!(matches!(
+        converse(&host, |host| Jindo::storage_stats(&ctx, host)),
+        Err(Error::NotSupported)
+    ));
     for settings in [&[][..], &[("query-ufs-total", "true")]] {
-        let stats = Jindo::storage_stats(&context(json!({}), settings), &host).unwrap();
+        let stats = converse(&host, |host| Jindo::storage_stats(&context(json!({}), settings), host)).unwrap();
         assert_eq!((stats.total, stats.total_files), (108, 1));
     }
 }
@@ -86,7 +89,10 @@ fn the_share_that_is_cached_is_of_what_the_dataset_shows(#[case] total: &str, #[
     let mut documents = support::pair(json!({}), json!({}), json!({}));
     documents[0]["status"] = json!({"ufsTotal": total});
     let host = pods().on_exec(|_, _| ok("Total MEM Capacity: 2.00GB\nUsed MEM Capacity: 0.50GB"));
-    let states = Jindo::cache_states(&support::KIT.context(&documents).unwrap(), &host).unwrap();
+    let states = converse(&host, |host| {
+        Jindo::cache_states(&support::KIT.context(&documents).unwrap(), host)
+    })
+    .unwrap();
     let shown = states
         .iter()
         .find(|(name, _)| name == "cachedPercentage")
@@ -105,7 +111,7 @@ fn what_is_missing_is_mounted(#[case] listed: &'static str, #[case] sets: &'stat
         [_, "-listCacheSet"] => ok(sets),
         _ => ok(""),
     });
-    Jindo::prepare_ufs(&context(json!({}), &[]), &host).unwrap();
+    converse(&host, |host| Jindo::prepare_ufs(&context(json!({}), &[]), host)).unwrap();
     let expected: Vec<String> = expected
         .iter()
         .map(|args| format!("exec demo-jindofs-master-0 jindocache {args}"))
@@ -130,7 +136,7 @@ fn a_mount_that_fails_is_told(#[case] stderr: &'static str, #[case] fine: bool) 
             ok(CACHE_SETS)
         }
     });
-    let done = Jindo::prepare_ufs(&context(json!({}), &[]), &host);
+    let done = converse(&host, |host| Jindo::prepare_ufs(&context(json!({}), &[]), host));
     assert_eq!(done.is_ok(), fine);
     if let Err(error) = done {
         assert!(
@@ -145,23 +151,29 @@ fn without_a_master_there_is_nothing_to_clean_and_nothing_to_ask() {
     let ctx = context(json!({}), &[]);
     Jindo::shutdown(&ctx, &FakeHost::new()).unwrap();
     let host = FakeHost::new().pod("master", "demo-jindofs-master-0", false);
-    let error = Jindo::shutdown(&ctx, &host).unwrap_err().to_string();
+    let error = converse(&host, |host| Jindo::shutdown(&ctx, host))
+        .unwrap_err()
+        .to_string();
     assert_eq!(error, "the cache was not emptied: no master pod is ready");
     let waits = |error| matches!(error, Error::RetryAfter { .. });
-    assert!(waits(Jindo::prepare_ufs(&ctx, &host).unwrap_err()));
-    assert!(waits(Jindo::cache_states(&ctx, &host).unwrap_err()));
+    assert!(waits(
+        converse(&host, |host| Jindo::prepare_ufs(&ctx, host)).unwrap_err()
+    ));
+    assert!(waits(
+        converse(&host, |host| Jindo::cache_states(&ctx, host)).unwrap_err()
+    ));
 }
 
 #[test]
 fn the_cache_is_emptied() {
     let host = pods().on_exec(|_, _| ok(""));
-    Jindo::shutdown(&context(json!({}), &[]), &host).unwrap();
+    converse(&host, |host| Jindo::shutdown(&context(json!({}), &[]), host)).unwrap();
     assert!(
         host.calls()
             .contains(&"exec demo-jindofs-master-0 jindocache -formatCache".to_string())
     );
     let refusing = pods().on_exec(|_, _| exit(1, "busy"));
-    assert!(Jindo::shutdown(&context(json!({}), &[]), &refusing).is_err());
+    assert!(converse(&refusing, |host| Jindo::shutdown(&context(json!({}), &[]), host)).is_err());
 }
 
 #[test]

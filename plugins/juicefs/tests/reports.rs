@@ -6,7 +6,7 @@ mod support;
 use rstest::rstest;
 use serde_json::{Value, json};
 use wasser_juicefs::JuiceFs;
-use wasser_sdk::testing::{FakeHost, exit, ok};
+use wasser_sdk::testing::{FakeHost, converse, exit, ok};
 use wasser_sdk::{Error, HostError, Implement};
 
 const MOUNT: &str = "/runtime-mnt/juicefs/default/demo/juicefs-fuse";
@@ -47,7 +47,8 @@ fn the_size_is_what_df_and_info_say() {
         "df" => ok(&df(17_846_272)),
         _ => ok(INFO),
     });
-    let stats = JuiceFs::storage_stats(&support::KIT.context(&community(json!({}))).unwrap(), &host).unwrap();
+    let ctx = support::KIT.context(&community(json!({}))).unwrap();
+    let stats = converse(&host, |host| JuiceFs::storage_stats(&ctx, host)).unwrap();
     assert_eq!(
         (stats.used, stats.free, stats.total, stats.total_files),
         (17_846_272, None, 17_846_272, 4)
@@ -63,7 +64,8 @@ fn inodes_stand_in_for_files_where_counting_takes_too_long() {
             "df" => ok(&df(if argv.contains(&"-i") { 7 } else { 100 })),
             _ => answer.clone(),
         });
-        let stats = JuiceFs::storage_stats(&support::KIT.context(&enterprise(json!({}))).unwrap(), &host).unwrap();
+        let ctx = support::KIT.context(&enterprise(json!({}))).unwrap();
+        let stats = converse(&host, |host| JuiceFs::storage_stats(&ctx, host)).unwrap();
         assert_eq!((stats.total, stats.total_files), (100, 7));
         assert!(
             host.calls()[1].starts_with("exec demo-worker-0 /usr/bin/juicefs info"),
@@ -79,13 +81,13 @@ fn before_there_is_a_mount_the_host_asks_again() {
     let none = JuiceFs::storage_stats(&ctx, &FakeHost::new()).unwrap_err();
     assert!(matches!(none, Error::RetryAfter { .. }), "{none}");
     let host = pods().on_exec(|_, _| ok("Filesystem 1-blocks Used Available Capacity Mounted on\noverlay 9 8 1 89% /"));
-    let unmounted = JuiceFs::storage_stats(&ctx, &host).unwrap_err();
+    let unmounted = converse(&host, |host| JuiceFs::storage_stats(&ctx, host)).unwrap_err();
     assert_eq!(
         unmounted.to_string(),
         format!("pod demo-worker-0 has not mounted {MOUNT} yet; asking again in 1 s")
     );
     let host = pods().on_exec(|_, _| exit(1, "df: /x: Transport endpoint is not connected"));
-    let broken = JuiceFs::storage_stats(&ctx, &host).unwrap_err();
+    let broken = converse(&host, |host| JuiceFs::storage_stats(&ctx, host)).unwrap_err();
     assert!(
         broken.to_string().ends_with("Transport endpoint is not connected"),
         "{broken}"
@@ -93,7 +95,8 @@ fn before_there_is_a_mount_the_host_asks_again() {
 }
 
 fn states(documents: &[Value], host: &FakeHost) -> Vec<String> {
-    let states = JuiceFs::cache_states(&support::KIT.context(documents).unwrap(), host).unwrap();
+    let ctx = support::KIT.context(documents).unwrap();
+    let states = converse(host, |host| JuiceFs::cache_states(&ctx, host)).unwrap();
     states
         .into_iter()
         .map(|(name, value)| format!("{name}={value}"))
@@ -181,7 +184,8 @@ fn the_cache_is_removed_from_every_ready_pod(
     let answer = |_: &str, argv: &[&str]| if argv[0] == "sh" { ok(STATUS) } else { ok("") };
 
     let host = pods().on_exec(answer);
-    JuiceFs::shutdown(&support::KIT.context(&community(runtime.clone())).unwrap(), &host).unwrap();
+    let ctx = support::KIT.context(&community(runtime.clone())).unwrap();
+    converse(&host, |host| JuiceFs::shutdown(&ctx, host)).unwrap();
     let id = "7d84ffba-de86-4f94-b7f1-01614106b74a";
     let mut expected = vec!["exec demo-worker-0 sh -c exec /usr/local/bin/juicefs status \"$METAURL\"".to_string()];
     let pods_of = [
@@ -198,7 +202,10 @@ fn the_cache_is_removed_from_every_ready_pod(
     assert_eq!(host.calls(), expected);
 
     let host = pods().on_exec(answer);
-    JuiceFs::shutdown(&support::KIT.context(&enterprise(runtime)).unwrap(), &host).unwrap();
+    converse(&host, |host| {
+        JuiceFs::shutdown(&support::KIT.context(&enterprise(runtime.clone())).unwrap(), host)
+    })
+    .unwrap();
     assert_eq!(
         host.calls()[0],
         format!("exec demo-worker-0 rm -rf -- {}", paths(of_workers, "files"))
@@ -212,7 +219,8 @@ fn a_failure_in_one_pod_does_not_spare_the_others() {
         _ if pod == "demo-worker-0" => exit(1, "rm: Device or resource busy"),
         _ => ok(""),
     });
-    let failed = JuiceFs::shutdown(&support::KIT.context(&community(json!({}))).unwrap(), &host).unwrap_err();
+    let ctx = support::KIT.context(&community(json!({}))).unwrap();
+    let failed = converse(&host, |host| JuiceFs::shutdown(&ctx, host)).unwrap_err();
     assert!(
         failed
             .to_string()
@@ -235,7 +243,7 @@ fn where_there_are_only_clients_they_are_asked() {
     };
     let ctx = support::KIT.context(&community(json!({}))).unwrap();
     let host = clients().on_exec(|_, argv| if argv[0] == "sh" { ok(STATUS) } else { ok("") });
-    JuiceFs::shutdown(&ctx, &host).unwrap();
+    converse(&host, |host| JuiceFs::shutdown(&ctx, host)).unwrap();
     assert!(
         host.calls()[1].starts_with("exec demo-fuse-a rm -rf"),
         "{:?}",
@@ -243,10 +251,10 @@ fn where_there_are_only_clients_they_are_asked() {
     );
 
     let nobody = FakeHost::new().pod("fuse", "demo-fuse-a", false);
-    let later = JuiceFs::storage_stats(&ctx, &nobody).unwrap_err();
+    let later = converse(&nobody, |host| JuiceFs::storage_stats(&ctx, host)).unwrap_err();
     assert!(matches!(later, wasser_sdk::Error::RetryAfter { .. }), "{later:?}");
     let host = clients().on_exec(|_, _| ok(""));
-    JuiceFs::storage_stats(&ctx, &host).unwrap_err();
+    converse(&host, |host| JuiceFs::storage_stats(&ctx, host)).unwrap_err();
     assert!(
         host.calls().iter().all(|call| call.starts_with("exec demo-fuse-a ")),
         "{:?}",
@@ -258,12 +266,12 @@ fn where_there_are_only_clients_they_are_asked() {
 fn without_a_cache_nothing_is_removed() {
     let ctx = support::KIT.context(&community(json!({}))).unwrap();
     let host = FakeHost::new();
-    JuiceFs::shutdown(&ctx, &host).unwrap();
+    converse(&host, |host| JuiceFs::shutdown(&ctx, host)).unwrap();
     assert_eq!(host.calls(), Vec::<String>::new());
 
     let host = pods().on_exec(|_, _| ok("{}"));
     assert!(
-        JuiceFs::shutdown(&ctx, &host)
+        converse(&host, |host| JuiceFs::shutdown(&ctx, host))
             .unwrap_err()
             .to_string()
             .contains("names no UUID")
@@ -282,7 +290,10 @@ fn the_cache_of_a_dataset_that_has_gone_is_found_by_what_is_installed() {
     raw.installed = Some(support::values(&documents).unwrap().to_string());
     raw.dataset = None;
     let host = pods().on_exec(|_, _| ok(""));
-    JuiceFs::shutdown(&wasser_sdk::Context::parse(raw).unwrap(), &host).unwrap();
+    converse(&host, |host| {
+        JuiceFs::shutdown(&wasser_sdk::Context::parse(raw.clone()).unwrap(), host)
+    })
+    .unwrap();
     assert_eq!(
         host.calls()[0],
         "exec demo-worker-0 rm -rf -- /var/jfsCache/files/raw/chunks"

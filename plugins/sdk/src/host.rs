@@ -16,9 +16,20 @@ pub trait Host {
 
     /// Runs a command in a pod of this runtime, and returns what it wrote, however it ended.
     /// Capability `exec` for the role. [`Host::ask`] and [`Host::run`] read that as text.
+    ///
+    /// In a component, the method ends here with [`HostError::Pending`], and is called again once
+    /// there is the result: no instance waits for a pod. So a method is written as if the command
+    /// ran at once, and may do again what it does before.
     fn exec(&self, command: &Command<'_>) -> Result<Output, HostError>;
 
-    /// Sends a request to a pod of this runtime. Capability `http` for role and port.
+    /// Runs commands at the same time, and returns their results in the same order. Better than one
+    /// after the other where there may be many pods.
+    fn exec_all(&self, commands: &[Command<'_>]) -> Vec<Result<Output, HostError>> {
+        commands.iter().map(|command| self.exec(command)).collect()
+    }
+
+    /// Sends a request to a pod of this runtime. Capability `http` for role and port. The method
+    /// ends and is called again, as for [`Host::exec`].
     fn http(&self, request: &Request<'_>) -> Result<Response, HostError>;
 
     /// Returns the value of a key of a Secret in the runtime's namespace; `None` if it does not

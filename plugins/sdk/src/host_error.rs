@@ -20,6 +20,9 @@ pub enum HostError {
         /// What is being waited for, for people.
         message: String,
     },
+    /// The result is not there yet: whatever the method returns now, the host calls it again once it
+    /// is. Every function of the host answers so from the first time on.
+    Pending,
     /// It did not finish in time.
     Timeout,
     /// The attempt failed, for the reason given.
@@ -38,6 +41,7 @@ impl fmt::Display for HostError {
         match self {
             HostError::NotGranted(what) => write!(f, "the plugin may not do this: {what}"),
             HostError::NotFound(what) => write!(f, "not found: {what}"),
+            HostError::Pending => f.write_str("the result is not there yet"),
             HostError::Timeout => f.write_str("did not finish in time"),
             HostError::Throttled { message, .. } | HostError::Conflict(message) | HostError::Failed(message) => {
                 f.write_str(message)

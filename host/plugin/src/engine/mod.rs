@@ -45,9 +45,9 @@ use crate::package::source::PluginDir;
 use crate::sandbox::budget::Budget;
 use crate::sandbox::store::{CORE_INSTANCES, MEMORIES, StoreData, TABLES};
 
-/// Instances that may be alive at the same time. Further calls wait for one. A call that waits for
-/// a hung pod holds one, so there are enough for two kinds whose pods all hang, in addition to the
-/// others. An unused slot takes no memory.
+/// Instances that may be alive at the same time. Further calls wait for one. A guest that calls
+/// `exec.run` holds one while its pod hangs, so there are enough for two such kinds whose pods all
+/// hang, in addition to the others. An unused slot takes no memory.
 const INSTANCES: u32 = 512;
 /// Of these, instances of one plugin: so many that two whose pods all hang leave some to others.
 pub const INSTANCES_OF_ONE: usize = 224;

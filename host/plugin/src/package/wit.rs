@@ -16,12 +16,13 @@ macro_rules! capability {
 }
 
 /// Every package, each after those that it uses. The last one has the worlds.
-pub const PACKAGES: [Package; 12] = [
+pub const PACKAGES: [Package; 13] = [
     capability!("types"),
     capability!("context"),
     capability!("pods"),
     capability!("exec"),
     capability!("http"),
+    capability!("jobs"),
     capability!("secrets"),
     capability!("objects"),
     capability!("ports"),

@@ -13,6 +13,7 @@ use crate::bindings::types::{CacheState, Description, Error, StorageStats, UfsCh
 use crate::bindings::{context, implement, operations};
 use crate::context::Context;
 use crate::plugin::answer::{Answer, check};
+use crate::plugin::conversation::Conversation;
 use crate::plugin::pre::PluginPre;
 use crate::sandbox::error::CallError;
 use crate::sandbox::meter::Metered;
@@ -59,10 +60,10 @@ fn lent() -> Resource<context::Context> {
 /// The answer of a method, or how the call failed.
 type CallResult<T> = Result<Result<T, Error>, CallError>;
 
-/// Calls a method of a guest with all limits. This is a macro because the generated methods borrow
-/// their store for the life of their future.
+/// Calls a method of a guest with all limits, once. This is a macro because the generated methods
+/// borrow their store for the life of their future.
 macro_rules! call {
-    ($self:ident, $method:literal, $guest:ident => $call:expr) => {{
+    ($self:ident, $conversation:ident, $method:literal, $guest:ident => $call:expr) => {{
         let (pre, scope) = ($self.pre.clone(), $self.scope.clone());
         let site = || pre.site($method, &scope);
         pre.admit(&scope, site)?;
@@ -70,22 +71,19 @@ macro_rules! call {
         if !pause.is_zero() {
             tokio::time::sleep(pause).await;
         }
-        let limits = pre.identity.limits;
-        let deadline = if TASKS.contains(&$method) {
-            limits.task_deadline
-        } else {
-            limits.deadline
-        };
+        let left = $conversation.left();
         let _running = pre.engine.ticker.run();
         let mut $guest = $self.take($method).await?;
-        $guest.store.data_mut().begin_call(deadline);
+        $guest.store.data_mut().jobs = $conversation.jobs.clone();
+        $guest.store.data_mut().begin_call(left);
         let meter = $guest.store.data().meter.clone();
-        let outcome = match tokio::time::timeout(deadline, Metered::new(meter.clone(), $call)).await {
+        let outcome = match tokio::time::timeout(left, Metered::new(meter.clone(), $call)).await {
+            Ok(Ok(answer)) if $conversation.is_pending() => Ok(answer),
             Ok(Ok(answer)) => check(&answer, site).map(|()| answer.bounded()),
             Ok(Err(error)) => Err(CallError::from_wasmtime(&error, site(), $guest.store.data())),
             Err(_) => Err(CallError::Deadline {
                 site: Box::new(site()),
-                limit: deadline,
+                limit: $conversation.limit,
             }),
         };
         pre.cpu.add(Instant::now(), meter.spent_in_polls());
@@ -94,6 +92,19 @@ macro_rules! call {
             $self.instantiated = Some($guest);
         }
         outcome
+    }};
+}
+
+/// Calls a method until it answers, and does what it asks for in between.
+macro_rules! converse {
+    ($self:ident, $method:literal, $guest:ident => $call:expr) => {{
+        let conversation = Conversation::new($self.limit($method), &$self.pre);
+        loop {
+            let answer = call!($self, conversation, $method, $guest => $call)?;
+            if !$self.goes_on($method, &conversation).await? {
+                break Ok(answer);
+            }
+        }
     }};
 }
 
@@ -112,8 +123,8 @@ macro_rules! methods {
                     let began = Instant::now();
                     let outcome: CallResult<$answer> = async {
                         let facts = self.facts(ctx);
-                        call!(self, $name, guest => {
-                            guest.store.data_mut().context = Some(facts);
+                        converse!(self, $name, guest => {
+                            guest.store.data_mut().context = Some(facts.clone());
                             guest.implement.$call(&mut guest.store, lent() $(, $argument)*)
                         })
                     }
@@ -194,7 +205,8 @@ impl Instance {
     /// Returns the description of the plugin. Only called while it is loaded; afterwards the
     /// description is in [`crate::Plugin::description`].
     pub(crate) async fn describe(&mut self) -> Result<Description, CallError> {
-        call!(self, "describe", guest => guest.implement.call_describe(&mut guest.store))
+        let conversation = Conversation::new(self.limit("describe"), &self.pre);
+        call!(self, conversation, "describe", guest => guest.implement.call_describe(&mut guest.store))
     }
 
     /// Returns the chart values of a data operation's job, a JSON object. `kind` is the kind of the
@@ -208,8 +220,8 @@ impl Instance {
         }
         let operation = operation.to_owned();
         let facts = self.facts(ctx);
-        call!(self, "data-operation", guest => async {
-            guest.store.data_mut().context = Some(facts);
+        converse!(self, "data-operation", guest => async {
+            guest.store.data_mut().context = Some(facts.clone());
             let Some(operations) = &guest.operations else {
                 return Err(wasmtime::Error::msg("the interface `operations` was not found"));
             };
@@ -221,6 +233,32 @@ impl Instance {
     /// no instance, as after a call that failed.
     pub fn memory(&self) -> Option<u64> {
         self.instantiated.as_ref().map(|guest| guest.store.data().memory())
+    }
+
+    /// Returns how long a method may take.
+    fn limit(&self, method: &str) -> Duration {
+        let limits = self.pre.identity.limits;
+        if TASKS.contains(&method) {
+            limits.task_deadline
+        } else {
+            limits.deadline
+        }
+    }
+
+    /// Does what a method has asked for in a call, without an instance. Returns false if it has asked
+    /// for nothing, so that it has answered.
+    async fn goes_on(&mut self, method: &'static str, conversation: &Conversation) -> Result<bool, CallError> {
+        if !conversation.is_pending() {
+            return Ok(false);
+        }
+        self.let_go();
+        if conversation.go_on(&self.pre, &self.scope, &*self.backend).await {
+            return Ok(true);
+        }
+        Err(CallError::Deadline {
+            site: Box::new(self.pre.site(method, &self.scope)),
+            limit: conversation.limit,
+        })
     }
 
     /// Gives up the component's instance, which the next call makes again: whoever waits long for

@@ -8,6 +8,10 @@
 //! An instance is reused only after a call that succeeded; after any other one, the next call gets
 //! a fresh store (`instance.rs`).
 //!
+//! # Nothing waits in an instance
+//! A method that asks for a command or a request is called again once there is the result; until then
+//! it has no instance (`conversation.rs`).
+//!
 //! # Only the plugin's own faults count against it
 //! Traps and broken limits lead to quarantine. A slow cluster, a full pool and a method that is not
 //! exported do not (`quarantine.rs`).
@@ -17,6 +21,7 @@
 //! runtime, and the texts in it are of bounded length (`answer.rs`).
 
 pub mod answer;
+pub mod conversation;
 pub mod instance;
 pub mod pre;
 pub mod quarantine;

@@ -24,6 +24,7 @@ pub mod budget;
 pub mod error;
 pub mod identity;
 pub mod imports;
+pub mod journal;
 pub mod meter;
 pub mod stop;
 pub mod store;

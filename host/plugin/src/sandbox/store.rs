@@ -1,6 +1,6 @@
 //! The state of one instance: its runtime, its identity, and what it has used.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::sandbox::allowance::Allowance;
 use crate::sandbox::budget::{Exhausted, Share};
 use crate::sandbox::identity::PluginIdentity;
+use crate::sandbox::journal::Journal;
 use crate::sandbox::meter::Meter;
 use crate::sandbox::stop::StopReason;
 
@@ -63,6 +64,8 @@ pub struct StoreData {
     pub log_lines: u32,
     /// The last line that was logged as an error in the current call.
     pub last_error_line: Option<String>,
+    /// The jobs of the method that is called.
+    pub jobs: Arc<Mutex<Journal>>,
     /// The runtime of the current call, and the number by which the guest knows these facts.
     pub context: Option<(Arc<Context>, u64)>,
 }
@@ -83,6 +86,7 @@ impl StoreData {
         self.last_error_line = None;
         self.context = None;
         self.exhausted = None;
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).begin_call();
     }
 
     /// Returns whether the runtime of the current call names this object in a granted field.
@@ -156,6 +160,7 @@ pub fn new(
         host_calls: 0,
         log_lines: 0,
         last_error_line: None,
+        jobs: Arc::default(),
         context: None,
     };
     let mut store = Store::new(engine, data);

@@ -1,6 +1,6 @@
 //! `status.cacheStates` of a runtime.
 
-use wasser_sdk::{Context, Host, Measure, Pod, Result};
+use wasser_sdk::{Command, Context, Host, Measure, Pod, Result};
 
 use super::stats::CacheStats;
 use super::{QUICK, mounting_pod, used_bytes};
@@ -61,12 +61,15 @@ fn pairs(values: [Measure; 5]) -> Vec<(String, Measure)> {
 /// One that does not answer, which happens while it mounts, is left out.
 fn collect(ctx: &Context<Spec>, edition: Edition, host: &impl Host, pods: &[Pod]) -> Option<(CacheStats, u64)> {
     let file = format!("{}/.stats", ctx.mount_path);
-    let texts = pods
-        .iter()
-        .filter_map(|pod| host.run(&pod.name, &["cat", &file], QUICK).ok());
+    let argv = ["cat", file.as_str()];
+    let commands: Vec<Command<'_>> = pods.iter().map(|pod| Command::new(&pod.name, &argv, QUICK)).collect();
+    let said = host
+        .exec_all(&commands)
+        .into_iter()
+        .filter_map(|output| output.ok()?.said().ok());
     let mut sum = (CacheStats::default(), 0);
-    for text in texts {
-        sum.0.add(CacheStats::parse(edition, &text));
+    for said in said.filter(|said| said.code == 0) {
+        sum.0.add(CacheStats::parse(edition, &said.stdout));
         sum.1 += 1;
     }
     (sum.1 > 0).then_some(sum)

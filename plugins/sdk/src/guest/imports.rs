@@ -1,5 +1,6 @@
 //! The imports of a component, as its methods see them.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -7,6 +8,7 @@ use serde_json::Value;
 use super::bindings::wasser::events::events;
 use super::bindings::wasser::exec::exec;
 use super::bindings::wasser::http::http;
+use super::bindings::wasser::jobs::jobs;
 use super::bindings::wasser::log::log;
 use super::bindings::wasser::objects::objects;
 use super::bindings::wasser::pods::pods;
@@ -18,6 +20,53 @@ use crate::{Captured, Command, Ending, Entry, Host, HostError, Level, Output, Po
 
 /// The imports of the component.
 pub struct Imports;
+
+thread_local! {
+    /// Whether the method waits for a result. Nothing that it does from then on has an effect, since
+    /// it does not know how to go on.
+    static PENDING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Begins a method.
+pub fn begin() {
+    PENDING.set(false);
+}
+
+/// Fails if the method waits for a result.
+pub fn go_on() -> Result<(), HostError> {
+    if PENDING.get() { Err(HostError::Pending) } else { Ok(()) }
+}
+
+/// The result of a job, or the end of the call.
+fn result<T>(found: Option<Result<T, types::HostError>>) -> Result<T, HostError> {
+    match found {
+        Some(result) => Ok(result?),
+        None => {
+            PENDING.set(true);
+            Err(HostError::Pending)
+        }
+    }
+}
+
+fn ask(command: &Command<'_>) -> Result<Output, HostError> {
+    let output = result(jobs::run(&exec::Command {
+        pod: command.pod.to_owned(),
+        container: command.container.map(str::to_owned),
+        argv: command.argv.iter().map(|a| a.to_string()).collect(),
+        stdin: command.stdin.map(<[u8]>::to_vec),
+        timeout_ms: millis(command.timeout),
+    }))?;
+    Ok(Output {
+        ending: match output.ending {
+            exec::Ending::Exited(code) => Ending::Exited(code),
+            exec::Ending::TimedOut => Ending::TimedOut,
+            exec::Ending::CutOff => Ending::CutOff,
+            exec::Ending::Other(why) => Ending::Other(why),
+        },
+        stdout: output.stdout.into(),
+        stderr: output.stderr.into(),
+    })
+}
 
 fn millis(timeout: Option<Duration>) -> Option<u32> {
     timeout.map(|timeout| u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX))
@@ -51,6 +100,7 @@ impl From<exec::Captured> for Captured {
 
 impl Host for Imports {
     fn pods(&self, role: &str) -> Result<Vec<Pod>, HostError> {
+        go_on()?;
         let pods = pods::list(role)?;
         let convert = |p: pods::Pod| Pod {
             name: p.name,
@@ -64,28 +114,21 @@ impl Host for Imports {
     }
 
     fn exec(&self, command: &Command<'_>) -> Result<Output, HostError> {
-        let output = exec::run(&exec::Command {
-            pod: command.pod.to_owned(),
-            container: command.container.map(str::to_owned),
-            argv: command.argv.iter().map(|a| a.to_string()).collect(),
-            stdin: command.stdin.map(<[u8]>::to_vec),
-            timeout_ms: millis(command.timeout),
-        })?;
-        Ok(Output {
-            ending: match output.ending {
-                exec::Ending::Exited(code) => Ending::Exited(code),
-                exec::Ending::TimedOut => Ending::TimedOut,
-                exec::Ending::CutOff => Ending::CutOff,
-                exec::Ending::Other(why) => Ending::Other(why),
-            },
-            stdout: output.stdout.into(),
-            stderr: output.stderr.into(),
-        })
+        go_on()?;
+        ask(command)
+    }
+
+    fn exec_all(&self, commands: &[Command<'_>]) -> Vec<Result<Output, HostError>> {
+        let pending = PENDING.get();
+        let all = commands.iter();
+        all.map(|command| if pending { Err(HostError::Pending) } else { ask(command) })
+            .collect()
     }
 
     fn http(&self, request: &Request<'_>) -> Result<Response, HostError> {
+        go_on()?;
         let headers = request.headers.iter();
-        let response = http::send(&http::Request {
+        let response = result(jobs::send(&http::Request {
             pod: request.pod.to_owned(),
             port: request.port,
             method: request.method.to_owned(),
@@ -95,7 +138,7 @@ impl Host for Imports {
                 .collect(),
             body: request.body.map(<[u8]>::to_vec),
             timeout_ms: millis(request.timeout),
-        })?;
+        }))?;
         Ok(Response {
             status: response.status,
             headers: response.headers,
@@ -105,10 +148,12 @@ impl Host for Imports {
     }
 
     fn secret(&self, name: &str, key: &str) -> Result<Option<Vec<u8>>, HostError> {
+        go_on()?;
         Ok(secrets::get(name, key)?)
     }
 
     fn object(&self, kind: &str, name: &str) -> Result<Option<Value>, HostError> {
+        go_on()?;
         let parse = |text: String| {
             serde_json::from_str(&text).map_err(|e| HostError::Failed(format!("cannot read {kind} {name}: {e}")))
         };
@@ -116,6 +161,7 @@ impl Host for Imports {
     }
 
     fn allocate_ports(&self, names: &[&str]) -> Result<Vec<u16>, HostError> {
+        go_on()?;
         let names: Vec<String> = names.iter().map(|n| n.to_string()).collect();
         let ports = ports::allocate(&names)?;
         let port = |name: &String| {
@@ -128,6 +174,7 @@ impl Host for Imports {
     }
 
     fn state(&self, key: &str) -> Result<Option<Entry>, HostError> {
+        go_on()?;
         Ok(state::get(key)?.map(|entry| Entry {
             value: entry.value,
             version: entry.version,
@@ -135,18 +182,24 @@ impl Host for Imports {
     }
 
     fn state_keys(&self) -> Result<Vec<String>, HostError> {
+        go_on()?;
         Ok(state::keys()?)
     }
 
     fn set_state(&self, key: &str, value: &[u8], if_version: Option<&str>) -> Result<String, HostError> {
+        go_on()?;
         Ok(state::set(key, value, if_version)?)
     }
 
     fn remove_state(&self, key: &str, if_version: &str) -> Result<(), HostError> {
+        go_on()?;
         Ok(state::remove(key, if_version)?)
     }
 
     fn log(&self, level: Level, message: &str) {
+        if go_on().is_err() {
+            return;
+        }
         let level = match level {
             Level::Debug => log::Level::Debug,
             Level::Info => log::Level::Info,
@@ -157,6 +210,7 @@ impl Host for Imports {
     }
 
     fn event(&self, severity: Severity, reason: &str, message: &str) -> Result<(), HostError> {
+        go_on()?;
         let severity = match severity {
             Severity::Normal => events::Severity::Normal,
             Severity::Warning => events::Severity::Warning,

@@ -95,7 +95,11 @@ fn call<T: Implement + 'static, R>(
     method: impl FnOnce(&Context<T::Spec>) -> crate::Result<R>,
 ) -> Answer<R> {
     report_panics();
-    known::<T>(ctx).and_then(|ctx| method(&ctx)).map_err(Into::into)
+    imports::begin();
+    let answer = known::<T>(ctx).and_then(|ctx| method(&ctx));
+    // One that waits for a result has no answer, whatever it returns.
+    imports::go_on().map_err(Error::from)?;
+    Ok(answer?)
 }
 
 fn json(value: &impl Serialize) -> crate::Result<String> {

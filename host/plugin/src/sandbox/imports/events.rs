@@ -36,6 +36,12 @@ impl StoreData {
             Severity::Warning => "Warning",
         };
         let message = tidy(message, NOTE);
-        Ok(self.backend.publish_event(&self.scope, kind, reason, &message).await?)
+        let words = (kind, reason, &message);
+        if self.journal().was_said(&words) {
+            return Ok(());
+        }
+        self.backend.publish_event(&self.scope, kind, reason, &message).await?;
+        self.journal().say(&words);
+        Ok(())
     }
 }

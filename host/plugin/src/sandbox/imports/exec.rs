@@ -2,7 +2,7 @@
 
 use crate::backend::ExecCommand;
 use crate::bindings::exec::{Command, Host, Output};
-use crate::bindings::types::HostError;
+use crate::bindings::types::{HostError, Role};
 use crate::package::grants::Grants;
 use crate::sandbox::imports::refused;
 use crate::sandbox::store::StoreData;
@@ -19,6 +19,20 @@ impl Host for StoreData {
 
 impl StoreData {
     async fn run_command(&self, command: &Command) -> Result<Output, HostError> {
+        let role = self.role_of_command(command).await?;
+        let command = ExecCommand {
+            pod: &command.pod,
+            container: command.container.as_ref().unwrap_or(&role.container),
+            argv: &command.argv,
+            stdin: command.stdin.as_deref(),
+            timeout: self.wait_limit(command.timeout_ms),
+            max_output: self.identity.limits.output,
+        };
+        Ok(self.backend.exec(&self.scope, &command).await?)
+    }
+
+    /// Checks a command, and returns the role in whose pod it runs.
+    pub(super) async fn role_of_command(&self, command: &Command) -> Result<Role, HostError> {
         let (pod, argv) = (&command.pod, &command.argv);
         let role = self
             .role_of(pod, Grants::allows_exec, |role| format!("exec: [{role}]"))
@@ -33,14 +47,6 @@ impl StoreData {
         if argv.iter().any(|argument| argument.contains('\0')) {
             return refused("an argument of the command contains a NUL character");
         }
-        let command = ExecCommand {
-            pod,
-            container: command.container.as_ref().unwrap_or(&role.container),
-            argv,
-            stdin: command.stdin.as_deref(),
-            timeout: self.wait_limit(command.timeout_ms),
-            max_output: self.identity.limits.output,
-        };
-        Ok(self.backend.exec(&self.scope, &command).await?)
+        Ok(role)
     }
 }

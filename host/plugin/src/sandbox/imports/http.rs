@@ -19,6 +19,19 @@ impl Host for StoreData {
 
 impl StoreData {
     async fn request(&self, request: &Request) -> Result<Response, HostError> {
+        self.check_request(request).await?;
+        let request = HttpRequest {
+            pod: &request.pod,
+            port: request.port,
+            path: &request.path,
+            timeout: self.wait_limit(request.timeout_ms),
+            max_body: self.identity.limits.output,
+        };
+        Ok(self.backend.http_get(&self.scope, &request).await?)
+    }
+
+    /// Checks a request.
+    pub(super) async fn check_request(&self, request: &Request) -> Result<(), HostError> {
         let port = request.port;
         self.role_of(
             &request.pod,
@@ -38,14 +51,7 @@ impl StoreData {
                 tidy(&request.path, 128)
             ));
         }
-        let request = HttpRequest {
-            pod: &request.pod,
-            port,
-            path: &request.path,
-            timeout: self.wait_limit(request.timeout_ms),
-            max_body: self.identity.limits.output,
-        };
-        Ok(self.backend.http_get(&self.scope, &request).await?)
+        Ok(())
     }
 }
 

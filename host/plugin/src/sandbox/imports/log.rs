@@ -14,6 +14,10 @@ impl Host for StoreData {
         if matches!(level, Level::Error) {
             self.last_error_line = Some(message.clone());
         }
+        if self.journal().was_said(&message) {
+            return Ok(());
+        }
+        self.journal().say(&message);
         self.log_lines = self.log_lines.saturating_add(1);
         let limit = self.identity.limits.log_lines;
         let (plugin, runtime) = (&self.identity.kind, &self.scope);

@@ -54,10 +54,15 @@ impl StoreData {
     /// Returns the time that the guest may wait: as long as it asked for, but shorter than the
     /// call's deadline, so that it can still report what it waited for.
     pub(super) fn wait_limit(&self, timeout_ms: Option<u32>) -> Duration {
-        let margin = (self.deadline / 20).max(MARGIN.min(self.deadline / 4));
-        let longest = self.deadline.saturating_sub(self.began.elapsed() + margin);
-        timeout_ms.map_or(longest, |asked| Duration::from_millis(asked.into()).min(longest))
+        wait_limit(self.deadline, self.began.elapsed(), timeout_ms)
     }
+}
+
+/// Returns the same for whoever waits in place of the guest: of a deadline, so much is over.
+pub fn wait_limit(deadline: Duration, over: Duration, timeout_ms: Option<u32>) -> Duration {
+    let margin = (deadline / 20).max(MARGIN.min(deadline / 4));
+    let longest = deadline.saturating_sub(over + margin);
+    timeout_ms.map_or(longest, |asked| Duration::from_millis(asked.into()).min(longest))
 }
 
 impl Host for StoreData {

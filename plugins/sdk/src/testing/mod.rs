@@ -1,5 +1,7 @@
 //! Native tests of a runtime: a context from manifests, and a host that answers from a script.
 
+mod conversation;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -10,6 +12,8 @@ use crate::{
     Captured, Command, Context, Ending, Entry, Host, HostError, Level, Output, Pod, RawContext, Request, Response,
     Result, RoleStatus, Severity,
 };
+
+pub use conversation::{Conversing, converse};
 
 /// Returns a context such as the host makes for `runtime` and `dataset`, both whole objects.
 pub fn raw_context(runtime: &Value, dataset: Option<&Value>, directory: &str) -> RawContext {

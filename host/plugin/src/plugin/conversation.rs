@@ -1,0 +1,94 @@
+//! A method from its first call to its answer. Between its calls, the host does what it has asked
+//! for, and there is no instance.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use futures::stream;
+use wasser_api::ObjectKey;
+
+use crate::backend::{Backend, ExecCommand, HttpRequest};
+use crate::plugin::pre::PluginPre;
+use crate::sandbox::imports::pods::wait_limit;
+use crate::sandbox::journal::{Begun, Job, Journal, Outcome};
+
+/// How many jobs of one method are done at the same time.
+const AT_ONCE: usize = 8;
+
+/// A method that is called until it answers.
+#[derive(Debug)]
+pub struct Conversation {
+    /// How long it may take, from the first call to the answer.
+    pub limit: Duration,
+    began: Instant,
+    /// What it has asked for.
+    pub jobs: Arc<Mutex<Journal>>,
+}
+
+impl Conversation {
+    /// Begins one. The results take memory of what the plugin has.
+    pub fn new(limit: Duration, pre: &PluginPre) -> Self {
+        Self {
+            limit,
+            began: Instant::now(),
+            jobs: Arc::new(Mutex::new(Journal::of(pre.memory.clone()))),
+        }
+    }
+
+    /// The time that is left.
+    pub fn left(&self) -> Duration {
+        self.limit.saturating_sub(self.began.elapsed())
+    }
+
+    /// Whether the method has asked for something, so that its answer does not count.
+    pub fn is_pending(&self) -> bool {
+        self.journal().has_begun()
+    }
+
+    /// Does what the method has asked for. Returns false if the time is over.
+    pub async fn go_on(&self, pre: &PluginPre, scope: &ObjectKey, backend: &dyn Backend) -> bool {
+        let begun = self.journal().begun();
+        let all = stream::iter(begun).for_each_concurrent(AT_ONCE, |begun| async move {
+            let outcome = self.outcome(&begun, pre, scope, backend).await;
+            self.journal().end(begun.index, outcome);
+        });
+        tokio::time::timeout(self.left(), all).await.is_ok()
+    }
+
+    async fn outcome(&self, begun: &Begun, pre: &PluginPre, scope: &ObjectKey, backend: &dyn Backend) -> Outcome {
+        let turn = pre.requests.request(Instant::now());
+        if !turn.is_zero() {
+            tokio::time::sleep(turn).await;
+        }
+        let timeout = |asked| wait_limit(self.limit, self.began.elapsed(), asked);
+        let limit = pre.identity.limits.output;
+        match &begun.job {
+            Job::Command(command) => {
+                let command = ExecCommand {
+                    pod: &command.pod,
+                    container: command.container.as_ref().unwrap_or(&begun.container),
+                    argv: &command.argv,
+                    stdin: command.stdin.as_deref(),
+                    timeout: timeout(command.timeout_ms),
+                    max_output: limit,
+                };
+                Outcome::Command(backend.exec(scope, &command).await.map_err(Into::into))
+            }
+            Job::Request(request) => {
+                let request = HttpRequest {
+                    pod: &request.pod,
+                    port: request.port,
+                    path: &request.path,
+                    timeout: timeout(request.timeout_ms),
+                    max_body: limit,
+                };
+                Outcome::Request(backend.http_get(scope, &request).await.map_err(Into::into))
+            }
+        }
+    }
+
+    fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
