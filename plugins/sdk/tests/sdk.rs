@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use wasser_sdk::testing::{FakeHost, context, exit, ok, raw_context, role};
+use wasser_sdk::testing::{FakeHost, context, converse, exit, ok, raw_context, role};
 use wasser_sdk::{Captured, Context, DatasetSpec, Ending, Error, Host, HostError, Output, Response, Severity};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -194,4 +194,53 @@ fn a_host_grants_what_the_test_gives_it() {
 fn a_context_of_a_spec_alone_is_enough_for_most_tests() {
     let ctx: Context<Spec> = context(json!({"size": 1})).unwrap();
     assert_eq!((ctx.name.as_str(), ctx.runtime.spec.size), ("demo", 1));
+}
+
+#[test]
+fn a_method_that_takes_a_missing_result_for_a_failure_does_nothing_by_that() {
+    let host = FakeHost::new().on_exec(|_, argv| ok(argv[0]));
+    let said = converse(&host, |host| {
+        host.event(Severity::Normal, "Began", "once")?;
+        // The first call knows no result, and goes on as if the command had failed.
+        let first = host.run("demo-0", &["first"], SECOND);
+        if first.is_err() {
+            host.run("demo-0", &["undo"], SECOND).ok();
+            host.set_state("failed", b"yes", None).ok();
+            return Ok(String::new());
+        }
+        Ok(first? + &host.run("demo-0", &["second"], SECOND)?)
+    });
+    assert_eq!(said.unwrap(), "firstsecond");
+    let expected = ["event Normal Began once", "exec demo-0 first", "exec demo-0 second"];
+    assert_eq!(host.calls(), expected);
+    assert_eq!(host.state_keys().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn commands_that_are_asked_for_together_are_answered_in_their_order() {
+    let host = FakeHost::new().on_exec(|pod, _| if pod == "demo-1" { exit(1, "no") } else { ok(pod) });
+    let argv = ["who"];
+    let said = converse(&host, |host| {
+        let commands = ["demo-0", "demo-1", "demo-2"].map(|pod| wasser_sdk::Command::new(pod, &argv, SECOND));
+        let outputs = host.exec_all(&commands).into_iter();
+        outputs
+            .map(|output| Ok(output?.said()?.stdout))
+            .collect::<wasser_sdk::Result<Vec<_>>>()
+    });
+    assert_eq!(said.unwrap(), ["demo-0", "", "demo-2"]);
+    assert_eq!(host.calls().len(), 3, "each is run once");
+}
+
+#[test]
+fn a_method_that_asks_for_something_else_each_time_has_no_answer() {
+    let host = FakeHost::new().on_exec(|_, _| ok(""));
+    let number = std::cell::Cell::new(0);
+    let endless = converse(&host, |host| {
+        number.set(number.get() + 1);
+        host.run("demo-0", &[&number.get().to_string()], SECOND)
+    });
+    assert_eq!(
+        endless.unwrap_err().to_string(),
+        "the method has no answer after 500 calls"
+    );
 }
