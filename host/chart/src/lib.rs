@@ -21,8 +21,9 @@ pub use error::{ChartError, RenderError, TemplateError};
 pub use params::{patch_params, post_params};
 pub use policy::{Named, Policy, Powers, Problem, Secrets, Violation, pod_specs, powerful_images};
 pub use releases::{
-    Change, Drift, Driver, KEY_BYTES, Preview, RELEASE_NAME, RELEASE_NAMESPACE, RecordPlace, Recording, Release,
-    ReleaseError, Releases, SigningKey, Status, Workers, check_kept, is_unchanged, move_records, without_host_fields,
+    Change, Drift, Driver, Installer, KEY_BYTES, Preview, RELEASE_NAME, RELEASE_NAMESPACE, RecordPlace, Recording,
+    Release, ReleaseError, Releases, SigningKey, Status, Workers, check_kept, is_unchanged, move_records,
+    without_host_fields,
 };
 pub use render::{Capabilities, Hook, Limits, ReleaseMeta, Rendered, Renderer};
 

@@ -29,6 +29,7 @@ pub use plugin::answer::{Outcome, answer};
 pub use plugin::context::context;
 pub use release::claims::secrets as claimed_secrets;
 pub use release::differences::differences;
+pub use release::origin::{is_to_migrate, origin};
 pub use release::policy::{Surroundings, named, policy, powers, secrets};
 pub use release::prepare::{Prepared, Revision, prepare};
 pub use release::values::complete;

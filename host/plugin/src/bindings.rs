@@ -1,18 +1,18 @@
 //! The Rust side of `wit/`, generated at compile time.
 //!
-//! Both worlds share these types. Every plugin must export [`implement`]; [`operations`] is
-//! optional and is looked up.
+//! All worlds share these types. Every plugin must export [`implement`]; [`operations`] and
+//! [`migration`] are optional and are looked up.
 #![allow(missing_docs)]
 
 wasmtime::component::bindgen!({
     path: "../../wit",
-    world: "wasser:runtime/runtime-with-operations",
+    world: "wasser:runtime/runtime-with-all",
     imports: { default: async | trappable },
     exports: { default: async },
     additional_derives: [PartialEq, serde::Serialize],
 });
 
-pub use exports::wasser::runtime::{implement, operations};
+pub use exports::wasser::runtime::{implement, migration, operations};
 pub use wasser::context::context;
 pub use wasser::events::events;
 pub use wasser::exec::exec;

@@ -77,7 +77,7 @@ impl PluginHost {
         } = read.map_err(|error| CompileError::Failed(error.to_string()))??;
         let compiled = compile(engine, component, &digest).await?;
         let identity = PluginIdentity::undescribed(registration);
-        let undescribed = PluginPre::link(engine, &compiled, identity, world.has_operations())?;
+        let undescribed = PluginPre::link(engine, &compiled, identity, &world)?;
 
         let mut describing = Instance::new(
             Arc::new(undescribed),
@@ -109,7 +109,7 @@ impl PluginHost {
             not_declared: registration.grants.without(&effective),
             grants: effective,
             limits: registration.limits,
-            pre: Arc::new(PluginPre::link(engine, &compiled, identity, world.has_operations())?),
+            pre: Arc::new(PluginPre::link(engine, &compiled, identity, &world)?),
             description,
             world,
         })

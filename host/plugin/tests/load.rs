@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use common::Guest;
 use common::backend::{Fake, scope};
-use common::registration::{CHART, config_map, context, load};
+use common::registration::{CHART, config_map, context, host, load};
 use k8s_openapi::api::core::v1::ConfigMap;
+use wasser_plugin::bindings::types::Error;
 use wasser_plugin::{Digest, HostConfig, PluginHost, Registration};
 
 /// Returns a registration of files in the plugin directory.
@@ -137,4 +138,19 @@ async fn a_component_that_was_precompiled_elsewhere_is_loaded() {
     config.precompiler = Some(vec!["/bin/sh".into(), "-c".into(), copy.into()]);
     config.precompile_from = 0;
     load(&PluginHost::new(config).unwrap(), &component, "").await.unwrap();
+}
+
+/// It was built for the first `wasser:runtime@0.1.0`, waits for a command inside of its call, and knows
+/// neither jobs nor migrations. It must never be built again.
+#[tokio::test]
+async fn a_component_of_the_first_version_loads_and_works() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/runtime-0.1.0.wasm");
+    let (host, _directory) = host();
+    let component = std::fs::read(path).unwrap();
+    let plugin = load(&host, &component, "grants: {exec: [worker]}").await.unwrap();
+    let fake = Fake::new();
+    let answer = plugin.instance(scope(), fake.clone()).desired(&context()).await;
+    assert_eq!(answer, Ok(Err(Error::Failed("exec was made".to_owned()))));
+    assert_eq!(fake.asked().len(), 1);
+    assert!(!plugin.has_migration());
 }

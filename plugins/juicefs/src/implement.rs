@@ -1,11 +1,15 @@
 //! The methods of the runtime.
 
-use wasser_sdk::{Context, DataOperation, Description, Host, Implement, Measure, Operate, Plan, Result, StorageStats};
+use serde_json::Value;
+use wasser_sdk::{
+    Context, DataOperation, Description, Host, Implement, Measure, Migrate, Operate, Origin, Plan, Result, StorageStats,
+};
 
 use crate::deprecated;
 use crate::describe;
 use crate::input::Spec;
 use crate::metrics;
+use crate::migrate;
 use crate::operations;
 use crate::reports;
 use crate::shutdown;
@@ -55,5 +59,11 @@ impl Implement for JuiceFs {
 impl Operate for JuiceFs {
     fn data_operation(ctx: &Context<Spec>, host: &impl Host, operation: &DataOperation) -> Result<Plan> {
         operations::plan(ctx, host, operation)
+    }
+}
+
+impl Migrate for JuiceFs {
+    fn migrate(installed: Value, from: &Origin) -> Result<Value> {
+        Ok(migrate::migrate(installed, from))
     }
 }

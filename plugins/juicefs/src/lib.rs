@@ -14,6 +14,7 @@ mod env;
 mod implement;
 mod input;
 mod metrics;
+mod migrate;
 mod mount_options;
 mod operations;
 mod options;
@@ -36,4 +37,4 @@ pub mod spec;
 
 pub use implement::JuiceFs;
 
-wasser_sdk::export!(JuiceFs, operations);
+wasser_sdk::export!(JuiceFs, operations, migration);

@@ -1,9 +1,10 @@
 //! Live changes: what of a changed spec reaches a release that is already installed.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use wasser_sdk::{Context, Error, Result, time};
 
 use crate::input::Spec;
+use crate::migrate;
 use crate::values::{Pod, Values};
 
 /// The annotation of pods whose command changed: it makes the change a new revision of the
@@ -60,29 +61,19 @@ fn keep(value: &mut String, installed: Option<&str>) {
     }
 }
 
-/// Returns the claim templates as they are installed, if the runtime still wants the same. Fluid's
-/// values have empty fields in them.
+/// Returns the claim templates as they are installed, if the runtime still wants the same.
 fn claims(wanted: &[Value], installed: &Value) -> Result<Vec<Value>> {
     let there = installed
         .pointer("/worker/volumeClaimTemplates")
         .and_then(Value::as_array);
     let there = there.map(Vec::as_slice).unwrap_or_default();
     let mut pairs = there.iter().zip(wanted);
-    let same = there.len() == wanted.len() && pairs.all(|(a, b)| without_empty(a) == without_empty(b));
-    if same {
+    let same = |(there, wanted): (&Value, &Value)| there == wanted || *there == migrate::without_empty(wanted);
+    if there.len() == wanted.len() && pairs.all(same) {
         return Ok(there.to_vec());
     }
     let message = "cannot be changed once the workers exist; undo the change, or delete and create the runtime";
     Err(Error::invalid("JuiceFSRuntime.spec.volumeClaimTemplates", message))
-}
-
-fn without_empty(value: &Value) -> Value {
-    let Value::Object(fields) = value else {
-        return value.clone();
-    };
-    let fields: Map<String, Value> = fields.iter().map(|(k, v)| (k.clone(), without_empty(v))).collect();
-    let empty = |v: &Value| v.is_null() || v.as_object().is_some_and(Map::is_empty);
-    Value::Object(fields.into_iter().filter(|(_, v)| !empty(v)).collect())
 }
 
 /// Marks pods whose command is another than what is installed, and keeps the mark of the last time.

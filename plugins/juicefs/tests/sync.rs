@@ -5,6 +5,8 @@ mod support;
 
 use rstest::rstest;
 use serde_json::{Value, json};
+use wasser_juicefs::JuiceFs;
+use wasser_sdk::{Migrate, Origin};
 
 const NOW: u64 = 1_772_271_000_000;
 const NOW_TEXT: &str = "2026-02-28T09:30:00Z";
@@ -120,7 +122,7 @@ fn claim_templates_cannot_change() {
         let claim = json!({"metadata": {"name": "c"}, "spec": {"resources": {"requests": {"storage": size}}}});
         json!({"volumeClaimTemplates": [claim], "worker": {"volumeMounts": [{"name": "c", "mountPath": "/c"}]}})
     };
-    let mut before = installed(with("1Gi"));
+    let before = installed(with("1Gi"));
     let refused = support::synced(&documents(with("2Gi")), &before, NOW)
         .unwrap_err()
         .to_string();
@@ -130,9 +132,13 @@ fn claim_templates_cannot_change() {
     );
 
     // As Fluid installs them.
-    before["worker"]["volumeClaimTemplates"][0]["status"] = json!({});
-    before["worker"]["volumeClaimTemplates"][0]["metadata"]["creationTimestamp"] = json!(null);
-    assert_eq!(support::synced(&documents(with("1Gi")), &before, NOW).unwrap(), before);
+    let mut of_fluid = before.clone();
+    let claim = &mut of_fluid["worker"]["volumeClaimTemplates"][0];
+    claim["status"] = json!({});
+    claim["metadata"]["creationTimestamp"] = json!(null);
+    let counted = JuiceFs::migrate(of_fluid, &Origin::Fluid("0.2.17".to_owned())).unwrap();
+    assert_eq!(counted, before);
+    assert_eq!(support::synced(&documents(with("1Gi")), &counted, NOW).unwrap(), before);
 }
 
 #[test]

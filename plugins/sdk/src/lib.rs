@@ -23,6 +23,7 @@ pub mod fields;
 mod host;
 mod host_error;
 mod implement;
+mod migrate;
 mod mounted;
 mod operate;
 pub mod spec;
@@ -44,11 +45,13 @@ pub use error::{Error, Result};
 pub use host::{Entry, Host, Level, Pod, Request, Response, Severity};
 pub use host_error::HostError;
 pub use implement::{Implement, Measure, StorageStats};
+pub use migrate::{Migrate, Origin};
 pub use operate::{DataOperation, DatasetMount, Operate, Plan, SCRIPTS, literal};
 pub use ufs::UfsChange;
 
 /// Makes the crate a component whose runtime is `$runtime`, a type that implements [`Implement`].
-/// With `operations` after it, the runtime has data operations and implements [`Operate`] as well.
+/// With `operations` after it, the runtime has data operations and implements [`Operate`] as well;
+/// with `migration`, it translates what other versions have installed, and implements [`Migrate`].
 ///
 /// The crate must have `crate-type = ["cdylib"]`. On targets other than WebAssembly the macro is
 /// empty, so that the crate can be tested natively.
@@ -63,14 +66,26 @@ macro_rules! export {
             $crate::guest::bindings::export_runtime!(Exported with_types_in $crate::guest::bindings);
         }
     };
-    ($runtime:ty, operations) => {
+    ($runtime:ty, $($more:ident),+) => {
         $crate::export!($runtime);
+        $($crate::export!(@$more $runtime);)+
+    };
+    (@operations $runtime:ty) => {
         #[cfg(target_arch = "wasm32")]
         mod __wasser_export_operations {
             #[allow(unused_imports)]
             use super::*;
             type Exported = $crate::guest::Exported<$runtime>;
             $crate::guest::operations::export_operations!(Exported with_types_in $crate::guest::operations);
+        }
+    };
+    (@migration $runtime:ty) => {
+        #[cfg(target_arch = "wasm32")]
+        mod __wasser_export_migration {
+            #[allow(unused_imports)]
+            use super::*;
+            type Exported = $crate::guest::Exported<$runtime>;
+            $crate::guest::migration::export_migration!(Exported with_types_in $crate::guest::migration);
         }
     };
 }

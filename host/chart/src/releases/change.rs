@@ -11,6 +11,7 @@ use super::claims::Key;
 use super::error::ReleaseError;
 use super::history;
 use super::ownership::Ownership;
+use super::record::Installer;
 use super::reference::{self, Reference};
 use super::release::{Release, is_unchanged};
 use super::survey::Seen;
@@ -31,6 +32,8 @@ pub struct Change<'a> {
     pub rendered: &'a Rendered,
     /// The values.
     pub values: &'a Value,
+    /// The plugin that has given them, if one has.
+    pub installer: Option<&'a Installer>,
     /// What the chart may install, and for whom.
     pub policy: &'a Policy,
     /// How the workers begin, if the release makes them. None: as the chart says.

@@ -34,6 +34,7 @@ pub fn next(change: &Change<'_>, before: Option<&Before>, driver: Driver) -> Res
         meta,
         rendered,
         values,
+        installer,
         ..
     } = change;
     let now = jiff::Timestamp::now().to_string();
@@ -64,6 +65,7 @@ pub fn next(change: &Change<'_>, before: Option<&Before>, driver: Driver) -> Res
         note: None,
         left: false,
         signed: true,
+        installer: installer.cloned(),
         record: RecordPlace::of(driver, &meta.name, revision),
     };
     let written = Written {
@@ -87,6 +89,7 @@ pub fn next(change: &Change<'_>, before: Option<&Before>, driver: Driver) -> Res
         hooks: &release.hooks,
         version: release.revision,
         namespace: &meta.namespace,
+        plugin: *installer,
     };
     let too_large = |size, limit| ReleaseError::TooLarge {
         namespace: meta.namespace.clone(),

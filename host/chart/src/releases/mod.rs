@@ -75,6 +75,7 @@ pub use error::ReleaseError;
 pub use moving::move_records;
 pub use ownership::{RELEASE_NAME, RELEASE_NAMESPACE, check_kept};
 pub use preview::Preview;
+pub use record::Installer;
 pub use release::{Release, is_unchanged};
 pub use signature::{KEY_BYTES, SigningKey};
 pub use status::Status;

@@ -56,6 +56,19 @@ pub struct Written<'a> {
     pub version: u32,
     /// Namespace of the release.
     pub namespace: &'a str,
+    /// The plugin whose values they are. Helm knows no such field, and leaves it out of what it writes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<&'a Installer>,
+}
+
+/// A plugin of which a release has its values.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Installer {
+    /// The name of the plugin.
+    pub name: String,
+    /// Its version, of any form.
+    pub version: String,
 }
 
 /// A revision as it is read: without the chart's files, which may be large.
@@ -72,6 +85,8 @@ pub struct Stored {
     pub manifest: String,
     /// The hooks.
     pub hooks: Option<Vec<Hook>>,
+    /// The plugin whose values they are.
+    pub plugin: Option<Installer>,
 }
 
 /// What is read of a chart.

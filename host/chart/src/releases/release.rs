@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::entry::{Entry, RecordPlace};
 use super::error::ReleaseError;
-use super::record;
+use super::record::{self, Installer};
 use super::reference::{self, Reference};
 use super::status::Status;
 use crate::policy::Policy;
@@ -35,6 +35,7 @@ pub struct Release {
     pub(super) note: Option<String>,
     pub(super) left: bool,
     pub(super) signed: bool,
+    pub(super) installer: Option<Installer>,
     pub(super) record: RecordPlace,
 }
 
@@ -77,6 +78,11 @@ impl Release {
         self.note.as_deref()
     }
 
+    /// The plugin that has given its values. None if nobody has noted it, as Helm does not.
+    pub fn installer(&self) -> Option<&Installer> {
+        self.installer.as_ref()
+    }
+
     /// The values it was installed with.
     pub fn values(&self) -> &Value {
         &self.config
@@ -110,6 +116,7 @@ impl Release {
             note: entry.note.clone(),
             left: entry.left,
             signed: false,
+            installer: stored.plugin,
             record: entry.record(),
         })
     }

@@ -85,6 +85,7 @@ fn a_record_has_helms_fields() {
         hooks: &[],
         version: 1,
         namespace: "ns",
+        plugin: None,
     };
     let own: Value = record::decode(record::encode(&written).unwrap().as_bytes()).unwrap();
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();

@@ -206,6 +206,7 @@ impl Scene {
             meta,
             rendered,
             values,
+            installer: None,
             policy: &self.policy,
             workers: None,
             damaged: None,

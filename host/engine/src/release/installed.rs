@@ -1,7 +1,7 @@
 //! A release as it is in the cluster.
 
 use serde_json::Value;
-use wasser_chart::{RecordPlace, Release};
+use wasser_chart::{Installer, RecordPlace, Release};
 
 use crate::release::adoption::Asked;
 
@@ -18,6 +18,8 @@ pub struct Installed {
     /// The record, if somebody else has written it.
     unsigned: Option<String>,
     adoption: Option<Adoption>,
+    /// The plugin whose values they are.
+    installer: Option<Installer>,
 }
 
 /// What is known of a release that Fluid has installed, and that was never upgraded since.
@@ -43,7 +45,12 @@ impl Installed {
             next: release.next_revision(),
             left: release.is_left(),
             unsigned: (!release.is_signed()).then(|| release.place().object().to_owned()),
-            ..Self::written(release.values().clone(), objects, release.revision)
+            ..Self::written(
+                release.values().clone(),
+                objects,
+                release.revision,
+                release.installer().cloned(),
+            )
         }
     }
 
@@ -56,8 +63,24 @@ impl Installed {
         self
     }
 
+    /// The same release with values that say for another version of the plugin what is installed.
+    #[must_use]
+    pub fn migrated(self, values: Value, installer: Installer) -> Self {
+        Self {
+            text: values.to_string(),
+            values,
+            installer: Some(installer),
+            ..self
+        }
+    }
+
     /// What was just written. Only `Prepared::install` knows that.
-    pub(super) fn written(values: Value, objects: Vec<(String, String)>, revision: u32) -> Self {
+    pub(super) fn written(
+        values: Value,
+        objects: Vec<(String, String)>,
+        revision: u32,
+        installer: Option<Installer>,
+    ) -> Self {
         Self {
             text: values.to_string(),
             values,
@@ -67,7 +90,13 @@ impl Installed {
             left: false,
             unsigned: None,
             adoption: None,
+            installer,
         }
+    }
+
+    /// The plugin that the values are of. None if nobody knows.
+    pub fn installer(&self) -> Option<&Installer> {
+        self.installer.as_ref()
     }
 
     /// What is known of the release if Fluid has installed it.

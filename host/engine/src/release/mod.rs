@@ -9,6 +9,7 @@ pub mod adoption;
 pub mod claims;
 pub mod differences;
 mod installed;
+pub mod origin;
 pub mod policy;
 pub mod powers;
 pub mod prepare;

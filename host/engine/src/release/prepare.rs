@@ -5,10 +5,13 @@ use std::sync::Arc;
 use futures::FutureExt;
 use kube::api::DynamicObject;
 use serde_json::Value;
-use wasser_chart::{Change, Chart, Policy, Preview, ReleaseError, ReleaseMeta, Releases, Rendered, Renderer, Workers};
+use wasser_chart::{
+    Change, Chart, Installer, Policy, Preview, ReleaseError, ReleaseMeta, Releases, Rendered, Renderer, Workers,
+};
 use wasser_plugin::Plugin;
 
 use super::Installed;
+use super::origin::installer;
 use super::policy::{Surroundings, policy};
 use super::workloads::{check_names, check_roles};
 use crate::error::EngineError;
@@ -42,6 +45,7 @@ impl Revision {
 /// A release that was rendered, with the roles that the plugin describes, and is not admitted yet.
 pub struct Draft {
     chart: Arc<Chart>,
+    installer: Installer,
     meta: ReleaseMeta,
     values: Value,
     rendered: Rendered,
@@ -107,6 +111,7 @@ pub async fn draft(
     check_names(&objects, &identity.kind, &identity.name)?;
     Ok(Draft {
         chart,
+        installer: installer(plugin),
         meta,
         values,
         rendered,
@@ -179,11 +184,13 @@ impl Prepared {
         } else {
             releases.install(&change).boxed().await?
         };
-        Ok(Installed::written(
-            self.draft.values,
-            self.draft.objects,
-            release.revision,
-        ))
+        let Draft {
+            values,
+            objects,
+            installer,
+            ..
+        } = self.draft;
+        Ok(Installed::written(values, objects, release.revision, Some(installer)))
     }
 
     /// Takes everything apart, so that nothing that is prepared can be forgotten here.
@@ -195,12 +202,14 @@ impl Prepared {
             values,
             rendered,
             objects: _,
+            installer,
         } = draft;
         Change {
             chart,
             meta,
             rendered,
             values,
+            installer: Some(installer),
             policy,
             workers,
             damaged,

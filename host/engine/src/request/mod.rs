@@ -36,6 +36,7 @@ use crate::plugin::backend::KubeBackend;
 use crate::plugin::context::context;
 use crate::release::Installed;
 use crate::release::adoption::Difference;
+use crate::release::origin::is_to_migrate;
 use crate::release::workloads::workload;
 use crate::request::change::Change;
 use crate::request::roles::{RoleName, RoleState, RoleTrouble};
@@ -158,7 +159,10 @@ impl Request {
             .as_ref()
             .and_then(|dataset| serde_json::to_string(&**dataset).ok());
         let context = Context {
-            installed: installed.map(|release| release.text().to_owned()),
+            // What another version has installed is shown once it is translated.
+            installed: installed
+                .filter(|release| !is_to_migrate(&plugin, release.installer()))
+                .map(|release| release.text().to_owned()),
             roles: roles.iter().map(RoleState::status).collect(),
             ..context(&plugin, &identity, &shared.settings.mount_root, &object, text)
         };

@@ -14,6 +14,7 @@ pub mod create_volume;
 pub mod damage;
 mod delete_volume;
 pub mod links;
+mod migrate;
 mod node_labels;
 mod observe;
 mod reference;

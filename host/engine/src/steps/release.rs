@@ -11,6 +11,7 @@ use crate::error::EngineError;
 use crate::objects::owner::owner_reference;
 use crate::release::Installed;
 use crate::release::claims;
+use crate::release::origin::is_to_migrate;
 use crate::release::policy::{Surroundings, named, policy};
 use crate::release::prepare::{Prepared, Revision, draft};
 use crate::release::values::complete;
@@ -22,7 +23,7 @@ impl Request {
     /// The release as it is, from memory where it was seen before.
     pub async fn installed(&mut self) -> Result<Option<Arc<Installed>>, EngineError> {
         match self.shared.known_release(&self.uid) {
-            Some(Some(known)) if self.is_outdated(&known) => {}
+            Some(Some(known)) if self.is_outdated(&known) || is_to_migrate(&self.plugin, known.installer()) => {}
             Some(known) => return Ok(known),
             None => {}
         }
@@ -41,10 +42,12 @@ impl Request {
             self.restore_ports(release.values())?;
             self.compare(release);
         }
-        let release = found
-            // What Fluid's Helm did not end may run nevertheless.
-            .filter(|release| release.is_deployed() || (release.is_adopted() && self.is_set_up()))
-            .map(|release| Arc::new(Installed::recorded(&release)));
+        // What Fluid's Helm did not end may run nevertheless.
+        let found = found.filter(|release| release.is_deployed() || (release.is_adopted() && self.is_set_up()));
+        let release = match &found {
+            Some(release) => Some(Arc::new(self.migrated(release).await?)),
+            None => None,
+        };
         self.shared.remember_release(&self.uid, release.clone());
         self.context.installed = release.as_ref().map(|release| release.text().to_owned());
         if let Some(release) = &release {

@@ -14,7 +14,10 @@ use serde_json::Value;
 use wasser_api::dataset::Dataset;
 use wasser_author::Scripted;
 use wasser_chart::{Chart, Driver, Preview, Recording, Releases, Renderer, SigningKey};
-use wasser_engine::{Identity, Revision, Surroundings, answer, complete, context, owner_reference, policy, prepare};
+use wasser_engine::{
+    Identity, Revision, Surroundings, answer, complete, context, is_to_migrate, origin, owner_reference, policy,
+    prepare,
+};
 use wasser_plugin::bindings::types::RoleStatus;
 use wasser_plugin::{HostConfig, PLUGIN_LABEL, Plugin, PluginHost, Registration};
 
@@ -178,8 +181,16 @@ impl Looking {
             desired: 1,
             ready: 1,
         });
+        let backend = Arc::new(Scripted::of_objects(named_objects));
+        let mut instance = plugin.instance(identity.key(), backend);
+        let kind = &plugin.description.kind;
+        let installed = release.values().to_string();
+        let migrated = match is_to_migrate(plugin, release.installer()) {
+            true => answer(kind, "migrate", instance.migrate(&installed, &origin(&release)).await)?,
+            false => None,
+        };
         let asked = wasser_plugin::Context {
-            installed: Some(release.values().to_string()),
+            installed: Some(migrated.unwrap_or(installed)),
             roles: roles.collect(),
             ..context(
                 plugin,
@@ -189,9 +200,6 @@ impl Looking {
                 Some(serde_json::to_string(&dataset)?),
             )
         };
-        let backend = Arc::new(Scripted::of_objects(named_objects));
-        let mut instance = plugin.instance(identity.key(), backend);
-        let kind = &plugin.description.kind;
         let values = answer(kind, "desired", instance.desired(&asked).await)?
             .context("the plugin leaves `desired` to the host")?;
         let values = complete(&values, &identity, &owner_reference(kind, &name, &uid))?;

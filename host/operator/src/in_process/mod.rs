@@ -23,6 +23,7 @@ mod jobs;
 mod juicefs_operations;
 mod life;
 mod machine;
+mod migration;
 mod nodes;
 mod operations;
 mod operations_budget;

@@ -9,7 +9,7 @@ use wit_parser::{Resolve, SourceMap, WorldItem, WorldKey};
 use crate::package::wit::PACKAGES;
 
 /// The host's world, which has every interface.
-const WORLD: &str = "runtime-with-operations";
+const WORLD: &str = "runtime-with-all";
 
 /// An interface that a component exports or imports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

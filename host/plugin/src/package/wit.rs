@@ -35,6 +35,7 @@ pub const PACKAGES: [Package; 13] = [
             ("types.wit", include_str!("../../../../wit/types.wit")),
             ("implement.wit", include_str!("../../../../wit/implement.wit")),
             ("operations.wit", include_str!("../../../../wit/operations.wit")),
+            ("migration.wit", include_str!("../../../../wit/migration.wit")),
             ("world.wit", include_str!("../../../../wit/world.wit")),
         ],
     ),

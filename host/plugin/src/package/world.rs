@@ -9,6 +9,7 @@ use crate::package::interfaces::{HostWorld, Interface, Name, interfaces};
 /// The interfaces of a runtime, without the versions of their package.
 const IMPLEMENT: &str = "wasser:runtime/implement";
 const OPERATIONS: &str = "wasser:runtime/operations";
+const MIGRATION: &str = "wasser:runtime/migration";
 
 /// What a component exports and imports.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -92,9 +93,17 @@ fn quoted(names: &[String]) -> String {
 impl World {
     /// Returns whether the component exports data operations.
     pub fn has_operations(&self) -> bool {
-        self.exports
-            .iter()
-            .any(|interface| Name::of(&interface.name).interface == OPERATIONS)
+        self.exports(OPERATIONS)
+    }
+
+    /// Returns whether the component translates what other versions have installed.
+    pub fn has_migration(&self) -> bool {
+        self.exports(MIGRATION)
+    }
+
+    fn exports(&self, wanted: &str) -> bool {
+        let mut names = self.exports.iter().map(|found| Name::of(&found.name).interface);
+        names.any(|interface| interface == wanted)
     }
 
     /// Reads what a component exports and imports, without compiling it.

@@ -9,8 +9,9 @@ use wasmtime::component::Resource;
 use wasser_api::ObjectKey;
 
 use crate::backend::Backend;
+use crate::bindings::migration::Origin;
 use crate::bindings::types::{CacheState, Description, Error, StorageStats, UfsChange};
-use crate::bindings::{context, implement, operations};
+use crate::bindings::{context, implement, migration, operations};
 use crate::context::Context;
 use crate::plugin::answer::{Answer, check};
 use crate::plugin::conversation::Conversation;
@@ -45,6 +46,7 @@ struct Instantiated {
     store: Store<StoreData>,
     implement: implement::Guest,
     operations: Option<operations::Guest>,
+    migration: Option<migration::Guest>,
     _slot: OwnedSemaphorePermit,
     _place: OwnedSemaphorePermit,
 }
@@ -59,54 +61,6 @@ fn lent() -> Resource<context::Context> {
 
 /// The answer of a method, or how the call failed.
 type CallResult<T> = Result<Result<T, Error>, CallError>;
-
-/// Calls a method of a guest with all limits, once. This is a macro because the generated methods
-/// borrow their store for the life of their future.
-macro_rules! call {
-    ($self:ident, $conversation:ident, $method:literal, $guest:ident => $call:expr) => {{
-        let (pre, scope) = ($self.pre.clone(), $self.scope.clone());
-        let site = || pre.site($method, &scope);
-        pre.admit(&scope, site)?;
-        let pause = pre.cpu.pause(Instant::now());
-        if !pause.is_zero() {
-            tokio::time::sleep(pause).await;
-        }
-        let left = $conversation.left();
-        let _running = pre.engine.ticker.run();
-        let mut $guest = $self.take($method).await?;
-        $guest.store.data_mut().jobs = $conversation.jobs.clone();
-        $guest.store.data_mut().begin_call(left);
-        let meter = $guest.store.data().meter.clone();
-        let outcome = match tokio::time::timeout(left, Metered::new(meter.clone(), $call)).await {
-            Ok(Ok(answer)) if $conversation.is_pending() => Ok(answer),
-            Ok(Ok(answer)) => check(&answer, site).map(|()| answer.bounded()),
-            Ok(Err(error)) => Err(CallError::from_wasmtime(&error, site(), $guest.store.data())),
-            Err(_) => Err(CallError::Deadline {
-                site: Box::new(site()),
-                limit: $conversation.limit,
-            }),
-        };
-        pre.cpu.add(Instant::now(), meter.spent_in_polls());
-        pre.record(&scope, &outcome);
-        if outcome.is_ok() {
-            $self.instantiated = Some($guest);
-        }
-        outcome
-    }};
-}
-
-/// Calls a method until it answers, and does what it asks for in between.
-macro_rules! converse {
-    ($self:ident, $method:literal, $guest:ident => $call:expr) => {{
-        let conversation = Conversation::new($self.limit($method), &$self.pre);
-        loop {
-            let answer = call!($self, conversation, $method, $guest => $call)?;
-            if !$self.goes_on($method, &conversation).await? {
-                break Ok(answer);
-            }
-        }
-    }};
-}
 
 macro_rules! methods {
     ($(
@@ -235,6 +189,32 @@ impl Instance {
         self.instantiated.as_ref().map(|guest| guest.store.data().memory())
     }
 
+    /// Returns the values that this version counts as installed where another one has installed these.
+    /// A plugin that exports no such function reads them as they are.
+    pub async fn migrate(&mut self, installed: &str, from: &Origin) -> CallResult<String> {
+        if self.pre.migration.is_none() {
+            return Ok(Err(Error::NotSupported));
+        }
+        let (began, installed) = (Instant::now(), installed.to_owned());
+        let outcome: CallResult<String> = async {
+            let conversation = Conversation::new(self.limit("migrate"), &self.pre);
+            let answer = call!(self, conversation, "migrate", guest => async {
+                let Some(migration) = &guest.migration else {
+                    return Err(wasmtime::Error::msg("the interface `migration` was not found"));
+                };
+                migration.call_migrate(&mut guest.store, &installed, from).await
+            })?;
+            // It is a function of its arguments.
+            let asks = || Error::Failed("it asks for commands or requests, and may not".to_owned());
+            Ok(if conversation.is_pending() { Err(asks()) } else { answer })
+        }
+        .await;
+        if let Some(observer) = &self.observer {
+            observer("migrate", began.elapsed(), outcome.as_ref().err());
+        }
+        outcome
+    }
+
     /// Returns how long a method may take.
     fn limit(&self, method: &str) -> Duration {
         let limits = self.pre.identity.limits;
@@ -325,10 +305,14 @@ impl Instance {
             .map(|found| found.load(&mut store, &instance))
             .transpose();
         let operations = operations.map_err(|error| failed(&error, store.data()))?;
+        let migration = pre.migration.as_ref();
+        let migration = migration.map(|found| found.load(&mut store, &instance)).transpose();
+        let migration = migration.map_err(|error| failed(&error, store.data()))?;
         Ok(Instantiated {
             store,
             implement,
             operations,
+            migration,
             _slot: slot,
             _place: place,
         })

@@ -21,6 +21,8 @@
 //! runtime, and the texts in it are of bounded length (`answer.rs`).
 
 pub mod answer;
+#[macro_use]
+mod calls;
 pub mod conversation;
 pub mod instance;
 pub mod pre;
@@ -84,6 +86,11 @@ impl Plugin {
     /// Returns whether the plugin supports data operations.
     pub fn has_operations(&self) -> bool {
         self.pre.operations.is_some()
+    }
+
+    /// Returns whether the plugin translates what other versions, or Fluid, have installed.
+    pub fn has_migration(&self) -> bool {
+        self.pre.migration.is_some()
     }
 
     /// Returns whether the plugin is called, or in quarantine after consecutive failures: for the

@@ -7,9 +7,9 @@ use tokio::sync::Semaphore;
 use wasmtime::component::{Component, InstancePre};
 use wasser_api::ObjectKey;
 
-use crate::bindings::{implement, operations};
+use crate::bindings::{implement, migration, operations};
 use crate::engine::{INSTANCES_OF_ONE, PluginEngine};
-use crate::package::world::CheckError;
+use crate::package::world::{CheckError, World};
 use crate::plugin::quarantine::{Quarantines, Standing};
 use crate::sandbox::allowance::Allowance;
 use crate::sandbox::budget::Share;
@@ -25,6 +25,7 @@ pub struct PluginPre {
     pub linked: InstancePre<StoreData>,
     pub implement: implement::GuestIndices,
     pub operations: Option<operations::GuestIndices>,
+    pub migration: Option<migration::GuestIndices>,
     /// One permit for each instance that the plugin may have at the same time.
     pub places: Arc<Semaphore>,
     /// The memory of its instances.
@@ -45,7 +46,7 @@ impl PluginPre {
         engine: &Arc<PluginEngine>,
         component: &Component,
         identity: PluginIdentity,
-        has_operations: bool,
+        world: &World,
     ) -> Result<Self, CheckError> {
         let mismatch = |error: wasmtime::Error| CheckError::TypeMismatch(format!("{error:#}"));
         let mut linker = engine.linker.clone();
@@ -53,8 +54,14 @@ impl PluginPre {
         let linked = linker.instantiate_pre(component).map_err(mismatch)?;
         Ok(Self {
             implement: implement::GuestIndices::new(&linked).map_err(mismatch)?,
-            operations: has_operations
+            operations: world
+                .has_operations()
                 .then(|| operations::GuestIndices::new(&linked))
+                .transpose()
+                .map_err(mismatch)?,
+            migration: world
+                .has_migration()
+                .then(|| migration::GuestIndices::new(&linked))
                 .transpose()
                 .map_err(mismatch)?,
             engine: engine.clone(),

@@ -29,6 +29,8 @@ pub const WORKER: Role<'static> = Role {
 pub struct Described {
     /// Kind, plural, engine, and the directory of its mounts.
     pub names: [String; 4],
+    /// The version of the plugin.
+    pub version: String,
     pub roles: Vec<Role<'static>>,
     pub wants: Vec<(String, Vec<String>)>,
 }
@@ -48,7 +50,12 @@ impl Guest {
 
     /// Puts the `description` into memory, and returns its address.
     pub(super) fn description(&mut self) -> u32 {
-        let Described { names, roles, wants } = self.described.clone();
+        let Described {
+            names,
+            version,
+            roles,
+            wants,
+        } = self.described.clone();
         let [kind, plural, engine, directory] = &names;
         let mut list = Vec::new();
         for role in &roles {
@@ -82,7 +89,7 @@ impl Guest {
             .map(String::as_str)
             .filter(|method| !REQUIRED.contains(method))
             .collect();
-        let mut record: Vec<u32> = ["demo", "1.0.0", kind, plural]
+        let mut record: Vec<u32> = ["demo", &version, kind, plural]
             .iter()
             .flat_map(|text| self.text(text))
             .collect();

@@ -60,6 +60,7 @@ impl Default for Guest {
             data: Vec::new(),
             described: Described {
                 names: ["DemoRuntime", "demoruntimes", "demo", "demo-fuse"].map(str::to_owned),
+                version: "1.0.0".to_owned(),
                 roles: vec![WORKER],
                 wants: owned(&[("exec", &["worker"]), ("kinds", &["StatefulSet"])]),
             },
@@ -136,6 +137,24 @@ impl Guest {
         )
         .unwrap();
         self
+    }
+
+    /// Describes itself as this version.
+    pub fn versioned(mut self, version: &str) -> Self {
+        version.clone_into(&mut self.described.version);
+        self
+    }
+
+    /// Counts what another plugin has installed as these values. It traps if anybody else has.
+    pub fn migrating(mut self, values: &[u8]) -> Self {
+        let (at, length) = self.bytes(values);
+        let address = self.words(&[0, at, length]);
+        self.function(&format!(
+            "(func (export \"wasser:runtime/migration@0.1.0#migrate\") (param i32 i32 i32 i32 i32 i32 i32) (result i32)
+               (if (local.get 2) (then unreachable))
+               (i32.const {address}))"
+        ))
+        .world("migrating", "world migrating { include runtime; export migration; }")
     }
 
     pub fn describing(mut self, body: &str) -> Self {

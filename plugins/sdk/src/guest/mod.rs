@@ -11,7 +11,7 @@ use std::sync::Once;
 
 use serde::Serialize;
 
-use crate::{Context, DataOperation, Error, Implement, Operate};
+use crate::{Context, DataOperation, Error, Implement, Migrate, Operate, Origin};
 
 /// What wit-bindgen generates from the world `runtime`. Passing values over the boundary is unsafe
 /// code, all of it generated.
@@ -40,6 +40,21 @@ pub mod operations {
         },
         pub_export_macro: true,
         export_macro_name: "export_operations",
+    });
+}
+
+/// What wit-bindgen generates for the export `migration`, in the same way.
+#[allow(unsafe_code, missing_docs)]
+pub mod migration {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "package wasser:sdk@0.1.0; world migrate { export wasser:runtime/migration@0.1.0; }",
+        world: "wasser:sdk/migrate@0.1.0",
+        with: {
+            "wasser:types/types@0.1.0": crate::guest::bindings::wasser::types::types,
+        },
+        pub_export_macro: true,
+        export_macro_name: "export_migration",
     });
 }
 
@@ -188,5 +203,22 @@ impl<T: Operate + 'static> operations::exports::wasser::runtime::operations::Gue
             let operation = DataOperation::parse(&kind, &operation)?;
             json(&T::data_operation(ctx, &Imports, &operation)?)
         })
+    }
+}
+
+impl<T: Migrate + 'static> migration::exports::wasser::runtime::migration::Guest for Exported<T> {
+    fn migrate(installed: String, from: migration::exports::wasser::runtime::migration::Origin) -> Answer<String> {
+        use migration::exports::wasser::runtime::migration::Origin as Wit;
+
+        report_panics();
+        let from = match from {
+            Wit::Plugin((name, version)) => Origin::Plugin { name, version },
+            Wit::Fluid(version) => Origin::Fluid(version),
+            Wit::Other(what) => Origin::Other(what),
+        };
+        let parsed = serde_json::from_str(&installed);
+        let parsed = parsed.map_err(|e| Error::failed(format!("cannot read the installed values: {e}")));
+        let migrated = parsed.and_then(|installed| json(&T::migrate(installed, &from)?));
+        Ok(migrated?)
     }
 }

@@ -225,6 +225,7 @@ pub async fn install(
         meta,
         rendered,
         values: &values,
+        installer: None,
         policy: &policy,
         workers: None,
         damaged: None,

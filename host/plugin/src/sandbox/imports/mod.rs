@@ -22,7 +22,7 @@ use wasmtime::Engine;
 use wasmtime::component::{HasSelf, Linker};
 
 use crate::backend::BackendError;
-use crate::bindings::RuntimeWithOperations;
+use crate::bindings::RuntimeWithAll;
 use crate::bindings::types::{Delay, HostError};
 use crate::package::grants::Grants;
 use crate::sandbox::store::StoreData;
@@ -31,7 +31,7 @@ use crate::sandbox::store::StoreData;
 /// a grant refuses when it is called.
 pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<StoreData>> {
     let mut linker = Linker::new(engine);
-    RuntimeWithOperations::add_to_linker::<_, HasSelf<StoreData>>(&mut linker, |data| data)?;
+    RuntimeWithAll::add_to_linker::<_, HasSelf<StoreData>>(&mut linker, |data| data)?;
     Ok(linker)
 }
 

@@ -1,0 +1,50 @@
+//! How methods are called. These are macros because the generated methods borrow their store for the
+//! life of their future; they are expanded in `instance.rs`, whose names they use.
+
+/// Calls a method of a guest with all limits, once. This is a macro because the generated methods
+/// borrow their store for the life of their future.
+macro_rules! call {
+    ($self:ident, $conversation:ident, $method:literal, $guest:ident => $call:expr) => {{
+        let (pre, scope) = ($self.pre.clone(), $self.scope.clone());
+        let site = || pre.site($method, &scope);
+        pre.admit(&scope, site)?;
+        let pause = pre.cpu.pause(Instant::now());
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
+        let left = $conversation.left();
+        let _running = pre.engine.ticker.run();
+        let mut $guest = $self.take($method).await?;
+        $guest.store.data_mut().jobs = $conversation.jobs.clone();
+        $guest.store.data_mut().begin_call(left);
+        let meter = $guest.store.data().meter.clone();
+        let outcome = match tokio::time::timeout(left, Metered::new(meter.clone(), $call)).await {
+            Ok(Ok(answer)) if $conversation.is_pending() => Ok(answer),
+            Ok(Ok(answer)) => check(&answer, site).map(|()| answer.bounded()),
+            Ok(Err(error)) => Err(CallError::from_wasmtime(&error, site(), $guest.store.data())),
+            Err(_) => Err(CallError::Deadline {
+                site: Box::new(site()),
+                limit: $conversation.limit,
+            }),
+        };
+        pre.cpu.add(Instant::now(), meter.spent_in_polls());
+        pre.record(&scope, &outcome);
+        if outcome.is_ok() {
+            $self.instantiated = Some($guest);
+        }
+        outcome
+    }};
+}
+
+/// Calls a method until it answers, and does what it asks for in between.
+macro_rules! converse {
+    ($self:ident, $method:literal, $guest:ident => $call:expr) => {{
+        let conversation = Conversation::new($self.limit($method), &$self.pre);
+        loop {
+            let answer = call!($self, conversation, $method, $guest => $call)?;
+            if !$self.goes_on($method, &conversation).await? {
+                break Ok(answer);
+            }
+        }
+    }};
+}
