@@ -1,6 +1,6 @@
 //! Measures the cost of the sandbox.
 //!
-//! `cargo run --release -p wasser-plugin --example measure_calls target/plugins/juicefs.yaml`
+//! `cargo run --release -p wasser-plugin --example measure_calls target/plugins/thin.yaml`
 //!
 //! Prints one line of JSON. `instantiate…` is a fresh instance with its first call of
 //! `should-update-ufs`, less a later call. `call…` is that method on an existing instance, with a
@@ -53,6 +53,9 @@ async fn main() -> Result<(), Failure> {
             backend.clone(),
         )
     };
+    if !plugin.has("should-update-ufs") {
+        return Err("the plugin has no `should-update-ufs`, so that nothing would be called".into());
+    }
     let ctx = context(&registration.runtime);
     let mut living = fresh();
     let call = measure(async || call(&mut living, &ctx).await).await?;

@@ -12,16 +12,19 @@ use wasser_test_cluster::packages::guests;
 
 /// The package and the example that measure calls.
 const CALLS: (&str, &str) = ("wasser-plugin", "measure_calls");
+/// The plugin that is called: one that has the method `should-update-ufs`, since others are not
+/// called for it.
+const PLUGIN: &str = "thin";
 
 /// Measures what it costs to make an instance of a plugin and to call it, compared with another
 /// revision if one is given.
 pub fn call(options: &Options, against: Option<&str>) -> Result<Report> {
-    let mut report = Report::new("call", options, json!({"plugin": "juicefs", "against": against}));
+    let mut report = Report::new("call", options, json!({"plugin": PLUGIN, "against": against}));
     let (of, example) = CALLS;
-    let packages = guests::build(paths::root(), &["juicefs".to_owned()])?;
+    let packages = guests::build(paths::root(), &[PLUGIN.to_owned()])?;
     let package = packages.first().context("no package was made")?;
     if let Some(revision) = against {
-        let before = against::build(revision, options.dev, of, example, "juicefs")?;
+        let before = against::build(revision, options.dev, of, example, PLUGIN)?;
         cargo(options.dev, "build", &["--package", of, "--example", example], &[])?;
         let now = Measured {
             program: against::program(&paths::target(), options.dev, example),
