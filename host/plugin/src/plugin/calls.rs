@@ -15,7 +15,6 @@ macro_rules! call {
         let left = $conversation.left();
         let _running = pre.engine.ticker.run();
         let mut $guest = $self.take($method).await?;
-        $guest.store.data_mut().jobs = $conversation.jobs.clone();
         $guest.store.data_mut().begin_call(left);
         let meter = $guest.store.data().meter.clone();
         let outcome = match tokio::time::timeout(left, Metered::new(meter.clone(), $call)).await {
@@ -39,7 +38,7 @@ macro_rules! call {
 /// Calls a method until it answers, and does what it asks for in between.
 macro_rules! converse {
     ($self:ident, $method:literal, $guest:ident => $call:expr) => {{
-        let conversation = Conversation::new($self.limit($method), &$self.pre);
+        let conversation = Conversation::new($self.limit($method), &$self.jobs);
         loop {
             let answer = call!($self, conversation, $method, $guest => $call)?;
             if !$self.goes_on($method, &conversation).await? {

@@ -27,12 +27,12 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// Begins one. The results take memory of what the plugin has.
-    pub fn new(limit: Duration, pre: &PluginPre) -> Self {
+    /// Begins one in an empty journal, which is empty again once it has ended.
+    pub fn new(limit: Duration, jobs: &Arc<Mutex<Journal>>) -> Self {
         Self {
             limit,
             began: Instant::now(),
-            jobs: Arc::new(Mutex::new(Journal::of(pre.memory.clone()))),
+            jobs: jobs.clone(),
         }
     }
 
@@ -90,5 +90,11 @@ impl Conversation {
 
     fn journal(&self) -> MutexGuard<'_, Journal> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        self.journal().clear();
     }
 }

@@ -1,6 +1,6 @@
 //! Calls a component instance, for one reconcile of one runtime.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -17,6 +17,7 @@ use crate::plugin::answer::{Answer, check};
 use crate::plugin::conversation::Conversation;
 use crate::plugin::pre::PluginPre;
 use crate::sandbox::error::CallError;
+use crate::sandbox::journal::Journal;
 use crate::sandbox::meter::Metered;
 use crate::sandbox::store::{self, StoreData};
 
@@ -36,6 +37,8 @@ pub struct Instance {
     pre: Arc<PluginPre>,
     scope: Arc<ObjectKey>,
     backend: Arc<dyn Backend>,
+    /// What the method that is called has asked for.
+    jobs: Arc<Mutex<Journal>>,
     observer: Option<Observer>,
     /// The facts of the last call, and their number.
     known: Option<(Arc<Context>, u64)>,
@@ -127,6 +130,7 @@ methods! {
 impl Instance {
     pub(crate) fn new(pre: Arc<PluginPre>, scope: ObjectKey, backend: Arc<dyn Backend>) -> Self {
         Self {
+            jobs: Arc::new(Mutex::new(Journal::of(pre.memory.clone()))),
             pre,
             scope: Arc::new(scope),
             backend,
@@ -159,7 +163,7 @@ impl Instance {
     /// Returns the description of the plugin. Only called while it is loaded; afterwards the
     /// description is in [`crate::Plugin::description`].
     pub(crate) async fn describe(&mut self) -> Result<Description, CallError> {
-        let conversation = Conversation::new(self.limit("describe"), &self.pre);
+        let conversation = Conversation::new(self.limit("describe"), &self.jobs);
         call!(self, conversation, "describe", guest => guest.implement.call_describe(&mut guest.store))
     }
 
@@ -197,7 +201,7 @@ impl Instance {
         }
         let (began, installed) = (Instant::now(), installed.to_owned());
         let outcome: CallResult<String> = async {
-            let conversation = Conversation::new(self.limit("migrate"), &self.pre);
+            let conversation = Conversation::new(self.limit("migrate"), &self.jobs);
             let answer = call!(self, conversation, "migrate", guest => async {
                 let Some(migration) = &guest.migration else {
                     return Err(wasmtime::Error::msg("the interface `migration` was not found"));
@@ -275,6 +279,7 @@ impl Instance {
             pre.requests.clone(),
             scope,
             backend,
+            self.jobs.clone(),
         );
         let meter = store.data().meter.clone();
         // A start function is guest code too, so the same limits apply.

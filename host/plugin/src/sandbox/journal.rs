@@ -71,6 +71,16 @@ impl Journal {
         journal
     }
 
+    /// Forgets everything, and gives its memory back.
+    pub fn clear(&mut self) {
+        if let Some(share) = self.share.as_ref().filter(|_| self.kept > 0) {
+            share.give_back(u64::try_from(self.kept).unwrap_or(u64::MAX));
+        }
+        self.kept = 0;
+        self.entries = Vec::new();
+        self.said = Vec::new();
+    }
+
     /// Begins a call, which asks for everything again.
     pub fn begin_call(&mut self) {
         for entry in &mut self.entries {
@@ -166,9 +176,7 @@ impl Journal {
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        if let Some(share) = &self.share {
-            share.give_back(u64::try_from(self.kept).unwrap_or(u64::MAX));
-        }
+        self.clear();
     }
 }
 

@@ -140,6 +140,7 @@ pub fn new(
     requests: Arc<Allowance>,
     scope: Arc<ObjectKey>,
     backend: Arc<dyn Backend>,
+    jobs: Arc<Mutex<Journal>>,
 ) -> Store<StoreData> {
     let output = identity.limits.output;
     let deadline = identity.limits.deadline;
@@ -160,7 +161,7 @@ pub fn new(
         host_calls: 0,
         log_lines: 0,
         last_error_line: None,
-        jobs: Arc::default(),
+        jobs,
         context: None,
     };
     let mut store = Store::new(engine, data);
