@@ -17,10 +17,10 @@ pub fn running(parts: &[&str]) -> Vec<u32> {
 }
 
 /// Returns a process whose program has this name, in whichever directory, and whose first argument is
-/// this.
+/// this. JuiceFS writes its command line anew, with spaces between the words.
 pub fn with_words(program: &str, first: &str) -> Option<u32> {
     let is_it = |line: &[u8]| {
-        let mut words = line.split(|byte| *byte == 0);
+        let mut words = line.split(|byte| matches!(byte, 0 | b' '));
         let name = words.next().and_then(|word| word.rsplit(|byte| *byte == b'/').next());
         name == Some(program.as_bytes()) && words.next() == Some(first.as_bytes())
     };
