@@ -18,6 +18,9 @@ use super::wishes::{Mark, WantedLabels, changes, mark};
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// How long labels of a runtime that has left are removed again: another operator, which does not
+/// know yet that it has lost its lease, may put them back.
+const REMEMBERED: Duration = Duration::from_secs(60);
 /// How many nodes are looked at in one go.
 const AT_ONCE: usize = 64;
 
@@ -59,6 +62,8 @@ pub struct State {
     /// Who is woken when the labels of a runtime are gone.
     waiting: HashMap<String, Wake>,
     leaving: BTreeSet<String>,
+    /// Runtimes that have left, and when.
+    left: HashMap<String, Instant>,
     wishes_of_node: HashMap<String, BTreeSet<String>>,
     wishes_of_mark: HashMap<Mark, BTreeSet<String>>,
     nodes: HashMap<String, Node>,
@@ -94,13 +99,15 @@ impl State {
     }
 
     /// Sets the wish of a runtime that goes away. Returns whether no node has anything of it any
-    /// more; the wish is forgotten then, and `wake` is called later otherwise.
+    /// more; otherwise `wake` is called later.
     pub fn leave(&mut self, uid: &str, want: WantedLabels, wake: Wake) -> bool {
         self.want(uid, want.leaving());
         let is_gone = !self.is_pending(uid);
         if is_gone {
-            self.forget(uid);
+            self.has_left(uid);
         } else {
+            self.left.remove(uid);
+            self.leaving.insert(uid.to_owned());
             self.waiting.insert(uid.to_owned(), wake);
         }
         is_gone
@@ -115,16 +122,16 @@ impl State {
         }
     }
 
-    /// Forgets the wishes of runtimes of which nothing is left. Returns who waits for that.
+    /// Ends the wishes of runtimes of which nothing is left. Returns who waits for that.
     pub fn fulfilled(&mut self) -> Vec<Wake> {
         let gone = self.leaving.iter().filter(|uid| !self.is_pending(uid)).cloned();
         let gone: Vec<String> = gone.collect();
         let mut wakes = Vec::new();
         for uid in gone {
             match self.waiting.remove(&uid) {
-                // Its reconcile looks again, and forgets the wish.
+                // Its reconcile looks again, and ends the wish.
                 Some(wake) => wakes.push(wake),
-                None => self.forget(&uid),
+                None => self.has_left(&uid),
             }
         }
         wakes
@@ -135,7 +142,19 @@ impl State {
         !self.leaving.is_empty()
     }
 
+    fn has_left(&mut self, uid: &str) {
+        self.leaving.remove(uid);
+        self.left.insert(uid.to_owned(), Instant::now());
+    }
+
+    fn forget_left(&mut self, now: Instant) {
+        let over = self.left.iter().filter(|(_, left)| **left + REMEMBERED <= now);
+        let over: Vec<String> = over.map(|(uid, _)| uid.clone()).collect();
+        over.iter().for_each(|uid| self.forget(uid));
+    }
+
     fn forget(&mut self, uid: &str) {
+        self.left.remove(uid);
         let Some(want) = self.wishes.remove(uid) else { return };
         self.mark_nodes_of(&want);
         for node in want.nodes.iter().chain(&want.fuse_nodes) {
@@ -210,6 +229,7 @@ impl State {
     /// Looks at some of the nodes that have changed or whose patch has failed a while ago. Returns
     /// what has to change, which the caller reports with [`State::patched`] or [`State::failed`].
     pub fn take(&mut self, now: Instant) -> Vec<(String, BTreeMap<String, Value>)> {
+        self.forget_left(now);
         let retried = self.failed.iter().filter(|(_, failed)| failed.retry <= now);
         let retried: Vec<String> = retried
             .map(|(node, _)| node.clone())

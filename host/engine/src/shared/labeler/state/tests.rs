@@ -115,7 +115,46 @@ fn whoever_leaves_is_woken_once_nothing_of_it_is_left_even_if_it_is_being_writte
     state.fulfilled().iter().for_each(|wake| wake());
     assert_eq!(woken.load(Ordering::Relaxed), 1);
     assert!(state.leave("1", want("x", &[]), wake));
-    assert!(!state.is_leaving() && state.wishes.len() == 1);
+    assert!(!state.is_leaving());
+    state.take(Instant::now() + REMEMBERED);
+    assert_eq!(state.wishes.len(), 1);
+}
+
+#[test]
+fn what_another_operator_puts_back_after_a_runtime_has_left_goes_again() {
+    let mut state = state(&["a"]);
+    state.want("1", want("x", &["a"]));
+    assert_eq!(patch(&mut state), ["a"]);
+    let labelled = state.nodes["a"].clone();
+    let (wake, woken) = counting();
+    assert!(!state.leave("1", want("x", &["a"]), wake.clone()));
+    assert_eq!(patch(&mut state), ["a"]);
+    assert!(state.leave("1", want("x", &["a"]), wake.clone()));
+    let put_back = Node {
+        version: Some(9),
+        ..labelled
+    };
+    state.node("a", Some(put_back.clone()));
+    assert_eq!(patch(&mut state), ["a"]);
+    // Whoever asks once more is told of it.
+    state.node(
+        "a",
+        Some(Node {
+            version: Some(20),
+            ..put_back.clone()
+        }),
+    );
+    assert!(!state.leave("1", want("x", &["a"]), wake.clone()));
+    assert_eq!(patch(&mut state), ["a"]);
+    state.fulfilled().iter().for_each(|wake| wake());
+    assert_eq!(woken.load(Ordering::Relaxed), 1);
+    assert!(state.leave("1", want("x", &["a"]), wake));
+    // One of the same name, with the same labels, keeps its own.
+    state.want("2", want("x", &["a"]));
+    assert_eq!(patch(&mut state), ["a"]);
+    assert!(patch(&mut state).is_empty());
+    state.take(Instant::now() + REMEMBERED);
+    assert!(state.wishes.len() == 1 && state.left.is_empty());
 }
 
 #[test]
@@ -126,6 +165,7 @@ fn nothing_is_kept_of_a_runtime_that_was_abandoned() {
     state.abandon("1");
     assert_eq!(patch(&mut state), ["a"]);
     assert!(state.fulfilled().is_empty());
+    state.take(Instant::now() + REMEMBERED);
     assert!(state.wishes.is_empty() && state.wishes_of_mark.is_empty() && state.wishes_of_node.is_empty());
     assert!(state.nodes_of_mark.is_empty());
 }
