@@ -6,10 +6,12 @@ use super::jobs::end;
 use super::operations::{load, phase, process, says};
 use super::scene::{OPERATOR, QUIET, Scene};
 
-/// Compares the requests since the last time.
+/// Compares the requests since the last time. On a Dataset, operations that come and go within a
+/// moment are shown by one write, so that their number depends on time.
 fn asked(scene: &Scene, expected: &[(&str, usize)]) {
     let counts = scene.server.take_requests().of(OPERATOR).counts();
-    let counts: Vec<(&str, usize)> = counts.iter().map(|(what, count)| (what.as_str(), *count)).collect();
+    let counts = counts.iter().map(|(what, count)| (what.as_str(), *count));
+    let counts: Vec<(&str, usize)> = counts.filter(|(what, _)| *what != "patch datasets/status").collect();
     assert_eq!(counts, expected);
 }
 
@@ -62,7 +64,6 @@ async fn a_step_that_waits_for_another_one_costs_a_fixed_number_of_requests() {
             ("list pods", 1),
             ("patch dataprocesses", 1),
             ("patch dataprocesses/status", 2),
-            ("patch datasets/status", 1),
         ],
     );
 }
