@@ -5,17 +5,15 @@
 // The guests of the plugin host's own tests, made from text without a toolchain.
 #[path = "../../plugin/tests/common/mod.rs"]
 mod common;
+#[path = "../../plugin/tests/common/package.rs"]
+mod package;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use common::Guest;
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use package::{chart, manifest};
 use serde_json::{Value, json};
 use wasser_author::check::{Check, Outcome, Report, Subject};
 use wasser_author::{Loader, Package, Pair, objects};
 use wasser_chart::{Chart, Renderer};
-use wasser_plugin::Digest;
 
 const WORKER: &str = "apiVersion: apps/v1
 kind: StatefulSet
@@ -28,21 +26,6 @@ spec:
     metadata: {labels: {app: {{ .Release.Name }}}}
     spec: {containers: [{name: demo, image: demo}]}
 ";
-
-fn chart(worker: &str) -> Vec<u8> {
-    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
-    let files = [
-        ("demo/Chart.yaml", "apiVersion: v2\nname: demo\nversion: 1.0.0\n"),
-        ("demo/templates/worker.yaml", worker),
-    ];
-    for (path, content) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(content.len() as u64);
-        header.set_mode(0o644);
-        archive.append_data(&mut header, path, content.as_bytes()).unwrap();
-    }
-    archive.into_inner().unwrap().finish().unwrap()
-}
 
 fn crd() -> Value {
     let text = json!({"type": "string"});
@@ -61,15 +44,7 @@ fn crd() -> Value {
 /// Checks a guest with a chart. The contexts are kept in the directory that is returned as well.
 async fn checked_with(guest: Guest, worker: &str, grants: &str, crd: &Value) -> (Report, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
-    let component = guest.build();
-    let text = format!(
-        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: demo, labels: {{wasser.fluid.io/plugin: \"true\"}}}}\n\
-         data:\n  plugin.yaml: |\n    runtime: DemoRuntime\n    component: {{inline: demo.wasm}}\n    digest: {}\n    \
-         chart: {{inline: demo.tgz}}\n    grants: {{{grants}}}\nbinaryData:\n  demo.wasm: {}\n  demo.tgz: {}\n",
-        Digest::of(&component),
-        STANDARD.encode(&component),
-        STANDARD.encode(chart(worker)),
-    );
+    let text = manifest(&guest.build(), &chart(&[("worker.yaml", worker)]), grants);
     let file = directory.path().join("demo.yaml");
     std::fs::write(&file, text).unwrap();
     let package = Package::read(&file).unwrap();

@@ -5,6 +5,8 @@
 // The guests of the plugin host's own tests, made from text without a toolchain.
 #[path = "../../plugin/tests/common/mod.rs"]
 mod common;
+#[path = "../../plugin/tests/common/package.rs"]
+mod package;
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -15,29 +17,14 @@ use common::Guest;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use rstest::rstest;
-use wasser_plugin::Digest;
 
 /// Begins like a chart, which is enough for what is not about charts.
 const CHART: &[u8] = common::registration::CHART;
 
-/// A chart that renders the guest's workload.
-fn chart() -> Vec<u8> {
-    let worker = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: {{ .Release.Name }}-worker}\nspec:\n  \
+/// The guest's workload.
+const WORKER: &str = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: {{ .Release.Name }}-worker}\nspec:\n  \
                   replicas: 0\n  selector: {matchLabels: {app: demo}}\n  template:\n    metadata: {labels: {app: \
                   demo}}\n    spec: {containers: [{name: demo, image: demo}]}\n";
-    let files = [
-        ("demo/Chart.yaml", "apiVersion: v2\nname: demo\nversion: 1.0.0\n"),
-        ("demo/templates/worker.yaml", worker),
-    ];
-    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
-    for (path, content) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(content.len() as u64);
-        header.set_mode(0o644);
-        archive.append_data(&mut header, path, content.as_bytes()).unwrap();
-    }
-    archive.into_inner().unwrap().finish().unwrap()
-}
 
 /// A guest that gives values.
 fn good() -> Vec<u8> {
@@ -69,19 +56,14 @@ impl Files {
     }
 }
 
-/// A manifest that registers a component, and what `change` does to its text.
+/// The manifest with [`CHART`], and what `change` does to its text.
 fn manifest(component: &[u8], change: impl Fn(String) -> String) -> Vec<u8> {
-    let text = format!(
-        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: demo\n  labels: {{wasser.fluid.io/plugin: \
-            \"true\"}}\ndata:\n  plugin.yaml: |\n    \
-         runtime: DemoRuntime\n    component: {{inline: demo.wasm}}\n    digest: {}\n    chart: {{inline: \
-         demo.tgz}}\n    \
-         grants: {{exec: [worker], kinds: [StatefulSet]}}\nbinaryData:\n  demo.wasm: {}\n  demo.tgz: {}\n",
-        Digest::of(component),
-        STANDARD.encode(component),
-        STANDARD.encode(CHART),
-    );
-    change(text).into_bytes()
+    change(package::manifest(
+        component,
+        CHART,
+        "exec: [worker], kinds: [StatefulSet]",
+    ))
+    .into_bytes()
 }
 
 fn unchanged(text: String) -> String {
@@ -187,7 +169,9 @@ fn a_crd_in_the_package_is_compared_with_what_the_plugin_says(
     let bare = STANDARD.encode(CHART);
     let file = files.write(
         "demo.yaml",
-        &manifest(&carrying(crd), |text| text.replace(&bare, &STANDARD.encode(chart()))),
+        &manifest(&carrying(crd), |text| {
+            text.replace(&bare, &STANDARD.encode(package::chart(&[("worker.yaml", WORKER)])))
+        }),
     );
     let output = files.wasser(&["check"], &file);
     let said = text(&output.stdout);
@@ -298,7 +282,9 @@ fn a_good_plugin_is_loaded() {
     let bare = STANDARD.encode(CHART);
     let file = files.write(
         "demo.yaml",
-        &manifest(&good(), |text| text.replace(&bare, &STANDARD.encode(chart()))),
+        &manifest(&good(), |text| {
+            text.replace(&bare, &STANDARD.encode(package::chart(&[("worker.yaml", WORKER)])))
+        }),
     );
     let output = files.wasser(&["check"], &file);
     let said = text(&output.stdout);
@@ -322,7 +308,9 @@ fn a_plugin_that_does_not_keep_the_contract_fails_although_it_would_be_loaded() 
         .build();
     let file = files.write(
         "demo.yaml",
-        &manifest(&component, |text| text.replace(&bare, &STANDARD.encode(chart()))),
+        &manifest(&component, |text| {
+            text.replace(&bare, &STANDARD.encode(package::chart(&[("worker.yaml", WORKER)])))
+        }),
     );
     let contexts = files.0.path().join("contexts").display().to_string();
     let output = files.wasser(&["check", "--output", "json", "--contexts", &contexts], &file);

@@ -5,16 +5,14 @@
 // The guests of the plugin host's own tests, made from text without a toolchain.
 #[path = "../../plugin/tests/common/mod.rs"]
 mod common;
+#[path = "../../plugin/tests/common/package.rs"]
+mod package;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use common::Guest;
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use wasser_plugin::Digest;
+use package::{chart, manifest};
 
 const WORKER: &str = "apiVersion: apps/v1
 kind: StatefulSet
@@ -37,21 +35,6 @@ metadata: {name: demo}
 spec: {replicas: 1}
 ";
 
-fn chart() -> Vec<u8> {
-    let files = [
-        ("demo/Chart.yaml", "apiVersion: v2\nname: demo\nversion: 1.0.0\n"),
-        ("demo/templates/worker.yaml", WORKER),
-    ];
-    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
-    for (path, content) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(content.len() as u64);
-        header.set_mode(0o644);
-        archive.append_data(&mut header, path, content.as_bytes()).unwrap();
-    }
-    archive.into_inner().unwrap().finish().unwrap()
-}
-
 fn good() -> Guest {
     Guest::default().answers("desired", br#"{"image": "demo:1"}"#)
 }
@@ -69,16 +52,8 @@ struct Project(tempfile::TempDir);
 impl Project {
     fn of(guest: &Guest) -> Self {
         let project = Self(tempfile::tempdir().unwrap());
-        let component = guest.build();
-        let text = format!(
-            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: demo, labels: {{wasser.fluid.io/plugin: \"true\"}}}}\n\
-             data:\n  plugin.yaml: |\n    runtime: DemoRuntime\n    component: {{inline: demo.wasm}}\n    digest: {}\n    \
-             chart: {{inline: demo.tgz}}\n    grants: {{exec: [worker], kinds: [StatefulSet]}}\nbinaryData:\n  \
-             demo.wasm: {}\n  demo.tgz: {}\n",
-            Digest::of(&component),
-            STANDARD.encode(&component),
-            STANDARD.encode(chart()),
-        );
+        let grants = "exec: [worker], kinds: [StatefulSet]";
+        let text = manifest(&guest.build(), &chart(&[("worker.yaml", WORKER)]), grants);
         project.write("demo.yaml", &text);
         project.write("pair.yaml", PAIR);
         project

@@ -9,8 +9,8 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value};
 use wasser_test_cluster::machine::paths;
 
-use super::cargo::{Place, cargo_in};
-use super::report::Report;
+use super::cargo::{Place, cargo_in, figures, output_directory};
+use super::report::{Report, quantile};
 
 /// How often each is measured. The median counts.
 const TURNS: usize = 5;
@@ -50,10 +50,7 @@ pub fn build(revision: &str, dev: bool, package: &str, example: &str, plugin: &s
 
 /// Returns where cargo puts an example.
 pub fn program(target: &Path, dev: bool, example: &str) -> PathBuf {
-    target
-        .join(if dev { "debug" } else { "release" })
-        .join("examples")
-        .join(example)
+    output_directory(target, dev).join("examples").join(example)
 }
 
 /// Measures both by turns, and reports the figures of this revision, those of the other one under
@@ -88,8 +85,7 @@ fn run(measured: &Measured) -> Result<Map<String, Value>> {
         measured.program.display(),
         output.status
     );
-    let text = String::from_utf8_lossy(&output.stdout);
-    serde_json::from_str(&text).with_context(|| format!("not an object of figures: {text}"))
+    figures(&String::from_utf8_lossy(&output.stdout))
 }
 
 /// The values of each figure.
@@ -109,11 +105,10 @@ impl Figures {
         for values in self.0.values_mut() {
             values.sort_by(f64::total_cmp);
         }
-        let median = |values: &Vec<f64>| values.get(values.len() / 2).copied();
         let medians = self
             .0
             .iter()
-            .filter_map(|(name, values)| Some((name.clone(), median(values)?)));
+            .filter_map(|(name, values)| Some((name.clone(), quantile(values, 0.5)?)));
         medians.collect()
     }
 }

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use serde_json::{Map, Value};
 
 use super::report::{Report, profile, seconds};
 use wasser_test_cluster::machine::paths;
@@ -21,9 +22,7 @@ pub fn directory(dev: bool) -> Result<PathBuf> {
 pub fn build(dev: bool, report: &mut Report) -> Result<PathBuf> {
     let began = Instant::now();
     cargo(dev, "build", &["--package", "wasser", "--bin", "wasser"], &[])?;
-    let program = paths::target()
-        .join(if dev { "debug" } else { "release" })
-        .join("wasser");
+    let program = output_directory(&paths::target(), dev).join("wasser");
     let size = fs::metadata(&program)
         .with_context(|| format!("looking for {}", program.display()))?
         .len();
@@ -35,8 +34,12 @@ pub fn build(dev: bool, report: &mut Report) -> Result<PathBuf> {
 /// Builds the bare client, and returns the path of the program.
 pub fn build_client(dev: bool) -> Result<PathBuf> {
     cargo(dev, "build", &["--package", "wasser-floor"], &[])?;
-    let directory = paths::target().join(if dev { "debug" } else { "release" });
-    Ok(directory.join("wasser-floor"))
+    Ok(output_directory(&paths::target(), dev).join("wasser-floor"))
+}
+
+/// Returns where cargo puts what it builds below a target directory.
+pub fn output_directory(target: &Path, dev: bool) -> PathBuf {
+    target.join(if dev { "debug" } else { "release" })
 }
 
 /// A checkout, and where it is built.
@@ -90,4 +93,12 @@ pub fn cargo_in(place: &Place<'_>, dev: bool, command: &str, arguments: &[&str],
         output.status
     );
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Parses the output of an example, which is an object of figures.
+pub fn figures(output: &str) -> Result<Map<String, Value>> {
+    let figures = serde_json::from_str::<Map<String, Value>>(output);
+    let figures = figures.with_context(|| format!("not an object of figures: {output}"))?;
+    ensure!(!figures.is_empty(), "the example has no figures");
+    Ok(figures)
 }

@@ -1,11 +1,11 @@
 //! `call` and `render`: the figures of the measuring examples of the plugin host and of the chart's
 //! renderer.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 
 use super::against::{self, Measured};
-use super::cargo::{cargo, directory};
+use super::cargo::{cargo, directory, figures};
 use super::{Options, Report};
 use wasser_test_cluster::machine::paths;
 use wasser_test_cluster::packages::guests;
@@ -62,14 +62,6 @@ pub fn render(options: &Options) -> Result<Report> {
     }
     report.target("warmMillisecondsMedian", 6.0)?;
     Ok(report)
-}
-
-/// Parses the output of an example, which is an object of figures.
-fn figures(output: &str) -> Result<Map<String, Value>> {
-    let figures = serde_json::from_str::<Map<String, Value>>(output);
-    let figures = figures.with_context(|| format!("not an object of figures: {output}"))?;
-    ensure!(!figures.is_empty(), "the example has no figures");
-    Ok(figures)
 }
 
 /// Returns the renderer's figures under the names of the report.

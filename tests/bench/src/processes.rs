@@ -6,9 +6,8 @@ use std::path::PathBuf;
 /// Returns the processes whose command line contains all of these parts. Its words are separated by
 /// spaces.
 pub fn running(parts: &[&str]) -> Vec<u32> {
-    let ids = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let ids = ids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    ids.filter(|id| {
+    let all = ids();
+    all.filter(|id| {
         let line = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
         !line.is_empty() && parts.iter().all(|part| line.contains(part))
@@ -24,9 +23,14 @@ pub fn with_words(program: &str, first: &str) -> Option<u32> {
         let name = words.next().and_then(|word| word.rsplit(|byte| *byte == b'/').next());
         name == Some(program.as_bytes()) && words.next() == Some(first.as_bytes())
     };
-    let ids = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let mut ids = ids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    ids.find(|id| fs::read(format!("/proc/{id}/cmdline")).is_ok_and(|line| is_it(&line)))
+    let mut all = ids();
+    all.find(|id| fs::read(format!("/proc/{id}/cmdline")).is_ok_and(|line| is_it(&line)))
+}
+
+/// The processes of this machine.
+fn ids() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 /// Returns those of these processes whose control groups are of the pod with this UID.

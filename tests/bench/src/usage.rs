@@ -8,7 +8,7 @@ use serde::Serialize;
 use wasser_test_cluster::operator::OperatorProcess;
 
 /// Clock ticks per second in `/proc`: fixed for user space, whatever the kernel's own are.
-const TICKS: f64 = 100.0;
+pub const TICKS: f64 = 100.0;
 
 /// The resources that a process has used so far. Memory is in MB of 10^6 bytes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -50,9 +50,7 @@ impl Usage {
 
     /// Parses the texts of `stat` and `status`. `None` if they are not as the kernel writes them.
     fn parse(stat: &str, status: &str) -> Option<Self> {
-        // The name, in parentheses, may itself contain spaces and parentheses.
-        let (_, fields) = stat.rsplit_once(") ")?;
-        let mut times = fields.split(' ').skip(11).map_while(|field| field.parse::<f64>().ok());
+        let mut times = fields(stat)?.skip(11).map_while(|field| field.parse::<f64>().ok());
         let (user, kernel) = (times.next()?, times.next()?);
         let (children_user, children_kernel) = (times.next()?, times.next()?);
         let value = |key: &str| {
@@ -73,6 +71,14 @@ impl Usage {
             threads: value("Threads")?.parse().ok()?,
         })
     }
+}
+
+/// Returns the fields of a text of `stat` after the name of the process, its state first. `None` if it
+/// is not as the kernel writes it.
+pub fn fields(stat: &str) -> Option<impl Iterator<Item = &str>> {
+    // The name, in parentheses, may itself contain spaces and parentheses.
+    let (_, fields) = stat.rsplit_once(") ")?;
+    Some(fields.split_whitespace())
 }
 
 /// Returns the processor time that the whole machine has spent so far, in seconds. Use by others

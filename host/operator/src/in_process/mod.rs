@@ -30,6 +30,8 @@ mod operations_budget;
 mod operations_order;
 mod operations_progress;
 mod operations_troubles;
+#[path = "../../../plugin/tests/common/package.rs"]
+mod package;
 mod ports;
 mod records;
 mod references;

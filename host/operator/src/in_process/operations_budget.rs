@@ -8,11 +8,26 @@ use super::scene::{OPERATOR, QUIET, Scene};
 
 /// Compares the requests since the last time. On a Dataset, operations that come and go within a
 /// moment are shown by one write, so that their number depends on time.
-fn asked(scene: &Scene, expected: &[(&str, usize)]) {
+fn asked(scene: &Scene, expected: &[(impl AsRef<str>, usize)]) {
     let counts = scene.server.take_requests().of(OPERATOR).counts();
     let counts = counts.iter().map(|(what, count)| (what.as_str(), *count));
     let counts: Vec<(&str, usize)> = counts.filter(|(what, _)| *what != "patch datasets/status").collect();
+    let expected: Vec<(&str, usize)> = expected.iter().map(|(what, count)| (what.as_ref(), *count)).collect();
     assert_eq!(counts, expected);
+}
+
+/// What an operation asks for from its start to its end: of a chain, the start of one and the end of
+/// the one before.
+fn of_a_run(plural: &str) -> [(String, usize); 7] {
+    [
+        ("create configmaps".to_owned(), 1),
+        ("create events".to_owned(), 2),
+        ("create jobs".to_owned(), 1),
+        ("create secrets".to_owned(), 1),
+        ("list pods".to_owned(), 1),
+        (format!("patch {plural}"), 1),
+        (format!("patch {plural}/status"), 2),
+    ]
 }
 
 #[tokio::test]
@@ -25,18 +40,7 @@ async fn a_load_and_its_end_cost_a_fixed_number_of_requests() {
     end(&scene, "warm-loader-job", "Complete").await;
     phase(&scene, "DataLoad", "warm", "Complete").await;
     scene.server.settled(QUIET).await;
-    asked(
-        &scene,
-        &[
-            ("create configmaps", 1),
-            ("create events", 2),
-            ("create jobs", 1),
-            ("create secrets", 1),
-            ("list pods", 1),
-            ("patch dataloads", 1),
-            ("patch dataloads/status", 2),
-        ],
-    );
+    asked(&scene, &of_a_run("dataloads"));
 }
 
 #[tokio::test]
@@ -54,16 +58,5 @@ async fn a_step_that_waits_for_another_one_costs_a_fixed_number_of_requests() {
     end(&scene, "first-processor-job", "Complete").await;
     phase(&scene, "DataProcess", "second", "Executing").await;
     scene.server.settled(QUIET).await;
-    asked(
-        &scene,
-        &[
-            ("create configmaps", 1),
-            ("create events", 2),
-            ("create jobs", 1),
-            ("create secrets", 1),
-            ("list pods", 1),
-            ("patch dataprocesses", 1),
-            ("patch dataprocesses/status", 2),
-        ],
-    );
+    asked(&scene, &of_a_run("dataprocesses"));
 }

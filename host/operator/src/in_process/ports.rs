@@ -2,14 +2,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use wasser_plugin::Digest;
 use wasser_test_api_server::{ApiServer, Effect, Failure, Fault};
 
 use super::common::{Guest, RETURNED};
-use super::scene::{OPERATOR, QUIET, Scene};
+use super::scene::{OPERATOR, QUIET, Scene, chart};
 
 /// The first port of the plugin's range.
 const FIRST: u64 = 14_000;
@@ -48,20 +46,6 @@ fn component() -> Vec<u8> {
         .build()
 }
 
-fn chart() -> Vec<u8> {
-    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
-    for (path, text) in [
-        ("demo/Chart.yaml", "apiVersion: v2\nname: demo\nversion: 1.0.0\n"),
-        ("demo/templates/worker.yaml", WORKLOAD),
-    ] {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(text.len() as u64);
-        header.set_mode(0o644);
-        archive.append_data(&mut header, path, text.as_bytes()).unwrap();
-    }
-    archive.into_inner().unwrap().finish().unwrap()
-}
-
 /// A scene whose plugin gives its workers a port of the node.
 fn scene() -> Scene {
     let (scene, component) = (Scene::new(), component());
@@ -71,7 +55,7 @@ fn scene() -> Scene {
              grants: {{kinds: [StatefulSet], ports: true, host-network: true}}\n",
             Digest::of(&component)
         ));
-        map["binaryData"] = json!({"demo.wasm": STANDARD.encode(&component), "demo.tgz": STANDARD.encode(chart())});
+        map["binaryData"] = json!({"demo.wasm": STANDARD.encode(&component), "demo.tgz": STANDARD.encode(chart(&[("worker.yaml", WORKLOAD)]))});
     });
     scene
 }

@@ -7,8 +7,6 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -19,6 +17,7 @@ use wasser_plugin::{Digest, HostConfig, PluginHost, Registrar, Registry, Threads
 use wasser_test_api_server::ApiServer;
 
 use super::common::Guest;
+pub use super::package::chart;
 use crate::context::{Context, Settings};
 use crate::controllers;
 use crate::health::Health;
@@ -326,20 +325,4 @@ pub fn registration(component: &[u8], chart: &[u8], grants: &str, settings: &str
         "data": {"plugin.yaml": plugin},
         "binaryData": {"demo.wasm": STANDARD.encode(component), "demo.tgz": STANDARD.encode(chart)},
     })
-}
-
-/// Packs a chart with these templates.
-pub fn chart(templates: &[(&str, &str)]) -> Vec<u8> {
-    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
-    let mut add = |path: &str, text: &str| {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(text.len() as u64);
-        header.set_mode(0o644);
-        archive.append_data(&mut header, path, text.as_bytes()).unwrap();
-    };
-    add("demo/Chart.yaml", "apiVersion: v2\nname: demo\nversion: 1.0.0\n");
-    for (name, text) in templates {
-        add(&format!("demo/templates/{name}"), text);
-    }
-    archive.into_inner().unwrap().finish().unwrap()
 }

@@ -8,14 +8,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::processes;
+use crate::usage::{TICKS, fields};
 
 /// Between two looks for the process, which read every command line, and at it.
 const LOOKING: Duration = Duration::from_millis(20);
 const WATCHING: Duration = Duration::from_millis(2);
 /// How long it may take until it starts, and until it ends.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// Parts of a second in which the kernel counts the time of processes: USER_HZ, of all architectures.
-const TICKS: f64 = 100.0;
 
 /// Waits for a process in the background.
 pub struct Stopwatch(JoinHandle<Result<f64>>);
@@ -55,19 +54,16 @@ fn watch(program: &str, command: &str) -> Result<f64> {
     }
 }
 
-/// The fields of a process after its name, which may have spaces in it. The first is its state.
-fn fields(stat: &str) -> impl Iterator<Item = &str> {
-    let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    rest.split_whitespace()
-}
-
 /// When a process started, in seconds since the machine did.
 fn started(stat: &str) -> Option<f64> {
-    Some(fields(stat).nth(19)?.parse::<f64>().ok()? / TICKS)
+    Some(fields(stat)?.nth(19)?.parse::<f64>().ok()? / TICKS)
 }
 
 fn is_over(stat: &str) -> bool {
-    matches!(fields(stat).next(), None | Some("Z" | "X"))
+    matches!(
+        fields(stat).and_then(|mut fields| fields.next()),
+        None | Some("Z" | "X")
+    )
 }
 
 fn uptime() -> Result<f64> {

@@ -238,7 +238,7 @@ async fn play(scenario: &Scenario, run: Run, reference: Arc<Reference>) -> bool 
             }
         })
     });
-    let (mut hit, mut is_late_seen) = (false, false);
+    let mut hit = false;
     for (index, (step, expected)) in scenario.steps.iter().zip(&reference.after).enumerate() {
         let is_disturbed = run.disturbance.begin(&server, scenario.runtimes, index, run.place);
         (step.act)(&server);
@@ -249,10 +249,8 @@ async fn play(scenario: &Scenario, run: Run, reference: Arc<Reference>) -> bool 
         }
         let of_two = run.disturbance == Disturbance::Both;
         oracle::same(&server, step, expected, of_two).await;
-        let has_hit = armed.as_ref().is_some_and(|armed| armed.hits() > 0);
-        if has_hit && !is_late_seen && run.disturbance == Disturbance::KillLate {
+        if run.disturbance == Disturbance::KillLate {
             // A write that arrives after its step would meet what a user has done since.
-            is_late_seen = true;
             server.settled(QUIET).await;
             oracle::same(&server, step, expected, of_two).await;
         }
