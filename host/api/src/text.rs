@@ -35,6 +35,11 @@ pub fn bounded(text: &str, limit: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{head}{CUT}{tail}"))
 }
 
+/// Returns a text on one line: its line breaks become spaces.
+pub fn one_line(text: &str) -> String {
+    text.replace(['\n', '\r'], " ")
+}
+
 /// Returns a text as conditions and events have it: [`masked`], and [`bounded`] to [`LONGEST`].
 pub fn shown(text: &str) -> String {
     bounded(&masked(text), LONGEST).into_owned()

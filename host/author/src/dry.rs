@@ -13,7 +13,7 @@ use wasser_plugin::bindings::types::{Error, Role, UfsChange};
 use wasser_plugin::{Context, Instance};
 
 use crate::cluster::Scripted;
-use crate::step::{Step, refusal};
+use crate::step::{Outcome, Step, changed, refusal};
 use crate::trial::Trial;
 
 /// One call to the plugin.
@@ -95,24 +95,51 @@ impl Dry<'_> {
         if !step.is_asked(self.trial.plugin) {
             return None;
         }
-        let before = self.cluster.calls().len();
-        let began = Instant::now();
+        let began = self.begin();
         let outcome = step.ask(&mut self.instance, context).await;
-        let took = began.elapsed();
+        self.note(step, began, &outcome, |value| match value {
+            // The values are shown once, as they are completed.
+            Value::String(text) if *step == Step::Desired => json!(format!("{} bytes", text.len())),
+            value => value.clone(),
+        });
+        outcome.ok()
+    }
+
+    /// Asks how the mounts differ; the answer is needed as it is.
+    async fn ufs_change(&mut self, context: &Context) -> Option<UfsChange> {
+        let step = Step::ShouldUpdateUfs;
+        if !step.is_asked(self.trial.plugin) {
+            return None;
+        }
+        let began = self.begin();
+        let outcome = self.instance.should_update_ufs(context).await;
+        self.note(&step, began, &outcome, changed);
+        outcome.ok()?.ok()
+    }
+
+    /// When a call begins, and how much was asked of the cluster before.
+    fn begin(&self) -> (Instant, usize) {
+        (Instant::now(), self.cluster.calls().len())
+    }
+
+    fn note<T>(
+        &mut self,
+        step: &Step,
+        (began, before): (Instant, usize),
+        outcome: &Outcome<T>,
+        shown: impl FnOnce(&T) -> Value,
+    ) {
         self.run.calls.push(Call {
             step: step.to_string(),
-            answer: match &outcome {
-                // The values are shown once, as they are completed.
-                Ok(Ok(Value::String(text))) if *step == Step::Desired => json!(format!("{} bytes", text.len())),
-                Ok(Ok(value)) => value.clone(),
+            took: began.elapsed(),
+            answer: match outcome {
+                Ok(Ok(value)) => shown(value),
                 Ok(Err(error)) => json!({"error": refusal(error)}),
                 Err(error) => json!({"failed": error.to_string()}),
             },
-            took,
             memory: self.instance.memory(),
             imports: self.cluster.calls().split_off(before),
         });
-        outcome.ok()
     }
 
     /// Refuses what cannot work, and makes the objects. The error is what a user would read.
@@ -197,8 +224,7 @@ impl Dry<'_> {
         ] {
             self.ask(&step, context).await;
         }
-        if let Some(Ok(_)) = self.ask(&Step::ShouldUpdateUfs, context).await
-            && let Ok(Ok(change)) = self.instance.should_update_ufs(context).await
+        if let Some(change) = self.ufs_change(context).await
             && !is_empty(&change)
         {
             self.ask(&Step::UpdateUfs(change), context).await;

@@ -1,11 +1,14 @@
 //! A Dataset and its runtime, from a manifest.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 use wasser_plugin::Plugin;
 
+use crate::documents::objects;
 use crate::scenario::{self, Scenario};
 
 /// The UID of objects that no API server has seen.
@@ -31,6 +34,16 @@ pub struct Pair {
 }
 
 impl Pair {
+    /// Reads the pair of this kind from a file, in its namespace or the one given.
+    ///
+    /// # Errors
+    /// The file cannot be read, or as [`Self::find`].
+    pub fn read(file: &Path, kind: &str, namespace: &str) -> Result<Self> {
+        let text = fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+        let pair = objects(&text).and_then(|objects| Self::find(objects, kind, namespace));
+        pair.with_context(|| file.display().to_string())
+    }
+
     /// Finds the pair of this kind in a manifest, in its namespace or the one given.
     ///
     /// # Errors

@@ -110,7 +110,8 @@ impl fmt::Display for Step {
     }
 }
 
-type Outcome<T> = Result<Result<T, Error>, CallError>;
+/// The answer of a method.
+pub type Outcome<T> = Result<Result<T, Error>, CallError>;
 
 fn read<T>(outcome: Outcome<T>, shown: impl FnOnce(T) -> Value) -> Answer {
     outcome.map(|answer| answer.map(shown))
@@ -137,7 +138,7 @@ fn cached(states: &[CacheState]) -> Value {
         .collect()
 }
 
-fn changed(change: &UfsChange) -> Value {
+pub fn changed(change: &UfsChange) -> Value {
     let mount = |mount: &Mount| {
         let spec: Value = serde_json::from_str(&mount.spec).unwrap_or_else(|_| mount.spec.clone().into());
         json!({"path": mount.path, "spec": spec})

@@ -14,6 +14,8 @@ use wasser_plugin::{Context, Instance, Plugin};
 use crate::cluster::Scripted;
 use crate::manifest::{Pair, UID};
 
+/// Where clients mount unless somebody says otherwise.
+pub const MOUNT_ROOT: &str = "/runtime-mnt";
 /// The time of a scenario that does not say it: the same each time, 2026 having begun.
 const NOW: u64 = 1_767_225_600_000;
 

@@ -10,6 +10,7 @@ mod api_error;
 mod chart;
 mod error;
 mod params;
+pub mod pointer;
 mod policy;
 mod quote;
 mod releases;

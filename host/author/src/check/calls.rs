@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use wasser_api::text::one_line;
 use wasser_engine::differences;
 use wasser_plugin::bindings::types::{Error, UfsChange};
 use wasser_plugin::{CallError, Context, Instance, Plugin};
@@ -11,13 +12,11 @@ use super::case::Case;
 use super::report::Finding;
 use crate::cluster::Scripted;
 use crate::step::{Answer, Step, is_mute, refusal};
-use crate::trial::Trial;
+use crate::trial::{MOUNT_ROOT, Trial};
 
 /// How much later it is for a plugin that is asked once more: each unit of time is another one, from
 /// days to milliseconds.
 const LATER_MS: u64 = 90_061_001;
-/// Where clients mount.
-pub const MOUNT_ROOT: &str = "/runtime-mnt";
 
 /// What was found, by what it is about.
 #[derive(Default)]
@@ -144,7 +143,7 @@ impl Keep<'_> {
             .collect();
         let file = self.directory.join(format!("{}.yaml", case.pair.namespace));
         std::fs::create_dir_all(self.directory).ok()?;
-        let text = format!("# {}\n{}", case.name.replace(['\n', '\r'], " "), texts?.join("---\n"));
+        let text = format!("# {}\n{}", one_line(&case.name), texts?.join("---\n"));
         std::fs::write(&file, text).ok()?;
         Some(file)
     }

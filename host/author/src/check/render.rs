@@ -9,10 +9,9 @@ use wasser_engine::EngineError;
 use wasser_plugin::Plugin;
 use wasser_plugin::bindings::types::Role;
 
-use super::calls::MOUNT_ROOT;
 use super::case::Case;
 use super::report::Finding;
-use crate::trial::Trial;
+use crate::trial::{MOUNT_ROOT, Trial};
 
 /// The chart of a plugin, and Helm's engine.
 pub struct Helm<'a> {

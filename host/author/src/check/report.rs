@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
+use wasser_api::text::one_line;
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -129,7 +130,7 @@ impl Report {
     /// Returns the checks for people, one line each.
     pub fn text(&self) -> String {
         let line = |check: &Check| {
-            let detail = check.detail.replace(['\n', '\r'], " ");
+            let detail = one_line(&check.detail);
             format!("{:<8}{:<14}{detail}\n", check.outcome.word(), check.name)
         };
         self.checks.iter().map(line).collect()

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use wasser_api::text::bounded;
+use wasser_chart::pointer::below;
 
 /// The most bytes of a value in a message.
 const SHOWN: usize = 120;
@@ -51,10 +52,6 @@ fn is_same(wanted: &Value, found: &Value) -> bool {
 
 fn shown(value: &Value) -> String {
     bounded(&value.to_string(), SHOWN).into_owned()
-}
-
-fn below(path: &str, key: &str) -> String {
-    format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
 #[cfg(test)]

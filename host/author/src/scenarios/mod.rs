@@ -13,14 +13,10 @@ use anyhow::{Context, Result, ensure};
 use wasser_chart::{Chart, Renderer};
 use wasser_plugin::Plugin;
 
-use crate::documents::objects;
 use crate::dry;
 use crate::manifest::Pair;
-use crate::trial::Trial;
+use crate::trial::{MOUNT_ROOT, Trial};
 use expect::Expected;
-
-/// Where clients mount.
-const MOUNT_ROOT: &str = "/runtime-mnt";
 
 /// What came of a scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,11 +62,8 @@ pub async fn play(
     renderer: &Renderer,
     update: bool,
 ) -> Result<Outcome> {
-    let shown = || file.display().to_string();
-    let text = fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
-    let pair = objects(&text).and_then(|objects| Pair::find(objects, &plugin.description.kind, "default"));
-    let pair = pair.with_context(shown)?;
-    let expected = Expected::of(pair.scenario.expect.as_ref()).with_context(shown)?;
+    let pair = Pair::read(file, &plugin.description.kind, "default")?;
+    let expected = Expected::of(pair.scenario.expect.as_ref()).with_context(|| file.display().to_string())?;
     let run = dry::reconcile(&Trial::new(plugin, &pair, MOUNT_ROOT), Some((chart.clone(), renderer))).await;
     let mut faults = expected.faults(&run);
     let golden = golden::Golden::of(file);

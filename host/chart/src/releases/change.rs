@@ -112,9 +112,23 @@ impl Releases {
         Ok(Ready { before, seen, next })
     }
 
+    /// Makes the change on top of what was there before, unless that is already what it asks for.
+    pub(super) async fn go_on(
+        &self,
+        change: &Change<'_>,
+        before: Option<Before>,
+        events: (&'static str, &'static str),
+    ) -> Result<Release, ReleaseError> {
+        if let Some(done) = Self::done(change, before.as_ref()) {
+            return Ok(done.clone());
+        }
+        let ready = self.make_ready(change, before).boxed().await?;
+        self.run(change, ready, events).boxed().await
+    }
+
     /// The newest revision, if it is what the change asks for and complete: two operators may have
     /// decided the same.
-    pub(super) fn done<'b>(change: &Change<'_>, before: Option<&'b Before>) -> Option<&'b Release> {
+    fn done<'b>(change: &Change<'_>, before: Option<&'b Before>) -> Option<&'b Release> {
         let release = &before?.release;
         let same = is_unchanged(release, change.rendered)
             && release.config == *change.values

@@ -213,12 +213,7 @@ impl Releases {
             }
         }
         let before = self.before(change).boxed().await?;
-        // Another operator may have installed the same meanwhile.
-        if let Some(done) = Self::done(change, before.as_ref()) {
-            return Ok(done.clone());
-        }
-        let ready = self.make_ready(change, before).boxed().await?;
-        self.run(change, ready, events).boxed().await
+        self.go_on(change, before, events).await
     }
 
     /// Brings a release to these objects, removing what it had and has no more.
@@ -229,16 +224,12 @@ impl Releases {
         change.check()?;
         let _claim = self.claims.take(change.keys()).await;
         let before = self.before(change).await?;
-        if let Some(done) = Self::done(change, before.as_ref()) {
-            return Ok(done.clone());
-        }
         let events = if before.is_some() {
             ("pre-upgrade", "post-upgrade")
         } else {
             ("pre-install", "post-install")
         };
-        let ready = self.make_ready(change, before).boxed().await?;
-        self.run(change, ready, events).boxed().await
+        self.go_on(change, before, events).await
     }
 
     /// Notes something about a release that Helm has made, in an annotation of its record. The next

@@ -7,6 +7,7 @@ use super::apply;
 use super::error::ReleaseError;
 use super::reference::{self, Reference};
 use super::{Change, Releases};
+use crate::pointer::below;
 
 /// How an object of a release would change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +88,7 @@ pub(super) fn differences(wanted: &Value, there: &Value) -> Vec<String> {
 }
 
 fn compare(wanted: &Value, there: &Value, path: &str, paths: &mut Vec<String>) {
-    let below = |key: &str| format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"));
+    let below = |key: &str| below(path, key);
     match (wanted, there) {
         (Value::Object(wanted), Value::Object(there)) => {
             for (key, value) in wanted {

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use wasser_api::text::bounded;
+use wasser_chart::pointer::below;
 
 /// The most paths that are named.
 const NAMED: usize = 5;
@@ -47,11 +48,6 @@ fn collect(a: &Value, b: &Value, path: &str, paths: &mut Vec<String>) {
         _ if path.is_empty() => paths.push("/".to_owned()),
         _ => paths.push(path.to_owned()),
     }
-}
-
-/// The path of a field, escaped as RFC 6901 wants it.
-fn below(path: &str, key: &str) -> String {
-    format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
 #[cfg(test)]

@@ -9,10 +9,10 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::Value;
 use wasser_author::{Package, Pair, Trial};
-use wasser_chart::{Chart, Renderer};
+use wasser_chart::Chart;
 use wasser_engine::answer;
 
-use super::{options, plugin};
+use super::plugin;
 
 /// What to render, and with which plugin.
 #[derive(Debug, clap::Args)]
@@ -67,8 +67,7 @@ pub async fn run(args: Args) -> Result<()> {
         return super::print(&yaml_serde::to_string(&values)?);
     }
     let chart = Chart::from_tgz(plugin.chart.clone())?;
-    let directory = options::cache_dir(args.cache_dir).join("helm");
-    let renderer = tokio::task::spawn_blocking(move || Renderer::open(&directory)).await??;
+    let renderer = plugin::renderer(args.cache_dir).await?;
     let prepared = trial
         .prepare(chart, &renderer, values)
         .await

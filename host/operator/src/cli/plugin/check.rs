@@ -12,6 +12,7 @@ use wasser_plugin::{CrdError, Definition, DefinitionError, Definitions, Plugin, 
 
 use super::inspect::row;
 use super::{Format, Loaded};
+
 /// What to check.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -90,7 +91,7 @@ impl Args {
 
 /// The pairs of manifests, by the names of their files.
 fn manifests(files: &[PathBuf], kind: &str) -> Result<Vec<(String, Pair)>> {
-    let read = |file: &PathBuf| Ok((name(file), super::pair(file, kind, "default")?));
+    let read = |file: &PathBuf| Ok((name(file), Pair::read(file, kind, "default")?));
     files.iter().map(read).collect()
 }
 

@@ -8,13 +8,13 @@ mod pack;
 mod run;
 mod test;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use bytes::Bytes;
 use clap::Subcommand;
-use wasser_author::{Loader, Package, Pair, objects};
+use wasser_author::{Loader, Package};
 use wasser_chart::Renderer;
 
 use super::{crds, options};
@@ -99,16 +99,9 @@ impl Loaded {
 }
 
 /// Helm's engine, compiled before or now.
-async fn renderer(cache_dir: Option<PathBuf>) -> Result<Renderer> {
+pub async fn renderer(cache_dir: Option<PathBuf>) -> Result<Renderer> {
     let directory = options::cache_dir(cache_dir).join("helm");
     Ok(tokio::task::spawn_blocking(move || Renderer::open(&directory)).await??)
-}
-
-/// The pair of this kind in a file.
-fn pair(file: &Path, kind: &str, namespace: &str) -> Result<Pair> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
-    let pair = objects(&text).and_then(|objects| Pair::find(objects, kind, namespace));
-    pair.with_context(|| file.display().to_string())
 }
 
 /// Loads a plugin as the operator does.

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
+use wasser_api::text::{bounded, one_line};
 use wasser_author::dry::{Call, Run, reconcile};
-use wasser_author::{Scenario, Trial, check};
+use wasser_author::{Pair, Scenario, Trial, check};
 use wasser_chart::Chart;
 
 use super::{Format, Loaded};
@@ -41,7 +42,7 @@ impl Args {
         show_lines_of_plugins();
         let package = self.plugin.package()?;
         let plugin = self.plugin.loader(&package)?.load().await?;
-        let mut pair = super::pair(&self.filename, &plugin.description.kind, &self.namespace)?;
+        let mut pair = Pair::read(&self.filename, &plugin.description.kind, &self.namespace)?;
         if pair.scenario == Scenario::default() {
             pair.scenario.cluster.pods = check::pods(&plugin.description, &pair.name);
         }
@@ -100,7 +101,7 @@ fn row(call: &Call) -> String {
         Value::String(text) => text.clone(),
         // A failure has the place of a panic at its end, and is shown as a whole.
         failed if failed.get("failed").is_some() => failed.to_string(),
-        other => wasser_api::text::bounded(&other.to_string(), SHOWN).into_owned(),
+        other => bounded(&other.to_string(), SHOWN).into_owned(),
     };
     let mut text = format!(
         "# {:<24} {:>6} µs {:>9}  {}\n",
@@ -113,8 +114,4 @@ fn row(call: &Call) -> String {
         text.push_str(&format!("#   → {}\n", one_line(import)));
     }
     text
-}
-
-fn one_line(text: &str) -> String {
-    text.replace(['\n', '\r'], " ")
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use wasser_api::text::one_line;
 use wasser_author::scenarios::{Outcome, files, play};
 use wasser_author::{Package, Project};
 use wasser_chart::Chart;
@@ -70,6 +71,6 @@ fn shown(outcome: &Outcome) -> String {
         let note = if outcome.written { " (golden file written)" } else { "" };
         return format!("ok      {name}{note}\n");
     }
-    let line = |fault: &String| format!("FAILED  {name}: {}\n", fault.replace(['\n', '\r'], " "));
+    let line = |fault: &String| format!("FAILED  {name}: {}\n", one_line(fault));
     outcome.faults.iter().map(line).collect()
 }
