@@ -59,6 +59,17 @@ impl Requests {
         Self(self.0.into_iter().filter(|record| record.client == client).collect())
     }
 
+    /// Keeps the requests about objects of this resource, its subresources included.
+    #[must_use]
+    pub fn resource(self, resource: &str) -> Self {
+        Self(
+            self.0
+                .into_iter()
+                .filter(|record| record.call.resource == resource)
+                .collect(),
+        )
+    }
+
     /// Counts the requests by verb and resource, except for watches.
     pub fn counts(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();

@@ -117,7 +117,8 @@ async fn an_operation_whose_figures_stay_is_not_written_again() {
         Effect::Nothing,
     );
     logs.hit(4).await;
-    assert_eq!(scene.server.take_requests().of(OPERATOR).writes().describe(), "");
+    let writes = scene.server.take_requests().of(OPERATOR).writes();
+    assert_eq!(writes.resource("dataloads").describe(), "");
 }
 
 #[tokio::test]
