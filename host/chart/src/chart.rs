@@ -17,6 +17,8 @@ use crate::error::ChartError;
 const MAX_UNPACKED: u64 = 100 << 20;
 /// Bytes of one file, as in Helm.
 const MAX_FILE: u64 = 5 << 20;
+/// How templates call what they can ask of the cluster.
+const CAPABILITIES: &[u8] = b"Capabilities";
 
 /// A chart as `helm package` makes it, checked for its outer form only; Helm's engine reads the
 /// rest.
@@ -25,7 +27,14 @@ pub struct Chart {
     name: String,
     version: String,
     digest: String,
+    asks_capabilities: bool,
     archive: Bytes,
+}
+
+/// What an archive is read for.
+struct Outline {
+    metadata: Metadata,
+    asks_capabilities: bool,
 }
 
 /// What is read of `Chart.yaml`.
@@ -43,7 +52,10 @@ impl Chart {
     /// # Errors
     /// If it is not such an archive, or its `Chart.yaml` names no chart or no version.
     pub fn from_tgz(archive: Bytes) -> Result<Arc<Self>, ChartError> {
-        let metadata = metadata(&archive).map_err(|message| ChartError { message })?;
+        let Outline {
+            metadata,
+            asks_capabilities,
+        } = outline(&archive).map_err(|message| ChartError { message })?;
         let digest = Sha256::digest(&archive)
             .iter()
             .map(|byte| format!("{byte:02x}"))
@@ -52,6 +64,7 @@ impl Chart {
             name: metadata.name,
             version: metadata.version,
             digest,
+            asks_capabilities,
             archive,
         }))
     }
@@ -93,20 +106,25 @@ impl Chart {
         &self.digest
     }
 
+    /// Whether a file of it, or of a chart in it, names `.Capabilities`.
+    pub(crate) fn asks_capabilities(&self) -> bool {
+        self.asks_capabilities
+    }
+
     /// The archive itself.
     pub fn archive(&self) -> &Bytes {
         &self.archive
     }
 }
 
-/// Reads `Chart.yaml`, and refuses what would have no effect. Only as much as one file may have is
-/// ever in memory.
-fn metadata(archive: &[u8]) -> Result<Metadata, String> {
+/// Reads `Chart.yaml` and what templates ask, and refuses what would have no effect. Only as much as
+/// one file may have is ever in memory.
+fn outline(archive: &[u8]) -> Result<Outline, String> {
     let unpacked = BufReader::new(MultiGzDecoder::new(archive).take(MAX_UNPACKED));
     let mut files = tar::Archive::new(unpacked);
     let no_archive =
         |error: std::io::Error| format!("it is not a gzipped tar archive, or is too large when unpacked: {error}");
-    let mut found = None;
+    let (mut found, mut asks_capabilities) = (None, false);
     for file in files.entries().map_err(no_archive)? {
         let file = file.map_err(no_archive)?;
         let path = file.path().map_err(no_archive)?.into_owned();
@@ -131,10 +149,20 @@ fn metadata(archive: &[u8]) -> Result<Metadata, String> {
                     path.display()
                 ));
             }
+            // Text of any file may be a template, by `tpl`.
+            _ if !asks_capabilities => {
+                let mut text = Vec::new();
+                file.take(MAX_FILE).read_to_end(&mut text).map_err(no_archive)?;
+                asks_capabilities = text.windows(CAPABILITIES.len()).any(|part| part == CAPABILITIES);
+            }
             _ => {}
         }
     }
-    found.ok_or_else(|| "the archive has no directory with a Chart.yaml".to_owned())
+    let metadata = found.ok_or("the archive has no directory with a Chart.yaml")?;
+    Ok(Outline {
+        metadata,
+        asks_capabilities,
+    })
 }
 
 fn read_metadata(text: &[u8]) -> Result<Metadata, String> {
@@ -192,6 +220,19 @@ mod tests {
 
     fn refused(archive: Bytes) -> String {
         Chart::from_tgz(archive).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_chart_asks_for_capabilities_wherever_it_names_them() {
+        let yaml: (&str, &[u8]) = ("demo/Chart.yaml", b"name: demo\nversion: 1.0.0\n");
+        let asks = |path: &str, text: &[u8]| {
+            let bytes = archive(&[yaml, (path, text)]);
+            Chart::from_tgz(bytes).unwrap().asks_capabilities()
+        };
+        let template = b"{{ if .Capabilities.APIVersions.Has \"a/v1\" }}";
+        assert!(asks("demo/templates/a.yaml", template));
+        assert!(asks("demo/charts/sub/templates/a.yaml", template));
+        assert!(!asks("demo/templates/a.yaml", b"a: {{ .Values.a }}"));
     }
 
     #[test]

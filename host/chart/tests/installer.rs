@@ -138,10 +138,8 @@ async fn the_node_plugin_is_confined_where_the_api_server_can() {
         ("v1.30.0", None, true),
         ("v1.35.1", None, true),
     ] {
-        let capabilities = Capabilities {
-            kube_version: Some(version.to_owned()),
-            api_versions: more.map(str::to_owned).into_iter().collect(),
-        };
+        let more_versions = more.map(str::to_owned).into_iter().collect();
+        let capabilities = Capabilities::fixed(Some(version.to_owned()), more_versions);
         let renderer = renderer().with_capabilities(capabilities);
         let rendered = renderer.render(&packed, &meta(), &serde_json::json!({})).await.unwrap();
         assert_eq!(

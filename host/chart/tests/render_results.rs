@@ -133,10 +133,7 @@ async fn capabilities_are_those_of_the_cluster() {
         "{}",
         default.manifest
     );
-    let capabilities = Capabilities {
-        kube_version: Some("v1.30.1".to_owned()),
-        api_versions: vec!["example.com/v1/Thing".to_owned()],
-    };
+    let capabilities = Capabilities::fixed(Some("v1.30.1".to_owned()), vec!["example.com/v1/Thing".to_owned()]);
     let other = render(&renderer().with_capabilities(capabilities), &files, &json!({}))
         .await
         .unwrap();

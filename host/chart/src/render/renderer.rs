@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use wasmtime::{Engine, InstancePre, Module};
 
 use super::instance::Request;
@@ -17,12 +17,29 @@ use crate::chart::Chart;
 use crate::error::RenderError;
 
 /// What templates see as `.Capabilities`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone)]
 pub struct Capabilities {
     /// Version of the cluster, such as `v1.33.2`. Without it, that of `helm template`.
     pub kube_version: Option<String>,
-    /// API versions beyond those of `helm template`: `example.com/v1`, `example.com/v1/Kind`.
-    pub api_versions: Vec<String>,
+    /// API versions beyond those of `helm template`: `example.com/v1`, `example.com/v1/Kind`. Only
+    /// charts that ask get them, for there are many.
+    pub api_versions: watch::Receiver<Vec<String>>,
+}
+
+impl Capabilities {
+    /// Those of a cluster whose API versions stay as they are.
+    pub fn fixed(kube_version: Option<String>, api_versions: Vec<String>) -> Self {
+        Self {
+            kube_version,
+            api_versions: watch::Sender::new(api_versions).subscribe(),
+        }
+    }
+}
+
+impl Default for Capabilities {
+    fn default() -> Self {
+        Self::fixed(None, Vec::new())
+    }
 }
 
 /// What a render may take.
@@ -144,13 +161,12 @@ impl Renderer {
     pub async fn render(&self, chart: &Chart, meta: &ReleaseMeta, values: &Value) -> Result<Rendered, RenderError> {
         let engine = |message: String| RenderError::Engine { message };
         let kube_version = self.capabilities.kube_version.as_deref().unwrap_or_default();
-        let request = serde_json::to_vec(&Request::new(
-            meta,
-            values,
-            kube_version,
-            &self.capabilities.api_versions,
-        ))
-        .map_err(|error| engine(format!("writing the values: {error}")))?;
+        let api_versions = match chart.asks_capabilities() {
+            true => self.capabilities.api_versions.borrow().clone(),
+            false => Vec::new(),
+        };
+        let request = Request::new(meta, values, kube_version, &api_versions);
+        let request = serde_json::to_vec(&request).map_err(|error| engine(format!("writing the values: {error}")))?;
         let waiting = self.shared.pool.wait();
         let turn = self.shared.turns.take(chart.digest(), &meta.namespace).await;
         drop(waiting);

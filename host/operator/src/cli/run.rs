@@ -200,6 +200,7 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
     let cache_dir = options::cache_dir(args.cache_dir);
     let plugins = PluginHost::new(host_config(&cache_dir, args.plugin_dir)?)?;
     let (registry, kinds) = (Arc::new(Registry::new()), watch::Sender::new(Vec::new()));
+    let api_versions = watch::Sender::new(Vec::new());
     let (instances, serving) = (plugins.clone(), registry.clone());
     metrics.measure("plugin_instances", move || instances.instances());
     metrics.measure("plugins", move || serving.all().len());
@@ -212,6 +213,7 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
         health: health.clone(),
         metrics: metrics.clone(),
         leader: leader.subscribe(),
+        api_versions: api_versions.clone(),
         kinds: kinds.clone(),
     };
     health
@@ -233,7 +235,7 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
     };
     let capabilities = Capabilities {
         kube_version: Some(version),
-        api_versions: Vec::new(),
+        api_versions: api_versions.subscribe(),
     };
     let renderer = Arc::new(renderer.with_capabilities(capabilities));
     let context = Arc::new(Context {

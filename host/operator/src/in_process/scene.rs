@@ -184,6 +184,7 @@ impl Scene {
             health: health.clone(),
             metrics: metrics.clone(),
             leader: leader.subscribe(),
+            api_versions: watch::Sender::new(Vec::new()),
             kinds: kinds.clone(),
         };
         let supervisor = health.supervisor.clone();

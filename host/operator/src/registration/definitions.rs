@@ -1,6 +1,7 @@
 //! Follows the CRDs of the cluster, as far as they decide which kinds can be served.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{Stream, StreamExt};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -63,6 +64,9 @@ pub fn watch(client: Client) -> impl Stream<Item = watcher::Result<Event<Watched
 pub struct Seen {
     definitions: Definitions,
     listing: Definitions,
+    /// What the CRDs of all groups serve, by the name of the CRD.
+    served: BTreeMap<String, Vec<String>>,
+    served_of_listing: BTreeMap<String, Vec<String>>,
     /// Whether the first list is complete: what is missing from half of a list is not known to be
     /// missing.
     pub is_complete: bool,
@@ -72,26 +76,63 @@ impl Seen {
     /// Takes an event in. Returns the CRDs that there are, if that may have changed.
     pub fn take(&mut self, event: Event<Watched>) -> Option<&Definitions> {
         match event {
-            Event::Init => self.listing = Definitions::default(),
-            Event::InitApply(crd) => self.listing.insert(definition(crd)),
+            Event::Init => {
+                self.listing = Definitions::default();
+                self.served_of_listing.clear();
+            }
+            Event::InitApply(crd) => {
+                note(&mut self.served_of_listing, &crd);
+                self.listing.insert(definition(crd));
+            }
             Event::InitDone => {
                 self.definitions = std::mem::take(&mut self.listing);
+                self.served = std::mem::take(&mut self.served_of_listing);
                 self.is_complete = true;
                 return Some(&self.definitions);
             }
-            Event::Apply(crd) if crd.spec.group == wasser_api::GROUP => {
-                self.definitions.insert(definition(crd));
-                return Some(&self.definitions);
+            Event::Apply(crd) => {
+                note(&mut self.served, &crd);
+                if crd.spec.group == wasser_api::GROUP {
+                    self.definitions.insert(definition(crd));
+                    return Some(&self.definitions);
+                }
             }
-            Event::Delete(crd) if crd.spec.group == wasser_api::GROUP => {
-                self.definitions
-                    .remove(crd.metadata.name.as_deref().unwrap_or_default());
-                return Some(&self.definitions);
+            Event::Delete(crd) => {
+                let name = crd.metadata.name.as_deref().unwrap_or_default();
+                self.served.remove(name);
+                if crd.spec.group == wasser_api::GROUP {
+                    self.definitions.remove(name);
+                    return Some(&self.definitions);
+                }
             }
-            Event::Apply(_) | Event::Delete(_) => {}
         }
         None
     }
+
+    /// Returns what the CRDs of all groups serve, as `.Capabilities.APIVersions` of Helm names it:
+    /// `example.com/v1` and `example.com/v1/Kind`.
+    pub fn api_versions(&self) -> Vec<String> {
+        let all: BTreeSet<&String> = self.served.values().flatten().collect();
+        all.into_iter().cloned().collect()
+    }
+}
+
+fn note(served: &mut BTreeMap<String, Vec<String>>, crd: &Watched) {
+    let name = crd.metadata.name.clone().unwrap_or_default();
+    if crd.status.as_ref().is_none_or(|status| status.obstacle().is_some()) {
+        served.remove(&name);
+        return;
+    }
+    let DefinitionSpec {
+        group, names, versions, ..
+    } = &crd.spec;
+    let versions = versions.iter().filter(|version| version.served);
+    let named = versions.flat_map(|version| {
+        let of_group = format!("{group}/{}", version.name);
+        let of_kind = format!("{of_group}/{}", names.kind);
+        [of_group, of_kind]
+    });
+    served.insert(name, named.collect());
 }
 
 fn definition(crd: Watched) -> Definition {
@@ -116,6 +157,38 @@ mod tests {
             "status": {"conditions": null, "storedVersions": null},
         });
         serde_json::from_value(crd).unwrap()
+    }
+
+    #[test]
+    fn templates_see_what_is_established_and_served_of_every_group() {
+        let crd = |established: &str, served: bool| {
+            let crd = json!({
+                "metadata": {"name": "monitors.example.com"},
+                "spec": {"group": "example.com", "names": {"kind": "Monitor", "plural": "monitors"},
+                    "versions": [{"name": "v1", "served": served}, {"name": "v2", "served": true}]},
+                "status": {"conditions": [{"type": "Established", "status": established}]},
+            });
+            serde_json::from_value::<Watched>(crd).unwrap()
+        };
+        let mut seen = Seen::default();
+        seen.take(Event::Init);
+        seen.take(Event::InitApply(crd("True", true)));
+        assert_eq!(seen.api_versions(), [""; 0]);
+        seen.take(Event::InitDone);
+        let [v1, v2] = ["v1", "v2"].map(|version| {
+            [
+                format!("example.com/{version}"),
+                format!("example.com/{version}/Monitor"),
+            ]
+        });
+        assert_eq!(seen.api_versions(), [v1, v2.clone()].concat());
+        seen.take(Event::Apply(crd("True", false)));
+        assert_eq!(seen.api_versions(), v2);
+        seen.take(Event::Apply(crd("False", true)));
+        assert_eq!(seen.api_versions(), [""; 0]);
+        seen.take(Event::Apply(crd("True", true)));
+        seen.take(Event::Delete(crd("True", true)));
+        assert_eq!(seen.api_versions(), [""; 0]);
     }
 
     #[test]

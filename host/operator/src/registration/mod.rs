@@ -47,6 +47,8 @@ pub struct Registrations {
     pub metrics: Arc<Metrics>,
     /// Whether this process may write.
     pub leader: watch::Receiver<bool>,
+    /// What the CRDs of the cluster serve, for templates.
+    pub api_versions: watch::Sender<Vec<String>>,
     /// The kinds that are served, after every change of the registry.
     pub kinds: watch::Sender<Vec<ServedKind>>,
 }
@@ -75,9 +77,15 @@ impl Registrations {
                 event = crds.next() => match event {
                     None => return,
                     Some(Err(error)) => tracing::warn!(%error, "the watch of CRDs was interrupted; it starts again"),
-                    Some(Ok(event)) => if let Some(definitions) = seen.take(event) {
-                        let outcome = self.registrar.define(definitions.clone()).await;
-                        self.follow(&mut state, outcome);
+                    Some(Ok(event)) => {
+                        let definitions = seen.take(event).cloned();
+                        if seen.is_complete {
+                            self.api_versions.send_replace(seen.api_versions());
+                        }
+                        if let Some(definitions) = definitions {
+                            let outcome = self.registrar.define(definitions).await;
+                            self.follow(&mut state, outcome);
+                        }
                     }
                 },
                 // No plugin is judged before it is known which CRDs there are.
