@@ -511,3 +511,48 @@ async fn hooks_run_around_and_are_waited_for() {
     })
     .await;
 }
+
+#[tokio::test]
+#[ignore = "needs a cluster (KUBECONFIG)"]
+async fn a_hook_of_an_interrupted_installation_goes_on() {
+    scene("hook-kept", HOOKED, |scene| async move {
+        scene.allow_pods().await;
+        let pods = scene.api::<Pod>();
+        let begun = await_condition(pods.clone(), "check", |pod: Option<&Pod>| pod.is_some());
+        let first = tokio::select! {
+            installed = scene.install(json!({})) => panic!("{:?}", installed.map(|release| release.revision)),
+            begun = begun => begun.unwrap().unwrap(),
+        };
+        // One that is made anew would not end, and the installation neither.
+        let ended = json!({"metadata": {"uid": first.metadata.uid}, "status": {"phase": "Succeeded"}});
+        let (params, ended) = (PatchParams::default(), Patch::Merge(&ended));
+        let (installed, patched) = tokio::join!(scene.install(json!({})), pods.patch_status("check", &params, &ended));
+        patched.unwrap();
+        installed.unwrap();
+        assert!(scene.has_map("always").await);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster (KUBECONFIG)"]
+async fn a_repair_runs_no_hooks_and_an_upgrade_does() {
+    let files = [
+        HOOKED[0],
+        (
+            "templates/hook.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: hooked\n  annotations: {helm.sh/hook: pre-upgrade}\n",
+        ),
+    ];
+    scene("hook-repair", &files, |scene| async move {
+        scene.install(json!({})).await.unwrap();
+        let maps = scene.api::<ConfigMap>();
+        maps.delete("always", &DeleteParams::default()).await.unwrap();
+        assert_eq!(scene.repair(1, json!({})).await.unwrap().revision, 2);
+        assert!(scene.has_map("always").await && !scene.has_map("hooked").await);
+        maps.delete("always", &DeleteParams::default()).await.unwrap();
+        assert_eq!(scene.repair(2, json!({"text": "two"})).await.unwrap().revision, 3);
+        assert!(scene.has_map("always").await && scene.has_map("hooked").await);
+    })
+    .await;
+}

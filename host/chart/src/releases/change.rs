@@ -51,6 +51,18 @@ impl<'a> Change<'a> {
         Ok(())
     }
 
+    /// Whether it only puts back what somebody has changed.
+    fn is_repair(&self, before: Option<&Before>) -> bool {
+        let is_same = |before: &Before| {
+            let release = &before.release;
+            release.is_deployed()
+                && !release.is_left()
+                && release.config == *self.values
+                && release.chart_version == self.chart.version()
+        };
+        self.damaged.is_some() && before.is_some_and(is_same)
+    }
+
     /// The names that it writes, now or with a hook of a later event.
     pub(super) fn keys(&self) -> HashSet<Key> {
         let namespace = &self.policy.namespace;
@@ -149,11 +161,15 @@ impl Releases {
             let store = self.store(&meta.namespace, &meta.name);
             store.leave(before.release.place()).await?;
         }
-        let hooks = self.hooks(change.ownership(ready.before.as_ref()));
+        let hooks = self.hooks(change.ownership(ready.before.as_ref()), meta.revision);
+        let chosen = match change.is_repair(ready.before.as_ref()) {
+            true => &[][..],
+            false => &rendered.hooks,
+        };
         // Each is large, and a debug build has all of them on the stack of whoever waits.
-        hooks.run(&rendered.hooks, pre).boxed().await?;
+        hooks.run(chosen, pre).boxed().await?;
         self.apply(change, &ready).boxed().await?;
-        hooks.run(&rendered.hooks, post).boxed().await?;
+        hooks.run(chosen, post).boxed().await?;
         let written = match self.record(change, ready).await? {
             Some(release) => release,
             None => self.overtaken(change).boxed().await?,

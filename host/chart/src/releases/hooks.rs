@@ -4,7 +4,8 @@
 //! As in Helm, Jobs and Pods are waited for and everything else counts as done once it is there.
 //! One difference: where Helm deletes and recreates, for example a ConfigMap (policy
 //! `before-hook-creation`, the default), Wasser applies in place, so that nobody finds it missing.
-//! Jobs and Pods are recreated, since they would not run again.
+//! Jobs and Pods are recreated, since they would not run again; but those of an attempt that was
+//! interrupted go on. A repair, which puts back what somebody has changed, runs no hooks.
 
 use std::time::Duration;
 
@@ -13,8 +14,9 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::DynamicObject;
 use kube::runtime::wait::{await_condition, conditions};
-use kube::{Api, Client};
+use kube::{Api, Client, ResourceExt as _};
 use serde::Deserialize as _;
+use sha2::{Digest, Sha256};
 
 use super::error::ReleaseError;
 use super::immutable::Live;
@@ -26,6 +28,8 @@ use crate::render::Hook;
 
 /// How long a hook may take, as Helm's `--timeout` by default.
 const LIMIT: Duration = Duration::from_secs(300);
+/// The annotation of Jobs and Pods that says of which run they are.
+const RUN: &str = "wasser.fluid.io/hook-run";
 
 /// Hooks of one release.
 pub struct Hooks<'a> {
@@ -35,6 +39,8 @@ pub struct Hooks<'a> {
     pub kinds: &'a Kinds,
     /// What hooks may be, and whose their objects are.
     pub ownership: Ownership<'a>,
+    /// The number of the revision that they belong to.
+    pub revision: u32,
 }
 
 /// A hook and its object.
@@ -54,8 +60,8 @@ impl Hooks<'_> {
         let chosen = order(hooks, event);
         let mut done = Vec::new();
         for hook in chosen {
-            let running = self.read(hook, event)?;
-            self.start(&running, event).await?;
+            let mut running = self.read(hook, event)?;
+            self.start(&mut running, event).await?;
             if let Err(message) = self.wait(&running, event).await? {
                 if running.has("hook-failed") {
                     self.delete(&running, event).await?;
@@ -98,8 +104,18 @@ impl Hooks<'_> {
         })
     }
 
-    async fn start(&self, running: &Running<'_>, event: &'static str) -> Result<(), ReleaseError> {
+    /// Makes the object of a hook. A Job or Pod that an interrupted attempt at the same revision has
+    /// made goes on, unless it has failed.
+    async fn start(&self, running: &mut Running<'_>, event: &'static str) -> Result<(), ReleaseError> {
         let mut live = survey::one(self.kinds, &self.ownership, &running.reference).await?;
+        let run = running.run(self.revision, event);
+        if running.ends() {
+            let is_same = |live: &ObjectMeta| live.annotations.as_ref().and_then(|all| all.get(RUN)) == Some(&run);
+            if live.as_ref().is_some_and(is_same) && !self.has_failed(running, event).await? {
+                return Ok(());
+            }
+            running.object.annotations_mut().insert(RUN.to_owned(), run);
+        }
         if running.ends()
             && running.has("before-hook-creation")
             && let Some(earlier) = live.take()
@@ -111,6 +127,31 @@ impl Hooks<'_> {
             return Ok(());
         };
         apply::one(self.kinds, &self.ownership, prepared).await.map(drop)
+    }
+
+    /// Whether a Job or Pod that is there has failed, or is gone by now.
+    async fn has_failed(&self, running: &Running<'_>, event: &'static str) -> Result<bool, ReleaseError> {
+        let (name, namespace) = (&running.reference.name, &self.ownership.policy.namespace);
+        let outcome = match running.key() {
+            ("batch", "Job") => {
+                let job = Api::<Job>::namespaced(self.client.clone(), namespace)
+                    .get_opt(name)
+                    .await;
+                job.map(|job| job.map(|job| job_outcome(&job)))
+            }
+            _ => {
+                let pod = Api::<Pod>::namespaced(self.client.clone(), namespace)
+                    .get_opt(name)
+                    .await;
+                pod.map(|pod| pod.map(|pod| pod_outcome(&pod)))
+            }
+        };
+        let outcome = outcome.map_err(|error| ReleaseError::Hook {
+            event,
+            object: running.display.clone(),
+            message: format!("cannot be looked at: {error}"),
+        })?;
+        Ok(outcome.is_none_or(|outcome| matches!(outcome, Some(Err(_)))))
     }
 
     /// Waits for a Job or Pod. The inner error says how it failed.
@@ -180,6 +221,16 @@ impl Hooks<'_> {
 impl Running<'_> {
     fn key(&self) -> (&str, &str) {
         (&self.reference.gvk.group, &self.reference.gvk.kind)
+    }
+
+    /// Names one run of it, whoever makes the attempt.
+    fn run(&self, revision: u32, event: &str) -> String {
+        let digest = Sha256::new()
+            .chain_update(revision.to_be_bytes())
+            .chain_update(event)
+            .chain_update(&self.hook.manifest);
+        let digest = digest.finalize();
+        digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Whether it runs to an end.

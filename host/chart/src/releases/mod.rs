@@ -283,11 +283,12 @@ impl Releases {
         Store::new(&self.client, &self.recording, namespace, name)
     }
 
-    fn hooks<'a>(&'a self, ownership: Ownership<'a>) -> Hooks<'a> {
+    fn hooks<'a>(&'a self, ownership: Ownership<'a>, revision: u32) -> Hooks<'a> {
         Hooks {
             client: &self.client,
             kinds: &self.kinds,
             ownership,
+            revision,
         }
     }
 

@@ -50,7 +50,7 @@ impl Releases {
             }
             Ok(mut release) => {
                 let ownership = ownership(policy, name, true);
-                let hooks = self.hooks(ownership);
+                let hooks = self.hooks(ownership, release.revision);
                 if !release.is_signed() {
                     recorded::leave_out(&mut release);
                 }

@@ -199,6 +199,20 @@ impl Scene {
         }
     }
 
+    /// Puts back what is missing of a revision, with these values.
+    pub async fn repair(&self, damaged: u32, values: Value) -> Result<Release, ReleaseError> {
+        let (meta, rendered) = self.render(&values, true).await;
+        let meta = ReleaseMeta {
+            revision: damaged + 1,
+            ..meta
+        };
+        let change = Change {
+            damaged: Some(damaged),
+            ..self.change(&meta, &rendered, &values)
+        };
+        self.releases.upgrade(&change).await
+    }
+
     /// A change to what was rendered.
     pub fn change<'a>(&'a self, meta: &'a ReleaseMeta, rendered: &'a Rendered, values: &'a Value) -> Change<'a> {
         Change {
