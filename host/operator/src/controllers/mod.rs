@@ -6,6 +6,7 @@ mod cluster_objects;
 mod dataset;
 mod dataset_writes;
 mod deletion;
+mod drive;
 mod kinds;
 mod next;
 mod operations;

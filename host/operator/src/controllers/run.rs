@@ -154,9 +154,13 @@ async fn run_datasets(
         }
     };
     let (mut listed, complete) = (Box::pin(listed), Arc::new(AtomicBool::new(false)));
-    match tokio::time::timeout(FIRST_LISTS, &mut listed).await {
-        Ok(()) => complete.store(true, Ordering::Relaxed),
-        Err(_) => tracing::warn!("the runtimes of some kind are not listed yet; Datasets without one wait for that"),
+    let in_time = tokio::time::timeout(FIRST_LISTS, &mut listed);
+    match stop.run_until_cancelled(in_time).await {
+        None => return,
+        Some(Ok(())) => complete.store(true, Ordering::Relaxed),
+        Some(Err(_)) => {
+            tracing::warn!("the runtimes of some kind are not listed yet; Datasets without one wait for that")
+        }
     }
     let started = Instant::now();
     let store = shared.caches.datasets.clone();

@@ -1,7 +1,7 @@
 //! What goes wrong around an operation that runs: its pods, its Dataset, its runtime, its schedule.
 
 use serde_json::json;
-use wasser_test_api_server::ApiServer;
+use wasser_test_api_server::{ApiServer, Effect, Fault};
 
 use super::gone::{none_left, object_gone};
 use super::jobs::{end, ended_pod, job};
@@ -171,4 +171,20 @@ async fn a_hundred_past_runs_of_a_schedule_are_as_good_as_the_newest() {
     assert_eq!(scene.server.take_requests().of(OPERATOR).writes().describe(), "");
     scene.server.delete("DataProcess", "default", "nightly");
     gone(&scene, "DataProcess", "nightly").await;
+}
+
+#[tokio::test]
+async fn what_has_ended_is_told_however_many_wait_to_be_started() {
+    let (scene, _operator) = Scene::bound().await;
+    scene.server.create(&load("first"));
+    job(&scene, "first-loader-job").await;
+    let jobs = scene
+        .server
+        .arm(Fault::writes().of(OPERATOR).resource("jobs"), Effect::Hang);
+    for number in 0..20 {
+        scene.server.create(&load(&format!("later-{number}")));
+    }
+    jobs.hit(4).await;
+    end(&scene, "first-loader-job", "Complete").await;
+    phase(&scene, "DataLoad", "first", "Complete").await;
 }

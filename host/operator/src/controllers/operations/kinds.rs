@@ -28,9 +28,10 @@ use wasser_engine::{EngineError, Shared};
 use super::all::{KindOf, Operations};
 use super::claims::Claims;
 use super::progress::seen::Progress;
-
+use super::turns::Turns;
 use super::{progress, reconcile, registry};
 use crate::context::Context;
+use crate::controllers::drive::drive;
 use crate::controllers::next::{AFTER_PANIC, DEADLINE, DEBOUNCE, PANICKED};
 use crate::controllers::runtime_index::RuntimeIndex;
 use crate::controllers::watches::slim;
@@ -147,7 +148,9 @@ where
 }
 
 async fn wake_by_dataset(operations: &Operations, mut touched: UnboundedReceiver<ObjectKey>, stop: CancellationToken) {
-    operations.wait_until_listed().await;
+    if stop.run_until_cancelled(operations.wait_until_listed()).await.is_none() {
+        return;
+    }
     // What was noted of operations that ended while nobody looked.
     for dataset in operations.shared.caches.datasets.state() {
         if shows_operations(&dataset) {
@@ -258,16 +261,23 @@ async fn control(
         })
         .take_until(stop.clone().cancelled_owned());
     let ready = {
-        let operations = operations.clone();
-        async move { operations.wait_until_listed().await }.boxed().shared()
+        let (operations, stop) = (operations.clone(), stop.clone());
+        async move { stop.run_until_cancelled(operations.wait_until_listed()).await }
+            .boxed()
+            .shared()
     };
-    let config = Config::default()
-        .debounce(DEBOUNCE)
-        .concurrency(operations.context.settings.workers);
+    // The turns limit what needs a limit.
+    let config = Config::default().debounce(DEBOUNCE).concurrency(0);
+    let turns = Turns::new(operations.context.settings.workers, stop.clone());
     let reconcile = move |object: Arc<DynamicObject>, operations: Arc<Operations>| {
-        let ready = ready.clone();
+        let (ready, turns) = (ready.clone(), turns.clone());
         async move {
-            ready.await;
+            if ready.await.is_none() {
+                return Ok(Action::await_change());
+            }
+            let Some((object, _turn)) = turns.take(&operations, kind, object).await else {
+                return Ok(Action::await_change());
+            };
             let (metrics, supervisor) = (
                 operations.context.metrics.clone(),
                 operations.context.health.supervisor.clone(),
@@ -301,9 +311,9 @@ async fn control(
         reconcile,
         |_, _, _| Action::requeue(AFTER_PANIC),
         operations,
-        store,
+        store.clone(),
         queue,
         config,
     );
-    results.for_each(|_| std::future::ready(())).await;
+    drive(results, store, stop).await;
 }

@@ -29,6 +29,7 @@ mod reconcile;
 mod registry;
 mod status;
 mod target;
+mod turns;
 mod words;
 
 pub use kinds::run;

@@ -214,6 +214,15 @@ fn running(operations: &Operations, operation: &Operation) -> Option<Runs> {
     }
 }
 
+/// Whether all that is left to do for an operation is to follow what runs, or to keep what has ended.
+pub fn is_followed(operations: &Operations, kind: OperationKind, object: &Arc<DynamicObject>) -> bool {
+    let follows = |operation: Operation| {
+        let is_over = operation.status.phase.is_finished() && !operation.is_cron();
+        is_over || running(operations, &operation).is_some()
+    };
+    object.metadata.deletion_timestamp.is_none() && Operation::read(kind, object.clone()).is_ok_and(follows)
+}
+
 /// Whether the Job or CronJob is there, as the API server itself says.
 async fn exists(operations: &Operations, operation: &Operation) -> Result<bool, EngineError> {
     let (client, namespace, name) = (operations.shared.client.clone(), &operation.namespace, operation.job());
