@@ -20,7 +20,7 @@ use wasser_test_cluster::{self as cluster, Cluster};
 /// The cluster's name.
 const CLUSTER: &str = "cluster-bench";
 /// The operator's namespace.
-const SYSTEM: &str = "fluid-system";
+pub const SYSTEM: &str = "fluid-system";
 
 /// A cluster that is measured on. It ends when this is dropped, unless it is to be kept.
 pub struct FakeCluster {
@@ -28,6 +28,8 @@ pub struct FakeCluster {
     program: PathBuf,
     /// Logs, and what wasser compiles.
     directory: PathBuf,
+    /// Further arguments of wasser.
+    arguments: Vec<String>,
     keep: bool,
 }
 
@@ -54,10 +56,18 @@ impl FakeCluster {
             cluster,
             program,
             directory,
+            arguments: Vec::new(),
             keep: scale.keep,
         };
         register(&fake.cluster, SYSTEM, &systems, &packages, &fake.directory)?;
         Ok(fake)
+    }
+
+    /// The same with wasser as one of several replicas.
+    #[must_use]
+    pub fn with_leader_election(mut self) -> Self {
+        self.arguments.push("--leader-elect".to_owned());
+        self
     }
 
     /// The cluster.
@@ -115,7 +125,7 @@ impl FakeCluster {
             namespace: SYSTEM,
             cache: &cache,
             log: &log,
-            arguments: &[],
+            arguments: &self.arguments,
             has_own_group: false,
         }
         .start()
@@ -168,9 +178,15 @@ pub fn register(
         let file = directory.join("registration.yaml");
         let registration = system.registration(&package.manifest)?;
         fs::write(&file, registration).with_context(|| format!("writing {}", file.display()))?;
-        let file = file.display().to_string();
-        cluster.kubectl(&["apply", "--server-side", "-n", namespace, "-f", &file])?;
+        register_manifest(cluster, namespace, &file)?;
     }
+    Ok(())
+}
+
+/// Registers the plugin of a file.
+pub fn register_manifest(cluster: &Cluster, namespace: &str, file: &Path) -> Result<()> {
+    let file = file.display().to_string();
+    cluster.kubectl(&["apply", "--server-side", "-n", namespace, "-f", &file])?;
     Ok(())
 }
 

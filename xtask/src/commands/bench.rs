@@ -1,4 +1,4 @@
-//! `cargo xtask bench bind|floor|delete|operations|call|render|volume|data`
+//! `cargo xtask bench bind|floor|delete|operations|neighbour|call|render|volume|data`
 
 use std::fs;
 
@@ -64,6 +64,21 @@ pub enum Args {
         /// Leave the cluster running for a look at it
         #[arg(long)]
         keep: bool,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Bind Datasets beside those of a plugin that takes as much processor time, memory and calls as
+    /// its limits let it, and measure how much slower the others are
+    Neighbour {
+        /// The number of Datasets with JuiceFS
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        count: u32,
+        /// The number of Datasets with the hostile plugin
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        hostile: u32,
+        /// The number of fake nodes
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        nodes: u32,
         #[command(flatten)]
         options: Options,
     },
@@ -154,16 +169,16 @@ pub fn run(args: &Args) -> Result<()> {
             place,
             options,
         } => (bench::bind(options, &place.scale(*count, *hung))?, options),
-        Args::Floor { count, nodes, options } => {
-            let scale = Scale {
-                count: *count,
-                systems: vec![System::Juicefs],
-                hung: 0,
-                nodes: *nodes,
-                keep: false,
-            };
-            (bench::floor(options, &scale)?, options)
-        }
+        Args::Floor { count, nodes, options } => (bench::floor(options, &of_juicefs(*count, *nodes))?, options),
+        Args::Neighbour {
+            count,
+            hostile,
+            nodes,
+            options,
+        } => (
+            bench::neighbour(options, &of_juicefs(*count, *nodes), *hostile)?,
+            options,
+        ),
         Args::Delete { count, place, options } => (bench::delete(options, &place.scale(*count, 0))?, options),
         Args::Operations {
             count,
@@ -204,6 +219,17 @@ pub fn run(args: &Args) -> Result<()> {
         Args::Render { options } => (bench::render(options)?, options),
     };
     print(&report, options)
+}
+
+/// Returns so many Datasets with JuiceFS alone.
+fn of_juicefs(count: u32, nodes: u32) -> Scale {
+    Scale {
+        count,
+        systems: vec![System::Juicefs],
+        hung: 0,
+        nodes,
+        keep: false,
+    }
 }
 
 fn print(report: &Report, options: &Options) -> Result<()> {

@@ -3,12 +3,14 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustix::process::setpriority_process;
 use wasmtime::{Engine, InstancePre};
 
 use super::Limits;
 use super::artifact::{self, WASM_STACK};
 use super::instance::Instance;
 use super::sandbox::Sandbox;
+use super::turns::Turn;
 use crate::chart::Chart;
 use crate::error::RenderError;
 
@@ -18,6 +20,9 @@ const STACK: usize = WASM_STACK + (4 << 20);
 
 /// How often the engine's epoch advances while something renders: deadlines are this exact.
 const TICK: Duration = Duration::from_millis(20);
+
+/// The niceness of threads that render charts which are slow.
+const NICE: i32 = 10;
 
 /// Instances between renders.
 pub struct Pool {
@@ -62,12 +67,15 @@ impl Pool {
     pub fn spawn<T: Send + 'static>(
         self: &Arc<Self>,
         chart: Arc<Chart>,
-        turn: impl Send + 'static,
+        turn: Turn,
         job: impl FnOnce(&mut Instance) -> Result<T, RenderError> + Send + 'static,
         done: impl FnOnce(Result<T, RenderError>) + Send + 'static,
     ) -> std::io::Result<()> {
         let pool = self.clone();
         let run = move || {
+            if turn.is_slow() {
+                behind_others();
+            }
             let active = pool.begin();
             match pool.take(&chart) {
                 Ok(mut instance) => {
@@ -185,6 +193,13 @@ impl Pool {
     /// right.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lets other threads have the processors first. A thread can always wait for longer.
+fn behind_others() {
+    if let Err(error) = setpriority_process(None, NICE) {
+        tracing::debug!(%error, "a slow render could not be put behind others");
     }
 }
 

@@ -4,8 +4,11 @@
 //! that has used the least is next, and of its namespaces again the one that has used the least. So
 //! a chart that takes seconds for each release gets half of the time, as long as others want the
 //! rest, and theirs wait for one slow render at most. Who comes late has no claim to what others
-//! used before. A chart that was slow the last time leaves a place to the others, where there is
-//! more than one.
+//! used before.
+//!
+//! A render cannot be interrupted, and one of ten seconds would hold up whoever comes meanwhile. So
+//! there is a place more, which only slow charts have: those that were slow the last time wait for
+//! that one alone, and a render that turns out to be slow moves there if it is free.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -14,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
 
 /// From here on a render is slow. Built-in charts take some milliseconds.
 const SLOW: Duration = Duration::from_secs(1);
@@ -24,7 +28,20 @@ pub struct Turns(Arc<Mutex<State>>);
 
 struct State {
     free: usize,
+    /// Whether the place of slow charts is free.
+    slow_is_free: bool,
     charts: Shares<String, Chart>,
+}
+
+/// Which place a render has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// One of those that all charts share.
+    Shared,
+    /// The one of slow charts.
+    Slow,
+    /// None any more.
+    GivenBack,
 }
 
 #[derive(Default)]
@@ -53,6 +70,9 @@ pub struct Turn {
     chart: String,
     namespace: String,
     began: Instant,
+    place: Arc<Mutex<Place>>,
+    /// Moves it once it is slow.
+    moving: Option<AbortHandle>,
 }
 
 impl<K, T> Default for Shares<K, T> {
@@ -90,10 +110,11 @@ impl<K: Eq + Hash + Ord + Clone, T: Default> Shares<K, T> {
 }
 
 impl Turns {
-    /// This number of places, all free.
+    /// This number of places, and one for slow charts, all free.
     pub fn new(free: usize) -> Self {
         Self(Arc::new(Mutex::new(State {
             free,
+            slow_is_free: true,
             charts: Shares::default(),
         })))
     }
@@ -109,7 +130,7 @@ impl Turns {
         }
         self.hand_out();
         match receiver.await {
-            Ok(turn) => turn,
+            Ok(turn) => turn.watched(),
             // A sender is only dropped once its receiver is gone.
             Err(_) => std::future::pending().await,
         }
@@ -117,7 +138,7 @@ impl Turns {
 
     fn hand_out(&self) {
         loop {
-            let Some((sender, chart, namespace)) = self.0.lock().next() else {
+            let Some((sender, chart, namespace, place)) = self.0.lock().next() else {
                 return;
             };
             let turn = Turn {
@@ -125,16 +146,37 @@ impl Turns {
                 chart,
                 namespace,
                 began: Instant::now(),
+                place: Arc::new(Mutex::new(place)),
+                moving: None,
             };
             // One who no longer waits gives it back by dropping it.
             let _ = sender.send(turn);
         }
     }
 
+    /// Moves a render that is slow to the place for those, if that is free.
+    fn move_slow(&self, place: &Mutex<Place>) {
+        {
+            let mut state = self.0.lock();
+            let mut place = place.lock();
+            if *place != Place::Shared || !state.slow_is_free {
+                return;
+            }
+            *place = Place::Slow;
+            state.slow_is_free = false;
+            state.free += 1;
+        }
+        self.hand_out();
+    }
+
     fn give_back(&self, turn: &Turn) {
         let took = turn.began.elapsed();
         let mut state = self.0.lock();
-        state.free += 1;
+        match std::mem::replace(&mut *turn.place.lock(), Place::GivenBack) {
+            Place::Shared => state.free += 1,
+            Place::Slow => state.slow_is_free = true,
+            Place::GivenBack => {}
+        }
         let chart = state.charts.party(&turn.chart);
         chart.used += took;
         chart.content.taken -= 1;
@@ -156,28 +198,52 @@ impl Chart {
 
 impl State {
     /// The next one who gets a place, and is waiting no longer.
-    fn next(&mut self) -> Option<(oneshot::Sender<Turn>, String, String)> {
+    fn next(&mut self) -> Option<(oneshot::Sender<Turn>, String, String, Place)> {
         loop {
-            let free = self.free;
-            if free == 0 {
-                return None;
-            }
-            let may = |chart: &Chart| chart.taken == 0 || !chart.was_slow || chart.taken < free;
+            let (free, slow_is_free) = (self.free > 0, self.slow_is_free);
+            let may = |chart: &Chart| if chart.was_slow { slow_is_free } else { free };
             let key = self.charts.next(|chart| chart.waits() && may(chart))?;
             let chart = &mut self.charts.party(&key).content;
             let namespace = chart.namespaces.next(|queue| !queue.is_empty())?;
             let sender = chart.namespaces.party(&namespace).content.pop_front()?;
-            if !sender.is_closed() {
-                chart.taken += 1;
-                self.free -= 1;
-                return Some((sender, key, namespace));
+            if sender.is_closed() {
+                continue;
             }
+            chart.taken += 1;
+            let place = if chart.was_slow {
+                self.slow_is_free = false;
+                Place::Slow
+            } else {
+                self.free -= 1;
+                Place::Shared
+            };
+            return Some((sender, key, namespace, place));
         }
+    }
+}
+
+impl Turn {
+    /// Whether it is that of a chart that was slow the last time.
+    pub fn is_slow(&self) -> bool {
+        *self.place.lock() == Place::Slow
+    }
+
+    fn watched(mut self) -> Self {
+        let (turns, place) = (self.turns.clone(), self.place.clone());
+        let moving = async move {
+            tokio::time::sleep(SLOW).await;
+            turns.move_slow(&place);
+        };
+        self.moving = Some(tokio::spawn(moving).abort_handle());
+        self
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
+        if let Some(moving) = &self.moving {
+            moving.abort();
+        }
         self.turns.give_back(self);
         self.turns.hand_out();
     }
@@ -227,13 +293,22 @@ mod tests {
 
         /// The order of turns if those of a chart take so long.
         fn order(mut self, first: Turn, took: impl Fn(&str) -> u64) -> Vec<&'static str> {
-            let mut order = Vec::new();
+            let (mut order, mut slow) = (Vec::new(), None);
             drop(first);
-            while let Some((label, mut turn)) = self.next() {
+            loop {
+                let Some((label, mut turn)) = self.next() else {
+                    // A slow one has its own place until the others have ended.
+                    match slow.take() {
+                        Some(_) => continue,
+                        None => break,
+                    }
+                };
                 let earlier = turn.began.checked_sub(Duration::from_millis(took(label)));
                 turn.began = earlier.unwrap_or(turn.began);
                 order.push(label);
-                drop(turn);
+                if turn.is_slow() {
+                    slow = Some(turn);
+                }
             }
             assert!(self.waiting.is_empty());
             let state = self.turns.0.lock();
@@ -267,17 +342,45 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_slow_chart_leaves_a_place_to_others() {
-        let turns = Turns::new(2);
+    async fn a_chart_that_was_slow_holds_nobody_up() {
+        let turns = Turns::new(1);
         let mut slow = turns.take("slow", "ns").await;
+        assert!(!slow.is_slow());
         slow.began = slow.began.checked_sub(SLOW).unwrap();
         drop(slow);
-        // What it has used would be forgotten only once others had used as much.
-        let _one = turns.take("slow", "ns").await;
+        let one = turns.take("slow", "ns").await;
+        assert!(one.is_slow());
         let mut two = turns.take("slow", "ns").boxed();
         assert!((&mut two).now_or_never().is_none());
         drop(turns.take("quick", "ns").await);
-        assert!((&mut two).now_or_never().is_none());
+        assert!(
+            (&mut two).now_or_never().is_none(),
+            "it has no claim to the others' place"
+        );
+        drop(one);
+        assert!((&mut two).now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_render_that_turns_out_to_be_slow_makes_room() {
+        let turns = Turns::new(1);
+        let slow = turns.take("slow", "ns").await;
+        let mut quick = turns.take("quick", "ns").boxed();
+        assert!((&mut quick).now_or_never().is_none());
+        turns.move_slow(&slow.place);
+        assert!(slow.is_slow());
+        let second = quick.await;
+        // The next one that is slow finds that place taken, and keeps its own.
+        let mut third = turns.take("third", "ns").boxed();
+        turns.move_slow(&second.place);
+        assert!(!second.is_slow() && (&mut third).now_or_never().is_none());
+        // One that has just ended is not moved.
+        let place = second.place.clone();
+        drop((slow, second));
+        turns.move_slow(&place);
+        drop(third.await);
+        let state = turns.0.lock();
+        assert!(state.free == 1 && state.slow_is_free);
     }
 
     #[tokio::test]
@@ -285,11 +388,11 @@ mod tests {
         let turns = Turns::new(1);
         for _ in 0..3 {
             let mut early = turns.take("early", "ns").await;
-            early.began = early.began.checked_sub(Duration::from_secs(10)).unwrap();
+            early.began = early.began.checked_sub(Duration::from_millis(900)).unwrap();
         }
         let first = turns.take("early", "ns").await;
         let all = [[("late", "ns"); 4].as_slice(), [("early", "ns"); 4].as_slice()].concat();
-        let order = Queue::of(&turns, &all).order(first, |_| 10_000);
+        let order = Queue::of(&turns, &all).order(first, |_| 900);
         let early = order.iter().take(4).filter(|label| **label == "early").count();
         assert_eq!(early, 2, "{order:?}");
     }

@@ -27,6 +27,7 @@ use wasser_engine::Shared;
 
 use super::change_bus::{Audience, ChangeBus};
 use super::cluster_objects::ClusterObjectWatches;
+use super::drive::drive;
 use super::next::{DEBOUNCE, PANICKED};
 use super::overtime::{Overtime, Reconciled};
 use super::runtime::{self, RuntimeController};
@@ -225,7 +226,11 @@ impl Controller {
             ObjectRef::<DynamicObject>::new_with(&name, touch_resource.clone()).within(&namespace)
         });
         let failures = Arc::<Mutex<HashMap<String, u32>>>::default();
-        let overtime = Overtime::new(context.settings.workers, stop.clone()).on(context.threads.clone());
+        let (threads, paced, paced_kind) = (context.threads.clone(), context.registry.clone(), resource.kind.clone());
+        let overtime = Overtime::new(context.settings.workers, stop.clone()).on(move || {
+            let takes_much = paced.get(&paced_kind).is_some_and(|plugin| plugin.takes_much());
+            threads.behind(takes_much)
+        });
         let overtime = Arc::new(overtime);
         let (failing, unfinished) = (failures.clone(), overtime.clone());
         let (counted, gone_kind) = (context.metrics.clone(), resource.kind.clone());
@@ -285,10 +290,10 @@ impl Controller {
             reconcile,
             |_, _, _| Action::requeue(Duration::from_secs(5)),
             controller,
-            store,
+            store.clone(),
             queue,
             config,
         );
-        results.for_each(|_| std::future::ready(())).await;
+        drive(results, store, stop).await;
     }
 }

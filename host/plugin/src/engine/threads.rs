@@ -2,13 +2,15 @@
 //!
 //! A guest computes for ten milliseconds before it lets others go on, and there can be many. On
 //! threads of their own they delay each other, and not the renewal of the lease, the probes, the
-//! watches, or the connections to the API server.
+//! watches, or the connections to the API server. Those of a plugin that takes much have one thread,
+//! which gets what the others leave.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use rustix::process::setpriority_process;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
@@ -17,28 +19,71 @@ use crate::engine::error::HostError;
 
 /// As many as the operator has for everything else.
 const THREADS: usize = 2;
+/// The niceness of the thread behind the others.
+const NICE: i32 = 10;
 
 /// Where to run what calls guests.
 #[derive(Clone, Default)]
-pub struct Threads(Option<Arc<Own>>);
+pub struct Threads {
+    own: Option<Arc<Own>>,
+    is_behind: bool,
+}
 
 /// Threads that end when nobody uses them any more.
-struct Own(Option<Runtime>);
+struct Own {
+    threads: Option<Runtime>,
+    behind: Option<Runtime>,
+}
 
 impl Threads {
     /// Starts threads for guests.
     pub fn start() -> Result<Self, HostError> {
-        let runtime = Builder::new_multi_thread()
+        let failed = |error| HostError::Engine(format!("starting the threads of guests: {error}"));
+        let threads = Builder::new_multi_thread()
             .worker_threads(THREADS)
             .thread_name("guests")
             .build()
-            .map_err(|error| HostError::Engine(format!("starting the threads of guests: {error}")))?;
-        Ok(Self(Some(Arc::new(Own(Some(runtime))))))
+            .map_err(failed)?;
+        let behind = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("guests-behind")
+            .on_thread_start(|| {
+                if let Err(error) = setpriority_process(None, NICE) {
+                    tracing::debug!(%error, "the thread of plugins that take much has the priority of others");
+                }
+            })
+            .build()
+            .map_err(failed)?;
+        Ok(Self {
+            own: Some(Arc::new(Own {
+                threads: Some(threads),
+                behind: Some(behind),
+            })),
+            is_behind: false,
+        })
     }
 
     /// The threads of whoever spawns.
     pub fn here() -> Self {
-        Self(None)
+        Self::default()
+    }
+
+    /// The thread that gets what the others leave, if `is_behind`.
+    #[must_use]
+    pub fn behind(&self, is_behind: bool) -> Self {
+        Self {
+            own: self.own.clone(),
+            is_behind,
+        }
+    }
+
+    fn runtime(&self) -> Option<&Runtime> {
+        let own = self.own.as_ref()?;
+        if self.is_behind {
+            own.behind.as_ref()
+        } else {
+            own.threads.as_ref()
+        }
     }
 
     /// Runs a task on these threads. What it waits for, and tasks that it spawns, are those of the
@@ -47,7 +92,7 @@ impl Threads {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        match self.0.as_ref().and_then(|own| own.0.as_ref()) {
+        match self.runtime() {
             Some(runtime) => runtime.spawn(Within {
                 outer: Handle::current(),
                 task: Some(Box::pin(task)),
@@ -76,7 +121,7 @@ impl Threads {
 impl Drop for Own {
     fn drop(&mut self) {
         // Waiting for threads is not possible everywhere where the last user can go.
-        if let Some(runtime) = self.0.take() {
+        for runtime in [self.threads.take(), self.behind.take()].into_iter().flatten() {
             runtime.shutdown_background();
         }
     }
@@ -142,6 +187,17 @@ mod tests {
         for task in busy {
             assert_eq!(task.await.unwrap(), "guests");
         }
+    }
+
+    #[tokio::test]
+    async fn what_takes_much_is_behind_the_others() {
+        let threads = Threads::start().unwrap();
+        let here = || async { (name(), rustix::process::getpriority_process(None).unwrap()) };
+        let usual = rustix::process::getpriority_process(None).unwrap();
+        assert_eq!(threads.carry(here()).await, ("guests".to_owned(), usual));
+        let behind = threads.behind(true);
+        let nice = usual.max(NICE);
+        assert_eq!(behind.carry(here()).await, ("guests-behind".to_owned(), nice));
     }
 
     #[tokio::test]

@@ -30,6 +30,7 @@ pub mod quarantine;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::backend::Backend;
 use crate::bindings::types::Description;
@@ -73,6 +74,11 @@ pub struct Plugin {
 }
 
 impl Plugin {
+    /// Whether its calls have taken so much processor time lately that those of others come first.
+    pub fn takes_much(&self) -> bool {
+        self.pre.cpu.is_strained(Instant::now())
+    }
+
     /// Returns a fresh instance for one reconcile of one runtime.
     pub fn instance(&self, scope: ObjectKey, backend: Arc<dyn Backend>) -> Instance {
         Instance::new(self.pre.clone(), scope, backend)

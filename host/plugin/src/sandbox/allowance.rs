@@ -9,6 +9,10 @@ use std::time::{Duration, Instant};
 /// What a request to the API server uses of [`Allowance::requests`]: a hundred in a second.
 const REQUEST: Duration = Duration::from_millis(10);
 
+/// Whoever has used more than this lately takes much. The calls for two thousand JuiceFS datasets at
+/// once use as much.
+const MUCH: Duration = Duration::from_secs(2);
+
 /// Something that is earned with time, and used.
 #[derive(Debug)]
 pub struct Allowance {
@@ -55,6 +59,11 @@ impl Allowance {
     /// Returns for how long the next call has to wait.
     pub fn pause(&self, now: Instant) -> Duration {
         self.after(now, Duration::ZERO).saturating_sub(self.at_once) * self.part
+    }
+
+    /// Whether so much was used lately, beyond what is earned meanwhile, that others come first.
+    pub fn is_strained(&self, now: Instant) -> bool {
+        self.after(now, Duration::ZERO) > MUCH
     }
 
     /// Counts what a call has used.

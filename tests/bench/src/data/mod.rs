@@ -2,15 +2,15 @@
 //! in a pod that is made by hand from that of the operation. Both begin with the same: an empty cache,
 //! an empty directory, and nothing in the memory of the kernel.
 
+mod files;
 mod rounds;
 mod stopwatch;
 
-use std::fs;
-use std::path::Path;
-
-use anyhow::{Context, Result};
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
+use wasser_test_cluster::packages::images;
 
+pub use self::files::Files;
 use self::rounds::{Kind, rounds};
 use super::Options;
 use super::report::Report;
@@ -21,17 +21,8 @@ const FILES: &str = "/in";
 /// The directory of the node into which they are copied, and its claim.
 const COPY: &str = "/var/lib/juicefs-bench-copy";
 const CLAIM: &str = "copy";
-
-/// How much is loaded and copied, and how often.
-#[derive(Debug, Clone, Copy)]
-pub struct Files {
-    /// Files.
-    pub files: u32,
-    /// Their size in sum.
-    pub mebibytes: u32,
-    /// How often each is loaded and copied, by the operation and by hand.
-    pub rounds: u32,
-}
+/// The pod that has this directory, for the node may have files of its own.
+const KEEPER: &str = "keeper";
 
 /// Measures both operations.
 pub fn data(options: &Options, amount: Files) -> Result<Report> {
@@ -42,9 +33,10 @@ pub fn data(options: &Options, amount: Files) -> Result<Report> {
     real.create_pod("app", "app", SLEEP)?;
     real.wait_ready("name=app")?;
     fill(&real, amount)?;
-    report.under("load", |report| rounds(&real, &LOAD, amount.rounds, report))?;
+    report.under("load", |report| rounds(&real, &LOAD, amount, report))?;
     real.apply(directory())?;
-    report.under("migrate", |report| rounds(&real, &MIGRATE, amount.rounds, report))?;
+    real.wait_ready("name=keeper")?;
+    report.under("migrate", |report| rounds(&real, &MIGRATE, amount, report))?;
     for figure in ["load.slowerPercent", "migrate.slowerPercent"] {
         report.target(figure, 5.0)?;
     }
@@ -77,6 +69,7 @@ const LOAD: Kind = Kind {
         let script = format!("juicefs warmup --evict /runtime-mnt/juicefs/default/demo/juicefs-fuse{FILES}");
         real.exec(&pod, "juicefs-fuse", &script).map(drop)
     },
+    check: |_, _| Ok(()),
 };
 
 const MIGRATE: Kind = Kind {
@@ -91,17 +84,20 @@ const MIGRATE: Kind = Kind {
     },
     program: ("juicefs", "sync"),
     by_hand: &["/usr/local/bin/juicefs", "sync", "$(FROM)", "$(TO)"],
-    empty: |_| {
-        let entries = fs::read_dir(Path::new(COPY)).into_iter().flatten();
-        for entry in entries {
-            let path = entry.with_context(|| format!("reading {COPY}"))?.path();
-            fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
-        }
+    empty: |real| real.exec(KEEPER, KEEPER, "find /copy -mindepth 1 -delete").map(drop),
+    check: |real, amount| {
+        let found = real.exec(KEEPER, KEEPER, "find /copy -type f | wc -l")?;
+        let Files { files, .. } = amount;
+        ensure!(
+            found.trim() == files.to_string(),
+            "{} of {files} files were copied",
+            found.trim()
+        );
         Ok(())
     },
 };
 
-/// The directory that is copied into, as a claim.
+/// The directory that is copied into, as a claim, and the pod that has it.
 fn directory() -> Value {
     let size = "4Gi";
     let modes = ["ReadWriteOnce"];
@@ -112,5 +108,10 @@ fn directory() -> Value {
         {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": CLAIM}, "spec": {
             "accessModes": modes, "storageClassName": "", "volumeName": "bench-copy",
             "resources": {"requests": {"storage": size}}}},
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": KEEPER, "labels": {"name": KEEPER}}, "spec": {
+            "containers": [{"name": KEEPER, "image": images::BUSYBOX, "command": ["sleep", "infinity"],
+                "volumeMounts": [{"name": "copy", "mountPath": "/copy"}]}],
+            "terminationGracePeriodSeconds": 0,
+            "volumes": [{"name": "copy", "persistentVolumeClaim": {"claimName": CLAIM}}]}},
     ]})
 }

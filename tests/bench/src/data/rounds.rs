@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
+use super::files::Files;
 use super::stopwatch::Stopwatch;
 use crate::real_cluster::RealCluster;
 use crate::report::{Report, quantile, seconds};
@@ -33,6 +34,8 @@ pub struct Kind {
     pub by_hand: &'static [&'static str],
     /// Makes everything as before.
     pub empty: fn(&RealCluster) -> Result<()>,
+    /// Fails if not everything was done.
+    pub check: fn(&RealCluster, Files) -> Result<()>,
 }
 
 /// Seconds of one round.
@@ -44,11 +47,11 @@ struct Took {
 }
 
 /// Runs both by turns, and reports how much slower the operation's command is.
-pub fn rounds(real: &RealCluster, kind: &Kind, count: u32, report: &mut Report) -> Result<()> {
+pub fn rounds(real: &RealCluster, kind: &Kind, amount: Files, report: &mut Report) -> Result<()> {
     let (mut operations, mut hands, mut lags) = (Vec::new(), Vec::new(), Vec::new());
     let (_, pod, _) = operation(real, kind)?;
-    for round in 0..count {
-        eprintln!("{}: round {} of {count}", kind.operation, round + 1);
+    for round in 0..amount.rounds {
+        eprintln!("{}: round {} of {}", kind.operation, round + 1, amount.rounds);
         // Whoever comes second has the disk as the first has left it.
         for is_operation in [round % 2 == 0, round % 2 == 1] {
             if is_operation {
@@ -58,6 +61,7 @@ pub fn rounds(real: &RealCluster, kind: &Kind, count: u32, report: &mut Report) 
             } else {
                 hands.push(by_hand(real, kind, &pod)?);
             }
+            (kind.check)(real, amount)?;
         }
     }
     let of = |times: &[Took], pick: fn(&Took) -> f64| {
@@ -127,6 +131,7 @@ fn by_hand(real: &RealCluster, kind: &Kind, pod: &Value) -> Result<Took> {
     let container = spec.pointer_mut("/containers/0").context("the pod has no container")?;
     container["command"] = json!(kind.by_hand);
     container["args"] = json!([]);
+    without_scripts(&mut spec);
     let mut watches = Watches::start(real.cluster(), &[PODS])?;
     let began = Instant::now();
     real.apply(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": BY_HAND}, "spec": spec}))?;
@@ -141,4 +146,38 @@ fn by_hand(real: &RealCluster, kind: &Kind, pod: &Value) -> Result<Took> {
     };
     real.kubectl(&["delete", "pod", BY_HAND, "--wait", "--timeout=60s"])?;
     Ok(took)
+}
+
+/// Takes out the volumes with scripts, which are gone with the operation.
+fn without_scripts(spec: &mut Value) {
+    let is_script = |volume: &Value| volume.get("configMap").is_some();
+    let Some(volumes) = spec["volumes"].as_array_mut() else {
+        return;
+    };
+    let scripts: Vec<Value> = volumes.extract_if(.., |volume| is_script(volume)).collect();
+    let is_kept = |mount: &Value| scripts.iter().all(|volume| volume["name"] != mount["name"]);
+    for container in spec["containers"].as_array_mut().into_iter().flatten() {
+        if let Some(mounts) = container.get_mut("volumeMounts").and_then(Value::as_array_mut) {
+            mounts.retain(is_kept);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_that_is_made_by_hand_needs_no_script() {
+        let mut spec = json!({
+            "volumes": [{"name": "s", "configMap": {}}, {"name": "d", "persistentVolumeClaim": {}}],
+            "containers": [{"volumeMounts": [{"name": "s"}, {"name": "d"}]}, {}],
+        });
+        without_scripts(&mut spec);
+        let kept = json!({
+            "volumes": [{"name": "d", "persistentVolumeClaim": {}}],
+            "containers": [{"volumeMounts": [{"name": "d"}]}, {}],
+        });
+        assert_eq!(spec, kept);
+    }
 }

@@ -67,7 +67,7 @@ pub struct Overtime {
     places: Arc<Semaphore>,
     entries: Mutex<HashMap<String, Entry>>,
     stop: CancellationToken,
-    threads: Threads,
+    threads: Box<dyn Fn() -> Threads + Send + Sync>,
 }
 
 impl Overtime {
@@ -80,13 +80,16 @@ impl Overtime {
             places: Arc::new(Semaphore::new(OUTSIDE)),
             entries: Mutex::default(),
             stop,
-            threads: Threads::here(),
+            threads: Box::new(Threads::here),
         }
     }
 
-    /// With reconciles on these threads.
-    pub fn on(self, threads: Threads) -> Self {
-        Self { threads, ..self }
+    /// With each reconcile on the threads that are right for it when it begins.
+    pub fn on(self, threads: impl Fn() -> Threads + Send + Sync + 'static) -> Self {
+        Self {
+            threads: Box::new(threads),
+            ..self
+        }
     }
 
     /// Runs a reconcile for as long as a worker may be held. After that it goes on by itself, and
@@ -103,10 +106,8 @@ impl Overtime {
         let (work, cancel) = (work(), CancellationToken::new());
         let cancelled = cancel.clone();
         // A task, so that the reconciles of a kind do not share one thread.
-        let mut task = AbortOnDropHandle::new(
-            self.threads
-                .spawn(async move { cancelled.run_until_cancelled(work).await }),
-        );
+        let mut task =
+            AbortOnDropHandle::new((self.threads)().spawn(async move { cancelled.run_until_cancelled(work).await }));
         let outside = async {
             tokio::time::sleep(self.soon).await;
             self.places.clone().acquire_owned().await

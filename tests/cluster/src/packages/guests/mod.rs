@@ -58,6 +58,23 @@ pub fn build_project(root: &Path, directory: &Path, library: &str) -> Result<Pat
     Toolchain::find()?.build_project(root, directory, library)
 }
 
+/// Builds and packages a project like that of an author, with its chart and CRD, in this directory.
+pub fn package_project(root: &Path, directory: &Path, name: &str, library: &str) -> Result<Package> {
+    let module = build_project(root, directory, library)?;
+    let module = fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
+    let crds = wasser_pack::crd::in_directory(directory)?;
+    let crds = crds.with_context(|| format!("there is no crd.yaml in {}", directory.display()))?;
+    let packed = wasser_pack::pack(
+        name,
+        &module,
+        &crds,
+        &directory.join("chart"),
+        directory,
+        "wasser plugin pack",
+    )?;
+    write(directory, name, &packed)
+}
+
 /// Returns every directory of `plugins/` with a plugin.yaml, which the SDK does not have.
 fn plugins(root: &Path) -> Result<Vec<String>> {
     let directory = root.join("plugins");
@@ -78,7 +95,10 @@ fn package(root: &Path, out: &Path, name: &str, module: &[u8]) -> Result<Package
     let (chart, directory) = (root.join("charts").join(name), root.join("plugins").join(name));
     let command = format!("cargo xtask guests {name}");
     let packed = wasser_pack::pack(name, module, &crds, &chart, &directory, &command)?;
+    write(out, name, &packed)
+}
 
+fn write(out: &Path, name: &str, packed: &wasser_pack::Package) -> Result<Package> {
     let package = Package {
         name: name.to_owned(),
         component: out.join(format!("{name}.wasm")),
