@@ -57,12 +57,15 @@ pub fn operations(options: &Options, amount: &Amount) -> Result<Report> {
     let (mut operator, watches) = bound(&fake, &scale, &mut report)?;
     drop(watches);
     settle(&operator)?;
+    report.under("floor", |report| bare(&fake, amount.loads, report))?;
     let loads = (1..=amount.loads).map(|at| load(DATASET, at)).collect();
     report.under("loads", |report| complete(&fake, &operator, LOADS, loads, report))?;
     settle(&operator)?;
     let chain = (1..=amount.chain).map(|at| step(DATASET, at)).collect();
     report.under("chain", |report| complete(&fake, &operator, STEPS, chain, report))?;
     report.figure("stopSeconds", seconds(operator.stop()?))?;
+    let to_floor = report.number("loads.completeSeconds")? / report.number("floor.completeSeconds")?;
+    report.figure("loadsToFloor", hundredths(to_floor))?;
     if amount.loads == 200 {
         report.target("loads.completeSeconds", 15.0)?;
         report.target("loads.requestsBeyondJob", 8.0)?;
@@ -76,6 +79,24 @@ pub fn operations(options: &Options, amount: &Amount) -> Result<Report> {
         report.target(figure, 1.0)?;
     }
     Ok(report)
+}
+
+/// Creates Jobs like those of loads, with a ConfigMap each, by a bare client: the least that as many
+/// operations can cost.
+fn bare(fake: &FakeCluster, count: u32, report: &mut Report) -> Result<()> {
+    let wanted = usize::try_from(count)?;
+    let mut watches = Watches::start(fake.cluster(), &[JOBS])?;
+    eprintln!("creating {wanted} jobs without operations");
+    let began = Instant::now();
+    let objects: Vec<Value> = (1..=count).flat_map(job).collect();
+    fake.create_list(&json!({"apiVersion": "v1", "kind": "List", "items": objects}))?;
+    report.figure("createSeconds", seconds(began.elapsed()))?;
+    watches.wait("every Job is complete", PATIENCE, |tally| {
+        tally.reached(JOBS.0, "Complete").len() == wanted
+    })?;
+    let last = watches.tally().reached(JOBS.0, "Complete").into_iter().max();
+    let last = last.map(|at| at.saturating_duration_since(began)).unwrap_or_default();
+    report.figure("completeSeconds", seconds(last))
 }
 
 /// Creates operations, and waits until all are complete.
@@ -152,6 +173,23 @@ fn jobs<'a>(tally: &'a Tally, kind: &str) -> impl Iterator<Item = (&'a str, &'a 
 fn longest_gap(times: &[f64]) -> f64 {
     let pairs = times.iter().zip(times.iter().skip(1));
     hundredths(pairs.map(|(one, next)| next - one).fold(0.0, f64::max))
+}
+
+fn job(at: u32) -> [Value; 2] {
+    let metadata = json!({"name": format!("floor-{at:04}"), "namespace": NAMESPACE});
+    let script = format!("floor-{at:04}");
+    [
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"dataloader.sh": "true"}}),
+        json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {
+            "backoffLimit": 3, "completions": 1, "parallelism": 1,
+            "template": {"spec": {
+                "restartPolicy": "Never",
+                "containers": [{"name": "loader", "image": "registry.example.com/loader",
+                    "volumeMounts": [{"name": "script", "mountPath": "/scripts"}]}],
+                "volumes": [{"name": "script", "configMap": {"name": script}}],
+            }},
+        }}),
+    ]
 }
 
 fn load(dataset: &str, at: u32) -> Value {
