@@ -29,7 +29,7 @@ use super::all::{KindOf, Operations};
 use super::claims::Claims;
 use super::progress::seen::Progress;
 use super::turns::Turns;
-use super::{progress, reconcile, registry};
+use super::{progress, reconcile, registry, target};
 use crate::context::Context;
 use crate::controllers::drive::drive;
 use crate::controllers::next::{AFTER_PANIC, DEADLINE, DEBOUNCE, PANICKED};
@@ -286,7 +286,8 @@ async fn control(
             let what = format!("the reconcile of {kind} {}", ObjectKey::of(&*object));
             let timer = metrics.start_reconcile(kind.as_str());
             // It may ask a plugin.
-            let (threads, theirs) = (operations.context.threads.clone(), operations.clone());
+            let is_behind = target::takes_much(&operations, kind, &object);
+            let (threads, theirs) = (operations.context.threads.behind(is_behind), operations.clone());
             let running = threads.carry(async move { reconcile::reconcile(&theirs, kind, object).await });
             let work = tokio::time::timeout(DEADLINE, running).boxed();
             let Some(outcome) = supervisor.catch(&what, work).await else {

@@ -7,6 +7,7 @@ use kube::core::ApiResource;
 use kube::runtime::events::EventType;
 use wasser_api::ObjectKey;
 use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, DatasetPhase, Reference};
+use wasser_api::operations::OperationKind;
 use wasser_api::reasons::events as reasons;
 use wasser_engine::operations::{Operation, Refused};
 use wasser_plugin::Plugin;
@@ -111,4 +112,13 @@ pub fn find(operations: &Operations, operation: &Operation) -> Found {
             ),
         )),
     }
+}
+
+/// Whether the plugin that an operation asks takes so much that others come first.
+pub fn takes_much(operations: &Operations, kind: OperationKind, object: &Arc<DynamicObject>) -> bool {
+    let takes_much = |operation: Operation| match find(operations, &operation) {
+        Found::Ready(target) => target.plugin.takes_much(),
+        Found::Wait(..) | Found::Never(_) => false,
+    };
+    Operation::read(kind, object.clone()).is_ok_and(takes_much)
 }
