@@ -15,6 +15,26 @@ var charts = map[uint32]*loadedChart{}
 type loadedChart struct {
 	*chart.Chart
 	schemas schemas
+	// What renders have in common; nil before the first, and if there is nothing.
+	prepared    *prepared
+	wasPrepared bool
+}
+
+// ready returns what renders with such values have in common.
+func (loaded *loadedChart) ready(values map[string]interface{}) *prepared {
+	if !loaded.wasPrepared {
+		loaded.prepared, loaded.wasPrepared = prepare(loaded.Chart), true
+	}
+	if loaded.prepared == nil || !loaded.prepared.fits(values) {
+		return nil
+	}
+	return loaded.prepared
+}
+
+// forget has the next render begin with templates that nothing was executed of: one that ends within a template may leave Helm's count of nested
+// templates as it was.
+func (loaded *loadedChart) forget() {
+	loaded.prepared, loaded.wasPrepared = nil, false
 }
 
 // record is what a release record keeps of a chart: enough for `helm ls`, `get values --all`, `history` and `rollback`. Templates and

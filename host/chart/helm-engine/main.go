@@ -72,7 +72,7 @@ func render(number uint32) uint64 {
 	if err := json.Unmarshal(input, &wanted); err != nil {
 		return answer(failure(fmt.Errorf("the values cannot be read: %w", err)))
 	}
-	done, err := renderChart(fresh(loaded.Chart), loaded.schemas, &wanted)
+	done, err := renderChart(loaded, &wanted)
 	if err != nil {
 		return answer(failure(err))
 	}

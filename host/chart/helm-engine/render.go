@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"helm.sh/helm/v3/pkg/chart"
@@ -33,13 +34,20 @@ type result struct {
 }
 
 // renderChart does what `helm install --dry-run=client` does between reading the chart and talking to the cluster.
-func renderChart(c *chart.Chart, compiled schemas, wanted *request) (*result, error) {
+func renderChart(loaded *loadedChart, wanted *request) (*result, error) {
 	values := wanted.Values
 	if values == nil {
 		values = map[string]interface{}{}
 	}
-	if err := chartutil.ProcessDependenciesWithMerge(c, values); err != nil {
-		return nil, err
+	ready := loaded.ready(values)
+	var c *chart.Chart
+	if ready != nil {
+		c = ready.chart
+	} else {
+		c = fresh(loaded.Chart)
+		if err := chartutil.ProcessDependenciesWithMerge(c, values); err != nil {
+			return nil, err
+		}
 	}
 	capabilities, err := capabilitiesOf(wanted)
 	if err != nil {
@@ -52,17 +60,27 @@ func renderChart(c *chart.Chart, compiled schemas, wanted *request) (*result, er
 		IsInstall: !wanted.IsUpgrade,
 		IsUpgrade: wanted.IsUpgrade,
 	}
-	top, err := chartutil.ToRenderValuesWithSchemaValidation(c, values, options, capabilities, true)
+	var top chartutil.Values
+	if ready != nil {
+		top, err = ready.top(values, options, capabilities)
+	} else {
+		top, err = chartutil.ToRenderValuesWithSchemaValidation(c, values, options, capabilities, true)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if err := compiled.check(c, top["Values"].(chartutil.Values)); err != nil {
+	if err := loaded.schemas.check(c, top["Values"].(chartutil.Values)); err != nil {
 		return nil, err
 	}
 	if c.Metadata.KubeVersion != "" && !chartutil.IsCompatibleRange(c.Metadata.KubeVersion, capabilities.KubeVersion.String()) {
 		return nil, fmt.Errorf("chart requires kubeVersion: %s which is incompatible with Kubernetes %s", c.Metadata.KubeVersion, capabilities.KubeVersion.String())
 	}
-	files, err := engine.Render(c, top)
+	var files map[string]string
+	if ready == nil {
+		files, err = engine.Render(c, top)
+	} else if files, err = ready.render(top); err != nil {
+		loaded.forget()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +95,18 @@ func renderChart(c *chart.Chart, compiled schemas, wanted *request) (*result, er
 	return done, nil
 }
 
+// lastCapabilities are those of the last render. One cluster has the same for all, and reading its version takes a regular expression.
+var lastCapabilities struct {
+	kubeVersion  string
+	apiVersions  []string
+	capabilities *chartutil.Capabilities
+}
+
 func capabilitiesOf(wanted *request) (*chartutil.Capabilities, error) {
+	last := &lastCapabilities
+	if last.capabilities != nil && last.kubeVersion == wanted.KubeVersion && slices.Equal(last.apiVersions, wanted.APIVersions) {
+		return last.capabilities, nil
+	}
 	capabilities := chartutil.DefaultCapabilities.Copy()
 	if wanted.KubeVersion != "" {
 		parsed, err := chartutil.ParseKubeVersion(wanted.KubeVersion)
@@ -88,6 +117,7 @@ func capabilitiesOf(wanted *request) (*chartutil.Capabilities, error) {
 	}
 	known := len(capabilities.APIVersions)
 	capabilities.APIVersions = append(capabilities.APIVersions[:known:known], wanted.APIVersions...)
+	last.kubeVersion, last.apiVersions, last.capabilities = wanted.KubeVersion, wanted.APIVersions, capabilities
 	return capabilities, nil
 }
 

@@ -1,0 +1,1 @@
+// Go lets functions without a body be declared where a package has assembly; see prepared.go.
