@@ -24,12 +24,8 @@ func sorted(files map[string]string) ([]releaseutil.Manifest, [][]byte, bool) {
 	var found byKind
 	for _, name := range names {
 		for _, document := range split(files[name]) {
-			object, err := yaml.YAMLToJSON([]byte(document))
-			if err != nil {
-				return nil, nil, false
-			}
-			var head releaseutil.SimpleHead
-			if err := json.Unmarshal(object, &head); err != nil {
+			object, head, ok := readObject(document)
+			if !ok {
 				return nil, nil, false
 			}
 			if head.Metadata != nil {
@@ -43,6 +39,18 @@ func sorted(files map[string]string) ([]releaseutil.Manifest, [][]byte, bool) {
 	}
 	sort.Stable(found)
 	return found.manifests, found.objects, true
+}
+
+// readObject reads a document as JSON, and what Helm calls its head.
+func readObject(document string) (object []byte, head releaseutil.SimpleHead, ok bool) {
+	if object, head, ok = plainObject(document); ok {
+		return object, head, true
+	}
+	object, err := yaml.YAMLToJSON([]byte(document))
+	if err != nil {
+		return nil, head, false
+	}
+	return object, head, json.Unmarshal(object, &head) == nil
 }
 
 // split is releaseutil.SplitManifests without its regular expression, which takes as long as parsing the templates: documents begin at the

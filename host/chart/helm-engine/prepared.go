@@ -59,6 +59,7 @@ func prepare(c *chart.Chart) *prepared {
 	done := &prepared{chart: resolved, templates: template.New("gotpl"), order: sortTemplates(all)}
 	done.templates.Option("missingkey=zero")
 	initFunMap(engine.Engine{}, done.templates)
+	done.templates.Funcs(template.FuncMap{"fromYaml": fromYAML})
 	for _, name := range done.order {
 		if _, err := done.templates.New(name).Parse(all[name].tpl); err != nil {
 			return nil
