@@ -26,7 +26,7 @@ pub use releases::{
     Release, ReleaseError, Releases, SigningKey, Status, Workers, check_kept, is_unchanged, move_records,
     without_host_fields,
 };
-pub use render::{Capabilities, Hook, Limits, ReleaseMeta, Rendered, Renderer};
+pub use render::{Capabilities, Hook, Limits, ReleaseMeta, Rendered, Renderer, Work};
 
 /// The name under which Wasser owns fields of the objects that it applies.
 pub const FIELD_MANAGER: &str = "wasser";

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use support::{render, renderer};
-use wasser_chart::{Limits, RenderError, Renderer};
+use wasser_chart::{Limits, RenderError, Renderer, Work};
 
 /// A renderer of its own, so that an outcome is due to one chart.
 fn limited(limits: Limits) -> Renderer {
@@ -144,6 +144,16 @@ async fn a_caller_that_has_gone_leaves_the_renderer_usable() {
             .is_err()
     );
     works_again(&renderer).await;
+}
+
+#[tokio::test]
+async fn work_is_counted_with_its_time() {
+    let renderer = limited(Limits::default());
+    works_again(&renderer).await;
+    works_again(&renderer).await;
+    let done = [Work::Start, Work::Load, Work::Render].map(|work| renderer.done(work));
+    assert_eq!(done.map(|(times, _)| times), [1, 1, 2]);
+    assert!(done.iter().all(|(_, took)| !took.is_zero()), "{done:?}");
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use wasmtime::{AsContextMut, InstancePre, Memory, Store, Trap, TypedFunc, Update
 use super::answer::{self, Refusal};
 use super::locate::template_error;
 use super::sandbox::Sandbox;
+use super::work::{Counts, Work};
 use super::{Limits, ReleaseMeta, Rendered};
 use crate::chart::Chart;
 use crate::error::RenderError;
@@ -58,7 +59,7 @@ struct Exports {
     load: TypedFunc<u32, u64>,
     unload: TypedFunc<u32, ()>,
     render: TypedFunc<u32, u64>,
-    collect: TypedFunc<(), ()>,
+    collect: TypedFunc<(), u32>,
 }
 
 /// Helm's engine, initialised. After an error other than [`RenderError::Template`] it is of no use
@@ -70,11 +71,13 @@ pub struct Instance {
     charts: Vec<Loaded>,
     next_number: u32,
     limits: Limits,
+    counts: Arc<Counts>,
 }
 
 impl Instance {
     /// Starts Go's runtime; `pre` is linked with what [`super::sandbox`] offers.
-    pub fn new(pre: &InstancePre<Sandbox>, limits: &Limits) -> Result<Self, RenderError> {
+    pub fn new(pre: &InstancePre<Sandbox>, limits: &Limits, counts: &Arc<Counts>) -> Result<Self, RenderError> {
+        let began = Instant::now();
         let mut store = Store::new(pre.module().engine(), Sandbox::new(limits.memory));
         store.limiter(|sandbox| sandbox);
         store.epoch_deadline_callback(|store| {
@@ -108,12 +111,14 @@ impl Instance {
                 reason(&store.data().output).unwrap_or_default()
             ),
         })?;
+        counts.add(Work::Start, began);
         Ok(Self {
             store,
             exports,
             charts: Vec::new(),
             next_number: 0,
             limits: limits.clone(),
+            counts: counts.clone(),
         })
     }
 
@@ -131,15 +136,22 @@ impl Instance {
     pub fn render(&mut self, chart: &Chart, request: &[u8]) -> Result<Rendered, RenderError> {
         begin(&mut self.store, &self.limits);
         let (number, record) = self.number_of(chart)?;
+        let began = Instant::now();
         let place = self.ask(chart, &self.exports.render.clone(), number, request)?;
-        answer::rendered(self.read(chart, place)?, record).map_err(|refusal| refused(chart, refusal))
+        let rendered = answer::rendered(self.read(chart, place)?, record);
+        self.counts.add(Work::Render, began);
+        rendered.map_err(|refusal| refused(chart, refusal))
     }
 
     /// Collects the garbage of earlier renders, if it is worth it; false if the instance is of no
     /// use any more.
     pub fn tidy(&mut self) -> bool {
         begin(&mut self.store, &self.limits);
+        let began = Instant::now();
         let collected = self.exports.collect.call(&mut self.store, ());
+        if collected.as_ref().is_ok_and(|collected| *collected != 0) {
+            self.counts.add(Work::Collect, began);
+        }
         collected
             .inspect_err(|error| tracing::warn!(%error, "Helm's engine could not collect its garbage; it is restarted"))
             .is_ok()
@@ -161,8 +173,10 @@ impl Instance {
         }
         let number = self.next_number;
         self.next_number += 1;
+        let began = Instant::now();
         let place = self.ask(chart, &self.exports.load.clone(), number, chart.archive())?;
         let record = answer::loaded(self.read(chart, place)?).map_err(|refusal| refused(chart, refusal))?;
+        self.counts.add(Work::Load, began);
         self.charts.push(Loaded {
             digest: chart.digest().to_owned(),
             number,

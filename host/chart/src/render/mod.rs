@@ -1,8 +1,8 @@
 //! Charts to objects.
 //!
 //! `artifact` has the compiled engine, `sandbox` what it can reach, `instance` one copy of it at
-//! work, `pool` the few that are warm, `turns` says who is next, and
-//! `answer` reads what it says.
+//! work, `pool` the few that are warm, `turns` says who is next, `answer` reads what it says, and
+//! `work` counts what is done.
 
 mod answer;
 mod artifact;
@@ -12,6 +12,7 @@ mod pool;
 mod renderer;
 mod sandbox;
 mod turns;
+mod work;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use renderer::{Capabilities, Limits, Renderer};
+pub use work::Work;
 
 /// What templates see as `.Release`.
 #[derive(Debug, Clone, PartialEq, Eq)]

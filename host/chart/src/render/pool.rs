@@ -11,6 +11,7 @@ use super::artifact::{self, WASM_STACK};
 use super::instance::Instance;
 use super::sandbox::Sandbox;
 use super::turns::Turn;
+use super::work::Counts;
 use crate::chart::Chart;
 use crate::error::RenderError;
 
@@ -28,6 +29,7 @@ const NICE: i32 = 10;
 pub struct Pool {
     pre: InstancePre<Sandbox>,
     limits: Limits,
+    counts: Arc<Counts>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -50,9 +52,15 @@ impl Pool {
         Arc::new(Self {
             pre,
             limits,
+            counts: Arc::default(),
             state: Mutex::default(),
             changed: Condvar::new(),
         })
+    }
+
+    /// Returns what its instances have done.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     /// Counts a caller that waits for its turn, until the guard is dropped.
@@ -113,7 +121,7 @@ impl Pool {
                 .or(state.idle.len().checked_sub(1));
             best.map(|index| state.idle.swap_remove(index))
         };
-        found.map_or_else(|| Instance::new(&self.pre, &self.limits), Ok)
+        found.map_or_else(|| Instance::new(&self.pre, &self.limits, &self.counts), Ok)
     }
 
     /// Keeps an instance for the next render, unless it has grown, or there is one already and

@@ -12,6 +12,7 @@ use super::instance::Request;
 use super::pool::{KEPT_FOR, Pool};
 use super::sandbox::{self, Sandbox};
 use super::turns::Turns;
+use super::work::Work;
 use super::{ReleaseMeta, Rendered, artifact};
 use crate::chart::Chart;
 use crate::error::RenderError;
@@ -152,6 +153,11 @@ impl Renderer {
             shared: self.shared.clone(),
             capabilities: Arc::new(capabilities),
         }
+    }
+
+    /// Returns how often its instances have done such work, and how long all of it took.
+    pub fn done(&self, work: Work) -> (u64, Duration) {
+        self.shared.pool.counts().of(work)
     }
 
     /// Renders a chart with these values over its own.

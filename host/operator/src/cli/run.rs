@@ -238,6 +238,8 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
         api_versions: api_versions.subscribe(),
     };
     let renderer = Arc::new(renderer.with_capabilities(capabilities));
+    let shown = renderer.clone();
+    metrics.helm.show(move |work| shown.done(work));
     let context = Arc::new(Context {
         client,
         registry,

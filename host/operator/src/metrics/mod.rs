@@ -4,6 +4,7 @@
 //! like); the others begin with `wasser_`.
 
 mod calls;
+mod helm;
 mod operations;
 mod process;
 mod reconciles;
@@ -21,6 +22,7 @@ use prometheus_client::registry::{Registry, Unit};
 pub use reconciles::Reconcile;
 
 use calls::Calls;
+use helm::Helm;
 use operations::DataOperations;
 use reconciles::Reconciles;
 
@@ -61,6 +63,8 @@ pub struct Metrics {
     requests: Family<Request, Counter>,
     reconciles: Reconciles,
     calls: Calls,
+    /// That of Helm's engine.
+    pub helm: Helm,
     /// Those of data operations.
     pub operations: DataOperations,
     files: Family<OfDataset, Gauge>,
@@ -89,9 +93,12 @@ impl Metrics {
         let calls = Calls::new(&mut registry);
         let operations = DataOperations::new(&mut registry);
         registry.register_collector(Box::new(process::Process));
+        let helm = Helm::default();
+        registry.register_collector(Box::new(helm.clone()));
         let mut metrics = Self {
             reconciles,
             calls,
+            helm,
             operations,
             requests: Family::default(),
             files: Family::default(),
@@ -351,6 +358,28 @@ mod tests {
         assert_eq!(
             lines(&metrics, "wasser_cache_entries{"),
             [r#"wasser_cache_entries{name="datasets"} 3"#]
+        );
+    }
+
+    #[test]
+    fn the_work_of_helms_engine_is_shown_once_there_is_one() {
+        let metrics = Metrics::new();
+        assert!(lines(&metrics, "wasser_helm_work").is_empty());
+        metrics
+            .helm
+            .show(|work| (work as u64, Duration::from_millis(work as u64 * 500)));
+        assert_eq!(
+            lines(&metrics, "wasser_helm_work"),
+            [
+                r#"wasser_helm_work_seconds_total{work="collect"} 1.5"#,
+                r#"wasser_helm_work_seconds_total{work="load"} 0.5"#,
+                r#"wasser_helm_work_seconds_total{work="render"} 1.0"#,
+                r#"wasser_helm_work_seconds_total{work="start"} 0.0"#,
+                r#"wasser_helm_work_total{work="collect"} 3"#,
+                r#"wasser_helm_work_total{work="load"} 1"#,
+                r#"wasser_helm_work_total{work="render"} 2"#,
+                r#"wasser_helm_work_total{work="start"} 0"#,
+            ]
         );
     }
 
