@@ -21,8 +21,9 @@ var input, output []byte
 const (
 	// Bytes of memory from which on Go collects garbage all the time; the host allows twice as many.
 	softLimit = 256 << 20
-	// Bytes in the heap, used or not, that are left alone between renders. Collecting takes longer than rendering, so it has to be worth it.
-	allowedGarbage = 24 << 20
+	// Bytes in the heap beyond those that are used, as far as is known, that are left alone between renders. Collecting takes longer than rendering, so
+	// it has to be worth it.
+	allowedGarbage = 10 << 20
 )
 
 func main() {}
@@ -83,9 +84,9 @@ func render(number uint32) uint64 {
 //
 //go:wasmexport collect
 func collect() uint32 {
-	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/gc/heap/live:bytes"}}
 	metrics.Read(sample)
-	if sample[0].Value.Uint64() <= allowedGarbage {
+	if sample[0].Value.Uint64() <= sample[1].Value.Uint64()+allowedGarbage {
 		return 0
 	}
 	runtime.GC()
