@@ -37,8 +37,8 @@ func (loaded *loadedChart) forget() {
 	loaded.prepared, loaded.wasPrepared = nil, false
 }
 
-// record is what a release record keeps of a chart: enough for `helm ls`, `get values --all`, `history` and `rollback`. Templates and
-// files are left out, nobody reads them from a record and they are most of its size.
+// record is what a release record keeps of a chart: enough for `helm ls`, `get values --all`, `history` and `rollback`. Templates, files and
+// the schema are left out, nobody reads them from a record and they are most of its size.
 type record struct {
 	Metadata  *chart.Metadata        `json:"metadata"`
 	Lock      *chart.Lock            `json:"lock"`
@@ -62,7 +62,7 @@ func loadChart(number uint32, archive []byte) (*record, error) {
 		return nil, err
 	}
 	charts[number] = &loadedChart{Chart: loaded, schemas: schemas{}}
-	return &record{Metadata: loaded.Metadata, Lock: loaded.Lock, Templates: []*chart.File{}, Values: loaded.Values, Schema: loaded.Schema, Files: []*chart.File{}}, nil
+	return &record{Metadata: loaded.Metadata, Lock: loaded.Lock, Templates: []*chart.File{}, Values: loaded.Values, Files: []*chart.File{}}, nil
 }
 
 // checkDependencies refuses a chart whose Chart.yaml names subcharts that are not packed into it, as `helm install` does.

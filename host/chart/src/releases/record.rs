@@ -133,7 +133,7 @@ pub fn encode(record: &impl Serialize) -> Result<String, Unwritable> {
     if size > limit {
         return Err(Unwritable::TooLarge { size, limit });
     }
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
     gzip.write_all(&json)?;
     Ok(BASE64.encode(gzip.finish()?))
 }
