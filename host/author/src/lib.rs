@@ -31,7 +31,7 @@ pub use documents::objects;
 pub use load::Loader;
 pub use manifest::{Pair, UID};
 pub use package::Package;
-pub use project::Project;
+pub use project::{Packed, Project};
 pub use scaffold::{Sdk, create};
 pub use scenario::{Counts, Scenario};
 pub use trial::Trial;

@@ -1,13 +1,19 @@
-//! A plugin in a file: a component, or the ConfigMap that registers it.
+//! A plugin in a file: a component, the ConfigMap that registers it, or the artifact of a registry.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use bytes::Bytes;
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
-use wasser_plugin::{CrdError, Digest, PLUGIN_LABEL, Registration, Source};
+use wasser_pack::oci::artifact::Artifact;
+use wasser_pack::oci::layout;
+use wasser_pack::{CHART_KEY, COMPONENT_KEY, Registered};
+use wasser_plugin::{CrdError, Digest, PLUGIN_KEY, PLUGIN_LABEL, Registration, Source};
 
 use crate::documents::objects;
 
@@ -15,6 +21,8 @@ use crate::documents::objects;
 const WASM: &[u8] = b"\0asm";
 /// The smallest archive, for a component that is looked at without a chart.
 const NO_CHART: &[u8] = &[0x1f, 0x8b];
+/// The namespace of what is in a file.
+const NAMESPACE: &str = "file";
 
 /// A plugin in a file.
 #[derive(Debug)]
@@ -29,13 +37,22 @@ enum Content {
     Component(Bytes),
     /// The ConfigMap that registers it.
     ConfigMap(Box<ConfigMap>),
+    /// An artifact, with the ConfigMap that would register it if there were no limit to its size.
+    Artifact(Box<ConfigMap>),
 }
 
 impl Package {
-    /// Reads a component or a manifest with one registration in it.
+    /// Reads a component, a manifest with one registration in it, or an artifact in a tar or a
+    /// directory.
     pub fn read(path: &Path) -> Result<Self> {
+        if path.is_dir() {
+            return Self::of_artifact(path, &layout::read(path)?);
+        }
         let bytes = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-        let content = if bytes.starts_with(WASM) {
+        let content = if layout::is_tar(&bytes) {
+            let artifact = layout::from_tar(&bytes).with_context(|| path.display().to_string())?;
+            return Self::of_artifact(path, &artifact);
+        } else if bytes.starts_with(WASM) {
             Content::Component(bytes.into())
         } else {
             let text = std::str::from_utf8(&bytes)
@@ -50,6 +67,41 @@ impl Package {
         })
     }
 
+    /// Returns an artifact as if it were registered with what its author proposes.
+    ///
+    /// # Errors
+    /// It proposes nothing.
+    pub fn of_artifact(path: &Path, artifact: &Artifact) -> Result<Self> {
+        let plugin = artifact.plugin_yaml().with_context(|| {
+            format!(
+                "{} has no plugin.yaml, so it does not say which kind it serves",
+                path.display()
+            )
+        })?;
+        let plugin = wasser_pack::registration(plugin, artifact.component(), &Registered::Inline)
+            .with_context(|| path.display().to_string())?;
+        let bytes = |bytes: &[u8]| ByteString(bytes.to_vec());
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = name.unwrap_or_default();
+        let map = ConfigMap {
+            metadata: ObjectMeta {
+                name: Some(name.split('.').next().unwrap_or_default().to_owned()),
+                namespace: Some(NAMESPACE.to_owned()),
+                ..ObjectMeta::default()
+            },
+            data: Some(BTreeMap::from([(PLUGIN_KEY.to_owned(), plugin)])),
+            binary_data: Some(BTreeMap::from([
+                (COMPONENT_KEY.to_owned(), bytes(artifact.component())),
+                (CHART_KEY.to_owned(), bytes(artifact.chart())),
+            ])),
+            ..ConfigMap::default()
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            content: Content::Artifact(Box::new(map)),
+        })
+    }
+
     /// The file, for messages.
     pub fn display(&self) -> impl std::fmt::Display {
         self.path.display()
@@ -61,7 +113,7 @@ impl Package {
     /// It is too large.
     pub fn check_size(&self) -> Result<()> {
         match &self.content {
-            Content::Component(_) => Ok(()),
+            Content::Component(_) | Content::Artifact(_) => Ok(()),
             Content::ConfigMap(map) => Ok(wasser_plugin::check_size(map)?),
         }
     }
@@ -81,7 +133,7 @@ impl Package {
     pub fn component_below(&self, directory: Option<&Path>) -> Result<Bytes> {
         match &self.content {
             Content::Component(bytes) => Ok(bytes.clone()),
-            Content::ConfigMap(map) => match Registration::parse(map)?.component {
+            Content::ConfigMap(map) | Content::Artifact(map) => match Registration::parse(map)?.component {
                 Source::Inline { bytes, .. } => Ok(bytes),
                 Source::Path(path) => {
                     let file = directory.map_or_else(|| self.directory(), Path::to_owned).join(path);
@@ -103,7 +155,7 @@ impl Package {
     /// chart given.
     pub fn registration(&self, chart: Option<Bytes>) -> Result<Registration> {
         let component = match &self.content {
-            Content::ConfigMap(map) => {
+            Content::ConfigMap(map) | Content::Artifact(map) => {
                 let mut registration = Registration::parse(map)?;
                 if let Some(bytes) = chart {
                     registration.chart = Source::Inline {
@@ -133,7 +185,7 @@ impl Package {
                 .file_stem()
                 .map(|stem| stem.to_string_lossy().into_owned())
                 .unwrap_or_default(),
-            namespace: "file".to_owned(),
+            namespace: NAMESPACE.to_owned(),
             created: None,
             runtime: kind.to_owned(),
             component: Source::Inline {
@@ -177,7 +229,7 @@ fn registration(text: &str) -> Result<ConfigMap> {
         "there is more than one ConfigMap with the label {PLUGIN_LABEL}; give one file for each"
     );
     // `kubectl apply -n` would say where it goes.
-    map.metadata.namespace.get_or_insert_with(|| "file".to_owned());
+    map.metadata.namespace.get_or_insert_with(|| NAMESPACE.to_owned());
     Ok(map)
 }
 

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
+use wasser_pack::TooLarge;
+use wasser_pack::oci::layout;
 
 use crate::build;
 
@@ -53,17 +55,12 @@ impl Project {
         self.directory.join("scenarios")
     }
 
-    /// Returns the package, which [`Self::pack`] writes.
-    pub fn package(&self) -> PathBuf {
-        self.directory.join("target/plugin").join(format!("{}.yaml", self.name))
-    }
-
-    /// Packs the project with a module, or builds one, and writes component, chart and ConfigMap into
-    /// `target/plugin`. Returns the file of the ConfigMap.
+    /// Packs the project with a module, or builds one, and writes component, chart, artifact and, if it
+    /// takes them, ConfigMap into `target/plugin`.
     ///
     /// # Errors
     /// The project does not compile, or its parts do not fit together.
-    pub fn pack(&self, module: Option<&Path>) -> Result<PathBuf> {
+    pub fn pack(&self, module: Option<&Path>) -> Result<Packed> {
         let module = match module {
             Some(file) => fs::read(file).with_context(|| format!("reading {}", file.display()))?,
             None => build::module(&self.directory)?,
@@ -80,19 +77,55 @@ impl Project {
             "wasser plugin pack",
         )
         .with_context(|| format!("packing {}", self.directory.display()))?;
-        let manifest = self.package();
         let out = self.directory.join("target/plugin");
         fs::create_dir_all(&out).with_context(|| format!("creating {}", out.display()))?;
+        let file = |name: String| out.join(name);
+        let (config_map, artifact) = (
+            file(format!("{}.yaml", self.name)),
+            file(format!("{}.oci.tar", self.name)),
+        );
+        let chart = file(format!("{}-{}.tgz", self.name, packed.chart.version));
+        let tar = layout::to_tar(&packed.artifact)?;
         for (path, bytes) in [
-            (out.join(format!("{}.wasm", self.name)), packed.component.as_slice()),
-            (
-                out.join(format!("{}-{}.tgz", self.name, packed.chart.version)),
-                &packed.chart.bytes,
-            ),
-            (manifest.clone(), packed.manifest.as_bytes()),
+            (&file(format!("{}.wasm", self.name)), packed.component.as_slice()),
+            (&chart, &packed.chart.bytes),
+            (&artifact, &tar),
         ] {
-            fs::write(&path, bytes).with_context(|| format!("writing {}", path.display()))?;
+            fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))?;
         }
-        Ok(manifest)
+        let config_map = match packed.manifest {
+            Ok(text) => {
+                fs::write(&config_map, text).with_context(|| format!("writing {}", config_map.display()))?;
+                Ok(config_map)
+            }
+            Err(too_large) => {
+                // One of an earlier build would be taken for this one.
+                drop(fs::remove_file(&config_map));
+                Err(too_large)
+            }
+        };
+        Ok(Packed {
+            digest: packed.artifact.digest(),
+            artifact,
+            config_map,
+        })
+    }
+}
+
+/// The files of a package.
+#[derive(Debug)]
+pub struct Packed {
+    /// The artifact, for a registry.
+    pub artifact: PathBuf,
+    /// Its digest.
+    pub digest: String,
+    /// The ConfigMap, or why there is none.
+    pub config_map: Result<PathBuf, TooLarge>,
+}
+
+impl Packed {
+    /// Returns the file to go on with: the ConfigMap if there is one.
+    pub fn file(&self) -> &Path {
+        self.config_map.as_ref().unwrap_or(&self.artifact)
     }
 }

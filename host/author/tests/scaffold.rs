@@ -40,9 +40,15 @@ fn project() -> PathBuf {
 async fn a_new_plugin_passes_its_scenarios_and_every_check() {
     let directory = project();
     let module = guests::build_project(&root(), &directory, "my_cache_runtime").unwrap();
-    let manifest = Project::open(&directory).unwrap().pack(Some(&module)).unwrap();
-    let package = Package::read(&manifest).unwrap();
+    let packed = Project::open(&directory).unwrap().pack(Some(&module)).unwrap();
+    let package = Package::read(packed.config_map.as_ref().unwrap()).unwrap();
     package.check_size().unwrap();
+    let again = Project::open(&directory).unwrap().pack(Some(&module)).unwrap();
+    assert_eq!(again.digest, packed.digest, "the same module makes another artifact");
+    let artifact = Package::read(&packed.artifact).unwrap();
+    let registered = |package: &Package| package.registration(None).unwrap();
+    assert_eq!(registered(&artifact).digest, registered(&package).digest);
+    assert_eq!(registered(&artifact).grants, registered(&package).grants);
     let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let loader = Loader::new(&package, None, temporary.join("plugins"), None).unwrap();
     let plugin = loader.load().await.unwrap();

@@ -186,9 +186,7 @@ fn a_package_over_the_limit_of_the_api_server_is_refused() {
     let file = files.write("demo.yaml", &manifest(&vec![0; 1 << 20], unchanged));
     let said = text(&files.wasser(&["check"], &file).stdout);
     assert!(
-        said.starts_with("refused: the ConfigMap has 10")
-            && said.contains("accepts 1048576")
-            && said.contains("`path`"),
+        said.starts_with("refused: the ConfigMap has 10") && said.contains("accepts 1048576") && said.contains("`oci`"),
         "{said}"
     );
 }

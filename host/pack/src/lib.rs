@@ -1,18 +1,24 @@
-//! Makes the package of a runtime plugin: a component that carries its CRDs, the chart as a tgz, and
-//! the ConfigMap that registers both. All three are the same bytes on every machine for the same
-//! module.
+//! Makes the package of a runtime plugin: a component that carries its CRDs, the chart as a tgz, the
+//! ConfigMap that registers both, and one artifact of all of them for registries. All are the same
+//! bytes on every machine for the same module.
 //!
 //! Errors are for the person who packs.
 
 pub mod chart;
 mod component;
 pub mod crd;
+mod digest;
 mod manifest;
+pub mod oci;
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+
+pub use digest::{hex_of, sha256};
+pub use manifest::{CHART_KEY, COMPONENT_KEY, Registered, TooLarge, registration};
+use oci::artifact::{Artifact, Parts};
 
 /// The parts of a package.
 #[derive(Debug, Clone)]
@@ -22,8 +28,10 @@ pub struct Package {
     /// The chart.
     pub chart: chart::Chart,
     /// The ConfigMap as YAML, without a namespace. It needs `kubectl apply --server-side` above 256
-    /// KiB.
-    pub manifest: String,
+    /// KiB. The error says that the parts do not fit into one.
+    pub manifest: Result<String, TooLarge>,
+    /// All parts as one artifact, of any size.
+    pub artifact: Artifact,
     /// The plugin.yaml for component and chart as files of the operator's plugin directory, called
     /// `<name>.wasm` and `<name>.tgz`.
     pub built_in: String,
@@ -39,9 +47,18 @@ pub fn pack(name: &str, module: &[u8], crds: &[u8], chart: &Path, directory: &Pa
     let chart = chart::pack(chart)?;
     let template = directory.join("plugin.yaml");
     let template = fs::read_to_string(&template).with_context(|| format!("reading {}", template.display()))?;
+    let plugin = manifest::filled_in(&template, &component)?;
     Ok(Package {
-        built_in: manifest::built_in(name, &template, &component)?,
-        manifest: manifest::config_map(name, &template, &component, &chart.bytes, command)?,
+        built_in: manifest::built_in(name, &plugin)?,
+        artifact: Artifact::new(Parts {
+            name,
+            version: &chart.version,
+            component: &component,
+            chart: &chart.bytes,
+            crds,
+            plugin_yaml: &plugin,
+        })?,
+        manifest: manifest::config_map(name, &plugin, &component, &chart.bytes, command)?,
         component,
         chart,
     })

@@ -40,7 +40,7 @@ pub use package::digest::{Digest, DigestError};
 pub use package::grants::{GrantError, Grants};
 pub use package::interfaces::Interface;
 pub use package::limits::{LimitError, Limits};
-pub use package::registration::{PLUGIN_LABEL, Registration, RegistrationError, check_size};
+pub use package::registration::{PLUGIN_KEY, PLUGIN_LABEL, Registration, RegistrationError, check_size};
 pub use package::source::{Source, SourceError};
 pub use package::world::{CheckError, World};
 pub use plugin::Plugin;

@@ -5,6 +5,9 @@ mod check;
 mod inspect;
 mod new;
 mod pack;
+mod pull;
+mod push;
+mod registry;
 mod run;
 mod test;
 
@@ -24,8 +27,13 @@ use super::{crds, options};
 pub enum Command {
     /// Write a new plugin: a small runtime that is complete, with chart, CRD, scenarios and CI.
     New(new::Args),
-    /// Build a plugin, and make a package of it: component, chart and CRD in one ConfigMap.
+    /// Build a plugin, and make a package of it: component, chart and CRD in one ConfigMap, and in one
+    /// artifact for registries.
     Pack(pack::Args),
+    /// Push a plugin into a registry, and print the reference with which it is registered.
+    Push(push::Args),
+    /// Pull a plugin out of a registry, into a file that the other commands read.
+    Pull(pull::Args),
     /// Show what a plugin is, wants and exports.
     Inspect(inspect::Args),
     /// Print the CRDs that a plugin carries.
@@ -46,7 +54,7 @@ pub enum Command {
 /// A plugin.
 #[derive(Debug, clap::Args)]
 pub struct File {
-    /// A component, or the ConfigMap that registers it.
+    /// A component, the ConfigMap that registers it, or the artifact that `pack` and `pull` write.
     file: PathBuf,
 }
 
@@ -81,6 +89,8 @@ pub async fn run(command: Command) -> Result<ExitCode> {
         }
         Command::New(args) => args.run(),
         Command::Pack(args) => args.run(),
+        Command::Push(args) => args.run().await,
+        Command::Pull(args) => args.run().await,
         Command::Inspect(args) => args.run().await,
         Command::Check(args) => args.run().await,
         Command::Run(args) => args.run().await,

@@ -18,10 +18,15 @@ pub struct Args {
 }
 
 impl Args {
-    /// Writes the package, and prints its path.
+    /// Writes the package, and prints its files and the digest of the artifact.
     pub fn run(&self) -> Result<ExitCode> {
-        let package = Project::open(&self.directory)?.pack(self.module.as_deref())?;
-        crate::cli::print(&format!("{}\n", package.display()))?;
+        let packed = Project::open(&self.directory)?.pack(self.module.as_deref())?;
+        let config_map = match &packed.config_map {
+            Ok(path) => path.display().to_string(),
+            Err(too_large) => format!("no ConfigMap: {too_large}"),
+        };
+        let artifact = packed.artifact.display();
+        crate::cli::print(&format!("{config_map}\n{artifact} {}\n", packed.digest))?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -38,7 +38,10 @@ impl Args {
             Some(package) => (package.clone(), self.directory.join("scenarios")),
             None => {
                 let project = Project::open(&self.directory)?;
-                (project.pack(self.module.as_deref())?, project.scenarios())
+                (
+                    project.pack(self.module.as_deref())?.file().to_owned(),
+                    project.scenarios(),
+                )
             }
         };
         let package = Package::read(&package)?;

@@ -72,7 +72,7 @@ pub fn package_project(root: &Path, directory: &Path, name: &str, library: &str)
         directory,
         "wasser plugin pack",
     )?;
-    write(directory, name, &packed)
+    write(directory, name, packed)
 }
 
 /// Returns every directory of `plugins/` with a plugin.yaml, which the SDK does not have.
@@ -95,10 +95,10 @@ fn package(root: &Path, out: &Path, name: &str, module: &[u8]) -> Result<Package
     let (chart, directory) = (root.join("charts").join(name), root.join("plugins").join(name));
     let command = format!("cargo xtask guests {name}");
     let packed = wasser_pack::pack(name, module, &crds, &chart, &directory, &command)?;
-    write(out, name, &packed)
+    write(out, name, packed)
 }
 
-fn write(out: &Path, name: &str, packed: &wasser_pack::Package) -> Result<Package> {
+fn write(out: &Path, name: &str, packed: wasser_pack::Package) -> Result<Package> {
     let package = Package {
         name: name.to_owned(),
         component: out.join(format!("{name}.wasm")),
@@ -109,7 +109,7 @@ fn write(out: &Path, name: &str, packed: &wasser_pack::Package) -> Result<Packag
     for (path, bytes) in [
         (&package.component, packed.component.as_slice()),
         (&package.chart, &packed.chart.bytes),
-        (&package.manifest, packed.manifest.as_bytes()),
+        (&package.manifest, packed.manifest?.as_bytes()),
         (&package.built_in, packed.built_in.as_bytes()),
     ] {
         fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))?;

@@ -1,0 +1,251 @@
+//! Pushes and pulls artifacts.
+
+use std::future::Future;
+use std::time::Duration;
+
+use futures::StreamExt;
+use http::HeaderValue;
+use oci_client::client::{ClientConfig, ClientProtocol};
+use oci_client::errors::OciDistributionError;
+use oci_client::{Client, RegistryOperation};
+use wasser_pack::oci::artifact::Artifact;
+use wasser_pack::oci::manifest::{ArtifactError, Descriptor, INDEX, MANIFEST, Manifest};
+use wasser_pack::sha256;
+
+use crate::credentials::Credentials;
+use crate::error::{Cause, RegistryError};
+use crate::reference::Reference;
+
+/// How long a registry may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// To accept a connection.
+    pub connect: Duration,
+    /// Between two pieces of an answer.
+    pub pause: Duration,
+    /// For everything.
+    pub whole: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            pause: Duration::from_secs(30),
+            whole: Duration::from_secs(300),
+        }
+    }
+}
+
+/// The way to registries.
+#[derive(Debug, Clone, Default)]
+pub struct Registry {
+    /// How long they may take.
+    pub limits: Limits,
+    /// Whether all of them are spoken to without encryption.
+    pub plain_http: bool,
+    /// The hosts, with ports, that are spoken to without encryption.
+    pub plain_hosts: Vec<String>,
+}
+
+/// One attempt: whom it speaks to, and as whom.
+struct Attempt<'a> {
+    client: Client,
+    reference: &'a Reference,
+    credentials: &'a Credentials,
+    limits: Limits,
+}
+
+impl Registry {
+    /// Pushes an artifact under the tag of a reference. Returns the reference with its digest.
+    ///
+    /// # Errors
+    /// The registry does not take it.
+    pub async fn push(
+        &self,
+        reference: &Reference,
+        artifact: &Artifact,
+        credentials: &Credentials,
+    ) -> Result<Reference, RegistryError> {
+        self.timed("pushing", reference, async {
+            if reference.tag().is_none() {
+                return Err(Cause::NoTag(reference.to_string()));
+            }
+            self.attempt(reference, credentials)?.push(artifact).await?;
+            Ok(reference.at(&artifact.digest()))
+        })
+        .await
+    }
+
+    /// Pulls an artifact, by its digest if the reference has one, else by its tag.
+    ///
+    /// # Errors
+    /// The registry does not give it, or it is not a plugin.
+    pub async fn pull(&self, reference: &Reference, credentials: &Credentials) -> Result<Artifact, RegistryError> {
+        let pull = async { self.attempt(reference, credentials)?.pull().await };
+        self.timed("pulling", reference, pull).await
+    }
+
+    /// Returns the digest that a tag leads to now.
+    ///
+    /// # Errors
+    /// The registry does not say it.
+    pub async fn resolve(&self, reference: &Reference, credentials: &Credentials) -> Result<String, RegistryError> {
+        let resolve = async { self.attempt(reference, credentials)?.resolve().await };
+        self.timed("looking for", reference, resolve).await
+    }
+
+    /// Does something within the time that all of it may take.
+    async fn timed<T>(
+        &self,
+        doing: &str,
+        reference: &Reference,
+        work: impl Future<Output = Result<T, Cause>>,
+    ) -> Result<T, RegistryError> {
+        let limit = self.limits.whole;
+        let ended = tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+            Err(Cause::Slow {
+                registry: reference.registry().to_owned(),
+                limit,
+            })
+        });
+        ended.map_err(|cause| RegistryError {
+            tried: format!("{doing} {reference}"),
+            cause,
+        })
+    }
+
+    fn attempt<'a>(&self, reference: &'a Reference, credentials: &'a Credentials) -> Result<Attempt<'a>, Cause> {
+        Ok(Attempt {
+            client: self.client(reference, credentials)?,
+            reference,
+            credentials,
+            limits: self.limits,
+        })
+    }
+
+    /// Each attempt has a client of its own, because clients keep the first credentials for a
+    /// registry that they are given.
+    fn client(&self, reference: &Reference, credentials: &Credentials) -> Result<Client, Cause> {
+        let is_plain = self.plain_http || self.plain_hosts.iter().any(|host| host == reference.registry());
+        if is_plain && !credentials.is_anonymous() && !reference.is_loopback() {
+            return Err(Cause::Unencrypted {
+                registry: reference.registry().to_owned(),
+            });
+        }
+        // Whoever was first decides for the process; it is the same one.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let config = ClientConfig {
+            protocol: if is_plain {
+                ClientProtocol::Http
+            } else {
+                ClientProtocol::Https
+            },
+            connect_timeout: Some(self.limits.connect),
+            read_timeout: Some(self.limits.pause),
+            user_agent: concat!("wasser/", env!("CARGO_PKG_VERSION")),
+            ..ClientConfig::default()
+        };
+        Client::try_from(config).map_err(|error| Cause::Client(error.to_string()))
+    }
+}
+
+impl Attempt<'_> {
+    /// Shows the credentials, so that an answer to them is not taken for one to what follows.
+    async fn begin(&self, operation: RegistryOperation) -> Result<(), Cause> {
+        let auth = self.credentials.auth();
+        let begun = self.client.auth(self.reference.parsed(), &auth, operation).await;
+        begun.map(drop).map_err(|error| self.cause(error))
+    }
+
+    async fn resolve(&self) -> Result<String, Cause> {
+        self.begin(RegistryOperation::Pull).await?;
+        let auth = self.credentials.auth();
+        let digest = self.client.fetch_manifest_digest(self.reference.parsed(), &auth).await;
+        digest.map_err(|error| self.cause(error))
+    }
+
+    async fn push(&self, artifact: &Artifact) -> Result<(), Cause> {
+        self.begin(RegistryOperation::Push).await?;
+        let to = self.reference.parsed();
+        for (descriptor, bytes) in artifact.blobs() {
+            if !self.has_blob(descriptor).await? {
+                let pushed = self.client.push_blob(to, bytes.to_vec(), &descriptor.digest).await;
+                match pushed {
+                    // Some registries do not say where it is, as they should. It counts that it is there.
+                    Err(OciDistributionError::RegistryNoLocationError) if self.has_blob(descriptor).await? => {}
+                    pushed => drop(pushed.map_err(|error| self.cause(error))?),
+                }
+            }
+        }
+        let kind = HeaderValue::from_static(MANIFEST);
+        let pushed = self
+            .client
+            .push_manifest_raw(to, artifact.manifest().to_vec(), kind)
+            .await;
+        pushed.map(drop).map_err(|error| self.cause(error))
+    }
+
+    async fn has_blob(&self, descriptor: &Descriptor) -> Result<bool, Cause> {
+        let there = self
+            .client
+            .blob_exists(self.reference.parsed(), &descriptor.digest)
+            .await;
+        there.map_err(|error| self.cause(error))
+    }
+
+    async fn pull(&self) -> Result<Artifact, Cause> {
+        self.begin(RegistryOperation::Pull).await?;
+        let (from, auth) = (self.reference.parsed(), self.credentials.auth());
+        let raw = self.client.pull_manifest_raw(from, &auth, &[MANIFEST, INDEX]).await;
+        let (raw, _) = raw.map_err(|error| self.cause(error))?;
+        let found = sha256(&raw);
+        if let Some(expected) = self.reference.digest().filter(|expected| *expected != found) {
+            return Err(Cause::Artifact(ArtifactError::Digest {
+                found,
+                expected: expected.to_owned(),
+            }));
+        }
+        let manifest = Manifest::parse(&raw).map_err(Cause::Artifact)?;
+        let mut blobs = Vec::new();
+        for descriptor in manifest.blobs() {
+            blobs.push(self.blob(descriptor).await?);
+        }
+        Artifact::assemble(raw.to_vec(), blobs).map_err(Cause::Artifact)
+    }
+
+    /// Pulls a blob, and not more of it than its manifest says.
+    async fn blob(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Cause> {
+        let from = self.reference.parsed();
+        let stream = self.client.pull_blob_stream(from, descriptor.digest.as_str()).await;
+        let mut stream = stream.map_err(|error| self.cause(error))?.stream;
+        let mut bytes = Vec::new();
+        while let Some(piece) = stream.next().await {
+            let piece = piece.map_err(|error| self.cause(broken(error)))?;
+            if (bytes.len() + piece.len()) as u64 > descriptor.size {
+                return Err(Cause::Artifact(ArtifactError::Part {
+                    media_type: descriptor.media_type.clone(),
+                    found: "more bytes".to_owned(),
+                    expected: format!("{} with {} bytes", descriptor.digest, descriptor.size),
+                }));
+            }
+            bytes.extend_from_slice(&piece);
+        }
+        Ok(bytes)
+    }
+
+    fn cause(&self, error: OciDistributionError) -> Cause {
+        let registry = self.reference.registry();
+        Cause::of(error, registry, &self.credentials.who(), self.limits.pause)
+    }
+}
+
+/// Returns the error that a stream hides in one of the system.
+fn broken(error: std::io::Error) -> OciDistributionError {
+    match error.downcast().map(OciDistributionError::DigestError) {
+        Ok(found) => found,
+        Err(error) => error
+            .downcast()
+            .map_or_else(OciDistributionError::IoError, OciDistributionError::RequestError),
+    }
+}

@@ -1,0 +1,203 @@
+//! Tests pushing and pulling, and what registries do wrong.
+#![allow(clippy::unwrap_used, clippy::panic)] // Tests fail by panicking.
+
+use std::time::Duration;
+
+use rstest::rstest;
+use wasser_oci::{Cause, Credentials, Limits, Reference, Registry};
+use wasser_pack::oci::artifact::{Artifact, Parts};
+use wasser_pack::oci::manifest::MANIFEST;
+use wasser_test_registry::{Fault, TestRegistry};
+
+fn artifact(chart: &[u8]) -> Artifact {
+    Artifact::new(Parts {
+        name: "demo",
+        version: "0.1.0",
+        component: b"\0asm\x0d\0\x01\0",
+        chart,
+        crds: b"{}\n",
+        plugin_yaml: "runtime: DemoRuntime\n",
+    })
+    .unwrap()
+}
+
+fn client() -> Registry {
+    Registry {
+        plain_http: true,
+        limits: Limits {
+            pause: Duration::from_millis(200),
+            ..Limits::default()
+        },
+        ..Registry::default()
+    }
+}
+
+fn demo(registry: &TestRegistry) -> Reference {
+    format!("{}/me/demo:0.1.0", registry.host()).parse().unwrap()
+}
+
+/// What it says if pulling fails.
+async fn refused(reference: &Reference, credentials: &Credentials) -> String {
+    client().pull(reference, credentials).await.unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn what_is_pushed_is_pulled_by_tag_and_by_digest() {
+    let registry = TestRegistry::start().await;
+    let (tagged, nobody) = (demo(&registry), Credentials::anonymous());
+    let pushed = client().push(&tagged, &artifact(b"chart"), &nobody).await.unwrap();
+    assert_eq!(
+        pushed.to_string(),
+        format!("{}/me/demo:0.1.0@{}", registry.host(), artifact(b"chart").digest())
+    );
+    for reference in [&tagged, &pushed, &tagged.at(&artifact(b"chart").digest())] {
+        assert_eq!(client().pull(reference, &nobody).await.unwrap(), artifact(b"chart"));
+    }
+    assert_eq!(
+        client().resolve(&tagged, &nobody).await.unwrap(),
+        artifact(b"chart").digest()
+    );
+
+    // The tag goes on to another artifact, and the digest stays where it is. What the registry has, is
+    // not sent again.
+    registry.requests();
+    client().push(&tagged, &artifact(b"other"), &nobody).await.unwrap();
+    let sent = registry
+        .requests()
+        .iter()
+        .filter(|request| request.starts_with("POST"))
+        .count();
+    assert_eq!(sent, 2, "config and chart are new");
+    assert_eq!(client().pull(&pushed, &nobody).await.unwrap(), artifact(b"chart"));
+    assert_eq!(client().pull(&tagged, &nobody).await.unwrap(), artifact(b"other"));
+}
+
+#[tokio::test]
+async fn credentials_are_needed_and_shown_to_this_registry_only() {
+    let registry = TestRegistry::start().await;
+    registry.require("me", "secret");
+    let me = Credentials::user("me", "secret");
+    client().push(&demo(&registry), &artifact(b"chart"), &me).await.unwrap();
+    assert_eq!(client().pull(&demo(&registry), &me).await.unwrap(), artifact(b"chart"));
+
+    let says = refused(&demo(&registry), &Credentials::anonymous()).await;
+    assert!(
+        says.starts_with(&format!("pulling {}: ", demo(&registry)))
+            && says.contains("does not allow it to somebody without credentials")
+            && says.contains("docker login"),
+        "{says}"
+    );
+    let says = refused(&demo(&registry), &Credentials::user("me", "wrong")).await;
+    assert!(says.contains("to the user me") && !says.contains("wrong"), "{says}");
+
+    // Nobody on the way reads them.
+    let elsewhere: Reference = "registry.example.com/me/demo:1".parse().unwrap();
+    let says = refused(&elsewhere, &me).await;
+    assert!(
+        says.ends_with("credentials are not sent unencrypted to registry.example.com; leave out `--plain-http`"),
+        "{says}"
+    );
+}
+
+#[rstest]
+#[case::error(Fault::Status(503), "it answers 503")]
+#[case::too_many(Fault::Status(429), "it answers 429")]
+#[case::forbidden(Fault::Status(403), "does not allow it to somebody without credentials")]
+#[case::slow(Fault::Hangs, "did not answer in time (200ms)")]
+#[case::page_of_login(Fault::Html, "the manifest cannot be read")]
+#[case::other_manifest(Fault::OtherManifests, "answers with other bytes than were asked for")]
+#[case::other_blob(Fault::OtherBlobs, "answers with other bytes than were asked for")]
+#[case::endless_blob(Fault::EndlessBlobs, "more bytes instead of sha256:")]
+#[tokio::test]
+async fn what_a_registry_does_wrong_is_told_and_nothing_of_it_used(#[case] fault: Fault, #[case] says: &str) {
+    let registry = TestRegistry::start().await;
+    let nobody = Credentials::anonymous();
+    let pushed = client()
+        .push(&demo(&registry), &artifact(b"chart"), &nobody)
+        .await
+        .unwrap();
+    registry.fail(fault.clone());
+    let reference = if fault == Fault::Html { demo(&registry) } else { pushed };
+    let said = refused(&reference, &nobody).await;
+    let begin = format!("pulling {reference}: ");
+    assert!(said.starts_with(&begin) && said.contains(says), "{said}");
+    if !matches!(fault, Fault::OtherManifests | Fault::OtherBlobs | Fault::EndlessBlobs) {
+        let said = client()
+            .push(&demo(&registry), &artifact(b"new"), &nobody)
+            .await
+            .unwrap_err();
+        assert!(said.to_string().starts_with("pushing "), "{said}");
+    }
+
+    registry.fail(None);
+    assert_eq!(client().pull(&reference, &nobody).await.unwrap(), artifact(b"chart"));
+}
+
+#[tokio::test]
+async fn a_registry_that_is_down_or_has_nothing_says_so() {
+    let registry = TestRegistry::start().await;
+    let says = refused(&demo(&registry), &Credentials::anonymous()).await;
+    assert!(
+        says.contains("does not have it (") && says.contains("check repository, tag and digest"),
+        "{says}"
+    );
+    let reference = demo(&registry);
+    drop(registry);
+    let down = client().pull(&reference, &Credentials::anonymous()).await.unwrap_err();
+    assert!(
+        matches!(down.cause, Cause::Unreachable { .. }) && !down.cause.is_lasting(),
+        "{down}"
+    );
+}
+
+#[tokio::test]
+async fn a_redirect_leads_to_the_same_bytes() {
+    let (registry, front) = (TestRegistry::start().await, TestRegistry::start().await);
+    let nobody = Credentials::anonymous();
+    let pushed = client()
+        .push(&demo(&registry), &artifact(b"chart"), &nobody)
+        .await
+        .unwrap();
+    front.fail(Fault::Redirects(registry.host().to_owned()));
+    let reference = demo(&front).at(pushed.digest().unwrap());
+    assert_eq!(client().pull(&reference, &nobody).await.unwrap(), artifact(b"chart"));
+    registry.fail(Fault::OtherManifests);
+    assert!(refused(&reference, &nobody).await.contains("other bytes"));
+    // Round and round.
+    front.fail(Fault::Redirects(front.host().to_owned()));
+    let says = refused(&reference, &nobody).await;
+    assert!(says.contains("too many redirects"), "{says}");
+}
+
+#[tokio::test]
+async fn an_artifact_that_is_not_a_plugin_is_told_what_it_lacks() {
+    let registry = TestRegistry::start().await;
+    let mut manifest: serde_json::Value = serde_json::from_slice(artifact(b"chart").manifest()).unwrap();
+    manifest["layers"].as_array_mut().unwrap().remove(1);
+    registry.put_manifest("me/demo", "0.1.0", MANIFEST, manifest.to_string().as_bytes());
+    let refused = client()
+        .pull(&demo(&registry), &Credentials::anonymous())
+        .await
+        .unwrap_err();
+    assert!(refused.to_string().contains("the artifact has no chart"), "{refused}");
+    assert!(refused.cause.is_lasting());
+
+    let no_tag: Reference = format!("{}/me/demo", registry.host()).parse().unwrap();
+    let refused = client()
+        .push(&no_tag, &artifact(b"chart"), &Credentials::anonymous())
+        .await
+        .unwrap_err();
+    assert!(refused.to_string().ends_with("/me/demo:VERSION"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_registry_that_says_too_little_is_no_obstacle() {
+    let registry = TestRegistry::start().await;
+    registry.fail(Fault::Terse);
+    let nobody = Credentials::anonymous();
+    let pushed = client()
+        .push(&demo(&registry), &artifact(b"chart"), &nobody)
+        .await
+        .unwrap();
+    assert_eq!(client().pull(&pushed, &nobody).await.unwrap(), artifact(b"chart"));
+}
