@@ -13,7 +13,7 @@ use serde_json::Value;
 use wasser_pack::oci::artifact::Artifact;
 use wasser_pack::oci::layout;
 use wasser_pack::{CHART_KEY, COMPONENT_KEY, Registered};
-use wasser_plugin::{CrdError, Digest, PLUGIN_KEY, PLUGIN_LABEL, Registration, Source};
+use wasser_plugin::{CrdError, Digest, PLUGIN_KEY, PLUGIN_LABEL, Registration, Source, SourceError};
 
 use crate::documents::objects;
 
@@ -135,6 +135,7 @@ impl Package {
             Content::Component(bytes) => Ok(bytes.clone()),
             Content::ConfigMap(map) | Content::Artifact(map) => match Registration::parse(map)?.component {
                 Source::Inline { bytes, .. } => Ok(bytes),
+                Source::Oci(reference) => Err(SourceError::NotPulled(reference).into()),
                 Source::Path(path) => {
                     let file = directory.map_or_else(|| self.directory(), Path::to_owned).join(path);
                     Ok(fs::read(&file)
@@ -193,6 +194,7 @@ impl Package {
                 bytes: component.clone(),
             },
             digest: Digest::of(component),
+            pull_secrets: Vec::new(),
             chart: Source::Inline {
                 key: "chart".to_owned(),
                 bytes: chart,

@@ -8,15 +8,20 @@
 //! What a registry answers is only used if it has the digest that was asked for. It is limited in
 //! size and time before that.
 //!
+//! # Asked once
+//! A [`Cache`] keeps what was pulled. Digests name it, so it never grows old.
+//!
 //! # Credentials go to one place
 //! They are sent to the registry that they belong to and to whom it names for tokens, and never
 //! unencrypted to another machine.
 
+mod cache;
 mod credentials;
 mod error;
 mod reference;
 mod registry;
 
+pub use cache::Cache;
 pub use credentials::{Credentials, CredentialsError, Helpers};
 pub use error::{Cause, RegistryError};
 pub use reference::{Reference, ReferenceError};

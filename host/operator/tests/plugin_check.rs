@@ -79,7 +79,11 @@ fn text(bytes: &[u8]) -> String {
 #[case::label("\"true\"", "\"false\"", "no ConfigMap with the label wasser.fluid.io/plugin")]
 #[case::key("inline: demo.wasm", "inline: other.wasm", "no key `other.wasm`")]
 #[case::grant("exec: [worker]", "execute: [worker]", "execute")]
-#[case::registry("inline: demo.wasm", "oci: example.org/demo", "OCI registries are not supported yet")]
+#[case::registry(
+    "inline: demo.wasm",
+    "oci: example.org/demo",
+    "is in a registry, and only the operator pulls it"
+)]
 #[case::kind("runtime: DemoRuntime", "runtime: OtherRuntime", "OtherRuntime")]
 #[case::outside(
     "inline: demo.wasm",

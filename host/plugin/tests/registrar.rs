@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use common::Guest;
 use common::backend::{Fake, scope};
-use common::registration::{config_map, config_map_for, context, crd, host};
+use common::registration::{CHART, config_map, config_map_for, context, crd, host};
 use k8s_openapi::api::core::v1::ConfigMap;
 use rstest::rstest;
-use wasser_plugin::{Definitions, HostConfig, PluginHost, Registrar, Registration, Registry, State};
+use wasser_plugin::{Artifact, Definitions, HostConfig, PluginHost, Pulled, Registrar, Registration, Registry, State};
 
 const KIND: &str = "DemoRuntime";
 
@@ -354,6 +354,66 @@ async fn an_older_registration_that_changes_takes_no_name_that_is_served() {
     assert_eq!(states(&outcome), [("evil", State::Loaded)]);
 }
 
+/// Registers an artifact by this name, and returns what is in it.
+fn in_registry(reference: &str, answer: &str) -> (ConfigMap, Artifact) {
+    let component = Guest::default().answers("desired", answer.as_bytes()).build();
+    let mut map = config_map("demo", 0, &component, "");
+    for yaml in map.data.iter_mut().flat_map(std::collections::BTreeMap::values_mut) {
+        let source = format!("{{oci: \"{reference}\"}}");
+        *yaml = yaml
+            .replace("{inline: demo.wasm}", &source)
+            .replace("{inline: chart.tgz}", &source);
+    }
+    map.binary_data = None;
+    let pulled = Pulled {
+        component: component.into(),
+        chart: CHART.into(),
+    };
+    (map, Artifact::Here(pulled))
+}
+
+#[tokio::test]
+async fn a_registration_waits_for_its_artifact_and_the_plugin_before_serves_meanwhile() {
+    let (host, _directory) = host();
+    let (registrar, registry) = registrar(&host).await;
+    let (map, first) = in_registry("example.com/demo:1", "{\"v\": 1}");
+    let outcome = registrar.apply(&map).await;
+    assert_eq!(states(&outcome), [("demo", State::Waiting)]);
+    assert_eq!(outcome.verdicts[0].1.message, "example.com/demo:1 is being pulled");
+    assert!(registrar.knows(&map).await && answer(&registry).await.is_none());
+    assert!(registrar.apply(&map).await.verdicts.is_empty(), "it is known");
+
+    // What fails in the same way is said once.
+    let failed = || Artifact::Failed("it is down".to_owned());
+    assert_eq!(
+        registrar.supply(&map, failed()).await.verdicts[0].1.message,
+        "it is down"
+    );
+    assert!(registrar.supply(&map, failed()).await.verdicts.is_empty());
+    assert_eq!(
+        states(&registrar.supply(&map, first.clone()).await),
+        [("demo", State::Loaded)]
+    );
+    assert_eq!(answer(&registry).await.unwrap(), "{\"v\": 1}");
+
+    let (map, second) = in_registry("example.com/demo:2", "{\"v\": 2}");
+    let outcome = registrar.apply(&map).await;
+    assert_eq!(states(&outcome), [("demo", State::LastGood)]);
+    assert!(
+        outcome.verdicts[0]
+            .1
+            .message
+            .starts_with("example.com/demo:2 is being pulled. The plugin loaded before")
+    );
+    // An artifact that is not the registered one is refused like any other.
+    let outcome = registrar.supply(&map, first).await;
+    assert_eq!(states(&outcome), [("demo", State::LastGood)]);
+    assert!(outcome.verdicts[0].1.message.contains("the component's digest is"));
+    assert_eq!(answer(&registry).await.unwrap(), "{\"v\": 1}");
+    assert_eq!(states(&registrar.supply(&map, second).await), [("demo", State::Loaded)]);
+    assert_eq!(answer(&registry).await.unwrap(), "{\"v\": 2}");
+}
+
 #[tokio::test]
 async fn a_verdict_is_bounded() {
     let (host, _directory) = host();
@@ -374,8 +434,13 @@ async fn a_verdict_is_bounded() {
     "component.inline: the ConfigMap has no key `none.wasm` in `binaryData`; it has chart.tgz, demo.wasm"
 )]
 #[case(
-    "runtime: A\ncomponent: {oci: \"reg/repo:tag\"}\nchart: {inline: chart.tgz}\ndigest: x\n",
-    "component.oci: sources in OCI registries are not supported yet"
+    "runtime: A\ncomponent: {oci: \"reg/repo:1\"}\nchart: {oci: \"reg/repo:2\"}\ndigest: x\n",
+    "chart.oci: reg/repo:2 is another artifact than reg/repo:1 of component.oci"
+)]
+#[case(
+    "runtime: A\ncomponent: {path: a}\nchart: {path: b}\ndigest: sha256:\
+     0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\npullSecrets: [x]\n",
+    "pullSecrets: nothing is pulled"
 )]
 #[case(
     "runtime: A\ncomponent: {inline: a, path: b}\nchart: {inline: chart.tgz}\ndigest: x\n",

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wasser_chart::{Capabilities, Recording, Renderer};
 use wasser_engine::{Sharing, TenantRules};
+use wasser_oci::Registry as OciRegistry;
 use wasser_plugin::{HostConfig, PluginHost, Registrar, Registry};
 
 use super::options::HelmDriver;
@@ -22,7 +23,7 @@ use crate::fluid::Alone;
 use crate::health::{self, Addresses, Health};
 use crate::leader::{self, Candidate, Tenure};
 use crate::metrics::Metrics;
-use crate::registration::Registrations;
+use crate::registration::{Artifacts, Pauses, Registrations};
 use crate::{client, controllers, record_key, version};
 
 /// Most of the time is spent waiting for the API server; every thread costs memory.
@@ -51,6 +52,14 @@ pub struct Args {
     /// The directory below which registrations may name files.
     #[arg(long, env = "WASSER_PLUGIN_DIR")]
     plugin_dir: Option<PathBuf>,
+    /// Registries that are spoken to without encryption, each a host with its port.
+    #[arg(
+        long,
+        env = "WASSER_PLAIN_HTTP_REGISTRIES",
+        value_delimiter = ',',
+        value_name = "HOST:PORT,…"
+    )]
+    plain_http_registries: Vec<String>,
     /// Address of /metrics; 0 for none.
     #[arg(long, env = "WASSER_METRICS_ADDR", default_value = ":8080", value_parser = options::listen)]
     metrics_addr: options::Listen,
@@ -198,6 +207,11 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
     follow_leader(leader.subscribe(), metrics.clone());
 
     let cache_dir = options::cache_dir(args.cache_dir);
+    let way = OciRegistry {
+        plain_hosts: args.plain_http_registries,
+        ..OciRegistry::default()
+    };
+    let artifacts = Artifacts::new(way, &cache_dir.join("artifacts"), client.clone(), &settings.namespace);
     let plugins = PluginHost::new(host_config(&cache_dir, args.plugin_dir)?)?;
     let (registry, kinds) = (Arc::new(Registry::new()), watch::Sender::new(Vec::new()));
     let api_versions = watch::Sender::new(Vec::new());
@@ -209,6 +223,8 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
         client: client.clone(),
         namespace: settings.namespace.clone(),
         registrar: Registrar::new(plugins, registry.clone()),
+        artifacts,
+        pauses: Pauses::default(),
         registry: registry.clone(),
         health: health.clone(),
         metrics: metrics.clone(),

@@ -8,6 +8,7 @@
 
 mod adoption;
 mod alluxio_operations;
+mod artifacts;
 #[path = "../../../plugin/tests/common/mod.rs"]
 mod common;
 mod data_commands;

@@ -13,16 +13,18 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wasser_chart::{Driver, KEY_BYTES, Recording, Renderer, SigningKey};
 use wasser_engine::TenantRules;
+use wasser_oci::Registry as OciRegistry;
 use wasser_plugin::{Digest, HostConfig, PluginHost, Registrar, Registry, Threads};
 use wasser_test_api_server::ApiServer;
+use wasser_test_registry::TestRegistry;
 
 use super::common::Guest;
 pub use super::package::chart;
-use crate::context::{Context, Settings};
+use crate::context::{Context, ServedKind, Settings};
 use crate::controllers;
 use crate::health::Health;
 use crate::metrics::Metrics;
-use crate::registration::Registrations;
+use crate::registration::{Artifacts, Pauses, Registrations};
 use crate::supervisor::Supervisor;
 
 /// The operator's namespace, and the name of its clients.
@@ -31,7 +33,8 @@ pub const OPERATOR: &str = "wasser-system";
 /// An operator that asks for nothing for this long is at rest.
 pub const QUIET: Duration = Duration::from_millis(200);
 
-const STATEFUL_SET: &str = "apiVersion: apps/v1
+/// The chart of the plugin.
+pub const STATEFUL_SET: &str = "apiVersion: apps/v1
 kind: StatefulSet
 metadata: {name: {{ .Release.Name }}-worker}
 spec:
@@ -52,6 +55,9 @@ pub struct Scene {
     pub recording: Recording,
     /// How often they ask running operations how far they are.
     pub progress_period: Duration,
+    /// The registry that artifacts are pulled from, and where they are kept.
+    pub registry: OciRegistry,
+    pub artifacts: Arc<tempfile::TempDir>,
     /// Where their reconciles run. By default with everything else, and so until they are killed.
     pub threads: Threads,
 }
@@ -89,8 +95,16 @@ impl Scene {
             tenant_rules: TenantRules::default(),
             recording: recording(Driver::Secret),
             progress_period: Duration::from_secs(10),
+            registry: OciRegistry::default(),
+            artifacts: Arc::new(tempfile::tempdir().unwrap()),
             threads: Threads::here(),
         }
+    }
+
+    /// Lets operators pull from this registry, without encryption and with little patience.
+    pub fn pulling_from(mut self, registry: &TestRegistry) -> Self {
+        self.registry.plain_hosts.push(registry.host().to_owned());
+        self
     }
 
     /// Returns a scene whose Dataset is Bound, and its operator.
@@ -171,6 +185,21 @@ impl Scene {
 
     /// Starts an operator, which serves the kind when this returns.
     pub async fn start(&self) -> Operator {
+        let (operator, kinds) = self.begin();
+        let mut served = kinds.subscribe();
+        let is_served = served.wait_for(|kinds| !kinds.is_empty());
+        // Many scenes may begin at the same time.
+        let in_time = tokio::time::timeout(Duration::from_secs(180), is_served).await;
+        assert!(in_time.is_ok_and(|kinds| kinds.is_ok()), "no kind is served");
+        operator
+    }
+
+    /// Starts an operator, which need not serve anything.
+    pub fn start_unserved(&self) -> Operator {
+        self.begin().0
+    }
+
+    fn begin(&self) -> (Operator, watch::Sender<Vec<ServedKind>>) {
         let client = self.server.client(OPERATOR);
         let metrics = Arc::new(Metrics::new());
         let health = Arc::new(Health::new(Instant::now(), metrics.clone()));
@@ -180,6 +209,11 @@ impl Scene {
             client: client.clone(),
             namespace: OPERATOR.to_owned(),
             registrar: Registrar::new(plugins(), registry.clone()),
+            artifacts: Artifacts::new(self.registry.clone(), self.artifacts.path(), client.clone(), OPERATOR),
+            pauses: Pauses {
+                first: Duration::from_millis(20),
+                longest: Duration::from_millis(100),
+            },
             registry: registry.clone(),
             health: health.clone(),
             metrics: metrics.clone(),
@@ -216,17 +250,13 @@ impl Scene {
                 async move { controllers::run(Arc::new(context), stop).await.unwrap() }
             }),
         ];
-        let mut served = kinds.subscribe();
-        let is_served = served.wait_for(|kinds| !kinds.is_empty());
-        // Many scenes may begin at the same time.
-        let in_time = tokio::time::timeout(Duration::from_secs(180), is_served).await;
-        assert!(in_time.is_ok_and(|kinds| kinds.is_ok()), "no kind is served");
-        Operator {
+        let operator = Operator {
             _leader: leader,
             supervisor,
             stop,
             tasks,
-        }
+        };
+        (operator, kinds)
     }
 
     /// Kills the operator: what it has begun is not finished.

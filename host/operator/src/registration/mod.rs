@@ -2,10 +2,13 @@
 //! has [`wasser_plugin::Registrar`] judge every change, and writes the verdicts back.
 //!
 //! `definitions` has the CRDs, `state` the ConfigMaps, `writing` the annotations and events;
-//! `orphans` tells runtimes that nobody serves their kind any more.
+//! `orphans` tells runtimes that nobody serves their kind any more. What registrations name in
+//! registries is pulled by `pulls` from `artifacts`, and holds up nothing else.
 
+mod artifacts;
 mod definitions;
 mod orphans;
+mod pulls;
 mod served;
 mod state;
 mod writing;
@@ -20,12 +23,16 @@ use kube::{Api, Client, ResourceExt};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use wasser_engine::Events;
-use wasser_plugin::{Outcome, PLUGIN_LABEL, Registrar, Registry};
+use wasser_plugin::{Artifact, Outcome, PLUGIN_LABEL, Pulled, Registrar, Registry};
 
 use crate::context::ServedKind;
 use crate::health::Health;
 use crate::metrics::Metrics;
+pub use artifacts::Artifacts;
+use artifacts::Wanted;
 use definitions::Seen;
+pub use pulls::Pauses;
+use pulls::Pulls;
 use state::{Change, State};
 
 /// ConfigMaps with components are large; a page holds few of them.
@@ -39,6 +46,10 @@ pub struct Registrations {
     pub namespace: String,
     /// Judges registrations.
     pub registrar: Registrar,
+    /// Where the artifacts of registrations come from.
+    pub artifacts: Artifacts,
+    /// How often it is tried again to pull them.
+    pub pauses: Pauses,
     /// What the registrar fills.
     pub registry: Arc<Registry>,
     /// Told when the registrations of the start are processed.
@@ -66,6 +77,7 @@ impl Registrations {
         let events = Events::new(self.client.clone());
         let mut leader = self.leader.clone();
         let (mut state, mut seen) = (State::default(), Seen::default());
+        let mut pulls = Pulls::new(self.artifacts.clone(), self.pauses);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -95,20 +107,25 @@ impl Registrations {
                         tracing::warn!(namespace = self.namespace, %error, "the watch of registrations was \
                             interrupted; it starts again");
                     }
-                    Some(Ok(event)) => self.take(&mut state, event).await,
+                    Some(Ok(event)) => self.take(&mut state, &mut pulls, event).await,
                 },
+                (map, pulled) = pulls.next() => {
+                    let outcome = self.registrar.supply(&map, supplied(pulled)).await;
+                    self.follow(&mut state, outcome);
+                }
             }
             self.publish(&mut state, &events).await;
         }
     }
 
     /// Has the changes that an event tells of judged.
-    async fn take(&self, state: &mut State, event: Event<ConfigMap>) {
+    async fn take(&self, state: &mut State, pulls: &mut Pulls, event: Event<ConfigMap>) {
         let is_listed = matches!(event, Event::InitDone);
         for change in state.take(event) {
             let outcome = match change {
-                Change::Apply(map) => self.registrar.apply(&map).await,
+                Change::Apply(map) => self.judge(pulls, *map).await,
                 Change::Remove(name) => {
+                    pulls.stop(&name);
                     self.metrics.registration(&name, None);
                     self.registrar.remove(&name).await
                 }
@@ -118,6 +135,25 @@ impl Registrations {
         if is_listed {
             self.health.registrations_processed();
         }
+    }
+
+    /// Has a ConfigMap judged, with its artifact if it names one that was pulled before. Otherwise
+    /// the artifact is pulled meanwhile.
+    async fn judge(&self, pulls: &mut Pulls, map: ConfigMap) -> Outcome {
+        if self.registrar.knows(&map).await {
+            return Outcome::default();
+        }
+        let name = name(&map);
+        pulls.stop(&name);
+        let Some(wanted) = Wanted::of(&map) else {
+            return self.registrar.apply(&map).await;
+        };
+        if let Some(artifact) = self.artifacts.cached(&wanted).await {
+            return self.registrar.supply(&map, supplied(Ok(artifact))).await;
+        }
+        let outcome = self.registrar.apply(&map).await;
+        pulls.start(&name, map, wanted);
+        outcome
     }
 
     /// Keeps what a change has led to.
@@ -159,6 +195,17 @@ impl Registrations {
         for (kind, reason) in state.orphans() {
             orphans::tell(&self.client, events, &kind, reason.as_deref()).await;
         }
+    }
+}
+
+/// Returns what the registrar needs of an artifact.
+fn supplied(pulled: Result<wasser_pack::oci::artifact::Artifact, String>) -> Artifact {
+    match pulled {
+        Ok(artifact) => Artifact::Here(Pulled {
+            component: artifact.component().to_vec().into(),
+            chart: artifact.chart().to_vec().into(),
+        }),
+        Err(reason) => Artifact::Failed(reason),
     }
 }
 

@@ -42,6 +42,8 @@ pub struct Registration {
     pub digest: Digest,
     /// The chart, a tgz.
     pub chart: Source,
+    /// The names of Secrets of the operator's namespace with credentials for registries.
+    pub pull_secrets: Vec<String>,
     /// Images by role.
     pub images: BTreeMap<String, String>,
     /// Settings of the installation, which the plugin interprets.
@@ -50,6 +52,15 @@ pub struct Registration {
     pub grants: Grants,
     /// The limits of one call.
     pub limits: Limits,
+}
+
+/// The parts of an artifact that was pulled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pulled {
+    /// The component.
+    pub component: Bytes,
+    /// The chart.
+    pub chart: Bytes,
 }
 
 /// Why a ConfigMap is not a registration.
@@ -67,15 +78,19 @@ pub enum RegistrationError {
     /// `plugin.yaml` does not have the right shape. The parser names the field.
     #[error("plugin.yaml: {0}")]
     Yaml(String),
-    /// A source is in a registry.
+    /// Component and chart are of two artifacts.
     #[error(
-        "plugin.yaml: {field}.oci: sources in OCI registries are not supported yet; use `inline` with `binaryData`, or \
-         `path` below the plugin directory"
+        "plugin.yaml: chart.oci: {chart} is another artifact than {component} of component.oci; one artifact has both"
     )]
-    Oci {
-        /// `component` or `chart`.
-        field: &'static str,
+    TwoArtifacts {
+        /// The artifact of the component.
+        component: String,
+        /// The artifact of the chart.
+        chart: String,
     },
+    /// Secrets are named for nothing.
+    #[error("plugin.yaml: pullSecrets: nothing is pulled, because neither `component` nor `chart` has `oci`")]
+    NothingToPull,
     /// There is not exactly one source.
     #[error("plugin.yaml: {field}: exactly one of `inline`, `path` and `oci` must be set")]
     OneSource {
@@ -104,8 +119,8 @@ pub enum RegistrationError {
     /// The ConfigMap is larger than the API server accepts.
     #[error(
         "the ConfigMap has {size} bytes in `data` and `binaryData`, and the API server accepts {CONFIG_MAP_LIMIT} per \
-         object; make the component smaller, or put it below the operator's plugin directory and name it with \
-         `path` instead of `inline`"
+         object; push the package to a registry (`wasser plugin push`) and name it with `oci` instead of `inline`, or \
+         make the component smaller"
     )]
     TooLarge {
         /// The total size of all values in bytes.
@@ -133,6 +148,8 @@ struct PluginYaml {
     component: SourceYaml,
     digest: String,
     chart: SourceYaml,
+    #[serde(default, rename = "pullSecrets")]
+    pull_secrets: Vec<String>,
     #[serde(default)]
     images: BTreeMap<String, Scalar>,
     #[serde(default)]
@@ -178,7 +195,38 @@ impl Registration {
     /// # Errors
     /// The ConfigMap is not a registration; the message names the field.
     pub fn parse(map: &ConfigMap) -> Result<Self, RegistrationError> {
-        Self::read(map, |field, yaml| source(map, field, yaml))
+        let registration = Self::read(map, |field, yaml| source(map, field, yaml))?;
+        if registration.artifact().is_none() && !registration.pull_secrets.is_empty() {
+            return Err(RegistrationError::NothingToPull);
+        }
+        Ok(registration)
+    }
+
+    /// Returns the artifact that has to be pulled before the plugin can be loaded.
+    pub fn artifact(&self) -> Option<&str> {
+        [&self.component, &self.chart]
+            .into_iter()
+            .find_map(|source| match source {
+                Source::Oci(reference) => Some(reference.as_str()),
+                Source::Inline { .. } | Source::Path(_) => None,
+            })
+    }
+
+    /// Puts the parts of the artifact into the registration that names it.
+    #[must_use]
+    pub fn with_artifact(mut self, pulled: Pulled) -> Self {
+        for (field, source, bytes) in [
+            (COMPONENT, &mut self.component, pulled.component),
+            ("chart", &mut self.chart, pulled.chart),
+        ] {
+            if let Source::Oci(_) = source {
+                *source = Source::Inline {
+                    key: field.to_owned(),
+                    bytes,
+                };
+            }
+        }
+        self
     }
 
     /// Reads a registration whose component and chart were kept elsewhere, whatever sources it
@@ -213,9 +261,19 @@ impl Registration {
         yaml.grants.validate()?;
         let text = |(key, value): (String, Scalar)| (key, value.into());
         let texts = |values: BTreeMap<String, Scalar>| values.into_iter().map(text).collect();
+        let (component, chart) = (source(COMPONENT, yaml.component)?, source("chart", yaml.chart)?);
+        if let (Source::Oci(component), Source::Oci(chart)) = (&component, &chart)
+            && component != chart
+        {
+            return Err(RegistrationError::TwoArtifacts {
+                component: component.clone(),
+                chart: chart.clone(),
+            });
+        }
         Ok(Self {
-            component: source(COMPONENT, yaml.component)?,
-            chart: source("chart", yaml.chart)?,
+            component,
+            chart,
+            pull_secrets: yaml.pull_secrets,
             digest: yaml.digest.parse()?,
             limits: yaml.limits.parse()?,
             created: map.metadata.creation_timestamp.clone(),
@@ -246,7 +304,7 @@ impl Registration {
 
 fn source(map: &ConfigMap, field: &'static str, yaml: SourceYaml) -> Result<Source, RegistrationError> {
     match (yaml.inline, yaml.path, yaml.oci) {
-        (None, None, Some(_)) => Err(RegistrationError::Oci { field }),
+        (None, None, Some(reference)) => Ok(Source::Oci(reference)),
         (None, Some(path), None) => Ok(Source::Path(path)),
         (Some(key), None, None) => {
             let there = map.binary_data.as_ref();

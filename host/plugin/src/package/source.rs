@@ -1,5 +1,5 @@
 //! Reads a component or a chart from the ConfigMap itself or from a file below the plugin
-//! directory.
+//! directory. What is in a registry is pulled before, by whoever loads the plugin.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -28,6 +28,8 @@ pub enum Source {
     },
     /// A file below the plugin directory.
     Path(String),
+    /// An artifact in a registry, as it is named there.
+    Oci(String),
 }
 
 /// Why a file of the plugin directory cannot be read.
@@ -53,6 +55,12 @@ pub enum SourceError {
         /// The system's error.
         reason: std::io::Error,
     },
+    /// The artifact was not pulled.
+    #[error(
+        "`oci: {0}` is in a registry, and only the operator pulls it; pull it with `wasser plugin pull`, and give \
+         that file"
+    )]
+    NotPulled(String),
     /// The file is larger than a component or chart may be.
     #[error("`path: {path}` has more than {limit} bytes, the limit for files of plugins here")]
     TooLarge {
@@ -70,6 +78,7 @@ impl Source {
         let path = match self {
             Self::Inline { bytes, .. } => return Ok(bytes.clone()),
             Self::Path(path) => path,
+            Self::Oci(reference) => return Err(SourceError::NotPulled(reference.clone())),
         };
         let directory = directory.ok_or_else(|| SourceError::NoDirectory(path.clone()))?;
         let failed = |reason| SourceError::Io {

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
 use crate::engine::PluginHost;
-use crate::package::registration::Registration;
+use crate::package::registration::{Pulled, Registration};
 use crate::package::source::Source;
 use crate::plugin::Plugin;
 use crate::registry::Registry;
@@ -44,6 +44,26 @@ struct RegistrarState {
     definitions: Definitions,
 }
 
+/// The artifact of a registration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Artifact {
+    /// It is on its way.
+    Coming,
+    /// It is not here, and the reason says whether it is asked for again.
+    Failed(String),
+    /// It is here.
+    Here(Pulled),
+}
+
+/// Why what a registration offers cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Obstacle {
+    /// It is refused.
+    Refused(String),
+    /// Its artifact is not here yet.
+    Absent(String),
+}
+
 /// A registration, as it was last seen.
 struct KnownRegistration {
     /// The digest of its data. A change of annotations, such as the host's own verdict, does not
@@ -51,7 +71,7 @@ struct KnownRegistration {
     fingerprint: String,
     created: Option<Time>,
     /// The plugin that it registers, or why it cannot be used.
-    offer: Result<Arc<Plugin>, String>,
+    offer: Result<Arc<Plugin>, Obstacle>,
     /// The plugin of the last state that served.
     good: Option<Arc<Plugin>>,
     /// The plugin that serves now, of whatever state.
@@ -80,20 +100,40 @@ impl Registrar {
         self.settle(&mut state)
     }
 
-    /// Adds a ConfigMap, or replaces its previous state.
+    /// Adds a ConfigMap, or replaces its previous state. If it names an artifact, that one is
+    /// coming, and [`Self::supply`] is called when it has.
     pub async fn apply(&self, map: &ConfigMap) -> Outcome {
+        if self.knows(map).await {
+            return Outcome::default();
+        }
+        self.judge(map, Artifact::Coming).await
+    }
+
+    /// Adds a ConfigMap with what has become of its artifact.
+    pub async fn supply(&self, map: &ConfigMap, artifact: Artifact) -> Outcome {
+        self.judge(map, artifact).await
+    }
+
+    /// Whether a ConfigMap was judged as it is. Annotations do not count.
+    pub async fn knows(&self, map: &ConfigMap) -> bool {
+        let state = self.state.lock().await;
+        let name = map.metadata.name.as_deref().unwrap_or_default();
+        let before = state.known.get(name);
+        before.is_some_and(|before| before.fingerprint == fingerprint(map))
+    }
+
+    async fn judge(&self, map: &ConfigMap, artifact: Artifact) -> Outcome {
         let mut state = self.state.lock().await;
         let name = map.metadata.name.clone().unwrap_or_default();
         let fingerprint = fingerprint(map);
         let before = state.known.get(&name);
-        if before.is_some_and(|before| before.fingerprint == fingerprint) {
-            return Outcome::default();
-        }
+        let is_same = before.is_some_and(|before| before.fingerprint == fingerprint);
         let (good, serves) = match before {
             Some(before) => (before.good.clone(), before.serves.clone()),
             None => (self.last_good(&name, map, &fingerprint).await, None),
         };
-        let offer = self.load(map, &fingerprint).await;
+        let verdict = before.and_then(|before| before.verdict.clone());
+        let offer = self.load(map, artifact, &fingerprint).await;
         let known = KnownRegistration {
             fingerprint,
             created: map.metadata.creation_timestamp.clone(),
@@ -101,7 +141,8 @@ impl Registrar {
             good,
             serves,
             kept: false,
-            verdict: None,
+            // What was said of another state is said again, for the ConfigMap has been written since.
+            verdict: verdict.filter(|_| is_same),
         };
         state.known.insert(name, known);
         self.settle(&mut state)
@@ -128,9 +169,17 @@ impl Registrar {
         outcome
     }
 
-    async fn load(&self, map: &ConfigMap, fingerprint: &str) -> Result<Arc<Plugin>, String> {
-        let registration = Registration::parse(map).map_err(|error| error.to_string())?;
-        let plugin = self.host.load(&registration).await.map_err(|error| error.to_string())?;
+    async fn load(&self, map: &ConfigMap, artifact: Artifact, fingerprint: &str) -> Result<Arc<Plugin>, Obstacle> {
+        let mut registration = Registration::parse(map).map_err(|error| Obstacle::Refused(error.to_string()))?;
+        if let Some(reference) = registration.artifact() {
+            registration = match artifact {
+                Artifact::Coming => return Err(Obstacle::Absent(format!("{reference} is being pulled"))),
+                Artifact::Failed(reason) => return Err(Obstacle::Absent(reason)),
+                Artifact::Here(pulled) => registration.with_artifact(pulled),
+            };
+        }
+        let loaded = self.host.load(&registration).await;
+        let plugin = loaded.map_err(|error| Obstacle::Refused(error.to_string()))?;
         let (last_good, engine, fingerprint) =
             (self.last_good.clone(), self.host.engine.clone(), fingerprint.to_owned());
         let (map, name) = (map.clone(), registration.name.clone());
@@ -267,7 +316,8 @@ impl RegistrarState {
     ) -> Verdict {
         let offered = match &known.offer {
             Ok(offered) => offered,
-            Err(reason) => return Verdict::refused(reason, serves.map(|plugin| &**plugin)),
+            Err(Obstacle::Refused(reason)) => return Verdict::refused(reason, serves.map(|plugin| &**plugin)),
+            Err(Obstacle::Absent(reason)) => return Verdict::absent(reason, serves.map(|plugin| &**plugin)),
         };
         if let Some(plugin) = serves.filter(|plugin| Arc::ptr_eq(plugin, offered)) {
             return Verdict::loaded(plugin);

@@ -24,8 +24,8 @@ pub enum State {
     Refused,
     /// The registration is refused as it is now, and the plugin of an earlier state keeps serving.
     LastGood,
-    /// The registration could serve its kind, but the CRD is missing, or the kind or a name is
-    /// taken.
+    /// The registration could serve its kind, but the artifact or the CRD is not here yet, or the
+    /// kind or a name is taken.
     Waiting,
 }
 
@@ -90,6 +90,22 @@ impl Verdict {
                 Self::new(State::LastGood, "PluginChangeRefused", &message, facts(plugin))
             }
             None => Self::new(State::Refused, "PluginRefused", &reason.to_string(), BTreeMap::new()),
+        }
+    }
+
+    /// Returns the verdict on a registration whose artifact is not here yet. `last_good` is the
+    /// plugin that keeps serving, if there is one.
+    pub fn absent(reason: &dyn std::fmt::Display, last_good: Option<&Plugin>) -> Self {
+        const REASON: &str = "PluginIsPulled";
+        match last_good {
+            Some(plugin) => {
+                let message = format!(
+                    "{reason}. The plugin loaded before ({}) keeps serving",
+                    plugin.digest.short()
+                );
+                Self::new(State::LastGood, REASON, &message, facts(plugin))
+            }
+            None => Self::new(State::Waiting, REASON, &reason.to_string(), BTreeMap::new()),
         }
     }
 

@@ -1,0 +1,157 @@
+//! The artifacts that are on their way, and those that are tried again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use wasser_pack::oci::artifact::Artifact;
+
+use super::artifacts::{Artifacts, Wanted};
+
+/// How long to wait between attempts.
+#[derive(Debug, Clone, Copy)]
+pub struct Pauses {
+    /// After the first.
+    pub first: Duration,
+    /// At most; each pause is twice the one before.
+    pub longest: Duration,
+}
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(5),
+            longest: Duration::from_secs(300),
+        }
+    }
+}
+
+/// The end of an attempt.
+pub struct Attempt {
+    name: String,
+    number: u64,
+    result: Result<Artifact, String>,
+}
+
+struct Pull {
+    number: u64,
+    map: ConfigMap,
+    task: AbortHandle,
+}
+
+/// One pull for each registration at most.
+pub struct Pulls {
+    artifacts: Artifacts,
+    pauses: Pauses,
+    current: BTreeMap<String, Pull>,
+    number: u64,
+    sender: mpsc::UnboundedSender<Attempt>,
+    attempts: mpsc::UnboundedReceiver<Attempt>,
+}
+
+impl Pulls {
+    /// Returns no pulls.
+    pub fn new(artifacts: Artifacts, pauses: Pauses) -> Self {
+        let (sender, attempts) = mpsc::unbounded_channel();
+        Self {
+            artifacts,
+            pauses,
+            current: BTreeMap::new(),
+            number: 0,
+            sender,
+            attempts,
+        }
+    }
+
+    /// Pulls what a registration wants until it is here, or cannot come.
+    pub fn start(&mut self, name: &str, map: ConfigMap, wanted: Wanted) {
+        self.stop(name);
+        self.number += 1;
+        let number = self.number;
+        let task = tokio::spawn(repeat(
+            self.artifacts.clone(),
+            wanted,
+            self.pauses,
+            (name.to_owned(), number),
+            self.sender.clone(),
+        ));
+        self.current.insert(
+            name.to_owned(),
+            Pull {
+                number,
+                map,
+                task: task.abort_handle(),
+            },
+        );
+    }
+
+    /// Pulls no longer for a registration.
+    pub fn stop(&mut self, name: &str) {
+        if let Some(pull) = self.current.remove(name) {
+            pull.task.abort();
+        }
+    }
+
+    /// Waits for the end of an attempt. Returns the ConfigMap that it was made for, and what came.
+    pub async fn next(&mut self) -> (ConfigMap, Result<Artifact, String>) {
+        loop {
+            let Some(attempt) = self.attempts.recv().await else {
+                // There is a sender in `self`.
+                return std::future::pending().await;
+            };
+            // What was sent before a pull was stopped is of no interest.
+            let Some(pull) = self
+                .current
+                .get(&attempt.name)
+                .filter(|pull| pull.number == attempt.number)
+            else {
+                continue;
+            };
+            let map = pull.map.clone();
+            if attempt.result.is_ok() {
+                self.current.remove(&attempt.name);
+            }
+            return (map, attempt.result);
+        }
+    }
+}
+
+impl Drop for Pulls {
+    fn drop(&mut self) {
+        for pull in self.current.values() {
+            pull.task.abort();
+        }
+    }
+}
+
+/// Makes attempts in growing pauses, and sends how each ended.
+async fn repeat(
+    artifacts: Artifacts,
+    wanted: Wanted,
+    pauses: Pauses,
+    (name, number): (String, u64),
+    ends: mpsc::UnboundedSender<Attempt>,
+) {
+    let mut pause = pauses.first;
+    loop {
+        let pulled = artifacts.pull(&wanted).await;
+        let is_over = pulled.as_ref().map_or_else(|error| error.is_lasting(), |_| true);
+        let result = pulled.map_err(|error| {
+            let next = if is_over { "" } else { "; it is tried again" };
+            format!("{error}{next}")
+        });
+        let attempt = Attempt {
+            name: name.clone(),
+            number,
+            result,
+        };
+        // Nobody listens any more when the process ends.
+        if ends.send(attempt).is_err() || is_over {
+            return;
+        }
+        tokio::time::sleep(pause).await;
+        pause = pauses.longest.min(pause * 2);
+    }
+}
