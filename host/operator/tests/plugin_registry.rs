@@ -1,0 +1,87 @@
+//! `wasser plugin push` and `pull` with a registry.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // Tests fail by panicking.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use wasser_pack::oci::artifact::{Artifact, Parts};
+use wasser_pack::oci::layout;
+use wasser_test_registry::TestRegistry;
+
+fn artifact() -> Artifact {
+    Artifact::new(Parts {
+        name: "demo",
+        version: "0.1.0",
+        component: b"\0asm\x0d\0\x01\0",
+        chart: b"chart",
+        crds: b"",
+        plugin_yaml: "runtime: DemoRuntime\n",
+    })
+    .unwrap()
+}
+
+/// Runs `wasser plugin` as a user whose configuration of Docker is in this directory.
+fn wasser(arguments: &[&str], home: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wasser"));
+    let command = command.arg("plugin").args(arguments).env("DOCKER_CONFIG", home);
+    command.env_remove("WASSER_REGISTRY_PASSWORD").output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_artifact_goes_into_a_registry_and_comes_out_as_it_was() {
+    let registry = TestRegistry::start().await;
+    registry.require("me", "secret");
+    let directory = tempfile::tempdir().unwrap();
+    let (home, file) = (directory.path(), directory.path().join("demo.oci.tar"));
+    std::fs::write(&file, layout::to_tar(&artifact()).unwrap()).unwrap();
+    let (file, tagged) = (file.to_str().unwrap(), format!("{}/me/demo:0.1.0", registry.host()));
+
+    let refused = wasser(&["push", file, &tagged, "--plain-http"], home);
+    let says = text(&refused.stderr);
+    assert!(!refused.status.success() && says.contains("docker login"), "{says}");
+    assert!(registry.tags("me/demo").is_empty());
+
+    let auths = format!(
+        "{{\"auths\": {{\"{}\": {{\"auth\": \"bWU6c2VjcmV0\"}}}}}}",
+        registry.host()
+    );
+    std::fs::write(home.join("config.json"), auths).unwrap();
+    let pushed = wasser(&["push", file, &tagged, "--plain-http"], home);
+    let pinned = format!("{tagged}@{}", artifact().digest());
+    assert_eq!(text(&pushed.stdout), format!("{pinned}\n"), "{}", text(&pushed.stderr));
+
+    let out = directory.path().join("out");
+    let pulled = wasser(&["pull", &tagged, "--plain-http", "-o", out.to_str().unwrap()], home);
+    let pulled_file = out.join("demo.oci.tar");
+    assert_eq!(
+        text(&pulled.stdout),
+        format!("{}\n{pinned}\n", pulled_file.display()),
+        "{}",
+        text(&pulled.stderr)
+    );
+    assert_eq!(std::fs::read(&pulled_file).unwrap(), std::fs::read(file).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_pushed_says_what_can() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("demo.yaml");
+    std::fs::write(&file, "kind: ConfigMap\n").unwrap();
+    let refused = wasser(
+        &["push", file.to_str().unwrap(), "example.com/demo:1"],
+        directory.path(),
+    );
+    let says = text(&refused.stderr);
+    assert!(says.contains("is not an artifact; give the file `.oci.tar`"), "{says}");
+    let refused = wasser(&["push", file.to_str().unwrap(), "demo"], directory.path());
+    let says = text(&refused.stderr);
+    assert!(says.contains("write REGISTRY/REPOSITORY:TAG"), "{says}");
+    let refused = wasser(&["pull", "example.com/demo:1", "--username", "me"], directory.path());
+    let says = text(&refused.stderr);
+    assert!(says.contains("has no password: set WASSER_REGISTRY_PASSWORD"), "{says}");
+}
