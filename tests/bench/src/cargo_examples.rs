@@ -81,8 +81,9 @@ fn rendering(figures: &Map<String, Value>) -> Result<Vec<(&'static str, f64)>> {
         ("warmMillisecondsP95", "/warm_render_ms/p95", 1.0),
         ("rssBeforeMegabytes", "/rss_kib/before", megabytes),
         ("rssOpenedMegabytes", "/rss_kib/opened", megabytes),
-        ("rssAfterMegabytes", "/rss_kib/after", megabytes),
-        ("anonymousRssAfterMegabytes", "/rss_kib/after_anonymous", megabytes),
+        ("rssBusyMegabytes", "/rss_kib/busy", megabytes),
+        ("anonymousRssBusyMegabytes", "/rss_kib/busy_anonymous", megabytes),
+        ("rssIdleMegabytes", "/rss_kib/idle", megabytes),
     ]
     .into_iter()
     .map(|(name, pointer, factor)| take(name, pointer, factor))
@@ -108,7 +109,7 @@ mod tests {
     fn the_renderers_figures_get_their_names() {
         let text = r#"{"chart": "juicefs", "objects": 7, "open_ms": 20.5, "first_render_ms": 9,
                        "warm_render_ms": {"median": 5.0, "p95": 6.25},
-                       "rss_kib": {"before": 1000, "opened": 2000, "after": 3000, "after_anonymous": 500}}"#;
+                       "rss_kib": {"before": 1000, "opened": 2000, "busy": 3000, "busy_anonymous": 500, "idle": 700}}"#;
         let named = rendering(&figures(text).unwrap()).unwrap();
         assert!(
             named.contains(&("warmMillisecondsP95", 6.25)) && named.contains(&("rssOpenedMegabytes", 2.048)),
