@@ -91,6 +91,17 @@ pub enum Cause {
         /// The registry.
         registry: String,
     },
+    /// Nobody has signed it.
+    #[error("it is not signed (there is no {0}); sign it with `wasser plugin sign` or `cosign sign --key`")]
+    Unsigned(String),
+    /// Others have signed it.
+    #[error("none of its {found} signatures is by a key that is trusted here ({keys}); sign it with one of them")]
+    WrongSignature {
+        /// The number of signatures.
+        found: usize,
+        /// The names of the keys.
+        keys: String,
+    },
     /// An artifact is pushed under a tag.
     #[error("there is no tag; write {0}:VERSION")]
     NoTag(String),
@@ -113,6 +124,8 @@ impl Cause {
             | Self::Garbage { .. }
             | Self::Failed { .. }
             | Self::Digest { .. }
+            | Self::Unsigned(_)
+            | Self::WrongSignature { .. }
             | Self::Client(_) => false,
         }
     }

@@ -18,11 +18,14 @@
 mod cache;
 mod credentials;
 mod error;
+mod keys;
 mod reference;
 mod registry;
+mod signatures;
 
 pub use cache::Cache;
 pub use credentials::{Credentials, CredentialsError, Helpers};
 pub use error::{Cause, RegistryError};
+pub use keys::{KeyError, NewPair, PrivateKey, PublicKey};
 pub use reference::{Reference, ReferenceError};
 pub use registry::{Limits, Registry};

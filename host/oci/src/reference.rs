@@ -27,6 +27,11 @@ impl Reference {
         self.parsed.registry()
     }
 
+    /// Returns registry and repository.
+    pub fn repository(&self) -> String {
+        format!("{}/{}", self.registry(), self.parsed.repository())
+    }
+
     /// Returns the last part of the repository.
     pub fn name(&self) -> &str {
         let repository = self.parsed.repository();

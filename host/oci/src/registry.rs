@@ -49,10 +49,10 @@ pub struct Registry {
 }
 
 /// One attempt: whom it speaks to, and as whom.
-struct Attempt<'a> {
-    client: Client,
-    reference: &'a Reference,
-    credentials: &'a Credentials,
+pub(crate) struct Attempt<'a> {
+    pub(crate) client: Client,
+    pub(crate) reference: &'a Reference,
+    pub(crate) credentials: &'a Credentials,
     limits: Limits,
 }
 
@@ -96,7 +96,7 @@ impl Registry {
     }
 
     /// Does something within the time that all of it may take.
-    async fn timed<T>(
+    pub(crate) async fn timed<T>(
         &self,
         doing: &str,
         reference: &Reference,
@@ -115,7 +115,11 @@ impl Registry {
         })
     }
 
-    fn attempt<'a>(&self, reference: &'a Reference, credentials: &'a Credentials) -> Result<Attempt<'a>, Cause> {
+    pub(crate) fn attempt<'a>(
+        &self,
+        reference: &'a Reference,
+        credentials: &'a Credentials,
+    ) -> Result<Attempt<'a>, Cause> {
         Ok(Attempt {
             client: self.client(reference, credentials)?,
             reference,
@@ -152,13 +156,13 @@ impl Registry {
 
 impl Attempt<'_> {
     /// Shows the credentials, so that an answer to them is not taken for one to what follows.
-    async fn begin(&self, operation: RegistryOperation) -> Result<(), Cause> {
+    pub(crate) async fn begin(&self, operation: RegistryOperation) -> Result<(), Cause> {
         let auth = self.credentials.auth();
         let begun = self.client.auth(self.reference.parsed(), &auth, operation).await;
         begun.map(drop).map_err(|error| self.cause(error))
     }
 
-    async fn resolve(&self) -> Result<String, Cause> {
+    pub(crate) async fn resolve(&self) -> Result<String, Cause> {
         self.begin(RegistryOperation::Pull).await?;
         let auth = self.credentials.auth();
         let digest = self.client.fetch_manifest_digest(self.reference.parsed(), &auth).await;
@@ -169,14 +173,7 @@ impl Attempt<'_> {
         self.begin(RegistryOperation::Push).await?;
         let to = self.reference.parsed();
         for (descriptor, bytes) in artifact.blobs() {
-            if !self.has_blob(descriptor).await? {
-                let pushed = self.client.push_blob(to, bytes.to_vec(), &descriptor.digest).await;
-                match pushed {
-                    // Some registries do not say where it is, as they should. It counts that it is there.
-                    Err(OciDistributionError::RegistryNoLocationError) if self.has_blob(descriptor).await? => {}
-                    pushed => drop(pushed.map_err(|error| self.cause(error))?),
-                }
-            }
+            self.put_blob(descriptor, bytes).await?;
         }
         let kind = HeaderValue::from_static(MANIFEST);
         let pushed = self
@@ -184,6 +181,19 @@ impl Attempt<'_> {
             .push_manifest_raw(to, artifact.manifest().to_vec(), kind)
             .await;
         pushed.map(drop).map_err(|error| self.cause(error))
+    }
+
+    /// Pushes a blob, unless it is there.
+    pub(crate) async fn put_blob(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), Cause> {
+        if self.has_blob(descriptor).await? {
+            return Ok(());
+        }
+        let to = self.reference.parsed();
+        match self.client.push_blob(to, bytes.to_vec(), &descriptor.digest).await {
+            // Some registries do not say where it is, as they should. It counts that it is there.
+            Err(OciDistributionError::RegistryNoLocationError) if self.has_blob(descriptor).await? => Ok(()),
+            pushed => pushed.map(drop).map_err(|error| self.cause(error)),
+        }
     }
 
     async fn has_blob(&self, descriptor: &Descriptor) -> Result<bool, Cause> {
@@ -215,7 +225,7 @@ impl Attempt<'_> {
     }
 
     /// Pulls a blob, and not more of it than its manifest says.
-    async fn blob(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Cause> {
+    pub(crate) async fn blob(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Cause> {
         let from = self.reference.parsed();
         let stream = self.client.pull_blob_stream(from, descriptor.digest.as_str()).await;
         let mut stream = stream.map_err(|error| self.cause(error))?.stream;
@@ -234,7 +244,7 @@ impl Attempt<'_> {
         Ok(bytes)
     }
 
-    fn cause(&self, error: OciDistributionError) -> Cause {
+    pub(crate) fn cause(&self, error: OciDistributionError) -> Cause {
         let registry = self.reference.registry();
         Cause::of(error, registry, &self.credentials.who(), self.limits.pause)
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use rstest::rstest;
-use wasser_oci::{Cause, Credentials, Limits, Reference, Registry};
+use wasser_oci::{Cause, Credentials, Limits, PrivateKey, PublicKey, Reference, Registry};
 use wasser_pack::oci::artifact::{Artifact, Parts};
 use wasser_pack::oci::manifest::MANIFEST;
 use wasser_test_registry::{Fault, TestRegistry};
@@ -200,4 +200,53 @@ async fn a_registry_that_says_too_little_is_no_obstacle() {
         .await
         .unwrap();
     assert_eq!(client().pull(&pushed, &nobody).await.unwrap(), artifact(b"chart"));
+}
+
+#[tokio::test]
+async fn signatures_of_several_keys_are_kept_where_cosign_looks_for_them() {
+    let registry = TestRegistry::start().await;
+    let nobody = Credentials::anonymous();
+    let pushed = client()
+        .push(&demo(&registry), &artifact(b"chart"), &nobody)
+        .await
+        .unwrap();
+    let pairs = [(); 3].map(|()| PrivateKey::generate().unwrap());
+    let public = pairs.each_ref().map(|pair| PublicKey::parse_all(&pair.public).unwrap());
+    let private = pairs.each_ref().map(|pair| PrivateKey::parse(&pair.private).unwrap());
+    let verify = async |reference: &Reference, number: usize| {
+        let verified = client().verify(reference, &public[number], &nobody).await;
+        verified.map(|(_, key)| key.clone()).map_err(|error| error.to_string())
+    };
+
+    let says = verify(&pushed, 0).await.unwrap_err();
+    assert!(
+        says.starts_with(&format!("verifying {pushed}: it is not signed (there is no ")) && says.contains(".sig)"),
+        "{says}"
+    );
+    for key in &private[..2] {
+        assert_eq!(client().sign(&demo(&registry), key, &nobody).await.unwrap(), pushed);
+    }
+    let hex = pushed.digest().unwrap().trim_start_matches("sha256:");
+    assert!(registry.tags("me/demo").contains(&format!("sha256-{hex}.sig")));
+    assert_eq!(verify(&pushed, 0).await.unwrap(), public[0][0]);
+    assert_eq!(verify(&demo(&registry), 1).await.unwrap(), public[1][0]);
+    let says = verify(&pushed, 2).await.unwrap_err();
+    assert!(
+        says.contains(&format!(
+            "none of its 2 signatures is by a key that is trusted here ({})",
+            public[2][0].name()
+        )),
+        "{says}"
+    );
+
+    // One of something else does not count, wherever somebody puts it.
+    let other = client()
+        .push(&demo(&registry), &artifact(b"other"), &nobody)
+        .await
+        .unwrap();
+    let from = registry.manifest("me/demo", &format!("sha256-{hex}.sig"));
+    let hex = other.digest().unwrap().trim_start_matches("sha256:");
+    registry.put_manifest("me/demo", &format!("sha256-{hex}.sig"), MANIFEST, &from);
+    let says = verify(&other, 0).await.unwrap_err();
+    assert!(says.contains("none of its 2 signatures"), "{says}");
 }

@@ -103,6 +103,12 @@ impl TestRegistry {
         }
     }
 
+    /// Returns the manifest under a tag.
+    pub fn manifest(&self, repository: &str, tag: &str) -> Bytes {
+        let contents = self.contents.lock();
+        contents.manifests[&(repository.to_owned(), tag.to_owned())].1.clone()
+    }
+
     /// Returns the tags of a repository.
     pub fn tags(&self, repository: &str) -> Vec<String> {
         let contents = self.contents.lock();

@@ -6,7 +6,9 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::{Context as _, Result};
 use wasser_chart::Driver;
+use wasser_oci::PublicKey;
 
 /// Where a pod finds the namespace that it runs in.
 const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
@@ -117,6 +119,16 @@ pub fn cache_dir(option: Option<PathBuf>) -> PathBuf {
         .or_else(|| from("XDG_CACHE_HOME", "wasser/compiled"))
         .or_else(|| from("HOME", ".cache/wasser/compiled"))
         .unwrap_or_else(|| PathBuf::from("/var/cache/wasser"))
+}
+
+/// Reads the public keys in these files.
+pub fn public_keys(files: &[PathBuf]) -> Result<Vec<PublicKey>> {
+    let mut keys = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+        keys.extend(PublicKey::parse_all(&text).with_context(|| file.display().to_string())?);
+    }
+    Ok(keys)
 }
 
 /// Where Helm's records are kept, in Helm's own words.

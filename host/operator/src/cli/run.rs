@@ -60,6 +60,9 @@ pub struct Args {
         value_name = "HOST:PORT,…"
     )]
     plain_http_registries: Vec<String>,
+    /// Public keys in PEM, of which one must have signed whatever is pulled from a registry.
+    #[arg(long, env = "WASSER_PLUGIN_KEYS", value_delimiter = ',', value_name = "FILE,…")]
+    plugin_keys: Vec<PathBuf>,
     /// Address of /metrics; 0 for none.
     #[arg(long, env = "WASSER_METRICS_ADDR", default_value = ":8080", value_parser = options::listen)]
     metrics_addr: options::Listen,
@@ -211,7 +214,9 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
         plain_hosts: args.plain_http_registries,
         ..OciRegistry::default()
     };
-    let artifacts = Artifacts::new(way, &cache_dir.join("artifacts"), client.clone(), &settings.namespace);
+    let keys = options::public_keys(&args.plugin_keys).context("reading the keys that plugins must be signed with")?;
+    let artifacts =
+        Artifacts::new(way, &cache_dir.join("artifacts"), client.clone(), &settings.namespace).signed_by(keys);
     let plugins = PluginHost::new(host_config(&cache_dir, args.plugin_dir)?)?;
     let (registry, kinds) = (Arc::new(Registry::new()), watch::Sender::new(Vec::new()));
     let api_versions = watch::Sender::new(Vec::new());

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wasser_chart::{Driver, KEY_BYTES, Recording, Renderer, SigningKey};
 use wasser_engine::TenantRules;
-use wasser_oci::Registry as OciRegistry;
+use wasser_oci::{PublicKey, Registry as OciRegistry};
 use wasser_plugin::{Digest, HostConfig, PluginHost, Registrar, Registry, Threads};
 use wasser_test_api_server::ApiServer;
 use wasser_test_registry::TestRegistry;
@@ -58,6 +58,8 @@ pub struct Scene {
     /// The registry that artifacts are pulled from, and where they are kept.
     pub registry: OciRegistry,
     pub artifacts: Arc<tempfile::TempDir>,
+    /// The keys of which one must have signed them, if there are any.
+    pub keys: Vec<PublicKey>,
     /// Where their reconciles run. By default with everything else, and so until they are killed.
     pub threads: Threads,
 }
@@ -97,6 +99,7 @@ impl Scene {
             progress_period: Duration::from_secs(10),
             registry: OciRegistry::default(),
             artifacts: Arc::new(tempfile::tempdir().unwrap()),
+            keys: Vec::new(),
             threads: Threads::here(),
         }
     }
@@ -209,7 +212,8 @@ impl Scene {
             client: client.clone(),
             namespace: OPERATOR.to_owned(),
             registrar: Registrar::new(plugins(), registry.clone()),
-            artifacts: Artifacts::new(self.registry.clone(), self.artifacts.path(), client.clone(), OPERATOR),
+            artifacts: Artifacts::new(self.registry.clone(), self.artifacts.path(), client.clone(), OPERATOR)
+                .signed_by(self.keys.clone()),
             pauses: Pauses {
                 first: Duration::from_millis(20),
                 longest: Duration::from_millis(100),

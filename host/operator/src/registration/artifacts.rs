@@ -1,15 +1,17 @@
 //! The artifacts that registrations name: from the cache, or from their registry with the pull
 //! Secrets of the operator's namespace.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{Api, Client};
 use tokio::sync::Semaphore;
-use wasser_oci::{Cache, Credentials, CredentialsError, Helpers, Reference, ReferenceError, Registry, RegistryError};
+use wasser_oci::{
+    Cache, Credentials, CredentialsError, Helpers, PublicKey, Reference, ReferenceError, Registry, RegistryError,
+};
 use wasser_pack::oci::artifact::Artifact;
-use wasser_plugin::Registration;
+use wasser_plugin::{Digest, Registration};
 
 /// Artifacts that are pulled at the same time. Each may be as large as its parts may be.
 const AT_ONCE: usize = 2;
@@ -27,6 +29,9 @@ pub struct Artifacts {
     pub client: Client,
     /// The operator's namespace.
     pub namespace: String,
+    /// Of these keys one must have signed what is pulled; none need have if there are none.
+    keys: Vec<PublicKey>,
+    directory: PathBuf,
     places: Arc<Semaphore>,
 }
 
@@ -106,8 +111,24 @@ impl Artifacts {
             cache: Cache::new(directory, "any"),
             client,
             namespace: namespace.to_owned(),
+            keys: Vec::new(),
+            directory: directory.to_owned(),
             places: Arc::new(Semaphore::new(AT_ONCE)),
         }
+    }
+
+    /// Takes only what is signed with one of these keys. What was pulled under other conditions is
+    /// verified again.
+    #[must_use]
+    pub fn signed_by(mut self, keys: Vec<PublicKey>) -> Self {
+        if !keys.is_empty() {
+            let mut names: Vec<String> = keys.iter().map(PublicKey::name).collect();
+            names.sort();
+            let mark: String = Digest::of(names.concat().as_bytes()).hex().chars().take(16).collect();
+            self.cache = Cache::new(&self.directory, &mark);
+        }
+        self.keys = keys;
+        self
     }
 
     /// Returns an artifact that was pulled before.
@@ -134,6 +155,9 @@ impl Artifacts {
                     .map(|digest| reference.at(&digest).to_string())
                     .map_err(|error| error.to_string()),
             });
+        }
+        if !self.keys.is_empty() {
+            self.registry.verify(&reference, &self.keys, &credentials).await?;
         }
         let artifact = self.registry.pull(&reference, &credentials).await?;
         let (cache, kept) = (self.cache.clone(), artifact.clone());

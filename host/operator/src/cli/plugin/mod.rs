@@ -3,13 +3,16 @@
 
 mod check;
 mod inspect;
+mod key;
 mod new;
 mod pack;
 mod pull;
 mod push;
 mod registry;
 mod run;
+mod sign;
 mod test;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,6 +37,12 @@ pub enum Command {
     Push(push::Args),
     /// Pull a plugin out of a registry, into a file that the other commands read.
     Pull(pull::Args),
+    /// Make a pair of keys for signatures.
+    Key(key::Args),
+    /// Sign an artifact in a registry, so that cosign and the operator can verify it.
+    Sign(sign::Args),
+    /// Verify that an artifact in a registry is signed with one of these keys.
+    Verify(verify::Args),
     /// Show what a plugin is, wants and exports.
     Inspect(inspect::Args),
     /// Print the CRDs that a plugin carries.
@@ -91,6 +100,9 @@ pub async fn run(command: Command) -> Result<ExitCode> {
         Command::Pack(args) => args.run(),
         Command::Push(args) => args.run().await,
         Command::Pull(args) => args.run().await,
+        Command::Key(args) => args.run(),
+        Command::Sign(args) => args.run().await,
+        Command::Verify(args) => args.run().await,
         Command::Inspect(args) => args.run().await,
         Command::Check(args) => args.run().await,
         Command::Run(args) => args.run().await,
