@@ -154,12 +154,17 @@ impl Turns {
         }
     }
 
-    /// Moves a render that is slow to the place for those, if that is free.
-    fn move_slow(&self, place: &Mutex<Place>) {
+    /// Moves a render that is slow to the place for those, if that is free. Others of the chart wait
+    /// for that place from now on.
+    fn move_slow(&self, chart: &str, place: &Mutex<Place>) {
         {
             let mut state = self.0.lock();
             let mut place = place.lock();
-            if *place != Place::Shared || !state.slow_is_free {
+            if *place == Place::GivenBack {
+                return;
+            }
+            state.charts.party(&chart.to_owned()).content.was_slow = true;
+            if *place == Place::Slow || !state.slow_is_free {
                 return;
             }
             *place = Place::Slow;
@@ -229,10 +234,10 @@ impl Turn {
     }
 
     fn watched(mut self) -> Self {
-        let (turns, place) = (self.turns.clone(), self.place.clone());
+        let (turns, chart, place) = (self.turns.clone(), self.chart.clone(), self.place.clone());
         let moving = async move {
             tokio::time::sleep(SLOW).await;
-            turns.move_slow(&place);
+            turns.move_slow(&chart, &place);
         };
         self.moving = Some(tokio::spawn(moving).abort_handle());
         self
@@ -367,18 +372,21 @@ mod tests {
         let slow = turns.take("slow", "ns").await;
         let mut quick = turns.take("quick", "ns").boxed();
         assert!((&mut quick).now_or_never().is_none());
-        turns.move_slow(&slow.place);
+        turns.move_slow("slow", &slow.place);
         assert!(slow.is_slow());
+        // It is known before the first one has ended.
+        let mut another = turns.take("slow", "ns").boxed();
         let second = quick.await;
         // The next one that is slow finds that place taken, and keeps its own.
         let mut third = turns.take("third", "ns").boxed();
-        turns.move_slow(&second.place);
+        turns.move_slow("quick", &second.place);
+        assert!((&mut another).now_or_never().is_none());
         assert!(!second.is_slow() && (&mut third).now_or_never().is_none());
         // One that has just ended is not moved.
         let place = second.place.clone();
         drop((slow, second));
-        turns.move_slow(&place);
-        drop(third.await);
+        turns.move_slow("quick", &place);
+        drop((third.await, another.await));
         let state = turns.0.lock();
         assert!(state.free == 1 && state.slow_is_free);
     }

@@ -84,7 +84,7 @@ const MIGRATE: Kind = Kind {
     },
     program: ("juicefs", "sync"),
     by_hand: &["/usr/local/bin/juicefs", "sync", "$(FROM)", "$(TO)"],
-    empty: |real| real.exec(KEEPER, KEEPER, "find /copy -mindepth 1 -delete").map(drop),
+    empty: |real| real.exec(KEEPER, KEEPER, "rm -rf /copy/*").map(drop),
     check: |real, amount| {
         let found = real.exec(KEEPER, KEEPER, "find /copy -type f | wc -l")?;
         let Files { files, .. } = amount;
