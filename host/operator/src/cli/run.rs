@@ -23,7 +23,7 @@ use crate::fluid::Alone;
 use crate::health::{self, Addresses, Health};
 use crate::leader::{self, Candidate, Tenure};
 use crate::metrics::Metrics;
-use crate::registration::{Artifacts, Pauses, Registrations};
+use crate::registration::{Artifacts, PAUSES, Registrations};
 use crate::{client, controllers, record_key, version};
 
 /// Most of the time is spent waiting for the API server; every thread costs memory.
@@ -229,7 +229,7 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
         namespace: settings.namespace.clone(),
         registrar: Registrar::new(plugins, registry.clone()),
         artifacts,
-        pauses: Pauses::default(),
+        pauses: PAUSES,
         registry: registry.clone(),
         health: health.clone(),
         metrics: metrics.clone(),

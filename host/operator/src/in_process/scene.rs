@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wasser_chart::{Driver, KEY_BYTES, Recording, Renderer, SigningKey};
-use wasser_engine::TenantRules;
+use wasser_engine::{Backoff, TenantRules};
 use wasser_oci::{PublicKey, Registry as OciRegistry};
 use wasser_plugin::{Digest, HostConfig, PluginHost, Registrar, Registry, Threads};
 use wasser_test_api_server::ApiServer;
@@ -24,7 +24,7 @@ use crate::context::{Context, ServedKind, Settings};
 use crate::controllers;
 use crate::health::Health;
 use crate::metrics::Metrics;
-use crate::registration::{Artifacts, Pauses, Registrations};
+use crate::registration::{Artifacts, Registrations};
 use crate::supervisor::Supervisor;
 
 /// The operator's namespace, and the name of its clients.
@@ -214,7 +214,7 @@ impl Scene {
             registrar: Registrar::new(plugins(), registry.clone()),
             artifacts: Artifacts::new(self.registry.clone(), self.artifacts.path(), client.clone(), OPERATOR)
                 .signed_by(self.keys.clone()),
-            pauses: Pauses {
+            pauses: Backoff {
                 first: Duration::from_millis(20),
                 longest: Duration::from_millis(100),
             },

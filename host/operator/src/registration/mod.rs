@@ -22,7 +22,7 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, ResourceExt};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use wasser_engine::Events;
+use wasser_engine::{Backoff, Events};
 use wasser_plugin::{Artifact, Outcome, PLUGIN_LABEL, Pulled, Registrar, Registry};
 
 use crate::context::ServedKind;
@@ -31,7 +31,7 @@ use crate::metrics::Metrics;
 pub use artifacts::Artifacts;
 use artifacts::Wanted;
 use definitions::Seen;
-pub use pulls::Pauses;
+pub use pulls::PAUSES;
 use pulls::Pulls;
 use state::{Change, State};
 
@@ -49,7 +49,7 @@ pub struct Registrations {
     /// Where the artifacts of registrations come from.
     pub artifacts: Artifacts,
     /// How often it is tried again to pull them.
-    pub pauses: Pauses,
+    pub pauses: Backoff,
     /// What the registrar fills.
     pub registry: Arc<Registry>,
     /// Told when the registrations of the start are processed.

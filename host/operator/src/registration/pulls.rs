@@ -6,27 +6,16 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::ConfigMap;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
+use wasser_engine::Backoff;
 use wasser_pack::oci::artifact::Artifact;
 
 use super::artifacts::{Artifacts, Wanted};
 
 /// How long to wait between attempts.
-#[derive(Debug, Clone, Copy)]
-pub struct Pauses {
-    /// After the first.
-    pub first: Duration,
-    /// At most; each pause is twice the one before.
-    pub longest: Duration,
-}
-
-impl Default for Pauses {
-    fn default() -> Self {
-        Self {
-            first: Duration::from_secs(5),
-            longest: Duration::from_secs(300),
-        }
-    }
-}
+pub const PAUSES: Backoff = Backoff {
+    first: Duration::from_secs(5),
+    longest: Duration::from_secs(300),
+};
 
 /// The end of an attempt.
 pub struct Attempt {
@@ -44,7 +33,7 @@ struct Pull {
 /// One pull for each registration at most.
 pub struct Pulls {
     artifacts: Artifacts,
-    pauses: Pauses,
+    pauses: Backoff,
     current: BTreeMap<String, Pull>,
     number: u64,
     sender: mpsc::UnboundedSender<Attempt>,
@@ -53,7 +42,7 @@ pub struct Pulls {
 
 impl Pulls {
     /// Returns no pulls.
-    pub fn new(artifacts: Artifacts, pauses: Pauses) -> Self {
+    pub fn new(artifacts: Artifacts, pauses: Backoff) -> Self {
         let (sender, attempts) = mpsc::unbounded_channel();
         Self {
             artifacts,
@@ -130,12 +119,11 @@ impl Drop for Pulls {
 async fn repeat(
     artifacts: Artifacts,
     wanted: Wanted,
-    pauses: Pauses,
+    pauses: Backoff,
     (name, number): (String, u64),
     ends: mpsc::UnboundedSender<Attempt>,
 ) {
-    let mut pause = pauses.first;
-    loop {
+    for failures in 0.. {
         let pulled = artifacts.pull(&wanted).await;
         let is_over = pulled.as_ref().map_or_else(|error| error.is_lasting(), |_| true);
         let result = pulled.map_err(|error| {
@@ -151,7 +139,6 @@ async fn repeat(
         if ends.send(attempt).is_err() || is_over {
             return;
         }
-        tokio::time::sleep(pause).await;
-        pause = pauses.longest.min(pause * 2);
+        tokio::time::sleep(pauses.after(failures)).await;
     }
 }
