@@ -62,11 +62,8 @@ pub fn watch(client: Client) -> impl Stream<Item = watcher::Result<Event<Watched
 /// The CRDs that the watch has shown.
 #[derive(Default)]
 pub struct Seen {
-    definitions: Definitions,
-    listing: Definitions,
-    /// What the CRDs of all groups serve, by the name of the CRD.
-    served: BTreeMap<String, Vec<String>>,
-    served_of_listing: BTreeMap<String, Vec<String>>,
+    known: Known,
+    listing: Known,
     /// Whether the first list is complete: what is missing from half of a list is not known to be
     /// missing.
     pub is_complete: bool,
@@ -77,62 +74,83 @@ impl Seen {
     pub fn take(&mut self, event: Event<Watched>) -> Option<&Definitions> {
         match event {
             Event::Init => {
-                self.listing = Definitions::default();
-                self.served_of_listing.clear();
+                self.listing = Known::default();
+                None
             }
             Event::InitApply(crd) => {
-                note(&mut self.served_of_listing, &crd);
-                self.listing.insert(definition(crd));
+                self.listing.insert(crd);
+                None
             }
             Event::InitDone => {
-                self.definitions = std::mem::take(&mut self.listing);
-                self.served = std::mem::take(&mut self.served_of_listing);
+                self.known = std::mem::take(&mut self.listing);
                 self.is_complete = true;
-                return Some(&self.definitions);
+                Some(&self.known.definitions)
             }
             Event::Apply(crd) => {
-                note(&mut self.served, &crd);
-                if crd.spec.group == wasser_api::GROUP {
-                    self.definitions.insert(definition(crd));
-                    return Some(&self.definitions);
-                }
+                let is_ours = crd.is_ours();
+                self.known.insert(crd);
+                is_ours.then_some(&self.known.definitions)
             }
             Event::Delete(crd) => {
-                let name = crd.metadata.name.as_deref().unwrap_or_default();
-                self.served.remove(name);
-                if crd.spec.group == wasser_api::GROUP {
-                    self.definitions.remove(name);
-                    return Some(&self.definitions);
-                }
+                self.known.remove(&crd);
+                crd.is_ours().then_some(&self.known.definitions)
             }
         }
-        None
     }
 
     /// Returns what the CRDs of all groups serve, as `.Capabilities.APIVersions` of Helm names it:
     /// `example.com/v1` and `example.com/v1/Kind`.
     pub fn api_versions(&self) -> Vec<String> {
-        let all: BTreeSet<&String> = self.served.values().flatten().collect();
+        let all: BTreeSet<&String> = self.known.served.values().flatten().collect();
         all.into_iter().cloned().collect()
     }
 }
 
-fn note(served: &mut BTreeMap<String, Vec<String>>, crd: &Watched) {
-    let name = crd.metadata.name.clone().unwrap_or_default();
-    if crd.status.as_ref().is_none_or(|status| status.obstacle().is_some()) {
-        served.remove(&name);
-        return;
+/// What is known of all CRDs together.
+#[derive(Default)]
+struct Known {
+    /// Those of Wasser's group.
+    definitions: Definitions,
+    /// What those of all groups serve, by the name of the CRD.
+    served: BTreeMap<String, Vec<String>>,
+}
+
+impl Known {
+    fn insert(&mut self, crd: Watched) {
+        let name = crd.metadata.name.clone().unwrap_or_default();
+        match crd.api_versions() {
+            Some(versions) => drop(self.served.insert(name, versions)),
+            None => drop(self.served.remove(&name)),
+        }
+        self.definitions.insert(definition(crd));
     }
-    let DefinitionSpec {
-        group, names, versions, ..
-    } = &crd.spec;
-    let versions = versions.iter().filter(|version| version.served);
-    let named = versions.flat_map(|version| {
-        let of_group = format!("{group}/{}", version.name);
-        let of_kind = format!("{of_group}/{}", names.kind);
-        [of_group, of_kind]
-    });
-    served.insert(name, named.collect());
+
+    fn remove(&mut self, crd: &Watched) {
+        let name = crd.metadata.name.as_deref().unwrap_or_default();
+        self.served.remove(name);
+        self.definitions.remove(name);
+    }
+}
+
+impl Watched {
+    fn is_ours(&self) -> bool {
+        self.spec.group == wasser_api::GROUP
+    }
+
+    /// What it serves; nothing while it is not established.
+    fn api_versions(&self) -> Option<Vec<String>> {
+        self.status.as_ref().filter(|status| status.obstacle().is_none())?;
+        let DefinitionSpec {
+            group, names, versions, ..
+        } = &self.spec;
+        let versions = versions.iter().filter(|version| version.served);
+        let named = versions.flat_map(|version| {
+            let of_group = format!("{group}/{}", version.name);
+            let of_kind = format!("{of_group}/{}", names.kind);
+            [of_group, of_kind]
+        });
+        Some(named.collect())
+    }
 }
 
 fn definition(crd: Watched) -> Definition {
