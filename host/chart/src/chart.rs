@@ -12,6 +12,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::error::ChartError;
+use crate::hex::hex;
 
 /// Bytes that an archive may unpack to, as in Helm.
 const MAX_UNPACKED: u64 = 100 << 20;
@@ -56,10 +57,7 @@ impl Chart {
             metadata,
             asks_capabilities,
         } = outline(&archive).map_err(|message| ChartError { message })?;
-        let digest = Sha256::digest(&archive)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digest = hex(&Sha256::digest(&archive));
         Ok(Arc::new(Self {
             name: metadata.name,
             version: metadata.version,

@@ -9,6 +9,7 @@
 mod api_error;
 mod chart;
 mod error;
+mod hex;
 mod params;
 pub mod pointer;
 mod policy;

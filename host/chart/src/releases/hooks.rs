@@ -13,9 +13,11 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::DynamicObject;
+use kube::core::NamespaceResourceScope;
 use kube::runtime::wait::{await_condition, conditions};
-use kube::{Api, Client, ResourceExt as _};
+use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::Deserialize as _;
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use super::error::ReleaseError;
@@ -24,6 +26,7 @@ use super::kinds::Kinds;
 use super::ownership::Ownership;
 use super::reference::Reference;
 use super::{apply, prune, survey};
+use crate::hex::hex;
 use crate::render::Hook;
 
 /// How long a hook may take, as Helm's `--timeout` by default.
@@ -42,6 +45,24 @@ pub struct Hooks<'a> {
     /// The number of the revision that they belong to.
     pub revision: u32,
 }
+
+/// How a Job or Pod has ended. The error says how it failed.
+type Outcome = Result<(), String>;
+
+/// A kind whose objects run to an end.
+trait Ending:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + Clone
+    + std::fmt::Debug
+    + DeserializeOwned
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl Ending for Job {}
+impl Ending for Pod {}
 
 /// A hook and its object.
 pub struct Running<'a> {
@@ -131,53 +152,50 @@ impl Hooks<'_> {
 
     /// Whether a Job or Pod that is there has failed, or is gone by now.
     async fn has_failed(&self, running: &Running<'_>, event: &'static str) -> Result<bool, ReleaseError> {
-        let (name, namespace) = (&running.reference.name, &self.ownership.policy.namespace);
-        let outcome = match running.key() {
-            ("batch", "Job") => {
-                let job = Api::<Job>::namespaced(self.client.clone(), namespace)
-                    .get_opt(name)
-                    .await;
-                job.map(|job| job.map(|job| job_outcome(&job)))
-            }
-            _ => {
-                let pod = Api::<Pod>::namespaced(self.client.clone(), namespace)
-                    .get_opt(name)
-                    .await;
-                pod.map(|pod| pod.map(|pod| pod_outcome(&pod)))
-            }
+        let failed = match running.key() {
+            ("batch", "Job") => self.failed(running, job_outcome).await,
+            _ => self.failed(running, pod_outcome).await,
         };
-        let outcome = outcome.map_err(|error| ReleaseError::Hook {
+        failed.map_err(|error| ReleaseError::Hook {
             event,
             object: running.display.clone(),
             message: format!("cannot be looked at: {error}"),
-        })?;
-        Ok(outcome.is_none_or(|outcome| matches!(outcome, Some(Err(_)))))
+        })
+    }
+
+    async fn failed<K: Ending>(
+        &self,
+        running: &Running<'_>,
+        outcome: fn(&K) -> Option<Outcome>,
+    ) -> Result<bool, kube::Error> {
+        let found = self.api::<K>().get_opt(&running.reference.name).await?;
+        Ok(found.is_none_or(|found| matches!(outcome(&found), Some(Err(_)))))
     }
 
     /// Waits for a Job or Pod. The inner error says how it failed.
-    async fn wait(&self, running: &Running<'_>, event: &'static str) -> Result<Result<(), String>, ReleaseError> {
-        let (name, namespace) = (&running.reference.name, &self.ownership.policy.namespace);
+    async fn wait(&self, running: &Running<'_>, event: &'static str) -> Result<Outcome, ReleaseError> {
         match running.key() {
-            ("batch", "Job") => {
-                let api = Api::<Job>::namespaced(self.client.clone(), namespace);
-                let ended = |job: Option<&Job>| job.is_none_or(|job| job_outcome(job).is_some());
-                let found = bounded(await_condition(api, name, ended), event, running).await?;
-                Ok(found
-                    .as_ref()
-                    .and_then(job_outcome)
-                    .unwrap_or_else(|| Err("was deleted while it ran".to_owned())))
-            }
-            ("", "Pod") => {
-                let api = Api::<Pod>::namespaced(self.client.clone(), namespace);
-                let ended = |pod: Option<&Pod>| pod.is_none_or(|pod| pod_outcome(pod).is_some());
-                let found = bounded(await_condition(api, name, ended), event, running).await?;
-                Ok(found
-                    .as_ref()
-                    .and_then(pod_outcome)
-                    .unwrap_or_else(|| Err("was deleted while it ran".to_owned())))
-            }
+            ("batch", "Job") => self.end(running, event, job_outcome).await,
+            ("", "Pod") => self.end(running, event, pod_outcome).await,
             _ => Ok(Ok(())),
         }
+    }
+
+    async fn end<K: Ending>(
+        &self,
+        running: &Running<'_>,
+        event: &'static str,
+        outcome: fn(&K) -> Option<Outcome>,
+    ) -> Result<Outcome, ReleaseError> {
+        let ended = |found: Option<&K>| found.is_none_or(|found| outcome(found).is_some());
+        let waiting = await_condition(self.api::<K>(), &running.reference.name, ended);
+        let found = bounded(waiting, event, running).await?;
+        let outcome = found.as_ref().and_then(outcome);
+        Ok(outcome.unwrap_or_else(|| Err("was deleted while it ran".to_owned())))
+    }
+
+    fn api<K: Ending>(&self) -> Api<K> {
+        Api::namespaced(self.client.clone(), &self.ownership.policy.namespace)
     }
 
     /// Deletes a hook's object.
@@ -197,24 +215,19 @@ impl Hooks<'_> {
         found: ObjectMeta,
         event: &'static str,
     ) -> Result<(), ReleaseError> {
-        let (name, namespace) = (&running.reference.name, &self.ownership.policy.namespace);
+        let namespace = &self.ownership.policy.namespace;
         prune::same(self.kinds, namespace, &running.reference, found.uid.clone()).await?;
         let uid = found.uid.unwrap_or_default();
         match running.key() {
-            ("batch", "Job") => {
-                let api = Api::<Job>::namespaced(self.client.clone(), namespace);
-                bounded(await_condition(api, name, conditions::is_deleted(&uid)), event, running)
-                    .await
-                    .map(drop)
-            }
-            ("", "Pod") => {
-                let api = Api::<Pod>::namespaced(self.client.clone(), namespace);
-                bounded(await_condition(api, name, conditions::is_deleted(&uid)), event, running)
-                    .await
-                    .map(drop)
-            }
+            ("batch", "Job") => self.gone::<Job>(running, event, &uid).await,
+            ("", "Pod") => self.gone::<Pod>(running, event, &uid).await,
             _ => Ok(()),
         }
+    }
+
+    async fn gone<K: Ending>(&self, running: &Running<'_>, event: &'static str, uid: &str) -> Result<(), ReleaseError> {
+        let waiting = await_condition(self.api::<K>(), &running.reference.name, conditions::is_deleted(uid));
+        bounded(waiting, event, running).await.map(drop)
     }
 }
 
@@ -229,8 +242,9 @@ impl Running<'_> {
             .chain_update(revision.to_be_bytes())
             .chain_update(event)
             .chain_update(&self.hook.manifest);
-        let digest = digest.finalize();
-        digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        let mut run = hex(&digest.finalize());
+        run.truncate(32);
+        run
     }
 
     /// Whether it runs to an end.
@@ -254,7 +268,7 @@ pub fn order<'a>(hooks: &'a [Hook], event: &str) -> Vec<&'a Hook> {
     chosen
 }
 
-fn job_outcome(job: &Job) -> Option<Result<(), String>> {
+fn job_outcome(job: &Job) -> Option<Outcome> {
     let conditions = job.status.as_ref()?.conditions.as_ref()?;
     conditions
         .iter()
@@ -269,7 +283,7 @@ fn job_outcome(job: &Job) -> Option<Result<(), String>> {
         })
 }
 
-fn pod_outcome(pod: &Pod) -> Option<Result<(), String>> {
+fn pod_outcome(pod: &Pod) -> Option<Outcome> {
     match pod.status.as_ref()?.phase.as_deref()? {
         "Succeeded" => Some(Ok(())),
         "Failed" => Some(Err("failed; see its log".to_owned())),
