@@ -109,21 +109,9 @@ impl Cache {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
-    use wasser_pack::oci::artifact::Parts;
+    use wasser_test_registry::demo as artifact;
 
     use super::*;
-
-    fn artifact(chart: &[u8]) -> Artifact {
-        Artifact::new(Parts {
-            name: "demo",
-            version: "0.1.0",
-            component: b"\0asm\x0d\0\x01\0",
-            chart,
-            crds: b"",
-            plugin_yaml: "",
-        })
-        .unwrap()
-    }
 
     #[test]
     fn an_artifact_is_found_by_its_digest_and_by_what_it_has_passed() {

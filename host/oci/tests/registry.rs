@@ -5,21 +5,8 @@ use std::time::Duration;
 
 use rstest::rstest;
 use wasser_oci::{Cause, Credentials, Limits, PrivateKey, PublicKey, Reference, Registry};
-use wasser_pack::oci::artifact::{Artifact, Parts};
 use wasser_pack::oci::manifest::MANIFEST;
-use wasser_test_registry::{Fault, TestRegistry};
-
-fn artifact(chart: &[u8]) -> Artifact {
-    Artifact::new(Parts {
-        name: "demo",
-        version: "0.1.0",
-        component: b"\0asm\x0d\0\x01\0",
-        chart,
-        crds: b"{}\n",
-        plugin_yaml: "runtime: DemoRuntime\n",
-    })
-    .unwrap()
-}
+use wasser_test_registry::{Fault, TestRegistry, demo as artifact};
 
 fn client() -> Registry {
     Registry {

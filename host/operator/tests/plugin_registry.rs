@@ -5,21 +5,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use wasser_pack::oci::artifact::{Artifact, Parts};
 use wasser_pack::oci::layout;
-use wasser_test_registry::TestRegistry;
-
-fn artifact() -> Artifact {
-    Artifact::new(Parts {
-        name: "demo",
-        version: "0.1.0",
-        component: b"\0asm\x0d\0\x01\0",
-        chart: b"chart",
-        crds: b"",
-        plugin_yaml: "runtime: DemoRuntime\n",
-    })
-    .unwrap()
-}
+use wasser_test_registry::{TestRegistry, demo as artifact};
 
 /// Runs `wasser plugin` as a user whose configuration of Docker is in this directory.
 fn wasser(arguments: &[&str], home: &Path) -> Output {
@@ -38,7 +25,7 @@ async fn an_artifact_goes_into_a_registry_and_comes_out_as_it_was() {
     registry.require("me", "secret");
     let directory = tempfile::tempdir().unwrap();
     let (home, file) = (directory.path(), directory.path().join("demo.oci.tar"));
-    std::fs::write(&file, layout::to_tar(&artifact()).unwrap()).unwrap();
+    std::fs::write(&file, layout::to_tar(&artifact(b"chart")).unwrap()).unwrap();
     let (file, tagged) = (file.to_str().unwrap(), format!("{}/me/demo:0.1.0", registry.host()));
 
     let refused = wasser(&["push", file, &tagged, "--plain-http"], home);
@@ -52,7 +39,7 @@ async fn an_artifact_goes_into_a_registry_and_comes_out_as_it_was() {
     );
     std::fs::write(home.join("config.json"), auths).unwrap();
     let pushed = wasser(&["push", file, &tagged, "--plain-http"], home);
-    let pinned = format!("{tagged}@{}", artifact().digest());
+    let pinned = format!("{tagged}@{}", artifact(b"chart").digest());
     assert_eq!(text(&pushed.stdout), format!("{pinned}\n"), "{}", text(&pushed.stderr));
 
     let out = directory.path().join("out");

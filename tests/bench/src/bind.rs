@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::fake_cluster::{FakeCluster, count_lines};
+use super::fake_cluster::{COMPILING, FakeCluster, count_lines};
 use super::floor::{self, Template};
 use super::objects::{DATASETS, HUNG, NAMESPACE};
 use super::report::{Report, hundredths, milliseconds, quantile, seconds};
@@ -22,8 +22,6 @@ use wasser_test_cluster::machine::process;
 use wasser_test_cluster::metrics::{Metrics, added};
 use wasser_test_cluster::operator::OperatorProcess;
 
-/// How long a first start may take, in which Helm's engine is compiled.
-const COMPILING: Duration = Duration::from_secs(300);
 /// How long a later start may take.
 const STARTING: Duration = Duration::from_secs(30);
 /// How many starts are measured; the median is the time until wasser is ready.
@@ -80,9 +78,7 @@ pub fn floor(options: &Options, scale: &Scale) -> Result<Report> {
     };
     let template = {
         let fake = FakeCluster::new(options, &one, &mut report)?;
-        let mut first = fake.start_operator("first")?;
-        first.wait_ready(COMPILING, || Ok(()))?;
-        first.stop()?;
+        fake.compile()?;
         let (mut operator, watches) = bound(&fake, &one, &mut report.clone())?;
         drop(watches);
         settle(&operator)?;

@@ -44,9 +44,7 @@ const COLLECTING: Duration = Duration::from_secs(30);
 pub fn delete(options: &Options, scale: &Scale) -> Result<Report> {
     let mut report = Report::new("delete", options, scale.parameters());
     let fake = FakeCluster::new(options, scale, &mut report)?;
-    let mut first = fake.start_operator("first")?;
-    first.wait_ready(PATIENCE, || Ok(()))?;
-    first.stop()?;
+    fake.compile()?;
     let (mut operator, watches) = bound(&fake, scale, &mut report)?;
     drop(watches);
     settle(&operator)?;

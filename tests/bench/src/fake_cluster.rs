@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -21,6 +22,9 @@ use wasser_test_cluster::{self as cluster, Cluster};
 const CLUSTER: &str = "cluster-bench";
 /// The operator's namespace.
 pub const SYSTEM: &str = "fluid-system";
+
+/// How long a first start may take, in which Helm's engine is compiled.
+pub const COMPILING: Duration = Duration::from_secs(300);
 
 /// A cluster that is measured on. It ends when this is dropped, unless it is to be kept.
 pub struct FakeCluster {
@@ -111,6 +115,13 @@ impl FakeCluster {
         fs::write(&file, serde_json::to_vec(&list)?).with_context(|| format!("writing {}", file.display()))?;
         self.cluster.kubectl(&["create", "-f", &file.display().to_string()])?;
         Ok(())
+    }
+
+    /// Has wasser compile the engine and the plugins, so that this is not measured later.
+    pub fn compile(&self) -> Result<()> {
+        let mut first = self.start_operator("first")?;
+        first.wait_ready(COMPILING, || Ok(()))?;
+        first.stop().map(drop)
     }
 
     /// Starts wasser; its log gets this name.

@@ -49,7 +49,7 @@ pub fn neighbour(options: &Options, scale: &Scale, hostile: u32) -> Result<Repor
 
 fn alone(options: &Options, scale: &Scale, report: &mut Report) -> Result<()> {
     let fake = FakeCluster::new(options, scale, report)?.with_leader_election();
-    compiled(&fake)?;
+    fake.compile()?;
     let (mut operator, watches) = bound(&fake, scale, report)?;
     drop(watches);
     operator.stop().map(drop)
@@ -61,7 +61,7 @@ fn beside(options: &Options, scale: &Scale, hostile: u32, report: &mut Report) -
     let crd = paths::root().join(PROJECT).join("crd.yaml").display().to_string();
     fake.cluster().kubectl(&["create", "-f", &crd])?;
     register_manifest(fake.cluster(), SYSTEM, &package.manifest)?;
-    compiled(&fake)?;
+    fake.compile()?;
     fake.create_list(&manifest(hostile))?;
     let mut first = fake.start_operator("hostile")?;
     first.wait_ready(STARTING, || Ok(()))?;
@@ -74,13 +74,6 @@ fn beside(options: &Options, scale: &Scale, hostile: u32, report: &mut Report) -
     report.figure("workAfterwards", work(&operator.metrics()?))?;
     operator.check()?;
     operator.stop().map(drop)
-}
-
-/// Lets wasser compile the plugins, so that this is not measured.
-fn compiled(fake: &FakeCluster) -> Result<()> {
-    let mut first = fake.start_operator("first")?;
-    first.wait_ready(STARTING, || Ok(()))?;
-    first.stop().map(drop)
 }
 
 /// Builds the plugin in a copy of its project, which is two directories below the workspace's as

@@ -19,6 +19,20 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use wasser_pack::oci::artifact::{Artifact, Parts};
+
+/// A plugin that loads nowhere, with this chart.
+pub fn demo(chart: &[u8]) -> Artifact {
+    Artifact::new(Parts {
+        name: "demo",
+        version: "0.1.0",
+        component: b"\0asm\x0d\0\x01\0",
+        chart,
+        crds: b"{}\n",
+        plugin_yaml: "runtime: DemoRuntime\n",
+    })
+    .unwrap()
+}
 
 /// How a registry fails.
 #[derive(Debug, Clone, PartialEq, Eq)]
