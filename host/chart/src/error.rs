@@ -37,7 +37,7 @@ pub enum RenderError {
     #[error(transparent)]
     Template(#[from] TemplateError),
     /// Rendering took longer than allowed.
-    #[error("chart {}: rendering was ended after {}; a template may loop without end", quote::name(.chart),
+    #[error("chart {}: rendering was ended after {} of processor time; a template may loop without end", quote::name(.chart),
         humantime(.limit))]
     Deadline {
         /// The chart.

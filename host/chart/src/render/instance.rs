@@ -6,6 +6,7 @@ use std::time::Instant;
 use serde::Serialize;
 use serde_json::Value;
 use wasmtime::{AsContextMut, InstancePre, Memory, Store, Trap, TypedFunc, UpdateDeadline};
+use wasser_share::thread;
 
 use super::answer::{self, Refusal};
 use super::locate::template_error;
@@ -81,7 +82,7 @@ impl Instance {
         let mut store = Store::new(pre.module().engine(), Sandbox::new(limits.memory));
         store.limiter(|sandbox| sandbox);
         store.epoch_deadline_callback(|store| {
-            if Instant::now() >= store.data().deadline {
+            if thread::time() >= store.data().deadline {
                 Err(Trap::Interrupt.into())
             } else {
                 Ok(UpdateDeadline::Continue(1))
@@ -246,9 +247,10 @@ impl Instance {
     }
 }
 
-/// Lets the time of a call begin. The clock is asked whenever the epoch advances.
+/// Lets the time of a call begin, on the thread that makes it. The thread's clock is asked whenever
+/// the epoch advances.
 fn begin(store: &mut Store<Sandbox>, limits: &Limits) {
-    store.data_mut().deadline = Instant::now() + limits.deadline;
+    store.data_mut().deadline = thread::time() + limits.deadline;
     store.set_epoch_deadline(1);
 }
 

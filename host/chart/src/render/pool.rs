@@ -3,8 +3,8 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::process::setpriority_process;
 use wasmtime::{Engine, InstancePre};
+use wasser_share::thread;
 
 use super::Limits;
 use super::artifact::{self, WASM_STACK};
@@ -21,9 +21,6 @@ const STACK: usize = WASM_STACK + (4 << 20);
 
 /// How often the engine's epoch advances while something renders: deadlines are this exact.
 const TICK: Duration = Duration::from_millis(20);
-
-/// The niceness of threads that render charts which are slow.
-const NICE: i32 = 10;
 
 /// Instances between renders.
 pub struct Pool {
@@ -82,7 +79,7 @@ impl Pool {
         let pool = self.clone();
         let run = move || {
             if turn.is_slow() {
-                behind_others();
+                thread::comes_last();
             }
             let active = pool.begin();
             match pool.take(&chart) {
@@ -97,7 +94,9 @@ impl Pool {
                 }
                 Err(error) => done(Err(error)),
             }
-            drop((active, turn));
+            drop(active);
+            std::thread::sleep(turn.ended(thread::time()));
+            drop(turn);
         };
         std::thread::Builder::new()
             .name("helm".to_owned())
@@ -201,13 +200,6 @@ impl Pool {
     /// right.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Lets other threads have the processors first. A thread can always wait for longer.
-fn behind_others() {
-    if let Err(error) = setpriority_process(None, NICE) {
-        tracing::debug!(%error, "a slow render could not be put behind others");
     }
 }
 

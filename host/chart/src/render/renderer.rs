@@ -46,7 +46,7 @@ impl Default for Capabilities {
 /// What a render may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Time, of the wall clock.
+    /// Time of a processor.
     pub deadline: Duration,
     /// Bytes of memory.
     pub memory: usize,

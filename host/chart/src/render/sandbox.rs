@@ -4,7 +4,7 @@
 //! There are no files, no environment, no network and no arguments but `helm`, without which Go's
 //! runtime does not start.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use wasmtime::{Caller, Engine, Error, Extern, ExternType, Linker, Memory, Module, ResourceLimiter, Result, Val};
 
@@ -27,8 +27,8 @@ const EVENT: u32 = 32;
 /// What one instance has outside of its memory.
 pub struct Sandbox {
     started: Instant,
-    /// When the current call has to end.
-    pub deadline: Instant,
+    /// The time of the thread at which the current call has to end.
+    pub deadline: Duration,
     /// Bytes of memory that it may have.
     memory_limit: usize,
     /// Whether it wanted more.
@@ -39,10 +39,9 @@ pub struct Sandbox {
 
 impl Sandbox {
     pub fn new(memory_limit: usize) -> Self {
-        let now = Instant::now();
         Self {
-            started: now,
-            deadline: now,
+            started: Instant::now(),
+            deadline: Duration::ZERO,
             memory_limit,
             memory_refused: false,
             output: Vec::new(),

@@ -8,7 +8,8 @@
 //!
 //! A render cannot be interrupted, and one of ten seconds would hold up whoever comes meanwhile. So
 //! there is a place more, which only slow charts have: those that were slow the last time wait for
-//! that one alone, and a render that turns out to be slow moves there if it is free.
+//! that one alone, and a render that turns out to be slow moves there if it is free. All of them
+//! together get a tenth of a processor for long, so it stays closed for a while after a render.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
+use wasser_share::Allowance;
 
 /// From here on a render is slow. Built-in charts take some milliseconds.
 const SLOW: Duration = Duration::from_secs(1);
@@ -30,6 +32,8 @@ struct State {
     free: usize,
     /// Whether the place of slow charts is free.
     slow_is_free: bool,
+    /// What slow charts have used.
+    slow: Allowance,
     charts: Shares<String, Chart>,
 }
 
@@ -69,7 +73,6 @@ pub struct Turn {
     turns: Turns,
     chart: String,
     namespace: String,
-    began: Instant,
     place: Arc<Mutex<Place>>,
     /// Moves it once it is slow.
     moving: Option<AbortHandle>,
@@ -115,6 +118,7 @@ impl Turns {
         Self(Arc::new(Mutex::new(State {
             free,
             slow_is_free: true,
+            slow: Allowance::slow(),
             charts: Shares::default(),
         })))
     }
@@ -145,7 +149,6 @@ impl Turns {
                 turns: self.clone(),
                 chart,
                 namespace,
-                began: Instant::now(),
                 place: Arc::new(Mutex::new(place)),
                 moving: None,
             };
@@ -175,20 +178,16 @@ impl Turns {
     }
 
     fn give_back(&self, turn: &Turn) {
-        let took = turn.began.elapsed();
         let mut state = self.0.lock();
         match std::mem::replace(&mut *turn.place.lock(), Place::GivenBack) {
             Place::Shared => state.free += 1,
             Place::Slow => state.slow_is_free = true,
             Place::GivenBack => {}
         }
-        let chart = state.charts.party(&turn.chart);
-        chart.used += took;
-        chart.content.taken -= 1;
-        chart.content.was_slow = took >= SLOW;
-        chart.content.namespaces.party(&turn.namespace).used += took;
-        chart.content.namespaces.tidy(VecDeque::is_empty);
-        state.charts.tidy(|chart| chart.taken == 0 && !chart.waits());
+        let chart = &mut state.charts.party(&turn.chart).content;
+        chart.taken -= 1;
+        chart.namespaces.tidy(VecDeque::is_empty);
+        state.charts.tidy(|chart| chart.taken == 0 && !chart.waits() && !chart.was_slow);
     }
 }
 
@@ -231,6 +230,25 @@ impl Turn {
     /// Whether it is that of a chart that was slow the last time.
     pub fn is_slow(&self) -> bool {
         *self.place.lock() == Place::Slow
+    }
+
+    /// Counts the time of a processor that the render has taken. Returns for how long the place is
+    /// to be kept from others.
+    #[must_use]
+    pub fn ended(&self, spent: Duration) -> Duration {
+        let mut state = self.turns.0.lock();
+        let chart = state.charts.party(&self.chart);
+        chart.used += spent;
+        chart.content.was_slow = spent >= SLOW;
+        chart.content.namespaces.party(&self.namespace).used += spent;
+        let now = Instant::now();
+        if spent >= SLOW {
+            state.slow.add(now, spent);
+        }
+        match *self.place.lock() {
+            Place::Slow => state.slow.pause(now),
+            Place::Shared | Place::GivenBack => Duration::ZERO,
+        }
     }
 
     fn watched(mut self) -> Self {
@@ -301,15 +319,14 @@ mod tests {
             let (mut order, mut slow) = (Vec::new(), None);
             drop(first);
             loop {
-                let Some((label, mut turn)) = self.next() else {
+                let Some((label, turn)) = self.next() else {
                     // A slow one has its own place until the others have ended.
                     match slow.take() {
                         Some(_) => continue,
                         None => break,
                     }
                 };
-                let earlier = turn.began.checked_sub(Duration::from_millis(took(label)));
-                turn.began = earlier.unwrap_or(turn.began);
+                let _pause = turn.ended(Duration::from_millis(took(label)));
                 order.push(label);
                 if turn.is_slow() {
                     slow = Some(turn);
@@ -349,9 +366,8 @@ mod tests {
     #[tokio::test]
     async fn a_chart_that_was_slow_holds_nobody_up() {
         let turns = Turns::new(1);
-        let mut slow = turns.take("slow", "ns").await;
-        assert!(!slow.is_slow());
-        slow.began = slow.began.checked_sub(SLOW).unwrap();
+        let slow = turns.take("slow", "ns").await;
+        assert!(!slow.is_slow() && slow.ended(SLOW).is_zero());
         drop(slow);
         let one = turns.take("slow", "ns").await;
         assert!(one.is_slow());
@@ -364,6 +380,19 @@ mod tests {
         );
         drop(one);
         assert!((&mut two).now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn slow_charts_get_a_tenth_of_a_processor() {
+        let turns = Turns::new(1);
+        let _quick = turns.take("quick", "ns").await.ended(SLOW / 2);
+        let mut pauses = Vec::new();
+        for _ in 0..3 {
+            pauses.push(turns.take("slow", "ns").await.ended(SLOW * 6).as_secs());
+        }
+        // Ten seconds are free.
+        assert_eq!(pauses, [0, 19, 79]);
+        assert!(turns.take("quick", "ns").await.ended(SLOW / 2).is_zero());
     }
 
     #[tokio::test]
@@ -395,8 +424,8 @@ mod tests {
     async fn who_comes_late_has_no_claim_to_what_others_had() {
         let turns = Turns::new(1);
         for _ in 0..3 {
-            let mut early = turns.take("early", "ns").await;
-            early.began = early.began.checked_sub(Duration::from_millis(900)).unwrap();
+            let early = turns.take("early", "ns").await;
+            let _pause = early.ended(Duration::from_millis(900));
         }
         let first = turns.take("early", "ns").await;
         let all = [[("late", "ns"); 4].as_slice(), [("early", "ns"); 4].as_slice()].concat();

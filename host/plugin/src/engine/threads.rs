@@ -10,17 +10,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use rustix::process::setpriority_process;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
+use wasser_share::thread;
 
 use crate::engine::error::HostError;
 
 /// As many as the operator has for everything else.
 const THREADS: usize = 2;
-/// The niceness of the thread behind the others.
-const NICE: i32 = 10;
 
 /// Where to run what calls guests.
 #[derive(Clone, Default)]
@@ -47,11 +45,7 @@ impl Threads {
         let behind = Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("guests-behind")
-            .on_thread_start(|| {
-                if let Err(error) = setpriority_process(None, NICE) {
-                    tracing::debug!(%error, "the thread of plugins that take much has the priority of others");
-                }
-            })
+            .on_thread_start(thread::comes_last)
             .build()
             .map_err(failed)?;
         Ok(Self {
@@ -196,8 +190,8 @@ mod tests {
         let usual = rustix::process::getpriority_process(None).unwrap();
         assert_eq!(threads.carry(here()).await, ("guests".to_owned(), usual));
         let behind = threads.behind(true);
-        let nice = usual.max(NICE);
-        assert_eq!(behind.carry(here()).await, ("guests-behind".to_owned(), nice));
+        let (name, niceness) = behind.carry(here()).await;
+        assert!(name == "guests-behind" && niceness > usual, "{name} {niceness}");
     }
 
     #[tokio::test]

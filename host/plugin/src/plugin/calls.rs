@@ -8,10 +8,7 @@ macro_rules! call {
         let (pre, scope) = ($self.pre.clone(), $self.scope.clone());
         let site = || pre.site($method, &scope);
         pre.admit(&scope, site)?;
-        let pause = pre.cpu.pause(Instant::now());
-        if !pause.is_zero() {
-            tokio::time::sleep(pause).await;
-        }
+        let _turn = pre.cpu.begin().await;
         let left = $conversation.left();
         let _running = pre.engine.ticker.run();
         let mut $guest = $self.take($method).await?;
@@ -26,7 +23,7 @@ macro_rules! call {
                 limit: $conversation.limit,
             }),
         };
-        pre.cpu.add(Instant::now(), meter.spent_in_polls());
+        pre.cpu.add(meter.spent_in_polls());
         pre.record(&scope, &outcome);
         if outcome.is_ok() {
             $self.instantiated = Some($guest);

@@ -285,7 +285,7 @@ impl Instance {
         // A start function is guest code too, so the same limits apply.
         let starting = Metered::new(meter.clone(), pre.linked.instantiate_async(&mut store));
         let started = tokio::time::timeout(limits.deadline, starting).await;
-        pre.cpu.add(Instant::now(), meter.spent_in_polls());
+        pre.cpu.add(meter.spent_in_polls());
         let site = || pre.site(method, &self.scope);
         let failed = |error: &wasmtime::Error, data: &StoreData| CallError::from_wasmtime(error, site(), data);
         let instance = match started {

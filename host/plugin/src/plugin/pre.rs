@@ -6,16 +6,17 @@ use std::time::Instant;
 use tokio::sync::Semaphore;
 use wasmtime::component::{Component, InstancePre};
 use wasser_api::ObjectKey;
+use wasser_share::Allowance;
 
 use crate::bindings::{implement, migration, operations};
 use crate::engine::{INSTANCES_OF_ONE, PluginEngine};
 use crate::package::world::{CheckError, World};
 use crate::plugin::quarantine::{Quarantines, Standing};
-use crate::sandbox::allowance::Allowance;
 use crate::sandbox::budget::Share;
 use crate::sandbox::error::{CallError, CallSite};
 use crate::sandbox::identity::PluginIdentity;
 use crate::sandbox::imports;
+use crate::sandbox::processor::Processor;
 use crate::sandbox::store::StoreData;
 
 /// Everything that the instances of a plugin share.
@@ -31,7 +32,7 @@ pub struct PluginPre {
     /// The memory of its instances.
     pub memory: Arc<Share>,
     /// The processor time of its calls.
-    pub cpu: Allowance,
+    pub cpu: Processor,
     /// The requests to the API server that its calls make.
     pub requests: Arc<Allowance>,
     quarantines: Mutex<Quarantines>,
@@ -68,7 +69,7 @@ impl PluginPre {
             identity: Arc::new(identity),
             places: Arc::new(Semaphore::new(INSTANCES_OF_ONE)),
             memory: engine.memory.share(),
-            cpu: Allowance::cpu(),
+            cpu: Processor::new(),
             requests: Arc::new(Allowance::requests()),
             quarantines: Mutex::default(),
             linked,

@@ -5,18 +5,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// A stopwatch that runs while the guest's call is being polled and stops while it waits.
-///
-/// It measures time on a thread, not on a processor. On an overloaded machine a call is charged for
-/// the time that others take, so the default limit is ten thousand times the need of a call.
+use wasser_share::thread;
+
+/// A stopwatch that runs while the guest's call is being polled and has a processor.
 #[derive(Debug)]
 pub struct Meter {
-    epoch: Instant,
     /// Nanoseconds of completed polls.
     spent: AtomicU64,
-    /// When the current poll began, in nanoseconds after `epoch`.
+    /// When the current poll began, in nanoseconds of its thread.
     polled_at: AtomicU64,
 }
 
@@ -24,7 +22,6 @@ impl Meter {
     /// Returns a stopwatch at zero.
     pub fn new() -> Self {
         Self {
-            epoch: Instant::now(),
             spent: AtomicU64::new(0),
             polled_at: AtomicU64::new(0),
         }
@@ -35,10 +32,10 @@ impl Meter {
         self.spent.store(0, Ordering::Relaxed);
     }
 
-    /// Returns the time that the call has spent so far. The result is only correct while the call
-    /// is being polled, which is when the epoch callback asks.
+    /// Returns the time that the call has spent so far. The result is only correct on the thread that
+    /// polls the call, where the epoch callback asks.
     pub fn spent(&self) -> Duration {
-        let running = self.now().saturating_sub(self.polled_at.load(Ordering::Relaxed));
+        let running = now().saturating_sub(self.polled_at.load(Ordering::Relaxed));
         Duration::from_nanos(self.spent.load(Ordering::Relaxed).saturating_add(running))
     }
 
@@ -46,10 +43,10 @@ impl Meter {
     pub fn spent_in_polls(&self) -> Duration {
         Duration::from_nanos(self.spent.load(Ordering::Relaxed))
     }
+}
 
-    fn now(&self) -> u64 {
-        u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX)
-    }
+fn now() -> u64 {
+    u64::try_from(thread::time().as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// A future whose polls are measured.
@@ -72,10 +69,10 @@ impl<F: Future> Future for Metered<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let start = self.meter.now();
+        let start = now();
         self.meter.polled_at.store(start, Ordering::Relaxed);
         let polled = self.inner.as_mut().poll(context);
-        let end = self.meter.now();
+        let end = now();
         self.meter.spent.fetch_add(end.saturating_sub(start), Ordering::Relaxed);
         self.meter.polled_at.store(end, Ordering::Relaxed);
         polled
@@ -84,6 +81,8 @@ impl<F: Future> Future for Metered<F> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     #[tokio::test]
@@ -100,8 +99,8 @@ mod tests {
         assert!(meter.spent.load(Ordering::Relaxed) < 15_000_000);
 
         let busy = async {
-            let begun = Instant::now();
-            while begun.elapsed() < Duration::from_millis(5) {}
+            let begun = thread::time();
+            while thread::time() - begun < Duration::from_millis(5) {}
         };
         Metered::new(meter.clone(), busy).await;
         assert!(meter.spent.load(Ordering::Relaxed) >= 5_000_000);

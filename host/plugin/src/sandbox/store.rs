@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
 use wasser_api::ObjectKey;
+use wasser_share::Allowance;
 
 use crate::backend::Backend;
 use crate::context::Context;
-use crate::sandbox::allowance::Allowance;
 use crate::sandbox::budget::{Exhausted, Share};
 use crate::sandbox::identity::PluginIdentity;
 use crate::sandbox::journal::Journal;

@@ -1,7 +1,7 @@
-//! What all calls of one plugin use together: processor time, and requests to the API server.
+//! What all pieces of work of one tenant use together, such as the calls of a plugin.
 //!
-//! A call that stays below its limit is not at fault, however many there are. So a plugin that uses
-//! more than its share over a time is not put into quarantine: its next calls wait.
+//! A call that stays below its limit is not at fault, however many there are. So nobody is punished
+//! who uses more than a share over a time: what comes next waits.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 /// What a request to the API server uses of [`Allowance::requests`]: a hundred in a second.
 const REQUEST: Duration = Duration::from_millis(10);
 
-/// Whoever has used more than this lately takes much. The calls for two thousand JuiceFS datasets at
-/// once use as much.
-const MUCH: Duration = Duration::from_secs(2);
+/// Whoever has used more than this lately takes much.
+const MUCH: Duration = Duration::from_secs(1);
 
 /// Something that is earned with time, and used.
 #[derive(Debug)]
@@ -20,7 +19,7 @@ pub struct Allowance {
     part: u32,
     /// What may be used at once.
     at_once: Duration,
-    /// What can be owed. More is forgotten, so that no call waits for longer than `part` times this.
+    /// What can be owed. More is forgotten, so that no work waits for longer than `part` times this.
     owed: Duration,
     used: Mutex<Used>,
 }
@@ -32,10 +31,16 @@ struct Used {
 }
 
 impl Allowance {
-    /// Processor time: half a processor for as long as the plugin likes, and that of a minute at
-    /// once.
-    pub fn cpu() -> Self {
+    /// Processor time of what is quick, each for itself: half a processor for as long as the tenant
+    /// likes, and that of a minute at once.
+    pub fn many() -> Self {
         Self::of(2, Duration::from_secs(30), Duration::from_secs(10))
+    }
+
+    /// Processor time of what is slow, which others notice: a tenth of a processor, and ten seconds
+    /// at once.
+    pub fn slow() -> Self {
+        Self::of(10, Duration::from_secs(10), Duration::from_secs(10))
     }
 
     /// Requests to the API server, which serves the lease and all other plugins under the same
@@ -56,7 +61,7 @@ impl Allowance {
         }
     }
 
-    /// Returns for how long the next call has to wait.
+    /// Returns for how long the next piece of work has to wait.
     pub fn pause(&self, now: Instant) -> Duration {
         self.after(now, Duration::ZERO).saturating_sub(self.at_once) * self.part
     }
@@ -66,7 +71,7 @@ impl Allowance {
         self.after(now, Duration::ZERO) > MUCH
     }
 
-    /// Counts what a call has used.
+    /// Counts what a piece of work has used.
     pub fn add(&self, now: Instant, spent: Duration) {
         self.after(now, spent);
     }
@@ -91,7 +96,7 @@ mod tests {
 
     #[test]
     fn calls_wait_once_the_share_of_a_minute_is_used_and_go_on_at_half_a_processor() {
-        let (share, start) = (Allowance::cpu(), Instant::now());
+        let (share, start) = (Allowance::many(), Instant::now());
         let call = Duration::from_millis(490);
         let mut now = start;
         let mut calls = 0;
@@ -113,12 +118,28 @@ mod tests {
 
     #[test]
     fn a_call_does_not_wait_for_what_very_many_others_have_used() {
-        let (share, now) = (Allowance::cpu(), Instant::now());
+        let (share, now) = (Allowance::many(), Instant::now());
         for _ in 0..1000 {
             share.add(now, Duration::from_millis(500));
         }
         assert_eq!(share.pause(now), Duration::from_secs(20));
         assert_eq!(share.pause(now + Duration::from_secs(20)), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_is_slow_goes_on_at_a_tenth_of_a_processor() {
+        let (share, mut now) = (Allowance::slow(), Instant::now());
+        share.add(now, Duration::from_secs(10));
+        assert!(share.is_strained(now) && share.pause(now).is_zero());
+        let (began, work) = (now, Duration::from_millis(500));
+        for _ in 0..20 {
+            now += work;
+            share.add(now, work);
+            now += share.pause(now);
+        }
+        let took = now - began;
+        assert!((95..105).contains(&took.as_secs()), "{took:?}");
+        assert!(!share.is_strained(now + Duration::from_secs(91)));
     }
 
     #[test]

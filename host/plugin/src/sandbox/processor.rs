@@ -1,0 +1,94 @@
+//! The processor time that the calls of one plugin may take together.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+use wasser_share::Allowance;
+
+/// What a call takes beyond this is slow. Those of the built-in plugins take less than a
+/// millisecond, those of an interpreter some more.
+const QUICK: Duration = Duration::from_millis(20);
+
+/// The share of one plugin, and its calls that wait for it.
+#[derive(Debug)]
+pub struct Processor {
+    all: Allowance,
+    slow: Allowance,
+    /// Those that have to wait begin one after another: together, they would use the share of many.
+    one: Semaphore,
+}
+
+impl Processor {
+    pub fn new() -> Self {
+        Self {
+            all: Allowance::many(),
+            slow: Allowance::slow(),
+            one: Semaphore::new(1),
+        }
+    }
+
+    /// Waits until a call may begin, and keeps others that have to wait from beginning until the
+    /// permit is dropped.
+    pub async fn begin(&self) -> Option<SemaphorePermit<'_>> {
+        if self.pause().is_zero() {
+            return None;
+        }
+        let permit = self.one.acquire().await.ok();
+        tokio::time::sleep(self.pause()).await;
+        permit
+    }
+
+    /// Counts what a call has taken.
+    pub fn add(&self, spent: Duration) {
+        let now = Instant::now();
+        self.all.add(now, spent);
+        self.slow.add(now, spent.saturating_sub(QUICK));
+    }
+
+    /// Whether calls have been slow lately, so that those of others come first.
+    pub fn is_strained(&self) -> bool {
+        self.slow.is_strained(Instant::now())
+    }
+
+    fn pause(&self) -> Duration {
+        let now = Instant::now();
+        self.all.pause(now).max(self.slow.pause(now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn only_slow_calls_put_a_plugin_behind_others() {
+        let quick = Processor::new();
+        for _ in 0..1000 {
+            quick.add(QUICK);
+        }
+        assert!(!quick.is_strained() && quick.pause().is_zero());
+        let slow = Processor::new();
+        for _ in 0..4 {
+            slow.add(Duration::from_millis(500));
+        }
+        assert!(slow.is_strained() && slow.pause().is_zero());
+    }
+
+    #[tokio::test]
+    async fn calls_that_have_to_wait_begin_one_after_another() {
+        let processor = Processor::new();
+        assert!(processor.begin().await.is_none());
+        processor.slow.add(Instant::now(), Duration::from_millis(10_005));
+        let first = processor.begin().await;
+        assert!(first.is_some());
+        processor.slow.add(Instant::now(), Duration::from_millis(5));
+        let mut second = processor.begin().boxed();
+        assert!((&mut second).now_or_never().is_none());
+        tokio::time::sleep(processor.pause() * 2).await;
+        assert!((&mut second).now_or_never().is_none(), "the first one is still there");
+        drop(first);
+        assert!(second.await.is_some());
+    }
+}
