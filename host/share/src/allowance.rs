@@ -9,9 +9,6 @@ use std::time::{Duration, Instant};
 /// What a request to the API server uses of [`Allowance::requests`]: a hundred in a second.
 const REQUEST: Duration = Duration::from_millis(10);
 
-/// Whoever has used more than this lately takes much.
-const MUCH: Duration = Duration::from_secs(1);
-
 /// Something that is earned with time, and used.
 #[derive(Debug)]
 pub struct Allowance {
@@ -37,10 +34,10 @@ impl Allowance {
         Self::of(2, Duration::from_secs(30), Duration::from_secs(10))
     }
 
-    /// Processor time of what is slow, which others notice: a tenth of a processor, and ten seconds
-    /// at once.
+    /// Processor time of what is slow, while others are at work: a tenth of a processor, and a
+    /// second at once.
     pub fn slow() -> Self {
-        Self::of(10, Duration::from_secs(10), Duration::from_secs(10))
+        Self::of(10, Duration::from_secs(1), Duration::from_secs(10))
     }
 
     /// Requests to the API server, which serves the lease and all other plugins under the same
@@ -64,11 +61,6 @@ impl Allowance {
     /// Returns for how long the next piece of work has to wait.
     pub fn pause(&self, now: Instant) -> Duration {
         self.after(now, Duration::ZERO).saturating_sub(self.at_once) * self.part
-    }
-
-    /// Whether so much was used lately, beyond what is earned meanwhile, that others come first.
-    pub fn is_strained(&self, now: Instant) -> bool {
-        self.after(now, Duration::ZERO) > MUCH
     }
 
     /// Counts what a piece of work has used.
@@ -129,8 +121,8 @@ mod tests {
     #[test]
     fn what_is_slow_goes_on_at_a_tenth_of_a_processor() {
         let (share, mut now) = (Allowance::slow(), Instant::now());
-        share.add(now, Duration::from_secs(10));
-        assert!(share.is_strained(now) && share.pause(now).is_zero());
+        share.add(now, Duration::from_secs(1));
+        assert!(share.pause(now).is_zero());
         let (began, work) = (now, Duration::from_millis(500));
         for _ in 0..20 {
             now += work;
@@ -139,7 +131,6 @@ mod tests {
         }
         let took = now - began;
         assert!((95..105).contains(&took.as_secs()), "{took:?}");
-        assert!(!share.is_strained(now + Duration::from_secs(91)));
     }
 
     #[test]

@@ -5,6 +5,8 @@
 //! for what others do on an overloaded machine, and is ended there although it does nothing wrong.
 
 mod allowance;
+mod others;
 pub mod thread;
 
 pub use allowance::Allowance;
+pub use others::{AtWork, Others};

@@ -1,16 +1,18 @@
 //! One copy of Helm's engine at work, with the charts that it has read.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::Value;
 use wasmtime::{AsContextMut, InstancePre, Memory, Store, Trap, TypedFunc, UpdateDeadline};
-use wasser_share::thread;
+use wasser_share::Others;
 
 use super::answer::{self, Refusal};
 use super::locate::template_error;
+use super::pace::Pace;
 use super::sandbox::Sandbox;
+use super::turns::SLOW;
 use super::work::{Counts, Work};
 use super::{Limits, ReleaseMeta, Rendered};
 use crate::chart::Chart;
@@ -73,6 +75,9 @@ pub struct Instance {
     next_number: u32,
     limits: Limits,
     counts: Arc<Counts>,
+    /// From when on calls are slow, and whom they give way to then.
+    slow_after: Duration,
+    others: Others,
 }
 
 impl Instance {
@@ -81,14 +86,15 @@ impl Instance {
         let began = Instant::now();
         let mut store = Store::new(pre.module().engine(), Sandbox::new(limits.memory));
         store.limiter(|sandbox| sandbox);
-        store.epoch_deadline_callback(|store| {
-            if thread::time() >= store.data().deadline {
+        store.epoch_deadline_callback(|mut store| {
+            if store.data_mut().pace.tick() {
                 Err(Trap::Interrupt.into())
             } else {
                 Ok(UpdateDeadline::Continue(1))
             }
         });
-        begin(&mut store, limits);
+        store.data_mut().pace = Pace::begin(limits.deadline, SLOW, &Others::default());
+        store.set_epoch_deadline(1);
         let started = (|| {
             let instance = pre.instantiate(&mut store)?;
             instance
@@ -120,7 +126,21 @@ impl Instance {
             next_number: 0,
             limits: limits.clone(),
             counts: counts.clone(),
+            slow_after: SLOW,
+            others: Others::default(),
         })
+    }
+
+    /// Lets calls from now on give way to others once they are slow, or from their beginning.
+    pub fn give_way(&mut self, others: &Others, from_the_beginning: bool) {
+        self.others.clone_from(others);
+        self.slow_after = if from_the_beginning { Duration::ZERO } else { SLOW };
+    }
+
+    /// Lets the time of a call begin, on the thread that makes it.
+    fn begin(&mut self) {
+        self.store.data_mut().pace = Pace::begin(self.limits.deadline, self.slow_after, &self.others);
+        self.store.set_epoch_deadline(1);
     }
 
     /// Bytes of memory that the instance has taken; it never gives any back.
@@ -135,7 +155,7 @@ impl Instance {
 
     /// Renders a chart, which is read first if need be. `request` is a [`Request`] in JSON.
     pub fn render(&mut self, chart: &Chart, request: &[u8]) -> Result<Rendered, RenderError> {
-        begin(&mut self.store, &self.limits);
+        self.begin();
         let (number, record) = self.number_of(chart)?;
         let began = Instant::now();
         let place = self.ask(chart, &self.exports.render.clone(), number, request)?;
@@ -147,7 +167,7 @@ impl Instance {
     /// Collects the garbage of earlier renders, if it is worth it; false if the instance is of no
     /// use any more.
     pub fn tidy(&mut self) -> bool {
-        begin(&mut self.store, &self.limits);
+        self.begin();
         let began = Instant::now();
         let collected = self.exports.collect.call(&mut self.store, ());
         if collected.as_ref().is_ok_and(|collected| *collected != 0) {
@@ -245,13 +265,6 @@ impl Instance {
             ),
         }
     }
-}
-
-/// Lets the time of a call begin, on the thread that makes it. The thread's clock is asked whenever
-/// the epoch advances.
-fn begin(store: &mut Store<Sandbox>, limits: &Limits) {
-    store.data_mut().deadline = thread::time() + limits.deadline;
-    store.set_epoch_deadline(1);
 }
 
 /// The line with which Go's runtime says why it ends, or else the last one.

@@ -1,13 +1,14 @@
 //! Charts to objects.
 //!
 //! `artifact` has the compiled engine, `sandbox` what it can reach, `instance` one copy of it at
-//! work, `pool` the few that are warm, `turns` says who is next, `answer` reads what it says, and
-//! `work` counts what is done.
+//! work, `pool` the few that are warm, `turns` says who is next, `pace` how fast it goes on, `answer`
+//! reads what it says, and `work` counts what is done.
 
 mod answer;
 mod artifact;
 mod instance;
 mod locate;
+mod pace;
 mod pool;
 mod renderer;
 mod sandbox;

@@ -4,11 +4,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use wasmtime::{Engine, InstancePre};
-use wasser_share::thread;
+use wasser_share::{Others, thread};
 
 use super::Limits;
 use super::artifact::{self, WASM_STACK};
 use super::instance::Instance;
+use super::pace::TICK;
 use super::sandbox::Sandbox;
 use super::turns::Turn;
 use super::work::Counts;
@@ -19,13 +20,12 @@ use crate::error::RenderError;
 /// it.
 const STACK: usize = WASM_STACK + (4 << 20);
 
-/// How often the engine's epoch advances while something renders: deadlines are this exact.
-const TICK: Duration = Duration::from_millis(20);
-
 /// Instances between renders.
 pub struct Pool {
     pre: InstancePre<Sandbox>,
     limits: Limits,
+    /// Whom slow renders give way to.
+    others: Others,
     counts: Arc<Counts>,
     state: Mutex<State>,
     changed: Condvar,
@@ -45,10 +45,11 @@ struct State {
 }
 
 impl Pool {
-    pub fn new(pre: InstancePre<Sandbox>, limits: Limits) -> Arc<Self> {
+    pub fn new(pre: InstancePre<Sandbox>, limits: Limits, others: &Others) -> Arc<Self> {
         Arc::new(Self {
             pre,
             limits,
+            others: others.clone(),
             counts: Arc::default(),
             state: Mutex::default(),
             changed: Condvar::new(),
@@ -78,12 +79,10 @@ impl Pool {
     ) -> std::io::Result<()> {
         let pool = self.clone();
         let run = move || {
-            if turn.is_slow() {
-                thread::comes_last();
-            }
             let active = pool.begin();
             match pool.take(&chart) {
                 Ok(mut instance) => {
+                    instance.give_way(&pool.others, turn.is_slow());
                     let outcome = job(&mut instance);
                     let usable = matches!(outcome, Ok(_) | Err(RenderError::Template(_)));
                     pool.lock().returning += 1;
@@ -94,9 +93,8 @@ impl Pool {
                 }
                 Err(error) => done(Err(error)),
             }
-            drop(active);
-            std::thread::sleep(turn.ended(thread::time()));
-            drop(turn);
+            turn.ended(thread::time());
+            drop((active, turn));
         };
         std::thread::Builder::new()
             .name("helm".to_owned())

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 use wasmtime::{Engine, InstancePre, Module};
+use wasser_share::Others;
 
 use super::instance::Request;
 use super::pool::{KEPT_FOR, Pool};
@@ -124,7 +125,7 @@ impl Renderer {
             message: format!("linking it: {error:#}"),
         })?;
         Ok(Self {
-            shared: Arc::new(Shared::new(pre, Limits::default())),
+            shared: Arc::new(Shared::new(pre, Limits::default(), &Others::default())),
             capabilities: Arc::default(),
         })
     }
@@ -141,7 +142,16 @@ impl Renderer {
     #[must_use]
     pub fn with_limits(&self, limits: Limits) -> Self {
         Self {
-            shared: Arc::new(Shared::new(self.shared.pre.clone(), limits)),
+            shared: Arc::new(Shared::new(self.shared.pre.clone(), limits, &Others::default())),
+            capabilities: self.capabilities.clone(),
+        }
+    }
+
+    /// The same engine with instances of its own, whose slow renders give way to others.
+    #[must_use]
+    pub fn giving_way(&self, others: &Others) -> Self {
+        Self {
+            shared: Arc::new(Shared::new(self.shared.pre.clone(), Limits::default(), others)),
             capabilities: self.capabilities.clone(),
         }
     }
@@ -197,10 +207,10 @@ impl Renderer {
 }
 
 impl Shared {
-    fn new(pre: InstancePre<Sandbox>, limits: Limits) -> Self {
+    fn new(pre: InstancePre<Sandbox>, limits: Limits, others: &Others) -> Self {
         let turns = Turns::new(limits.parallel.max(1));
         Self {
-            pool: Pool::new(pre.clone(), limits),
+            pool: Pool::new(pre.clone(), limits, others),
             turns,
             pre,
         }

@@ -4,9 +4,11 @@
 //! There are no files, no environment, no network and no arguments but `helm`, without which Go's
 //! runtime does not start.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use wasmtime::{Caller, Engine, Error, Extern, ExternType, Linker, Memory, Module, ResourceLimiter, Result, Val};
+
+use super::pace::Pace;
 
 const MODULE: &str = "wasi_snapshot_preview1";
 const SUCCESS: i32 = 0;
@@ -27,8 +29,8 @@ const EVENT: u32 = 32;
 /// What one instance has outside of its memory.
 pub struct Sandbox {
     started: Instant,
-    /// The time of the thread at which the current call has to end.
-    pub deadline: Duration,
+    /// How long the current call may take, and whom it gives way to.
+    pub pace: Pace,
     /// Bytes of memory that it may have.
     memory_limit: usize,
     /// Whether it wanted more.
@@ -41,7 +43,7 @@ impl Sandbox {
     pub fn new(memory_limit: usize) -> Self {
         Self {
             started: Instant::now(),
-            deadline: Duration::ZERO,
+            pace: Pace::default(),
             memory_limit,
             memory_refused: false,
             output: Vec::new(),

@@ -8,21 +8,19 @@
 //!
 //! A render cannot be interrupted, and one of ten seconds would hold up whoever comes meanwhile. So
 //! there is a place more, which only slow charts have: those that were slow the last time wait for
-//! that one alone, and a render that turns out to be slow moves there if it is free. All of them
-//! together get a tenth of a processor for long, so it stays closed for a while after a render.
+//! that one alone, and a render that turns out to be slow moves there if it is free.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
-use wasser_share::Allowance;
 
 /// From here on a render is slow. Built-in charts take some milliseconds.
-const SLOW: Duration = Duration::from_secs(1);
+pub const SLOW: Duration = Duration::from_secs(1);
 
 /// The places for renders, and who waits for one.
 #[derive(Clone)]
@@ -32,8 +30,6 @@ struct State {
     free: usize,
     /// Whether the place of slow charts is free.
     slow_is_free: bool,
-    /// What slow charts have used.
-    slow: Allowance,
     charts: Shares<String, Chart>,
 }
 
@@ -118,7 +114,6 @@ impl Turns {
         Self(Arc::new(Mutex::new(State {
             free,
             slow_is_free: true,
-            slow: Allowance::slow(),
             charts: Shares::default(),
         })))
     }
@@ -187,7 +182,9 @@ impl Turns {
         let chart = &mut state.charts.party(&turn.chart).content;
         chart.taken -= 1;
         chart.namespaces.tidy(VecDeque::is_empty);
-        state.charts.tidy(|chart| chart.taken == 0 && !chart.waits() && !chart.was_slow);
+        state
+            .charts
+            .tidy(|chart| chart.taken == 0 && !chart.waits() && !chart.was_slow);
     }
 }
 
@@ -232,23 +229,13 @@ impl Turn {
         *self.place.lock() == Place::Slow
     }
 
-    /// Counts the time of a processor that the render has taken. Returns for how long the place is
-    /// to be kept from others.
-    #[must_use]
-    pub fn ended(&self, spent: Duration) -> Duration {
+    /// Counts the time of a processor that the render has taken.
+    pub fn ended(&self, spent: Duration) {
         let mut state = self.turns.0.lock();
         let chart = state.charts.party(&self.chart);
         chart.used += spent;
         chart.content.was_slow = spent >= SLOW;
         chart.content.namespaces.party(&self.namespace).used += spent;
-        let now = Instant::now();
-        if spent >= SLOW {
-            state.slow.add(now, spent);
-        }
-        match *self.place.lock() {
-            Place::Slow => state.slow.pause(now),
-            Place::Shared | Place::GivenBack => Duration::ZERO,
-        }
     }
 
     fn watched(mut self) -> Self {
@@ -326,7 +313,7 @@ mod tests {
                         None => break,
                     }
                 };
-                let _pause = turn.ended(Duration::from_millis(took(label)));
+                turn.ended(Duration::from_millis(took(label)));
                 order.push(label);
                 if turn.is_slow() {
                     slow = Some(turn);
@@ -367,7 +354,8 @@ mod tests {
     async fn a_chart_that_was_slow_holds_nobody_up() {
         let turns = Turns::new(1);
         let slow = turns.take("slow", "ns").await;
-        assert!(!slow.is_slow() && slow.ended(SLOW).is_zero());
+        assert!(!slow.is_slow());
+        slow.ended(SLOW);
         drop(slow);
         let one = turns.take("slow", "ns").await;
         assert!(one.is_slow());
@@ -380,19 +368,6 @@ mod tests {
         );
         drop(one);
         assert!((&mut two).now_or_never().is_some());
-    }
-
-    #[tokio::test]
-    async fn slow_charts_get_a_tenth_of_a_processor() {
-        let turns = Turns::new(1);
-        let _quick = turns.take("quick", "ns").await.ended(SLOW / 2);
-        let mut pauses = Vec::new();
-        for _ in 0..3 {
-            pauses.push(turns.take("slow", "ns").await.ended(SLOW * 6).as_secs());
-        }
-        // Ten seconds are free.
-        assert_eq!(pauses, [0, 19, 79]);
-        assert!(turns.take("quick", "ns").await.ended(SLOW / 2).is_zero());
     }
 
     #[tokio::test]
@@ -425,7 +400,7 @@ mod tests {
         let turns = Turns::new(1);
         for _ in 0..3 {
             let early = turns.take("early", "ns").await;
-            let _pause = early.ended(Duration::from_millis(900));
+            early.ended(Duration::from_millis(900));
         }
         let first = turns.take("early", "ns").await;
         let all = [[("late", "ns"); 4].as_slice(), [("early", "ns"); 4].as_slice()].concat();

@@ -258,7 +258,8 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
         kube_version: Some(version),
         api_versions: api_versions.subscribe(),
     };
-    let renderer = Arc::new(renderer.with_capabilities(capabilities));
+    let renderer = renderer.giving_way(threads.others()).with_capabilities(capabilities);
+    let renderer = Arc::new(renderer);
     let shown = renderer.clone();
     metrics.helm.show(move |work| shown.done(work));
     let context = Arc::new(Context {

@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
-use wasser_share::thread;
+use wasser_share::{Others, thread};
 
 use crate::engine::error::HostError;
 
@@ -25,6 +25,8 @@ const THREADS: usize = 2;
 pub struct Threads {
     own: Option<Arc<Own>>,
     is_behind: bool,
+    /// The tasks on all threads but the one that is behind.
+    others: Others,
 }
 
 /// Threads that end when nobody uses them any more.
@@ -54,6 +56,7 @@ impl Threads {
                 behind: Some(behind),
             })),
             is_behind: false,
+            others: Others::default(),
         })
     }
 
@@ -68,7 +71,13 @@ impl Threads {
         Self {
             own: self.own.clone(),
             is_behind,
+            others: self.others.clone(),
         }
+    }
+
+    /// Returns who is at work on the threads that come first.
+    pub fn others(&self) -> &Others {
+        &self.others
     }
 
     fn runtime(&self) -> Option<&Runtime> {
@@ -86,6 +95,11 @@ impl Threads {
     where
         F: Future<Output: Send> + Send + 'static,
     {
+        let at_work = (!self.is_behind).then(|| self.others.begin());
+        let task = async move {
+            let _at_work = at_work;
+            task.await
+        };
         match self.runtime() {
             Some(runtime) => runtime.spawn(Within {
                 outer: Handle::current(),

@@ -69,7 +69,7 @@ impl PluginPre {
             identity: Arc::new(identity),
             places: Arc::new(Semaphore::new(INSTANCES_OF_ONE)),
             memory: engine.memory.share(),
-            cpu: Processor::new(),
+            cpu: Processor::new(engine.threads.others()),
             requests: Arc::new(Allowance::requests()),
             quarantines: Mutex::default(),
             linked,

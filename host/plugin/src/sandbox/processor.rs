@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
-use wasser_share::Allowance;
+use wasser_share::{Allowance, Others};
 
 /// What a call takes beyond this is slow. Those of the built-in plugins take less than a
 /// millisecond, those of an interpreter some more.
@@ -16,14 +16,17 @@ pub struct Processor {
     slow: Allowance,
     /// Those that have to wait begin one after another: together, they would use the share of many.
     one: Semaphore,
+    others: Others,
 }
 
 impl Processor {
-    pub fn new() -> Self {
+    /// Slow calls give way to these.
+    pub fn new(others: &Others) -> Self {
         Self {
             all: Allowance::many(),
             slow: Allowance::slow(),
             one: Semaphore::new(1),
+            others: others.clone(),
         }
     }
 
@@ -34,8 +37,16 @@ impl Processor {
             return None;
         }
         let permit = self.one.acquire().await.ok();
-        tokio::time::sleep(self.pause()).await;
-        permit
+        loop {
+            let pause = self.pause();
+            if pause.is_zero() {
+                return permit;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.others.rest(), if self.others.are_at_work() => {}
+            }
+        }
     }
 
     /// Counts what a call has taken.
@@ -47,12 +58,17 @@ impl Processor {
 
     /// Whether calls have been slow lately, so that those of others come first.
     pub fn is_strained(&self) -> bool {
-        self.slow.is_strained(Instant::now())
+        !self.slow.pause(Instant::now()).is_zero()
     }
 
     fn pause(&self) -> Duration {
         let now = Instant::now();
-        self.all.pause(now).max(self.slow.pause(now))
+        let all = self.all.pause(now);
+        if self.others.are_at_work() {
+            all.max(self.slow.pause(now))
+        } else {
+            all
+        }
     }
 }
 
@@ -64,23 +80,28 @@ mod tests {
 
     #[test]
     fn only_slow_calls_put_a_plugin_behind_others() {
-        let quick = Processor::new();
+        let others = Others::default();
+        let quick = Processor::new(&others);
         for _ in 0..1000 {
             quick.add(QUICK);
         }
         assert!(!quick.is_strained() && quick.pause().is_zero());
-        let slow = Processor::new();
+        let slow = Processor::new(&others);
         for _ in 0..4 {
             slow.add(Duration::from_millis(500));
         }
         assert!(slow.is_strained() && slow.pause().is_zero());
+        let _at_work = others.begin();
+        assert!(!slow.pause().is_zero() && quick.pause().is_zero());
     }
 
     #[tokio::test]
     async fn calls_that_have_to_wait_begin_one_after_another() {
-        let processor = Processor::new();
+        let others = Others::default();
+        let processor = Processor::new(&others);
+        let _at_work = others.begin();
         assert!(processor.begin().await.is_none());
-        processor.slow.add(Instant::now(), Duration::from_millis(10_005));
+        processor.slow.add(Instant::now(), Duration::from_millis(1_005));
         let first = processor.begin().await;
         assert!(first.is_some());
         processor.slow.add(Instant::now(), Duration::from_millis(5));
@@ -90,5 +111,17 @@ mod tests {
         assert!((&mut second).now_or_never().is_none(), "the first one is still there");
         drop(first);
         assert!(second.await.is_some());
+    }
+
+    #[tokio::test]
+    async fn slow_calls_go_on_when_nobody_else_is_at_work() {
+        let others = Others::default();
+        let processor = Processor::new(&others);
+        let at_work = others.begin();
+        processor.add(Duration::from_secs(10));
+        let mut call = processor.begin().boxed();
+        assert!((&mut call).now_or_never().is_none());
+        drop(at_work);
+        assert!(call.await.is_some());
     }
 }
