@@ -17,6 +17,8 @@ pub struct SizesRead {
     pub ready_since: i64,
     /// The cache states that were shown.
     pub states: BTreeMap<String, String>,
+    /// How many reads in a row before this one found nobody who could be asked.
+    pub put_off: u32,
 }
 
 /// Why sizes were not read.
@@ -34,6 +36,7 @@ impl TaskResult for SizesRead {
             outcome: Err(Unread::Failed(message.to_owned())),
             ready_since: 0,
             states: BTreeMap::new(),
+            put_off: 0,
         }
     }
 }

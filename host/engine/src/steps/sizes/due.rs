@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::shared::backoff::Backoff;
 use crate::shared::tasks::backoff;
 
 /// The pause between two reads of what somebody may write, while the cache does not show that
@@ -9,6 +10,8 @@ use crate::shared::tasks::backoff;
 const WRITABLE: Duration = Duration::from_secs(120);
 /// The pause between two reads of what nobody may write through the Dataset.
 const READ_ONLY: Duration = Duration::from_secs(1800);
+/// The shortest pause that a plugin can ask for.
+const SOONEST: Duration = Duration::from_secs(1);
 /// How many times as long as the last read took the pause is at least.
 const SHARE: u32 = 20;
 
@@ -19,8 +22,9 @@ pub enum Last {
     Read,
     /// The plugin reads none.
     NotSupported,
-    /// Nobody could be asked; the plugin wants to be asked again after this time.
-    Later(Duration),
+    /// Nobody could be asked, after so many others in a row; the plugin wants to be asked again
+    /// after this time.
+    Later(Duration, u32),
     /// With a failure, after so many others in a row.
     Failed(u32),
 }
@@ -50,8 +54,13 @@ impl Look {
     pub fn pause(&self) -> Option<Duration> {
         match self.last {
             Last::NotSupported => None,
-            Last::Later(_) | Last::Failed(_) if self.ready_anew => Some(Duration::ZERO),
-            Last::Later(after) => Some(after.clamp(Duration::from_secs(1), self.period.max(Duration::from_secs(1)))),
+            Last::Later(..) | Last::Failed(_) if self.ready_anew => Some(Duration::ZERO),
+            // A node that cannot be reached is as ready as before for a while, or for ever.
+            Last::Later(after, before) => {
+                let first = after.clamp(SOONEST, self.period.max(SOONEST));
+                let longest = backoff(self.period, u32::MAX);
+                Some(Backoff { first, longest }.after(before))
+            }
             Last::Failed(before) => Some(backoff(self.period, before)),
             Last::Read => {
                 let soon = self.exceeded || (self.writable && self.states_changed);
@@ -97,10 +106,12 @@ mod tests {
     #[case::a_long_read(Look { writable: true, took: seconds(12), ..look(Last::Read) }, Some(240))]
     #[case::a_pod_restarted(Look { ready_anew: true, ..look(Last::Read) }, Some(1800))]
     #[case::no_sizes(Look { ready_anew: true, ..look(Last::NotSupported) }, None)]
-    #[case::nobody_to_ask(look(Last::Later(seconds(2))), Some(2))]
-    #[case::nobody_to_ask_for_long(look(Last::Later(seconds(60))), Some(15))]
-    #[case::at_once(look(Last::Later(seconds(0))), Some(1))]
-    #[case::somebody_came(Look { ready_anew: true, ..look(Last::Later(seconds(2))) }, Some(0))]
+    #[case::nobody_to_ask(look(Last::Later(seconds(2), 0)), Some(2))]
+    #[case::nobody_to_ask_yet(look(Last::Later(seconds(2), 2)), Some(8))]
+    #[case::nobody_to_ask_for_ever(look(Last::Later(seconds(2), 1000)), Some(480))]
+    #[case::nobody_to_ask_for_long(look(Last::Later(seconds(60), 0)), Some(15))]
+    #[case::at_once(look(Last::Later(seconds(0), 0)), Some(1))]
+    #[case::somebody_came(Look { ready_anew: true, ..look(Last::Later(seconds(2), 9)) }, Some(0))]
     #[case::failed_once(look(Last::Failed(0)), Some(15))]
     #[case::failed_often(look(Last::Failed(3)), Some(120))]
     #[case::failed_for_ever(look(Last::Failed(1000)), Some(480))]

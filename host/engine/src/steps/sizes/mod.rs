@@ -45,7 +45,7 @@ impl Request {
         };
         let Some(read) = read else {
             self.show_calculating();
-            return self.start_reading(ready_since);
+            return self.start_reading(ready_since, 0);
         };
         let (tasks, age) = (
             &self.shared.metadata,
@@ -68,7 +68,11 @@ impl Request {
         } else {
             self.shared.metadata.succeeded(&self.uid);
         }
-        self.start_reading(ready_since);
+        let put_off = match look.last {
+            Last::Later(_, before) if !look.ready_anew => before.saturating_add(1),
+            _ => 0,
+        };
+        self.start_reading(ready_since, put_off);
     }
 
     /// Number of files and bytes of the Dataset; none if they are not known, or being read. The status
@@ -108,7 +112,7 @@ impl Request {
         let last = match &read.outcome {
             Ok(Some(_)) => Last::Read,
             Ok(None) => Last::NotSupported,
-            Err(Unread::Later(after)) => Last::Later(*after),
+            Err(Unread::Later(after)) => Last::Later(*after, read.put_off),
             Err(Unread::Failed(_)) => Last::Failed(failures),
         };
         let bytes = |text: Option<&String>| text.and_then(|text| size::parse(text).ok());
@@ -170,7 +174,8 @@ impl Request {
     }
 
     /// Reads the sizes: with all that the plugin does for the first time, later only the figures.
-    fn start_reading(&self, ready_since: i64) {
+    /// The last so many reads were put off.
+    fn start_reading(&self, ready_since: i64, put_off: u32) {
         let known = self.dataset_status.ufs_total.as_deref();
         let first = known.is_none_or(|text| text.is_empty() || text == CALCULATING);
         let (mut implement, context, kind) = (self.instance(), self.context.clone(), self.identity.kind.clone());
@@ -194,6 +199,7 @@ impl Request {
                 outcome: read.await.map_err(Unread::of),
                 ready_since,
                 states,
+                put_off,
             }
         };
         self.shared
