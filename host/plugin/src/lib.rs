@@ -51,5 +51,7 @@ pub use registry::definition::{Definition, DefinitionSpec, DefinitionStatus};
 pub use registry::definitions::{DefinitionError, Definitions, crd_name};
 pub use registry::registrar::{Artifact, Outcome, Registrar};
 pub use registry::settle::{Claim, ClaimedNames, LostClaim, settle};
-pub use registry::verdict::{State, VERDICT_ANNOTATION, VERDICT_MESSAGE_ANNOTATION, Verdict};
+pub use registry::verdict::{
+    State, VERDICT_ANNOTATION, VERDICT_MESSAGE_ANNOTATION, VERDICT_REASON_ANNOTATION, Verdict,
+};
 pub use sandbox::error::{CallError, CallSite};

@@ -12,8 +12,14 @@ use crate::registry::settle::LostClaim;
 pub const VERDICT_ANNOTATION: &str = "wasser.fluid.io/verdict";
 /// The annotation with the verdict for people.
 pub const VERDICT_MESSAGE_ANNOTATION: &str = "wasser.fluid.io/message";
+/// The annotation with the reason of the verdict's event, by which programs tell verdicts apart.
+pub const VERDICT_REASON_ANNOTATION: &str = "wasser.fluid.io/reason";
 /// Prefix of the annotations.
 const PREFIX: &str = "wasser.fluid.io/";
+/// The artifact is not here yet.
+const IS_PULLED: &str = "PluginIsPulled";
+/// The CRD is not here yet.
+const WAITS_FOR_CRD: &str = "PluginWaitsForCRD";
 
 /// The state of a registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +62,12 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Returns whether an operator that gives this reason may give another one without a change of
+    /// the registration, because something is on its way.
+    pub fn is_on_its_way(reason: &str) -> bool {
+        matches!(reason, IS_PULLED | WAITS_FOR_CRD)
+    }
+
     /// Returns the verdict on a registration that serves.
     pub fn loaded(plugin: &Plugin) -> Self {
         let mut message = format!(
@@ -96,22 +108,21 @@ impl Verdict {
     /// Returns the verdict on a registration whose artifact is not here yet. `last_good` is the
     /// plugin that keeps serving, if there is one.
     pub fn absent(reason: &dyn std::fmt::Display, last_good: Option<&Plugin>) -> Self {
-        const REASON: &str = "PluginIsPulled";
         match last_good {
             Some(plugin) => {
                 let message = format!(
                     "{reason}. The plugin loaded before ({}) keeps serving",
                     plugin.digest.short()
                 );
-                Self::new(State::LastGood, REASON, &message, facts(plugin))
+                Self::new(State::LastGood, IS_PULLED, &message, facts(plugin))
             }
-            None => Self::new(State::Waiting, REASON, &reason.to_string(), BTreeMap::new()),
+            None => Self::new(State::Waiting, IS_PULLED, &reason.to_string(), BTreeMap::new()),
         }
     }
 
     /// Returns the verdict on a registration whose CRD is missing, or cannot serve its kind.
     pub fn undefined(kind: &str, error: &DefinitionError) -> Self {
-        Self::waiting("PluginWaitsForCRD", kind, error)
+        Self::waiting(WAITS_FOR_CRD, kind, error)
     }
 
     /// Returns the verdict on a registration whose kind, or one of whose names, is taken.
@@ -152,6 +163,7 @@ impl Verdict {
             .collect();
         annotations.insert(format!("{PREFIX}verdict"), self.state.word().to_owned());
         annotations.insert(format!("{PREFIX}message"), self.message.clone());
+        annotations.insert(VERDICT_REASON_ANNOTATION.to_owned(), self.reason.to_owned());
         annotations
     }
 
@@ -160,6 +172,7 @@ impl Verdict {
         [
             "verdict",
             "message",
+            "reason",
             "kind",
             "crd",
             "digest",
