@@ -260,11 +260,32 @@ async fn values_that_cannot_work_are_refused_by_name() {
             "/plugins/juicefs",
         ),
         ("plugins", serde_json::json!({"juicef": {}}), "no built-in plugin"),
+        (
+            "pluginRegistries.keys",
+            serde_json::json!({"configMap": "keys", "secret": "keys"}),
+            "pluginRegistries.keys: both",
+        ),
+        (
+            "pluginRegistries.plainHTTP",
+            serde_json::json!(["http://registry.local"]),
+            "/pluginRegistries/plainHTTP",
+        ),
     ];
     for (path, value, says) in bad {
         let error = with(path, value).await.expect_err(path);
         assert!(error.contains(says), "{path}: {error}");
     }
+}
+
+#[tokio::test]
+async fn keys_for_plugins_come_from_a_secret_as_well() {
+    let text = with("pluginRegistries.keys.secret", "trusted".into()).await.unwrap();
+    assert!(
+        text.contains("--plugin-keys=/etc/wasser/plugin-keys") && text.contains("secretName: trusted"),
+        "{text}"
+    );
+    let by_default = with("pluginRegistries.keys.secret", "".into()).await.unwrap();
+    assert!(!by_default.contains("plugin-keys"), "{by_default}");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use wasser_chart::Driver;
 use wasser_oci::PublicKey;
 
@@ -121,14 +121,37 @@ pub fn cache_dir(option: Option<PathBuf>) -> PathBuf {
         .unwrap_or_else(|| PathBuf::from("/var/cache/wasser"))
 }
 
-/// Reads the public keys in these files.
-pub fn public_keys(files: &[PathBuf]) -> Result<Vec<PublicKey>> {
+/// Reads the public keys in these files, and in the files of these directories. Each has at least one.
+pub fn public_keys(paths: &[PathBuf]) -> Result<Vec<PublicKey>> {
     let mut keys = Vec::new();
-    for file in files {
-        let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
-        keys.extend(PublicKey::parse_all(&text).with_context(|| file.display().to_string())?);
+    for path in paths {
+        for file in key_files(path).with_context(|| format!("reading {}", path.display()))? {
+            let text = std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+            keys.extend(PublicKey::parse_all(&text).with_context(|| file.display().to_string())?);
+        }
     }
     Ok(keys)
+}
+
+/// Returns the files that are meant by a path. The hidden ones of a directory are not: by them,
+/// Kubernetes swaps the contents of a volume.
+fn key_files(path: &Path) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in path.read_dir()? {
+        let entry = entry?;
+        if !entry.file_name().to_string_lossy().starts_with('.') {
+            files.push(entry.path());
+        }
+    }
+    files.sort();
+    ensure!(
+        !files.is_empty(),
+        "it is a directory without a key in it; put one there"
+    );
+    Ok(files)
 }
 
 /// Where Helm's records are kept, in Helm's own words.
@@ -150,6 +173,7 @@ impl From<HelmDriver> for Driver {
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
+    use wasser_oci::PrivateKey;
 
     use super::*;
 
@@ -192,6 +216,28 @@ mod tests {
         assert!(listen("localhost").unwrap_err().contains("127.0.0.1:8080"));
         assert!(labels("a").unwrap_err().contains("key=value"));
         assert!(period("0").unwrap_err().contains("longer"));
+    }
+
+    #[test]
+    fn keys_are_read_from_files_and_from_directories_as_volumes_have_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let in_directory = || public_keys(&[directory.path().to_owned()]);
+        let refused = format!("{:#}", in_directory().unwrap_err());
+        assert!(refused.contains("a directory without a key"), "{refused}");
+
+        let hidden = directory.path().join("..data");
+        std::fs::create_dir(&hidden).unwrap();
+        let [first, second] = [(); 2].map(|()| PrivateKey::generate().unwrap().public);
+        std::fs::write(hidden.join("a.pub"), &first).unwrap();
+        std::os::unix::fs::symlink("..data/a.pub", directory.path().join("a.pub")).unwrap();
+        std::fs::write(directory.path().join("b.pub"), &second).unwrap();
+        let wanted = PublicKey::parse_all(&format!("{first}{second}")).unwrap();
+        assert_eq!(in_directory().unwrap(), wanted);
+        assert_eq!(public_keys(&[directory.path().join("b.pub")]).unwrap(), wanted[1..]);
+
+        std::fs::write(directory.path().join("c.txt"), "none").unwrap();
+        let refused = format!("{:#}", in_directory().unwrap_err());
+        assert!(refused.contains("c.txt: it is not a key in PEM"), "{refused}");
     }
 
     #[test]

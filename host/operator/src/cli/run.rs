@@ -60,8 +60,9 @@ pub struct Args {
         value_name = "HOST:PORT,…"
     )]
     plain_http_registries: Vec<String>,
-    /// Public keys in PEM, of which one must have signed whatever is pulled from a registry.
-    #[arg(long, env = "WASSER_PLUGIN_KEYS", value_delimiter = ',', value_name = "FILE,…")]
+    /// Public keys in PEM, of which one must have signed whatever is pulled from a registry: files, or
+    /// directories of such files.
+    #[arg(long, env = "WASSER_PLUGIN_KEYS", value_delimiter = ',', value_name = "FILE|DIR,…")]
     plugin_keys: Vec<PathBuf>,
     /// Address of /metrics; 0 for none.
     #[arg(long, env = "WASSER_METRICS_ADDR", default_value = ":8080", value_parser = options::listen)]
