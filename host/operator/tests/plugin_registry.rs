@@ -1,4 +1,4 @@
-//! `wasser plugin push` and `pull` with a registry.
+//! `wasser plugin push`, `pull` and `install` with a registry.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Tests fail by panicking.
 
@@ -71,4 +71,58 @@ async fn what_cannot_be_pushed_says_what_can() {
     let refused = wasser(&["pull", "example.com/demo:1", "--username", "me"], directory.path());
     let says = text(&refused.stderr);
     assert!(says.contains("has no password: set WASSER_REGISTRY_PASSWORD"), "{says}");
+}
+
+/// A cluster that nobody answers for.
+const NOWHERE: &str = "apiVersion: v1
+kind: Config
+clusters: [{name: nowhere, cluster: {server: 'http://127.0.0.1:1'}}]
+contexts: [{name: nowhere, context: {cluster: nowhere, user: nobody}}]
+users: [{name: nobody, user: {}}]
+current-context: nowhere
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_with_an_artifact_is_told_before_the_cluster_is_asked() {
+    let registry = TestRegistry::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let home = directory.path();
+    let (kubeconfig, file, cache) = (home.join("kubeconfig"), home.join("demo.oci.tar"), home.join("cache"));
+    std::fs::write(&kubeconfig, NOWHERE).unwrap();
+    std::fs::write(&file, layout::to_tar(&artifact(b"chart")).unwrap()).unwrap();
+    let tagged = format!("{}/me/demo:1", registry.host());
+    let pushed = wasser(&["push", file.to_str().unwrap(), &tagged, "--plain-http"], home);
+    assert!(pushed.status.success(), "{}", text(&pushed.stderr));
+
+    let common = [
+        "--kubeconfig",
+        kubeconfig.to_str().unwrap(),
+        "--cache-dir",
+        cache.to_str().unwrap(),
+    ];
+    let install = |reference: &str, more: &[&str]| {
+        let first = ["install", reference, "--plain-http"];
+        let output = wasser(&[&first, &common[..], more].concat(), home);
+        (output.status.code(), text(&output.stderr))
+    };
+    let (code, says) = install(&tagged, &["--yes"]);
+    assert_eq!(code, Some(1), "{says}");
+    assert!(says.contains(&tagged) && says.contains("nothing was changed"), "{says}");
+
+    let gone = format!("{}/me/demo:2", registry.host());
+    let (code, says) = install(&gone, &["--yes"]);
+    assert!(code == Some(1) && says.contains("does not have it"), "{says}");
+    let (code, says) = install(&tagged, &["--yes", "--grant", "fuse"]);
+    assert!(code == Some(2) && says.contains("cannot be used with"), "{says}");
+    let (code, says) = install(&tagged, &["--grant", "fly"]);
+    assert!(
+        code == Some(2) && says.contains("there is no capability `fly`"),
+        "{says}"
+    );
+    let listed = wasser(&[&["list"], &common[..2]].concat(), home);
+    let says = text(&listed.stderr);
+    assert!(
+        listed.status.code() == Some(1) && says.contains("listing the registrations of plugins"),
+        "{says}"
+    );
 }

@@ -7,7 +7,7 @@ mod csi;
 pub mod data;
 mod logs;
 mod options;
-mod plugin;
+pub mod plugin;
 mod precompile;
 mod records;
 mod render;
@@ -89,7 +89,7 @@ enum Command {
     Data(data::Command),
     /// Print the custom resource definitions.
     Crds(crds::Args),
-    /// Look at a plugin: a component, or the ConfigMap that registers it.
+    /// Make, check and distribute plugins, and install them in a cluster.
     #[command(subcommand)]
     Plugin(plugin::Command),
     /// Where Helm's records of releases are.
@@ -174,6 +174,43 @@ mod tests {
                 .unwrap_or_default();
             let example = format!("\n  wasser data {} ", command.get_name());
             assert!(help.starts_with("Examples:\n") && help.contains(&example), "{help}");
+        }
+    }
+
+    /// Returns the commands of this program in a text, without what a shell would interpret.
+    fn command_lines(text: &str) -> Vec<Vec<OsString>> {
+        let whole = text.replace("\\\n", " ");
+        let lines = whole
+            .lines()
+            .map(str::trim)
+            .filter(|line| line.starts_with("wasser plugin "));
+        let words = |line: &str| {
+            let line = line.split(" #").next().unwrap_or_default();
+            line.split_whitespace().map(OsString::from).collect()
+        };
+        lines.map(words).collect()
+    }
+
+    #[test]
+    fn examples_of_plugins_in_a_cluster_are_command_lines() {
+        let cli = Cli::command();
+        let plugin = cli.find_subcommand("plugin").unwrap();
+        let help = |name: &str| {
+            plugin
+                .find_subcommand(name)
+                .and_then(clap::Command::get_after_help)
+                .unwrap()
+                .to_string()
+        };
+        let guide = include_str!("../../../../docs/plugins.md").to_owned();
+        for name in ["install", "list", "upgrade", "rollback", "remove"] {
+            for text in [help(name), guide.clone()] {
+                let lines = command_lines(&text);
+                assert!(lines.iter().any(|words| words[2] == name), "{name}: {text}");
+                for words in lines {
+                    Cli::of(words).unwrap_or_else(|error| panic!("{error}"));
+                }
+            }
         }
     }
 }

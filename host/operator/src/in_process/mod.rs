@@ -33,6 +33,7 @@ mod operations_progress;
 mod operations_troubles;
 #[path = "../../../plugin/tests/common/package.rs"]
 mod package;
+mod plugin_commands;
 mod ports;
 mod records;
 mod references;

@@ -31,6 +31,7 @@ use crate::metrics::Metrics;
 pub use artifacts::Artifacts;
 use artifacts::Wanted;
 use definitions::Seen;
+pub use orphans::resource;
 pub use pulls::PAUSES;
 use pulls::Pulls;
 use state::{Change, State};

@@ -60,8 +60,11 @@ pub async fn tell(client: &Client, events: &Events, kind: &str, reason: Option<&
     published.await;
 }
 
-/// How the API server serves a kind; none if it does not.
-async fn resource(client: &Client, kind: &str) -> kube::Result<Option<ApiResource>> {
+/// Returns how the API server serves a kind; `None` if it does not.
+///
+/// # Errors
+/// The API server does not say it.
+pub async fn resource(client: &Client, kind: &str) -> kube::Result<Option<ApiResource>> {
     let group = match discovery::pinned_group(
         client,
         &kube::core::GroupVersion::gv(wasser_api::GROUP, wasser_api::VERSION),

@@ -20,8 +20,8 @@ pub mod place;
 pub mod problem;
 mod process;
 pub mod screen;
-mod state;
-mod table;
+pub mod state;
+pub mod table;
 #[cfg(test)]
 pub mod tests;
 mod wait;

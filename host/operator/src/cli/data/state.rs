@@ -86,7 +86,7 @@ fn message(status: &OperationStatus) -> Option<String> {
 }
 
 /// Returns a text as one line without control characters.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let shown = |letter: char| if letter.is_control() { ' ' } else { letter };
     text.chars().map(shown).collect()
 }

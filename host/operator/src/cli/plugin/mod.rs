@@ -1,8 +1,9 @@
 //! `wasser plugin`: what an author and an administrator want to know of a plugin before it is
-//! registered, and what an author needs to make one.
+//! registered, what an author needs to make one, and what an administrator needs to install it.
 
 mod check;
 mod inspect;
+pub mod installed;
 mod key;
 mod new;
 mod pack;
@@ -43,6 +44,22 @@ pub enum Command {
     Sign(sign::Args),
     /// Verify that an artifact in a registry is signed with one of these keys.
     Verify(verify::Args),
+    /// Install a plugin from a registry: show what it is and asks for, register it, and wait until
+    /// the operator serves it.
+    #[command(after_help = INSTALL)]
+    Install(Box<installed::install::Args>),
+    /// List the plugins of a cluster.
+    #[command(visible_alias = "ls", after_help = LIST)]
+    List(installed::list::Args),
+    /// Upgrade a plugin to another artifact, and keep what was registered for a rollback.
+    #[command(after_help = UPGRADE)]
+    Upgrade(Box<installed::upgrade::Args>),
+    /// Go back to an earlier revision of a plugin. No registry is asked for that.
+    #[command(after_help = ROLLBACK)]
+    Rollback(installed::rollback::Args),
+    /// Remove a plugin that has no runtimes.
+    #[command(after_help = REMOVE)]
+    Remove(installed::remove::Args),
     /// Show what a plugin is, wants and exports.
     Inspect(inspect::Args),
     /// Print the CRDs that a plugin carries.
@@ -59,6 +76,48 @@ pub enum Command {
     /// expected. The exit code is 1 if something is otherwise.
     Test(test::Args),
 }
+
+/// What the commands say in the end that wait for a verdict.
+macro_rules! with_endings {
+    ($examples:literal) => {
+        concat!(
+            $examples,
+            "\n\nExit codes: 0 it serves, 1 refused or not changed, 2 wrong options, 3 --timeout."
+        )
+    };
+}
+
+const INSTALL: &str = with_endings!(
+    "Examples:
+  # See what it asks for, and decide:
+  wasser plugin install registry.example.org/me/my-cache:0.1.0
+
+  # In a pipeline, with what it may do, and only if it is signed:
+  wasser plugin install registry.example.org/me/my-cache:0.1.0 --key my-cache.pub \\
+    --grant exec=worker --grant kinds=StatefulSet,Service --pull-secret registry"
+);
+
+const LIST: &str = "Examples:
+  wasser plugin list
+  wasser plugin list -o json";
+
+const UPGRADE: &str = with_endings!(
+    "Examples:
+  # See what it would change:
+  wasser plugin upgrade my-cache registry.example.org/me/my-cache:0.2.0 --dry-run
+
+  wasser plugin upgrade my-cache registry.example.org/me/my-cache:0.2.0"
+);
+
+const ROLLBACK: &str = with_endings!(
+    "Examples:
+  wasser plugin rollback my-cache
+  wasser plugin rollback my-cache --to 3"
+);
+
+const REMOVE: &str = "Examples:
+  wasser plugin remove my-cache
+  wasser plugin remove my-cache --crd";
 
 /// A plugin.
 #[derive(Debug, clap::Args)]
@@ -103,6 +162,11 @@ pub async fn run(command: Command) -> Result<ExitCode> {
         Command::Key(args) => args.run(),
         Command::Sign(args) => args.run().await,
         Command::Verify(args) => args.run().await,
+        Command::Install(args) => args.run().await,
+        Command::List(args) => args.run().await,
+        Command::Upgrade(args) => args.run().await,
+        Command::Rollback(args) => args.run().await,
+        Command::Remove(args) => args.run().await,
         Command::Inspect(args) => args.run().await,
         Command::Check(args) => args.run().await,
         Command::Run(args) => args.run().await,

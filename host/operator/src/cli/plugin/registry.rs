@@ -11,9 +11,20 @@ use super::options;
 /// The longest password that is read.
 const LONGEST_PASSWORD: u64 = 64 << 10;
 
-/// Options of all commands with a registry.
+/// Options of commands that speak to a registry.
 #[derive(Debug, clap::Args)]
 pub struct Options {
+    #[command(flatten)]
+    login: Login,
+    /// How long all of it may take.
+    #[arg(long, default_value = "5m", value_parser = options::period)]
+    timeout: Duration,
+}
+
+/// Whom to speak to, and as whom.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Registry")]
+pub struct Login {
     /// Speak to the registry without encryption, as to one on this machine.
     #[arg(long)]
     plain_http: bool,
@@ -24,20 +35,31 @@ pub struct Options {
     /// WASSER_REGISTRY_PASSWORD].
     #[arg(long, requires = "username")]
     password_stdin: bool,
-    /// How long all of it may take.
-    #[arg(long, default_value = "5m", value_parser = options::period)]
-    timeout: Duration,
 }
 
 impl Options {
     /// Returns the way to the registry.
     pub fn registry(&self) -> Registry {
         Registry {
-            plain_http: self.plain_http,
             limits: Limits {
                 whole: self.timeout,
                 ..Limits::default()
             },
+            ..self.login.registry()
+        }
+    }
+
+    /// Returns the credentials for the registry of an artifact.
+    pub fn credentials(&self, reference: &Reference) -> Result<Credentials> {
+        self.login.credentials(reference)
+    }
+}
+
+impl Login {
+    /// Returns the way to the registry, with the patience that is usual.
+    pub fn registry(&self) -> Registry {
+        Registry {
+            plain_http: self.plain_http,
             ..Registry::default()
         }
     }

@@ -1,0 +1,108 @@
+//! `wasser plugin remove`: a registration goes, once nothing of its kind is left.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::ResourceExt;
+use wasser_plugin::{Registration, State, VERDICT_ANNOTATION};
+
+use super::definitions;
+use super::desk::{Desk, PlaceArgs};
+use super::error::ChangeError;
+use super::owner;
+use super::runtimes;
+use crate::cli::data::screen::Screen;
+
+/// The annotation with the kind that a registration serves, or served last.
+const KIND: &str = "wasser.fluid.io/kind";
+
+/// What to remove.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The name of the registration, as `list` prints it.
+    name: String,
+    /// Also delete the CRDs that `install` has created, which must have no objects left.
+    #[arg(long)]
+    crd: bool,
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+impl Args {
+    /// Removes it.
+    pub async fn run(&self) -> Result<ExitCode> {
+        let (desk, mut screen) = (self.place.desk().await?, Screen::standard());
+        remove(&desk, &self.name, self.crd, &mut screen).await?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Deletes a registration that has no runtimes, and its CRDs if that is wanted.
+///
+/// # Errors
+/// Runtimes of the kind or objects of a CRD are left, the registration belongs to somebody else, or the
+/// API server refuses something.
+pub async fn remove(desk: &Desk, name: &str, with_crds: bool, screen: &mut Screen) -> Result<(), ChangeError> {
+    let map = desk.find(name).await?;
+    owner::check(&map)?;
+    let annotated = || map.annotations().get(KIND).cloned();
+    let kind = Registration::claimed_kind(&map).or_else(annotated);
+    let mut crds = Vec::new();
+    if let Some(kind) = &kind {
+        let other = desk.claimant(kind, name).await?;
+        if !serves_elsewhere(desk, kind, name).await? {
+            check_runtimes(desk, name, kind).await?;
+        }
+        if with_crds {
+            if let Some(owner) = other {
+                let kind = kind.clone();
+                return Err(ChangeError::KindTaken { kind, owner });
+            }
+            crds = definitions::removable(desk, kind).await?;
+        }
+    }
+    desk.delete(&map).await?;
+    screen.say(&format!("{name} is removed"));
+    for crd in &crds {
+        definitions::remove(desk, crd).await?;
+        screen.say(&format!("the CRD {} is deleted", crd.name_any()));
+    }
+    if crds.is_empty() {
+        let why = if with_crds {
+            "it was made by somebody else"
+        } else {
+            "--crd deletes it"
+        };
+        let stays = map.annotations().get("wasser.fluid.io/crd");
+        stays
+            .iter()
+            .for_each(|crd| screen.say(&format!("the CRD {crd} stays: {why}")));
+    }
+    Ok(())
+}
+
+/// Checks that no runtime would be left alone.
+async fn check_runtimes(desk: &Desk, name: &str, kind: &str) -> Result<(), ChangeError> {
+    match runtimes::of_kind(desk, kind).await? {
+        Some((resource, alive)) if !alive.is_none() => Err(ChangeError::RuntimesAlive {
+            name: name.to_owned(),
+            runtimes: format!("{} {kind}s", alive.count()),
+            resource: runtimes::qualified(&resource),
+            some: alive.some(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Returns whether another registration serves a kind.
+async fn serves_elsewhere(desk: &Desk, kind: &str, except: &str) -> Result<bool, ChangeError> {
+    let serves = |map: &ConfigMap| {
+        let word = map.annotations().get(VERDICT_ANNOTATION);
+        let serving = [State::Loaded.word(), State::LastGood.word()];
+        map.name_any() != except
+            && Registration::claimed_kind(map).as_deref() == Some(kind)
+            && word.is_some_and(|word| serving.contains(&word.as_str()))
+    };
+    Ok(desk.registrations().await?.iter().any(serves))
+}

@@ -1,0 +1,145 @@
+//! Removing plugins, and what must be gone before.
+
+use serde_json::json;
+use wasser_test_api_server::ApiServer;
+
+use super::Counter;
+use crate::cli::plugin::installed::error::ChangeError;
+use crate::cli::plugin::installed::remove::remove;
+use crate::in_process::scene::{OPERATOR, crd};
+
+/// The definition of the kind.
+const CRD: &str = "demoruntimes.data.fluid.io";
+
+async fn removed(counter: &Counter, with_crds: bool) -> Result<(), ChangeError> {
+    remove(&counter.desk, &counter.name, with_crds, &mut counter.screen()).await
+}
+
+fn runtime(counter: &Counter, name: &str) {
+    counter.scene.server.create(&json!({
+        "apiVersion": "data.fluid.io/v1alpha1", "kind": "DemoRuntime",
+        "metadata": {"name": name, "namespace": "default"}, "spec": {},
+    }));
+}
+
+#[tokio::test]
+async fn a_plugin_with_runtimes_stays_and_names_them() {
+    let (counter, _operator) = Counter::open().await;
+    counter.installed().await;
+    let names: Vec<String> = (0..6).map(|at| format!("r{at}")).collect();
+    names.iter().for_each(|name| runtime(&counter, name));
+    let refused = removed(&counter, true).await.unwrap_err().to_string();
+    assert!(
+        refused.contains(
+            "serves 6 DemoRuntimes, which nobody would look after: default/r0, default/r1, default/r2, default/r3, \
+             default/r4, …; delete them first, with their Datasets: kubectl delete demoruntimes.data.fluid.io"
+        ),
+        "{refused}"
+    );
+    counter.map();
+
+    for name in &names {
+        counter.scene.server.delete("DemoRuntime", "default", name);
+    }
+    let gone = |server: &ApiServer| server.objects("DemoRuntime", "default").is_empty().then_some(());
+    counter.scene.server.until("the runtimes to be gone", gone).await;
+    removed(&counter, true).await.unwrap();
+    assert!(
+        counter
+            .scene
+            .server
+            .object("ConfigMap", OPERATOR, &counter.name)
+            .is_none()
+    );
+    assert!(
+        counter
+            .scene
+            .server
+            .object("CustomResourceDefinition", "", CRD)
+            .is_none()
+    );
+    let said = counter.out.text();
+    assert!(said.contains(&format!("the CRD {CRD} is deleted")), "{said}");
+    let missing = removed(&counter, false).await.unwrap_err().to_string();
+    assert!(
+        missing.contains("no plugin") && missing.contains("there is none"),
+        "{missing}"
+    );
+}
+
+#[tokio::test]
+async fn a_crd_stays_unless_it_is_to_go_and_was_made_here() {
+    let (counter, _operator) = Counter::open().await;
+    counter.installed().await;
+    removed(&counter, false).await.unwrap();
+    let said = counter.out.text();
+    assert!(
+        said.contains(&format!("the CRD {CRD} stays: --crd deletes it")),
+        "{said}"
+    );
+    assert!(
+        counter
+            .scene
+            .server
+            .object("CustomResourceDefinition", "", CRD)
+            .is_some()
+    );
+
+    let (counter, _operator) = Counter::open().await;
+    counter.scene.server.create(&crd());
+    counter.installed().await;
+    removed(&counter, true).await.unwrap();
+    let said = counter.out.text();
+    assert!(
+        said.contains(&format!("the CRD {CRD} stays: it was made by somebody else")),
+        "{said}"
+    );
+    assert!(
+        counter
+            .scene
+            .server
+            .object("CustomResourceDefinition", "", CRD)
+            .is_some()
+    );
+}
+
+#[tokio::test]
+async fn what_belongs_to_somebody_else_stays() {
+    let (counter, _operator) = Counter::open().await;
+    counter.installed().await;
+    counter.scene.server.edit("ConfigMap", OPERATOR, &counter.name, |map| {
+        map["metadata"]["labels"]["app.kubernetes.io/managed-by"] = "argocd".into();
+    });
+    let refused = removed(&counter, false).await.unwrap_err().to_string();
+    assert!(
+        refused.contains("belongs to argocd, so it is left as it is"),
+        "{refused}"
+    );
+    counter.map();
+}
+
+#[tokio::test]
+async fn a_registration_that_does_not_serve_goes_although_its_kind_has_runtimes() {
+    let (counter, _operator) = Counter::open().await;
+    counter.installed().await;
+    runtime(&counter, "r0");
+    let second = format!("{}-second", counter.name);
+    let data = counter.map()["data"].clone();
+    counter.scene.server.create(&json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "data": data,
+        "metadata": {"name": second, "namespace": OPERATOR, "labels": {"wasser.fluid.io/plugin": "true"}},
+    }));
+    let refused = remove(&counter.desk, &second, true, &mut counter.screen())
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        refused.contains(&format!("DemoRuntime belongs to the registration {}", counter.name)),
+        "{refused}"
+    );
+    remove(&counter.desk, &second, false, &mut counter.screen())
+        .await
+        .unwrap();
+    assert!(counter.scene.server.object("ConfigMap", OPERATOR, &second).is_none());
+    counter.map();
+}
