@@ -1,7 +1,7 @@
 //! Artifacts on disk, so that a registry is asked once for each.
 
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -72,7 +72,7 @@ impl Cache {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.directory)?;
         let partial = path.with_extension(format!("{}.partial", std::process::id()));
         let mut file = File::create(&partial)?;
-        file.write_all(&layout::to_tar(artifact).map_err(io::Error::other)?)?;
+        layout::write_tar(artifact, io::BufWriter::new(&mut file)).map_err(io::Error::other)?;
         file.sync_all()?;
         fs::rename(&partial, &path)?;
         self.prune(&path);

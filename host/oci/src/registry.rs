@@ -229,7 +229,8 @@ impl Attempt<'_> {
         let from = self.reference.parsed();
         let stream = self.client.pull_blob_stream(from, descriptor.digest.as_str()).await;
         let mut stream = stream.map_err(|error| self.cause(error))?.stream;
-        let mut bytes = Vec::new();
+        // Grown by and by, it would take twice its size.
+        let mut bytes = Vec::with_capacity(usize::try_from(descriptor.size).unwrap_or_default());
         while let Some(piece) = stream.next().await {
             let piece = piece.map_err(|error| self.cause(broken(error)))?;
             if (bytes.len() + piece.len()) as u64 > descriptor.size {

@@ -178,6 +178,36 @@ async fn an_artifact_that_is_not_a_plugin_is_told_what_it_lacks() {
 }
 
 #[tokio::test]
+async fn only_the_parts_of_a_plugin_are_fetched() {
+    let registry = TestRegistry::start().await;
+    let nobody = Credentials::anonymous();
+    client()
+        .push(&demo(&registry), &artifact(b"chart"), &nobody)
+        .await
+        .unwrap();
+    let mut manifest: serde_json::Value = serde_json::from_slice(artifact(b"chart").manifest()).unwrap();
+    manifest["layers"].as_array_mut().unwrap().push(serde_json::json!({
+        "mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": format!("sha256:{:064}", 1), "size": 60 << 20,
+    }));
+    registry.put_manifest("me/demo", "0.1.0", MANIFEST, manifest.to_string().as_bytes());
+    registry.requests();
+    let pulled = client().pull(&demo(&registry), &nobody).await.unwrap();
+    assert_eq!(pulled.chart(), b"chart");
+    let asked = registry.requests();
+    let blobs = asked.iter().filter(|request| request.contains("/blobs/")).count();
+    assert_eq!(blobs, 5, "config, component, chart, CRDs and plugin.yaml: {asked:?}");
+
+    for layer in manifest["layers"].as_array_mut().unwrap() {
+        layer["size"] = (60 << 20).into();
+    }
+    registry.put_manifest("me/demo", "0.1.0", MANIFEST, manifest.to_string().as_bytes());
+    registry.requests();
+    let says = refused(&demo(&registry), &nobody).await;
+    assert!(says.contains("bytes together; a plugin has at most"), "{says}");
+    assert!(!registry.requests().iter().any(|request| request.contains("/blobs/")));
+}
+
+#[tokio::test]
 async fn a_registry_that_says_too_little_is_no_obstacle() {
     let registry = TestRegistry::start().await;
     registry.fail(Fault::Terse);

@@ -160,12 +160,14 @@ impl Artifacts {
             self.registry.verify(&reference, &self.keys, &credentials).await?;
         }
         let artifact = self.registry.pull(&reference, &credentials).await?;
+        // It may be large, so there is one of it.
+        let artifact = Arc::new(artifact);
         let (cache, kept) = (self.cache.clone(), artifact.clone());
         let keep = tokio::task::spawn_blocking(move || cache.put(&kept));
         if let Ok(Err(error)) = keep.await {
             tracing::warn!(%reference, %error, "the artifact is not kept for a restart");
         }
-        Ok(artifact)
+        Ok(Arc::unwrap_or_clone(artifact))
     }
 
     /// Returns the first credentials for the registry in these Secrets.

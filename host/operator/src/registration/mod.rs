@@ -202,10 +202,13 @@ impl Registrations {
 /// Returns what the registrar needs of an artifact.
 fn supplied(pulled: Result<wasser_pack::oci::artifact::Artifact, String>) -> Artifact {
     match pulled {
-        Ok(artifact) => Artifact::Here(Pulled {
-            component: artifact.component().to_vec().into(),
-            chart: artifact.chart().to_vec().into(),
-        }),
+        Ok(artifact) => {
+            let (component, chart) = artifact.into_component_and_chart();
+            Artifact::Here(Pulled {
+                component: component.into(),
+                chart: chart.into(),
+            })
+        }
         Err(reason) => Artifact::Failed(reason),
     }
 }

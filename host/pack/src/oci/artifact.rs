@@ -133,6 +133,15 @@ impl Artifact {
         self.manifest.blobs().zip(self.blobs.iter().map(Vec::as_slice))
     }
 
+    /// Returns component and chart, without a copy of their bytes.
+    pub fn into_component_and_chart(mut self) -> (Vec<u8>, Vec<u8>) {
+        let mut taken = |media_type: &str| {
+            let at = self.place(media_type);
+            at.and_then(|at| self.blobs.get_mut(at)).map(std::mem::take)
+        };
+        (taken(COMPONENT).unwrap_or_default(), taken(CHART).unwrap_or_default())
+    }
+
     /// Returns the component.
     pub fn component(&self) -> &[u8] {
         self.layer(COMPONENT).unwrap_or_default()
@@ -156,8 +165,14 @@ impl Artifact {
 
     /// Returns the bytes of the layer of this type.
     fn layer(&self, media_type: &str) -> Option<&[u8]> {
-        let found = self.blobs().skip(1).find(|(layer, _)| layer.media_type == media_type);
-        found.map(|(_, bytes)| bytes)
+        self.blobs.get(self.place(media_type)?).map(Vec::as_slice)
+    }
+
+    /// Returns where the layer of this type is among the blobs. The first of them is the config.
+    fn place(&self, media_type: &str) -> Option<usize> {
+        let mut numbered = self.manifest.blobs().enumerate().skip(1);
+        let found = numbered.find(|(_, layer)| layer.media_type == media_type);
+        found.map(|(at, _)| at)
     }
 }
 
@@ -252,6 +267,28 @@ mod tests {
     }
 
     #[test]
+    fn layers_that_are_no_part_of_a_plugin_are_left_where_they_are() {
+        let artifact = Artifact::new(parts()).unwrap();
+        let (mut manifest, blobs) = taken_apart(&artifact);
+        let foreign = serde_json::json!({
+            "mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": sha256(b"x"), "size": 60_u64 << 20,
+        });
+        let layers = manifest["layers"].as_array_mut().unwrap();
+        layers.insert(0, foreign.clone());
+        layers.push(foreign);
+        let raw = manifest.to_string().into_bytes();
+        assert_eq!(Manifest::parse(&raw).unwrap().blobs().count(), blobs.len());
+        let again = Artifact::assemble(raw.clone(), blobs).unwrap();
+        assert_eq!((again.chart(), again.crds()), (b"chart".as_slice(), "{}\n"));
+        assert_eq!((again.manifest(), again.digest()), (raw.as_slice(), sha256(&raw)));
+        let (component, chart) = again.into_component_and_chart();
+        assert_eq!(
+            (component.as_slice(), chart.as_slice()),
+            (COMPONENT_BYTES, b"chart".as_slice())
+        );
+    }
+
+    #[test]
     fn what_is_not_a_plugin_is_refused_by_what_is_missing() {
         let artifact = Artifact::new(parts()).unwrap();
         let (manifest, blobs) = taken_apart(&artifact);
@@ -272,6 +309,12 @@ mod tests {
         assert!(twice.contains("more than one component"), "{twice}");
         let large = refused(&|manifest| manifest["layers"][1]["size"] = (1_u64 << 40).into());
         assert!(large.contains("1099511627776 bytes"), "{large}");
+        let all = refused(&|manifest| {
+            for at in [0, 1] {
+                manifest["layers"][at]["size"] = (40_u64 << 20).into();
+            }
+        });
+        assert!(all.contains("bytes together; a plugin has at most 75497472"), "{all}");
         let index = refused(&|manifest| manifest["manifests"] = serde_json::json!([]));
         assert!(index.contains("an index"), "{index}");
         let garbage = Manifest::parse(b"<html>").unwrap_err().to_string();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -33,6 +33,16 @@ struct Index {
 /// # Errors
 /// It cannot be written, which does not happen in memory.
 pub fn to_tar(artifact: &Artifact) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    write_tar(artifact, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Writes the tar of [`to_tar`].
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_tar(artifact: &Artifact, to: impl Write) -> Result<()> {
     let index = Index {
         schema_version: 2,
         media_type: INDEX.to_owned(),
@@ -44,7 +54,7 @@ pub fn to_tar(artifact: &Artifact) -> Result<Vec<u8>> {
     for (descriptor, bytes) in artifact.blobs() {
         files.insert(blob(&descriptor.digest)?, bytes);
     }
-    let mut archive = Builder::new(Vec::new());
+    let mut archive = Builder::new(to);
     let first = [(PathBuf::from(MARK), MARK_TEXT), (PathBuf::from(INDEX_FILE), &index)];
     for (path, content) in first.into_iter().chain(files) {
         let mut header = Header::new_gnu();
@@ -54,7 +64,8 @@ pub fn to_tar(artifact: &Artifact) -> Result<Vec<u8>> {
         header.set_size(content.len() as u64);
         archive.append_data(&mut header, path, content)?;
     }
-    Ok(archive.into_inner()?)
+    archive.into_inner()?.flush()?;
+    Ok(())
 }
 
 /// Reads an artifact from a tar or a directory.
@@ -87,11 +98,16 @@ pub fn from_tar(bytes: &[u8]) -> Result<Artifact> {
         }
         let path = entry.path()?.into_owned();
         let path: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
-        files.insert(path, bounded(entry, MAX_PART)?);
+        // Only the files that are wanted are copied.
+        let begin = usize::try_from(entry.raw_file_position())?;
+        let content = bytes.get(begin..).unwrap_or_default();
+        let size = usize::try_from(entry.size())?;
+        files.insert(path, content.get(..size).context("it is cut off")?);
     }
-    open(|name, _| {
-        let found = files.get(name).cloned();
-        found.with_context(|| format!("it has no file {}", name.display()))
+    open(|name, limit| {
+        let found = files.get(name);
+        let found = found.with_context(|| format!("it has no file {}", name.display()))?;
+        bounded(*found, limit)
     })
 }
 
@@ -119,7 +135,7 @@ fn open(read: impl Fn(&Path, u64) -> Result<Vec<u8>>) -> Result<Artifact> {
     let manifest = Manifest::parse(&raw)?;
     let blobs = manifest
         .blobs()
-        .map(|descriptor| read(&blob(&descriptor.digest)?, MAX_PART));
+        .map(|descriptor| read(&blob(&descriptor.digest)?, descriptor.size.min(MAX_PART)));
     let blobs = blobs.collect::<Result<Vec<_>>>()?;
     Ok(Artifact::assemble(raw, blobs)?)
 }

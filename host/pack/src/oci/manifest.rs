@@ -25,10 +25,19 @@ pub const PLUGIN: &str = "application/vnd.wasser.plugin.manifest.v1+yaml";
 
 /// The largest part of an artifact in bytes, as the operator's limit for files of plugins.
 pub const MAX_PART: u64 = 64 << 20;
+/// The largest artifact in bytes: one part of that size, and what goes with it.
+pub const MAX_ARTIFACT: u64 = MAX_PART + (8 << 20);
 /// The largest manifest in bytes, which is the least that registries must take.
 pub const MAX_MANIFEST: usize = 4 << 20;
 /// The number of layers that an artifact may have.
 const MAX_LAYERS: usize = 16;
+/// The parts of a plugin: their names, their media types, and whether there must be one.
+const PARTS: [(&str, &str, bool); 4] = [
+    ("component", COMPONENT, true),
+    ("chart", CHART, true),
+    ("CRDs", CRDS, false),
+    ("plugin.yaml", PLUGIN, false),
+];
 
 /// Why something is not the artifact of a plugin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +84,9 @@ pub enum ArtifactError {
         /// Its size in bytes.
         size: u64,
     },
+    /// All parts together are too large.
+    #[error("config and parts have {0} bytes together; a plugin has at most {MAX_ARTIFACT}")]
+    AllTooLarge(u64),
     /// A part has other bytes than the manifest says.
     #[error("the layer of type {media_type} is not the one that the manifest names: {found} instead of {expected}")]
     Part {
@@ -169,7 +181,7 @@ impl Manifest {
     }
 
     /// Reads a manifest, and checks that it is a plugin's. Other tools may have made it: only
-    /// component and chart must be there.
+    /// component and chart must be there, and layers of other types are nobody's business.
     ///
     /// # Errors
     /// It is something else, or a part is missing or too large.
@@ -196,7 +208,9 @@ impl Manifest {
             let layers = manifest.layers.len();
             return Err(ArtifactError::Manifest(format!("it has {layers} layers")));
         }
+        let mut sum = 0_u64;
         for blob in manifest.blobs() {
+            sum = sum.saturating_add(blob.size);
             if hex_of(&blob.digest).is_none() {
                 return Err(ArtifactError::Manifest(format!(
                     "`{}` is not a SHA-256 digest",
@@ -210,12 +224,10 @@ impl Manifest {
                 });
             }
         }
-        for (part, media_type, is_needed) in [
-            ("component", COMPONENT, true),
-            ("chart", CHART, true),
-            ("CRDs", CRDS, false),
-            ("plugin.yaml", PLUGIN, false),
-        ] {
+        if sum > MAX_ARTIFACT {
+            return Err(ArtifactError::AllTooLarge(sum));
+        }
+        for (part, media_type, is_needed) in PARTS {
             match manifest.layers_of(media_type).count() {
                 0 if is_needed => {
                     let there: Vec<&str> = manifest.layers.iter().map(|layer| layer.media_type.as_str()).collect();
@@ -237,9 +249,11 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Returns the config and all layers, in the order in which an artifact keeps them.
+    /// Returns the config and the layers that are parts of a plugin, in the order in which an artifact
+    /// keeps them. Other layers are not worth their memory.
     pub fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
-        std::iter::once(&self.config).chain(&self.layers)
+        let is_part = |layer: &&Descriptor| PARTS.iter().any(|(_, media_type, _)| layer.media_type == *media_type);
+        std::iter::once(&self.config).chain(self.layers.iter().filter(is_part))
     }
 
     fn layers_of(&self, media_type: &str) -> impl Iterator<Item = &Descriptor> {

@@ -4,7 +4,7 @@
 //! whatever is offered is written down, and takes the place of what was there when it serves.
 
 use std::fs::{self, DirBuilder, File};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -139,8 +139,11 @@ impl LastGood {
         let path = self.offered(name);
         let partial = path.with_extension(format!("{}.partial", std::process::id()));
         let mut file = File::create(&partial)?;
-        writeln!(file, "{fingerprint}")?;
-        file.write_all(&serde_json::to_vec(kept)?)?;
+        let mut text = BufWriter::new(&mut file);
+        writeln!(text, "{fingerprint}")?;
+        serde_json::to_writer(&mut text, kept)?;
+        text.flush()?;
+        drop(text);
         file.sync_all()?;
         fs::rename(&partial, &path)
     }
