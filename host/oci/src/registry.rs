@@ -159,7 +159,15 @@ impl Attempt<'_> {
     pub(crate) async fn begin(&self, operation: RegistryOperation) -> Result<(), Cause> {
         let auth = self.credentials.auth();
         let begun = self.client.auth(self.reference.parsed(), &auth, operation).await;
-        begun.map(drop).map_err(|error| self.cause(error))
+        let token = begun.map_err(|error| self.cause(error))?;
+        // The client panics when it writes such a one into a header.
+        match token.map(|token| HeaderValue::from_str(&token)) {
+            Some(Err(_)) => Err(Cause::Garbage {
+                registry: self.reference.registry().to_owned(),
+                reason: "its token has characters that no header may have".to_owned(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) async fn resolve(&self) -> Result<String, Cause> {
@@ -234,11 +242,10 @@ impl Attempt<'_> {
         while let Some(piece) = stream.next().await {
             let piece = piece.map_err(|error| self.cause(broken(error)))?;
             if (bytes.len() + piece.len()) as u64 > descriptor.size {
-                return Err(Cause::Artifact(ArtifactError::Part {
-                    media_type: descriptor.media_type.clone(),
-                    found: "more bytes".to_owned(),
-                    expected: format!("{} with {} bytes", descriptor.digest, descriptor.size),
-                }));
+                return Err(Cause::Digest {
+                    registry: self.reference.registry().to_owned(),
+                    reason: format!("more than the {} bytes of {}", descriptor.size, descriptor.digest),
+                });
             }
             bytes.extend_from_slice(&piece);
         }

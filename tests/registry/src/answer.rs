@@ -63,6 +63,13 @@ pub async fn answer(contents: Shared, request: Request) -> Response {
             let moved = Response::builder().status(StatusCode::TEMPORARY_REDIRECT);
             return moved.header(header::LOCATION, to).body(Body::empty()).unwrap();
         }
+        Some(Fault::Token(token)) if path == "/token" => {
+            return Response::new(Body::from(format!("{{\"token\": \"{token}\"}}")));
+        }
+        Some(Fault::Token(_)) if path == "/v2/" => {
+            let host = parts.headers[header::HOST].to_str().unwrap();
+            return tokens_at(&format!("http://{host}/token"));
+        }
         _ => {}
     }
     let shown = parts
@@ -171,6 +178,16 @@ impl Contents {
 
 fn status(code: StatusCode) -> Response {
     Response::builder().status(code).body(Body::empty()).unwrap()
+}
+
+/// Names an address at which there are tokens.
+fn tokens_at(realm: &str) -> Response {
+    let refused = Response::builder().status(StatusCode::UNAUTHORIZED);
+    let refused = refused.header(
+        header::WWW_AUTHENTICATE,
+        format!("Bearer realm=\"{realm}\",service=\"test\""),
+    );
+    refused.body(Body::empty()).unwrap()
 }
 
 fn unknown(code: &str) -> Response {

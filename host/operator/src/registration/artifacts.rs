@@ -86,6 +86,9 @@ pub enum PullError {
     /// Credentials in a Secret cannot be used.
     #[error("plugin.yaml: pullSecrets: {0}")]
     Credentials(#[from] CredentialsError),
+    /// The attempt has ended in the middle.
+    #[error("the attempt has ended by an error in the program, which should be reported: {0}")]
+    Panic(String),
     /// The registry does not give it.
     #[error(transparent)]
     Registry(#[from] RegistryError),
@@ -96,7 +99,7 @@ impl PullError {
     pub fn is_lasting(&self) -> bool {
         match self {
             Self::Reference(_) | Self::NoDigest { .. } => true,
-            Self::Secret { .. } | Self::Credentials(_) => false,
+            Self::Secret { .. } | Self::Credentials(_) | Self::Panic(_) => false,
             Self::Registry(error) => error.cause.is_lasting(),
         }
     }

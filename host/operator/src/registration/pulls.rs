@@ -1,15 +1,18 @@
 //! The artifacts that are on their way, and those that are tried again.
 
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures::FutureExt;
 use k8s_openapi::api::core::v1::ConfigMap;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use wasser_engine::Backoff;
 use wasser_pack::oci::artifact::Artifact;
 
-use super::artifacts::{Artifacts, Wanted};
+use super::artifacts::{Artifacts, PullError, Wanted};
 
 /// How long to wait between attempts.
 pub const PAUSES: Backoff = Backoff {
@@ -124,7 +127,7 @@ async fn repeat(
     ends: mpsc::UnboundedSender<Attempt>,
 ) {
     for failures in 0.. {
-        let pulled = artifacts.pull(&wanted).await;
+        let pulled = caught(artifacts.pull(&wanted)).await;
         let is_over = pulled.as_ref().map_or_else(|error| error.is_lasting(), |_| true);
         let result = pulled.map_err(|error| {
             let next = if is_over { "" } else { "; it is tried again" };
@@ -140,5 +143,35 @@ async fn repeat(
             return;
         }
         tokio::time::sleep(pauses.after(failures)).await;
+    }
+}
+
+/// Makes an error of a panic, with which nobody would try again any more. What is pulled is parsed by
+/// the code of others, and nothing of the attempt is used after it.
+async fn caught<T>(pull: impl Future<Output = Result<T, PullError>>) -> Result<T, PullError> {
+    let ended = AssertUnwindSafe(pull).catch_unwind().await;
+    ended.unwrap_or_else(|panic| Err(PullError::Panic(said(panic.as_ref()))))
+}
+
+/// Returns what a panic says.
+fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "nothing".to_owned())
+}
+
+#[cfg(test)]
+#[allow(clippy::panic)] // That is what is tested.
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_attempt_that_has_failed_and_is_made_again() {
+        let literal = caught::<()>(async { panic!("an odd token") }).await.unwrap_err();
+        let made = caught::<()>(async { panic!("an odd {}", "token") }).await.unwrap_err();
+        for error in [literal, made] {
+            assert!(error.to_string().ends_with("should be reported: an odd token"), "{error}");
+            assert!(!error.is_lasting());
+        }
     }
 }
