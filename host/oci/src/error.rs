@@ -91,6 +91,17 @@ pub enum Cause {
         /// The registry.
         registry: String,
     },
+    /// A registry wants credentials in a way in which others can read them.
+    #[error(
+        "{registry} has user and password sent unencrypted to {realm} for a token, so they are not sent; let the \
+         registry name an https address in its `WWW-Authenticate`"
+    )]
+    UnencryptedToken {
+        /// The registry.
+        registry: String,
+        /// Where it wants them.
+        realm: String,
+    },
     /// Nobody has signed it.
     #[error("it is not signed (there is no {0}); sign it with `wasser plugin sign` or `cosign sign --key`")]
     Unsigned(String),
@@ -124,6 +135,7 @@ impl Cause {
             | Self::Garbage { .. }
             | Self::Failed { .. }
             | Self::Digest { .. }
+            | Self::UnencryptedToken { .. }
             | Self::Unsigned(_)
             | Self::WrongSignature { .. }
             | Self::Client(_) => false,
@@ -205,7 +217,7 @@ fn root(error: &dyn Error) -> String {
 }
 
 /// Returns a text of others on one line, and not endlessly.
-fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() <= LONGEST {
         return line;

@@ -13,9 +13,10 @@
 //!
 //! # Credentials go to one place
 //! They are sent to the registry that they belong to and to whom it names for tokens, and never
-//! unencrypted to another machine.
+//! unencrypted to another machine: a registry that names such an address for tokens is refused.
 
 mod cache;
+mod challenge;
 mod credentials;
 mod error;
 mod keys;

@@ -77,15 +77,19 @@ impl Reference {
     /// Whether the registry is on this machine.
     pub fn is_loopback(&self) -> bool {
         let host = self.registry();
-        let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let address = host.parse::<std::net::IpAddr>();
-        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+        is_loopback(host.rsplit_once(':').map_or(host, |(host, _)| host))
     }
 
     pub(crate) fn parsed(&self) -> &oci_client::Reference {
         &self.parsed
     }
+}
+
+/// Whether a host without its port is this machine.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let address = host.parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 impl FromStr for Reference {

@@ -12,9 +12,13 @@ use wasser_pack::oci::artifact::Artifact;
 use wasser_pack::oci::manifest::{ArtifactError, Descriptor, INDEX, MANIFEST, Manifest};
 use wasser_pack::sha256;
 
+use crate::challenge;
 use crate::credentials::Credentials;
-use crate::error::{Cause, RegistryError};
+use crate::error::{Cause, RegistryError, shortened};
 use crate::reference::Reference;
+
+/// What this program says that it is.
+const AGENT: &str = concat!("wasser/", env!("CARGO_PKG_VERSION"));
 
 /// How long a registry may take.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +58,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) reference: &'a Reference,
     pub(crate) credentials: &'a Credentials,
     limits: Limits,
+    /// The address at which the registry says how to log in.
+    root: String,
 }
 
 impl Registry {
@@ -120,18 +126,24 @@ impl Registry {
         reference: &'a Reference,
         credentials: &'a Credentials,
     ) -> Result<Attempt<'a>, Cause> {
+        let scheme = if self.is_plain(reference) { "http" } else { "https" };
         Ok(Attempt {
             client: self.client(reference, credentials)?,
             reference,
             credentials,
             limits: self.limits,
+            root: format!("{scheme}://{}/v2/", reference.parsed().resolve_registry()),
         })
+    }
+
+    fn is_plain(&self, reference: &Reference) -> bool {
+        self.plain_http || self.plain_hosts.iter().any(|host| host == reference.registry())
     }
 
     /// Each attempt has a client of its own, because clients keep the first credentials for a
     /// registry that they are given.
     fn client(&self, reference: &Reference, credentials: &Credentials) -> Result<Client, Cause> {
-        let is_plain = self.plain_http || self.plain_hosts.iter().any(|host| host == reference.registry());
+        let is_plain = self.is_plain(reference);
         if is_plain && !credentials.is_anonymous() && !reference.is_loopback() {
             return Err(Cause::Unencrypted {
                 registry: reference.registry().to_owned(),
@@ -147,7 +159,7 @@ impl Registry {
             },
             connect_timeout: Some(self.limits.connect),
             read_timeout: Some(self.limits.pause),
-            user_agent: concat!("wasser/", env!("CARGO_PKG_VERSION")),
+            user_agent: AGENT,
             ..ClientConfig::default()
         };
         Client::try_from(config).map_err(|error| Cause::Client(error.to_string()))
@@ -157,6 +169,7 @@ impl Registry {
 impl Attempt<'_> {
     /// Shows the credentials, so that an answer to them is not taken for one to what follows.
     pub(crate) async fn begin(&self, operation: RegistryOperation) -> Result<(), Cause> {
+        self.check_realm().await?;
         let auth = self.credentials.auth();
         let begun = self.client.auth(self.reference.parsed(), &auth, operation).await;
         let token = begun.map_err(|error| self.cause(error))?;
@@ -167,6 +180,27 @@ impl Attempt<'_> {
                 reason: "its token has characters that no header may have".to_owned(),
             }),
             _ => Ok(()),
+        }
+    }
+
+    /// Checks to whom the credentials would go for a token, which the client does not.
+    async fn check_realm(&self) -> Result<(), Cause> {
+        if self.credentials.is_anonymous() {
+            return Ok(());
+        }
+        let client = reqwest::Client::builder()
+            .connect_timeout(self.limits.connect)
+            .read_timeout(self.limits.pause)
+            .user_agent(AGENT)
+            .build()
+            .map_err(|error| Cause::Client(error.to_string()))?;
+        let unencrypted = challenge::unencrypted(&client, &self.root).await;
+        match unencrypted.map_err(|error| self.cause(error))? {
+            None => Ok(()),
+            Some(realm) => Err(Cause::UnencryptedToken {
+                registry: self.reference.registry().to_owned(),
+                realm: shortened(&realm),
+            }),
         }
     }
 

@@ -86,6 +86,24 @@ async fn credentials_are_needed_and_shown_to_this_registry_only() {
     );
 }
 
+#[tokio::test]
+async fn credentials_are_not_sent_unencrypted_for_a_token() {
+    let registry = TestRegistry::start().await;
+    let me = Credentials::user("me", "secret");
+    registry.fail(Fault::Realm("http://tokens.example.com/token".to_owned()));
+    let says = refused(&demo(&registry), &me).await;
+    assert!(
+        says.contains("user and password sent unencrypted to http://tokens.example.com/token for a token, so they are not"),
+        "{says}"
+    );
+    assert_eq!(registry.requests(), ["GET /v2/"]);
+
+    // On this machine nobody listens.
+    registry.fail(Fault::Token("abc".to_owned()));
+    client().push(&demo(&registry), &artifact(b"chart"), &me).await.unwrap();
+    assert_eq!(client().pull(&demo(&registry), &me).await.unwrap(), artifact(b"chart"));
+}
+
 #[rstest]
 #[case::error(Fault::Status(503), "it answers 503")]
 #[case::too_many(Fault::Status(429), "it answers 429")]

@@ -70,6 +70,7 @@ pub async fn answer(contents: Shared, request: Request) -> Response {
             let host = parts.headers[header::HOST].to_str().unwrap();
             return tokens_at(&format!("http://{host}/token"));
         }
+        Some(Fault::Realm(realm)) if path == "/v2/" => return tokens_at(realm),
         _ => {}
     }
     let shown = parts

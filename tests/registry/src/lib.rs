@@ -51,6 +51,8 @@ pub enum Fault {
     Terse,
     /// Blobs do not end.
     EndlessBlobs,
+    /// It has tokens at this address.
+    Realm(String),
     /// It gives everybody this token, which is in JSON, and takes any.
     Token(String),
     /// It sends everybody to another host.
