@@ -86,7 +86,7 @@ async fn what_was_refused_once_is_not_given_by_an_upgrade() {
         "{ending:?}"
     );
     let again = counter.upgrade(&second, &terms(&[]), Consent::Absent).await.unwrap();
-    assert_eq!(again, Ending::Nothing);
+    assert_eq!(again, ending, "nothing is changed, and it serves");
     let third = counter.offer(Demo::new("3.0.0", &MORE)).await;
     counter
         .upgrade(&third, &terms(&[("state", &[])]), Consent::Absent)
@@ -111,6 +111,13 @@ async fn a_version_that_is_refused_leaves_the_old_one_serving_and_says_the_way_b
     let offer = counter.offer(broken).await;
     let ending = counter.upgrade(&offer, &terms(&[]), Consent::Absent).await.unwrap();
     assert_eq!(ending.code(), 1);
+    let data = counter.map()["data"].clone();
+    let again = counter.upgrade(&offer, &terms(&[]), Consent::Absent).await.unwrap();
+    assert_eq!(
+        (again, &counter.map()["data"]),
+        (ending, &data),
+        "it is no better by now"
+    );
     let said = counter.errors.text();
     assert!(
         said.contains("The plugin loaded before (sha256:")

@@ -45,7 +45,8 @@ impl Args {
 }
 
 /// Registers an artifact in the place of the one that is registered under a name, and waits for the
-/// verdict. What was changed by hand stays, and so do grants that are still asked for.
+/// verdict, which is there already if nothing is to be changed. What was changed by hand stays, and so
+/// do grants that are still asked for.
 ///
 /// # Errors
 /// The registration belongs to somebody else or to another kind, there is no consent to new grants, or
@@ -91,7 +92,16 @@ pub async fn upgrade(
     let next = offer.revision(&yaml, &decision)?;
     if next.plugin == before.plugin {
         screen.say(&format!("{name} is registered like that already ({})", before.shown()));
-        return Ok(Ending::Nothing);
+        if terms.is_dry {
+            return Ok(Ending::Nothing);
+        }
+        let ending = wait(desk, &map, terms.limit, screen).await?;
+        let remedy = match record.earlier(name, None) {
+            Ok(earlier) => way_back(desk, name, earlier),
+            Err(_) => format!("To remove it: {}", desk.command(&format!("remove {name}"))),
+        };
+        ending.report(desk, name, &remedy, screen);
+        return Ok(ending);
     }
     let crds = definitions::plan(desk, &offer.crds, offer.kind()).await?;
     record.push(next);

@@ -95,7 +95,7 @@ pub fn said(map: &ConfigMap) -> Said {
     }
 }
 
-/// Waits for the verdict on a ConfigMap that was written in this state, without a verdict on it.
+/// Waits for the verdict on a ConfigMap in this state. One that was written just now has none yet.
 ///
 /// # Errors
 /// Somebody else has changed it meanwhile, or this account may not follow it.
