@@ -1,5 +1,6 @@
 //! Removing plugins, and what must be gone before.
 
+use rstest::rstest;
 use serde_json::json;
 use wasser_test_api_server::ApiServer;
 
@@ -65,6 +66,39 @@ async fn a_plugin_with_runtimes_stays_and_names_them() {
         missing.contains("no plugin") && missing.contains("there is none"),
         "{missing}"
     );
+}
+
+#[rstest]
+#[case("DemoRuntime", "OtherRuntime")]
+#[case("OtherRuntime", "DemoRuntime")]
+#[tokio::test]
+async fn runtimes_of_the_kind_that_is_written_and_of_the_one_that_is_served_count(
+    #[case] written: &str,
+    #[case] served: &str,
+) {
+    let counter = Counter::closed().await;
+    counter.scene.server.create(&crd());
+    runtime(&counter, "r0");
+    counter.scene.server.create(&json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "data": {"plugin.yaml": format!("runtime: {written}\n")},
+        "metadata": {
+            "name": counter.name, "namespace": OPERATOR, "labels": {"wasser.fluid.io/plugin": "true"},
+            "annotations": {"wasser.fluid.io/kind": served, "wasser.fluid.io/verdict": "last-good"},
+        },
+    }));
+    let refused = removed(&counter, false).await.unwrap_err().to_string();
+    assert!(refused.contains("serves 1 DemoRuntimes"), "{refused}");
+    counter.map();
+    // Who only claims the kind looks after none of them.
+    counter.scene.server.create(&json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "data": {"plugin.yaml": "runtime: DemoRuntime\n"},
+        "metadata": {
+            "name": "claims", "namespace": OPERATOR, "labels": {"wasser.fluid.io/plugin": "true"},
+            "annotations": {"wasser.fluid.io/kind": "ThirdRuntime", "wasser.fluid.io/verdict": "last-good"},
+        },
+    }));
+    let refused = removed(&counter, false).await.unwrap_err();
+    assert!(matches!(refused, ChangeError::RuntimesAlive { .. }), "{refused}");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! `wasser plugin remove`: a registration goes, once nothing of its kind is left.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -46,20 +47,16 @@ impl Args {
 pub async fn remove(desk: &Desk, name: &str, with_crds: bool, screen: &mut Screen) -> Result<(), ChangeError> {
     let map = desk.find(name).await?;
     owner::check(&map)?;
-    let annotated = || map.annotations().get(KIND).cloned();
-    let kind = Registration::claimed_kind(&map).or_else(annotated);
     let mut crds = Vec::new();
-    if let Some(kind) = &kind {
-        let other = desk.claimant(kind, name).await?;
-        if !serves_elsewhere(desk, kind, name).await? {
-            check_runtimes(desk, name, kind).await?;
+    for kind in kinds(&map) {
+        if !serves_elsewhere(desk, &kind, name).await? {
+            check_runtimes(desk, name, &kind).await?;
         }
         if with_crds {
-            if let Some(owner) = other {
-                let kind = kind.clone();
+            if let Some(owner) = desk.claimant(&kind, name).await? {
                 return Err(ChangeError::KindTaken { kind, owner });
             }
-            crds = definitions::removable(desk, kind).await?;
+            crds.extend(definitions::removable(desk, &kind).await?);
         }
     }
     desk.delete(&map).await?;
@@ -82,6 +79,13 @@ pub async fn remove(desk: &Desk, name: &str, with_crds: bool, screen: &mut Scree
     Ok(())
 }
 
+/// Returns the kinds that a registration may serve: the one that is written in it, and the one of the
+/// verdict, which is another one while the operator keeps to what was written before.
+fn kinds(map: &ConfigMap) -> BTreeSet<String> {
+    let served = map.annotations().get(KIND).cloned();
+    Registration::claimed_kind(map).into_iter().chain(served).collect()
+}
+
 /// Checks that no runtime would be left alone.
 async fn check_runtimes(desk: &Desk, name: &str, kind: &str) -> Result<(), ChangeError> {
     match runtimes::of_kind(desk, kind).await? {
@@ -101,7 +105,7 @@ async fn serves_elsewhere(desk: &Desk, kind: &str, except: &str) -> Result<bool,
         let word = map.annotations().get(VERDICT_ANNOTATION);
         let serving = [State::Loaded.word(), State::LastGood.word()];
         map.name_any() != except
-            && Registration::claimed_kind(map).as_deref() == Some(kind)
+            && map.annotations().get(KIND).is_some_and(|served| served == kind)
             && word.is_some_and(|word| serving.contains(&word.as_str()))
     };
     Ok(desk.registrations().await?.iter().any(serves))
