@@ -1,12 +1,13 @@
 //! What can be wrong with the artifact of a plugin, before anything is asked or changed.
 
 use rstest::rstest;
+use serde_json::json;
 use wasser_oci::{Credentials, PrivateKey, PublicKey};
 use wasser_test_registry::{Fault, TestRegistry};
 
 use super::{Counter, Demo, WANTS, way};
 use crate::cli::plugin::installed::offer::{Offer, fetch};
-use crate::in_process::scene::plugins;
+use crate::in_process::scene::{crd, plugins};
 
 #[rstest]
 #[case::down(Some(Fault::Status(503)), "", "failed: it answers 503")]
@@ -103,6 +104,25 @@ async fn an_artifact_that_proposes_nonsense_is_refused_before_anybody_is_asked(
     let refused = Offer::load(&plugins(), fetched).await.err().unwrap().to_string();
     assert!(
         refused.contains(&tagged.to_string()) && refused.contains(says) && refused.contains("nothing was changed"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn a_crd_whose_objects_a_webhook_converts_is_refused() {
+    let counter = Counter::closed().await;
+    let mut demo = Demo::new("1.0.0", &WANTS);
+    let mut converted = crd();
+    converted["spec"]["conversion"] = json!({"strategy": "Webhook", "webhook": {
+        "clientConfig": {"url": "https://example.com"}, "conversionReviewVersions": ["v1"],
+    }});
+    demo.crds = format!("{converted}\n");
+    let tagged = counter.push(&demo.artifact()).await;
+    let fetched = fetch(&way(), &tagged, &[], &Credentials::anonymous()).await.unwrap();
+    let refused = Offer::load(&plugins(), fetched).await.err().unwrap().to_string();
+    assert!(
+        refused.contains("its CRD demoruntimes.data.fluid.io has objects converted by a webhook")
+            && refused.ends_with("nothing was changed"),
         "{refused}"
     );
 }

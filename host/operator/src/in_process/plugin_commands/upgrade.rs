@@ -74,6 +74,35 @@ async fn grants_that_are_new_need_consent_and_what_was_changed_by_hand_stays() {
 }
 
 #[tokio::test]
+async fn crds_that_are_new_need_consent() {
+    let (counter, _operator) = Counter::open().await;
+    counter.installed().await;
+    let mut next = Demo::new("2.0.0", &WANTS);
+    let extra = next.crds.replace("DemoRuntime", "ExtraRuntime");
+    next.crds.push_str(&extra.replace("demoruntime", "extraruntime"));
+    let offer = counter.offer(next).await;
+    let created = || {
+        let crd = counter
+            .scene
+            .server
+            .object("CustomResourceDefinition", "", "extraruntimes.data.fluid.io");
+        crd.is_some()
+    };
+    let refused = counter
+        .upgrade(&offer, &terms(&[]), Consent::Absent)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        refused.contains("beyond what it may do now (the CRD extraruntimes.data.fluid.io)"),
+        "{refused}"
+    );
+    assert!(!created());
+    let ending = counter.upgrade(&offer, &terms(&[]), answering("y")).await.unwrap();
+    assert!(matches!(ending, Ending::Serves(_)) && created(), "{ending:?}");
+}
+
+#[tokio::test]
 async fn what_was_refused_once_is_not_given_by_an_upgrade() {
     let (counter, _operator) = Counter::open().await;
     let first = counter.offer(Demo::new("1.0.0", &MORE)).await;

@@ -221,6 +221,13 @@ pub enum ArtifactError {
     /// Its CRDs cannot be read.
     #[error(transparent)]
     Crds(#[from] CrdError),
+    /// One of its CRDs has a webhook.
+    #[error(
+        "its CRD {0} has objects converted by a webhook, which may change all of them and is not part of the plugin; \
+         let its author set `conversion.strategy: None`, or apply the CRD yourself and register the plugin by a \
+         ConfigMap of your own"
+    )]
+    Conversion(String),
     /// One of its CRDs is something else.
     #[error("a CRD of it cannot be read: {0}")]
     Crd(#[from] serde_json::Error),

@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::ResourceExt;
 use serde_json::Value;
 use wasser_oci::{Credentials, PublicKey, Reference, Registry, RegistryError};
 use wasser_pack::oci::artifact::Artifact;
@@ -135,5 +136,14 @@ fn crds(artifact: &Artifact) -> Result<Vec<CustomResourceDefinition>, ArtifactEr
         Err(error) => return Err(error.into()),
     };
     let crds = found.into_iter().map(serde_json::from_value);
-    Ok(crds.collect::<Result<Vec<_>, _>>()?)
+    let crds = crds.collect::<Result<Vec<CustomResourceDefinition>, _>>()?;
+    match crds.iter().find(|crd| has_webhook(crd)) {
+        Some(crd) => Err(ArtifactError::Conversion(crd.name_any())),
+        None => Ok(crds),
+    }
+}
+
+fn has_webhook(crd: &CustomResourceDefinition) -> bool {
+    let conversion = crd.spec.conversion.as_ref();
+    conversion.is_some_and(|conversion| conversion.strategy != "None" || conversion.webhook.is_some())
 }

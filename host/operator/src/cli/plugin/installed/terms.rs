@@ -21,7 +21,7 @@ use crate::cli::plugin::registry::Login;
 /// The options of `install` and `upgrade`.
 #[derive(Debug, clap::Args)]
 pub struct TermsArgs {
-    /// Let the plugin do this, and nothing else that is new: `fuse`, `exec=worker`,
+    /// Let the plugin do this, and nothing else that is new but its CRDs: `fuse`, `exec=worker`,
     /// `kinds=StatefulSet,Service`. Give it several times.
     #[arg(long, value_name = "NAME[=SCOPE,…]", value_parser = grants::want, conflicts_with = "yes")]
     grant: Vec<Want>,

@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use kube::ResourceExt;
 use wasser_oci::Reference;
 
 use super::consent::Consent;
-use super::definitions;
+use super::definitions::{self, Plan, Planned};
 use super::desk::{Desk, PlaceArgs};
 use super::error::ChangeError;
-use super::grants::{Request, union};
+use super::grants::{Decision, Request, union};
 use super::install::print;
 use super::offer::Offer;
 use super::owner;
@@ -49,8 +50,8 @@ impl Args {
 /// do grants that are still asked for.
 ///
 /// # Errors
-/// The registration belongs to somebody else or to another kind, there is no consent to new grants, or
-/// the API server refuses something. The registration is as it was then, unless the error says
+/// The registration belongs to somebody else or to another kind, there is no consent to new grants or
+/// CRDs, or the API server refuses something. The registration is as it was then, unless the error says
 /// otherwise.
 pub async fn upgrade(
     desk: &Desk,
@@ -119,8 +120,9 @@ pub async fn upgrade(
         return print(&subject, &changed, screen);
     }
     subject.lines().iter().for_each(|line| screen.say(line));
-    if !decision.new.is_empty() {
-        let what = format!("what {name} asks for beyond what it may do now ({})", decision.new);
+    let more = more(&decision, &crds);
+    if !more.is_empty() && terms.grants.is_empty() {
+        let what = format!("what {name} asks for beyond what it may do now ({more})");
         consent.ask(
             &what,
             &format!("It asks for more than it may do now. Upgrade {name}, and let it do that?"),
@@ -131,6 +133,15 @@ pub async fn upgrade(
     let ending = wait(desk, &written, terms.limit, screen).await?;
     ending.report(desk, name, &way_back(desk, name, &before), screen);
     Ok(ending)
+}
+
+/// Returns what nobody has agreed to yet: grants, and CRDs that are created. Who names grants
+/// agrees to CRDs with them, as when a plugin is installed.
+fn more(decision: &Decision, crds: &[Planned]) -> String {
+    let created = crds.iter().filter(|planned| planned.plan == Plan::Create);
+    let created = created.map(|planned| format!("the CRD {}", planned.crd.name_any()));
+    let new = (!decision.new.is_empty()).then(|| decision.new.to_string());
+    new.into_iter().chain(created).collect::<Vec<_>>().join("; ")
 }
 
 /// Returns how to get the revision back that was registered before.
