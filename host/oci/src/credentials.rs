@@ -2,17 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use oci_client::secrets::RegistryAuth;
 use serde::Deserialize;
 
+use crate::helper;
+use crate::reference::Reference;
+
 /// The key of Docker Hub in such files.
 const HUB: &str = "https://index.docker.io/v1/";
+
+/// The name of the user whose password is an identity token.
+const TOKEN_USER: &str = "<token>";
 
 /// Who somebody is to one registry.
 #[derive(Clone, PartialEq, Eq)]
@@ -82,13 +86,6 @@ struct Entry {
     identitytoken: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Answer {
-    username: String,
-    secret: String,
-}
-
 impl Credentials {
     /// Returns those of nobody in particular.
     pub fn anonymous() -> Self {
@@ -102,39 +99,68 @@ impl Credentials {
         }
     }
 
-    /// Returns those for a registry in a configuration, if there are any. `origin` says in messages
-    /// where it is from.
+    /// Returns those for an artifact in a configuration, if there are any: those of the longest path
+    /// that leads to it. `origin` says in messages where it is from.
     ///
     /// # Errors
     /// It cannot be read, or has something that cannot be used.
     pub fn find(
         config: &[u8],
-        registry: &str,
+        reference: &Reference,
         helpers: Helpers,
         origin: &str,
+    ) -> Result<Option<Self>, CredentialsError> {
+        Self::choose(config, reference, origin, |helper| match helpers {
+            Helpers::Start => {
+                let registry = reference.registry();
+                let found = helper::ask(helper, if registry == "docker.io" { HUB } else { registry });
+                found.map_err(|reason| CredentialsError::Helper {
+                    origin: origin.to_owned(),
+                    program: helper::program(helper),
+                    registry: registry.to_owned(),
+                    reason,
+                })
+            }
+            Helpers::Ignore => Ok(None),
+        })
+    }
+
+    /// Returns what a program has, or else what the file has.
+    fn choose(
+        config: &[u8],
+        reference: &Reference,
+        origin: &str,
+        ask: impl FnOnce(&str) -> Result<Option<Self>, CredentialsError>,
     ) -> Result<Option<Self>, CredentialsError> {
         let config: Config = serde_json::from_slice(config).map_err(|error| CredentialsError::Unreadable {
             origin: origin.to_owned(),
             // serde_json quotes values in some messages; where it is, says enough.
             reason: format!("line {}, column {}", error.line(), error.column()),
         })?;
-        if helpers == Helpers::Start {
-            let helper = config.cred_helpers.get(registry).or(config.creds_store.as_ref());
-            if let Some(helper) = helper.filter(|helper| !helper.is_empty()) {
-                return asked(helper, registry, origin).map(Some);
-            }
+        let registry = reference.registry();
+        let no_token = |user: Self| match &user.user {
+            Some((name, _)) if name == TOKEN_USER => Err(CredentialsError::IdentityToken {
+                origin: origin.to_owned(),
+                registry: registry.to_owned(),
+            }),
+            _ => Ok(Some(user)),
+        };
+        let helper = config.cred_helpers.get(registry).or(config.creds_store.as_ref());
+        if let Some(helper) = helper.filter(|helper| !helper.is_empty())
+            && let Some(found) = ask(helper)?
+        {
+            return no_token(found);
         }
-        let Some((_, entry)) = config.auths.iter().find(|(key, _)| is_for(key, registry)) else {
+        let entries = config.auths.iter();
+        let leading = entries.filter_map(|(key, entry)| Some((reach(key, reference)?, entry)));
+        let Some((_, entry)) = leading.max_by_key(|(reach, _)| *reach) else {
             return Ok(None);
         };
         if entry.identitytoken.as_ref().is_some_and(|token| !token.is_empty()) {
-            return Err(CredentialsError::IdentityToken {
-                origin: origin.to_owned(),
-                registry: registry.to_owned(),
-            });
+            return no_token(Self::user(TOKEN_USER, ""));
         }
         if let (Some(name), Some(password)) = (&entry.username, &entry.password) {
-            return Ok(Some(Self::user(name, password)));
+            return no_token(Self::user(name, password));
         }
         let Some(auth) = entry.auth.as_deref().filter(|auth| !auth.is_empty()) else {
             return Ok(None);
@@ -148,7 +174,7 @@ impl Credentials {
             origin: origin.to_owned(),
             reason: format!("`auth` of {registry} is not `user:password` in base64"),
         })?;
-        Ok(Some(Self::user(name, password)))
+        no_token(Self::user(name, password))
     }
 
     /// Returns the file in which Docker keeps what `docker login` was told.
@@ -189,53 +215,36 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Whether the key of an entry is that of a registry. Docker writes `https://index.docker.io/v1/`
-/// for its own, and older versions write addresses for others.
-fn is_for(key: &str, registry: &str) -> bool {
+/// Returns how much of an artifact's repository the key of an entry names, if it leads there. Docker
+/// writes `https://index.docker.io/v1/` for its own registry, and older versions write such addresses
+/// for others.
+fn reach(key: &str, reference: &Reference) -> Option<usize> {
     if key == HUB {
-        return registry == "docker.io";
+        return (reference.registry() == "docker.io").then_some(0);
     }
-    let host = key.trim_start_matches("https://").trim_start_matches("http://");
-    host.split('/').next() == Some(registry)
-}
-
-/// Asks the program `docker-credential-…`.
-fn asked(helper: &str, registry: &str, origin: &str) -> Result<Credentials, CredentialsError> {
-    let program = format!("docker-credential-{helper}");
-    let failed = |reason: String| CredentialsError::Helper {
-        origin: origin.to_owned(),
-        program: program.clone(),
-        registry: registry.to_owned(),
-        reason,
-    };
-    let asks = if registry == "docker.io" { HUB } else { registry };
-    let run = || -> std::io::Result<_> {
-        let mut child = Command::new(&program)
-            .arg("get")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()?;
-        if let Some(mut stdin) = child.stdin.take() {
-            stdin.write_all(asks.as_bytes())?;
-        }
-        child.wait_with_output()
-    };
-    let output = run().map_err(|error| failed(error.to_string()))?;
-    if !output.status.success() {
-        return Err(failed(output.status.to_string()));
+    let place = key.trim_start_matches("https://").trim_start_matches("http://");
+    let (host, path) = place.split_once('/').unwrap_or((place, ""));
+    let path = path.trim_end_matches('/');
+    let path = if matches!(path, "v1" | "v2") { "" } else { path };
+    if host != reference.registry() {
+        return None;
     }
-    let answer: Answer = serde_json::from_slice(&output.stdout).map_err(|_| failed("its answer".to_owned()))?;
-    Ok(Credentials::user(&answer.username, &answer.secret))
+    let repository = reference.repository();
+    let rest = repository.strip_prefix(host)?.strip_prefix('/')?.strip_prefix(path)?;
+    (path.is_empty() || rest.is_empty() || rest.starts_with('/')).then_some(path.len())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn find(config: &str, registry: &str) -> Result<Option<Credentials>, String> {
-        Credentials::find(config.as_bytes(), registry, Helpers::Ignore, "config.json")
-            .map_err(|error| error.to_string())
+    fn find(config: &str, place: &str) -> Result<Option<Credentials>, String> {
+        found(config, place, Helpers::Ignore)
+    }
+
+    fn found(config: &str, place: &str, helpers: Helpers) -> Result<Option<Credentials>, String> {
+        let reference = format!("{place}/team/demo:1").parse().unwrap();
+        Credentials::find(config.as_bytes(), &reference, helpers, "config.json").map_err(|error| error.to_string())
     }
 
     #[test]
@@ -267,19 +276,65 @@ mod tests {
                 "{refused}"
             );
         }
-        let token = find(r#"{"auths": {"x.io": {"identitytoken": "secret"}}}"#, "x.io").unwrap_err();
-        assert!(
-            token.contains("identity token for x.io") && !token.contains("secret"),
-            "{token}"
-        );
+        for entry in [
+            r#"{"identitytoken": "secret", "username": "me", "password": "secret"}"#,
+            r#"{"username": "<token>", "password": "secret"}"#,
+            r#"{"auth": "PHRva2VuPjpzZWNyZXQ="}"#,
+        ] {
+            let token = find(&format!("{{\"auths\": {{\"x.io\": {entry}}}}}"), "x.io").unwrap_err();
+            assert!(
+                token.contains("identity token for x.io") && !token.contains("secret"),
+                "{token}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_longest_path_that_leads_there_wins() {
+        let entry = |user: &str| format!("{{\"username\": \"{user}\", \"password\": \"p\"}}");
+        let config = |keys: &[&str]| {
+            let entries: Vec<String> = keys.iter().map(|key| format!("\"{key}\": {}", entry(key))).collect();
+            format!("{{\"auths\": {{{}}}}}", entries.join(", "))
+        };
+        let keys = [
+            "x.io",
+            "x.io/team",
+            "x.io/team/demo",
+            "x.io/te",
+            "x.io/other",
+            "y.io/team/demo/more",
+        ];
+        for (number, wins) in [(3, "x.io/team/demo"), (2, "x.io/team"), (1, "x.io")] {
+            let mut there = keys[..number].to_vec();
+            there.extend_from_slice(&keys[3..]);
+            let user = Credentials::user(wins, "p");
+            assert_eq!(find(&config(&there), "x.io").unwrap(), Some(user), "{there:?}");
+        }
+        assert_eq!(find(&config(&keys[3..]), "x.io").unwrap(), None);
+        assert_eq!(find(&config(&["x.io/team/"]), "x.io/sub").unwrap(), None);
+    }
+
+    #[test]
+    fn a_program_that_has_none_leaves_it_to_the_file() {
+        let config = br#"{"credsStore": "keys", "auths": {"x.io": {"auth": "bWU6c2VjcmV0"}}}"#;
+        let reference = "x.io/team/demo:1".parse().unwrap();
+        let chosen = |kept: Option<Credentials>| {
+            Credentials::choose(config, &reference, "config.json", |helper| {
+                assert_eq!(helper, "keys");
+                Ok(kept)
+            })
+        };
+        let mine = Credentials::user("mine", "x");
+        assert_eq!(chosen(Some(mine.clone())).unwrap(), Some(mine));
+        assert_eq!(chosen(None).unwrap(), Some(Credentials::user("me", "secret")));
+        let token = chosen(Some(Credentials::user("<token>", "x"))).unwrap_err();
+        assert!(token.to_string().contains("identity token for x.io"), "{token}");
     }
 
     #[test]
     fn a_program_that_is_not_there_is_named() {
-        let config = br#"{"credHelpers": {"x.io": "not-there"}}"#;
-        let refused = Credentials::find(config, "x.io", Helpers::Start, "config.json")
-            .unwrap_err()
-            .to_string();
+        let config = r#"{"credHelpers": {"x.io": "not-there"}}"#;
+        let refused = found(config, "x.io", Helpers::Start).unwrap_err();
         assert!(
             refused.starts_with("the program docker-credential-not-there that config.json names"),
             "{refused}"

@@ -19,6 +19,7 @@ mod cache;
 mod challenge;
 mod credentials;
 mod error;
+mod helper;
 mod keys;
 mod reference;
 mod registry;

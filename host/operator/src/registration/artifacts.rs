@@ -199,7 +199,7 @@ impl Artifacts {
                 ))
             })?;
             let origin = format!("the Secret {}/{name}", self.namespace);
-            if let Some(found) = Credentials::find(&config.0, reference.registry(), Helpers::Ignore, &origin)? {
+            if let Some(found) = Credentials::find(&config.0, reference, Helpers::Ignore, &origin)? {
                 return Ok(found);
             }
         }

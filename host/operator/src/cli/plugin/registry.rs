@@ -78,7 +78,7 @@ impl Login {
             Err(error) => return Err(error).with_context(|| format!("reading {}", file.display())),
         };
         let origin = file.display().to_string();
-        let found = Credentials::find(&config, reference.registry(), Helpers::Start, &origin)?;
+        let found = Credentials::find(&config, reference, Helpers::Start, &origin)?;
         Ok(found.unwrap_or_else(Credentials::anonymous))
     }
 
