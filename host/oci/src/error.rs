@@ -103,7 +103,10 @@ pub enum Cause {
         realm: String,
     },
     /// Nobody has signed it.
-    #[error("it is not signed (there is no {0}); sign it with `wasser plugin sign` or `cosign sign --key`")]
+    #[error(
+        "it is not signed (there is no {0}); sign it with `wasser plugin sign`, or with `cosign sign --key KEY \
+         --new-bundle-format=false --use-signing-config=false`: bundles are not looked at"
+    )]
     Unsigned(String),
     /// Others have signed it.
     #[error("none of its {found} signatures is by a key that is trusted here ({keys}); sign it with one of them")]
