@@ -86,7 +86,7 @@ pub enum Cause {
     #[error(transparent)]
     Artifact(ArtifactError),
     /// Credentials would be read on the way.
-    #[error("credentials are not sent unencrypted to {registry}; leave out `--plain-http`")]
+    #[error("credentials are not sent unencrypted to {registry}; speak to it with encryption, or without credentials")]
     Unencrypted {
         /// The registry.
         registry: String,
@@ -143,6 +143,13 @@ impl Cause {
             | Self::WrongSignature { .. }
             | Self::Client(_) => false,
         }
+    }
+
+    /// Whether it fails until somebody changes something, in the artifact or in how it is asked for.
+    /// Time alone, and what is between here and the registry, do not help.
+    pub fn needs_change(&self) -> bool {
+        let is_untrusted = matches!(self, Self::Unsigned(_) | Self::WrongSignature { .. });
+        self.is_lasting() || is_untrusted || matches!(self, Self::UnencryptedToken { .. })
     }
 
     /// Translates what the client of registries says.

@@ -81,7 +81,7 @@ async fn credentials_are_needed_and_shown_to_this_registry_only() {
     let elsewhere: Reference = "registry.example.com/me/demo:1".parse().unwrap();
     let says = refused(&elsewhere, &me).await;
     assert!(
-        says.ends_with("credentials are not sent unencrypted to registry.example.com; leave out `--plain-http`"),
+        says.ends_with("credentials are not sent unencrypted to registry.example.com; speak to it with encryption, or without credentials"),
         "{says}"
     );
 }
@@ -93,7 +93,9 @@ async fn credentials_are_not_sent_unencrypted_for_a_token() {
     registry.fail(Fault::Realm("http://tokens.example.com/token".to_owned()));
     let says = refused(&demo(&registry), &me).await;
     assert!(
-        says.contains("user and password sent unencrypted to http://tokens.example.com/token for a token, so they are not"),
+        says.contains(
+            "user and password sent unencrypted to http://tokens.example.com/token for a token, so they are not"
+        ),
         "{says}"
     );
     assert_eq!(registry.requests(), ["GET /v2/"]);
@@ -126,7 +128,7 @@ async fn what_a_registry_does_wrong_is_told_and_nothing_of_it_used(#[case] fault
     let reference = if fault == Fault::Html { demo(&registry) } else { pushed };
     let refused = client().pull(&reference, &nobody).await.unwrap_err();
     // What a registry answers may be another thing tomorrow, if the digest was asked for.
-    assert_eq!(refused.cause.is_lasting(), fault == Fault::Html, "{refused}");
+    assert_eq!(refused.cause.needs_change(), fault == Fault::Html, "{refused}");
     let said = refused.to_string();
     let begin = format!("pulling {reference}: ");
     assert!(said.starts_with(&begin) && said.contains(says), "{said}");
@@ -257,6 +259,11 @@ async fn signatures_of_several_keys_are_kept_where_cosign_looks_for_them() {
         verified.map(|(_, key)| key.clone()).map_err(|error| error.to_string())
     };
 
+    let unsigned = client().verify(&pushed, &public[0], &nobody).await.unwrap_err();
+    assert!(
+        unsigned.cause.needs_change() && !unsigned.cause.is_lasting(),
+        "{unsigned}"
+    );
     let says = verify(&pushed, 0).await.unwrap_err();
     assert!(
         says.starts_with(&format!("verifying {pushed}: it is not signed (there is no ")) && says.contains(".sig)"),

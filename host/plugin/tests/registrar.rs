@@ -390,6 +390,12 @@ async fn a_registration_waits_for_its_artifact_and_the_plugin_before_serves_mean
         "it is down"
     );
     assert!(registrar.supply(&map, failed()).await.verdicts.is_empty());
+    // Whoever waits for the verdict is told whether that is of use.
+    let outcome = registrar
+        .supply(&map, Artifact::Withheld("it is not signed".to_owned()))
+        .await;
+    assert_eq!(states(&outcome), [("demo", State::Waiting)]);
+    assert_eq!(outcome.verdicts[0].1.event(), ("Warning", "PluginCannotBePulled"));
     assert_eq!(
         states(&registrar.supply(&map, first.clone()).await),
         [("demo", State::Loaded)]

@@ -103,6 +103,14 @@ impl PullError {
             Self::Registry(error) => error.cause.is_lasting(),
         }
     }
+
+    /// Whether waiting is of no use to whoever waits for the artifact.
+    pub fn needs_change(&self) -> bool {
+        match self {
+            Self::Registry(error) => error.cause.needs_change(),
+            other => other.is_lasting(),
+        }
+    }
 }
 
 impl Artifacts {

@@ -33,7 +33,7 @@ use artifacts::Wanted;
 use definitions::Seen;
 pub use orphans::resource;
 pub use pulls::PAUSES;
-use pulls::Pulls;
+use pulls::{Failure, Pulls};
 use state::{Change, State};
 
 /// ConfigMaps with components are large; a page holds few of them.
@@ -200,7 +200,7 @@ impl Registrations {
 }
 
 /// Returns what the registrar needs of an artifact.
-fn supplied(pulled: Result<wasser_pack::oci::artifact::Artifact, String>) -> Artifact {
+fn supplied(pulled: Result<wasser_pack::oci::artifact::Artifact, Failure>) -> Artifact {
     match pulled {
         Ok(artifact) => {
             let (component, chart) = artifact.into_component_and_chart();
@@ -209,7 +209,8 @@ fn supplied(pulled: Result<wasser_pack::oci::artifact::Artifact, String>) -> Art
                 chart: chart.into(),
             })
         }
-        Err(reason) => Artifact::Failed(reason),
+        Err(failure) if failure.needs_change => Artifact::Withheld(failure.reason),
+        Err(failure) => Artifact::Failed(failure.reason),
     }
 }
 

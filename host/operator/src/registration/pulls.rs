@@ -20,11 +20,19 @@ pub const PAUSES: Backoff = Backoff {
     longest: Duration::from_secs(300),
 };
 
+/// An attempt that has failed.
+pub struct Failure {
+    /// Why, and whether it is tried again.
+    pub reason: String,
+    /// Whether it fails again until somebody changes something.
+    pub needs_change: bool,
+}
+
 /// The end of an attempt.
 pub struct Attempt {
     name: String,
     number: u64,
-    result: Result<Artifact, String>,
+    result: Result<Artifact, Failure>,
 }
 
 struct Pull {
@@ -87,7 +95,7 @@ impl Pulls {
     }
 
     /// Waits for the end of an attempt. Returns the ConfigMap that it was made for, and what came.
-    pub async fn next(&mut self) -> (ConfigMap, Result<Artifact, String>) {
+    pub async fn next(&mut self) -> (ConfigMap, Result<Artifact, Failure>) {
         loop {
             let Some(attempt) = self.attempts.recv().await else {
                 // There is a sender in `self`.
@@ -131,7 +139,10 @@ async fn repeat(
         let is_over = pulled.as_ref().map_or_else(|error| error.is_lasting(), |_| true);
         let result = pulled.map_err(|error| {
             let next = if is_over { "" } else { "; it is tried again" };
-            format!("{error}{next}")
+            Failure {
+                reason: format!("{error}{next}"),
+                needs_change: error.needs_change(),
+            }
         });
         let attempt = Attempt {
             name: name.clone(),
@@ -170,7 +181,10 @@ mod tests {
         let literal = caught::<()>(async { panic!("an odd token") }).await.unwrap_err();
         let made = caught::<()>(async { panic!("an odd {}", "token") }).await.unwrap_err();
         for error in [literal, made] {
-            assert!(error.to_string().ends_with("should be reported: an odd token"), "{error}");
+            assert!(
+                error.to_string().ends_with("should be reported: an odd token"),
+                "{error}"
+            );
             assert!(!error.is_lasting());
         }
     }

@@ -51,6 +51,8 @@ pub enum Artifact {
     Coming,
     /// It is not here, and the reason says whether it is asked for again.
     Failed(String),
+    /// It does not come unless somebody changes something, and the reason says what.
+    Withheld(String),
     /// It is here.
     Here(Pulled),
 }
@@ -62,6 +64,8 @@ enum Obstacle {
     Refused(String),
     /// Its artifact is not here yet.
     Absent(String),
+    /// Its artifact does not come unless somebody changes something.
+    Withheld(String),
 }
 
 /// A registration, as it was last seen.
@@ -175,6 +179,7 @@ impl Registrar {
             registration = match artifact {
                 Artifact::Coming => return Err(Obstacle::Absent(format!("{reference} is being pulled"))),
                 Artifact::Failed(reason) => return Err(Obstacle::Absent(reason)),
+                Artifact::Withheld(reason) => return Err(Obstacle::Withheld(reason)),
                 Artifact::Here(pulled) => registration.with_artifact(pulled),
             };
         }
@@ -318,6 +323,7 @@ impl RegistrarState {
             Ok(offered) => offered,
             Err(Obstacle::Refused(reason)) => return Verdict::refused(reason, serves.map(|plugin| &**plugin)),
             Err(Obstacle::Absent(reason)) => return Verdict::absent(reason, serves.map(|plugin| &**plugin)),
+            Err(Obstacle::Withheld(reason)) => return Verdict::withheld(reason, serves.map(|plugin| &**plugin)),
         };
         if let Some(plugin) = serves.filter(|plugin| Arc::ptr_eq(plugin, offered)) {
             return Verdict::loaded(plugin);

@@ -18,6 +18,8 @@ pub const VERDICT_REASON_ANNOTATION: &str = "wasser.fluid.io/reason";
 const PREFIX: &str = "wasser.fluid.io/";
 /// The artifact is not here yet.
 const IS_PULLED: &str = "PluginIsPulled";
+/// The artifact does not come.
+const CANNOT_BE_PULLED: &str = "PluginCannotBePulled";
 /// The CRD is not here yet.
 const WAITS_FOR_CRD: &str = "PluginWaitsForCRD";
 
@@ -108,15 +110,25 @@ impl Verdict {
     /// Returns the verdict on a registration whose artifact is not here yet. `last_good` is the
     /// plugin that keeps serving, if there is one.
     pub fn absent(reason: &dyn std::fmt::Display, last_good: Option<&Plugin>) -> Self {
+        Self::without_artifact(IS_PULLED, reason, last_good)
+    }
+
+    /// Returns the verdict on a registration whose artifact does not come unless somebody changes
+    /// something. `last_good` is the plugin that keeps serving, if there is one.
+    pub fn withheld(reason: &dyn std::fmt::Display, last_good: Option<&Plugin>) -> Self {
+        Self::without_artifact(CANNOT_BE_PULLED, reason, last_good)
+    }
+
+    fn without_artifact(event: &'static str, reason: &dyn std::fmt::Display, last_good: Option<&Plugin>) -> Self {
         match last_good {
             Some(plugin) => {
                 let message = format!(
                     "{reason}. The plugin loaded before ({}) keeps serving",
                     plugin.digest.short()
                 );
-                Self::new(State::LastGood, IS_PULLED, &message, facts(plugin))
+                Self::new(State::LastGood, event, &message, facts(plugin))
             }
-            None => Self::new(State::Waiting, IS_PULLED, &reason.to_string(), BTreeMap::new()),
+            None => Self::new(State::Waiting, event, &reason.to_string(), BTreeMap::new()),
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rstest::rstest;
 use serde_json::{Value, json};
+use wasser_oci::{PrivateKey, PublicKey};
 use wasser_test_api_server::{ApiServer, Effect, Failure, Fault, Verb};
 
 use super::{Counter, Demo, USER, WANTS, answering, terms};
@@ -263,6 +264,21 @@ async fn an_operator_that_cannot_pull_says_why_until_the_time_is_over() {
         matches!(&ending, Ending::NotInTime(_, Some(last)) if last.contains("it answers 503") && last.ends_with("it is tried again")),
         "{ending:?}"
     );
+}
+
+#[tokio::test]
+async fn an_operator_that_does_not_trust_a_plugin_lets_nobody_wait() {
+    let mut counter = Counter::closed().await;
+    let trusted = PrivateKey::generate().unwrap();
+    counter.scene.keys = PublicKey::parse_all(&trusted.public).unwrap();
+    let _operator = counter.scene.start_unserved();
+    let offer = counter.offer(Demo::new("1.0.0", &WANTS)).await;
+    let ending = counter.install(&offer, &terms(&[]), Consent::Given).await.unwrap();
+    assert!(
+        matches!(&ending, Ending::Refused(message) if message.contains("it is not signed") && message.ends_with("it is tried again")),
+        "{ending:?}"
+    );
+    assert_eq!(ending.code(), 1);
 }
 
 #[tokio::test]

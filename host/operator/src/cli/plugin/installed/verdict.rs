@@ -166,6 +166,7 @@ mod tests {
     #[case("last-good", "PluginChangeRefused", Said::Verdict(Ending::Refused("says so".to_owned())))]
     #[case("waiting", "PluginKindTaken", Said::Verdict(Ending::Refused("says so".to_owned())))]
     #[case("waiting", "PluginNameTaken", Said::Verdict(Ending::Refused("says so".to_owned())))]
+    #[case("waiting", "PluginCannotBePulled", Said::Verdict(Ending::Refused("says so".to_owned())))]
     #[case("waiting", "PluginWaitsForCRD", Said::Soon("says so".to_owned()))]
     #[case("waiting", "PluginIsPulled", Said::Soon("says so".to_owned()))]
     #[case("last-good", "PluginIsPulled", Said::Soon("says so".to_owned()))]
