@@ -17,6 +17,7 @@ pub mod references;
 mod refusals;
 pub mod seen_objects;
 pub mod sizes_read;
+pub mod states_read;
 pub mod status_throttle;
 pub mod tasks;
 mod two_speed_limit;
@@ -45,7 +46,8 @@ use crate::shared::ports::Ports;
 use crate::shared::references::References;
 use crate::shared::refusals::Refusals;
 use crate::shared::seen_objects::SeenObjects;
-use crate::shared::sizes_read::{SizesRead, Unread};
+use crate::shared::sizes_read::SizesRead;
+use crate::shared::states_read::StatesRead;
 use crate::shared::status_throttle::StatusThrottle;
 use crate::shared::tasks::Tasks;
 use crate::shared::unready::Unready;
@@ -91,7 +93,7 @@ pub struct Shared {
     /// Metadata syncs.
     pub metadata: Tasks<SizesRead>,
     /// Reads of cache states.
-    pub cache_states: Tasks<Result<Vec<(String, String)>, Unread>>,
+    pub cache_states: Tasks<StatesRead>,
     /// Attempts to empty a cache.
     pub cleanups: Tasks<Result<(), String>>,
     /// What was written last to Datasets and runtimes.

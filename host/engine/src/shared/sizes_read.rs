@@ -41,12 +41,6 @@ impl TaskResult for SizesRead {
     }
 }
 
-impl<T: Clone + Send + 'static> TaskResult for Result<T, Unread> {
-    fn broken(message: &str) -> Self {
-        Err(Unread::Failed(message.to_owned()))
-    }
-}
-
 impl Unread {
     /// Returns why nothing was read.
     pub fn of(error: EngineError) -> Self {

@@ -3,17 +3,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use wasser_api::size;
-use wasser_plugin::bindings::types::Measure;
+use wasser_plugin::bindings::types::{CacheState, Measure};
 
 use crate::plugin::answer::answer;
 use crate::request::Request;
 use crate::shared::sizes_read::Unread;
+use crate::shared::states_read::{self, StatesRead};
 use crate::shared::tasks::{Progress, backoff};
 
 impl Request {
-    /// Reads the cache states when a period has passed, and shows what was read last. The sizes
+    /// Reads the cache states when a pause has passed, and shows what was read last. The sizes
     /// come first: pods that have just started are not asked two things at once.
     pub fn sync_cache_states(&mut self) {
         if self.ready_since().is_none() {
@@ -28,12 +30,12 @@ impl Request {
         }
         let tasks = &self.shared.cache_states;
         let mut failing = 0;
-        match tasks.progress(&self.uid) {
-            Some(Progress::Done(Ok(states))) => {
+        match self.states_read().map(|read| read.outcome) {
+            Some(Ok(states)) => {
                 self.runtime_status.cache_states = states.into_iter().collect();
                 tasks.succeeded(&self.uid);
             }
-            Some(Progress::Done(Err(Unread::Failed(message)))) => {
+            Some(Err(Unread::Failed(message))) => {
                 tracing::debug!(
                     runtime = self.identity.display(),
                     message,
@@ -41,9 +43,12 @@ impl Request {
                 );
                 failing = tasks.failures(&self.uid).saturating_add(1);
             }
-            Some(Progress::Done(Err(Unread::Later(_))) | Progress::Running) | None => {}
+            Some(Err(Unread::Later(_))) | None => {}
         }
-        let pause = backoff(self.shared.settings.sync_period, failing);
+        let pause = match failing {
+            0 => self.rest(),
+            failing => backoff(self.shared.settings.sync_period, failing),
+        };
         if tasks.age(&self.uid).is_none_or(|age| age >= pause) {
             if failing > 0 {
                 tasks.failed(&self.uid);
@@ -52,9 +57,30 @@ impl Request {
         }
     }
 
+    /// The pause until the runtime is looked at again: the period, or more while its cache states
+    /// stay the same and no pod becomes ready. What happens meanwhile is told by watches.
+    pub fn rest(&self) -> Duration {
+        states_read::pause(self.shared.settings.sync_period, self.calm())
+    }
+
+    fn calm(&self) -> u32 {
+        let ready_since = self.ready_since();
+        let read = self.states_read().zip(ready_since);
+        read.map_or(0, |(read, ready_since)| read.calm(ready_since))
+    }
+
+    /// What was read last; none while it is read again.
+    fn states_read(&self) -> Option<StatesRead> {
+        match self.shared.cache_states.progress(&self.uid) {
+            Some(Progress::Done(read)) => Some(read),
+            Some(Progress::Running) | None => None,
+        }
+    }
+
     fn start_reading_states(&self) {
         let (mut implement, context, kind) = (self.instance(), self.context.clone(), self.identity.kind.clone());
         let shown: Vec<(String, String)> = self.runtime_status.cache_states.clone().into_iter().collect();
+        let (calm, ready_since) = (self.calm(), self.ready_since().unwrap_or_default());
         let (wake, faults) = (Arc::clone(&self.wake), self.faults());
         let changed = Arc::new(AtomicBool::new(false));
         let flag = changed.clone();
@@ -68,16 +94,28 @@ impl Request {
             .start(&self.uid, self.origin(), done, async move {
                 let outcome = implement.cache_states(&context).await;
                 let states = faults.report(answer(&kind, "cache-states", outcome)).await;
-                let states = states.map_err(Unread::of)?.unwrap_or_default();
-                let mut states: Vec<(String, String)> = states
-                    .into_iter()
-                    .map(|state| (state.name, shown_as(&state.value)))
-                    .collect();
-                states.sort();
-                flag.store(states != shown, Ordering::Relaxed);
-                Ok(states)
+                let outcome = states
+                    .map_err(Unread::of)
+                    .map(|states| sorted(states.unwrap_or_default()));
+                let changes = outcome.as_ref().is_ok_and(|states| *states != shown);
+                flag.store(changes, Ordering::Relaxed);
+                StatesRead {
+                    outcome,
+                    ready_since,
+                    unchanged: if changes { 0 } else { calm.saturating_add(1) },
+                }
             });
     }
+}
+
+/// Returns states as statuses show them.
+fn sorted(states: Vec<CacheState>) -> Vec<(String, String)> {
+    let mut states: Vec<(String, String)> = states
+        .into_iter()
+        .map(|state| (state.name, shown_as(&state.value)))
+        .collect();
+    states.sort();
+    states
 }
 
 /// Returns a quantity as statuses show it.

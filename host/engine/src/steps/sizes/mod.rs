@@ -55,10 +55,7 @@ impl Request {
         let look = self.look(&read, ready_since, failures);
         let Some(pause) = look.pause() else { return };
         if age < pause {
-            if look.last != Last::Read {
-                self.look_again_in(pause.saturating_sub(age));
-            }
-            return;
+            return self.look_again_in(pause.saturating_sub(age));
         }
         if let Err(Unread::Failed(message)) = &read.outcome {
             if self.shared.metadata.failed(&self.uid) == PATIENCE {
