@@ -1,6 +1,5 @@
 //! The processor time that the calls of one plugin may take together.
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -9,18 +8,14 @@ use wasser_share::{Allowance, Others};
 /// What a call takes beyond this is slow. Those of the built-in plugins take less than a
 /// millisecond, those of an interpreter some more.
 const QUICK: Duration = Duration::from_millis(20);
-/// After so many calls it is known whether those of a plugin are slow.
-const ENOUGH: u32 = 20;
 
 /// The share of one plugin, and its calls that wait for it.
 #[derive(Debug)]
 pub struct Processor {
     all: Allowance,
     slow: Allowance,
-    /// Those that have to wait begin one after another, and so do the first ones: together, they
-    /// would use the share of many.
+    /// Those that have to wait begin one after another: together, they would use the share of many.
     one: Semaphore,
-    ended: AtomicU32,
     others: Others,
 }
 
@@ -31,7 +26,6 @@ impl Processor {
             all: Allowance::many(),
             slow: Allowance::slow(),
             one: Semaphore::new(1),
-            ended: AtomicU32::new(0),
             others: others.clone(),
         }
     }
@@ -39,7 +33,7 @@ impl Processor {
     /// Waits until a call may begin, and keeps others that have to wait from beginning until the
     /// permit is dropped.
     pub async fn begin(&self) -> Option<SemaphorePermit<'_>> {
-        if self.pause().is_zero() && self.ended.load(Ordering::Relaxed) >= ENOUGH {
+        if self.pause().is_zero() {
             return None;
         }
         let permit = self.one.acquire().await.ok();
@@ -58,9 +52,6 @@ impl Processor {
     /// Counts what a call has taken.
     pub fn add(&self, spent: Duration) {
         let now = Instant::now();
-        if self.ended.load(Ordering::Relaxed) < ENOUGH {
-            self.ended.fetch_add(1, Ordering::Relaxed);
-        }
         self.all.add(now, spent);
         self.slow.add(now, spent.saturating_sub(QUICK));
     }
@@ -109,12 +100,6 @@ mod tests {
         let others = Others::default();
         let processor = Processor::new(&others);
         let _at_work = others.begin();
-        let first = processor.begin().await;
-        assert!(first.is_some() && processor.begin().now_or_never().is_none());
-        drop(first);
-        for _ in 0..ENOUGH {
-            processor.add(QUICK);
-        }
         assert!(processor.begin().await.is_none());
         processor.slow.add(Instant::now(), Duration::from_millis(1_005));
         let first = processor.begin().await;
