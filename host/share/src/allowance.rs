@@ -68,6 +68,12 @@ impl Allowance {
         self.after(now, spent);
     }
 
+    /// Takes back what was counted for a piece of work that has used less.
+    pub fn give_back(&self, time: Duration) {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.time = used.time.saturating_sub(time);
+    }
+
     /// Counts a request, and returns for how long it has to wait.
     pub fn request(&self, now: Instant) -> Duration {
         self.after(now, REQUEST).saturating_sub(self.at_once) * self.part

@@ -1,12 +1,13 @@
 //! What the work of one tenant may take of a machine on which others want to get on: calls of
 //! plugins, and renders of their charts.
 //!
-//! Time is that of a processor, which a thread has had. By the clock on the wall, work is charged
-//! for what others do on an overloaded machine, and is ended there although it does nothing wrong.
+//! Time is that of a processor, which a thread has had. By the clock on the wall, work that lasts is
+//! charged for what others do on an overloaded machine, and is ended there although it does nothing
+//! wrong.
 
 mod allowance;
 mod others;
 pub mod thread;
 
 pub use allowance::Allowance;
-pub use others::{AtWork, Others};
+pub use others::{AtWork, Idle, Others, idle};

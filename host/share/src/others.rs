@@ -1,6 +1,14 @@
 //! Who is at work.
 
+use std::future::Future;
+
+use parking_lot::Mutex;
 use tokio::sync::watch;
+
+tokio::task_local! {
+    /// The work that the running task is part of.
+    static OWN: Own;
+}
 
 /// Counts the pieces of work that go on and are not slow. What is slow gives way to them.
 #[derive(Debug, Clone, Default)]
@@ -10,11 +18,30 @@ pub struct Others(watch::Sender<usize>);
 #[derive(Debug)]
 pub struct AtWork(watch::Sender<usize>);
 
+struct Own {
+    others: Others,
+    at_work: Mutex<Option<AtWork>>,
+}
+
+/// A wait of the running task, which is at work again when this is dropped.
+#[derive(Debug)]
+#[must_use = "the task is at work again when this is dropped"]
+pub struct Idle(Option<()>);
+
 impl Others {
     /// Counts one more, until what is returned is dropped.
     pub fn begin(&self) -> AtWork {
         self.0.send_modify(|count| *count += 1);
         AtWork(self.0.clone())
+    }
+
+    /// Counts a task, but for the time in which it is [`idle`].
+    pub async fn count<F: Future>(&self, task: F) -> F::Output {
+        let own = Own {
+            others: self.clone(),
+            at_work: Mutex::new(Some(self.begin())),
+        };
+        OWN.scope(own, task).await
     }
 
     /// Whether there is one.
@@ -29,6 +56,22 @@ impl Others {
     }
 }
 
+/// Says that the running task waits for something that may take long. It is not at work meanwhile,
+/// so that nobody gives way to one who waits for him.
+pub fn idle() -> Idle {
+    let taken = OWN.try_with(|own| own.at_work.lock().take());
+    Idle(taken.ok().flatten().map(drop))
+}
+
+impl Drop for Idle {
+    fn drop(&mut self) {
+        if self.0.is_some() {
+            // A task that is dropped while it waits is not at work any more.
+            let _ = OWN.try_with(|own| *own.at_work.lock() = Some(own.others.begin()));
+        }
+    }
+}
+
 impl Drop for AtWork {
     fn drop(&mut self) {
         self.0.send_modify(|count| *count = count.saturating_sub(1));
@@ -39,6 +82,8 @@ impl Drop for AtWork {
 mod tests {
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
+
+    use tokio::sync::oneshot;
 
     use super::*;
 
@@ -53,6 +98,38 @@ mod tests {
         assert!(others.are_at_work() && rest.as_mut().poll(&mut context).is_pending());
         drop(two);
         assert_eq!(rest.as_mut().poll(&mut context), Poll::Ready(()));
+        assert!(!others.are_at_work());
+    }
+
+    #[test]
+    fn a_task_that_waits_for_long_is_not_at_work() {
+        let others = Others::default();
+        let mut context = Context::from_waker(Waker::noop());
+        let (go, gone) = oneshot::channel::<()>();
+        let (end, ended) = oneshot::channel::<()>();
+        let task = async {
+            let waiting = idle();
+            gone.await.unwrap();
+            drop(waiting);
+            ended.await.unwrap();
+        };
+        let mut task = Box::pin(others.count(task));
+        assert!(task.as_mut().poll(&mut context).is_pending());
+        assert!(!others.are_at_work());
+        go.send(()).unwrap();
+        assert!(task.as_mut().poll(&mut context).is_pending());
+        assert!(others.are_at_work());
+        end.send(()).unwrap();
+        assert!(task.as_mut().poll(&mut context).is_ready());
+        assert!(!others.are_at_work());
+
+        let never = async {
+            let _idle = idle();
+            std::future::pending::<()>().await;
+        };
+        let mut task = Box::pin(others.count(never));
+        assert!(task.as_mut().poll(&mut context).is_pending());
+        drop(task);
         assert!(!others.are_at_work());
     }
 }

@@ -1,18 +1,16 @@
 //! One copy of Helm's engine at work, with the charts that it has read.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::Serialize;
 use serde_json::Value;
 use wasmtime::{AsContextMut, InstancePre, Memory, Store, Trap, TypedFunc, UpdateDeadline};
-use wasser_share::Others;
 
 use super::answer::{self, Refusal};
 use super::locate::template_error;
-use super::pace::Pace;
+use super::pace::{Pace, Render};
 use super::sandbox::Sandbox;
-use super::turns::SLOW;
 use super::work::{Counts, Work};
 use super::{Limits, ReleaseMeta, Rendered};
 use crate::chart::Chart;
@@ -75,9 +73,6 @@ pub struct Instance {
     next_number: u32,
     limits: Limits,
     counts: Arc<Counts>,
-    /// From when on calls are slow, and whom they give way to then.
-    slow_after: Duration,
-    others: Others,
 }
 
 impl Instance {
@@ -93,7 +88,7 @@ impl Instance {
                 Ok(UpdateDeadline::Continue(1))
             }
         });
-        store.data_mut().pace = Pace::begin(limits.deadline, SLOW, &Others::default());
+        store.data_mut().pace = Pace::within(limits.deadline, None);
         store.set_epoch_deadline(1);
         let started = (|| {
             let instance = pre.instantiate(&mut store)?;
@@ -126,20 +121,12 @@ impl Instance {
             next_number: 0,
             limits: limits.clone(),
             counts: counts.clone(),
-            slow_after: SLOW,
-            others: Others::default(),
         })
     }
 
-    /// Lets calls from now on give way to others once they are slow, or from their beginning.
-    pub fn give_way(&mut self, others: &Others, from_the_beginning: bool) {
-        self.others.clone_from(others);
-        self.slow_after = if from_the_beginning { Duration::ZERO } else { SLOW };
-    }
-
     /// Lets the time of a call begin, on the thread that makes it.
-    fn begin(&mut self) {
-        self.store.data_mut().pace = Pace::begin(self.limits.deadline, self.slow_after, &self.others);
+    fn begin(&mut self, render: Option<Render>) {
+        self.store.data_mut().pace = Pace::within(self.limits.deadline, render);
         self.store.set_epoch_deadline(1);
     }
 
@@ -154,8 +141,14 @@ impl Instance {
     }
 
     /// Renders a chart, which is read first if need be. `request` is a [`Request`] in JSON.
-    pub fn render(&mut self, chart: &Chart, request: &[u8]) -> Result<Rendered, RenderError> {
-        self.begin();
+    pub fn render(&mut self, chart: &Chart, request: &[u8], render: Render) -> Result<Rendered, RenderError> {
+        self.begin(Some(render));
+        let rendered = self.render_at_pace(chart, request);
+        self.store.data_mut().pace = Pace::default();
+        rendered
+    }
+
+    fn render_at_pace(&mut self, chart: &Chart, request: &[u8]) -> Result<Rendered, RenderError> {
         let (number, record) = self.number_of(chart)?;
         let began = Instant::now();
         let place = self.ask(chart, &self.exports.render.clone(), number, request)?;
@@ -167,7 +160,8 @@ impl Instance {
     /// Collects the garbage of earlier renders, if it is worth it; false if the instance is of no
     /// use any more.
     pub fn tidy(&mut self) -> bool {
-        self.begin();
+        // Somebody may wait for the instance, so this gives way to nobody.
+        self.begin(None);
         let began = Instant::now();
         let collected = self.exports.collect.call(&mut self.store, ());
         if collected.as_ref().is_ok_and(|collected| *collected != 0) {

@@ -1,51 +1,73 @@
-//! How fast a call of the engine goes on: a slow one gives way to others.
+//! How fast a call of the engine goes on: a slow render gives way to others.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use wasser_share::{Others, thread};
+use wasser_share::{AtWork, Others, thread};
+
+use super::turns::Place;
 
 /// How often the engine's epoch advances while something renders: deadlines are this exact.
 pub const TICK: Duration = Duration::from_millis(20);
-/// While others are at work, a slow call waits for so many ticks after each that it computes.
+/// While others are at work, a slow render waits for so many ticks after each that it computes.
 const PAUSES: u32 = 9;
 
-/// The pace of a call, on the thread that makes it. All times are those of the thread.
+/// The pace of a call, on the thread that makes it. The deadline is one of that thread's time.
 #[derive(Debug, Default)]
 pub struct Pace {
-    /// When the call has to end.
     deadline: Duration,
-    /// From when on it is slow.
-    slow_from: Duration,
-    is_last: bool,
+    render: Option<Render>,
+}
+
+/// A render among others.
+#[derive(Debug)]
+pub struct Render {
+    /// Who holds a place that others wait for does not let them wait for longer.
+    place: Arc<Place>,
     others: Others,
+    /// None once it is slow.
+    at_work: Option<AtWork>,
+}
+
+impl Render {
+    /// Begins one.
+    pub fn begin(place: &Arc<Place>, others: &Others) -> Self {
+        Self {
+            place: place.clone(),
+            others: others.clone(),
+            at_work: (!place.is_slow()).then(|| others.begin()),
+        }
+    }
+
+    fn tick(&mut self) {
+        if !self.place.is_slow() {
+            return;
+        }
+        if self.at_work.take().is_some() {
+            thread::comes_last();
+        }
+        if self.others.are_at_work() {
+            std::thread::sleep(TICK * PAUSES);
+        }
+    }
 }
 
 impl Pace {
-    /// Lets a call begin that may take so long, and is slow after some time.
-    pub fn begin(deadline: Duration, slow_after: Duration, others: &Others) -> Self {
-        let now = thread::time();
+    /// Lets a call begin that may take so long.
+    pub fn within(limit: Duration, render: Option<Render>) -> Self {
         Self {
-            deadline: now + deadline,
-            slow_from: now + slow_after,
-            is_last: false,
-            others: others.clone(),
+            deadline: thread::time() + limit,
+            render,
         }
     }
 
     /// Waits if the call has to give way. Returns whether it has to end. It is asked at each tick.
     pub fn tick(&mut self) -> bool {
-        let now = thread::time();
-        if now >= self.deadline {
+        if thread::time() >= self.deadline {
             return true;
         }
-        if now >= self.slow_from {
-            if !self.is_last {
-                self.is_last = true;
-                thread::comes_last();
-            }
-            if self.others.are_at_work() {
-                std::thread::sleep(TICK * PAUSES);
-            }
+        if let Some(render) = &mut self.render {
+            render.tick();
         }
         false
     }
@@ -57,28 +79,43 @@ mod tests {
 
     use super::*;
 
+    const HOUR: Duration = Duration::from_secs(3600);
+
     #[test]
-    fn only_a_slow_call_gives_way_and_only_to_others_that_are_at_work() {
-        let pauses = |slow_after: Duration, at_work: bool| {
+    fn only_a_slow_render_gives_way_and_only_to_others_that_are_at_work() {
+        let pauses = |place: Place, at_work: bool| {
             let others = Others::default();
             let _at_work = at_work.then(|| others.begin());
             let call = move || {
-                let mut pace = Pace::begin(Duration::from_secs(10), slow_after, &others);
+                let mut pace = Pace::within(HOUR, Some(Render::begin(&Arc::new(place), &others)));
                 let began = Instant::now();
-                (!pace.tick() && began.elapsed() >= TICK * PAUSES, pace.is_last)
+                assert!(!pace.tick());
+                began.elapsed() >= TICK * PAUSES
             };
             std::thread::spawn(call).join().unwrap()
         };
-        let hour = Duration::from_secs(3600);
-        assert_eq!(pauses(hour, true), (false, false));
-        assert_eq!(pauses(Duration::ZERO, true), (true, true));
-        assert!(pauses(Duration::ZERO, false).1);
+        assert!(!pauses(Place::shared(), true));
+        assert!(pauses(Place::slow(), true));
+        assert!(!pauses(Place::slow(), false));
+    }
+
+    #[test]
+    fn a_quick_render_is_at_work_until_it_ends_or_is_slow() {
+        let (others, place) = (Others::default(), Arc::new(Place::shared()));
+        let mut render = Render::begin(&place, &others);
+        render.tick();
+        assert!(others.are_at_work());
+        place.becomes_slow();
+        render.tick();
+        assert!(!others.are_at_work());
+        let ended = Render::begin(&Arc::new(Place::shared()), &others);
+        drop(ended);
+        assert!(!others.are_at_work());
     }
 
     #[test]
     fn a_call_ends_at_its_deadline() {
-        let hour = Duration::from_secs(3600);
-        assert!(Pace::begin(Duration::ZERO, hour, &Others::default()).tick());
-        assert!(!Pace::begin(hour, hour, &Others::default()).tick());
+        assert!(Pace::within(Duration::ZERO, None).tick());
+        assert!(!Pace::within(HOUR, None).tick());
     }
 }

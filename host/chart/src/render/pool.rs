@@ -9,7 +9,7 @@ use wasser_share::{Others, thread};
 use super::Limits;
 use super::artifact::{self, WASM_STACK};
 use super::instance::Instance;
-use super::pace::TICK;
+use super::pace::{Render, TICK};
 use super::sandbox::Sandbox;
 use super::turns::Turn;
 use super::work::Counts;
@@ -74,7 +74,7 @@ impl Pool {
         self: &Arc<Self>,
         chart: Arc<Chart>,
         turn: Turn,
-        job: impl FnOnce(&mut Instance) -> Result<T, RenderError> + Send + 'static,
+        job: impl FnOnce(&mut Instance, Render) -> Result<T, RenderError> + Send + 'static,
         done: impl FnOnce(Result<T, RenderError>) + Send + 'static,
     ) -> std::io::Result<()> {
         let pool = self.clone();
@@ -82,8 +82,7 @@ impl Pool {
             let active = pool.begin();
             match pool.take(&chart) {
                 Ok(mut instance) => {
-                    instance.give_way(&pool.others, turn.is_slow());
-                    let outcome = job(&mut instance);
+                    let outcome = job(&mut instance, Render::begin(&turn.place, &pool.others));
                     let usable = matches!(outcome, Ok(_) | Err(RenderError::Template(_)));
                     pool.lock().returning += 1;
                     done(outcome);

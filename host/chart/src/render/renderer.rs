@@ -7,9 +7,10 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 use wasmtime::{Engine, InstancePre, Module};
-use wasser_share::Others;
+use wasser_share::{Others, idle};
 
-use super::instance::Request;
+use super::instance::{Instance, Request};
+use super::pace::Render;
 use super::pool::{KEPT_FOR, Pool};
 use super::sandbox::{self, Sandbox};
 use super::turns::Turns;
@@ -184,12 +185,13 @@ impl Renderer {
         let request = Request::new(meta, values, kube_version, &api_versions);
         let request = serde_json::to_vec(&request).map_err(|error| engine(format!("writing the values: {error}")))?;
         let waiting = self.shared.pool.wait();
+        let _idle = idle();
         let turn = self.shared.turns.take(chart.digest(), &meta.namespace).await;
         drop(waiting);
         let chart = Arc::new(chart.clone());
         let (sender, receiver) = oneshot::channel();
         let rendering = chart.clone();
-        let job = move |instance: &mut super::instance::Instance| instance.render(&rendering, &request);
+        let job = move |instance: &mut Instance, render: Render| instance.render(&rendering, &request, render);
         let done = move |outcome| {
             // If the caller has gone, nobody listens; the turn ends with the render nevertheless.
             let _ = sender.send(outcome);

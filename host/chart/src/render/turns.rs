@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 /// From here on a render is slow. Built-in charts take some milliseconds.
-pub const SLOW: Duration = Duration::from_secs(1);
+const SLOW: Duration = Duration::from_secs(1);
 
 /// The places for renders, and who waits for one.
 #[derive(Clone)]
@@ -33,15 +33,40 @@ struct State {
     charts: Shares<String, Chart>,
 }
 
-/// Which place a render has.
+/// The place that a render has.
+#[derive(Debug)]
+pub struct Place(Mutex<Which>);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Which {
     /// One of those that all charts share.
     Shared,
     /// The one of slow charts.
     Slow,
     /// None any more.
     GivenBack,
+}
+
+impl Place {
+    /// Whether it is the one of slow charts.
+    pub fn is_slow(&self) -> bool {
+        *self.0.lock() == Which::Slow
+    }
+}
+
+#[cfg(test)]
+impl Place {
+    pub fn shared() -> Self {
+        Self(Mutex::new(Which::Shared))
+    }
+
+    pub fn slow() -> Self {
+        Self(Mutex::new(Which::Slow))
+    }
+
+    pub fn becomes_slow(&self) {
+        *self.0.lock() = Which::Slow;
+    }
 }
 
 #[derive(Default)]
@@ -69,7 +94,8 @@ pub struct Turn {
     turns: Turns,
     chart: String,
     namespace: String,
-    place: Arc<Mutex<Place>>,
+    /// It may become another one while the render goes on.
+    pub place: Arc<Place>,
     /// Moves it once it is slow.
     moving: Option<AbortHandle>,
 }
@@ -144,7 +170,7 @@ impl Turns {
                 turns: self.clone(),
                 chart,
                 namespace,
-                place: Arc::new(Mutex::new(place)),
+                place: Arc::new(Place(Mutex::new(place))),
                 moving: None,
             };
             // One who no longer waits gives it back by dropping it.
@@ -154,18 +180,18 @@ impl Turns {
 
     /// Moves a render that is slow to the place for those, if that is free. Others of the chart wait
     /// for that place from now on.
-    fn move_slow(&self, chart: &str, place: &Mutex<Place>) {
+    fn move_slow(&self, chart: &str, place: &Place) {
         {
             let mut state = self.0.lock();
-            let mut place = place.lock();
-            if *place == Place::GivenBack {
+            let mut place = place.0.lock();
+            if *place == Which::GivenBack {
                 return;
             }
             state.charts.party(&chart.to_owned()).content.was_slow = true;
-            if *place == Place::Slow || !state.slow_is_free {
+            if *place == Which::Slow || !state.slow_is_free {
                 return;
             }
-            *place = Place::Slow;
+            *place = Which::Slow;
             state.slow_is_free = false;
             state.free += 1;
         }
@@ -174,10 +200,10 @@ impl Turns {
 
     fn give_back(&self, turn: &Turn) {
         let mut state = self.0.lock();
-        match std::mem::replace(&mut *turn.place.lock(), Place::GivenBack) {
-            Place::Shared => state.free += 1,
-            Place::Slow => state.slow_is_free = true,
-            Place::GivenBack => {}
+        match std::mem::replace(&mut *turn.place.0.lock(), Which::GivenBack) {
+            Which::Shared => state.free += 1,
+            Which::Slow => state.slow_is_free = true,
+            Which::GivenBack => {}
         }
         let chart = &mut state.charts.party(&turn.chart).content;
         chart.taken -= 1;
@@ -199,7 +225,7 @@ impl Chart {
 
 impl State {
     /// The next one who gets a place, and is waiting no longer.
-    fn next(&mut self) -> Option<(oneshot::Sender<Turn>, String, String, Place)> {
+    fn next(&mut self) -> Option<(oneshot::Sender<Turn>, String, String, Which)> {
         loop {
             let (free, slow_is_free) = (self.free > 0, self.slow_is_free);
             let may = |chart: &Chart| if chart.was_slow { slow_is_free } else { free };
@@ -213,10 +239,10 @@ impl State {
             chart.taken += 1;
             let place = if chart.was_slow {
                 self.slow_is_free = false;
-                Place::Slow
+                Which::Slow
             } else {
                 self.free -= 1;
-                Place::Shared
+                Which::Shared
             };
             return Some((sender, key, namespace, place));
         }
@@ -224,11 +250,6 @@ impl State {
 }
 
 impl Turn {
-    /// Whether it is that of a chart that was slow the last time.
-    pub fn is_slow(&self) -> bool {
-        *self.place.lock() == Place::Slow
-    }
-
     /// Counts the time of a processor that the render has taken.
     pub fn ended(&self, spent: Duration) {
         let mut state = self.turns.0.lock();
@@ -315,7 +336,7 @@ mod tests {
                 };
                 turn.ended(Duration::from_millis(took(label)));
                 order.push(label);
-                if turn.is_slow() {
+                if turn.place.is_slow() {
                     slow = Some(turn);
                 }
             }
@@ -354,11 +375,11 @@ mod tests {
     async fn a_chart_that_was_slow_holds_nobody_up() {
         let turns = Turns::new(1);
         let slow = turns.take("slow", "ns").await;
-        assert!(!slow.is_slow());
+        assert!(!slow.place.is_slow());
         slow.ended(SLOW);
         drop(slow);
         let one = turns.take("slow", "ns").await;
-        assert!(one.is_slow());
+        assert!(one.place.is_slow());
         let mut two = turns.take("slow", "ns").boxed();
         assert!((&mut two).now_or_never().is_none());
         drop(turns.take("quick", "ns").await);
@@ -377,7 +398,7 @@ mod tests {
         let mut quick = turns.take("quick", "ns").boxed();
         assert!((&mut quick).now_or_never().is_none());
         turns.move_slow("slow", &slow.place);
-        assert!(slow.is_slow());
+        assert!(slow.place.is_slow());
         // It is known before the first one has ended.
         let mut another = turns.take("slow", "ns").boxed();
         let second = quick.await;
@@ -385,7 +406,7 @@ mod tests {
         let mut third = turns.take("third", "ns").boxed();
         turns.move_slow("quick", &second.place);
         assert!((&mut another).now_or_never().is_none());
-        assert!(!second.is_slow() && (&mut third).now_or_never().is_none());
+        assert!(!second.place.is_slow() && (&mut third).now_or_never().is_none());
         // One that has just ended is not moved.
         let place = second.place.clone();
         drop((slow, second));

@@ -222,6 +222,7 @@ impl Request {
         Origin {
             kind: &self.identity.kind,
             namespace: &self.identity.namespace,
+            is_behind: self.plugin.takes_much(),
         }
     }
 

@@ -69,6 +69,8 @@ pub struct Origin<'a> {
     pub kind: &'a str,
     /// Its namespace.
     pub namespace: &'a str,
+    /// Whether others come first.
+    pub is_behind: bool,
 }
 
 /// Background work of one purpose, by the UID of the runtime.
@@ -157,7 +159,7 @@ impl<T: TaskResult> Tasks<T> {
         let (shared, limit, key) = (self.entries.clone(), self.limit_of(of.kind), uid.to_owned());
         let namespace = of.namespace.to_owned();
         let number = self.started.fetch_add(1, Ordering::Relaxed);
-        let handle = self.threads.spawn(async move {
+        let handle = self.threads.behind(of.is_behind).spawn(async move {
             let result = limit.run(&namespace, AssertUnwindSafe(work).catch_unwind()).await;
             let result = result.unwrap_or_else(|_| T::broken(PANICKED));
             let mut entries = shared.lock();
@@ -213,7 +215,11 @@ mod tests {
     const HERE: Origin<'_> = of("Kind");
 
     const fn of(kind: &str) -> Origin<'_> {
-        Origin { kind, namespace: "ns" }
+        Origin {
+            kind,
+            namespace: "ns",
+            is_behind: false,
+        }
     }
 
     impl TaskResult for u32 {

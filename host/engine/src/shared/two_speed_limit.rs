@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
+use wasser_share::idle;
+
 use crate::shared::fair_places::FairPlaces;
 
 /// How many run in the first lane; a namespace alone gets half of them.
@@ -34,7 +36,9 @@ impl Default for TwoSpeedLimit {
 impl TwoSpeedLimit {
     /// Waits for its turn and does the work, which is of this namespace.
     pub async fn run<T>(&self, namespace: &str, work: impl Future<Output = T>) -> T {
+        let waiting = idle();
         let place = self.quick.take(namespace).await;
+        drop(waiting);
         let change = async {
             tokio::time::sleep(self.soon).await;
             self.slow.take(namespace).await

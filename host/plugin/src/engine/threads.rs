@@ -95,10 +95,12 @@ impl Threads {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        let at_work = (!self.is_behind).then(|| self.others.begin());
+        let others = (!self.is_behind).then(|| self.others.clone());
         let task = async move {
-            let _at_work = at_work;
-            task.await
+            match others {
+                Some(others) => others.count(task).await,
+                None => task.await,
+            }
         };
         match self.runtime() {
             Some(runtime) => runtime.spawn(Within {

@@ -7,13 +7,15 @@ macro_rules! call {
     ($self:ident, $conversation:ident, $method:literal, $guest:ident => $call:expr) => {{
         let (pre, scope) = ($self.pre.clone(), $self.scope.clone());
         let site = || pre.site($method, &scope);
+        let mut charge = pre.cpu.begin().await;
+        $conversation.put_off(charge.waited);
         pre.admit(&scope, site)?;
-        let _turn = pre.cpu.begin().await;
         let left = $conversation.left();
         let _running = pre.engine.ticker.run();
         let mut $guest = $self.take($method).await?;
         $guest.store.data_mut().begin_call(left);
         let meter = $guest.store.data().meter.clone();
+        charge.by(&meter);
         let outcome = match tokio::time::timeout(left, Metered::new(meter.clone(), $call)).await {
             Ok(Ok(answer)) if $conversation.is_pending() => Ok(answer),
             Ok(Ok(answer)) => check(&answer, site).map(|()| answer.bounded()),
@@ -23,7 +25,7 @@ macro_rules! call {
                 limit: $conversation.limit,
             }),
         };
-        pre.cpu.add(meter.spent_in_polls());
+        drop(charge);
         pre.record(&scope, &outcome);
         if outcome.is_ok() {
             $self.instantiated = Some($guest);

@@ -1,12 +1,14 @@
 //! A method from its first call to its answer. Between its calls, the host does what it has asked
 //! for, and there is no instance.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::stream;
 use wasser_api::ObjectKey;
+use wasser_share::idle;
 
 use crate::backend::{Backend, ExecCommand, HttpRequest};
 use crate::plugin::pre::PluginPre;
@@ -22,6 +24,8 @@ pub struct Conversation {
     /// How long it may take, from the first call to the answer.
     pub limit: Duration,
     began: Instant,
+    /// Nanoseconds in which calls could not begin, which do not count.
+    put_off: AtomicU64,
     /// What it has asked for.
     pub jobs: Arc<Mutex<Journal>>,
 }
@@ -32,13 +36,25 @@ impl Conversation {
         Self {
             limit,
             began: Instant::now(),
+            put_off: AtomicU64::new(0),
             jobs: jobs.clone(),
         }
     }
 
     /// The time that is left.
     pub fn left(&self) -> Duration {
-        self.limit.saturating_sub(self.began.elapsed())
+        self.limit.saturating_sub(self.elapsed())
+    }
+
+    /// Says that a call could not begin for some time.
+    pub fn put_off(&self, time: Duration) {
+        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.put_off.fetch_add(nanoseconds, Ordering::Relaxed);
+    }
+
+    fn elapsed(&self) -> Duration {
+        let put_off = Duration::from_nanos(self.put_off.load(Ordering::Relaxed));
+        self.began.elapsed().saturating_sub(put_off)
     }
 
     /// Whether the method has asked for something, so that its answer does not count.
@@ -53,6 +69,7 @@ impl Conversation {
             let outcome = self.outcome(&begun, pre, scope, backend).await;
             self.journal().end(begun.index, outcome);
         });
+        let _idle = idle();
         tokio::time::timeout(self.left(), all).await.is_ok()
     }
 
@@ -61,7 +78,7 @@ impl Conversation {
         if !turn.is_zero() {
             tokio::time::sleep(turn).await;
         }
-        let timeout = |asked| wait_limit(self.limit, self.began.elapsed(), asked);
+        let timeout = |asked| wait_limit(self.limit, self.elapsed(), asked);
         let limit = pre.identity.limits.output;
         match &begun.job {
             Job::Command(command) => {

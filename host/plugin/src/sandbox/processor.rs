@@ -1,9 +1,13 @@
 //! The processor time that the calls of one plugin may take together.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, SemaphorePermit};
-use wasser_share::{Allowance, Others};
+use tokio::sync::Semaphore;
+use wasser_share::{Allowance, Others, idle};
+
+use super::meter::Meter;
 
 /// What a call takes beyond this is slow. Those of the built-in plugins take less than a
 /// millisecond, those of an interpreter some more.
@@ -14,9 +18,22 @@ const QUICK: Duration = Duration::from_millis(20);
 pub struct Processor {
     all: Allowance,
     slow: Allowance,
-    /// Those that have to wait begin one after another: together, they would use the share of many.
+    /// Those that wait begin one after another: together, they would use the share of many.
     one: Semaphore,
+    /// Nanoseconds of slowness that a call is expected to take.
+    expected: AtomicU64,
     others: Others,
+}
+
+/// A call under way, which is charged when this is dropped: also one that nobody waits for any more.
+#[derive(Debug)]
+pub struct Charge<'a> {
+    processor: &'a Processor,
+    /// How long the call has waited until it could begin.
+    pub waited: Duration,
+    /// What was charged in advance.
+    reserved: Duration,
+    meter: Option<Arc<Meter>>,
 }
 
 impl Processor {
@@ -26,21 +43,23 @@ impl Processor {
             all: Allowance::many(),
             slow: Allowance::slow(),
             one: Semaphore::new(1),
+            expected: AtomicU64::new(0),
             others: others.clone(),
         }
     }
 
-    /// Waits until a call may begin, and keeps others that have to wait from beginning until the
-    /// permit is dropped.
-    pub async fn begin(&self) -> Option<SemaphorePermit<'_>> {
+    /// Waits until a call may begin.
+    pub async fn begin(&self) -> Charge<'_> {
         if self.pause().is_zero() {
-            return None;
+            return self.charge(Duration::ZERO);
         }
-        let permit = self.one.acquire().await.ok();
+        let (began, _idle) = (Instant::now(), idle());
+        // It is never closed.
+        let _turn = self.one.acquire().await;
         loop {
             let pause = self.pause();
             if pause.is_zero() {
-                return permit;
+                return self.charge(began.elapsed());
             }
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
@@ -49,7 +68,7 @@ impl Processor {
         }
     }
 
-    /// Counts what a call has taken.
+    /// Counts what was no call, but took time.
     pub fn add(&self, spent: Duration) {
         let now = Instant::now();
         self.all.add(now, spent);
@@ -70,6 +89,51 @@ impl Processor {
             all
         }
     }
+
+    /// Charges in advance what a call is expected to take, so that the next one waits for it.
+    fn charge(&self, waited: Duration) -> Charge<'_> {
+        let reserved = Duration::from_nanos(self.expected.load(Ordering::Relaxed));
+        if !reserved.is_zero() {
+            self.slow.add(Instant::now(), reserved);
+        }
+        Charge {
+            processor: self,
+            waited,
+            reserved,
+            meter: None,
+        }
+    }
+
+    fn settle(&self, reserved: Duration, spent: Duration) {
+        let (now, slow) = (Instant::now(), spent.saturating_sub(QUICK));
+        self.all.add(now, spent);
+        if slow > reserved {
+            self.slow.add(now, slow - reserved);
+        } else if slow < reserved {
+            self.slow.give_back(reserved - slow);
+        }
+        // The mean of the last few. Of two that settle at once, one may not count.
+        let expected = self.expected.load(Ordering::Relaxed);
+        let nanoseconds = u64::try_from(slow.as_nanos()).unwrap_or(u64::MAX);
+        if expected > 0 || nanoseconds > 0 {
+            self.expected
+                .store(expected / 4 * 3 + nanoseconds / 4, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Charge<'_> {
+    /// Says by which stopwatch the call is charged.
+    pub fn by(&mut self, meter: &Arc<Meter>) {
+        self.meter = Some(meter.clone());
+    }
+}
+
+impl Drop for Charge<'_> {
+    fn drop(&mut self) {
+        let spent = self.meter.as_ref().map(|meter| meter.spent_in_polls());
+        self.processor.settle(self.reserved, spent.unwrap_or_default());
+    }
 }
 
 #[cfg(test)]
@@ -78,17 +142,25 @@ mod tests {
 
     use super::*;
 
+    const SLOW: Duration = Duration::from_millis(520);
+
+    impl Processor {
+        fn call(&self, spent: Duration) {
+            self.settle(Duration::ZERO, spent);
+        }
+    }
+
     #[test]
     fn only_slow_calls_put_a_plugin_behind_others() {
         let others = Others::default();
         let quick = Processor::new(&others);
         for _ in 0..1000 {
-            quick.add(QUICK);
+            quick.call(QUICK);
         }
         assert!(!quick.is_strained() && quick.pause().is_zero());
         let slow = Processor::new(&others);
         for _ in 0..4 {
-            slow.add(Duration::from_millis(500));
+            slow.call(SLOW);
         }
         assert!(slow.is_strained() && slow.pause().is_zero());
         let _at_work = others.begin();
@@ -96,21 +168,37 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn calls_that_have_to_wait_begin_one_after_another() {
+    async fn the_next_call_waits_for_what_is_expected_of_the_one_before() {
         let others = Others::default();
         let processor = Processor::new(&others);
         let _at_work = others.begin();
-        assert!(processor.begin().await.is_none());
-        processor.slow.add(Instant::now(), Duration::from_millis(1_005));
+        processor.call(SLOW);
+        processor.call(SLOW);
         let first = processor.begin().await;
-        assert!(first.is_some());
-        processor.slow.add(Instant::now(), Duration::from_millis(5));
-        let mut second = processor.begin().boxed();
-        assert!((&mut second).now_or_never().is_none());
-        tokio::time::sleep(processor.pause() * 2).await;
-        assert!((&mut second).now_or_never().is_none(), "the first one is still there");
+        assert!(!first.reserved.is_zero());
+        // It is under way, and so are those that could begin before the second is used up.
+        assert!(processor.begin().now_or_never().is_none());
         drop(first);
-        assert!(second.await.is_some());
+        // It took nothing.
+        drop(processor.begin().await);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_nobody_waits_for_is_charged() {
+        let processor = Processor::new(&Others::default());
+        let meter = Arc::new(Meter::new());
+        let mut charge = processor.begin().await;
+        charge.by(&meter);
+        let computing = async {
+            let began = wasser_share::thread::time();
+            tokio::task::yield_now().await;
+            while wasser_share::thread::time() - began < QUICK * 2 {}
+            std::future::pending::<()>().await;
+        };
+        let mut call = crate::sandbox::meter::Metered::new(meter, computing).boxed();
+        assert!((&mut call).now_or_never().is_none() && (&mut call).now_or_never().is_none());
+        drop((call, charge));
+        assert!(processor.expected.load(Ordering::Relaxed) > 0);
     }
 
     #[tokio::test]
@@ -118,10 +206,18 @@ mod tests {
         let others = Others::default();
         let processor = Processor::new(&others);
         let at_work = others.begin();
-        processor.add(Duration::from_secs(10));
+        processor.call(Duration::from_secs(10));
         let mut call = processor.begin().boxed();
         assert!((&mut call).now_or_never().is_none());
         drop(at_work);
-        assert!(call.await.is_some());
+        assert!(!call.await.waited.is_zero());
+    }
+
+    #[tokio::test]
+    async fn a_task_does_not_wait_for_itself() {
+        let others = Others::default();
+        let processor = Processor::new(&others);
+        processor.call(Duration::from_secs(10));
+        others.count(async { drop(processor.begin().await) }).await;
     }
 }
