@@ -550,8 +550,19 @@ async fn a_repair_runs_no_hooks_and_an_upgrade_does() {
         maps.delete("always", &DeleteParams::default()).await.unwrap();
         assert_eq!(scene.repair(1, json!({})).await.unwrap().revision, 2);
         assert!(scene.has_map("always").await && !scene.has_map("hooked").await);
+        // A repair that was interrupted, as an operator finds it that was killed.
         maps.delete("always", &DeleteParams::default()).await.unwrap();
-        assert_eq!(scene.repair(2, json!({"text": "two"})).await.unwrap().revision, 3);
+        let begun = json!({"metadata": {"annotations": {"wasser.fluid.io/upgrading": "repair"}}});
+        let records = scene.api::<Secret>();
+        let record = "sh.helm.release.v1.demo.v2";
+        records
+            .patch(record, &PatchParams::default(), &Patch::Merge(&begun))
+            .await
+            .unwrap();
+        assert_eq!(scene.repair(2, json!({})).await.unwrap().revision, 3);
+        assert!(scene.has_map("always").await && !scene.has_map("hooked").await);
+        maps.delete("always", &DeleteParams::default()).await.unwrap();
+        assert_eq!(scene.repair(3, json!({"text": "two"})).await.unwrap().revision, 4);
         assert!(scene.has_map("always").await && scene.has_map("hooked").await);
     })
     .await;

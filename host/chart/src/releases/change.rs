@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::apply::Created;
 use super::claims::Key;
+use super::entry::Attempt;
 use super::error::ReleaseError;
 use super::history;
 use super::ownership::Ownership;
@@ -56,7 +57,7 @@ impl<'a> Change<'a> {
         let is_same = |before: &Before| {
             let release = &before.release;
             release.is_deployed()
-                && !release.is_left()
+                && release.left != Some(Attempt::Change)
                 && release.config == *self.values
                 && release.chart_version == self.chart.version()
         };
@@ -157,15 +158,16 @@ impl Releases {
         (pre, post): (&'static str, &'static str),
     ) -> Result<Release, ReleaseError> {
         let (meta, rendered) = (change.meta, change.rendered);
-        if let Some(before) = ready.before.as_ref().filter(|before| !before.release.is_left()) {
+        let is_repair = change.is_repair(ready.before.as_ref());
+        let attempt = if is_repair { Attempt::Repair } else { Attempt::Change };
+        let is_said = |before: &&Before| before.release.left == Some(attempt);
+        if let Some(before) = ready.before.as_ref().filter(|before| !is_said(before)) {
             let store = self.store(&meta.namespace, &meta.name);
-            store.leave(before.release.place()).await?;
+            store.leave(before.release.place(), attempt).await?;
         }
-        let hooks = self.hooks(change.ownership(ready.before.as_ref()), meta.revision);
-        let chosen = match change.is_repair(ready.before.as_ref()) {
-            true => &[][..],
-            false => &rendered.hooks,
-        };
+        let content = (change.values, change.chart.version());
+        let hooks = self.hooks(change.ownership(ready.before.as_ref()), meta.revision, content);
+        let chosen = if is_repair { &[][..] } else { &rendered.hooks };
         // Each is large, and a debug build has all of them on the stack of whoever waits.
         hooks.run(chosen, pre).boxed().await?;
         self.apply(change, &ready).boxed().await?;
@@ -188,7 +190,8 @@ impl Releases {
         }
         if let Some(before) = &before {
             let store = self.store(&meta.namespace, &meta.name);
-            store.leave(before.release.place()).await?;
+            // Whoever has recorded it has run its hooks.
+            store.leave(before.release.place(), Attempt::Repair).await?;
         }
         Err(ReleaseError::Overtaken {
             namespace: meta.namespace.clone(),

@@ -9,6 +9,33 @@ use super::signature::{Signed, SigningKey};
 pub(super) const NOTE: &str = "wasser.fluid.io/adopted";
 /// The annotation of a record after which an upgrade has begun that has none yet.
 pub(super) const LEFT: &str = "wasser.fluid.io/upgrading";
+
+/// What an upgrade is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Attempt {
+    /// Another content.
+    Change,
+    /// The same content as before, which somebody has changed.
+    Repair,
+}
+
+impl Attempt {
+    /// Returns how an annotation says it.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Change => "true",
+            Self::Repair => "repair",
+        }
+    }
+
+    fn of(text: &str) -> Self {
+        if text == Self::Repair.text() {
+            Self::Repair
+        } else {
+            Self::Change
+        }
+    }
+}
 /// The annotation of a record that says that this installation has written it.
 pub(super) const SIGNATURE: &str = "wasser.fluid.io/signature";
 
@@ -60,8 +87,8 @@ pub struct Entry {
     pub owners: Vec<String>,
     /// What was noted about the release.
     pub note: Option<String>,
-    /// Whether an upgrade has begun since, and was not recorded.
-    pub left: bool,
+    /// What has begun since, and was not recorded.
+    pub left: Option<Attempt>,
     /// What says who has written it.
     pub signature: Option<String>,
     /// The encoded record.
@@ -113,7 +140,7 @@ impl Entry {
             status,
             owners,
             note: annotations.remove(NOTE),
-            left: annotations.contains_key(LEFT),
+            left: annotations.get(LEFT).map(|what| Attempt::of(what)),
             signature: annotations.remove(SIGNATURE),
             text: text.unwrap_or_default(),
         })

@@ -63,7 +63,7 @@ pub fn next(change: &Change<'_>, before: Option<&Before>, driver: Driver) -> Res
         objects: rendered.objects.iter().filter_map(Reference::of).collect(),
         adopted: false,
         note: None,
-        left: false,
+        left: None,
         signed: true,
         installer: installer.cloned(),
         record: RecordPlace::of(driver, &meta.name, revision),

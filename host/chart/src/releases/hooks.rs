@@ -18,6 +18,7 @@ use kube::runtime::wait::{await_condition, conditions};
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::error::ReleaseError;
@@ -42,8 +43,8 @@ pub struct Hooks<'a> {
     pub kinds: &'a Kinds,
     /// What hooks may be, and whose their objects are.
     pub ownership: Ownership<'a>,
-    /// The number of the revision that they belong to.
-    pub revision: u32,
+    /// Names what they are run for: see [`attempt`].
+    pub attempt: String,
 }
 
 /// How a Job or Pod has ended. The error says how it failed.
@@ -129,7 +130,7 @@ impl Hooks<'_> {
     /// made goes on, unless it has failed.
     async fn start(&self, running: &mut Running<'_>, event: &'static str) -> Result<(), ReleaseError> {
         let mut live = survey::one(self.kinds, &self.ownership, &running.reference).await?;
-        let run = running.run(self.revision, event);
+        let run = running.run(&self.attempt, event);
         if running.ends() {
             let is_same = |live: &ObjectMeta| live.annotations.as_ref().and_then(|all| all.get(RUN)) == Some(&run);
             if live.as_ref().is_some_and(is_same) && !self.has_failed(running, event).await? {
@@ -237,9 +238,9 @@ impl Running<'_> {
     }
 
     /// Names one run of it, whoever makes the attempt.
-    fn run(&self, revision: u32, event: &str) -> String {
+    fn run(&self, attempt: &str, event: &str) -> String {
         let digest = Sha256::new()
-            .chain_update(revision.to_be_bytes())
+            .chain_update(attempt)
             .chain_update(event)
             .chain_update(&self.hook.manifest);
         let mut run = hex(&digest.finalize());
@@ -256,6 +257,16 @@ impl Running<'_> {
         let policies = &self.hook.delete_policies;
         policies.iter().any(|own| own == policy) || (policies.is_empty() && policy == "before-hook-creation")
     }
+}
+
+/// Names the number of a revision, its values and the version of its chart. A hook may use other
+/// objects, such as a ConfigMap, that other values change.
+pub fn attempt(revision: u32, (values, chart): (&Value, &str)) -> String {
+    let digest = Sha256::new()
+        .chain_update(revision.to_be_bytes())
+        .chain_update(values.to_string())
+        .chain_update(chart);
+    hex(&digest.finalize())
 }
 
 /// The hooks of an event by weight, then by name.
@@ -321,6 +332,19 @@ mod tests {
             weight,
             ..Hook::default()
         }
+    }
+
+    #[test]
+    fn other_values_are_another_attempt() {
+        let of = |revision, values, chart| attempt(revision, (&values, chart));
+        let one = of(2, json!({"a": 1}), "1.0.0");
+        assert_eq!(one, of(2, json!({"a": 1}), "1.0.0"));
+        let others = [
+            of(3, json!({"a": 1}), "1.0.0"),
+            of(2, json!({"a": 2}), "1.0.0"),
+            of(2, json!({"a": 1}), "1.0.1"),
+        ];
+        assert!(!others.contains(&one));
     }
 
     #[test]

@@ -67,6 +67,7 @@ use futures::FutureExt;
 use kube::Client;
 use kube::api::DynamicObject;
 use parking_lot::Mutex;
+use serde_json::Value;
 
 pub use change::Change;
 pub use drift::{Drift, without_host_fields};
@@ -283,12 +284,12 @@ impl Releases {
         Store::new(&self.client, &self.recording, namespace, name)
     }
 
-    fn hooks<'a>(&'a self, ownership: Ownership<'a>, revision: u32) -> Hooks<'a> {
+    fn hooks<'a>(&'a self, ownership: Ownership<'a>, revision: u32, content: (&Value, &str)) -> Hooks<'a> {
         Hooks {
             client: &self.client,
             kinds: &self.kinds,
             ownership,
-            revision,
+            attempt: hooks::attempt(revision, content),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::entry::{Entry, RecordPlace};
+use super::entry::{Attempt, Entry, RecordPlace};
 use super::error::ReleaseError;
 use super::record::{self, Installer};
 use super::reference::{self, Reference};
@@ -33,7 +33,7 @@ pub struct Release {
     pub(super) objects: Vec<Reference>,
     pub(super) adopted: bool,
     pub(super) note: Option<String>,
-    pub(super) left: bool,
+    pub(super) left: Option<Attempt>,
     pub(super) signed: bool,
     pub(super) installer: Option<Installer>,
     pub(super) record: RecordPlace,
@@ -58,7 +58,7 @@ impl Release {
     /// Whether an upgrade has begun after it that was not completed, so that some of its objects may
     /// be those of another revision.
     pub fn is_left(&self) -> bool {
-        self.left
+        self.left.is_some()
     }
 
     /// Whether this installation has written its record, for this runtime. What another record says

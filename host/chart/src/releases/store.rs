@@ -10,7 +10,7 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use super::Status;
-use super::entry::{Driver, Entry, LEFT, NOTE, RecordPlace, SIGNATURE};
+use super::entry::{Attempt, Driver, Entry, LEFT, NOTE, RecordPlace, SIGNATURE};
 use super::error::ReleaseError;
 use super::record;
 use super::signature::{Signed, SigningKey};
@@ -177,8 +177,8 @@ impl<'a> Store<'a> {
     }
 
     /// Marks a record as one that an upgrade is about to leave.
-    pub async fn leave(&self, record: &RecordPlace) -> Result<(), ReleaseError> {
-        self.annotate(record, LEFT, "true").await
+    pub async fn leave(&self, record: &RecordPlace, attempt: Attempt) -> Result<(), ReleaseError> {
+        self.annotate(record, LEFT, attempt.text()).await
     }
 
     async fn annotate(&self, record: &RecordPlace, key: &str, value: &str) -> Result<(), ReleaseError> {

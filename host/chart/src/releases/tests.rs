@@ -22,7 +22,7 @@ fn entry(text: &str) -> Entry {
         status: String::new(),
         owners: Vec::new(),
         note: None,
-        left: false,
+        left: None,
         signature: None,
         text: text.as_bytes().to_vec(),
     }

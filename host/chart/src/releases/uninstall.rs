@@ -50,7 +50,8 @@ impl Releases {
             }
             Ok(mut release) => {
                 let ownership = ownership(policy, name, true);
-                let hooks = self.hooks(ownership, release.revision);
+                let content = (&release.config.clone(), release.chart_version.as_str());
+                let hooks = self.hooks(ownership, release.revision, content);
                 if !release.is_signed() {
                     recorded::leave_out(&mut release);
                 }
