@@ -220,7 +220,7 @@ pub fn is_followed(operations: &Operations, kind: OperationKind, object: &Arc<Dy
         let is_over = operation.status.phase.is_finished() && !operation.is_cron();
         is_over || running(operations, &operation).is_some()
     };
-    object.metadata.deletion_timestamp.is_none() && Operation::read(kind, object.clone()).is_ok_and(follows)
+    Operation::read(kind, object.clone()).is_ok_and(follows)
 }
 
 /// Whether the Job or CronJob is there, as the API server itself says.

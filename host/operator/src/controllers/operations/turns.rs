@@ -1,5 +1,6 @@
-//! Whose turn it is to start something. Reconciles that follow what runs are short and need none, so
-//! that what has ended is told at once, however many operations are to be started.
+//! Whose turn it is. Those that follow what runs, those that start something and those that are
+//! deleted do not wait for each other: what has ended is told at once, and what is to stop is
+//! stopped, however many operations are to be started.
 
 use std::sync::Arc;
 
@@ -12,39 +13,51 @@ use wasser_api::operations::OperationKind;
 use super::all::Operations;
 use super::reconcile;
 
+/// How many follow what runs at the same time. Most only look at a watch, but of a Dataset that is
+/// deleted all operations are stopped at once.
+const FOLLOWERS: usize = 64;
+
 /// The turns of one kind.
 #[derive(Clone)]
 pub struct Turns {
-    /// Reconciles that start something at the same time.
-    free: Arc<Semaphore>,
+    starts: Arc<Semaphore>,
+    deletions: Arc<Semaphore>,
+    followers: Arc<Semaphore>,
     stop: CancellationToken,
 }
 
 impl Turns {
-    /// Returns as many turns as there are workers, which end when the controller is stopped.
+    /// Returns as many turns for starts and for deletions as there are workers. They end when the
+    /// controller is stopped.
     pub fn new(workers: u16, stop: CancellationToken) -> Self {
         Self {
-            free: Arc::new(Semaphore::new(workers.into())),
+            starts: Arc::new(Semaphore::new(workers.into())),
+            deletions: Arc::new(Semaphore::new(workers.into())),
+            followers: Arc::new(Semaphore::new(FOLLOWERS)),
             stop,
         }
     }
 
-    /// Waits for a turn, if this object needs one. Returns the object as it is by then; nothing if it
-    /// is gone or the controller is stopped.
+    /// Waits for a turn. Returns the object as it is by then; nothing if it is gone or the controller is
+    /// stopped.
     pub async fn take(
         &self,
         operations: &Operations,
         kind: OperationKind,
         object: Arc<DynamicObject>,
-    ) -> Option<(Arc<DynamicObject>, Option<OwnedSemaphorePermit>)> {
-        if reconcile::is_followed(operations, kind, &object) {
-            return Some((object, None));
-        }
+    ) -> Option<(Arc<DynamicObject>, OwnedSemaphorePermit)> {
+        let turns = if object.metadata.deletion_timestamp.is_some() {
+            &self.deletions
+        } else if reconcile::is_followed(operations, kind, &object) {
+            &self.followers
+        } else {
+            &self.starts
+        };
         let turn = tokio::select! {
-            turn = self.free.clone().acquire_owned() => turn.ok()?,
+            turn = turns.clone().acquire_owned() => turn.ok()?,
             () = self.stop.cancelled() => return None,
         };
         let object = operations.object(kind, &ObjectKey::of(&*object))?;
-        Some((object, Some(turn)))
+        Some((object, turn))
     }
 }
