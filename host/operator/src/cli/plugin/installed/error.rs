@@ -3,7 +3,7 @@
 use wasser_oci::RegistryError;
 use wasser_plugin::{CrdError, GrantError, LoadError, RegistrationError};
 
-use super::plugin_yaml::YamlError;
+use super::yaml_error::YamlError;
 use crate::cli::data::problem::Problem;
 
 /// Why a plugin of a cluster is not installed, changed or removed.

@@ -7,7 +7,9 @@ use wasser_plugin::bindings::types::Want;
 use wasser_plugin::{GrantError, Grants};
 
 use super::error::ChangeError;
-use super::plugin_yaml::Section;
+
+/// A part of plugin.yaml whose values an administrator may change.
+pub type Section = BTreeMap<String, Value>;
 
 /// What each capability means for the cluster.
 const MEANINGS: [(&str, &str); 14] = [

@@ -26,3 +26,4 @@ mod shown;
 pub mod terms;
 pub mod upgrade;
 pub mod verdict;
+mod yaml_error;

@@ -3,17 +3,14 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::Value;
 use wasser_plugin::{Digest, Grants};
 
-use super::grants;
+use super::grants::{self, Section};
+use super::yaml_error::YamlError;
 
 /// The longest plugin.yaml that is read, in bytes. A few of them are kept in annotations, which take
 /// 256 KiB together.
 const LONGEST: usize = 16 << 10;
-
-/// A part of plugin.yaml whose values an administrator may change.
-pub type Section = BTreeMap<String, Value>;
 
 /// What a plugin.yaml says about anything but component and chart.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,20 +27,6 @@ pub struct PluginYaml {
     pub grants: Option<Grants>,
     /// The limits of one call.
     pub limits: Section,
-}
-
-/// A text that is not a plugin.yaml.
-#[derive(Debug, thiserror::Error)]
-pub enum YamlError {
-    /// It is too long.
-    #[error("plugin.yaml has {0} bytes, and at most {LONGEST} are read here")]
-    TooLong(usize),
-    /// It is not YAML, or not of the right form.
-    #[error("plugin.yaml: {0}")]
-    Yaml(String),
-    /// It has a field that nobody knows.
-    #[error("plugin.yaml: there is no field `{0}`; correct it, or use a newer version of this program")]
-    Unknown(String),
 }
 
 /// A plugin.yaml whose component and chart come from one artifact.
@@ -77,7 +60,10 @@ impl PluginYaml {
     /// It has another form.
     pub fn parse(text: &str) -> Result<Self, YamlError> {
         if text.len() > LONGEST {
-            return Err(YamlError::TooLong(text.len()));
+            return Err(YamlError::TooLong {
+                bytes: text.len(),
+                most: LONGEST,
+            });
         }
         let mut all: Section = yaml_serde::from_str(text).map_err(|error| YamlError::Yaml(error.to_string()))?;
         let parsed = Self {
@@ -179,6 +165,8 @@ fn merge(proposed: &mut Section, written: Option<&mut Section>, current: &Sectio
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
+
+    use serde_json::Value;
 
     use super::*;
 

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use wasser_plugin::{Grants, PLUGIN_KEY, PLUGIN_LABEL, Registration, Source, Verdict};
 
 use super::error::ChangeError;
-use super::plugin_yaml::{PluginYaml, Section};
+use super::grants::Section;
+use super::plugin_yaml::PluginYaml;
 
 /// Who writes the registrations of these commands.
 pub const MANAGER: &str = "wasser-plugin";

@@ -7,9 +7,10 @@ use serde_json::Value;
 use wasser_plugin::Grants;
 
 use super::definitions::{Plan, Planned};
+use super::grants::Section;
 use super::grants::{self, Decision};
 use super::offer::Offer;
-use super::plugin_yaml::{PluginYaml, Section};
+use super::plugin_yaml::PluginYaml;
 use super::record::Revision;
 use crate::cli::data::state::plain;
 use crate::cli::plugin::inspect;
