@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{Api, Client};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasser_oci::{
     Cache, Credentials, CredentialsError, Helpers, PublicKey, Reference, ReferenceError, Registry, RegistryError,
 };
 use wasser_pack::oci::artifact::Artifact;
 use wasser_plugin::{Digest, Registration};
 
-/// Artifacts that are pulled at the same time. Each may be as large as its parts may be.
+/// Artifacts that are pulled, or wait for the registrar, at the same time.
 const AT_ONCE: usize = 2;
 /// The key of a Secret of the type `kubernetes.io/dockerconfigjson`.
 const DOCKER_CONFIG: &str = ".dockerconfigjson";
@@ -149,14 +149,18 @@ impl Artifacts {
         tokio::task::spawn_blocking(move || cache.get(&digest)).await.ok()?
     }
 
+    /// Waits until there is room for another artifact in memory, and takes it until the answer is
+    /// dropped. Nobody closes the semaphore, so there always is an answer.
+    pub async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        self.places.clone().acquire_owned().await.ok()
+    }
+
     /// Pulls an artifact, and keeps it.
     ///
     /// # Errors
     /// It cannot be had now, or never.
     pub async fn pull(&self, wanted: &Wanted) -> Result<Artifact, PullError> {
         let reference: Reference = wanted.reference.parse()?;
-        // Nobody closes the semaphore.
-        let _place = self.places.acquire().await;
         let credentials = self.credentials(&reference, &wanted.pull_secrets).await?;
         if reference.digest().is_none() {
             let now = self.registry.resolve(&reference, &credentials).await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use k8s_openapi::api::core::v1::ConfigMap;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::AbortHandle;
 use wasser_engine::Backoff;
 use wasser_pack::oci::artifact::Artifact;
@@ -33,6 +33,8 @@ pub struct Attempt {
     name: String,
     number: u64,
     result: Result<Artifact, Failure>,
+    /// Where the artifact is in memory until somebody takes it.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 struct Pull {
@@ -135,6 +137,7 @@ async fn repeat(
     ends: mpsc::UnboundedSender<Attempt>,
 ) {
     for failures in 0.. {
+        let place = artifacts.place().await;
         let pulled = caught(artifacts.pull(&wanted)).await;
         let is_over = pulled.as_ref().map_or_else(|error| error.is_lasting(), |_| true);
         let result = pulled.map_err(|error| {
@@ -148,6 +151,7 @@ async fn repeat(
             name: name.clone(),
             number,
             result,
+            _place: place,
         };
         // Nobody listens any more when the process ends.
         if ends.send(attempt).is_err() || is_over {
@@ -172,9 +176,61 @@ fn said(panic: &(dyn Any + Send)) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::panic)] // That is what is tested.
+#[allow(clippy::panic)] // It is what is tested.
 mod tests {
+    use kube::ResourceExt;
+    use wasser_oci::{Credentials, Reference, Registry};
+    use wasser_plugin::Digest;
+    use wasser_test_api_server::ApiServer;
+    use wasser_test_registry::{TestRegistry, demo};
+
     use super::*;
+
+    /// Returns a registration of what is pushed under this tag.
+    async fn registration(registry: &TestRegistry, way: &Registry, tag: &str) -> ConfigMap {
+        let (artifact, tagged) = (demo(tag.as_bytes()), format!("{}/demo:{tag}", registry.host()));
+        let tagged: Reference = tagged.parse().unwrap();
+        let pushed = way.push(&tagged, &artifact, &Credentials::anonymous()).await.unwrap();
+        let plugin = format!(
+            "runtime: DemoRuntime\ncomponent: {{oci: \"{pushed}\"}}\ndigest: {}\nchart: {{oci: \"{pushed}\"}}\n",
+            Digest::of(artifact.component())
+        );
+        serde_json::from_value(serde_json::json!({
+            "metadata": {"name": tag, "namespace": "system"}, "data": {"plugin.yaml": plugin},
+        }))
+        .unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_nobody_has_taken_yet_counts_among_what_is_pulled() {
+        let (registry, directory) = (TestRegistry::start().await, tempfile::tempdir().unwrap());
+        let way = Registry {
+            plain_http: true,
+            ..Registry::default()
+        };
+        let client = ApiServer::new().client("operator");
+        let artifacts = Artifacts::new(way.clone(), directory.path(), client, "system");
+        let mut pulls = Pulls::new(artifacts, PAUSES);
+        let mut maps = Vec::new();
+        for tag in ["a", "b", "c"] {
+            maps.push(registration(&registry, &way, tag).await);
+        }
+        registry.requests();
+        for map in &maps {
+            pulls.start(&map.name_any(), map.clone(), Wanted::of(map).unwrap());
+        }
+        while pulls.attempts.len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        let asked = registry.requests();
+        let pulled = asked.iter().filter(|request| request.contains("/manifests/")).count();
+        assert_eq!(pulled, 2, "the third waits: {asked:?}");
+        for _ in &maps {
+            let (map, pulled) = pulls.next().await;
+            let artifact = pulled.map_err(|failure| failure.reason).unwrap();
+            assert_eq!(artifact.chart(), map.name_any().as_bytes());
+        }
+    }
 
     #[tokio::test]
     async fn a_panic_is_an_attempt_that_has_failed_and_is_made_again() {
