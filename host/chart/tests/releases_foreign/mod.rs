@@ -15,8 +15,8 @@ use wasser_chart::{Change, Policy, ReleaseError};
 use crate::end_hook;
 use crate::releases_support::{FILES, Scene, scene};
 
-/// Everything in the namespace, by kind and name, with the version of each.
-async fn versions(scene: &Scene) -> BTreeMap<String, String> {
+/// Everything in the namespace, by kind and name, without statuses.
+async fn contents(scene: &Scene) -> BTreeMap<String, String> {
     let kinds = [
         ("", "ConfigMap"),
         ("", "Secret"),
@@ -28,10 +28,16 @@ async fn versions(scene: &Scene) -> BTreeMap<String, String> {
     for (group, kind) in kinds {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1", kind));
         let api = Api::<DynamicObject>::namespaced_with(scene.client.clone(), &scene.policy.namespace, &resource);
-        for object in api.list(&ListParams::default()).await.unwrap() {
+        for mut object in api.list(&ListParams::default()).await.unwrap() {
+            // Controllers write statuses when they like.
+            object.metadata.resource_version = None;
+            object
+                .managed_fields_mut()
+                .retain(|fields| fields.subresource.as_deref() != Some("status"));
+            object.data.as_object_mut().unwrap().remove("status");
             all.insert(
                 format!("{kind} {}", object.name_any()),
-                object.resource_version().unwrap(),
+                serde_json::to_string(&object).unwrap(),
             );
         }
     }
@@ -61,7 +67,7 @@ async fn user_makes(scene: &Scene, object: Value) {
 /// Installs, and checks that this is refused with these words and that nothing in the namespace has
 /// changed.
 async fn refused(scene: &Scene, words: &[&str]) -> ReleaseError {
-    let before = versions(scene).await;
+    let before = contents(scene).await;
     let error = scene.install(json!({})).await.unwrap_err();
     let message = error.to_string();
     for words in words {
@@ -71,7 +77,7 @@ async fn refused(scene: &Scene, words: &[&str]) -> ReleaseError {
         error.is_refusal() && message.ends_with("name its objects otherwise"),
         "{message}"
     );
-    assert_eq!(versions(scene).await, before);
+    assert_eq!(contents(scene).await, before);
     error
 }
 
@@ -399,7 +405,7 @@ async fn what_others_have_made_since_is_left_when_a_release_goes() {
 async fn a_record_that_would_not_fit_is_refused_before_anything_is_written() {
     scene("large", FILES, |scene| async move {
         settle(&scene).await;
-        let before = versions(&scene).await;
+        let before = contents(&scene).await;
         // What compresses well takes little, however long it is.
         let noise: String = (0..2_000_000_u64)
             .map(|number| char::from(b'a' + u8::try_from(noise(number) % 26).unwrap()))
@@ -418,7 +424,7 @@ async fn a_record_that_would_not_fit_is_refused_before_anything_is_written() {
             message.starts_with(&start) && message.contains("1044480 are allowed"),
             "{message}"
         );
-        assert_eq!(versions(&scene).await, before);
+        assert_eq!(contents(&scene).await, before);
     })
     .await;
 }
