@@ -188,7 +188,7 @@ impl Releases {
         if let Some(done) = Self::done(change, before.as_ref()) {
             return Ok(done.clone());
         }
-        if let Some(before) = &before {
+        if let Some(before) = before.as_ref().filter(|before| !before.release.is_left()) {
             let store = self.store(&meta.namespace, &meta.name);
             // Whoever has recorded it has run its hooks.
             store.leave(before.release.place(), Attempt::Repair).await?;

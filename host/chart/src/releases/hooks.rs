@@ -138,8 +138,10 @@ impl Hooks<'_> {
             }
             running.object.annotations_mut().insert(RUN.to_owned(), run);
         }
+        // One of another run that has ended would count as done.
         if running.ends()
-            && running.has("before-hook-creation")
+            && live.is_some()
+            && (running.has("before-hook-creation") || self.has_ended(running, event).await?)
             && let Some(earlier) = live.take()
         {
             self.delete_this(running, earlier, event).await?;
@@ -153,24 +155,39 @@ impl Hooks<'_> {
 
     /// Whether a Job or Pod that is there has failed, or is gone by now.
     async fn has_failed(&self, running: &Running<'_>, event: &'static str) -> Result<bool, ReleaseError> {
-        let failed = match running.key() {
-            ("batch", "Job") => self.failed(running, job_outcome).await,
-            _ => self.failed(running, pod_outcome).await,
+        let outcome = self.outcome(running, event).await?;
+        Ok(outcome.is_none_or(|outcome| matches!(outcome, Some(Err(_)))))
+    }
+
+    /// Whether a Job or Pod that is there has ended.
+    async fn has_ended(&self, running: &Running<'_>, event: &'static str) -> Result<bool, ReleaseError> {
+        Ok(self.outcome(running, event).await?.flatten().is_some())
+    }
+
+    /// How a Job or Pod has ended, if it has; none if it is not there.
+    async fn outcome(
+        &self,
+        running: &Running<'_>,
+        event: &'static str,
+    ) -> Result<Option<Option<Outcome>>, ReleaseError> {
+        let found = match running.key() {
+            ("batch", "Job") => self.found(running, job_outcome).await,
+            _ => self.found(running, pod_outcome).await,
         };
-        failed.map_err(|error| ReleaseError::Hook {
+        found.map_err(|error| ReleaseError::Hook {
             event,
             object: running.display.clone(),
             message: format!("cannot be looked at: {error}"),
         })
     }
 
-    async fn failed<K: Ending>(
+    async fn found<K: Ending>(
         &self,
         running: &Running<'_>,
         outcome: fn(&K) -> Option<Outcome>,
-    ) -> Result<bool, kube::Error> {
+    ) -> Result<Option<Option<Outcome>>, kube::Error> {
         let found = self.api::<K>().get_opt(&running.reference.name).await?;
-        Ok(found.is_none_or(|found| matches!(outcome(&found), Some(Err(_)))))
+        Ok(found.as_ref().map(outcome))
     }
 
     /// Waits for a Job or Pod. The inner error says how it failed.
