@@ -81,7 +81,8 @@ impl OwnTime {
     /// Waits for something that has a limit of its own.
     pub async fn wait<T>(&self, others: impl Future<Output = T>) -> T {
         let others = Box::pin(others);
-        let _waiting = Waiting::begin(self);
+        // Nobody gives way to one who only waits, such as for a Job of a hook.
+        let (_waiting, _idle) = (Waiting::begin(self), wasser_share::idle());
         others.await
     }
 

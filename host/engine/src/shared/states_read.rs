@@ -1,5 +1,6 @@
 //! What a read of the cache states of a runtime ended with. It is kept until the next one ends.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::shared::sizes_read::Unread;
@@ -14,16 +15,28 @@ const CALM: u32 = 3;
 pub struct StatesRead {
     /// The states as a status shows them, sorted.
     pub outcome: Result<Vec<(String, String)>, Unread>,
-    /// When the youngest ready pod had become ready, in seconds since 1970.
-    pub ready_since: i64,
+    /// What the states depend on.
+    pub situation: Situation,
     /// How many reads in a row have shown the same as the one before.
     pub unchanged: u32,
 }
 
+/// Of what is known without a read, what the states depend on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Situation {
+    /// How many pods are ready.
+    pub ready: usize,
+    /// When the youngest of them had become ready, in seconds since 1970.
+    pub ready_since: i64,
+    /// The data operations that hold the Dataset, as its status has them.
+    pub operations: BTreeMap<String, String>,
+}
+
 impl StatesRead {
-    /// Returns how many reads in a row have shown the same while no pod became ready.
-    pub fn calm(&self, ready_since: i64) -> u32 {
-        if self.outcome.is_ok() && ready_since <= self.ready_since {
+    /// Returns how many reads in a row have shown the same in the same situation, in which no data
+    /// operation runs.
+    pub fn calm(&self, now: &Situation) -> u32 {
+        if self.outcome.is_ok() && self.situation == *now && now.operations.is_empty() {
             self.unchanged
         } else {
             0
@@ -40,7 +53,7 @@ impl TaskResult for StatesRead {
     fn broken(message: &str) -> Self {
         Self {
             outcome: Err(Unread::Failed(message.to_owned())),
-            ready_since: 0,
+            situation: Situation::default(),
             unchanged: 0,
         }
     }
@@ -61,20 +74,28 @@ mod tests {
         assert_eq!(pause(Duration::from_secs(15), calm), Duration::from_secs(seconds));
     }
 
+    fn situation(ready: usize, ready_since: i64, operation: Option<&str>) -> Situation {
+        let operations = operation.map(|name| ("DataLoad".to_owned(), name.to_owned()));
+        Situation {
+            ready,
+            ready_since,
+            operations: operations.into_iter().collect(),
+        }
+    }
+
     #[rstest]
-    #[case::nothing_happened(Ok(vec![]), 7, 2)]
-    #[case::a_pod_is_ready_anew(Ok(vec![]), 8, 0)]
-    #[case::it_failed(Err(Unread::Failed("down".to_owned())), 7, 0)]
-    fn a_new_pod_or_a_failure_ends_the_calm(
-        #[case] outcome: Result<Vec<(String, String)>, Unread>,
-        #[case] ready_since: i64,
-        #[case] calm: u32,
-    ) {
-        let read = StatesRead {
+    #[case::nothing_happened(situation(2, 7, None), situation(2, 7, None), 2)]
+    #[case::a_pod_is_ready_anew(situation(2, 7, None), situation(2, 8, None), 0)]
+    #[case::a_pod_has_gone(situation(2, 7, None), situation(1, 7, None), 0)]
+    #[case::an_operation_runs(situation(2, 7, Some("warm")), situation(2, 7, Some("warm")), 0)]
+    #[case::an_operation_has_ended(situation(2, 7, Some("warm")), situation(2, 7, None), 0)]
+    fn what_changes_the_states_ends_the_calm(#[case] then: Situation, #[case] now: Situation, #[case] calm: u32) {
+        let read = |outcome| StatesRead {
             outcome,
-            ready_since: 7,
+            situation: then.clone(),
             unchanged: 2,
         };
-        assert_eq!(read.calm(ready_since), calm);
+        assert_eq!(read(Ok(vec![])).calm(&now), calm);
+        assert_eq!(read(Err(Unread::Failed("down".to_owned()))).calm(&now), 0);
     }
 }

@@ -11,7 +11,7 @@ use wasser_plugin::bindings::types::{CacheState, Measure};
 use crate::plugin::answer::answer;
 use crate::request::Request;
 use crate::shared::sizes_read::Unread;
-use crate::shared::states_read::{self, StatesRead};
+use crate::shared::states_read::{self, Situation, StatesRead};
 use crate::shared::tasks::{Progress, backoff};
 
 impl Request {
@@ -57,16 +57,23 @@ impl Request {
         }
     }
 
-    /// The pause until the runtime is looked at again: the period, or more while its cache states
-    /// stay the same and no pod becomes ready. What happens meanwhile is told by watches.
-    pub fn rest(&self) -> Duration {
+    /// The pause until the states are read again: the period, or more while they stay the same and
+    /// nothing is known to happen to what they depend on.
+    fn rest(&self) -> Duration {
         states_read::pause(self.shared.settings.sync_period, self.calm())
     }
 
     fn calm(&self) -> u32 {
-        let ready_since = self.ready_since();
-        let read = self.states_read().zip(ready_since);
-        read.map_or(0, |(read, ready_since)| read.calm(ready_since))
+        self.states_read().map_or(0, |read| read.calm(&self.situation()))
+    }
+
+    fn situation(&self) -> Situation {
+        let pods = self.roles.iter().flat_map(|state| self.pods_of(state));
+        Situation {
+            ready: pods.filter(|pod| pod.ready).count(),
+            ready_since: self.ready_since().unwrap_or_default(),
+            operations: self.dataset_status.operation_ref.clone(),
+        }
     }
 
     /// What was read last; none while it is read again.
@@ -80,7 +87,7 @@ impl Request {
     fn start_reading_states(&self) {
         let (mut implement, context, kind) = (self.instance(), self.context.clone(), self.identity.kind.clone());
         let shown: Vec<(String, String)> = self.runtime_status.cache_states.clone().into_iter().collect();
-        let (calm, ready_since) = (self.calm(), self.ready_since().unwrap_or_default());
+        let (calm, situation) = (self.calm(), self.situation());
         let (wake, faults) = (Arc::clone(&self.wake), self.faults());
         let changed = Arc::new(AtomicBool::new(false));
         let flag = changed.clone();
@@ -101,7 +108,7 @@ impl Request {
                 flag.store(changes, Ordering::Relaxed);
                 StatesRead {
                     outcome,
-                    ready_since,
+                    situation,
                     unchanged: if changes { 0 } else { calm.saturating_add(1) },
                 }
             });

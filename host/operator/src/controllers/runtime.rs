@@ -264,7 +264,7 @@ async fn reconcile_runtime(request: &mut Request, refusal: Option<EngineError>) 
         attend(request).await
     };
     if outcome.as_ref().err().is_none_or(EngineError::is_refusal) {
-        request.look_again_in(request.rest());
+        request.look_again_in(request.shared.settings.sync_period);
     }
     outcome.map(|()| Next::Change)
 }

@@ -36,6 +36,20 @@ pub struct Charge<'a> {
     meter: Option<Arc<Meter>>,
 }
 
+/// For how long the next call has to wait.
+struct Pauses {
+    /// For what all calls have used.
+    all: Duration,
+    /// For what slow ones have used, while others are at work.
+    slow: Duration,
+}
+
+impl Pauses {
+    fn longest(&self) -> Duration {
+        self.all.max(self.slow)
+    }
+}
+
 impl Processor {
     /// Slow calls give way to these.
     pub fn new(others: &Others) -> Self {
@@ -50,20 +64,21 @@ impl Processor {
 
     /// Waits until a call may begin.
     pub async fn begin(&self) -> Charge<'_> {
-        if self.pause().is_zero() {
+        if self.pauses().longest().is_zero() {
             return self.charge(Duration::ZERO);
         }
         let (began, _idle) = (Instant::now(), idle());
         // It is never closed.
         let _turn = self.one.acquire().await;
         loop {
-            let pause = self.pause();
-            if pause.is_zero() {
+            let pauses = self.pauses();
+            if pauses.longest().is_zero() {
                 return self.charge(began.elapsed());
             }
             tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = self.others.rest(), if self.others.are_at_work() => {}
+                () = tokio::time::sleep(pauses.longest()) => {}
+                // Without others, only that of all calls counts.
+                () = self.others.rest(), if pauses.slow > pauses.all => {}
             }
         }
     }
@@ -80,13 +95,16 @@ impl Processor {
         !self.slow.pause(Instant::now()).is_zero()
     }
 
-    fn pause(&self) -> Duration {
+    fn pauses(&self) -> Pauses {
         let now = Instant::now();
-        let all = self.all.pause(now);
-        if self.others.are_at_work() {
-            all.max(self.slow.pause(now))
+        let slow = if self.others.are_at_work() {
+            self.slow.pause(now)
         } else {
-            all
+            Duration::ZERO
+        };
+        Pauses {
+            all: self.all.pause(now),
+            slow,
         }
     }
 
@@ -157,14 +175,14 @@ mod tests {
         for _ in 0..1000 {
             quick.call(QUICK);
         }
-        assert!(!quick.is_strained() && quick.pause().is_zero());
+        assert!(!quick.is_strained() && quick.pauses().longest().is_zero());
         let slow = Processor::new(&others);
         for _ in 0..4 {
             slow.call(SLOW);
         }
-        assert!(slow.is_strained() && slow.pause().is_zero());
+        assert!(slow.is_strained() && slow.pauses().longest().is_zero());
         let _at_work = others.begin();
-        assert!(!slow.pause().is_zero() && quick.pause().is_zero());
+        assert!(!slow.pauses().longest().is_zero() && quick.pauses().longest().is_zero());
     }
 
     #[tokio::test]
