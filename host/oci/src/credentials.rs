@@ -114,12 +114,13 @@ impl Credentials {
             Helpers::Start => {
                 let registry = reference.registry();
                 let found = helper::ask(helper, if registry == "docker.io" { HUB } else { registry });
-                found.map_err(|reason| CredentialsError::Helper {
+                let found = found.map_err(|reason| CredentialsError::Helper {
                     origin: origin.to_owned(),
                     program: helper::program(helper),
                     registry: registry.to_owned(),
                     reason,
-                })
+                })?;
+                Ok(found.map(|login| Self::user(&login.username, &login.secret)))
             }
             Helpers::Ignore => Ok(None),
         })

@@ -5,16 +5,15 @@ use std::process::{Command, Output, Stdio};
 
 use serde::Deserialize;
 
-use crate::credentials::Credentials;
-
 /// What a program says on standard output that has no credentials for a registry.
 const NOT_FOUND: &[u8] = b"credentials not found";
 
+/// What a program has for a registry. It is never printed.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Answer {
-    username: String,
-    secret: String,
+pub(crate) struct Login {
+    pub username: String,
+    pub secret: String,
 }
 
 /// Returns the name of a program.
@@ -24,7 +23,7 @@ pub(crate) fn program(helper: &str) -> String {
 
 /// Asks a program for credentials for a registry; `None` if it has none. The error says why it does not
 /// answer.
-pub(crate) fn ask(helper: &str, registry: &str) -> Result<Option<Credentials>, String> {
+pub(crate) fn ask(helper: &str, registry: &str) -> Result<Option<Login>, String> {
     let output = run(&program(helper), registry).map_err(|error| error.to_string())?;
     if output.status.success() {
         return answer(&output.stdout).map(Some);
@@ -48,10 +47,9 @@ fn run(program: &str, registry: &str) -> io::Result<Output> {
     child.wait_with_output()
 }
 
-fn answer(stdout: &[u8]) -> Result<Credentials, String> {
+fn answer(stdout: &[u8]) -> Result<Login, String> {
     // What cannot be read may be a secret.
-    let answer: Answer = serde_json::from_slice(stdout).map_err(|_| "its answer".to_owned())?;
-    Ok(Credentials::user(&answer.username, &answer.secret))
+    serde_json::from_slice(stdout).map_err(|_| "its answer".to_owned())
 }
 
 /// Whether a program that has failed says that it has none.
@@ -66,8 +64,9 @@ mod tests {
     #[test]
     fn a_program_answers_or_has_none() {
         let found = answer(br#"{"ServerURL": "x.io", "Username": "me", "Secret": "s"}"#);
-        assert_eq!(found, Ok(Credentials::user("me", "s")));
-        assert_eq!(answer(b"s"), Err("its answer".to_owned()));
+        let found = found.unwrap();
+        assert_eq!((found.username.as_str(), found.secret.as_str()), ("me", "s"));
+        assert_eq!(answer(b"s").err().as_deref(), Some("its answer"));
         assert!(is_none(b"credentials not found in native keychain\n"));
         assert!(!is_none(b"the keychain is locked"));
     }
