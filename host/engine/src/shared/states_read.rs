@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::shared::backoff::Backoff;
 use crate::shared::sizes_read::Unread;
 use crate::shared::tasks::TaskResult;
 
-/// After so many reads that show the same, the pause grows no more: two minutes with the usual
-/// period.
-const CALM: u32 = 3;
+/// The longest pause, in periods: two minutes with the usual one.
+const LONGEST_PAUSE: u32 = 8;
 
 /// The end of a read, and how things were at its start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,9 +44,14 @@ impl StatesRead {
     }
 }
 
-/// Returns the pause until a runtime is looked at again that has been calm for so many reads.
+/// Returns the pause until the states are read again of a runtime that has been calm for so many
+/// reads.
 pub fn pause(period: Duration, calm: u32) -> Duration {
-    period.saturating_mul(1 << calm.min(CALM))
+    let pauses = Backoff {
+        first: period,
+        longest: period * LONGEST_PAUSE,
+    };
+    pauses.after(calm)
 }
 
 impl TaskResult for StatesRead {

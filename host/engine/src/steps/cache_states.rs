@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use wasser_api::size;
 use wasser_plugin::bindings::types::{CacheState, Measure};
@@ -29,8 +28,13 @@ impl Request {
             return;
         }
         let tasks = &self.shared.cache_states;
-        let mut failing = 0;
-        match self.states_read().map(|read| read.outcome) {
+        let (mut failing, situation) = (0, self.situation());
+        let read = match tasks.progress(&self.uid) {
+            Some(Progress::Done(read)) => Some(read),
+            Some(Progress::Running) | None => None,
+        };
+        let calm = read.as_ref().map_or(0, |read| read.calm(&situation));
+        match read.map(|read| read.outcome) {
             Some(Ok(states)) => {
                 self.runtime_status.cache_states = states.into_iter().collect();
                 tasks.succeeded(&self.uid);
@@ -45,26 +49,17 @@ impl Request {
             }
             Some(Err(Unread::Later(_))) | None => {}
         }
+        let period = self.shared.settings.sync_period;
         let pause = match failing {
-            0 => self.rest(),
-            failing => backoff(self.shared.settings.sync_period, failing),
+            0 => states_read::pause(period, calm),
+            failing => backoff(period, failing),
         };
         if tasks.age(&self.uid).is_none_or(|age| age >= pause) {
             if failing > 0 {
                 tasks.failed(&self.uid);
             }
-            self.start_reading_states();
+            self.start_reading_states(calm, situation);
         }
-    }
-
-    /// The pause until the states are read again: the period, or more while they stay the same and
-    /// nothing is known to happen to what they depend on.
-    fn rest(&self) -> Duration {
-        states_read::pause(self.shared.settings.sync_period, self.calm())
-    }
-
-    fn calm(&self) -> u32 {
-        self.states_read().map_or(0, |read| read.calm(&self.situation()))
     }
 
     fn situation(&self) -> Situation {
@@ -76,18 +71,10 @@ impl Request {
         }
     }
 
-    /// What was read last; none while it is read again.
-    fn states_read(&self) -> Option<StatesRead> {
-        match self.shared.cache_states.progress(&self.uid) {
-            Some(Progress::Done(read)) => Some(read),
-            Some(Progress::Running) | None => None,
-        }
-    }
-
-    fn start_reading_states(&self) {
+    /// Reads them, after so many reads that have shown the same.
+    fn start_reading_states(&self, calm: u32, situation: Situation) {
         let (mut implement, context, kind) = (self.instance(), self.context.clone(), self.identity.kind.clone());
         let shown: Vec<(String, String)> = self.runtime_status.cache_states.clone().into_iter().collect();
-        let (calm, situation) = (self.calm(), self.situation());
         let (wake, faults) = (Arc::clone(&self.wake), self.faults());
         let changed = Arc::new(AtomicBool::new(false));
         let flag = changed.clone();
