@@ -101,40 +101,26 @@ async fn runtimes_of_the_kind_that_is_written_and_of_the_one_that_is_served_coun
     assert!(matches!(refused, ChangeError::RuntimesAlive { .. }), "{refused}");
 }
 
+/// Checks that the CRD is there, and that the user was told why.
+fn crd_stays(counter: &Counter, why: &str) {
+    let said = counter.out.text();
+    assert!(said.contains(&format!("the CRD {CRD} stays: {why}")), "{said}");
+    let crd = counter.scene.server.object("CustomResourceDefinition", "", CRD);
+    assert!(crd.is_some());
+}
+
 #[tokio::test]
 async fn a_crd_stays_unless_it_is_to_go_and_was_made_here() {
     let (counter, _operator) = Counter::open().await;
     counter.installed().await;
     removed(&counter, false).await.unwrap();
-    let said = counter.out.text();
-    assert!(
-        said.contains(&format!("the CRD {CRD} stays: --crd deletes it")),
-        "{said}"
-    );
-    assert!(
-        counter
-            .scene
-            .server
-            .object("CustomResourceDefinition", "", CRD)
-            .is_some()
-    );
+    crd_stays(&counter, "--crd deletes it");
 
     let (counter, _operator) = Counter::open().await;
     counter.scene.server.create(&crd());
     counter.installed().await;
     removed(&counter, true).await.unwrap();
-    let said = counter.out.text();
-    assert!(
-        said.contains(&format!("the CRD {CRD} stays: it was made by somebody else")),
-        "{said}"
-    );
-    assert!(
-        counter
-            .scene
-            .server
-            .object("CustomResourceDefinition", "", CRD)
-            .is_some()
-    );
+    crd_stays(&counter, "it was made by somebody else");
 }
 
 #[tokio::test]

@@ -4,11 +4,22 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
 use wasser_plugin::PLUGIN_LABEL;
 
+use super::desk::Desk;
 use super::error::ChangeError;
 use super::record::{MANAGED_BY, MANAGER};
 
 /// The annotation with the release that an object belongs to.
 const RELEASE: &str = "meta.helm.sh/release-name";
+
+/// Returns the ConfigMap of this name, which may be changed.
+///
+/// # Errors
+/// There is none, or it is not for these commands to change.
+pub async fn find(desk: &Desk, name: &str) -> Result<ConfigMap, ChangeError> {
+    let map = desk.find(name).await?;
+    check(&map)?;
+    Ok(map)
+}
 
 /// Checks that a ConfigMap is a registration that was made by these commands, or by hand.
 ///

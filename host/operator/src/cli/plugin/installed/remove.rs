@@ -45,8 +45,7 @@ impl Args {
 /// Runtimes of the kind or objects of a CRD are left, the registration belongs to somebody else, or the
 /// API server refuses something.
 pub async fn remove(desk: &Desk, name: &str, with_crds: bool, screen: &mut Screen) -> Result<(), ChangeError> {
-    let map = desk.find(name).await?;
-    owner::check(&map)?;
+    let map = owner::find(desk, name).await?;
     let mut crds = Vec::new();
     for kind in kinds(&map) {
         if !serves_elsewhere(desk, &kind, name).await? {

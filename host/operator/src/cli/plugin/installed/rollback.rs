@@ -51,8 +51,7 @@ pub async fn rollback(
     limit: Duration,
     screen: &mut Screen,
 ) -> Result<Ending, ChangeError> {
-    let map = desk.find(name).await?;
-    owner::check(&map)?;
+    let map = owner::find(desk, name).await?;
     let mut record = Record::of(&map)?;
     let before = record.current().cloned().unwrap_or_default();
     let target = record.earlier(name, to)?.clone();
