@@ -26,7 +26,9 @@ struct Own {
 /// A wait of the running task, which is at work again when this is dropped.
 #[derive(Debug)]
 #[must_use = "the task is at work again when this is dropped"]
-pub struct Idle(Option<()>);
+pub struct Idle {
+    was_at_work: bool,
+}
 
 impl Others {
     /// Counts one more, until what is returned is dropped.
@@ -60,12 +62,14 @@ impl Others {
 /// so that nobody gives way to one who waits for him.
 pub fn idle() -> Idle {
     let taken = OWN.try_with(|own| own.at_work.lock().take());
-    Idle(taken.ok().flatten().map(drop))
+    Idle {
+        was_at_work: taken.is_ok_and(|taken| taken.is_some()),
+    }
 }
 
 impl Drop for Idle {
     fn drop(&mut self) {
-        if self.0.is_some() {
+        if self.was_at_work {
             // A task that is dropped while it waits is not at work any more.
             let _ = OWN.try_with(|own| *own.at_work.lock() = Some(own.others.begin()));
         }

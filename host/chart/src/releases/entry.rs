@@ -9,6 +9,8 @@ use super::signature::{Signed, SigningKey};
 pub(super) const NOTE: &str = "wasser.fluid.io/adopted";
 /// The annotation of a record after which an upgrade has begun that has none yet.
 pub(super) const LEFT: &str = "wasser.fluid.io/upgrading";
+/// The annotation of a record that says that this installation has written it.
+pub(super) const SIGNATURE: &str = "wasser.fluid.io/signature";
 
 /// What an upgrade is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +38,6 @@ impl Attempt {
         }
     }
 }
-/// The annotation of a record that says that this installation has written it.
-pub(super) const SIGNATURE: &str = "wasser.fluid.io/signature";
 
 /// Which of Helm's drivers wrote a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
