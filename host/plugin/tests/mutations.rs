@@ -9,7 +9,7 @@ use common::registration::{CHART, config_map, context, host, load};
 use common::{ANSWER, Guest};
 use proptest::prelude::*;
 use wasser_plugin::Registration;
-use wasser_test_mutations::{bytes, config, text};
+use wasser_test_mutations::{bytes, check, config};
 
 const SMALL: &str = "limits: {memory: 2Mi, cpu: 50ms, deadline: 2s, output: 64Ki}";
 
@@ -36,10 +36,11 @@ fn a_component_that_is_nearly_right_is_refused_or_answers() {
         .enable_all()
         .build()
         .unwrap();
-    let (host, _directory) = host();
-    proptest!(config(150), |(component in bytes(&guest()))| {
+    let (host, directory) = host();
+    check(150, bytes(&guest()), [guest()], move |component| {
+        let _kept = &directory;
         runtime.block_on(async {
-            if let Ok(plugin) = load(&host, &component, SMALL).await {
+            if let Ok(plugin) = load(&host, component, SMALL).await {
                 // Whatever it answers: it has ended.
                 let _answer = plugin.instance(scope(), Fake::new()).validate(&context()).await;
             }
@@ -47,16 +48,29 @@ fn a_component_that_is_nearly_right_is_refused_or_answers() {
     });
 }
 
+/// Parses a registration, which must be right or refused in few words.
+fn parse(yaml: &str, component: &[u8], chart: Vec<u8>) {
+    let mut map = config_map("demo", 0, component, "");
+    map.data
+        .as_mut()
+        .unwrap()
+        .insert("plugin.yaml".to_owned(), yaml.to_owned());
+    map.binary_data.as_mut().unwrap().get_mut("chart.tgz").unwrap().0 = chart;
+    Registration::claimed_kind(&map);
+    if let Err(error) = Registration::parse(&map) {
+        let said = error.to_string();
+        assert!(!said.is_empty() && said.len() < 2000, "{said}");
+    }
+}
+
 #[test]
 fn a_registration_that_is_nearly_right_is_refused_in_few_words_or_not() {
-    proptest!(config(3000), |(yaml in text(YAML), component in bytes(b"\0asm"), chart in bytes(CHART))| {
-        let mut map = config_map("demo", 0, &component, "");
-        map.data.as_mut().unwrap().insert("plugin.yaml".to_owned(), yaml);
-        map.binary_data.as_mut().unwrap().get_mut("chart.tgz").unwrap().0 = chart;
-        Registration::claimed_kind(&map);
-        if let Err(error) = Registration::parse(&map) {
-            let said = error.to_string();
-            prop_assert!(!said.is_empty() && said.len() < 2000, "{said}");
-        }
+    check(3000, bytes(YAML.as_bytes()), [YAML.into()], |yaml| {
+        parse(&String::from_utf8_lossy(yaml), b"\0asm", CHART.to_vec());
     });
+}
+
+#[test]
+fn what_comes_with_a_registration_is_refused_in_few_words_or_not() {
+    proptest!(config(1000), |(component in bytes(b"\0asm"), chart in bytes(CHART))| parse(YAML, &component, chart));
 }

@@ -345,10 +345,10 @@ fn the_registration_in_the_repository_grants_what_the_plugin_wants() {
     );
 }
 
-#[test]
-fn no_report_is_too_odd() {
+#[rstest]
+#[case::community(community(json!({})))]
+#[case::enterprise(enterprise(json!({})))]
+fn no_report_is_too_odd(#[case] documents: Vec<Value>) {
     let df = df(17_846_272);
-    for documents in [community(json!({})), enterprise(json!({}))] {
-        support::KIT.expect_odd_answers(&documents, pods, &[STATUS, COMMUNITY, ENTERPRISE, INFO, &df]);
-    }
+    support::KIT.expect_odd_answers(&documents, pods, &[STATUS, COMMUNITY, ENTERPRISE, INFO, &df]);
 }

@@ -15,6 +15,8 @@ use crate::machine;
 pub enum Need {
     /// Programs in C, which JuiceFS is built with.
     CompilerForC,
+    /// libFuzzer, which is in C++.
+    CompilerForFuzzing,
     /// Plugins, where the installed Rust has no target for WebAssembly.
     CompilerForGuests,
     /// A real node.
@@ -41,8 +43,9 @@ pub enum Need {
 
 impl Need {
     /// Everything that the end-to-end tests need.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::CompilerForC,
+        Self::CompilerForFuzzing,
         Self::CompilerForGuests,
         Self::Node,
         Self::BaseImages,
@@ -69,6 +72,7 @@ impl Need {
     pub const fn packages(self) -> &'static [&'static str] {
         match self {
             Self::CompilerForC => &["gcc", "libc6-dev"],
+            Self::CompilerForFuzzing => &["g++"],
             // The compiler, the sources of its standard library, and a linker for WebAssembly.
             Self::CompilerForGuests => &["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "lld-22"],
             Self::Node => &[
@@ -97,6 +101,7 @@ impl Need {
     const fn programs(self) -> &'static [&'static str] {
         match self {
             Self::CompilerForC => &["gcc"],
+            Self::CompilerForFuzzing => &["c++"],
             Self::Maven => &["mvn"],
             Self::Java => &["jlink", "objcopy"],
             Self::Redis => &["redis-server"],

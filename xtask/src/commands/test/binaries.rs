@@ -20,6 +20,8 @@ pub const FEATURES: &str = "wasser-alluxio/crd,wasser-jindo/crd,wasser-juicefs/c
 /// another compiler has built are built again.
 const WRAPPER: &str = "RUSTC_WORKSPACE_WRAPPER";
 const CLIPPY: &str = "clippy-driver";
+/// The compiler, with what libFuzzer has to know of each branch.
+const WITH_COVERAGE: &str = "tests/mutations/rustc-with-coverage";
 /// The package of the end-to-end tests.
 const END_TO_END: &str = "wasser-e2e";
 /// The package whose tests of releases need a cluster too.
@@ -30,6 +32,14 @@ const NODE_PLUGIN: &str = "wasser-csi";
 /// The cargo that runs this.
 pub fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// What one call of cargo has built.
+#[derive(Default)]
+struct Programs {
+    tests: Vec<TestProgram>,
+    wasser: Option<PathBuf>,
+    warnings: Vec<String>,
 }
 
 /// What cargo has built.
@@ -80,67 +90,94 @@ struct Profile {
     test: bool,
 }
 
-impl Built {
-    /// Builds every test of the workspace, and the programs. The compiler is that of clippy, so
-    /// that the lints need no separate build.
-    pub fn all() -> Result<Self> {
-        let mut command = Command::new(cargo());
+impl Programs {
+    /// Lets cargo build test programs, and shows what it finds.
+    fn build(command: &mut Command) -> Result<Self> {
         command
             .current_dir(paths::root())
-            .args([
-                "test",
-                "--workspace",
-                "--no-run",
-                "--features",
-                FEATURES,
-                "--message-format=json",
-            ])
-            .env(WRAPPER, CLIPPY)
+            .args(["--no-run", "--message-format=json"])
             .stdout(Stdio::piped());
-        let mut cargo = Running::start(&mut command)?;
-        let (mut tests, mut wasser, mut warnings) = (Vec::new(), None, Vec::new());
+        let mut cargo = Running::start(command)?;
+        let mut built = Self::default();
         for line in BufReader::new(cargo.output()?).lines() {
             let line = line.context("reading what cargo says")?;
             // Cargo's messages only; a build script's are of other shapes.
-            let Ok(message) = serde_json::from_str::<Message>(&line) else {
-                continue;
-            };
-            if let Some(Diagnostic { level, rendered, code }) = message.message {
-                let text = rendered.unwrap_or_default();
-                eprint!("{text}");
-                // The compiler's own summary of a crate has no code.
-                if level == "warning" && code.is_some() {
-                    warnings.push(text);
-                }
-                continue;
-            }
-            let (Some(program), Some(manifest), Some(target), Some(profile)) = (
-                message.executable,
-                message.manifest_path,
-                message.target,
-                message.profile,
-            ) else {
-                continue;
-            };
-            if profile.test {
-                let directory = manifest.parent().unwrap_or(paths::root()).to_owned();
-                let is_integration = target.kind.iter().any(|kind| kind == "test");
-                tests.push(TestProgram {
-                    package: package(&manifest)?,
-                    name: target.name,
-                    is_integration,
-                    program,
-                    directory,
-                });
-            } else if target.name == "wasser" {
-                wasser = Some(program);
+            if let Ok(message) = serde_json::from_str(&line) {
+                built.take(message)?;
             }
         }
         let status = cargo.wait()?;
         interrupt::check()?;
         ensure!(status.success(), "cargo could not build everything ({status})");
         let key = |test: &TestProgram| (test.package.clone(), test.is_integration, test.name.clone());
-        tests.sort_by_key(key);
+        built.tests.sort_by_key(key);
+        Ok(built)
+    }
+
+    fn take(&mut self, message: Message) -> Result<()> {
+        if let Some(Diagnostic { level, rendered, code }) = message.message {
+            let text = rendered.unwrap_or_default();
+            eprint!("{text}");
+            // The compiler's own summary of a crate has no code.
+            if level == "warning" && code.is_some() {
+                self.warnings.push(text);
+            }
+            return Ok(());
+        }
+        let (Some(program), Some(manifest), Some(target), Some(profile)) = (
+            message.executable,
+            message.manifest_path,
+            message.target,
+            message.profile,
+        ) else {
+            return Ok(());
+        };
+        if profile.test {
+            let directory = manifest.parent().unwrap_or(paths::root()).to_owned();
+            let is_integration = target.kind.iter().any(|kind| kind == "test");
+            self.tests.push(TestProgram {
+                package: package(&manifest)?,
+                name: target.name,
+                is_integration,
+                program,
+                directory,
+            });
+        } else if target.name == "wasser" {
+            self.wasser = Some(program);
+        }
+        Ok(())
+    }
+}
+
+/// Builds a test program of a package whose inputs libFuzzer makes. `target` is what cargo selects it by.
+pub fn with_libfuzzer(package: &str, target: &[&str]) -> Result<TestProgram> {
+    let mut command = Command::new(cargo());
+    command
+        .args(["test", "--package", package, "--package", "wasser-test-mutations"])
+        .args(["--features", "wasser-test-mutations/libfuzzer"])
+        .args(target)
+        .env(WRAPPER, paths::root().join(WITH_COVERAGE));
+    let built = Programs::build(&mut command)?;
+    built
+        .tests
+        .into_iter()
+        .find(|test| test.package == package)
+        .with_context(|| format!("cargo has not built {} of {package}", target.join(" ")))
+}
+
+impl Built {
+    /// Builds every test of the workspace, and the programs. The compiler is that of clippy, so
+    /// that the lints need no separate build.
+    pub fn all() -> Result<Self> {
+        let mut command = Command::new(cargo());
+        command
+            .args(["test", "--workspace", "--features", FEATURES])
+            .env(WRAPPER, CLIPPY);
+        let Programs {
+            tests,
+            wasser,
+            warnings,
+        } = Programs::build(&mut command)?;
         Ok(Self {
             tests,
             wasser: wasser.context("cargo has not built the program wasser")?,
@@ -198,13 +235,19 @@ impl Built {
 }
 
 impl TestProgram {
-    /// Runs the program, and adds its tests to the report. Returns false if a test failed.
-    pub fn run(&self, arguments: &[&str], environment: &[(&str, OsString)], report: &Report) -> Result<bool> {
+    /// A command that runs the program where cargo would.
+    pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command
-            .args(arguments)
             .current_dir(&self.directory)
             .env("CARGO_MANIFEST_DIR", &self.directory);
+        command
+    }
+
+    /// Runs the program, and adds its tests to the report. Returns false if a test failed.
+    pub fn run(&self, arguments: &[&str], environment: &[(&str, OsString)], report: &Report) -> Result<bool> {
+        let mut command = self.command();
+        command.args(arguments);
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         counted(&mut command, &self.display(), report)
     }

@@ -4,6 +4,7 @@ mod binaries;
 mod cluster_options;
 mod end_to_end;
 mod faults;
+mod fuzz;
 mod needs;
 mod report;
 
@@ -23,7 +24,7 @@ use cluster_options::ClusterOptions;
 use report::Report;
 
 /// Runs all checks and tests: formatting, licences, unit and golden tests, end-to-end tests on a
-/// cluster, lints.
+/// cluster, lints, and libFuzzer for some minutes.
 ///
 /// Brings up clusters, one of them with a real node if this machine allows it, and ends them
 /// afterwards, also after a failure and on Ctrl-C. With KUBECONFIG set, uses that cluster, which
@@ -57,16 +58,20 @@ enum Part {
     /// the connection is slow, cut, silent or answers with errors, and the operator is killed again
     /// and again. Prints counts as JSON
     Faults(faults::Storms),
+    /// Only look for inputs that panic, hang or get past a check, in what reads components,
+    /// registrations, objects, records and reports. libFuzzer makes them
+    Fuzz(fuzz::Fuzzing),
 }
 
 pub fn run(args: Args) -> Result<()> {
     interrupt::listen()?;
     let report = Report::default();
-    if !matches!(args.part, Some(Part::Unit { .. } | Part::Faults(_))) {
+    if !matches!(args.part, Some(Part::Unit { .. } | Part::Faults(_) | Part::Fuzz(_))) {
         debian::prepare(&Need::ALL);
     }
     let outcome = match args.part {
         Some(Part::Faults(storms)) => return faults::run(&storms),
+        Some(Part::Fuzz(fuzzing)) => report.step("inputs by libFuzzer", |report| fuzz::run(&fuzzing, report)),
         None => all(&report, &args.on),
         Some(Part::Unit { filter }) => unit(&report, filter.as_deref()),
         Some(Part::E2e { filter, on }) => end_to_end(&report, filter.as_deref(), &on),
@@ -99,7 +104,8 @@ fn without_cluster(report: &Report, built: &Built) -> Result<()> {
         built.run_units(None, report)
     })?;
     report.step("mounts of the node plugin", |report| mounts(report, built))?;
-    report.step("examples in the documentation", binaries::documentation)
+    report.step("examples in the documentation", binaries::documentation)?;
+    report.step("inputs by libFuzzer", |report| fuzz::run(&fuzz::Fuzzing::USUAL, report))
 }
 
 fn unit(report: &Report, filter: Option<&str>) -> Result<()> {
