@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{PersistentVolume, Pod, Secret};
@@ -50,15 +51,25 @@ pub struct KubeBackend {
     pub reference: k8s_openapi::api::core::v1::ObjectReference,
     /// The generations of the objects of the cluster that the plugin has read.
     pub read: Mutex<Generations>,
+    /// Whether the plugin has been told something of which no watch says when it changes.
+    pub unwatched: AtomicBool,
 }
 
 impl KubeBackend {
     /// The same with ports of its own, which nobody else hears of.
     pub fn imagined(&self) -> Self {
         Self {
+            ports: Arc::default(),
+            ..self.for_task()
+        }
+    }
+
+    /// The same for a task, whose questions are not those of the reconcile.
+    pub fn for_task(&self) -> Self {
+        Self {
             client: self.client.clone(),
             caches: self.caches.clone(),
-            ports: Arc::default(),
+            ports: self.ports.clone(),
             identity: self.identity.clone(),
             uid: self.uid.clone(),
             port_range: self.port_range.clone(),
@@ -66,7 +77,12 @@ impl KubeBackend {
             events: self.events.clone(),
             reference: self.reference.clone(),
             read: Mutex::default(),
+            unwatched: AtomicBool::default(),
         }
+    }
+
+    fn goes_unwatched(&self) {
+        self.unwatched.store(true, Ordering::Relaxed);
     }
 }
 
@@ -169,6 +185,7 @@ impl KubeBackend {
             return Ok(Vec::new());
         }
         // A chart that does not label its pods: they are not watched.
+        self.goes_unwatched();
         let labels: Vec<String> = spec
             .selector
             .match_labels
@@ -216,15 +233,18 @@ impl Backend for KubeBackend {
     }
 
     async fn exec(&self, _scope: &ObjectKey, command: &ExecCommand<'_>) -> Result<Output, BackendError> {
+        self.goes_unwatched();
         let api = Api::<Pod>::namespaced(self.client.clone(), &self.identity.namespace);
         talk::run(&api, command).await
     }
 
     async fn http_get(&self, _scope: &ObjectKey, request: &HttpRequest<'_>) -> Result<Response, BackendError> {
+        self.goes_unwatched();
         talk::get(&self.client, &self.identity.namespace, request).await
     }
 
     async fn secret(&self, _scope: &ObjectKey, name: &str, key: &str) -> Result<Option<Vec<u8>>, BackendError> {
+        self.goes_unwatched();
         let api = Api::<Secret>::namespaced(self.client.clone(), &self.identity.namespace);
         let found = api.get_opt(name).await.map_err(answer)?;
         Ok(found
@@ -242,7 +262,10 @@ impl Backend for KubeBackend {
         let (group, version) = match kind {
             "StatefulSet" | "DaemonSet" | "Deployment" => ("apps", "v1"),
             "ConfigMap" | "Service" | "PersistentVolumeClaim" | "Pod" => ("", "v1"),
-            "PersistentVolume" => return self.volume(name).await,
+            "PersistentVolume" => {
+                self.goes_unwatched();
+                return self.volume(name).await;
+            }
             named => {
                 let found = self.caches.cluster_objects.get(named, name).await.map_err(failed)?;
                 let generation = found.as_ref().and_then(|object| object.metadata.generation);
@@ -252,6 +275,7 @@ impl Backend for KubeBackend {
                     .transpose();
             }
         };
+        self.goes_unwatched();
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
         let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &self.identity.namespace, &resource);
         let found = api.get_opt(name).await.map_err(answer)?;
@@ -275,10 +299,12 @@ impl Backend for KubeBackend {
     }
 
     async fn get_state(&self, _scope: &ObjectKey, key: &str) -> Result<Option<StateEntry>, BackendError> {
+        self.goes_unwatched();
         Ok(self.state().get(key).await?)
     }
 
     async fn state_keys(&self, _scope: &ObjectKey) -> Result<Vec<String>, BackendError> {
+        self.goes_unwatched();
         Ok(self.state().keys().await?)
     }
 

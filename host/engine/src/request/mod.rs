@@ -14,6 +14,7 @@ mod statuses;
 pub mod write;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -154,6 +155,7 @@ impl Request {
             events: shared.events.clone(),
             reference,
             read: Mutex::default(),
+            unwatched: AtomicBool::default(),
         });
         let text = dataset
             .as_ref()
@@ -203,7 +205,14 @@ impl Request {
 
     /// A second instance of the plugin, for a task that outlives this reconcile.
     pub fn instance(&self) -> Instance {
-        instance(&self.plugin, &self.identity, &self.backend, &self.observer)
+        let backend = Arc::new(self.backend.for_task());
+        instance(&self.plugin, &self.identity, &backend, &self.observer)
+    }
+
+    /// Whether all that this reconcile has found is known from watches, so that another one finds the
+    /// same until one of them says something.
+    pub fn is_watched(&self) -> bool {
+        !self.backend.unwatched.load(Ordering::Relaxed)
     }
 
     /// The versions that the release is made of.

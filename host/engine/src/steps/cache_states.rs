@@ -54,12 +54,15 @@ impl Request {
             0 => states_read::pause(period, calm),
             failing => backoff(period, failing),
         };
-        if tasks.age(&self.uid).is_none_or(|age| age >= pause) {
-            if failing > 0 {
-                tasks.failed(&self.uid);
-            }
-            self.start_reading_states(calm, situation);
+        if let Some(age) = tasks.age(&self.uid).filter(|age| *age < pause) {
+            return self.look_again_in(pause.saturating_sub(age));
         }
+        if failing > 0 {
+            tasks.failed(&self.uid);
+        }
+        self.start_reading_states(calm, situation);
+        // If it shows something else, or fails, it asks for a reconcile by itself.
+        self.look_again_in(states_read::pause(period, calm.saturating_add(1)));
     }
 
     fn situation(&self) -> Situation {
@@ -76,10 +79,10 @@ impl Request {
         let (mut implement, context, kind) = (self.instance(), self.context.clone(), self.identity.kind.clone());
         let shown: Vec<(String, String)> = self.runtime_status.cache_states.clone().into_iter().collect();
         let (wake, faults) = (Arc::clone(&self.wake), self.faults());
-        let changed = Arc::new(AtomicBool::new(false));
-        let flag = changed.clone();
+        let tells = Arc::new(AtomicBool::new(false));
+        let flag = tells.clone();
         let done = move || {
-            if changed.load(Ordering::Relaxed) {
+            if tells.load(Ordering::Relaxed) {
                 wake();
             }
         };
@@ -92,7 +95,7 @@ impl Request {
                     .map_err(Unread::of)
                     .map(|states| sorted(states.unwrap_or_default()));
                 let changes = outcome.as_ref().is_ok_and(|states| *states != shown);
-                flag.store(changes, Ordering::Relaxed);
+                flag.store(changes || outcome.is_err(), Ordering::Relaxed);
                 StatesRead {
                     outcome,
                     situation,

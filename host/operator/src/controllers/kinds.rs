@@ -5,7 +5,7 @@
 //! runtime. So nothing that happened in between is missed, and nothing of a former registration is
 //! left.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,6 @@ use kube::runtime::controller::{Action, Config, applier};
 use kube::runtime::reflector::{self, ObjectRef};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, ResourceExt};
-use parking_lot::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::UnboundedReceiverStream;
@@ -30,6 +29,7 @@ use super::cluster_objects::ClusterObjectWatches;
 use super::drive::drive;
 use super::next::{DEBOUNCE, PANICKED};
 use super::overtime::{Overtime, Reconciled};
+use super::pauses::Failures;
 use super::runtime::{self, RuntimeController};
 use super::runtime_changes::changes;
 use super::runtime_index::RuntimeIndex;
@@ -225,7 +225,7 @@ impl Controller {
         let keys = keys.map(move |ObjectKey { namespace, name }| {
             ObjectRef::<DynamicObject>::new_with(&name, touch_resource.clone()).within(&namespace)
         });
-        let failures = Arc::<Mutex<HashMap<String, u32>>>::default();
+        let failures = Arc::<Failures>::default();
         let (threads, paced, paced_kind) = (context.threads.clone(), context.registry.clone(), resource.kind.clone());
         let overtime = Overtime::new(context.settings.workers, stop.clone()).on(move || {
             let takes_much = paced.get(&paced_kind).is_some_and(|plugin| plugin.takes_much());
@@ -235,7 +235,7 @@ impl Controller {
         let (failing, unfinished) = (failures.clone(), overtime.clone());
         let (counted, gone_kind) = (context.metrics.clone(), resource.kind.clone());
         let gone = move |key: &ObjectKey, uid: &str| {
-            failing.lock().remove(uid);
+            failing.forget(uid);
             unfinished.forget(uid);
             counted.gone(&gone_kind, key);
         };
@@ -271,7 +271,7 @@ impl Controller {
                     let reconcile = runtime::reconcile(object.clone(), controller.clone()).boxed();
                     let next = supervisor.catch(&what, reconcile).await;
                     timer.end(next.is_none().then_some(PANICKED));
-                    next.unwrap_or_else(|| controller.backoff(&object.uid().unwrap_or_default()))
+                    next.unwrap_or_else(|| controller.failures.backoff(&object.uid().unwrap_or_default()))
                 };
                 let object = Reconciled {
                     uid: &uid,

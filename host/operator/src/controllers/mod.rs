@@ -11,10 +11,12 @@ mod kinds;
 mod next;
 mod operations;
 mod overtime;
+mod pauses;
 mod run;
 mod runtime;
 mod runtime_changes;
 mod runtime_index;
+mod runtime_writes;
 mod unserved;
 mod watches;
 

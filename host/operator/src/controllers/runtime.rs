@@ -3,35 +3,29 @@
 //! `ReconcileInternal` of Fluid's guide, top to bottom. The steps are the engine's; what is decided
 //! here is their order, what the user learns of a failure, and when to look again.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use kube::api::{DynamicObject, Patch};
+use kube::ResourceExt;
+use kube::api::DynamicObject;
 use kube::core::ApiResource;
-use kube::{Api, ResourceExt};
-use parking_lot::Mutex;
-use serde_json::{Value, json};
 use wasser_api::ObjectKey;
 use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, Reference};
 use wasser_api::reasons::events as reasons;
 use wasser_api::{finalizers, labels, names};
-use wasser_engine::{Backoff, EngineError, Request, Retry, Shared, Wake, is_not_found, namesake, patch_params};
+use wasser_engine::{EngineError, Request, Shared, Wake, namesake};
 use wasser_plugin::{Observer, Plugin};
 
 use super::next::{DEADLINE, Next};
+use super::pauses::{self, Failures};
 use super::runtime_index::RuntimeIndex;
+use super::runtime_writes::{add_finalizer, is_adopted, label_dataset, remove_finalizer};
 use crate::metrics::Metrics;
 
 /// The setting of a plugin's registration by which its kind stands for Datasets that refer to
 /// others.
 const REFERENCES: &str = "dataset-references";
-/// The pauses between tries of a failing step.
-const PAUSES: Backoff = Backoff {
-    first: Duration::from_secs(1),
-    longest: Duration::from_secs(300),
-};
 /// When to look again at what the watch shows as it was before a write of our own; its event
 /// usually comes earlier.
 const STALE: Duration = Duration::from_secs(1);
@@ -57,8 +51,8 @@ pub struct RuntimeController {
     pub metrics: Arc<Metrics>,
     /// Measures the calls of the plugin.
     pub observer: Observer,
-    /// Failures in a row, by UID.
-    pub failures: Arc<Mutex<HashMap<String, u32>>>,
+    /// Failures in a row.
+    pub(super) failures: Arc<Failures>,
 }
 
 /// Brings one runtime to where its spec and its deletion timestamp want it. Failures are reported
@@ -107,13 +101,16 @@ pub async fn reconcile(runtime: Arc<DynamicObject>, controller: Arc<RuntimeContr
         .reconciled(&request, was_set_up, outcome.as_ref().err());
     match outcome {
         Ok(next) => {
-            controller.failures.lock().remove(&uid);
+            controller.failures.forget(&uid);
             next.or_after(request.look_again)
         }
         Err(error) => {
             tracing::debug!(kind = request.identity.kind, runtime = request.identity.display(), %error,
                 "the reconcile did not reach its end");
-            controller.pause(&request, &error).or_after(request.look_again)
+            controller
+                .failures
+                .pause(&uid, error.retry())
+                .or_after(request.look_again)
         }
     }
 }
@@ -241,7 +238,7 @@ pub fn serves_references(plugin: &Plugin) -> bool {
 /// Setup, CreateVolume, Sync; `refusal` is what is already known to be wrong with the spec.
 ///
 /// A runtime that is set up is attended whatever is wrong with its spec, and looked at again after
-/// the period as if nothing were.
+/// the period. Where nothing can have changed unseen, that is after several.
 async fn reconcile_runtime(request: &mut Request, refusal: Option<EngineError>) -> Result<Next, EngineError> {
     request.attended = true;
     // What is installed says which roles there are.
@@ -263,8 +260,9 @@ async fn reconcile_runtime(request: &mut Request, refusal: Option<EngineError>) 
         }
         attend(request).await
     };
-    if outcome.as_ref().err().is_none_or(EngineError::is_refusal) {
-        request.look_again_in(request.shared.settings.sync_period);
+    let period = request.shared.settings.sync_period;
+    if let Some(pause) = pauses::pause(period, &outcome, request.is_watched()) {
+        request.look_again_in(pause);
     }
     outcome.map(|()| Next::Change)
 }
@@ -342,122 +340,5 @@ fn can_be_bound(request: &Request, dataset: &Dataset, controller: &RuntimeContro
             field,
             message: message(format!("the older {older} of the same name")),
         }),
-    }
-}
-
-/// Whether the runtime belongs to its Dataset, carries its label, and is guarded by the finalizer.
-fn is_adopted(request: &Request, dataset: &Dataset) -> bool {
-    let uid = dataset.uid().unwrap_or_default();
-    let finalizer = finalizers::runtime(&request.identity.runtime_type);
-    request.runtime.owner_references().iter().any(|owner| owner.uid == uid)
-        && request.runtime.labels().get(labels::DATASET_ID) == Some(&request.identity.dataset_id())
-        && request.runtime.finalizers().contains(&finalizer)
-}
-
-/// AddFinalizerAndRequeue, with the owner reference and the label in the same write. The reconcile
-/// goes on: what follows does not depend on the answer, and the watch brings the object back
-/// anyway.
-async fn add_finalizer(request: &mut Request, dataset: &Dataset) -> Result<(), EngineError> {
-    let uid = dataset.uid().unwrap_or_default();
-    let finalizer = finalizers::runtime(&request.identity.runtime_type);
-    let mut owners: Vec<Value> = request
-        .runtime
-        .owner_references()
-        .iter()
-        .map(|owner| json!(owner))
-        .collect();
-    if !request.runtime.owner_references().iter().any(|owner| owner.uid == uid) {
-        owners.push(
-            json!({"apiVersion": wasser_api::API_VERSION, "kind": "Dataset", "name": request.identity.name,
-            "uid": uid}),
-        );
-    }
-    let mut guards = request.runtime.finalizers().to_vec();
-    if !guards.contains(&finalizer) {
-        guards.push(finalizer);
-    }
-    let patch = json!({"metadata": {
-        "resourceVersion": request.runtime.resource_version(),
-        "ownerReferences": owners,
-        "labels": {labels::DATASET_ID: request.identity.dataset_id()},
-        "finalizers": guards,
-    }});
-    let updated = patch_runtime(request, &patch, "adopting").await?;
-    request.runtime = Arc::new(updated);
-    Ok(())
-}
-
-async fn remove_finalizer(request: &Request) -> Result<(), EngineError> {
-    let finalizer = finalizers::runtime(&request.identity.runtime_type);
-    let rest: Vec<&String> = request
-        .runtime
-        .finalizers()
-        .iter()
-        .filter(|present| **present != finalizer)
-        .collect();
-    let patch = json!({"metadata": {"resourceVersion": request.runtime.resource_version(), "finalizers": rest}});
-    match patch_runtime(request, &patch, "removing the finalizer of").await {
-        Ok(_) => Ok(()),
-        Err(EngineError::Kube { source, .. }) if is_not_found(&source) => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-async fn patch_runtime(request: &Request, patch: &Value, attempt: &str) -> Result<DynamicObject, EngineError> {
-    let api = Api::<DynamicObject>::namespaced_with(
-        request.shared.client.clone(),
-        &request.identity.namespace,
-        &request.resource,
-    );
-    let params = patch_params();
-    let attempt = format!("{attempt} {} {}", request.identity.kind, request.identity.display());
-    let mut updated = api
-        .patch(&request.identity.name, &params, &Patch::Merge(patch))
-        .await
-        .map_err(EngineError::kube(attempt))?;
-    request.shared.own_writes.wrote(&updated);
-    updated.managed_fields_mut().clear();
-    Ok(updated)
-}
-
-/// Puts the label `fluid.io/dataset-id` on the Dataset, by which tools find what belongs together.
-async fn label_dataset(request: &mut Request, dataset: &Dataset) -> Result<(), EngineError> {
-    let id = request.identity.dataset_id();
-    if dataset.labels().get(labels::DATASET_ID) == Some(&id) {
-        return Ok(());
-    }
-    let api = Api::<Dataset>::namespaced(request.shared.client.clone(), &request.identity.namespace);
-    let params = patch_params();
-    let patch = json!({"metadata": {"labels": {labels::DATASET_ID: id}}});
-    let attempt = format!("labelling Dataset {}", request.identity.display());
-    let labelled = api
-        .patch_metadata(&request.identity.name, &params, &Patch::Merge(&patch))
-        .await
-        .map_err(EngineError::kube(attempt))?;
-    request.shared.own_writes.wrote(&labelled);
-    // The status write that may follow has to name the version that this write made.
-    let mut fresh = dataset.clone();
-    fresh.metadata.resource_version = labelled.metadata.resource_version;
-    fresh.metadata.labels = labelled.metadata.labels;
-    request.dataset = Some(Arc::new(fresh));
-    Ok(())
-}
-
-impl RuntimeController {
-    /// When to try again after a failure.
-    fn pause(&self, request: &Request, error: &EngineError) -> Next {
-        match error.retry() {
-            Retry::AwaitChange => Next::Change,
-            Retry::After(pause) => Next::After(pause),
-            Retry::Backoff => self.backoff(&request.uid),
-        }
-    }
-
-    /// Counts a failure of a runtime, and returns the pause after it.
-    pub fn backoff(&self, uid: &str) -> Next {
-        let mut failures = self.failures.lock();
-        let count = failures.entry(uid.to_owned()).or_default();
-        *count += 1;
-        Next::After(PAUSES.after(*count - 1))
     }
 }

@@ -16,20 +16,16 @@ use wasser_api::ObjectKey;
 use wasser_api::operations::{OperationKind, OperationPhase};
 use wasser_engine::operations::Operation;
 use wasser_engine::operations::operation::{resource, status};
-use wasser_engine::{Backoff, EngineError, Retry, Shared, Wake};
+use wasser_engine::{EngineError, Shared, Wake};
 use wasser_plugin::Observer;
 
 use super::claims::Claims;
 use super::progress::seen::Progress;
 use crate::context::Context;
 use crate::controllers::next::Next;
+use crate::controllers::pauses::Failures;
 use crate::controllers::runtime_index::RuntimeIndex;
 
-/// The pauses between tries of a step that fails.
-const PAUSES: Backoff = Backoff {
-    first: Duration::from_secs(1),
-    longest: Duration::from_secs(300),
-};
 /// How long the watches may take to show what was installed.
 const SHOWN: Duration = Duration::from_secs(30);
 /// How long reconciles wait for the first lists after a start.
@@ -52,7 +48,7 @@ pub struct Operations {
     pub(super) kinds: RwLock<BTreeMap<OperationKind, KindOf>>,
     /// When something was installed for an operation whose Job no watch has shown yet, by UID.
     pub(super) installed: Mutex<HashMap<String, Instant>>,
-    pub(super) failures: Mutex<HashMap<String, u32>>,
+    pub(super) failures: Failures,
     /// Datasets whose `operationRef` may have to change.
     pub(super) shown: UnboundedSender<ObjectKey>,
     /// What has been listed: kinds, Jobs and CronJobs.
@@ -227,30 +223,21 @@ impl Operations {
 
     pub(super) fn gone(&self, kind: OperationKind, object: DynamicObject) {
         let uid = object.uid().unwrap_or_default();
-        self.failures.lock().remove(&uid);
+        self.failures.forget(&uid);
         self.installed.lock().remove(&uid);
         self.claims.give_up(&uid);
         self.shared.forget(&uid);
         self.changed(kind, Arc::new(object));
     }
 
-    pub(super) fn backoff(&self, uid: &str) -> Next {
-        let mut failures = self.failures.lock();
-        let count = failures.entry(uid.to_owned()).or_default();
-        *count += 1;
-        Next::After(PAUSES.after(*count - 1))
-    }
-
     /// When an operation is looked at again after a reconcile.
     pub(super) fn next(&self, uid: &str, outcome: Result<Next, EngineError>) -> Next {
         match outcome.map_err(|error| error.retry()) {
             Ok(next) => {
-                self.failures.lock().remove(uid);
+                self.failures.forget(uid);
                 next
             }
-            Err(Retry::AwaitChange) => Next::Change,
-            Err(Retry::After(pause)) => Next::After(pause),
-            Err(Retry::Backoff) => self.backoff(uid),
+            Err(retry) => self.failures.pause(uid, retry),
         }
     }
 }

@@ -33,6 +33,7 @@ use super::{progress, reconcile, registry, target};
 use crate::context::Context;
 use crate::controllers::drive::drive;
 use crate::controllers::next::{AFTER_PANIC, DEADLINE, DEBOUNCE, PANICKED};
+use crate::controllers::pauses::Failures;
 use crate::controllers::runtime_index::RuntimeIndex;
 use crate::controllers::watches::slim;
 
@@ -58,7 +59,7 @@ pub async fn run(
         cron_jobs,
         kinds: RwLock::default(),
         installed: Mutex::default(),
-        failures: Mutex::default(),
+        failures: Failures::default(),
         shown,
         listed: watch::Sender::default(),
     });

@@ -1,0 +1,90 @@
+//! When an object is looked at again of which no watch says anything.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use wasser_engine::{Backoff, EngineError, Retry};
+
+use super::next::Next;
+
+/// The pauses between tries of a failing step.
+const PAUSES: Backoff = Backoff {
+    first: Duration::from_secs(1),
+    longest: Duration::from_secs(300),
+};
+/// How many periods may pass until a runtime is looked at of which everything is watched.
+const WATCHED: u32 = 8;
+
+/// When to look again at a runtime of which no watch says anything. Failures have pauses of their
+/// own.
+pub(super) fn pause(period: Duration, outcome: &Result<(), EngineError>, is_watched: bool) -> Option<Duration> {
+    match outcome {
+        Ok(()) if is_watched => Some(period * WATCHED),
+        Ok(()) => Some(period),
+        Err(error) => error.is_refusal().then_some(period),
+    }
+}
+
+/// How often in a row the reconciles of objects have failed, by UID.
+#[derive(Default)]
+pub(super) struct Failures(Mutex<HashMap<String, u32>>);
+
+impl Failures {
+    /// Begins to count anew: the object was reconciled, or is gone.
+    pub(super) fn forget(&self, uid: &str) {
+        self.0.lock().remove(uid);
+    }
+
+    /// When to try again after a failure.
+    pub(super) fn pause(&self, uid: &str, retry: Retry) -> Next {
+        match retry {
+            Retry::AwaitChange => Next::Change,
+            Retry::After(pause) => Next::After(pause),
+            Retry::Backoff => self.backoff(uid),
+        }
+    }
+
+    /// Counts a failure of an object, and returns the pause after it.
+    pub(super) fn backoff(&self, uid: &str) -> Next {
+        let mut failures = self.0.lock();
+        let count = failures.entry(uid.to_owned()).or_default();
+        *count += 1;
+        Next::After(PAUSES.after(*count - 1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn invalid() -> EngineError {
+        EngineError::InvalidSpec {
+            field: "spec".to_owned(),
+            message: "wrong".to_owned(),
+        }
+    }
+
+    fn failed() -> EngineError {
+        EngineError::Failed {
+            method: "desired",
+            message: "down".to_owned(),
+        }
+    }
+
+    #[rstest]
+    #[case::everything_is_watched(Ok(()), true, Some(120))]
+    #[case::a_pod_was_asked(Ok(()), false, Some(15))]
+    #[case::refused(Err(invalid()), true, Some(15))]
+    #[case::failed(Err(failed()), true, None)]
+    fn a_runtime_is_looked_at_seldom_where_nothing_changes_unseen(
+        #[case] outcome: Result<(), EngineError>,
+        #[case] is_watched: bool,
+        #[case] seconds: Option<u64>,
+    ) {
+        let found = pause(Duration::from_secs(15), &outcome, is_watched);
+        assert_eq!(found.map(|pause| pause.as_secs()), seconds);
+    }
+}

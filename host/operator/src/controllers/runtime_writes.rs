@@ -1,0 +1,109 @@
+//! What the runtime controller writes to a runtime and its Dataset besides their statuses.
+
+use std::sync::Arc;
+
+use kube::api::{DynamicObject, Patch};
+use kube::{Api, ResourceExt};
+use serde_json::{Value, json};
+use wasser_api::dataset::Dataset;
+use wasser_api::{finalizers, labels};
+use wasser_engine::{EngineError, Request, is_not_found, patch_params};
+
+/// Whether the runtime belongs to its Dataset, carries its label, and is guarded by the finalizer.
+pub(super) fn is_adopted(request: &Request, dataset: &Dataset) -> bool {
+    let uid = dataset.uid().unwrap_or_default();
+    let finalizer = finalizers::runtime(&request.identity.runtime_type);
+    request.runtime.owner_references().iter().any(|owner| owner.uid == uid)
+        && request.runtime.labels().get(labels::DATASET_ID) == Some(&request.identity.dataset_id())
+        && request.runtime.finalizers().contains(&finalizer)
+}
+
+/// AddFinalizerAndRequeue, with the owner reference and the label in the same write. The reconcile
+/// goes on: what follows does not depend on the answer, and the watch brings the object back
+/// anyway.
+pub(super) async fn add_finalizer(request: &mut Request, dataset: &Dataset) -> Result<(), EngineError> {
+    let uid = dataset.uid().unwrap_or_default();
+    let finalizer = finalizers::runtime(&request.identity.runtime_type);
+    let mut owners: Vec<Value> = request
+        .runtime
+        .owner_references()
+        .iter()
+        .map(|owner| json!(owner))
+        .collect();
+    if !request.runtime.owner_references().iter().any(|owner| owner.uid == uid) {
+        owners.push(
+            json!({"apiVersion": wasser_api::API_VERSION, "kind": "Dataset", "name": request.identity.name,
+            "uid": uid}),
+        );
+    }
+    let mut guards = request.runtime.finalizers().to_vec();
+    if !guards.contains(&finalizer) {
+        guards.push(finalizer);
+    }
+    let patch = json!({"metadata": {
+        "resourceVersion": request.runtime.resource_version(),
+        "ownerReferences": owners,
+        "labels": {labels::DATASET_ID: request.identity.dataset_id()},
+        "finalizers": guards,
+    }});
+    let updated = patch_runtime(request, &patch, "adopting").await?;
+    request.runtime = Arc::new(updated);
+    Ok(())
+}
+
+/// Lets a runtime go of which everything is gone.
+pub(super) async fn remove_finalizer(request: &Request) -> Result<(), EngineError> {
+    let finalizer = finalizers::runtime(&request.identity.runtime_type);
+    let rest: Vec<&String> = request
+        .runtime
+        .finalizers()
+        .iter()
+        .filter(|present| **present != finalizer)
+        .collect();
+    let patch = json!({"metadata": {"resourceVersion": request.runtime.resource_version(), "finalizers": rest}});
+    match patch_runtime(request, &patch, "removing the finalizer of").await {
+        Ok(_) => Ok(()),
+        Err(EngineError::Kube { source, .. }) if is_not_found(&source) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+async fn patch_runtime(request: &Request, patch: &Value, attempt: &str) -> Result<DynamicObject, EngineError> {
+    let api = Api::<DynamicObject>::namespaced_with(
+        request.shared.client.clone(),
+        &request.identity.namespace,
+        &request.resource,
+    );
+    let params = patch_params();
+    let attempt = format!("{attempt} {} {}", request.identity.kind, request.identity.display());
+    let mut updated = api
+        .patch(&request.identity.name, &params, &Patch::Merge(patch))
+        .await
+        .map_err(EngineError::kube(attempt))?;
+    request.shared.own_writes.wrote(&updated);
+    updated.managed_fields_mut().clear();
+    Ok(updated)
+}
+
+/// Puts the label `fluid.io/dataset-id` on the Dataset, by which tools find what belongs together.
+pub(super) async fn label_dataset(request: &mut Request, dataset: &Dataset) -> Result<(), EngineError> {
+    let id = request.identity.dataset_id();
+    if dataset.labels().get(labels::DATASET_ID) == Some(&id) {
+        return Ok(());
+    }
+    let api = Api::<Dataset>::namespaced(request.shared.client.clone(), &request.identity.namespace);
+    let params = patch_params();
+    let patch = json!({"metadata": {"labels": {labels::DATASET_ID: id}}});
+    let attempt = format!("labelling Dataset {}", request.identity.display());
+    let labelled = api
+        .patch_metadata(&request.identity.name, &params, &Patch::Merge(&patch))
+        .await
+        .map_err(EngineError::kube(attempt))?;
+    request.shared.own_writes.wrote(&labelled);
+    // The status write that may follow has to name the version that this write made.
+    let mut fresh = dataset.clone();
+    fresh.metadata.resource_version = labelled.metadata.resource_version;
+    fresh.metadata.labels = labelled.metadata.labels;
+    request.dataset = Some(Arc::new(fresh));
+    Ok(())
+}
