@@ -60,7 +60,7 @@ pub fn render(options: &Options) -> Result<Report> {
     for (name, value) in rendering(&figures(&output)?)? {
         report.figure(name, value)?;
     }
-    report.target("warmMillisecondsMedian", 6.0)?;
+    report.target("warmMillisecondsMedian", 3.0)?;
     Ok(report)
 }
 

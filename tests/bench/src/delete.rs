@@ -48,7 +48,7 @@ pub fn delete(options: &Options, scale: &Scale) -> Result<Report> {
     let (mut operator, watches) = bound(&fake, scale, &mut report)?;
     drop(watches);
     settle(&operator)?;
-    gone(&fake, &operator, scale, &mut report)?;
+    remove_all(&fake, &operator, scale, PATIENCE, &mut report)?;
     report.figure("leftovers", leftovers(&fake)?)?;
     report.figure("stopSeconds", seconds(operator.stop()?))?;
     if scale.count == 100 && scale.systems == [System::Juicefs] {
@@ -58,14 +58,20 @@ pub fn delete(options: &Options, scale: &Scale) -> Result<Report> {
 }
 
 /// Deletes the Datasets and waits until everything of them is gone.
-fn gone(fake: &FakeCluster, operator: &OperatorProcess, scale: &Scale, report: &mut Report) -> Result<()> {
+pub fn remove_all(
+    fake: &FakeCluster,
+    operator: &OperatorProcess,
+    scale: &Scale,
+    patience: Duration,
+    report: &mut Report,
+) -> Result<()> {
     let wanted = usize::try_from(scale.count)?;
     let runtimes: Vec<Watched> = scale.plugins().into_iter().map(System::watched).collect();
     let kinds: Vec<Watched> = runtimes.iter().copied().chain(KINDS).collect();
     let mut watches = Watches::start(fake.cluster(), &kinds)?;
     // Some systems have fewer workloads than others; every Dataset has a volume.
     let (claims, volumes) = ("persistentvolumeclaims", "persistentvolumes");
-    watches.wait("the watches know everything", PATIENCE, |tally| {
+    watches.wait("the watches know everything", patience, |tally| {
         let present: usize = runtimes.iter().map(|(kind, _)| tally.present(kind)).sum();
         present >= wanted
             && [DATASETS.0, claims, volumes, "releases"]
@@ -82,7 +88,7 @@ fn gone(fake: &FakeCluster, operator: &OperatorProcess, scale: &Scale, report: &
     let began = Instant::now();
     fake.cluster().kubectl(&["delete", "--raw", DATASETS.1])?;
     report.figure("deleteRequestSeconds", seconds(began.elapsed()))?;
-    let waited = watches.wait("everything is gone", PATIENCE, |tally| {
+    let waited = watches.wait("everything is gone", patience, |tally| {
         kinds.iter().all(|(kind, _)| tally.present(kind) == 0)
     });
     waited.with_context(|| format!("wasser's log is {}", operator.log().display()))?;
@@ -113,7 +119,7 @@ fn gone(fake: &FakeCluster, operator: &OperatorProcess, scale: &Scale, report: &
 
 /// Counts what the Datasets have left behind: labels of nodes, and objects in their namespace that
 /// neither the benchmark created nor every namespace has. Waits a while for the garbage collector.
-fn leftovers(fake: &FakeCluster) -> Result<BTreeMap<String, u32>> {
+pub fn leftovers(fake: &FakeCluster) -> Result<BTreeMap<String, u32>> {
     let kinds = "pods,services,configmaps,secrets,serviceaccounts,roles,rolebindings,controllerrevisions,jobs";
     let kind = r#"jsonpath={range .items[*]}{.kind} {.metadata.name}{"\n"}{end}"#;
     let labels = "go-template={{range .items}}\

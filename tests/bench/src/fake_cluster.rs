@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::cargo::{build, directory};
 use super::report::Report;
@@ -107,6 +108,22 @@ impl FakeCluster {
             scale.count,
             scale.are_shared(),
         ))
+    }
+
+    /// Creates the objects of further Datasets of JuiceFS, which share nodes; the first ones come with
+    /// their namespace.
+    pub fn create_more(&self, numbers: Range<u32>) -> Result<()> {
+        let systems = [System::Juicefs];
+        if numbers.start == 0 {
+            return self.create_list(&objects::manifest(objects::NAMESPACE, &systems, numbers.end, true));
+        }
+        let items = objects::numbered(objects::NAMESPACE, &systems, numbers, true);
+        self.create_list(&json!({"apiVersion": "v1", "kind": "List", "items": items}))
+    }
+
+    /// The directory of logs.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Creates the objects of a list.

@@ -3,12 +3,13 @@
 //!
 //! `bind`, `delete` and `operations` run the operator against a separate control plane with fake nodes, whose
 //! pods are ready at once: this measures the operator and the API server. `floor` measures the same
-//! without an operator, as the least that it can cost. `call` and `render` run
+//! without an operator, as the least that it can cost, and `scale` what thousands of Datasets do to each other. `call` and `render` run
 //! the measuring examples of the plugin host and of the chart's renderer. `volume` measures pods
 //! that mount a dataset on a real node, and `data` what loads and copies its files. A benchmark starts from nothing: it ends clusters that an
 //! earlier run has left, and reports what else the machine did meanwhile.
 
 mod against;
+mod all;
 mod bind;
 mod cargo;
 mod cargo_examples;
@@ -23,7 +24,9 @@ mod processes;
 mod real_cluster;
 mod report;
 mod requests;
+mod scale;
 mod settle;
+mod swapped;
 mod usage;
 mod volume;
 mod watch;
@@ -33,6 +36,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+pub use all::all;
 pub use bind::{bind, floor};
 pub use cargo_examples::{call, render};
 pub use data::{Files, data};
@@ -42,6 +46,7 @@ pub use neighbour::neighbour;
 pub use objects::System;
 pub use operations::{Amount, operations};
 pub use report::Report;
+pub use scale::{Growth, scale};
 pub use volume::{Load, volume};
 
 /// How to measure.

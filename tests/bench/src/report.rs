@@ -104,6 +104,11 @@ impl Report {
         Ok(())
     }
 
+    /// Returns the figures.
+    pub fn figures(&self) -> Value {
+        Value::Object(self.figures.clone())
+    }
+
     /// Returns the whole report.
     pub fn json(&self) -> Value {
         json!({

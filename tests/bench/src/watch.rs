@@ -205,6 +205,13 @@ impl Tally {
         self.kinds.get(kind).map_or(0, |kind| kind.present.len())
     }
 
+    /// Returns how many objects of a kind are in this phase.
+    pub fn count(&self, kind: &str, phase: &str) -> usize {
+        let phases = self.kinds.get(kind).into_iter().flat_map(|kind| kind.phases.values());
+        let last = phases.filter_map(|phases| phases.last());
+        last.filter(|(reached, _)| reached == phase).count()
+    }
+
     /// Returns when each object of the kind that is in this phase reached it, in order.
     pub fn reached(&self, kind: &str, phase: &str) -> Vec<Instant> {
         let phases = self.kinds.get(kind).into_iter().flat_map(|kind| kind.phases.values());

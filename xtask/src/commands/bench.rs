@@ -1,15 +1,25 @@
-//! `cargo xtask bench bind|floor|delete|operations|neighbour|call|render|volume|data`
+//! `cargo xtask bench all|bind|floor|scale|delete|operations|neighbour|call|render|volume|data`
 
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use wasser_bench::{self as bench, Amount, Files, Load, Options, Report, Scale, System};
+use wasser_bench::{self as bench, Amount, Files, Growth, Load, Options, Report, Scale, System};
 use wasser_test_cluster::machine::debian::{self, Need};
 
 /// The benchmark to run. Its result is one JSON object on standard output.
 #[derive(Debug, Subcommand)]
 pub enum Args {
+    /// Measure bind, delete, operations, call and render in a short form, and show them beside the
+    /// figures of an earlier run
+    All {
+        /// What an earlier run has written by --json-out
+        #[arg(long, value_name = "FILE")]
+        compare: Option<PathBuf>,
+        #[command(flatten)]
+        options: Options,
+    },
     /// Start wasser on many Datasets, and measure the time until all are Bound, processor time,
     /// memory and requests to the API server
     Bind {
@@ -35,6 +45,25 @@ pub enum Args {
         /// The number of fake nodes
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
         nodes: u32,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Let thousands of Datasets come step by step, and measure whether the last ones are Bound as fast
+    /// as the first, what all cost at rest, and what one more, another leader, another build of the
+    /// plugin and the deletion of all take among them
+    Scale {
+        /// The number of Datasets in the end
+        #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u32).range(20..=20_000))]
+        count: u32,
+        /// The number of Datasets that come together
+        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(10..=20_000))]
+        step: u32,
+        /// The number of fake nodes
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        nodes: u32,
+        /// Leave the cluster running for a look at it
+        #[arg(long)]
+        keep: bool,
         #[command(flatten)]
         options: Options,
     },
@@ -169,6 +198,7 @@ pub fn run(args: &Args) -> Result<()> {
             place,
             options,
         } => (bench::bind(options, &place.scale(*count, *hung))?, options),
+        Args::All { compare, options } => (bench::all(options, compare.as_deref())?, options),
         Args::Floor { count, nodes, options } => (bench::floor(options, &of_juicefs(*count, *nodes))?, options),
         Args::Neighbour {
             count,
@@ -179,6 +209,21 @@ pub fn run(args: &Args) -> Result<()> {
             bench::neighbour(options, &of_juicefs(*count, *nodes), *hostile)?,
             options,
         ),
+        Args::Scale {
+            count,
+            step,
+            nodes,
+            keep,
+            options,
+        } => {
+            let growth = Growth {
+                count: *count,
+                step: *step,
+                nodes: *nodes,
+                keep: *keep,
+            };
+            (bench::scale(options, &growth)?, options)
+        }
         Args::Delete { count, place, options } => (bench::delete(options, &place.scale(*count, 0))?, options),
         Args::Operations {
             count,

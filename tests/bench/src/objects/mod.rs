@@ -8,6 +8,7 @@ mod juicefs;
 mod thin;
 
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -117,9 +118,19 @@ impl System {
 /// Returns a List of a namespace and `count` Secrets, Datasets and runtimes of these systems, by
 /// turns. `shared` lets Datasets share nodes.
 pub fn manifest(namespace: &str, systems: &[System], count: u32, shared: bool) -> Value {
+    let namespace_object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
+    let items: Vec<Value> = std::iter::once(namespace_object)
+        .chain(systems.iter().filter_map(|system| system.shared()))
+        .chain(numbered(namespace, systems, 0..count, shared))
+        .collect();
+    json!({"apiVersion": "v1", "kind": "List", "items": items})
+}
+
+/// Returns the Secrets, Datasets and runtimes with these numbers.
+pub fn numbered(namespace: &str, systems: &[System], numbers: Range<u32>, shared: bool) -> Vec<Value> {
     let placement = if shared { "Shared" } else { "Exclusive" };
     let (mut secrets, mut datasets, mut runtimes) = (Vec::new(), Vec::new(), Vec::new());
-    for (number, system) in (0..count).zip(systems.iter().cycle()) {
+    for (number, system) in numbers.zip(systems.iter().cycle()) {
         let name = format!("data-{number:04}");
         let mut objects = system.objects(&name, number);
         let metadata = json!({"name": name, "namespace": namespace});
@@ -136,14 +147,7 @@ pub fn manifest(namespace: &str, systems: &[System], count: u32, shared: bool) -
             "spec": objects.runtime,
         }));
     }
-    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
-    let items: Vec<Value> = std::iter::once(namespace)
-        .chain(systems.iter().filter_map(|system| system.shared()))
-        .chain(secrets)
-        .chain(datasets)
-        .chain(runtimes)
-        .collect();
-    json!({"apiVersion": "v1", "kind": "List", "items": items})
+    secrets.into_iter().chain(datasets).chain(runtimes).collect()
 }
 
 #[cfg(test)]
