@@ -22,8 +22,8 @@ pub struct Records {
 
 #[derive(Debug, Default)]
 struct Known {
-    objects: HashMap<ObjectKey, BTreeSet<String>>,
-    incoming: HashMap<ObjectKey, BTreeSet<String>>,
+    objects: Objects,
+    incoming: Objects,
 }
 
 impl Default for Records {
@@ -51,12 +51,20 @@ impl Records {
 
     /// The newest revision of a release that has a record. None if there is none.
     pub fn newest(&self, namespace: &str, name: &str) -> Option<u32> {
+        self.revisions(namespace, name).into_iter().max()
+    }
+
+    /// The revisions of a release that have a record.
+    pub fn revisions(&self, namespace: &str, name: &str) -> Vec<u32> {
         let known = self.known.lock();
-        let objects = known.objects.get(&ObjectKey::new(namespace, name))?;
-        let revisions = objects
-            .iter()
-            .filter_map(|object| object.rsplit_once(".v")?.1.parse().ok());
-        revisions.max()
+        let objects = known
+            .objects
+            .get(&ObjectKey::new(namespace, name))
+            .into_iter()
+            .flatten();
+        objects
+            .filter_map(|object| object.rsplit_once(".v")?.1.parse().ok())
+            .collect()
     }
 
     /// Waits until the first list has arrived.
@@ -67,34 +75,51 @@ impl Records {
         self.ready.subscribe().wait_for(|ready| *ready).await.map(drop)
     }
 
-    /// Takes in an event of the watch.
-    pub fn apply<K: Resource>(&self, event: &Event<PartialObjectMeta<K>>) {
+    /// Takes in an event of the watch. Returns the releases that have other records than before.
+    pub fn apply<K: Resource>(&self, event: &Event<PartialObjectMeta<K>>) -> Vec<ObjectKey> {
         let mut known = self.known.lock();
         match event {
-            Event::Init => known.incoming.clear(),
-            Event::InitApply(object) => insert(&mut known.incoming, object),
+            Event::Init => {
+                known.incoming.clear();
+                Vec::new()
+            }
+            Event::InitApply(object) => {
+                insert(&mut known.incoming, object);
+                Vec::new()
+            }
             Event::InitDone => {
-                known.objects = std::mem::take(&mut known.incoming);
+                let incoming = std::mem::take(&mut known.incoming);
+                let before = std::mem::replace(&mut known.objects, incoming);
                 self.ready.send_replace(true);
+                let gone = before.keys().filter(|release| !known.objects.contains_key(*release));
+                let changed = known.objects.iter();
+                let changed = changed.filter(|(release, objects)| before.get(*release) != Some(*objects));
+                gone.chain(changed.map(|(release, _)| release)).cloned().collect()
             }
-            Event::Apply(object) => insert(&mut known.objects, object),
-            Event::Delete(object) => {
-                let Some(release) = release(object) else { return };
-                if let Some(objects) = known.objects.get_mut(&release) {
-                    objects.remove(&object.name_any());
-                    if objects.is_empty() {
-                        known.objects.remove(&release);
-                    }
-                }
-            }
+            Event::Apply(object) => insert(&mut known.objects, object).into_iter().collect(),
+            Event::Delete(object) => remove(&mut known.objects, object).into_iter().collect(),
         }
     }
 }
 
-fn insert<K: Resource>(objects: &mut HashMap<ObjectKey, BTreeSet<String>>, object: &PartialObjectMeta<K>) {
-    if let Some(release) = release(object) {
-        objects.entry(release).or_default().insert(object.name_any());
+type Objects = HashMap<ObjectKey, BTreeSet<String>>;
+
+/// Returns the release of a record that was not known.
+fn insert<K: Resource>(objects: &mut Objects, object: &PartialObjectMeta<K>) -> Option<ObjectKey> {
+    let release = release(object)?;
+    let is_new = objects.entry(release.clone()).or_default().insert(object.name_any());
+    is_new.then_some(release)
+}
+
+/// Returns the release of a record that was known.
+fn remove<K: Resource>(objects: &mut Objects, object: &PartialObjectMeta<K>) -> Option<ObjectKey> {
+    let release = release(object)?;
+    let of_release = objects.get_mut(&release)?;
+    let was_known = of_release.remove(&object.name_any());
+    if of_release.is_empty() {
+        objects.remove(&release);
     }
+    was_known.then_some(release)
 }
 
 fn release<K: Resource>(object: &PartialObjectMeta<K>) -> Option<ObjectKey> {
@@ -131,6 +156,26 @@ mod tests {
         records.apply(&Event::Delete(record(10)));
         records.apply(&Event::Delete(record(2)));
         assert!(!records.has("ns", "demo"));
+    }
+
+    #[test]
+    fn releases_are_named_that_have_other_records_than_before() {
+        let records = Records::default();
+        let demo = [ObjectKey::new("ns", "demo")];
+        assert_eq!(records.apply(&Event::Apply(record(1))), demo);
+        assert_eq!(records.apply(&Event::Apply(record(1))), []);
+        let list = |revisions: &[u32]| {
+            records.apply(&Event::<PartialObjectMeta<Secret>>::Init);
+            for revision in revisions {
+                assert_eq!(records.apply(&Event::InitApply(record(*revision))), []);
+            }
+            records.apply(&Event::<PartialObjectMeta<Secret>>::InitDone)
+        };
+        assert_eq!(list(&[1]), []);
+        assert_eq!(list(&[1, 2]), demo);
+        assert_eq!(records.apply(&Event::Delete(record(2))), demo);
+        assert_eq!(records.apply(&Event::Delete(record(2))), []);
+        assert_eq!(list(&[]), demo);
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! Datasets that do not parse. Such an object must not end a watch, and its deletion must still
 //! end: what can be read of it is kept, and why the rest cannot.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use kube::Resource;
 use kube::api::ObjectMeta;
@@ -73,30 +73,52 @@ impl Resource for Readable {
 /// The Datasets that cannot be read, by UID, each with the reason.
 #[derive(Debug, Default)]
 pub struct Unreadable {
-    problems: Mutex<HashMap<String, String>>,
+    noted: Mutex<Noted>,
+}
+
+#[derive(Debug, Default)]
+struct Noted {
+    problems: HashMap<String, String>,
+    /// Those that the list names which is under way.
+    listed: HashSet<String>,
 }
 
 impl Unreadable {
     /// Notes whether an object can be read, and returns what can be read of it.
     pub fn note(&self, object: Readable) -> Dataset {
         let uid = object.dataset.metadata.uid.clone().unwrap_or_default();
-        let mut problems = self.problems.lock();
+        let mut noted = self.noted.lock();
         match object.problem {
-            Some(problem) => drop(problems.insert(uid, problem)),
-            None => drop(problems.remove(&uid)),
+            Some(problem) => {
+                noted.listed.insert(uid.clone());
+                noted.problems.insert(uid, problem);
+            }
+            None => drop(noted.problems.remove(&uid)),
         }
         object.dataset
     }
 
+    /// A list of all begins.
+    pub fn begin_list(&self) {
+        self.noted.lock().listed.clear();
+    }
+
+    /// The list is complete: those that it has not named are gone.
+    pub fn end_list(&self) {
+        let mut noted = self.noted.lock();
+        let listed = std::mem::take(&mut noted.listed);
+        noted.problems.retain(|uid, _| listed.contains(uid));
+    }
+
     /// Forgets an object that is gone.
     pub fn forget(&self, uid: &str) {
-        self.problems.lock().remove(uid);
+        self.noted.lock().problems.remove(uid);
     }
 
     /// Why a Dataset cannot be read. None if it can be.
     pub fn problem(&self, dataset: &Dataset) -> Option<String> {
         let uid = dataset.metadata.uid.as_deref()?;
-        self.problems.lock().get(uid).cloned()
+        self.noted.lock().problems.get(uid).cloned()
     }
 }
 
@@ -131,6 +153,19 @@ mod tests {
             read.dataset.status.unwrap().phase,
             wasser_api::dataset::DatasetPhase::Bound
         );
+    }
+
+    #[test]
+    fn one_that_a_list_does_not_name_is_forgotten() {
+        let unreadable = Unreadable::default();
+        let dataset = unreadable.note(read(&json!({"mounts": 7}), &json!({})));
+        unreadable.begin_list();
+        unreadable.note(read(&json!({"mounts": 7}), &json!({})));
+        unreadable.end_list();
+        assert!(unreadable.problem(&dataset).is_some());
+        unreadable.begin_list();
+        unreadable.end_list();
+        assert!(unreadable.problem(&dataset).is_none());
     }
 
     #[test]

@@ -31,7 +31,7 @@ use super::next::{DEBOUNCE, PANICKED};
 use super::overtime::{Overtime, Reconciled};
 use super::pauses::Failures;
 use super::runtime::{self, RuntimeController};
-use super::runtime_changes::changes;
+use super::runtime_changes::{Known, changes};
 use super::runtime_index::RuntimeIndex;
 use super::watches;
 use crate::context::{Context, ServedKind};
@@ -46,6 +46,8 @@ pub struct Kinds {
     running: BTreeMap<String, Running>,
     /// Controllers that were asked to end, by kind: the next one of a kind waits for the former.
     ending: BTreeMap<String, JoinHandle<()>>,
+    /// By kind, also by those that are no longer served.
+    known: BTreeMap<String, Known>,
     stop: CancellationToken,
 }
 
@@ -80,6 +82,7 @@ impl Kinds {
             object_watches,
             running: BTreeMap::new(),
             ending: BTreeMap::new(),
+            known: BTreeMap::new(),
             stop,
         }
     }
@@ -140,6 +143,7 @@ impl Kinds {
             resource: served.resource.clone(),
             runtimes: self.runtimes.clone(),
             change_bus: self.change_bus.clone(),
+            known: self.known.entry(name.clone()).or_default().clone(),
             wake: wake.clone(),
             stop: stop.clone(),
         };
@@ -188,6 +192,7 @@ struct Controller {
     resource: ApiResource,
     runtimes: Arc<RuntimeIndex>,
     change_bus: Arc<ChangeBus>,
+    known: Known,
     wake: UnboundedSender<ObjectKey>,
     stop: CancellationToken,
 }
@@ -200,6 +205,7 @@ impl Controller {
             resource,
             runtimes,
             change_bus,
+            known,
             wake,
             stop,
         } = self;
@@ -239,7 +245,7 @@ impl Controller {
             unfinished.forget(uid);
             counted.gone(&gone_kind, key);
         };
-        let objects = changes(objects, resource.clone(), shared.clone(), change_bus, gone);
+        let objects = changes(objects, resource.clone(), shared.clone(), change_bus, known, gone);
         let queue = futures::stream::select(objects, keys)
             .map(Ok::<_, watcher::Error>)
             .take_until(stop.clone().cancelled_owned());

@@ -17,6 +17,7 @@ mod runtime;
 mod runtime_changes;
 mod runtime_index;
 mod runtime_writes;
+mod touches;
 mod unserved;
 mod watches;
 

@@ -9,10 +9,15 @@ use kube::api::DynamicObject;
 use kube::core::ApiResource;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::{self, Event};
+use parking_lot::Mutex;
 use wasser_api::ObjectKey;
 use wasser_engine::Shared;
 
 use super::change_bus::{Audience, ChangeBus};
+
+/// The UIDs of the runtimes of a kind that were last seen. They outlive the watch: runtimes may go
+/// while no plugin serves their kind.
+pub type Known = Arc<Mutex<HashMap<ObjectKey, String>>>;
 
 /// The runtimes that a watch tells about.
 ///
@@ -24,12 +29,12 @@ pub fn changes<S>(
     resource: ApiResource,
     shared: Arc<Shared>,
     change_bus: Arc<ChangeBus>,
+    known: Known,
     forget: impl Fn(&ObjectKey, &str) + Send,
 ) -> impl Stream<Item = ObjectRef<DynamicObject>>
 where
     S: Stream<Item = Result<Event<DynamicObject>, watcher::Error>>,
 {
-    let mut known = HashMap::<ObjectKey, String>::new();
     let mut listed = HashMap::<ObjectKey, String>::new();
     stream.filter_map(move |event| {
         let gone = |key: ObjectKey, uid: &str| {
@@ -53,7 +58,8 @@ where
             Ok(Event::Apply(object)) => {
                 let (key, uid) = identity(&object);
                 shown(&key);
-                if let Some(former) = known.insert(key.clone(), uid.clone()).filter(|former| *former != uid) {
+                let former = known.lock().insert(key.clone(), uid.clone());
+                if let Some(former) = former.filter(|former| *former != uid) {
                     gone(key, &former);
                 }
                 Some(ObjectRef::from_obj_with(&object, resource.clone()))
@@ -66,7 +72,7 @@ where
             }
             Ok(Event::Delete(object)) => {
                 let (key, uid) = identity(&object);
-                known.remove(&key);
+                known.lock().remove(&key);
                 gone(key, &uid);
                 Some(ObjectRef::from_obj_with(&object, resource.clone()))
             }
@@ -75,10 +81,10 @@ where
                 None
             }
             Ok(Event::InitDone) => {
-                let former = std::mem::replace(&mut known, std::mem::take(&mut listed));
-                for (key, uid) in former.into_iter().filter(|(key, uid)| known.get(key) != Some(uid)) {
-                    gone(key, &uid);
-                }
+                let now = std::mem::take(&mut listed);
+                let mut former = std::mem::replace(&mut *known.lock(), now.clone());
+                former.retain(|key, uid| now.get(key) != Some(uid));
+                former.into_iter().for_each(|(key, uid)| gone(key, &uid));
                 None
             }
             Err(error) => {

@@ -13,6 +13,7 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::{self, Store};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use wasser_api::ObjectKey;
 use wasser_api::dataset::Dataset;
@@ -21,6 +22,7 @@ use wasser_chart::Driver;
 use wasser_engine::{Caches, Changed, NodeChange, PodIndex, Readable, Records, Unreadable, helm_records};
 
 use super::change_bus::{Audience, ChangeBus};
+use super::touches::Touches;
 use crate::supervisor::Supervisor;
 
 /// What watches need of the process: supervision, and to be stopped.
@@ -113,10 +115,10 @@ pub fn start(
             &process,
         ),
         release_secrets: match driver {
-            Driver::Secret => releases::<Secret>(client, &process),
+            Driver::Secret => releases::<Secret>(client, change_bus, &process),
             Driver::ConfigMap => Arc::new(Records::none()),
         },
-        release_config_maps: releases::<ConfigMap>(client, &process),
+        release_config_maps: releases::<ConfigMap>(client, change_bus, &process),
         cluster_objects: Arc::default(),
         unreadable,
     })
@@ -167,8 +169,8 @@ pub fn slim(object: &mut impl ResourceExt) {
         .remove("kubectl.kubernetes.io/last-applied-configuration");
 }
 
-/// A store behind a watch. Each event touches the dataset that the object belongs to, or those that
-/// it may belong to; `keys` is given the object, and whether it is gone.
+/// A store behind a watch. Each change touches the dataset that the object belongs to or did, or
+/// those that it may belong to; `keys` is given the object, and whether it is gone.
 fn store<K, I, S>(
     stream: S,
     (change_bus, audience, process): (Arc<ChangeBus>, Audience, Process),
@@ -180,15 +182,16 @@ where
     S: Stream<Item = Result<Event<K>, watcher::Error>> + Send + 'static,
 {
     let (reader, writer) = reflector::store();
-    let stream = stream.default_backoff().modify(slim).reflect(writer);
-    process.follow(&K::kind(&()), stream, move |event| match event {
-        Event::Apply(object) | Event::InitApply(object) => keys(&object, false)
-            .into_iter()
-            .for_each(|key| change_bus.touch(key, audience)),
-        Event::Delete(object) => keys(&object, true)
-            .into_iter()
-            .for_each(|key| change_bus.touch(key, audience)),
-        Event::Init | Event::InitDone => {}
+    let touches = Arc::new(Mutex::new(Touches::new(reader.clone(), keys)));
+    let before = touches.clone();
+    let stream = stream
+        .default_backoff()
+        .modify(slim)
+        .inspect_ok(move |event| before.lock().before(event))
+        .reflect(writer);
+    process.follow(&K::kind(&()), stream, move |event| {
+        let concerned = touches.lock().after(&event);
+        concerned.into_iter().for_each(|key| change_bus.touch(key, audience));
     });
     reader
 }
@@ -222,8 +225,14 @@ fn parsed(event: Event<Readable>, unreadable: &Unreadable) -> Event<Dataset> {
             unreadable.forget(&object.uid().unwrap_or_default());
             Event::Delete(object.dataset)
         }
-        Event::Init => Event::Init,
-        Event::InitDone => Event::InitDone,
+        Event::Init => {
+            unreadable.begin_list();
+            Event::Init
+        }
+        Event::InitDone => {
+            unreadable.end_list();
+            Event::InitDone
+        }
     }
 }
 
@@ -280,16 +289,21 @@ fn pods(
     index
 }
 
-/// Helm's records in Secrets or ConfigMaps.
-fn releases<K>(client: &Client, process: &Process) -> Arc<Records>
+/// Helm's records in Secrets or ConfigMaps. One that comes or goes touches the dataset of its
+/// release: somebody may have used `helm`.
+fn releases<K>(client: &Client, change_bus: &Arc<ChangeBus>, process: &Process) -> Arc<Records>
 where
     K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + Send + Sync + 'static,
 {
     let found = Arc::new(Records::default());
     let config = watcher::Config::default().labels(helm_records::SELECTOR);
     let stream = watcher(Api::<PartialObjectMeta<K>>::all(client.clone()), config).default_backoff();
-    let filled = found.clone();
-    process.follow(&K::kind(&()), stream, move |event| filled.apply(&event));
+    let (filled, change_bus) = (found.clone(), change_bus.clone());
+    process.follow(&K::kind(&()), stream, move |event| {
+        for release in filled.apply(&event) {
+            change_bus.touch(release, Audience::Runtimes);
+        }
+    });
     found
 }
 

@@ -39,3 +39,4 @@ mod records;
 mod references;
 mod revisions;
 mod scene;
+mod vanished;

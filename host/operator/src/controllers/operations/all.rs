@@ -15,11 +15,12 @@ use tokio_util::sync::CancellationToken;
 use wasser_api::ObjectKey;
 use wasser_api::operations::{OperationKind, OperationPhase};
 use wasser_engine::operations::Operation;
-use wasser_engine::operations::operation::{resource, status};
+use wasser_engine::operations::operation::resource;
 use wasser_engine::{EngineError, Shared, Wake};
 use wasser_plugin::Observer;
 
 use super::claims::Claims;
+use super::index::{Id, Index};
 use super::progress::seen::Progress;
 use crate::context::Context;
 use crate::controllers::next::Next;
@@ -43,6 +44,8 @@ pub struct Operations {
     pub claims: Claims,
     /// How far what runs is.
     pub progress: Progress,
+    /// What has not ended, by what others ask about it.
+    pub index: Index,
     pub(super) jobs: Store<Job>,
     pub(super) cron_jobs: Store<CronJob>,
     pub(super) kinds: RwLock<BTreeMap<OperationKind, KindOf>>,
@@ -141,13 +144,7 @@ impl Operations {
         if operation.status.phase != OperationPhase::Complete {
             return false;
         }
-        let own = (operation.kind, operation.key());
-        self.all().into_iter().any(|(kind, object)| {
-            object.metadata.deletion_timestamp.is_none()
-                && Operation::read(kind, object).is_ok_and(|read| {
-                    read.awaits_other() && !read.status.phase.is_finished() && read.predecessor().as_ref() == Some(&own)
-                })
-        })
+        self.index.is_awaited(&(operation.kind, operation.key()))
     }
 
     /// Measures the calls of the plugin of a kind of runtime.
@@ -197,21 +194,22 @@ impl Operations {
     /// that run after it.
     pub fn wake_others(&self, operation: &Operation) {
         let (datasets, own) = (operation.datasets(), (operation.kind, operation.key()));
-        for (kind, object) in self.all() {
-            let key = ObjectKey::of(&*object);
-            if (kind, &key) == (own.0, &own.1) || status(&object).phase.is_finished() {
-                continue;
-            }
-            let Ok(other) = Operation::read(kind, object) else {
-                continue;
-            };
-            let shares = other.datasets().iter().any(|dataset| datasets.contains(dataset));
-            if shares || other.predecessor().as_ref() == Some(&own) {
-                self.wake(kind, key);
-            }
+        let sharing = datasets.iter().map(|dataset| self.index.on(dataset));
+        let mut others: BTreeSet<Id> = sharing.chain([self.index.after(&own)]).flatten().collect();
+        others.remove(&own);
+        for (kind, key) in others {
+            self.wake(kind, key);
         }
         for dataset in datasets {
             let _ = self.shown.send(dataset);
+        }
+    }
+
+    /// Notes an operation as its watch shows it.
+    pub(super) fn note(&self, kind: OperationKind, object: &Arc<DynamicObject>) {
+        match Operation::read(kind, object.clone()) {
+            Ok(operation) => self.index.note(&operation),
+            Err(_) => self.index.remove(&(kind, ObjectKey::of(&**object))),
         }
     }
 
@@ -221,13 +219,17 @@ impl Operations {
         }
     }
 
-    pub(super) fn gone(&self, kind: OperationKind, object: DynamicObject) {
+    pub(super) fn gone(&self, kind: OperationKind, object: Arc<DynamicObject>) {
         let uid = object.uid().unwrap_or_default();
+        // One of the same name may be there already, which was noted then.
+        if self.object(kind, &ObjectKey::of(&*object)).is_none() {
+            self.index.remove(&(kind, ObjectKey::of(&*object)));
+        }
         self.failures.forget(&uid);
         self.installed.lock().remove(&uid);
         self.claims.give_up(&uid);
         self.shared.forget(&uid);
-        self.changed(kind, Arc::new(object));
+        self.changed(kind, object);
     }
 
     /// When an operation is looked at again after a reconcile.

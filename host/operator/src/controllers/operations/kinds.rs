@@ -1,7 +1,6 @@
 //! The watches of operations and of what they run, and the controller of each kind whose definition
 //! is there.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::{FutureExt, StreamExt};
@@ -19,14 +18,15 @@ use tokio::sync::watch;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 use wasser_api::dataset::Dataset;
-use wasser_api::operations::{OperationKind, OperationPhase};
+use wasser_api::operations::OperationKind;
 use wasser_api::{ObjectKey, labels};
-use wasser_engine::operations::Operation;
 use wasser_engine::operations::operation::{resource, status};
 use wasser_engine::{EngineError, Shared};
 
 use super::all::{KindOf, Operations};
+use super::changes::changes;
 use super::claims::Claims;
+use super::index::Index;
 use super::progress::seen::Progress;
 use super::turns::Turns;
 use super::{progress, reconcile, registry, target};
@@ -55,6 +55,7 @@ pub async fn run(
         runtimes,
         claims: Claims::default(),
         progress: Progress::default(),
+        index: Index::default(),
         jobs,
         cron_jobs,
         kinds: RwLock::default(),
@@ -159,16 +160,10 @@ async fn wake_by_dataset(operations: &Operations, mut touched: UnboundedReceiver
         }
     }
     while let Some(Some(key)) = stop.run_until_cancelled(touched.recv()).await {
-        let mut any = false;
-        for (kind, object) in operations.all() {
-            if status(&object).phase.is_finished() {
-                continue;
-            }
-            let about = Operation::read(kind, object.clone()).is_ok_and(|read| read.datasets().contains(&key));
-            if about {
-                any = true;
-                operations.wake(kind, ObjectKey::of(&*object));
-            }
+        let about = operations.index.on(&key);
+        let any = !about.is_empty();
+        for (kind, operation) in about {
+            operations.wake(kind, operation);
         }
         let dataset = operations.shared.caches.dataset(&key.namespace, &key.name);
         if any || dataset.is_some_and(|dataset| shows_operations(&dataset)) {
@@ -205,9 +200,6 @@ fn start(operations: &Arc<Operations>, kind: OperationKind, stop: &CancellationT
     supervisor.spawn(&format!("the controller of {kind}s"), &stop, control);
 }
 
-/// The phases that were last seen, by which it is known what has changed.
-type Seen = HashMap<ObjectKey, (String, OperationPhase)>;
-
 /// The controller of one kind.
 async fn control(
     operations: Arc<Operations>,
@@ -222,36 +214,7 @@ async fn control(
         .default_backoff()
         .modify(slim)
         .reflect(writer);
-    let (following, listed) = (operations.clone(), store.clone());
-    let mut seen = Seen::new();
-    let objects = objects.filter_map(move |event| {
-        let keys: Vec<ObjectKey> = match event {
-            Ok(Event::Apply(object)) => {
-                let key = ObjectKey::of(&object);
-                let object = Arc::new(object);
-                let now = (object.uid().unwrap_or_default(), status(&object).phase);
-                if seen.insert(key.clone(), now.clone()) != Some(now) {
-                    following.changed(kind, object);
-                }
-                vec![key]
-            }
-            Ok(Event::Delete(object)) => {
-                seen.remove(&ObjectKey::of(&object));
-                following.gone(kind, object);
-                Vec::new()
-            }
-            Ok(Event::InitDone) => {
-                following.note_listed(kind.as_str());
-                listed.state().iter().map(|object| ObjectKey::of(&**object)).collect()
-            }
-            Ok(Event::Init | Event::InitApply(_)) => Vec::new(),
-            Err(error) => {
-                tracing::warn!(%kind, %error, "the watch was interrupted; it starts again");
-                Vec::new()
-            }
-        };
-        std::future::ready((!keys.is_empty()).then_some(keys))
-    });
+    let objects = changes(objects, kind, operations.clone(), store.clone());
     let keys = futures::stream::select(
         objects.flat_map(futures::stream::iter),
         UnboundedReceiverStream::new(woken),

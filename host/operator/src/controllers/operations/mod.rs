@@ -18,9 +18,11 @@
 //! neither followed nor deleted.
 
 mod all;
+mod changes;
 mod claims;
 mod conclusion;
 mod deletion;
+mod index;
 mod install;
 mod kinds;
 mod order;

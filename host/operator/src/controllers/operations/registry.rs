@@ -4,15 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use kube::Api;
 use kube::api::Patch;
-use kube::{Api, ResourceExt};
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use wasser_api::ObjectKey;
 use wasser_api::dataset::Dataset;
-use wasser_api::operations::{OperationKind, OperationPhase};
-use wasser_engine::operations::Operation;
+use wasser_api::operations::OperationKind;
 use wasser_engine::{OrGone, patch_params};
 
 use super::all::Operations;
@@ -60,24 +59,11 @@ async fn keep(operations: &Operations, key: &ObjectKey) -> kube::Result<()> {
     let Some(dataset) = shared.caches.dataset(&key.namespace, &key.name) else {
         return Ok(());
     };
-    let mut wanted = BTreeMap::<String, BTreeSet<String>>::new();
-    for (kind, object) in operations.all() {
-        let Ok(operation) = Operation::read(kind, object) else {
-            continue;
-        };
-        let executes = operation.status.phase == OperationPhase::Executing
-            && operation.object.metadata.deletion_timestamp.is_none()
-            && operation.datasets().contains(key);
-        if executes {
-            wanted
-                .entry(kind.as_str().to_owned())
-                .or_default()
-                .insert(operation.name);
-        }
-    }
-    let wanted: BTreeMap<String, String> = wanted
+    let wanted: BTreeMap<&str, String> = operations
+        .index
+        .executing(key)
         .into_iter()
-        .map(|(kind, names)| (kind, names.into_iter().collect::<Vec<_>>().join(",")))
+        .map(|(kind, names)| (kind.as_str(), names.into_iter().collect::<Vec<_>>().join(",")))
         .collect();
     let shown = dataset.status.clone().unwrap_or_default().operation_ref;
     let mut difference = Map::new();
@@ -92,7 +78,7 @@ async fn keep(operations: &Operations, key: &ObjectKey) -> kube::Result<()> {
         return Ok(());
     }
     let api = Api::<Dataset>::namespaced(shared.client.clone(), &key.namespace);
-    let body = json!({"metadata": {"uid": dataset.uid()}, "status": {"operationRef": difference}});
+    let body = json!({"metadata": {"uid": dataset.metadata.uid}, "status": {"operationRef": difference}});
     let written = api.patch_status(&key.name, &patch_params(), &Patch::Merge(&body)).await;
     if let Some(written) = written.or_gone()? {
         shared.own_writes.wrote(&written);

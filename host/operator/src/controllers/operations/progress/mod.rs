@@ -19,7 +19,8 @@ use kube::runtime::events::EventType;
 use kube::{Api, ResourceExt};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
-use wasser_api::operations::OperationPhase;
+use wasser_api::ObjectKey;
+use wasser_api::operations::OperationKind;
 use wasser_api::reasons::events as reasons;
 use wasser_engine::Trouble;
 use wasser_engine::operations::Operation;
@@ -55,13 +56,8 @@ pub async fn run(operations: Arc<Operations>, stop: CancellationToken) {
 
 /// The operations that run, with their Jobs.
 fn running(operations: &Operations) -> Vec<Running> {
-    let all = operations.all().into_iter();
-    let executing = all.filter(|(_, object)| {
-        object.metadata.deletion_timestamp.is_none()
-            && wasser_engine::operations::operation::status(object).phase == OperationPhase::Executing
-    });
-    let of = |(kind, object)| {
-        let operation = Operation::read(kind, object).ok()?;
+    let of = |(kind, key): (OperationKind, ObjectKey)| {
+        let operation = Operation::read(kind, operations.object(kind, &key)?).ok()?;
         let (namespace, name) = (&operation.namespace, operation.job());
         let job = if operation.is_cron() {
             let schedule = operations.cron_job(namespace, &name)?;
@@ -80,7 +76,7 @@ fn running(operations: &Operations) -> Vec<Running> {
             pods_wanted: usize::try_from(wanted).unwrap_or(1),
         })
     };
-    executing.filter_map(of).collect()
+    operations.index.running().into_iter().filter_map(of).collect()
 }
 
 async fn ask(operations: &Operations, running: Running) {
