@@ -13,7 +13,7 @@ use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::runtime::wait::await_condition;
 use releases_support::{FILES, Scene, scene};
 use serde_json::{Value, json};
-use wasser_chart::{FIELD_MANAGER, ReleaseError, Status, is_unchanged};
+use wasser_chart::{Driver, FIELD_MANAGER, RecordPlace, ReleaseError, Status, is_unchanged};
 
 fn managed_by(manager: &str) -> PatchParams {
     PatchParams {
@@ -286,6 +286,27 @@ async fn a_release_of_fluid_is_uninstalled() {
 
 #[tokio::test]
 #[ignore = "needs a cluster (KUBECONFIG) and the helm command (HELM)"]
+async fn a_record_that_a_watch_names_is_read_by_its_name() {
+    scene("only", FILES, |scene| async move {
+        let installed = scene.install(json!({"text": "two"})).await.unwrap();
+        let find = async |revision: u32, driver: Driver| {
+            let only = RecordPlace::of(driver, "demo", revision);
+            scene.releases.find("demo", &scene.policy, Some(&only)).await.unwrap()
+        };
+        assert_eq!(*installed.place(), RecordPlace::of(Driver::Secret, "demo", 1));
+        let found = find(1, Driver::Secret).await.unwrap();
+        assert_eq!((found.revision, &found.config), (1, &installed.config));
+        assert!(found.is_signed() && !found.is_adopted());
+        // A watch that is late names what is not there.
+        for (revision, driver) in [(7, Driver::Secret), (1, Driver::ConfigMap)] {
+            assert_eq!(find(revision, driver).await.unwrap().revision, 1);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster (KUBECONFIG) and the helm command (HELM)"]
 async fn a_release_of_somebody_else_is_left_alone() {
     const OTHER: &[(&str, &str)] = &[(
         "templates/map.yaml",
@@ -299,7 +320,7 @@ async fn a_release_of_somebody_else_is_left_alone() {
             for refused in [
                 scene.upgrade(json!({})).await.unwrap_err(),
                 scene.install(json!({})).await.unwrap_err(),
-                scene.releases.find("demo", &scene.policy).await.unwrap_err(),
+                scene.releases.find("demo", &scene.policy, None).await.unwrap_err(),
             ] {
                 let message = refused.to_string();
                 assert!(

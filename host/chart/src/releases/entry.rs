@@ -97,7 +97,7 @@ pub struct Entry {
 
 impl RecordPlace {
     /// Where the record of a revision is.
-    pub(super) fn of(driver: Driver, release: &str, revision: u32) -> Self {
+    pub fn of(driver: Driver, release: &str, revision: u32) -> Self {
         let object = record_name(release, &revision.to_string());
         Self { driver, object }
     }

@@ -167,17 +167,26 @@ impl Releases {
 
     /// The newest revision of a runtime's release, from either of Helm's drivers. One request, two
     /// if there is none in Secrets, and one more for each earlier revision that an interrupted
-    /// upgrade has left as deployed.
+    /// upgrade has left as deployed. `only` is the record that a watch shows, if it is the only one.
     ///
     /// # Errors
     /// If a request fails, the record is damaged, or the release is somebody else's.
-    pub async fn find(&self, name: &str, policy: &Policy) -> Result<Option<Release>, ReleaseError> {
-        let found = self.newest(&policy.namespace, name, policy).await?;
+    pub async fn find(
+        &self,
+        name: &str,
+        policy: &Policy,
+        only: Option<&RecordPlace>,
+    ) -> Result<Option<Release>, ReleaseError> {
+        let store = self.store(&policy.namespace, name);
+        let entries = match only {
+            Some(record) => store.with_only(record).await?,
+            None => store.current().await?,
+        };
+        let found = self.newest_of(entries, name, policy)?;
         self.set_absent(&policy.namespace, name, found.is_none());
         if let Some((entries, release)) = &found
             && release.is_deployed()
         {
-            let store = self.store(&policy.namespace, name);
             history::supersede_earlier(&store, entries, &policy.owner).await?;
         }
         Ok(found.map(|(_, release)| release))
@@ -309,6 +318,15 @@ impl Releases {
         policy: &Policy,
     ) -> Result<Option<(Vec<Entry>, Release)>, ReleaseError> {
         let entries = self.store(namespace, name).current().await?;
+        self.newest_of(entries, name, policy)
+    }
+
+    fn newest_of(
+        &self,
+        entries: Vec<Entry>,
+        name: &str,
+        policy: &Policy,
+    ) -> Result<Option<(Vec<Entry>, Release)>, ReleaseError> {
         let Some(newest) = newest_complete(&entries, policy).or(entries.last()) else {
             return Ok(None);
         };
@@ -317,7 +335,7 @@ impl Releases {
         release.newest = entries.last().map_or(release.revision, |last| last.revision);
         if !belongs(&entries, &release, policy) {
             return Err(ReleaseError::Foreign {
-                namespace: namespace.to_owned(),
+                namespace: policy.namespace.clone(),
                 name: name.to_owned(),
                 chart: release.chart,
                 record: newest.reference().into(),

@@ -56,18 +56,8 @@ impl<'a> Store<'a> {
             .list(&self.selector())
             .await
             .map_err(ReleaseError::kube(self.action("listing the Secrets")))?;
-        let records = list
-            .items
-            .into_iter()
-            .filter(|secret| secret.type_.as_deref() == Some(SECRET_TYPE));
-        let read = |secret: Secret| {
-            let text = secret
-                .data
-                .and_then(|mut data| data.remove("release"))
-                .map(|ByteString(bytes)| bytes);
-            Entry::of(Driver::Secret, self.name, secret.metadata, text)
-        };
-        Ok(sorted(records.filter_map(read)))
+        let records = list.items.into_iter();
+        Ok(sorted(records.filter_map(|secret| self.of_secret(secret))))
     }
 
     /// The records in ConfigMaps, oldest first.
@@ -77,14 +67,8 @@ impl<'a> Store<'a> {
             .list(&self.selector())
             .await
             .map_err(ReleaseError::kube(self.action("listing the ConfigMaps")))?;
-        let read = |map: ConfigMap| {
-            let text = map
-                .data
-                .and_then(|mut data| data.remove("release"))
-                .map(String::into_bytes);
-            Entry::of(Driver::ConfigMap, self.name, map.metadata, text)
-        };
-        Ok(sorted(list.items.into_iter().filter_map(read)))
+        let records = list.items.into_iter();
+        Ok(sorted(records.filter_map(|map| self.of_config_map(map))))
     }
 
     /// The records that count: those in Secrets, and if there are none, those in ConfigMaps.
@@ -95,6 +79,51 @@ impl<'a> Store<'a> {
         } else {
             Ok(secrets)
         }
+    }
+
+    /// The records that count, of which a watch shows but this one. Lists are expensive: the API server
+    /// goes through all objects of the namespace.
+    pub async fn with_only(&self, record: &RecordPlace) -> Result<Vec<Entry>, ReleaseError> {
+        let attempt = || format!("reading {}", record.reference().describe(self.namespace));
+        let entry = match record.driver() {
+            Driver::Secret if self.recording.driver == Driver::ConfigMap => None,
+            Driver::Secret => {
+                let found = self.secret_api().get_opt(record.object()).await;
+                found
+                    .map_err(ReleaseError::kube(attempt()))?
+                    .and_then(|secret| self.of_secret(secret))
+            }
+            Driver::ConfigMap => {
+                let found = self.map_api().get_opt(record.object()).await;
+                found
+                    .map_err(ReleaseError::kube(attempt()))?
+                    .and_then(|map| self.of_config_map(map))
+            }
+        };
+        match entry {
+            Some(entry) => Ok(vec![entry]),
+            // The watch is late.
+            None => self.current().await,
+        }
+    }
+
+    fn of_secret(&self, secret: Secret) -> Option<Entry> {
+        if secret.type_.as_deref() != Some(SECRET_TYPE) {
+            return None;
+        }
+        let text = secret
+            .data
+            .and_then(|mut data| data.remove("release"))
+            .map(|ByteString(bytes)| bytes);
+        Entry::of(Driver::Secret, self.name, secret.metadata, text)
+    }
+
+    fn of_config_map(&self, map: ConfigMap) -> Option<Entry> {
+        let text = map
+            .data
+            .and_then(|mut data| data.remove("release"))
+            .map(String::into_bytes);
+        Entry::of(Driver::ConfigMap, self.name, map.metadata, text)
     }
 
     /// Writes a revision. False if there is one already.

@@ -240,7 +240,7 @@ impl Scene {
 
     /// The newest revision.
     pub async fn find(&self) -> Option<Release> {
-        self.releases.find("demo", &self.policy).await.unwrap()
+        self.releases.find("demo", &self.policy, None).await.unwrap()
     }
 
     /// Deletes the release.

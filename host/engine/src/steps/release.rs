@@ -29,7 +29,8 @@ impl Request {
         }
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
         let found = if self.shared.caches.has_record(namespace, name) {
-            let found = self.shared.releases.find(name, &self.policy()).await;
+            let only = self.shared.caches.only_record(namespace, name);
+            let found = self.shared.releases.find(name, &self.policy(), only.as_ref()).await;
             found.map_err(|source| self.release_failed(source))?
         } else {
             // Should the watch be late, the record that the installation wants to write is there

@@ -20,6 +20,7 @@ use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store};
 use wasser_api::dataset::Dataset;
 use wasser_api::names;
+use wasser_chart::{Driver, RecordPlace};
 
 use crate::objects::owner::Owner;
 use crate::watched::cluster_objects::ClusterObjects;
@@ -103,6 +104,17 @@ impl Caches {
     pub fn newest_record(&self, namespace: &str, name: &str) -> Option<u32> {
         let newest = self.release_secrets.newest(namespace, name);
         newest.or_else(|| self.release_config_maps.newest(namespace, name))
+    }
+
+    /// The record of a release that has but one.
+    pub fn only_record(&self, namespace: &str, name: &str) -> Option<RecordPlace> {
+        let in_secrets = self.release_secrets.revisions(namespace, name);
+        let in_config_maps = self.release_config_maps.revisions(namespace, name);
+        match (in_secrets.as_slice(), in_config_maps.as_slice()) {
+            ([revision], []) => Some(RecordPlace::of(Driver::Secret, name, *revision)),
+            ([], [revision]) => Some(RecordPlace::of(Driver::ConfigMap, name, *revision)),
+            _ => None,
+        }
     }
 
     /// The StatefulSet of this name, if it is the runtime's.
