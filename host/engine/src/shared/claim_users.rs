@@ -18,6 +18,9 @@ use crate::error::EngineError;
 /// Pods that neither have succeeded nor failed.
 const ACTIVE: &str = "status.phase!=Succeeded,status.phase!=Failed";
 
+/// Pods that are read at a time: whole ones, of which only the claims are kept.
+const PAGE: u32 = 500;
+
 /// The claims of a namespace that are used, each with the names of its pods.
 type Claims = Arc<HashMap<String, Vec<String>>>;
 
@@ -62,12 +65,24 @@ impl ClaimUsers {
 
 async fn list(client: &Client, namespace: &str) -> Result<Claims, EngineError> {
     let api = Api::<Pod>::namespaced(client.clone(), namespace);
-    let pods = api
-        .list(&ListParams::default().fields(ACTIVE))
-        .await
-        .map_err(EngineError::kube(format!("listing the pods of {namespace}")))?;
     let mut claims: HashMap<String, Vec<String>> = HashMap::new();
-    for pod in &pods.items {
+    let mut page = ListParams::default().fields(ACTIVE).limit(PAGE);
+    loop {
+        let pods = api
+            .list(&page)
+            .await
+            .map_err(EngineError::kube(format!("listing the pods of {namespace}")))?;
+        note(&pods.items, &mut claims);
+        match pods.metadata.continue_.filter(|next| !next.is_empty()) {
+            Some(next) => page = page.continue_token(&next),
+            None => return Ok(Arc::new(claims)),
+        }
+    }
+}
+
+/// Notes whose claims these pods use.
+fn note(pods: &[Pod], claims: &mut HashMap<String, Vec<String>>) {
+    for pod in pods {
         let volumes = pod
             .spec
             .as_ref()
@@ -83,5 +98,4 @@ async fn list(client: &Client, namespace: &str) -> Result<Claims, EngineError> {
                 .push(pod.name_any());
         }
     }
-    Ok(Arc::new(claims))
 }

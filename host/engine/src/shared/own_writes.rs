@@ -15,14 +15,40 @@ use parking_lot::Mutex;
 /// restored from a backup, with lower versions.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// From this number on, entries that no longer count are removed: those of objects that are gone,
-/// mostly.
+/// The least number of entries from which those that no longer count are removed: of objects that
+/// are gone, mostly.
 const PRUNED_FROM: usize = 1024;
 
 /// The versions that writes of this process made, by UID of the object.
 #[derive(Debug, Default)]
 pub struct OwnWrites {
-    written: Mutex<HashMap<String, (u64, Instant)>>,
+    written: Mutex<Written>,
+}
+
+#[derive(Debug)]
+struct Written {
+    versions: HashMap<String, (u64, Instant)>,
+    /// The number of entries from which they are looked through again.
+    pruned_from: usize,
+}
+
+impl Default for Written {
+    fn default() -> Self {
+        Self {
+            versions: HashMap::new(),
+            pruned_from: PRUNED_FROM,
+        }
+    }
+}
+
+impl Written {
+    /// Twice as many as were left the last time, so that each write pays for a few entries only.
+    fn prune(&mut self) {
+        if self.versions.len() >= self.pruned_from {
+            self.versions.retain(|_, (_, since)| since.elapsed() < LONGEST);
+            self.pruned_from = PRUNED_FROM.max(self.versions.len() * 2);
+        }
+    }
 }
 
 impl OwnWrites {
@@ -37,9 +63,8 @@ impl OwnWrites {
         let ended = meta.deletion_timestamp.is_some() && meta.finalizers.as_ref().is_none_or(Vec::is_empty);
         let version = if ended { u64::MAX } else { version };
         let mut written = self.written.lock();
-        if written.len() >= PRUNED_FROM {
-            written.retain(|_, (_, since)| since.elapsed() < LONGEST);
-        }
+        written.prune();
+        let written = &mut written.versions;
         let newest = written.get(uid).map_or(0, |(newest, _)| *newest);
         written.insert(uid.clone(), (version.max(newest), Instant::now()));
     }
@@ -50,7 +75,7 @@ impl OwnWrites {
         let (Some(uid), Some(version)) = (meta.uid.as_ref(), number(meta.resource_version.as_deref())) else {
             return false;
         };
-        let mut written = self.written.lock();
+        let written = &mut self.written.lock().versions;
         let stale = written
             .get(uid)
             .is_some_and(|(newest, since)| version < *newest && since.elapsed() < LONGEST);

@@ -4,6 +4,7 @@
 //! The volume of a reference cannot be changed once pods may have mounted it. So it says itself
 //! where it leads, and that counts for as long as it exists, whatever the Dataset says later.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::PersistentVolume;
@@ -72,7 +73,7 @@ impl Request {
     /// Removes the entries of `datasetRef` that are no longer true.
     pub(super) fn forget_stale_references(&mut self) {
         let Some(dataset) = self.dataset.clone() else { return };
-        let live = live_references(&self.shared.caches, &dataset);
+        let live: HashSet<String> = live_references(&self.shared.caches, &dataset).into_iter().collect();
         self.dataset_status.dataset_ref.retain(|entry| live.contains(entry));
     }
 }

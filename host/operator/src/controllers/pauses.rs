@@ -1,6 +1,7 @@
 //! When an object is looked at again of which no watch says anything.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -17,13 +18,25 @@ const PAUSES: Backoff = Backoff {
 const WATCHED: u32 = 8;
 
 /// When to look again at a runtime of which no watch says anything. Failures have pauses of their
-/// own.
-pub(super) fn pause(period: Duration, outcome: &Result<(), EngineError>, is_watched: bool) -> Option<Duration> {
+/// own. Those that were looked at together at a start do not stay together.
+pub(super) fn pause(
+    uid: &str,
+    period: Duration,
+    outcome: &Result<(), EngineError>,
+    is_watched: bool,
+) -> Option<Duration> {
     match outcome {
-        Ok(()) if is_watched => Some(period * WATCHED),
+        Ok(()) if is_watched => Some(period * WATCHED - period.mul_f64(share(uid))),
         Ok(()) => Some(period),
         Err(error) => error.is_refusal().then_some(period),
     }
+}
+
+/// A number from 0 to 1, for each UID another one.
+fn share(uid: &str) -> f64 {
+    let mut hasher = DefaultHasher::new();
+    uid.hash(&mut hasher);
+    f64::from(hasher.finish() as u32) / f64::from(u32::MAX)
 }
 
 /// How often in a row the reconciles of objects have failed, by UID.
@@ -56,6 +69,8 @@ impl Failures {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::RangeInclusive;
+
     use rstest::rstest;
 
     use super::*;
@@ -75,16 +90,29 @@ mod tests {
     }
 
     #[rstest]
-    #[case::everything_is_watched(Ok(()), true, Some(120))]
-    #[case::a_pod_was_asked(Ok(()), false, Some(15))]
-    #[case::refused(Err(invalid()), true, Some(15))]
+    #[case::everything_is_watched(Ok(()), true, Some(105..=120))]
+    #[case::a_pod_was_asked(Ok(()), false, Some(15..=15))]
+    #[case::refused(Err(invalid()), true, Some(15..=15))]
     #[case::failed(Err(failed()), true, None)]
     fn a_runtime_is_looked_at_seldom_where_nothing_changes_unseen(
         #[case] outcome: Result<(), EngineError>,
         #[case] is_watched: bool,
-        #[case] seconds: Option<u64>,
+        #[case] seconds: Option<RangeInclusive<u64>>,
     ) {
-        let found = pause(Duration::from_secs(15), &outcome, is_watched);
-        assert_eq!(found.map(|pause| pause.as_secs()), seconds);
+        let found = pause("uid", Duration::from_secs(15), &outcome, is_watched);
+        assert_eq!(found.is_some(), seconds.is_some());
+        assert!(
+            found
+                .zip(seconds)
+                .is_none_or(|(found, wanted)| wanted.contains(&found.as_secs())),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn runtimes_are_not_looked_at_at_the_same_time() {
+        let shares: Vec<f64> = (0..100).map(|number| share(&format!("uid-{number}"))).collect();
+        let early = shares.iter().filter(|share| **share < 0.5).count();
+        assert!((30..70).contains(&early), "{shares:?}");
     }
 }

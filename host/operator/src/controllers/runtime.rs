@@ -261,7 +261,7 @@ async fn reconcile_runtime(request: &mut Request, refusal: Option<EngineError>) 
         attend(request).await
     };
     let period = request.shared.settings.sync_period;
-    if let Some(pause) = pauses::pause(period, &outcome, request.is_watched()) {
+    if let Some(pause) = pauses::pause(&request.uid, period, &outcome, request.is_watched()) {
         request.look_again_in(pause);
     }
     outcome.map(|()| Next::Change)

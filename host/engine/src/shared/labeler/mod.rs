@@ -193,7 +193,10 @@ impl Labeler {
                     time");
             }
         }
-        self.wake_fulfilled();
+        // All that leave are gone through: once for a batch of patches, and in each round.
+        if !self.state.lock().is_patching() {
+            self.wake_fulfilled();
+        }
     }
 
     fn wake_fulfilled(&self) {

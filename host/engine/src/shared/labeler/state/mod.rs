@@ -137,6 +137,11 @@ impl State {
         wakes
     }
 
+    /// Returns whether a node is being patched, after which more may be fulfilled.
+    pub fn is_patching(&self) -> bool {
+        !self.patching.is_empty()
+    }
+
     /// Returns whether some runtime waits for its labels to go.
     pub fn is_leaving(&self) -> bool {
         !self.leaving.is_empty()
@@ -310,9 +315,10 @@ impl State {
             let changes = self.changes(node);
             changes.iter().any(|(key, value)| value.is_null() && want.has_key(key))
         };
-        let marked = want.marks().filter_map(|mark| self.nodes_of_mark.get(&mark));
+        let marks: Vec<Mark> = want.marks().collect();
+        let marked = marks.iter().filter_map(|mark| self.nodes_of_mark.get(mark));
         let nodes: BTreeSet<&String> = marked.flatten().collect();
-        let is_written = |patching: &Patching| want.marks().any(|mark| patching.sets.contains(&mark));
+        let is_written = |patching: &Patching| marks.iter().any(|mark| patching.sets.contains(mark));
         self.patching.values().any(is_written) || nodes.into_iter().any(has_own)
     }
 }
