@@ -15,7 +15,7 @@ pub fn structural(mut crd: CustomResourceDefinition) -> CustomResourceDefinition
             .as_mut()
             .and_then(|schema| schema.open_api_v3_schema.as_mut())
         {
-            schema.required = None;
+            no_longer_required(schema, "spec");
             schema.title = None;
             tidy(schema);
             // What is left out in a spec has its defaults anyway; one that is left out stays so.
@@ -29,6 +29,12 @@ pub fn structural(mut crd: CustomResourceDefinition) -> CustomResourceDefinition
         }
     }
     crd
+}
+
+fn no_longer_required(schema: &mut JSONSchemaProps, field: &str) {
+    let required = schema.required.take().into_iter().flatten();
+    let others: Vec<String> = required.filter(|required| required != field).collect();
+    schema.required = (!others.is_empty()).then_some(others);
 }
 
 /// The field of a probe whose own field `service` Kubernetes declares with an empty text as its

@@ -24,10 +24,12 @@ const NOT_OF_THE_NODE: [&str; 10] = [
     "subPathExpr",
     "workingDir",
 ];
+/// What an object has besides what its user says, where that is not in a spec of its own.
+const NOT_OF_THE_USER: [&str; 4] = ["apiVersion", "kind", "metadata", "status"];
 /// How a data source says that it is a directory of the node.
 const LOCAL: [&str; 2] = ["local://", "file://"];
 
-/// The texts of some objects' specs.
+/// The texts of some objects' specs, or of their fields at the top where they have no spec.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Named {
     texts: BTreeSet<String>,
@@ -37,11 +39,20 @@ pub struct Named {
 }
 
 impl Named {
-    /// Reads the specs of these objects.
+    /// Reads what users say in these objects.
     pub fn of<'a>(objects: impl IntoIterator<Item = &'a Value>) -> Self {
         let mut named = Self::default();
         for object in objects {
-            named.walk(&object["spec"], &mut Vec::new());
+            match (object.get("spec"), object.as_object()) {
+                (Some(spec), _) => named.walk(spec, &mut Vec::new()),
+                (None, Some(fields)) => {
+                    let said = fields
+                        .iter()
+                        .filter(|(key, _)| !NOT_OF_THE_USER.contains(&key.as_str()));
+                    said.for_each(|(key, value)| named.walk(value, &mut vec![key.as_str()]));
+                }
+                (None, None) => {}
+            }
         }
         named
     }
@@ -170,6 +181,18 @@ mod tests {
     #[case("/name", false)]
     fn a_directory_is_named_where_fields_speak_of_the_node(#[case] path: &str, #[case] is_named: bool) {
         assert_eq!(named().has_path(path), is_named);
+    }
+
+    #[test]
+    fn an_object_without_a_spec_says_it_at_its_top() {
+        let class = json!({"apiVersion": "v1", "kind": "/kind", "metadata": {"name": "/name"}, "status": "/status",
+            "topology": {"client": {"template": {"spec": {"containers": [{"image": "example/client:v1",
+                "args": ["/args"]}], "volumes": [{"hostPath": {"path": "/data"}}]}}}}});
+        let named = Named::of([&class]);
+        assert!(named.has_image("example/client:v1", &BTreeSet::new()) && named.has_path("/data/a"));
+        for other in ["/kind", "/name", "/status", "/args"] {
+            assert!(!named.has_path(other), "{other}");
+        }
     }
 
     #[rstest]
