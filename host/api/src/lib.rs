@@ -7,6 +7,7 @@
 #[macro_use]
 pub mod text;
 
+pub mod clients;
 pub mod conditions;
 #[cfg(feature = "schema")]
 pub mod crd;

@@ -229,7 +229,7 @@ fn describe(name: &str, dataset: &Dataset, runtime: Option<&Value>) -> DatasetUs
         dataset.namespace().unwrap_or_default(),
         dataset.uid().unwrap_or_default(),
     );
-    let selector = runtime.and_then(|runtime| runtime.pointer("/spec/fuse/nodeSelector")?.as_object());
+    let selector = runtime.and_then(|runtime| wasser_api::clients::field(runtime, "nodeSelector")?.as_object());
     let selector = selector.into_iter().flatten();
     DatasetUse {
         common_label: labels::common_label(&namespace, &dataset.name_any(), &uid),

@@ -27,7 +27,7 @@ pub struct DatasetUse {
     pub name: String,
     /// The label of nodes that have a part of its cache.
     pub common_label: String,
-    /// `spec.fuse.nodeSelector` of its runtime: the nodes on which it can be mounted.
+    /// The node selector of its clients in the runtime: the nodes on which it can be mounted.
     pub fuse_node_selector: BTreeMap<String, String>,
     /// `status.cacheAffinity` of its runtime: where its workers run.
     pub cache_affinity: Value,

@@ -195,11 +195,9 @@ fn volume_of(volume: PersistentVolume, driver: &str) -> Option<Volume> {
     })
 }
 
-/// Returns the policy in a runtime object: of its fuse, or of the client of a CacheRuntime.
+/// Returns the policy in a runtime object.
 fn policy_of(runtime: &Value) -> FuseCleanPolicy {
-    let policy = ["/spec/fuse/cleanPolicy", "/spec/client/cleanPolicy"]
-        .iter()
-        .find_map(|path| runtime.pointer(path));
+    let policy = wasser_api::clients::field(runtime, "cleanPolicy");
     policy
         .and_then(|policy| serde_json::from_value(policy.clone()).ok())
         .unwrap_or_default()

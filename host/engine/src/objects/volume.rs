@@ -182,9 +182,7 @@ impl VolumeInput<'_> {
     }
 
     fn node_affinity(&self) -> Option<VolumeNodeAffinity> {
-        let selector = self
-            .runtime
-            .pointer("/spec/fuse/nodeSelector")?
+        let selector = wasser_api::clients::field(self.runtime, "nodeSelector")?
             .as_object()
             .filter(|selector| !selector.is_empty())?;
         let requirement = |(key, value): (&String, &Value)| NodeSelectorRequirement {
