@@ -33,7 +33,9 @@ fn manifests(plugin: &str, kind: &str) -> Vec<(String, Pair)> {
 
 #[rstest]
 #[tokio::test]
-async fn a_plugin_of_this_repository_keeps_the_contract(#[values("juicefs", "alluxio", "jindo", "thin")] plugin: &str) {
+async fn a_plugin_of_this_repository_keeps_the_contract(
+    #[values("juicefs", "alluxio", "cache", "jindo", "thin")] plugin: &str,
+) {
     let file = root().join(format!("target/plugins/{plugin}.yaml"));
     let package = Package::read(&file).unwrap_or_else(|error| panic!("{error:#}; build it with `cargo xtask guests`"));
     let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
