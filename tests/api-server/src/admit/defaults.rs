@@ -85,7 +85,12 @@ fn service(spec: &mut Value) {
     fill(spec, "internalTrafficPolicy", json!("Cluster"));
     fill(spec, "ipFamilies", json!(["IPv4"]));
     fill(spec, "ipFamilyPolicy", json!("SingleStack"));
-    for port in spec["ports"].as_array_mut().into_iter().flatten() {
+    for port in spec
+        .get_mut("ports")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
         let number = port["port"].clone();
         fill(port, "protocol", json!("TCP"));
         fill(port, "targetPort", number);

@@ -86,7 +86,7 @@ pub(crate) fn complete(kind: &Kind, object: &mut Value, number: u64) {
             fill(&mut object["spec"], "clusterIP", json!(address));
             let address = object["spec"]["clusterIP"].clone();
             fill(&mut object["spec"], "clusterIPs", json!([address]));
-            fill(&mut object["status"], "loadBalancer", json!({}));
+            object["status"] = json!({"loadBalancer": {}});
         }
         _ => {}
     }
