@@ -78,7 +78,10 @@ fn places_of(before: &Value, after: &Value, path: &str, places: &mut Vec<(String
     match (before, after) {
         (Value::Object(one), Value::Object(other)) => {
             for name in one.keys().chain(other.keys().filter(|name| !one.contains_key(*name))) {
-                let value = |fields: &serde_json::Map<String, Value>| fields.get(name).cloned().unwrap_or(Value::Null);
+                let value = |fields: &serde_json::Map<String, Value>| {
+                    let missing = || Value::from("<missing>");
+                    fields.get(name).cloned().unwrap_or_else(missing)
+                };
                 places_of(&value(one), &value(other), &format!("{path}.{name}"), places);
             }
         }
