@@ -1,6 +1,7 @@
 //! The lives of datasets, step by step.
 
 mod adopted;
+mod cache;
 mod demo;
 mod real;
 
@@ -27,13 +28,14 @@ pub struct Scenario {
     pub steps: &'static [Step],
 }
 
-pub const ALL: [Scenario; 7] = [
+pub const ALL: [Scenario; 8] = [
     demo::LIFE,
     demo::DRIFT,
     demo::REFERENCE,
     demo::OPERATION,
     JUICEFS,
     THIN,
+    cache::CACHE,
     adopted::ADOPTED,
 ];
 

@@ -131,7 +131,7 @@ fn image(server: &ApiServer) -> Value {
 }
 
 /// A scene with a plugin that was built before.
-fn scene(plugin: &str) -> Scene {
+pub fn scene(plugin: &str) -> Scene {
     Scene::serving(&[registered(plugin)])
 }
 
