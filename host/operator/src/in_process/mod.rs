@@ -9,6 +9,7 @@
 mod adoption;
 mod alluxio_operations;
 mod artifacts;
+mod cache_classes;
 #[path = "../../../plugin/tests/common/mod.rs"]
 mod common;
 mod data_commands;
