@@ -99,7 +99,7 @@ impl KubeDatasets {
 
     /// The pod template of the DaemonSet that mounts at this path. What it is called, only its
     /// chart knows.
-    async fn template(&self, namespace: &str, fluid_path: &str) -> Result<Option<Value>, LookupError> {
+    async fn template(&self, namespace: &str, fluid_path: &str, mounts: bool) -> Result<Option<Value>, LookupError> {
         let sets = Api::<DaemonSet>::namespaced(self.client.clone(), namespace);
         let found = sets.list(&ListParams::default()).await;
         let found = found.map_err(failed(|| {
@@ -109,7 +109,8 @@ impl KubeDatasets {
             .items
             .into_iter()
             .filter_map(|set| serde_json::to_value(set.spec?.template).ok());
-        let leading = templates.filter_map(|template| Some((sidecar::leads_to(&template, fluid_path)?, template)));
+        let leading =
+            templates.filter_map(|template| Some((sidecar::leads_to(&template, fluid_path, mounts)?, template)));
         Ok(leading.max_by_key(|(near, _)| *near).map(|(_, template)| template))
     }
 
@@ -186,7 +187,8 @@ impl Datasets for KubeDatasets {
         };
         let get = |key: &str| attributes.get(key).cloned().unwrap_or_default();
         let (other, fluid_path) = (get("runtime_namespace"), get("fluid_path"));
-        let Some(template) = self.template(&other, &fluid_path).await? else {
+        let mounts = !skips_sidecar(&get(labels::SKIP_CHECK_MOUNT_READY));
+        let Some(template) = self.template(&other, &fluid_path, mounts).await? else {
             let what =
                 format!("no fuse DaemonSet in the namespace {other} mounts the Dataset {name} at {fluid_path:?}");
             return Ok(Fuse::Without(what));
@@ -207,9 +209,15 @@ impl Datasets for KubeDatasets {
             template,
             fluid_path,
             mount_type: get("mount_type"),
+            mounts,
             sub_path: get("fluid_sub_path"),
         })))
     }
+}
+
+/// Whether a list of `None`, `All`, `MountPod` and `Sidecar` includes pods that mount by themselves.
+fn skips_sidecar(list: &str) -> bool {
+    list.split(',').any(|mode| matches!(mode.trim(), "All" | "Sidecar"))
 }
 
 /// The name of the Dataset that pods reach by a claim: by that of the Dataset itself, or by one

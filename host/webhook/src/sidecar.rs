@@ -42,6 +42,8 @@ pub struct Sidecar {
     pub fluid_path: String,
     /// What the type or the source of the mount contains.
     pub mount_type: String,
+    /// Whether something is mounted there that pods can wait for.
+    pub mounts: bool,
     /// The directory of the file system that the claim stands for; empty for all of it.
     pub sub_path: String,
 }
@@ -142,8 +144,8 @@ struct Shared<'a> {
 }
 
 impl<'a> Shared<'a> {
-    /// The one that comes nearest to the path.
-    fn of(template: &'a Value, fluid_path: &str) -> Option<Self> {
+    /// The one that comes nearest to the path. Who only shows a directory has no mounts to pass on.
+    fn of(template: &'a Value, fluid_path: &str, mounts: bool) -> Option<Self> {
         let path = clean(fluid_path);
         let volumes = pod::items(template, "/spec/volumes").filter_map(|volume| {
             let host = clean(volume.pointer("/hostPath/path")?.as_str()?);
@@ -152,10 +154,10 @@ impl<'a> Shared<'a> {
         });
         let shared = volumes.filter_map(|(volume, host, rest)| {
             pod::items(template, "/spec/containers").find_map(|container| {
-                let mut mounts = pod::items(container, "/volumeMounts");
-                let mount = mounts.find(|mount| {
+                let mut all = pod::items(container, "/volumeMounts");
+                let mount = all.find(|mount| {
                     mount.get("name") == Some(&json!(volume))
-                        && mount.get("mountPropagation") == Some(&json!("Bidirectional"))
+                        && (!mounts || mount.get("mountPropagation") == Some(&json!("Bidirectional")))
                 })?;
                 Some(Self {
                     container,
@@ -171,8 +173,8 @@ impl<'a> Shared<'a> {
 }
 
 /// How near a template's mount comes to a path; none if it leads elsewhere.
-pub fn leads_to(template: &Value, fluid_path: &str) -> Option<usize> {
-    Shared::of(template, fluid_path).map(|shared| shared.host.components().count())
+pub fn leads_to(template: &Value, fluid_path: &str, mounts: bool) -> Option<usize> {
+    Shared::of(template, fluid_path, mounts).map(|shared| shared.host.components().count())
 }
 
 /// Copies a client. What it mounts is in a directory of its own on the node: another pod there may
@@ -196,7 +198,7 @@ pub fn make(
             return Err(Unusable::Outside { dataset, path });
         }
     }
-    let shared = Shared::of(template, &sidecar.fluid_path).ok_or_else(|| Unusable::NotShared {
+    let shared = Shared::of(template, &sidecar.fluid_path, sidecar.mounts).ok_or_else(|| Unusable::NotShared {
         dataset: dataset.clone(),
         path: sidecar.fluid_path.clone(),
     })?;
@@ -233,7 +235,7 @@ pub fn make(
     if wishes.native {
         client["restartPolicy"] = json!("Always");
     }
-    if wishes.wait {
+    if wishes.wait && sidecar.mounts {
         wait(
             &mut client,
             &clean(shared.inside).join(&shared.rest),

@@ -28,6 +28,9 @@ const SYMLINK: &str = "symlink";
 /// The volume attribute by which the node plugin binds a volume read-only, whatever its access
 /// modes say.
 pub const READ_ONLY: &str = "wasser_read_only";
+/// The pods that do not wait for a mount: those for which the node plugin mounts, and those that
+/// mount by themselves.
+const EVERYBODY: &str = "All";
 /// The capacity shown where the Dataset does not ask for one.
 const DEFAULT_CAPACITY: &str = "100Pi";
 
@@ -44,6 +47,8 @@ pub struct VolumeInput<'a> {
     pub mount_path: &'a str,
     /// The plugin's `mount_type`.
     pub mount_type: &'a str,
+    /// Whether clients show a directory of their node there, and mount nothing.
+    pub is_directory: bool,
     /// The generation label of the fuse workload's pods, if it carries one.
     pub fuse_generation: Option<&'a str>,
     /// The access modes of volume and claim.
@@ -65,7 +70,9 @@ impl VolumeInput<'_> {
         };
         let by_symlink = label(labels::NODE_PUBLISH_METHOD) == Some(SYMLINK);
         let annotations = self.runtime.pointer("/metadata/annotations");
-        let skipped = annotations.and_then(|all| all.get(labels::SKIP_CHECK_MOUNT_READY)?.as_str());
+        let asked = annotations.and_then(|all| all.get(labels::SKIP_CHECK_MOUNT_READY)?.as_str());
+        // What nobody mounts, nobody can wait for.
+        let skipped = if self.is_directory { Some(EVERYBODY) } else { asked };
         let optional = [
             by_symlink.then(|| (PUBLISH_METHOD, SYMLINK.to_owned())),
             self.must_say_read_only().then(|| (READ_ONLY, labels::TRUE.to_owned())),
@@ -271,6 +278,7 @@ mod tests {
             runtime: &runtime,
             mount_path: "/mnt/demo-fuse",
             mount_type: "fuse.demo",
+            is_directory: annotations.get("directory").is_some(),
             fuse_generation: None,
             access_modes: vec!["ReadWriteMany".to_owned()],
             read_only: annotations.get("read-only").is_some(),
@@ -314,6 +322,9 @@ mod tests {
         const KEY: &str = "fluid.io/skip-check-mount-ready-target";
         assert_eq!(attribute(&volume(&json!({KEY: "All"})), KEY).as_deref(), Some("All"));
         assert_eq!(attribute(&volume(&json!({})), KEY), None);
+        for others in [json!({"directory": ""}), json!({"directory": "", KEY: "None"})] {
+            assert_eq!(attribute(&volume(&others), KEY).as_deref(), Some("All"));
+        }
     }
 
     #[test]

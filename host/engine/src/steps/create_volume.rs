@@ -13,6 +13,9 @@ use crate::objects::volume::VolumeInput;
 use crate::request::Request;
 use wasser_chart::OrGone;
 
+/// Where the values say that clients show a directory, and mount nothing.
+const DIRECTORY_ONLY: &str = "/fuse/directoryOnly";
+
 /// Whether the annotations say that Wasser, or Fluid before it, made an object.
 pub fn is_ours(object: &impl ResourceExt) -> bool {
     object.annotations().get(labels::CREATED_BY).map(String::as_str) == Some(labels::CREATED_BY_VALUE)
@@ -53,6 +56,7 @@ impl Request {
             runtime: &self.object,
             mount_path: &self.context.mount_path,
             mount_type: &mount_type,
+            is_directory: self.is_directory(),
             fuse_generation: generation.as_deref(),
             access_modes: dataset.spec.effective_access_modes(),
             read_only: dataset.spec.is_read_only_below(""),
@@ -199,6 +203,13 @@ impl Request {
                     the type of the mount"
                 ),
             })
+    }
+
+    /// Whether clients show a directory of their node in place of a mount, as the installed values
+    /// say in `fuse.directoryOnly`.
+    fn is_directory(&self) -> bool {
+        let release = self.shared.known_release(&self.uid).flatten();
+        release.is_some_and(|release| release.values().pointer(DIRECTORY_ONLY) == Some(&Value::Bool(true)))
     }
 }
 

@@ -242,6 +242,7 @@ impl Request {
             runtime: &self.object,
             mount_path: &self.context.mount_path,
             mount_type: "",
+            is_directory: false,
             fuse_generation: None,
             access_modes,
             read_only: dataset.spec.is_read_only() || other.spec.is_read_only_below(&reference.directory),

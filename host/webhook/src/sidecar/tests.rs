@@ -39,6 +39,7 @@ pub fn sidecar(name: &str) -> Sidecar {
         template: template(),
         fluid_path: "/runtime-mnt/juicefs/default/demo//juicefs-fuse".to_owned(),
         mount_type: "JuiceFS".to_owned(),
+        mounts: true,
         sub_path: String::new(),
     }
 }
@@ -119,6 +120,20 @@ fn wishes_are_granted() {
 }
 
 #[test]
+fn a_client_that_mounts_nothing_is_not_waited_for() {
+    let mut sidecar = sidecar("demo");
+    sidecar.template["spec"]["containers"][0]["volumeMounts"][0] = json!({"name": "fuse-mount", "mountPath": "/jfs"});
+    assert!(matches!(
+        made(&sidecar, &json!({}), WISHES),
+        Err(Unusable::NotShared { .. })
+    ));
+    sidecar.mounts = false;
+    let made = made(&sidecar, &json!({}), WISHES).unwrap();
+    assert_eq!(made.client["lifecycle"].get("postStart"), None);
+    assert_eq!(made.source, "/runtime-mnt/juicefs/default/demo/own-0/juicefs-fuse");
+}
+
+#[test]
 fn caches_are_known_by_their_names() {
     let volume = json!({"emptyDir": {}});
     for cache in ["cache-dir-1", "cache-dir-1-tier", "datavolume-0", "mem", "ssd-2"] {
@@ -173,7 +188,7 @@ fn what_leads_elsewhere_is_refused() {
     other.fluid_path = "/runtime-mnt/juicefs/default/demo-2/juicefs-fuse".to_owned();
     let error = made(&other, &json!({}), WISHES).unwrap_err();
     assert!(matches!(error, Unusable::NotShared { .. }), "{error}");
-    assert_eq!(leads_to(&other.template, &other.fluid_path), None);
+    assert_eq!(leads_to(&other.template, &other.fluid_path, true), None);
     let mut outside = sidecar("demo");
     outside.sub_path = "a/../../..".to_owned();
     let error = made(&outside, &json!({}), WISHES).unwrap_err();
