@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
-use serde_json::Value;
+use serde_json::{Value, json};
 use wasser_plugin::Plugin;
 
 use crate::documents::objects;
@@ -71,6 +71,10 @@ impl Pair {
         for object in [&mut dataset, &mut runtime] {
             place(object, &namespace);
         }
+        // A Dataset need not have one, and plugins see it as the operator reads it.
+        if let Some(dataset) = dataset.as_object_mut() {
+            dataset.entry("spec").or_insert_with(|| json!({}));
+        }
         Ok(Self {
             namespace,
             name,
@@ -130,8 +134,6 @@ fn place(object: &mut Value, namespace: &str) {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn object(kind: &str, name: &str) -> Value {
@@ -156,6 +158,11 @@ mod tests {
             ("a", "here", 2)
         );
         assert_eq!(text(&pair.runtime, "/metadata/namespace"), "here");
+        assert_eq!(
+            pair.dataset.as_ref().unwrap()["spec"],
+            json!({}),
+            "as the operator reads it"
+        );
         let again = Pair::find(pair.documents().unwrap(), "DemoRuntime", "there").unwrap();
         assert_eq!((again.namespace.as_str(), again.others.len()), ("here", 2));
     }
