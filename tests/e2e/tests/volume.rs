@@ -364,6 +364,8 @@ const OTHER_KINDS: &[&str] = &[
     "jindoruntimes/",
     "thinruntimes.",
     "thinruntimes/",
+    "vineyardruntimes.",
+    "vineyardruntimes/",
     "services",
     // What releases have that Fluid has installed, and what goes with them.
     "serviceaccounts",

@@ -41,3 +41,4 @@ mod references;
 mod revisions;
 mod scene;
 mod vanished;
+mod vineyard;

@@ -1,0 +1,149 @@
+//! The life of a VineyardRuntime: from a Dataset of nothing, by more workers, to its end.
+
+use serde_json::{Value, json};
+use wasser_test_api_server::ApiServer;
+
+use super::machine::scenario::registered;
+use super::machine::world::World;
+use super::scene::{OPERATOR, QUIET, Scene};
+
+const KIND: &str = "VineyardRuntime";
+
+/// A cluster with what Fluid's documentation creates: a Dataset without a spec, and its runtime.
+fn create(scene: &Scene, spec: &Value) {
+    let object = |kind: &str| {
+        json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": kind,
+            "metadata": {"name": "demo", "namespace": "default"}})
+    };
+    let mut runtime = object(KIND);
+    runtime["spec"] = spec.clone();
+    scene.server.create(&runtime);
+    scene.server.create(&object("Dataset"));
+}
+
+fn memory() -> Value {
+    json!({"replicas": 2, "tieredstore": {"levels": [{"mediumtype": "MEM", "quota": "1Gi"}]}})
+}
+
+fn object(server: &ApiServer, kind: &str, name: &str) -> Value {
+    server.object(kind, "default", name).unwrap_or_default()
+}
+
+/// The addresses of the daemons, as pods find them.
+fn addresses(server: &ApiServer) -> Vec<String> {
+    let map = object(server, "ConfigMap", "demo-rpc-conf");
+    let addresses = map["data"]["VINEYARD_RPC_ENDPOINT"].as_str().unwrap_or_default();
+    addresses.split(',').map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn a_dataset_of_nothing_is_bound_scaled_and_deleted() {
+    let scene = Scene::serving(&[registered("vineyard")]);
+    let _world = World::start(&scene.server);
+    let _operator = scene.start().await;
+    create(&scene, &memory());
+    scene.phase("Bound").await;
+    scene.volume().await;
+    scene.server.settled(QUIET).await;
+
+    // A pod that mounts the claim gets the directory in which the clients show the socket.
+    let volume = scene.server.object("PersistentVolume", "", "default-demo").unwrap();
+    let attributes = &volume["spec"]["csi"]["volumeAttributes"];
+    let path = "/runtime-mnt/vineyard/default/demo/vineyard-fuse";
+    for (attribute, expected) in [
+        ("fluid_path", path),
+        ("mount_type", "vineyard-fuse"),
+        ("fluid.io/skip-check-mount-ready-target", "All"),
+    ] {
+        assert_eq!(attributes[attribute], expected, "{attribute}");
+    }
+    let status = &object(&scene.server, KIND, "demo")["status"];
+    for phase in ["masterPhase", "workerPhase"] {
+        assert_eq!(status[phase], "Ready", "{phase}");
+    }
+    assert_eq!(status["valueFile"], "demo-vineyard-values");
+    assert_eq!(
+        object(&scene.server, "StatefulSet", "demo-worker")["spec"]["replicas"],
+        2
+    );
+    let capacity = |server: &ApiServer| {
+        let states = &server.object("Dataset", "default", "demo")?["status"]["cacheStates"];
+        (states["cacheCapacity"] == "2.00GiB").then_some(())
+    };
+    scene.server.until("the capacity of two workers", capacity).await;
+    assert_eq!(addresses(&scene.server).len(), 2);
+
+    // A first pod brings the client; a third worker is scaled up and found.
+    scene.server.edit("Node", "", "node-b", |node| {
+        node["metadata"]["labels"]["fluid.io/f-default-demo"] = json!("true");
+    });
+    scene.server.edit(KIND, "default", "demo", |runtime| {
+        runtime["spec"]["replicas"] = json!(3)
+    });
+    let is_scaled = |server: &ApiServer| {
+        let ready = &object(server, "StatefulSet", "demo-worker")["status"]["readyReplicas"];
+        let clients = &object(server, "DaemonSet", "demo-fuse")["status"]["numberReady"];
+        (*ready == 3 && *clients == 1 && addresses(server).len() == 3).then_some(())
+    };
+    scene.server.until("three workers and a client", is_scaled).await;
+    scene.server.settled(QUIET).await;
+    let rpc =
+        &object(&scene.server, "StatefulSet", "demo-worker")["spec"]["template"]["spec"]["containers"][0]["ports"];
+    let port = rpc[0]["containerPort"].as_u64().unwrap();
+    assert!(
+        addresses(&scene.server)[2] == format!("demo-worker-2.demo-worker.default:{port}"),
+        "{:?}",
+        addresses(&scene.server)
+    );
+
+    // Nothing is left but what was there before.
+    scene.server.take_requests();
+    scene.server.edit(KIND, "default", "demo", |runtime| {
+        runtime["metadata"]["annotations"]["example.org/note"] = "x".into();
+    });
+    scene.server.settled(QUIET).await;
+    assert_eq!(
+        scene.server.take_requests().of(OPERATOR).writes().describe(),
+        "",
+        "at rest"
+    );
+    scene.server.delete("Dataset", "default", "demo");
+    let are_gone = |server: &ApiServer| {
+        let gone = |kind: &str| server.object(kind, "default", "demo").is_none();
+        (gone("Dataset") && gone(KIND)).then_some(())
+    };
+    scene.server.until("Dataset and runtime to go", are_gone).await;
+    scene.server.settled(QUIET).await;
+    for (kind, names) in [
+        ("StatefulSet", ["demo-master", "demo-worker"]),
+        ("Service", ["demo-master", "demo-worker"]),
+        ("ConfigMap", ["demo-rpc-conf", "demo-vineyard-values"]),
+        ("DaemonSet", ["demo-fuse", "demo-fuse"]),
+        ("PersistentVolumeClaim", ["demo", "demo"]),
+    ] {
+        for name in names {
+            assert_eq!(scene.server.object(kind, "default", name), None, "{kind} {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_etcd_elsewhere_needs_no_master() {
+    let scene = Scene::serving(&[registered("vineyard")]);
+    let _world = World::start(&scene.server);
+    let _operator = scene.start().await;
+    create(
+        &scene,
+        &json!({"replicas": 1, "master": {"endpoint": {"uri": "etcd.other:2379"}}}),
+    );
+    scene.phase("Bound").await;
+    scene.server.settled(QUIET).await;
+    for kind in ["StatefulSet", "Service"] {
+        assert_eq!(scene.server.object(kind, "default", "demo-master"), None, "{kind}");
+    }
+    let status = &object(&scene.server, KIND, "demo")["status"];
+    assert_eq!(
+        (&status["workerPhase"], &status["masterPhase"]),
+        (&json!("Ready"), &json!(""))
+    );
+}

@@ -1,0 +1,236 @@
+//! The kind VineyardRuntime, field for field: what its CRD is made from.
+//!
+//! Only native builds have it. The component reads the fields that it needs through its own types.
+#![allow(
+    clippy::duplicated_attributes,
+    reason = "each column of the CRD has its own type and path, which the lint takes for repetition"
+)]
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{ResourceRequirements, Volume, VolumeMount};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use wasser_api::crd::{limit_names, pieces, structural};
+use wasser_api::dataset::EncryptOption;
+use wasser_api::runtime_status::RuntimeStatus;
+use wasser_api::shared::{FuseCleanPolicy, NetworkMode, PodMetadata, TieredStore};
+
+/// The CRD of VineyardRuntime, which the API server checks names by.
+pub fn crd() -> CustomResourceDefinition {
+    let longest = crate::describe::description().longest_name();
+    limit_names(
+        structural(VineyardRuntime::crd()),
+        &longest.to_string(),
+        &format!("{longest} characters"),
+    )
+}
+
+/// A cache made of Vineyard's daemons and the etcd that they agree by.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema, kube::CustomResource)]
+#[kube(
+    group = "data.fluid.io",
+    version = "v1alpha1",
+    kind = "VineyardRuntime",
+    plural = "vineyardruntimes",
+    singular = "vineyardruntime",
+    shortname = "v6d",
+    category = "fluid",
+    namespaced,
+    status = "RuntimeStatus",
+    scale(
+        spec_replicas_path = ".spec.replicas",
+        status_replicas_path = ".status.currentWorkerNumberScheduled",
+        label_selector_path = ".status.selector"
+    ),
+    doc = "A cache made of Vineyard's daemons, an etcd, and clients that bring the socket of a daemon to pods. Serves \
+        the Dataset of the same name.",
+    printcolumn(
+        name = "Ready Masters",
+        type_ = "integer",
+        json_path = ".status.masterNumberReady",
+        priority = 10
+    ),
+    printcolumn(
+        name = "Desired Masters",
+        type_ = "integer",
+        json_path = ".status.desiredMasterNumberScheduled",
+        priority = 10
+    ),
+    printcolumn(name = "Master Phase", type_ = "string", json_path = ".status.masterPhase"),
+    printcolumn(
+        name = "Ready Workers",
+        type_ = "integer",
+        json_path = ".status.workerNumberReady",
+        priority = 10
+    ),
+    printcolumn(
+        name = "Desired Workers",
+        type_ = "integer",
+        json_path = ".status.desiredWorkerNumberScheduled",
+        priority = 10
+    ),
+    printcolumn(name = "Worker Phase", type_ = "string", json_path = ".status.workerPhase"),
+    printcolumn(
+        name = "Ready Fuses",
+        type_ = "integer",
+        json_path = ".status.fuseNumberReady",
+        priority = 10
+    ),
+    printcolumn(
+        name = "Desired Fuses",
+        type_ = "integer",
+        json_path = ".status.desiredFuseNumberScheduled",
+        priority = 10
+    ),
+    printcolumn(name = "Fuse Phase", type_ = "string", json_path = ".status.fusePhase"),
+    printcolumn(
+        name = "API Gateway",
+        type_ = "string",
+        json_path = ".status.apiGateway.endpoint",
+        priority = 10
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase", default)]
+pub struct VineyardRuntimeSpec {
+    /// The etcd that the daemons agree by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub master: Option<VineyardMasterSpec>,
+    /// The daemons, which hold the cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker: Option<VineyardComponentSpec>,
+    /// The clients, which bring the socket of the daemon on their node to pods.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fuse: Option<VineyardClientSpec>,
+    /// Where the cache is: memory, and what it spills to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tieredstore: Option<TieredStore>,
+    /// Number of workers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<i32>,
+    /// Accepted and not read: there are no metrics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disable_prometheus: Option<bool>,
+    /// Labels and annotations of all pods.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod_metadata: Option<PodMetadata>,
+    /// Volumes for the volumeMounts.
+    #[schemars(schema_with = "pieces::schema::<Vec<Volume>>")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<Volume>,
+}
+
+/// The etcd.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct VineyardMasterSpec {
+    /// What masters and workers have in common.
+    #[serde(flatten)]
+    pub component: VineyardComponentSpec,
+    /// An etcd that is there already, to be used instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<ExternalEndpointSpec>,
+}
+
+/// An etcd that is there already.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ExternalEndpointSpec {
+    /// Where it listens: host and port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uri: Option<String>,
+    /// Refused: Vineyard has no credentials for its etcd.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub encrypt_options: Vec<EncryptOption>,
+    /// Options: etcd.prefix.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, String>,
+}
+
+/// One part of the cache system.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct VineyardComponentSpec {
+    /// Number of pods; spec.replicas has that of the workers.
+    #[schemars(range(min = 1))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<i32>,
+    /// Image without tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Tag of the image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_tag: Option<String>,
+    /// When to pull: Always, IfNotPresent or Never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_pull_policy: Option<String>,
+    /// Labels of the nodes.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub node_selector: BTreeMap<String, String>,
+    /// Ports by name: client and peer of the master, rpc of the workers.
+    #[schemars(schema_with = "ports")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub ports: BTreeMap<String, i64>,
+    /// Environment of the container.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// Options: vineyardd.reserve.memory, etcd.prefix, wait.etcd.timeout.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, String>,
+    /// Resources of the container.
+    #[schemars(schema_with = "pieces::schema::<ResourceRequirements>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resources: Option<ResourceRequirements>,
+    /// Where the container mounts volumes of spec.volumes.
+    #[schemars(schema_with = "pieces::schema::<Vec<VolumeMount>>")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub volume_mounts: Vec<VolumeMount>,
+    /// Labels and annotations of these pods; they win over those of all pods.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod_metadata: Option<PodMetadata>,
+    /// Which network the pods use: HostNetwork, the default, or ContainerNetwork.
+    #[serde(skip_serializing_if = "NetworkMode::is_unset")]
+    pub network_mode: NetworkMode,
+}
+
+/// The client, which brings the socket of the daemon on its node to pods.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct VineyardClientSpec {
+    /// Image without tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Tag of the image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_tag: Option<String>,
+    /// When to pull: Always, IfNotPresent or Never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_pull_policy: Option<String>,
+    /// Environment of the container.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// When the client leaves a node: OnRuntimeDeleted, the default, or OnDemand.
+    #[serde(skip_serializing_if = "FuseCleanPolicy::is_unset")]
+    pub clean_policy: FuseCleanPolicy,
+    /// Options of a daemon in the client itself, such as size: 1Gi; each is a variable of its environment.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, String>,
+    /// Resources of the container.
+    #[schemars(schema_with = "pieces::schema::<ResourceRequirements>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resources: Option<ResourceRequirements>,
+    /// Which network the pods use: HostNetwork, the default, or ContainerNetwork.
+    #[serde(skip_serializing_if = "NetworkMode::is_unset")]
+    pub network_mode: NetworkMode,
+    /// Labels and annotations of these pods; they win over those of all pods.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod_metadata: Option<PodMetadata>,
+}
+
+/// Integers without a format: the API has it so.
+fn ports(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "object", "additionalProperties": {"type": "integer"}})
+}
