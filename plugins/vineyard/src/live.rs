@@ -4,9 +4,11 @@ use serde_json::Value;
 use wasser_sdk::Context;
 
 use crate::input::Spec;
+use crate::transform::MOST_WORKERS;
 
 /// Takes from what is installed the images that the runtime does not name, and the nodes of the
-/// clients.
+/// clients. Releases of Fluid have the number of workers as well, which the host changes since:
+/// another one would remove them for a moment.
 pub fn keep(ctx: &Context<Spec>, values: &mut Value, installed: &Value) {
     let spec = &ctx.runtime.spec;
     let parts = [
@@ -19,5 +21,8 @@ pub fn keep(ctx: &Context<Spec>, values: &mut Value, installed: &Value) {
         if let (Some(value), Some(installed)) = (values.pointer_mut(pointer), installed.pointer(pointer)) {
             *value = installed.clone();
         }
+    }
+    if let Some(rendered) = installed.pointer("/worker/replicas").and_then(Value::as_u64) {
+        values["worker"]["replicas"] = rendered.min(MOST_WORKERS.into()).into();
     }
 }

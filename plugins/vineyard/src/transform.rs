@@ -14,7 +14,7 @@ use crate::{etcd, options};
 /// Where the etcd keeps its data.
 const ETCD_DATA: &str = "/etcd-data";
 /// The addresses of more workers would not fit the ConfigMap that has them.
-const MOST_WORKERS: u32 = 5000;
+pub const MOST_WORKERS: u32 = 5000;
 
 /// Returns the memory of the daemons, and what they spill to.
 pub fn store(ctx: &Context<Spec>) -> Result<Store> {

@@ -49,7 +49,8 @@ async fn text_is_an_argument_of_its_own() {
     let helm = KIT.helm();
     let mut reached = 0;
     for text in HOSTILE {
-        let spec = json!({"master": {"endpoint": {"uri": format!("etcd/{text}")}}, "worker": {"options": {"etcd.prefix": text}}});
+        let endpoint = json!({"uri": format!("etcd/{text}")});
+        let spec = json!({"master": {"endpoint": endpoint}, "worker": {"options": {"etcd.prefix": text}}});
         let Some(values) = accepted(support::values(&support::pair(spec)), "VineyardRuntime") else {
             continue;
         };
@@ -71,7 +72,8 @@ async fn text_is_an_argument_of_its_own() {
             .split(',')
             .map(|address| format!("http://{}", address.trim()))
             .collect();
-        assert_eq!(after("--etcd_endpoint"), all.join(","));
+        assert_eq!(after("--etcd_endpoint"), "$(ETCD_ENDPOINT)");
+        assert_eq!(variable(&worker, "ETCD_ENDPOINT"), all.join(","));
     }
     assert!(reached >= 30, "{reached} were accepted");
 }

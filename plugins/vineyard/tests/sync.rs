@@ -59,3 +59,16 @@ fn the_members_of_an_etcd_stay_as_many() {
     let external = support::values(&elsewhere).unwrap();
     assert!(support::synced(&of(3), &external).is_ok(), "a first etcd of its own");
 }
+
+#[test]
+fn a_release_of_fluid_keeps_the_number_of_workers_that_it_has() {
+    let before = support::values(&support::pair(json!({"replicas": 2}))).unwrap();
+    assert_eq!(before["worker"].get("replicas"), None, "which the host places first");
+    let mut installed = before.clone();
+    installed["worker"]["replicas"] = json!(2);
+    let values = support::synced(&support::pair(json!({"replicas": 3})), &installed).unwrap();
+    assert_eq!(
+        (&values["worker"]["replicas"], &values["worker"]["endpoints"]),
+        (&json!(2), &json!(3))
+    );
+}

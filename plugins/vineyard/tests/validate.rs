@@ -30,8 +30,10 @@ fn levels(levels: Value) -> Value {
     "fuse.resources.limits.memory", "raise it above")]
 #[case::volume(json!({"worker": {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}}),
     "worker.volumeMounts[0].name", "spec.volumes")]
-#[case::reserved(json!({"volumes": [{"name": "spill"}], "worker": {"volumeMounts": [{"name": "spill", "mountPath": "/v"}]}}),
-    "worker.volumeMounts[0].name", "another name")]
+#[case::reserved(
+    json!({"volumes": [{"name": "spill"}], "worker": {"volumeMounts": [{"name": "spill", "mountPath": "/v"}]}}),
+    "worker.volumeMounts[0].name", "another name"
+)]
 #[case::reserve(json!({"worker": {"options": {"vineyardd.reserve.memory": "yes"}}}),
     "worker.options[vineyardd.reserve.memory]", "neither true nor false")]
 #[case::prefix(json!({"master": {"options": {"etcd.prefix": "a b"}}}), "master.options[etcd.prefix]", "one word")]

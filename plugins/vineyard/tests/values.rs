@@ -62,7 +62,8 @@ fn the_capacity_is_the_memory_of_the_workers_that_serve(#[case] ready: u32, #[ca
 #[rstest]
 #[case::default(json!({}), json!({"reserveMemory": true, "etcdPrefix": "/vineyard", "etcdTimeout": 120}))]
 #[case::of_the_master(
-    json!({"master": {"options": {"vineyardd.reserve.memory": "false", "etcd.prefix": "/m", "wait.etcd.timeout": "5"}}}),
+    json!({"master": {"options":
+        {"vineyardd.reserve.memory": "false", "etcd.prefix": "/m", "wait.etcd.timeout": "5"}}}),
     json!({"reserveMemory": false, "etcdPrefix": "/m", "etcdTimeout": 5})
 )]
 #[case::workers_win(
@@ -70,7 +71,8 @@ fn the_capacity_is_the_memory_of_the_workers_that_serve(#[case] ready: u32, #[ca
     json!({"reserveMemory": true, "etcdPrefix": "/w", "etcdTimeout": 120})
 )]
 #[case::of_an_etcd_elsewhere(
-    json!({"master": {"endpoint": {"uri": "etcd:2379", "options": {"etcd.prefix": "/e"}}, "options": {"etcd.prefix": "/m"}}}),
+    json!({"master": {"endpoint": {"uri": "etcd:2379", "options": {"etcd.prefix": "/e"}},
+        "options": {"etcd.prefix": "/m"}}}),
     json!({"reserveMemory": true, "etcdPrefix": "/e", "etcdTimeout": 120})
 )]
 #[case::unknown(

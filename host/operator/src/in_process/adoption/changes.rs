@@ -5,7 +5,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use wasser_test_api_server::ApiServer;
 
-use super::{ALLUXIO, Cluster, Driver, JINDO, JUICEFS, Left, THIN, events, pods};
+use super::{ALLUXIO, Cluster, Driver, JINDO, JUICEFS, Left, THIN, VINEYARD, events, pods};
 use crate::in_process::scene::OPERATOR;
 
 const NOTE: &str = "wasser.fluid.io/adopted";
@@ -83,6 +83,7 @@ async fn workers_are_scaled_without_an_upgrade(#[case] file: usize) {
 #[case::alluxio(ALLUXIO, "/spec/properties", json!({"alluxio.user.block.size.bytes.default": "64MB"}))]
 #[case::jindo(JINDO, "/spec/worker/resources/requests", json!({"memory": "1Gi"}))]
 #[case::thin(THIN, "/spec/fuse/imageTag", json!("v0.2"))]
+#[case::vineyard(VINEYARD, "/spec/worker/env", json!({"A": "1"}))]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_changed_runtime_is_upgraded_once(#[case] file: usize, #[case] pointer: &str, #[case] value: Value) {
     let cluster = Cluster::new(file).await;

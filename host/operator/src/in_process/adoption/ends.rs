@@ -5,7 +5,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use wasser_test_api_server::ApiServer;
 
-use super::{ALLUXIO, Cluster, Driver, JINDO, JUICEFS, Left, THIN, events, pods};
+use super::{ALLUXIO, Cluster, Driver, JINDO, JUICEFS, Left, THIN, VINEYARD, events, pods};
 use crate::cli::adopt::Looking;
 use crate::in_process::scene::{OPERATOR, plugins, renderer};
 
@@ -15,7 +15,7 @@ use crate::in_process::scene::{OPERATOR, plugins, renderer};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deletion_leaves_nothing(
     #[case] of_dataset: bool,
-    #[values(JUICEFS, ALLUXIO, JINDO, THIN)] file: usize,
+    #[values(JUICEFS, ALLUXIO, JINDO, THIN, VINEYARD)] file: usize,
     #[values(Driver::ConfigMap, Driver::Secret)] driver: Driver,
 ) {
     let cluster = Cluster::with(file, driver, |left| left).await;

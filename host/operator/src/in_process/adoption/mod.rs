@@ -20,8 +20,9 @@ const JUICEFS: usize = 0;
 const ALLUXIO: usize = 1;
 const JINDO: usize = 2;
 const THIN: usize = 3;
+const VINEYARD: usize = 4;
 /// The plugins that serve the kinds of the files.
-const PLUGINS: [&str; 4] = ["juicefs", "alluxio", "jindo", "thin"];
+const PLUGINS: [&str; 5] = ["juicefs", "alluxio", "jindo", "thin", "vineyard"];
 /// Longer than what an operator puts off.
 const REST: Duration = Duration::from_millis(2500);
 
@@ -197,6 +198,7 @@ fn events(server: &ApiServer, reason: &str) -> usize {
 #[case::alluxio(ALLUXIO, Driver::ConfigMap)]
 #[case::jindo(JINDO, Driver::ConfigMap)]
 #[case::thin(THIN, Driver::ConfigMap)]
+#[case::vineyard(VINEYARD, Driver::ConfigMap)]
 #[case::in_a_secret(JUICEFS, Driver::Secret)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_changed_that_fluid_has_left(#[case] file: usize, #[case] driver: Driver) {

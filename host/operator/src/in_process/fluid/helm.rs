@@ -40,6 +40,7 @@ impl Left {
             labels.insert("fluid.io/dataset".to_owned(), json!(self.id()));
             labels.insert("fluid.io/dataset-placement".to_owned(), json!("Shared"));
         }
+        labels.extend(is["labels"].as_object().cloned().into_iter().flatten());
         let keys = self.case["selectors"][part].as_array().unwrap();
         let selector: Map<String, Value> = keys
             .iter()

@@ -11,11 +11,12 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 
 /// A runtime of each kind.
-pub const ALL: [&str; 4] = [
+pub const ALL: [&str; 5] = [
     include_str!("juicefs.yaml"),
     include_str!("alluxio.yaml"),
     include_str!("jindo.yaml"),
     include_str!("thin.yaml"),
+    include_str!("vineyard.yaml"),
 ];
 /// Time of everything.
 pub(super) const THEN: &str = "2026-01-02T03:04:05Z";
