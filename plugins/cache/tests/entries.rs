@@ -216,7 +216,8 @@ fn states_and_sizes_are_those_of_the_report() {
 #[test]
 fn no_answer_is_too_odd() {
     let installed = Installed::of(class(Some(both()), None));
-    let pods = || wasser_testkit::host(&installed.documents).pod("master", "demo-master-0", true);
+    let documents = installed.documents.clone();
+    let pods = move || wasser_testkit::host(&documents).pod("master", "demo-master-0", true);
     let answers = [
         r#"{"mounted": ["/bucket"]}"#,
         r#"{"cached": "1.00GiB", "fileNum": 4, "ufsTotal": "1GB"}"#,
