@@ -188,7 +188,12 @@ impl Datasets for KubeDatasets {
         let get = |key: &str| attributes.get(key).cloned().unwrap_or_default();
         let (other, fluid_path) = (get("runtime_namespace"), get("fluid_path"));
         let mounts = !skips_sidecar(&get(labels::SKIP_CHECK_MOUNT_READY));
-        let Some(template) = self.template(&other, &fluid_path, mounts).await? else {
+        // One that consumes the directory may have it as well.
+        let template = match self.template(&other, &fluid_path, true).await? {
+            None if !mounts => self.template(&other, &fluid_path, false).await?,
+            found => found,
+        };
+        let Some(template) = template else {
             let what =
                 format!("no fuse DaemonSet in the namespace {other} mounts the Dataset {name} at {fluid_path:?}");
             return Ok(Fuse::Without(what));

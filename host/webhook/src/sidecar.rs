@@ -144,8 +144,14 @@ struct Shared<'a> {
 }
 
 impl<'a> Shared<'a> {
-    /// The one that comes nearest to the path. Who only shows a directory has no mounts to pass on.
+    /// The one that comes nearest to the path and passes on what it mounts. Who only shows a directory
+    /// has no mounts to pass on, so another one will do if `mounts` is false.
     fn of(template: &'a Value, fluid_path: &str, mounts: bool) -> Option<Self> {
+        let passing_on = Self::nearest(template, fluid_path, true);
+        passing_on.or_else(|| (!mounts).then(|| Self::nearest(template, fluid_path, false))?)
+    }
+
+    fn nearest(template: &'a Value, fluid_path: &str, mounts: bool) -> Option<Self> {
         let path = clean(fluid_path);
         let volumes = pod::items(template, "/spec/volumes").filter_map(|volume| {
             let host = clean(volume.pointer("/hostPath/path")?.as_str()?);

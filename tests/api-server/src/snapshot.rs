@@ -178,7 +178,7 @@ mod tests {
         let listed: Vec<String> = one.differences(&other).iter().map(ToString::to_string).collect();
         assert_eq!(
             listed,
-            ["- B b", "~ A a\n    .x[1].y: 2 → 3\n    .z: null → 1", "+ C c"]
+            ["- B b", "~ A a\n    .x[1].y: 2 → 3\n    .z: \"<missing>\" → 1", "+ C c"]
         );
         assert!(one.differences(&one).is_empty());
     }

@@ -101,9 +101,9 @@ impl<'a> Store<'a> {
             }
         };
         match entry {
-            Some(entry) => Ok(vec![entry]),
-            // The watch is late.
-            None => self.current().await,
+            Some(entry) if entry.status == Status::Deployed.as_str() && entry.left.is_none() => Ok(vec![entry]),
+            // The watch is late, or there is more to know.
+            _ => self.current().await,
         }
     }
 

@@ -60,9 +60,14 @@ impl Request {
         if failing > 0 {
             tasks.failed(&self.uid);
         }
+        let still_calm = if situation.operations.is_empty() {
+            calm.saturating_add(1)
+        } else {
+            0
+        };
         self.start_reading_states(calm, situation);
         // If it shows something else, or fails, it asks for a reconcile by itself.
-        self.look_again_in(states_read::pause(period, calm.saturating_add(1)));
+        self.look_again_in(states_read::pause(period, still_calm));
     }
 
     fn situation(&self) -> Situation {

@@ -1,7 +1,7 @@
 //! Follows the objects of the whole cluster that runtimes name, and wakes the runtimes that name
 //! one which changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::StreamExt;
@@ -102,7 +102,8 @@ impl ClusterObjectWatches {
         let (stop, followers) = (self.stop.child_token(), Arc::<Mutex<Vec<Follower>>>::default());
         let resource = cluster_objects::resource(kind);
         let writer = reflector::store::Writer::<DynamicObject>::new(resource.clone());
-        self.cluster_objects.add(kind, writer.as_reader());
+        let store = writer.as_reader();
+        self.cluster_objects.add(kind, store.clone());
         let api = Api::<DynamicObject>::all_with(self.client.clone(), &resource);
         let stream = watcher(api, watcher::Config::default())
             .default_backoff()
@@ -112,15 +113,21 @@ impl ClusterObjectWatches {
             (self.runtimes.clone(), followers.clone(), stop.clone(), kind.to_owned());
         let follow = async move {
             let mut stream = std::pin::pin!(stream.take_until(stopped.cancelled_owned()));
+            let tell = |name: &str| {
+                for Follower { served, pointer, wake } in told.lock().iter() {
+                    // A receiver that is gone has nobody to wake.
+                    runtimes.naming(served, pointer, name, |key| drop(wake.send(key)));
+                }
+            };
+            let names = || -> BTreeSet<String> { store.state().iter().map(|object| object.name_any()).collect() };
+            let mut before = BTreeSet::new();
             while let Some(event) = stream.next().await {
                 match event {
-                    Ok(Event::Apply(object) | Event::InitApply(object) | Event::Delete(object)) => {
-                        for Follower { served, pointer, wake } in told.lock().iter() {
-                            // A receiver that is gone has nobody to wake.
-                            runtimes.naming(served, pointer, &object.name_any(), |key| drop(wake.send(key)));
-                        }
-                    }
-                    Ok(Event::Init | Event::InitDone) => {}
+                    Ok(Event::Apply(object) | Event::Delete(object)) => tell(&object.name_any()),
+                    Ok(Event::Init) => before = names(),
+                    Ok(Event::InitApply(_)) => {}
+                    // Only now does the store have what the list has named, and lack what has vanished.
+                    Ok(Event::InitDone) => names().union(&std::mem::take(&mut before)).for_each(|name| tell(name)),
                     Err(error) => tracing::warn!(kind = named, %error, "the watch was interrupted; it starts again"),
                 }
             }

@@ -36,7 +36,7 @@ where
     S: Stream<Item = Result<Event<DynamicObject>, watcher::Error>>,
 {
     let mut listed = HashMap::<ObjectKey, String>::new();
-    stream.filter_map(move |event| {
+    let changes = stream.map(move |event| {
         let gone = |key: ObjectKey, uid: &str| {
             shared.labeler.abandon(uid);
             shared.forget(uid);
@@ -54,7 +54,7 @@ where
                 change_bus.touch(from, Audience::Runtimes);
             }
         };
-        let key = match event {
+        match event {
             Ok(Event::Apply(object)) => {
                 let (key, uid) = identity(&object);
                 shown(&key);
@@ -62,36 +62,40 @@ where
                 if let Some(former) = former.filter(|former| *former != uid) {
                     gone(key, &former);
                 }
-                Some(ObjectRef::from_obj_with(&object, resource.clone()))
+                vec![ObjectRef::from_obj_with(&object, resource.clone())]
             }
             Ok(Event::InitApply(object)) => {
                 let (key, uid) = identity(&object);
-                shown(&key);
                 listed.insert(key, uid);
-                Some(ObjectRef::from_obj_with(&object, resource.clone()))
+                Vec::new()
             }
             Ok(Event::Delete(object)) => {
                 let (key, uid) = identity(&object);
                 known.lock().remove(&key);
                 gone(key, &uid);
-                Some(ObjectRef::from_obj_with(&object, resource.clone()))
+                vec![ObjectRef::from_obj_with(&object, resource.clone())]
             }
             Ok(Event::Init) => {
                 listed.clear();
-                None
+                Vec::new()
             }
             Ok(Event::InitDone) => {
                 let now = std::mem::take(&mut listed);
                 let mut former = std::mem::replace(&mut *known.lock(), now.clone());
                 former.retain(|key, uid| now.get(key) != Some(uid));
                 former.into_iter().for_each(|(key, uid)| gone(key, &uid));
-                None
+                // Only now does the store have what the list has named.
+                now.keys().for_each(shown);
+                let reference = |key: &ObjectKey| {
+                    ObjectRef::<DynamicObject>::new_with(&key.name, resource.clone()).within(&key.namespace)
+                };
+                now.keys().map(reference).collect()
             }
             Err(error) => {
                 tracing::warn!(kind = resource.kind, %error, "the watch was interrupted; it starts again");
-                None
+                Vec::new()
             }
-        };
-        std::future::ready(key)
-    })
+        }
+    });
+    changes.flat_map(futures::stream::iter)
 }

@@ -42,24 +42,6 @@ async fn an_operation_that_has_vanished_is_waited_for_no_longer() {
 }
 
 #[tokio::test]
-async fn an_operation_that_ended_unseen_is_followed_by_the_next_one() {
-    let (scene, _operator) = Scene::bound().await;
-    scene.server.create(&process("first", &json!({})));
-    let after = json!({"runAfter": {"kind": "DataProcess", "name": "first"}});
-    scene.server.create(&process("second", &after));
-    phase(&scene, "DataProcess", "first", "Executing").await;
-    says(&scene, "DataProcess", "second", "DataOperationWaiting").await;
-    scene.server.settled(QUIET).await;
-    // As another operator does that has the lease meanwhile.
-    unseen(&scene.server, "dataprocesses", |server| {
-        server.edit_status("DataProcess", "default", "first", |object| {
-            object["status"]["phase"] = json!("Complete");
-        });
-    });
-    phase(&scene, "DataProcess", "second", "Executing").await;
-}
-
-#[tokio::test]
 async fn an_object_that_has_vanished_is_put_back() {
     let (scene, _operator) = Scene::bound().await;
     scene.server.settled(QUIET).await;
@@ -72,16 +54,4 @@ async fn an_object_that_has_vanished_is_put_back() {
     });
     let again = |server: &ApiServer| uid(server).filter(|uid| *uid != before);
     scene.server.until("the workers to be put back", again).await;
-}
-
-#[tokio::test]
-async fn an_object_that_somebody_takes_its_owner_from_is_noticed() {
-    let (scene, _operator) = Scene::bound().await;
-    scene.server.settled(QUIET).await;
-    let before = scene.server.objects("Event", "default").len();
-    scene.server.edit("StatefulSet", "default", "demo-worker", |object| {
-        object["metadata"]["ownerReferences"] = json!([]);
-    });
-    let told = |server: &ApiServer| (server.objects("Event", "default").len() > before).then_some(());
-    scene.server.until("an event that tells of it", told).await;
 }

@@ -43,7 +43,7 @@ pub(super) fn changes<S>(
 where
     S: Stream<Item = Result<Event<DynamicObject>, watcher::Error>>,
 {
-    let (mut seen, mut before) = (Seen::new(), Vec::new());
+    let (mut seen, mut before, mut is_first) = (Seen::new(), Vec::new(), true);
     stream.filter_map(move |event| {
         let keys: Vec<ObjectKey> = match event {
             Ok(Event::Apply(object)) => {
@@ -72,12 +72,12 @@ where
                 }
                 now.iter().for_each(|object| operations.note(kind, object));
                 // After the first list, everything is looked at.
-                let is_first = seen.is_empty();
                 for object in &now {
                     if is_news(&mut seen, object) && !is_first {
                         operations.changed(kind, object.clone());
                     }
                 }
+                is_first = false;
                 operations.note_listed(kind.as_str());
                 now.iter().map(|object| ObjectKey::of(&**object)).collect()
             }

@@ -102,9 +102,13 @@ pub async fn run(
                 }
             }
             Ok(Event::Delete(crd)) => {
-                let removed = kind_of(&crd.name_any()).and_then(|kind| operations.kinds.write().remove(&kind));
+                let Some(kind) = kind_of(&crd.name_any()) else { continue };
+                let removed = operations.kinds.write().remove(&kind);
                 if let Some(removed) = removed {
                     removed.stop.cancel();
+                    // Their own watch tells no more.
+                    let left = removed.store.state();
+                    left.into_iter().for_each(|object| operations.gone(kind, object));
                 }
             }
             Ok(Event::InitDone) => operations.note_listed("kinds"),

@@ -96,7 +96,7 @@ async fn a_reference_that_fluid_has_left_goes_on() {
         "{differences}"
     );
     assert!(
-        differences.contains("refers-to: null → \"dataset://default/photos\""),
+        differences.contains("refers-to: \"<missing>\" → \"dataset://default/photos\""),
         "{differences}"
     );
     assert!(!differences.contains("    .spec"), "{differences}");
