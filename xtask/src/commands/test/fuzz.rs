@@ -17,14 +17,18 @@ pub struct Fuzzing {
     /// Seconds for each
     #[arg(long, default_value_t = 60)]
     seconds: u32,
+    /// Begin with this number, and not with one by chance: what is tried is then much the same each time
+    #[arg(long)]
+    seed: Option<u32>,
     /// Part of what is read: components, registrations, objects, records, reports
     filter: Option<String>,
 }
 
 impl Fuzzing {
-    /// That of the regular tests.
+    /// That of the regular tests, which should not fail for what nobody has changed.
     pub const USUAL: Self = Self {
         seconds: 60,
+        seed: Some(1),
         filter: None,
     };
 }
@@ -94,7 +98,7 @@ pub fn run(fuzzing: &Fuzzing, report: &Report) -> Result<()> {
     let mut failed = Vec::new();
     for target in targets {
         let program = with_libfuzzer(target.package, target.program)?;
-        if !target.run(&program, fuzzing.seconds)? {
+        if !target.run(&program, fuzzing)? {
             report.failed(format!("{} by libFuzzer", target.name));
             failed.push(target.name);
         }
@@ -113,7 +117,8 @@ pub fn run(fuzzing: &Fuzzing, report: &Report) -> Result<()> {
 
 impl Target {
     /// Returns false if an input has failed, which is then in a file that libFuzzer names.
-    fn run(&self, program: &TestProgram, seconds: u32) -> Result<bool> {
+    fn run(&self, program: &TestProgram, fuzzing: &Fuzzing) -> Result<bool> {
+        let (seconds, seed) = (fuzzing.seconds, fuzzing.seed.unwrap_or_default());
         let directory = paths::root().join("target/fuzz").join(self.name.replace(' ', "-"));
         let corpus = directory.join("corpus");
         fs::create_dir_all(&corpus).with_context(|| format!("creating {}", corpus.display()))?;
@@ -129,7 +134,7 @@ impl Target {
             .env(
                 "WASSER_FUZZ_OPTIONS",
                 format!(
-                    "-max_total_time={seconds} -timeout=20 -rss_limit_mb=3000 -verbosity=0 -print_funcs=0 -print_final_stats=1 \
+                    "-max_total_time={seconds} -seed={seed} -timeout=20 -rss_limit_mb=3000 -verbosity=0 -print_funcs=0 -print_final_stats=1 \
                      -artifact_prefix={}/",
                     directory.display()
                 ),
