@@ -360,6 +360,8 @@ const RARELY_USED: &[&str] = &[
 const OTHER_KINDS: &[&str] = &[
     "alluxioruntimes.",
     "alluxioruntimes/",
+    "cacheruntimes.",
+    "cacheruntimes/",
     "jindoruntimes.",
     "jindoruntimes/",
     "thinruntimes.",
