@@ -2,10 +2,6 @@
 //!
 //! Only native builds have them. The component reads the fields that it needs through its own
 //! types.
-#![allow(
-    clippy::duplicated_attributes,
-    reason = "each column of the CRD has its own type and path, which the lint takes for repetition"
-)]
 
 mod class;
 
@@ -17,18 +13,15 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::CustomResourceExt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use wasser_api::crd::{limit_names, pieces, structural};
+use wasser_api::crd::{Columns, pieces, runtime};
 use wasser_api::runtime_status::RuntimeStatus;
 use wasser_api::shared::{PodMetadata, VersionSpec};
 
 /// The CRDs of CacheRuntime, by which the API server checks names, and of CacheRuntimeClass.
 pub fn crds() -> [CustomResourceDefinition; 2] {
     let longest = crate::describe::description().longest_name();
-    let said = format!("{longest} characters");
-    [
-        limit_names(structural(CacheRuntime::crd()), &longest.to_string(), &said),
-        class::crd(),
-    ]
+    let columns = [Columns::Masters, Columns::Workers, Columns::Fuses];
+    [runtime(CacheRuntime::crd(), longest, &columns), class::crd()]
 }
 
 /// A cache made of the pods of a class.
@@ -42,47 +35,7 @@ pub fn crds() -> [CustomResourceDefinition; 2] {
     category = "fluid",
     namespaced,
     status = "RuntimeStatus",
-    doc = "A cache made of the pods of a CacheRuntimeClass. Serves the Dataset of the same name.",
-    printcolumn(
-        name = "Ready Masters",
-        type_ = "integer",
-        json_path = ".status.masterNumberReady",
-        priority = 10
-    ),
-    printcolumn(
-        name = "Desired Masters",
-        type_ = "integer",
-        json_path = ".status.desiredMasterNumberScheduled",
-        priority = 10
-    ),
-    printcolumn(name = "Master Phase", type_ = "string", json_path = ".status.masterPhase"),
-    printcolumn(
-        name = "Ready Workers",
-        type_ = "integer",
-        json_path = ".status.workerNumberReady",
-        priority = 10
-    ),
-    printcolumn(
-        name = "Desired Workers",
-        type_ = "integer",
-        json_path = ".status.desiredWorkerNumberScheduled",
-        priority = 10
-    ),
-    printcolumn(name = "Worker Phase", type_ = "string", json_path = ".status.workerPhase"),
-    printcolumn(
-        name = "Ready Fuses",
-        type_ = "integer",
-        json_path = ".status.fuseNumberReady",
-        priority = 10
-    ),
-    printcolumn(
-        name = "Desired Fuses",
-        type_ = "integer",
-        json_path = ".status.desiredFuseNumberScheduled",
-        priority = 10
-    ),
-    printcolumn(name = "Fuse Phase", type_ = "string", json_path = ".status.fusePhase"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    doc = "A cache made of the pods of a CacheRuntimeClass. Serves the Dataset of the same name."
 )]
 #[serde(rename_all = "camelCase")]
 pub struct CacheRuntimeSpec {

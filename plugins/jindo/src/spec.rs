@@ -1,10 +1,6 @@
 //! The kind JindoRuntime, field for field: what its CRD is made from.
 //!
 //! Only native builds have it. The component reads the fields that it needs through its own types.
-#![allow(
-    clippy::duplicated_attributes,
-    reason = "each column of the CRD has its own type and path, which the lint takes for repetition"
-)]
 
 use std::collections::BTreeMap;
 
@@ -13,17 +9,17 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use wasser_api::crd::{limit_names, pieces, structural};
+use wasser_api::crd::{Columns, pieces, runtime};
 use wasser_api::runtime_status::RuntimeStatus;
 use wasser_api::shared::{CleanCachePolicy, FuseCleanPolicy, NetworkMode, PodMetadata, TieredStore, User, VersionSpec};
 
 /// The CRD of JindoRuntime, which the API server checks names by.
 pub fn crd() -> CustomResourceDefinition {
-    let longest = crate::describe::description().longest_name();
-    limit_names(
-        structural(JindoRuntime::crd()),
-        &longest.to_string(),
-        &format!("{longest} characters"),
+    let columns = [Columns::Masters, Columns::Workers, Columns::Fuses];
+    runtime(
+        JindoRuntime::crd(),
+        crate::describe::description().longest_name(),
+        &columns,
     )
 }
 
@@ -44,47 +40,7 @@ pub fn crd() -> CustomResourceDefinition {
         status_replicas_path = ".status.currentWorkerNumberScheduled"
     ),
     doc = "A cache made of Jindo masters and workers, and clients that mount the file system. Serves the Dataset of \
-        the same name.",
-    printcolumn(
-        name = "Ready Masters",
-        type_ = "integer",
-        json_path = ".status.masterNumberReady",
-        priority = 10
-    ),
-    printcolumn(
-        name = "Desired Masters",
-        type_ = "integer",
-        json_path = ".status.desiredMasterNumberScheduled",
-        priority = 10
-    ),
-    printcolumn(name = "Master Phase", type_ = "string", json_path = ".status.masterPhase"),
-    printcolumn(
-        name = "Ready Workers",
-        type_ = "integer",
-        json_path = ".status.workerNumberReady",
-        priority = 10
-    ),
-    printcolumn(
-        name = "Desired Workers",
-        type_ = "integer",
-        json_path = ".status.desiredWorkerNumberScheduled",
-        priority = 10
-    ),
-    printcolumn(name = "Worker Phase", type_ = "string", json_path = ".status.workerPhase"),
-    printcolumn(
-        name = "Ready Fuses",
-        type_ = "integer",
-        json_path = ".status.fuseNumberReady",
-        priority = 10
-    ),
-    printcolumn(
-        name = "Desired Fuses",
-        type_ = "integer",
-        json_path = ".status.desiredFuseNumberScheduled",
-        priority = 10
-    ),
-    printcolumn(name = "Fuse Phase", type_ = "string", json_path = ".status.fusePhase"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+        the same name."
 )]
 #[serde(rename_all = "camelCase", default)]
 pub struct JindoRuntimeSpec {

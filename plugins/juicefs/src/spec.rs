@@ -2,10 +2,6 @@
 //!
 //! Only native builds have it. The component reads the few fields that it needs through its own
 //! types.
-#![allow(
-    clippy::duplicated_attributes,
-    reason = "each column of the CRD has its own type and path, which the lint takes for repetition"
-)]
 
 use std::collections::BTreeMap;
 
@@ -16,7 +12,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use wasser_api::crd::{limit_names, pieces, structural};
+use wasser_api::crd::{Columns, pieces, runtime};
 use wasser_api::runtime_status::RuntimeStatus;
 use wasser_api::shared::{
     FuseCleanPolicy, InitUsersSpec, NetworkMode, PodMetadata, RuntimeManagement, TieredStore, User, VersionSpec,
@@ -24,11 +20,11 @@ use wasser_api::shared::{
 
 /// The CRD of JuiceFSRuntime, which the API server checks names by.
 pub fn crd() -> CustomResourceDefinition {
-    let longest = crate::describe::description().longest_name();
-    limit_names(
-        structural(JuiceFSRuntime::crd()),
-        &longest.to_string(),
-        &format!("{longest} characters"),
+    let columns = [Columns::Workers, Columns::Fuses];
+    runtime(
+        JuiceFSRuntime::crd(),
+        crate::describe::description().longest_name(),
+        &columns,
     )
 }
 
@@ -50,34 +46,7 @@ pub fn crd() -> CustomResourceDefinition {
         label_selector_path = ".status.selector"
     ),
     doc = "A cache made of JuiceFS workers, and clients that mount the file system on nodes. Serves the Dataset of \
-        the same name.",
-    printcolumn(
-        name = "Ready Workers",
-        type_ = "integer",
-        json_path = ".status.workerNumberReady",
-        priority = 10
-    ),
-    printcolumn(
-        name = "Desired Workers",
-        type_ = "integer",
-        json_path = ".status.desiredWorkerNumberScheduled",
-        priority = 10
-    ),
-    printcolumn(name = "Worker Phase", type_ = "string", json_path = ".status.workerPhase"),
-    printcolumn(
-        name = "Ready Fuses",
-        type_ = "integer",
-        json_path = ".status.fuseNumberReady",
-        priority = 10
-    ),
-    printcolumn(
-        name = "Desired Fuses",
-        type_ = "integer",
-        json_path = ".status.desiredFuseNumberScheduled",
-        priority = 10
-    ),
-    printcolumn(name = "Fuse Phase", type_ = "string", json_path = ".status.fusePhase"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+        the same name."
 )]
 #[serde(rename_all = "camelCase", default)]
 pub struct JuiceFSRuntimeSpec {

@@ -1,10 +1,6 @@
 //! The kind VineyardRuntime, field for field: what its CRD is made from.
 //!
 //! Only native builds have it. The component reads the fields that it needs through its own types.
-#![allow(
-    clippy::duplicated_attributes,
-    reason = "each column of the CRD has its own type and path, which the lint takes for repetition"
-)]
 
 use std::collections::BTreeMap;
 
@@ -13,18 +9,18 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use wasser_api::crd::{limit_names, pieces, structural};
+use wasser_api::crd::{Columns, pieces, runtime};
 use wasser_api::dataset::EncryptOption;
 use wasser_api::runtime_status::RuntimeStatus;
-use wasser_api::shared::{FuseCleanPolicy, NetworkMode, PodMetadata, TieredStore};
+use wasser_api::shared::{FuseCleanPolicy, NetworkMode, PodMetadata, TieredStore, VersionSpec};
 
 /// The CRD of VineyardRuntime, which the API server checks names by.
 pub fn crd() -> CustomResourceDefinition {
-    let longest = crate::describe::description().longest_name();
-    limit_names(
-        structural(VineyardRuntime::crd()),
-        &longest.to_string(),
-        &format!("{longest} characters"),
+    let columns = [Columns::Masters, Columns::Workers, Columns::Fuses, Columns::ApiGateway];
+    runtime(
+        VineyardRuntime::crd(),
+        crate::describe::description().longest_name(),
+        &columns,
     )
 }
 
@@ -46,53 +42,7 @@ pub fn crd() -> CustomResourceDefinition {
         label_selector_path = ".status.selector"
     ),
     doc = "A cache made of Vineyard's daemons, an etcd, and clients that bring the socket of a daemon to pods. Serves \
-        the Dataset of the same name.",
-    printcolumn(
-        name = "Ready Masters",
-        type_ = "integer",
-        json_path = ".status.masterNumberReady",
-        priority = 10
-    ),
-    printcolumn(
-        name = "Desired Masters",
-        type_ = "integer",
-        json_path = ".status.desiredMasterNumberScheduled",
-        priority = 10
-    ),
-    printcolumn(name = "Master Phase", type_ = "string", json_path = ".status.masterPhase"),
-    printcolumn(
-        name = "Ready Workers",
-        type_ = "integer",
-        json_path = ".status.workerNumberReady",
-        priority = 10
-    ),
-    printcolumn(
-        name = "Desired Workers",
-        type_ = "integer",
-        json_path = ".status.desiredWorkerNumberScheduled",
-        priority = 10
-    ),
-    printcolumn(name = "Worker Phase", type_ = "string", json_path = ".status.workerPhase"),
-    printcolumn(
-        name = "Ready Fuses",
-        type_ = "integer",
-        json_path = ".status.fuseNumberReady",
-        priority = 10
-    ),
-    printcolumn(
-        name = "Desired Fuses",
-        type_ = "integer",
-        json_path = ".status.desiredFuseNumberScheduled",
-        priority = 10
-    ),
-    printcolumn(name = "Fuse Phase", type_ = "string", json_path = ".status.fusePhase"),
-    printcolumn(
-        name = "API Gateway",
-        type_ = "string",
-        json_path = ".status.apiGateway.endpoint",
-        priority = 10
-    ),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+        the Dataset of the same name."
 )]
 #[serde(rename_all = "camelCase", default)]
 pub struct VineyardRuntimeSpec {
@@ -158,15 +108,9 @@ pub struct VineyardComponentSpec {
     #[schemars(range(min = 1))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
-    /// Image without tag.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub image: Option<String>,
-    /// Tag of the image.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub image_tag: Option<String>,
-    /// When to pull: Always, IfNotPresent or Never.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub image_pull_policy: Option<String>,
+    /// The image.
+    #[serde(flatten)]
+    pub version: VersionSpec,
     /// Labels of the nodes.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub node_selector: BTreeMap<String, String>,
@@ -200,15 +144,9 @@ pub struct VineyardComponentSpec {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct VineyardClientSpec {
-    /// Image without tag.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub image: Option<String>,
-    /// Tag of the image.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub image_tag: Option<String>,
-    /// When to pull: Always, IfNotPresent or Never.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub image_pull_policy: Option<String>,
+    /// The image.
+    #[serde(flatten)]
+    pub version: VersionSpec,
     /// Environment of the container.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
