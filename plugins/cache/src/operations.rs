@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use wasser_api::operations::DataLoadSpec;
-use wasser_sdk::spec::Reference;
+use wasser_sdk::spec::{Reference, named};
 use wasser_sdk::{Context, DataOperation, Error, Host, Plan, Result, literal};
 
 use crate::class;
@@ -11,7 +11,6 @@ use crate::config;
 use crate::describe::CLASS;
 use crate::input::{Class, DataOperationSpec, Spec};
 use crate::template;
-use crate::volumes::named;
 
 /// The kind of operations that a class can bring a command for.
 const LOAD: &str = "DataLoad";

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 use wasser_api::quantity;
-use wasser_sdk::spec::{Reference, ResourceValues, Resources, merged};
+use wasser_sdk::spec::{Reference, ResourceValues, Resources, merged, named};
 use wasser_sdk::{Context, DatasetSpec, Error, Result};
 
 use crate::component::{Kind, Part};
@@ -15,7 +15,7 @@ use crate::config;
 use crate::input::Spec;
 use crate::secrets;
 use crate::tiers;
-use crate::volumes::{Volumes, named};
+use crate::volumes::Volumes;
 
 /// The priority class of clients.
 const CRITICAL: &str = "system-node-critical";

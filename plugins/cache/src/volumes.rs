@@ -1,7 +1,7 @@
 //! Volumes of a pod, and where its first container mounts them.
 
 use serde_json::Value;
-use wasser_sdk::spec::VolumeNames;
+use wasser_sdk::spec::{VolumeNames, named};
 use wasser_sdk::{Error, Result};
 
 use crate::component::Part;
@@ -57,22 +57,6 @@ impl Volumes {
         let is_there = |mount: &Value| text(mount, "mountPath").trim_end_matches('/') == path.trim_end_matches('/');
         self.mounts.iter().any(is_there)
     }
-}
-
-/// Returns both lists, each item once by its `key`: of two with the same, the second list's, at the
-/// place of the first's.
-pub fn named(first: &[Value], second: &[Value], key: &str) -> Vec<Value> {
-    let mut all: Vec<Value> = Vec::new();
-    for item in first.iter().chain(second) {
-        let known = item
-            .get(key)
-            .and_then(|wanted| all.iter_mut().find(|other| other.get(key) == Some(wanted)));
-        match known {
-            Some(known) => *known = item.clone(),
-            None => all.push(item.clone()),
-        }
-    }
-    all
 }
 
 fn text<'a>(object: &'a Value, key: &str) -> &'a str {

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-
-use crate::merge;
+use wasser_sdk::spec::named;
 
 /// Returns the variables of the merged component, each name once, and then those for the client.
 pub fn of_fuse(env: &[Value], target_path: &str, options: &BTreeMap<String, String>, read_only: bool) -> Vec<Value> {
@@ -19,7 +18,7 @@ pub fn of_fuse(env: &[Value], target_path: &str, options: &BTreeMap<String, Stri
         "FLUID_RUNTIME_NS",
         "FLUID_RUNTIME_NAME",
     ];
-    let theirs = merge::named(env, &[], "name");
+    let theirs = named(env, &[], "name");
     let theirs = theirs.into_iter().filter(|variable| {
         !variable
             .get("name")

@@ -1,8 +1,7 @@
 //! A profile and a runtime as one: what the runtime says wins, and its lists are added to the
 //! profile's.
 
-use serde_json::Value;
-use wasser_sdk::spec::{CleanPolicy, NetworkMode, Resources, merged};
+use wasser_sdk::spec::{CleanPolicy, NetworkMode, Resources, merged, named};
 
 use crate::input::Component;
 
@@ -39,22 +38,6 @@ pub fn component(profile: &Component, runtime: &Component) -> Component {
         clean_policy: either(&profile.clean_policy, &runtime.clean_policy, CleanPolicy::is_unset),
         pod_metadata: profile.pod_metadata.clone().overridden_by(&runtime.pod_metadata),
     }
-}
-
-/// Returns both lists, each item once by its `key`: of two with the same, the runtime's, at the
-/// place of the profile's.
-pub fn named(profile: &[Value], runtime: &[Value], key: &str) -> Vec<Value> {
-    let mut all: Vec<Value> = Vec::new();
-    for item in profile.iter().chain(runtime) {
-        let known = item
-            .get(key)
-            .and_then(|wanted| all.iter_mut().find(|other| other.get(key) == Some(wanted)));
-        match known {
-            Some(known) => *known = item.clone(),
-            None => all.push(item.clone()),
-        }
-    }
-    all
 }
 
 fn text(profile: &str, runtime: &str) -> String {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use wasser_api::names;
-use wasser_sdk::spec::{Volumes, check_clean_policy, check_network_mode};
+use wasser_sdk::spec::{Volumes, check_clean_policy, check_network_mode, named};
 use wasser_sdk::{Context, Error, Host, Result};
 
 use crate::claim;
@@ -26,7 +26,7 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
     let profile = profile::of(ctx, host)?;
     let mut fuse = merge::component(&profile.fuse, &spec.fuse);
     let worker = merge::component(&profile.worker, &spec.worker);
-    let all_volumes = merge::named(&profile.volumes, &spec.volumes, "name");
+    let all_volumes = named(&profile.volumes, &spec.volumes, "name");
     let claim = claim::of(ctx, dataset, host)?;
     let host_volumes = host_volume::of(dataset, &fuse.options)?;
     fuse.options.remove(host_volume::OPTION);
@@ -66,7 +66,7 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
     } else {
         Pod::default()
     };
-    let pull_secrets = merge::named(&profile.image_pull_secrets, &spec.image_pull_secrets, "name");
+    let pull_secrets = named(&profile.image_pull_secrets, &spec.image_pull_secrets, "name");
     Ok(Values {
         fullname_override: ctx.name.clone(),
         owner_dataset_id: ctx.dataset_id.clone(),
@@ -76,7 +76,7 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host) -> Result<Values> {
         },
         placement: dataset.placement().into(),
         tolerations: dataset.tolerations.clone(),
-        image_pull_secrets: merge::named(&ctx.pull_secrets(), &pull_secrets, "name"),
+        image_pull_secrets: named(&ctx.pull_secrets(), &pull_secrets, "name"),
         worker: worker_pod,
         fuse: Fuse {
             pod: fuse_pod,

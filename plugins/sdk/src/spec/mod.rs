@@ -3,6 +3,7 @@
 
 mod image;
 mod map;
+mod named;
 mod pod;
 mod reference;
 mod resources;
@@ -11,6 +12,7 @@ mod volumes;
 
 pub use image::Image;
 pub use map::merged;
+pub use named::named;
 pub use pod::{CleanPolicy, NetworkMode, PodMetadata, check_clean_policy, check_network_mode};
 pub use reference::Reference;
 pub use resources::{ResourceValues, Resources};
