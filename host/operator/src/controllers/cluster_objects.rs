@@ -1,7 +1,7 @@
 //! Follows the objects of the whole cluster that runtimes name, and wakes the runtimes that name
 //! one which changed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::StreamExt;
@@ -18,6 +18,7 @@ use wasser_engine::{ClusterObjects, cluster_objects};
 use wasser_plugin::Plugin;
 
 use super::runtime_index::RuntimeIndex;
+use super::vanished::vanished;
 use super::watches;
 use crate::supervisor::Supervisor;
 
@@ -119,15 +120,18 @@ impl ClusterObjectWatches {
                     runtimes.naming(served, pointer, name, |key| drop(wake.send(key)));
                 }
             };
-            let names = || -> BTreeSet<String> { store.state().iter().map(|object| object.name_any()).collect() };
-            let mut before = BTreeSet::new();
+            let mut before = Vec::new();
             while let Some(event) = stream.next().await {
                 match event {
                     Ok(Event::Apply(object) | Event::Delete(object)) => tell(&object.name_any()),
-                    Ok(Event::Init) => before = names(),
+                    Ok(Event::Init) => before = store.state(),
                     Ok(Event::InitApply(_)) => {}
                     // Only now does the store have what the list has named, and lack what has vanished.
-                    Ok(Event::InitDone) => names().union(&std::mem::take(&mut before)).for_each(|name| tell(name)),
+                    Ok(Event::InitDone) => {
+                        let now = store.state();
+                        let gone = vanished(std::mem::take(&mut before), &now);
+                        gone.iter().chain(&now).for_each(|object| tell(&object.name_any()));
+                    }
                     Err(error) => tracing::warn!(kind = named, %error, "the watch was interrupted; it starts again"),
                 }
             }

@@ -19,6 +19,7 @@ mod runtime_index;
 mod runtime_writes;
 mod touches;
 mod unserved;
+mod vanished;
 mod watches;
 
 pub use run::run;

@@ -3,7 +3,6 @@
 //! A list after an interruption names only what is there. What has vanished meanwhile, and whose an
 //! object was before, is known from the store.
 
-use std::collections::HashSet;
 use std::mem;
 use std::sync::Arc;
 
@@ -12,6 +11,8 @@ use kube::runtime::watcher::Event;
 use kube::{Resource, ResourceExt};
 use wasser_api::ObjectKey;
 
+use super::vanished::vanished;
+
 /// The datasets to wake after an event. It looks at the store as it was before the event.
 pub struct Touches<K, F>
 where
@@ -19,9 +20,9 @@ where
 {
     store: Store<K>,
     keys: F,
-    /// UIDs of what the list names that is under way.
-    listed: HashSet<String>,
     concerned: Vec<ObjectKey>,
+    /// What was there before the list that has just been completed.
+    replaced: Vec<Arc<K>>,
 }
 
 impl<K, F, I> Touches<K, F>
@@ -35,8 +36,8 @@ where
         Self {
             store,
             keys,
-            listed: HashSet::new(),
             concerned: Vec::new(),
+            replaced: Vec::new(),
         }
     }
 
@@ -48,25 +49,14 @@ where
                 self.note(object, true);
                 self.note_former(object);
             }
-            Event::Init => {
-                self.listed.clear();
-                self.concerned.clear();
-            }
+            Event::Init => self.concerned.clear(),
             Event::InitApply(object) => {
-                self.listed.extend(object.uid());
                 let known = self.former(object);
                 if known.is_none_or(|known| known.resource_version() != object.resource_version()) {
                     self.now(object);
                 }
             }
-            Event::InitDone => {
-                let listed = mem::take(&mut self.listed);
-                let was_there = self.store.state();
-                let vanished = was_there
-                    .iter()
-                    .filter(|object| object.uid().is_none_or(|uid| !listed.contains(&uid)));
-                vanished.for_each(|object| self.note(object, true));
-            }
+            Event::InitDone => self.replaced = self.store.state(),
         }
     }
 
@@ -74,9 +64,14 @@ where
     /// store at its end.
     pub fn after(&mut self, event: &Event<K>) -> Vec<ObjectKey> {
         match event {
-            Event::Init | Event::InitApply(_) => Vec::new(),
-            Event::Apply(_) | Event::Delete(_) | Event::InitDone => mem::take(&mut self.concerned),
+            Event::Init | Event::InitApply(_) => return Vec::new(),
+            Event::Apply(_) | Event::Delete(_) => {}
+            Event::InitDone => {
+                let gone = vanished(mem::take(&mut self.replaced), &self.store.state());
+                gone.iter().for_each(|object| self.note(object, true));
+            }
         }
+        mem::take(&mut self.concerned)
     }
 
     fn now(&mut self, object: &K) {

@@ -1,6 +1,6 @@
 //! The changes of the operations of one kind, and who is told of them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt};
@@ -13,6 +13,7 @@ use wasser_api::operations::{OperationKind, OperationPhase};
 use wasser_engine::operations::operation::status;
 
 use super::all::Operations;
+use crate::controllers::vanished::vanished;
 
 /// The phases that were last seen, by which it is known what has changed.
 type Seen = HashMap<ObjectKey, (String, OperationPhase)>;
@@ -21,13 +22,6 @@ type Seen = HashMap<ObjectKey, (String, OperationPhase)>;
 fn is_news(seen: &mut Seen, object: &DynamicObject) -> bool {
     let now = (object.uid().unwrap_or_default(), status(object).phase);
     seen.insert(ObjectKey::of(object), now.clone()) != Some(now)
-}
-
-/// What was there before a list and is not named by it.
-fn vanished(before: Vec<Arc<DynamicObject>>, now: &[Arc<DynamicObject>]) -> Vec<Arc<DynamicObject>> {
-    let there: HashSet<&str> = now.iter().filter_map(|object| object.metadata.uid.as_deref()).collect();
-    let is_gone = |object: &Arc<DynamicObject>| !object.metadata.uid.as_deref().is_some_and(|uid| there.contains(uid));
-    before.into_iter().filter(is_gone).collect()
 }
 
 /// The operations that a watch tells about, after `store` has taken its events in.
