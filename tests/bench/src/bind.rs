@@ -14,11 +14,10 @@ use super::floor::{self, Template};
 use super::objects::{DATASETS, HUNG, NAMESPACE};
 use super::report::{Report, hundredths, milliseconds, quantile, seconds};
 use super::requests::{REQUESTS, counters, requests};
-use super::settle::settle;
+use super::settle::{settle, wait_for};
 use super::usage::{Usage, machine_cpu_seconds};
 use super::watch::Watches;
 use super::{Options, Scale, System};
-use wasser_test_cluster::machine::process;
 use wasser_test_cluster::metrics::{Metrics, added};
 use wasser_test_cluster::operator::OperatorProcess;
 
@@ -127,20 +126,10 @@ fn hang(fake: &FakeCluster, scale: &Scale) -> Result<()> {
     let mut operator = fake.start_operator("hung")?;
     operator.wait_ready(STARTING, || Ok(()))?;
     let all = f64::from(scale.hung.min(WAITING));
-    let mut failed = None;
-    let waits = process::wait(PATIENCE, || match operator.metrics() {
-        Ok(metrics) => {
-            metrics
-                .sums("wasser_reconciles_running", &["kind"])
-                .get(System::Alluxio.kind())
-                >= Some(&all)
-        }
-        Err(error) => {
-            failed = Some(error);
-            true
-        }
-    });
-    failed.map_or(Ok(()), Err)?;
+    let waits = wait_for(&operator, PATIENCE, |metrics| {
+        let running = metrics.sums("wasser_reconciles_running", &["kind"]);
+        running.get(System::Alluxio.kind()) >= Some(&all)
+    })?;
     ensure!(
         waits,
         "after {} s, not every runtime waits for its master; wasser's log is {}",

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use wasser_test_cluster::machine::{self, paths, process};
+use wasser_test_cluster::machine::{self, paths};
 use wasser_test_cluster::operator::OperatorProcess;
 use wasser_test_cluster::packages::guests;
 
 use super::bind::{bound, work};
 use super::fake_cluster::{FakeCluster, SYSTEM, register_manifest};
 use super::report::{Report, hundredths, seconds};
+use super::settle::wait_for;
 use super::usage::Usage;
 use super::{Options, Scale};
 
@@ -93,21 +94,11 @@ fn package() -> Result<guests::Package> {
 
 /// Waits until the methods of the hostile plugin are called, and those that may fail have failed.
 fn is_hostile(operator: &OperatorProcess, report: &mut Report) -> Result<()> {
-    let mut last = None;
-    let came = process::wait(PATIENCE, || match operator.metrics() {
-        Ok(metrics) => {
-            let sums = metrics.sums("wasser_reconcile_errors_total", &["kind"]);
-            let came = sums.get("HostileRuntime").is_some_and(|errors| *errors >= 1.0);
-            last = Some(Ok(metrics));
-            came
-        }
-        Err(error) => {
-            last = Some(Err(error));
-            true
-        }
-    });
-    let metrics = last.context("wasser was not asked")??;
-    report.figure("workOfHostile", work(&metrics))?;
+    let came = wait_for(operator, PATIENCE, |metrics| {
+        let sums = metrics.sums("wasser_reconcile_errors_total", &["kind"]);
+        sums.get("HostileRuntime").is_some_and(|errors| *errors >= 1.0)
+    })?;
+    report.figure("workOfHostile", work(&operator.metrics()?))?;
     ensure!(
         came,
         "no hostile runtime fails within {} s; wasser's log is {}",

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use wasser_test_cluster::machine::process;
-use wasser_test_cluster::metrics::added;
+use wasser_test_cluster::metrics::{Metrics, added};
 use wasser_test_cluster::operator::OperatorProcess;
 
 use super::bind::work;
@@ -17,7 +16,7 @@ use super::fake_cluster::FakeCluster;
 use super::objects::{DATASETS, System};
 use super::report::{Report, hundredths, quantile, seconds};
 use super::requests::{counters, requests};
-use super::settle::settle;
+use super::settle::{settle, wait_for};
 use super::usage::Usage;
 use super::watch::Watches;
 use super::{Options, Scale, swapped};
@@ -211,11 +210,11 @@ fn rest(operator: &OperatorProcess, report: &mut Report) -> Result<()> {
     )
 }
 
-fn reconciles(metrics: &wasser_test_cluster::metrics::Metrics) -> BTreeMap<String, f64> {
+fn reconciles(metrics: &Metrics) -> BTreeMap<String, f64> {
     metrics.sums("wasser_reconciles_total", &["kind"])
 }
 
-fn calls(metrics: &wasser_test_cluster::metrics::Metrics) -> BTreeMap<String, f64> {
+fn calls(metrics: &Metrics) -> BTreeMap<String, f64> {
     metrics.sums("wasser_plugin_call_duration_seconds_count", &["method"])
 }
 
@@ -228,15 +227,7 @@ fn swap(fake: &FakeCluster, operator: &OperatorProcess, crowd: &Crowd<'_>, repor
     let began = Instant::now();
     swapped::register(fake)?;
     let wanted = count(&reconciles(&before)) + f64::from(crowd.there);
-    let mut failed = None;
-    let done = process::wait(PATIENCE, || match operator.metrics() {
-        Ok(metrics) => count(&reconciles(&metrics)) >= wanted,
-        Err(error) => {
-            failed = Some(error);
-            true
-        }
-    });
-    failed.map_or(Ok(()), Err)?;
+    let done = wait_for(operator, PATIENCE, |metrics| count(&reconciles(metrics)) >= wanted)?;
     ensure!(
         done,
         "the runtimes were not reconciled with the other build; wasser's log is {}",
@@ -245,7 +236,7 @@ fn swap(fake: &FakeCluster, operator: &OperatorProcess, crowd: &Crowd<'_>, repor
     let took = began.elapsed();
     settle(operator)?;
     let (after, now) = (Usage::of_operator(operator)?, operator.metrics()?);
-    let errors = |metrics: &wasser_test_cluster::metrics::Metrics| metrics.total("wasser_reconcile_errors_total");
+    let errors = |metrics: &Metrics| metrics.total("wasser_reconcile_errors_total");
     report.figure(
         "swap",
         json!({

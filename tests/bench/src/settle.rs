@@ -1,4 +1,4 @@
-//! Waiting until the operator has nothing to do.
+//! Waiting for what the operator's metrics say: above all that it has nothing to do.
 
 use std::time::{Duration, Instant};
 
@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::requests::counters;
 use wasser_test_cluster::machine::process;
+use wasser_test_cluster::metrics::Metrics;
 use wasser_test_cluster::operator::OperatorProcess;
 
 /// How long the rest of binding may take.
@@ -17,25 +18,38 @@ const QUIET: Duration = Duration::from_secs(1);
 /// count too.
 pub fn settle(operator: &OperatorProcess) -> Result<()> {
     let (mut last, mut since) = (f64::NAN, Instant::now());
-    let mut failed = None;
-    let quiet = process::wait(SETTLING, || match operator.metrics() {
-        Ok(metrics) => {
-            let now: f64 = counters(&metrics).values().sum();
-            if now != last {
-                (last, since) = (now, Instant::now());
-            }
-            since.elapsed() >= QUIET
+    let quiet = wait_for(operator, SETTLING, |metrics| {
+        let now: f64 = counters(metrics).values().sum();
+        if now != last {
+            (last, since) = (now, Instant::now());
         }
-        Err(error) => {
-            failed = Some(error);
-            true
-        }
-    });
+        since.elapsed() >= QUIET
+    })?;
     if !quiet {
         eprintln!(
             "wasser still makes requests {} s after everything is Bound",
             SETTLING.as_secs()
         );
     }
-    failed.map_or(Ok(()), Err)
+    Ok(())
+}
+
+/// Waits until the operator's metrics fulfil a condition. False if they do not within this time.
+///
+/// # Errors
+/// The operator does not say its metrics.
+pub fn wait_for(
+    operator: &OperatorProcess,
+    patience: Duration,
+    mut holds: impl FnMut(&Metrics) -> bool,
+) -> Result<bool> {
+    let mut failed = None;
+    let holds = process::wait(patience, || match operator.metrics() {
+        Ok(metrics) => holds(&metrics),
+        Err(error) => {
+            failed = Some(error);
+            true
+        }
+    });
+    failed.map_or(Ok(holds), Err)
 }

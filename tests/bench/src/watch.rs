@@ -207,19 +207,20 @@ impl Tally {
 
     /// Returns how many objects of a kind are in this phase.
     pub fn count(&self, kind: &str, phase: &str) -> usize {
+        self.in_phase(kind, phase).count()
+    }
+
+    /// Since when each object of the kind that is in this phase is in it.
+    fn in_phase<'t>(&'t self, kind: &str, phase: &'t str) -> impl Iterator<Item = Instant> + 't {
         let phases = self.kinds.get(kind).into_iter().flat_map(|kind| kind.phases.values());
         let last = phases.filter_map(|phases| phases.last());
-        last.filter(|(reached, _)| reached == phase).count()
+        last.filter(move |(reached, _)| reached == phase)
+            .map(|(_, since)| *since)
     }
 
     /// Returns when each object of the kind that is in this phase reached it, in order.
     pub fn reached(&self, kind: &str, phase: &str) -> Vec<Instant> {
-        let phases = self.kinds.get(kind).into_iter().flat_map(|kind| kind.phases.values());
-        let phases = phases.filter_map(|phases| phases.last());
-        let mut times: Vec<Instant> = phases
-            .filter(|(reached, _)| reached == phase)
-            .map(|(_, at)| *at)
-            .collect();
+        let mut times: Vec<Instant> = self.in_phase(kind, phase).collect();
         times.sort();
         times
     }
