@@ -50,7 +50,7 @@ impl Releases {
             }
             Ok(mut release) => {
                 let ownership = ownership(policy, name, true);
-                let content = (&release.config.clone(), release.chart_version.as_str());
+                let content = (&release.config, release.chart_version.as_str());
                 let hooks = self.hooks(ownership, release.revision, content);
                 if !release.is_signed() {
                     recorded::leave_out(&mut release);
