@@ -7,8 +7,9 @@ use std::process::Command;
 #[test]
 fn the_tests_in_go_pass() {
     let go = std::env::var_os("GO").unwrap_or_else(|| "go".into());
+    // Go would remember that they passed, and does not see that charts outside of its module have changed since.
     let output = Command::new(go)
-        .args(["test", "."])
+        .args(["test", "-count=1", "."])
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("helm-engine"))
         .env("GOWORK", "off")
         .env("CGO_ENABLED", "0")
