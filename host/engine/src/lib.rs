@@ -52,3 +52,4 @@ pub use watched::namesake;
 pub use watched::pods::{Changed, PodIndex};
 pub use watched::readable::{Readable, Unreadable};
 pub use watched::trouble::Trouble;
+pub use watched::workload::{Workload, WorkloadKind};

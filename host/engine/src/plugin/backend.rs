@@ -173,29 +173,14 @@ impl KubeBackend {
         if !pods.is_empty() {
             return Ok(pods);
         }
-        let Some(spec) = set.spec.as_ref() else {
-            return Ok(Vec::new());
-        };
-        let labels = spec
-            .template
-            .metadata
-            .as_ref()
-            .and_then(|metadata| metadata.labels.as_ref());
-        if labels.is_some_and(|labels| labels.contains_key(wasser_api::labels::DATASET_ID)) {
+        if set.facts.has_dataset {
             return Ok(Vec::new());
         }
         // A chart that does not label its pods: they are not watched.
         self.goes_unwatched();
-        let labels: Vec<String> = spec
-            .selector
-            .match_labels
-            .iter()
-            .flatten()
-            .map(|(key, value)| format!("{key}={value}"))
-            .collect();
         let api = Api::<Pod>::namespaced(self.client.clone(), &self.identity.namespace);
         let pods = api
-            .list(&ListParams::default().labels(&labels.join(",")))
+            .list(&ListParams::default().labels(&set.facts.selector))
             .await
             .map_err(answer)?;
         let mut pods: Vec<PodInfo> = pods

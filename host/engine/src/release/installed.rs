@@ -9,8 +9,8 @@ use crate::release::adoption::Asked;
 /// rendered objects.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Installed {
-    values: Value,
-    text: String,
+    /// The values as JSON: as a tree, they would take several times the memory.
+    values: Box<str>,
     objects: Vec<(String, String)>,
     revision: u32,
     next: u32,
@@ -46,7 +46,7 @@ impl Installed {
             left: release.is_left(),
             unsigned: (!release.is_signed()).then(|| release.place().object().to_owned()),
             ..Self::written(
-                release.values().clone(),
+                release.values(),
                 objects,
                 release.revision,
                 release.installer().cloned(),
@@ -65,10 +65,9 @@ impl Installed {
 
     /// The same release with values that say for another version of the plugin what is installed.
     #[must_use]
-    pub fn migrated(self, values: Value, installer: Installer) -> Self {
+    pub fn migrated(self, values: &Value, installer: Installer) -> Self {
         Self {
-            text: values.to_string(),
-            values,
+            values: values.to_string().into(),
             installer: Some(installer),
             ..self
         }
@@ -76,14 +75,13 @@ impl Installed {
 
     /// What was just written. Only `Prepared::install` knows that.
     pub(super) fn written(
-        values: Value,
+        values: &Value,
         objects: Vec<(String, String)>,
         revision: u32,
         installer: Option<Installer>,
     ) -> Self {
         Self {
-            text: values.to_string(),
-            values,
+            values: values.to_string().into(),
             objects,
             revision,
             next: revision.saturating_add(1),
@@ -126,13 +124,18 @@ impl Installed {
     }
 
     /// The values that the release was rendered with.
-    pub fn values(&self) -> &Value {
-        &self.values
+    pub fn values(&self) -> Value {
+        serde_json::from_str(&self.values).unwrap_or_default()
     }
 
     /// The same as text, as plugins get it.
     pub fn text(&self) -> &str {
-        &self.text
+        &self.values
+    }
+
+    /// Whether the release was rendered with these values.
+    pub fn has(&self, values: &Value) -> bool {
+        *self.values == *values.to_string() || self.values() == *values
     }
 
     /// Kind and name of each object.

@@ -190,7 +190,7 @@ impl Prepared {
             installer,
             ..
         } = self.draft;
-        Ok(Installed::written(values, objects, release.revision, Some(installer)))
+        Ok(Installed::written(&values, objects, release.revision, Some(installer)))
     }
 
     /// Takes everything apart, so that nothing that is prepared can be forgotten here.

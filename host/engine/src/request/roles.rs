@@ -6,6 +6,7 @@
 //! of this runtime's. Before anything is installed, all are expected.
 
 use k8s_openapi::api::apps::v1::{DaemonSet, StatefulSet};
+use kube::api::ObjectMeta;
 use serde_json::Value;
 use wasser_api::runtime_status::RuntimePhase;
 use wasser_plugin::bindings::types::{Role, RoleStatus};
@@ -15,6 +16,7 @@ use crate::objects::owner::Owner;
 use crate::release::Installed;
 use crate::release::workloads::{installs, workload};
 use crate::watched::Caches;
+use crate::watched::workload::{Counts, Workload};
 
 /// The name of a role. A plugin with a role of another name is not registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,34 +158,27 @@ impl RoleState {
         }
     }
 
-    fn fill_from_stateful_set(&mut self, set: &StatefulSet) {
-        let (spec, status) = (set.spec.as_ref(), set.status.as_ref());
-        self.uid.clone_from(&set.metadata.uid);
-        self.exists = set.metadata.deletion_timestamp.is_none();
-        self.desired = spec.and_then(|spec| spec.replicas).unwrap_or(1);
-        self.current = status.map_or(0, |status| status.replicas);
-        self.ready = status.and_then(|status| status.ready_replicas).unwrap_or(0);
-        self.available = status.and_then(|status| status.available_replicas).unwrap_or(0);
+    fn fill_from_stateful_set(&mut self, set: &Workload<StatefulSet>) {
+        self.fill(&set.metadata, &set.counts);
+        self.desired = set.facts.replicas.unwrap_or(1);
         self.unavailable = (self.desired - self.available).max(0);
-        self.placed = spec
-            .and_then(|spec| spec.template.spec.as_ref()?.affinity.as_ref())
-            .is_some();
-        self.observed = status.and_then(|status| status.observed_generation) >= set.metadata.generation;
+        self.placed = set.facts.is_placed;
+        self.observed = set.counts.observed >= set.metadata.generation;
     }
 
-    fn fill_from_daemon_set(&mut self, set: &DaemonSet) {
-        let (spec, status) = (set.spec.as_ref(), set.status.as_ref());
-        self.uid.clone_from(&set.metadata.uid);
-        self.exists = set.metadata.deletion_timestamp.is_none();
-        self.desired = status.map_or(0, |status| status.desired_number_scheduled);
-        self.current = status.map_or(0, |status| status.current_number_scheduled);
-        self.ready = status.map_or(0, |status| status.number_ready);
-        self.available = status.and_then(|status| status.number_available).unwrap_or(0);
-        self.unavailable = status.and_then(|status| status.number_unavailable).unwrap_or(0);
-        let labels = spec.and_then(|spec| spec.template.metadata.as_ref()?.labels.as_ref());
-        self.generation = labels
-            .and_then(|labels| labels.get(wasser_api::labels::FUSE_GENERATION))
-            .cloned();
+    fn fill_from_daemon_set(&mut self, set: &Workload<DaemonSet>) {
+        self.fill(&set.metadata, &set.counts);
+        self.desired = set.counts.desired.unwrap_or(0);
+        self.unavailable = set.counts.unavailable.unwrap_or(0);
+        self.generation.clone_from(&set.facts.client_generation);
+    }
+
+    fn fill(&mut self, metadata: &ObjectMeta, counts: &Counts) {
+        self.uid.clone_from(&metadata.uid);
+        self.exists = metadata.deletion_timestamp.is_none();
+        self.current = counts.current;
+        self.ready = counts.ready;
+        self.available = counts.available;
     }
 
     /// The phase that the status shows. A DaemonSet has the pods that its nodes ask for.

@@ -49,8 +49,9 @@ impl Request {
         let Some(release) = release.filter(|release| release.adoption().is_none()) else {
             return;
         };
-        self.dataset_status.hcfs = read_at(release.values(), "/status/hcfs");
-        self.runtime_status.api_gateway = read_at(release.values(), "/status/apiGateway");
+        let values = release.values();
+        self.dataset_status.hcfs = read_at(&values, "/status/hcfs");
+        self.runtime_status.api_gateway = read_at(&values, "/status/apiGateway");
     }
 
     /// The node affinity of the workers, which applications near the cache follow.
@@ -60,8 +61,7 @@ impl Request {
             .iter()
             .find(|state| state.is(RoleName::Worker) && state.role.workload == "StatefulSet")?;
         let set = self.shared.caches.own_stateful_set(self.owner(), &worker.workload)?;
-        let pod = set.spec.as_ref()?.template.spec.as_ref()?;
-        crate::objects::placement::cache_affinity(pod.node_selector.as_ref(), pod.affinity.as_ref())
+        set.facts.cache_affinity.clone()
     }
 
     /// UpdateDatasetStatus: the phase, the condition that goes with it, and what is bound.

@@ -8,7 +8,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::PodTemplateSpec;
 use kube::ResourceExt;
 use serde_json::Value;
 use wasser_api::labels;
@@ -16,7 +15,7 @@ use wasser_api::reasons::events;
 
 use crate::error::EngineError;
 use crate::request::Request;
-use crate::request::roles::RoleName;
+use crate::request::roles::{RoleName, RoleState};
 
 /// How long clients may take to come back to nodes.
 const BACK_WITHIN: Duration = Duration::from_secs(60);
@@ -34,20 +33,12 @@ impl Request {
     /// The directories of nodes in which the workloads keep cache.
     fn cache_directories(&self) -> BTreeSet<String> {
         let tiers = tier_directories(&self.object);
-        let mounted = self.roles.iter().flat_map(|state| {
-            let caches = &self.shared.caches;
-            match state.role.workload.as_str() {
-                "DaemonSet" => {
-                    let set = caches.own_daemon_set(self.owner(), &state.workload);
-                    set.and_then(|set| set.spec.as_ref().map(|spec| host_paths(&spec.template)))
-                }
-                _ => {
-                    let set = caches.own_stateful_set(self.owner(), &state.workload);
-                    set.and_then(|set| set.spec.as_ref().map(|spec| host_paths(&spec.template)))
-                }
-            }
-            .unwrap_or_default()
-        });
+        let facts = |state: &RoleState| {
+            let (kind, caches) = (&state.role.workload, &self.shared.caches);
+            caches.own_facts(kind, self.owner(), &state.workload)
+        };
+        let mounted = self.roles.iter().filter_map(facts);
+        let mounted = mounted.flat_map(|facts| facts.host_paths.clone());
         mounted
             .filter(|path| tiers.iter().any(|tier| is_below(path, tier)))
             .collect()
@@ -122,19 +113,6 @@ fn tier_directories(runtime: &Value) -> Vec<String> {
         .flat_map(|path| path.split([':', ',']))
         .filter(|path| path.starts_with('/'))
         .map(|path| path.trim_end_matches('/').to_owned())
-        .collect()
-}
-
-/// The directories of the node that pods mount.
-fn host_paths(template: &PodTemplateSpec) -> Vec<String> {
-    let volumes = template
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.volumes.as_deref())
-        .unwrap_or_default();
-    volumes
-        .iter()
-        .filter_map(|volume| volume.host_path.as_ref().map(|host_path| host_path.path.clone()))
         .collect()
 }
 

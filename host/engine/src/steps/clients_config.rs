@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{ObjectMeta, PartialObjectMeta, Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
 use wasser_api::dataset::Dataset;
-use wasser_api::{labels, pods};
+use wasser_api::labels;
 use wasser_chart::is_conflict;
 
 use crate::error::EngineError;
@@ -93,14 +93,9 @@ impl Request {
         let id = labels::dataset_id(namespace, &other.name_any(), &other.uid().unwrap_or_default());
         let sets = self.shared.caches.daemon_sets.state().into_iter();
         let own = sets.filter(|set| {
-            set.namespace().as_deref() == Some(namespace) && set.labels().get(labels::DATASET_ID) == Some(&id)
+            set.namespace().as_deref() == Some(namespace) && set.dataset_id.as_deref() == Some(id.as_str())
         });
-        let mut names = BTreeSet::new();
-        for set in own {
-            let template = set.spec.as_ref().map(|spec| &spec.template);
-            names.extend(pods::config_maps(&serde_json::to_value(template).unwrap_or_default()));
-        }
-        names
+        own.flat_map(|set| set.facts.config_maps.clone()).collect()
     }
 }
 

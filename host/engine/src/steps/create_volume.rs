@@ -188,7 +188,7 @@ impl Request {
         let release = self.shared.known_release(&self.uid).flatten();
         let word = |values: &Value| values.pointer(&declared)?.as_str().map(str::to_owned);
         let found = match release.as_ref().filter(|release| release.adoption().is_some()) {
-            None => release.as_ref().and_then(|release| word(release.values())),
+            None => release.as_ref().and_then(|release| word(&release.values())),
             Some(_) => {
                 let values = self.desired().await?;
                 serde_json::from_str(&values).ok().and_then(|values| word(&values))

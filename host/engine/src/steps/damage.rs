@@ -6,18 +6,19 @@
 //! ConfigMaps, of which the watch shows no content, from then on.
 
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::{Api, Resource};
-use serde_json::{Value, json};
+use serde_json::Value;
 use wasser_api::labels;
-use wasser_chart::{Drift, Release, without_host_fields};
+use wasser_chart::{Drift, Release};
 
 use crate::error::EngineError;
 use crate::release::Installed;
 use crate::request::Request;
 use crate::shared::seen_objects::Sight;
+use crate::watched::workload_facts::WorkloadFacts;
 
 /// The most objects that a message names.
 const NAMED: usize = 3;
@@ -104,7 +105,7 @@ impl Request {
                 continue;
             };
             let (key, digest) = ((kind.clone(), name.clone()), || {
-                self.spec(kind, name).as_ref().map(digest)
+                self.facts(kind, name).map(|facts| facts.digest)
             });
             if self
                 .shared
@@ -139,14 +140,14 @@ impl Request {
             return;
         }
         for (kind, name) in release.objects() {
-            let (Some(seen), Some(spec)) = (self.sight(kind, name), self.spec(kind, name)) else {
+            let (Some(seen), Some(facts)) = (self.sight(kind, name), self.facts(kind, name)) else {
                 continue;
             };
             let key = (kind.to_owned(), name.to_owned());
-            if release.may_differ(kind, name, &spec) {
+            if facts.spec().is_none_or(|spec| release.may_differ(kind, name, &spec)) {
                 self.shared.seen_objects.suspect(&self.uid, key);
             } else {
-                let content = Some(digest(&spec));
+                let content = Some(facts.digest);
                 self.shared
                     .seen_objects
                     .accept(&self.uid, key, Sight { content, ..seen });
@@ -169,14 +170,14 @@ impl Request {
         }
     }
 
+    /// What the spec of a workload of the release says, as its watch shows it.
+    fn facts(&self, kind: &str, name: &str) -> Option<Arc<WorkloadFacts>> {
+        self.shared.caches.own_facts(kind, self.owner(), name)
+    }
+
     /// The spec of a workload of the release as its watch shows it.
     pub(super) fn spec(&self, kind: &str, name: &str) -> Option<Value> {
-        let (caches, owner) = (&self.shared.caches, self.owner());
-        match kind {
-            "StatefulSet" => serde_json::to_value(&caches.own_stateful_set(owner, name)?.spec).ok(),
-            "DaemonSet" => serde_json::to_value(&caches.own_daemon_set(owner, name)?.spec).ok(),
-            _ => None,
-        }
+        self.facts(kind, name)?.spec()
     }
 }
 
@@ -192,27 +193,9 @@ fn sight(object: &impl Resource, version: String) -> Sight {
     }
 }
 
-/// A digest of what of a spec is the release's: the host scales workers and places them.
-fn digest(spec: &Value) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    without_host_fields(json!({"spec": spec})).to_string().hash(&mut hasher);
-    hasher.finish()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_digest_leaves_out_what_the_host_decides() {
-        let spec = |replicas: u32, affinity: Value, image: &str| {
-            let pod = json!({"affinity": affinity, "image": image});
-            json!({"replicas": replicas, "template": {"spec": pod}})
-        };
-        let before = digest(&spec(1, json!({}), "a"));
-        assert_eq!(digest(&spec(2, json!({"nodeAffinity": {}}), "a")), before);
-        assert_ne!(digest(&spec(1, json!({}), "b")), before);
-    }
 
     #[test]
     fn the_message_names_the_objects_and_a_field_of_each() {

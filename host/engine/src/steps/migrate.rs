@@ -20,15 +20,15 @@ impl Request {
         let outcome = self.implement.migrate(found.text(), &origin(release)).await;
         let values = match self.answer("migrate", outcome) {
             Ok(Some(text)) => self.complete(&text)?,
-            Ok(None) => found.values().clone(),
+            Ok(None) => found.values(),
             // A deletion has to end.
             Err(error) if self.runtime.metadata.deletion_timestamp.is_some() => {
                 let runtime = self.identity.display();
                 tracing::warn!(runtime, %error, "the plugin is shown the values as they were installed");
-                found.values().clone()
+                found.values()
             }
             Err(error) => return Err(error),
         };
-        Ok(found.migrated(values, installer(&self.plugin)))
+        Ok(found.migrated(&values, installer(&self.plugin)))
     }
 }

@@ -78,7 +78,7 @@ impl Request {
         let values = self.complete(text)?;
         let before = self.installed().await?;
         if let Some(before) = &before {
-            if *before.values() == values && damage.is_none() {
+            if before.has(&values) && damage.is_none() {
                 return Ok(false);
             }
             self.check_repeated(before, &values, damage)?;
@@ -127,7 +127,7 @@ impl Request {
             }
         };
         if self.shows_values() && looks {
-            self.record_values(installed.values(), values_map).await?;
+            self.record_values(&installed.values(), values_map).await?;
         }
         self.context.installed = Some(installed.text().to_owned());
         self.read_roles(&installed);

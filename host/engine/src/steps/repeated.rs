@@ -23,7 +23,7 @@ impl Request {
     pub(crate) async fn check_settled(&mut self, text: &str) -> Result<(), EngineError> {
         let values = self.complete(text)?;
         let installed = self.installed().await?;
-        if installed.is_none_or(|release| *release.values() == values) {
+        if installed.is_none_or(|release| release.has(&values)) {
             return Ok(());
         }
         let mut context = self.context.clone();
@@ -55,7 +55,7 @@ impl Request {
             None => Ok(()),
             Some(after) => Err(EngineError::Repeated {
                 release: self.identity.display(),
-                reason: reason(damage, &self.unseen(before), differences(before.values(), values)),
+                reason: reason(damage, &self.unseen(before), differences(&before.values(), values)),
                 after,
             }),
         }

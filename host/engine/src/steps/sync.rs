@@ -8,7 +8,6 @@ use wasser_api::dataset::DatasetPhase;
 use wasser_api::reasons::{dataset as reasons, events};
 
 use crate::error::EngineError;
-use crate::release::Installed;
 use crate::release::adoption::Difference;
 use crate::request::Request;
 use crate::request::roles::RoleState;
@@ -95,9 +94,12 @@ impl Request {
     async fn follow_spec(&mut self, damage: Option<&Damage>) -> Result<bool, EngineError> {
         let values = self.desired().await?;
         let installed = self.installed().await?;
-        let stays = installed.as_deref().map(Installed::values) == Some(&self.complete(&values)?);
+        let complete = self.complete(&values)?;
+        let stays = installed.is_some_and(|installed| installed.has(&complete));
         // Values that do not come to rest are not taken.
-        self.check_settled(&values).await?;
+        if !stays {
+            self.check_settled(&values).await?;
+        }
         // With Fluid's values, the chart would make something else than Fluid's did.
         if stays && (self.kept.is_some() || damage.is_none()) {
             return Ok(false);

@@ -44,7 +44,7 @@ impl Request {
             return Ok(());
         }
         match self.find_values_map().await {
-            Ok(uid) => self.record_values(release.values(), uid).await.map(drop),
+            Ok(uid) => self.record_values(&release.values(), uid).await.map(drop),
             // An upgrade says so. Until then, the runtime works without.
             Err(EngineError::Release { .. }) => Ok(()),
             Err(error) => Err(error),

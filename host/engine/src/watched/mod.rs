@@ -11,6 +11,8 @@ pub mod namesake;
 pub mod pods;
 pub mod readable;
 pub mod trouble;
+pub mod workload;
+pub mod workload_facts;
 
 use std::sync::Arc;
 
@@ -27,6 +29,8 @@ use crate::watched::cluster_objects::ClusterObjects;
 use crate::watched::helm_records::Records;
 use crate::watched::pods::{PodIndex, PodInfo};
 use crate::watched::readable::Unreadable;
+use crate::watched::workload::Workload;
+use crate::watched::workload_facts::WorkloadFacts;
 
 /// The stores behind the watches. All but the nodes hold only objects with the label
 /// `fluid.io/dataset-id`, or Datasets.
@@ -34,9 +38,9 @@ pub struct Caches {
     /// All Datasets.
     pub datasets: Store<Dataset>,
     /// StatefulSets of runtimes.
-    pub stateful_sets: Store<StatefulSet>,
+    pub stateful_sets: Store<Workload<StatefulSet>>,
     /// DaemonSets of runtimes.
-    pub daemon_sets: Store<DaemonSet>,
+    pub daemon_sets: Store<Workload<DaemonSet>>,
     /// Names and labels of nodes.
     pub nodes: Store<PartialObjectMeta<Node>>,
     /// Claims of datasets.
@@ -75,12 +79,12 @@ impl Caches {
     }
 
     /// The StatefulSet of this name.
-    pub fn stateful_set(&self, namespace: &str, name: &str) -> Option<Arc<StatefulSet>> {
+    pub fn stateful_set(&self, namespace: &str, name: &str) -> Option<Arc<Workload<StatefulSet>>> {
         self.stateful_sets.get(&ObjectRef::new(name).within(namespace))
     }
 
     /// The DaemonSet of this name.
-    pub fn daemon_set(&self, namespace: &str, name: &str) -> Option<Arc<DaemonSet>> {
+    pub fn daemon_set(&self, namespace: &str, name: &str) -> Option<Arc<Workload<DaemonSet>>> {
         self.daemon_sets.get(&ObjectRef::new(name).within(namespace))
     }
 
@@ -118,15 +122,24 @@ impl Caches {
     }
 
     /// The StatefulSet of this name, if it is the runtime's.
-    pub fn own_stateful_set(&self, owner: Owner<'_>, name: &str) -> Option<Arc<StatefulSet>> {
+    pub fn own_stateful_set(&self, owner: Owner<'_>, name: &str) -> Option<Arc<Workload<StatefulSet>>> {
         let found = self.stateful_set(owner.namespace, name);
         found.filter(|set| owner.owns(&set.metadata))
     }
 
     /// The DaemonSet of this name, if it is the runtime's.
-    pub fn own_daemon_set(&self, owner: Owner<'_>, name: &str) -> Option<Arc<DaemonSet>> {
+    pub fn own_daemon_set(&self, owner: Owner<'_>, name: &str) -> Option<Arc<Workload<DaemonSet>>> {
         let found = self.daemon_set(owner.namespace, name);
         found.filter(|set| owner.owns(&set.metadata))
+    }
+
+    /// What the spec of a workload says, if it is the runtime's.
+    pub fn own_facts(&self, kind: &str, owner: Owner<'_>, name: &str) -> Option<Arc<WorkloadFacts>> {
+        match kind {
+            "StatefulSet" => Some(self.own_stateful_set(owner, name)?.facts.clone()),
+            "DaemonSet" => Some(self.own_daemon_set(owner, name)?.facts.clone()),
+            _ => None,
+        }
     }
 
     /// The pods of the workload with this UID, by name.

@@ -10,16 +10,20 @@ use k8s_openapi::api::core::v1::{
 };
 use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt;
-use kube::runtime::reflector::{self, Store};
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use parking_lot::Mutex;
+use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 use wasser_api::ObjectKey;
 use wasser_api::dataset::Dataset;
 use wasser_api::{labels, names};
 use wasser_chart::Driver;
-use wasser_engine::{Caches, Changed, NodeChange, PodIndex, Readable, Records, Unreadable, helm_records};
+use wasser_engine::{
+    Caches, Changed, NodeChange, PodIndex, Readable, Records, Unreadable, Workload, WorkloadKind, helm_records,
+};
 
 use super::change_bus::{Audience, ChangeBus};
 use super::touches::Touches;
@@ -76,16 +80,8 @@ pub fn start(
     };
     let to_runtimes = || (change_bus.clone(), Audience::Runtimes, process.clone());
     Arc::new(Caches {
-        stateful_sets: store(
-            watcher(Api::<StatefulSet>::all(client.clone()), ours.clone()),
-            to_runtimes(),
-            owner,
-        ),
-        daemon_sets: store(
-            watcher(Api::<DaemonSet>::all(client.clone()), ours.clone()),
-            to_runtimes(),
-            owner,
-        ),
+        stateful_sets: workloads::<StatefulSet>(client, &ours, change_bus, &process),
+        daemon_sets: workloads::<DaemonSet>(client, &ours, change_bus, &process),
         claims: store(
             watcher(
                 Api::<PartialObjectMeta<PersistentVolumeClaim>>::all(client.clone()),
@@ -173,7 +169,7 @@ pub fn slim(object: &mut impl ResourceExt) {
 /// those that it may belong to; `keys` is given the object, and whether it is gone.
 fn store<K, I, S>(
     stream: S,
-    (change_bus, audience, process): (Arc<ChangeBus>, Audience, Process),
+    to: (Arc<ChangeBus>, Audience, Process),
     keys: impl Fn(&K, bool) -> I + Send + 'static,
 ) -> Store<K>
 where
@@ -182,6 +178,21 @@ where
     S: Stream<Item = Result<Event<K>, watcher::Error>> + Send + 'static,
 {
     let (reader, writer) = reflector::store();
+    fill((reader, writer), stream, to, keys)
+}
+
+/// The same for a store that is there.
+fn fill<K, I, S>(
+    (reader, writer): (Store<K>, Writer<K>),
+    stream: S,
+    (change_bus, audience, process): (Arc<ChangeBus>, Audience, Process),
+    keys: impl Fn(&K, bool) -> I + Send + 'static,
+) -> Store<K>
+where
+    K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
+    I: IntoIterator<Item = ObjectKey>,
+    S: Stream<Item = Result<Event<K>, watcher::Error>> + Send + 'static,
+{
     let touches = Arc::new(Mutex::new(Touches::new(reader.clone(), keys)));
     let before = touches.clone();
     let stream = stream
@@ -194,6 +205,33 @@ where
         concerned.into_iter().for_each(|key| change_bus.touch(key, audience));
     });
     reader
+}
+
+/// Workloads of runtimes, of which only what is read is kept.
+fn workloads<K>(
+    client: &Client,
+    ours: &watcher::Config,
+    change_bus: &Arc<ChangeBus>,
+    process: &Process,
+) -> Store<Workload<K>>
+where
+    K: WorkloadKind + Clone + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
+{
+    let (reader, writer) = reflector::store::<Workload<K>>();
+    let known = reader.clone();
+    let keep = move |workload: K| {
+        let before = known.get(&ObjectRef::new(&workload.name_any()).within(&workload.namespace().unwrap_or_default()));
+        Workload::of(workload, before.as_deref())
+    };
+    let stream = watcher(Api::<K>::all(client.clone()), ours.clone()).map_ok(move |event| match event {
+        Event::Apply(workload) => Event::Apply(keep(workload)),
+        Event::InitApply(workload) => Event::InitApply(keep(workload)),
+        Event::Delete(workload) => Event::Delete(keep(workload)),
+        Event::Init => Event::Init,
+        Event::InitDone => Event::InitDone,
+    });
+    let to_runtimes = (change_bus.clone(), Audience::Runtimes, process.clone());
+    fill((reader, writer), stream, to_runtimes, owner)
 }
 
 /// Datasets, also those that do not parse.

@@ -106,31 +106,14 @@ fn client(request: &Request) -> Option<Client> {
     let of = |wanted: &'static str| roles.iter().filter(move |role| role.name == wanted);
     let mut found = of("fuse").chain(of("worker")).filter_map(|role| {
         let workload = format!("{}{}", identity.name, role.suffix);
-        let pod = if role.workload == "StatefulSet" {
-            caches
-                .own_stateful_set(owner, &workload)?
-                .spec
-                .as_ref()?
-                .template
-                .spec
-                .clone()?
-        } else {
-            caches
-                .own_daemon_set(owner, &workload)?
-                .spec
-                .as_ref()?
-                .template
-                .spec
-                .clone()?
-        };
-        let named = pod.containers.iter().find(|container| container.name == role.container);
-        let image = named.or(pod.containers.first())?.image.clone()?;
-        let secrets = pod.image_pull_secrets.unwrap_or_default();
+        let facts = caches.own_facts(&role.workload, owner, &workload)?;
+        let image = facts.image(&role.container)?.to_owned();
         Some(Client {
             app: identity.implementation.clone(),
             image,
-            pull_secrets: secrets
-                .into_iter()
+            pull_secrets: facts
+                .pull_secrets
+                .iter()
                 .filter_map(|secret| serde_json::to_value(secret).ok())
                 .collect(),
         })
