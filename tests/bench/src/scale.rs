@@ -51,6 +51,19 @@ pub struct Growth {
 pub fn scale(options: &Options, growth: &Growth) -> Result<Report> {
     let parameters = json!({"datasets": growth.count, "step": growth.step, "fakeNodes": growth.nodes});
     let mut report = Report::new("scale", options, parameters);
+    if let Err(error) = measure(options, growth, &mut report) {
+        eprintln!("what was measured until then: {}", report.figures());
+        return Err(error);
+    }
+    report.target("lastStepToFirst", 1.2)?;
+    report.target("rest.requestsPerMinute", 1.0)?;
+    report.target("kilobytesPerDataset", 12.0)?;
+    report.target("oneMoreAmongAllToAmongFew", 1.5)?;
+    report.target("takeover.servesAfterSeconds", 15.0)?;
+    Ok(report)
+}
+
+fn measure(options: &Options, growth: &Growth, report: &mut Report) -> Result<()> {
     let place = Scale {
         count: growth.count,
         systems: vec![System::Juicefs],
@@ -58,7 +71,7 @@ pub fn scale(options: &Options, growth: &Growth) -> Result<Report> {
         nodes: growth.nodes,
         keep: growth.keep,
     };
-    let fake = FakeCluster::new(options, &place, &mut report)?.with_leader_election();
+    let fake = FakeCluster::new(options, &place, report)?.with_leader_election();
     fake.compile()?;
     let mut operator = fake.start_operator("leader")?;
     operator.wait_ready(STARTING, || Ok(()))?;
@@ -71,15 +84,15 @@ pub fn scale(options: &Options, growth: &Growth) -> Result<Report> {
     settle(&operator)?;
     report.figure("oneMoreAmongFewSeconds", crowd.one_by_one()?)?;
     let start = Usage::of_operator(&operator)?;
-    grow(&mut crowd, &operator, growth, &mut report)?;
+    grow(&mut crowd, &operator, growth, report)?;
     settle(&operator)?;
-    slope(&start, &operator, &crowd, &mut report)?;
-    rest(&operator, &mut report)?;
+    slope(&start, &operator, &crowd, report)?;
+    rest(&operator, report)?;
     report.figure("oneMoreAmongAllSeconds", crowd.one_by_one()?)?;
     let ratio = report.number("oneMoreAmongAllSeconds")? / report.number("oneMoreAmongFewSeconds")?;
     report.figure("oneMoreAmongAllToAmongFew", hundredths(ratio))?;
-    swap(&fake, &operator, &crowd, &mut report)?;
-    let mut operator = take_over(&fake, operator, &mut crowd, &mut report)?;
+    swap(&fake, &operator, &crowd, report)?;
+    let mut operator = take_over(&fake, operator, &mut crowd, report)?;
     let there = crowd.there;
     drop(crowd);
     let all = Scale { count: there, ..place };
@@ -87,13 +100,7 @@ pub fn scale(options: &Options, growth: &Growth) -> Result<Report> {
         remove_all(&fake, &operator, &all, PATIENCE, report)
     })?;
     report.figure("leftovers", leftovers(&fake)?)?;
-    report.figure("stopSeconds", seconds(operator.stop()?))?;
-    report.target("lastStepToFirst", 1.2)?;
-    report.target("rest.requestsPerMinute", 1.0)?;
-    report.target("kilobytesPerDataset", 12.0)?;
-    report.target("oneMoreAmongAllToAmongFew", 1.5)?;
-    report.target("takeover.servesAfterSeconds", 15.0)?;
-    Ok(report)
+    report.figure("stopSeconds", seconds(operator.stop()?))
 }
 
 /// The Datasets that were created so far.
@@ -165,8 +172,8 @@ fn grow(crowd: &mut Crowd<'_>, operator: &OperatorProcess, growth: &Growth, repo
             "controlPlaneCpuSeconds": added(&control_plane, &crowd.fake.control_plane()?),
             "usage": after,
         }));
+        report.figure("steps", &steps)?;
     }
-    report.figure("steps", steps)?;
     let (first, last) = (each.first().copied(), each.last().copied());
     let ratio = last.unwrap_or(f64::NAN) / first.unwrap_or(f64::NAN);
     report.figure("lastStepToFirst", hundredths(ratio))
