@@ -133,8 +133,9 @@ impl KubeBackend {
         if let Some(noted) = noted.and_then(|text| serde_json::from_str::<BTreeMap<String, u16>>(text).ok()) {
             record.extend(noted.into_iter().filter(|(_, port)| own.contains(port)));
         }
-        self.ports
-            .restore(&self.holder()?, &record, &own, || self.caches.host_ports());
+        self.ports.restore(&self.holder()?, &record, &own, |is_known| {
+            self.caches.host_ports(is_known)
+        });
         Ok(())
     }
 
@@ -271,7 +272,9 @@ impl Backend for KubeBackend {
 
     async fn allocate_ports(&self, _scope: &ObjectKey, names: &[String]) -> Result<Vec<u16>, BackendError> {
         let holder = self.holder().map_err(failed)?;
-        let held = self.ports.allocate(&holder, names, || self.caches.host_ports());
+        let held = self
+            .ports
+            .allocate(&holder, names, |is_known| self.caches.host_ports(is_known));
         let held = held.map_err(failed)?;
         names
             .iter()

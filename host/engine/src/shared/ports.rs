@@ -62,6 +62,14 @@ pub struct Holder<'a> {
     pub range: RangeInclusive<u16>,
 }
 
+/// Whether a runtime with this UID is known to hold this port.
+pub type IsKnown<'a> = &'a dyn Fn(&str, u16) -> bool;
+
+fn holds(held: &HashMap<String, Held>, uid: &str, port: u16) -> bool {
+    held.get(uid)
+        .is_some_and(|held| held.ports.values().any(|held| *held == port))
+}
+
 /// The ports of all runtimes, by the UID of the runtime.
 #[derive(Debug, Default)]
 pub struct Ports {
@@ -145,7 +153,8 @@ impl Taken {
 
 impl Ports {
     /// Returns a port for each name: what the runtime holds already under that name, else the
-    /// lowest one that is free. `in_use` returns the ports of workloads.
+    /// lowest one that is free. `in_use` returns the ports of workloads, and may leave out what is
+    /// known.
     ///
     /// # Errors
     /// There are too few ports in the range, or too many names.
@@ -153,14 +162,14 @@ impl Ports {
         &self,
         holder: &Holder<'_>,
         names: &[String],
-        in_use: impl FnOnce() -> Vec<PortInUse>,
+        in_use: impl FnOnce(IsKnown<'_>) -> Vec<PortInUse>,
     ) -> Result<BTreeMap<String, u16>, PortError> {
         let has_all = |held: &&Held| names.iter().all(|name| held.ports.contains_key(name));
-        if let Some(held) = self.held.lock().get(holder.uid).filter(has_all) {
+        let mut held = self.held.lock();
+        if let Some(held) = held.get(holder.uid).filter(has_all) {
             return Ok(held.ports.clone());
         }
-        let in_use = in_use();
-        let mut held = self.held.lock();
+        let in_use = in_use(&|uid, port| holds(&held, uid, port));
         let mut mine = held.get(holder.uid).cloned().unwrap_or_default();
         mine.exclusive = holder.exclusive;
         let mut taken = Taken::by_others(holder, &held, &in_use);
@@ -194,14 +203,14 @@ impl Ports {
         holder: &Holder<'_>,
         record: &BTreeMap<String, u16>,
         own: &BTreeSet<u16>,
-        in_use: impl FnOnce() -> Vec<PortInUse>,
+        in_use: impl FnOnce(IsKnown<'_>) -> Vec<PortInUse>,
     ) {
+        let mut held = self.held.lock();
         let in_use = if record.values().all(|port| own.contains(port)) {
             Vec::new()
         } else {
-            in_use()
+            in_use(&|uid, port| holds(&held, uid, port))
         };
-        let mut held = self.held.lock();
         let mut mine = held.get(holder.uid).cloned().unwrap_or_default();
         mine.exclusive = holder.exclusive;
         let mut taken = Taken::by_others(holder, &held, &in_use);

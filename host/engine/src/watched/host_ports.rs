@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use wasser_api::ObjectKey;
 
 use crate::watched::Caches;
@@ -23,21 +23,24 @@ pub struct PortInUse {
 }
 
 impl Caches {
-    /// The ports of all workloads that belong to the runtime of some Dataset.
-    pub fn host_ports(&self) -> Vec<PortInUse> {
+    /// The ports of all workloads that belong to the runtime of some Dataset, without those of which
+    /// it is known that the runtime with this UID has them.
+    pub fn host_ports(&self, is_known: impl Fn(&str, u16) -> bool) -> Vec<PortInUse> {
         let mut found = HashMap::<ObjectKey, BTreeSet<u16>>::new();
         let mut all = Vec::new();
         let mut add = |metadata: &ObjectMeta, ports: &[u16]| {
-            let Some((key, uid)) = owner(metadata).filter(|_| !ports.is_empty()) else {
+            let Some(owner) = owner(metadata) else { return };
+            let mut unknown = ports.iter().filter(|port| !is_known(&owner.uid, **port)).peekable();
+            let Some(namespace) = metadata.namespace.as_deref().filter(|_| unknown.peek().is_some()) else {
                 return;
             };
-            if self.dataset(&key.namespace, &key.name).is_none() {
+            if self.dataset(namespace, &owner.name).is_none() {
                 return;
             }
-            let known = found.entry(key).or_default();
-            for port in ports {
-                if known.len() < MOST && known.insert(*port) {
-                    let (uid, port) = (uid.to_owned(), *port);
+            let believed = found.entry(ObjectKey::new(namespace, &owner.name)).or_default();
+            for port in unknown {
+                if believed.len() < MOST && believed.insert(*port) {
+                    let (uid, port) = (owner.uid.clone(), *port);
                     all.push(PortInUse { uid, port });
                 }
             }
@@ -59,7 +62,7 @@ impl Caches {
         uid: &str,
     ) -> BTreeSet<u16> {
         let of = |metadata: &ObjectMeta, facts: &WorkloadFacts| {
-            let is_own = owner(metadata).is_some_and(|(_, owner)| owner == uid);
+            let is_own = owner(metadata).is_some_and(|owner| owner.uid == uid);
             if is_own { facts.host_ports.clone() } else { Vec::new() }
         };
         let ports = |workload| {
@@ -73,10 +76,9 @@ impl Caches {
     }
 }
 
-/// The runtime that controls an object, and its UID.
-fn owner(metadata: &ObjectMeta) -> Option<(ObjectKey, &str)> {
+/// The runtime that controls an object.
+fn owner(metadata: &ObjectMeta) -> Option<&OwnerReference> {
     let owners = metadata.owner_references.as_deref()?;
     let owner = owners.iter().find(|owner| owner.controller == Some(true))?;
-    let namespace = metadata.namespace.as_deref()?;
-    (owner.api_version == wasser_api::API_VERSION).then(|| (ObjectKey::new(namespace, &owner.name), owner.uid.as_str()))
+    (owner.api_version == wasser_api::API_VERSION).then_some(owner)
 }

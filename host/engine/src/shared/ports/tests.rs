@@ -39,7 +39,7 @@ fn record(ports: &[(&str, u16)]) -> BTreeMap<String, u16> {
 fn the_same_names_give_the_same_ports_and_no_two_runtimes_share_one() {
     let ports = Ports::default();
     let names = names(&["worker", "fuse"]);
-    let allocate = |uid| ports.allocate(&holder(uid, 10..=13), &names, Vec::new);
+    let allocate = |uid| ports.allocate(&holder(uid, 10..=13), &names, |_| Vec::new());
     let first = allocate("a").unwrap();
     assert_eq!(allocate("a").unwrap(), first);
     let second = allocate("b").unwrap();
@@ -58,7 +58,9 @@ fn runtimes_that_race_share_no_port() {
             let (ports, names) = (&ports, &names);
             scope.spawn(move || {
                 let uid = number.to_string();
-                ports.allocate(&holder(&uid, 1000..=1099), names, Vec::new).unwrap()
+                ports
+                    .allocate(&holder(&uid, 1000..=1099), names, |_| Vec::new())
+                    .unwrap()
             });
         }
     });
@@ -72,7 +74,7 @@ fn runtimes_that_race_share_no_port() {
 fn a_runtime_has_few_ports() {
     let ports = Ports::default();
     let many: Vec<String> = (0..=MOST).map(|number| number.to_string()).collect();
-    let refused = ports.allocate(&holder("a", 1000..=2000), &many, Vec::new);
+    let refused = ports.allocate(&holder("a", 1000..=2000), &many, |_| Vec::new());
     assert_eq!(refused, Err(PortError::TooMany(MOST + 1)));
     assert!(ports.held("a").is_empty());
 }
@@ -81,7 +83,7 @@ fn a_runtime_has_few_ports() {
 fn what_workloads_of_others_use_is_taken() {
     let ports = Ports::default();
     let allocate = |uid, in_use: &[PortInUse]| {
-        let given = ports.allocate(&holder(uid, 10..=19), &names(&["x"]), || in_use.to_vec());
+        let given = ports.allocate(&holder(uid, 10..=19), &names(&["x"]), |_| in_use.to_vec());
         given.unwrap()["x"]
     };
     assert_eq!(allocate("a", &used("b", &[10, 11])), 12);
@@ -94,7 +96,7 @@ fn only_metrics_of_workers_that_never_meet_have_one_port() {
     let ports = Ports::default();
     let wanted = names(&["worker-metrics", "fuse-metrics", "worker-rpc"]);
     let allocate = |holder: &Holder<'_>, in_use: &[PortInUse]| {
-        let given = ports.allocate(holder, &wanted, || in_use.to_vec()).unwrap();
+        let given = ports.allocate(holder, &wanted, |_| in_use.to_vec()).unwrap();
         wanted.iter().map(|name| given[name]).collect::<Vec<u16>>()
     };
     assert_eq!(allocate(&exclusive("a"), &[]), [10, 11, 12]);
@@ -103,7 +105,7 @@ fn only_metrics_of_workers_that_never_meet_have_one_port() {
     assert_eq!(allocate(&holder("c", 10..=19), &[]), [15, 16, 17]);
     // Whose the worker of another process' runtime is, is not known.
     assert_eq!(
-        ports.allocate(&exclusive("d"), &wanted, || used("e", &[10])).unwrap()["worker-metrics"],
+        ports.allocate(&exclusive("d"), &wanted, |_| used("e", &[10])).unwrap()["worker-metrics"],
         18
     );
 }
@@ -122,9 +124,11 @@ fn a_record_is_believed_as_far_as_it_can_be_true(
     #[case] believed: &[(&str, u16)],
 ) {
     let ports = Ports::default();
-    ports.allocate(&holder("b", 10..=19), &names(&["x"]), Vec::new).unwrap();
+    ports
+        .allocate(&holder("b", 10..=19), &names(&["x"]), |_| Vec::new())
+        .unwrap();
     let own = own.iter().copied().collect();
-    ports.restore(&holder("a", 10..=19), &record(recorded), &own, || used("c", others));
+    ports.restore(&holder("a", 10..=19), &record(recorded), &own, |_| used("c", others));
     assert_eq!(ports.held("a"), record(believed));
 }
 
@@ -132,7 +136,7 @@ fn a_record_is_believed_as_far_as_it_can_be_true(
 fn a_record_of_many_ports_is_believed_of_few() {
     let ports = Ports::default();
     let many = (0..2000).map(|number| (number.to_string(), 14_000 + number)).collect();
-    ports.restore(&holder("a", 14_000..=15_999), &many, &BTreeSet::new(), Vec::new);
+    ports.restore(&holder("a", 14_000..=15_999), &many, &BTreeSet::new(), |_| Vec::new());
     assert_eq!(ports.held("a").len(), MOST);
 }
 
@@ -141,7 +145,9 @@ fn exclusive_datasets_get_their_shared_port_back() {
     let ports = Ports::default();
     for uid in ["a", "b"] {
         let own = BTreeSet::from([10]);
-        ports.restore(&exclusive(uid), &record(&[("worker-metrics", 10)]), &own, Vec::new);
+        ports.restore(&exclusive(uid), &record(&[("worker-metrics", 10)]), &own, |_| {
+            Vec::new()
+        });
         assert_eq!(ports.held(uid)["worker-metrics"], 10, "{uid}");
     }
 }
@@ -162,4 +168,22 @@ fn ranges_are_checked() {
     for bad in ["", "14000", "2-1", "0-5", "a-b", "1-70000"] {
         assert!(parse_range(bad).is_err(), "{bad}");
     }
+}
+
+#[test]
+fn whoever_looks_for_ports_may_leave_out_what_is_held() {
+    let ports = Ports::default();
+    let held = ports
+        .allocate(&holder("a", 10..=19), &names(&["x"]), |_| Vec::new())
+        .unwrap()["x"];
+    let mut asked = false;
+    ports
+        .allocate(&holder("b", 10..=19), &names(&["x"]), |is_known| {
+            asked = true;
+            assert!(is_known("a", held));
+            assert!(!is_known("a", held + 1) && !is_known("c", held));
+            Vec::new()
+        })
+        .unwrap();
+    assert!(asked);
 }
