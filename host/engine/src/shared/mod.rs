@@ -17,6 +17,7 @@ pub mod references;
 mod refusals;
 pub mod seen_objects;
 pub mod sizes_read;
+pub mod spread;
 pub mod states_read;
 pub mod status_throttle;
 pub mod tasks;
@@ -121,6 +122,7 @@ pub struct Shared {
     pub claim_users: ClaimUsers,
     /// Which Datasets refer to which.
     pub references: References,
+    began: Instant,
     installed: Mutex<HashMap<String, Option<Arc<Installed>>>>,
     gone: Mutex<HashMap<String, HashSet<&'static str>>>,
     charts: Mutex<HashMap<String, Arc<Chart>>>,
@@ -160,6 +162,7 @@ impl Shared {
             settings,
             claim_users: ClaimUsers::default(),
             references: References::default(),
+            began: Instant::now(),
             installed: Mutex::default(),
             gone: Mutex::default(),
             charts: Mutex::default(),
@@ -198,6 +201,12 @@ impl Shared {
     /// Looks a runtime's release up again when it is next needed.
     pub fn forget_release(&self, uid: &str) {
         self.installed.lock().remove(uid);
+    }
+
+    /// How long a runtime still waits with what a new process asks all of them again. None if it need
+    /// not.
+    pub(crate) fn rest_of_start(&self, uid: &str) -> Option<Duration> {
+        spread::rest(uid, self.caches.datasets.len(), self.began, Instant::now())
     }
 
     /// Whether the object of this kind of a runtime that is being deleted has been seen to be gone.

@@ -28,6 +28,12 @@ impl Request {
             return;
         }
         let tasks = &self.shared.cache_states;
+        let is_shown = !self.runtime_status.cache_states.is_empty();
+        if tasks.progress(&self.uid).is_none()
+            && let Some(rest) = self.shared.rest_of_start(&self.uid).filter(|_| is_shown)
+        {
+            return self.look_again_in(rest);
+        }
         let (mut failing, situation) = (0, self.situation());
         let read = match tasks.progress(&self.uid) {
             Some(Progress::Done(read)) => Some(read),

@@ -1,11 +1,10 @@
 //! When an object is looked at again of which no watch says anything.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use wasser_engine::{Backoff, EngineError, Retry};
+use wasser_engine::{Backoff, EngineError, Retry, share};
 
 use super::next::Next;
 
@@ -30,13 +29,6 @@ pub(super) fn pause(
         Ok(()) => Some(period),
         Err(error) => error.is_refusal().then_some(period),
     }
-}
-
-/// A number from 0 to 1, for each UID another one.
-fn share(uid: &str) -> f64 {
-    let mut hasher = DefaultHasher::new();
-    uid.hash(&mut hasher);
-    f64::from(hasher.finish() as u32) / f64::from(u32::MAX)
 }
 
 /// How often in a row the reconciles of objects have failed, by UID.
@@ -107,12 +99,5 @@ mod tests {
                 .is_none_or(|(found, wanted)| wanted.contains(&found.as_secs())),
             "{found:?}"
         );
-    }
-
-    #[test]
-    fn runtimes_are_not_looked_at_at_the_same_time() {
-        let shares: Vec<f64> = (0..100).map(|number| share(&format!("uid-{number}"))).collect();
-        let early = shares.iter().filter(|share| **share < 0.5).count();
-        assert!((30..70).contains(&early), "{shares:?}");
     }
 }

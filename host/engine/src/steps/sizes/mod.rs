@@ -44,6 +44,10 @@ impl Request {
             return self.show_unknown();
         };
         let Some(read) = read else {
+            // What an earlier process has read is shown until it is this one's turn.
+            if let Some(rest) = self.shared.rest_of_start(&self.uid).filter(|_| self.knows_sizes()) {
+                return self.look_again_in(rest);
+            }
             self.show_calculating();
             return self.start_reading(ready_since, 0);
         };
@@ -84,6 +88,12 @@ impl Request {
         let status = &self.dataset_status;
         let files = status.file_num.as_ref()?.parse().ok()?;
         exact(files, status.ufs_total.as_ref()?, read.as_ref())
+    }
+
+    /// Whether sizes are shown that were read.
+    fn knows_sizes(&self) -> bool {
+        let shown = self.dataset_status.ufs_total.as_deref();
+        shown.is_some_and(|shown| !shown.is_empty() && shown != CALCULATING)
     }
 
     /// Reads again, after the mounts changed.
