@@ -18,7 +18,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::api::DynamicObject;
 use kube::core::ApiResource;
 use kube::runtime::events::EventType;
 use kube::{Resource, ResourceExt};
@@ -46,6 +45,7 @@ use crate::shared::own_time::OwnTime;
 use crate::shared::ports::PORTS_ANNOTATION;
 use crate::shared::tasks::Origin;
 use crate::shared::upgrades::Cause;
+use crate::watched::runtime_object::RuntimeObject;
 
 /// Asks for another reconcile of this runtime, from a background task.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -63,7 +63,7 @@ pub struct Request {
     /// How the API server serves the kind.
     pub resource: ApiResource,
     /// The runtime as it was read.
-    pub runtime: Arc<DynamicObject>,
+    pub runtime: Arc<RuntimeObject>,
     /// The runtime as JSON.
     pub object: Value,
     /// UID of the runtime.
@@ -110,7 +110,7 @@ impl Request {
         shared: Arc<Shared>,
         plugin: Arc<Plugin>,
         resource: ApiResource,
-        runtime: Arc<DynamicObject>,
+        runtime: Arc<RuntimeObject>,
         wake: Wake,
         observer: Observer,
     ) -> Self {
@@ -123,7 +123,7 @@ impl Request {
             .or_else(|| owner_uid(&runtime))
             .unwrap_or_default();
         let identity = Identity::new(&namespace, &name, &dataset_uid, &plugin.description);
-        let object = serde_json::to_value(&*runtime).unwrap_or(Value::Null);
+        let object = runtime.object();
         let installed = shared.known_release(&uid).flatten();
         let roles = roles::read(
             &plugin.description.roles,
@@ -317,7 +317,7 @@ fn instance(plugin: &Plugin, identity: &Identity, backend: &Arc<KubeBackend>, ob
 
 /// The UID of the Dataset that owns a runtime, which is how its names stay known once the Dataset
 /// is gone.
-fn owner_uid(runtime: &DynamicObject) -> Option<String> {
+fn owner_uid(runtime: &RuntimeObject) -> Option<String> {
     runtime
         .owner_references()
         .iter()

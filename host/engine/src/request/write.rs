@@ -1,8 +1,8 @@
 //! The status writes of a reconcile: at most one per object, of what changed, and none where nothing
 //! did.
 
-use kube::api::{DynamicObject, Patch};
-use kube::{Api, Resource, ResourceExt};
+use kube::api::{DynamicObject, ObjectMeta, Patch};
+use kube::{Api, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -40,7 +40,7 @@ impl Request {
         );
         let same = |now: &DynamicObject| now.data.get("status").unwrap_or(&Value::Null) == &shown;
         let statuses = (&shown, &known, &to_value(&self.runtime_status));
-        let written = write_difference(&self.shared, &api, &*self.runtime, statuses, same).await;
+        let written = write_difference(&self.shared, &api, &self.runtime.metadata, statuses, same).await;
         if written.map_err(EngineError::kube(attempt))? {
             self.shared.status_throttle.restart(&self.uid);
         }
@@ -92,7 +92,7 @@ pub async fn write_dataset_status(
     let attempt = format!("writing the status of Dataset {namespace}/{name}");
     let same = |now: &Dataset| now.status == dataset.status;
     let statuses = (&shown, &shown, &to_value(status));
-    let written = write_difference(shared, &api, dataset, statuses, same).await;
+    let written = write_difference(shared, &api, &dataset.metadata, statuses, same).await;
     written.map(drop).map_err(EngineError::kube(attempt))
 }
 
@@ -102,28 +102,28 @@ pub async fn write_dataset_status(
 async fn write_difference<K>(
     shared: &Shared,
     api: &Api<K>,
-    read: &K,
+    read: &ObjectMeta,
     (shown, known, wanted): (&Value, &Value, &Value),
     same: impl Fn(&K) -> bool,
 ) -> kube::Result<bool>
 where
     K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
 {
-    let (uid, vain) = (read.uid().unwrap_or_default(), &shared.vain_patches);
+    let (uid, vain) = (read.uid.clone().unwrap_or_default(), &shared.vain_patches);
     let difference = status_patch(shown, known, wanted);
     let Some(difference) = difference.filter(|patch| !vain.knows(&uid, shown, patch)) else {
         return Ok(false);
     };
     let patch = StatusPatch {
-        name: read.name_any(),
+        name: read.name.clone().unwrap_or_default(),
         uid,
-        version: read.resource_version(),
+        version: read.resource_version.clone(),
         difference,
     };
     let Some(written) = patch.write(api, same).await.or_gone()? else {
         return Ok(false);
     };
-    if written.resource_version() == read.resource_version() {
+    if written.meta().resource_version == read.resource_version {
         vain.note(&patch.uid, shown, &patch.difference);
     }
     shared.own_writes.wrote(&written);

@@ -10,6 +10,7 @@ pub mod host_ports;
 pub mod namesake;
 pub mod pods;
 pub mod readable;
+pub mod runtime_object;
 pub mod trouble;
 pub mod workload;
 pub mod workload_facts;
@@ -20,6 +21,7 @@ use k8s_openapi::api::apps::v1::{DaemonSet, StatefulSet};
 use k8s_openapi::api::core::v1::{ConfigMap, Node, PersistentVolume, PersistentVolumeClaim};
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::watcher::Event;
 use wasser_api::dataset::Dataset;
 use wasser_api::names;
 use wasser_chart::{Driver, RecordPlace};
@@ -61,6 +63,17 @@ pub struct Caches {
     pub cluster_objects: Arc<ClusterObjects>,
     /// Why some Datasets cannot be read.
     pub unreadable: Arc<Unreadable>,
+}
+
+/// An event about what is kept of an object.
+pub fn mapped<A, B>(event: Event<A>, keep: impl FnOnce(A) -> B) -> Event<B> {
+    match event {
+        Event::Apply(object) => Event::Apply(keep(object)),
+        Event::InitApply(object) => Event::InitApply(keep(object)),
+        Event::Delete(object) => Event::Delete(keep(object)),
+        Event::Init => Event::Init,
+        Event::InitDone => Event::InitDone,
+    }
 }
 
 impl Caches {

@@ -97,8 +97,8 @@ pub struct Changed {
 /// An index of pods by the StatefulSet or DaemonSet that controls them.
 #[derive(Debug, Default)]
 pub struct PodIndex {
-    by_owner: RwLock<HashMap<ObjectKey, BTreeMap<String, PodInfo>>>,
-    incoming: RwLock<HashMap<ObjectKey, BTreeMap<String, PodInfo>>>,
+    by_owner: RwLock<HashMap<ObjectKey, BTreeMap<String, Box<PodInfo>>>>,
+    incoming: RwLock<HashMap<ObjectKey, BTreeMap<String, Box<PodInfo>>>>,
 }
 
 impl PodIndex {
@@ -107,7 +107,7 @@ impl PodIndex {
         let index = self.by_owner.read();
         index
             .get(&ObjectKey::new(namespace, workload))
-            .map(|pods| pods.values().cloned().collect())
+            .map(|pods| pods.values().map(|pod| PodInfo::clone(pod)).collect())
             .unwrap_or_default()
     }
 
@@ -131,7 +131,10 @@ impl PodIndex {
             Event::InitApply(pod) => {
                 if let Some(owner) = owner(pod) {
                     let mut incoming = self.incoming.write();
-                    incoming.entry(owner).or_default().insert(pod.name_any(), pod.into());
+                    incoming
+                        .entry(owner)
+                        .or_default()
+                        .insert(pod.name_any(), Box::new(pod.into()));
                 }
                 Vec::new()
             }
@@ -147,11 +150,14 @@ impl PodIndex {
                 let mut info = PodInfo::from(pod);
                 let mut index = self.by_owner.write();
                 let pods = index.entry(owner.clone()).or_default();
-                let before = pods.get(&info.name).filter(|before| before.uid == info.uid);
+                let before = pods
+                    .get(&info.name)
+                    .map(|before| &**before)
+                    .filter(|before| before.uid == info.uid);
                 let earlier = before.and_then(|before| before.trouble.as_ref());
                 info.trouble = info.trouble.map(|trouble| trouble.or_earlier(earlier));
                 let (same, shown) = (before == Some(&info), info.shows_more_than(before));
-                pods.insert(info.name.clone(), info);
+                pods.insert(info.name.clone(), Box::new(info));
                 if same {
                     Vec::new()
                 } else {
@@ -178,8 +184,8 @@ impl PodIndex {
 
 /// The workloads whose pods differ between two states of an index.
 fn differing(
-    before: &HashMap<ObjectKey, BTreeMap<String, PodInfo>>,
-    now: &HashMap<ObjectKey, BTreeMap<String, PodInfo>>,
+    before: &HashMap<ObjectKey, BTreeMap<String, Box<PodInfo>>>,
+    now: &HashMap<ObjectKey, BTreeMap<String, Box<PodInfo>>>,
 ) -> Vec<Changed> {
     let gone = before.keys().filter(|owner| !now.contains_key(*owner));
     let other = now

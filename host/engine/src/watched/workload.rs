@@ -36,6 +36,8 @@ pub struct Counts {
     pub current: i32,
     /// Pods that are ready.
     pub ready: i32,
+    /// Pods that are as the newest spec has them.
+    pub updated: i32,
     /// Pods that have been ready for long enough.
     pub available: i32,
     /// Pods that are not. None if it follows from the others.
@@ -61,6 +63,7 @@ impl WorkloadKind for StatefulSet {
             desired: None,
             current: status.replicas,
             ready: status.ready_replicas.unwrap_or(0),
+            updated: status.updated_replicas.unwrap_or(0),
             available: status.available_replicas.unwrap_or(0),
             unavailable: None,
             observed: status.observed_generation,
@@ -85,6 +88,7 @@ impl WorkloadKind for DaemonSet {
             desired: Some(status.desired_number_scheduled),
             current: status.current_number_scheduled,
             ready: status.number_ready,
+            updated: status.updated_number_scheduled.unwrap_or(0),
             available: status.number_available.unwrap_or(0),
             unavailable: Some(status.number_unavailable.unwrap_or(0)),
             observed: status.observed_generation,

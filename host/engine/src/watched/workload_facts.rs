@@ -24,6 +24,8 @@ const MOST_BYTES: u64 = 4 << 20;
 pub struct WorkloadFacts {
     /// Pods that are asked for, where the spec says it.
     pub replicas: Option<i32>,
+    /// Whether pods that run stay as they are when the spec changes.
+    pub is_updated_on_delete: bool,
     /// Whether the pods have an affinity.
     pub is_placed: bool,
     /// The pods' label `fuse.runtime.fluid.io/generation`.
@@ -51,11 +53,19 @@ pub struct WorkloadFacts {
 
 /// The fields of a spec that facts are made of, of either kind.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 struct Spec {
     replicas: Option<i32>,
+    update_strategy: Strategy,
     selector: Selector,
     template: Template,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Strategy {
+    #[serde(rename = "type")]
+    kind: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -88,6 +98,7 @@ impl WorkloadFacts {
         let selector: Vec<String> = selector.map(|(key, value)| format!("{key}={value}")).collect();
         Self {
             replicas: read.replicas,
+            is_updated_on_delete: read.update_strategy.kind == "OnDelete",
             is_placed: pods.affinity.is_some(),
             client_generation: metadata.labels.get(labels::FUSE_GENERATION).cloned(),
             has_dataset: metadata.labels.contains_key(labels::DATASET_ID),
@@ -191,7 +202,7 @@ mod tests {
 
     #[test]
     fn all_of_a_spec_is_kept() {
-        let spec = json!({"replicas": 3, "selector": {"matchLabels": {"b": "2", "a": "1"}}, "anything": ["else"],
+        let spec = json!({"replicas": 3, "updateStrategy": {"type": "OnDelete"}, "selector": {"matchLabels": {"b": "2", "a": "1"}}, "anything": ["else"],
             "template": {"metadata": {"labels": {"fuse.runtime.fluid.io/generation": "7"}}, "spec": {
                 "volumes": [{"name": "x", "hostPath": {"path": "/x"}}, {"name": "y", "configMap": {"name": "script"}}],
                 "nodeSelector": {"zone": "a"}, "imagePullSecrets": [{"name": "registry"}],
@@ -202,7 +213,7 @@ mod tests {
         assert_eq!(facts.client_generation.as_deref(), Some("7"));
         assert_eq!(facts.host_paths, ["/x"]);
         assert!(facts.config_maps.contains("script"));
-        assert!(facts.cache_affinity.is_some() && !facts.is_placed);
+        assert!(facts.cache_affinity.is_some() && !facts.is_placed && facts.is_updated_on_delete);
         assert_eq!((facts.image("second"), facts.image("other")), (Some("j"), Some("i")));
         assert_eq!(facts.pull_secrets.len(), 1);
     }

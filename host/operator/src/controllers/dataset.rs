@@ -17,7 +17,7 @@ use wasser_api::dataset::{Dataset, DatasetPhase, DatasetStatus, Reference};
 use wasser_api::reasons::dataset::FAILED_TO_SETUP;
 use wasser_api::reasons::events as reasons;
 use wasser_api::{finalizers, labels, names};
-use wasser_engine::{EngineError, FIELD_MANAGER, Shared, namesake, write_dataset_status};
+use wasser_engine::{EngineError, FIELD_MANAGER, RuntimeObject, Shared, namesake, write_dataset_status};
 
 use super::dataset_writes::{STALE, event, patch_metadata};
 use super::{deletion, unserved};
@@ -34,7 +34,7 @@ const FIRST: Duration = Duration::from_secs(1);
 pub struct Facts {
     /// The runtimes of its name, of every kind that is served, each with how the API server serves
     /// its kind.
-    pub runtimes: Vec<(ApiResource, Arc<DynamicObject>)>,
+    pub runtimes: Vec<(ApiResource, Arc<RuntimeObject>)>,
     /// Whether all runtimes are known; after a start, some may not be listed yet.
     pub runtimes_known: bool,
     /// How long this process has watched runtimes.

@@ -15,7 +15,7 @@ use wasser_api::ObjectKey;
 use wasser_api::dataset::Dataset;
 use wasser_api::finalizers;
 use wasser_api::reasons::events as reasons;
-use wasser_engine::{EngineError, OrGone, Shared, is_ours, live_references};
+use wasser_engine::{EngineError, OrGone, RuntimeObject, Shared, is_ours, live_references};
 
 use super::dataset_writes::{STALE, event, patch_metadata};
 
@@ -36,10 +36,10 @@ const UNUSED: &str = "use";
 pub async fn reconcile(
     dataset: &Dataset,
     shared: &Arc<Shared>,
-    runtimes: &[(ApiResource, Arc<DynamicObject>)],
+    runtimes: &[(ApiResource, Arc<RuntimeObject>)],
 ) -> Result<Action, EngineError> {
     // Whether a runtime is the Dataset's own is only known once the watch has shown its adoption.
-    let is_stale = |runtime: &Arc<DynamicObject>| shared.own_writes.is_stale(&**runtime);
+    let is_stale = |runtime: &Arc<RuntimeObject>| shared.own_writes.is_stale(&**runtime);
     if shared.own_writes.is_stale(dataset) || runtimes.iter().any(|(_, runtime)| is_stale(runtime)) {
         return Ok(Action::requeue(STALE));
     }
@@ -99,7 +99,7 @@ async fn user(dataset: &Dataset, shared: &Arc<Shared>) -> Result<Option<String>,
 async fn delete_runtimes(
     dataset: &Dataset,
     shared: &Shared,
-    runtimes: &[(ApiResource, Arc<DynamicObject>)],
+    runtimes: &[(ApiResource, Arc<RuntimeObject>)],
 ) -> Result<Option<String>, EngineError> {
     let uid = dataset.uid().unwrap_or_default();
     let mut waiting = None;
@@ -118,11 +118,11 @@ async fn delete_runtimes(
     Ok(waiting)
 }
 
-fn is_owned(runtime: &DynamicObject, uid: &str) -> bool {
+fn is_owned(runtime: &RuntimeObject, uid: &str) -> bool {
     runtime.owner_references().iter().any(|owner| owner.uid == uid)
 }
 
-async fn delete(shared: &Shared, resource: &ApiResource, runtime: &DynamicObject) -> Result<(), EngineError> {
+async fn delete(shared: &Shared, resource: &ApiResource, runtime: &RuntimeObject) -> Result<(), EngineError> {
     let ObjectKey { namespace, name } = ObjectKey::of(runtime);
     let api = Api::<DynamicObject>::namespaced_with(shared.client.clone(), &namespace, resource);
     let only = Preconditions {

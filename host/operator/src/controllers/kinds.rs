@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 use wasser_api::ObjectKey;
-use wasser_engine::Shared;
+use wasser_engine::{RuntimeObject, Shared, mapped};
 
 use super::change_bus::{Audience, ChangeBus};
 use super::cluster_objects::ClusterObjectWatches;
@@ -209,13 +209,14 @@ impl Controller {
             wake,
             stop,
         } = self;
-        let writer = reflector::store::Writer::<DynamicObject>::new(resource.clone());
+        let writer = reflector::store::Writer::<RuntimeObject>::new(resource.clone());
         let store = writer.as_reader();
         runtimes.add(&resource, store.clone());
         let api = Api::<DynamicObject>::all_with(context.client.clone(), &resource);
         let objects = watcher(api, watcher::Config::default())
             .default_backoff()
             .modify(watches::slim)
+            .map_ok(|event| mapped(event, RuntimeObject::from))
             .reflect(writer);
         let (first, first_kind) = (runtimes.clone(), resource.kind.clone());
         let objects = objects.inspect_ok(move |event| {
@@ -229,7 +230,7 @@ impl Controller {
             UnboundedReceiverStream::new(woken),
         );
         let keys = keys.map(move |ObjectKey { namespace, name }| {
-            ObjectRef::<DynamicObject>::new_with(&name, touch_resource.clone()).within(&namespace)
+            ObjectRef::<RuntimeObject>::new_with(&name, touch_resource.clone()).within(&namespace)
         });
         let failures = Arc::<Failures>::default();
         let (threads, paced, paced_kind) = (context.threads.clone(), context.registry.clone(), resource.kind.clone());
@@ -264,7 +265,7 @@ impl Controller {
             failures,
         });
         let (metrics, supervisor) = (context.metrics.clone(), context.health.supervisor.clone());
-        let reconcile = move |object: Arc<DynamicObject>, controller: Arc<RuntimeController>| {
+        let reconcile = move |object: Arc<RuntimeObject>, controller: Arc<RuntimeController>| {
             let (metrics, name, overtime) = (metrics.clone(), kind_name.clone(), overtime.clone());
             let supervisor = supervisor.clone();
             async move {

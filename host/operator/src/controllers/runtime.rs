@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use kube::ResourceExt;
-use kube::api::DynamicObject;
 use kube::core::ApiResource;
 use wasser_api::ObjectKey;
 use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, Reference};
 use wasser_api::reasons::events as reasons;
 use wasser_api::{finalizers, labels, names};
-use wasser_engine::{EngineError, Request, Shared, Wake, namesake};
+use wasser_engine::{EngineError, Request, RuntimeObject, Shared, Wake, namesake};
 use wasser_plugin::{Observer, Plugin};
 
 use super::next::{DEADLINE, Next};
@@ -57,7 +56,7 @@ pub struct RuntimeController {
 
 /// Brings one runtime to where its spec and its deletion timestamp want it. Failures are reported
 /// to the user and answered with a pause.
-pub async fn reconcile(runtime: Arc<DynamicObject>, controller: Arc<RuntimeController>) -> Next {
+pub async fn reconcile(runtime: Arc<RuntimeObject>, controller: Arc<RuntimeController>) -> Next {
     let uid = runtime.uid().unwrap_or_default();
     let Some(plugin) = (controller.plugin)() else {
         return Next::Change;
@@ -216,7 +215,7 @@ async fn reconcile_reference(
             .runtimes
             .of_type(&bound.runtime_type, &bound.namespace, &bound.name)
     });
-    let status = runtime.and_then(|runtime| serde_json::from_value(runtime.data.get("status")?.clone()).ok());
+    let status = runtime.and_then(|runtime| serde_json::from_value(runtime.rest().get_mut("status")?.take()).ok());
     request.refused = refusal.is_some();
     request.follow(reference, status).await?;
     if let Some(refusal) = refusal {

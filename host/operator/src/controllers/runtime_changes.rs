@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use futures::{Stream, StreamExt};
 use kube::ResourceExt;
-use kube::api::DynamicObject;
 use kube::core::ApiResource;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::{self, Event};
 use parking_lot::Mutex;
 use wasser_api::ObjectKey;
-use wasser_engine::Shared;
+use wasser_engine::{RuntimeObject, Shared};
 
 use super::change_bus::{Audience, ChangeBus};
 
@@ -31,9 +30,9 @@ pub fn changes<S>(
     change_bus: Arc<ChangeBus>,
     known: Known,
     forget: impl Fn(&ObjectKey, &str) + Send,
-) -> impl Stream<Item = ObjectRef<DynamicObject>>
+) -> impl Stream<Item = ObjectRef<RuntimeObject>>
 where
-    S: Stream<Item = Result<Event<DynamicObject>, watcher::Error>>,
+    S: Stream<Item = Result<Event<RuntimeObject>, watcher::Error>>,
 {
     let mut listed = HashMap::<ObjectKey, String>::new();
     let changes = stream.map(move |event| {
@@ -44,7 +43,7 @@ where
             forget(&key, uid);
             change_bus.touch(key, Audience::All);
         };
-        let identity = |object: &DynamicObject| {
+        let identity = |object: &RuntimeObject| {
             let key = ObjectKey::of(object);
             (key, object.uid().unwrap_or_default())
         };
@@ -87,7 +86,7 @@ where
                 // Only now does the store have what the list has named.
                 now.keys().for_each(shown);
                 let reference = |key: &ObjectKey| {
-                    ObjectRef::<DynamicObject>::new_with(&key.name, resource.clone()).within(&key.namespace)
+                    ObjectRef::<RuntimeObject>::new_with(&key.name, resource.clone()).within(&key.namespace)
                 };
                 now.keys().map(reference).collect()
             }

@@ -4,27 +4,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kube::ResourceExt;
-use kube::api::DynamicObject;
 use kube::core::ApiResource;
 use kube::runtime::reflector::{ObjectRef, Store};
 use parking_lot::RwLock;
 use serde_json::Value;
 use tokio::sync::watch;
 use wasser_api::ObjectKey;
+use wasser_engine::RuntimeObject;
 
 use crate::context::ServedKind;
 
 /// The runtimes of every kind that a plugin is registered for.
 #[derive(Default)]
 pub struct RuntimeIndex {
-    stores: RwLock<BTreeMap<String, (ApiResource, Store<DynamicObject>)>>,
+    stores: RwLock<BTreeMap<String, (ApiResource, Store<RuntimeObject>)>>,
     /// The kinds whose first list is complete.
     listed: watch::Sender<BTreeSet<String>>,
 }
 
 impl RuntimeIndex {
     /// Adds the runtimes of a kind.
-    pub fn add(&self, resource: &ApiResource, store: Store<DynamicObject>) {
+    pub fn add(&self, resource: &ApiResource, store: Store<RuntimeObject>) {
         self.stores
             .write()
             .insert(resource.kind.clone(), (resource.clone(), store));
@@ -64,9 +64,9 @@ impl RuntimeIndex {
     }
 
     /// The runtimes of this namespace and name, each with how the API server serves its kind.
-    pub fn named(&self, namespace: &str, name: &str) -> Vec<(ApiResource, Arc<DynamicObject>)> {
+    pub fn named(&self, namespace: &str, name: &str) -> Vec<(ApiResource, Arc<RuntimeObject>)> {
         let stores = self.stores.read();
-        let found = |(resource, store): &(ApiResource, Store<DynamicObject>)| {
+        let found = |(resource, store): &(ApiResource, Store<RuntimeObject>)| {
             let runtime = store.get(&ObjectRef::new_with(name, resource.clone()).within(namespace))?;
             Some((resource.clone(), runtime))
         };
@@ -85,7 +85,7 @@ impl RuntimeIndex {
     pub fn naming(&self, kind: &str, pointer: &str, text: &str, mut act: impl FnMut(ObjectKey)) {
         let stores = self.stores.read();
         for runtime in stores.get(kind).map(|(_, store)| store.state()).unwrap_or_default() {
-            if runtime.data.pointer(pointer).and_then(Value::as_str) == Some(text) {
+            if runtime.mentions(text) && runtime.object().pointer(pointer).and_then(Value::as_str) == Some(text) {
                 act(ObjectKey::of(&*runtime));
             }
         }
@@ -93,7 +93,7 @@ impl RuntimeIndex {
 
     /// The runtime of this type, namespace and name; types are kinds without `Runtime`, in lower
     /// case.
-    pub fn of_type(&self, runtime_type: &str, namespace: &str, name: &str) -> Option<Arc<DynamicObject>> {
+    pub fn of_type(&self, runtime_type: &str, namespace: &str, name: &str) -> Option<Arc<RuntimeObject>> {
         let stores = self.stores.read();
         let kind = format!("{runtime_type}runtime");
         let (resource, store) = stores
@@ -105,9 +105,9 @@ impl RuntimeIndex {
     /// The kind of an older runtime with the same namespace and name; of two that are equally old,
     /// the one whose kind comes first. A runtime that is being deleted still counts: its release
     /// has the same name.
-    pub fn older_than(&self, runtime: &DynamicObject, kind: &str) -> Option<String> {
+    pub fn older_than(&self, runtime: &RuntimeObject, kind: &str) -> Option<String> {
         let ObjectKey { namespace, name } = ObjectKey::of(runtime);
-        let age = |object: &DynamicObject| object.creation_timestamp().map(|time| time.0);
+        let age = |object: &RuntimeObject| object.creation_timestamp().map(|time| time.0);
         let stores = self.stores.read();
         let others = stores.iter().filter(|(other, _)| *other != kind);
         let mut older = others.filter_map(|(other, (resource, store))| {

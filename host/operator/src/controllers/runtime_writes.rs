@@ -47,7 +47,7 @@ pub(super) async fn add_finalizer(request: &mut Request, dataset: &Dataset) -> R
         "finalizers": guards,
     }});
     let updated = patch_runtime(request, &patch, "adopting").await?;
-    request.runtime = Arc::new(updated);
+    request.runtime = Arc::new(updated.into());
     Ok(())
 }
 

@@ -22,7 +22,7 @@ use wasser_api::dataset::Dataset;
 use wasser_api::{labels, names};
 use wasser_chart::Driver;
 use wasser_engine::{
-    Caches, Changed, NodeChange, PodIndex, Readable, Records, Unreadable, Workload, WorkloadKind, helm_records,
+    Caches, Changed, NodeChange, PodIndex, Readable, Records, Unreadable, Workload, WorkloadKind, helm_records, mapped,
 };
 
 use super::change_bus::{Audience, ChangeBus};
@@ -223,13 +223,7 @@ where
         let before = known.get(&ObjectRef::new(&workload.name_any()).within(&workload.namespace().unwrap_or_default()));
         Workload::of(workload, before.as_deref())
     };
-    let stream = watcher(Api::<K>::all(client.clone()), ours.clone()).map_ok(move |event| match event {
-        Event::Apply(workload) => Event::Apply(keep(workload)),
-        Event::InitApply(workload) => Event::InitApply(keep(workload)),
-        Event::Delete(workload) => Event::Delete(keep(workload)),
-        Event::Init => Event::Init,
-        Event::InitDone => Event::InitDone,
-    });
+    let stream = watcher(Api::<K>::all(client.clone()), ours.clone()).map_ok(move |event| mapped(event, &keep));
     let to_runtimes = (change_bus.clone(), Audience::Runtimes, process.clone());
     fill((reader, writer), stream, to_runtimes, owner)
 }

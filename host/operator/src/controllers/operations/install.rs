@@ -169,7 +169,7 @@ pub async fn install(
     let mut theirs = vec![
         serde_json::to_value(&*operation.object).unwrap_or_default(),
         serde_json::to_value(&*target.dataset).unwrap_or_default(),
-        serde_json::to_value(&*target.runtime).unwrap_or_default(),
+        target.runtime.object(),
     ];
     // Data is moved between Datasets, whose data sources may need Secrets each.
     for end in ["/spec/from/dataset/name", "/spec/to/dataset/name"] {

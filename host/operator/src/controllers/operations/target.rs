@@ -9,6 +9,7 @@ use wasser_api::ObjectKey;
 use wasser_api::dataset::{CATEGORY_ACCELERATE, Dataset, DatasetPhase, Reference};
 use wasser_api::operations::OperationKind;
 use wasser_api::reasons::events as reasons;
+use wasser_engine::RuntimeObject;
 use wasser_engine::operations::{Operation, Refused};
 use wasser_plugin::Plugin;
 
@@ -21,7 +22,7 @@ pub struct Target {
     /// How the API server serves the kind of the runtime.
     pub resource: ApiResource,
     /// The runtime that has the cache.
-    pub runtime: Arc<DynamicObject>,
+    pub runtime: Arc<RuntimeObject>,
     /// The plugin that serves it.
     pub plugin: Arc<Plugin>,
     /// Whether the Dataset only refers to another one, whose runtime this is.
