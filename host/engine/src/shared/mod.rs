@@ -122,7 +122,7 @@ pub struct Shared {
     pub claim_users: ClaimUsers,
     /// Which Datasets refer to which.
     pub references: References,
-    began: Instant,
+    began: Mutex<Instant>,
     installed: Mutex<HashMap<String, Option<Arc<Installed>>>>,
     gone: Mutex<HashMap<String, HashSet<&'static str>>>,
     charts: Mutex<HashMap<String, Arc<Chart>>>,
@@ -162,7 +162,7 @@ impl Shared {
             settings,
             claim_users: ClaimUsers::default(),
             references: References::default(),
-            began: Instant::now(),
+            began: Mutex::new(Instant::now()),
             installed: Mutex::default(),
             gone: Mutex::default(),
             charts: Mutex::default(),
@@ -203,10 +203,15 @@ impl Shared {
         self.installed.lock().remove(uid);
     }
 
+    /// This process begins to serve: until now it may have waited.
+    pub fn begin(&self) {
+        *self.began.lock() = Instant::now();
+    }
+
     /// How long a runtime still waits with what a new process asks all of them again. None if it need
     /// not.
     pub(crate) fn rest_of_start(&self, uid: &str) -> Option<Duration> {
-        spread::rest(uid, self.caches.datasets.len(), self.began, Instant::now())
+        spread::rest(uid, self.caches.datasets.len(), *self.began.lock(), Instant::now())
     }
 
     /// Whether the object of this kind of a runtime that is being deleted has been seen to be gone.

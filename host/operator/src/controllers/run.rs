@@ -80,6 +80,8 @@ async fn run_all(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
         return Ok(());
     }
 
+    shared.begin();
+
     // A replica that does not lead subscribes to nothing: what changes would pile up until it does.
     let dataset_touches = change_bus.subscribe(Audience::All);
     let (labels, nodes, labels_stop) = (labeler.clone(), change_bus.follow_nodes(), stop.clone());
