@@ -5,6 +5,9 @@ use std::time::Duration;
 use wasser_chart::{ChartError, Problem, ReleaseError, RenderError, Violation, is_conflict, is_outage};
 use wasser_plugin::CallError;
 
+/// How often a runtime is looked at that waits for its turn.
+const TURN: Duration = Duration::from_secs(120);
+
 /// What the controller does after a failed step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
@@ -157,6 +160,18 @@ pub enum EngineError {
         /// The rest of the pause.
         after: Duration,
     },
+    /// Another build of the plugin wants other values, and reaches other releases first.
+    #[error(
+        "the release {release} is not upgraded yet: another build of the plugin {plugin} comes to some releases first, \
+            and to more once those are seen to work; the annotation wasser.fluid.io/rollout of its registration says \
+            how far it is"
+    )]
+    AwaitsTurn {
+        /// Namespace and name of the release.
+        release: String,
+        /// Name of the plugin's registration.
+        plugin: String,
+    },
     /// A request to the API server failed.
     #[error("{attempt} failed: {source}")]
     Kube {
@@ -191,6 +206,8 @@ impl EngineError {
             Self::NotYet { after, .. } | Self::Missing { after, .. } | Self::Repeated { after, .. } => {
                 Retry::After(*after)
             }
+            // Whoever makes room wakes it.
+            Self::AwaitsTurn { .. } => Retry::After(TURN),
             conflict if is_conflict_of(conflict) => Retry::After(Duration::from_millis(50)),
             Self::Release { source, .. } if source.is_refusal() => Retry::AwaitChange,
             Self::Failed { .. }
@@ -244,6 +261,7 @@ impl EngineError {
             Self::Release { .. } => "release",
             Self::Unsettled { .. } => "unsettled",
             Self::Repeated { .. } => "repeated",
+            Self::AwaitsTurn { .. } => "awaits_turn",
             Self::Kube { .. } => "kube",
         }
     }
@@ -251,7 +269,15 @@ impl EngineError {
     /// Whether the release is left as it is on purpose, so that what is installed can be attended
     /// to.
     pub fn leaves_release(&self) -> bool {
-        matches!(self, Self::Unsettled { .. } | Self::Repeated { .. })
+        matches!(
+            self,
+            Self::Unsettled { .. } | Self::Repeated { .. } | Self::AwaitsTurn { .. }
+        )
+    }
+
+    /// Whether nothing is wrong, and something is waited for.
+    pub fn is_wait(&self) -> bool {
+        matches!(self, Self::NotYet { .. } | Self::AwaitsTurn { .. })
     }
 }
 

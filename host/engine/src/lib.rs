@@ -40,6 +40,7 @@ pub use shared::backoff::Backoff;
 pub use shared::events::Events;
 pub use shared::fair_places::{FairPlaces, Place};
 pub use shared::labeler::{Labeler, NodeChange};
+pub use shared::rollouts::{Rollouts, Standing};
 pub use shared::spread::share;
 pub use shared::{EngineSettings, Shared};
 pub use steps::create_volume::is_ours;

@@ -9,7 +9,7 @@ use kube::core::ApiResource;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use wasser_chart::{Recording, Renderer};
-use wasser_engine::TenantRules;
+use wasser_engine::{Rollouts, TenantRules};
 use wasser_plugin::{Registry, Threads};
 
 use crate::health::Health;
@@ -57,6 +57,8 @@ pub struct Context {
     pub renderer: Arc<Renderer>,
     /// How records of releases are written.
     pub recording: Recording,
+    /// How far other builds of plugins are.
+    pub rollouts: Arc<Rollouts>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// What the probes report.

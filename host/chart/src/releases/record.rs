@@ -69,6 +69,16 @@ pub struct Installer {
     pub name: String,
     /// Its version, of any form.
     pub version: String,
+    /// What tells its build from others of the same version. Empty if nobody has noted it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub build: String,
+}
+
+impl Installer {
+    /// Whether this is the same version of the same plugin, in whatever build.
+    pub fn is_same_version(&self, other: &Self) -> bool {
+        (&self.name, &self.version) == (&other.name, &other.version)
+    }
 }
 
 /// A revision as it is read: without the chart's files, which may be large.

@@ -84,6 +84,8 @@ pub struct Request {
     pub troubles: Vec<RoleTrouble>,
     /// Whether the runtime is attended: its Dataset is its own, and its pods are looked at.
     pub attended: bool,
+    /// Whether the release was upgraded in this reconcile.
+    pub(crate) upgraded: bool,
     /// Whether the spec is refused, so that only what is installed is attended.
     pub refused: bool,
     /// How what is asked for differs from what a release of Fluid's was taken over with. None if
@@ -186,6 +188,7 @@ impl Request {
             dataset_status,
             troubles: Vec::new(),
             attended: false,
+            upgraded: false,
             refused: false,
             kept: None,
             first_revision: 1,

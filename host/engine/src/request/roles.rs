@@ -17,6 +17,7 @@ use crate::release::Installed;
 use crate::release::workloads::{installs, workload};
 use crate::watched::Caches;
 use crate::watched::workload::{Counts, Workload};
+use crate::watched::workload_facts::WorkloadFacts;
 
 /// The name of a role. A plugin with a role of another name is not registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +109,10 @@ pub struct RoleState {
     pub generation: Option<String>,
     /// Whether the workload controller has seen the newest spec.
     pub observed: bool,
+    /// Whether all pods are ready that can be.
+    pub whole: bool,
+    /// Whether all pods are as the newest spec has them, or stay as they are until they are deleted.
+    pub updated: bool,
 }
 
 impl RoleState {
@@ -128,6 +133,8 @@ impl RoleState {
             placed: false,
             generation: None,
             observed: true,
+            whole: true,
+            updated: true,
             workload: workload.clone(),
         };
         match role.workload.as_str() {
@@ -163,7 +170,7 @@ impl RoleState {
         self.desired = set.facts.replicas.unwrap_or(1);
         self.unavailable = (self.desired - self.available).max(0);
         self.placed = set.facts.is_placed;
-        self.observed = set.counts.observed >= set.metadata.generation;
+        self.compare(&set.counts, &set.facts);
     }
 
     fn fill_from_daemon_set(&mut self, set: &Workload<DaemonSet>) {
@@ -171,10 +178,17 @@ impl RoleState {
         self.desired = set.counts.desired.unwrap_or(0);
         self.unavailable = set.counts.unavailable.unwrap_or(0);
         self.generation.clone_from(&set.facts.client_generation);
+        self.compare(&set.counts, &set.facts);
+    }
+
+    fn compare(&mut self, counts: &Counts, facts: &WorkloadFacts) {
+        self.whole = self.ready >= self.desired;
+        self.updated = facts.is_updated_on_delete || counts.updated >= self.desired;
     }
 
     fn fill(&mut self, metadata: &ObjectMeta, counts: &Counts) {
         self.uid.clone_from(&metadata.uid);
+        self.observed = counts.observed >= metadata.generation;
         self.exists = metadata.deletion_timestamp.is_none();
         self.current = counts.current;
         self.ready = counts.ready;
@@ -259,6 +273,8 @@ mod tests {
             placed: false,
             generation: None,
             observed: true,
+            whole: true,
+            updated: true,
         }
     }
 

@@ -15,6 +15,8 @@ pub mod own_writes;
 pub mod ports;
 pub mod references;
 mod refusals;
+mod rollout;
+pub mod rollouts;
 pub mod seen_objects;
 pub mod sizes_read;
 pub mod spread;
@@ -46,6 +48,7 @@ use crate::shared::own_writes::OwnWrites;
 use crate::shared::ports::Ports;
 use crate::shared::references::References;
 use crate::shared::refusals::Refusals;
+use crate::shared::rollouts::Rollouts;
 use crate::shared::seen_objects::SeenObjects;
 use crate::shared::sizes_read::SizesRead;
 use crate::shared::states_read::StatesRead;
@@ -108,6 +111,8 @@ pub struct Shared {
     /// How many releases are written at a time, of all kinds: each is some ten requests, eight of
     /// them at the same time.
     pub installing: FairPlaces,
+    /// How far other builds of plugins are.
+    pub rollouts: Arc<Rollouts>,
     /// What the objects of releases were last known to be like.
     pub seen_objects: SeenObjects,
     /// Values that the API server has refused.
@@ -155,6 +160,7 @@ impl Shared {
             upgrades: Upgrades::default(),
             cleanup_starts: CleanupStarts::default(),
             installing: FairPlaces::new(INSTALLING),
+            rollouts: Arc::default(),
             seen_objects: SeenObjects::default(),
             refusals: Refusals::default(),
             vain_patches: VainPatches::default(),
@@ -167,6 +173,13 @@ impl Shared {
             gone: Mutex::default(),
             charts: Mutex::default(),
         }
+    }
+
+    /// The same, with rollouts of which others are told.
+    #[must_use]
+    pub fn with_rollouts(mut self, rollouts: Arc<Rollouts>) -> Self {
+        self.rollouts = rollouts;
+        self
     }
 
     /// The chart of a plugin, unpacked once per digest.
@@ -244,6 +257,7 @@ impl Shared {
         self.cleanup_starts.forget(uid);
         self.unready.forget(uid);
         self.refusals.forget(uid);
+        self.rollouts.forget(uid);
         self.seen_objects.forget(uid);
         self.vain_patches.forget(uid);
         self.events.forget(uid);

@@ -88,7 +88,7 @@ impl Request {
     }
 
     /// What the runtime and its Dataset ask for. None if that is not known.
-    async fn asked(&self) -> Option<Asked> {
+    pub(super) async fn asked(&self) -> Option<Asked> {
         let dataset = self.dataset.as_ref().filter(|_| self.unreadable().is_none())?;
         let mut named = Vec::new();
         for (kind, pointer) in self.plugin.grants.named_objects() {

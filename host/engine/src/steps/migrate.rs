@@ -3,7 +3,7 @@
 //! Nothing is written for it: what the plugin wants is compared with what it has made of the old
 //! values, and the release is upgraded if they differ.
 
-use wasser_chart::Release;
+use wasser_chart::{Installer, Release};
 
 use crate::error::EngineError;
 use crate::release::Installed;
@@ -29,6 +29,12 @@ impl Request {
             }
             Err(error) => return Err(error),
         };
-        Ok(found.migrated(&values, installer(&self.plugin)))
+        // Which build has made what is there stays known.
+        let made_by = release.installer().map(|by| by.build.clone());
+        let by = Installer {
+            build: made_by.unwrap_or_default(),
+            ..installer(&self.plugin)
+        };
+        Ok(found.migrated(&values, by))
     }
 }

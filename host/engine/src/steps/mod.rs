@@ -20,6 +20,7 @@ mod observe;
 mod reference;
 mod release;
 mod repeated;
+mod rollout;
 mod setup;
 mod shutdown;
 mod sizes;

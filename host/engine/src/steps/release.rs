@@ -132,6 +132,7 @@ impl Request {
         self.context.installed = Some(installed.text().to_owned());
         self.read_roles(&installed);
         if is_upgrade {
+            self.upgraded_now();
             self.shared.upgrades.upgraded(&self.uid);
         }
         // Right after, there is nothing to show yet.

@@ -22,6 +22,8 @@ impl First {
     fn keep(&mut self, outcome: Result<(), EngineError>) {
         match (outcome, &self.0) {
             (Err(error), None) => self.0 = Some(error),
+            // What is wrong counts more than what is waited for.
+            (Err(error), Some(first)) if first.is_wait() => self.0 = Some(error),
             (Err(error), Some(first)) => tracing::debug!(%error, %first, "something else failed as well"),
             (Ok(()), _) => {}
         }
@@ -95,7 +97,11 @@ impl Request {
         let values = self.desired().await?;
         let installed = self.installed().await?;
         let complete = self.complete(&values)?;
-        let stays = installed.is_some_and(|installed| installed.has(&complete));
+        let stays = installed.as_ref().is_some_and(|installed| installed.has(&complete));
+        match installed {
+            Some(release) if !stays => self.take_turn(&release, damage.is_some()).await?,
+            _ => self.settle().await,
+        }
         // Values that do not come to rest are not taken.
         if !stays {
             self.check_settled(&values).await?;

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wasser_chart::{Capabilities, Recording, Renderer};
-use wasser_engine::{Sharing, TenantRules};
+use wasser_engine::{Rollouts, Sharing, TenantRules};
 use wasser_oci::Registry as OciRegistry;
 use wasser_plugin::{HostConfig, PluginHost, Registrar, Registry};
 
@@ -23,7 +23,7 @@ use crate::fluid::Alone;
 use crate::health::{self, Addresses, Health};
 use crate::leader::{self, Candidate, Tenure};
 use crate::metrics::Metrics;
-use crate::registration::{Artifacts, PAUSES, Registrations};
+use crate::registration::{Artifacts, PAUSES, Registrations, TELLING};
 use crate::{client, controllers, record_key, version};
 
 /// Most of the time is spent waiting for the API server; every thread costs memory.
@@ -225,6 +225,7 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
     metrics.measure("plugin_instances", move || instances.instances());
     metrics.measure("plugins", move || serving.all().len());
     let threads = plugins.threads();
+    let rollouts = Arc::<Rollouts>::default();
     let registrations = Registrations {
         client: client.clone(),
         namespace: settings.namespace.clone(),
@@ -234,6 +235,8 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
         registry: registry.clone(),
         health: health.clone(),
         metrics: metrics.clone(),
+        rollouts: rollouts.told(),
+        telling: TELLING,
         leader: leader.subscribe(),
         api_versions: api_versions.clone(),
         kinds: kinds.clone(),
@@ -263,6 +266,7 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
     let renderer = Arc::new(renderer);
     let shown = renderer.clone();
     metrics.helm.show(move |work| shown.done(work));
+    metrics.rollouts.show(rollouts.clone());
     let context = Arc::new(Context {
         client,
         registry,
@@ -272,6 +276,7 @@ async fn operate(args: Args, started: Instant) -> Result<ExitCode> {
             driver: args.helm_driver.into(),
             key,
         },
+        rollouts,
         metrics,
         health: health.clone(),
         settings,

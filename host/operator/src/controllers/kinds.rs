@@ -106,6 +106,10 @@ impl Kinds {
             {
                 self.end(&name);
             }
+            if let Some(plugin) = self.context.registry.get(&name) {
+                let rollouts = &self.shared.rollouts;
+                rollouts.serve(&name, &plugin.registration, &plugin.build());
+            }
             match self.running.get_mut(&name) {
                 None => self.start(kind),
                 Some(running) if running.served.digest != kind.digest => {
@@ -177,6 +181,7 @@ impl Kinds {
         let mut keys = Vec::new();
         self.runtimes.each(kind, |key| keys.push(key));
         self.runtimes.remove(kind);
+        self.shared.rollouts.end(kind);
         // A younger runtime of the same name may wait for one of these.
         keys.into_iter()
             .for_each(|key| self.change_bus.touch(key, Audience::Runtimes));

@@ -65,7 +65,7 @@ async fn run_all(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
         tenant_rules: context.settings.tenant_rules,
         look_up_secrets: context.settings.look_up_secrets,
     };
-    let shared = Arc::new(Shared::new(
+    let shared = Shared::new(
         context.client.clone(),
         caches.clone(),
         labeler.clone(),
@@ -73,7 +73,8 @@ async fn run_all(context: Arc<Context>, stop: CancellationToken) -> anyhow::Resu
         context.recording.clone(),
         context.threads.clone(),
         settings,
-    ));
+    );
+    let shared = Arc::new(shared.with_rollouts(context.rollouts.clone()));
     watches::synced(&caches).await?;
     context.health.caches_synced();
     if !context.wait_until_leading(&stop).await {

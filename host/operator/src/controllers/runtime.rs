@@ -93,6 +93,7 @@ pub async fn reconcile(runtime: Arc<RuntimeObject>, controller: Arc<RuntimeContr
                 ),
             })
         });
+    request.observe_upgrade(outcome.as_ref().err()).await;
     let reported = request.report(outcome.as_ref().err()).await;
     let outcome = outcome.and_then(|next| reported.map(|()| next));
     controller
@@ -286,6 +287,8 @@ async fn reconcile_runtime_deletion(request: &mut Request) -> Result<Next, Engin
         request.shared.forget(&request.uid);
         return Ok(Next::Change);
     }
+    // Others go on meanwhile.
+    request.shared.rollouts.forget(&request.uid);
     request.delete_volume().await?;
     let references = request.references();
     for reference in &references {

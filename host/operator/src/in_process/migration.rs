@@ -68,7 +68,10 @@ async fn revision(bound: &Bound, number: u32) -> (Value, Value) {
     let record = bound.server().until(&format!("revision {number}"), found).await;
     let set = bound.server().object("StatefulSet", "default", "demo-worker").unwrap();
     let mode = set.pointer("/spec/template/spec/containers/0/env/0/value").cloned();
-    (helm_record::decoded(&record)["plugin"].clone(), mode.unwrap())
+    let mut plugin = helm_record::decoded(&record)["plugin"].clone();
+    let build = plugin.as_object_mut().and_then(|plugin| plugin.remove("build"));
+    assert!(build.is_some_and(|build| build.as_str().is_some_and(|build| !build.is_empty())));
+    (plugin, mode.unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

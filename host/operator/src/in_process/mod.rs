@@ -39,6 +39,7 @@ mod ports;
 mod records;
 mod references;
 mod revisions;
+mod rollout;
 mod scene;
 mod vanished;
 mod vineyard;

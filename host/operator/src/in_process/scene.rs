@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wasser_chart::{Driver, KEY_BYTES, Recording, Renderer, SigningKey};
-use wasser_engine::{Backoff, TenantRules};
+use wasser_engine::{Backoff, Rollouts, TenantRules};
 use wasser_oci::{PublicKey, Registry as OciRegistry};
 use wasser_plugin::{Digest, HostConfig, PluginHost, Registrar, Registry, Threads};
 use wasser_test_api_server::ApiServer;
@@ -32,6 +32,9 @@ pub const OPERATOR: &str = "wasser-system";
 
 /// An operator that asks for nothing for this long is at rest.
 pub const QUIET: Duration = Duration::from_millis(200);
+
+/// How long releases are observed after another build of the plugin.
+const SETTLING: Duration = Duration::from_millis(100);
 
 /// The chart of the plugin.
 pub const STATEFUL_SET: &str = "apiVersion: apps/v1
@@ -119,6 +122,19 @@ impl Scene {
         (scene, operator)
     }
 
+    /// Creates a Dataset and a runtime with two workers in the namespace `default`.
+    pub fn create_named(&self, name: &str) {
+        let object = |kind: &str, spec: Value| {
+            json!({
+                "apiVersion": "data.fluid.io/v1alpha1", "kind": kind,
+                "metadata": {"name": name, "namespace": "default"}, "spec": spec,
+            })
+        };
+        let mounts = json!([{"mountPoint": "demo://bucket", "name": "demo"}]);
+        self.server.create(&object("Dataset", json!({"mounts": mounts})));
+        self.server.create(&object("DemoRuntime", json!({"replicas": 2})));
+    }
+
     /// Creates the Dataset and the runtime `default/demo`, with two workers.
     pub fn create_runtime(&self) {
         self.create_runtime_with(json!([{"mountPoint": "demo://bucket", "name": "demo"}]));
@@ -138,25 +154,40 @@ impl Scene {
 
     /// Waits until workers are wanted, and makes them ready.
     pub async fn start_workers(&self) {
+        self.start_workers_of("demo").await;
+    }
+
+    /// The same for the workers of a runtime of this name.
+    pub async fn start_workers_of(&self, runtime: &str) {
+        let name = format!("{runtime}-worker");
         let wanted = self
             .server
             .until("workers to start", |server| {
-                let set = server.object("StatefulSet", "default", "demo-worker")?;
+                let set = server.object("StatefulSet", "default", &name)?;
                 set["spec"]["replicas"].as_i64().filter(|wanted| *wanted > 0)
             })
             .await;
-        self.server
-            .edit_status("StatefulSet", "default", "demo-worker", |status| {
-                for field in [
-                    "replicas",
-                    "readyReplicas",
-                    "availableReplicas",
-                    "currentReplicas",
-                    "updatedReplicas",
-                ] {
-                    status[field] = json!(wanted);
-                }
-            });
+        self.server.edit_status("StatefulSet", "default", &name, |status| {
+            for field in [
+                "replicas",
+                "readyReplicas",
+                "availableReplicas",
+                "currentReplicas",
+                "updatedReplicas",
+            ] {
+                status[field] = json!(wanted);
+            }
+        });
+    }
+
+    /// Lets the workload controller have seen what is wanted of the workers of a runtime.
+    pub fn observe_workers_of(&self, runtime: &str) {
+        let name = format!("{runtime}-worker");
+        let set = self.server.object("StatefulSet", "default", &name);
+        let seen = set.map(|set| set["metadata"]["generation"].clone());
+        self.server.edit_status("StatefulSet", "default", &name, |status| {
+            status["observedGeneration"] = json!(seen)
+        });
     }
 
     /// Waits until the Dataset has a phase.
@@ -208,6 +239,7 @@ impl Scene {
         let health = Arc::new(Health::new(Instant::now(), metrics.clone()));
         let (registry, kinds) = (Arc::new(Registry::new()), watch::Sender::new(Vec::new()));
         let (leader, stop) = (watch::Sender::new(true), CancellationToken::new());
+        let rollouts = Arc::new(Rollouts::observing(SETTLING));
         let registrations = Registrations {
             client: client.clone(),
             namespace: OPERATOR.to_owned(),
@@ -221,6 +253,8 @@ impl Scene {
             registry: registry.clone(),
             health: health.clone(),
             metrics: metrics.clone(),
+            rollouts: rollouts.told(),
+            telling: SETTLING,
             leader: leader.subscribe(),
             api_versions: watch::Sender::new(Vec::new()),
             kinds: kinds.clone(),
@@ -231,6 +265,7 @@ impl Scene {
             registry,
             threads: self.threads.clone(),
             renderer: renderer(),
+            rollouts,
             metrics,
             health,
             settings: Settings {

@@ -8,6 +8,7 @@ mod helm;
 mod operations;
 mod process;
 mod reconciles;
+mod rollouts;
 mod runtimes;
 
 use std::time::Duration;
@@ -20,6 +21,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
 pub use reconciles::Reconcile;
+use rollouts::PluginRollouts;
 
 use calls::Calls;
 use helm::Helm;
@@ -65,6 +67,8 @@ pub struct Metrics {
     calls: Calls,
     /// That of Helm's engine.
     pub helm: Helm,
+    /// How far other builds of plugins are.
+    pub rollouts: PluginRollouts,
     /// Those of data operations.
     pub operations: DataOperations,
     files: Family<OfDataset, Gauge>,
@@ -95,10 +99,13 @@ impl Metrics {
         registry.register_collector(Box::new(process::Process));
         let helm = Helm::default();
         registry.register_collector(Box::new(helm.clone()));
+        let rollouts = PluginRollouts::default();
+        registry.register_collector(Box::new(rollouts.clone()));
         let mut metrics = Self {
             reconciles,
             calls,
             helm,
+            rollouts,
             operations,
             requests: Family::default(),
             files: Family::default(),

@@ -52,6 +52,8 @@ impl Metrics {
             self.volume_error(seen.runtime_type, seen.runtime);
         }
         match seen.error {
+            // Nothing is wrong with it.
+            Some(EngineError::AwaitsTurn { .. }) => {}
             Some(error) => {
                 self.reconciles.failed(seen.kind, error.label());
                 if matches!(error, EngineError::Unhealthy { .. }) {

@@ -13,7 +13,9 @@ mod served;
 mod state;
 mod writing;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -21,6 +23,7 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, ResourceExt};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wasser_engine::{Backoff, Events};
 use wasser_plugin::{Artifact, Outcome, PLUGIN_LABEL, Pulled, Registrar, Registry};
@@ -38,6 +41,9 @@ use state::{Change, State};
 
 /// ConfigMaps with components are large; a page holds few of them.
 const PAGE: u32 = 10;
+/// The usual least time between two notes of how far another build of a plugin is: each of them is a
+/// version of a ConfigMap which may be large.
+pub const TELLING: Duration = Duration::from_secs(30);
 
 /// What the controller works with.
 pub struct Registrations {
@@ -57,6 +63,10 @@ pub struct Registrations {
     pub health: Arc<Health>,
     /// Counts the verdicts.
     pub metrics: Arc<Metrics>,
+    /// How far other builds of plugins are, by registration.
+    pub rollouts: watch::Receiver<BTreeMap<String, String>>,
+    /// The least time between two notes of that.
+    pub telling: Duration,
     /// Whether this process may write.
     pub leader: watch::Receiver<bool>,
     /// What the CRDs of the cluster serve, for templates.
@@ -79,9 +89,18 @@ impl Registrations {
         let mut leader = self.leader.clone();
         let (mut state, mut seen) = (State::default(), Seen::default());
         let mut pulls = Pulls::new(self.artifacts.clone(), self.pauses);
+        let (mut rollouts, mut is_further, mut next_told) = (self.rollouts.clone(), false, Instant::now());
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
+                Ok(()) = rollouts.changed(), if !is_further => {
+                    is_further = true;
+                    continue;
+                }
+                () = tokio::time::sleep_until(next_told), if is_further => {
+                    state.rollouts(rollouts.borrow_and_update().clone());
+                    (is_further, next_told) = (false, Instant::now() + self.telling);
+                }
                 changed = leader.changed() => {
                     // The sender lives as long as the process; without it there is nobody to become
                     // leader.
@@ -115,7 +134,8 @@ impl Registrations {
                     self.follow(&mut state, outcome);
                 }
             }
-            self.publish(&mut state, &events).await;
+            // What could not be written is written later.
+            is_further |= !self.publish(&mut state, &events).await;
         }
     }
 
@@ -180,22 +200,25 @@ impl Registrations {
         }
     }
 
-    /// Writes what has to be reported, if this process may.
-    async fn publish(&self, state: &mut State, events: &Events) {
+    /// Writes what has to be reported, if this process may. Returns whether nothing is left to write.
+    async fn publish(&self, state: &mut State, events: &Events) -> bool {
         if !*self.leader.borrow() {
-            return;
+            return true;
         }
-        for (reference, verdict) in state.unwritten() {
-            if let Err(error) = writing::write(&self.client, events, &reference, &verdict).await {
-                // Written again with the next change, or the next time the watch lists.
+        let mut is_written = true;
+        for unwritten in state.unwritten() {
+            if let Err(error) = writing::write(&self.client, events, &unwritten).await {
+                let reference = &unwritten.about;
                 tracing::warn!(registration = reference.name, %error, "the verdict could not be written to the \
                     ConfigMap");
                 state.forget_writing(reference.name.as_deref().unwrap_or_default());
+                is_written = false;
             }
         }
         for (kind, reason) in state.orphans() {
             orphans::tell(&self.client, events, &kind, reason.as_deref()).await;
         }
+        is_written
     }
 }
 

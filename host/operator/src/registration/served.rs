@@ -11,17 +11,8 @@ pub fn served(registry: &Registry) -> Vec<ServedKind> {
         let kind = GroupVersionKind::gvk(wasser_api::GROUP, wasser_api::VERSION, &plugin.description.kind);
         ServedKind {
             resource: ApiResource::from_gvk_with_plural(&kind, &plugin.description.plural),
-            digest: identity(plugin),
+            digest: plugin.build(),
         }
     };
     registry.all().iter().map(|plugin| kind(plugin)).collect()
-}
-
-/// Differs between two plugins whose runtimes may want other values: another component, chart,
-/// image, setting or grant.
-fn identity(plugin: &Plugin) -> String {
-    format!(
-        "{} {} {:?} {:?} {}",
-        plugin.digest, plugin.chart_digest, plugin.images, plugin.settings, plugin.grants
-    )
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference};
 use kube::runtime::watcher::Event;
 use kube::{Resource, ResourceExt};
-use wasser_plugin::Verdict;
+use wasser_plugin::{ROLLOUT_ANNOTATION, Verdict};
 
 use super::name;
 
@@ -27,12 +27,24 @@ struct Entry {
     verdict: Option<Verdict>,
 }
 
+/// What does not stand on a ConfigMap yet.
+#[derive(Debug, PartialEq)]
+pub struct Unwritten {
+    /// The ConfigMap.
+    pub about: ObjectReference,
+    /// All annotations that are to stand there.
+    pub annotations: BTreeMap<String, String>,
+    /// The verdict that nobody has been told yet.
+    pub news: Option<Verdict>,
+}
+
 /// All registrations.
 #[derive(Default)]
 pub struct State {
     entries: BTreeMap<String, Entry>,
     listing: Option<Vec<ConfigMap>>,
     orphans: BTreeSet<String>,
+    rollouts: BTreeMap<String, String>,
 }
 
 impl State {
@@ -111,6 +123,11 @@ impl State {
         }
     }
 
+    /// How far the newest builds of plugins are that are on their way, by registration.
+    pub fn rollouts(&mut self, told: BTreeMap<String, String>) {
+        self.rollouts = told;
+    }
+
     /// Nobody serves this kind any more.
     pub fn orphaned(&mut self, kind: &str) {
         self.orphans.insert(kind.to_owned());
@@ -141,15 +158,24 @@ impl State {
             .map(|verdict| verdict.message.clone())
     }
 
-    /// The verdicts that do not stand on their ConfigMaps. They count as written.
-    pub fn unwritten(&mut self) -> Vec<(ObjectReference, Verdict)> {
+    /// What does not stand on the ConfigMaps. It counts as written.
+    pub fn unwritten(&mut self) -> Vec<Unwritten> {
         let mut all = Vec::new();
-        for entry in self.entries.values_mut() {
+        for (name, entry) in &mut self.entries {
             let Some(verdict) = &entry.verdict else { continue };
-            let annotations = verdict.annotations();
+            let mut annotations = verdict.annotations();
+            let mut written = entry.written.clone();
+            written.remove(ROLLOUT_ANNOTATION);
+            let news = (annotations != written).then(|| verdict.clone());
+            let rollout = self.rollouts.get(name).cloned();
+            annotations.extend(rollout.map(|rollout| (ROLLOUT_ANNOTATION.to_owned(), rollout)));
             if annotations != entry.written {
-                entry.written = annotations;
-                all.push((entry.reference.clone(), verdict.clone()));
+                entry.written.clone_from(&annotations);
+                all.push(Unwritten {
+                    about: entry.reference.clone(),
+                    annotations,
+                    news,
+                });
             }
         }
         all
@@ -253,6 +279,25 @@ mod tests {
         assert_eq!(state.unwritten().len(), 1);
         state.take(Event::Apply(map("a", 1)));
         assert_eq!(state.unwritten().len(), 1);
+    }
+
+    #[test]
+    fn how_far_a_build_is_is_no_news_of_the_verdict() {
+        let mut state = State::default();
+        let mut annotated = map("a", 1);
+        annotated.metadata.annotations = Some(refused("no digest").annotations());
+        state.take(Event::Apply(annotated));
+        state.judged("a", refused("no digest"));
+        let told = |far: &str| BTreeMap::from([("a".to_owned(), far.to_owned()), ("b".to_owned(), String::new())]);
+        state.rollouts(told("1 of 3"));
+        let unwritten = state.unwritten();
+        assert_eq!(unwritten.len(), 1);
+        assert_eq!(unwritten[0].news, None);
+        assert_eq!(unwritten[0].annotations[ROLLOUT_ANNOTATION], "1 of 3");
+        state.rollouts(told("1 of 3"));
+        assert!(state.unwritten().is_empty());
+        state.rollouts(BTreeMap::new());
+        assert!(!state.unwritten()[0].annotations.contains_key(ROLLOUT_ANNOTATION));
     }
 
     #[test]

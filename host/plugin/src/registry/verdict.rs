@@ -14,6 +14,9 @@ pub const VERDICT_ANNOTATION: &str = "wasser.fluid.io/verdict";
 pub const VERDICT_MESSAGE_ANNOTATION: &str = "wasser.fluid.io/message";
 /// The annotation with the reason of the verdict's event, by which programs tell verdicts apart.
 pub const VERDICT_REASON_ANNOTATION: &str = "wasser.fluid.io/reason";
+/// The annotation that says how far the plugin's newest build is on its way to the releases of its
+/// kind, while it is.
+pub const ROLLOUT_ANNOTATION: &str = "wasser.fluid.io/rollout";
 /// Prefix of the annotations.
 const PREFIX: &str = "wasser.fluid.io/";
 /// The artifact is not here yet.
@@ -179,7 +182,7 @@ impl Verdict {
         annotations
     }
 
-    /// Returns every annotation that a verdict can write.
+    /// Returns every annotation that may stand with a verdict.
     pub fn annotation_keys() -> impl Iterator<Item = String> {
         [
             "verdict",
@@ -193,6 +196,7 @@ impl Verdict {
             "grants",
             "grants-not-given",
             "grants-not-declared",
+            "rollout",
         ]
         .into_iter()
         .map(|key| format!("{PREFIX}{key}"))

@@ -24,7 +24,7 @@ struct Problem {
 
 /// What is wrong with a Dataset. Once it is set up, something that is waited for is not wrong.
 fn problem(is_set_up: bool, error: Option<&EngineError>, troubles: &[RoleTrouble]) -> Option<Problem> {
-    let is_wait = |error: &&EngineError| matches!(error, EngineError::NotYet { .. });
+    let is_wait = |error: &&EngineError| error.is_wait();
     let failure = error.filter(|error| !is_wait(error));
     let mut texts: Vec<String> = failure.map(ToString::to_string).into_iter().collect();
     for trouble in troubles {
@@ -179,7 +179,7 @@ impl Request {
 
     /// Publishes what went wrong as events on both objects.
     async fn publish_failures(&self, error: Option<&EngineError>) {
-        let error = error.filter(|error| !matches!(error, EngineError::NotYet { .. }));
+        let error = error.filter(|error| !error.is_wait());
         let text = error.map(ToString::to_string).unwrap_or_default();
         if let Some(error) = error {
             let (reason, is_own) = match error {

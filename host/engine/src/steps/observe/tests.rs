@@ -28,6 +28,8 @@ fn role(desired: i32, current: i32) -> RoleState {
         placed: true,
         generation: None,
         observed: true,
+        whole: true,
+        updated: true,
     }
 }
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
 use serde::Serialize;
-use wasser_plugin::{Registration, State, VERDICT_ANNOTATION, VERDICT_MESSAGE_ANNOTATION};
+use wasser_plugin::{ROLLOUT_ANNOTATION, Registration, State, VERDICT_ANNOTATION, VERDICT_MESSAGE_ANNOTATION};
 
 use super::desk::{Desk, PlaceArgs};
 use super::error::ChangeError;
@@ -45,6 +45,8 @@ pub struct Row {
     pub verdict: String,
     /// Its words.
     pub message: String,
+    /// How far its newest build is on its way to their releases, while it is.
+    pub rollout: String,
     /// How many runtimes of the kind there are; `?` if that cannot be known.
     pub runtimes: String,
     /// The number of its current revision.
@@ -106,6 +108,7 @@ fn row(map: &ConfigMap, kind: &str, runtimes: String) -> Row {
         source: plain(&source(map)),
         verdict: annotation(VERDICT_ANNOTATION),
         message: annotation(VERDICT_MESSAGE_ANNOTATION),
+        rollout: annotation(ROLLOUT_ANNOTATION),
         runtimes,
         revision: record.current().map_or(0, |current| current.revision),
         revisions: record
@@ -115,7 +118,7 @@ fn row(map: &ConfigMap, kind: &str, runtimes: String) -> Row {
     }
 }
 
-/// Returns the table, with the operator's words on what does not serve below it.
+/// Returns the table, with the operator's words on what does not serve, or not all yet, below it.
 pub fn table(rows: &[Row]) -> String {
     let headings = ["NAME", "KIND", "VERSION", "REVISION", "SOURCE", "VERDICT", "RUNTIMES"];
     let mut table = Table::new(headings.map(str::to_owned).to_vec());
@@ -140,8 +143,12 @@ pub fn table(rows: &[Row]) -> String {
     let troubled = rows
         .iter()
         .filter(|row| row.verdict != State::Loaded.word() && !row.message.is_empty());
+    let troubled = troubled.map(|row| (&row.name, &row.message));
+    let on_their_way = rows.iter().filter(|row| !row.rollout.is_empty());
+    let on_their_way = on_their_way.map(|row| (&row.name, &row.rollout));
     let words: String = troubled
-        .map(|row| format!("\n{}: {}\n", row.name, row.message))
+        .chain(on_their_way)
+        .map(|(name, words)| format!("\n{name}: {words}\n"))
         .collect();
     table.text() + &words
 }
@@ -171,6 +178,7 @@ mod tests {
             source: format!("example.com/demo@sha256:{}", "0123456789abcdef".repeat(4)),
             verdict: verdict.to_owned(),
             message: message.to_owned(),
+            rollout: String::new(),
             runtimes: "3".to_owned(),
             revision: 2,
             revisions: Vec::new(),
@@ -178,7 +186,10 @@ mod tests {
         let rows = [
             row("demo", "loaded", "serves DemoRuntime"),
             row("other", "waiting", "the kind is taken"),
-            row("third", "", ""),
+            Row {
+                rollout: "1 of 3 releases".to_owned(),
+                ..row("third", "", "")
+            },
         ];
         assert_eq!(
             table(&rows),
@@ -186,7 +197,7 @@ mod tests {
              demo    DemoRuntime   1.0.0     2          example.com/demo@sha256:0123456789ab   loaded     3\n\
              other   DemoRuntime   1.0.0     2          example.com/demo@sha256:0123456789ab   waiting    3\n\
              third   DemoRuntime   unknown   2          example.com/demo@sha256:0123456789ab   none yet   3\n\
-             \nother: the kind is taken\n"
+             \nother: the kind is taken\n\nthird: 1 of 3 releases\n"
         );
     }
 }

@@ -1,0 +1,107 @@
+//! Which releases another build of the plugin reaches when: the turn of this one, and how it is
+//! after its upgrade.
+
+use std::time::Instant;
+
+use crate::error::EngineError;
+use crate::release::Installed;
+use crate::request::Request;
+use crate::request::roles::RoleState;
+use crate::shared::rollouts::{Candidate, Health, Seen, Turn};
+
+impl Request {
+    /// Notes that the release has what the plugin wants.
+    pub(super) async fn settle(&self) {
+        let (build, asked) = (self.plugin.build(), self.asked_for().await);
+        self.shared.rollouts.settle(self.candidate(&build, asked));
+    }
+
+    /// Waits for the turn of this release, should another build of the plugin want to change it. One
+    /// that has to be written again anyway has its turn at once.
+    pub(super) async fn take_turn(&mut self, release: &Installed, is_damaged: bool) -> Result<(), EngineError> {
+        let build = self.plugin.build();
+        // What this build has installed itself, and what Fluid has, is changed because users want it.
+        let is_its_own = release.installer().is_some_and(|by| by.build == build);
+        if is_its_own || release.adoption().is_some() {
+            return Ok(());
+        }
+        let asked = self.asked_for().await;
+        let (candidate, health, now) = (self.candidate(&build, asked), self.health(), Instant::now());
+        let rollouts = &self.shared.rollouts;
+        if is_damaged {
+            rollouts.force(candidate, health, now);
+            return Ok(());
+        }
+        match rollouts.turn(candidate, health, now, &self.wake) {
+            Turn::Now => Ok(()),
+            Turn::Later => Err(EngineError::AwaitsTurn {
+                release: self.identity.display(),
+                plugin: self.plugin.registration.clone(),
+            }),
+        }
+    }
+
+    /// Notes that the release was upgraded in this reconcile, which has seen nothing of what came of
+    /// it.
+    pub(super) fn upgraded_now(&mut self) {
+        let (kind, build) = (&self.identity.kind, self.plugin.build());
+        self.shared.rollouts.upgraded(kind, &build, &self.uid, Instant::now());
+        self.upgraded = true;
+    }
+
+    /// Says how the release is after its upgrade, if that is observed. `outcome` is that of the
+    /// reconcile.
+    pub async fn observe_upgrade(&mut self, outcome: Option<&EngineError>) {
+        let build = self.plugin.build();
+        if !self.shared.rollouts.is_observed(&self.identity.kind, &build, &self.uid) {
+            return;
+        }
+        let name = self.identity.display();
+        let seen = match outcome {
+            Some(error) if error.is_refusal() || matches!(error, EngineError::Plugin { .. }) => {
+                Seen::Fails(format!("{name}: {error}"))
+            }
+            Some(error) => Seen::NotYet(format!("{name}: {error}")),
+            // Nothing was asked of the plugin, or nothing of the upgrade seen.
+            None if self.refused || self.upgraded || !self.attended => Seen::NotYet(format!("{name} was not attended")),
+            None if self.health() != Health::Whole => Seen::NotYet(format!("{name} is not ready")),
+            None if !self.is_rolled_out() => Seen::NotYet(format!("pods of {name} are as they were before")),
+            None => Seen::Works,
+        };
+        let candidate = self.candidate(&build, self.asked_for().await);
+        if self.shared.rollouts.observe(candidate, seen, Instant::now()) {
+            self.look_again_in(self.shared.rollouts.settling());
+        }
+    }
+
+    fn candidate<'a>(&'a self, build: &'a str, asked: Option<String>) -> Candidate<'a> {
+        Candidate {
+            kind: &self.identity.kind,
+            build,
+            uid: &self.uid,
+            asked,
+        }
+    }
+
+    async fn asked_for(&self) -> Option<String> {
+        self.asked().await.map(|asked| asked.to_string())
+    }
+
+    /// How much of the system works. One without any pod says nothing.
+    fn health(&self) -> Health {
+        let serves = |state: &RoleState| state.exists && !state.fails_dataset();
+        let has_pods = self.roles.iter().any(|state| state.desired > 0);
+        if !self.is_set_up() || !has_pods || !self.roles.iter().all(serves) {
+            return Health::None;
+        }
+        if self.troubles.is_empty() && self.roles.iter().all(|state| state.whole) {
+            Health::Whole
+        } else {
+            Health::Part
+        }
+    }
+
+    fn is_rolled_out(&self) -> bool {
+        self.roles.iter().all(|state| state.observed && state.updated)
+    }
+}
