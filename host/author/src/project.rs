@@ -55,28 +55,21 @@ impl Project {
         self.directory.join("scenarios")
     }
 
-    /// Packs the project with a module, or builds one, and writes component, chart, artifact and, if it
+    /// Packs the project with a module or component, or builds one, and writes component, chart, artifact and, if it
     /// takes them, ConfigMap into `target/plugin`.
     ///
     /// # Errors
     /// The project does not compile, or its parts do not fit together.
-    pub fn pack(&self, module: Option<&Path>) -> Result<Packed> {
-        let module = match module {
+    pub fn pack(&self, code: Option<&Path>) -> Result<Packed> {
+        let code = match code {
             Some(file) => fs::read(file).with_context(|| format!("reading {}", file.display()))?,
-            None => build::module(&self.directory)?,
+            None => build::code(&self.directory)?,
         };
         let crds = wasser_pack::crd::in_directory(&self.directory)?;
         let crds = crds.with_context(|| format!("{} is missing", self.directory.join("crd.yaml").display()))?;
         let chart = self.directory.join("chart");
-        let packed = wasser_pack::pack(
-            &self.name,
-            &module,
-            &crds,
-            &chart,
-            &self.directory,
-            "wasser plugin pack",
-        )
-        .with_context(|| format!("packing {}", self.directory.display()))?;
+        let packed = wasser_pack::pack(&self.name, &code, &crds, &chart, &self.directory, "wasser plugin pack")
+            .with_context(|| format!("packing {}", self.directory.display()))?;
         let out = self.directory.join("target/plugin");
         fs::create_dir_all(&out).with_context(|| format!("creating {}", out.display()))?;
         let file = |name: String| out.join(name);

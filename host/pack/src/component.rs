@@ -1,26 +1,51 @@
-//! From a core module to a component that carries its CRDs.
+//! From what a compiler has written to a component that carries its CRDs.
 
 use std::io::Write;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use flate2::{Compression, GzBuilder};
+use wasmparser::{Parser, Payload};
 use wit_component::ComponentEncoder;
 
 /// Where a component carries its CRDs, as gzipped JSON, one per line. `wasser plugin crd` reads it.
 const CRD_SECTION: &str = "wasser:crd";
 
-/// Makes a component of a module, with the CRDs in a custom section.
-pub fn encode(module: &[u8], crds: &[u8]) -> Result<Vec<u8>> {
-    let mut component = ComponentEncoder::default()
-        .module(module)
-        .context("the module is not one of the world wasser:runtime")?
-        .validate(true)
-        .encode()
-        .context("the module does not fit the world wasser:runtime")?;
+/// How a component begins; a core module has another version.
+const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+
+/// Makes a component of a core module, or takes a component as it is, and puts the CRDs into a custom
+/// section.
+pub fn encode(code: &[u8], crds: &[u8]) -> Result<Vec<u8>> {
+    let mut component = if code.starts_with(COMPONENT) {
+        ensure!(
+            !has_section(code, CRD_SECTION)?,
+            "the component carries CRDs already; give the one that its compiler has written, not a packed one"
+        );
+        code.to_vec()
+    } else {
+        ComponentEncoder::default()
+            .module(code)
+            .context("the module is not one of the world wasser:runtime")?
+            .validate(true)
+            .encode()
+            .context("the module does not fit the world wasser:runtime")?
+    };
     let mut packed = GzBuilder::new().mtime(0).write(Vec::new(), Compression::best());
     packed.write_all(crds)?;
     append_section(&mut component, CRD_SECTION, &packed.finish()?)?;
     Ok(component)
+}
+
+/// Returns whether a component has a custom section of this name.
+fn has_section(component: &[u8], name: &str) -> Result<bool> {
+    for payload in Parser::new(0).parse_all(component) {
+        if let Payload::CustomSection(section) = payload.context("reading the component")?
+            && section.name() == name
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Returns a custom section of the binary format: id 0, length, name, content. It can be appended
@@ -50,6 +75,14 @@ fn push_length(bytes: &mut Vec<u8>, length: usize) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_component_is_packed_as_it_is_and_once() {
+        let packed = encode(COMPONENT, b"{}\n").unwrap();
+        assert!(packed.starts_with(COMPONENT) && packed.len() > COMPONENT.len());
+        let again = encode(&packed, b"{}\n").unwrap_err().to_string();
+        assert!(again.contains("carries CRDs already; give the one"), "{again}");
+    }
 
     #[test]
     fn lengths_are_leb128() {

@@ -37,13 +37,13 @@ pub struct Package {
     pub built_in: String,
 }
 
-/// Packs a plugin. `directory` has its plugin.yaml, `charts` its chart, and `crds` are JSON, one per
+/// Packs a plugin, of which `code` is a core module or a component. `directory` has its plugin.yaml, `charts` its chart, and `crds` are JSON, one per
 /// line. `command` is what made the package, for whoever reads it.
 ///
 /// # Errors
 /// A file cannot be read, or the parts do not fit together; the message says which.
-pub fn pack(name: &str, module: &[u8], crds: &[u8], chart: &Path, directory: &Path, command: &str) -> Result<Package> {
-    let component = component::encode(module, crds)?;
+pub fn pack(name: &str, code: &[u8], crds: &[u8], chart: &Path, directory: &Path, command: &str) -> Result<Package> {
+    let component = component::encode(code, crds)?;
     let chart = chart::pack(chart)?;
     let template = directory.join("plugin.yaml");
     let template = fs::read_to_string(&template).with_context(|| format!("reading {}", template.display()))?;

@@ -12,7 +12,7 @@ pub struct Args {
     /// The directory of the plugin, with `plugin.yaml`, `crd.yaml` and `chart`.
     #[arg(default_value = ".")]
     directory: PathBuf,
-    /// The core module to pack, if cargo should not build it.
+    /// The core module or component to pack, if it should not be built.
     #[arg(long, value_name = "FILE")]
     module: Option<PathBuf>,
 }

@@ -20,7 +20,7 @@ pub struct Args {
     /// The package, if the directory should not be built and packed.
     #[arg(long, value_name = "FILE")]
     package: Option<PathBuf>,
-    /// The core module to pack, if cargo should not build it.
+    /// The core module or component to pack, if it should not be built.
     #[arg(long, value_name = "FILE", conflicts_with = "package")]
     module: Option<PathBuf>,
     /// Write the golden files of objects rather than compare them.

@@ -1,4 +1,4 @@
-//! The core module of a project, built by cargo.
+//! The core module of a project in Rust, built by cargo.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -1,0 +1,125 @@
+//! The component of a project in Python, built by componentize-py.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, anyhow, ensure};
+
+/// The file with the runtime, and its module.
+pub const MAIN: &str = "app.py";
+const MODULE: &str = "app";
+/// The WIT of the project, and the world that its component is of.
+const WIT: &str = "wit";
+const WORLD: &str = "runtime-with-all";
+/// The compiler, and the environment in which a project has its own.
+const COMPILER: &str = "componentize-py";
+const ENVIRONMENT: &str = ".venv";
+/// The remedy if there is no compiler, or another one than the project was made for.
+const REMEDY: &str = "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt";
+
+/// Builds the component of a project, and returns its bytes.
+///
+/// # Errors
+/// The compiler cannot be started, or finds something wrong.
+pub fn component(directory: &Path) -> Result<Vec<u8>> {
+    let absolute = std::path::absolute(directory).with_context(|| format!("looking for {}", directory.display()))?;
+    let environment = absolute.join(ENVIRONMENT);
+    let own = environment.join("bin").join(COMPILER);
+    let mut command = if own.is_file() {
+        let mut command = Command::new(own);
+        // So that packages beside the compiler are found.
+        command.env("VIRTUAL_ENV", environment);
+        command
+    } else {
+        Command::new(COMPILER)
+    };
+    build(&absolute, &mut command)
+}
+
+fn build(directory: &Path, compiler: &mut Command) -> Result<Vec<u8>> {
+    let out = directory.join("target/plugin");
+    fs::create_dir_all(&out).with_context(|| format!("creating {}", out.display()))?;
+    let built: PathBuf = out.join(format!("{MODULE}.component.wasm"));
+    let output = compiler
+        .current_dir(directory)
+        .args(["--quiet", "--wit-path", WIT, "--world", WORLD, "componentize", MODULE])
+        // WASI has nothing behind it in the sandbox.
+        .args(["--stub-wasi", "--python-path", ".", "--output"])
+        .arg(&built)
+        // It would show the compiler's own functions.
+        .env("RUST_BACKTRACE", "0")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| match error.kind() {
+            ErrorKind::NotFound => anyhow!(
+                "there is no {COMPILER} in {ENVIRONMENT} of {} or in PATH; install it there: {REMEDY}; or give the \
+                 component with `--module`",
+                directory.display()
+            ),
+            _ => anyhow!(error).context(format!("starting {}", Path::new(compiler.get_program()).display())),
+        })?;
+    ensure!(
+        output.status.success(),
+        "{} does not become a component: {}",
+        directory.join(MAIN).display(),
+        explained(&String::from_utf8_lossy(&output.stderr))
+    );
+    fs::read(&built).with_context(|| format!("reading {}", built.display()))
+}
+
+/// Returns what the compiler says of the project, without what it says of itself.
+fn explained(said: &str) -> String {
+    let from = said.split_once("AssertionError: ").map_or(said, |(_, from)| from);
+    let ends = ["\nCaused by:", "\nStack backtrace:"]
+        .iter()
+        .filter_map(|end| from.find(end));
+    let to = ends.min().unwrap_or(from.len());
+    // The directory of the project has this name for the compiler.
+    let text = from.get(..to).unwrap_or(from).trim().replace("\"/0/", "\"");
+    let remedy = if text.contains(&format!("module '{MODULE}' has no attribute")) {
+        format!("\n{MAIN} must end with `wasser.export(…)` of its class")
+    } else if text.contains("Error: ") {
+        String::new()
+    } else {
+        format!("\n{COMPILER} may be another version than that in requirements.txt: {REMEDY}")
+    };
+    format!("{text}{remedy}")
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[test]
+    fn without_a_compiler_its_installation_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let missing = directory.path().join("componentize-py");
+        let refused = build(directory.path(), &mut Command::new(missing)).unwrap_err();
+        let says = refused.to_string();
+        assert!(says.contains("or in PATH; install it there: python3 -m venv"), "{says}");
+    }
+
+    #[rstest]
+    #[case::code(
+        "Traceback (most recent call last):\n  File \".venv/bin/componentize-py\", line 8, in <module>\nAssertionError:   \
+         File \"/0/app.py\", line 67\n    def x(:\n          ^\nSyntaxError: invalid syntax\n\n\nCaused by:\n    \
+         SyntaxError\n\nStack backtrace:\n   0: <anyhow::Error>::msg\n",
+        "File \"app.py\", line 67\n    def x(:\n          ^\nSyntaxError: invalid syntax"
+    )]
+    #[case::no_export(
+        "AssertionError: AttributeError: module 'app' has no attribute 'Implement'\n",
+        "AttributeError: module 'app' has no attribute 'Implement'\napp.py must end with `wasser.export(…)` of its class"
+    )]
+    #[case::another_version(
+        "unexpected argument '--stub-wasi'",
+        "unexpected argument '--stub-wasi'\ncomponentize-py may be another version than that in requirements.txt: \
+         python3 -m venv .venv && .venv/bin/pip install -r requirements.txt"
+    )]
+    fn what_the_compiler_says_is_shown_without_its_own_functions(#[case] said: &str, #[case] shown: &str) {
+        assert_eq!(explained(said), shown);
+    }
+}
