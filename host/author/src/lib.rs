@@ -32,6 +32,6 @@ pub use load::Loader;
 pub use manifest::{Pair, UID};
 pub use package::Package;
 pub use project::{Packed, Project};
-pub use scaffold::{Sdk, create};
+pub use scaffold::{Language, Sdk, create};
 pub use scenario::{Counts, Scenario};
 pub use trial::Trial;

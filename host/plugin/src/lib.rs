@@ -42,6 +42,7 @@ pub use package::interfaces::Interface;
 pub use package::limits::{LimitError, Limits};
 pub use package::registration::{PLUGIN_KEY, PLUGIN_LABEL, Pulled, Registration, RegistrationError, check_size};
 pub use package::source::{Source, SourceError};
+pub use package::wit::PACKAGES as WIT;
 pub use package::world::{CheckError, World};
 pub use plugin::Plugin;
 pub use plugin::instance::{Instance, Observer};

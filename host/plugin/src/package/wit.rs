@@ -1,4 +1,5 @@
-//! The WIT that the host was built with, as text. The host's tests make their components of it.
+//! The WIT that the host was built with, as text. The host's tests make their components of it, and
+//! plugins in languages without packages for it get a copy.
 
 /// A package: its name without namespace and version, and its files.
 pub type Package = (&'static str, &'static [(&'static str, &'static str)]);

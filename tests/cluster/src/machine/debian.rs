@@ -39,11 +39,13 @@ pub enum Need {
     Wasser,
     /// Tests that ask servers by HTTP.
     Http,
+    /// Plugins in Python, whose compiler is installed into an environment of its own.
+    Python,
 }
 
 impl Need {
     /// Everything that the end-to-end tests need.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::CompilerForC,
         Self::CompilerForFuzzing,
         Self::CompilerForGuests,
@@ -57,6 +59,7 @@ impl Need {
         Self::Thin,
         Self::Wasser,
         Self::Http,
+        Self::Python,
     ];
     /// What a real node and a Dataset of JuiceFS on it need.
     pub const DEMO: [Self; 6] = [
@@ -93,6 +96,7 @@ impl Need {
             Self::Thin => &["fuse3", "s3fs", "sshfs", "openssh-client", "openssh-server", "jq"],
             Self::Wasser => &["ca-certificates", "binutils"],
             Self::Http => &["curl"],
+            Self::Python => &["python3", "python3-venv", "ca-certificates"],
         }
     }
 
@@ -115,6 +119,7 @@ impl Need {
         let programs = self.programs();
         let is_met = match self {
             Self::CompilerForGuests => machine::compiles_for(machine::WASM).unwrap_or(false),
+            Self::Python => machine::makes_environments(),
             _ => !programs.is_empty() && programs.iter().all(|program| machine::has_program(program)),
         };
         if is_met {

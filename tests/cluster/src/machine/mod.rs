@@ -65,6 +65,12 @@ pub fn rustc(arguments: &[&str]) -> Result<String> {
     Ok(run(Command::new("rustc").args(arguments))?.trim().to_owned())
 }
 
+/// Whether the installed Python can make environments with pip in them; Debian's needs a package for
+/// that.
+pub fn makes_environments() -> bool {
+    run(Command::new("python3").args(["-c", "import venv, ensurepip"])).is_ok()
+}
+
 /// Whether file systems can be mounted through FUSE.
 pub fn has_fuse() -> bool {
     Path::new("/dev/fuse").exists()

@@ -14,7 +14,7 @@ use anyhow::{Result, bail};
 use clap::Subcommand;
 use wasser_test_cluster as cluster;
 use wasser_test_cluster::machine::debian::{self, Need};
-use wasser_test_cluster::machine::tools::Tool;
+use wasser_test_cluster::machine::tools::{Tool, python_environment};
 use wasser_test_cluster::machine::{self, paths};
 use wasser_test_cluster::packages::guests::{self, Package};
 
@@ -100,6 +100,7 @@ fn all(report: &Report, on: &ClusterOptions) -> Result<()> {
 }
 
 fn without_cluster(report: &Report, built: &Built) -> Result<()> {
+    report.step("a compiler for Python", |_| compiler_for_python())?;
     report.step("unit and golden tests, generated files", |report| {
         built.run_units(None, report)
     })?;
@@ -112,6 +113,7 @@ fn unit(report: &Report, filter: Option<&str>) -> Result<()> {
     if let Some(built) = build(report)? {
         // Some tests run the operator with them.
         plugins(report)?;
+        report.step("a compiler for Python", |_| compiler_for_python())?;
         report.step("unit and golden tests, generated files", |report| {
             built.run_units(filter, report)
         })?;
@@ -154,6 +156,11 @@ fn cluster_part(
     report.step("end-to-end tests", |report| {
         end_to_end::run(report, built, packages, filter, on)
     })
+}
+
+/// Installs what the template for plugins in Python is built with, so that its test needs no network.
+fn compiler_for_python() -> Result<()> {
+    python_environment(&paths::root().join("host/author/templates/python/requirements.txt")).map(drop)
 }
 
 /// Runs the tests of the node plugin on real mounts, if this machine allows it.

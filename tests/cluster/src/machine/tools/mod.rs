@@ -3,6 +3,7 @@
 
 mod build;
 mod java;
+mod python;
 
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ use anyhow::Result;
 
 use build::Recipe;
 pub use java::Java;
+pub use python::environment as python_environment;
 
 /// A program from a Go module below `tests/cluster/programs/`, whose go.mod and go.sum fix every
 /// version.

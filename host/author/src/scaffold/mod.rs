@@ -2,50 +2,16 @@
 //!
 //! The templates are the runtime `example`, whose name is replaced. A test builds them.
 
+mod files;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use wasser_plugin::WIT;
 
-/// The files, by their paths in the new directory.
-const FILES: [(&str, &str); 13] = [
-    ("Cargo.toml", include_str!("../templates/rust/Cargo.toml.in")),
-    (
-        "rust-toolchain.toml",
-        include_str!("../templates/rust/rust-toolchain.toml"),
-    ),
-    (".gitignore", include_str!("../templates/rust/gitignore")),
-    (".github/workflows/ci.yaml", include_str!("../templates/rust/ci.yaml")),
-    ("README.md", include_str!("../templates/rust/README.md")),
-    ("src/lib.rs", include_str!("../templates/rust/lib.rs")),
-    ("chart/Chart.yaml", include_str!("../templates/rust/chart/Chart.yaml")),
-    (
-        "chart/templates/worker.yaml",
-        include_str!("../templates/rust/chart/templates/worker.yaml"),
-    ),
-    (
-        "chart/templates/fuse.yaml",
-        include_str!("../templates/rust/chart/templates/fuse.yaml"),
-    ),
-    ("crd.yaml", include_str!("../templates/rust/crd.yaml")),
-    ("plugin.yaml", include_str!("../templates/rust/plugin.yaml")),
-    ("demo.yaml", include_str!("../templates/rust/demo.yaml")),
-    (
-        "scenarios/no-cache-size.yaml",
-        include_str!("../templates/rust/scenarios/no-cache-size.yaml"),
-    ),
-];
-/// The scenario whose objects are compared, and they.
-const BARE: [(&str, &str); 2] = [
-    (
-        "scenarios/bare.yaml",
-        include_str!("../templates/rust/scenarios/bare.yaml"),
-    ),
-    (
-        "scenarios/golden/bare.yaml",
-        include_str!("../templates/rust/scenarios/golden/bare.yaml"),
-    ),
-];
+use files::{COMMON, PYTHON, PYTHON_SDK, RUST};
+
 /// The longest name: workloads are called after it.
 const LONGEST: usize = 20;
 
@@ -97,11 +63,66 @@ impl Sdk {
     }
 }
 
+/// The language of a plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Language {
+    /// Rust, with the SDK as a dependency.
+    Rust(Sdk),
+    /// Python, with the SDK and the WIT among the files of the plugin.
+    Python,
+}
+
+impl Language {
+    /// Returns the files in which the name of the runtime is replaced.
+    fn templates(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let own = match self {
+            Self::Rust(_) => &RUST,
+            Self::Python => &PYTHON,
+        };
+        own.iter().chain(&COMMON).copied()
+    }
+
+    /// Returns the files that are the same in every plugin.
+    fn verbatim(&self) -> Vec<(String, &'static str)> {
+        match self {
+            Self::Rust(_) => Vec::new(),
+            Self::Python => {
+                let sdk = PYTHON_SDK.iter().map(|(path, text)| ((*path).to_owned(), *text));
+                sdk.chain(wit()).collect()
+            }
+        }
+    }
+
+    /// Returns the source of the SDK, if it is a dependency.
+    fn sdk(&self) -> String {
+        match self {
+            Self::Rust(sdk) => sdk.source(),
+            Self::Python => String::new(),
+        }
+    }
+}
+
+/// Returns the files of the WIT, as compilers of components expect them: those of the package with the
+/// worlds in `wit`, and each other package in a directory of `wit/deps`.
+fn wit() -> impl Iterator<Item = (String, &'static str)> {
+    let last = WIT.len().saturating_sub(1);
+    WIT.iter().enumerate().flat_map(move |(at, (package, files))| {
+        files.iter().map(move |(file, text)| {
+            let path = if at == last {
+                format!("wit/{file}")
+            } else {
+                format!("wit/deps/{package}/{file}")
+            };
+            (path, *text)
+        })
+    })
+}
+
 /// Writes a new plugin into the directory `name` below `parent`. Returns it.
 ///
 /// # Errors
 /// The name cannot be that of a plugin, the directory exists, or cannot be written.
-pub fn create(parent: &Path, name: &str, sdk: &Sdk) -> Result<PathBuf> {
+pub fn create(parent: &Path, name: &str, language: &Language) -> Result<PathBuf> {
     check(name)?;
     let directory = parent.join(name);
     ensure!(
@@ -111,13 +132,17 @@ pub fn create(parent: &Path, name: &str, sdk: &Sdk) -> Result<PathBuf> {
     );
     let camel = camel(name);
     let lower = camel.to_lowercase();
-    for (path, template) in FILES.iter().chain(&BARE) {
+    let named = language.templates().map(|(path, template)| {
         let text = template
             .replace("exampleruntime", &format!("{lower}runtime"))
             .replace("Example", &camel)
             .replace("example", name)
             // Last: a path or an address may have any word.
-            .replace("WASSER_SDK", &sdk.source());
+            .replace("WASSER_SDK", &language.sdk());
+        (path.to_owned(), text)
+    });
+    let verbatim = language.verbatim().into_iter();
+    for (path, text) in named.chain(verbatim.map(|(path, text)| (path, text.to_owned()))) {
         let file = directory.join(path);
         let writing = || format!("writing {}", file.display());
         if let Some(parent) = file.parent() {
@@ -154,24 +179,62 @@ mod tests {
 
     use super::*;
 
-    fn sdk() -> Sdk {
-        Sdk::parse("https://example.org/wasser.git").unwrap()
+    fn rust() -> Language {
+        Language::Rust(Sdk::parse("https://example.org/wasser.git").unwrap())
+    }
+
+    #[rstest]
+    #[case::rust(rust())]
+    #[case::python(Language::Python)]
+    fn every_file_speaks_of_the_new_runtime(#[case] language: Language) {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = create(parent.path(), "my-cache", &language).unwrap();
+        for (path, _) in language.templates() {
+            let text = fs::read_to_string(directory.join(path)).unwrap();
+            let text = text.replace("https://example.org", "");
+            assert!(!text.to_lowercase().contains("example"), "{path}:\n{text}");
+        }
+        for (path, text) in language.verbatim() {
+            assert_eq!(fs::read_to_string(directory.join(path)).unwrap(), text);
+        }
+        let crd = fs::read_to_string(directory.join("crd.yaml")).unwrap();
+        assert!(crd.contains("name: mycacheruntimes.data.fluid.io"), "{crd}");
+        let again = create(parent.path(), "my-cache", &language).unwrap_err().to_string();
+        assert!(again.contains("exists; choose another name"), "{again}");
     }
 
     #[test]
-    fn every_file_speaks_of_the_new_runtime() {
+    fn rust_depends_on_the_sdk() {
         let parent = tempfile::tempdir().unwrap();
-        let directory = create(parent.path(), "my-cache", &sdk()).unwrap();
+        let directory = create(parent.path(), "my-cache", &rust()).unwrap();
         let read = |path: &str| fs::read_to_string(directory.join(path)).unwrap();
-        for (path, _) in FILES.iter().chain(&BARE) {
-            let text = read(path).replace("https://example.org", "");
-            assert!(!text.to_lowercase().contains("example"), "{path}:\n{text}");
-        }
         assert!(read("Cargo.toml").contains("git = \"https://example.org/wasser.git\", tag = \"v"));
-        assert!(read("crd.yaml").contains("name: mycacheruntimes.data.fluid.io"));
         assert!(read("src/lib.rs").contains("\"MyCacheRuntime\", \"mycacheruntimes\", \"my-cache\""));
-        let again = create(parent.path(), "my-cache", &sdk()).unwrap_err().to_string();
-        assert!(again.contains("exists; choose another name"), "{again}");
+    }
+
+    #[test]
+    fn python_has_the_sdk_and_the_wit_of_this_host() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = create(parent.path(), "my-cache", &Language::Python).unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        for (here, there) in [
+            ("wasser", "plugins/python/wasser"),
+            ("wit", "wit"),
+            ("wit/deps", "wit/deps"),
+        ] {
+            for entry in fs::read_dir(root.join(there)).unwrap() {
+                let file = entry.unwrap().file_name();
+                let is_code = [".py", ".wit"].iter().any(|end| file.to_string_lossy().ends_with(end));
+                let copied = directory.join(here).join(&file);
+                assert!(
+                    copied.exists() || !(is_code || there == "wit/deps"),
+                    "{} is missing",
+                    copied.display()
+                );
+            }
+        }
+        let app = fs::read_to_string(directory.join("app.py")).unwrap();
+        assert!(app.contains("kind=\"MyCacheRuntime\""), "{app}");
     }
 
     #[rstest]
@@ -183,7 +246,7 @@ mod tests {
     #[case("a-name-that-is-too-long", "cannot be the name")]
     fn a_name_that_cannot_be_one_is_refused(#[case] name: &str, #[case] says: &str) {
         let parent = tempfile::tempdir().unwrap();
-        let refused = create(parent.path(), name, &sdk()).unwrap_err().to_string();
+        let refused = create(parent.path(), name, &rust()).unwrap_err().to_string();
         assert!(refused.contains(says), "{refused}");
         assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
     }

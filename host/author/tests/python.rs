@@ -1,0 +1,118 @@
+//! What `wasser plugin new --lang python` writes is a plugin: its tests pass, it becomes a component, and
+//! passes its own scenarios and every check. With its SDK everything of the WIT can be used.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // Tests fail by panicking.
+
+mod projects;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use projects::{Loaded, NAME};
+use wasser_author::{Language, Package, Project, Trial, create};
+use wasser_plugin::bindings::migration::Origin;
+use wasser_test_cluster::machine::tools::python_environment;
+
+/// A new project in a directory of this name, with the environment that its README makes.
+fn project(name: &str) -> PathBuf {
+    let directory = create(&projects::parent(name), NAME, &Language::Python).unwrap();
+    let environment = python_environment(&directory.join("requirements.txt")).unwrap();
+    symlink(environment, directory.join(".venv")).unwrap();
+    directory
+}
+
+/// Builds a project, and loads its artifact.
+async fn load(directory: &Path) -> Loaded {
+    let packed = Project::open(directory).unwrap().pack(None).unwrap();
+    assert!(
+        packed.config_map.is_err(),
+        "it fits into a ConfigMap: the guide says otherwise"
+    );
+    Loaded::new(directory, Package::read(&packed.artifact).unwrap()).await
+}
+
+/// Runs the tests of Python in a directory.
+fn unittest(project: &Path, tests: &Path) {
+    let output = Command::new(project.join(".venv/bin/python3"))
+        .current_dir(tests)
+        // Nothing is left in the directory.
+        .args(["-B", "-m", "unittest"])
+        .env("PYTHONPATH", project)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && !said.contains("Ran 0 tests"), "{said}");
+}
+
+#[test]
+fn the_sdk_and_a_new_plugin_have_tests_that_pass() {
+    let directory = project("python-tests");
+    unittest(&directory, &directory);
+    unittest(&directory, &projects::root().join("plugins/python/tests"));
+}
+
+#[tokio::test]
+async fn a_new_plugin_passes_its_scenarios_and_every_check() {
+    let loaded = load(&project("python")).await;
+    loaded.play(2, false).await;
+    loaded.check().await;
+}
+
+/// The component of `tests/everything`, built of the template and one file more.
+#[tokio::test]
+async fn every_function_can_be_used_and_every_mistake_reaches_its_author() {
+    let directory = project("python-everything");
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/everything");
+    fs::rename(directory.join("app.py"), directory.join("template.py")).unwrap();
+    fs::copy(files.join("app.py"), directory.join("app.py")).unwrap();
+    let scenarios = directory.join("scenarios");
+    fs::remove_dir_all(&scenarios).unwrap();
+    fs::create_dir(&scenarios).unwrap();
+    fs::copy(files.join("everything.yaml"), scenarios.join("everything.yaml")).unwrap();
+    let registration = fs::read_to_string(directory.join("plugin.yaml")).unwrap();
+    let last = "  fuse: true\n";
+    assert!(registration.contains(last), "{registration}");
+    let more = "  http: [\"worker:9000\"]\n  objects: [ConfigMap]\n  secrets: true\n  ports: true\n  state: true\n  \
+                events: true\n";
+    let granted = registration.replace(last, &format!("{last}{more}"));
+    fs::write(directory.join("plugin.yaml"), granted).unwrap();
+    let loaded = load(&directory).await;
+    loaded.play(1, true).await;
+
+    for (name, says) in [
+        ("broken", "KeyError: 'nobody expected broken' at app.py:"),
+        ("deep", "in deep < … < app.py:"),
+        (
+            "late-import",
+            "ImportError: `calendar` is not in the component; import it",
+        ),
+        ("clock", "there is no clock, so that"),
+        ("file", "there are no files in a component (open) at app.py:"),
+        ("sleep", "nothing waits here; raise RetryAfter"),
+        ("exit", "SystemExit: 1 at app.py:"),
+        ("type", "TypeError: Bytes.value is 1.5, and must be int at app.py:"),
+        ("half", "half a character: ?."),
+    ] {
+        let refused = loaded.refusal(name).await;
+        assert!(refused.contains(says), "{name}: {refused}");
+    }
+
+    let demo = loaded.demo();
+    let trial = Trial::new(&loaded.plugin, &demo, "/runtime-mnt");
+    let mut instance = trial.instance(&trial.cluster());
+    let plan = instance.data_operation(&trial.context(), "DataLoad", "{\"a\":1}").await;
+    assert_eq!(plan.unwrap().unwrap(), "{\"app\": \"DataLoad\", \"infos\": {\"a\": 1}}");
+    for (origin, from) in [
+        (
+            Origin::Plugin(("my-cache".to_owned(), "0.0.1".to_owned())),
+            "plugin my-cache 0.0.1",
+        ),
+        (Origin::Fluid("0.9".to_owned()), "fluid fluid 0.9"),
+        (Origin::Other("nobody".to_owned()), "other nobody "),
+    ] {
+        let migrated = instance.migrate("{\"a\": 1}", &origin).await.unwrap().unwrap();
+        assert_eq!(migrated, format!("{{\"a\": 1, \"from\": \"{from}\"}}"));
+    }
+}

@@ -1,0 +1,36 @@
+"""The SDK for runtimes of Wasser in Python.
+
+A runtime is a subclass of `Runtime`, which `export` makes the component of. Everything but
+`component`, `imports` and `sandbox` is plain Python, so that a runtime can be tested without a component.
+"""
+
+import sys
+
+from .answers import Bytes, Measure, Mount, Origin, Share, StorageStats, Text, UfsChange, Unknown
+from .context import Context, Fields, RoleStatus
+from .description import Description, Fuse, Role, Want
+from .errors import (
+    Conflict,
+    Error,
+    Failed,
+    HostError,
+    Invalid,
+    NotFound,
+    NotGranted,
+    NotSupported,
+    RetryAfter,
+    Throttled,
+    TimedOut,
+)
+from .host import Command, Entry, Host, Output, Pod, Response
+from .runtime import Runtime, methods
+
+__all__ = [name for name in dir() if name[0].isupper()] + ["export", "methods"]
+
+
+def export(runtime: type[Runtime]) -> None:
+    """Makes the module of a runtime a component where it is built as one, and does nothing otherwise."""
+    if sys.platform == "wasi":
+        from . import component
+
+        vars(sys.modules[runtime.__module__]).update(component.exports(runtime))

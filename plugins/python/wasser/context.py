@@ -1,0 +1,148 @@
+"""What the host knows of the runtime that a method is called for."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from .errors import Failed, Invalid
+
+
+@dataclass(frozen=True)
+class RoleStatus:
+    """How many pods of a role there are."""
+
+    desired: int
+    ready: int
+
+
+class Fields:
+    """An object that a user has written. What has another type than expected is refused by its path.
+
+    A field that is null counts as left out.
+    """
+
+    def __init__(self, path: str, value: Any):
+        self.path = path
+        self.value: dict[str, Any] = {} if value is None else value
+        if not isinstance(self.value, dict):
+            raise Invalid(path, "must be an object")
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """Returns a text. One that is missing is refused if there is no default."""
+        return self._read(name, str, "a text", default)
+
+    def integer(self, name: str, default: int | None = None) -> int:
+        """Returns a whole number."""
+        return self._read(name, int, "a whole number", default)
+
+    def flag(self, name: str, default: bool | None = None) -> bool:
+        """Returns true or false."""
+        return self._read(name, bool, "true or false", default)
+
+    def fields(self, name: str) -> "Fields":
+        """Returns an object, which is empty if it is missing."""
+        return Fields(f"{self.path}.{name}", self.value.get(name))
+
+    def items(self, name: str) -> list["Fields"]:
+        """Returns a list of objects, which is empty if it is missing."""
+        found = self._read(name, list, "a list", [])
+        return [Fields(f"{self.path}.{name}[{at}]", item) for at, item in enumerate(found)]
+
+    def _read(self, name: str, kind: type, called: str, default: Any) -> Any:
+        value = self.value.get(name)
+        if value is None:
+            value = default
+        # A bool is an int for Python, and not for the user.
+        if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
+            return value
+        wrong = "is missing; give" if value is None else "must be"
+        raise Invalid(f"{self.path}.{name}", f"{wrong} {called}")
+
+
+class Context:
+    """The runtime, and what belongs to it. Each fact is asked for when it is first read."""
+
+    def __init__(self, facts: Any):
+        """`facts` has a function for each fact, as `wasser:context` has."""
+        self.facts = facts
+
+    @cached_property
+    def namespace(self) -> str:
+        """Namespace of the runtime and of its Dataset."""
+        return self.facts.namespace()
+
+    @cached_property
+    def name(self) -> str:
+        """Name of the runtime and of its Dataset."""
+        return self.facts.name()
+
+    @cached_property
+    def dataset_id(self) -> str:
+        """The value of the label `fluid.io/dataset-id`."""
+        return self.facts.dataset_id()
+
+    @cached_property
+    def runtime(self) -> dict[str, Any]:
+        """The whole runtime object."""
+        return json.loads(self.facts.runtime())
+
+    @cached_property
+    def spec(self) -> Fields:
+        """The spec of the runtime."""
+        return Fields(f"{self.runtime.get('kind')}.spec", self.runtime.get("spec"))
+
+    @cached_property
+    def has_dataset(self) -> bool:
+        """Whether the Dataset is there; only `shutdown` can find that it is not."""
+        return self.facts.dataset() is not None
+
+    @cached_property
+    def dataset(self) -> Fields:
+        """The spec of the Dataset."""
+        text = self.facts.dataset()
+        if text is None:
+            raise Failed("the Dataset is gone")
+        return Fields("Dataset.spec", json.loads(text).get("spec"))
+
+    @cached_property
+    def mount_path(self) -> str:
+        """Where the client mounts the file system on a node."""
+        return self.facts.mount_path()
+
+    @cached_property
+    def fuse_label(self) -> str:
+        """The node label that brings a client to a node, with the value `true`."""
+        return self.facts.fuse_label()
+
+    @cached_property
+    def images(self) -> dict[str, str]:
+        """Images by role, as the registration lists them."""
+        return dict(self.facts.images())
+
+    def image(self, role: str) -> str:
+        """Returns the image of a role, or fails with what the registration lacks."""
+        if role not in self.images:
+            raise Failed(f"the registration lists no image `{role}`")
+        return self.images[role]
+
+    @cached_property
+    def settings(self) -> dict[str, str]:
+        """Settings of the installation, as the registration lists them."""
+        return dict(self.facts.settings())
+
+    @cached_property
+    def installed(self) -> dict[str, Any] | None:
+        """The values that are installed; None before the first installation."""
+        text = self.facts.installed()
+        return None if text is None else json.loads(text)
+
+    @cached_property
+    def roles(self) -> dict[str, RoleStatus]:
+        """The pods of the roles, as last seen."""
+        return {role.name: RoleStatus(role.desired, role.ready) for role in self.facts.roles()}
+
+    @cached_property
+    def now_ms(self) -> int:
+        """The time in milliseconds since 1970, the same for all calls of a reconcile."""
+        return self.facts.now()

@@ -1,0 +1,120 @@
+"""Tests of a runtime in plain Python: a context of objects, and a host that answers from a script."""
+
+import json
+from types import SimpleNamespace
+from typing import Any, Callable
+
+from .context import Context, RoleStatus
+from .errors import Conflict, HostError, NotFound
+from .host import Command, Entry, Host, Output, Pod, Response
+
+
+def context(
+    spec: dict[str, Any],
+    dataset: dict[str, Any] | None = None,
+    *,
+    kind: str = "Runtime",
+    name: str = "demo",
+    namespace: str = "default",
+    directory: str = "demo-fuse",
+    images: dict[str, str] | None = None,
+    settings: dict[str, str] | None = None,
+    installed: dict[str, Any] | None = None,
+    roles: dict[str, RoleStatus] | None = None,
+    now_ms: int = 0,
+) -> Context:
+    """Returns the context of a runtime with this spec, and of a Dataset with that one."""
+    metadata = {"namespace": namespace, "name": name, "uid": "u1"}
+    engine = directory.removesuffix("-fuse")
+    facts = {
+        "namespace": namespace,
+        "name": name,
+        "dataset_id": f"{namespace}-{name}",
+        "runtime": json.dumps({"kind": kind, "metadata": metadata, "spec": spec}),
+        "dataset": json.dumps({"kind": "Dataset", "metadata": metadata, "spec": dataset or {}}),
+        "mount_path": f"/runtime-mnt/{engine}/{namespace}/{name}/{directory}",
+        "fuse_label": f"fluid.io/f-{namespace}-{name}",
+        "images": list((images or {}).items()),
+        "settings": list((settings or {}).items()),
+        "installed": None if installed is None else json.dumps(installed),
+        "roles": [
+            SimpleNamespace(name=role, desired=status.desired, ready=status.ready)
+            for role, status in (roles or {}).items()
+        ],
+        "now": now_ms,
+    }
+    return Context(SimpleNamespace(**{fact: (lambda value=value: value) for fact, value in facts.items()}))
+
+
+class FakeHost(Host):
+    """A host that answers from a script, and remembers in `calls` what it was asked."""
+
+    def __init__(
+        self,
+        pods: list[Pod] | None = None,
+        on_exec: Callable[[Command], Output | HostError] | None = None,
+        on_http: Callable[[str, int, str], Response] | None = None,
+        objects: dict[tuple[str, str], dict[str, Any]] | None = None,
+        secrets: dict[tuple[str, str], bytes] | None = None,
+        first_port: int = 14000,
+    ):
+        self.calls: list[str] = []
+        self._pods = pods or []
+        self._on_exec = on_exec
+        self._on_http = on_http
+        self._objects = objects or {}
+        self._secrets = secrets or {}
+        self._first_port = first_port
+        self._state: dict[str, Entry] = {}
+
+    def pods(self, role: str) -> list[Pod]:
+        return [pod for pod in self._pods if pod.role == role]
+
+    def exec_all(self, commands: list[Command]) -> list[Output | HostError]:
+        self.calls += [f"exec {command.pod} {' '.join(command.argv)}" for command in commands]
+        if self._on_exec is None:
+            return [NotFound(command.pod) for command in commands]
+        return [self._on_exec(command) for command in commands]
+
+    def http_get(self, pod: str, port: int, path: str, timeout: float | None = None) -> Response:
+        self.calls.append(f"GET {pod}:{port}{path}")
+        if self._on_http is None:
+            raise NotFound(pod)
+        return self._on_http(pod, port, path)
+
+    def secret(self, name: str, key: str) -> bytes | None:
+        return self._secrets.get((name, key))
+
+    def object(self, kind: str, name: str) -> dict[str, Any] | None:
+        return self._objects.get((kind, name))
+
+    def allocate_ports(self, names: list[str]) -> dict[str, int]:
+        return {name: self._first_port + at for at, name in enumerate(names)}
+
+    def state(self, key: str) -> Entry | None:
+        return self._state.get(key)
+
+    def state_keys(self) -> list[str]:
+        return sorted(self._state)
+
+    def set_state(self, key: str, value: bytes, if_version: str | None = None) -> str:
+        version = str(self._follow(key, if_version) + 1)
+        self._state[key] = Entry(value, version)
+        return version
+
+    def remove_state(self, key: str, if_version: str) -> None:
+        self._follow(key, if_version)
+        del self._state[key]
+
+    def _follow(self, key: str, if_version: str | None) -> int:
+        """Returns the number of a version, if it is that of the key."""
+        there = self._state.get(key)
+        if (there and there.version) != if_version:
+            raise Conflict(f"the key {key} has been set by somebody else")
+        return int(if_version or 0)
+
+    def log(self, level: str, message: str) -> None:
+        self.calls.append(f"log {level} {message}")
+
+    def event(self, severity: str, reason: str, message: str) -> None:
+        self.calls.append(f"event {severity} {reason} {message}")
