@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
 use bytes::Bytes;
 use wasmtime::component::Component;
@@ -11,12 +12,22 @@ use crate::engine::PluginEngine;
 use crate::engine::error::CompileError;
 use crate::package::digest::Digest;
 
+/// What each MiB of a component adds to the time limit. A guest with an interpreter has 18 MiB and needs
+/// 11 s of a processor, of which a busy host may give it a small part.
+const EACH_MIB: Duration = Duration::from_secs(10);
+
+/// Returns the time limit for a component of this size.
+fn time_limit(least: Duration, size: usize) -> Duration {
+    let mib = u32::try_from(size >> 20).unwrap_or(u32::MAX);
+    least.saturating_add(EACH_MIB.saturating_mul(mib))
+}
+
 /// Takes a checked component from the cache, or compiles it off the async runtime.
 pub async fn compile(engine: &PluginEngine, bytes: Bytes, digest: &Digest) -> Result<Component, CompileError> {
     if let Some(component) = engine.cache.get(&engine.wasmtime, digest) {
         return Ok(component);
     }
-    let limit = engine.config.compile_timeout;
+    let limit = time_limit(engine.config.compile_timeout, bytes.len());
     let _turn = tokio::time::timeout(limit, engine.compiling.acquire())
         .await
         .map_err(|_| CompileError::Timeout(limit))?;
@@ -26,7 +37,7 @@ pub async fn compile(engine: &PluginEngine, bytes: Bytes, digest: &Digest) -> Re
         .as_ref()
         .filter(|_| bytes.len() as u64 >= engine.config.precompile_from);
     let compiled = match outside {
-        Some(command) => compile_outside(engine, command, &bytes, digest).await?,
+        Some(command) => compile_outside(engine, command, &bytes, digest, limit).await?,
         None => {
             let wasmtime = engine.wasmtime.clone();
             // The thread cannot be stopped, only abandoned. The size of a component is bounded, and
@@ -53,6 +64,7 @@ async fn compile_outside(
     command: &[PathBuf],
     bytes: &[u8],
     digest: &Digest,
+    limit: Duration,
 ) -> Result<Vec<u8>, CompileError> {
     let Some((program, arguments)) = command.split_first() else {
         return Err(CompileError::Failed("the precompiler's command is empty".to_owned()));
@@ -84,7 +96,6 @@ async fn compile_outside(
         }
         std::fs::read(&output)
     };
-    let limit = engine.config.compile_timeout;
     let compiled = tokio::time::timeout(limit, run).await;
     for path in [&input, &output] {
         if let Err(error) = std::fs::remove_file(path)
@@ -96,4 +107,16 @@ async fn compile_outside(
     compiled
         .map_err(|_| CompileError::Timeout(limit))?
         .map_err(|error| CompileError::Failed(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_component_has_more_time() {
+        let least = Duration::from_millis(100);
+        assert_eq!(time_limit(least, 300 << 10), least);
+        assert_eq!(time_limit(least, 18 << 20), Duration::from_millis(180_100));
+    }
 }

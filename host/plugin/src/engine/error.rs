@@ -42,6 +42,9 @@ pub enum CompileError {
     #[error("the component could not be compiled: {0}")]
     Failed(String),
     /// The compilation took too long.
-    #[error("compiling the component took more than {0:?}; it is too large or too complex for this host")]
+    #[error(
+        "compiling the component took more than {0:?}; it is too large or too complex for this host, or \
+         the host is too busy"
+    )]
     Timeout(Duration),
 }

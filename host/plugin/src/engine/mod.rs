@@ -71,7 +71,7 @@ pub struct HostConfig {
     pub plugin_dir: Option<PathBuf>,
     /// The maximum size of a component or chart, in bytes.
     pub max_file: u64,
-    /// The time limit of the compilation of one component.
+    /// The time limit of the compilation of a small component. Each MiB of a larger one adds 10 s.
     pub compile_timeout: Duration,
     /// A program and its first arguments, to which the paths of a component and of the output are
     /// appended. The program calls [`precompile_file`]. A separate process keeps the compiler's
