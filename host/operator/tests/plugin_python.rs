@@ -1,0 +1,85 @@
+//! `wasser plugin new --lang python`, and how its compiler is found. The compiler is a script here;
+//! wasser-author has the tests with the real one.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // Tests fail by panicking.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// A compiler that says how it was called.
+const SAYS: &str = "#!/bin/sh\necho \"by $0 in $PWD with $* and ${VIRTUAL_ENV:-none}\" >&2; exit 1\n";
+
+fn wasser(arguments: &[&str], directory: &Path) -> Output {
+    let path = format!("{}:/usr/bin:/bin", directory.join("bin").display());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wasser"));
+    command.arg("plugin").args(arguments).current_dir(directory);
+    command
+        .env("PATH", path)
+        .env_remove("VIRTUAL_ENV")
+        .env_remove("WASSER_SDK")
+        .output()
+        .unwrap()
+}
+
+fn script(path: &Path, text: &str) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
+}
+
+#[test]
+fn a_new_plugin_in_python_needs_no_sdk_and_names_its_next_commands() {
+    let directory = tempfile::tempdir().unwrap();
+    let written = wasser(&["new", "my-cache", "--lang", "python"], directory.path());
+    let said = text(&written);
+    assert!(written.status.success(), "{said}");
+    for next in [
+        "\n  python3 -m venv .venv && .venv/bin/pip install -r requirements.txt\n",
+        "\n  python3 -m unittest\n",
+        "\n  wasser plugin check target/plugin/my-cache.oci.tar -f demo.yaml\n",
+    ] {
+        assert!(said.contains(next), "{said}");
+    }
+    let says = text(&wasser(&["pack", "my-cache"], directory.path()));
+    let remedy = "or in PATH; install it there: python3 -m venv .venv && .venv/bin/pip install -r requirements.txt";
+    assert!(says.contains(remedy), "{says}");
+}
+
+#[test]
+fn the_compiler_is_that_of_the_project_or_that_of_the_path() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = fs::canonicalize(directory.path()).unwrap();
+    assert!(wasser(&["new", "my-cache", "--lang", "python"], &root).status.success());
+    let project = root.join("my-cache");
+    script(&root.join("bin/componentize-py"), SAYS);
+    let said = text(&wasser(&["pack", "my-cache"], &root));
+    let arguments = "--quiet --wit-path wit --world runtime-with-all componentize app --stub-wasi";
+    let called = format!("in {} with {arguments}", project.display());
+    assert!(said.contains(&called) && said.contains(" and none"), "{said}");
+
+    let environment = project.join(".venv");
+    script(&environment.join("bin/componentize-py"), SAYS);
+    let said = text(&wasser(&["test", "my-cache"], &root));
+    let own = format!("by {}/bin/componentize-py in", environment.display());
+    let with = format!(" and {}", environment.display());
+    assert!(
+        said.contains(&own) && said.contains(&called) && said.contains(&with),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_project_is_of_one_language() {
+    let directory = tempfile::tempdir().unwrap();
+    let new = ["new", "my-cache", "--lang", "python"];
+    assert!(wasser(&new, directory.path()).status.success());
+    fs::remove_file(directory.path().join("my-cache/app.py")).unwrap();
+    let says = text(&wasser(&["pack", "my-cache"], directory.path()));
+    assert!(says.contains("has neither Cargo.toml nor app.py; give"), "{says}");
+}
