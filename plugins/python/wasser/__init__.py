@@ -25,7 +25,44 @@ from .errors import (
 from .host import Command, Entry, Host, Output, Pod, Response
 from .runtime import Runtime, methods
 
-__all__ = [name for name in dir() if name[0].isupper()] + ["export", "methods"]
+__all__ = [
+    "Bytes",
+    "Command",
+    "Conflict",
+    "Context",
+    "Description",
+    "Entry",
+    "Error",
+    "Failed",
+    "Fields",
+    "Fuse",
+    "Host",
+    "HostError",
+    "Invalid",
+    "Measure",
+    "Mount",
+    "NotFound",
+    "NotGranted",
+    "NotSupported",
+    "Origin",
+    "Output",
+    "Pod",
+    "Response",
+    "RetryAfter",
+    "Role",
+    "RoleStatus",
+    "Runtime",
+    "Share",
+    "StorageStats",
+    "Text",
+    "Throttled",
+    "TimedOut",
+    "UfsChange",
+    "Unknown",
+    "Want",
+    "export",
+    "methods",
+]
 
 
 def export(runtime: type[Runtime]) -> None:

@@ -4,10 +4,11 @@ What crosses to the host with another type ends the component without a word, so
 here, where the author's own line is known.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from types import GenericAlias
-from typing import Any, dataclass_transform
+from typing import Any, TypeVar, dataclass_transform
 
+T = TypeVar("T")
 # Numbers cross as u64.
 LARGEST = 2**64 - 1
 
@@ -19,7 +20,7 @@ def text(value: Any) -> str:
 
 def require(name: str, value: Any, kind: Any) -> None:
     """Fails if a value has another type, or if a number is none that can cross."""
-    expected = kind.__origin__ if isinstance(kind, GenericAlias) else kind
+    expected: Any = kind.__origin__ if isinstance(kind, GenericAlias) else kind
     # A bool is an int for Python, and not for the host; a whole number is a float too.
     is_bool = isinstance(value, bool)
     fits = expected is bool if is_bool else isinstance(value, (int, float) if expected is float else expected)
@@ -32,15 +33,15 @@ def require(name: str, value: Any, kind: Any) -> None:
             require(f"{name}[{at}]", item, kind.__args__[0])
 
 
-@dataclass_transform(frozen_default=True)
-def checked(cls: type) -> type:
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def checked(cls: type[T]) -> type[T]:
     """Makes a frozen dataclass whose fields are checked."""
 
     def check(self: Any) -> None:
-        for field in declared:
-            require(f"{cls.__name__}.{field.name}", getattr(self, field.name), field.type)
+        for name, kind in declared:
+            require(f"{cls.__name__}.{name}", getattr(self, name), kind)
 
-    cls.__post_init__ = check
+    setattr(cls, "__post_init__", check)
     made = dataclass(frozen=True)(cls)
-    declared = fields(made)
+    declared = [(one.name, one.type) for one in fields(made)]  # type: ignore[arg-type]
     return made

@@ -3,9 +3,12 @@
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from .errors import Failed, Invalid
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Fields:
         found = self._read(name, list, "a list", [])
         return [Fields(f"{self.path}.{name}[{at}]", item) for at, item in enumerate(found)]
 
-    def _read(self, name: str, kind: type, called: str, default: Any) -> Any:
+    def _read(self, name: str, kind: type[T], called: str, default: T | None) -> T:
         value = self.value.get(name)
         if value is None:
             value = default
@@ -60,11 +63,27 @@ class Fields:
         raise Invalid(f"{self.path}.{name}", f"{wrong} {called}")
 
 
+class Facts(Protocol):
+    """The resource of `wasser:context`, a function for each fact."""
+
+    def namespace(self) -> str: ...
+    def name(self) -> str: ...
+    def dataset_id(self) -> str: ...
+    def runtime(self) -> str: ...
+    def dataset(self) -> str | None: ...
+    def mount_path(self) -> str: ...
+    def fuse_label(self) -> str: ...
+    def images(self) -> list[tuple[str, str]]: ...
+    def settings(self) -> list[tuple[str, str]]: ...
+    def installed(self) -> str | None: ...
+    def roles(self) -> list[Any]: ...
+    def now(self) -> int: ...
+
+
 class Context:
     """The runtime, and what belongs to it. Each fact is asked for when it is first read."""
 
-    def __init__(self, facts: Any):
-        """`facts` has a function for each fact, as `wasser:context` has."""
+    def __init__(self, facts: Facts):
         self.facts = facts
 
     @cached_property
@@ -85,7 +104,8 @@ class Context:
     @cached_property
     def runtime(self) -> dict[str, Any]:
         """The whole runtime object."""
-        return json.loads(self.facts.runtime())
+        runtime: dict[str, Any] = json.loads(self.facts.runtime())
+        return runtime
 
     @cached_property
     def spec(self) -> Fields:

@@ -43,7 +43,8 @@ def context(
         ],
         "now": now_ms,
     }
-    return Context(SimpleNamespace(**{fact: (lambda value=value: value) for fact, value in facts.items()}))
+    functions: Any = SimpleNamespace(**{fact: (lambda value=value: value) for fact, value in facts.items()})
+    return Context(functions)
 
 
 class FakeHost(Host):
