@@ -182,32 +182,18 @@ ANSWERS: dict[str, Callable[[Any], Any]] = {
 def exports(runtime_class: type[Runtime]) -> dict[str, type]:
     """Returns the classes that componentize-py looks for, by name."""
     runtime = runtime_class()
-    # The facts that were read last, by their revision. An instance serves one reconcile, in which
-    # they seldom change.
-    known: dict[int, Context] = {}
-
-    def context(facts: Any) -> Context:
-        revision = facts.revision()
-        found = known.get(revision)
-        if found is None:
-            known.clear()
-            known[revision] = found = Context(facts)
-        # The handle of an earlier call is not valid any more.
-        found.facts = facts
-        return found
-
     def exported(name: str, answer: Callable[[Any], Any]) -> Callable[..., Any]:
         method = getattr(runtime, name)
         if name == "update_ufs":
-            return lambda _, ctx, wanted: call(lambda: answer(method(context(ctx), HOST, read_change(wanted))))
-        return lambda _, ctx, *rest: call(lambda: answer(method(context(ctx), HOST, *rest)))
+            return lambda _, ctx, wanted: call(lambda: answer(method(Context(ctx), HOST, read_change(wanted))))
+        return lambda _, ctx, *rest: call(lambda: answer(method(Context(ctx), HOST, *rest)))
 
     def describe(_: Any) -> Any:
         return call(lambda: description(runtime.describe(), methods(runtime_class)))
 
     def data_operation(_: Any, ctx: Any, kind: str, operation: str) -> str:
         def plan() -> str:
-            found = runtime.data_operation(context(ctx), HOST, kind, json.loads(operation))
+            found = runtime.data_operation(Context(ctx), HOST, kind, json.loads(operation))
             return to_json("data_operation", found)
 
         return call(plan)

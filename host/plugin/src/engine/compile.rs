@@ -15,11 +15,13 @@ use crate::package::digest::Digest;
 /// What each MiB of a component adds to the time limit. A guest with an interpreter has 18 MiB and needs
 /// 11 s of a processor, of which a busy host may give it a small part.
 const EACH_MIB: Duration = Duration::from_secs(10);
+/// The longest time limit: other registrations wait meanwhile.
+const LONGEST: Duration = Duration::from_secs(240);
 
 /// Returns the time limit for a component of this size.
 fn time_limit(least: Duration, size: usize) -> Duration {
     let mib = u32::try_from(size >> 20).unwrap_or(u32::MAX);
-    least.saturating_add(EACH_MIB.saturating_mul(mib))
+    least.saturating_add(EACH_MIB.saturating_mul(mib)).min(least.max(LONGEST))
 }
 
 /// Takes a checked component from the cache, or compiles it off the async runtime.
@@ -118,5 +120,7 @@ mod tests {
         let least = Duration::from_millis(100);
         assert_eq!(time_limit(least, 300 << 10), least);
         assert_eq!(time_limit(least, 18 << 20), Duration::from_millis(180_100));
+        assert_eq!(time_limit(least, 64 << 20), LONGEST);
+        assert_eq!(time_limit(LONGEST * 2, 64 << 20), LONGEST * 2);
     }
 }
