@@ -91,5 +91,5 @@ fn a_project_is_of_one_language() {
     assert!(wasser(&new, directory.path()).status.success());
     fs::remove_file(directory.path().join("my-cache/app.py")).unwrap();
     let says = text(&wasser(&["pack", "my-cache"], directory.path()));
-    assert!(says.contains("has neither Cargo.toml nor app.py; give"), "{says}");
+    assert!(says.contains("has none of Cargo.toml, app.py, app.js; give"), "{says}");
 }

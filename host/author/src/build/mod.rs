@@ -1,11 +1,22 @@
 //! The code of a project, built by the compiler of its language.
 
 mod cargo;
+mod javascript;
 mod python;
 
 use std::path::Path;
 
 use anyhow::{Result, bail};
+
+/// Builds the code of a project.
+type Build = fn(&Path) -> Result<Vec<u8>>;
+
+/// The file with which the compiler of a language begins, and the compiler.
+const LANGUAGES: [(&str, Build); 3] = [
+    ("Cargo.toml", cargo::module),
+    (python::MAIN, python::component),
+    (javascript::MAIN, javascript::component),
+];
 
 /// Builds a project, and returns a core module or a component. The language is that of the file with
 /// which its compiler begins.
@@ -13,20 +24,20 @@ use anyhow::{Result, bail};
 /// # Errors
 /// The project is of no language that is known, its compiler is not there, or finds something wrong.
 pub fn code(directory: &Path) -> Result<Vec<u8>> {
-    let has = |file: &str| directory.join(file).is_file();
-    match (has("Cargo.toml"), has(python::MAIN)) {
-        (true, false) => cargo::module(directory),
-        (false, true) => python::component(directory),
-        (true, true) => bail!(
-            "{} has both Cargo.toml and {}; remove one of them, or give what is built with `--module`",
+    let there: Vec<_> = LANGUAGES
+        .into_iter()
+        .filter(|(file, _)| directory.join(file).is_file())
+        .collect();
+    match there.as_slice() {
+        [(_, build)] => build(directory),
+        [] => bail!(
+            "{} has none of {}; give the module or component that another tool has built with `--module`",
             directory.display(),
-            python::MAIN
+            LANGUAGES.map(|(file, _)| file).join(", ")
         ),
-        (false, false) => bail!(
-            "{} has neither Cargo.toml nor {}; give the module or component that another tool has built with \
-             `--module`",
-            directory.display(),
-            python::MAIN
+        [(first, _), (second, _), ..] => bail!(
+            "{} has both {first} and {second}; remove one of them, or give what is built with `--module`",
+            directory.display()
         ),
     }
 }
@@ -40,8 +51,9 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::nothing(&[], "has neither Cargo.toml nor app.py; give the module or component")]
+    #[case::nothing(&[], "has none of Cargo.toml, app.py, app.js; give the module or component")]
     #[case::both(&["Cargo.toml", "app.py"], "has both Cargo.toml and app.py; remove one")]
+    #[case::two(&["app.py", "app.js"], "has both app.py and app.js; remove one")]
     fn a_project_of_no_language_is_refused(#[case] files: &[&str], #[case] says: &str) {
         let directory = tempfile::tempdir().unwrap();
         for file in files {

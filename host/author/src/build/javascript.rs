@@ -1,0 +1,146 @@
+//! The component of a project in JavaScript, built by componentize-js.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, anyhow, ensure};
+
+/// The file with the runtime.
+pub const MAIN: &str = "app.js";
+/// The compiler, where npm installs it, and the program that calls it.
+const COMPILER: &str = "node_modules/@bytecodealliance/componentize-js";
+const PROGRAM: &str = include_str!("componentize.mjs");
+/// The package `node` of npm, in a project that does without that of the machine.
+const OWN_NODE: &str = "node_modules/.bin/node";
+/// The remedy if there is no compiler, or another one than the project was made for.
+const REMEDY: &str = "npm install";
+/// What stands between the compiler's own words and the fault of the project, and what follows it.
+const BEGIN: &str = "Exception while evaluating top-level script\n";
+const END: &str = "\nAdditionally, some promises were rejected";
+/// The fault of a project without a runtime is found by the SDK.
+const SDK: &str = "wasser/";
+
+/// Builds the component of a project, and returns its bytes.
+///
+/// # Errors
+/// Node or the compiler is missing, or the compiler finds something wrong.
+pub fn component(directory: &Path) -> Result<Vec<u8>> {
+    let directory = std::path::absolute(directory).with_context(|| format!("looking for {}", directory.display()))?;
+    let own = directory.join(OWN_NODE);
+    let node = if own.is_file() { own } else { PathBuf::from("node") };
+    build(&directory, &mut Command::new(node))
+}
+
+fn build(directory: &Path, node: &mut Command) -> Result<Vec<u8>> {
+    ensure!(
+        directory.join(COMPILER).is_dir(),
+        "there is no {COMPILER} in {}; install it there: {REMEDY}; or give the component with `--module`",
+        directory.display()
+    );
+    let out = directory.join("target/plugin");
+    fs::create_dir_all(&out).with_context(|| format!("creating {}", out.display()))?;
+    let built: PathBuf = out.join("app.component.wasm");
+    let output = node
+        .current_dir(directory)
+        .args(["--input-type=module", "--eval", PROGRAM, "--"])
+        .arg(&built)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| match error.kind() {
+            ErrorKind::NotFound => anyhow!(
+                "there is no `node` in PATH, which builds {MAIN}; install Node.js 20 or later from https://nodejs.org, \
+                 or give the component with `--module`"
+            ),
+            _ => anyhow!(error).context(format!("starting {}", Path::new(node.get_program()).display())),
+        })?;
+    ensure!(
+        output.status.success(),
+        "{} does not become a component: {}",
+        directory.join(MAIN).display(),
+        explained(&String::from_utf8_lossy(&output.stderr))
+    );
+    fs::read(&built).with_context(|| format!("reading {}", built.display()))
+}
+
+/// Returns what the compiler says of the project, without what it says of itself.
+fn explained(said: &str) -> String {
+    let Some((_, fault)) = said.split_once(BEGIN) else {
+        let said = said.trim();
+        if said.starts_with("Node.js ") {
+            return said.to_owned();
+        }
+        return format!("{said}\ncomponentize-js may be another version than that in package.json: {REMEDY}");
+    };
+    let (fault, trace) = fault.split_once(END).unwrap_or((fault, ""));
+    let fault = fault.trim();
+    if fault.contains("Error loading module") {
+        return format!(
+            "{fault}\na component has only files of the project, imported by a path such as `./other.js`; bundle a \
+             package into one"
+        );
+    }
+    let Some((_, message)) = fault.strip_prefix(SDK).and_then(|fault| fault.split_once(' ')) else {
+        return fault.to_owned();
+    };
+    // What the SDK refuses has been done by the innermost place that is not in it.
+    let places = trace.lines().filter_map(|line| line.split_once('@'));
+    let place = places.map(|(_, place)| place).find(|place| !place.starts_with(SDK));
+    match place {
+        Some(place) => format!("{place} {message}"),
+        None => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::no_compiler(false, "install it there: npm install; or give")]
+    #[case::no_node(true, "there is no `node` in PATH, which builds app.js; install Node.js 20 or later")]
+    fn what_is_missing_is_named_with_its_installation(#[case] installed: bool, #[case] says: &str) {
+        let directory = tempfile::tempdir().unwrap();
+        if installed {
+            fs::create_dir_all(directory.path().join(COMPILER)).unwrap();
+        }
+        let missing = directory.path().join("node");
+        let refused = build(directory.path(), &mut Command::new(missing)).unwrap_err();
+        assert!(refused.to_string().contains(says), "{refused}");
+    }
+
+    #[rstest]
+    #[case::code(
+        "Failed to initialize component (wizer (/a/wizer)):\nException while evaluating top-level script\n\
+         app.js:79:10 SyntaxError: expected expression, got ';':\napp.js:79:10 let x = (;\n\n",
+        "app.js:79:10 SyntaxError: expected expression, got ';':\napp.js:79:10 let x = (;"
+    )]
+    #[case::no_runtime(
+        "Exception while evaluating top-level script\nwasser/component.js:19:9 Error: app.js must have a class\n\
+         Additionally, some promises were rejected, but the rejection never handled:\nStack:\n  \
+         @wasser/component.js:19:9\n",
+        "Error: app.js must have a class"
+    )]
+    #[case::no_clock(
+        "Exception while evaluating top-level script\nwasser/sandbox.js:24:11 Error: there is no clock\n\
+         Additionally, some promises were rejected, but the rejection never handled:\nStack:\n  \
+         refuse/<@wasser/sandbox.js:24:11\n  @app.js:5:3\n",
+        "app.js:5:3 Error: there is no clock"
+    )]
+    #[case::package(
+        "Exception while evaluating top-level script\nReferenceError: Error loading module \"lodash\"\n",
+        "ReferenceError: Error loading module \"lodash\"\na component has only files of the project, imported by a \
+         path such as `./other.js`; bundle a package into one"
+    )]
+    #[case::old_node("Node.js 18.1.0 is too old; install 20\n", "Node.js 18.1.0 is too old; install 20")]
+    #[case::another_version(
+        "componentize is not a function",
+        "componentize is not a function\ncomponentize-js may be another version than that in package.json: npm install"
+    )]
+    fn what_the_compiler_says_is_shown_without_its_own_functions(#[case] said: &str, #[case] shown: &str) {
+        assert_eq!(explained(said), shown);
+    }
+}
