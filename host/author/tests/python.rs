@@ -3,16 +3,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Tests fail by panicking.
 
+mod everything;
 mod projects;
 
-use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use projects::{Loaded, NAME};
-use wasser_author::{Language, Package, Project, Trial, create};
-use wasser_plugin::bindings::migration::Origin;
+use wasser_author::{Language, Package, Project, create};
 use wasser_test_cluster::machine::tools::python_environment;
 
 /// A new project in a directory of this name, with the environment that its README makes.
@@ -60,24 +59,10 @@ async fn a_new_plugin_passes_its_scenarios_and_every_check() {
     loaded.check().await;
 }
 
-/// The component of `tests/everything`, built of the template and one file more.
 #[tokio::test]
 async fn every_function_can_be_used_and_every_mistake_reaches_its_author() {
     let directory = project("python-everything");
-    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/everything");
-    fs::rename(directory.join("app.py"), directory.join("template.py")).unwrap();
-    fs::copy(files.join("app.py"), directory.join("app.py")).unwrap();
-    let scenarios = directory.join("scenarios");
-    fs::remove_dir_all(&scenarios).unwrap();
-    fs::create_dir(&scenarios).unwrap();
-    fs::copy(files.join("everything.yaml"), scenarios.join("everything.yaml")).unwrap();
-    let registration = fs::read_to_string(directory.join("plugin.yaml")).unwrap();
-    let last = "  fuse: true\n";
-    assert!(registration.contains(last), "{registration}");
-    let more = "  http: [\"worker:9000\"]\n  objects: [ConfigMap]\n  secrets: true\n  ports: true\n  state: true\n  \
-                events: true\n";
-    let granted = registration.replace(last, &format!("{last}{more}"));
-    fs::write(directory.join("plugin.yaml"), granted).unwrap();
+    everything::put(&directory, "app.py");
     let loaded = load(&directory).await;
     loaded.play(1, true).await;
 
@@ -98,21 +83,5 @@ async fn every_function_can_be_used_and_every_mistake_reaches_its_author() {
         let refused = loaded.refusal(name).await;
         assert!(refused.contains(says), "{name}: {refused}");
     }
-
-    let demo = loaded.demo();
-    let trial = Trial::new(&loaded.plugin, &demo, "/runtime-mnt");
-    let mut instance = trial.instance(&trial.cluster());
-    let plan = instance.data_operation(&trial.context(), "DataLoad", "{\"a\":1}").await;
-    assert_eq!(plan.unwrap().unwrap(), "{\"app\": \"DataLoad\", \"infos\": {\"a\": 1}}");
-    for (origin, from) in [
-        (
-            Origin::Plugin(("my-cache".to_owned(), "0.0.1".to_owned())),
-            "plugin my-cache 0.0.1",
-        ),
-        (Origin::Fluid("0.9".to_owned()), "fluid fluid 0.9"),
-        (Origin::Other("nobody".to_owned()), "other nobody "),
-    ] {
-        let migrated = instance.migrate("{\"a\": 1}", &origin).await.unwrap().unwrap();
-        assert_eq!(migrated, format!("{{\"a\": 1, \"from\": \"{from}\"}}"));
-    }
+    everything::operate_and_migrate(&loaded).await;
 }

@@ -16,10 +16,10 @@ macro_rules! same {
 }
 
 macro_rules! sdk {
-    ($file:literal) => {
+    ($language:literal, $file:literal) => {
         (
             concat!("wasser/", $file),
-            include_str!(concat!("../../../../plugins/python/wasser/", $file)),
+            include_str!(concat!("../../../../plugins/", $language, "/wasser/", $file)),
         )
     };
 }
@@ -59,16 +59,42 @@ pub const PYTHON: [File; 6] = [
 
 /// The SDK of Python, which is copied as it is.
 pub const PYTHON_SDK: [File; 12] = [
-    sdk!("__init__.py"),
-    sdk!("answers.py"),
-    sdk!("checked.py"),
-    sdk!("component.py"),
-    sdk!("context.py"),
-    sdk!("description.py"),
-    sdk!("errors.py"),
-    sdk!("host.py"),
-    sdk!("imports.py"),
-    sdk!("runtime.py"),
-    sdk!("sandbox.py"),
-    sdk!("testing.py"),
+    sdk!("python", "__init__.py"),
+    sdk!("python", "answers.py"),
+    sdk!("python", "checked.py"),
+    sdk!("python", "component.py"),
+    sdk!("python", "context.py"),
+    sdk!("python", "description.py"),
+    sdk!("python", "errors.py"),
+    sdk!("python", "host.py"),
+    sdk!("python", "imports.py"),
+    sdk!("python", "runtime.py"),
+    sdk!("python", "sandbox.py"),
+    sdk!("python", "testing.py"),
+];
+
+/// Those of a plugin in JavaScript.
+pub const JAVASCRIPT: [File; 6] = [
+    ("app.js", template!("js/app.js")),
+    ("app.test.js", template!("js/app.test.js")),
+    ("package.json", template!("js/package.json")),
+    (".gitignore", template!("js/gitignore")),
+    (".github/workflows/ci.yaml", template!("js/ci.yaml")),
+    ("README.md", template!("js/README.md")),
+];
+
+/// The SDK of JavaScript, which is copied as it is.
+pub const JAVASCRIPT_SDK: [File; 12] = [
+    sdk!("javascript", "answers.js"),
+    sdk!("javascript", "checked.js"),
+    sdk!("javascript", "component.js"),
+    sdk!("javascript", "context.js"),
+    sdk!("javascript", "description.js"),
+    sdk!("javascript", "errors.js"),
+    sdk!("javascript", "host.js"),
+    sdk!("javascript", "imports.js"),
+    sdk!("javascript", "index.js"),
+    sdk!("javascript", "runtime.js"),
+    sdk!("javascript", "sandbox.js"),
+    sdk!("javascript", "testing.js"),
 ];

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use wasser_plugin::WIT;
 
-use files::{COMMON, PYTHON, PYTHON_SDK, RUST};
+use files::{COMMON, File, JAVASCRIPT, JAVASCRIPT_SDK, PYTHON, PYTHON_SDK, RUST};
 
 /// The longest name: workloads are called after it.
 const LONGEST: usize = 20;
@@ -70,6 +70,8 @@ pub enum Language {
     Rust(Sdk),
     /// Python, with the SDK and the WIT among the files of the plugin.
     Python,
+    /// JavaScript, in the same way.
+    JavaScript,
 }
 
 impl Language {
@@ -78,26 +80,27 @@ impl Language {
         let own = match self {
             Self::Rust(_) => &RUST,
             Self::Python => &PYTHON,
+            Self::JavaScript => &JAVASCRIPT,
         };
         own.iter().chain(&COMMON).copied()
     }
 
     /// Returns the files that are the same in every plugin.
     fn verbatim(&self) -> Vec<(String, &'static str)> {
-        match self {
-            Self::Rust(_) => Vec::new(),
-            Self::Python => {
-                let sdk = PYTHON_SDK.iter().map(|(path, text)| ((*path).to_owned(), *text));
-                sdk.chain(wit()).collect()
-            }
-        }
+        let sdk: &[File] = match self {
+            Self::Rust(_) => return Vec::new(),
+            Self::Python => &PYTHON_SDK,
+            Self::JavaScript => &JAVASCRIPT_SDK,
+        };
+        let sdk = sdk.iter().map(|(path, text)| ((*path).to_owned(), *text));
+        sdk.chain(wit()).collect()
     }
 
     /// Returns the source of the SDK, if it is a dependency.
     fn sdk(&self) -> String {
         match self {
             Self::Rust(sdk) => sdk.source(),
-            Self::Python => String::new(),
+            Self::Python | Self::JavaScript => String::new(),
         }
     }
 }
@@ -186,6 +189,7 @@ mod tests {
     #[rstest]
     #[case::rust(rust())]
     #[case::python(Language::Python)]
+    #[case::javascript(Language::JavaScript)]
     fn every_file_speaks_of_the_new_runtime(#[case] language: Language) {
         let parent = tempfile::tempdir().unwrap();
         let directory = create(parent.path(), "my-cache", &language).unwrap();
@@ -212,19 +216,29 @@ mod tests {
         assert!(read("src/lib.rs").contains("\"MyCacheRuntime\", \"mycacheruntimes\", \"my-cache\""));
     }
 
-    #[test]
-    fn python_has_the_sdk_and_the_wit_of_this_host() {
+    #[rstest]
+    #[case::python(Language::Python, "plugins/python/wasser", "app.py", "kind=\"MyCacheRuntime\"")]
+    #[case::javascript(
+        Language::JavaScript,
+        "plugins/javascript/wasser",
+        "app.js",
+        "kind: \"MyCacheRuntime\""
+    )]
+    fn other_languages_have_the_sdk_and_the_wit_of_this_host(
+        #[case] language: Language,
+        #[case] sdk: &str,
+        #[case] main: &str,
+        #[case] says: &str,
+    ) {
         let parent = tempfile::tempdir().unwrap();
-        let directory = create(parent.path(), "my-cache", &Language::Python).unwrap();
+        let directory = create(parent.path(), "my-cache", &language).unwrap();
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        for (here, there) in [
-            ("wasser", "plugins/python/wasser"),
-            ("wit", "wit"),
-            ("wit/deps", "wit/deps"),
-        ] {
+        for (here, there) in [("wasser", sdk), ("wit", "wit"), ("wit/deps", "wit/deps")] {
             for entry in fs::read_dir(root.join(there)).unwrap() {
                 let file = entry.unwrap().file_name();
-                let is_code = [".py", ".wit"].iter().any(|end| file.to_string_lossy().ends_with(end));
+                let is_code = [".py", ".js", ".wit"]
+                    .iter()
+                    .any(|end| file.to_string_lossy().ends_with(end));
                 let copied = directory.join(here).join(&file);
                 assert!(
                     copied.exists() || !(is_code || there == "wit/deps"),
@@ -233,8 +247,8 @@ mod tests {
                 );
             }
         }
-        let app = fs::read_to_string(directory.join("app.py")).unwrap();
-        assert!(app.contains("kind=\"MyCacheRuntime\""), "{app}");
+        let app = fs::read_to_string(directory.join(main)).unwrap();
+        assert!(app.contains(says), "{app}");
     }
 
     #[rstest]

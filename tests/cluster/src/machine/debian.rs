@@ -41,11 +41,13 @@ pub enum Need {
     Http,
     /// Plugins in Python, whose compiler is installed into an environment of its own.
     Python,
+    /// Plugins in JavaScript, whose compiler is a package of npm.
+    JavaScript,
 }
 
 impl Need {
     /// Everything that the end-to-end tests need.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::CompilerForC,
         Self::CompilerForFuzzing,
         Self::CompilerForGuests,
@@ -60,6 +62,7 @@ impl Need {
         Self::Wasser,
         Self::Http,
         Self::Python,
+        Self::JavaScript,
     ];
     /// What a real node and a Dataset of JuiceFS on it need.
     pub const DEMO: [Self; 6] = [
@@ -97,6 +100,7 @@ impl Need {
             Self::Wasser => &["ca-certificates", "binutils"],
             Self::Http => &["curl"],
             Self::Python => &["python3", "python3-venv", "ca-certificates"],
+            Self::JavaScript => &["nodejs", "npm", "ca-certificates"],
         }
     }
 
@@ -110,6 +114,7 @@ impl Need {
             Self::Java => &["jlink", "objcopy"],
             Self::Redis => &["redis-server"],
             Self::Http => &["curl"],
+            Self::JavaScript => &["node", "npm"],
             _ => &[],
         }
     }

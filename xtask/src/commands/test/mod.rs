@@ -14,7 +14,7 @@ use anyhow::{Result, bail};
 use clap::Subcommand;
 use wasser_test_cluster as cluster;
 use wasser_test_cluster::machine::debian::{self, Need};
-use wasser_test_cluster::machine::tools::{Tool, python_environment};
+use wasser_test_cluster::machine::tools::{Tool, javascript_packages, python_environment};
 use wasser_test_cluster::machine::{self, paths};
 use wasser_test_cluster::packages::guests::{self, Package};
 
@@ -100,7 +100,7 @@ fn all(report: &Report, on: &ClusterOptions) -> Result<()> {
 }
 
 fn without_cluster(report: &Report, built: &Built) -> Result<()> {
-    report.step("a compiler for Python", |_| compiler_for_python())?;
+    report.step("compilers for Python and JavaScript", |_| compilers_of_templates())?;
     report.step("unit and golden tests, generated files", |report| {
         built.run_units(None, report)
     })?;
@@ -113,7 +113,7 @@ fn unit(report: &Report, filter: Option<&str>) -> Result<()> {
     if let Some(built) = build(report)? {
         // Some tests run the operator with them.
         plugins(report)?;
-        report.step("a compiler for Python", |_| compiler_for_python())?;
+        report.step("compilers for Python and JavaScript", |_| compilers_of_templates())?;
         report.step("unit and golden tests, generated files", |report| {
             built.run_units(filter, report)
         })?;
@@ -158,9 +158,13 @@ fn cluster_part(
     })
 }
 
-/// Installs what the template for plugins in Python is built with, so that its test needs no network.
-fn compiler_for_python() -> Result<()> {
-    python_environment(&paths::root().join("host/author/templates/python/requirements.txt")).map(drop)
+/// Installs what the templates for plugins in Python and JavaScript are built with, so that their tests need
+/// no network.
+fn compilers_of_templates() -> Result<()> {
+    let templates = paths::root().join("host/author/templates");
+    python_environment(&templates.join("python/requirements.txt"))?;
+    javascript_packages(&templates.join("js/package.json"))?;
+    Ok(())
 }
 
 /// Runs the tests of the node plugin on real mounts, if this machine allows it.

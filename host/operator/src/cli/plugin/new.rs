@@ -15,7 +15,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value = "rust")]
     lang: Language,
     /// Where the SDK for Rust is: the directory plugins/sdk of a checkout of Wasser, or the address of
-    /// its repository, of which the tag of this version is taken. Python needs none.
+    /// its repository, of which the tag of this version is taken. Other languages need none.
     #[arg(long, value_name = "PATH|URL", env = "WASSER_SDK")]
     sdk: Option<String>,
     /// The directory in which to make that of the plugin.
@@ -29,6 +29,9 @@ enum Language {
     Rust,
     /// Compiled by componentize-py: 18 MB, which only a registry takes.
     Python,
+    /// Compiled by componentize-js: 13 MB, which only a registry takes.
+    #[value(name = "js", alias = "javascript")]
+    JavaScript,
 }
 
 impl Args {
@@ -37,6 +40,7 @@ impl Args {
         let language = match self.lang {
             Language::Rust => wasser_author::Language::Rust(self.sdk()?),
             Language::Python => wasser_author::Language::Python,
+            Language::JavaScript => wasser_author::Language::JavaScript,
         };
         let directory = create(&self.directory, &self.name, &language)?;
         let (first, package) = match self.lang {
@@ -45,6 +49,7 @@ impl Args {
                 "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt\n  python3 -m unittest",
                 "oci.tar",
             ),
+            Language::JavaScript => ("npm install\n  npm test", "oci.tar"),
         };
         crate::cli::print(&format!(
             "{0} is a plugin. Next:\n  cd {0}\n  {first}\n  wasser plugin test\n  wasser plugin check \

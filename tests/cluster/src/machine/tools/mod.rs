@@ -3,6 +3,7 @@
 
 mod build;
 mod java;
+mod javascript;
 mod python;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use anyhow::Result;
 
 use build::Recipe;
 pub use java::Java;
+pub use javascript::packages as javascript_packages;
 pub use python::environment as python_environment;
 
 /// A program from a Go module below `tests/cluster/programs/`, whose go.mod and go.sum fix every

@@ -1,0 +1,158 @@
+/** A runtime that has every method, uses every function of the host, and makes every kind of mistake. */
+
+import { Bytes, Conflict, Failed, NotGranted, NotSupported, RetryAfter, Share, Text, TimedOut, Unknown, Want } from "./wasser/index.js";
+import MyCache from "./template.js";
+
+const WANTS = [
+  new Want("http", ["worker:9000"]),
+  new Want("objects", ["ConfigMap"]),
+  new Want("secrets"),
+  new Want("ports"),
+  new Want("state"),
+  new Want("events"),
+];
+
+console.log("nobody reads this");
+
+const bytes = (text) => new TextEncoder().encode(text);
+const string = (bytes) => new TextDecoder().decode(bytes);
+
+function assert(holds, message) {
+  if (!holds) throw new Error(message);
+}
+
+function deep(level) {
+  return deep(level + 1) + 1;
+}
+
+const MISTAKES = {
+  broken() {
+    throw new RangeError("nobody expected broken");
+  },
+  deep: () => deep(0),
+  missing: (ctx) => ctx.spec.value.levels[0],
+  clock: () => new Date(),
+  timer: () => console.time("a"),
+  "clock-as-text": () => Date(),
+  "clock-in-ms": () => Date.now(),
+  random: () => Math.random(),
+  uuid: () => crypto.randomUUID(),
+  wait: () => setTimeout(() => {}, 1),
+  network: () => fetch("http://example.org"),
+  process: () => process.env,
+  type: () => new Bytes(1.5),
+  text() {
+    throw "a text";
+  },
+  half() {
+    throw new Failed("half a character: \ud800.");
+  },
+};
+
+/** Answers of `desired` that cannot cross. */
+const VALUES = {
+  async: async () => ({}),
+  nan: () => ({ size: [NaN] }),
+  fields: (ctx) => ({ resources: ctx.spec }),
+};
+
+export default class Everything extends MyCache {
+  describe() {
+    const found = super.describe();
+    return { ...found, wants: [...found.wants, ...WANTS] };
+  }
+
+  validate(ctx, host) {
+    super.validate(ctx, host);
+    console.log("written to", "the log", { a: 1n }, new Error("that has no other JSON"));
+    console.table([1]);
+    assert(new Date(0).toISOString() === "1970-01-01T00:00:00.000Z" && new Date(0) instanceof Date, "a time");
+    MISTAKES[ctx.name]?.(ctx);
+  }
+
+  desired(ctx, host) {
+    return VALUES[ctx.name]?.(ctx) ?? super.desired(ctx, host);
+  }
+
+  checkReady(ctx, host, role) {
+    return ctx.roles[role].ready === 1;
+  }
+
+  shouldCheckUfs(ctx, host) {
+    return host.httpGet("demo-worker-0", 9000, "/ready", 2).status === 200;
+  }
+
+  prepareUfs(ctx, host) {
+    host.log("info", string(host.httpGet("demo-worker-0", 9000, "/ready").body));
+    host.event("Normal", "Prepared", "it is prepared");
+  }
+
+  setupWorkers(ctx, host) {
+    let version = host.setState("a", bytes("1"));
+    try {
+      host.setState("a", bytes("2"));
+    } catch (error) {
+      assert(error instanceof Conflict, error);
+      version = host.setState("a", bytes("3"), version);
+    }
+    const kept = host.state("a");
+    assert(string(kept.value) === "3" && kept.version === version && host.stateKeys()[0] === "a", "the state");
+    host.removeState("a", version);
+    assert(host.state("a") === undefined, "it is removed");
+  }
+
+  syncMetadata(ctx, host) {
+    assert(host.object("ConfigMap", "settings").data.a === "b", "an object");
+    assert(host.object("ConfigMap", "nothing") === undefined, "no object");
+    assert(string(host.secret("key", "password")) === "secret" && !host.secret("key", "other"), "a secret");
+    try {
+      host.object("Pod", "demo-worker-0");
+    } catch (error) {
+      if (error instanceof NotGranted) return;
+    }
+    throw new Error("a Pod was not wanted");
+  }
+
+  storageStats(ctx, host) {
+    const [one, two] = host.execAll(["one", "two"].map((place) => ({ pod: "demo-worker-0", argv: ["size", place] })));
+    assert(two instanceof TimedOut, two);
+    const ports = host.allocatePorts(["a", "b"]);
+    return { used: one.stdout.length, total: ports.a, totalFiles: one.code, free: BigInt(ports.b) };
+  }
+
+  checkRuntimeHealthy() {
+    throw new RetryAfter(7, "it is tired");
+  }
+
+  cacheStates(ctx, host) {
+    let cached;
+    try {
+      cached = super.cacheStates(ctx, host);
+    } catch {
+      // The first call comes here, and what it does then must not count.
+      host.setState("caught", bytes("1"));
+    }
+    return { ...cached, share: new Share(0.5), unknown: new Unknown(), text: new Text("ünknown") };
+  }
+
+  shouldUpdateUfs() {
+    const [here, there] = [{ path: "/here", spec: { a: 1 } }, { path: "/there", spec: {} }];
+    return { added: [here], removed: [there], changed: [{ old: here, new: there }] };
+  }
+
+  updateUfs(ctx, host, change) {
+    return JSON.stringify(change) === JSON.stringify(this.shouldUpdateUfs());
+  }
+
+  syncReplicas() {
+    throw new NotSupported();
+  }
+
+  dataOperation(ctx, host, kind, operation) {
+    return { app: kind, infos: operation };
+  }
+
+  migrate(installed, origin) {
+    return { ...installed, from: `${origin.kind} ${origin.name} ${origin.version}` };
+  }
+}
