@@ -1,5 +1,5 @@
-//! `wasser plugin new --lang python`, and how its compiler is found. The compiler is a script here;
-//! wasser-author has the tests with the real one.
+//! `wasser plugin new --lang`, and how the compiler of a language is found. Compilers are scripts here;
+//! wasser-author has the tests with the real ones.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // Tests fail by panicking.
 
@@ -7,6 +7,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
+
+use rstest::rstest;
 
 /// A compiler that says how it was called.
 const SAYS: &str = "#!/bin/sh\necho \"by $0 in $PWD with $* and ${VIRTUAL_ENV:-none}\" >&2; exit 1\n";
@@ -33,32 +35,50 @@ fn text(output: &Output) -> String {
     String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
 }
 
-/// The commands of the guide, without its comments.
-fn guide() -> Vec<String> {
+/// The commands of a section of the guide, without its comments.
+fn guide(section: &str) -> Vec<String> {
     let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/writing-a-runtime.md");
     let guide = fs::read_to_string(guide).unwrap();
-    let (_, section) = guide.split_once("\n## Python\n").unwrap();
+    let (_, section) = guide.split_once(&format!("\n## {section}\n")).unwrap();
     let (_, block) = section.split_once("```sh\n").unwrap();
     let (block, _) = block.split_once("```").unwrap();
     let without_comment = |line: &str| line.split("  #").next().unwrap_or_default().trim().to_owned();
     block.lines().map(without_comment).collect()
 }
 
-#[test]
-fn a_new_plugin_in_python_needs_no_sdk_and_names_its_next_commands() {
+#[rstest]
+#[case::python(
+    "Python",
+    "in PATH; install it there: python3 -m venv .venv && .venv/bin/pip install -r requirements.txt"
+)]
+#[case::javascript("JavaScript", "install it there: npm install; or give")]
+fn a_new_plugin_needs_no_sdk_and_names_its_next_commands(#[case] section: &str, #[case] remedy: &str) {
     let directory = tempfile::tempdir().unwrap();
-    assert_eq!(
-        guide().first().map(String::as_str),
-        Some("wasser plugin new my-cache --lang python")
-    );
-    let written = wasser(&["new", "my-cache", "--lang", "python"], directory.path());
+    let guide = guide(section);
+    let (new, others) = guide.split_first().unwrap();
+    let new: Vec<&str> = new.strip_prefix("wasser plugin ").unwrap().split(' ').collect();
+    let written = wasser(&new, directory.path());
     let said = text(&written);
     assert!(written.status.success(), "{said}");
     let next: Vec<&str> = said.lines().skip(1).map(str::trim).collect();
-    assert_eq!(next, guide().get(1..).unwrap(), "the guide says something else");
+    assert_eq!(next, others, "the guide says something else");
     let says = text(&wasser(&["pack", "my-cache"], directory.path()));
-    let remedy = "or in PATH; install it there: python3 -m venv .venv && .venv/bin/pip install -r requirements.txt";
     assert!(says.contains(remedy), "{says}");
+}
+
+#[test]
+fn javascript_has_two_names_and_is_built_by_the_node_of_the_path() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = fs::canonicalize(directory.path()).unwrap();
+    let new = ["new", "my-cache", "--lang", "javascript"];
+    assert!(wasser(&new, &root).status.success());
+    let project = root.join("my-cache");
+    fs::create_dir_all(project.join("node_modules/@bytecodealliance/componentize-js")).unwrap();
+    script(&root.join("bin/node"), SAYS);
+    let said = text(&wasser(&["pack", "my-cache"], &root));
+    let called = format!("in {} with --input-type=module --eval", project.display());
+    let out = format!("-- {}/target/plugin/app.component.wasm and none", project.display());
+    assert!(said.contains(&called) && said.contains(&out), "{said}");
 }
 
 #[test]
