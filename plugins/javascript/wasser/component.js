@@ -59,23 +59,6 @@ function call(method) {
   return /** @type {T} */ (answer);
 }
 
-/** @type {{revision: bigint, context: Context} | undefined} */
-let known;
-
-/**
- * Returns the facts, those that were read last if they are the same: an instance serves one reconcile, in
- * which they seldom change.
- * @param {any} facts
- */
-function context(facts) {
-  const revision = facts.revision();
-  const found = known && known.revision === revision ? known.context : new Context(facts);
-  known = { revision, context: found };
-  // The handle of an earlier call is not valid any more.
-  found.facts = facts;
-  return found;
-}
-
 function description() {
   const found = runtime.describe();
   DESCRIPTION("describe", found);
@@ -168,7 +151,7 @@ function readOrigin({ tag, val }) {
  */
 function exported(name, answer) {
   return (/** @type {any} */ ctx, /** @type {any[]} */ ...rest) =>
-    call(() => answer(/** @type {any} */ (runtime)[name](context(ctx), HOST, ...rest)));
+    call(() => answer(/** @type {any} */ (runtime)[name](new Context(ctx), HOST, ...rest)));
 }
 
 /** @param {string} name */
@@ -203,7 +186,7 @@ export const implement = {
 
 export const operations = {
   dataOperation: (/** @type {any} */ ctx, /** @type {string} */ kind, /** @type {string} */ operation) =>
-    call(() => toJson("dataOperation", runtime.dataOperation(context(ctx), HOST, kind, JSON.parse(operation)))),
+    call(() => toJson("dataOperation", runtime.dataOperation(new Context(ctx), HOST, kind, JSON.parse(operation)))),
 };
 
 export const migration = {
