@@ -154,9 +154,11 @@ fn grow(crowd: &mut Crowd<'_>, operator: &OperatorProcess, growth: &Growth, repo
         let took = began.elapsed();
         let after = Usage::of_operator(operator)?;
         eprintln!(
-            "{} Datasets Bound, the last {step} after {:.1} s",
+            "{} Datasets Bound, the last {step} after {:.1} s with {:.1} s of processor time; {:.0} MB that no file backs",
             crowd.there,
-            took.as_secs_f32()
+            took.as_secs_f32(),
+            after.cpu_seconds - usage.cpu_seconds,
+            after.anonymous_rss_megabytes
         );
         let per_thousand = took.as_secs_f64() / f64::from(step) * 1e3;
         // What is left over at the end says little about the pace.

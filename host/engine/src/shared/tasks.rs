@@ -150,6 +150,20 @@ impl<T: TaskResult> Tasks<T> {
     where
         F: Future<Output = T> + Send + 'static,
     {
+        self.start_after(Duration::ZERO, uid, of, wake, work);
+    }
+
+    /// The same after a pause, in which the task takes no place of others.
+    pub fn start_after<F>(
+        &self,
+        pause: Duration,
+        uid: &str,
+        of: Origin<'_>,
+        wake: impl FnOnce() + Send + 'static,
+        work: F,
+    ) where
+        F: Future<Output = T> + Send + 'static,
+    {
         let mut entries = self.entries.lock();
         let failures = match entries.get(uid) {
             Some(entry) if entry.result.is_none() => return,
@@ -160,6 +174,9 @@ impl<T: TaskResult> Tasks<T> {
         let namespace = of.namespace.to_owned();
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let handle = self.threads.behind(of.is_behind).spawn(async move {
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
             let result = limit.run(&namespace, AssertUnwindSafe(work).catch_unwind()).await;
             let result = result.unwrap_or_else(|_| T::broken(PANICKED));
             let mut entries = shared.lock();
@@ -245,6 +262,22 @@ mod tests {
         assert_eq!(tasks.progress("a"), Some(Progress::Done(u32::MAX)));
         finish(&tasks, async { 7 }).await;
         assert_eq!(tasks.progress("a"), Some(Progress::Done(7)));
+    }
+
+    #[tokio::test]
+    async fn those_that_pause_keep_nobody_waiting() {
+        let tasks = Tasks::<u32>::default();
+        let start = |uid: &str, pause| tasks.start_after(pause, uid, HERE, || (), async { 1 });
+        for number in 0..1000 {
+            start(&format!("paused-{number}"), Duration::from_secs(3600));
+        }
+        start("soon", Duration::from_millis(1));
+        finish(&tasks, async { 7 }).await;
+        while tasks.progress("soon") == Some(Progress::Running) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(tasks.progress("soon"), Some(Progress::Done(1)));
+        assert_eq!(tasks.progress("paused-0"), Some(Progress::Running));
     }
 
     #[tokio::test]

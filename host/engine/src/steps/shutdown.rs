@@ -168,14 +168,13 @@ impl Request {
         let (mut implement, context, kind) = (self.instance(), self.context.clone(), self.identity.kind.clone());
         let (wake, faults) = (Arc::clone(&self.wake), self.faults());
         let work = async move {
-            tokio::time::sleep(pause).await;
             let outcome = implement.shutdown(&context).await;
             let done = faults.report(answer(&kind, "shutdown", outcome)).await;
             done.map(drop).map_err(|error| error.to_string())
         };
         self.shared
             .cleanups
-            .start(&self.uid, self.origin(), move || wake(), work);
+            .start_after(pause, &self.uid, self.origin(), move || wake(), work);
     }
 
     /// A number of `spec.management.cleanCachePolicy`, or of `spec.cleanCachePolicy`, where some

@@ -21,7 +21,9 @@ const LONGEST: Duration = Duration::from_secs(240);
 /// Returns the time limit for a component of this size.
 fn time_limit(least: Duration, size: usize) -> Duration {
     let mib = u32::try_from(size >> 20).unwrap_or(u32::MAX);
-    least.saturating_add(EACH_MIB.saturating_mul(mib)).min(least.max(LONGEST))
+    least
+        .saturating_add(EACH_MIB.saturating_mul(mib))
+        .min(least.max(LONGEST))
 }
 
 /// Takes a checked component from the cache, or compiles it off the async runtime.
