@@ -16,6 +16,7 @@ pub mod ports;
 pub mod references;
 mod refusals;
 mod rollout;
+mod rollout_member;
 pub mod rollouts;
 pub mod seen_objects;
 pub mod sizes_read;

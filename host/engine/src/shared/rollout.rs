@@ -1,8 +1,11 @@
 //! One build of a plugin on its way to the releases of its kind.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use wasser_api::text::bounded;
+
+use crate::shared::rollout_member::{Asked, Health, Member, Seen, Standing, Turn, Wake, is_asked_anew};
 
 /// How long a release may need until it works again.
 pub const PATIENCE: Duration = Duration::from_secs(300);
@@ -12,75 +15,8 @@ pub const MOST: usize = 64;
 const TOLERATED: usize = 10;
 /// How many failures a message names.
 const NAMED: usize = 3;
-
-/// Has a runtime reconciled.
-pub type Wake = Arc<dyn Fn() + Send + Sync>;
-
-/// Whether a release is upgraded now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
-    /// It is.
-    Now,
-    /// Others come first. The runtime is woken.
-    Later,
-}
-
-/// How a runtime is after its upgrade.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Seen {
-    /// All of it works.
-    Works,
-    /// It does not yet.
-    NotYet(String),
-    /// It does not, and will not by itself.
-    Fails(String),
-}
-
-/// How many releases stand where with the newest build of their plugin.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// They have what it wants.
-    pub settled: usize,
-    /// They wait for their turn.
-    pub waiting: usize,
-    /// They were upgraded, and are observed.
-    pub observed: usize,
-    /// They do not work since they were upgraded.
-    pub failed: usize,
-}
-
-/// How much of a system works before its release is upgraded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Health {
-    /// It does not serve, or has no pods.
-    None,
-    /// It serves.
-    Part,
-    /// All of it works.
-    Whole,
-}
-
-/// A runtime of the kind.
-pub enum Member {
-    /// Its release has what the build wants, and what users asked for then.
-    Settled(Option<String>),
-    /// Its release is upgraded because of what users have changed, or did not work before: that says
-    /// nothing about the build.
-    Free(Option<String>),
-    /// It waits for its turn.
-    Waiting(Option<String>, Wake),
-    /// It was upgraded, or is about to be.
-    UnderWay {
-        /// Since when, for the patience with it.
-        began: Instant,
-        /// Since when it has worked without an interruption.
-        works_since: Option<Instant>,
-        /// Whether all of it worked before. Otherwise, that it does not is not for the build to answer.
-        was_whole: bool,
-    },
-    /// It does not work since, for this reason.
-    Failed(String),
-}
+/// How long the reason of one may be.
+const LONGEST_REASON: usize = 400;
 
 /// See the module.
 #[derive(Default)]
@@ -93,7 +29,7 @@ pub struct Rollout {
     /// Those that wait, the longest first.
     queue: VecDeque<String>,
     /// What users had asked for when a release last had what the build before wanted.
-    asked_before: HashMap<String, Option<String>>,
+    asked_before: HashMap<String, Option<Asked>>,
     /// How many were upgraded and work.
     works: usize,
     under_way: usize,
@@ -106,8 +42,8 @@ impl Rollout {
         let former = former.unwrap_or_default();
         let mut asked_before = former.asked_before;
         for (uid, member) in former.members {
-            if let Member::Settled(asked) | Member::Free(asked) | Member::Waiting(asked, _) = member {
-                asked_before.insert(uid, asked);
+            if member.asked().is_some() {
+                asked_before.insert(uid, member.asked().cloned());
             }
         }
         Self {
@@ -134,7 +70,7 @@ impl Rollout {
     /// Whether a runtime was upgraded and is still to be seen to work.
     pub fn is_observed(&self, uid: &str) -> bool {
         let member = self.members.get(uid);
-        matches!(member, Some(Member::UnderWay { .. } | Member::Failed(_)))
+        matches!(member, Some(Member::UnderWay { .. } | Member::Failed { .. }))
     }
 
     /// Notes where a runtime stands.
@@ -142,17 +78,27 @@ impl Rollout {
         self.leave(uid);
         match &member {
             Member::UnderWay { .. } => self.under_way += 1,
-            Member::Failed(why) => drop(self.failed.insert(uid.to_owned(), why.clone())),
+            Member::Failed { why, .. } => {
+                let why = bounded(why, LONGEST_REASON).into_owned();
+                self.failed.insert(uid.to_owned(), why);
+            }
             Member::Waiting(..) => self.queue.push_back(uid.to_owned()),
             Member::Settled(_) | Member::Free(_) => {}
         }
         self.members.insert(uid.to_owned(), member);
     }
 
+    /// What users had asked for when a runtime was last looked at.
+    pub fn asked(&self, uid: &str) -> Option<Asked> {
+        let known = self.members.get(uid).and_then(Member::asked);
+        let before = || self.asked_before.get(uid).and_then(Option::as_ref);
+        known.or_else(before).cloned()
+    }
+
     fn leave(&mut self, uid: &str) {
         match self.members.remove(uid) {
             Some(Member::UnderWay { .. }) => self.under_way -= 1,
-            Some(Member::Failed(_)) => drop(self.failed.remove(uid)),
+            Some(Member::Failed { .. }) => drop(self.failed.remove(uid)),
             Some(Member::Waiting(..)) => self.queue.retain(|waiting| waiting != uid),
             Some(Member::Settled(_) | Member::Free(_)) | None => {}
         }
@@ -166,21 +112,24 @@ impl Rollout {
 
     /// Says whether a release is upgraded now. Then it is under way, unless that says nothing about
     /// the build.
-    pub fn turn(&mut self, uid: &str, asked: Option<String>, health: Health, now: Instant, wake: &Wake) -> Turn {
+    pub fn turn(&mut self, uid: &str, asked: Option<Asked>, health: Health, now: Instant, wake: &Wake) -> Turn {
         self.lose_patience(now);
         let is_free = match self.members.get(uid) {
-            Some(Member::UnderWay { .. } | Member::Failed(_)) => return Turn::Now,
+            Some(Member::UnderWay { .. } | Member::Failed { .. }) => return Turn::Now,
             // It had all that the build wants.
             Some(Member::Settled(_) | Member::Free(_)) => true,
-            Some(Member::Waiting(before, _)) => *before != asked,
-            None => self.asked_before.get(uid).is_some_and(|before| *before != asked),
+            Some(Member::Waiting(before, _)) => is_asked_anew(before.as_ref(), asked.as_ref()),
+            None => {
+                let before = self.asked_before.get(uid).and_then(Option::as_ref);
+                is_asked_anew(before, asked.as_ref())
+            }
         };
         if is_free || health == Health::None {
             self.set(uid, Member::Free(asked));
             return Turn::Now;
         }
         if self.places() > 0 {
-            self.begin(uid, health, now);
+            self.begin(uid, asked, health, now);
             return Turn::Now;
         }
         if !matches!(self.members.get(uid), Some(Member::Waiting(..))) {
@@ -190,16 +139,17 @@ impl Rollout {
     }
 
     /// The upgrade of a runtime begins.
-    pub fn begin(&mut self, uid: &str, health: Health, now: Instant) {
+    pub fn begin(&mut self, uid: &str, asked: Option<Asked>, health: Health, now: Instant) {
         if self.is_observed(uid) {
             return;
         }
         let member = match health {
-            Health::None => Member::Free(None),
+            Health::None => Member::Free(asked),
             Health::Part | Health::Whole => Member::UnderWay {
                 began: now,
                 works_since: None,
                 was_whole: health == Health::Whole,
+                asked,
             },
         };
         self.set(uid, member);
@@ -213,40 +163,46 @@ impl Rollout {
     }
 
     /// Notes how a runtime is that is observed. Returns whether to look again soon.
-    pub fn observe(&mut self, uid: &str, asked: Option<String>, seen: Seen, settling: Duration, now: Instant) -> bool {
-        let (began, since, was_whole) = match self.members.get_mut(uid) {
+    pub fn observe(&mut self, uid: &str, asked: Option<Asked>, seen: Seen, settling: Duration, now: Instant) -> bool {
+        let (began, since, was_whole, before) = match self.members.get_mut(uid) {
             Some(Member::UnderWay {
                 began,
                 works_since,
                 was_whole,
-            }) => (*began, Some(works_since), *was_whole),
-            Some(Member::Failed(_)) => (now, None, true),
+                asked,
+            }) => (*began, Some(works_since), *was_whole, asked.clone()),
+            Some(Member::Failed { was_whole, asked, .. }) => (now, None, *was_whole, asked.clone()),
             _ => return false,
         };
-        match (seen, since) {
-            (Seen::Works, since) => {
+        if is_asked_anew(before.as_ref(), asked.as_ref()) || seen == Seen::Unattended {
+            self.set(uid, Member::Free(asked.or(before)));
+            return false;
+        }
+        let (why, is_certain) = match seen {
+            Seen::Serves(why) if was_whole => (why, false),
+            Seen::Works | Seen::Serves(_) | Seen::Unattended => {
                 if let Some(since) = since
                     && now.saturating_duration_since(*since.get_or_insert(now)) < settling
                 {
                     return true;
                 }
                 self.works += 1;
-                self.set(uid, Member::Settled(asked));
-                false
+                self.set(uid, Member::Settled(asked.or(before)));
+                return false;
             }
-            (Seen::NotYet(_), Some(since)) if now.saturating_duration_since(began) < PATIENCE => {
-                *since = None;
-                true
-            }
-            (Seen::NotYet(_), _) if !was_whole => {
-                self.set(uid, Member::Settled(asked));
-                false
-            }
-            (Seen::NotYet(why) | Seen::Fails(why), _) => {
-                self.set(uid, Member::Failed(why));
-                false
-            }
+            Seen::NotYet(why) => (why, false),
+            Seen::Fails(why) => (why, true),
+        };
+        if let Some(since) = since
+            && !is_certain
+            && now.saturating_duration_since(began) < PATIENCE
+        {
+            *since = None;
+            return true;
         }
+        let asked = before;
+        self.set(uid, Member::Failed { why, was_whole, asked });
+        false
     }
 
     /// Those of which nothing was seen for too long have failed: their reconciles do not come to an
@@ -256,7 +212,9 @@ impl Rollout {
         let late = self.members.iter().filter(|(_, member)| is_late(member));
         let late: Vec<String> = late.map(|(uid, _)| uid.clone()).collect();
         for uid in late {
-            self.set(&uid, Member::Failed("the reconcile of one does not end".to_owned()));
+            let asked = self.members.get(&uid).and_then(Member::asked).cloned();
+            let (why, was_whole) = ("the reconcile of one does not end".to_owned(), false);
+            self.set(&uid, Member::Failed { why, was_whole, asked });
         }
     }
 

@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-pub use crate::shared::rollout::{Health, Seen, Standing, Turn, Wake};
-use crate::shared::rollout::{Member, Rollout};
+use crate::shared::rollout::Rollout;
+use crate::shared::rollout_member::Member;
+pub use crate::shared::rollout_member::{Asked, Health, Seen, Standing, Turn, Wake};
 
 /// How long a release has to work after its upgrade before it counts as working.
 const SETTLING: Duration = Duration::from_secs(10);
@@ -36,7 +37,7 @@ pub struct Candidate<'a> {
     /// Its UID.
     pub uid: &'a str,
     /// What users have asked for.
-    pub asked: Option<String>,
+    pub asked: Option<Asked>,
 }
 
 impl Default for Rollouts {
@@ -90,6 +91,7 @@ impl Rollouts {
         } = of;
         self.change(kind, build, |rollout| {
             if !rollout.is_observed(uid) {
+                let asked = asked.or_else(|| rollout.asked(uid));
                 rollout.set(uid, Member::Settled(asked));
             }
         });
@@ -111,8 +113,13 @@ impl Rollouts {
 
     /// A release is written again because of damage, and gets what the build wants with that.
     pub fn force(&self, of: Candidate<'_>, health: Health, now: Instant) {
-        let Candidate { kind, build, uid, .. } = of;
-        self.change(kind, build, |rollout| rollout.begin(uid, health, now));
+        let Candidate {
+            kind,
+            build,
+            uid,
+            asked,
+        } = of;
+        self.change(kind, build, |rollout| rollout.begin(uid, asked, health, now));
     }
 
     /// Notes that the upgrade of a release has just ended.
@@ -174,17 +181,13 @@ impl Rollouts {
     fn change<T>(&self, kind: &str, build: &str, act: impl FnOnce(&mut Rollout) -> T) -> Option<T> {
         let mut kinds = self.kinds.lock();
         let rollout = kinds.get_mut(kind).filter(|rollout| rollout.build == build)?;
-        let (places, was_stopped) = (rollout.places(), rollout.is_stopped());
+        let was_stopped = rollout.is_stopped();
         let done = act(rollout);
         if rollout.is_stopped() && !was_stopped {
             let message = rollout.message().unwrap_or_default();
             tracing::warn!(kind, registration = rollout.registration, "{message}");
         }
-        let woken = if rollout.places() > places {
-            rollout.call()
-        } else {
-            Vec::new()
-        };
+        let woken = rollout.call();
         self.tell(&kinds);
         drop(kinds);
         woken.iter().for_each(|wake| wake());

@@ -7,7 +7,7 @@ use crate::error::EngineError;
 use crate::release::Installed;
 use crate::request::Request;
 use crate::request::roles::RoleState;
-use crate::shared::rollouts::{Candidate, Health, Seen, Turn};
+use crate::shared::rollouts::{Asked, Candidate, Health, Seen, Turn};
 
 impl Request {
     /// Notes that the release has what the plugin wants.
@@ -62,11 +62,16 @@ impl Request {
                 Seen::Fails(format!("{name}: {error}"))
             }
             Some(error) => Seen::NotYet(format!("{name}: {error}")),
-            // Nothing was asked of the plugin, or nothing of the upgrade seen.
-            None if self.refused || self.upgraded || !self.attended => Seen::NotYet(format!("{name} was not attended")),
-            None if self.health() != Health::Whole => Seen::NotYet(format!("{name} is not ready")),
+            // What this reconcile has seen is how things were before.
+            None if self.upgraded => Seen::NotYet(format!("{name} was upgraded just now")),
+            None if !self.attended => Seen::Unattended,
+            None if self.refused => Seen::NotYet(format!("the plugin is not asked about {name}")),
             None if !self.is_rolled_out() => Seen::NotYet(format!("pods of {name} are as they were before")),
-            None => Seen::Works,
+            None => match self.health() {
+                Health::Whole => Seen::Works,
+                Health::Part => Seen::Serves(format!("pods of {name} are not ready")),
+                Health::None => Seen::NotYet(format!("{name} does not serve")),
+            },
         };
         let candidate = self.candidate(&build, self.asked_for().await);
         if self.shared.rollouts.observe(candidate, seen, Instant::now()) {
@@ -74,7 +79,7 @@ impl Request {
         }
     }
 
-    fn candidate<'a>(&'a self, build: &'a str, asked: Option<String>) -> Candidate<'a> {
+    fn candidate<'a>(&'a self, build: &'a str, asked: Option<Asked>) -> Candidate<'a> {
         Candidate {
             kind: &self.identity.kind,
             build,
@@ -83,8 +88,24 @@ impl Request {
         }
     }
 
-    async fn asked_for(&self) -> Option<String> {
-        self.asked().await.map(|asked| asked.to_string())
+    async fn asked_for(&self) -> Option<Asked> {
+        let asked = self.asked().await?;
+        let named = self
+            .plugin
+            .grants
+            .named_objects()
+            .map(|(kind, pointer)| format!("{kind}@{pointer}"));
+        let workers = self
+            .plugin
+            .description
+            .roles
+            .iter()
+            .filter_map(|role| role.replicas.clone());
+        let of: Vec<String> = named.chain(workers).collect();
+        Some(Asked {
+            of: of.join(" "),
+            digest: asked.to_string(),
+        })
     }
 
     /// How much of the system works. One without any pod says nothing.

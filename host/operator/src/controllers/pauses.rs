@@ -25,6 +25,8 @@ pub(super) fn pause(
     is_watched: bool,
 ) -> Option<Duration> {
     match outcome {
+        // One that waits for an upgrade is attended like any other.
+        Err(EngineError::AwaitsTurn { .. }) => pause(uid, period, &Ok(()), is_watched),
         Ok(()) if is_watched => Some(period * WATCHED - period.mul_f64(share(uid))),
         Ok(()) => Some(period),
         Err(error) => error.is_refusal().then_some(period),

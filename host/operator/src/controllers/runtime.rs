@@ -107,6 +107,9 @@ pub async fn reconcile(runtime: Arc<RuntimeObject>, controller: Arc<RuntimeContr
         Err(error) => {
             tracing::debug!(kind = request.identity.kind, runtime = request.identity.display(), %error,
                 "the reconcile did not reach its end");
+            if matches!(error, EngineError::AwaitsTurn { .. }) {
+                controller.failures.forget(&uid);
+            }
             controller
                 .failures
                 .pause(&uid, error.retry())

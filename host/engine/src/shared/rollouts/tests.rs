@@ -38,7 +38,10 @@ impl Scene {
             kind: KIND,
             build: self.build,
             uid,
-            asked: Some(asked.to_owned()),
+            asked: Some(Asked {
+                of: "spec".to_owned(),
+                digest: asked.to_owned(),
+            }),
         }
     }
 
@@ -171,16 +174,74 @@ fn one_in_ten_may_fail() {
 #[rstest]
 #[case::all_of_it_worked_before(Health::Whole, Some("1 do not work"))]
 #[case::a_part_of_it_did_not(Health::Part, None)]
-fn what_is_not_ready_fails_after_a_while(#[case] before: Health, #[case] told: Option<&str>) {
+fn what_only_serves_fails_after_a_while_if_all_of_it_worked(#[case] before: Health, #[case] told: Option<&str>) {
     let mut scene = Scene::new();
     assert_eq!(scene.ask("first", "", before), Turn::Now);
-    let down = || Seen::NotYet("down".to_owned());
-    assert!(scene.see("first", down()));
+    let serves = || Seen::Serves("a pod is not ready".to_owned());
+    assert!(scene.see("first", serves()));
     assert_eq!(scene.told(), None);
     scene.now += PATIENCE;
-    assert!(!scene.see("first", down()));
+    assert!(!scene.see("first", serves()));
     assert_eq!(scene.told().is_some(), told.is_some());
     assert!(told.is_none_or(|told| scene.told().unwrap().contains(told)));
+}
+
+#[test]
+fn what_only_served_before_and_was_refused_has_only_to_serve_again() {
+    let scene = Scene::new();
+    assert_eq!(scene.ask("first", "", Health::Part), Turn::Now);
+    scene.fails("first");
+    assert!(!scene.see("first", Seen::Serves("a pod is not ready".to_owned())));
+    assert_eq!(scene.told(), None);
+}
+
+#[test]
+fn what_does_not_serve_fails_after_a_while() {
+    let mut scene = Scene::new();
+    assert_eq!(scene.ask("first", "", Health::Part), Turn::Now);
+    let down = || Seen::NotYet("down".to_owned());
+    assert!(scene.see("first", down()));
+    scene.now += PATIENCE;
+    assert!(!scene.see("first", down()));
+    assert!(scene.told().unwrap().contains("1 do not work"));
+}
+
+#[test]
+fn what_users_do_meanwhile_says_nothing_about_the_build() {
+    let scene = Scene::new();
+    for (uid, asked, seen) in [
+        ("changed", "other", Seen::Fails("the spec is not valid".to_owned())),
+        ("deleted", "", Seen::Unattended),
+    ] {
+        assert_eq!(scene.turn(uid), Turn::Now);
+        assert!(!scene.rollouts.observe(scene.candidate(uid, asked), seen, scene.now));
+    }
+    assert_eq!(scene.told(), None);
+    assert_eq!(scene.turn("next"), Turn::Now, "their places are free");
+}
+
+#[test]
+fn what_is_not_known_is_not_another_wish() {
+    let mut scene = Scene::new();
+    for uid in ["first", "second", "third"] {
+        scene.settle(uid);
+    }
+    scene.next_build("two");
+    assert_eq!(scene.turn("first"), Turn::Now);
+    let wake: Wake = Arc::new(|| ());
+    let ask = |uid, asked| {
+        let candidate = Candidate {
+            asked,
+            ..scene.candidate(uid, "")
+        };
+        scene.rollouts.turn(candidate, Health::Whole, scene.now, &wake)
+    };
+    assert_eq!(ask("second", None), Turn::Later);
+    let of_more = Asked {
+        of: "spec and a profile".to_owned(),
+        digest: "other".to_owned(),
+    };
+    assert_eq!(ask("third", Some(of_more)), Turn::Later, "the build looks at more");
 }
 
 #[test]
