@@ -100,9 +100,9 @@ fn all(report: &Report, on: &ClusterOptions) -> Result<()> {
 }
 
 fn without_cluster(report: &Report, built: &Built) -> Result<()> {
-    report.step("compilers for Python and JavaScript", |_| compilers_of_templates())?;
+    let untested = compilers_of_templates(report)?;
     report.step("unit and golden tests, generated files", |report| {
-        built.run_units(None, report)
+        built.run_units(None, &untested, report)
     })?;
     report.step("mounts of the node plugin", |report| mounts(report, built))?;
     report.step("examples in the documentation", binaries::documentation)?;
@@ -113,9 +113,9 @@ fn unit(report: &Report, filter: Option<&str>) -> Result<()> {
     if let Some(built) = build(report)? {
         // Some tests run the operator with them.
         plugins(report)?;
-        report.step("compilers for Python and JavaScript", |_| compilers_of_templates())?;
+        let untested = compilers_of_templates(report)?;
         report.step("unit and golden tests, generated files", |report| {
-            built.run_units(filter, report)
+            built.run_units(filter, &untested, report)
         })?;
     }
     Ok(())
@@ -159,12 +159,24 @@ fn cluster_part(
 }
 
 /// Installs what the templates for plugins in Python and JavaScript are built with, so that their tests need
-/// no network.
-fn compilers_of_templates() -> Result<()> {
+/// no network. Returns the tests of those of which the registry cannot be reached: they are left out, and
+/// the report says so.
+fn compilers_of_templates(report: &Report) -> Result<Vec<&'static str>> {
     let templates = paths::root().join("host/author/templates");
-    python_environment(&templates.join("python/requirements.txt"))?;
-    javascript_packages(&templates.join("js/package.json"))?;
-    Ok(())
+    let mut untested = Vec::new();
+    report.step("compilers for Python and JavaScript", |report| {
+        for (test, installed) in [
+            ("python", python_environment(&templates.join("python/requirements.txt"))),
+            ("javascript", javascript_packages(&templates.join("js/package.json"))),
+        ] {
+            if let Err(error) = installed {
+                report.skipped(&format!("the tests of plugins in {test}: {error:#}"));
+                untested.push(test);
+            }
+        }
+        Ok(())
+    })?;
+    Ok(untested)
 }
 
 /// Runs the tests of the node plugin on real mounts, if this machine allows it.
