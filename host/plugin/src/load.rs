@@ -20,6 +20,9 @@ use crate::plugin::pre::PluginPre;
 use crate::sandbox::error::CallError;
 use crate::sandbox::identity::PluginIdentity;
 
+/// How many digits of a digest tell a build from others.
+const BUILD_DIGITS: usize = 16;
+
 /// Why a registration does not become a plugin.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -98,10 +101,16 @@ impl PluginHost {
             roles: description.roles.clone(),
             ..PluginIdentity::undescribed(registration)
         };
+        let chart_digest = Digest::of(&chart);
+        let parts = format!(
+            "{digest} {chart_digest} {:?} {:?} {effective}",
+            registration.images, registration.settings
+        );
         Ok(Plugin {
+            build: Digest::of(parts.as_bytes()).hex().chars().take(BUILD_DIGITS).collect(),
             registration: registration.name.clone(),
             digest,
-            chart_digest: Digest::of(&chart),
+            chart_digest,
             chart,
             images: registration.images.clone(),
             settings: registration.settings.clone(),

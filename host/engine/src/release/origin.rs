@@ -9,7 +9,7 @@ pub fn installer(plugin: &Plugin) -> Installer {
     Installer {
         name: plugin.description.name.clone(),
         version: plugin.description.version.clone(),
-        build: plugin.build(),
+        build: plugin.build.clone(),
     }
 }
 

@@ -12,21 +12,19 @@ use crate::shared::rollouts::{Asked, Candidate, Health, Seen, Turn};
 impl Request {
     /// Notes that the release has what the plugin wants.
     pub(super) async fn settle(&self) {
-        let (build, asked) = (self.plugin.build(), self.asked_for().await);
-        self.shared.rollouts.settle(self.candidate(&build, asked));
+        let candidate = self.candidate().await;
+        self.shared.rollouts.settle(candidate);
     }
 
     /// Waits for the turn of this release, should another build of the plugin want to change it. One
     /// that has to be written again anyway has its turn at once.
     pub(super) async fn take_turn(&mut self, release: &Installed, is_damaged: bool) -> Result<(), EngineError> {
-        let build = self.plugin.build();
         // What this build has installed itself, and what Fluid has, is changed because users want it.
-        let is_its_own = release.installer().is_some_and(|by| by.build == build);
+        let is_its_own = release.installer().is_some_and(|by| by.build == self.plugin.build);
         if is_its_own || release.adoption().is_some() {
             return Ok(());
         }
-        let asked = self.asked_for().await;
-        let (candidate, health, now) = (self.candidate(&build, asked), self.health(), Instant::now());
+        let (candidate, health, now) = (self.candidate().await, self.health(), Instant::now());
         let rollouts = &self.shared.rollouts;
         if is_damaged {
             rollouts.force(candidate, health, now);
@@ -44,16 +42,16 @@ impl Request {
     /// Notes that the release was upgraded in this reconcile, which has seen nothing of what came of
     /// it.
     pub(super) fn upgraded_now(&mut self) {
-        let (kind, build) = (&self.identity.kind, self.plugin.build());
-        self.shared.rollouts.upgraded(kind, &build, &self.uid, Instant::now());
+        let (kind, build) = (&self.identity.kind, &self.plugin.build);
+        self.shared.rollouts.upgraded(kind, build, &self.uid, Instant::now());
         self.upgraded = true;
     }
 
     /// Says how the release is after its upgrade, if that is observed. `outcome` is that of the
     /// reconcile.
     pub async fn observe_upgrade(&mut self, outcome: Option<&EngineError>) {
-        let build = self.plugin.build();
-        if !self.shared.rollouts.is_observed(&self.identity.kind, &build, &self.uid) {
+        let (kind, build) = (&self.identity.kind, &self.plugin.build);
+        if !self.shared.rollouts.is_observed(kind, build, &self.uid) {
             return;
         }
         let name = self.identity.display();
@@ -73,18 +71,18 @@ impl Request {
                 Health::None => Seen::NotYet(format!("{name} does not serve")),
             },
         };
-        let candidate = self.candidate(&build, self.asked_for().await);
+        let candidate = self.candidate().await;
         if self.shared.rollouts.observe(candidate, seen, Instant::now()) {
             self.look_again_in(self.shared.rollouts.settling());
         }
     }
 
-    fn candidate<'a>(&'a self, build: &'a str, asked: Option<Asked>) -> Candidate<'a> {
+    async fn candidate(&self) -> Candidate<'_> {
         Candidate {
             kind: &self.identity.kind,
-            build,
+            build: &self.plugin.build,
             uid: &self.uid,
-            asked,
+            asked: self.asked_for().await,
         }
     }
 

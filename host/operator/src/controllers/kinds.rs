@@ -108,7 +108,7 @@ impl Kinds {
             }
             if let Some(plugin) = self.context.registry.get(&name) {
                 let rollouts = &self.shared.rollouts;
-                rollouts.serve(&name, &plugin.registration, &plugin.build());
+                rollouts.serve(&name, &plugin.registration, &plugin.build);
             }
             match self.running.get_mut(&name) {
                 None => self.start(kind),

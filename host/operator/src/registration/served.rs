@@ -11,7 +11,7 @@ pub fn served(registry: &Registry) -> Vec<ServedKind> {
         let kind = GroupVersionKind::gvk(wasser_api::GROUP, wasser_api::VERSION, &plugin.description.kind);
         ServedKind {
             resource: ApiResource::from_gvk_with_plural(&kind, &plugin.description.plural),
-            digest: plugin.build(),
+            digest: plugin.build.clone(),
         }
     };
     registry.all().iter().map(|plugin| kind(plugin)).collect()

@@ -43,9 +43,6 @@ use crate::plugin::quarantine::Standing;
 use bytes::Bytes;
 use wasser_api::ObjectKey;
 
-/// How many digits of a digest tell a build from others.
-const BUILD_DIGITS: usize = 16;
-
 /// Everything of a plugin that is made once. An [`Instance`] is what remains per reconcile.
 pub struct Plugin {
     /// The name of the ConfigMap that registered it.
@@ -70,6 +67,9 @@ pub struct Plugin {
     pub not_given: Grants,
     /// The capabilities that the registration gives and the plugin does not declare.
     pub not_declared: Grants,
+    /// What differs between two plugins whose runtimes may want other values: another component,
+    /// chart, image, setting or grant.
+    pub build: String,
     /// The limits of one call.
     pub limits: Limits,
     pub(crate) pre: Arc<PluginPre>,
@@ -99,16 +99,6 @@ impl Plugin {
     /// Returns whether the plugin translates what other versions, or Fluid, have installed.
     pub fn has_migration(&self) -> bool {
         self.pre.migration.is_some()
-    }
-
-    /// Returns what differs between two plugins whose runtimes may want other values: another
-    /// component, chart, image, setting or grant.
-    pub fn build(&self) -> String {
-        let parts = format!(
-            "{} {} {:?} {:?} {}",
-            self.digest, self.chart_digest, self.images, self.settings, self.grants
-        );
-        Digest::of(parts.as_bytes()).hex().chars().take(BUILD_DIGITS).collect()
     }
 
     /// Returns whether the plugin is called, or in quarantine after consecutive failures: for the
