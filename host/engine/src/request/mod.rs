@@ -45,10 +45,8 @@ use crate::shared::own_time::OwnTime;
 use crate::shared::ports::PORTS_ANNOTATION;
 use crate::shared::tasks::Origin;
 use crate::shared::upgrades::Cause;
+pub use crate::shared::wake::Wake;
 use crate::watched::runtime_object::RuntimeObject;
-
-/// Asks for another reconcile of this runtime, from a background task.
-pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// What a reconcile works on.
 pub struct Request {

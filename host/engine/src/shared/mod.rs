@@ -28,6 +28,7 @@ mod two_speed_limit;
 pub mod unready;
 pub mod upgrades;
 mod vain_patches;
+pub mod wake;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use wasser_api::text::bounded;
 
-use crate::shared::rollout_member::{Asked, Health, Member, Seen, Standing, Turn, Wake, is_asked_anew};
+use crate::shared::rollout_member::{Asked, Health, Member, Seen, Standing, Turn, is_asked_anew};
+use crate::shared::wake::Wake;
 
 /// How long a release may need until it works again.
 pub const PATIENCE: Duration = Duration::from_secs(300);
@@ -33,6 +34,7 @@ pub struct Rollout {
     /// How many were upgraded and work.
     works: usize,
     under_way: usize,
+    /// Why those do not work that have failed.
     failed: BTreeMap<String, String>,
 }
 
@@ -78,14 +80,16 @@ impl Rollout {
         self.leave(uid);
         match &member {
             Member::UnderWay { .. } => self.under_way += 1,
-            Member::Failed { why, .. } => {
-                let why = bounded(why, LONGEST_REASON).into_owned();
-                self.failed.insert(uid.to_owned(), why);
-            }
             Member::Waiting(..) => self.queue.push_back(uid.to_owned()),
-            Member::Settled(_) | Member::Free(_) => {}
+            Member::Settled(_) | Member::Free(_) | Member::Failed { .. } => {}
         }
         self.members.insert(uid.to_owned(), member);
+    }
+
+    fn fail(&mut self, uid: &str, why: &str, was_whole: bool, asked: Option<Asked>) {
+        self.set(uid, Member::Failed { was_whole, asked });
+        self.failed
+            .insert(uid.to_owned(), bounded(why, LONGEST_REASON).into_owned());
     }
 
     /// What users had asked for when a runtime was last looked at.
@@ -200,8 +204,7 @@ impl Rollout {
             *since = None;
             return true;
         }
-        let asked = before;
-        self.set(uid, Member::Failed { why, was_whole, asked });
+        self.fail(uid, &why, was_whole, before);
         false
     }
 
@@ -213,8 +216,7 @@ impl Rollout {
         let late: Vec<String> = late.map(|(uid, _)| uid.clone()).collect();
         for uid in late {
             let asked = self.members.get(&uid).and_then(Member::asked).cloned();
-            let (why, was_whole) = ("the reconcile of one does not end".to_owned(), false);
-            self.set(&uid, Member::Failed { why, was_whole, asked });
+            self.fail(&uid, "the reconcile of one does not end", false, asked);
         }
     }
 

@@ -1,11 +1,9 @@
 //! A runtime whose release another build of its plugin may reach: what users ask for, how it is, and
 //! where it stands.
 
-use std::sync::Arc;
 use std::time::Instant;
 
-/// Has a runtime reconciled.
-pub type Wake = Arc<dyn Fn() + Send + Sync>;
+use crate::shared::wake::Wake;
 
 /// Whether a release is upgraded now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,8 +90,6 @@ pub enum Member {
     },
     /// It does not work since.
     Failed {
-        /// Why.
-        why: String,
         /// As before.
         was_whole: bool,
         /// As before.

@@ -15,7 +15,8 @@ use tokio::sync::watch;
 
 use crate::shared::rollout::Rollout;
 use crate::shared::rollout_member::Member;
-pub use crate::shared::rollout_member::{Asked, Health, Seen, Standing, Turn, Wake};
+pub use crate::shared::rollout_member::{Asked, Health, Seen, Standing, Turn};
+use crate::shared::wake::Wake;
 
 /// How long a release has to work after its upgrade before it counts as working.
 const SETTLING: Duration = Duration::from_secs(10);
@@ -83,13 +84,7 @@ impl Rollouts {
 
     /// Notes that a release has what the build wants.
     pub fn settle(&self, of: Candidate<'_>) {
-        let Candidate {
-            kind,
-            build,
-            uid,
-            asked,
-        } = of;
-        self.change(kind, build, |rollout| {
+        self.judge(of, |rollout, uid, asked| {
             if !rollout.is_observed(uid) {
                 let asked = asked.or_else(|| rollout.asked(uid));
                 rollout.set(uid, Member::Settled(asked));
@@ -100,26 +95,14 @@ impl Rollouts {
     /// Says whether a release is upgraded now to what the build wants. If it serves as it is, it
     /// counts as under way from then on, until [`Self::observe`] says how it is.
     pub fn turn(&self, of: Candidate<'_>, health: Health, now: Instant, wake: &Wake) -> Turn {
-        let Candidate {
-            kind,
-            build,
-            uid,
-            asked,
-        } = of;
-        let turn = self.change(kind, build, |rollout| rollout.turn(uid, asked, health, now, wake));
+        let turn = self.judge(of, |rollout, uid, asked| rollout.turn(uid, asked, health, now, wake));
         // The build is not served any more, or not yet: whoever serves the next one wakes all.
         turn.unwrap_or(Turn::Later)
     }
 
     /// A release is written again because of damage, and gets what the build wants with that.
     pub fn force(&self, of: Candidate<'_>, health: Health, now: Instant) {
-        let Candidate {
-            kind,
-            build,
-            uid,
-            asked,
-        } = of;
-        self.change(kind, build, |rollout| rollout.begin(uid, asked, health, now));
+        self.judge(of, |rollout, uid, asked| rollout.begin(uid, asked, health, now));
     }
 
     /// Notes that the upgrade of a release has just ended.
@@ -136,14 +119,10 @@ impl Rollouts {
 
     /// Notes how a runtime is that is observed. Returns whether to look again soon.
     pub fn observe(&self, of: Candidate<'_>, seen: Seen, now: Instant) -> bool {
-        let Candidate {
-            kind,
-            build,
-            uid,
-            asked,
-        } = of;
         let settling = self.settling;
-        let looks = self.change(kind, build, |rollout| rollout.observe(uid, asked, seen, settling, now));
+        let looks = self.judge(of, |rollout, uid, asked| {
+            rollout.observe(uid, asked, seen, settling, now)
+        });
         looks.unwrap_or(false)
     }
 
@@ -175,6 +154,11 @@ impl Rollouts {
     /// How far the rollouts are that have not ended, by the registration of their plugin.
     pub fn told(&self) -> watch::Receiver<BTreeMap<String, String>> {
         self.told.subscribe()
+    }
+
+    /// Changes where a runtime stands, if its build is the one that is served.
+    fn judge<T>(&self, of: Candidate<'_>, act: impl FnOnce(&mut Rollout, &str, Option<Asked>) -> T) -> Option<T> {
+        self.change(of.kind, of.build, |rollout| act(rollout, of.uid, of.asked))
     }
 
     /// Changes the rollout of a build, if it is the one that is served.

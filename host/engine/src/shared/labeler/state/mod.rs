@@ -13,6 +13,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::wishes::{Mark, WantedLabels, changes, mark};
+use crate::shared::wake::Wake;
 
 /// The pause after the first failure to patch a node; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -23,9 +24,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 const REMEMBERED: Duration = Duration::from_secs(60);
 /// How many nodes are looked at in one go.
 const AT_ONCE: usize = 64;
-
-/// Wakes the runtime that waits for its labels to be gone.
-pub type Wake = std::sync::Arc<dyn Fn() + Send + Sync>;
 
 /// The labels of a node as a watch or the answer to a patch has them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
