@@ -26,9 +26,10 @@ pub(super) fn pause(
 ) -> Option<Duration> {
     match outcome {
         // One that waits for an upgrade is attended like any other.
-        Err(EngineError::AwaitsTurn { .. }) => pause(uid, period, &Ok(()), is_watched),
-        Ok(()) if is_watched => Some(period * WATCHED - period.mul_f64(share(uid))),
-        Ok(()) => Some(period),
+        Ok(()) | Err(EngineError::AwaitsTurn { .. }) if is_watched => {
+            Some(period * WATCHED - period.mul_f64(share(uid)))
+        }
+        Ok(()) | Err(EngineError::AwaitsTurn { .. }) => Some(period),
         Err(error) => error.is_refusal().then_some(period),
     }
 }
