@@ -1,11 +1,11 @@
 //! The component of a project in JavaScript, built by componentize-js.
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
+
+use super::compiler;
 
 /// The file with the runtime.
 pub const MAIN: &str = "app.js";
@@ -39,29 +39,12 @@ fn build(directory: &Path, node: &mut Command) -> Result<Vec<u8>> {
         "there is no {COMPILER} in {}; install it there: {REMEDY}; or give the component with `--module`",
         directory.display()
     );
-    let out = directory.join("target/plugin");
-    fs::create_dir_all(&out).with_context(|| format!("creating {}", out.display()))?;
-    let built: PathBuf = out.join("app.component.wasm");
-    let output = node
-        .current_dir(directory)
-        .args(["--input-type=module", "--eval", PROGRAM, "--"])
-        .arg(&built)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| match error.kind() {
-            ErrorKind::NotFound => anyhow!(
-                "there is no `node` in PATH, which builds {MAIN}; install Node.js 20 or later from https://nodejs.org, \
-                 or give the component with `--module`"
-            ),
-            _ => anyhow!(error).context(format!("starting {}", Path::new(node.get_program()).display())),
-        })?;
-    ensure!(
-        output.status.success(),
-        "{} does not become a component: {}",
-        directory.join(MAIN).display(),
-        explained(&String::from_utf8_lossy(&output.stderr))
+    node.args(["--input-type=module", "--eval", PROGRAM, "--"]);
+    let missing = format!(
+        "there is no `node` in PATH, which builds {MAIN}; install Node.js 20 or later from https://nodejs.org, or give \
+         the component with `--module`"
     );
-    fs::read(&built).with_context(|| format!("reading {}", built.display()))
+    compiler::component(directory, MAIN, node, missing, explained)
 }
 
 /// Returns what the compiler says of the project, without what it says of itself.
@@ -95,6 +78,8 @@ fn explained(said: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use rstest::rstest;
 
     use super::*;

@@ -1,6 +1,7 @@
 //! The code of a project, built by the compiler of its language.
 
 mod cargo;
+mod compiler;
 mod javascript;
 mod python;
 

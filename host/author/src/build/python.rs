@@ -1,11 +1,11 @@
 //! The component of a project in Python, built by componentize-py.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result};
+
+use super::compiler;
 
 /// The file with the runtime, and its module.
 pub const MAIN: &str = "app.py";
@@ -39,34 +39,18 @@ pub fn component(directory: &Path) -> Result<Vec<u8>> {
 }
 
 fn build(directory: &Path, compiler: &mut Command) -> Result<Vec<u8>> {
-    let out = directory.join("target/plugin");
-    fs::create_dir_all(&out).with_context(|| format!("creating {}", out.display()))?;
-    let built: PathBuf = out.join(format!("{MODULE}.component.wasm"));
-    let output = compiler
-        .current_dir(directory)
+    compiler
         .args(["--quiet", "--wit-path", WIT, "--world", WORLD, "componentize", MODULE])
         // WASI has nothing behind it in the sandbox.
         .args(["--stub-wasi", "--python-path", ".", "--output"])
-        .arg(&built)
         // It would show the compiler's own functions.
-        .env("RUST_BACKTRACE", "0")
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| match error.kind() {
-            ErrorKind::NotFound => anyhow!(
-                "there is no {COMPILER} in {ENVIRONMENT} of {} or in PATH; install it there: {REMEDY}; or give the \
-                 component with `--module`",
-                directory.display()
-            ),
-            _ => anyhow!(error).context(format!("starting {}", Path::new(compiler.get_program()).display())),
-        })?;
-    ensure!(
-        output.status.success(),
-        "{} does not become a component: {}",
-        directory.join(MAIN).display(),
-        explained(&String::from_utf8_lossy(&output.stderr))
+        .env("RUST_BACKTRACE", "0");
+    let missing = format!(
+        "there is no {COMPILER} in {ENVIRONMENT} of {} or in PATH; install it there: {REMEDY}; or give the component \
+         with `--module`",
+        directory.display()
     );
-    fs::read(&built).with_context(|| format!("reading {}", built.display()))
+    compiler::component(directory, MAIN, compiler, missing, explained)
 }
 
 /// Returns what the compiler says of the project, without what it says of itself.
