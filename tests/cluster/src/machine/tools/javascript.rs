@@ -1,16 +1,18 @@
 //! Packages of npm, in the cache.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use rustix::fs::{FlockOperation, flock};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
+use super::installed;
+use crate::machine;
 use crate::machine::debian::{self, Need};
-use crate::machine::{self, paths};
+
+/// Where npm installs packages.
+const PACKAGES: &str = "node_modules";
 
 /// The first version of Node that componentize-js runs with, and the package of npm that has a later one.
 /// Debian 12 has 18, whose npm leaves out the native code for later ones.
@@ -40,42 +42,26 @@ pub fn packages(manifest: &Path) -> Result<PathBuf> {
         wanted["devDependencies"][package] = version.into();
     }
     let wanted = wanted.to_string();
-    let mut digest = Sha256::new();
-    digest.update(&wanted);
-    digest.update(version);
-    let key: String = digest
-        .finalize()
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let parent = paths::cache()?.join("tools").join(format!("javascript-{key}"));
-    fs::create_dir_all(&parent).with_context(|| format!("creating {}", parent.display()))?;
-    // Two tests at the same time install one after the other, and the second finds it done.
-    let lock = File::create(parent.join("lock")).context("creating a lock file in the cache")?;
-    flock(&lock, FlockOperation::LockExclusive).context("waiting for another installation of the same packages")?;
-    let (packages, done) = (parent.join("node_modules"), parent.join("done"));
-    if done.is_file() {
-        return Ok(packages);
-    }
-    eprintln!("installing {}", all["devDependencies"]);
-    drop(fs::remove_dir_all(&packages));
-    fs::write(parent.join("package.json"), wanted).context("writing a package.json in the cache")?;
-    let own = packages.join(".bin");
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&path)))
-        .context("putting the later Node into PATH")?;
-    // The first Node installs the later one, which then installs the packages that are for it.
-    for _ in 0..=u8::from(is_old) {
-        let npm = ["install", "--no-audit", "--no-fund", "--no-update-notifier"];
-        machine::run(Command::new("npm").current_dir(&parent).env("PATH", &path).args(npm)).with_context(|| {
-            format!(
-                "installing what {} names, which needs npm's registry",
-                manifest.display()
-            )
-        })?;
-    }
-    // An interrupted installation is made again.
-    File::create(&done).with_context(|| format!("creating {}", done.display()))?;
-    Ok(packages)
+    let place = installed::once("javascript", wanted.as_bytes(), &version, |place| {
+        let packages = place.join(PACKAGES);
+        eprintln!("installing {}", all["devDependencies"]);
+        drop(fs::remove_dir_all(&packages));
+        fs::write(place.join("package.json"), &wanted).context("writing a package.json in the cache")?;
+        let own = packages.join(".bin");
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&path)))
+            .context("putting the later Node into PATH")?;
+        // The first Node installs the later one, which then installs the packages that are for it.
+        for _ in 0..=u8::from(is_old) {
+            let npm = ["install", "--no-audit", "--no-fund", "--no-update-notifier"];
+            machine::run(Command::new("npm").current_dir(place).env("PATH", &path).args(npm)).with_context(|| {
+                format!(
+                    "installing what {} names, which needs npm's registry",
+                    manifest.display()
+                )
+            })?;
+        }
+        Ok(())
+    })?;
+    Ok(place.join(PACKAGES))
 }

@@ -2,6 +2,7 @@
 //! built from.
 
 mod build;
+mod installed;
 mod java;
 mod javascript;
 mod python;
