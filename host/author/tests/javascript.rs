@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use projects::{Loaded, NAME};
-use wasser_author::{Language, Package, Project, create};
+use wasser_author::{Language, Project, create};
 use wasser_test_cluster::machine::tools::javascript_packages;
 
 /// A new project in a directory of this name, with the packages that its README installs.
@@ -21,16 +21,6 @@ fn project(name: &str) -> PathBuf {
     let packages = javascript_packages(&directory.join("package.json")).unwrap();
     symlink(packages, directory.join("node_modules")).unwrap();
     directory
-}
-
-/// Builds a project, and loads its artifact.
-async fn load(directory: &Path) -> Loaded {
-    let packed = Project::open(directory).unwrap().pack(None).unwrap();
-    assert!(
-        packed.config_map.is_err(),
-        "it fits into a ConfigMap: the guide says otherwise"
-    );
-    Loaded::new(directory, Package::read(&packed.artifact).unwrap()).await
 }
 
 /// Runs the tests in a directory with the Node that a project is built with.
@@ -55,7 +45,7 @@ fn the_sdk_and_a_new_plugin_have_tests_that_pass() {
 
 #[tokio::test]
 async fn a_new_plugin_passes_its_scenarios_and_every_check() {
-    let loaded = load(&project("javascript")).await;
+    let loaded = Loaded::built(&project("javascript")).await;
     loaded.play(2, false).await;
     loaded.check().await;
 }
@@ -64,7 +54,7 @@ async fn a_new_plugin_passes_its_scenarios_and_every_check() {
 async fn every_function_can_be_used_and_every_mistake_reaches_its_author() {
     let directory = project("javascript-everything");
     everything::put(&directory, "app.js");
-    let loaded = load(&directory).await;
+    let loaded = Loaded::built(&directory).await;
     loaded.play(1, true).await;
 
     let clock = "there is no clock, so that the same context leads to the same answer; use `ctx.nowMs` at app.js:";

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use projects::{Loaded, NAME};
-use wasser_author::{Language, Package, Project, create};
+use wasser_author::{Language, create};
 use wasser_test_cluster::machine::tools::python_environment;
 
 /// A new project in a directory of this name, with the environment that its README makes.
@@ -20,16 +20,6 @@ fn project(name: &str) -> PathBuf {
     let environment = python_environment(&directory.join("requirements.txt")).unwrap();
     symlink(environment, directory.join(".venv")).unwrap();
     directory
-}
-
-/// Builds a project, and loads its artifact.
-async fn load(directory: &Path) -> Loaded {
-    let packed = Project::open(directory).unwrap().pack(None).unwrap();
-    assert!(
-        packed.config_map.is_err(),
-        "it fits into a ConfigMap: the guide says otherwise"
-    );
-    Loaded::new(directory, Package::read(&packed.artifact).unwrap()).await
 }
 
 /// Runs the tests of Python in a directory.
@@ -54,7 +44,7 @@ fn the_sdk_and_a_new_plugin_have_tests_that_pass() {
 
 #[tokio::test]
 async fn a_new_plugin_passes_its_scenarios_and_every_check() {
-    let loaded = load(&project("python")).await;
+    let loaded = Loaded::built(&project("python")).await;
     loaded.play(2, false).await;
     loaded.check().await;
 }
@@ -63,7 +53,7 @@ async fn a_new_plugin_passes_its_scenarios_and_every_check() {
 async fn every_function_can_be_used_and_every_mistake_reaches_its_author() {
     let directory = project("python-everything");
     everything::put(&directory, "app.py");
-    let loaded = load(&directory).await;
+    let loaded = Loaded::built(&directory).await;
     loaded.play(1, true).await;
 
     for (name, says) in [

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use wasser_author::check::Subject;
 use wasser_author::scenarios::{files, play};
-use wasser_author::{Loader, Package, Pair, Trial, dry, objects};
+use wasser_author::{Loader, Package, Pair, Project, Trial, dry, objects};
 use wasser_chart::{Chart, Renderer};
 use wasser_plugin::Plugin;
 
@@ -37,6 +37,17 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// Builds a project with an interpreter, and loads its artifact.
+    #[allow(dead_code)] // Not each of the tests that have this module has such a project.
+    pub async fn built(directory: &Path) -> Self {
+        let packed = Project::open(directory).unwrap().pack(None).unwrap();
+        assert!(
+            packed.config_map.is_err(),
+            "it fits into a ConfigMap: the guide says otherwise"
+        );
+        Self::new(directory, Package::read(&packed.artifact).unwrap()).await
+    }
+
     /// Loads the package of a project.
     pub async fn new(directory: &Path, package: Package) -> Self {
         let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));

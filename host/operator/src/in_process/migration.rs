@@ -48,11 +48,7 @@ async fn bound() -> Bound {
 
 /// Exchanges the plugin, and waits until the next version serves.
 async fn exchange(bound: &Bound, (digest, registered): (String, Value)) {
-    bound.server().edit("ConfigMap", OPERATOR, "demo", |map| {
-        for field in ["data", "binaryData"] {
-            map[field] = registered[field].clone();
-        }
-    });
+    bound.scene.register(&registered);
     let serves = |server: &ApiServer| {
         let map = server.object("ConfigMap", OPERATOR, "demo")?;
         (map["metadata"]["annotations"]["wasser.fluid.io/digest"] == digest.as_str()).then_some(())

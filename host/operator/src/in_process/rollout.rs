@@ -31,15 +31,6 @@ fn build(values: &Value) -> Value {
     registration(&component, &chart, "exec: [worker], kinds: [StatefulSet]", "{}")
 }
 
-fn register(scene: &Scene, values: &Value) {
-    let registered = build(values);
-    scene.server.edit("ConfigMap", OPERATOR, "demo", |map| {
-        for field in ["data", "binaryData"] {
-            map[field] = registered[field].clone();
-        }
-    });
-}
-
 /// Bound Datasets with the build `one`.
 async fn bound() -> (Scene, Operator) {
     let scene = Scene::serving(&[crd(), build(&json!({"build": "one"}))]);
@@ -49,14 +40,7 @@ async fn bound() -> (Scene, Operator) {
     }
     for name in NAMES {
         scene.start_workers_of(name).await;
-        let is_bound = |server: &ApiServer| {
-            let dataset = server.object("Dataset", "default", name)?;
-            (dataset["status"]["phase"] == "Bound").then_some(())
-        };
-        scene
-            .server
-            .until(&format!("the Dataset {name} to be Bound"), is_bound)
-            .await;
+        scene.phase_of(name, "Bound").await;
     }
     scene.server.settled(QUIET).await;
     (scene, operator)
@@ -102,7 +86,7 @@ fn observe(scene: &Scene) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_reaches_one_runtime_first_and_then_the_others() {
     let (scene, _operator) = bound().await;
-    register(&scene, &json!({"build": "two"}));
+    scene.register(&build(&json!({"build": "two"})));
     told(&scene, "3 wait").await;
     scene.server.settled(QUIET).await;
     assert_eq!(
@@ -130,7 +114,7 @@ async fn it_reaches_one_runtime_first_and_then_the_others() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_build_that_is_refused_for_the_first_one_reaches_no_other() {
     let (scene, _operator) = bound().await;
-    register(&scene, &json!({"build": "bad", "hostNetwork": true}));
+    scene.register(&build(&json!({"build": "bad", "hostNetwork": true})));
     told(&scene, "no further ones are upgraded").await;
     scene.server.settled(QUIET).await;
     assert_eq!(with(&scene.server, "one"), NAMES.len());
@@ -150,7 +134,7 @@ async fn a_build_that_is_refused_for_the_first_one_reaches_no_other() {
     });
     assert_eq!(waiting.count(), 0);
 
-    register(&scene, &json!({"build": "good"}));
+    scene.register(&build(&json!({"build": "good"})));
     for wanted in [1, 3, 4] {
         let come = |server: &ApiServer| (with(server, "good") >= wanted).then_some(());
         scene
@@ -164,7 +148,7 @@ async fn a_build_that_is_refused_for_the_first_one_reaches_no_other() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_user_changes_does_not_wait() {
     let (scene, _operator) = bound().await;
-    register(&scene, &json!({"build": "bad", "hostNetwork": true}));
+    scene.register(&build(&json!({"build": "bad", "hostNetwork": true})));
     told(&scene, "no further ones are upgraded").await;
     scene.server.settled(QUIET).await;
     let refused = |server: &ApiServer| {

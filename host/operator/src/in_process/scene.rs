@@ -122,34 +122,39 @@ impl Scene {
         (scene, operator)
     }
 
-    /// Creates a Dataset and a runtime with two workers in the namespace `default`.
+    /// Creates the Dataset and the runtime `default/demo`, with two workers.
+    pub fn create_runtime(&self) {
+        self.create_named("demo");
+    }
+
+    /// Creates them with another name.
     pub fn create_named(&self, name: &str) {
+        self.create(name, json!([{"mountPoint": "demo://bucket", "name": "demo"}]));
+    }
+
+    /// Creates `default/demo` with these mounts.
+    pub fn create_runtime_with(&self, mounts: Value) {
+        self.create("demo", mounts);
+    }
+
+    fn create(&self, name: &str, mounts: Value) {
         let object = |kind: &str, spec: Value| {
             json!({
                 "apiVersion": "data.fluid.io/v1alpha1", "kind": kind,
                 "metadata": {"name": name, "namespace": "default"}, "spec": spec,
             })
         };
-        let mounts = json!([{"mountPoint": "demo://bucket", "name": "demo"}]);
         self.server.create(&object("Dataset", json!({"mounts": mounts})));
         self.server.create(&object("DemoRuntime", json!({"replicas": 2})));
     }
 
-    /// Creates the Dataset and the runtime `default/demo`, with two workers.
-    pub fn create_runtime(&self) {
-        self.create_runtime_with(json!([{"mountPoint": "demo://bucket", "name": "demo"}]));
-    }
-
-    /// Creates them with these mounts.
-    pub fn create_runtime_with(&self, mounts: Value) {
-        let object = |kind: &str, spec: Value| {
-            json!({
-                "apiVersion": "data.fluid.io/v1alpha1", "kind": kind,
-                "metadata": {"name": "demo", "namespace": "default"}, "spec": spec,
-            })
-        };
-        self.server.create(&object("Dataset", json!({"mounts": mounts})));
-        self.server.create(&object("DemoRuntime", json!({"replicas": 2})));
+    /// Exchanges the plugin for that of another registration.
+    pub fn register(&self, registration: &Value) {
+        self.server.edit("ConfigMap", OPERATOR, "demo", |map| {
+            for field in ["data", "binaryData"] {
+                map[field] = registration[field].clone();
+            }
+        });
     }
 
     /// Waits until workers are wanted, and makes them ready.
@@ -192,11 +197,17 @@ impl Scene {
 
     /// Waits until the Dataset has a phase.
     pub async fn phase(&self, phase: &str) {
+        self.phase_of("demo", phase).await;
+    }
+
+    /// The same for a Dataset of this name.
+    pub async fn phase_of(&self, dataset: &str, phase: &str) {
         let is_it = |server: &ApiServer| {
-            let dataset = server.object("Dataset", "default", "demo")?;
+            let dataset = server.object("Dataset", "default", dataset)?;
             (dataset["status"]["phase"] == phase).then_some(())
         };
-        self.server.until(&format!("the Dataset to be {phase}"), is_it).await;
+        let what = format!("the Dataset {dataset} to be {phase}");
+        self.server.until(&what, is_it).await;
     }
 
     /// Waits until the volume of the Dataset can be claimed.
