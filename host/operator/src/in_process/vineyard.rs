@@ -36,6 +36,16 @@ fn addresses(server: &ApiServer) -> Vec<String> {
     addresses.split(',').map(str::to_owned).collect()
 }
 
+/// Waits until the capacity of so many workers is shown, and their addresses.
+async fn serves(server: &ApiServer, workers: usize) {
+    let is_shown = |server: &ApiServer| {
+        let states = &server.object("Dataset", "default", "demo")?["status"]["cacheStates"];
+        let is_whole = states["cacheCapacity"] == format!("{workers}.00GiB");
+        (is_whole && addresses(server).len() == workers).then_some(())
+    };
+    server.until(&format!("what {workers} workers serve"), is_shown).await;
+}
+
 #[tokio::test]
 async fn a_dataset_of_nothing_is_bound_scaled_and_deleted() {
     let scene = Scene::serving(&[registered("vineyard")]);
@@ -57,21 +67,20 @@ async fn a_dataset_of_nothing_is_bound_scaled_and_deleted() {
     ] {
         assert_eq!(attributes[attribute], expected, "{attribute}");
     }
-    let status = &object(&scene.server, KIND, "demo")["status"];
-    for phase in ["masterPhase", "workerPhase"] {
-        assert_eq!(status[phase], "Ready", "{phase}");
-    }
-    assert_eq!(status["valueFile"], "demo-vineyard-values");
+    let are_ready = |server: &ApiServer| {
+        let status = &object(server, KIND, "demo")["status"];
+        (status["masterPhase"] == "Ready" && status["workerPhase"] == "Ready").then_some(())
+    };
+    scene.server.until("master and workers that are ready", are_ready).await;
+    assert_eq!(
+        object(&scene.server, KIND, "demo")["status"]["valueFile"],
+        "demo-vineyard-values"
+    );
     assert_eq!(
         object(&scene.server, "StatefulSet", "demo-worker")["spec"]["replicas"],
         2
     );
-    let capacity = |server: &ApiServer| {
-        let states = &server.object("Dataset", "default", "demo")?["status"]["cacheStates"];
-        (states["cacheCapacity"] == "2.00GiB").then_some(())
-    };
-    scene.server.until("the capacity of two workers", capacity).await;
-    assert_eq!(addresses(&scene.server).len(), 2);
+    serves(&scene.server, 2).await;
 
     // A first pod brings the client; a third worker is scaled up and found.
     scene.server.edit("Node", "", "node-b", |node| {
@@ -81,11 +90,11 @@ async fn a_dataset_of_nothing_is_bound_scaled_and_deleted() {
         runtime["spec"]["replicas"] = json!(3)
     });
     let is_scaled = |server: &ApiServer| {
-        let ready = &object(server, "StatefulSet", "demo-worker")["status"]["readyReplicas"];
-        let clients = &object(server, "DaemonSet", "demo-fuse")["status"]["numberReady"];
-        (*ready == 3 && *clients == 1 && addresses(server).len() == 3).then_some(())
+        let status = &object(server, KIND, "demo")["status"];
+        (status["workerNumberReady"] == 3 && status["fuseNumberReady"] == 1).then_some(())
     };
     scene.server.until("three workers and a client", is_scaled).await;
+    serves(&scene.server, 3).await;
     scene.server.settled(QUIET).await;
     let rpc =
         &object(&scene.server, "StatefulSet", "demo-worker")["spec"]["template"]["spec"]["containers"][0]["ports"];
@@ -141,9 +150,9 @@ async fn an_etcd_elsewhere_needs_no_master() {
     for kind in ["StatefulSet", "Service"] {
         assert_eq!(scene.server.object(kind, "default", "demo-master"), None, "{kind}");
     }
-    let status = &object(&scene.server, KIND, "demo")["status"];
-    assert_eq!(
-        (&status["workerPhase"], &status["masterPhase"]),
-        (&json!("Ready"), &json!(""))
-    );
+    let is_ready = |server: &ApiServer| {
+        let status = &object(server, KIND, "demo")["status"];
+        (status["workerPhase"] == "Ready" && status["masterPhase"] == "").then_some(())
+    };
+    scene.server.until("the workers alone to be ready", is_ready).await;
 }
