@@ -11,12 +11,17 @@ use wasser_api::labels;
 
 use crate::error::EngineError;
 use crate::request::Request;
+use crate::steps::TOLD;
 use crate::steps::create_volume::is_of;
 use wasser_chart::OrGone;
 
-/// How long to wait for an object to disappear before looking again; its watch usually tells
-/// earlier.
-const GONE_SOON: Duration = Duration::from_secs(5);
+/// When to look again at what no watch shows: an object without our label, or pods that use a
+/// claim.
+const UNWATCHED: Duration = Duration::from_secs(5);
+/// How long a claim may be terminating before its protection is looked at.
+const LONG: Duration = Duration::from_secs(30);
+/// The finalizer of claims that a controller of Kubernetes removes once no pod uses them.
+const PROTECTION: &str = "kubernetes.io/pvc-protection";
 
 impl Request {
     /// Removes the claim, then the volume. Fails with a wait until both are gone.
@@ -35,7 +40,9 @@ impl Request {
         }
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
         let claims = Api::<PersistentVolumeClaim>::namespaced(self.shared.client.clone(), namespace);
-        let found = match self.shared.caches.claim(namespace, name) {
+        let cached = self.shared.caches.claim(namespace, name);
+        let is_watched = cached.is_some();
+        let found = match cached {
             Some(cached) => Some(cached.metadata.clone()),
             None => {
                 let found = claims.get_metadata_opt(name).await;
@@ -47,11 +54,15 @@ impl Request {
             self.shared.remember_gone(&self.uid, KIND);
             return Ok(());
         };
-        match &claim.deletion_timestamp {
-            None => delete(&claims, name, claim.uid.clone(), KIND).await?,
+        let protection = match &claim.deletion_timestamp {
+            None => {
+                delete(&claims, name, claim.uid.clone(), KIND).await?;
+                LONG
+            }
             Some(since) => self.release_protection(&claims, &claim, since.0).await?,
-        }
-        Err(gone_later(KIND, &format!("{namespace}/{name}")))
+        };
+        let after = if is_watched { protection } else { UNWATCHED };
+        Err(gone_later(KIND, &format!("{namespace}/{name}"), after))
     }
 
     async fn delete_volume_itself(&self) -> Result<(), EngineError> {
@@ -61,7 +72,9 @@ impl Request {
         }
         let name = self.identity.volume();
         let volumes = Api::<PersistentVolume>::all(self.shared.client.clone());
-        let found = match self.shared.caches.volume(&name) {
+        let cached = self.shared.caches.volume(&name);
+        let after = if cached.is_some() { TOLD } else { UNWATCHED };
+        let found = match cached {
             Some(cached) => Some(cached),
             None => {
                 let found = volumes.get_opt(&name).await;
@@ -77,32 +90,31 @@ impl Request {
         if found.metadata.deletion_timestamp.is_none() {
             delete(&volumes, &name, found.uid(), KIND).await?;
         }
-        Err(gone_later(KIND, &name))
+        Err(gone_later(KIND, &name, after))
     }
 
     /// A claim that has been terminating for long, although no pod uses it, is let go. The
-    /// finalizers of others stay.
+    /// finalizers of others stay. Returns when to look again.
     async fn release_protection(
         &self,
         claims: &Api<PersistentVolumeClaim>,
         claim: &ObjectMeta,
         since: k8s_openapi::jiff::Timestamp,
-    ) -> Result<(), EngineError> {
-        const LONG: i64 = 30;
-        const PROTECTION: &str = "kubernetes.io/pvc-protection";
+    ) -> Result<Duration, EngineError> {
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
         let finalizers = claim.finalizers.as_deref().unwrap_or_default();
         let others: Vec<&String> = finalizers.iter().filter(|finalizer| *finalizer != PROTECTION).collect();
-        if others.len() == finalizers.len()
-            || k8s_openapi::jiff::Timestamp::now().as_second() - since.as_second() < LONG
-            || !self
-                .shared
-                .claim_users
-                .of(&self.shared.client, namespace, name)
-                .await?
-                .is_empty()
-        {
-            return Ok(());
+        if others.len() == finalizers.len() {
+            return Ok(TOLD);
+        }
+        let age = k8s_openapi::jiff::Timestamp::now().as_second() - since.as_second();
+        let age = Duration::from_secs(u64::try_from(age).unwrap_or(0));
+        if age < LONG {
+            return Ok(LONG - age);
+        }
+        let users = self.shared.claim_users.of(&self.shared.client, namespace, name).await?;
+        if !users.is_empty() {
+            return Ok(UNWATCHED);
         }
         let patch =
             json!({"metadata": {"uid": claim.uid, "resourceVersion": claim.resource_version, "finalizers": others}});
@@ -110,7 +122,8 @@ impl Request {
         let patched = claims
             .patch_metadata(name, &PatchParams::default(), &Patch::Merge(&patch))
             .await;
-        patched.or_gone().map(drop).map_err(EngineError::kube(attempt))
+        patched.or_gone().map_err(EngineError::kube(attempt))?;
+        Ok(TOLD)
     }
 }
 
@@ -122,9 +135,9 @@ fn is_created_by_us(metadata: &ObjectMeta) -> bool {
         == Some(labels::CREATED_BY_VALUE)
 }
 
-fn gone_later(kind: &str, name: &str) -> EngineError {
+fn gone_later(kind: &str, name: &str, after: Duration) -> EngineError {
     EngineError::NotYet {
-        after: GONE_SOON,
+        after,
         message: format!("{kind} {name} is being deleted"),
     }
 }

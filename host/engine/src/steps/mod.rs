@@ -30,3 +30,8 @@ mod unsigned;
 mod validate;
 mod values_map;
 mod workers;
+
+use std::time::Duration;
+
+/// When to look again at what a watch or a task tells of: in case that it is silent.
+const TOLD: Duration = Duration::from_secs(60);

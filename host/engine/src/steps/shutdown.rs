@@ -16,6 +16,7 @@ use crate::plugin::answer::answer;
 use crate::request::Request;
 use crate::shared::backoff::Backoff;
 use crate::shared::tasks::Progress;
+use crate::steps::TOLD;
 use crate::watched::pods::PodIndex;
 use wasser_chart::OrGone;
 
@@ -26,12 +27,8 @@ const PAUSES: Backoff = Backoff {
     first: Duration::from_secs(5),
     longest: Duration::from_secs(20),
 };
-/// When to look again for pods that are terminating; their watch usually tells earlier.
-const PODS_GONE_SOON: Duration = Duration::from_secs(5);
-/// When to look again for labels of nodes; the labeller tells earlier.
-const LABELS_GONE_SOON: Duration = Duration::from_secs(60);
 /// How long pods are waited for. Those of a node that is lost never go.
-const PODS_GONE_WITHIN: i64 = 120;
+const PODS_GONE_WITHIN: Duration = Duration::from_secs(120);
 /// What is remembered of a runtime whose cache is cleaned.
 const CACHE: &str = "cache";
 /// What is remembered of a runtime whose release is gone.
@@ -65,7 +62,7 @@ impl Request {
             return Ok(());
         }
         Err(EngineError::NotYet {
-            after: LABELS_GONE_SOON,
+            after: TOLD,
             message: "the labels of the runtime are being removed from nodes".to_owned(),
         })
     }
@@ -121,16 +118,18 @@ impl Request {
             .as_ref()
             .map(|since| since.0.as_second());
         let age = since.map_or(0, |since| Timestamp::now().as_second() - since);
+        let age = Duration::from_secs(u64::try_from(age).unwrap_or(0));
         let pods = pods.join(", ");
         if age < PODS_GONE_WITHIN {
             return Err(EngineError::NotYet {
-                after: PODS_GONE_SOON,
+                after: PODS_GONE_WITHIN - age,
                 message: format!("the pods {pods} are terminating"),
             });
         }
         let message = format!(
-            "The pods {pods} are still terminating after {age} s, and the deletion goes on; if their node is lost, \
-                delete its Node object"
+            "The pods {pods} are still terminating after {} s, and the deletion goes on; if their node is lost, \
+                delete its Node object",
+            age.as_secs()
         );
         self.warn(events::ERROR_PROCESS_RUNTIME, &message).await;
         Ok(())
@@ -159,7 +158,7 @@ impl Request {
             }
         }
         Err(EngineError::NotYet {
-            after: Duration::from_secs(60),
+            after: TOLD,
             message: "the cache is being cleaned".to_owned(),
         })
     }

@@ -19,10 +19,12 @@ use wasser_engine::{EngineError, OrGone, RuntimeObject, Shared, is_ours, live_re
 
 use super::dataset_writes::{STALE, event, patch_metadata};
 
-/// How soon a blocked deletion looks again.
-const BLOCKED: Duration = Duration::from_secs(10);
+/// How soon a deletion looks again for who uses the data. No watch shows pods of users.
+const USED: Duration = Duration::from_secs(10);
 /// After this time, the user learns what a deletion is waiting for.
-const LONG: i64 = 10;
+const LONG: Duration = Duration::from_secs(10);
+/// How soon a deletion looks again at its runtime, whose watch tells that it is gone.
+const TOLD: Duration = Duration::from_secs(60);
 /// The finalizer of a deletion that leaves dependents alone: `kubectl delete --cascade=orphan`.
 const ORPHAN: &str = "orphan";
 /// What is remembered of a Dataset once nobody uses it.
@@ -51,15 +53,14 @@ pub async fn reconcile(
     if !shared.is_gone(&uid, UNUSED) {
         if let Some(user) = user(dataset, shared).await? {
             event(shared, dataset, reasons::ERROR_DELETE_DATASET, &user).await;
-            return Ok(Action::requeue(BLOCKED));
+            return Ok(Action::requeue(USED));
         }
         shared.remember_gone(&uid, UNUSED);
     }
     if !dataset.finalizers().iter().any(|finalizer| finalizer == ORPHAN) {
         let waiting = delete_runtimes(dataset, shared, runtimes).await?;
         if let Some(waiting) = waiting {
-            tell(dataset, shared, &waiting).await;
-            return Ok(Action::requeue(BLOCKED));
+            return Ok(Action::requeue(tell(dataset, shared, &waiting).await));
         }
     }
     tracing::debug!(
@@ -135,21 +136,25 @@ async fn delete(shared: &Shared, resource: &ApiResource, runtime: &RuntimeObject
     deleted.or_another().map(drop).map_err(EngineError::kube(attempt))
 }
 
-/// Reports what a deletion that takes long is waiting for.
-async fn tell(dataset: &Dataset, shared: &Shared, waiting: &str) {
+/// Reports what a deletion that takes long is waiting for. Returns when to look again.
+async fn tell(dataset: &Dataset, shared: &Shared, waiting: &str) -> Duration {
     let since = dataset.metadata.deletion_timestamp.as_ref();
-    if since.is_some_and(|since| Timestamp::now().as_second() - since.0.as_second() >= LONG) {
-        let message = format!("waiting for {waiting} to clean up; its own events say what for");
-        shared
-            .events
-            .publish(
-                &dataset.object_ref(&()),
-                EventType::Normal,
-                reasons::DELETING_DATASET,
-                &message,
-            )
-            .await;
+    let age = since.map_or(0, |since| Timestamp::now().as_second() - since.0.as_second());
+    let age = Duration::from_secs(u64::try_from(age).unwrap_or(0));
+    if age < LONG {
+        return LONG - age;
     }
+    let message = format!("waiting for {waiting} to clean up; its own events say what for");
+    shared
+        .events
+        .publish(
+            &dataset.object_ref(&()),
+            EventType::Normal,
+            reasons::DELETING_DATASET,
+            &message,
+        )
+        .await;
+    TOLD
 }
 
 fn is_guarded(dataset: &Dataset) -> bool {

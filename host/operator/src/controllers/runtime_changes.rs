@@ -9,7 +9,7 @@ use kube::core::ApiResource;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::{self, Event};
 use parking_lot::Mutex;
-use wasser_api::ObjectKey;
+use wasser_api::{ObjectKey, finalizers};
 use wasser_engine::{RuntimeObject, Shared};
 
 use super::change_bus::{Audience, ChangeBus};
@@ -57,6 +57,15 @@ where
             Ok(Event::Apply(object)) => {
                 let (key, uid) = identity(&object);
                 shown(&key);
+                // One that somebody else's finalizer holds is waited for no longer.
+                if object.metadata.deletion_timestamp.is_some()
+                    && !object
+                        .finalizers()
+                        .iter()
+                        .any(|finalizer| finalizers::is_of_runtime(finalizer))
+                {
+                    change_bus.touch(key.clone(), Audience::All);
+                }
                 let former = known.lock().insert(key.clone(), uid.clone());
                 if let Some(former) = former.filter(|former| *former != uid) {
                     gone(key, &former);

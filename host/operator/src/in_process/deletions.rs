@@ -3,8 +3,11 @@
 use serde_json::json;
 use wasser_test_api_server::{ApiServer, Effect, Failure, Fault, Record, Verb};
 
-use super::gone::object_gone;
+use super::gone::{collected, object_gone};
 use super::scene::{OPERATOR, QUIET, Scene};
+
+/// A finalizer that nobody here removes.
+const KEPT: &str = "example.org/kept";
 
 async fn gone(scene: &Scene, kind: &str) {
     object_gone(scene, kind, "demo").await;
@@ -56,4 +59,50 @@ async fn a_conflict_at_the_end_of_a_deletion_repeats_nothing() {
     for resource in ["persistentvolumeclaims", "persistentvolumes", "statefulsets", "secrets"] {
         assert_eq!(deleted(resource), 1, "{resource}: {}", requests.describe());
     }
+}
+
+#[tokio::test]
+async fn a_deletion_goes_on_as_soon_as_what_it_waits_for_is_gone() {
+    let (scene, _operator) = Scene::bound().await;
+    scene.server.delete("Dataset", "default", "demo");
+    for (kind, namespace, name) in [
+        ("PersistentVolumeClaim", "default", "demo"),
+        ("PersistentVolume", "", "default-demo"),
+    ] {
+        let is_terminating = |server: &ApiServer| {
+            let object = server.object(kind, namespace, name)?;
+            object["metadata"]["deletionTimestamp"].is_string().then_some(())
+        };
+        scene
+            .server
+            .until(&format!("{kind} to be deleted"), is_terminating)
+            .await;
+        scene.server.settled(QUIET).await;
+        assert!(
+            scene.server.object("DemoRuntime", "default", "demo").is_some(),
+            "{kind}"
+        );
+        scene.server.release_protection();
+        scene.server.settled(QUIET).await;
+    }
+    for kind in ["DemoRuntime", "Dataset"] {
+        assert_eq!(scene.server.object(kind, "default", "demo"), None);
+    }
+}
+
+#[tokio::test]
+async fn a_runtime_that_somebody_else_holds_does_not_hold_its_dataset() {
+    let (scene, _operator) = Scene::bound().await;
+    scene.server.edit("DemoRuntime", "default", "demo", |runtime| {
+        let finalizers = runtime["metadata"]["finalizers"].as_array_mut().unwrap();
+        finalizers.push(json!(KEPT));
+    });
+    scene.server.delete("Dataset", "default", "demo");
+    let has_cleaned = |server: &ApiServer| {
+        let runtime = server.object("DemoRuntime", "default", "demo").unwrap_or_default();
+        runtime["metadata"]["finalizers"] == json!([KEPT])
+    };
+    collected(&scene, "the runtime to be cleaned up", has_cleaned).await;
+    scene.server.settled(QUIET).await;
+    assert_eq!(scene.server.object("Dataset", "default", "demo"), None);
 }
