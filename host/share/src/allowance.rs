@@ -35,9 +35,9 @@ impl Allowance {
     }
 
     /// Processor time of what is slow, while others are at work: a tenth of a processor, and a
-    /// second at once.
+    /// quarter of a second at once.
     pub fn slow() -> Self {
-        Self::of(10, Duration::from_secs(1), Duration::from_secs(10))
+        Self::of(10, Duration::from_millis(250), Duration::from_secs(10))
     }
 
     /// Requests to the API server, which serves the lease and all other plugins under the same
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn what_is_slow_goes_on_at_a_tenth_of_a_processor() {
         let (share, mut now) = (Allowance::slow(), Instant::now());
-        share.add(now, Duration::from_secs(1));
+        share.add(now, Duration::from_millis(250));
         assert!(share.pause(now).is_zero());
         let (began, work) = (now, Duration::from_millis(500));
         for _ in 0..20 {

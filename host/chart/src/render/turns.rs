@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 /// From here on a render is slow. Built-in charts take some milliseconds.
-const SLOW: Duration = Duration::from_secs(1);
+const SLOW: Duration = Duration::from_millis(250);
 
 /// The places for renders, and who waits for one.
 #[derive(Clone)]
@@ -421,11 +421,11 @@ mod tests {
         let turns = Turns::new(1);
         for _ in 0..3 {
             let early = turns.take("early", "ns").await;
-            early.ended(Duration::from_millis(900));
+            early.ended(SLOW * 9 / 10);
         }
         let first = turns.take("early", "ns").await;
         let all = [[("late", "ns"); 4].as_slice(), [("early", "ns"); 4].as_slice()].concat();
-        let order = Queue::of(&turns, &all).order(first, |_| 900);
+        let order = Queue::of(&turns, &all).order(first, |_| 225);
         let early = order.iter().take(4).filter(|label| **label == "early").count();
         assert_eq!(early, 2, "{order:?}");
     }
