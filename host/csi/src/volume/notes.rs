@@ -10,6 +10,9 @@ use serde::de::DeserializeOwned;
 use super::fingerprint::fingerprint;
 use crate::error::{Attempt, Error};
 
+/// How the names of notes end.
+const NOTE: &str = "json";
+
 /// A directory of notes. Each file is written under another name and renamed, so it is whole or
 /// missing.
 #[derive(Debug)]
@@ -19,7 +22,8 @@ pub struct Notes {
 
 impl Notes {
     /// Opens a directory, and passes each of its notes to `keep`. Removes those that `keep` does
-    /// not want, and those that cannot be read.
+    /// not want, those that are no notes, and those that were not renamed, which never held. What
+    /// cannot be read or removed is left, since a node without its plugin is worse.
     ///
     /// # Errors
     /// The directory cannot be read or created.
@@ -27,15 +31,23 @@ impl Notes {
         fs::create_dir_all(&directory).attempt("making directory", &directory)?;
         for entry in fs::read_dir(&directory).attempt("reading", &directory)? {
             let path = entry.attempt("reading", &directory)?.path();
-            let text = fs::read(&path).attempt("reading", &path)?;
-            match serde_json::from_slice(&text).map(&mut keep) {
-                Ok(true) => continue,
-                Ok(false) => tracing::debug!(path = %path.display(), "removing a note that does not hold any more"),
-                // Only this module writes here, and it renames whole files: a half-written one has
-                // not been renamed.
-                Err(error) => tracing::warn!(path = %path.display(), %error, "removing an unreadable note"),
+            if path.extension().is_some_and(|end| end == NOTE) {
+                let text = match fs::read(&path) {
+                    Ok(text) => text,
+                    Err(error) => {
+                        tracing::error!(path = %path.display(), %error, "a note cannot be read, and is left out");
+                        continue;
+                    }
+                };
+                match serde_json::from_slice(&text).map(&mut keep) {
+                    Ok(true) => continue,
+                    Ok(false) => tracing::debug!(path = %path.display(), "removing a note that does not hold any more"),
+                    Err(error) => tracing::warn!(path = %path.display(), %error, "removing what is no note"),
+                }
             }
-            fs::remove_file(&path).attempt("removing", &path)?;
+            if let Err(error) = fs::remove_file(&path) {
+                tracing::warn!(path = %path.display(), %error, "what does not hold any more stays");
+            }
         }
         Ok(Self { directory })
     }
@@ -68,6 +80,6 @@ impl Notes {
 
     /// Returns the path of the note about something.
     pub(super) fn file(&self, about: &Path) -> PathBuf {
-        self.directory.join(fingerprint(about)).with_extension("json")
+        self.directory.join(fingerprint(about)).with_extension(NOTE)
     }
 }

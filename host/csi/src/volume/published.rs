@@ -137,7 +137,7 @@ mod tests {
             source: Source {
                 fluid_path: "/runtime-mnt/a".into(),
                 mount_type: "JuiceFS".to_owned(),
-                sub_path: PathBuf::new(),
+                ..Source::at(Path::new(""))
             },
             read_only: true,
             symlink: false,
@@ -164,5 +164,26 @@ mod tests {
         let after = Records::load(directory.path().to_owned()).unwrap();
         assert_eq!(after.all(), Vec::new());
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_record_that_was_not_renamed_never_held() {
+        let directory = tempfile::tempdir().unwrap();
+        let records = Records::load(directory.path().to_owned()).unwrap();
+        records.put(record("/k/a")).unwrap();
+        let file = records.notes.file(Path::new("/k/a"));
+        fs::rename(&file, file.with_extension("new")).unwrap();
+        assert_eq!(Records::load(directory.path().to_owned()).unwrap().all(), Vec::new());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_cannot_be_read_keeps_no_other_from_being_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let records = Records::load(directory.path().to_owned()).unwrap();
+        records.put(record("/k/a")).unwrap();
+        fs::create_dir(directory.path().join("0.json")).unwrap();
+        fs::create_dir(directory.path().join("lost+found")).unwrap();
+        assert_eq!(Records::load(directory.path().to_owned()).unwrap().all(), records.all());
     }
 }
