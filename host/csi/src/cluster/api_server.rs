@@ -23,6 +23,8 @@ use super::{Cluster, ClusterError, Recovered, Volume};
 
 /// The name of the writer, in managed fields and events.
 const FIELD_MANAGER: &str = "wasser-csi";
+/// The code of an answer to somebody who lacks a right.
+const FORBIDDEN: u16 = 403;
 /// The access modes that only permit reading.
 const READ_ONLY_MODES: [&str; 1] = ["ReadOnlyMany"];
 
@@ -132,11 +134,16 @@ impl Cluster for KubeCluster {
         };
         let resource = names::runtime_resource(&kind);
         let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &runtime.namespace, &resource);
-        let found = api
-            .get_opt(&runtime.name)
-            .await
-            .map_err(failed(format!("reading {} {runtime}", resource.plural)))?;
-        Ok(found.map(|object| policy_of(&object.data)))
+        match api.get_opt(&runtime.name).await {
+            Ok(found) => Ok(found.map(|object| policy_of(&object.data))),
+            // An unstage that fails for a right that nobody gives would be repeated for ever.
+            Err(kube::Error::Api(status)) if status.code == FORBIDDEN => {
+                tracing::warn!(%runtime, message = status.message, "the clean policy is not known, and the client stays; \
+                    name {} in the chart's value rbac.runtimes", resource.plural);
+                Ok(None)
+            }
+            Err(error) => Err(failed(format!("reading {} {runtime}", resource.plural))(error)),
+        }
     }
 
     async fn fuse_generation(&self, namespace: &str, claim: &str) -> Result<Option<String>, ClusterError> {
