@@ -25,27 +25,52 @@ impl Context {
         table.top(&path).filter(|mount| mount.is_of_type(&source.mount_type))
     }
 
+    /// Returns where a directory of a volume really is that may have mounts below its path: below the
+    /// lowest of them that contains it. One that no mount contains is where the volume says.
+    pub fn resolved(&self, table: &Table, source: &Source) -> Source {
+        let whole = self.mount_root.canonical(&source.fluid_path);
+        let Ok(whole) = whole else { return source.clone() };
+        let path = whole.join(&source.sub_path);
+        let mount = table.containing(&path).filter(|mount| {
+            mount.mount_point != whole && mount.mount_point.starts_with(&whole) && mount.is_of_type(&source.mount_type)
+        });
+        let below = mount.and_then(|mount| Some((mount, path.strip_prefix(&mount.mount_point).ok()?)));
+        match below {
+            Some((mount, rest)) => Source {
+                fluid_path: mount.mount_point.clone(),
+                sub_path: rest.to_owned(),
+                ..source.clone()
+            },
+            None => source.clone(),
+        }
+    }
+
     /// Waits until a source is mounted and answers, and opens it. Without `mounted`, a directory
-    /// without a mount is enough.
+    /// without a mount is enough, but for a directory in it: that would be one of the node's disk
+    /// until it is covered. Returns where it is as well.
     ///
     /// # Errors
     /// Returns [`Error::NotReady`] after the deadline, with the last finding. Fails at once if the
     /// path is refused or the sub path does not exist.
-    pub async fn wait_ready(&self, source: &Source, mounted: bool, deadline: Instant) -> Result<OwnedFd, Error> {
+    pub async fn wait_ready(
+        &self,
+        given: &Source,
+        mounted: bool,
+        deadline: Instant,
+    ) -> Result<(Source, OwnedFd), Error> {
         let mut watch = self.watch.clone();
+        let mounted = mounted || !given.sub_path.as_os_str().is_empty();
         loop {
             watch.mark();
-            let table = Table::read().attempt("reading the mounts for", &source.fluid_path)?;
-            let fuse = self.fuse_mount(&table, source);
+            let table = Table::read().attempt("reading the mounts for", &given.fluid_path)?;
+            let source = self.resolved(&table, given);
+            let fuse = self.fuse_mount(&table, &source);
             let (why, look_again) = if mounted && fuse.is_none() {
-                (self.not_mounted(&table, source), None)
+                (self.not_mounted(&table, &source), None)
             } else {
-                match self
-                    .prober
-                    .open(source, fuse.map(|mount| mount.device.as_str()))
-                    .await?
-                {
-                    Answer::Here(directory) => return Ok(directory),
+                let device = fuse.map(|mount| mount.device.as_str());
+                match self.prober.open(&source, device).await? {
+                    Answer::Here(directory) => return Ok((source, directory)),
                     Answer::NoSubPath => {
                         let sub_path = source.sub_path.display().to_string();
                         return Err(Error::NoSubPath {
@@ -58,6 +83,10 @@ impl Context {
                         Some(AGAIN),
                     ),
                     Answer::Failing => ("it answers with an input/output error".to_owned(), Some(AGAIN)),
+                    Answer::Stale => (
+                        "what it had mounted is gone (stale file handle)".to_owned(),
+                        Some(AGAIN),
+                    ),
                     Answer::Silent => ("it does not answer".to_owned(), Some(AGAIN)),
                     Answer::Nothing => ("the directory does not exist".to_owned(), Some(AGAIN)),
                 }
@@ -68,7 +97,7 @@ impl Context {
             if waited.is_err() && next >= deadline {
                 return Err(Error::NotReady(format!(
                     "{} was not ready within {:?}: {why}; see the fuse pod of the dataset on node {}",
-                    source.fluid_path.display(),
+                    given.fluid_path.display(),
                     self.config.publish_timeout,
                     self.config.node_id
                 )));
@@ -83,7 +112,14 @@ impl Context {
                 "a mount of type {} and source {} is there instead of {}",
                 other.fs_type, other.source, source.mount_type
             ),
-            None => format!("nothing of type {} is mounted there", source.mount_type),
+            None if source.sub_path.as_os_str().is_empty() => {
+                format!("nothing of type {} is mounted there", source.mount_type)
+            }
+            None => format!(
+                "nothing of type {} is mounted there, or on the way to {}",
+                source.mount_type,
+                source.sub_path.display()
+            ),
         }
     }
 }

@@ -26,7 +26,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::fs::{AtFlags, CWD, FileType, StatxFlags, statx};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, StatxFlags, open, statx};
 use rustix::io::Errno;
 use rustix::mount::{
     MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_bind, mount_change,
@@ -226,10 +226,33 @@ pub fn unmount_only(id: u32, path: &Path, handle: &Path) -> Result<bool, Error> 
             // It is marked now.
             Err(Errno::AGAIN) => {}
             // Somebody uses it, in whatever mount namespace.
-            Err(_) => return unmount_top(handle).map(|()| true),
+            Err(_) => return detach_only(id, path, handle),
         }
     }
     Ok(false)
+}
+
+/// Takes the mount with this number off its path, though it is used. Another one that is on top by
+/// now stays, since the system call gets the mount that is open and not the path.
+fn detach_only(id: u32, path: &Path, handle: &Path) -> Result<bool, Error> {
+    // The file system is not asked.
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let opened = match open(handle, flags, Mode::empty()) {
+        Ok(opened) => opened,
+        Err(Errno::NOENT) => return Ok(false),
+        Err(error) => return Err(Error::io("opening", path, error)),
+    };
+    let known = format!("/proc/self/fdinfo/{}", opened.as_raw_fd());
+    let text = fs::read_to_string(&known).attempt("reading", &known)?;
+    let number = text.lines().find_map(|line| line.strip_prefix("mnt_id:"));
+    if number.and_then(|number| number.trim().parse().ok()) != Some(id) {
+        return Ok(false);
+    }
+    match unmount(format!("/proc/self/fd/{}", opened.as_raw_fd()), UnmountFlags::DETACH) {
+        Ok(()) => Ok(true),
+        Err(Errno::INVAL) => Ok(false),
+        Err(error) => Err(Error::io("unmounting", path, error)),
+    }
 }
 
 /// Unmounts everything on a path, however many mounts are stacked there. System calls get `handle`,

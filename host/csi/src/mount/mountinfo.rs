@@ -120,7 +120,7 @@ fn parse_line(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|byte| *byte == b' ').filter(|field| !field.is_empty());
     let mut text = || fields.next().map(unescape);
     let (id, parent, device) = (number(&text()?)?, number(&text()?)?, string(text()?));
-    let (root, mount_point, options) = (path(text()?), path(text()?), string(text()?));
+    let (root, mount_point, options) = (path(without_mark(text()?)), path(text()?), string(text()?));
     let (mut shared, mut master) = (None, None);
     loop {
         let field = string(text()?);
@@ -146,6 +146,14 @@ fn parse_line(line: &[u8]) -> Option<Mount> {
         source,
         super_options,
     })
+}
+
+/// Removes the mark of a directory that somebody has removed. It is no part of the path.
+fn without_mark(mut root: Vec<u8>) -> Vec<u8> {
+    if let Some(path) = root.strip_suffix(b"//deleted") {
+        root.truncate(path.len());
+    }
+    root
 }
 
 fn is_read_only(options: &str) -> bool {
@@ -221,6 +229,14 @@ mod tests {
         // The mount with the higher number is below, because numbers are used again.
         assert_eq!((table.top(path).unwrap().id, table.bottom(path).unwrap().id), (65, 93));
         assert!(table.bottom(path).unwrap().is_read_only() && !table.top(path).unwrap().is_read_only());
+    }
+
+    #[test]
+    fn a_root_that_was_removed_keeps_its_path() {
+        let table =
+            Table::parse(b"1 0 0:9 /sub//deleted /k/a rw - fuse x rw\n2 0 0:9 /sub/deleted /k/b rw - fuse x rw");
+        let roots: Vec<&Path> = table.iter().map(|mount| mount.root.as_path()).collect();
+        assert_eq!(roots, [Path::new("/sub"), Path::new("/sub/deleted")]);
     }
 
     #[test]

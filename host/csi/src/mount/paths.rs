@@ -154,7 +154,21 @@ impl Root {
 /// # Errors
 /// Returns [`Errno::XDEV`] if the path leads out, and otherwise the error of the file system.
 pub fn open_inside(mount: impl AsFd, sub_path: &Path) -> Result<OwnedFd, Errno> {
-    open_beneath(mount, sub_path, OFlags::empty(), ResolveFlags::empty())
+    let itself = if sub_path.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        sub_path
+    };
+    open_beneath(mount, itself, OFlags::empty(), ResolveFlags::empty())
+}
+
+/// Opens what is in a directory of a mounted file system, without following any symbolic link.
+///
+/// # Errors
+/// Returns [`Errno::LOOP`] if a symbolic link is on the way, and otherwise the error of the file
+/// system.
+pub fn open_real(directory: impl AsFd, path: &Path) -> Result<OwnedFd, Errno> {
+    open_beneath(directory, path, OFlags::empty(), ResolveFlags::NO_SYMLINKS)
 }
 
 fn open_beneath(directory: impl AsFd, path: &Path, kind: OFlags, more: ResolveFlags) -> Result<OwnedFd, Errno> {

@@ -30,6 +30,8 @@ pub enum Answer {
     Dead,
     /// It answers with an error, and may recover.
     Failing,
+    /// What was mounted is no longer there, as after a server of NFS has lost its export.
+    Stale,
     /// It has not answered in time.
     Silent,
     /// The directory does not exist.
@@ -154,14 +156,21 @@ fn ask(root: &Root, source: &Source) -> Result<Answer, Error> {
             return failure(&error.into()).ok_or_else(|| Error::io("looking at", &source.fluid_path, error));
         }
     }
-    if source.sub_path.as_os_str().is_empty() {
+    if source.sub_path.as_os_str().is_empty() && source.part.as_os_str().is_empty() {
         return Ok(Answer::Here(mount));
     }
-    match paths::open_inside(&mount, &source.sub_path) {
+    let opened = paths::open_inside(&mount, &source.sub_path).and_then(|directory| {
+        if source.part.as_os_str().is_empty() {
+            return Ok(directory);
+        }
+        paths::open_real(&directory, &source.part)
+    });
+    match opened {
         Ok(directory) => Ok(Answer::Here(directory)),
         Err(Errno::NOENT) => Ok(Answer::NoSubPath),
-        Err(Errno::XDEV) => {
-            let path = source.fluid_path.join(&source.sub_path);
+        // It has a link on the way that was a directory when the kubelet has mounted it.
+        Err(Errno::XDEV | Errno::LOOP) => {
+            let path = source.fluid_path.join(&source.sub_path).join(&source.part);
             Err(Error::Refused {
                 path,
                 why: "it leads out of the file system".to_owned(),
@@ -187,7 +196,9 @@ fn failure(error: &std::io::Error) -> Option<Answer> {
     };
     if is_one_of(&[Errno::NOTCONN, Errno::CONNABORTED]) {
         Some(Answer::Dead)
-    } else if is_one_of(&[Errno::STALE, Errno::HOSTDOWN, Errno::SHUTDOWN, Errno::IO]) {
+    } else if is_one_of(&[Errno::STALE]) {
+        Some(Answer::Stale)
+    } else if is_one_of(&[Errno::HOSTDOWN, Errno::SHUTDOWN, Errno::IO]) {
         Some(Answer::Failing)
     } else {
         None
@@ -204,7 +215,7 @@ mod tests {
         assert!(matches!(answer(Errno::NOTCONN), Some(Answer::Dead)));
         assert!(matches!(answer(Errno::CONNABORTED), Some(Answer::Dead)));
         assert!(matches!(answer(Errno::IO), Some(Answer::Failing)));
-        assert!(matches!(answer(Errno::STALE), Some(Answer::Failing)));
+        assert!(matches!(answer(Errno::STALE), Some(Answer::Stale)));
         assert!(answer(Errno::ACCESS).is_none());
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::context::Context;
 use crate::error::{Attempt, Error};
@@ -12,6 +13,8 @@ use crate::mount::probe::Answer;
 use crate::mount::target::Target;
 use crate::volume::attributes::Source;
 
+/// How long a file system may say that it is stale until that is believed.
+const CHANGEOVER: Duration = Duration::from_secs(2);
 /// The most dead mounts on one path: with more, something else must be wrong.
 const MOST_STACKED: usize = 256;
 
@@ -70,13 +73,20 @@ pub async fn clear_if_dead(context: &Arc<Context>, source: &Source) -> Result<()
         sub_path: PathBuf::new(),
         ..source.clone()
     };
+    let mut was_stale = None;
     for _ in 0..MOST_STACKED {
         let table = Table::read().attempt("reading the mounts for", &path)?;
         let Some(top) = table.top(&path) else { return Ok(()) };
         match context.prober.open(&whole, Some(&top.device)).await? {
             Answer::Dead => {}
-            // Nobody serves it who would be left without his mount.
-            Answer::Failing if !top.is_fuse() => {}
+            // Nobody serves it who would be left without his mount. A server that changes over says
+            // the same for a moment.
+            Answer::Stale if !top.is_fuse() && was_stale == Some(top.id) => {}
+            Answer::Stale if !top.is_fuse() => {
+                was_stale = Some(top.id);
+                tokio::time::sleep(CHANGEOVER).await;
+                continue;
+            }
             _ => return Ok(()),
         }
         tracing::info!(path = %path.display(), "unmounting a dead file system");

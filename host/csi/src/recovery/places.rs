@@ -3,7 +3,7 @@
 //! A mount is out of date when its file system is not the one at the fuse pod's path now. The
 //! device shows this exactly, however mounts are shared.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::context::Context;
@@ -34,19 +34,17 @@ pub(super) fn out_of_date(context: &Context, table: &Table, record: &Arc<Record>
     let Some(fuse) = context.fuse_mount(table, &record.source).filter(|_| !record.symlink) else {
         return Vec::new();
     };
-    let parts = parts(table, &record.target).map(|part| {
-        let directory = part.root.strip_prefix(&fuse.root).unwrap_or(&part.root);
-        let sub_path = directory.strip_prefix("/").unwrap_or(directory).to_owned();
+    let parts = parts(table, &record.target).filter_map(|part| {
         let source = Source {
-            sub_path,
+            part: part_of(table, record, &fuse.root, &part.root)?,
             ..record.source.clone()
         };
-        Record {
+        Some(Record {
             target: part.mount_point.clone(),
             source,
             read_only: part.is_read_only(),
             ..Record::clone(record)
-        }
+        })
     });
     let mut wanted: Vec<Record> = std::iter::once(Record::clone(record)).chain(parts).collect();
     wanted.dedup_by(|a, b| a.target == b.target);
@@ -65,6 +63,19 @@ pub(super) fn out_of_date(context: &Context, table: &Table, record: &Arc<Record>
         device: fuse.device.clone(),
     };
     wanted.into_iter().filter(is_wrong).map(place).collect()
+}
+
+/// Returns where a part is in the directory that the volume shows; `None` if it is nowhere in it. A
+/// directory may have been reached by links, so its own mounts tell its path first.
+fn part_of(table: &Table, record: &Record, fuse_root: &Path, part_root: &Path) -> Option<PathBuf> {
+    let shown = table.at(&record.target).map(|mount| mount.root.clone());
+    let mut directories = shown.chain([fuse_root.join(&record.source.sub_path)]);
+    let inside = directories.find_map(|directory| Some(part_root.strip_prefix(directory).ok()?.to_owned()));
+    if inside.is_none() {
+        tracing::warn!(target = %record.target.display(), part = %part_root.display(),
+            "a subPath is not in its volume, and is not looked after");
+    }
+    inside
 }
 
 /// Returns the mounts of a volume that the kubelet has made for `subPath`s:
@@ -90,6 +101,27 @@ fn parts<'a>(table: &'a Table, target: &Path) -> impl Iterator<Item = &'a Mount>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_stays_in_the_directory_of_its_volume() {
+        let table = Table::parse(b"1 0 0:9 /real/team-a /k/target rw - fuse x rw");
+        let record = Record {
+            volume_id: "v".to_owned(),
+            target: "/k/target".into(),
+            source: Source {
+                sub_path: "team-a".into(),
+                ..Source::at(Path::new("/m"))
+            },
+            read_only: false,
+            symlink: false,
+            runtime: None,
+        };
+        let part = |root: &str| part_of(&table, &record, Path::new("/"), Path::new(root));
+        assert_eq!(part("/real/team-a/x"), Some("x".into()));
+        assert_eq!(part("/team-a/x/y"), Some("x/y".into()));
+        assert_eq!(part("/real/team-a"), Some(PathBuf::new()));
+        assert_eq!(part("/team-b/x"), None);
+    }
 
     #[test]
     fn parts_of_a_volume_are_found_and_those_of_others_are_not() {

@@ -33,13 +33,14 @@ async fn repair(context: &Arc<Context>, place: &Place) -> Result<bool, Error> {
     let opened = match context.prober.open(&place.wanted.source, Some(&place.device)).await? {
         Answer::Here(opened) => opened,
         Answer::NoSubPath => {
-            let sub_path = place.wanted.source.sub_path.display().to_string();
+            let source = &place.wanted.source;
+            let sub_path = source.sub_path.join(&source.part).display().to_string();
             return Err(Error::NoSubPath {
                 sub_path,
                 fluid_path: place.wanted.source.fluid_path.clone(),
             });
         }
-        Answer::Dead | Answer::Failing | Answer::Silent | Answer::Nothing => return Ok(false),
+        Answer::Dead | Answer::Failing | Answer::Stale | Answer::Silent | Answer::Nothing => return Ok(false),
     };
     let place = place.clone();
     context
@@ -55,10 +56,17 @@ async fn repair(context: &Arc<Context>, place: &Place) -> Result<bool, Error> {
             if gone || !out_of_date(context, &table, &place.volume).contains(&place) {
                 return Ok(false);
             }
-            let target = Target::make(&context.kubelet, &place.wanted.target)?;
-            if !place.is_part() {
+            let target = if place.is_part() {
+                // The kubelet makes its directories, and may be removing them.
+                match Target::find(&context.kubelet, &place.wanted.target)? {
+                    Some(target) => target,
+                    None => return Ok(false),
+                }
+            } else {
+                let target = Target::make(&context.kubelet, &place.wanted.target)?;
                 target.make_directory()?;
-            }
+                target
+            };
             put_in_place(context, &place.volume, &target, &opened)?;
             tracing::info!(target = %target.path().display(), "replaced a mount");
             Ok(true)
@@ -73,9 +81,12 @@ async fn repair(context: &Arc<Context>, place: &Place) -> Result<bool, Error> {
 /// A system call fails. Nothing is lost then: the same call does the rest.
 pub fn put_in_place(context: &Context, volume: &Record, target: &Target, opened: &OwnedFd) -> Result<(), Error> {
     let table = || Table::read().attempt("reading the mounts for", target.path());
+    let is_part = target.path() != volume.target;
     let read_only = match table()?.bottom(target.path()) {
         // Parts have no record; a volume was mounted as its record says.
-        Some(mount) if target.path() != volume.target => mount.is_read_only(),
+        Some(mount) if is_part => mount.is_read_only(),
+        // The kubelet has unmounted it.
+        None if is_part => return Ok(()),
         _ => volume.read_only,
     };
     let prepared = context.workbench.prepare(opened, read_only)?;
@@ -86,8 +97,8 @@ pub fn put_in_place(context: &Context, volume: &Record, target: &Target, opened:
     }
     while left > 0 {
         anchored.keep(target)?;
-        // A container that starts at this moment sees the old mount or the new one, but never the
-        // empty directory below.
+        // A container that starts at this moment sees the old mount or the new one. Before Linux
+        // 6.5, it can also see the empty directory below.
         let beneath = left == 1 && prepared.attach_beneath(target)?;
         mount::unmount_top(&target.handle())?;
         if left == 1 && !beneath {

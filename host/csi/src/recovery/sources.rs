@@ -108,11 +108,15 @@ async fn look(context: &Arc<Context>, path: &Path, records: &[Arc<Record>], was_
 }
 
 /// Returns the mounts in pods that show the whole file system of a client, writable ones first. Only
-/// of FUSE it is certain that its process lives if it answers.
+/// of FUSE it is certain that its process lives if it answers. What is mounted below a client's path
+/// is another file system, however whole it is.
 fn copies<'a>(table: &'a Table, records: &[Arc<Record>]) -> Vec<&'a Mount> {
     let mount = |record: &Arc<Record>| {
         let mount = table.top(&record.target)?;
-        let is_whole = mount.root == Path::new("/") && mount.is_fuse() && mount.is_of_type(&record.source.mount_type);
+        let is_whole = record.source.sub_path.as_os_str().is_empty()
+            && mount.root == Path::new("/")
+            && mount.is_fuse()
+            && mount.is_of_type(&record.source.mount_type);
         is_whole.then_some(mount)
     };
     let mut found: Vec<&Mount> = records.iter().filter_map(mount).collect();
@@ -159,6 +163,7 @@ mod tests {
             "3 0 0:9 /sub /k/part rw - fuse.juicefs JuiceFS:x rw",
             "4 0 0:8 / /k/other rw - fuse.other other rw",
             "5 0 0:7 / /k/disk rw - ext4 JuiceFS:x rw",
+            "6 0 0:6 / /k/below rw - fuse.juicefs JuiceFS:y rw",
         ];
         let table = Table::parse(lines.join("\n").as_bytes());
         let record = |name: &&str| {
@@ -167,6 +172,7 @@ mod tests {
                 target: Path::new("/k").join(name),
                 source: Source {
                     mount_type: "JuiceFS".to_owned(),
+                    sub_path: if *name == "below" { "y".into() } else { PathBuf::new() },
                     ..Source::at(Path::new("/m"))
                 },
                 read_only: false,
@@ -174,7 +180,7 @@ mod tests {
                 runtime: None,
             })
         };
-        let records: Vec<_> = ["whole", "writable", "part", "other", "disk", "absent"]
+        let records: Vec<_> = ["whole", "writable", "part", "other", "disk", "below", "absent"]
             .iter()
             .map(record)
             .collect();

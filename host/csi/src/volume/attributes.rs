@@ -29,6 +29,14 @@ pub struct Source {
     /// The directory in that mount; empty for its root. It is relative and without `..`.
     #[serde(default)]
     pub sub_path: PathBuf,
+    /// The part of that directory that the kubelet has mounted for a `subPath`, without symbolic
+    /// links; empty for all of it. Whoever writes to the directory cannot lead it elsewhere.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub part: PathBuf,
+}
+
+fn is_empty(path: &Path) -> bool {
+    path.as_os_str().is_empty()
 }
 
 impl Source {
@@ -38,6 +46,7 @@ impl Source {
             fluid_path: path.to_owned(),
             mount_type: String::new(),
             sub_path: PathBuf::new(),
+            part: PathBuf::new(),
         }
     }
 }
@@ -75,6 +84,7 @@ impl Attributes {
                     .map(|path| relative("fluid_sub_path", path))
                     .transpose()?
                     .unwrap_or_default(),
+                part: PathBuf::new(),
             }),
         };
         let runtime = get("runtime_namespace")

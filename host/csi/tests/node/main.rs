@@ -9,6 +9,7 @@
 mod client;
 mod clients;
 mod cluster;
+mod directories;
 mod faults;
 mod fuse;
 mod lifecycle;

@@ -15,7 +15,7 @@ use crate::recovery::repair::put_in_place;
 use crate::service::proto::csi::volume_capability::AccessType;
 use crate::service::proto::csi::volume_capability::access_mode::Mode;
 use crate::service::proto::csi::{NodePublishVolumeRequest, VolumeCapability};
-use crate::volume::attributes::Attributes;
+use crate::volume::attributes::{Attributes, Source};
 use crate::volume::published::Record;
 
 pub(super) async fn publish(context: Arc<Context>, request: NodePublishVolumeRequest) -> Result<(), Error> {
@@ -28,24 +28,25 @@ pub(super) async fn publish(context: Arc<Context>, request: NodePublishVolumeReq
         .ok_or_else(|| Error::Missing("volume_capability".to_owned()))?;
     let attributes = Attributes::parse(&request.volume_context)?;
     let read_only = request.readonly || attributes.read_only || is_read_only(capability);
-    let source = attributes.source()?.clone();
-    context.mount_root.relative(&source.fluid_path)?;
+    let given = attributes.source()?.clone();
+    context.mount_root.relative(&given.fluid_path)?;
     let target = context.kubelet.canonical(target.as_ref())?;
     let _held = context.locks.take(target.to_string_lossy()).await?;
 
     // A link into the file system would be followed on the node, each time that a container starts,
     // by way of directories that whoever writes to the file system can replace by links.
-    let symlink = (context.config.symlink || attributes.symlink) && source.sub_path.as_os_str().is_empty();
-    let record = Record {
+    let symlink = (context.config.symlink || attributes.symlink) && given.sub_path.as_os_str().is_empty();
+    let mut record = Record {
         volume_id: volume.to_owned(),
         target: target.clone(),
-        source,
+        source: given.clone(),
         read_only,
         symlink,
         runtime: attributes.runtime.clone(),
     };
     let (in_place, fuse_is_up) = {
         let table = Table::read().attempt("reading the mounts for", &target)?;
+        record.source = source_now(&context, &table, &record)?;
         (
             is_in_place(&context, &table, &record)?,
             context.fuse_mount(&table, &record.source).is_some(),
@@ -66,9 +67,10 @@ pub(super) async fn publish(context: Arc<Context>, request: NodePublishVolumeReq
             tracing::warn!(volume, %error, "waiting for the fuse pod without having set its label again");
         }
     }
-    let opened = context
-        .wait_ready(&record.source, !attributes.skip_mount_check, deadline)
+    let (source, opened) = context
+        .wait_ready(&given, !attributes.skip_mount_check, deadline)
         .await?;
+    record.source = source;
     context
         .blocking(move |context| {
             let target = Target::make(&context.kubelet, &record.target)?;
@@ -98,6 +100,23 @@ pub(super) async fn publish(context: Arc<Context>, request: NodePublishVolumeReq
 fn link(target: &Target, record: &Record) -> Result<(), Error> {
     mount::unmount_all(target.path(), &target.handle())?;
     target.make_link(&record.source.fluid_path)
+}
+
+/// Returns where the directory of a volume is now, or was when it was published if its mount is away.
+fn source_now(context: &Context, table: &Table, record: &Record) -> Result<Source, Error> {
+    let source = context.resolved(table, &record.source);
+    if context.fuse_mount(table, &source).is_some() {
+        return Ok(source);
+    }
+    let path = |source: &Source| -> Result<_, Error> {
+        Ok(context.mount_root.canonical(&source.fluid_path)?.join(&source.sub_path))
+    };
+    match context.records.get(&record.target) {
+        Some(known) if known.volume_id == record.volume_id && path(&known.source)? == path(&source)? => {
+            Ok(known.source.clone())
+        }
+        _ => Ok(source),
+    }
 }
 
 /// Returns whether the target is already mounted as it should be. While the fuse pod is away, its
