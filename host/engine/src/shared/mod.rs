@@ -18,6 +18,7 @@ mod refusals;
 mod rollout;
 mod rollout_member;
 pub mod rollouts;
+mod rush;
 pub mod seen_objects;
 pub mod sizes_read;
 pub mod spread;
@@ -51,6 +52,7 @@ use crate::shared::ports::Ports;
 use crate::shared::references::References;
 use crate::shared::refusals::Refusals;
 use crate::shared::rollouts::Rollouts;
+use crate::shared::rush::Rush;
 use crate::shared::seen_objects::SeenObjects;
 use crate::shared::sizes_read::SizesRead;
 use crate::shared::states_read::StatesRead;
@@ -110,6 +112,8 @@ pub struct Shared {
     pub upgrades: Upgrades,
     /// When clean-ups began to reach nodes.
     cleanup_starts: CleanupStarts,
+    /// Whether many systems are set up at once.
+    pub rush: Arc<Rush>,
     /// How many releases are written at a time, of all kinds: each is some ten requests, eight of
     /// them at the same time.
     pub installing: FairPlaces,
@@ -161,6 +165,7 @@ impl Shared {
             status_throttle: StatusThrottle::default(),
             upgrades: Upgrades::default(),
             cleanup_starts: CleanupStarts::default(),
+            rush: Arc::default(),
             installing: FairPlaces::new(INSTALLING),
             rollouts: Arc::default(),
             seen_objects: SeenObjects::default(),

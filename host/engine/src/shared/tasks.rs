@@ -150,13 +150,13 @@ impl<T: TaskResult> Tasks<T> {
     where
         F: Future<Output = T> + Send + 'static,
     {
-        self.start_after(Duration::ZERO, uid, of, wake, work);
+        self.start_when(std::future::ready(()), uid, of, wake, work);
     }
 
-    /// The same after a pause, in which the task takes no place of others.
-    pub fn start_after<F>(
+    /// The same after something else, for which the task waits without a place of others.
+    pub fn start_when<F>(
         &self,
-        pause: Duration,
+        gate: impl Future<Output = ()> + Send + 'static,
         uid: &str,
         of: Origin<'_>,
         wake: impl FnOnce() + Send + 'static,
@@ -174,16 +174,15 @@ impl<T: TaskResult> Tasks<T> {
         let namespace = of.namespace.to_owned();
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let handle = self.threads.behind(of.is_behind).spawn(async move {
-            if !pause.is_zero() {
-                tokio::time::sleep(pause).await;
-            }
+            gate.await;
+            let began = Instant::now();
             let result = limit.run(&namespace, AssertUnwindSafe(work).catch_unwind()).await;
             let result = result.unwrap_or_else(|_| T::broken(PANICKED));
             let mut entries = shared.lock();
             let entry = entries.get_mut(&key).filter(|entry| entry.number == number);
             if let Some(entry) = entry {
                 entry.result = Some(result);
-                entry.took = Some(entry.started.elapsed());
+                entry.took = Some(began.elapsed());
             }
             drop(entries);
             wake();
@@ -267,7 +266,7 @@ mod tests {
     #[tokio::test]
     async fn those_that_pause_keep_nobody_waiting() {
         let tasks = Tasks::<u32>::default();
-        let start = |uid: &str, pause| tasks.start_after(pause, uid, HERE, || (), async { 1 });
+        let start = |uid: &str, pause| tasks.start_when(tokio::time::sleep(pause), uid, HERE, || (), async { 1 });
         for number in 0..1000 {
             start(&format!("paused-{number}"), Duration::from_secs(3600));
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures::FutureExt;
 use serde_json::Value;
@@ -134,6 +135,8 @@ impl Request {
         if is_upgrade {
             self.upgraded_now();
             self.shared.upgrades.upgraded(&self.uid);
+        } else {
+            self.shared.rush.installed(Instant::now());
         }
         // Right after, there is nothing to show yet.
         self.shared.status_throttle.restart(&self.uid);

@@ -171,9 +171,13 @@ impl Request {
             let done = faults.report(answer(&kind, "shutdown", outcome)).await;
             done.map(drop).map_err(|error| error.to_string())
         };
-        self.shared
-            .cleanups
-            .start_after(pause, &self.uid, self.origin(), move || wake(), work);
+        self.shared.cleanups.start_when(
+            tokio::time::sleep(pause),
+            &self.uid,
+            self.origin(),
+            move || wake(),
+            work,
+        );
     }
 
     /// A number of `spec.management.cleanCachePolicy`, or of `spec.cleanCachePolicy`, where some

@@ -209,9 +209,15 @@ impl Request {
                 put_off,
             }
         };
+        let rush = self.shared.rush.clone();
+        let gate = async move {
+            if first {
+                rush.over().await;
+            }
+        };
         self.shared
             .metadata
-            .start(&self.uid, self.origin(), move || wake(), work);
+            .start_when(gate, &self.uid, self.origin(), move || wake(), work);
     }
 }
 
