@@ -13,6 +13,10 @@ use crate::objects::owner::owner_reference;
 /// The setting of a registration that names Secrets for pulling images, separated by commas.
 const PULL_SECRETS: &str = "image-pull-secrets";
 
+/// The mount root that grants are written for: a directory below it is one below the mount root of
+/// the installation.
+const MOUNT_ROOT: &str = "/runtime-mnt";
+
 /// What of a policy comes from the installation and its users.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
@@ -39,7 +43,10 @@ pub fn policy(plugin: &Plugin, identity: &Identity, around: &Surroundings) -> Po
         namespace: identity.namespace.clone(),
         kinds: plugin.grants.kinds.clone(),
         rbac: plugin.grants.rbac.clone(),
-        powers: powers(plugin),
+        powers: Powers {
+            host_paths: below_mount_root(&plugin.grants.host_paths, identity, mount),
+            ..powers(plugin)
+        },
         named: around.named.clone(),
         mount: mount.to_owned(),
         secrets: Secrets {
@@ -50,6 +57,18 @@ pub fn policy(plugin: &Plugin, identity: &Identity, around: &Surroundings) -> Po
         owner: owner_reference(&identity.kind, &identity.name, &around.uid),
         labels: [(labels::DATASET_ID.to_owned(), identity.dataset_id())].into(),
     }
+}
+
+/// Returns the directories that were granted, as they are in an installation where clients mount in
+/// `mount`.
+fn below_mount_root(granted: &BTreeSet<String>, identity: &Identity, mount: &str) -> BTreeSet<String> {
+    let own = format!("/{}/{}/{}", identity.runtime_type, identity.namespace, identity.name);
+    let root = mount.strip_suffix(&own).unwrap_or(MOUNT_ROOT);
+    let moved = |path: &String| match path.strip_prefix(MOUNT_ROOT) {
+        Some(below) if below.starts_with('/') => format!("{root}{below}"),
+        _ => path.clone(),
+    };
+    granted.iter().map(moved).collect()
 }
 
 /// Returns what a plugin's pods may have of their node.
@@ -85,4 +104,31 @@ pub fn named<'a>(runtime: &'a Value, others: impl IntoIterator<Item = &'a Value>
     let asked = runtime["metadata"]["annotations"][labels::FUSE_HOST_PID].as_str();
     let host_pid = asked.and_then(labels::truth) == Some(true);
     Named::of(std::iter::once(runtime).chain(others)).with_host_pid(host_pid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case::usual("/runtime-mnt/demo/ns/data", "/runtime-mnt/sock")]
+    #[case::moved("/data/mnt/demo/ns/data", "/data/mnt/sock")]
+    #[case::unknown("", "/runtime-mnt/sock")]
+    fn directories_below_the_mount_root_move_with_it(#[case] mount: &str, #[case] expected: &str) {
+        let identity = Identity {
+            namespace: "ns".to_owned(),
+            name: "data".to_owned(),
+            dataset_uid: String::new(),
+            runtime_type: "demo".to_owned(),
+            implementation: "demo".to_owned(),
+            kind: "DemoRuntime".to_owned(),
+            mount_directory: "demo-fuse".to_owned(),
+        };
+        let with = |path: &str| -> BTreeSet<String> {
+            let others = ["/dev/shm", "/runtime-mnt2/sock", "/runtime-mnt"];
+            others.into_iter().chain([path]).map(str::to_owned).collect()
+        };
+        let granted = with("/runtime-mnt/sock");
+        assert_eq!(below_mount_root(&granted, &identity, mount), with(expected));
+    }
 }
