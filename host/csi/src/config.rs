@@ -32,6 +32,8 @@ pub struct Config {
     pub recovery: bool,
     /// The longest time that publish waits for the fuse pod's mount.
     pub publish_timeout: Duration,
+    /// The longest time that stage waits for the session manager of the node.
+    pub session_timeout: Duration,
     /// The longest time that a mounted file system may take to answer before it counts as hanging.
     pub probe_timeout: Duration,
     /// The pause between two looks at the mounts of the clients of published volumes.
@@ -54,6 +56,7 @@ impl Config {
             symlink: false,
             recovery: true,
             publish_timeout: Duration::from_secs(30),
+            session_timeout: Duration::from_secs(30),
             probe_timeout: Duration::from_secs(5),
             probe_interval: Duration::from_secs(10),
         }

@@ -1,5 +1,5 @@
 //! The account of the node plugin changes only the node on which it runs, and there only the labels
-//! that bring fuse pods: the API server itself sees to that, by the policy of the chart.
+//! that bring fuse pods and a session manager: the API server itself sees to that, by the policy of the chart.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // Tests fail by panicking.
 
@@ -101,11 +101,13 @@ async fn a_node_plugin_changes_only_its_node_and_only_what_it_has_to() {
     let refused = || async { tried(&elsewhere, own, &label).await.err() };
     let refused = operator.eventually("the API server knows the policy", refused).await;
     assert!(refused.contains("may not change node"), "{refused}");
-    for remove in [
+    for change in [
         label.clone(),
         json!({"metadata": {"labels": {"fluid.io/f-ns-demo": null}}}),
+        json!({"metadata": {"labels": {"fluid.io/efc-sessmgr": "true", "fluid.io/f-ns-demo": "true"}}}),
+        json!({"metadata": {"labels": {"fluid.io/efc-sessmgr": null}}}),
     ] {
-        let allowed = || async { tried(&here, own, &remove).await.ok() };
+        let allowed = || async { tried(&here, own, &change).await.ok() };
         operator
             .eventually("the account may change its own node", allowed)
             .await;
@@ -119,6 +121,8 @@ async fn a_node_plugin_changes_only_its_node_and_only_what_it_has_to() {
     assert!(refused.contains("may not change node"), "{refused}");
     let changes = [
         json!({"metadata": {"labels": {"fluid.io/s-ns-demo": "true"}}}),
+        json!({"metadata": {"labels": {"fluid.io/efc-sessmgr-2": "true"}}}),
+        json!({"metadata": {"labels": {"fluid.io/efc-sessmgr": "true", "fluid.io/s-ns-demo": "true"}}}),
         json!({"metadata": {"labels": {"node-role.kubernetes.io/control-plane": ""}}}),
         json!({"metadata": {"labels": {"kubernetes.io/hostname": null}}}),
         json!({"metadata": {"labels": {"kubernetes.io/hostname": "another"}}}),

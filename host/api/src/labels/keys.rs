@@ -16,6 +16,10 @@ pub const COMMON_PREFIX: &str = "fluid.io/s-";
 pub const STORAGE_PREFIX: &str = "fluid.io/s-h-";
 /// What [`super::fuse_label`] starts with.
 pub const FUSE_PREFIX: &str = "fluid.io/f-";
+/// On nodes: brings the session manager, which clients of some systems need on their node.
+pub const SESSION_MANAGER: &str = "fluid.io/efc-sessmgr";
+/// Volume attribute: the directory of the node in which the session manager listens.
+pub const SESSION_MANAGER_DIRECTORY: &str = "efc_sessmgr_workdir";
 /// The value of labels that only say yes.
 pub const TRUE: &str = "true";
 /// Begins [`cache_label`](super::cache_label).

@@ -66,6 +66,8 @@ pub struct Attributes {
     pub read_only: bool,
     /// Whether publish only looks for the directory, not for a mount.
     pub skip_mount_check: bool,
+    /// The directory in which the session manager listens, if clients of the volume need one.
+    pub session_manager: Option<PathBuf>,
 }
 
 impl Attributes {
@@ -116,6 +118,9 @@ impl Attributes {
             symlink,
             read_only: get(READ_ONLY) == Some(labels::TRUE),
             skip_mount_check: skips_mount_pod(get(labels::SKIP_CHECK_MOUNT_READY).unwrap_or_default())?,
+            session_manager: get(labels::SESSION_MANAGER_DIRECTORY)
+                .map(|path| absolute(labels::SESSION_MANAGER_DIRECTORY, path))
+                .transpose()?,
         })
     }
 
@@ -212,6 +217,7 @@ mod tests {
             ("node_publish_method", "symlink"),
             ("wasser_read_only", "true"),
             ("fluid.io/skip-check-mount-ready-target", "Sidecar, MountPod"),
+            ("efc_sessmgr_workdir", "/runtime-mnt/efc-sock/"),
         ])
         .unwrap();
         let source = attributes.source().unwrap();
@@ -226,6 +232,8 @@ mod tests {
         assert_eq!(attributes.runtime.unwrap().to_string(), "ns/demo");
         assert_eq!(attributes.node_label.as_deref(), Some("fluid.io/f-ns-demo"));
         assert!(attributes.symlink && attributes.read_only && attributes.skip_mount_check);
+        let directory = attributes.session_manager.unwrap();
+        assert_eq!(directory.as_os_str(), "/runtime-mnt/efc-sock");
     }
 
     #[test]
@@ -236,6 +244,7 @@ mod tests {
             "volume attribute fluid_path is missing"
         );
         assert_eq!((attributes.runtime, attributes.node_label), (None, None));
+        assert_eq!(attributes.session_manager, None);
         let attributes = parse(&[("fluid_path", "/a"), ("runtime_name", "only half")]).unwrap();
         assert_eq!(attributes.source().unwrap().mount_type, "fuse.alluxio-fuse");
         assert_eq!(attributes.runtime, None);
@@ -248,6 +257,7 @@ mod tests {
     #[case(&[("mount_pod_node_selector_key", "node-role.kubernetes.io/control-plane")], "must begin with fluid.io/")]
     #[case(&[("node_publish_method", "hardlink")], "symlink or bindMount")]
     #[case(&[("fluid.io/skip-check-mount-ready-target", "Pod")], "unsupported mount mode")]
+    #[case(&[("efc_sessmgr_workdir", "/runtime-mnt/../run")], "absolute path")]
     fn values_that_cannot_be_used_are_refused(#[case] pairs: &[(&str, &str)], #[case] message: &str) {
         let error = parse(pairs).unwrap_err();
         assert_eq!(error.code(), tonic::Code::InvalidArgument);

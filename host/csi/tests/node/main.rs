@@ -18,3 +18,4 @@ mod node;
 mod publish;
 mod recovery;
 mod sanity;
+mod session_manager;

@@ -49,6 +49,8 @@ pub struct VolumeInput<'a> {
     pub mount_type: &'a str,
     /// Whether clients show a directory of their node there, and mount nothing.
     pub is_directory: bool,
+    /// Where the session manager of a node listens, if clients need one.
+    pub session_manager: Option<&'a str>,
     /// The generation label of the fuse workload's pods, if it carries one.
     pub fuse_generation: Option<&'a str>,
     /// The access modes of volume and claim.
@@ -77,6 +79,8 @@ impl VolumeInput<'_> {
             by_symlink.then(|| (PUBLISH_METHOD, SYMLINK.to_owned())),
             self.must_say_read_only().then(|| (READ_ONLY, labels::TRUE.to_owned())),
             skipped.map(|whose| (labels::SKIP_CHECK_MOUNT_READY, whose.to_owned())),
+            self.session_manager
+                .map(|directory| (labels::SESSION_MANAGER_DIRECTORY, directory.to_owned())),
         ];
         let attributes = [
             ("fluid_path", self.mount_path.to_owned()),
@@ -279,6 +283,7 @@ mod tests {
             mount_path: "/mnt/demo-fuse",
             mount_type: "fuse.demo",
             is_directory: annotations.get("directory").is_some(),
+            session_manager: annotations.get("session-manager").and_then(Value::as_str),
             fuse_generation: None,
             access_modes: vec!["ReadWriteMany".to_owned()],
             read_only: annotations.get("read-only").is_some(),
@@ -325,6 +330,14 @@ mod tests {
         for others in [json!({"directory": ""}), json!({"directory": "", KEY: "None"})] {
             assert_eq!(attribute(&volume(&others), KEY).as_deref(), Some("All"));
         }
+    }
+
+    #[test]
+    fn a_volume_says_where_the_session_manager_listens_if_there_is_one() {
+        let key = "efc_sessmgr_workdir";
+        let listening = volume(&json!({"session-manager": "/mnt/sock"}));
+        assert_eq!(attribute(&listening, key).as_deref(), Some("/mnt/sock"));
+        assert_eq!(attribute(&volume(&json!({})), key), None);
     }
 
     #[test]

@@ -15,6 +15,8 @@ use wasser_chart::OrGone;
 
 /// Where the values say that clients show a directory, and mount nothing.
 const DIRECTORY_ONLY: &str = "/fuse/directoryOnly";
+/// Where the values say in which directory of a node the session manager listens that clients need.
+const SESSION_MANAGER: &str = "/fuse/sessionManager";
 
 /// Whether the annotations say that Wasser, or Fluid before it, made an object.
 pub fn is_ours(object: &impl ResourceExt) -> bool {
@@ -50,6 +52,7 @@ impl Request {
             return Ok(());
         }
         let mount_type = self.mount_type().await?;
+        let session_manager = self.session_manager().await;
         let input = VolumeInput {
             identity: &self.identity,
             dataset: &dataset,
@@ -57,6 +60,7 @@ impl Request {
             mount_path: &self.context.mount_path,
             mount_type: &mount_type,
             is_directory: self.is_directory(),
+            session_manager: session_manager.as_deref(),
             fuse_generation: generation.as_deref(),
             access_modes: dataset.spec.effective_access_modes(),
             read_only: dataset.spec.is_read_only_below(""),
@@ -185,15 +189,7 @@ impl Request {
             return Ok(declared.clone());
         }
         let declared = declared.clone();
-        let release = self.shared.known_release(&self.uid).flatten();
-        let word = |values: &Value| values.pointer(&declared)?.as_str().map(str::to_owned);
-        let found = match release.as_ref().filter(|release| release.adoption().is_some()) {
-            None => release.as_ref().and_then(|release| word(&release.values())),
-            Some(_) => {
-                let values = self.desired().await?;
-                serde_json::from_str(&values).ok().and_then(|values| word(&values))
-            }
-        };
+        let found = self.word_of_values(&declared).await?;
         found
             .filter(|word| !word.is_empty())
             .ok_or_else(|| EngineError::Failed {
@@ -203,6 +199,27 @@ impl Request {
                     the type of the mount"
                 ),
             })
+    }
+
+    /// A text at a place of the installed values. The values of a release of Fluid's do not have it,
+    /// and the plugin is asked for others.
+    async fn word_of_values(&mut self, pointer: &str) -> Result<Option<String>, EngineError> {
+        let release = self.shared.known_release(&self.uid).flatten();
+        let word = |values: &Value| values.pointer(pointer)?.as_str().map(str::to_owned);
+        match release.as_ref().filter(|release| release.adoption().is_some()) {
+            None => Ok(release.as_ref().and_then(|release| word(&release.values()))),
+            Some(_) => {
+                let values = self.desired().await?;
+                Ok(serde_json::from_str(&values).ok().and_then(|values| word(&values)))
+            }
+        }
+    }
+
+    /// Where the session manager of a node listens, if the clients need one. A volume can do without
+    /// what a plugin does not say.
+    async fn session_manager(&mut self) -> Option<String> {
+        let found = self.word_of_values(SESSION_MANAGER).await;
+        found.ok().flatten().filter(|directory| !directory.is_empty())
     }
 
     /// Whether clients show a directory of their node in place of a mount, as the installed values

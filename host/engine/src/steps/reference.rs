@@ -243,6 +243,7 @@ impl Request {
             mount_path: &self.context.mount_path,
             mount_type: "",
             is_directory: false,
+            session_manager: None,
             fuse_generation: None,
             access_modes,
             read_only: dataset.spec.is_read_only() || other.spec.is_read_only_below(&reference.directory),

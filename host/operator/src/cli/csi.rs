@@ -54,6 +54,9 @@ pub struct Args {
     /// How long publish waits for the fuse pod's mount.
     #[arg(long, env = "WASSER_CSI_PUBLISH_TIMEOUT", default_value = "30s", value_parser = options::period)]
     publish_timeout: Duration,
+    /// How long stage waits for the session manager of the node, for volumes that need one.
+    #[arg(long, env = "WASSER_CSI_SESSION_TIMEOUT", default_value = "30s", value_parser = options::period)]
+    session_timeout: Duration,
     /// How long a file system may take to answer before it counts as hanging.
     #[arg(long, env = "WASSER_CSI_PROBE_TIMEOUT", default_value = "5s", value_parser = options::period)]
     probe_timeout: Duration,
@@ -102,6 +105,7 @@ async fn serve(args: Args) -> Result<()> {
         symlink: args.publish_method == "symlink",
         recovery: args.recovery,
         publish_timeout: args.publish_timeout,
+        session_timeout: args.session_timeout,
         probe_timeout: args.probe_timeout,
         probe_interval: args.probe_interval,
     };

@@ -12,6 +12,7 @@
 
 mod publish;
 mod required;
+mod session_manager;
 mod stage;
 mod unpublish;
 mod unstage;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::required::required;
+use super::session_manager;
 use super::stage;
 use crate::context::Context;
 use crate::error::{Attempt, Error};
@@ -58,12 +59,7 @@ pub(super) async fn publish(context: Arc<Context>, request: NodePublishVolumeReq
     if !fuse_is_up {
         // Stage has set the label, but an unstage of another volume, or an administrator, may have
         // removed it since.
-        let label = stage::label_of(&context, volume, &attributes).await;
-        let labelled = match label {
-            Ok(label) => context.cluster.label_node(&label, true).await.map_err(Error::from),
-            Err(error) => Err(error),
-        };
-        if let Err(error) = labelled {
+        if let Err(error) = label_again(&context, volume, &attributes).await {
             tracing::warn!(volume, %error, "waiting for the fuse pod without having set its label again");
         }
     }
@@ -95,6 +91,13 @@ pub(super) async fn publish(context: Arc<Context>, request: NodePublishVolumeReq
             done
         })
         .await
+}
+
+/// Sets the labels that stage has set.
+async fn label_again(context: &Context, volume: &str, attributes: &Attributes) -> Result<(), Error> {
+    session_manager::label(context, attributes).await?;
+    let label = stage::label_of(context, volume, attributes).await?;
+    Ok(context.cluster.label_node(&label, true).await?)
 }
 
 fn link(target: &Target, record: &Record) -> Result<(), Error> {

@@ -1,9 +1,10 @@
 //! Stage: labels the node, so that the runtime's DaemonSet starts a fuse pod on it. Publish waits
-//! for its mount.
+//! for its mount. A session manager comes before, where the fuse pod needs one.
 
 use std::sync::Arc;
 
 use super::required::required;
+use super::session_manager;
 use crate::context::Context;
 use crate::error::Error;
 use crate::recovery::orphans;
@@ -26,6 +27,7 @@ pub(super) async fn stage(context: Arc<Context>, request: NodeStageVolumeRequest
             tracing::warn!(volume, %error, "a dead mount stays");
         }
     }
+    session_manager::bring(&context, &attributes).await?;
     let label = label_of(&context, volume, &attributes).await?;
     let _label_held = context.locks.wait_for(&label).await;
     // The note comes first: with it, the unstage of another volume leaves the label alone.
