@@ -34,7 +34,7 @@ fn manifests(plugin: &str, kind: &str) -> Vec<(String, Pair)> {
 #[rstest]
 #[tokio::test]
 async fn a_plugin_of_this_repository_keeps_the_contract(
-    #[values("juicefs", "alluxio", "cache", "jindo", "thin", "vineyard")] plugin: &str,
+    #[values("juicefs", "alluxio", "cache", "efc", "jindo", "thin", "vineyard")] plugin: &str,
 ) {
     let file = root().join(format!("target/plugins/{plugin}.yaml"));
     let package = Package::read(&file).unwrap_or_else(|error| panic!("{error:#}; build it with `cargo xtask guests`"));

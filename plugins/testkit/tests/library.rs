@@ -29,7 +29,7 @@ fn library(chart: &str) -> Vec<(String, String)> {
 fn the_charts_carry_the_same_library() {
     let first = library("alluxio");
     assert!(first.len() > 1);
-    for chart in ["cache", "jindo", "juicefs", "thin", "vineyard"] {
+    for chart in ["cache", "efc", "jindo", "juicefs", "thin", "vineyard"] {
         assert_eq!(
             library(chart),
             first,

@@ -362,6 +362,8 @@ const OTHER_KINDS: &[&str] = &[
     "alluxioruntimes/",
     "cacheruntimes.",
     "cacheruntimes/",
+    "efcruntimes.",
+    "efcruntimes/",
     "jindoruntimes.",
     "jindoruntimes/",
     "thinruntimes.",

@@ -16,6 +16,7 @@ mod data_commands;
 mod decisions;
 mod deletions;
 mod drift;
+mod efc;
 mod faults;
 mod fluid;
 mod gone;

@@ -93,6 +93,12 @@ impl FakeHost {
         self
     }
 
+    /// Adds a pod as it is.
+    pub fn pod_as(mut self, pod: Pod) -> Self {
+        self.pods.push(pod);
+        self
+    }
+
     /// Answers commands: the script gets the pod and the argv.
     pub fn on_exec(
         mut self,

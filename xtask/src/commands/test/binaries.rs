@@ -15,8 +15,7 @@ use super::report::Report;
 use crate::commands::interrupt::{self, Running};
 
 /// With the CRDs of the plugins, so that their files are checked as well.
-pub const FEATURES: &str =
-    "wasser-alluxio/crd,wasser-cache/crd,wasser-jindo/crd,wasser-juicefs/crd,wasser-thin/crd,wasser-vineyard/crd";
+pub const FEATURES: &str = "wasser-alluxio/crd,wasser-cache/crd,wasser-efc/crd,wasser-jindo/crd,wasser-juicefs/crd,wasser-thin/crd,wasser-vineyard/crd";
 /// The variable that names the compiler for the workspace's crates, and its value. Crates that
 /// another compiler has built are built again.
 const WRAPPER: &str = "RUSTC_WORKSPACE_WRAPPER";

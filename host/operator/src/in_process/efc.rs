@@ -1,0 +1,146 @@
+//! The life of an EFCRuntime: from a directory of a file server, by more workers, to its end.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use wasser_test_api_server::{ApiServer, Outcome};
+
+use super::machine::scenario::registered;
+use super::machine::world::World;
+use super::scene::{OPERATOR, QUIET, Scene};
+
+const KIND: &str = "EFCRuntime";
+
+fn create(scene: &Scene, spec: &Value) {
+    let object = |kind: &str, spec: &Value| {
+        json!({"apiVersion": "data.fluid.io/v1alpha1", "kind": kind, "spec": spec,
+            "metadata": {"name": "demo", "namespace": "default"}})
+    };
+    let mounts = json!({"mounts": [{"mountPoint": "nfs://0a1b.cn-hangzhou.nas.aliyuncs.com:/data", "name": "data"}]});
+    scene.server.create(&object(KIND, spec));
+    scene.server.create(&object("Dataset", &mounts));
+}
+
+fn object(server: &ApiServer, kind: &str, name: &str) -> Value {
+    server.object(kind, "default", name).unwrap_or_default()
+}
+
+/// How many workers masters and clients know.
+fn known(server: &ApiServer) -> Option<usize> {
+    let map = object(server, "ConfigMap", "demo-worker-endpoints");
+    let text = map["data"]["efc-worker-endpoints.json"].as_str()?;
+    let file: Value = serde_json::from_str(text).unwrap();
+    Some(file["containerendpoints"].as_array()?.len())
+}
+
+#[tokio::test]
+async fn a_file_server_is_bound_scaled_and_deleted() {
+    let scene = Scene::serving(&[registered("efc")]);
+    let commands = Arc::new(Mutex::new(Vec::new()));
+    scene.server.on_exec({
+        let commands = commands.clone();
+        move |command| {
+            commands
+                .lock()
+                .push(format!("{}: {}", command.pod, command.argv.join(" ")));
+            std::future::ready(Outcome::printing(""))
+        }
+    });
+    let _world = World::start(&scene.server);
+    let _operator = scene.start().await;
+    let disk = json!({"levels": [{"mediumtype": "SSD", "path": "/mnt/disk", "quota": "2Gi"}]});
+    create(&scene, &json!({"replicas": 2, "tieredstore": disk}));
+    scene.phase("Bound").await;
+    scene.volume().await;
+    let two_are_known = |server: &ApiServer| (known(server)? == 2).then_some(());
+    scene.server.until("two workers to be known", two_are_known).await;
+    scene.server.settled(QUIET).await;
+
+    // The node plugin brings the session manager, and waits for it.
+    let volume = scene.server.object("PersistentVolume", "", "default-demo").unwrap();
+    let attributes = &volume["spec"]["csi"]["volumeAttributes"];
+    for (attribute, expected) in [
+        ("fluid_path", "/runtime-mnt/efc/default/demo/efc-fuse"),
+        ("mount_type", "alifuse.aliyun-alinas-efc"),
+        ("efc_sessmgr_workdir", "/runtime-mnt/efc-sock"),
+    ] {
+        assert_eq!(attributes[attribute], expected, "{attribute}");
+    }
+    assert_eq!(volume["spec"]["claimRef"]["name"], "demo");
+    let status = &object(&scene.server, KIND, "demo")["status"];
+    for phase in ["masterPhase", "workerPhase"] {
+        assert_eq!(status[phase], "Ready", "{phase}");
+    }
+    assert_eq!(status["valueFile"], "demo-efc-values");
+    let capacity = |server: &ApiServer| {
+        let states = &server.object("Dataset", "default", "demo")?["status"]["cacheStates"];
+        (states["cacheCapacity"] == "4.00GiB").then_some(())
+    };
+    scene.server.until("the capacity of two workers", capacity).await;
+
+    // A first pod brings the client; a third worker is scaled up and known.
+    scene.server.edit("Node", "", "node-b", |node| {
+        node["metadata"]["labels"]["fluid.io/f-default-demo"] = json!("true");
+    });
+    scene.server.edit(KIND, "default", "demo", |runtime| {
+        runtime["spec"]["replicas"] = json!(3)
+    });
+    let is_scaled = |server: &ApiServer| {
+        let ready = &object(server, "StatefulSet", "demo-worker")["status"]["readyReplicas"];
+        let clients = &object(server, "DaemonSet", "demo-fuse")["status"]["numberReady"];
+        (*ready == 3 && *clients == 1 && known(server)? == 3).then_some(())
+    };
+    scene.server.until("three workers and a client", is_scaled).await;
+    scene.server.settled(QUIET).await;
+
+    // Nothing happens by itself, and nothing is left in the end.
+    scene.server.take_requests();
+    scene.server.edit(KIND, "default", "demo", |runtime| {
+        runtime["metadata"]["annotations"]["example.org/note"] = "x".into();
+    });
+    scene.server.settled(QUIET).await;
+    let writes = scene.server.take_requests().of(OPERATOR).writes();
+    assert_eq!(writes.describe(), "", "at rest");
+    scene.server.delete("Dataset", "default", "demo");
+    let are_gone = |server: &ApiServer| {
+        let gone = |kind: &str| server.object(kind, "default", "demo").is_none();
+        (gone("Dataset") && gone(KIND)).then_some(())
+    };
+    scene.server.until("Dataset and runtime to go", are_gone).await;
+    scene.server.settled(QUIET).await;
+    let emptied = |worker: u32| format!("demo-worker-{worker}: rm -rf -- /mnt/disk/default/demo/tier_dadi");
+    let mut ran = commands.lock().clone();
+    ran.sort();
+    assert_eq!(ran, [emptied(0), emptied(1), emptied(2)]);
+    for (kind, names) in [
+        ("StatefulSet", ["demo-master", "demo-worker"]),
+        ("ConfigMap", ["demo-worker-endpoints", "demo-efc-values"]),
+        ("DaemonSet", ["demo-fuse", "demo-fuse"]),
+        ("PersistentVolumeClaim", ["demo", "demo"]),
+    ] {
+        for name in names {
+            assert_eq!(scene.server.object(kind, "default", name), None, "{kind} {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn clients_alone_need_neither_masters_nor_workers() {
+    let scene = Scene::serving(&[registered("efc")]);
+    let _world = World::start(&scene.server);
+    let _operator = scene.start().await;
+    let disabled = json!({"disabled": true});
+    create(&scene, &json!({"replicas": 1, "master": disabled, "worker": disabled}));
+    scene.phase("Bound").await;
+    scene.server.settled(QUIET).await;
+    for name in ["demo-master", "demo-worker"] {
+        assert_eq!(scene.server.object("StatefulSet", "default", name), None, "{name}");
+    }
+    let status = &object(&scene.server, KIND, "demo")["status"];
+    assert_eq!(
+        (&status["workerPhase"], &status["masterPhase"]),
+        (&json!(""), &json!(""))
+    );
+    assert_eq!(known(&scene.server), Some(0));
+}
