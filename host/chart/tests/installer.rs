@@ -156,6 +156,37 @@ async fn the_node_plugin_is_confined_where_the_api_server_can() {
 }
 
 #[tokio::test]
+async fn a_session_manager_listens_below_the_mount_root_where_it_is_wanted() {
+    let by_default = with("efc.sessionManager.enabled", false.into()).await.unwrap();
+    assert!(!by_default.contains("efc-sock"));
+    let values = serde_json::json!({"efc": {"sessionManager": {"enabled": true}}, "runtime": {"mountRoot": "/data/"}});
+    let (_directory, chart) = chart();
+    let rendered = renderer()
+        .render(&pack(&chart), &meta(), &values)
+        .await
+        .unwrap()
+        .template();
+    let set = rendered
+        .split(BEGINS)
+        .find(|object| object.contains("efc-sock"))
+        .unwrap();
+    let (_source, set) = set.split_once('\n').unwrap();
+    let set: Value = yaml_serde::from_str(set).unwrap();
+    let pods = &set["spec"]["template"]["spec"];
+    assert_eq!(pods["volumes"][0]["hostPath"]["path"], "/data/efc-sock");
+    assert_eq!(
+        pods["nodeSelector"],
+        serde_json::json!({"fluid.io/efc-sessmgr": "true"})
+    );
+    // Clients look for it where the plugin's are, in its version.
+    let registration = fs::read_to_string(root().join("plugins/efc/plugin.yaml")).unwrap();
+    for container in ["initContainers", "containers"] {
+        let image = pods[container][0]["image"].as_str().unwrap();
+        assert!(registration.contains(&format!(": {image}\n")), "{image}");
+    }
+}
+
+#[tokio::test]
 async fn only_api_servers_that_are_named_reach_the_webhook() {
     let values = serde_json::json!({"enabled": true, "from": [{"ipBlock": {"cidr": "10.0.0.1/32"}}]});
     let text = with("webhook.networkPolicy", values).await.unwrap();
@@ -253,6 +284,11 @@ async fn values_that_cannot_work_are_refused_by_name() {
             "webhook.hostNetwork",
         ),
         ("runtime.references", serde_json::json!("nobody"), "/runtime/references"),
+        (
+            "efc.sessionManager.updateStrategy",
+            serde_json::json!("Recreate"),
+            "/efc/sessionManager/updateStrategy",
+        ),
         ("image.pullPolicy", serde_json::json!("Sometimes"), "/image/pullPolicy"),
         ("rbac.kinds", serde_json::json!(["deployments"]), "/rbac/kinds"),
         (
