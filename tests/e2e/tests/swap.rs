@@ -31,7 +31,7 @@ const KINDS: [(&str, &str); 8] = [
     ("apps/v1", "DaemonSet"),
 ];
 
-const PLUGINS: [&str; 5] = ["alluxio", "jindo", "juicefs", "thin", "vineyard"];
+const PLUGINS: [&str; 6] = ["alluxio", "efc", "jindo", "juicefs", "thin", "vineyard"];
 
 fn api(operator: &Operator, api_version: &str, kind: &str) -> Api<DynamicObject> {
     Api::namespaced_with(operator.client.clone(), "default", &resource(api_version, kind))

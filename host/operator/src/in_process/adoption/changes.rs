@@ -5,7 +5,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use wasser_test_api_server::ApiServer;
 
-use super::{ALLUXIO, Cluster, Driver, JINDO, JUICEFS, Left, THIN, VINEYARD, events, pods};
+use super::{ALLUXIO, Cluster, Driver, EFC, JINDO, JUICEFS, Left, THIN, VINEYARD, events, pods};
 use crate::in_process::scene::OPERATOR;
 
 const NOTE: &str = "wasser.fluid.io/adopted";
@@ -60,6 +60,7 @@ impl Cluster {
 #[case::juicefs(JUICEFS)]
 #[case::alluxio(ALLUXIO)]
 #[case::jindo(JINDO)]
+#[case::efc(EFC)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn workers_are_scaled_without_an_upgrade(#[case] file: usize) {
     let cluster = Cluster::new(file).await;
@@ -84,6 +85,7 @@ async fn workers_are_scaled_without_an_upgrade(#[case] file: usize) {
 #[case::jindo(JINDO, "/spec/worker/resources/requests", json!({"memory": "1Gi"}))]
 #[case::thin(THIN, "/spec/fuse/imageTag", json!("v0.2"))]
 #[case::vineyard(VINEYARD, "/spec/worker/env", json!({"A": "1"}))]
+#[case::efc(EFC, "/spec/fuse/properties", json!({"g_unas_InodeAttrExpireTimeoutSec": "100"}))]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_changed_runtime_is_upgraded_once(#[case] file: usize, #[case] pointer: &str, #[case] value: Value) {
     let cluster = Cluster::new(file).await;

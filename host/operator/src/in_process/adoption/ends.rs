@@ -5,7 +5,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use wasser_test_api_server::ApiServer;
 
-use super::{ALLUXIO, Cluster, Driver, JINDO, JUICEFS, Left, THIN, VINEYARD, events, pods};
+use super::{ALLUXIO, Cluster, Driver, EFC, JINDO, JUICEFS, Left, THIN, VINEYARD, events, pods};
 use crate::cli::adopt::Looking;
 use crate::in_process::scene::{OPERATOR, plugins, renderer};
 
@@ -15,7 +15,7 @@ use crate::in_process::scene::{OPERATOR, plugins, renderer};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deletion_leaves_nothing(
     #[case] of_dataset: bool,
-    #[values(JUICEFS, ALLUXIO, JINDO, THIN, VINEYARD)] file: usize,
+    #[values(JUICEFS, ALLUXIO, JINDO, THIN, VINEYARD, EFC)] file: usize,
     #[values(Driver::ConfigMap, Driver::Secret)] driver: Driver,
 ) {
     let cluster = Cluster::with(file, driver, |left| left).await;
@@ -91,6 +91,20 @@ async fn workers_that_lost_their_workload_are_taken_back() {
     );
 }
 
+/// What it says of its clients is not in Fluid's record: the plugin knows it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_volume_that_somebody_has_deleted_comes_back_as_it_was() {
+    let cluster = Cluster::new(EFC).await;
+    let _operator = cluster.start().await;
+    let volume = |server: &ApiServer| server.object("PersistentVolume", "", "default-share");
+    let before = volume(cluster.server()).unwrap();
+    cluster.server().delete("PersistentVolumeClaim", "default", "share");
+    cluster.server().delete("PersistentVolume", "", "default-share");
+    let again = |server: &ApiServer| volume(server).filter(|now| now["metadata"]["uid"] != before["metadata"]["uid"]);
+    let now = cluster.server().until("the volume to be made again", again).await;
+    assert_eq!(now["spec"]["csi"], before["spec"]["csi"]);
+}
+
 #[rstest]
 #[case::pending("pending-upgrade")]
 #[case::failed("failed")]
@@ -139,6 +153,7 @@ async fn a_dataset_of_a_kind_that_no_plugin_serves_is_left_alone() {
 #[case::alluxio(ALLUXIO)]
 #[case::jindo(JINDO)]
 #[case::thin(THIN)]
+#[case::efc(EFC)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_an_upgrade_would_change_is_shown_without_a_write(#[case] file: usize) {
     let cluster = Cluster::new(file).await;

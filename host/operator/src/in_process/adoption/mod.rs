@@ -21,8 +21,9 @@ const ALLUXIO: usize = 1;
 const JINDO: usize = 2;
 const THIN: usize = 3;
 const VINEYARD: usize = 4;
+const EFC: usize = 5;
 /// The plugins that serve the kinds of the files.
-const PLUGINS: [&str; 5] = ["juicefs", "alluxio", "jindo", "thin", "vineyard"];
+const PLUGINS: [&str; 6] = ["juicefs", "alluxio", "jindo", "thin", "vineyard", "efc"];
 /// Longer than what an operator puts off.
 const REST: Duration = Duration::from_millis(2500);
 
@@ -199,6 +200,7 @@ fn events(server: &ApiServer, reason: &str) -> usize {
 #[case::jindo(JINDO, Driver::ConfigMap)]
 #[case::thin(THIN, Driver::ConfigMap)]
 #[case::vineyard(VINEYARD, Driver::ConfigMap)]
+#[case::efc(EFC, Driver::ConfigMap)]
 #[case::in_a_secret(JUICEFS, Driver::Secret)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_changed_that_fluid_has_left(#[case] file: usize, #[case] driver: Driver) {

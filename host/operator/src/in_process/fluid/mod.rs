@@ -11,12 +11,13 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 
 /// A runtime of each kind.
-pub const ALL: [&str; 5] = [
+pub const ALL: [&str; 6] = [
     include_str!("juicefs.yaml"),
     include_str!("alluxio.yaml"),
     include_str!("jindo.yaml"),
     include_str!("thin.yaml"),
     include_str!("vineyard.yaml"),
+    include_str!("efc.yaml"),
 ];
 /// Time of everything.
 pub(super) const THEN: &str = "2026-01-02T03:04:05Z";
@@ -167,8 +168,11 @@ impl Left {
         let (id, volume) = (self.id(), &self.case["volume"]);
         let labels = json!({"fluid.io/dataset-id": id, format!("fluid.io/s-{id}"): "true"});
         let modes = json!(["ReadOnlyMany"]);
-        let attributes = json!({"fluid_path": volume["path"], "mount_type": volume["type"], "runtime_name": self.name,
+        let mut attributes = json!({"fluid_path": volume["path"], "mount_type": volume["type"], "runtime_name": self.name,
             "runtime_namespace": "default", "mount_pod_node_selector_key": format!("fluid.io/f-{id}")});
+        for (key, value) in volume["attributes"].as_object().into_iter().flatten() {
+            attributes[key] = value.clone();
+        }
         let metadata = |name: &str| json!({"name": name, "labels": labels, "annotations": {"CreatedBy": "fluid"}});
         let spec = json!({"accessModes": modes, "capacity": {"storage": "100Pi"}, "storageClassName": "fluid",
             "persistentVolumeReclaimPolicy": "Retain", "claimRef": {"apiVersion": "v1",
