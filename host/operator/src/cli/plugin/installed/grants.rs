@@ -126,7 +126,8 @@ pub struct Decision {
     pub new: Grants,
     /// What it asks for and does not get.
     pub declined: Grants,
-    /// What it asks for, so that nobody is asked again.
+    /// What anybody was asked for, so that nobody is asked again. What its author proposes not to give
+    /// is not part of it, and is asked for once that changes.
     pub asked: Grants,
 }
 
@@ -157,7 +158,7 @@ impl Request<'_> {
         };
         Ok(Decision {
             declined: self.wanted.without(&grants),
-            asked: union(self.wanted, &grants)?,
+            asked: union(&proposed, &grants)?,
             grants,
             new,
         })
@@ -207,6 +208,28 @@ mod tests {
         ["http [worker:80]", "none", "none"])]
     fn grants_are_decided(#[case] request: [&str; 4], #[case] proposed: Option<&str>, #[case] decision: [&str; 3]) {
         assert_eq!(decided(request, proposed).unwrap(), decision);
+    }
+
+    #[rstest]
+    #[case::proposed(None, "", "exec [worker], secrets")]
+    #[case::not_proposed(Some("exec=worker"), "", "exec [worker]")]
+    #[case::declined(None, "exec=worker", "exec [worker], secrets")]
+    #[case::named(Some("exec=worker"), "secrets", "exec [worker], secrets")]
+    fn what_was_asked_for_is_remembered(#[case] proposed: Option<&str>, #[case] named: &str, #[case] asked: &str) {
+        let (none, wanted, proposed, named) = (
+            Grants::default(),
+            grants("exec=worker secrets"),
+            proposed.map(grants),
+            wants(named),
+        );
+        let request = Request {
+            wanted: &wanted,
+            proposed: proposed.as_ref(),
+            given: &none,
+            known: &none,
+            named: &named,
+        };
+        assert_eq!(request.decide().unwrap().asked.to_string(), asked);
     }
 
     #[test]
