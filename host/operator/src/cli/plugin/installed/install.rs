@@ -6,17 +6,15 @@ use anyhow::Result;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
 use wasser_oci::Reference;
-use wasser_plugin::{Grants, Registration};
+use wasser_plugin::Registration;
 
 use super::consent::Consent;
 use super::definitions;
 use super::desk::{Desk, PlaceArgs};
+use super::draft::Draft;
 use super::error::ChangeError;
-use super::grants::Request;
 use super::offer::Offer;
 use super::owner;
-use super::plugin_yaml::PluginYaml;
-use super::record::Record;
 use super::shown::Subject;
 use super::terms::{Terms, TermsArgs};
 use super::verdict::{Ending, wait};
@@ -63,36 +61,12 @@ pub async fn install(
     screen: &mut Screen,
 ) -> Result<Ending, ChangeError> {
     vacant(desk, offer, name).await?;
-    let none = Grants::default();
-    let request = Request {
-        wanted: &offer.wanted,
-        proposed: offer.proposal.grants.as_ref(),
-        given: &none,
-        known: &none,
-        named: &terms.grants,
-    };
-    let decision = request.decide()?;
-    let yaml = PluginYaml {
-        grants: Some(decision.grants.clone()),
-        // Secrets of this namespace are not the author's to name.
-        pull_secrets: terms.pull_secrets.clone(),
-        ..offer.proposal.clone()
-    };
-    let crds = definitions::plan(desk, &offer.crds, offer.kind()).await?;
-    let mut record = Record::default();
-    record.push(offer.revision(&yaml, &decision)?);
-    let mut map = ConfigMap::default();
-    map.metadata.name = Some(name.to_owned());
-    map.metadata.namespace = Some(desk.namespace.clone());
-    record.write(&mut map);
-
-    let subject = Subject {
-        offer,
-        yaml: &yaml,
-        decision: &decision,
-        crds: &crds,
-        before: None,
-    };
+    let draft = Draft::first(desk, offer, name, terms)?;
+    let (map, crds) = (
+        draft.written(),
+        definitions::plan(desk, &offer.crds, offer.kind()).await?,
+    );
+    let subject = draft.subject(&crds);
     if terms.is_dry {
         return print(&subject, &map, screen);
     }
@@ -130,6 +104,14 @@ async fn vacant(desk: &Desk, offer: &Offer, name: &str) -> Result<(), ChangeErro
             upgrade: desk.command(&format!("upgrade {name} {}", offer.reference)),
         });
     }
+    unclaimed(desk, offer, name).await
+}
+
+/// Checks that no other registration claims the kind.
+///
+/// # Errors
+/// One does, or the API server does not list them.
+pub async fn unclaimed(desk: &Desk, offer: &Offer, name: &str) -> Result<(), ChangeError> {
     match desk.claimant(offer.kind(), name).await? {
         None => Ok(()),
         Some(owner) => Err(ChangeError::KindTaken {

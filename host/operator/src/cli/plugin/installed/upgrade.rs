@@ -9,13 +9,13 @@ use wasser_oci::Reference;
 use super::consent::Consent;
 use super::definitions::{self, Plan, Planned};
 use super::desk::{Desk, PlaceArgs};
+use super::draft::Draft;
 use super::error::ChangeError;
-use super::grants::{Decision, Request, union};
+use super::grants::Decision;
 use super::install::print;
 use super::offer::Offer;
 use super::owner;
 use super::record::{Record, Revision};
-use super::shown::Subject;
 use super::terms::{Terms, TermsArgs};
 use super::verdict::{Ending, wait};
 use crate::cli::data::screen::Screen;
@@ -61,42 +61,15 @@ pub async fn upgrade(
     consent: &mut Consent,
     screen: &mut Screen,
 ) -> Result<Ending, ChangeError> {
-    let map = owner::find(desk, name).await?;
-    let mut record = Record::of(&map)?;
-    let before = record.current().cloned().unwrap_or_default();
-    let now = before.yaml(name)?;
-    if now.runtime != offer.kind() {
-        return Err(ChangeError::OtherKind {
-            name: name.to_owned(),
-            registered: now.runtime,
-            offered: offer.kind().to_owned(),
-            install: desk.command(&format!("install {} --name NAME", offer.reference)),
-        });
-    }
-    let written = record.written().map(|written| written.yaml(name)).transpose()?;
-    let (mut yaml, kept) = offer.proposal.clone().keeping(written.as_ref(), &now);
-    if !terms.pull_secrets.is_empty() {
-        yaml.pull_secrets.clone_from(&terms.pull_secrets);
-    }
-    let given = now.grants.unwrap_or_default();
-    let known = union(&before.asked(), &given)?;
-    let request = Request {
-        wanted: &offer.wanted,
-        proposed: offer.proposal.grants.as_ref(),
-        given: &given,
-        known: &known,
-        named: &terms.grants,
-    };
-    let decision = request.decide()?;
-    yaml.grants = Some(decision.grants.clone());
-    let next = offer.revision(&yaml, &decision)?;
-    if next.plugin == before.plugin {
+    let draft = Draft::next(desk, offer, owner::find(desk, name).await?, terms)?;
+    let before = draft.before().cloned().unwrap_or_default();
+    if draft.is_registered() {
         screen.say(&format!("{name} is registered like that already ({})", before.shown()));
         if terms.is_dry {
             return Ok(Ending::Nothing);
         }
-        let ending = wait(desk, &map, terms.limit, screen).await?;
-        let remedy = match record.earlier(name, None) {
+        let ending = wait(desk, draft.map(), terms.limit, screen).await?;
+        let remedy = match Record::of(draft.map())?.earlier(name, None) {
             Ok(earlier) => way_back(desk, name, earlier),
             Err(_) => format!("To remove it: {}", desk.command(&format!("remove {name}"))),
         };
@@ -104,34 +77,37 @@ pub async fn upgrade(
         return Ok(ending);
     }
     let crds = definitions::plan(desk, &offer.crds, offer.kind()).await?;
-    record.push(next);
-
-    let subject = Subject {
-        offer,
-        yaml: &yaml,
-        decision: &decision,
-        crds: &crds,
-        before: Some((&before, &kept)),
-    };
+    let subject = draft.subject(&crds);
     if terms.is_dry {
-        let mut changed = map;
-        record.write(&mut changed);
-        return print(&subject, &changed, screen);
+        return print(&subject, &draft.written(), screen);
     }
     subject.lines().iter().for_each(|line| screen.say(line));
-    let more = more(&decision, &crds);
-    if !more.is_empty() && terms.grants.is_empty() {
-        let what = format!("what {name} asks for beyond what it may do now ({more})");
-        consent.ask(
-            &what,
-            &format!("It asks for more than it may do now. Upgrade {name}, and let it do that?"),
-        )?;
-    }
+    agreed(name, &draft, &crds, terms, consent)?;
     definitions::apply(desk, &crds, offer.kind(), terms.limit).await?;
-    let written = desk.change(&map, |map| record.write(map)).await?;
+    let written = desk.change(draft.map(), |map| draft.write(map)).await?;
     let ending = wait(desk, &written, terms.limit, screen).await?;
     ending.report(desk, name, &way_back(desk, name, &before), screen);
     Ok(ending)
+}
+
+/// Asks for consent to what nobody has agreed to yet, unless the user names grants.
+///
+/// # Errors
+/// Nobody agrees.
+pub fn agreed(
+    name: &str,
+    draft: &Draft<'_>,
+    crds: &[Planned],
+    terms: &Terms,
+    consent: &mut Consent,
+) -> Result<(), ChangeError> {
+    let more = more(&draft.decision, crds);
+    if more.is_empty() || !terms.grants.is_empty() {
+        return Ok(());
+    }
+    let what = format!("what {name} asks for beyond what it may do now ({more})");
+    let question = format!("It asks for more than it may do now. Upgrade {name}, and let it do that?");
+    consent.ask(&what, &question)
 }
 
 /// Returns what nobody has agreed to yet: grants, and CRDs that are created. Who names grants
@@ -144,7 +120,7 @@ fn more(decision: &Decision, crds: &[Planned]) -> String {
 }
 
 /// Returns how to get the revision back that was registered before.
-fn way_back(desk: &Desk, name: &str, before: &Revision) -> String {
+pub fn way_back(desk: &Desk, name: &str, before: &Revision) -> String {
     let command = desk.command(&format!("rollback {name} --to {}", before.revision));
     format!("To go back to {}: {command}", before.shown())
 }
