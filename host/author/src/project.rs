@@ -55,6 +55,11 @@ impl Project {
         self.directory.join("scenarios")
     }
 
+    /// Returns whether its component holds an interpreter, so that no ConfigMap takes it.
+    pub fn is_large(&self) -> bool {
+        build::has_interpreter(&self.directory)
+    }
+
     /// Packs the project with a module or component, or builds one, and writes component, chart, artifact and, if it
     /// takes them, ConfigMap into `target/plugin`.
     ///

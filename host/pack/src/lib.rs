@@ -17,7 +17,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 pub use digest::{hex_of, sha256};
-pub use manifest::{CHART_KEY, COMPONENT_KEY, Registered, TooLarge, registration};
+pub use manifest::{CHART_KEY, COMPONENT_KEY, Registered, TooLarge, fits, registration};
 use oci::artifact::{Artifact, Parts};
 
 /// The parts of a package.

@@ -43,6 +43,13 @@ pub fn code(directory: &Path) -> Result<Vec<u8>> {
     }
 }
 
+/// Returns whether the component of a project holds an interpreter.
+pub fn has_interpreter(directory: &Path) -> bool {
+    [python::MAIN, javascript::MAIN]
+        .iter()
+        .any(|file| directory.join(file).is_file())
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;

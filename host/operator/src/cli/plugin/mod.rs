@@ -2,6 +2,7 @@
 //! registered, what an author needs to make one, and what an administrator needs to install it.
 
 mod check;
+pub mod dev;
 mod inspect;
 pub mod installed;
 mod key;
@@ -34,6 +35,9 @@ pub enum Command {
     /// Build a plugin, and make a package of it: component, chart and CRD in one ConfigMap, and in one
     /// artifact for registries.
     Pack(pack::Args),
+    /// Build, register and watch the directory of a plugin, and do it again after each change.
+    #[command(after_help = DEV)]
+    Dev(Box<dev::Args>),
     /// Push a plugin into a registry, and print the reference with which it is registered.
     Push(push::Args),
     /// Pull a plugin out of a registry, into a file that the other commands read.
@@ -97,6 +101,21 @@ const INSTALL: &str = with_endings!(
     --grant exec=worker --grant kinds=StatefulSet,Service --pull-secret registry"
 );
 
+const DEV: &str = with_endings!(
+    "Examples:
+  # A small component travels in the ConfigMap:
+  wasser plugin dev my-cache
+
+  # One in Python or JavaScript, through a registry of this machine:
+  wasser plugin dev my-cache --push 127.0.0.1:5000/my-cache --plain-http
+
+  # Once, in CI, with what it may do:
+  wasser plugin dev my-cache --once --grant kinds=StatefulSet,DaemonSet --grant fuse
+
+What it does not build again for: target, build, node_modules, .venv and other hidden files, __pycache__, scenarios,
+tests, pages in Markdown, and files that are written as they were."
+);
+
 const LIST: &str = "Examples:
   wasser plugin list
   wasser plugin list -o json";
@@ -157,6 +176,7 @@ pub async fn run(command: Command) -> Result<ExitCode> {
         }
         Command::New(args) => args.run(),
         Command::Pack(args) => args.run(),
+        Command::Dev(args) => args.run().await,
         Command::Push(args) => args.run().await,
         Command::Pull(args) => args.run().await,
         Command::Key(args) => args.run(),

@@ -37,7 +37,7 @@ async fn a_plugin_is_shown_agreed_to_registered_by_its_digest_and_serves() {
     for line in [
         "plugin                demo 1.0.0\n",
         "kind                  DemoRuntime\n",
-        &format!("artifact              {}\n", offer.reference),
+        &format!("artifact              {}\n", offer.reference()),
         "signed with           not verified; --key FILE does\n",
         "CRD                   demoruntimes.data.fluid.io is created\n",
         "image                 worker: demo:1\n",
@@ -48,7 +48,7 @@ async fn a_plugin_is_shown_agreed_to_registered_by_its_digest_and_serves() {
         assert!(shown.contains(line), "{line}: {shown}");
     }
     let yaml = counter.plugin_yaml();
-    let reference = offer.reference.to_string();
+    let reference = offer.reference();
     assert!(reference.contains(":1@sha256:"), "{reference}");
     assert_eq!(yaml["component"]["oci"], reference);
     assert_eq!(yaml["grants"], json!({"exec": ["worker"], "kinds": ["StatefulSet"]}));

@@ -49,7 +49,7 @@ async fn plugins_of_all_sources_are_in_one_table() {
         ),
         ("1.0.0", "loaded", "1", 1)
     );
-    assert_eq!(demo.source, offer.reference.to_string());
+    assert_eq!(demo.source, offer.reference());
     let text = table(&rows);
     assert!(
         text.contains("\nbuilt-in: ") && text.contains("no plugin directory"),

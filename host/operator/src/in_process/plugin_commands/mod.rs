@@ -1,5 +1,6 @@
 //! `wasser plugin install` and what goes with it, against the API server, a registry, and an operator.
 
+mod dev;
 mod fetch;
 mod install;
 mod list;

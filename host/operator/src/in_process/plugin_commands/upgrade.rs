@@ -44,7 +44,7 @@ async fn grants_that_are_new_need_consent_and_what_was_changed_by_hand_stays() {
     let shown = counter.out.text();
     for line in [
         "plugin                demo 1.0.0 → 2.0.0\n",
-        &format!("instead of            {}\n", first.reference),
+        &format!("instead of            {}\n", first.reference()),
         "changed by hand, kept images.worker\n",
         "asks for              state: keeps a few KiB for each runtime\n",
         "may already           exec [worker]: ",
@@ -63,7 +63,7 @@ async fn grants_that_are_new_need_consent_and_what_was_changed_by_hand_stays() {
     let ending = counter.rollback(Some(1)).await.unwrap();
     assert!(matches!(ending, Ending::Serves(_)), "{ending:?}");
     assert_eq!(counter.plugin_yaml()["images"], json!({"worker": "demo:1"}));
-    assert_eq!(counter.plugin_yaml()["component"]["oci"], first.reference.to_string());
+    assert_eq!(counter.plugin_yaml()["component"]["oci"], first.reference());
     let shown = counter.out.text();
     assert!(shown.contains("may no longer         state: "), "{shown}");
     let missing = counter.rollback(Some(9)).await.unwrap_err().to_string();
@@ -172,7 +172,8 @@ async fn a_registration_by_hand_is_taken_over_with_what_stands_in_it() {
     let plugin = format!(
         "runtime: DemoRuntime\ncomponent: {{oci: \"{0}\"}}\ndigest: {1}\nchart: {{oci: \"{0}\"}}\nsettings: {{mine: x}}\n\
          grants: {{exec: [worker]}}\n",
-        first.reference, first.digest
+        first.reference(),
+        first.digest
     );
     counter.scene.server.create(&json!({
         "apiVersion": "v1", "kind": "ConfigMap", "data": {"plugin.yaml": plugin},

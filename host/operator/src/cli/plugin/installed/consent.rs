@@ -1,8 +1,15 @@
 //! Asks a person.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
 
 use super::error::ChangeError;
+
+/// How often somebody who is asked is looked at for having left.
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// Reads the answer to a question.
 type Asker = Box<dyn FnMut(&str) -> io::Result<String> + Send>;
@@ -20,6 +27,16 @@ pub enum Consent {
 impl Consent {
     /// Returns the consent of whoever has started this process.
     pub fn of_process(is_given: bool) -> Self {
+        Self::by(is_given, ask)
+    }
+
+    /// Returns the same of a process whose signals are caught: the question ends without an answer
+    /// when it is to stop.
+    pub fn of_process_until(stop: CancellationToken, is_given: bool) -> Self {
+        Self::by(is_given, move |question| unless_stopped(&stop, question))
+    }
+
+    fn by(is_given: bool, ask: impl FnMut(&str) -> io::Result<String> + Send + 'static) -> Self {
         if is_given {
             return Self::Given;
         }
@@ -58,6 +75,21 @@ fn ask(question: &str) -> io::Result<String> {
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     Ok(answer)
+}
+
+/// Asks on the terminal, and waits for the answer until the process is to stop.
+fn unless_stopped(stop: &CancellationToken, question: &str) -> io::Result<String> {
+    let (sender, answer) = mpsc::channel();
+    let question = question.to_owned();
+    // Nothing ends a read; the thread ends with the process.
+    std::thread::spawn(move || sender.send(ask(&question)));
+    loop {
+        match answer.recv_timeout(GLANCE) {
+            Ok(answer) => return answer,
+            Err(RecvTimeoutError::Timeout) if !stop.is_cancelled() => {}
+            Err(_) => return Err(io::ErrorKind::Interrupted.into()),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use wasser_plugin::Grants;
 use super::definitions::Planned;
 use super::desk::Desk;
 use super::error::ChangeError;
-use super::grants::{Decision, Request, union};
+use super::grants::{Decision, Request, lines, union};
 use super::offer::Offer;
 use super::plugin_yaml::PluginYaml;
 use super::record::{Record, Revision, text};
@@ -76,7 +76,7 @@ impl<'a> Draft<'a> {
             return Err(ChangeError::OtherKind {
                 registered: now.runtime,
                 offered: offer.kind().to_owned(),
-                install: desk.command(&format!("install {} --name NAME", offer.reference)),
+                install: desk.command(&offer.elsewhere()),
                 name,
             });
         }
@@ -110,6 +110,16 @@ impl<'a> Draft<'a> {
         self.before.as_ref()
     }
 
+    /// Returns what nobody has agreed to yet, in lines.
+    pub fn new_lines(&self) -> Vec<String> {
+        lines(&self.decision.new)
+    }
+
+    /// Returns the revision before the next one, if there is one that can be gone back to.
+    pub fn back(&self, name: &str) -> Option<&Revision> {
+        self.record.earlier(name, None).ok()
+    }
+
     /// Returns what it is about, for the person who decides.
     pub fn subject<'b>(&'b self, crds: &'b [Planned]) -> Subject<'b> {
         Subject {
@@ -124,7 +134,9 @@ impl<'a> Draft<'a> {
     /// Returns whether it is registered like that already.
     pub fn is_registered(&self) -> bool {
         let next = self.record.current().map(|next| next.plugin.as_str());
-        next == Some(text(&self.map).as_str())
+        let inline = self.offer.inline();
+        let there = |key: &String| self.map.binary_data.as_ref()?.get(key);
+        next == Some(text(&self.map).as_str()) && inline.iter().all(|(key, bytes)| there(key) == Some(bytes))
     }
 
     /// Returns the ConfigMap as it will be.
@@ -137,6 +149,10 @@ impl<'a> Draft<'a> {
     /// Writes it onto the ConfigMap.
     pub fn write(&self, map: &mut ConfigMap) {
         self.record.write(map);
+        let inline = self.offer.inline();
+        if !inline.is_empty() {
+            map.binary_data.get_or_insert_default().extend(inline);
+        }
     }
 }
 

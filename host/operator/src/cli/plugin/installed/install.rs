@@ -16,7 +16,7 @@ use super::error::ChangeError;
 use super::offer::Offer;
 use super::owner;
 use super::shown::Subject;
-use super::terms::{Terms, TermsArgs};
+use super::terms::{ArtifactArgs, Terms};
 use super::verdict::{Ending, wait};
 use crate::cli::data::screen::Screen;
 
@@ -30,7 +30,7 @@ pub struct Args {
     #[arg(long)]
     name: Option<String>,
     #[command(flatten)]
-    terms: TermsArgs,
+    terms: ArtifactArgs,
     #[command(flatten)]
     place: PlaceArgs,
 }
@@ -101,7 +101,7 @@ async fn vacant(desk: &Desk, offer: &Offer, name: &str) -> Result<(), ChangeErro
         return Err(ChangeError::Installed {
             name: name.to_owned(),
             kind: Registration::claimed_kind(&map).unwrap_or_else(|| "a kind that cannot be read".to_owned()),
-            upgrade: desk.command(&format!("upgrade {name} {}", offer.reference)),
+            upgrade: desk.command(&format!("upgrade {name} {}", offer.reference())),
         });
     }
     unclaimed(desk, offer, name).await

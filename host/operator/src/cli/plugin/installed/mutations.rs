@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use proptest::prelude::*;
+use wasser_pack::Registered;
 use wasser_plugin::Digest;
 use wasser_test_mutations::{config, text};
 
@@ -28,7 +29,8 @@ fn a_proposal_that_is_nearly_right_is_refused_in_few_words_or_written_as_it_was_
     proptest!(config(2000), |(yaml in text(YAML))| {
         match PluginYaml::parse(&yaml) {
             Ok(mut read) => {
-                let text = read.text("example.com/demo@sha256:00", &Digest::of(b"x")).unwrap();
+                let from = Registered::Oci("example.com/demo@sha256:00".to_owned());
+                let text = read.text(&from, &Digest::of(b"x")).unwrap();
                 let again = PluginYaml::parse(&text).unwrap();
                 read.grants.get_or_insert_default();
                 prop_assert_eq!(read, again);

@@ -1,15 +1,24 @@
-//! An artifact that may be installed: pulled, verified, and loaded as the operator loads it.
+//! A plugin that may be registered: pulled and verified, or built here, and loaded as the operator
+//! loads it.
 
+use std::collections::BTreeMap;
+
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::ResourceExt;
 use serde_json::Value;
 use wasser_oci::{Credentials, PublicKey, Reference, Registry, RegistryError};
 use wasser_pack::oci::artifact::Artifact;
+use wasser_pack::{CHART_KEY, COMPONENT_KEY, Registered};
 use wasser_plugin::{CrdError, Digest, Grants, PLUGIN_KEY, Plugin, PluginHost, Pulled, Registration};
 
 use super::error::{ArtifactError, ChangeError};
 use super::plugin_yaml::PluginYaml;
+use super::record;
+
+/// The namespace of what is not registered yet.
+const NAMESPACE: &str = "offered";
 
 /// An artifact as it came.
 #[derive(Debug)]
@@ -22,16 +31,16 @@ pub struct Fetched {
     pub signer: Option<String>,
 }
 
-/// An artifact that may be installed.
+/// A plugin that may be registered.
 pub struct Offer {
-    /// Its reference, with its digest.
-    pub reference: Reference,
+    /// Where its registration takes component and chart from.
+    pub from: Registered,
+    /// Component and chart.
+    pub parts: Pulled,
     /// The digest of its component.
     pub digest: Digest,
-    /// The sizes of component and chart in bytes.
-    pub sizes: [usize; 2],
-    /// The name of the key by which it is signed, if that was verified.
-    pub signer: Option<String>,
+    /// How far its signature was looked at.
+    pub signature: Signature,
     /// The plugin.
     pub plugin: Plugin,
     /// What its author proposes to register.
@@ -40,6 +49,17 @@ pub struct Offer {
     pub wanted: Grants,
     /// Its CRDs.
     pub crds: Vec<CustomResourceDefinition>,
+}
+
+/// How far the signature of an artifact was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signature {
+    /// It was not verified.
+    Unverified,
+    /// It is by the key of this name.
+    By(String),
+    /// Nobody has signed what was built here.
+    BuiltHere,
 }
 
 /// Pulls an artifact. If there are keys, one of them must have signed it.
@@ -75,33 +95,84 @@ impl Offer {
     /// # Errors
     /// It is not a plugin that can be registered.
     pub async fn load(host: &PluginHost, fetched: Fetched) -> Result<Self, ChangeError> {
-        let Fetched {
-            reference,
-            artifact,
-            signer,
-        } = fetched;
-        let failed = |reason: ArtifactError| ChangeError::of_artifact(&reference, reason);
-        let digest = Digest::of(artifact.component());
+        let (shown, name) = (fetched.reference.to_string(), fetched.reference.name().to_owned());
+        let signature = fetched.signer.map_or(Signature::Unverified, Signature::By);
+        Self::of(
+            host,
+            fetched.artifact,
+            Registered::Oci(shown.clone()),
+            signature,
+            [&shown, &name],
+        )
+        .await
+    }
+
+    /// Loads what was built here, and is in the ConfigMap or in the registry that `from` says. `what` is
+    /// how messages call it.
+    ///
+    /// # Errors
+    /// It is not a plugin that can be registered.
+    pub async fn built(
+        host: &PluginHost,
+        artifact: Artifact,
+        from: Registered,
+        what: &str,
+    ) -> Result<Self, ChangeError> {
+        Self::of(host, artifact, from, Signature::BuiltHere, [what, "built"]).await
+    }
+
+    async fn of(
+        host: &PluginHost,
+        artifact: Artifact,
+        from: Registered,
+        signature: Signature,
+        [shown, name]: [&str; 2],
+    ) -> Result<Self, ChangeError> {
+        let failed = |reason: ArtifactError| ChangeError::of_artifact(&shown, reason);
         let text = artifact
             .plugin_yaml()
-            .ok_or_else(|| ChangeError::NoProposal(reference.to_string()))?;
+            .ok_or_else(|| ChangeError::NoProposal(shown.to_owned()))?;
         let proposal = PluginYaml::parse(text).map_err(|error| failed(error.into()))?;
-        let registration = registration(&reference, &digest, &proposal).map_err(failed)?;
-        let registration = registration.with_artifact(Pulled {
-            component: artifact.component().to_vec().into(),
-            chart: artifact.chart().to_vec().into(),
-        });
+        let crds = crds(&artifact).map_err(failed)?;
+        let digest = Digest::of(artifact.component());
+        let (component, chart) = artifact.into_component_and_chart();
+        let parts = Pulled {
+            component: component.into(),
+            chart: chart.into(),
+        };
+        let registration = registration(name, &from, &digest, &proposal, &parts).map_err(failed)?;
         let plugin = host.load(&registration).await.map_err(|error| failed(error.into()))?;
         Ok(Self {
-            crds: crds(&artifact).map_err(failed)?,
-            sizes: [artifact.component().len(), artifact.chart().len()],
             wanted: Grants::wanted(&plugin.description.wants)?,
-            reference,
+            crds,
+            from,
+            parts,
             digest,
-            signer,
+            signature,
             plugin,
             proposal,
         })
+    }
+
+    /// Returns where its component comes from, as messages and histories say it.
+    pub fn reference(&self) -> String {
+        match &self.from {
+            Registered::Oci(reference) => reference.clone(),
+            Registered::Inline => record::inline(COMPONENT_KEY),
+        }
+    }
+
+    /// Returns the words of a command that registers it under another name.
+    pub fn elsewhere(&self) -> String {
+        match self.signature {
+            Signature::BuiltHere => "dev --name NAME".to_owned(),
+            _ => format!("install {} --name NAME", self.reference()),
+        }
+    }
+
+    /// Returns what belongs into the ConfigMap in addition to plugin.yaml.
+    pub fn inline(&self) -> BTreeMap<String, ByteString> {
+        inline(&self.from, &self.parts)
     }
 
     /// Returns the kind that it serves.
@@ -115,14 +186,34 @@ impl Offer {
     }
 }
 
+fn inline(from: &Registered, parts: &Pulled) -> BTreeMap<String, ByteString> {
+    match from {
+        Registered::Oci(_) => BTreeMap::new(),
+        Registered::Inline => BTreeMap::from([
+            (COMPONENT_KEY.to_owned(), ByteString(parts.component.to_vec())),
+            (CHART_KEY.to_owned(), ByteString(parts.chart.to_vec())),
+        ]),
+    }
+}
+
 /// Returns what the proposal would register.
-fn registration(reference: &Reference, digest: &Digest, proposal: &PluginYaml) -> Result<Registration, ArtifactError> {
+fn registration(
+    name: &str,
+    from: &Registered,
+    digest: &Digest,
+    proposal: &PluginYaml,
+    parts: &Pulled,
+) -> Result<Registration, ArtifactError> {
     let mut map = ConfigMap::default();
-    map.metadata.name = Some(reference.name().to_owned());
-    map.metadata.namespace = Some(reference.registry().to_owned());
-    let text = proposal.text(&reference.to_string(), digest)?;
+    (map.metadata.name, map.metadata.namespace) = (Some(name.to_owned()), Some(NAMESPACE.to_owned()));
+    let text = proposal.text(from, digest)?;
     map.data.get_or_insert_default().insert(PLUGIN_KEY.to_owned(), text);
-    Ok(Registration::parse(&map)?)
+    map.binary_data = Some(inline(from, parts));
+    let registration = Registration::parse(&map)?;
+    Ok(match from {
+        Registered::Oci(_) => registration.with_artifact(parts.clone()),
+        Registered::Inline => registration,
+    })
 }
 
 /// Returns the CRDs of an artifact: those that `wasser plugin crd` prints, or else those of its layer.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use wasser_pack::{CHART_KEY, COMPONENT_KEY, Registered};
 use wasser_plugin::{Digest, Grants};
 
 use super::grants::{self, Section};
@@ -29,7 +30,7 @@ pub struct PluginYaml {
     pub limits: Section,
 }
 
-/// A plugin.yaml whose component and chart come from one artifact.
+/// A plugin.yaml whose component and chart come from one place.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Written<'a> {
@@ -49,8 +50,23 @@ struct Written<'a> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Source<'a> {
-    oci: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inline: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oci: Option<&'a str>,
+}
+
+impl<'a> Source<'a> {
+    /// Returns where a part comes from, which has this key if it is in the ConfigMap.
+    fn of(from: &'a Registered, key: &'a str) -> Self {
+        let (inline, oci) = match from {
+            Registered::Inline => (Some(key), None),
+            Registered::Oci(reference) => (None, Some(reference.as_str())),
+        };
+        Self { inline, oci }
+    }
 }
 
 impl PluginYaml {
@@ -108,19 +124,22 @@ impl PluginYaml {
         (self, kept)
     }
 
-    /// Returns the text that registers the artifact of this reference, whose component has this
-    /// digest.
+    /// Returns the text that registers a plugin whose parts come from there, and whose component has
+    /// this digest.
     ///
     /// # Errors
     /// It cannot be written as YAML.
-    pub fn text(&self, reference: &str, component: &Digest) -> Result<String, YamlError> {
-        let source = || Source { oci: reference };
+    pub fn text(&self, from: &Registered, component: &Digest) -> Result<String, YamlError> {
         let written = Written {
             runtime: &self.runtime,
-            component: source(),
+            component: Source::of(from, COMPONENT_KEY),
             digest: component.to_string(),
-            chart: source(),
-            pull_secrets: &self.pull_secrets,
+            chart: Source::of(from, CHART_KEY),
+            pull_secrets: match from {
+                Registered::Oci(_) => &self.pull_secrets,
+                // Nothing is pulled, and a registration that names secrets for it is refused.
+                Registered::Inline => &[],
+            },
             images: &self.images,
             settings: &self.settings,
             grants: self.grants.as_ref().map(grants::yaml).unwrap_or_default(),
@@ -182,7 +201,7 @@ mod tests {
              grants: {exec: [worker], fuse: true, rbac: [{apiGroups: [apps], resources: [deployments/scale], verbs: [patch]}]}\n",
         );
         let (reference, digest) = ("example.com/demo:1@sha256:ab", Digest::of(b"component"));
-        let text = yaml.text(reference, &digest).unwrap();
+        let text = yaml.text(&Registered::Oci(reference.to_owned()), &digest).unwrap();
         assert_eq!(parsed(&text), yaml);
         let read: Value = yaml_serde::from_str(&text).unwrap();
         assert_eq!(
@@ -190,6 +209,13 @@ mod tests {
             (&reference.into(), &reference.into(), &digest.to_string().into())
         );
         assert_eq!(read["pullSecrets"], serde_json::json!(["registry"]));
+
+        let text = yaml.text(&Registered::Inline, &digest).unwrap();
+        let pull_secrets = Vec::new();
+        assert_eq!(parsed(&text), PluginYaml { pull_secrets, ..yaml }, "nothing is pulled");
+        let read: Value = yaml_serde::from_str(&text).unwrap();
+        assert_eq!(read["component"], serde_json::json!({"inline": "component.wasm"}));
+        assert_eq!(read["chart"], serde_json::json!({"inline": "chart.tgz"}));
     }
 
     #[rstest]

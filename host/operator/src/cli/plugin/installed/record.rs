@@ -20,6 +20,8 @@ pub const VERSION: &str = "wasser.fluid.io/plugin-version";
 /// The annotation with the revisions, as JSON, oldest first.
 const HISTORY: &str = "wasser.fluid.io/history";
 
+/// How the reference of a component begins that is in the ConfigMap.
+const INLINE: &str = "inline ";
 /// How many revisions are kept before the current one.
 const KEPT: usize = 10;
 /// How many bytes all of them may have. All annotations of an object have at most 256 KiB.
@@ -39,6 +41,9 @@ pub struct Revision {
     pub asked: Section,
     /// plugin.yaml.
     pub plugin: String,
+    /// Whether it is a build of `wasser plugin dev`, of which the next one takes the place.
+    #[serde(default, rename = "dev", skip_serializing_if = "std::ops::Not::not")]
+    pub is_dev: bool,
 }
 
 /// The revisions of a registration.
@@ -73,6 +78,7 @@ impl Record {
                 revision: last.as_ref().map_or(1, |last| last.revision.saturating_add(1)),
                 version: same.map(|last| last.version.clone()).unwrap_or_default(),
                 asked: same.map(|last| last.asked.clone()).unwrap_or_default(),
+                is_dev: same.is_some_and(|last| last.is_dev),
                 plugin: text,
                 reference,
             });
@@ -122,9 +128,15 @@ impl Record {
         })
     }
 
-    /// Adds a revision, and returns its number. The oldest ones are forgotten.
+    /// Adds a revision, and returns its number. The oldest ones are forgotten, and so are those that
+    /// cannot be gone back to after it.
     pub fn push(&mut self, mut next: Revision) -> u32 {
         let number = self.current().map_or(1, |last| last.revision.saturating_add(1));
+        if next.is_dev {
+            // A ConfigMap has room for one component.
+            let stays = |one: &Revision| !(one.is_dev || next.is_inline() && one.is_inline());
+            self.revisions.retain(stays);
+        }
         next.revision = number;
         self.revisions.push(next);
         let bytes = |all: &[Revision]| all.iter().map(|one| one.plugin.len()).sum::<usize>();
@@ -166,6 +178,11 @@ impl Revision {
         }
     }
 
+    /// Returns whether its component is in the ConfigMap.
+    fn is_inline(&self) -> bool {
+        self.reference.starts_with(INLINE)
+    }
+
     /// Returns the capabilities that were asked for, as far as that is known.
     pub fn asked(&self) -> Grants {
         let asked = self.asked.clone().into_iter().collect();
@@ -195,9 +212,14 @@ pub fn source(map: &ConfigMap) -> String {
     match Registration::parse(map).map(|registration| registration.component) {
         Ok(Source::Oci(reference)) => reference,
         Ok(Source::Path(path)) => format!("path {path}"),
-        Ok(Source::Inline { key, .. }) => format!("inline {key}"),
+        Ok(Source::Inline { key, .. }) => inline(&key),
         Err(_) => "unreadable".to_owned(),
     }
+}
+
+/// Returns how a component is called that is in the ConfigMap under a key.
+pub fn inline(key: &str) -> String {
+    format!("{INLINE}{key}")
 }
 
 #[cfg(test)]
@@ -227,6 +249,7 @@ mod tests {
             reference: format!("example.com/demo@sha256:{tag}"),
             asked: BTreeMap::from([("fuse".to_owned(), json!(true))]),
             plugin: plugin(tag),
+            is_dev: false,
         }
     }
 
@@ -306,6 +329,39 @@ mod tests {
         record.write(&mut map);
         let keys: Vec<&String> = map.binary_data.iter().flat_map(|all| all.keys()).collect();
         assert_eq!(keys, ["a.wasm"]);
+    }
+
+    #[test]
+    fn a_build_of_its_author_takes_the_place_of_the_one_before() {
+        let build = |tag, reference: &str| Revision {
+            reference: reference.to_owned(),
+            is_dev: true,
+            ..revision(tag)
+        };
+        let (mut record, pushed) = (Record::default(), "example.com/demo:dev@sha256:2");
+        let tags = |record: &Record| -> Vec<String> { record.all().map(|one| one.version.clone()).collect() };
+        record.push(revision(1));
+        record.push(Revision {
+            reference: inline("demo.wasm"),
+            ..revision(2)
+        });
+        record.push(build(3, pushed));
+        record.push(build(4, pushed));
+        assert_eq!(tags(&record), ["0.1.0", "0.2.0", "0.4.0"]);
+        record.push(build(5, &inline("component.wasm")));
+        assert_eq!(tags(&record), ["0.1.0", "0.5.0"], "two components may not fit");
+        assert_eq!(record.earlier("demo", None).unwrap().revision, 1);
+        assert_eq!(numbers(&record), [1, 5], "a number means one revision");
+        record.push(revision(6));
+        assert_eq!(tags(&record), ["0.1.0", "0.5.0", "0.6.0"]);
+
+        // What is changed by hand of a build of its author is one too.
+        let mut map = map("");
+        record.push(build(7, "example.com/demo@sha256:7"));
+        record.write(&mut map);
+        let edited = format!("{}limits: {{memory: 64Mi}}\n", plugin(7));
+        map.data.get_or_insert_default().insert(PLUGIN_KEY.to_owned(), edited);
+        assert!(Record::of(&map).unwrap().current().unwrap().is_dev);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use wasser_plugin::Grants;
 use super::definitions::{Plan, Planned};
 use super::grants::Section;
 use super::grants::{self, Decision};
-use super::offer::Offer;
+use super::offer::{Offer, Signature};
 use super::plugin_yaml::PluginYaml;
 use super::record::Revision;
 use crate::cli::data::state::plain;
@@ -50,15 +50,16 @@ impl Subject<'_> {
             None => row("plugin", &format!("{name} {}", offer.version())),
         }
         row("kind", &offer.kind());
-        row("artifact", &offer.reference);
+        row("artifact", &offer.reference());
         if let Some((before, _)) = self.before {
             row("instead of", &before.reference);
         }
-        match &offer.signer {
-            Some(key) => row("signed with", &format!("the key {key}")),
-            None => row("signed with", &"not verified; --key FILE does"),
+        match &offer.signature {
+            Signature::By(key) => row("signed with", &format!("the key {key}")),
+            Signature::Unverified => row("signed with", &"not verified; --key FILE does"),
+            Signature::BuiltHere => {}
         }
-        let [component, chart] = offer.sizes.map(size);
+        let [component, chart] = [&offer.parts.component, &offer.parts.chart].map(|part| size(part.len()));
         row("size", &format!("component {component}, chart {chart}"));
         for Planned { crd, plan } in self.crds {
             let becomes = match plan {

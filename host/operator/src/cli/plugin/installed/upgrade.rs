@@ -16,7 +16,7 @@ use super::install::print;
 use super::offer::Offer;
 use super::owner;
 use super::record::{Record, Revision};
-use super::terms::{Terms, TermsArgs};
+use super::terms::{ArtifactArgs, Terms};
 use super::verdict::{Ending, wait};
 use crate::cli::data::screen::Screen;
 
@@ -29,7 +29,7 @@ pub struct Args {
     /// REGISTRY/REPOSITORY@sha256:….
     reference: Reference,
     #[command(flatten)]
-    terms: TermsArgs,
+    terms: ArtifactArgs,
     #[command(flatten)]
     place: PlaceArgs,
 }

@@ -1,0 +1,116 @@
+//! Which files of a project its package is made of.
+
+use std::path::{Component, Path};
+
+/// Directories that compilers and package managers write, wherever they are.
+const WRITTEN: [&str; 2] = ["node_modules", "__pycache__"];
+/// Directories of the project that are not part of its package. A module may have their names deeper
+/// below.
+const ELSEWHERE: [&str; 3] = ["target", "build", "scenarios"];
+/// The hidden directory that is part of a build.
+const SETTINGS: &str = ".cargo";
+/// How names begin, and end, that editors give to files of their own, and that tests have.
+const BEGINNINGS: [&str; 1] = ["#"];
+const ENDINGS: [&str; 6] = [".pyc", "~", ".swp", ".swx", ".tmp", ".test.js"];
+/// The file with which an editor tries whether it may write.
+const PROBE: &str = "4913";
+
+/// Returns whether a change of a file or directory may change the package. Its path is relative to the
+/// project.
+pub fn counts(path: &Path) -> bool {
+    let names: Vec<&str> = path
+        .components()
+        .filter_map(|part| match part {
+            // A name that is not text belongs to no tool.
+            Component::Normal(name) => Some(name.to_str().unwrap_or("?")),
+            _ => None,
+        })
+        .collect();
+    let (Some(first), Some(last)) = (names.first(), names.last()) else {
+        return true;
+    };
+    let is_hidden = |name: &&str| name.starts_with('.') && *name != SETTINGS;
+    let is_page = names.len() == 1 && (last.ends_with(".md") || *last == "demo.yaml");
+    let is_test = last.starts_with("test_") && last.ends_with(".py");
+    let is_editors = *last == PROBE
+        || BEGINNINGS.iter().any(|begin| last.starts_with(begin))
+        || ENDINGS.iter().any(|end| last.ends_with(end));
+    !(names.iter().any(is_hidden)
+        || names.iter().any(|name| WRITTEN.contains(name))
+        || ELSEWHERE.contains(first)
+        || is_page
+        || is_test
+        || is_editors)
+}
+
+/// Returns whether a build may write this file, although it is one that people change as well.
+pub fn is_written_by_builds(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == "Cargo.lock")
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("")]
+    #[case("src/lib.rs")]
+    #[case("src/target/mod.rs")]
+    #[case("src/build/mod.rs")]
+    #[case("build.rs")]
+    #[case("Cargo.toml")]
+    #[case("Cargo.lock")]
+    #[case(".cargo/config.toml")]
+    #[case("app.py")]
+    #[case("app.js")]
+    #[case("wasser/host.js")]
+    #[case("wit/deps/exec/exec.wit")]
+    #[case("requirements.txt")]
+    #[case("plugin.yaml")]
+    #[case("crd.yaml")]
+    #[case("crd-profile.yaml")]
+    #[case("chart/Chart.yaml")]
+    #[case("chart/templates/worker.yaml")]
+    #[case("chart/README.md")]
+    #[case("chart/templates")]
+    fn what_a_package_is_made_of_counts(#[case] path: &str) {
+        assert!(counts(Path::new(path)));
+    }
+
+    #[rstest]
+    #[case("target")]
+    #[case("target/plugin/my-cache.wasm")]
+    #[case("build/lib/app.py")]
+    #[case("node_modules/x/index.js")]
+    #[case("wasser/node_modules/x/index.js")]
+    #[case(".venv/lib/python3.11/site-packages/x.py")]
+    #[case("__pycache__/app.cpython-311.pyc")]
+    #[case("wasser/__pycache__")]
+    #[case("app.pyc")]
+    #[case(".git/index")]
+    #[case(".github/workflows/ci.yaml")]
+    #[case(".gitignore")]
+    #[case("scenarios/bare.yaml")]
+    #[case("scenarios/golden/bare.yaml")]
+    #[case("demo.yaml")]
+    #[case("README.md")]
+    #[case("test_app.py")]
+    #[case("app.test.js")]
+    #[case("src/.lib.rs.swp")]
+    #[case("src/lib.rs~")]
+    #[case("src/#lib.rs#")]
+    #[case("src/.#lib.rs")]
+    #[case("src/4913")]
+    fn what_it_is_not_made_of_does_not(#[case] path: &str) {
+        assert!(!counts(Path::new(path)));
+    }
+
+    #[rstest]
+    #[case("Cargo.lock", true)]
+    #[case("Cargo.toml", false)]
+    fn a_build_writes_its_lock_file(#[case] path: &str, #[case] is: bool) {
+        assert_eq!(is_written_by_builds(Path::new(path)), is);
+    }
+}
