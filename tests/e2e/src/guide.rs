@@ -26,10 +26,24 @@ const CRD: &str = "exampleruntimes.data.fluid.io";
 /// A file of the guide: its path in a checkout, and its content.
 type Listing = (String, String);
 
+fn guide() -> String {
+    let guide = environment::root().join("docs/writing-a-runtime.md");
+    fs::read_to_string(guide).expect("reading the guide")
+}
+
+/// The commands of the guide below a heading, block by block.
+pub fn commands(heading: &str) -> Vec<String> {
+    let text = guide();
+    let section = text.split("\n## ").find(|section| section.starts_with(heading));
+    let section = section.unwrap_or_else(|| panic!("the guide has no heading `{heading}`"));
+    let blocks = section.split("\n```sh\n").skip(1);
+    let end = |block: &str| block.split("\n```").next().map(str::to_owned);
+    blocks.filter_map(end).collect()
+}
+
 /// The listings of the guide, each of which follows a line with nothing but its path.
 fn listings() -> Vec<Listing> {
-    let guide = environment::root().join("docs/writing-a-runtime.md");
-    let text = fs::read_to_string(&guide).expect("reading the guide");
+    let text = guide();
     let mut found = Vec::new();
     let mut path = None;
     let mut lines = text.lines();

@@ -14,6 +14,7 @@ pub mod environment;
 pub mod expect;
 pub mod guide;
 pub mod installed;
+pub mod languages;
 pub mod manifests;
 pub mod metrics;
 pub mod objects;

@@ -45,6 +45,7 @@ pub async fn datasets(client: &Client) {
             "JindoRuntime",
             "ThinRuntime",
             "ExampleRuntime",
+            "MyCacheRuntime",
         ] {
             guarded |= release(client, namespace, kind).await;
         }

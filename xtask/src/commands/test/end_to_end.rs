@@ -17,7 +17,7 @@ use wasser_test_cluster::{self as cluster, Cluster, Node, Options, install};
 
 use super::binaries::{Built, TestProgram};
 use super::cluster_options::ClusterOptions;
-use super::needs;
+use super::needs::{self, Met};
 use super::report::Report;
 use crate::commands::environment::{Environment, REDIS};
 use crate::commands::interrupt;
@@ -250,7 +250,7 @@ fn run_one(
         ));
     }
     match needs::meet(cluster, &test.name)? {
-        Some(needs) => test.run(arguments, &[variables, &needs].concat(), report),
-        None => skip("its images and servers come only with a cluster of this project"),
+        Met::With(needs) => test.run(arguments, &[variables, &needs].concat(), report),
+        Met::Not(why) => skip(&why),
     }
 }

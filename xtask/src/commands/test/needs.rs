@@ -1,36 +1,64 @@
-//! What the tests of some files need in addition to what all need: images that no registry has, and
-//! servers.
+//! What the tests of some files need in addition to what all need: images that no registry has,
+//! servers, and compilers.
 
 use std::ffi::OsString;
 
 use anyhow::Result;
 use wasser_test_cluster::Cluster;
 use wasser_test_cluster::machine::debian::{self, Need};
+use wasser_test_cluster::machine::paths;
+use wasser_test_cluster::machine::tools::{javascript_packages, python_environment};
 use wasser_test_cluster::packages::images::{self, Image};
 
 /// The variable that names an S3 server, with the keys of its administrator.
 const S3: &str = "WASSER_S3";
 
-/// Provides a cluster with what the tests of a file need. Returns the variables that name it, or
-/// `None` for the cluster of `KUBECONFIG`, which cannot be given anything.
-pub fn meet(cluster: &Cluster, file: &str) -> Result<Option<Vec<(&'static str, OsString)>>> {
+/// The tests of plugins in Python and JavaScript on a cluster.
+const PYTHON: &str = "guide_python";
+const JAVASCRIPT: &str = "guide_javascript";
+
+/// Whether the tests of a file have what they need.
+pub enum Met {
+    /// They have, and these variables name it.
+    With(Vec<(&'static str, OsString)>),
+    /// They do not, and are left out for this reason.
+    Not(String),
+}
+
+/// Provides a cluster with what the tests of a file need.
+pub fn meet(cluster: &Cluster, file: &str) -> Result<Met> {
+    let templates = paths::root().join("host/author/templates");
+    let installed = match file {
+        PYTHON => python_environment(&templates.join("python/requirements.txt")),
+        JAVASCRIPT => javascript_packages(&templates.join("js/package.json")),
+        _ => return servers(cluster, file),
+    };
+    Ok(match installed {
+        Ok(_) => Met::With(Vec::new()),
+        Err(error) => Met::Not(format!("{error:#}")),
+    })
+}
+
+/// Provides a cluster with images and servers. That of `KUBECONFIG` cannot be given any.
+fn servers(cluster: &Cluster, file: &str) -> Result<Met> {
     let images: fn() -> Result<Vec<Image>> = match file {
         "alluxio_real" | "alluxio_s3" => || Ok(vec![images::alluxio()?]),
         "jindo_real" => images::jindo,
         "thin_real" => images::thin,
         "operations_real" => || Ok(Vec::new()),
-        _ => return Ok(Some(Vec::new())),
+        _ => return Ok(Met::With(Vec::new())),
     };
     if cluster.state().is_none() {
-        return Ok(None);
+        let why = "its images and servers come only with a cluster of this project";
+        return Ok(Met::Not(why.to_owned()));
     }
     for image in images()? {
         cluster.load_image(&image)?;
     }
     if !matches!(file, "alluxio_s3" | "operations_real" | "thin_real") {
-        return Ok(Some(Vec::new()));
+        return Ok(Met::With(Vec::new()));
     }
     // The tests also inspect the server directly.
     debian::require(Need::Http)?;
-    Ok(Some(vec![(S3, cluster.s3()?.into())]))
+    Ok(Met::With(vec![(S3, cluster.s3()?.into())]))
 }

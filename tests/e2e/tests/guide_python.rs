@@ -1,0 +1,11 @@
+//! What docs/writing-a-runtime.md says about Python, done: its commands lead to a Dataset that is bound.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // Tests fail by panicking.
+
+use wasser_e2e::languages::{Language, journey};
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn the_commands_of_the_guide_lead_to_a_dataset_that_is_bound() {
+    journey("python", Language::python()).await;
+}
