@@ -1,9 +1,9 @@
 //! Checks the answers of methods as far as possible without knowing the runtime.
 
-use serde::de::IgnoredAny;
 use wasser_api::text;
 
 use crate::bindings::types::{CacheState, Description, Error, Measure, Mount, StorageStats, UfsChange};
+use crate::plugin::sound::Sound;
 use crate::sandbox::error::{CallError, CallSite};
 
 /// The maximum bytes of a guest's message to users, and of other texts in its errors. They are
@@ -55,7 +55,7 @@ impl Answer for Vec<CacheState> {
 
 impl Answer for String {
     fn fault(&self) -> Option<String> {
-        match serde_json::from_str::<IgnoredAny>(self) {
+        match serde_json::from_str::<Sound>(self) {
             Ok(_) if self.trim_start().starts_with('{') => None,
             Ok(_) => Some("it is JSON, but not an object".to_owned()),
             Err(error) => Some(format!("it is not JSON: {error}")),
@@ -117,6 +117,28 @@ pub fn check<T: Answer>(answer: &T, site: impl FnOnce() -> CallSite) -> Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[rstest::rstest]
+    #[case::object(r#"{"a": [1.5, -1, 18446744073709551615, null, true, "\ud83d\ude00"]}"#, None)]
+    #[case::text("\"a\"", Some("it is JSON, but not an object"))]
+    #[case::other("{'a': 1}", Some("it is not JSON: key must be a string"))]
+    #[case::half(r#"{"a": "\ud800"}"#, Some("it is not JSON: unexpected end of hex escape"))]
+    #[case::half_in_a_key(r#"{"\udc00": 1}"#, Some("it is not JSON: lone leading surrogate"))]
+    #[case::huge(r#"{"a": [{"b": 1e400}]}"#, Some("it is not JSON: number out of range"))]
+    fn values_that_nobody_can_read_are_refused(#[case] values: &str, #[case] fault: Option<&str>) {
+        let found = values.to_owned().fault();
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(values).is_ok_and(|value| value.is_object()),
+            found.is_none()
+        );
+        match fault {
+            Some(fault) => assert!(
+                found.as_deref().is_some_and(|found| found.starts_with(fault)),
+                "{found:?}"
+            ),
+            None => assert_eq!(found, None),
+        }
+    }
 
     #[rstest::rstest]
     #[case(Measure::Share(f64::NAN), Some("the state `cached` is not a number"))]

@@ -27,6 +27,7 @@ pub mod conversation;
 pub mod instance;
 pub mod pre;
 pub mod quarantine;
+mod sound;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
