@@ -3,6 +3,7 @@
 //! The templates are the runtime `example`, whose name is replaced. A test builds them.
 
 mod files;
+mod rename;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use wasser_plugin::WIT;
 
+
 use files::{COMMON, File, JAVASCRIPT, JAVASCRIPT_SDK, PYTHON, PYTHON_SDK, RUST};
+use rename::Names;
 
 /// The longest name: workloads are called after it.
 const LONGEST: usize = 20;
@@ -133,17 +136,10 @@ pub fn create(parent: &Path, name: &str, language: &Language) -> Result<PathBuf>
         "{} exists; choose another name, or remove it",
         directory.display()
     );
-    let camel = camel(name);
-    let lower = camel.to_lowercase();
-    let named = language.templates().map(|(path, template)| {
-        let text = template
-            .replace("exampleruntime", &format!("{lower}runtime"))
-            .replace("Example", &camel)
-            .replace("example", name)
-            // Last: a path or an address may have any word.
-            .replace("WASSER_SDK", &language.sdk());
-        (path.to_owned(), text)
-    });
+    let names = Names::new(name, language.sdk());
+    let named = language
+        .templates()
+        .map(|(path, template)| (path.to_owned(), names.replace(template)));
     let verbatim = language.verbatim().into_iter();
     for (path, text) in named.chain(verbatim.map(|(path, text)| (path, text.to_owned()))) {
         let file = directory.join(path);
@@ -164,16 +160,6 @@ fn check(name: &str) -> Result<()> {
         "`{name}` cannot be the name of a plugin; take up to {LONGEST} small letters, digits and `-`, a letter first"
     );
     Ok(())
-}
-
-/// Returns the name as the first part of a kind: `my-cache` is `MyCache`.
-fn camel(name: &str) -> String {
-    let capital = |word: &str| {
-        let mut letters = word.chars();
-        let first = letters.next().map(|first| first.to_ascii_uppercase());
-        first.into_iter().chain(letters).collect::<String>()
-    };
-    name.split('-').map(capital).collect()
 }
 
 #[cfg(test)]
@@ -205,6 +191,60 @@ mod tests {
         assert!(crd.contains("name: mycacheruntimes.data.fluid.io"), "{crd}");
         let again = create(parent.path(), "my-cache", &language).unwrap_err().to_string();
         assert!(again.contains("exists; choose another name"), "{again}");
+    }
+
+    #[rstest]
+    fn a_name_is_never_a_word_of_the_language(
+        #[values(
+            "fuse",
+            "role",
+            "want",
+            "bytes",
+            "none",
+            "true",
+            "null",
+            "on",
+            "runtime",
+            "failed",
+            "self",
+            "class",
+            "spec",
+            "wasser",
+            "host",
+            "context",
+            "my-example",
+            "example"
+        )]
+        name: &str,
+    ) {
+        let kind = |directory: &Path| {
+            let crd = fs::read_to_string(directory.join("crd.yaml")).unwrap();
+            let crd: serde_json::Value = yaml_serde::from_str(&crd).unwrap();
+            crd["spec"]["names"]["kind"].as_str().unwrap().to_owned()
+        };
+        for (language, main, class) in [
+            (rust(), "src/lib.rs", "pub struct KIND;"),
+            (Language::Python, "app.py", "class KIND(wasser.Runtime):"),
+            (
+                Language::JavaScript,
+                "app.js",
+                "export default class KIND extends Runtime {",
+            ),
+        ] {
+            let parent = tempfile::tempdir().unwrap();
+            let directory = create(parent.path(), name, &language).unwrap();
+            let kind = kind(&directory);
+            assert!(kind.len() > "Runtime".len() && kind.ends_with("Runtime"), "{kind}");
+            let code = fs::read_to_string(directory.join(main)).unwrap();
+            assert!(code.contains(&class.replace("KIND", &kind)), "{code}");
+            let chart = fs::read_to_string(directory.join("chart/Chart.yaml")).unwrap();
+            let chart: serde_json::Value = yaml_serde::from_str(&chart).unwrap();
+            assert_eq!(chart["name"], name);
+            let golden = fs::read_to_string(directory.join("scenarios/golden/bare.yaml")).unwrap();
+            for object in crate::objects(&golden).unwrap() {
+                assert_eq!(object["spec"]["template"]["metadata"]["labels"]["app"], name);
+            }
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ const PATIENCE = 5;
  */
 
 /** The runtime. */
-export default class Example extends Runtime {
+export default class ExampleRuntime extends Runtime {
   describe() {
     return {
       kind: "ExampleRuntime",

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import Example, { used } from "./app.js";
+import ExampleRuntime, { used } from "./app.js";
 import { Bytes, Failed, Invalid } from "./wasser/index.js";
 import { FakeHost, context, output } from "./wasser/testing.js";
 
@@ -12,7 +12,7 @@ const IMAGES = { worker: "example/worker:1" };
 
 test("values are those of the spec", () => {
   const ctx = context({ cacheSize: "2Gi" }, DATASET, { directory: "example-fuse", images: IMAGES });
-  assert.deepEqual(new Example().desired(ctx, new FakeHost()), {
+  assert.deepEqual(new ExampleRuntime().desired(ctx, new FakeHost()), {
     source: "s3://bucket",
     image: "example/worker:1",
     cacheSize: "2Gi",
@@ -27,7 +27,7 @@ test("a cache of no size is refused", () => {
     const ctx = context({ cacheSize }, DATASET, { kind: "ExampleRuntime" });
     const refused = (/** @type {any} */ error) =>
       error instanceof Invalid && error.field === "ExampleRuntime.spec.cacheSize";
-    assert.throws(() => new Example().validate(ctx, new FakeHost()), refused);
+    assert.throws(() => new ExampleRuntime().validate(ctx, new FakeHost()), refused);
   }
 });
 
@@ -37,7 +37,7 @@ test("ready workers are asked what they have", () => {
     { name: "demo-worker-1", role: "worker", ready: false },
   ];
   const host = new FakeHost({ pods, onExec: () => output("4096\t/cache\n") });
-  assert.deepEqual(new Example().cacheStates(context({}), host), { cached: new Bytes(4096) });
+  assert.deepEqual(new ExampleRuntime().cacheStates(context({}), host), { cached: new Bytes(4096) });
   assert.deepEqual(host.calls, ["exec demo-worker-0 du -s -B1 /cache"]);
 });
 

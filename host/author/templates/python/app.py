@@ -9,7 +9,7 @@ from wasser import Bytes, Context, Description, Failed, Fuse, Host, Invalid, Mea
 PATIENCE = 5
 
 
-class Example(wasser.Runtime):
+class ExampleRuntime(wasser.Runtime):
     """The runtime."""
 
     def describe(self) -> Description:
@@ -63,4 +63,4 @@ def used(said: str) -> int:
     return int(first[0])
 
 
-wasser.export(Example)
+wasser.export(ExampleRuntime)

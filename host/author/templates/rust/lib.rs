@@ -42,9 +42,9 @@ pub struct Values {
 }
 
 /// The runtime.
-pub struct Example;
+pub struct ExampleRuntime;
 
-impl Implement for Example {
+impl Implement for ExampleRuntime {
     type Spec = Spec;
     type Values = Values;
 
@@ -115,7 +115,7 @@ fn used(said: &str) -> Result<u64> {
         .map_err(|_| Error::failed(format!("`du` says `{said}`, which begins with no number")))
 }
 
-wasser_sdk::export!(Example);
+wasser_sdk::export!(ExampleRuntime);
 
 #[cfg(test)]
 mod tests {

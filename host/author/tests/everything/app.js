@@ -1,7 +1,7 @@
 /** A runtime that has every method, uses every function of the host, and makes every kind of mistake. */
 
 import { Bytes, Conflict, Failed, NotGranted, NotSupported, RetryAfter, Share, Text, TimedOut, Unknown, Want } from "./wasser/index.js";
-import MyCache from "./template.js";
+import MyCacheRuntime from "./template.js";
 
 const WANTS = [
   new Want("http", ["worker:9000"]),
@@ -56,7 +56,7 @@ const VALUES = {
   fields: (ctx) => ({ resources: ctx.spec }),
 };
 
-export default class Everything extends MyCache {
+export default class Everything extends MyCacheRuntime {
   describe() {
     const found = super.describe();
     return { ...found, wants: [...found.wants, ...WANTS] };

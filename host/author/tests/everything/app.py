@@ -46,7 +46,7 @@ def mistake(name: str) -> Any:
             raise wasser.Failed("half a character: \ud800.")
 
 
-class Everything(template.MyCache):
+class Everything(template.MyCacheRuntime):
     def describe(self) -> wasser.Description:
         found = super().describe()
         return dataclasses.replace(found, wants=[*found.wants, *WANTS])

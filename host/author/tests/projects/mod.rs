@@ -11,6 +11,18 @@ use wasser_chart::{Chart, Renderer};
 use wasser_plugin::Plugin;
 
 pub const NAME: &str = "my-cache";
+/// Names that are words of languages, of their SDKs, or of the templates.
+#[allow(dead_code)] // Not each of the tests that have this module makes several projects.
+pub const OTHER_NAMES: [&str; 8] = [
+    "fuse",
+    "bytes",
+    "none",
+    "true",
+    "runtime",
+    "failed",
+    "host",
+    "my-example",
+];
 const KIND: &str = "MyCacheRuntime";
 /// What the scenario of the templates renders to.
 const GOLDEN: &str = "scenarios/golden/bare.yaml";
@@ -46,6 +58,16 @@ impl Loaded {
             "it fits into a ConfigMap: the guide says otherwise"
         );
         Self::new(directory, Package::read(&packed.artifact).unwrap()).await
+    }
+
+    /// Builds a project that cannot be loaded, and returns why.
+    #[allow(dead_code)] // As above.
+    pub async fn refused(directory: &Path) -> String {
+        let packed = Project::open(directory).unwrap().pack(None).unwrap();
+        let package = Package::read(&packed.artifact).unwrap();
+        let plugins = Path::new(env!("CARGO_TARGET_TMPDIR")).join("plugins");
+        let loaded = Loader::new(&package, None, plugins, None).unwrap().load().await;
+        format!("{:#}", loaded.map(|plugin| plugin.digest).unwrap_err())
     }
 
     /// Loads the package of a project.
@@ -114,7 +136,9 @@ fn write_template(golden: &str) {
     let template = golden
         .replace("mycache", "example")
         .replace("MyCache", "Example")
-        .replace(NAME, "example");
+        .replace(NAME, "example")
+        // A name can be a word that YAML does not read as a text.
+        .replace("app: example\n", "app: \"example\"\n");
     let file = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("templates/common")
         .join(GOLDEN);
