@@ -16,8 +16,13 @@ use wasser_author::{Language, Project, create};
 use wasser_test_cluster::machine::tools::javascript_packages;
 
 /// A new project in a directory of this name, with the packages that its README installs.
-fn project(name: &str) -> PathBuf {
-    let directory = create(&projects::parent(name), NAME, &Language::JavaScript).unwrap();
+fn project(parent: &str) -> PathBuf {
+    named(parent, NAME)
+}
+
+/// The same, of another name.
+fn named(parent: &str, name: &str) -> PathBuf {
+    let directory = create(&projects::parent(parent), name, &Language::JavaScript).unwrap();
     let packages = javascript_packages(&directory.join("package.json")).unwrap();
     symlink(packages, directory.join("node_modules")).unwrap();
     directory
@@ -41,6 +46,14 @@ fn the_sdk_and_a_new_plugin_have_tests_that_pass() {
     let directory = project("javascript-tests");
     node_test(&directory, &directory);
     node_test(&directory, &projects::root().join("plugins/javascript"));
+}
+
+#[test]
+fn a_plugin_of_any_name_has_tests_that_pass() {
+    for name in projects::OTHER_NAMES {
+        let directory = named("javascript-names", name);
+        node_test(&directory, &directory);
+    }
 }
 
 #[tokio::test]
@@ -80,9 +93,33 @@ async fn every_function_can_be_used_and_every_mistake_reaches_its_author() {
         ("process", "ReferenceError: process is not defined at app.js:"),
         (
             "type",
-            "TypeError: Bytes is 1.5, and must be a whole number from 0 on at app.js:",
+            "TypeError: Bytes is 1.5, and must be a whole number from 0 on, above 2^53 a BigInt at app.js:",
         ),
         ("text", "what is not an Error was thrown: a text"),
+        ("symbol", "what is not an Error was thrown: Symbol(a symbol)"),
+        ("bare", "what is not an Error was thrown: [object Object]"),
+        ("argv", "commands[0].argv is \"du\", and must be a list at app.js:"),
+        (
+            "stdin",
+            "commands[0].stdin is \"text\", and must be a Uint8Array, as of",
+        ),
+        (
+            "command",
+            "commands[0].timout is not known; there are pod, argv, timeout",
+        ),
+        ("state", "TypeError: value is \"1\", and must be a Uint8Array, as of"),
+        (
+            "port",
+            "TypeError: port is 70000, and must be a port from 1 to 65535 at app.js:",
+        ),
+        (
+            "hole",
+            "TypeError: desired.size[0] is undefined, and must be what JSON can have",
+        ),
+        (
+            "surrogate",
+            "TypeError: desired.size has half a character at 0, which UTF-8 does not have",
+        ),
         ("half", "half a character: \u{fffd}."),
         (
             "async",
@@ -114,6 +151,10 @@ fn what_the_compiler_refuses_is_said_with_its_place() {
             format!("{template}const began = Date.now();\n"),
             "app.js:79:20 Error: there is no clock",
         ),
+        (
+            template.replace("  cacheStates(", "  cacheState("),
+            "TypeError: `cacheState` of MyCacheRuntime is never called; the host calls `cacheStates`",
+        ),
     ] {
         fs::write(directory.join("app.js"), code).unwrap();
         let refused = Project::open(&directory).unwrap().pack(None).unwrap_err();
@@ -122,4 +163,16 @@ fn what_the_compiler_refuses_is_said_with_its_place() {
         assert!(refused.contains(&begins) && refused.contains(says), "{refused}");
         assert!(!refused.contains("wizer") && !refused.contains("wasser/"), "{refused}");
     }
+}
+
+#[tokio::test]
+async fn an_error_of_describe_reaches_its_author() {
+    let directory = project("javascript-describe");
+    let file = directory.join("app.js");
+    let code = fs::read_to_string(&file).unwrap();
+    let changed = code.replace("  describe() {\n", "  describe() {\n    throw new Failed(\"why\");\n");
+    assert_ne!(changed, code);
+    fs::write(file, changed).unwrap();
+    let refused = Loaded::refused(&directory).await;
+    assert!(refused.contains("Failed: why at app.js:"), "{refused}");
 }

@@ -3,14 +3,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Failed, Fields, Invalid } from "../wasser/index.js";
+import { Failed, Fields, Invalid, Want } from "../wasser/index.js";
 import { context } from "../wasser/testing.js";
 
 /** @param {string} field */
 const refused = (field) => (/** @type {any} */ error) => error instanceof Invalid && error.field === field;
 
 test("a field of another type is refused by its path", () => {
-  const wrong = { text: 5, integer: 1.5, flag: 1, fields: [], items: {} };
+  const wrong = { text: 5, integer: 1.5, flag: 1, fields: [], items: {}, texts: "b", number: "1.5", optionalText: 5 };
   for (const [read, value] of Object.entries(wrong)) {
     const fields = /** @type {any} */ (new Fields("Kind.spec", { a: value }));
     assert.throws(() => fields[read]("a"), refused("Kind.spec.a"), read);
@@ -25,6 +25,20 @@ test("null counts as left out", () => {
     assert.equal(fields.flag("a", false), false);
     assert.deepEqual([fields.fields("a").value, fields.items("a")], [{}, []]);
     assert.throws(() => fields.text("a"), /Kind.spec.a: is missing; give a text/);
+  }
+});
+
+test("texts, numbers and what may be missing are read", () => {
+  const fields = new Fields("Kind.spec", { a: ["b"], c: 1.5, d: 2, e: "f", g: ["h", 5], i: null });
+  assert.deepEqual([fields.texts("a"), fields.number("c"), fields.number("d")], [["b"], 1.5, 2]);
+  assert.deepEqual([fields.optionalText("e"), fields.optionalText("i"), fields.texts("x", [])], ["f", undefined, []]);
+  assert.throws(() => fields.texts("g"), refused("Kind.spec.g[1]"));
+});
+
+test("a default of another type is a fault of the author", () => {
+  for (const given of [{}, { a: "b" }]) {
+    const fields = /** @type {any} */ (new Fields("Kind.spec", given));
+    assert.throws(() => fields.text("a", 5), /^TypeError: the default of Kind.spec.a is 5, and must be a text$/);
   }
 });
 
@@ -51,8 +65,17 @@ test("a spec that is no object is refused", () => {
   assert.throws(() => context([1], {}, { kind: "Kind" }).spec, refused("Kind.spec"));
 });
 
+test("the whole Dataset and the grants are facts", () => {
+  const granted = [new Want("exec", ["worker"]), new Want("secrets")];
+  const ctx = context({}, {}, { granted, datasetStatus: { phase: "Bound" } });
+  assert.deepEqual([ctx.datasetObject?.metadata.name, ctx.datasetObject?.status.phase], ["demo", "Bound"]);
+  assert.deepEqual(ctx.granted, granted);
+  assert.ok(ctx.isGranted("exec", "worker") && ctx.isGranted("exec") && ctx.isGranted("secrets"));
+  assert.ok(!ctx.isGranted("exec", "fuse") && !ctx.isGranted("ports"));
+});
+
 test("a Dataset that is gone fails", () => {
   const ctx = context({}, null);
-  assert.equal(ctx.hasDataset, false);
+  assert.deepEqual([ctx.hasDataset, ctx.datasetObject], [false, undefined]);
   assert.throws(() => ctx.dataset, Failed);
 });

@@ -1,20 +1,34 @@
 /**
- * Checks of what methods return. What crosses to the host with another type would be converted or cut
+ * Checks of what crosses to the host. What crosses to the host with another type would be converted or cut
  * without a word, as JavaScript does it.
  *
  * @typedef {(path: string, value: any) => void} Kind throws a TypeError if the value is of another kind
  */
+
+// What a message shows of a value.
+const LONGEST_SHOWN = 80;
+// The host reads JSON to this depth.
+const DEEPEST = 127;
+// Whole numbers that the host reads as such in JSON.
+const SMALLEST = -(2n ** 63n);
+const LARGEST = 2n ** 64n - 1n;
+const HALF = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+
+/** @param {string} text */
+const cut = (text) => (text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text);
 
 /**
  * Returns a value as a message shows it.
  * @param {any} value
  * @returns {string}
  */
-function shown(value) {
-  if (typeof value === "string") return JSON.stringify(value);
+export function shown(value) {
+  if (typeof value === "string") return cut(JSON.stringify(value));
   if (typeof value === "function") return "a function";
+  if (typeof value === "bigint") return cut(`${value}n`);
   if (typeof value !== "object" || value === null) return String(value);
-  const name = value.constructor?.name ?? "object";
+  const name = String(value.constructor?.name ?? "object");
+  if (name === "Generator" || name === "GeneratorFunction") return "a generator, as of a function with `yield`";
   return name === "Promise" ? "a Promise, as of an async function" : `of the type ${name}`;
 }
 
@@ -36,19 +50,35 @@ function isPlain(value) {
   return prototype === null || prototype === Object.prototype;
 }
 
-export const TEXT = kind("a text", (value) => typeof value === "string");
+/** @type {Kind} */
+export function TEXT(path, value) {
+  kind("a text", (one) => typeof one === "string")(path, value);
+  const half = value.search(HALF);
+  if (half >= 0) throw new TypeError(`${path} has half a character at ${half}, which UTF-8 does not have`);
+}
 export const FLAG = kind("true or false", (value) => typeof value === "boolean");
-export const NUMBER = kind("a number", (value) => typeof value === "number");
+export const NUMBER = kind("a finite number", Number.isFinite);
 export const OBJECT = kind("an object such as {…}", isPlain);
 export const NOTHING = kind("nothing", (value) => value === undefined || value === null);
-/** Numbers cross as u64; those above 2^53 are a BigInt. */
-export const COUNT = kind("a whole number from 0 on", (value) =>
-  typeof value === "bigint" ? value >= 0n && value < 2n ** 64n : Number.isSafeInteger(value) && value >= 0,
+/** Numbers cross as u64. */
+export const COUNT = kind("a whole number from 0 on, above 2^53 a BigInt", (value) =>
+  typeof value === "bigint" ? value >= 0n && value <= LARGEST : Number.isSafeInteger(value) && value >= 0,
 );
 export const SMALL_COUNT = kind(
   "a whole number from 0 to 4294967295",
   (value) => Number.isInteger(value) && value >= 0 && value < 2 ** 32,
 );
+export const PORT = kind("a port from 1 to 65535", (value) => Number.isInteger(value) && value > 0 && value < 2 ** 16);
+export const SECONDS = kind("a number of seconds from 0 on", (value) => Number.isFinite(value) && value >= 0);
+export const BYTES = kind("a Uint8Array, as of `new TextEncoder().encode(…)`", (value) => value instanceof Uint8Array);
+
+/**
+ * @param {...string} words
+ * @returns {Kind}
+ */
+export function among(...words) {
+  return kind(words.join(" or "), (value) => words.includes(value));
+}
 
 /**
  * @param {...Function} classes
@@ -77,7 +107,8 @@ export function list(item) {
   const isList = kind("a list", Array.isArray);
   return (path, value) => {
     isList(path, value);
-    value.forEach((/** @type {any} */ one, /** @type {number} */ at) => item(`${path}[${at}]`, one));
+    // `forEach` leaves out holes.
+    for (let at = 0; at < value.length; at += 1) item(`${path}[${at}]`, value[at]);
   };
 }
 
@@ -99,20 +130,36 @@ export function shape(fields) {
 }
 
 /**
- * What JSON can have. A field that is undefined is left out.
- * @type {Kind}
+ * Returns a value as JSON. A field that is undefined is left out.
+ * @param {string} path
+ * @param {any} value
+ * @param {number} depth
+ * @returns {string}
  */
-function json(path, value) {
-  if (Array.isArray(value)) list(json)(path, value);
-  else if (isPlain(value)) {
-    for (const [name, field] of Object.entries(value)) {
-      if (field !== undefined) json(`${path}.${name}`, field);
-    }
-  } else if (typeof value === "number") {
-    kind("a finite number", Number.isFinite)(path, value);
-  } else {
-    kind("what JSON can have", (one) => one === null || ["string", "boolean"].includes(typeof one))(path, value);
+function json(path, value, depth = 0) {
+  if (depth > DEEPEST) {
+    throw new TypeError(`${cut(path)} is too deep, or in itself; the host reads ${DEEPEST} levels`);
   }
+  if (Array.isArray(value)) {
+    const items = Array.from(value, (one, at) => json(`${path}[${at}]`, one, depth + 1));
+    return `[${items.join(",")}]`;
+  }
+  if (isPlain(value)) {
+    const fields = Object.entries(value).filter(([, field]) => field !== undefined);
+    const written = fields.map(([name, field]) => {
+      TEXT(`a key of ${path}`, name);
+      return `${JSON.stringify(name)}:${json(`${path}.${name}`, field, depth + 1)}`;
+    });
+    return `{${written.join(",")}}`;
+  }
+  if (typeof value === "bigint") {
+    kind("a whole number from -2^63 to 2^64-1", () => value >= SMALLEST && value <= LARGEST)(path, value);
+    return String(value);
+  }
+  if (typeof value === "number") NUMBER(path, value);
+  else if (typeof value === "string") TEXT(path, value);
+  else kind("what JSON can have", (one) => one === null || typeof one === "boolean")(path, value);
+  return JSON.stringify(value);
 }
 
 /**
@@ -123,8 +170,7 @@ function json(path, value) {
  */
 export function toJson(path, value) {
   OBJECT(path, value);
-  json(path, value);
-  return JSON.stringify(value);
+  return json(path, value);
 }
 
 /**
@@ -133,5 +179,5 @@ export function toJson(path, value) {
  * @returns {string}
  */
 export function text(value) {
-  return String(value).replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "\ufffd");
+  return String(value).replace(HALF, "\ufffd");
 }

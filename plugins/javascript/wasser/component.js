@@ -4,12 +4,13 @@ import { begin, end } from "./sandbox.js";
 import * as app from "../app.js";
 
 import { CHANGE, Bytes, STATS, Share, Text, Unknown } from "./answers.js";
-import { FLAG, NOTHING, OBJECT, instance, text, toJson } from "./checked.js";
+import { FLAG, NOTHING, OBJECT, TEXT, instance, text, toJson } from "./checked.js";
 import { Context } from "./context.js";
 import { API_VERSION, DESCRIPTION } from "./description.js";
 import { Conflict, Invalid, NotSupported, RetryAfter, Throttled, WasserError } from "./errors.js";
 import { Imports } from "./imports.js";
-import { Runtime, methods } from "./runtime.js";
+import { fromJson } from "./json.js";
+import { Runtime, checkNames, methods } from "./runtime.js";
 
 const HOST = new Imports();
 
@@ -20,6 +21,7 @@ if (!(Main?.prototype instanceof Runtime)) {
 }
 /** @type {Runtime} */
 const runtime = new Main();
+checkNames(runtime);
 
 /**
  * Returns an exception as the WIT has it.
@@ -57,6 +59,21 @@ function call(method) {
   // The host calls again, whatever the answer is.
   if (HOST.isPending) throw { tag: "failed", val: "the result is not there yet" };
   return /** @type {T} */ (answer);
+}
+
+/**
+ * Calls a function that has no errors to answer with, so that each is a fault.
+ * @template T
+ * @param {() => T} method
+ * @returns {T}
+ */
+function guarded(method) {
+  begin();
+  try {
+    return method();
+  } catch (error) {
+    return end(error);
+  }
 }
 
 function description() {
@@ -100,32 +117,40 @@ function measure(name, found) {
   instance(Bytes, Share, Unknown, Text)(`cacheStates.${name}`, found);
   if (found instanceof Bytes) return { tag: "bytes", val: BigInt(found.value) };
   if (found instanceof Share) return { tag: "share", val: found.value };
-  return found instanceof Unknown ? { tag: "unknown" } : { tag: "other", val: text(found.value) };
+  return found instanceof Unknown ? { tag: "unknown" } : { tag: "other", val: found.value };
 }
 
 /** @param {any} found */
 function states(found) {
   OBJECT("cacheStates", found);
-  return Object.entries(found).map(([name, value]) => ({ name: text(name), value: measure(name, value) }));
+  return Object.entries(found).map(([name, value]) => {
+    TEXT("a key of cacheStates", name);
+    return { name, value: measure(name, value) };
+  });
 }
 
 /** @param {any} found */
 function change(found) {
   CHANGE("shouldUpdateUfs", found);
-  const { added = [], removed = [], changed = [] } = found;
-  /** @param {any} one */
-  const mount = (one) => ({ path: text(one.path), spec: toJson("mount.spec", one.spec) });
+  const [added, removed, changed] = [found.added ?? [], found.removed ?? [], found.changed ?? []];
+  /** @type {(path: string, one: any) => any} */
+  const mount = (path, one) => ({ path: one.path, spec: toJson(`shouldUpdateUfs.${path}.spec`, one.spec) });
+  /** @type {(name: string, all: any[]) => any[]} */
+  const mounts = (name, all) => all.map((one, at) => mount(`${name}[${at}]`, one));
   return {
-    added: added.map(mount),
-    removed: removed.map(mount),
-    changed: changed.map((/** @type {any} */ one) => ({ old: mount(one.old), new: mount(one.new) })),
+    added: mounts("added", added),
+    removed: mounts("removed", removed),
+    changed: changed.map((/** @type {any} */ one, /** @type {number} */ at) => ({
+      old: mount(`changed[${at}].old`, one.old),
+      new: mount(`changed[${at}].new`, one.new),
+    })),
   };
 }
 
 /** @param {any} found */
 function readChange({ added, removed, changed }) {
   /** @param {any} one */
-  const mount = (one) => ({ path: one.path, spec: JSON.parse(one.spec) });
+  const mount = (one) => ({ path: one.path, spec: fromJson(one.spec) });
   return {
     added: added.map(mount),
     removed: removed.map(mount),
@@ -167,7 +192,7 @@ const flag = (name) =>
 const updateUfs = flag("updateUfs");
 
 export const implement = {
-  describe: () => call(description),
+  describe: () => guarded(description),
   desired: exported("desired", (found) => toJson("desired", found)),
   validate: nothing("validate"),
   checkReady: flag("checkReady"),
@@ -186,10 +211,10 @@ export const implement = {
 
 export const operations = {
   dataOperation: (/** @type {any} */ ctx, /** @type {string} */ kind, /** @type {string} */ operation) =>
-    call(() => toJson("dataOperation", runtime.dataOperation(new Context(ctx), HOST, kind, JSON.parse(operation)))),
+    call(() => toJson("dataOperation", runtime.dataOperation(new Context(ctx), HOST, kind, fromJson(operation)))),
 };
 
 export const migration = {
   migrate: (/** @type {string} */ installed, /** @type {any} */ origin) =>
-    call(() => toJson("migrate", runtime.migrate(JSON.parse(installed), readOrigin(origin)))),
+    call(() => toJson("migrate", runtime.migrate(fromJson(installed), readOrigin(origin)))),
 };

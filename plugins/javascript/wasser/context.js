@@ -16,9 +16,13 @@
  * @property {() => string | undefined} installed
  * @property {() => {name: string, desired: number, ready: number}[]} roles
  * @property {() => bigint | number} now
+ * @property {() => {capability: string, scope: string[]}[]} granted
  */
 
+import { shown } from "./checked.js";
+import { Want } from "./description.js";
 import { Failed, Invalid } from "./errors.js";
+import { fromJson } from "./json.js";
 
 /**
  * An object that a user has written. What has another type than expected is refused by its path. A field
@@ -47,13 +51,48 @@ export class Fields {
   }
 
   /**
-   * Returns a whole number.
+   * Returns a text, or undefined if it is missing.
+   * @param {string} name
+   * @returns {string | undefined}
+   */
+  optionalText(name) {
+    return (this.#get(name) ?? undefined) === undefined ? undefined : this.text(name);
+  }
+
+  /**
+   * Returns a list of texts. One that is missing is refused if there is no default.
+   * @param {string} name
+   * @param {string[]} [otherwise]
+   * @returns {string[]}
+   */
+  texts(name, otherwise) {
+    /** @type {any[]} */
+    const found = this.#read(name, Array.isArray, "a list of texts", otherwise);
+    found.forEach((item, at) => {
+      if (typeof item !== "string") throw new Invalid(`${this.path}.${name}[${at}]`, "must be a text");
+    });
+    return found;
+  }
+
+  /**
+   * Returns a number, whole or not.
+   * @param {string} name
+   * @param {number} [otherwise]
+   * @returns {number}
+   */
+  number(name, otherwise) {
+    return Number(this.#read(name, (value) => ["number", "bigint"].includes(typeof value), "a number", otherwise));
+  }
+
+  /**
+   * Returns a whole number. One above 2^53 is refused; `value` has it, as a BigInt.
    * @param {string} name
    * @param {number} [otherwise]
    * @returns {number}
    */
   integer(name, otherwise) {
-    return this.#read(name, Number.isSafeInteger, "a whole number", otherwise);
+    const called = typeof this.#get(name) === "bigint" ? "a whole number up to 2^53" : "a whole number";
+    return this.#read(name, Number.isSafeInteger, called, otherwise);
   }
 
   /**
@@ -98,9 +137,12 @@ export class Fields {
    * @param {any} otherwise
    */
   #read(name, fits, called, otherwise) {
+    if (otherwise !== undefined && otherwise !== null && !fits(otherwise)) {
+      throw new TypeError(`the default of ${this.path}.${name} is ${shown(otherwise)}, and must be ${called}`);
+    }
     const value = this.#get(name) ?? otherwise;
     if (fits(value)) return value;
-    const wrong = value === undefined ? "is missing; give" : "must be";
+    const wrong = value === undefined || value === null ? "is missing; give" : "must be";
     throw new Invalid(`${this.path}.${name}`, `${wrong} ${called}`);
   }
 }
@@ -135,7 +177,7 @@ export class Context {
    * @returns {Record<string, any>}
    */
   get runtime() {
-    return this.#once("runtime", (facts) => JSON.parse(facts.runtime()));
+    return this.#once("runtime", (facts) => fromJson(facts.runtime()));
   }
 
   /** The spec of the runtime. */
@@ -148,12 +190,22 @@ export class Context {
     return this.#once("hasDataset", (facts) => facts.dataset() !== undefined);
   }
 
+  /**
+   * The whole Dataset, with metadata and status; undefined once it is gone.
+   * @returns {Record<string, any> | undefined}
+   */
+  get datasetObject() {
+    return this.#once("datasetObject", (facts) => {
+      const text = facts.dataset();
+      return text === undefined ? undefined : fromJson(text);
+    });
+  }
+
   /** The spec of the Dataset. */
   get dataset() {
-    return this.#once("dataset", (facts) => {
-      const text = facts.dataset();
-      if (text === undefined) throw new Failed("the Dataset is gone");
-      return new Fields("Dataset.spec", JSON.parse(text).spec);
+    return this.#once("dataset", () => {
+      if (!this.datasetObject) throw new Failed("the Dataset is gone");
+      return new Fields("Dataset.spec", this.datasetObject.spec);
     });
   }
 
@@ -200,7 +252,7 @@ export class Context {
   get installed() {
     return this.#once("installed", (facts) => {
       const text = facts.installed();
-      return text === undefined ? undefined : JSON.parse(text);
+      return text === undefined ? undefined : fromJson(text);
     });
   }
 
@@ -220,6 +272,25 @@ export class Context {
    */
   get nowMs() {
     return this.#once("nowMs", (facts) => Number(facts.now()));
+  }
+
+  /**
+   * The capabilities that hold: those that `describe` wants and the registration grants.
+   * @returns {Want[]}
+   */
+  get granted() {
+    return this.#once("granted", (facts) => facts.granted().map(({ capability, scope }) => new Want(capability, scope)));
+  }
+
+  /**
+   * Returns whether a capability holds, for this scope if it has scopes.
+   * @param {string} capability
+   * @param {string} [scope]
+   * @returns {boolean}
+   */
+  isGranted(capability, scope) {
+    const of = this.granted.filter((want) => want.capability === capability);
+    return of.some((want) => scope === undefined || want.scope.includes(scope));
   }
 
   /**

@@ -1,5 +1,7 @@
 /** Why a method could not do its work. Any other exception is a bug of the plugin, and a fault. */
 
+import { SECONDS } from "./checked.js";
+
 /** An answer of a method that is not a result. Throw one of the classes below. */
 export class WasserError extends Error {
   /** @param {string} [message] for people */
@@ -32,6 +34,7 @@ export class RetryAfter extends WasserError {
    * @param {string} message
    */
   constructor(seconds, message) {
+    SECONDS("RetryAfter.seconds", seconds);
     super(message);
     this.seconds = seconds;
   }

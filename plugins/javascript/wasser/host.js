@@ -21,7 +21,8 @@
  * @property {Uint8Array} stdout
  * @property {Uint8Array} stderr
  * @property {string} [ending] how it ended if there is no exit code
- * @property {boolean} [truncated] whether more was written than the limit of the registration
+ * @property {boolean} [truncated] whether there was more standard output than the limit of the registration
+ * @property {boolean} [stderrTruncated] whether there was more standard error
  *
  * @typedef {object} Response an answer over HTTP; redirects are not followed
  * @property {number} status
@@ -33,7 +34,40 @@
  *   for a write that follows it
  */
 
+import { BYTES, PORT, SECONDS, TEXT, among, list, optional, shape, text } from "./checked.js";
 import { Failed, HostError, TimedOut } from "./errors.js";
+
+/** How a command ends that takes too long, and one that writes too much. */
+export const TIMED_OUT = "did not finish in time";
+export const CUT_OFF = "wrote more than the limit, and was cut off";
+
+const LEVEL = among("debug", "info", "warn", "error");
+const SEVERITY = among("Normal", "Warning");
+const COMMAND = shape({
+  pod: TEXT,
+  argv: list(TEXT),
+  timeout: optional(SECONDS),
+  container: optional(TEXT),
+  stdin: optional(BYTES),
+});
+
+/** @param {Uint8Array} bytes */
+const decoded = (bytes) => new TextDecoder().decode(bytes).trim();
+
+/**
+ * Returns why a command has not ended by itself, or its standard output is not whole.
+ * @param {Output} output
+ * @returns {HostError | undefined}
+ */
+function unfinished({ code, ending, truncated, stdout }) {
+  const hasEnded = code !== undefined && code !== null;
+  if (!hasEnded && ending === TIMED_OUT) return new TimedOut();
+  if (!hasEnded && ending !== CUT_OFF) return new HostError(ending ?? "it did not end by itself");
+  if (truncated) {
+    return new HostError(`the output is longer than \`limits.output\` of the registration, ${stdout.length} bytes`);
+  }
+  return hasEnded ? undefined : new HostError("it writes errors without end");
+}
 
 /** @returns {never} */
 function absent() {
@@ -44,6 +78,9 @@ function absent() {
  * The host's functions. `run`, `exec`, `execAll` and `httpGet` end the call: the method is called again
  * with the result, so it is written as if the result were there at once, and may do again what it does
  * before.
+ *
+ * Each function checks what it is given, in tests as in a component, and leaves the rest to that of the
+ * same name with `_`.
  */
 export class Host {
   /**
@@ -52,7 +89,8 @@ export class Host {
    * @returns {Pod[]}
    */
   pods(role) {
-    return absent();
+    TEXT("role", role);
+    return this._pods(role);
   }
 
   /**
@@ -61,7 +99,8 @@ export class Host {
    * @returns {(Output | HostError)[]}
    */
   execAll(commands) {
-    return absent();
+    list(COMMAND)("commands", commands);
+    return this._execAll(commands);
   }
 
   /**
@@ -73,7 +112,11 @@ export class Host {
    * @returns {Response}
    */
   httpGet(pod, port, path, timeout) {
-    return absent();
+    TEXT("pod", pod);
+    PORT("port", port);
+    TEXT("path", path);
+    optional(SECONDS)("timeout", timeout);
+    return this._httpGet(pod, port, path, timeout);
   }
 
   /**
@@ -83,7 +126,9 @@ export class Host {
    * @returns {Uint8Array | undefined}
    */
   secret(name, key) {
-    return absent();
+    TEXT("name", name);
+    TEXT("key", key);
+    return this._secret(name, key);
   }
 
   /**
@@ -93,7 +138,9 @@ export class Host {
    * @returns {Record<string, any> | undefined}
    */
   object(kind, name) {
-    return absent();
+    TEXT("kind", kind);
+    TEXT("name", name);
+    return this._object(kind, name);
   }
 
   /**
@@ -102,7 +149,8 @@ export class Host {
    * @returns {Record<string, number>}
    */
   allocatePorts(names) {
-    return absent();
+    list(TEXT)("names", names);
+    return this._allocatePorts(names);
   }
 
   /**
@@ -111,7 +159,8 @@ export class Host {
    * @returns {Entry | undefined}
    */
   state(key) {
-    return absent();
+    TEXT("key", key);
+    return this._state(key);
   }
 
   /**
@@ -119,7 +168,7 @@ export class Host {
    * @returns {string[]}
    */
   stateKeys() {
-    return absent();
+    return this._stateKeys();
   }
 
   /**
@@ -131,7 +180,10 @@ export class Host {
    * @returns {string}
    */
   setState(key, value, ifVersion) {
-    return absent();
+    TEXT("key", key);
+    BYTES("value", value);
+    optional(TEXT)("ifVersion", ifVersion);
+    return this._setState(key, value, ifVersion);
   }
 
   /**
@@ -141,7 +193,9 @@ export class Host {
    * @returns {void}
    */
   removeState(key, ifVersion) {
-    return absent();
+    TEXT("key", key);
+    TEXT("ifVersion", ifVersion);
+    return this._removeState(key, ifVersion);
   }
 
   /**
@@ -151,7 +205,8 @@ export class Host {
    * @returns {void}
    */
   log(level, message) {
-    return absent();
+    LEVEL("level", level);
+    return this._log(level, text(message));
   }
 
   /**
@@ -162,7 +217,9 @@ export class Host {
    * @returns {void}
    */
   event(severity, reason, message) {
-    return absent();
+    SEVERITY("severity", severity);
+    TEXT("reason", reason);
+    return this._event(severity, reason, text(message));
   }
 
   /**
@@ -186,8 +243,8 @@ export class Host {
   }
 
   /**
-   * Runs a command to its end, and returns its standard output. Any exit code but 0 is a failure that
-   * quotes standard error.
+   * Runs a command to its end, and returns its standard output without surrounding white space. Any other
+   * ending than the exit code 0 is a failure that quotes standard error.
    * @param {string} pod
    * @param {string[]} argv
    * @param {number} [timeout] in seconds
@@ -195,14 +252,110 @@ export class Host {
    */
   run(pod, argv, timeout) {
     const [output] = this.execAll([{ pod, argv, timeout }]);
-    const said = `\`${argv.join(" ")}\` in pod ${pod}`;
-    if (output instanceof HostError) throw new Failed(`${said}: ${output.message}`);
-    if (output.code === undefined) throw new TimedOut(`${said}: ${output.ending}`);
-    if (output.truncated) throw new Failed(`${said} writes more than \`limits.output\` of the registration`);
-    if (output.code !== 0) {
-      const last = new TextDecoder().decode(output.stderr).trimEnd().split("\n").at(-1);
-      throw new Failed(`${said}: exit code ${output.code}: ${last || "nothing on standard error"}`);
+    const command = `\`${argv.join(" ")}\` in pod ${pod}`;
+    const error = output instanceof HostError ? output : unfinished(output);
+    if (error) throw new (error instanceof TimedOut ? TimedOut : Failed)(`${command}: ${error.message}`);
+    const { code, stdout, stderr } = /** @type {Output} */ (output);
+    if (code !== 0) {
+      const last = decoded(stderr).split(/\r?\n/).at(-1);
+      throw new Failed(`${command}: exit code ${code}: ${last || "nothing on standard error"}`);
     }
-    return new TextDecoder().decode(output.stdout);
+    return decoded(stdout);
+  }
+
+  /**
+   * @type {Host["pods"]}
+   * @protected
+   */
+  _pods(role) {
+    return absent();
+  }
+
+  /**
+   * @type {Host["execAll"]}
+   * @protected
+   */
+  _execAll(commands) {
+    return absent();
+  }
+
+  /**
+   * @type {Host["httpGet"]}
+   * @protected
+   */
+  _httpGet(pod, port, path, timeout) {
+    return absent();
+  }
+
+  /**
+   * @type {Host["secret"]}
+   * @protected
+   */
+  _secret(name, key) {
+    return absent();
+  }
+
+  /**
+   * @type {Host["object"]}
+   * @protected
+   */
+  _object(kind, name) {
+    return absent();
+  }
+
+  /**
+   * @type {Host["allocatePorts"]}
+   * @protected
+   */
+  _allocatePorts(names) {
+    return absent();
+  }
+
+  /**
+   * @type {Host["state"]}
+   * @protected
+   */
+  _state(key) {
+    return absent();
+  }
+
+  /**
+   * @type {Host["stateKeys"]}
+   * @protected
+   */
+  _stateKeys() {
+    return absent();
+  }
+
+  /**
+   * @type {Host["setState"]}
+   * @protected
+   */
+  _setState(key, value, ifVersion) {
+    return absent();
+  }
+
+  /**
+   * @type {Host["removeState"]}
+   * @protected
+   */
+  _removeState(key, ifVersion) {
+    return absent();
+  }
+
+  /**
+   * @type {Host["log"]}
+   * @protected
+   */
+  _log(level, message) {
+    return absent();
+  }
+
+  /**
+   * @type {Host["event"]}
+   * @protected
+   */
+  _event(severity, reason, message) {
+    return absent();
   }
 }

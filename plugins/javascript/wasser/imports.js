@@ -9,9 +9,10 @@ import { allocate } from "wasser:ports/ports@0.1.0";
 import { get as getSecret } from "wasser:secrets/secrets@0.1.0";
 import * as states from "wasser:state/state@0.1.0";
 
-import { TEXT, instance, list, text } from "./checked.js";
 import { Conflict, HostError, NotFound, NotGranted, Pending, Throttled, TimedOut } from "./errors.js";
-import { Host } from "./host.js";
+import { CUT_OFF, Host, TIMED_OUT } from "./host.js";
+import { fromJson } from "./json.js";
+import { silence } from "./sandbox.js";
 
 /**
  * Returns what the host answers as an exception.
@@ -49,15 +50,16 @@ function millis(seconds) {
 function output({ ending, stdout, stderr }) {
   const endings = {
     exited: "exited",
-    "timed-out": "did not finish in time",
-    "cut-off": "wrote more than the limit, and was cut off",
+    "timed-out": TIMED_OUT,
+    "cut-off": CUT_OFF,
   };
   return {
     code: ending.tag === "exited" ? ending.val : undefined,
     stdout: stdout.bytes,
     stderr: stderr.bytes,
     ending: endings[/** @type {keyof typeof endings} */ (ending.tag)] ?? ending.val,
-    truncated: stdout.truncated || stderr.truncated,
+    truncated: stdout.truncated,
+    stderrTruncated: stderr.truncated,
   };
 }
 
@@ -67,22 +69,21 @@ export class Imports extends Host {
   isPending = false;
 
   /** @param {string} role */
-  pods(role) {
+  _pods(role) {
     const found = this.#ask(listPods, role);
     return found.map((/** @type {any} */ pod) => ({ ...pod, startedAt: Number(pod.startedAt) }));
   }
 
   /** @param {import("./host.js").Command[]} commands */
-  execAll(commands) {
-    const found = commands.map(({ pod, container, argv, stdin, timeout }) => {
-      list(TEXT)("argv", argv);
-      return this.#ask(run, { pod: text(pod), container, argv: argv.map(text), stdin, timeoutMs: millis(timeout) });
-    });
+  _execAll(commands) {
+    const found = commands.map(({ pod, container, argv, stdin, timeout }) =>
+      this.#ask(run, { pod, container, argv, stdin, timeoutMs: millis(timeout) }),
+    );
     return this.#results(found).map((one) => (one instanceof HostError ? one : output(one)));
   }
 
   /** @type {Host["httpGet"]} */
-  httpGet(pod, port, path, timeout) {
+  _httpGet(pod, port, path, timeout) {
     const request = { pod, port, method: "GET", path, headers: [], body: undefined, timeoutMs: millis(timeout) };
     const [found] = this.#results([this.#ask(send, request)]);
     if (found instanceof HostError) throw found;
@@ -90,49 +91,48 @@ export class Imports extends Host {
   }
 
   /** @type {Host["secret"]} */
-  secret(name, key) {
+  _secret(name, key) {
     return this.#ask(getSecret, name, key);
   }
 
   /** @type {Host["object"]} */
-  object(kind, name) {
+  _object(kind, name) {
     const found = this.#ask(getObject, kind, name);
-    return found === undefined ? undefined : JSON.parse(found);
+    return found === undefined ? undefined : fromJson(found);
   }
 
   /** @type {Host["allocatePorts"]} */
-  allocatePorts(names) {
+  _allocatePorts(names) {
     return Object.fromEntries(this.#ask(allocate, names));
   }
 
   /** @type {Host["state"]} */
-  state(key) {
+  _state(key) {
     return this.#ask(states.get, key);
   }
 
-  stateKeys() {
+  _stateKeys() {
     return this.#ask(states.keys);
   }
 
   /** @type {Host["setState"]} */
-  setState(key, value, ifVersion) {
-    instance(Uint8Array)("the value", value);
+  _setState(key, value, ifVersion) {
     return this.#ask(states.set, key, value, ifVersion);
   }
 
   /** @type {Host["removeState"]} */
-  removeState(key, ifVersion) {
+  _removeState(key, ifVersion) {
     this.#ask(states.remove, key, ifVersion);
   }
 
   /** @type {Host["log"]} */
-  log(level, message) {
-    this.#ask(log, level, text(message));
+  _log(level, message) {
+    if (!this.isPending) log(level, message);
   }
 
   /** @type {Host["event"]} */
-  event(severity, reason, message) {
-    this.#ask(publish, severity.toLowerCase(), text(reason), text(message));
+  _event(severity, reason, message) {
+    this.#ask(publish, severity.toLowerCase(), reason, message);
   }
 
   /**
@@ -160,6 +160,7 @@ export class Imports extends Host {
   #results(found) {
     if (found.some((one) => one === undefined)) {
       this.isPending = true;
+      silence();
       throw new Pending();
     }
     return found.map(({ tag, val }) => (tag === "err" ? hostError(val) : val));

@@ -16,6 +16,11 @@ import { NotSupported } from "./errors.js";
  * the same context.
  */
 export class Runtime {
+  /** Fails if the name of a method is misspelt. */
+  constructor() {
+    checkNames(this);
+  }
+
   /**
    * Returns what the runtime consists of.
    * @returns {import("./description.js").Description}
@@ -217,4 +222,53 @@ export function methods(runtime) {
   return OPTIONAL.filter((name) => runtime[name] !== Runtime.prototype[name]).map((name) =>
     name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
   );
+}
+
+// How many letters of a name may be wrong for it to be taken for that of a method.
+const MISSPELT = 2;
+
+/**
+ * Returns a name as one compares them: `check_ready` is `checkReady`.
+ * @param {string} name
+ */
+const plain = (name) => name.replaceAll("_", "").toLowerCase();
+
+/**
+ * Returns how many letters have to be added, removed or changed to make one name of another.
+ * @param {string} one
+ * @param {string} other
+ */
+function distance(one, other) {
+  const row = Array.from({ length: other.length + 1 }, (_, at) => at);
+  for (const [at, letter] of [...one].entries()) {
+    let above = row[0];
+    row[0] = at + 1;
+    for (const [to, wanted] of [...other].entries()) {
+      const changed = above + (letter === wanted ? 0 : 1);
+      above = row[to + 1];
+      row[to + 1] = Math.min(above + 1, row[to] + 1, changed);
+    }
+  }
+  return row[other.length];
+}
+
+/**
+ * Fails if a runtime has a method that nobody calls, and whose name is nearly that of one that the host calls.
+ * @param {Runtime} runtime
+ */
+export function checkNames(runtime) {
+  const known = Object.getOwnPropertyNames(Runtime.prototype).filter((name) => name !== "constructor");
+  for (let found = runtime; found && found !== Runtime.prototype; found = Object.getPrototypeOf(found)) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(found))) {
+      const isOther = name === "constructor" || known.includes(name) || name.startsWith("_");
+      if (isOther || typeof value !== "function") continue;
+      const meant = known.find((one) => distance(plain(name), plain(one)) <= MISSPELT);
+      if (meant) {
+        throw new TypeError(
+          `\`${name}\` of ${runtime.constructor.name} is never called; the host calls \`${meant}\`. ` +
+            "If it is something else, begin its name with `_`",
+        );
+      }
+    }
+  }
 }

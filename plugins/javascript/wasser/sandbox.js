@@ -43,28 +43,45 @@ const absent = {
 };
 for (const [name, value] of Object.entries(absent)) Object.defineProperty(globalThis, name, { value });
 
-/** @param {any} value */
-function shown(value) {
-  if (typeof value !== "object" || value instanceof Error) return String(value);
+/**
+ * Returns a value as a text, whatever it is: an object without a prototype has no text.
+ * @param {any} value
+ */
+function plain(value) {
   try {
-    return JSON.stringify(value);
-  } catch {
     return String(value);
+  } catch {
+    return Object.prototype.toString.call(value);
   }
 }
 
-let isBuilt = false;
+/** @param {any} value */
+function shown(value) {
+  if (typeof value !== "object" || value instanceof Error) return plain(value);
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return plain(value);
+  }
+}
+
+let isOpen = false;
 
 /** Opens the log: while the component is built there is none, and lines are lost. */
 export function begin() {
-  isBuilt = true;
+  isOpen = true;
+}
+
+/** Closes the log, for a method that waits for a result: it does not know how to go on. */
+export function silence() {
+  isOpen = false;
 }
 
 /** @type {(level: "debug" | "info" | "warn") => (...said: any[]) => void} */
 const line =
   (level) =>
   (...said) => {
-    if (isBuilt) log(level, text(said.map(shown).join(" ")));
+    if (isOpen) log(level, text(said.map(shown).join(" ")));
   };
 Object.assign(console, { debug: line("debug"), log: line("info"), info: line("info"), warn: line("warn") });
 Object.assign(console, { dir: console.log, table: console.log, trace: console.log });
@@ -78,7 +95,7 @@ console.error = console.warn;
  * @returns {string}
  */
 function fault(error) {
-  if (!(error instanceof Error)) return text(`what is not an Error was thrown: ${error}`);
+  if (!(error instanceof Error)) return text(`what is not an Error was thrown: ${plain(error)}`);
   const places = (error.stack ?? "")
     .split("\n")
     .map((place) => /^(.*)@(.*):(\d+):\d+$/.exec(place))
@@ -99,5 +116,5 @@ function fault(error) {
 export function end(error) {
   log("error", fault(error));
   // The compiler's bindings trap if they are given an Error.
-  throw error instanceof Error ? error : new Error(String(error));
+  throw error instanceof Error ? error : new Error(plain(error));
 }

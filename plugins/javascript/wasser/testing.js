@@ -1,13 +1,16 @@
 /** Tests of a runtime in Node: a context of objects, and a host that answers from a script. */
 
+import { toJson } from "./checked.js";
 import { Context } from "./context.js";
 import { Conflict, HostError, NotFound } from "./errors.js";
 import { Host } from "./host.js";
 
+export { converse } from "./conversation.js";
+
 /**
  * Returns the context of a runtime with this spec, and of a Dataset with that one.
  * @param {any} spec
- * @param {any} [dataset]
+ * @param {any} [dataset] null if the Dataset is gone
  * @param {object} [others]
  * @param {string} [others.kind]
  * @param {string} [others.name]
@@ -18,26 +21,31 @@ import { Host } from "./host.js";
  * @param {Record<string, any>} [others.installed]
  * @param {Record<string, import("./context.js").RoleStatus>} [others.roles]
  * @param {number} [others.nowMs]
+ * @param {import("./description.js").Want[]} [others.granted]
+ * @param {Record<string, any>} [others.datasetStatus]
  * @returns {Context}
  */
 export function context(spec, dataset = {}, others = {}) {
   const { kind = "Runtime", name = "demo", namespace = "default", directory = "demo-fuse" } = others;
   const { images = {}, settings = {}, installed, roles = {}, nowMs = 0 } = others;
+  const { granted = [], datasetStatus: status = {} } = others;
   const metadata = { namespace, name, uid: "u1" };
+  const whole = { kind: "Dataset", metadata, status };
   const engine = directory.replace(/-fuse$/, "");
   return new Context({
     namespace: () => namespace,
     name: () => name,
     datasetId: () => `${namespace}-${name}`,
-    runtime: () => JSON.stringify({ kind, metadata, spec }),
-    dataset: () => (dataset === null ? undefined : JSON.stringify({ kind: "Dataset", metadata, spec: dataset })),
+    runtime: () => toJson("the runtime", { kind, metadata, spec }),
+    dataset: () => (dataset === null ? undefined : toJson("the Dataset", { ...whole, spec: dataset })),
     mountPath: () => `/runtime-mnt/${engine}/${namespace}/${name}/${directory}`,
     fuseLabel: () => `fluid.io/f-${namespace}-${name}`,
     images: () => Object.entries(images),
     settings: () => Object.entries(settings),
-    installed: () => (installed === undefined ? undefined : JSON.stringify(installed)),
+    installed: () => (installed === undefined ? undefined : toJson("installed", installed)),
     roles: () => Object.entries(roles).map(([role, status]) => ({ name: role, ...status })),
     now: () => nowMs,
+    granted: () => granted,
   });
 }
 
@@ -76,60 +84,60 @@ export class FakeHost extends Host {
   }
 
   /** @param {string} role */
-  pods(role) {
+  _pods(role) {
     const pods = this.#script.pods ?? [];
     const usual = { node: "", ip: "", ready: true, startedAt: 0 };
     return pods.filter((pod) => pod.role === role).map((pod) => ({ ...usual, ...pod }));
   }
 
   /** @param {import("./host.js").Command[]} commands */
-  execAll(commands) {
+  _execAll(commands) {
     const answer = this.#script.onExec ?? ((command) => new NotFound(command.pod));
     this.calls.push(...commands.map((command) => `exec ${command.pod} ${command.argv.join(" ")}`));
     return commands.map(answer);
   }
 
   /** @type {Host["httpGet"]} */
-  httpGet(pod, port, path) {
+  _httpGet(pod, port, path) {
     this.calls.push(`GET ${pod}:${port}${path}`);
     if (!this.#script.onHttp) throw new NotFound(pod);
     return this.#script.onHttp(pod, port, path);
   }
 
   /** @type {Host["secret"]} */
-  secret(name, key) {
+  _secret(name, key) {
     return this.#script.secrets?.[`${name}/${key}`];
   }
 
   /** @type {Host["object"]} */
-  object(kind, name) {
+  _object(kind, name) {
     return this.#script.objects?.[`${kind}/${name}`];
   }
 
   /** @type {Host["allocatePorts"]} */
-  allocatePorts(names) {
+  _allocatePorts(names) {
     const first = this.#script.firstPort ?? 14000;
     return Object.fromEntries(names.map((name, at) => [name, first + at]));
   }
 
   /** @type {Host["state"]} */
-  state(key) {
+  _state(key) {
     return this.#state.get(key);
   }
 
-  stateKeys() {
+  _stateKeys() {
     return [...this.#state.keys()].sort();
   }
 
   /** @type {Host["setState"]} */
-  setState(key, value, ifVersion) {
+  _setState(key, value, ifVersion) {
     const version = String(this.#follow(key, ifVersion) + 1);
     this.#state.set(key, { value, version });
     return version;
   }
 
   /** @type {Host["removeState"]} */
-  removeState(key, ifVersion) {
+  _removeState(key, ifVersion) {
     this.#follow(key, ifVersion);
     this.#state.delete(key);
   }
@@ -140,19 +148,19 @@ export class FakeHost extends Host {
    * @param {string} [ifVersion]
    */
   #follow(key, ifVersion) {
-    if (this.#state.get(key)?.version !== ifVersion) {
+    if (this.#state.get(key)?.version !== (ifVersion ?? undefined)) {
       throw new Conflict(`the key ${key} has been set by somebody else`);
     }
     return Number(ifVersion ?? 0);
   }
 
   /** @type {Host["log"]} */
-  log(level, message) {
+  _log(level, message) {
     this.calls.push(`log ${level} ${message}`);
   }
 
   /** @type {Host["event"]} */
-  event(severity, reason, message) {
+  _event(severity, reason, message) {
     this.calls.push(`event ${severity} ${reason} ${message}`);
   }
 }

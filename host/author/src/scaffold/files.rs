@@ -84,16 +84,18 @@ pub const JAVASCRIPT: [File; 6] = [
 ];
 
 /// The SDK of JavaScript, which is copied as it is.
-pub const JAVASCRIPT_SDK: [File; 12] = [
+pub const JAVASCRIPT_SDK: [File; 14] = [
     sdk!("javascript", "answers.js"),
     sdk!("javascript", "checked.js"),
     sdk!("javascript", "component.js"),
     sdk!("javascript", "context.js"),
+    sdk!("javascript", "conversation.js"),
     sdk!("javascript", "description.js"),
     sdk!("javascript", "errors.js"),
     sdk!("javascript", "host.js"),
     sdk!("javascript", "imports.js"),
     sdk!("javascript", "index.js"),
+    sdk!("javascript", "json.js"),
     sdk!("javascript", "runtime.js"),
     sdk!("javascript", "sandbox.js"),
     sdk!("javascript", "testing.js"),

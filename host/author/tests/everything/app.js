@@ -47,12 +47,25 @@ const MISTAKES = {
   half() {
     throw new Failed("half a character: \ud800.");
   },
+  symbol() {
+    throw Symbol("a symbol");
+  },
+  bare() {
+    throw Object.create(null);
+  },
+  argv: (ctx, host) => host.run("demo-worker-0", "du"),
+  stdin: (ctx, host) => host.exec({ pod: "demo-worker-0", argv: ["cat"], stdin: "text" }),
+  command: (ctx, host) => host.exec({ pod: "demo-worker-0", argv: ["cat"], timout: 5 }),
+  state: (ctx, host) => host.setState("a", "1"),
+  port: (ctx, host) => host.httpGet("demo-worker-0", 70000, "/"),
 };
 
 /** Answers of `desired` that cannot cross. */
 const VALUES = {
   async: async () => ({}),
   nan: () => ({ size: [NaN] }),
+  hole: () => ({ size: [, 1] }),
+  surrogate: () => ({ size: "\ud800" }),
   fields: (ctx) => ({ resources: ctx.spec }),
 };
 
@@ -67,13 +80,14 @@ export default class Everything extends MyCacheRuntime {
     console.log("written to", "the log", { a: 1n }, new Error("that has no other JSON"));
     console.table([1]);
     assert(new Date(0).toISOString() === "1970-01-01T00:00:00.000Z" && new Date(0) instanceof Date, "a time");
-    MISTAKES[ctx.name]?.(ctx);
+    MISTAKES[ctx.name]?.(ctx, host);
     // What a method makes of its context is nothing that the next one sees.
     ctx.spec.value.cacheSize = "77Gi";
   }
 
   desired(ctx, host) {
-    return VALUES[ctx.name]?.(ctx) ?? super.desired(ctx, host);
+    // Whole numbers are those of the spec, however large.
+    return VALUES[ctx.name]?.(ctx) ?? { ...super.desired(ctx, host), bytes: ctx.spec.value.bytes };
   }
 
   checkReady(ctx, host, role) {
@@ -116,23 +130,40 @@ export default class Everything extends MyCacheRuntime {
   }
 
   storageStats(ctx, host) {
-    const [one, two] = host.execAll(["one", "two"].map((place) => ({ pod: "demo-worker-0", argv: ["size", place] })));
+    let one, two;
+    try {
+      [one, two] = host.execAll(["one", "two"].map((place) => ({ pod: "demo-worker-0", argv: ["size", place] })));
+    } catch {
+      // The first call comes here, and neither counts.
+      host.log("info", "nobody reads this");
+      return { used: 0, total: 0, totalFiles: 0 };
+    }
     assert(two instanceof TimedOut, two);
     const ports = host.allocatePorts(["a", "b"]);
     return { used: one.stdout.length, total: ports.a, totalFiles: one.code, free: BigInt(ports.b) };
   }
 
-  checkRuntimeHealthy() {
+  checkRuntimeHealthy(ctx) {
+    assert(ctx.isGranted("exec", "worker") && !ctx.isGranted("exec", "fuse"), "the grants");
+    assert(ctx.datasetObject.metadata.name === ctx.name, "the whole Dataset");
     throw new RetryAfter(7, "it is tired");
   }
 
   cacheStates(ctx, host) {
+    assert(host.stateKeys().length === 0, "something follows a result that is not there");
     let cached;
     try {
       cached = super.cacheStates(ctx, host);
-    } catch {
-      // The first call comes here, and what it does then must not count.
-      host.setState("caught", bytes("1"));
+    } finally {
+      // The first call comes here without a result, and what it does then must not count.
+      if (!cached) {
+        for (const follows of [() => host.setState("b", bytes("1")), () => host.event("Normal", "A", "b")]) {
+          try {
+            follows();
+          } catch {}
+        }
+        throw new RangeError("stands for another error");
+      }
     }
     return { ...cached, share: new Share(0.5), unknown: new Unknown(), text: new Text("ünknown") };
   }
