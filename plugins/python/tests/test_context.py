@@ -2,7 +2,7 @@
 
 import unittest
 
-from wasser import Failed, Fields, Invalid, RoleStatus
+from wasser import Failed, Fields, Invalid, RoleStatus, Want
 from wasser.testing import context
 
 READS = {
@@ -11,12 +11,15 @@ READS = {
     "flag": lambda fields: fields.flag("a"),
     "fields": lambda fields: fields.fields("a"),
     "items": lambda fields: fields.items("a"),
+    "texts": lambda fields: fields.texts("a"),
+    "number": lambda fields: fields.number("a"),
+    "optional_text": lambda fields: fields.optional_text("a"),
 }
 
 
 class FieldsTest(unittest.TestCase):
     def test_a_field_of_another_type_is_refused_by_its_path(self):
-        wrong = {"text": 5, "integer": True, "flag": 1, "fields": [], "items": {}}
+        wrong = {"text": 5, "integer": True, "flag": 1, "fields": [], "items": {}, "texts": "b", "number": "1.5", "optional_text": 5}
         for read, value in wrong.items():
             with self.subTest(read), self.assertRaises(Invalid) as refused:
                 READS[read](Fields("Kind.spec", {"a": value}))
@@ -33,6 +36,19 @@ class FieldsTest(unittest.TestCase):
             with self.assertRaises(Invalid) as refused:
                 fields.text("a")
             self.assertEqual(refused.exception.message, "is missing; give a text")
+
+    def test_texts_numbers_and_what_may_be_missing_are_read(self):
+        fields = Fields("Kind.spec", {"a": ["b"], "c": 1.5, "d": 2, "e": "f", "g": ["h", 5]})
+        self.assertEqual((fields.texts("a"), fields.number("c"), fields.number("d")), (["b"], 1.5, 2))
+        self.assertEqual((fields.optional_text("e"), fields.optional_text("x"), fields.texts("x", [])), ("f", None, []))
+        with self.assertRaises(Invalid) as refused:
+            fields.texts("g")
+        self.assertEqual(refused.exception.field, "Kind.spec.g[1]")
+
+    def test_a_default_of_another_type_is_a_fault_of_the_author(self):
+        for given in [{}, {"a": "b"}]:
+            with self.assertRaisesRegex(TypeError, "the default of Kind.spec.a is 5, and must be a text"):
+                Fields("Kind.spec", given).text("a", 5)
 
     def test_an_item_knows_its_place(self):
         [_, second] = Fields("Dataset.spec", {"mounts": [{}, {"a": 1}]}).items("mounts")
@@ -54,11 +70,18 @@ class ContextTest(unittest.TestCase):
         self.assertEqual(refused.exception.field, "Kind.spec")
 
     def test_a_dataset_that_is_gone_fails(self):
-        ctx = context({})
-        ctx.facts.dataset = lambda: None
+        ctx = context({}, has_dataset=False)
         self.assertFalse(ctx.has_dataset)
+        self.assertIsNone(ctx.dataset_object)
         with self.assertRaises(Failed):
             _ = ctx.dataset
+
+    def test_the_whole_dataset_and_the_grants_are_facts(self):
+        ctx = context({}, dataset_status={"phase": "Bound"}, granted=[Want("exec", ["worker"]), Want("secrets")])
+        self.assertEqual((ctx.dataset_object["metadata"]["name"], ctx.dataset_object["status"]["phase"]), ("demo", "Bound"))
+        self.assertEqual([want.capability for want in ctx.granted], ["exec", "secrets"])
+        self.assertTrue(ctx.is_granted("exec", "worker") and ctx.is_granted("exec") and ctx.is_granted("secrets"))
+        self.assertFalse(ctx.is_granted("exec", "fuse") or ctx.is_granted("ports"))
 
     def test_a_missing_image_is_named(self):
         with self.assertRaisesRegex(Failed, "no image `worker`"):

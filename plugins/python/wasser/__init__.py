@@ -23,7 +23,7 @@ from .errors import (
     TimedOut,
 )
 from .host import Command, Entry, Host, Output, Pod, Response
-from .runtime import Runtime, methods
+from .runtime import Runtime, check_names, methods
 
 __all__ = [
     "Bytes",
@@ -66,7 +66,9 @@ __all__ = [
 
 
 def export(runtime: type[Runtime]) -> None:
-    """Makes the module of a runtime a component where it is built as one, and does nothing otherwise."""
+    """Makes the module of a runtime a component where it is built as one. Everywhere, it fails if a name of
+    a method is misspelt."""
+    check_names(runtime)
     if sys.platform == "wasi":
         from . import component
 

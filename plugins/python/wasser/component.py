@@ -1,6 +1,7 @@
 """The exports of a component, which call a Runtime. Only a component can import this."""
 
 import json
+from types import NoneType
 from typing import Any, Callable
 
 from componentize_py_types import Err
@@ -9,7 +10,7 @@ from wit_world.imports import wasser_runtime_types as types
 from wit_world.imports import wasser_types_types as wit
 
 from . import answers, errors
-from .checked import require, text
+from .checked import require, text, to_json, wrong
 from .context import Context
 from .description import Description
 from .imports import Imports
@@ -37,21 +38,20 @@ def call(method: Callable[[], Any]) -> Any:
     """Calls a method, and returns its answer or its error."""
 
     def answer() -> Any:
+        HOST.is_pending = False
         try:
-            return method()
-        except errors.Pending:
-            # The host calls again, whatever the answer is.
-            raise Err(wit.Error_Failed("the result is not there yet")) from None
-        except errors.Error as error:
-            raise Err(wit_error(error)) from None
+            found = method()
+        except BaseException as error:
+            if not HOST.is_pending:
+                if isinstance(error, errors.Error):
+                    raise Err(wit_error(error)) from None
+                raise
+        # The host calls again, whatever the method has answered or raised.
+        if HOST.is_pending:
+            raise Err(wit.Error_Failed("the result is not there yet"))
+        return found
 
-    return guarded(answer)
-
-
-def to_json(name: str, values: Any) -> str:
-    """Returns values as JSON."""
-    require(name, values, dict)
-    return json.dumps(values, allow_nan=False)
+    return guarded(HOST, answer)
 
 
 def description(found: Description, has: list[str]) -> Any:
@@ -85,7 +85,7 @@ def description(found: Description, has: list[str]) -> Any:
     )
 
 
-def measure(found: answers.Measure) -> Any:
+def measure(name: str, found: answers.Measure) -> Any:
     """Returns a quantity as the WIT has it."""
     match found:
         case answers.Bytes(value):
@@ -95,14 +95,16 @@ def measure(found: answers.Measure) -> Any:
         case answers.Unknown():
             return types.Measure_Unknown()
         case answers.Text(value):
-            return types.Measure_Other(text(value))
-    raise TypeError(f"{found!r} is not Bytes, Share, Unknown or Text")
+            return types.Measure_Other(value)
+    raise wrong(f"cache_states.{name}", found, "Bytes, Share, Unknown or Text")
 
 
 def states(found: dict[str, answers.Measure]) -> Any:
     """Returns cache states as the WIT has them."""
     require("cache_states", found, dict)
-    return [types.CacheState(text(name), measure(value)) for name, value in found.items()]
+    for name in found:
+        require("a key of cache_states", name, str)
+    return [types.CacheState(name, measure(name, value)) for name, value in found.items()]
 
 
 def stats(found: answers.StorageStats) -> Any:
@@ -111,16 +113,25 @@ def stats(found: answers.StorageStats) -> Any:
     return types.StorageStats(found.used, found.free, found.total, found.total_files)
 
 
-def mount(found: answers.Mount) -> Any:
+def mount(path: str, found: answers.Mount) -> Any:
     """Returns a mount as the WIT has it."""
-    return types.Mount(text(found.path), to_json("Mount.spec", found.spec))
+    return types.Mount(found.path, to_json(f"{path}.spec", found.spec))
+
+
+def mounts(path: str, found: list[answers.Mount]) -> Any:
+    """Returns mounts as the WIT has them."""
+    return [mount(f"{path}[{at}]", one) for at, one in enumerate(found)]
 
 
 def change(found: answers.UfsChange) -> Any:
     """Returns the difference of mounts as the WIT has it."""
     require("should_update_ufs", found, answers.UfsChange)
-    changed = [types.ChangedMount(mount(old), mount(new)) for old, new in found.changed]
-    return types.UfsChange([mount(one) for one in found.added], [mount(one) for one in found.removed], changed)
+    paths = {name: f"should_update_ufs.{name}" for name in ("added", "removed", "changed")}
+    changed = [
+        types.ChangedMount(*(mount(f"{paths['changed']}[{at}][{which}]", one) for which, one in enumerate(pair)))
+        for at, pair in enumerate(found.changed)
+    ]
+    return types.UfsChange(mounts(paths["added"], found.added), mounts(paths["removed"], found.removed), changed)
 
 
 def read_mount(found: Any) -> answers.Mount:
@@ -146,42 +157,39 @@ def read_origin(found: Any) -> answers.Origin:
     return answers.Origin("other", found.value, "")
 
 
-def boolean(name: str) -> Callable[[Any], bool]:
-    """Returns the check of an answer that is true or false."""
+def simple(name: str, kind: Any) -> Callable[[Any], Any]:
+    """Returns the check of an answer that crosses as it is."""
 
-    def check(found: Any) -> bool:
-        require(name, found, bool)
+    def check(found: Any) -> Any:
+        require(name, found, kind)
         return found
 
     return check
 
 
-def nothing(_: Any) -> None:
-    """The answer of a method that has none."""
-
-
 # What becomes of the answer of each method.
 ANSWERS: dict[str, Callable[[Any], Any]] = {
     "desired": lambda found: to_json("desired", found),
-    "validate": nothing,
-    "check_ready": boolean("check_ready"),
-    "should_check_ufs": boolean("should_check_ufs"),
-    "prepare_ufs": nothing,
-    "setup_workers": nothing,
-    "sync_metadata": nothing,
+    "validate": simple("validate", NoneType),
+    "check_ready": simple("check_ready", bool),
+    "should_check_ufs": simple("should_check_ufs", bool),
+    "prepare_ufs": simple("prepare_ufs", NoneType),
+    "setup_workers": simple("setup_workers", NoneType),
+    "sync_metadata": simple("sync_metadata", NoneType),
     "storage_stats": stats,
     "cache_states": states,
-    "check_runtime_healthy": nothing,
+    "check_runtime_healthy": simple("check_runtime_healthy", NoneType),
     "should_update_ufs": change,
-    "update_ufs": boolean("update_ufs"),
-    "sync_replicas": nothing,
-    "shutdown": nothing,
+    "update_ufs": simple("update_ufs", bool),
+    "sync_replicas": simple("sync_replicas", NoneType),
+    "shutdown": simple("shutdown", NoneType),
 }
 
 
 def exports(runtime_class: type[Runtime]) -> dict[str, type]:
     """Returns the classes that componentize-py looks for, by name."""
     runtime = runtime_class()
+
     def exported(name: str, answer: Callable[[Any], Any]) -> Callable[..., Any]:
         method = getattr(runtime, name)
         if name == "update_ufs":
@@ -189,7 +197,8 @@ def exports(runtime_class: type[Runtime]) -> dict[str, type]:
         return lambda _, ctx, *rest: call(lambda: answer(method(Context(ctx), HOST, *rest)))
 
     def describe(_: Any) -> Any:
-        return call(lambda: description(runtime.describe(), methods(runtime_class)))
+        # It has no errors that could be answered, so that each is a fault.
+        return guarded(HOST, lambda: description(runtime.describe(), methods(runtime_class)))
 
     def data_operation(_: Any, ctx: Any, kind: str, operation: str) -> str:
         def plan() -> str:

@@ -3,10 +3,11 @@
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
+from .checked import shown
+from .description import Want
 from .errors import Failed, Invalid
-
 
 T = TypeVar("T")
 
@@ -35,6 +36,22 @@ class Fields:
         """Returns a text. One that is missing is refused if there is no default."""
         return self._read(name, str, "a text", default)
 
+    def optional_text(self, name: str) -> str | None:
+        """Returns a text, or None if it is missing."""
+        return None if self.value.get(name) is None else self.text(name)
+
+    def texts(self, name: str, default: list[str] | None = None) -> list[str]:
+        """Returns a list of texts. One that is missing is refused if there is no default."""
+        found = self._read(name, list, "a list of texts", default)
+        for at, item in enumerate(found):
+            if not isinstance(item, str):
+                raise Invalid(f"{self.path}.{name}[{at}]", "must be a text")
+        return found
+
+    def number(self, name: str, default: float | None = None) -> float:
+        """Returns a number, whole or not."""
+        return float(self._read(name, (int, float), "a number", default))
+
     def integer(self, name: str, default: int | None = None) -> int:
         """Returns a whole number."""
         return self._read(name, int, "a whole number", default)
@@ -52,13 +69,18 @@ class Fields:
         found = self._read(name, list, "a list", [])
         return [Fields(f"{self.path}.{name}[{at}]", item) for at, item in enumerate(found)]
 
-    def _read(self, name: str, kind: type[T], called: str, default: T | None) -> T:
+    def _read(self, name: str, kind: type[T] | tuple[type[T], ...], called: str, default: T | None) -> T:
+        def fits(value: Any) -> bool:
+            # A bool is an int for Python, and not for the user.
+            return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+        if default is not None and not fits(default):
+            raise TypeError(f"the default of {self.path}.{name} is {shown(default)}, and must be {called}")
         value = self.value.get(name)
         if value is None:
             value = default
-        # A bool is an int for Python, and not for the user.
-        if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
-            return value
+        if fits(value):
+            return cast(T, value)
         wrong = "is missing; give" if value is None else "must be"
         raise Invalid(f"{self.path}.{name}", f"{wrong} {called}")
 
@@ -78,6 +100,8 @@ class Facts(Protocol):
     def installed(self) -> str | None: ...
     def roles(self) -> list[Any]: ...
     def now(self) -> int: ...
+
+    def granted(self) -> list[Any]: ...
 
 
 class Context:
@@ -118,12 +142,17 @@ class Context:
         return self.facts.dataset() is not None
 
     @cached_property
+    def dataset_object(self) -> dict[str, Any] | None:
+        """The whole Dataset, with metadata and status; None once it is gone."""
+        text = self.facts.dataset()
+        return None if text is None else json.loads(text)
+
+    @cached_property
     def dataset(self) -> Fields:
         """The spec of the Dataset."""
-        text = self.facts.dataset()
-        if text is None:
+        if self.dataset_object is None:
             raise Failed("the Dataset is gone")
-        return Fields("Dataset.spec", json.loads(text).get("spec"))
+        return Fields("Dataset.spec", self.dataset_object.get("spec"))
 
     @cached_property
     def mount_path(self) -> str:
@@ -166,3 +195,12 @@ class Context:
     def now_ms(self) -> int:
         """The time in milliseconds since 1970, the same for all calls of a reconcile."""
         return self.facts.now()
+
+    @cached_property
+    def granted(self) -> list[Want]:
+        """The capabilities that hold: those that `describe` wants and the registration grants."""
+        return [Want(want.capability, list(want.scope)) for want in self.facts.granted()]
+
+    def is_granted(self, capability: str, scope: str | None = None) -> bool:
+        """Returns whether a capability holds, for this scope if it has scopes."""
+        return any(want.capability == capability and scope in (None, *want.scope) for want in self.granted)

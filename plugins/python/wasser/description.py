@@ -2,7 +2,7 @@
 
 from dataclasses import field
 
-from .checked import checked
+from .checked import SmallCount, checked
 
 API_VERSION = "data.fluid.io/v1alpha1"
 
@@ -26,7 +26,7 @@ class Role:
     # A JSON pointer to the number of replicas in the runtime; None if the workload decides.
     replicas: str | None = None
     # The number if the pointer finds nothing.
-    default_replicas: int = 0
+    default_replicas: SmallCount = 0
 
     @staticmethod
     def workers(container: str) -> "Role":

@@ -1,5 +1,7 @@
 """Why a method could not do its work. Any other exception is a bug of the plugin, and a fault."""
 
+from .checked import Seconds, require
+
 
 class Error(Exception):
     """An answer of a method that is not a result. Raise one of the classes below."""
@@ -23,7 +25,8 @@ class Invalid(Error):
 class RetryAfter(Error):
     """The method cannot do its work yet. The host calls again after some seconds."""
 
-    def __init__(self, seconds: int, message: str):
+    def __init__(self, seconds: float, message: str):
+        require("RetryAfter.seconds", seconds, Seconds)
         super().__init__(message)
         self.seconds = seconds
         self.message = message
@@ -67,5 +70,6 @@ class TimedOut(HostError):
 class Pending(BaseException):
     """The result is not there yet: the host calls the method again once it is.
 
-    Not an Exception, so that `except Exception` lets it through. Nothing else needs to know it.
+    Not an Exception, so that `except Exception` lets it through. What the method does on its way out has
+    no effect: every function of the host raises it again, and no other exception or answer counts.
     """

@@ -8,8 +8,7 @@ from wit_world.imports import events, exec, http, jobs, log, objects, pods, port
 from wit_world.imports import wasser_types_types as wit
 
 from . import errors
-from .checked import text
-from .host import Command, Entry, Host, Output, Pod, Response
+from .host import CUT_OFF, TIMED_OUT, Command, Entry, Host, Level, Output, Pod, Response, Severity
 
 LEVELS = {level.name.lower(): level for level in log.Level}
 SEVERITIES = {severity.name.capitalize(): severity for severity in events.Severity}
@@ -35,82 +34,82 @@ def host_error(error: Any) -> errors.HostError:
     return errors.HostError(str(error))
 
 
-def asked(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Asks the host for something that it has at once."""
-    try:
-        return function(*arguments)
-    except Err as error:
-        raise host_error(error.value) from None
-
-
 def millis(seconds: float | None) -> int | None:
     """Returns seconds as the WIT has them."""
     return None if seconds is None else min(int(seconds * 1000), 0xFFFFFFFF)
 
 
-def result(found: Any) -> Any:
-    """Returns the result of a job, or None if it is not there yet."""
-    if found is None or not hasattr(found, "value"):
-        return found
-    return host_error(found.value) if isinstance(found, Err) else found.value
-
-
 class Imports(Host):
     """The imports of the component."""
 
-    def pods(self, role: str) -> list[Pod]:
-        found = asked(pods.list, role)
+    # Whether a result of this call is not there yet. Nothing that the call does from then on has an
+    # effect, since it does not know how to go on.
+    is_pending = False
+
+    def _pods(self, role: str) -> list[Pod]:
+        found = self._ask(pods.list, role)
         return [Pod(pod.name, pod.role, pod.node, pod.ip, pod.ready, pod.started_at) for pod in found]
 
-    def exec_all(self, commands: list[Command]) -> list[Output | errors.HostError]:
-        found = [
-            result(
-                jobs.run(
-                    exec.Command(command.pod, command.container, command.argv, command.stdin, millis(command.timeout))
-                )
-            )
+    def _exec_all(self, commands: list[Command]) -> list[Output | errors.HostError]:
+        wanted = [
+            exec.Command(command.pod, command.container, command.argv, command.stdin, millis(command.timeout))
             for command in commands
         ]
-        if any(one is None for one in found):
-            raise errors.Pending
+        found = self._results([self._ask(jobs.run, command) for command in wanted])
         return [one if isinstance(one, errors.HostError) else output(one) for one in found]
 
-    def http_get(self, pod: str, port: int, path: str, timeout: float | None = None) -> Response:
-        found = result(jobs.send(http.Request(pod, port, "GET", path, [], None, millis(timeout))))
-        if found is None:
-            raise errors.Pending
+    def _http_get(self, pod: str, port: int, path: str, timeout: float | None) -> Response:
+        request = http.Request(pod, port, "GET", path, [], None, millis(timeout))
+        [found] = self._results([self._ask(jobs.send, request)])
         if isinstance(found, errors.HostError):
             raise found
         return Response(found.status, found.body, found.headers, found.truncated)
 
-    def secret(self, name: str, key: str) -> bytes | None:
-        return asked(secrets.get, name, key)
+    def _secret(self, name: str, key: str) -> bytes | None:
+        return self._ask(secrets.get, name, key)
 
-    def object(self, kind: str, name: str) -> dict[str, Any] | None:
-        text = asked(objects.get, kind, name)
+    def _object(self, kind: str, name: str) -> dict[str, Any] | None:
+        text = self._ask(objects.get, kind, name)
         return None if text is None else json.loads(text)
 
-    def allocate_ports(self, names: list[str]) -> dict[str, int]:
-        return dict(asked(ports.allocate, names))
+    def _allocate_ports(self, names: list[str]) -> dict[str, int]:
+        return dict(self._ask(ports.allocate, names))
 
-    def state(self, key: str) -> Entry | None:
-        entry = asked(state.get, key)
+    def _state(self, key: str) -> Entry | None:
+        entry = self._ask(state.get, key)
         return None if entry is None else Entry(entry.value, entry.version)
 
-    def state_keys(self) -> list[str]:
-        return asked(state.keys)
+    def _state_keys(self) -> list[str]:
+        return self._ask(state.keys)
 
-    def set_state(self, key: str, value: bytes, if_version: str | None = None) -> str:
-        return asked(state.set, key, value, if_version)
+    def _set_state(self, key: str, value: bytes, if_version: str | None) -> str:
+        return self._ask(state.set, key, value, if_version)
 
-    def remove_state(self, key: str, if_version: str) -> None:
-        asked(state.remove, key, if_version)
+    def _remove_state(self, key: str, if_version: str) -> None:
+        self._ask(state.remove, key, if_version)
 
-    def log(self, level: str, message: str) -> None:
-        log.log(LEVELS[level], text(message))
+    def _log(self, level: Level, message: str) -> None:
+        if not self.is_pending:
+            log.log(LEVELS[level], message)
 
-    def event(self, severity: str, reason: str, message: str) -> None:
-        asked(events.publish, SEVERITIES[severity], text(reason), text(message))
+    def _event(self, severity: Severity, reason: str, message: str) -> None:
+        self._ask(events.publish, SEVERITIES[severity], reason, message)
+
+    def _ask(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Asks the host for something."""
+        if self.is_pending:
+            raise errors.Pending
+        try:
+            return function(*arguments)
+        except Err as error:
+            raise host_error(error.value) from None
+
+    def _results(self, found: list[Any]) -> list[Any]:
+        """Returns the results of jobs, if all are there."""
+        if self.is_pending or any(one is None for one in found):
+            self.is_pending = True
+            raise errors.Pending
+        return [host_error(one.value) if isinstance(one, Err) else getattr(one, "value", one) for one in found]
 
 
 def output(found: Any) -> Output:
@@ -120,10 +119,10 @@ def output(found: Any) -> Output:
         case exec.Ending_Exited(value):
             code = value
         case exec.Ending_TimedOut():
-            ending = "did not finish in time"
+            ending = TIMED_OUT
         case exec.Ending_CutOff():
-            ending = "wrote more than the limit, and was cut off"
+            ending = CUT_OFF
         case exec.Ending_Other(why):
             ending = why
-    truncated = found.stdout.truncated or found.stderr.truncated
-    return Output(code, found.stdout.bytes, found.stderr.bytes, ending, truncated)
+    stdout, stderr = found.stdout, found.stderr
+    return Output(code, stdout.bytes, stderr.bytes, ending, stdout.truncated, stderr.truncated)

@@ -103,3 +103,38 @@ OPTIONAL = {
 def methods(runtime: type[Runtime]) -> list[str]:
     """Returns the optional methods that a class defines, as the host calls them."""
     return [called for called, name in OPTIONAL.items() if getattr(runtime, name) is not getattr(Runtime, name)]
+
+
+# How many letters of a name may be wrong for it to be taken for that of a method.
+MISSPELT = 2
+
+
+def plain(name: str) -> str:
+    """Returns a name as one compares them: `checkReady` is `check_ready`."""
+    return name.replace("_", "").lower()
+
+
+def distance(one: str, other: str) -> int:
+    """Returns how many letters have to be added, removed or changed to make one name of another."""
+    row = list(range(len(other) + 1))
+    for at, letter in enumerate(one, 1):
+        above, row[0] = row[0], at
+        for to, wanted in enumerate(other, 1):
+            above, row[to] = row[to], min(row[to] + 1, row[to - 1] + 1, above + (letter != wanted))
+    return row[-1]
+
+
+def check_names(runtime: type[Runtime]) -> None:
+    """Fails if a class has a method that nobody calls, and whose name is nearly that of one that the host
+    calls."""
+    known = [name for name, value in vars(Runtime).items() if not name.startswith("_") and callable(value)]
+    found = {name: value for one in runtime.__mro__ if not issubclass(Runtime, one) for name, value in vars(one).items()}
+    for name, value in found.items():
+        if name in known or name.startswith("_") or not callable(value):
+            continue
+        for meant in known:
+            if distance(plain(name), plain(meant)) <= MISSPELT:
+                raise TypeError(
+                    f"`{name}` of {runtime.__name__} is never called; the host calls `{meant}`. "
+                    f"If it is something else, begin its name with `_`"
+                )

@@ -6,15 +6,21 @@ to them raises an exception that names the remedy, from the first call on.
 """
 
 import os
+import random
 import sys
 import time
 from typing import Any, Callable, NoReturn
 
 import _imp
 from componentize_py_types import Err
-from wit_world.imports import log
 
 from .checked import text
+from .host import Host, Level
+
+# Only with a runtime that has imported it before this: it is large.
+has_logging = "logging" in sys.modules
+if has_logging:
+    from . import logs
 
 # The host cuts longer faults, and the innermost places say most.
 LONGEST_MESSAGE = 300
@@ -27,7 +33,12 @@ OTHERS = {
     "_thread.": "there are no threads; `host.exec_all` asks many pods at the same time",
     "time.sleep": "nothing waits here; raise RetryAfter",
 }
-CLOCKS = ["time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "localtime", "gmtime"]
+# Functions of the time that a component does not have, and those that have it if they are given none,
+# with the number of their arguments then.
+CLOCKS = [name for name in dir(time) if name.startswith(("clock_", "monotonic", "perf_", "process_", "thread_", "time"))]
+CLOCKS_WITHOUT_TIME = {"localtime": 0, "gmtime": 0, "ctime": 0, "asctime": 0, "strftime": 1}
+# Directories of what is not the author's: the SDK, what comes with Python, and with the compiler.
+SDK, PYTHON, COMPILER = f"{os.sep}wasser{os.sep}", f"{sys.prefix}{os.sep}", f"{os.sep}bundled{os.sep}"
 
 
 class Lines:
@@ -35,14 +46,15 @@ class Lines:
 
     encoding = "utf-8"
 
-    def __init__(self, level: log.Level):
+    def __init__(self, host: Host, level: Level):
+        self._host = host
         self._level = level
         self._rest = ""
 
     def write(self, written: str) -> int:
         *lines, self._rest = (self._rest + written).split("\n")
         for line in lines:
-            log.log(self._level, text(line))
+            self._host.log(self._level, line)
         return len(written)
 
     def flush(self) -> None:
@@ -71,19 +83,53 @@ def no_clock(*_: Any) -> NoReturn:
     raise OSError("there is no clock, so that the same context leads to the same answer; use `ctx.now_ms`")
 
 
+def no_random(*_: Any) -> NoReturn:
+    """Stands for what is random."""
+    raise OSError("there is no randomness, so that the same context leads to the same answer")
+
+
+def unless_short(function: Callable[..., Any], short: int, instead: Callable[..., NoReturn]) -> Callable[..., Any]:
+    """Returns a function that is refused if it has no more arguments than these, or if the next is None."""
+
+    def called(*given: Any) -> Any:
+        return function(*given) if len(given) > short and given[short] is not None else instead()
+
+    return called
+
+
+def close_clocks() -> None:
+    """Refuses the time."""
+    for clock in CLOCKS:
+        setattr(time, clock, no_clock)
+    for clock, short in CLOCKS_WITHOUT_TIME.items():
+        setattr(time, clock, unless_short(getattr(time, clock), short, no_clock))
+
+
+def close_random() -> None:
+    """Refuses what is random. `random` itself has its seed since the component was built."""
+    os.urandom = no_random
+    if hasattr(os, "getrandom"):
+        os.getrandom = no_random
+    setattr(random, "_urandom", no_random)
+    random.Random.seed = unless_short(random.Random.seed, 1, no_random)  # type: ignore[method-assign]
+
+
 is_closed = False
 
 
-def close() -> None:
+def close(host: Host) -> None:
     """Refuses from now on what would end the component. The compiler imports what it needs before any
     method is called."""
     global is_closed
     if is_closed:
         return
     is_closed = True
-    sys.stdout, sys.stderr = Lines(log.Level.INFO), Lines(log.Level.WARN)
-    for clock in CLOCKS:
-        setattr(time, clock, no_clock)
+    streams = (sys.stdout, sys.stderr)
+    sys.stdout, sys.stderr = Lines(host, "info"), Lines(host, "warn")
+    if has_logging:
+        logs.route(host, streams)
+    close_clocks()
+    close_random()
     sys.addaudithook(refuse)
 
 
@@ -94,7 +140,7 @@ def fault(error: BaseException) -> str:
     while trace is not None:
         code = trace.tb_frame.f_code
         # Neither the SDK, nor what is generated or built in.
-        if f"{os.sep}wasser{os.sep}" not in code.co_filename and not code.co_filename.startswith("<"):
+        if SDK not in code.co_filename and not code.co_filename.startswith(("<", PYTHON, COMPILER)):
             file = code.co_filename.rsplit(os.sep, 1)[-1]
             places.append(f"{file}:{trace.tb_lineno} in {code.co_name}")
         trace = trace.tb_next
@@ -103,18 +149,18 @@ def fault(error: BaseException) -> str:
         places[INNERMOST:-OUTERMOST] = ["…"]
     message = str(error)[:LONGEST_MESSAGE]
     said = f"{type(error).__name__}: {message}" if message else type(error).__name__
-    return text(f"{said} at {' < '.join(places)}")
+    return text(f"{said} at {' < '.join(places)}" if places else said)
 
 
-def guarded(method: Callable[[], Any]) -> Any:
+def guarded(host: Host, method: Callable[[], Any]) -> Any:
     """Calls a method. What it did not mean to raise is logged before the component ends: the host quotes
     the last error of the log in the message of the fault."""
-    close()
+    close(host)
     try:
         return method()
     except Err:
         raise
     except BaseException as error:
-        log.log(log.Level.ERROR, fault(error))
+        host.log("error", fault(error))
         # The trap of an exception that goes on would be one of printing it.
         os.abort()

@@ -58,16 +58,18 @@ pub const PYTHON: [File; 6] = [
 ];
 
 /// The SDK of Python, which is copied as it is.
-pub const PYTHON_SDK: [File; 12] = [
+pub const PYTHON_SDK: [File; 14] = [
     sdk!("python", "__init__.py"),
     sdk!("python", "answers.py"),
     sdk!("python", "checked.py"),
     sdk!("python", "component.py"),
     sdk!("python", "context.py"),
+    sdk!("python", "conversation.py"),
     sdk!("python", "description.py"),
     sdk!("python", "errors.py"),
     sdk!("python", "host.py"),
     sdk!("python", "imports.py"),
+    sdk!("python", "logs.py"),
     sdk!("python", "runtime.py"),
     sdk!("python", "sandbox.py"),
     sdk!("python", "testing.py"),
