@@ -48,7 +48,7 @@ pub async fn ask(plugin: &Plugin, case: &Case, keep: &Keep<'_>, found: &mut Find
     let validated = asked.twice(&Step::Validate, &context).await;
     let desired = asked.twice(&Step::Desired, &context).await;
     let values = match &desired {
-        Some(Ok(Value::String(text))) => trial.complete(text).ok(),
+        Some(Ok(Value::String(text))) => asked.complete(text),
         _ => None,
     };
     let mut later = context.clone();
@@ -168,6 +168,18 @@ impl Asked<'_> {
     async fn once(&mut self, step: &Step, context: &Context, instance: &mut Instance) -> Answer {
         self.found.calls += 1;
         step.ask(instance, context).await
+    }
+
+    /// Returns the complete values.
+    fn complete(&mut self, text: &str) -> Option<Value> {
+        match self.trial.complete(text) {
+            Ok(values) => Some(values),
+            Err(error) => {
+                let finding = self.finding(&Step::Desired, &format!("gives values that cannot be used: {error}"));
+                self.found.answers.push(finding);
+                None
+            }
+        }
     }
 
     /// Asks in two clusters that are the same, and once more in the second, as a reconcile does that
