@@ -84,30 +84,31 @@ impl Project {
         );
         let chart = file(format!("{}-{}.tgz", self.name, packed.chart.version));
         let tar = layout::to_tar(&packed.artifact)?;
-        for (path, bytes) in [
-            (&file(format!("{}.wasm", self.name)), packed.component.as_slice()),
-            (&chart, &packed.chart.bytes),
-            (&artifact, &tar),
-        ] {
-            fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))?;
-        }
+        // Those of an earlier build would be taken for this one, if it is interrupted.
+        drop(fs::remove_file(&artifact));
+        drop(fs::remove_file(&config_map));
+        write(&file(format!("{}.wasm", self.name)), &packed.component)?;
+        write(&chart, &packed.chart.bytes)?;
         let config_map = match packed.manifest {
-            Ok(text) => {
-                fs::write(&config_map, text).with_context(|| format!("writing {}", config_map.display()))?;
-                Ok(config_map)
-            }
-            Err(too_large) => {
-                // One of an earlier build would be taken for this one.
-                drop(fs::remove_file(&config_map));
-                Err(too_large)
-            }
+            Ok(text) => write(&config_map, text.as_bytes()).map(|()| Ok(config_map))?,
+            Err(too_large) => Err(too_large),
         };
+        write(&artifact, &tar)?;
         Ok(Packed {
             digest: packed.artifact.digest(),
             artifact,
             config_map,
         })
     }
+}
+
+/// Writes a file, which is never there in part.
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let writing = || format!("writing {}", path.display());
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    fs::write(&part, bytes).with_context(writing)?;
+    fs::rename(&part, path).with_context(writing)
 }
 
 /// The files of a package.

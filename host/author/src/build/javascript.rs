@@ -1,9 +1,11 @@
 //! The component of a project in JavaScript, built by componentize-js.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 
 use super::compiler;
 
@@ -11,6 +13,9 @@ use super::compiler;
 pub const MAIN: &str = "app.js";
 /// The compiler, where npm installs it, and the program that calls it.
 const COMPILER: &str = "node_modules/@bytecodealliance/componentize-js";
+const PACKAGE: &str = "@bytecodealliance/componentize-js";
+/// The file that names the version of a package, and of those that it is built with.
+const MANIFEST: &str = "package.json";
 const PROGRAM: &str = include_str!("componentize.mjs");
 /// The package `node` of npm, in a project that does without that of the machine.
 const OWN_NODE: &str = "node_modules/.bin/node";
@@ -39,12 +44,36 @@ fn build(directory: &Path, node: &mut Command) -> Result<Vec<u8>> {
         "there is no {COMPILER} in {}; install it there: {REMEDY}; or give the component with `--module`",
         directory.display()
     );
+    if let (Some(wanted), Some(has)) = (wanted(directory), version(directory)) {
+        compiler::require_version(PACKAGE, &has, &wanted, MANIFEST, REMEDY)?;
+    }
     node.args(["--input-type=module", "--eval", PROGRAM, "--"]);
     let missing = format!(
         "there is no `node` in PATH, which builds {MAIN}; install Node.js 20 or later from https://nodejs.org, or give \
          the component with `--module`"
     );
     compiler::component(directory, MAIN, node, missing, explained)
+}
+
+/// Returns the version of the compiler that a project asks for, if it asks for exactly one.
+fn wanted(directory: &Path) -> Option<String> {
+    let manifest = manifest(directory)?;
+    let sections = ["devDependencies", "dependencies"].into_iter();
+    let wanted = sections
+        .filter_map(|section| manifest[section][PACKAGE].as_str())
+        .next()?;
+    let is_exact = wanted.starts_with(|first: char| first.is_ascii_digit()) && !wanted.contains([' ', 'x', '*', '|']);
+    is_exact.then(|| wanted.to_owned())
+}
+
+/// Returns the version of the compiler that is installed.
+fn version(directory: &Path) -> Option<String> {
+    let manifest = manifest(&directory.join(COMPILER))?;
+    manifest["version"].as_str().map(str::to_owned)
+}
+
+fn manifest(directory: &Path) -> Option<Value> {
+    serde_json::from_slice(&fs::read(directory.join(MANIFEST)).ok()?).ok()
 }
 
 /// Returns what the compiler says of the project, without what it says of itself.
@@ -78,8 +107,6 @@ fn explained(said: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use rstest::rstest;
 
     use super::*;
@@ -95,6 +122,23 @@ mod tests {
         let missing = directory.path().join("node");
         let refused = build(directory.path(), &mut Command::new(missing)).unwrap_err();
         assert!(refused.to_string().contains(says), "{refused}");
+    }
+
+    #[rstest]
+    #[case::pinned("0.23.0", Some("asks for 0.23.0; install it: npm install"))]
+    #[case::open("^0.23.0", None)]
+    fn another_version_than_the_project_asks_for_is_refused(#[case] wanted: &str, #[case] says: Option<&str>) {
+        let directory = tempfile::tempdir().unwrap();
+        let installed = directory.path().join(COMPILER);
+        fs::create_dir_all(&installed).unwrap();
+        fs::write(installed.join(MANIFEST), "{\"version\": \"0.22.0\"}").unwrap();
+        let project = format!("{{\"devDependencies\": {{\"{PACKAGE}\": \"{wanted}\"}}}}");
+        fs::write(directory.path().join(MANIFEST), project).unwrap();
+        let node = directory.path().join("node");
+        let refused = build(directory.path(), &mut Command::new(node))
+            .unwrap_err()
+            .to_string();
+        assert!(refused.contains(says.unwrap_or("there is no `node`")), "{refused}");
     }
 
     #[rstest]

@@ -1,5 +1,6 @@
 //! The component of a project in Python, built by componentize-py.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -16,6 +17,8 @@ const WORLD: &str = "runtime-with-all";
 /// The compiler, and the environment in which a project has its own.
 const COMPILER: &str = "componentize-py";
 const ENVIRONMENT: &str = ".venv";
+/// The file that names the version of the compiler.
+const REQUIREMENTS: &str = "requirements.txt";
 /// The remedy if there is no compiler, or another one than the project was made for.
 const REMEDY: &str = "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt";
 
@@ -39,6 +42,9 @@ pub fn component(directory: &Path) -> Result<Vec<u8>> {
 }
 
 fn build(directory: &Path, compiler: &mut Command) -> Result<Vec<u8>> {
+    if let (Some(wanted), Some(has)) = (wanted(directory), version(compiler)) {
+        compiler::require_version(COMPILER, &has, &wanted, REQUIREMENTS, REMEDY)?;
+    }
     compiler
         .args(["--quiet", "--wit-path", WIT, "--world", WORLD, "componentize", MODULE])
         // WASI has nothing behind it in the sandbox.
@@ -51,6 +57,26 @@ fn build(directory: &Path, compiler: &mut Command) -> Result<Vec<u8>> {
         directory.display()
     );
     compiler::component(directory, MAIN, compiler, missing, explained)
+}
+
+/// Returns the version of the compiler that a project asks for, if it asks for one.
+fn wanted(directory: &Path) -> Option<String> {
+    let requirements = fs::read_to_string(directory.join(REQUIREMENTS)).ok()?;
+    let version = requirements.lines().find_map(|line| {
+        let version = line.trim().strip_prefix(COMPILER)?.trim_start().strip_prefix("==")?;
+        version.split([' ', ';', '#']).find(|word| !word.is_empty())
+    });
+    version.map(str::to_owned)
+}
+
+/// Returns the version of a compiler. One that does not say it is tried all the same.
+fn version(compiler: &Command) -> Option<String> {
+    let said = Command::new(compiler.get_program()).arg("--version").output().ok()?;
+    let said = said.status.success().then_some(said.stdout)?;
+    let said = String::from_utf8(said).ok()?;
+    said.trim()
+        .strip_prefix(COMPILER)
+        .map(|version| version.trim().to_owned())
 }
 
 /// Returns what the compiler says of the project, without what it says of itself.
@@ -74,6 +100,8 @@ fn explained(said: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use rstest::rstest;
 
     use super::*;
@@ -85,6 +113,34 @@ mod tests {
         let refused = build(directory.path(), &mut Command::new(missing)).unwrap_err();
         let says = refused.to_string();
         assert!(says.contains("or in PATH; install it there: python3 -m venv"), "{says}");
+    }
+
+    #[rstest]
+    #[case::pinned("componentize-py==0.25.1\n", Some("0.25.1"))]
+    #[case::commented("six\ncomponentize-py == 0.25.1 # the compiler\n", Some("0.25.1"))]
+    #[case::open("componentize-py>=0.25\n", None)]
+    #[case::another("componentize-python==1\n", None)]
+    fn the_version_is_that_of_the_requirements(#[case] requirements: &str, #[case] version: Option<&str>) {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(wanted(directory.path()), None);
+        fs::write(directory.path().join(REQUIREMENTS), requirements).unwrap();
+        assert_eq!(wanted(directory.path()).as_deref(), version);
+    }
+
+    #[test]
+    fn another_version_than_the_project_asks_for_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join(REQUIREMENTS), "componentize-py==0.25.1\n").unwrap();
+        let script = directory.path().join("compiler");
+        fs::write(&script, "#!/bin/sh\necho componentize-py 0.24.0\n").unwrap();
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        let refused = build(directory.path(), &mut Command::new(script))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            refused.starts_with("componentize-py has the version 0.24.0, and requirements.txt asks for 0.25.1"),
+            "{refused}"
+        );
     }
 
     #[rstest]

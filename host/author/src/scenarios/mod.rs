@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use wasser_chart::{Chart, Renderer};
 use wasser_plugin::Plugin;
 
@@ -38,11 +38,18 @@ pub fn files(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory).with_context(reading)? {
         let path = entry.with_context(reading)?.path();
-        if path.is_file() && path.extension().is_some_and(|extension| extension == "yaml") {
+        if path.is_file() && path.extension().is_some_and(|end| end == "yaml" || end == "yml") {
             files.push(path);
         }
     }
     files.sort();
+    if let Some([one, other]) = files.windows(2).find(|two| two[0].file_stem() == two[1].file_stem()) {
+        bail!(
+            "{} and {} have the same golden file; give one of them another name",
+            one.display(),
+            other.display()
+        );
+    }
     ensure!(
         !files.is_empty(),
         "{} has no scenario; write a Dataset and a runtime into a file `NAME.yaml` there",
@@ -80,4 +87,24 @@ pub async fn play(
         faults,
         written,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scenarios_have_either_ending_of_yaml_and_a_name_of_their_own() {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |name: &str| fs::write(directory.path().join(name), "").unwrap();
+        write("notes.md");
+        assert!(files(directory.path()).is_err());
+        write("b.yaml");
+        write("a.yml");
+        let found = files(directory.path()).unwrap();
+        assert_eq!(found, ["a.yml", "b.yaml"].map(|name| directory.path().join(name)));
+        write("a.yaml");
+        let refused = files(directory.path()).unwrap_err().to_string();
+        assert!(refused.contains("have the same golden file"), "{refused}");
+    }
 }
