@@ -8,7 +8,7 @@ use serde::Deserialize;
 use wasser_pack::TooLarge;
 use wasser_pack::oci::layout;
 
-use crate::build;
+use crate::{build, scaffold};
 
 /// A directory with `plugin.yaml`, `crd.yaml`, `chart` and `scenarios`.
 pub struct Project {
@@ -48,6 +48,20 @@ impl Project {
             directory: directory.to_owned(),
             name: name.to_owned(),
         })
+    }
+
+    /// Writes the SDK and the WIT of this version among the files of the project. Returns those that are
+    /// others now.
+    ///
+    /// # Errors
+    /// The project has no SDK among its files, or they cannot be written.
+    pub fn update(&self) -> Result<Vec<PathBuf>> {
+        scaffold::update(&self.directory)
+    }
+
+    /// Returns the files of the SDK and the WIT in the project that are not those of this version.
+    pub fn stale(&self) -> Vec<PathBuf> {
+        scaffold::stale(&self.directory)
     }
 
     /// Returns the directory of the scenarios.

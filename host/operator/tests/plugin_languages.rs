@@ -113,3 +113,19 @@ fn a_project_is_of_one_language() {
     let says = text(&wasser(&["pack", "my-cache"], directory.path()));
     assert!(says.contains("has none of Cargo.toml, app.py, app.js; give"), "{says}");
 }
+
+#[test]
+fn a_project_whose_sdk_is_of_another_version_is_named_and_updated() {
+    let directory = tempfile::tempdir().unwrap();
+    let new = ["new", "my-cache", "--lang", "python"];
+    assert!(wasser(&new, directory.path()).status.success());
+    let told = |arguments: &[&str]| text(&wasser(arguments, directory.path()));
+    assert_eq!(told(&["update", "my-cache"]), "nothing to update\n");
+    assert!(!told(&["pack", "my-cache"]).contains("of this version"));
+
+    fs::write(directory.path().join("my-cache/wasser/host.py"), "old").unwrap();
+    let says = "wasser/host.py is not that of this version of wasser, nor are 0 other files";
+    assert!(told(&["pack", "my-cache"]).starts_with(says));
+    assert_eq!(told(&["update", "my-cache"]), "wasser/host.py\n");
+    assert!(!told(&["pack", "my-cache"]).contains("of this version"));
+}

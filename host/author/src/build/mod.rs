@@ -5,6 +5,9 @@ mod compiler;
 mod javascript;
 mod python;
 
+pub use javascript::MAIN as JAVASCRIPT_MAIN;
+pub use python::MAIN as PYTHON_MAIN;
+
 use std::path::Path;
 
 use anyhow::{Result, bail};

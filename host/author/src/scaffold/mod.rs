@@ -4,6 +4,7 @@
 
 mod files;
 mod rename;
+mod update;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use wasser_plugin::WIT;
 
+pub use update::{stale, update};
 
 use files::{COMMON, File, JAVASCRIPT, JAVASCRIPT_SDK, PYTHON, PYTHON_SDK, RUST};
 use rename::Names;

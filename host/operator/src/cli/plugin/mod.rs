@@ -14,6 +14,7 @@ mod registry;
 mod run;
 mod sign;
 mod test;
+mod update;
 mod verify;
 
 use std::path::PathBuf;
@@ -32,6 +33,8 @@ use super::{crds, options};
 pub enum Command {
     /// Write a new plugin: a small runtime that is complete, with chart, CRD, scenarios and CI.
     New(new::Args),
+    /// Write the SDK and the interfaces of this version of wasser into a plugin in Python or JavaScript.
+    Update(update::Args),
     /// Build a plugin, and make a package of it: component, chart and CRD in one ConfigMap, and in one
     /// artifact for registries.
     Pack(pack::Args),
@@ -175,6 +178,7 @@ pub async fn run(command: Command) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::New(args) => args.run(),
+        Command::Update(args) => args.run(),
         Command::Pack(args) => args.run(),
         Command::Dev(args) => args.run().await,
         Command::Push(args) => args.run().await,

@@ -20,7 +20,9 @@ pub struct Args {
 impl Args {
     /// Writes the package, and prints its files and the digest of the artifact.
     pub fn run(&self) -> Result<ExitCode> {
-        let packed = Project::open(&self.directory)?.pack(self.module.as_deref())?;
+        let project = Project::open(&self.directory)?;
+        super::update::warn(&project);
+        let packed = project.pack(self.module.as_deref())?;
         let config_map = match &packed.config_map {
             Ok(path) => path.display().to_string(),
             Err(too_large) => format!("no ConfigMap: {too_large}"),
