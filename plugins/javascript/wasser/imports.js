@@ -9,8 +9,9 @@ import { allocate } from "wasser:ports/ports@0.1.0";
 import { get as getSecret } from "wasser:secrets/secrets@0.1.0";
 import * as states from "wasser:state/state@0.1.0";
 
+import { CUT_OFF, TIMED_OUT } from "./command.js";
 import { Conflict, HostError, NotFound, NotGranted, Pending, Throttled, TimedOut } from "./errors.js";
-import { CUT_OFF, Host, TIMED_OUT } from "./host.js";
+import { Host } from "./host.js";
 import { fromJson } from "./json.js";
 import { silence } from "./sandbox.js";
 

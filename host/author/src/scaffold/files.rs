@@ -86,9 +86,10 @@ pub const JAVASCRIPT: [File; 6] = [
 ];
 
 /// The SDK of JavaScript, which is copied as it is.
-pub const JAVASCRIPT_SDK: [File; 14] = [
+pub const JAVASCRIPT_SDK: [File; 15] = [
     sdk!("javascript", "answers.js"),
     sdk!("javascript", "checked.js"),
+    sdk!("javascript", "command.js"),
     sdk!("javascript", "component.js"),
     sdk!("javascript", "context.js"),
     sdk!("javascript", "conversation.js"),
