@@ -90,6 +90,7 @@ async fn every_function_can_be_used_and_every_mistake_reaches_its_author() {
         ("uuid", random),
         ("secrets", random),
         ("seed", random),
+        ("seed-again", random),
         ("environment", "the environment is {} and None"),
         (
             "in-python",

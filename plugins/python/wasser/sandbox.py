@@ -33,10 +33,10 @@ OTHERS = {
     "_thread.": "there are no threads; `host.exec_all` asks many pods at the same time",
     "time.sleep": "nothing waits here; raise RetryAfter",
 }
-# Functions of the time that a component does not have, and those that have it if they are given none,
-# with the number of their arguments then.
+# Functions that ask for the time, and those that do unless they are given one, with the place of that
+# among their arguments.
 CLOCKS = [name for name in dir(time) if name.startswith(("clock_", "monotonic", "perf_", "process_", "thread_", "time"))]
-CLOCKS_WITHOUT_TIME = {"localtime": 0, "gmtime": 0, "ctime": 0, "asctime": 0, "strftime": 1}
+GIVEN_TIME = {"localtime": 0, "gmtime": 0, "ctime": 0, "asctime": 0, "strftime": 1}
 # Directories of what is not the author's: the SDK, what comes with Python, and with the compiler.
 SDK, PYTHON, COMPILER = f"{os.sep}wasser{os.sep}", f"{sys.prefix}{os.sep}", f"{os.sep}bundled{os.sep}"
 
@@ -88,11 +88,11 @@ def no_random(*_: Any) -> NoReturn:
     raise OSError("there is no randomness, so that the same context leads to the same answer")
 
 
-def unless_short(function: Callable[..., Any], short: int, instead: Callable[..., NoReturn]) -> Callable[..., Any]:
-    """Returns a function that is refused if it has no more arguments than these, or if the next is None."""
+def with_time(function: Callable[..., Any], at: int) -> Callable[..., Any]:
+    """Returns a function that is refused if it is not given a time at this place."""
 
     def called(*given: Any) -> Any:
-        return function(*given) if len(given) > short and given[short] is not None else instead()
+        return function(*given) if len(given) > at and given[at] is not None else no_clock()
 
     return called
 
@@ -101,8 +101,8 @@ def close_clocks() -> None:
     """Refuses the time."""
     for clock in CLOCKS:
         setattr(time, clock, no_clock)
-    for clock, short in CLOCKS_WITHOUT_TIME.items():
-        setattr(time, clock, unless_short(getattr(time, clock), short, no_clock))
+    for clock, at in GIVEN_TIME.items():
+        setattr(time, clock, with_time(getattr(time, clock), at))
 
 
 def close_random() -> None:
@@ -111,7 +111,16 @@ def close_random() -> None:
     if hasattr(os, "getrandom"):
         os.getrandom = no_random
     setattr(random, "_urandom", no_random)
-    random.Random.seed = unless_short(random.Random.seed, 1, no_random)  # type: ignore[method-assign]
+    seeded = random.Random.seed
+
+    def seed(generator: random.Random, a: Any = None, version: int = 2) -> None:
+        if a is None:
+            no_random()
+        seeded(generator, a, version)
+
+    setattr(random.Random, "seed", seed)
+    # It is bound to the former one.
+    random.seed = lambda a=None, version=2: no_random() if a is None else seeded(random._inst, a, version)
 
 
 is_closed = False

@@ -62,6 +62,8 @@ def mistake(name: str) -> Any:
             return secrets.token_hex()
         case "seed":
             return random.Random()
+        case "seed-again":
+            return random.seed()
         case "environment":
             raise wasser.Failed(f"the environment is {dict(os.environ)} and {os.getenv('HOME')}")
         case "in-python":
@@ -101,6 +103,8 @@ class Everything(template.MyCacheRuntime):
         super().validate(ctx, host)
         print("written to", "the log")
         logging.getLogger("app").info("written %s", "to the log as well")
+        random.seed(a=5)
+        assert random.Random(5).random() == random.random()
         assert time.gmtime(ctx.now_ms / 1000).tm_year >= 1970
         if ctx.name in ASKED:
             ASKED[ctx.name](host)
