@@ -52,4 +52,12 @@ async fn a_new_plugin_passes_its_scenarios_and_every_check() {
         refused.contains("panicked at src/lib.rs:") && refused.contains("nobody expected broken"),
         "{refused}"
     );
+
+    // A package that cannot be written as a whole leaves nothing that would be taken for it.
+    let chart = directory.join("target/plugin/my-cache-0.1.0.tgz");
+    fs::remove_file(&chart).unwrap();
+    fs::create_dir(&chart).unwrap();
+    let refused = Project::open(&directory).unwrap().pack(Some(&module)).unwrap_err();
+    assert!(format!("{refused:#}").contains("my-cache-0.1.0.tgz"), "{refused:#}");
+    assert!(!packed.artifact.exists() && !packed.config_map.unwrap().exists());
 }
