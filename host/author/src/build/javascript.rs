@@ -58,10 +58,8 @@ fn build(directory: &Path, node: &mut Command) -> Result<Vec<u8>> {
 /// Returns the version of the compiler that a project asks for, if it asks for exactly one.
 fn wanted(directory: &Path) -> Option<String> {
     let manifest = manifest(directory)?;
-    let sections = ["devDependencies", "dependencies"].into_iter();
-    let wanted = sections
-        .filter_map(|section| manifest[section][PACKAGE].as_str())
-        .next()?;
+    let mut sections = ["devDependencies", "dependencies"].into_iter();
+    let wanted = sections.find_map(|section| manifest[section][PACKAGE].as_str())?;
     let is_exact = wanted.starts_with(|first: char| first.is_ascii_digit()) && !wanted.contains([' ', 'x', '*', '|']);
     is_exact.then(|| wanted.to_owned())
 }
