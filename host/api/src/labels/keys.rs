@@ -64,3 +64,10 @@ pub const DISABLE_VALUES: &str = "runtime.fluid.io/disable-helm-value-config";
 pub const NODE_PUBLISH_METHOD: &str = "fluid.io/node-publish-method";
 /// Annotation or volume attribute: whose mount the node plugin does not wait for.
 pub const SKIP_CHECK_MOUNT_READY: &str = "fluid.io/skip-check-mount-ready-target";
+
+/// On pods: they have got the sidecars that mount for them.
+pub const SIDECARS_DONE: &str = "done.sidecar.fluid.io/inject";
+/// The prefix of labels on such pods, before the name of a sidecar: the name of its Dataset.
+pub const SIDECAR_DATASET_NAME: &str = "dataset-name.sidecar.fluid.io/";
+/// The same for the namespace of its Dataset.
+pub const SIDECAR_DATASET_NAMESPACE: &str = "dataset-namespace.sidecar.fluid.io/";

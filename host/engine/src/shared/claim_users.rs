@@ -1,10 +1,11 @@
 //! Which pods use a claim, asked of the API server itself: a deletion must not trust a watch with
-//! that.
+//! that. A pod with a sidecar that mounts the Dataset names its claim no more: its labels say whose
+//! sidecar it is.
 //!
 //! Many datasets that are deleted together ask at the same time, and one list of a namespace's pods
 //! answers all of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,6 +13,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 use tokio::sync::Mutex;
+use wasser_api::labels;
 
 use crate::error::EngineError;
 
@@ -88,14 +90,70 @@ fn note(pods: &[Pod], claims: &mut HashMap<String, Vec<String>>) {
             .as_ref()
             .and_then(|spec| spec.volumes.as_deref())
             .unwrap_or_default();
-        for source in volumes
+        let named = volumes
             .iter()
-            .filter_map(|volume| volume.persistent_volume_claim.as_ref())
-        {
-            claims
-                .entry(source.claim_name.clone())
-                .or_default()
-                .push(pod.name_any());
+            .filter_map(|volume| Some(volume.persistent_volume_claim.as_ref()?.claim_name.as_str()));
+        let used: BTreeSet<&str> = named.chain(by_sidecar(pod)).collect();
+        for claim in used {
+            claims.entry(claim.to_owned()).or_default().push(pod.name_any());
         }
+    }
+}
+
+/// The Datasets of the pod's own namespace that its sidecars mount, whose claims have their names.
+fn by_sidecar(pod: &Pod) -> impl Iterator<Item = &str> {
+    let marks = pod.labels();
+    let has_sidecars = marks.get(labels::SIDECARS_DONE).map(String::as_str) == Some(labels::TRUE);
+    let sidecars = marks.iter().filter(move |_| has_sidecars);
+    sidecars.filter_map(|(key, dataset)| {
+        let container = key.strip_prefix(labels::SIDECAR_DATASET_NAME)?;
+        let namespace = marks.get(&format!("{}{container}", labels::SIDECAR_DATASET_NAMESPACE));
+        (namespace == pod.namespace().as_ref()).then_some(dataset.as_str())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // Tests fail by panicking.
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn pod(name: &str, labels: &Value, claims: &[&str]) -> Pod {
+        let volume = |claim: &&str| json!({"name": claim, "persistentVolumeClaim": {"claimName": claim}});
+        let volumes: Vec<Value> = claims.iter().map(volume).collect();
+        let pod = json!({
+            "metadata": {"name": name, "namespace": "default", "labels": labels},
+            "spec": {"containers": [], "volumes": volumes},
+        });
+        serde_json::from_value(pod).unwrap()
+    }
+
+    #[test]
+    fn a_pod_uses_what_its_volumes_name_and_what_its_sidecars_mount() {
+        // As the webhook labels it.
+        let sidecars = |done: &str, namespace: &str| {
+            json!({
+                "done.sidecar.fluid.io/inject": done,
+                "dataset-name.sidecar.fluid.io/fluid-fuse-0": "demo",
+                "dataset-namespace.sidecar.fluid.io/fluid-fuse-0": namespace,
+                "dataset-name.sidecar.fluid.io/fluid-fuse-1": "other",
+                "dataset-namespace.sidecar.fluid.io/fluid-fuse-1": namespace,
+            })
+        };
+        let pods = [
+            pod("plain", &json!({}), &["demo"]),
+            pod("sidecars", &sidecars("true", "default"), &["own"]),
+            pod("both", &sidecars("true", "default"), &["demo"]),
+            pod("without", &sidecars("false", "default"), &[]),
+            pod("elsewhere", &sidecars("true", "another"), &[]),
+        ];
+        let mut claims = HashMap::new();
+        note(&pods, &mut claims);
+        let users = |claim: &str| claims.get(claim).cloned().unwrap_or_default();
+        assert_eq!(users("demo"), ["plain", "sidecars", "both"]);
+        assert_eq!(users("other"), ["sidecars", "both"]);
+        assert_eq!(users("own"), ["sidecars"]);
     }
 }
