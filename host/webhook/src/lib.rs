@@ -2,7 +2,7 @@
 //!
 //! Pods labelled `fuse.serverful.fluid.io/inject=true` are steered to nodes with cache, and see
 //! mounts that are recovered; those labelled `serverless.fluid.io/inject=true` get a fuse client
-//! next to their containers. Either gets a container that reads files in advance, where its
+//! before their containers. Either gets a container that reads files in advance, where its
 //! annotations ask for one ([`prefetcher`]). What is added is said by functions from objects to objects
 //! ([`serverful`], [`serverless`]); around them are the answers to the API server ([`review`]),
 //! what they need to know of the cluster ([`datasets`]), and the server with its certificates.
@@ -10,6 +10,7 @@
 pub mod affinity;
 pub mod certificates;
 pub mod datasets;
+mod hooks;
 pub mod keeper;
 mod pod;
 mod prefetcher;

@@ -6,7 +6,7 @@ use wasser_api::labels;
 /// On pods: `false` leaves them alone.
 pub const ENABLE: &str = "fluid.io/enable-injection";
 /// On pods: they have got their sidecars, which mount for them.
-pub const DONE: &str = "done.sidecar.fluid.io/inject";
+pub const DONE: &str = labels::SIDECARS_DONE;
 /// Annotation on pods: the names of their datasets.
 pub const IN_USE: &str = "fluid.io/datasets-in-use";
 

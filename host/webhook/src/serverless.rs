@@ -1,5 +1,5 @@
-//! Pods that mount their datasets by themselves, by a fuse client next to their containers: for
-//! nodes where no node plugin runs.
+//! Pods that mount their datasets by themselves, by a fuse client before their containers: for nodes
+//! where no node plugin runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,11 +21,6 @@ const PLATFORM: &str = "serverless.fluid.io/platform";
 const CACHES: &str = "cachedir.sidecar.fluid.io/inject";
 /// On pods: `false` lets their containers start before the mount is there.
 const POST_START: &str = "fuse.sidecar.poststart.fluid.io/inject";
-/// What the labels begin with that say whose sidecar a container is.
-const DATASET_NAME: &str = "dataset-name.sidecar.fluid.io";
-const DATASET_NAMESPACE: &str = "dataset-namespace.sidecar.fluid.io";
-/// Annotation that `kubectl logs` and `kubectl exec` go by.
-const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 
 /// Whether a pod is to get sidecars: it has the label, was not refused, and has not got them yet.
 pub fn wanted(pod: &Value) -> bool {
@@ -53,7 +48,7 @@ pub fn mutate(pod: &mut Value, sidecars: &BTreeMap<String, Sidecar>, unique: &st
     let original = pod.clone();
     let mut containers = Names::of(&original, &["/spec/initContainers", "/spec/containers"]);
     let mut names = Names::of(&original, &["/spec/volumes"]);
-    let (mut first, mut others, mut added) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut first, mut added) = (Vec::new(), Vec::new());
     let (mut sources, mut described) = (BTreeMap::new(), Vec::new());
     for (_, claim, sidecar) in &volumes {
         if sources.contains_key(claim) {
@@ -61,9 +56,7 @@ pub fn mutate(pod: &mut Value, sidecars: &BTreeMap<String, Sidecar>, unique: &st
         }
         let number = sources.len();
         let name = containers.take(&format!("fluid-fuse-{number}"));
-        let own = volumes.iter().filter(|(_, other, _)| other == claim);
-        let own: BTreeSet<&str> = own.map(|(volume, _, _)| volume.as_str()).collect();
-        let wishes = wishes(&original, &own);
+        let wishes = wishes(&original);
         let directory = format!("{unique}-{number}");
         let made = make(
             sidecar,
@@ -75,7 +68,7 @@ pub fn mutate(pod: &mut Value, sidecars: &BTreeMap<String, Sidecar>, unique: &st
             &mut names,
         )?;
         first.extend(made.before);
-        if wishes.native { &mut first } else { &mut others }.push(made.client);
+        first.push(made.client);
         added.extend(made.volumes);
         sources.insert(claim.clone(), (made.source, sidecar.directory()));
         described.push((name, *sidecar));
@@ -85,13 +78,11 @@ pub fn mutate(pod: &mut Value, sidecars: &BTreeMap<String, Sidecar>, unique: &st
             redirect(pod, volume, source, directory);
         }
     }
-    mark(pod, &original, &described, !others.is_empty());
-    for (key, items) in [("initContainers", first), ("containers", others)] {
-        if !items.is_empty()
-            && let Some(list) = pod::list(pod, &["spec"], key)
-        {
-            list.splice(0..0, items);
-        }
+    mark(pod, &described);
+    // Native sidecars: what is behind them starts once the mount is there, and has ended when they
+    // are told to end.
+    if let Some(list) = pod::list(pod, &["spec"], "initContainers") {
+        list.splice(0..0, first);
     }
     if let Some(list) = pod::list(pod, &["spec"], "volumes") {
         list.extend(added);
@@ -116,24 +107,13 @@ fn volumes<'a>(pod: &Value, sidecars: &'a BTreeMap<String, Sidecar>) -> Vec<(Str
         .collect()
 }
 
-/// What the pod wants of the sidecar for these volumes. Init containers need it before they start,
-/// and a pod that ends must not wait for it.
-fn wishes(pod: &Value, volumes: &BTreeSet<&str>) -> Wishes {
+/// What the pod wants of its sidecars.
+fn wishes(pod: &Value) -> Wishes {
     let says = |key: &str| pod::label(pod, key) == Some(labels::TRUE);
-    let mut mounts =
-        pod::items(pod, "/spec/initContainers").flat_map(|container| pod::items(container, "/volumeMounts"));
-    let early = mounts.any(|mount| {
-        mount
-            .get("name")
-            .and_then(Value::as_str)
-            .is_some_and(|name| volumes.contains(name))
-    });
-    let policy = pod.pointer("/spec/restartPolicy").and_then(Value::as_str);
     Wishes {
         wait: pod::label(pod, POST_START) != Some("false"),
         caches: says(CACHES),
         unprivileged: says(UNPRIVILEGED) || annotation(pod, PLATFORM).is_some(),
-        native: early || policy.is_some_and(|policy| policy != "Always"),
     }
 }
 
@@ -181,11 +161,15 @@ fn descend(mount: &mut Map<String, Value>, directory: &str) {
 }
 
 /// Says on the pod what it has got.
-fn mark(pod: &mut Value, original: &Value, described: &[(String, &Sidecar)], shifted: bool) {
+fn mark(pod: &mut Value, described: &[(String, &Sidecar)]) {
     if let Some(marks) = pod::object(pod, &["metadata", "labels"]) {
         for (container, sidecar) in described {
-            marks.insert(format!("{DATASET_NAME}/{container}"), json!(sidecar.dataset));
-            marks.insert(format!("{DATASET_NAMESPACE}/{container}"), json!(sidecar.namespace));
+            for (prefix, value) in [
+                (labels::SIDECAR_DATASET_NAME, &sidecar.dataset),
+                (labels::SIDECAR_DATASET_NAMESPACE, &sidecar.namespace),
+            ] {
+                marks.insert(format!("{prefix}{container}"), json!(value));
+            }
         }
         marks.insert(DONE.to_owned(), json!(labels::TRUE));
         marks.insert(labels::MANAGED_BY.to_owned(), json!(labels::MANAGED_BY_VALUE));
@@ -196,12 +180,6 @@ fn mark(pod: &mut Value, original: &Value, described: &[(String, &Sidecar)], shi
             IN_USE.to_owned(),
             json!(names.into_iter().collect::<Vec<_>>().join(",")),
         );
-        // The first container is no longer the user's.
-        if let (true, Some(container)) = (shifted, original.pointer("/spec/containers/0/name")) {
-            annotations
-                .entry(DEFAULT_CONTAINER)
-                .or_insert_with(|| container.clone());
-        }
     }
 }
 

@@ -1,33 +1,16 @@
-//! A fuse client as a container of somebody's pod: copied from the pod template of a runtime's fuse
-//! DaemonSet.
+//! A fuse client as a native sidecar of somebody's pod: copied from the pod template of a runtime's
+//! fuse DaemonSet.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::pod;
+use crate::{hooks, pod};
 
 /// The volumes that hold a client's cache are named so; where there are several, with a number
 /// behind it.
 const CACHES: [&str; 5] = ["cache-dir", "datavolume", "mem", "ssd", "hdd"];
-/// Waits until a file system of type `$2` is mounted at `$1`; before it, does what else is to be
-/// done after the start. Needs only a shell and `sleep`.
-const WAIT: &str = r#"path=$1 type=$2
-shift 2
-if [ $# -gt 0 ]; then "$@" || exit; fi
-tried=0
-while [ "$tried" -lt 30 ]; do
-  while read -r _ _ _ _ at rest; do
-    if [ "$at" = "$path" ]; then
-      case "${rest#* - }" in *"$type"*) exit 0 ;; esac
-    fi
-  done </proc/self/mountinfo
-  sleep 1
-  tried=$((tried + 1))
-done
-echo "after 30 s, nothing of the type $type is mounted at $path" >&2
-exit 1"#;
 
 /// What the cluster says of a dataset whose file system a pod is to mount by itself.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -88,8 +71,6 @@ pub struct Wishes {
     pub caches: bool,
     /// Nothing of the node is used; whoever runs the pod brings the mount.
     pub unprivileged: bool,
-    /// They start before init containers, and do not keep the pod running.
-    pub native: bool,
 }
 
 /// Names that are taken in a pod.
@@ -238,11 +219,10 @@ pub fn make(
     }
     client["name"] = json!(name);
     adapt(&mut client, &renamed, pod, template, wishes);
-    if wishes.native {
-        client["restartPolicy"] = json!("Always");
-    }
+    client["restartPolicy"] = json!("Always");
+    hooks::defer(&mut client);
     if wishes.wait && sidecar.mounts {
-        wait(
+        hooks::wait(
             &mut client,
             &clean(shared.inside).join(&shared.rest),
             &sidecar.mount_type,
@@ -334,31 +314,6 @@ fn adapt(container: &mut Value, renamed: &[(&str, String)], pod: &Value, templat
         && let Some(context) = container.get_mut("securityContext").and_then(Value::as_object_mut)
     {
         context.remove("privileged");
-    }
-}
-
-/// Lets the kubelet start the next container only when the mount is there. A hook that is no
-/// command stays as it is.
-fn wait(client: &mut Value, path: &Path, mount_type: &str) {
-    let first = client.pointer("/lifecycle/postStart").filter(|hook| !hook.is_null());
-    let first = match first.map(|hook| hook.pointer("/exec/command").and_then(Value::as_array)) {
-        None => Vec::new(),
-        Some(Some(command)) => command.clone(),
-        Some(None) => return,
-    };
-    // As /proc writes it.
-    let path = path.to_string_lossy().replace('\\', "\\134").replace(' ', "\\040");
-    let command = [
-        json!("sh"),
-        json!("-c"),
-        json!(WAIT),
-        json!("wait"),
-        json!(path),
-        json!(mount_type),
-    ];
-    let command: Vec<Value> = command.into_iter().chain(first).collect();
-    if let Some(lifecycle) = pod::object(client, &["lifecycle"]) {
-        lifecycle.insert("postStart".to_owned(), json!({"exec": {"command": command}}));
     }
 }
 

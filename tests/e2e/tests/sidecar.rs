@@ -88,6 +88,32 @@ async fn a_deployment_reads_and_writes_through_a_client_of_its_own() {
 
 #[tokio::test]
 #[ignore = "needs a cluster: cargo xtask test e2e"]
+async fn an_application_that_is_told_to_end_still_has_its_client() {
+    let installed = bound("sidecar-end", 19, |runtime| runtime).await;
+    webhook_works(&installed).await;
+    // It needs longer than its client would, if both were told at the same time.
+    let program = "trap 'sleep 5; echo last > /data/last && sync; exit' TERM; echo first > /data/first; \
+        while :; do sleep 1; done";
+    let mut app = pod("app", json!({}));
+    app["metadata"]["labels"][INJECT] = json!("true");
+    app["spec"]["containers"][0]["command"] = json!(["sh", "-c", program]);
+    app["spec"]["terminationGracePeriodSeconds"] = json!(60);
+    installed.run(&app).await;
+    let mount = installed.inside("app", "grep ' /data ' /proc/self/mountinfo").await;
+    assert!(mount.contains("fuse.juicefs"), "{mount}");
+    installed.delete("v1", "Pod", "app").await;
+    installed.gone("v1", "Pod", "app").await;
+
+    installed.run(&pod("other", json!({}))).await;
+    assert_eq!(
+        installed.inside("other", "cat /data/first /data/last").await,
+        "first\nlast\n"
+    );
+    end(installed).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: cargo xtask test e2e"]
 async fn a_job_ends_with_its_client_and_its_init_container_sees_the_data() {
     let installed = bound("sidecar-job", 17, |runtime| runtime).await;
     webhook_works(&installed).await;

@@ -222,19 +222,25 @@ async fn pods_that_mount_by_themselves_get_a_sidecar_once_the_dataset_is_bound()
     webhook.works().await;
 
     let app = created(&operator, &pod("app", json!({SERVERLESS: "true"}))).await;
-    let (containers, volumes) = (&app["spec"]["containers"], &app["spec"]["volumes"]);
+    let (client, volumes) = (&app["spec"]["initContainers"][0], &app["spec"]["volumes"]);
     assert_eq!(
-        (&containers[0]["name"], &containers[1]["name"]),
-        (&json!("fluid-fuse-0"), &json!("app")),
+        (&client["name"], &client["restartPolicy"]),
+        (&json!("fluid-fuse-0"), &json!("Always")),
         "{app}"
     );
     let set = operator.api("apps/v1", "DaemonSet").get("demo-fuse").await.unwrap();
     assert_eq!(
-        containers[0]["image"],
+        client["image"],
         set.data["spec"]["template"]["spec"]["containers"][0]["image"]
     );
-    assert_eq!(containers[0]["lifecycle"]["postStart"]["exec"]["command"][0], "sh");
-    assert_eq!(containers[1]["volumeMounts"][0]["mountPropagation"], "HostToContainer");
+    assert_eq!(client["lifecycle"]["postStart"]["exec"]["command"][0], "sh");
+    assert_eq!(
+        client["lifecycle"].get("preStop"),
+        None,
+        "the application may still use it"
+    );
+    let mount = &app["spec"]["containers"][0]["volumeMounts"][0];
+    assert_eq!(mount["mountPropagation"], "HostToContainer");
     let path = volumes[0]["hostPath"]["path"].as_str().unwrap();
     let root = format!("/runtime-mnt/juicefs/{}/demo/", operator.namespace);
     assert!(path.starts_with(&root) && path.ends_with("-0/juicefs-fuse"), "{path}");
@@ -270,11 +276,22 @@ async fn pods_that_mount_by_themselves_get_a_sidecar_once_the_dataset_is_bound()
     let refused = refused.unwrap_err().to_string();
     assert!(refused.contains("early is not Bound"), "{refused}");
 
+    // Their volumes name the claim no more; the Dataset waits for them nevertheless.
+    let demo = operator
+        .api("data.fluid.io/v1alpha1", "Dataset")
+        .get("demo")
+        .await
+        .unwrap();
+    operator.delete("data.fluid.io/v1alpha1", "Dataset", "demo").await;
+    let uid = demo.metadata.uid.unwrap();
+    operator
+        .event_saying("ErrorDeleteDataset", &uid, "the pods app, job still use the claim demo")
+        .await;
     for name in ["app", "job"] {
         operator.delete("v1", "Pod", name).await;
     }
     operator.delete("data.fluid.io/v1alpha1", "Dataset", "early").await;
-    operator.delete_dataset("demo").await;
+    operator.gone("data.fluid.io/v1alpha1", "Dataset", "demo").await;
     operator.end().await;
 }
 

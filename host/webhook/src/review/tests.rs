@@ -111,7 +111,7 @@ fn serverless(claim: &str) -> impl FnOnce(&mut Value) {
 async fn a_pod_that_mounts_by_itself_gets_a_sidecar() {
     let (response, pod) = response(&Known(Some("demo")), serverless("demo")).await;
     assert_eq!(response["allowed"], true);
-    assert_eq!(pod["spec"]["containers"][0]["name"], "fluid-fuse-0", "{pod}");
+    assert_eq!(pod["spec"]["initContainers"][0]["name"], "fluid-fuse-0", "{pod}");
     let own = "/runtime-mnt/juicefs/default/demo/0e6c3d5f-3a0f-4a86-9a6b-6a3f5f6f3a11-0/juicefs-fuse";
     assert_eq!(pod["spec"]["volumes"][0]["hostPath"]["path"], own);
     assert_eq!(pod["spec"].get("affinity"), None);

@@ -56,14 +56,15 @@ fn a_pod_without_datasets_stays_as_it_is() {
 #[test]
 fn the_sidecar_comes_first_and_the_volume_is_its_mount() {
     let pod = mutated(labelled(), &sidecars(&["demo"]));
-    assert_eq!(names(&pod, "/spec/containers"), ["fluid-fuse-0", "app"]);
-    assert_eq!(pod["spec"].get("initContainers"), None);
+    assert_eq!(names(&pod, "/spec/initContainers"), ["fluid-fuse-0"]);
+    assert_eq!(pod["spec"]["initContainers"][0]["restartPolicy"], "Always");
+    assert_eq!(names(&pod, "/spec/containers"), ["app"]);
     assert_eq!(
         pod["spec"]["volumes"][0],
         json!({"name": "data", "hostPath": {"path": OWN}})
     );
     assert_eq!(pod["spec"]["volumes"][1], labelled()["spec"]["volumes"][1]);
-    let mounts = &pod["spec"]["containers"][1]["volumeMounts"];
+    let mounts = &pod["spec"]["containers"][0]["volumeMounts"];
     assert_eq!(
         mounts[0],
         json!({"name": "data", "mountPath": "/data", "mountPropagation": "HostToContainer"})
@@ -76,17 +77,14 @@ fn the_sidecar_comes_first_and_the_volume_is_its_mount() {
             "dataset-name.sidecar.fluid.io/fluid-fuse-0": "demo",
                 "dataset-namespace.sidecar.fluid.io/fluid-fuse-0": "default"})
     );
-    assert_eq!(
-        pod["metadata"]["annotations"],
-        json!({IN_USE: "demo", DEFAULT_CONTAINER: "app"})
-    );
+    assert_eq!(pod["metadata"]["annotations"], json!({IN_USE: "demo"}));
     assert_eq!(pod["spec"].get("hostNetwork"), None);
 }
 
 #[test]
 fn each_dataset_has_a_sidecar_and_a_directory() {
     let pod = mutated(labelled(), &sidecars(&["demo", "other"]));
-    assert_eq!(names(&pod, "/spec/containers"), ["fluid-fuse-0", "fluid-fuse-1", "app"]);
+    assert_eq!(names(&pod, "/spec/initContainers"), ["fluid-fuse-0", "fluid-fuse-1"]);
     let volumes = [
         "data",
         "other",
@@ -98,7 +96,10 @@ fn each_dataset_has_a_sidecar_and_a_directory() {
         "script-1",
     ];
     assert_eq!(names(&pod, "/spec/volumes"), volumes);
-    assert_eq!(pod["spec"]["containers"][1]["volumeMounts"][0]["name"], "fuse-mount-1");
+    assert_eq!(
+        pod["spec"]["initContainers"][1]["volumeMounts"][0]["name"],
+        "fuse-mount-1"
+    );
     assert_eq!(
         pod["spec"]["volumes"][1]["hostPath"]["path"],
         OWN.replace("uid-0", "uid-1")
@@ -112,9 +113,9 @@ fn a_dataset_in_two_volumes_has_one_sidecar() {
     twice["spec"]["volumes"][1] =
         json!({"name": "other", "persistentVolumeClaim": {"claimName": "demo", "readOnly": true}});
     let pod = mutated(twice, &sidecars(&["demo"]));
-    assert_eq!(names(&pod, "/spec/containers"), ["fluid-fuse-0", "app"]);
+    assert_eq!(names(&pod, "/spec/initContainers"), ["fluid-fuse-0"]);
     assert_eq!(pod["spec"]["volumes"][1]["hostPath"]["path"], OWN);
-    let mounts = &pod["spec"]["containers"][1]["volumeMounts"];
+    let mounts = &pod["spec"]["containers"][0]["volumeMounts"];
     assert_eq!(
         (mounts[0].get("readOnly"), &mounts[1]["readOnly"]),
         (None, &json!(true))
@@ -126,7 +127,8 @@ fn a_container_of_that_name_keeps_it() {
     let mut taken = labelled();
     taken["spec"]["containers"][0]["name"] = json!("fluid-fuse-0");
     let pod = mutated(taken, &sidecars(&["demo"]));
-    assert_eq!(names(&pod, "/spec/containers"), ["fluid-fuse-0-1", "fluid-fuse-0"]);
+    assert_eq!(names(&pod, "/spec/initContainers"), ["fluid-fuse-0-1"]);
+    assert_eq!(names(&pod, "/spec/containers"), ["fluid-fuse-0"]);
     assert_eq!(
         pod["metadata"]["labels"]["dataset-name.sidecar.fluid.io/fluid-fuse-0-1"],
         "demo"
@@ -134,31 +136,29 @@ fn a_container_of_that_name_keeps_it() {
 }
 
 #[rstest]
-#[case("Never")]
-#[case("OnFailure")]
-fn a_pod_that_ends_does_not_wait_for_its_sidecar(#[case] policy: &str) {
-    let mut job = labelled();
-    job["spec"]["restartPolicy"] = json!(policy);
-    let pod = mutated(job, &sidecars(&["demo"]));
-    assert_eq!(names(&pod, "/spec/initContainers"), ["fluid-fuse-0"]);
-    assert_eq!(pod["spec"]["initContainers"][0]["restartPolicy"], "Always");
-    assert_eq!(names(&pod, "/spec/containers"), ["app"]);
-    assert_eq!(pod["metadata"]["annotations"].get(DEFAULT_CONTAINER), None);
-}
-
-#[test]
-fn init_containers_have_the_mounts_that_they_use() {
-    let mut early = labelled();
-    early["spec"]["initContainers"] =
-        json!([{"name": "prepare", "volumeMounts": [{"name": "data", "mountPath": "/in"}]}]);
-    let pod = mutated(early, &sidecars(&["demo", "other"]));
-    assert_eq!(names(&pod, "/spec/initContainers"), ["fluid-fuse-0", "prepare"]);
+#[case(json!("Never"))]
+#[case(json!("OnFailure"))]
+#[case(json!("Always"))]
+#[case(json!(null))]
+fn whatever_becomes_of_the_pod_its_sidecar_comes_first_and_ends_last(#[case] policy: Value) {
+    let mut before = labelled();
+    before["spec"]["restartPolicy"] = policy;
+    before["spec"]["initContainers"] = json!([{"name": "proxy", "restartPolicy": "Always"},
+        {"name": "prepare", "volumeMounts": [{"name": "data", "mountPath": "/in"}]}]);
+    let pod = mutated(before, &sidecars(&["demo", "other"]));
     assert_eq!(
-        pod["spec"]["initContainers"][1]["volumeMounts"][0]["mountPropagation"],
+        names(&pod, "/spec/initContainers"),
+        ["fluid-fuse-0", "fluid-fuse-1", "proxy", "prepare"]
+    );
+    for sidecar in &pod["spec"]["initContainers"].as_array().unwrap()[..2] {
+        assert_eq!(sidecar["restartPolicy"], "Always");
+        assert_eq!(sidecar["lifecycle"].get("preStop"), None);
+    }
+    assert_eq!(
+        pod["spec"]["initContainers"][3]["volumeMounts"][0]["mountPropagation"],
         "HostToContainer"
     );
-    // The other dataset is not used before the application starts.
-    assert_eq!(names(&pod, "/spec/containers"), ["fluid-fuse-1", "app"]);
+    assert_eq!(names(&pod, "/spec/containers"), ["app"]);
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn a_claim_may_stand_for_a_directory() {
     part.get_mut("demo").unwrap().sub_path = "/a/b/".to_owned();
     let pod = mutated(labelled(), &part);
     assert_eq!(pod["spec"]["volumes"][0]["hostPath"]["path"], OWN);
-    assert_eq!(pod["spec"]["containers"][1]["volumeMounts"][0]["subPath"], "a/b");
+    assert_eq!(pod["spec"]["containers"][0]["volumeMounts"][0]["subPath"], "a/b");
 }
 
 #[rstest]
@@ -182,7 +182,10 @@ fn nothing_of_the_node_is_used_where_that_is_asked(#[case] labels: Value, #[case
     asked["metadata"]["annotations"] = annotations;
     let pod = mutated(asked, &sidecars(&["demo"]));
     assert_eq!(names(&pod, "/spec/volumes"), ["data", "other", "script"]);
-    assert_eq!(pod["spec"]["containers"][0]["securityContext"].get("privileged"), None);
+    assert_eq!(
+        pod["spec"]["initContainers"][0]["securityContext"].get("privileged"),
+        None
+    );
 }
 
 #[test]
@@ -192,7 +195,7 @@ fn labels_say_how_it_starts_and_where_it_caches() {
         &sidecars(&["demo"]),
     );
     assert!(names(&pod, "/spec/volumes").contains(&"cache-dir-1".to_owned()));
-    assert_eq!(pod["spec"]["containers"][0]["lifecycle"].get("postStart"), None);
+    assert_eq!(pod["spec"]["initContainers"][0]["lifecycle"].get("postStart"), None);
 }
 
 #[test]
@@ -217,8 +220,8 @@ fn a_directory_is_looked_up_by_the_kubelet() {
     let pod = mutated(pod, &part);
     assert_eq!(pod["spec"]["volumes"][0]["hostPath"]["path"], OWN);
     let mount = |at: usize| &pod["spec"]["containers"][at]["volumeMounts"][0];
-    assert_eq!(mount(1)["subPath"], "models/a$(b)");
-    assert_eq!(mount(2)["subPath"], "models/a$(b)/x");
-    assert_eq!(mount(3)["subPathExpr"], "models/a$$(b)/$(POD)");
-    assert_eq!(mount(3).get("subPath"), None);
+    assert_eq!(mount(0)["subPath"], "models/a$(b)");
+    assert_eq!(mount(1)["subPath"], "models/a$(b)/x");
+    assert_eq!(mount(2)["subPathExpr"], "models/a$$(b)/$(POD)");
+    assert_eq!(mount(2).get("subPath"), None);
 }

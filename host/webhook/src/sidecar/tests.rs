@@ -1,7 +1,5 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // Tests fail by panicking.
 
-use std::process::Command;
-
 use super::*;
 
 /// In the form that charts give to it.
@@ -48,7 +46,6 @@ const WISHES: Wishes = Wishes {
     wait: true,
     caches: false,
     unprivileged: false,
-    native: false,
 };
 
 fn made(sidecar: &Sidecar, pod: &Value, wishes: Wishes) -> Result<Made, Unusable> {
@@ -85,12 +82,13 @@ fn a_client_mounts_in_a_directory_of_its_own() {
     assert_eq!(client["name"], "fluid-fuse-0");
     assert_eq!(client["ports"], json!([{"name": "metrics", "containerPort": 9567}]));
     assert_eq!(client["securityContext"], json!({"privileged": true}));
-    assert_eq!(client.get("restartPolicy"), None);
+    assert_eq!(client["restartPolicy"], "Always");
     assert_eq!(client["volumeMounts"][0]["mountPath"], "/jfs");
-    assert_eq!(
-        client["lifecycle"]["preStop"],
-        template()["spec"]["containers"][0]["lifecycle"]["preStop"]
-    );
+    // Not before the application has ended.
+    assert_eq!(client["lifecycle"].get("preStop"), None);
+    let command = client["command"].as_array().unwrap();
+    assert_eq!(command[4], "'umount' '/jfs/juicefs-fuse'");
+    assert_eq!(command[5..], [json!("sh"), json!("/root/script/script.sh")]);
     let hook = client["lifecycle"]["postStart"]["exec"]["command"].as_array().unwrap();
     assert_eq!(hook[3..], [json!("wait"), json!("/jfs/juicefs-fuse"), json!("JuiceFS")]);
 }
@@ -103,8 +101,6 @@ fn wishes_are_granted() {
         names(&json!(caches.volumes)),
         ["fuse-mount", "device", "script", "cache-dir-1"]
     );
-    let native = made(&sidecar, &json!({}), Wishes { native: true, ..WISHES }).unwrap();
-    assert_eq!(native.client["restartPolicy"], "Always");
     let at_once = made(&sidecar, &json!({}), Wishes { wait: false, ..WISHES }).unwrap();
     assert_eq!(at_once.client["lifecycle"].get("postStart"), None);
     let wish = Wishes {
@@ -193,39 +189,4 @@ fn what_leads_elsewhere_is_refused() {
     outside.sub_path = "a/../../..".to_owned();
     let error = made(&outside, &json!({}), WISHES).unwrap_err();
     assert!(matches!(error, Unusable::Outside { .. }), "{error}");
-}
-
-/// Runs the hook of a client with its `sleep` replaced, for a path and a type.
-fn hook(path: &str, mount_type: &str, first: &[&str]) -> (bool, String) {
-    let mut client = json!({});
-    if !first.is_empty() {
-        client = json!({"lifecycle": {"postStart": {"exec": {"command": first}}}});
-    }
-    wait(&mut client, Path::new(path), mount_type);
-    let command = client["lifecycle"]["postStart"]["exec"]["command"].as_array().unwrap();
-    let command: Vec<&str> = command.iter().map(|word| word.as_str().unwrap()).collect();
-    let script = format!("sleep() {{ :; }}\n{}", command[2]);
-    let output = Command::new(command[0])
-        .args(["-c", &script])
-        .args(&command[3..])
-        .output()
-        .unwrap();
-    (output.status.success(), String::from_utf8(output.stdout).unwrap())
-}
-
-#[test]
-fn the_hook_sees_mounts_of_the_type() {
-    assert!(hook("/proc", "proc", &[]).0);
-    assert!(!hook("/proc", "JuiceFS", &[]).0);
-    assert!(!hook("/nowhere", "proc", &[]).0);
-    assert_eq!(hook("/proc", "proc", &["echo", "a  b"]), (true, "a  b\n".to_owned()));
-    assert!(!hook("/proc", "proc", &["false"]).0);
-}
-
-#[test]
-fn a_hook_that_is_no_command_stays() {
-    let mut client = json!({"lifecycle": {"postStart": {"httpGet": {"port": 80}}}});
-    let before = client.clone();
-    wait(&mut client, Path::new("/a"), "b");
-    assert_eq!(client, before);
 }
