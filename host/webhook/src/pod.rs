@@ -54,6 +54,14 @@ pub fn claims(pod: &Value) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
+/// The volume mounts of all containers.
+pub fn mounts(pod: &Value) -> impl Iterator<Item = &Value> {
+    let containers = ["/spec/initContainers", "/spec/containers"]
+        .into_iter()
+        .flat_map(|kind| items(pod, kind));
+    containers.flat_map(|container| items(container, "/volumeMounts"))
+}
+
 /// Changes the volume mounts of all containers.
 pub fn each_mount(pod: &mut Value, mut change: impl FnMut(&mut Map<String, Value>)) {
     for kind in ["/spec/initContainers", "/spec/containers"] {

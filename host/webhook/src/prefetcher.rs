@@ -1,8 +1,8 @@
-//! Pods that read files of their datasets in advance, by a container next to their own.
+//! Pods that read files of their datasets in advance, by a container before their own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use wasser_api::labels;
 
 use crate::pod;
@@ -31,12 +31,15 @@ const VOLUME: &str = "fluid-file-prefetcher-status-vol";
 const STATUS: &str = "/tmp/fluid-file-prefetcher/status";
 /// What the containers of fuse clients are called.
 const CLIENT: &str = "fluid-fuse";
-/// Ends once everything has been read; a container that was not done in time starts again.
+/// Annotation that `kubectl logs` and `kubectl exec` go by.
+const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
+/// Ends once everything has been read, or the pod has waited long enough. It never fails: a pod that
+/// ends would not start.
 const WAIT: &str = r#"left=$FILE_PREFETCHER_TIMEOUT_SECONDS
 until [ -e "$1/prefetcher.status" ]; do
   if [ "$left" -le 0 ]; then
-    echo "the files are not read after $FILE_PREFETCHER_TIMEOUT_SECONDS s" >&2
-    exit 1
+    echo "the files are not read after $FILE_PREFETCHER_TIMEOUT_SECONDS s; the pod starts without" >&2
+    exit 0
   fi
   left=$((left - 1))
   sleep 1
@@ -56,6 +59,20 @@ pub fn mutate(pod: &mut Value, original: &Value, claims: &BTreeMap<String, Strin
     let image = says(IMAGE).unwrap_or(image).to_owned();
     if image.is_empty() {
         return Err(format!("there is no image for it; name one in the annotation {IMAGE}"));
+    }
+    if image.contains(|letter: char| letter.is_whitespace() || letter.is_control()) {
+        return Err(format!("its image {image:?} has spaces; mend the annotation {IMAGE}"));
+    }
+    for (kinds, name) in [
+        (["/spec/initContainers", "/spec/containers"].as_slice(), CONTAINER),
+        (["/spec/volumes"].as_slice(), VOLUME),
+    ] {
+        let mut items = kinds.iter().flat_map(|kind| pod::items(pod, kind));
+        if items.any(|item| item.get("name") == Some(&json!(name))) {
+            return Err(format!(
+                "the pod itself has something of the name {name}; call it otherwise"
+            ));
+        }
     }
     let meanwhile = match says(ASYNC) {
         None | Some("false") => false,
@@ -80,8 +97,11 @@ pub fn mutate(pod: &mut Value, original: &Value, claims: &BTreeMap<String, Strin
         .filter(|(_, directory)| !directory.is_empty())
         .collect();
     let data = volumes.iter().map(|volume| {
-        let mut mount = json!({"name": volume, "mountPath": format!("/data/{volume}"),
-            "mountPropagation": "HostToContainer"});
+        let mut mount = json!({"name": volume, "mountPath": format!("/data/{volume}"), "readOnly": true});
+        // A mount that comes later could be written to, which is for others to allow.
+        if sees_later_mounts(pod, volume) {
+            mount["mountPropagation"] = json!("HostToContainer");
+        }
         if let Some(directory) = directories.get(volume.as_str()) {
             mount["subPath"] = json!(directory);
         }
@@ -105,14 +125,32 @@ pub fn mutate(pod: &mut Value, original: &Value, claims: &BTreeMap<String, Strin
     Ok(())
 }
 
+/// Whether a container of the pod sees what is mounted in a volume later.
+fn sees_later_mounts(pod: &Value, volume: &str) -> bool {
+    pod::mounts(pod)
+        .filter(|mount| mount.get("name") == Some(&json!(volume)))
+        .any(|mount| mount.get("mountPropagation") == Some(&json!("HostToContainer")))
+}
+
 /// The user's environment variables.
 fn extra(text: &str) -> Result<Vec<Value>, String> {
     let wrong = |word: &str| format!("the annotation {EXTRA} has `{word}`, which is not of the form name=value");
     let variable = |word: &str| match word.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok(json!({"name": name, "value": value})),
+        Some((name, value)) if is_variable(name) => Ok(json!({"name": name, "value": value})),
+        Some((name, _)) if !name.is_empty() => Err(format!(
+            "the annotation {EXTRA} has `{name}`, which is not the name of a variable: letters, digits, `_`, `-` and `.`, \
+             and no digit or `..` in front"
+        )),
         _ => Err(wrong(word)),
     };
     text.split_whitespace().map(variable).collect()
+}
+
+/// Whether every API server takes this for the name of a variable: recent ones take more.
+fn is_variable(name: &str) -> bool {
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || "-._".contains(letter);
+    let begins = name.chars().next().is_some_and(|first| !first.is_ascii_digit());
+    begins && name.chars().all(allowed) && name != "." && !name.starts_with("..")
 }
 
 /// The volumes with files that are read, and the patterns of those files in the container. What
@@ -137,33 +175,42 @@ fn files(pod: &Value, claims: &BTreeMap<String, String>, list: &str) -> (BTreeSe
     (volumes, files)
 }
 
-/// Lets the pod's own containers see when everything has been read.
+/// Lets the pod's own containers see when everything has been read, unless they have something else
+/// there.
 fn tell(pod: &mut Value, status: &Value) {
     let containers = pod.pointer_mut("/spec/containers").and_then(Value::as_array_mut);
-    for container in containers
-        .into_iter()
-        .flatten()
-        .filter(|container| !is_client(container))
-    {
-        if let Some(mounts) = pod::list(container, &[], "volumeMounts") {
+    for container in containers.into_iter().flatten() {
+        if let Some(mounts) = pod::list(container, &[], "volumeMounts")
+            && !mounts
+                .iter()
+                .any(|mount| mount.get("mountPath") == status.get("mountPath"))
+        {
             mounts.push(status.clone());
         }
     }
 }
 
-/// Puts the container behind the fuse clients, which mount what it reads, and before the pod's own
-/// ones. In a pod that ends it is a sidecar, which ends with the pod.
+/// Puts the container before the pod's own ones. In a pod that ends it is a sidecar, which ends with
+/// the pod, behind the fuse clients, which mount what it reads. In others it is an ordinary
+/// container, without which the pod starts as well.
 fn place(pod: &mut Value, mut container: Value) {
     let policy = pod.pointer("/spec/restartPolicy").and_then(Value::as_str);
-    let ends = policy.is_some_and(|policy| policy != "Always");
-    if ends && let Some(object) = container.as_object_mut() {
-        let object: &mut Map<String, Value> = object;
-        object.insert("restartPolicy".to_owned(), json!("Always"));
+    if policy.is_some_and(|policy| policy != "Always") {
+        container["restartPolicy"] = json!("Always");
+        if let Some(containers) = pod::list(pod, &["spec"], "initContainers") {
+            let behind = containers.iter().rposition(is_client).map_or(0, |at| at + 1);
+            containers.insert(behind, container);
+        }
+        return;
     }
-    let list = if ends { "initContainers" } else { "containers" };
-    if let Some(containers) = pod::list(pod, &["spec"], list) {
-        let behind = containers.iter().rposition(is_client).map_or(0, |at| at + 1);
-        containers.insert(behind, container);
+    // The first container is no longer the user's.
+    if let Some(first) = pod.pointer("/spec/containers/0/name").cloned()
+        && let Some(annotations) = pod::object(pod, &["metadata", "annotations"])
+    {
+        annotations.entry(DEFAULT_CONTAINER).or_insert(first);
+    }
+    if let Some(containers) = pod::list(pod, &["spec"], "containers") {
+        containers.insert(0, container);
     }
 }
 
@@ -173,121 +220,4 @@ fn is_client(container: &Value) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // Tests fail by panicking.
-
-    use rstest::rstest;
-
-    use super::*;
-
-    fn pod(annotations: Value, spec: Value) -> Value {
-        let mut pod = json!({
-            "metadata": {"annotations": {INJECT: "true", IMAGE: "prefetcher:1"}},
-            "spec": {
-                "containers": [{"name": "fluid-fuse-0"}, {"name": "app"}],
-                "volumes": [
-                    {"name": "data", "persistentVolumeClaim": {"claimName": "demo"}},
-                    {"name": "more", "persistentVolumeClaim": {"claimName": "more"}},
-                    {"name": "own", "persistentVolumeClaim": {"claimName": "own"}},
-                ],
-            },
-        });
-        json_patch::merge(
-            &mut pod,
-            &json!({"metadata": {"annotations": annotations}, "spec": spec}),
-        );
-        pod
-    }
-
-    fn claims() -> BTreeMap<String, String> {
-        ["demo", "more"].map(|claim| (claim.to_owned(), String::new())).into()
-    }
-
-    fn mutated(before: &Value) -> Result<Value, String> {
-        let mut pod = before.clone();
-        mutate(&mut pod, before, &claims(), "").map(|()| pod)
-    }
-
-    fn names(pod: &Value, list: &str) -> Vec<String> {
-        let name = |container: &Value| container["name"].as_str().unwrap().to_owned();
-        pod::items(pod, list).map(name).collect()
-    }
-
-    #[test]
-    fn files_are_read_before_the_application_starts() {
-        let pod = mutated(&pod(json!({}), json!({}))).unwrap();
-        assert_eq!(names(&pod, "/spec/containers"), ["fluid-fuse-0", CONTAINER, "app"]);
-        let container = &pod["spec"]["containers"][1];
-        let expected = json!([
-            {"name": "FILE_PREFETCHER_FILE_LIST", "value": "/data/data/**;/data/more/**"},
-            {"name": "FILE_PREFETCHER_ASYNC_PREFETCH", "value": "false"},
-            {"name": "FILE_PREFETCHER_TIMEOUT_SECONDS", "value": "120"},
-        ]);
-        assert_eq!(container["env"], expected);
-        let expected = json!([
-            {"name": "data", "mountPath": "/data/data", "mountPropagation": "HostToContainer"},
-            {"name": "more", "mountPath": "/data/more", "mountPropagation": "HostToContainer"},
-            {"name": VOLUME, "mountPath": STATUS},
-        ]);
-        assert_eq!(container["volumeMounts"], expected);
-        assert_eq!(container["lifecycle"]["postStart"]["exec"]["command"][4], STATUS);
-        assert_eq!(pod["spec"]["volumes"][3], json!({"name": VOLUME, "emptyDir": {}}));
-        assert_eq!(pod["metadata"]["annotations"][DONE], "true");
-        assert_eq!(mutated(&pod).unwrap(), pod, "once is enough");
-    }
-
-    #[test]
-    fn files_of_a_directory_are_those_of_its_claim() {
-        let before = pod(json!({}), json!({}));
-        let (mut pod, mut claims) = (before.clone(), claims());
-        claims.insert("more".to_owned(), "models/a".to_owned());
-        mutate(&mut pod, &before, &claims, "").unwrap();
-        let mounts = &pod["spec"]["containers"][1]["volumeMounts"];
-        assert_eq!(mounts[0].get("subPath"), None);
-        assert_eq!(mounts[1]["subPath"], "models/a");
-    }
-
-    #[test]
-    fn files_are_read_while_the_application_starts() {
-        let annotations = json!({ASYNC: "true", FILES: "pvc://demo/a/*.bin; pvc://own/b;file:///c",
-            EXTRA: "A=1 B=x=y", TIMEOUT: "5"});
-        let pod = mutated(&pod(annotations, json!({}))).unwrap();
-        let container = &pod["spec"]["containers"][1];
-        assert_eq!(container["env"][0]["value"], "/data/data/a/*.bin");
-        assert_eq!(container["env"][4], json!({"name": "B", "value": "x=y"}));
-        assert_eq!(container.get("lifecycle"), None);
-        assert_eq!(pod["spec"]["containers"][0].get("volumeMounts"), None);
-        assert_eq!(pod["spec"]["containers"][2]["volumeMounts"][0]["name"], VOLUME);
-    }
-
-    #[test]
-    fn a_pod_that_ends_gets_a_sidecar_that_ends_with_it() {
-        let clients = json!([{"name": "first"}, {"name": "fluid-fuse-0", "restartPolicy": "Always"}, {"name": "own"}]);
-        let spec = json!({"restartPolicy": "Never", "containers": [{"name": "app"}], "initContainers": clients});
-        let pod = mutated(&pod(json!({}), spec)).unwrap();
-        assert_eq!(
-            names(&pod, "/spec/initContainers"),
-            ["first", "fluid-fuse-0", CONTAINER, "own"]
-        );
-        assert_eq!(pod["spec"]["initContainers"][2]["restartPolicy"], "Always");
-    }
-
-    #[rstest]
-    #[case::not_asked(json!({INJECT: "false"}))]
-    #[case::done(json!({DONE: "true"}))]
-    #[case::nothing_to_read(json!({FILES: "pvc://own/x"}))]
-    fn others_stay_as_they_are(#[case] annotations: Value) {
-        let before = pod(annotations, json!({}));
-        assert_eq!(mutated(&before).unwrap(), before);
-    }
-
-    #[rstest]
-    #[case::image(json!({IMAGE: null}), "no image")]
-    #[case::meanwhile(json!({ASYNC: "yes"}), "neither true nor false")]
-    #[case::timeout(json!({TIMEOUT: "2m"}), "number of seconds")]
-    #[case::extra(json!({EXTRA: "A"}), "name=value")]
-    fn what_cannot_be_read_is_said(#[case] annotations: Value, #[case] message: &str) {
-        let error = mutated(&pod(annotations, json!({}))).unwrap_err();
-        assert!(error.contains(message), "{error}");
-    }
-}
+mod tests;
