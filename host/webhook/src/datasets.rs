@@ -11,6 +11,7 @@ use wasser_api::{labels, names, pods};
 
 use crate::serverful::DatasetUse;
 use crate::sidecar::{self, Sidecar};
+use crate::volume::Volume;
 
 /// The API server did not say what was asked of it.
 #[derive(Debug, thiserror::Error)]
@@ -91,10 +92,22 @@ impl KubeDatasets {
         found.map_err(failed(|| format!("reading the claim {namespace}/{name}")))
     }
 
-    async fn volume(&self, name: &str) -> Result<Option<PersistentVolume>, LookupError> {
+    /// The volume of the claim of a Dataset, if it is reserved for it.
+    async fn volume(
+        &self,
+        namespace: &str,
+        name: &str,
+        claim: Option<PersistentVolumeClaim>,
+    ) -> Result<Option<Volume>, LookupError> {
+        // The claim names it once it is bound.
+        let volume = claim
+            .and_then(|claim| claim.spec?.volume_name)
+            .filter(|volume| !volume.is_empty());
+        let volume = volume.unwrap_or_else(|| names::persistent_volume(namespace, name));
         let volumes = Api::<PersistentVolume>::all(self.client.clone());
-        let found = volumes.get_opt(name).await;
-        found.map_err(failed(|| format!("reading the PersistentVolume {name}")))
+        let found = volumes.get_opt(&volume).await;
+        let found = found.map_err(failed(|| format!("reading the PersistentVolume {volume}")))?;
+        Ok(found.and_then(|found| Volume::of(found, namespace, name)))
     }
 
     /// The pod template of the DaemonSet that mounts at this path. What it is called, only its
@@ -127,26 +140,39 @@ impl KubeDatasets {
         Ok(None)
     }
 
-    async fn runtime(&self, dataset: &Dataset) -> Result<Option<DynamicObject>, LookupError> {
+    /// The runtime of a Dataset, or why this account cannot read runtimes of that kind: which kinds
+    /// it may read is said when Wasser is installed.
+    async fn runtime(&self, dataset: &Dataset) -> Result<Result<Option<DynamicObject>, String>, LookupError> {
         // Runtimes are plugins: which kind this one is, only the Dataset knows.
         let Some(bound) = dataset.status.as_ref().and_then(|status| status.runtimes.first()) else {
-            return Ok(None);
+            return Ok(Ok(None));
         };
         let resource = names::runtime_resource(&bound.runtime_type);
         let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &bound.namespace, &resource);
-        let found = api.get_opt(&bound.name).await;
-        found.map_err(failed(|| {
-            format!("reading the {} {}/{}", resource.kind, bound.namespace, bound.name)
-        }))
+        match api.get_opt(&bound.name).await {
+            Err(kube::Error::Api(status)) if status.code == 403 => Ok(Err(format!(
+                "the webhook may not read the {} {}/{} of the Dataset {}: the pod goes without its node selector and \
+                 places near its cache; name the kind in `rbac.runtimes` of the chart",
+                resource.kind,
+                bound.namespace,
+                bound.name,
+                dataset.name_any()
+            ))),
+            found => found.map(Ok).map_err(failed(|| {
+                format!("reading the {} {}/{}", resource.kind, bound.namespace, bound.name)
+            })),
+        }
     }
 }
 
 #[async_trait]
 impl Datasets for KubeDatasets {
     async fn of_claim(&self, namespace: &str, claim: &str) -> Result<Option<DatasetUse>, LookupError> {
-        let Some((_, dataset)) = self.dataset(namespace, claim).await? else {
+        let Some((bound, dataset)) = self.dataset(namespace, claim).await? else {
             return Ok(None);
         };
+        let volume = self.volume(namespace, &dataset.name_any(), bound).await?;
+        let wrapped = dataset.name_any() != claim;
         // The cache of a Dataset that refers to another one is the other's, and so are the labels
         // of its nodes.
         let other = match Reference::of(&dataset.spec.mounts) {
@@ -154,12 +180,17 @@ impl Datasets for KubeDatasets {
             _ => None,
         };
         let source = other.as_ref().unwrap_or(&dataset);
-        let runtime = self.runtime(source).await?;
-        Ok(Some(describe(
-            &dataset.name_any(),
-            source,
-            runtime.as_ref().map(|runtime| &runtime.data),
-        )))
+        let (runtime, missing) = match self.runtime(source).await? {
+            Ok(runtime) => (runtime, None),
+            Err(why) => (None, Some(why)),
+        };
+        let runtime = runtime.as_ref().map(|runtime| &runtime.data);
+        Ok(Some(DatasetUse {
+            read_only: !wrapped && volume.is_some_and(|volume| volume.read_only),
+            wrapped,
+            missing,
+            ..describe(&dataset.name_any(), source, runtime)
+        }))
     }
 
     async fn fuse_of(&self, namespace: &str, claim: &str) -> Result<Fuse, LookupError> {
@@ -174,15 +205,9 @@ impl Datasets for KubeDatasets {
         if matches!(phase, DatasetPhase::Unset | DatasetPhase::NotBound) {
             return Ok(Fuse::NotBound(format!("the Dataset {namespace}/{name} is not Bound")));
         }
-        // The claim is reserved for this volume, and names it once it is bound.
-        let volume = bound
-            .and_then(|claim| claim.spec?.volume_name)
-            .filter(|name| !name.is_empty());
-        let volume = volume.unwrap_or_else(|| names::persistent_volume(namespace, &name));
-        let volume = self.volume(&volume).await?;
-        let Some(attributes) = volume.and_then(|volume| volume.spec?.csi?.volume_attributes) else {
+        let Some(Volume { attributes, read_only }) = self.volume(namespace, &name, bound).await? else {
             return Ok(Fuse::NotBound(format!(
-                "the claim {namespace}/{name} has no volume yet"
+                "the claim {namespace}/{name} has no volume yet that is reserved for it"
             )));
         };
         let get = |key: &str| attributes.get(key).cloned().unwrap_or_default();
@@ -216,6 +241,7 @@ impl Datasets for KubeDatasets {
             mount_type: get("mount_type"),
             mounts,
             sub_path: get("fluid_sub_path"),
+            read_only,
         })))
     }
 }
@@ -253,6 +279,7 @@ fn describe(name: &str, dataset: &Dataset, runtime: Option<&Value>) -> DatasetUs
             .and_then(|runtime| runtime.pointer("/status/cacheAffinity").cloned())
             .unwrap_or_default(),
         name: name.to_owned(),
+        ..DatasetUse::default()
     }
 }
 

@@ -20,6 +20,7 @@ pub mod serverful;
 pub mod serverless;
 pub mod sidecar;
 mod tls;
+mod volume;
 
 pub use datasets::{Datasets, Fuse, KubeDatasets, LookupError};
 pub use keeper::{Keeper, KeeperError};

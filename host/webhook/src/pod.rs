@@ -62,6 +62,11 @@ pub fn mounts(pod: &Value) -> impl Iterator<Item = &Value> {
     containers.flat_map(|container| items(container, "/volumeMounts"))
 }
 
+/// Whether a field of an object is true.
+pub fn is_true(object: &Value, pointer: &str) -> bool {
+    object.pointer(pointer) == Some(&Value::Bool(true))
+}
+
 /// Changes the volume mounts of all containers.
 pub fn each_mount(pod: &mut Value, mut change: impl FnMut(&mut Map<String, Value>)) {
     for kind in ["/spec/initContainers", "/spec/containers"] {

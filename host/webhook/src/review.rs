@@ -16,8 +16,8 @@ use crate::{pod, prefetcher, serverless};
 /// What comes of a pod.
 enum Verdict {
     /// It is created, with this patch, as JSON, if it does not stay as it is, and whoever creates it
-    /// is warned of this.
-    Created(Option<String>, Option<String>),
+    /// is warned of these.
+    Created(Option<String>, Vec<String>),
     /// It is created as it is, and whoever creates it is warned.
     AsItIs(String),
     /// It is not created.
@@ -78,15 +78,15 @@ pub async fn answer(review: Review, datasets: &dyn Datasets, prefetcher: &str) -
     let request = review.request;
     let uid = &request.uid;
     let response = match verdict(&request, datasets, prefetcher).await {
-        Verdict::Created(patch, warning) => {
+        Verdict::Created(patch, warnings) => {
             let mut response = json!({"uid": uid, "allowed": true});
             if let Some(patch) = patch {
                 response["patchType"] = json!("JSONPatch");
                 response["patch"] = json!(STANDARD.encode(patch));
             }
-            if let Some(warning) = warning {
-                tracing::warn!(warning, "a pod is admitted without something that it asks for");
-                response["warnings"] = json!([warning]);
+            if !warnings.is_empty() {
+                tracing::warn!(?warnings, "a pod is admitted without something that it asks for");
+                response["warnings"] = json!(warnings);
             }
             response
         }
@@ -106,44 +106,50 @@ pub async fn answer(review: Review, datasets: &dyn Datasets, prefetcher: &str) -
 async fn verdict(request: &Request, datasets: &dyn Datasets, prefetcher: &str) -> Verdict {
     let created = request.operation == "CREATE" && request.kind.kind == "Pod";
     let (Some(before), true) = (&request.object, created) else {
-        return Verdict::Created(None, None);
+        return Verdict::Created(None, Vec::new());
     };
     let (namespace, uid) = (request.namespace.as_str(), request.uid.as_str());
     let mut after = before.clone();
+    let mut warnings = Vec::new();
     let used = if serverless::wanted(before) {
         match mounting(&mut after, namespace, uid, datasets).await {
             Ok(used) => used,
             Err(other) => return other,
         }
     } else if serverful::wanted(before) {
-        match steered(&mut after, namespace, datasets).await {
+        match steered(&mut after, namespace, datasets, &mut warnings).await {
             Ok(used) => used,
             Err(error) => {
                 return Verdict::AsItIs(format!("the pod is not steered to the cache of its datasets: {error}"));
             }
         }
     } else {
-        return Verdict::Created(None, None);
+        return Verdict::Created(None, Vec::new());
     };
     let without = |reason| format!("no files are read in advance for the pod: {reason}");
-    let warning = prefetcher::mutate(&mut after, before, &used, prefetcher)
-        .err()
-        .map(without);
+    let prefetching = prefetcher::mutate(&mut after, before, &used, prefetcher);
+    warnings.extend(prefetching.err().map(without));
     let patch = json_patch::diff(before, &after);
     let name = before
         .pointer("/metadata/name")
         .or_else(|| before.pointer("/metadata/generateName"));
     let name = name.and_then(Value::as_str).unwrap_or_default();
     tracing::info!(pod = %format_args!("{namespace}/{name}"), operations = patch.0.len(), "a pod is admitted");
-    Verdict::Created((!patch.0.is_empty()).then(|| patch.to_string()), warning)
+    Verdict::Created((!patch.0.is_empty()).then(|| patch.to_string()), warnings)
 }
 
 /// The claims of a pod that are datasets, each with the directory of its volume that it stands for;
 /// empty for all of it.
 type Claims = BTreeMap<String, String>;
 
-/// Adds what a pod needs that the node plugin mounts for. Returns the claims that are datasets.
-async fn steered(pod: &mut Value, namespace: &str, datasets: &dyn Datasets) -> Result<Claims, LookupError> {
+/// Adds what a pod needs that the node plugin mounts for. Returns the claims that are datasets, and
+/// adds a warning for each one that it knows too little about.
+async fn steered(
+    pod: &mut Value,
+    namespace: &str,
+    datasets: &dyn Datasets,
+    warnings: &mut Vec<String>,
+) -> Result<Claims, LookupError> {
     let mut used = BTreeMap::<String, DatasetUse>::new();
     for (_, claim) in pod::claims(pod) {
         if !used.contains_key(claim)
@@ -153,6 +159,7 @@ async fn steered(pod: &mut Value, namespace: &str, datasets: &dyn Datasets) -> R
         }
     }
     serverful::mutate(pod, &used);
+    warnings.extend(used.values().filter_map(|dataset| dataset.missing.clone()));
     Ok(used.into_keys().map(|claim| (claim, String::new())).collect())
 }
 

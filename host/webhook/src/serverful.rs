@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use wasser_api::labels;
 
 use crate::pod::IN_USE;
@@ -31,6 +31,12 @@ pub struct DatasetUse {
     pub fuse_node_selector: BTreeMap<String, String>,
     /// `status.cacheAffinity` of its runtime: where its workers run.
     pub cache_affinity: Value,
+    /// Whether the node plugin mounts it read-only for everybody.
+    pub read_only: bool,
+    /// Whether the claim is another one, whose data the Dataset accelerates, and not its own.
+    pub wrapped: bool,
+    /// Why what the runtime says is missing, if it is.
+    pub missing: Option<String>,
 }
 
 /// Whether a pod is to be added to: it has the label, was not refused, and was not here before.
@@ -57,7 +63,7 @@ pub fn mutate(pod: &mut Value, datasets: &BTreeMap<String, DatasetUse>) {
     for dataset in used.values() {
         schedule(pod, &original, dataset);
     }
-    propagate(pod, &volumes);
+    propagate(pod, datasets);
     let names: BTreeSet<&str> = used.values().map(|dataset| dataset.name.as_str()).collect();
     if let Some(annotations) = pod::object(pod, &["metadata", "annotations"]) {
         annotations.insert(
@@ -120,19 +126,56 @@ fn places(cache_affinity: &Value, key: &str) -> Vec<String> {
     values.into_iter().collect()
 }
 
-/// Containers see a mount that was recovered, unless they say how they want to see it.
-fn propagate(pod: &mut Value, volumes: &BTreeMap<String, &DatasetUse>) {
-    pod::each_mount(pod, |mount| {
-        if mount
-            .get("name")
-            .and_then(Value::as_str)
-            .is_some_and(|name| volumes.contains_key(name))
-        {
-            mount
-                .entry("mountPropagation")
-                .or_insert_with(|| json!("HostToContainer"));
+/// Containers see a mount that was recovered, unless they say how they want to see it. It comes with
+/// the flags that it has on the node, and not with those of the container's own mount: where all
+/// only read, the volume itself is read-only, and where some write, the others see no further mount.
+fn propagate(pod: &mut Value, datasets: &BTreeMap<String, DatasetUse>) {
+    let original = pod.clone();
+    for (claim, dataset) in datasets {
+        let own = pod::items(&original, "/spec/volumes")
+            .filter(|volume| volume.pointer("/persistentVolumeClaim/claimName") == Some(&json!(claim)));
+        let own: BTreeMap<&str, bool> = own
+            .filter_map(|volume| {
+                let read_only = pod::is_true(volume, "/persistentVolumeClaim/readOnly");
+                Some((volume.get("name")?.as_str()?, read_only))
+            })
+            .collect();
+        let volume_of = |mount: &Value| own.get(mount.get("name")?.as_str()?).copied();
+        let reads = |mount: &Value, volume: bool| volume || pod::is_true(mount, "/readOnly");
+        let mut mounts = pod::mounts(&original).filter_map(|mount| Some(reads(mount, volume_of(mount)?)));
+        let any_reads = mounts.next();
+        let all_read = any_reads == Some(true) && mounts.all(|reads| reads);
+        // What is done to the volume is for the node plugin to see.
+        let all_read = all_read && !dataset.wrapped;
+        if all_read {
+            let volumes = pod.pointer_mut("/spec/volumes").and_then(Value::as_array_mut);
+            for source in volumes
+                .into_iter()
+                .flatten()
+                .filter_map(|volume| volume.get_mut("persistentVolumeClaim"))
+                .filter(|source| source.get("claimName") == Some(&json!(claim)))
+            {
+                source["readOnly"] = json!(true);
+            }
         }
-    });
+        pod::each_mount(pod, |mount| {
+            let name = mount.get("name").and_then(Value::as_str).unwrap_or_default();
+            let Some(volume) = own.get(name) else { return };
+            let reads = *volume || mount.get("readOnly") == Some(&json!(true));
+            if (!reads || all_read || dataset.read_only) && !is_recursive(mount) {
+                mount
+                    .entry("mountPropagation")
+                    .or_insert_with(|| json!("HostToContainer"));
+            }
+        });
+    }
+}
+
+/// Whether a volume mount is read-only with all that is mounted below it: the API server refuses it
+/// with mounts that come later.
+fn is_recursive(mount: &Map<String, Value>) -> bool {
+    let said = mount.get("recursiveReadOnly").and_then(Value::as_str);
+    said.is_some_and(|said| said != "Disabled")
 }
 
 #[cfg(test)]

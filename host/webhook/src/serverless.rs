@@ -56,7 +56,9 @@ pub fn mutate(pod: &mut Value, sidecars: &BTreeMap<String, Sidecar>, unique: &st
         }
         let number = sources.len();
         let name = containers.take(&format!("fluid-fuse-{number}"));
-        let wishes = wishes(&original);
+        let own = volumes.iter().filter(|(_, other, _)| other == claim);
+        let own: BTreeSet<&str> = own.map(|(volume, _, _)| volume.as_str()).collect();
+        let wishes = wishes(&original, &own, sidecar.read_only);
         let directory = format!("{unique}-{number}");
         let made = make(
             sidecar,
@@ -73,9 +75,9 @@ pub fn mutate(pod: &mut Value, sidecars: &BTreeMap<String, Sidecar>, unique: &st
         sources.insert(claim.clone(), (made.source, sidecar.directory()));
         described.push((name, *sidecar));
     }
-    for (volume, claim, _) in &volumes {
+    for (volume, claim, sidecar) in &volumes {
         if let Some((source, directory)) = sources.get(claim) {
-            redirect(pod, volume, source, directory);
+            redirect(pod, volume, source, directory, sidecar.read_only);
         }
     }
     mark(pod, &described);
@@ -107,40 +109,53 @@ fn volumes<'a>(pod: &Value, sidecars: &'a BTreeMap<String, Sidecar>) -> Vec<(Str
         .collect()
 }
 
-/// What the pod wants of its sidecars.
-fn wishes(pod: &Value) -> Wishes {
+/// What the pod wants of the sidecar for these volumes. Whoever only reads sees no mount that comes
+/// later, and waits in any case.
+fn wishes(pod: &Value, volumes: &BTreeSet<&str>, read_only: bool) -> Wishes {
     let says = |key: &str| pod::label(pod, key) == Some(labels::TRUE);
+    let own = |item: &Value| {
+        let name = item.get("name").and_then(Value::as_str);
+        name.is_some_and(|name| volumes.contains(name))
+    };
+    let reads = read_only
+        || pod::items(pod, "/spec/volumes")
+            .any(|volume| own(volume) && pod::is_true(volume, "/persistentVolumeClaim/readOnly"))
+        || pod::mounts(pod).any(|mount| own(mount) && pod::is_true(mount, "/readOnly"));
     Wishes {
-        wait: pod::label(pod, POST_START) != Some("false"),
+        wait: reads || pod::label(pod, POST_START) != Some("false"),
         caches: says(CACHES),
         unprivileged: says(UNPRIVILEGED) || annotation(pod, PLATFORM).is_some(),
     }
 }
 
-/// Lets a volume be what the sidecar mounts, and the containers see it when it comes, and when it
-/// comes again. A directory of it is looked up by the kubelet when a container starts, and never out
-/// of the file system.
-fn redirect(pod: &mut Value, name: &str, source: &str, directory: &str) {
-    let mut read_only = false;
+/// Lets a volume be what the sidecar mounts, and the containers see it when it comes again. That
+/// mount has flags of its own: whoever only reads does not get to see it. A directory of it is
+/// looked up by the kubelet when a container starts, and never out of the file system.
+fn redirect(pod: &mut Value, name: &str, source: &str, directory: &str, read_only: bool) {
+    let mut read_only = read_only;
     let volumes = pod.pointer_mut("/spec/volumes").and_then(Value::as_array_mut);
     let mut volumes = volumes.into_iter().flatten().filter_map(Value::as_object_mut);
     if let Some(volume) = volumes.find(|volume| volume.get("name") == Some(&json!(name))) {
         let claim = volume.remove("persistentVolumeClaim").unwrap_or_default();
-        read_only = claim.get("readOnly") == Some(&json!(true));
+        read_only |= pod::is_true(&claim, "/readOnly");
         // Without a type: the kubelet looks at it before the sidecar has started.
         volume.insert("hostPath".to_owned(), json!({"path": source}));
     }
     pod::each_mount(pod, |mount| {
-        if mount.get("name") == Some(&json!(name)) {
+        if mount.get("name") != Some(&json!(name)) {
+            return;
+        }
+        if read_only {
+            mount.insert("readOnly".to_owned(), json!(true));
+            mount.remove("mountPropagation");
+        }
+        if mount.get("readOnly") != Some(&json!(true)) {
             mount
                 .entry("mountPropagation")
                 .or_insert_with(|| json!("HostToContainer"));
-            if read_only {
-                mount.insert("readOnly".to_owned(), json!(true));
-            }
-            if !directory.is_empty() {
-                descend(mount, directory);
-            }
+        }
+        if !directory.is_empty() {
+            descend(mount, directory);
         }
     });
 }

@@ -29,6 +29,8 @@ pub struct Sidecar {
     pub mounts: bool,
     /// The directory of the file system that the claim stands for; empty for all of it.
     pub sub_path: String,
+    /// Whether the volume is read-only for everybody.
+    pub read_only: bool,
 }
 
 impl Sidecar {

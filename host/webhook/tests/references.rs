@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use wasser_test_api_server::ApiServer;
+use wasser_test_api_server::{ApiServer, Effect, Failure, Fault};
 use wasser_webhook::{Datasets, Fuse, KubeDatasets, mutate};
 
 const PATH: &str = "/runtime-mnt/demo/default/demo/fuse";
@@ -45,6 +45,7 @@ fn reference() -> [Value; 3] {
     let volume = json!({
         "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "team-far"},
         "spec": {"accessModes": ["ReadOnlyMany"], "capacity": {"storage": "1Gi"},
+            "claimRef": {"namespace": "team", "name": "far"},
             "csi": {"driver": "fuse.csi.fluid.io", "volumeHandle": "team-far", "volumeAttributes": attributes}},
     });
     [dataset, claim, volume]
@@ -74,6 +75,7 @@ async fn a_pod_gets_the_client_once_its_config_maps_are_in_its_namespace() {
         Fuse::Sidecar(sidecar) => {
             assert_eq!((sidecar.dataset.as_str(), sidecar.namespace.as_str()), ("far", "team"));
             assert_eq!(sidecar.fluid_path, PATH);
+            assert!(sidecar.read_only);
         }
         other => unreachable!("{other:?}"),
     }
@@ -103,5 +105,54 @@ async fn a_pod_is_steered_to_nodes_with_the_cache_of_the_dataset_that_is_referre
     assert_eq!(
         affinity["nodeSelectorTerms"],
         json!([{"matchExpressions": [{"key": "fluid.io/s-default-demo", "operator": "In", "values": ["true"]}]}])
+    );
+}
+
+#[tokio::test]
+async fn a_claim_that_names_the_volume_of_another_is_not_believed() {
+    let server = ApiServer::new();
+    server.install_crds();
+    server.namespace("team");
+    let [dataset, claim, mut volume] = reference();
+    volume["spec"]["claimRef"]["name"] = json!("other");
+    for object in [&clients(), &dataset, &claim, &volume] {
+        server.create(object);
+    }
+    server.edit_status("Dataset", "team", "far", |status| {
+        *status = json!({"phase": "Bound", "conditions": []})
+    });
+    let found = KubeDatasets::new(server.client("webhook"))
+        .fuse_of("team", "far")
+        .await
+        .unwrap();
+    assert!(
+        matches!(&found, Fuse::NotBound(why) if why.contains("reserved")),
+        "{found:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_pod_is_steered_as_far_as_the_webhook_may_read() {
+    let server = ApiServer::new();
+    server.install_crds();
+    server.namespace("team");
+    server.create(&json!({
+        "apiVersion": "data.fluid.io/v1alpha1", "kind": "Dataset", "metadata": {"name": "demo", "namespace": "team"},
+        "spec": {"mounts": [{"mountPoint": "demo://bucket"}]},
+    }));
+    server.edit_status("Dataset", "team", "demo", |status| {
+        let runtime = json!({"name": "demo", "namespace": "team", "type": "thin", "category": "Accelerate"});
+        *status = json!({"phase": "Bound", "conditions": [], "runtimes": [runtime]})
+    });
+    let refused = Failure::new(403, "Forbidden", "runtimes are not named");
+    let datasets = KubeDatasets::new(server.client("webhook"));
+    let armed = server.arm(Fault::any().resource("thinruntimes"), Effect::Answer(refused));
+    let used = datasets.of_claim("team", "demo").await.unwrap().unwrap();
+    assert_eq!(used.common_label, "fluid.io/s-team-demo");
+    assert!(armed.hits() > 0);
+    let missing = used.missing.unwrap();
+    assert!(
+        missing.contains("thinruntime team/demo") && missing.contains("rbac.runtimes"),
+        "{missing}"
     );
 }

@@ -179,6 +179,16 @@ async fn labelled_pods_are_steered_to_the_cache_and_see_recovered_mounts() {
         steered["spec"]["containers"][0]["volumeMounts"][0]["mountPropagation"],
         "HostToContainer"
     );
+    let reads = with(
+        pod("reads", json!({INJECT: "true"})),
+        "/spec/containers/0/volumeMounts/0/readOnly",
+        json!(true),
+    );
+    let reads = created(&operator, &reads).await;
+    assert_eq!(
+        reads["spec"]["volumes"][0]["persistentVolumeClaim"]["readOnly"], true,
+        "{reads}"
+    );
     assert_eq!(steered["metadata"]["annotations"]["fluid.io/datasets-in-use"], "demo");
 
     let required = json!({INJECT: "true", "fluid.io/dataset.demo.sched": "required"});
@@ -205,7 +215,7 @@ async fn labelled_pods_are_steered_to_the_cache_and_see_recovered_mounts() {
         !has_been_steered(&other) && other["spec"].get("affinity").is_none(),
         "{other}"
     );
-    for name in ["steered", "required", "without", "other"] {
+    for name in ["steered", "reads", "required", "without", "other"] {
         operator.delete("v1", "Pod", name).await;
     }
     operator.delete_dataset("demo").await;

@@ -21,6 +21,7 @@ impl Datasets for Known {
         Ok((claim == known).then(|| DatasetUse {
             name: claim.to_owned(),
             common_label: format!("fluid.io/s-{namespace}-{claim}"),
+            missing: (namespace == "unread").then(|| "may not read".to_owned()),
             ..DatasetUse::default()
         }))
     }
@@ -69,6 +70,23 @@ async fn a_labelled_pod_is_steered_to_its_cache() {
         None
     );
     assert_eq!(pod["metadata"]["annotations"]["fluid.io/datasets-in-use"], "demo");
+}
+
+#[tokio::test]
+async fn a_pod_is_warned_of_everything_that_it_goes_without() {
+    let (response, pod) = response(&Known(Some("demo")), |review| {
+        review["request"]["namespace"] = json!("unread");
+        review["request"]["object"]["metadata"]["annotations"] = json!({
+            "file-prefetcher.fluid.io/inject": "true", "file-prefetcher.fluid.io/image": "a",
+            "file-prefetcher.fluid.io/extra-envs": "1=2",
+        });
+    })
+    .await;
+    assert_eq!(pod["metadata"]["annotations"]["fluid.io/datasets-in-use"], "demo");
+    let warnings = response["warnings"].as_array().unwrap();
+    assert_eq!(warnings[0], "may not read");
+    assert!(warnings[1].as_str().unwrap().contains("`1`"), "{warnings:?}");
+    assert_eq!(pod["spec"]["containers"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -118,3 +118,76 @@ fn what_a_container_says_on_propagation_stays() {
         "Bidirectional"
     );
 }
+
+/// Containers with these volume mounts of the claim's volumes `vol` and `more`.
+fn mounting(mounts: Value) -> Value {
+    let mut pod = pod(json!({INJECT: "true"}));
+    pod["spec"]["containers"][0]["volumeMounts"] = mounts;
+    let more = json!({"name": "more", "persistentVolumeClaim": {"claimName": "hbase"}});
+    pod["spec"]["volumes"].as_array_mut().unwrap().push(more);
+    pod
+}
+
+#[test]
+fn where_all_only_read_the_volume_is_read_only_whatever_is_mounted_later() {
+    let mounts = json!([{"name": "vol", "mountPath": "/a", "readOnly": true},
+        {"name": "more", "mountPath": "/b", "readOnly": true}]);
+    let pod = mutated(mounting(mounts), &hbase());
+    for volume in pod::items(&pod, "/spec/volumes") {
+        assert_eq!(
+            volume["persistentVolumeClaim"],
+            json!({"claimName": "hbase", "readOnly": true})
+        );
+    }
+    for mount in pod::mounts(&pod) {
+        assert_eq!(mount["mountPropagation"], "HostToContainer");
+    }
+}
+
+#[test]
+fn where_some_write_the_others_see_no_mount_that_comes_later() {
+    let mut before = mounting(json!([{"name": "vol", "mountPath": "/a", "readOnly": true}]));
+    before["spec"]["initContainers"] =
+        json!([{"name": "first", "volumeMounts": [{"name": "more", "mountPath": "/b"}]}]);
+    let mut datasets = hbase();
+    let pod = mutated(before.clone(), &datasets);
+    assert_eq!(pod["spec"]["volumes"], before["spec"]["volumes"]);
+    let reads = &pod["spec"]["containers"][0]["volumeMounts"][0];
+    assert_eq!(reads, &before["spec"]["containers"][0]["volumeMounts"][0]);
+    let writes = &pod["spec"]["initContainers"][0]["volumeMounts"][0];
+    assert_eq!(writes["mountPropagation"], "HostToContainer");
+    // Of a volume that is read-only anyway, each mount is.
+    datasets.get_mut("hbase").unwrap().read_only = true;
+    for mount in pod::mounts(&mutated(before, &datasets)) {
+        assert_eq!(mount["mountPropagation"], "HostToContainer");
+    }
+}
+
+#[test]
+fn the_volume_of_somebody_else_stays_as_it_is() {
+    let before = mounting(json!([{"name": "vol", "mountPath": "/a", "readOnly": true}]));
+    let mut datasets = hbase();
+    datasets.get_mut("hbase").unwrap().wrapped = true;
+    assert_eq!(
+        mutated(before.clone(), &datasets)["spec"]["volumes"],
+        before["spec"]["volumes"]
+    );
+}
+
+#[test]
+fn a_volume_that_no_container_mounts_stays_as_it_is() {
+    let before = mounting(json!([]));
+    assert_eq!(
+        mutated(before.clone(), &hbase())["spec"]["volumes"],
+        before["spec"]["volumes"]
+    );
+}
+
+#[test]
+fn mounts_that_are_read_only_with_all_below_get_none_later() {
+    let reads = json!({"name": "vol", "mountPath": "/a", "readOnly": true, "recursiveReadOnly": "IfPossible"});
+    let pod = mutated(mounting(json!([reads])), &hbase());
+    // The API server refuses both together.
+    assert_eq!(pod["spec"]["containers"][0]["volumeMounts"][0], reads);
+    assert_eq!(pod["spec"]["volumes"][0]["persistentVolumeClaim"]["readOnly"], true);
+}

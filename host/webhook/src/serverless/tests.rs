@@ -116,10 +116,8 @@ fn a_dataset_in_two_volumes_has_one_sidecar() {
     assert_eq!(names(&pod, "/spec/initContainers"), ["fluid-fuse-0"]);
     assert_eq!(pod["spec"]["volumes"][1]["hostPath"]["path"], OWN);
     let mounts = &pod["spec"]["containers"][0]["volumeMounts"];
-    assert_eq!(
-        (mounts[0].get("readOnly"), &mounts[1]["readOnly"]),
-        (None, &json!(true))
-    );
+    assert_eq!(mounts[0].get("readOnly"), None);
+    assert_eq!(mounts[1], json!({"name": "other", "mountPath": "/o", "readOnly": true}));
 }
 
 #[test]
@@ -159,6 +157,34 @@ fn whatever_becomes_of_the_pod_its_sidecar_comes_first_and_ends_last(#[case] pol
         "HostToContainer"
     );
     assert_eq!(names(&pod, "/spec/containers"), ["app"]);
+}
+
+#[test]
+fn nobody_writes_to_a_read_only_volume() {
+    let mut only_read = sidecars(&["demo"]);
+    only_read.get_mut("demo").unwrap().read_only = true;
+    let mut before = pod(json!({INJECT: "true", POST_START: "false"}));
+    before["spec"]["initContainers"] = json!([{"name": "prepare", "volumeMounts": [
+        {"name": "data", "mountPath": "/in", "mountPropagation": "HostToContainer"}]}]);
+    let pod = mutated(before, &only_read);
+    // What a client mounts later would be for writing.
+    let mount = |path: &str| json!({"name": "data", "mountPath": path, "readOnly": true});
+    assert_eq!(pod["spec"]["initContainers"][1]["volumeMounts"][0], mount("/in"));
+    assert_eq!(pod["spec"]["containers"][0]["volumeMounts"][0], mount("/data"));
+    // So everybody waits for the first one.
+    assert!(pod["spec"]["initContainers"][0]["lifecycle"]["postStart"].is_object());
+}
+
+#[test]
+fn a_mount_that_only_reads_stays_so() {
+    let mut before = pod(json!({INJECT: "true", POST_START: "false"}));
+    let reads = json!({"name": "data", "mountPath": "/r", "readOnly": true, "recursiveReadOnly": "Enabled"});
+    before["spec"]["containers"][0]["volumeMounts"][1] = reads.clone();
+    let pod = mutated(before, &sidecars(&["demo"]));
+    let mounts = &pod["spec"]["containers"][0]["volumeMounts"];
+    assert_eq!(mounts[0]["mountPropagation"], "HostToContainer");
+    assert_eq!(mounts[1], reads);
+    assert!(pod["spec"]["initContainers"][0]["lifecycle"]["postStart"].is_object());
 }
 
 #[test]

@@ -39,6 +39,7 @@ pub fn sidecar(name: &str) -> Sidecar {
         mount_type: "JuiceFS".to_owned(),
         mounts: true,
         sub_path: String::new(),
+        read_only: false,
     }
 }
 

@@ -1,0 +1,87 @@
+//! The volume of a Dataset, as far as a claim can be believed: whoever writes a claim can name any
+//! volume in it.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeSpec};
+use wasser_api::dataset::DEFAULT_ACCESS_MODE;
+use wasser_api::labels;
+
+/// The CSI driver of the node plugin.
+const DRIVER: &str = "fuse.csi.fluid.io";
+/// The attribute of a volume that is read-only whatever its access mode is.
+const READ_ONLY: &str = "wasser_read_only";
+
+/// What a volume says to whoever mounts it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Volume {
+    /// Its attributes.
+    pub attributes: BTreeMap<String, String>,
+    /// Whether the node plugin mounts it read-only for everybody.
+    pub read_only: bool,
+}
+
+impl Volume {
+    /// Reads a volume. None unless it is one of the node plugin, and reserved for this claim.
+    pub fn of(volume: PersistentVolume, namespace: &str, claim: &str) -> Option<Self> {
+        let PersistentVolumeSpec {
+            access_modes,
+            claim_ref,
+            csi,
+            ..
+        } = volume.spec?;
+        let reserved = claim_ref?;
+        if reserved.namespace.as_deref() != Some(namespace) || reserved.name.as_deref() != Some(claim) {
+            return None;
+        }
+        let csi = csi.filter(|csi| csi.driver == DRIVER)?;
+        let attributes = csi.volume_attributes.unwrap_or_default();
+        // Of its access modes, the kubelet tells the node plugin the first one.
+        let mode = access_modes.as_ref().and_then(|modes| modes.first());
+        let read_only = attributes.get(READ_ONLY).map(String::as_str) == Some(labels::TRUE)
+            || mode.map(String::as_str) == Some(DEFAULT_ACCESS_MODE);
+        Some(Self { attributes, read_only })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // Tests fail by panicking.
+
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn volume(change: Value) -> PersistentVolume {
+        let mut volume = json!({"metadata": {"name": "team-demo"}, "spec": {
+            "accessModes": ["ReadWriteMany"], "claimRef": {"namespace": "team", "name": "demo"},
+            "csi": {"driver": DRIVER, "volumeHandle": "team-demo", "volumeAttributes": {"fluid_path": "/a"}},
+        }});
+        json_patch::merge(&mut volume, &json!({"spec": change}));
+        serde_json::from_value(volume).unwrap()
+    }
+
+    #[rstest]
+    #[case::the_one_of_the_claim(json!({}), true)]
+    #[case::of_another_claim(json!({"claimRef": {"name": "other"}}), false)]
+    #[case::of_another_namespace(json!({"claimRef": {"namespace": "other"}}), false)]
+    #[case::of_nobody(json!({"claimRef": null}), false)]
+    #[case::of_another_driver(json!({"csi": {"driver": "other"}}), false)]
+    #[case::of_no_driver(json!({"csi": null, "hostPath": {"path": "/"}}), false)]
+    fn only_the_volume_that_is_reserved_for_the_claim_is_believed(#[case] change: Value, #[case] believed: bool) {
+        let found = Volume::of(volume(change), "team", "demo");
+        assert_eq!(found.is_some(), believed);
+        assert!(found.is_none_or(|found| !found.read_only));
+    }
+
+    #[rstest]
+    #[case(json!({"accessModes": ["ReadOnlyMany", "ReadWriteMany"]}), true)]
+    #[case(json!({"accessModes": ["ReadWriteMany", "ReadOnlyMany"]}), false)]
+    #[case(json!({"csi": {"volumeAttributes": {READ_ONLY: "true"}}}), true)]
+    #[case(json!({"csi": {"volumeAttributes": {READ_ONLY: "false"}}}), false)]
+    fn a_volume_is_as_read_only_as_the_node_plugin_mounts_it(#[case] change: Value, #[case] read_only: bool) {
+        let found = Volume::of(volume(change), "team", "demo").unwrap();
+        assert_eq!(found.read_only, read_only);
+    }
+}
