@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use wasser_api::labels::{FUSE_HOST_PID, truth};
 
 use crate::{DatasetSpec, Error, Result, Want, fields};
@@ -87,7 +87,7 @@ impl<S: DeserializeOwned> Context<S> {
     /// a failure.
     pub fn parse(raw: RawContext) -> Result<Self> {
         Ok(Context {
-            runtime: fields::parse(|| kind(&raw.runtime), &raw.runtime)?,
+            runtime: runtime(&raw.runtime)?,
             dataset: raw
                 .dataset
                 .as_deref()
@@ -193,6 +193,18 @@ impl<S> Context<S> {
     pub fn ready(&self, role: &str) -> u32 {
         self.roles.iter().find(|r| r.name == role).map_or(0, |r| r.ready)
     }
+}
+
+/// Reads a runtime. One without a spec asks for what one asks for whose spec is empty.
+fn runtime<S: DeserializeOwned>(text: &str) -> Result<Object<S>> {
+    fields::parse(|| kind(text), text).or_else(|error| {
+        let mut object: Map<String, Value> = serde_json::from_str(text).map_err(|_| error.clone())?;
+        if object.contains_key("spec") {
+            return Err(error);
+        }
+        object.insert("spec".into(), Value::Object(Map::new()));
+        fields::parse(|| kind(text), &Value::Object(object).to_string())
+    })
 }
 
 /// Returns the kind of an object, even if nothing else of it can be read.

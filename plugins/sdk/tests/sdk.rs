@@ -50,6 +50,16 @@ fn a_context_has_what_the_host_knows() {
 }
 
 #[test]
+fn a_runtime_without_a_spec_is_one_with_an_empty_spec() {
+    let (mut runtime, dataset) = objects(json!({}), json!({}));
+    runtime.as_object_mut().unwrap().remove("spec");
+    let ctx = Context::<Spec>::parse(raw_context(&runtime, Some(&dataset), "x")).unwrap();
+    assert_eq!((ctx.runtime.spec.size, ctx.runtime.metadata.uid.as_str()), (0, "u"));
+    runtime["spec"] = Value::Null;
+    Context::<Spec>::parse(raw_context(&runtime, Some(&dataset), "x")).unwrap_err();
+}
+
+#[test]
 fn what_does_not_parse_is_the_users_or_the_hosts() {
     let (runtime, dataset) = objects(json!({"size": "three"}), json!({}));
     let refused = Context::<Spec>::parse(raw_context(&runtime, Some(&dataset), "x")).unwrap_err();
