@@ -89,6 +89,19 @@ pub fn of_bytes(bytes: u64) -> String {
     )
 }
 
+/// A number of bytes with the unit of these that makes it the smallest number and does not round;
+/// none where each would.
+///
+/// Cache systems read `G` as `GB`, as steps of 1024, and quotas are handed to them as they are
+/// written, as Fluid does: `100G` has the shortest form `100G` and `100Gi` has `100GB`.
+pub fn shortest(bytes: u64, units: &[(u64, &str)]) -> Option<String> {
+    let fits = units
+        .iter()
+        .filter(|(unit, _)| bytes > 0 && bytes.is_multiple_of(*unit));
+    fits.min_by_key(|(unit, _)| bytes / unit)
+        .map(|(unit, name)| format!("{}{name}", bytes / unit))
+}
+
 fn read(text: &str) -> Option<i64> {
     let (negative, unsigned) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),

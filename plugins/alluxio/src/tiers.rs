@@ -295,16 +295,23 @@ fn volume(field: &str, level: &Level) -> Result<Volume> {
     }
 }
 
-/// Returns a size as Alluxio reads it, whose units are steps of 1024 without the `i`.
+/// The units of Alluxio, whose steps are 1024. Those without a `B` are of quotas that users write in
+/// steps of 1000, which Fluid hands on as they are, and Alluxio takes for the same steps of 1024.
+const UNITS: [(u64, &str); 9] = [
+    (1 << 50, "PB"),
+    (1 << 40, "TB"),
+    (1 << 30, "GB"),
+    (1 << 20, "MB"),
+    (1 << 10, "KB"),
+    (10u64.pow(12), "T"),
+    (10u64.pow(9), "G"),
+    (10u64.pow(6), "M"),
+    (10u64.pow(3), "k"),
+];
+
+/// Returns a size as it is handed to Alluxio.
 pub fn alluxio_size(bytes: u64) -> String {
-    let units = [(50, "PB"), (40, "TB"), (30, "GB"), (20, "MB"), (10, "KB")];
-    let fits = units
-        .iter()
-        .find(|(shift, _)| bytes > 0 && bytes.is_multiple_of(1u64 << shift));
-    fits.map_or_else(
-        || format!("{bytes}B"),
-        |(shift, unit)| format!("{}{unit}", bytes >> shift),
-    )
+    quantity::shortest(bytes, &UNITS).unwrap_or_else(|| format!("{bytes}B"))
 }
 
 #[cfg(test)]
@@ -314,7 +321,12 @@ mod tests {
     #[rstest]
     #[case(2 << 30, "2GB")]
     #[case(3 << 29, "1536MB")]
-    #[case(1_500_000_000, "1500000000B")]
+    #[case(1_500_000_000, "1500M")]
+    #[case(100_000_000_000, "100G")]
+    #[case(64_000_000, "64M")]
+    #[case(1_024_000_000, "1024M")]
+    #[case(1000 << 20, "1000MB")]
+    #[case(33_333_333_333, "33333333333B")]
     #[case(0, "0B")]
     #[case(1 << 50, "1PB")]
     fn sizes(#[case] bytes: u64, #[case] text: &str) {

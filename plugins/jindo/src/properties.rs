@@ -1,6 +1,7 @@
 //! The properties of the processes: what follows from the runtime, and what nobody says otherwise.
 //! The defaults are those of Fluid, whose configurations are the ones that are known to work.
 
+use wasser_api::quantity;
 use wasser_sdk::spec::merged;
 
 use crate::input::{Spec, Texts};
@@ -132,9 +133,33 @@ pub fn of_client_log(spec: &Spec) -> Texts {
     merged(&texts(CLIENT_LOG), &spec.fuse.log_config)
 }
 
-/// Returns a number of bytes as Jindo writes it, with the largest unit that does not round.
+/// The units of Jindo, whose steps are 1024. The large letters are of quotas that users write in
+/// steps of 1000, which Fluid hands on as they are.
+const UNITS: [(u64, &str); 6] = [
+    (1 << 30, "g"),
+    (1 << 20, "m"),
+    (1 << 10, "k"),
+    (10u64.pow(9), "G"),
+    (10u64.pow(6), "M"),
+    (10u64.pow(3), "k"),
+];
+
+/// Returns a size as it is handed to Jindo.
 fn size(bytes: u64) -> String {
-    let units = [(1 << 30, "g"), (1 << 20, "m"), (1 << 10, "k")];
-    let fits = units.into_iter().find(|(unit, _)| bytes.is_multiple_of(*unit));
-    fits.map_or_else(|| bytes.to_string(), |(unit, name)| format!("{}{name}", bytes / unit))
+    quantity::shortest(bytes, &UNITS).unwrap_or_else(|| bytes.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(2 << 30, "2g")]
+    #[case(3 << 29, "1536m")]
+    #[case(2_000_000_000, "2G")]
+    #[case(290_000_000_000, "290G")]
+    #[case(0, "0")]
+    fn sizes(#[case] bytes: u64, #[case] text: &str) {
+        assert_eq!(super::size(bytes), text);
+    }
 }
