@@ -112,9 +112,13 @@ securityContext:
 {{- range $key, $volume := include "jindo.directories" . | fromYaml }}
 - {name: datavolume-{{ $key }}, mountPath: {{ $volume.path | quote }}}
 {{- end }}
-{{- if $values.hadoopConfig }}
+{{- with $values.hadoopConfig }}
+{{- if .includeHdfsSite }}
 - {name: hdfs-confs, mountPath: /hdfs-site.xml, subPath: hdfs-site.xml}
+{{- end }}
+{{- if .includeCoreSite }}
 - {name: hdfs-confs, mountPath: /core-site.xml, subPath: core-site.xml}
+{{- end }}
 {{- end }}
 {{- if or $values.secret $values.secretProjections }}
 - {name: jindofs-secret-token, mountPath: /token, readOnly: true}
@@ -160,7 +164,7 @@ securityContext:
 {{- with $values.hadoopConfig }}
 - name: hdfs-confs
   configMap:
-    name: {{ . | quote }}
+    name: {{ .configMap | quote }}
 {{- end }}
 {{- if $values.secret }}
 - name: jindofs-secret-token

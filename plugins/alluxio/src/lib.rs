@@ -8,7 +8,6 @@
 
 mod describe;
 mod fuse;
-mod hadoop;
 mod images;
 mod implement;
 mod input;

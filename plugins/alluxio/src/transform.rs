@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
-use wasser_sdk::spec::check_network_mode;
+use wasser_sdk::spec::{HadoopConfig, check_network_mode};
 use wasser_sdk::{Context, Error, Host, Result};
 
-use crate::hadoop;
 use crate::input::{Component, Spec};
 use crate::journal;
 use crate::mounts::Mounts;
@@ -19,6 +18,10 @@ use crate::tiers::Tiers;
 use crate::ufs;
 use crate::users;
 
+/// Where the pods have the files of `hadoopConfig`.
+const HADOOP: &str = "/hdfs-config";
+/// The property that names them to Alluxio.
+const HADOOP_FILES: &str = "alluxio.underfs.hdfs.configuration";
 /// Masters that can agree on a journal.
 const MAJORITY: u32 = 3;
 
@@ -46,10 +49,10 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host, allocate: Allocate<'_>) -> 
     };
     check_networks(spec)?;
     let mut properties = properties::of(ctx, &mounts, &tiers, &ports, masters)?;
-    let hadoop = hadoop::of(ctx, host)?;
+    let hadoop = HadoopConfig::of(ctx, &spec.hadoop_config, host)?;
     if let Some(config) = &hadoop {
-        let (name, files) = hadoop::property(config);
-        properties.entry(name.into()).or_insert(files);
+        let files: Vec<String> = config.files().iter().map(|file| format!("{HADOOP}/{file}")).collect();
+        properties.entry(HADOOP_FILES.into()).or_insert(files.join(":"));
     }
     let image = spec
         .version
@@ -85,7 +88,7 @@ pub fn values(ctx: &Context<Spec>, host: &impl Host, allocate: Allocate<'_>) -> 
         values["monitoring"] = "alluxio_runtime_metrics".into();
     }
     if let Some(config) = hadoop {
-        values["hadoopConfig"] = config;
+        values["hadoopConfig"] = config.into_value();
     }
     Ok(without_empty(values))
 }

@@ -53,6 +53,8 @@ pub fn description() -> Description {
         },
         wants: vec![
             Want::new("exec", &[MASTER]),
+            // For the ConfigMap that hadoopConfig names.
+            Want::new("objects", &["ConfigMap"]),
             Want::new("ports", &[]),
             // An event reports a mount that cannot be unmounted.
             Want::new("events", &[]),

@@ -20,14 +20,14 @@ impl Implement for Jindo {
         describe::description()
     }
 
-    fn validate(ctx: &Context<Spec>, _host: &impl Host) -> Result<()> {
-        transform::values(ctx, &|names| Ok(vec![1; names.len()])).map(drop)
+    fn validate(ctx: &Context<Spec>, host: &impl Host) -> Result<()> {
+        transform::values(ctx, host, &|names| Ok(vec![1; names.len()])).map(drop)
     }
 
     /// Images that the runtime does not name stay as they are installed, and clients stay on their
     /// nodes.
     fn desired(ctx: &Context<Spec>, host: &impl Host) -> Result<Value> {
-        let mut values = transform::values(ctx, &|names| Ok(host.allocate_ports(names)?))?;
+        let mut values = transform::values(ctx, host, &|names| Ok(host.allocate_ports(names)?))?;
         if let Some(installed) = &ctx.installed {
             live::keep(ctx, &mut values, installed);
         }

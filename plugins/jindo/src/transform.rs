@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use wasser_sdk::spec::{CleanPolicy, Image, VolumeNames, check_network_mode, merged};
-use wasser_sdk::{Context, Error, Result};
+use wasser_sdk::spec::{CleanPolicy, HadoopConfig, Image, VolumeNames, check_network_mode, merged};
+use wasser_sdk::{Context, Error, Host, Result};
 
 use crate::input::{Component, Spec};
 use crate::ports::{self, Allocate, METRICS_ARGUMENT};
@@ -16,7 +16,7 @@ use crate::store::Store;
 const CLIENT_ONLY: &str = "fuseOnly";
 
 /// Returns the values that `ctx` asks for, or what is wrong with it.
-pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Value> {
+pub fn values(ctx: &Context<Spec>, host: &impl Host, allocate: Allocate<'_>) -> Result<Value> {
     let (spec, dataset) = (&ctx.runtime.spec, ctx.dataset()?);
     let sources = Sources::of(ctx)?;
     if spec.is_client_only() && sources.mounts.len() > 1 {
@@ -47,7 +47,6 @@ pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Value> {
         "runtimeIdentity": {"namespace": ctx.namespace, "name": ctx.name},
         "placement": dataset.placement(),
         "useHostNetwork": spec.network_mode.is_host_network(),
-        "hadoopConfig": spec.hadoop_config,
         "secret": spec.secret,
         "secretProjections": sources.credentials.projections(),
         "ufsVolumes": sources.volumes,
@@ -61,6 +60,9 @@ pub fn values(ctx: &Context<Spec>, allocate: Allocate<'_>) -> Result<Value> {
     let names: Vec<String> = (0..masters)
         .map(|at| format!("{}-jindofs-master-{at}", ctx.name))
         .collect();
+    if let Some(config) = HadoopConfig::of(ctx, &spec.hadoop_config, host)? {
+        values["hadoopConfig"] = config.into_value();
+    }
     let master = &mut values["master"];
     master["replicaCount"] = masters.into();
     master["ports"] = json!({"rpc": ports.master, "raft": ports.raft});

@@ -3,9 +3,8 @@
 
 use serde_json::{Value, json};
 use wasser_jindo::Jindo;
-use wasser_sdk::testing::FakeHost;
 use wasser_sdk::{Implement, Result};
-use wasser_testkit::{Kit, merge};
+use wasser_testkit::{Kit, host, merge};
 
 /// The fields of the runtime's spec that the plugin reads.
 pub type Spec = <Jindo as Implement>::Spec;
@@ -21,13 +20,13 @@ pub const KIT: Kit<Jindo> = Kit::of(env!("CARGO_MANIFEST_DIR"), env!("CARGO_TARG
 
 /// Returns the values of a new release.
 pub fn values(documents: &[Value]) -> Result<Value> {
-    KIT.values(documents, &FakeHost::new().ports_from(FIRST_PORT))
+    KIT.values(documents, &host(documents).ports_from(FIRST_PORT))
 }
 
 /// Returns the values that `documents` ask of the release with the values `installed`, at the given
 /// time.
 pub fn synced(documents: &[Value], installed: &Value, now_ms: u64) -> Result<Value> {
-    KIT.synced(documents, installed, now_ms, &FakeHost::new().ports_from(FIRST_PORT))
+    KIT.synced(documents, installed, now_ms, &host(documents).ports_from(FIRST_PORT))
 }
 
 /// Returns a Dataset on OSS and runtime with these fields over the least that works.

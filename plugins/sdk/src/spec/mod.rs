@@ -1,6 +1,7 @@
 //! Pieces that the specs of several runtimes have, for types that
 //! [`Implement::Spec`](crate::Implement::Spec) is made of.
 
+mod hadoop;
 mod image;
 mod map;
 mod named;
@@ -10,6 +11,7 @@ mod resources;
 mod tiered_store;
 mod volumes;
 
+pub use hadoop::HadoopConfig;
 pub use image::Image;
 pub use map::merged;
 pub use named::named;
