@@ -130,8 +130,9 @@ fn empty_dir(level: &Level, quota: Option<u64>) -> Value {
     if level.medium == MEMORY {
         volume.insert("medium".to_owned(), "Memory".into());
     }
+    // Without a unit, charts write it as a text of digits, which is read in one pass.
     if let Some(bytes) = quota {
-        volume.insert("sizeLimit".to_owned(), quantity::of_bytes(bytes).into());
+        volume.insert("sizeLimit".to_owned(), bytes.to_string().into());
     }
     volume.into()
 }

@@ -45,7 +45,7 @@ fn a_runtime_that_says_nothing_caches_1_gib_in_memory() {
     assert_eq!(level["path"], "/cache_dir/default/demo");
     assert_eq!(
         level["volume"]["emptyDir"],
-        json!({"medium": "Memory", "sizeLimit": "1Gi"})
+        json!({"medium": "Memory", "sizeLimit": "1073741824"})
     );
     assert_eq!(values["worker"]["resources"]["requests"]["memory"], "1Gi");
     assert_eq!(
