@@ -9,9 +9,6 @@ use crate::cache_sets;
 use crate::credentials::Credentials;
 use crate::input::{Spec, Texts};
 
-const KEY_ID: &str = "fs.oss.accessKeyId";
-const KEY_SECRET: &str = "fs.oss.accessKeySecret";
-
 /// All data sources.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
@@ -105,8 +102,14 @@ impl Sources {
             }
             _ => return Err(wrong("is none of oss, s3, cos, obs, hdfs, http, https, pvc, local")),
         }
-        self.options(&options, scheme, bucket, field)?;
         self.credentials.add(scheme, bucket, &secrets, field)?;
+        // What is given as a secret as well is not given in plain.
+        let plain: Texts = options
+            .iter()
+            .filter(|(name, _)| !secrets.contains_key(*name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        self.options(&plain, scheme, bucket, field)?;
         let set_name = if mount.name.is_empty() { &name } else { &mount.name };
         let set = cache_sets::of(set_name, &target, &options, field)?;
         self.cache_sets.insert(name, set);
@@ -120,10 +123,6 @@ impl Sources {
         for (option, value) in options.iter().filter(|(name, _)| !cache_sets::is_option(name)) {
             check_word(&format!("{field}.options"), option)?;
             check_value(&format!("{field}.options.{option}"), value)?;
-            if [KEY_ID, KEY_SECRET].contains(&option.as_str()) {
-                let message = "does not belong into an option that everybody can read; use encryptOptions";
-                return Err(Error::invalid(format!("{field}.options.{option}"), message));
-            }
             let own = option.strip_prefix(&format!("fs.{scheme}."));
             let name = match own {
                 Some(own) if scheme == "oss" && !own.starts_with("bucket.") => {

@@ -23,8 +23,6 @@ fn refusal(mount: Value, runtime: Value) -> (String, String) {
 #[case::upwards(json!({"mountPoint": "pvc://claim/../x"}), "mountPoint", "pvc://<claim>")]
 #[case::relative(json!({"mountPoint": "local://x"}), "mountPoint", "local:///<directory>")]
 #[case::endpoint(json!({"options": {}}), "options", "fs.oss.endpoint")]
-#[case::plain_key(json!({"options": {"fs.oss.endpoint": "e", "fs.oss.accessKeyId": "k"}}),
-    "options.fs.oss.accessKeyId", "encryptOptions")]
 #[case::half_a_key(
     json!({"encryptOptions": [{"name": "fs.oss.accessKeyId", "valueFrom": {"secretKeyRef": {"name": "s",
         "key": "k"}}}]}),

@@ -3,6 +3,7 @@
 
 mod support;
 
+use serde_json::json;
 use support::KIT;
 use wasser_jindo::Jindo;
 use wasser_sdk::Implement;
@@ -17,6 +18,20 @@ fn values_are_the_same_each_time_and_once_they_are_installed() {
     KIT.expect_stable(support::values, |documents, installed| {
         support::synced(documents, installed, 1_000_000_000_000)
     });
+}
+
+#[test]
+fn keys_in_plain_reach_the_master_unless_a_secret_has_them() {
+    let plain = json!({"fs.oss.endpoint": "e", "fs.oss.accessKeyId": "id", "fs.oss.accessKeySecret": "plain"});
+    let key = |name: &str| json!({"name": name, "valueFrom": {"secretKeyRef": {"name": "keys", "key": name}}});
+    let secrets = json!([key("fs.oss.accessKeyId"), key("fs.oss.accessKeySecret")]);
+    let values = |mount| support::values(&support::pair(mount, json!({}), json!({}))).unwrap();
+    let given = values(json!({"options": plain}));
+    let properties = &given["master"]["fileStoreProperties"];
+    assert_eq!(properties["jindocache.oss.bucket.bucket.accessKeySecret"], "plain");
+    let both = values(json!({"options": plain, "encryptOptions": secrets}));
+    assert!(!both.to_string().contains("plain"), "{both}");
+    assert_eq!(both["secretProjections"][0]["secret"], "keys");
 }
 
 #[test]
