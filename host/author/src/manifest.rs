@@ -50,6 +50,7 @@ impl Pair {
     /// There is none, or more than one.
     pub fn find(mut objects: Vec<Value>, kind: &str, namespace: &str) -> Result<Self> {
         let scenario = scenario::take(&mut objects)?;
+        objects.iter_mut().for_each(drop_nulls);
         let (mut runtimes, rest): (Vec<Value>, Vec<Value>) =
             objects.into_iter().partition(|object| text(object, "/kind") == kind);
         let mut runtime = runtimes
@@ -132,6 +133,19 @@ fn place(object: &mut Value, namespace: &str) {
     }
 }
 
+/// Drops fields without a value, as the API server does where a CRD does not allow null: manifests
+/// that a person or a chart has written may have `fuse:` with nothing behind it.
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, inner| !inner.is_null());
+            fields.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,6 +179,17 @@ mod tests {
         );
         let again = Pair::find(pair.documents().unwrap(), "DemoRuntime", "there").unwrap();
         assert_eq!((again.namespace.as_str(), again.others.len()), ("here", 2));
+    }
+
+    #[test]
+    fn a_field_without_a_value_is_none() {
+        let mut runtime = object("DemoRuntime", "a");
+        runtime["spec"] = json!({"fuse": null, "levels": [{"path": null, "quota": "1Gi"}], "replicas": 0});
+        let pair = Pair::find(vec![object("Dataset", "a"), runtime], "DemoRuntime", "here").unwrap();
+        assert_eq!(
+            pair.runtime["spec"],
+            json!({"levels": [{"quota": "1Gi"}], "replicas": 0})
+        );
     }
 
     #[test]
