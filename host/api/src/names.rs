@@ -3,6 +3,9 @@
 
 use std::fmt;
 
+/// The CSI driver of the node plugin.
+pub const CSI_DRIVER: &str = "fuse.csi.fluid.io";
+
 /// The longest name that a DNS label may have.
 const MAX_LENGTH: usize = 63;
 

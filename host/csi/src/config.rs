@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The name of the driver, in volumes and for the kubelet.
-pub const DRIVER: &str = "fuse.csi.fluid.io";
+pub use wasser_api::names::CSI_DRIVER as DRIVER;
 
 /// The settings of the node plugin.
 #[derive(Debug, Clone)]

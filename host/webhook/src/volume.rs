@@ -5,12 +5,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeSpec};
 use wasser_api::dataset::DEFAULT_ACCESS_MODE;
-use wasser_api::labels;
-
-/// The CSI driver of the node plugin.
-const DRIVER: &str = "fuse.csi.fluid.io";
-/// The attribute of a volume that is read-only whatever its access mode is.
-const READ_ONLY: &str = "wasser_read_only";
+use wasser_api::labels::{self, VOLUME_READ_ONLY};
+use wasser_api::names::CSI_DRIVER;
 
 /// What a volume says to whoever mounts it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -34,11 +30,11 @@ impl Volume {
         if reserved.namespace.as_deref() != Some(namespace) || reserved.name.as_deref() != Some(claim) {
             return None;
         }
-        let csi = csi.filter(|csi| csi.driver == DRIVER)?;
+        let csi = csi.filter(|csi| csi.driver == CSI_DRIVER)?;
         let attributes = csi.volume_attributes.unwrap_or_default();
         // Of its access modes, the kubelet tells the node plugin the first one.
         let mode = access_modes.as_ref().and_then(|modes| modes.first());
-        let read_only = attributes.get(READ_ONLY).map(String::as_str) == Some(labels::TRUE)
+        let read_only = attributes.get(VOLUME_READ_ONLY).map(String::as_str) == Some(labels::TRUE)
             || mode.map(String::as_str) == Some(DEFAULT_ACCESS_MODE);
         Some(Self { attributes, read_only })
     }
@@ -56,7 +52,7 @@ mod tests {
     fn volume(change: Value) -> PersistentVolume {
         let mut volume = json!({"metadata": {"name": "team-demo"}, "spec": {
             "accessModes": ["ReadWriteMany"], "claimRef": {"namespace": "team", "name": "demo"},
-            "csi": {"driver": DRIVER, "volumeHandle": "team-demo", "volumeAttributes": {"fluid_path": "/a"}},
+            "csi": {"driver": CSI_DRIVER, "volumeHandle": "team-demo", "volumeAttributes": {"fluid_path": "/a"}},
         }});
         json_patch::merge(&mut volume, &json!({"spec": change}));
         serde_json::from_value(volume).unwrap()
@@ -78,8 +74,8 @@ mod tests {
     #[rstest]
     #[case(json!({"accessModes": ["ReadOnlyMany", "ReadWriteMany"]}), true)]
     #[case(json!({"accessModes": ["ReadWriteMany", "ReadOnlyMany"]}), false)]
-    #[case(json!({"csi": {"volumeAttributes": {READ_ONLY: "true"}}}), true)]
-    #[case(json!({"csi": {"volumeAttributes": {READ_ONLY: "false"}}}), false)]
+    #[case(json!({"csi": {"volumeAttributes": {VOLUME_READ_ONLY: "true"}}}), true)]
+    #[case(json!({"csi": {"volumeAttributes": {VOLUME_READ_ONLY: "false"}}}), false)]
     fn a_volume_is_as_read_only_as_the_node_plugin_mounts_it(#[case] change: Value, #[case] read_only: bool) {
         let found = Volume::of(volume(change), "team", "demo").unwrap();
         assert_eq!(found.read_only, read_only);

@@ -71,3 +71,6 @@ pub const SIDECARS_DONE: &str = "done.sidecar.fluid.io/inject";
 pub const SIDECAR_DATASET_NAME: &str = "dataset-name.sidecar.fluid.io/";
 /// The same for the namespace of its Dataset.
 pub const SIDECAR_DATASET_NAMESPACE: &str = "dataset-namespace.sidecar.fluid.io/";
+/// The volume attribute by which the node plugin binds a volume read-only, whatever its access
+/// modes say.
+pub const VOLUME_READ_ONLY: &str = "wasser_read_only";

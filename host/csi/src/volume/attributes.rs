@@ -12,8 +12,6 @@ use crate::error::Error;
 
 /// The type of mount of a volume that names none, the same as Fluid's.
 const DEFAULT_MOUNT_TYPE: &str = "fuse.alluxio-fuse";
-/// The attribute of a volume that is read-only whatever its access mode is.
-const READ_ONLY: &str = "wasser_read_only";
 /// The prefix of all node labels that a volume may ask for: those that bring fuse pods. A volume must
 /// not change the meaning of other labels of a node, and the API server may refuse it.
 const LABEL_PREFIX: &str = labels::FUSE_PREFIX;
@@ -116,7 +114,7 @@ impl Attributes {
             runtime,
             node_label: node_label.map(str::to_owned),
             symlink,
-            read_only: get(READ_ONLY) == Some(labels::TRUE),
+            read_only: get(labels::VOLUME_READ_ONLY) == Some(labels::TRUE),
             skip_mount_check: skips_mount_pod(get(labels::SKIP_CHECK_MOUNT_READY).unwrap_or_default())?,
             session_manager: get(labels::SESSION_MANAGER_DIRECTORY)
                 .map(|path| absolute(labels::SESSION_MANAGER_DIRECTORY, path))

@@ -13,21 +13,16 @@ use kube::api::ObjectMeta;
 use serde::Deserialize;
 use serde_json::Value;
 use wasser_api::dataset::{DEFAULT_ACCESS_MODE, Dataset};
-use wasser_api::labels;
+use wasser_api::{labels, names};
 
 use crate::objects::identity::Identity;
 
-/// The CSI driver of the node plugin.
-pub const DRIVER: &str = "fuse.csi.fluid.io";
 /// The storage class name that keeps a default class away; no class of this name exists.
 pub const STORAGE_CLASS: &str = "fluid";
 /// The volume attribute that says how the node plugin publishes a volume, and its value where that
 /// is by a symbolic link.
 const PUBLISH_METHOD: &str = "node_publish_method";
 const SYMLINK: &str = "symlink";
-/// The volume attribute by which the node plugin binds a volume read-only, whatever its access
-/// modes say.
-pub const READ_ONLY: &str = "wasser_read_only";
 /// The pods that do not wait for a mount: those for which the node plugin mounts, and those that
 /// mount by themselves.
 const EVERYBODY: &str = "All";
@@ -77,7 +72,8 @@ impl VolumeInput<'_> {
         let skipped = if self.is_directory { Some(EVERYBODY) } else { asked };
         let optional = [
             by_symlink.then(|| (PUBLISH_METHOD, SYMLINK.to_owned())),
-            self.must_say_read_only().then(|| (READ_ONLY, labels::TRUE.to_owned())),
+            self.must_say_read_only()
+                .then(|| (labels::VOLUME_READ_ONLY, labels::TRUE.to_owned())),
             skipped.map(|whose| (labels::SKIP_CHECK_MOUNT_READY, whose.to_owned())),
             self.session_manager
                 .map(|directory| (labels::SESSION_MANAGER_DIRECTORY, directory.to_owned())),
@@ -102,7 +98,7 @@ impl VolumeInput<'_> {
                     ..ObjectReference::default()
                 }),
                 csi: Some(CSIPersistentVolumeSource {
-                    driver: DRIVER.to_owned(),
+                    driver: names::CSI_DRIVER.to_owned(),
                     volume_handle: self.identity.volume(),
                     volume_attributes: Some(
                         attributes
@@ -294,10 +290,10 @@ mod tests {
     #[test]
     fn a_volume_says_that_it_is_read_only_where_its_access_mode_does_not() {
         assert_eq!(
-            attribute(&volume(&json!({"read-only": ""})), READ_ONLY).as_deref(),
+            attribute(&volume(&json!({"read-only": ""})), labels::VOLUME_READ_ONLY).as_deref(),
             Some("true")
         );
-        assert_eq!(attribute(&volume(&json!({})), READ_ONLY), None);
+        assert_eq!(attribute(&volume(&json!({})), labels::VOLUME_READ_ONLY), None);
     }
 
     fn attribute(volume: &PersistentVolume, key: &str) -> Option<String> {

@@ -15,7 +15,7 @@ use wasser_api::runtime_status::RuntimeStatus;
 use wasser_api::{labels, names};
 
 use crate::error::EngineError;
-use crate::objects::volume::{READ_ONLY, VolumeInput};
+use crate::objects::volume::VolumeInput;
 use crate::request::Request;
 use crate::request::write::write_dataset_status;
 
@@ -256,8 +256,8 @@ impl Request {
             .spec
             .as_ref()
             .and_then(|spec| spec.csi.as_ref()?.volume_attributes.as_ref());
-        if let Some(read_only) = own.and_then(|own| own.get(READ_ONLY)) {
-            attributes.insert(READ_ONLY.to_owned(), read_only.clone());
+        if let Some(read_only) = own.and_then(|own| own.get(labels::VOLUME_READ_ONLY)) {
+            attributes.insert(labels::VOLUME_READ_ONLY.to_owned(), read_only.clone());
         }
         if let Some(spec) = &mut volume.spec {
             spec.csi = Some(csi);
