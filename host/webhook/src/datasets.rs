@@ -150,7 +150,7 @@ impl KubeDatasets {
         let resource = names::runtime_resource(&bound.runtime_type);
         let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), &bound.namespace, &resource);
         match api.get_opt(&bound.name).await {
-            Err(kube::Error::Api(status)) if status.code == 403 => Ok(Err(format!(
+            Err(kube::Error::Api(status)) if status.is_forbidden() => Ok(Err(format!(
                 "the webhook may not read the {} {}/{} of the Dataset {}: the pod goes without its node selector and \
                  places near its cache; name the kind in `rbac.runtimes` of the chart",
                 resource.kind,

@@ -23,8 +23,6 @@ use super::{Cluster, ClusterError, Recovered, Volume};
 
 /// The name of the writer, in managed fields and events.
 const FIELD_MANAGER: &str = "wasser-csi";
-/// The code of an answer to somebody who lacks a right.
-const FORBIDDEN: u16 = 403;
 /// The access modes that only permit reading.
 const READ_ONLY_MODES: [&str; 1] = ["ReadOnlyMany"];
 
@@ -137,7 +135,7 @@ impl Cluster for KubeCluster {
         match api.get_opt(&runtime.name).await {
             Ok(found) => Ok(found.map(|object| policy_of(&object.data))),
             // An unstage that fails for a right that nobody gives would be repeated for ever.
-            Err(kube::Error::Api(status)) if status.code == FORBIDDEN => {
+            Err(kube::Error::Api(status)) if status.is_forbidden() => {
                 tracing::warn!(%runtime, message = status.message, "the clean policy is not known, and the client stays; \
                     name {} in the chart's value rbac.runtimes", resource.plural);
                 Ok(None)
