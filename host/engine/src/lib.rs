@@ -10,6 +10,7 @@
 //! `steps` → `request` → `plugin`, `shared` → `release`, `watched` → `objects`. [`operations`] stands
 //! by itself. What an installation lets tenants do is in `tenant_rules`, for all of them.
 
+mod age;
 mod error;
 mod objects;
 pub mod operations;
@@ -21,6 +22,7 @@ mod steps;
 mod tenant_rules;
 mod watched;
 
+pub use age::age;
 pub use error::{EngineError, Retry, is_conflict_of};
 pub use objects::identity::Identity;
 pub use objects::owner::Owner;
@@ -43,6 +45,7 @@ pub use shared::labeler::{Labeler, NodeChange};
 pub use shared::rollouts::{Rollouts, Standing};
 pub use shared::spread::share;
 pub use shared::{EngineSettings, Shared};
+pub use steps::TOLD;
 pub use steps::create_volume::is_ours;
 pub use steps::links::live_references;
 pub use tenant_rules::{Sharing, TenantRules};

@@ -166,7 +166,7 @@ fn now() -> Time {
 
 /// Time since creation, to the second: `2m30s`.
 fn age(created: &Time) -> String {
-    let seconds = (k8s_openapi::jiff::Timestamp::now().as_second() - created.0.as_second()).max(0);
+    let seconds = crate::age::age(Some(created)).as_secs();
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     match (hours, minutes) {
         (0, 0) => format!("{seconds}s"),

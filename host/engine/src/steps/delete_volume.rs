@@ -9,6 +9,7 @@ use kube::{Api, ResourceExt};
 use serde_json::json;
 use wasser_api::labels;
 
+use crate::age::age;
 use crate::error::EngineError;
 use crate::request::Request;
 use crate::steps::TOLD;
@@ -59,7 +60,7 @@ impl Request {
                 delete(&claims, name, claim.uid.clone(), KIND).await?;
                 LONG
             }
-            Some(since) => self.release_protection(&claims, &claim, since.0).await?,
+            Some(_) => self.release_protection(&claims, &claim).await?,
         };
         let after = if is_watched { protection } else { UNWATCHED };
         Err(gone_later(KIND, &format!("{namespace}/{name}"), after))
@@ -99,7 +100,6 @@ impl Request {
         &self,
         claims: &Api<PersistentVolumeClaim>,
         claim: &ObjectMeta,
-        since: k8s_openapi::jiff::Timestamp,
     ) -> Result<Duration, EngineError> {
         let (namespace, name) = (&self.identity.namespace, &self.identity.name);
         let finalizers = claim.finalizers.as_deref().unwrap_or_default();
@@ -107,8 +107,7 @@ impl Request {
         if others.len() == finalizers.len() {
             return Ok(TOLD);
         }
-        let age = k8s_openapi::jiff::Timestamp::now().as_second() - since.as_second();
-        let age = Duration::from_secs(u64::try_from(age).unwrap_or(0));
+        let age = age(claim.deletion_timestamp.as_ref());
         if age < LONG {
             return Ok(LONG - age);
         }

@@ -34,4 +34,4 @@ mod workers;
 use std::time::Duration;
 
 /// When to look again at what a watch or a task tells of: in case that it is silent.
-const TOLD: Duration = Duration::from_secs(60);
+pub const TOLD: Duration = Duration::from_secs(60);

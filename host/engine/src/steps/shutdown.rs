@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use k8s_openapi::jiff::Timestamp;
 use kube::api::{DeleteParams, Preconditions};
 use serde_json::Value;
 use wasser_api::names;
 use wasser_api::reasons::events;
 
+use crate::age::age;
 use crate::error::EngineError;
 use crate::plugin::answer::answer;
 use crate::request::Request;
@@ -111,14 +111,7 @@ impl Request {
         if pods.is_empty() {
             return Ok(());
         }
-        let since = self
-            .runtime
-            .metadata
-            .deletion_timestamp
-            .as_ref()
-            .map(|since| since.0.as_second());
-        let age = since.map_or(0, |since| Timestamp::now().as_second() - since);
-        let age = Duration::from_secs(u64::try_from(age).unwrap_or(0));
+        let age = age(self.runtime.metadata.deletion_timestamp.as_ref());
         let pods = pods.join(", ");
         if age < PODS_GONE_WITHIN {
             return Err(EngineError::NotYet {

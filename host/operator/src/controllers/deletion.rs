@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::jiff::Timestamp;
 use kube::api::{DeleteParams, DynamicObject, Preconditions};
 use kube::core::ApiResource;
 use kube::runtime::controller::Action;
@@ -15,7 +14,7 @@ use wasser_api::ObjectKey;
 use wasser_api::dataset::Dataset;
 use wasser_api::finalizers;
 use wasser_api::reasons::events as reasons;
-use wasser_engine::{EngineError, OrGone, RuntimeObject, Shared, is_ours, live_references};
+use wasser_engine::{EngineError, OrGone, RuntimeObject, Shared, TOLD, age, is_ours, live_references};
 
 use super::dataset_writes::{STALE, event, patch_metadata};
 
@@ -23,8 +22,6 @@ use super::dataset_writes::{STALE, event, patch_metadata};
 const USED: Duration = Duration::from_secs(10);
 /// After this time, the user learns what a deletion is waiting for.
 const LONG: Duration = Duration::from_secs(10);
-/// How soon a deletion looks again at its runtime, whose watch tells that it is gone.
-const TOLD: Duration = Duration::from_secs(60);
 /// The finalizer of a deletion that leaves dependents alone: `kubectl delete --cascade=orphan`.
 const ORPHAN: &str = "orphan";
 /// What is remembered of a Dataset once nobody uses it.
@@ -138,9 +135,7 @@ async fn delete(shared: &Shared, resource: &ApiResource, runtime: &RuntimeObject
 
 /// Reports what a deletion that takes long is waiting for. Returns when to look again.
 async fn tell(dataset: &Dataset, shared: &Shared, waiting: &str) -> Duration {
-    let since = dataset.metadata.deletion_timestamp.as_ref();
-    let age = since.map_or(0, |since| Timestamp::now().as_second() - since.0.as_second());
-    let age = Duration::from_secs(u64::try_from(age).unwrap_or(0));
+    let age = age(dataset.metadata.deletion_timestamp.as_ref());
     if age < LONG {
         return LONG - age;
     }
