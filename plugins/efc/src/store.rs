@@ -1,7 +1,6 @@
 //! The tiered store: the one directory in which each worker keeps its cache.
 
 use serde_json::{Map, Value, json};
-use wasser_api::quantity;
 use wasser_sdk::spec::Level;
 use wasser_sdk::{Error, Result};
 
@@ -151,13 +150,10 @@ fn directory(path: &str) -> Result<&str> {
 
 /// Returns the size of the level; `None` if it has none.
 fn quota(level: &Level) -> Result<Option<u64>> {
-    let (name, text) = match (level.quota_list.as_str(), &level.quota) {
-        ("", None) => return Ok(None),
-        ("", Some(Value::String(text))) => ("quota", text.clone()),
-        ("", Some(other)) => ("quota", other.to_string()),
-        (list, _) => ("quotaList", list.to_owned()),
+    let Some((name, size)) = level.size() else {
+        return Ok(None);
     };
-    match quantity::bytes_of(&text) {
+    match size {
         Some(bytes) if bytes >= GIB => Ok(Some(bytes)),
         Some(_) => Err(invalid(
             &format!("[0].{name}"),

@@ -114,13 +114,10 @@ fn directory(field: &str, path: &str) -> Result<String> {
 
 /// Returns the size of a level; `None` if it has none.
 fn quota(field: &str, level: &Level) -> Result<Option<u64>> {
-    let (name, text) = match (level.quota_list.as_str(), &level.quota) {
-        ("", None) => return Ok(None),
-        ("", Some(Value::String(text))) => ("quota", text.clone()),
-        ("", Some(other)) => ("quota", other.to_string()),
-        (list, _) => ("quotaList", list.to_owned()),
+    let Some((name, size)) = level.size() else {
+        return Ok(None);
     };
-    match quantity::bytes_of(&text) {
+    match size {
         Some(bytes) if bytes > 0 => Ok(Some(bytes)),
         _ => {
             let message = "is not a quantity; write one, for instance `20Gi`";
