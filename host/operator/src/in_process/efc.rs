@@ -9,6 +9,7 @@ use wasser_test_api_server::{ApiServer, Outcome};
 use super::machine::scenario::registered;
 use super::machine::world::World;
 use super::scene::{OPERATOR, QUIET, Scene};
+use super::system;
 
 const KIND: &str = "EFCRuntime";
 
@@ -68,16 +69,10 @@ async fn a_file_server_is_bound_scaled_and_deleted() {
         assert_eq!(attributes[attribute], expected, "{attribute}");
     }
     assert_eq!(volume["spec"]["claimRef"]["name"], "demo");
+    system::parts_ready(&scene, KIND).await;
     let status = &object(&scene.server, KIND, "demo")["status"];
-    for phase in ["masterPhase", "workerPhase"] {
-        assert_eq!(status[phase], "Ready", "{phase}");
-    }
     assert_eq!(status["valueFile"], "demo-efc-values");
-    let capacity = |server: &ApiServer| {
-        let states = &server.object("Dataset", "default", "demo")?["status"]["cacheStates"];
-        (states["cacheCapacity"] == "4.00GiB").then_some(())
-    };
-    scene.server.until("the capacity of two workers", capacity).await;
+    system::capacity(&scene, "4.00GiB", |server| known(server) == Some(2)).await;
 
     // A first pod brings the client; a third worker is scaled up and known.
     scene.server.edit("Node", "", "node-b", |node| {
@@ -86,12 +81,8 @@ async fn a_file_server_is_bound_scaled_and_deleted() {
     scene.server.edit(KIND, "default", "demo", |runtime| {
         runtime["spec"]["replicas"] = json!(3)
     });
-    let is_scaled = |server: &ApiServer| {
-        let ready = &object(server, "StatefulSet", "demo-worker")["status"]["readyReplicas"];
-        let clients = &object(server, "DaemonSet", "demo-fuse")["status"]["numberReady"];
-        (*ready == 3 && *clients == 1 && known(server)? == 3).then_some(())
-    };
-    scene.server.until("three workers and a client", is_scaled).await;
+    system::scaled(&scene, KIND, 3, 1).await;
+    system::capacity(&scene, "6.00GiB", |server| known(server) == Some(3)).await;
     scene.server.settled(QUIET).await;
 
     // Nothing happens by itself, and nothing is left in the end.
@@ -102,27 +93,20 @@ async fn a_file_server_is_bound_scaled_and_deleted() {
     scene.server.settled(QUIET).await;
     let writes = scene.server.take_requests().of(OPERATOR).writes();
     assert_eq!(writes.describe(), "", "at rest");
-    scene.server.delete("Dataset", "default", "demo");
-    let are_gone = |server: &ApiServer| {
-        let gone = |kind: &str| server.object(kind, "default", "demo").is_none();
-        (gone("Dataset") && gone(KIND)).then_some(())
-    };
-    scene.server.until("Dataset and runtime to go", are_gone).await;
-    scene.server.settled(QUIET).await;
+    system::deleted(&scene, KIND).await;
     let emptied = |worker: u32| format!("demo-worker-{worker}: rm -rf -- /mnt/disk/default/demo/tier_dadi");
     let mut ran = commands.lock().clone();
     ran.sort();
     assert_eq!(ran, [emptied(0), emptied(1), emptied(2)]);
-    for (kind, names) in [
-        ("StatefulSet", ["demo-master", "demo-worker"]),
-        ("ConfigMap", ["demo-worker-endpoints", "demo-efc-values"]),
-        ("DaemonSet", ["demo-fuse", "demo-fuse"]),
-        ("PersistentVolumeClaim", ["demo", "demo"]),
-    ] {
-        for name in names {
-            assert_eq!(scene.server.object(kind, "default", name), None, "{kind} {name}");
-        }
-    }
+    system::nothing_left(
+        &scene,
+        &[
+            ("StatefulSet", &["demo-master", "demo-worker"]),
+            ("ConfigMap", &["demo-worker-endpoints", "demo-efc-values"]),
+            ("DaemonSet", &["demo-fuse"]),
+            ("PersistentVolumeClaim", &["demo"]),
+        ],
+    );
 }
 
 #[tokio::test]

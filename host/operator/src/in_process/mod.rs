@@ -42,5 +42,6 @@ mod references;
 mod revisions;
 mod rollout;
 mod scene;
+mod system;
 mod vanished;
 mod vineyard;

@@ -6,6 +6,7 @@ use wasser_test_api_server::ApiServer;
 use super::machine::scenario::registered;
 use super::machine::world::World;
 use super::scene::{OPERATOR, QUIET, Scene};
+use super::system;
 
 const KIND: &str = "VineyardRuntime";
 
@@ -37,13 +38,9 @@ fn addresses(server: &ApiServer) -> Vec<String> {
 }
 
 /// Waits until the capacity of so many workers is shown, and their addresses.
-async fn serves(server: &ApiServer, workers: usize) {
-    let is_shown = |server: &ApiServer| {
-        let states = &server.object("Dataset", "default", "demo")?["status"]["cacheStates"];
-        let is_whole = states["cacheCapacity"] == format!("{workers}.00GiB");
-        (is_whole && addresses(server).len() == workers).then_some(())
-    };
-    server.until(&format!("what {workers} workers serve"), is_shown).await;
+async fn serves(scene: &Scene, workers: usize) {
+    let is_known = |server: &ApiServer| addresses(server).len() == workers;
+    system::capacity(scene, &format!("{workers}.00GiB"), is_known).await;
 }
 
 #[tokio::test]
@@ -67,11 +64,7 @@ async fn a_dataset_of_nothing_is_bound_scaled_and_deleted() {
     ] {
         assert_eq!(attributes[attribute], expected, "{attribute}");
     }
-    let are_ready = |server: &ApiServer| {
-        let status = &object(server, KIND, "demo")["status"];
-        (status["masterPhase"] == "Ready" && status["workerPhase"] == "Ready").then_some(())
-    };
-    scene.server.until("master and workers that are ready", are_ready).await;
+    system::parts_ready(&scene, KIND).await;
     assert_eq!(
         object(&scene.server, KIND, "demo")["status"]["valueFile"],
         "demo-vineyard-values"
@@ -80,7 +73,7 @@ async fn a_dataset_of_nothing_is_bound_scaled_and_deleted() {
         object(&scene.server, "StatefulSet", "demo-worker")["spec"]["replicas"],
         2
     );
-    serves(&scene.server, 2).await;
+    serves(&scene, 2).await;
 
     // A first pod brings the client; a third worker is scaled up and found.
     scene.server.edit("Node", "", "node-b", |node| {
@@ -89,12 +82,8 @@ async fn a_dataset_of_nothing_is_bound_scaled_and_deleted() {
     scene.server.edit(KIND, "default", "demo", |runtime| {
         runtime["spec"]["replicas"] = json!(3)
     });
-    let is_scaled = |server: &ApiServer| {
-        let status = &object(server, KIND, "demo")["status"];
-        (status["workerNumberReady"] == 3 && status["fuseNumberReady"] == 1).then_some(())
-    };
-    scene.server.until("three workers and a client", is_scaled).await;
-    serves(&scene.server, 3).await;
+    system::scaled(&scene, KIND, 3, 1).await;
+    serves(&scene, 3).await;
     scene.server.settled(QUIET).await;
     let rpc =
         &object(&scene.server, "StatefulSet", "demo-worker")["spec"]["template"]["spec"]["containers"][0]["ports"];
@@ -116,24 +105,17 @@ async fn a_dataset_of_nothing_is_bound_scaled_and_deleted() {
         "",
         "at rest"
     );
-    scene.server.delete("Dataset", "default", "demo");
-    let are_gone = |server: &ApiServer| {
-        let gone = |kind: &str| server.object(kind, "default", "demo").is_none();
-        (gone("Dataset") && gone(KIND)).then_some(())
-    };
-    scene.server.until("Dataset and runtime to go", are_gone).await;
-    scene.server.settled(QUIET).await;
-    for (kind, names) in [
-        ("StatefulSet", ["demo-master", "demo-worker"]),
-        ("Service", ["demo-master", "demo-worker"]),
-        ("ConfigMap", ["demo-rpc-conf", "demo-vineyard-values"]),
-        ("DaemonSet", ["demo-fuse", "demo-fuse"]),
-        ("PersistentVolumeClaim", ["demo", "demo"]),
-    ] {
-        for name in names {
-            assert_eq!(scene.server.object(kind, "default", name), None, "{kind} {name}");
-        }
-    }
+    system::deleted(&scene, KIND).await;
+    system::nothing_left(
+        &scene,
+        &[
+            ("StatefulSet", &["demo-master", "demo-worker"]),
+            ("Service", &["demo-master", "demo-worker"]),
+            ("ConfigMap", &["demo-rpc-conf", "demo-vineyard-values"]),
+            ("DaemonSet", &["demo-fuse"]),
+            ("PersistentVolumeClaim", &["demo"]),
+        ],
+    );
 }
 
 #[tokio::test]
