@@ -26,20 +26,30 @@ echo "after 300 s, nothing of the type $type is mounted at $path; the client is 
 exit 1"#;
 
 /// Runs a client, and does `$1` when it is told to end, before it tells the client.
-const RUN: &str = r#"last=$1 client=
+const RUN: &str = r#"last=$1 told=
 shift
 end() {
   trap : TERM
   eval "$last"
   kill -TERM "$client" 2>/dev/null
 }
-trap end TERM
+# Nobody can be told before it is known who.
+trap told=yes TERM
 "$@" &
 client=$!
+trap end TERM
+if [ -n "$told" ]; then end; fi
 while :; do
   wait "$client"
   code=$?
-  kill -0 "$client" 2>/dev/null || exit "$code"
+  if kill -0 "$client" 2>/dev/null; then continue; fi
+  # A signal ends a wait with a code of its own.
+  if [ "$code" -gt 128 ]; then
+    wait "$client"
+    own=$?
+    if [ "$own" -ne 127 ]; then code=$own; fi
+  fi
+  exit "$code"
 done"#;
 
 /// Lets the kubelet start the next container only when the mount is there. A hook that is not a
