@@ -20,10 +20,11 @@ pub struct Own<'a> {
     roles: BTreeSet<&'a str>,
     accounts: BTreeSet<&'a str>,
     secrets: BTreeSet<&'a str>,
+    claims: BTreeSet<&'a str>,
 }
 
 impl<'a> Own<'a> {
-    /// The roles, accounts and Secrets among these objects.
+    /// The roles, accounts, Secrets and claims among these objects.
     pub fn of(namespace: &'a str, objects: &[&'a DynamicObject]) -> Self {
         let keys = objects.iter().filter_map(|object| {
             let (group, kind) = kinds::identify(object)?;
@@ -32,7 +33,7 @@ impl<'a> Own<'a> {
         Self::named(namespace, keys)
     }
 
-    /// The roles, accounts and Secrets among objects of these groups, kinds and names.
+    /// The roles, accounts, Secrets and claims among objects of these groups, kinds and names.
     pub fn named(namespace: &'a str, keys: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>) -> Self {
         let mut own = Self {
             namespace,
@@ -42,6 +43,7 @@ impl<'a> Own<'a> {
             let names = match (group, kind) {
                 (RBAC, _) => &mut own.roles,
                 (_, "Secret") => &mut own.secrets,
+                (_, "PersistentVolumeClaim") => &mut own.claims,
                 _ => &mut own.accounts,
             };
             names.insert(name);
@@ -52,6 +54,11 @@ impl<'a> Own<'a> {
     /// Whether the chart has this Secret.
     pub fn has_secret(&self, name: &str) -> bool {
         self.secrets.contains(name)
+    }
+
+    /// Whether the chart has this claim.
+    pub fn has_claim(&self, name: &str) -> bool {
+        self.claims.contains(name)
     }
 
     /// Whether pods may run under this account.
@@ -100,7 +107,10 @@ impl<'a> Own<'a> {
 
 /// Whether others of a release may refer to an object of this kind to get access.
 pub fn gives_access(group: &str, kind: &str) -> bool {
-    matches!((group, kind), (RBAC, "Role") | ("", "ServiceAccount" | "Secret"))
+    matches!(
+        (group, kind),
+        (RBAC, "Role") | ("", "ServiceAccount" | "Secret" | "PersistentVolumeClaim")
+    )
 }
 
 fn check_secret(data: &Value) -> Result<(), Problem> {

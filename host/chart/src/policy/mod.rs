@@ -10,9 +10,11 @@
 //! every object, so all go with it.
 
 mod access;
+mod claims;
 mod image;
 pub(crate) mod kinds;
 mod named;
+mod network;
 mod own;
 mod path;
 mod permission;
@@ -38,6 +40,11 @@ use crate::quote;
 use crate::render::{Hook, Rendered};
 use access::Own;
 pub(crate) use access::gives_access;
+
+/// How the labels and annotations begin by which the host finds what is its own.
+const OF_THE_HOST: &str = "wasser.fluid.io/";
+/// How the names of Helm's records begin.
+const RECORD_PREFIX: &str = "sh.helm.release.";
 
 /// What one runtime's release may contain. By default, nothing.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -172,17 +179,24 @@ impl Policy {
             return Err(Problem::ClusterScoped);
         }
         self.check_place(object)?;
+        check_metadata(object)?;
         if !self.grants(group, kind) {
             return Err(Problem::Kind {
                 grant: kinds::grant(group, kind),
             });
         }
         own.check(group, kind, &object.data, self)?;
+        network::check(group, kind, &object.data, &self.powers)?;
+        claims::check(&object.data, |name| own.has_claim(name) || self.named.has_claim(name))?;
+        if !self.powers.privileged {
+            let annotations = object.metadata.annotations.iter().flatten();
+            pods::check_annotations(annotations.map(|(key, value)| (key.as_str(), value.as_str())))?;
+        }
         for pods in pods::find(&object.data) {
             if let Some(account) = pods.account().filter(|account| !self.accounts.contains(*account)) {
                 own.check_account(account)?;
             }
-            let is_known = |name: &str| own.has_secret(name) || self.named.has(name);
+            let is_known = |name: &str| own.has_secret(name) || self.named.has_secret(name);
             self.secrets.check(pods.path(), pods.spec(), is_known)?;
             pods.check(self)?;
         }
@@ -217,10 +231,16 @@ impl Policy {
     }
 
     /// Whether pods may have a directory of their node, or its device for file systems.
+    ///
+    /// What is below a listed directory is only for those that may mount, who can do anything on a
+    /// node: others could put a link there that leads somewhere else, and ask for that.
     fn grants_path(&self, path: &str) -> bool {
-        let listed =
-            |directory: &String| path::normal(directory).is_some_and(|directory| path::is_within(path, &directory));
-        (self.powers.mounts() && self.is_of_clients(path)) || self.powers.host_paths.iter().any(listed)
+        let mounts = self.powers.mounts();
+        let listed = |directory: &String| {
+            path::normal(directory)
+                .is_some_and(|directory| path == directory || (mounts && path::is_within(path, &directory)))
+        };
+        (mounts && self.is_of_clients(path)) || self.powers.host_paths.iter().any(listed)
     }
 
     /// Whether a client that mounts file systems needs a directory: its own, or one that users name.
@@ -247,7 +267,11 @@ impl Policy {
 /// The images of containers with powers over their node in the manifest of a release. What of it
 /// cannot be read has none.
 pub fn powerful_images(manifest: &str) -> BTreeSet<String> {
-    let documents = yaml_serde::Deserializer::from_str(manifest);
+    // As Helm takes manifests apart: YAML has more ends of lines, at which a text could begin another
+    // document that was never installed.
+    let documents = manifest
+        .split("\n---")
+        .filter_map(|text| yaml_serde::Deserializer::from_str(text).next());
     let objects = documents.filter_map(|document| Value::deserialize(document).ok());
     let images = |object: Value| {
         let pods = pods::find(&object);
@@ -255,6 +279,30 @@ pub fn powerful_images(manifest: &str) -> BTreeSet<String> {
         images.collect::<Vec<String>>()
     };
     objects.flat_map(images).collect()
+}
+
+/// Whether an object's metadata have nothing that the host or Helm would act on, and nothing that
+/// keeps the object from going.
+fn check_metadata(object: &DynamicObject) -> Result<(), Problem> {
+    let metadata = &object.metadata;
+    if let Some(finalizer) = metadata.finalizers.iter().flatten().next() {
+        return Err(Problem::Finalizer {
+            finalizer: finalizer.clone(),
+        });
+    }
+    let keys = metadata.labels.iter().chain(&metadata.annotations).flatten();
+    if let Some((key, _)) = keys.into_iter().find(|(key, _)| key.starts_with(OF_THE_HOST)) {
+        return Err(Problem::OfTheHost { key: key.clone() });
+    }
+    let label = |key: &str| metadata.labels.as_ref().and_then(|labels| labels.get(key));
+    let is_named = metadata
+        .name
+        .as_deref()
+        .is_some_and(|name| name.starts_with(RECORD_PREFIX));
+    if is_named || label("owner").is_some_and(|owner| owner == "helm") {
+        return Err(Problem::Record);
+    }
+    Ok(())
 }
 
 /// Whether the object of a hook is there once the release is installed.

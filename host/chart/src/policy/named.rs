@@ -29,10 +29,16 @@ const NOT_OF_THE_USER: [&str; 4] = ["apiVersion", "kind", "metadata", "status"];
 /// How a data source says that it is a directory of the node.
 const LOCAL: [&str; 2] = ["local://", "file://"];
 
-/// The texts of some objects' specs, or of their fields at the top where they have no spec.
+/// How a data source says that it is a claim.
+const CLAIM: &str = "pvc://";
+
+/// What some objects' specs name, or their fields at the top where they have no spec. A text names
+/// what its field is about: that a data source is called like a Secret does not ask for the Secret.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Named {
-    texts: BTreeSet<String>,
+    images: BTreeSet<String>,
+    secrets: BTreeSet<String>,
+    claims: BTreeSet<String>,
     paths: BTreeSet<String>,
     host_pid: bool,
     installed_images: BTreeSet<String>,
@@ -88,7 +94,18 @@ impl Named {
             }
             Value::Array(items) => items.iter().for_each(|item| self.walk(item, keys)),
             Value::String(text) => {
-                self.texts.insert(text.clone());
+                if is_about(keys, &["image"]) {
+                    self.images.insert(text.clone());
+                }
+                if is_about(keys, &["secret"]) && !keys.ends_with(&["key"]) {
+                    self.secrets.insert(text.clone());
+                }
+                if is_about(keys, &["claim", "pvc"]) || is_dataset(keys) {
+                    self.claims.insert(text.clone());
+                }
+                if let Some(claim) = text.strip_prefix(CLAIM) {
+                    self.claims.extend(claim.split('/').next().map(str::to_owned));
+                }
                 if !is_of_a_container(keys) {
                     self.paths.extend(paths(text));
                 }
@@ -97,9 +114,14 @@ impl Named {
         }
     }
 
-    /// Whether the objects have this text.
-    pub fn has(&self, text: &str) -> bool {
-        self.texts.contains(text)
+    /// Whether the objects name this Secret, in a field that is about one.
+    pub fn has_secret(&self, name: &str) -> bool {
+        self.secrets.contains(name)
+    }
+
+    /// Whether the objects name this claim, in a field that is about one, or as a data source.
+    pub fn has_claim(&self, name: &str) -> bool {
+        self.claims.contains(name)
     }
 
     /// Whether the objects name this directory, or one that it is below.
@@ -111,23 +133,36 @@ impl Named {
     /// Whether the objects name this image: as it is, or by its name, its tag and its digest, of
     /// which those that they leave out are those of an image of the registration.
     pub fn has_image(&self, image: &str, registered: &BTreeSet<String>) -> bool {
-        if self.has(image) || self.installed_images.contains(image) {
+        if self.images.contains(image) || self.installed_images.contains(image) {
             return true;
         }
         let known: Vec<Parts<'_>> = self
-            .texts
+            .images
             .iter()
             .chain(registered)
             .map(|text| Parts::of(text))
             .collect();
         let wanted = Parts::of(image);
         let is = |part: &str, of: fn(&Parts<'_>, &str) -> bool| {
-            part.is_empty() || self.has(part) || known.iter().any(|parts| of(parts, part))
+            part.is_empty() || self.images.contains(part) || known.iter().any(|parts| of(parts, part))
         };
         known.iter().any(|parts| parts.name == wanted.name)
             && is(wanted.tag, |parts, tag| parts.tag == tag)
             && is(wanted.digest, |parts, digest| parts.digest == digest)
     }
+}
+
+/// Whether a field, or one that it is in, is called after one of these.
+fn is_about(keys: &[&str], words: &[&str]) -> bool {
+    keys.iter().any(|key| {
+        let key = key.to_ascii_lowercase();
+        words.iter().any(|word| key.contains(word))
+    })
+}
+
+/// Whether a field names the Dataset of a data operation, whose claim has its name.
+fn is_dataset(keys: &[&str]) -> bool {
+    keys.ends_with(&["dataset", "name"]) || keys.ends_with(&["dataset"])
 }
 
 /// Whether a field says something of a container, or where a mount is in the file system.
@@ -192,6 +227,26 @@ mod tests {
         assert!(named.has_image("example/client:v1", &BTreeSet::new()) && named.has_path("/data/a"));
         for other in ["/kind", "/name", "/status", "/args"] {
             assert!(!named.has_path(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_text_names_what_its_field_is_about() {
+        let runtime = json!({"spec": {"credentialsSecret": "keys", "imagePullSecrets": [{"name": "pull"}],
+            "env": [{"valueFrom": {"secretKeyRef": {"name": "env", "key": "k"}}}], "secret": "own",
+            "volumes": [{"name": "disk", "persistentVolumeClaim": {"claimName": "cache"}}]}});
+        let dataset = json!({"spec": {"mounts": [{"name": "postgres", "mountPoint": "pvc://labels/train"}]}});
+        let load = json!({"spec": {"dataset": {"name": "demo"}}});
+        let named = Named::of([&runtime, &dataset, &load]);
+        for secret in ["keys", "pull", "env", "own"] {
+            assert!(named.has_secret(secret), "{secret}");
+        }
+        for claim in ["cache", "labels", "demo"] {
+            assert!(named.has_claim(claim), "{claim}");
+        }
+        for other in ["postgres", "k", "disk", "labels/train"] {
+            assert!(!named.has_secret(other) && !named.has_claim(other), "{other}");
+            assert!(!named.has_image(other, &BTreeSet::new()), "{other}");
         }
     }
 

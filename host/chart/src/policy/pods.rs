@@ -51,22 +51,38 @@ pub const DEVICE: &str = "/dev/fuse";
 const OF_THE_SYSTEM: &str = "system-";
 /// The smallest grant that lets a container mount.
 const MOUNTS: &str = "fuse";
+/// How the annotations begin by which pods once chose their profiles; nodes still read them.
+const PROFILES: [&str; 3] = [
+    "container.apparmor.security.beta.kubernetes.io/",
+    "container.seccomp.security.alpha.kubernetes.io/",
+    "seccomp.security.alpha.kubernetes.io/",
+];
+/// What a node does for a container, with requests from the node's own network.
+const CALLS: [&str; 5] = [
+    "livenessProbe",
+    "readinessProbe",
+    "startupProbe",
+    "postStart",
+    "preStop",
+];
 const CONTAINERS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
 
 /// A pod's specification somewhere in an object.
 pub struct PodSpec<'a> {
     path: String,
     spec: &'a Value,
+    annotations: &'a Value,
 }
 
 /// All of them, of whatever kind the object is: custom resources have pod templates as well.
 pub fn find(data: &Value) -> Vec<PodSpec<'_>> {
     let mut found = Vec::new();
-    walk(data, "", &mut found);
+    walk(data, &Value::Null, "", &mut found);
     found
 }
 
-fn walk<'a>(value: &'a Value, path: &str, found: &mut Vec<PodSpec<'a>>) {
+/// Looks at a value, and at what is in it. `around` is the object that it is in.
+fn walk<'a>(value: &'a Value, around: &'a Value, path: &str, found: &mut Vec<PodSpec<'a>>) {
     match value {
         Value::Object(fields) => {
             if CONTAINERS
@@ -76,6 +92,7 @@ fn walk<'a>(value: &'a Value, path: &str, found: &mut Vec<PodSpec<'a>>) {
                 found.push(PodSpec {
                     path: path.to_owned(),
                     spec: value,
+                    annotations: &around["metadata"]["annotations"],
                 });
             }
             // What is below may be another one: a list of this name next to a template does not
@@ -86,15 +103,31 @@ fn walk<'a>(value: &'a Value, path: &str, found: &mut Vec<PodSpec<'a>>) {
                 } else {
                     format!("{path}.{key}")
                 };
-                walk(inner, &path, found);
+                walk(inner, value, &path, found);
             }
         }
         Value::Array(items) => {
             for (index, inner) in items.iter().enumerate() {
-                walk(inner, &format!("{path}[{index}]"), found);
+                walk(inner, around, &format!("{path}[{index}]"), found);
             }
         }
         _ => {}
+    }
+}
+
+/// Whether annotations of pods leave their containers without a profile.
+pub fn check_annotations<'a>(annotations: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<(), Problem> {
+    let is_profile = |key: &str| PROFILES.iter().any(|prefix| key.starts_with(prefix));
+    match annotations
+        .into_iter()
+        .find(|(key, value)| is_profile(key) && *value == "unconfined")
+    {
+        Some((key, value)) => Err(Problem::Privileged {
+            field: format!("annotation {key}"),
+            value: value.to_owned(),
+            grant: "privileged",
+        }),
+        None => Ok(()),
     }
 }
 
@@ -145,6 +178,9 @@ impl PodSpec<'_> {
             return Err(taken("hostNetwork".to_owned(), &self.spec["hostNetwork"]));
         }
         for (field, index, container) in self.containers() {
+            if let Some((call, host)) = calls(container).find_map(|(call, value)| Some((call, host(value)?))) {
+                return Err(taken(format!("{field}[{index}].{call}"), host));
+            }
             for (port, content) in list(container, "ports").enumerate() {
                 let number = &content["hostPort"];
                 if !number.is_null() && *number != 0 {
@@ -194,6 +230,9 @@ impl PodSpec<'_> {
         let shares_processes = self.spec["hostPID"] == true && !(fuse && policy.named.has_host_pid());
         self.refuse(shares_processes, "hostPID", || "true".to_owned())?;
         self.refuse(self.spec["hostIPC"] == true, "hostIPC", || "true".to_owned())?;
+        let annotations = self.annotations.as_object().into_iter().flatten();
+        let texts = annotations.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)));
+        check_annotations(texts)?;
         self.check_context(&self.spec["securityContext"], "securityContext")?;
         for (index, sysctl) in list(&self.spec["securityContext"], "sysctls").enumerate() {
             let name = sysctl["name"].as_str().unwrap_or_default();
@@ -325,6 +364,20 @@ impl PodSpec<'_> {
             grant,
         }
     }
+}
+
+/// The probes and hooks of a container.
+fn calls(container: &Value) -> impl Iterator<Item = (&'static str, &Value)> {
+    let of = |call: &'static str| [&container[call], &container["lifecycle"][call]].map(|value| (call, value));
+    CALLS.into_iter().flat_map(of)
+}
+
+/// The host to which a probe or a hook sends its request, if that is not the pod itself.
+fn host(call: &Value) -> Option<&Value> {
+    ["httpGet", "tcpSocket"]
+        .into_iter()
+        .map(|action| &call[action]["host"])
+        .find(|host| host.as_str().is_some_and(|host| !host.is_empty()))
 }
 
 fn list<'a>(value: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> {

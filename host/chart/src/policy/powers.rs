@@ -18,7 +18,7 @@ pub struct Powers {
     pub fuse: bool,
     /// The network, ports of the node included.
     pub host_network: bool,
-    /// Directories, each with what is below.
+    /// Directories; with `privileged` or `fuse`, each with what is below.
     pub host_paths: BTreeSet<String>,
     /// The priority of Kubernetes' own pods, before which others have to leave a node.
     pub system_priority: bool,

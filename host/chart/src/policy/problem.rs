@@ -51,9 +51,9 @@ pub enum Problem {
         /// The smallest grant that would allow it.
         grant: &'static str,
     },
-    /// Its pods are in the network of their node.
-    #[error("has pods in the network of their node ({}: {}); grant `host-network` to the plugin, or render the pods \
-        without", short(.field), short(.value))]
+    /// It or its pods are in the network of a node.
+    #[error("takes the network of a node ({}: {}); grant `host-network` to the plugin, or render it without",
+        short(.field), short(.value))]
     HostNetwork {
         /// Path of the field.
         field: String,
@@ -89,6 +89,42 @@ pub enum Problem {
         /// The Secret.
         name: String,
     },
+    /// Its pods have a claim that nobody has named.
+    #[error("has pods with the claim `{}` ({}), which neither the runtime nor its Dataset names, and which is not the \
+        chart's own; name it there, or render the pods without", short(.name), short(.field))]
+    Claim {
+        /// Path of the field.
+        field: String,
+        /// The claim, or what its data are taken from.
+        name: String,
+    },
+    /// It brings what is sent to other addresses to its pods.
+    #[error("is reached from outside of the cluster ({}: {}), which no chart may install; let an administrator create \
+        such a Service", short(.field), short(.value))]
+    Outside {
+        /// Path of the field.
+        field: String,
+        /// What it has.
+        value: String,
+    },
+    /// It would stay when it is deleted.
+    #[error("has the finalizer `{}`, which would keep it from being deleted; render it without", short(.finalizer))]
+    Finalizer {
+        /// The finalizer.
+        finalizer: String,
+    },
+    /// It has a label or an annotation by which the host finds what is its own.
+    #[error("has `{}` among its labels or annotations, which only Wasser itself sets; render it without", short(.key))]
+    OfTheHost {
+        /// The label or annotation.
+        key: String,
+    },
+    /// It would be taken for Helm's record of a release.
+    #[error(
+        "is named or labelled as Helm's record of a release, which a chart may not render; rename it, or take the \
+        label `owner: helm` off"
+    )]
+    Record,
     /// A container with powers over its node runs an image that nobody has named.
     #[error("has containers with powers over their node that run the image `{}` ({}); add it to `images` of the \
         plugin's registration, or name it in the runtime", short(.image), short(.field))]

@@ -1,6 +1,7 @@
 //! What charts may install, as tables: an object, a grant, and the words of the refusal.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Tests fail by panicking.
 
+mod claims;
 mod labels;
 mod mutations;
 mod objects;
@@ -35,6 +36,7 @@ fn policy() -> Policy {
         "Role",
         "RoleBinding",
         "Secret",
+        "Service",
         "ServiceAccount",
         "StatefulSet",
         "Cache.example.com",

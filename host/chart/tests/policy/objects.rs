@@ -16,8 +16,29 @@ use super::*;
 #[case::any_version("{apiVersion: batch/v1beta1, kind: CronJob, metadata: {name: a}}")]
 #[case::kept("{apiVersion: v1, kind: ConfigMap, metadata: {name: a, annotations: {helm.sh/resource-policy: keep}}}")]
 #[case::opaque("{apiVersion: v1, kind: Secret, metadata: {name: a}, type: Opaque}")]
+#[case::service("{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {clusterIP: None, selector: {a: b}}}")]
+#[case::service_of_a_type(
+    "{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {type: ClusterIP, externalIPs: []}}"
+)]
 fn ordinary_objects_are_admitted(#[case] yaml: &str) {
     policy().admit(&[object(yaml)]).unwrap();
+}
+
+#[test]
+fn the_ports_of_nodes_need_their_grant_in_services_too() {
+    let service = [object(
+        "{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {type: NodePort}}",
+    )];
+    let message = refusal(&privileged(), &service);
+    assert!(
+        message.contains("spec.type: NodePort") && message.contains("`host-network`"),
+        "{message}"
+    );
+    let powers = Powers {
+        host_network: true,
+        ..Powers::default()
+    };
+    with(powers).admit(&service).unwrap();
 }
 
 #[rstest]
@@ -38,6 +59,34 @@ fn ordinary_objects_are_admitted(#[case] yaml: &str) {
 #[case::elsewhere(
     "{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: kube-system}}",
     "ConfigMap a is in the namespace `kube-system`"
+)]
+#[case::external_addresses(
+    "{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {externalIPs: [10.0.0.1]}}",
+    "Service a is reached from outside of the cluster (spec.externalIPs: [\"10.0.0.1\"])"
+)]
+#[case::balancer(
+    "{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {type: LoadBalancer}}",
+    "(spec.type: LoadBalancer)"
+)]
+#[case::alias(
+    "{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {type: ExternalName, externalName: example.com}}",
+    "(spec.externalName: \"example.com\")"
+)]
+#[case::finalizer(
+    "{apiVersion: v1, kind: ConfigMap, metadata: {name: a, finalizers: [example.com/stay]}}",
+    "ConfigMap a has the finalizer `example.com/stay`"
+)]
+#[case::registration(
+    "{apiVersion: v1, kind: ConfigMap, metadata: {name: a, labels: {wasser.fluid.io/plugin: 'true'}}}",
+    "has `wasser.fluid.io/plugin` among its labels"
+)]
+#[case::record_name(
+    "{apiVersion: v1, kind: ConfigMap, metadata: {name: sh.helm.release.v1.demo.v9}}",
+    "is named or labelled as Helm's record"
+)]
+#[case::record_label(
+    "{apiVersion: v1, kind: ConfigMap, metadata: {name: a, labels: {owner: helm, name: demo}}}",
+    "is named or labelled as Helm's record"
 )]
 #[case::cluster(
     "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: a}}",

@@ -1,5 +1,7 @@
 //! Which powers pods may have over their node.
 
+use std::collections::BTreeSet;
+
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -7,8 +9,9 @@ use super::*;
 
 #[rstest]
 #[case::port(json!({"hostNetwork": false}), json!({"ports": [{"containerPort": 1, "hostPort": 0}]}))]
-#[case::claims(json!({"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}, {"name": "e",
-    "emptyDir": {}}]}), json!({}))]
+#[case::scratch(json!({"volumes": [{"name": "e", "emptyDir": {}}]}), json!({}))]
+#[case::own_probe(json!({}), json!({"livenessProbe": {"httpGet": {"host": "", "port": 1}},
+    "lifecycle": {"preStop": {"exec": {"command": ["a"]}}}}))]
 #[case::baseline(json!({}), json!({"securityContext": {"runAsUser": 0, "capabilities": {"add": ["CHOWN",
     "NET_BIND_SERVICE"], "drop": ["ALL"]}}}))]
 #[case::false_is_fine(json!({"hostPID": false}), json!({"securityContext": {"privileged": false,
@@ -81,6 +84,10 @@ fn what_a_client_needs_to_mount_is_a_smaller_grant(#[case] pod: Value, #[case] c
     "containers[0].ports[1].hostPort: 80")]
 #[case::init(json!({"initContainers": [{"name": "i", "ports": [{"hostPort": 80}]}]}), json!({}),
     "initContainers[0].ports[0].hostPort: 80")]
+#[case::probe(json!({}), json!({"livenessProbe": {"httpGet": {"host": "169.254.169.254", "port": 80}}}),
+    "containers[0].livenessProbe: \"169.254.169.254\"")]
+#[case::hook(json!({}), json!({"lifecycle": {"postStart": {"tcpSocket": {"host": "10.0.0.1", "port": 80}}}}),
+    "containers[0].postStart: \"10.0.0.1\"")]
 fn the_network_of_a_node_is_a_grant_for_itself(#[case] pod: Value, #[case] container: Value, #[case] words: &str) {
     let objects = [workload(pod, container)];
     for policy in [policy(), fuse(), privileged()] {
@@ -128,17 +135,6 @@ fn directories_of_nodes_are_listed_or_named(#[case] path: &str) {
     }
 }
 
-#[rstest]
-#[case::listed("/var/cache", &["/var/cache"])]
-#[case::below("/var/cache/ns/demo", &["/var/cache/"])]
-fn an_administrator_lists_directories(#[case] path: &str, #[case] listed: &[&str]) {
-    let powers = Powers {
-        host_paths: listed.iter().map(|path| (*path).to_owned()).collect(),
-        ..Powers::default()
-    };
-    with(powers).admit(&directory(path)).unwrap();
-}
-
 #[test]
 fn clients_have_their_device_and_their_own_mount_directory() {
     for path in [
@@ -152,6 +148,51 @@ fn clients_have_their_device_and_their_own_mount_directory() {
     }
     for of_clients in ["/dev/fuse", "/runtime-mnt/demo/ns/demo"] {
         assert!(refusal(&with(Powers::default()), &directory(of_clients)).contains("grant `fuse`"));
+    }
+}
+
+#[test]
+fn what_is_below_a_listed_directory_is_for_those_that_may_do_anything_on_a_node() {
+    let listed = |powers: Powers| {
+        with(Powers {
+            host_paths: ["/var/cache/x/".to_owned()].into(),
+            ..powers
+        })
+    };
+    for path in ["/var/cache/x", "/var/cache//x/"] {
+        listed(Powers::default()).admit(&directory(path)).unwrap();
+    }
+    refusal(&listed(Powers::default()), &directory("/var/cache/x/link"));
+    listed(fuse().powers).admit(&directory("/var/cache/x/demo")).unwrap();
+}
+
+#[test]
+fn annotations_are_no_way_around_the_profiles_of_nodes() {
+    for key in [
+        "container.apparmor.security.beta.kubernetes.io/c",
+        "container.seccomp.security.alpha.kubernetes.io/c",
+        "seccomp.security.alpha.kubernetes.io/pod",
+    ] {
+        let template = |value: &str| {
+            let text = format!(
+                "{{apiVersion: apps/v1, kind: StatefulSet, metadata: {{name: w}}, spec: {{template: {{metadata: \
+                    {{annotations: {{{key}: {value}}}}}, spec: {{containers: [{{name: c, image: i}}]}}}}}}}}"
+            );
+            object(&text)
+        };
+        let pod = object(&format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: w, annotations: {{{key}: unconfined}}}}, spec: {{containers: \
+                [{{name: c, image: i}}]}}}}"
+        ));
+        for found in [template("unconfined"), pod] {
+            let message = refusal(&fuse(), std::slice::from_ref(&found));
+            assert!(
+                message.contains(key) && message.contains("grant `privileged`"),
+                "{message}"
+            );
+            privileged().admit(&[found]).unwrap();
+        }
+        policy().admit(&[template("runtime/default")]).unwrap();
     }
 }
 
@@ -250,6 +291,14 @@ fn the_images_that_a_release_lets_run_with_powers_are_read_from_its_manifest() {
         {initContainers: [{image: plain}], containers: [{image: strong, securityContext: {privileged: true}}]}}}}\n---\n\
         {apiVersion: v1, kind: ConfigMap, metadata: {name: b}}\n";
     assert_eq!(wasser_chart::powerful_images(manifest), ["strong".to_owned()].into());
+    // Helm knows no other ends of lines, and installs only what comes before.
+    for end in ["\r", "\u{85}", "\u{2028}", "\u{2029}"] {
+        let hidden = format!(
+            "---\n{{apiVersion: v1, kind: ConfigMap}}{end}---{end}{{containers: [{{image: evil, securityContext: \
+                {{privileged: true}}}}]}}\n"
+        );
+        assert_eq!(wasser_chart::powerful_images(&hidden), BTreeSet::new(), "{end:?}");
+    }
 }
 
 #[rstest]
