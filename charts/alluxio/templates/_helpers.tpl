@@ -66,10 +66,10 @@ imagePullPolicy: {{ .Values.imagePullPolicy | quote }}
 {{/* Users and groups that the first container made. */}}
 {{- define "alluxio.userMounts" -}}
 {{- if .Values.initUsers.enabled }}
-- name: users
+- name: alluxio-users
   mountPath: /etc/passwd
   subPath: passwd
-- name: users
+- name: alluxio-users
   mountPath: /etc/group
   subPath: group
 {{- end }}
@@ -87,7 +87,7 @@ imagePullPolicy: {{ .Values.imagePullPolicy | quote }}
 
 {{- define "alluxio.userVolumes" -}}
 {{- if .Values.initUsers.enabled }}
-- name: users
+- name: alluxio-users
   emptyDir: {}
 {{- end }}
 {{- end }}
@@ -113,7 +113,7 @@ imagePullPolicy: {{ .Values.imagePullPolicy | quote }}
   securityContext:
     runAsUser: 0
   volumeMounts:
-    - name: users
+    - name: alluxio-users
       mountPath: /tmp
     {{- range index . 2 }}
     - {{ toJson . }}

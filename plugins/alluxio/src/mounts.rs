@@ -46,6 +46,8 @@ pub struct Native {
     pub container_path: String,
     /// What it is.
     pub volume: Volume,
+    /// How it is mounted in Alluxio's namespace, if it has to be.
+    pub entry: Entry,
 }
 
 /// What a native mount is.
@@ -68,6 +70,18 @@ impl Entry {
             shared: mount.shared,
             options,
             secrets,
+        }
+    }
+
+    /// Returns the entry of a volume at `path` in the pods. Secrets, and what the Dataset says for all
+    /// its mounts, are about stores.
+    fn of_volume(path: &str, mount: &Mount) -> Self {
+        Entry {
+            source: path.to_string(),
+            read_only: mount.read_only,
+            shared: mount.shared,
+            options: mount.options.clone(),
+            secrets: BTreeMap::new(),
         }
     }
 
@@ -117,7 +131,12 @@ impl Mounts {
                     ));
                 }
                 let container_path = format!("{LOCAL_ROOT}{}", path.trim_end_matches('/'));
-                mounts.native.push(Native { container_path, volume });
+                let entry = Entry::of_volume(&container_path, mount);
+                mounts.native.push(Native {
+                    container_path,
+                    volume,
+                    entry,
+                });
             } else if path == "/" {
                 mounts.root = Some(Entry::of(dataset, mount));
             } else {
@@ -136,11 +155,7 @@ impl Mounts {
     fn mount_natives(&mut self) {
         for native in &self.native {
             if let Some(path) = native.container_path.strip_prefix(LOCAL_ROOT) {
-                let entry = Entry {
-                    source: native.container_path.clone(),
-                    ..Entry::default()
-                };
-                self.table.insert(path.to_string(), entry);
+                self.table.insert(path.to_string(), native.entry.clone());
             }
         }
     }

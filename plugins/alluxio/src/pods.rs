@@ -28,10 +28,13 @@ pub fn master(parts: &Parts<'_>) -> Result<Value> {
     let (ctx, spec) = (parts.ctx, &parts.ctx.runtime.spec);
     let component = &spec.master;
     let mut volumes = volumes::of("master", &component.volume_mounts, spec)?;
-    volumes::add_native(&mut volumes, parts.mounts);
+    let natives = volumes::add_native(&mut volumes, parts.mounts, only_read(ctx)?);
     let by_files = ufs::by_files(ctx);
     if by_files {
         volumes::add_secrets(&mut volumes, parts.mounts);
+    }
+    if let Some(backup) = parts.backup {
+        volumes::add_backup(&mut volumes, backup);
     }
     let mut pod = pod(parts, "master", component, volumes)?;
     let mut properties = of_component("master", &component.properties)?;
@@ -40,10 +43,6 @@ pub fn master(parts: &Parts<'_>) -> Result<Value> {
         properties
             .entry("alluxio.master.journal.init.from.backup".into())
             .or_insert(journal);
-        let mut files = Volumes::default();
-        volumes::add_backup(&mut files, backup);
-        extend(&mut pod, "volumes", files.volumes);
-        extend(&mut pod, "volumeMounts", files.mounts);
         pod["restore"] = json!({"enabled": true, "path": backup.directory, "pvcName": backup.claim});
         if let Some(node) = &backup.node {
             let mut selector = component.node_selector.clone();
@@ -59,7 +58,7 @@ pub fn master(parts: &Parts<'_>) -> Result<Value> {
     pod["mountConfigStorage"] = if by_files { "configmap" } else { "secret" }.into();
     pod["nonNativeMounts"] = json!(if by_files { parts.mounts.lines() } else { Vec::new() });
     pod["rootSecrets"] = json!(secret(spec, parts.mounts)?);
-    pod["claimDirectories"] = json!(volumes::claim_directories(parts.mounts));
+    pod["claimDirectories"] = json!(volumes::claim_directories(parts.mounts, &natives));
     pod["backupPath"] = backup_path(ctx).into();
     // Directories of nodes exist only on the nodes that the Dataset names: the master reads them as
     // the workers do.
@@ -84,12 +83,18 @@ pub fn backup_path(ctx: &Context<Spec>) -> String {
     format!("/tmp/alluxio-backup/{}/{}", ctx.namespace, ctx.name)
 }
 
+/// Reports whether nothing writes to volumes that are data sources: clients of a read-only Dataset
+/// do not, and what comes through the REST proxy is not theirs.
+fn only_read(ctx: &Context<Spec>) -> Result<bool> {
+    Ok(ctx.dataset()?.read_only() && !ctx.runtime.spec.api_gateway.enabled)
+}
+
 /// Returns the workers.
 pub fn worker(parts: &Parts<'_>) -> Result<Value> {
     let spec = &parts.ctx.runtime.spec;
     let component = &spec.worker;
     let mut volumes = volumes::of("worker", &component.volume_mounts, spec)?;
-    volumes::add_native(&mut volumes, parts.mounts);
+    volumes::add_native(&mut volumes, parts.mounts, only_read(parts.ctx)?);
     volumes::add_tiers(&mut volumes, parts.tiers);
     let mut pod = pod(parts, "worker", component, volumes)?;
     let field = "AlluxioRuntime.spec.worker.resources";
@@ -186,12 +191,6 @@ fn pod(parts: &Parts<'_>, name: &str, component: &Component, volumes: Volumes) -
         "volumes": volumes.volumes,
         "volumeMounts": volumes.mounts,
     }))
-}
-
-fn extend(pod: &mut Value, key: &str, more: Vec<Value>) {
-    if let Some(list) = pod[key].as_array_mut() {
-        list.extend(more);
-    }
 }
 
 /// Returns the component's Secrets, else the runtime's, else the installation's.

@@ -5,7 +5,7 @@ use wasser_sdk::Result;
 use wasser_sdk::spec::{VolumeNames, Volumes};
 
 use crate::input::Spec;
-use crate::mounts::{Entry, LOCAL_ROOT, Mounts, Native, SECRETS, Volume};
+use crate::mounts::{Entry, Mounts, Native, SECRETS, Volume};
 use crate::restore::Backup;
 use crate::tiers::Tiers;
 
@@ -16,10 +16,8 @@ const RESERVED: &[&str] = &[
     "alluxio-backup",
     "alluxio-fuse-device",
     "alluxio-fuse-mount",
+    "alluxio-users",
     "hdfs-confs",
-    "dir",
-    "user",
-    "group",
 ];
 
 /// Returns the user's mounts of a component with the volumes that they name.
@@ -35,52 +33,67 @@ pub fn of(component: &str, mounts: &[Value], spec: &Spec) -> Result<Volumes> {
 /// Adds the directories of the tiered store, under names that no other volume has.
 pub fn add_tiers(volumes: &mut Volumes, tiers: &Tiers) {
     let (of_tiers, mounts) = tiers.volumes();
-    for (mut volume, mut mount) in of_tiers.into_iter().zip(mounts) {
-        let name = volumes.free_name(volume.get("name").and_then(Value::as_str).unwrap_or_default());
-        volume["name"] = name.as_str().into();
-        mount["name"] = name.into();
-        volumes.add(volume, mount);
+    for (volume, mount) in of_tiers.into_iter().zip(mounts) {
+        volumes.add_own(volume, mount);
     }
 }
 
-/// Adds the `local://` and `pvc://` mounts. A directory of the node must exist: an empty one in its
-/// place would be an empty Dataset.
-pub fn add_native(volumes: &mut Volumes, mounts: &Mounts) {
+/// Adds the `local://` and `pvc://` mounts, and returns the names of their volumes. A directory of
+/// the node must exist: an empty one in its place would be an empty Dataset. If `read_only`, nothing
+/// writes to any of them.
+pub fn add_native(volumes: &mut Volumes, mounts: &Mounts, read_only: bool) -> Vec<String> {
+    let of_user = volumes
+        .mounts
+        .iter()
+        .filter_map(|mount| mount.get("mountPath")?.as_str());
+    let of_mounts = mounts.native.iter().map(|native| native.container_path.as_str());
+    let places: Vec<String> = of_user.chain(of_mounts).map(str::to_owned).collect();
+    // The place of a volume below another is a directory that the container's start makes there.
+    let holds_another = |native: &Native| {
+        let below = format!("{}/", native.container_path);
+        places.iter().any(|place| place.starts_with(&below))
+    };
+    let asks = |native: &Native| native.entry.read_only && !holds_another(native);
+    // The kubelet mounts a claim once for a pod.
+    let whole = |claim: &str| {
+        let is_of = |native: &&Native| matches!(&native.volume, Volume::Claim(name, _) if name == claim);
+        mounts.native.iter().filter(is_of).all(asks)
+    };
+    let mut names = Vec::new();
     for (at, native) in mounts.native.iter().enumerate() {
-        let name = format!("ufs-{at}");
-        let path = if native.container_path.is_empty() {
-            LOCAL_ROOT
-        } else {
-            &native.container_path
-        };
-        let (volume, sub_path) = match &native.volume {
-            Volume::Directory(directory) => (
-                json!({"name": name, "hostPath": {"path": directory, "type": "Directory"}}),
-                "",
-            ),
+        let mut mount = json!({"mountPath": native.container_path, "mountPropagation": "HostToContainer"});
+        let mut volume = match &native.volume {
+            Volume::Directory(directory) => json!({"hostPath": {"path": directory, "type": "Directory"}}),
             Volume::Claim(claim, directory) => {
-                let claim = json!({"name": name, "persistentVolumeClaim": {"claimName": claim}});
-                (claim, directory.as_str())
+                if !directory.is_empty() {
+                    mount["subPath"] = directory.as_str().into();
+                }
+                let mut source = json!({"claimName": claim});
+                if whole(claim) {
+                    source["readOnly"] = true.into();
+                }
+                json!({"persistentVolumeClaim": source})
             }
         };
-        let mut mount = json!({"name": name, "mountPath": path, "mountPropagation": "HostToContainer"});
-        if !sub_path.is_empty() {
-            mount["subPath"] = sub_path.into();
+        if asks(native) || read_only && !holds_another(native) {
+            mount["readOnly"] = true.into();
         }
-        volumes.add(volume, mount);
+        volume["name"] = format!("ufs-{at}").into();
+        names.push(volumes.add_own(volume, mount));
     }
+    names
 }
 
 /// Returns the directories of claims that must exist before the kubelet makes them: volume, claim
-/// and directory.
-pub fn claim_directories(mounts: &Mounts) -> Vec<Value> {
-    let directory = |(at, native): (usize, &Native)| match &native.volume {
+/// and directory. `names` are those of the volumes of the mounts.
+pub fn claim_directories(mounts: &Mounts, names: &[String]) -> Vec<Value> {
+    let directory = |(name, native): (&String, &Native)| match &native.volume {
         Volume::Claim(claim, directory) if !directory.is_empty() => {
-            Some(json!({"volume": format!("ufs-{at}"), "claim": claim, "directory": directory}))
+            Some(json!({"volume": name, "claim": claim, "directory": directory}))
         }
         _ => None,
     };
-    mounts.native.iter().enumerate().filter_map(directory).collect()
+    names.iter().zip(&mounts.native).filter_map(directory).collect()
 }
 
 /// Adds the Secrets of the mounts, as files.
@@ -93,7 +106,7 @@ pub fn add_secrets(volumes: &mut Volumes, mounts: &Mounts) {
         let name = format!("ufs-secret-{at}");
         let volume = json!({"name": name, "secret": {"secretName": secret}});
         let mount = json!({"name": name, "mountPath": format!("{SECRETS}/{secret}"), "readOnly": true});
-        volumes.add(volume, mount);
+        volumes.add_own(volume, mount);
     }
 }
 
@@ -104,5 +117,5 @@ pub fn add_backup(volumes: &mut Volumes, backup: &Backup) {
         Some(claim) => json!({"name": "restore", "persistentVolumeClaim": {"claimName": claim}}),
         None => json!({"name": "restore", "hostPath": {"path": backup.directory, "type": "Directory"}}),
     };
-    volumes.add(volume, mount);
+    volumes.add_own(volume, mount);
 }

@@ -14,7 +14,8 @@ pub struct VolumeNames<'a> {
     pub volumes: &'a [Value],
     /// The names of claim templates, which need no volume.
     pub claims: &'a [&'a str],
-    /// The names of volumes that the chart adds, which users must not take.
+    /// The names of volumes that the chart adds, which users must not take. One that ends with `-#`
+    /// stands for all numbers there.
     pub reserved: &'a [&'a str],
 }
 
@@ -26,7 +27,7 @@ impl VolumeNames<'_> {
         for (at, mount) in mounts.iter().enumerate() {
             let name = text(mount, "name");
             let invalid = |message: String| Error::invalid(format!("{field}[{at}].name"), message);
-            if self.reserved.contains(&name) {
+            if self.reserved.iter().any(|reserved| is_named(name, reserved)) {
                 let message = format!("`{name}` is a volume of the pods themselves; give yours another name");
                 return Err(invalid(message));
             }
@@ -65,6 +66,20 @@ impl Volumes {
         self.mounts.push(mount);
     }
 
+    /// Adds a volume of the pods themselves, and its mount, under a name that no volume of the user's
+    /// has. Returns the name.
+    pub fn add_own(&mut self, mut volume: Value, mut mount: Value) -> String {
+        let name = self.free_name(text(&volume, "name"));
+        for object in [&mut volume, &mut mount] {
+            if let Some(fields) = object.as_object_mut() {
+                fields.insert("name".into(), name.as_str().into());
+            }
+        }
+        self.volumes.push(volume);
+        self.mounts.push(mount);
+        name
+    }
+
     /// Reports whether there is a volume of this name.
     pub fn has_volume(&self, name: &str) -> bool {
         self.volumes.iter().any(|volume| text(volume, "name") == name)
@@ -72,25 +87,36 @@ impl Volumes {
 
     /// Returns `name`, with a suffix if a volume or a claim already has it.
     pub fn free_name(&self, name: &str) -> String {
-        let mut name = name.to_owned();
-        while self
-            .volumes
-            .iter()
-            .chain(&self.mounts)
-            .any(|taken| text(taken, "name") == name)
-        {
-            name.push_str("-tier");
-        }
-        name
+        let taken = self.volumes.iter().chain(&self.mounts);
+        free_name(name, |name| taken.clone().any(|taken| text(taken, "name") == name))
     }
 
     /// Adds the pod's labels as the file `labels` in `directory`.
     pub fn add_labels(&mut self, directory: &str) {
         let items = json!([{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]);
-        self.add(
+        self.add_own(
             json!({"name": LABELS, "downwardAPI": {"items": items}}),
             json!({"name": LABELS, "mountPath": directory}),
         );
+    }
+}
+
+/// Returns `name`, with a suffix while it is `taken`.
+pub fn free_name(name: &str, taken: impl Fn(&str) -> bool) -> String {
+    let mut name = name.to_owned();
+    while taken(&name) {
+        name.push_str("-own");
+    }
+    name
+}
+
+/// Reports whether a name is the reserved one, or one of the numbered ones.
+fn is_named(name: &str, reserved: &str) -> bool {
+    match reserved.strip_suffix('#') {
+        Some(prefix) => name
+            .strip_prefix(prefix)
+            .is_some_and(|number| !number.is_empty() && number.chars().all(|c| c.is_ascii_digit())),
+        None => name == reserved,
     }
 }
 
@@ -111,9 +137,10 @@ mod tests {
             volumes: &[
                 json!({"name": "a", "emptyDir": {}}),
                 json!({"name": "b", "emptyDir": {}}),
+                json!({"name": "data-x", "emptyDir": {}}),
             ],
             claims: &["claim"],
-            reserved: &["script"],
+            reserved: &["script", "data-#"],
         };
         names.mounted("DemoRuntime.spec.worker.volumeMounts", mounts)
     }
@@ -125,12 +152,41 @@ mod tests {
         let found = mounted(&mounts).unwrap();
         assert_eq!(found.volumes, [json!({"name": "b", "emptyDir": {}})]);
         assert_eq!(found.mounts, mounts);
-        assert_eq!(found.free_name("claim"), "claim-tier");
+        assert_eq!(found.free_name("claim"), "claim-own");
         assert_eq!(found.free_name("a"), "a");
+    }
+
+    #[test]
+    fn a_volume_of_the_pods_takes_no_name_of_the_users() {
+        let mut found = mounted(&[json!({"name": "a", "mountPath": "/a"}), json!({"name": "claim"})]).unwrap();
+        let own = |name: &str| {
+            (
+                json!({"name": name, "secret": {}}),
+                json!({"name": name, "mountPath": "/own"}),
+            )
+        };
+        for (name, free) in [("a", "a-own"), ("a", "a-own-own"), ("claim", "claim-own"), ("c", "c")] {
+            let (volume, mount) = own(name);
+            assert_eq!(found.add_own(volume, mount), free);
+            let (volume, mount) = own(free);
+            assert_eq!(
+                (found.volumes.last(), found.mounts.last()),
+                (Some(&volume), Some(&mount))
+            );
+        }
+        found.add_labels("/meta");
+        found.add_labels("/more");
+        assert_eq!(found.volumes.len(), 7);
+    }
+
+    #[test]
+    fn only_numbers_of_a_numbered_name_are_reserved() {
+        assert!(mounted(&[json!({"name": "data-x"})]).is_ok());
     }
 
     #[rstest]
     #[case::reserved("script", "`script` is a volume of the pods themselves; give yours another name")]
+    #[case::numbered("data-12", "`data-12` is a volume of the pods themselves; give yours another name")]
     #[case::unknown("x\n", "failed to find the volume for volumeMount x\\n; add it to spec.volumes")]
     fn a_name_without_a_volume_is_refused(#[case] name: &str, #[case] message: &str) {
         let refused = mounted(&[json!({"name": "a"}), json!({"name": name})]).unwrap_err();
